@@ -1,0 +1,1 @@
+"""Judgement and its delivery: rules, incidents, notifications."""

@@ -1,0 +1,73 @@
+"""What a run has newly gained: the columns, events and state that rules look at.
+
+A block holds samples of one source in stream order. However the bytes were
+chunked, the concatenation of a run's blocks is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from runwatch.batch import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """New samples of one metric, in stream order; all arrays are float64 of shape (n,)."""
+
+    offset: NDArray[np.float64]
+    """Byte at which the record begins; orders samples of different metrics."""
+    line: NDArray[np.float64]
+    """Line number in the log, from 1."""
+    step: NDArray[np.float64]
+    """Training step; NaN where the log does not tell."""
+    value: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One piece of a run, in the order it was written."""
+
+    samples: Mapping[str, Samples]
+    """Canonical metric name -> its new samples."""
+    progress: Samples | None
+    """One sample per new training record; value is the step (NaN if unknown)."""
+    events: Sequence[Event] = ()
+    restarts: Sequence[int] = ()
+    """Offsets at which the step went back: baselines do not span these."""
+    rank: int | None = None
+    live: bool = False
+    """False for history: what was in the log before anyone watched."""
+    arrival: float = 0.0
+    """Unix time at which the bytes were read (live) or 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A run's state at one moment of the engine's clock, for rules about silence."""
+
+    now: float
+    """Unix time, seconds."""
+    phase: str = "starting"
+    silent_for: float = 0.0
+    """Seconds since training last made progress (a new step, or activity of a known phase)."""
+    log_silent_for: float = 0.0
+    """Seconds since any byte was read."""
+    live: bool = True
+    """False when judging a finished file (check)."""
+    finished: bool = False
+    fraction: float | None = None
+    """Progress in [0, 1], if the total is known."""
+    last_step: int | None = None
+    last_line: int | None = None
+    total: int | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""One small file per command; parses arguments, calls one function, returns an exit code."""

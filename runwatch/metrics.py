@@ -1,0 +1,109 @@
+"""Canonical metric names: what printed names mean, and how values are shown.
+
+Inside: seconds, bytes, fractions in [0, 1]. A printed name that is not known
+here is kept as it was printed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LOSS = "train/loss"
+GRAD_NORM = "train/grad_norm"
+LEARNING_RATE = "train/learning_rate"
+LR_MULTIPLIER = "train/lr_multiplier"
+EPOCH = "train/epoch"
+LOSS_SCALE = "train/loss_scale"
+VAL_LOSS = "val/loss"
+VAL_BPB = "val/bpb"
+STEP_TIME = "perf/step_time"
+TOKENS_PER_SEC = "perf/tokens_per_sec"
+SAMPLES_PER_SEC = "perf/samples_per_sec"
+MFU = "perf/mfu"
+TFLOPS = "perf/tflops"
+
+_ALIASES: dict[str, str] = {
+    "loss": LOSS,
+    "train_loss": LOSS,
+    "training loss": LOSS,
+    "lm loss": LOSS,
+    "grad norm": GRAD_NORM,
+    "grad_norm": GRAD_NORM,
+    "gnorm": GRAD_NORM,
+    "norm": GRAD_NORM,
+    "lr": LEARNING_RATE,
+    "learning rate": LEARNING_RATE,
+    "learning_rate": LEARNING_RATE,
+    "lrm": LR_MULTIPLIER,
+    "epoch": EPOCH,
+    "loss scale": LOSS_SCALE,
+    "eval_loss": VAL_LOSS,
+    "val_loss": VAL_LOSS,
+    "val loss": VAL_LOSS,
+    "validation loss": VAL_LOSS,
+    "validation bpb": VAL_BPB,
+    "dt": STEP_TIME,
+    "tok/sec": TOKENS_PER_SEC,
+    "tok/s": TOKENS_PER_SEC,
+    "mfu": MFU,
+    "bf16_mfu": MFU,
+    "bf16 mfu": MFU,
+}
+
+_DIVISORS: dict[str, float] = {"ms": 1e3, "us": 1e6, "%": 1e2, "s": 1.0}
+_MULTIPLIERS: dict[str, float] = {
+    "m": 60.0,
+    "min": 60.0,
+    "h": 3600.0,
+    "KiB": 2.0**10,
+    "MiB": 2.0**20,
+    "GiB": 2.0**30,
+}
+_PERCENT_BY_NAME = frozenset({MFU})
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """How a printed number becomes the stored one: value * multiply / divide."""
+
+    multiply: float = 1.0
+    divide: float = 1.0
+
+    def apply(self, value: float) -> float:
+        """Return the stored value; both parsing paths compute exactly this."""
+        return value * self.multiply / self.divide
+
+
+def canonical(printed: str) -> str:
+    """Return the canonical name of a printed metric name, or the name itself."""
+    name = printed.strip()
+    return _ALIASES.get(name.lower(), name)
+
+
+def unit_of(metric: str, suffix: str) -> Unit:
+    """Return the unit of a value printed with `suffix` ("" if none) for canonical `metric`."""
+    if suffix in _DIVISORS:
+        return Unit(divide=_DIVISORS[suffix])
+    if suffix in _MULTIPLIERS:
+        return Unit(multiply=_MULTIPLIERS[suffix])
+    if metric in _PERCENT_BY_NAME:
+        return Unit(divide=100.0)
+    return Unit()
+
+
+def label(metric: str) -> str:
+    """Return the short name people read: `train/grad_norm` -> `grad norm`."""
+    known = {
+        LEARNING_RATE: "lr",
+        LR_MULTIPLIER: "lr mult",
+        TOKENS_PER_SEC: "tok/s",
+        SAMPLES_PER_SEC: "samples/s",
+        MFU: "MFU",
+        TFLOPS: "TFLOP/s",
+        VAL_LOSS: "val loss",
+        VAL_BPB: "val bpb",
+    }
+    if metric in known:
+        return known[metric]
+    head, _, rest = metric.partition("/")
+    return (rest if head in {"train", "perf"} and rest else metric).replace("_", " ")

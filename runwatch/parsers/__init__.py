@@ -1,0 +1,1 @@
+"""Bytes to batches. No I/O, no clock."""

@@ -1,0 +1,1 @@
+"""Pure text: charts, sparklines, bars and numbers. No Textual, no terminal."""

@@ -1,0 +1,145 @@
+"""An immutable view of runs and incidents at one moment: all that a screen may know.
+
+Screens, status and headless mode render these and nothing else. Every text
+field has been through runwatch.text; every number is in seconds, bytes or
+fractions. Non-finite floats cannot cross JSON, so series carry them apart.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a run is, and when it will end."""
+
+    step: int | None = None
+    total: int | None = None
+    fraction: float | None = None
+    eta_seconds: float | None = None
+    eta_spread: float | None = None
+    """Half width of the likely range around eta_seconds."""
+    rate: float | None = None
+    """Steps per second, recent."""
+
+
+class Latest(msgspec.Struct, frozen=True):
+    """The newest value of one metric."""
+
+    metric: str
+    value: float | None
+    """None when it is not finite; `text` says which."""
+    text: str = ""
+    """"nan", "inf" or "-inf" when value is None."""
+    step: int | None = None
+    count: int = 0
+    nonfinite: int = 0
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """One metric, ready to plot: at most two points per column of the asked width.
+
+    Parallel lists; x ascending. A column whose points are all non-finite has
+    None in low, high, mean and last, and `nonfinite` tells how many they are.
+    """
+
+    metric: str
+    x: tuple[float, ...] = ()
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
+    mean: tuple[float | None, ...] = ()
+    last: tuple[float | None, ...] = ()
+    nonfinite: tuple[int, ...] = ()
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Something worth a mark on the x axis."""
+
+    kind: str
+    """incident, checkpoint, eval or restart."""
+    step: int
+    label: str = ""
+
+
+class RankRow(msgspec.Struct, frozen=True):
+    """Progress of one rank."""
+
+    rank: int
+    done: int
+    total: int | None = None
+    age: float | None = None
+    """Seconds since the rank last reported."""
+
+
+class IncidentRow(msgspec.Struct, frozen=True):
+    """One incident, as people read it."""
+
+    id: str
+    run: str
+    rule: str
+    severity: str
+    state: str
+    """pending, firing, acknowledged or resolved."""
+    title: str
+    cause: str = ""
+    advice: str = ""
+    metric: str | None = None
+    rank: int | None = None
+    step: int | None = None
+    line: int | None = None
+    since: float | None = None
+    """Unix time at which it began to fire, if seen live."""
+    resolved_step: int | None = None
+    evidence: dict[str, float | int | str | None] = {}
+
+
+class RunRow(msgspec.Struct, frozen=True):
+    """One line of the list of runs."""
+
+    id: str
+    name: str
+    phase: str
+    """starting, warmup, training, evaluating, checkpointing, finished, crashed or stalled."""
+    progress: Progress
+    critical: int = 0
+    warning: int = 0
+    loss: float | None = None
+
+
+class RunView(msgspec.Struct, frozen=True):
+    """The run that is shown, at the width the client asked for."""
+
+    id: str
+    name: str
+    phase: str
+    progress: Progress
+    format: str | None = None
+    sources: tuple[str, ...] = ()
+    age: float | None = None
+    """Seconds since the newest line was read."""
+    elapsed: float | None = None
+    """Seconds of training, where the log tells."""
+    history: float | None = None
+    """Fraction of the backlog read so far; None once all is read."""
+    records: int = 0
+    latest: tuple[Latest, ...] = ()
+    charts: tuple[Columns, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    ranks: tuple[RankRow, ...] = ()
+    incidents: tuple[IncidentRow, ...] = ()
+    checkpoints: tuple[str, ...] = ()
+    log: tuple[tuple[int, str], ...] = ()
+    facts: dict[str, str] = {}
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Everything one frame of a screen needs."""
+
+    time: float
+    """Unix time of the engine when this was true."""
+    runs: tuple[RunRow, ...] = ()
+    run: RunView | None = None
+    notices: tuple[str, ...] = ()
+    """What the user should know about runwatch itself: blind sources, failed deliveries."""

@@ -1,0 +1,1 @@
+"""The outside world and the engine that folds it."""
