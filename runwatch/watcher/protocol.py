@@ -72,7 +72,7 @@ class Frame(msgspec.Struct, frozen=True, tag="frame"):
 class Line(msgspec.Struct, frozen=True, tag="line"):
     """Engine: one object of the headless JSON stream, already in its public form."""
 
-    object: dict[str, object]
+    body: dict[str, object]
 
 
 class Failure(msgspec.Struct, frozen=True, tag="failure"):
