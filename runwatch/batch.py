@@ -22,7 +22,7 @@ EVAL = "eval"
 BAR = "bar"
 """Table kind: progress bars, columns `step` and `total`."""
 RANK = "rank"
-"""Table kind: per-rank progress, columns `rank`, `done`, `total`."""
+"""Table kind: progress of one rank, columns `rank`, `done` and, where printed, `passed`, `total`."""
 
 META_COLUMNS = frozenset({"offset", "line", "step", "total", "rank", "time"})
 """Columns that place a row; every other column is a metric."""

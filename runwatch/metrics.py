@@ -64,13 +64,16 @@ _PERCENT_BY_NAME = frozenset({MFU})
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """How a printed number becomes the stored one: value * multiply / divide."""
+    """How a printed number becomes the stored one: value * multiply / divide, or its inverse."""
 
     multiply: float = 1.0
     divide: float = 1.0
+    invert: bool = False
 
     def apply(self, value: float) -> float:
         """Return the stored value; both parsing paths compute exactly this."""
+        if self.invert:
+            return 1.0 / value if value else float("inf")
         return value * self.multiply / self.divide
 
 

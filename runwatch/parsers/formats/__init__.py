@@ -1,1 +1,39 @@
-"""One declarative file per log format."""
+"""One declarative file per log format.
+
+A format names its lines and markers; splitting, detection, bulk decoding and
+events are shared and live in runwatch.parsers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from runwatch.parsers.patterns import Matcher
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How one framework or script writes its log."""
+
+    name: str
+    title: str
+    example: str
+    """A typical line, for people."""
+    matchers: tuple[Matcher, ...]
+    markers: tuple[tuple[bytes, str], ...] = ()
+    """(text a line begins with, event kind): what this format says in words."""
+
+
+@cache
+def catalogue() -> tuple[Format, ...]:
+    """Return every known format, the most telling first."""
+    from runwatch.parsers.formats import build_nanogpt, hf_trainer, nanochat, nanogpt
+
+    return (
+        nanochat.FORMAT,
+        build_nanogpt.FORMAT,
+        nanogpt.FORMAT,
+        build_nanogpt.LOG_TXT,
+        hf_trainer.FORMAT,
+    )

@@ -1,0 +1,20 @@
+"""Hugging Face Trainer and what builds on it (TRL, axolotl, autotrain): dict lines among tqdm bars.
+
+Values are numbers or, in newer versions, strings. The dicts carry no step; the
+training bar beside them does.
+"""
+
+from runwatch.parsers.formats import Format
+from runwatch.parsers.patterns import DictPattern
+
+FORMAT = Format(
+    name="hf-trainer",
+    title="Hugging Face Trainer / TRL",
+    example="{'loss': 1.2345, 'grad_norm': 0.98, 'learning_rate': 4.9e-05, 'epoch': 0.12}",
+    matchers=(DictPattern("hf", aliases={"train_loss": "train_loss"}),),
+    markers=(
+        (b"***** Running Evaluation *****", "eval_begin"),
+        (b"***** Running training *****", "start"),
+        (b"Saving model checkpoint to ", "checkpoint"),
+    ),
+)

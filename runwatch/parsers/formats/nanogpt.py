@@ -1,0 +1,31 @@
+"""nanoGPT: `iter 2500: loss 1.7130, time 39015.51ms, mfu 6.95%`, evaluations as `step 0: train loss ...`."""
+
+from runwatch.batch import EVAL, TRAIN
+from runwatch.metrics import STEP_TIME
+from runwatch.parsers.formats import Format
+from runwatch.parsers.patterns import LinePattern
+
+FORMAT = Format(
+    name="nanogpt",
+    title="nanoGPT",
+    example="iter 2500: loss 1.7130, time 39015.51ms, mfu 6.95%",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"iter (?P<step>\d+):(?= loss )",
+            prefix=b"iter ",
+            fields=True,
+            aliases={"time": STEP_TIME},
+        ),
+        LinePattern(
+            "eval",
+            EVAL,
+            rb"step (?P<step>\d+):(?= train loss )",
+            prefix=b"step ",
+            fields=True,
+            aliases={"train loss": "eval/train_loss"},
+        ),
+    ),
+    markers=((b"saving checkpoint to ", "checkpoint"),),
+)

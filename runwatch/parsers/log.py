@@ -1,0 +1,310 @@
+"""A log's bytes to batches: line splitting, detection, records, events.
+
+Feed it bytes in any pieces; the concatenated batches are always the same. A
+record ends at a newline or a carriage return (bars redraw themselves with
+one). Small pieces go record by record through the matchers, large ones through
+the bulk path first; numbers are bit-identical either way.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from runwatch.batch import BAR, TRAIN, Batch, Event, Table
+from runwatch.parsers.events import EventScanner
+from runwatch.parsers.formats import Format, catalogue
+from runwatch.parsers.patterns import BarPattern, Layout, Match, Matcher, values
+from runwatch.text import decode
+
+if TYPE_CHECKING:
+    from runwatch.parsers.skeleton import BulkDecoder, Decoded
+
+MAX_LINE = 1 << 16
+"""A longer line is read past: its first bytes are parsed, the rest is dropped."""
+BULK_SIZE = 1 << 15
+"""Pieces at least this long are worth the bulk path."""
+_TAIL_BYTES = 1 << 16
+_ANSI = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)|\x00+")
+_ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
+"""Keys typed at the terminal, as it echoes them: `^[[B` for an arrow, `^C`."""
+_RECORD = re.compile(rb"[^\r\n]*[\r\n]")
+_BAR = BarPattern()
+
+
+class _Piece:
+    """What one call to feed has found so far."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.events: list[Event] = []
+        self.lines = self.unparsed = 0
+        self._rows: dict[Layout, array[float]] = {}
+        self._bulk: dict[Layout, list[Decoded]] = {}
+
+    def add(self, layout: Layout, offset: int, line: int, numbers: list[float]) -> None:
+        row = self._rows.get(layout)
+        if row is None:
+            row = self._rows[layout] = array("d")
+        row.append(offset)
+        row.append(line)
+        row.extend(numbers)
+
+    def add_bulk(self, decoded: Decoded) -> None:
+        self._bulk.setdefault(decoded.layout, []).append(decoded)
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return one table per layout, each in stream order."""
+        if self._bulk:
+            from runwatch.parsers.skeleton import merge
+
+            return tuple(
+                _table(
+                    layout, *merge(self._bulk.get(layout, []), self._rows.get(layout), len(layout.names) + 2)
+                )
+                for layout in dict.fromkeys((*self._rows, *self._bulk))
+            )
+        return tuple(
+            _table(layout, *_transpose(rows, len(layout.names) + 2)) for layout, rows in self._rows.items()
+        )
+
+    def printed(self) -> dict[str, str]:
+        names: dict[str, str] = {}
+        for layout in (*self._rows, *self._bulk):
+            names.update(layout.printed)
+        return names
+
+
+def _transpose(rows: array[float], width: int) -> tuple[int, bytes]:
+    return len(rows) // width, b"".join(rows[i::width].tobytes() for i in range(width))
+
+
+def _table(layout: Layout, rows: int, data: bytes) -> Table:
+    return Table(layout.kind, layout.pattern, ("offset", "line", *layout.names), rows, data)
+
+
+class LogParser:
+    """Parses one source's stream. Memory is bounded by the size of a piece and MAX_LINE."""
+
+    def __init__(
+        self,
+        formats: Sequence[Format] | None = None,
+        *,
+        bulk: bool = True,
+        start: int = 0,
+        first_line: int = 1,
+    ) -> None:
+        """`start` and `first_line` place the first byte in the source's stream."""
+        self._formats = tuple(formats if formats is not None else catalogue())
+        self._format: Format | None = None
+        self._use(tuple(matcher for fmt in self._formats for matcher in fmt.matchers))
+        self._events = EventScanner()
+        self._bulk = bulk
+        self._decoders: list[BulkDecoder] = []
+        self._carry = b""
+        self._skipping = False
+        self._offset = start
+        self._line = first_line
+        self._ordinal = 0
+        self._line_has_text = self._line_used = False
+
+    @property
+    def format(self) -> str | None:
+        """Name of the detected format, or None while unsure."""
+        return self._format.name if self._format else None
+
+    def feed(self, data: bytes, *, tail: int = 0) -> Batch:
+        """Parse the next bytes of the stream; with `tail`, carry that many newest lines along.
+
+        The unfinished last line is kept for the next call.
+        """
+        self._offset += len(data)
+        if self._skipping:
+            data = self._skip(data)
+        block = self._carry + data
+        piece = _Piece(self._offset - len(block))
+        cut = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
+        self._carry = block[cut:]
+        if cut:
+            self._parse(block[:cut], piece)
+        newest = self._tail(block[:cut], tail) if tail and cut else ()
+        if len(self._carry) > MAX_LINE:
+            self._give_up(piece)
+        return self._batch(piece, newest)
+
+    def flush(self) -> Batch:
+        """Take the unfinished line as all there will be of it: the stream ends or breaks here."""
+        piece = _Piece(self._offset - len(self._carry))
+        text, self._carry, self._skipping = self._carry, b"", False
+        if text:
+            self._note(self._record(text, piece.start, self._line, self._ordinal, piece))
+            self._ordinal += 1
+        if text or self._line_has_text:
+            self._end_line(piece)
+        piece.events += self._events.flush()
+        return self._batch(piece)
+
+    def _parse(self, block: bytes, piece: _Piece) -> None:
+        begin = piece.start
+        for found in _RECORD.finditer(block):
+            start, end = found.span()
+            if self._decoders and len(block) - start >= BULK_SIZE:
+                self._parse_bulk(block[start:], begin + start, piece)
+                return
+            if end - start > 1:
+                self._note(
+                    self._record(
+                        block[start : end - 1], piece.start + start, self._line, self._ordinal, piece
+                    )
+                )
+            self._ordinal += 1
+            if block[end - 1] == 10:
+                self._end_line(piece)
+
+    def _parse_bulk(self, block: bytes, begin: int, piece: _Piece) -> None:
+        import numpy as np
+
+        from runwatch.parsers.skeleton import Lines
+
+        lines = Lines(block)
+        text = lines.lengths > 1
+        open_ = text & lines.clean()
+        used = np.zeros(len(lines), bool)
+        for decoder in self._decoders:
+            for decoded in decoder.decode(
+                lines, np.flatnonzero(open_ & lines.beginning(decoder.matcher.prefix))
+            ):
+                open_[decoded.lines] = False
+                used[decoded.lines] = True
+                decoded.place(lines, begin, self._line)
+                piece.add_bulk(decoded)
+        rest = np.flatnonzero(text & ~used)
+        places = (rest, lines.starts[rest], lines.lengths[rest], lines.line[rest])
+        for index, start, length, line in zip(*(place.tolist() for place in places), strict=True):
+            record = block[start : start + length - 1]
+            if self._dull(record):
+                continue
+            used[index] = self._record(record, begin + start, self._line + line, self._ordinal + index, piece)
+        self._ordinal += len(lines)
+        line_text, line_used = lines.by_line(text), lines.by_line(used)
+        line_text[0] |= self._line_has_text
+        line_used[0] |= self._line_used
+        whole = int(np.count_nonzero(lines.ends_line))
+        piece.lines += whole
+        piece.unparsed += int(np.count_nonzero(line_text[:whole] & ~line_used[:whole]))
+        self._line += whole
+        open_end = len(line_text) > whole  # the block ends with a redrawn, unfinished line
+        self._line_has_text = bool(open_end and line_text[-1])
+        self._line_used = bool(open_end and line_used[-1])
+
+    def _note(self, used: bool) -> None:
+        self._line_has_text = True
+        self._line_used |= used
+
+    def _end_line(self, piece: _Piece) -> None:
+        piece.lines += 1
+        piece.unparsed += self._line_has_text and not self._line_used
+        self._line += 1
+        self._line_has_text = self._line_used = False
+
+    def _record(self, line: bytes, offset: int, number: int, ordinal: int, piece: _Piece) -> bool:
+        """Parse one record that is not empty; return whether it told anything."""
+        if len(line) > MAX_LINE:
+            title = f"line {number} is longer than {MAX_LINE} bytes; the rest of it is not read"
+            piece.events.append(Event("overlong", offset, number, title))
+            line = line[:MAX_LINE]
+        if b"\x1b" in line or b"\0" in line:
+            line = _ANSI.sub(b"", line)
+        if line[:1] == b"^":
+            line = _ECHO.sub(b"", line)
+        match = self._match(line)
+        if match is not None:
+            piece.add(match.layout, offset, number, values(line, match))
+            if match.layout.kind != BAR:
+                return True
+        found = self._events.feed(line, offset, number, ordinal)
+        piece.events += found or ()
+        return match is not None or found is not None
+
+    def _dull(self, line: bytes) -> bool:
+        """Return True if nothing can be in the line: one cheap look instead of every matcher."""
+        return not (
+            self._headless
+            or line[:1] in self._by_head
+            or line[:1] == b"^"
+            or b"\x1b" in line
+            or b"\0" in line
+            or b"%|" in line
+            or len(line) > MAX_LINE
+            or self._events.wants(line)
+        )
+
+    def _match(self, line: bytes) -> Match | None:
+        if b"%|" in line and b"{'" not in line:
+            return _BAR.match(line)
+        for matcher in self._by_head.get(line[:1], self._headless):
+            match = matcher.match(line)
+            if match is not None:
+                if self._format is None and match.layout.kind == TRAIN:
+                    self._settle(matcher)
+                return match
+        return None
+
+    def _settle(self, matcher: Matcher) -> None:
+        """Settle on the format of `matcher`, which has just recognised a training step."""
+        self._format = next(fmt for fmt in self._formats if matcher in fmt.matchers)
+        self._use(self._format.matchers)
+        self._events.use(self._format.markers)
+        if self._bulk:
+            from runwatch.parsers.skeleton import BulkDecoder
+
+            self._decoders = [BulkDecoder(matcher) for matcher in self._format.matchers]
+
+    def _use(self, matchers: tuple[Matcher, ...]) -> None:
+        """Sort the matchers by the byte their lines begin with, keeping their order."""
+        self._headless = tuple(m for m in matchers if not m.prefix)
+        heads = {m.prefix[:1] for m in matchers if m.prefix}
+        self._by_head = {h: tuple(m for m in matchers if m.prefix[:1] in (h, b"")) for h in heads}
+
+    # -- lines that never end, and the newest lines --------------------------------------------
+
+    def _skip(self, data: bytes) -> bytes:
+        """Drop the rest of an overlong line; return what follows, from its line end on."""
+        ends = [i for i in (data.find(b"\n"), data.find(b"\r")) if i >= 0]
+        if not ends:
+            return b""
+        self._skipping = False
+        return data[min(ends) :]
+
+    def _give_up(self, piece: _Piece) -> None:
+        """Stop keeping an overlong line: parse its beginning, drop the rest when it comes."""
+        start = self._offset - len(self._carry)
+        self._note(self._record(self._carry, start, self._line, self._ordinal, piece))
+        self._carry, self._skipping = b"", True
+
+    def _tail(self, block: bytes, count: int) -> tuple[tuple[int, str], ...]:
+        """Return the newest lines of a parsed block, of a redrawn line only what it shows last."""
+        parts = block[-_TAIL_BYTES:].split(b"\n")
+        if len(block) > _TAIL_BYTES:
+            parts = parts[1:] or parts
+        number = self._line - len(parts) + 1
+        shown = [
+            (number + i, next((s for s in reversed(part.split(b"\r")) if s.strip()), b""))
+            for i, part in enumerate(parts)
+        ]
+        return tuple((n, decode(text, 1000)) for n, text in shown if text)[-count:]
+
+    def _batch(self, piece: _Piece, tail: tuple[tuple[int, str], ...] = ()) -> Batch:
+        return Batch(
+            start=piece.start,
+            end=self._offset - len(self._carry),
+            tables=piece.tables(),
+            events=tuple(piece.events),
+            lines=piece.lines,
+            unparsed=piece.unparsed,
+            format=self.format,
+            printed=piece.printed(),
+            tail=tail,
+        )

@@ -1,0 +1,216 @@
+"""Matchers: what a format knows about one kind of line.
+
+A matcher looks at one record (a line without its end) and says which numbers
+stand where. It must be digit-blind: changing a digit of a value may change
+neither the names nor the spans it returns. The skeleton engine relies on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from runwatch.batch import BAR, EVAL, META_COLUMNS, TRAIN
+from runwatch.metrics import STEP_TIME, Unit, canonical, unit_of
+
+NUMBER = rb"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+NONFINITE = rb"[-+]?(?:[nN][aA][nN]|[iI]nf(?:inity)?|INF|1\.#(?:QNAN|IND|INF))"
+VALUE = rb"(?:" + NUMBER + rb"|" + NONFINITE + rb")"
+
+_FIELD = re.compile(
+    rb"([A-Za-z][\w./-]*(?: [A-Za-z][\w./-]*){0,4})"  # a name of one to five words
+    rb"(?:\s*[:=]\s*|\s+)"
+    rb"(" + VALUE + rb")"
+    rb"(%|[A-Za-z]{1,3}(?![\w/]))?"  # a unit
+    rb"(?=[\s|,;)\]]|$)"
+)
+_ITEM = re.compile(rb"['\"]([^'\"]+)['\"]: ?['\"]?(" + VALUE + rb")['\"]?(?=[,}])")
+_BAR = re.compile(
+    rb"\s*\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
+)
+_ODD_NONFINITE = {b"1.#QNAN": "nan", b"1.#IND": "nan", b"1.#INF": "inf"}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns that a kind of line yields; rows of one layout make one table."""
+
+    kind: str
+    pattern: str
+    names: tuple[str, ...]
+    units: tuple[Unit, ...]
+    printed: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
+
+
+class Match(NamedTuple):
+    """Where the numbers of one record stand."""
+
+    layout: Layout
+    spans: tuple[tuple[int, int], ...]
+
+
+class Matcher(Protocol):
+    """Recognises one kind of line."""
+
+    prefix: bytes
+    """What every line it matches begins with; empty if that is unknown."""
+
+    def match(self, line: bytes) -> Match | None:
+        """Return the layout and the value spans of `line`, or None."""
+        ...
+
+
+def number(text: bytes) -> float:
+    """Return a printed number as a float; thousands separators are allowed."""
+    try:
+        return float(text)
+    except ValueError:
+        sign, bare = (-1.0, text[1:]) if text[:1] == b"-" else (1.0, text.lstrip(b"+"))
+        return sign * float(_ODD_NONFINITE.get(bare) or bare.replace(b",", b""))
+
+
+def values(line: bytes, match: Match) -> list[float]:
+    """Return the match's numbers in stored units, one per column of its layout."""
+    return [
+        unit.apply(number(line[start:end]))
+        for unit, (start, end) in zip(match.layout.units, match.spans, strict=True)
+    ]
+
+
+class _Layouts:
+    """Interns layouts, so that lines of one shape share one object."""
+
+    def __init__(self, pattern: str, aliases: Mapping[str, str]) -> None:
+        self._pattern = pattern
+        self._aliases = aliases
+        self._known: dict[tuple[object, ...], Layout] = {}
+
+    def get(self, kind: str, printed: tuple[bytes, ...], suffixes: tuple[bytes, ...]) -> Layout:
+        key = (kind, printed, suffixes)
+        if key not in self._known:
+            if len(self._known) > 4096:  # names that hold random text: never grow without bound
+                self._known.clear()
+            self._known[key] = self._build(kind, printed, suffixes)
+        return self._known[key]
+
+    def _build(self, kind: str, printed: tuple[bytes, ...], suffixes: tuple[bytes, ...]) -> Layout:
+        names: list[str] = []
+        units: list[Unit] = []
+        shown: dict[str, str] = {}
+        for raw, suffix in zip(printed, suffixes, strict=True):
+            text = raw.decode("utf-8", "replace")
+            name = text if text in META_COLUMNS else self._aliases.get(text) or canonical(text)
+            names.append(name)
+            units.append(Unit() if name in META_COLUMNS else unit_of(name, suffix.decode("ascii", "replace")))
+            if name != text:
+                shown[name] = text
+        return Layout(kind, self._pattern, tuple(names), tuple(units), shown)
+
+
+class LinePattern:
+    """A head matched at the line's start, then optional `name: value unit` fields to its end.
+
+    Named groups of the head become columns: `step`, `total`, `rank` place the
+    row, any other group is a metric by its printed name ("_" stands for " ").
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        head: bytes,
+        *,
+        prefix: bytes = b"",
+        fields: bool = False,
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:
+        self.prefix = prefix
+        self._kind = kind
+        self._fields = fields
+        self._head = re.compile(head)
+        groups = sorted(self._head.groupindex.items(), key=lambda item: item[1])
+        self._groups = tuple(index for _, index in groups)
+        self._names = tuple(
+            (group if group in META_COLUMNS else group.replace("_", " ")).encode() for group, _ in groups
+        )
+        self._layouts = _Layouts(name, aliases or {})
+
+    def match(self, line: bytes) -> Match | None:
+        """Return the numbers of a line of this kind."""
+        head = self._head.match(line)
+        if head is None:
+            return None
+        names, spans = list(self._names), [head.span(group) for group in self._groups]
+        suffixes = [b""] * len(names)
+        if self._fields:
+            for found in _FIELD.finditer(line, head.end()):
+                name = found[1]
+                if name not in names:
+                    names.append(name)
+                    spans.append(found.span(2))
+                    suffixes.append(found[3] or b"")
+            if len(names) == len(self._names):
+                return None
+        if any(start < 0 for start, _ in spans):  # optional groups that took no part
+            taken = [i for i, (start, _) in enumerate(spans) if start >= 0]
+            names, suffixes = [names[i] for i in taken], [suffixes[i] for i in taken]
+            spans = [spans[i] for i in taken]
+        return Match(self._layouts.get(self._kind, tuple(names), tuple(suffixes)), tuple(spans))
+
+
+class DictPattern:
+    """A Python dict of metrics printed anywhere in a line, as the Hugging Face Trainer does."""
+
+    prefix = b""  # loggers put timestamps and names before the dict
+
+    def __init__(self, name: str, aliases: Mapping[str, str] | None = None) -> None:
+        self._layouts = _Layouts(name, aliases or {})
+
+    def match(self, line: bytes) -> Match | None:
+        """Return the numbers of the line's dict; a dict cut before its end is no record."""
+        start = line.find(b"{'")
+        if start < 0 or not line.rstrip().endswith(b"}"):
+            return None
+        names: list[bytes] = []
+        spans: list[tuple[int, int]] = []
+        for found in _ITEM.finditer(line, start):
+            if found[1] not in names:
+                names.append(found[1])
+                spans.append(found.span(2))
+        kind = self._kind(names)
+        if kind is None:
+            return None
+        return Match(self._layouts.get(kind, tuple(names), (b"",) * len(names)), tuple(spans))
+
+    @staticmethod
+    def _kind(names: list[bytes]) -> str | None:
+        if b"train_runtime" in names:
+            return EVAL
+        if b"loss" in names and (b"epoch" in names or b"learning_rate" in names):
+            return TRAIN
+        return EVAL if any(name.startswith(b"eval_") for name in names) else None
+
+
+class BarPattern:
+    """A tqdm bar without a description: `12%|█▏  | 60/500 [00:31<03:48,  1.92it/s]`.
+
+    Bars with a description count something else (shards, dataset rows), and
+    counts with a unit (`2.56M/160M`) are bytes.
+    """
+
+    prefix = b""
+    _COUNT = Layout(BAR, "tqdm", ("step", "total"), (Unit(), Unit()))
+    _SECONDS = Layout(BAR, "tqdm", ("step", "total", STEP_TIME), (Unit(), Unit(), Unit()))
+    _RATE = Layout(BAR, "tqdm", ("step", "total", STEP_TIME), (Unit(), Unit(), Unit(invert=True)))
+
+    def match(self, line: bytes) -> Match | None:
+        """Return step, total and, if shown, the seconds a step takes or the steps a second."""
+        found = _BAR.match(line)
+        if found is None:
+            return None
+        if found[3] is None:
+            return Match(self._COUNT, (found.span(1), found.span(2)))
+        layout = self._SECONDS if found[4] == b"s/it" else self._RATE
+        return Match(layout, (found.span(1), found.span(2), found.span(3)))
