@@ -34,6 +34,15 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True)
+class RankProgress:
+    """How far one rank is in an evaluation or a step."""
+
+    done: int
+    total: int | None = None
+    passed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """One piece of a run, in the order it was written."""
 
@@ -44,6 +53,14 @@ class Block:
     events: Sequence[Event] = ()
     restarts: Sequence[int] = ()
     """Offsets at which the step went back: baselines do not span these."""
+    ranks: Mapping[int, RankProgress] = field(default_factory=dict)
+    """Newest progress of each rank that reported."""
+    marks: Mapping[str, int] = field(default_factory=dict)
+    """Kind of record or event -> offset of its newest one: what tells the phase."""
+    total: int | None = None
+    """Newest planned number of steps that a record printed."""
+    bar: tuple[int, int, int] | None = None
+    """First step, last step and total of the training bar, where records print no step."""
     rank: int | None = None
     live: bool = False
     """False for history: what was in the log before anyone watched."""

@@ -146,20 +146,23 @@ class LogParser:
         piece.events += self._events.flush()
         return self._batch(piece)
 
+    def break_off(self) -> Batch:
+        """Take what comes next as the beginning of another file: line numbers start again."""
+        batch = self.flush()
+        self._line = 1
+        return batch
+
     def _parse(self, block: bytes, piece: _Piece) -> None:
-        begin = piece.start
         for found in _RECORD.finditer(block):
             start, end = found.span()
+            offset = piece.start + start
             if self._decoders and len(block) - start >= BULK_SIZE:
-                self._parse_bulk(block[start:], begin + start, piece)
+                self._parse_bulk(block[start:], offset, piece)
                 return
             if end - start > 1:
-                self._note(
-                    self._record(
-                        block[start : end - 1], piece.start + start, self._line, self._ordinal, piece
-                    )
-                )
-            self._ordinal += 1
+                record = block[start : end - 1]
+                self._note(self._record(record, offset, self._line, self._ordinal, piece))
+                self._ordinal += 1
             if block[end - 1] == 10:
                 self._end_line(piece)
 
@@ -181,13 +184,14 @@ class LogParser:
                 decoded.place(lines, begin, self._line)
                 piece.add_bulk(decoded)
         rest = np.flatnonzero(text & ~used)
-        places = (rest, lines.starts[rest], lines.lengths[rest], lines.line[rest])
-        for index, start, length, line in zip(*(place.tolist() for place in places), strict=True):
+        ordinals = np.cumsum(text) - 1 + self._ordinal
+        places = (rest, lines.starts[rest], lines.lengths[rest], lines.line[rest], ordinals[rest])
+        for index, start, length, line, ordinal in zip(*(place.tolist() for place in places), strict=True):
             record = block[start : start + length - 1]
             if self._dull(record):
                 continue
-            used[index] = self._record(record, begin + start, self._line + line, self._ordinal + index, piece)
-        self._ordinal += len(lines)
+            used[index] = self._record(record, begin + start, self._line + line, ordinal, piece)
+        self._ordinal += int(np.count_nonzero(text))
         line_text, line_used = lines.by_line(text), lines.by_line(used)
         line_text[0] |= self._line_has_text
         line_used[0] |= self._line_used
@@ -222,6 +226,8 @@ class LogParser:
         match = self._match(line)
         if match is not None:
             piece.add(match.layout, offset, number, values(line, match))
+            if match.layout.event:
+                piece.events.append(Event(match.layout.event, offset, number, decode(line, 300)))
             if match.layout.kind != BAR:
                 return True
         found = self._events.feed(line, offset, number, ordinal)

@@ -42,6 +42,8 @@ class Layout:
     names: tuple[str, ...]
     units: tuple[Unit, ...]
     printed: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
+    event: str | None = None
+    """Kind of the event that such a record also is."""
 
 
 class Match(NamedTuple):
@@ -101,12 +103,13 @@ class _Layouts:
         shown: dict[str, str] = {}
         for raw, suffix in zip(printed, suffixes, strict=True):
             text = raw.decode("utf-8", "replace")
-            name = text if text in META_COLUMNS else self._aliases.get(text) or canonical(text)
+            name = self._aliases.get(text) or (text if text in META_COLUMNS else canonical(text))
             names.append(name)
             units.append(Unit() if name in META_COLUMNS else unit_of(name, suffix.decode("ascii", "replace")))
             if name != text:
                 shown[name] = text
-        return Layout(kind, self._pattern, tuple(names), tuple(units), shown)
+        event = "finished" if b"train_runtime" in printed else None
+        return Layout(kind, self._pattern, tuple(names), tuple(units), shown, event)
 
 
 class LinePattern:

@@ -76,7 +76,7 @@ class Skeleton:
 def learn(matcher: Matcher, line: bytes, match: Match) -> Skeleton | None:
     """Return the skeleton of `line` (with its line end), or None if it has none that is safe."""
     text = line[:-1]
-    if any(unit.invert for unit in match.layout.units):
+    if match.layout.event or any(unit.invert for unit in match.layout.units):
         return None
     free = _free_digits(matcher, text, match)
     values = len(match.spans)

@@ -1,1 +1,1 @@
-"""Pure text: charts, sparklines, bars and numbers. No Textual, no terminal."""
+"""Pure text: charts, bars, numbers and plain frames. No terminal, no Textual, no clock."""

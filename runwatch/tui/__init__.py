@@ -1,1 +1,1 @@
-"""The terminal interface: a client that draws snapshots."""
+"""The full-screen client: a picture of what the engine says, and keys."""

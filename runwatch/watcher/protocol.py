@@ -53,6 +53,15 @@ class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
     view: View
 
 
+class Follow(msgspec.Struct, frozen=True, tag="follow"):
+    """Client: send the headless stream, one Line per object."""
+
+    interval: float = 10.0
+    """Seconds between progress objects."""
+    every: int | None = None
+    """Steps between progress objects, instead of seconds."""
+
+
 class Acknowledge(msgspec.Struct, frozen=True, tag="acknowledge"):
     """Client: a person has seen this incident."""
 
@@ -82,7 +91,7 @@ class Failure(msgspec.Struct, frozen=True, tag="failure"):
     exit_code: int = 3
 
 
-Request = Hello | Subscribe | Acknowledge | Shutdown
+Request = Hello | Subscribe | Follow | Acknowledge | Shutdown
 Reply = Hello | Frame | Line | Failure
 
 _encoder = msgspec.json.Encoder()

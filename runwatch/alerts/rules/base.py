@@ -3,15 +3,23 @@
 A rule sees a block of samples at once and judges it with numpy. Its state is
 bounded, and its findings do not depend on how the samples were chunked. It
 knows no files, no clock of its own and no channel.
+
+A rule is a dataclass: the fields that `threshold` makes can be set in
+runwatch.toml and are listed in the documentation; every other field is state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar, Protocol
+from collections.abc import Iterable, Sequence
+from dataclasses import Field, dataclass, field, fields, replace
+from math import isnan
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast
 
-from runwatch.block import Block, Status
-from runwatch.findings import Finding
+from runwatch.block import Block, Samples, Status
+from runwatch.findings import Finding, Severity, Verdict
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Rule(Protocol):
@@ -20,6 +28,7 @@ class Rule(Protocol):
     name: ClassVar[str]
     summary: ClassVar[str]
     """One sentence for people: what it catches."""
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def observe(self, block: Block) -> Iterable[Finding]:
         """Judge new samples and events. Findings come in stream order."""
@@ -28,3 +37,105 @@ class Rule(Protocol):
     def tick(self, status: Status) -> Iterable[Finding]:
         """Judge the passing of time."""
         ...
+
+
+class Threshold(NamedTuple):
+    """One number (or switch) of a rule that people may change."""
+
+    name: str
+    default: float | bool
+    meaning: str
+
+
+def threshold(default: float, meaning: str) -> Any:
+    """Return a dataclass field that is a threshold; `meaning` is one line for people."""
+    return field(default=default, metadata={"meaning": meaning})
+
+
+def thresholds(rule: type[Rule]) -> tuple[Threshold, ...]:
+    """Return the thresholds of a rule, in the order they are written."""
+    made = (f for f in fields(rule) if "meaning" in f.metadata)
+    return tuple(Threshold(f.name, cast(float, f.default), f.metadata["meaning"]) for f in made)
+
+
+@dataclass
+class RunRule:
+    """A rule that judges the run as a whole, whatever rank a block is from."""
+
+    name: ClassVar[str]
+    rank: int | None = field(default=None, init=False)
+    """The rank that findings are about; None for the run."""
+
+    def observe(self, block: Block) -> Sequence[Finding]:
+        """Judge new samples and events."""
+        return self.judge(block)
+
+    def tick(self, status: Status) -> Sequence[Finding]:
+        """Judge the passing of time."""
+        return self.elapse(status)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge new samples and events."""
+        raise NotImplementedError
+
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """Judge the passing of time; most rules have nothing to say."""
+        return ()
+
+    def say(self, verdict: Verdict, severity: Severity, title: str, where: Place, **details: Any) -> Finding:
+        """Return a finding of this rule; `details` are its other fields."""
+        return Finding(
+            rule=self.name,
+            verdict=verdict,
+            severity=severity,
+            title=title,
+            rank=self.rank,
+            step=where.step,
+            line=where.line,
+            **details,
+        )
+
+
+@dataclass
+class RankRule(RunRule):
+    """A rule that judges every rank by itself: each rank gets its own copy of the state.
+
+    The instance itself serves the samples that name no rank.
+    """
+
+    _ranks: dict[int, Self] = field(default_factory=dict, init=False, repr=False)
+
+    def observe(self, block: Block) -> Sequence[Finding]:
+        """Judge new samples with the state of the block's rank."""
+        return self._of(block.rank).judge(block)
+
+    def tick(self, status: Status) -> Sequence[Finding]:
+        """Judge the passing of time for every rank."""
+        found = list(self.elapse(status))
+        for rule in self._ranks.values():
+            found += rule.elapse(status)
+        return found
+
+    def _of(self, rank: int | None) -> Self:
+        if rank is None:
+            return self
+        if rank not in self._ranks:
+            self._ranks[rank] = replace(self)  # the thresholds are copied, the state starts anew
+            self._ranks[rank].rank = rank
+        return self._ranks[rank]
+
+
+class Place(NamedTuple):
+    """Where in a log something happened."""
+
+    step: int | None
+    line: int | None
+
+    def __str__(self) -> str:
+        return f"step {self.step}" if self.step is not None else f"line {self.line}"
+
+
+def place(samples: Samples, row: int) -> Place:
+    """Return where one row of `samples` stands."""
+    step, line = samples.step[row], samples.line[row]
+    return Place(None if isnan(step) else int(step), None if isnan(line) else int(line))

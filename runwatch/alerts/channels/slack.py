@@ -1,0 +1,201 @@
+"""Slack, by incoming webhook.
+
+Whatever a log line holds arrives as plain text: no mentions, links or markup.
+The webhook's address is a secret and appears in no outcome, log or error.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+from urllib.parse import urlsplit
+
+from runwatch import text
+from runwatch.alerts.outbox import Notification, Outcome, Rejected, Retry, Sent, Unsure
+from runwatch.findings import Severity
+
+if TYPE_CHECKING:
+    from slack_sdk.webhook import WebhookClient
+
+HEADER, FACT, PROSE, EVIDENCE, SUMMARY = 150, 100, 700, 400, 400
+"""Longest text of each part, in characters as sent: together below 3,000, far from all of Slack's limits."""
+EVIDENCE_VALUES = 6
+
+_GLYPHS = {Severity.CRITICAL: "▲", Severity.WARNING: "●", Severity.INFO: "○"}
+_PERMANENT = {
+    400: "Slack could not read the message",
+    403: "the webhook may not post here",
+    404: "the webhook does not exist",
+    410: "the channel is archived or gone",
+}
+
+# slack_sdk logs the address and the payload at DEBUG and failures at ERROR; this logger swallows both.
+_silent = logging.getLogger(f"{__name__}.sdk")
+_silent.setLevel(logging.CRITICAL + 1)
+_silent.propagate = False
+
+
+class SlackChannel:
+    """Posts to one incoming webhook."""
+
+    name = "slack"
+
+    def __init__(
+        self,
+        webhook: str,
+        *,
+        min_severity: Severity = Severity.WARNING,
+        send_resolved: bool = True,
+        timeout: float = 10.0,
+    ) -> None:
+        """Set up, without touching the network. `timeout` is in seconds."""
+        self._webhook = webhook
+        self.min_severity, self.send_resolved, self.timeout = min_severity, send_resolved, timeout
+        self._client: WebhookClient | None = None
+
+    def __repr__(self) -> str:
+        return f"SlackChannel({mask(self._webhook)!r})"
+
+    def accepts(self, notification: Notification) -> bool:
+        """Return whether it is severe enough and, if resolved, wanted."""
+        wanted = notification.change == "firing" or self.send_resolved
+        return wanted and _severity(notification).rank >= self.min_severity.rank
+
+    def send(self, notification: Notification) -> Outcome:
+        """Post it once; takes at most about `timeout` seconds."""
+        payload = message(notification)
+        try:
+            answer = self._connect().send(**payload, unfurl_links=False, unfurl_media=False)
+        except URLError as error:  # urllib's word for: the request never left whole
+            return Retry(f"cannot reach {mask(self._webhook)}: {_plainly(error.reason)}")
+        except (OSError, HTTPException) as error:  # later than that: it left, the answer was lost
+            return Unsure(f"no answer from {mask(self._webhook)}: {_plainly(error)}")
+        except Exception as error:  # in its own words it might repeat the address
+            return Rejected(f"cannot post: {_plainly(error)}")
+        return self._judge(answer.status_code, answer.body or "", answer.headers)
+
+    def _connect(self) -> WebhookClient:
+        if self._client is None:
+            from slack_sdk.webhook import WebhookClient  # here, in the channel's thread: slow to import
+
+            # Its own retries would post twice after a reset connection.
+            self._client = WebhookClient(
+                self._webhook,
+                timeout=self.timeout,  # type: ignore[arg-type]  # fractions work
+                retry_handlers=[],
+                logger=_silent,
+            )
+        return self._client
+
+    def _judge(self, status: int, body: str, headers: Any) -> Outcome:
+        if status == 200 and not body.lstrip().startswith("<"):
+            return Sent()
+        secret = urlsplit(self._webhook).path
+        said = text.plain(body.replace(self._webhook, "…"), 80).replace(secret, "…")
+        if status == 200:
+            return Retry("a web page answered instead of Slack: is there a sign-in page or proxy?")
+        after = _seconds(headers.get("Retry-After"))
+        if status == 429:
+            return Retry("Slack asks to slow down", 30.0 if after is None else after)
+        if status == 504:
+            return Unsure(f"a gateway lost the answer: {status} {said}".rstrip())
+        if status == 408 or status >= 500:
+            return Retry(f"Slack answered {status} {said}".rstrip(), after)
+        why = _PERMANENT.get(status, "unexpected answer")
+        return Rejected(f"{why}: {status} {said}".rstrip())
+
+
+def message(notification: Notification) -> dict[str, Any]:
+    """Return the payload: `text` for the phone's notification, `blocks` for the channel."""
+    incident, resolved = notification.incident, notification.change == "resolved"
+    severity = _severity(notification)
+    word = "✓ Resolved" if resolved else f"{_GLYPHS[severity]} {severity.value.capitalize()}"
+    blocks: list[dict[str, Any]] = [
+        {"type": "header", "text": _text(f"{word}: {incident.title}", HEADER)},
+        _section(_facts(notification), FACT),
+    ]
+    if not resolved:
+        prose = (("Likely cause", incident.cause), ("What to do", incident.advice))
+        blocks += [_section([f"{label}: {said}"], PROSE) for label, said in prose if said]
+    footnotes = [] if resolved else _evidence(incident.evidence)
+    if notification.may_repeat:
+        footnotes.append("may repeat an earlier message: Slack's answer to it was lost")
+    if footnotes:
+        blocks.append({"type": "context", "elements": [_text(" · ".join(footnotes), EVIDENCE)]})
+    return {"text": _fit(f"{word}: {incident.title} ({notification.run})", SUMMARY), "blocks": blocks}
+
+
+def mask(webhook: str) -> str:
+    """Return which service a webhook belongs to, without the secret in its path."""
+    try:
+        return urlsplit(webhook).hostname or "the webhook"
+    except ValueError:
+        return "the webhook"
+
+
+def _facts(notification: Notification) -> list[str]:
+    incident = notification.incident
+    facts = [f"Run: {notification.run}", f"Host: {notification.host}", f"Rule: {incident.rule}"]
+    if incident.rank is not None:
+        facts.append(f"Rank: {incident.rank}")
+    if incident.step is not None:
+        began = f"Step: {incident.step:,}"
+        facts.append(
+            f"{began} to {incident.resolved_step:,}" if incident.resolved_step is not None else began
+        )
+    facts.append(time.strftime("Time: %Y-%m-%d %H:%M:%S UTC", time.gmtime(notification.time)))
+    return facts
+
+
+def _evidence(values: dict[str, float | int | str | None]) -> list[str]:
+    shown = [(name, value) for name, value in values.items() if value is not None]
+    return [f"{name} {_number(value)}" for name, value in shown[:EVIDENCE_VALUES]]
+
+
+def _number(value: float | int | str) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}" if math.isfinite(value) else str(value)
+    return f"{value:,}" if isinstance(value, int) else text.plain(value, 80)
+
+
+def _severity(notification: Notification) -> Severity:
+    try:
+        return Severity(notification.incident.severity)
+    except ValueError:  # a newer engine's word: rather too loud than unheard
+        return Severity.CRITICAL
+
+
+def _section(lines: list[str], limit: int) -> dict[str, Any]:
+    """Return a block of lines, each of at most `limit` characters."""
+    content = "\n".join(_fit(line, limit) for line in lines)
+    return {"type": "section", "text": {"type": "plain_text", "text": content, "emoji": False}}
+
+
+def _text(content: str, limit: int) -> dict[str, Any]:
+    return {"type": "plain_text", "text": _fit(content, limit), "emoji": False}
+
+
+def _fit(content: str, limit: int) -> str:
+    """Return one line, escaped and at most `limit` characters long after that."""
+    keep = limit
+    while len(escaped := text.slack(content, keep)) > limit:
+        keep -= max(1, (len(escaped) - limit) // 5)
+    return escaped
+
+
+def _seconds(header: str | None) -> float | None:
+    """Return what a Retry-After header asks for, in seconds, if it is a plain number."""
+    return float(header) if header and header.isascii() and header.isdigit() else None
+
+
+def _plainly(error: object) -> str:
+    """Return what went wrong without the error's own words, which may hold the address."""
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    if isinstance(error, OSError) and error.strerror and error.errno:
+        return text.plain(error.strerror, 80)
+    return type(error).__name__

@@ -1,0 +1,157 @@
+"""The life of findings: pending, firing, acknowledged, resolved.
+
+    PENDING ──▶ pending ──CLEAR──▶ (gone)
+                   │ FIRING
+    FIRING ───▶ firing ◀──escalates── acknowledged
+                   └──────CLEAR───▶ resolved ◀──┘
+
+An incident is identified by its run, rule, metric and rank. When it comes back
+after it was resolved it is a new occurrence, with a new id. Ids are made of
+nothing else, so that reading the same log again gives the same ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+
+import msgspec
+
+from runwatch.findings import Finding, Severity, Verdict
+from runwatch.snapshot import IncidentRow
+
+MAX_RESOLVED = 500
+"""Resolved incidents that are remembered, per run."""
+
+Scope = tuple[str, str | None, int | None]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One step in the life of an incident."""
+
+    kind: str
+    """pending, firing, escalated, acknowledged or resolved."""
+    row: IncidentRow
+    send: bool = True
+    """False for what is only shown: pending incidents, and what was found in old history."""
+
+
+class _Incident(msgspec.Struct):
+    row: IncidentRow
+    order: int
+    """Number of the newest change, for recency."""
+    announced: bool = False
+    """Whether a change of it was to be sent."""
+
+
+class IncidentBook:
+    """All incidents of one run."""
+
+    def __init__(self, run_id: str, run_name: str) -> None:
+        self._run_id = run_id
+        self._run_name = run_name
+        self._open: dict[Scope, _Incident] = {}
+        self._resolved: deque[_Incident] = deque(maxlen=MAX_RESOLVED)
+        self._occurrences: dict[Scope, int] = {}
+        self._order = 0
+
+    def apply(self, finding: Finding, *, now: float | None, live: bool) -> Change | None:
+        """Take one finding; return the change it makes, if it makes one.
+
+        `now` is Unix time; `live` is False for what is found in history. A
+        finding that repeats what is known updates the incident silently.
+        """
+        incident = self._open.get(finding.scope)
+        if finding.verdict is Verdict.CLEAR:
+            return self._clear(finding, incident, live=live) if incident else None
+        firing = finding.verdict is Verdict.FIRING
+        if incident is None:
+            incident = self._open[finding.scope] = _Incident(self._row(finding), 0)
+            kind = "firing" if firing else "pending"
+        elif incident.row.state == "pending":
+            incident.row = self._confirm(incident.row, finding, moved=True)
+            kind = "firing" if firing else ""
+        elif not firing:
+            return None
+        else:
+            rises = finding.severity.rank > Severity(incident.row.severity).rank
+            incident.row = self._confirm(incident.row, finding, moved=False)
+            kind = "escalated" if rises else ""
+        if not kind:
+            return None
+        since = now if live and kind == "firing" else incident.row.since
+        state = "pending" if kind == "pending" else "firing"
+        return self._change(incident, kind, send=live and firing, state=state, since=since)
+
+    def acknowledge(self, incident_id: str) -> Change | None:
+        """Note that somebody has seen a firing incident; None if there is none of that id.
+
+        It becomes firing again when it escalates.
+        """
+        for incident in self._open.values():
+            if incident.row.id == incident_id and incident.row.state == "firing":
+                return self._change(incident, "acknowledged", send=incident.announced, state="acknowledged")
+        return None
+
+    def rows(self) -> tuple[IncidentRow, ...]:
+        """Return all incidents: open ones first, by severity, the newest change first."""
+        ranked = sorted(
+            [*self._open.values(), *self._resolved],
+            key=lambda i: (i.row.state == "resolved", -Severity(i.row.severity).rank, -i.order),
+        )
+        return tuple(incident.row for incident in ranked)
+
+    def _clear(self, finding: Finding, incident: _Incident, *, live: bool) -> Change | None:
+        del self._open[finding.scope]
+        if incident.row.state == "pending":
+            self._occurrences[finding.scope] -= 1  # it never came to anything
+            return None
+        self._resolved.append(incident)
+        send = live and incident.announced
+        return self._change(incident, "resolved", send=send, state="resolved", resolved_step=finding.step)
+
+    def _change(self, incident: _Incident, kind: str, *, send: bool, **fields: object) -> Change:
+        self._order += 1
+        incident.order = self._order
+        incident.row = msgspec.structs.replace(incident.row, **fields)
+        incident.announced |= send
+        return Change(kind, incident.row, send)
+
+    def _row(self, finding: Finding) -> IncidentRow:
+        occurrence = self._occurrences.get(finding.scope, 0) + 1
+        self._occurrences[finding.scope] = occurrence
+        identity = repr((self._run_id, finding.scope, occurrence)).encode()
+        return IncidentRow(
+            id=hashlib.blake2b(identity, digest_size=6).hexdigest(),
+            run=self._run_name,
+            rule=finding.rule,
+            severity=finding.severity.value,
+            state="pending",
+            title=finding.title,
+            cause=finding.cause,
+            advice=finding.advice,
+            metric=finding.metric,
+            rank=finding.rank,
+            step=finding.step,
+            line=finding.line,
+            evidence=dict(finding.evidence),
+        )
+
+    @staticmethod
+    def _confirm(row: IncidentRow, finding: Finding, *, moved: bool) -> IncidentRow:
+        """Return `row` with what a newer finding knows; `moved` also takes over its place.
+
+        A firing incident keeps its place and the highest severity it had.
+        """
+        return msgspec.structs.replace(
+            row,
+            severity=max(Severity(row.severity), finding.severity, key=lambda s: s.rank).value
+            if not moved
+            else finding.severity.value,
+            title=finding.title,
+            cause=finding.cause or row.cause,
+            advice=finding.advice or row.advice,
+            step=finding.step if moved else row.step,
+            line=finding.line if moved else row.line,
+            evidence={**row.evidence, **finding.evidence},
+        )

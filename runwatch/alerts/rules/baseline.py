@@ -1,0 +1,180 @@
+"""What is usual for a metric, by rank statistics that do not depend on chunking.
+
+A baseline is recomputed whenever the number of rows since the start (or the
+last restart) is a multiple of `hop`, from the `window` rows before that point;
+each row is judged against the newest baseline completed before it. Both are
+absolute row numbers, so it does not matter how the rows were cut into blocks,
+and all windows of a block are computed at once.
+
+Medians need no winsorising: up to half of a window may be spikes before they
+move it, where a mean and a standard deviation already hide the second spike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from runwatch.block import Samples
+
+Floats = NDArray[np.float64]
+
+_MAD = 1.4826
+"""Scales a median absolute deviation to the standard deviation of a Gaussian."""
+
+
+def take(samples: Samples, rows: slice | NDArray[np.bool_]) -> Samples:
+    """Return some rows of `samples`."""
+    return Samples(samples.offset[rows], samples.line[rows], samples.step[rows], samples.value[rows])
+
+
+def positive(samples: Samples) -> Samples:
+    """Return the rows whose value is finite and above zero, which are those with a logarithm."""
+    keep = (samples.value > 0) & (samples.value < np.inf)
+    return samples if keep.all() else take(samples, keep)
+
+
+def before_negative(samples: Samples) -> tuple[Samples, bool]:
+    """Return the rows before the first negative value, and whether there is one.
+
+    A loss that takes both signs (of a policy, a bound, a game) has no ratio.
+    """
+    negative = samples.value < 0
+    if not negative.any():
+        return samples, False
+    return take(samples, slice(0, int(np.argmax(negative)))), True
+
+
+class Segments:
+    """Cuts the samples of one metric where the run restarted."""
+
+    def __init__(self) -> None:
+        self._restarted = False
+
+    def split(self, samples: Samples | None, restarts: Sequence[int]) -> list[tuple[bool, Samples]]:
+        """Return (is this the first piece after a restart?, its samples) in stream order.
+
+        A restart that no sample has followed yet is remembered for the next block.
+        """
+        if samples is None:
+            self._restarted |= bool(restarts)
+            return []
+        cuts = np.searchsorted(samples.offset, np.asarray(restarts, np.float64)) if restarts else ()
+        pieces = []
+        for number, (low, high) in enumerate(pairwise([0, *cuts, len(samples)])):
+            self._restarted |= number > 0
+            if low < high:
+                pieces.append((self._restarted, take(samples, slice(low, high))))
+                self._restarted = False
+        return pieces
+
+
+class Windows:
+    """The last `width` rows at every `hop`-th row."""
+
+    def __init__(self, width: int, hop: int) -> None:
+        self.width = width
+        self.hop = hop
+        self.rows = 0
+        """Rows seen so far."""
+        self._carry: Floats = np.empty(0)
+
+    def add(self, values: Floats) -> tuple[NDArray[np.int64], Floats]:
+        """Take new rows; return the windows they complete.
+
+        The first array (n,) tells how many rows there were when each window
+        was complete, always a multiple of `hop`; the second is (n, width).
+        """
+        data = np.concatenate([self._carry, values]) if len(self._carry) else values
+        begin = self.rows - len(self._carry)
+        self.rows += len(values)
+        first = max(self.rows - len(values) + 1, self.width)
+        ends = np.arange(-(-first // self.hop) * self.hop, self.rows + 1, self.hop)
+        self._carry = data[-self.width :].copy()
+        if not len(ends):
+            return ends, np.empty((0, self.width))
+        views: Floats = sliding_window_view(data, self.width)
+        complete = views[ends[0] - self.width - begin :: self.hop]
+        return ends, complete
+
+    def early(self, values: Floats, least: int) -> list[tuple[int, Floats]]:
+        """Return what `add` would, for windows still shorter than `width` but of `least` rows or more."""
+        first = -(-max(self.rows + 1, least) // self.hop) * self.hop
+        ends = range(first, min(self.rows + len(values) + 1, self.width), self.hop)
+        data = np.concatenate([self._carry, values]) if ends else values
+        return [(end, data[None, :end]) for end in ends]
+
+
+def median(ordered: Floats) -> Floats:
+    """Return the median (n,) of each row of `ordered` (n, width), sorted along axis 1."""
+    width = ordered.shape[1]
+    middle: Floats = (ordered[:, (width - 1) // 2] + ordered[:, width // 2]) / 2
+    return middle
+
+
+def jitter(windows: Floats) -> Floats:
+    """Return the noise (n,) of each window as its successive differences show it.
+
+    A shift or a trend inside the window hardly changes it.
+    """
+    steps = np.abs(np.diff(windows, axis=1))
+    steps.sort(axis=1)
+    noise: Floats = median(steps) * (_MAD / np.sqrt(2))
+    return noise
+
+
+def spread(windows: Floats, floor: float) -> tuple[Floats, Floats]:
+    """Return the median and the robust standard deviation, each (n,), of windows (n, width).
+
+    The deviation is the greatest of: the scaled median absolute deviation; the
+    same of successive differences; the smallest difference seen, because
+    rounded losses have few distinct values and a MAD of zero; and `floor`.
+    """
+    ordered = np.sort(windows, axis=1)
+    middle = median(ordered)
+    deviations = np.abs(ordered - middle[:, None])
+    deviations.sort(axis=1)
+    steps = np.abs(np.diff(windows, axis=1))
+    steps.sort(axis=1)
+    distinct = np.minimum((steps <= 0).sum(axis=1), steps.shape[1] - 1)
+    quantum = np.take_along_axis(steps, distinct[:, None], axis=1)[:, 0]
+    sigma = np.maximum(median(deviations) * _MAD, median(steps) * (_MAD / np.sqrt(2)))
+    return middle, np.maximum(np.maximum(sigma, quantum), floor)
+
+
+class Baseline:
+    """The rolling median and robust deviation that each row is judged against."""
+
+    def __init__(self, floor: float, window: int = 64, hop: int = 16, least: int = 32) -> None:
+        self._floor = floor
+        self._least = least
+        """Rows needed before the first baseline; those before it have NaN."""
+        self._windows = Windows(window, hop)
+        self._newest = (np.nan, np.nan)
+
+    @property
+    def rows(self) -> int:
+        """Rows seen so far."""
+        return self._windows.rows
+
+    def judge(self, values: Floats) -> tuple[Floats, Floats]:
+        """Take new rows (n,); return the median and deviation, each (n,), that hold for them."""
+        start = self.rows
+        early = self._windows.early(values, self._least)
+        ends, windows = self._windows.add(values)
+        middles, sigmas = spread(windows, self._floor)
+        if early:
+            found = [spread(window, self._floor) for _, window in early]
+            ends = np.concatenate([[end for end, _ in early], ends])
+            middles = np.concatenate([*(m for m, _ in found), middles])
+            sigmas = np.concatenate([*(s for _, s in found), sigmas])
+        runs = np.diff(np.concatenate([[start], ends, [self.rows]]))
+        middle = np.repeat(np.concatenate([[self._newest[0]], middles]), runs)
+        sigma = np.repeat(np.concatenate([[self._newest[1]], sigmas]), runs)
+        if len(ends):
+            self._newest = (float(middles[-1]), float(sigmas[-1]))
+        return middle, sigma

@@ -1,0 +1,75 @@
+"""Every rule there is, and how a run's set of them is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from runwatch.alerts.rules.base import Rule, thresholds
+from runwatch.alerts.rules.crash import Crash
+from runwatch.alerts.rules.divergence import Divergence
+from runwatch.alerts.rules.grad_spike import GradSpike
+from runwatch.alerts.rules.hang import Hang
+from runwatch.alerts.rules.loss_spike import LossSpike
+from runwatch.alerts.rules.nonfinite import NonFinite
+from runwatch.alerts.rules.step_time import StepTime
+from runwatch.errors import ConfigError
+
+CATALOGUE: tuple[type[Rule], ...] = (
+    NonFinite,
+    Divergence,
+    LossSpike,
+    GradSpike,
+    StepTime,
+    Hang,
+    Crash,
+)
+
+
+def build(overrides: Mapping[str, Mapping[str, float | bool]] | None = None) -> list[Rule]:
+    """Return a new set of rules for one run.
+
+    `overrides` maps a rule's name to thresholds of it; `enabled = false` leaves
+    a rule out. Raises ConfigError, with the nearest name, for what does not exist.
+    """
+    overrides = overrides or {}
+    names = {rule.name: rule for rule in CATALOGUE}
+    for name in overrides:
+        if name not in names:
+            _unknown("rule", name, names, "rules")
+    rules: list[Rule] = []
+    for name, rule in names.items():
+        chosen = {"enabled": True, **overrides.get(name, {})}
+        if _checked(f"rules.{name}.enabled", chosen.pop("enabled"), default=True):
+            rules.append(rule(**_arguments(rule, chosen)))
+    return rules
+
+
+def _arguments(rule: type[Rule], chosen: Mapping[str, float | bool]) -> dict[str, Any]:
+    where = f"rules.{rule.name}"
+    defaults = {entry.name: entry.default for entry in thresholds(rule)}
+    for name in chosen:
+        if name not in defaults:
+            _unknown("threshold", name, defaults, where)
+    return {name: _checked(f"{where}.{name}", value, defaults[name]) for name, value in chosen.items()}
+
+
+def _checked(where: str, value: float | bool, default: float | bool) -> float | bool:
+    """Return `value` in the type of `default`: a switch, a whole number or a number."""
+    if isinstance(default, bool):
+        if isinstance(value, bool):
+            return value
+        raise ConfigError(f"{value!r} is neither true nor false", where)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise ConfigError(f"{value!r} is not a number of 0 or more", where)
+    if isinstance(default, int):
+        if value != int(value) or value < 1:
+            raise ConfigError(f"{value!r} is not a whole number of 1 or more", where)
+        return int(value)
+    return float(value)
+
+
+def _unknown(what: str, name: str, known: Mapping[str, object], where: str) -> NoReturn:
+    near = get_close_matches(name, known, 1, 0.0)
+    raise ConfigError(f"unknown {what} {name!r}", where, f"did you mean {near[0]!r}?" if near else "")

@@ -1,0 +1,191 @@
+"""The run died, and what killed it.
+
+Reason: the first error of many ranks explains the rest, and it is rarely the
+last line of the log.
+Formula: an event that may end a run is pending. It fires at once when its kind
+leaves no way on (killed, segmentation fault, cancelled by the scheduler), else
+when the log has been silent for `settle` seconds and two usual gaps between
+training rows, or has ended. `survive`
+training rows after it whose steps go on clear it: the exception was handled.
+A restart after it makes it certain, and over: it fires and resolves where
+training went on.
+Cause: among all events since training last moved, the best role wins (proof,
+root, then cascade), and among equals the first; see signatures.
+
+Traps: ranks print at their own pace, so a row or two may follow the error of
+another rank; a process group that complains after the finish line is no crash.
+
+Source: RULES C1 and Annex B.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.pace import Pace
+from runwatch.alerts.rules.signatures import CERTAIN_KINDS, CRASH_KINDS, Role, Signature, classify
+from runwatch.batch import Event
+from runwatch.block import Block, Status
+from runwatch.findings import Finding, Severity, Verdict
+
+_KEPT = 16
+"""Distinct later symptoms that are remembered by name."""
+
+
+@dataclass
+class _Death:
+    """Events that may have ended the run, since training last moved."""
+
+    source: int | None
+    """Rank of the log that told it; only its rows can show that it was survived."""
+    root: Event
+    signature: Signature
+    last_step: int | None
+    count: int = 0
+    symptoms: dict[str, None] = field(default_factory=dict)
+    rows: int = 0
+    """Training rows since the newest event."""
+    relaunched: bool = False
+    firing: bool = False
+
+
+@dataclass
+class Crash(RunRule):
+    """Fires when the run died, and names the first cause."""
+
+    name: ClassVar[str] = "crash"
+    summary: ClassVar[str] = "The run died; names the first cause, not the last line."
+
+    settle: float = threshold(5.0, "seconds of silence after an error that make it a crash")
+    survive: int = threshold(3, "training rows after an error that show it was handled")
+    complete: float = threshold(0.98, "progress from which an error is no longer critical")
+
+    _death: _Death | None = field(default=None, init=False, repr=False)
+    _last: Place = field(default_factory=lambda: Place(None, None), init=False, repr=False)
+    """The newest training row."""
+    _finished: bool = field(default=False, init=False, repr=False)
+    _pace: Pace = field(default_factory=Pace, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge events and the training rows between them, in stream order."""
+        self._pace.push(block)
+        rows = block.progress.offset if block.progress is not None else np.empty(0)
+        found: list[Finding] = []
+        done = 0
+        for event in sorted(block.events, key=lambda event: event.offset):
+            upto = int(np.searchsorted(rows, event.offset))
+            found += self._advance(block, done, upto)
+            found += self._take(event, block.rank)
+            done = upto
+        return found + self._advance(block, done, len(rows))
+
+    def _advance(self, block: Block, low: int, high: int) -> list[Finding]:
+        """Training went on: rows [low, high) of the block's progress."""
+        progress = block.progress
+        if progress is None or low >= high:
+            return []
+        self._finished = False
+        self._last = place(progress, high - 1)
+        death = self._death
+        if death is None or death.source != block.rank:
+            return []
+        certain = death.root.kind in CERTAIN_KINDS
+        survive = self.survive * (20 if certain else 1)  # a job may be told of its end and go on for a while
+        survived = low + max(survive - death.rows, 1) - 1
+        starts = [low] if death.relaunched else np.searchsorted(progress.offset, block.restarts).tolist()
+        restart = next((row for row in starts if low <= row < high and row <= survived), None)
+        if restart is not None:
+            where = place(progress, restart)
+            found = [] if death.firing else [self._finding(death, Verdict.FIRING)]
+            self._death = None
+            return [*found, self._clear("relaunched", where)]
+        if survived < high:
+            self._death = None
+            return [self._clear("training went on", place(progress, survived))]
+        death.rows += high - low
+        return []
+
+    def _take(self, event: Event, source: int | None) -> list[Finding]:
+        if event.kind == "finished":
+            self._finished = True
+            death, self._death = self._death, None
+            where = Place(event.step or self._last.step, event.line)
+            return [self._clear("it finished", where)] if death else []
+        death = self._death
+        if event.kind == "resume" and death:
+            death.relaunched = True
+        if event.kind not in CRASH_KINDS:
+            return []
+        signature = classify(event)
+        if self._finished and signature.role is Role.CASCADE:
+            return []
+        if death is None:
+            step = event.step if event.step is not None else self._last.step
+            death = self._death = _Death(source, event, signature, step)
+            changed = True
+        else:
+            changed = signature.role > death.signature.role
+            if changed:
+                death.symptoms[death.signature.name] = None
+                death.root, death.signature = event, signature
+            elif signature.name != death.signature.name and len(death.symptoms) < _KEPT:
+                death.symptoms[signature.name] = None
+        death.count += 1
+        death.rows = 0
+        certain = event.kind in CERTAIN_KINDS and not death.firing
+        death.firing |= certain
+        if certain or changed:
+            return [self._finding(death, Verdict.FIRING if death.firing else Verdict.PENDING)]
+        return []
+
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """Silence after an error, or the end of the log, makes it certain."""
+        death = self._death
+        if death is None or death.firing:
+            return ()
+        if status.finished:
+            self._death = None
+            return [self._clear("it finished", Place(status.last_step, status.last_line))]
+        if status.live and status.log_silent_for < max(self.settle, 2 * self._pace.median):
+            return ()
+        death.firing = True
+        mild = status.fraction is not None and status.fraction >= self.complete
+        mild |= status.fraction is None and death.root.kind == "error"
+        return [self._finding(death, Verdict.FIRING, mild=mild)]
+
+    def _clear(self, title: str, where: Place) -> Finding:
+        return self.say(Verdict.CLEAR, Severity.CRITICAL, title, where)
+
+    def _finding(self, death: _Death, verdict: Verdict, *, mild: bool = False) -> Finding:
+        root, signature = death.root, death.signature
+        rank = root.rank if root.rank is not None else self.rank
+        by = "" if rank is None else f" on rank {rank}"
+        evidence: dict[str, float | int | str | None] = {
+            "signature": signature.name,
+            "kind": root.kind,
+            "failed_rank": rank,
+            "last_step": death.last_step,
+            "events": death.count,
+        }
+        if death.symptoms:
+            evidence["symptoms"] = ", ".join(death.symptoms)
+        if "frames" in root.data:
+            evidence["frames"] = root.data["frames"][-2000:]
+        return self.say(
+            verdict,
+            Severity.WARNING if mild or signature.name == "user" else Severity.CRITICAL,
+            f"{'crashed' if verdict is Verdict.FIRING else 'error'}{by}: {_short(root.title)}",
+            Place(death.last_step, root.line),
+            cause=signature.cause,
+            advice=signature.advice,
+            evidence=evidence,
+        )
+
+
+def _short(title: str, limit: int = 160) -> str:
+    return title if len(title) <= limit else title[: limit - 1] + "…"

@@ -1,0 +1,205 @@
+"""The training loss has risen from its best and stays up.
+
+Reason: spikes recover, slow rises do not; a run that has lost 10 % for dozens
+of rows rarely comes back without a restart.
+Formula, in y = ln(loss): f is the median of the last 20 rows, taken every 16
+rows; best is the lowest f so far. Fires when f - best > max(ln(1 + rise),
+z * s) at `persist` such points in a row, where s is the noise of successive
+differences, now or at the best (a shift or a slow rise does not inflate it);
+3.4 is about twice 6 standard errors of a median of 20. Clears when f is back
+below half of that. While firing, a further rise by the same margin confirms it.
+
+Traps: the margin doubles for 100 rows after the learning rate rose 1.5x
+(restarts, re-warming); a loss that has been negative has no ratio and is not
+judged; a restart that goes back in steps begins anew.
+
+Source: RULES L4; the rule of thumb about slow rises is from IDEFICS' logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import exp, expm1, log
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.baseline import (
+    Floats,
+    Segments,
+    Windows,
+    before_negative,
+    jitter,
+    median,
+    positive,
+    spread,
+)
+from runwatch.alerts.rules.context import Recent, lr_jump, surge
+from runwatch.block import Block, Samples
+from runwatch.findings import Finding, Severity, Verdict
+from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS
+
+_HOP = 16
+_SMOOTH = 20
+
+
+@dataclass
+class _Best:
+    """The lowest median so far."""
+
+    level: float = np.inf
+    sigma: float = 0.0
+    where: Place | None = None
+
+
+@dataclass
+class _Rise:
+    """A rise that is not over."""
+
+    where: Place
+    cause: str
+    level: float
+    """ln(loss) at which the newest firing was judged."""
+    margin: float
+    over: int = 1
+    under: int = 0
+    firing: bool = False
+
+
+@dataclass
+class Divergence(RankRule):
+    """Fires when the smoothed training loss stays above its best."""
+
+    name: ClassVar[str] = "divergence"
+    summary: ClassVar[str] = "The training loss has risen from its best and stays up."
+
+    rise: float = threshold(0.10, "least rise of the median of 20 rows over its best, as a fraction")
+    z: float = threshold(3.4, "least rise in robust deviations of a single row")
+    persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
+
+    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
+    _windows: Windows = field(default_factory=lambda: Windows(32, _HOP), init=False, repr=False)
+    _grad: Recent = field(default_factory=Recent, init=False, repr=False)
+    _rate: Recent = field(default_factory=Recent, init=False, repr=False)
+    _best: _Best = field(default_factory=_Best, init=False, repr=False)
+    _rise: _Rise | None = field(default=None, init=False, repr=False)
+    _signed: bool = field(default=False, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the training loss of a block."""
+        self._grad.push(block.samples.get(GRAD_NORM))
+        self._rate.push(block.samples.get(LEARNING_RATE))
+        found: list[Finding] = []
+        for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
+            if restarted:
+                self._windows, self._best = Windows(32, _HOP), _Best()
+                if self._rise:
+                    found.append(self._clear(place(piece, 0)))
+            if not self._signed:
+                judged, self._signed = before_negative(piece)
+                found += self._walk(positive(judged))
+        return found
+
+    def _walk(self, rows: Samples) -> list[Finding]:
+        start = self._windows.rows
+        ends, windows = self._windows.add(np.log(rows.value))
+        if not len(ends):
+            return []
+        points = ends - start - 1
+        """The row in `rows` that completed each window."""
+        level = median(np.sort(windows[:, -_SMOOTH:], axis=1))
+        noise = jitter(windows)
+        _, sigma = spread(windows, 0.0)
+        found: list[Finding] = []
+        at = 0
+        while at < len(points):
+            row = int(points[at])
+            if self._rise is not None:
+                found += self._follow(self._rise, float(level[at]), place(rows, row))
+            else:
+                ahead = slice(at, None)
+                stop = self._search(rows, points[ahead], level[ahead], noise[ahead], sigma[ahead])
+                if stop is None:
+                    break
+                at += stop
+                found += self._open(rows, int(points[at]), float(level[at]), float(noise[at]))
+            at += 1
+        return found
+
+    def _search(
+        self, rows: Samples, points: NDArray[np.int64], level: Floats, noise: Floats, sigma: Floats
+    ) -> int | None:
+        """Return the first point that is too high for the best before it, and move the best up to there."""
+        number = np.arange(len(level))
+        lowest = np.minimum.accumulate(np.append(self._best.level, level))
+        holder = np.maximum.accumulate(np.where(level < lowest[:-1], number, -1))
+        before = np.append(-1, holder[:-1])
+        sigma_best = np.where(before >= 0, sigma[before], self._best.sigma)
+        over = np.flatnonzero(level - lowest[:-1] > self._margin(sigma_best, noise))
+        stop = int(over[0]) if len(over) else None
+        best = int(holder[-1]) if stop is None else int(before[stop])
+        if best >= 0:
+            self._best = _Best(float(level[best]), float(sigma[best]), place(rows, int(points[best])))
+        return stop
+
+    def _margin(self, sigma: Floats, noise: Floats) -> Floats:
+        return np.maximum(log(1 + self.rise), self.z * np.maximum(sigma, noise))
+
+    def _open(self, rows: Samples, row: int, level: float, noise: float) -> list[Finding]:
+        offset = float(rows.offset[row])
+        margin = float(self._margin(np.array(self._best.sigma), np.array(noise)))
+        jump = lr_jump(self._rate, offset)
+        cause = surge(self._grad, GRAD_NORM, offset)
+        if jump > 1.5:
+            if level - self._best.level <= 2 * margin:
+                return []
+            cause = cause or f"the learning rate had risen {jump:.1f}x within 100 rows"
+        self._rise = _Rise(place(rows, row), cause, level, margin)
+        if self.persist <= 1:
+            return [self._fire(self._rise, level)]
+        return [self._finding(self._rise, Verdict.PENDING, level)]
+
+    def _follow(self, rise: _Rise, level: float, here: Place) -> list[Finding]:
+        excess = level - self._best.level
+        rise.over = rise.over + 1 if excess > rise.margin else 0
+        rise.under = rise.under + 1 if excess < rise.margin / 2 else 0
+        if (not rise.firing and not rise.over) or rise.under >= self.persist:
+            return [self._clear(here)]
+        if not rise.firing and rise.over >= self.persist:
+            return [self._fire(rise, level)]
+        if rise.firing and level > rise.level + rise.margin:
+            return [self._fire(rise, level)]
+        return []
+
+    def _fire(self, rise: _Rise, level: float) -> Finding:
+        rise.firing, rise.level = True, level
+        return self._finding(rise, Verdict.FIRING, level)
+
+    def _clear(self, here: Place) -> Finding:
+        self._rise = None
+        return self.say(Verdict.CLEAR, Severity.CRITICAL, f"{LOSS} is back near its best", here, metric=LOSS)
+
+    def _finding(self, rise: _Rise, verdict: Verdict, level: float) -> Finding:
+        height = expm1(level - self._best.level)
+        best = self._best
+        return self.say(
+            verdict,
+            Severity.CRITICAL,
+            f"{LOSS} is {height:.0%} above its best of {exp(best.level):.4g} at {best.where}",
+            rise.where,
+            metric=LOSS,
+            cause=rise.cause,
+            advice=_ADVICE,
+            evidence={
+                "best": exp(best.level),
+                "best_step": best.where and best.where.step,
+                "now": exp(level),
+                "rise": height,
+            },
+        )
+
+
+_ADVICE = "Go back to a checkpoint near the best; lower the learning rate or skip the batches since."

@@ -1,0 +1,152 @@
+"""The gradient norm jumped far above its recent level.
+
+Reason: gradients lead the loss. In BLOOM's log the norm went 0.24, 0.95, 2.4,
+16, 145, 960 and was five times its median two steps before the loss moved.
+Formula, in y = ln(norm) against the rolling baseline (median m, deviation s,
+at least 0.05): a row spikes when y - m > z * s and norm >= `factor` medians.
+Alone: info. `burst` spikes within `burst_rows` rows, or `huge` medians: a
+warning. `sustained` rows in a row above `high` medians: critical. It ends after
+`calm` rows below `factor` medians, or after `settle` rows, when the new level
+is the usual one.
+
+Traps: the first rows of a run (`warmup`) have no usual level; a norm printed as
+0.000 was not computed and has no logarithm; norms of clipped gradients cannot
+spike.
+
+Source: RULES G1.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import log
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.baseline import Baseline, Segments, positive
+from runwatch.block import Block, Samples
+from runwatch.findings import Finding, Severity, Verdict
+from runwatch.metrics import GRAD_NORM
+
+
+@dataclass
+class _Spike:
+    """A spike that is not over; norms are in multiples of the median before it."""
+
+    where: Place
+    median: float
+    peak: float = 0.0
+    rows: int = 0
+    high: int = 0
+    """Rows in a row above `high` medians."""
+    calm: int = 0
+    back: Place | None = None
+    firing: Severity | None = None
+
+
+@dataclass
+class GradSpike(RankRule):
+    """Fires at a sudden rise of the gradient norm."""
+
+    name: ClassVar[str] = "grad_spike"
+    summary: ClassVar[str] = "The gradient norm jumped far above its recent level."
+
+    z: float = threshold(8.0, "robust deviations above the rolling median that make a spike")
+    factor: float = threshold(5.0, "least multiple of the rolling median that is a spike")
+    huge: float = threshold(100.0, "multiple of the rolling median that is a warning by itself")
+    burst: int = threshold(3, "spikes within burst_rows that make a warning")
+    burst_rows: int = threshold(200, "rows within which spikes are counted")
+    high: float = threshold(10.0, "multiple of the rolling median that is critical when sustained")
+    sustained: int = threshold(10, "rows in a row above high that are critical")
+    calm: int = threshold(20, "rows in a row below factor that end a spike")
+    settle: int = threshold(256, "rows after which a new level counts as usual")
+    warmup: int = threshold(50, "first rows of a run, which are not judged")
+
+    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
+    _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.05), init=False, repr=False)
+    _spike: _Spike | None = field(default=None, init=False, repr=False)
+    _past: deque[int] = field(default_factory=lambda: deque(maxlen=64), init=False, repr=False)
+    """Row numbers of the newest spikes."""
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the gradient norm of a block."""
+        found: list[Finding] = []
+        for restarted, piece in self._segments.split(block.samples.get(GRAD_NORM), block.restarts):
+            if restarted:
+                self._baseline = Baseline(floor=0.05)
+                self._past.clear()
+                if self._spike:
+                    found.append(self._end(self._spike, place(piece, 0)))
+            found += self._walk(positive(piece))
+        return found
+
+    def _walk(self, rows: Samples) -> list[Finding]:
+        start = self._baseline.rows
+        y = np.log(rows.value)
+        usual, sigma = self._baseline.judge(y)
+        spikes = y - usual > np.maximum(self.z * sigma, log(self.factor))
+        spikes[: max(0, self.warmup - start)] = False
+        candidates = np.flatnonzero(spikes)
+        found: list[Finding] = []
+        row = 0
+        while row < len(rows):
+            if self._spike is None:
+                ahead = candidates[np.searchsorted(candidates, row) :]
+                if not len(ahead):
+                    break
+                row = int(ahead[0])
+                self._spike = _Spike(place(rows, row), float(np.exp(usual[row])))
+            multiple = float(rows.value[row]) / self._spike.median
+            if multiple >= self.factor:
+                self._past.append(start + row)
+            found += self._follow(self._spike, start + row, multiple, place(rows, row))
+            row += 1
+        return found
+
+    def _follow(self, spike: _Spike, at: int, multiple: float, here: Place) -> list[Finding]:
+        """Judge one row of a spike; the first is the spike itself."""
+        spike.rows += 1
+        spike.peak = max(spike.peak, multiple)
+        spike.high = spike.high + 1 if multiple > self.high else 0
+        spike.back = (spike.back or here) if multiple < self.factor else None
+        spike.calm = spike.calm + 1 if spike.back else 0
+        if spike.calm >= self.calm or spike.rows >= self.settle:
+            return [self._end(spike, spike.back or here)]
+        severity = spike.firing or Severity.INFO
+        near = sum(row > at - self.burst_rows for row in self._past)
+        if severity is Severity.INFO and (near >= self.burst or spike.peak >= self.huge):
+            severity = Severity.WARNING
+        if spike.high >= self.sustained:
+            severity = Severity.CRITICAL
+        if severity is spike.firing:
+            return []
+        spike.firing = severity
+        if severity is Severity.CRITICAL:
+            more = f", and stays above {self.high:.0f}x"
+        else:
+            more = f", spike {near} within {self.burst_rows} rows" if near >= self.burst else ""
+        return [
+            self.say(
+                Verdict.FIRING,
+                severity,
+                f"{GRAD_NORM} rose to {spike.peak:.0f}x its median at {spike.where}{more}",
+                spike.where,
+                metric=GRAD_NORM,
+                advice="" if severity is Severity.INFO else _ADVICE,
+                evidence={"median": spike.median, "peak": spike.peak * spike.median, "multiple": spike.peak},
+            )
+        ]
+
+    def _end(self, spike: _Spike, where: Place) -> Finding:
+        self._spike = None
+        severity = spike.firing or Severity.INFO
+        return self.say(Verdict.CLEAR, severity, f"{GRAD_NORM} is usual again", where, metric=GRAD_NORM)
+
+
+_ADVICE = (
+    "Watch the loss: if it follows, lower the learning rate or clip gradients, and look at these batches."
+)

@@ -1,0 +1,146 @@
+"""Training makes no progress any more, though it is not finished and did not crash.
+
+Reason: a deadlocked collective or a dead mount prints nothing, and holds every
+GPU of the job until somebody looks.
+Formula: silence is judged against max(`least`, 10 median gaps, 3 longest gaps),
+gaps being seconds between training rows: step time times steps per row where
+the log has it, else time between live arrivals. In 628 hours of real runs this
+raised no false alarm, where 3 median gaps raised 42. Half of it is pending.
+Evaluation and checkpoints may take `pause` seconds or 3 times their longest so
+far; a start `starting` seconds.
+
+Traps: buffered output arrives in bursts and fakes silence; while other lines
+still arrive, three times the silence is asked for. A crash explains silence and
+is not a hang. A finished log hangs only if it is known how far it should go.
+
+Source: RULES H1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.pace import Pace
+from runwatch.alerts.rules.signatures import CRASH_KINDS
+from runwatch.block import Block, Status
+from runwatch.findings import Finding, Verdict
+from runwatch.findings import Severity as Sev
+
+_QUIET_PHASES = frozenset({"finished", "crashed"})
+_PAUSES = frozenset({"evaluating", "checkpointing"})
+_STARTS = frozenset({"starting", "warmup"})
+
+
+@dataclass
+class Hang(RunRule):
+    """Fires when nothing has moved for much longer than usual."""
+
+    name: ClassVar[str] = "hang"
+    summary: ClassVar[str] = "Training makes no progress, though it is neither finished nor crashed."
+
+    least: float = threshold(300.0, "seconds of silence below which nothing is a hang")
+    medians: float = threshold(10.0, "median gaps between training rows that are a hang")
+    longest: float = threshold(3.0, "longest gaps so far that are a hang")
+    pause: float = threshold(600.0, "seconds an evaluation or checkpoint may always take")
+    starting: float = threshold(900.0, "seconds a start may take")
+    complete: float = threshold(0.98, "progress from which a log that ends is finished")
+
+    _pace: Pace = field(default_factory=Pace, init=False, repr=False)
+    _silence: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """Longest silence of each phase since training last moved."""
+    _pauses: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """Longest silence of each phase that ended well."""
+    _open: Verdict | None = field(default=None, init=False, repr=False)
+    _crashed: bool = field(default=False, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Learn how long gaps are; progress ends a hang."""
+        self._pace.push(block)
+        progress = block.progress
+        last_progress = float(progress.offset[-1]) if progress is not None and len(progress) else -1.0
+        for event in block.events:
+            self._crashed |= event.kind in CRASH_KINDS
+        if progress is None or not len(progress):
+            return ()
+        self._crashed = any(e.kind in CRASH_KINDS and e.offset > last_progress for e in block.events)
+        for phase, silence in self._silence.items():
+            self._pauses[phase] = max(self._pauses.get(phase, 0.0), silence)
+        self._silence.clear()
+        if self._open is None:
+            return ()
+        self._open = None
+        return [self.say(Verdict.CLEAR, Sev.CRITICAL, "training moves again", place(progress, 0))]
+
+    def timeout(self, phase: str) -> float:
+        """Return the seconds of silence that are a hang in `phase`."""
+        usual = max(self.least, self.medians * self._pace.median, self.longest * self._pace.longest)
+        if phase in _PAUSES:
+            return max(usual, self.pause, self.longest * self._pauses.get(phase, 0.0))
+        if phase in _STARTS:
+            return max(usual, self.starting)
+        return usual
+
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """Judge the silence at this moment."""
+        if status.finished or self._crashed or status.phase in _QUIET_PHASES:
+            return self._calm(status)
+        limit = self.timeout(status.phase)
+        if not status.live:
+            unfinished = status.fraction is not None and status.fraction < self.complete
+            if not unfinished or status.silent_for <= limit or self._open is Verdict.FIRING:
+                return ()
+            self._open = Verdict.FIRING
+            title = f"log ends at step {status.last_step} of {status.total} without an error or a finish line"
+            return [self._finding(Verdict.FIRING, Sev.CRITICAL, title, status, limit)]
+        self._silence[status.phase] = max(self._silence.get(status.phase, 0.0), status.silent_for)
+        if status.silent_for < limit / 2:
+            return self._calm(status)
+        quiet = status.log_silent_for >= min(status.silent_for, limit) / 2
+        firing = status.silent_for >= (limit if quiet else 3 * limit)
+        verdict = Verdict.FIRING if firing else Verdict.PENDING
+        if self._open in {verdict, Verdict.FIRING}:
+            return ()
+        self._open = verdict
+        severity = Sev.CRITICAL if firing else Sev.WARNING
+        title = f"no progress for {_duration(status.silent_for)} while {status.phase}"
+        return [self._finding(verdict, severity, title, status, limit)]
+
+    def _calm(self, status: Status) -> Sequence[Finding]:
+        if self._open is None:
+            return ()
+        self._open = None
+        where = Place(status.last_step, status.last_line)
+        return [self.say(Verdict.CLEAR, Sev.CRITICAL, "the silence is over or explained", where)]
+
+    def _finding(self, verdict: Verdict, severity: Sev, title: str, status: Status, limit: float) -> Finding:
+        return self.say(
+            verdict,
+            severity,
+            title,
+            Place(status.last_step, status.last_line),
+            time=status.now if status.live else None,
+            advice=_ADVICE,
+            evidence={
+                "silent_for": status.silent_for,
+                "log_silent_for": status.log_silent_for,
+                "timeout": limit,
+                "phase": status.phase,
+                "median_gap": self._pace.median,
+                "longest_gap": self._pace.longest,
+            },
+        )
+
+
+_ADVICE = "Look at the stacks of all ranks (py-spy dump), GPU power and the mounts it reads and writes."
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration as people say it, to two parts at most."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -1,0 +1,84 @@
+"""`runwatch check`: read to the end, judge, print findings."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runwatch.errors import ExitCode
+
+if TYPE_CHECKING:
+    from runwatch.watcher.engine import Engine
+
+_GLYPHS = {"critical": "▲", "warning": "●", "info": "·"}
+
+
+@click.command("check")
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["info", "warning", "critical", "never"]),
+    default="critical",
+    show_default=True,
+    help="Exit with 1 if there is a finding of this severity or above.",
+)
+@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+def command(paths: tuple[str, ...], as_json: bool, fail_on: str, config: str | None) -> int:
+    """Read PATHS to the end, judge them, print what was found.
+
+    Exits with 0 if healthy, 1 if there are findings (see --fail-on), 2 for bad
+    usage or configuration, 3 if there is nothing readable.
+    """
+    from runwatch.config import load
+    from runwatch.findings import Severity
+    from runwatch.watcher.check import check
+
+    now = time.time()
+    engine = check(paths, load(Path(config) if config else None).overrides(), now)
+    if as_json:
+        import msgspec
+
+        from runwatch.watcher.document import document
+
+        click.echo(msgspec.json.encode(document(engine, now)))
+    else:
+        _print(engine, now)
+    if fail_on == "never":
+        return ExitCode.OK
+    limit = Severity(fail_on).rank
+    found = any(
+        Severity(row.severity).rank >= limit for _, run in engine.runs() for row in run.incidents.rows()
+    )
+    return ExitCode.FINDINGS if found else ExitCode.OK
+
+
+def _print(engine: Engine, now: float) -> None:
+    from runwatch.metrics import LOSS
+    from runwatch.render.numbers import loss as show_loss
+
+    for source, watched in engine.runs():
+        run = watched.run
+        steps = "no training steps" if run.last_step is None and not run.records else f"step {run.last_step}"
+        if run.total is not None:
+            steps += f" of {run.total} ({100 * (run.fraction or 0):.0f} %)"
+        loss = run.latest(LOSS)
+        parts = [run.format or "unknown format", engine.state(source, watched, now), steps]
+        if loss is not None:
+            parts.append(f"loss {show_loss(loss)}")
+        print(f"{run.name}: " + " · ".join(parts))
+        rows = watched.incidents.rows()
+        for row in rows:
+            where = f"  (line {row.line})" if row.line else ""
+            state = "" if row.state == "firing" else f" [{row.state}]"
+            print(f"  {_GLYPHS[row.severity]} {row.severity.upper():8} {row.rule}: {row.title}{state}{where}")
+            for extra in (row.cause, row.advice):
+                if extra:
+                    print(f"      {extra}")
+        if not rows:
+            print("  ✓ no findings")
+    if not any(True for _ in engine.runs()):
+        print("no training run found in this log")

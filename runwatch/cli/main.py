@@ -1,0 +1,70 @@
+"""The command line: finds the command, imports only that one, and turns errors into one line."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from runwatch import __version__
+from runwatch.errors import ExitCode, RunwatchError
+
+COMMANDS = {
+    "tail": "Watch a training log here and now.",
+    "check": "Read to the end, judge, print findings.",
+    "demo": "Watch a small real training run.",
+    "formats": "List the log formats, or say what a file's is.",
+    "rules": "List the health rules, or explain one.",
+}
+
+
+class _Lazy(click.Group):
+    """Imports a command's module when it is called, not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"runwatch.cli.{name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", message="runwatch %(version)s")
+def cli() -> None:
+    """Watch machine-learning training runs from their logs.
+
+    Start with `runwatch tail train.log`; try `runwatch demo` first.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code; no error shows a traceback."""
+    try:
+        code = cli.main(arguments, prog_name="runwatch", standalone_mode=False)
+    except click.ClickException as error:
+        error_line(error.format_message())
+        code = ExitCode.USAGE
+    except RunwatchError as error:
+        error_line(str(error))
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away: nothing to tell it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.OK
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def error_line(message: str) -> None:
+    """Print one error line to standard error."""
+    print("runwatch: " + " ".join(message.split()), file=sys.stderr)

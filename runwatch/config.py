@@ -1,0 +1,303 @@
+"""runwatch.toml -> frozen structs. What cannot be meant is an error that says where and what instead.
+
+Looked for at: the path given, $RUNWATCH_CONFIG, ./runwatch.toml, and
+runwatch/runwatch.toml in the user's configuration directory. The first two
+must exist when they are named. An error never repeats a value: it may be a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from runwatch.errors import ConfigError
+from runwatch.findings import Severity
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FILE_NAME = "runwatch.toml"
+PATH_VARIABLE = "RUNWATCH_CONFIG"
+WEBHOOK_VARIABLE = "RUNWATCH_SLACK_WEBHOOK"
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+
+
+class Secret:
+    """A string that shows itself only when asked: not in logs, errors, reprs or dumps."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str = "") -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the string itself."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return "***" if self._value else "''"
+
+
+class SlackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where and when to send Slack messages."""
+
+    webhook: Secret = Secret()
+    """Address of an incoming webhook. A secret: better set as $RUNWATCH_SLACK_WEBHOOK, which wins."""
+    min_severity: Severity = Severity.WARNING
+    """Least severity that is sent: "info", "warning" or "critical"."""
+    send_resolved: bool = True
+    """Whether to say when an incident that was sent is over."""
+    timeout: Seconds = 10.0
+    """Seconds to wait for Slack's answer before trying again later."""
+
+
+class RuleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One rule, as [rules.NAME]; `runwatch rules` lists the names and their thresholds."""
+
+    enabled: bool = True
+    """Whether the rule judges at all."""
+    thresholds: dict[str, float | bool | int] = {}
+    """Every other key of the section: the rule's own numbers."""
+
+
+class TailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How logs are read."""
+
+    poll: bool = False
+    """Look at intervals instead of being told: for network file systems that report no changes."""
+    interval: Seconds = 0.5
+    """Seconds between two looks when polling."""
+    format: str | None = None
+    """Name of the log format (`runwatch formats` lists them); left out, it is detected."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be configured. The defaults need no file."""
+
+    slack: SlackConfig = SlackConfig()
+    rules: dict[str, RuleConfig] = {}
+    tail: TailConfig = TailConfig()
+    path: Path | None = None
+    """The file this came from; not a key of the file."""
+
+    def overrides(self) -> dict[str, dict[str, float | bool | int]]:
+        """Return what [rules.NAME] sections say, `enabled` among the thresholds."""
+        return {name: {"enabled": rule.enabled, **rule.thresholds} for name, rule in self.rules.items()}
+
+    def where(self, *keys: str) -> str:
+        """Return "file:line" of a key, such as ("rules", "hang", "factor"), to put into an error."""
+        if self.path is None:
+            return "configuration"
+        try:
+            return _where(self.path, _read(self.path), keys)
+        except ConfigError:  # it went away or changed since
+            return str(self.path)
+
+
+def load(explicit: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+    """Find and read the configuration; without a file, the defaults. Raises ConfigError."""
+    path = find(explicit, environ)
+    config = Config() if path is None else read(path)
+    webhook = environ.get(WEBHOOK_VARIABLE, "")
+    if webhook:
+        secret = _web_address(webhook, "$" + WEBHOOK_VARIABLE)
+        slack = msgspec.structs.replace(config.slack, webhook=secret)
+        config = msgspec.structs.replace(config, slack=slack)
+    return config
+
+
+def find(explicit: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the file that counts, or None if there is none. Raises ConfigError if a named one is missing."""
+    named = [(explicit, "--config"), (environ.get(PATH_VARIABLE), "$" + PATH_VARIABLE)]
+    for name, origin in named:
+        if name:
+            path = Path(name).expanduser()
+            if not path.is_file():
+                raise ConfigError("no such configuration file", str(path), f"correct or drop {origin}")
+            return path
+    import platformdirs
+
+    usual = (Path(FILE_NAME), platformdirs.user_config_path("runwatch") / FILE_NAME)
+    return next((path for path in usual if path.is_file()), None)
+
+
+def read(path: Path) -> Config:
+    """Read one file, ignoring the environment. Raises ConfigError with the line of what is wrong."""
+    text = _read(path)
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        what, line = str(error), re.search(r"\(at line (\d+), column \d+\)", str(error))
+        where = f"{path}:{line[1]}" if line else str(path)
+        raise ConfigError("not valid TOML", where, what[: line.start()].strip() if line else what) from None
+    return _Reader(path, text).config(tables)
+
+
+def check_names(given: Iterable[str], known: Iterable[str], where: str | Callable[[str], str]) -> None:
+    """Raise ConfigError for the first name of `given` that is not `known`, with the nearest that is.
+
+    `where` tells the place: text, or a function of the wrong name, such as
+    `lambda name: config.where("rules", name)`.
+    """
+    names = sorted(known)
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1, 0.6)
+            advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(names) or 'nothing'}"
+            place = where if isinstance(where, str) else where(name)
+            raise ConfigError(f"unknown name {name!r}", place, advice)
+
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+
+class _Reader:
+    """Turns the tables of one file into structs, key by key, so that each error has a line."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path, self.text = path, text
+
+    def config(self, tables: Mapping[str, Any]) -> Config:
+        known = [field.name for field in msgspec.structs.fields(Config) if field.name != "path"]
+        check_names(tables, known, self.where)
+        rules = self.table(("rules",), tables.get("rules", {}))
+        return Config(
+            slack=self.section(SlackConfig, ("slack",), tables.get("slack", {})),
+            rules={name: self.rule(("rules", name), table) for name, table in rules.items()},
+            tail=self.section(TailConfig, ("tail",), tables.get("tail", {})),
+            path=self.path,
+        )
+
+    def section(self, kind: type[_T], keys: tuple[str, ...], given: object) -> _T:
+        table = self.table(keys, given)
+        fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        check_names(table, fields, lambda name: self.where(*keys, name))
+        return kind(**{name: self.value((*keys, name), fields[name], table[name]) for name in table})
+
+    def rule(self, keys: tuple[str, ...], given: object) -> RuleConfig:
+        table = dict(self.table(keys, given))
+        enabled = self.value((*keys, "enabled"), bool, table.pop("enabled", True))
+        number = bool | int | float
+        return RuleConfig(enabled, {name: self.value((*keys, name), number, table[name]) for name in table})
+
+    def table(self, keys: tuple[str, ...], given: object) -> Mapping[str, Any]:
+        if isinstance(given, Mapping):
+            return given
+        raise self.wrong(keys, "a section", given)
+
+    def value(self, keys: tuple[str, ...], kind: Any, given: object) -> Any:
+        if kind is Secret:
+            text = self.value(keys, str, given)
+            return _web_address(text, self.where(*keys)) if text else Secret()
+        try:
+            return msgspec.convert(given, kind)
+        except msgspec.ValidationError:
+            raise self.wrong(keys, _expected(kind), given) from None
+
+    def wrong(self, keys: tuple[str, ...], expected: str, given: object) -> ConfigError:
+        what = f"{'.'.join(keys)} must be {expected}, not {_NOUNS.get(type(given), 'a date or time')}"
+        return ConfigError(what, self.where(*keys))
+
+    def where(self, *keys: str) -> str:
+        return _where(self.path, self.text, keys)
+
+
+_NOUNS: dict[type, str] = {
+    bool: "true or false",
+    int: "this number",
+    float: "this number",
+    str: "this text",
+    list: "a list",
+    dict: "a section",
+}
+
+
+def _expected(kind: Any) -> str:
+    """Return in words what values a type takes."""
+    info = msgspec.inspect.type_info(kind)
+    parts = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
+    words = [_words(part) for part in parts if not isinstance(part, msgspec.inspect.NoneType)]
+    return " or ".join(dict.fromkeys(words))
+
+
+def _words(info: msgspec.inspect.Type) -> str:
+    match info:
+        case msgspec.inspect.BoolType():
+            return "true or false"
+        case msgspec.inspect.FloatType(gt=None) | msgspec.inspect.IntType():
+            return "a number"
+        case msgspec.inspect.FloatType(gt=low, le=high):
+            return f"a number above {low:g} and at most {high:g}"
+        case msgspec.inspect.EnumType(kind):
+            return "one of " + ", ".join(f'"{member.value}"' for member in kind)
+        case _:
+            return "text in quotes"
+
+
+def _web_address(text: str, where: str) -> Secret:
+    """Return the address as a secret. Raises ConfigError, without repeating it, if it is none."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and text.isascii()
+    except ValueError:
+        good = False
+    if not good or any(character <= " " for character in text):
+        raise ConfigError(
+            "the Slack webhook is not a web address", where, "it begins with https://hooks.slack.com/"
+        )
+    return Secret(text)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise ConfigError("cannot read the configuration", str(path), error.strerror or "") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError("not UTF-8 text", f"{path}:{line}", "save the file as UTF-8") from None
+
+
+def _where(path: Path, text: str, keys: tuple[str, ...]) -> str:
+    line = _line_of(text, keys)
+    return f"{path}:{line}" if line else str(path)
+
+
+def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
+    """Return the line on which a key is set: where the shortest valid piece of the file that has it ends.
+
+    The parser keeps no lines; asking it about ever longer pieces is slow and
+    always right, whatever the quoting, and is done only for an error.
+    """
+    lines, complete = text.splitlines(keepends=True), 0
+    for count in range(1, len(lines) + 1):
+        try:
+            found: Any = tomllib.loads("".join(lines[:count]))
+        except tomllib.TOMLDecodeError:  # ends within a value of several lines
+            continue
+        for key in keys:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        if found is not None:
+            return complete + 1
+        complete = count
+    return None

@@ -1,0 +1,111 @@
+"""Rows of terminal cells: text with roles, measured, clipped and padded exactly.
+
+A role says what a piece of text is ("axis", "bad", "title"); whoever shows the
+row decides how that looks. Characters whose width terminals disagree about are
+dropped or replaced, so that a row is as wide as it says.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+Segment = tuple[str, str]
+"""Text and its role; "" is ordinary text."""
+Row = list[Segment]
+
+_UNSURE = frozenset({"Mc", "Cn", "Co", "Cs", "Zl", "Zp"})
+_INVISIBLE = frozenset({"Mn", "Me", "Cf", "Cc"})
+
+
+def _settle(char: str) -> str:
+    """Return the character, nothing, or a stand-in of a width nobody disputes."""
+    category, code = unicodedata.category(char), ord(char)
+    joining_jamo = 0x1160 <= code <= 0x11FF or 0xD7B0 <= code <= 0xD7FF
+    if category in _INVISIBLE or joining_jamo or 0x1F3FB <= code <= 0x1F3FF:
+        return ""
+    flag_letter = 0x1F1E6 <= code <= 0x1F1FF
+    return "?" if category in _UNSURE or flag_letter else char
+
+
+def settled(text: str, ascii_only: bool = False) -> str:
+    """Return `text` with only characters of certain width; as ASCII if asked."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = "".join(map(_settle, unicodedata.normalize("NFC", text)))
+    return text.encode("ascii", "replace").decode() if ascii_only else text
+
+
+def width(text: str) -> int:
+    """Return how many cells a settled text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def take(text: str, cells: int) -> str:
+    """Return as much of a settled text as fits into `cells`."""
+    if width(text) <= cells:
+        return text
+    used = 0
+    for index, char in enumerate(text):
+        used += width(char)
+        if used > cells:
+            return text[:index]
+    return text
+
+
+def clip(text: str, cells: int, ellipsis: str = "…") -> str:
+    """Return any text in at most `cells` cells; what is cut off ends in an ellipsis."""
+    text = settled(text, ascii_only=ellipsis.isascii())
+    if width(text) <= cells:
+        return text
+    return take(text, cells - 1) + ellipsis if cells > 0 else ""
+
+
+def pad(text: str, cells: int, ellipsis: str = "…", right: bool = False) -> str:
+    """Return any text in exactly `cells` cells, flush left or right."""
+    text = clip(text, cells, ellipsis)
+    blank = " " * (max(0, cells) - width(text))
+    return blank + text if right else text + blank
+
+
+def row_width(row: Iterable[Segment]) -> int:
+    """Return how many cells a row of settled text takes."""
+    return sum(width(text) for text, _ in row)
+
+
+def row_text(row: Iterable[Segment]) -> str:
+    """Return the row without its roles."""
+    return "".join(text for text, _ in row)
+
+
+def fit(row: Sequence[Segment], cells: int, ascii_only: bool = False) -> Row:
+    """Return a row of exactly `cells` cells: cut at the right, or filled with blanks."""
+    out: Row = []
+    left = max(0, cells)
+    for text, role in row:
+        piece = take(settled(text, ascii_only), left)
+        if piece:
+            out.append((piece, role))
+            left -= width(piece)
+    if left > 0:
+        out.append((" " * left, ""))
+    return out
+
+
+def spread(left: Sequence[Segment], right: Sequence[Segment], cells: int, ascii_only: bool = False) -> Row:
+    """Return one row with `left` and `right` at its ends; the right part wins if both do not fit."""
+    tail = fit(right, min(cells, row_width(right)), ascii_only)
+    return [*fit(left, cells - row_width(tail), ascii_only), *tail]
+
+
+def runs(chars: Sequence[str], roles: Sequence[str]) -> Row:
+    """Return single-cell characters with a role each as the fewest segments."""
+    out: Row = []
+    start = 0
+    for index in range(1, len(chars) + 1):
+        if index == len(chars) or roles[index] != roles[start]:
+            out.append(("".join(chars[start:index]), roles[start]))
+            start = index
+    return out

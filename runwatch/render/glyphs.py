@@ -1,0 +1,130 @@
+"""Every sign the screens use, twice: for Unicode terminals and for ASCII ones.
+
+All are one cell wide in every terminal we know; meaning is never carried by a
+colour alone, so each state has its own sign and its own word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """One set of signs."""
+
+    ascii: bool
+    horizontal: str
+    vertical: str
+    top_left: str
+    top_right: str
+    bottom_left: str
+    bottom_right: str
+    tick: str
+    origin: str
+    cursor: str
+    above: str
+    """A value beyond the top of a chart."""
+    bar: str
+    bar_end: str
+    bar_rest: str
+    levels: str
+    """Eight heights, lowest first."""
+    ellipsis: str
+    spread: str
+    """Plus or minus."""
+    dot: str
+    """Separator between short texts."""
+    pointer: str
+    """The selected row of a list."""
+    live: str
+    stale: str
+    dead: str
+    marks: dict[str, str]
+    """By kind of mark, most important first."""
+    phases: dict[str, str]
+    severities: dict[str, str]
+    states: dict[str, str]
+    """Incident states other than firing, which shows its severity."""
+
+
+UNICODE = Glyphs(
+    ascii=False,
+    horizontal="─",
+    vertical="│",
+    top_left="╭",
+    top_right="╮",
+    bottom_left="╰",
+    bottom_right="╯",
+    tick="┤",
+    origin="└",
+    cursor="│",
+    above="▲",
+    bar="━",
+    bar_end="╸",
+    bar_rest="─",
+    levels="▁▂▃▄▅▆▇█",
+    ellipsis="…",
+    spread="±",
+    dot="·",
+    pointer="▸",
+    live="●",
+    stale="○",
+    dead="✗",
+    marks={"incident": "▼", "restart": "↻", "checkpoint": "◆", "eval": "◇"},
+    phases={
+        "starting": "◌",
+        "warmup": "▷",
+        "training": "▶",
+        "evaluating": "◇",
+        "checkpointing": "◆",
+        "finished": "✓",
+        "crashed": "✗",
+        "stalled": "■",
+    },
+    severities={"critical": "▲", "warning": "●", "info": "○"},
+    states={"pending": "◌", "acknowledged": "◎", "resolved": "✓"},
+)
+
+ASCII = Glyphs(
+    ascii=True,
+    horizontal="-",
+    vertical="|",
+    top_left="+",
+    top_right="+",
+    bottom_left="+",
+    bottom_right="+",
+    tick="+",
+    origin="+",
+    cursor="|",
+    above="^",
+    bar="=",
+    bar_end=">",
+    bar_rest=".",
+    levels="_.-~=+*#",
+    ellipsis="~",
+    spread="+-",
+    dot="-",
+    pointer=">",
+    live="*",
+    stale="o",
+    dead="x",
+    marks={"incident": "v", "restart": "R", "checkpoint": "C", "eval": "e"},
+    phases={
+        "starting": ".",
+        "warmup": ">",
+        "training": ">",
+        "evaluating": "?",
+        "checkpointing": "#",
+        "finished": "=",
+        "crashed": "x",
+        "stalled": "!",
+    },
+    severities={"critical": "!", "warning": "*", "info": "o"},
+    states={"pending": ".", "acknowledged": "a", "resolved": "="},
+)
+
+
+def glyphs(ascii_only: bool) -> Glyphs:
+    """Return the set for a terminal."""
+    return ASCII if ascii_only else UNICODE

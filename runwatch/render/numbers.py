@@ -1,0 +1,186 @@
+"""Numbers as people read them: short, with units, never wider than they must be.
+
+Takes seconds, bytes and fractions, as everything inside runwatch does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from runwatch import metrics
+
+MISSING = "-"
+_SI = ("", "k", "M", "G", "T", "P", "E")
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def odd(x: float | None) -> str:
+    """Return how to write a value that is no finite number."""
+    if x is None:
+        return MISSING
+    if math.isnan(x):
+        return "nan"
+    return "inf" if x > 0 else "-inf"
+
+
+def significant(x: float, digits: int) -> str:
+    """Return a number below about 10^digits with that many significant digits, without an exponent."""
+    if x == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(x)))
+    text = f"{x:.{max(0, digits - 1 - exponent)}f}"
+    whole = text.lstrip("-").partition(".")[0]
+    if exponent >= 0 and len(whole) > exponent + 1 and "." in text:
+        text = text[:-1].rstrip(".")  # rounding went up to the next power of ten
+    return text
+
+
+def scientific(x: float | None, digits: int = 2) -> str:
+    """`2.1e-4`: mantissa with `digits` digits, exponent without padding."""
+    if x is None or not math.isfinite(x):
+        return odd(x)
+    if x == 0:
+        return "0"
+    mantissa, _, exponent = f"{x:.{digits - 1}e}".partition("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def si(x: float | None, digits: int = 3) -> str:
+    """`12.3k`, `0.612`, `412`, `2.1e-4`: about `digits` significant digits, at most 8 characters."""
+    if x is None or not math.isfinite(x):
+        return odd(x)
+    size = abs(x)
+    if size == 0:
+        return "0"
+    if size < 1e-3 or size >= 1e21:
+        return scientific(x, digits - 1)
+    power = 0
+    while power < len(_SI) - 1 and float(significant(size, digits)) >= 1000:
+        size /= 1000
+        power += 1
+    if float(significant(size, digits)) >= 1000:
+        return scientific(x, digits - 1)
+    sign = "-" if x < 0 else ""
+    text = significant(size, digits)
+    if power and "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return f"{sign}{text}{_SI[power]}"
+
+
+def loss(x: float | None) -> str:
+    """`2.318`: four significant digits, because the third decimal is what people watch."""
+    return si(x, digits=4)
+
+
+def step(n: float | None) -> str:
+    """`41,230`."""
+    if n is None or not math.isfinite(n):
+        return odd(n)
+    return f"{int(n):,}" if abs(n) < 1e15 else scientific(n)
+
+
+def percent(fraction: float | None, digits: int = 1) -> str:
+    """`34.4%` of a fraction in [0, 1]; 100% only when it is complete."""
+    if fraction is None or not math.isfinite(fraction):
+        return odd(fraction)
+    scaled = fraction * 100
+    if abs(scaled) >= 1e4:
+        return f"{si(scaled)}%"
+    text = f"{scaled:.{digits}f}"
+    if fraction < 1 and float(text) >= 100:
+        text = f"{100 - 10.0**-digits:.{digits}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text and abs(scaled) >= 100 else text) + "%"
+
+
+def size(n: float | None) -> str:
+    """`71.2 GiB` of a number of bytes."""
+    if n is None or not math.isfinite(n):
+        return odd(n)
+    amount, power = abs(n), 0
+    while amount >= 999.5 and power < len(_BINARY) - 1:
+        amount /= 1024
+        power += 1
+    if amount >= 1e5:
+        return f"{scientific(n)} B"
+    text = significant(amount, 3) if power else f"{amount:.0f}"
+    return f"{'-' if n < 0 else ''}{text} {_BINARY[power]}"
+
+
+def duration(seconds: float | None) -> str:
+    """`997 ms`, `2.03 s`, `41 s`, `12m 05s`, `3h 10m`, `2d 14h`."""
+    if seconds is None or not math.isfinite(seconds):
+        return odd(seconds)
+    sign, s = ("-", -seconds) if seconds < 0 else ("", seconds)
+    if s == 0:
+        return "0 s"
+    if s < 0.9995:
+        if s < 1e-6:
+            return f"{sign}{scientific(s)} s"
+        text = f"{significant(s * 1e3, 3)} ms" if s >= 9.995e-4 else f"{significant(s * 1e6, 3)} us"
+    elif s < 9.995:
+        text = f"{s:.2f} s"
+    elif s < 59.5:
+        text = f"{s:.3g} s" if s < 30 else f"{s:.0f} s"
+    elif s < 3599.5:
+        text = "{}m {:02}s".format(*divmod(round(s), 60))
+    elif s < 86400 - 30:
+        text = "{}h {:02}m".format(*divmod(round(s / 60), 60))
+    elif s < 86400 * 1000:
+        text = "{}d {:02}h".format(*divmod(round(s / 3600), 24))
+    else:
+        text = f"{si(s / 86400)}d"
+    return sign + text
+
+
+def brief(seconds: float | None) -> str:
+    """`2s`, `18m`, `3h`, `2d`: an age or a rough length, one unit."""
+    if seconds is None or not math.isfinite(seconds):
+        return odd(seconds)
+    sign, s = ("-", -seconds) if seconds < 0 else ("", seconds)
+    for limit, unit, letter in ((60, 1, "s"), (3600, 60, "m"), (2 * 86400, 3600, "h")):
+        if s < limit:
+            return f"{sign}{int(s // unit)}{letter}"
+    days = s / 86400
+    return f"{sign}{int(days)}d" if days < 1000 else f"{sign}{si(days)}d"
+
+
+def value(metric: str, x: float | None) -> str:
+    """Return the value of a metric with the unit that metric has."""
+    if x is None or not math.isfinite(x):
+        return odd(x)
+    return _writer(metric)(x)
+
+
+def _writer(metric: str) -> Callable[[float], str]:
+    if metric in _BY_METRIC:
+        return _BY_METRIC[metric]
+    name = metric.rpartition("/")[2].lower()
+    return next((write for endings, write in _BY_ENDING if name.endswith(endings)), _number)
+
+
+def _number(x: float) -> str:
+    return f"{x:.0f}" if float(x).is_integer() and abs(x) < 10_000 else si(x)
+
+
+_BY_METRIC: dict[str, Callable[[float], str]] = {
+    metrics.MFU: percent,
+    metrics.STEP_TIME: duration,
+    metrics.LEARNING_RATE: lambda x: scientific(x, 3),
+    metrics.VAL_BPB: loss,
+}
+_BY_ENDING: tuple[tuple[tuple[str, ...], Callable[[float], str]], ...] = (
+    (("util", "utilization"), percent),
+    (("_seconds", "_time"), duration),
+    (("loss",), loss),
+    (("memory", "memory_used", "memory_total", "_bytes", "rss"), size),
+    (("power",), lambda x: f"{si(x)} W"),
+    (("temperature",), lambda x: f"{si(x)} C"),
+)
+
+
+def latest(metric: str, x: float | None, text: str) -> str:
+    """Return a newest value, or the word that stands for it when it is not finite."""
+    return (text or MISSING) if x is None else value(metric, x)

@@ -1,0 +1,210 @@
+"""A run: its progress, phase, ranks, checkpoints, series and ETA. A fold over blocks."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from runwatch.batch import EVAL, RANK, TRAIN
+from runwatch.block import Block, RankProgress
+from runwatch.metrics import STEP_TIME
+from runwatch.series import Series
+from runwatch.snapshot import Progress
+
+MAX_SERIES = 512
+"""Metrics kept per run; a log that prints ever new names cannot exhaust memory."""
+MAX_RANKS = 8192
+MAX_CHECKPOINTS = 256
+DONE = 0.98
+"""Progress from which a run that stopped counts as finished."""
+_PHASES = {
+    TRAIN: "training",
+    EVAL: "training",
+    RANK: "evaluating",
+    "eval_begin": "evaluating",
+    "checkpoint": "checkpointing",
+    "finished": "finished",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint that the log says was saved."""
+
+    step: int | None
+    line: int
+    title: str
+
+
+@dataclass(slots=True)
+class Run:
+    """One run's state. Its size does not depend on how long the run is."""
+
+    id: str
+    name: str
+    source: str
+    format: str | None = None
+    records: int = 0
+    """Training records parsed."""
+    first_step: int | None = None
+    last_step: int | None = None
+    total: int | None = None
+    finished: bool = False
+    series: dict[str, Series] = field(default_factory=dict)
+    ranks: dict[int, RankProgress] = field(default_factory=dict)
+    rank_seen: dict[int, float] = field(default_factory=dict)
+    checkpoints: deque[Checkpoint] = field(default_factory=lambda: deque(maxlen=MAX_CHECKPOINTS))
+    restarts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
+    """Steps from which training went on after going back."""
+    printed: dict[str, str] = field(default_factory=dict)
+    last_line: int | None = None
+    """Line of the newest training record."""
+    progressed: float | None = None
+    """Unix time at which the newest progress arrived, if seen live."""
+    _phase: tuple[int, str] = (-1, "starting")
+    _arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=256))
+
+    def fold(self, block: Block) -> None:
+        """Take in the next block."""
+        before = (self.records, self.last_step)
+        for name, samples in block.samples.items():
+            if name not in self.series:
+                if len(self.series) >= MAX_SERIES:
+                    continue
+                self.series[name] = Series(name)
+            self.series[name].add(samples)
+        if block.progress is not None:
+            self._advance(block)
+        if block.bar is not None:
+            self.first_step, self.last_step, self.total = block.bar
+        elif block.total is not None:
+            self.total = block.total
+        self._follow_phase(block)
+        self._take_ranks(block)
+        for event in block.events:
+            if event.kind == "checkpoint":
+                step = event.step if event.step is not None else self.last_step
+                self.checkpoints.append(Checkpoint(step, event.line, event.title))
+        if block.live and (self.records, self.last_step) != before:
+            self.progressed = block.arrival
+            if self.last_step is not None:
+                self._arrivals.append((block.arrival, self.last_step))
+
+    def _advance(self, block: Block) -> None:
+        assert block.progress is not None
+        rows = block.progress
+        self.records += len(rows)
+        self.last_line = int(rows.line[-1])
+        known = rows.step[~np.isnan(rows.step)]
+        if len(known):
+            self.first_step = int(known[0]) if self.first_step is None else self.first_step
+            self.last_step = int(known[-1])
+        for offset in block.restarts:
+            step = rows.step[np.searchsorted(rows.offset, offset)]
+            self.restarts.append(int(step))
+            self._arrivals.clear()
+
+    def _follow_phase(self, block: Block) -> None:
+        for kind, offset in block.marks.items():
+            phase = _PHASES.get(kind)
+            if phase is None or offset < self._phase[0]:
+                continue
+            if phase == "training" and self.records == 0:
+                continue  # an evaluation before the first step
+            self._phase = (offset, phase)
+        ended = block.marks.get("finished", -1)
+        if ended >= 0 and ended > block.marks.get(TRAIN, -1) and (self.records or block.bar):
+            self.finished = True
+        elif TRAIN in block.marks:
+            self.finished = False
+
+    def _take_ranks(self, block: Block) -> None:
+        for rank, progress in block.ranks.items():
+            if rank in self.ranks or len(self.ranks) < MAX_RANKS:
+                self.ranks[rank] = progress
+                if block.live:
+                    self.rank_seen[rank] = block.arrival
+
+    # -- what others ask -----------------------------------------------------------------------
+
+    @property
+    def phase(self) -> str:
+        """Phase as the log tells it; incidents (crashed, stalled) are laid over it elsewhere."""
+        return "finished" if self.finished else self._phase[1]
+
+    @property
+    def fraction(self) -> float | None:
+        """Progress in [0, 1]; None if the total or the step is not known."""
+        if self.total is None or self.total <= 0 or self.last_step is None:
+            return None
+        if self.finished:
+            return 1.0
+        done = self.last_step + (self.first_step == 0 and self.last_step < self.total and self.records > 0)
+        return min(1.0, max(0.0, done / self.total))
+
+    def progress(self) -> Progress:
+        """Return step, total, fraction, ETA and its spread in seconds, and steps per second."""
+        pace = self._pace()
+        fraction = self.fraction
+        eta = spread = rate = None
+        if pace is not None:
+            seconds, half_width = pace
+            rate = 1.0 / seconds if seconds > 0 else None
+            if fraction is not None and self.total is not None and not self.finished:
+                left = max(0.0, self.total * (1.0 - fraction))
+                eta, spread = left * seconds, left * half_width
+        if self.finished:
+            eta, spread = 0.0, None
+        return Progress(self.last_step, self.total, fraction, eta, spread, rate)
+
+    def _pace(self) -> tuple[float, float] | None:
+        """Return (seconds per step, half width of its likely range) from recent history.
+
+        Wall time between live arrivals counts pauses (evaluation, checkpoints); step times
+        printed in the log do not, but exist at once. Half width: half the spread between
+        the 10th and 90th percentile of the means of eight stretches.
+        """
+        printed = self._printed_pace()
+        if len(self._arrivals) >= 2:
+            (t0, s0), (t1, s1) = self._arrivals[0], self._arrivals[-1]
+            if s1 > s0 and t1 - t0 >= 60:
+                wall = (t1 - t0) / (s1 - s0)
+                half = printed[1] if printed else 0.1 * wall
+                return (max(wall, printed[0]) if printed else wall), half
+        if printed is None and len(self._arrivals) >= 2:
+            (t0, s0), (t1, s1) = self._arrivals[0], self._arrivals[-1]
+            if s1 > s0 and t1 - t0 >= 2:
+                return (t1 - t0) / (s1 - s0), 0.25 * (t1 - t0) / (s1 - s0)
+        return printed
+
+    def _printed_pace(self) -> tuple[float, float] | None:
+        series = self.series.get(STEP_TIME)
+        if series is None:
+            return None
+        recent = series.tail(1024)
+        recent = recent[np.isfinite(recent)]
+        if len(recent) > 32:
+            recent = recent[-len(recent) // 2 :] if len(recent) < 128 else recent  # the first steps compile
+        if not len(recent):
+            return None
+        means = [float(np.mean(part)) for part in np.array_split(recent, 8) if len(part)]
+        low, high = np.percentile(means, (10, 90))
+        typical = float(np.median(recent))
+        return max(typical, min(float(np.mean(recent)), 2 * typical)), float(high - low) / 2
+
+    def latest(self, metric: str) -> float | None:
+        """Return the newest value of `metric`, or None if there is none."""
+        series = self.series.get(metric)
+        if series is None:
+            return None
+        value = series.tail(1)
+        return float(value[-1]) if len(value) and not math.isnan(value[-1]) else None
+
+    def facts(self) -> Mapping[str, str]:
+        """Return what rules may name in their findings."""
+        newest = self.checkpoints[-1] if self.checkpoints else None
+        return {"last_checkpoint": str(newest.step)} if newest and newest.step is not None else {}

@@ -1,0 +1,303 @@
+"""Cuts one source's batches into runs: a log may hold a whole pipeline, or many launches.
+
+A step that goes back is a restart of the same run, unless the run had finished
+or the kind of step line changed: then another run begins. Where a format
+prints no step, the bar printed just before a record tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runwatch.batch import BAR, EVAL, RANK, TRAIN, Batch, Table
+from runwatch.block import Block, RankProgress, Samples
+from runwatch.metrics import STEP_TIME
+
+Floats = NDArray[np.float64]
+_MAX_BARS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A block, and whether it begins another run of its source."""
+
+    block: Block
+    begins_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Records of one kind from all tables of a batch, in stream order; arrays of shape (n,)."""
+
+    offset: Floats
+    line: Floats
+    step: Floats
+    total: Floats
+    seconds: Floats
+    """Step time, for bars."""
+    pattern: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, batch: Batch, kind: str) -> _Rows:
+        tables = [table for table in batch.tables if table.kind == kind]
+        offset, line, step, total, seconds = (
+            _column(tables, name) for name in ("offset", "line", "step", "total", STEP_TIME)
+        )
+        patterns = np.concatenate([np.empty(0, "U1"), *(np.full(t.rows, t.pattern) for t in tables)])
+        rows = cls(offset, line, step, total, seconds, patterns)
+        return rows if len(tables) < 2 else rows.take(np.argsort(offset, kind="stable"))
+
+    def take(self, index: NDArray[np.int64] | slice) -> _Rows:
+        """Return the rows at `index`."""
+        return _Rows(
+            self.offset[index],
+            self.line[index],
+            self.step[index],
+            self.total[index],
+            self.seconds[index],
+            self.pattern[index],
+        )
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+    def between(self, low: float, high: float) -> _Rows:
+        """Return the rows whose offset is in [low, high)."""
+        a, b = np.searchsorted(self.offset, (low, high))
+        return self.take(slice(a, b))
+
+
+@dataclass(slots=True)
+class _Bar:
+    """One progress bar, known by its total."""
+
+    first: int
+    last: int
+    updates: int = 0
+    records: int = 0
+    """Training records printed beside it: the training bar has most."""
+
+
+@dataclass(slots=True)
+class Splitter:
+    """The state between batches of one source; bounded."""
+
+    _step: float = np.nan
+    """Newest training step of the current run."""
+    _pattern: str = ""
+    _finished: bool = False
+    _beside: tuple[float, float, float] = (np.nan, np.nan, np.nan)
+    """Step, total and seconds per step of the newest bar."""
+    _bars: dict[float, _Bar] = field(default_factory=dict)
+    _prints_steps: bool = False
+
+    def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
+        """Yield the batch's blocks in order; concatenated they are the batch."""
+        bars, train, evals = (_Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL))
+        train, stepless = self._fill_steps(train, bars)
+        first_step = self._step
+        begins, restarts = self._boundaries(batch, train, evals)
+        evals = _step_of_last(evals, train, first_step)
+        samples = _samples(batch, train, evals)
+        if stepless.any() and STEP_TIME not in samples:
+            timed = stepless & ~np.isnan(train.seconds)
+            samples[STEP_TIME] = Samples(
+                train.offset[timed], train.line[timed], train.step[timed], train.seconds[timed]
+            )
+        edges = [-np.inf, *begins, np.inf]
+        for index, (low, high) in enumerate(pairwise(edges)):
+            if index:
+                self._bars.clear()
+                self._prints_steps = False
+            rows = train.between(low, high)
+            self._count_bars(bars.between(low, high), rows, stepless)
+            block = Block(
+                samples={name: cut for name, s in samples.items() if len(cut := _cut(s, low, high))},
+                progress=Samples(rows.offset, rows.line, rows.step, rows.step) if len(rows) else None,
+                events=[event for event in batch.events if low <= event.offset < high],
+                restarts=[int(offset) for offset in restarts if low <= offset < high],
+                ranks=_ranks(batch, low, high),
+                marks=_marks(batch, low, high),
+                total=_newest(rows.total),
+                bar=None if self._prints_steps else self._training_bar(),
+                live=live,
+                arrival=arrival,
+            )
+            yield Segment(block, begins_run=index > 0)
+
+    def _fill_steps(self, train: _Rows, bars: _Rows) -> tuple[_Rows, NDArray[np.bool_]]:
+        """Give records without a step what the bar before them shows; say which those are."""
+        stepless = np.isnan(train.step)
+        if stepless.any():
+            at = np.searchsorted(bars.offset, train.offset)
+            beside = [
+                np.concatenate(([before], column))[at]
+                for before, column in zip(self._beside, (bars.step, bars.total, bars.seconds), strict=True)
+            ]
+            step, total, seconds = (
+                np.where(stepless, b, own)
+                for b, own in zip(beside, (train.step, train.total, train.seconds), strict=True)
+            )
+            train = replace(train, step=step, total=total, seconds=seconds)
+        if len(bars):
+            self._beside = (bars.step[-1], bars.total[-1], bars.seconds[-1])
+        return train, stepless
+
+    def _boundaries(self, batch: Batch, train: _Rows, evals: _Rows) -> tuple[list[float], list[float]]:
+        """Return the offsets at which a run begins, and those at which one restarts.
+
+        Only the few records at which something other than the next step happens are looked at.
+        """
+        ends = np.array([event.offset for event in batch.events if event.kind == "finished"])
+        begins: list[float] = []
+        restarts: list[float] = []
+        for offset, kind, index in _turns(train, evals, ends, self._finished):
+            if kind == "finished":
+                self._finished = self._finished or not np.isnan(self._last_step(train, offset, begins))
+                continue
+            rows = train if kind == TRAIN else evals
+            step, last = rows.step[index], self._last_step(train, offset, begins)
+            other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
+            other = other or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
+            if step < last and (self._finished or other):
+                begins.append(offset)
+                self._finished = False
+            elif step < last and kind == TRAIN:
+                restarts.append(offset)
+            elif kind == TRAIN:
+                self._finished = False
+        self._step = self._last_step(train, np.inf, begins)
+        if len(train):
+            self._pattern = str(train.pattern[-1])
+        return begins, restarts
+
+    def _last_step(self, train: _Rows, offset: float, begins: Sequence[float]) -> float:
+        """Return the newest step of the run before `offset`; NaN if it has none yet."""
+        index = int(np.searchsorted(train.offset, offset)) - 1
+        if index >= 0 and (not begins or train.offset[index] >= begins[-1]):
+            return float(train.step[index])
+        return np.nan if begins else self._step
+
+    def _count_bars(self, bars: _Rows, train: _Rows, stepless: NDArray[np.bool_]) -> None:
+        for step, total in zip(bars.step.tolist(), bars.total.tolist(), strict=True):
+            bar = self._bars.setdefault(total, _Bar(int(step), int(step)))
+            bar.last = int(step)
+            bar.updates += 1
+        if stepless.any():
+            totals, counts = np.unique(train.total[~np.isnan(train.total)], return_counts=True)
+            for total, count in zip(totals.tolist(), counts.tolist(), strict=True):
+                if total in self._bars:
+                    self._bars[total].records += count
+        elif len(train):
+            self._prints_steps = True
+        while len(self._bars) > _MAX_BARS:
+            del self._bars[min(self._bars, key=lambda total: self._bars[total].updates)]
+
+    def _training_bar(self) -> tuple[int, int, int] | None:
+        if not self._bars:
+            return None
+        total, bar = max(self._bars.items(), key=lambda item: (item[1].records, item[1].updates))
+        return bar.first, bar.last, int(total)
+
+
+def _turns(train: _Rows, evals: _Rows, ends: Floats, finished: bool) -> list[tuple[float, str, int]]:
+    """Return (offset, kind, index) of the records worth a look, in stream order."""
+    if not len(train) and not len(ends) and not finished:
+        return []
+    change = np.ones(len(train), bool)  # the first row: its predecessor is in an earlier batch
+    change[1:] = (train.step[1:] < train.step[:-1]) | (train.pattern[1:] != train.pattern[:-1])
+    after = np.searchsorted(train.offset, ends)
+    change[after[after < len(train)]] = True
+    turns = [(float(train.offset[i]), TRAIN, i) for i in np.flatnonzero(change).tolist()]
+    turns += [(float(offset), "finished", 0) for offset in ends.tolist()]
+    if finished or len(ends):
+        turns += [(float(evals.offset[i]), EVAL, i) for i in range(len(evals))]
+    return sorted(turns)
+
+
+def _column(tables: Sequence[Table], name: str) -> Floats:
+    parts = [t.column(name) if name in t.names else np.full(t.rows, np.nan) for t in tables]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _step_of_last(evals: _Rows, train: _Rows, before: float) -> _Rows:
+    """Give evaluations that print no step the step of the record before them."""
+    missing = np.isnan(evals.step)
+    if not missing.any():
+        return evals
+    steps = np.concatenate(([before], train.step))[np.searchsorted(train.offset, evals.offset)]
+    return replace(evals, step=np.where(missing, steps, evals.step))
+
+
+def _samples(batch: Batch, train: _Rows, evals: _Rows) -> dict[str, Samples]:
+    """Return the samples of every metric of the training and evaluation tables."""
+    parts: dict[str, list[Samples]] = {}
+    for kind, rows in ((TRAIN, train), (EVAL, evals)):
+        tables = [table for table in batch.tables if table.kind == kind]
+        for table in tables:
+            offset, line = table.column("offset"), table.column("line")
+            step = rows.step if len(tables) == 1 else rows.step[np.searchsorted(rows.offset, offset)]
+            for name in table.metrics:
+                parts.setdefault(name, []).append(Samples(offset, line, step, table.column(name)))
+    return {name: _join(samples) for name, samples in parts.items()}
+
+
+def _join(parts: list[Samples]) -> Samples:
+    """Merge samples of one metric from several tables, in stream order."""
+    if len(parts) == 1:
+        return parts[0]
+    offset = np.concatenate([part.offset for part in parts])
+    order = np.argsort(offset, kind="stable")
+    line, step, value = (
+        np.concatenate([getattr(part, name) for part in parts])[order] for name in ("line", "step", "value")
+    )
+    return Samples(offset[order], line, step, value)
+
+
+def _cut(samples: Samples, low: float, high: float) -> Samples:
+    if low == -np.inf and high == np.inf:
+        return samples
+    a, b = np.searchsorted(samples.offset, (low, high))
+    return Samples(samples.offset[a:b], samples.line[a:b], samples.step[a:b], samples.value[a:b])
+
+
+def _ranks(batch: Batch, low: float, high: float) -> dict[int, RankProgress]:
+    """Return the newest progress of each rank."""
+    ranks: dict[int, RankProgress] = {}
+    for table in batch.tables:
+        if table.kind != RANK:
+            continue
+        offset, rank, done = (table.column(name) for name in ("offset", "rank", "done"))
+        passed = table.column("passed") if "passed" in table.names else None
+        total = table.column("total") if "total" in table.names else None
+        for i in np.flatnonzero((offset >= low) & (offset < high)).tolist():
+            ranks[int(rank[i])] = RankProgress(
+                int(done[i]),
+                int(total[i]) if total is not None else None,
+                int(passed[i]) if passed is not None else None,
+            )
+    return ranks
+
+
+def _marks(batch: Batch, low: float, high: float) -> dict[str, int]:
+    """Return the newest offset of each kind of table and event."""
+    marks: dict[str, int] = {}
+    for table in batch.tables:
+        offsets = table.column("offset")
+        index = int(np.searchsorted(offsets, high)) - 1
+        if index >= 0 and offsets[index] >= low:
+            marks[table.kind] = max(marks.get(table.kind, -1), int(offsets[index]))
+    for event in batch.events:
+        if low <= event.offset < high:
+            marks[event.kind] = event.offset
+    return marks
+
+
+def _newest(column: Floats) -> int | None:
+    known = column[~np.isnan(column)]
+    return int(known[-1]) if len(known) else None

@@ -1,0 +1,132 @@
+"""What is on the screen: the newest snapshot and what the person chose to see of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from runwatch.render import states
+from runwatch.render.glyphs import UNICODE, Glyphs
+from runwatch.render.smooth import FACTORS
+from runwatch.snapshot import Columns, IncidentRow, Latest, RunView, Snapshot
+
+WINDOWS = (None, 100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100)
+"""Steps shown by charts, longest first; None is the whole run."""
+_STALE = 30.0
+"""Seconds without a line before a run that steps quickly is called stale."""
+_STALE_STEPS = 10.0
+
+
+@dataclass
+class Scene:
+    """State shared by all views. The app changes it; widgets only read it."""
+
+    glyphs: Glyphs = UNICODE
+    title: str = ""
+    clock: Callable[[], float] = time.monotonic
+    snapshot: Snapshot | None = None
+    columns: dict[str, Columns] = field(default_factory=dict)
+    """Newest columns of every metric asked for in this run and window, so that views switch at once."""
+    received: float = 0.0
+    """When the newest snapshot came, by `clock`."""
+    link: str = "connecting"
+    """connecting, live or lost."""
+    reason: str = ""
+    pending: Snapshot | None = None
+    """Newest snapshot while paused."""
+    paused: bool = False
+    missed: int = 0
+    run_id: str | None = None
+    """The run asked for; None leaves the choice to the engine."""
+    smoothing: float = FACTORS[1]
+    log_y: bool = False
+    window: int | None = None
+    cursor: float | None = None
+    """Step of the hairline in all charts."""
+    measure: str = "progress"
+    """What the rank grid shows."""
+    incident: str | None = None
+    """Id of the selected incident."""
+    interval: float = 0.5
+
+    @property
+    def run(self) -> RunView | None:
+        """The run on the screen."""
+        return self.snapshot.run if self.snapshot else None
+
+    def accept(self, snapshot: Snapshot) -> None:
+        """Take the newest picture, or keep it for later while paused."""
+        self.link, self.reason = "live", ""
+        if self.paused:
+            self.pending = snapshot
+            self.missed += 1
+            return
+        before = self.run.id if self.run else None
+        self.snapshot, self.received = snapshot, self.clock()
+        if snapshot.run is None or snapshot.run.id != before:
+            self.columns.clear()
+            self.cursor = None
+        if snapshot.run is not None:
+            self.columns.update((columns.metric, columns) for columns in snapshot.run.charts)
+
+    def resume(self) -> None:
+        """Show the newest picture again."""
+        self.paused, self.missed = False, 0
+        if self.pending is not None:
+            snapshot, self.pending = self.pending, None
+            link, reason = self.link, self.reason
+            self.accept(snapshot)
+            self.link, self.reason = link, reason
+
+    def since_frame(self) -> float:
+        """Return seconds since the newest snapshot."""
+        return max(0.0, self.clock() - self.received)
+
+    def age(self) -> float | None:
+        """Return seconds since the run last printed a line, now."""
+        if self.run is None or self.run.age is None:
+            return None
+        return self.run.age + self.since_frame()
+
+    def stale(self) -> bool:
+        """Return whether the run has been silent for longer than its own pace explains."""
+        age, run = self.age(), self.run
+        if age is None or run is None or states.ended(run.phase):
+            return False
+        rate = run.progress.rate
+        return age > max(_STALE, _STALE_STEPS / rate if rate else 0.0)
+
+    def first_step(self) -> float | None:
+        """Return the step at which charts begin, moving in coarse strides so that columns stay put."""
+        step = self.run.progress.step if self.run else None
+        if self.window is None or step is None:
+            return None
+        stride = max(1, self.window // 50)
+        return float(max(0, (step - self.window) // stride * stride))
+
+    def latest(self, metric: str) -> Latest | None:
+        """Return the newest value of a metric."""
+        found = (item for item in (self.run.latest if self.run else ()) if item.metric == metric)
+        return next(found, None)
+
+    def incidents(self) -> list[IncidentRow]:
+        """Return the incidents of the run, most urgent first."""
+        return sorted(self.run.incidents, key=states.urgency) if self.run else []
+
+    def selected(self) -> IncidentRow | None:
+        """Return the selected incident, or the most urgent one."""
+        rows = self.incidents()
+        return next((row for row in rows if row.id == self.incident), rows[0] if rows else None)
+
+    def waiting_for(self) -> str:
+        """Return what an empty screen waits for."""
+        if self.link == "lost":
+            return f"engine lost: {self.reason}" if self.reason else "engine lost"
+        if self.snapshot is None:
+            return "waiting for the engine"
+        if self.run is None:
+            return f"waiting for a run in {self.title}" if self.title else "waiting for a run"
+        if self.run.history is not None:
+            return "reading the log"
+        return "waiting for the first training step"

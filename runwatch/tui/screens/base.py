@@ -1,0 +1,101 @@
+"""What all views share: header, footer, and how a new picture reaches the panels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from runwatch.tui import actions
+from runwatch.tui.scene import Scene
+from runwatch.tui.widgets.head import Head
+from runwatch.tui.widgets.keys import Keys
+from runwatch.tui.widgets.logs import LogPanel
+from runwatch.tui.widgets.rows import Rows
+from runwatch.watcher import protocol
+
+if TYPE_CHECKING:
+    from runwatch.tui.app import RunwatchApp
+
+
+class RunScreen(Screen[None], inherit_bindings=False):
+    """A view of the run."""
+
+    view: ClassVar[str]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012  as Screen has it
+
+    @property
+    def scene(self) -> Scene:
+        """What there is to show."""
+        return self.runwatch.scene
+
+    @property
+    def runwatch(self) -> RunwatchApp:
+        """The app, as what it is."""
+        return cast("RunwatchApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Lay out header, body and footer."""
+        yield Head(self.view)
+        yield from self.body()
+        yield Keys(self.view)
+
+    def body(self) -> ComposeResult:
+        """Yield what stands between header and footer."""
+        raise NotImplementedError
+
+    def place(self) -> None:
+        """Decide which panels show what; called before they draw."""
+
+    def show(self) -> None:
+        """Draw the scene; panels that did not change paint nothing."""
+        if not self.is_running:
+            return
+        with self.app.batch_update():
+            self.place()
+            for part in self.query(Rows):
+                if part.display:
+                    part.redraw()
+        # Panels that just appeared get their size with the next layout; only then is it known what they need.
+        self.call_after_refresh(self.runwatch.subscribe)
+
+    def wanted(self) -> protocol.View:
+        """Return what to ask the engine for."""
+        scene = self.scene
+        widths: dict[str, int] = {}
+        for part in self.query(Rows):
+            if part.display and part.size.width:
+                for metric, width in part.charts():
+                    widths[metric] = max(width, widths.get(metric, 0))
+        lines, before = self.log_wanted()
+        first = scene.first_step()
+        return protocol.View(
+            run=scene.run_id,
+            charts=tuple(protocol.Chart(metric, width, first) for metric, width in widths.items()),
+            log_lines=lines,
+            log_before=before,
+            interval=scene.interval,
+        )
+
+    def log_wanted(self) -> tuple[int, int | None]:
+        """Return how many log lines are wanted, and the last one."""
+        return max((part.lines_wanted() for part in self.query(LogPanel)), default=0), None
+
+    def can(self, action: str) -> bool:
+        """Return whether an action would do something now."""
+        # Back from the overview leads nowhere, except out of a cursor.
+        return action != "back" or self.view != actions.OVERVIEW or self.scene.cursor is not None
+
+    def tick(self) -> None:
+        """Let the age of the data grow."""
+        for part in self.query(Head):
+            part.redraw()
+
+    def on_resize(self) -> None:
+        """Arrange for the new size."""
+        self.show()
+
+    def on_screen_resume(self) -> None:
+        """Show the newest picture when the view comes up."""
+        self.show()

@@ -1,0 +1,148 @@
+"""The help, made from the registry of actions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import ModalScreen
+
+from runwatch.render import cells
+from runwatch.render.cells import Row
+from runwatch.render.panel import Content
+from runwatch.tui import actions
+from runwatch.tui.widgets.rows import Panel
+
+if TYPE_CHECKING:
+    from runwatch.tui.app import RunwatchApp
+
+
+class HelpPanel(Panel):
+    """Keys and what they do, those of the view below first."""
+
+    def __init__(self, view: str) -> None:
+        super().__init__(id="help")
+        self._view = view
+        self.at = 0
+
+    def rows(self) -> list[Row]:
+        """Return all lines of the help."""
+        out: list[Row] = []
+        here = [
+            action for action in actions.of_view(self._view) if action.group not in {"everywhere", "views"}
+        ]
+        usual = [action for action in actions.ACTIONS if action.group in {"everywhere", "views"}]
+        elsewhere = [action for action in actions.ACTIONS if action not in here and action not in usual]
+        for title, chosen in (
+            (f"in {self._view}", here),
+            ("everywhere", usual),
+            ("in other views", elsewhere),
+        ):
+            if chosen:
+                out += [[], [(title, "title")]] if out else [[(title, "title")]]
+            for action in chosen:
+                where = f"  ({', '.join(sorted(action.views))})" if chosen is elsewhere else ""
+                out.append([(f"  {_keys(action):<14}", "key"), (action.description, ""), (where, "dim")])
+        glyphs = self.scene.glyphs
+        out += [[], [("signs", "title")]]
+        out.append(
+            [("  on the axis   ", "dim"), ("  ".join(f"{v} {k}" for k, v in glyphs.marks.items()), "")]
+        )
+        out.append([("  on top        ", "dim"), (f"! not finite  {glyphs.above} beyond the scale", "")])
+        out.append(
+            [("  alerts        ", "dim"), ("  ".join(f"{v} {k}" for k, v in glyphs.severities.items()), "")]
+        )
+        out.append(
+            [("  states        ", "dim"), ("  ".join(f"{v} {k}" for k, v in glyphs.states.items()), "")]
+        )
+        return out
+
+    def content(self, width: int, height: int) -> Content:
+        """Return the part that fits."""
+        rows = self.rows()
+        self.at = max(0, min(self.at, len(rows) - height))
+        more = len(rows) - height - self.at
+        right: Row = [("down for more", "key")] if more > 0 else [("esc closes", "dim")]
+        return Content([("keys", "title")], rows[self.at :][: max(0, height)], right)
+
+
+def _keys(action: actions.Action) -> str:
+    named = {"escape": "esc", "space": "space", "pageup": "PgUp", "pagedown": "PgDn"}
+    return cells.clip(" ".join(named.get(key, key) for key in action.keys[:2]), 13)
+
+
+class Help(ModalScreen[None], inherit_bindings=False):
+    """The keys, over the view they belong to."""
+
+    view: ClassVar[str] = actions.HELP
+    BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.HELP)
+
+    def __init__(self, below: str) -> None:
+        super().__init__()
+        self._below = below
+
+    def compose(self) -> ComposeResult:
+        """Lay out the panel."""
+        yield HelpPanel(self._below)
+
+    @property
+    def panel(self) -> HelpPanel:
+        """The text."""
+        return self.query_one(HelpPanel)
+
+    def can(self, action: str) -> bool:
+        """Return whether an action would do something now."""
+        return True
+
+    def show(self) -> None:
+        """Draw again."""
+        self.panel.redraw()
+
+    def tick(self) -> None:
+        """Have nothing that ages."""
+
+    def _move(self, by: int) -> None:
+        self.panel.at = max(0, self.panel.at + by)
+        self.panel.redraw()
+
+    def do_up(self) -> None:
+        """One row up."""
+        self._move(-1)
+
+    def do_down(self) -> None:
+        """One row down."""
+        self._move(1)
+
+    def do_page_up(self) -> None:
+        """One page up."""
+        self._move(-self.size.height + 4)
+
+    def do_page_down(self) -> None:
+        """One page down."""
+        self._move(self.size.height - 4)
+
+    def do_top(self) -> None:
+        """To the beginning."""
+        self._move(-1000)
+
+    def do_bottom(self) -> None:
+        """To the end."""
+        self._move(1000)
+
+    def do_quit(self) -> None:
+        """Close the help; the view below stays."""
+        self.dismiss()
+
+    def do_help(self) -> None:
+        """Close the help."""
+        self.dismiss()
+
+    def do_back(self) -> None:
+        """Close the help."""
+        self.dismiss()
+
+    @property
+    def runwatch(self) -> RunwatchApp:
+        """The app, as what it is."""
+        return cast("RunwatchApp", self.app)

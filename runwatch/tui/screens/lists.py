@@ -1,0 +1,169 @@
+"""Views that are mostly one list: runs (0), ranks (3) and alerts (5)."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from runwatch.render import ranks
+from runwatch.snapshot import IncidentRow
+from runwatch.tui import actions
+from runwatch.tui.screens.base import RunScreen
+from runwatch.tui.widgets.alerts import AlertDetail, AlertList
+from runwatch.tui.widgets.charts import ChartPanel
+from runwatch.tui.widgets.ranks import RankGrid, RankTable
+from runwatch.tui.widgets.tables import RunTable
+
+_FAR = 10**9
+
+
+class ListScreen(RunScreen):
+    """A view with a position in a list."""
+
+    def move(self, by: int) -> None:
+        """Move the position by so many rows."""
+        raise NotImplementedError
+
+    def page(self) -> int:
+        """Return how many rows make a page."""
+        return max(1, self.size.height - 8)
+
+    def do_up(self) -> None:
+        """One row up."""
+        self.move(-1)
+
+    def do_down(self) -> None:
+        """One row down."""
+        self.move(1)
+
+    def do_page_up(self) -> None:
+        """One page up."""
+        self.move(-self.page())
+
+    def do_page_down(self) -> None:
+        """One page down."""
+        self.move(self.page())
+
+    def do_top(self) -> None:
+        """To the first row."""
+        self.move(-_FAR)
+
+    def do_bottom(self) -> None:
+        """To the last row."""
+        self.move(_FAR)
+
+
+class Runs(ListScreen):
+    """All runs; Enter shows one."""
+
+    view = actions.RUNS
+
+    def body(self) -> ComposeResult:
+        """Lay out the table."""
+        yield RunTable()
+
+    def move(self, by: int) -> None:
+        """Select another run."""
+        self.query_one(RunTable).at += by
+        self.show()
+
+    def can(self, action: str) -> bool:
+        """Return whether an action would do something now."""
+        return action != "open" or bool(self.scene.snapshot and self.scene.snapshot.runs)
+
+    def do_open(self) -> None:
+        """Show the selected run."""
+        runs = self.scene.snapshot.runs if self.scene.snapshot else ()
+        at = self.query_one(RunTable).at
+        if at < len(runs):
+            self.runwatch.choose_run(runs[at].id)
+            self.runwatch.do_overview()
+
+
+class Ranks(ListScreen):
+    """The grid of all ranks, and the worst of them in a table."""
+
+    view = actions.RANKS
+
+    def body(self) -> ComposeResult:
+        """Lay out grid and table."""
+        yield RankGrid(id="rank-grid")
+        yield RankTable()
+
+    def place(self) -> None:
+        """Give the grid the rows it needs, at most half of the view."""
+        count = len(self.scene.run.ranks) if self.scene.run else 0
+        half = max(4, (self.size.height - 4) // 2)
+        self.query_one("#rank-grid").styles.height = min(half, 6 + count // 32)
+
+    def move(self, by: int) -> None:
+        """Scroll the table."""
+        self.query_one(RankTable).at = max(0, self.query_one(RankTable).at + by)
+        self.show()
+
+    def can(self, action: str) -> bool:
+        """Return whether an action would do something now."""
+        return action != "measure" or bool(self.scene.run and self.scene.run.ranks)
+
+    def do_measure(self) -> None:
+        """Show the other thing known about ranks."""
+        known = ranks.MEASURES
+        self.scene.measure = known[(known.index(self.scene.measure) + 1) % len(known)]
+        self.show()
+
+
+class Alerts(ListScreen):
+    """Alerts with the evidence, cause and advice of the selected one, and its metric as a chart."""
+
+    view = actions.ALERTS
+
+    def body(self) -> ComposeResult:
+        """Lay out list, evidence and chart."""
+        yield AlertList(id="alert-list")
+        with Horizontal(id="alert-lower"):
+            yield AlertDetail(id="alert-detail")
+            yield ChartPanel(id="alert-chart")
+
+    def place(self) -> None:
+        """Show the chart of the selected alert where there is room."""
+        row = self.scene.selected()
+        metric = row.metric if row is not None else None
+        panel = self.query_one("#alert-chart", ChartPanel)
+        panel.metrics = (metric,) if metric and self.scene.latest(metric) else ()
+        panel.display = bool(panel.metrics) and self.size.width >= 100
+        self.query_one("#alert-lower").display = row is not None
+
+    def move(self, by: int) -> None:
+        """Select another alert."""
+        rows, chosen = self.scene.incidents(), self.scene.selected()
+        if chosen is None:
+            return
+        at = next(i for i, row in enumerate(rows) if row.id == chosen.id)
+        self.scene.incident = rows[max(0, min(len(rows) - 1, at + by))].id
+        self.show()
+
+    def can(self, action: str) -> bool:
+        """Return whether an action would do something now."""
+        row = self.scene.selected()
+        if action == "acknowledge":
+            return row is not None and row.state == "firing"
+        if action == "jump":
+            return row is not None and self._chartable(row)
+        if action == "jump_log":
+            return row is not None and row.line is not None
+        return True
+
+    def _chartable(self, row: IncidentRow) -> bool:
+        return row.metric is not None and row.step is not None and self.scene.latest(row.metric) is not None
+
+    def do_jump(self) -> None:
+        """Show the metric of the alert with the cursor at its step."""
+        row = self.scene.selected()
+        if row is not None and row.metric is not None and row.step is not None:
+            self.runwatch.show_chart(row.metric, float(row.step))
+
+    def do_jump_log(self) -> None:
+        """Show the log line of the alert."""
+        row = self.scene.selected()
+        if row is not None and row.line is not None:
+            self.runwatch.show_line(row.line)

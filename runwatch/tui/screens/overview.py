@@ -1,0 +1,104 @@
+"""View 1: the run on one screen."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from runwatch.tui import actions, choose
+from runwatch.tui.screens.zoom import ZoomScreen
+from runwatch.tui.widgets.alerts import AlertsPanel
+from runwatch.tui.widgets.charts import ChartPanel, Note
+from runwatch.tui.widgets.logs import LogPanel
+from runwatch.tui.widgets.ranks import RankGrid
+from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary
+
+_MAIN, _MINOR = 2, 3
+
+
+class Overview(ZoomScreen):
+    """Loss and gradient norm large, the rest smaller, ranks, alerts and log below."""
+
+    view = actions.OVERVIEW
+    pinned: str | None = None
+    """A metric to show in the first chart whatever the order, set by a jump from an alert."""
+
+    def body(self) -> ComposeResult:
+        """Lay out all panels; `place` shows those that have something to say."""
+        yield Note(id="note", classes="part")
+        with Horizontal(id="upper", classes="part"):
+            yield Summary(id="summary", classes="part")
+            with Vertical(id="plots", classes="part"):
+                with Horizontal(id="main", classes="part"):
+                    for i in range(_MAIN):
+                        yield ChartPanel(id=f"main-{i}", classes="part")
+                    yield Stats(id="stats", classes="part")
+                with Horizontal(id="minor", classes="part"):
+                    for i in range(_MINOR):
+                        yield ChartPanel(id=f"minor-{i}", classes="part")
+        with Horizontal(id="lower", classes="part"):
+            yield RankGrid(id="ranks", classes="part")
+            yield AlertsPanel(id="alerts", classes="part")
+            yield Checkpoints(id="checkpoints", classes="part")
+        yield LogPanel(id="log", classes="part")
+
+    def place(self) -> None:
+        """Give charts to panels in order of importance and hide what has nothing to show."""
+        scene, run = self.scene, self.scene.run
+        width, height = self.size
+        narrow, wide, tall = width < 100, width >= 160, height >= 30
+        wanted = choose.charts(run)
+        if self.pinned is not None:
+            chosen = next((group for group in wanted if self.pinned in group), (self.pinned,))
+            wanted = [chosen, *(group for group in wanted if group != chosen)]
+        main = wanted[: 1 if narrow else _MAIN]
+        minor = wanted[_MAIN:][:_MINOR] if tall and not narrow else []
+        for prefix, groups, count in (("main", main, _MAIN), ("minor", minor, _MINOR)):
+            for i in range(count):
+                panel = self.query_one(f"#{prefix}-{i}", ChartPanel)
+                panel.metrics = groups[i] if i < len(groups) else ()
+                panel.display = bool(panel.metrics)
+        ranks = bool(run and run.ranks)
+        alerts = bool(run and (run.incidents or (scene.snapshot and scene.snapshot.notices)))
+        checkpoints = bool(run and run.checkpoints) and wide
+        shown = {
+            "note": not wanted,
+            "upper": bool(wanted),
+            "summary": wide,
+            "plots": True,
+            "main": True,
+            "stats": 60 <= width < 100 and len(choose.of_run(run)) > 1,
+            "minor": bool(minor),
+            "ranks": ranks,
+            "alerts": (alerts and (not narrow or tall)) or (ranks and not narrow),
+            "checkpoints": checkpoints,
+            "log": height >= 18,
+        }
+        shown["lower"] = (shown["ranks"] or shown["alerts"] or checkpoints) and height >= 20
+        for name, display in shown.items():
+            self.query_one(f"#{name}").display = display
+        self._lower_height(tall)
+        self.hide_others()
+
+    def _lower_height(self, tall: bool) -> None:
+        """Make the lower panels as high as the longest of them needs, within reason."""
+        run = self.scene.run
+        if run is None:
+            return
+        notices = len(self.scene.snapshot.notices) if self.scene.snapshot else 0
+        needed = max(len(run.incidents) + notices, 2 if run.ranks else 1, 3 if len(run.ranks) > 64 else 0)
+        most = 9 if tall else 5
+        lower = self.query_one("#lower")
+        lower.styles.height = (
+            "1fr" if self.zoomed is not None and lower in self.zoomed.ancestors else min(most, needed + 2)
+        )
+
+    def zoom_metric(self, metric: str) -> None:
+        """Show one metric alone, large."""
+        self.pinned = metric
+        self.zoom(self.query_one("#main-0", ChartPanel))
+
+    def unzoom(self) -> None:
+        """Show all panels in their usual order."""
+        self.pinned = None
+        super().unzoom()

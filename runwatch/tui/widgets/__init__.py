@@ -1,0 +1,1 @@
+"""Parts of a screen: each draws rows of cells from the scene."""

@@ -1,0 +1,117 @@
+"""One chart in a frame."""
+
+from __future__ import annotations
+
+from runwatch import metrics
+from runwatch.render import cells, chart, numbers
+from runwatch.render.cells import Row
+from runwatch.render.panel import Content
+from runwatch.snapshot import Columns
+from runwatch.tui.widgets.rows import Panel, centred
+
+_STEADY = 0.2
+"""Speed charts show at least this range: a per cent of noise is no news."""
+_EXACT = frozenset({metrics.LEARNING_RATE, metrics.LR_MULTIPLIER, metrics.EPOCH, metrics.LOSS_SCALE})
+"""Schedules have no noise; smoothing them would only make them late."""
+_SERIES_ROLES = ("value", "second", "third")
+
+
+class ChartPanel(Panel):
+    """Shows one metric, and others laid over it."""
+
+    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self.metrics: tuple[str, ...] = ()
+
+    def charts(self) -> list[tuple[str, int]]:
+        """Return the metrics with the columns of the plot."""
+        columns = chart.plot_width(max(1, self.size.width - 2))
+        return [(metric, columns) for metric in self.metrics]
+
+    def content(self, width: int, height: int) -> Content:
+        """Return the chart at this size."""
+        scene = self.scene
+        if not self.metrics:
+            return Content([], centred("no metric", width, height))
+        series = [scene.columns[metric] for metric in self.metrics if metric in scene.columns]
+        content = Content(self._title(), right=self._values(series, width))
+        if not any(columns.x for columns in series):
+            waiting = (
+                scene.waiting_for() if scene.latest(self.metrics[0]) is None else "waiting for its history"
+            )
+            content.rows = centred(waiting, width, height)
+            return content
+        options = chart.Options(
+            glyphs=scene.glyphs,
+            smoothing=self._smoothing(),
+            log=scene.log_y,
+            first=scene.first_step(),
+            cursor=scene.cursor,
+            least=_STEADY if self.metrics[0].startswith("perf/") else 0.0,
+        )
+        marks = scene.run.marks if scene.run else ()
+        content.rows = chart.chart(series, width, height, marks, options)
+        return content
+
+    def _smoothing(self) -> float:
+        return 0.0 if self.metrics[0] in _EXACT else self.scene.smoothing
+
+    def _title(self) -> Row:
+        scene, dot = self.scene, self.scene.glyphs.dot
+        title: Row = [(metrics.label(self.metrics[0]), "title")]
+        if self.has_focus or self.size.width >= 50:
+            if smoothing := self._smoothing():
+                title.append((f" {dot} ema {smoothing:g}".replace("0.", "."), "dim"))
+            if scene.log_y:
+                title.append((f" {dot} log y", "dim"))
+            if scene.window is not None:
+                title.append((f" {dot} last {numbers.si(scene.window)}", "dim"))
+        return title
+
+    def _values(self, series: list[Columns], width: int) -> Row:
+        """Return the newest values, or those under the cursor."""
+        scene = self.scene
+        out: Row = []
+        if scene.cursor is not None:
+            out.append((f"@{numbers.step(scene.cursor)}", "cursor"))
+        for metric, role in zip(self.metrics, _SERIES_ROLES, strict=False):
+            text, bad = self._value(metric, series)
+            name = f"{metrics.label(metric)} " if metric != self.metrics[0] else ""
+            out += [("  ", "")] if out else []
+            out.append((f"{name}{text}", "bad" if bad else role))
+        if self.metrics[0] == metrics.TOKENS_PER_SEC and (mfu := scene.latest(metrics.MFU)) and width > 30:
+            out += [("  ", ""), (f"MFU {numbers.latest(metrics.MFU, mfu.value, mfu.text)}", "dim")]
+        return out
+
+    def _value(self, metric: str, series: list[Columns]) -> tuple[str, bool]:
+        scene = self.scene
+        if scene.cursor is not None:
+            columns = next((columns for columns in series if columns.metric == metric), None)
+            at = chart.nearest(columns, scene.cursor) if columns else None
+            if columns is None or at is None:
+                return numbers.MISSING, False
+            value = columns.mean[at]
+            return ("nan", True) if value is None else (numbers.value(metric, value), False)
+        latest = scene.latest(metric)
+        if latest is None:
+            return numbers.MISSING, False
+        return numbers.latest(metric, latest.value, latest.text), latest.value is None and bool(latest.text)
+
+
+class Note(Panel):
+    """A frame that only says something: what an empty screen waits for."""
+
+    can_focus = False
+
+    def content(self, width: int, height: int) -> Content:
+        """Return the reason for the emptiness."""
+        scene = self.scene
+        lines = [scene.waiting_for()]
+        if scene.run is not None:
+            lines += [f"source {cells.clip(source, 200)}" for source in scene.run.sources[:3]]
+            if scene.run.format:
+                lines.append(f"format {scene.run.format}")
+        rows = centred(lines[0], width, height - len(lines), "title")
+        for line in lines[1:]:
+            rows += centred(cells.clip(line, width, scene.glyphs.ellipsis), width, 1)
+        return Content([], rows)

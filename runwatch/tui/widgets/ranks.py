@@ -1,0 +1,56 @@
+"""Ranks: the strip of the overview, and the table of the ranks view."""
+
+from __future__ import annotations
+
+from runwatch.render import cells, numbers, ranks
+from runwatch.render.cells import Row
+from runwatch.render.panel import Content
+from runwatch.tui.widgets.rows import Panel
+
+
+class RankGrid(Panel):
+    """A level per rank, and the worst by name."""
+
+    def content(self, width: int, height: int) -> Content:
+        """Return the grid with the worst ranks beside or in the title."""
+        scene = self.scene
+        rows = scene.run.ranks if scene.run else ()
+        title: Row = [("ranks", "title"), (f" {len(rows)} {scene.glyphs.dot} {scene.measure}", "dim")]
+        named = ranks.notable(rows) or (["all ranks alike"] if rows else [])
+        if width < 60 or len(named) < 2:
+            grid = ranks.grid(rows, width, height, scene.measure, scene.glyphs)
+            return Content(title, grid, [(named[0], "value")] if named else [])
+        side = min(30, width // 3)
+        grid = ranks.grid(rows, width - side, height, scene.measure, scene.glyphs)
+        grid += [cells.fit([], width - side)] * (height - len(grid))
+        if len(named) > height > 0:
+            named[height - 1 :] = [f"and {len(named) - height + 1} more"]
+        for y, text in enumerate(named):
+            name = cells.clip(text, side - 2, scene.glyphs.ellipsis)
+            grid[y] = [*grid[y], ("  ", ""), (name, "value")]
+        return Content(title, grid)
+
+
+class RankTable(Panel):
+    """Every rank, the worst first."""
+
+    def __init__(self) -> None:
+        super().__init__(id="rank-table")
+        self.at = 0
+        """First rank shown."""
+
+    def content(self, width: int, height: int) -> Content:
+        """Return the page of ranks from `at`."""
+        scene = self.scene
+        rows = ranks.worst(scene.run.ranks, scene.measure) if scene.run else []
+        room = max(1, height - 1)
+        self.at = max(0, min(self.at, len(rows) - room))
+        lines: list[Row] = [[(f"{'rank':>6} {'done':>16} {'part':>7} {'last seen':>11}", "dim")]]
+        top = ranks.furthest(rows)
+        for row in rows[self.at : self.at + room]:
+            done = numbers.step(row.done) + ("" if row.total is None else f"/{numbers.step(row.total)}")
+            part = numbers.percent(ranks.level(row, "progress", top))
+            seen = "no data" if row.age is None else f"{numbers.brief(row.age)} ago"
+            lines.append([(f"{row.rank:>6} {done:>16} {part:>7} {seen:>11}", "")])
+        shown = f"{self.at + 1}-{min(len(rows), self.at + room)} of {len(rows)}" if rows else "none"
+        return Content([("worst first", "title")], lines, [(shown, "dim")])

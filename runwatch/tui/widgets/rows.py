@@ -1,0 +1,140 @@
+"""The base of every widget: rows of cells, of which only changed ones are painted again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from runwatch.render import cells
+from runwatch.render.cells import Row
+from runwatch.render.panel import Content, framed
+from runwatch.tui.scene import Scene
+
+if TYPE_CHECKING:
+    from runwatch.tui.app import RunwatchApp
+
+ROLES = (
+    "axis", "raw", "smooth", "second", "third", "cursor", "bad", "mark-incident", "mark-checkpoint",
+    "mark-eval", "mark-restart", "frame", "focus", "title", "value", "dim", "good", "busy", "warn", "crit",
+    "bar", "track", "level", "key", "select", "hit",
+)  # fmt: skip
+
+
+class Rows(Widget):
+    """Draws the rows that `draw` returns, exactly as wide and high as the widget."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"rows--{role}" for role in ROLES}
+
+    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._drawn: list[Row] = []
+        self._strips: list[Strip] = []
+        self._palette: dict[str, Style] = {}
+
+    @property
+    def scene(self) -> Scene:
+        """What there is to show."""
+        return cast("RunwatchApp", self.app).scene
+
+    def draw(self, width: int, height: int) -> list[Row]:
+        """Return the rows to show."""
+        raise NotImplementedError
+
+    def charts(self) -> list[tuple[str, int]]:
+        """Return the metrics this widget shows and the columns it has for each."""
+        return []
+
+    def redraw(self) -> None:
+        """Draw again and paint the rows that changed. A widget that is not laid out waits for its size."""
+        width, height = self.size
+        if not (width and height and self.is_attached):
+            return
+        ascii_only = self.scene.glyphs.ascii
+        try:
+            drawn = self.draw(width, height)
+        except Exception as error:  # one bad panel must not take the screen down
+            self.log.error(error)
+            drawn = [[(f"cannot show this: {type(error).__name__}: {error}", "bad")]]
+        drawn = [cells.fit(row, width, ascii_only) for row in drawn[:height]]
+        drawn += [cells.fit([], width)] * (height - len(drawn))
+        before = self._drawn
+        changed = [y for y, row in enumerate(drawn) if y >= len(before) or row != before[y]]
+        if len(drawn) != len(before):
+            self._strips = [Strip.blank(width)] * len(drawn)
+            changed = list(range(len(drawn)))
+        self._drawn = drawn
+        for y in changed:
+            self._strips[y] = self._strip(drawn[y], width)
+        if changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
+
+    def _strip(self, row: Row, width: int) -> Strip:
+        segments = [Segment(text, self._style(role)) for text, role in row]
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
+
+    def _style(self, role: str) -> Style:
+        style = self._palette.get(role)
+        if style is None:
+            name = f"rows--{role.replace('.', '-')}"
+            known = name in self.COMPONENT_CLASSES
+            style = self.get_component_rich_style(name) if known else self.rich_style
+            self._palette[role] = style
+        return style
+
+    def render_line(self, y: int) -> Strip:
+        """Return one painted row."""
+        if y < len(self._strips):
+            return self._strips[y]
+        return Strip.blank(self.size.width, self.rich_style)
+
+    def notify_style_update(self) -> None:
+        """Forget colours when the theme changes."""
+        super().notify_style_update()
+        self._palette.clear()
+        self._drawn = []
+        if self.is_attached and self.is_running:
+            self.redraw()
+
+    def on_resize(self) -> None:
+        """Draw at the new size."""
+        self.redraw()
+
+
+class Panel(Rows):
+    """Rows in a frame with a title; can have the focus."""
+
+    can_focus = True
+
+    def content(self, width: int, height: int) -> Content:
+        """Return title and rows for the given inner size."""
+        raise NotImplementedError
+
+    def draw(self, width: int, height: int) -> list[Row]:
+        """Return the frame with the content, or with one line that says why there is none."""
+        try:
+            content = self.content(max(1, width - 2), max(0, height - 2))
+        except Exception as error:  # one bad panel must not take the screen down
+            self.log.error(error)
+            reason = f"cannot show this: {type(error).__name__}: {error}"
+            content = Content([(self.id or "panel", "title")], [[(reason, "bad")]])
+        return framed(content, width, height, self.scene.glyphs, self.has_focus)
+
+    def on_focus(self) -> None:
+        """Show the focus."""
+        self.redraw()
+
+    def on_blur(self) -> None:
+        """Show that the focus went."""
+        self.redraw()
+
+
+def centred(text: str, width: int, height: int, role: str = "dim") -> list[Row]:
+    """Return rows with one line of text in the middle."""
+    blank: list[Row] = [[] for _ in range(max(0, (height - 1) // 2))]
+    space = " " * max(0, (width - cells.width(cells.settled(text))) // 2)
+    return [*blank, [(space, ""), (text, role)]]

@@ -1,0 +1,157 @@
+"""Small tables: metrics with sparklines, the summary at the side, checkpoints."""
+
+from __future__ import annotations
+
+from runwatch import metrics
+from runwatch.render import cells, numbers, plain, states
+from runwatch.render.cells import Row
+from runwatch.render.panel import Content
+from runwatch.render.sparkline import of_columns, sparkline
+from runwatch.snapshot import Latest, RunRow
+from runwatch.tui import choose
+from runwatch.tui.widgets.rows import Panel, Rows
+
+_NAME, _VALUE = 9, 8
+
+
+def _shown(item: Latest) -> tuple[str, str]:
+    """Return the newest value and its role."""
+    bad = item.value is None and bool(item.text)
+    return numbers.latest(item.metric, item.value, item.text), "bad" if bad else "value"
+
+
+class Stats(Rows):
+    """Metric, last value and trend, one row each: the charts of a narrow screen."""
+
+    def _names(self) -> list[str]:
+        return [name for name in choose.of_run(self.scene.run) if name != metrics.LOSS]
+
+    def _trend(self, width: int) -> int:
+        return max(0, width - _NAME - _VALUE - 3)
+
+    def charts(self) -> list[tuple[str, int]]:
+        """Return what the sparklines need."""
+        trend = self._trend(self.size.width)
+        room = max(0, self.size.height - 1)
+        return [(name, trend) for name in self._names()[:room]] if trend else []
+
+    def draw(self, width: int, height: int) -> list[Row]:
+        """Return a heading and one row per metric, spaced out when there is room."""
+        scene, trend = self.scene, self._trend(width)
+        names = self._names()
+        rows: list[Row] = [[(f" {'metric':<{_NAME}} {'last':>{_VALUE}} trend", "dim")]]
+        spaced = 2 * len(names) + 1 <= height
+        for name in names[: height - 1]:
+            item = scene.latest(name)
+            if item is None:
+                continue
+            text, role = _shown(item)
+            columns = scene.columns.get(name)
+            line = sparkline(of_columns(columns), trend, scene.glyphs) if columns and trend else ""
+            label = cells.pad(metrics.label(name), _NAME, scene.glyphs.ellipsis)
+            value = cells.pad(text, _VALUE, scene.glyphs.ellipsis, right=True)
+            rows.append([(f" {label} ", ""), (value, role), (f" {line}", "smooth")])
+            if spaced:
+                rows.append([])
+        return rows
+
+
+class Summary(Panel):
+    """Runs, newest values and facts: the side of a wide screen."""
+
+    can_focus = False
+
+    def content(self, width: int, height: int) -> Content:
+        """Return the runs, then the metrics, then what was found out about the run."""
+        scene, run = self.scene, self.scene.run
+        runs = scene.snapshot.runs if scene.snapshot else ()
+        rows: list[Row] = [run_line(row, width, self._here(row)) for row in runs[: max(1, height // 4)]]
+        if run is not None:
+            rows += [[], [("newest", "dim")]]
+            for name in choose.of_run(run):
+                if (item := scene.latest(name)) is not None:
+                    text, role = _shown(item)
+                    rows.append(self._pair(metrics.label(name), text, role, width))
+            facts = dict(run.facts)
+            if run.format:
+                facts.setdefault("format", run.format)
+            if run.records:
+                facts.setdefault("records", f"{run.records:,}")
+            if facts:
+                rows += [[], [("run", "dim")]]
+                rows += [self._pair(name, text, "", width) for name, text in facts.items()]
+        return Content([("runs", "title"), (f" {len(runs)}", "dim")], rows)
+
+    def _here(self, row: RunRow) -> bool:
+        return self.scene.run is not None and row.id == self.scene.run.id
+
+    def _pair(self, name: str, text: str, role: str, width: int) -> Row:
+        half = width // 2
+        label = cells.pad(name, min(12, half), self.scene.glyphs.ellipsis)
+        return [
+            (f"{label} ", "dim"),
+            (cells.clip(text, width - len(label) - 1, self.scene.glyphs.ellipsis), role),
+        ]
+
+
+def run_line(row: RunRow, width: int, here: bool) -> Row:
+    """Return one run in a narrow column: sign, name, percent."""
+    done = "" if row.progress.fraction is None else numbers.percent(row.progress.fraction, 0)
+    counts = states.run_counts(row)
+    right: Row = [(f" {done}", "value"), (" ", ""), *counts] if counts else [(f" {done}", "value")]
+    sign = (f"{states.phase_sign(row.phase)} ", states.phase_role(row.phase))
+    room = width - cells.row_width(right) - 2
+    return cells.spread([sign, (cells.clip(row.name, room), "title" if here else "")], right, width)
+
+
+class RunTable(Panel):
+    """All runs, one a row, with one selected."""
+
+    def __init__(self) -> None:
+        super().__init__(id="runs")
+        self.at = 0
+
+    def content(self, width: int, height: int) -> Content:
+        """Return the rows around the selected one."""
+        scene = self.scene
+        runs = scene.snapshot.runs if scene.snapshot else ()
+        self.at = max(0, min(self.at, len(runs) - 1))
+        title: Row = [("runs", "title"), (f" {len(runs)}", "dim")]
+        if not runs:
+            return Content(title, [[(scene.waiting_for(), "dim")]])
+        names = max(8, min(48, width - 66))
+        heading = f"  {'state':<13}{'name':<{names}} {'step':>21} {'done':>6} {'loss':>8}  {'alerts':<7} eta"
+        rows: list[Row] = [[(heading, "dim")]]
+        start = max(0, self.at - max(1, height - 1) + 1)
+        for index, row in enumerate(runs[start : start + height], start):
+            rows.append(self._row(row, names, index == self.at))
+        return Content(title, rows)
+
+    def _row(self, row: RunRow, names: int, here: bool) -> Row:
+        scene, more = self.scene, self.scene.glyphs.ellipsis
+        steps = plain.steps(row.progress).removeprefix("step ")
+        done = "" if row.progress.fraction is None else numbers.percent(row.progress.fraction)
+        loss = "" if row.loss is None else numbers.loss(row.loss)
+        left = "" if states.ended(row.phase) else plain.eta(row.progress, scene.glyphs).removeprefix("ETA ")
+        counts = cells.fit(states.run_counts(row, scene.glyphs), 8, scene.glyphs.ascii)
+        word = f"{states.phase_sign(row.phase, scene.glyphs)} {states.phase_word(row.phase)}"
+        return [
+            (f"{scene.glyphs.pointer if here else ' '} ", "key"),
+            (cells.pad(word, 13, more), states.phase_role(row.phase)),
+            (cells.pad(row.name, names, more), "title" if here else ""),
+            (f" {steps:>21} {done:>6} {loss:>8}  ", ""),
+            *counts,
+            (left, "dim"),
+        ]
+
+
+class Checkpoints(Panel):
+    """The newest checkpoints by name."""
+
+    can_focus = False
+
+    def content(self, width: int, height: int) -> Content:
+        """Return them with the newest first."""
+        names = self.scene.run.checkpoints if self.scene.run else ()
+        rows: list[Row] = [[(name, "")] for name in reversed(names[-height:] if height else ())]
+        return Content([("checkpoints", "title"), (f" {len(names)}", "dim")], rows)

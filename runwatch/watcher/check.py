@@ -1,0 +1,43 @@
+"""Reads logs to their end and judges them, in this process."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from runwatch.errors import SourceError
+from runwatch.parsers.log import LogParser
+from runwatch.watcher.engine import Engine, Overrides
+from runwatch.watcher.sources import discover
+
+BLOCK = 1 << 20
+
+
+def check(paths: Sequence[str], overrides: Overrides | None = None, now: float | None = None) -> Engine:
+    """Return an engine that has read and judged every log behind `paths`.
+
+    `now` (Unix time) decides what an old file is. Raises SourceError if there is nothing to read.
+    """
+    engine = Engine(overrides)
+    files = list(dict.fromkeys(file for path in paths for file in discover.logs(path)))
+    for file, name in zip(files, discover.names(files), strict=True):
+        engine.add_source(name, name, file)
+        _read(engine, name, file)
+    engine.finish(time.time() if now is None else now)
+    return engine
+
+
+def _read(engine: Engine, name: str, path: str) -> None:
+    parser = LogParser()
+    try:
+        with Path(path).open("rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            if status.st_size == 0:
+                raise SourceError("nothing to read", path, "the file is empty")
+            while data := file.read(BLOCK):
+                engine.fold(name, parser.feed(data), written=status.st_mtime)
+    except OSError as error:
+        raise SourceError("cannot read", path, error.strerror or str(error)) from error
+    engine.fold(name, parser.flush(), written=status.st_mtime)

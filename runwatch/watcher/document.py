@@ -1,0 +1,85 @@
+"""The stable JSON of `check --json` and `status --json`: runs and incidents as plain data."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from runwatch.snapshot import IncidentRow
+from runwatch.watcher.engine import Engine, Source, WatchedRun
+
+SCHEMA = 1
+
+
+def document(engine: Engine, now: float) -> dict[str, Any]:
+    """Return the whole document; `now` is Unix time."""
+    return {"schema": SCHEMA, "runs": [run_object(engine, source, run, now) for source, run in engine.runs()]}
+
+
+def run_object(engine: Engine, source: Source, watched: WatchedRun, now: float) -> dict[str, Any]:
+    """Return one run of the document."""
+    run = watched.run
+    progress = run.progress()
+    return {
+        "name": run.name,
+        "sources": [source.path],
+        "format": run.format,
+        "state": engine.state(source, watched, now),
+        "lines": source.lines,
+        "unparsed_lines": source.unparsed,
+        "steps": {"records": run.records, "first": run.first_step, "last": run.last_step, "total": run.total},
+        "progress": finite(progress.fraction),
+        "eta_seconds": finite(progress.eta_seconds),
+        "metrics": {name: _metric(watched, name) for name in run.series},
+        "ranks": {
+            str(rank): {"done": p.done, "total": p.done if p.total is None else p.total, "passed": p.passed}
+            for rank, p in sorted(run.ranks.items())
+        },
+        "checkpoints": [
+            {"step": c.step, "path": c.title, "bytes": None, "complete": None, "line": c.line}
+            for c in run.checkpoints
+        ],
+        "incidents": [incident_object(row) for row in watched.incidents.rows()],
+    }
+
+
+def incident_object(row: IncidentRow) -> dict[str, Any]:
+    """Return one incident of the document."""
+    return {
+        "id": row.id,
+        "rule": row.rule,
+        "severity": row.severity,
+        "state": row.state,
+        "metric": row.metric,
+        "rank": row.rank,
+        "step": row.step,
+        "line": row.line,
+        "time": row.since,
+        "resolved_step": row.resolved_step,
+        "title": row.title,
+        "cause": row.cause,
+        "advice": row.advice,
+        "evidence": {
+            key: finite(value) if isinstance(value, float) else value for key, value in row.evidence.items()
+        },
+    }
+
+
+def finite(value: float | None) -> float | None:
+    """Return the value, or None where JSON has no word for it."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _metric(watched: WatchedRun, name: str) -> dict[str, Any]:
+    series = watched.run.series[name].summary
+    out: dict[str, Any] = {
+        "count": series.count,
+        "first": finite(series.first),
+        "last": finite(series.last),
+        "min": finite(series.minimum),
+        "max": finite(series.maximum),
+        "nonfinite": series.nonfinite,
+    }
+    if name in watched.run.printed:
+        out["printed"] = watched.run.printed[name]
+    return out

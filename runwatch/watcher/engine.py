@@ -1,0 +1,208 @@
+"""The fold: batches and the passing of time in; runs, incidents and their changes out.
+
+Pure of I/O and of clocks (time is an argument): the same batches give the same
+state, whether they come live, from history, or in a test.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from runwatch.alerts.incidents import Change, IncidentBook
+from runwatch.alerts.rules import build
+from runwatch.alerts.rules.base import Rule
+from runwatch.batch import Batch
+from runwatch.block import Block, Status
+from runwatch.run import DONE, Run
+from runwatch.segments import Splitter
+
+LOG_LINES = 2000
+"""Newest log lines kept per source, for views."""
+MAX_RUNS = 64
+"""Runs kept per source; of a longer pipeline the oldest are forgotten."""
+FRESH = 300.0
+"""Seconds after its last write for which a file that just ends still counts as running."""
+
+Overrides = Mapping[str, Mapping[str, float | bool]]
+
+
+@dataclass(slots=True)
+class WatchedRun:
+    """A run with what judges it."""
+
+    run: Run
+    rules: list[Rule]
+    incidents: IncidentBook
+    closed: bool = False
+    """Another run of the same source has begun."""
+
+    @property
+    def phase(self) -> str:
+        """Phase for people: what the incidents say goes before what the log says."""
+        firing = {row.rule for row in self.incidents.rows() if row.state in ("firing", "acknowledged")}
+        if "crash" in firing:
+            return "crashed"
+        return "stalled" if "hang" in firing and not self.run.finished else self.run.phase
+
+
+@dataclass(slots=True)
+class Source:
+    """One stream of batches and the runs found in it."""
+
+    id: str
+    name: str
+    path: str
+    runs: list[WatchedRun] = field(default_factory=list)
+    lines: int = 0
+    unparsed: int = 0
+    format: str | None = None
+    log: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+    written: float | None = None
+    """Unix time at which the newest bytes were written, as far as known."""
+    begun: int = 0
+    """Runs that ever began here."""
+    splitter: Splitter = field(default_factory=Splitter)
+
+
+class Engine:
+    """All sources, and the judgement of their runs."""
+
+    def __init__(self, overrides: Overrides | None = None) -> None:
+        self._overrides = overrides or {}
+        build(self._overrides)  # a bad threshold is an error now, not at the first run
+        self.sources: dict[str, Source] = {}
+
+    def add_source(self, source_id: str, name: str, path: str) -> Source:
+        """Watch another stream; a known id starts afresh."""
+        source = self.sources[source_id] = Source(source_id, name, path)
+        return source
+
+    def fold(
+        self,
+        source_id: str,
+        batch: Batch,
+        *,
+        live: bool = False,
+        arrival: float = 0.0,
+        written: float | None = None,
+    ) -> list[Change]:
+        """Take in the next batch of a source; return what changed in its incidents."""
+        source = self.sources[source_id]
+        source.lines += batch.lines
+        source.unparsed += batch.unparsed
+        source.format = batch.format or source.format
+        source.log.extend(batch.tail)
+        if written is not None:
+            source.written = written
+        changes: list[Change] = []
+        for segment in source.splitter.split(batch, live=live, arrival=arrival):
+            if segment.begins_run and source.runs:
+                changes += self._close(source.runs[-1], arrival)
+                self._begin(source)
+            if not source.runs:
+                if not _tells(segment.block):
+                    continue
+                self._begin(source)
+            watched = source.runs[-1]
+            watched.run.format = source.format
+            watched.run.printed.update(batch.printed)
+            watched.run.fold(segment.block)
+            changes += self._judge(watched, segment.block)
+        return changes
+
+    def tick(self, now: float) -> list[Change]:
+        """Let rules about silence judge the newest run of each source."""
+        changes: list[Change] = []
+        for source in self.sources.values():
+            for watched in source.runs[-1:]:
+                changes += self._tick(watched, self._status(source, watched.run, now, live=True), now)
+        return changes
+
+    def finish(self, now: float) -> list[Change]:
+        """Judge every source as a file that is complete: nothing more will come."""
+        changes: list[Change] = []
+        for source in self.sources.values():
+            for watched in source.runs[-1:]:
+                changes += self._tick(watched, self._status(source, watched.run, now, live=False), None)
+        return changes
+
+    def runs(self) -> Iterator[tuple[Source, WatchedRun]]:
+        """Yield every run, oldest first within its source."""
+        for source in self.sources.values():
+            for watched in source.runs:
+                yield source, watched
+
+    def state(self, source: Source, watched: WatchedRun, now: float) -> str:
+        """Return running, stalled, crashed, finished or unknown."""
+        phase = watched.phase
+        if phase in ("crashed", "stalled", "finished"):
+            return phase
+        run = watched.run
+        fresh = source.written is not None and now - source.written < FRESH
+        if watched.closed or not fresh:
+            return "finished" if (run.fraction or 0.0) >= DONE else "unknown"
+        return "running"
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _begin(self, source: Source) -> None:
+        source.begun += 1
+        name = source.name if source.begun == 1 else f"{source.name}#{source.begun}"
+        run = Run(
+            id=name if source.id == source.name else f"{source.id}#{source.begun}",
+            name=name,
+            source=source.id,
+        )
+        source.runs.append(WatchedRun(run, build(self._overrides), IncidentBook(run.id, run.name)))
+        del source.runs[:-MAX_RUNS]
+
+    def _close(self, watched: WatchedRun, now: float) -> list[Change]:
+        """Judge a run whose successor has begun: it will not go on."""
+        watched.closed = True
+        finished = watched.run.finished or (watched.run.fraction or 0.0) >= DONE
+        status = Status(now=now, phase=watched.run.phase, live=False, finished=finished)
+        return self._tick(watched, status, None)
+
+    def _judge(self, watched: WatchedRun, block: Block) -> list[Change]:
+        changes = []
+        for rule in watched.rules:
+            for finding in rule.observe(block):
+                change = watched.incidents.apply(finding, now=block.arrival or None, live=block.live)
+                if change is not None:
+                    changes.append(change)
+        return changes
+
+    @staticmethod
+    def _tick(watched: WatchedRun, status: Status, now: float | None) -> list[Change]:
+        changes = []
+        for rule in watched.rules:
+            for finding in rule.tick(status):
+                change = watched.incidents.apply(finding, now=now, live=status.live)
+                if change is not None:
+                    changes.append(change)
+        return changes
+
+    @staticmethod
+    def _status(source: Source, run: Run, now: float, *, live: bool) -> Status:
+        written = source.written if source.written is not None else now
+        progressed = run.progressed if run.progressed is not None else written
+        return Status(
+            now=now,
+            phase=run.phase,
+            silent_for=max(0.0, now - progressed),
+            log_silent_for=max(0.0, now - written),
+            live=live,
+            finished=run.finished or (not live and (run.fraction or 0.0) >= DONE),
+            fraction=run.fraction,
+            last_step=run.last_step,
+            last_line=run.last_line,
+            total=run.total,
+            facts=run.facts(),
+        )
+
+
+def _tells(block: Block) -> bool:
+    """Return True if a block holds anything a run could be known by."""
+    return bool(block.progress is not None or block.samples or block.bar or block.events or block.ranks)

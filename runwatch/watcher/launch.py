@@ -1,0 +1,90 @@
+"""Starts an engine process and hands out the socket to it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from runwatch.errors import EngineError, ExitCode
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """What an engine process is started with."""
+
+    paths: tuple[str, ...]
+    socket: int
+    """File descriptor of a connected socket to the one client it serves."""
+    config: str | None = None
+    poll: bool = False
+    wait: bool = False
+
+
+class PrivateEngine:
+    """An engine process that serves one client and ends with it."""
+
+    def __init__(
+        self, paths: Sequence[str], *, config: str | None = None, poll: bool = False, wait: bool = False
+    ) -> None:
+        """Start it. Returns at once; `wait_ready` tells whether it found something to watch."""
+        ours, theirs = socket.socketpair()
+        assignment = Assignment(tuple(paths), theirs.fileno(), config, poll, wait)
+        log = os.environ.get("RUNWATCH_ENGINE_LOG")
+        try:
+            with open(log or os.devnull, "ab") as errors:
+                self._process = subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-m",
+                        "runwatch.watcher.server",
+                        msgspec.json.encode(assignment).decode(),
+                    ],
+                    pass_fds=(theirs.fileno(),),
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                )
+        except OSError as error:
+            raise EngineError("cannot start the engine", str(error)) from error
+        finally:
+            theirs.close()
+        self.socket = ours
+
+    def close(self) -> None:
+        """End the engine and wait for it a few seconds."""
+        self.socket.close()
+        try:
+            self._process.wait(8)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def greet(sock: socket.socket, seconds: float = 30.0) -> None:
+    """Wait for the engine's greeting. Raises EngineError if there is nothing to watch.
+
+    Reads exactly one line, so that the socket can be handed on.
+    """
+    from runwatch.watcher.protocol import Failure, decode_reply
+
+    sock.settimeout(seconds)
+    line = bytearray()
+    try:
+        while not line.endswith(b"\n"):
+            byte = sock.recv(1)
+            if not byte:
+                raise EngineError(
+                    "the engine ended before it began", "", "set RUNWATCH_ENGINE_LOG=FILE to see why"
+                )
+            line += byte
+    except TimeoutError:
+        raise EngineError("the engine does not answer", "", "does the log's file system answer?") from None
+    sock.settimeout(None)
+    reply = decode_reply(bytes(line))
+    if isinstance(reply, Failure):
+        error = EngineError(reply.message)
+        error.exit_code = ExitCode(reply.exit_code)
+        raise error

@@ -1,0 +1,102 @@
+"""From the PATH a person typed to the log files behind it."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Iterator, Sequence
+
+from runwatch.errors import SourceError
+
+SUFFIXES = (".log", ".out", ".err", ".txt")
+"""What a log file's name ends with, when a directory is searched."""
+MAX_DEPTH = 2
+MAX_FILES = 2000
+"""Directory entries looked at before a search gives up."""
+_HEAD = 4096
+
+
+def logs(path: str) -> list[str]:
+    """Return the log files PATH stands for: itself, those in a directory, or those of a glob.
+
+    Raises SourceError, saying what is wrong and what to do, if there is none.
+    """
+    if glob.has_magic(path) and not os.path.lexists(path):
+        found = sorted(name for name in glob.glob(path) if os.path.isfile(name) and not is_binary(name))
+        if not found:
+            raise SourceError("no file matches", path, "check the pattern, and quote it from the shell")
+        return found
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        raise SourceError("no such file or directory", path, "check the path, or add --wait") from None
+    except OSError as error:
+        raise SourceError("cannot look at", path, error.strerror or str(error)) from error
+    if stat.S_ISDIR(mode):
+        found = sorted(_search(path))
+        if not found:
+            wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
+            raise SourceError(
+                "no runs in this directory", path, f"give a log file, or a directory with {wanted}"
+            )
+        return found
+    if not stat.S_ISREG(mode):
+        raise SourceError("not a regular file", path, "give a log file, or pipe into `runwatch tail -`")
+    if is_binary(path):
+        raise SourceError("a binary file, not a log", path, "give the log that the run prints to")
+    return [path]
+
+
+def is_binary(path: str) -> bool:
+    """Return True if the file's beginning is not text. Raises SourceError if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise SourceError("cannot read", path, error.strerror or str(error)) from error
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16 with its mark
+        return False
+    head = head.lstrip(b"\0")  # a hole left by truncation is not binary content
+    odd = sum(byte < 9 or 13 < byte < 27 or 27 < byte < 32 for byte in head)
+    return odd > len(head) / 20
+
+
+def names(paths: Sequence[str]) -> list[str]:
+    """Return a short name for each path: its file name, with parents where those are equal."""
+    absolute = [os.path.abspath(path) for path in paths]
+    for depth in range(1, 8):
+        short = [_stem("/".join(path.split("/")[-depth:])) for path in absolute]
+        if len(set(short)) == len(short):
+            return short
+    return absolute
+
+
+def _stem(name: str) -> str:
+    return next((name[: -len(s)] for s in SUFFIXES if name.endswith(s) and name[: -len(s)]), name)
+
+
+def _search(top: str) -> Iterator[str]:
+    """Yield the log files at most MAX_DEPTH directories below `top`, not following links."""
+    seen = 0
+    base = top.rstrip("/").count("/")
+    for directory, below, files in os.walk(top):
+        below[:] = (
+            sorted(d for d in below if not d.startswith("."))
+            if directory.count("/") - base < MAX_DEPTH - 1
+            else []
+        )
+        for name in sorted(files):
+            seen += 1
+            if seen > MAX_FILES:
+                return
+            path = os.path.join(directory, name)
+            if name.endswith(SUFFIXES) and os.path.isfile(path) and _readable_text(path):
+                yield path
+
+
+def _readable_text(path: str) -> bool:
+    try:
+        return os.path.getsize(path) > 0 and not is_binary(path)
+    except (OSError, SourceError):
+        return False

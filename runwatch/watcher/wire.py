@@ -1,0 +1,89 @@
+"""What a worker process tells the engine: length-prefixed msgpack over its standard output."""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+
+from runwatch.batch import Batch
+
+HEADER = struct.Struct("<I")
+MAX_FRAME = 1 << 28
+
+
+class Opened(msgspec.Struct, frozen=True, tag="opened"):
+    """A source was found and is read from now on."""
+
+    source: str
+    path: str
+    backlog: int
+    """Bytes that were there before anyone watched."""
+
+
+class Read(msgspec.Struct, frozen=True, tag="read"):
+    """The next batch of a source."""
+
+    source: str
+    batch: Batch
+    live: bool
+    arrival: float
+    written: float | None
+    """Unix time of the file's last change, if known."""
+    left: int
+    """Bytes of the backlog still unread."""
+
+
+class Preview(msgspec.Struct, frozen=True, tag="preview"):
+    """The newest lines, read ahead of a long history; each one replaces the one before."""
+
+    source: str
+    batch: Batch
+    written: float | None
+    left: int
+
+
+class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
+    """Something cannot be read. Fatal: and so there is nothing to watch."""
+
+    source: str
+    message: str
+    fatal: bool = False
+
+
+class Note(msgspec.Struct, frozen=True, tag="note"):
+    """Something a person may want to know: rotated, truncated, polling."""
+
+    source: str
+    message: str
+
+
+class Ended(msgspec.Struct, frozen=True, tag="ended"):
+    """The source will give nothing more: standard input was closed."""
+
+    source: str
+
+
+class Beat(msgspec.Struct, frozen=True, tag="beat"):
+    """The worker is alive and every read has returned."""
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """What a worker is to read."""
+
+    paths: tuple[str, ...]
+    poll: bool = False
+    wait: bool = False
+    """Whether a file may be created later."""
+
+
+Message = Opened | Read | Preview | Trouble | Note | Ended | Beat
+
+_encoder = msgspec.msgpack.Encoder()
+decode = msgspec.msgpack.Decoder(Message).decode
+
+
+def encode(message: Message) -> bytes:
+    """Return the message with its length before it."""
+    body = _encoder.encode(message)
+    return HEADER.pack(len(body)) + body
