@@ -197,12 +197,9 @@ class Run:
         return max(typical, min(float(np.mean(recent)), 2 * typical)), float(high - low) / 2
 
     def latest(self, metric: str) -> float | None:
-        """Return the newest value of `metric`, or None if there is none."""
+        """Return the newest value of `metric` (it may be NaN), or None if there is none."""
         series = self.series.get(metric)
-        if series is None:
-            return None
-        value = series.tail(1)
-        return float(value[-1]) if len(value) and not math.isnan(value[-1]) else None
+        return None if series is None or not len(series) else float(series.tail(1)[-1])
 
     def facts(self) -> Mapping[str, str]:
         """Return what rules may name in their findings."""

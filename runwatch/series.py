@@ -115,8 +115,7 @@ class Series:
         self.summary.add(samples.value)
         taken = 0
         while taken < len(samples):
-            room = self._begin + 2 * CHUNK - (self._begin + self._fill)
-            room = min(room, CHUNK - self._fill % CHUNK, len(samples) - taken)
+            room = min(CHUNK - self._fill % CHUNK, len(samples) - taken)
             self._reserve(self._fill + room)
             self._raw[0, self._fill : self._fill + room] = steps[taken : taken + room]
             self._raw[1, self._fill : self._fill + room] = samples.value[taken : taken + room]
@@ -165,7 +164,7 @@ class Series:
 
     def _steps(self, steps: Floats) -> Floats:
         """Return the steps, each unknown one being that of the sample before it."""
-        known = ~np.isnan(steps)
+        known = np.isfinite(steps)
         if not known.all():
             source = np.maximum.accumulate(np.where(known, np.arange(len(steps)), -1))
             steps = np.where(source >= 0, steps[source], self._x)
@@ -230,6 +229,7 @@ class Series:
         return table
 
 
+@np.errstate(over="ignore", invalid="ignore")  # the sum of huge values is infinite
 def _summarise(raw: Floats, size: int) -> Floats:
     """Return the stretches (8, n // size) of samples (x and value, n), `size` samples each."""
     steps, values = raw
@@ -254,6 +254,7 @@ def _summarise(raw: Floats, size: int) -> Floats:
     return table
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _pairs(pairs: Floats) -> Floats:
     """Merge stretches (8, n, 2) with their neighbours: (8, n)."""
     left, right = pairs[:, :, 0], pairs[:, :, 1]
@@ -266,6 +267,7 @@ def _pairs(pairs: Floats) -> Floats:
     return merged
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _merge(table: Floats, low: float, high: float, width: int) -> Floats:
     """Merge stretches by the column of a plot from `low` to `high` that their end falls into."""
     scale = width / (high - low) if high > low else 0.0
@@ -310,4 +312,4 @@ def _points(table: Floats) -> Points:
 
 
 def _optional(values: Floats) -> tuple[float | None, ...]:
-    return tuple(None if np.isnan(value) else float(value) for value in values)
+    return tuple(float(value) if np.isfinite(value) else None for value in values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -29,9 +29,18 @@ _GLYPHS = {"critical": "▲", "warning": "●", "info": "·"}
 
 
 def follow(
-    sock: socket.socket, *, as_json: bool, interval: float, every: int | None, exit_at_end: bool
+    sock: socket.socket,
+    *,
+    as_json: bool,
+    interval: float,
+    every: int | None = None,
+    exit_at_end: bool = False,
+    stop: Callable[[dict[str, Any]], bool] = lambda body: False,
 ) -> int:
-    """Print what the engine says until it ends; with `exit_at_end`, until every run has ended."""
+    """Print what the engine says: for ever, until every run has ended, or until `stop` says so.
+
+    Returns the highest exit code of the runs that ended.
+    """
     sock.sendall(protocol.encode(protocol.Hello()) + protocol.encode(protocol.Follow(interval, every)))
     running: set[str] = set()
     code = int(ExitCode.OK)
@@ -40,6 +49,8 @@ def follow(
         if text:
             print(text)
             sys.stdout.flush()
+        if stop(body):
+            return code
         if body["type"] == "run":
             running.add(str(body["run"]))
         elif body["type"] == "end":
@@ -88,10 +99,11 @@ def _progress(body: dict[str, Any]) -> str:
         parts.append(f"step {body['step']:,}{total}")
     if body["progress"] is not None:
         parts.append(f"{100 * body['progress']:.1f}%")
-    if body["eta_seconds"]:
+    if body["eta_seconds"] and body["phase"] not in ("finished", "crashed"):
         parts.append(f"ETA {numbers.duration(body['eta_seconds'])}")
     for name in _SHOWN:
-        value = body["metrics"].get(name)
-        if value is not None:
-            parts.append(f"{metrics.label(name)} {numbers.value(name, value)}")
+        if name in body["metrics"]:
+            value = body["metrics"][name]  # JSON has no word for NaN: null stands for it
+            shown = "nan" if value is None else numbers.value(name, value)
+            parts.append(f"{metrics.label(name)} {shown}")
     return "  ".join(parts)

@@ -49,6 +49,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code; no error shows a traceback."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads only spin
     try:
         code = cli.main(arguments, prog_name="runwatch", standalone_mode=False)
     except click.ClickException as error:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Fault:
     """A healthy run: every hook leaves things as they are. Faults override one or two.
 
-    The hooks run on the rank's own thread, except `learning_rate`.
+    The hooks run on the rank's own thread.
     """
 
     summary: ClassVar[str] = "nothing goes wrong"
@@ -36,10 +36,6 @@ class Fault:
 
     def linger(self, step: int, rank: int, usual: float) -> None:
         """Take more time than the step needs; `usual` is the recent step time in seconds."""
-
-    def learning_rate(self, step: int) -> float:
-        """Return a factor on the scheduled learning rate."""
-        return 1.0
 
 
 class Nan(Fault):

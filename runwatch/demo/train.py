@@ -83,7 +83,7 @@ class Training:
         self.model = Model(Shape(), self.rng)
         self.optimizer = AdamW(self.model.parameters)
         begins = round(options.fault_at * options.steps)
-        self.fault = FAULTS.get(options.fault or "", Fault)(begins, options.ranks)
+        fault = FAULTS.get(options.fault or "", Fault)(begins, options.ranks)
         parts = np.array_split(training, options.ranks)
         self.ranks = [
             Rank(
@@ -91,7 +91,7 @@ class Training:
                 tokens=part,
                 rows=options.rows,
                 model=self.model,
-                fault=self.fault,
+                fault=fault,
                 log=options.directory / f"rank{index}.log",
             )
             for index, part in enumerate(parts)
@@ -139,7 +139,7 @@ class Training:
         usual = statistics.median(self.recent) if self.recent else self.options.step_seconds
         shares = world.work(step, self.options.step_seconds, usual)
         loss, gradient = average(shares)
-        multiplier = schedule(step, steps) * self.fault.learning_rate(step)
+        multiplier = schedule(step, steps)
         self.optimizer.step(gradient, multiplier)
         seconds = time.perf_counter() - began
 

@@ -55,7 +55,7 @@ MARKERS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     )
 )
 _TRIGGERS = (
-    *(b"rror", b"ecc ", b"ut of ", b"OOM", b"oom", b"Killed", b"SIG", b"Xid", b"atchdog", b"egmentation"),
+    *(b"rror", b"CUDA ERR", b"ecc ", b"ut of ", b"OOM", b"oom", b"Killed", b"SIG", b"Xid", b"atchdog", b"egmentation"),
     *(b"DUE TO", b"CANCELLED", b"Keyboard", b"core dumped", b"signal", b"bad_alloc", b"No space", b"quota"),
     *(
         b"Stale",

@@ -202,6 +202,8 @@ class RunwatchApp(App[int], inherit_bindings=False):
         """Bring up a view, made when first asked for."""
         if name not in self._views:
             self._views[name] = _SCREENS[name]()
+            # An installed screen survives being switched away from.
+            self.install_screen(self._views[name], name)
         screen = self._views[name]
         if self._view is None:
             self.push_screen(screen)

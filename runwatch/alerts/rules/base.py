@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
-from math import isnan
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast
+
+import numpy as np
 
 from runwatch.block import Block, Samples, Status
 from runwatch.findings import Finding, Severity, Verdict
@@ -66,13 +68,15 @@ class RunRule:
     rank: int | None = field(default=None, init=False)
     """The rank that findings are about; None for the run."""
 
-    def observe(self, block: Block) -> Sequence[Finding]:
+    def observe(self, block: Block) -> list[Finding]:
         """Judge new samples and events."""
-        return self.judge(block)
+        with np.errstate(all="ignore"):  # a log may hold any number
+            return list(self.judge(block))
 
-    def tick(self, status: Status) -> Sequence[Finding]:
+    def tick(self, status: Status) -> list[Finding]:
         """Judge the passing of time."""
-        return self.elapse(status)
+        with np.errstate(all="ignore"):
+            return list(self.elapse(status))
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge new samples and events."""
@@ -105,15 +109,16 @@ class RankRule(RunRule):
 
     _ranks: dict[int, Self] = field(default_factory=dict, init=False, repr=False)
 
-    def observe(self, block: Block) -> Sequence[Finding]:
+    def observe(self, block: Block) -> list[Finding]:
         """Judge new samples with the state of the block's rank."""
-        return self._of(block.rank).judge(block)
+        with np.errstate(all="ignore"):
+            return list(self._of(block.rank).judge(block))
 
-    def tick(self, status: Status) -> Sequence[Finding]:
+    def tick(self, status: Status) -> list[Finding]:
         """Judge the passing of time for every rank."""
-        found = list(self.elapse(status))
+        found = super().tick(status)
         for rule in self._ranks.values():
-            found += rule.elapse(status)
+            found += rule.tick(status)
         return found
 
     def _of(self, rank: int | None) -> Self:
@@ -138,4 +143,4 @@ class Place(NamedTuple):
 def place(samples: Samples, row: int) -> Place:
     """Return where one row of `samples` stands."""
     step, line = samples.step[row], samples.line[row]
-    return Place(None if isnan(step) else int(step), None if isnan(line) else int(line))
+    return Place(int(step) if isfinite(step) else None, int(line) if isfinite(line) else None)

@@ -12,6 +12,7 @@ move it, where a mean and a standard deviation already hide the second spike.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -25,6 +26,14 @@ Floats = NDArray[np.float64]
 
 _MAD = 1.4826
 """Scales a median absolute deviation to the standard deviation of a Gaussian."""
+
+_CHANGES = 8
+"""Changes of value in a window from which the smallest is taken for a rounding step."""
+
+
+def grow(log_ratio: float) -> float:
+    """Return exp(log_ratio), of what is a logarithm of two finite numbers; never overflows."""
+    return math.exp(min(log_ratio, 709.0))
 
 
 def take(samples: Samples, rows: slice | NDArray[np.bool_]) -> Samples:
@@ -63,7 +72,7 @@ class Segments:
         if samples is None:
             self._restarted |= bool(restarts)
             return []
-        cuts = np.searchsorted(samples.offset, np.asarray(restarts, np.float64)) if restarts else ()
+        cuts = np.searchsorted(samples.offset, np.sort(np.asarray(restarts, np.float64))) if restarts else ()
         pieces = []
         for number, (low, high) in enumerate(pairwise([0, *cuts, len(samples)])):
             self._restarted |= number > 0
@@ -131,8 +140,9 @@ def spread(windows: Floats, floor: float) -> tuple[Floats, Floats]:
     """Return the median and the robust standard deviation, each (n,), of windows (n, width).
 
     The deviation is the greatest of: the scaled median absolute deviation; the
-    same of successive differences; the smallest difference seen, because
-    rounded losses have few distinct values and a MAD of zero; and `floor`.
+    same of successive differences; the smallest difference seen, if there are
+    some, because rounded losses have few distinct values and a MAD of zero; and
+    `floor`.
     """
     ordered = np.sort(windows, axis=1)
     middle = median(ordered)
@@ -140,8 +150,9 @@ def spread(windows: Floats, floor: float) -> tuple[Floats, Floats]:
     deviations.sort(axis=1)
     steps = np.abs(np.diff(windows, axis=1))
     steps.sort(axis=1)
-    distinct = np.minimum((steps <= 0).sum(axis=1), steps.shape[1] - 1)
-    quantum = np.take_along_axis(steps, distinct[:, None], axis=1)[:, 0]
+    zeros = (steps <= 0).sum(axis=1)
+    quantum = np.take_along_axis(steps, np.minimum(zeros, steps.shape[1] - 1)[:, None], axis=1)[:, 0]
+    quantum[zeros > steps.shape[1] - _CHANGES] = 0
     sigma = np.maximum(median(deviations) * _MAD, median(steps) * (_MAD / np.sqrt(2)))
     return middle, np.maximum(np.maximum(sigma, quantum), floor)
 

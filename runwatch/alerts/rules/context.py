@@ -40,7 +40,7 @@ class Recent:
         if end >= count:
             return take(self._newest, slice(end - count, end))
         old = int(np.searchsorted(self._older.offset, offset, "right"))
-        older = take(self._older, slice(max(0, old - (count - end)), old))
+        older = take(self._older, slice(max(0, old - count), old))
         return _join(older, take(self._newest, slice(0, end)))
 
 
@@ -73,7 +73,8 @@ def surge(recent: Recent, metric: str, offset: float, factor: float = 5.0, lead:
     if usual <= 0 or not np.isfinite(last[best]) or last[best] < factor * usual:
         return ""
     where = place(samples, len(samples) - lead + best)
-    return f"{label(metric)} was {last[best]:.4g} ({last[best] / usual:.0f}x its median) at {where}"
+    peak = float(last[best])
+    return f"{label(metric)} was {peak:.4g} ({peak / usual:.0f}x its median) at {where}"
 
 
 def newest(recent: Recent, offset: float) -> float | None:

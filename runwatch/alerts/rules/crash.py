@@ -97,7 +97,9 @@ class Crash(RunRule):
         certain = death.root.kind in CERTAIN_KINDS
         survive = self.survive * (20 if certain else 1)  # a job may be told of its end and go on for a while
         survived = low + max(survive - death.rows, 1) - 1
-        starts = [low] if death.relaunched else np.searchsorted(progress.offset, block.restarts).tolist()
+        starts = (
+            [low] if death.relaunched else sorted(np.searchsorted(progress.offset, block.restarts).tolist())
+        )
         restart = next((row for row in starts if low <= row < high and row <= survived), None)
         if restart is not None:
             where = place(progress, restart)

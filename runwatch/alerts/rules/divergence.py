@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import exp, expm1, log
+from math import log
 from typing import ClassVar
 
 import numpy as np
@@ -32,6 +32,7 @@ from runwatch.alerts.rules.baseline import (
     Segments,
     Windows,
     before_negative,
+    grow,
     jitter,
     median,
     positive,
@@ -183,20 +184,20 @@ class Divergence(RankRule):
         return self.say(Verdict.CLEAR, Severity.CRITICAL, f"{LOSS} is back near its best", here, metric=LOSS)
 
     def _finding(self, rise: _Rise, verdict: Verdict, level: float) -> Finding:
-        height = expm1(level - self._best.level)
+        height = grow(level - self._best.level) - 1
         best = self._best
         return self.say(
             verdict,
             Severity.CRITICAL,
-            f"{LOSS} is {height:.0%} above its best of {exp(best.level):.4g} at {best.where}",
+            f"{LOSS} is {height:.0%} above its best of {grow(best.level):.4g} at {best.where}",
             rise.where,
             metric=LOSS,
             cause=rise.cause,
             advice=_ADVICE,
             evidence={
-                "best": exp(best.level),
+                "best": grow(best.level),
                 "best_step": best.where and best.where.step,
-                "now": exp(level),
+                "now": grow(level),
                 "rise": height,
             },
         )

@@ -27,7 +27,7 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Baseline, Segments, positive
+from runwatch.alerts.rules.baseline import Baseline, Segments, grow, positive
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import GRAD_NORM
@@ -99,7 +99,7 @@ class GradSpike(RankRule):
                 if not len(ahead):
                     break
                 row = int(ahead[0])
-                self._spike = _Spike(place(rows, row), float(np.exp(usual[row])))
+                self._spike = _Spike(place(rows, row), grow(float(usual[row])))
             multiple = float(rows.value[row]) / self._spike.median
             if multiple >= self.factor:
                 self._past.append(start + row)

@@ -24,13 +24,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import expm1, log
+from math import log
 from typing import ClassVar
 
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Baseline, Segments, before_negative, positive
+from runwatch.alerts.rules.baseline import Baseline, Segments, before_negative, grow, positive
 from runwatch.alerts.rules.context import Recent, lr_jump, surge
 from runwatch.block import Block, Samples, Status
 from runwatch.findings import Finding, Severity, Verdict
@@ -58,7 +58,7 @@ class _Spike:
     @property
     def rise(self) -> float:
         """Height over the usual level, as a fraction."""
-        return expm1(self.peak - self.usual)
+        return grow(self.peak - self.usual) - 1
 
 
 @dataclass
@@ -207,8 +207,8 @@ class LossSpike(RankRule):
             cause=spike.cause,
             advice="" if severity is Severity.INFO else _ADVICE,
             evidence={
-                "before": float(np.exp(spike.usual)),
-                "peak": float(np.exp(spike.peak)),
+                "before": grow(spike.usual),
+                "peak": grow(spike.peak),
                 "rows": spike.rows,
             },
         )

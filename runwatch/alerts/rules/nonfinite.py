@@ -32,6 +32,8 @@ from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS, LOSS_SCALE, VAL_BPB
 
 _FATAL = frozenset({LOSS, VAL_LOSS, VAL_BPB})
 _CONTEXT = (LOSS, GRAD_NORM, LEARNING_RATE, LOSS_SCALE)
+_MAX_METRICS = 1024
+"""Metrics that are watched; a log may print any number of names."""
 
 
 @dataclass
@@ -72,7 +74,7 @@ class NonFinite(RankRule):
             recent.push(block.samples.get(name))
         found: list[tuple[float, str, Finding]] = []
         for metric, samples in block.samples.items():
-            if not len(samples):
+            if not len(samples) or (metric not in self._watches and len(self._watches) >= _MAX_METRICS):
                 continue
             watch = self._watches.setdefault(metric, _Watch())
             finite = np.isfinite(samples.value)

@@ -120,6 +120,7 @@ SIGNATURES: tuple[Signature, ...] = (
         "Run it again with CUDA_LAUNCH_BLOCKING=1 to find the kernel; check index ranges and label values.",
         pattern=r"illegal memory access|device-side assert|misaligned address",
     ),
+    _signature("elastic", Role.CASCADE, "a worker process failed", _CODE, kinds="elastic"),
     _signature(
         "teardown",
         Role.CASCADE,
@@ -138,7 +139,6 @@ SIGNATURES: tuple[Signature, ...] = (
         pattern=r"time(d )?out|watchdog",
     ),
     _signature("nccl", Role.CASCADE, "a collective failed", _RELAUNCH, kinds="nccl"),
-    _signature("elastic", Role.CASCADE, "a worker process failed", _CODE, kinds="elastic"),
     _signature(
         "disk_full",
         Role.ROOT,

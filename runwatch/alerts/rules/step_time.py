@@ -23,14 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import exp, expm1, log, log1p
+from math import log, log1p
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Floats, Segments, Windows, median, positive, spread, take
+from runwatch.alerts.rules.baseline import Floats, Segments, Windows, grow, median, positive, spread, take
 from runwatch.alerts.rules.context import Recent
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
@@ -158,9 +158,7 @@ class StepTime(RankRule):
     def _begin(self, track: _Track, offset: float) -> _Shift:
         onset = track.recent.until(offset, _NOW // 2)
         tokens = self._tokens.until(offset, _TOKENS).value[: -2 * _NOW]
-        return _Shift(
-            place(onset, 0), float(onset.step[0]), float(np.median(tokens)) if len(tokens) else np.nan
-        )
+        return _Shift(place(onset, 0), float(onset.step[0]), _median(tokens))
 
     def _follow(
         self, metric: str, track: _Track, slow: _Shift, level: float, offset: float, *, over: bool
@@ -174,13 +172,13 @@ class StepTime(RankRule):
             return self._clear(metric, track, place(here, 0))
         steps = float(here.step[0]) - slow.step + _NOW / 2
         rows = slow.points * _HOP + _NOW / 2
-        lasted = (steps if steps > 0 else rows) * exp(level) if metric == STEP_TIME else rows
+        lasted = (steps if steps > 0 else rows) * grow(level) if metric == STEP_TIME else rows
         if not slow.firing and (slow.points < self.persist or lasted < self.seconds):
             return self._finding(metric, track, slow, Verdict.PENDING, level) if slow.points == 1 else None
         if not slow.firing and self._does_more(metric, slow, excess, offset):
             track.usual.level = level
             return self._clear(metric, track, place(here, 0))
-        grave = expm1(excess) >= self.critical and lasted >= self.critical_seconds
+        grave = grow(excess) - 1 >= self.critical and lasted >= self.critical_seconds
         severity = Severity.CRITICAL if grave else slow.firing or Severity.WARNING
         if severity is slow.firing:
             return None
@@ -191,8 +189,8 @@ class StepTime(RankRule):
         """Whether tokens per second fell by less than half of the slowdown: the steps do more work."""
         if metric != STEP_TIME:
             return False
-        tokens = self._tokens.until(offset, _NOW).value
-        return len(tokens) > 0 and log(slow.tokens / float(np.median(tokens))) < excess / 2
+        tokens = _median(self._tokens.until(offset, _NOW).value)
+        return log(slow.tokens / tokens) < excess / 2 if slow.tokens / tokens > 0 else False
 
     def _clear(self, metric: str, track: _Track, here: Place) -> Finding:
         severity = (track.shift and track.shift.firing) or Severity.WARNING
@@ -202,12 +200,12 @@ class StepTime(RankRule):
 
     def _finding(self, metric: str, track: _Track, slow: _Shift, verdict: Verdict, level: float) -> Finding:
         usual = track.usual.level
-        more = expm1(level - usual)
+        more = grow(level - usual) - 1
         if metric == STEP_TIME:
-            title = f"steps take {more:.0%} longer: {exp(level):.3g} s, usually {exp(usual):.3g} s"
+            title = f"steps take {more:.0%} longer: {grow(level):.3g} s, usually {grow(usual):.3g} s"
         else:
-            less = -expm1(usual - level)
-            title = f"{label(metric)} fell {less:.0%}: {exp(-level):.4g}, usually {exp(-usual):.4g}"
+            less = 1 - grow(usual - level)
+            title = f"{label(metric)} fell {less:.0%}: {grow(-level):.4g}, usually {grow(-usual):.4g}"
         sign = 1 if metric == STEP_TIME else -1
         return self.say(
             verdict,
@@ -216,8 +214,14 @@ class StepTime(RankRule):
             slow.where,
             metric=metric,
             advice=_ADVICE,
-            evidence={"usual": exp(sign * usual), "now": exp(sign * level), "slowdown": more},
+            evidence={"usual": grow(sign * usual), "now": grow(sign * level), "slowdown": more},
         )
+
+
+def _median(values: Floats) -> float:
+    """Return the median of the values that are finite and above zero, else NaN."""
+    values = values[(values > 0) & (values < np.inf)]
+    return float(np.median(values)) if len(values) else np.nan
 
 
 _ADVICE = "Look for a slow or throttled GPU, a busy data loader or storage, and other jobs on the node."

@@ -98,13 +98,13 @@ def _follow_local_links(path: str, table: tuple[Mount, ...]) -> str:
     while rest:
         part = rest.popleft()
         if part in ("", ".", ".."):
-            at = os.path.dirname(at) if part == ".." else at  # noqa: PTH120
+            at = os.path.dirname(at) if part == ".." else at
             continue
         step = at.rstrip("/") + "/" + part
         if _covering(step, table).fstype not in _ANSWERING:
             return os.path.normpath("/".join([step, *rest]))
         try:
-            target = os.readlink(step)  # noqa: PTH115
+            target = os.readlink(step)
         except OSError:  # no link, or not there
             at = step
             continue

@@ -171,17 +171,17 @@ class Tail:
 
     def _look(self) -> None:
         try:
-            now = os.stat(self.path)  # noqa: PTH116 - a Path per poll costs more than the stat
+            now = os.stat(self.path)
             _require_regular(self.path, now)
-            if self._queue and self._queue[-1].identity == (now.st_dev, now.st_ino):
-                self._queue[-1].size = now.st_size
-            else:
+            if not self._queue or self._queue[-1].identity != (now.st_dev, now.st_ino):
                 self._take(_File.open(self.path))
             self.problem = None
         except OSError as error:
             self.problem = error.strerror
             self._start = 0
             self._let_go_of_deleted()
+        for file in self._queue:
+            file.measure()
 
     def _take(self, file: _File) -> None:
         if not self._queue:
@@ -322,6 +322,11 @@ class _File:
         except OSError:
             return True
 
+    def measure(self) -> None:
+        """Learn the size, if the file still answers."""
+        with suppress(OSError):
+            self.size = os.fstat(self.fd).st_size
+
     def seek(self, offset: int) -> None:
         """Go to `offset`, trusting what is there now."""
         self.offset = offset
@@ -333,7 +338,6 @@ class _File:
 
         With `whole_lines` an unfinished last line stays unread, unless it fills a block.
         """
-        self.size = os.fstat(self.fd).st_size
         mark = None
         data = self._continue(block)
         if data is None:
@@ -351,6 +355,7 @@ class _File:
 
     def _continue(self, block: int) -> bytes | None:
         """Return the bytes after the offset; None if those before it are not what they were."""
+        self.measure()
         if self.size < self.offset:
             return None
         if not self._recent and not self._skip_hole(block):

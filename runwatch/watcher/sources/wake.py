@@ -244,8 +244,8 @@ def _start_observer() -> BaseObserver:
 
 def _places(path: str) -> list[tuple[str, str]]:
     """Return (directory, name) of the path and, if it is a symlink, of the file it leads to."""
-    places = [os.path.split(os.path.abspath(path))]  # noqa: PTH100 - links are resolved below
-    if os.path.islink(path):  # noqa: PTH114 - run for every path of a sweep
+    places = [os.path.split(os.path.abspath(path))]
+    if os.path.islink(path):
         places.append(os.path.split(os.path.realpath(path)))
     return [(os.path.realpath(directory), name) for directory, name in places]
 
@@ -265,7 +265,7 @@ def _signature(path: str) -> tuple[int, ...] | None:
     instead of answering from its cache. (Opening a pipe would disturb its writer.)
     """
     try:
-        now = os.stat(path)  # noqa: PTH116
+        now = os.stat(path)
         if stat.S_ISREG(now.st_mode):
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             try:

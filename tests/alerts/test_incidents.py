@@ -1,0 +1,127 @@
+"""The life of an incident: what changes it, what does not, and how it is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from runwatch.alerts.incidents import MAX_RESOLVED, IncidentBook
+from runwatch.findings import Finding, Severity, Verdict
+
+PENDING, FIRING, CLEAR = Verdict.PENDING, Verdict.FIRING, Verdict.CLEAR
+INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
+
+
+@pytest.fixture
+def book() -> IncidentBook:
+    return IncidentBook("run-1", "speedrun")
+
+
+def finding(verdict, severity=WARNING, *, rule="loss_spike", metric="train/loss", **more) -> Finding:
+    return Finding(rule, verdict, severity, more.pop("title", "it rose"), metric, **more)
+
+
+def apply(book, verdict, severity=WARNING, *, live=True, now=100.0, **more):
+    return book.apply(finding(verdict, severity, **more), now=now, live=live)
+
+
+def test_a_life(book):
+    assert apply(book, PENDING, step=5).kind == "pending"
+    change = apply(book, FIRING, step=5, line=6)
+    assert (change.kind, change.row.state, change.row.since, change.send) == ("firing", "firing", 100.0, True)
+    assert (change.row.run, change.row.step, change.row.line) == ("speedrun", 5, 6)
+    assert book.acknowledge(change.row.id).row.state == "acknowledged"
+    resolved = apply(book, CLEAR, step=9, title="it is over")
+    assert (resolved.kind, resolved.row.state, resolved.row.resolved_step) == ("resolved", "resolved", 9)
+    assert resolved.row.title == "it rose"
+    assert book.rows() == (resolved.row,)
+
+
+def test_a_pending_incident_that_clears_vanishes(book):
+    pending = apply(book, PENDING)
+    assert not pending.send
+    assert apply(book, CLEAR) is None
+    assert book.rows() == ()
+    assert apply(book, FIRING).row.id == pending.row.id
+
+
+def test_repeats_update_without_a_change(book):
+    apply(book, FIRING, step=5, title="rose 10%", evidence={"peak": 1.0, "before": 2.0})
+    assert apply(book, FIRING, step=8, title="rose 20%", evidence={"peak": 3.0}) is None
+    assert apply(book, PENDING, step=9) is None
+    (row,) = book.rows()
+    assert (row.title, row.step, row.evidence) == ("rose 20%", 5, {"peak": 3.0, "before": 2.0})
+
+
+def test_only_a_higher_severity_escalates(book):
+    first = apply(book, FIRING, INFO)
+    assert apply(book, FIRING, CRITICAL).kind == "escalated"
+    assert apply(book, FIRING, WARNING) is None
+    assert apply(book, FIRING, CRITICAL) is None
+    assert book.rows()[0].severity == "critical"
+    assert book.rows()[0].id == first.row.id
+
+
+def test_escalation_needs_attention_again(book):
+    change = apply(book, FIRING, WARNING)
+    book.acknowledge(change.row.id)
+    assert apply(book, FIRING, WARNING) is None
+    assert book.rows()[0].state == "acknowledged"
+    assert apply(book, FIRING, CRITICAL).row.state == "firing"
+
+
+def test_metrics_rules_and_ranks_are_different_incidents(book):
+    rows = [
+        apply(book, FIRING).row,
+        apply(book, FIRING, metric="val/loss").row,
+        apply(book, FIRING, rule="divergence").row,
+        apply(book, FIRING, rank=0).row,
+        apply(book, FIRING, rank=1).row,
+    ]
+    assert len({row.id for row in rows}) == len(book.rows()) == 5
+
+
+def test_an_incident_that_comes_back_is_a_new_one_with_a_stable_id():
+    def ids():
+        book = IncidentBook("run-1", "speedrun")
+        found = []
+        for _ in range(3):
+            found.append(apply(book, FIRING).row.id)
+            apply(book, CLEAR)
+        return found
+
+    assert len(set(ids())) == 3
+    assert ids() == ids()
+    assert apply(IncidentBook("run-2", "speedrun"), FIRING).row.id not in ids()
+
+
+def test_history_is_shown_and_not_sent(book):
+    past = apply(book, FIRING, live=False, now=None)
+    assert not past.send
+    assert past.row.since is None
+    assert not apply(book, CLEAR, live=True).send, "nobody was told that it began"
+    apply(book, FIRING, live=False)
+    assert apply(book, FIRING, CRITICAL, live=True).send
+    assert apply(book, CLEAR, live=True).send
+
+
+def test_clearing_or_acknowledging_what_is_not_open_changes_nothing(book):
+    assert apply(book, CLEAR) is None
+    assert book.acknowledge("nonsense") is None
+    pending = apply(book, PENDING)
+    assert book.acknowledge(pending.row.id) is None
+    assert book.rows()[0].state == "pending"
+
+
+def test_open_ones_come_first_by_severity_then_recency(book):
+    apply(book, FIRING, CRITICAL, rule="crash")
+    apply(book, CLEAR, CRITICAL, rule="crash")
+    for rule, severity in [("a", INFO), ("b", CRITICAL), ("c", WARNING), ("d", CRITICAL)]:
+        apply(book, FIRING, severity, rule=rule)
+    assert [row.rule for row in book.rows()] == ["d", "b", "c", "a", "crash"]
+
+
+def test_history_is_bounded(book):
+    for _ in range(MAX_RESOLVED + 50):
+        apply(book, FIRING)
+        apply(book, CLEAR)
+    assert len(book.rows()) == MAX_RESOLVED

@@ -1,0 +1,63 @@
+"""The catalogue: every rule explains itself, and overrides are checked."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from runwatch.alerts.rules import CATALOGUE, build
+from runwatch.alerts.rules.base import thresholds
+from runwatch.errors import ConfigError
+
+
+def test_every_rule_and_threshold_explains_itself():
+    names = [rule.name for rule in CATALOGUE]
+    assert len(set(names)) == len(names)
+    for rule in CATALOGUE:
+        assert rule.summary.endswith(".")
+        assert (
+            "Source" in (inspect.getmodule(rule).__doc__ or "") or "Annex" in inspect.getmodule(rule).__doc__
+        )
+        assert all(entry.meaning for entry in thresholds(rule))
+        assert thresholds(rule)
+
+
+def test_build_gives_every_rule_afresh():
+    one, two = build(), build()
+    assert [rule.name for rule in one] == [rule.name for rule in CATALOGUE]
+    assert all(a is not b for a, b in zip(one, two, strict=True))
+
+
+def test_overrides_reach_the_rule():
+    rules = {rule.name: rule for rule in build({"hang": {"least": 60}, "crash": {"enabled": False}})}
+    assert rules["hang"].least == 60.0
+    assert "crash" not in rules
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"loss_spikes": {}}, r"unknown rule 'loss_spikes'.*'loss_spike'"),
+        ({"hang": {"lest": 3}}, r"unknown threshold 'lest': rules.hang.*'least'"),
+        ({"hang": {"least": True}}, r"rules.hang.least"),
+        ({"hang": {"least": "soon"}}, r"rules.hang.least"),
+        ({"hang": {"least": float("nan")}}, r"rules.hang.least"),
+        ({"hang": {"least": -1}}, r"rules.hang.least"),
+        ({"hang": {"enabled": 1}}, r"rules.hang.enabled"),
+        ({"nonfinite": {"streak": 2.5}}, r"whole number.*rules.nonfinite.streak"),
+        ({"nonfinite": {"streak": 0}}, r"rules.nonfinite.streak"),
+        ({"hang": {"_pace": 1}}, r"unknown threshold"),
+        ({"hang": {"rank": 1}}, r"unknown threshold"),
+    ],
+)
+def test_bad_overrides_name_what_is_wrong(overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        build(overrides)
+
+
+def test_the_package_loads_its_rules_only_when_asked():
+    code = "import runwatch.alerts.rules, sys; assert 'numpy' not in sys.modules, 'numpy'"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,453 @@
+"""Rules that look at metrics: what they catch, what leaves them silent, and that cuts do not matter."""
+
+from __future__ import annotations
+
+import pickle
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from runwatch.alerts.rules import CATALOGUE, build
+from runwatch.alerts.rules.divergence import Divergence
+from runwatch.alerts.rules.grad_spike import GradSpike
+from runwatch.alerts.rules.loss_spike import LossSpike
+from runwatch.alerts.rules.nonfinite import NonFinite
+from runwatch.alerts.rules.step_time import StepTime
+from runwatch.batch import Event
+from runwatch.block import Block, Samples, Status
+from runwatch.findings import Severity, Verdict
+
+LOSS, GRAD, TIME = "train/loss", "train/grad_norm", "perf/step_time"
+LR, TOKENS, SCALE = "train/learning_rate", "perf/tokens_per_sec", "train/loss_scale"
+END = Status(now=0.0, live=False)
+
+
+class Log:
+    """A run's columns, which can be cut into blocks at any row."""
+
+    def __init__(self, steps=None, restarts=(), events=(), rank=None, **columns):
+        self.columns = {name.replace("__", "/"): np.asarray(v, float) for name, v in columns.items()}
+        self.count = len(next(iter(self.columns.values())))
+        self.steps = np.arange(self.count, dtype=float) if steps is None else np.asarray(steps, float)
+        self.restarts, self.events, self.rank = list(restarts), list(events), rank
+
+    def set(self, name, values):
+        self.columns[name] = np.asarray(values, float)
+        return self
+
+    def block(self, low, high):
+        rows = np.arange(low, high)
+
+        def samples(values):
+            return Samples(rows * 100.0, rows + 1.0, self.steps[rows], values[rows])
+
+        return Block(
+            {name: samples(values) for name, values in self.columns.items()},
+            samples(self.steps) if high > low else None,
+            [e for e in self.events if low * 100 <= e.offset < high * 100],
+            [row * 100 for row in self.restarts if low <= row < high],
+            rank=self.rank,
+        )
+
+    def judge(self, rule, cuts=(), end=True):
+        edges = [0, *sorted(min(cut, self.count) for cut in cuts), self.count]
+        found = [f for low, high in pairwise(edges) for f in rule.observe(self.block(low, high))]
+        return found + (list(rule.tick(END)) if end else [])
+
+
+def healthy(count=3000, seed=0):
+    rng = np.random.default_rng(seed)
+    steps = np.arange(count)
+    return Log(
+        train__loss=(2.5 + 8 * np.exp(-steps / 150)) * np.exp(0.02 * rng.normal(size=count)),
+        train__grad_norm=np.exp(0.3 * rng.standard_t(4, size=count) - 1) + 5 * np.exp(-steps / 30),
+        perf__step_time=0.5 * np.exp(0.01 * rng.normal(size=count)) + 40 * (steps == 0) + (steps % 100 == 0),
+        train__learning_rate=6e-4 * np.minimum(1, (steps + 1) / 200),
+    )
+
+
+def brief(findings):
+    return [(f.verdict.value, f.severity.value, f.step) for f in findings]
+
+
+# -- silence ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_healthy_runs_are_silent(seed):
+    log = healthy(seed=seed)
+    assert [f for rule in build() for f in log.judge(rule) if f.severity is not Severity.INFO] == []
+
+
+def test_a_very_slow_first_step_is_no_drift():
+    log = healthy()
+    log.columns[TIME][0] = 80 * 0.5
+    assert log.judge(StepTime()) == []
+
+
+def test_a_rounded_loss_with_few_distinct_values_is_silent():
+    rng = np.random.default_rng(3)
+    loss = np.where(rng.random(2000) < 0.01, 2.5625, 2.5)
+    log = Log(train__loss=loss)
+    assert log.judge(LossSpike()) + log.judge(Divergence()) == []
+
+
+def test_a_loss_of_both_signs_is_not_judged():
+    rng = np.random.default_rng(3)
+    log = Log(train__loss=rng.standard_t(2, size=3000))
+    assert log.judge(LossSpike()) + log.judge(Divergence()) == []
+
+
+# -- nonfinite -------------------------------------------------------------------------------------
+
+
+def test_a_nan_loss_is_critical_at_its_first_step():
+    log = healthy()
+    log.columns[LOSS][500:] = np.nan
+    (finding,) = log.judge(NonFinite())
+    assert (finding.verdict, finding.severity, finding.step, finding.line) == (
+        Verdict.FIRING,
+        Severity.CRITICAL,
+        500,
+        501,
+    )
+    assert finding.title == "train/loss is NaN since step 500"
+    assert finding.evidence["last_finite"] == log.columns[LOSS][499]
+    assert finding.evidence["last_finite_step"] == 499
+    assert finding.evidence[LR] == 6e-4
+
+
+def test_an_infinite_loss_at_the_first_row_of_all_is_critical():
+    (finding,) = Log(val__loss=[np.inf, np.inf]).judge(NonFinite())
+    assert finding.title == "val/loss is infinite since step 0"
+    assert finding.severity is Severity.CRITICAL
+
+
+def test_it_names_the_gradient_norm_that_exploded_before():
+    log = healthy()
+    log.columns[GRAD][400:] = 1.0
+    log.columns[GRAD][498] = 960.0
+    log.columns[LOSS][500:] = np.nan
+    (finding,) = log.judge(NonFinite())
+    assert finding.cause == "grad norm was 960 (960x its median) at step 498"
+
+
+def test_it_clears_after_a_streak_of_finite_values():
+    log = healthy()
+    log.columns[LOSS][500:510] = np.nan
+    log.columns[LOSS][515] = np.nan
+    found = log.judge(NonFinite())
+    assert brief(found) == [("firing", "critical", 500), ("clear", "critical", 516)]
+    assert log.judge(NonFinite(streak=5))[1].step == 510
+    assert log.judge(NonFinite(streak=6))[1].step == 516
+
+
+def test_a_single_nan_gradient_is_a_warning_and_three_of_ten_are_critical():
+    log = healthy()
+    log.columns[GRAD][500] = np.inf
+    assert brief(log.judge(NonFinite())) == [("firing", "warning", 500), ("clear", "warning", 501)]
+    log.columns[GRAD][[503, 509]] = np.nan
+    assert brief(log.judge(NonFinite()))[:2] == [("firing", "warning", 500), ("firing", "critical", 509)]
+    log.columns[GRAD][509] = 1.0
+    log.columns[GRAD][511] = np.nan
+    assert [s for _, s, _ in brief(log.judge(NonFinite()))] == ["warning", "warning"]
+
+
+def test_an_fp16_overflow_is_an_info():
+    log = healthy().set(SCALE, np.full(3000, 65536.0))
+    log.columns[GRAD][[3, 500]] = np.inf
+    assert {s for _, s, _ in brief(log.judge(NonFinite()))} == {"info"}
+    log.columns[GRAD][[4, 5]] = np.inf
+    assert brief(log.judge(NonFinite()))[1] == ("firing", "warning", 5)
+    log.columns[GRAD][501:510] = np.inf
+    assert "critical" in {s for _, s, _ in brief(log.judge(NonFinite()))}
+
+
+def test_metrics_never_computed_so_far_are_silent():
+    values = np.ones(300)
+    values[:128] = np.nan
+    assert Log(zscore=values).judge(NonFinite()) == []
+    values[200:] = np.nan
+    assert brief(Log(zscore=values).judge(NonFinite())) == [("firing", "warning", 200)]
+
+
+def test_what_follows_from_a_nan_loss_is_no_news():
+    log = Log(
+        train__loss=np.r_[np.ones(50), np.full(50, np.nan)], zscore=np.r_[np.ones(52), np.full(48, np.nan)]
+    )
+    assert [f.severity.value for f in log.judge(NonFinite())] == ["critical", "info"]
+
+
+# -- spikes ----------------------------------------------------------------------------------------
+
+
+def test_a_loss_spike_that_recovers_is_an_info():
+    log = healthy()
+    log.columns[LOSS][2000:2002] *= 1.3
+    found = log.judge(LossSpike())
+    assert brief(found) == [
+        ("pending", "warning", 2000),
+        ("firing", "info", 2000),
+        ("clear", "info", 2002),
+    ]
+    assert "recovered after 2 rows" in found[1].title
+
+
+def test_three_recovered_rows_end_a_spike():
+    log = healthy()
+    log.columns[LOSS][2000] *= 1.4
+    log.columns[LOSS][2003] *= 1.39
+    assert "after 4 rows" in log.judge(LossSpike())[1].title
+    log.columns[LOSS][2003:2005] = log.columns[LOSS][[2005, 2000]]
+    assert "after 1 row" in log.judge(LossSpike())[1].title
+
+
+def test_a_higher_spike_that_recovers_is_a_warning():
+    log = healthy()
+    log.columns[LOSS][2000] *= 1.8
+    assert brief(log.judge(LossSpike()))[1] == ("firing", "warning", 2000)
+
+
+def test_a_loss_spike_that_stays_becomes_critical():
+    log = healthy()
+    log.columns[LOSS][2000:2300] *= 1.4
+    found = log.judge(LossSpike())
+    assert brief(found) == [
+        ("pending", "warning", 2000),
+        ("firing", "warning", 2000),
+        ("firing", "critical", 2000),
+        ("clear", "critical", 2300),
+    ]
+
+
+def test_a_doubled_loss_that_stays_is_critical_soon():
+    log = healthy()
+    log.columns[LOSS][2000:2020] *= 3
+    assert ("firing", "critical", 2000) in brief(log.judge(LossSpike()))
+
+
+def test_a_spike_at_the_end_of_the_log_is_certain():
+    log = healthy()
+    log.columns[LOSS][-2:] *= 1.5
+    assert brief(log.judge(LossSpike())) == [("pending", "warning", 2998), ("firing", "warning", 2998)]
+
+
+def test_a_new_level_is_usual_in_the_end_and_spikes_on_it_are_seen():
+    log = healthy(4000)
+    log.columns[LOSS][2000:] *= 1.4
+    log.columns[LOSS][3000] *= 1.5
+    steps = [(f.verdict.value, f.step) for f in log.judge(LossSpike())]
+    assert ("clear", 2511) in steps
+    assert ("pending", 3000) in steps
+
+
+def test_a_rise_with_the_learning_rate_needs_twice_as_much():
+    log = healthy()
+    log.columns[LOSS][2000:2003] *= 1.25
+    assert log.judge(LossSpike()) != []
+    log.columns[LR][1990:] *= 2
+    assert log.judge(LossSpike()) == []
+
+
+def test_a_restart_ends_a_spike_and_begins_a_new_baseline():
+    log = healthy()
+    log.columns[LOSS][2000:2010] *= 2.5
+    log.columns[LOSS][2010:] *= 2.5
+    log.restarts = [2010]
+    found = log.judge(LossSpike())
+    assert brief(found)[-1] == ("clear", "critical", 2010)
+
+
+def test_gradient_spikes_are_infos_bursts_are_warnings():
+    log = healthy()
+    log.columns[GRAD][1000:] = 0.3
+    log.columns[GRAD][2000] = 3.0
+    assert brief(log.judge(GradSpike())) == [("firing", "info", 2000), ("clear", "info", 2001)]
+    log.columns[GRAD][[2030, 2060]] = 3.0
+    assert "warning" in {s for _, s, _ in brief(log.judge(GradSpike()))}
+
+
+def test_the_spike_of_bloom_is_a_warning_at_once_and_critical_when_it_stays():
+    log = healthy()
+    log.columns[GRAD][1000:] = 0.2
+    log.columns[GRAD][2000:2006] = [0.242, 0.947, 2.39, 15.9, 145, 960]
+    found = log.judge(GradSpike())
+    assert found[0].step == 2002
+    assert brief(found)[1] == ("firing", "warning", 2002)
+    assert found[-1].verdict is Verdict.CLEAR
+    log.columns[GRAD][2003:2030] = 30.0
+    assert ("firing", "critical", 2002) in brief(log.judge(GradSpike()))
+
+
+# -- slow changes ----------------------------------------------------------------------------------
+
+
+def test_a_slow_rise_of_the_loss_diverges():
+    log = healthy()
+    log.columns[LOSS][2000:] *= np.exp(np.arange(1000) / 2500)
+    found = log.judge(Divergence())
+    assert brief(found)[:2][1][:2] == ("firing", "critical")
+    assert 2200 < found[1].step < 2500
+    assert found[-1].evidence["rise"] > 0.3
+    assert all(f.verdict is not Verdict.CLEAR for f in found[1:])
+
+
+def test_divergence_clears_when_the_loss_is_back():
+    log = healthy()
+    log.columns[LOSS][2000:2200] *= 1.5
+    found = log.judge(Divergence())
+    assert [f.verdict.value for f in found] == ["pending", "firing", "clear"]
+    assert 2200 < found[-1].step < 2260
+
+
+def test_a_rise_seen_once_is_only_pending():
+    log = healthy()
+    log.columns[LOSS][2000:2014] *= 1.5
+    assert [f.verdict.value for f in log.judge(Divergence())] == ["pending", "clear"]
+
+
+def test_a_single_spike_is_no_divergence():
+    log = healthy()
+    log.columns[LOSS][2000:2008] *= 5
+    assert log.judge(Divergence()) == []
+
+
+@pytest.mark.parametrize("factor", [1.15, 1.3])
+def test_steps_that_become_slower_for_good_are_a_warning(factor):
+    log = healthy()
+    log.columns[TIME][1500:] *= factor
+    found = log.judge(StepTime())
+    assert [f.severity.value for f in found] == ["warning"] * 2
+    assert found[1].verdict is Verdict.FIRING
+    assert 1490 <= found[1].step < 1530
+    assert found[1].evidence["slowdown"] == pytest.approx(factor - 1, rel=0.1)
+
+
+def test_much_slower_steps_are_critical_when_it_lasts_and_clear_when_it_ends():
+    log = healthy(4000)
+    log.columns[TIME][1500:3000] *= 2
+    assert [f"{f.verdict.value} {f.severity.value}" for f in log.judge(StepTime())] == [
+        "pending warning",
+        "firing warning",
+        "firing critical",
+        "clear critical",
+    ]
+
+
+def test_single_slow_steps_and_short_slowdowns_are_silent():
+    log = healthy()
+    log.columns[TIME][1500:1510] *= 3
+    log.columns[TIME][::10] *= 2.5
+    assert log.judge(StepTime()) == []
+    log = healthy()
+    log.columns[TIME] /= 1000  # a toy: 30 rows take milliseconds
+    log.columns[TIME][1500:1540] *= 2
+    assert all(f.verdict is not Verdict.FIRING for f in log.judge(StepTime()))
+
+
+def test_steps_that_do_more_work_are_not_slower():
+    log = healthy()
+    log.set(TOKENS, np.full(3000, 1e6))
+    log.columns[TIME][1500:] *= 2
+    assert all(f.verdict is not Verdict.FIRING for f in log.judge(StepTime()))
+
+
+def test_tokens_per_second_are_judged_where_there_is_no_step_time():
+    rate = 1e6 * np.exp(0.01 * np.random.default_rng(0).normal(size=2000))
+    rate[1000:] *= 0.7
+    found = Log(perf__tokens_per_sec=rate).judge(StepTime())
+    assert found[-1].verdict is Verdict.FIRING
+    assert found[-1].metric == TOKENS
+    assert "fell 3" in found[-1].title
+
+
+# -- what holds for all rules ----------------------------------------------------------------------
+
+
+@np.errstate(over="ignore")
+def faulty(seed: int) -> Log:
+    """A random run with random faults of every kind, some of them absurd."""
+    rng = np.random.default_rng(seed)
+    log = healthy(int(rng.integers(50, 1200)), seed)
+    log.set("zscore", rng.normal(size=log.count))
+    log.set(SCALE, np.full(log.count, rng.choice([1.0, 65536.0])))
+    log.set(TOKENS, 1e6 / log.columns[TIME])
+    if rng.random() < 0.2:
+        del log.columns[TIME]
+    names = list(log.columns)
+    for _ in range(rng.integers(0, 7)):
+        name = names[rng.integers(len(names))]
+        low = int(rng.integers(log.count))
+        part = slice(low, low + int(rng.choice([1, 2, 5, 30, 300])))
+        fault = rng.integers(7)
+        if fault == 0:
+            log.columns[name][part] = rng.choice([np.nan, np.inf, -np.inf])
+        elif fault == 1:
+            log.columns[name][low::7] = np.nan
+        elif fault == 2:
+            log.columns[name][part] = rng.choice([0.0, -1.0, 5e-324, 1.7e308])
+        else:
+            log.columns[name][part] *= rng.choice([0.01, 1.3, 2.0, 20.0, 1000.0])
+    for row in rng.integers(1, log.count, rng.integers(0, 3)):
+        log.restarts.append(int(row))
+        log.steps[row:] -= min(20, row)
+    kinds = ["traceback", "nccl", "killed", "xid", "signal", "finished", "resume", "elastic", "scheduler"]
+    for row in sorted(rng.integers(0, log.count, rng.integers(0, 4)).tolist()):
+        log.events.append(Event(str(rng.choice(kinds)), row * 100 + 50, row + 1, "RuntimeError: it broke"))
+    if rng.random() < 0.1:
+        log.steps[:] = np.nan
+    return log
+
+
+@pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.name)
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(0, 1200), max_size=12))
+@example(seed=1, cuts=list(range(1200)))
+@example(seed=2, cuts=list(range(0, 1200, 16)))
+def test_cuts_do_not_matter(rule, seed, cuts):
+    log = faulty(seed)
+    whole = log.judge(rule())
+    assert msgspec.json.encode(log.judge(rule(), cuts)) == msgspec.json.encode(whole)
+
+
+@pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("seed", range(8))
+def test_state_survives_being_stored(rule, seed):
+    log = faulty(seed)
+    half = log.count // 2
+    one = rule()
+    found = list(one.observe(log.block(0, half)))
+    two = pickle.loads(pickle.dumps(one))
+    found += [*two.observe(log.block(half, log.count)), *two.tick(END)]
+    assert msgspec.json.encode(found) == msgspec.json.encode(log.judge(rule()))
+
+
+@pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.name)
+def test_state_is_bounded(rule):
+    one = rule()
+    for seed in range(12):
+        faulty(seed).judge(one, [300], end=False)
+    healthy(20_000).judge(one, range(0, 20_000, 1000), end=False)
+    first = len(pickle.dumps(one))
+    healthy(60_000).judge(one, range(0, 60_000, 1000), end=False)
+    assert len(pickle.dumps(one)) < first + 2000 < 400_000
+
+
+@pytest.mark.parametrize("rule", [NonFinite, LossSpike, GradSpike, Divergence, StepTime])
+def test_ranks_are_judged_apart(rule):
+    log = healthy()
+    for column in log.columns.values():
+        column[1500:] *= 30
+    log.columns[LOSS][2000:] = np.nan
+    alone = log.judge(rule())
+    one = rule()
+    log.rank = 3
+    assert log.judge(one, end=False)
+    assert [(f.step, f.title) for f in log.judge(rule())] == [(f.step, f.title) for f in alone]
+    assert {f.rank for f in log.judge(rule())} == {3}
+    log.rank = None
+    assert msgspec.json.encode(log.judge(one)[: len(alone)]) == msgspec.json.encode(alone)

@@ -1,0 +1,284 @@
+"""Rules about silence and death: hang and crash."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from runwatch.alerts.rules.crash import Crash
+from runwatch.alerts.rules.hang import Hang
+from runwatch.alerts.rules.signatures import CRASH_KINDS, Role, classify
+from runwatch.batch import Event
+from runwatch.block import Block, Samples, Status
+
+TIME = "perf/step_time"
+
+
+def rows(low, high, *, seconds=None, every=1, events=(), restarts=(), rank=None, arrival=0.0, offset=None):
+    number = np.arange(low, high, dtype=float)
+    at = number * 100 if offset is None else offset + np.arange(high - low) * 100.0
+    progress = Samples(at, number + 1, number * every, number * every)
+    samples = {}
+    if seconds is not None:
+        samples[TIME] = Samples(at, number + 1, number * every, np.full(high - low, float(seconds)))
+    return Block(
+        samples, progress, list(events), list(restarts), rank=rank, live=arrival > 0, arrival=arrival
+    )
+
+
+def event(kind, offset, title="it broke", **more):
+    return Event(kind, offset, offset // 100 + 1, title, **more)
+
+
+def only(*events, rank=None):
+    return Block({}, None, events, rank=rank)
+
+
+def quiet(seconds, *, log=None, phase="training", **more):
+    return Status(
+        now=1000.0 + seconds,
+        phase=phase,
+        silent_for=seconds,
+        log_silent_for=seconds if log is None else log,
+        last_step=99,
+        last_line=100,
+        **more,
+    )
+
+
+def brief(findings):
+    return [(f.verdict.value, f.severity.value) for f in findings]
+
+
+# -- hang ------------------------------------------------------------------------------------------
+
+
+def test_silence_is_pending_at_half_and_fires_at_the_timeout():
+    rule = Hang()
+    assert list(rule.observe(rows(0, 100, seconds=1.0))) == []
+    assert rule.tick(quiet(149)) == []
+    assert brief(rule.tick(quiet(151))) == [("pending", "warning")]
+    assert rule.tick(quiet(200)) == []
+    (found,) = rule.tick(quiet(301))
+    assert brief([found]) == [("firing", "critical")]
+    assert found.title == "no progress for 5 min while training"
+    assert found.step == 99
+    assert rule.tick(quiet(400)) == []
+    assert brief(rule.observe(rows(100, 101, seconds=1.0))) == [("clear", "critical")]
+    assert list(rule.observe(rows(101, 102, seconds=1.0))) == []
+
+
+def test_the_timeout_adapts_to_long_gaps_between_rows():
+    rule = Hang()
+    rule.observe(rows(0, 100, seconds=6.0, every=10))  # a row a minute
+    assert rule.timeout("training") == 600.0
+    rule.observe(rows(100, 101, seconds=50.0, every=10))
+    assert rule.timeout("training") == 1500.0
+
+
+def test_the_first_gap_holds_the_compilation_and_teaches_nothing():
+    rule = Hang()
+    rule.observe(rows(0, 1, seconds=4000.0))
+    rule.observe(rows(1, 50, seconds=1.0))
+    rule.observe(rows(50, 51, seconds=4000.0, restarts=[5000]))
+    assert rule.timeout("training") == 300.0
+
+
+def test_without_step_times_arrivals_teach_the_gaps():
+    rule = Hang()
+    for number in range(20):
+        rule.observe(rows(number, number + 1, arrival=1000.0 + 90 * number))
+    assert rule.timeout("training") == 900.0
+
+
+def test_other_phases_have_more_patience():
+    rule = Hang()
+    rule.observe(rows(0, 100, seconds=1.0))
+    assert rule.tick(quiet(290, phase="evaluating")) == []
+    assert brief(rule.tick(quiet(301, phase="checkpointing"))) == [("pending", "warning")]
+    assert rule.timeout("starting") == 900.0
+    rule = Hang()
+    rule.tick(quiet(280, phase="evaluating"))
+    rule.observe(rows(0, 10, seconds=1.0))
+    assert rule.timeout("evaluating") == 840.0
+
+
+def test_a_log_that_still_speaks_needs_three_times_the_silence():
+    rule = Hang()
+    assert brief(rule.tick(quiet(400, log=2.0))) == [("pending", "warning")]
+    assert brief(rule.tick(quiet(901, log=2.0))) == [("firing", "critical")]
+
+
+def test_finished_and_crashed_runs_do_not_hang():
+    rule = Hang()
+    assert rule.tick(quiet(9999, finished=True)) == []
+    rule.observe(rows(0, 10, events=[event("traceback", 5000)]))
+    assert rule.tick(quiet(9999)) == []
+    rule.observe(rows(10, 20))
+    assert brief(rule.tick(quiet(9999))) == [("firing", "critical")]
+
+
+def test_a_log_that_ends_early_is_a_hang_only_if_its_goal_is_known():
+    end = {"live": False, "total": 1000}
+    assert Hang().tick(quiet(9999, **end)) == []
+    assert Hang().tick(quiet(9999, fraction=0.99, **end)) == []
+    assert Hang().tick(quiet(10, fraction=0.5, **end)) == []
+    (found,) = Hang().tick(quiet(9999, fraction=0.1, **end))
+    assert found.title == "log ends at step 99 of 1000 without an error or a finish line"
+
+
+# -- crash -----------------------------------------------------------------------------------------
+
+
+def test_an_error_is_pending_until_the_log_is_silent():
+    rule = Crash()
+    block = rows(0, 100, events=[event("traceback", 9950, "ValueError: bad", data={"frames": "at x"})])
+    (pending,) = rule.observe(block)
+    assert brief([pending]) == [("pending", "critical")]
+    assert rule.tick(quiet(3)) == []
+    (found,) = rule.tick(quiet(6))
+    assert brief([found]) == [("firing", "critical")]
+    assert found.title == "crashed: ValueError: bad"
+    assert (found.step, found.line, found.evidence["frames"]) == (99, 100, "at x")
+    assert rule.tick(quiet(60)) == []
+
+
+def test_slow_rows_delay_the_certainty():
+    rule = Crash()
+    rule.observe(rows(0, 100, seconds=30.0, events=[event("traceback", 9950)]))
+    assert rule.tick(quiet(59)) == []
+    assert brief(rule.tick(quiet(61))) == [("firing", "critical")]
+
+
+def test_the_end_of_the_log_makes_it_certain():
+    rule = Crash()
+    rule.observe(rows(0, 100, events=[event("traceback", 9950)]))
+    assert brief(rule.tick(quiet(0, live=False))) == [("firing", "critical")]
+
+
+@pytest.mark.parametrize("kind", ["killed", "scheduler", "segfault", "host_oom"])
+def test_some_ends_are_certain_at_once(kind):
+    assert brief(Crash().observe(only(event(kind, 10)))) == [("firing", "critical")]
+
+
+def test_a_handled_exception_clears_after_three_rows():
+    rule = Crash()
+    found = list(rule.observe(rows(0, 100, events=[event("traceback", 5050)])))
+    assert brief(found) == [("pending", "critical"), ("clear", "critical")]
+    assert found[1].step == 53
+    assert rule.tick(quiet(0, live=False)) == []
+
+
+def test_two_rows_of_another_pace_do_not_clear_it():
+    rule = Crash()
+    rule.observe(rows(0, 53, events=[event("traceback", 5050)]))
+    assert brief(rule.tick(quiet(6))) == [("firing", "critical")]
+
+
+def test_rows_of_another_rank_do_not_clear_it():
+    rule = Crash()
+    rule.observe(only(event("traceback", 5050), rank=3))
+    assert list(rule.observe(rows(60, 90, rank=0))) == []
+    (found,) = rule.tick(quiet(6))
+    assert found.evidence["failed_rank"] is None
+    assert found.rank is None
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_relaunch_makes_it_certain_and_over(resumed):
+    rule = Crash()
+    events = [event("traceback", 5050)] + ([event("resume", 5060)] if resumed else [])
+    found = list(rule.observe(rows(0, 100, events=events, restarts=[] if resumed else [5100])))
+    assert brief(found) == [("pending", "critical"), ("firing", "critical"), ("clear", "critical")]
+    assert found[2].step == 51
+    rule = Crash()
+    rule.observe(only(*events))
+    rule.tick(quiet(6))
+    assert brief(rule.observe(rows(51, 60, restarts=[] if resumed else [5100]))) == [("clear", "critical")]
+
+
+def test_an_error_after_the_finish_line_is_no_crash():
+    rule = Crash()
+    events = [event("finished", 9910), event("elastic", 9950), event("signal", 9960, "Received SIGTERM")]
+    assert list(rule.observe(rows(0, 100, events=events))) == []
+    rule.observe(only(event("traceback", 9970)))
+    assert brief(rule.tick(quiet(60, finished=True))) == [("clear", "critical")]
+
+
+def test_an_interrupt_by_hand_is_a_warning():
+    rule = Crash()
+    rule.observe(only(event("signal", 10, "KeyboardInterrupt")))
+    (found,) = rule.tick(quiet(6))
+    assert brief([found]) == [("firing", "warning")]
+    assert found.cause == "somebody interrupted it"
+
+
+def test_the_first_root_wins_over_later_ones_and_cascades():
+    rule = Crash()
+    events = [
+        event("nccl", 10, "NCCL error: remote process exited"),
+        event("oom", 20, "torch.OutOfMemoryError: CUDA out of memory.", rank=3),
+        event("traceback", 30, "ValueError: later", rank=4),
+        event("elastic", 40, "ChildFailedError"),
+        event("signal", 50, "Received SIGTERM"),
+    ]
+    found = list(rule.observe(only(*events)))
+    assert brief(found) == [("pending", "critical")] * 2
+    (found,) = rule.tick(quiet(6))
+    assert found.title == "crashed on rank 3: torch.OutOfMemoryError: CUDA out of memory."
+    assert found.cause == "a GPU ran out of memory"
+    assert found.evidence["events"] == 5
+    assert "elastic" in found.evidence["symptoms"]
+
+
+def test_the_kernels_word_outranks_the_programs():
+    rule = Crash()
+    rule.observe(
+        only(
+            event("traceback", 10, "RuntimeError: DataLoader worker exited"), event("host_oom", 20, "Killed")
+        )
+    )
+    assert rule._death.signature.name == "host_oom"
+
+
+@pytest.mark.parametrize(
+    ("kind", "title", "name", "role"),
+    [
+        ("traceback", "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried", "cuda_oom", Role.ROOT),
+        ("traceback", "RuntimeError: CUDA error: an illegal memory access", "illegal_access", Role.ROOT),
+        ("traceback", "OSError: [Errno 28] No space left on device", "disk_full", Role.ROOT),
+        ("traceback", "BrokenPipeError: [Errno 32] Broken pipe", "teardown", Role.CASCADE),
+        (
+            "traceback",
+            "torch.distributed.DistNetworkError: Connection reset by peer",
+            "teardown",
+            Role.CASCADE,
+        ),
+        ("traceback", "KeyError: 'x'", "exception", Role.ROOT),
+        ("nccl", "Watchdog caught collective operation timeout: WorkNCCL", "nccl_timeout", Role.LATE_ROOT),
+        ("nccl", "NCCL error in: x.cpp, unhandled system error", "nccl", Role.CASCADE),
+        ("xid", "NVRM: Xid (PCI:0000:81:00): 79, pid=1, GPU has fallen off the bus.", "xid", Role.PROOF),
+        ("xid", "NVRM: Xid (PCI:0000:81:00): 31, pid=1", "xid_of_application", Role.CASCADE),
+        (
+            "scheduler",
+            "slurmstepd: error: *** JOB 1 CANCELLED AT x DUE TO TIME LIMIT ***",
+            "scheduler",
+            Role.ROOT,
+        ),
+        (
+            "elastic",
+            "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:",
+            "elastic",
+            Role.CASCADE,
+        ),
+        ("signal", "Received SIGTERM", "terminated", Role.CASCADE),
+        ("signal", "KeyboardInterrupt", "user", Role.ROOT),
+    ],
+)
+def test_signatures(kind, title, name, role):
+    signature = classify(event(kind, 0, title))
+    assert (signature.name, signature.role) == (name, role)
+
+
+def test_every_kind_has_a_signature():
+    assert {classify(event(kind, 0, "")).name for kind in CRASH_KINDS}

@@ -1,0 +1,37 @@
+"""Cells are counted as terminals count them, whatever a log contains."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from wcwidth import wcswidth
+
+from runwatch.render import cells
+
+SIZES = st.integers(-2, 60)
+
+
+@given(st.text(max_size=40))
+def test_width_is_what_the_terminal_says(text):
+    settled = cells.settled(text)
+    assert cells.width(settled) == wcswidth(settled)
+
+
+@given(st.text(max_size=40), SIZES)
+def test_pad_is_exact_and_clip_is_bounded(text, size):
+    assert wcswidth(cells.pad(text, size)) == max(0, size)
+    assert wcswidth(cells.clip(text, size)) <= max(0, size)
+
+
+@given(st.lists(st.tuples(st.text(max_size=9), st.just("x")), max_size=5), SIZES)
+def test_fit_is_exact(row, size):
+    assert wcswidth(cells.row_text(cells.fit(row, size))) == max(0, size)
+    assert wcswidth(cells.row_text(cells.spread(row, row, size))) == max(0, size)
+
+
+def test_ascii_stays_ascii():
+    assert cells.pad("über 模型", 9, "~").isascii()
+    assert cells.row_text(cells.fit([("模型 ok", "")], 8, ascii_only=True)) == "?? ok   "
+
+
+def test_runs_joins_equal_roles():
+    assert cells.runs("aabb", ["x", "x", "y", "y"]) == [("aa", "x"), ("bb", "y")]
+    assert cells.runs("", []) == []

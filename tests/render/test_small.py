@@ -1,0 +1,93 @@
+"""Sparklines, bars and rank grids: exact, bounded, honest about what is missing."""
+
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wcwidth import wcswidth
+
+from runwatch.render import cells, ranks
+from runwatch.render.glyphs import ASCII, UNICODE
+from runwatch.render.progress import bar
+from runwatch.render.sparkline import of_columns, sparkline
+from runwatch.snapshot import Columns, RankRow
+
+SETS = st.sampled_from([UNICODE, ASCII])
+
+
+@given(st.lists(st.one_of(st.none(), st.floats()), max_size=80), st.integers(-1, 40), SETS)
+def test_sparkline_is_exact(values, width, signs):
+    line = sparkline(values, width, signs)
+    assert wcswidth(line) == max(0, width)
+    assert line.isascii() or not signs.ascii
+
+
+def test_sparkline_golden():
+    assert sparkline([0, 1, 2, 3, None, math.nan, 7], 8) == " ▁▂▃▄ !█"
+    assert sparkline([0, 1, 2, 3, None, math.inf, 7], 8, ASCII) == " _.-~ !#"
+    assert sparkline([5, 5], 3) == " ▄▄"
+
+
+def test_sparkline_keeps_a_spike():
+    values = [1.0] * 100
+    values[37] = 9.0
+    assert "█" in sparkline(values, 10)
+
+
+def test_sparkline_of_columns_shows_what_was_not_finite():
+    c = Columns("m", (0.0, 1.0), (1.0, None), (1.0, None), (1.0, None), (1.0, None), (0, 2))
+    assert sparkline(of_columns(c), 2) == "▄!"
+
+
+@given(st.one_of(st.none(), st.floats()), st.integers(-1, 50), SETS)
+def test_bar_is_exact(fraction, width, signs):
+    assert wcswidth(cells.row_text(bar(fraction, width, signs))) == max(0, width)
+
+
+def test_bar_golden():
+    assert cells.row_text(bar(0.45, 10)) == "━━━━╸─────"
+    assert cells.row_text(bar(None, 4, ASCII)) == "...."
+    assert cells.row_text(bar(1.0, 4)) == "━━━━"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 4096),
+    st.integers(-1, 90),
+    st.integers(-1, 20),
+    st.sampled_from(ranks.MEASURES),
+    SETS,
+    st.one_of(st.none(), st.floats()),
+)
+def test_any_number_of_ranks_fits(count, width, height, measure, signs, age):
+    rows = [RankRow(i, i % 7, None if i % 3 else 6, age) for i in range(count)]
+    grid = ranks.grid(rows, width, height, measure, signs)
+    assert len(grid) <= max(0, height)
+    assert all(wcswidth(cells.row_text(row)) == width for row in grid)
+
+
+def test_rank_grid_golden():
+    rows = [RankRow(i, 2 if i == 5 else 4, 4, 1.0) for i in range(16)]
+    assert [cells.row_text(row) for row in ranks.grid(rows, 30, 3)] == [
+        " 0 █████▅██████████           ",
+        "▁ 0%  █ 100%  ? no data       ",
+    ]
+
+
+def test_every_rank_is_in_some_cell_and_the_worst_shows():
+    rows = [RankRow(i, 1 if i == 1234 else 9, 9, 1.0) for i in range(4096)]
+    grid = ranks.grid(rows, 60, 10)
+    assert "▁" in "".join(cells.row_text(row) for row in grid[:-1])
+    assert ranks.describe(ranks.worst(rows)[0]) == "r1234 1/9"
+    assert "worst of" in cells.row_text(grid[-1])
+
+
+def test_notable_ranks_are_behind_or_silent():
+    rows = [RankRow(0, 5, 9, 1.0), RankRow(1, 5, 9, 240.0), RankRow(2, 3, 9, 61.0), RankRow(3, 5, 9, 1.0)]
+    assert ranks.notable(rows) == ["r2 3/9, silent 1m", "r1 silent 4m"]
+    assert ranks.notable([RankRow(0, 9, 9, 999.0)]) == []
+
+
+def test_the_silent_rank_is_worst_by_age():
+    rows = [RankRow(0, 5, 5, 1.0), RankRow(1, 5, 5, 240.0), RankRow(2, 5, 5, None)]
+    assert ranks.describe(ranks.worst(rows, "age")[0], "age") == "r1 silent 4m"

@@ -1,0 +1,210 @@
+"""The bounded history keeps every extreme and every NaN, however samples arrive."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.block import Samples
+from runwatch.series import BUCKETS, CHUNK, Series
+
+
+def samples(values, steps=None) -> Samples:
+    values = np.asarray(values, float)
+    numbers = np.arange(len(values), dtype=float)
+    steps = numbers if steps is None else np.asarray(steps, float)
+    return Samples(numbers * 100, numbers + 1, steps, values)
+
+
+def noisy(seed: int, count: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=count)
+    values[rng.random(count) < 0.01] = np.nan
+    values[rng.random(count) < 0.003] = np.inf
+    low = int(rng.integers(count))
+    values[low : low + int(rng.integers(200))] = np.nan
+    return values
+
+
+def filled(all_samples: Samples, cuts) -> Series:
+    series = Series("train/loss")
+    edges = [0, *sorted(cuts), len(all_samples)]
+    for low, high in pairwise(edges):
+        part = slice(low, high)
+        series.add(Samples(*(getattr(all_samples, n)[part] for n in ("offset", "line", "step", "value"))))
+    return series
+
+
+def same(left: Series, right: Series) -> None:
+    for one, two in zip(as_arrays(left), as_arrays(right), strict=True):
+        np.testing.assert_array_equal(one, two)
+    for name in left.summary.__slots__:
+        np.testing.assert_equal(getattr(left.summary, name), getattr(right.summary, name))
+
+
+def as_arrays(series: Series) -> list[np.ndarray]:
+    points = series.buckets()
+    return [*(getattr(points, name) for name in points.__slots__), series.tail(10**9)]
+
+
+def test_summary_counts_what_is_not_finite_apart():
+    series = filled(samples([math.nan, 3.0, 1.0, math.inf, 2.0, math.nan]), [])
+    s = series.summary
+    assert (s.count, s.nonfinite, s.first, s.last, s.minimum, s.maximum) == (6, 3, 3.0, 2.0, 1.0, 3.0)
+    assert s.last_step == 5
+
+
+def test_summary_without_a_finite_value_shows_what_was_there():
+    series = filled(samples([math.inf, math.nan]), [1])
+    assert series.summary.first == math.inf
+    assert math.isnan(series.summary.last)
+    assert math.isnan(series.summary.minimum)
+    series.add(samples([5.0]))
+    assert (series.summary.first, series.summary.last, series.summary.minimum) == (5.0, 5.0, 5.0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 40_000), st.lists(st.integers(0, 40_000), max_size=8))
+def test_cuts_do_not_matter(seed, count, cuts):
+    everything = samples(noisy(seed, count))
+    same(filled(everything, []), filled(everything, [min(cut, count) for cut in cuts]))
+
+
+def test_one_by_one_is_the_same_too():
+    everything = samples(noisy(1, 2 * CHUNK + 77))
+    same(filled(everything, []), filled(everything, range(1, len(everything))))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32), st.integers(CHUNK, 100_000))
+def test_buckets_are_what_brute_force_says(seed, count):
+    check_buckets(noisy(seed, count), CHUNK, BUCKETS)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32), st.integers(16, 3000))
+def test_buckets_longer_than_a_chunk_are_too(seed, count):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("runwatch.series.CHUNK", 16)
+        patch.setattr("runwatch.series.BUCKETS", 8)
+        check_buckets(noisy(seed, count), 16, 8)
+        same(filled(samples(noisy(seed, count)), []), filled(samples(noisy(seed, count)), range(7, count, 7)))
+        columns = filled(samples(noisy(seed, count)), []).columns(None, None, 5)
+        assert sum(columns.nonfinite) == np.sum(~np.isfinite(noisy(seed, count)))
+
+
+def check_buckets(values, chunk, most):
+    count = len(values) // chunk * chunk
+    series = filled(samples(values), [])
+    points, size = series.buckets(), series.bucket
+    assert len(points.count) <= most
+    assert points.count.sum() == count
+    for number in range(len(points.count)):
+        part = values[:count][number * size : (number + 1) * size]
+        finite = part[np.isfinite(part)]
+        assert points.count[number] == len(part)
+        assert points.nonfinite[number] == len(part) - len(finite)
+        assert points.first_x[number] == number * size
+        if len(finite):
+            assert points.low[number] == finite.min()
+            assert points.high[number] == finite.max()
+            assert points.mean[number] == pytest.approx(finite.mean(), abs=1e-12)
+            assert points.last[number] == finite[-1]
+        else:
+            assert np.isnan(points.low[number])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 30_000),
+    st.integers(1, 200),
+    st.floats(0, 1),
+    st.floats(0, 1),
+)
+def test_columns_lose_no_extreme_and_no_nan(seed, count, width, one, two):
+    values = noisy(seed, count)
+    series = filled(samples(values), [])
+    low, high = sorted((int(one * (count - 1)), int(two * (count - 1))))
+    columns = series.columns(low, high, width)
+    assert len(columns.x) <= width
+    assert list(columns.x) == sorted(set(columns.x))
+    assert all(low <= x <= high for x in columns.x)
+    part = values[low : high + 1]
+    finite = part[np.isfinite(part)]
+    # buckets at the edges of the range may reach a little beyond it, never less far
+    assert sum(columns.nonfinite) >= len(part) - len(finite)
+    if len(finite):
+        assert min(v for v in columns.low if v is not None) <= finite.min()
+        assert max(v for v in columns.high if v is not None) >= finite.max()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 30_000), st.integers(1, 200))
+def test_columns_of_everything_are_exact(seed, count, width):
+    values = noisy(seed, count)
+    columns = filled(samples(values), []).columns(None, None, width)
+    finite = values[np.isfinite(values)]
+    assert sum(columns.nonfinite) == count - len(finite)
+    if len(finite):
+        assert min(v for v in columns.low if v is not None) == finite.min()
+        assert max(v for v in columns.high if v is not None) == finite.max()
+
+
+def test_newest_samples_are_plotted_raw():
+    values = np.sin(np.arange(50_000.0))
+    columns = filled(samples(values), []).columns(49_000, 49_099, 200)
+    assert columns.x == tuple(range(49_000, 49_100))
+    assert columns.mean == tuple(values[49_000:49_100])
+
+
+def test_without_steps_x_is_the_number_of_the_sample():
+    series = filled(samples(np.arange(9000.0), np.full(9000, np.nan)), [4000])
+    columns = series.columns(None, None, 90)
+    assert (columns.low[0], columns.high[-1]) == (0.0, 8999.0)
+    assert columns.x[-1] == 8999
+    assert series.summary.last_step is None
+
+
+def test_a_step_that_is_missing_is_that_of_the_sample_before():
+    series = filled(samples([1.0, 2.0, 3.0], [10, np.nan, 12]), [2])
+    columns = series.columns(None, None, 10)
+    assert columns.x == (10, 12)
+    assert columns.high == (2.0, 3.0)
+
+
+def test_after_a_restart_old_and_new_share_columns():
+    steps = np.concatenate([np.arange(10_000.0), np.arange(5_000.0, 6_000.0)])
+    values = np.concatenate([np.zeros(10_000), np.full(1_000, 7.0)])
+    columns = filled(samples(values, steps), []).columns(5_000, 5_999, 100)
+    assert list(columns.x) == sorted(columns.x)
+    assert (min(columns.low), max(columns.high)) == (0.0, 7.0)
+
+
+def test_an_empty_series_has_no_columns():
+    series = Series("train/loss")
+    series.add(samples([]))
+    assert series.columns(None, None, 80).x == ()
+    assert len(series.tail(5)) == 0
+
+
+def test_memory_does_not_grow_with_the_run():
+    series = Series()
+    stored = []
+    for block in range(100):
+        series.add(samples(np.full(10_000, float(block)), np.arange(10_000.0) + block * 10_000))
+        stored.append(series.stored)
+    assert stored[-1] == stored[5] <= 2 * 2 * CHUNK + 8 * BUCKETS
+    assert series.summary.count == 1_000_000
+    assert len(series.tail(10**9)) >= CHUNK
+
+
+def test_a_short_series_is_small():
+    series = Series()
+    series.add(samples(np.zeros(50)))
+    assert series.stored <= 128

@@ -1,0 +1,299 @@
+"""What each key does, and that no key is offered that does nothing."""
+
+import pytest
+
+from runwatch.tui import actions
+from runwatch.tui.screens.base import RunScreen
+from runwatch.tui.screens.help import Help
+from runwatch.watcher.protocol import Acknowledge, Shutdown
+
+from .fake_engine import OLD, SLOW, SPIKE
+
+ALERTS = (SPIKE, SLOW, OLD)
+
+
+def test_every_action_is_carried_out_somewhere():
+    from runwatch.tui.app import _SCREENS, RunwatchApp
+
+    classes = {**_SCREENS, actions.HELP: Help}
+    for action in actions.ACTIONS:
+        for view in action.views:
+            name = f"do_{action.id}"
+            assert hasattr(classes[view], name) or hasattr(RunwatchApp, name), (action.id, view)
+
+
+def test_a_key_means_one_thing_in_a_view():
+    for view in (*actions.VIEWS, actions.HELP):
+        keys = [key for action in actions.of_view(view) for key in action.keys]
+        assert len(keys) == len(set(keys)), view
+
+
+async def test_digits_open_views(open_app):
+    async with open_app((100, 30), ranks=8) as s:
+        for digit, view in enumerate(actions.VIEWS):
+            await s.press(str(digit))
+            assert s.view.view == view
+        await s.press("escape")
+        assert s.view.view == actions.OVERVIEW
+
+
+async def test_ranks_are_not_offered_without_ranks(open_app):
+    async with open_app((100, 30)) as s:
+        await s.press("3")
+        assert s.view.view == actions.OVERVIEW
+        assert "3 Ranks" not in s.text()
+
+
+async def test_quit_stops_a_private_engine(open_app):
+    async with open_app() as s:
+        await s.pilot.press("q")
+        await s.until(lambda: s.app.return_value is not None)
+        assert s.app.return_value == 0
+    assert Shutdown() in s.engine.requests
+
+
+async def test_quit_leaves_a_daemon_alone(open_app):
+    async with open_app(private=False) as s:
+        await s.press("q")
+    assert Shutdown() not in s.engine.requests
+
+
+async def test_q_closes_the_help_first(open_app):
+    async with open_app() as s:
+        await s.press("question_mark")
+        assert isinstance(s.app.screen, Help)
+        await s.press("down", "q")
+        assert isinstance(s.app.screen, RunScreen)
+        assert s.app.return_value is None
+
+
+async def test_zoom_and_back(open_app):
+    async with open_app((120, 40), ranks=8) as s:
+        before = s.view.query_one("#main-0").size
+        await s.press("enter")
+        assert s.view.query_one("#main-0").size.width == 120
+        assert not s.view.query_one("#log").display
+        assert len(s.engine.view.charts) == 2
+        await s.press("escape")
+        assert s.view.query_one("#main-0").size == before
+        await s.press("z", "z")
+        assert s.view.query_one("#main-0").size == before
+
+
+async def test_tab_moves_the_focus_and_zoom_follows_it(open_app):
+    async with open_app((120, 40)) as s:
+        await s.press("tab")
+        assert s.view.focused.id == "main-1"
+        await s.press("shift+tab", "tab", "z")
+        assert s.view.query_one("#main-1").size.width == 120
+        assert [c.metric for c in s.engine.view.charts] == ["train/grad_norm"]
+
+
+async def test_zoom_of_the_ranks(open_app):
+    async with open_app((120, 40), ranks=8) as s:
+        s.view.query_one("#ranks").focus()
+        await s.press("z")
+        assert s.view.query_one("#ranks").size.height > 30
+
+
+async def test_log_scale_and_smoothing(open_app):
+    async with open_app() as s:
+        await s.press("y")
+        assert "log y" in s.drawn("#main-0")
+        for expected in ("loss · ema .9 ", "loss · ema .99 ", "loss · log y", "loss · ema .6 "):
+            await s.press("s")
+            assert expected in s.drawn("#main-0").splitlines()[0]
+        await s.press("S", "y")
+        assert "ema" not in s.drawn("#main-0")
+        assert "log y" not in s.drawn("#main-0")
+
+
+async def test_window(open_app):
+    async with open_app() as s:
+        await s.press("plus")
+        assert s.scene.window == 20_000
+        assert {c.first for c in s.engine.view.charts} == {21_200.0}
+        assert "last 20k" in s.drawn("#main-0")
+        await s.press("+")
+        assert s.scene.window == 10_000
+        await s.press("minus", "minus")
+        assert s.scene.window is None
+        assert {c.first for c in s.engine.view.charts} == {None}
+
+
+async def test_cursor_shows_values_and_follow_drops_it(open_app):
+    async with open_app() as s:
+        await s.press("left")
+        assert s.scene.cursor == 41_230
+        await s.press("left", "left")
+        assert 39_000 < s.scene.cursor < 41_230
+        assert f"@{int(s.scene.cursor):,}" in s.drawn("#main-1")
+        at = s.scene.cursor
+        await s.press("right")
+        assert s.scene.cursor > at
+        await s.press("f")
+        assert s.scene.cursor is None
+        await s.press("left", "escape")
+        assert s.scene.cursor is None
+        assert s.view.view == actions.OVERVIEW
+
+
+async def test_pause_holds_the_picture(open_app):
+    async with open_app() as s:
+        await s.press("space")
+        await s.push(step=50_000)
+        assert "41,230" in s.drawn("#head")
+        assert "PAUSED +1" in s.drawn("#head")
+        await s.press("space")
+        assert "50,000" in s.drawn("#head")
+        assert "PAUSED" not in s.drawn("#head")
+
+
+async def test_brackets_change_the_run(open_app):
+    async with open_app() as s:
+        await s.press("right_square_bracket")
+        assert s.engine.view.run == "r2"
+        assert "abl-17-wd" in s.drawn("#head")
+        await s.press("left_square_bracket")
+        assert s.engine.view.run == "r1"
+
+
+async def test_runs_list_opens_a_run(open_app):
+    async with open_app() as s:
+        await s.press("0", "down", "enter")
+        assert s.engine.view.run == "r2"
+        assert s.view.view == actions.OVERVIEW
+
+
+async def test_next_alert_and_acknowledge(open_app):
+    async with open_app(incidents=ALERTS) as s:
+        await s.press("exclamation_mark")
+        assert s.view.view == actions.ALERTS
+        assert s.scene.selected().id == "i1"
+        await s.press("exclamation_mark")
+        assert s.scene.selected().id == "i2"
+        await s.press("a")
+        assert Acknowledge("i2") in s.engine.requests
+        await s.press("exclamation_mark")
+        assert s.scene.selected().id == "i1"
+
+
+async def test_a_resolved_alert_cannot_be_acknowledged(open_app):
+    async with open_app(incidents=ALERTS) as s:
+        await s.press("5", "end")
+        assert s.scene.selected().id == "i3"
+        assert " Ack" not in s.drawn("#keys")
+        await s.press("a")
+        assert not any(isinstance(request, Acknowledge) for request in s.engine.requests)
+
+
+async def test_next_alert_is_not_offered_without_alerts(open_app):
+    async with open_app() as s:
+        assert "Next alert" not in s.drawn("#keys")
+        await s.press("exclamation_mark")
+        assert s.view.view == actions.OVERVIEW
+
+
+async def test_an_alert_leads_to_its_chart_and_its_line(open_app):
+    async with open_app(incidents=ALERTS) as s:
+        await s.press("5", "enter")
+        assert s.view.view == actions.OVERVIEW
+        assert s.scene.cursor == 31_800
+        assert s.view.query_one("#main-0").size.width == 120
+        await s.press("escape", "5", "l")
+        assert s.view.view == actions.LOGS
+        assert s.engine.view.log_before > 40_112
+        assert "40112▸" in s.drawn("#log-view")
+
+
+async def test_log_scrolls_through_the_protocol(open_app):
+    async with open_app((100, 30)) as s:
+        await s.press("4")
+        assert "following" in s.text()
+        assert s.engine.view.log_before is None
+        for _ in range(8):
+            await s.press("pageup")
+        assert s.engine.view.log_before < 50_000
+        bottom = s.view.lines.bottom
+        assert f"{bottom} " in s.drawn("#log-view")
+        await s.press("home")
+        assert " 1 12:41" in s.drawn("#log-view")
+        await s.press("f")
+        assert s.engine.view.log_before is None
+        assert "50000 " in s.drawn("#log-view")
+
+
+async def test_log_search(open_app):
+    async with open_app((100, 30)) as s:
+        await s.press("4", "slash", *"slow [allreduce")
+        await s.press("enter")
+        assert "nothing found" in s.drawn("#log-view")
+        await s.press("slash", *"allreduce", "enter")
+        assert s.view.lines.at == 49_977
+        await s.press("N")
+        assert s.view.lines.at == 49_937
+        await s.press("n")
+        assert s.view.lines.at == 49_977
+        await s.press("escape", "escape")
+        assert s.view.view == actions.OVERVIEW
+
+
+async def test_next_error(open_app):
+    async with open_app((100, 30)) as s:
+        await s.press("4", "E")
+        assert s.view.lines.at == 49_977
+        await s.press("E", "E")
+        assert s.view.lines.at == 49_900
+        assert "[bold]not markup[/bold] \\[x]" in s.text()
+        await s.press("e")
+        assert s.view.lines.at == 49_937
+
+
+async def test_wrap(open_app):
+    async with open_app((60, 24)) as s:
+        await s.press("4")
+        assert "2.03 s" not in s.text()
+        await s.press("w")
+        assert "2.03 s" in s.text()
+
+
+async def test_metrics_pages(open_app):
+    names = ("train/loss", *(f"reward/{i}" for i in range(9)))
+    async with open_app((100, 24), metrics=names) as s:
+        await s.press("2")
+        assert [c.metric for c in s.engine.view.charts] == ["train/loss", "reward/0", "reward/1", "reward/2"]
+        await s.press("pagedown", "pagedown")
+        assert [c.metric for c in s.engine.view.charts] == ["reward/7", "reward/8"]
+        assert "PgDn" not in s.drawn("#keys")
+        await s.press("pageup")
+        assert s.view.page == 1
+
+
+async def test_rank_measure_and_scroll(open_app):
+    async with open_app((100, 30), ranks=64) as s:
+        await s.press("3", "m")
+        assert "age" in s.drawn("#rank-grid").splitlines()[0]
+        assert s.drawn("#rank-table").splitlines()[2].split()[1] == "12"
+        await s.press("end")
+        assert "of 64" in s.drawn("#rank-table")
+        assert s.view.query_one("#rank-table").at > 0
+
+
+@pytest.mark.parametrize("view", actions.VIEWS)
+async def test_every_key_in_the_footer_works(open_app, view):
+    """Each key offered changes the screen, the focus, or what is asked of the engine."""
+    async with open_app((88, 30), ranks=8, incidents=ALERTS) as s:
+        digit = str(actions.VIEWS.index(view))
+        await s.press(digit)
+        for action in sorted(actions.of_view(view), key=lambda action: action.rank):
+            if not (action.label and s.app.available(action.id)) or action.id == "quit":
+                continue
+            before = (s.text(), s.view.focused, len(s.engine.requests))
+            await s.press(action.keys[0])
+            short = action.id == "page_down"  # lists here fit on one page
+            assert short or (s.text(), s.view.focused, len(s.engine.requests)) != before, action.id
+            if isinstance(s.app.screen, Help) or action.id == "search":
+                await s.press("escape")
+            if getattr(s.view, "zoomed", None):
+                await s.press("escape")
+            await s.press(digit)
