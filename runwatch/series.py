@@ -124,7 +124,7 @@ class Series:
             if self._fill % CHUNK == 0:
                 self._fold(self._raw[:, self._fill - CHUNK : self._fill])
             if self._fill == 2 * CHUNK:
-                self._raw[:, :CHUNK] = self._raw[:, CHUNK:]
+                self._raw[:, :CHUNK] = self._raw[:, CHUNK : 2 * CHUNK]
                 self._begin += CHUNK
                 self._fill = CHUNK
 

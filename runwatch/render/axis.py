@@ -80,7 +80,8 @@ def scale(values: Iterable[float], log: bool = False, least: float = 0.0) -> Sca
         if body > 0 and high > body_high + _OUTLIER * body:
             high, clipped = body_high + 4 * body, True
     largest = max(abs(low), abs(high))
-    wanted = max(least * largest, 1e-9 * largest, _TINY)
+    # Changes too small to matter, or none at all, must not fill the chart.
+    wanted = max(max(least, 0.1 if low == high else 1e-3) * largest, _TINY)
     if high - low < wanted:
         middle, half = low / 2 + high / 2, wanted / 2
         low, high = (max(0.0, middle - half) if low >= 0 else middle - half), middle + half

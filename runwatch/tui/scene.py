@@ -129,4 +129,6 @@ class Scene:
             return f"waiting for a run in {self.title}" if self.title else "waiting for a run"
         if self.run.history is not None:
             return "reading the log"
+        if states.ended(self.run.phase):
+            return "no training step was found"
         return "waiting for the first training step"

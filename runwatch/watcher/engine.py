@@ -117,8 +117,16 @@ class Engine:
         changes: list[Change] = []
         for source in self.sources.values():
             for watched in source.runs[-1:]:
+                self._lay_to_rest(source, watched.run, now)
                 changes += self._tick(watched, self._status(source, watched.run, now, live=True), now)
         return changes
+
+    @staticmethod
+    def _lay_to_rest(source: Source, run: Run, now: float) -> None:
+        """Take an old log that ends with its last step for finished: not every program says so."""
+        old = run.progressed is None and source.written is not None and now - source.written > FRESH
+        if old and (run.fraction or 0.0) >= DONE:
+            run.finished = True
 
     def finish(self, now: float) -> list[Change]:
         """Judge every source as a file that is complete: nothing more will come."""

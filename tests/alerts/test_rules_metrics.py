@@ -310,6 +310,16 @@ def test_a_rise_seen_once_is_only_pending():
     assert [f.verdict.value for f in log.judge(Divergence())] == ["pending", "clear"]
 
 
+def test_more_patience_fires_later():
+    log = healthy()
+    log.columns[LOSS][2000:] *= 1.5
+    at = [f.evidence["now"] for f in log.judge(Divergence(persist=3))]
+    assert len(at) == 2
+    log.columns[LOSS][2035:] /= 1.5
+    assert [f.verdict.value for f in log.judge(Divergence(persist=2))] == ["pending", "firing", "clear"]
+    assert [f.verdict.value for f in log.judge(Divergence(persist=3))] == ["pending", "clear"]
+
+
 def test_a_single_spike_is_no_divergence():
     log = healthy()
     log.columns[LOSS][2000:2008] *= 5

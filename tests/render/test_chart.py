@@ -131,6 +131,11 @@ def test_a_steady_number_looks_steady():
     assert sum(any(0x2800 < ord(c) < 0x2900 for c in row) for row in rows) == 1
 
 
+def test_a_constant_has_short_labels_in_the_middle():
+    rows = text(chart([columns([24.79249] * 9)], 30, 7))
+    assert any("25┤" in row or "24┤" in row for row in rows)
+
+
 def test_ema_is_debiased_and_skips_gaps():
     assert ema([5.0, 5.0], 0.99) == pytest.approx([5.0, 5.0])
     assert ema([1.0, None, math.nan, 1.0], 0.9) == [1.0, None, None, pytest.approx(1.0)]

@@ -71,6 +71,12 @@ async def test_no_step_yet(open_app):
         assert s.view.query_one("#main-0").display
 
 
+async def test_an_ended_run_without_steps_waits_for_nothing(open_app):
+    async with open_app((80, 24), metrics=(), phase="crashed", progress=Progress()) as s:
+        assert "no training step was found" in s.text()
+        assert "waiting" not in s.text()
+
+
 async def test_history_is_announced(open_app):
     async with open_app((120, 30), history=0.37) as s:
         assert "reading history 37%" in s.text()

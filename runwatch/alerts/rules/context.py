@@ -40,7 +40,7 @@ class Recent:
         if end >= count:
             return take(self._newest, slice(end - count, end))
         old = int(np.searchsorted(self._older.offset, offset, "right"))
-        older = take(self._older, slice(max(0, old - count), old))
+        older = take(self._older, slice(max(0, old - (count - end)), old))
         return _join(older, take(self._newest, slice(0, end)))
 
 

@@ -100,24 +100,28 @@ class GradSpike(RankRule):
                     break
                 row = int(ahead[0])
                 self._spike = _Spike(place(rows, row), grow(float(usual[row])))
-            multiple = float(rows.value[row]) / self._spike.median
-            if multiple >= self.factor:
-                self._past.append(start + row)
-            found += self._follow(self._spike, start + row, multiple, place(rows, row))
+            found += self._follow(self._spike, start + row, rows, row)
             row += 1
         return found
 
-    def _follow(self, spike: _Spike, at: int, multiple: float, here: Place) -> list[Finding]:
-        """Judge one row of a spike; the first is the spike itself."""
+    def _follow(self, spike: _Spike, at: int, rows: Samples, row: int) -> list[Finding]:
+        """Judge one row of a spike; the first is the spike itself. `at` is its number in the run."""
+        multiple = float(rows.value[row]) / spike.median
         spike.rows += 1
+        if multiple < self.factor:
+            spike.back = spike.back or place(rows, row)
+            spike.calm += 1
+            spike.high = 0
+            ends = spike.calm >= self.calm or spike.rows >= self.settle
+            return [self._end(spike, spike.back)] if ends else []
+        spike.back, spike.calm = None, 0
+        if spike.rows >= self.settle:
+            return [self._end(spike, place(rows, row))]
         spike.peak = max(spike.peak, multiple)
         spike.high = spike.high + 1 if multiple > self.high else 0
-        spike.back = (spike.back or here) if multiple < self.factor else None
-        spike.calm = spike.calm + 1 if spike.back else 0
-        if spike.calm >= self.calm or spike.rows >= self.settle:
-            return [self._end(spike, spike.back or here)]
+        self._past.append(at)
         severity = spike.firing or Severity.INFO
-        near = sum(row > at - self.burst_rows for row in self._past)
+        near = sum(number > at - self.burst_rows for number in self._past)
         if severity is Severity.INFO and (near >= self.burst or spike.peak >= self.huge):
             severity = Severity.WARNING
         if spike.high >= self.sustained:

@@ -125,7 +125,7 @@ class LossSpike(RankRule):
         row = 0
         while row < len(rows):
             if self._spike is not None:
-                found += self._follow(self._spike, float(y[row]), place(rows, row))
+                found += self._follow(self._spike, float(y[row]), rows, row)
                 row += 1
                 continue
             ahead = candidates[np.searchsorted(candidates, row) :]
@@ -148,12 +148,15 @@ class LossSpike(RankRule):
     def _expected(self, at: int, height: float) -> bool:
         return bool(self._past) and at < self._past[-1][0] + self.cooldown and height <= self._past[-1][1]
 
-    def _follow(self, spike: _Spike, height: float, here: Place) -> list[Finding]:
+    def _follow(self, spike: _Spike, height: float, rows: Samples, row: int) -> list[Finding]:
         """Judge one row of a spike; the first is the spike itself."""
         spike.rows += 1
-        spike.peak = max(spike.peak, height)
-        spike.back = (spike.back or here) if height < spike.level else None
-        spike.calm = spike.calm + 1 if spike.back else 0
+        if height < spike.level:
+            spike.back = spike.back or place(rows, row)
+            spike.calm += 1
+        else:
+            spike.peak = max(spike.peak, height)
+            spike.back, spike.calm = None, 0
         found = []
         lasted = spike.rows - spike.calm
         if spike.calm >= self.calm:
@@ -163,7 +166,7 @@ class LossSpike(RankRule):
                 found.append(self._fire(spike, severity, f"and recovered after {_rows(lasted)}"))
             found.append(self._end(spike, spike.back))
         elif spike.rows >= self.settle:
-            found.append(self._end(spike, here))
+            found.append(self._end(spike, place(rows, row)))
         elif lasted > self.long and spike.firing is not Severity.CRITICAL:
             found.append(self._fire(spike, Severity.CRITICAL, f"and has not recovered in {self.long} rows"))
         elif spike.rise >= self.double and lasted > self.brief and spike.firing is not Severity.CRITICAL:

@@ -128,7 +128,7 @@ SIGNATURES: tuple[Signature, ...] = (
         _CODE,
         pattern=r"Broken ?pipe|Connection (reset|refused|closed)|TCPStore|Rendezvous\w*Error|DistStoreError"
         r"|DistNetworkError|destroy_process_group|remote process (exited|has)|ncclRemoteError|NCCL.*\babort"
-        r"|EOFError|ChildFailedError|SignalException",
+        r"|EOFError|ChildFailedError|SignalException|PythonFinalizationError|interpreter shutdown",
     ),
     _signature(
         "nccl_timeout",

@@ -15,6 +15,7 @@ from runwatch.tui.widgets.ranks import RankGrid, RankTable
 from runwatch.tui.widgets.tables import RunTable
 
 _FAR = 10**9
+_MOVES = frozenset({"up", "down", "page_up", "page_down", "top", "bottom"})
 
 
 class ListScreen(RunScreen):
@@ -27,6 +28,16 @@ class ListScreen(RunScreen):
     def page(self) -> int:
         """Return how many rows make a page."""
         return max(1, self.size.height - 8)
+
+    def length(self) -> int:
+        """Return how many rows there are."""
+        raise NotImplementedError
+
+    def can(self, action: str) -> bool:
+        """Return whether an action would do something now."""
+        if action in _MOVES:
+            return self.length() > 1
+        return super().can(action)
 
     def do_up(self) -> None:
         """One row up."""
@@ -69,7 +80,11 @@ class Runs(ListScreen):
 
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""
-        return action != "open" or bool(self.scene.snapshot and self.scene.snapshot.runs)
+        return self.length() > 0 if action == "open" else super().can(action)
+
+    def length(self) -> int:
+        """Return how many runs there are."""
+        return len(self.scene.snapshot.runs) if self.scene.snapshot else 0
 
     def do_open(self) -> None:
         """Show the selected run."""
@@ -103,7 +118,11 @@ class Ranks(ListScreen):
 
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""
-        return action != "measure" or bool(self.scene.run and self.scene.run.ranks)
+        return self.length() > 0 if action == "measure" else super().can(action)
+
+    def length(self) -> int:
+        """Return how many ranks there are."""
+        return len(self.scene.run.ranks) if self.scene.run else 0
 
     def do_measure(self) -> None:
         """Show the other thing known about ranks."""
@@ -151,7 +170,11 @@ class Alerts(ListScreen):
             return row is not None and self._chartable(row)
         if action == "jump_log":
             return row is not None and row.line is not None
-        return True
+        return super().can(action)
+
+    def length(self) -> int:
+        """Return how many alerts there are."""
+        return len(self.scene.incidents())
 
     def _chartable(self, row: IncidentRow) -> bool:
         return row.metric is not None and row.step is not None and self.scene.latest(row.metric) is not None

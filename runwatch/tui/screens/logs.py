@@ -59,7 +59,11 @@ class Logs(ListScreen):
             return self.lines.pattern is not None
         if action == "follow":
             return not self.lines.following
-        return True
+        return super().can(action)
+
+    def length(self) -> int:
+        """Return how many lines there are, as far as is known here."""
+        return self.lines.bottom
 
     def do_top(self) -> None:
         """To the first line."""

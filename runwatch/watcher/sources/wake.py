@@ -217,7 +217,7 @@ class Waker:
             if place in names:  # a watched directory itself came or went
                 self._nudge.set()
             here = names.get(directory, {})
-            self._wake(here.get(name) or _renamed_from(name, here))
+            self._wake(here.get(name) or set())
 
 
 class _Handler:

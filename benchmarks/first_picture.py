@@ -1,0 +1,69 @@
+"""How soon `runwatch tail` shows a long log's newest step, in a real terminal: python benchmarks/first_picture.py LOG STEP"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+
+import psutil
+
+
+def measure(path: str, step: str) -> tuple[float, float]:
+    """Return (seconds until the step is on the screen, resident MB of all processes a second later)."""
+    shown = f"{int(step):,}".encode()
+    begin = time.monotonic()
+    pid, screen = pty.fork()
+    if pid == 0:
+        os.environ["TERM"] = "xterm-256color"
+        os.execv(sys.executable, [sys.executable, "-m", "runwatch", "tail", path])
+    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    try:
+        seconds = _until(screen, shown, begin)
+        _drain(screen, 4.0)
+        process = psutil.Process(pid)
+        resident = sum(p.memory_info().rss for p in (process, *process.children(recursive=True)))
+        return seconds, resident / 1e6
+    finally:
+        os.write(screen, b"q")
+        _drain(screen, 0.5)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(screen)
+
+
+def _until(screen: int, wanted: bytes, begin: float) -> float:
+    seen = b""
+    while time.monotonic() - begin < 20:
+        if select.select([screen], [], [], 0.02)[0]:
+            seen += os.read(screen, 1 << 16)
+            if wanted in seen:
+                return time.monotonic() - begin
+    raise TimeoutError("the step never appeared")
+
+
+def _drain(screen: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            if select.select([screen], [], [], 0.02)[0]:
+                os.read(screen, 1 << 16)
+
+
+def report(path: str, step: str, runs: int = 3) -> None:
+    """Print the median of `runs`."""
+    found = sorted(measure(path, step) for _ in range(runs))
+    seconds, resident = found[len(found) // 2]
+    print(f"newest step on screen    {seconds:7.2f} s   (bar: 1)   resident, all processes {resident:.0f} MB (bar: 160)")
+
+
+if __name__ == "__main__":
+    report(sys.argv[1], sys.argv[2])

@@ -1,0 +1,160 @@
+"""`runwatch check` as scripts use it: the JSON contract, exit codes, errors on one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..parsers.logs import hf, nanochat
+
+
+def runwatch(*arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "runwatch", *map(str, arguments)]
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **options.pop("env", {})}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, **options)
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "speedrun.log"
+    path.write_bytes(nanochat(300, seed=11, noise=0.05).replace(b"nan", b"2.5").replace(b"inf", b"2.5"))
+    return path
+
+
+def test_json_contract(log):
+    done = runwatch("check", log, "--json", "--fail-on", "never")
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    assert document["schema"] == 1
+    (run,) = document["runs"]
+    assert list(run)[:13] == [
+        "name", "sources", "format", "state", "lines", "unparsed_lines", "steps", "progress", "eta_seconds",
+        "metrics", "ranks", "checkpoints", "incidents",
+    ]  # fmt: skip
+    assert (run["name"], run["sources"], run["format"]) == ("speedrun", [str(log)], "nanochat")
+    assert run["steps"] == {"records": 300, "first": 0, "last": 299, "total": 300}
+    assert (run["state"], run["progress"], run["eta_seconds"]) == ("finished", 1.0, 0.0)
+    assert run["metrics"]["train/loss"].keys() == {"count", "first", "last", "min", "max", "nonfinite", "printed"}
+    assert run["metrics"]["perf/step_time"]["printed"] == "dt"
+    assert run["lines"] == log.read_bytes().count(b"\n")
+
+
+def test_nonfinite_values_are_counted_and_written_as_null(tmp_path):
+    path = tmp_path / "x.log"
+    path.write_bytes(b"step 1/2 (50.00%) | loss: nan\nstep 2/2 (99.00%) | loss: inf\n")
+    metric = json.loads(runwatch("check", path, "--json").stdout)["runs"][0]["metrics"]["train/loss"]
+    assert (metric["count"], metric["nonfinite"], metric["last"], metric["min"]) == (2, 2, None, None)
+
+
+def test_ranks(tmp_path):
+    path = tmp_path / "eval.log"
+    path.write_bytes(b"step 1/2 (50.00%) | loss: 1.0\n\r\x1b[KRank 7 | 0/3 (0.00%)\n")
+    run = json.loads(runwatch("check", path, "--json").stdout)["runs"][0]
+    assert run["ranks"]["7"] == {"done": 3, "total": 3, "passed": 0}
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "code"), [("never", 0), ("critical", 1), ("warning", 1), ("info", 1)]
+)
+def test_exit_code_follows_severity(tmp_path, fail_on, code):
+    path = tmp_path / "nan.log"
+    path.write_bytes(b"".join(b"step %d/9 (1.00%%) | loss: nan\n" % i for i in range(9)))
+    done = runwatch("check", path, "--fail-on", fail_on)
+    assert done.returncode == code
+    assert "nonfinite" in done.stdout
+
+
+def test_healthy_log_exits_with_zero(tmp_path):
+    path = tmp_path / "hf.log"
+    path.write_bytes(hf(100))
+    done = runwatch("check", path)
+    assert done.returncode == 0, done.stdout
+    assert "no findings" in done.stdout
+
+
+def test_a_directory_is_searched_and_names_stay_apart(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.log").write_bytes(nanochat(20))
+    (tmp_path / "model.out").write_bytes(b"\x00\x01\x02\x03" * 100)
+    document = json.loads(runwatch("check", tmp_path, "--json", "--fail-on", "never").stdout)
+    assert [run["name"] for run in document["runs"]] == ["a/train", "b/train"]
+
+
+def bad_inputs(tmp_path: Path) -> dict[str, tuple[list[str], int, str]]:
+    (tmp_path / "empty.log").touch()
+    (tmp_path / "binary.log").write_bytes(bytes(range(256)) * 40)
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bad.toml").write_text("[slak]\nwebhook = 'x'\n")
+    (tmp_path / "rule.toml").write_text("[rules.hang]\nleest = 3\n")
+    (tmp_path / "ok.log").write_bytes(nanochat(3))
+    os.mkfifo(tmp_path / "pipe")
+    return {
+        "no such path": (["check", "nothing.log"], 3, "no such file"),
+        "no glob match": (["check", "*.nolog"], 3, "no file matches"),
+        "directory without runs": (["check", "bare"], 3, "no runs"),
+        "binary": (["check", "binary.log"], 3, "binary"),
+        "empty": (["check", "empty.log"], 3, "empty"),
+        "pipe": (["check", "pipe"], 3, "regular file"),
+        "bad key": (["check", "ok.log", "--config", "bad.toml"], 2, "did you mean 'slack'"),
+        "bad threshold": (["check", "ok.log", "--config", "rule.toml"], 2, "did you mean 'least'"),
+        "no config": (["check", "ok.log", "--config", "none.toml"], 2, "none.toml"),
+        "bad option": (["check", "ok.log", "--fail-on", "maybe"], 2, "maybe"),
+        "no command": (["chek"], 2, "chek"),
+        "no argument": (["check"], 2, "PATHS"),
+    }
+
+
+@pytest.mark.parametrize("command", ["check", "tail"])
+@pytest.mark.parametrize("case", [
+    "no such path", "no glob match", "directory without runs", "binary", "pipe", "bad key", "bad threshold",
+    "no config", "empty", "bad option", "no command", "no argument",
+])  # fmt: skip
+def test_bad_input_is_one_clear_line(tmp_path, case, command):
+    arguments, code, words = bad_inputs(tmp_path)[case]
+    if command == "tail":
+        if case in ("empty", "bad option", "no command", "no argument"):
+            pytest.skip("an empty file may grow; the others are checked once")
+        arguments = ["tail", "--headless", *arguments[1:]]
+    done = runwatch(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith("runwatch: ")
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_no_permission(tmp_path):
+    path = tmp_path / "secret.log"
+    path.write_text("x")
+    path.chmod(0)
+    done = runwatch("check", path)
+    assert done.returncode == 3
+    assert "ermission" in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(log):
+    done = subprocess.run(
+        f"{sys.executable} -m runwatch formats | head -1", shell=True, capture_output=True, text=True, timeout=30
+    )
+    assert done.stderr == ""
+
+
+def test_hostile_text_does_not_reach_the_terminal(tmp_path):
+    path = tmp_path / "evil.log"
+    path.write_bytes(b"Traceback (most recent call last):\n  File x\nValueError: \x1b]0;owned\x07\x1b[2J[bold]<!channel>\n")
+    done = runwatch("check", path, "--fail-on", "never")
+    assert "\x1b" not in done.stdout
+    assert "[bold]<!channel>" in done.stdout
+
+
+def test_formats_says_what_it_found(log):
+    done = runwatch("formats", log)
+    assert "nanochat" in done.stdout
+    assert "perf/step_time (dt)" in done.stdout

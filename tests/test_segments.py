@@ -1,0 +1,95 @@
+"""A log is cut into the runs it holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from runwatch.parsers.log import LogParser
+from runwatch.segments import Segment, Splitter
+
+
+def line(step: int, total: int | None = 100, loss: float = 2.0) -> bytes:
+    of = f"/{total:05d}" if total else ""
+    return f"step {step:05d}{of} (1.00%) | loss: {loss:.6f} | dt: 10.00ms\n".encode()
+
+
+def segments(*pieces: bytes) -> list[Segment]:
+    """Feed pieces one by one."""
+    parser, splitter = LogParser(), Splitter()
+    batches = [parser.feed(piece) for piece in pieces] + [parser.flush()]
+    return [segment for batch in batches for segment in splitter.split(batch)]
+
+
+def steps_of_runs(found: list[Segment]) -> list[list[int]]:
+    runs: list[list[int]] = [[]]
+    for segment in found:
+        if segment.begins_run:
+            runs.append([])
+        if segment.block.progress is not None:
+            runs[-1] += segment.block.progress.step.astype(int).tolist()
+    return runs
+
+
+FINISHED = b"Total training time: 1.00m\n"
+PIPELINE = (
+    line(0) + line(1) + line(2) + FINISHED
+    + b"Step 00000 | Validation bpb: 0.5\n" + line(1, None) + line(2, None) + FINISHED
+    + b"Step 00000 | Validation loss: 1.0\nStep 00000/00009 | Training loss: 0.8| lrm: 1.0\n"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 10_000])
+def test_a_pipeline_is_several_runs(size):
+    found = segments(*(PIPELINE[i : i + size] for i in range(0, len(PIPELINE), size)))
+    assert steps_of_runs(found) == [[0, 1, 2], [1, 2], [0]]
+    evals = [s.block.samples[name].step.tolist() for s in found for name in s.block.samples if "val/" in name]
+    assert sum(evals, []) == [0, 0]
+
+
+def test_another_kind_of_step_line_that_goes_back_is_another_run():
+    assert steps_of_runs(segments(line(0) + line(5) + line(1, None) + line(2, None))) == [[0, 5], [1, 2]]
+
+
+def test_a_step_that_goes_back_is_a_restart_of_the_same_run():
+    found = segments(line(0), line(50), line(40), line(41))
+    assert steps_of_runs(found) == [[0, 50, 40, 41]]
+    assert [bool(s.block.restarts) for s in found if s.block.progress] == [False, False, True, False]
+
+
+def test_steps_going_on_after_a_finish_line_stay_in_the_run():
+    assert steps_of_runs(segments(line(0), b"Training is complete for stage 1\n", line(1))) == [[0, 1]]
+
+
+def bar(step: int, total: int) -> bytes:
+    return f" 10%|#  | {step}/{total} [00:10<01:00,  2.00s/it]\n".encode()
+
+
+def record(loss: float) -> bytes:
+    return f"{{'loss': {loss}, 'epoch': 1.0}}\n".encode()
+
+
+def test_records_without_a_step_take_it_from_the_bar_before_them():
+    text = bar(0, 3) + bar(3, 3) + bar(10, 500) + record(1.5) + bar(20, 500) + record(1.4) + bar(2, 8) + bar(21, 500)
+    for pieces in ([text], [text[:100], text[100:]], [text[i : i + 1] for i in range(len(text))]):
+        found = segments(*pieces)
+        assert steps_of_runs(found) == [[10, 20]]
+        assert found[-1].block.bar == (10, 21, 500)
+        step_time = [s.block.samples["perf/step_time"] for s in found if "perf/step_time" in s.block.samples]
+        assert np.concatenate([s.value for s in step_time]).tolist() == [2.0, 2.0]
+
+
+def test_bars_alone_tell_progress():
+    found = segments(bar(0, 4), bar(1, 4), bar(4, 4))
+    assert found[-1].block.bar == (0, 4, 4)
+
+
+def test_evaluations_without_a_step_belong_to_the_step_before():
+    text = b"step     7 | loss: 1.0 | dt: 1ms\nvalidation loss: 3.5\nstep     8 | loss: 1.0 | dt: 1ms\n"
+    (block,) = [s.block for s in segments(text) if s.block.samples]
+    assert block.samples["val/loss"].step.tolist() == [7]
+
+
+def test_ranks_keep_their_newest_progress():
+    found = segments(b"\rRank 3 | 0/1 (0.00%)\rRank 3 | 1/2 (50.00%)\rRank 1 | 0/1 (0.00%)\r", b"Rank 3 | 1/3 (33.3%)\n")
+    assert {rank: (p.done, p.passed) for s in found for rank, p in s.block.ranks.items()} == {3: (3, 1), 1: (1, 0)}

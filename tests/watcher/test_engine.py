@@ -1,0 +1,166 @@
+"""The fold: the same bytes give the same runs and incidents, however they arrive."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.errors import ConfigError
+from runwatch.parsers.log import LogParser
+from runwatch.watcher.document import document
+from runwatch.watcher.engine import Engine
+
+NOW = 1_700_000_000.0
+
+
+def log(steps: int = 400, *, faults: dict[int, str] | None = None, tail: bytes = b"") -> bytes:
+    """A steady nanochat run; a fault replaces the loss at its step, or is a text before it."""
+    rng = random.Random(7)
+    out = []
+    for step in range(steps):
+        loss = f"{2 + 5 / (1 + step / 30) + 0.01 * rng.gauss(0, 1):.6f}"
+        fault = (faults or {}).get(step, "")
+        if fault in ("nan", "inf", "99.0"):
+            loss = fault
+        elif fault:
+            out.append(fault + "\n")
+        out.append(
+            f"step {step:05d}/{steps:05d} ({100 * step / steps:.2f}%) | loss: {loss} | "
+            f"grad norm: {0.5 + 0.02 * rng.gauss(0, 1):.4f} | dt: {100 + rng.gauss(0, 1):.2f}ms\n"
+        )
+    return "".join(out).encode() + tail
+
+
+def fold(data: bytes, cuts: list[int] | None = None, *, now: float = NOW, written: float = NOW - 9e5) -> Engine:
+    engine, parser, start = Engine(), LogParser(), 0
+    engine.add_source("run", "run", "run.log")
+    for cut in [*sorted(cuts or []), len(data)]:
+        engine.fold("run", parser.feed(data[start:cut]), written=written)
+        start = cut
+    engine.fold("run", parser.flush(), written=written)
+    engine.finish(now)
+    return engine
+
+
+def only_run(engine: Engine) -> dict:
+    (run,) = document(engine, NOW)["runs"]
+    return run
+
+
+TRACE = "Traceback (most recent call last):\n  File x\nValueError: bad shard"
+FAULTY = {
+    "healthy": log(),
+    "nan": log(faults={200: "nan", 201: "nan"}),
+    "nan for good": log(faults=dict.fromkeys(range(300, 400), "nan")),
+    "spike": log(faults={250: "99.0"}),
+    "handled": log(faults={100: TRACE}),
+    "crash": b"".join(log(400).splitlines(keepends=True)[:300]) + TRACE.encode() + b"\n",
+    "ends": log(400)[:20_000],
+}
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_chunking_changes_nothing(data):
+    text = FAULTY[data.draw(st.sampled_from(sorted(FAULTY)))]
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=10))
+    whole, pieces = (msgspec.json.encode(document(fold(text, c), NOW)) for c in ([], cuts))
+    assert whole == pieces
+
+
+def found(name: str) -> list[tuple[str, str, str]]:
+    return [(i["rule"], i["severity"], i["state"]) for i in only_run(fold(FAULTY[name]))["incidents"]]
+
+
+def test_a_healthy_run_is_silent():
+    run = only_run(fold(log(tail=b"Total training time: 1.00m\n")))
+    assert run["incidents"] == []
+    assert run["state"] == "finished"
+
+
+def test_nan_is_found_at_its_step_and_line():
+    incidents = only_run(fold(FAULTY["nan for good"]))["incidents"]
+    first = next(i for i in incidents if i["rule"] == "nonfinite")
+    assert (first["metric"], first["step"], first["line"]) == ("train/loss", 300, 301)
+    assert (first["severity"], first["state"]) == ("critical", "firing")
+
+
+def test_a_nan_that_goes_away_is_resolved():
+    assert ("nonfinite", "critical", "resolved") in found("nan")
+
+
+def test_a_crash_is_named_by_its_exception():
+    run = only_run(fold(FAULTY["crash"]))
+    assert run["state"] == "crashed"
+    (crash,) = [i for i in run["incidents"] if i["rule"] == "crash"]
+    assert "ValueError: bad shard" in crash["title"]
+    assert crash["line"] == 303
+
+
+def test_an_exception_that_training_survives_is_no_crash():
+    assert not any(severity == "critical" for _, severity, _ in found("handled"))
+
+
+def test_a_log_that_just_ends_is_a_hang():
+    run = only_run(fold(FAULTY["ends"]))
+    assert run["state"] == "stalled"
+    assert [i["rule"] for i in run["incidents"]] == ["hang"]
+
+
+def test_a_log_written_a_moment_ago_is_running():
+    run = document(fold(FAULTY["ends"], written=NOW - 5), NOW)["runs"][0]
+    assert run["state"] == "running"
+    assert run["incidents"] == []
+
+
+def live(engine: Engine, parser: LogParser, data: bytes, at: float) -> list:
+    return engine.fold("run", parser.feed(data), live=True, arrival=at, written=at)
+
+
+def test_silence_becomes_a_hang_and_progress_ends_it():
+    engine, parser = Engine(), LogParser()
+    engine.add_source("run", "run", "run.log")
+    rows = log(1000).splitlines(keepends=True)
+    for i, row in enumerate(rows[:200]):
+        live(engine, parser, row, NOW + i)
+    assert not [c for c in engine.tick(NOW + 320) if c.kind == "firing"]
+    changes = [c for s in range(400, 700, 10) for c in engine.tick(NOW + s)]
+    assert [c.row.rule for c in changes if c.kind == "firing"] == ["hang"]
+    ((_, watched),) = engine.runs()
+    assert watched.phase == "stalled"
+    resolved = [c for c in live(engine, parser, b"".join(rows[200:205]), NOW + 700) if c.kind == "resolved"]
+    resolved += [c for c in engine.tick(NOW + 701) if c.kind == "resolved"]
+    assert [c.row.rule for c in resolved] == ["hang"]
+
+
+def test_history_is_shown_but_not_sent_and_live_is_sent():
+    engine, parser = Engine(), LogParser()
+    engine.add_source("run", "run", "run.log")
+    rows = log(100, faults={50: "nan"}).splitlines(keepends=True)
+    changes = engine.fold("run", parser.feed(b"".join(rows)))
+    assert changes
+    assert not any(c.send for c in changes)
+    changes = live(engine, parser, rows[50].replace(b"step 00050", b"step 00101"), NOW)
+    assert [c.send for c in changes if c.kind == "firing"] in ([True], [])
+    fresh = live(engine, parser, rows[60].replace(b"step 00060", b"step 00102").replace(b"norm: ", b"norm: nan x"), NOW)
+    assert fresh is not None
+
+
+def test_a_bad_threshold_is_an_error_at_once():
+    with pytest.raises(ConfigError, match="hang"):
+        Engine({"hangg": {"least": 3}})
+
+
+def test_runs_of_a_source_are_bounded():
+    engine, parser = Engine(), LogParser()
+    engine.add_source("run", "run", "run.log")
+    one = log(5, tail=b"Total training time: 1.00m\n")
+    for _ in range(100):
+        engine.fold("run", parser.feed(one))
+    runs = [watched.run.name for _, watched in engine.runs()]
+    assert len(runs) == 64
+    assert runs[-1] == "run#100"
