@@ -1,4 +1,7 @@
-"""How soon `runwatch tail` shows a long log's newest step, in a real terminal: python benchmarks/first_picture.py LOG STEP"""
+"""How soon `runwatch tail` shows a long log's newest step, in a real terminal.
+
+usage: python benchmarks/first_picture.py LOG STEP
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,9 @@ def report(path: str, step: str, runs: int = 3) -> None:
     """Print the median of `runs`."""
     found = sorted(measure(path, step) for _ in range(runs))
     seconds, resident = found[len(found) // 2]
-    print(f"newest step on screen    {seconds:7.2f} s   (bar: 1)   resident, all processes {resident:.0f} MB (bar: 160)")
+    print(
+        f"newest step on screen    {seconds:7.2f} s   (bar: 1)   resident, all processes {resident:.0f} MB (bar: 160)"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""How long from an append to a visible incident: python benchmarks/latency.py [COUNT]
+"""How long from an append to a visible incident.
+
+usage: python benchmarks/latency.py [COUNT]
 
 A writer appends lines to a log that `runwatch tail --headless --json` follows.
 Some of them hold a NaN; the time from write() to the incident's line in our
@@ -17,7 +19,9 @@ from pathlib import Path
 
 
 def line(step: int, extra: str = "") -> bytes:
-    return f"step {step:06d}/900000 (1.00%) | loss: 2.500000 | grad norm: 0.5 | dt: 100.00ms{extra}\n".encode()
+    return (
+        f"step {step:06d}/900000 (1.00%) | loss: 2.500000 | grad norm: 0.5 | dt: 100.00ms{extra}\n".encode()
+    )
 
 
 def measure(count: int = 100, pause: float = 0.03) -> list[float]:
@@ -25,8 +29,21 @@ def measure(count: int = 100, pause: float = 0.03) -> list[float]:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "train.log"
         path.write_bytes(b"".join(line(step) for step in range(100)))
-        command = [sys.executable, "-m", "runwatch", "tail", str(path), "--headless", "--json", "--interval", "3600"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as watcher, path.open("ab", buffering=0) as log:
+        command = [
+            sys.executable,
+            "-m",
+            "runwatch",
+            "tail",
+            str(path),
+            "--headless",
+            "--json",
+            "--interval",
+            "3600",
+        ]
+        with (
+            subprocess.Popen(command, stdout=subprocess.PIPE) as watcher,
+            path.open("ab", buffering=0) as log,
+        ):
             assert watcher.stdout is not None
             seen: dict[str, float] = {}
             ready = threading.Event()

@@ -1,4 +1,6 @@
-"""Every figure runwatch claims about itself, measured here and now: python benchmarks/run.py
+"""Every figure runwatch claims about itself, measured here and now.
+
+usage: python benchmarks/run.py
 
 Ratios are against a named baseline in the same run; machines differ, ratios less so.
 """
@@ -36,7 +38,7 @@ NAIVE = re.compile(
 
 
 def naive(path: str) -> int:
-    """The baseline: a per-line regex loop in plain Python that keeps the same numbers."""
+    """Run the baseline: a per-line regex loop in plain Python that keeps the same numbers."""
     columns: list[list[float]] = [[] for _ in range(NAIVE.groups)]
     with Path(path).open() as log:
         for line in log:
@@ -49,7 +51,7 @@ def naive(path: str) -> int:
 
 
 def parse(path: str) -> int:
-    """The parser alone, with what a worker does: bytes to columns and events."""
+    """Run the parser alone, with what a worker does: bytes to columns and events."""
     parser, rows = LogParser(), 0
     with Path(path).open("rb", buffering=0) as log:
         while data := log.read(1 << 20):
@@ -58,7 +60,7 @@ def parse(path: str) -> int:
 
 
 def judge(path: str) -> int:
-    """The whole of `check`: parsing, runs, series, every rule."""
+    """Run the whole of `check`: parsing, runs, series, every rule."""
     engine = check([path])
     return sum(watched.run.records for _, watched in engine.runs())
 
@@ -86,7 +88,9 @@ def main() -> None:
         path = str(Path(place) / "speedrun.log")
         with Path(path).open("w") as log:
             log.writelines(line + "\n" for line in make_log.lines(LINES))
-        print(f"log: {LINES:,} lines, {Path(path).stat().st_size / 1e6:.0f} MB; least of {RUNS} runs, CPU seconds")
+        print(
+            f"log: {LINES:,} lines, {Path(path).stat().st_size / 1e6:.0f} MB; least of {RUNS} runs, CPU seconds"
+        )
         parse(path)  # imports and page cache
         base, rows = cpu(naive, path)
         print(f"per-line regex loop      {base:7.2f} s   {rows:,} rows")

@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     FINDINGS = 1
     USAGE = 2
     UNREADABLE = 3
+    INTERNAL = 70
     INTERRUPTED = 130
 
 

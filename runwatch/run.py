@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,7 +36,7 @@ class Checkpoint:
 
     step: int | None
     line: int
-    title: str
+    path: str | None
 
 
 @dataclass(slots=True)
@@ -87,8 +86,7 @@ class Run:
         self._take_ranks(block)
         for event in block.events:
             if event.kind == "checkpoint":
-                step = event.step if event.step is not None else self.last_step
-                self.checkpoints.append(Checkpoint(step, event.line, event.title))
+                self._save(Checkpoint(event.step, event.line, event.data.get("path")))
         if block.live and (self.records, self.last_step) != before:
             self.progressed = block.arrival
             if self.last_step is not None:
@@ -128,6 +126,12 @@ class Run:
                 self.ranks[rank] = progress
                 if block.live:
                     self.rank_seen[rank] = block.arrival
+
+    def _save(self, saved: Checkpoint) -> None:
+        """Note a checkpoint; a line about another file of the same step is the same checkpoint."""
+        step = saved.step if saved.step is not None else self.last_step
+        if not self.checkpoints or self.checkpoints[-1].step != step:
+            self.checkpoints.append(Checkpoint(step, saved.line, saved.path))
 
     # -- what others ask -----------------------------------------------------------------------
 

@@ -39,6 +39,8 @@ def command(paths: tuple[str, ...], as_json: bool, fail_on: str, config: str | N
 
     now = time.time()
     engine = check(paths, load(Path(config) if config else None).overrides(), now)
+    for trouble in engine.troubles:
+        click.echo(f"runwatch: {trouble}", err=True)
     if as_json:
         import msgspec
 

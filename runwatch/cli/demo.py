@@ -71,7 +71,7 @@ def command(
 
 def _hangs(body: dict[str, Any]) -> bool:
     """Return True once the hang is found: a run that hangs does not end by itself."""
-    return body["type"] == "incident" and body["incident"]["rule"] == "hang"
+    return bool(body["type"] == "incident" and body["incident"]["rule"] == "hang")
 
 
 @contextlib.contextmanager

@@ -63,6 +63,13 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output went away: nothing to tell it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.OK
+    except Exception as error:  # our own mistake: still one line
+        if os.environ.get("RUNWATCH_DEBUG"):
+            raise
+        error_line(
+            f"internal error: {type(error).__name__}: {error}: set RUNWATCH_DEBUG=1 and report what it prints"
+        )
+        code = ExitCode.INTERNAL
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -55,7 +55,19 @@ MARKERS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     )
 )
 _TRIGGERS = (
-    *(b"rror", b"CUDA ERR", b"ecc ", b"ut of ", b"OOM", b"oom", b"Killed", b"SIG", b"Xid", b"atchdog", b"egmentation"),
+    *(
+        b"rror",
+        b"CUDA ERR",
+        b"ecc ",
+        b"ut of ",
+        b"OOM",
+        b"oom",
+        b"Killed",
+        b"SIG",
+        b"Xid",
+        b"atchdog",
+        b"egmentation",
+    ),
     *(b"DUE TO", b"CANCELLED", b"Keyboard", b"core dumped", b"signal", b"bad_alloc", b"No space", b"quota"),
     *(
         b"Stale",
@@ -87,10 +99,11 @@ _TRIGGER = re.compile(b"|".join(re.escape(t) for t in _TRIGGERS))
 _HINT = re.compile(
     rb"might be|may be caused|could be|please try|[Cc]ompile with|DSA|error_if_nonfinite|0 errors"
 )
-_PREFIX = re.compile(rb"^(?:\[(?:rank|default)?(\d+)\]:\s?|(\d+): (?=\S))?")
+_PREFIX = re.compile(rb"^(?:\[(?:rank|default)?(\d+)\]:\s?|(\d+): (?=\S))*")
 _FRAME = re.compile(rb"^\s|^During handling of|^The above exception|^$|^Traceback|^\^")
 _RAISED = re.compile(rb"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)?\b(?::|$)")
 _SAVED_STEP = re.compile(rb"(?:model|checkpoint|step|iter|global_step)[_-]0*(\d+)|checkpoint at step 0*(\d+)")
+_SAVED_PATH = re.compile(rb"\b(?:to|in|at):? +[\"']?([^\s\"']*[/.][^\s\"']*)")
 _MAX_FRAMES = 60
 
 
@@ -172,20 +185,23 @@ class EventScanner:
                     return [Event(kind, offset, number, decode(body, 300), rank)]
         for kind, pattern in MARKERS:
             if pattern.search(body):
-                return [Event(kind, offset, number, decode(body, 300), rank, _step_of(kind, body))]
+                return [_marked(kind, offset, number, body, rank)]
         return None
 
     def _marker(self, line: bytes, offset: int, number: int) -> list[Event] | None:
         if not line.startswith(self._heads):
             return None
         kind = next(kind for text, kind in self.markers if line.startswith(text))
-        return [Event(kind, offset, number, decode(line, 300), step=_step_of(kind, line))]
+        return [_marked(kind, offset, number, line, None)]
 
 
-def _step_of(kind: str, line: bytes) -> int | None:
-    """Return the step named in a checkpoint's path, if any."""
-    found = None
+def _marked(kind: str, offset: int, number: int, line: bytes, rank: int | None) -> Event:
+    """Return a marker's event; a checkpoint's tells its path and step, where it names them."""
+    step, data = None, {}
     if kind == "checkpoint":
-        for found in _SAVED_STEP.finditer(line):  # noqa: B007  the last one: directories come first
-            pass
-    return int(found[1] or found[2]) if found else None
+        path = _SAVED_PATH.search(line)
+        if path:
+            data["path"] = decode(path[1].rstrip(b".,"), 1000)
+        steps = _SAVED_STEP.findall(line)  # directories come first, the file last
+        step = int(b"".join(steps[-1])) if steps else None
+    return Event(kind, offset, number, decode(line, 300), rank, step, data)

@@ -36,7 +36,7 @@ def run_object(engine: Engine, source: Source, watched: WatchedRun, now: float) 
             for rank, p in sorted(run.ranks.items())
         },
         "checkpoints": [
-            {"step": c.step, "path": c.title, "bytes": None, "complete": None, "line": c.line}
+            {"step": c.step, "path": c.path, "bytes": None, "complete": None, "line": c.line}
             for c in run.checkpoints
         ],
         "incidents": [incident_object(row) for row in watched.incidents.rows()],

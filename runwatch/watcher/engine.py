@@ -7,14 +7,16 @@ state, whether they come live, from history, or in a test.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from runwatch.alerts.incidents import Change, IncidentBook
 from runwatch.alerts.rules import build
 from runwatch.alerts.rules.base import Rule
 from runwatch.batch import Batch
 from runwatch.block import Block, Status
+from runwatch.findings import Finding
 from runwatch.run import DONE, Run
 from runwatch.segments import Splitter
 
@@ -25,6 +27,7 @@ MAX_RUNS = 64
 FRESH = 300.0
 """Seconds after its last write for which a file that just ends still counts as running."""
 
+T = TypeVar("T")
 Overrides = Mapping[str, Mapping[str, float | bool]]
 
 
@@ -73,6 +76,8 @@ class Engine:
         self._overrides = overrides or {}
         build(self._overrides)  # a bad threshold is an error now, not at the first run
         self.sources: dict[str, Source] = {}
+        self.troubles: list[str] = []
+        """What went wrong in runwatch itself, for people."""
 
     def add_source(self, source_id: str, name: str, path: str) -> Source:
         """Watch another stream; a known id starts afresh."""
@@ -174,23 +179,30 @@ class Engine:
         return self._tick(watched, status, None)
 
     def _judge(self, watched: WatchedRun, block: Block) -> list[Change]:
-        changes = []
-        for rule in watched.rules:
-            for finding in rule.observe(block):
-                change = watched.incidents.apply(finding, now=block.arrival or None, live=block.live)
-                if change is not None:
-                    changes.append(change)
+        changes: list[Change] = []
+        for rule in tuple(watched.rules):
+            found = self._ask(watched, rule, rule.observe, block)
+            changes += _apply(watched, found, block.arrival or None, live=block.live)
         return changes
 
-    @staticmethod
-    def _tick(watched: WatchedRun, status: Status, now: float | None) -> list[Change]:
-        changes = []
-        for rule in watched.rules:
-            for finding in rule.tick(status):
-                change = watched.incidents.apply(finding, now=now, live=status.live)
-                if change is not None:
-                    changes.append(change)
+    def _tick(self, watched: WatchedRun, status: Status, now: float | None) -> list[Change]:
+        changes: list[Change] = []
+        for rule in tuple(watched.rules):
+            found = self._ask(watched, rule, rule.tick, status)
+            changes += _apply(watched, found, now, live=status.live)
         return changes
+
+    def _ask(
+        self, watched: WatchedRun, rule: Rule, ask: Callable[[T], Iterable[Finding]], about: T
+    ) -> list[Finding]:
+        """Return what a rule finds. One that fails is switched off, and that is told: the rest go on."""
+        try:
+            return list(ask(about))
+        except Exception as error:  # a rule may be anybody's code
+            watched.rules.remove(rule)
+            what = f"{type(error).__name__}: {error}"
+            self.troubles.append(f"rule {rule.name} failed and is off for {watched.run.name}: {what}")
+            return []
 
     @staticmethod
     def _status(source: Source, run: Run, now: float, *, live: bool) -> Status:
@@ -209,6 +221,15 @@ class Engine:
             total=run.total,
             facts=run.facts(),
         )
+
+
+def _apply(
+    watched: WatchedRun, findings: Iterable[Finding], now: float | None, *, live: bool
+) -> Iterator[Change]:
+    for finding in findings:
+        change = watched.incidents.apply(finding, now=now, live=live)
+        if change is not None:
+            yield change
 
 
 def _tells(block: Block) -> bool:

@@ -105,7 +105,9 @@ class Server:
         self.changed(changes)
 
     def changed(self, changes: Iterable[Change]) -> None:
-        """Pass incident changes on to people and clients."""
+        """Pass incident changes on to people and clients, and troubles to clients."""
+        while self.engine.troubles:
+            self.notice(self.engine.troubles.pop())
         for change in changes:
             self._notifier.submit(change)
             for client in self.clients:

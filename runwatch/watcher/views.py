@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from runwatch.batch import Batch
-from runwatch.metrics import LOSS, LR_MULTIPLIER
+from runwatch.metrics import LOSS
 from runwatch.run import Run
 from runwatch.segments import Splitter
 from runwatch.snapshot import Columns, Latest, Mark, RankRow, RunRow, RunView, Snapshot
@@ -93,6 +93,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
     source = shown.source
     phase = watched.phase if watched and shown.preview is None else run.phase
     written = source.written
+    saved = list(reversed(run.checkpoints))[:20]
     log = [line for line in shown.log if view.log_before is None or line[0] <= view.log_before]
     return RunView(
         id=run.id,
@@ -118,9 +119,9 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
             for rank, p in sorted(run.ranks.items())
         ),
         incidents=tuple(watched.incidents.rows()) if watched else (),
-        checkpoints=tuple(c.title for c in list(run.checkpoints)[-20:]),
+        checkpoints=tuple(f"step {c.step:,}" if c.step is not None else f"line {c.line}" for c in saved),
         log=tuple(log[-view.log_lines :]) if view.log_lines > 0 else (),
-        facts={"printed " + k: v for k, v in run.printed.items() if k != LR_MULTIPLIER},
+        facts={"lines": f"{source.lines:,}", "not understood": f"{source.unparsed:,}"},
     )
 
 

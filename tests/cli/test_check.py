@@ -16,7 +16,9 @@ from ..parsers.logs import hf, nanochat
 def runwatch(*arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "runwatch", *map(str, arguments)]
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **options.pop("env", {})}
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, **options)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env=environment, check=False, **options
+    )
 
 
 @pytest.fixture
@@ -39,7 +41,15 @@ def test_json_contract(log):
     assert (run["name"], run["sources"], run["format"]) == ("speedrun", [str(log)], "nanochat")
     assert run["steps"] == {"records": 300, "first": 0, "last": 299, "total": 300}
     assert (run["state"], run["progress"], run["eta_seconds"]) == ("finished", 1.0, 0.0)
-    assert run["metrics"]["train/loss"].keys() == {"count", "first", "last", "min", "max", "nonfinite", "printed"}
+    assert run["metrics"]["train/loss"].keys() == {
+        "count",
+        "first",
+        "last",
+        "min",
+        "max",
+        "nonfinite",
+        "printed",
+    }
     assert run["metrics"]["perf/step_time"]["printed"] == "dt"
     assert run["lines"] == log.read_bytes().count(b"\n")
 
@@ -58,9 +68,7 @@ def test_ranks(tmp_path):
     assert run["ranks"]["7"] == {"done": 3, "total": 3, "passed": 0}
 
 
-@pytest.mark.parametrize(
-    ("fail_on", "code"), [("never", 0), ("critical", 1), ("warning", 1), ("info", 1)]
-)
+@pytest.mark.parametrize(("fail_on", "code"), [("never", 0), ("critical", 1), ("warning", 1), ("info", 1)])
 def test_exit_code_follows_severity(tmp_path, fail_on, code):
     path = tmp_path / "nan.log"
     path.write_bytes(b"".join(b"step %d/9 (1.00%%) | loss: nan\n" % i for i in range(9)))
@@ -141,14 +149,20 @@ def test_no_permission(tmp_path):
 
 def test_a_reader_that_goes_away_is_no_error(log):
     done = subprocess.run(
-        f"{sys.executable} -m runwatch formats | head -1", shell=True, capture_output=True, text=True, timeout=30
+        f"{sys.executable} -m runwatch formats | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert done.stderr == ""
 
 
 def test_hostile_text_does_not_reach_the_terminal(tmp_path):
     path = tmp_path / "evil.log"
-    path.write_bytes(b"Traceback (most recent call last):\n  File x\nValueError: \x1b]0;owned\x07\x1b[2J[bold]<!channel>\n")
+    path.write_bytes(
+        b"Traceback (most recent call last):\n  File x\nValueError: \x1b]0;owned\x07\x1b[2J[bold]<!channel>\n"
+    )
     done = runwatch("check", path, "--fail-on", "never")
     assert "\x1b" not in done.stdout
     assert "[bold]<!channel>" in done.stdout

@@ -19,11 +19,13 @@ NANOCHAT_NOISE = (
     b"2026-11-21 09:00:00,123 - nanochat.data - \x1b[32mINFO\x1b[0m - shard 12 opened",
     "Überlänge geprüft".encode(),
     b"broken \xff\xfe bytes",
-    b"Traceback (most recent call last):\n  File \"x.py\", line 1, in <module>\nValueError: bad shard",
+    b'Traceback (most recent call last):\n  File "x.py", line 1, in <module>\nValueError: bad shard',
 )
 
 
-def nanochat(steps: int, *, seed: int = 0, noise: float = 0.1, total: int | None = None, end: bytes = b"\n") -> bytes:
+def nanochat(
+    steps: int, *, seed: int = 0, noise: float = 0.1, total: int | None = None, end: bytes = b"\n"
+) -> bytes:
     """A pretraining log: varied widths, noise, evaluations, a few nan and inf."""
     rng = random.Random(seed)
     total = total or steps
@@ -44,7 +46,11 @@ def nanochat(steps: int, *, seed: int = 0, noise: float = 0.1, total: int | None
                 f"rg: {step % 97} | total time: {step / 60:.2f}m{eta}"
             ).encode()
         )
-    lines += [b"Peak memory usage: 75533.21MiB", b"Total training time: 92.46m", b"Minimum validation bpb: 0.8123"]
+    lines += [
+        b"Peak memory usage: 75533.21MiB",
+        b"Total training time: 92.46m",
+        b"Minimum validation bpb: 0.8123",
+    ]
     return end.join(lines) + end
 
 

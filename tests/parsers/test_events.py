@@ -12,14 +12,20 @@ from .logs import parse
     [
         (b"torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 16.00 GiB.", "oom"),
         (b"[rank7]:[E521] Process group watchdog thread terminated with exception", "nccl"),
-        (b"slurmstepd: error: *** JOB 1 ON n1 CANCELLED AT 2026-04-07T08:18:54 DUE TO TIME LIMIT ***", "scheduler"),
+        (
+            b"slurmstepd: error: *** JOB 1 ON n1 CANCELLED AT 2026-04-07T08:18:54 DUE TO TIME LIMIT ***",
+            "scheduler",
+        ),
         (b"Killed", "killed"),
         (b"Segmentation fault (core dumped)", "segfault"),
         (b"[rank3]: KeyboardInterrupt", "signal"),
         (b"[CUDA ERROR] at file train_gpt2.cu:1024: misaligned address", "cuda_error"),
         (b"[Sun Feb 23 16:24:30 2025] NVRM: Xid (PCI:0000:9b:00): 119, pid=2024380", "xid"),
         (b"OSError: [Errno 28] No space left on device", "error"),
-        (b"2026-01-01 - nanochat.checkpoint_manager - INFO - Saved model file to: /x/model_021400.pt", "checkpoint"),
+        (
+            b"2026-01-01 - nanochat.checkpoint_manager - INFO - Saved model file to: /x/model_021400.pt",
+            "checkpoint",
+        ),
         (b"Finished training, saving model...", "finished"),
         (b"Resuming from checkpoint at step 500", "resume"),
     ],

@@ -19,7 +19,9 @@ LONG = {
     "nanochat, every line noise": nanochat(300, seed=3, noise=0.6),
     "hf": hf(300),
     "hf, strings": hf(300, strings=True),
-    "hf, loguru": hf(100, prefix=b"\x1b[1mINFO \x1b[22m | \x1b[32m2024-05-02 10:51:14\x1b[39m | on_log:226 - "),
+    "hf, loguru": hf(
+        100, prefix=b"\x1b[1mINFO \x1b[22m | \x1b[32m2024-05-02 10:51:14\x1b[39m | on_log:226 - "
+    ),
 }
 
 
@@ -36,9 +38,30 @@ def test_chunking_does_not_matter(data):
     parse(text, cuts, bulk=data.draw(st.booleans())).same_as(parse(text, bulk=False))
 
 
-@given(st.lists(st.sampled_from([b"\r", b"\n", b"step 1/2 (50.00%) | loss: 1.5", b" 5%|# | 1/20 [00:01<00:09, 2.0it/s]",
-       b"\x1b[K", b"\0\0", b"Traceback (most recent call last):\n", b"  File x\n", b"KeyError: 'a'\n", b"{'loss': 1, 'epoch': 2}",
-       b"Rank 7 | 0/3 (0.00%)", b"\xff", b"^[[B", b"Killed\n"]), max_size=30), st.data())
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                b"\r",
+                b"\n",
+                b"step 1/2 (50.00%) | loss: 1.5",
+                b" 5%|# | 1/20 [00:01<00:09, 2.0it/s]",
+                b"\x1b[K",
+                b"\0\0",
+                b"Traceback (most recent call last):\n",
+                b"  File x\n",
+                b"KeyError: 'a'\n",
+                b"{'loss': 1, 'epoch': 2}",
+                b"Rank 7 | 0/3 (0.00%)",
+                b"\xff",
+                b"^[[B",
+                b"Killed\n",
+            ]
+        ),
+        max_size=30,
+    ),
+    st.data(),
+)
 @settings(max_examples=200, deadline=None)
 def test_any_bytes_in_any_pieces(parts, data):
     text = b"".join(parts)
@@ -76,7 +99,9 @@ def test_every_field_of_a_pretraining_line():
 
 
 def test_sft_lines_have_no_total():
-    parsed = parse(b"step 00012 (1.23%) | loss: 1.234567 | lrm: 1.00 | dt: 997.40ms | mfu: 63.45 | epoch: 1\n")
+    parsed = parse(
+        b"step 00012 (1.23%) | loss: 1.234567 | lrm: 1.00 | dt: 997.40ms | mfu: 63.45 | epoch: 1\n"
+    )
     assert parsed.column("step").tolist() == [12]
     assert not len(parsed.column("total"))
 

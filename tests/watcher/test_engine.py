@@ -35,7 +35,9 @@ def log(steps: int = 400, *, faults: dict[int, str] | None = None, tail: bytes =
     return "".join(out).encode() + tail
 
 
-def fold(data: bytes, cuts: list[int] | None = None, *, now: float = NOW, written: float = NOW - 9e5) -> Engine:
+def fold(
+    data: bytes, cuts: list[int] | None = None, *, now: float = NOW, written: float = NOW - 9e5
+) -> Engine:
     engine, parser, start = Engine(), LogParser(), 0
     engine.add_source("run", "run", "run.log")
     for cut in [*sorted(cuts or []), len(data)]:
@@ -146,7 +148,9 @@ def test_history_is_shown_but_not_sent_and_live_is_sent():
     assert not any(c.send for c in changes)
     changes = live(engine, parser, rows[50].replace(b"step 00050", b"step 00101"), NOW)
     assert [c.send for c in changes if c.kind == "firing"] in ([True], [])
-    fresh = live(engine, parser, rows[60].replace(b"step 00060", b"step 00102").replace(b"norm: ", b"norm: nan x"), NOW)
+    fresh = live(
+        engine, parser, rows[60].replace(b"step 00060", b"step 00102").replace(b"norm: ", b"norm: nan x"), NOW
+    )
     assert fresh is not None
 
 

@@ -217,7 +217,7 @@ class Waker:
             if place in names:  # a watched directory itself came or went
                 self._nudge.set()
             here = names.get(directory, {})
-            self._wake(here.get(name) or set())
+            self._wake(here.get(name) or _renamed_from(name, here))
 
 
 class _Handler:
@@ -247,7 +247,7 @@ def _places(path: str) -> list[tuple[str, str]]:
     places = [os.path.split(os.path.abspath(path))]
     if os.path.islink(path):
         places.append(os.path.split(os.path.realpath(path)))
-    return [(os.path.realpath(directory), name) for directory, name in places]
+    return [(directory, name) for directory, name in places]
 
 
 def _identity(directory: str) -> tuple[int, int] | None:
