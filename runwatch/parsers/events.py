@@ -54,48 +54,12 @@ MARKERS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("retry", rb"Connection reset by peer|Read timed out|Retrying in|503 Slow Down"),
     )
 )
-_TRIGGERS = (
-    *(
-        b"rror",
-        b"CUDA ERR",
-        b"ecc ",
-        b"ut of ",
-        b"OOM",
-        b"oom",
-        b"Killed",
-        b"SIG",
-        b"Xid",
-        b"atchdog",
-        b"egmentation",
-    ),
-    *(b"DUE TO", b"CANCELLED", b"Keyboard", b"core dumped", b"signal", b"bad_alloc", b"No space", b"quota"),
-    *(
-        b"Stale",
-        b"nccl",
-        b"NCCL",
-        b"assert",
-        b"Saved ",
-        b"saved ",
-        b"Saving ",
-        b"saving ",
-        b"esum",
-        b"Loaded",
-        b"loaded",
-        b"Training",
-        b"training",
-    ),
-    *(
-        b"Traceback",
-        b"Evaluating",
-        b"Running",
-        b"onnection reset",
-        b"timed out",
-        b"Retrying",
-        b"Slow Down",
-        b"EXHAUSTED",
-    ),
+_TRIGGER = re.compile(  # every event holds one of these; each begins with a byte that is rare in text
+    rb"%\||bad_alloc|c(?:cl|heckpoint|ore dumped)|gnal|kill|med out|quota|r(?:ror|esum|aining )|ut of |"
+    rb"v(?:ed |ing )|C(?:ANCELLED|UDA|onnection)|D(?:UE TO|evice-side)|E(?:CC|RR|valuating|XHAUSTED)|F(?:atal|inished)|"
+    rb"Keyboard|Killed|N(?:CCL|o space)|O(?:OM|ut of )|R(?:e(?:ad|sum|trying)|oot Cause|unning)|"
+    rb"S(?:IG|egmentation|low Down|tale)|Tra(?:ceback|ining)|[Ww]atchdog|Xid"
 )
-_TRIGGER = re.compile(b"|".join(re.escape(t) for t in _TRIGGERS))
 _HINT = re.compile(
     rb"might be|may be caused|could be|please try|[Cc]ompile with|DSA|error_if_nonfinite|0 errors"
 )
@@ -110,6 +74,9 @@ _MAX_FRAMES = 60
 class EventScanner:
     """Turns lines into events. Its only state is the traceback it is inside of."""
 
+    trigger = staticmethod(_TRIGGER.search)
+    """One cheap look: None for a text that is no event, unless inside a traceback or a marker's line."""
+
     def __init__(self, markers: tuple[tuple[bytes, str], ...] = ()) -> None:
         self.use(markers)
         self._frames: list[str] | None = None
@@ -119,11 +86,12 @@ class EventScanner:
     def use(self, markers: tuple[tuple[bytes, str], ...]) -> None:
         """Add a format's markers: (text a line begins with, event kind)."""
         self.markers = markers
-        self._heads = tuple(text for text, _ in markers)
+        self.heads = tuple(text for text, _ in markers)
 
-    def wants(self, line: bytes) -> bool:
-        """Return False if the line cannot matter: it is in no traceback and holds no trigger."""
-        return self._frames is not None or _TRIGGER.search(line) is not None or line.startswith(self._heads)
+    @property
+    def inside(self) -> bool:
+        """Whether the next line may belong to a traceback."""
+        return self._frames is not None
 
     def feed(self, line: bytes, offset: int, number: int, ordinal: int) -> list[Event] | None:
         """Return the events of one record, [] for a line that belongs to one, None for any other line.
@@ -189,7 +157,7 @@ class EventScanner:
         return None
 
     def _marker(self, line: bytes, offset: int, number: int) -> list[Event] | None:
-        if not line.startswith(self._heads):
+        if not line.startswith(self.heads):
             return None
         kind = next(kind for text, kind in self.markers if line.startswith(text))
         return [_marked(kind, offset, number, line, None)]

@@ -99,8 +99,8 @@ class LogParser:
         """`start` and `first_line` place the first byte in the source's stream."""
         self._formats = tuple(formats if formats is not None else catalogue())
         self._format: Format | None = None
-        self._use(tuple(matcher for fmt in self._formats for matcher in fmt.matchers))
         self._events = EventScanner()
+        self._use(tuple(matcher for fmt in self._formats for matcher in fmt.matchers))
         self._bulk = bulk
         self._decoders: list[BulkDecoder] = []
         self._carry = b""
@@ -128,8 +128,8 @@ class LogParser:
         cut = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
         self._carry = block[cut:]
         if cut:
-            self._parse(block[:cut], piece)
-        newest = self._tail(block[:cut], tail) if tail and cut else ()
+            self._parse(block, cut, piece)
+        newest = self._tail(block[max(0, cut - _TAIL_BYTES) : cut], tail) if tail and cut else ()
         if len(self._carry) > MAX_LINE:
             self._give_up(piece)
         return self._batch(piece, newest)
@@ -152,45 +152,51 @@ class LogParser:
         self._line = 1
         return batch
 
-    def _parse(self, block: bytes, piece: _Piece) -> None:
-        for found in _RECORD.finditer(block):
-            start, end = found.span()
-            offset = piece.start + start
-            if self._decoders and len(block) - start >= BULK_SIZE:
-                self._parse_bulk(block[start:], offset, piece)
+    def _parse(self, block: bytes, end: int, piece: _Piece) -> None:
+        """Parse block[:end], which ends with a line end."""
+        for found in _RECORD.finditer(block, 0, end):
+            start, stop = found.span()
+            if self._decoders and end - start >= BULK_SIZE:
+                self._parse_bulk(block, start, end, piece)
                 return
-            if end - start > 1:
-                record = block[start : end - 1]
-                self._note(self._record(record, offset, self._line, self._ordinal, piece))
+            if stop - start > 1:
+                record = block[start : stop - 1]
+                self._note(self._record(record, piece.start + start, self._line, self._ordinal, piece))
                 self._ordinal += 1
-            if block[end - 1] == 10:
+            if block[stop - 1] == 10:
                 self._end_line(piece)
 
-    def _parse_bulk(self, block: bytes, begin: int, piece: _Piece) -> None:
+    def _parse_bulk(self, block: bytes, begin: int, end: int, piece: _Piece) -> None:
         import numpy as np
 
         from runwatch.parsers.skeleton import Lines
 
-        lines = Lines(block)
-        text = lines.lengths > 1
-        open_ = text & lines.clean()
+        lines = Lines(block, begin, end)
+        text, clean = lines.lengths > 1, lines.clean()
+        open_ = text & clean
         used = np.zeros(len(lines), bool)
+        offset = piece.start + begin
         for decoder in self._decoders:
             for decoded in decoder.decode(
                 lines, np.flatnonzero(open_ & lines.beginning(decoder.matcher.prefix))
             ):
                 open_[decoded.lines] = False
                 used[decoded.lines] = True
-                decoded.place(lines, begin, self._line)
+                decoded.place(lines, offset, self._line)
                 piece.add_bulk(decoded)
         rest = np.flatnonzero(text & ~used)
+        heads = np.array([chr(byte).encode("latin1") in self._heads for byte in range(256)]) | bool(
+            self._headless
+        )
+        telling = heads[lines.buffer[lines.starts[rest]]] | ~clean[rest] | (lines.lengths[rest] > MAX_LINE)
         ordinals = np.cumsum(text) - 1 + self._ordinal
-        places = (rest, lines.starts[rest], lines.lengths[rest], lines.line[rest], ordinals[rest])
-        for index, start, length, line, ordinal in zip(*(place.tolist() for place in places), strict=True):
-            record = block[start : start + length - 1]
-            if self._dull(record):
+        places = (rest, lines.starts[rest], lines.lengths[rest], lines.line[rest], ordinals[rest], telling)
+        events, trigger = self._events, self._events.trigger
+        for index, start, length, line, ordinal, tells in zip(*(p.tolist() for p in places), strict=True):
+            first, last = begin + start, begin + start + length - 1
+            if not tells and trigger(block, first, last) is None and not events.inside:
                 continue
-            used[index] = self._record(record, begin + start, self._line + line, ordinal, piece)
+            used[index] = self._record(block[first:last], offset + start, self._line + line, ordinal, piece)
         self._ordinal += int(np.count_nonzero(text))
         line_text, line_used = lines.by_line(text), lines.by_line(used)
         line_text[0] |= self._line_has_text
@@ -234,19 +240,6 @@ class LogParser:
         piece.events += found or ()
         return match is not None or found is not None
 
-    def _dull(self, line: bytes) -> bool:
-        """Return True if nothing can be in the line: one cheap look instead of every matcher."""
-        return not (
-            self._headless
-            or line[:1] in self._by_head
-            or line[:1] == b"^"
-            or b"\x1b" in line
-            or b"\0" in line
-            or b"%|" in line
-            or len(line) > MAX_LINE
-            or self._events.wants(line)
-        )
-
     def _match(self, line: bytes) -> Match | None:
         if b"%|" in line and b"{'" not in line:
             return _BAR.match(line)
@@ -261,8 +254,8 @@ class LogParser:
     def _settle(self, matcher: Matcher) -> None:
         """Settle on the format of `matcher`, which has just recognised a training step."""
         self._format = next(fmt for fmt in self._formats if matcher in fmt.matchers)
-        self._use(self._format.matchers)
         self._events.use(self._format.markers)
+        self._use(self._format.matchers)
         if self._bulk:
             from runwatch.parsers.skeleton import BulkDecoder
 
@@ -271,8 +264,9 @@ class LogParser:
     def _use(self, matchers: tuple[Matcher, ...]) -> None:
         """Sort the matchers by the byte their lines begin with, keeping their order."""
         self._headless = tuple(m for m in matchers if not m.prefix)
-        heads = {m.prefix[:1] for m in matchers if m.prefix}
-        self._by_head = {h: tuple(m for m in matchers if m.prefix[:1] in (h, b"")) for h in heads}
+        first = {m.prefix[:1] for m in matchers if m.prefix}
+        self._by_head = {h: tuple(m for m in matchers if m.prefix[:1] in (h, b"")) for h in first}
+        self._heads = first | {text[:1] for text in self._events.heads} | {b"^"}
 
     # -- lines that never end, and the newest lines --------------------------------------------
 
@@ -292,8 +286,8 @@ class LogParser:
 
     def _tail(self, block: bytes, count: int) -> tuple[tuple[int, str], ...]:
         """Return the newest lines of a parsed block, of a redrawn line only what it shows last."""
-        parts = block[-_TAIL_BYTES:].split(b"\n")
-        if len(block) > _TAIL_BYTES:
+        parts = block.split(b"\n")
+        if len(block) == _TAIL_BYTES:
             parts = parts[1:] or parts
         number = self._line - len(parts) + 1
         shown = [

@@ -31,7 +31,19 @@ _ROWS = 2048  # rows a pass works on: a few hundred KiB, to stay in the cache
 _MIN = 24  # fewer lines than this are cheaper through the matcher
 _MAX_SKELETONS = 96
 _MAX_TRIES = 32  # shapes looked at per block
-_AS_SHAPE = np.array([48 if 48 <= c <= 57 else c for c in range(256)], np.uint8)
+_MANY = 256  # records of one length that are worth a look at each
+_SHAPE = bytes(48 if 48 <= c <= 57 else c for c in range(256))
+_AS_SHAPE = np.frombuffer(_SHAPE, np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """How the digits of one value fold: sign * integer * 10**exponent."""
+
+    digits: tuple[int, ...]
+    """Columns of a row, most significant first."""
+    exponent: int
+    negative: bool
 
 
 @dataclass(slots=True)
@@ -43,14 +55,8 @@ class Skeleton:
     """What to subtract from a row: the literal byte, or "0" where a digit is free."""
     limit: Bytes
     """Largest allowed difference: 9 where a digit is free, else 0."""
-    digits: Ints
-    """Columns of a row that hold value digits."""
-    weights: Floats
-    """(digits, values): powers of ten."""
-    divide: Floats
-    multiply: Floats
-    constant: dict[int, float]
-    """Value index -> its value where the skeleton itself holds it (nan, inf)."""
+    values: list[Number | float]
+    """One per column of the layout; a float where the skeleton itself holds it (nan, inf)."""
     hits: int = 0
 
     @property
@@ -60,17 +66,28 @@ class Skeleton:
 
     def decode(self, rows: Bytes) -> Floats:
         """Return (n, values) in stored units for differences `rows` (n, length)."""
-        out = rows[:, self.digits].astype(np.float64) @ self.weights
-        out *= self.multiply  # exact: a power of ten up to 10**22, or one
-        out /= self.divide
-        for index, value in self.constant.items():
-            out[:, index] = value
-        for index, unit in enumerate(self.layout.units):
+        out = np.empty((len(rows), len(self.values)))
+        for index, (value, unit) in enumerate(zip(self.values, self.layout.units, strict=True)):
+            column = out[:, index]
+            column[:] = value if isinstance(value, float) else _fold(rows, value)
             if unit.multiply != 1.0:
-                out[:, index] *= unit.multiply
+                column *= unit.multiply
             if unit.divide != 1.0:
-                out[:, index] /= unit.divide
+                column /= unit.divide
         return out
+
+
+def _fold(rows: Bytes, number: Number) -> Floats:
+    """Return the numbers (n,) whose digits stand in `rows` (Horner's scheme, exact below 2**53)."""
+    total = rows[:, number.digits[0]].astype(np.float64)
+    for digit in number.digits[1:]:
+        total *= 10.0
+        total += rows[:, digit]
+    if number.exponent > 0:
+        total *= 10.0**number.exponent
+    elif number.exponent < 0:
+        total /= 10.0**-number.exponent
+    return np.negative(total, out=total) if number.negative else total
 
 
 def learn(matcher: Matcher, line: bytes, match: Match) -> Skeleton | None:
@@ -79,37 +96,25 @@ def learn(matcher: Matcher, line: bytes, match: Match) -> Skeleton | None:
     if match.layout.event or any(unit.invert for unit in match.layout.units):
         return None
     free = _free_digits(matcher, text, match)
-    values = len(match.spans)
-    columns: list[int] = []
-    weights: list[tuple[int, int, float]] = []
-    divide, multiply = np.ones(values), np.ones(values)
-    constant: dict[int, float] = {}
-    for index, (start, end) in enumerate(match.spans):
-        digits, exponent, sign = _number_shape(text, start, end)
-        if digits is None:
+    values: list[Number | float] = []
+    for start, end in match.spans:
+        shape = _number_shape(text, start, end)
+        if shape is None:
             if any(i in free for i in range(start, end)):
                 return None
-            constant[index] = number(text[start:end])
+            values.append(number(text[start:end]))
             continue
-        if not 0 < len(digits) <= 15 or not -22 <= exponent <= 22:
+        if not 0 < len(shape.digits) <= 15 or not -22 <= shape.exponent <= 22:
             return None
-        if any(i not in free for i in digits):
+        if any(i not in free for i in shape.digits):
             return None
-        for place, column in enumerate(reversed(digits)):
-            weights.append((len(columns), index, sign * 10.0**place))
-            columns.append(column)
-        (multiply if exponent > 0 else divide)[index] = 10.0 ** abs(exponent)
-        free -= set(range(digits[-1] + 1, end))  # an exponent's digits belong to the skeleton
-    matrix = np.zeros((len(columns), values))
-    for row, index, weight in weights:
-        matrix[row, index] = weight
+        values.append(shape)
+        free -= set(range(shape.digits[-1] + 1, end))  # an exponent's digits belong to the skeleton
     base = np.frombuffer(line, np.uint8).copy()
     limit = np.zeros(len(line), np.uint8)
     for i in free:
         base[i], limit[i] = 48, 9
-    return Skeleton(
-        match.layout, base, limit, np.array(columns, np.int64), matrix, divide, multiply, constant
-    )
+    return Skeleton(match.layout, base, limit, values)
 
 
 def _free_digits(matcher: Matcher, text: bytes, match: Match) -> set[int]:
@@ -123,10 +128,11 @@ def _free_digits(matcher: Matcher, text: bytes, match: Match) -> set[int]:
     return free
 
 
-def _number_shape(text: bytes, start: int, end: int) -> tuple[list[int] | None, int, float]:
-    """Return (positions of the digits, power of ten, sign); positions are None for nan and inf."""
+def _number_shape(text: bytes, start: int, end: int) -> Number | None:
+    """Return how text[start:end] folds, or None if it is nan, inf or something odd."""
     digits: list[int] = []
-    exponent, sign, seen_point = 0, 1.0, False
+    exponent, seen_point = 0, False
+    negative = text[start : start + 1] == b"-"
     for i in range(start, end):
         char = text[i : i + 1]
         if char.isdigit():
@@ -136,28 +142,28 @@ def _number_shape(text: bytes, start: int, end: int) -> tuple[list[int] | None, 
             seen_point = True
         elif char in b"eE" and digits:
             try:
-                return digits, exponent + int(text[i + 1 : end]), sign
+                return Number(tuple(digits), exponent + int(text[i + 1 : end]), negative)
             except ValueError:
-                return None, 0, sign
-        elif char == b"-" and i == start:
-            sign = -1.0
-        elif char not in b",+":
-            return None, 0, sign
-    return digits, exponent, sign
+                return None
+        elif char not in b",+-" or (char == b"-" and i > start):
+            return None
+    return Number(tuple(digits), exponent, negative)
 
 
 class Lines:
     """A block cut into records: where each begins, how long it is (end included), on which line it is."""
 
-    def __init__(self, block: bytes) -> None:
-        """`block` ends with a line end; a carriage return ends a record too."""
-        self.text = block
-        self.buffer = np.empty(len(block) + PAD, np.uint8)
-        self.buffer[: len(block)] = np.frombuffer(block, np.uint8)
-        self.buffer[len(block) :] = 10
-        body = self.buffer[: len(block)]
+    def __init__(self, text: bytes, begin: int, end: int) -> None:
+        """`text[begin:end]` ends with a line end; a carriage return ends a record too."""
+        self.text = text
+        self.begin = begin
+        self.size = end - begin
+        self.buffer = np.empty(self.size + PAD, np.uint8)
+        self.buffer[: self.size] = np.frombuffer(text, np.uint8, self.size, begin)
+        self.buffer[self.size :] = 10
+        body = self.buffer[: self.size]
         newline = body == 10
-        if b"\r" in block:
+        if text.find(b"\r", begin, end) >= 0:
             body[body == 13] = 10
             ends = np.flatnonzero(body == 10)
         else:
@@ -172,14 +178,14 @@ class Lines:
             np.arange(len(ends)) if self.ends_line.all() else np.cumsum(self.ends_line) - self.ends_line
         )
         """Newlines before each record."""
-        self.eight = np.ndarray((len(block) + PAD - 7,), "V8", self.buffer, strides=(1,))
+        self.eight = np.ndarray((self.size + PAD - 7,), "V8", self.buffer, strides=(1,))
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def record(self, index: int) -> bytes:
         """Return one record without its end."""
-        start = int(self.starts[index])
+        start = self.begin + int(self.starts[index])
         return self.text[start : start + int(self.lengths[index]) - 1]
 
     def rows(self, index: Ints, length: int) -> Bytes:
@@ -195,8 +201,9 @@ class Lines:
     def clean(self) -> NDArray[np.bool_]:
         """Return a mask of the records without escape sequences and NUL bytes."""
         mask = np.ones(len(self), bool)
-        if b"\x1b" in self.text or b"\0" in self.text:
-            body = self.buffer[: len(self.text)]
+        end = self.begin + self.size
+        if self.text.find(b"\x1b", self.begin, end) >= 0 or self.text.find(b"\0", self.begin, end) >= 0:
+            body = self.buffer[: self.size]
             at = np.flatnonzero((body == 27) | (body == 0))
             mask[np.searchsorted(self.starts, at, "right") - 1] = False
         return mask
@@ -247,31 +254,29 @@ class BulkDecoder:
     """Shapes that are no record, or that no skeleton can hold."""
 
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
-        """Decode those of `candidates` (line indices) that fit a skeleton, known or learnt now."""
+        """Decode those of `candidates` (record indices) that fit a skeleton, known or learnt now."""
         out: list[Decoded] = []
-        rest = candidates[lines.lengths[candidates] <= PAD]
+        groups = _by_length(lines, candidates)
         for skeleton in self._skeletons:
-            if len(rest) < _MIN:
+            group = groups.get(skeleton.length)
+            if group is not None and len(group) >= _MIN:
+                groups[skeleton.length] = self._apply(skeleton, lines, group, out)
+        tries = _MAX_TRIES
+        for group in sorted(groups.values(), key=len, reverse=True):  # rare shapes must not use up the tries
+            if len(group) < _MIN or tries <= 0:
                 break
-            rest = self._apply(skeleton, lines, rest, out)
-        self._learn(lines, rest, out)
+            tries -= self._learn_length(lines, group, tries, out)
         self._skeletons.sort(key=lambda skeleton: -skeleton.hits)
         del self._skeletons[_MAX_SKELETONS:]
         for skeleton in self._skeletons:
             skeleton.hits >>= 1  # age, so that the order follows the run
         return out
 
-    def _learn(self, lines: Lines, rest: Ints, out: list[Decoded]) -> None:
-        """Learn from the commonest lengths first, so that rare shapes do not use up the tries."""
-        lengths, counts = np.unique(lines.lengths[rest], return_counts=True)
-        tries = _MAX_TRIES
-        for length in lengths[np.argsort(-counts)][: np.count_nonzero(counts >= _MIN)]:
-            if tries <= 0:
-                return
-            tries -= self._learn_length(lines, rest[lines.lengths[rest] == length], tries, out)
-
     def _learn_length(self, lines: Lines, rest: Ints, tries: int, out: list[Decoded]) -> int:
-        """Learn skeletons from lines of one length, shape by shape; return how many it tried."""
+        """Learn skeletons from records of one length, shape by shape; return how many it tried."""
+        first = lines.record(int(rest[0])) + b"\n"
+        if len(rest) < _MANY and first.translate(_SHAPE) in self._hopeless:
+            return 0  # most likely all of them are: the matcher is cheaper than a look at each
         rows = _AS_SHAPE[lines.rows(rest, int(lines.lengths[rest[0]]))]
         tried = 0
         while len(rest) >= _MIN and tried < tries:
@@ -297,17 +302,12 @@ class BulkDecoder:
         self._hopeless.add(shape)
 
     @staticmethod
-    def _apply(skeleton: Skeleton, lines: Lines, rest: Ints, out: list[Decoded]) -> Ints:
-        """Decode the lines of `rest` that fit; return those that do not."""
-        fits = lines.lengths[rest] == skeleton.length
-        mine = rest[fits]
-        if len(mine) < _MIN:
-            return rest
-        length = skeleton.length
-        left = [rest[~fits]]
-        for begin in range(0, len(mine), _ROWS):
-            index = mine[begin : begin + _ROWS]
-            rows = lines.rows(index, length)
+    def _apply(skeleton: Skeleton, lines: Lines, group: Ints, out: list[Decoded]) -> Ints:
+        """Decode the records of `group`, all of the skeleton's length, that fit; return the others."""
+        left = []
+        for begin in range(0, len(group), _ROWS):
+            index = group[begin : begin + _ROWS]
+            rows = lines.rows(index, skeleton.length)
             rows -= skeleton.base
             bad = rows > skeleton.limit
             if bad.any():
@@ -318,4 +318,13 @@ class BulkDecoder:
                     continue
             skeleton.hits += len(index)
             out.append(Decoded(skeleton.layout, index, skeleton.decode(rows)))
-        return np.concatenate(left) if len(left) > 1 else left[0]
+        return np.concatenate(left) if left else group[:0]
+
+
+def _by_length(lines: Lines, candidates: Ints) -> dict[int, Ints]:
+    """Group records by length, leaving out those too long to decode in bulk."""
+    lengths = lines.lengths[candidates]
+    order = np.argsort(lengths, kind="stable")
+    known, first = np.unique(lengths[order], return_index=True)
+    parts = np.split(candidates[order], first[1:])
+    return {length: part for length, part in zip(known.tolist(), parts, strict=False) if length <= PAD}

@@ -181,6 +181,19 @@ def test_writer_keeps_the_old_file_for_3_s_after_the_new_has_lines(log, tail, cl
     os.close(fast)
 
 
+def test_old_file_is_read_on_as_long_as_the_new_one_is_empty(log, tail, clock) -> None:
+    writer = opened(log)
+    os.write(writer, b"step 1 | lo")
+    read(tail)
+    log.rename(log.with_suffix(".1"))
+    log.touch()
+    for _ in range(3):
+        clock.now += 60
+        os.write(writer, b"ss 2.5\nstep 2 | lo")
+        assert drain(tail) == (b"ss 2.5\nstep 2 | lo", [None])
+    os.close(writer)
+
+
 def test_late_line_that_never_ends_is_given_with_marks_when_time_is_up(log, tail, clock) -> None:
     slow = opened(log)
     os.write(slow, b"slow 0\n")
@@ -254,6 +267,14 @@ def test_longer_copy_put_in_place_by_rsync_is_not_read_again(log, tail) -> None:
         log.with_suffix(".new").write_bytes(lines(0, end))
         log.with_suffix(".new").replace(log)
         assert drain(tail) == (lines(end - 50, end), [None])
+
+
+def test_run_that_begins_like_the_one_rotated_away_is_read_whole(log, tail) -> None:
+    log.write_bytes(lines(0, 100))
+    read(tail)
+    log.rename(log.with_suffix(".1"))
+    log.write_bytes(lines(0, 120))
+    assert drain(tail) == (lines(0, 120), [Mark.ROTATED])
 
 
 def test_symlink_switched_to_another_run_is_followed(log, tail) -> None:
@@ -387,6 +408,7 @@ def test_hole_of_terabytes_is_not_read(log, tail) -> None:
         os.truncate(log, size)
     except OSError:
         pytest.skip("no such files on this file system")
+    assert tail.poll() is None
     os.lseek(writer, size, os.SEEK_SET)
     os.write(writer, b"on\n")
     os.close(writer)
@@ -477,8 +499,9 @@ def test_directory_is_a_clear_error(tmp_path) -> None:
         Tail(str(tmp_path)).poll()
 
 
-def test_pipe_is_a_clear_error_and_is_not_opened(tmp_path) -> None:
+def test_pipe_is_a_clear_error_and_is_not_opened(tmp_path, monkeypatch) -> None:
     os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(os, "open", None)
     with pytest.raises(SourceError, match="a pipe cannot"):
         Tail(str(tmp_path / "pipe")).poll()
 
@@ -508,9 +531,10 @@ def test_close_and_poll_goes_on_where_it_stopped(log, tail) -> None:
     assert drain(tail) == (b"2\n", [None])
 
 
-def test_start_beyond_the_end_is_a_truncated_file(log) -> None:
+@pytest.mark.parametrize("start", [100, 5000])
+def test_start_beyond_the_end_is_a_truncated_file(log, start) -> None:
     log.write_bytes(b"1\n")
-    tail = Tail(str(log), start=100)
+    tail = Tail(str(log), start=start)
     assert drain(tail) == (b"1\n", [Mark.TRUNCATED])
     tail.close()
 

@@ -186,6 +186,35 @@ def test_parent_directory_removed_and_made_again_is_watched_again(tmp_path, wake
     assert not waker._plan.polled
 
 
+def test_parent_directory_moved_away_and_made_again_is_watched_again(tmp_path, wakers) -> None:
+    log = tmp_path / "run" / "run.log"
+    log.parent.mkdir()
+    waker = armed(wakers, log, sweep=0.05)
+    log.parent.rename(tmp_path / "old")
+    log.parent.mkdir()
+    now = log.parent.stat()
+    for _ in range(100):
+        watched = waker._watched.get(str(log.parent))
+        if watched and watched.identity == (now.st_dev, now.st_ino):
+            break
+        waker.wait(PATIENCE)
+    else:
+        raise AssertionError("still watching the directory that left")
+
+
+def test_watch_that_died_is_set_again(tmp_path, wakers) -> None:
+    log = tmp_path / "run.log"
+    waker = armed(wakers, log, sweep=0.05)
+    [dead] = waker._observer.emitters
+    dead.stop()
+    for _ in range(100):
+        if waker._observer.emitters not in ({dead}, set()):
+            break
+        waker.wait(PATIENCE)
+    else:
+        raise AssertionError("still relying on a watch that died")
+
+
 def test_sweep_makes_everything_due_without_any_event(tmp_path, wakers) -> None:
     log = tmp_path / "run.log"
     waker = armed(wakers, log, sweep=0.05)
@@ -235,8 +264,10 @@ from runwatch.watcher.sources.wake import Waker
 log = {str(tmp_path / "run.log")!r}
 waker = Waker([log], poll=True, sweep=3600)
 waker.wait(20)
-open(log, "w").write("x")
-assert waker.wait(20) == {{log}}
+for _ in range(3):
+    with open(log, "a") as file:
+        file.write("x")
+    assert waker.wait(20) == {{log}}
 waker.close()
 assert "watchdog" not in sys.modules
 """

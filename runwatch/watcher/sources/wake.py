@@ -247,7 +247,7 @@ def _places(path: str) -> list[tuple[str, str]]:
     places = [os.path.split(os.path.abspath(path))]
     if os.path.islink(path):
         places.append(os.path.split(os.path.realpath(path)))
-    return [(directory, name) for directory, name in places]
+    return [(os.path.realpath(directory), name) for directory, name in places]
 
 
 def _identity(directory: str) -> tuple[int, int] | None:
