@@ -15,7 +15,9 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\
 
 def plain(text: str, limit: int = 2000) -> str:
     """Return `text` on one line, without escape sequences or control characters."""
-    text = _CONTROLS.sub("", _ESCAPES.sub("", text)).replace("\t", "    ").rstrip()
+    if not text.isprintable():
+        text = _CONTROLS.sub("", _ESCAPES.sub("", text)).replace("\t", "    ")
+    text = text.rstrip()
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

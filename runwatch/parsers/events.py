@@ -56,7 +56,8 @@ MARKERS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
 )
 _TRIGGER = re.compile(  # every event holds one of these; each begins with a byte that is rare in text
     rb"%\||bad_alloc|c(?:cl|heckpoint|ore dumped)|gnal|kill|med out|quota|r(?:ror|esum|aining )|ut of |"
-    rb"v(?:ed |ing )|C(?:ANCELLED|UDA|onnection)|D(?:UE TO|evice-side)|E(?:CC|RR|valuating|XHAUSTED)|F(?:atal|inished)|"
+    rb"v(?:ed |ing )|C(?:ANCELLED|UDA ERR|onnection)|D(?:UE TO|evice-side)|E(?:CC|RR|valuating|XHAUSTED)|"
+    rb"F(?:atal|inished)|"
     rb"Keyboard|Killed|N(?:CCL|o space)|O(?:OM|ut of )|R(?:e(?:ad|sum|trying)|oot Cause|unning)|"
     rb"S(?:IG|egmentation|low Down|tale)|Tra(?:ceback|ining)|[Ww]atchdog|Xid"
 )

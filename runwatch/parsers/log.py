@@ -185,10 +185,8 @@ class LogParser:
                 decoded.place(lines, offset, self._line)
                 piece.add_bulk(decoded)
         rest = np.flatnonzero(text & ~used)
-        heads = np.array([chr(byte).encode("latin1") in self._heads for byte in range(256)]) | bool(
-            self._headless
-        )
-        telling = heads[lines.buffer[lines.starts[rest]]] | ~clean[rest] | (lines.lengths[rest] > MAX_LINE)
+        telling = np.array(self._heads)[lines.buffer[lines.starts[rest]]]
+        telling |= ~clean[rest] | (lines.lengths[rest] > MAX_LINE)
         ordinals = np.cumsum(text) - 1 + self._ordinal
         places = (rest, lines.starts[rest], lines.lengths[rest], lines.line[rest], ordinals[rest], telling)
         events, trigger = self._events, self._events.trigger
@@ -266,7 +264,8 @@ class LogParser:
         self._headless = tuple(m for m in matchers if not m.prefix)
         first = {m.prefix[:1] for m in matchers if m.prefix}
         self._by_head = {h: tuple(m for m in matchers if m.prefix[:1] in (h, b"")) for h in first}
-        self._heads = first | {text[:1] for text in self._events.heads} | {b"^"}
+        telling = first | {text[:1] for text in self._events.heads} | {b"^"}
+        self._heads = [bool(self._headless) or bytes([byte]) in telling for byte in range(256)]
 
     # -- lines that never end, and the newest lines --------------------------------------------
 

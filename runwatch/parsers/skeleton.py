@@ -27,7 +27,7 @@ Ints = NDArray[np.int64]
 PAD = 1024
 """Longest line decoded in bulk, and the padding a block needs behind its last line."""
 _DIGITS = frozenset(b"0123456789")
-_ROWS = 2048  # rows a pass works on: a few hundred KiB, to stay in the cache
+_ROWS = 4096  # rows a pass works on
 _MIN = 24  # fewer lines than this are cheaper through the matcher
 _MAX_SKELETONS = 96
 _MAX_TRIES = 32  # shapes looked at per block
@@ -65,9 +65,9 @@ class Skeleton:
         return len(self.base)
 
     def decode(self, rows: Bytes) -> Floats:
-        """Return (n, values) in stored units for differences `rows` (n, length)."""
-        out = np.empty((len(rows), len(self.values)))
-        for index, (value, unit) in enumerate(zip(self.values, self.layout.units, strict=True)):
+        """Return (n, 2 + values) in stored units for differences `rows`; the first two are to be set."""
+        out = np.empty((len(rows), 2 + len(self.values)))
+        for index, (value, unit) in enumerate(zip(self.values, self.layout.units, strict=True), 2):
             column = out[:, index]
             column[:] = value if isinstance(value, float) else _fold(rows, value)
             if unit.multiply != 1.0:
@@ -118,13 +118,23 @@ def learn(matcher: Matcher, line: bytes, match: Match) -> Skeleton | None:
 
 
 def _free_digits(matcher: Matcher, text: bytes, match: Match) -> set[int]:
-    """Return the positions whose digit can change without changing names or spans."""
-    free = set()
-    for i, byte in enumerate(text):
-        if byte in _DIGITS:
-            other = matcher.match(text[:i] + (b"3" if byte == 56 else b"8") + text[i + 1 :])
-            if other is not None and other.layout is match.layout and other.spans == match.spans:
-                free.add(i)
+    """Return the positions whose digits can change without changing names or spans.
+
+    All digits are changed at once; where that changes the match, each half is tried by itself.
+    """
+    free: set[int] = set()
+    todo = [[i for i, byte in enumerate(text) if byte in _DIGITS]]
+    while todo:
+        digits = todo.pop()
+        changed = bytearray(text)
+        for i in digits:
+            changed[i] = 51 if changed[i] == 56 else 56
+        other = matcher.match(bytes(changed))
+        if other is not None and other.layout is match.layout and other.spans == match.spans:
+            free.update(digits)
+        elif len(digits) > 1:
+            half = len(digits) // 2
+            todo += [digits[:half], digits[half:]]
     return free
 
 
@@ -162,21 +172,22 @@ class Lines:
         self.buffer[: self.size] = np.frombuffer(text, np.uint8, self.size, begin)
         self.buffer[self.size :] = 10
         body = self.buffer[: self.size]
-        newline = body == 10
         if text.find(b"\r", begin, end) >= 0:
+            newline = body == 10
             body[body == 13] = 10
             ends = np.flatnonzero(body == 10)
+            ends_line = newline[ends]
+            line = np.cumsum(ends_line) - ends_line
         else:
-            ends = np.flatnonzero(newline)
+            ends = np.flatnonzero(body == 10)
+            ends_line, line = np.ones(len(ends), bool), np.arange(len(ends))
         self.starts = np.empty_like(ends)
         self.starts[0] = 0
         np.add(ends[:-1], 1, out=self.starts[1:])
         self.lengths = ends - self.starts + 1
-        self.ends_line = newline[ends]
+        self.ends_line: NDArray[np.bool_] = ends_line
         """True where a record ends a physical line, not only a redrawn part of one."""
-        self.line = (
-            np.arange(len(ends)) if self.ends_line.all() else np.cumsum(self.ends_line) - self.ends_line
-        )
+        self.line = line
         """Newlines before each record."""
         self.eight = np.ndarray((self.size + PAD - 7,), "V8", self.buffer, strides=(1,))
 
@@ -195,6 +206,8 @@ class Lines:
 
     def by_line(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return, per physical line, whether any of its records is flagged."""
+        if self.ends_line.all():
+            return np.array(flags)
         first = np.flatnonzero(np.concatenate(([True], self.ends_line[:-1])))
         return np.asarray(np.logical_or.reduceat(flags, first))
 
@@ -218,25 +231,21 @@ class Lines:
 
 @dataclass(slots=True)
 class Decoded:
-    """Records decoded in bulk: their indices (n,) and values (n, columns of the layout)."""
+    """Records decoded in bulk: their indices (n,), and offset, line and values (n, 2 + columns)."""
 
     layout: Layout
     lines: Ints
-    values: Floats
-    placed: Floats | None = None
-    """(n, 2 + columns): offset and line before the values, once placed."""
+    table: Floats
 
     def place(self, lines: Lines, start: int, first_line: int) -> None:
-        """Add where the records stand in the stream."""
-        self.placed = np.empty((len(self.lines), 2 + self.values.shape[1]))
-        self.placed[:, 0] = lines.starts[self.lines] + start
-        self.placed[:, 1] = lines.line[self.lines] + first_line
-        self.placed[:, 2:] = self.values
+        """Set where the records stand in the stream."""
+        self.table[:, 0] = lines.starts[self.lines] + start
+        self.table[:, 1] = lines.line[self.lines] + first_line
 
 
 def merge(decoded: list[Decoded], rows: array[float] | None, width: int) -> tuple[int, bytes]:
     """Return (rows, column-major float64 bytes) of all records of a layout, in stream order."""
-    parts = [part.placed for part in decoded if part.placed is not None]
+    parts = [part.table for part in decoded]
     if rows:
         parts.append(np.frombuffer(rows, np.float64).reshape(-1, width))
     table = np.concatenate(parts)
@@ -323,8 +332,9 @@ class BulkDecoder:
 
 def _by_length(lines: Lines, candidates: Ints) -> dict[int, Ints]:
     """Group records by length, leaving out those too long to decode in bulk."""
-    lengths = lines.lengths[candidates]
+    lengths = np.minimum(lines.lengths[candidates], PAD + 1).astype(np.int16)  # sorts fastest
     order = np.argsort(lengths, kind="stable")
-    known, first = np.unique(lengths[order], return_index=True)
-    parts = np.split(candidates[order], first[1:])
-    return {length: part for length, part in zip(known.tolist(), parts, strict=False) if length <= PAD}
+    ordered = lengths[order]
+    edges = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    parts = np.split(candidates[order], edges) if len(candidates) else []
+    return {int(lines.lengths[part[0]]): part for part in parts if lines.lengths[part[0]] <= PAD}

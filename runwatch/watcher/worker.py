@@ -151,14 +151,16 @@ def watch(sources: Sequence[LogSource | StdinSource], send: _Send, *, poll: bool
     while _sweep(sources, send):
         pass
     with contextlib.closing(Waker([s.path for s in sources if s.path != "-"], poll=poll)) as waker:
-        if waker.note:
-            send(wire.Note("", waker.note))
+        told = ""
         stdin = any(s.path == "-" for s in sources)
         while True:
             send(wire.Beat())
             while _sweep(sources, send):
                 pass
             waker.wait(0.05 if stdin else IDLE)
+            if waker.note != told:
+                told = waker.note
+                send(wire.Note("", told))
 
 
 def _sweep(sources: Sequence[LogSource | StdinSource], send: _Send) -> bool:
