@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from runwatch.batch import BAR, TRAIN, Batch, Event, Table
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format, catalogue
+from runwatch.parsers.learner import Learner
 from runwatch.parsers.patterns import BarPattern, Layout, Match, Matcher, values
 from runwatch.text import decode
 
@@ -82,7 +83,12 @@ def _transpose(rows: array[float], width: int) -> tuple[int, bytes]:
 
 
 def _table(layout: Layout, rows: int, data: bytes) -> Table:
-    return Table(layout.kind, layout.pattern, ("offset", "line", *layout.names), rows, data)
+    names = ("offset", "line", *layout.names)
+    if layout.epoch_base is not None:
+        from runwatch.parsers.epochs import whole
+
+        names, data = whole(names, rows, data, layout.epoch_base)
+    return Table(layout.kind, layout.pattern, names, rows, data)
 
 
 class LogParser:
@@ -101,6 +107,7 @@ class LogParser:
         self._format: Format | None = None
         self._events = EventScanner()
         self._use(tuple(matcher for fmt in self._formats for matcher in fmt.matchers))
+        self._learner: Learner | None = Learner()
         self._bulk = bulk
         self._decoders: list[BulkDecoder] = []
         self._carry = b""
@@ -143,6 +150,8 @@ class LogParser:
             self._ordinal += 1
         if text or self._line_has_text:
             self._end_line(piece)
+        if self._learner is not None and (learned := self._learner.finish()) is not None:
+            self._replay(learned, self._learner, piece)
         piece.events += self._events.flush()
         return self._batch(piece)
 
@@ -213,7 +222,10 @@ class LogParser:
 
     def _end_line(self, piece: _Piece) -> None:
         piece.lines += 1
-        piece.unparsed += self._line_has_text and not self._line_used
+        if self._line_has_text and not self._line_used:
+            piece.unparsed += 1
+            if self._learner is not None:
+                self._learner.ended(self._line)
         self._line += 1
         self._line_has_text = self._line_used = False
 
@@ -236,6 +248,10 @@ class LogParser:
                 return True
         found = self._events.feed(line, offset, number, ordinal)
         piece.events += found or ()
+        if match is None and self._learner is not None:
+            learned = self._learner.see(line, offset, number)
+            if learned is not None:
+                return self._replay(learned, self._learner, piece) or found is not None
         return match is not None or found is not None
 
     def _match(self, line: bytes) -> Match | None:
@@ -245,19 +261,37 @@ class LogParser:
             match = matcher.match(line)
             if match is not None:
                 if self._format is None and match.layout.kind == TRAIN:
-                    self._settle(matcher)
+                    self._settle(next(fmt for fmt in self._formats if matcher in fmt.matchers))
                 return match
         return None
 
-    def _settle(self, matcher: Matcher) -> None:
-        """Settle on the format of `matcher`, which has just recognised a training step."""
-        self._format = next(fmt for fmt in self._formats if matcher in fmt.matchers)
-        self._events.use(self._format.markers)
-        self._use(self._format.matchers)
+    def _replay(self, learned: Format, learner: Learner, piece: _Piece) -> bool:
+        """Settle on a learnt format and take the records it was learnt from; return if the newest is one.
+
+        They stand before this piece, and lines that were counted as not understood no longer are.
+        """
+        self._settle(learned)
+        told = -1
+        match = None
+        for kept in learner.kept:
+            match = self._match(kept.line)
+            if match is not None:
+                piece.add(match.layout, kept.offset, kept.number, values(kept.line, match))
+                if kept.unparsed and kept.number != told:
+                    piece.unparsed -= 1
+                    told = kept.number
+                self._line_used |= not kept.unparsed and kept.number == self._line
+        return match is not None
+
+    def _settle(self, fmt: Format) -> None:
+        """Settle on a format, of which a training step has just been recognised."""
+        self._format, self._learner = fmt, None
+        self._events.use(fmt.markers)
+        self._use(fmt.matchers)
         if self._bulk:
             from runwatch.parsers.skeleton import BulkDecoder
 
-            self._decoders = [BulkDecoder(matcher) for matcher in self._format.matchers]
+            self._decoders = [BulkDecoder(matcher) for matcher in fmt.matchers]
 
     def _use(self, matchers: tuple[Matcher, ...]) -> None:
         """Sort the matchers by the byte their lines begin with, keeping their order."""

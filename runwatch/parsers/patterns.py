@@ -44,6 +44,8 @@ class Layout:
     printed: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
     event: str | None = None
     """Kind of the event that such a record also is."""
+    epoch_base: float | None = None
+    """Number of the first epoch if `step` and `total` count within an epoch; see runwatch.parsers.epochs."""
 
 
 class Match(NamedTuple):

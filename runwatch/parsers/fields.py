@@ -1,0 +1,119 @@
+"""The named numbers of any line of text: what the learner sees of a format nobody described.
+
+Every number stands behind some text; the end of that text is its name:
+`loss: 1.2`, `loss=1.2`, `lr 3e-4`, `"loss": 1.2`, `iter time (ms): 12.5`. Dates,
+clock times and durations are no numbers. All rules look at which bytes are
+digits and never at which digits they are, so a reading is digit-blind, as
+matchers must be. The cost of a line grows with its length and not faster.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from runwatch.metrics import SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, Unit, unit_of
+from runwatch.parsers.patterns import VALUE
+
+MAX_FIELDS = 256
+"""More numbers in one line than this are not looked at."""
+_MAX_NAME = 80
+
+_RATES = {
+    b"tok/s": TOKENS_PER_SEC,
+    b"tok/sec": TOKENS_PER_SEC,
+    b"tokens/s": TOKENS_PER_SEC,
+    b"tokens/sec": TOKENS_PER_SEC,
+    b"samples/s": SAMPLES_PER_SEC,
+    b"samples/sec": SAMPLES_PER_SEC,
+    b"s/it": STEP_TIME,
+    b"s/iter": STEP_TIME,
+    b"s/step": STEP_TIME,
+    b"ms/it": STEP_TIME,
+    b"ms/iter": STEP_TIME,
+    b"ms/step": STEP_TIME,
+    b"it/s": STEP_TIME,
+    b"iter/s": STEP_TIME,
+    b"steps/s": STEP_TIME,
+}
+"""Units that say what a number is, even where no name stands before it."""
+_SCALES = {
+    b"k": 1e3, b"K": 1e3, b"M": 1e6, b"B": 1e9,
+    b"KB": 2.0**10, b"MB": 2.0**20, b"Mb": 2.0**20, b"GB": 2.0**30, b"G": 2.0**30, b"TiB": 2.0**40,
+}  # fmt: skip
+_PLAIN = (b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
+_UNIT = rb"|".join(re.escape(u) for u in sorted((*_RATES, *_SCALES, *_PLAIN), key=len, reverse=True))
+_TOKEN = re.compile(
+    rb"(?P<clock>\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
+    rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
+    rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
+    rb"|(?<![\w.#+$/-])(?P<done>\d+) ?/ *(?P<total>\d+)(?![\w./])"
+    rb"|(?<![\w.#+$/-])(?P<value>" + VALUE + rb")"
+    rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.?\w|/\w)"
+)
+_NAME = re.compile(
+    rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3})"
+    rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
+    rb"(?P<mark>['\"]?\s*(?:[:=]\s*)?)['\"\[(]*\s*$"
+)
+_SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
+
+
+class Field(NamedTuple):
+    """One number of a line."""
+
+    name: bytes
+    """The text it is named by; empty where none stands before it."""
+    start: int
+    end: int
+    suffix: bytes
+    """Its unit as printed; empty if none."""
+    total: tuple[int, int] | None = None
+    """Where the second number of `12/500` stands."""
+
+    def unit(self, metric: str) -> Unit:
+        """Return how the number becomes the stored one if it is `metric`."""
+        if self.suffix in _RATES:
+            if self.suffix.startswith(b"ms/"):
+                return Unit(divide=1e3)
+            return Unit(invert=_RATES[self.suffix] == STEP_TIME and self.suffix.endswith(b"/s"))
+        if self.suffix in _SCALES:
+            return Unit(multiply=_SCALES[self.suffix])
+        return unit_of(metric, self.suffix.decode("ascii", "replace"))
+
+
+def masked(text: bytes) -> bytes:
+    """Return what stays the same from line to line: numbers as `#`, runs of spaces as one."""
+    return b" ".join(re.sub(rb"\d+", b"0", _TOKEN.sub(b"#", text)).split())
+
+
+def fields(line: bytes) -> list[Field]:
+    """Return the numbers of a line from left to right, named or not."""
+    found: list[Field] = []
+    before = 0
+    for token in _TOKEN.finditer(line):
+        start = token.start()
+        if token["clock"] is None:
+            field = _field(line, token, line[max(before, start - _MAX_NAME) : start])
+            if field is not None:
+                found.append(field)
+                if len(found) >= MAX_FIELDS:
+                    break
+        before = token.end()
+    return found
+
+
+def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
+    named = _NAME.search(gap)
+    name = named["name"] if named else b""
+    if token["done"] is not None:
+        return Field(name, *token.span("done"), b"", token.span("total"))
+    start, end = token.span("value")
+    suffix = token["unit"] or (named["unit"] if named else None) or b""
+    if suffix in (b"sec", b"secs"):
+        suffix = b"s"
+    if name and _SOURCE.search(name):
+        return None  # train.py:120 is a place
+    if not name and suffix in _RATES:
+        name = _RATES[suffix].encode()
+    return Field(name, start, end, suffix)

@@ -1,0 +1,253 @@
+"""What the learner has found: a matcher for the training lines of a format that nobody described.
+
+A family of lines shares its head, the text before its counter with the numbers
+left open. Of a family's lines those with its loss (or whatever says how
+training goes) are records; lines about validation are evaluations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runwatch.batch import EVAL, META_COLUMNS, TRAIN
+from runwatch.metrics import EPOCH, LOSS, VAL_LOSS, Unit, canonical
+from runwatch.parsers.epochs import EPOCHS
+from runwatch.parsers.fields import Field, fields, masked
+from runwatch.parsers.patterns import Layout, Match
+
+_WORDS = re.compile(rb"[A-Za-z]+")
+_QUALITY = frozenset(
+    b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc accuracy "
+    b"auc reward rewards rew return f f1 bleu rouge wer cer map miou iou dice elbo fid score".split()
+)
+"""Words of names that say how well training goes."""
+_SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu".split())
+"""Words of names that only training prints."""
+_VAL = frozenset(b"val valid validation eval evaluation test testing dev".split())
+_STEP_RANKS: Mapping[bytes, int] = {
+    **dict.fromkeys(b"step steps updates timesteps".split(), 1),
+    **dict.fromkeys(b"iteration iterations iter iters it itr".split(), 2),
+    **dict.fromkeys(b"update batch minibatch tick round episode episodes generation".split(), 3),
+    **dict.fromkeys(b"epoch epochs ep".split(), 6),
+    b"train": 7,
+    b"training": 7,
+}
+_GLOBAL = frozenset((b"global_step", b"global_steps", b"total_timesteps", b"num_updates", b"current_steps"))
+RATIO, LEADING, EPOCH_RANK = 4, 5, 6
+"""Ranks of a nameless `12/500`, of a number that begins the line, and of an epoch; lower is better."""
+_INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
+_LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
+_RELEVANT = re.compile(
+    rb"loss|acc|rew|return|ppl|perplex|nll|trl|auc|error|mse|mae|bp[bct]\b|f1|bleu|iou|map|score|elbo|fid"
+    rb"|lr\b|step|iter|epoch|batch|update|tick",
+    re.IGNORECASE,
+)
+
+
+def words(name: bytes) -> list[bytes]:
+    """Return the words of a printed name in lower case: `Train/avg_loss` -> train, avg, loss."""
+    return [word.lower() for word in _WORDS.findall(name)]
+
+
+def is_quality(name: bytes) -> bool:
+    """Whether a name says how well training goes: loss, accuracy, reward."""
+    return not _QUALITY.isdisjoint(words(name)) and not {b"scale", b"time", b"coeff"} & set(words(name))
+
+
+def is_telling(name: bytes) -> bool:
+    """Whether a name is one that only training prints."""
+    return is_quality(name) or not _SOFT.isdisjoint(words(name))
+
+
+def is_val(text: bytes) -> bool:
+    """Whether a name or a head speaks of validation."""
+    return not _VAL.isdisjoint(words(text))
+
+
+def relevant(line: bytes) -> bool:
+    """One cheap look: False for a line that cannot be of use."""
+    return _RELEVANT.search(line) is not None
+
+
+def rank(line: bytes, number: Field) -> int | None:
+    """Return how likely a number's name makes it the step (0 is best), or None if it is none."""
+    if not _INTEGER.match(line, number.start, number.end) or number.suffix not in (b"", b"k"):
+        return None
+    name = number.name
+    if name.lower() in _GLOBAL:
+        return 0
+    parts = words(name)
+    last = parts[-1] if parts else b""
+    if last == b"id" and len(parts) > 1:
+        last = parts[-2]
+    known = _STEP_RANKS.get(last)
+    leads = not line[: number.start].strip(b" \t|[(#") or line[: number.start].strip() in (name, name + b":")
+    if known is not None:
+        return known
+    if name.lower() in _LABELS and leads:
+        return 3
+    if number.total is not None and not is_telling(name):
+        return RATIO
+    return LEADING if not name and leads else None
+
+
+def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
+    """Return (rank, index) of the numbers of a line that may be its step, the likeliest first."""
+    ranked = ((rank(line, number), index) for index, number in enumerate(found[:24]))
+    return sorted((r, index) for r, index in ranked if r is not None)
+
+
+def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes | None:
+    """Return the family a line belongs to, or None if it can be of none."""
+    if ranked:
+        first = found[ranked[0][1]]
+    else:
+        first = next((number for number in found if is_quality(number.name)), None)  # type: ignore[assignment]
+        if first is None:
+            return None
+    return masked(line[: first.start]) + b"\0" + first.name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the lines of one family are read."""
+
+    head: bytes
+    counter: tuple[int, bytes] | None
+    """Rank and name of the step; None for lines that print none."""
+    epoch: tuple[int, bytes] | None = None
+    """The same of the epoch within which the step counts."""
+    base: float = 1.0
+    """Number of the first epoch."""
+    quality: frozenset[bytes] = frozenset()
+    """Names one of which every record has; empty if any will do."""
+    names: frozenset[bytes] = frozenset()
+    """All names of a typical record."""
+    aliases: Mapping[bytes, str] = field(default_factory=dict)
+    main: bool = True
+    """False for lines that stand beside the records and are none."""
+
+    def kind(self, names: set[bytes]) -> str:
+        """Return the table kind of a line with fields of these names."""
+        if not self.main:
+            return EVAL
+        if self.quality & names:
+            return TRAIN
+        if any(is_val(name) and is_quality(name) for name in names):
+            return EVAL
+        return TRAIN if 2 * len(self.names & names) >= len(self.names) else EVAL
+
+
+class LearnedMatcher:
+    """Matches the lines of learnt families, and evaluations wherever they name themselves."""
+
+    prefix = b""
+
+    def __init__(self, plans: Mapping[bytes, Plan]) -> None:
+        self.plans = plans
+        self._layouts: dict[tuple[object, ...], Layout] = {}
+
+    def match(self, line: bytes) -> Match | None:
+        """Return the numbers of a line of a learnt family."""
+        if not relevant(line) or b"%|" in line:
+            return None
+        found = fields(line)
+        ranked = counters(line, found)
+        family = head(line, found, ranked)
+        if family is None:
+            return None
+        plan = self.plans.get(family)
+        if plan is None:
+            return self._evaluation(line, found, ranked)
+        return self._read(plan, family, found, ranked)
+
+    def _read(
+        self, plan: Plan, family: bytes, found: list[Field], ranked: list[tuple[int, int]]
+    ) -> Match | None:
+        columns: list[tuple[str, bytes, Unit, tuple[int, int]]] = []
+        taken: set[int] = set()
+        for what, place in (("step", plan.counter), (EPOCH, plan.epoch)):
+            if place is None:
+                continue
+            index = _find(place, found, ranked)
+            if index is None:
+                return None
+            number = found[index]
+            taken.add(index)
+            columns.append((what, b"" if what == "step" else number.name, Unit(), (number.start, number.end)))
+            if number.total is not None:
+                columns.append(("total" if what == "step" else EPOCHS, b"", Unit(), number.total))
+        names = {number.name for number in found}
+        kind = plan.kind(names)
+        whole = plan.epoch is not None and any(column[0] == "total" for column in columns)
+        columns += self._metrics(found, taken, plan.aliases, kind == EVAL and is_val(family))
+        if not any(column[0] not in META_COLUMNS for column in columns):
+            return None
+        return self._match(kind, columns, plan.base if whole else None)
+
+    def _evaluation(
+        self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
+    ) -> Match | None:
+        """Return the match of a line that says of itself that it is about validation."""
+        scores = [number for number in found if is_quality(number.name)]
+        if not scores:
+            return None
+        inside = is_val(line[: scores[0].start])
+        if not inside and not any(is_val(number.name) for number in scores):
+            return None
+        main = next(plan for plan in self.plans.values() if plan.main)
+        taken = {index for _, index in ranked}
+        columns = self._metrics(found, taken, {}, inside)
+        at = None if main.counter is None or main.epoch else _find(main.counter, found, ranked)
+        if at is not None:
+            columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
+        return self._match(EVAL, columns, None) if columns else None
+
+    @staticmethod
+    def _metrics(
+        found: list[Field], taken: set[int], aliases: Mapping[bytes, str], validation: bool
+    ) -> list[tuple[str, bytes, Unit, tuple[int, int]]]:
+        """Return (metric, printed name, unit, span) of every named number that is not taken."""
+        columns = []
+        seen: set[str] = set(META_COLUMNS)
+        for index, number in enumerate(found):
+            if index in taken or not number.name:
+                continue
+            text = number.name.decode("utf-8", "replace")
+            metric = aliases.get(number.name) or canonical(text)
+            if validation and metric == LOSS:
+                metric = VAL_LOSS
+            if metric not in seen:
+                seen.add(metric)
+                columns.append((metric, number.name, number.unit(metric), (number.start, number.end)))
+        return columns
+
+    def _match(
+        self, kind: str, columns: list[tuple[str, bytes, Unit, tuple[int, int]]], base: float | None
+    ) -> Match:
+        unique = {column[0]: column for column in reversed(columns)}
+        columns = [column for column in columns if unique[column[0]] is column]
+        key = (kind, base, *(column[:3] for column in columns))
+        layout = self._layouts.get(key)
+        if layout is None:
+            if len(self._layouts) > 4096:  # names that hold random text: never grow without bound
+                self._layouts.clear()
+            printed = {metric: raw.decode("utf-8", "replace") for metric, raw, _, _ in columns if raw}
+            layout = self._layouts[key] = Layout(
+                kind,
+                "learned",
+                tuple(column[0] for column in columns),
+                tuple(column[2] for column in columns),
+                {metric: text for metric, text in printed.items() if metric != text},
+                epoch_base=base,
+            )
+        return Match(layout, tuple(column[3] for column in columns))
+
+
+def _find(place: tuple[int, bytes], found: list[Field], ranked: list[tuple[int, int]]) -> int | None:
+    return next(
+        (index for r, index in ranked if (r, found[index].name) == place),
+        None,
+    )

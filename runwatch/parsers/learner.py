@@ -1,0 +1,256 @@
+"""Learns the training lines of a log whose format nobody described.
+
+Lines that name numbers are kept, bounded, and grouped into families by their
+head. A family is believed when it is seen often, its counter grows and it
+names something only training prints; else the learner declines. It looks when
+twice as many lines are kept as at its last look, and when the stream ends, so
+what it finds depends on the lines alone and never on how they arrived. (Counts
+of evidence, not of lines: a run that prints a line a minute must not wait hours.)
+
+A counter that may begin anew with each epoch is waited for: an epoch must have
+changed, or many lines have been seen.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+
+from runwatch.metrics import LOSS, STEP_TIME, canonical
+from runwatch.parsers.fields import Field, fields
+from runwatch.parsers.formats import Format
+from runwatch.parsers.learned import (
+    EPOCH_RANK,
+    LearnedMatcher,
+    Plan,
+    counters,
+    head,
+    is_quality,
+    is_telling,
+    is_val,
+    relevant,
+    words,
+)
+from runwatch.parsers.patterns import number
+from runwatch.text import decode
+
+NAME = "learned"
+Place = tuple[int, bytes]
+"""Rank and name of a counter."""
+KEPT_LINES, KEPT_BYTES = 2048, 1 << 19
+"""What is kept to learn from and to replay; the oldest lines go first."""
+_LOOK = 16
+"""Lines kept before the first look."""
+_ENOUGH = 12
+"""Lines of a family that are enough while the stream goes on."""
+_FEW = 3
+"""Lines of a family that are enough at the end, if they are an eighth of all lines."""
+_PATIENCE = 128
+"""Lines after which it is no longer waited for an epoch to change."""
+_LOSSES = (b"total loss", b"train loss", b"training loss", b"batch loss", b"tot loss", b"avr loss")
+_TIMES = (b"time", b"Time", b"iter_time", b"iter time", b"step_time", b"step time", b"batch_time")
+
+
+@dataclass(slots=True)
+class Kept:
+    """One line that may be a record."""
+
+    line: bytes
+    offset: int
+    number: int
+    head: bytes
+    found: list[Field]
+    ranked: list[tuple[int, int]]
+    unparsed: bool = False
+    """Whether its physical line has been counted as not understood."""
+
+    def value(self, index: int) -> float:
+        """Return the number of one field."""
+        return number(self.line[self.found[index].start : self.found[index].end])
+
+    def at(self, place: tuple[int, bytes]) -> float | None:
+        """Return the number of that rank and name, or None."""
+        index = next((i for r, i in self.ranked if (r, self.found[i].name) == place), None)
+        return None if index is None else self.value(index)
+
+
+class Learner:
+    """Watches the lines that no format knows; bounded memory, bounded work per line."""
+
+    def __init__(self) -> None:
+        self.kept: list[Kept] = []
+        self._bytes = 0
+        self._lines = 0
+        self._added = 0
+        self._due = _LOOK
+        self.sure = 0.0
+        """Share of the lines kept that the learnt format reads; 0 before."""
+
+    def see(self, line: bytes, offset: int, number: int) -> Format | None:
+        """Take one record that no format knows; return the format as soon as one is believed."""
+        self._lines += 1
+        if len(line) > 4096 or not relevant(line) or b"%|" in line:
+            return None
+        found = fields(line)
+        ranked = counters(line, found)
+        if not (any(is_telling(f.name) for f in found) or (ranked and sum(bool(f.name) for f in found) > 1)):
+            return None
+        family = head(line, found, ranked)
+        if family is None:
+            return None
+        self._keep(Kept(line, offset, number, family, found, ranked))
+        if self._added < self._due:
+            return None
+        self._due = min(2 * self._due, self._added + KEPT_LINES)
+        return self._decide(last=False)
+
+    def ended(self, number: int) -> None:
+        """Say that physical line `number` has ended and was not understood."""
+        for kept in reversed(self.kept):
+            if kept.number != number:
+                break
+            kept.unparsed = True
+
+    def finish(self) -> Format | None:
+        """Return the format if what there is of the stream is enough to believe one."""
+        return self._decide(last=True)
+
+    def _keep(self, kept: Kept) -> None:
+        self.kept.append(kept)
+        self._added += 1
+        self._bytes += len(kept.line)
+        if len(self.kept) > KEPT_LINES or self._bytes > KEPT_BYTES:
+            gone = len(self.kept) // 4 + 1  # a quarter at a time: dropping the first of a list is slow
+            self._bytes -= sum(len(old.line) for old in self.kept[:gone])
+            del self.kept[:gone]
+
+    def _decide(self, *, last: bool) -> Format | None:
+        families: dict[bytes, list[Kept]] = {}
+        for kept in self.kept:
+            families.setdefault(kept.head, []).append(kept)
+        judged = []
+        for lines in families.values():
+            enough = len(lines) >= _ENOUGH or (last and len(lines) >= _FEW and len(lines) > self._lines / 8)
+            if enough and (judgement := _judge(lines)) is not None:
+                judged.append(judgement)
+        judged.sort(key=lambda judgement: -judgement.score)
+        if not judged or (judged[0].waits and not last):
+            return None
+        main = judged[0].plan
+        plans = {judgement.plan.head: judgement.plan for judgement in judged if _beside(judgement.plan, main)}
+        matcher = LearnedMatcher({**plans, main.head: main})
+        read = [kept for kept in self.kept if matcher.match(kept.line)]
+        self.sure = len(read) / len(self.kept)
+        return Format(
+            name=NAME,
+            title="learned from this log",
+            example=decode(families[main.head][-1].line, 200),
+            matchers=(matcher,),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    plan: Plan
+    score: float
+    waits: bool = False
+    """Whether the counter may begin anew with the next epoch, and none has been seen to end."""
+
+
+def _judge(lines: list[Kept]) -> _Judgement | None:
+    """Return how a family is to be read, or None if its lines are not of training."""
+    names = Counter(name for kept in lines for name in {f.name for f in kept.found if f.name})
+    telling = [name for name in names if is_telling(name)]
+    quality = frozenset(name for name in telling if is_quality(name) and not is_val(name))
+    validation = is_val(lines[0].head)
+    if not telling:
+        return None
+    share = sum(any(is_telling(f.name) for f in kept.found) for kept in lines) / len(lines)
+    places = {(r, kept.found[i].name): r for kept in lines for r, i in kept.ranked}
+    epoch = next((p for p in sorted(places) if p[0] >= EPOCH_RANK and _grows(lines, p, least=0.0)), None)
+    counter, base, waits, within = None, 1.0, False, False
+    for place in sorted(places):
+        if 2 * len(_steps(lines, place)) < len(lines):
+            continue
+        per_epoch = epoch is not None and place[0] not in (0, *range(EPOCH_RANK, 9)) and _ratio(lines, place)
+        if per_epoch and epoch is not None and _begins_anew(lines, place, epoch) is not False:
+            waits = _begins_anew(lines, place, epoch) is None and len(lines) < _PATIENCE
+            counter, within = place, True
+            base = 0.0 if min(kept.at(epoch) or 0.0 for kept in lines) == 0 else 1.0
+            break
+        if _grows(lines, place, least=0.5):
+            counter = place
+            break
+    if counter is None and not (len(lines) >= 2 * _ENOUGH and len(telling) > 1 - (epoch is not None) and quality):
+        return None
+    if counter is not None and share < 0.5 and not _grows(lines, counter, least=0.9):
+        return None
+    if validation and counter is None:
+        return None
+    plan = Plan(
+        head=lines[0].head,
+        counter=counter,
+        epoch=epoch if within else None,
+        base=base,
+        quality=quality,
+        names=frozenset(name for name, count in names.items() if 2 * count > len(lines)),
+        aliases=_aliases(lines, names),
+    )
+    weight = (3.0 if quality else 1.0) * (0.2 if validation else 1.0) * (2.0 if counter else 1.0)
+    return _Judgement(plan, weight * len(lines), waits)
+
+
+def _steps(lines: list[Kept], place: Place) -> list[float]:
+    return [value for kept in lines if (value := kept.at(place)) is not None]
+
+
+def _grows(lines: list[Kept], place: Place, *, least: float) -> bool:
+    """Whether a number hardly ever falls, and rises in more than `least` of the lines."""
+    values = _steps(lines, place)
+    if not values or 2 * len(values) < len(lines):
+        return False
+    rises = sum(b > a for a, b in pairwise(values))
+    falls = sum(b < a for a, b in pairwise(values))
+    if len(values) < _ENOUGH and falls:
+        return False
+    return falls <= 0.1 * len(values) and (least == 0.0 or (rises > least * (len(values) - 1) and rises >= 2))
+
+
+def _ratio(lines: list[Kept], place: Place) -> bool:
+    """Whether a counter is printed with its end, `12/500`."""
+    return any((r, k.found[i].name) == place and k.found[i].total for k in lines for r, i in k.ranked)
+
+
+def _begins_anew(lines: list[Kept], place: Place, epoch: Place) -> bool | None:
+    """Whether a counter starts again with each epoch; None if no epoch has changed."""
+    pairs = [(e, s) for k in lines if (e := k.at(epoch)) is not None and (s := k.at(place)) is not None]
+    turns = [later[1] <= earlier[1] for earlier, later in pairwise(pairs) if later[0] > earlier[0]]
+    return 2 * sum(turns) > len(turns) if turns else None
+
+
+def _aliases(lines: list[Kept], names: Counter[bytes]) -> dict[bytes, str]:
+    """Return what a family's names mean where they alone do not tell."""
+    aliases: dict[bytes, str] = {}
+    if not any(canonical(name.decode("utf-8", "replace")) == LOSS for name in names):
+        losses = [n for n in names if {b"loss", b"trl"} & set(words(n)) and not is_val(n)]
+        whole = [n for n in losses if n.lower().replace(b"_", b" ") in _LOSSES]
+        best = whole[:1] or (losses if len(losses) == 1 else [])
+        aliases.update({name: LOSS for name in best})
+    for name in names:
+        if name.lower() in _TIMES:
+            values = [v for k in lines for i, f in enumerate(k.found) if f.name == name for v in (k.value(i),)]
+            rising = all(b >= a for a, b in pairwise(values)) and len(set(values)) > len(values) // 2
+            aliases[name] = "elapsed" if rising else STEP_TIME
+            break
+    return aliases
+
+
+def _beside(plan: Plan, main: Plan) -> bool:
+    """Whether a family's lines complete the records of the main one: they count with the same words."""
+    return (
+        plan is not main
+        and plan.counter is not None
+        and main.counter is not None
+        and (plan.counter[0] == main.counter[0] or plan.epoch is None is main.epoch)
+    )
