@@ -19,7 +19,7 @@ MAX_FIELDS = 256
 """More numbers in one line than this are not looked at."""
 _MAX_NAME = 80
 
-_RATES = {
+RATES = {
     b"tok/s": TOKENS_PER_SEC,
     b"tok/sec": TOKENS_PER_SEC,
     b"tokens/s": TOKENS_PER_SEC,
@@ -42,7 +42,7 @@ _SCALES = {
     b"KB": 2.0**10, b"MB": 2.0**20, b"Mb": 2.0**20, b"GB": 2.0**30, b"G": 2.0**30, b"TiB": 2.0**40,
 }  # fmt: skip
 _PLAIN = (b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
-_UNIT = rb"|".join(re.escape(u) for u in sorted((*_RATES, *_SCALES, *_PLAIN), key=len, reverse=True))
+_UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *_SCALES, *_PLAIN), key=len, reverse=True))
 _TOKEN = re.compile(
     rb"(?P<clock>\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
@@ -54,7 +54,7 @@ _TOKEN = re.compile(
 _NAME = re.compile(
     rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3})"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
-    rb"(?P<mark>['\"]?\s*(?:[:=]\s*)?)['\"\[(]*\s*$"
+    rb"(?P<mark>['\"]?\s*(?:[:=]\s*(?:np\.\w+\(|tensor\()?)?)['\"\[(]*\s*$"
 )
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 
@@ -73,10 +73,10 @@ class Field(NamedTuple):
 
     def unit(self, metric: str) -> Unit:
         """Return how the number becomes the stored one if it is `metric`."""
-        if self.suffix in _RATES:
+        if self.suffix in RATES:
             if self.suffix.startswith(b"ms/"):
                 return Unit(divide=1e3)
-            return Unit(invert=_RATES[self.suffix] == STEP_TIME and self.suffix.endswith(b"/s"))
+            return Unit(invert=RATES[self.suffix] == STEP_TIME and self.suffix.endswith(b"/s"))
         if self.suffix in _SCALES:
             return Unit(multiply=_SCALES[self.suffix])
         return unit_of(metric, self.suffix.decode("ascii", "replace"))
@@ -105,7 +105,7 @@ def fields(line: bytes) -> list[Field]:
 
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     named = _NAME.search(gap)
-    name = named["name"] if named else b""
+    name = named["name"].rstrip(b"'>-") if named else b""
     if token["done"] is not None:
         return Field(name, *token.span("done"), b"", token.span("total"))
     start, end = token.span("value")
@@ -114,6 +114,6 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         suffix = b"s"
     if name and _SOURCE.search(name):
         return None  # train.py:120 is a place
-    if not name and suffix in _RATES:
-        name = _RATES[suffix].encode()
+    if not name and suffix in RATES:
+        name = RATES[suffix].encode()
     return Field(name, start, end, suffix)

@@ -26,6 +26,9 @@ _QUALITY = frozenset(
 _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu".split())
 """Words of names that only training prints."""
 _VAL = frozenset(b"val valid validation eval evaluation test testing dev".split())
+_PLAIN_LOSS = frozenset(b"lm loss value avg average mean total val valid validation".split())
+_SAYS_VAL = re.compile(rb"(?i)(?!\s)[^a-z]*(?:(?:info|main|[\w.]+\.py)\b[^a-z]*)*(?:val|test|eval)")
+"""A line whose first word, behind what loggers print, is about validation."""
 _STEP_RANKS: Mapping[bytes, int] = {
     **dict.fromkeys(b"step steps updates timesteps".split(), 1),
     **dict.fromkeys(b"iteration iterations iter iters it itr".split(), 2),
@@ -44,6 +47,9 @@ _RELEVANT = re.compile(
     rb"|lr\b|step|iter|epoch|batch|update|tick",
     re.IGNORECASE,
 )
+
+_BAR = re.compile(rb"%\||\[[=>.#-]{8,}\]")
+"""Progress bars redraw what they show; a record is printed once."""
 
 
 def words(name: bytes) -> list[bytes]:
@@ -68,7 +74,7 @@ def is_val(text: bytes) -> bool:
 
 def relevant(line: bytes) -> bool:
     """One cheap look: False for a line that cannot be of use."""
-    return _RELEVANT.search(line) is not None
+    return _RELEVANT.search(line) is not None and not _BAR.search(line)
 
 
 def rank(line: bytes, number: Field) -> int | None:
@@ -107,7 +113,7 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
         first = next((number for number in found if is_quality(number.name)), None)  # type: ignore[assignment]
         if first is None:
             return None
-    return masked(line[: first.start]) + b"\0" + first.name
+    return masked(line[: first.start]) + (b"#/#" if first.total else b"#")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +132,19 @@ class Plan:
     names: frozenset[bytes] = frozenset()
     """All names of a typical record."""
     aliases: Mapping[bytes, str] = field(default_factory=dict)
+    pattern: str = "learned"
+    """Tells families apart: another kind of step line that begins anew is another run."""
     main: bool = True
     """False for lines that stand beside the records and are none."""
 
-    def kind(self, names: set[bytes]) -> str:
-        """Return the table kind of a line with fields of these names."""
-        if not self.main:
+    def kind(self, names: set[bytes]) -> str | None:
+        """Return the table kind of a line with fields of these names; None if it was cut short."""
+        alike = 2 * len(self.names & names) >= max(1, len(self.names))
+        if not self.main or not alike:
+            return None if self.quality & names and not alike else EVAL
+        if not self.quality & names and any(is_val(name) and is_quality(name) for name in names):
             return EVAL
-        if self.quality & names:
-            return TRAIN
-        if any(is_val(name) and is_quality(name) for name in names):
-            return EVAL
-        return TRAIN if 2 * len(self.names & names) >= len(self.names) else EVAL
+        return TRAIN
 
 
 class LearnedMatcher:
@@ -151,7 +158,7 @@ class LearnedMatcher:
 
     def match(self, line: bytes) -> Match | None:
         """Return the numbers of a line of a learnt family."""
-        if not relevant(line) or b"%|" in line:
+        if not relevant(line):
             return None
         found = fields(line)
         ranked = counters(line, found)
@@ -181,29 +188,32 @@ class LearnedMatcher:
                 columns.append(("total" if what == "step" else EPOCHS, b"", Unit(), number.total))
         names = {number.name for number in found}
         kind = plan.kind(names)
+        if kind is None:
+            return None
         whole = plan.epoch is not None and any(column[0] == "total" for column in columns)
         columns += self._metrics(found, taken, plan.aliases, kind == EVAL and is_val(family))
         if not any(column[0] not in META_COLUMNS for column in columns):
             return None
-        return self._match(kind, columns, plan.base if whole else None)
+        return self._match(plan.pattern, kind, columns, plan.base if whole else None)
 
     def _evaluation(
         self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
     ) -> Match | None:
         """Return the match of a line that says of itself that it is about validation."""
-        scores = [number for number in found if is_quality(number.name)]
+        scores = [f for f in found if is_quality(f.name) or f.name.lower() in _VAL]
         if not scores:
             return None
         inside = is_val(line[: scores[0].start])
-        if not inside and not any(is_val(number.name) for number in scores):
+        if not inside and not any(is_val(f.name) for f in scores):
             return None
         main = next(plan for plan in self.plans.values() if plan.main)
-        taken = {index for _, index in ranked}
-        columns = self._metrics(found, taken, {}, inside)
-        at = None if main.counter is None or main.epoch else _find(main.counter, found, ranked)
+        at = next((index for r, index in ranked if r < RATIO), None) if main.epoch is None else None
+        if main.counter is not None and at is None and not (_SAYS_VAL.match(line) and b" = " not in line):
+            return None
+        columns = self._metrics(found, {index for _, index in ranked}, {}, inside)
         if at is not None:
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
-        return self._match(EVAL, columns, None) if columns else None
+        return self._match("evaluation", EVAL, columns, None) if columns else None
 
     @staticmethod
     def _metrics(
@@ -217,7 +227,7 @@ class LearnedMatcher:
                 continue
             text = number.name.decode("utf-8", "replace")
             metric = aliases.get(number.name) or canonical(text)
-            if validation and metric == LOSS:
+            if validation and (metric == LOSS or set(words(number.name)) <= _PLAIN_LOSS):
                 metric = VAL_LOSS
             if metric not in seen:
                 seen.add(metric)
@@ -225,11 +235,11 @@ class LearnedMatcher:
         return columns
 
     def _match(
-        self, kind: str, columns: list[tuple[str, bytes, Unit, tuple[int, int]]], base: float | None
+        self, pattern: str, kind: str, columns: list[tuple[str, bytes, Unit, tuple[int, int]]], base: float | None
     ) -> Match:
         unique = {column[0]: column for column in reversed(columns)}
         columns = [column for column in columns if unique[column[0]] is column]
-        key = (kind, base, *(column[:3] for column in columns))
+        key = (pattern, kind, base, *(column[:3] for column in columns))
         layout = self._layouts.get(key)
         if layout is None:
             if len(self._layouts) > 4096:  # names that hold random text: never grow without bound
@@ -237,7 +247,7 @@ class LearnedMatcher:
             printed = {metric: raw.decode("utf-8", "replace") for metric, raw, _, _ in columns if raw}
             layout = self._layouts[key] = Layout(
                 kind,
-                "learned",
+                pattern,
                 tuple(column[0] for column in columns),
                 tuple(column[2] for column in columns),
                 {metric: text for metric, text in printed.items() if metric != text},
@@ -247,7 +257,4 @@ class LearnedMatcher:
 
 
 def _find(place: tuple[int, bytes], found: list[Field], ranked: list[tuple[int, int]]) -> int | None:
-    return next(
-        (index for r, index in ranked if (r, found[index].name) == place),
-        None,
-    )
+    return next((index for r, index in ranked if (r, found[index].name) == place), None)

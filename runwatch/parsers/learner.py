@@ -14,11 +14,11 @@ changed, or many lines have been seen.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from runwatch.metrics import LOSS, STEP_TIME, canonical
-from runwatch.parsers.fields import Field, fields
+from runwatch.parsers.fields import RATES, Field, fields
 from runwatch.parsers.formats import Format
 from runwatch.parsers.learned import (
     EPOCH_RANK,
@@ -49,7 +49,7 @@ _FEW = 3
 _PATIENCE = 128
 """Lines after which it is no longer waited for an epoch to change."""
 _LOSSES = (b"total loss", b"train loss", b"training loss", b"batch loss", b"tot loss", b"avr loss")
-_TIMES = (b"time", b"Time", b"iter_time", b"iter time", b"step_time", b"step time", b"batch_time")
+_TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class Learner:
     def see(self, line: bytes, offset: int, number: int) -> Format | None:
         """Take one record that no format knows; return the format as soon as one is believed."""
         self._lines += 1
-        if len(line) > 4096 or not relevant(line) or b"%|" in line:
+        if len(line) > 4096 or not relevant(line):
             return None
         found = fields(line)
         ranked = counters(line, found)
@@ -132,14 +132,20 @@ class Learner:
         judged = []
         for lines in families.values():
             enough = len(lines) >= _ENOUGH or (last and len(lines) >= _FEW and len(lines) > self._lines / 8)
-            if enough and (judgement := _judge(lines)) is not None:
+            if enough and (judgement := _judge(lines, last=last)) is not None:
                 judged.append(judgement)
         judged.sort(key=lambda judgement: -judgement.score)
-        if not judged or (judged[0].waits and not last):
+        if not judged or (judged[0].waits and not last) or is_val(judged[0].plan.head):
             return None
         main = judged[0].plan
-        plans = {judgement.plan.head: judgement.plan for judgement in judged if _beside(judgement.plan, main)}
-        matcher = LearnedMatcher({**plans, main.head: main})
+        plans = {main.head: main}
+        for other in (judgement.plan for judgement in judged[1:]):
+            if _counts_alike(other, main):
+                interleaved = _interleaved(families[other.head], families[main.head])
+                beside = interleaved or is_val(other.head) or (not other.quality and bool(main.quality))
+                pattern = f"{NAME}-{len(plans) + 1}"
+                plans[other.head] = replace(other, main=not beside, pattern=pattern)
+        matcher = LearnedMatcher(plans)
         read = [kept for kept in self.kept if matcher.match(kept.line)]
         self.sure = len(read) / len(self.kept)
         return Format(
@@ -158,11 +164,12 @@ class _Judgement:
     """Whether the counter may begin anew with the next epoch, and none has been seen to end."""
 
 
-def _judge(lines: list[Kept]) -> _Judgement | None:
+def _judge(lines: list[Kept], *, last: bool) -> _Judgement | None:  # noqa: PLR0911, PLR0912
     """Return how a family is to be read, or None if its lines are not of training."""
     names = Counter(name for kept in lines for name in {f.name for f in kept.found if f.name})
     telling = [name for name in names if is_telling(name)]
-    quality = frozenset(name for name in telling if is_quality(name) and not is_val(name))
+    quality = _quality(telling, names, len(lines))
+    every, lines = lines, [k for k in lines if quality & {f.name for f in k.found}] if quality else lines
     validation = is_val(lines[0].head)
     if not telling:
         return None
@@ -177,28 +184,44 @@ def _judge(lines: list[Kept]) -> _Judgement | None:
         if per_epoch and epoch is not None and _begins_anew(lines, place, epoch) is not False:
             waits = _begins_anew(lines, place, epoch) is None and len(lines) < _PATIENCE
             counter, within = place, True
-            base = 0.0 if min(kept.at(epoch) or 0.0 for kept in lines) == 0 else 1.0
+            base = 0.0 if min(_steps(lines, epoch)) == 0 else 1.0
             break
         if _grows(lines, place, least=0.5):
             counter = place
             break
-    if counter is None and not (len(lines) >= 2 * _ENOUGH and len(telling) > 1 - (epoch is not None) and quality):
-        return None
+    if counter is None:
+        needed = _FEW + 3 if last else 2 * _ENOUGH
+        if len(lines) < needed or not quality or len(telling) + (epoch is not None) < 2:
+            return None
     if counter is not None and share < 0.5 and not _grows(lines, counter, least=0.9):
         return None
     if validation and counter is None:
         return None
     plan = Plan(
-        head=lines[0].head,
+        head=every[0].head,
         counter=counter,
         epoch=epoch if within else None,
         base=base,
         quality=quality,
-        names=frozenset(name for name, count in names.items() if 2 * count > len(lines)),
-        aliases=_aliases(lines, names),
+        names=_usual(lines) - {place[1] for place in (counter, epoch) if place},
+        aliases=_aliases(lines, _usual(lines)),
     )
     weight = (3.0 if quality else 1.0) * (0.2 if validation else 1.0) * (2.0 if counter else 1.0)
     return _Judgement(plan, weight * len(lines), waits)
+
+
+def _usual(lines: list[Kept]) -> frozenset[bytes]:
+    """Return the names that most of the lines have."""
+    counts = Counter(name for kept in lines for name in {f.name for f in kept.found if f.name})
+    return frozenset(name for name, count in counts.items() if 2 * count > len(lines))
+
+
+def _quality(telling: list[bytes], names: Counter[bytes], count: int) -> frozenset[bytes]:
+    """Return the names that make a line a record: the most frequent that says how well training goes."""
+    scores = [name for name in telling if is_quality(name)]
+    scores = [name for name in scores if not is_val(name)] or [n for n in scores if 2 * names[n] > count]
+    most = max((names[name] for name in scores), default=0)
+    return frozenset(name for name in scores if 2 * names[name] > most) if 5 * most > count else frozenset()
 
 
 def _steps(lines: list[Kept], place: Place) -> list[float]:
@@ -229,28 +252,30 @@ def _begins_anew(lines: list[Kept], place: Place, epoch: Place) -> bool | None:
     return 2 * sum(turns) > len(turns) if turns else None
 
 
-def _aliases(lines: list[Kept], names: Counter[bytes]) -> dict[bytes, str]:
+def _aliases(lines: list[Kept], names: frozenset[bytes]) -> dict[bytes, str]:
     """Return what a family's names mean where they alone do not tell."""
     aliases: dict[bytes, str] = {}
     if not any(canonical(name.decode("utf-8", "replace")) == LOSS for name in names):
-        losses = [n for n in names if {b"loss", b"trl"} & set(words(n)) and not is_val(n)]
+        losses = [n for n in sorted(names) if {b"loss", b"trl"} & set(words(n)) and not is_val(n)]
         whole = [n for n in losses if n.lower().replace(b"_", b" ") in _LOSSES]
         best = whole[:1] or (losses if len(losses) == 1 else [])
-        aliases.update({name: LOSS for name in best})
-    for name in names:
-        if name.lower() in _TIMES:
-            values = [v for k in lines for i, f in enumerate(k.found) if f.name == name for v in (k.value(i),)]
+        aliases.update(dict.fromkeys(best, LOSS))
+    for name in sorted(names):
+        rate = RATES.get(name.lower())
+        if rate is not None and rate != STEP_TIME:
+            aliases[name] = rate
+        elif b"time" in (parts := set(words(name))) and parts <= _TIMES:
+            values = [k.value(i) for k in lines for i, f in enumerate(k.found) if f.name == name]
             rising = all(b >= a for a, b in pairwise(values)) and len(set(values)) > len(values) // 2
             aliases[name] = "elapsed" if rising else STEP_TIME
-            break
     return aliases
 
 
-def _beside(plan: Plan, main: Plan) -> bool:
-    """Whether a family's lines complete the records of the main one: they count with the same words."""
-    return (
-        plan is not main
-        and plan.counter is not None
-        and main.counter is not None
-        and (plan.counter[0] == main.counter[0] or plan.epoch is None is main.epoch)
-    )
+def _counts_alike(plan: Plan, main: Plan) -> bool:
+    """Whether the lines of both families can be placed by the same step."""
+    return plan.counter is not None and main.counter is not None and (plan.epoch is None) == (main.epoch is None)
+
+
+def _interleaved(lines: list[Kept], main: list[Kept]) -> bool:
+    """Whether one family's lines stand among the other's, and not before or after them."""
+    return lines[0].offset < main[-1].offset and main[0].offset < lines[-1].offset
