@@ -13,13 +13,16 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 from runwatch.errors import ConfigError
 from runwatch.findings import Severity
+
+if TYPE_CHECKING:
+    from runwatch.parsers.formats import Format
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -30,6 +33,8 @@ FILE_NAME = "runwatch.toml"
 PATH_VARIABLE = "RUNWATCH_CONFIG"
 WEBHOOK_VARIABLE = "RUNWATCH_SLACK_WEBHOOK"
 
+Keys = tuple[str | int, ...]
+"""The way to a value; a number is a place in a list."""
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
@@ -91,12 +96,39 @@ class TailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Name of the log format (`runwatch formats` lists them); left out, it is detected."""
 
 
+class FormatConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One format of the user's own, as [[formats]]; see runwatch.parsers.user."""
+
+    name: str = ""
+    """What it is called."""
+    train: str = ""
+    """Template of a training line: `it {step}/{total} loss={loss}`."""
+    eval: str = ""
+    """Template of an evaluation's line."""
+    regex: str = ""
+    """Instead of `train`: a regular expression with named groups."""
+    units: dict[str, str] = {}
+    """Units of fields, such as dt = "ms"."""
+    names: dict[str, str] = {}
+    """Metric names of fields, such as l = "train/loss"."""
+
+    def build(self) -> Format:
+        """Return the format itself. Raises PatternError, which loading has ruled out."""
+        from runwatch.parsers.user import build
+
+        return build(
+            self.name, train=self.train, eval=self.eval, regex=self.regex, units=self.units, names=self.names
+        )
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be configured. The defaults need no file."""
 
     slack: SlackConfig = SlackConfig()
     rules: dict[str, RuleConfig] = {}
     tail: TailConfig = TailConfig()
+    formats: tuple[FormatConfig, ...] = ()
+    """Formats of the user's own; they are tried before the built-in ones."""
     path: Path | None = None
     """The file this came from; not a key of the file."""
 
@@ -185,27 +217,45 @@ class _Reader:
             slack=self.section(SlackConfig, ("slack",), tables.get("slack", {})),
             rules={name: self.rule(("rules", name), table) for name, table in rules.items()},
             tail=self.section(TailConfig, ("tail",), tables.get("tail", {})),
+            formats=self.formats(tables.get("formats", [])),
             path=self.path,
         )
 
-    def section(self, kind: type[_T], keys: tuple[str, ...], given: object) -> _T:
+    def formats(self, given: object) -> tuple[FormatConfig, ...]:
+        if not isinstance(given, list):
+            raise self.wrong(("formats",), "sections with doubled brackets, [[formats]]", given)
+        return tuple(self.format(("formats", index), table) for index, table in enumerate(given))
+
+    def format(self, keys: Keys, given: object) -> FormatConfig:
+        from runwatch.parsers.user import PatternError
+
+        found = self.section(FormatConfig, keys, given)
+        if not found.name:
+            raise ConfigError("a format needs a name", self.where(*keys), 'such as name = "mine"')
+        try:
+            found.build()
+        except PatternError as error:
+            raise ConfigError(str(error), self.where(*keys, error.key), error.advice) from None
+        return found
+
+    def section(self, kind: type[_T], keys: Keys, given: object) -> _T:
         table = self.table(keys, given)
         fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
         check_names(table, fields, lambda name: self.where(*keys, name))
         return kind(**{name: self.value((*keys, name), fields[name], table[name]) for name in table})
 
-    def rule(self, keys: tuple[str, ...], given: object) -> RuleConfig:
+    def rule(self, keys: Keys, given: object) -> RuleConfig:
         table = dict(self.table(keys, given))
         enabled = self.value((*keys, "enabled"), bool, table.pop("enabled", True))
         number = bool | int | float
         return RuleConfig(enabled, {name: self.value((*keys, name), number, table[name]) for name in table})
 
-    def table(self, keys: tuple[str, ...], given: object) -> Mapping[str, Any]:
+    def table(self, keys: Keys, given: object) -> Mapping[str, Any]:
         if isinstance(given, Mapping):
             return given
         raise self.wrong(keys, "a section", given)
 
-    def value(self, keys: tuple[str, ...], kind: Any, given: object) -> Any:
+    def value(self, keys: Keys, kind: Any, given: object) -> Any:
         if kind is Secret:
             text = self.value(keys, str, given)
             return _web_address(text, self.where(*keys)) if text else Secret()
@@ -214,11 +264,12 @@ class _Reader:
         except msgspec.ValidationError:
             raise self.wrong(keys, _expected(kind), given) from None
 
-    def wrong(self, keys: tuple[str, ...], expected: str, given: object) -> ConfigError:
-        what = f"{'.'.join(keys)} must be {expected}, not {_NOUNS.get(type(given), 'a date or time')}"
+    def wrong(self, keys: Keys, expected: str, given: object) -> ConfigError:
+        place = ".".join(str(key) for key in keys if isinstance(key, str))
+        what = f"{place} must be {expected}, not {_NOUNS.get(type(given), 'a date or time')}"
         return ConfigError(what, self.where(*keys))
 
-    def where(self, *keys: str) -> str:
+    def where(self, *keys: str | int) -> str:
         return _where(self.path, self.text, keys)
 
 
@@ -248,6 +299,8 @@ def _words(info: msgspec.inspect.Type) -> str:
             return "a number"
         case msgspec.inspect.FloatType(gt=low, le=high):
             return f"a number above {low:g} and at most {high:g}"
+        case msgspec.inspect.DictType():
+            return 'names with text, such as {dt = "ms"}'
         case msgspec.inspect.EnumType(kind):
             return "one of " + ", ".join(f'"{member.value}"' for member in kind)
         case _:
@@ -278,12 +331,19 @@ def _read(path: Path) -> str:
         raise ConfigError("not UTF-8 text", f"{path}:{line}", "save the file as UTF-8") from None
 
 
-def _where(path: Path, text: str, keys: tuple[str, ...]) -> str:
+def _where(path: Path, text: str, keys: Keys) -> str:
     line = _line_of(text, keys)
     return f"{path}:{line}" if line else str(path)
 
 
-def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
+def _item(table: Any, key: str | int) -> Any:
+    """Return what stands under a key, or in a place of a list; None if nothing does."""
+    if isinstance(table, list):
+        return table[key] if isinstance(key, int) and key < len(table) else None
+    return table.get(key) if isinstance(table, Mapping) else None
+
+
+def _line_of(text: str, keys: Keys) -> int | None:
     """Return the line on which a key is set: where the shortest valid piece of the file that has it ends.
 
     The parser keeps no lines; asking it about ever longer pieces is slow and
@@ -296,7 +356,7 @@ def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
         except tomllib.TOMLDecodeError:  # ends within a value of several lines
             continue
         for key in keys:
-            found = found.get(key) if isinstance(found, Mapping) else None
+            found = _item(found, key)
         if found is not None:
             return complete + 1
         complete = count

@@ -37,12 +37,12 @@ RATES = {
     b"steps/s": STEP_TIME,
 }
 """Units that say what a number is, even where no name stands before it."""
-_SCALES = {
+SCALES = {
     b"k": 1e3, b"K": 1e3, b"M": 1e6, b"B": 1e9,
     b"KB": 2.0**10, b"MB": 2.0**20, b"Mb": 2.0**20, b"GB": 2.0**30, b"G": 2.0**30, b"TiB": 2.0**40,
 }  # fmt: skip
 _PLAIN = (b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
-_UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *_SCALES, *_PLAIN), key=len, reverse=True))
+_UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _TOKEN = re.compile(
     rb"(?P<clock>\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
@@ -77,8 +77,8 @@ class Field(NamedTuple):
             if self.suffix.startswith(b"ms/"):
                 return Unit(divide=1e3)
             return Unit(invert=RATES[self.suffix] == STEP_TIME and self.suffix.endswith(b"/s"))
-        if self.suffix in _SCALES:
-            return Unit(multiply=_SCALES[self.suffix])
+        if self.suffix in SCALES:
+            return Unit(multiply=SCALES[self.suffix])
         return unit_of(metric, self.suffix.decode("ascii", "replace"))
 
 

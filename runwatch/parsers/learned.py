@@ -20,9 +20,10 @@ from runwatch.parsers.patterns import Layout, Match
 _WORDS = re.compile(rb"[A-Za-z]+")
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc accuracy "
-    b"auc reward rewards rew return f f1 bleu rouge wer cer map miou iou dice elbo fid score".split()
+    b"auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid score".split()
 )
 """Words of names that say how well training goes."""
+_NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu".split())
 """Words of names that only training prints."""
 _VAL = frozenset(b"val valid validation eval evaluation test testing dev".split())
@@ -48,8 +49,8 @@ _RELEVANT = re.compile(
     re.IGNORECASE,
 )
 
-_BAR = re.compile(rb"%\||\[[=>.#-]{8,}\]")
-"""Progress bars redraw what they show; a record is printed once."""
+_OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN")
+"""Progress bars, which redraw what they show where a record is printed once, and warnings."""
 
 
 def words(name: bytes) -> list[bytes]:
@@ -59,7 +60,7 @@ def words(name: bytes) -> list[bytes]:
 
 def is_quality(name: bytes) -> bool:
     """Whether a name says how well training goes: loss, accuracy, reward."""
-    return not _QUALITY.isdisjoint(words(name)) and not {b"scale", b"time", b"coeff"} & set(words(name))
+    return not _QUALITY.isdisjoint(words(name)) and _NOT_QUALITY.isdisjoint(words(name))
 
 
 def is_telling(name: bytes) -> bool:
@@ -74,7 +75,7 @@ def is_val(text: bytes) -> bool:
 
 def relevant(line: bytes) -> bool:
     """One cheap look: False for a line that cannot be of use."""
-    return _RELEVANT.search(line) is not None and not _BAR.search(line)
+    return _RELEVANT.search(line) is not None and not _OTHER.search(line)
 
 
 def rank(line: bytes, number: Field) -> int | None:

@@ -17,6 +17,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from runwatch.batch import TRAIN
 from runwatch.metrics import LOSS, STEP_TIME, canonical
 from runwatch.parsers.fields import RATES, Field, fields
 from runwatch.parsers.formats import Format
@@ -146,8 +147,10 @@ class Learner:
                 pattern = f"{NAME}-{len(plans) + 1}"
                 plans[other.head] = replace(other, main=not beside, pattern=pattern)
         matcher = LearnedMatcher(plans)
-        read = [kept for kept in self.kept if matcher.match(kept.line)]
-        self.sure = len(read) / len(self.kept)
+        kinds = [match.layout.kind for kept in self.kept if (match := matcher.match(kept.line)) is not None]
+        if TRAIN not in kinds:
+            return None
+        self.sure = len(kinds) / len(self.kept)
         return Format(
             name=NAME,
             title="learned from this log",
@@ -164,50 +167,52 @@ class _Judgement:
     """Whether the counter may begin anew with the next epoch, and none has been seen to end."""
 
 
-def _judge(lines: list[Kept], *, last: bool) -> _Judgement | None:  # noqa: PLR0911, PLR0912
+def _judge(every: list[Kept], *, last: bool) -> _Judgement | None:
     """Return how a family is to be read, or None if its lines are not of training."""
-    names = Counter(name for kept in lines for name in {f.name for f in kept.found if f.name})
-    telling = [name for name in names if is_telling(name)]
-    quality = _quality(telling, names, len(lines))
-    every, lines = lines, [k for k in lines if quality & {f.name for f in k.found}] if quality else lines
-    validation = is_val(lines[0].head)
+    counts = Counter(name for kept in every for name in {f.name for f in kept.found if f.name})
+    telling = [name for name in counts if is_telling(name)]
     if not telling:
         return None
-    share = sum(any(is_telling(f.name) for f in kept.found) for kept in lines) / len(lines)
-    places = {(r, kept.found[i].name): r for kept in lines for r, i in kept.ranked}
-    epoch = next((p for p in sorted(places) if p[0] >= EPOCH_RANK and _grows(lines, p, least=0.0)), None)
-    counter, base, waits, within = None, 1.0, False, False
-    for place in sorted(places):
-        if 2 * len(_steps(lines, place)) < len(lines):
-            continue
-        per_epoch = epoch is not None and place[0] not in (0, *range(EPOCH_RANK, 9)) and _ratio(lines, place)
-        if per_epoch and epoch is not None and _begins_anew(lines, place, epoch) is not False:
-            waits = _begins_anew(lines, place, epoch) is None and len(lines) < _PATIENCE
-            counter, within = place, True
-            base = 0.0 if min(_steps(lines, epoch)) == 0 else 1.0
-            break
-        if _grows(lines, place, least=0.5):
-            counter = place
-            break
+    quality = _quality(telling, counts, len(every))
+    lines = [k for k in every if quality & {f.name for f in k.found}] if quality else every
+    counter, epoch, waits = _counter(lines, last=last)
     if counter is None:
         needed = _FEW + 3 if last else 2 * _ENOUGH
         if len(lines) < needed or not quality or len(telling) + (epoch is not None) < 2:
             return None
-    if counter is not None and share < 0.5 and not _grows(lines, counter, least=0.9):
-        return None
-    if validation and counter is None:
-        return None
+    elif not quality:
+        share = sum(any(is_telling(f.name) for f in kept.found) for kept in lines) / len(lines)
+        if share < 0.5 and not _grows(lines, counter, least=0.9):
+            return None
+    usual = _usual(lines)
+    within = counter is not None and epoch is not None
     plan = Plan(
         head=every[0].head,
         counter=counter,
         epoch=epoch if within else None,
-        base=base,
+        base=0.0 if epoch is not None and within and min(_steps(lines, epoch)) == 0 else 1.0,
         quality=quality,
-        names=_usual(lines) - {place[1] for place in (counter, epoch) if place},
-        aliases=_aliases(lines, _usual(lines)),
+        names=usual - {place[1] for place in (counter, epoch) if place},
+        aliases=_aliases(lines, usual),
     )
-    weight = (3.0 if quality else 1.0) * (0.2 if validation else 1.0) * (2.0 if counter else 1.0)
-    return _Judgement(plan, weight * len(lines), waits)
+    return _Judgement(plan, (3 if quality else 1) * (2 if counter else 1) * len(lines), waits)
+
+
+def _counter(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | None, bool]:
+    """Return the step, the epoch within which it counts, and whether it is too early to tell.
+
+    Without a step, the epoch that the lines name, if any.
+    """
+    places = sorted({(r, kept.found[i].name) for kept in lines for r, i in kept.ranked})
+    epoch = next((p for p in places if p[0] >= EPOCH_RANK and _grows(lines, p, least=0.0)), None)
+    for place in places:
+        if epoch is not None and 0 < place[0] < EPOCH_RANK and _ratio(lines, place):
+            anew = _begins_anew(lines, place, epoch)
+            if anew or (anew is None and not last):
+                return place, epoch, anew is None and len(lines) < _PATIENCE
+        if _grows(lines, place, least=0.5):
+            return place, None, False
+    return None, epoch, False
 
 
 def _usual(lines: list[Kept]) -> frozenset[bytes]:
@@ -231,7 +236,7 @@ def _steps(lines: list[Kept], place: Place) -> list[float]:
 def _grows(lines: list[Kept], place: Place, *, least: float) -> bool:
     """Whether a number hardly ever falls, and rises in more than `least` of the lines."""
     values = _steps(lines, place)
-    if not values or 2 * len(values) < len(lines):
+    if 2 * len(values) < len(lines):
         return False
     rises = sum(b > a for a, b in pairwise(values))
     falls = sum(b < a for a, b in pairwise(values))

@@ -291,7 +291,7 @@ class LogParser:
         if self._bulk:
             from runwatch.parsers.skeleton import BulkDecoder
 
-            self._decoders = [BulkDecoder(matcher) for matcher in fmt.matchers]
+            self._decoders = [BulkDecoder(m) for m in fmt.matchers if getattr(m, "bulk", True)]
 
     def _use(self, matchers: tuple[Matcher, ...]) -> None:
         """Sort the matchers by the byte their lines begin with, keeping their order."""

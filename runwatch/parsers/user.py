@@ -1,0 +1,248 @@
+r"""Formats that users describe in runwatch.toml, as templates or regular expressions.
+
+A template is the line with its numbers replaced by names in braces; `{_}` is a
+number of no interest, and a space stands for any run of them:
+
+    [[formats]]
+    name = "mine"
+    train = "it {step}/{total} loss={loss} lr={lr} dt={dt}"
+    units = {dt = "ms"}
+    names = {l = "train/loss"}
+
+Both may match anywhere in a line; `step`, `total` and `rank` place the record,
+every other name is a metric.
+
+A regular expression can take exponential time, and Python's engine cannot be
+stopped. google-re2 could not run away, but it is a compiled package with other
+syntax: the same file would mean different things on two machines. So patterns
+are guarded instead, the same everywhere. Templates are safe as they are built.
+An expression is refused where a repeated group holds what can itself vary in
+length (the only way to exponential time here, back-references being refused
+too), and, since what is left may still be a high polynomial, where it takes
+long on lines made to be hard, tried short ones first. Lines are cut at
+MAX_LENGTH before they are matched, so the measured time is a bound.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+
+from runwatch.batch import EVAL, META_COLUMNS, TRAIN
+from runwatch.metrics import Unit, canonical, unit_of
+from runwatch.parsers.fields import SCALES
+from runwatch.parsers.formats import Format
+from runwatch.parsers.patterns import VALUE, Layout, Match, number
+
+MAX_LENGTH = 2048
+"""Bytes of a line that a user's pattern sees."""
+_SLOW = 0.01
+"""Seconds that one match may take; ordinary ones take a thousandth of it."""
+_PLACE = re.compile(r"\{([A-Za-z_][\w./ -]*)\}")
+_UNITS = ("s", "ms", "us", "m", "min", "h", "%", "it/s", "KiB", "MiB", "GiB", "k", "M", "B")
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be used; says why, and of which key."""
+
+    def __init__(self, key: str, what: str, advice: str = "") -> None:
+        super().__init__(what)
+        self.key = key
+        self.advice = advice
+
+
+class UserPattern:
+    """One kind of line as a user describes it."""
+
+    prefix = b""
+
+    def __init__(
+        self,
+        kind: str,
+        regex: re.Pattern[bytes],
+        names: Mapping[int, str],
+        units: Mapping[str, str],
+        renamed: Mapping[str, str],
+        *,
+        digit_blind: bool,
+    ) -> None:
+        """`names` tells what each group is; `units` and `renamed` go by those names."""
+        self.bulk = digit_blind
+        """Whether lines may be decoded in bulk: a regular expression may care which digits it sees."""
+        self._regex = regex
+        self._groups = tuple(names)
+        self._layouts: dict[tuple[int, ...], Layout] = {}
+        self._names = dict(names)
+        self._kind, self._units, self._renamed = kind, dict(units), dict(renamed)
+
+    def match(self, line: bytes) -> Match | None:
+        """Return the numbers of a line of this kind."""
+        found = self._regex.search(line, 0, MAX_LENGTH)
+        if found is None:
+            return None
+        groups = tuple(group for group in self._groups if found.start(group) >= 0)
+        spans = tuple(found.span(group) for group in groups)
+        if not self.bulk and not all(_is_number(line[a:b]) for a, b in spans):
+            return None
+        layout = self._layouts.get(groups)
+        if layout is None:
+            layout = self._layouts[groups] = self._layout(groups)
+        return Match(layout, spans)
+
+    def _layout(self, groups: tuple[int, ...]) -> Layout:
+        names: list[str] = []
+        units: list[Unit] = []
+        printed: dict[str, str] = {}
+        for group in groups:
+            text = self._names[group]
+            name = self._renamed.get(text) or (text if text in META_COLUMNS else canonical(text))
+            names.append(name)
+            units.append(_unit(name, self._units.get(text, "")))
+            if name != text:
+                printed[name] = text
+        return Layout(self._kind, "user", tuple(names), tuple(units), printed)
+
+
+def build(
+    name: str,
+    *,
+    train: str = "",
+    eval: str = "",  # noqa: A002  # the key of the file
+    regex: str = "",
+    units: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Format:
+    """Return the format that a [[formats]] section describes. Raises PatternError."""
+    if bool(train) == bool(regex):
+        raise PatternError("name", f"format {name!r} needs either train or regex", "give one of the two")
+    units, names = units or {}, names or {}
+    matchers = []
+    known: set[str] = set()
+    for key, kind, text in (("train", TRAIN, train), ("regex", TRAIN, regex), ("eval", EVAL, eval)):
+        if not text:
+            continue
+        pattern, groups = _expression(text) if key == "regex" else _template(key, text)
+        known.update(groups.values())
+        columns = [names.get(group) or canonical(group) for group in groups.values()]
+        if len(set(columns)) < len(columns):
+            raise PatternError(key, f"two fields of {key} are the same metric", "rename one under names")
+        matchers.append(UserPattern(kind, pattern, groups, units, names, digit_blind=key != "regex"))
+    for key, given in (("units", units), ("names", names)):
+        for field in given:
+            if field not in known:
+                raise PatternError(key, f"{key} names no field {field!r}", f"fields: {', '.join(sorted(known))}")
+    for unit in units.values():
+        if unit not in _UNITS:
+            raise PatternError("units", f"unknown unit {unit!r}", f"known: {', '.join(_UNITS)}")
+    return Format(name, "described in runwatch.toml", train or regex, tuple(matchers))
+
+
+def _template(key: str, text: str) -> tuple[re.Pattern[bytes], dict[int, str]]:
+    """Return the expression of a template and its groups' names."""
+    parts: list[bytes] = []
+    groups: dict[int, str] = {}
+    pieces = _PLACE.split(text.strip())
+    for index, piece in enumerate(pieces):
+        if index % 2 == 0:
+            if not piece and 0 < index < len(pieces) - 1:
+                raise PatternError(key, "two fields stand side by side", "put the text between them, or a space")
+            if "{" in piece or "}" in piece:
+                raise PatternError(key, "a brace that is no field", "a field is a name in braces, such as {loss}")
+            parts.append(rb"\s+".join(re.escape(word.encode()) for word in re.split(r"\s+", piece)))
+        elif piece == "_":
+            parts.append(VALUE + rb"(?![\d.])")
+        else:
+            if piece in groups.values():
+                raise PatternError(key, f"field {piece!r} stands twice", "call one of them {_}")
+            groups[len(groups) + 1] = piece
+            parts.append(rb"[ ]*(" + VALUE + rb")(?![\d.])")
+    if set(groups.values()) <= META_COLUMNS:
+        raise PatternError(key, "no field is a metric", 'such as {loss} in "it {step} loss={loss}"')
+    start = rb"(?<![\w.])" if text[:1].isalnum() or text[:1] == "{" else b""
+    return re.compile(start + b"".join(parts)), groups
+
+
+def _expression(text: str) -> tuple[re.Pattern[bytes], dict[int, str]]:
+    """Return a checked regular expression and its groups' names."""
+    try:
+        pattern = re.compile(text.encode())
+    except (re.error, OverflowError, RecursionError) as error:
+        raise PatternError("regex", "not a regular expression", str(error)) from None
+    groups = {index: name for name, index in sorted(pattern.groupindex.items(), key=lambda item: item[1])}
+    if set(groups.values()) <= META_COLUMNS:
+        raise PatternError("regex", "no named group is a metric", r"such as (?P<loss>[\d.]+)")
+    if _runs_away(text):
+        raise PatternError(
+            "regex",
+            "a repeated group holds a repetition or a choice, which can take for ever",
+            "write it without one, or use a template",
+        )
+    if _is_slow(pattern, text):
+        raise PatternError("regex", "takes too long on long lines", "use fewer .* and more of the line's own text")
+    return pattern, groups
+
+
+def _runs_away(text: str) -> bool:
+    r"""Whether a repeated group can match one text in many ways, or the expression refers back.
+
+    Read token by token: an escape or a class is one character; a group is
+    `varied` if it holds a quantifier other than {n}, or a choice.
+    """
+    token = re.compile(
+        r"\\(?P<back>[1-9])|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<refer>\(\?P=)|(?P<open>\((?:\?(?:P<\w+>|.|<[=!]))?)"
+        r"|(?P<close>\))|(?P<choice>\|)|(?P<fixed>\{\d+\})|(?P<many>[*+?]|\{\d*,\d*\})|.",
+        re.DOTALL,
+    )
+    varied = [False]
+    closed = False
+    """Whether the token before ended a varied group."""
+    for found in token.finditer(text):
+        if found["back"] or found["refer"]:
+            return True
+        if (found["many"] or found["fixed"]) and closed and found["many"] != "?":
+            return True
+        closed = False
+        if found["open"]:
+            varied.append(False)
+        elif found["close"] and len(varied) > 1:
+            closed = varied.pop()
+            varied[-1] |= closed
+        elif found["many"] or found["choice"]:
+            varied[-1] = True
+    return False
+
+
+def _is_slow(pattern: re.Pattern[bytes], text: str) -> bool:
+    """Whether a match of a hard line takes long: lines that nearly match, short ones first."""
+    literals = re.sub(r"\\.|[^\w :=,]", " ", text).encode() or b" "
+    for seed in (b"1", b"a", b" ", b"1 ", b"a=1 ", literals, literals + b"1 "):
+        length = 64
+        while length <= MAX_LENGTH:
+            line = (seed * (length // len(seed) + 1))[: length - 1] + b"\0"
+            begun = time.perf_counter()
+            pattern.search(line)
+            if time.perf_counter() - begun > _SLOW:
+                begun = time.perf_counter()  # once more: the machine may have been busy
+                pattern.search(line)
+                if time.perf_counter() - begun > _SLOW:
+                    return True
+            length *= 2
+    return False
+
+
+def _unit(metric: str, suffix: str) -> Unit:
+    if metric in META_COLUMNS:
+        return Unit()
+    if suffix == "it/s":
+        return Unit(invert=True)
+    scale = SCALES.get(suffix.encode())
+    return Unit(multiply=scale) if scale is not None else unit_of(metric, suffix)
+
+
+def _is_number(text: bytes) -> bool:
+    try:
+        number(text)
+    except ValueError:
+        return False
+    return True
