@@ -38,7 +38,8 @@ def command(paths: tuple[str, ...], as_json: bool, fail_on: str, config: str | N
     from runwatch.watcher.check import check
 
     now = time.time()
-    engine = check(paths, load(Path(config) if config else None).overrides(), now)
+    settings = load(Path(config) if config else None)
+    engine = check(paths, settings.overrides(), now, [own.build() for own in settings.formats])
     for trouble in engine.troubles:
         click.echo(f"runwatch: {trouble}", err=True)
     if as_json:

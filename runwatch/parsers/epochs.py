@@ -10,9 +10,7 @@ EPOCHS = "epochs"
 """Column: how many epochs there will be, where a line tells."""
 
 
-def whole(
-    names: tuple[str, ...], rows: int, data: bytes, base: float
-) -> tuple[tuple[str, ...], bytes]:
+def whole(names: tuple[str, ...], rows: int, data: bytes, base: float) -> tuple[tuple[str, ...], bytes]:
     """Return a table's names and data with `step` and `total` counted over all epochs.
 
     `total` comes in as the steps of one epoch, and goes if the epochs are not told.

@@ -19,8 +19,8 @@ from runwatch.parsers.patterns import Layout, Match
 
 _WORDS = re.compile(rb"[A-Za-z]+")
 _QUALITY = frozenset(
-    b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc accuracy "
-    b"auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid score".split()
+    b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
+    b"accuracy auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid score".split()
 )
 """Words of names that say how well training goes."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
@@ -108,12 +108,11 @@ def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
 
 def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes | None:
     """Return the family a line belongs to, or None if it can be of none."""
-    if ranked:
-        first = found[ranked[0][1]]
-    else:
-        first = next((number for number in found if is_quality(number.name)), None)  # type: ignore[assignment]
-        if first is None:
-            return None
+    scored = (index for index, number in enumerate(found) if is_quality(number.name))
+    index = ranked[0][1] if ranked else next(scored, None)
+    if index is None:
+        return None
+    first = found[index]
     return masked(line[: first.start]) + (b"#/#" if first.total else b"#")
 
 
@@ -197,9 +196,7 @@ class LearnedMatcher:
             return None
         return self._match(plan.pattern, kind, columns, plan.base if whole else None)
 
-    def _evaluation(
-        self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
-    ) -> Match | None:
+    def _evaluation(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Match | None:
         """Return the match of a line that says of itself that it is about validation."""
         scores = [f for f in found if is_quality(f.name) or f.name.lower() in _VAL]
         if not scores:
@@ -236,7 +233,11 @@ class LearnedMatcher:
         return columns
 
     def _match(
-        self, pattern: str, kind: str, columns: list[tuple[str, bytes, Unit, tuple[int, int]]], base: float | None
+        self,
+        pattern: str,
+        kind: str,
+        columns: list[tuple[str, bytes, Unit, tuple[int, int]]],
+        base: float | None,
     ) -> Match:
         unique = {column[0]: column for column in reversed(columns)}
         columns = [column for column in columns if unique[column[0]] is column]

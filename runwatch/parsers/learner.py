@@ -278,7 +278,9 @@ def _aliases(lines: list[Kept], names: frozenset[bytes]) -> dict[bytes, str]:
 
 def _counts_alike(plan: Plan, main: Plan) -> bool:
     """Whether the lines of both families can be placed by the same step."""
-    return plan.counter is not None and main.counter is not None and (plan.epoch is None) == (main.epoch is None)
+    return (
+        plan.counter is not None and main.counter is not None and (plan.epoch is None) == (main.epoch is None)
+    )
 
 
 def _interleaved(lines: list[Kept], main: list[Kept]) -> bool:

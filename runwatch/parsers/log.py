@@ -108,6 +108,7 @@ class LogParser:
         self._events = EventScanner()
         self._use(tuple(matcher for fmt in self._formats for matcher in fmt.matchers))
         self._learner: Learner | None = Learner()
+        self._sure: float | None = None
         self._bulk = bulk
         self._decoders: list[BulkDecoder] = []
         self._carry = b""
@@ -121,6 +122,16 @@ class LogParser:
     def format(self) -> str | None:
         """Name of the detected format, or None while unsure."""
         return self._format.name if self._format else None
+
+    @property
+    def example(self) -> str | None:
+        """A typical line of the detected format, or None while unsure."""
+        return self._format.example if self._format else None
+
+    @property
+    def learned(self) -> float | None:
+        """How sure a learnt format is: the share it reads of the lines it was learnt from; else None."""
+        return self._sure
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
         """Parse the next bytes of the stream; with `tail`, carry that many newest lines along.
@@ -271,6 +282,7 @@ class LogParser:
         They stand before this piece, and lines that were counted as not understood no longer are.
         """
         self._settle(learned)
+        self._sure = learner.sure
         told = -1
         match = None
         for kept in learner.kept:

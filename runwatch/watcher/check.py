@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runwatch.errors import SourceError
+from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.log import LogParser
 from runwatch.watcher.engine import Engine, Overrides
 from runwatch.watcher.sources import discover
@@ -15,22 +16,28 @@ from runwatch.watcher.sources import discover
 BLOCK = 1 << 20
 
 
-def check(paths: Sequence[str], overrides: Overrides | None = None, now: float | None = None) -> Engine:
+def check(
+    paths: Sequence[str],
+    overrides: Overrides | None = None,
+    now: float | None = None,
+    formats: Sequence[Format] = (),
+) -> Engine:
     """Return an engine that has read and judged every log behind `paths`.
 
-    `now` (Unix time) decides what an old file is. Raises SourceError if there is nothing to read.
+    `formats` are tried before the known ones. `now` (Unix time) decides what an old file is.
+    Raises SourceError if there is nothing to read.
     """
     engine = Engine(overrides)
     files = list(dict.fromkeys(file for path in paths for file in discover.logs(path)))
     for file, name in zip(files, discover.names(files), strict=True):
         engine.add_source(name, name, file)
-        _read(engine, name, file)
+        _read(engine, name, file, formats)
     engine.finish(time.time() if now is None else now)
     return engine
 
 
-def _read(engine: Engine, name: str, path: str) -> None:
-    parser = LogParser()
+def _read(engine: Engine, name: str, path: str, formats: Sequence[Format]) -> None:
+    parser = LogParser((*formats, *catalogue()))
     try:
         with Path(path).open("rb", buffering=0) as file:
             status = os.fstat(file.fileno())

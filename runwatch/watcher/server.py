@@ -52,7 +52,7 @@ class Server:
         self._notifier = Notifier(config, self.notice)
         poll = assignment.poll or config.tail.poll
         self._workers = [
-            Worker(wire.Setup(paths, poll, assignment.wait), self.receive, self.notice)
+            Worker(wire.Setup(paths, poll, assignment.wait, config.formats), self.receive, self.notice)
             for paths in by_mount(assignment.paths)
         ]
 

@@ -7,6 +7,7 @@ import struct
 import msgspec
 
 from runwatch.batch import Batch
+from runwatch.config import FormatConfig
 
 HEADER = struct.Struct("<I")
 MAX_FRAME = 1 << 28
@@ -75,6 +76,8 @@ class Setup(msgspec.Struct, frozen=True):
     poll: bool = False
     wait: bool = False
     """Whether a file may be created later."""
+    formats: tuple[FormatConfig, ...] = ()
+    """Formats of the user's own."""
 
 
 Message = Opened | Read | Preview | Trouble | Note | Ended | Beat

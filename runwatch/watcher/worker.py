@@ -18,6 +18,7 @@ import msgspec
 
 from runwatch.batch import Batch
 from runwatch.errors import SourceError
+from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.log import LogParser
 from runwatch.watcher import wire
 from runwatch.watcher.sources import discover
@@ -42,12 +43,13 @@ _BREAKS = {
 class LogSource:
     """One log file: its tail, its parser, and how much of it is history."""
 
-    def __init__(self, name: str, path: str) -> None:
+    def __init__(self, name: str, path: str, formats: Sequence[Format] | None = None) -> None:
         self.name = name
         self.path = path
+        self._formats = formats
         self._tail = Tail(path)
         self._tail.last_block(0)  # opens it
-        self._parser = LogParser()
+        self._parser = LogParser(formats)
         self.history = self._tail.backlog
         self._read = 0
         self._previewed = 0.0
@@ -82,7 +84,7 @@ class LogSource:
             return
         self._previewed = time.monotonic()
         offset, data = self._tail.last_block(PREVIEW_BYTES)
-        batch = LogParser(bulk=False, start=offset, first_line=0).feed(data, tail=LOG_LINES)
+        batch = LogParser(self._formats, bulk=False, start=offset, first_line=0).feed(data, tail=LOG_LINES)
         send(wire.Preview(self.name, batch, self._written(), self.history - self._read))
 
 
@@ -92,9 +94,9 @@ class StdinSource:
     path = "-"
     history = 0
 
-    def __init__(self) -> None:
+    def __init__(self, formats: Sequence[Format] | None = None) -> None:
         self.name = "stdin"
-        self._parser = LogParser()
+        self._parser = LogParser(formats)
         self._open = True
         os.set_blocking(0, False)
 
@@ -136,8 +138,9 @@ def open_sources(setup: wire.Setup) -> list[LogSource | StdinSource]:
         else:
             files += discover.logs(path)
     files = list(dict.fromkeys(files))
+    formats = (*(own.build() for own in setup.formats), *catalogue())
     return [
-        StdinSource() if path == "-" else LogSource(name, path)
+        StdinSource(formats) if path == "-" else LogSource(name, path, formats)
         for path, name in zip(files, discover.names(files), strict=True)
     ]
 

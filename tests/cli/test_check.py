@@ -172,3 +172,23 @@ def test_formats_says_what_it_found(log):
     done = runwatch("formats", log)
     assert "nanochat" in done.stdout
     assert "perf/step_time (dt)" in done.stdout
+
+
+def test_an_unknown_format_is_learnt_and_explained(tmp_path):
+    path = tmp_path / "train.log"
+    path.write_bytes(b"".join(b"upd %d xloss %.3f acc 0.5\nnote\n" % (i, 9 / (i + 1)) for i in range(30)))
+    run = json.loads(runwatch("check", path, "--json", "--fail-on", "never").stdout)["runs"][0]
+    assert (run["format"], run["steps"]["records"]) == ("learned", 30)
+    told = runwatch("formats", path).stdout
+    assert "learned; 50% of 60 lines understood" in told
+    assert "reads 100%" in told
+    assert "upd 29 xloss 0.300 acc 0.5" in told
+
+
+def test_own_formats_are_read_from_the_configuration(tmp_path):
+    (tmp_path / "runwatch.toml").write_text('[[formats]]\nname = "mine"\ntrain = "<{step}> {loss}"\n')
+    (tmp_path / "train.log").write_bytes(b"<1> 2.5\n<2> 2.25\n")
+    done = runwatch("check", "train.log", "--json", "--fail-on", "never", cwd=tmp_path)
+    run = json.loads(done.stdout)["runs"][0]
+    assert (run["format"], run["metrics"]["train/loss"]["last"]) == ("mine", 2.25)
+    assert "mine " in runwatch("formats", cwd=tmp_path).stdout

@@ -1,0 +1,235 @@
+"""Training lines that no format describes are learnt, and everything else is left alone."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.parsers.fields import fields
+from runwatch.parsers.learner import KEPT_BYTES, KEPT_LINES, Learner
+from runwatch.parsers.log import LogParser
+
+from .logs import parse
+
+
+def log(
+    template: str, steps: int = 60, *, total: int = 400, per_epoch: int = 10, preamble: int = 20
+) -> bytes:
+    """Lines of a template with {step}, {loss}, ... after a preamble that tells nothing."""
+    rng = random.Random(7)
+    lines = [f"loading shard {i} of {preamble} from /data/train_{i}.bin" for i in range(preamble)]
+    for step in range(1, steps + 1):
+        lines.append(
+            template.format(
+                step=step, total=total, loss=f"{9 / step + rng.random():.4f}", lr=f"{3e-4 * step:.3e}",
+                acc=f"{step / total:.3f}", epoch=(step - 1) // per_epoch + 1, within=(step - 1) % per_epoch + 1,
+                per=per_epoch, ms=f"{100 + 9 * rng.random():.1f}", clock=f"12:{step // 60:02d}:{step % 60:02d}",
+            )
+        )  # fmt: skip
+        if step % 20 == 0:
+            lines.append("INFO saving to /out/model.bin")
+    return "\n".join(lines).encode() + b"\n"
+
+
+LOGS = {
+    "colons": "Step: {step}  Loss: {loss}  LR: {lr}",
+    "equals": "it={step}/{total} loss={loss} lr={lr} acc={acc}",
+    "words": "iter {step} loss {loss} lr {lr} time {ms} ms",
+    "dated": "2026-11-21 {clock},123 | INFO | global_step {step} - train_loss {loss} - {ms}ms/step",
+    "brackets": "[{clock}] [trainer] update [{step}/{total}] [loss: {loss}] [lr: {lr}]",
+    "json-like": 'metrics {{"step": {step}, "loss": {loss}, "lr": {lr}}}',
+    "late counter": "loss {loss} (lr {lr}) after {step} steps, step={step}",
+    "epochs": "Epoch [{epoch}][{within}/{per}] lr: {lr}, loss: {loss}",
+    "leading": "[{step}]\ttrain-rmse:{loss}\ttrain-mae:{acc}",
+}
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_steps_and_losses(name):
+    parsed = parse(log(LOGS[name]))
+    assert parsed.format == "learned"
+    assert parsed.column("step").tolist() == list(range(1, 61))
+    metric = "train-rmse" if name == "leading" else "train/loss"
+    wanted = [line.split(b"oss") for line in log(LOGS[name]).splitlines()]
+    if metric == "train/loss":
+        texts = [
+            fields(b"x" + parts[1])[0]
+            for parts in wanted
+            if len(parts) > 1 and b"INFO saving" not in parts[0]
+        ]
+        assert len(texts) == 60
+    assert len(parsed.column(metric)) == 60
+    assert parsed.unparsed == 23
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_bulk_and_line_by_line_agree(name):
+    text = log(LOGS[name], 900, per_epoch=100)
+    parse(text).same_as(parse(text, bulk=False))
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_chunking_does_not_matter(data):
+    text = log(LOGS[data.draw(st.sampled_from(sorted(LOGS)))]).replace(b"saving", b"a\rb loss 1")
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=12))
+    parse(text, cuts, bulk=data.draw(st.booleans())).same_as(parse(text, bulk=False))
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                b"\r",
+                b"\n",
+                b"step 1 loss 2.5\n",
+                b"step 2 loss nan\n",
+                b"step 3 loss -inf\r",
+                b"epoch 1 [3/9] loss 4\n",
+                b"step ",
+                b"loss=",
+                b"1e5",
+                b"12/500",
+                b"{'loss': ",
+                b"\xff",
+                b"\0",
+                b"val_loss 3.5\n",
+                b"\x1b[0m",
+                b", ",
+            ]
+        ),
+        max_size=80,
+    ),
+    st.data(),
+)
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_in_any_pieces(parts, data):
+    text = b"".join(parts)
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=8))
+    parse(text, cuts).same_as(parse(text))
+
+
+def test_epochs_with_a_known_end_give_a_total():
+    text = log("Train: [{epoch}/6][{within}/{per}] loss {loss} lr {lr}")
+    assert set(parse(text).column("total")) == {60}
+
+
+def test_a_counter_that_grows_through_epochs_is_not_counted_again():
+    parsed = parse(log("epoch {epoch} iter {step}/{total} loss {loss}"))
+    assert parsed.column("step").tolist() == list(range(1, 61))
+    assert set(parsed.column("total")) == {400}
+
+
+def test_evaluations_are_no_records():
+    lines = log("step {step}: loss {loss}, lr {lr}").splitlines()
+    for at in range(70, 20, -10):
+        lines.insert(at, b"step %d: val loss 2.50, val accuracy 0.5" % (at - 20))
+    parsed = parse(b"\n".join(lines) + b"\n")
+    assert len(parsed.column("step")) == 60
+    assert parsed.column("val/loss", "eval").tolist() == [2.5] * 5
+
+
+def test_lines_beside_the_records_are_no_records():
+    lines = []
+    for step in range(40):
+        lines += [b"Iteration %d, loss = %.3f" % (step, 1 / (step + 1)), b"Iteration %d, lr = 0.01" % step]
+    parsed = parse(b"\n".join(lines) + b"\n")
+    assert parsed.column("step").tolist() == list(range(40))
+    assert parsed.column("train/learning_rate", "eval").tolist() == [0.01] * 40
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "NAN", "inf", "-inf", "Infinity"])
+def test_nonfinite_values_are_values(word):
+    text = b"".join(b"step %d loss %s lr 1e-4\n" % (i, word.encode()) for i in range(20))
+    losses = parse(text).column("train/loss").tolist()
+    assert len(losses) == 20
+    assert not any(math.isfinite(loss) for loss in losses)
+
+
+def test_units():
+    text = b"".join(
+        b"update %d | loss 2.5 | iter time (ms): 250.0 | mem 1.5GiB | seen 1.2M | 12,500 tok/s | load 50%%\n"
+        % i
+        for i in range(20)
+    )
+    parsed = parse(text)
+    expected = {
+        "perf/step_time": 0.25,
+        "mem": 1.5 * 2**30,
+        "seen": 1.2e6,
+        "perf/tokens_per_sec": 12500,
+        "load": 0.5,
+    }
+    assert {name: parsed.column(name)[0] for name in expected} == pytest.approx(expected)
+
+
+def test_dates_and_places_are_no_metrics():
+    text = b"".join(
+        b"2026-11-21 10:00:%02d.5 train.py:88] step %d loss 2.5 eta 1:02:03\n" % (i, i) for i in range(20)
+    )
+    assert {names for _, _, names in parse(text).tables} == {("offset", "line", "step", "train/loss")}
+
+
+def test_a_short_log_is_learnt_at_its_end():
+    parser = LogParser()
+    fed = parser.feed(b"".join(b"step %d loss 1.5\n" % i for i in range(4)))
+    assert (parser.format, fed.unparsed) == (None, 4)
+    rest = parser.flush()
+    assert (parser.format, rest.unparsed, rest.tables[0].rows) == ("learned", -4, 4)
+    assert rest.tables[0].column("line").tolist() == [1, 2, 3, 4]
+
+
+def test_a_known_format_wins():
+    text = b"step 1/9 (1.00%) | loss: 1.0\n" * 30
+    assert parse(text).format == "nanochat"
+
+
+NOTHING = {
+    "prose": "In epoch {step} of our work the loss was great, and {total} readers liked step two.",
+    "syslog": "Nov 21 {clock} node7 kernel: [{step}.123456] usb 1-1: device descriptor read, error -71",
+    "access log": '10.0.0.7 - - [21/Nov/2026:{clock} +0000] "GET /batch/{step} HTTP/1.1" 200 {ms}',
+    "pip": "Downloading torch-2.{step}.0.whl ({step}.4 MB) at {ms} MB/s",
+    "source": "    loss = criterion(output[{step}], target)  # step {step}",
+    "compiler": "train.cpp:{step}:{total}: warning: unused variable 'loss' [-Wunused]",
+    "build": "[{step}/{total}] Building CXX object src/loss.dir/step_{step}.cpp.o",
+    "benchmark": "bench_sort[{step}]   {ms} ops/s   0.01 ms   {total} iterations",
+    "csv": "{step},{loss},{lr},{acc}",
+    "errors": "error: line {step}: return code {step}, step {step} failed in batch {step}",
+    "tests": "tests/test_loss.py::test_step_{step} PASSED [{step}%]",
+    "vmstat": "nr_writeback_temp {step}",
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_nothing_is_learnt_from_other_text(name):
+    parsed = parse(log(NOTHING[name], 300))
+    assert parsed.format is None
+    assert not parsed.tables
+
+
+def test_few_step_lines_in_long_prose_are_an_example_not_a_log():
+    text = b"Some words about this project.\n" * 60 + b"".join(b"step %d loss 1.5\n" % i for i in range(5))
+    assert parse(text).format is None
+
+
+def test_memory_is_bounded():
+    learner = Learner()
+    for i in range(3 * KEPT_LINES):
+        learner.see(b"loss %d " % (i % 2) + b"x" * 1000, i, i)
+    assert len(learner.kept) <= KEPT_LINES
+    assert sum(len(kept.line) for kept in learner.kept) <= KEPT_BYTES
+
+
+@pytest.mark.parametrize(
+    "line", [b"loss " * 800, b"a" * 4000 + b" 1", b"1 " * 2000, b"1:1" * 1300, b"=" * 4000, b"1," * 2000]
+)
+def test_hard_lines_cost_little(line):
+    import time
+
+    begun = time.perf_counter()
+    fields(line)
+    assert time.perf_counter() - begun < 0.1

@@ -1,0 +1,163 @@
+"""Formats that users describe: templates, guarded expressions, and what is refused at load."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.config import read
+from runwatch.errors import ConfigError
+from runwatch.parsers.formats import catalogue
+from runwatch.parsers.log import LogParser
+from runwatch.parsers.user import PatternError, build
+
+from .logs import Parsed
+
+TRAIN = "it {step}/{total} loss={loss} lr={lr} took {dt}"
+
+
+def parse(text: bytes, own, cuts=(), *, bulk: bool = True) -> Parsed:
+    parser, parsed, start = LogParser((own, *catalogue()), bulk=bulk), Parsed(), 0
+    for cut in [*sorted(cuts), len(text)]:
+        parsed.add(parser.feed(text[start:cut]))
+        start = cut
+    parsed.add(parser.flush())
+    return parsed
+
+
+def lines(count: int) -> bytes:
+    return b"".join(
+        b"[12:00:%02d] it   %d/900  loss=%.4f lr=%.2e took %d.5ms\nnoise %d\n"
+        % (i % 60, i, 9 / (i + 1), 1e-4, i, i)
+        for i in range(count)
+    )
+
+
+def test_a_template():
+    parsed = parse(lines(5), build("mine", train=TRAIN, units={"dt": "ms"}))
+    assert parsed.format == "mine"
+    assert parsed.column("step").tolist() == [0, 1, 2, 3, 4]
+    assert parsed.column("total").tolist() == [900] * 5
+    assert parsed.column("train/loss")[:2].tolist() == [9, 4.5]
+    assert parsed.column("perf/step_time")[2] == 2.5 / 1000
+
+
+def test_names_and_ignored_numbers():
+    own = build(
+        "mine",
+        train="s{step} {_} l {l}",
+        eval="test {top1} at {step}",
+        names={"l": "train/loss", "top1": "val/acc"},
+    )
+    parsed = parse(b"s1 77 l 2.5\ns2 78 l nan\ntest 50.5 at 2\n", own)
+    assert parsed.column("train/loss")[0] == 2.5
+    assert parsed.column("step").tolist() == [1, 2]
+    assert parsed.column("val/acc", "eval").tolist() == [50.5]
+
+
+def test_own_formats_go_first():
+    own = build("mine", train="step {step}/{total} ({_}%) | loss: {mine}")
+    parsed = parse(b"step 1/9 (1.00%) | loss: 1.0\n", own)
+    assert (parsed.format, parsed.column("mine").tolist()) == ("mine", [1.0])
+
+
+@given(st.data())
+@settings(max_examples=30, deadline=None)
+def test_chunking_and_bulk_do_not_matter(data):
+    own = data.draw(
+        st.sampled_from(
+            [
+                build("mine", train=TRAIN),
+                build("mine", regex=r"it +(?P<step>[1-9]\d*)/\S+ +loss=(?P<loss>[\d.]+)"),
+            ]
+        )
+    )
+    text = lines(800)
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=6))
+    parse(text, own, cuts).same_as(parse(text, own, bulk=False))
+
+
+def test_an_expression_with_an_optional_field():
+    own = build("mine", regex=r"^(?P<step>\d+): (?P<loss>[\w.]+)(?: lr (?P<lr>\S+))?")
+    parsed = parse(b"1: 2.5\n2: 2.0 lr 1e-4\n3: none lr 1\n4: nan\n", own)
+    assert parsed.column("step").tolist() == [1, 2, 4]
+    assert parsed.column("train/learning_rate").tolist() == [1e-4]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({}, "either train or regex"),
+        ({"train": "it {step} loss {loss}", "regex": "(?P<loss>.)"}, "either train or regex"),
+        ({"train": "it {step}"}, "no field is a metric"),
+        ({"train": "it {step}{loss}"}, "side by side"),
+        ({"train": "it {step} {loss} {loss}"}, "stands twice"),
+        ({"train": "it {step loss {loss}"}, "a brace"),
+        ({"train": "{loss} {train_loss}"}, "same metric"),
+        ({"regex": "(?P<loss>"}, "not a regular expression"),
+        ({"regex": r"(\d+)"}, "no named group"),
+        ({"regex": r"(?P<loss>(\d+)+)$"}, "repeated group"),
+        ({"regex": r"(?:a|a)*(?P<loss>\d)"}, "repeated group"),
+        ({"regex": r"(?:(?:\w|x)y{2,})+(?P<loss>\d)"}, "repeated group"),
+        ({"regex": r"(?P<loss>\d+)=(?P=loss)"}, "repeated group"),
+        ({"regex": r"(?P<loss>\d).*.*.*.*.*x$"}, "too long"),
+        ({"regex": r"\s*\s*\s*\s*(?P<loss>\d)"}, "too long"),
+        ({"train": "l {loss}", "units": {"dt": "ms"}}, "no field 'dt'"),
+        ({"train": "l {loss}", "units": {"loss": "parsec"}}, "unknown unit"),
+        ({"train": "l {loss}", "names": {"x": "y"}}, "no field 'x'"),
+    ],
+)
+def test_what_is_refused(keys, message):
+    with pytest.raises(PatternError, match=message):
+        build("mine", **keys)
+
+
+@pytest.mark.parametrize(
+    "regex",
+    [
+        r"step (?P<step>\d+) .*loss[=:] *(?P<loss>[-+.\w]+)",
+        r"\[(?P<step>\d+)(?:/(?P<total>\d+))?\] (?P<loss>\d+\.\d{4})",
+        r"(?P<loss>[\d(|+*]+) (?:a|b) \(x\)+",
+    ],
+)
+def test_ordinary_expressions_are_taken(regex):
+    build("mine", regex=regex)
+
+
+def test_a_template_is_fast_on_hard_lines():
+    (matcher,) = build("mine", train="{a} {_} {b} {c} end {d}").matchers
+    for seed in (b"1 ", b"1,111", b"1e5 ", b"-", b"1    "):
+        begun = time.perf_counter()
+        matcher.match(seed * 15000)
+        assert time.perf_counter() - begun < 0.5
+
+
+def test_the_configuration(tmp_path):
+    path = tmp_path / "runwatch.toml"
+    path.write_text(
+        '[[formats]]\nname = "mine"\ntrain = "it {step} l={l}"\nunits = {l = "k"}\nnames = {l = "train/loss"}\n'
+    )
+    (own,) = read(path).formats
+    assert parse(b"it 3 l=2\n", own.build()).column("train/loss").tolist() == [2000]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[formats]]\ntrain = 'x {loss}'", "a format needs a name: runwatch.toml:1"),
+        ("[[formats]]\nname = 'a'\ntrain = 'l {l}'\n[[formats]]\nname = 'b'\nregex = '('", "not a regular expression: runwatch.toml:6"),
+        ("[[formats]]\nname = 'a'\n\ntrian = 'x'", "unknown name 'trian': runwatch.toml:4: did you mean 'train'?"),
+        ("[[formats]]\nname = 3", "formats.name must be text in quotes, not this number: runwatch.toml:2"),
+        ("[[formats]]\nname = 'a'\ntrain = 'l {l}'\nunits = {l = 3}", "formats.units must be names with text"),
+        ("[formats]\nname = 'a'", "formats must be sections with doubled brackets, [[formats]], not a section: runwatch.toml:1"),
+    ],
+)  # fmt: skip
+def test_errors_tell_their_line(tmp_path, text, message):
+    path = tmp_path / "runwatch.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read(path)
+    assert message in str(caught.value).replace(f"{tmp_path}/", "")
