@@ -106,6 +106,8 @@ def fields(line: bytes) -> list[Field]:
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     named = _NAME.search(gap)
     name = named["name"].rstrip(b"'>-") if named else b""
+    if not named and line[:1] == b"|":  # a box: | name | value |
+        name = gap.strip(b" |")
     if token["done"] is not None:
         return Field(name, *token.span("done"), b"", token.span("total"))
     start, end = token.span("value")

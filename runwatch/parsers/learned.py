@@ -108,7 +108,7 @@ def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
 
 def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes | None:
     """Return the family a line belongs to, or None if it can be of none."""
-    scored = (index for index, number in enumerate(found) if is_quality(number.name))
+    scored = (index for index, number in enumerate(found) if is_telling(number.name))
     index = ranked[0][1] if ranked else next(scored, None)
     if index is None:
         return None
@@ -134,12 +134,16 @@ class Plan:
     aliases: Mapping[bytes, str] = field(default_factory=dict)
     pattern: str = "learned"
     """Tells families apart: another kind of step line that begins anew is another run."""
+    alone: bool = False
+    """Whether the counter stands on a line of its own, and the numbers of its record on others."""
     main: bool = True
     """False for lines that stand beside the records and are none."""
 
     def kind(self, names: set[bytes]) -> str | None:
         """Return the table kind of a line with fields of these names; None if it was cut short."""
-        alike = 2 * len(self.names & names) >= max(1, len(self.names))
+        if self.alone:
+            return TRAIN
+        alike = 2 * len(self.names & names) >= max(1, len(self.names) + (self.counter is None))
         if not self.main or not alike:
             return None if self.quality & names and not alike else EVAL
         if not self.quality & names and any(is_val(name) and is_quality(name) for name in names):
@@ -154,18 +158,23 @@ class LearnedMatcher:
 
     def __init__(self, plans: Mapping[bytes, Plan]) -> None:
         self.plans = plans
+        self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
         self._layouts: dict[tuple[object, ...], Layout] = {}
 
     def match(self, line: bytes) -> Match | None:
         """Return the numbers of a line of a learnt family."""
-        if not relevant(line):
+        boxed = self._boxed and line[:1] == b"|"
+        if not boxed and not relevant(line):
             return None
         found = fields(line)
         ranked = counters(line, found)
         family = head(line, found, ranked)
+        plan = self.plans.get(family or b"")
+        if boxed and (plan is None or not plan.alone):
+            columns = self._metrics(found, set(), plan.aliases if plan else {}, False)
+            return self._match("beside", EVAL, columns, None) if len(columns) == 1 else None
         if family is None:
             return None
-        plan = self.plans.get(family)
         if plan is None:
             return self._evaluation(line, found, ranked)
         return self._read(plan, family, found, ranked)
@@ -192,7 +201,7 @@ class LearnedMatcher:
             return None
         whole = plan.epoch is not None and any(column[0] == "total" for column in columns)
         columns += self._metrics(found, taken, plan.aliases, kind == EVAL and is_val(family))
-        if not any(column[0] not in META_COLUMNS for column in columns):
+        if not plan.alone and not any(column[0] not in META_COLUMNS for column in columns):
             return None
         return self._match(plan.pattern, kind, columns, plan.base if whole else None)
 

@@ -14,6 +14,7 @@ changed, or many lines have been seen.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -95,7 +96,7 @@ class Learner:
             return None
         found = fields(line)
         ranked = counters(line, found)
-        if not (any(is_telling(f.name) for f in found) or (ranked and sum(bool(f.name) for f in found) > 1)):
+        if not (any(is_telling(f.name) for f in found) or ranked):
             return None
         family = head(line, found, ranked)
         if family is None:
@@ -135,8 +136,12 @@ class Learner:
             enough = len(lines) >= _ENOUGH or (last and len(lines) >= _FEW and len(lines) > self._lines / 8)
             if enough and (judgement := _judge(lines, last=last)) is not None:
                 judged.append(judgement)
-        judged.sort(key=lambda judgement: -judgement.score)
-        if not judged or (judged[0].waits and not last) or is_val(judged[0].plan.head):
+        judged = sorted((j for j in judged if not is_val(j.plan.head)), key=lambda j: -j.score)
+        if not judged or judged[0].plan.counter is None:
+            blocks = _blocks(families)
+            if blocks is not None:
+                return self._format(blocks, families)
+        if not judged or (judged[0].waits and not last):
             return None
         main = judged[0].plan
         plans = {main.head: main}
@@ -146,17 +151,17 @@ class Learner:
                 beside = interleaved or is_val(other.head) or (not other.quality and bool(main.quality))
                 pattern = f"{NAME}-{len(plans) + 1}"
                 plans[other.head] = replace(other, main=not beside, pattern=pattern)
+        return self._format(plans, families)
+
+    def _format(self, plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> Format | None:
+        """Return the format of these plans, the main one first; None if it finds no record after all."""
         matcher = LearnedMatcher(plans)
         kinds = [match.layout.kind for kept in self.kept if (match := matcher.match(kept.line)) is not None]
         if TRAIN not in kinds:
             return None
         self.sure = len(kinds) / len(self.kept)
-        return Format(
-            name=NAME,
-            title="learned from this log",
-            example=decode(families[main.head][-1].line, 200),
-            matchers=(matcher,),
-        )
+        example = families[next(iter(plans))][-1].line
+        return Format(NAME, "learned from this log", decode(example, 200), (matcher,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +187,7 @@ def _judge(every: list[Kept], *, last: bool) -> _Judgement | None:
             return None
     elif not quality:
         share = sum(any(is_telling(f.name) for f in kept.found) for kept in lines) / len(lines)
-        if share < 0.5 and not _grows(lines, counter, least=0.9):
+        if share < 0.5 and not (_ratio(lines, counter) and _grows(lines, counter, least=0.9)):
             return None
     usual = _usual(lines)
     within = counter is not None and epoch is not None
@@ -213,6 +218,39 @@ def _counter(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | No
         if _grows(lines, place, least=0.5):
             return place, None, False
     return None, epoch, False
+
+
+def _blocks(families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan] | None:
+    """Return plans for records of several lines: the step on one, the numbers on others; or None.
+
+    `Epoch: 3/30` with `Train Loss: 4.5` below it, or a box of names and values.
+    """
+    alone = [
+        (place, lines)
+        for lines in families.values()
+        if len(lines) >= _FEW and all(len(kept.found) == 1 for kept in lines)
+        for place in {(r, lines[0].found[i].name) for r, i in lines[0].ranked}
+        if _grows(lines, place, least=0.5)
+    ]
+    if not alone:
+        return None
+    place, steps = min(alone, key=lambda item: (-len(item[1]) // 2, item[0]))
+    values = [
+        lines
+        for lines in families.values()
+        if len(lines) >= _FEW
+        and not any(r < EPOCH_RANK for kept in lines for r, _ in kept.ranked)
+        and len(lines) <= len(steps) + 1
+        and _interleaved(lines, steps)
+        and any(is_telling(f.name) for f in lines[0].found)
+    ]
+    if not any(is_quality(f.name) and not is_val(f.name) for lines in values for f in lines[0].found):
+        return None
+    plans = {steps[0].head: Plan(steps[0].head, place, alone=True)}
+    for lines in values:
+        plan = Plan(lines[0].head, None, aliases=_aliases(lines, _usual(lines)), main=False)
+        plans.setdefault(plan.head, plan)
+    return plans
 
 
 def _usual(lines: list[Kept]) -> frozenset[bytes]:

@@ -38,7 +38,7 @@ from runwatch.parsers.patterns import VALUE, Layout, Match, number
 MAX_LENGTH = 2048
 """Bytes of a line that a user's pattern sees."""
 _SLOW = 0.1
-"""Seconds that one match may take. Quadratic ones take a tenth of it at most, cubic ones ten times as long."""
+"""Seconds that one match may take: quadratic ones take a tenth of it at most, cubic ones far more."""
 _PLACE = re.compile(r"\{([A-Za-z_][\w./ -]*)\}")
 _UNITS = ("s", "ms", "us", "m", "min", "h", "%", "it/s", "KiB", "MiB", "GiB", "k", "M", "B")
 
