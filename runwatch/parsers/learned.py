@@ -44,11 +44,10 @@ RATIO, LEADING, EPOCH_RANK = 4, 5, 6
 _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 _RELEVANT = re.compile(
-    rb"loss|acc|rew|return|ppl|perplex|nll|trl|auc|error|mse|mae|bp[bct]\b|f1|bleu|iou|map|score|elbo|fid"
-    rb"|lr\b|step|iter|epoch|batch|update|tick",
-    re.IGNORECASE,
+    rb"loss|acc|rew|return|ppl|perplex|nll|trl|auc|merror|mse|mae|bp[bct]|bleu|iou|score|elbo|fid"
+    rb"|lr|step|iter|epoch|batch|update|tick"
 )
-
+_NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN")
 """Progress bars, which redraw what they show where a record is printed once, and warnings."""
 
@@ -75,7 +74,7 @@ def is_val(text: bytes) -> bool:
 
 def relevant(line: bytes) -> bool:
     """One cheap look: False for a line that cannot be of use."""
-    return _RELEVANT.search(line) is not None and not _OTHER.search(line)
+    return bool(_NUMBER.search(line) and _RELEVANT.search(line.lower()) and not _OTHER.search(line))
 
 
 def rank(line: bytes, number: Field) -> int | None:

@@ -246,10 +246,10 @@ def _blocks(families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan] | None:
     ]
     if not any(is_quality(f.name) and not is_val(f.name) for lines in values for f in lines[0].found):
         return None
+    aliases = _aliases(sum(values, []), frozenset().union(*map(_usual, values)))
     plans = {steps[0].head: Plan(steps[0].head, place, alone=True)}
     for lines in values:
-        plan = Plan(lines[0].head, None, aliases=_aliases(lines, _usual(lines)), main=False)
-        plans.setdefault(plan.head, plan)
+        plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=aliases, main=False))
     return plans
 
 
