@@ -109,6 +109,8 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
     """Return the family a line belongs to, or None if it can be of none."""
     scored = (index for index, number in enumerate(found) if is_telling(number.name))
     index = ranked[0][1] if ranked else next(scored, None)
+    if index is None and found and line[:1] == b"|":
+        index = 0  # a line of a box says one thing
     if index is None:
         return None
     first = found[index]

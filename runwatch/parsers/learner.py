@@ -35,11 +35,14 @@ from runwatch.parsers.learned import (
     words,
 )
 from runwatch.parsers.patterns import number
+from runwatch.parsers.tables import TableMatcher, header
 from runwatch.text import decode
 
 NAME = "learned"
 Place = tuple[int, bytes]
 """Rank and name of a counter."""
+ROW = b"row"
+"""Family of the rows under a header; the head of no other."""
 KEPT_LINES, KEPT_BYTES = 2048, 1 << 19
 """What is kept to learn from and to replay; the oldest lines go first."""
 _LOOK = 16
@@ -86,22 +89,35 @@ class Learner:
         self._lines = 0
         self._added = 0
         self._due = _LOOK
+        self._table: TableMatcher | None = None
+        """Reads the rows under the newest header."""
         self.sure = 0.0
         """Share of the lines kept that the learnt format reads; 0 before."""
 
     def see(self, line: bytes, offset: int, number: int) -> Format | None:
         """Take one record that no format knows; return the format as soon as one is believed."""
         self._lines += 1
-        if len(line) > 4096 or not relevant(line):
+        if self._table is not None and self._table.match(line):
+            self._keep(Kept(line, offset, number, ROW, [], []))
+            return self._look()
+        boxed = line[:1] == b"|"
+        if len(line) > 4096 or not (boxed or relevant(line)):
+            columns = header(line)
+            if columns is not None and (self._table is None or self._table.columns != columns):
+                self._table = TableMatcher(columns)
+                self.kept = [kept for kept in self.kept if kept.head != ROW]
             return None
         found = fields(line)
         ranked = counters(line, found)
-        if not (any(is_telling(f.name) for f in found) or ranked):
+        if not (any(is_telling(f.name) for f in found) or ranked or boxed):
             return None
         family = head(line, found, ranked)
         if family is None:
             return None
         self._keep(Kept(line, offset, number, family, found, ranked))
+        return self._look()
+
+    def _look(self) -> Format | None:
         if self._added < self._due:
             return None
         self._due = min(2 * self._due, self._added + KEPT_LINES)
@@ -131,6 +147,10 @@ class Learner:
         families: dict[bytes, list[Kept]] = {}
         for kept in self.kept:
             families.setdefault(kept.head, []).append(kept)
+        rows = [kept.line for kept in families.pop(ROW, [])]
+        if self._table is not None and 2 * len(rows) > len(self.kept) and self._table.counts(rows):
+            self.sure = len(rows) / len(self.kept)
+            return Format(NAME, "learned from this log", decode(rows[-1], 200), (self._table,))
         judged = []
         for lines in families.values():
             enough = len(lines) >= _ENOUGH or (last and len(lines) >= _FEW and len(lines) > self._lines / 8)
@@ -246,7 +266,9 @@ def _blocks(families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan] | None:
     ]
     if not any(is_quality(f.name) and not is_val(f.name) for lines in values for f in lines[0].found):
         return None
-    aliases = _aliases(sum(values, []), frozenset().union(*map(_usual, values)))
+    every = [kept for lines in values for kept in lines]
+    boxed = steps[0].line[:1] == b"|"  # there, each name stands by itself and means what it says
+    aliases = {} if boxed else _aliases(every, frozenset().union(*map(_usual, values)))
     plans = {steps[0].head: Plan(steps[0].head, place, alone=True)}
     for lines in values:
         plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=aliases, main=False))

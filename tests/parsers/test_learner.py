@@ -233,3 +233,48 @@ def test_hard_lines_cost_little(line):
     begun = time.perf_counter()
     fields(line)
     assert time.perf_counter() - begun < 0.1
+
+
+BOX = """-----------------------------
+| rollout/      |           |
+|    ep_rew_mean| {reward}   |
+| time/         |           |
+|    fps        | 941       |
+|    total_timesteps | {step} |
+| train/        |           |
+|    loss       | {loss}    |
+-----------------------------
+"""
+
+
+def test_boxes_of_names_and_values():
+    text = "".join(BOX.format(reward=-100 + i, step=2048 * i, loss=5 / i) for i in range(1, 21)).encode()
+    parsed = parse(text)
+    assert parsed.column("step").tolist() == [2048 * i for i in range(1, 21)]
+    assert parsed.column("train/loss", "eval").tolist() == [5 / i for i in range(1, 21)]
+    assert len(parsed.column("fps", "eval")) == 20
+
+
+def test_blocks_of_lines():
+    text = "".join(
+        f"Epoch: {i}/20\nTime: 3.5s - LR: 1e-4\nTrain Loss: {5 / i} - Train PPL: 3.5\n----\n"
+        for i in range(1, 21)
+    )
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == list(range(1, 21))
+    assert parsed.column("total").tolist() == [20] * 20
+    assert parsed.column("train/loss", "eval").tolist() == [5 / i for i in range(1, 21)]
+
+
+@pytest.mark.parametrize("gap", ["   ", " | ", "\t"])
+def test_tables_under_a_header(gap):
+    rows = [gap.join(["E", "#", "LOSS NER", "SCORE"]), gap.join(["---"] * 4)]
+    rows += [gap.join([str(i // 2), str(200 * i), "2.5", f"0.{i}"]) for i in range(8)]
+    parsed = parse("\n".join(rows).encode())
+    assert parsed.column("step").tolist() == [200 * i for i in range(8)]
+    assert parsed.column("LOSS NER").tolist() == [2.5] * 8
+
+
+def test_tables_of_other_things_are_left_alone():
+    rows = ["name   runs   score"] + [f"{i}   {i * 3}   0.5" for i in range(40)]
+    assert parse("\n".join(rows).encode()).format is None
