@@ -101,13 +101,14 @@ class Learner:
             self._keep(Kept(line, offset, number, ROW, [], []))
             return self._look()
         boxed = line[:1] == b"|"
-        if len(line) > 4096 or not (boxed or relevant(line)):
+        worth = len(line) <= 4096 and (boxed or relevant(line))
+        found = fields(line) if worth else []
+        if not found:
             columns = header(line)
             if columns is not None and (self._table is None or self._table.columns != columns):
                 self._table = TableMatcher(columns)
                 self.kept = [kept for kept in self.kept if kept.head != ROW]
             return None
-        found = fields(line)
         ranked = counters(line, found)
         if not (any(is_telling(f.name) for f in found) or ranked or boxed):
             return None
