@@ -74,7 +74,9 @@ def is_val(text: bytes) -> bool:
 
 def relevant(line: bytes) -> bool:
     """One cheap look: False for a line that cannot be of use."""
-    return bool(_NUMBER.search(line) and _RELEVANT.search(line.lower()) and not _OTHER.search(line))
+    if not _NUMBER.search(line) or line.endswith((b"},", b"),", b"(", b"{")):  # the latter is source code
+        return False
+    return bool(_RELEVANT.search(line.lower())) and not _OTHER.search(line)
 
 
 def rank(line: bytes, number: Field) -> int | None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from runwatch.parsers.fields import fields
 from runwatch.parsers.learner import KEPT_BYTES, KEPT_LINES, Learner
 from runwatch.parsers.log import LogParser
+from runwatch.parsers.patterns import number
 
 from .logs import parse
 
@@ -278,3 +279,22 @@ def test_tables_under_a_header(gap):
 def test_tables_of_other_things_are_left_alone():
     rows = ["name   runs   score"] + [f"{i}   {i * 3}   0.5" for i in range(40)]
     assert parse("\n".join(rows).encode()).format is None
+
+
+@given(st.lists(st.text("0123456789.,eE+-/:#%|[]() nainfkMs", max_size=24), min_size=16, max_size=40))
+@settings(max_examples=100, deadline=None)
+def test_every_value_is_a_number_of_the_text(texts):
+    lines = [f"step {i} loss 1.5 x {text} y=2" for i, text in enumerate(texts)]
+    parsed = parse("\n".join(lines).encode())
+    steps = parsed.column("step")
+    assert steps.tolist() == sorted(steps.tolist())
+    for (_, _, names), matrix in parsed.tables.items():
+        for name, column in zip(names[2:], matrix[2:], strict=True):
+            for at, value in zip(matrix[1], column, strict=True):
+                found = fields(lines[int(at) - 1].encode())
+                units = [field.unit(name) for field in found]
+                raw = [lines[int(at) - 1][f.start : f.end] for f in found]
+                ends = [lines[int(at) - 1][slice(*f.total)] for f in found if f.total]
+                seen = [unit.apply(number(text.encode())) for unit, text in zip(units, raw, strict=True)]
+                seen += [float(text) for text in [*raw, *ends] if text.isdigit()]
+                assert math.isnan(value) or value in seen
