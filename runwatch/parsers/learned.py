@@ -59,7 +59,14 @@ def words(name: bytes) -> list[bytes]:
 
 def is_quality(name: bytes) -> bool:
     """Whether a name says how well training goes: loss, accuracy, reward."""
-    return not _QUALITY.isdisjoint(words(name)) and _NOT_QUALITY.isdisjoint(words(name))
+    parts = words(name)
+    known = is_loss(name) or not _QUALITY.isdisjoint(parts)
+    return known and _NOT_QUALITY.isdisjoint(parts)
+
+
+def is_loss(name: bytes) -> bool:
+    """Whether a name is that of a loss."""
+    return any(word.endswith(b"loss") or word == b"trl" for word in words(name))
 
 
 def is_telling(name: bytes) -> bool:
@@ -98,7 +105,7 @@ def rank(line: bytes, number: Field) -> int | None:
         return 3
     if number.total is not None and not is_telling(name):
         return RATIO
-    return LEADING if not name and leads else None
+    return LEADING if leads else None
 
 
 def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:

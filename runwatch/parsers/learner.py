@@ -28,6 +28,7 @@ from runwatch.parsers.learned import (
     Plan,
     counters,
     head,
+    is_loss,
     is_quality,
     is_telling,
     is_val,
@@ -322,7 +323,7 @@ def _aliases(lines: list[Kept], names: frozenset[bytes]) -> dict[bytes, str]:
     """Return what a family's names mean where they alone do not tell."""
     aliases: dict[bytes, str] = {}
     if not any(canonical(name.decode("utf-8", "replace")) == LOSS for name in names):
-        losses = [n for n in sorted(names) if {b"loss", b"trl"} & set(words(n)) and not is_val(n)]
+        losses = [n for n in sorted(names) if is_loss(n) and not is_val(n)]
         whole = [n for n in losses if n.lower().replace(b"_", b" ") in _LOSSES]
         best = whole[:1] or (losses if len(losses) == 1 else [])
         aliases.update(dict.fromkeys(best, LOSS))
