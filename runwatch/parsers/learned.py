@@ -24,7 +24,7 @@ _QUALITY = frozenset(
 )
 """Words of names that say how well training goes."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
-_SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu".split())
+_SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
 """Words of names that only training prints."""
 _VAL = frozenset(b"val valid validation eval evaluation test testing dev".split())
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total val valid validation".split())
@@ -154,8 +154,13 @@ class Plan:
         if self.alone:
             return TRAIN
         alike = 2 * len(self.names & names) >= max(1, len(self.names) + (self.counter is None))
-        if not self.main or not alike:
-            return None if self.quality & names and not alike else EVAL
+        if not self.main:
+            return EVAL
+        if not alike and self.quality & names:
+            own = {b"", *(place[1] for place in (self.counter, self.epoch) if place)}
+            return TRAIN if 2 * len(names - self.names - own) > len(self.names) else None
+        if not alike:
+            return EVAL
         if not self.quality & names and any(is_val(name) and is_quality(name) for name in names):
             return EVAL
         return TRAIN
