@@ -32,12 +32,11 @@ def run_object(engine: Engine, source: Source, watched: WatchedRun, now: float) 
         "eta_seconds": finite(progress.eta_seconds),
         "metrics": {name: _metric(watched, name) for name in run.series},
         "ranks": {
-            str(rank): {"done": p.done, "total": p.done if p.total is None else p.total, "passed": p.passed}
+            str(rank): {"done": p.done, "total": p.done if p.total is None else p.total}
             for rank, p in sorted(run.ranks.items())
         },
         "checkpoints": [
-            {"step": c.step, "path": c.path, "bytes": None, "complete": None, "line": c.line}
-            for c in run.checkpoints
+            {"step": c.step, "path": c.path, "bytes": None, "complete": None} for c in run.checkpoints
         ],
         "incidents": [incident_object(row) for row in watched.incidents.rows()],
     }
@@ -46,7 +45,6 @@ def run_object(engine: Engine, source: Source, watched: WatchedRun, now: float) 
 def incident_object(row: IncidentRow) -> dict[str, Any]:
     """Return one incident of the document."""
     return {
-        "id": row.id,
         "rule": row.rule,
         "severity": row.severity,
         "state": row.state,
