@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from runwatch.findings import Severity
 from runwatch.snapshot import IncidentRow
 from runwatch.watcher.engine import Engine, Source, WatchedRun
 
@@ -38,7 +39,7 @@ def run_object(engine: Engine, source: Source, watched: WatchedRun, now: float) 
         "checkpoints": [
             {"step": c.step, "path": c.path, "bytes": None, "complete": None} for c in run.checkpoints
         ],
-        "incidents": [incident_object(row) for row in watched.incidents.rows()],
+        "incidents": [incident_object(row) for row in sorted(watched.incidents.rows(), key=_place)],
     }
 
 
@@ -61,6 +62,11 @@ def incident_object(row: IncidentRow) -> dict[str, Any]:
             key: finite(value) if isinstance(value, float) else value for key, value in row.evidence.items()
         },
     }
+
+
+def _place(row: IncidentRow) -> tuple[int, int, str, str]:
+    """Order incidents by severity, then by where they began: never by how the bytes arrived."""
+    return (-Severity(row.severity).rank, row.line or 0, row.rule, row.metric or "")
 
 
 def finite(value: float | None) -> float | None:

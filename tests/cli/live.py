@@ -31,14 +31,29 @@ class Follower:
         )
         self.seen: list[dict[str, Any]] = []
         self._queue: queue.Queue[str | None] = queue.Queue()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
+        self._words = ""
+        self._spoke = threading.Condition()
+        self._threads = [threading.Thread(target=t, daemon=True) for t in (self._read, self._listen)]
+        for thread in self._threads:
+            thread.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self._queue.put(line)
         self._queue.put(None)
+
+    def _listen(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._spoke:
+                self._words += line
+                self._spoke.notify_all()
+
+    def says(self, words: str) -> None:
+        """Wait until standard error holds `words`."""
+        with self._spoke:
+            assert self._spoke.wait_for(lambda: words in self._words, WAIT), self._words
 
     def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Return the next object that is `wanted`; fail if it does not come."""
@@ -48,7 +63,7 @@ class Follower:
                 line = self._queue.get(timeout=max(0.01, deadline - time.monotonic()))
             except queue.Empty:
                 raise AssertionError(f"never came; seen: {self.seen[-5:]}") from None
-            assert line is not None, f"ended; seen: {self.seen[-5:]}, said: {self._errors()}"
+            assert line is not None, f"ended; seen: {self.seen[-5:]}, said: {self._words}"
             self.seen.append(json.loads(line))
             if wanted(self.seen[-1]):
                 return self.seen[-1]
@@ -66,7 +81,7 @@ class Follower:
     def end(self) -> int:
         """Return the exit code of a process that ends by itself."""
         code = self.process.wait(WAIT)
-        self._thread.join(WAIT)
+        self._join()
         while (line := self._queue.get()) is not None:
             self.seen.append(json.loads(line))
         return code
@@ -74,25 +89,35 @@ class Follower:
     def interrupt(self) -> tuple[int, str]:
         """Press ctrl-c; return the exit code and what was said on standard error."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(WAIT), self._errors()
+        code = self.process.wait(WAIT)
+        self._join()
+        return code, self._words
 
     def family(self) -> list[psutil.Process]:
         """Return the process and all it started."""
         me = psutil.Process(self.process.pid)
         return [me, *me.children(recursive=True)]
 
-    def _errors(self) -> str:
-        assert self.process.stderr is not None
-        return self.process.stderr.read()
+    @property
+    def words(self) -> str:
+        """All that was said on standard error."""
+        return self._words
+
+    def _join(self) -> None:
+        for thread in self._threads:
+            thread.join(WAIT)
 
     def __enter__(self) -> Follower:
         return self
 
     def __exit__(self, *_: object) -> None:
+        family = []
         if self.process.poll() is None:
+            family = self.family()
             self.process.kill()
         self.process.wait()
-        self._thread.join(WAIT)
+        self._join()
+        assert psutil.wait_procs(family, WAIT)[1] == [], "a process outlived its client"
         for pipe in (self.process.stdout, self.process.stderr):
             if pipe is not None:
                 pipe.close()

@@ -129,7 +129,7 @@ def test_a_dead_engine_is_one_clear_line(log):
         follower.records(50)
         next(p for p in follower.family() if "runwatch.watcher.server" in p.cmdline()).kill()
         assert follower.end() == 3
-        assert follower._errors().startswith("runwatch: the engine ended")
+        assert follower.words.startswith("runwatch: the engine ended")
 
 
 def test_slack_hears_of_live_incidents_only(log):
@@ -178,3 +178,120 @@ def test_plain_lines_for_people(log):
     assert done.returncode == 0
     assert "step 49/10,000" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_exit_waits_for_every_run(log, tmp_path):
+    log.write("Total training time: 1.00m\n")
+    other = Log(tmp_path / "other.log")
+    other.steps(20)
+    with Follower(log.path, other.path, "--exit") as follower:
+        follower.until(lambda o: o["type"] == "end" and o["run"] == "train")
+        assert follower.process.poll() is None
+        other.write("Total training time: 1.00m\n")
+        assert follower.end() == 0
+
+
+def test_history_is_told_as_it_ended(log):
+    log.steps(3, loss="nan")
+    log.steps(40)
+    log.write("Total training time: 1.00m\n")
+    with Follower(log.path, "--exit") as follower:
+        follower.end()
+        assert [o["change"] for o in follower.seen if o["type"] == "incident"] == ["resolved"]
+
+
+def test_an_old_crash_is_shown_but_not_sent(log):
+    log.write("Traceback (most recent call last):\n  File 'x'\nRuntimeError: boom\n")
+    week_ago = time.time() - 7 * 86_400
+    os.utime(log.path, (week_ago, week_ago))
+    with SlackServer() as slack:
+        with Follower(log.path, "--exit", env={"RUNWATCH_SLACK_WEBHOOK": slack.url}) as follower:
+            assert follower.end() == 1
+            assert any(o["type"] == "incident" for o in follower.seen)
+        assert slack.posts == []
+
+
+def test_a_log_that_goes_away_is_told(log):
+    with Follower(log.path, "--interval", "0.05") as follower:
+        follower.records(50)
+        log.path.unlink()
+        follower.says("cannot read train")
+        log.step = 0
+        log.steps(5)
+        follower.records(55)
+
+
+def test_progress_every_so_many_steps_goes_on_after_a_restart(log):
+    with Follower(log.path, "--every", "20") as follower:
+        follower.records(50)
+        log.step = 10
+        log.steps(1)
+        assert follower.until(lambda o: o["type"] == "progress")["step"] == 10
+
+
+def test_a_reader_killed_while_the_log_is_gone_comes_back(log):
+    with Follower(log.path, "--interval", "0.05") as follower:
+        follower.records(50)
+        log.path.unlink()
+        next(p for p in follower.family() if "runwatch.watcher.worker" in p.cmdline()).kill()
+        log.steps(5)
+        follower.records(55)
+
+
+def test_what_is_written_while_the_reader_is_down_is_live(log):
+    with (
+        SlackServer() as slack,
+        Follower(log.path, "--interval", "0.05", env={"RUNWATCH_SLACK_WEBHOOK": slack.url}) as follower,
+    ):
+        follower.records(50)
+        next(p for p in follower.family() if "runwatch.watcher.worker" in p.cmdline()).kill()
+        log.steps(1, loss="nan")
+        follower.incident("nonfinite")
+        slack.wait(shown=1)
+
+
+def test_hostile_names_reach_no_terminal(tmp_path):
+    path = tmp_path / "evil\x1b]0;owned\x07\x1b[31m.log"
+    path.write_bytes(b"{'ev\xc2\x9b31mil\x07': nan, 'loss': 1.0, 'epoch': 1.0}\n" * 30)
+    done = subprocess.run(
+        [sys.executable, "-m", "runwatch", "check", str(path)], capture_output=True, timeout=WAIT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert not set(done.stdout) & {0x1B, 0x07}
+    assert b"\xc2\x9b" not in done.stdout
+
+
+def test_a_name_that_is_not_utf8(tmp_path):
+    path = os.fsencode(tmp_path) + b"/bad\xff.log"
+    with open(path, "wb") as file:
+        file.write(b"step 1/2 (50.00%) | loss: 1.5\nTotal training time: 1.00m\n")
+    for arguments in ([b"check", path], [b"tail", path, b"--headless", b"--exit"]):
+        done = subprocess.run(
+            [os.fsencode(sys.executable), b"-m", b"runwatch", *arguments],
+            capture_output=True, timeout=WAIT, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_bad_file_among_good_ones(log, tmp_path):
+    (tmp_path / "empty.log").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "runwatch", "check", str(log.path), str(tmp_path / "empty.log")],
+        capture_output=True, text=True, timeout=WAIT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "step 49" in done.stdout
+    assert done.stderr.count("\n") == 1
+
+
+def test_closing_the_reader_early_is_no_finding(log):
+    command = f"{sys.executable} -m runwatch tail {log.path} --headless --interval 0.05; echo $? >&2"
+    with subprocess.Popen(
+        command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as shell:
+        assert shell.stdout is not None
+        assert shell.stderr is not None
+        shell.stdout.readline()
+        shell.stdout.close()
+        log.steps(1)
+        assert shell.stderr.readline() == "0\n"
