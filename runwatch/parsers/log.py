@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 from runwatch.batch import BAR, TRAIN, Batch, Event, Table
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format, catalogue
-from runwatch.parsers.patterns import BarPattern, Layout, Match, Matcher, values
+from runwatch.parsers.patterns import BarPattern, Layout, Match, values
+from runwatch.parsers.prefix import Logged
+from runwatch.parsers.readers import Reader, Row
 from runwatch.text import decode
 
 if TYPE_CHECKING:
@@ -99,8 +101,10 @@ class LogParser:
         """`start` and `first_line` place the first byte in the source's stream."""
         self._formats = tuple(formats if formats is not None else catalogue())
         self._format: Format | None = None
+        self._open = True
+        """Whether the format is not settled for good."""
         self._events = EventScanner()
-        self._use(tuple(matcher for fmt in self._formats for matcher in fmt.matchers))
+        self._use(self._formats)
         self._bulk = bulk
         self._decoders: list[BulkDecoder] = []
         self._carry = b""
@@ -143,6 +147,8 @@ class LogParser:
             self._ordinal += 1
         if text or self._line_has_text:
             self._end_line(piece)
+        for reader in self._readers:
+            self._add_rows(reader.flush(), self._offset, piece)
         piece.events += self._events.flush()
         return self._batch(piece)
 
@@ -227,6 +233,10 @@ class LogParser:
             line = _ANSI.sub(b"", line)
         if line[:1] == b"^":
             line = _ECHO.sub(b"", line)
+        rows = self._read(line, number)
+        if rows is not None:
+            self._add_rows(rows, offset, piece)
+            return True
         match = self._match(line)
         if match is not None:
             piece.add(match.layout, offset, number, values(line, match))
@@ -238,34 +248,88 @@ class LogParser:
         piece.events += found or ()
         return match is not None or found is not None
 
+    def _read(self, line: bytes, number: int) -> list[Row] | None:
+        for reader in self._readers:
+            rows = reader.feed(line, number)
+            if rows is not None:
+                if any(row.layout.kind == TRAIN for row in rows) and self._open:
+                    self._settle(self._owner[id(reader)], logged=False, reader=reader)
+                return rows
+        return None
+
+    @staticmethod
+    def _add_rows(rows: list[Row], offset: int, piece: _Piece) -> None:
+        """Add a reader's records at the place where they were completed."""
+        for row in rows:
+            piece.add(row.layout, offset, row.line, row.values)
+
     def _match(self, line: bytes) -> Match | None:
         if b"%|" in line and b"{'" not in line:
-            return _BAR.match(line)
+            match = _BAR.match(line)
+            if match is not None:
+                return match
         for matcher in self._by_head.get(line[:1], self._headless):
             match = matcher.match(line)
             if match is not None:
-                if self._format is None and match.layout.kind == TRAIN:
-                    self._settle(matcher)
+                if self._open and match.layout.kind == TRAIN:
+                    self._settle(self._owner[id(matcher)], logged=False)
                 return match
+        for needle, logged in self._logged:
+            if needle in line:
+                match = logged.match(line)
+                if match is not None:
+                    if self._open and match.layout.kind == TRAIN:
+                        self._settle(self._owner[id(logged)], logged=True)
+                    return match
         return None
 
-    def _settle(self, matcher: Matcher) -> None:
-        """Settle on the format of `matcher`, which has just recognised a training step."""
-        self._format = next(fmt for fmt in self._formats if matcher in fmt.matchers)
-        self._events.use(self._format.markers)
-        self._use(self._format.matchers)
-        if self._bulk:
+    def _settle(self, fmt: Format, *, logged: bool, reader: Reader | None = None) -> None:
+        """Settle on a format, one of whose training steps has just been recognised.
+
+        A weak format may yet turn out to be what another one prints beside its own
+        lines: then the other one takes its place.
+        """
+        if fmt is self._format or (self._format is not None and fmt.weak):
+            return
+        self._format = fmt
+        self._events.use(fmt.markers)
+        self._open = fmt.weak
+        if fmt.weak:
+            self._use((fmt, *(other for other in self._formats if not other.weak)))
+        else:
+            self._use((fmt,), logged=logged or fmt.logged)
+        if reader is not None:  # it knows what stood before
+            self._readers = (reader, *(r for r in self._readers if self._owner[id(r)] is not fmt))
+            self._owner[id(reader)] = fmt
+        if self._bulk and not self._readers and not fmt.weak:
             from runwatch.parsers.skeleton import BulkDecoder
 
-            self._decoders = [BulkDecoder(matcher) for matcher in self._format.matchers]
+            matchers = (*self._bare, *(matcher for _, matcher in self._logged))
+            self._decoders = [BulkDecoder(matcher) for matcher in matchers]
 
-    def _use(self, matchers: tuple[Matcher, ...]) -> None:
-        """Sort the matchers by the byte their lines begin with, keeping their order."""
+    def _use(self, formats: tuple[Format, ...], *, logged: bool | None = None) -> None:
+        """Sort the matchers of `formats` by what their lines begin with or hold, keeping their order.
+
+        `logged` tells whether lines stand behind a logging prefix; None: both ways are tried.
+        """
+        owned = [(matcher, fmt) for fmt in formats for matcher in fmt.matchers]
+        bare = [(m, fmt) for m, fmt in owned if not logged or not m.prefix]
+        prefixed = [(Logged(m), fmt) for m, fmt in owned if logged is not False and m.prefix]
+        self._readers: tuple[Reader, ...] = ()
+        self._owner: dict[int, Format] = {id(m): fmt for m, fmt in (*bare, *prefixed)}
+        for fmt in formats:
+            for make in fmt.readers:
+                reader = make()
+                self._readers += (reader,)
+                self._owner[id(reader)] = fmt
+        matchers = self._bare = tuple(m for m, _ in bare)
+        self._logged = tuple((m.needle, m) for m, _ in prefixed)
         self._headless = tuple(m for m in matchers if not m.prefix)
         first = {m.prefix[:1] for m in matchers if m.prefix}
         self._by_head = {h: tuple(m for m in matchers if m.prefix[:1] in (h, b"")) for h in first}
         telling = first | {text[:1] for text in self._events.heads} | {b"^"}
-        self._heads = [bool(self._headless) or bytes([byte]) in telling for byte in range(256)]
+        every = bool(self._headless or self._logged or self._readers)
+        self._heads = [every or bytes([byte]) in telling for byte in range(256)]
 
     # -- lines that never end, and the newest lines --------------------------------------------
 

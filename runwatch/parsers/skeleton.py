@@ -74,7 +74,11 @@ class Skeleton:
                 column *= unit.multiply
             if unit.divide != 1.0:
                 column /= unit.divide
-        return out
+        epochs = self.layout.epochs
+        if epochs is None:
+            return out
+        columns = epochs.apply([out[:, i] for i in range(2, out.shape[1])])
+        return np.column_stack([out[:, :2], *columns])
 
 
 def _fold(rows: Bytes, number: Number) -> Floats:
