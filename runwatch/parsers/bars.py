@@ -46,7 +46,7 @@ class TqdmReader:
         if b"%|" not in line or b"]" not in line:
             return None
         found = _TQDM.match(line)
-        if found is None or found["postfix"] is None:
+        if found is None or found["postfix"] is None or int(found["done"]) == 0:
             return None
         items = [
             (m[1].decode("ascii"), number(m[2]))

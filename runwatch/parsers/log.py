@@ -11,14 +11,14 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runwatch.batch import BAR, TRAIN, Batch, Event, Table
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.patterns import BarPattern, Layout, Match, values
 from runwatch.parsers.prefix import Logged
-from runwatch.parsers.readers import Reader, Row
+from runwatch.parsers.readers import Row
 from runwatch.text import decode
 
 if TYPE_CHECKING:
@@ -34,6 +34,17 @@ _ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
 """Keys typed at the terminal, as it echoes them: `^[[B` for an arrow, `^C`."""
 _RECORD = re.compile(rb"[^\r\n]*[\r\n]")
 _BAR = BarPattern()
+_WEAK_RECORDS = 16
+"""So many training records of a weak format, and none of another, settle on it."""
+
+
+class Held(NamedTuple):
+    """A record of a weak format, held back."""
+
+    layout: Layout
+    offset: int
+    line: int
+    numbers: list[float]
 
 
 class _Piece:
@@ -104,7 +115,11 @@ class LogParser:
         self._open = True
         """Whether the format is not settled for good."""
         self._events = EventScanner()
-        self._use(self._formats)
+        self._use(tuple(fmt for fmt in self._formats if not fmt.weak))
+        weak = [fmt for fmt in self._formats if fmt.weak]
+        self._weak = tuple((fmt, tuple((m.prefix, Logged(m)) for m in fmt.matchers)) for fmt in weak)
+        self._held: dict[str, list[Held]] = {}
+        self._readers += tuple((make(), fmt) for fmt in weak for make in fmt.readers)
         self._bulk = bulk
         self._decoders: list[BulkDecoder] = []
         self._carry = b""
@@ -147,8 +162,10 @@ class LogParser:
             self._ordinal += 1
         if text or self._line_has_text:
             self._end_line(piece)
-        for reader in self._readers:
-            self._add_rows(reader.flush(), self._offset, piece)
+        for reader, fmt in self._readers:
+            self._take_rows(fmt, reader.flush(), self._offset, piece)
+        if self._open and self._format is None:
+            self._release(piece)
         piece.events += self._events.flush()
         return self._batch(piece)
 
@@ -233,11 +250,11 @@ class LogParser:
             line = _ANSI.sub(b"", line)
         if line[:1] == b"^":
             line = _ECHO.sub(b"", line)
-        rows = self._read(line, number)
-        if rows is not None:
-            self._add_rows(rows, offset, piece)
+        if self._readers and self._read(line, offset, number, piece):
             return True
         match = self._match(line)
+        if match is None and self._weak and self._hold_match(line, offset, number, piece):
+            return True
         if match is not None:
             piece.add(match.layout, offset, number, values(line, match))
             if match.layout.event:
@@ -248,19 +265,23 @@ class LogParser:
         piece.events += found or ()
         return match is not None or found is not None
 
-    def _read(self, line: bytes, number: int) -> list[Row] | None:
-        for reader in self._readers:
+    def _read(self, line: bytes, offset: int, number: int, piece: _Piece) -> bool:
+        """Give a line to the readers; return whether it was theirs."""
+        for reader, fmt in self._readers:
             rows = reader.feed(line, number)
             if rows is not None:
-                if any(row.layout.kind == TRAIN for row in rows) and self._open:
-                    self._settle(self._owner[id(reader)], logged=False, reader=reader)
-                return rows
-        return None
+                self._take_rows(fmt, rows, offset, piece)
+                return True
+        return False
 
-    @staticmethod
-    def _add_rows(rows: list[Row], offset: int, piece: _Piece) -> None:
-        """Add a reader's records at the place where they were completed."""
+    def _take_rows(self, fmt: Format, rows: list[Row], offset: int, piece: _Piece) -> None:
+        """Take a reader's records, at the place where they were completed."""
         for row in rows:
+            if self._open and fmt.weak and fmt is not self._format:
+                self._hold(fmt, Held(row.layout, offset, row.line, row.values), piece)
+                continue
+            if self._open and row.layout.kind == TRAIN:
+                self._settle(fmt)
             piece.add(row.layout, offset, row.line, row.values)
 
     def _match(self, line: bytes) -> Match | None:
@@ -268,44 +289,83 @@ class LogParser:
             match = _BAR.match(line)
             if match is not None:
                 return match
+        other = None
         for matcher in self._by_head.get(line[:1], self._headless):
             match = matcher.match(line)
             if match is not None:
-                if self._open and match.layout.kind == TRAIN:
-                    self._settle(self._owner[id(matcher)], logged=False)
-                return match
+                if not self._open or match.layout.kind == TRAIN:
+                    self._settle(self._owner[id(matcher)])
+                    return match
+                other = other or match  # while unsure, another format's training line goes first
         for needle, logged in self._logged:
             if needle in line:
                 match = logged.match(line)
                 if match is not None:
-                    if self._open and match.layout.kind == TRAIN:
+                    if not self._open or match.layout.kind == TRAIN:
                         self._settle(self._owner[id(logged)], logged=True)
-                    return match
-        return None
+                        return match
+                    other = other or match
+        return other
 
-    def _settle(self, fmt: Format, *, logged: bool, reader: Reader | None = None) -> None:
+    # -- which format it is ----------------------------------------------------------------------
+
+    def _settle(self, fmt: Format, *, logged: bool = False) -> None:
         """Settle on a format, one of whose training steps has just been recognised.
 
         A weak format may yet turn out to be what another one prints beside its own
         lines: then the other one takes its place.
         """
-        if fmt is self._format or (self._format is not None and fmt.weak):
+        if not self._open or fmt is self._format:
             return
-        self._format = fmt
+        self._format, self._open = fmt, fmt.weak
+        self._held.clear()
         self._events.use(fmt.markers)
-        self._open = fmt.weak
-        if fmt.weak:
-            self._use((fmt, *(other for other in self._formats if not other.weak)))
-        else:
-            self._use((fmt,), logged=logged or fmt.logged)
-        if reader is not None:  # it knows what stood before
-            self._readers = (reader, *(r for r in self._readers if self._owner[id(r)] is not fmt))
-            self._owner[id(reader)] = fmt
-        if self._bulk and not self._readers and not fmt.weak:
+        readers = tuple(
+            (reader, of) for reader, of in self._readers if of is fmt
+        )  # they know what stood before
+        others = tuple(other for other in self._formats if not other.weak) if fmt.weak else ()
+        self._use((fmt, *others), logged=None if fmt.weak else logged or fmt.logged)
+        self._weak = ()
+        if readers:
+            self._readers = readers + tuple(pair for pair in self._readers if pair[1] is not fmt)
+        if self._bulk and not self._readers:
             from runwatch.parsers.skeleton import BulkDecoder
 
             matchers = (*self._bare, *(matcher for _, matcher in self._logged))
             self._decoders = [BulkDecoder(matcher) for matcher in matchers]
+
+    def _hold_match(self, line: bytes, offset: int, number: int, piece: _Piece) -> bool:
+        """Hold what weak formats read in a line that no other format knows."""
+        used = False
+        for fmt, matchers in self._weak:
+            for needle, matcher in matchers:
+                match = matcher.match(line) if needle in line else None
+                if match is not None:
+                    used = True
+                    self._hold(fmt, Held(match.layout, offset, number, values(line, match)), piece)
+                    break
+            if not self._weak:
+                break  # settled
+        return used
+
+    def _hold(self, fmt: Format, held: Held, piece: _Piece) -> None:
+        """Keep a weak format's record back until there are enough of them and nothing better came."""
+        rows = self._held.setdefault(fmt.name, [])
+        rows.append(held)
+        if sum(row.layout.kind == TRAIN for row in rows) >= _WEAK_RECORDS:
+            self._release(piece)
+        elif len(rows) > 8 * _WEAK_RECORDS:
+            del rows[0]
+
+    def _release(self, piece: _Piece) -> None:
+        """Settle on the first weak format that has read training steps, and give them out."""
+        for fmt in self._formats:
+            rows = self._held.get(fmt.name, ())
+            if any(row.layout.kind == TRAIN for row in rows):
+                self._settle(fmt)
+                for row in rows:
+                    piece.add(*row)
+                return
 
     def _use(self, formats: tuple[Format, ...], *, logged: bool | None = None) -> None:
         """Sort the matchers of `formats` by what their lines begin with or hold, keeping their order.
@@ -315,18 +375,13 @@ class LogParser:
         owned = [(matcher, fmt) for fmt in formats for matcher in fmt.matchers]
         bare = [(m, fmt) for m, fmt in owned if not logged or not m.prefix]
         prefixed = [(Logged(m), fmt) for m, fmt in owned if logged is not False and m.prefix]
-        self._readers: tuple[Reader, ...] = ()
-        self._owner: dict[int, Format] = {id(m): fmt for m, fmt in (*bare, *prefixed)}
-        for fmt in formats:
-            for make in fmt.readers:
-                reader = make()
-                self._readers += (reader,)
-                self._owner[id(reader)] = fmt
-        matchers = self._bare = tuple(m for m, _ in bare)
+        self._owner = {id(m): fmt for m, fmt in (*bare, *prefixed)}
+        self._readers = tuple((make(), fmt) for fmt in formats for make in fmt.readers)
+        self._bare = tuple(m for m, _ in bare)
         self._logged = tuple((m.needle, m) for m, _ in prefixed)
-        self._headless = tuple(m for m in matchers if not m.prefix)
-        first = {m.prefix[:1] for m in matchers if m.prefix}
-        self._by_head = {h: tuple(m for m in matchers if m.prefix[:1] in (h, b"")) for h in first}
+        self._headless = tuple(m for m in self._bare if not m.prefix)
+        first = {m.prefix[:1] for m in self._bare if m.prefix}
+        self._by_head = {h: tuple(m for m in self._bare if m.prefix[:1] in (h, b"")) for h in first}
         telling = first | {text[:1] for text in self._events.heads} | {b"^"}
         every = bool(self._headless or self._logged or self._readers)
         self._heads = [every or bytes([byte]) in telling for byte in range(256)]

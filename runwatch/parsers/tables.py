@@ -142,6 +142,11 @@ class YoloReader:
 _BLOCK_EPOCH = re.compile(rb"\W{0,12}[Ee]poch:? *\[?(\d+)(?:/(\d+)\]?)?\W{0,12}$")
 _BLOCK_PART = re.compile(rb"([A-Za-z][\w ]{0,40}?):? +(" + VALUE + rb")s?(?= - | \| |, |\s*$)")
 
+_BLOCK_HEADS = tuple(
+    head.encode()
+    for head in ("train loss", "training loss", "train_loss", "val loss", "valid loss", "validation loss")
+) + (b"val_loss", b"time taken", b"lr:", b"learning rate")
+
 
 class EpochBlockReader:
     """`Epoch: 3/30`, then lines such as `Train Loss: 5.94 - Train Perplexity: 380.1`; a step is an epoch."""
@@ -160,9 +165,11 @@ class EpochBlockReader:
             return []
         if not self._epoch or not line[:1].isalpha():
             return None
+        head = line[:24].lower()
+        if not head.startswith(_BLOCK_HEADS):
+            return None
         items = [(m[1].decode("ascii").strip(), number(m[2])) for m in _BLOCK_PART.finditer(line)]
-        head = line[:6].lower()
-        if not items or not head.startswith((b"train", b"val", b"time t", b"lr", b"learni")):
+        if not items:
             return None
         if head.startswith(b"train"):
             noted, self._noted = self._noted, []

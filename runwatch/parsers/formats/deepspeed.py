@@ -37,6 +37,7 @@ PIPELINE = Format(
         LinePattern("state", EVAL, _STEP, prefix=b"step="),
     ),
     logged=True,
+    weak=True,
 )
 
 FORMAT = Format(

@@ -1,7 +1,7 @@
 """llm.c: `step    1/19560 | loss 11.009662 (+nanz)| norm 15.0789 (+nanz)| lr 8.57e-07 | 4230.95 ms | ...`, main.log.
 
 Values stand before their units, and the z-scores in brackets are `nan` for the
-first 128 steps. Older versions print `train loss` and put the times in brackets.
+first 128 steps. A line without a time was cut by another process. Older versions print `train loss` and put the times in brackets.
 """
 
 from runwatch.batch import EVAL, TRAIN
@@ -18,10 +18,10 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"step +(?P<step>\d+)/(?P<total>\d+)(?: \||:) (?:train )?loss (?P<loss>" + VALUE + rb")"
-            rb"(?=[ |(\r]|$)(?:" + _LATER + rb"norm (?P<norm>" + VALUE + rb")))?"
-            rb"(?:" + _LATER + rb"lr (?P<lr>" + VALUE + rb")))?"
-            rb"(?:" + _LATER + rb"(?P<dt>" + NUMBER + rb") ms))?"
+            rb"step +(?P<step>\d+)/(?P<total>\d+)(?: \||:) (?:train )?loss +(?P<loss>" + VALUE + rb")"
+            rb"(?=[ |(\r]|$)(?:" + _LATER + rb"norm +(?P<norm>" + VALUE + rb")))?"
+            rb"(?:" + _LATER + rb"lr +(?P<lr>" + VALUE + rb")))?"
+            rb"" + _LATER + rb" *(?P<dt>" + NUMBER + rb") ms)"
             rb"(?:" + _LATER + rb"(?P<mfu>" + NUMBER + rb")% (?:bf16|fp16|fp32|tf32) MFU))?"
             rb"(?:" + _LATER + rb"(?P<tok_s>" + NUMBER + rb") tok/s))?",
             prefix=b"step ",
