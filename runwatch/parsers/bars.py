@@ -7,6 +7,7 @@ record is complete when the bar moves on (or the stream ends).
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import EPOCH, STEP_TIME
@@ -33,7 +34,7 @@ class TqdmReader:
     picture: they count when they change.
     """
 
-    _ALIASES = {"avr_loss": "train/loss", "train_loss_step": "train/loss", "loss_step": "train/loss"}
+    _ALIASES: ClassVar = dict.fromkeys(("avr_loss", "train_loss_step", "loss_step"), "train/loss")
 
     def __init__(self) -> None:
         self._row = RowMaker("tqdm", self._ALIASES)
@@ -100,20 +101,20 @@ _KERAS = re.compile(
     rb"|\s*(?P<done2>\d+)/(?P<total2>\d+) \xe2\x94[\x80-\xbf](?P<rest2>[^\r\n]{1,4000})"
 )
 _KERAS_ITEM = re.compile(rb" - ([A-Za-z][\w/.-]*): (" + VALUE + rb")(?= - |\s*$)")
-_KERAS_TIME = re.compile(rb"(\d+(?:\.\d+)?)(s|ms|us)/(?:step|epoch|sample)")
 
 
 class KerasReader:
     """`Epoch 3/10`, then `1875/1875 [=====] - 30s 16ms/step - loss: 0.4137 - val_loss: 0.4354`.
 
-    A step is an epoch: the record is the full bar, in its last picture.
+    A step is an epoch: the record is the full bar, in its last picture. A bar of
+    another length, or one without an epoch, is an evaluation.
     """
-
-    _SECONDS = {b"s": 1.0, b"ms": 1e3, b"us": 1e6}
 
     def __init__(self) -> None:
         self._row = RowMaker("keras")
         self._epoch: tuple[float, float] | None = None
+        self._batches = b""
+        """Length of the epoch's bar, as printed."""
         self._pending: list[Row] = []
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
@@ -122,25 +123,25 @@ class KerasReader:
             found = _KERAS_EPOCH.match(line)
             if found is None:
                 return None
-            self._epoch = float(found[1]), float(found[2])
+            self._epoch, self._batches = (float(found[1]), float(found[2])), b""
             return self.flush()
-        if b" - " not in line or b"/" not in line[:24]:
-            return None
-        found = _KERAS.match(line)
+        found = _KERAS.match(line) if b" - " in line and b"/" in line[:24] else None
         if found is None:
             return None
         done, total, rest = (found[a] or found[a + "2"] for a in ("done", "total", "rest"))
         items = [(m[1].decode("ascii"), number(m[2])) for m in _KERAS_ITEM.finditer(b" - " + rest)]
         if not any(name == "loss" for name, _ in items):
             return None
-        if done != total:
-            return []
-        place = [("step", self._epoch[0]), ("total", self._epoch[1])] if self._epoch else []
-        train = [(name, value) for name, value in items if not name.startswith("val_")]
-        validation = [(name, value) for name, value in items if name.startswith("val_")]
-        self._pending = [self._row(TRAIN, number_, [*place, *train])]
-        if validation:
-            self._pending.append(self._row(EVAL, number_, [*place[:1], *validation]))
+        if self._epoch is None or (self._batches or total) != total:  # model.evaluate()
+            evaluated = [(f"evaluate/{name}", value) for name, value in items]
+            return [self._row(EVAL, number_, evaluated)] if done == total else []
+        self._batches = total
+        if done == total:
+            place = [("step", self._epoch[0]), ("total", self._epoch[1])]
+            self._pending = [self._row(TRAIN, number_, [*place, *(i for i in items if i[0][:4] != "val_")])]
+            validation = [item for item in items if item[0][:4] == "val_"]
+            if validation:
+                self._pending.append(self._row(EVAL, number_, [*place[:1], *validation]))
         return []
 
     def flush(self) -> list[Row]:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from runwatch.batch import BAR, TRAIN, Batch, Event, Table
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format, catalogue
-from runwatch.parsers.patterns import BarPattern, Layout, Match, values
+from runwatch.parsers.patterns import BarPattern, Layout, Match, Matcher, values
 from runwatch.parsers.prefix import Logged
-from runwatch.parsers.readers import Row
+from runwatch.parsers.readers import Reader, Row
 from runwatch.text import decode
 
 if TYPE_CHECKING:
@@ -115,6 +115,10 @@ class LogParser:
         self._open = True
         """Whether the format is not settled for good."""
         self._events = EventScanner()
+        self._readers: tuple[tuple[Reader, Format], ...]
+        self._bare: tuple[Matcher, ...]
+        self._logged: tuple[tuple[bytes, Logged], ...]
+        self._owner: dict[int, Format]
         self._use(tuple(fmt for fmt in self._formats if not fmt.weak))
         weak = [fmt for fmt in self._formats if fmt.weak]
         self._weak = tuple((fmt, tuple((m.prefix, Logged(m)) for m in fmt.matchers)) for fmt in weak)
@@ -266,13 +270,16 @@ class LogParser:
         return match is not None or found is not None
 
     def _read(self, line: bytes, offset: int, number: int, piece: _Piece) -> bool:
-        """Give a line to the readers; return whether it was theirs."""
+        """Give a line to the readers, to all of them while unsure; return whether it was theirs."""
+        used = False
         for reader, fmt in self._readers:
             rows = reader.feed(line, number)
             if rows is not None:
+                used = True
                 self._take_rows(fmt, rows, offset, piece)
-                return True
-        return False
+                if not self._open:
+                    break
+        return used
 
     def _take_rows(self, fmt: Format, rows: list[Row], offset: int, piece: _Piece) -> None:
         """Take a reader's records, at the place where they were completed."""
@@ -361,7 +368,7 @@ class LogParser:
         """Settle on the first weak format that has read training steps, and give them out."""
         for fmt in self._formats:
             rows = self._held.get(fmt.name, ())
-            if any(row.layout.kind == TRAIN for row in rows):
+            if sum(row.layout.kind == TRAIN for row in rows) > 1:  # one is no evidence
                 self._settle(fmt)
                 for row in rows:
                     piece.add(*row)

@@ -142,10 +142,18 @@ class YoloReader:
 _BLOCK_EPOCH = re.compile(rb"\W{0,12}[Ee]poch:? *\[?(\d+)(?:/(\d+)\]?)?\W{0,12}$")
 _BLOCK_PART = re.compile(rb"([A-Za-z][\w ]{0,40}?):? +(" + VALUE + rb")s?(?= - | \| |, |\s*$)")
 
-_BLOCK_HEADS = tuple(
-    head.encode()
-    for head in ("train loss", "training loss", "train_loss", "val loss", "valid loss", "validation loss")
-) + (b"val_loss", b"time taken", b"lr:", b"learning rate")
+_BLOCK_HEADS = (
+    b"train loss",
+    b"training loss",
+    b"train_loss",
+    b"val loss",
+    b"val_loss",
+    b"valid loss",
+    b"validation loss",
+    b"time taken",
+    b"lr:",
+    b"learning rate",
+)
 
 
 class EpochBlockReader:
@@ -163,21 +171,19 @@ class EpochBlockReader:
             self._epoch = [("step", float(found[1]))] + ([("total", float(found[2]))] if found[2] else [])
             self._noted = []
             return []
-        if not self._epoch or not line[:1].isalpha():
-            return None
         head = line[:24].lower()
-        if not head.startswith(_BLOCK_HEADS):
+        if not self._epoch or not head.startswith(_BLOCK_HEADS):
             return None
         items = [(m[1].decode("ascii").strip(), number(m[2])) for m in _BLOCK_PART.finditer(line)]
         if not items:
             return None
-        if head.startswith(b"train"):
-            noted, self._noted = self._noted, []
-            return [self._row(TRAIN, number_, [*self._epoch, *noted, *items])]
         if head.startswith(b"val"):
             return [self._row(EVAL, number_, [*self._epoch[:1], *items])]
         self._noted += items
-        return []
+        if not head.startswith(b"train"):
+            return []
+        noted, self._noted = self._noted, []
+        return [self._row(TRAIN, number_, [*self._epoch, *noted])]
 
     def flush(self) -> list[Row]:
         """Return nothing: each line is complete."""

@@ -6,7 +6,7 @@ from runwatch.parsers.formats import Format
 TQDM = Format(
     name="progress-bar",
     title="PyTorch Lightning, kohya and other tqdm bars with metrics",
-    example="Epoch 0:  11%|#         | 2/18 [00:11<01:33,  5.82s/it, loss=10.224, v_num=193315]",
+    example="Epoch 0:  25%|##5       | 5/20 [00:10<00:30,  2.00s/it, loss=2.125, v_num=7]",
     matchers=(),
     readers=(TqdmReader,),
     weak=True,
@@ -15,7 +15,7 @@ TQDM = Format(
 KERAS = Format(
     name="keras",
     title="Keras",
-    example="1875/1875 [==============================] - 30s 16ms/step - loss: 0.4137 - val_loss: 0.4354",
+    example="900/900 [==============================] - 9s 10ms/step - loss: 0.6250 - val_loss: 0.7500",
     matchers=(),
     readers=(KerasReader,),
 )

@@ -13,7 +13,7 @@ _SETS = re.compile(
 XGBOOST = Format(
     name="xgboost",
     title="XGBoost",
-    example="[50]\tvalidation_0-mlogloss:1.38844\tvalidation_0-merror:0.47742",
+    example="[40]\tvalidation_0-logloss:0.25000\tvalidation_1-logloss:0.31250",
     matchers=(
         LinePattern(
             "train", TRAIN, rb"\[(?P<step>\d+)\]\s+(?=[A-Za-z][\w.]*-[\w@.-]+:)", prefix=b"[", fields=_SETS
@@ -24,7 +24,7 @@ XGBOOST = Format(
 LIGHTGBM = Format(
     name="lightgbm",
     title="LightGBM",
-    example="[3]\ttraining's l2: 0.21\tvalid_1's l2: 0.25",
+    example="[40]\ttraining's l2: 0.25\tvalid_1's l2: 0.3125",
     matchers=(
         LinePattern(
             "train",
@@ -39,7 +39,7 @@ LIGHTGBM = Format(
 CATBOOST = Format(
     name="catboost",
     title="CatBoost",
-    example="0:\tlearn: 0.6876\ttest: 0.6878\tbest: 0.6878 (0)\ttotal: 58.6ms\tremaining: 58.6s",
+    example="40:\tlearn: 0.2500\ttest: 0.3125\tbest: 0.3125 (40)\ttotal: 2.5s\tremaining: 9.5s",
     matchers=(
         LinePattern(
             "train",

@@ -1,4 +1,4 @@
-"""Caffe: glog lines `solver.cpp:222] Iteration 100, loss = 0.0677`, the learning rate on a line of its own."""
+"""Caffe: glog lines `solver.cpp:222] Iteration 400, loss = 0.0625`, the learning rate on its own line."""
 
 from runwatch.batch import EVAL, PLAN, TRAIN
 from runwatch.parsers.formats import Format
@@ -7,7 +7,7 @@ from runwatch.parsers.patterns import VALUE, LinePattern
 FORMAT = Format(
     name="caffe",
     title="Caffe",
-    example="I0821 09:31:09.653828  5405 solver.cpp:222] Iteration 10000, loss = 0.00504647",
+    example="I0102 03:04:05.678901  1234 solver.cpp:222] Iteration 400, loss = 0.0625",
     matchers=(
         LinePattern(
             "train",

@@ -1,8 +1,8 @@
 """DeepSpeed's own lines, and those of its pipeline engine.
 
-`[Rank 0] step=1180, skipped=12, lr=[2.53e-05], mom=[(0.9, 0.95)]` is printed
-beside whatever the script prints, so it makes a format only where nothing else
-does. The pipeline engine prints `steps: 21 loss: 0.73 iter time (s): 3.1 samples/sec: 0.32`.
+`[Rank 0] step=40, skipped=1, lr=[2e-05], mom=[(0.9, 0.95)]` is printed beside
+whatever the script prints, so it makes a format only where nothing else does. The
+pipeline engine prints `steps: 40 loss: 2.1250 iter time (s): 0.512 samples/sec: 15.625`.
 """
 
 from runwatch.batch import EVAL, TRAIN
@@ -24,7 +24,7 @@ _TIMER_PATTERN = LinePattern("timer", EVAL, _TIMER, prefix=b"epoch=", aliases=_S
 PIPELINE = Format(
     name="deepspeed-pipeline",
     title="DeepSpeed pipeline engine (diffusion-pipe and others)",
-    example="steps: 21 loss: 0.7332 iter time (s): 3.108 samples/sec: 0.322",
+    example="steps: 40 loss: 2.1250 iter time (s): 0.512 samples/sec: 15.625",
     matchers=(
         LinePattern(
             "train",
@@ -43,7 +43,7 @@ PIPELINE = Format(
 FORMAT = Format(
     name="deepspeed",
     title="DeepSpeed (DeepSpeed-Chat and scripts that print nothing else)",
-    example="[2025-01-02 16:01:10,094] [INFO] [logging.py:128:log_dist] [Rank 0] step=1180, skipped=12, lr=[2.5e-05]",
+    example="[2030-01-02 03:04:05,678] [INFO] [logging.py:96:log_dist] [Rank 0] step=40, skipped=1, ...",
     matchers=(
         LinePattern("train", TRAIN, _STEP, prefix=b"step="),
         _TIMER_PATTERN,

@@ -1,4 +1,4 @@
-"""fairseq: `| INFO | train_inner | epoch 001:   8595 / 102400000 loss=0.093, ..., num_updates=17000, lr=...`, or JSON.
+"""fairseq: `| INFO | train_inner | epoch 001:  40 / 900 loss=6.125, ..., num_updates=40, lr=...`, or JSON.
 
 The step is `num_updates`; the numbers after the epoch count batches.
 """
@@ -14,7 +14,7 @@ _VALID = {"num_updates": "step", "loss": "val/loss", "ppl": "val/ppl", "best_los
 FORMAT = Format(
     name="fairseq",
     title="fairseq",
-    example="2023-06-29 04:47:38 | INFO | train_inner | epoch 001:   8595 / 102400 loss=0.093, num_updates=17000",
+    example="2030-01-02 03:04:05 | INFO | train_inner | epoch 001:  40 / 900 loss=6.125, ...",
     matchers=(
         LinePattern(
             "train",
@@ -47,5 +47,4 @@ FORMAT = Format(
         ),
     ),
     logged=True,
-    markers=(),
 )

@@ -7,7 +7,7 @@ from runwatch.parsers.patterns import NUMBER, LinePattern
 STYLEGAN = Format(
     name="stylegan",
     title="StyleGAN 2 and 3",
-    example="tick 40    kimg 160.0    time 2h 19m 42s   sec/tick 153.9   sec/kimg 38.47   maintenance 0.0    ...",
+    example="tick 40    kimg 160.0    time 1h 02m 03s   sec/tick 92.5   sec/kimg 23.13   ...",
     matchers=(
         LinePattern(
             "tick",
@@ -27,7 +27,7 @@ STYLEGAN = Format(
 PIX2PIX = Format(
     name="pix2pix",
     title="pix2pix / CycleGAN (PyTorch)",
-    example="(epoch: 110, iters: 179, time: 0.116, data: 0.001) G_GAN: 3.384 G_L1: 2.888 D_real: 0.965 D_fake: 0.008",
+    example="(epoch: 2, iters: 400, time: 0.125, data: 0.002) G_GAN: 1.250 G_L1: 9.500 ...",
     matchers=(
         LinePattern(
             "train",

@@ -1,4 +1,4 @@
-"""icefall (k2): `Epoch 1, batch 8, loss[loss=0.4969, ..., over 5310.00 frames.], tot_loss[...], lr: 3.00e-03`.
+"""icefall (k2): `Epoch 1, batch 40, loss[loss=0.625, ..., over 500.0 frames.], tot_loss[...], lr: 2.50e-03`.
 
 The step is the batch within the epoch, whose length is not printed.
 """
@@ -10,7 +10,7 @@ from runwatch.parsers.patterns import LinePattern
 FORMAT = Format(
     name="icefall",
     title="icefall (k2 speech recognition)",
-    example="2022-06-08 08:01:42,786 INFO [train.py:815] Epoch 1, batch 8, loss[loss=0.4969, over 5310.00 frames.], ...",
+    example="2030-01-02 03:04:05,678 INFO [train.py:123] Epoch 1, batch 40, loss[loss=0.625, ...",
     matchers=(
         LinePattern(
             "train",

@@ -1,4 +1,4 @@
-"""LitGPT: `Epoch 1 | iter 6 step 3 | loss train: 1.703, val: n/a | iter time: 568.22 ms (step)`.
+"""LitGPT: `Epoch 2 | iter 40 step 10 | loss train: 2.125, val: n/a | iter time: 512.25 ms (step)`.
 
 Several iterations make one step. The validation loss is repeated until there is a newer one.
 """
@@ -11,7 +11,7 @@ from runwatch.parsers.patterns import NUMBER, VALUE, LinePattern
 FORMAT = Format(
     name="litgpt",
     title="LitGPT / Lit-LLaMA",
-    example="Epoch 1 | iter 6 step 3 | loss train: 1.703, val: n/a | iter time: 568.22 ms (step)",
+    example="Epoch 2 | iter 40 step 10 | loss train: 2.125, val: n/a | iter time: 512.25 ms (step)",
     matchers=(
         LinePattern(
             "train",

@@ -1,7 +1,8 @@
-"""llm.c: `step    1/19560 | loss 11.009662 (+nanz)| norm 15.0789 (+nanz)| lr 8.57e-07 | 4230.95 ms | ...`, main.log.
+"""llm.c: `step   42/9000 | loss 6.12 (+0.10z)| norm 1.25 (-0.20z)| lr 2.50e-05 | 512.25 ms | ...`; main.log.
 
 Values stand before their units, and the z-scores in brackets are `nan` for the
-first 128 steps. A line without a time was cut by another process. Older versions print `train loss` and put the times in brackets.
+first 128 steps. A line without a time was cut by another process. Older versions
+print `train loss` and put the times in brackets.
 """
 
 from runwatch.batch import EVAL, TRAIN
@@ -13,7 +14,7 @@ _LATER = rb"(?=[^\r\n]{0,200}?[|( ]"
 FORMAT = Format(
     name="llm.c",
     title="llm.c (C and CUDA, and its train_gpt2.py)",
-    example="step 9781/19560 | loss 3.395627 (-0.39z)| norm 0.2770 (-0.08z)| lr 3.17e-04 | 4205.43 ms | ...",
+    example="step   42/9000 | loss 6.125000 (+0.10z)| norm 1.2500 (-0.20z)| lr 2.50e-05 | 512.25 ms | ...",
     matchers=(
         LinePattern(
             "train",
@@ -42,7 +43,7 @@ FORMAT = Format(
 MAIN_LOG = Format(
     name="llm.c-mainlog",
     title="llm.c's main.log, and early modded-nanogpt",
-    example="s:9776 trl:3.3974 lr:0.000317 norm:0.29",
+    example="s:42 trl:6.1250 lr:0.000025 norm:1.25",
     matchers=(
         LinePattern(
             "train",

@@ -1,4 +1,4 @@
-"""MaxText: `completed step: 5, seconds: 5.668, TFLOP/s/device: 134.909, Tokens/s/device: 8671.794, ... loss: 10.879`."""
+"""MaxText: `completed step: 40, seconds: 0.512, TFLOP/s/device: 125.0, ..., loss: 6.125`."""
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import STEP_TIME, TFLOPS, TOKENS_PER_SEC
@@ -8,7 +8,7 @@ from runwatch.parsers.patterns import LinePattern
 FORMAT = Format(
     name="maxtext",
     title="MaxText",
-    example="completed step: 5, seconds: 5.668, TFLOP/s/device: 134.909, Tokens/s/device: 8671.794, loss: 10.879",
+    example="completed step: 40, seconds: 0.512, TFLOP/s/device: 125.0, Tokens/s/device: 8000.0, ...",
     matchers=(
         LinePattern(
             "train",

@@ -1,4 +1,4 @@
-"""Megatron-LM, Megatron-DeepSpeed and GPT-NeoX: `iteration 1047/ 15535 | consumed samples: ... | lm loss: ...`.
+"""Megatron-LM, Megatron-DeepSpeed, GPT-NeoX: `iteration 40/ 900 | consumed samples: 5120 | lm loss: ...`.
 
 A line has no loss where every iteration since the last one was skipped while
 the loss scale was sought.
@@ -19,7 +19,7 @@ _ALIASES = {
 FORMAT = Format(
     name="megatron",
     title="Megatron-LM / Megatron-DeepSpeed / GPT-NeoX",
-    example=" iteration 1047/ 15535 | consumed samples: 351792 | elapsed time per iteration (ms): 1392.6 | ...",
+    example=" iteration 40/ 900 | consumed samples: 5120 | elapsed time per iteration (ms): 512.2 | ...",
     matchers=(
         LinePattern(
             "train",
@@ -47,8 +47,9 @@ FORMAT = Format(
         LinePattern(
             "test",
             EVAL,
-            rb"(?:validation|test) loss at (?:the end of training for test data|iteration (?P<step>\d+) on test set) \|",
-            prefix=b" loss at ",
+            rb" loss at (?:the end of training for test data"
+            rb"|iteration (?P<step>\d+) on test set) \|",
+            prefix=b" loss at ",  # behind "validation"
             fields=True,
             aliases={"lm loss value": "test/loss", "lm loss PPL": "test/ppl"},
         ),

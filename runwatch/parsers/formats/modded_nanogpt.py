@@ -1,4 +1,4 @@
-"""modded-nanogpt and parameter-golf: `step:2981/5960 train_time:731850ms step_avg:245.51ms`.
+"""modded-nanogpt and parameter-golf: `step:42/900 train_time:4200ms step_avg:100.00ms`.
 
 Newer versions print no training loss. `step_avg` is a running mean, `nan` at first.
 """
@@ -10,7 +10,7 @@ from runwatch.parsers.patterns import LinePattern
 FORMAT = Format(
     name="modded-nanogpt",
     title="modded-nanogpt / parameter-golf",
-    example="step:2981/5960 train_loss:3.2364 train_time:731850ms step_avg:245.51ms",
+    example="step:42/900 train_loss:6.1250 train_time:4200ms step_avg:100.00ms",
     matchers=(
         LinePattern(
             "train", TRAIN, rb"step:(?P<step>\d+)/(?P<total>\d+) (?=train_)", prefix=b"step:", fields=True

@@ -1,4 +1,4 @@
-"""nanoGPT derivatives that tag their lines: `[train] iter 4010: loss 1.9190 2931 ms/iter`."""
+"""nanoGPT derivatives that tag their lines: `[train] iter 40: loss 6.1250 512 ms/iter`."""
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.parsers.formats import Format
@@ -7,7 +7,7 @@ from runwatch.parsers.patterns import VALUE, LinePattern
 FORMAT = Format(
     name="nanogpt-tagged",
     title="nanoGPT with tagged lines",
-    example="[train] iter 4010: loss 1.9190 2931 ms/iter",
+    example="[train] iter 40: loss 6.1250 512 ms/iter",
     matchers=(
         LinePattern(
             "train",

@@ -1,4 +1,4 @@
-"""NeMo: `Training epoch 0, iteration 123/149 | lr: 3e-05 | ... | global_step: 123 | reduced_train_loss: 1.245 | ...`."""
+"""NeMo: `Training epoch 0, iteration 40/899 | lr: 2e-05 | ... | reduced_train_loss: 2.125 | ...`."""
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import LOSS
@@ -8,12 +8,13 @@ from runwatch.parsers.patterns import LinePattern
 FORMAT = Format(
     name="nemo",
     title="NVIDIA NeMo / BioNeMo",
-    example="Training epoch 0, iteration 123/149 | lr: 3e-05 | global_step: 123 | reduced_train_loss: 1.245 | ...",
+    example="Training epoch 0, iteration 40/899 | lr: 2e-05 | reduced_train_loss: 2.125 | ...",
     matchers=(
         LinePattern(
             "train",
             TRAIN,
-            rb"Training epoch (?P<epoch>\d+), iteration (?:\d+/(?P<total>\d+) \|(?=[^\r\n]{0,2000}? global_step: "
+            rb"Training epoch (?P<epoch>\d+), iteration "
+            rb"(?:\d+/(?P<total>\d+) \|(?=[^\r\n]{0,2000}? global_step: "
             rb"(?P<step>\d+)(?!\d))|(?P<iteration>\d+)/\d+ \|)",
             prefix=b"Training epoch ",
             fields=True,

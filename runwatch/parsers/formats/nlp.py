@@ -9,7 +9,7 @@ from runwatch.parsers.tables import SpacyReader
 FLAIR = Format(
     name="flair",
     title="Flair",
-    example="2021-02-20 18:08:21,528 epoch 11 - iter 504/5049 - loss 0.15655231 - samples/sec: 9.67 - lr: 0.000002",
+    example="2030-01-02 03:04:05,678 epoch 2 - iter 40/900 - loss 0.62500000 - samples/sec: 9.50 - ...",
     matchers=(
         LinePattern(
             "train",
@@ -41,7 +41,7 @@ FLAIR = Format(
 SPACY = Format(
     name="spacy",
     title="spaCy",
-    example=" 66     200         16.25    933.98   47.06   50.00   44.44    0.47",
+    example=" 12     400         12.50    125.00   50.00   50.00   50.00    0.50",
     matchers=(),
     readers=(SpacyReader,),
 )

@@ -1,4 +1,4 @@
-"""OpenMMLab (MMDetection, MMSegmentation, MMEngine): `Epoch [21][50/271]\tlr: 1.250e-03, eta: ..., loss: 0.04`."""
+"""OpenMMLab (MMDetection, MMEngine): `Epoch [2][50/900]  lr: 1.250e-03, eta: ..., loss: 0.6`."""
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import STEP_TIME
@@ -12,7 +12,7 @@ _VAL_ALIASES = {"time": "val/time", "data_time": "val/data_time", "lr": "val/lr"
 FORMAT = Format(
     name="openmmlab",
     title="OpenMMLab (mmcv, mmengine)",
-    example="2021-07-03 12:31:09,629 - mmdet - INFO - Epoch [21][50/271]\tlr: 1.250e-03, time: 0.635, loss: 0.0400",
+    example="2030-01-02 03:04:05,678 - mmdet - INFO - Epoch [2][50/900]\tlr: 1.250e-03, ...",
     matchers=(
         LinePattern(
             "train",

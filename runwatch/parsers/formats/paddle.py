@@ -1,4 +1,4 @@
-"""PaddlePaddle: PaddleSeg `[TRAIN] epoch: 107, iter: 39780/80000, loss: 0.4097, ...`, and its CycleGAN."""
+"""PaddlePaddle: PaddleSeg `[TRAIN] epoch: 2, iter: 40/900, loss: 0.6250, ...`, and its CycleGAN."""
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import SAMPLES_PER_SEC
@@ -8,7 +8,7 @@ from runwatch.parsers.patterns import VALUE, LinePattern
 SEG = Format(
     name="paddleseg",
     title="PaddleSeg",
-    example="2021-11-24 09:23:49 [INFO]\t[TRAIN] epoch: 107, iter: 39780/80000, loss: 0.4097, lr: 0.005386, ...",
+    example="2030-01-02 03:04:05 [INFO]\t[TRAIN] epoch: 2, iter: 40/900, loss: 0.6250, lr: 0.005, ...",
     matchers=(
         LinePattern(
             "train",
@@ -26,7 +26,7 @@ SEG = Format(
 CYCLEGAN = Format(
     name="paddle-cyclegan",
     title="PaddlePaddle CycleGAN",
-    example="epoch id: 0, batch step: 1487, g_loss: 2.531013",
+    example="epoch id: 2, batch step: 40, g_loss: 6.125000",
     matchers=(
         LinePattern(
             "train",

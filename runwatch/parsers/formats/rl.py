@@ -8,7 +8,7 @@ from runwatch.parsers.tables import BoxReader
 SB3 = Format(
     name="stable-baselines3",
     title="stable-baselines3",
-    example="|    ep_rew_mean        | -105     |",
+    example="|    ep_rew_mean        | -12.5    |",
     matchers=(),
     readers=(BoxReader,),
 )
@@ -19,7 +19,7 @@ _NAMES = {"return": "episodic_return"}
 CLEANRL = Format(
     name="cleanrl",
     title="CleanRL",
-    example="global_step=22141, episodic_return=[155.]",
+    example="global_step=4000, episodic_return=[125.]",
     matchers=(
         LinePattern(
             "train", TRAIN, rb"global_step=(?P<step>\d+), " + _RETURN, prefix=b"global_step=", aliases=_NAMES
@@ -33,12 +33,13 @@ CLEANRL = Format(
             aliases={"return": "val/episodic_return"},
         ),
     ),
+    weak=True,
 )
 
 CLEANRL_EVAL = Format(
     name="cleanrl-eval",
     title="CleanRL evaluation of a saved model",
-    example="eval_episode=0, episodic_return=-161.0",
+    example="eval_episode=2, episodic_return=125.0",
     matchers=(
         LinePattern(
             "episode",

@@ -8,7 +8,7 @@ from runwatch.parsers.tables import EpochBlockReader
 LOGGED_LOSS = Format(
     name="hf-custom-logger",
     title="Losses through Python's logging, the Trainer's evaluations as dicts",
-    example="[2025-07-07 14:11:58,603] INFO: [INFO] loss: 1.4862, total_loss: 1.4877, grad_norm: 1.9062",
+    example="[2030-01-02 03:04:05,678] INFO: loss: 2.1250, aux_loss: 0.0125, grad_norm: 1.2500",
     matchers=(
         LinePattern(
             "train",
@@ -25,7 +25,7 @@ LOGGED_LOSS = Format(
 BATCH_LOSS = Format(
     name="epoch-batch-loss",
     title="Batch losses by epoch, without a step",
-    example="2025-03-02 06:47:07,038 - INFO - Epoch 11 - Batch loss: 1.2345",
+    example="2030-01-02 03:04:05,678 - INFO - Epoch 2 - Batch loss: 2.1250",
     matchers=(
         LinePattern(
             "batch",
@@ -54,7 +54,7 @@ BATCH_LOSS = Format(
 EPOCH_BLOCK = Format(
     name="epoch-block",
     title="A block of lines per epoch",
-    example="Train Loss: 4.5454 - Train Perplexity: 94.19",
+    example="Train Loss: 2.1250 - Train Perplexity: 8.37",
     matchers=(),
     readers=(EpochBlockReader,),
 )

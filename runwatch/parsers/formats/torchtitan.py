@@ -1,4 +1,4 @@
-"""torchtitan: `step: 10  loss:  4.3235  grad_norm:  1.9408  memory: 29.11GiB(92.83%)  tps: 69,641 ...`.
+"""torchtitan: `step: 40  loss:  6.1250  grad_norm:  1.2500  memory: 12.50GiB(50.00%)  tps: 10,000 ...`.
 
 Colours are taken off before; the planned steps stand in one line at the start.
 """
@@ -10,7 +10,7 @@ from runwatch.parsers.patterns import LinePattern
 FORMAT = Format(
     name="torchtitan",
     title="torchtitan",
-    example="[rank0]:[titan] 2026-04-18 23:35:03,797 - root - INFO - step: 10000  loss:  4.32353  ...",
+    example="[rank0]:[titan] 2030-01-02 03:04:05,678 - root - INFO - step: 40  loss:  6.1250  ...",
     matchers=(
         LinePattern(
             "train",

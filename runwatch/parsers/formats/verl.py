@@ -1,4 +1,4 @@
-"""verl: `step:131 - actor/grad_norm:np.float64(0.4) - critic/score/mean:-0.67 - ...`, a hundred fields a line."""
+"""verl: `step:40 - actor/grad_norm:np.float64(0.5) - critic/score/mean:0.25 - ...`, often a hundred."""
 
 import re
 
@@ -12,7 +12,7 @@ _FIELDS = re.compile(rb"(?<= - )([A-Za-z_][\w/@.+-]*):(?:np\.\w+\()?(" + VALUE +
 FORMAT = Format(
     name="verl",
     title="verl (RL of language models)",
-    example="step:131 - actor/pg_loss:0.0351 - actor/grad_norm:0.4002 - actor/lr:1e-06 - response_length/mean:1759",
+    example="step:40 - actor/pg_loss:0.0125 - actor/grad_norm:0.5 - critic/score/mean:0.25 - ...",
     matchers=(
         LinePattern(
             "train",

@@ -13,7 +13,7 @@ _TIME = {"time": STEP_TIME, "Time": STEP_TIME}
 TIMM = Format(
     name="timm",
     title="timm (pytorch-image-models)",
-    example="Train: 0 [ 100/10009 (  1%)]  Loss:  6.969796 (6.9847)  Time: 0.326s,  392.81/s  (...)  LR: 5.000e-07",
+    example="Train: 0 [  40/900 (  4%)]  Loss:  6.125000 (6.2500)  Time: 0.512s,  250.00/s  (...)",
     matchers=(
         LinePattern(
             "train",
@@ -36,7 +36,7 @@ TIMM = Format(
 SWIN = Format(
     name="swin",
     title="Swin Transformer and repositories like it",
-    example="INFO Train: [14/150][90/924]\teta 0:00:28 lr 0.000001\ttime 0.0325 (0.0337)\tloss 2.1000 (2.2000)",
+    example="Train: [2/90][40/900]\teta 0:07:20 lr 0.000125\ttime 0.5120 (0.5200)\tloss 2.1250 (2.2500)",
     matchers=(
         LinePattern(
             "train",
@@ -61,7 +61,7 @@ SWIN = Format(
 SWAV = Format(
     name="swav",
     title="SwAV and other users of its logger",
-    example="INFO - 09/04/20 09:48:31 - 1:52:43 - Epoch[3] - Iter: [0/13]\tTime 4.2 (4.2)\tLoss 25.83 (25.83)\tLR 0.29",
+    example="Epoch[2] - Iter: [40/900]\tTime 0.512 (0.520)\tLoss 2.1250 (2.2500)\tLR 0.125",
     matchers=(
         LinePattern(
             "train",
@@ -87,7 +87,7 @@ SWAV = Format(
 OPENPCDET = Format(
     name="openpcdet",
     title="OpenPCDet",
-    example="INFO  Train:    1/3 ( 33%) [  99/323 ( 31%)]  Loss: 23.51 (54.8)  LR: 2.377e-04  ...  Acc_iter 100",
+    example="Train:    2/90 (  2%) [  40/900 (  4%)]  Loss: 2.125 (2.25)  LR: 1.250e-04  ...",
     matchers=(
         LinePattern(
             "train",

@@ -9,7 +9,7 @@ from runwatch.parsers.tables import YoloReader
 ULTRALYTICS = Format(
     name="yolo",
     title="Ultralytics YOLO",
-    example="     76/500      7.81G      1.471      1.481      1.262        772        640: 100%|####| 12/12 [00:03<00:00]",
+    example="      2/90      4.25G      1.125      2.250      1.375         12        640: 100%|###| 9/9",
     matchers=(),
     readers=(YoloReader,),
 )
@@ -17,12 +17,13 @@ ULTRALYTICS = Format(
 YOLOX = Format(
     name="yolox",
     title="YOLOX",
-    example="INFO | yolox.core.trainer:after_iter:246 - epoch: 146/300, iter: 10/47, mem: 1756Mb, iter_time: 0.078s, ...",
+    example="INFO | yolox.core.trainer:after_iter:250 - epoch: 2/90, iter: 10/45, iter_time: 0.125s, ...",
     matchers=(
         LinePattern(
             "train",
             TRAIN,
-            rb"epoch: (?P<epoch>\d+)/(?P<epochs>\d+), iter: (?P<within>\d+)/(?P<per>\d+), (?:(?:gpu )?mem: [^,]{1,60}, )*",
+            rb"epoch: (?P<epoch>\d+)/(?P<epochs>\d+), iter: (?P<within>\d+)/(?P<per>\d+), "
+            rb"(?:(?:gpu )?mem: [^,]{1,60}, ){0,2}",
             prefix=b"epoch: ",
             fields=True,
             aliases={"total_loss": LOSS},
