@@ -16,7 +16,7 @@ _NOT_TRAINING = rb"(?![ *]*(?i:val|eval|test|dev|pred|infer))"
 _LEVEL = rb"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|STDOUT|STDERR)"
 _STAMP = (
     rb"\d{4}[-/]\d\d[-/]\d\d[T _]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?Z| ?[+-]\d\d:?\d\d)?"
-    rb"|\d\d/\d\d/\d{2,4},? \d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+    rb"|\d\d/\d\d(?:/\d{2,4})?,? \d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
     rb"|\d{1,3}:\d\d:\d\d(?:[.,]\d{1,9})?"
     rb"|[IWEF]\d{4,8} \d\d:\d\d:\d\d(?:\.\d{1,9})?(?: +\d+)? [\w.<>/-]{1,80}:\d+\]"  # glog
     rb"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?: [\w.-]{1,64} [\w./-]{1,64}(?:\[\d+\])?:)?"  # syslog

@@ -47,9 +47,9 @@ FORMAT = Format(
         LinePattern(
             "test",
             EVAL,
-            rb" loss at (?:the end of training for test data"
+            rb"validation loss at (?:the end of training for test data"
             rb"|iteration (?P<step>\d+) on test set) \|",
-            prefix=b" loss at ",  # behind "validation"
+            prefix=b"validation loss at ",
             fields=True,
             aliases={"lm loss value": "test/loss", "lm loss PPL": "test/ppl"},
         ),

@@ -33,6 +33,7 @@ CYCLEGAN = Format(
             TRAIN,
             rb"epoch id: (?P<epoch>\d+), batch step: (?P<step>\d+), g_loss: (?P<g_loss>" + VALUE + rb")\s*$",
             prefix=b"epoch id: ",
+            aliases={"g loss": "g_loss"},
         ),
     ),
 )
