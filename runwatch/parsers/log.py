@@ -9,20 +9,20 @@ the bulk path first; numbers are bit-identical either way.
 from __future__ import annotations
 
 import re
-from array import array
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from runwatch.batch import BAR, TRAIN, Batch, Event, Table
+from runwatch.batch import BAR, TRAIN, Batch, Event
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format, catalogue
-from runwatch.parsers.patterns import BarPattern, Layout, Match, Matcher, values
+from runwatch.parsers.patterns import BarPattern, Match, Matcher, values
+from runwatch.parsers.piece import Held, Piece
 from runwatch.parsers.prefix import Logged
 from runwatch.parsers.readers import Reader, Row
 from runwatch.text import decode
 
 if TYPE_CHECKING:
-    from runwatch.parsers.skeleton import BulkDecoder, Decoded
+    from runwatch.parsers.skeleton import BulkDecoder
 
 MAX_LINE = 1 << 16
 """A longer line is read past: its first bytes are parsed, the rest is dropped."""
@@ -38,64 +38,17 @@ _WEAK_RECORDS = 16
 """So many training records of a weak format, and none of another, settle on it."""
 
 
-class Held(NamedTuple):
-    """A record of a weak format, held back."""
-
-    layout: Layout
-    offset: int
-    line: int
-    numbers: list[float]
-
-
-class _Piece:
-    """What one call to feed has found so far."""
-
-    def __init__(self, start: int) -> None:
-        self.start = start
-        self.events: list[Event] = []
-        self.lines = self.unparsed = 0
-        self._rows: dict[Layout, array[float]] = {}
-        self._bulk: dict[Layout, list[Decoded]] = {}
-
-    def add(self, layout: Layout, offset: int, line: int, numbers: list[float]) -> None:
-        row = self._rows.get(layout)
-        if row is None:
-            row = self._rows[layout] = array("d")
-        row.append(offset)
-        row.append(line)
-        row.extend(numbers)
-
-    def add_bulk(self, decoded: Decoded) -> None:
-        self._bulk.setdefault(decoded.layout, []).append(decoded)
-
-    def tables(self) -> tuple[Table, ...]:
-        """Return one table per layout, each in stream order."""
-        if self._bulk:
-            from runwatch.parsers.skeleton import merge
-
-            return tuple(
-                _table(
-                    layout, *merge(self._bulk.get(layout, []), self._rows.get(layout), len(layout.names) + 2)
-                )
-                for layout in dict.fromkeys((*self._rows, *self._bulk))
-            )
-        return tuple(
-            _table(layout, *_transpose(rows, len(layout.names) + 2)) for layout, rows in self._rows.items()
-        )
-
-    def printed(self) -> dict[str, str]:
-        names: dict[str, str] = {}
-        for layout in (*self._rows, *self._bulk):
-            names.update(layout.printed)
-        return names
-
-
-def _transpose(rows: array[float], width: int) -> tuple[int, bytes]:
-    return len(rows) // width, b"".join(rows[i::width].tobytes() for i in range(width))
-
-
-def _table(layout: Layout, rows: int, data: bytes) -> Table:
-    return Table(layout.kind, layout.pattern, ("offset", "line", *layout.names), rows, data)
+def _has_stem(text: bytes) -> bool:
+    """Return whether `text` holds a part of the words that most needles hold: a cheap first look."""
+    return (
+        b"step" in text
+        or b"poch" in text
+        or b"iter" in text
+        or b"Iter" in text
+        or b"rain" in text
+        or b"loss" in text
+        or b"eval" in text
+    )
 
 
 class LogParser:
@@ -147,7 +100,7 @@ class LogParser:
         if self._skipping:
             data = self._skip(data)
         block = self._carry + data
-        piece = _Piece(self._offset - len(block))
+        piece = Piece(self._offset - len(block))
         cut = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
         self._carry = block[cut:]
         if cut:
@@ -159,7 +112,7 @@ class LogParser:
 
     def flush(self) -> Batch:
         """Take the unfinished line as all there will be of it: the stream ends or breaks here."""
-        piece = _Piece(self._offset - len(self._carry))
+        piece = Piece(self._offset - len(self._carry))
         text, self._carry, self._skipping = self._carry, b"", False
         if text:
             self._note(self._record(text, piece.start, self._line, self._ordinal, piece))
@@ -179,7 +132,7 @@ class LogParser:
         self._line = 1
         return batch
 
-    def _parse(self, block: bytes, end: int, piece: _Piece) -> None:
+    def _parse(self, block: bytes, end: int, piece: Piece) -> None:
         """Parse block[:end], which ends with a line end."""
         for found in _RECORD.finditer(block, 0, end):
             start, stop = found.span()
@@ -193,7 +146,7 @@ class LogParser:
             if block[stop - 1] == 10:
                 self._end_line(piece)
 
-    def _parse_bulk(self, block: bytes, begin: int, end: int, piece: _Piece) -> None:
+    def _parse_bulk(self, block: bytes, begin: int, end: int, piece: Piece) -> None:
         import numpy as np
 
         from runwatch.parsers.skeleton import Lines
@@ -238,13 +191,13 @@ class LogParser:
         self._line_has_text = True
         self._line_used |= used
 
-    def _end_line(self, piece: _Piece) -> None:
+    def _end_line(self, piece: Piece) -> None:
         piece.lines += 1
         piece.unparsed += self._line_has_text and not self._line_used
         self._line += 1
         self._line_has_text = self._line_used = False
 
-    def _record(self, line: bytes, offset: int, number: int, ordinal: int, piece: _Piece) -> bool:
+    def _record(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
         """Parse one record that is not empty; return whether it told anything."""
         if len(line) > MAX_LINE:
             title = f"line {number} is longer than {MAX_LINE} bytes; the rest of it is not read"
@@ -269,7 +222,7 @@ class LogParser:
         piece.events += found or ()
         return match is not None or found is not None
 
-    def _read(self, line: bytes, offset: int, number: int, piece: _Piece) -> bool:
+    def _read(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
         """Give a line to the readers, to all of them while unsure; return whether it was theirs."""
         used = False
         for reader, fmt in self._readers:
@@ -281,7 +234,7 @@ class LogParser:
                     break
         return used
 
-    def _take_rows(self, fmt: Format, rows: list[Row], offset: int, piece: _Piece) -> None:
+    def _take_rows(self, fmt: Format, rows: list[Row], offset: int, piece: Piece) -> None:
         """Take a reader's records, at the place where they were completed."""
         for row in rows:
             if self._open and fmt.weak and fmt is not self._format:
@@ -304,7 +257,7 @@ class LogParser:
                     self._settle(self._owner[id(matcher)])
                     return match
                 other = other or match  # while unsure, another format's training line goes first
-        for needle, logged in self._logged:
+        for needle, logged in self._logged if _has_stem(line) else self._stemless:
             if needle in line:
                 match = logged.match(line)
                 if match is not None:
@@ -341,7 +294,7 @@ class LogParser:
             matchers = (*self._bare, *(matcher for _, matcher in self._logged))
             self._decoders = [BulkDecoder(matcher) for matcher in matchers]
 
-    def _hold_match(self, line: bytes, offset: int, number: int, piece: _Piece) -> bool:
+    def _hold_match(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
         """Hold what weak formats read in a line that no other format knows."""
         used = False
         for fmt, matchers in self._weak:
@@ -355,7 +308,7 @@ class LogParser:
                 break  # settled
         return used
 
-    def _hold(self, fmt: Format, held: Held, piece: _Piece) -> None:
+    def _hold(self, fmt: Format, held: Held, piece: Piece) -> None:
         """Keep a weak format's record back until there are enough of them and nothing better came."""
         rows = self._held.setdefault(fmt.name, [])
         rows.append(held)
@@ -364,7 +317,7 @@ class LogParser:
         elif len(rows) > 8 * _WEAK_RECORDS:
             del rows[0]
 
-    def _release(self, piece: _Piece) -> None:
+    def _release(self, piece: Piece) -> None:
         """Settle on the first weak format that has read training steps, and give them out."""
         for fmt in self._formats:
             rows = self._held.get(fmt.name, ())
@@ -386,6 +339,7 @@ class LogParser:
         self._readers = tuple((make(), fmt) for fmt in formats for make in fmt.readers)
         self._bare = tuple(m for m, _ in bare)
         self._logged = tuple((m.needle, m) for m, _ in prefixed)
+        self._stemless = tuple(pair for pair in self._logged if not _has_stem(pair[0]))
         self._headless = tuple(m for m in self._bare if not m.prefix)
         first = {m.prefix[:1] for m in self._bare if m.prefix}
         self._by_head = {h: tuple(m for m in self._bare if m.prefix[:1] in (h, b"")) for h in first}
@@ -403,7 +357,7 @@ class LogParser:
         self._skipping = False
         return data[min(ends) :]
 
-    def _give_up(self, piece: _Piece) -> None:
+    def _give_up(self, piece: Piece) -> None:
         """Stop keeping an overlong line: parse its beginning, drop the rest when it comes."""
         start = self._offset - len(self._carry)
         self._note(self._record(self._carry, start, self._line, self._ordinal, piece))
@@ -421,7 +375,7 @@ class LogParser:
         ]
         return tuple((n, decode(text, 1000)) for n, text in shown if text)[-count:]
 
-    def _batch(self, piece: _Piece, tail: tuple[tuple[int, str], ...] = ()) -> Batch:
+    def _batch(self, piece: Piece, tail: tuple[tuple[int, str], ...] = ()) -> Batch:
         return Batch(
             start=piece.start,
             end=self._offset - len(self._carry),
