@@ -20,7 +20,7 @@ _TQDM = re.compile(
     rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
 )
 _EPOCH = re.compile(rb"(?i:epoch)[ :=\[]*(\d+)(?: ?(?:/|of) ?(\d+))?\]?[^\d]{0,40}$")
-_NAMED = re.compile(rb"([A-Za-z][\w./@-]*)\s*[=:]\s*(" + VALUE + rb")%?(?=[\s,\]]|$)")
+_NAMED = re.compile(rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80})\s{0,8}[=:]\s*(" + VALUE + rb")%?(?=[\s,\]]|$)")
 _NOT_TRAINING = re.compile(rb"(?i:\bval|\beval|\btest|predict|infer|sanity|generat)")
 _LOSS = re.compile(r"(?i:loss)(?!.*epoch)")
 _VALIDATION = re.compile(r"(?i:^(?:val|valid|eval|test)[_/ ])")
@@ -100,7 +100,7 @@ _KERAS = re.compile(
     rb"\s*(?P<done>\d+)/(?P<total>\d+) (?:\[[=>.]{10,80}\]|\S{10,200}) ?- (?P<rest>[^\r\n]{1,4000})"
     rb"|\s*(?P<done2>\d+)/(?P<total2>\d+) \xe2\x94[\x80-\xbf](?P<rest2>[^\r\n]{1,4000})"
 )
-_KERAS_ITEM = re.compile(rb" - ([A-Za-z][\w/.-]*): (" + VALUE + rb")(?= - |\s*$)")
+_KERAS_ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): (" + VALUE + rb")(?= - |\s*$)")
 
 
 class KerasReader:

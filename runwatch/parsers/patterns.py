@@ -20,7 +20,8 @@ NONFINITE = rb"[-+]?(?:[nN][aA][nN]|[iI]nf(?:inity)?|INF|1\.#(?:QNAN|IND|INF))"
 VALUE = rb"(?:" + NUMBER + rb"|" + NONFINITE + rb")"
 
 FIELDS = re.compile(
-    rb"([A-Za-z][\w./@'-]*(?: [A-Za-z][\w./@'-]*){0,4})"  # a name of one to five words
+    rb"(?<![\w./@'-])"  # and bounded words: a line of one long word must not take quadratic time
+    rb"([A-Za-z][\w./@'-]{0,80}(?: [A-Za-z][\w./@'-]{0,80}){0,4})"  # a name of one to five words
     rb"(?: ?\(([\w/%]{1,16})\))?"  # its unit, if it stands there
     rb"(?:\s*[:=]\s*|\s+)"
     rb"(" + VALUE + rb")"

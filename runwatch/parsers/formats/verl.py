@@ -7,7 +7,7 @@ from runwatch.metrics import GRAD_NORM, LEARNING_RATE, STEP_TIME
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
 
-_FIELDS = re.compile(rb"(?<= - )([A-Za-z_][\w/@.+-]*):(?:np\.\w+\()?(" + VALUE + rb")\)?(?= - |\s*$)")
+_FIELDS = re.compile(rb"(?<= - )([A-Za-z_][\w/@.+-]{0,160}):(?:np\.\w+\()?(" + VALUE + rb")\)?(?= - |\s*$)")
 
 FORMAT = Format(
     name="verl",
