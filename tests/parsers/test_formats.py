@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -514,3 +515,13 @@ def test_a_weak_format_gives_way_to_the_trainers_own_lines():
 
 def test_one_line_of_a_weak_format_is_no_evidence():
     assert parse(b"[Rank 0] step=10, skipped=0, lr=[1e-05], mom=[0.0]\n").format is None
+
+
+@pytest.mark.parametrize("piece", [b"a1", b" ", b"loss: ", b"[x] ", b"1,", b"a b c ", b"- a:1 ", b"- "])
+@pytest.mark.parametrize(
+    "head", [b"", b"step 1/2 | loss 1 ", b" iteration 1/ 2 | ", b"tick 1 kimg 1 time 1s "]
+)
+def test_no_line_takes_quadratic_time(head, piece):
+    begin = time.process_time()
+    parse(head + piece * (60000 // len(piece)) + b"\n")
+    assert time.process_time() - begin < 1.0  # quadratic would be minutes

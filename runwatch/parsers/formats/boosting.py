@@ -7,7 +7,11 @@ from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
 
 _SETS = re.compile(
-    rb"(?<!\S)([A-Za-z][\w.@'/+-]{0,80}(?:'s [\w.@+-]{1,80})?): ?(" + VALUE + rb")(?:\+" + VALUE + rb")?(?=\s|$)"
+    rb"(?<!\S)([A-Za-z][\w.@'/+-]{0,80}(?:'s [\w.@+-]{1,80})?): ?("
+    + VALUE
+    + rb")(?:\+"
+    + VALUE
+    + rb")?(?=\s|$)"
 )
 
 XGBOOST = Format(

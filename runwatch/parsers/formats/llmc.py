@@ -19,10 +19,10 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"step +(?P<step>\d+)/(?P<total>\d+)(?: \||:) (?:train )?loss +(?P<loss>" + VALUE + rb")"
-            rb"(?=[ |(\r]|$)(?:" + _LATER + rb"norm +(?P<norm>" + VALUE + rb")))?"
-            rb"(?:" + _LATER + rb"lr +(?P<lr>" + VALUE + rb")))?"
-            rb"" + _LATER + rb" *(?P<dt>" + NUMBER + rb") ms)"
+            rb"step +(?P<step>\d+)/(?P<total>\d+)(?: \||:) (?:train )?loss {1,12}(?P<loss>" + VALUE + rb")"
+            rb"(?=[ |(\r]|$)(?:" + _LATER + rb"norm {1,12}(?P<norm>" + VALUE + rb")))?"
+            rb"(?:" + _LATER + rb"lr {1,12}(?P<lr>" + VALUE + rb")))?"
+            rb"" + _LATER + rb" {0,12}(?P<dt>" + NUMBER + rb") ms)"
             rb"(?:" + _LATER + rb"(?P<mfu>" + NUMBER + rb")% (?:bf16|fp16|fp32|tf32) MFU))?"
             rb"(?:" + _LATER + rb"(?P<tok_s>" + NUMBER + rb") tok/s))?",
             prefix=b"step ",
