@@ -19,5 +19,4 @@ FORMAT = Format(
             "val", EVAL, rb"step:(?P<step>\d+)/(?P<total>\d+) (?=val_)", prefix=b"step:", fields=True
         ),
     ),
-    markers=((b"stopping_early: ", "finished"), (b"peak memory allocated: ", "finished")),
 )
