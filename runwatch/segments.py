@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.batch import BAR, EVAL, RANK, TRAIN, Batch, Table
+from runwatch.batch import BAR, EVAL, PLAN, RANK, TRAIN, Batch, Table
 from runwatch.block import Block, RankProgress, Samples
 from runwatch.metrics import STEP_TIME
 
@@ -96,10 +97,15 @@ class Splitter:
     """Step, total and seconds per step of the newest bar."""
     _bars: dict[float, _Bar] = field(default_factory=dict)
     _prints_steps: bool = False
+    _plan: int | None = None
+    """Newest planned total that stood outside of step lines."""
+    _rank: float = np.inf
+    """Lowest rank (of the lowest node) whose records were seen: only its records make series."""
 
     def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
         """Yield the batch's blocks in order; concatenated they are the batch."""
-        bars, train, evals = (_Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL))
+        batch = self._of_lowest_rank(batch)
+        bars, train, evals, plans = (_Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(train, bars)
         first_step = self._step
         begins, restarts = self._boundaries(batch, train, evals)
@@ -124,12 +130,50 @@ class Splitter:
                 restarts=[int(offset) for offset in restarts if low <= offset < high],
                 ranks=_ranks(batch, low, high),
                 marks=_marks(batch, low, high),
-                total=_newest(rows.total),
+                total=self._newest_total(rows, plans.between(low, high)),
                 bar=None if self._prints_steps else self._training_bar(),
                 live=live,
                 arrival=arrival,
             )
             yield Segment(block, begins_run=index > 0)
+
+    def _newest_total(self, train: _Rows, plans: _Rows) -> int | None:
+        """Return the newest total: as steps print it, else as planned, be it before this batch."""
+        planned = _newest(plans.total)
+        if planned is not None:
+            self._plan = planned
+        printed = _newest(train.total)
+        return self._plan if printed is None and (len(train) or planned is not None) else printed
+
+    def _of_lowest_rank(self, batch: Batch) -> Batch:
+        """Drop the records of all ranks but the lowest seen so far: series are of one rank.
+
+        Launchers that tag lines with ranks print the same step once per rank.
+        """
+        if not any(table.kind in (TRAIN, EVAL) and "rank" in table.names for table in batch.tables):
+            return batch
+        ranked = [t for t in batch.tables if t.kind in (TRAIN, EVAL) and "rank" in t.names]
+        offset, rank, node = (_column(ranked, name) for name in ("offset", "rank", "node"))
+        order = np.argsort(offset, kind="stable")
+        who = np.nan_to_num(node[order]) * 1e6 + rank[order]
+        lowest = np.minimum(np.minimum.accumulate(who), self._rank)
+        self._rank = float(lowest[-1])
+        keep = np.empty(len(who), bool)
+        keep[order] = who == lowest
+        if keep.all():
+            return batch
+        tables: list[Table] = []
+        at = 0
+        for table in batch.tables:
+            if not any(table is t for t in ranked):
+                tables.append(table)
+                continue
+            kept = keep[at : at + table.rows]
+            at += table.rows
+            if kept.any():
+                data = np.ascontiguousarray(table.matrix()[:, kept]).tobytes()
+                tables.append(msgspec.structs.replace(table, rows=int(kept.sum()), data=data))
+        return msgspec.structs.replace(batch, tables=tuple(tables))
 
     def _fill_steps(self, train: _Rows, bars: _Rows) -> tuple[_Rows, NDArray[np.bool_]]:
         """Give records without a step what the bar before them shows; say which those are."""

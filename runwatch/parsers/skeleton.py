@@ -70,10 +70,11 @@ class Skeleton:
         for column, value, unit in zip(out[2:], self.values, self.layout.units, strict=True):
             column[:] = value if isinstance(value, float) else _fold(rows, value)
             if unit.multiply != 1.0:
-                column *= unit.multiply
+                np.multiply(column, unit.multiply, out=column)
             if unit.divide != 1.0:
-                column /= unit.divide
-        return out
+                np.divide(column, unit.divide, out=column)
+        epochs = self.layout.epochs
+        return out if epochs is None else np.stack([*out[:2], *epochs.apply(list(out[2:]))])
 
 
 def _fold(rows: Bytes, number: Number) -> Floats:
