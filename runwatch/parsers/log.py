@@ -20,7 +20,7 @@ from runwatch.parsers.patterns import BarPattern, Layout, Match, Matcher, values
 from runwatch.text import decode
 
 if TYPE_CHECKING:
-    from runwatch.parsers.skeleton import BulkDecoder, Decoded
+    from runwatch.parsers.skeleton import Decoded, Decoder
 
 MAX_LINE = 1 << 16
 """A longer line is read past: its first bytes are parsed, the rest is dropped."""
@@ -97,12 +97,12 @@ class LogParser:
         first_line: int = 1,
     ) -> None:
         """`start` and `first_line` place the first byte in the source's stream."""
-        self._formats = tuple(formats if formats is not None else catalogue())
+        self._formats = tuple(fmt.fresh() for fmt in (formats if formats is not None else catalogue()))
         self._format: Format | None = None
         self._events = EventScanner()
         self._use(tuple(matcher for fmt in self._formats for matcher in fmt.matchers))
         self._bulk = bulk
-        self._decoders: list[BulkDecoder] = []
+        self._decoders: list[Decoder] = []
         self._carry = b""
         self._skipping = False
         self._offset = start
@@ -255,9 +255,9 @@ class LogParser:
         self._events.use(self._format.markers)
         self._use(self._format.matchers)
         if self._bulk:
-            from runwatch.parsers.skeleton import BulkDecoder
+            from runwatch.parsers.skeleton import decoders
 
-            self._decoders = [BulkDecoder(matcher) for matcher in self._format.matchers]
+            self._decoders = decoders(self._format.matchers)
 
     def _use(self, matchers: tuple[Matcher, ...]) -> None:
         """Sort the matchers by the byte their lines begin with, keeping their order."""

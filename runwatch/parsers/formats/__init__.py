@@ -6,10 +6,10 @@ events are shared and live in runwatch.parsers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
-from runwatch.parsers.patterns import Matcher
+from runwatch.parsers.patterns import Matcher, fresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,15 @@ class Format:
     markers: tuple[tuple[bytes, str], ...] = ()
     """(text a line begins with, event kind): what this format says in words."""
 
+    def fresh(self) -> Format:
+        """Return this format with matchers that have read nothing yet, for one more source."""
+        return replace(self, matchers=tuple(fresh(matcher) for matcher in self.matchers))
+
 
 @cache
 def catalogue() -> tuple[Format, ...]:
     """Return every known format, the most telling first."""
-    from runwatch.parsers.formats import build_nanogpt, hf_trainer, nanochat, nanogpt
+    from runwatch.parsers.formats import build_nanogpt, hf_trainer, jsonl, nanochat, nanogpt, tables
 
     return (
         nanochat.FORMAT,
@@ -36,4 +40,6 @@ def catalogue() -> tuple[Format, ...]:
         nanogpt.FORMAT,
         build_nanogpt.LOG_TXT,
         hf_trainer.FORMAT,
+        *jsonl.FORMATS,
+        *tables.FORMATS,
     )

@@ -1,0 +1,93 @@
+"""CSV and TSV with a header: rows of numbers under names, empty cells absent.
+
+The header must stand among the first lines and be one that a training log
+has; any other table is declined. A matcher remembers its header, so each
+source needs its own (`fresh`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import re
+from dataclasses import replace
+
+from runwatch.parsers.patterns import Match
+from runwatch.parsers.records import ANYTHING, NOTHING, Reader, Schema
+
+HEADER_WITHIN = 8
+"""How many lines may stand before the header (comments, a note of the launcher)."""
+_MAX_COLUMNS = 2048
+_NAME = re.compile(r"[A-Za-z_][^\x00-\x1f]{0,119}")
+
+
+class Columns:
+    """Rows under one header: all of them records of training, since both kinds of value share the rows.
+
+    Rows of another width, as a cut last line, are no records.
+    """
+
+    prefix = b""
+
+    def __init__(self, schema: Schema, separator: bytes = b",") -> None:
+        self._schema = schema
+        self._reader = Reader(replace(schema, needs=frozenset(), train=ANYTHING, evals=NOTHING))
+        self._separator = separator
+        self._keys: tuple[str, ...] = ()
+        self._seen = self._rows = 0
+
+    def fresh(self) -> Columns:
+        """Return a matcher of the same tables that has seen no header."""
+        return Columns(self._schema, self._separator)
+
+    def bulk(self) -> None:
+        """Return no bulk path: rows depend on their header, and a split is cheap."""
+
+    def match(self, line: bytes) -> Match | None:
+        """Return the numbers of a row; the header itself is none."""
+        if self._keys:
+            return self._row(line)
+        if self._seen < HEADER_WITHIN:
+            self._seen += 1
+            if self._separator in line:
+                self._keys = self._header(line)
+        return None
+
+    def _header(self, line: bytes) -> tuple[str, ...]:
+        """Return the column names if this is the header of a training log, else nothing."""
+        cells = self._cells(line.removeprefix(b"\xef\xbb\xbf"))
+        names = [cell.decode("utf-8", "replace").strip() for cell in cells]
+        named = [name for name in names if name]  # data frames write an index without a name
+        if not 2 <= len(named) <= _MAX_COLUMNS or len(named) < len(names) - 1:
+            return ()
+        if len(set(named)) < len(named) or not all(_NAME.fullmatch(name) for name in named):
+            return ()
+        schema, keys = self._schema, frozenset(named)
+        placed = schema.counts or schema.step_key(keys)
+        if not placed or not schema.needs <= keys or not any(schema.is_training(key) for key in keys):
+            return ()
+        return tuple(names)
+
+    def _row(self, line: bytes) -> Match | None:
+        cells = self._cells(line)
+        if len(cells) != len(self._keys):
+            return None
+        numbers: dict[str, float] = {}
+        for key, cell in zip(self._keys, cells, strict=True):
+            if cell and key and b"_" not in cell:  # float() would skip underscores
+                with contextlib.suppress(ValueError):
+                    numbers[key] = float(cell)
+        if self._schema.counts:
+            numbers["step"] = self._rows + 1.0
+        match = self._reader.read(numbers)
+        self._rows += match is not None
+        return match
+
+    def _cells(self, line: bytes) -> list[bytes]:
+        if b'"' not in line:
+            return line.split(self._separator)
+        try:
+            row = next(csv.reader([line.decode("utf-8", "replace")], delimiter=self._separator.decode()), [])
+        except csv.Error:
+            return []
+        return [cell.encode() for cell in row]

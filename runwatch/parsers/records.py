@@ -1,0 +1,239 @@
+"""Keyed records: what the keys of a JSON object, a CSV row or a document's entry mean.
+
+A schema is declarative: which key places the record, which keys tell training
+from evaluation, what they are called here. Its reader turns {key: number} into
+a layout and values. A value that is not there is no column: rows that hold
+other keys have another layout, and evaluations never reach a training series.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runwatch.batch import EVAL, META_COLUMNS, TRAIN
+from runwatch.metrics import EPOCH, LEARNING_RATE, LOSS, MFU, VAL_LOSS, Unit, canonical
+from runwatch.parsers.patterns import VALUE, Layout, Match, number
+
+STEPS = (
+    "step",
+    "global_step",
+    "current_steps",
+    "iteration",
+    "iter",
+    "num_updates",
+    "num_update",
+    "training_iteration",
+    "trainer/global_step",
+    "train/global_step",
+    "steps",
+    "iters",
+    "iterations",
+    "update",
+    "_step",
+    "epoch",
+    "epochs",
+)
+"""Keys that place a record, the most exact first: an epoch only where there is nothing finer."""
+TOTALS = ("total_steps", "max_steps", "total_iters", "max_iters", "num_steps", "total_iterations")
+MODES = ("mode", "split", "phase", "stage")
+"""Keys whose word says which part of training a record is about."""
+
+ANYTHING = re.compile("")
+NOTHING = re.compile(r"(?!)")
+LOSSES = re.compile(r"loss|perplexity|^ppl$|bpb", re.IGNORECASE)
+TRAINED = re.compile(
+    LOSSES.pattern + r"|^lr$|learning_rate|grad(?:ient)?_?norm|tokens_per_sec|(?:ep|episode)_(?:rew|return)"
+    r"|^train[_/]\w*acc",
+    re.IGNORECASE,
+)
+"""Keys that only a record of training has (once keys of evaluations are left out)."""
+_HELD_OUT = re.compile(r"(?:val|valid|validation|eval|evaluation|dev|test)(?:[_/ .]|$)", re.IGNORECASE)
+_VAL_HEAD = re.compile(r"(?:val|valid|validation|eval|evaluation|dev)[_ ](?=.)", re.IGNORECASE)
+_VAL_WORD = re.compile(r"(?:val|eval|test|dev|predict)", re.IGNORECASE)
+_NUMERIC = re.compile(VALUE.decode())
+_SHARED: dict[str, str] = {
+    "train/loss_step": LOSS,
+    "train_loss_step": LOSS,
+    "total_loss": LOSS,
+    "train_lr": LEARNING_RATE,
+    "gradient_norm": "train/grad_norm",
+    "loss_scale": "train/loss_scale",
+    "step_time": "perf/step_time",
+    "tokens_per_sec": "perf/tokens_per_sec",
+    "tokens_per_second": "perf/tokens_per_sec",
+    "samples_per_sec": "perf/samples_per_sec",
+    "samples_per_second": "perf/samples_per_sec",
+    "eval/loss": VAL_LOSS,
+    "valid_loss": VAL_LOSS,
+    "valid/loss": VAL_LOSS,
+    "validation_loss": VAL_LOSS,
+    "validation/loss": VAL_LOSS,
+    "dev_loss": VAL_LOSS,
+}
+_MAX_LAYOUTS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What the keys of one format's records mean."""
+
+    name: str
+    steps: tuple[str, ...] = STEPS
+    needs: frozenset[str] = frozenset()
+    """Keys without which an object is no record of this format."""
+    train: re.Pattern[str] = TRAINED
+    """A record that has such a key (not of an evaluation) is one of training."""
+    evals: re.Pattern[str] = _HELD_OUT
+    """A record that has only such keys is an evaluation."""
+    otherwise: str | None = None
+    """Kind of a record that holds neither, nor anything that speaks of training in other formats."""
+    totals: tuple[str, ...] = TOTALS
+    modes: tuple[str, ...] = MODES
+    aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    units: Mapping[str, Unit] = field(default_factory=dict, hash=False)
+    keep: re.Pattern[str] = ANYTHING
+    """Keys that may be metrics; others are constants of the configuration."""
+    skip: re.Pattern[str] = NOTHING
+    """Keys that are neither metrics nor worth looking into."""
+    eval_step: bool = True
+    """Whether the step an evaluation prints counts the same thing as that of training."""
+    counts: bool = False
+    """Records carry no step: the n-th record is step n."""
+    ends: frozenset[str] = frozenset()
+    """Keys of the record that is written when the run has finished."""
+
+    def step_key(self, keys: Mapping[str, object] | frozenset[str]) -> str | None:
+        """Return the key that places a record with these keys."""
+        return next((key for key in self.steps if key in keys), None)
+
+    def is_training(self, key: str) -> bool:
+        """Return whether only a record of training has this key."""
+        return bool(self.train.search(key)) and not self.evals.match(key)
+
+    def kind(self, keys: frozenset[str], mode: str | None) -> str | None:
+        """Return the kind of table a record with these keys belongs to, or None."""
+        if not self.needs <= keys or not self.step_key(keys):
+            return None
+        if mode is not None and _VAL_WORD.match(mode):
+            return EVAL
+        if keys & self.ends:
+            return EVAL
+        if any(self.is_training(key) for key in keys):
+            return TRAIN
+        if any(self.evals.match(key) for key in keys):
+            return EVAL
+        return None if any(TRAINED.search(key) for key in keys) else self.otherwise
+
+    def metric(self, key: str, kind: str) -> str | None:
+        """Return the name of the metric that `key` holds in a record of `kind`, or None."""
+        alias = self.aliases.get(key) or _SHARED.get(key.lower())
+        if key in META_COLUMNS and alias is None:
+            return None
+        name = alias or canonical(key)
+        if _HELD_OUT.match(key):
+            head = _VAL_HEAD.match(key)
+            return name if name != key or head is None else f"val/{key[head.end() :]}"
+        if kind == TRAIN or (alias is not None and not alias.startswith(("train/", "perf/"))):
+            return name
+        if key.lower().startswith("train"):
+            return key
+        if name in (EPOCH, LEARNING_RATE, "eta_seconds"):  # they tell of the training that goes on
+            return None
+        return VAL_LOSS if name == LOSS else f"val/{key}"
+
+
+class Reader:
+    """Applies a schema. Its only state is the layouts it has seen, a bounded number."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self._known: dict[tuple[str | None, tuple[str, ...]], tuple[Layout, tuple[str, ...]] | None] = {}
+        self._layouts: dict[Layout, Layout] = {}
+
+    def read(self, numbers: Mapping[str, float], mode: str | None = None) -> Match | None:
+        """Return the layout and stored values of a record, or None if it is none."""
+        shape = self.shape(tuple(numbers), mode)
+        if shape is None:
+            return None
+        layout, keys = shape
+        stored = [unit.apply(numbers[key]) for key, unit in zip(keys, layout.units, strict=True)]
+        return Match(layout, (), tuple(stored))
+
+    def shape(self, keys: tuple[str, ...], mode: str | None) -> tuple[Layout, tuple[str, ...]] | None:
+        """Return the layout of records with these keys, and the key of each of its columns."""
+        if (mode, keys) not in self._known:
+            if len(self._known) >= _MAX_LAYOUTS:
+                self._known.clear()
+                self._layouts.clear()
+            self._known[mode, keys] = self._build(frozenset(keys), mode)
+        return self._known[mode, keys]
+
+    def _build(self, keys: frozenset[str], mode: str | None) -> tuple[Layout, tuple[str, ...]] | None:
+        schema = self.schema
+        kind = schema.kind(keys, mode)
+        if kind is None:
+            return None
+        columns: dict[str, str] = {}
+        step = schema.step_key(keys)
+        if step and (kind == TRAIN or schema.eval_step):
+            columns["step"] = step
+        total = next((key for key in schema.totals if key in keys), None)
+        if total and kind == TRAIN:
+            columns["total"] = total
+        units: list[Unit] = [Unit()] * len(columns)
+        printed: dict[str, str] = {}
+        for key in sorted(keys - {step, total}, key=lambda key: (key not in schema.aliases, key)):
+            name = schema.metric(key, kind)
+            if name is None or schema.skip.search(key) or not schema.keep.search(key):
+                continue
+            if name in columns:  # two keys of one meaning: the second keeps its own name
+                name = key
+            if name in columns or name in META_COLUMNS:
+                continue
+            columns[name] = key
+            units.append(
+                schema.units.get(key) or Unit(divide=100.0 if name == MFU and _percent(key) else 1.0)
+            )
+            if name != key:
+                printed[name] = key
+        if not schema.ends & keys and not columns.keys() - META_COLUMNS:
+            return None
+        ended = "finished" if schema.ends & keys else None
+        layout = Layout(kind, schema.name, tuple(columns), tuple(units), printed, ended)
+        return self._layouts.setdefault(layout, layout), tuple(columns.values())
+
+
+def _percent(key: str) -> bool:
+    return key.endswith(("%", "%)", "pct", "percent"))
+
+
+def numeric(text: str) -> float | None:
+    """Return the number that a text holds, or None."""
+    return number(text.encode()) if len(text) < 40 and _NUMERIC.fullmatch(text) else None
+
+
+def flatten(record: Mapping[str, object], skip: re.Pattern[str]) -> dict[str, float]:
+    """Return the numbers of a nested object, keys joined with "/"; texts that hold numbers count."""
+    found: dict[str, float] = {}
+    todo: list[tuple[str, Mapping[str, object], int]] = [("", record, 0)]
+    while todo:
+        head, values, depth = todo.pop()
+        for key, value in values.items():
+            if isinstance(value, (float, int)):
+                if not isinstance(value, bool):
+                    found.setdefault(head + key, _as_float(value))
+            elif isinstance(value, str):
+                if (held := numeric(value)) is not None:
+                    found.setdefault(head + key, held)
+            elif isinstance(value, dict) and depth < 4 and not skip.search(head + key):
+                todo.append((f"{head}{key}/", value, depth + 1))
+    return found
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond the range of doubles
+        return float("inf") if value > 0 else float("-inf")
