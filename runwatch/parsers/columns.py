@@ -46,7 +46,10 @@ class Columns:
     def match(self, line: bytes) -> Match | None:
         """Return the numbers of a row; the header itself is none."""
         if self._keys:
-            return self._row(line)
+            match = self._row(line)
+            if match is None and self._separator in line:  # a relaunch writes its header again
+                self._keys = self._header(line) or self._keys
+            return match
         if self._seen < HEADER_WITHIN:
             self._seen += 1
             if self._separator in line:

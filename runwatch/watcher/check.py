@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runwatch.errors import SourceError
-from runwatch.parsers.log import LogParser
+from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine import Engine, Overrides
 from runwatch.watcher.sources import discover
 
@@ -30,7 +30,7 @@ def check(paths: Sequence[str], overrides: Overrides | None = None, now: float |
 
 
 def _read(engine: Engine, name: str, path: str) -> None:
-    parser = LogParser()
+    parser = StreamParser()
     try:
         with Path(path).open("rb", buffering=0) as file:
             status = os.fstat(file.fileno())

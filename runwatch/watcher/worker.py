@@ -19,6 +19,7 @@ import msgspec
 from runwatch.batch import Batch
 from runwatch.errors import SourceError
 from runwatch.parsers.log import LogParser
+from runwatch.parsers.stream import StreamParser
 from runwatch.watcher import wire
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.tail import Mark, Tail
@@ -47,7 +48,7 @@ class LogSource:
         self.path = path
         self._tail = Tail(path)
         self._tail.last_block(0)  # opens it
-        self._parser = LogParser()
+        self._parser = StreamParser()
         self.history = self._tail.backlog
         self._read = 0
         self._previewed = 0.0
@@ -94,7 +95,7 @@ class StdinSource:
 
     def __init__(self) -> None:
         self.name = "stdin"
-        self._parser = LogParser()
+        self._parser = StreamParser()
         self._open = True
         os.set_blocking(0, False)
 

@@ -32,7 +32,15 @@ class Format:
 @cache
 def catalogue() -> tuple[Format, ...]:
     """Return every known format, the most telling first."""
-    from runwatch.parsers.formats import build_nanogpt, hf_trainer, jsonl, nanochat, nanogpt, tables
+    from runwatch.parsers.formats import (
+        build_nanogpt,
+        documents,
+        hf_trainer,
+        jsonl,
+        nanochat,
+        nanogpt,
+        tables,
+    )
 
     return (
         nanochat.FORMAT,
@@ -42,4 +50,5 @@ def catalogue() -> tuple[Format, ...]:
         hf_trainer.FORMAT,
         *jsonl.FORMATS,
         *tables.FORMATS,
+        *documents.FORMATS,
     )
