@@ -75,11 +75,19 @@ class Columns:
         cells = self._cells(line)
         if len(cells) != len(self._keys):
             return None
-        numbers: dict[str, float] = {}
-        for key, cell in zip(self._keys, cells, strict=True):
-            if cell and key and b"_" not in cell:  # float() would skip underscores
+        try:
+            numbers = {key: float(cell) for key, cell in zip(self._keys, cells, strict=True) if cell}
+        except ValueError:
+            numbers = {}
+            for key, cell in zip(self._keys, cells, strict=True):
                 with contextlib.suppress(ValueError):
                     numbers[key] = float(cell)
+        if b"_" in line:  # float() would read past underscores
+            numbers = {
+                k: numbers[k]
+                for k, c in zip(self._keys, cells, strict=True)
+                if k in numbers and b"_" not in c
+            }
         if self._schema.counts:
             numbers["step"] = self._rows + 1.0
         match = self._reader.read(numbers)

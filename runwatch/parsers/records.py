@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, LEARNING_RATE, LOSS, MFU, VAL_LOSS, Unit, canonical
@@ -144,12 +145,22 @@ class Schema:
         return VAL_LOSS if name == LOSS else f"val/{key}"
 
 
+class Shape(NamedTuple):
+    """What records that hold the same keys become."""
+
+    layout: Layout
+    keys: tuple[str, ...]
+    """The key of each of its columns."""
+    plain: bool
+    """Whether values are stored as they are printed."""
+
+
 class Reader:
     """Applies a schema. Its only state is the layouts it has seen, a bounded number."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        self._known: dict[tuple[str | None, tuple[str, ...]], tuple[Layout, tuple[str, ...]] | None] = {}
+        self._known: dict[tuple[str | None, tuple[str, ...]], Shape | None] = {}
         self._layouts: dict[Layout, Layout] = {}
 
     def read(self, numbers: Mapping[str, float], mode: str | None = None) -> Match | None:
@@ -157,12 +168,14 @@ class Reader:
         shape = self.shape(tuple(numbers), mode)
         if shape is None:
             return None
-        layout, keys = shape
+        layout, keys, plain = shape
+        if plain:
+            return Match(layout, (), tuple([numbers[key] for key in keys]))
         stored = [unit.apply(numbers[key]) for key, unit in zip(keys, layout.units, strict=True)]
         return Match(layout, (), tuple(stored))
 
-    def shape(self, keys: tuple[str, ...], mode: str | None) -> tuple[Layout, tuple[str, ...]] | None:
-        """Return the layout of records with these keys, and the key of each of its columns."""
+    def shape(self, keys: tuple[str, ...], mode: str | None) -> Shape | None:
+        """Return what records with these keys become, or None if they are none."""
         if (mode, keys) not in self._known:
             if len(self._known) >= _MAX_LAYOUTS:
                 self._known.clear()
@@ -170,7 +183,7 @@ class Reader:
             self._known[mode, keys] = self._build(frozenset(keys), mode)
         return self._known[mode, keys]
 
-    def _build(self, keys: frozenset[str], mode: str | None) -> tuple[Layout, tuple[str, ...]] | None:
+    def _build(self, keys: frozenset[str], mode: str | None) -> Shape | None:
         schema = self.schema
         kind = schema.kind(keys, mode)
         if kind is None:
@@ -186,7 +199,7 @@ class Reader:
         printed: dict[str, str] = {}
         for key in sorted(keys - {step, total}, key=lambda key: (key not in schema.aliases, key)):
             name = schema.metric(key, kind)
-            if name is None or schema.skip.search(key) or not schema.keep.search(key):
+            if not name or schema.skip.search(key) or not schema.keep.search(key):
                 continue
             if name in columns:  # two keys of one meaning: the second keeps its own name
                 name = key
@@ -202,7 +215,8 @@ class Reader:
             return None
         ended = "finished" if schema.ends & keys else None
         layout = Layout(kind, schema.name, tuple(columns), tuple(units), printed, ended)
-        return self._layouts.setdefault(layout, layout), tuple(columns.values())
+        layout = self._layouts.setdefault(layout, layout)
+        return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
 
 
 def _percent(key: str) -> bool:
