@@ -93,6 +93,8 @@ class Schema:
     totals: tuple[str, ...] = TOTALS
     modes: tuple[str, ...] = MODES
     aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    eval_aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Names for keys that only records beside the training ones have."""
     units: Mapping[str, Unit] = field(default_factory=dict, hash=False)
     keep: re.Pattern[str] = ANYTHING
     """Keys that may be metrics; others are constants of the configuration."""
@@ -129,6 +131,8 @@ class Schema:
 
     def metric(self, key: str, kind: str) -> str | None:
         """Return the name of the metric that `key` holds in a record of `kind`, or None."""
+        if kind == EVAL and key in self.eval_aliases:
+            return self.eval_aliases[key]
         alias = self.aliases.get(key) or _SHARED.get(key.lower())
         if key in META_COLUMNS and alias is None:
             return None
@@ -136,13 +140,18 @@ class Schema:
         if _HELD_OUT.match(key):
             head = _VAL_HEAD.match(key)
             return name if name != key or head is None else f"val/{key[head.end() :]}"
-        if kind == TRAIN or (alias is not None and not alias.startswith(("train/", "perf/"))):
-            return name
-        if key.lower().startswith("train"):
-            return key
-        if name in (EPOCH, LEARNING_RATE, "eta_seconds"):  # they tell of the training that goes on
-            return None
-        return VAL_LOSS if name == LOSS else f"val/{key}"
+        return name if kind == TRAIN else _beside(key, name, alias)
+
+
+def _beside(key: str, name: str, alias: str | None) -> str | None:
+    """Return the name of a metric in an evaluation's record, where its key does not say what it is of."""
+    if alias is not None and not alias.startswith(("train/", "perf/")):
+        return alias
+    if key.lower().startswith("train"):  # a mean over the whole run, most often
+        return key
+    if name in (EPOCH, LEARNING_RATE, "eta_seconds"):  # they tell of the training that goes on
+        return None
+    return VAL_LOSS if name == LOSS else f"val/{key}"
 
 
 class Shape(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from runwatch.batch import EVAL
-from runwatch.metrics import EPOCH, GRAD_NORM, LEARNING_RATE, STEP_TIME, VAL_LOSS
+from runwatch.metrics import EPOCH, GRAD_NORM, LEARNING_RATE, LOSS, SAMPLES_PER_SEC, STEP_TIME, VAL_LOSS
 from runwatch.parsers.formats import Format
 from runwatch.parsers.jsonlines import JsonLine, Record
 from runwatch.parsers.records import ANYTHING, LOSSES, NOTHING, Schema
@@ -76,7 +76,7 @@ DETECTRON2 = Format(
                 "detectron2",
                 steps=("iteration",),
                 needs=frozenset({"iteration"}),
-                train=re.compile(r"^(?:total_loss$|loss)"),
+                train=re.compile("^total_loss$"),
                 otherwise=EVAL,
                 aliases={"time": STEP_TIME},
             )
@@ -177,11 +177,8 @@ MLPERF = Format(
                 evals=NOTHING,
                 otherwise=EVAL,
                 modes=(),
-                aliases={
-                    "eval_accuracy": "val/accuracy",
-                    "tracked_throughput": "perf/samples_per_sec",
-                    "train_loss": "train/loss",
-                },
+                aliases={"eval_accuracy": "val/accuracy"},
+                eval_aliases={"tracked_throughput": SAMPLES_PER_SEC, "train_loss": LOSS},
                 skip=re.compile("run_stop"),
                 eval_step=False,
                 ends=frozenset({"run_stop"}),
