@@ -47,19 +47,26 @@ class JsonLine:
     """An object that stands at the line's end, behind a fixed prefix that may reach into it."""
 
     def __init__(
-        self, schema: Schema, *, prefix: bytes = b"{", reshape: Callable[[Record], Record] | None = None
+        self,
+        schema: Schema,
+        *,
+        prefix: bytes = b"{",
+        anywhere: bool = False,
+        reshape: Callable[[Record], Record] | None = None,
     ) -> None:
-        """`reshape` brings an object of another form to {key: value}."""
-        self.prefix = prefix
+        """`anywhere`: other text may stand before the prefix. `reshape` brings an object to {key: value}."""
+        self.prefix = b"" if anywhere else prefix
+        self._mark = prefix
         self.body = prefix.index(b"{")
         self.reshape = reshape
         self.reader = Reader(schema)
 
     def match(self, line: bytes) -> Match | None:
         """Return the numbers of a line of this kind; an object cut before its end is no record."""
-        if not line.startswith(self.prefix):
+        at = line.find(self._mark) if not self.prefix else 0
+        if at < 0 or not line.startswith(self._mark, at):
             return None
-        record = load(line[self.body :])
+        record = load(line[at + self.body :])
         if record is None:
             return None
         if self.reshape is not None:
@@ -76,7 +83,7 @@ class JsonLine:
 
     def bulk(self) -> JsonDecoder | None:
         """Return a decoder of whole blocks; objects of another form have none."""
-        if self.reshape is not None:
+        if self.reshape is not None or not self.prefix:
             return None
         from runwatch.parsers.jsonbulk import JsonDecoder
 

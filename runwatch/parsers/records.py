@@ -50,7 +50,10 @@ TRAINED = re.compile(
     re.IGNORECASE,
 )
 """Keys that only a record of training has (once keys of evaluations are left out)."""
-_HELD_OUT = re.compile(r"(?:val|valid|validation|eval|evaluation|dev|test)(?:[_/ .]|$)", re.IGNORECASE)
+_SETS = r"(?:val|valid|validation|eval|evaluation|dev|test)(?:[_/ .-]|$)"
+HELD_OUT = re.compile(rf"(?:^|[_/ .-]){_SETS}", re.IGNORECASE)
+"""Keys that speak of data held out from training."""
+_HEAD = re.compile(_SETS, re.IGNORECASE)
 _VAL_HEAD = re.compile(r"(?:val|valid|validation|eval|evaluation|dev)[_ ](?=.)", re.IGNORECASE)
 _VAL_WORD = re.compile(r"(?:val|eval|test|dev|predict)", re.IGNORECASE)
 _NUMERIC = re.compile(VALUE.decode())
@@ -59,6 +62,8 @@ _SHARED: dict[str, str] = {
     "train_loss_step": LOSS,
     "total_loss": LOSS,
     "train_lr": LEARNING_RATE,
+    "train/lr": LEARNING_RATE,
+    "train/gnorm": "train/grad_norm",
     "gradient_norm": "train/grad_norm",
     "loss_scale": "train/loss_scale",
     "step_time": "perf/step_time",
@@ -86,7 +91,7 @@ class Schema:
     """Keys without which an object is no record of this format."""
     train: re.Pattern[str] = TRAINED
     """A record that has such a key (not of an evaluation) is one of training."""
-    evals: re.Pattern[str] = _HELD_OUT
+    evals: re.Pattern[str] = HELD_OUT
     """A record that has only such keys is an evaluation."""
     otherwise: str | None = None
     """Kind of a record that holds neither, nor anything that speaks of training in other formats."""
@@ -113,7 +118,7 @@ class Schema:
 
     def is_training(self, key: str) -> bool:
         """Return whether only a record of training has this key."""
-        return bool(self.train.search(key)) and not self.evals.match(key)
+        return bool(self.train.search(key)) and not self.evals.search(key)
 
     def kind(self, keys: frozenset[str], mode: str | None) -> str | None:
         """Return the kind of table a record with these keys belongs to, or None."""
@@ -125,7 +130,7 @@ class Schema:
             return EVAL
         if any(self.is_training(key) for key in keys):
             return TRAIN
-        if any(self.evals.match(key) for key in keys):
+        if any(self.evals.search(key) for key in keys):
             return EVAL
         return None if any(TRAINED.search(key) for key in keys) else self.otherwise
 
@@ -137,9 +142,11 @@ class Schema:
         if key in META_COLUMNS and alias is None:
             return None
         name = alias or canonical(key)
-        if _HELD_OUT.match(key):
+        if _HEAD.match(key):
             head = _VAL_HEAD.match(key)
             return name if name != key or head is None else f"val/{key[head.end() :]}"
+        if self.evals is not HELD_OUT and self.evals.search(key):  # what this format evaluates, on any line
+            return f"val/{key}"
         return name if kind == TRAIN else _beside(key, name, alias)
 
 

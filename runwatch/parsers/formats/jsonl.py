@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 
 from runwatch.batch import EVAL
-from runwatch.metrics import EPOCH, GRAD_NORM, LEARNING_RATE, LOSS, SAMPLES_PER_SEC, STEP_TIME, VAL_LOSS
+from runwatch.metrics import (
+    EPOCH,
+    GRAD_NORM,
+    LEARNING_RATE,
+    LOSS,
+    SAMPLES_PER_SEC,
+    STEP_TIME,
+    TOKENS_PER_SEC,
+    VAL_LOSS,
+)
 from runwatch.parsers.formats import Format
 from runwatch.parsers.jsonlines import JsonLine, Record
-from runwatch.parsers.records import ANYTHING, LOSSES, NOTHING, Schema
+from runwatch.parsers.records import ANYTHING, HELD_OUT, LOSSES, NOTHING, Schema
 
 LLAMAFACTORY = Format(
     name="llamafactory-jsonl",
@@ -21,13 +30,14 @@ LLAMAFACTORY = Format(
                 steps=("current_steps",),
                 needs=frozenset({"current_steps", "total_steps"}),
                 train=LOSSES,
+                aliases={"throughput": TOKENS_PER_SEC},
             )
         ),
     ),
 )
 
 # The validation line of both counts other things than the training lines (its own batches, or epochs).
-_OPENMMLAB = {"lr": LEARNING_RATE, "base_lr": LEARNING_RATE, "time": STEP_TIME, "grad_norm": GRAD_NORM}
+_OPENMMLAB = {"lr": LEARNING_RATE, "time": STEP_TIME, "grad_norm": GRAD_NORM}
 MMLOG = Format(
     name="mm-log-json",
     title="OpenMMLab 1.x (mmcv) .log.json",
@@ -78,6 +88,9 @@ DETECTRON2 = Format(
                 needs=frozenset({"iteration"}),
                 train=re.compile("^total_loss$"),
                 otherwise=EVAL,
+                evals=re.compile(
+                    HELD_OUT.pattern + r"|^(?:bbox|segm|keypoints|box_proposals|sem_seg|panoptic_seg)/"
+                ),
                 aliases={"time": STEP_TIME},
             )
         ),
@@ -184,6 +197,7 @@ MLPERF = Format(
                 ends=frozenset({"run_stop"}),
             ),
             prefix=b":::MLLOG {",
+            anywhere=True,  # launchers put the rank before it
             reshape=_mllog,
         ),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from runwatch.metrics import LEARNING_RATE, VAL_LOSS
+from runwatch.metrics import LEARNING_RATE, STEP_TIME, VAL_LOSS
 from runwatch.parsers.columns import Columns
 from runwatch.parsers.formats import Format
 from runwatch.parsers.records import NOTHING, Schema
@@ -15,6 +15,8 @@ _LOSS = re.compile(
     re.IGNORECASE,
 )
 """What only a table of training has: a weight loss or a profit and loss is none."""
+
+_OPTIMIZERS = ("AdamW", "Adam", "SGD", "RMSprop", "Adagrad", "FusedAdam", "DeepSpeedCPUAdam", "Lion", "LAMB")
 
 LIGHTNING = Format(
     name="lightning-metrics-csv",
@@ -28,6 +30,7 @@ LIGHTNING = Format(
                 needs=frozenset({"epoch", "step"}),
                 train=re.compile(r"loss|acc|train|val|lr", re.IGNORECASE),
                 evals=NOTHING,
+                aliases={f"lr-{name}": LEARNING_RATE for name in _OPTIMIZERS},
             )
         ),
     ),
@@ -43,6 +46,24 @@ SB3_PROGRESS = Format(
                 "sb3",
                 steps=("time/total_timesteps", "time/total timesteps"),
                 train=re.compile(r"^(?:train|rollout|time)/"),
+            )
+        ),
+    ),
+)
+
+RLLIB = Format(
+    name="rllib-progress-csv",
+    title="RLlib and Ray Tune: progress.csv",
+    example="episode_reward_mean,timesteps_total,training_iteration,time_this_iter_s",
+    matchers=(
+        Columns(
+            Schema(
+                "rllib-csv",
+                steps=("training_iteration",),
+                needs=frozenset({"training_iteration", "time_this_iter_s"}),
+                train=re.compile("^training_iteration$"),
+                aliases={"time_this_iter_s": STEP_TIME},
+                skip=re.compile(r"^(?:config|hist_stats|pid|timestamp)\b"),
             )
         ),
     ),
@@ -126,4 +147,4 @@ GENERIC = Format(
     matchers=(Columns(Schema("csv", train=_LOSS)), Columns(Schema("tsv", train=_LOSS), b"\t")),
 )
 
-FORMATS = (LIGHTNING, SB3_PROGRESS, SB3_MONITOR, YOLO, FLAIR, CATBOOST, GENERIC)
+FORMATS = (LIGHTNING, SB3_PROGRESS, RLLIB, SB3_MONITOR, YOLO, FLAIR, CATBOOST, GENERIC)
