@@ -1,8 +1,9 @@
 """CSV and TSV with a header: rows of numbers under names, empty cells absent.
 
 The header must stand among the first lines and be one that a training log
-has; any other table is declined. A matcher remembers its header, so each
-source needs its own (`fresh`).
+has; any other table is declined. Some loggers write the whole file anew when
+a column is added: rows that were told are not told again. A matcher remembers
+all this, so each source needs its own (`fresh`).
 """
 
 from __future__ import annotations
@@ -35,10 +36,19 @@ class Columns:
         self._separator = separator
         self._keys: tuple[str, ...] = ()
         self._seen = self._rows = 0
+        self._first: dict[str, float] = {}
+        """The first row of the file, by which its next writing is known again."""
+        self._told = 0
+        """Rows that an earlier writing of the file held already."""
 
     def fresh(self) -> Columns:
         """Return a matcher of the same tables that has seen no header."""
         return Columns(self._schema, self._separator)
+
+    def break_off(self) -> None:
+        """Expect a header again: the file begins anew, with what it held before or with other rows."""
+        self._told = max(self._told, self._rows)
+        self._keys, self._seen, self._rows = (), 0, 0
 
     def bulk(self) -> None:
         """Return no bulk path: rows depend on their header, and a split is cheap."""
@@ -91,8 +101,18 @@ class Columns:
         if self._schema.counts:
             numbers["step"] = self._rows + 1.0
         match = self._reader.read(numbers)
-        self._rows += match is not None
-        return match
+        if match is None:
+            return None
+        if not self._rows:
+            if not self._same(numbers):
+                self._told = 0
+            self._first = numbers
+        self._rows += 1
+        return match if self._rows > self._told else None
+
+    def _same(self, numbers: dict[str, float]) -> bool:
+        """Return whether a first row is the one known, be it that columns were added since."""
+        return all(repr(numbers.get(key)) == repr(value) for key, value in self._first.items())  # NaN too
 
     def _cells(self, line: bytes) -> list[bytes]:
         if b'"' not in line:

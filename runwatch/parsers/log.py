@@ -150,6 +150,9 @@ class LogParser:
         """Take what comes next as the beginning of another file: line numbers start again."""
         batch = self.flush()
         self._line = 1
+        for matcher in self._format.matchers if self._format else ():
+            if hasattr(matcher, "break_off"):  # it remembers what it read
+                matcher.break_off()
         return batch
 
     def _parse(self, block: bytes, end: int, piece: _Piece) -> None:

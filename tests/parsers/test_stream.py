@@ -108,6 +108,20 @@ def test_a_document_written_again_tells_only_what_is_new():
     assert parsed.column("step").tolist() == list(range(1, 9))
 
 
+def test_a_table_written_again_tells_only_what_is_new():
+    parser, parsed = StreamParser(), Parsed()
+    for text in (
+        b"epoch,step,train_loss\n0,1,nan\n0,2,1.5\n",
+        b"epoch,step,train_loss,val_loss\n0,1,nan,\n0,2,1.5,\n0,3,,2.5\n",
+        b"epoch,step,train_loss\n0,1,9.5\n0,2,8.5\n",
+    ):
+        parsed.add(parser.feed(text))
+        parsed.add(parser.break_off())
+    assert parsed.column("step").tolist() == [1, 2, 3, 1, 2]
+    assert parsed.column("val/loss").tolist() == [2.5]
+    assert parsed.column("train/loss")[1:].tolist() == [1.5, 9.5, 8.5]
+
+
 def test_another_document_in_its_place_is_told_whole():
     parser, parsed = StreamParser(), Parsed()
     for text in (trainer_state(3), STREAMS["a list"]):
