@@ -48,7 +48,8 @@ def parse(data: bytes) -> Document | str:
     if isinstance(value, dict) and isinstance(value.get("log_history"), list):
         fmt = TRAINER_STATE
         total = flatten({"max_steps": value.get("max_steps")}, fmt.schema.skip)
-        entries = list(_listed(text, text.index('"log_history"'), value["log_history"], total))
+        at = max(0, text.find('"log_history"'))
+        entries = list(_listed(text, at, value["log_history"], total))
     elif isinstance(value, dict):
         fmt, entries = ARRAYS, _side_by_side(value)
     elif isinstance(value, list):
@@ -66,9 +67,12 @@ def _listed(text: str, at: int, items: list[Any], more: dict[str, float]) -> Ite
     for item in items[:_MAX_ENTRIES]:
         if not isinstance(item, dict):
             return
-        begin = text.index("{", at)
+        try:
+            begin = text.index("{", at)
+            _, end = scan(text, begin)
+        except ValueError:  # the list stands elsewhere: its key is written twice, or with escapes
+            begin = end = at
         line += text.count("\n", at, begin)
-        _, end = scan(text, begin)
         yield Entry(begin, line, {**flatten(item, ENTRIES.schema.skip), **more})
         line += text.count("\n", begin, end)
         at = end

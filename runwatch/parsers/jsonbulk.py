@@ -20,7 +20,7 @@ from runwatch.parsers.patterns import VALUE, Layout
 from runwatch.parsers.records import flatten, numeric
 from runwatch.parsers.skeleton import Decoded, Floats, Ints, Lines
 
-_HOLDS_NUMBER = re.compile(rf"^{VALUE.decode()}$", re.MULTILINE)
+_HOLDS_NUMBER = re.compile(rf"^{VALUE.decode()}$", re.MULTILINE | re.ASCII)
 _GROUP = 1024  # lines decoded at once; halved where one of them has another shape
 _FEW = 8  # lines that are decoded one by one then
 _MAX_SHAPES = 32

@@ -56,7 +56,7 @@ HELD_OUT = re.compile(rf"(?:^|[_/ .-]){_SETS}", re.IGNORECASE)
 _HEAD = re.compile(_SETS, re.IGNORECASE)
 _VAL_HEAD = re.compile(r"(?:val|valid|validation|eval|evaluation|dev)[_ ](?=.)", re.IGNORECASE)
 _VAL_WORD = re.compile(r"(?:val|eval|test|dev|predict)", re.IGNORECASE)
-_NUMERIC = re.compile(VALUE.decode())
+_NUMERIC = re.compile(VALUE.decode(), re.ASCII)
 _SHARED: dict[str, str] = {
     "train/loss_step": LOSS,
     "train_loss_step": LOSS,
@@ -78,7 +78,9 @@ _SHARED: dict[str, str] = {
     "validation/loss": VAL_LOSS,
     "dev_loss": VAL_LOSS,
 }
-_MAX_LAYOUTS = 4096
+_MAX_LAYOUTS = 512
+_MAX_COLUMNS = 1024
+_MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +215,16 @@ class Reader:
             columns["total"] = total
         units: list[Unit] = [Unit()] * len(columns)
         printed: dict[str, str] = {}
-        for key in sorted(keys - {step, total}, key=lambda key: (key not in schema.aliases, key)):
+        for key in sorted(keys - {step, total}, key=self._order):
             name = schema.metric(key, kind)
             if not name or schema.skip.search(key) or not schema.keep.search(key):
                 continue
             if name in columns:  # two keys of one meaning: the second keeps its own name
                 name = key
-            if name in columns or name in META_COLUMNS:
+            if name in columns or name in META_COLUMNS or len(name) > _MAX_NAME or not name.isprintable():
                 continue
+            if len(columns) >= _MAX_COLUMNS:
+                break
             columns[name] = key
             units.append(
                 schema.units.get(key) or Unit(divide=100.0 if name == MFU and _percent(key) else 1.0)
@@ -233,6 +237,10 @@ class Reader:
         layout = Layout(kind, schema.name, tuple(columns), tuple(units), printed, ended)
         layout = self._layouts.setdefault(layout, layout)
         return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
+
+    def _order(self, key: str) -> tuple[bool, bool, str]:
+        """Sort the telling keys first: they get the canonical names, and never fall to the limit."""
+        return key not in self.schema.aliases, not TRAINED.search(key), key
 
 
 def _percent(key: str) -> bool:

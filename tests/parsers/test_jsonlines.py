@@ -73,7 +73,17 @@ def test_no_bytes_raise(data):
 )
 def test_hostile_json_does_not_raise(text):
     load(text)
+    read(text)
     read(b'{"step": 1, "loss": 2.0}\n' + text + b"\n")
+
+
+def test_hostile_keys_and_digits():
+    keys = {"\ud800": 1, "\x1b[2J": 2, "k" * 300: 3, **{f"k{n}": n for n in range(3000)}}
+    parsed = read(lines({"step": 1, "loss": "\u0663", "train_loss": 2.0, **keys}))
+    names = next(iter(parsed.tables))[2]
+    assert len(names) < 1100
+    assert all(name.isprintable() and len(name) <= 200 for name in names)
+    assert "train/loss" in names
 
 
 def test_llamafactory():

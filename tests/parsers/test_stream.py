@@ -61,6 +61,27 @@ def test_any_bytes_in_any_pieces(rest, head, data):
     read(text, cuts).same_as(read(text))
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["loss", "step", "log_history", "history", "lr", "max_steps"]), inner
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(JSON, st.sampled_from([None, 0, 2]), st.data())
+@settings(max_examples=150, deadline=None)
+def test_any_document_in_any_pieces(document, indent, data):
+    text = json.dumps({"log_history": [{"step": 1, "loss": 2.0}], "x": document}, indent=indent).encode()
+    text = data.draw(st.sampled_from([text, json.dumps(document, indent=indent).encode()]))
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=4))
+    read(text, cuts).same_as(read(text))
+
+
 @pytest.mark.parametrize("text", [nanochat(50), hf(30)])
 def test_a_plain_log_reads_as_ever(text):
     read(text).same_as(parse(text))
