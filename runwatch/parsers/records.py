@@ -14,7 +14,20 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
-from runwatch.metrics import EPOCH, LEARNING_RATE, LOSS, MFU, VAL_LOSS, Unit, canonical
+from runwatch.metrics import (
+    EPOCH,
+    GRAD_NORM,
+    LEARNING_RATE,
+    LOSS,
+    LOSS_SCALE,
+    MFU,
+    SAMPLES_PER_SEC,
+    STEP_TIME,
+    TOKENS_PER_SEC,
+    VAL_LOSS,
+    Unit,
+    canonical,
+)
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 
 STEPS = (
@@ -63,14 +76,22 @@ _SHARED: dict[str, str] = {
     "total_loss": LOSS,
     "train_lr": LEARNING_RATE,
     "train/lr": LEARNING_RATE,
-    "train/gnorm": "train/grad_norm",
-    "gradient_norm": "train/grad_norm",
-    "loss_scale": "train/loss_scale",
-    "step_time": "perf/step_time",
-    "tokens_per_sec": "perf/tokens_per_sec",
-    "tokens_per_second": "perf/tokens_per_sec",
-    "samples_per_sec": "perf/samples_per_sec",
-    "samples_per_second": "perf/samples_per_sec",
+    "train/gnorm": GRAD_NORM,
+    "gradient_norm": GRAD_NORM,
+    "loss_scale": LOSS_SCALE,
+    "step_time": STEP_TIME,
+    "step_time_s": STEP_TIME,
+    "step_time_ms": STEP_TIME,
+    "iter_time_ms": STEP_TIME,
+    "dt_ms": STEP_TIME,
+    "mfu_percent": MFU,
+    "mfu_pct": MFU,
+    "mfu(%)": MFU,
+    "throughput/device/mfu": MFU,
+    "tokens_per_sec": TOKENS_PER_SEC,
+    "tokens_per_second": TOKENS_PER_SEC,
+    "samples_per_sec": SAMPLES_PER_SEC,
+    "samples_per_second": SAMPLES_PER_SEC,
     "eval/loss": VAL_LOSS,
     "valid_loss": VAL_LOSS,
     "valid/loss": VAL_LOSS,
@@ -78,6 +99,15 @@ _SHARED: dict[str, str] = {
     "validation/loss": VAL_LOSS,
     "dev_loss": VAL_LOSS,
 }
+_UNITS: dict[str, Unit] = {
+    "step_time_ms": Unit(divide=1e3),
+    "iter_time_ms": Unit(divide=1e3),
+    "dt_ms": Unit(divide=1e3),
+    "mfu_percent": Unit(divide=100.0),
+    "mfu_pct": Unit(divide=100.0),
+    "mfu(%)": Unit(divide=100.0),
+}
+"""Keys that name a unit other than ours; a bare number is in ours: seconds, fractions."""
 _MAX_LAYOUTS = 512
 _MAX_COLUMNS = 1024
 _MAX_NAME = 200
@@ -102,7 +132,6 @@ class Schema:
     aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
     eval_aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Names for keys that only records beside the training ones have."""
-    units: Mapping[str, Unit] = field(default_factory=dict, hash=False)
     keep: re.Pattern[str] = ANYTHING
     """Keys that may be metrics; others are constants of the configuration."""
     skip: re.Pattern[str] = NOTHING
@@ -226,9 +255,7 @@ class Reader:
             if len(columns) >= _MAX_COLUMNS:
                 break
             columns[name] = key
-            units.append(
-                schema.units.get(key) or Unit(divide=100.0 if name == MFU and _percent(key) else 1.0)
-            )
+            units.append(_UNITS.get(key.lower(), Unit()) if name in (STEP_TIME, MFU) else Unit())
             if name != key:
                 printed[name] = key
         if not schema.ends & keys and not columns.keys() - META_COLUMNS:
@@ -241,10 +268,6 @@ class Reader:
     def _order(self, key: str) -> tuple[bool, bool, str]:
         """Sort the telling keys first: they get the canonical names, and never fall to the limit."""
         return key not in self.schema.aliases, not TRAINED.search(key), key
-
-
-def _percent(key: str) -> bool:
-    return key.endswith(("%", "%)", "pct", "percent"))
 
 
 def numeric(text: str) -> float | None:
