@@ -7,6 +7,7 @@ prints no step, the bar printed just before a record tells it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -45,9 +46,8 @@ class _Rows:
     @classmethod
     def of(cls, batch: Batch, kind: str) -> _Rows:
         tables = [table for table in batch.tables if table.kind == kind]
-        offset, line, step, total, seconds = (
-            _column(tables, name) for name in ("offset", "line", "step", "total", STEP_TIME)
-        )
+        offset, line, seconds = (_column(tables, name) for name in ("offset", "line", STEP_TIME))
+        step, total = (_counter(_column(tables, name)) for name in ("step", "total"))
         patterns = np.concatenate([np.empty(0, "U1"), *(np.full(t.rows, t.pattern) for t in tables)])
         rows = cls(offset, line, step, total, seconds, patterns)
         return rows if len(tables) < 2 else rows.take(np.argsort(offset, kind="stable"))
@@ -90,6 +90,7 @@ class Splitter:
     _step: float = np.nan
     """Newest training step of the current run."""
     _pattern: str = ""
+    _total: float = np.nan
     _finished: bool = False
     _beside: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     """Step, total and seconds per step of the newest bar."""
@@ -164,6 +165,7 @@ class Splitter:
             step, last = rows.step[index], self._last_step(train, offset, begins)
             other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
             other = other or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
+            other = other or (kind == TRAIN and step <= 1 and self._plans_anew(train, index))
             if step < last and (self._finished or other):
                 begins.append(offset)
                 self._finished = False
@@ -173,8 +175,15 @@ class Splitter:
                 self._finished = False
         self._step = self._last_step(train, np.inf, begins)
         if len(train):
-            self._pattern = str(train.pattern[-1])
+            self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
         return begins, restarts
+
+    def _plans_anew(self, train: _Rows, index: int) -> bool:
+        """Return True if a record that starts from the beginning has another total than the one before."""
+        before = train.total[index - 1] if index else self._total
+        return bool(
+            train.total[index] != before and not np.isnan(before) and not np.isnan(train.total[index])
+        )
 
     def _last_step(self, train: _Rows, offset: float, begins: Sequence[float]) -> float:
         """Return the newest step of the run before `offset`; NaN if it has none yet."""
@@ -185,6 +194,8 @@ class Splitter:
 
     def _count_bars(self, bars: _Rows, train: _Rows, stepless: NDArray[np.bool_]) -> None:
         for step, total in zip(bars.step.tolist(), bars.total.tolist(), strict=True):
+            if math.isnan(step) or math.isnan(total):
+                continue
             bar = self._bars.setdefault(total, _Bar(int(step), int(step)))
             bar.last = int(step)
             bar.updates += 1
@@ -223,6 +234,11 @@ def _turns(train: _Rows, evals: _Rows, ends: Floats, finished: bool) -> list[tup
 def _column(tables: Sequence[Table], name: str) -> Floats:
     parts = [t.column(name) if name in t.names else np.full(t.rows, np.nan) for t in tables]
     return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _counter(column: Floats) -> Floats:
+    """Return counts, NaN where a number can be none."""
+    return np.where((column >= 0) & (column < 2.0**53), column, np.nan)
 
 
 def _step_of_last(evals: _Rows, train: _Rows, before: float) -> _Rows:
@@ -272,10 +288,11 @@ def _ranks(batch: Batch, low: float, high: float) -> dict[int, RankProgress]:
     for table in batch.tables:
         if table.kind != RANK:
             continue
-        offset, rank, done = (table.column(name) for name in ("offset", "rank", "done"))
-        passed = table.column("passed") if "passed" in table.names else None
+        offset, rank, done = (_counter(table.column(name)) for name in ("offset", "rank", "done"))
+        passed = _counter(table.column("passed")) if "passed" in table.names else None
         total = table.column("total") if "total" in table.names else None
-        for i in np.flatnonzero((offset >= low) & (offset < high)).tolist():
+        known = ~np.isnan(rank) & ~np.isnan(done)
+        for i in np.flatnonzero(known & (offset >= low) & (offset < high)).tolist():
             ranks[int(rank[i])] = RankProgress(
                 int(done[i]),
                 int(total[i]) if total is not None else None,

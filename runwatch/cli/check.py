@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runwatch.cli.main import error_line
 from runwatch.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ def command(paths: tuple[str, ...], as_json: bool, fail_on: str, config: str | N
     from runwatch.watcher.check import check
 
     now = time.time()
-    engine = check(paths, load(Path(config) if config else None).overrides(), now)
+    overrides = load(Path(config) if config else None).overrides()
+    engine = check(paths, overrides, now, lambda error: error_line(str(error)))
     for trouble in engine.troubles:
-        click.echo(f"runwatch: {trouble}", err=True)
+        error_line(trouble)
     if as_json:
         import msgspec
 

@@ -64,10 +64,12 @@ _TRIGGER = re.compile(  # every event holds one of these; each begins with a byt
 _HINT = re.compile(
     rb"might be|may be caused|could be|please try|[Cc]ompile with|DSA|error_if_nonfinite|0 errors"
 )
-_PREFIX = re.compile(rb"^(?:\[(?:rank|default)?(\d+)\]:\s?|(\d+): (?=\S))*")
+_PREFIX = re.compile(rb"^(?:\[(?:rank|default)?(\d{1,6})\]:\s?|(\d{1,6}): (?=\S))*")
 _FRAME = re.compile(rb"^\s|^During handling of|^The above exception|^$|^Traceback|^\^")
 _RAISED = re.compile(rb"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)?\b(?::|$)")
-_SAVED_STEP = re.compile(rb"(?:model|checkpoint|step|iter|global_step)[_-]0*(\d+)|checkpoint at step 0*(\d+)")
+_SAVED_STEP = re.compile(
+    rb"(?:model|checkpoint|step|iter|global_step)[_-]0*(\d{1,15})\b|checkpoint at step 0*(\d{1,15})\b"
+)
 _SAVED_PATH = re.compile(rb"\b(?:to|in|at):? +[\"']?([^\s\"']*[/.][^\s\"']*)")
 _MAX_FRAMES = 60
 

@@ -95,8 +95,12 @@ class LogParser:
         bulk: bool = True,
         start: int = 0,
         first_line: int = 1,
+        settled: str | None = None,
     ) -> None:
-        """`start` and `first_line` place the first byte in the source's stream."""
+        """`start` and `first_line` place the first byte in the source's stream.
+
+        `settled` names the format of a stream that is gone on with.
+        """
         self._formats = tuple(fmt.fresh() for fmt in (formats if formats is not None else catalogue()))
         self._format: Format | None = None
         self._events = EventScanner()
@@ -109,6 +113,19 @@ class LogParser:
         self._line = first_line
         self._ordinal = 0
         self._line_has_text = self._line_used = False
+        for fmt in self._formats:
+            if fmt.name == settled and fmt.matchers:
+                self._settle(fmt.matchers[0])
+
+    @property
+    def held(self) -> int:
+        """Bytes of an unfinished line that a successor has to be fed again."""
+        return len(self._carry)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Stream offset and line number at which the next record begins."""
+        return self._offset - len(self._carry), self._line
 
     @property
     def format(self) -> str | None:

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, cast
 
 from runwatch.batch import BAR, EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import STEP_TIME, Unit, canonical, unit_of
+from runwatch.text import decode
 
 NUMBER = rb"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 NONFINITE = rb"[-+]?(?:[nN][aA][nN]|[iI]nf(?:inity)?|INF|1\.#(?:QNAN|IND|INF))"
@@ -30,6 +31,7 @@ _ITEM = re.compile(rb"['\"]([^'\"]+)['\"]: ?['\"]?(" + VALUE + rb")['\"]?(?=[,}]
 _BAR = re.compile(
     rb"\s*\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
 )
+_NAME = 100  # longest metric name kept
 _ODD_NONFINITE = {b"1.#QNAN": "nan", b"1.#IND": "nan", b"1.#INF": "inf"}
 
 
@@ -112,7 +114,7 @@ class _Layouts:
         units: list[Unit] = []
         shown: dict[str, str] = {}
         for raw, suffix in zip(printed, suffixes, strict=True):
-            text = raw.decode("utf-8", "replace")
+            text = decode(raw, _NAME)
             name = self._aliases.get(text) or (text if text in META_COLUMNS else canonical(text))
             names.append(name)
             units.append(Unit() if name in META_COLUMNS else unit_of(name, suffix.decode("ascii", "replace")))
@@ -158,9 +160,11 @@ class LinePattern:
         names, spans = list(self._names), [head.span(group) for group in self._groups]
         suffixes = [b""] * len(names)
         if self._fields:
+            seen = set(names)
             for found in _FIELD.finditer(line, head.end()):
                 name = found[1]
-                if name not in names:
+                if name not in seen:
+                    seen.add(name)
                     names.append(name)
                     spans.append(found.span(2))
                     suffixes.append(found[3] or b"")

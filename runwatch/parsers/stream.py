@@ -33,17 +33,20 @@ class _Is(Enum):
 class StreamParser:
     """Parses one source's stream, whatever it is. A parser of logs with a look at the beginning."""
 
-    def __init__(self, *, bulk: bool = True) -> None:
+    def __init__(
+        self, *, bulk: bool = True, start: int = 0, first_line: int = 1, settled: str | None = None
+    ) -> None:
+        """See LogParser; a stream that is gone on with behind its first line is a log's."""
         self._bulk = bulk
-        self._log = LogParser(bulk=bulk)
-        self._kind = _Is.UNSURE
+        self._log = LogParser(bulk=bulk, start=start, first_line=first_line, settled=settled)
+        self._kind = _Is.UNSURE if first_line == 1 else _Is.LOG
         self._held = bytearray()
         """The bytes of a document that is not complete yet, or of a beginning that tells nothing yet."""
         self._closing = b"}"
         self._looked = 0
         """How many of them hold no end of the document."""
         self._tried = 0
-        self._offset = 0
+        self._offset = start
         """Bytes of the stream before the held ones."""
         self._text: codecs.IncrementalDecoder | None = None
         self._format: str | None = None
@@ -54,6 +57,17 @@ class StreamParser:
     def format(self) -> str | None:
         """Name of the detected format, or None while unsure."""
         return self._format or self._log.format
+
+    @property
+    def held(self) -> int:
+        """Bytes of an unfinished line or document that a successor has to be fed again."""
+        held = len(self._held) + self._log.held
+        return 2 * held + len(self._text.getstate()[0]) if self._text else held  # UTF-16 as ASCII here
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Stream offset and line number at which the next record begins."""
+        return self._log.place
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
         """Parse the next bytes of the stream; see LogParser.feed."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from runwatch import text
 from runwatch.errors import SourceError
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine import Engine, Overrides
@@ -15,16 +16,30 @@ from runwatch.watcher.sources import discover
 BLOCK = 1 << 20
 
 
-def check(paths: Sequence[str], overrides: Overrides | None = None, now: float | None = None) -> Engine:
+def check(
+    paths: Sequence[str],
+    overrides: Overrides | None = None,
+    now: float | None = None,
+    unreadable: Callable[[SourceError], None] | None = None,
+) -> Engine:
     """Return an engine that has read and judged every log behind `paths`.
 
-    `now` (Unix time) decides what an old file is. Raises SourceError if there is nothing to read.
+    `now` (Unix time) decides what an old file is. A file that cannot be read is
+    told to `unreadable` and left out. Raises SourceError if nothing can be read.
     """
     engine = Engine(overrides)
     files = list(dict.fromkeys(file for path in paths for file in discover.logs(path)))
+    errors: list[SourceError] = []
     for file, name in zip(files, discover.names(files), strict=True):
-        engine.add_source(name, name, file)
-        _read(engine, name, file)
+        try:
+            _read(engine, name, file)
+        except SourceError as error:
+            errors.append(error)
+    if len(errors) == len(files):
+        raise errors[0]
+    for missing in errors:
+        if unreadable is not None:
+            unreadable(missing)
     engine.finish(time.time() if now is None else now)
     return engine
 
@@ -36,8 +51,9 @@ def _read(engine: Engine, name: str, path: str) -> None:
             status = os.fstat(file.fileno())
             if status.st_size == 0:
                 raise SourceError("nothing to read", path, "the file is empty")
+            source = engine.add_source(text.path(str(Path(path).absolute())), name, text.path(path))
             while data := file.read(BLOCK):
-                engine.fold(name, parser.feed(data), written=status.st_mtime)
+                engine.fold(source.id, parser.feed(data), written=status.st_mtime)
     except OSError as error:
         raise SourceError("cannot read", path, error.strerror or str(error)) from error
-    engine.fold(name, parser.flush(), written=status.st_mtime)
+    engine.fold(source.id, parser.flush(), written=status.st_mtime)

@@ -8,6 +8,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 
+from runwatch import text
 from runwatch.errors import SourceError
 
 SUFFIXES = (".log", ".out", ".err", ".txt")
@@ -70,13 +71,15 @@ def is_binary(path: str) -> bool:
 
 
 def names(paths: Sequence[str]) -> list[str]:
-    """Return a short name for each path: its file name, with parents where those are equal."""
+    """Return a short printable name for each path, all different: `train`, `a/train` or `train.err`."""
     absolute = [os.path.abspath(path) for path in paths]
+    shown = [text.path(path) for path in absolute]
     for depth in range(1, 8):
-        short = [_stem("/".join(path.split("/")[-depth:])) for path in absolute]
-        if len(set(short)) == len(short):
-            return short
-    return absolute
+        ends = ["/".join(path.split("/")[-depth:]) for path in shown]
+        for short in ([_stem(end) for end in ends], ends):
+            if len(set(short)) == len(short):
+                return short
+    return shown
 
 
 def _stem(name: str) -> str:
