@@ -45,6 +45,12 @@ class Columns:
         """Return a matcher of the same tables that has seen no header."""
         return Columns(self._schema, self._separator)
 
+    def prime(self, lines: list[bytes]) -> None:
+        """Look for the header among the first lines of a stream whose middle is read."""
+        for line in lines[:HEADER_WITHIN]:
+            if not self._keys:
+                self.match(line)
+
     def break_off(self) -> None:
         """Expect a header again: the file begins anew, with what it held before or with other rows."""
         self._told = max(self._told, self._rows)

@@ -132,6 +132,12 @@ class LogParser:
         """Name of the detected format, or None while unsure."""
         return self._format.name if self._format else None
 
+    def prime(self, head: bytes) -> None:
+        """Show how the stream begins, where it is read from its middle: tables have their header there."""
+        for matcher in (matcher for fmt in self._formats for matcher in fmt.matchers):
+            if hasattr(matcher, "prime"):
+                matcher.prime(head.splitlines())
+
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
         """Parse the next bytes of the stream; with `tail`, carry that many newest lines along.
 

@@ -69,6 +69,10 @@ class StreamParser:
         """Stream offset and line number at which the next record begins."""
         return self._log.place
 
+    def prime(self, head: bytes) -> None:
+        """Show how the stream begins, where it is gone on with; see LogParser.prime."""
+        self._log.prime(head)
+
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
         """Parse the next bytes of the stream; see LogParser.feed."""
         return self._feed(self._text.decode(data).encode() if self._text else data, tail)

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.parsers.stream import StreamParser
+
 from .structured import metrics_csv, read
 
 LONG = metrics_csv(800)
@@ -99,6 +101,15 @@ def test_any_table_with_a_step_and_a_loss(separator):
 def test_a_new_header_is_taken_and_a_cut_row_is_not():
     parsed = read(b"step,loss\n1,2.5\nstep,loss,lr\n2,1.5,0.1\n3,0.\n")
     assert parsed.column("train/loss").tolist() == [2.5, 1.5]
+
+
+def test_the_middle_of_a_table_is_read_once_its_beginning_was_shown():
+    for settled in (None, "csv"):
+        parser = StreamParser(start=1000, first_line=90, settled=settled)
+        parser.prime(b"# by hand\nstep,loss\n1,9.5\n2,8.5\n")
+        (table,) = parser.feed(b"90,2.5\n91,1.5\n").tables
+        assert table.column("train/loss").tolist() == [2.5, 1.5]
+        assert table.column("line").tolist() == [90, 91]
 
 
 @pytest.mark.parametrize(
