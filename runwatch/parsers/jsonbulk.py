@@ -151,11 +151,11 @@ class JsonDecoder:
 
 def _decoded(layout: Layout, indices: list[Ints], parts: list[Floats]) -> Decoded:
     rows = np.concatenate(parts)
-    table = np.empty((len(rows), 2 + len(layout.names)))
-    table[:, 2:] = rows
+    table = np.empty((2 + len(layout.names), len(rows)))
+    table[2:] = rows.T
     for column, unit in enumerate(layout.units, 2):
         if unit.multiply != 1.0:
-            table[:, column] *= unit.multiply
+            table[column] *= unit.multiply
         if unit.divide != 1.0:
-            table[:, column] /= unit.divide
+            table[column] /= unit.divide
     return Decoded(layout, np.concatenate(indices), table)

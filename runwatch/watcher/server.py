@@ -103,7 +103,10 @@ class Server:
                 )
             )
         elif isinstance(message, wire.Preview):
+            first = self.shown[message.source].preview is None
             self.shown[message.source].take_preview(message.batch, message.written)
+            if first:
+                self.wake(at_once=True)
         elif isinstance(message, wire.Trouble):
             self._give_up(message.message) if message.fatal else self.notice(message.message)
         elif isinstance(message, wire.Note):
@@ -152,10 +155,10 @@ class Server:
                 client.notice(text)
             self.wake()
 
-    def wake(self) -> None:
+    def wake(self, *, at_once: bool = False) -> None:
         """Let every client know that there is something new."""
         for client in self.clients:
-            client.dirty.set()
+            client.wake(at_once=at_once)
 
     async def _tick(self) -> None:
         while True:
@@ -186,7 +189,7 @@ class Connection:
         self._writer = writer
         self._view: protocol.View | None = None
         self._headless: Headless | None = None
-        self.dirty = asyncio.Event()
+        self._dirty = asyncio.Event()
         self._urgent = asyncio.Event()
 
     async def run(self, reader: asyncio.StreamReader) -> None:
@@ -203,12 +206,17 @@ class Connection:
             await asyncio.gather(pictures, return_exceptions=True)
             self._writer.close()
 
+    def wake(self, *, at_once: bool = False) -> None:
+        """Note that there is something new: for the next tick, or for now."""
+        if at_once:
+            self._urgent.set()
+        self._dirty.set()
+
     def incident(self, change: Change) -> None:
         """Show an incident's change at once."""
         if self._headless is not None:
             self._lines(self._headless.incident(change))
-        self._urgent.set()
-        self.dirty.set()
+        self.wake(at_once=True)
 
     def notice(self, text: str) -> None:
         """Say something about runwatch itself to one who follows; a screen finds it in its picture."""
@@ -219,13 +227,12 @@ class Connection:
         """Act on a request; return True if the client wants the end."""
         if isinstance(request, protocol.Subscribe):
             self._view = request.view
-            self._urgent.set()
-            self.dirty.set()
+            self.wake(at_once=True)
         elif isinstance(request, protocol.Follow):
             self._headless = Headless(self._server.engine, request.interval, request.every)
             for text in self._server.notices:
                 self.notice(text)
-            self.dirty.set()
+            self.wake()
         elif isinstance(request, protocol.Acknowledge):
             for _, watched in self._server.engine.runs():
                 change = watched.incidents.acknowledge(request.incident)
@@ -241,8 +248,8 @@ class Connection:
             return
         self._write(protocol.Hello(software=f"runwatch {__version__}"))
         while True:
-            await self.dirty.wait()
-            self.dirty.clear()
+            await self._dirty.wait()
+            self._dirty.clear()
             self._urgent.clear()
             try:
                 self._send_picture(time.time())

@@ -141,7 +141,7 @@ def test_a_dead_engine_leaves_the_last_picture(log):
         picture = terminal.until(lambda p: "engine" in p.lower())
         assert "399" in picture
         terminal.keys("q")
-        terminal.end()
+        assert terminal.end() == 3
 
 
 def test_bad_path_is_one_line_in_a_terminal(tmp_path):
