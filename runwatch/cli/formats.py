@@ -24,11 +24,11 @@ def command(path: str | None) -> int:
 
 
 def _explain(path: str) -> int:
-    from runwatch.parsers.log import LogParser
+    from runwatch.parsers.stream import StreamParser
     from runwatch.watcher.sources import discover
 
     for file in discover.logs(path):
-        parser = LogParser(bulk=False)
+        parser = StreamParser(bulk=False)
         with Path(file).open("rb") as stream:
             batch = parser.feed(stream.read(SAMPLE))
         share = 1 - batch.unparsed / batch.lines if batch.lines else 0.0

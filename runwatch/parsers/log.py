@@ -22,7 +22,7 @@ from runwatch.parsers.readers import Reader, Row
 from runwatch.text import decode
 
 if TYPE_CHECKING:
-    from runwatch.parsers.skeleton import BulkDecoder
+    from runwatch.parsers.skeleton import Decoder
 
 MAX_LINE = 1 << 16
 """A longer line is read past: its first bytes are parsed, the rest is dropped."""
@@ -67,7 +67,7 @@ class LogParser:
 
         `settled` names the format of a stream that is gone on with.
         """
-        self._formats = tuple(formats if formats is not None else catalogue())
+        self._formats = tuple(fmt.fresh() for fmt in (formats if formats is not None else catalogue()))
         self._format: Format | None = None
         self._open = True
         """Whether the format is not settled for good."""
@@ -82,7 +82,7 @@ class LogParser:
         self._held: dict[str, list[Held]] = {}
         self._readers += tuple((make(), fmt) for fmt in weak for make in fmt.readers)
         self._bulk = bulk
-        self._decoders: list[BulkDecoder] = []
+        self._decoders: list[Decoder] = []
         self._carry = b""
         self._skipping = False
         self._offset = start
@@ -107,6 +107,12 @@ class LogParser:
     def format(self) -> str | None:
         """Name of the detected format, or None while unsure."""
         return self._format.name if self._format else None
+
+    def prime(self, head: bytes) -> None:
+        """Show how the stream begins, where it is read from its middle: tables have their header there."""
+        for matcher in (matcher for fmt in self._formats for matcher in fmt.matchers):
+            if hasattr(matcher, "prime"):
+                matcher.prime(head.splitlines())
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
         """Parse the next bytes of the stream; with `tail`, carry that many newest lines along.
@@ -147,6 +153,9 @@ class LogParser:
         """Take what comes next as the beginning of another file: line numbers start again."""
         batch = self.flush()
         self._line = 1
+        for matcher in self._format.matchers if self._format else ():
+            if hasattr(matcher, "break_off"):  # it remembers what it read
+                matcher.break_off()
         return batch
 
     def _parse(self, block: bytes, end: int, piece: Piece) -> None:
@@ -306,10 +315,10 @@ class LogParser:
         if readers:
             self._readers = readers + tuple(pair for pair in self._readers if pair[1] is not fmt)
         if self._bulk and not self._readers:
-            from runwatch.parsers.skeleton import BulkDecoder
+            from runwatch.parsers.skeleton import decoders
 
             matchers = (*self._bare, *(matcher for _, matcher in self._logged))
-            self._decoders = [BulkDecoder(matcher) for matcher in matchers]
+            self._decoders = decoders(matchers)
 
     def _hold_match(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
         """Hold what weak formats read in a line that no other format knows."""
@@ -350,8 +359,10 @@ class LogParser:
         `logged` tells whether lines stand behind a logging prefix; None: both ways are tried.
         """
         owned = [(matcher, fmt) for fmt in formats for matcher in fmt.matchers]
-        bare = [(m, fmt) for m, fmt in owned if not logged or not m.prefix]
-        prefixed = [(Logged(m), fmt) for m, fmt in owned if logged is not False and m.prefix]
+        bare = [(m, fmt) for m, fmt in owned if not logged or not m.prefix or fmt.alone]
+        prefixed = [
+            (Logged(m), fmt) for m, fmt in owned if logged is not False and m.prefix and not fmt.alone
+        ]
         self._owner = {id(m): fmt for m, fmt in (*bare, *prefixed)}
         self._readers = tuple((make(), fmt) for fmt in formats for make in fmt.readers)
         self._bare = tuple(m for m, _ in bare)

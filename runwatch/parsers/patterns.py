@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from runwatch.batch import BAR, EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, STEP_TIME, Unit, canonical, unit_of
@@ -92,6 +92,8 @@ class Match(NamedTuple):
 
     layout: Layout
     spans: tuple[tuple[int, int], ...]
+    stored: tuple[float, ...] | None = None
+    """The numbers themselves in stored units, from a matcher that had to decode them anyway."""
 
 
 class Matcher(Protocol):
@@ -105,6 +107,12 @@ class Matcher(Protocol):
         ...
 
 
+def fresh(matcher: Matcher) -> Matcher:
+    """Return a matcher for another source: a copy where it remembers what it read, else itself."""
+    copy = getattr(matcher, "fresh", None)
+    return matcher if copy is None else cast("Matcher", copy())
+
+
 def number(text: bytes) -> float:
     """Return a printed number as a float; thousands separators are allowed."""
     try:
@@ -116,6 +124,8 @@ def number(text: bytes) -> float:
 
 def values(line: bytes, match: Match) -> list[float]:
     """Return the match's numbers in stored units, one per column of its layout."""
+    if match.stored is not None:
+        return list(match.stored)
     printed = [
         unit.apply(number(line[start:end]))
         for unit, (start, end) in zip(match.layout.units, match.spans, strict=True)

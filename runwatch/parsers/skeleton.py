@@ -13,7 +13,9 @@ to the matcher.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -253,6 +255,25 @@ def merge(decoded: list[Decoded], rows: array[float] | None, width: int) -> tupl
     table = np.concatenate(parts, axis=1)
     order = np.argsort(table[0], kind="stable")
     return len(order), table.take(order, axis=1).tobytes()
+
+
+class Decoder(Protocol):
+    """Decodes many lines of one matcher at once."""
+
+    matcher: Matcher
+
+    def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
+        """Decode those of `candidates` (record indices) it can; the matcher reads the others."""
+        ...
+
+
+def decoders(matchers: Iterable[Matcher]) -> list[Decoder]:
+    """Return the bulk path of each matcher: its own (`bulk()`; None if it has none), or skeletons."""
+    found: list[Decoder | None] = []
+    for matcher in matchers:
+        own = getattr(matcher, "bulk", None)
+        found.append(BulkDecoder(matcher) if own is None else own())
+    return [decoder for decoder in found if decoder is not None]
 
 
 @dataclass(slots=True)

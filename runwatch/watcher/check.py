@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runwatch import text
 from runwatch.errors import SourceError
-from runwatch.parsers.log import LogParser
+from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine import Engine, Overrides
 from runwatch.watcher.sources import discover
 
@@ -45,7 +45,7 @@ def check(
 
 
 def _read(engine: Engine, name: str, path: str) -> None:
-    parser = LogParser()
+    parser = StreamParser()
     try:
         with Path(path).open("rb", buffering=0) as file:
             status = os.fstat(file.fileno())

@@ -20,6 +20,7 @@ from runwatch import text
 from runwatch.batch import Batch
 from runwatch.errors import SourceError
 from runwatch.parsers.log import LogParser
+from runwatch.parsers.stream import StreamParser
 from runwatch.watcher import wire
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.tail import Mark, Tail
@@ -29,6 +30,7 @@ PREVIEW_BYTES = 1 << 18
 PREVIEW_EVERY = 0.5
 """Seconds between previews while a long history is read."""
 LOG_LINES = 400
+HEAD_BYTES = 1 << 16
 IDLE = 1.0
 """Seconds between signs of life."""
 _BREAKS = {
@@ -49,9 +51,10 @@ class LogSource:
         self.id = source_id(path)
         self._tail = Tail(path) if resume is None else Tail.resume(path, resume.position)
         self._tail.last_block(0)  # opens it
-        self._parser = LogParser()
+        self._parser = StreamParser()
         if resume is not None:
-            self._parser = LogParser(start=resume.offset, first_line=resume.line, settled=resume.format)
+            self._parser = StreamParser(start=resume.offset, first_line=resume.line, settled=resume.format)
+            self._parser.prime(self._head())
         self.history = 0 if resume else self._tail.backlog
         """Bytes that were there before anyone watched; 0 once they are read."""
         self._previewed = 0.0
@@ -85,6 +88,12 @@ class LogSource:
             resume = wire.Resume(position, offset, line, self._parser.format)
         send(wire.Read(self.id, batch, live, time.time(), self.written(), self.history, resume))
 
+    def _head(self) -> bytes:
+        """Return how the file begins, for what is read from its middle."""
+        with contextlib.suppress(OSError), open(self.path, "rb") as file:
+            return file.read(HEAD_BYTES)
+        return b""
+
     def written(self) -> float | None:
         """Return the Unix time of the file's last change, if it can be known."""
         with contextlib.suppress(OSError):
@@ -107,7 +116,9 @@ class LogSource:
             return
         self._previewed = time.monotonic()
         offset, data = self._tail.last_block(PREVIEW_BYTES)
-        batch = LogParser(bulk=False, start=offset, first_line=0).feed(data, tail=LOG_LINES)
+        parser = LogParser(bulk=False, start=offset, first_line=0)
+        parser.prime(self._head())
+        batch = parser.feed(data, tail=LOG_LINES)
         send(wire.Preview(self.id, batch, self.written(), self.history))
 
 
@@ -119,7 +130,7 @@ class StdinSource:
     history = 0
 
     def __init__(self) -> None:
-        self._parser = LogParser()
+        self._parser = StreamParser()
         self._open = True
         os.set_blocking(0, False)
 

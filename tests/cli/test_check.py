@@ -173,3 +173,17 @@ def test_formats_says_what_it_found(log):
     done = runwatch("formats", log)
     assert "nanochat" in done.stdout
     assert "perf/step_time (dt)" in done.stdout
+
+
+def test_a_directory_without_a_log_is_read_by_its_metric_files(tmp_path):
+    for step in (10, 20):
+        history = [{"loss": 2.5, "learning_rate": 0.1, "step": n} for n in range(10, step + 1, 10)]
+        state = json.dumps({"log_history": history, "max_steps": 20}, indent=2)
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
+    os.utime(tmp_path / "checkpoint-10" / "trainer_state.json", (1, 1))
+    (tmp_path / "config.json").write_text('{"loss": "mse"}')
+    done = runwatch("check", tmp_path, "--json", "--fail-on", "never")
+    (run,) = json.loads(done.stdout)["runs"]
+    assert run["format"] == "trainer-state"
+    assert run["steps"] == {"records": 2, "first": 10, "last": 20, "total": 20}

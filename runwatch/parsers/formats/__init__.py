@@ -7,10 +7,10 @@ events are shared and live in runwatch.parsers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
-from runwatch.parsers.patterns import Matcher
+from runwatch.parsers.patterns import Matcher, fresh
 from runwatch.parsers.readers import Reader
 
 
@@ -29,8 +29,14 @@ class Format:
     """Makers of readers, for records that a single line does not tell."""
     logged: bool = False
     """Some of its lines stand behind a logging prefix although others do not."""
+    alone: bool = False
+    """Its records are whole lines: no logging prefix stands before them."""
     weak: bool = False
     """Its lines are also printed beside those of other formats, which then are preferred."""
+
+    def fresh(self) -> Format:
+        """Return this format with matchers that have read nothing yet, for one more source."""
+        return replace(self, matchers=tuple(fresh(matcher) for matcher in self.matchers))
 
 
 @cache
@@ -42,10 +48,12 @@ def catalogue() -> tuple[Format, ...]:
         build_nanogpt,
         caffe,
         deepspeed,
+        documents,
         fairseq,
         gan,
         hf_trainer,
         icefall,
+        jsonl,
         litgpt,
         llmc,
         maxtext,
@@ -60,6 +68,7 @@ def catalogue() -> tuple[Format, ...]:
         paddle,
         rl,
         scripts,
+        tables,
         torchtitan,
         verl,
         vision,
@@ -111,4 +120,5 @@ def catalogue() -> tuple[Format, ...]:
         deepspeed.FORMAT,
         rl.CLEANRL_EVAL,
         bars.TQDM,
+        *(replace(fmt, alone=True) for fmt in (*jsonl.FORMATS, *tables.FORMATS, *documents.FORMATS)),
     )
