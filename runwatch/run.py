@@ -29,6 +29,7 @@ _PHASES = {
     "eval_begin": "evaluating",
     "checkpoint": "checkpointing",
     "finished": "finished",
+    "early_stop": "finished",
 }
 
 
@@ -122,7 +123,7 @@ class Run:
             if phase == "training" and self.records == 0:
                 continue  # an evaluation before the first step
             self._phase = (offset, phase)
-        ended = block.marks.get("finished", -1)
+        ended = max(block.marks.get("finished", -1), block.marks.get("early_stop", -1))
         if ended >= 0 and ended > block.marks.get(TRAIN, -1) and (self.records or block.bar):
             self.finished = True
         elif TRAIN in block.marks:
