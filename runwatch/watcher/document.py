@@ -20,7 +20,7 @@ def document(engine: Engine, now: float) -> dict[str, Any]:
 def run_object(engine: Engine, source: Source, watched: WatchedRun, now: float) -> dict[str, Any]:
     """Return one run of the document."""
     run = watched.run
-    progress = run.progress()
+    progress = watched.progress()
     return {
         "name": run.name,
         "sources": [source.path],

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import msgspec
+
 from runwatch.alerts.incidents import Change, IncidentBook
 from runwatch.alerts.rules import build
 from runwatch.alerts.rules.base import Rule
@@ -21,6 +23,7 @@ from runwatch.block import Block, Status
 from runwatch.findings import Finding
 from runwatch.run import Run
 from runwatch.segments import Splitter
+from runwatch.snapshot import Progress
 
 LOG_LINES = 2000
 """Newest log lines kept per source, for views."""
@@ -50,6 +53,13 @@ class WatchedRun:
         if "crash" in firing:
             return "crashed"
         return "stalled" if "hang" in firing and not self.run.finished else self.run.phase
+
+    def progress(self) -> Progress:
+        """Return how far the run is; one that stands still has no ETA."""
+        progress = self.run.progress()
+        if self.phase in ("crashed", "stalled"):
+            return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None, rate=None)
+        return progress
 
 
 @dataclass(slots=True)

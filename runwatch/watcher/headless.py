@@ -70,7 +70,7 @@ class Headless:
         return now - told_at >= self._interval
 
     def _progress(self, watched: WatchedRun, now: float) -> dict[str, Any]:
-        run, progress = watched.run, watched.run.progress()
+        run, progress = watched.run, watched.progress()
         self._told[run.id] = (now, run.last_step or 0)
         return {
             "type": "progress",
