@@ -65,9 +65,8 @@ def report(path: str, step: str, runs: int = 3) -> None:
     """Print the median of `runs`."""
     found = sorted(measure(path, step) for _ in range(runs))
     seconds, resident = found[len(found) // 2]
-    print(
-        f"newest step on screen    {seconds:7.2f} s   (bar: 1)   resident, all processes {resident:.0f} MB (bar: 160)"
-    )
+    print(f"newest step on screen    {seconds:7.2f} s    (bar: 1)")
+    print(f"tail, all processes      {resident:7.0f} MB   (bar: 160)")
 
 
 if __name__ == "__main__":

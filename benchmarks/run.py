@@ -87,9 +87,8 @@ def main() -> None:
         path = str(Path(place) / "speedrun.log")
         with Path(path).open("w") as log:
             log.writelines(line + "\n" for line in make_log.lines(LINES))
-        print(
-            f"log: {LINES:,} lines, {Path(path).stat().st_size / 1e6:.0f} MB; least of {RUNS} runs, CPU seconds"
-        )
+        size = Path(path).stat().st_size / 1e6
+        print(f"log: {LINES:,} lines, {size:.0f} MB; least of {RUNS} runs, CPU seconds")
         parse(path)  # imports and page cache
         base, rows = cpu(naive, path)
         print(f"per-line regex loop      {base:7.2f} s   {rows:,} rows")

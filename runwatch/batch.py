@@ -24,7 +24,10 @@ BAR = "bar"
 RANK = "rank"
 """Table kind: progress of one rank, columns `rank`, `done` and, where printed, `passed`, `total`."""
 
-META_COLUMNS = frozenset({"offset", "line", "step", "total", "rank", "time"})
+PLAN = "plan"
+"""Table kind: the planned number of steps, column `total`, where step lines do not print it."""
+
+META_COLUMNS = frozenset({"offset", "line", "step", "total", "rank", "node", "time"})
 """Columns that place a row; every other column is a metric."""
 
 

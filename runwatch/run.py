@@ -19,7 +19,9 @@ MAX_SERIES = 512
 MAX_RANKS = 8192
 MAX_CHECKPOINTS = 256
 DONE = 0.98
-"""Progress from which a run that stopped counts as finished."""
+"""Progress from which a run that fell silent counts as finished."""
+REST = 60.0
+"""Seconds of silence after which it does; a quarter of it after its very last step."""
 _PHASES = {
     TRAIN: "training",
     EVAL: "training",
@@ -27,6 +29,7 @@ _PHASES = {
     "eval_begin": "evaluating",
     "checkpoint": "checkpointing",
     "finished": "finished",
+    "early_stop": "finished",
 }
 
 
@@ -106,6 +109,12 @@ class Run:
             self.restarts.append(int(step))
             self._arrivals.clear()
 
+    def rest(self, silent_for: float) -> None:
+        """Take a run that reached its end and fell silent for finished: not every program says so."""
+        if self.fraction is not None and self.fraction >= DONE:
+            last = self.fraction >= 1.0
+            self.finished = self.finished or silent_for >= (REST / 4 if last else REST)
+
     def _follow_phase(self, block: Block) -> None:
         for kind, offset in block.marks.items():
             phase = _PHASES.get(kind)
@@ -114,7 +123,7 @@ class Run:
             if phase == "training" and self.records == 0:
                 continue  # an evaluation before the first step
             self._phase = (offset, phase)
-        ended = block.marks.get("finished", -1)
+        ended = max(block.marks.get("finished", -1), block.marks.get("early_stop", -1))
         if ended >= 0 and ended > block.marks.get(TRAIN, -1) and (self.records or block.bar):
             self.finished = True
         elif TRAIN in block.marks:

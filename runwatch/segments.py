@@ -7,14 +7,16 @@ prints no step, the bar printed just before a record tells it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.batch import BAR, EVAL, RANK, TRAIN, Batch, Table
+from runwatch.batch import BAR, EVAL, PLAN, RANK, TRAIN, Batch, Table
 from runwatch.block import Block, RankProgress, Samples
 from runwatch.metrics import STEP_TIME
 
@@ -45,9 +47,8 @@ class _Rows:
     @classmethod
     def of(cls, batch: Batch, kind: str) -> _Rows:
         tables = [table for table in batch.tables if table.kind == kind]
-        offset, line, step, total, seconds = (
-            _column(tables, name) for name in ("offset", "line", "step", "total", STEP_TIME)
-        )
+        offset, line, seconds = (_column(tables, name) for name in ("offset", "line", STEP_TIME))
+        step, total = (_counter(_column(tables, name)) for name in ("step", "total"))
         patterns = np.concatenate([np.empty(0, "U1"), *(np.full(t.rows, t.pattern) for t in tables)])
         rows = cls(offset, line, step, total, seconds, patterns)
         return rows if len(tables) < 2 else rows.take(np.argsort(offset, kind="stable"))
@@ -90,15 +91,21 @@ class Splitter:
     _step: float = np.nan
     """Newest training step of the current run."""
     _pattern: str = ""
+    _total: float = np.nan
     _finished: bool = False
     _beside: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     """Step, total and seconds per step of the newest bar."""
     _bars: dict[float, _Bar] = field(default_factory=dict)
     _prints_steps: bool = False
+    _plan: int | None = None
+    """Newest planned total that stood outside of step lines."""
+    _rank: float = np.inf
+    """Lowest rank (of the lowest node) whose records were seen: only its records make series."""
 
     def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
         """Yield the batch's blocks in order; concatenated they are the batch."""
-        bars, train, evals = (_Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL))
+        batch = self._of_lowest_rank(batch)
+        bars, train, evals, plans = (_Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(train, bars)
         first_step = self._step
         begins, restarts = self._boundaries(batch, train, evals)
@@ -123,12 +130,50 @@ class Splitter:
                 restarts=[int(offset) for offset in restarts if low <= offset < high],
                 ranks=_ranks(batch, low, high),
                 marks=_marks(batch, low, high),
-                total=_newest(rows.total),
+                total=self._newest_total(rows, plans.between(low, high)),
                 bar=None if self._prints_steps else self._training_bar(),
                 live=live,
                 arrival=arrival,
             )
             yield Segment(block, begins_run=index > 0)
+
+    def _newest_total(self, train: _Rows, plans: _Rows) -> int | None:
+        """Return the newest total: as steps print it, else as planned, be it before this batch."""
+        planned = _newest(plans.total)
+        if planned is not None:
+            self._plan = planned
+        printed = _newest(train.total)
+        return self._plan if printed is None and (len(train) or planned is not None) else printed
+
+    def _of_lowest_rank(self, batch: Batch) -> Batch:
+        """Drop the records of all ranks but the lowest seen so far: series are of one rank.
+
+        Launchers that tag lines with ranks print the same step once per rank.
+        """
+        if not any(table.kind in (TRAIN, EVAL) and "rank" in table.names for table in batch.tables):
+            return batch
+        ranked = [t for t in batch.tables if t.kind in (TRAIN, EVAL) and "rank" in t.names]
+        offset, rank, node = (_column(ranked, name) for name in ("offset", "rank", "node"))
+        order = np.argsort(offset, kind="stable")
+        who = np.nan_to_num(node[order]) * 1e6 + rank[order]
+        lowest = np.minimum(np.minimum.accumulate(who), self._rank)
+        self._rank = float(lowest[-1])
+        keep = np.empty(len(who), bool)
+        keep[order] = who == lowest
+        if keep.all():
+            return batch
+        tables: list[Table] = []
+        at = 0
+        for table in batch.tables:
+            if not any(table is t for t in ranked):
+                tables.append(table)
+                continue
+            kept = keep[at : at + table.rows]
+            at += table.rows
+            if kept.any():
+                data = np.ascontiguousarray(table.matrix()[:, kept]).tobytes()
+                tables.append(msgspec.structs.replace(table, rows=int(kept.sum()), data=data))
+        return msgspec.structs.replace(batch, tables=tuple(tables))
 
     def _fill_steps(self, train: _Rows, bars: _Rows) -> tuple[_Rows, NDArray[np.bool_]]:
         """Give records without a step what the bar before them shows; say which those are."""
@@ -164,6 +209,7 @@ class Splitter:
             step, last = rows.step[index], self._last_step(train, offset, begins)
             other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
             other = other or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
+            other = other or (kind == TRAIN and step <= 1 and self._plans_anew(train, index))
             if step < last and (self._finished or other):
                 begins.append(offset)
                 self._finished = False
@@ -173,8 +219,15 @@ class Splitter:
                 self._finished = False
         self._step = self._last_step(train, np.inf, begins)
         if len(train):
-            self._pattern = str(train.pattern[-1])
+            self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
         return begins, restarts
+
+    def _plans_anew(self, train: _Rows, index: int) -> bool:
+        """Return True if a record that starts from the beginning has another total than the one before."""
+        before = train.total[index - 1] if index else self._total
+        return bool(
+            train.total[index] != before and not np.isnan(before) and not np.isnan(train.total[index])
+        )
 
     def _last_step(self, train: _Rows, offset: float, begins: Sequence[float]) -> float:
         """Return the newest step of the run before `offset`; NaN if it has none yet."""
@@ -185,6 +238,8 @@ class Splitter:
 
     def _count_bars(self, bars: _Rows, train: _Rows, stepless: NDArray[np.bool_]) -> None:
         for step, total in zip(bars.step.tolist(), bars.total.tolist(), strict=True):
+            if math.isnan(step) or math.isnan(total):
+                continue
             bar = self._bars.setdefault(total, _Bar(int(step), int(step)))
             bar.last = int(step)
             bar.updates += 1
@@ -223,6 +278,11 @@ def _turns(train: _Rows, evals: _Rows, ends: Floats, finished: bool) -> list[tup
 def _column(tables: Sequence[Table], name: str) -> Floats:
     parts = [t.column(name) if name in t.names else np.full(t.rows, np.nan) for t in tables]
     return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _counter(column: Floats) -> Floats:
+    """Return counts, NaN where a number can be none."""
+    return np.where((column >= 0) & (column < 2.0**53), column, np.nan)
 
 
 def _step_of_last(evals: _Rows, train: _Rows, before: float) -> _Rows:
@@ -272,10 +332,11 @@ def _ranks(batch: Batch, low: float, high: float) -> dict[int, RankProgress]:
     for table in batch.tables:
         if table.kind != RANK:
             continue
-        offset, rank, done = (table.column(name) for name in ("offset", "rank", "done"))
-        passed = table.column("passed") if "passed" in table.names else None
+        offset, rank, done = (_counter(table.column(name)) for name in ("offset", "rank", "done"))
+        passed = _counter(table.column("passed")) if "passed" in table.names else None
         total = table.column("total") if "total" in table.names else None
-        for i in np.flatnonzero((offset >= low) & (offset < high)).tolist():
+        known = ~np.isnan(rank) & ~np.isnan(done)
+        for i in np.flatnonzero(known & (offset >= low) & (offset < high)).tolist():
             ranks[int(rank[i])] = RankProgress(
                 int(done[i]),
                 int(total[i]) if total is not None else None,

@@ -10,7 +10,9 @@ _ESCAPES = re.compile(
     r"|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"  # DCS, SOS, PM, APC
     r"|\x1b."  # any other two-byte escape
 )
-_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+)
 
 
 def plain(text: str, limit: int = 2000) -> str:
@@ -30,3 +32,8 @@ def slack(text: str, limit: int = 2900) -> str:
     """Return text that Slack shows as it is: no mentions, links or formatting commands."""
     text = plain(text, limit)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def path(name: str) -> str:
+    """Return a file name as safe text, also one that is not UTF-8."""
+    return plain(name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))

@@ -32,6 +32,8 @@ class Change(msgspec.Struct, frozen=True):
     kind: str
     """pending, firing, escalated, acknowledged or resolved."""
     row: IncidentRow
+    run: str = ""
+    """Id of the run; `row.run` is its name."""
     send: bool = True
     """False for what is only shown: pending incidents, and what was found in old history."""
 
@@ -115,7 +117,7 @@ class IncidentBook:
         incident.order = self._order
         incident.row = msgspec.structs.replace(incident.row, **fields)
         incident.announced |= send
-        return Change(kind, incident.row, send)
+        return Change(kind, incident.row, self._run_id, send)
 
     def _row(self, finding: Finding) -> IncidentRow:
         occurrence = self._occurrences.get(finding.scope, 0) + 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runwatch.cli.main import error_line
 from runwatch.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -39,9 +40,15 @@ def command(paths: tuple[str, ...], as_json: bool, fail_on: str, config: str | N
 
     now = time.time()
     settings = load(Path(config) if config else None)
-    engine = check(paths, settings.overrides(), now, [own.build() for own in settings.formats])
+    engine = check(
+        paths,
+        settings.overrides(),
+        now,
+        lambda error: error_line(str(error)),
+        [own.build() for own in settings.formats],
+    )
     for trouble in engine.troubles:
-        click.echo(f"runwatch: {trouble}", err=True)
+        error_line(trouble)
     if as_json:
         import msgspec
 

@@ -26,7 +26,7 @@ seconds = 8.0
 
 @click.command("demo")
 @click.option("--fault", type=click.Choice(FAULT_NAMES), help="Make this fault really happen mid-run.")
-@click.option("--steps", type=click.IntRange(20, 100_000), help="Training steps (default 400).")
+@click.option("--steps", type=click.IntRange(20, 100_000), help="Training steps (default 340).")
 @click.option("--headless", is_flag=True, help="Plain lines instead of a screen (also without a terminal).")
 @click.option("--json", "as_json", is_flag=True, help="With --headless: one JSON object a line.")
 @click.option("--dir", "directory", type=click.Path(path_type=Path), help="Keep the run's files here.")

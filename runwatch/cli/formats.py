@@ -31,11 +31,11 @@ def command(path: str | None) -> int:
 
 
 def _explain(path: str, formats: Sequence[Format]) -> int:
-    from runwatch.parsers.log import LogParser
+    from runwatch.parsers.stream import StreamParser
     from runwatch.watcher.sources import discover
 
     for file in discover.logs(path):
-        parser = LogParser(formats, bulk=False)
+        parser = StreamParser(formats, bulk=False)
         with Path(file).open("rb") as stream:
             batches = [parser.feed(stream.read(SAMPLE)), parser.flush()]
         lines = sum(batch.lines for batch in batches)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import click
 import msgspec
 
 from runwatch import metrics
 from runwatch.errors import EngineError, ExitCode, RunwatchError
 from runwatch.render import numbers
+from runwatch.text import plain
 from runwatch.watcher import protocol
 
 _SHOWN = (
@@ -41,7 +44,8 @@ def follow(
 
     Returns the highest exit code of the runs that ended.
     """
-    sock.sendall(protocol.encode(protocol.Hello()) + protocol.encode(protocol.Follow(interval, every)))
+    with contextlib.suppress(OSError):  # an engine that is gone is told below
+        sock.sendall(protocol.encode(protocol.Hello()) + protocol.encode(protocol.Follow(interval, every)))
     running: set[str] = set()
     code = int(ExitCode.OK)
     for body in _objects(sock):
@@ -62,14 +66,17 @@ def follow(
 
 
 def _objects(sock: socket.socket) -> Iterator[dict[str, Any]]:
-    with sock.makefile("rb") as stream:
+    """Yield the stream's objects; notices go to standard error. Raises EngineError at its end."""
+    with contextlib.suppress(ConnectionError), sock.makefile("rb") as stream:
         for line in stream:
             reply = protocol.decode_reply(line)
             if isinstance(reply, protocol.Failure):
                 error = RunwatchError(reply.message)
                 error.exit_code = ExitCode(reply.exit_code)
                 raise error
-            if isinstance(reply, protocol.Line):
+            if isinstance(reply, protocol.Notice):
+                click.echo(f"runwatch: {plain(reply.message)}", err=True)
+            elif isinstance(reply, protocol.Line):
                 yield reply.body
     raise EngineError("the engine ended", "", "set RUNWATCH_ENGINE_LOG=FILE to see why")
 

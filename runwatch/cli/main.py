@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
+import signal
 import sys
 
 import click
 
 from runwatch import __version__
 from runwatch.errors import ExitCode, RunwatchError
+from runwatch.text import plain
 
 COMMANDS = {
     "tail": "Watch a training log here and now.",
@@ -22,6 +25,13 @@ COMMANDS = {
 
 class _Lazy(click.Group):
     """Imports a command's module when it is called, not before."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # whoever read our output went away: nothing to tell them
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return ExitCode.OK
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -50,6 +60,10 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code; no error shows a traceback."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads only spin
+    signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):  # a glyph the terminal cannot show is no reason to stop
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = cli.main(arguments, prog_name="runwatch", standalone_mode=False)
     except click.ClickException as error:
@@ -60,9 +74,6 @@ def main(arguments: list[str] | None = None) -> None:
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         code = ExitCode.INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away: nothing to tell it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.OK
     except Exception as error:  # our own mistake: still one line
         if os.environ.get("RUNWATCH_DEBUG"):
             raise
@@ -73,6 +84,11 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _terminate(number: int, frame: object) -> None:
+    """End in good order: what we started is stopped on the way out."""
+    raise SystemExit(128 + number)
+
+
 def error_line(message: str) -> None:
     """Print one error line to standard error."""
-    print("runwatch: " + " ".join(message.split()), file=sys.stderr)
+    print("runwatch: " + plain(" ".join(message.split())), file=sys.stderr)

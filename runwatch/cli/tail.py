@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 
@@ -39,8 +40,8 @@ def command(
     """
     if not paths:
         raise UsageError("nothing to watch", "", "give a log file: runwatch tail train.log")
-    if interval <= 0 or (every is not None and every <= 0):
-        raise UsageError("--interval and --every must be above zero")
+    if not 0 < interval < math.inf or (every is not None and every <= 0):
+        raise UsageError("--interval and --every must be numbers above zero")
     screen = not headless and not as_json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     if screen and "-" in paths:
         raise UsageError("the screen needs the keyboard", "-", "add --headless to read standard input")

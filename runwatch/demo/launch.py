@@ -31,7 +31,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start a run that writes `demo.log`, rank logs and checkpoints below `directory`; return at once.
 
-    None leaves the run's own default: 400 steps of 0.1 s, the fault at 0.58 of
+    None leaves the run's own default: 340 steps of 0.1 s, the fault at 0.58 of
     them. The process leads its own session, so a Ctrl-C here does not reach it.
     Raises UsageError for an unknown fault and OSError if the log cannot be written.
     """

@@ -42,7 +42,7 @@ class Options:
     """What the command line decides."""
 
     directory: Path
-    steps: int = 400
+    steps: int = 340
     step_seconds: float = 0.1
     """Least time per step, in seconds; 0 runs as fast as the machine can."""
     seed: int = 1

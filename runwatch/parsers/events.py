@@ -48,14 +48,16 @@ MARKERS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ),
         (
             "finished",
-            rb"^Training completed|[Tt]raining (?:is )?(?:complete|finished|done)\b|Finished training",
+            rb"^Training completed|^\d+ epochs completed in |"
+            rb"[Tt]raining (?:is )?(?:complete|finished|done)\b|Finished training",
         ),
         ("eval_begin", rb"^\**\s*Running [Ee]valuation|^Evaluating\b"),
         ("retry", rb"Connection reset by peer|Read timed out|Retrying in|503 Slow Down"),
     )
 )
 _TRIGGER = re.compile(  # every event holds one of these; each begins with a byte that is rare in text
-    rb"%\||bad_alloc|c(?:cl|heckpoint|ore dumped)|gnal|kill|med out|quota|r(?:ror|esum|aining )|ut of |"
+    rb"%\||bad_alloc|c(?:cl|heckpoint|ompleted in|ore dumped)|gnal|kill|med out|quota|"
+    rb"r(?:ror|esum|aining )|ut of |"
     rb"v(?:ed |ing )|C(?:ANCELLED|UDA ERR|onnection)|D(?:UE TO|evice-side)|E(?:CC|RR|valuating|XHAUSTED)|"
     rb"F(?:atal|inished)|"
     rb"Keyboard|Killed|N(?:CCL|o space)|O(?:OM|ut of )|R(?:e(?:ad|sum|trying)|oot Cause|unning)|"
@@ -64,10 +66,12 @@ _TRIGGER = re.compile(  # every event holds one of these; each begins with a byt
 _HINT = re.compile(
     rb"might be|may be caused|could be|please try|[Cc]ompile with|DSA|error_if_nonfinite|0 errors"
 )
-_PREFIX = re.compile(rb"^(?:\[(?:rank|default)?(\d+)\]:\s?|(\d+): (?=\S))*")
+_PREFIX = re.compile(rb"^(?:\[(?:rank|default)?(\d{1,6})\]:\s?|(\d{1,6}): (?=\S))*")
 _FRAME = re.compile(rb"^\s|^During handling of|^The above exception|^$|^Traceback|^\^")
 _RAISED = re.compile(rb"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)?\b(?::|$)")
-_SAVED_STEP = re.compile(rb"(?:model|checkpoint|step|iter|global_step)[_-]0*(\d+)|checkpoint at step 0*(\d+)")
+_SAVED_STEP = re.compile(
+    rb"(?:model|checkpoint|step|iter|global_step)[_-]0*(\d{1,15})\b|checkpoint at step 0*(\d{1,15})\b"
+)
 _SAVED_PATH = re.compile(rb"\b(?:to|in|at):? +[\"']?([^\s\"']*[/.][^\s\"']*)")
 _MAX_FRAMES = 60
 

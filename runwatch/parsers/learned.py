@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, LOSS, VAL_LOSS, Unit, canonical
-from runwatch.parsers.epochs import EPOCHS
 from runwatch.parsers.fields import Field, fields, masked
-from runwatch.parsers.patterns import Layout, Match
+from runwatch.parsers.patterns import Epochs, Layout, Match
 
 _WORDS = re.compile(rb"[A-Za-z]+")
 _QUALITY = frozenset(
@@ -41,6 +40,8 @@ _STEP_RANKS: Mapping[bytes, int] = {
 _GLOBAL = frozenset((b"global_step", b"global_steps", b"total_timesteps", b"num_updates", b"current_steps"))
 RATIO, LEADING, EPOCH_RANK = 4, 5, 6
 """Ranks of a nameless `12/500`, of a number that begins the line, and of an epoch; lower is better."""
+_EPOCHS = "epochs"
+"""Stands for how many epochs there will be, where a line tells."""
 _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 _RELEVANT = re.compile(
@@ -135,7 +136,7 @@ class Plan:
     """Rank and name of the step; None for lines that print none."""
     epoch: tuple[int, bytes] | None = None
     """The same of the epoch within which the step counts."""
-    base: float = 1.0
+    base: int = 1
     """Number of the first epoch."""
     quality: frozenset[bytes] = frozenset()
     """Names one of which every record has; empty if any will do."""
@@ -176,8 +177,8 @@ class LearnedMatcher:
         self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
         self._layouts: dict[tuple[object, ...], Layout] = {}
 
-    def match(self, line: bytes) -> Match | None:
-        """Return the numbers of a line of a learnt family."""
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the numbers of a line of a learnt family; `start` is 0, as its lines have no prefix."""
         boxed = self._boxed and line[:1] == b"|"
         if not boxed and not relevant(line):
             return None
@@ -209,7 +210,7 @@ class LearnedMatcher:
             taken.add(index)
             columns.append((what, b"" if what == "step" else number.name, Unit(), (number.start, number.end)))
             if number.total is not None:
-                columns.append(("total" if what == "step" else EPOCHS, b"", Unit(), number.total))
+                columns.append(("total" if what == "step" else _EPOCHS, b"", Unit(), number.total))
         names = {number.name for number in found}
         kind = plan.kind(names)
         if kind is None:
@@ -261,7 +262,7 @@ class LearnedMatcher:
         pattern: str,
         kind: str,
         columns: list[tuple[str, bytes, Unit, tuple[int, int]]],
-        base: float | None,
+        base: int | None,
     ) -> Match:
         unique = {column[0]: column for column in reversed(columns)}
         columns = [column for column in columns if unique[column[0]] is column]
@@ -271,15 +272,26 @@ class LearnedMatcher:
             if len(self._layouts) > 4096:  # names that hold random text: never grow without bound
                 self._layouts.clear()
             printed = {metric: raw.decode("utf-8", "replace") for metric, raw, _, _ in columns if raw}
+            names = tuple(column[0] for column in columns)
+            epochs = None if base is None else _epochs(names, base)
+            if epochs is not None:
+                names = ("step", "total", *(names[index] for index in epochs.rest))
             layout = self._layouts[key] = Layout(
                 kind,
                 pattern,
-                tuple(column[0] for column in columns),
+                names,
                 tuple(column[2] for column in columns),
                 {metric: text for metric, text in printed.items() if metric != text},
-                epoch_base=base,
+                epochs=epochs,
             )
         return Match(layout, tuple(column[3] for column in columns))
+
+
+def _epochs(names: tuple[str, ...], first: int) -> Epochs:
+    """Return how a step and a total that count within an epoch become those of the whole run."""
+    at = {name: index for index, name in enumerate(names)}
+    rest = tuple(index for name, index in at.items() if name not in ("step", "total", _EPOCHS))
+    return Epochs(at[EPOCH], at["total"], at["step"], at.get(_EPOCHS), None, rest, first)
 
 
 def _find(place: tuple[int, bytes], found: list[Field], ranked: list[tuple[int, int]]) -> int | None:

@@ -35,8 +35,8 @@ from runwatch.parsers.learned import (
     relevant,
     words,
 )
-from runwatch.parsers.patterns import number
-from runwatch.parsers.tables import TableMatcher, header
+from runwatch.parsers.learned_tables import TableMatcher, header
+from runwatch.parsers.patterns import Matcher, number
 from runwatch.text import decode
 
 NAME = "learned"
@@ -152,7 +152,7 @@ class Learner:
         rows = [kept.line for kept in families.pop(ROW, [])]
         if self._table is not None and 2 * len(rows) > len(self.kept) and self._table.counts(rows):
             self.sure = len(rows) / len(self.kept)
-            return Format(NAME, "learned from this log", decode(rows[-1], 200), (self._table,))
+            return _format(rows[-1], self._table)
         judged = []
         for lines in families.values():
             enough = len(lines) >= _ENOUGH or (last and len(lines) >= _FEW and len(lines) > self._lines / 8)
@@ -183,7 +183,11 @@ class Learner:
             return None
         self.sure = len(kinds) / len(self.kept)
         example = families[next(iter(plans))][-1].line
-        return Format(NAME, "learned from this log", decode(example, 200), (matcher,))
+        return _format(example, matcher)
+
+
+def _format(example: bytes, matcher: Matcher) -> Format:
+    return Format(NAME, "learned from this log", decode(example, 200), (matcher,), weak=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +221,7 @@ def _judge(every: list[Kept], *, last: bool) -> _Judgement | None:
         head=every[0].head,
         counter=counter,
         epoch=epoch if within else None,
-        base=0.0 if epoch is not None and within and min(_steps(lines, epoch)) == 0 else 1.0,
+        base=0 if epoch is not None and within and min(_steps(lines, epoch)) == 0 else 1,
         quality=quality,
         names=usual - {place[1] for place in (counter, epoch) if place},
         aliases=_aliases(lines, usual),

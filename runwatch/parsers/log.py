@@ -9,19 +9,21 @@ the bulk path first; numbers are bit-identical either way.
 from __future__ import annotations
 
 import re
-from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from runwatch.batch import BAR, TRAIN, Batch, Event, Table
+from runwatch.batch import BAR, TRAIN, Batch, Event
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.learner import Learner
-from runwatch.parsers.patterns import BarPattern, Layout, Match, Matcher, values
+from runwatch.parsers.patterns import BarPattern, Match, Matcher, values
+from runwatch.parsers.piece import Held, Piece
+from runwatch.parsers.prefix import Logged
+from runwatch.parsers.readers import Reader, Row
 from runwatch.text import decode
 
 if TYPE_CHECKING:
-    from runwatch.parsers.skeleton import BulkDecoder, Decoded
+    from runwatch.parsers.skeleton import Decoder
 
 MAX_LINE = 1 << 16
 """A longer line is read past: its first bytes are parsed, the rest is dropped."""
@@ -33,62 +35,21 @@ _ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
 """Keys typed at the terminal, as it echoes them: `^[[B` for an arrow, `^C`."""
 _RECORD = re.compile(rb"[^\r\n]*[\r\n]")
 _BAR = BarPattern()
+_WEAK_RECORDS = 16
+"""So many training records of a weak format, and none of another, settle on it."""
 
 
-class _Piece:
-    """What one call to feed has found so far."""
-
-    def __init__(self, start: int) -> None:
-        self.start = start
-        self.events: list[Event] = []
-        self.lines = self.unparsed = 0
-        self._rows: dict[Layout, array[float]] = {}
-        self._bulk: dict[Layout, list[Decoded]] = {}
-
-    def add(self, layout: Layout, offset: int, line: int, numbers: list[float]) -> None:
-        row = self._rows.get(layout)
-        if row is None:
-            row = self._rows[layout] = array("d")
-        row.append(offset)
-        row.append(line)
-        row.extend(numbers)
-
-    def add_bulk(self, decoded: Decoded) -> None:
-        self._bulk.setdefault(decoded.layout, []).append(decoded)
-
-    def tables(self) -> tuple[Table, ...]:
-        """Return one table per layout, each in stream order."""
-        if self._bulk:
-            from runwatch.parsers.skeleton import merge
-
-            return tuple(
-                _table(
-                    layout, *merge(self._bulk.get(layout, []), self._rows.get(layout), len(layout.names) + 2)
-                )
-                for layout in dict.fromkeys((*self._rows, *self._bulk))
-            )
-        return tuple(
-            _table(layout, *_transpose(rows, len(layout.names) + 2)) for layout, rows in self._rows.items()
-        )
-
-    def printed(self) -> dict[str, str]:
-        names: dict[str, str] = {}
-        for layout in (*self._rows, *self._bulk):
-            names.update(layout.printed)
-        return names
-
-
-def _transpose(rows: array[float], width: int) -> tuple[int, bytes]:
-    return len(rows) // width, b"".join(rows[i::width].tobytes() for i in range(width))
-
-
-def _table(layout: Layout, rows: int, data: bytes) -> Table:
-    names = ("offset", "line", *layout.names)
-    if layout.epoch_base is not None:
-        from runwatch.parsers.epochs import whole
-
-        names, data = whole(names, rows, data, layout.epoch_base)
-    return Table(layout.kind, layout.pattern, names, rows, data)
+def _has_stem(text: bytes) -> bool:
+    """Return whether `text` holds a part of the words that most needles hold: a cheap first look."""
+    return (
+        b"step" in text
+        or b"poch" in text
+        or b"iter" in text
+        or b"Iter" in text
+        or b"rain" in text
+        or b"loss" in text
+        or b"eval" in text
+    )
 
 
 class LogParser:
@@ -101,22 +62,53 @@ class LogParser:
         bulk: bool = True,
         start: int = 0,
         first_line: int = 1,
+        settled: str | None = None,
+        learn: bool = True,
     ) -> None:
-        """`start` and `first_line` place the first byte in the source's stream."""
-        self._formats = tuple(formats if formats is not None else catalogue())
+        """`start` and `first_line` place the first byte in the source's stream.
+
+        `settled` names the format of a stream that is gone on with; a learnt one is
+        learnt again. `learn` tells whether an unknown format is learnt.
+        """
+        self._formats = tuple(fmt.fresh() for fmt in (formats if formats is not None else catalogue()))
         self._format: Format | None = None
-        self._events = EventScanner()
-        self._use(tuple(matcher for fmt in self._formats for matcher in fmt.matchers))
-        self._learner: Learner | None = Learner()
+        self._open = True
+        """Whether the format is not settled for good."""
+        self._learner = Learner() if learn else None
+        """The last resort: there until any format is settled on."""
         self._sure: float | None = None
+        self._events = EventScanner()
+        self._own = tuple((matcher, fmt) for fmt in self._formats if fmt.own for matcher in fmt.matchers)
+        self._readers: tuple[tuple[Reader, Format], ...]
+        self._bare: tuple[Matcher, ...]
+        self._logged: tuple[tuple[bytes, Logged], ...]
+        self._owner: dict[int, Format]
+        self._use(tuple(fmt for fmt in self._formats if not fmt.weak))
+        weak = [fmt for fmt in self._formats if fmt.weak]
+        self._weak = tuple((fmt, tuple((m.prefix, Logged(m)) for m in fmt.matchers)) for fmt in weak)
+        self._held: dict[str, list[Held]] = {}
+        self._readers += tuple((make(), fmt) for fmt in weak for make in fmt.readers)
         self._bulk = bulk
-        self._decoders: list[BulkDecoder] = []
+        self._decoders: list[Decoder] = []
         self._carry = b""
         self._skipping = False
         self._offset = start
         self._line = first_line
         self._ordinal = 0
         self._line_has_text = self._line_used = False
+        for fmt in self._formats:
+            if fmt.name == settled:
+                self._settle(fmt)
+
+    @property
+    def held(self) -> int:
+        """Bytes of an unfinished line that a successor has to be fed again."""
+        return len(self._carry)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Stream offset and line number at which the next record begins."""
+        return self._offset - len(self._carry), self._line
 
     @property
     def format(self) -> str | None:
@@ -133,6 +125,12 @@ class LogParser:
         """How sure a learnt format is: the share it reads of the lines it was learnt from; else None."""
         return self._sure
 
+    def prime(self, head: bytes) -> None:
+        """Show how the stream begins, where it is read from its middle: tables have their header there."""
+        for matcher in (matcher for fmt in self._formats for matcher in fmt.matchers):
+            if hasattr(matcher, "prime"):
+                matcher.prime(head.splitlines())
+
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
         """Parse the next bytes of the stream; with `tail`, carry that many newest lines along.
 
@@ -142,7 +140,7 @@ class LogParser:
         if self._skipping:
             data = self._skip(data)
         block = self._carry + data
-        piece = _Piece(self._offset - len(block))
+        piece = Piece(self._offset - len(block))
         cut = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
         self._carry = block[cut:]
         if cut:
@@ -154,13 +152,17 @@ class LogParser:
 
     def flush(self) -> Batch:
         """Take the unfinished line as all there will be of it: the stream ends or breaks here."""
-        piece = _Piece(self._offset - len(self._carry))
+        piece = Piece(self._offset - len(self._carry))
         text, self._carry, self._skipping = self._carry, b"", False
         if text:
             self._note(self._record(text, piece.start, self._line, self._ordinal, piece))
             self._ordinal += 1
         if text or self._line_has_text:
             self._end_line(piece)
+        for reader, fmt in self._readers:
+            self._take_rows(fmt, reader.flush(), self._offset, piece)
+        if self._open and self._format is None:
+            self._release(piece)
         if self._learner is not None and (learned := self._learner.finish()) is not None:
             self._replay(learned, self._learner, piece)
         piece.events += self._events.flush()
@@ -170,9 +172,12 @@ class LogParser:
         """Take what comes next as the beginning of another file: line numbers start again."""
         batch = self.flush()
         self._line = 1
+        for matcher in self._format.matchers if self._format else ():
+            if hasattr(matcher, "break_off"):  # it remembers what it read
+                matcher.break_off()
         return batch
 
-    def _parse(self, block: bytes, end: int, piece: _Piece) -> None:
+    def _parse(self, block: bytes, end: int, piece: Piece) -> None:
         """Parse block[:end], which ends with a line end."""
         for found in _RECORD.finditer(block, 0, end):
             start, stop = found.span()
@@ -186,7 +191,7 @@ class LogParser:
             if block[stop - 1] == 10:
                 self._end_line(piece)
 
-    def _parse_bulk(self, block: bytes, begin: int, end: int, piece: _Piece) -> None:
+    def _parse_bulk(self, block: bytes, begin: int, end: int, piece: Piece) -> None:
         import numpy as np
 
         from runwatch.parsers.skeleton import Lines
@@ -231,7 +236,7 @@ class LogParser:
         self._line_has_text = True
         self._line_used |= used
 
-    def _end_line(self, piece: _Piece) -> None:
+    def _end_line(self, piece: Piece) -> None:
         piece.lines += 1
         if self._line_has_text and not self._line_used:
             piece.unparsed += 1
@@ -240,7 +245,7 @@ class LogParser:
         self._line += 1
         self._line_has_text = self._line_used = False
 
-    def _record(self, line: bytes, offset: int, number: int, ordinal: int, piece: _Piece) -> bool:
+    def _record(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
         """Parse one record that is not empty; return whether it told anything."""
         if len(line) > MAX_LINE:
             title = f"line {number} is longer than {MAX_LINE} bytes; the rest of it is not read"
@@ -250,7 +255,13 @@ class LogParser:
             line = _ANSI.sub(b"", line)
         if line[:1] == b"^":
             line = _ECHO.sub(b"", line)
-        match = self._match(line)
+        match = self._match_own(line) if self._own else None
+        if match is None:
+            if self._readers and self._read(line, offset, number, piece):
+                return True
+            match = self._match(line)
+        if match is None and self._weak and self._hold_match(line, offset, number, piece):
+            return True
         if match is not None:
             piece.add(match.layout, offset, number, values(line, match))
             if match.layout.event:
@@ -260,23 +271,136 @@ class LogParser:
         found = self._events.feed(line, offset, number, ordinal)
         piece.events += found or ()
         if match is None and self._learner is not None:
-            learned = self._learner.see(line, offset, number)
-            if learned is not None:
-                return self._replay(learned, self._learner, piece) or found is not None
+            return self._learn(self._learner, line, offset, number, piece) or found is not None
         return match is not None or found is not None
 
-    def _match(self, line: bytes) -> Match | None:
-        if b"%|" in line and b"{'" not in line:
-            return _BAR.match(line)
-        for matcher in self._by_head.get(line[:1], self._headless):
+    def _match_own(self, line: bytes) -> Match | None:
+        """Match a line with the formats that users described, which go before all others."""
+        for matcher, fmt in self._own:
             match = matcher.match(line)
             if match is not None:
-                if self._format is None and match.layout.kind == TRAIN:
-                    self._settle(next(fmt for fmt in self._formats if matcher in fmt.matchers))
+                if match.layout.kind == TRAIN:
+                    self._settle(fmt)
                 return match
         return None
 
-    def _replay(self, learned: Format, learner: Learner, piece: _Piece) -> bool:
+    def _read(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
+        """Give a line to the readers, to all of them while unsure; return whether it was theirs."""
+        used = False
+        for reader, fmt in self._readers:
+            rows = reader.feed(line, number)
+            if rows is not None:
+                used = True
+                self._take_rows(fmt, rows, offset, piece)
+                if not self._open:
+                    break
+        return used
+
+    def _take_rows(self, fmt: Format, rows: list[Row], offset: int, piece: Piece) -> None:
+        """Take a reader's records, at the place where they were completed."""
+        for row in rows:
+            if self._open and fmt.weak and fmt is not self._format:
+                self._hold(fmt, Held(row.layout, offset, row.line, row.values), piece)
+                continue
+            if self._open and row.layout.kind == TRAIN:
+                self._settle(fmt)
+            piece.add(row.layout, offset, row.line, row.values)
+
+    def _match(self, line: bytes) -> Match | None:
+        if b"%|" in line and b"{'" not in line:
+            match = _BAR.match(line)
+            if match is not None:
+                return match
+        other = None
+        for matcher in self._by_head.get(line[:1], self._headless):
+            match = matcher.match(line)
+            if match is not None:
+                if not self._open or match.layout.kind == TRAIN:
+                    self._settle(self._owner[id(matcher)])
+                    return match
+                other = other or match  # while unsure, another format's training line goes first
+        for needle, logged in self._logged if _has_stem(line) else self._stemless:
+            if needle in line:
+                match = logged.match(line)
+                if match is not None:
+                    if not self._open or match.layout.kind == TRAIN:
+                        self._settle(self._owner[id(logged)], logged=True)
+                        return match
+                    other = other or match
+        return other
+
+    # -- which format it is ----------------------------------------------------------------------
+
+    def _settle(self, fmt: Format, *, logged: bool = False) -> None:
+        """Settle on a format, one of whose training steps has just been recognised.
+
+        A weak format may yet turn out to be what another one prints beside its own
+        lines: then the other one takes its place.
+        """
+        if not self._open or fmt is self._format:
+            return
+        self._format, self._open = fmt, fmt.weak
+        self._learner = self._sure = None
+        self._held.clear()
+        self._events.use(fmt.markers)
+        readers = tuple(
+            (reader, of) for reader, of in self._readers if of is fmt
+        )  # they know what stood before
+        others = tuple(other for other in self._formats if not other.weak) if fmt.weak else ()
+        self._use((fmt, *others), logged=None if fmt.weak else logged or fmt.logged)
+        self._weak = ()
+        if not self._open:
+            self._own = ()  # or they are among the matchers now
+        if readers:
+            self._readers = readers + tuple(pair for pair in self._readers if pair[1] is not fmt)
+        if self._bulk and not self._readers:
+            from runwatch.parsers.skeleton import decoders
+
+            matchers = (*self._bare, *(matcher for _, matcher in self._logged))
+            self._decoders = decoders(matchers)
+
+    def _hold_match(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
+        """Hold what weak formats read in a line that no other format knows."""
+        used = False
+        for fmt, matchers in self._weak:
+            for needle, matcher in matchers:
+                match = matcher.match(line) if needle in line else None
+                if match is not None:
+                    used = True
+                    self._hold(fmt, Held(match.layout, offset, number, values(line, match)), piece)
+                    break
+            if not self._weak:
+                break  # settled
+        return used
+
+    def _hold(self, fmt: Format, held: Held, piece: Piece) -> None:
+        """Keep a weak format's record back until there are enough of them and nothing better came."""
+        rows = self._held.setdefault(fmt.name, [])
+        rows.append(held)
+        if sum(row.layout.kind == TRAIN for row in rows) >= _WEAK_RECORDS:
+            self._release(piece)
+        elif len(rows) > 8 * _WEAK_RECORDS:
+            del rows[0]
+
+    def _release(self, piece: Piece) -> None:
+        """Settle on the first weak format that has read training steps, and give them out."""
+        for fmt in self._formats:
+            rows = self._held.get(fmt.name, ())
+            if sum(row.layout.kind == TRAIN for row in rows) > 1:  # one is no evidence
+                self._settle(fmt)
+                for row in rows:
+                    piece.add(*row)
+                return
+
+    def _learn(self, learner: Learner, line: bytes, offset: int, number: int, piece: Piece) -> bool:
+        """Show the learner a line that no format knows; return whether it now turns out to be a record."""
+        learned = learner.see(line, offset, number)
+        if learned is None:
+            return False
+        self._release(piece)  # a weak format is better than none that is known
+        return self._format is None and self._replay(learned, learner, piece)
+
+    def _replay(self, learned: Format, learner: Learner, piece: Piece) -> bool:
         """Settle on a learnt format and take the records it was learnt from; return if the newest is one.
 
         They stand before this piece, and lines that were counted as not understood no longer are.
@@ -286,7 +410,7 @@ class LogParser:
         told = -1
         match = None
         for kept in learner.kept:
-            match = self._match(kept.line)
+            match = learned.matchers[0].match(kept.line)
             if match is not None:
                 piece.add(match.layout, kept.offset, kept.number, values(kept.line, match))
                 if kept.unparsed and kept.number != told:
@@ -295,23 +419,27 @@ class LogParser:
                 self._line_used |= not kept.unparsed and kept.number == self._line
         return match is not None
 
-    def _settle(self, fmt: Format) -> None:
-        """Settle on a format, of which a training step has just been recognised."""
-        self._format, self._learner = fmt, None
-        self._events.use(fmt.markers)
-        self._use(fmt.matchers)
-        if self._bulk:
-            from runwatch.parsers.skeleton import BulkDecoder
+    def _use(self, formats: tuple[Format, ...], *, logged: bool | None = None) -> None:
+        """Sort the matchers of `formats` by what their lines begin with or hold, keeping their order.
 
-            self._decoders = [BulkDecoder(m) for m in fmt.matchers if getattr(m, "bulk", True)]
-
-    def _use(self, matchers: tuple[Matcher, ...]) -> None:
-        """Sort the matchers by the byte their lines begin with, keeping their order."""
-        self._headless = tuple(m for m in matchers if not m.prefix)
-        first = {m.prefix[:1] for m in matchers if m.prefix}
-        self._by_head = {h: tuple(m for m in matchers if m.prefix[:1] in (h, b"")) for h in first}
+        `logged` tells whether lines stand behind a logging prefix; None: both ways are tried.
+        """
+        owned = [(matcher, fmt) for fmt in formats for matcher in fmt.matchers]
+        bare = [(m, fmt) for m, fmt in owned if not logged or not m.prefix or fmt.alone]
+        prefixed = [
+            (Logged(m), fmt) for m, fmt in owned if logged is not False and m.prefix and not fmt.alone
+        ]
+        self._owner = {id(m): fmt for m, fmt in (*bare, *prefixed)}
+        self._readers = tuple((make(), fmt) for fmt in formats for make in fmt.readers)
+        self._bare = tuple(m for m, _ in bare)
+        self._logged = tuple((m.needle, m) for m, _ in prefixed)
+        self._stemless = tuple(pair for pair in self._logged if not _has_stem(pair[0]))
+        self._headless = tuple(m for m in self._bare if not m.prefix)
+        first = {m.prefix[:1] for m in self._bare if m.prefix}
+        self._by_head = {h: tuple(m for m in self._bare if m.prefix[:1] in (h, b"")) for h in first}
         telling = first | {text[:1] for text in self._events.heads} | {b"^"}
-        self._heads = [bool(self._headless) or bytes([byte]) in telling for byte in range(256)]
+        every = bool(self._headless or self._logged or self._readers)
+        self._heads = [every or bytes([byte]) in telling for byte in range(256)]
 
     # -- lines that never end, and the newest lines --------------------------------------------
 
@@ -323,7 +451,7 @@ class LogParser:
         self._skipping = False
         return data[min(ends) :]
 
-    def _give_up(self, piece: _Piece) -> None:
+    def _give_up(self, piece: Piece) -> None:
         """Stop keeping an overlong line: parse its beginning, drop the rest when it comes."""
         start = self._offset - len(self._carry)
         self._note(self._record(self._carry, start, self._line, self._ordinal, piece))
@@ -341,7 +469,7 @@ class LogParser:
         ]
         return tuple((n, decode(text, 1000)) for n, text in shown if text)[-count:]
 
-    def _batch(self, piece: _Piece, tail: tuple[tuple[int, str], ...] = ()) -> Batch:
+    def _batch(self, piece: Piece, tail: tuple[tuple[int, str], ...] = ()) -> Batch:
         return Batch(
             start=piece.start,
             end=self._offset - len(self._carry),

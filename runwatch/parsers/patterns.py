@@ -8,29 +8,60 @@ neither the names nor the spans it returns. The skeleton engine relies on it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol, cast
 
 from runwatch.batch import BAR, EVAL, META_COLUMNS, TRAIN
-from runwatch.metrics import STEP_TIME, Unit, canonical, unit_of
+from runwatch.metrics import EPOCH, STEP_TIME, Unit, canonical, unit_of
+from runwatch.text import decode
 
 NUMBER = rb"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 NONFINITE = rb"[-+]?(?:[nN][aA][nN]|[iI]nf(?:inity)?|INF|1\.#(?:QNAN|IND|INF))"
 VALUE = rb"(?:" + NUMBER + rb"|" + NONFINITE + rb")"
 
-_FIELD = re.compile(
-    rb"([A-Za-z][\w./-]*(?: [A-Za-z][\w./-]*){0,4})"  # a name of one to five words
+FIELDS = re.compile(
+    rb"(?<![\w./@'-])"  # and bounded words: a line of one long word must not take quadratic time
+    rb"([A-Za-z][\w./@'-]{0,80}(?: [A-Za-z][\w./@'-]{0,80}){0,4})"  # a name of one to five words
+    rb"(?: ?\(([\w/%]{1,16})\))?"  # its unit, if it stands there
     rb"(?:\s*[:=]\s*|\s+)"
     rb"(" + VALUE + rb")"
-    rb"(%|[A-Za-z]{1,3}(?![\w/]))?"  # a unit
-    rb"(?=[\s|,;)\]]|$)"
+    rb"(%|[A-Za-z]{1,3}(?![\w/])| ms\b)?"  # its unit, if it stands here
+    rb"(?=[\s|,;)(\]]|$)"
 )
-_ITEM = re.compile(rb"['\"]([^'\"]+)['\"]: ?['\"]?(" + VALUE + rb")['\"]?(?=[,}])")
+ITEMS = re.compile(rb"['\"]([^'\"]+)['\"]: ?['\"]?(" + VALUE + rb")['\"]?(?=[,}])")
 _BAR = re.compile(
     rb"\s*\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
 )
+_NAME = 100  # longest metric name kept
 _ODD_NONFINITE = {b"1.#QNAN": "nan", b"1.#IND": "nan", b"1.#INF": "inf"}
+
+
+@dataclass(frozen=True, slots=True)
+class Epochs:
+    """How epoch, place within the epoch and epoch length become a step and a total.
+
+    Each field but `first` is the index of a printed number. Where the log does not
+    say how many epochs are planned, the total is the step at which this one ends.
+    """
+
+    epoch: int
+    per: int
+    within: int | None
+    epochs: int | None
+    step: int | None
+    rest: tuple[int, ...]
+    """The numbers kept as they are."""
+    first: int
+
+    def apply(self, columns: Sequence[Any]) -> list[Any]:
+        """Return step, total and the rest, for floats and for columns of them alike."""
+        done = columns[self.epoch] - self.first
+        per = columns[self.per]
+        within = columns[self.within] if self.within is not None else 0.0
+        step = done * per + within if self.step is None else columns[self.step]
+        total = (done + 1.0 if self.epochs is None else columns[self.epochs]) * per
+        return [step, total, *(columns[i] for i in self.rest)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +72,19 @@ class Layout:
     pattern: str
     names: tuple[str, ...]
     units: tuple[Unit, ...]
+    """One per printed number; `epochs` may turn them into other columns."""
     printed: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
     event: str | None = None
     """Kind of the event that such a record also is."""
-    epoch_base: float | None = None
-    """Number of the first epoch if `step` and `total` count within an epoch; see runwatch.parsers.epochs."""
+    epochs: Epochs | None = None
+
+    def extended(self, names: tuple[str, ...]) -> Layout:
+        """Return this layout with more columns that place a row, printed after the others."""
+        units = (*self.units, *(Unit() for _ in names))
+        epochs = self.epochs
+        if epochs is not None:
+            epochs = replace(epochs, rest=(*epochs.rest, *range(len(self.units), len(units))))
+        return replace(self, names=(*self.names, *names), units=units, epochs=epochs)
 
 
 class Match(NamedTuple):
@@ -53,6 +92,8 @@ class Match(NamedTuple):
 
     layout: Layout
     spans: tuple[tuple[int, int], ...]
+    stored: tuple[float, ...] | None = None
+    """The numbers themselves in stored units, from a matcher that had to decode them anyway."""
 
 
 class Matcher(Protocol):
@@ -61,9 +102,15 @@ class Matcher(Protocol):
     prefix: bytes
     """What every line it matches begins with; empty if that is unknown."""
 
-    def match(self, line: bytes) -> Match | None:
-        """Return the layout and the value spans of `line`, or None."""
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the layout and the value spans of `line` from `start` on, or None."""
         ...
+
+
+def fresh(matcher: Matcher) -> Matcher:
+    """Return a matcher for another source: a copy where it remembers what it read, else itself."""
+    copy = getattr(matcher, "fresh", None)
+    return matcher if copy is None else cast("Matcher", copy())
 
 
 def number(text: bytes) -> float:
@@ -77,18 +124,29 @@ def number(text: bytes) -> float:
 
 def values(line: bytes, match: Match) -> list[float]:
     """Return the match's numbers in stored units, one per column of its layout."""
-    return [
+    if match.stored is not None:
+        return list(match.stored)
+    printed = [
         unit.apply(number(line[start:end]))
         for unit, (start, end) in zip(match.layout.units, match.spans, strict=True)
     ]
+    return printed if match.layout.epochs is None else match.layout.epochs.apply(printed)
 
 
 class _Layouts:
     """Interns layouts, so that lines of one shape share one object."""
 
-    def __init__(self, pattern: str, aliases: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        pattern: str,
+        aliases: Mapping[str, str],
+        units: Mapping[str, str] | None = None,
+        first_epoch: int | None = None,
+    ) -> None:
         self._pattern = pattern
         self._aliases = aliases
+        self._units = units or {}
+        self._first_epoch = first_epoch
         self._known: dict[tuple[object, ...], Layout] = {}
 
     def get(self, kind: str, printed: tuple[bytes, ...], suffixes: tuple[bytes, ...]) -> Layout:
@@ -104,14 +162,33 @@ class _Layouts:
         units: list[Unit] = []
         shown: dict[str, str] = {}
         for raw, suffix in zip(printed, suffixes, strict=True):
-            text = raw.decode("utf-8", "replace")
+            text = decode(raw, _NAME)
             name = self._aliases.get(text) or (text if text in META_COLUMNS else canonical(text))
             names.append(name)
-            units.append(Unit() if name in META_COLUMNS else unit_of(name, suffix.decode("ascii", "replace")))
+            unit = suffix.decode("ascii", "replace").strip() or self._units.get(text, "")
+            units.append(Unit() if name in META_COLUMNS else unit_of(name, unit))
             if name != text:
                 shown[name] = text
         event = "finished" if b"train_runtime" in printed else None
-        return Layout(kind, self._pattern, tuple(names), tuple(units), shown, event)
+        epochs = self._epochs(names)
+        if epochs is not None:
+            names = ["step", "total", *(names[i] for i in epochs.rest)]
+        return Layout(kind, self._pattern, tuple(names), tuple(units), shown, event, epochs)
+
+    def _epochs(self, names: Sequence[str]) -> Epochs | None:
+        if self._first_epoch is None or EPOCH not in names or "per" not in names:
+            return None
+        at = {name: i for i, name in enumerate(names)}
+        rest = tuple(i for i, name in enumerate(names) if name not in ("step", "per", "within", "epochs"))
+        return Epochs(
+            at[EPOCH],
+            at["per"],
+            at.get("within"),
+            at.get("epochs"),
+            at.get("step"),
+            rest,
+            self._first_epoch,
+        )
 
 
 class LinePattern:
@@ -119,6 +196,8 @@ class LinePattern:
 
     Named groups of the head become columns: `step`, `total`, `rank` place the
     row, any other group is a metric by its printed name ("_" stands for " ").
+    Where a step is printed as `epoch`, `within` and `per` (epoch), and perhaps
+    `epochs`, `first_epoch` says how the first epoch is numbered.
     """
 
     def __init__(
@@ -128,34 +207,44 @@ class LinePattern:
         head: bytes,
         *,
         prefix: bytes = b"",
-        fields: bool = False,
+        fields: bool | re.Pattern[bytes] = False,
         aliases: Mapping[str, str] | None = None,
+        units: Mapping[str, str] | None = None,
+        first_epoch: int | None = None,
     ) -> None:
+        """`fields`: True for FIELDS, or a pattern of (name, value) or (name, unit, value, unit).
+
+        `units` are those of values that are printed without one, by printed name.
+        """
         self.prefix = prefix
         self._kind = kind
-        self._fields = fields
+        self._fields = FIELDS if fields is True else fields or None
+        self._has_units = self._fields is not None and self._fields.groups == 4
         self._head = re.compile(head)
         groups = sorted(self._head.groupindex.items(), key=lambda item: item[1])
         self._groups = tuple(index for _, index in groups)
         self._names = tuple(
             (group if group in META_COLUMNS else group.replace("_", " ")).encode() for group, _ in groups
         )
-        self._layouts = _Layouts(name, aliases or {})
+        self._layouts = _Layouts(name, aliases or {}, units, first_epoch)
 
-    def match(self, line: bytes) -> Match | None:
+    def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of this kind."""
-        head = self._head.match(line)
+        head = self._head.match(line, start)
         if head is None:
             return None
         names, spans = list(self._names), [head.span(group) for group in self._groups]
         suffixes = [b""] * len(names)
-        if self._fields:
-            for found in _FIELD.finditer(line, head.end()):
+        if self._fields is not None:
+            value = 3 if self._has_units else 2
+            seen = set(names)
+            for found in self._fields.finditer(line, head.end()):
                 name = found[1]
-                if name not in names:
+                if name not in seen:
+                    seen.add(name)
                     names.append(name)
-                    spans.append(found.span(2))
-                    suffixes.append(found[3] or b"")
+                    spans.append(found.span(value))
+                    suffixes.append((found[4] or found[2] or b"") if self._has_units else b"")
             if len(names) == len(self._names):
                 return None
         if any(start < 0 for start, _ in spans):  # optional groups that took no part
@@ -173,14 +262,14 @@ class DictPattern:
     def __init__(self, name: str, aliases: Mapping[str, str] | None = None) -> None:
         self._layouts = _Layouts(name, aliases or {})
 
-    def match(self, line: bytes) -> Match | None:
+    def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of the line's dict; a dict cut before its end is no record."""
-        start = line.find(b"{'")
+        start = line.find(b"{'", start)
         if start < 0 or not line.rstrip().endswith(b"}"):
             return None
         names: list[bytes] = []
         spans: list[tuple[int, int]] = []
-        for found in _ITEM.finditer(line, start):
+        for found in ITEMS.finditer(line, start):
             if found[1] not in names:
                 names.append(found[1])
                 spans.append(found.span(2))
@@ -210,9 +299,9 @@ class BarPattern:
     _SECONDS = Layout(BAR, "tqdm", ("step", "total", STEP_TIME), (Unit(), Unit(), Unit()))
     _RATE = Layout(BAR, "tqdm", ("step", "total", STEP_TIME), (Unit(), Unit(), Unit(invert=True)))
 
-    def match(self, line: bytes) -> Match | None:
+    def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return step, total and, if shown, the seconds a step takes or the steps a second."""
-        found = _BAR.match(line)
+        found = _BAR.match(line, start)
         if found is None:
             return None
         if found[3] is None:

@@ -13,7 +13,9 @@ to the matcher.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,16 +67,16 @@ class Skeleton:
         return len(self.base)
 
     def decode(self, rows: Bytes) -> Floats:
-        """Return (n, 2 + values) in stored units for differences `rows`; the first two are to be set."""
-        out = np.empty((len(rows), 2 + len(self.values)))
-        for index, (value, unit) in enumerate(zip(self.values, self.layout.units, strict=True), 2):
-            column = out[:, index]
+        """Return (2 + values, n) in stored units for differences `rows`; the first two are to be set."""
+        out = np.empty((2 + len(self.values), len(rows)))
+        for column, value, unit in zip(out[2:], self.values, self.layout.units, strict=True):
             column[:] = value if isinstance(value, float) else _fold(rows, value)
             if unit.multiply != 1.0:
-                column *= unit.multiply
+                np.multiply(column, unit.multiply, out=column)
             if unit.divide != 1.0:
-                column /= unit.divide
-        return out
+                np.divide(column, unit.divide, out=column)
+        epochs = self.layout.epochs
+        return out if epochs is None else np.stack([*out[:2], *epochs.apply(list(out[2:]))])
 
 
 def _fold(rows: Bytes, number: Number) -> Floats:
@@ -231,7 +233,7 @@ class Lines:
 
 @dataclass(slots=True)
 class Decoded:
-    """Records decoded in bulk: their indices (n,), and offset, line and values (n, 2 + columns)."""
+    """Records decoded in bulk: their indices (n,), and offset, line and values (2 + columns, n)."""
 
     layout: Layout
     lines: Ints
@@ -239,18 +241,39 @@ class Decoded:
 
     def place(self, lines: Lines, start: int, first_line: int) -> None:
         """Set where the records stand in the stream."""
-        self.table[:, 0] = lines.starts[self.lines] + start
-        self.table[:, 1] = lines.line[self.lines] + first_line
+        self.table[0] = lines.starts[self.lines] + start
+        self.table[1] = lines.line[self.lines] + first_line
 
 
 def merge(decoded: list[Decoded], rows: array[float] | None, width: int) -> tuple[int, bytes]:
     """Return (rows, column-major float64 bytes) of all records of a layout, in stream order."""
     parts = [part.table for part in decoded]
     if rows:
-        parts.append(np.frombuffer(rows, np.float64).reshape(-1, width))
-    table = np.concatenate(parts)
-    order = np.argsort(table[:, 0], kind="stable")
-    return len(table), table[order].T.tobytes()
+        parts.append(np.frombuffer(rows, np.float64).reshape(-1, width).T)
+    if len(parts) == 1:
+        return parts[0].shape[1], parts[0].tobytes()
+    table = np.concatenate(parts, axis=1)
+    order = np.argsort(table[0], kind="stable")
+    return len(order), table.take(order, axis=1).tobytes()
+
+
+class Decoder(Protocol):
+    """Decodes many lines of one matcher at once."""
+
+    matcher: Matcher
+
+    def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
+        """Decode those of `candidates` (record indices) it can; the matcher reads the others."""
+        ...
+
+
+def decoders(matchers: Iterable[Matcher]) -> list[Decoder]:
+    """Return the bulk path of each matcher: its own (`bulk()`; None if it has none), or skeletons."""
+    found: list[Decoder | None] = []
+    for matcher in matchers:
+        own = getattr(matcher, "bulk", None)
+        found.append(BulkDecoder(matcher) if own is None else own())
+    return [decoder for decoder in found if decoder is not None]
 
 
 @dataclass(slots=True)

@@ -1,73 +1,190 @@
-"""Rows of numbers under a header: `E    #   LOSS NER  SCORE`, `epoch | train_loss | valid_loss`."""
+"""Tables and blocks printed over several lines: stable-baselines3, spaCy, YOLO, epoch blocks."""
 
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
-from runwatch.batch import META_COLUMNS, TRAIN
-from runwatch.metrics import Unit, canonical
-from runwatch.parsers.learned import is_quality
-from runwatch.parsers.patterns import VALUE, Layout, Match, number
+from runwatch.batch import EVAL, TRAIN
+from runwatch.metrics import EPOCH
+from runwatch.parsers.patterns import NUMBER, VALUE, number
+from runwatch.parsers.readers import Row, RowMaker
 
-_GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
-_COUNTERS = (b"#", b"step", b"steps", b"iteration", b"iter", b"update", b"batch", b"epoch", b"ep", b"e")
-"""Names of the column that counts, the best first."""
-_MAX_COLUMNS = 32
+_CELL = re.compile(rb"\|\s+([\w./ -]{1,60}?)\s*\|\s*(" + VALUE + rb")?\s*\|\s*$")
+_RULE = re.compile(rb"-{10,200}\s*$")
 
 
-def header(line: bytes) -> tuple[bytes, ...] | None:
-    """Return the columns of a line that may head a table of training, else None."""
-    if len(line) > 512 or (b"  " not in line.strip() and not re.search(rb"[\t|]|loss", line)):
-        return None
-    columns = tuple(column for column in _GAP.split(line.strip(b" \t|\r")) if column)
-    if len(columns) == 1:
-        columns = tuple(line.split())
-    if not 3 <= len(columns) <= _MAX_COLUMNS or len(set(columns)) < len(columns):
-        return None
-    if any(not column[:1].isalpha() and column != b"#" for column in columns) or _counter(columns) is None:
-        return None
-    return columns if any(is_quality(column) and len(column) < 40 for column in columns) else None
+class BoxReader:
+    """A box of `| name | value |` rows between two rules, its sections ending in a slash.
 
+    stable-baselines3 prints one per iteration; `time/total_timesteps` is the step.
+    """
 
-def _counter(columns: tuple[bytes, ...]) -> int | None:
-    lower = [column.lower() for column in columns]
-    return next((lower.index(name) for name in _COUNTERS if name in lower), None)
+    def __init__(self) -> None:
+        self._row = RowMaker("box")
+        self._section = ""
+        self._items: list[tuple[str, float]] | None = None
 
-
-class TableMatcher:
-    """Matches the rows under one header: as many numbers as columns and nothing else."""
-
-    prefix = b""
-
-    def __init__(self, columns: tuple[bytes, ...]) -> None:
-        self.columns = columns
-        self._row = re.compile(
-            rb"[\s|]*" + rb"[\s|]+".join(rb"(" + VALUE + rb")%?" for _ in columns) + rb"[\s|]*\Z"
-        )
-        names: list[str] = []
-        printed: dict[str, str] = {}
-        for index, column in enumerate(columns):
-            text = column.decode("utf-8", "replace")
-            name = "step" if index == _counter(columns) else canonical(text)
-            if name in names or (name in META_COLUMNS and name != "step"):
-                name = f"{text} (column {index + 1})"
-            names.append(name)
-            if name not in ("step", text):
-                printed[name] = text
-        self._layout = Layout(TRAIN, "table", tuple(names), tuple(Unit() for _ in names), printed)
-
-    def match(self, line: bytes) -> Match | None:
-        """Return the numbers of a row."""
-        if len(line) > 1024:
+    def feed(self, line: bytes, number_: int) -> list[Row] | None:
+        """Take one line of a box."""
+        if line[:2] == b"| ":
+            cell = _CELL.match(line)
+            if cell is None or self._items is None:
+                return None
+            name = cell[1].decode("ascii", "replace")
+            if cell[2] is None:
+                self._section = name if name.endswith("/") else ""
+            elif len(self._items) < 200:
+                value = number(cell[2])
+                step = name.replace(" ", "_") in ("total_timesteps", "total timesteps")
+                self._items.append(("step" if step else self._section + name, value))
+            return []
+        if line[:10] != b"----------" or not _RULE.match(line):
             return None
-        found = self._row.match(line)
-        if found is None:
-            return None
-        return Match(self._layout, tuple(found.span(index + 1) for index in range(len(self.columns))))
+        items, self._items, self._section = self._items, [], ""
+        if items and any(name == "step" for name, _ in items):
+            return [self._row(TRAIN, number_, items)]
+        return []
 
-    def counts(self, rows: list[bytes]) -> bool:
-        """Whether the column that counts grows from row to row."""
-        place = self._layout.names.index("step")
-        steps = [number(row[slice(*found.spans[place])]) for row in rows if (found := self.match(row))]
-        return len(steps) >= 3 and all(b > a for a, b in pairwise(steps))
+    def flush(self) -> list[Row]:
+        """Return nothing: a box that is not closed is no record."""
+        return []
+
+
+_SPACY_HEAD = re.compile(rb"\s{0,3}E\s+#\s+(\S.*SCORE)\s*$")
+_NUMBERS = re.compile(rb"\s*" + VALUE + rb"(?:\s+" + VALUE + rb"){2,40}\s*$")
+
+
+class SpacyReader:
+    """spaCy's training table: a header `E  #  LOSS NER ... SCORE`, then rows of numbers."""
+
+    def __init__(self) -> None:
+        self._row = RowMaker("spacy")
+        self._names: list[str] | None = None
+
+    def feed(self, line: bytes, number_: int) -> list[Row] | None:
+        """Take the header or a row."""
+        head = _SPACY_HEAD.match(line) if line.rstrip().endswith(b"SCORE") else None
+        if head is not None:
+            names = re.split(r"\s{2,}", head[1].decode("utf-8", "replace"))
+            self._names = [EPOCH, "step", *names]
+            return []
+        if self._names is None or not _NUMBERS.match(line):
+            return None
+        values = line.split()
+        if len(values) != len(self._names):
+            return None
+        return [self._row(TRAIN, number_, zip(self._names, map(number, values), strict=True))]
+
+    def flush(self) -> list[Row]:
+        """Return nothing: a row is complete with its line."""
+        return []
+
+
+_YOLO_ROW = re.compile(
+    rb"\s*(?P<epoch>\d+)/(?P<epochs>\d+)\s+(?P<memory>\d+(?:\.\d+)?)[GM]B?\s+"
+    rb"(?P<values>" + VALUE + rb"(?:\s+" + VALUE + rb"){2,12})\s*:"
+)
+_YOLO_HEAD = re.compile(rb"\s*Epoch\s+(?:GPU_mem|gpu_mem)\s+(\S.*\S)\s*$")
+_YOLO_ALL = re.compile(rb"\s*all\s+\d+\s+\d+((?:\s+" + NUMBER + rb"){1,8})\s*$")
+
+
+class YoloReader:
+    """Ultralytics YOLO: an epoch's row is redrawn until the epoch ends; a step is an epoch.
+
+    Loss columns differ between versions and tasks, so the header names them.
+    """
+
+    _EVAL = ("val/precision", "val/recall", "val/mAP50", "val/mAP50-95")
+
+    def __init__(self) -> None:
+        self._row = RowMaker("yolo")
+        self._names: list[str] = []
+        self._pending: tuple[float, Row] | None = None
+
+    def feed(self, line: bytes, number_: int) -> list[Row] | None:
+        """Take a header, one picture of an epoch's row, or its validation."""
+        head = _YOLO_HEAD.match(line)
+        if head is not None:
+            self._names = head[1].decode("ascii", "replace").split()
+            return []
+        found = _YOLO_ROW.match(line)
+        if found is not None:
+            return self._take(found, number_)
+        found = _YOLO_ALL.match(line)
+        if found is None or self._pending is None:
+            return None
+        values = zip(self._EVAL, map(number, found[1].split()), strict=False)
+        return [self._row(EVAL, number_, [("step", self._pending[0]), *values])]
+
+    def _take(self, found: re.Match[bytes], number_: int) -> list[Row]:
+        epoch, values = float(found["epoch"]), [number(v) for v in found["values"].split()]
+        names = self._names if len(self._names) == len(values) else []
+        losses = len(values) - 2  # the last two are the batch's instances and the image size
+        named = [
+            (self._named(names[i]) if names else f"train/loss_{i + 1}", value)
+            for i, value in enumerate(values[:losses])
+        ]
+        row = self._row(TRAIN, number_, [("step", epoch), ("total", float(found["epochs"])), *named])
+        done = [self._pending[1]] if self._pending is not None and self._pending[0] != epoch else []
+        self._pending = epoch, row
+        return done
+
+    @staticmethod
+    def _named(column: str) -> str:
+        return f"train/{column}" if column.endswith("_loss") else f"train/{column}_loss"
+
+    def flush(self) -> list[Row]:
+        """Return the last epoch as it stands."""
+        pending, self._pending = self._pending, None
+        return [pending[1]] if pending else []
+
+
+_BLOCK_EPOCH = re.compile(rb"\W{0,12}[Ee]poch:? *\[?(\d+)(?:/(\d+)\]?)?\W{0,12}$")
+_BLOCK_PART = re.compile(rb"([A-Za-z][\w ]{0,40}?):? +(" + VALUE + rb")s?(?= - | \| |, |\s*$)")
+
+_BLOCK_HEADS = (
+    b"train loss",
+    b"training loss",
+    b"train_loss",
+    b"val loss",
+    b"val_loss",
+    b"valid loss",
+    b"validation loss",
+    b"time taken",
+    b"lr:",
+    b"learning rate",
+)
+
+
+class EpochBlockReader:
+    """`Epoch: 3/30`, then lines such as `Train Loss: 5.94 - Train Perplexity: 380.1`; a step is an epoch."""
+
+    def __init__(self) -> None:
+        self._row = RowMaker("epoch-block")
+        self._epoch: list[tuple[str, float]] = []
+        self._noted: list[tuple[str, float]] = []
+
+    def feed(self, line: bytes, number_: int) -> list[Row] | None:
+        """Take one line of a block."""
+        found = _BLOCK_EPOCH.match(line) if len(line) < 64 else None
+        if found is not None:
+            self._epoch = [("step", float(found[1]))] + ([("total", float(found[2]))] if found[2] else [])
+            self._noted = []
+            return []
+        head = line[:24].lower()
+        if not self._epoch or not head.startswith(_BLOCK_HEADS):
+            return None
+        items = [(m[1].decode("ascii").strip(), number(m[2])) for m in _BLOCK_PART.finditer(line)]
+        if not items:
+            return None
+        if head.startswith(b"val"):
+            return [self._row(EVAL, number_, [*self._epoch[:1], *items])]
+        self._noted += items
+        if not head.startswith(b"train"):
+            return []
+        noted, self._noted = self._noted, []
+        return [self._row(TRAIN, number_, [*self._epoch, *noted])]
+
+    def flush(self) -> list[Row]:
+        """Return nothing: each line is complete."""
+        return []

@@ -28,12 +28,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import Unit, canonical, unit_of
 from runwatch.parsers.fields import SCALES
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
+
+if TYPE_CHECKING:
+    from runwatch.parsers.skeleton import Decoder
 
 MAX_LENGTH = 2048
 """Bytes of a line that a user's pattern sees."""
@@ -68,27 +72,33 @@ class UserPattern:
         digit_blind: bool,
     ) -> None:
         """`names` tells what each group is; `units` and `renamed` go by those names."""
-        self.bulk = digit_blind
-        """Whether lines may be decoded in bulk: a regular expression may care which digits it sees."""
+        self._digit_blind = digit_blind
+        """Whether it does not care which digits it sees."""
         self._regex = regex
         self._groups = tuple(names)
         self._layouts: dict[tuple[int, ...], Layout] = {}
         self._names = dict(names)
         self._kind, self._units, self._renamed = kind, dict(units), dict(renamed)
 
-    def match(self, line: bytes) -> Match | None:
+    def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of this kind."""
-        found = self._regex.search(line, 0, MAX_LENGTH)
+        found = self._regex.search(line, start, MAX_LENGTH)
         if found is None:
             return None
         groups = tuple(group for group in self._groups if found.start(group) >= 0)
         spans = tuple(found.span(group) for group in groups)
-        if not self.bulk and not all(_is_number(line[a:b]) for a, b in spans):
+        if not self._digit_blind and not all(_is_number(line[a:b]) for a, b in spans):
             return None
         layout = self._layouts.get(groups)
         if layout is None:
             layout = self._layouts[groups] = self._layout(groups)
         return Match(layout, spans)
+
+    def bulk(self) -> Decoder | None:
+        """Return the bulk path, which only patterns may take that are digit-blind."""
+        from runwatch.parsers.skeleton import BulkDecoder
+
+        return BulkDecoder(self) if self._digit_blind else None
 
     def _layout(self, groups: tuple[int, ...]) -> Layout:
         names: list[str] = []
@@ -137,7 +147,7 @@ def build(
     for unit in units.values():
         if unit not in _UNITS:
             raise PatternError("units", f"unknown unit {unit!r}", f"known: {', '.join(_UNITS)}")
-    return Format(name, "described in runwatch.toml", train or regex, tuple(matchers))
+    return Format(name, "described in runwatch.toml", train or regex, tuple(matchers), own=True)
 
 
 def _template(key: str, text: str) -> tuple[re.Pattern[bytes], dict[int, str]]:

@@ -38,8 +38,7 @@ def eta(progress: Progress, glyphs: Glyphs = UNICODE) -> str:
         return ""
     text = f"ETA {numbers.duration(progress.eta_seconds)}"
     spread = progress.eta_spread
-    # Tiny spreads are noise: a range is worth a word only where it changes a plan.
-    if spread is not None and spread >= max(1.0, 0.01 * progress.eta_seconds):
+    if spread is not None and spread >= 1.0:
         text += f" {glyphs.spread}{numbers.brief(spread)}"
     return text
 

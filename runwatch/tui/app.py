@@ -183,7 +183,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def do_quit(self) -> None:
         """Leave."""
-        self.exit(int(ExitCode.OK))
+        self.exit(int(ExitCode.UNREADABLE if self.scene.link == "lost" else ExitCode.OK))
 
     def do_help(self) -> None:
         """Show the keys of this view."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from runwatch import text
 from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format, catalogue
-from runwatch.parsers.log import LogParser
+from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine import Engine, Overrides
 from runwatch.watcher.sources import discover
 
@@ -20,31 +21,43 @@ def check(
     paths: Sequence[str],
     overrides: Overrides | None = None,
     now: float | None = None,
-    formats: Sequence[Format] = (),
+    unreadable: Callable[[SourceError], None] | None = None,
+    own: Sequence[Format] = (),
 ) -> Engine:
     """Return an engine that has read and judged every log behind `paths`.
 
-    `formats` are tried before the known ones. `now` (Unix time) decides what an old file is.
-    Raises SourceError if there is nothing to read.
+    `own` are formats to try before the known ones. `now` (Unix time) decides what an
+    old file is. A file that cannot be read is told to `unreadable` and left out.
+    Raises SourceError if nothing can be read.
     """
     engine = Engine(overrides)
     files = list(dict.fromkeys(file for path in paths for file in discover.logs(path)))
+    formats = (*own, *catalogue())
+    errors: list[SourceError] = []
     for file, name in zip(files, discover.names(files), strict=True):
-        engine.add_source(name, name, file)
-        _read(engine, name, file, formats)
+        try:
+            _read(engine, name, file, formats)
+        except SourceError as error:
+            errors.append(error)
+    if len(errors) == len(files):
+        raise errors[0]
+    for missing in errors:
+        if unreadable is not None:
+            unreadable(missing)
     engine.finish(time.time() if now is None else now)
     return engine
 
 
 def _read(engine: Engine, name: str, path: str, formats: Sequence[Format]) -> None:
-    parser = LogParser((*formats, *catalogue()))
+    parser = StreamParser(formats)
     try:
         with Path(path).open("rb", buffering=0) as file:
             status = os.fstat(file.fileno())
             if status.st_size == 0:
                 raise SourceError("nothing to read", path, "the file is empty")
+            source = engine.add_source(text.path(str(Path(path).absolute())), name, text.path(path))
             while data := file.read(BLOCK):
-                engine.fold(name, parser.feed(data), written=status.st_mtime)
+                engine.fold(source.id, parser.feed(data), written=status.st_mtime)
     except OSError as error:
         raise SourceError("cannot read", path, error.strerror or str(error)) from error
-    engine.fold(name, parser.flush(), written=status.st_mtime)
+    engine.fold(source.id, parser.flush(), written=status.st_mtime)

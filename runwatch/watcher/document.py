@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from runwatch.findings import Severity
 from runwatch.snapshot import IncidentRow
 from runwatch.watcher.engine import Engine, Source, WatchedRun
 
@@ -19,7 +20,7 @@ def document(engine: Engine, now: float) -> dict[str, Any]:
 def run_object(engine: Engine, source: Source, watched: WatchedRun, now: float) -> dict[str, Any]:
     """Return one run of the document."""
     run = watched.run
-    progress = run.progress()
+    progress = watched.progress()
     return {
         "name": run.name,
         "sources": [source.path],
@@ -32,21 +33,19 @@ def run_object(engine: Engine, source: Source, watched: WatchedRun, now: float) 
         "eta_seconds": finite(progress.eta_seconds),
         "metrics": {name: _metric(watched, name) for name in run.series},
         "ranks": {
-            str(rank): {"done": p.done, "total": p.done if p.total is None else p.total, "passed": p.passed}
+            str(rank): {"done": p.done, "total": p.done if p.total is None else p.total}
             for rank, p in sorted(run.ranks.items())
         },
         "checkpoints": [
-            {"step": c.step, "path": c.path, "bytes": None, "complete": None, "line": c.line}
-            for c in run.checkpoints
+            {"step": c.step, "path": c.path, "bytes": None, "complete": None} for c in run.checkpoints
         ],
-        "incidents": [incident_object(row) for row in watched.incidents.rows()],
+        "incidents": [incident_object(row) for row in sorted(watched.incidents.rows(), key=_place)],
     }
 
 
 def incident_object(row: IncidentRow) -> dict[str, Any]:
     """Return one incident of the document."""
     return {
-        "id": row.id,
         "rule": row.rule,
         "severity": row.severity,
         "state": row.state,
@@ -63,6 +62,11 @@ def incident_object(row: IncidentRow) -> dict[str, Any]:
             key: finite(value) if isinstance(value, float) else value for key, value in row.evidence.items()
         },
     }
+
+
+def _place(row: IncidentRow) -> tuple[int, int, str, str]:
+    """Order incidents by severity, then by where they began: never by how the bytes arrived."""
+    return (-Severity(row.severity).rank, row.line or 0, row.rule, row.metric or "")
 
 
 def finite(value: float | None) -> float | None:

@@ -6,19 +6,24 @@ state, whether they come live, from history, or in a test.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import msgspec
+
 from runwatch.alerts.incidents import Change, IncidentBook
 from runwatch.alerts.rules import build
 from runwatch.alerts.rules.base import Rule
+from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.batch import Batch
 from runwatch.block import Block, Status
 from runwatch.findings import Finding
-from runwatch.run import DONE, Run
+from runwatch.run import Run
 from runwatch.segments import Splitter
+from runwatch.snapshot import Progress
 
 LOG_LINES = 2000
 """Newest log lines kept per source, for views."""
@@ -49,6 +54,13 @@ class WatchedRun:
             return "crashed"
         return "stalled" if "hang" in firing and not self.run.finished else self.run.phase
 
+    def progress(self) -> Progress:
+        """Return how far the run is; one that stands still has no ETA."""
+        progress = self.run.progress()
+        if self.phase in ("crashed", "stalled"):
+            return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None, rate=None)
+        return progress
+
 
 @dataclass(slots=True)
 class Source:
@@ -64,6 +76,8 @@ class Source:
     log: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
     written: float | None = None
     """Unix time at which the newest bytes were written, as far as known."""
+    stale: bool = False
+    """The log was old when it was opened: what silence says about it is history."""
     begun: int = 0
     """Runs that ever began here."""
     splitter: Splitter = field(default_factory=Splitter)
@@ -117,28 +131,24 @@ class Engine:
             changes += self._judge(watched, segment.block)
         return changes
 
-    def tick(self, now: float) -> list[Change]:
-        """Let rules about silence judge the newest run of each source."""
+    def tick(self, now: float, source_ids: Iterable[str] | None = None) -> list[Change]:
+        """Let rules about silence judge the newest run of each source, or of those named."""
         changes: list[Change] = []
-        for source in self.sources.values():
+        for source_id in self.sources if source_ids is None else source_ids:
+            source = self.sources[source_id]
             for watched in source.runs[-1:]:
-                self._lay_to_rest(source, watched.run, now)
-                changes += self._tick(watched, self._status(source, watched.run, now, live=True), now)
+                status = self._status(source, watched.run, now, live=True)
+                send = watched.run.progressed is not None or not source.stale
+                changes += self._tick(watched, status, now if send else None, send=send)
         return changes
-
-    @staticmethod
-    def _lay_to_rest(source: Source, run: Run, now: float) -> None:
-        """Take an old log that ends with its last step for finished: not every program says so."""
-        old = run.progressed is None and source.written is not None and now - source.written > FRESH
-        if old and (run.fraction or 0.0) >= DONE:
-            run.finished = True
 
     def finish(self, now: float) -> list[Change]:
         """Judge every source as a file that is complete: nothing more will come."""
         changes: list[Change] = []
         for source in self.sources.values():
             for watched in source.runs[-1:]:
-                changes += self._tick(watched, self._status(source, watched.run, now, live=False), None)
+                status = self._status(source, watched.run, now, live=False)
+                changes += self._tick(watched, status, None, send=False)
         return changes
 
     def runs(self) -> Iterator[tuple[Source, WatchedRun]]:
@@ -152,44 +162,37 @@ class Engine:
         phase = watched.phase
         if phase in ("crashed", "stalled", "finished"):
             return phase
-        run = watched.run
         fresh = source.written is not None and now - source.written < FRESH
-        if watched.closed or not fresh:
-            return "finished" if (run.fraction or 0.0) >= DONE else "unknown"
-        return "running"
+        return "running" if fresh and not watched.closed else "unknown"
 
     # -- inside ----------------------------------------------------------------------------------
 
     def _begin(self, source: Source) -> None:
         source.begun += 1
         name = source.name if source.begun == 1 else f"{source.name}#{source.begun}"
-        run = Run(
-            id=name if source.id == source.name else f"{source.id}#{source.begun}",
-            name=name,
-            source=source.id,
-        )
+        run = Run(id=f"{source.id}#{source.begun}", name=name, source=source.id)
         source.runs.append(WatchedRun(run, build(self._overrides), IncidentBook(run.id, run.name)))
         del source.runs[:-MAX_RUNS]
 
     def _close(self, watched: WatchedRun, now: float) -> list[Change]:
         """Judge a run whose successor has begun: it will not go on."""
         watched.closed = True
-        finished = watched.run.finished or (watched.run.fraction or 0.0) >= DONE
-        status = Status(now=now, phase=watched.run.phase, live=False, finished=finished)
-        return self._tick(watched, status, None)
+        watched.run.rest(silent_for=math.inf)
+        status = Status(now=now, phase=watched.run.phase, live=False, finished=watched.run.finished)
+        return self._tick(watched, status, None, send=False)
 
     def _judge(self, watched: WatchedRun, block: Block) -> list[Change]:
         changes: list[Change] = []
         for rule in tuple(watched.rules):
             found = self._ask(watched, rule, rule.observe, block)
-            changes += _apply(watched, found, block.arrival or None, live=block.live)
+            changes += _apply(watched, found, block.arrival or None, send=block.live)
         return changes
 
-    def _tick(self, watched: WatchedRun, status: Status, now: float | None) -> list[Change]:
+    def _tick(self, watched: WatchedRun, status: Status, now: float | None, *, send: bool) -> list[Change]:
         changes: list[Change] = []
         for rule in tuple(watched.rules):
             found = self._ask(watched, rule, rule.tick, status)
-            changes += _apply(watched, found, now, live=status.live)
+            changes += _apply(watched, found, now, send=send)
         return changes
 
     def _ask(
@@ -207,14 +210,15 @@ class Engine:
     @staticmethod
     def _status(source: Source, run: Run, now: float, *, live: bool) -> Status:
         written = source.written if source.written is not None else now
-        progressed = run.progressed if run.progressed is not None else written
+        silent_for = max(0.0, now - (run.progressed if run.progressed is not None else written))
+        run.rest(silent_for)
         return Status(
             now=now,
             phase=run.phase,
-            silent_for=max(0.0, now - progressed),
+            silent_for=silent_for,
             log_silent_for=max(0.0, now - written),
             live=live,
-            finished=run.finished or (not live and (run.fraction or 0.0) >= DONE),
+            finished=run.finished,
             fraction=run.fraction,
             last_step=run.last_step,
             last_line=run.last_line,
@@ -224,14 +228,15 @@ class Engine:
 
 
 def _apply(
-    watched: WatchedRun, findings: Iterable[Finding], now: float | None, *, live: bool
+    watched: WatchedRun, findings: Iterable[Finding], now: float | None, *, send: bool
 ) -> Iterator[Change]:
     for finding in findings:
-        change = watched.incidents.apply(finding, now=now, live=live)
+        change = watched.incidents.apply(finding, now=now, live=send)
         if change is not None:
             yield change
 
 
 def _tells(block: Block) -> bool:
     """Return True if a block holds anything a run could be known by."""
-    return bool(block.progress is not None or block.samples or block.bar or block.events or block.ranks)
+    events = any(event.kind in CRASH_KINDS for event in block.events)
+    return bool(block.progress is not None or block.samples or block.bar or block.ranks or events)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from runwatch.alerts.incidents import Change
@@ -11,7 +11,7 @@ from runwatch.watcher.document import finite, incident_object
 from runwatch.watcher.engine import Engine, Source, WatchedRun
 
 SETTLE = 3.0
-"""Seconds a finished or crashed log must stay silent before its run counts as ended."""
+"""Seconds a log that finished, crashed or stalled must stay silent before its run counts as ended."""
 _CHANGES = {"firing": "firing", "escalated": "firing", "acknowledged": "acknowledged", "resolved": "resolved"}
 
 
@@ -23,58 +23,41 @@ class Headless:
         self._interval = interval
         self._every = every
         self._known: set[str] = set()
+        """Ids of the runs that were announced; before that nothing is said of a run."""
         self._ended: set[str] = set()
         self._told: dict[str, tuple[float, int]] = {}
         """Run id -> (time, step) of its newest progress object."""
-        self._incidents: set[tuple[str, str]] = set()
-        """(incident id, change) already told: those found in history are told once it is read."""
 
-    def progress(self, now: float, *, settled: bool) -> Iterator[dict[str, Any]]:
-        """Yield what is due at Unix time `now`; nothing before the history is read (`settled`)."""
-        if not settled:
-            return
-        for source, watched in self._engine.runs():
-            yield from self._appear(source, watched)
+    def progress(self, now: float, *, reading: Container[str] = ()) -> Iterator[dict[str, Any]]:
+        """Yield what is due at Unix time `now`; nothing of sources whose history is still being read."""
+        runs = [(source, watched) for source, watched in self._engine.runs() if source.id not in reading]
+        for source, watched in runs:
+            if watched.run.id not in self._known:
+                yield from self._announce(source, watched)
+        for _, watched in runs:
             if self._due(watched, now):
                 yield self._progress(watched, now)
+        for source, watched in runs:
             if watched.run.id not in self._ended and self._is_over(source, watched, now):
                 self._ended.add(watched.run.id)
                 yield self._end(source, watched, now)
 
     def incident(self, change: Change) -> Iterator[dict[str, Any]]:
-        """Yield a change of an incident, at once."""
+        """Yield a change of an incident of an announced run, at once."""
         name = _CHANGES.get(change.kind)
-        if name is None:
-            return
-        for source, watched in self._engine.runs():
-            if watched.run.name == change.row.run and watched.run.id not in self._known:
-                yield from self._appear(source, watched)
-        key = (change.row.id, name)
-        if change.kind == "escalated" or key not in self._incidents:
-            self._incidents.add(key)
-            yield {
-                "type": "incident",
-                "run": change.row.run,
-                "change": name,
-                "incident": incident_object(change.row),
-            }
+        if name is not None and change.run in self._known:
+            body = incident_object(change.row)
+            yield {"type": "incident", "run": change.row.run, "change": name, "incident": body}
 
-    def _appear(self, source: Source, watched: WatchedRun) -> Iterator[dict[str, Any]]:
+    def _announce(self, source: Source, watched: WatchedRun) -> Iterator[dict[str, Any]]:
+        """Yield a run and the incidents its history left, as they are now."""
         run = watched.run
-        if run.id in self._known:
-            return
         self._known.add(run.id)
         yield {"type": "run", "run": run.name, "format": run.format, "sources": [source.path]}
         for row in watched.incidents.rows():
-            key = (row.id, row.state)
-            if row.state in ("firing", "resolved") and key not in self._incidents:
-                self._incidents.add(key)
-                yield {
-                    "type": "incident",
-                    "run": run.name,
-                    "change": row.state,
-                    "incident": incident_object(row),
-                }
+            if row.state != "pending":
+                body = incident_object(row)
+                yield {"type": "incident", "run": run.name, "change": row.state, "incident": body}
 
     def _due(self, watched: WatchedRun, now: float) -> bool:
         run = watched.run
@@ -82,11 +65,12 @@ class Headless:
             return False
         told_at, told_step = self._told.get(run.id, (-1e18, -(1 << 60)))
         if self._every is not None:
-            return run.last_step is not None and run.last_step >= told_step + self._every
+            step = run.last_step
+            return step is not None and not told_step <= step < told_step + self._every
         return now - told_at >= self._interval
 
     def _progress(self, watched: WatchedRun, now: float) -> dict[str, Any]:
-        run, progress = watched.run, watched.run.progress()
+        run, progress = watched.run, watched.progress()
         self._told[run.id] = (now, run.last_step or 0)
         return {
             "type": "progress",
@@ -105,10 +89,10 @@ class Headless:
         if watched.closed:
             return True
         quiet = source.written is None or now - source.written >= SETTLE
-        return quiet and watched.phase in ("finished", "crashed")
+        return quiet and watched.phase in ("finished", "crashed", "stalled")
 
     def _end(self, source: Source, watched: WatchedRun, now: float) -> dict[str, Any]:
         state = self._engine.state(source, watched, now)
         serious = any(r.severity == "critical" for r in watched.incidents.rows())
-        code = ExitCode.FINDINGS if state == "crashed" or serious else ExitCode.OK
+        code = ExitCode.FINDINGS if state in ("crashed", "stalled") or serious else ExitCode.OK
         return {"type": "end", "run": watched.run.name, "state": state, "exit_code": int(code)}

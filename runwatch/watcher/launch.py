@@ -16,10 +16,10 @@ from runwatch.errors import EngineError, ExitCode
 class Assignment(msgspec.Struct, frozen=True):
     """What an engine process is started with."""
 
-    paths: tuple[str, ...]
+    paths: tuple[bytes, ...]
     socket: int
     """File descriptor of a connected socket to the one client it serves."""
-    config: str | None = None
+    config: bytes | None = None
     poll: bool = False
     wait: bool = False
 
@@ -32,7 +32,8 @@ class PrivateEngine:
     ) -> None:
         """Start it. Returns at once; `wait_ready` tells whether it found something to watch."""
         ours, theirs = socket.socketpair()
-        assignment = Assignment(tuple(paths), theirs.fileno(), config, poll, wait)
+        raw = tuple(os.fsencode(path) for path in paths)
+        assignment = Assignment(raw, theirs.fileno(), os.fsencode(config) if config else None, poll, wait)
         log = os.environ.get("RUNWATCH_ENGINE_LOG")
         try:
             with open(log or os.devnull, "ab") as errors:

@@ -84,6 +84,12 @@ class Line(msgspec.Struct, frozen=True, tag="line"):
     body: dict[str, object]
 
 
+class Notice(msgspec.Struct, frozen=True, tag="notice"):
+    """Engine, to one who follows: something about runwatch itself, one line for people."""
+
+    message: str
+
+
 class Failure(msgspec.Struct, frozen=True, tag="failure"):
     """Engine: what you asked for cannot be done; one line for people."""
 
@@ -92,7 +98,7 @@ class Failure(msgspec.Struct, frozen=True, tag="failure"):
 
 
 Request = Hello | Subscribe | Follow | Acknowledge | Shutdown
-Reply = Hello | Frame | Line | Failure
+Reply = Hello | Frame | Line | Notice | Failure
 
 _encoder = msgspec.json.Encoder()
 decode_request = msgspec.json.Decoder(Request).decode

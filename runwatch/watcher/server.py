@@ -21,7 +21,7 @@ from runwatch import __version__
 from runwatch.alerts.incidents import Change
 from runwatch.errors import RunwatchError
 from runwatch.watcher import protocol, wire
-from runwatch.watcher.engine import Engine
+from runwatch.watcher.engine import FRESH, Engine
 from runwatch.watcher.headless import Headless
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.notify import Notifier
@@ -29,6 +29,8 @@ from runwatch.watcher.sources.mounts import mount_of
 from runwatch.watcher.views import Shown, snapshot
 from runwatch.watcher.workers import Worker
 
+UNKNOWN_AFTER = 10.0
+"""Seconds after which a log without a run is told to hold none yet."""
 TICK = 1.0
 """Seconds between looks at the clock."""
 MAX_NOTICES = 20
@@ -40,7 +42,8 @@ class Server:
     def __init__(self, assignment: Assignment) -> None:
         from runwatch.config import load
 
-        config = load(Path(assignment.config) if assignment.config else None)
+        self._loop = asyncio.get_running_loop()
+        config = load(Path(os.fsdecode(assignment.config)) if assignment.config else None)
         self.engine = Engine(config.overrides())
         self.shown: dict[str, Shown] = {}
         self.notices: list[str] = []
@@ -49,10 +52,15 @@ class Server:
         self.opened = asyncio.Event()
         """Set once it is known what there is to watch, or that there is nothing."""
         self.stopped = asyncio.Event()
-        self._notifier = Notifier(config, self.notice)
+        self._notifier = Notifier(config, self._notice_from_thread)
         poll = assignment.poll or config.tail.poll
         self._workers = [
-            Worker(wire.Setup(paths, poll, assignment.wait, config.formats), self.receive, self.notice)
+            Worker(
+                wire.Setup(paths, poll=poll, wait=assignment.wait, formats=config.formats),
+                self.receive,
+                self.notice,
+                self._give_up,
+            )
             for paths in by_mount(assignment.paths)
         ]
 
@@ -62,47 +70,71 @@ class Server:
         tasks.append(asyncio.create_task(self._tick()))
         tasks.append(asyncio.create_task(self._serve(sock)))
         await self.stopped.wait()
-        for worker in self._workers:
-            worker.stop()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for worker in self._workers:
+            worker.stop()
         self._notifier.close()
 
     def receive(self, message: wire.Message) -> None:
-        """Take one message of a worker."""
-        if isinstance(message, wire.Opened):
-            source = self.engine.add_source(message.source, message.source, message.path)
-            self.shown[message.source] = shown = Shown(source)
-            shown.backlog = shown.left = message.backlog
-            self.opened.set()
-        elif isinstance(message, wire.Read):
-            self._read(message)
-        elif isinstance(message, wire.Preview):
-            self.shown[message.source].take_preview(message.batch, message.written)
-        elif isinstance(message, wire.Trouble) and message.fatal:
-            self.fatal = message.message
-            self.opened.set()
-        elif isinstance(message, wire.Trouble | wire.Note):
-            self.notice(message.message)
-        elif isinstance(message, wire.Ended):
-            self.changed(self.engine.finish(time.time()))
+        """Take one message of a worker. What cannot be folded is told, and the rest goes on."""
+        try:
+            self._take(message)
+        except Exception as error:  # whatever it was, watching the other sources must go on
+            self.notice(
+                f"a batch could not be taken in, its part is missing: {type(error).__name__}: {error}"
+            )
         if not isinstance(message, wire.Beat):
             self.wake()
 
-    def _read(self, message: wire.Read) -> None:
-        shown = self.shown[message.source]
-        shown.left = message.left
-        if not message.left:
-            shown.preview = None
-        changes = self.engine.fold(
-            message.source,
-            message.batch,
-            live=message.live,
-            arrival=message.arrival,
-            written=message.written,
-        )
-        self.changed(changes)
+    def _take(self, message: wire.Message) -> None:
+        if isinstance(message, wire.Opened):
+            self._open(message)
+        elif isinstance(message, wire.Read):
+            shown = self.shown[message.source]
+            shown.left = message.left
+            if not message.left:
+                shown.preview = None
+            self.changed(
+                self.engine.fold(
+                    message.source,
+                    message.batch,
+                    live=message.live,
+                    arrival=message.arrival,
+                    written=message.written,
+                )
+            )
+        elif isinstance(message, wire.Preview):
+            first = self.shown[message.source].preview is None
+            self.shown[message.source].take_preview(message.batch, message.written)
+            if first:
+                self.wake(at_once=True)
+        elif isinstance(message, wire.Trouble):
+            self._give_up(message.message) if message.fatal else self.notice(message.message)
+        elif isinstance(message, wire.Note):
+            self.notice(message.message)
+        elif isinstance(message, wire.Ended):
+            self.changed(self.engine.finish(time.time()))
+
+    def _open(self, message: wire.Opened) -> None:
+        if message.source not in self.shown:
+            taken = {shown.source.name for shown in self.shown.values()}
+            name = message.name if message.name not in taken else message.source
+            source = self.engine.add_source(message.source, name, message.source)
+            source.written = message.written
+            source.stale = message.written is not None and time.time() - message.written > FRESH
+            self.shown[message.source] = shown = Shown(source)
+            shown.backlog = shown.left = message.backlog
+        self.opened.set()
+
+    def _give_up(self, why: str) -> None:
+        """Take note that a worker found nothing to watch; if nobody else does, that is the end."""
+        if self.opened.is_set():
+            self.notice(why)
+        else:
+            self.fatal = why
+            self.opened.set()
 
     def changed(self, changes: Iterable[Change]) -> None:
         """Pass incident changes on to people and clients, and troubles to clients."""
@@ -113,22 +145,32 @@ class Server:
             for client in self.clients:
                 client.incident(change)
 
+    def _notice_from_thread(self, text: str) -> None:
+        """Take a notice from an outbox's thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+            self._loop.call_soon_threadsafe(self.notice, text)
+
     def notice(self, text: str) -> None:
         """Tell clients something about runwatch itself."""
         if text not in self.notices:
             self.notices = [*self.notices, text][-MAX_NOTICES:]
+            for client in self.clients:
+                client.notice(text)
             self.wake()
 
-    def wake(self) -> None:
+    def wake(self, *, at_once: bool = False) -> None:
         """Let every client know that there is something new."""
         for client in self.clients:
-            client.dirty.set()
+            client.wake(at_once=at_once)
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
-            if all(not shown.left for shown in self.shown.values()):
-                self.changed(self.engine.tick(time.time()))
+            now = time.time()
+            for shown in self.shown.values():
+                if not shown.left and not shown.source.runs and shown.waited(now) > UNKNOWN_AFTER:
+                    self.notice(f"no training run recognised yet in {shown.source.name}")
+            self.changed(self.engine.tick(now, [i for i, shown in self.shown.items() if not shown.left]))
             self.wake()
 
     async def _serve(self, sock: socket.socket) -> None:
@@ -150,47 +192,50 @@ class Connection:
         self._writer = writer
         self._view: protocol.View | None = None
         self._headless: Headless | None = None
-        self.dirty = asyncio.Event()
+        self._dirty = asyncio.Event()
         self._urgent = asyncio.Event()
 
     async def run(self, reader: asyncio.StreamReader) -> None:
-        """Greet once it is known what is watched, then answer until the client leaves."""
-        await self._server.opened.wait()
-        if self._server.fatal is not None:
-            self._write(protocol.Failure(self._server.fatal))
-            await self._writer.drain()
-            return
-        self._write(protocol.Hello(software=f"runwatch {__version__}"))
+        """Greet once it is known what is watched; answer until the client leaves."""
         pictures = asyncio.create_task(self._pictures())
         try:
             while line := await reader.readline():
                 if self._take(protocol.decode_request(line)):
                     return
         except (ConnectionError, ValueError, msgspec.DecodeError) as error:
-            with contextlib.suppress(ConnectionError):
-                self._write(protocol.Failure(f"bad request: {error}", 2))
+            self._write(protocol.Failure(f"bad request: {error}", 2))
         finally:
             pictures.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await pictures
+            await asyncio.gather(pictures, return_exceptions=True)
             self._writer.close()
+
+    def wake(self, *, at_once: bool = False) -> None:
+        """Note that there is something new: for the next tick, or for now."""
+        if at_once:
+            self._urgent.set()
+        self._dirty.set()
 
     def incident(self, change: Change) -> None:
         """Show an incident's change at once."""
         if self._headless is not None:
             self._lines(self._headless.incident(change))
-        self._urgent.set()
-        self.dirty.set()
+        self.wake(at_once=True)
+
+    def notice(self, text: str) -> None:
+        """Say something about runwatch itself to one who follows; a screen finds it in its picture."""
+        if self._headless is not None:
+            self._write(protocol.Notice(text))
 
     def _take(self, request: protocol.Request) -> bool:
         """Act on a request; return True if the client wants the end."""
         if isinstance(request, protocol.Subscribe):
             self._view = request.view
-            self._urgent.set()
-            self.dirty.set()
+            self.wake(at_once=True)
         elif isinstance(request, protocol.Follow):
             self._headless = Headless(self._server.engine, request.interval, request.every)
-            self.dirty.set()
+            for text in self._server.notices:
+                self.notice(text)
+            self.wake()
         elif isinstance(request, protocol.Acknowledge):
             for _, watched in self._server.engine.runs():
                 change = watched.incidents.acknowledge(request.incident)
@@ -200,22 +245,31 @@ class Connection:
 
     async def _pictures(self) -> None:
         """Send a picture whenever something changed: at most one per interval, never a queue."""
+        await self._server.opened.wait()
+        if self._server.fatal is not None:
+            self._write(protocol.Failure(self._server.fatal))
+            return
+        self._write(protocol.Hello(software=f"runwatch {__version__}"))
         while True:
-            await self.dirty.wait()
-            self.dirty.clear()
+            await self._dirty.wait()
+            self._dirty.clear()
             self._urgent.clear()
-            now = time.time()
-            shown = list(self._server.shown.values())
-            if self._view is not None:
-                self._write(protocol.Frame(snapshot(shown, self._view, now, self._server.notices)))
-            if self._headless is not None:
-                settled = all(not item.left for item in shown)
-                self._lines(self._headless.progress(now, settled=settled))
+            try:
+                self._send_picture(time.time())
+            except Exception as error:  # a picture that cannot be drawn must not end the pictures
+                self._server.notice(f"the picture could not be made: {type(error).__name__}: {error}")
             with contextlib.suppress(ConnectionError):
                 await self._writer.drain()
             interval = self._view.interval if self._view is not None else 0.2
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._urgent.wait(), interval)
+            await _wait(self._urgent, interval)
+
+    def _send_picture(self, now: float) -> None:
+        shown = list(self._server.shown.values())
+        if self._view is not None:
+            self._write(protocol.Frame(snapshot(shown, self._view, now, self._server.notices)))
+        if self._headless is not None:
+            reading = {item.source.id for item in shown if item.left}
+            self._lines(self._headless.progress(now, reading=reading))
 
     def _lines(self, objects: Iterable[dict[str, object]]) -> None:
         for body in objects:
@@ -226,11 +280,23 @@ class Connection:
             self._writer.write(protocol.encode(message))
 
 
-def by_mount(paths: Iterable[str]) -> list[tuple[str, ...]]:
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Return when `event` is set or after `seconds`.
+
+    Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
+    """
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({waiting}, timeout=seconds)
+    finally:
+        waiting.cancel()
+
+
+def by_mount(paths: Iterable[bytes]) -> list[tuple[bytes, ...]]:
     """Group paths by the mount they are on, without touching them."""
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[bytes]] = {}
     for path in paths:
-        point = "-" if path == "-" else mount_of(os.path.abspath(path)).point
+        point = "-" if path == b"-" else mount_of(os.path.abspath(os.fsdecode(path))).point
         groups.setdefault(point, []).append(path)
     return [tuple(group) for group in groups.values()]
 
@@ -243,7 +309,8 @@ def main() -> None:
     try:
         asyncio.run(_main(assignment, sock))
     except RunwatchError as error:
-        sock.sendall(protocol.encode(protocol.Failure(str(error), int(error.exit_code))))
+        with contextlib.suppress(OSError):
+            sock.sendall(protocol.encode(protocol.Failure(str(error), int(error.exit_code))))
 
 
 async def _main(assignment: Assignment, sock: socket.socket) -> None:

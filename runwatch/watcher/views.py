@@ -16,6 +16,8 @@ from runwatch.watcher.protocol import View
 MAX_METRICS = 128
 """Metrics described to a client at once."""
 MAX_MARKS = 200
+MAX_INCIDENTS = 100
+"""Incidents of a run in one picture: those that are open and the newest of the others."""
 MAX_WIDTH = 4096
 """Widest chart a client may ask for, in columns."""
 
@@ -29,7 +31,7 @@ class Shown:
         self.preview_log: Sequence[tuple[int, str]] = ()
         self.backlog = 0
         self.left = 0
-        self.note = ""
+        self._since: float | None = None
 
     def take_preview(self, batch: Batch, written: float | None) -> None:
         """Show the newest lines of a source whose history is still being read."""
@@ -42,6 +44,11 @@ class Shown:
             self.preview, self.preview_log = run, batch.tail
         if written is not None:
             self.source.written = written
+
+    def waited(self, now: float) -> float:
+        """Return the seconds since this was first asked: how long nothing was recognised."""
+        self._since = now if self._since is None else self._since
+        return now - self._since
 
     @property
     def history(self) -> float | None:
@@ -82,7 +89,7 @@ def _row(watched: WatchedRun | None, run: Run) -> RunRow:
         id=run.id,
         name=run.name,
         phase=watched.phase if watched else run.phase,
-        progress=run.progress(),
+        progress=watched.progress() if watched and watched.run is run else run.progress(),
         critical=sum(r.severity == "critical" for r in firing),
         warning=sum(r.severity == "warning" for r in firing),
         loss=_finite(run.latest(LOSS)),
@@ -99,7 +106,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         id=run.id,
         name=run.name,
         phase=phase,
-        progress=run.progress(),
+        progress=watched.progress() if watched and watched.run is run else run.progress(),
         format=run.format,
         sources=(source.path,),
         age=None if written is None else max(0.0, now - written),
@@ -118,7 +125,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
             RankRow(rank, p.done, p.total, None if rank not in run.rank_seen else now - run.rank_seen[rank])
             for rank, p in sorted(run.ranks.items())
         ),
-        incidents=tuple(watched.incidents.rows()) if watched else (),
+        incidents=watched.incidents.rows()[:MAX_INCIDENTS] if watched else (),
         checkpoints=tuple(f"step {c.step:,}" if c.step is not None else f"line {c.line}" for c in saved),
         log=tuple(log[-view.log_lines :]) if view.log_lines > 0 else (),
         facts={"lines": f"{source.lines:,}", "not understood": f"{source.unparsed:,}"},

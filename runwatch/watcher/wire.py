@@ -8,18 +8,33 @@ import msgspec
 
 from runwatch.batch import Batch
 from runwatch.config import FormatConfig
+from runwatch.watcher.sources.tail import Position
 
 HEADER = struct.Struct("<I")
-MAX_FRAME = 1 << 28
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """Where a replacement goes on: exactly after what was sent last."""
+
+    position: Position
+    offset: int
+    """Byte of the stream at which the next record begins."""
+    line: int
+    format: str | None
 
 
 class Opened(msgspec.Struct, frozen=True, tag="opened"):
     """A source was found and is read from now on."""
 
     source: str
-    path: str
+    """Its id: the absolute path, printable."""
+    name: str
+    path: bytes
+    """As the system spells it."""
     backlog: int
     """Bytes that were there before anyone watched."""
+    written: float | None = None
+    """Unix time of the file's last change before that, if known."""
 
 
 class Read(msgspec.Struct, frozen=True, tag="read"):
@@ -33,6 +48,7 @@ class Read(msgspec.Struct, frozen=True, tag="read"):
     """Unix time of the file's last change, if known."""
     left: int
     """Bytes of the backlog still unread."""
+    resume: Resume | None = None
 
 
 class Preview(msgspec.Struct, frozen=True, tag="preview"):
@@ -72,7 +88,9 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
 class Setup(msgspec.Struct, frozen=True):
     """What a worker is to read."""
 
-    paths: tuple[str, ...]
+    paths: tuple[bytes, ...]
+    resume: dict[str, Resume] = {}
+    """Source id -> where to go on, for sources that were read before."""
     poll: bool = False
     wait: bool = False
     """Whether a file may be created later."""

@@ -16,10 +16,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from runwatch import text
 from runwatch.batch import Batch
 from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.log import LogParser
+from runwatch.parsers.stream import StreamParser
 from runwatch.watcher import wire
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.tail import Mark, Tail
@@ -29,6 +31,7 @@ PREVIEW_BYTES = 1 << 18
 PREVIEW_EVERY = 0.5
 """Seconds between previews while a long history is read."""
 LOG_LINES = 400
+HEAD_BYTES = 1 << 16
 IDLE = 1.0
 """Seconds between signs of life."""
 _BREAKS = {
@@ -43,62 +46,106 @@ _BREAKS = {
 class LogSource:
     """One log file: its tail, its parser, and how much of it is history."""
 
-    def __init__(self, name: str, path: str, formats: Sequence[Format] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        resume: wire.Resume | None = None,
+        formats: Sequence[Format] | None = None,
+    ) -> None:
         self.name = name
         self.path = path
         self._formats = formats
-        self._tail = Tail(path)
+        self.id = source_id(path)
+        self._tail = Tail(path) if resume is None else Tail.resume(path, resume.position)
         self._tail.last_block(0)  # opens it
-        self._parser = LogParser(formats)
-        self.history = self._tail.backlog
-        self._read = 0
+        self._parser = StreamParser(formats)
+        if resume is not None:
+            self._parser = StreamParser(
+                formats, start=resume.offset, first_line=resume.line, settled=resume.format
+            )
+            self._parser.prime(self._head())
+        self.history = 0 if resume else self._tail.backlog
+        """Bytes that were there before anyone watched; 0 once they are read."""
         self._previewed = 0.0
+        self._problem: str | None = None
 
     def step(self, send: _Send) -> bool:
         """Read and send the next block; return False if there is nothing new."""
-        in_history = self._read < self.history
-        if in_history and self.history - self._read > PREVIEW_BYTES:
+        if self.history and self._tail.backlog > PREVIEW_BYTES:
             self._preview(send)
         piece = self._tail.poll()
+        self._tell_problem(send)
         if piece is None:
+            if self.history:  # it was cut meanwhile: there is less of it than was expected
+                self.history = 0
+                self._send(send, self._parser.feed(b""), live=False)
             return False
         if piece.mark is not None:
-            send(wire.Note(self.name, f"{self.path} was {_BREAKS[piece.mark]}"))
-            self._send(send, self._parser.break_off(), live=not in_history)
-        self._read += len(piece.data)
-        if piece.data:
-            self._send(send, self._parser.feed(piece.data, tail=LOG_LINES), live=not in_history)
+            send(wire.Note(self.id, f"{self.name} was {_BREAKS[piece.mark]}"))
+            self._send(send, self._parser.break_off(), live=not self.history)
+            self.history = 0
+        live = not self.history
+        self.history = max(0, min(self.history - len(piece.data), self._tail.backlog))
+        self._send(send, self._parser.feed(piece.data, tail=LOG_LINES), live=live)
         return True
 
     def _send(self, send: _Send, batch: Batch, *, live: bool) -> None:
-        left = max(0, self.history - self._read)
-        send(wire.Read(self.name, batch, live, time.time(), self._written(), left))
+        position = self._tail.position(self._parser.held)
+        resume = None
+        if position is not None:
+            offset, line = self._parser.place
+            resume = wire.Resume(position, offset, line, self._parser.format)
+        send(wire.Read(self.id, batch, live, time.time(), self.written(), self.history, resume))
 
-    def _written(self) -> float | None:
+    def _head(self) -> bytes:
+        """Return how the file begins, for what is read from its middle."""
+        with contextlib.suppress(OSError), open(self.path, "rb") as file:
+            return file.read(HEAD_BYTES)
+        return b""
+
+    def written(self) -> float | None:
+        """Return the Unix time of the file's last change, if it can be known."""
         with contextlib.suppress(OSError):
             return os.stat(self.path).st_mtime
         return None
+
+    def _tell_problem(self, send: _Send) -> None:
+        """Say when the path can no longer be read, and when it can again."""
+        problem = self._tail.problem
+        if problem == self._problem:
+            return
+        if problem is not None:
+            send(wire.Trouble(self.id, f"cannot read {self.name}: {problem}"))
+        elif self._problem is not None:
+            send(wire.Note(self.id, f"{self.name} can be read again"))
+        self._problem = problem
 
     def _preview(self, send: _Send) -> None:
         if time.monotonic() - self._previewed < PREVIEW_EVERY:
             return
         self._previewed = time.monotonic()
         offset, data = self._tail.last_block(PREVIEW_BYTES)
-        batch = LogParser(self._formats, bulk=False, start=offset, first_line=0).feed(data, tail=LOG_LINES)
-        send(wire.Preview(self.name, batch, self._written(), self.history - self._read))
+        parser = LogParser(self._formats, bulk=False, start=offset, first_line=0)
+        parser.prime(self._head())
+        batch = parser.feed(data, tail=LOG_LINES)
+        send(wire.Preview(self.id, batch, self.written(), self.history))
 
 
 class StdinSource:
     """Standard input, read as it comes."""
 
-    path = "-"
+    path = id = "-"
+    name = "stdin"
     history = 0
 
     def __init__(self, formats: Sequence[Format] | None = None) -> None:
-        self.name = "stdin"
-        self._parser = LogParser(formats)
+        self._parser = StreamParser(formats)
         self._open = True
         os.set_blocking(0, False)
+
+    def written(self) -> None:
+        """Return None: a stream has no date."""
 
     def step(self, send: _Send) -> bool:
         """Read and send what has arrived; return False if nothing has."""
@@ -110,10 +157,10 @@ class StdinSource:
             return False
         batch = self._parser.feed(data, tail=LOG_LINES) if data else self._parser.flush()
         now = time.time()
-        send(wire.Read(self.name, batch, True, now, now, 0))
+        send(wire.Read(self.id, batch, True, now, now, 0))
         if not data:
             self._open = False
-            send(wire.Ended(self.name))
+            send(wire.Ended(self.id))
         return True
 
 
@@ -132,17 +179,25 @@ class _Send:
 def open_sources(setup: wire.Setup) -> list[LogSource | StdinSource]:
     """Return the sources behind the paths. Raises SourceError if there are none."""
     files: list[str] = []
-    for path in setup.paths:
-        if path == "-" or (setup.wait and not os.path.lexists(path)):
+    for path in map(os.fsdecode, setup.paths):
+        known = source_id(path) in setup.resume
+        if path == "-" or known or (setup.wait and not os.path.lexists(path)):
             files.append(path)
         else:
             files += discover.logs(path)
     files = list(dict.fromkeys(files))
     formats = (*(own.build() for own in setup.formats), *catalogue())
     return [
-        StdinSource(formats) if path == "-" else LogSource(name, path, formats)
+        StdinSource(formats)
+        if path == "-"
+        else LogSource(name, path, setup.resume.get(source_id(path)), formats)
         for path, name in zip(files, discover.names(files), strict=True)
     ]
+
+
+def source_id(path: str) -> str:
+    """Return what a source is known by: its absolute path, printable."""
+    return text.path(os.path.abspath(path))
 
 
 def watch(sources: Sequence[LogSource | StdinSource], send: _Send, *, poll: bool) -> None:
@@ -150,7 +205,8 @@ def watch(sources: Sequence[LogSource | StdinSource], send: _Send, *, poll: bool
     from runwatch.watcher.sources.wake import Waker
 
     for source in sources:
-        send(wire.Opened(source.name, source.path, source.history))
+        path = os.fsencode(source.path)
+        send(wire.Opened(source.id, source.name, path, source.history, source.written()))
     while _sweep(sources, send):
         pass
     with contextlib.closing(Waker([s.path for s in sources if s.path != "-"], poll=poll)) as waker:
@@ -173,7 +229,7 @@ def _sweep(sources: Sequence[LogSource | StdinSource], send: _Send) -> bool:
         try:
             found |= source.step(send)
         except SourceError as error:
-            send(wire.Trouble(source.name, str(error)))
+            send(wire.Trouble(source.id, str(error)))
     return found
 
 

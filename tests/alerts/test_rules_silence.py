@@ -35,6 +35,7 @@ def only(*events, rank=None):
 
 
 def quiet(seconds, *, log=None, phase="training", **more):
+    more.setdefault("fraction", 0.5)
     return Status(
         now=1000.0 + seconds,
         phase=phase,
@@ -103,6 +104,12 @@ def test_other_phases_have_more_patience():
     assert rule.timeout("evaluating") == 840.0
 
 
+def test_without_a_total_it_is_a_warning_only():
+    (found,) = Hang().tick(quiet(301, fraction=None))
+    assert brief([found]) == [("firing", "warning")]
+    assert "ended without a word" in found.title
+
+
 def test_a_log_that_still_speaks_needs_three_times_the_silence():
     rule = Hang()
     assert brief(rule.tick(quiet(400, log=2.0))) == [("pending", "warning")]
@@ -120,7 +127,7 @@ def test_finished_and_crashed_runs_do_not_hang():
 
 def test_a_log_that_ends_early_is_a_hang_only_if_its_goal_is_known():
     end = {"live": False, "total": 1000}
-    assert Hang().tick(quiet(9999, **end)) == []
+    assert Hang().tick(quiet(9999, fraction=None, **end)) == []
     assert Hang().tick(quiet(9999, fraction=0.99, **end)) == []
     assert Hang().tick(quiet(10, fraction=0.5, **end)) == []
     (found,) = Hang().tick(quiet(9999, fraction=0.1, **end))

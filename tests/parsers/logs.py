@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from runwatch.batch import Batch, Event
+from runwatch.parsers.formats import Format
 from runwatch.parsers.log import LogParser
 
 NANOCHAT_NOISE = (
@@ -115,9 +116,11 @@ class Parsed:
         assert (self.lines, self.unparsed, self.format) == (other.lines, other.unparsed, other.format)
 
 
-def parse(data: bytes, cuts: Sequence[int] = (), *, bulk: bool = True) -> Parsed:
+def parse(
+    data: bytes, cuts: Sequence[int] = (), *, bulk: bool = True, formats: Sequence[Format] | None = None
+) -> Parsed:
     """Parse bytes fed in pieces that end at `cuts`."""
-    parser, parsed, start = LogParser(bulk=bulk), Parsed(), 0
+    parser, parsed, start = LogParser(formats, bulk=bulk), Parsed(), 0
     for cut in [*sorted(cuts), len(data)]:
         parsed.add(parser.feed(data[start:cut]))
         start = cut

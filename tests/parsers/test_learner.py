@@ -51,7 +51,7 @@ LOGS = {
 
 @pytest.mark.parametrize("name", LOGS)
 def test_steps_and_losses(name):
-    parsed = parse(log(LOGS[name]))
+    parsed = parse(log(LOGS[name]), formats=())
     assert parsed.format == "learned"
     assert parsed.column("step").tolist() == list(range(1, 61))
     metric = "train-rmse" if name == "leading" else "train/loss"
@@ -71,6 +71,7 @@ def test_steps_and_losses(name):
 def test_bulk_and_line_by_line_agree(name):
     text = log(LOGS[name], 900, per_epoch=100)
     parse(text).same_as(parse(text, bulk=False))
+    parse(text, formats=()).same_as(parse(text, bulk=False, formats=()))
 
 
 @given(st.data())
@@ -189,6 +190,20 @@ def test_a_known_format_wins():
     assert parse(text).format == "nanochat"
 
 
+def test_a_known_format_wins_after_another_was_learnt():
+    text = log(LOGS["colons"]) + b"step 1/9 (1.00%) | loss: 1.0\n" * 3
+    parsed = parse(text)
+    assert parsed.format == "nanochat"
+    assert len(parsed.column("step")) == 63
+
+
+def test_what_was_kept_is_dropped_with_a_known_format():
+    text = b"".join(b"upd %d xloss 2.5\n" % i for i in range(9)) + b"step 1/9 (1.00%) | loss: 1.0\n" * 3
+    parsed = parse(text)
+    assert (parsed.format, parsed.unparsed) == ("nanochat", 9)
+    assert len(parsed.column("step")) == 3
+
+
 NOTHING = {
     "prose": "In epoch {step} of our work the loss was great, and {total} readers liked step two.",
     "syslog": "Nov 21 {clock} node7 kernel: [{step}.123456] usb 1-1: device descriptor read, error -71",
@@ -250,7 +265,7 @@ BOX = """-----------------------------
 
 def test_boxes_of_names_and_values():
     text = "".join(BOX.format(reward=-100 + i, step=2048 * i, loss=5 / i) for i in range(1, 21)).encode()
-    parsed = parse(text)
+    parsed = parse(text, formats=())
     assert parsed.column("step").tolist() == [2048 * i for i in range(1, 21)]
     assert parsed.column("train/loss", "eval").tolist() == [5 / i for i in range(1, 21)]
     assert len(parsed.column("fps", "eval")) == 20
@@ -261,7 +276,7 @@ def test_blocks_of_lines():
         f"Epoch: {i}/20\nTime: 3.5s - LR: 1e-4\nTrain Loss: {5 / i} - Train PPL: 3.5\n----\n"
         for i in range(1, 21)
     )
-    parsed = parse(text.encode())
+    parsed = parse(text.encode(), formats=())
     assert parsed.column("step").tolist() == list(range(1, 21))
     assert parsed.column("total").tolist() == [20] * 20
     assert parsed.column("train/loss", "eval").tolist() == [5 / i for i in range(1, 21)]
@@ -271,7 +286,7 @@ def test_blocks_of_lines():
 def test_tables_under_a_header(gap):
     rows = [gap.join(["E", "#", "LOSS NER", "SCORE"]), gap.join(["---"] * 4)]
     rows += [gap.join([str(i // 2), str(200 * i), "2.5", f"0.{i}"]) for i in range(8)]
-    parsed = parse("\n".join(rows).encode())
+    parsed = parse("\n".join(rows).encode(), formats=())
     assert parsed.column("step").tolist() == [200 * i for i in range(8)]
     assert parsed.column("LOSS NER").tolist() == [2.5] * 8
 

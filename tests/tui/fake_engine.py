@@ -156,9 +156,9 @@ def picture(
 ) -> Snapshot:
     """A run in full flight, as the view asked for it."""
     latest = tuple(
-        Latest(m, wave(m, 400, 400), "", step)
+        Latest(m, wave(m, 400, 400), "", step, count=0 if step is None else step + 1)
         if not (bad and m == "train/loss")
-        else Latest(m, None, "nan", step)
+        else Latest(m, None, "nan", step, count=0 if step is None else step + 1)
         for m in metrics
     )
     charts = tuple(

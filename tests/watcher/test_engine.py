@@ -168,3 +168,84 @@ def test_runs_of_a_source_are_bounded():
     runs = [watched.run.name for _, watched in engine.runs()]
     assert len(runs) == 64
     assert runs[-1] == "run#100"
+
+
+def rows(first: int, last: int, total: int = 1000) -> bytes:
+    return "".join(
+        f"step {step:05d}/{total:05d} (1.00%) | loss: 2.000000 | dt: 100.00ms\n"
+        for step in range(first, last)
+    ).encode()
+
+
+def watched(data: bytes) -> tuple[Engine, LogParser]:
+    """An engine that has seen `data` arrive live at NOW."""
+    engine, parser = Engine(), LogParser()
+    engine.add_source("run", "run", "run.log")
+    live(engine, parser, data, NOW)
+    return engine, parser
+
+
+def test_a_run_that_falls_silent_after_its_last_step_is_finished():
+    engine, parser = watched(rows(0, 1000))
+    assert not [c for s in range(5, 2000, 5) for c in engine.tick(NOW + s) if c.kind == "firing"]
+    ((source, run),) = engine.runs()
+    assert engine.state(source, run, NOW + 2000) == "finished"
+    live(engine, parser, rows(990, 995), NOW + 3000)
+    assert not run.run.finished  # it went on after all
+
+
+def test_without_a_total_silence_is_only_a_warning():
+    text = b"".join(b"step %5d | loss: 2.0 | dt: 100.00ms\n" % step for step in range(300))
+    engine, _ = watched(text)
+    (change,) = [c for s in range(5, 2000, 5) for c in engine.tick(NOW + s) if c.kind == "firing"]
+    assert (change.row.rule, change.row.severity) == ("hang", "warning")
+
+
+@pytest.mark.parametrize(("stale", "sent"), [(True, False), (False, True)])
+def test_what_silence_says_of_an_old_log_is_history(stale, sent):
+    engine, parser = Engine(), LogParser()
+    source = engine.add_source("run", "run", "run.log")
+    source.stale = stale
+    engine.fold("run", parser.feed(rows(0, 300)), written=NOW)
+    changes = [c for s in range(5, 2000, 5) for c in engine.tick(NOW + s) if c.kind == "firing"]
+    assert [(c.row.rule, c.send) for c in changes] == [("hang", sent)]
+
+
+def test_another_total_from_the_start_is_another_run():
+    engine, _ = watched(rows(0, 50) + rows(0, 20, total=2000))
+    assert [run.run.records for _, run in engine.runs()] == [50, 20]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"step " + b"9" * 400 + b"/10 (1.00%) | loss: 1.0\n",
+        b"step 1/" + b"9" * 40 + b" (1.00%) | loss: 1.0\n",
+        b"Rank " + b"9" * 400 + b" | 1/2 (50.00%)\n",
+        b" 5%|# | " + b"9" * 400 + b"/10 [00:01<00:09, 2.0it/s]\n",
+        b"Saved model checkpoint to /x/model_" + b"1" * 5000 + b".pt\n",
+        b"[rank" + b"9" * 5000 + b"]: ValueError: x\n",
+    ],
+)
+def test_numbers_that_can_count_nothing(line):
+    engine, _ = watched(rows(0, 30) + line + rows(30, 60))
+    ((_, run),) = engine.runs()
+    assert run.run.last_step == 59
+    assert run.run.total in (1000, 10)
+    assert engine.troubles == []
+
+
+def test_an_overlong_line_is_no_run():
+    engine, _ = watched(b"x" * 100_000 + b"\n")
+    assert list(engine.runs()) == []
+
+
+def test_a_failing_rule_is_switched_off_and_told():
+    engine, parser = watched(rows(0, 50))
+    ((_, run),) = engine.runs()
+    run.rules[0].observe = None
+    live(engine, parser, rows(50, 60), NOW)
+    assert len(engine.troubles) == 1
+    assert "is off for run" in engine.troubles[0]
+    live(engine, parser, rows(60, 70), NOW)
+    assert len(engine.troubles) == 1

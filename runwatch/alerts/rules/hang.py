@@ -104,8 +104,11 @@ class Hang(RunRule):
         if self._open in {verdict, Verdict.FIRING}:
             return ()
         self._open = verdict
-        severity = Sev.CRITICAL if firing else Sev.WARNING
+        # Without a total nobody can tell a run that hangs from one that is done.
+        severity = Sev.CRITICAL if firing and status.fraction is not None else Sev.WARNING
         title = f"no progress for {_duration(status.silent_for)} while {status.phase}"
+        if status.fraction is None:
+            title += ": it hangs, or has ended without a word"
         return [self._finding(verdict, severity, title, status, limit)]
 
     def _calm(self, status: Status) -> Sequence[Finding]:

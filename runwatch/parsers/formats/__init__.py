@@ -6,10 +6,12 @@ events are shared and live in runwatch.parsers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache
 
-from runwatch.parsers.patterns import Matcher
+from runwatch.parsers.patterns import Matcher, fresh
+from runwatch.parsers.readers import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +25,102 @@ class Format:
     matchers: tuple[Matcher, ...]
     markers: tuple[tuple[bytes, str], ...] = ()
     """(text a line begins with, event kind): what this format says in words."""
+    readers: tuple[Callable[[], Reader], ...] = ()
+    """Makers of readers, for records that a single line does not tell."""
+    logged: bool = False
+    """Some of its lines stand behind a logging prefix although others do not."""
+    alone: bool = False
+    """Its records are whole lines: no logging prefix stands before them."""
+    own: bool = False
+    """Described by the user: it goes before all others."""
+    weak: bool = False
+    """Its lines are also printed beside those of other formats, which then are preferred."""
+
+    def fresh(self) -> Format:
+        """Return this format with matchers that have read nothing yet, for one more source."""
+        return replace(self, matchers=tuple(fresh(matcher) for matcher in self.matchers))
 
 
 @cache
 def catalogue() -> tuple[Format, ...]:
     """Return every known format, the most telling first."""
-    from runwatch.parsers.formats import build_nanogpt, hf_trainer, nanochat, nanogpt
+    from runwatch.parsers.formats import (
+        bars,
+        boosting,
+        build_nanogpt,
+        caffe,
+        deepspeed,
+        documents,
+        fairseq,
+        gan,
+        hf_trainer,
+        icefall,
+        jsonl,
+        litgpt,
+        llmc,
+        maxtext,
+        megatron,
+        modded_nanogpt,
+        nanochat,
+        nanogpt,
+        nanogpt_seis,
+        nemo,
+        nlp,
+        openmmlab,
+        paddle,
+        rl,
+        scripts,
+        tables,
+        torchtitan,
+        verl,
+        vision,
+        yolo,
+    )
 
     return (
         nanochat.FORMAT,
+        llmc.FORMAT,
         build_nanogpt.FORMAT,
         nanogpt.FORMAT,
         build_nanogpt.LOG_TXT,
+        llmc.MAIN_LOG,
+        modded_nanogpt.FORMAT,
+        nanogpt_seis.FORMAT,
+        litgpt.FORMAT,
         hf_trainer.FORMAT,
+        scripts.LOGGED_LOSS,
+        torchtitan.FORMAT,
+        megatron.FORMAT,
+        maxtext.FORMAT,
+        nemo.FORMAT,
+        verl.FORMAT,
+        fairseq.FORMAT,
+        icefall.FORMAT,
+        vision.TIMM,
+        vision.SWIN,
+        vision.SWAV,
+        vision.OPENPCDET,
+        openmmlab.FORMAT,
+        paddle.SEG,
+        paddle.CYCLEGAN,
+        yolo.ULTRALYTICS,
+        yolo.YOLOX,
+        boosting.XGBOOST,
+        boosting.LIGHTGBM,
+        boosting.CATBOOST,
+        caffe.FORMAT,
+        gan.STYLEGAN,
+        gan.PIX2PIX,
+        nlp.FLAIR,
+        nlp.SPACY,
+        rl.SB3,
+        rl.CLEANRL,
+        scripts.BATCH_LOSS,
+        scripts.EPOCH_BLOCK,
+        bars.KERAS,
+        deepspeed.PIPELINE,
+        deepspeed.FORMAT,
+        rl.CLEANRL_EVAL,
+        bars.TQDM,
+        *(replace(fmt, alone=True) for fmt in (*jsonl.FORMATS, *tables.FORMATS, *documents.FORMATS)),
     )

@@ -13,6 +13,8 @@ _STEADY = 0.2
 """Speed charts show at least this range: a per cent of noise is no news."""
 _EXACT = frozenset({metrics.LEARNING_RATE, metrics.LR_MULTIPLIER, metrics.EPOCH, metrics.LOSS_SCALE})
 """Schedules have no noise; smoothing them would only make them late."""
+_FEW = 64
+"""Fewer samples are seen one by one: evaluations need no smoothing."""
 _SERIES_ROLES = ("value", "second", "third")
 
 
@@ -54,7 +56,9 @@ class ChartPanel(Panel):
         return content
 
     def _smoothing(self) -> float:
-        return 0.0 if self.metrics[0] in _EXACT else self.scene.smoothing
+        newest = self.scene.latest(self.metrics[0])
+        few = newest is not None and newest.count < _FEW
+        return 0.0 if few or self.metrics[0] in _EXACT else self.scene.smoothing
 
     def _title(self) -> Row:
         scene, dot = self.scene, self.scene.glyphs.dot

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from runwatch import text
 from runwatch.errors import SourceError
 
 SUFFIXES = (".log", ".out", ".err", ".txt")
 """What a log file's name ends with, when a directory is searched."""
+METRIC_FILES = re.compile(
+    r"(?:.*\.jsonl|.*\.log\.json|(?:metrics|result|scalars|trainer_state|training_metrics)\.json"
+    r"|(?:metrics|progress|results|.*monitor)\.csv|(?:loss|learn_error)\.tsv)"
+)
+"""Files of metrics alone, by name: read where a directory holds no log, or they would tell a run twice."""
 MAX_DEPTH = 2
 MAX_FILES = 2000
 """Directory entries looked at before a search gives up."""
@@ -34,7 +41,8 @@ def logs(path: str) -> list[str]:
     except OSError as error:
         raise SourceError("cannot look at", path, error.strerror or str(error)) from error
     if stat.S_ISDIR(mode):
-        found = sorted(_search(path))
+        found = sorted(_search(path, lambda name: name.endswith(SUFFIXES)))
+        found = found or _metric_files(path)
         if not found:
             wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
             raise SourceError(
@@ -63,21 +71,31 @@ def is_binary(path: str) -> bool:
 
 
 def names(paths: Sequence[str]) -> list[str]:
-    """Return a short name for each path: its file name, with parents where those are equal."""
+    """Return a short printable name for each path, all different: `train`, `a/train` or `train.err`."""
     absolute = [os.path.abspath(path) for path in paths]
+    shown = [text.path(path) for path in absolute]
     for depth in range(1, 8):
-        short = [_stem("/".join(path.split("/")[-depth:])) for path in absolute]
-        if len(set(short)) == len(short):
-            return short
-    return absolute
+        ends = ["/".join(path.split("/")[-depth:]) for path in shown]
+        for short in ([_stem(end) for end in ends], ends):
+            if len(set(short)) == len(short):
+                return short
+    return shown
 
 
 def _stem(name: str) -> str:
     return next((name[: -len(s)] for s in SUFFIXES if name.endswith(s) and name[: -len(s)]), name)
 
 
-def _search(top: str) -> Iterator[str]:
-    """Yield the log files at most MAX_DEPTH directories below `top`, not following links."""
+def _metric_files(top: str) -> list[str]:
+    """Return the files of metrics in a directory; of a Trainer's states, which repeat, the newest."""
+    found = sorted(_search(top, lambda name: METRIC_FILES.fullmatch(name) is not None))
+    states = [path for path in found if path.endswith("/trainer_state.json")]
+    newest = max(states, key=lambda path: (os.stat(path).st_mtime, path), default=None)
+    return [path for path in found if path not in states or path == newest]
+
+
+def _search(top: str, wanted: Callable[[str], bool]) -> Iterator[str]:
+    """Yield the text files of wanted names at most MAX_DEPTH directories below `top`, not following links."""
     seen = 0
     base = top.rstrip("/").count("/")
     for directory, below, files in os.walk(top):
@@ -91,7 +109,7 @@ def _search(top: str) -> Iterator[str]:
             if seen > MAX_FILES:
                 return
             path = os.path.join(directory, name)
-            if name.endswith(SUFFIXES) and os.path.isfile(path) and _readable_text(path):
+            if wanted(name) and os.path.isfile(path) and _readable_text(path):
                 yield path
 
 

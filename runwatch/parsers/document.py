@@ -1,0 +1,100 @@
+"""JSON documents that are written whole: a Trainer's state, arrays of metrics side by side.
+
+A document is no stream: it is read when it is complete, and becomes entries in
+order. A configuration, a package manifest or a notebook has none and is declined.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from runwatch.parsers.formats.documents import ARRAYS, ENTRIES, TRAINER_STATE, DocumentFormat
+from runwatch.parsers.records import flatten
+
+_MAX_ENTRIES = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record of a document."""
+
+    at: int
+    """Character at which it begins; only ordered, where it is spread over arrays."""
+    line: int
+    """Line on which it begins, counted from 0."""
+    numbers: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The records of a document, oldest first."""
+
+    format: DocumentFormat
+    entries: list[Entry]
+
+
+def parse(data: bytes) -> Document | str:
+    """Return the records of a document, or why there are none: "broken" or "other"."""
+    text = data.decode("utf-8-sig", "replace")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return "broken"
+    entries: list[Entry] = []
+    fmt = ENTRIES
+    if isinstance(value, dict) and isinstance(value.get("log_history"), list):
+        fmt = TRAINER_STATE
+        total = flatten({"max_steps": value.get("max_steps")}, fmt.schema.skip)
+        at = max(0, text.find('"log_history"'))
+        entries = list(_listed(text, at, value["log_history"], total))
+    elif isinstance(value, dict):
+        fmt, entries = ARRAYS, _side_by_side(value)
+    elif isinstance(value, list):
+        entries = list(_listed(text, 0, value, {}))
+    trains = fmt.schema.is_training
+    if not any(trains(key) for entry in entries for key in entry.numbers):
+        return "other"
+    return Document(fmt, entries)
+
+
+def _listed(text: str, at: int, items: list[Any], more: dict[str, float]) -> Iterator[Entry]:
+    """Yield the entries of a list of objects, and where in the text each stands."""
+    scan = json.JSONDecoder().raw_decode
+    line = text.count("\n", 0, at)
+    for item in items[:_MAX_ENTRIES]:
+        if not isinstance(item, dict):
+            return
+        try:
+            begin = text.index("{", at)
+            _, end = scan(text, begin)
+        except ValueError:  # the list stands elsewhere: its key is written twice, or with escapes
+            begin = end = at
+        line += text.count("\n", at, begin)
+        yield Entry(begin, line, {**flatten(item, ENTRIES.schema.skip), **more})
+        line += text.count("\n", begin, end)
+        at = end
+
+
+def _side_by_side(value: dict[str, Any]) -> list[Entry]:
+    """Return the entries of arrays of one length under their names; null is absent."""
+    nested = next((v for k in ("history", "metrics") if isinstance(v := value.get(k), dict)), None)
+    arrays = {key: array for key, array in (nested or value).items() if _is_numbers(array)}
+    schema = ARRAYS.schema
+    leading = (*schema.steps, *filter(schema.is_training, arrays))
+    length = next((len(arrays[key]) for key in leading if key in arrays), 0)
+    arrays = {key: array for key, array in arrays.items() if len(array) == length}
+    placed = schema.step_key(arrays) is not None
+    entries = []
+    for index in range(min(length, _MAX_ENTRIES)):
+        numbers = flatten({key: array[index] for key, array in arrays.items()}, schema.skip)
+        if not placed:
+            numbers["step"] = index + 1.0
+        entries.append(Entry(index, 0, numbers))
+    return entries
+
+
+def _is_numbers(value: object) -> bool:
+    return isinstance(value, list) and all(item is None or isinstance(item, (float, int)) for item in value)

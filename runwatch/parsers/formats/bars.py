@@ -1,0 +1,21 @@
+"""Progress bars that carry the metrics: PyTorch Lightning, kohya, own tqdm loops; Keras."""
+
+from runwatch.parsers.bars import KerasReader, TqdmReader
+from runwatch.parsers.formats import Format
+
+TQDM = Format(
+    name="progress-bar",
+    title="PyTorch Lightning, kohya and other tqdm bars with metrics",
+    example="Epoch 0:  25%|##5       | 5/20 [00:10<00:30,  2.00s/it, loss=2.125, v_num=7]",
+    matchers=(),
+    readers=(TqdmReader,),
+    weak=True,
+)
+
+KERAS = Format(
+    name="keras",
+    title="Keras",
+    example="900/900 [==============================] - 9s 10ms/step - loss: 0.6250 - val_loss: 0.7500",
+    matchers=(),
+    readers=(KerasReader,),
+)

@@ -1,0 +1,59 @@
+"""Gradient boosting: XGBoost, LightGBM and CatBoost; a step is a boosting round."""
+
+import re
+
+from runwatch.batch import TRAIN
+from runwatch.parsers.formats import Format
+from runwatch.parsers.patterns import VALUE, LinePattern
+
+_SETS = re.compile(
+    rb"(?<!\S)([A-Za-z][\w.@'/+-]{0,80}(?:'s [\w.@+-]{1,80})?): ?("
+    + VALUE
+    + rb")(?:\+"
+    + VALUE
+    + rb")?(?=\s|$)"
+)
+
+XGBOOST = Format(
+    name="xgboost",
+    title="XGBoost",
+    example="[40]\tvalidation_0-logloss:0.25000\tvalidation_1-logloss:0.31250",
+    matchers=(
+        LinePattern(
+            "train", TRAIN, rb"\[(?P<step>\d+)\]\s+(?=[A-Za-z][\w.]*-[\w@.-]+:)", prefix=b"[", fields=_SETS
+        ),
+    ),
+)
+
+LIGHTGBM = Format(
+    name="lightgbm",
+    title="LightGBM",
+    example="[40]\ttraining's l2: 0.25\tvalid_1's l2: 0.3125",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"(?:\[LightGBM\] \[Info\] )?\[(?P<step>\d+)\]\s+(?=[A-Za-z][\w ]*'s )",
+            prefix=b"[",
+            fields=_SETS,
+        ),
+    ),
+)
+
+CATBOOST = Format(
+    name="catboost",
+    title="CatBoost",
+    example="40:\tlearn: 0.2500\ttest: 0.3125\tbest: 0.3125 (40)\ttotal: 2.5s\tremaining: 9.5s",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"(?P<step>\d+):\t(?=learn: )(?:learn: (?P<learn>"
+            + VALUE
+            + rb"))(?:\ttest: (?P<test>"
+            + VALUE
+            + rb"))?"
+            rb"(?=[^\r\n]{0,200}\ttotal: )",
+        ),
+    ),
+)

@@ -1,0 +1,50 @@
+"""fairseq: `| INFO | train_inner | epoch 001:  40 / 900 loss=6.125, ..., num_updates=40, lr=...`, or JSON.
+
+The step is `num_updates`; the numbers after the epoch count batches.
+"""
+
+from runwatch.batch import EVAL, TRAIN
+from runwatch.metrics import TOKENS_PER_SEC
+from runwatch.parsers.formats import Format
+from runwatch.parsers.patterns import ITEMS, LinePattern
+
+_ALIASES = {"wps": TOKENS_PER_SEC, "num_updates": "step", "valid_num_updates": "step"}
+_VALID = {"num_updates": "step", "loss": "val/loss", "ppl": "val/ppl", "best_loss": "val/best_loss"}
+
+FORMAT = Format(
+    name="fairseq",
+    title="fairseq",
+    example="2030-01-02 03:04:05 | INFO | train_inner | epoch 001:  40 / 900 loss=6.125, ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"train_inner \| epoch (?P<epoch>\d+): +\d+ / (?P<per>\d+)"
+            rb"(?= [^\r\n]{0,4000}?\bnum_updates=(?P<step>\d+)(?!\d))",
+            prefix=b"train_inner | ",
+            fields=True,
+            aliases={"wps": TOKENS_PER_SEC},
+            first_epoch=1,
+        ),
+        LinePattern(
+            "train-json",
+            TRAIN,
+            rb"train_inner \| (?=\{)",
+            prefix=b"train_inner | ",
+            fields=ITEMS,
+            aliases=_ALIASES,
+        ),
+        LinePattern(
+            "valid-json", EVAL, rb"valid \| (?=\{)", prefix=b"valid | ", fields=ITEMS, aliases=_ALIASES
+        ),
+        LinePattern(
+            "valid",
+            EVAL,
+            rb"valid \| epoch (?P<epoch>\d+) \|(?: valid on '[^'\r\n]{0,80}' subset \|)?",
+            prefix=b"valid | epoch ",
+            fields=True,
+            aliases=_VALID,
+        ),
+    ),
+    logged=True,
+)

@@ -1,0 +1,41 @@
+"""Image generation: StyleGAN's ticks, and the loss log of pix2pix and CycleGAN."""
+
+from runwatch.batch import TRAIN
+from runwatch.parsers.formats import Format
+from runwatch.parsers.patterns import NUMBER, LinePattern
+
+STYLEGAN = Format(
+    name="stylegan",
+    title="StyleGAN 2 and 3",
+    example="tick 40    kimg 160.0    time 1h 02m 03s   sec/tick 92.5   sec/kimg 23.13   ...",
+    matchers=(
+        LinePattern(
+            "tick",
+            TRAIN,
+            rb"tick (?P<step>\d+) +kimg (?P<kimg>"
+            + NUMBER
+            + rb") +(?:lod "
+            + NUMBER
+            + rb" +)?(?:minibatch \d+ +)?"
+            rb"time (?:\d+[dhms] ?){1,4} *",
+            prefix=b"tick ",
+            fields=True,
+        ),
+    ),
+)
+
+PIX2PIX = Format(
+    name="pix2pix",
+    title="pix2pix / CycleGAN (PyTorch)",
+    example="(epoch: 2, iters: 400, time: 0.125, data: 0.002) G_GAN: 1.250 G_L1: 9.500 ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"\(epoch: (?P<epoch>\d+), iters: (?P<step>\d+), time: (?P<time_per_image>" + NUMBER + rb"), "
+            rb"data: (?P<data>" + NUMBER + rb")\) ",
+            prefix=b"(epoch: ",
+            fields=True,
+        ),
+    ),
+)

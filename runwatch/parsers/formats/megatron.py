@@ -1,0 +1,62 @@
+"""Megatron-LM, Megatron-DeepSpeed, GPT-NeoX: `iteration 40/ 900 | consumed samples: 5120 | lm loss: ...`.
+
+A line has no loss where every iteration since the last one was skipped while
+the loss scale was sought.
+"""
+
+from runwatch.batch import EVAL, TRAIN
+from runwatch.parsers.formats import Format
+from runwatch.parsers.patterns import LinePattern
+
+_ALIASES = {
+    "lm_loss": "train/loss",
+    "throughput per GPU": "perf/tflops",
+    "TFLOPs": "perf/tflops",
+    "approx flops per GPU": "perf/tflops",
+    "tokens per gpu per second": "perf/tokens_per_sec",
+}
+
+FORMAT = Format(
+    name="megatron",
+    title="Megatron-LM / Megatron-DeepSpeed / GPT-NeoX",
+    example=" iteration 40/ 900 | consumed samples: 5120 | elapsed time per iteration (ms): 512.2 | ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"iteration +(?P<step>\d+)/ *(?P<total>\d+) \|",
+            prefix=b"iteration ",
+            fields=True,
+            aliases=_ALIASES,
+        ),
+        LinePattern(
+            "neox",
+            TRAIN,
+            rb"samples/sec: (?P<samples_sec>[\d.]+) \| iteration +(?P<step>\d+)/ *(?P<total>\d+) \|",
+            prefix=b"samples/sec: ",
+            fields=True,
+            aliases={**_ALIASES, "samples sec": "perf/samples_per_sec"},
+        ),
+        LinePattern(
+            "validation",
+            EVAL,
+            rb"validation loss at iteration (?P<step>\d+)(?: on validation set)? \|(?! *test)",
+            prefix=b"validation loss at iteration ",
+            fields=True,
+        ),
+        LinePattern(
+            "test",
+            EVAL,
+            rb"validation loss at (?:the end of training for test data"
+            rb"|iteration (?P<step>\d+) on test set) \|",
+            prefix=b"validation loss at ",
+            fields=True,
+            aliases={"lm loss value": "test/loss", "lm loss PPL": "test/ppl"},
+        ),
+    ),
+    markers=(
+        (b"saving checkpoint at iteration", "checkpoint"),
+        (b"successfully saved checkpoint", "checkpoint"),
+    ),
+    logged=True,
+)

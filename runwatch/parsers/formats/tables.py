@@ -1,0 +1,150 @@
+"""CSV and TSV logs: what each framework's columns mean."""
+
+from __future__ import annotations
+
+import re
+
+from runwatch.metrics import LEARNING_RATE, STEP_TIME, VAL_LOSS
+from runwatch.parsers.columns import Columns
+from runwatch.parsers.formats import Format
+from runwatch.parsers.records import NOTHING, Schema
+
+_LOSS = re.compile(
+    r"(?:^|(?:train\w*|total|avg|mean|policy|value|actor|critic|gen\w*|disc\w*|[dg])[/_ .])loss\b"
+    r"|^loss[/_ ]|^(?:train[/_])?(?:ppl|perplexity|bpb)$|^train(?:ing)?[/_ .]",
+    re.IGNORECASE,
+)
+"""What only a table of training has: a weight loss or a profit and loss is none."""
+
+_OPTIMIZERS = ("AdamW", "Adam", "SGD", "RMSprop", "Adagrad", "FusedAdam", "DeepSpeedCPUAdam", "Lion", "LAMB")
+
+LIGHTNING = Format(
+    name="lightning-metrics-csv",
+    title="PyTorch Lightning's metrics.csv",
+    example="epoch,step,train_loss_step,val_loss",
+    matchers=(
+        Columns(
+            Schema(
+                "lightning",
+                steps=("step",),
+                needs=frozenset({"epoch", "step"}),
+                train=re.compile(r"loss|acc|train|val|lr", re.IGNORECASE),
+                evals=NOTHING,
+                aliases={f"lr-{name}": LEARNING_RATE for name in _OPTIMIZERS},
+            )
+        ),
+    ),
+)
+
+SB3_PROGRESS = Format(
+    name="sb3-progress-csv",
+    title="Stable-Baselines3's progress.csv",
+    example="time/iterations,time/total_timesteps,rollout/ep_rew_mean,train/loss",
+    matchers=(
+        Columns(
+            Schema(
+                "sb3",
+                steps=("time/total_timesteps", "time/total timesteps"),
+                train=re.compile(r"^(?:train|rollout|time)/"),
+            )
+        ),
+    ),
+)
+
+RLLIB = Format(
+    name="rllib-progress-csv",
+    title="RLlib and Ray Tune: progress.csv",
+    example="episode_reward_mean,timesteps_total,training_iteration,time_this_iter_s",
+    matchers=(
+        Columns(
+            Schema(
+                "rllib-csv",
+                steps=("training_iteration",),
+                needs=frozenset({"training_iteration", "time_this_iter_s"}),
+                train=re.compile("^training_iteration$"),
+                aliases={"time_this_iter_s": STEP_TIME},
+                skip=re.compile(r"^(?:config|hist_stats|pid|timestamp)\b"),
+            )
+        ),
+    ),
+)
+
+SB3_MONITOR = Format(
+    name="sb3-monitor-csv",
+    title="Stable-Baselines3's monitor.csv, one episode a row",
+    example='#{"t_start": 1637082108.19, "env_id": "Hopper-v3"}',
+    matchers=(
+        Columns(
+            Schema(
+                "monitor",
+                steps=("step",),
+                needs=frozenset("rlt"),
+                train=re.compile("^r$"),
+                aliases={"r": "episode_reward", "l": "episode_len"},
+                counts=True,
+            )
+        ),
+    ),
+)
+
+YOLO = Format(
+    name="yolo-results-csv",
+    title="Ultralytics YOLO's results.csv",
+    example="epoch,time,train/box_loss,train/cls_loss,metrics/mAP50(B),val/box_loss,lr/pg0",
+    matchers=(
+        Columns(
+            Schema(
+                "yolo",
+                steps=("epoch",),
+                needs=frozenset({"epoch"}),
+                train=re.compile(r"^train/.*loss"),
+                aliases={"time": "time/elapsed", "lr/pg0": LEARNING_RATE, "x/lr0": LEARNING_RATE},
+            )
+        ),
+    ),
+)
+
+FLAIR = Format(
+    name="flair-loss-tsv",
+    title="Flair's loss.tsv",
+    example="EPOCH\tTIMESTAMP\tBAD_EPOCHS\tLEARNING_RATE\tTRAIN_LOSS\tDEV_LOSS",
+    matchers=(
+        Columns(
+            Schema(
+                "flair",
+                steps=("EPOCH",),
+                needs=frozenset({"EPOCH", "TRAIN_LOSS"}),
+                train=re.compile("^TRAIN_"),
+                aliases={"DEV_LOSS": VAL_LOSS},
+            ),
+            b"\t",
+        ),
+    ),
+)
+
+CATBOOST = Format(
+    name="catboost-tsv",
+    title="CatBoost's learn_error.tsv and test_error.tsv",
+    example="iter\tRMSE\tMAE",
+    matchers=(
+        Columns(
+            Schema(
+                "catboost",
+                steps=("iter",),
+                needs=frozenset({"iter"}),
+                train=re.compile(r"^(?!iter$|Passed$|Remaining$)"),  # time_left.tsv holds nothing learnt
+                evals=NOTHING,
+            ),
+            b"\t",
+        ),
+    ),
+)
+
+GENERIC = Format(
+    name="csv",
+    title="CSV or TSV with a step and a training loss",
+    example="step,loss,lr,grad_norm",
+    matchers=(Columns(Schema("csv", train=_LOSS)), Columns(Schema("tsv", train=_LOSS), b"\t")),
+)
+
+FORMATS = (LIGHTNING, SB3_PROGRESS, RLLIB, SB3_MONITOR, YOLO, FLAIR, CATBOOST, GENERIC)

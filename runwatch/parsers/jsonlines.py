@@ -1,0 +1,90 @@
+"""One JSON object a line.
+
+Values are numbers or texts that hold one; NaN and Infinity, which JSON does
+not know but Python writes, are values; null is absent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from runwatch.parsers.patterns import Match
+from runwatch.parsers.records import Reader, Schema, flatten
+
+if TYPE_CHECKING:
+    from runwatch.parsers.jsonbulk import JsonDecoder
+
+Record = dict[str, object]
+_LOOSE = re.compile(rb"(?<=[:,\[\s])(-?)(nan|inf|Inf)(?=\s*[,}\]])")
+_STRICT = {b"nan": b"NaN", b"inf": b"Infinity", b"Inf": b"Infinity"}
+
+
+def load(text: bytes) -> Record | None:
+    """Return the object a text holds, or None if it is no JSON object."""
+    try:
+        value = msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        value = _load_loosely(text)
+    return value if isinstance(value, dict) else None
+
+
+def _load_loosely(text: bytes) -> object:
+    """Accept what msgspec does not: NaN, Infinity and numbers beyond the range of doubles."""
+    if not text.rstrip().endswith(b"}"):
+        return None
+    try:
+        return json.loads(_LOOSE.sub(lambda found: found[1] + _STRICT[found[2]], text))
+    except (ValueError, RecursionError):
+        return None
+
+
+class JsonLine:
+    """An object that stands at the line's end, behind a fixed prefix that may reach into it."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        prefix: bytes = b"{",
+        anywhere: bool = False,
+        reshape: Callable[[Record], Record] | None = None,
+    ) -> None:
+        """`anywhere`: other text may stand before the prefix. `reshape` brings an object to {key: value}."""
+        self.prefix = b"" if anywhere else prefix
+        self._mark = prefix
+        self.body = prefix.index(b"{")
+        self.reshape = reshape
+        self.reader = Reader(schema)
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the numbers of a line of this kind; an object cut before its end is no record."""
+        at = line.find(self._mark, start) if not self.prefix else start
+        if at < 0 or not line.startswith(self._mark, at):
+            return None
+        record = load(line[at + self.body :])
+        if record is None:
+            return None
+        if self.reshape is not None:
+            record = self.reshape(record)
+        numbers = flatten(record, self.reader.schema.skip)
+        return self.reader.read(numbers, self.mode(record))
+
+    def mode(self, record: Record) -> str | None:
+        """Return the word that says which part of training a record is about."""
+        for key in self.reader.schema.modes:
+            if isinstance(word := record.get(key), str) and len(word) < 24:
+                return word
+        return None
+
+    def bulk(self) -> JsonDecoder | None:
+        """Return a decoder of whole blocks; objects of another form have none."""
+        if self.reshape is not None or not self.prefix:
+            return None
+        from runwatch.parsers.jsonbulk import JsonDecoder
+
+        return JsonDecoder(self)

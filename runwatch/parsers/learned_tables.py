@@ -1,0 +1,73 @@
+"""Rows of numbers under a header: `E    #   LOSS NER  SCORE`, `epoch | train_loss | valid_loss`."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from runwatch.batch import META_COLUMNS, TRAIN
+from runwatch.metrics import Unit, canonical
+from runwatch.parsers.learned import is_quality
+from runwatch.parsers.patterns import VALUE, Layout, Match, number
+
+_GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
+_COUNTERS = (b"#", b"step", b"steps", b"iteration", b"iter", b"update", b"batch", b"epoch", b"ep", b"e")
+"""Names of the column that counts, the best first."""
+_MAX_COLUMNS = 32
+
+
+def header(line: bytes) -> tuple[bytes, ...] | None:
+    """Return the columns of a line that may head a table of training, else None."""
+    if len(line) > 512 or (b"  " not in line.strip() and not re.search(rb"[\t|]|loss", line)):
+        return None
+    columns = tuple(column for column in _GAP.split(line.strip(b" \t|\r")) if column)
+    if len(columns) == 1:
+        columns = tuple(line.split())
+    if not 3 <= len(columns) <= _MAX_COLUMNS or len(set(columns)) < len(columns):
+        return None
+    if any(not column[:1].isalpha() and column != b"#" for column in columns) or _counter(columns) is None:
+        return None
+    return columns if any(is_quality(column) and len(column) < 40 for column in columns) else None
+
+
+def _counter(columns: tuple[bytes, ...]) -> int | None:
+    lower = [column.lower() for column in columns]
+    return next((lower.index(name) for name in _COUNTERS if name in lower), None)
+
+
+class TableMatcher:
+    """Matches the rows under one header: as many numbers as columns and nothing else."""
+
+    prefix = b""
+
+    def __init__(self, columns: tuple[bytes, ...]) -> None:
+        self.columns = columns
+        self._row = re.compile(
+            rb"[\s|]*" + rb"[\s|]+".join(rb"(" + VALUE + rb")%?" for _ in columns) + rb"[\s|]*\Z"
+        )
+        names: list[str] = []
+        printed: dict[str, str] = {}
+        for index, column in enumerate(columns):
+            text = column.decode("utf-8", "replace")
+            name = "step" if index == _counter(columns) else canonical(text)
+            if name in names or (name in META_COLUMNS and name != "step"):
+                name = f"{text} (column {index + 1})"
+            names.append(name)
+            if name not in ("step", text):
+                printed[name] = text
+        self._layout = Layout(TRAIN, "table", tuple(names), tuple(Unit() for _ in names), printed)
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the numbers of a row."""
+        if len(line) > 1024:
+            return None
+        found = self._row.match(line, start)
+        if found is None:
+            return None
+        return Match(self._layout, tuple(found.span(index + 1) for index in range(len(self.columns))))
+
+    def counts(self, rows: list[bytes]) -> bool:
+        """Whether the column that counts grows from row to row."""
+        place = self._layout.names.index("step")
+        steps = [number(row[slice(*found.spans[place])]) for row in rows if (found := self.match(row))]
+        return len(steps) >= 3 and all(b > a for a, b in pairwise(steps))

@@ -1,0 +1,75 @@
+"""What one piece of a stream has given so far: rows by layout, events, line counts."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, NamedTuple
+
+from runwatch.batch import Event, Table
+from runwatch.parsers.patterns import Layout
+
+if TYPE_CHECKING:
+    from runwatch.parsers.skeleton import Decoded
+
+
+class Held(NamedTuple):
+    """A record of a weak format, held back."""
+
+    layout: Layout
+    offset: int
+    line: int
+    numbers: list[float]
+
+
+class Piece:
+    """What one call to feed has found so far."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.events: list[Event] = []
+        self.lines = self.unparsed = 0
+        self._rows: dict[Layout, array[float]] = {}
+        self._bulk: dict[Layout, list[Decoded]] = {}
+
+    def add(self, layout: Layout, offset: int, line: int, numbers: list[float]) -> None:
+        """Add one record."""
+        row = self._rows.get(layout)
+        if row is None:
+            row = self._rows[layout] = array("d")
+        row.append(offset)
+        row.append(line)
+        row.extend(numbers)
+
+    def add_bulk(self, decoded: Decoded) -> None:
+        """Add records decoded in bulk."""
+        self._bulk.setdefault(decoded.layout, []).append(decoded)
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return one table per layout, each in stream order."""
+        if self._bulk:
+            from runwatch.parsers.skeleton import merge
+
+            return tuple(
+                _table(
+                    layout, *merge(self._bulk.get(layout, []), self._rows.get(layout), len(layout.names) + 2)
+                )
+                for layout in dict.fromkeys((*self._rows, *self._bulk))
+            )
+        return tuple(
+            _table(layout, *_transpose(rows, len(layout.names) + 2)) for layout, rows in self._rows.items()
+        )
+
+    def printed(self) -> dict[str, str]:
+        """Return the printed names of the metrics whose canonical name differs."""
+        names: dict[str, str] = {}
+        for layout in (*self._rows, *self._bulk):
+            names.update(layout.printed)
+        return names
+
+
+def _transpose(rows: array[float], width: int) -> tuple[int, bytes]:
+    return len(rows) // width, b"".join(rows[i::width].tobytes() for i in range(width))
+
+
+def _table(layout: Layout, rows: int, data: bytes) -> Table:
+    return Table(layout.kind, layout.pattern, ("offset", "line", *layout.names), rows, data)

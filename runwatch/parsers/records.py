@@ -1,0 +1,300 @@
+"""Keyed records: what the keys of a JSON object, a CSV row or a document's entry mean.
+
+A schema is declarative: which key places the record, which keys tell training
+from evaluation, what they are called here. Its reader turns {key: number} into
+a layout and values. A value that is not there is no column: rows that hold
+other keys have another layout, and evaluations never reach a training series.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from runwatch.batch import EVAL, META_COLUMNS, TRAIN
+from runwatch.metrics import (
+    EPOCH,
+    GRAD_NORM,
+    LEARNING_RATE,
+    LOSS,
+    LOSS_SCALE,
+    MFU,
+    SAMPLES_PER_SEC,
+    STEP_TIME,
+    TOKENS_PER_SEC,
+    VAL_LOSS,
+    Unit,
+    canonical,
+)
+from runwatch.parsers.patterns import VALUE, Layout, Match, number
+
+STEPS = (
+    "step",
+    "global_step",
+    "current_steps",
+    "iteration",
+    "iter",
+    "num_updates",
+    "num_update",
+    "training_iteration",
+    "trainer/global_step",
+    "train/global_step",
+    "steps",
+    "iters",
+    "iterations",
+    "update",
+    "_step",
+    "epoch",
+    "epochs",
+)
+"""Keys that place a record, the most exact first: an epoch only where there is nothing finer."""
+TOTALS = ("total_steps", "max_steps", "total_iters", "max_iters", "num_steps", "total_iterations")
+MODES = ("mode", "split", "phase", "stage")
+"""Keys whose word says which part of training a record is about."""
+
+ANYTHING = re.compile("")
+NOTHING = re.compile(r"(?!)")
+LOSSES = re.compile(r"loss|perplexity|^ppl$|bpb", re.IGNORECASE)
+TRAINED = re.compile(
+    LOSSES.pattern + r"|^lr$|learning_rate|grad(?:ient)?_?norm|tokens_per_sec|(?:ep|episode)_(?:rew|return)"
+    r"|^train[_/]\w*acc",
+    re.IGNORECASE,
+)
+"""Keys that only a record of training has (once keys of evaluations are left out)."""
+_SETS = r"(?:val|valid|validation|eval|evaluation|dev|test)(?:[_/ .-]|$)"
+HELD_OUT = re.compile(rf"(?:^|[_/ .-]){_SETS}", re.IGNORECASE)
+"""Keys that speak of data held out from training."""
+_HEAD = re.compile(_SETS, re.IGNORECASE)
+_VAL_HEAD = re.compile(r"(?:val|valid|validation|eval|evaluation|dev)[_ ](?=.)", re.IGNORECASE)
+_VAL_WORD = re.compile(r"(?:val|eval|test|dev|predict)", re.IGNORECASE)
+_NUMERIC = re.compile(VALUE.decode(), re.ASCII)
+_SHARED: dict[str, str] = {
+    "train/loss_step": LOSS,
+    "train_loss_step": LOSS,
+    "total_loss": LOSS,
+    "train_lr": LEARNING_RATE,
+    "train/lr": LEARNING_RATE,
+    "train/gnorm": GRAD_NORM,
+    "gradient_norm": GRAD_NORM,
+    "loss_scale": LOSS_SCALE,
+    "step_time": STEP_TIME,
+    "step_time_s": STEP_TIME,
+    "step_time_ms": STEP_TIME,
+    "iter_time_ms": STEP_TIME,
+    "dt_ms": STEP_TIME,
+    "mfu_percent": MFU,
+    "mfu_pct": MFU,
+    "mfu(%)": MFU,
+    "throughput/device/mfu": MFU,
+    "tokens_per_sec": TOKENS_PER_SEC,
+    "tokens_per_second": TOKENS_PER_SEC,
+    "samples_per_sec": SAMPLES_PER_SEC,
+    "samples_per_second": SAMPLES_PER_SEC,
+    "eval/loss": VAL_LOSS,
+    "valid_loss": VAL_LOSS,
+    "valid/loss": VAL_LOSS,
+    "validation_loss": VAL_LOSS,
+    "validation/loss": VAL_LOSS,
+    "dev_loss": VAL_LOSS,
+}
+_UNITS: dict[str, Unit] = {
+    "step_time_ms": Unit(divide=1e3),
+    "iter_time_ms": Unit(divide=1e3),
+    "dt_ms": Unit(divide=1e3),
+    "mfu_percent": Unit(divide=100.0),
+    "mfu_pct": Unit(divide=100.0),
+    "mfu(%)": Unit(divide=100.0),
+}
+"""Keys that name a unit other than ours; a bare number is in ours: seconds, fractions."""
+_MAX_LAYOUTS = 512
+_MAX_COLUMNS = 1024
+_MAX_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What the keys of one format's records mean."""
+
+    name: str
+    steps: tuple[str, ...] = STEPS
+    needs: frozenset[str] = frozenset()
+    """Keys without which an object is no record of this format."""
+    train: re.Pattern[str] = TRAINED
+    """A record that has such a key (not of an evaluation) is one of training."""
+    evals: re.Pattern[str] = HELD_OUT
+    """A record that has only such keys is an evaluation."""
+    otherwise: str | None = None
+    """Kind of a record that holds neither, nor anything that speaks of training in other formats."""
+    totals: tuple[str, ...] = TOTALS
+    modes: tuple[str, ...] = MODES
+    aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    eval_aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Names for keys that only records beside the training ones have."""
+    keep: re.Pattern[str] = ANYTHING
+    """Keys that may be metrics; others are constants of the configuration."""
+    skip: re.Pattern[str] = NOTHING
+    """Keys that are neither metrics nor worth looking into."""
+    eval_step: bool = True
+    """Whether the step an evaluation prints counts the same thing as that of training."""
+    counts: bool = False
+    """Records carry no step: the n-th record is step n."""
+    ends: frozenset[str] = frozenset()
+    """Keys of the record that is written when the run has finished."""
+
+    def step_key(self, keys: Mapping[str, object] | frozenset[str]) -> str | None:
+        """Return the key that places a record with these keys."""
+        return next((key for key in self.steps if key in keys), None)
+
+    def is_training(self, key: str) -> bool:
+        """Return whether only a record of training has this key."""
+        return bool(self.train.search(key)) and not self.evals.search(key)
+
+    def kind(self, keys: frozenset[str], mode: str | None) -> str | None:
+        """Return the kind of table a record with these keys belongs to, or None."""
+        if not self.needs <= keys or not self.step_key(keys):
+            return None
+        if mode is not None and _VAL_WORD.match(mode):
+            return EVAL
+        if keys & self.ends:
+            return EVAL
+        if any(self.is_training(key) for key in keys):
+            return TRAIN
+        if any(self.evals.search(key) for key in keys):
+            return EVAL
+        return None if any(TRAINED.search(key) for key in keys) else self.otherwise
+
+    def metric(self, key: str, kind: str) -> str | None:
+        """Return the name of the metric that `key` holds in a record of `kind`, or None."""
+        if kind == EVAL and key in self.eval_aliases:
+            return self.eval_aliases[key]
+        alias = self.aliases.get(key) or _SHARED.get(key.lower())
+        if key in META_COLUMNS and alias is None:
+            return None
+        name = alias or canonical(key)
+        if _HEAD.match(key):
+            head = _VAL_HEAD.match(key)
+            return name if name != key or head is None else f"val/{key[head.end() :]}"
+        if self.evals is not HELD_OUT and self.evals.search(key):  # what this format evaluates, on any line
+            return f"val/{key}"
+        return name if kind == TRAIN else _beside(key, name, alias)
+
+
+def _beside(key: str, name: str, alias: str | None) -> str | None:
+    """Return the name of a metric in an evaluation's record, where its key does not say what it is of."""
+    if alias is not None and not alias.startswith(("train/", "perf/")):
+        return alias
+    if key.lower().startswith("train"):  # a mean over the whole run, most often
+        return key
+    if name in (EPOCH, LEARNING_RATE, "eta_seconds"):  # they tell of the training that goes on
+        return None
+    return VAL_LOSS if name == LOSS else f"val/{key}"
+
+
+class Shape(NamedTuple):
+    """What records that hold the same keys become."""
+
+    layout: Layout
+    keys: tuple[str, ...]
+    """The key of each of its columns."""
+    plain: bool
+    """Whether values are stored as they are printed."""
+
+
+class Reader:
+    """Applies a schema. Its only state is the layouts it has seen, a bounded number."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self._known: dict[tuple[str | None, tuple[str, ...]], Shape | None] = {}
+        self._layouts: dict[Layout, Layout] = {}
+
+    def read(self, numbers: Mapping[str, float], mode: str | None = None) -> Match | None:
+        """Return the layout and stored values of a record, or None if it is none."""
+        shape = self.shape(tuple(numbers), mode)
+        if shape is None:
+            return None
+        layout, keys, plain = shape
+        if plain:
+            return Match(layout, (), tuple([numbers[key] for key in keys]))
+        stored = [unit.apply(numbers[key]) for key, unit in zip(keys, layout.units, strict=True)]
+        return Match(layout, (), tuple(stored))
+
+    def shape(self, keys: tuple[str, ...], mode: str | None) -> Shape | None:
+        """Return what records with these keys become, or None if they are none."""
+        if (mode, keys) not in self._known:
+            if len(self._known) >= _MAX_LAYOUTS:
+                self._known.clear()
+                self._layouts.clear()
+            self._known[mode, keys] = self._build(frozenset(keys), mode)
+        return self._known[mode, keys]
+
+    def _build(self, keys: frozenset[str], mode: str | None) -> Shape | None:
+        schema = self.schema
+        kind = schema.kind(keys, mode)
+        if kind is None:
+            return None
+        columns: dict[str, str] = {}
+        step = schema.step_key(keys)
+        if step and (kind == TRAIN or schema.eval_step):
+            columns["step"] = step
+        total = next((key for key in schema.totals if key in keys), None)
+        if total and kind == TRAIN:
+            columns["total"] = total
+        units: list[Unit] = [Unit()] * len(columns)
+        printed: dict[str, str] = {}
+        for key in sorted(keys - {step, total}, key=self._order):
+            name = schema.metric(key, kind)
+            if not name or schema.skip.search(key) or not schema.keep.search(key):
+                continue
+            if name in columns:  # two keys of one meaning: the second keeps its own name
+                name = key
+            if name in columns or name in META_COLUMNS or len(name) > _MAX_NAME or not name.isprintable():
+                continue
+            if len(columns) >= _MAX_COLUMNS:
+                break
+            columns[name] = key
+            units.append(_UNITS.get(key.lower(), Unit()) if name in (STEP_TIME, MFU) else Unit())
+            if name != key:
+                printed[name] = key
+        if not schema.ends & keys and not columns.keys() - META_COLUMNS:
+            return None
+        ended = "finished" if schema.ends & keys else None
+        layout = Layout(kind, schema.name, tuple(columns), tuple(units), printed, ended)
+        layout = self._layouts.setdefault(layout, layout)
+        return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
+
+    def _order(self, key: str) -> tuple[bool, bool, str]:
+        """Sort the telling keys first: they get the canonical names, and never fall to the limit."""
+        return key not in self.schema.aliases, not TRAINED.search(key), key
+
+
+def numeric(text: str) -> float | None:
+    """Return the number that a text holds, or None."""
+    return number(text.encode()) if len(text) < 40 and _NUMERIC.fullmatch(text) else None
+
+
+def flatten(record: Mapping[str, object], skip: re.Pattern[str]) -> dict[str, float]:
+    """Return the numbers of a nested object, keys joined with "/"; texts that hold numbers count."""
+    found: dict[str, float] = {}
+    todo: list[tuple[str, Mapping[str, object], int]] = [("", record, 0)]
+    while todo:
+        head, values, depth = todo.pop()
+        for key, value in values.items():
+            if isinstance(value, (float, int)):
+                if not isinstance(value, bool):
+                    found.setdefault(head + key, _as_float(value))
+            elif isinstance(value, str):
+                if (held := numeric(value)) is not None:
+                    found.setdefault(head + key, held)
+            elif isinstance(value, dict) and depth < 4 and not skip.search(head + key):
+                todo.append((f"{head}{key}/", value, depth + 1))
+    return found
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond the range of doubles
+        return float("inf") if value > 0 else float("-inf")

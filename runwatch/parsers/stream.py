@@ -1,0 +1,222 @@
+"""What a source's bytes are: a log, a log in UTF-16, or a JSON document. Decided by how they begin.
+
+Whatever they turn out to be, the batches depend on the bytes alone, not on the
+pieces they come in.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum, auto
+from itertools import chain
+
+from runwatch.batch import Batch, Event
+from runwatch.parsers.document import Document, parse
+from runwatch.parsers.formats import Format
+from runwatch.parsers.log import LogParser
+from runwatch.parsers.piece import Piece
+from runwatch.parsers.records import Reader
+
+MAX_DOCUMENT = 32 << 20
+"""A longer document is taken for a log."""
+_OPENING = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,64}(?:(\{)\s{0,256}[\"}]|(\[)\s{0,256}\{)")
+_UNSURE = re.compile(rb"(?:\xff|\xfe|\xef\xbb?|(?:\xef\xbb\xbf)?\s{0,64}(?:[\[{]\s{0,256})?)\Z")
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class _Is(Enum):
+    UNSURE = auto()
+    LOG = auto()
+    DOCUMENT = auto()
+
+
+class StreamParser:
+    """Parses one source's stream, whatever it is. A parser of logs with a look at the beginning."""
+
+    def __init__(
+        self,
+        formats: Sequence[Format] | None = None,
+        *,
+        bulk: bool = True,
+        start: int = 0,
+        first_line: int = 1,
+        settled: str | None = None,
+    ) -> None:
+        """See LogParser; a stream that is gone on with behind its first line is a log's."""
+        self._formats = formats
+        self._bulk = bulk
+        self._log = LogParser(formats, bulk=bulk, start=start, first_line=first_line, settled=settled)
+        self._kind = _Is.UNSURE if first_line == 1 else _Is.LOG
+        self._held = bytearray()
+        """The bytes of a document that is not complete yet, or of a beginning that tells nothing yet."""
+        self._closing = b"}"
+        self._looked = 0
+        """How many of them hold no end of the document."""
+        self._tried = 0
+        self._offset = start
+        """Bytes of the stream before the held ones."""
+        self._text: codecs.IncrementalDecoder | None = None
+        self._format: str | None = None
+        self._told: tuple[int, dict[str, float]] = (0, {})
+        """Entries of the document that were told already, and the newest of them."""
+
+    @property
+    def format(self) -> str | None:
+        """Name of the detected format, or None while unsure."""
+        return self._format or self._log.format
+
+    @property
+    def example(self) -> str | None:
+        """A typical line of a log's format; see LogParser."""
+        return self._log.example
+
+    @property
+    def learned(self) -> float | None:
+        """How sure a learnt format is; see LogParser."""
+        return self._log.learned
+
+    @property
+    def held(self) -> int:
+        """Bytes of an unfinished line or document that a successor has to be fed again."""
+        held = len(self._held) + self._log.held
+        return 2 * held + len(self._text.getstate()[0]) if self._text else held  # UTF-16 as ASCII here
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Stream offset and line number at which the next record begins."""
+        return self._log.place
+
+    def prime(self, head: bytes) -> None:
+        """Show how the stream begins, where it is gone on with; see LogParser.prime."""
+        self._log.prime(head)
+
+    def feed(self, data: bytes, *, tail: int = 0) -> Batch:
+        """Parse the next bytes of the stream; see LogParser.feed."""
+        return self._feed(self._text.decode(data).encode() if self._text else data, tail)
+
+    def flush(self) -> Batch:
+        """Take what is unfinished as all there will be of it: the stream ends or breaks here."""
+        held = self._look(final=True) if self._kind is not _Is.LOG else None
+        rest = self._log.flush()
+        return rest if held is None else _joined(held, rest)
+
+    def break_off(self) -> Batch:
+        """Take what comes next as the beginning of another file: lines and documents start again."""
+        batch = self.flush()
+        self._text = None
+        self._log.break_off()
+        self._kind, self._offset, self._tried, self._looked = _Is.UNSURE, batch.end, 0, 0
+        return batch
+
+    def _feed(self, data: bytes, tail: int) -> Batch:
+        if self._kind is _Is.LOG:
+            return self._log.feed(data, tail=tail)
+        self._held += data
+        return self._look(tail=tail)
+
+    def _look(self, *, tail: int = 0, final: bool = False) -> Batch:
+        """Decide what the held bytes are, if they tell; parse them if so."""
+        held = self._held
+        if self._kind is _Is.UNSURE:
+            if held[:2] in _UTF16 and self._text is None:
+                self._text = codecs.getincrementaldecoder("utf-16")("replace")
+                held[:] = self._text.decode(bytes(held)).encode()
+            if _UNSURE.match(held) and not final:
+                return self._nothing()
+            opening = _OPENING.match(held)
+            self._kind = _Is.DOCUMENT if opening else _Is.LOG
+            self._closing = b"}" if opening and opening[1] else b"]"
+        if self._kind is _Is.DOCUMENT:
+            found = self._complete(final=final)
+            if isinstance(found, _Is):
+                self._kind = found
+            else:
+                return self._tell(*found, tail)
+        if self._kind is _Is.DOCUMENT:
+            return self._nothing()
+        data = bytes(held)
+        held.clear()
+        return self._log.feed(data, tail=tail)
+
+    def _complete(self, *, final: bool) -> tuple[Document, int] | _Is:
+        """Return the document and its length; LOG if this is none, DOCUMENT if its end has not come yet.
+
+        It ends with the first line if that closes what it opens, else with a line that
+        begins with the closing bracket.
+        """
+        held = self._held
+        line = held.find(b"\n")
+        ends: Iterable[int]
+        if line >= 0 and held[:line].rstrip().endswith(self._closing):
+            ends, final = (line,), True
+        else:
+            ends = chain(self._closings() if line >= 0 else (), (len(held),) if final else ())
+        for end in ends:
+            found = parse(bytes(held[:end])) if end <= MAX_DOCUMENT else "other"
+            if isinstance(found, Document):
+                return found, end
+            if found == "other":
+                return _Is.LOG
+        return _Is.LOG if final or len(held) > MAX_DOCUMENT else _Is.DOCUMENT
+
+    def _closings(self) -> Iterator[int]:
+        """Yield where the document may end; ever more rarely, so that the trials stay affordable."""
+        while (at := self._held.find(b"\n" + self._closing, self._looked)) >= 0:
+            self._looked = at + 1
+            if at >= 2 * self._tried:
+                self._tried = at
+                yield at + 2
+        self._looked = max(self._looked, len(self._held) - 1)
+
+    def _tell(self, document: Document, size: int, tail: int) -> Batch:
+        """Return the entries that an earlier writing of the document did not hold."""
+        held = bytes(self._held)
+        self._held.clear()
+        self._kind = _Is.LOG
+        self._format = document.format.name
+        entries, (seen, newest) = document.entries, self._told
+        known = 0 < seen <= len(entries) and entries[seen - 1].numbers == newest
+        self._told = (len(entries), entries[-1].numbers)
+        piece = Piece(self._offset)
+        reader = Reader(document.format.schema)
+        for entry in entries[seen if known else 0 :]:
+            match = reader.read(entry.numbers)
+            if match is None or match.stored is None:
+                continue
+            offset, line = self._offset + entry.at, 1 + entry.line
+            piece.add(match.layout, offset, line, list(match.stored))
+            if match.layout.event:
+                piece.events.append(Event(match.layout.event, offset, line, "Training finished"))
+        lines = held.count(b"\n", 0, size)
+        batch = Batch(
+            start=self._offset,
+            end=self._offset + size,
+            tables=piece.tables(),
+            events=tuple(piece.events),
+            lines=lines,
+            format=self._format,
+            printed=piece.printed(),
+        )
+        self._log = LogParser(
+            self._formats, bulk=self._bulk, start=batch.end, first_line=lines + 1, learn=False
+        )
+        return _joined(batch, self._log.feed(held[size:], tail=tail))
+
+    def _nothing(self) -> Batch:
+        return Batch(start=self._offset, end=self._offset, format=self.format)
+
+
+def _joined(first: Batch, rest: Batch) -> Batch:
+    return Batch(
+        start=first.start,
+        end=rest.end,
+        tables=first.tables + rest.tables,
+        events=first.events + rest.events,
+        lines=first.lines + rest.lines,
+        unparsed=first.unparsed + rest.unparsed,
+        format=first.format or rest.format,
+        printed={**first.printed, **rest.printed},
+        tail=first.tail + rest.tail,
+    )

@@ -1,0 +1,158 @@
+"""The whole thing in a real terminal: engine, reader, screen, keys."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable
+
+import psutil
+import pyte
+import pytest
+
+from .live import WAIT, Log
+
+
+class Terminal:
+    """A terminal of a given size in which `runwatch` runs."""
+
+    def __init__(
+        self, *arguments: str, columns: int = 80, rows: int = 24, env: dict[str, str] | None = None
+    ) -> None:
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self.pid, self._master = pty.fork()
+        if self.pid == 0:
+            os.environ.update({"TERM": "xterm-256color", "COLUMNS": "", "LINES": "", **(env or {})})
+            os.execv(sys.executable, [sys.executable, "-m", "runwatch", *arguments])
+        self.resize(columns, rows)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._screen.resize(rows, columns)
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def keys(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    @property
+    def lines(self) -> list[str]:
+        return [line.rstrip() for line in self._screen.display]
+
+    def until(self, wanted: Callable[[str], bool]) -> str:
+        """Return the picture once it is as `wanted`; fail if it never is."""
+        deadline = time.monotonic() + WAIT
+        while time.monotonic() < deadline:
+            if select.select([self._master], [], [], 0.05)[0]:
+                try:
+                    self._stream.feed(os.read(self._master, 1 << 16))
+                except OSError:
+                    break
+            picture = "\n".join(self.lines)
+            if wanted(picture):
+                return picture
+        raise AssertionError("never came:\n" + "\n".join(self.lines))
+
+    def end(self) -> int:
+        """Return the exit code once the program has ended."""
+        deadline = time.monotonic() + WAIT
+        while time.monotonic() < deadline:
+            if select.select([self._master], [], [], 0.05)[0]:
+                with contextlib.suppress(OSError):
+                    os.read(self._master, 1 << 16)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.pid = 0
+                return os.waitstatus_to_exitcode(status)
+        raise AssertionError("did not end")
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self._master)
+
+
+@pytest.fixture
+def log(tmp_path):
+    made = Log(tmp_path / "speedrun.log")
+    made.steps(400, total=1000)
+    return made
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40), (200, 50)])
+def test_the_picture_follows_the_log(log, columns, rows):
+    with Terminal("tail", str(log.path), columns=columns, rows=rows) as terminal:
+        words = ("speedrun", "RUNNING", "step 00399/01000", "loss", "q Quit")
+        terminal.until(lambda p: all(word in p for word in words))
+        log.steps(1, total=1000, loss="nan")
+        terminal.until(lambda p: "NaN" in p and "step 400" in p)
+        terminal.keys("q")
+        assert terminal.end() == 0
+
+
+def test_resize_views_and_help(log):
+    with Terminal("tail", str(log.path), columns=120, rows=40) as terminal:
+        terminal.until(lambda p: "399" in p)
+        terminal.resize(80, 24)
+        picture = terminal.until(lambda p: p.count("q Quit") == 1 and p.splitlines()[23].startswith("q Quit"))
+        assert all(len(line) <= 80 for line in picture.splitlines())
+        terminal.keys("4")
+        terminal.until(lambda p: "[4]Logs" in p and p.count("| loss: 2.500000 |") > 10)
+        terminal.keys("?")
+        terminal.until(lambda p: "─ keys ─" in p)
+        terminal.keys("\x1b")
+        terminal.until(lambda p: "─ keys ─" not in p)
+        terminal.keys("1")
+        terminal.until(lambda p: "[1]Overview" in p)
+
+
+def test_ascii_only(log):
+    with Terminal("tail", str(log.path), "--ascii") as terminal:
+        picture = terminal.until(lambda p: "step 00399/01000" in p and "q Quit" in p)
+        assert picture.isascii()
+
+
+def test_quitting_leaves_no_process(log):
+    with Terminal("tail", str(log.path)) as terminal:
+        terminal.until(lambda p: "399" in p)
+        children = psutil.Process(terminal.pid).children(recursive=True)
+        assert len(children) == 2
+        terminal.keys("q")
+        assert terminal.end() == 0
+        assert psutil.wait_procs(children, WAIT)[1] == []
+
+
+def test_a_dead_engine_leaves_the_last_picture(log):
+    with Terminal("tail", str(log.path)) as terminal:
+        terminal.until(lambda p: "399" in p)
+        children = psutil.Process(terminal.pid).children()
+        next(p for p in children if "runwatch.watcher.server" in p.cmdline()).kill()
+        picture = terminal.until(lambda p: "engine" in p.lower())
+        assert "399" in picture
+        terminal.keys("q")
+        assert terminal.end() == 3
+
+
+def test_bad_path_is_one_line_in_a_terminal(tmp_path):
+    with Terminal("tail", str(tmp_path / "none.log")) as terminal:
+        picture = terminal.until(lambda p: "runwatch:" in p)
+        assert "no such file" in picture
+        assert terminal.end() == 3
+
+
+def test_dumb_terminal_gets_plain_lines(log):
+    log.write("Total training time: 1.00m\n")
+    with Terminal("tail", str(log.path), "--exit", env={"TERM": "dumb"}) as terminal:
+        terminal.until(lambda p: "finished" in p)
+        assert terminal.end() == 0

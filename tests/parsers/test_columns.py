@@ -1,0 +1,128 @@
+"""CSV and TSV logs with a header."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.parsers.stream import StreamParser
+
+from .structured import metrics_csv, read
+
+LONG = metrics_csv(800)
+
+
+@given(st.lists(st.integers(0, len(LONG)), max_size=8), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_chunking_does_not_matter(cuts, bulk):
+    read(LONG, cuts, bulk=bulk).same_as(read(LONG))
+
+
+CELL = st.sampled_from(
+    ["", "1", "2.5", "nan", "x", "1_0", '"', '"a,b"', " ", "step", "loss", "-", "\x00", "1e999"]
+)
+
+
+@given(st.lists(st.lists(CELL, max_size=5).map(",".join), max_size=20), st.data())
+@settings(max_examples=150, deadline=None)
+def test_any_table_in_any_pieces(rows, data):
+    text = "\n".join(["step,loss,lr", *rows]).encode()
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=5))
+    read(text, cuts).same_as(read(text))
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise(data):
+    read(b"step,loss\n1,2\n" + data)
+    read(data.replace(b" ", b","))
+
+
+def test_sparse_rows_of_lightning():
+    parsed = read(
+        b"epoch,step,train_loss_step,train_loss_epoch,val_loss,lr-AdamW\n0,49,7.5,,,\n0,99,nan,,,0.1\n0,99,,,4.5,\n0,99,,6.5,,\n"
+    )
+    assert parsed.format == "lightning-metrics-csv"
+    assert parsed.column("step").tolist() == [49, 99, 99, 99]
+    assert parsed.column("train/loss")[0] == 7.5
+    assert math.isnan(parsed.column("train/loss")[1])
+    assert parsed.column("val/loss").tolist() == [4.5]
+    assert parsed.column("train_loss_epoch").tolist() == [6.5]
+
+
+def test_sb3_progress():
+    parsed = read(b"rollout/ep_rew_mean,time/total_timesteps,train/loss\n-5.5,2048,\n,4096,0.5\n")
+    assert parsed.format == "sb3-progress-csv"
+    assert parsed.column("step").tolist() == [2048, 4096]
+    assert parsed.column("train/loss").tolist() == [0.5]
+
+
+def test_sb3_monitor_counts_episodes_and_survives_a_relaunch():
+    head = b'#{"t_start": 1.5, "env_id": "X-v1"}\nr,l,t\n'
+    parsed = read(head + b"7.5,11,0.5\n8.5,15,0.6\n" + head + b"9.5,12,0.1\n")
+    assert parsed.format == "sb3-monitor-csv"
+    assert parsed.column("step").tolist() == [1, 2, 3]
+    assert parsed.column("episode_reward").tolist() == [7.5, 8.5, 9.5]
+
+
+def test_yolo_with_padded_header():
+    parsed = read(b"   epoch,   train/box_loss,  val/box_loss,  x/lr0\n   0,  1.5,  2.5,  0.1\n")
+    assert parsed.format == "yolo-results-csv"
+    assert parsed.column("step").tolist() == [0]
+    assert parsed.column("train/box_loss").tolist() == [1.5]
+    assert parsed.column("train/learning_rate").tolist() == [0.1]
+
+
+def test_flair_marks_absent_values():
+    parsed = read(b"EPOCH\tTIMESTAMP\tTRAIN_LOSS\tDEV_LOSS\n1\t12:33:21\t0.5\t_\n2\t12:40:00\t0.4\t0.6\n")
+    assert parsed.format == "flair-loss-tsv"
+    assert parsed.column("train/loss").tolist() == [0.5, 0.4]
+    assert parsed.column("val/loss").tolist() == [0.6]
+
+
+def test_catboost():
+    parsed = read(b"iter\tRMSE\n0\t3.5\n1\t2.5\n")
+    assert parsed.format == "catboost-tsv"
+    assert parsed.column("RMSE").tolist() == [3.5, 2.5]
+    assert read(b"iter\tPassed\tRemaining\n0\t12\t50\n").format is None
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_any_table_with_a_step_and_a_loss(separator):
+    rows = [["", "global_step", "loss", "lr"], ["0", "10", "1.5", "0.1"], ["1", "20", "1_5", "0.1"]]
+    parsed = read("\r\n".join(separator.join(row) for row in rows).encode())
+    assert parsed.format == "csv"
+    assert parsed.column("step").tolist() == [10, 20]
+    assert parsed.column("train/loss").tolist() == [1.5]
+
+
+def test_a_new_header_is_taken_and_a_cut_row_is_not():
+    parsed = read(b"step,loss\n1,2.5\nstep,loss,lr\n2,1.5,0.1\n3,0.\n")
+    assert parsed.column("train/loss").tolist() == [2.5, 1.5]
+
+
+def test_the_middle_of_a_table_is_read_once_its_beginning_was_shown():
+    for settled in (None, "csv"):
+        parser = StreamParser(start=1000, first_line=90, settled=settled)
+        parser.prime(b"# by hand\nstep,loss\n1,9.5\n2,8.5\n")
+        (table,) = parser.feed(b"90,2.5\n91,1.5\n").tables
+        assert table.column("train/loss").tolist() == [2.5, 1.5]
+        assert table.column("line").tolist() == [90, 91]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"name,age\nx,3\n",
+        b"epoch,name,weight_loss\n1,a,2\n",
+        b"date,steps,calories\n1,2,3\n",
+        b"step,loss,step\n1,2,3\n",
+        b"1,2,3\n4,5,6\n",
+        b"hello, this is a step, and a loss\n1,2,3\n",
+        b"noise\n" * 20 + b"step,loss\n1,2\n",
+    ],
+)
+def test_other_tables_are_declined(text):
+    assert read(text).format is None

@@ -1,0 +1,264 @@
+"""One JSON object a line, in the forms that frameworks write."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.parsers.formats import catalogue
+from runwatch.parsers.jsonlines import load
+from runwatch.parsers.log import LogParser
+
+from .structured import lines, read, trainer_log
+
+LONG = {seed: trainer_log(1500, seed=seed) for seed in range(3)}
+
+
+@pytest.mark.parametrize("seed", LONG)
+def test_bulk_path_gives_the_same_bits_as_the_matcher(seed):
+    read(LONG[seed]).same_as(read(LONG[seed], bulk=False))
+
+
+def test_bulk_path_is_really_used():
+    parser = LogParser()
+    parser.feed(LONG[0])
+    assert sum(len(decoder._shapes) for decoder in parser._decoders) > 1
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_chunking_does_not_matter(data):
+    text = LONG[data.draw(st.sampled_from(sorted(LONG)))]
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=8))
+    read(text, cuts, bulk=data.draw(st.booleans())).same_as(read(text, bulk=False))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8) | st.just("1.5"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+RECORD = st.dictionaries(
+    st.sampled_from(["step", "epoch", "loss", "lr", "val_loss", "time", "mode", "iter", "a/b", "", "rank"]),
+    JSON,
+)
+
+
+@given(st.lists(RECORD, max_size=12), st.data())
+@settings(max_examples=150, deadline=None)
+def test_any_objects_in_any_pieces(records, data):
+    text = lines({"step": 1, "loss": 2.0}, *records) * 3
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=6))
+    read(text, cuts).same_as(read(text, bulk=False))
+
+
+@given(st.lists(RECORD, min_size=2, max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_any_objects_in_bulk(records):
+    text = lines({"step": 1, "loss": 2.0}, *records) * 400
+    read(text).same_as(read(text, bulk=False))
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise(data):
+    read(b'{"step": 1, "loss": 2.0}\n{' + data)
+
+
+@pytest.mark.parametrize(
+    "text", [b"[" * 60_000, b'{"a":' * 9_000, b'{"a": 1e400}', b'{"a": ' + b"9" * 5000 + b"}"]
+)
+def test_hostile_json_does_not_raise(text):
+    load(text)
+    read(text)
+    read(b'{"step": 1, "loss": 2.0}\n' + text + b"\n")
+
+
+def test_hostile_keys_and_digits():
+    keys = {"\ud800": 1, "\x1b[2J": 2, "k" * 300: 3, **{f"k{n}": n for n in range(3000)}}
+    parsed = read(lines({"step": 1, "loss": "\u0663", "train_loss": 2.0, **keys}))
+    names = next(iter(parsed.tables))[2]
+    assert len(names) < 1100
+    assert all(name.isprintable() and len(name) <= 200 for name in names)
+    assert "train/loss" in names
+
+
+def test_llamafactory():
+    parsed = read(
+        lines(
+            {"current_steps": 10, "total_steps": 30, "loss": 3.5, "reward": None, "lr": 5e-5, "epoch": 0.3},
+            {
+                "current_steps": 20,
+                "total_steps": 30,
+                "eval_loss": 2.5,
+                "epoch": 0.6,
+                "elapsed_time": "0:01:00",
+            },
+            {"current_steps": 30, "total_steps": 30, "epoch": 1.0, "percentage": 100.0},
+        )
+    )
+    assert parsed.format == "llamafactory-jsonl"
+    assert parsed.column("step").tolist() == [10]
+    assert parsed.column("total").tolist() == [30]
+    assert parsed.column("train/learning_rate").tolist() == [5e-5]
+    assert parsed.column("val/loss", "eval").tolist() == [2.5]
+    assert parsed.column("step", "eval").tolist() == [20]
+    assert parsed.unparsed == 1
+
+
+def test_detectron2_with_an_evaluation_among_the_steps():
+    parsed = read(
+        lines(
+            {
+                "data_time": 0.001,
+                "iteration": 19,
+                "lr": 0.01,
+                "time": 0.25,
+                "total_loss": 2.0,
+                "loss_cls": 1.0,
+            },
+            {"eta_seconds": 9.5, "iteration": 20},
+            {"bbox/AP": 31.5, "iteration": 20},
+        )
+    )
+    assert parsed.format == "detectron2-metrics-json"
+    assert parsed.column("train/loss").tolist() == [2.0]
+    assert parsed.column("perf/step_time").tolist() == [0.25]
+    assert parsed.column("val/bbox/AP", "eval").tolist() == [31.5]
+
+
+def test_openmmlab_validation_counts_its_own_batches():
+    parsed = read(
+        lines(
+            {"env_info": "Python 3.10"},
+            {"mode": "train", "epoch": 1, "iter": 50, "lr": 0.01, "time": 0.4, "loss": 0.6},
+            {"mode": "val", "epoch": 1, "iter": 7, "lr": 0.01, "mIoU": 0.9, "loss": 0.8},
+        )
+    )
+    assert parsed.format == "mm-log-json"
+    assert parsed.column("step").tolist() == [50]
+    assert parsed.column("train/learning_rate").tolist() == [0.01]
+    assert parsed.column("val/mIoU", "eval").tolist() == [0.9]
+    assert parsed.column("val/loss", "eval").tolist() == [0.8]
+    assert not len(parsed.column("step", "eval"))
+
+
+def test_mmengine():
+    parsed = read(
+        lines(
+            {"lr": 0.001, "loss": 0.4, "time": 1.5, "epoch": 1, "iter": 14, "step": 14},
+            {"acc/top1": 0.96, "time": 9.0, "step": 1},
+        )
+    )
+    assert parsed.format == "mmengine-scalars"
+    assert parsed.column("step").tolist() == [14]
+    assert parsed.column("val/acc/top1", "eval").tolist() == [0.96]
+    assert parsed.column("perf/step_time").tolist() == [1.5]
+
+
+def test_deit():
+    parsed = read(
+        lines({"train_lr": 0.1, "train_loss": 2.0, "test_loss": 2.5, "epoch": 3, "n_parameters": 9})
+    )
+    assert parsed.format == "deit-mae-jsonl"
+    assert parsed.column("step").tolist() == [3]
+    assert parsed.column("train/learning_rate").tolist() == [0.1]
+    assert parsed.column("val/loss").tolist() == [2.5]
+    assert not len(parsed.column("n_parameters"))
+
+
+def test_rllib_nested_with_nan():
+    record = {
+        "info": {"learner": {"cur_lr": 0.1, "vf_loss": 2.0}},
+        "training_iteration": 4,
+        "time_this_iter_s": 10.5,
+        "episode_reward_mean": math.nan,
+        "config": {"lr": 7.0},
+    }
+    parsed = read(lines(record))
+    assert parsed.format == "rllib-result-json"
+    assert parsed.column("step").tolist() == [4]
+    assert parsed.column("info/learner/vf_loss").tolist() == [2.0]
+    assert parsed.column("train/learning_rate").tolist() == [0.1]
+    assert math.isnan(parsed.column("episode_reward_mean")[0])
+    assert not len(parsed.column("config/lr"))
+
+
+def test_json_stats_behind_their_prefix():
+    line = b'json_stats: {"max_epoch":9,"epoch":2,"lr":0.1,"loss":0.5,"batchSize":128,"epoch_step":[3,6]}\t\n'
+    parsed = read(b"network has 9 parameters\n" + line)
+    assert parsed.format == "json-stats"
+    assert (parsed.column("step")[0], parsed.column("total")[0]) == (2, 9)
+    assert parsed.column("train/loss").tolist() == [0.5]
+    assert not len(parsed.column("batchSize"))
+
+
+def test_mlperf():
+    def entry(key: str, value: object, **about: object) -> bytes:
+        return b":::MLLOG " + json.dumps({"key": key, "value": value, "metadata": about}).encode() + b"\n"
+
+    parsed = read(
+        entry("global_batch_size", 256)
+        + entry("tracked_stats", {"throughput": 99.5}, epoch_num=1)
+        + entry("eval_accuracy", 0.37, epoch_num=1)
+        + entry("run_stop", None, status="success")
+    )
+    assert parsed.format == "mlperf-mllog"
+    assert parsed.column("val/accuracy").tolist() == [0.37]
+    assert parsed.column("step").tolist() == [1]
+    assert parsed.column("perf/samples_per_sec", "eval").tolist() == [99.5]
+    assert [event.kind for event in parsed.events] == ["finished"]
+
+
+@pytest.mark.parametrize("step", ["step", "global_step", "iteration", "num_updates", "epoch"])
+def test_anything_with_a_step_and_a_loss(step):
+    parsed = read(lines({step: 5, "loss": "18.079", "grad_norm": 0.5, "note": "x"}))
+    assert parsed.format == "jsonl"
+    assert parsed.column("step").tolist() == [5]
+    assert parsed.column("train/loss").tolist() == [18.079]
+
+
+@pytest.mark.parametrize(
+    "word", ["NaN", "Infinity", "-Infinity", "nan", "inf", "-inf", '"nan"', '"inf"', "1e400"]
+)
+def test_nonfinite_values_are_values(word):
+    value = read(f'{{"step": 1, "loss": {word}}}\n'.encode()).column("train/loss")[0]
+    assert not math.isfinite(value)
+    assert math.copysign(1, value) < 0 or not word.startswith("-")
+
+
+def test_a_split_marked_as_validation_is_no_training():
+    parsed = read(lines({"split": "train", "step": 1, "loss": 2.0}, {"split": "val", "step": 1, "loss": 3.0}))
+    assert parsed.column("train/loss").tolist() == [2.0]
+    assert parsed.column("val/loss", "eval").tolist() == [3.0]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"step": 1},
+        {"loss": 2.0},
+        {"step": True, "loss": False},
+        {"step": None, "loss": 1.0},
+        {"name": "package", "version": "1.0"},
+        {"role": "user", "content": "step 1 loss 2"},
+        {"model": {"loss": "mse"}, "step": {"size": 3}},
+    ],
+)
+def test_other_objects_are_declined(record):
+    parsed = read(lines(record))
+    assert parsed.format is None
+    assert not parsed.tables
+
+
+def test_catalogue_examples_of_objects_are_understood():
+    for known in catalogue():
+        if (
+            known.example.startswith(("{", ":::", "json_stats"))
+            and known.matchers
+            and "'" not in known.example
+        ):
+            assert read(known.example.encode() + b"\n").format == known.name

@@ -1,0 +1,40 @@
+"""Lines of several ranks make one series: that of the lowest rank."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from runwatch.parsers.log import LogParser
+from runwatch.segments import Splitter
+
+LINE = "[rank{}]: step: {}  loss:  {}.5  grad_norm:  1.5\n"
+
+
+def _losses(text: str, cut: int) -> list[float]:
+    parser, splitter, losses = LogParser(), Splitter(), []
+    data = text.encode()
+    for batch in (parser.feed(data[:cut]), parser.feed(data[cut:]), parser.flush()):
+        for segment in splitter.split(batch):
+            samples = segment.block.samples.get("train/loss")
+            losses += samples.value.tolist() if samples is not None else []
+    return losses
+
+
+def test_only_the_lowest_rank_enters_a_series():
+    text = "".join(LINE.format(rank, step, rank) for step in range(1, 6) for rank in range(4))
+    for cut in range(0, len(text), 37):
+        assert _losses(text, cut) == [0.5] * 5
+
+
+def test_a_rank_that_prints_alone_is_the_series():
+    text = "".join(LINE.format(3, step, step) for step in range(1, 4))
+    assert np.array_equal(_losses(text, 50), [1.5, 2.5, 3.5])
+
+
+def test_a_planned_total_outside_of_step_lines():
+    text = "Trainer is initialized with local batch size 8, total steps 900 (warmup 50)\n" + LINE.format(
+        0, 1, 1
+    )
+    parser, splitter = LogParser(), Splitter()
+    totals = [s.block.total for s in splitter.split(parser.feed(text.encode()))]
+    assert totals[-1] == 900

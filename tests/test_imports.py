@@ -1,0 +1,45 @@
+"""Heavy libraries are imported on the path that needs them, and nowhere else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+TUI = {"textual", "rich"}
+HTTP = {"slack_sdk", "urllib.request", "http.client"}
+TRACKERS = {"wandb", "pynvml"}
+
+
+@pytest.mark.parametrize(
+    ("module", "banned"),
+    [
+        ("runwatch", {"click", "msgspec", "numpy"} | TUI | HTTP | TRACKERS),
+        ("runwatch.cli.main", {"msgspec", "numpy", "asyncio", "watchdog"} | TUI | HTTP | TRACKERS),
+        ("runwatch.cli.tail", {"numpy", "watchdog"} | TUI | HTTP | TRACKERS),
+        ("runwatch.parsers.log", {"numpy", "asyncio", "watchdog"} | TUI | HTTP | TRACKERS),
+        ("runwatch.watcher.worker", {"numpy", "watchdog", "asyncio"} | TUI | HTTP | TRACKERS),
+        ("runwatch.watcher.server", {"watchdog"} | TUI | HTTP - {"http.client"} | TRACKERS),
+        ("runwatch.watcher.check", {"watchdog", "asyncio"} | TUI | HTTP | TRACKERS),
+        ("runwatch.render.plain", {"numpy", "asyncio"} | TUI | HTTP | TRACKERS),
+        ("runwatch.tui.app", {"numpy", "watchdog"} | HTTP - {"http.client"} | TRACKERS),
+    ],
+)
+def test_import_brings_in_nothing_heavy(module, banned):
+    code = f"import sys, {module}; print(*sorted(set(sys.modules) & {banned!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_first_picture_comes_before_numpy():
+    """A worker's preview parses with the plain matchers; numpy is for the history after it."""
+    code = (
+        "import sys; from runwatch.parsers.log import LogParser;"
+        "LogParser(bulk=False).feed(b'step 1/2 (50.00%) | loss: 1.5\\n' * 2000);"
+        "print('numpy' in sys.modules)"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "False\n"
+    )
