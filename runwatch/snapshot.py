@@ -106,6 +106,8 @@ class RunRow(msgspec.Struct, frozen=True):
     critical: int = 0
     warning: int = 0
     loss: float | None = None
+    """None when it is not finite; `loss_text` says which."""
+    loss_text: str = ""
 
 
 class RunView(msgspec.Struct, frozen=True):

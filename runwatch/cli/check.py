@@ -69,10 +69,13 @@ def command(paths: tuple[str, ...], as_json: bool, fail_on: str, config: str | N
 def _print(engine: Engine, now: float) -> None:
     from runwatch.metrics import LOSS
     from runwatch.render.numbers import loss as show_loss
+    from runwatch.watcher.document import place
 
     for source, watched in engine.runs():
         run = watched.run
-        steps = "no training steps" if run.last_step is None and not run.records else f"step {run.last_step}"
+        steps = f"step {run.last_step}"
+        if run.last_step is None:
+            steps = f"{run.records} records without a step" if run.records else "no training steps"
         if run.total is not None:
             steps += f" of {run.total} ({100 * (run.fraction or 0):.0f} %)"
         loss = run.latest(LOSS)
@@ -80,15 +83,15 @@ def _print(engine: Engine, now: float) -> None:
         if loss is not None:
             parts.append(f"loss {show_loss(loss)}")
         print(f"{run.name}: " + " · ".join(parts))
-        rows = watched.incidents.rows()
+        rows = sorted(watched.incidents.rows(), key=place)
         for row in rows:
             where = f"  (line {row.line})" if row.line else ""
             state = "" if row.state == "firing" else f" [{row.state}]"
-            print(f"  {_GLYPHS[row.severity]} {row.severity.upper():8} {row.rule}: {row.title}{state}{where}")
-            for extra in (row.cause, row.advice):
+            print(
+                f"  {_GLYPHS[row.severity]} {row.severity.upper():8} {row.title} [{row.rule}]{state}{where}"
+            )
+            for extra in (row.cause, row.advice) if row.state != "resolved" else (row.cause,):
                 if extra:
                     print(f"      {extra}")
         if not rows:
             print("  ✓ no findings")
-    if not any(True for _ in engine.runs()):
-        print("no training run found in this log")

@@ -58,7 +58,9 @@ def command(
                 greet(engine.socket)
                 return run(engine.socket, ascii=ascii_only, title="demo")
             if not as_json:
-                print(f"training in {place}" + (f", with the fault {fault!r} to come" if fault else ""))
+                coming = f", with the fault {fault!r} to come" if fault else ""
+                kept = "" if directory else " (removed at the end; --dir keeps it)"
+                print(f"training in {place}{kept}{coming}")
             greet(engine.socket)
             from runwatch.cli.headless import follow
 

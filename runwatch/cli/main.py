@@ -66,6 +66,9 @@ def main(arguments: list[str] | None = None) -> None:
             stream.reconfigure(errors="replace")
     try:
         code = cli.main(arguments, prog_name="runwatch", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message())
+        code = ExitCode.USAGE
     except click.ClickException as error:
         error_line(error.format_message())
         code = ExitCode.USAGE

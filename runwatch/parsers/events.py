@@ -26,7 +26,7 @@ SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
             "cuda_error",
             rb"CUDA ERROR|CUDA error: |uncorrectable ECC error encountered|device-side assert triggered",
         ),
-        ("scheduler", rb"DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)|slurmstepd: error: .* CANCELLED AT"),
+        ("scheduler", rb"slurmstepd: error: .*CANCELLED AT|DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)"),
         ("segfault", rb"Segmentation fault|SIGSEGV|Fatal Python error|\(core dumped\)"),
         ("killed", rb"^\s*Killed\s*$|killed by signal: Killed|\bSIGKILL\b"),
         ("elastic", rb"ChildFailedError|Root Cause \(first observed failure\)"),
@@ -154,8 +154,11 @@ class EventScanner:
     def _line(self, body: bytes, offset: int, number: int, rank: int | None) -> list[Event] | None:
         if not _HINT.search(body):
             for kind, pattern in SIGNATURES:
-                if pattern.search(body):
-                    return [Event(kind, offset, number, decode(body, 300), rank)]
+                found = pattern.search(body)
+                if found:
+                    # the scheduler's word may stand behind half a step line
+                    told = body[found.start() :] if kind == "scheduler" else body
+                    return [Event(kind, offset, number, decode(told, 300), rank)]
         for kind, pattern in MARKERS:
             if pattern.search(body):
                 return [_marked(kind, offset, number, body, rank)]

@@ -102,7 +102,7 @@ def incident(row: IncidentRow, glyphs: Glyphs = UNICODE, now: float | None = Non
     sign, word, _ = states.incident_tag(row, glyphs)
     line = f"{sign} {word:<4} {row.title}"
     if row.step is not None and "step" not in row.title:
-        line += f" @{numbers.si(float(row.step))}"
+        line += f" @{numbers.step(row.step)}"
     if row.rank is not None and f"rank {row.rank}" not in row.title:
         line += f" rank {row.rank}"
     if row.since is not None and now is not None:

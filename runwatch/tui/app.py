@@ -216,8 +216,10 @@ class RunwatchApp(App[int], inherit_bindings=False):
         self._open(actions.RUNS)
 
     def do_overview(self) -> None:
-        """Show the overview."""
-        self._open(actions.OVERVIEW)
+        """Show the overview, all of it."""
+        screen = self._open(actions.OVERVIEW)
+        if isinstance(screen, Overview) and screen.is_mounted:
+            screen.unzoom()
 
     def do_metrics(self) -> None:
         """Every metric."""

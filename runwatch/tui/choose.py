@@ -30,6 +30,8 @@ _SHOWN_WITH = {
     metrics.EPOCH: {metrics.LOSS},
 }
 """Metrics that need no chart of their own beside one of these."""
+ASIDE = frozenset({"eta", "total time", "pq", "rg", metrics.EPOCH})
+"""Counters and clocks: told in the header, or of no use as a curve."""
 _LAST = (metrics.EPOCH,)
 
 
@@ -59,8 +61,8 @@ def charts(run: RunView | None) -> list[tuple[str, ...]]:
     Validation loss is read against training loss, so they share a chart; model
     FLOPs utilisation says the same as throughput and is named in its title.
     """
-    names = of_run(run)
-    have = set(names)
+    have = set(of_run(run))
+    names = [name for name in of_run(run) if name not in ASIDE] or of_run(run)
     out: list[tuple[str, ...]] = []
     for name in names:
         if name == metrics.LOSS and metrics.VAL_LOSS in have:

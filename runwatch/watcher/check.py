@@ -28,7 +28,7 @@ def check(
 
     `own` are formats to try before the known ones. `now` (Unix time) decides what an
     old file is. A file that cannot be read is told to `unreadable` and left out.
-    Raises SourceError if nothing can be read.
+    Raises SourceError if nothing can be read or no run is in it.
     """
     engine = Engine(overrides)
     files = list(dict.fromkeys(file for path in paths for file in discover.logs(path)))
@@ -45,6 +45,11 @@ def check(
         if unreadable is not None:
             unreadable(missing)
     engine.finish(time.time() if now is None else now)
+    if not any(True for _ in engine.runs()):
+        lines = sum(source.lines for source in engine.sources.values())
+        where = files[0] if len(files) == 1 else f"{len(files)} files"
+        advice = f"{lines:,} lines read; `runwatch formats PATH` shows what is understood"
+        raise SourceError("no training run recognised", where, advice)
     return engine
 
 

@@ -39,7 +39,7 @@ def run_object(engine: Engine, source: Source, watched: WatchedRun, now: float) 
         "checkpoints": [
             {"step": c.step, "path": c.path, "bytes": None, "complete": None} for c in run.checkpoints
         ],
-        "incidents": [incident_object(row) for row in sorted(watched.incidents.rows(), key=_place)],
+        "incidents": [incident_object(row) for row in sorted(watched.incidents.rows(), key=place)],
     }
 
 
@@ -64,8 +64,8 @@ def incident_object(row: IncidentRow) -> dict[str, Any]:
     }
 
 
-def _place(row: IncidentRow) -> tuple[int, int, str, str]:
-    """Order incidents by severity, then by where they began: never by how the bytes arrived."""
+def place(row: IncidentRow) -> tuple[int, int, str, str]:
+    """Return a key by which the gravest come first, of those the earliest: what began it."""
     return (-Severity(row.severity).rank, row.line or 0, row.rule, row.metric or "")
 
 

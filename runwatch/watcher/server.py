@@ -29,7 +29,7 @@ from runwatch.watcher.sources.mounts import mount_of
 from runwatch.watcher.views import Shown, snapshot
 from runwatch.watcher.workers import Worker
 
-UNKNOWN_AFTER = 10.0
+UNKNOWN_AFTER = 3.0
 """Seconds after which a log without a run is told to hold none yet."""
 TICK = 1.0
 """Seconds between looks at the clock."""
@@ -169,7 +169,7 @@ class Server:
             now = time.time()
             for shown in self.shown.values():
                 if not shown.left and not shown.source.runs and shown.waited(now) > UNKNOWN_AFTER:
-                    self.notice(f"no training run recognised yet in {shown.source.name}")
+                    self.notice(shown.unrecognised)
             self.changed(self.engine.tick(now, [i for i, shown in self.shown.items() if not shown.left]))
             self.wake()
 

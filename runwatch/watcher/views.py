@@ -51,6 +51,11 @@ class Shown:
         return now - self._since
 
     @property
+    def unrecognised(self) -> str:
+        """What to say of a log in which no run was found."""
+        return f"no training run recognised yet in {self.source.name} ({self.source.lines:,} lines read)"
+
+    @property
     def history(self) -> float | None:
         """Fraction of the backlog read; None once all is."""
         return None if not self.left or not self.backlog else 1.0 - self.left / self.backlog
@@ -70,6 +75,8 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
         entries: list[tuple[WatchedRun | None, Run]] = [
             (watched, watched.run) for watched in item.source.runs
         ]
+        if not entries:  # its lines are worth seeing before a run is recognised
+            entries = [(None, Run(item.source.id, item.source.name, item.source.id))]
         if item.preview is not None:
             entries = [*entries[:-1], (entries[-1][0] if entries else None, item.preview)]
         for watched, run in entries:
@@ -84,6 +91,7 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
 
 
 def _row(watched: WatchedRun | None, run: Run) -> RunRow:
+    loss = run.latest(LOSS)
     firing = [r for r in watched.incidents.rows() if r.state == "firing"] if watched else []
     return RunRow(
         id=run.id,
@@ -92,7 +100,8 @@ def _row(watched: WatchedRun | None, run: Run) -> RunRow:
         progress=watched.progress() if watched and watched.run is run else run.progress(),
         critical=sum(r.severity == "critical" for r in firing),
         warning=sum(r.severity == "warning" for r in firing),
-        loss=_finite(run.latest(LOSS)),
+        loss=_finite(loss),
+        loss_text="" if loss is None or math.isfinite(loss) else str(loss),
     )
 
 

@@ -38,7 +38,7 @@ def test_frame_golden():
         "  loss            2.318                                                      █▃▁",
         "  grad norm         nan",
         "  lr            2.12e-4",
-        "▲ CRIT loss spiked to 5.13 @31.8k (18m): data at step 31,800",
+        "▲ CRIT loss spiked to 5.13 @31,800 (18m): data at step 31,800",
         "note: W&B is unreadable",
     ]
 

@@ -29,6 +29,10 @@ from runwatch.block import Block, Status
 from runwatch.findings import Finding, Verdict
 from runwatch.findings import Severity as Sev
 
+_ADVICE = "Look at the stacks of all ranks (py-spy dump), GPU power and the mounts it reads and writes."
+_ENDED = (
+    "If it still runs, look at its stacks (py-spy dump); if not, at the scheduler, dmesg and the OOM killer."
+)
 _QUIET_PHASES = frozenset({"finished", "crashed"})
 _PAUSES = frozenset({"evaluating", "checkpointing"})
 _STARTS = frozenset({"starting", "warmup"})
@@ -94,7 +98,7 @@ class Hang(RunRule):
                 return ()
             self._open = Verdict.FIRING
             title = f"log ends at step {status.last_step} of {status.total} without an error or a finish line"
-            return [self._finding(Verdict.FIRING, Sev.CRITICAL, title, status, limit)]
+            return [self._finding(Verdict.FIRING, Sev.CRITICAL, title, status, limit, _ENDED)]
         self._silence[status.phase] = max(self._silence.get(status.phase, 0.0), status.silent_for)
         if status.silent_for < limit / 2:
             return self._calm(status)
@@ -118,14 +122,22 @@ class Hang(RunRule):
         where = Place(status.last_step, status.last_line)
         return [self.say(Verdict.CLEAR, Sev.CRITICAL, "the silence is over or explained", where)]
 
-    def _finding(self, verdict: Verdict, severity: Sev, title: str, status: Status, limit: float) -> Finding:
+    def _finding(
+        self,
+        verdict: Verdict,
+        severity: Sev,
+        title: str,
+        status: Status,
+        limit: float,
+        advice: str = _ADVICE,
+    ) -> Finding:
         return self.say(
             verdict,
             severity,
             title,
             Place(status.last_step, status.last_line),
             time=status.now if status.live else None,
-            advice=_ADVICE,
+            advice=advice,
             evidence={
                 "silent_for": status.silent_for,
                 "log_silent_for": status.log_silent_for,
@@ -135,9 +147,6 @@ class Hang(RunRule):
                 "longest_gap": self._pace.longest,
             },
         )
-
-
-_ADVICE = "Look at the stacks of all ranks (py-spy dump), GPU power and the mounts it reads and writes."
 
 
 def _duration(seconds: float) -> str:

@@ -170,12 +170,12 @@ class LossSpike(RankRule):
         elif lasted > self.long and spike.firing is not Severity.CRITICAL:
             found.append(self._fire(spike, Severity.CRITICAL, f"and has not recovered in {self.long} rows"))
         elif spike.rise >= self.double and lasted > self.brief and spike.firing is not Severity.CRITICAL:
-            found.append(self._fire(spike, Severity.CRITICAL, "and has not recovered"))
+            found.append(self._fire(spike, Severity.CRITICAL, "and did not recover at once"))
         elif not spike.firing and lasted > self.brief:
             grows = self._growing(spike)
             severity = Severity.CRITICAL if grows else Severity.WARNING
             note = ", the third and highest within 200 rows" if grows else ""
-            found.append(self._fire(spike, severity, f"and has not recovered{note}"))
+            found.append(self._fire(spike, severity, f"and did not recover at once{note}"))
         elif spike.rows == 1:
             found.append(self._finding(spike, Verdict.PENDING, Severity.WARNING, self._title(spike, "")))
         return found

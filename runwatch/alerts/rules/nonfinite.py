@@ -153,7 +153,7 @@ class NonFinite(RankRule):
             place(samples, row),
             metric=metric,
             cause=self._cause(metric, offset),
-            advice=_ADVICE[severity],
+            advice=_NEVER if watch.last is None and severity is Severity.CRITICAL else _ADVICE[severity],
             evidence=self._evidence(metric, watch, offset),
         )
         return [(offset, finding)]
@@ -209,6 +209,7 @@ class NonFinite(RankRule):
         return evidence
 
 
+_NEVER = "It was never finite: check the data, the initialisation and the precision."
 _ADVICE = {
     Severity.CRITICAL: "Stop, go back to a checkpoint from before this step, and skip the batch or lower "
     "the learning rate.",

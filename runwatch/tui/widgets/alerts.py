@@ -20,7 +20,7 @@ def line(scene: Scene, row: IncidentRow, width: int) -> Row:
     when = "" if row.since is None else numbers.brief(max(0.0, now - row.since))
     text = row.title
     if row.step is not None and "step" not in text:
-        text += f" @{numbers.si(float(row.step))}"
+        text += f" @{numbers.step(row.step)}"
     room = width - 8 - len(when) - 1
     return cells.spread(
         [(f"{sign} {word:<5}", role), (cells.clip(text, max(0, room), scene.glyphs.ellipsis), "")],

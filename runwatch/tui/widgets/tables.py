@@ -24,7 +24,7 @@ class Stats(Rows):
     """Metric, last value and trend, one row each: the charts of a narrow screen."""
 
     def _names(self) -> list[str]:
-        return [name for name in choose.of_run(self.scene.run) if name != metrics.LOSS]
+        return [n for n in choose.of_run(self.scene.run) if n != metrics.LOSS and n not in choose.ASIDE]
 
     def _trend(self, width: int) -> int:
         return max(0, width - _NAME - _VALUE - 3)
@@ -68,7 +68,7 @@ class Summary(Panel):
         rows: list[Row] = [run_line(row, width, self._here(row)) for row in runs[: max(1, height // 4)]]
         if run is not None:
             rows += [[], [("newest", "dim")]]
-            for name in choose.of_run(run):
+            for name in (name for name in choose.of_run(run) if name not in choose.ASIDE):
                 if (item := scene.latest(name)) is not None:
                     text, role = _shown(item)
                     rows.append(self._pair(metrics.label(name), text, role, width))
@@ -131,7 +131,7 @@ class RunTable(Panel):
         scene, more = self.scene, self.scene.glyphs.ellipsis
         steps = plain.steps(row.progress).removeprefix("step ")
         done = "" if row.progress.fraction is None else numbers.percent(row.progress.fraction)
-        loss = "" if row.loss is None else numbers.loss(row.loss)
+        loss = row.loss_text or ("" if row.loss is None else numbers.loss(row.loss))
         left = "" if states.ended(row.phase) else plain.eta(row.progress, scene.glyphs).removeprefix("ETA ")
         counts = cells.fit(states.run_counts(row, scene.glyphs), 8, scene.glyphs.ascii)
         word = f"{states.phase_sign(row.phase, scene.glyphs)} {states.phase_word(row.phase)}"

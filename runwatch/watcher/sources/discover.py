@@ -37,7 +37,9 @@ def logs(path: str) -> list[str]:
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
-        raise SourceError("no such file or directory", path, "check the path, or add --wait") from None
+        raise SourceError(
+            "no such file or directory", path, "check the path (tail can --wait for it)"
+        ) from None
     except OSError as error:
         raise SourceError("cannot look at", path, error.strerror or str(error)) from error
     if stat.S_ISDIR(mode):
