@@ -54,9 +54,13 @@ def ended(phase: str) -> bool:
 
 
 def urgency(row: IncidentRow) -> tuple[int, int, float]:
-    """Return a sort key: firing first, critical first, newest first."""
-    newest = row.since if row.since is not None else float(row.step or 0)
-    return _STANDING.get(row.state, 4), _URGENCY.get(row.severity, 3), -newest
+    """Return a sort key: firing first, critical first; of those what began it, of the past the newest."""
+    began = row.since if row.since is not None else float(row.step or 0)
+    return (
+        _STANDING.get(row.state, 4),
+        _URGENCY.get(row.severity, 3),
+        -began if row.state == "resolved" else began,
+    )
 
 
 def incident_tag(row: IncidentRow, glyphs: Glyphs = UNICODE) -> tuple[str, str, str]:
