@@ -14,8 +14,6 @@ from runwatch.errors import ExitCode
 if TYPE_CHECKING:
     from runwatch.watcher.engine import Engine
 
-_GLYPHS = {"critical": "▲", "warning": "●", "info": "·"}
-
 
 @click.command("check")
 @click.argument("paths", nargs=-1, required=True)
@@ -69,6 +67,7 @@ def command(paths: tuple[str, ...], as_json: bool, fail_on: str, config: str | N
 def _print(engine: Engine, now: float) -> None:
     from runwatch.metrics import LOSS
     from runwatch.render.numbers import loss as show_loss
+    from runwatch.render.states import SEVERITY_SIGNS
     from runwatch.watcher.document import place
 
     for source, watched in engine.runs():
@@ -87,9 +86,8 @@ def _print(engine: Engine, now: float) -> None:
         for row in rows:
             where = f"  (line {row.line})" if row.line else ""
             state = "" if row.state == "firing" else f" [{row.state}]"
-            print(
-                f"  {_GLYPHS[row.severity]} {row.severity.upper():8} {row.title} [{row.rule}]{state}{where}"
-            )
+            sign = f"{SEVERITY_SIGNS[row.severity]} {row.severity.upper():8}"
+            print(f"  {sign} {row.title} [{row.rule}]{state}{where}")
             for extra in (row.cause, row.advice) if row.state != "resolved" else (row.cause,):
                 if extra:
                     print(f"      {extra}")

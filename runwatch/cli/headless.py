@@ -15,6 +15,7 @@ import msgspec
 from runwatch import metrics
 from runwatch.errors import EngineError, ExitCode, RunwatchError
 from runwatch.render import numbers
+from runwatch.render.states import SEVERITY_SIGNS
 from runwatch.text import plain
 from runwatch.watcher import protocol
 
@@ -28,7 +29,6 @@ _SHOWN = (
     metrics.MFU,
     metrics.STEP_TIME,
 )
-_GLYPHS = {"critical": "▲", "warning": "●", "info": "·"}
 
 
 def follow(
@@ -90,7 +90,7 @@ def _line(body: dict[str, Any]) -> str:
     if kind == "incident":
         row = body["incident"]
         word = "RESOLVED" if body["change"] == "resolved" else row["severity"].upper()
-        sign = "✓" if body["change"] == "resolved" else _GLYPHS[row["severity"]]
+        sign = "✓" if body["change"] == "resolved" else SEVERITY_SIGNS[row["severity"]]
         where = f" (line {row['line']})" if row["line"] else ""
         cause = f" — {row['cause']}" if row["cause"] and body["change"] != "resolved" else ""
         return f"{clock} {sign} {word} {body['run']}: {row['rule']}: {row['title']}{where}{cause}"

@@ -97,9 +97,10 @@ def ticks(axis: Scale, count: int) -> list[tuple[float, str]]:
         return []
     if axis.log and (decades := _log_ticks(axis, count)):
         return decades
-    gap = nice(max((axis.high - axis.low) / count, _TINY))
-    first = math.ceil(axis.low / gap - 1e-6)
-    last = math.floor(axis.high / gap + 1e-6)
+    low, high = bounded(axis.low), bounded(axis.high)
+    gap = nice(max((high - low) / count, _TINY))
+    first = math.ceil(low / gap - 1e-6)
+    last = math.floor(high / gap + 1e-6)
     at = [i * gap for i in range(first, min(last, first + 100) + 1)]
     return [(x, _label(x, gap)) for x in at]
 

@@ -11,16 +11,6 @@ from runwatch.render.progress import bar
 from runwatch.render.sparkline import of_columns, sparkline
 from runwatch.snapshot import IncidentRow, Latest, Progress, RunRow, RunView, Snapshot
 
-_IN_A_LINE = (
-    (metrics.LOSS, "loss"),
-    (metrics.VAL_LOSS, "val"),
-    (metrics.GRAD_NORM, "gnorm"),
-    (metrics.LEARNING_RATE, "lr"),
-    (metrics.TOKENS_PER_SEC, "tok/s"),
-    (metrics.STEP_TIME, "step"),
-    (metrics.MFU, "mfu"),
-)
-_LINE = 110
 _INCIDENTS = 8
 
 
@@ -108,39 +98,6 @@ def incident(row: IncidentRow, glyphs: Glyphs = UNICODE, now: float | None = Non
     if row.since is not None and now is not None:
         line += f" ({numbers.brief(max(0.0, now - row.since))})"
     return f"{line}: {row.cause}" if row.cause else line
-
-
-def progress_line(run: RunView) -> str:
-    """Return one line about a run, for a log: at most about 110 cells."""
-    parts = [f"{cells.clip(run.name, 24)}: {states.phase_word(run.phase).lower()}", steps(run.progress)]
-    if run.progress.fraction is not None:
-        parts[-1] += f" ({numbers.percent(run.progress.fraction)})"
-    if run.history is not None:
-        parts.append(f"reading history {numbers.percent(run.history, 0)}")
-    newest = {item.metric: item for item in run.latest}
-    parts += [f"{name} {_value(newest[metric])}" for metric, name in _IN_A_LINE if metric in newest]
-    if not states.ended(run.phase) and (text := eta(run.progress)):
-        parts.insert(2, text)
-    line = parts[0]
-    for part in parts[1:]:  # whole words only: the least important ones come last
-        if cells.width(line) + 2 + cells.width(part) > _LINE:
-            break
-        line += f"  {part}"
-    return cells.clip(line, _LINE)
-
-
-def incident_line(row: IncidentRow, change: str) -> str:
-    """Return one line about a change of an incident, for a log: what, where, cause, advice."""
-    severity = row.severity.upper() if change == "firing" else row.severity
-    where = [f"step {numbers.step(row.step)}"] if row.step is not None and "step" not in row.title else []
-    where += [f"line {row.line}"] if row.line is not None else []
-    line = f"{change.upper()} {severity} {row.rule}: {row.title}"
-    line += f" ({', '.join(where)})" if where else ""
-    if change == "resolved" and row.resolved_step is not None:
-        line += f", resolved at step {numbers.step(row.resolved_step)}"
-    for part in (row.cause, row.advice) if change == "firing" else ():
-        line += f" | {part}" if part else ""
-    return cells.settled(line)
 
 
 def clock(unix: float) -> str:

@@ -144,3 +144,9 @@ def test_ema_is_debiased_and_skips_gaps():
 def test_nearest():
     assert nearest(columns([1.0, 2.0, 3.0]), 12) == 1
     assert nearest(Columns("m"), 12) is None
+
+
+def test_a_window_at_the_end_of_the_floats():
+    columns = Columns("m", (0.0,), (1.0,), (1.0,), (1.0,), (1.0,), (0,))
+    rows = chart([columns], 26, 6, (), Options(first=1.1e308))
+    assert [cells.row_width(row) for row in rows] == [26] * 6

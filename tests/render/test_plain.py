@@ -60,19 +60,3 @@ def test_frames_never_exceed_their_width(name, metric, width):
     )  # fmt: skip
     lines = plain.frame(Snapshot(1.0, (RunRow("y", name, name, Progress()),), run, (name,)), width)
     assert all(0 <= wcswidth(line) <= width for line in lines)
-    assert wcswidth(plain.progress_line(run)) <= 110
-    assert plain.incident_line(run.incidents[0], name)
-
-
-def test_progress_line_golden():
-    assert plain.progress_line(RUN) == (
-        "llama-7b-r3: running  step 41,230/120,000 (34.4%)  ETA 2d 14h ±3h  loss 2.318  gnorm nan  lr 2.12e-4"
-    )
-
-
-def test_incident_line_golden():
-    assert plain.incident_line(SPIKE, "firing") == (
-        "FIRING CRITICAL loss_spike: loss spiked to 5.13 (step 31,800, line 40112)"
-        " | data at step 31,800 | roll back to step 31,000"
-    )
-    assert plain.incident_line(SPIKE, "resolved").startswith("RESOLVED critical loss_spike")
