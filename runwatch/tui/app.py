@@ -121,7 +121,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
     def subscribe(self) -> None:
         """Tell the engine what is on the screen, if that changed."""
         view = self._view
-        if view is not None:
+        if view is not None and view.is_mounted:
             self.link.show(view.wanted())
 
     @property
@@ -159,6 +159,8 @@ class RunwatchApp(App[int], inherit_bindings=False):
     def available(self, action: str) -> bool:
         """Return whether an action does something on the screen that is up."""
         screen: Screen[object] = self.screen
+        if not screen.is_mounted:
+            return False
         if not isinstance(screen, (RunScreen, Help)) or screen.view not in actions.BY_ID[action].views:
             return False
         return screen.can(action) and self._can(action)

@@ -50,7 +50,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
 
     def show(self) -> None:
         """Draw the scene; panels that did not change paint nothing."""
-        if not self.is_running:
+        if not self.is_mounted:  # a picture may come while the panels are still being made
             return
         with self.app.batch_update():
             self.place()
