@@ -27,6 +27,9 @@ RANK = "rank"
 PLAN = "plan"
 """Table kind: the planned number of steps, column `total`, where step lines do not print it."""
 
+NODE = 1_000_000
+"""Rank `r` of node `n`, where a log tells both, is numbered n * NODE + r."""
+
 META_COLUMNS = frozenset({"offset", "line", "step", "total", "rank", "node", "time"})
 """Columns that place a row; every other column is a metric."""
 

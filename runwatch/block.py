@@ -35,7 +35,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class RankProgress:
-    """How far one rank is in an evaluation or a step."""
+    """How far one rank is in an evaluation."""
 
     done: int
     total: int | None = None
@@ -62,6 +62,9 @@ class Block:
     bar: tuple[int, int, int] | None = None
     """First step, last step and total of the training bar, where records print no step."""
     rank: int | None = None
+    """Another rank than the one that leads, whose records these are; None for the run's own."""
+    lead: int | None = None
+    """The rank whose records make the run's own, where the log tells."""
     live: bool = False
     """False for history: what was in the log before anyone watched."""
     arrival: float = 0.0

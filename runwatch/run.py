@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from runwatch.batch import EVAL, RANK, TRAIN
-from runwatch.block import Block, RankProgress
+from runwatch.block import Block
 from runwatch.metrics import STEP_TIME
 from runwatch.series import Series
 from runwatch.snapshot import Progress
@@ -17,6 +18,7 @@ from runwatch.snapshot import Progress
 MAX_SERIES = 512
 """Metrics kept per run; a log that prints ever new names cannot exhaust memory."""
 MAX_RANKS = 8192
+MAX_RANK_METRICS = 32
 MAX_CHECKPOINTS = 256
 DONE = 0.98
 """Progress from which a run that fell silent counts as finished."""
@@ -43,12 +45,51 @@ class Checkpoint:
 
 
 @dataclass(slots=True)
+class RankState:
+    """What is known of one rank."""
+
+    done: int | None = None
+    """Its newest training step, or how far it is in an evaluation; None if it never told."""
+    total: int | None = None
+    """What an evaluation has for it to do, where printed."""
+    training: bool = False
+    """`done` is a training step."""
+    seen: float | None = None
+    """Unix time at which it last said anything, as far as known."""
+    latest: dict[str, float] = field(default_factory=dict)
+    """Newest value of each metric it prints."""
+    _moves: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=32))
+
+    def fold(self, block: Block) -> None:
+        """Take in records of this rank."""
+        for name, samples in block.samples.items():
+            if len(samples) and (name in self.latest or len(self.latest) < MAX_RANK_METRICS):
+                self.latest[name] = float(samples.value[-1])
+        if block.progress is not None:
+            step = float(block.progress.step[-1])
+            self.done, self.total, self.training = int(step) if math.isfinite(step) else self.done, None, True
+            if block.live and self.done is not None:
+                self._moves.append((block.arrival, self.done))
+        if block.live:
+            self.seen = block.arrival
+
+    @property
+    def step_time(self) -> float | None:
+        """Seconds per step: as printed, else between arrivals."""
+        if STEP_TIME in self.latest:
+            return self.latest[STEP_TIME]
+        if len(self._moves) < 2:
+            return None
+        (t0, s0), (t1, s1) = self._moves[0], self._moves[-1]
+        return (t1 - t0) / (s1 - s0) if s1 > s0 else None
+
+
+@dataclass(slots=True)
 class Run:
     """One run's state. Its size does not depend on how long the run is."""
 
     id: str
     name: str
-    source: str
     format: str | None = None
     records: int = 0
     """Training records parsed."""
@@ -57,21 +98,29 @@ class Run:
     total: int | None = None
     finished: bool = False
     series: dict[str, Series] = field(default_factory=dict)
-    ranks: dict[int, RankProgress] = field(default_factory=dict)
-    rank_seen: dict[int, float] = field(default_factory=dict)
+    ranks: dict[int, RankState] = field(default_factory=dict)
+    lead: int | None = None
+    """The rank whose records make the series, where the log tells."""
     checkpoints: deque[Checkpoint] = field(default_factory=lambda: deque(maxlen=MAX_CHECKPOINTS))
     restarts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     """Steps from which training went on after going back."""
+    stepped: bool = False
+    """Its records print their step."""
+    owners: dict[str, str] = field(default_factory=dict)
+    """Metric -> id of the source that tells it, where a run has several; "" for the one that leads."""
     printed: dict[str, str] = field(default_factory=dict)
     last_line: int | None = None
     """Line of the newest training record."""
     progressed: float | None = None
     """Unix time at which the newest progress arrived, if seen live."""
-    _phase: tuple[int, str] = (-1, "starting")
+    _phase: str = "starting"
     _arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=256))
 
     def fold(self, block: Block) -> None:
         """Take in the next block."""
+        if block.rank is not None:
+            self._fold_rank(block.rank, block)
+            return
         before = (self.records, self.last_step)
         for name, samples in block.samples.items():
             if name not in self.series:
@@ -87,6 +136,9 @@ class Run:
             self.total = block.total
         self._follow_phase(block)
         self._take_ranks(block)
+        self.lead = self.lead if block.lead is None else block.lead
+        if self.lead is not None:
+            self._fold_rank(self.lead, block)
         for event in block.events:
             if event.kind == "checkpoint":
                 self._save(Checkpoint(event.step, event.line, event.data.get("path")))
@@ -102,6 +154,7 @@ class Run:
         self.last_line = int(rows.line[-1])
         known = rows.step[~np.isnan(rows.step)]
         if len(known):
+            self.stepped = True
             self.first_step = int(known[0]) if self.first_step is None else self.first_step
             self.last_step = int(known[-1])
         for offset in block.restarts:
@@ -116,13 +169,11 @@ class Run:
             self.finished = self.finished or silent_for >= (REST / 4 if last else REST)
 
     def _follow_phase(self, block: Block) -> None:
-        for kind, offset in block.marks.items():
+        """Take the phase that the newest mark tells; blocks come in the order they were written."""
+        for kind, _ in sorted(block.marks.items(), key=lambda mark: mark[1]):
             phase = _PHASES.get(kind)
-            if phase is None or offset < self._phase[0]:
-                continue
-            if phase == "training" and self.records == 0:
-                continue  # an evaluation before the first step
-            self._phase = (offset, phase)
+            if phase is not None and not (phase == "training" and self.records == 0):
+                self._phase = phase  # an evaluation before the first step is no training
         ended = max(block.marks.get("finished", -1), block.marks.get("early_stop", -1))
         if ended >= 0 and ended > block.marks.get(TRAIN, -1) and (self.records or block.bar):
             self.finished = True
@@ -131,10 +182,33 @@ class Run:
 
     def _take_ranks(self, block: Block) -> None:
         for rank, progress in block.ranks.items():
-            if rank in self.ranks or len(self.ranks) < MAX_RANKS:
-                self.ranks[rank] = progress
-                if block.live:
-                    self.rank_seen[rank] = block.arrival
+            state = self.rank(rank)
+            state.done, state.total, state.training = progress.done, progress.total, False
+            if block.live:
+                state.seen = block.arrival
+
+    def rank(self, rank: int) -> RankState:
+        """Return what is known of one rank, to be added to."""
+        if rank not in self.ranks and len(self.ranks) < MAX_RANKS:
+            self.ranks[rank] = RankState()
+        return self.ranks.get(rank) or RankState()
+
+    def _fold_rank(self, rank: int, block: Block) -> None:
+        if block.samples or block.progress is not None:
+            self.rank(rank).fold(block)
+        if block.live and block.progress is not None:  # as long as any rank goes on, the run does
+            self.progressed = block.arrival
+
+    def claim(self, names: Iterable[str], source: str) -> set[str]:
+        """Return those metrics that `source` is the one to tell."""
+        return {name for name in names if self.owners.setdefault(name, source) == source}
+
+    def take_over(self, names: Iterable[str]) -> None:
+        """Let the leading source tell these metrics from now on, and drop what others told of them."""
+        for name in names:
+            if self.owners.setdefault(name, "") != "":
+                self.owners[name] = ""
+                del self.series[name]
 
     def _save(self, saved: Checkpoint) -> None:
         """Note a checkpoint; a line about another file of the same step is the same checkpoint."""
@@ -147,7 +221,7 @@ class Run:
     @property
     def phase(self) -> str:
         """Phase as the log tells it; incidents (crashed, stalled) are laid over it elsewhere."""
-        return "finished" if self.finished else self._phase[1]
+        return "finished" if self.finished else self._phase
 
     @property
     def fraction(self) -> float | None:

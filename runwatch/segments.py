@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.batch import BAR, EVAL, PLAN, RANK, TRAIN, Batch, Table
+from runwatch.batch import BAR, EVAL, NODE, PLAN, RANK, TRAIN, Batch, Table
 from runwatch.block import Block, RankProgress, Samples
 from runwatch.metrics import STEP_TIME
 
@@ -104,7 +104,7 @@ class Splitter:
 
     def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
         """Yield the batch's blocks in order; concatenated they are the batch."""
-        batch = self._of_lowest_rank(batch)
+        batch, others = self._of_lowest_rank(batch)
         bars, train, evals, plans = (_Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(train, bars)
         first_step = self._step
@@ -132,10 +132,16 @@ class Splitter:
                 marks=_marks(batch, low, high),
                 total=self._newest_total(rows, plans.between(low, high)),
                 bar=None if self._prints_steps else self._training_bar(),
+                lead=int(self._rank) if math.isfinite(self._rank) else None,
                 live=live,
                 arrival=arrival,
             )
             yield Segment(block, begins_run=index > 0)
+            for rank, columns in _by_rank(others, low, high).items():
+                steps = columns.pop("progress")
+                yield Segment(
+                    Block(columns, steps if len(steps) else None, rank=rank, live=live, arrival=arrival)
+                )
 
     def _newest_total(self, train: _Rows, plans: _Rows) -> int | None:
         """Return the newest total: as steps print it, else as planned, be it before this batch."""
@@ -145,24 +151,25 @@ class Splitter:
         printed = _newest(train.total)
         return self._plan if printed is None and (len(train) or planned is not None) else printed
 
-    def _of_lowest_rank(self, batch: Batch) -> Batch:
-        """Drop the records of all ranks but the lowest seen so far: series are of one rank.
+    def _of_lowest_rank(self, batch: Batch) -> tuple[Batch, list[Table]]:
+        """Return the batch with the records of the lowest rank seen so far, and those of the others.
 
-        Launchers that tag lines with ranks print the same step once per rank.
+        Launchers that tag lines with ranks print the same step once per rank: series are of one rank.
         """
         if not any(table.kind in (TRAIN, EVAL) and "rank" in table.names for table in batch.tables):
-            return batch
+            return batch, []
         ranked = [t for t in batch.tables if t.kind in (TRAIN, EVAL) and "rank" in t.names]
         offset, rank, node = (_column(ranked, name) for name in ("offset", "rank", "node"))
         order = np.argsort(offset, kind="stable")
-        who = np.nan_to_num(node[order]) * 1e6 + rank[order]
+        who = _who(rank[order], node[order])
         lowest = np.minimum(np.minimum.accumulate(who), self._rank)
         self._rank = float(lowest[-1])
         keep = np.empty(len(who), bool)
         keep[order] = who == lowest
         if keep.all():
-            return batch
+            return batch, []
         tables: list[Table] = []
+        others: list[Table] = []
         at = 0
         for table in batch.tables:
             if not any(table is t for t in ranked):
@@ -171,9 +178,10 @@ class Splitter:
             kept = keep[at : at + table.rows]
             at += table.rows
             if kept.any():
-                data = np.ascontiguousarray(table.matrix()[:, kept]).tobytes()
-                tables.append(msgspec.structs.replace(table, rows=int(kept.sum()), data=data))
-        return msgspec.structs.replace(batch, tables=tuple(tables))
+                tables.append(_rows_of(table, kept))
+            if not kept.all():
+                others.append(_rows_of(table, ~kept))
+        return msgspec.structs.replace(batch, tables=tuple(tables)), others
 
     def _fill_steps(self, train: _Rows, bars: _Rows) -> tuple[_Rows, NDArray[np.bool_]]:
         """Give records without a step what the bar before them shows; say which those are."""
@@ -324,6 +332,39 @@ def _cut(samples: Samples, low: float, high: float) -> Samples:
         return samples
     a, b = np.searchsorted(samples.offset, (low, high))
     return Samples(samples.offset[a:b], samples.line[a:b], samples.step[a:b], samples.value[a:b])
+
+
+def _rows_of(table: Table, kept: NDArray[np.bool_]) -> Table:
+    data = np.ascontiguousarray(table.matrix()[:, kept]).tobytes()
+    return msgspec.structs.replace(table, rows=int(kept.sum()), data=data)
+
+
+def _who(rank: Floats, node: Floats) -> Floats:
+    """Return one number per rank, that of rank 0 of node 0 the lowest."""
+    return np.nan_to_num(node) * NODE + rank
+
+
+def _by_rank(tables: Sequence[Table], low: float, high: float) -> dict[int, dict[str, Samples]]:
+    """Return the samples of each rank in [low, high); under `progress` its training records."""
+    parts: dict[int, dict[str, list[Samples]]] = {}
+    for table in tables:
+        offset, line = table.column("offset"), table.column("line")
+        rank, node, step = (_column([table], name) for name in ("rank", "node", "step"))
+        who = _who(rank, node)
+        within = (offset >= low) & (offset < high)
+        for one in np.unique(who[within]).tolist():
+            rows = within & (who == one)
+            at = offset[rows], line[rows], _counter(step[rows])
+            mine = parts.setdefault(int(one), {"progress": []})
+            if table.kind == TRAIN:
+                mine["progress"].append(Samples(*at, at[2]))
+            for name in table.metrics:
+                mine.setdefault(name, []).append(Samples(*at, table.column(name)[rows]))
+    nothing = Samples(*(np.empty(0),) * 4)
+    return {
+        rank: {name: _join(found) if found else nothing for name, found in mine.items()}
+        for rank, mine in sorted(parts.items())
+    }
 
 
 def _ranks(batch: Batch, low: float, high: float) -> dict[int, RankProgress]:

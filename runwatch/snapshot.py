@@ -64,13 +64,17 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class RankRow(msgspec.Struct, frozen=True):
-    """Progress of one rank."""
+    """Progress of one rank: its newest training step, or how far it is in an evaluation."""
 
     rank: int
-    done: int
+    done: int | None
+    """None if it never told."""
     total: int | None = None
     age: float | None = None
     """Seconds since the rank last reported."""
+    step_time: float | None = None
+    """Seconds per step."""
+    loss: float | None = None
 
 
 class IncidentRow(msgspec.Struct, frozen=True):

@@ -34,7 +34,7 @@ def _explain(path: str, formats: Sequence[Format]) -> int:
     from runwatch.parsers.stream import StreamParser
     from runwatch.watcher.sources import discover
 
-    for file in discover.logs(path):
+    for file, _, _ in discover.find([path]):
         parser = StreamParser(formats, bulk=False)
         with Path(file).open("rb") as stream:
             batches = [parser.feed(stream.read(SAMPLE)), parser.flush()]

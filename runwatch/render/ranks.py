@@ -9,49 +9,76 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from runwatch.batch import NODE
+from runwatch.metrics import LOSS, STEP_TIME
 from runwatch.render import cells, numbers
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.snapshot import RankRow
 
-MEASURES = ("progress", "age")
-"""What can be shown: how far each rank is, or how long it has been silent."""
+MEASURES = ("progress", "step time", "loss", "age")
+"""What can be shown: how far each rank is, how slow, its loss, or how long it has been silent."""
 SILENT = 60.0
 """Seconds without a word after which a rank is worth naming."""
 
 
 def level(row: RankRow, measure: str, furthest: int) -> float | None:
-    """Return what is drawn for a rank: a fraction done, or seconds of silence; None if unknown."""
-    if measure == "age":
-        return row.age
+    """Return what is drawn for a rank: a fraction done, seconds, or a loss; None if unknown."""
+    if measure != "progress":
+        return {"age": row.age, "step time": row.step_time, "loss": row.loss}[measure]
+    if row.done is None:
+        return None
     total = row.total or furthest
     return min(1.0, max(0.0, row.done / total)) if total > 0 else None
 
 
+def measures(ranks: Sequence[RankRow]) -> list[str]:
+    """Return what is known of any of these ranks."""
+    known = {"progress", "age"}
+    known |= {name for name in MEASURES if any(level(row, name, 0) is not None for row in ranks)}
+    return [name for name in MEASURES if name in known]
+
+
 def furthest(ranks: Sequence[RankRow]) -> int:
     """Return the most that any rank has done."""
-    return max((row.done for row in ranks), default=0)
+    return max((row.done for row in ranks if row.done is not None), default=0)
 
 
 def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
-    """Return the ranks sorted with the worst first: the least done, or the longest silent."""
+    """Return the ranks sorted with the worst first: the least done, else the most of what is measured."""
     top = furthest(ranks)
 
     def key(row: RankRow) -> tuple[float, float, int]:
         silent = -(row.age if row.age is not None else 0.0)
         done = level(row, "progress", top)
         behind = 2.0 if done is None else done
-        return (silent, behind, row.rank) if measure == "age" else (behind, silent, row.rank)
+        if measure == "progress":
+            return behind, silent, row.rank
+        most = level(row, measure, top)
+        return (-most if most is not None else 0.0), behind, row.rank
 
     return sorted(ranks, key=key)
 
 
 def describe(row: RankRow, measure: str = "progress") -> str:
     """Return one rank in words: `r37 31/50` or `r37 silent 4m`."""
+    name = label(row.rank)
     if measure == "age":
-        return f"r{row.rank} " + ("no data" if row.age is None else f"silent {numbers.brief(row.age)}")
+        return f"{name} " + ("no data" if row.age is None else f"silent {numbers.brief(row.age)}")
+    if measure == "step time":
+        return f"{name} " + ("no data" if row.step_time is None else numbers.value(STEP_TIME, row.step_time))
+    if measure == "loss":
+        return f"{name} " + ("no data" if row.loss is None else f"loss {numbers.value(LOSS, row.loss)}")
+    if row.done is None:
+        return f"{name} no steps"
     total = "" if row.total is None else f"/{numbers.step(row.total)}"
-    return f"r{row.rank} {numbers.step(row.done)}{total}"
+    return f"{name} {numbers.step(row.done)}{total}"
+
+
+def label(rank: int) -> str:
+    """Return a rank's name: `r7`, or `n1.r7` where a log tells its node."""
+    node, place = divmod(rank, NODE)
+    return f"n{node}.r{place}" if node else f"r{place}"
 
 
 def notable(ranks: Sequence[RankRow]) -> list[str]:
@@ -60,7 +87,7 @@ def notable(ranks: Sequence[RankRow]) -> list[str]:
     parts = {row.rank: level(row, "progress", top) for row in ranks}
     best = max((part for part in parts.values() if part is not None), default=0.0)
     behind = [row for row in worst(ranks) if (part := parts[row.rank]) is not None and part < best]
-    done = {row.rank for row in ranks if row.total is not None and row.done >= row.total}
+    done = {row.rank for row in ranks if row.total and row.done is not None and row.done >= row.total}
     silent = [row for row in worst(ranks, "age") if (row.age or 0) >= SILENT and row.rank not in done]
     named = {row.rank for row in behind}
     out = [
@@ -84,7 +111,7 @@ def grid(
     ordered = sorted(ranks, key=lambda row: row.rank)
     top_done = furthest(ordered)
     levels = [level(row, measure, top_done) for row in ordered]
-    numbered = len(str(ordered[-1].rank)) + 1
+    numbered = len(label(ordered[-1].rank))
     if numbered > width // 3:
         numbered = 0
     room = max(1, width - numbered)
@@ -92,16 +119,17 @@ def grid(
     group = max(1, -(-len(ordered) // (room * lines)))
     shown = [_of_group(levels[i : i + group], measure) for i in range(0, len(levels), group)]
     across = _across(len(shown), room, lines)
-    high = max((x for x in levels if x is not None), default=0.0)
-    top = high if measure == "age" else 1.0
+    known = [x for x in levels if x is not None] or [0.0]
+    high = 1.0 if measure == "progress" else max(known)
+    low = min(known) if measure in ("step time", "loss") else 0.0
     out = []
     for start in range(0, len(shown), across):
-        signs = [_sign(x, top, glyphs) for x in shown[start : start + across]]
-        roles = [_role(x, top, measure) for x in shown[start : start + across]]
-        number = str(ordered[start * group].rank).rjust(numbered - 1) + " " if numbered else ""
+        signs = [_sign(x, low, high, glyphs) for x in shown[start : start + across]]
+        roles = [_role(x, high, measure) for x in shown[start : start + across]]
+        number = label(ordered[start * group].rank)[1:].rjust(numbered - 1) + " " if numbered else ""
         out.append(cells.fit([(number, "dim"), *cells.runs(signs, roles)], width))
     if height > len(out):
-        out.append(cells.fit(_scale(measure, top, group, glyphs), width, glyphs.ascii))
+        out.append(cells.fit(_scale(measure, low, high, group, glyphs), width, glyphs.ascii))
     return out[:height]
 
 
@@ -120,27 +148,32 @@ def _of_group(levels: Sequence[float | None], measure: str) -> float | None:
     known = [x for x in levels if x is not None]
     if not known:
         return None
-    return max(known) if measure == "age" else min(known)
+    return min(known) if measure == "progress" else max(known)
 
 
-def _sign(x: float | None, top: float, glyphs: Glyphs) -> str:
+def _sign(x: float | None, low: float, high: float, glyphs: Glyphs) -> str:
     if x is None or math.isnan(x):
         return "?"
-    part = x / top if top > 0 else 0.0
+    part = (x - low) / (high - low) if high > low else 0.0 if low else float(x > 0)
     return glyphs.levels[max(0, min(len(glyphs.levels) - 1, int(part * len(glyphs.levels))))]
 
 
-def _role(x: float | None, top: float, measure: str) -> str:
+def _role(x: float | None, high: float, measure: str) -> str:
     if x is None or math.isnan(x):
         return "dim"
     if measure == "age":
         return "crit" if x >= 5 * SILENT else "warn" if x >= SILENT else "level"
-    return "good" if top > 0 and x >= top else "level"
+    return "good" if measure == "progress" and high > 0 and x >= high else "level"
 
 
-def _scale(measure: str, top: float, group: int, glyphs: Glyphs) -> Row:
-    low, high = ("0s", numbers.brief(top)) if measure == "age" else ("0%", "100%")
-    row: Row = [(f"{glyphs.levels[0]} {low}  {glyphs.levels[-1]} {high}  ? no data", "dim")]
+def _scale(measure: str, low: float, high: float, group: int, glyphs: Glyphs) -> Row:
+    first, last = {
+        "progress": ("0%", "100%"),
+        "age": ("0s", numbers.brief(high)),
+        "step time": (numbers.value(STEP_TIME, low), numbers.value(STEP_TIME, high)),
+        "loss": (numbers.value(LOSS, low), numbers.value(LOSS, high)),
+    }[measure]
+    row: Row = [(f"{glyphs.levels[0]} {first}  {glyphs.levels[-1]} {last}  ? no data", "dim")]
     if group > 1:
         row.append((f"  one cell = worst of {group} ranks", "dim"))
     return row

@@ -31,12 +31,12 @@ def check(
     Raises SourceError if nothing can be read or no run is in it.
     """
     engine = Engine(overrides)
-    files = list(dict.fromkeys(file for path in paths for file in discover.logs(path)))
+    files = discover.find(paths)
     formats = (*own, *catalogue())
     errors: list[SourceError] = []
-    for file, name in zip(files, discover.names(files), strict=True):
+    for file in files:
         try:
-            _read(engine, name, file, formats)
+            _read(engine, file, formats)
         except SourceError as error:
             errors.append(error)
     if len(errors) == len(files):
@@ -46,23 +46,25 @@ def check(
             unreadable(missing)
     engine.finish(time.time() if now is None else now)
     if not any(True for _ in engine.runs()):
-        lines = sum(source.lines for source in engine.sources.values())
-        where = files[0] if len(files) == 1 else f"{len(files)} files"
+        lines = sum(source.lines for _, source in engine.sources.values())
+        where = files[0].path if len(files) == 1 else f"{len(files)} files"
         advice = f"{lines:,} lines read; `runwatch formats PATH` shows what is understood"
         raise SourceError("no training run recognised", where, advice)
     return engine
 
 
-def _read(engine: Engine, name: str, path: str, formats: Sequence[Format]) -> None:
+def _read(engine: Engine, file: discover.Found, formats: Sequence[Format]) -> None:
+    path = file.path
     parser = StreamParser(formats)
     try:
-        with Path(path).open("rb", buffering=0) as file:
-            status = os.fstat(file.fileno())
+        with Path(path).open("rb", buffering=0) as stream:
+            status = os.fstat(stream.fileno())
             if status.st_size == 0:
                 raise SourceError("nothing to read", path, "the file is empty")
-            source = engine.add_source(text.path(str(Path(path).absolute())), name, text.path(path))
-            while data := file.read(BLOCK):
-                engine.fold(source.id, parser.feed(data), written=status.st_mtime)
+            source = text.path(str(Path(path).absolute()))
+            engine.add_source(source, file.name, text.path(path), file.member)
+            while data := stream.read(BLOCK):
+                engine.fold(source, parser.feed(data), written=status.st_mtime)
     except OSError as error:
         raise SourceError("cannot read", path, error.strerror or str(error)) from error
-    engine.fold(source.id, parser.flush(), written=status.st_mtime)
+    engine.fold(source, parser.flush(), written=status.st_mtime)

@@ -6,41 +6,49 @@ import math
 from typing import Any
 
 from runwatch.findings import Severity
+from runwatch.run import RankState, Run
 from runwatch.snapshot import IncidentRow
-from runwatch.watcher.engine import Engine, Source, WatchedRun
+from runwatch.watcher.engine import Engine
+from runwatch.watcher.group import Group, WatchedRun
 
 SCHEMA = 1
 
 
 def document(engine: Engine, now: float) -> dict[str, Any]:
     """Return the whole document; `now` is Unix time."""
-    return {"schema": SCHEMA, "runs": [run_object(engine, source, run, now) for source, run in engine.runs()]}
+    return {"schema": SCHEMA, "runs": [run_object(engine, group, run, now) for group, run in engine.runs()]}
 
 
-def run_object(engine: Engine, source: Source, watched: WatchedRun, now: float) -> dict[str, Any]:
+def run_object(engine: Engine, group: Group, watched: WatchedRun, now: float) -> dict[str, Any]:
     """Return one run of the document."""
     run = watched.run
     progress = watched.progress()
     return {
         "name": run.name,
-        "sources": [source.path],
+        "sources": list(group.paths),
         "format": run.format,
-        "state": engine.state(source, watched, now),
-        "lines": source.lines,
-        "unparsed_lines": source.unparsed,
+        "state": engine.state(group, watched, now),
+        "lines": group.lines,
+        "unparsed_lines": group.unparsed,
         "steps": {"records": run.records, "first": run.first_step, "last": run.last_step, "total": run.total},
         "progress": finite(progress.fraction),
         "eta_seconds": finite(progress.eta_seconds),
         "metrics": {name: _metric(watched, name) for name in run.series},
         "ranks": {
-            str(rank): {"done": p.done, "total": p.done if p.total is None else p.total}
-            for rank, p in sorted(run.ranks.items())
+            str(rank): {"done": state.done, "total": _rank_total(run, state)}
+            for rank, state in sorted(run.ranks.items())
         },
         "checkpoints": [
             {"step": c.step, "path": c.path, "bytes": None, "complete": None} for c in run.checkpoints
         ],
         "incidents": [incident_object(row) for row in sorted(watched.incidents.rows(), key=place)],
     }
+
+
+def _rank_total(run: Run, state: RankState) -> int | None:
+    """Return how much a rank has to do, as far as known: at least what it has done."""
+    known = run.total if state.training else state.total
+    return state.done if known is None else known
 
 
 def incident_object(row: IncidentRow) -> dict[str, Any]:

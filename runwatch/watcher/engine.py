@@ -7,12 +7,8 @@ state, whether they come live, from history, or in a test.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
-
-import msgspec
 
 from runwatch.alerts.incidents import Change, IncidentBook
 from runwatch.alerts.rules import build
@@ -22,13 +18,11 @@ from runwatch.batch import Batch
 from runwatch.block import Block, Status
 from runwatch.findings import Finding
 from runwatch.run import Run
-from runwatch.segments import Splitter
-from runwatch.snapshot import Progress
+from runwatch.watcher.group import Group, Source, WatchedRun
+from runwatch.watcher.member import Member
 
-LOG_LINES = 2000
-"""Newest log lines kept per source, for views."""
 MAX_RUNS = 64
-"""Runs kept per source; of a longer pipeline the oldest are forgotten."""
+"""Runs kept per group; of a longer pipeline the oldest are forgotten."""
 FRESH = 300.0
 """Seconds after its last write for which a file that just ends still counts as running."""
 
@@ -36,67 +30,27 @@ T = TypeVar("T")
 Overrides = Mapping[str, Mapping[str, float | bool]]
 
 
-@dataclass(slots=True)
-class WatchedRun:
-    """A run with what judges it."""
-
-    run: Run
-    rules: list[Rule]
-    incidents: IncidentBook
-    closed: bool = False
-    """Another run of the same source has begun."""
-
-    @property
-    def phase(self) -> str:
-        """Phase for people: what the incidents say goes before what the log says."""
-        firing = {row.rule for row in self.incidents.rows() if row.state in ("firing", "acknowledged")}
-        if "crash" in firing:
-            return "crashed"
-        return "stalled" if "hang" in firing and not self.run.finished else self.run.phase
-
-    def progress(self) -> Progress:
-        """Return how far the run is; one that stands still has no ETA."""
-        progress = self.run.progress()
-        if self.phase in ("crashed", "stalled"):
-            return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None, rate=None)
-        return progress
-
-
-@dataclass(slots=True)
-class Source:
-    """One stream of batches and the runs found in it."""
-
-    id: str
-    name: str
-    path: str
-    runs: list[WatchedRun] = field(default_factory=list)
-    lines: int = 0
-    unparsed: int = 0
-    format: str | None = None
-    log: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
-    written: float | None = None
-    """Unix time at which the newest bytes were written, as far as known."""
-    stale: bool = False
-    """The log was old when it was opened: what silence says about it is history."""
-    begun: int = 0
-    """Runs that ever began here."""
-    splitter: Splitter = field(default_factory=Splitter)
-
-
 class Engine:
-    """All sources, and the judgement of their runs."""
+    """All sources in their groups, and the judgement of their runs."""
 
     def __init__(self, overrides: Overrides | None = None) -> None:
         self._overrides = overrides or {}
         build(self._overrides)  # a bad threshold is an error now, not at the first run
-        self.sources: dict[str, Source] = {}
+        self.groups: dict[str, Group] = {}
+        self.sources: dict[str, tuple[Group, Source]] = {}
         self.troubles: list[str] = []
         """What went wrong in runwatch itself, for people."""
 
-    def add_source(self, source_id: str, name: str, path: str) -> Source:
-        """Watch another stream; a known id starts afresh."""
-        source = self.sources[source_id] = Source(source_id, name, path)
-        return source
+    def add_source(self, source_id: str, name: str, path: str, member: Member | None = None) -> Group:
+        """Watch another stream; a known id starts afresh. Return the group it belongs to."""
+        member = Member() if member is None else member
+        group_id = member.group or source_id
+        if group_id not in self.groups or group_id == source_id:
+            self.groups[group_id] = Group(group_id, name)
+        group = self.groups[group_id]
+        group.sources[source_id] = Source(source_id, name, path, member)
+        self.sources[source_id] = group, group.sources[source_id]
+        return group
 
     def fold(
         self,
@@ -108,71 +62,75 @@ class Engine:
         written: float | None = None,
     ) -> list[Change]:
         """Take in the next batch of a source; return what changed in its incidents."""
-        source = self.sources[source_id]
-        source.lines += batch.lines
-        source.unparsed += batch.unparsed
-        source.format = batch.format or source.format
-        source.log.extend(batch.tail)
-        if written is not None:
-            source.written = written
+        group, source = self.sources[source_id]
+        batch = source.take(batch, written)
+        if group.elect(source) and group.runs:
+            group.runs[-1] = self._watch(group.runs[-1].run.id, group.runs[-1].run.name)
         changes: list[Change] = []
         for segment in source.splitter.split(batch, live=live, arrival=arrival):
-            if segment.begins_run and source.runs:
-                changes += self._close(source.runs[-1], arrival)
-                self._begin(source)
-            if not source.runs:
+            leads = source is group.leader or group.leader is None
+            if segment.begins_run and leads and group.runs:
+                changes += self._close(group.runs[-1], arrival)
+                self._begin(group)
+            if not group.runs:
                 if not _tells(segment.block):
                     continue
-                self._begin(source)
-            watched = source.runs[-1]
-            watched.run.format = source.format
+                self._begin(group)
+            watched = group.runs[-1]
+            block = group.told(source, segment.block, leads=leads)
+            watched.run.format = group.format
             watched.run.printed.update(batch.printed)
-            watched.run.fold(segment.block)
-            changes += self._judge(watched, segment.block)
+            watched.run.fold(block)
+            changes += self._judge(watched, block)
+        if source.member.rank is not None and group.runs:
+            rank = group.runs[-1].run.rank(source.member.rank)
+            rank.seen = arrival if live and batch.lines else rank.seen
         return changes
 
-    def tick(self, now: float, source_ids: Iterable[str] | None = None) -> list[Change]:
-        """Let rules about silence judge the newest run of each source, or of those named."""
+    def tick(self, now: float, group_ids: Iterable[str] | None = None) -> list[Change]:
+        """Let rules about silence judge the newest run of each group, or of those named."""
         changes: list[Change] = []
-        for source_id in self.sources if source_ids is None else source_ids:
-            source = self.sources[source_id]
-            for watched in source.runs[-1:]:
-                status = self._status(source, watched.run, now, live=True)
-                send = watched.run.progressed is not None or not source.stale
+        for group_id in self.groups if group_ids is None else group_ids:
+            group = self.groups[group_id]
+            for watched in group.runs[-1:]:
+                status = self._status(group, watched.run, now, live=True)
+                send = watched.run.progressed is not None or not group.stale
                 changes += self._tick(watched, status, now if send else None, send=send)
         return changes
 
     def finish(self, now: float) -> list[Change]:
-        """Judge every source as a file that is complete: nothing more will come."""
+        """Judge every group as sources that are complete: nothing more will come."""
         changes: list[Change] = []
-        for source in self.sources.values():
-            for watched in source.runs[-1:]:
-                status = self._status(source, watched.run, now, live=False)
+        for group in self.groups.values():
+            for watched in group.runs[-1:]:
+                status = self._status(group, watched.run, now, live=False)
                 changes += self._tick(watched, status, None, send=False)
         return changes
 
-    def runs(self) -> Iterator[tuple[Source, WatchedRun]]:
-        """Yield every run, oldest first within its source."""
-        for source in self.sources.values():
-            for watched in source.runs:
-                yield source, watched
+    def runs(self) -> Iterator[tuple[Group, WatchedRun]]:
+        """Yield every run, oldest first within its group."""
+        for group in self.groups.values():
+            for watched in group.runs:
+                yield group, watched
 
-    def state(self, source: Source, watched: WatchedRun, now: float) -> str:
+    def state(self, group: Group, watched: WatchedRun, now: float) -> str:
         """Return running, stalled, crashed, finished or unknown."""
         phase = watched.phase
         if phase in ("crashed", "stalled", "finished"):
             return phase
-        fresh = source.written is not None and now - source.written < FRESH
+        fresh = group.written is not None and now - group.written < FRESH
         return "running" if fresh and not watched.closed else "unknown"
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _begin(self, source: Source) -> None:
-        source.begun += 1
-        name = source.name if source.begun == 1 else f"{source.name}#{source.begun}"
-        run = Run(id=f"{source.id}#{source.begun}", name=name, source=source.id)
-        source.runs.append(WatchedRun(run, build(self._overrides), IncidentBook(run.id, run.name)))
-        del source.runs[:-MAX_RUNS]
+    def _begin(self, group: Group) -> None:
+        group.begun += 1
+        name = group.name if group.begun == 1 else f"{group.name}#{group.begun}"
+        group.runs.append(self._watch(f"{group.id}#{group.begun}", name))
+        del group.runs[:-MAX_RUNS]
+
+    def _watch(self, run_id: str, name: str) -> WatchedRun:
+        return WatchedRun(Run(run_id, name), build(self._overrides), IncidentBook(run_id, name))
 
     def _close(self, watched: WatchedRun, now: float) -> list[Change]:
         """Judge a run whose successor has begun: it will not go on."""
@@ -183,8 +141,11 @@ class Engine:
 
     def _judge(self, watched: WatchedRun, block: Block) -> list[Change]:
         changes: list[Change] = []
+        # Records of another rank repeat what the leading one says: only rules about ranks look at them.
+        events = Block({}, None, events=block.events, live=block.live, arrival=block.arrival)
         for rule in tuple(watched.rules):
-            found = self._ask(watched, rule, rule.observe, block)
+            seen = block if block.rank is None or rule.of_ranks else events
+            found = self._ask(watched, rule, rule.observe, seen)
             changes += _apply(watched, found, block.arrival or None, send=block.live)
         return changes
 
@@ -208,8 +169,8 @@ class Engine:
             return []
 
     @staticmethod
-    def _status(source: Source, run: Run, now: float, *, live: bool) -> Status:
-        written = source.written if source.written is not None else now
+    def _status(group: Group, run: Run, now: float, *, live: bool) -> Status:
+        written = group.written if group.written is not None else now
         silent_for = max(0.0, now - (run.progressed if run.progressed is not None else written))
         run.rest(silent_for)
         return Status(

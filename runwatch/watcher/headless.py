@@ -8,7 +8,8 @@ from typing import Any
 from runwatch.alerts.incidents import Change
 from runwatch.errors import ExitCode
 from runwatch.watcher.document import finite, incident_object
-from runwatch.watcher.engine import Engine, Source, WatchedRun
+from runwatch.watcher.engine import Engine
+from runwatch.watcher.group import Group, WatchedRun
 
 SETTLE = 3.0
 """Seconds a log that finished, crashed or stalled must stay silent before its run counts as ended."""
@@ -29,18 +30,18 @@ class Headless:
         """Run id -> (time, step) of its newest progress object."""
 
     def progress(self, now: float, *, reading: Container[str] = ()) -> Iterator[dict[str, Any]]:
-        """Yield what is due at Unix time `now`; nothing of sources whose history is still being read."""
-        runs = [(source, watched) for source, watched in self._engine.runs() if source.id not in reading]
-        for source, watched in runs:
+        """Yield what is due at Unix time `now`; nothing of groups whose history is still being read."""
+        runs = [(group, watched) for group, watched in self._engine.runs() if group.id not in reading]
+        for group, watched in runs:
             if watched.run.id not in self._known:
-                yield from self._announce(source, watched)
+                yield from self._announce(group, watched)
         for _, watched in runs:
             if self._due(watched, now):
                 yield self._progress(watched, now)
-        for source, watched in runs:
-            if watched.run.id not in self._ended and self._is_over(source, watched, now):
+        for group, watched in runs:
+            if watched.run.id not in self._ended and self._is_over(group, watched, now):
                 self._ended.add(watched.run.id)
-                yield self._end(source, watched, now)
+                yield self._end(group, watched, now)
 
     def incident(self, change: Change) -> Iterator[dict[str, Any]]:
         """Yield a change of an incident of an announced run, at once."""
@@ -49,11 +50,11 @@ class Headless:
             body = incident_object(change.row)
             yield {"type": "incident", "run": change.row.run, "change": name, "incident": body}
 
-    def _announce(self, source: Source, watched: WatchedRun) -> Iterator[dict[str, Any]]:
+    def _announce(self, group: Group, watched: WatchedRun) -> Iterator[dict[str, Any]]:
         """Yield a run and the incidents its history left, as they are now."""
         run = watched.run
         self._known.add(run.id)
-        yield {"type": "run", "run": run.name, "format": run.format, "sources": [source.path]}
+        yield {"type": "run", "run": run.name, "format": run.format, "sources": list(group.paths)}
         for row in watched.incidents.rows():
             if row.state != "pending":
                 body = incident_object(row)
@@ -85,14 +86,14 @@ class Headless:
             "metrics": {name: finite(run.latest(name)) for name in run.series},
         }
 
-    def _is_over(self, source: Source, watched: WatchedRun, now: float) -> bool:
+    def _is_over(self, group: Group, watched: WatchedRun, now: float) -> bool:
         if watched.closed:
             return True
-        quiet = source.written is None or now - source.written >= SETTLE
+        quiet = group.written is None or now - group.written >= SETTLE
         return quiet and watched.phase in ("finished", "crashed", "stalled")
 
-    def _end(self, source: Source, watched: WatchedRun, now: float) -> dict[str, Any]:
-        state = self._engine.state(source, watched, now)
+    def _end(self, group: Group, watched: WatchedRun, now: float) -> dict[str, Any]:
+        state = self._engine.state(group, watched, now)
         serious = any(r.severity == "critical" for r in watched.incidents.rows())
         code = ExitCode.FINDINGS if state in ("crashed", "stalled") or serious else ExitCode.OK
         return {"type": "end", "run": watched.run.name, "state": state, "exit_code": int(code)}

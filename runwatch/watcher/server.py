@@ -20,7 +20,7 @@ import msgspec
 from runwatch import __version__
 from runwatch.alerts.incidents import Change
 from runwatch.errors import RunwatchError
-from runwatch.watcher import protocol, wire
+from runwatch.watcher import protocol, views, wire
 from runwatch.watcher.engine import FRESH, Engine
 from runwatch.watcher.headless import Headless
 from runwatch.watcher.launch import Assignment
@@ -30,7 +30,7 @@ from runwatch.watcher.views import Shown, snapshot
 from runwatch.watcher.workers import Worker
 
 UNKNOWN_AFTER = 3.0
-"""Seconds after which a log without a run is told to hold none yet."""
+"""Seconds after which logs without a run are told to hold none yet."""
 TICK = 1.0
 """Seconds between looks at the clock."""
 MAX_NOTICES = 20
@@ -92,10 +92,7 @@ class Server:
         if isinstance(message, wire.Opened):
             self._open(message)
         elif isinstance(message, wire.Read):
-            shown = self.shown[message.source]
-            shown.left = message.left
-            if not message.left:
-                shown.preview = None
+            self._shown(message.source).read(message.source, message.left)
             self.changed(
                 self.engine.fold(
                     message.source,
@@ -106,27 +103,34 @@ class Server:
                 )
             )
         elif isinstance(message, wire.Preview):
-            first = self.shown[message.source].preview is None
-            self.shown[message.source].take_preview(message.batch, message.written)
+            shown = self._shown(message.source)
+            first = shown.preview is None
+            shown.take_preview(message.source, message.batch, message.written)
             if first:
                 self.wake(at_once=True)
         elif isinstance(message, wire.Trouble):
             self._give_up(message.message) if message.fatal else self.notice(message.message)
         elif isinstance(message, wire.Note):
             self.notice(message.message)
+        elif isinstance(message, wire.Beat):
+            self.opened.set()  # what there is was read; there may be nothing yet
         elif isinstance(message, wire.Ended):
             self.changed(self.engine.finish(time.time()))
 
     def _open(self, message: wire.Opened) -> None:
-        if message.source not in self.shown:
-            taken = {shown.source.name for shown in self.shown.values()}
+        if message.source not in self.engine.sources:
+            taken = {shown.group.name for shown in self.shown.values()}
             name = message.name if message.name not in taken else message.source
-            source = self.engine.add_source(message.source, name, message.source)
-            source.written = message.written
-            source.stale = message.written is not None and time.time() - message.written > FRESH
-            self.shown[message.source] = shown = Shown(source)
-            shown.backlog = shown.left = message.backlog
+            group = self.engine.add_source(message.source, name, message.source, message.member)
+            stale = message.written is not None and time.time() - message.written > FRESH
+            group.stale = stale and (group.stale or len(group.sources) == 1)
+            group.sources[message.source].written = message.written
+            shown = self.shown.setdefault(group.id, Shown(group))
+            shown.backlogs[message.source] = shown.lefts[message.source] = message.backlog
         self.opened.set()
+
+    def _shown(self, source: str) -> Shown:
+        return self.shown[self.engine.sources[source][0].id]
 
     def _give_up(self, why: str) -> None:
         """Take note that a worker found nothing to watch; if nobody else does, that is the end."""
@@ -167,9 +171,8 @@ class Server:
         while True:
             await asyncio.sleep(TICK)
             now = time.time()
-            for shown in self.shown.values():
-                if not shown.left and not shown.source.runs and shown.waited(now) > UNKNOWN_AFTER:
-                    self.notice(shown.unrecognised)
+            if unknown := views.unrecognised(self.shown.values(), now, UNKNOWN_AFTER):
+                self.notice(unknown)
             self.changed(self.engine.tick(now, [i for i, shown in self.shown.items() if not shown.left]))
             self.wake()
 
@@ -268,7 +271,7 @@ class Connection:
         if self._view is not None:
             self._write(protocol.Frame(snapshot(shown, self._view, now, self._server.notices)))
         if self._headless is not None:
-            reading = {item.source.id for item in shown if item.left}
+            reading = {item.group.id for item in shown if item.left}
             self._lines(self._headless.progress(now, reading=reading))
 
     def _lines(self, objects: Iterable[dict[str, object]]) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from runwatch.batch import Batch
 from runwatch.metrics import LOSS
-from runwatch.run import Run
+from runwatch.run import RankState, Run
 from runwatch.segments import Splitter
 from runwatch.snapshot import Columns, Latest, Mark, RankRow, RunRow, RunView, Snapshot
-from runwatch.watcher.engine import Source, WatchedRun
+from runwatch.watcher.group import Group, WatchedRun
 from runwatch.watcher.protocol import View
 
 MAX_METRICS = 128
@@ -18,32 +18,47 @@ MAX_METRICS = 128
 MAX_MARKS = 200
 MAX_INCIDENTS = 100
 """Incidents of a run in one picture: those that are open and the newest of the others."""
+MAX_SOURCES = 64
 MAX_WIDTH = 4096
 """Widest chart a client may ask for, in columns."""
 
 
 class Shown:
-    """A source as clients see it: its fold, or a preview while a long history is read."""
+    """A group as clients see it: its fold, or a preview while a long history is read."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    def __init__(self, group: Group) -> None:
+        self.group = group
         self.preview: Run | None = None
         self.preview_log: Sequence[tuple[int, str]] = ()
-        self.backlog = 0
-        self.left = 0
+        self.backlogs: dict[str, int] = {}
+        """Source id -> bytes of it that were there before anyone watched."""
+        self.lefts: dict[str, int] = {}
+        """Source id -> how many of them are still unread."""
+        self._previewed = ""
         self._since: float | None = None
 
-    def take_preview(self, batch: Batch, written: float | None) -> None:
+    @property
+    def left(self) -> int:
+        """Bytes of the backlog still unread."""
+        return sum(self.lefts.values())
+
+    def read(self, source: str, left: int) -> None:
+        """Note how much of a source is still to be read."""
+        self.lefts[source] = left
+        if not left and source == self._previewed:
+            self.preview = None
+
+    def take_preview(self, source: str, batch: Batch, written: float | None) -> None:
         """Show the newest lines of a source whose history is still being read."""
         run = None
         for segment in Splitter().split(batch):
             if run is None or segment.begins_run:
-                run = Run(self.source.id, self.source.name, self.source.id, format=batch.format)
+                run = Run(self.group.id, self.group.name, format=batch.format)
             run.fold(segment.block)
-        if run is not None and run.records:
-            self.preview, self.preview_log = run, batch.tail
+        if run is not None and run.records and self._previewed in ("", source):
+            self.preview, self.preview_log, self._previewed = run, batch.tail, source
         if written is not None:
-            self.source.written = written
+            self.group.sources[source].written = written
 
     def waited(self, now: float) -> float:
         """Return the seconds since this was first asked: how long nothing was recognised."""
@@ -51,19 +66,29 @@ class Shown:
         return now - self._since
 
     @property
-    def unrecognised(self) -> str:
-        """What to say of a log in which no run was found."""
-        return f"no training run recognised yet in {self.source.name} ({self.source.lines:,} lines read)"
+    def quiet(self) -> bool:
+        """All of it was read and tells of no run: a file that only stands beside others."""
+        return not (self.left or self.preview or self.group.runs)
 
     @property
     def history(self) -> float | None:
         """Fraction of the backlog read; None once all is."""
-        return None if not self.left or not self.backlog else 1.0 - self.left / self.backlog
+        backlog = sum(self.backlogs.values())
+        return None if not self.left or not backlog else 1.0 - self.left / backlog
 
     @property
     def log(self) -> Sequence[tuple[int, str]]:
         """Newest (line number, text)."""
-        return self.preview_log if self.preview is not None else self.source.log
+        return self.preview_log if self.preview is not None else self.group.log
+
+
+def unrecognised(shown: Collection[Shown], now: float, after: float) -> str:
+    """Return what to say when no run was found for `after` seconds in all there is; "" if there was."""
+    if not shown or not all(item.quiet and item.waited(now) > after for item in shown):
+        return ""
+    lines = sum(item.group.lines for item in shown)
+    where = next(iter(shown)).group.name if len(shown) == 1 else f"any of {len(shown)} logs"
+    return f"no training run recognised yet in {where} ({lines:,} lines read)"
 
 
 def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[str] = ()) -> Snapshot:
@@ -71,18 +96,19 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
     rows: list[RunRow] = []
     picked: tuple[Shown, WatchedRun | None, Run] | None = None
     best: tuple[int, int, float] | None = None
+    anything = any(item.group.runs or item.preview for item in shown)
     for item in shown:
-        entries: list[tuple[WatchedRun | None, Run]] = [
-            (watched, watched.run) for watched in item.source.runs
-        ]
+        if anything and item.quiet:
+            continue
+        entries: list[tuple[WatchedRun | None, Run]] = [(watched, watched.run) for watched in item.group.runs]
         if not entries:  # its lines are worth seeing before a run is recognised
-            entries = [(None, Run(item.source.id, item.source.name, item.source.id))]
+            entries = [(None, Run(item.group.id, item.group.name))]
         if item.preview is not None:
             entries = [*entries[:-1], (entries[-1][0] if entries else None, item.preview)]
         for watched, run in entries:
             row = _row(watched, run)
             rows.append(row)
-            urgency = (row.critical, min(run.records, 1), item.source.written or 0.0)
+            urgency = (row.critical, min(run.records, 1), item.group.written or 0.0)
             newest = watched is None or not watched.closed
             if view.run == run.id or (view.run is None and newest and (best is None or urgency > best)):
                 picked, best = (item, watched, run), urgency
@@ -106,9 +132,9 @@ def _row(watched: WatchedRun | None, run: Run) -> RunRow:
 
 
 def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, now: float) -> RunView:
-    source = shown.source
+    group = shown.group
     phase = watched.phase if watched and shown.preview is None else run.phase
-    written = source.written
+    written = group.written
     saved = list(reversed(run.checkpoints))[:20]
     log = [line for line in shown.log if view.log_before is None or line[0] <= view.log_before]
     return RunView(
@@ -117,7 +143,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         phase=phase,
         progress=watched.progress() if watched and watched.run is run else run.progress(),
         format=run.format,
-        sources=(source.path,),
+        sources=group.paths[:MAX_SOURCES],
         age=None if written is None else max(0.0, now - written),
         elapsed=_finite(run.latest("total time")),
         history=shown.history,
@@ -130,14 +156,30 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
             for chart in view.charts
         ),
         marks=tuple(_marks(watched, run)),
-        ranks=tuple(
-            RankRow(rank, p.done, p.total, None if rank not in run.rank_seen else now - run.rank_seen[rank])
-            for rank, p in sorted(run.ranks.items())
-        ),
+        ranks=_ranks(run, now),
         incidents=watched.incidents.rows()[:MAX_INCIDENTS] if watched else (),
         checkpoints=tuple(f"step {c.step:,}" if c.step is not None else f"line {c.line}" for c in saved),
         log=tuple(log[-view.log_lines :]) if view.log_lines > 0 else (),
-        facts={"lines": f"{source.lines:,}", "not understood": f"{source.unparsed:,}"},
+        facts={"lines": f"{group.lines:,}", "not understood": f"{group.unparsed:,}"},
+    )
+
+
+def _ranks(run: Run, now: float) -> tuple[RankRow, ...]:
+    """Return the ranks; a training run of one rank has none to compare."""
+    if len(run.ranks) == 1 and next(iter(run.ranks.values())).training:
+        return ()
+    return tuple(_rank(rank, state, run, now) for rank, state in sorted(run.ranks.items()))
+
+
+def _rank(rank: int, state: RankState, run: Run, now: float) -> RankRow:
+    loss = state.latest.get(LOSS)
+    return RankRow(
+        rank,
+        state.done,
+        run.total if state.training else state.total,
+        None if state.seen is None else max(0.0, now - state.seen),
+        step_time=_finite(state.step_time),
+        loss=_finite(loss),
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from runwatch.batch import Batch
 from runwatch.config import FormatConfig
+from runwatch.watcher.member import Member
 from runwatch.watcher.sources.tail import Position
 
 HEADER = struct.Struct("<I")
@@ -35,6 +36,7 @@ class Opened(msgspec.Struct, frozen=True, tag="opened"):
     """Bytes that were there before anyone watched."""
     written: float | None = None
     """Unix time of the file's last change before that, if known."""
+    member: Member = Member()
 
 
 class Read(msgspec.Struct, frozen=True, tag="read"):

@@ -12,7 +12,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -23,6 +23,7 @@ from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher import wire
+from runwatch.watcher.member import Member
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.tail import Mark, Tail
 
@@ -34,6 +35,10 @@ LOG_LINES = 400
 HEAD_BYTES = 1 << 16
 IDLE = 1.0
 """Seconds between signs of life."""
+RESCAN = 5.0
+"""Seconds between two searches for new files; longer where a search takes long."""
+FRESH = 300.0
+"""Seconds after its last write for which a file that appears is news, not history."""
 _BREAKS = {
     Mark.ROTATED: "rotated",
     Mark.TRUNCATED: "truncated",
@@ -48,16 +53,14 @@ class LogSource:
 
     def __init__(
         self,
-        name: str,
-        path: str,
+        found: discover.Found,
         resume: wire.Resume | None = None,
         formats: Sequence[Format] | None = None,
     ) -> None:
-        self.name = name
-        self.path = path
+        self.path, self.name, self.member = found
         self._formats = formats
-        self.id = source_id(path)
-        self._tail = Tail(path) if resume is None else Tail.resume(path, resume.position)
+        self.id = source_id(found.path)
+        self._tail = Tail(found.path) if resume is None else Tail.resume(found.path, resume.position)
         self._tail.last_block(0)  # opens it
         self._parser = StreamParser(formats)
         if resume is not None:
@@ -69,6 +72,12 @@ class LogSource:
         """Bytes that were there before anyone watched; 0 once they are read."""
         self._previewed = 0.0
         self._problem: str | None = None
+
+    def arrived(self) -> None:
+        """Take what it holds for new: it appeared while its directory was watched."""
+        written = self.written()
+        if written is None or time.time() - written < FRESH:
+            self.history = 0
 
     def step(self, send: _Send) -> bool:
         """Read and send the next block; return False if there is nothing new."""
@@ -137,6 +146,7 @@ class StdinSource:
 
     path = id = "-"
     name = "stdin"
+    member = Member()
     history = 0
 
     def __init__(self, formats: Sequence[Format] | None = None) -> None:
@@ -146,6 +156,9 @@ class StdinSource:
 
     def written(self) -> None:
         """Return None: a stream has no date."""
+
+    def arrived(self) -> None:
+        """Do nothing: all of it is new."""
 
     def step(self, send: _Send) -> bool:
         """Read and send what has arrived; return False if nothing has."""
@@ -176,23 +189,76 @@ class _Send:
             data = data[os.write(self._descriptor, data) :]
 
 
-def open_sources(setup: wire.Setup) -> list[LogSource | StdinSource]:
-    """Return the sources behind the paths. Raises SourceError if there are none."""
-    files: list[str] = []
-    for path in map(os.fsdecode, setup.paths):
-        known = source_id(path) in setup.resume
-        if path == "-" or known or (setup.wait and not os.path.lexists(path)):
-            files.append(path)
-        else:
-            files += discover.logs(path)
-    files = list(dict.fromkeys(files))
-    formats = (*(own.build() for own in setup.formats), *catalogue())
-    return [
-        StdinSource(formats)
-        if path == "-"
-        else LogSource(name, path, setup.resume.get(source_id(path)), formats)
-        for path, name in zip(files, discover.names(files), strict=True)
-    ]
+class Reader:
+    """The sources behind the paths of a setup, in the order they are read."""
+
+    def __init__(self, setup: wire.Setup) -> None:
+        """Open what there is. Raises SourceError if a path gives nothing."""
+        self._setup = setup
+        self._formats = (*(own.build() for own in setup.formats), *catalogue())
+        self._paths = [os.fsdecode(path) for path in setup.paths]
+        self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
+        self._searched, self._pause = time.monotonic(), RESCAN
+        self.sources: list[LogSource | StdinSource] = []
+        for found in discover.find(self._paths, wait=setup.wait or bool(setup.resume)):
+            self.sources.append(self._open(found))
+
+    def _open(self, found: discover.Found) -> LogSource | StdinSource:
+        if found.path == "-":
+            return StdinSource(self._formats)
+        return LogSource(found, self._setup.resume.get(source_id(found.path)), self._formats)
+
+    def appeared(self) -> list[LogSource | StdinSource]:
+        """Return the sources that came into being since the last search; it looks now and then."""
+        now = time.monotonic()
+        if not self._search or now - self._searched < self._pause:
+            return []
+        known = {source.path: source for source in self.sources}
+        new: list[LogSource | StdinSource] = []
+        with contextlib.suppress(SourceError):  # it was emptied: what is open goes on
+            for found in self._beside(discover.find(self._search), known):
+                source = self._open(found)
+                source.arrived()
+                new.append(source)
+        self.sources += new
+        self._searched = time.monotonic()
+        self._pause = max(RESCAN, 50 * (self._searched - now))
+        return new
+
+    @staticmethod
+    def _beside(
+        found: Sequence[discover.Found], known: Mapping[str, LogSource | StdinSource]
+    ) -> Iterator[discover.Found]:
+        """Yield what is new; a source that stood alone until now is joined under its own name."""
+        joined = {
+            each.member.group: known[each.path].member.group or known[each.path].id
+            for each in found
+            if each.path in known and each.member.group
+        }
+        for each in found:
+            if each.path not in known:
+                group = joined.get(each.member.group, each.member.group)
+                yield each._replace(member=msgspec.structs.replace(each.member, group=group))
+
+    def sweep(self, send: _Send) -> bool:
+        """Read a block of each source; return whether any had something new.
+
+        Of a group whose history is long, one source after the other: so it does not
+        depend on their lengths who of them leads.
+        """
+        found = False
+        busy: set[str] = set()
+        for source in self.sources:
+            group = source.member.group or source.id
+            if group in busy:
+                continue
+            try:
+                found |= source.step(send)
+            except SourceError as error:
+                send(wire.Trouble(source.id, str(error)))
+            if source.history:
+                busy.add(group)
+        return found
 
 
 def source_id(path: str) -> str:
@@ -200,37 +266,33 @@ def source_id(path: str) -> str:
     return text.path(os.path.abspath(path))
 
 
-def watch(sources: Sequence[LogSource | StdinSource], send: _Send, *, poll: bool) -> None:
-    """Read for ever: everything there is, then whatever is appended."""
+def watch(reader: Reader, send: _Send, *, poll: bool) -> None:
+    """Read for ever: everything there is, then whatever is appended or appears."""
     from runwatch.watcher.sources.wake import Waker
 
-    for source in sources:
-        path = os.fsencode(source.path)
-        send(wire.Opened(source.id, source.name, path, source.history, source.written()))
-    while _sweep(sources, send):
+    for source in reader.sources:
+        send(_opened(source))
+    while reader.sweep(send):
         pass
-    with contextlib.closing(Waker([s.path for s in sources if s.path != "-"], poll=poll)) as waker:
+    paths = [source.path for source in reader.sources]
+    with contextlib.closing(Waker([path for path in paths if path != "-"], poll=poll)) as waker:
         told = ""
-        stdin = any(s.path == "-" for s in sources)
         while True:
             send(wire.Beat())
-            while _sweep(sources, send):
+            for source in reader.appeared():
+                send(_opened(source))
+                waker.add(source.path)
+            while reader.sweep(send):
                 pass
-            waker.wait(0.05 if stdin else IDLE)
+            waker.wait(0.05 if "-" in paths else IDLE)
             if waker.note != told:
                 told = waker.note
                 send(wire.Note("", told))
 
 
-def _sweep(sources: Sequence[LogSource | StdinSource], send: _Send) -> bool:
-    """Read a block of each source; return whether any had something new."""
-    found = False
-    for source in sources:
-        try:
-            found |= source.step(send)
-        except SourceError as error:
-            send(wire.Trouble(source.id, str(error)))
-    return found
+def _opened(source: LogSource | StdinSource) -> wire.Opened:
+    path = os.fsencode(source.path)
+    return wire.Opened(source.id, source.name, path, source.history, source.written(), source.member)
 
 
 def main() -> None:
@@ -241,8 +303,7 @@ def main() -> None:
     send = _Send(os.dup(1))
     os.dup2(2, 1)  # a stray print must not break the stream
     try:
-        sources = open_sources(setup)
-        watch(sources, send, poll=setup.poll)
+        watch(Reader(setup), send, poll=setup.poll)
     except SourceError as error:
         send(wire.Trouble("", str(error), fatal=True))
     except (BrokenPipeError, KeyboardInterrupt):

@@ -68,7 +68,7 @@ class Worker:
         """Return the setup of a replacement: the same sources, each from where it was."""
         if not self._opened:
             return self._setup
-        paths = tuple(self._opened.values())
+        paths = tuple(dict.fromkeys((*self._setup.paths, *self._opened.values())))
         return msgspec.structs.replace(self._setup, paths=paths, resume=self._resume, wait=True)
 
     @property

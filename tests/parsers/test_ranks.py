@@ -15,7 +15,7 @@ def _losses(text: str, cut: int) -> list[float]:
     data = text.encode()
     for batch in (parser.feed(data[:cut]), parser.feed(data[cut:]), parser.flush()):
         for segment in splitter.split(batch):
-            samples = segment.block.samples.get("train/loss")
+            samples = segment.block.samples.get("train/loss") if segment.block.rank is None else None
             losses += samples.value.tolist() if samples is not None else []
     return losses
 
@@ -24,6 +24,19 @@ def test_only_the_lowest_rank_enters_a_series():
     text = "".join(LINE.format(rank, step, rank) for step in range(1, 6) for rank in range(4))
     for cut in range(0, len(text), 37):
         assert _losses(text, cut) == [0.5] * 5
+
+
+def test_other_ranks_are_told_apart():
+    text = "".join(LINE.format(rank, step, rank) for step in range(1, 6) for rank in range(4)).encode()
+    for cut in range(0, len(text), 37):
+        parser, splitter = LogParser(), Splitter()
+        told: dict[int, list[tuple[float, float]]] = {}
+        for batch in (parser.feed(text[:cut]), parser.feed(text[cut:]), parser.flush()):
+            for block in (segment.block for segment in splitter.split(batch)):
+                if block.rank is not None:
+                    loss = block.samples["train/loss"]
+                    told.setdefault(block.rank, []).extend(zip(loss.step, loss.value, strict=True))
+        assert told == {rank: [(step, rank + 0.5) for step in range(1, 6)] for rank in (1, 2, 3)}
 
 
 def test_a_rank_that_prints_alone_is_the_series():

@@ -30,6 +30,8 @@ class Rule(Protocol):
     name: ClassVar[str]
     summary: ClassVar[str]
     """One sentence for people: what it catches."""
+    of_ranks: ClassVar[bool]
+    """It compares ranks, so that it wants the records of all of them, not of the leading one alone."""
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def observe(self, block: Block) -> Iterable[Finding]:
@@ -65,6 +67,7 @@ class RunRule:
     """A rule that judges the run as a whole, whatever rank a block is from."""
 
     name: ClassVar[str]
+    of_ranks: ClassVar[bool] = False
     rank: int | None = field(default=None, init=False)
     """The rank that findings are about; None for the run."""
 

@@ -126,8 +126,9 @@ class Ranks(ListScreen):
 
     def do_measure(self) -> None:
         """Show the other thing known about ranks."""
-        known = ranks.MEASURES
-        self.scene.measure = known[(known.index(self.scene.measure) + 1) % len(known)]
+        known = ranks.measures(self.scene.run.ranks if self.scene.run else ())
+        at = known.index(self.scene.measure) if self.scene.measure in known else 0
+        self.scene.measure = known[(at + 1) % len(known)]
         self.show()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runwatch.metrics import LOSS, STEP_TIME
 from runwatch.render import cells, numbers, ranks
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
@@ -45,12 +46,23 @@ class RankTable(Panel):
         rows = ranks.worst(scene.run.ranks, scene.measure) if scene.run else []
         room = max(1, height - 1)
         self.at = max(0, min(self.at, len(rows) - room))
-        lines: list[Row] = [[(f"{'rank':>6} {'done':>16} {'part':>7} {'last seen':>11}", "dim")]]
-        top = ranks.furthest(rows)
+        top, known = ranks.furthest(rows), ranks.measures(rows)
+        heads = ["done", "part", *(name for name in known if name in ("step time", "loss")), "last seen"]
+        lines: list[Row] = [[(_line("rank", heads), "dim")]]
         for row in rows[self.at : self.at + room]:
-            done = numbers.step(row.done) + ("" if row.total is None else f"/{numbers.step(row.total)}")
-            part = numbers.percent(ranks.level(row, "progress", top))
-            seen = "no data" if row.age is None else f"{numbers.brief(row.age)} ago"
-            lines.append([(f"{row.rank:>6} {done:>16} {part:>7} {seen:>11}", "")])
+            done = "none" if row.done is None else numbers.step(row.done)
+            told = {
+                "done": done + ("" if row.total is None else f"/{numbers.step(row.total)}"),
+                "part": numbers.percent(ranks.level(row, "progress", top)),
+                "step time": numbers.value(STEP_TIME, row.step_time),
+                "loss": numbers.value(LOSS, row.loss),
+                "last seen": "no data" if row.age is None else f"{numbers.brief(row.age)} ago",
+            }
+            lines.append([(_line(ranks.label(row.rank)[1:], [told[head] for head in heads]), "")])
         shown = f"{self.at + 1}-{min(len(rows), self.at + room)} of {len(rows)}" if rows else "none"
         return Content([("worst first", "title")], lines, [(shown, "dim")])
+
+
+def _line(rank: str, values: list[str]) -> str:
+    widths = (16, 7, *(11,) * len(values))
+    return f"{rank:>6} " + " ".join(f"{v:>{w}}" for v, w in zip(values, widths, strict=False))

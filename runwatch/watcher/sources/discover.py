@@ -1,4 +1,4 @@
-"""From the PATH a person typed to the log files behind it."""
+"""From the PATH a person typed to the files behind it, and which of them belong together."""
 
 from __future__ import annotations
 
@@ -6,56 +6,187 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
 
 from runwatch import text
 from runwatch.errors import SourceError
+from runwatch.watcher.member import LOG, METRICS, TENSORBOARD, WANDB, Member
+from runwatch.watcher.sources import layout
+from runwatch.watcher.sources.layout import File
 
 SUFFIXES = (".log", ".out", ".err", ".txt")
 """What a log file's name ends with, when a directory is searched."""
-METRIC_FILES = re.compile(
-    r"(?:.*\.jsonl|.*\.log\.json|(?:metrics|result|scalars|trainer_state|training_metrics)\.json"
-    r"|(?:metrics|progress|results|.*monitor)\.csv|(?:loss|learn_error)\.tsv)"
+_NUMBERED = re.compile(r"(.*(?:log|out|err|txt))\.\d+")
+_METRICS = re.compile(
+    r"(?:.*[._-])?(?:metrics|logs?|history|progress)\.jsonl|.*\.log\.json"
+    r"|(?:metrics|result|scalars|trainer_state|training_metrics)\.json"
+    r"|(?:metrics|progress|results|.*monitor)\.csv|(?:loss|learn_error)\.tsv"
 )
-"""Files of metrics alone, by name: read where a directory holds no log, or they would tell a run twice."""
-MAX_DEPTH = 2
-MAX_FILES = 2000
-"""Directory entries looked at before a search gives up."""
+_SKIPPED = re.compile(r"\..*|__pycache__|node_modules|site-packages|venv|env")
+"""Directories in which no run is looked for."""
+_WANDB_RUN = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-.*")
+MAX_DEPTH = 8
+MAX_ENTRIES = 200_000
+"""Directory entries looked at before a search ends."""
+MAX_SOURCES = 4096
+"""Files read of one directory: the newest."""
 _HEAD = 4096
 
 
-def logs(path: str) -> list[str]:
-    """Return the log files PATH stands for: itself, those in a directory, or those of a glob.
+class Found(NamedTuple):
+    """A file to read."""
 
-    Raises SourceError, saying what is wrong and what to do, if there is none.
+    path: str
+    name: str
+    """Of its runs; the same for all files of one group."""
+    member: Member
+
+
+def find(paths: Sequence[str], *, wait: bool = False) -> list[Found]:
+    """Return the files to read for what a person gave: files, directories and globs, each file once.
+
+    With `wait`, paths that give nothing yet are no error, and a missing file is
+    returned all the same. Else raises SourceError, saying what is wrong and what to do.
     """
+    named: dict[str, str] = {}
+    told: dict[str, Member] = {}
+    for path in paths:
+        if path == "-":
+            told[path] = Member()
+        elif os.path.isdir(path):
+            told |= _of_directory(path, wait=wait)
+        else:
+            named |= {os.path.abspath(file): file for file in _files(path, wait=wait)}
+    members = layout.members([File(path, _kind(path) or LOG) for path in named])
+    told = {named[path]: member for path, member in members.items()} | told
+    titles = {path: layout.title(member.group) if member.group else path for path, member in told.items()}
+    different = list(dict.fromkeys(titles.values()))
+    short = dict(zip(different, names(different), strict=True))
+    return [Found(path, short[titles[path]], _printable(member)) for path, member in told.items()]
+
+
+def changing(path: str) -> bool:
+    """Return True if other files may stand behind `path` later: a directory or a pattern."""
+    return os.path.isdir(path) or (glob.has_magic(path) and not os.path.lexists(path))
+
+
+def _printable(member: Member) -> Member:
+    return msgspec.structs.replace(member, group=text.path(member.group)) if member.group else member
+
+
+def _files(path: str, *, wait: bool) -> list[str]:
+    """Return the file PATH names, or those a glob does."""
     if glob.has_magic(path) and not os.path.lexists(path):
         found = sorted(name for name in glob.glob(path) if os.path.isfile(name) and not is_binary(name))
-        if not found:
+        if not found and not wait:
             raise SourceError("no file matches", path, "check the pattern, and quote it from the shell")
         return found
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
+        if wait:
+            return [path]
         raise SourceError(
             "no such file or directory", path, "check the path (tail can --wait for it)"
         ) from None
     except OSError as error:
         raise SourceError("cannot look at", path, error.strerror or str(error)) from error
-    if stat.S_ISDIR(mode):
-        found = sorted(_search(path, lambda name: name.endswith(SUFFIXES)))
-        found = found or _metric_files(path)
-        if not found:
-            wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
-            raise SourceError(
-                "no runs in this directory", path, f"give a log file, or a directory with {wanted}"
-            )
-        return found
     if not stat.S_ISREG(mode):
         raise SourceError("not a regular file", path, "give a log file, or pipe into `runwatch tail -`")
     if is_binary(path):
         raise SourceError("a binary file, not a log", path, "give the log that the run prints to")
     return [path]
+
+
+def _of_directory(path: str, *, wait: bool) -> dict[str, Member]:
+    """Return the files of the runs in a directory."""
+    files = sorted(_search(path), key=lambda file: -file.written)[:MAX_SOURCES]
+    files = _without_repeats(files)
+    if not files and not wait:
+        wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
+        raise SourceError("no runs in this directory", path, f"give a log file, or a directory with {wanted}")
+    return layout.members(sorted(files, key=lambda file: file.path), searched=True)
+
+
+def _without_repeats(files: Sequence[File]) -> list[File]:
+    """Leave out rotated logs, and of a Trainer's states, which repeat each other, all but the newest."""
+    paths = {file.path for file in files}
+    states = [file for file in files if file.path.endswith("/trainer_state.json")]
+    out = []
+    for file in files:
+        rotated = _NUMBERED.fullmatch(file.path)
+        if not (rotated and rotated[1] in paths) and (file not in states or file is states[0]):
+            out.append(file)
+    return out
+
+
+def _search(top: str) -> Iterator[File]:
+    """Yield the files by whose names a run may be told, nearest directories first, not following links."""
+    level, seen = [top], 0
+    for _ in range(MAX_DEPTH):
+        below: list[str] = []
+        for directory in level:
+            entries = _entries(directory)
+            seen += len(entries)
+            if seen > MAX_ENTRIES:
+                return
+            if not (_WANDB_RUN.fullmatch(os.path.basename(directory)) and _holds_wandb(entries)):
+                below += [
+                    entry.path
+                    for entry in entries
+                    if _is_directory(entry) and not _SKIPPED.fullmatch(entry.name)
+                ]
+            for entry in entries:
+                kind = _kind(entry.name)
+                if kind is not None and (file := _file(entry, kind)) is not None:
+                    yield file
+        level = below
+
+
+def _kind(name: str) -> str | None:
+    """Return what a file of that name may be; None if nothing of ours."""
+    name = os.path.basename(name)
+    if name.endswith(".wandb"):
+        return WANDB
+    if "tfevents" in name:
+        return TENSORBOARD
+    if _METRICS.fullmatch(name):
+        return METRICS
+    stream = name in ("stdout", "stderr") or _NUMBERED.fullmatch(name)
+    return LOG if stream or name.endswith(SUFFIXES) else None
+
+
+def _entries(directory: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except OSError:  # unreadable, or gone meanwhile
+        return []
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _holds_wandb(entries: Sequence[os.DirEntry[str]]) -> bool:
+    return any(entry.name.endswith(".wandb") for entry in entries)
+
+
+def _file(entry: os.DirEntry[str], kind: str) -> File | None:
+    """Return the file if it can be read and holds something."""
+    try:
+        status = entry.stat()
+        if not stat.S_ISREG(status.st_mode) or not status.st_size or is_binary(entry.path):
+            return None
+    except (OSError, SourceError):
+        return None
+    return File(entry.path, kind, status.st_mtime)
 
 
 def is_binary(path: str) -> bool:
@@ -86,37 +217,3 @@ def names(paths: Sequence[str]) -> list[str]:
 
 def _stem(name: str) -> str:
     return next((name[: -len(s)] for s in SUFFIXES if name.endswith(s) and name[: -len(s)]), name)
-
-
-def _metric_files(top: str) -> list[str]:
-    """Return the files of metrics in a directory; of a Trainer's states, which repeat, the newest."""
-    found = sorted(_search(top, lambda name: METRIC_FILES.fullmatch(name) is not None))
-    states = [path for path in found if path.endswith("/trainer_state.json")]
-    newest = max(states, key=lambda path: (os.stat(path).st_mtime, path), default=None)
-    return [path for path in found if path not in states or path == newest]
-
-
-def _search(top: str, wanted: Callable[[str], bool]) -> Iterator[str]:
-    """Yield the text files of wanted names at most MAX_DEPTH directories below `top`, not following links."""
-    seen = 0
-    base = top.rstrip("/").count("/")
-    for directory, below, files in os.walk(top):
-        below[:] = (
-            sorted(d for d in below if not d.startswith("."))
-            if directory.count("/") - base < MAX_DEPTH - 1
-            else []
-        )
-        for name in sorted(files):
-            seen += 1
-            if seen > MAX_FILES:
-                return
-            path = os.path.join(directory, name)
-            if wanted(name) and os.path.isfile(path) and _readable_text(path):
-                yield path
-
-
-def _readable_text(path: str) -> bool:
-    try:
-        return os.path.getsize(path) > 0 and not is_binary(path)
-    except (OSError, SourceError):
-        return False

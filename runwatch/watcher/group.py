@@ -1,0 +1,191 @@
+"""The sources that tell of the same runs, and which of them leads.
+
+A run leaves many traces: a log, one log per rank, standard error beside
+standard output, a tracker's files. One of them leads: its training records are
+the run's steps. The others add what the leader does not tell: ranks, events,
+metrics of their own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from runwatch.alerts.incidents import IncidentBook
+from runwatch.alerts.rules.base import Rule
+from runwatch.batch import BAR, TRAIN, Batch, Event
+from runwatch.block import Block
+from runwatch.run import Run
+from runwatch.segments import Splitter
+from runwatch.snapshot import Progress
+from runwatch.watcher.member import Member
+
+LOG_LINES = 2000
+"""Newest log lines kept per source, for views."""
+YOUNG = 64
+"""Training records until which a source that ought to lead may still take over."""
+_NOTHING, _BARS, _RECORDS = range(3)
+_SAID_BY_LEADER = frozenset({"finished", "early_stop"})
+"""Events that are about the run only where its leader tells them: one rank may end before the others."""
+
+
+@dataclass(slots=True)
+class WatchedRun:
+    """A run with what judges it."""
+
+    run: Run
+    rules: list[Rule]
+    incidents: IncidentBook
+    closed: bool = False
+    """Another run of the same sources has begun."""
+
+    @property
+    def phase(self) -> str:
+        """Phase for people: what the incidents say goes before what the log says."""
+        firing = {row.rule for row in self.incidents.rows() if row.state in ("firing", "acknowledged")}
+        if "crash" in firing:
+            return "crashed"
+        return "stalled" if "hang" in firing and not self.run.finished else self.run.phase
+
+    def progress(self) -> Progress:
+        """Return how far the run is; one that stands still has no ETA."""
+        progress = self.run.progress()
+        if self.phase in ("crashed", "stalled"):
+            return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None, rate=None)
+        return progress
+
+
+@dataclass(slots=True)
+class Source:
+    """One stream of batches."""
+
+    id: str
+    name: str
+    path: str
+    member: Member
+    lines: int = 0
+    unparsed: int = 0
+    format: str | None = None
+    log: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+    written: float | None = None
+    """Unix time at which the newest bytes were written, as far as known."""
+    records: int = 0
+    """Training records read."""
+    splitter: Splitter = field(default_factory=Splitter)
+    strength: int = _NOTHING
+    """What it has told so far: nothing of a run, bars, or records."""
+
+    def take(self, batch: Batch, written: float | None) -> Batch:
+        """Count a batch in; return it with its events told by their rank."""
+        self.lines += batch.lines
+        self.unparsed += batch.unparsed
+        self.format = batch.format or self.format
+        self.log.extend(batch.tail)
+        self.written = self.written if written is None else written
+        kinds = {table.kind for table in batch.tables}
+        self.records += sum(table.rows for table in batch.tables if table.kind == TRAIN)
+        told = _RECORDS if TRAIN in kinds else _BARS if BAR in kinds else _NOTHING
+        self.strength = max(self.strength, told)
+        rank = self.member.rank
+        if rank is None or not batch.events:
+            return batch
+        events = tuple(_of_rank(event, rank) for event in batch.events)
+        return msgspec.structs.replace(batch, events=events)
+
+
+@dataclass(slots=True)
+class Group:
+    """All sources of the same runs, oldest run first."""
+
+    id: str
+    name: str
+    sources: dict[str, Source] = field(default_factory=dict)
+    runs: list[WatchedRun] = field(default_factory=list)
+    begun: int = 0
+    """Runs that ever began here."""
+    stale: bool = False
+    """It was old when it was opened: what silence says about it is history."""
+    leader: Source | None = None
+
+    @property
+    def lines(self) -> int:
+        """Lines read of all sources."""
+        return sum(source.lines for source in self.sources.values())
+
+    @property
+    def unparsed(self) -> int:
+        """Lines that gave nothing."""
+        return sum(source.unparsed for source in self.sources.values())
+
+    @property
+    def written(self) -> float | None:
+        """Unix time of the newest write to any source, as far as known."""
+        return max((s.written for s in self.sources.values() if s.written is not None), default=None)
+
+    @property
+    def format(self) -> str | None:
+        """Format of the leader; before there is one, of whatever has one."""
+        if self.leader is not None:
+            return self.leader.format
+        return next((s.format for s in self.sources.values() if s.format), None)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where its sources are, the leader first."""
+        first = [self.leader.path] if self.leader is not None else []
+        return tuple(dict.fromkeys([*first, *(source.path for source in self.sources.values())]))
+
+    @property
+    def log(self) -> Sequence[tuple[int, str]]:
+        """Newest (line number, text) of the leader; before there is one, of whoever said something."""
+        if self.leader is not None:
+            return self.leader.log
+        return next((source.log for source in self.sources.values() if source.log), ())
+
+    def elect(self, source: Source) -> bool:
+        """Let `source` lead if it should, now that it told something; return True if its run must begin anew.
+
+        A later attempt goes on where the one before it stopped. Otherwise the first to tell
+        training records leads, unless one of a lower rank comes while there are few of them.
+        """
+        leader = self.leader
+        if source is leader or source.strength == _NOTHING:
+            return False
+        if leader is None or source.strength > leader.strength:
+            self.leader = source
+        elif source.member.attempt > leader.member.attempt:
+            source.splitter, self.leader = leader.splitter, source
+        elif source.strength == leader.strength and source.member < leader.member and leader.records <= YOUNG:
+            self.leader = source
+            return source.strength == _RECORDS
+        return False
+
+    def told(self, source: Source, block: Block, *, leads: bool) -> Block:
+        """Return what a block of `source` tells the newest run.
+
+        The leader tells everything. Another rank's log tells how far that rank is and
+        what happened to it; any other source what the leader does not tell.
+        """
+        run, rank = self.runs[-1].run, source.member.rank
+        if len(self.sources) == 1 or block.rank is not None:
+            return block
+        if leads:
+            run.take_over(block.samples)
+            return block if rank is None else replace(block, lead=rank)
+        if rank is not None and self.leader is not None and rank != self.leader.member.rank:
+            events = [event for event in block.events if event.kind not in _SAID_BY_LEADER]
+            return replace(
+                block, rank=rank, events=events, marks={}, ranks={}, restarts=(), total=None, bar=None
+            )
+        mine = run.claim(block.samples, source.id)
+        samples = {name: told for name, told in block.samples.items() if name in mine}
+        marks = {kind: at for kind, at in block.marks.items() if kind not in (TRAIN, BAR)}
+        bar = None if run.records and run.stepped else block.bar
+        return replace(block, samples=samples, progress=None, restarts=(), marks=marks, bar=bar)
+
+
+def _of_rank(event: Event, rank: int) -> Event:
+    return event if event.rank is not None else msgspec.structs.replace(event, rank=rank)

@@ -1,0 +1,249 @@
+"""Which files tell of the same run, by where they are and what they are called. Pure: no I/O.
+
+Launchers write one log per rank, schedulers one for standard error beside one
+for standard output, trackers their own files below the run's directory.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from runwatch.batch import NODE
+from runwatch.watcher.member import LOG, ORDER, Member
+
+_TORCHRUN = re.compile(
+    r"(?P<top>.*)/(?P<launch>[^/]+)/attempt_(?P<attempt>\d+)/(?P<rank>\d+)/(?:stdout|stderr)\.log"
+)
+_WORD = r"(?:global_?|local_?)?(?:rank|proc|process|task|worker|workerlog|device|gpu)"
+_IN_NAME = re.compile(
+    rf"(?P<top>.*/)(?P<stem>(?:[^/]*?[._-])??)(?:node[._-]?(?P<node>\d+)[._-])?{_WORD}[._-]?(?P<rank>\d+)"
+    r"(?:[._-]?of[._-]?\d+)?(?P<rest>(?:[._-](?:stdout|stderr|out|err|log|txt))*)",
+    re.IGNORECASE,
+)
+_IN_FOLDER = re.compile(
+    rf"(?P<top>.*/)(?:node[._-]?(?P<node>\d+)/)?{_WORD}[._-]?(?P<rank>\d+)/(?P<rest>[^/]+)", re.IGNORECASE
+)
+_NUMBERED = re.compile(r"(?P<top>.*/)(?P<stem>[^/]*(?:log|out|err|txt))\.(?P<rank>\d+)(?P<rest>)")
+"""log.0, log.1, ...: ranks, unless there is a `log` beside them, whose rotated files they then are."""
+_TASKS = re.compile(r"(?P<top>.*/)(?P<stem>[^/]*?\d{4,})_(?P<rank>\d+)(?P<rest>\.(?:out|log|err|txt))")
+"""JOB_0.out, JOB_1.out, ...: tasks of a SLURM job (`--output=%j_%t.out`), if no array (`slurm-JOB_0.out`)."""
+_STREAM = re.compile(r"(?P<stem>.*?)[._-]?(?:(?P<word>stdout|stderr|out|err)(?:\.(?:log|txt))?|(?P<end>log))")
+_ERRORS = {"err", "stderr"}
+_PART = re.compile(
+    r"(.+)/(?:logs?|tb|tensorboard(?:_logs)?|tb_logs|events?|csv_logs|metrics|stdout|lightning_logs|mlruns|wandb|runs"
+    r"|version_\d+|(?:offline-)?run-\d{8}_\d{6}-[^/]+)"
+    r"|(.+/runs)/[^/]+(?=$)"
+)
+"""Directories below that of the run."""
+
+
+@dataclass(frozen=True)
+class File:
+    """One file that may tell of a run."""
+
+    path: str
+    """Absolute."""
+    kind: str = LOG
+    written: float = 0.0
+    """Unix time of its last change."""
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """Files that are one run's log, or one tracker's."""
+
+    home: str
+    files: tuple[File, ...]
+    members: Mapping[str, Member]
+
+
+def members(files: Sequence[File], *, searched: bool = False) -> dict[str, Member]:
+    """Return path -> member for the files to read, in the order to read them.
+
+    Of a directory that was searched, trackers and files of metrics are given to the
+    one log they stand beside or below; where several could be meant, they are left
+    out, since the logs say the same.
+    """
+    logs = _log_units([file for file in files if file.kind == LOG])
+    others = [file for file in files if file.kind != LOG]
+    found = _join(logs, others) if searched else [*logs, *(_alone(file.path, (file,)) for file in others)]
+    out: dict[str, Member] = {}
+    for unit in found:
+        out.update(sorted(unit.members.items(), key=lambda item: (item[1], item[0])))
+    return out
+
+
+def title(group: str) -> str:
+    """Return what names a group, from its id: the path without the part that tells its files apart."""
+    shown = group.rstrip("/*")
+    return shown.rstrip("._-") or group
+
+
+# -- logs --------------------------------------------------------------------------------------------
+
+
+def _log_units(files: Sequence[File]) -> list[_Unit]:
+    grouped: dict[str, list[tuple[File, Member]]] = defaultdict(list)
+    paths = {file.path for file in files}
+    nodes, streams = _nodes(files), _streams(paths)
+    for file in files:
+        member = _of_torchrun(file.path, nodes) or _of_rank(file.path, paths) or streams.get(file.path)
+        grouped[member.group if member else file.path].append((file, member or Member()))
+    units = []
+    for group, found in grouped.items():
+        alone = len(found) == 1
+        told = {file.path: Member() if alone else member for file, member in found}
+        home = group.rstrip("*") if "*" in group else group
+        units.append(_Unit(_home(os.path.dirname(home)), tuple(file for file, _ in found), told))
+    return units
+
+
+def _nodes(files: Iterable[File]) -> dict[str, tuple[int, int, int]]:
+    """Return launch directory -> (node, nodes, attempts before it), for launches with one log directory.
+
+    Launches that were at work at the same time are nodes of one run; those one after the other, new attempts.
+    """
+    spans: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
+    for file in files:
+        if found := _TORCHRUN.fullmatch(file.path):
+            launch = f"{found['top']}/{found['launch']}"
+            low, high = spans[found["top"]].get(launch, (file.written, file.written))
+            spans[found["top"]][launch] = min(low, file.written), max(high, file.written)
+    out: dict[str, tuple[int, int, int]] = {}
+    for launches in spans.values():
+        waves: list[list[str]] = []
+        until = -1.0
+        for launch, (_, high) in sorted(launches.items(), key=lambda item: (item[1], item[0])):
+            if not waves or launches[launch][0] > until + _APART:
+                waves.append([])
+            waves[-1].append(launch)
+            until = max(until, high)
+        for number, wave in enumerate(waves):
+            out.update({name: (i, len(wave), number * _LAUNCH) for i, name in enumerate(sorted(wave))})
+    return out
+
+
+_APART = 60.0
+"""Seconds between the last words of one launch and the first of the next."""
+_LAUNCH = 1000
+"""More attempts than one launch makes."""
+
+
+def _of_torchrun(path: str, nodes: Mapping[str, tuple[int, int, int]]) -> Member | None:
+    found = _TORCHRUN.fullmatch(path)
+    if found is None:
+        return None
+    node, count, before = nodes[f"{found['top']}/{found['launch']}"]
+    rank = int(found["rank"]) + (node * NODE if count > 1 else 0)
+    attempt = before + int(found["attempt"])
+    return Member(f"{found['top']}/*", rank=rank, attempt=attempt, why="torchrun log directory")
+
+
+def _of_rank(path: str, paths: set[str]) -> Member | None:
+    for pattern, why in (
+        (_IN_NAME, "rank in its name"),
+        (_IN_FOLDER, "rank in its directory's name"),
+        (_NUMBERED, "numbered logs"),
+        (_TASKS, "tasks of one job"),
+    ):
+        found = pattern.fullmatch(path)
+        if found is None or not _is_rank(pattern, found, paths):
+            continue
+        parts = found.groupdict()
+        node = int(parts.get("node") or 0)
+        group = f"{parts['top']}{parts.get('stem') or ''}*"
+        return Member(group, rank=int(parts["rank"]) + node * NODE, why=why)
+    return None
+
+
+def _is_rank(pattern: re.Pattern[str], found: re.Match[str], paths: set[str]) -> bool:
+    """Return True unless the number may count something else: rotations, or jobs of an array."""
+    if pattern not in (_NUMBERED, _TASKS):
+        return True
+    stem, rest = found["top"] + found["stem"], found["rest"]
+    if pattern is _NUMBERED:
+        return stem not in paths and {f"{stem}.0", f"{stem}.1"} <= paths
+    array = os.path.basename(stem).startswith("slurm-")
+    return not array and {f"{stem}_0{rest}", f"{stem}_1{rest}"} <= paths
+
+
+def _streams(paths: Iterable[str]) -> dict[str, Member]:
+    """Return the members of standard output and error that stand beside each other."""
+    by_stem: dict[str, dict[str, str]] = defaultdict(dict)
+    for path in paths:
+        head, name = os.path.split(path)
+        found = _STREAM.fullmatch(name)
+        if found is not None:
+            by_stem[f"{head}/{found['stem']}"][found["word"] or found["end"]] = path
+    return {
+        path: Member(f"{stem}*", why="standard output and error of one job")
+        for stem, words in by_stem.items()
+        if len(words) > 1 and _ERRORS & words.keys()
+        for path in words.values()
+    }
+
+
+# -- what stands beside the logs -----------------------------------------------------------------------
+
+
+def _join(logs: Sequence[_Unit], others: Sequence[File]) -> list[_Unit]:
+    """Give each tracker and file of metrics to the run it stands beside."""
+    units = list(logs)
+    for kind in ORDER[1:]:
+        clusters: dict[str, list[File]] = defaultdict(list)
+        for file in others:
+            if file.kind == kind:
+                clusters[os.path.dirname(file.path)].append(file)
+        fresh: list[_Unit] = []
+        # The newest first: of several launches it is the one that a log is still written by.
+        for home, files in sorted(clusters.items(), key=lambda item: -max(f.written for f in item[1])):
+            near = _nearest(_home(home), units)
+            if len(near) == 1 and not _has(near[0], kind):
+                units[units.index(near[0])] = _with(near[0], files)
+            elif not near or (len(near) == 1 and not logs):
+                fresh.append(_alone(home, files))
+        units += sorted(fresh, key=lambda unit: unit.home)
+    return units
+
+
+def _home(directory: str) -> str:
+    """Return the directory of the run, of which `directory` may be a part that frameworks make."""
+    while found := _PART.fullmatch(directory):
+        directory = found[1] or found[2]
+    return directory
+
+
+def _nearest(home: str, units: Sequence[_Unit]) -> list[_Unit]:
+    """Return the runs at home in `home`, else those below it, else those of the closest directory above."""
+    here = [unit for unit in units if unit.home == home]
+    here = here or [unit for unit in units if unit.home.startswith(home + "/")]
+    while not here and len(home) > 1:
+        home = os.path.dirname(home)
+        here = [unit for unit in units if unit.home == home]
+    return here
+
+
+def _has(unit: _Unit, kind: str) -> bool:
+    return any(file.kind == kind for file in unit.files)
+
+
+def _with(unit: _Unit, files: Sequence[File]) -> _Unit:
+    first = next(iter(unit.members))
+    group = unit.members[first].group or first
+    told = {path: _regroup(member, group) for path, member in unit.members.items()}
+    why = f"beside {os.path.basename(first)}"
+    told |= {file.path: Member(group, kind=file.kind, why=why) for file in files}
+    return replace(unit, files=(*unit.files, *files), members=told)
+
+
+def _regroup(member: Member, group: str) -> Member:
+    return Member(group, member.kind, member.rank, member.attempt, member.why)
+
+
+def _alone(home: str, files: Sequence[File]) -> _Unit:
+    group = home if len(files) > 1 else ""
+    return _Unit(home, tuple(files), {file.path: Member(group, kind=file.kind) for file in files})

@@ -1,0 +1,92 @@
+"""From a PATH to the files behind it, on real directories."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from runwatch.errors import SourceError
+from runwatch.watcher.sources import discover
+from runwatch.watcher.sources.discover import find
+
+
+def write(path, text="step 1 loss 2.0\n"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_directory_is_searched_and_its_runs_are_named(tmp_path):
+    a, b = write(tmp_path / "a" / "train.log"), write(tmp_path / "b" / "train.log")
+    write(tmp_path / "a" / "notes.md")
+    write(tmp_path / ".git" / "x.log")
+    write(tmp_path / "empty.log", "")
+    assert [(found.path, found.name) for found in find([str(tmp_path)])] == [(a, "a/train"), (b, "b/train")]
+
+
+def test_ranks_share_one_name(tmp_path):
+    paths = [write(tmp_path / "job7" / f"rank_{rank}.log") for rank in (0, 1, 2)]
+    found = find([str(tmp_path)])
+    assert [(each.path, each.name, each.member.rank) for each in found] == [
+        (path, "job7", rank) for rank, path in enumerate(paths)
+    ]
+    assert len({each.member.group for each in found}) == 1
+
+
+def test_files_that_a_person_names_are_kept_as_typed_and_grouped_too(tmp_path, monkeypatch):
+    for rank in (0, 1):
+        write(tmp_path / f"rank_{rank}.log")
+    monkeypatch.chdir(tmp_path)
+    found = find(["rank_1.log", "rank_0.log", "rank_1.log"])
+    assert [(each.path, each.member.rank) for each in found] == [("rank_0.log", 0), ("rank_1.log", 1)]
+
+
+def test_one_log_of_a_rank_alone_is_a_log(tmp_path):
+    (found,) = find([write(tmp_path / "rank_3.log")])
+    assert (found.name, found.member.group, found.member.rank) == ("rank_3", "", None)
+
+
+def test_rotated_logs_and_old_states_repeat_what_others_say(tmp_path):
+    write(tmp_path / "train.log.1")
+    log = write(tmp_path / "train.log")
+    assert [found.path for found in find([str(tmp_path)])] == [log]
+
+
+def test_the_console_copy_of_a_tracker_is_no_run_of_its_own(tmp_path):
+    run = tmp_path / "wandb" / "run-20260101_000000-ab"
+    write(run / "files" / "output.log")
+    tracker = write(run / "run-ab.wandb", ":W&B")
+    assert tracker in [found.path for found in find([str(tmp_path)])]
+    assert len(find([str(tmp_path)])) == 1
+
+
+def test_links_in_a_circle_and_closed_folders_are_survived(tmp_path):
+    log = write(tmp_path / "a" / "train.log")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    closed.chmod(0)
+    (tmp_path / "dangling.log").symlink_to(tmp_path / "nowhere")
+    try:
+        assert [found.path for found in find([str(tmp_path)])] == [log]
+    finally:
+        closed.chmod(0o700)
+
+
+def test_a_search_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(discover, "MAX_ENTRIES", 50)
+    log = write(tmp_path / "train.log")
+    for number in range(60):
+        (tmp_path / "data" / f"{number}").mkdir(parents=True)
+    write(tmp_path / "data" / "5" / "other.log")
+    assert [found.path for found in find([str(tmp_path)])] == [log]
+
+
+@pytest.mark.parametrize("what", ["missing.log", "empty", "*.log"])
+def test_nothing_there_is_an_error_unless_one_waits(tmp_path, what):
+    (tmp_path / "empty").mkdir()
+    path = os.path.join(tmp_path, what)
+    with pytest.raises(SourceError):
+        find([path])
+    assert [found.path for found in find([path], wait=True)] == ([path] if what == "missing.log" else [])

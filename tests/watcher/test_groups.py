@@ -1,0 +1,170 @@
+"""Several sources of one run: who leads, and what the others add."""
+
+from __future__ import annotations
+
+import pytest
+
+from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.document import document
+from runwatch.watcher.engine import Engine
+from runwatch.watcher.member import Member
+
+NOW = 1_700_000_000.0
+
+
+def steps(first: int, last: int, loss: float = 2.0, total: int = 100) -> str:
+    return "".join(
+        f"step {step:05d}/{total:05d} ({step}.00%) | loss: {loss:.4f} | dt: 10.00ms\n"
+        for step in range(first, last)
+    )
+
+
+class Fold:
+    """An engine that is fed whole texts, source by source."""
+
+    def __init__(self, **members: Member) -> None:
+        self.engine = Engine()
+        self.parsers = {name: StreamParser() for name in members}
+        for name, member in members.items():
+            self.engine.add_source(name, "run", f"{name}.log", member)
+
+    def read(self, name: str, text: str, *, live: bool = False, arrival: float = 0.0) -> None:
+        batch = self.parsers[name].feed(text.encode())
+        self.engine.fold(name, batch, live=live, arrival=arrival, written=NOW)
+
+    def runs(self) -> list[dict]:
+        return document(self.engine, NOW)["runs"]
+
+
+def ranks(*numbers: int, attempt: int = 0) -> dict[str, Member]:
+    return {f"rank{n}": Member("g", rank=n, attempt=attempt) for n in numbers}
+
+
+def test_logs_of_ranks_are_one_run_led_by_the_lowest():
+    fold = Fold(**ranks(0, 1, 2))
+    fold.read("rank0", steps(0, 10, loss=1.0))
+    fold.read("rank1", steps(0, 8, loss=3.0))
+    fold.read("rank2", steps(0, 10, loss=4.0))
+    (run,) = fold.runs()
+    assert run["sources"] == ["rank0.log", "rank1.log", "rank2.log"]
+    assert run["steps"] == {"records": 10, "first": 0, "last": 9, "total": 100}
+    assert run["metrics"]["train/loss"]["max"] == 1.0
+    assert run["ranks"] == {str(n): {"done": done, "total": 100} for n, done in enumerate((9, 7, 9))}
+    assert run["lines"] == 28
+
+
+def test_the_rank_that_alone_prints_steps_leads_and_silent_ones_are_known():
+    fold = Fold(**ranks(0, 1, 2))
+    fold.read("rank0", "loading data\n")
+    fold.read("rank1", "loading data\n")
+    fold.read("rank2", steps(0, 5))
+    fold.read("rank0", "still here\n")
+    (run,) = fold.runs()
+    assert run["steps"]["records"] == 5
+    assert run["ranks"]["0"] == {"done": None, "total": None}
+    assert run["ranks"]["2"]["done"] == 4
+
+
+def test_a_lower_rank_that_speaks_a_moment_later_takes_the_lead():
+    fold = Fold(**ranks(0, 1))
+    fold.read("rank1", steps(0, 2, loss=9.0))
+    fold.read("rank0", steps(0, 3, loss=1.0))
+    fold.read("rank1", steps(2, 3, loss=9.0))
+    (run,) = fold.runs()
+    assert run["steps"]["records"] == 3
+    assert run["metrics"]["train/loss"]["max"] == 1.0
+
+
+def test_a_lower_rank_that_speaks_much_later_does_not():
+    fold = Fold(**ranks(0, 1))
+    fold.read("rank1", steps(0, 90, loss=9.0))
+    fold.read("rank0", steps(0, 3, loss=1.0))
+    (run,) = fold.runs()
+    assert run["steps"]["records"] == 90
+    assert run["metrics"]["train/loss"]["min"] == 9.0
+
+
+@pytest.mark.parametrize("goes_back", [True, False])
+def test_a_later_attempt_goes_on_with_the_same_run(goes_back):
+    fold = Fold(first=Member("g", rank=0, attempt=0), second=Member("g", rank=0, attempt=1))
+    fold.read("first", steps(0, 50))
+    fold.read("second", steps(40 if goes_back else 50, 60))
+    (run,) = fold.runs()
+    assert (run["steps"]["first"], run["steps"]["last"]) == (0, 59)
+    assert run["steps"]["records"] == (70 if goes_back else 60)
+    ((_, watched),) = fold.engine.runs()
+    assert list(watched.run.restarts) == ([40] if goes_back else [])
+
+
+def test_a_crash_on_any_rank_is_the_crash_of_the_run_and_names_it():
+    fold = Fold(**ranks(0, 3))
+    fold.read("rank0", steps(0, 10))
+    fold.read("rank3", "Traceback (most recent call last):\n  File x\nValueError: bad shard\n")
+    fold.engine.finish(NOW + 9e5)
+    (run,) = fold.runs()
+    assert run["state"] == "crashed"
+    (crash,) = [row for row in run["incidents"] if row["rule"] == "crash"]
+    assert crash["title"] == "crashed on rank 3: ValueError: bad shard"
+    assert crash["evidence"]["failed_rank"] == 3
+
+
+def test_one_rank_that_ends_does_not_end_the_run():
+    fold = Fold(**ranks(0, 1))
+    fold.read("rank0", steps(0, 10))
+    fold.read("rank1", steps(0, 10) + "Total training time: 1.00m\n")
+    assert fold.runs()[0]["state"] == "running"
+    fold.read("rank0", "Total training time: 1.00m\n")
+    assert fold.runs()[0]["state"] == "finished"
+
+
+def test_standard_error_adds_the_bar_and_the_traceback():
+    fold = Fold(out=Member("g"), err=Member("g"))
+    fold.read("out", "{'loss': 2.5, 'grad_norm': 1.0, 'learning_rate': 1e-05, 'epoch': 0.1}\n" * 3)
+    fold.read("err", "  3%|▎         | 30/1000 [00:30<16:10,  1.00s/it]\r" * 2)
+    fold.read("err", "\nTraceback (most recent call last):\n  File x\nRuntimeError: no luck\n")
+    fold.engine.finish(NOW + 9e5)
+    (run,) = fold.runs()
+    assert (run["steps"]["last"], run["steps"]["total"]) == (30, 1000)
+    assert run["metrics"]["train/loss"]["count"] == 3
+    assert run["state"] == "crashed"
+
+
+def test_a_tracker_adds_what_the_log_does_not_tell():
+    fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
+    fold.read("log", steps(0, 10, loss=2.0))
+    fold.read("csv", "step,loss,val_loss\n" + "".join(f"{step},2.0,{step}.5\n" for step in range(10)))
+    fold.read("log", steps(10, 12))
+    (run,) = fold.runs()
+    assert run["steps"]["records"] == 12
+    assert run["metrics"]["train/loss"]["count"] == 12
+    assert run["metrics"]["val/loss"]["count"] == 10
+    assert run["format"] == "nanochat"
+
+
+def test_a_tracker_alone_is_a_run_until_the_log_speaks():
+    fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
+    fold.read("csv", "step,loss\n" + "".join(f"{step},5.0\n" for step in range(10)))
+    assert fold.runs()[0]["steps"]["records"] == 10
+    fold.read("log", steps(0, 4))
+    assert fold.runs()[0]["steps"]["records"] == 4
+
+
+def test_each_rank_has_its_pace_and_when_it_was_last_seen():
+    fold = Fold(**ranks(0, 1))
+    for step in range(5):
+        fold.read("rank0", f"step: {step}  loss:  1.5  grad_norm:  1.5\n", live=True, arrival=NOW + step)
+        if step < 3:
+            fold.read(
+                "rank1", f"step: {step}  loss:  1.5  grad_norm:  1.5\n", live=True, arrival=NOW + 2 * step
+            )
+    ((_, watched),) = fold.engine.runs()
+    assert watched.run.ranks[0].step_time == 1.0
+    assert watched.run.ranks[1].step_time == 2.0
+    assert (watched.run.ranks[0].seen, watched.run.ranks[1].seen) == (NOW + 4, NOW + 4)
+
+
+def test_records_of_another_rank_do_not_raise_incidents_of_their_own():
+    fold = Fold(**ranks(0, 1))
+    fold.read("rank0", steps(0, 50))
+    fold.read("rank1", steps(0, 30) + steps(30, 50).replace("2.0000", "nan"))
+    assert fold.runs()[0]["incidents"] == []

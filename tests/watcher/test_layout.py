@@ -1,0 +1,140 @@
+"""Files are grouped into runs by where they are and what they are called."""
+
+from __future__ import annotations
+
+import pytest
+
+from runwatch.watcher.member import LOG, METRICS, TENSORBOARD, WANDB
+from runwatch.watcher.sources.layout import File, members, title
+
+
+def file(path: str, written: float = 0.0) -> File:
+    kind = WANDB if path.endswith(".wandb") else TENSORBOARD if "tfevents" in path else LOG
+    return File(path, METRICS if path.endswith(".csv") else kind, written)
+
+
+def places(*paths: str) -> dict[str, tuple[str, int | None, int]]:
+    return {path: (m.group, m.rank, m.attempt) for path, m in members([file(path) for path in paths]).items()}
+
+
+@pytest.mark.parametrize(
+    ("paths", "group"),
+    [
+        (["/x/rank_0.log", "/x/rank_1.log"], "/x/*"),
+        (["/x/rank0.out", "/x/rank1.out"], "/x/*"),
+        (["/x/train-rank-0-of-8.log", "/x/train-rank-1-of-8.log"], "/x/train-*"),
+        (["/x/log_rank0.txt", "/x/log_rank1.txt"], "/x/log_*"),
+        (["/x/workerlog.0", "/x/workerlog.1"], "/x/*"),
+        (["/x/log.0", "/x/log.1"], "/x/log*"),
+        (["/x/12345_0.out", "/x/12345_1.out"], "/x/12345*"),
+        (["/x/rank.0/stdout", "/x/rank.1/stdout"], "/x/*"),
+        (["/x/d/none_ab/attempt_0/0/stdout.log", "/x/d/none_ab/attempt_0/1/stdout.log"], "/x/d/*"),
+    ],
+)
+def test_ranks_by_name(paths, group):
+    assert places(*paths) == {path: (group, rank, 0) for rank, path in enumerate(paths)}
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["/x/train.log", "/x/train.log.1", "/x/train.log.2"],  # rotated
+        ["/x/slurm-1234_0.out", "/x/slurm-1234_1.out"],  # jobs of an array
+        ["/x/run1.log", "/x/run2.log"],
+        ["/x/seed_0.log", "/x/seed_1.log"],
+        ["/x/layout.txt", "/x/laylog.txt"],
+        ["/x/rank_0.log", "/y/rank_1.log"],
+    ],
+)
+def test_other_numbers_are_no_ranks(paths):
+    assert places(*paths) == dict.fromkeys(paths, ("", None, 0))
+
+
+def test_ranks_of_several_nodes_are_told_apart():
+    found = members([file(f"/x/node{node}_rank{rank}.log") for node in (0, 1) for rank in (0, 1)])
+    assert [member.rank for member in found.values()] == [0, 1, 1_000_000, 1_000_001]
+
+
+def test_launches_of_torchrun_at_the_same_time_are_nodes():
+    found = members(
+        [file(f"/x/none_{node}/attempt_0/{rank}/stdout.log", 100.0) for node in "ab" for rank in (0, 1)]
+    )
+    assert [(member.rank, member.attempt) for member in found.values()] == [
+        (0, 0), (1, 0), (1_000_000, 0), (1_000_001, 0)
+    ]  # fmt: skip
+
+
+def test_launches_of_torchrun_one_after_the_other_are_attempts():
+    found = members(
+        [file("/x/none_b/attempt_0/0/stdout.log", 100.0), file("/x/none_b/attempt_1/0/stdout.log", 200.0),
+         file("/x/none_a/attempt_0/0/stdout.log", 9000.0)]
+    )  # fmt: skip
+    assert [(path, member.rank) for path, member in found.items()] == [
+        ("/x/none_b/attempt_0/0/stdout.log", 0),
+        ("/x/none_b/attempt_1/0/stdout.log", 0),
+        ("/x/none_a/attempt_0/0/stdout.log", 0),
+    ]
+    attempts = [member.attempt for member in found.values()]
+    assert attempts == sorted(set(attempts))
+
+
+@pytest.mark.parametrize(
+    ("paths", "group"),
+    [
+        (["/x/run.err", "/x/run.out"], "/x/run*"),
+        (["/x/stderr.log", "/x/stdout.log"], "/x/*"),
+        (["/x/a.err", "/x/a.log"], "/x/a*"),
+        (["/x/a_stderr.txt", "/x/a_stdout.txt"], "/x/a*"),
+    ],
+)
+def test_standard_output_and_error_of_one_job(paths, group):
+    assert places(*paths) == dict.fromkeys(paths, (group, None, 0))
+
+
+def joined(*paths: str) -> list[set[str]]:
+    """Return the groups in a searched directory; later paths were written later."""
+    groups: dict[str, set[str]] = {}
+    for path, member in members(
+        [file(path, float(i)) for i, path in enumerate(paths)], searched=True
+    ).items():
+        groups.setdefault(member.group or path, set()).add(path)
+    return list(groups.values())
+
+
+WANDB_RUN = "/e/wandb/run-20260101_00000{}-ab/run-ab.wandb"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["/e/train.log", WANDB_RUN.format(1)],
+        ["/e/train.log", "/e/runs/Jan01_host/events.out.tfevents.1"],
+        ["/e/train.log", "/e/lightning_logs/version_0/metrics.csv"],
+        ["/e/logs/train.log", "/e/tb/events.out.tfevents.1", "/e/progress.csv"],
+        ["/e/rank_0.log", "/e/rank_1.log", "/e/metrics.csv"],
+        ["/e/v/metrics.csv", "/e/v/events.out.tfevents.1"],
+    ],
+)
+def test_what_stands_beside_one_log_belongs_to_it(files):
+    assert joined(*files) == [set(files)]
+
+
+def test_only_the_newest_launch_of_a_tracker_belongs_to_the_log():
+    old, new = WANDB_RUN.format(1), WANDB_RUN.format(2)
+    assert joined(old, new, "/e/train.log") == [{"/e/train.log", new}]
+    assert joined(old, new) == [{old}, {new}]
+
+
+def test_beside_several_logs_it_is_left_out():
+    assert joined("/e/a.log", "/e/b.log", "/e/metrics.csv") == [{"/e/a.log"}, {"/e/b.log"}]
+
+
+def test_each_run_directory_keeps_its_own():
+    a = {"/e/a/train.log", "/e/a/tb/events.out.tfevents.1"}
+    b = {"/e/b/train.log", "/e/b/metrics.csv"}
+    assert joined(*sorted(a | b), "/e/c/results.csv") == [a, b, {"/e/c/results.csv"}]
+
+
+def test_a_group_is_named_by_what_its_files_share():
+    assert title("/x/run7/*") == "/x/run7"
+    assert title("/x/train-*") == "/x/train"
