@@ -133,6 +133,11 @@ class Series:
         newest: Floats = self._raw[1, max(0, self._fill - count) : self._fill].copy()
         return newest
 
+    def newest(self) -> tuple[Floats, Floats]:
+        """Return (step, value) of the newest samples, at least CHUNK of them; two arrays of shape (n,)."""
+        newest: Floats = self._raw[:, : self._fill].copy()
+        return newest[0], newest[1]
+
     def buckets(self) -> Points:
         """Return the buckets; the newest samples, up to CHUNK - 1 of them, are not in any yet."""
         return _points(self._buckets[:, : self._used])

@@ -70,7 +70,7 @@ def _print(engine: Engine, now: float) -> None:
     from runwatch.render.states import SEVERITY_SIGNS
     from runwatch.watcher.document import place
 
-    for source, watched in engine.runs():
+    for group, watched in engine.runs():
         run = watched.run
         steps = f"step {run.last_step}"
         if run.last_step is None:
@@ -78,10 +78,12 @@ def _print(engine: Engine, now: float) -> None:
         if run.total is not None:
             steps += f" of {run.total} ({100 * (run.fraction or 0):.0f} %)"
         loss = run.latest(LOSS)
-        parts = [run.format or "unknown format", engine.state(source, watched, now), steps]
+        parts = [run.format or "unknown format", engine.state(group, watched, now), steps]
         if loss is not None:
             parts.append(f"loss {show_loss(loss)}")
         print(f"{run.name}: " + " · ".join(parts))
+        if about := group.about:
+            print(f"  read from {about}")
         rows = sorted(watched.incidents.rows(), key=place)
         for row in rows:
             where = f"  (line {row.line})" if row.line else ""

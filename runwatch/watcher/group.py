@@ -9,7 +9,7 @@ metrics of their own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -17,10 +17,12 @@ import msgspec
 from runwatch.alerts.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
 from runwatch.batch import BAR, TRAIN, Batch, Event
-from runwatch.block import Block
+from runwatch.block import Block, Samples
 from runwatch.run import Run
 from runwatch.segments import Splitter
+from runwatch.series import Series
 from runwatch.snapshot import Progress
+from runwatch.watcher.agreement import ENOUGH, difference
 from runwatch.watcher.member import Member
 
 LOG_LINES = 2000
@@ -75,6 +77,10 @@ class Source:
     records: int = 0
     """Training records read."""
     splitter: Splitter = field(default_factory=Splitter)
+    repeats: dict[str, Series] = field(default_factory=dict)
+    """Metrics that it tells though another source does, for comparison."""
+    differs: set[str] = field(default_factory=set)
+    """Those of them that were found to differ."""
     strength: int = _NOTHING
     """What it has told so far: nothing of a run, bars, or records."""
 
@@ -139,6 +145,14 @@ class Group:
         return tuple(dict.fromkeys([*first, *(source.path for source in self.sources.values())]))
 
     @property
+    def about(self) -> str:
+        """What was grouped and why, for people; "" for one source."""
+        if len(self.sources) == 1:
+            return ""
+        reasons = dict.fromkeys(s.member.why for s in self.sources.values() if s.member.why)
+        return f"{len(self.sources)} files ({'; '.join(list(reasons)[:3])})"
+
+    @property
     def log(self) -> Sequence[tuple[int, str]]:
         """Newest (line number, text) of the leader; before there is one, of whoever said something."""
         if self.leader is not None:
@@ -182,9 +196,34 @@ class Group:
             )
         mine = run.claim(block.samples, source.id)
         samples = {name: told for name, told in block.samples.items() if name in mine}
+        repeated = {name: told for name, told in block.samples.items() if name not in mine}
+        events = [*block.events, *self._disagreements(run, source, repeated)]
         marks = {kind: at for kind, at in block.marks.items() if kind not in (TRAIN, BAR)}
         bar = None if run.records and run.stepped else block.bar
-        return replace(block, samples=samples, progress=None, restarts=(), marks=marks, bar=bar)
+        return replace(
+            block, samples=samples, events=events, progress=None, restarts=(), marks=marks, bar=bar
+        )
+
+    def _disagreements(self, run: Run, source: Source, repeated: Mapping[str, Samples]) -> Iterator[Event]:
+        """Compare what another source tells too; yield an event for each metric that differs, once."""
+        for name, samples in repeated.items():
+            other = source.repeats.setdefault(name, Series(name))
+            before = len(other)
+            other.add(samples)
+            if (
+                name in source.differs
+                or len(other) < ENOUGH
+                or (before.bit_length() == len(other).bit_length())
+            ):
+                continue
+            found = difference(*run.series[name].newest(), *other.newest())
+            if found is None:
+                continue
+            source.differs.add(name)
+            title = f"{name} is {found.ours:g} in one source and {found.theirs:g} in {source.name}"
+            data = {"metric": name, "source": source.path}
+            last = int(samples.offset[-1]), int(samples.line[-1])
+            yield Event("disagreement", *last, title, step=found.step, data=data)
 
 
 def _of_rank(event: Event, rank: int) -> Event:

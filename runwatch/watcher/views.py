@@ -160,8 +160,13 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         incidents=watched.incidents.rows()[:MAX_INCIDENTS] if watched else (),
         checkpoints=tuple(f"step {c.step:,}" if c.step is not None else f"line {c.line}" for c in saved),
         log=tuple(log[-view.log_lines :]) if view.log_lines > 0 else (),
-        facts={"lines": f"{group.lines:,}", "not understood": f"{group.unparsed:,}"},
+        facts=_about(group),
     )
+
+
+def _about(group: Group) -> dict[str, str]:
+    about = {"lines": f"{group.lines:,}", "not understood": f"{group.unparsed:,}"}
+    return {"read from": group.about, **about} if group.about else about
 
 
 def _ranks(run: Run, now: float) -> tuple[RankRow, ...]:

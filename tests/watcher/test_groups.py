@@ -141,6 +141,19 @@ def test_a_tracker_adds_what_the_log_does_not_tell():
     assert run["format"] == "nanochat"
 
 
+@pytest.mark.parametrize(("scale", "differs"), [(1.0, False), (2.0, True)])
+def test_sources_that_tell_other_numbers_are_told_once(scale, differs):
+    fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
+    seen = []
+    judge = fold.engine._judge
+    fold.engine._judge = lambda watched, block: seen.extend(block.events) or judge(watched, block)
+    fold.read("log", "".join(steps(n, n + 1, loss=3 - n / 100) for n in range(100)))
+    fold.read("csv", "step,loss\n")
+    for n in range(100):
+        fold.read("csv", f"{n},{(3 - n / 100) * scale}\n")
+    assert [event.kind for event in seen] == ["disagreement"] * differs
+
+
 def test_a_tracker_alone_is_a_run_until_the_log_speaks():
     fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
     fold.read("csv", "step,loss\n" + "".join(f"{step},5.0\n" for step in range(10)))

@@ -1,0 +1,50 @@
+"""`runwatch tail DIR`: ranks are one run, new files are found, a killed reader goes on."""
+
+from __future__ import annotations
+
+from .live import Follower, Log
+
+
+def log_of(directory, name: str) -> Log:
+    path = directory / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Log(path)
+
+
+def test_logs_of_ranks_are_one_run_and_new_files_join_it(tmp_path):
+    first = [log_of(tmp_path, f"job/none_ab/attempt_0/{rank}/stdout.log") for rank in (0, 1)]
+    for log in first:
+        log.steps(50)
+    with Follower(tmp_path, "--interval", "0.05") as follower:
+        run = follower.until(lambda o: o["type"] == "run")
+        assert (run["run"], run["sources"]) == ("job", [str(log.path) for log in first])
+        assert follower.records(50)["step"] == 49
+        reader = next(p for p in follower.family() if "runwatch.watcher.worker" in p.cmdline())
+        reader.kill()
+        first[0].steps(3)
+        assert follower.records(53)["step"] == 52
+        again = log_of(tmp_path, "job/none_ab/attempt_1/0/stdout.log")
+        again.step = 40
+        again.steps(5)
+        assert follower.records(58)["step"] == 44
+        assert [o["run"] for o in follower.seen if o["type"] == "run"] == ["job"]
+
+
+def test_an_empty_directory_can_be_waited_for(tmp_path):
+    with Follower(tmp_path, "--wait", "--interval", "0.05") as follower:
+        log = log_of(tmp_path, "train.log")
+        log.steps(4)
+        assert follower.until(lambda o: o["type"] == "run")["run"] == "train"
+        follower.records(4)
+
+
+def test_a_crash_on_any_rank_is_heard_at_once(tmp_path):
+    logs = [log_of(tmp_path, f"rank_{rank}.log") for rank in (0, 1)]
+    for log in logs:
+        log.steps(50)
+    with Follower(tmp_path, "--interval", "0.05") as follower:
+        follower.records(50)
+        logs[1].write(
+            'Traceback (most recent call last):\n  File "x"\ntorch.OutOfMemoryError: CUDA out of memory.\n'
+        )
+        assert follower.incident("crash")["incident"]["evidence"]["failed_rank"] == 1
