@@ -56,7 +56,13 @@ class Server:
         poll = assignment.poll or config.tail.poll
         self._workers = [
             Worker(
-                wire.Setup(paths, poll=poll, wait=assignment.wait, formats=config.formats),
+                wire.Setup(
+                    paths,
+                    poll=poll,
+                    interval=config.tail.interval,
+                    wait=assignment.wait,
+                    formats=config.formats,
+                ),
                 self.receive,
                 self.notice,
                 self._give_up,

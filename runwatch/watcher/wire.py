@@ -94,6 +94,8 @@ class Setup(msgspec.Struct, frozen=True):
     resume: dict[str, Resume] = {}
     """Source id -> where to go on, for sources that were read before."""
     poll: bool = False
+    interval: float | None = None
+    """Seconds between two looks at a file when polling; None leaves it to the waker."""
     wait: bool = False
     """Whether a file may be created later."""
     formats: tuple[FormatConfig, ...] = ()

@@ -266,16 +266,18 @@ def source_id(path: str) -> str:
     return text.path(os.path.abspath(path))
 
 
-def watch(reader: Reader, send: _Send, *, poll: bool) -> None:
+def watch(reader: Reader, send: _Send, setup: wire.Setup) -> None:
     """Read for ever: everything there is, then whatever is appended or appears."""
-    from runwatch.watcher.sources.wake import Waker
+    from runwatch.watcher.sources.wake import SWEEP, Waker
 
     for source in reader.sources:
         send(_opened(source))
     while reader.sweep(send):
         pass
     paths = [source.path for source in reader.sources]
-    with contextlib.closing(Waker([path for path in paths if path != "-"], poll=poll)) as waker:
+    files = [path for path in paths if path != "-"]
+    sweep = setup.interval if setup.poll and setup.interval else SWEEP
+    with contextlib.closing(Waker(files, poll=setup.poll, sweep=sweep)) as waker:
         told = ""
         while True:
             send(wire.Beat())
@@ -303,7 +305,7 @@ def main() -> None:
     send = _Send(os.dup(1))
     os.dup2(2, 1)  # a stray print must not break the stream
     try:
-        watch(Reader(setup), send, poll=setup.poll)
+        watch(Reader(setup), send, setup)
     except SourceError as error:
         send(wire.Trouble("", str(error), fatal=True))
     except (BrokenPipeError, KeyboardInterrupt):

@@ -59,7 +59,8 @@ class Waker:
     """Says which of some paths are worth a look, soon after they change.
 
     `wait` blocks; an event loop instead watches `fileno` for reading and calls
-    `wait(0)`. With `poll` no file events are asked for. Paths need not exist.
+    `wait(0)`. With `poll` no file events are asked for. Everything is looked at every `sweep`
+    seconds at least. Paths need not exist.
     """
 
     def __init__(self, paths: Iterable[str] = (), *, poll: bool = False, sweep: float = SWEEP) -> None:
@@ -146,7 +147,7 @@ class Waker:
                 sweep_at = time.monotonic() + self._sweep
             changed = self._changed(self._plan.polled)
             self._wake(changed)
-            pause = BUSY if changed else min(pause * _SLOWER, SWEEP)
+            pause = BUSY if changed else min(pause * _SLOWER, self._sweep)
             left = sweep_at - time.monotonic()
             self._nudge.wait(max(0.0, min(left, pause) if self._plan.polled else left))
 
