@@ -137,6 +137,8 @@ class RunView(msgspec.Struct, frozen=True):
     incidents: tuple[IncidentRow, ...] = ()
     checkpoints: tuple[str, ...] = ()
     log: tuple[tuple[int, str], ...] = ()
+    log_source: str = ""
+    """Path of the source that these lines are from."""
     facts: dict[str, str] = {}
 
 

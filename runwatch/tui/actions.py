@@ -92,7 +92,14 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("jump_log", ("l",), "l", "Log", "the log line of the alert", "alerts", frozenset({ALERTS}), 12),
     Action(
-        "measure", ("m",), "m", "Measure", "progress or silence of ranks", "lists", frozenset({RANKS}), 10
+        "measure",
+        ("m",),
+        "m",
+        "Measure",
+        "progress, step time, loss or silence of ranks",
+        "lists",
+        frozenset({RANKS}),
+        10,
     ),
     Action("search", ("/",), "/", "Search", "search the log lines at hand", "log", frozenset({LOGS}), 10),
     Action("hit", ("n",), "n N", "Hit", "next hit", "log", frozenset({LOGS}), 11),
@@ -100,6 +107,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("error", ("e",), "e E", "Error", "next error or warning", "log", frozenset({LOGS}), 12),
     Action("error_back", ("E",), "E", "", "previous error or warning", "log", frozenset({LOGS})),
     Action("wrap", ("w",), "w", "Wrap", "wrap long lines", "log", frozenset({LOGS}), 13),
+    Action("source", ("r",), "r", "Source", "the log of the next rank or file", "log", frozenset({LOGS}), 14),
     Action("up", ("up", "k"), "up k", "", "up", "lists", _LISTS),
     Action("down", ("down", "j"), "down j", "", "down", "lists", _LISTS),
     Action("page_up", ("pageup",), "PgUp", "", "page up", "lists", _LISTS | {METRICS}),

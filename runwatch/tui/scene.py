@@ -46,6 +46,8 @@ class Scene:
     """Step of the hairline in all charts."""
     measure: str = "progress"
     """What the rank grid shows."""
+    log_source: str | None = None
+    """Path of the source whose log lines are shown; None leaves it to the one that leads."""
     incident: str | None = None
     """Id of the selected incident."""
     interval: float = 0.5
@@ -66,7 +68,7 @@ class Scene:
         self.snapshot, self.received = snapshot, self.clock()
         if snapshot.run is None or snapshot.run.id != before:
             self.columns.clear()
-            self.cursor = None
+            self.cursor = self.log_source = None
         if snapshot.run is not None:
             self.columns.update((columns.metric, columns) for columns in snapshot.run.charts)
 

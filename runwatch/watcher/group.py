@@ -9,7 +9,7 @@ metrics of their own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -152,12 +152,11 @@ class Group:
         reasons = dict.fromkeys(s.member.why for s in self.sources.values() if s.member.why)
         return f"{len(self.sources)} files ({'; '.join(list(reasons)[:3])})"
 
-    @property
-    def log(self) -> Sequence[tuple[int, str]]:
-        """Newest (line number, text) of the leader; before there is one, of whoever said something."""
-        if self.leader is not None:
-            return self.leader.log
-        return next((source.log for source in self.sources.values() if source.log), ())
+    def speaker(self, path: str | None = None) -> Source | None:
+        """Return the source at `path`, else the leader, else whoever said something."""
+        sources = self.sources.values()
+        asked = next((source for source in sources if source.path == path), None) if path else None
+        return asked or self.leader or next((source for source in sources if source.log), None)
 
     def elect(self, source: Source) -> bool:
         """Let `source` lead if it should, now that it told something; return True if its run must begin anew.

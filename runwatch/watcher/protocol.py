@@ -36,6 +36,8 @@ class View(msgspec.Struct, frozen=True):
     log_lines: int = 0
     log_before: int | None = None
     """Last log line wanted; None follows the newest."""
+    log_source: str | None = None
+    """Path of the source whose lines are wanted; None leaves it to the one that leads the run."""
     interval: float = 0.5
     """Seconds between frames at most; incident changes come at once."""
 

@@ -76,11 +76,6 @@ class Shown:
         backlog = sum(self.backlogs.values())
         return None if not self.left or not backlog else 1.0 - self.left / backlog
 
-    @property
-    def log(self) -> Sequence[tuple[int, str]]:
-        """Newest (line number, text)."""
-        return self.preview_log if self.preview is not None else self.group.log
-
 
 def unrecognised(shown: Collection[Shown], now: float, after: float) -> str:
     """Return what to say when no run was found for `after` seconds in all there is; "" if there was."""
@@ -136,7 +131,11 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
     phase = watched.phase if watched and shown.preview is None else run.phase
     written = group.written
     saved = list(reversed(run.checkpoints))[:20]
-    log = [line for line in shown.log if view.log_before is None or line[0] <= view.log_before]
+    speaker = group.speaker(view.log_source)
+    lines: Sequence[tuple[int, str]] = speaker.log if speaker is not None else ()
+    if shown.preview is not None and view.log_source is None:
+        lines = shown.preview_log
+    log = [line for line in lines if view.log_before is None or line[0] <= view.log_before]
     return RunView(
         id=run.id,
         name=run.name,
@@ -160,6 +159,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         incidents=watched.incidents.rows()[:MAX_INCIDENTS] if watched else (),
         checkpoints=tuple(f"step {c.step:,}" if c.step is not None else f"line {c.line}" for c in saved),
         log=tuple(log[-view.log_lines :]) if view.log_lines > 0 else (),
+        log_source=speaker.path if speaker is not None else "",
         facts=_about(group),
     )
 

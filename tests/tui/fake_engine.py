@@ -22,6 +22,9 @@ from runwatch.watcher import protocol
 from runwatch.watcher.protocol import Failure, Frame, Hello, Shutdown, Subscribe, View
 
 
+SOURCES = ("/runs/llama/train.log", "/runs/llama/train.err")
+
+
 class FakeEngine:
     """Answers each view with a picture made by `picture(view)`; remembers what it was asked."""
 
@@ -172,7 +175,8 @@ def picture(
     chosen = view.run or "r1"
     fields = {
         "id": chosen, "name": {"r1": "llama-7b-r3", "r2": "abl-17-wd"}.get(chosen, chosen), "phase": "training",
-        "progress": progress, "format": "megatron", "sources": ("/runs/llama/train.log",), "age": 2.0,
+        "progress": progress, "format": "megatron", "sources": SOURCES,
+        "log_source": view.log_source or SOURCES[0], "age": 2.0,
         "elapsed": 104_000.0, "records": step, "latest": latest, "charts": charts,
         "marks": (Mark("incident", 31_800), Mark("checkpoint", 30_000), Mark("checkpoint", 40_000)),
         "ranks": tuple(

@@ -223,6 +223,16 @@ async def test_log_scrolls_through_the_protocol(open_app):
         assert "50000 " in s.drawn("#log-view")
 
 
+async def test_log_of_another_source(open_app):
+    async with open_app((100, 30)) as s:
+        await s.press("4", "home", "r")
+        assert s.engine.view.log_source == "/runs/llama/train.err"
+        assert "log /runs/llama/train.err" in s.drawn("#log-view")
+        assert "following" in s.drawn("#log-view")
+        await s.press("r")
+        assert "log /runs/llama/train.log" in s.drawn("#log-view")
+
+
 async def test_log_search(open_app):
     async with open_app((100, 30)) as s:
         await s.press("4", "slash", *"slow [allreduce")

@@ -75,6 +75,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
             charts=tuple(protocol.Chart(metric, width, first) for metric, width in widths.items()),
             log_lines=lines,
             log_before=before,
+            log_source=scene.log_source,
             interval=scene.interval,
         )
 

@@ -59,6 +59,8 @@ class Logs(ListScreen):
             return self.lines.pattern is not None
         if action == "follow":
             return not self.lines.following
+        if action == "source":
+            return self.scene.run is not None and len(self.scene.run.sources) > 1
         return super().can(action)
 
     def length(self) -> int:
@@ -115,6 +117,16 @@ class Logs(ListScreen):
         """Wrap long lines, or cut them off."""
         self.lines.wrap = not self.lines.wrap
         self.show()
+
+    def do_source(self) -> None:
+        """Show the log of the next source."""
+        run = self.scene.run
+        if run is None:
+            return
+        at = run.sources.index(run.log_source) if run.log_source in run.sources else -1
+        self.scene.log_source = run.sources[(at + 1) % len(run.sources)]
+        self.lines.follow()
+        self.runwatch.subscribe()
 
     def do_hit(self) -> None:
         """Next hit."""

@@ -7,6 +7,7 @@ import re
 from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
+from runwatch.snapshot import RunView
 from runwatch.tui.widgets.rows import Panel
 
 _CRITICAL = re.compile(
@@ -26,6 +27,16 @@ def role_of(text: str) -> str:
     return "warn" if _WARNING.search(text) else ""
 
 
+def short_name(run: RunView) -> str:
+    """Return the end of the path of the log that is shown: enough to tell it from the run's others."""
+    parts = run.log_source.split("/")
+    ends = [source.split("/") for source in run.sources if source != run.log_source]
+    for depth in range(1, len(parts)):
+        if all(end[-depth:] != parts[-depth:] for end in ends):
+            return "/".join(parts[-depth:])
+    return run.log_source
+
+
 class LogPanel(Panel):
     """The newest lines."""
 
@@ -35,7 +46,7 @@ class LogPanel(Panel):
         """Return as many as fit, the newest last."""
         run = self.scene.run
         lines = run.log[-height:] if run and height else ()
-        source = f" {run.sources[0].rpartition('/')[2]}" if run and run.sources else ""
+        source = f" {short_name(run)}" if run else ""
         more = self.scene.glyphs.ellipsis
         rows: list[Row] = [[(cells.clip(text, width, more), role_of(text))] for _, text in lines]
         if not rows:
@@ -60,7 +71,8 @@ class LogView(Panel):
         self.pattern: re.Pattern[str] | None = None
         self.note = ""
         self.wrap = False
-        self._run: str | None = None
+        self._of: tuple[str, str] | None = None
+        """The run and the source that the lines are from."""
         self._lines: dict[int, str] = {}
 
     @property
@@ -77,8 +89,11 @@ class LogView(Panel):
         run = self.scene.run
         if run is None:
             return
-        if run.id != self._run:
-            self._run, self.following, self.at = run.id, True, None
+        shown = (run.id, run.log_source)
+        if shown != self._of:
+            if self._of is None or self._of[0] != run.id:
+                self.following, self.at = True, None
+            self._of = shown
             self._lines.clear()
         self._lines.update(run.log)
         if len(self._lines) > _KEPT:
@@ -103,7 +118,7 @@ class LogView(Panel):
         rows = rows[-height:] if height else []
         if not rows:
             rows = [[(scene.waiting_for() if scene.run is None else "no lines yet", "dim")]]
-        source = f" {scene.run.sources[0]}" if scene.run and scene.run.sources else ""
+        source = f" {scene.run.log_source}" if scene.run else ""
         where = "following" if self.following else f"line {self.bottom:,}"
         note = f"{self.note}  " if self.note else ""
         return Content([("log", "title"), (source, "dim")], rows, [(note, "warn"), (where, "value")])
