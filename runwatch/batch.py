@@ -27,6 +27,9 @@ RANK = "rank"
 PLAN = "plan"
 """Table kind: the planned number of steps, column `total`, where step lines do not print it."""
 
+SYSTEM = "system"
+"""Table kind: what a tracker noted of the machine, columns `time` and metrics; no step."""
+
 META_COLUMNS = frozenset({"offset", "line", "step", "total", "rank", "node", "time"})
 """Columns that place a row; every other column is a metric."""
 

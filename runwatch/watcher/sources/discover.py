@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from runwatch import text
 from runwatch.errors import SourceError
+from runwatch.parsers.recordio import framing
 
 SUFFIXES = (".log", ".out", ".err", ".txt")
 """What a log file's name ends with, when a directory is searched."""
@@ -59,13 +60,15 @@ def logs(path: str) -> list[str]:
 
 
 def is_binary(path: str) -> bool:
-    """Return True if the file's beginning is not text. Raises SourceError if it cannot be read."""
+    """Return True if the file is neither text nor a tracker's. Raises SourceError if it cannot be read."""
     try:
         with open(path, "rb") as file:
             head = file.read(_HEAD)
     except OSError as error:
         raise SourceError("cannot read", path, error.strerror or str(error)) from error
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16 with its mark
+        return False
+    if framing(head) is not None:
         return False
     head = head.lstrip(b"\0")  # a hole left by truncation is not binary content
     odd = sum(byte < 9 or 13 < byte < 27 or 27 < byte < 32 for byte in head)

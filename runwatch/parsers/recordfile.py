@@ -1,0 +1,165 @@
+"""A file of records (a W&B log, a TensorBoard event file) as a source's stream: bytes to batches.
+
+A line number is a record's number here. What the end holds of an unfinished record
+is waited for and never read. A file that is written anew from its beginning, with
+the same beginning, goes on where it was: only what is new is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from runwatch.batch import Batch, Event
+from runwatch.parsers.piece import Piece
+from runwatch.parsers.recordio import Blocks, Damage, Events, Framed
+
+_HEAD = 512
+"""Bytes by which a file is known again."""
+_MAX_WARNINGS = 100
+
+
+class Decoder(Protocol):
+    """Makes rows and events of records."""
+
+    def decode(self, records: Sequence[Framed], line: int, piece: Piece) -> Sequence[tuple[int, str]]:
+        """Add what the records tell, the first of which has the number `line`; return console lines."""
+        ...
+
+    def flush(self, piece: Piece) -> None:
+        """Add what waited for a continuation: the stream ends or breaks here."""
+        ...
+
+class Known(NamedTuple):
+    """A file that was read before."""
+
+    kind: type[Blocks] | type[Events]
+    head: bytes
+    told: int
+    """Bytes of it whose records were told."""
+
+
+class RecordFile:
+    """Parses one file's records. Memory is bounded by the size of a piece and MAX_RECORD."""
+
+    def __init__(
+        self,
+        kind: type[Blocks] | type[Events],
+        *,
+        start: int,
+        origin: int,
+        first_line: int = 1,
+        inside: bool = False,
+        before: Known | None = None,
+    ) -> None:
+        """`origin` is the stream's byte at which the file begins, `start` the one that comes first.
+
+        `inside`: no record need begin at `start`. `before` is what was read at this place
+        until the stream broke.
+        """
+        self.kind = kind
+        self._framing = kind(start, origin, inside=inside)
+        self._decoder = _decoder(kind)
+        self._origin = origin
+        self._end = start
+        self._line = first_line
+        self._head = b""
+        self._grows = start == origin
+        """Whether the head is still coming."""
+        self._before = before if before is not None and before.kind is kind else None
+        self._waiting = b""
+        self._told_until = start
+        """Records before this byte of the stream are known."""
+        self._warnings = 0
+
+    @property
+    def format(self) -> str:
+        """Name of the format."""
+        return self.kind.format
+
+    @property
+    def held(self) -> int:
+        """Bytes behind the last complete record, which a successor has to be fed again."""
+        return self._framing.held + len(self._waiting)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Stream offset and number at which the next record begins."""
+        return self._end - self.held, self._line
+
+    @property
+    def known(self) -> Known:
+        """What is to be remembered of this file when the stream breaks."""
+        told = max(self.place[0], self._told_until) - self._origin
+        return Known(self.kind, self._head, told)
+
+    def prime(self, head: bytes) -> None:
+        """Show how the file begins, where it is read from its middle: names are given there."""
+        self._head = head[:_HEAD]
+        records = [item for item in self.kind().feed(head) if isinstance(item, Framed)]
+        self._decoder.decode(records, 1, Piece(0))
+
+    def feed(self, data: bytes, *, tail: int = 0) -> Batch:
+        """Parse the next bytes; with `tail`, carry that many newest console lines along."""
+        begin = self.place[0]
+        self._end += len(data)
+        if self._grows and len(self._head) < _HEAD:
+            self._head += data[: _HEAD - len(self._head)]
+        if self._before is not None:
+            self._waiting += data
+            if len(self._head) < len(self._before.head) and self._before.head.startswith(self._head):
+                return self._batch(Piece(begin))
+            if self._head.startswith(self._before.head):
+                self._told_until = self._origin + self._before.told
+            data, self._waiting, self._before = self._waiting, b"", None
+        piece = Piece(begin)
+        new: list[Framed] = []
+        known: list[Framed] = []
+        line = self._line
+        for item in self._framing.feed(data):
+            if isinstance(item, Framed):
+                (new if item.offset >= self._told_until else known).append(item)
+            elif item.offset >= self._told_until:
+                self._warn(item, line + len(known) + len(new), piece)
+        self._decoder.decode(known, line, Piece(begin))
+        shown = self._decoder.decode(new, line + len(known), piece)
+        self._line += len(known) + len(new)
+        piece.lines = len(new)
+        piece.events.sort(key=lambda event: event.offset)
+        return self._batch(piece, shown[-tail:] if tail else ())
+
+    def flush(self) -> Batch:
+        """Take the stream for ended: an unfinished record is none."""
+        piece = Piece(self.place[0])
+        self._decoder.flush(piece)
+        return self._batch(piece)
+
+    def _warn(self, damage: Damage, line: int, piece: Piece) -> None:
+        self._warnings += 1
+        if self._warnings <= _MAX_WARNINGS:
+            at = damage.offset - self._origin
+            title = f"{damage.title} (byte {at:,} of the file)"
+            piece.events.append(Event("damaged", damage.offset, line, title))
+
+    def _batch(self, piece: Piece, tail: Sequence[tuple[int, str]] = ()) -> Batch:
+        return Batch(
+            start=piece.start,
+            end=self.place[0],
+            tables=piece.tables(),
+            events=tuple(piece.events),
+            lines=piece.lines,
+            unparsed=piece.unparsed,
+            format=self.format,
+            printed=piece.printed(),
+            tail=tuple(tail),
+        )
+
+
+def _decoder(kind: type[Blocks] | type[Events]) -> Decoder:
+    if kind is Blocks:
+        from runwatch.parsers.wandb_log import WandbDecoder
+
+        return WandbDecoder()
+    from runwatch.parsers.tfevents import EventDecoder
+
+    return EventDecoder()

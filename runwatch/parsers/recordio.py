@@ -1,0 +1,295 @@
+"""How W&B and TensorBoard put records into a file: bytes in any pieces to whole records.
+
+Both check themselves, so a torn end is waited for and a damaged stretch is known as
+such, told once, and passed over. Both keep at most MAX_RECORD bytes back.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from typing import NamedTuple, Protocol
+
+from runwatch.parsers.crc import masked
+
+MAX_RECORD = 4 << 20
+"""A longer record holds media or a model's graph: it is read past."""
+
+
+_WRITTEN = re.compile(rb"[^\0]")
+
+
+class Framed(NamedTuple):
+    """One record."""
+
+    offset: int
+    """Byte of the stream at which it begins."""
+    data: bytes
+    crc: int
+    """What the file says the data's checksum is; 0 where it was compared already."""
+
+
+class Damage(NamedTuple):
+    """A stretch that cannot be read; told once, where it begins."""
+
+    offset: int
+    title: str
+
+
+class Framing(Protocol):
+    """Takes a file's bytes in order and cuts them into records."""
+
+    format: str
+
+    def feed(self, data: bytes) -> list[Framed | Damage]:
+        """Return what became complete, in the file's order."""
+        ...
+
+    @property
+    def held(self) -> int:
+        """Bytes behind the last complete record: a successor has to be fed them again."""
+        ...
+
+
+class Blocks:
+    """LevelDB's log format, as W&B writes it: fragments in blocks of 32 KiB.
+
+    A fragment is crc32(type and data) u32, length u16, type u8, data, little endian; a
+    record is a FULL one, or FIRST, MIDDLE..., LAST. A block's last bytes, too few for a
+    fragment's head, are zero. The file begins with 7 bytes of its own. Source: LevelDB,
+    doc/log_format.md (W&B takes zlib's CRC-32 instead of CRC-32C).
+    """
+
+    format = "wandb"
+    MAGIC = b":W&B\xe1\xbe\x00"
+    BLOCK = 1 << 15
+    _HEAD = struct.Struct("<IHB")
+    _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
+
+    def __init__(self, at: int = 0, origin: int = 0, *, inside: bool = False) -> None:
+        """`at` is the place of the first byte, `origin` that of the file's; `inside`: no record need begin there."""
+        self._at = at
+        """Place of the first held byte."""
+        self._buffer = b""
+        self._origin = origin
+        self._skip = 0
+        """Bytes to read past before the next fragment."""
+        if at == origin:
+            self._skip = len(self.MAGIC)
+        elif inside:
+            self._skip = (origin - at) % self.BLOCK
+        self._void: int | None = None
+        """Where zeros were passed over; told when something follows them."""
+        self._begun = at
+        """Where the record begins whose fragments are being gathered, or the next one."""
+        self._parts: list[bytes] | None = None
+        self._size = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes behind the last complete record."""
+        return self._at + len(self._buffer) - (self._begun if self._parts else self._at)
+
+    def feed(self, data: bytes) -> list[Framed | Damage]:
+        """Return what became complete."""
+        buffer = self._buffer + data if self._buffer else data
+        base, end, block, head = self._at, len(buffer), self.BLOCK, self._HEAD
+        phase = base - self._origin
+        out: list[Framed | Damage] = []
+        at = 0
+        while True:
+            if self._skip:
+                passed = min(self._skip, end - at)
+                at += passed
+                self._skip -= passed
+                if self._skip:
+                    break
+            room = block - (phase + at) % block
+            if room < 7:
+                self._skip = room
+                continue
+            if end - at < 7:
+                break
+            crc, size, kind = head.unpack_from(buffer, at)
+            if not (size or kind or crc):  # not written yet, or never: the block's rest tells
+                if buffer.count(0, at, min(end, at + room)) < min(end - at, room):
+                    self._spoil(out, base + at, room)
+                elif end - at < room:
+                    break
+                else:
+                    self._skip = room
+                    self._void = base + at if self._void is None else self._void
+                continue
+            if size > room - 7 or not 1 <= kind <= 4:
+                self._spoil(out, base + at, room)
+                continue
+            stop = at + 7 + size
+            if stop > end:
+                break
+            body = buffer[at + 6 : stop]
+            if zlib.crc32(body) != crc:
+                self._spoil(out, base + at, room)
+                continue
+            if self._void is not None:
+                self._parts = None
+                out.append(Damage(self._void, f"{base + at - self._void} bytes were never written"))
+                self._void = None
+            if kind == self._FULL:
+                self._drop(out)
+                out.append(Framed(base + at, body[1:], 0))
+            else:
+                self._gather(out, base + at, kind, body[1:])
+            at = stop
+        self._buffer, self._at = buffer[at:], base + at
+        return out
+
+    def _gather(self, out: list[Framed | Damage], offset: int, kind: int, body: bytes) -> None:
+        """Take a fragment; those of a record whose beginning was not read are passed over."""
+        if kind == self._FIRST:
+            self._drop(out)
+            self._begun, self._parts, self._size = offset, [body], len(body)
+        elif self._parts is not None:
+            self._size += len(body)
+            if self._size > MAX_RECORD:
+                self._parts = None
+                return
+            self._parts.append(body)
+            if kind == self._LAST:
+                out.append(Framed(self._begun, b"".join(self._parts), 0))
+                self._parts = None
+
+    def _drop(self, out: list[Framed | Damage]) -> None:
+        """Give up a record whose end was never written."""
+        if self._parts is not None:
+            self._parts = None
+            out.append(Damage(self._begun, "a record without its end"))
+
+    def _spoil(self, out: list[Framed | Damage], offset: int, room: int) -> None:
+        """Go on at the next block, as nothing tells where the next fragment begins."""
+        self._parts = None
+        self._skip = room
+        out.append(Damage(offset, f"damaged: {room} bytes are passed over"))
+
+
+class Events:
+    """TFRecord, as TensorBoard writes it: length u64, its masked CRC-32C, data, its masked CRC-32C.
+
+    Behind a damaged length the next place is looked for at which a length and its
+    checksum agree. The data's checksum is left to the reader, who knows whether it matters.
+    Source: TensorFlow, core/lib/io/record_writer.h.
+    """
+
+    format = "tfevents"
+    HEAD = 12
+    _PACKED = struct.Struct("<QI")
+    _MAX_LENGTH = 1 << 31
+
+    def __init__(self, at: int = 0, origin: int = 0, *, inside: bool = False) -> None:
+        """See Blocks."""
+        self._at = at
+        self._buffer = b""
+        self._skip = 0
+        """Bytes of a long record still to be read past."""
+        self._lost = inside
+        """Looking for a record's beginning."""
+        self._told = inside
+        """Whether this search was told of."""
+        self._lost_at = at
+        self._crcs: dict[int, int] = {}
+
+    @property
+    def held(self) -> int:
+        """Bytes behind the last complete record."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[Framed | Damage]:
+        """Return what became complete."""
+        buffer = self._buffer + data if self._buffer else data
+        base, end, unpack = self._at, len(buffer), self._PACKED.unpack_from
+        out: list[Framed | Damage] = []
+        at = 0
+        while True:
+            if self._skip:
+                passed = min(self._skip, end - at)
+                at += passed
+                self._skip -= passed
+                if self._skip:
+                    break
+            if self._lost:
+                at = self._search(buffer, at, out)
+                if self._lost:
+                    break
+            if end - at < 12:
+                break
+            size, crc = unpack(buffer, at)
+            if not self._agree(size, crc):
+                self._lost, self._told, self._lost_at = True, False, base + at
+                continue
+            if size > MAX_RECORD:
+                self._skip = size + 16
+                continue
+            stop = at + 16 + size
+            if stop > end:
+                break
+            crc = int.from_bytes(buffer[stop - 4 : stop], "little")
+            out.append(Framed(base + at, buffer[at + 12 : stop - 4], crc))
+            at = stop
+        self._buffer, self._at = buffer[at:], base + at
+        return out
+
+    def _agree(self, size: int, crc: int) -> bool:
+        known = self._crcs.get(size)
+        if known is None:
+            if len(self._crcs) > 4096:
+                self._crcs.clear()
+            known = self._crcs[size] = masked(size.to_bytes(8, "little"))
+        return known == crc and size < self._MAX_LENGTH
+
+    def _search(self, buffer: bytes, at: int, out: list[Framed | Damage]) -> int:
+        """Return where the next record begins, or how far there is none.
+
+        Zeros alone are an end that is not written yet: they are told of when a record follows.
+        """
+        first, end = at, len(buffer)
+        while end - at >= self.HEAD:
+            if not any(buffer[at : at + self.HEAD]):  # no need to look at zeros one by one
+                written = _WRITTEN.search(buffer, at)
+                at = (end if written is None else written.start()) - self.HEAD + 1
+                continue
+            zero = buffer.find(b"\0\0\0\0", at + 4, end - 4)  # the upper half of a length
+            if zero < 0:
+                at = max(at, end - self.HEAD + 1)
+                break
+            at = zero - 4
+            size, crc = self._PACKED.unpack_from(buffer, at)
+            if self._agree(size, crc):
+                self._lost = False
+                break
+            at += 1
+        nonzero = buffer.count(0, first, at) < at - first
+        if not self._told and (nonzero or not self._lost):
+            self._told = True
+            out.append(Damage(self._lost_at, "damaged: the next record is looked for"))
+        return at
+
+
+FRAMINGS = (Blocks, Events)
+
+
+def framing(head: bytes | bytearray) -> type[Blocks] | type[Events] | None:
+    """Return how a file is framed that begins so, or None for any other; ask with its first 12 bytes."""
+    if head.startswith(Blocks.MAGIC):
+        return Blocks
+    if len(head) >= Events.HEAD and not any(head[1:8]) and head[0]:  # the first record is short
+        return Events if masked(bytes(head[:8])) == int.from_bytes(head[8:12], "little") else None
+    return None
+
+
+def may_be_framed(head: bytes | bytearray) -> bool:
+    """Return whether bytes too few to tell may begin such a file."""
+    if not head:
+        return False
+    if len(head) < len(Blocks.MAGIC):
+        return Blocks.MAGIC.startswith(head) or (head[0] > 0 and not any(head[1:8]))
+    return len(head) < Events.HEAD and head[0] > 0 and not any(head[1:8])
