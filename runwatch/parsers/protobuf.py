@@ -1,4 +1,7 @@
-"""Protobuf's wire format, as much of it as trackers' files need. Source: protobuf.dev/programming-guides/encoding."""
+"""Protobuf's wire format, as much of it as trackers' files need.
+
+Source: protobuf.dev/programming-guides/encoding.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,12 @@ _FLOAT = struct.Struct("<f")
 Value = int | bytes
 
 
-class Malformed(ValueError):
+class MalformedError(ValueError):
     """The bytes are no message."""
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return the number at `at` and where it ends. Raises Malformed."""
+    """Return the number at `at` and where it ends. Raises MalformedError."""
     number = shift = 0
     try:
         while True:
@@ -28,15 +31,15 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
                 return number, at
             shift += 7
             if shift > 63:
-                raise Malformed
+                raise MalformedError
     except IndexError:
-        raise Malformed from None
+        raise MalformedError from None
 
 
 def fields(data: bytes, at: int = 0, end: int | None = None) -> Iterator[tuple[int, int, Value]]:
     """Yield (field number, wire type, value) of a message: an int, or the raw bytes of any other type.
 
-    Raises Malformed where the bytes are none.
+    Raises MalformedError where the bytes are none.
     """
     end = len(data) if end is None else end
     while at < end:
@@ -53,11 +56,11 @@ def fields(data: bytes, at: int = 0, end: int | None = None) -> Iterator[tuple[i
             elif kind == FIXED64:
                 size = 8
             else:
-                raise Malformed
+                raise MalformedError
             value = data[at : at + size]
             at += size
         if at > end:
-            raise Malformed
+            raise MalformedError
         yield tag >> 3, kind, value
 
 
@@ -72,16 +75,16 @@ def zigzag(number: int) -> int:
 
 
 def double(raw: Value) -> float:
-    """Return the number in eight raw bytes. Raises Malformed for another field."""
+    """Return the number in eight raw bytes. Raises MalformedError for another field."""
     if not isinstance(raw, bytes) or len(raw) != 8:
-        raise Malformed
+        raise MalformedError
     return float(_DOUBLE.unpack(raw)[0])
 
 
 def float32(raw: Value) -> float:
-    """Return the number in four raw bytes. Raises Malformed for another field."""
+    """Return the number in four raw bytes. Raises MalformedError for another field."""
     if not isinstance(raw, bytes) or len(raw) != 4:
-        raise Malformed
+        raise MalformedError
     return float(_FLOAT.unpack(raw)[0])
 
 
@@ -91,7 +94,7 @@ def text(raw: Value, limit: int = 1000) -> str:
 
 
 def message(raw: Value) -> bytes:
-    """Return the bytes of a message field. Raises Malformed for another field."""
+    """Return the bytes of a message field. Raises MalformedError for another field."""
     if not isinstance(raw, bytes):
-        raise Malformed
+        raise MalformedError
     return raw

@@ -30,6 +30,7 @@ class Decoder(Protocol):
         """Add what waited for a continuation: the stream ends or breaks here."""
         ...
 
+
 class Known(NamedTuple):
     """A file that was read before."""
 

@@ -68,7 +68,10 @@ class Blocks:
     _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 
     def __init__(self, at: int = 0, origin: int = 0, *, inside: bool = False) -> None:
-        """`at` is the place of the first byte, `origin` that of the file's; `inside`: no record need begin there."""
+        """`at` is the place of the first byte, `origin` that of the file's.
+
+        `inside`: no record need begin there.
+        """
         self._at = at
         """Place of the first held byte."""
         self._buffer = b""
@@ -103,51 +106,58 @@ class Blocks:
                 passed = min(self._skip, end - at)
                 at += passed
                 self._skip -= passed
-                if self._skip:
-                    break
             room = block - (phase + at) % block
+            if self._skip or (room >= 7 and end - at < 7):
+                break
             if room < 7:
                 self._skip = room
                 continue
-            if end - at < 7:
-                break
             crc, size, kind = head.unpack_from(buffer, at)
-            if not (size or kind or crc):  # not written yet, or never: the block's rest tells
-                if buffer.count(0, at, min(end, at + room)) < min(end - at, room):
-                    self._spoil(out, base + at, room)
-                elif end - at < room:
+            if not (size or kind or crc):
+                if self._wait(buffer, at, room, out):
                     break
-                else:
-                    self._skip = room
-                    self._void = base + at if self._void is None else self._void
-                continue
-            if size > room - 7 or not 1 <= kind <= 4:
-                self._spoil(out, base + at, room)
                 continue
             stop = at + 7 + size
-            if stop > end:
+            sound = size <= room - 7 and 1 <= kind <= 4
+            if sound and stop > end:
                 break
             body = buffer[at + 6 : stop]
-            if zlib.crc32(body) != crc:
+            if not sound or zlib.crc32(body) != crc:
                 self._spoil(out, base + at, room)
                 continue
-            if self._void is not None:
-                self._parts = None
-                out.append(Damage(self._void, f"{base + at - self._void} bytes were never written"))
-                self._void = None
-            if kind == self._FULL:
-                self._drop(out)
-                out.append(Framed(base + at, body[1:], 0))
-            else:
-                self._gather(out, base + at, kind, body[1:])
+            self._take(out, base + at, kind, body[1:])
             at = stop
         self._buffer, self._at = buffer[at:], base + at
         return out
 
-    def _gather(self, out: list[Framed | Damage], offset: int, kind: int, body: bytes) -> None:
+    def _wait(self, buffer: bytes, at: int, room: int, out: list[Framed | Damage]) -> bool:
+        """Return whether zeros, where a fragment should begin, may yet be written over.
+
+        What follows them in their block says that they are damage; a block of which
+        nothing was written is passed over, and told of when another one was.
+        """
+        there = min(room, len(buffer) - at)
+        if buffer.count(0, at, at + there) < there:
+            self._spoil(out, self._at + at, room)
+        elif there < room:
+            return True
+        else:
+            self._skip = room
+            self._void = self._at + at if self._void is None else self._void
+        return False
+
+    def _take(self, out: list[Framed | Damage], offset: int, kind: int, body: bytes) -> None:
         """Take a fragment; those of a record whose beginning was not read are passed over."""
-        if kind == self._FIRST:
-            self._drop(out)
+        if self._void is not None:
+            self._parts = None
+            out.append(Damage(self._void, f"{offset - self._void} bytes were never written"))
+            self._void = None
+        if kind <= self._FIRST and self._parts is not None:
+            self._parts = None
+            out.append(Damage(self._begun, "a record without its end"))
+        if kind == self._FULL:
+            out.append(Framed(offset, body, 0))
+        elif kind == self._FIRST:
             self._begun, self._parts, self._size = offset, [body], len(body)
         elif self._parts is not None:
             self._size += len(body)
@@ -158,12 +168,6 @@ class Blocks:
             if kind == self._LAST:
                 out.append(Framed(self._begun, b"".join(self._parts), 0))
                 self._parts = None
-
-    def _drop(self, out: list[Framed | Damage]) -> None:
-        """Give up a record whose end was never written."""
-        if self._parts is not None:
-            self._parts = None
-            out.append(Damage(self._begun, "a record without its end"))
 
     def _spoil(self, out: list[Framed | Damage], offset: int, room: int) -> None:
         """Go on at the next block, as nothing tells where the next fragment begins."""

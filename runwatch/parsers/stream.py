@@ -120,7 +120,9 @@ class StreamParser:
             self._records.prime(head)
         elif self._offset > self._origin:
             line = self._first_line
-            self._begin(RecordFile(kind, start=self._offset, origin=self._origin, first_line=line, inside=True))
+            self._begin(
+                RecordFile(kind, start=self._offset, origin=self._origin, first_line=line, inside=True)
+            )
             self.prime(head)
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:

@@ -17,13 +17,27 @@ from runwatch.metrics import Unit
 from runwatch.parsers import crc
 from runwatch.parsers.patterns import Layout
 from runwatch.parsers.piece import Piece
-from runwatch.parsers.protobuf import Malformed, Value, double, fields, float32, message, signed, text, varint
-from runwatch.parsers.records import Schema
+from runwatch.parsers.protobuf import (
+    MalformedError,
+    Value,
+    double,
+    fields,
+    float32,
+    message,
+    signed,
+    text,
+    varint,
+)
 from runwatch.parsers.recordio import Framed
+from runwatch.parsers.records import Schema
 
 _SCHEMA = Schema(
     "tfevents",
-    aliases={"train/lm_loss": "train/loss", "lm_loss": "train/loss", "lm-loss-training/lm loss": "train/loss"},
+    aliases={
+        "train/lm_loss": "train/loss",
+        "lm_loss": "train/loss",
+        "lm-loss-training/lm loss": "train/loss",
+    },
 )
 _WALL_TIME, _STEP, _SUMMARY, _SESSION = 1, 2, 5, 7
 _START = 1
@@ -66,7 +80,7 @@ class EventDecoder:
             if scalars is None:
                 try:
                     scalars = self._wholly(record, number, found, piece)
-                except Malformed:
+                except MalformedError:
                     piece.unparsed += 1
             if scalars is not None:
                 found.append(scalars)
@@ -85,7 +99,7 @@ class EventDecoder:
         if step > 127:
             try:
                 step, at = varint(data, 10)
-            except Malformed:
+            except MalformedError:
                 return None
         tag = self._alike.get(data[at:-4])
         if tag is None or at + 4 > len(data):
@@ -95,7 +109,7 @@ class EventDecoder:
         return _Scalars(record, line, time, float(signed(step)), (tag,), (value,))
 
     def _wholly(self, record: Framed, line: int, found: list[_Scalars], piece: Piece) -> _Scalars | None:
-        """Return the scalars of any event. Raises Malformed if it is none."""
+        """Return the scalars of any event. Raises MalformedError if it is none."""
         time = step = 0.0
         scalars: dict[str, float] = {}
         for field, _, value in fields(record.data):
@@ -126,9 +140,14 @@ class EventDecoder:
         # summary{value{tag, simple_value}}, each to the very end
         name = tag.encode()
         value = b"\x0a" + _sized(name) + b"\x15"
-        if rest == b"\x2a" + _size(len(value) + 4 + len(_size(len(value) + 4)) + 1) + b"\x0a" + _size(
-            len(value) + 4
-        ) + value:
+        if (
+            rest
+            == b"\x2a"
+            + _size(len(value) + 4 + len(_size(len(value) + 4)) + 1)
+            + b"\x0a"
+            + _size(len(value) + 4)
+            + value
+        ):
             if len(self._alike) >= _MAX_SHAPES:
                 self._alike.clear()
             self._alike[rest] = tag
@@ -278,7 +297,7 @@ def _tensor(data: bytes) -> float | None:
     if isinstance(value, bytes):  # packed varints
         if not value:
             return 0.0
-        value, end = varint(value, 0)
+        value, _ = varint(value, 0)
     if field == 13:
         return read(value.to_bytes(8, "little")[:2])
     return float(signed(value))
@@ -289,6 +308,6 @@ def _elements(data: bytes) -> int:
     count = 1
     for field, _, dim in fields(data):
         if field == 2:
-            size = next((signed(n) for inner, _, n in fields(message(dim)) if inner == 1 and isinstance(n, int)), 0)
-            count *= size
+            sizes = [signed(n) for inner, _, n in fields(message(dim)) if inner == 1 and isinstance(n, int)]
+            count *= sizes[0] if sizes else 0
     return count

@@ -16,9 +16,19 @@ from runwatch.batch import EVAL, PLAN, TRAIN, Event
 from runwatch.metrics import Unit
 from runwatch.parsers.patterns import Layout
 from runwatch.parsers.piece import Piece
-from runwatch.parsers.protobuf import Malformed, Value, double, fields, message, signed, text, varint, zigzag
-from runwatch.parsers.records import Reader, Schema
+from runwatch.parsers.protobuf import (
+    MalformedError,
+    Value,
+    double,
+    fields,
+    message,
+    signed,
+    text,
+    varint,
+    zigzag,
+)
 from runwatch.parsers.recordio import Framed
+from runwatch.parsers.records import Reader, Schema
 from runwatch.parsers.wandb_notes import Console, Facts, stats
 
 _HISTORY, _SUMMARY, _OUTPUT, _CONFIG, _STATS, _ALERT = 2, 3, 4, 5, 7, 10
@@ -85,7 +95,7 @@ class WandbDecoder:
                     continue
                 for field, _, value in fields(data):
                     shown += self._take(field, value, offset, number, piece)
-            except (Malformed, IndexError):
+            except (MalformedError, IndexError):
                 piece.unparsed += 1
         return shown
 
@@ -185,10 +195,10 @@ class WandbDecoder:
 
 
 def _row(data: bytes, at: int, end: int) -> dict[bytes, bytes]:
-    """Return {key: JSON text} of a HistoryRecord. Raises Malformed or IndexError where it is none."""
+    """Return {key: JSON text} of a HistoryRecord. Raises MalformedError or IndexError where it is none."""
     row: dict[bytes, bytes] = {}
     if end > len(data):
-        raise Malformed
+        raise MalformedError
     while at < end:
         if data[at] != 0x0A:
             _rest(data, at, end, row)
@@ -196,7 +206,7 @@ def _row(data: bytes, at: int, end: int) -> dict[bytes, bytes]:
         size, at = varint(data, at + 1)
         stop = at + size
         if stop > end:
-            raise Malformed
+            raise MalformedError
         # a key of one part (`key` or `nested_key`), then its JSON text: all that is written today
         cut = at + 2 + data[at + 1] if size > 4 and data[at] in (0x0A, 0x12) and data[at + 1] < 128 else end
         if cut + 3 <= stop and data[cut : cut + 2] == b"\x82\x01":
@@ -204,7 +214,7 @@ def _row(data: bytes, at: int, end: int) -> dict[bytes, bytes]:
             if length > 127:
                 length, value = varint(data, cut + 2)
             if value + length != stop:
-                raise Malformed
+                raise MalformedError
             row[data[at + 2 : cut]] = data[value:stop]
         else:
             _odd(data, at, stop, row)

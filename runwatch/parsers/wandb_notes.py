@@ -21,7 +21,17 @@ _MAX_CONSOLE = 1 << 16
 _VALUE = 300  # characters of a fact kept
 _VALUE_JSON = 16
 
-_OF_RUN = {1: "id", 2: "entity", 3: "project", 6: "group", 7: "job_type", 8: "name", 9: "notes", 10: "tags", 13: "host"}
+_OF_RUN = {
+    1: "id",
+    2: "entity",
+    3: "project",
+    6: "group",
+    7: "job_type",
+    8: "name",
+    9: "notes",
+    10: "tags",
+    13: "host",
+}
 _OF_MACHINE = {1: "os", 2: "python", 5: "args", 6: "program", 12: "host", 18: "gpu", 19: "gpus", 25: "cuda"}
 
 _STEPS_PLANNED = (*TOTALS, "num_iterations")
@@ -72,8 +82,8 @@ class Facts:
 
     def _new(self, found: Iterator[tuple[str, str]]) -> dict[str, str]:
         new: dict[str, str] = {}
-        for key, value in found:
-            key, value = text.plain(key, 100), text.plain(value, _VALUE)
+        for name, shown in found:
+            key, value = text.plain(name, 100), text.plain(shown, _VALUE)
             if self._known.get(key) != value and (key in self._known or len(self._known) < _MAX_FACTS):
                 self._known[key] = new[key] = value
         return new
@@ -128,7 +138,7 @@ def _item(data: bytes) -> tuple[str, bytes]:
 
 def stats(data: bytes) -> tuple[Layout, list[float]] | None:
     """Return the layout and values of a StatsRecord: Unix time, then metrics in our units."""
-    when, row = 0.0, {}
+    when, row = 0.0, dict[str, float]()
     for field, _, value in fields(data):
         if field == 2:
             when = _seconds(value)
@@ -181,7 +191,8 @@ class Console:
                 piece = message(value)
         *ended, rest = (self._open.get(stream, b"") + piece).split(b"\n")
         self._open[stream] = rest[-_MAX_CONSOLE:]
-        shown, events = [], []
+        shown: list[tuple[int, str]] = []
+        events: list[Event] = []
         for whole in ended:
             last = whole.rstrip(b"\r").rsplit(b"\r", 1)[-1]  # what a redrawn line shows in the end
             plain = text.decode(last, 1000)
