@@ -94,11 +94,18 @@ class RecordFile:
         told = max(self.place[0], self._told_until) - self._origin
         return Known(self.kind, self._head, told)
 
-    def prime(self, head: bytes) -> None:
-        """Show how the file begins, where it is read from its middle: names are given there."""
+    def prime(self, head: bytes, recent: bytes) -> None:
+        """Show how the file begins and the bytes just before the start, where it is read from its middle.
+
+        Names are given at the beginning; how far each metric was, just before.
+        """
         self._head = head[:_HEAD]
-        records = [item for item in self.kind().feed(head) if isinstance(item, Framed)]
-        self._decoder.decode(records, 1, Piece(0))
+        start = self._end
+        recent = recent[-(start - self._origin) :] if start > self._origin else b""
+        shown = [(head[: start - len(recent) - self._origin], self._origin), (recent, start - len(recent))]
+        for data, at in shown:
+            found = self.kind(at, self._origin, inside=at > self._origin).feed(data)
+            self._decoder.decode([item for item in found if isinstance(item, Framed)], 1, Piece(0))
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
         """Parse the next bytes; with `tail`, carry that many newest console lines along."""
@@ -127,6 +134,7 @@ class RecordFile:
         self._line += len(known) + len(new)
         piece.lines = len(new)
         piece.events.sort(key=lambda event: event.offset)
+        piece.events = [event for event in piece.events if event.kind != "damaged" or self._warns()]
         return self._batch(piece, shown[-tail:] if tail else ())
 
     def flush(self) -> Batch:
@@ -136,11 +144,14 @@ class RecordFile:
         return self._batch(piece)
 
     def _warn(self, damage: Damage, line: int, piece: Piece) -> None:
+        at = damage.offset - self._origin
+        title = f"{damage.title} (byte {at:,} of the file)"
+        piece.events.append(Event("damaged", damage.offset, line, title))
+
+    def _warns(self) -> bool:
+        """Return whether there may be one more warning."""
         self._warnings += 1
-        if self._warnings <= _MAX_WARNINGS:
-            at = damage.offset - self._origin
-            title = f"{damage.title} (byte {at:,} of the file)"
-            piece.events.append(Event("damaged", damage.offset, line, title))
+        return self._warnings <= _MAX_WARNINGS
 
     def _batch(self, piece: Piece, tail: Sequence[tuple[int, str]] = ()) -> Batch:
         return Batch(

@@ -108,22 +108,23 @@ class StreamParser:
         """Stream offset and line number at which the next record begins."""
         return self._log.place if self._records is None else self._records.place
 
-    def prime(self, head: bytes) -> None:
+    def prime(self, head: bytes, recent: bytes = b"") -> None:
         """Show how the stream begins, where it is gone on with; see LogParser.prime.
 
-        The middle of a file of records need not be where one begins.
+        `recent` are the newest bytes before the start: for a file of records, whose state is
+        in them. Where no format is settled, no record need begin at the start.
         """
         kind = framing(head)
         if kind is None:
             self._log.prime(head)
         elif self._records is not None:
-            self._records.prime(head)
+            self._records.prime(head, recent)
         elif self._offset > self._origin:
             line = self._first_line
             self._begin(
                 RecordFile(kind, start=self._offset, origin=self._origin, first_line=line, inside=True)
             )
-            self.prime(head)
+            self.prime(head, recent)
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
         """Parse the next bytes of the stream; see LogParser.feed."""

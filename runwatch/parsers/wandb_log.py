@@ -201,9 +201,14 @@ def _row(data: bytes, at: int, end: int) -> dict[bytes, bytes]:
         raise MalformedError
     while at < end:
         if data[at] != 0x0A:
+            if data[at] == 0x12 and b"_step" in row and at + 2 + data[at + 1] == end:
+                break  # the step once more
             _rest(data, at, end, row)
             break
-        size, at = varint(data, at + 1)
+        size = data[at + 1]
+        at += 2
+        if size > 127:
+            size, at = varint(data, at - 1)
         stop = at + size
         if stop > end:
             raise MalformedError
