@@ -7,12 +7,14 @@ the same beginning, goes on where it was: only what is new is told.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import NamedTuple, Protocol
 
 from runwatch.batch import Batch, Event
 from runwatch.parsers.piece import Piece
-from runwatch.parsers.recordio import Blocks, Damage, Events, Framed
+from runwatch.parsers.recordio import Blocks, Events, Record
 
 _HEAD = 512
 """Bytes by which a file is known again."""
@@ -22,7 +24,7 @@ _MAX_WARNINGS = 100
 class Decoder(Protocol):
     """Makes rows and events of records."""
 
-    def decode(self, records: Sequence[Framed], line: int, piece: Piece) -> Sequence[tuple[int, str]]:
+    def decode(self, records: Sequence[Record], line: int, piece: Piece) -> Sequence[tuple[int, str]]:
         """Add what the records tell, the first of which has the number `line`; return console lines."""
         ...
 
@@ -105,7 +107,7 @@ class RecordFile:
         shown = [(head[: start - len(recent) - self._origin], self._origin), (recent, start - len(recent))]
         for data, at in shown:
             found = self.kind(at, self._origin, inside=at > self._origin).feed(data)
-            self._decoder.decode([item for item in found if isinstance(item, Framed)], 1, Piece(0))
+            self._decoder.decode(found.records, 1, Piece(0))
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
         """Parse the next bytes; with `tail`, carry that many newest console lines along."""
@@ -121,18 +123,18 @@ class RecordFile:
                 self._told_until = self._origin + self._before.told
             data, self._waiting, self._before = self._waiting, b"", None
         piece = Piece(begin)
-        new: list[Framed] = []
-        known: list[Framed] = []
-        line = self._line
-        for item in self._framing.feed(data):
-            if isinstance(item, Framed):
-                (new if item.offset >= self._told_until else known).append(item)
-            elif item.offset >= self._told_until:
-                self._warn(item, line + len(known) + len(new), piece)
-        self._decoder.decode(known, line, Piece(begin))
-        shown = self._decoder.decode(new, line + len(known), piece)
-        self._line += len(known) + len(new)
-        piece.lines = len(new)
+        records, damages = self._framing.feed(data)
+        line, until = self._line, self._told_until
+        known = 0 if begin >= until else bisect_left(records, until, key=itemgetter(0))
+        if known:
+            self._decoder.decode(records[:known], line, Piece(begin))
+        shown = self._decoder.decode(records[known:] if known else records, line + known, piece)
+        self._line += len(records)
+        piece.lines = len(records) - known
+        for damage in damages:
+            if damage.offset >= until:
+                title = f"{damage.title} (byte {damage.offset - self._origin:,} of the file)"
+                piece.events.append(Event("damaged", damage.offset, line + damage.after, title))
         piece.events.sort(key=lambda event: event.offset)
         piece.events = [event for event in piece.events if event.kind != "damaged" or self._warns()]
         return self._batch(piece, shown[-tail:] if tail else ())
@@ -142,11 +144,6 @@ class RecordFile:
         piece = Piece(self.place[0])
         self._decoder.flush(piece)
         return self._batch(piece)
-
-    def _warn(self, damage: Damage, line: int, piece: Piece) -> None:
-        at = damage.offset - self._origin
-        title = f"{damage.title} (byte {at:,} of the file)"
-        piece.events.append(Event("damaged", damage.offset, line, title))
 
     def _warns(self) -> bool:
         """Return whether there may be one more warning."""

@@ -20,21 +20,30 @@ MAX_RECORD = 4 << 20
 _WRITTEN = re.compile(rb"[^\0]")
 
 
-class Framed(NamedTuple):
-    """One record."""
-
-    offset: int
-    """Byte of the stream at which it begins."""
-    data: bytes
-    crc: int
-    """What the file says the data's checksum is; 0 where it was compared already."""
+Record = tuple[int, bytes, int]
+"""The stream's byte at which it begins, its data, and what the file says the data's checksum
+is (0 where it was compared already). A plain tuple: there are millions."""
 
 
 class Damage(NamedTuple):
-    """A stretch that cannot be read; told once, where it begins."""
+    """A stretch that cannot be read; told once."""
 
     offset: int
+    """Byte of the stream at which it begins."""
     title: str
+    after: int
+    """How many of the records that came with it stand before it."""
+
+
+class Found(NamedTuple):
+    """What became complete, in the file's order."""
+
+    records: list[Record]
+    damages: list[Damage]
+
+    def spoiled(self, offset: int, title: str) -> None:
+        """Tell of damage behind the records so far."""
+        self.damages.append(Damage(offset, title, len(self.records)))
 
 
 class Framing(Protocol):
@@ -42,8 +51,8 @@ class Framing(Protocol):
 
     format: str
 
-    def feed(self, data: bytes) -> list[Framed | Damage]:
-        """Return what became complete, in the file's order."""
+    def feed(self, data: bytes) -> Found:
+        """Return what became complete."""
         ...
 
     @property
@@ -66,6 +75,8 @@ class Blocks:
     BLOCK = 1 << 15
     _HEAD = struct.Struct("<IHB")
     _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
+    _SEEDS = tuple(zlib.crc32(bytes([kind])) for kind in range(5))
+    """The checksum of a fragment's type, with which that of its data goes on."""
 
     def __init__(self, at: int = 0, origin: int = 0, *, inside: bool = False) -> None:
         """`at` is the place of the first byte, `origin` that of the file's.
@@ -94,12 +105,14 @@ class Blocks:
         """Bytes behind the last complete record."""
         return self._at + len(self._buffer) - (self._begun if self._parts else self._at)
 
-    def feed(self, data: bytes) -> list[Framed | Damage]:
+    def feed(self, data: bytes) -> Found:
         """Return what became complete."""
         buffer = self._buffer + data if self._buffer else data
         base, end, block, head = self._at, len(buffer), self.BLOCK, self._HEAD
         phase = base - self._origin
-        out: list[Framed | Damage] = []
+        seeds, crc32 = self._SEEDS, zlib.crc32
+        out = Found([], [])
+        add = out.records.append
         at = 0
         while True:
             if self._skip:
@@ -121,16 +134,19 @@ class Blocks:
             sound = size <= room - 7 and 1 <= kind <= 4
             if sound and stop > end:
                 break
-            body = buffer[at + 6 : stop]
-            if not sound or zlib.crc32(body) != crc:
+            body = buffer[at + 7 : stop]
+            if not sound or crc32(body, seeds[kind]) != crc:
                 self._spoil(out, base + at, room)
-                continue
-            self._take(out, base + at, kind, body[1:])
-            at = stop
+            elif kind == 1 and self._parts is None and self._void is None:
+                add((base + at, body, 0))
+                at = stop
+            else:
+                self._take(out, base + at, kind, body)
+                at = stop
         self._buffer, self._at = buffer[at:], base + at
         return out
 
-    def _wait(self, buffer: bytes, at: int, room: int, out: list[Framed | Damage]) -> bool:
+    def _wait(self, buffer: bytes, at: int, room: int, out: Found) -> bool:
         """Return whether zeros, where a fragment should begin, may yet be written over.
 
         What follows them in their block says that they are damage; a block of which
@@ -146,17 +162,17 @@ class Blocks:
             self._void = self._at + at if self._void is None else self._void
         return False
 
-    def _take(self, out: list[Framed | Damage], offset: int, kind: int, body: bytes) -> None:
+    def _take(self, out: Found, offset: int, kind: int, body: bytes) -> None:
         """Take a fragment; those of a record whose beginning was not read are passed over."""
         if self._void is not None:
             self._parts = None
-            out.append(Damage(self._void, f"{offset - self._void} bytes were never written"))
+            out.spoiled(self._void, f"{offset - self._void} bytes were never written")
             self._void = None
         if kind <= self._FIRST and self._parts is not None:
             self._parts = None
-            out.append(Damage(self._begun, "a record without its end"))
+            out.spoiled(self._begun, "a record without its end")
         if kind == self._FULL:
-            out.append(Framed(offset, body, 0))
+            out.records.append((offset, body, 0))
         elif kind == self._FIRST:
             self._begun, self._parts, self._size = offset, [body], len(body)
         elif self._parts is not None:
@@ -166,14 +182,14 @@ class Blocks:
                 return
             self._parts.append(body)
             if kind == self._LAST:
-                out.append(Framed(self._begun, b"".join(self._parts), 0))
+                out.records.append((self._begun, b"".join(self._parts), 0))
                 self._parts = None
 
-    def _spoil(self, out: list[Framed | Damage], offset: int, room: int) -> None:
+    def _spoil(self, out: Found, offset: int, room: int) -> None:
         """Go on at the next block, as nothing tells where the next fragment begins."""
         self._parts = None
         self._skip = room
-        out.append(Damage(offset, f"damaged: {room} bytes are passed over"))
+        out.spoiled(offset, f"damaged: {room} bytes are passed over")
 
 
 class Events:
@@ -207,11 +223,12 @@ class Events:
         """Bytes behind the last complete record."""
         return len(self._buffer)
 
-    def feed(self, data: bytes) -> list[Framed | Damage]:
+    def feed(self, data: bytes) -> Found:
         """Return what became complete."""
         buffer = self._buffer + data if self._buffer else data
         base, end, unpack = self._at, len(buffer), self._PACKED.unpack_from
-        out: list[Framed | Damage] = []
+        out = Found([], [])
+        add = out.records.append
         at = 0
         while True:
             if self._skip:
@@ -237,7 +254,7 @@ class Events:
             if stop > end:
                 break
             crc = int.from_bytes(buffer[stop - 4 : stop], "little")
-            out.append(Framed(base + at, buffer[at + 12 : stop - 4], crc))
+            add((base + at, buffer[at + 12 : stop - 4], crc))
             at = stop
         self._buffer, self._at = buffer[at:], base + at
         return out
@@ -250,7 +267,7 @@ class Events:
             known = self._crcs[size] = masked(size.to_bytes(8, "little"))
         return known == crc and size < self._MAX_LENGTH
 
-    def _search(self, buffer: bytes, at: int, out: list[Framed | Damage]) -> int:
+    def _search(self, buffer: bytes, at: int, out: Found) -> int:
         """Return where the next record begins, or how far there is none.
 
         Zeros alone are an end that is not written yet: they are told of when a record follows.
@@ -274,7 +291,7 @@ class Events:
         nonzero = buffer.count(0, first, at) < at - first
         if not self._told and (nonzero or not self._lost):
             self._told = True
-            out.append(Damage(self._lost_at, "damaged: the next record is looked for"))
+            out.spoiled(self._lost_at, "damaged: the next record is looked for")
         return at
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 from runwatch.batch import EVAL, TRAIN, Event
 from runwatch.metrics import Unit
@@ -28,7 +27,7 @@ from runwatch.parsers.protobuf import (
     text,
     varint,
 )
-from runwatch.parsers.recordio import Framed
+from runwatch.parsers.recordio import Record
 from runwatch.parsers.records import Schema
 
 _SCHEMA = Schema(
@@ -48,22 +47,15 @@ _FLOAT = struct.Struct("<f")
 _DOUBLE = struct.Struct("<d")
 
 
-class _Scalars(NamedTuple):
-    """The numbers of one event."""
-
-    record: Framed
-    line: int
-    time: float
-    step: float
-    tags: tuple[str, ...]
-    values: tuple[float, ...]
+_Scalars = tuple[Record, int, float, float, tuple[str, ...], list[float]]
+"""The numbers of one event: its record and the record's number, Unix time, step, tags, values."""
 
 
 class EventDecoder:
     """Decodes events; remembers names, and how far each tag is. Bounded."""
 
     def __init__(self) -> None:
-        self._alike: dict[bytes, str] = {}
+        self._alike: dict[bytes, tuple[str]] = {}
         """Bytes of an event between its step and its value -> the tag, where they tell it."""
         self._names: dict[str, str] = {}
         self._layouts: dict[tuple[str, ...], tuple[Layout, Layout]] = {}
@@ -72,7 +64,7 @@ class EventDecoder:
         self._step = float("-inf")
         """Highest step since the beginning or the last restart."""
 
-    def decode(self, records: Sequence[Framed], line: int, piece: Piece) -> Sequence[tuple[int, str]]:
+    def decode(self, records: Sequence[Record], line: int, piece: Piece) -> Sequence[tuple[int, str]]:
         """Add rows and events; there are no console lines."""
         found: list[_Scalars] = []
         for number, record in enumerate(records, line):
@@ -90,9 +82,9 @@ class EventDecoder:
     def flush(self, piece: Piece) -> None:
         """Do nothing: an event is complete with its record."""
 
-    def _quickly(self, record: Framed, line: int) -> _Scalars | None:
+    def _quickly(self, record: Record, line: int) -> _Scalars | None:
         """Return the scalar of an event that differs from a known one in time, step and value only."""
-        data = record.data
+        data = record[1]
         if data[:1] != b"\x09" or data[9:10] != b"\x10" or len(data) < 16:
             return None
         step, at = data[10], 11
@@ -101,18 +93,18 @@ class EventDecoder:
                 step, at = varint(data, 10)
             except MalformedError:
                 return None
-        tag = self._alike.get(data[at:-4])
-        if tag is None or at + 4 > len(data):
+        tags = self._alike.get(data[at:-4])
+        if tags is None or at + 4 > len(data):
             return None
         time = _DOUBLE.unpack_from(data, 1)[0]
         value = _FLOAT.unpack_from(data, len(data) - 4)[0]
-        return _Scalars(record, line, time, float(signed(step)), (tag,), (value,))
+        return record, line, time, float(signed(step)), tags, [value]
 
-    def _wholly(self, record: Framed, line: int, found: list[_Scalars], piece: Piece) -> _Scalars | None:
+    def _wholly(self, record: Record, line: int, found: list[_Scalars], piece: Piece) -> _Scalars | None:
         """Return the scalars of any event. Raises MalformedError if it is none."""
         time = step = 0.0
         scalars: dict[str, float] = {}
-        for field, _, value in fields(record.data):
+        for field, _, value in fields(record[1]):
             if field == _WALL_TIME:
                 time = double(value)
             elif field == _STEP and isinstance(value, int):
@@ -121,15 +113,15 @@ class EventDecoder:
                 scalars.update(_summary(message(value)))
             elif field == _SESSION:
                 session = {number: part for number, _, part in fields(message(value))}
-                if session.get(1) == _START and crc.masked(record.data) == record.crc:
+                if session.get(1) == _START and crc.masked(record[1]) == record[2]:
                     self._add(found, piece)
                     found.clear()
                     self._begin()
         if not scalars:
             return None
         if len(scalars) == 1:
-            self._remember(record.data, *scalars)
-        return _Scalars(record, line, time, step, tuple(scalars), tuple(scalars.values()))
+            self._remember(record[1], *scalars)
+        return record, line, time, step, tuple(scalars), list(scalars.values())
 
     def _remember(self, data: bytes, tag: str) -> None:
         """Learn what surrounds the value of a `simple_value`, if nothing but time and step stands before."""
@@ -150,21 +142,21 @@ class EventDecoder:
         ):
             if len(self._alike) >= _MAX_SHAPES:
                 self._alike.clear()
-            self._alike[rest] = tag
+            self._alike[rest] = (tag,)
 
     def _add(self, found: Sequence[_Scalars], piece: Piece) -> None:
         """Add the events whose checksum is right."""
-        sums = crc.many([scalars.record.data for scalars in found])
-        for (record, line, time, step, tags, values), checked in zip(found, sums, strict=True):
-            if checked != record.crc:
+        sums = crc.many([scalars[0][1] for scalars in found])
+        for ((offset, _, told), line, time, step, tags, values), checked in zip(found, sums, strict=True):
+            if checked != told:
                 piece.unparsed += 1
                 title = f"damaged: record {line} is passed over, its checksum is wrong"
-                piece.events.append(Event("damaged", record.offset, line, title))
+                piece.events.append(Event("damaged", offset, line, title))
                 continue
             layouts = self._layouts.get(tags)
             if layouts is None:
                 layouts = self._build(tags)
-            piece.add(layouts[self._beside(tags, step)], record.offset, line, [step, time, *values])
+            piece.add(layouts[self._beside(tags, step)], offset, line, [step, time, *values])
 
     def _beside(self, tags: tuple[str, ...], step: float) -> bool:
         """Return whether an event is of a step that was told; note how far its tags are.

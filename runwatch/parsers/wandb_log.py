@@ -27,7 +27,7 @@ from runwatch.parsers.protobuf import (
     varint,
     zigzag,
 )
-from runwatch.parsers.recordio import Framed
+from runwatch.parsers.recordio import Record
 from runwatch.parsers.records import Reader, Schema
 from runwatch.parsers.wandb_notes import Console, Facts, stats
 
@@ -41,6 +41,8 @@ _SCHEMA = Schema(
     modes=(),
     skip=re.compile(r"^_(?!step$)"),  # _runtime, _timestamp, _wandb
 )
+_ITEM = re.compile(rb"\n.[\n\x12].([ -~]+)\x82\x01.([-+.0-9EINaefinty]+)", re.DOTALL)
+"""An item of history as nearly all are: a key of one part, a number; 7 bytes beside them."""
 _QUOTED = {b'"NaN"': b"NaN", b'"Infinity"': b"Infinity", b'"-Infinity"': b"-Infinity"}
 _MAX_SHAPES = 512
 _INTERRUPTED = 255
@@ -75,7 +77,7 @@ class WandbDecoder:
         self._facts = Facts()
         self._console = Console()
 
-    def decode(self, records: Sequence[Framed], line: int, piece: Piece) -> Sequence[tuple[int, str]]:
+    def decode(self, records: Sequence[Record], line: int, piece: Piece) -> Sequence[tuple[int, str]]:
         """Add rows and events; return the console lines that ended."""
         shown: list[tuple[int, str]] = []
         for number, (offset, data, _) in enumerate(records, line):
@@ -195,54 +197,31 @@ class WandbDecoder:
 
 
 def _row(data: bytes, at: int, end: int) -> dict[bytes, bytes]:
-    """Return {key: JSON text} of a HistoryRecord. Raises MalformedError or IndexError where it is none."""
-    row: dict[bytes, bytes] = {}
+    """Return {key: JSON text} of a HistoryRecord. Raises MalformedError where it is none."""
     if end > len(data):
         raise MalformedError
-    while at < end:
-        if data[at] != 0x0A:
-            if data[at] == 0x12 and b"_step" in row and at + 2 + data[at + 1] == end:
-                break  # the step once more
-            _rest(data, at, end, row)
-            break
-        size = data[at + 1]
-        at += 2
-        if size > 127:
-            size, at = varint(data, at - 1)
-        stop = at + size
-        if stop > end:
-            raise MalformedError
-        # a key of one part (`key` or `nested_key`), then its JSON text: all that is written today
-        cut = at + 2 + data[at + 1] if size > 4 and data[at] in (0x0A, 0x12) and data[at + 1] < 128 else end
-        if cut + 3 <= stop and data[cut : cut + 2] == b"\x82\x01":
-            length, value = data[cut + 2], cut + 3
-            if length > 127:
-                length, value = varint(data, cut + 2)
-            if value + length != stop:
-                raise MalformedError
-            row[data[at + 2 : cut]] = data[value:stop]
-        else:
-            _odd(data, at, stop, row)
-        at = stop
-    return row
-
-
-def _rest(data: bytes, at: int, end: int, row: dict[bytes, bytes]) -> None:
-    """Take what follows in a HistoryRecord, whatever stands there."""
+    row: dict[bytes, bytes] = dict(_ITEM.findall(data, at, end))
+    done = at + 7 * len(row) + len(b"".join(row)) + len(b"".join(row.values()))
+    if done == end or (
+        done + 2 < end == done + 2 + data[done + 1] and data[done] == 0x12 and b"_step" in row
+    ):
+        return row  # the items fill the record, but for the step, which is told once more behind them
+    row.clear()
     for field, _, value in fields(data, at, end):
         if field == 1:
-            _odd(message(value), 0, len(message(value)), row)
+            _item(message(value), row)
         elif field == 2:  # HistoryStep: of writers that make no item of it
             for _, _, number in fields(message(value)):
                 if isinstance(number, int):
                     row.setdefault(b"_step", b"%d" % signed(number))
+    return row
 
 
-def _odd(data: bytes, at: int, end: int, row: dict[bytes, bytes]) -> None:
+def _item(data: bytes, row: dict[bytes, bytes]) -> None:
     """Take a HistoryItem of any form: nested keys, typed values, another order."""
     parts: list[bytes] = []
     value = b""
-    for field, _, raw in fields(data, at, end):
+    for field, _, raw in fields(data):
         if field in (1, 2):
             parts.append(message(raw))
         elif field == _VALUE_JSON:

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runwatch.parsers.crc import crc32c, many, masked
-from runwatch.parsers.recordio import Blocks, Damage, Events, Framed, framing
+from runwatch.parsers.recordio import Blocks, Events, Found, framing
 
 from .trackers import BLOCK, WANDB_HEAD, blocks, event_file, tfrecord, wandb_log
 
@@ -15,19 +15,21 @@ SIZES = st.lists(st.sampled_from([0, 1, 5, 32754, 32753, 32755, 40000, 70000, 30
 
 
 def feed(reader, data: bytes, cuts=()):
-    out, start = [], 0
+    out, start = Found([], []), 0
     for cut in [*sorted(cuts), len(data)]:
-        out += reader.feed(data[start:cut])
+        found = reader.feed(data[start:cut])
+        out.damages.extend(d._replace(after=d.after + len(out.records)) for d in found.damages)
+        out.records.extend(found.records)
         start = cut
     return out
 
 
 def texts(found):
-    return [item.data for item in found if isinstance(item, Framed)]
+    return [data for _, data, _ in found.records]
 
 
 def damages(found):
-    return [item for item in found if isinstance(item, Damage)]
+    return found.damages
 
 
 def test_crc32c_of_the_standard():
@@ -94,7 +96,7 @@ def test_a_damaged_fragment_costs_its_block_and_no_more():
     found = feed(Blocks(), bytes(data))
     (damage,) = damages(found)
     assert BLOCK < damage.offset <= BLOCK + 5000
-    lost = {r.offset for r in whole} - {r.offset for r in found if isinstance(r, Framed)}
+    lost = {r[0] for r in whole.records} - {r[0] for r in found.records}
     assert lost
     assert all(damage.offset - 200 < offset < 2 * BLOCK for offset in lost)
 
@@ -102,11 +104,11 @@ def test_a_damaged_fragment_costs_its_block_and_no_more():
 def test_a_damaged_length_costs_the_records_up_to_the_next():
     data = bytearray(event_file(50))
     whole = feed(Events(), bytes(data))
-    third = whole[30].offset
+    third = whole.records[30][0]
     data[third] ^= 0x10
     found = feed(Events(), bytes(data))
     assert [d.offset for d in damages(found)] == [third]
-    assert texts(found) == texts(whole[:30] + whole[31:])
+    assert texts(found) == texts(whole)[:30] + texts(whole)[31:]
 
 
 @pytest.mark.parametrize(("reader", "data"), [(Blocks, wandb_log(40)), (Events, event_file(20))])
@@ -147,14 +149,14 @@ def test_reading_from_any_place_finds_the_records_that_follow(reader, data):
     for start in (1, 8, 5000, len(data) // 2):
         found = feed(reader(start, inside=True), data[start:])
         assert not damages(found)
-        assert found
-        assert texts(found) == whole[-len(found) :]
+        assert found.records
+        assert texts(found) == whole[-len(found.records) :]
 
 
 def test_a_file_that_begins_within_its_stream():
     data = blocks([b"a" * 40000, b"b"])
     reader = Blocks(1000, 1000)
-    assert [r.offset - 1000 for r in feed(reader, data)] == [r.offset for r in feed(Blocks(), data)]
+    assert [r[0] - 1000 for r in feed(reader, data).records] == [r[0] for r in feed(Blocks(), data).records]
 
 
 def test_long_records_are_read_past():
@@ -162,9 +164,9 @@ def test_long_records_are_read_past():
     reader = Events()
     found = []
     for at in range(0, len(data), 1 << 16):
-        found += reader.feed(data[at : at + (1 << 16)])
+        found += texts(reader.feed(data[at : at + (1 << 16)]))
         assert reader.held < 1 << 17
-    assert texts(found) == [b"a", b"b"]
+    assert found == [b"a", b"b"]
 
 
 def test_framing_goes_by_how_a_file_begins():
