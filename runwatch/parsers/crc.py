@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-_MANY = 64
-"""From so many texts on, numpy is worth its import."""
+_MUCH = 1 << 19
+"""From so many bytes on, numpy is worth its import."""
 _LONG = 4096
 
 
@@ -41,7 +41,7 @@ def _mask(crc: int) -> int:
 
 def many(texts: Sequence[bytes]) -> Iterable[int]:
     """Return the masked CRC-32C of each text."""
-    if len(texts) < _MANY:
+    if sum(map(len, texts)) < _MUCH:
         return map(masked, texts)
     return _in_columns(texts)
 

@@ -39,6 +39,7 @@ def test_crc32c_of_the_standard():
 
 def test_many_checksums_are_those_of_each():
     texts = [bytes([i % 251]) * (i % 9 + 1) for i in range(300)] + [b"", b"x" * 5000]
+    texts += [b"y%d" % (i % 10) * 20 for i in range(20_000)]
     assert list(many(texts)) == [masked(text) for text in texts]
 
 
