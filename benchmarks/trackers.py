@@ -57,7 +57,7 @@ def make_wandb(path: Path, steps: int) -> None:
         row |= {"_step": step, "_timestamp": 1.7e9 + step / 10, "_runtime": step / 10}
         shuffled = dict(rng.sample(sorted(row.items()), len(row)))
         records.append(history(shuffled, 3 * step + 3))
-        summary = b"".join(field(1, item(key, value)) for key, value in list(row.items())[:6])
+        summary = b"".join(field(1, item(key, value)) for key, value in list(row.items())[-6:])
         records += [wandb(3, summary, 3 * step + 4), wandb(3, summary, 3 * step + 5)]
     path.write_bytes(blocks([*records, wandb(18, field(2, 9))]))
 

@@ -93,7 +93,7 @@ class WandbDecoder:
                     continue
                 if tag == _HISTORY << 3 | 2:
                     size, at = varint(data, at + 1)
-                    self._add_row(_row(data, at, at + size), offset, number, piece)
+                    self.add_row(_row(data, at, at + size), offset, number, piece)
                     continue
                 for field, _, value in fields(data):
                     shown += self._take(field, value, offset, number, piece)
@@ -110,7 +110,7 @@ class WandbDecoder:
     ) -> Iterable[tuple[int, str]]:
         """Take in a record other than the common ones; return the console lines that ended."""
         if field == _HISTORY:
-            self._add_row(_row(message(value), 0, len(message(value))), offset, line, piece)
+            self.add_row(_row(message(value), 0, len(message(value))), offset, line, piece)
         elif field in (_OUTPUT, _OUTPUT_RAW):
             lines, events = self._console.feed(message(value), offset, line)
             piece.events += events
@@ -142,8 +142,8 @@ class WandbDecoder:
         if total is not None:
             piece.add(Layout(PLAN, "wandb", ("total",), (Unit(),)), offset, line, [total])
 
-    def _add_row(self, row: dict[bytes, bytes], offset: int, line: int, piece: Piece) -> None:
-        """Add a history row."""
+    def add_row(self, row: dict[bytes, bytes], offset: int, line: int, piece: Piece) -> None:
+        """Add a history row: {key: JSON text}."""
         shape = self._shape(row)
         if shape is None:
             return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import chain
 
 from runwatch import text
 from runwatch.batch import SYSTEM, Event
@@ -71,6 +73,11 @@ class Facts:
         """Return the new facts of an EnvironmentRecord."""
         return self._new(_named(data, _OF_MACHINE))
 
+    def online(self, named: Mapping[str, str], config: Mapping[str, object]) -> dict[str, str]:
+        """Return the new facts of a run as W&B's API gives them."""
+        pairs = (pair for key, value in config.items() if key[:1] != "_" for pair in _flat(key, value, 0))
+        return self._new(chain(named.items(), ((f"config.{key}", value) for key, value in pairs)))
+
     @staticmethod
     def total(facts: dict[str, str]) -> float | None:
         """Return the planned number of steps, if the facts name one."""
@@ -80,7 +87,7 @@ class Facts:
                 return value
         return None
 
-    def _new(self, found: Iterator[tuple[str, str]]) -> dict[str, str]:
+    def _new(self, found: Iterable[tuple[str, str]]) -> dict[str, str]:
         new: dict[str, str] = {}
         for name, shown in found:
             key, value = text.plain(name, 100), text.plain(shown, _VALUE)
@@ -137,20 +144,24 @@ def _item(data: bytes) -> tuple[str, bytes]:
 
 
 def stats(data: bytes) -> tuple[Layout, list[float]] | None:
-    """Return the layout and values of a StatsRecord: Unix time, then metrics in our units."""
-    when, row = 0.0, dict[str, float]()
+    """Return the layout and values of a StatsRecord; see machine."""
+    when, items = 0.0, list[tuple[str, bytes]]()
     for field, _, value in fields(data):
         if field == 2:
             when = _seconds(value)
-        elif field == 3 and len(row) < _MAX_STATS:
-            key, raw = _item(message(value))
-            try:
-                number = float(raw)
-            except ValueError:
-                continue
-            name, unit = _place(key)
-            if name.isprintable():
-                row[name] = unit.apply(number)
+        elif field == 3:
+            items.append(_item(message(value)))
+    return machine(when, items)
+
+
+def machine(when: float, items: Iterable[tuple[str, bytes | float]]) -> tuple[Layout, list[float]] | None:
+    """Return the layout and values of system metrics: Unix time, then metrics in our units, or None."""
+    row: dict[str, float] = {}
+    for key, raw in items:
+        name, unit = _place(key)
+        with suppress(ValueError):
+            if len(row) < _MAX_STATS and name.isprintable():
+                row[name] = unit.apply(float(raw))
     if not row:
         return None
     names = sorted(row)
