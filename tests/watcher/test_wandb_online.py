@@ -45,7 +45,21 @@ class FakeRun:
 
     def scan_history(self, *, min_step):
         self.scanned.append(min_step)
-        return iter([row for row in self.rows if row["_step"] >= min_step])
+        return Scan([row for row in self.rows if row["_step"] >= min_step])
+
+
+class Scan:
+    """Begins anew whenever it is asked for its iterator, as the package's does."""
+
+    def __init__(self, rows):
+        self._rows = rows
+
+    def __iter__(self):
+        self._left = iter(self._rows)
+        return self
+
+    def __next__(self):
+        return next(self._left)
 
 
 def rows(first, last):

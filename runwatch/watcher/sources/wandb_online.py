@@ -83,7 +83,8 @@ class OnlineRun:
             last = self._run.lastHistoryStep
             self._next = min(self._next, last + 1)  # a run that was rewound
             if last >= self._next:
-                rows = iter(self._run.scan_history(min_step=self._next))
+                # a generator: a scan that is asked for its iterator twice begins anew
+                rows = (row for row in self._run.scan_history(min_step=self._next))
                 while some := list(islice(rows, _ROWS)):
                     yield self._batch(some)
             yield self._end()
