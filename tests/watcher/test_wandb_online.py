@@ -180,16 +180,33 @@ def test_a_poller_says_what_is_wrong_and_goes_on():
     assert parsed.column("step").tolist() == [0, 1, 2, 3]
 
 
-def test_a_poller_ends_where_no_waiting_helps():
-    class AuthenticationError(Exception):
-        pass
+class AuthenticationError(Exception):
+    """Named as the package's: it is raised for a server that cannot be reached, too."""
 
+
+class UsageError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "fatal"),
+    [
+        (UsageError("No API key configured."), True),
+        (AuthenticationError("Failed to verify credentials: invalid credentials: no account"), True),
+        (AuthenticationError("Failed to verify credentials: the service process is busy"), False),
+        (ValueError("Could not find run <Run a/b/c (not found)>"), True),
+        (ConnectionError("refused"), False),
+    ],
+)
+def test_only_what_no_waiting_helps_is_an_end(error, fatal):
     def refuse():
-        raise AuthenticationError("no key")
+        raise error
 
-    (update,) = Poller(OnlineRun(URL, refuse)).take(20.0)
-    assert update.fatal
-    assert "wandb login" in update.problem
+    poller = Poller(OnlineRun(URL, refuse), every=60)
+    (update,) = poller.take(20.0)
+    poller.close()
+    assert update.fatal == fatal
+    assert ("wandb login" in update.problem) == (fatal and not isinstance(error, ValueError))
 
 
 def test_delays_double_up_to_a_limit():

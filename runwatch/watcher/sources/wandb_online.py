@@ -11,6 +11,7 @@ import json
 import os
 import queue
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ _ENDED = {
     "preempting": "preempting",
 }
 """State on the server -> kind of event."""
-_REFUSED = ("AuthenticationError", "UsageError", "AuthenticationFailed")
+_REFUSED = re.compile(r"invalid credentials|not recognize|unauthori[sz]ed|\b40[13]\b", re.IGNORECASE)
+"""What an AuthenticationError says that is not just a server that does not answer."""
 
 
 class OnlineRun:
@@ -246,7 +248,7 @@ def _worse(error: Exception, url: str) -> SourceError | None:
     """Return the error that is no use waiting for, or None if the next try may succeed."""
     names = {kind.__name__ for kind in type(error).__mro__}
     said = _said(error)
-    if names.intersection(_REFUSED):
+    if "UsageError" in names or ("AuthenticationError" in names and _REFUSED.search(str(error))):
         return SourceError("W&B does not accept us", url, f"run `wandb login` ({said})")
     if "RunNotFoundError" in names or "not find run" in said.lower():
         return SourceError("no such run on the W&B server", url, "check entity, project and run id")
