@@ -30,6 +30,9 @@ PLAN = "plan"
 NODE = 1_000_000
 """Rank `r` of node `n`, where a log tells both, is numbered n * NODE + r."""
 
+SYSTEM = "system"
+"""Table kind: what a tracker noted of the machine, columns `time` and metrics; no step."""
+
 META_COLUMNS = frozenset({"offset", "line", "step", "total", "rank", "node", "time"})
 """Columns that place a row; every other column is a metric."""
 

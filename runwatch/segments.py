@@ -8,7 +8,7 @@ prints no step, the bar printed just before a record tells it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.batch import BAR, EVAL, NODE, PLAN, RANK, TRAIN, Batch, Table
+from runwatch.batch import BAR, EVAL, NODE, PLAN, RANK, SYSTEM, TRAIN, Batch, Table
 from runwatch.block import Block, RankProgress, Samples
 from runwatch.metrics import STEP_TIME
 
@@ -110,7 +110,8 @@ class Splitter:
         first_step = self._step
         begins, restarts = self._boundaries(batch, train, evals)
         evals = _step_of_last(evals, train, first_step)
-        samples = _samples(batch, train, evals)
+        system = _step_of_last(_Rows.of(batch, SYSTEM), train, first_step)
+        samples = _samples(batch, {TRAIN: train, EVAL: evals, SYSTEM: system})
         if stepless.any() and STEP_TIME not in samples:
             timed = stepless & ~np.isnan(train.seconds)
             samples[STEP_TIME] = Samples(
@@ -294,7 +295,7 @@ def _counter(column: Floats) -> Floats:
 
 
 def _step_of_last(evals: _Rows, train: _Rows, before: float) -> _Rows:
-    """Give evaluations that print no step the step of the record before them."""
+    """Give rows that tell no step the step of the training record before them."""
     missing = np.isnan(evals.step)
     if not missing.any():
         return evals
@@ -302,10 +303,10 @@ def _step_of_last(evals: _Rows, train: _Rows, before: float) -> _Rows:
     return replace(evals, step=np.where(missing, steps, evals.step))
 
 
-def _samples(batch: Batch, train: _Rows, evals: _Rows) -> dict[str, Samples]:
-    """Return the samples of every metric of the training and evaluation tables."""
+def _samples(batch: Batch, rows_of: Mapping[str, _Rows]) -> dict[str, Samples]:
+    """Return the samples of every metric in the tables of these kinds."""
     parts: dict[str, list[Samples]] = {}
-    for kind, rows in ((TRAIN, train), (EVAL, evals)):
+    for kind, rows in rows_of.items():
         tables = [table for table in batch.tables if table.kind == kind]
         for table in tables:
             offset, line = table.column("offset"), table.column("line")

@@ -29,13 +29,16 @@ class Piece:
         self.events: list[Event] = []
         self.lines = self.unparsed = 0
         self._rows: dict[Layout, array[float]] = {}
+        self._known: dict[int, tuple[Layout, array[float]]] = {}
+        """The same by a layout's identity: its hash takes longer than the rest of adding a record."""
         self._bulk: dict[Layout, list[Decoded]] = {}
 
     def add(self, layout: Layout, offset: int, line: int, numbers: list[float]) -> None:
         """Add one record."""
-        row = self._rows.get(layout)
-        if row is None:
-            row = self._rows[layout] = array("d")
+        known = self._known.get(id(layout))
+        if known is None:  # the layout is kept too: no other may get its identity
+            known = self._known[id(layout)] = layout, self._rows.setdefault(layout, array("d"))
+        row = known[1]
         row.append(offset)
         row.append(line)
         row.extend(numbers)

@@ -1,4 +1,6 @@
-"""What a source's bytes are: a log, a log in UTF-16, or a JSON document. Decided by how they begin.
+"""What a source's bytes are: a log, a log in UTF-16, a JSON document, or a tracker's records.
+
+Decided by how they begin.
 
 Whatever they turn out to be, the batches depend on the bytes alone, not on the
 pieces they come in.
@@ -17,6 +19,8 @@ from runwatch.parsers.document import Document, parse
 from runwatch.parsers.formats import Format
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.piece import Piece
+from runwatch.parsers.recordfile import Known, RecordFile
+from runwatch.parsers.recordio import FRAMINGS, framing, may_be_framed
 from runwatch.parsers.records import Reader
 
 MAX_DOCUMENT = 32 << 20
@@ -30,6 +34,7 @@ class _Is(Enum):
     UNSURE = auto()
     LOG = auto()
     DOCUMENT = auto()
+    RECORDS = auto()
 
 
 class StreamParser:
@@ -43,8 +48,13 @@ class StreamParser:
         start: int = 0,
         first_line: int = 1,
         settled: str | None = None,
+        origin: int = 0,
     ) -> None:
-        """See LogParser; a stream that is gone on with behind its first line is a log's."""
+        """See LogParser; a stream that is gone on with behind its first line is a log's.
+
+        Or it is a file of records, which `settled` or `prime` tells: of those `origin` is
+        the stream's byte at which the file begins.
+        """
         self._formats = formats
         self._bulk = bulk
         self._log = LogParser(formats, bulk=bulk, start=start, first_line=first_line, settled=settled)
@@ -61,11 +71,19 @@ class StreamParser:
         self._format: str | None = None
         self._told: tuple[int, dict[str, float]] = (0, {})
         """Entries of the document that were told already, and the newest of them."""
+        self._origin = origin
+        self._first_line = first_line
+        self._records: RecordFile | None = None
+        self._known: Known | None = None
+        """A file of records that was read until the stream broke."""
+        for kind in FRAMINGS:
+            if kind.format == settled:
+                self._begin(RecordFile(kind, start=start, origin=origin, first_line=first_line))
 
     @property
     def format(self) -> str | None:
         """Name of the detected format, or None while unsure."""
-        return self._format or self._log.format
+        return self._records.format if self._records else self._format or self._log.format
 
     @property
     def example(self) -> str | None:
@@ -80,17 +98,33 @@ class StreamParser:
     @property
     def held(self) -> int:
         """Bytes of an unfinished line or document that a successor has to be fed again."""
+        if self._records is not None:
+            return self._records.held
         held = len(self._held) + self._log.held
         return 2 * held + len(self._text.getstate()[0]) if self._text else held  # UTF-16 as ASCII here
 
     @property
     def place(self) -> tuple[int, int]:
         """Stream offset and line number at which the next record begins."""
-        return self._log.place
+        return self._log.place if self._records is None else self._records.place
 
-    def prime(self, head: bytes) -> None:
-        """Show how the stream begins, where it is gone on with; see LogParser.prime."""
-        self._log.prime(head)
+    def prime(self, head: bytes, recent: bytes = b"") -> None:
+        """Show how the stream begins, where it is gone on with; see LogParser.prime.
+
+        `recent` are the newest bytes before the start: for a file of records, whose state is
+        in them. Where no format is settled, no record need begin at the start.
+        """
+        kind = framing(head)
+        if kind is None:
+            self._log.prime(head)
+        elif self._records is not None:
+            self._records.prime(head, recent)
+        elif self._offset > self._origin:
+            line = self._first_line
+            self._begin(
+                RecordFile(kind, start=self._offset, origin=self._origin, first_line=line, inside=True)
+            )
+            self.prime(head, recent)
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
         """Parse the next bytes of the stream; see LogParser.feed."""
@@ -98,6 +132,8 @@ class StreamParser:
 
     def flush(self) -> Batch:
         """Take what is unfinished as all there will be of it: the stream ends or breaks here."""
+        if self._records is not None:
+            return self._records.flush()
         held = self._look(final=True) if self._kind is not _Is.LOG else None
         rest = self._log.flush()
         return rest if held is None else _joined(held, rest)
@@ -106,15 +142,23 @@ class StreamParser:
         """Take what comes next as the beginning of another file: lines and documents start again."""
         batch = self.flush()
         self._text = None
+        if self._records is not None:
+            self._known, self._records = self._records.known, None
+            self._log = LogParser(self._formats, bulk=self._bulk, start=batch.end)
         self._log.break_off()
         self._kind, self._offset, self._tried, self._looked = _Is.UNSURE, batch.end, 0, 0
         return batch
 
     def _feed(self, data: bytes, tail: int) -> Batch:
+        if self._records is not None:
+            return self._records.feed(data, tail=tail)
         if self._kind is _Is.LOG:
             return self._log.feed(data, tail=tail)
         self._held += data
         return self._look(tail=tail)
+
+    def _begin(self, records: RecordFile) -> None:
+        self._records, self._kind = records, _Is.RECORDS
 
     def _look(self, *, tail: int = 0, final: bool = False) -> Batch:
         """Decide what the held bytes are, if they tell; parse them if so."""
@@ -123,8 +167,15 @@ class StreamParser:
             if held[:2] in _UTF16 and self._text is None:
                 self._text = codecs.getincrementaldecoder("utf-16")("replace")
                 held[:] = self._text.decode(bytes(held)).encode()
-            if _UNSURE.match(held) and not final:
+            if (_UNSURE.match(held) or may_be_framed(held)) and not final:
                 return self._nothing()
+            kind = framing(held) if self._text is None else None
+            if kind is not None:
+                start = self._offset
+                self._begin(RecordFile(kind, start=start, origin=start, before=self._known))
+                data = bytes(held)
+                held.clear()
+                return self._feed(data, tail)
             opening = _OPENING.match(held)
             self._kind = _Is.DOCUMENT if opening else _Is.LOG
             self._closing = b"}" if opening and opening[1] else b"]"

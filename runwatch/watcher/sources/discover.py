@@ -13,6 +13,7 @@ import msgspec
 
 from runwatch import text
 from runwatch.errors import SourceError
+from runwatch.parsers.recordio import framing
 from runwatch.watcher.member import LOG, METRICS, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import layout
 from runwatch.watcher.sources.layout import File
@@ -190,13 +191,15 @@ def _file(entry: os.DirEntry[str], kind: str) -> File | None:
 
 
 def is_binary(path: str) -> bool:
-    """Return True if the file's beginning is not text. Raises SourceError if it cannot be read."""
+    """Return True if the file is neither text nor a tracker's. Raises SourceError if it cannot be read."""
     try:
         with open(path, "rb") as file:
             head = file.read(_HEAD)
     except OSError as error:
         raise SourceError("cannot read", path, error.strerror or str(error)) from error
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16 with its mark
+        return False
+    if framing(head) is not None:
         return False
     head = head.lstrip(b"\0")  # a hole left by truncation is not binary content
     odd = sum(byte < 9 or 13 < byte < 27 or 27 < byte < 32 for byte in head)

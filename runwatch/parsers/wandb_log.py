@@ -1,0 +1,257 @@
+"""W&B's transaction log: what the records of a `run-*.wandb` file say.
+
+The messages are those of W&B's wandb_internal.proto; only their field numbers stand
+here. A history row's values are JSON texts, so the numbers are those that were logged,
+bit for bit. Summary records repeat the history and are not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
+
+from runwatch.batch import EVAL, PLAN, TRAIN, Event
+from runwatch.metrics import Unit
+from runwatch.parsers.patterns import Layout
+from runwatch.parsers.piece import Piece
+from runwatch.parsers.protobuf import (
+    MalformedError,
+    Value,
+    double,
+    fields,
+    message,
+    signed,
+    text,
+    varint,
+    zigzag,
+)
+from runwatch.parsers.recordio import Record
+from runwatch.parsers.records import Reader, Schema
+from runwatch.parsers.wandb_notes import Console, Facts, stats
+
+_HISTORY, _SUMMARY, _OUTPUT, _CONFIG, _STATS, _ALERT = 2, 3, 4, 5, 7, 10
+_OUTPUT_RAW, _RUN, _EXIT, _PREEMPTING, _ENVIRONMENT = 13, 17, 18, 23, 26
+_VALUE_JSON = 16
+
+_SCHEMA = Schema(
+    "wandb",
+    otherwise=TRAIN,
+    modes=(),
+    skip=re.compile(r"^_(?!step$)"),  # _runtime, _timestamp, _wandb
+)
+_ITEM = re.compile(rb"\n.[\n\x12].([ -~]+)\x82\x01.([-+.0-9EINaefinty]+)", re.DOTALL)
+"""An item of history as nearly all are: a key of one part, a number; 7 bytes beside them."""
+_QUOTED = {b'"NaN"': b"NaN", b'"Infinity"': b"Infinity", b'"-Infinity"': b"-Infinity"}
+_MAX_SHAPES = 512
+_INTERRUPTED = 255
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What history rows that hold the same keys become."""
+
+    layout: Layout
+    again: Layout
+    """For one more row of a step: its samples count, but it is no further step."""
+    unplaced: Layout
+    """For a row that only says how many rows there were before it, where others know the step."""
+    get: Callable[[Mapping[bytes, bytes]], tuple[bytes, ...]]
+    """Returns the texts of the columns' values."""
+    units: tuple[Unit, ...] | None
+    """None if values are stored as they are."""
+    counted: bool
+    """Its step is the number of rows before it."""
+
+
+class WandbDecoder:
+    """Decodes records; remembers the newest step, the facts told, and the console's unfinished line."""
+
+    def __init__(self) -> None:
+        self._reader = Reader(_SCHEMA)
+        self._shapes: dict[frozenset[bytes], _Shape | None] = {}
+        self._step: float | None = None
+        self._placed = False
+        """Rows of training say which step they are of, by a key of their own."""
+        self._facts = Facts()
+        self._console = Console()
+
+    def decode(self, records: Sequence[Record], line: int, piece: Piece) -> Sequence[tuple[int, str]]:
+        """Add rows and events; return the console lines that ended."""
+        shown: list[tuple[int, str]] = []
+        for number, (offset, data, _) in enumerate(records, line):
+            try:
+                at = 0
+                if data[0] == 8:  # the record's number comes first
+                    at = 1
+                    while data[at] > 127:
+                        at += 1
+                    at += 1
+                tag = data[at]
+                if tag == _SUMMARY << 3 | 2:
+                    continue
+                if tag == _HISTORY << 3 | 2:
+                    size, at = varint(data, at + 1)
+                    self.add_row(_row(data, at, at + size), offset, number, piece)
+                    continue
+                for field, _, value in fields(data):
+                    shown += self._take(field, value, offset, number, piece)
+            except (MalformedError, IndexError):
+                piece.unparsed += 1
+        return shown
+
+    def flush(self, piece: Piece) -> None:
+        """Add the event of a traceback that the console's end cut off."""
+        piece.events += self._console.flush()
+
+    def _take(
+        self, field: int, value: Value, offset: int, line: int, piece: Piece
+    ) -> Iterable[tuple[int, str]]:
+        """Take in a record other than the common ones; return the console lines that ended."""
+        if field == _HISTORY:
+            self.add_row(_row(message(value), 0, len(message(value))), offset, line, piece)
+        elif field in (_OUTPUT, _OUTPUT_RAW):
+            lines, events = self._console.feed(message(value), offset, line)
+            piece.events += events
+            return lines
+        elif field == _STATS:
+            found = stats(message(value))
+            if found is not None:
+                piece.add(found[0], offset, line, found[1])
+        elif field in (_RUN, _CONFIG, _ENVIRONMENT):
+            self._learn(field, message(value), offset, line, piece)
+        elif field == _ALERT:
+            parts = {number: text(part) for number, _, part in fields(message(value))}
+            data = {"text": parts.get(2, ""), "level": parts.get(3, "")}
+            piece.events.append(Event("alert", offset, line, parts.get(1, "")[:300], data=data))
+        elif field == _PREEMPTING:
+            piece.events.append(Event("preempting", offset, line, "The run says it is about to be preempted"))
+        elif field == _EXIT:
+            piece.events.append(_exit(message(value), offset, line))
+        return ()
+
+    def _learn(self, field: int, data: bytes, offset: int, line: int, piece: Piece) -> None:
+        """Tell the facts that are new in a record, and the planned number of steps if it is among them."""
+        facts = self._facts
+        new = {_RUN: facts.run, _CONFIG: facts.config, _ENVIRONMENT: facts.environment}[field](data)
+        if not new:
+            return
+        piece.events.append(Event("facts", offset, line, new.get("name", "configuration"), data=new))
+        total = facts.total(new)
+        if total is not None:
+            piece.add(Layout(PLAN, "wandb", ("total",), (Unit(),)), offset, line, [total])
+
+    def add_row(self, row: dict[bytes, bytes], offset: int, line: int, piece: Piece) -> None:
+        """Add a history row: {key: JSON text}."""
+        shape = self._shape(row)
+        if shape is None:
+            return
+        try:
+            values = list(map(float, shape.get(row)))
+        except ValueError:
+            row = {key: known for key, value in row.items() if (known := _number(value)) is not None}
+            shape = self._shape(row)
+            if shape is None:
+                return
+            values = list(map(float, shape.get(row)))
+        if shape.units is not None:
+            values = [unit.apply(value) for unit, value in zip(shape.units, values, strict=True)]
+        layout = shape.layout
+        if shape.counted and self._placed:
+            layout = shape.unplaced
+            del values[0]
+        elif layout.kind == TRAIN:
+            self._placed = self._placed or not shape.counted
+            if values[0] == self._step:
+                layout = shape.again
+            self._step = values[0]
+        piece.add(layout, offset, line, values)
+
+    def _shape(self, row: Mapping[bytes, bytes]) -> _Shape | None:
+        keys = frozenset(row)
+        if keys not in self._shapes:
+            if len(self._shapes) >= _MAX_SHAPES:
+                self._shapes.clear()
+            self._shapes[keys] = self._build(keys)
+        return self._shapes[keys]
+
+    def _build(self, keys: frozenset[bytes]) -> _Shape | None:
+        named = {key.decode("utf-8", "replace"): key for key in sorted(keys)}
+        found = self._reader.shape(tuple(n for n in named if not _SCHEMA.skip.match(n)), None)
+        if found is None or found.layout.names[:1] != ("step",):
+            return None
+        layout, columns = found.layout, [named[key] for key in found.keys]
+        if b"_timestamp" in keys:
+            layout = layout.extended(("time",))
+            columns.append(b"_timestamp")
+        again = replace(layout, kind=EVAL)
+        return _Shape(
+            layout,
+            again,
+            replace(again, names=again.names[1:], units=again.units[1:]),
+            itemgetter(*columns),  # a step and a metric at least, so it returns a tuple
+            None if found.plain else layout.units,
+            found.keys[0] == "_step",
+        )
+
+
+def _row(data: bytes, at: int, end: int) -> dict[bytes, bytes]:
+    """Return {key: JSON text} of a HistoryRecord. Raises MalformedError where it is none."""
+    if end > len(data):
+        raise MalformedError
+    row: dict[bytes, bytes] = dict(_ITEM.findall(data, at, end))
+    done = at + 7 * len(row) + len(b"".join(row)) + len(b"".join(row.values()))
+    if done == end or (
+        done + 2 < end == done + 2 + data[done + 1] and data[done] == 0x12 and b"_step" in row
+    ):
+        return row  # the items fill the record, but for the step, which is told once more behind them
+    row.clear()
+    for field, _, value in fields(data, at, end):
+        if field == 1:
+            _item(message(value), row)
+        elif field == 2:  # HistoryStep: of writers that make no item of it
+            for _, _, number in fields(message(value)):
+                if isinstance(number, int):
+                    row.setdefault(b"_step", b"%d" % signed(number))
+    return row
+
+
+def _item(data: bytes, row: dict[bytes, bytes]) -> None:
+    """Take a HistoryItem of any form: nested keys, typed values, another order."""
+    parts: list[bytes] = []
+    value = b""
+    for field, _, raw in fields(data):
+        if field in (1, 2):
+            parts.append(message(raw))
+        elif field == _VALUE_JSON:
+            value = message(raw)
+        elif field == 5 and isinstance(raw, int):
+            value = b"%d" % zigzag(raw)
+        elif field == 6:
+            value = repr(double(raw)).encode()
+    if parts:
+        row[b".".join(parts)] = value
+
+
+def _number(value: bytes) -> bytes | None:
+    """Return the text of a number, or None for any other JSON."""
+    value = _QUOTED.get(value, value)
+    try:
+        float(value)
+    except ValueError:
+        return None
+    return value
+
+
+def _exit(data: bytes, offset: int, line: int) -> Event:
+    """Return the event of a run's own end."""
+    numbers = {field: value for field, _, value in fields(data) if isinstance(value, int)}
+    code = signed(numbers.get(1, 0))
+    told = {"exit_code": str(code)}
+    if code == 0:
+        return Event("finished", offset, line, "W&B recorded the end of the run", data=told)
+    if code == _INTERRUPTED:
+        title = "W&B recorded the end of the run: interrupted (SIGINT), exit code 255"
+        return Event("signal", offset, line, title, data=told)
+    return Event("error", offset, line, f"W&B recorded the end of the run: exit code {code}", data=told)
