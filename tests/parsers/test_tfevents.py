@@ -216,6 +216,6 @@ def test_they_are_no_binary_files_to_pass_over(tmp_path, data):
     path = tmp_path / "file"
     path.write_bytes(data)
     assert not discover.is_binary(str(path))
-    assert discover.logs(str(path)) == [str(path)]
+    assert [found.path for found in discover.find([str(path)])] == [str(path)]
     path.write_bytes(data[1:])
     assert discover.is_binary(str(path))

@@ -21,7 +21,6 @@ from runwatch.snapshot import (
 from runwatch.watcher import protocol
 from runwatch.watcher.protocol import Failure, Frame, Hello, Shutdown, Subscribe, View
 
-
 SOURCES = ("/runs/llama/train.log", "/runs/llama/train.err")
 
 

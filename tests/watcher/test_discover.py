@@ -61,6 +61,14 @@ def test_the_console_copy_of_a_tracker_is_no_run_of_its_own(tmp_path):
     assert len(find([str(tmp_path)])) == 1
 
 
+def test_a_text_without_a_run_does_not_hide_whose_a_tracker_is(tmp_path):
+    write(tmp_path / "debug.log", "connecting\nconnected\n" * 100)
+    log = write(tmp_path / "train.log", "".join(f"step {n}/50 loss: 2.{n}\n" for n in range(50)))
+    metrics = write(tmp_path / "metrics.csv", "step,loss\n1,2.0\n")
+    groups = {found.path: found.member.group for found in find([str(tmp_path)])}
+    assert groups[metrics] == groups[log] == log
+
+
 def test_links_in_a_circle_and_closed_folders_are_survived(tmp_path):
     log = write(tmp_path / "a" / "train.log")
     (tmp_path / "a" / "loop").symlink_to(tmp_path)

@@ -7,12 +7,15 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
 
 from runwatch import text
+from runwatch.batch import BAR, TRAIN
 from runwatch.errors import SourceError
+from runwatch.parsers.log import LogParser
 from runwatch.parsers.recordio import framing
 from runwatch.watcher.member import LOG, METRICS, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import layout
@@ -35,6 +38,9 @@ MAX_ENTRIES = 200_000
 MAX_SOURCES = 4096
 """Files read of one directory: the newest."""
 _HEAD = 4096
+_SOUNDED = 1 << 16
+"""Bytes at each end of a log that are looked into to see whether it tells of a run."""
+_MAX_SOUNDED = 64
 
 
 class Found(NamedTuple):
@@ -109,7 +115,28 @@ def _of_directory(path: str, *, wait: bool) -> dict[str, Member]:
     if not files and not wait:
         wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
         raise SourceError("no runs in this directory", path, f"give a log file, or a directory with {wanted}")
-    return layout.members(sorted(files, key=lambda file: file.path), searched=True)
+    return layout.members(_sounded(sorted(files, key=lambda file: file.path)), searched=True)
+
+
+def _sounded(files: Sequence[File]) -> list[File]:
+    """Look into logs where that decides whose the files beside them are."""
+    logs = [file for file in files if file.kind == LOG]
+    if not 1 < len(logs) <= _MAX_SOUNDED or len(logs) == len(files):
+        return list(files)
+    return [replace(file, tells=file.kind != LOG or _tells(file.path)) for file in files]
+
+
+def _tells(path: str) -> bool:
+    """Return whether the beginning or the end of a log holds a training record, or a bar."""
+    try:
+        with open(path, "rb") as file:
+            parser = LogParser(bulk=False)
+            batches = [parser.feed(file.read(_SOUNDED))]
+            file.seek(max(file.tell(), os.fstat(file.fileno()).st_size - _SOUNDED))
+            batches += [parser.feed(file.read(_SOUNDED)), parser.flush()]
+    except OSError:
+        return False
+    return any(table.kind in (TRAIN, BAR) for batch in batches for table in batch.tables)
 
 
 def _without_repeats(files: Sequence[File]) -> list[File]:
@@ -142,6 +169,8 @@ def _search(top: str) -> Iterator[File]:
                 ]
             for entry in entries:
                 kind = _kind(entry.name)
+                if kind == LOG and os.path.basename(directory) == "wandb":
+                    continue  # what W&B says of itself
                 if kind is not None and (file := _file(entry, kind)) is not None:
                     yield file
         level = below

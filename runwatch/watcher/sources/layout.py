@@ -50,6 +50,8 @@ class File:
     kind: str = LOG
     written: float = 0.0
     """Unix time of its last change."""
+    tells: bool = True
+    """Whether it may tell of a run: False for a text in which none was found."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,8 @@ def _streams(paths: Iterable[str]) -> dict[str, Member]:
 
 def _join(logs: Sequence[_Unit], others: Sequence[File]) -> list[_Unit]:
     """Give each tracker and file of metrics to the run it stands beside."""
+    silent = [unit for unit in logs if not any(file.tells for file in unit.files)]
+    logs = [unit for unit in logs if unit not in silent]
     units = list(logs)
     for kind in ORDER[1:]:
         clusters: dict[str, list[File]] = defaultdict(list)
@@ -207,7 +211,7 @@ def _join(logs: Sequence[_Unit], others: Sequence[File]) -> list[_Unit]:
             elif not near or (len(near) == 1 and not logs):
                 fresh.append(_alone(home, files))
         units += sorted(fresh, key=lambda unit: unit.home)
-    return units
+    return units + silent
 
 
 def _home(directory: str) -> str:
