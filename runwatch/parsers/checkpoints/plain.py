@@ -46,14 +46,14 @@ _ENDING = re.compile(r"(?P<stem>.+?)(?P<ending>\.pth\.tar|\.pt|\.pth|\.ckpt|\.bi
 _SURE = (".pt", ".pth", ".pth.tar", ".ckpt")
 """Endings that checkpoints have; of the others a word must say so."""
 _STEP = re.compile(
-    r"(?:^|[^a-zA-Z])(?:global[_-]?)?(?:steps?|iters?|iterations?|it|updates?)[_=.-]{0,2}(\d{1,15})(?!\d)"
-    r"|(?<!\d)(\d{1,15})[_-]?(?:steps?|iters?|its?)(?![a-zA-Z])",
+    r"(?:^|[^a-zA-Z])(?:global[_-]?)?(?:steps?|iters?|iterations?|it|updates?)[_=.-]{0,2}(\d{1,15})(?!\d)",
     re.IGNORECASE,
 )
+_COUNTED = re.compile(r"(?<!\d)(\d{1,15})[_-]?(?:steps?|iters?|its?)(?![a-zA-Z])", re.IGNORECASE)
 _EPOCH = re.compile(r"(?:^|[^a-zA-Z])(?:epochs?|ep|e)[_=.-]{0,2}(\d{1,9})(?!\d)", re.IGNORECASE)
 _SAVED = re.compile(
     r"(?:^|[^a-zA-Z])(?:model|checkpoint|ckpt|chkpt|weights?|snapshot|net|ema|state)[a-zA-Z]*[_=.-]{0,2}(\d{1,15})$"
-    r"|^[a-zA-Z][a-zA-Z_.-]*?[_=.-]?(\d{2,15})$|^(\d{3,15})$",
+    r"|^[a-zA-Z](?:[a-zA-Z_.-]*?|.*[_=.-])(\d{2,15})$|^(\d{3,15})$",
     re.IGNORECASE,
 )
 _WITHOUT = re.compile(
@@ -87,8 +87,8 @@ def single(name: str) -> tuple[Layout, int | None, int | None] | None:
 
 def place(stem: str) -> tuple[int | None, int | None]:
     """Return the step and the epoch that a name states in words."""
-    step, epoch = _STEP.search(stem), _EPOCH.search(stem)
-    return int(step[1] or step[2]) if step else None, int(epoch[1]) if epoch else None
+    step, epoch = _STEP.search(stem) or _COUNTED.search(stem), _EPOCH.search(stem)
+    return int(step[1]) if step else None, int(epoch[1]) if epoch else None
 
 
 def metrics(name: str) -> dict[str, float]:

@@ -171,6 +171,7 @@ class CheckpointSource:
             return
         except OSError as error:
             record.unreadable = error.strerror or str(error)
+            record.layout = record.layout or group.named.layout
             held = {}
         mark = hash((group.named.temporary, record.unreadable, frozenset(held.items())))
         if mark == record.mark:
@@ -178,8 +179,9 @@ class CheckpointSource:
                 record.files = held
             return
         first = record.mark == 0
-        if not first and record.files is None and record.public is not None:  # it is written anew
-            record.seen, record.since = now, record.public.written or 0.0
+        last = record.public
+        if last is not None and last.state is State.COMPLETE and now - record.changed >= self._quiet:
+            record.seen, record.since = now, last.written or 0.0  # it is written anew
         newest = max((size.changed for size in held.values()), default=now)
         record.changed = min(newest, now) if first else now
         record.mark, record.checked, record.files = mark, False, held
