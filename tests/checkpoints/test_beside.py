@@ -84,6 +84,7 @@ timestamp: 2026-01-02 03:04:05
     "name",
     [
         "api_key",
+        "encryption_key",
         "WANDB_API_KEY",
         "hub_token",
         "HF_TOKEN",

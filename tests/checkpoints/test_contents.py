@@ -68,6 +68,11 @@ def test_an_archive_with_a_hole_where_its_directory_stands_is_damaged():
     assert judged("model.pt", ARCHIVE[:at] + bytes(8) + ARCHIVE[at + 8 :]).whole is Whole.NO
 
 
+def test_an_archive_that_lost_its_middle_is_damaged():
+    data = ARCHIVE[:1000] + ARCHIVE[2000:]
+    assert judged("model.pt", data) == (Whole.NO, "has a zip directory that does not fit its size")
+
+
 def test_a_zip64_archive_is_read_by_its_own_end_record():
     """Files beyond 4 GiB: the plain end record holds only ones, a second one the true numbers."""
     body = ARCHIVE[: ARCHIVE.rindex(b"PK\x05\x06")]

@@ -222,6 +222,12 @@ def test_a_directory_that_is_itself_a_checkpoint(tmp_path):
     assert found.path == str(tmp_path / "checkpoint-500")
 
 
+def test_a_checkpoint_that_holds_one_of_another_kind_is_one(tmp_path):
+    here = hf(tmp_path, 500, OLD)
+    put(here / "global_step500" / "mp_rank_00_model_states.pt", archive(), now=OLD)
+    assert (only(here).kind, only(here).files) == ("hf", 4)
+
+
 def test_a_directory_called_a_checkpoint_that_holds_weights(tmp_path):
     put(tmp_path / "epoch_3" / "model.pt", archive(), now=OLD)
     put(tmp_path / "shard_0003" / "part.pt", archive(), now=OLD)
@@ -270,6 +276,27 @@ def test_the_old_torch_format_is_believed_only_at_rest(tmp_path):
     assert "cannot be checked" in watched[100].reason
 
 
+def test_a_last_file_that_the_siblings_have_is_missed(tmp_path):
+    hf(tmp_path, 500, OLD)
+    (hf(tmp_path, 1000, OLD + 1) / "trainer_state.json").unlink()
+    watched = Watched(tmp_path)
+    watched.look()
+    assert watched.states == {500: "complete", 1000: "incomplete"}
+    assert watched[1000].reason == "missing: trainer_state.json"
+
+
+def test_one_damaged_file_stays_known_while_another_changes(tmp_path):
+    family(tmp_path, 250, OLD)
+    put(tmp_path / "model_000250.pt", archive()[:500], now=OLD)
+    watched = Watched(tmp_path)
+    watched.look()
+    put(tmp_path / "optim_000250_rank1.pt", archive(8192), now=OLD + 1)
+    watched.look(1)
+    watched.look(40)
+    assert watched[250].state is State.DAMAGED
+    assert watched[250].reason.startswith("model_000250.pt stops short")
+
+
 def test_a_missing_rank_is_known_from_the_siblings(tmp_path):
     for number in (1, 2, 3):
         family(tmp_path, 250 * number, OLD + number, ranks=3 if number == 3 else 4)
@@ -313,7 +340,9 @@ def test_a_temporary_name_is_writing_then_left_behind(tmp_path):
     watched.look()
     before = watched[500]
     assert before.state is State.WRITING
-    watched.look(700)
+    watched.look(100)
+    assert watched[500].state is State.WRITING
+    watched.look(600)
     assert watched[500].state is State.INCOMPLETE
     (tmp_path / "tmp-checkpoint-500").rename(here)
     watched.look(1)
@@ -413,6 +442,53 @@ def test_files_are_opened_newest_first_and_a_few_per_look(tmp_path, monkeypatch)
         pass
     assert watched[100].state is State.DAMAGED
     assert all(c.checked for c in watched.known)
+
+
+def test_a_checkpoint_of_many_files_uses_up_a_look(tmp_path, monkeypatch):
+    monkeypatch.setattr(source_module, "OPENED", 4)
+    for step in (100, 200, 300):
+        family(tmp_path, step, OLD + step)
+    watched = Watched(tmp_path)
+    assert [watched.look(1).unchecked for _ in range(3)] == [2, 1, 0]
+
+
+def add_unseen(top, name):
+    """Add a file without a change of the directory's time, as in the same tick of a coarse clock."""
+    before = os.stat(top)
+    put(top / name, archive(), now=OLD)
+    os.utime(top, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_a_file_added_in_the_same_tick_is_found_at_once_if_the_listing_was_as_fresh(tmp_path):
+    put(tmp_path / "ckpt_step100.pt", archive(), now=OLD)
+    os.utime(tmp_path, (NOW, NOW))
+    watched = Watched(tmp_path)
+    watched.look(1)
+    add_unseen(tmp_path, "ckpt_step200.pt")
+    watched.look(1)
+    assert sorted(watched.states) == [100, 200]
+
+
+def test_a_directory_whose_time_tells_nothing_is_listed_now_and_then(tmp_path):
+    put(tmp_path / "ckpt_step100.pt", archive(), now=OLD)
+    os.utime(tmp_path, (OLD, OLD))
+    watched = Watched(tmp_path)
+    watched.look(1)
+    add_unseen(tmp_path, "ckpt_step200.pt")
+    watched.look(1)
+    assert sorted(watched.states) == [100]
+    for _ in range(20):
+        watched.look(1)
+    assert sorted(watched.states) == [100, 200]
+
+
+def test_an_unmounted_directory_deletes_nothing(tmp_path, monkeypatch):
+    family(tmp_path, 250, OLD)
+    watched = Watched(tmp_path)
+    watched.look()
+    monkeypatch.setattr(source_module.os, "stat", lambda path: os.lstat("/proc"))
+    look = watched.look(5)
+    assert (look.problem, look.changes) == ("another file system is there now", ())
 
 
 def test_links_that_lead_in_circles_or_nowhere_are_survived(tmp_path):
