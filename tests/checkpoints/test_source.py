@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from runwatch.checkpoint import Checkpoints, State
 from runwatch.watcher.sources import checkpoints as source_module
@@ -401,6 +405,80 @@ def test_a_write_that_was_watched_has_a_duration(tmp_path):
     put(path, archive(1 << 16), now=NOW + 900)  # written anew, long after
     watched.look(900)
     assert watched[100].seconds is None
+
+
+LAYERS = ("ckpt_step100.pt", "step-200/__0_0.distcp", "step-200/.metadata", "w_step300.safetensors")
+SHARDS = tuple(f"checkpoint-400/model-{n:05d}-of-00002.safetensors" for n in (1, 2))
+WHOLE = {
+    LAYERS[0]: archive(),
+    LAYERS[1]: bytes(100),
+    LAYERS[2]: metadata({"__0_0.distcp": 100}),
+    LAYERS[3]: tensors(),
+    SHARDS[0]: tensors(),
+    SHARDS[1]: tensors(),
+}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted(WHOLE)),
+            st.sampled_from(
+                [1.0, 1.0, 0.5, 0.0, None]
+            ),  # the share that is written; None: the file is deleted
+            st.sampled_from([0.0, 5.0, 50.0]),
+            st.booleans(),
+        ),
+        max_size=14,
+    )
+)
+def test_followed_from_the_start_or_seen_at_the_end_is_the_same(steps):
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        watched = Watched(top)
+        watched.look()
+        for path, share, later, look in steps:
+            watched.now += later
+            if share is None:
+                (top / path).unlink(missing_ok=True)
+                if (top / path).parent.exists():
+                    os.utime((top / path).parent, (watched.now, watched.now))
+            else:
+                put(top / path, WHOLE[path][: int(share * len(WHOLE[path]))], now=watched.now)
+            if look:
+                watched.look()
+        watched.look(1)
+        watched.look(2000)
+        after = Watched(top)
+        after.look(watched.now - NOW)
+
+        def told(known):
+            return {
+                (c.id, c.path, c.kind, c.state, c.reason, c.bytes, c.files, c.written, c.missing, c.checked)
+                for c in known
+                if c.state is not State.DELETED
+            }
+
+        assert told(watched.known) == told(after.known)
+
+
+def test_a_slow_look_shows_signs_of_life(tmp_path):
+    pulses = []
+    for step in (100, 200, 300):
+        family(tmp_path, step, OLD + step)
+    CheckpointSource(str(tmp_path), pulse=lambda: pulses.append(1)).look(NOW)
+    assert len(pulses) == 6  # each is measured and looked into
+
+
+def test_megatron_s_distributed_checkpoints_follow_the_pointer(tmp_path):
+    here = tmp_path / "iter_0001000"
+    put(here / ".metadata", metadata({"__0_0.distcp": 100}), now=OLD)
+    put(here / "__0_0.distcp", bytes(100), now=OLD)
+    put(tmp_path / "latest_checkpointed_iteration.txt", b"1000", now=OLD)
+    assert (only(tmp_path).kind, only(tmp_path).state) == ("megatron", State.COMPLETE)
+    put(here / "__0_0.distcp", bytes(99), now=OLD)
+    assert only(tmp_path).state is State.DAMAGED
 
 
 # -- the world ----------------------------------------------------------------------------------

@@ -14,6 +14,6 @@ LAYOUT = Layout(
         Part("shards", re.compile(r"(?:.*/)?__(?P<rank>\d{1,6})_\d+\.distcp"), ranked=True, sparse=True),
         Part(".metadata", re.compile(r"(?:.*/)?\.metadata")),
     ),
-    needs=(frozenset({"shards"}), frozenset({".metadata"})),
+    needs=(frozenset({"shards"}),),
     seal=".metadata",
 )

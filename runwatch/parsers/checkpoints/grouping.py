@@ -83,6 +83,9 @@ def _itself(files: Sequence[str], directories: Sequence[str], own: str) -> Named
 
 def layout_of(named: Named, names: Collection[str]) -> Layout | None:
     """Return the layout of a directory that holds these names; None: it is no checkpoint (yet)."""
+    named_so = named.layout
+    if named_so is not None and any(part.pattern.fullmatch(n) for part in named_so.parts for n in names):
+        return named_so
     told = layouts.content(names)
     if told is not None:
         return told

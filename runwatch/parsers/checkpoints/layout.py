@@ -88,6 +88,11 @@ class Shape:
         places = self.places.get(role)
         return tuple(1 + max(axis) for axis in zip(*places, strict=True)) if places else ()
 
+    @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of every role."""
+        return {role: self.grid(role) for role in self.places}
+
 
 @dataclass(frozen=True, slots=True)
 class Usual:
@@ -134,6 +139,7 @@ def shape_of(layout: Layout, names: Iterable[str]) -> Shape:
 def judge(
     layout: Layout,
     files: Mapping[str, Size],
+    shape: Shape,
     verdicts: Mapping[str, Verdict],
     usual: Usual,
     idle: float,
@@ -143,7 +149,7 @@ def judge(
     listed: Iterable[str] = (),
     pointed: bool | None = None,
 ) -> Judgement:
-    """Judge a checkpoint that has not changed for `idle` seconds.
+    """Judge a checkpoint of this shape that has not changed for `idle` seconds.
 
     `verdicts` are those of files that were looked into; `listed` are paths that
     an index names; `pointed` tells if the pointer file names this checkpoint or
@@ -151,7 +157,6 @@ def judge(
     from what was cut off except by time: a writer that pauses for longer than
     `quiet` shows as damaged or incomplete until it goes on.
     """
-    shape = shape_of(layout, files)
     holes, ranks, expected = _holes(layout, shape, usual)
     holes += [name for name in listed if name not in files]
     holes += [" or ".join(sorted(some)) for some in layout.needs if not some & shape.places.keys()]

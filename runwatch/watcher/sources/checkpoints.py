@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -24,6 +24,7 @@ from runwatch.parsers.checkpoints.layout import (
     Grid,
     Judgement,
     Layout,
+    Shape,
     Size,
     Usual,
     judge,
@@ -37,7 +38,7 @@ OPENED = 256
 AGAIN = 128
 """Settled checkpoints that are measured again per look, in turn."""
 NEWEST = 8
-"""Newest checkpoints that are measured again at every look; neighbours that are asked what is usual."""
+"""Newest checkpoints that are measured again at every look; those before one that are asked what is usual."""
 _SURE = 2.0
 """Seconds after which a directory's time of change tells that nothing was added since."""
 _RELIST = 16
@@ -59,6 +60,8 @@ class _Record:
     """Stands for names, sizes and times of all its files."""
     files: dict[str, Size] | None = None
     """None while it is settled."""
+    shape: Shape = field(default_factory=Shape)
+    """Which pieces are there; of a settled one only `grids` is kept."""
     grids: dict[str, Grid] = field(default_factory=dict)
     sealed: bool = False
     inside: Inside = field(default_factory=Inside)
@@ -74,10 +77,17 @@ class CheckpointSource:
     What it says depends on the files and on the times of the looks alone.
     """
 
-    def __init__(self, directory: str, *, quiet: float = QUIET) -> None:
-        """`quiet`: seconds without a change after which a writer is taken to have stopped."""
+    def __init__(
+        self, directory: str, *, quiet: float = QUIET, pulse: Callable[[], object] = lambda: None
+    ) -> None:
+        """`quiet`: seconds without a change after which a writer is taken to have stopped.
+
+        `pulse` is called before each checkpoint that is measured or looked into: a look
+        at a slow file system may take long, and whoever asked for it shows a sign of life.
+        """
         self.directory = directory
         self._quiet = quiet
+        self._pulse = pulse
         self._records: dict[str, _Record] = {}
         self._groups: dict[str, Group] = {}
         self._listed = (0, 0.0)
@@ -99,6 +109,7 @@ class CheckpointSource:
             self._groups, self._listed = {}, (0, 0.0)
         changes = list(self._forget(now))
         for key in self._due():
+            self._pulse()
             self._measure(key, now)
         self._open(now)
         self._read_pointers()
@@ -175,20 +186,19 @@ class CheckpointSource:
             held = {}
         mark = hash((group.named.temporary, record.unreadable, frozenset(held.items())))
         if mark == record.mark:
-            if hold or record.files is not None:
-                record.files = held
+            if hold and record.files is None and record.layout is not None:
+                record.files, record.shape = held, shape_of(record.layout, held)
             return
         first = record.mark == 0
         last = record.public
         if last is not None and last.state is State.COMPLETE and now - record.changed >= self._quiet:
             record.seen, record.since = now, last.written or 0.0  # it is written anew
-        newest = max((size.changed for size in held.values()), default=now)
-        record.changed = min(newest, now) if first else now
+        record.changed = min(self._newest(record, held, now), now) if first else now
         record.mark, record.checked, record.files = mark, False, held
         if record.layout is not None:
-            shape = shape_of(record.layout, held)
-            record.grids = {role: shape.grid(role) for role in shape.places}
-            record.sealed = record.layout.seal in shape.places
+            record.shape = shape_of(record.layout, held)
+            record.grids = record.shape.grids
+            record.sealed = record.layout.seal in record.shape.places
 
     def _files(self, record: _Record) -> dict[str, Size]:
         group = record.group
@@ -200,6 +210,14 @@ class CheckpointSource:
         if record.layout is None or not good:
             record.layout = layout_of(group.named, files.listing(top, files.MAX_FILES).names)
         return files.walk(top) if record.layout is not None else {}
+
+    def _newest(self, record: _Record, held: dict[str, Size], now: float) -> float:
+        """Return when the files of a checkpoint, or its empty directory, were changed last."""
+        try:
+            empty = os.stat(self._top(record)).st_mtime if not held else 0.0
+        except OSError:
+            empty = now
+        return max([empty, *(size.changed for size in held.values())])
 
     def _top(self, record: _Record) -> str:
         """Return the directory that the names of a checkpoint's files start from."""
@@ -218,6 +236,7 @@ class CheckpointSource:
             if left <= 0:
                 break
             record = self._records[key]
+            self._pulse()
             if record.files is None:
                 self._measure(key, now, hold=True)
             if record.files is not None:
@@ -267,7 +286,7 @@ class CheckpointSource:
                 continue
             good = record.public is not None and record.public.state is State.COMPLETE
             if now - record.changed >= (self._quiet if good else STALE) and (good or record.layout is None):
-                record.files = None
+                record.files, record.shape = None, Shape()
                 if record.checked:
                     record.inside = Inside(metrics=record.inside.metrics)
 
@@ -283,8 +302,9 @@ class CheckpointSource:
             left = f"being removed: {len(held)} of {was} files left"
             said = Judgement(State.DELETED, left, said.missing, said.ranks, said.ranks_expected)
         gone = said.state is State.DELETED
-        times = [size.changed for size in held.values() if size.changed > record.since]
-        begun = min([*times, *([] if record.seen is None else [record.seen])], default=None)
+        times = [size.changed for size in held.values()]
+        first = [when for when in times if when > record.since]
+        begun = min([*first, *([] if record.seen is None else [record.seen])], default=None)
         return Checkpoint(
             id=text.path(os.path.join(self.directory, named.key)),
             path=text.path(os.path.normpath(os.path.join(self.directory, lead))),
@@ -314,6 +334,7 @@ class CheckpointSource:
         return judge(
             layout,
             held,
+            record.shape,
             record.inside.verdicts,
             usual,
             max(0.0, now - record.changed),
@@ -336,14 +357,12 @@ class CheckpointSource:
 
 
 def _usual(ordered: list[_Record], index: int) -> Usual:
-    """Return what the complete neighbours of a checkpoint tell about its pieces."""
+    """Return what the complete ones just before a checkpoint tell about its pieces."""
     record = ordered[index]
     for other in ordered[index + 1 : index + 2]:
         if other.layout is record.layout and other.grids == record.grids:
             return Usual()  # the next one has the same pieces: there are now as many ranks as that
-    before = ordered[max(0, index - NEWEST) : index]
-    after = ordered[index + 1 : index + 1 + NEWEST]
-    for other in (*reversed(before), *after):
+    for other in reversed(ordered[max(0, index - NEWEST) : index]):
         public = other.public
         if public is not None and public.state is State.COMPLETE and other.layout is record.layout:
             return Usual(True, other.grids, other.sealed)

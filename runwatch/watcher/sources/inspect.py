@@ -34,6 +34,8 @@ def inspect(top: str, held: Mapping[str, Size], before: Inside) -> Inside:
     metrics: dict[str, float] = {}
     listed: list[str] = []
     opened = 0
+    for folder in dict.fromkeys(os.path.dirname(name) for name in held if name.endswith(".distcp")):
+        listed.append(os.path.join(folder, ".metadata"))
     for name, size in held.items():
         plain = os.path.basename(name)
         telling = notes.NOTES.fullmatch(plain) or notes.INDEXES.fullmatch(name) or plain == ".metadata"
