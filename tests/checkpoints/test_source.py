@@ -323,6 +323,19 @@ def test_fewer_ranks_twice_is_a_smaller_world(tmp_path):
     assert watched.states == {250: "complete", 500: "complete", 750: "complete", 1000: "complete"}
 
 
+def test_one_that_is_just_as_far_is_no_proof_of_a_smaller_world(tmp_path):
+    for number, ranks in ((1, 4), (2, 3)):
+        family(tmp_path, 250 * number, OLD + number, ranks=ranks)
+    watched = Watched(tmp_path)
+    watched.look()
+    family(tmp_path, 750, NOW + 1, ranks=3)
+    watched.look(2)
+    assert watched.states == {250: "complete", 500: "incomplete", 750: "writing"}
+    family(tmp_path, 750, NOW + 3, ranks=4)
+    watched.look(2)
+    assert watched.states == {250: "complete", 500: "incomplete", 750: "complete"}
+
+
 def test_the_first_checkpoint_waits_for_more_ranks_and_the_second_knows_how_many(tmp_path):
     family(tmp_path, 250, NOW, ranks=1)
     watched = Watched(tmp_path)
@@ -564,9 +577,20 @@ def test_an_unmounted_directory_deletes_nothing(tmp_path, monkeypatch):
     family(tmp_path, 250, OLD)
     watched = Watched(tmp_path)
     watched.look()
-    monkeypatch.setattr(source_module.os, "stat", lambda path: os.lstat("/proc"))
+    real = os.stat
+    elsewhere = real("/proc")
+
+    def stat(path):
+        return elsewhere if path == str(tmp_path) else real(path)
+
+    monkeypatch.setattr(source_module.os, "stat", stat)
+    monkeypatch.setattr(source_module.files, "listing", lambda path: source_module.files.Listing())
     look = watched.look(5)
     assert (look.problem, look.changes) == ("another file system is there now", ())
+    monkeypatch.undo()
+    monkeypatch.setattr(source_module.os, "stat", stat)  # mounted again, under another number
+    assert watched.look(5).problem == ""
+    assert watched.states == {250: "complete"}
 
 
 def test_links_that_lead_in_circles_or_nowhere_are_survived(tmp_path):

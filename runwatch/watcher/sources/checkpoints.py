@@ -128,15 +128,16 @@ class CheckpointSource:
     def _list(self, now: float) -> None:
         """List the directory, unless its time of change tells that no name was added or removed."""
         status = os.stat(self.directory)
-        if self._device not in (None, status.st_dev):  # unmounted: nothing was deleted
-            raise OSError(0, "another file system is there now")
-        self._device = status.st_dev
+        moved = self._device not in (None, status.st_dev)
         changed, at = self._listed
-        if changed == status.st_mtime_ns and at - changed / 1e9 > _SURE and self._looks % _RELIST:
+        sure = changed == status.st_mtime_ns and at - changed / 1e9 > _SURE
+        if sure and not moved and self._looks % _RELIST:
             return
         inside = files.listing(self.directory)
-        self._listed = (status.st_mtime_ns, now)
         groups = grouped(inside.files, inside.directories, os.path.basename(os.path.abspath(self.directory)))
+        if moved and self._records and not self._records.keys() & groups.keys():
+            raise OSError(0, "another file system is there now")  # unmounted: nothing was deleted
+        self._device, self._listed = status.st_dev, (status.st_mtime_ns, now)
         self._left_out = max(0, len(groups) - MAX_KNOWN)
         if self._left_out:
             newest = heapq.nlargest(MAX_KNOWN, groups, key=lambda key: (groups[key].at, key))
@@ -184,6 +185,8 @@ class CheckpointSource:
             record.unreadable = error.strerror or str(error)
             record.layout = record.layout or group.named.layout
             held = {}
+        if not held and not group.folder:  # gone as well
+            return
         mark = hash((group.named.temporary, record.unreadable, frozenset(held.items())))
         if mark == record.mark:
             if hold and record.files is None and record.layout is not None:
@@ -274,7 +277,7 @@ class CheckpointSource:
         for index, record in enumerate(ordered):
             if record.files is None:
                 continue
-            public = self._public(record, _usual(ordered, index), now)
+            public = self._public(record, self._usual(ordered, index, now), now)
             if public != record.public:
                 record.public = public
                 yield public
@@ -355,15 +358,15 @@ class CheckpointSource:
         newest = max((size.changed for size in held.values()), default=0.0)
         return False if changed < newest else None  # set back by hand since then
 
-
-def _usual(ordered: list[_Record], index: int) -> Usual:
-    """Return what the complete ones just before a checkpoint tell about its pieces."""
-    record = ordered[index]
-    for other in ordered[index + 1 : index + 2]:
-        if other.layout is record.layout and other.grids == record.grids:
-            return Usual()  # the next one has the same pieces: there are now as many ranks as that
-    for other in reversed(ordered[max(0, index - NEWEST) : index]):
-        public = other.public
-        if public is not None and public.state is State.COMPLETE and other.layout is record.layout:
-            return Usual(True, other.grids, other.sealed)
-    return Usual()
+    def _usual(self, ordered: list[_Record], index: int, now: float) -> Usual:
+        """Return what the complete ones just before a checkpoint tell about its pieces."""
+        record = ordered[index]
+        for other in ordered[index + 1 : index + 2]:
+            alike = other.layout is record.layout and other.grids == record.grids
+            if alike and now - other.changed >= self._quiet:
+                return Usual()  # the next one has the same pieces: there are now as many ranks as that
+        for other in reversed(ordered[max(0, index - NEWEST) : index]):
+            public = other.public
+            if public is not None and public.state is State.COMPLETE and other.layout is record.layout:
+                return Usual(True, other.grids, other.sealed)
+        return Usual()
