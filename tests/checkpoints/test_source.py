@@ -323,6 +323,17 @@ def test_fewer_ranks_twice_is_a_smaller_world(tmp_path):
     assert watched.states == {250: "complete", 500: "complete", 750: "complete", 1000: "complete"}
 
 
+def test_a_newer_one_tells_that_all_of_the_one_before_is_there(tmp_path):
+    watched = Watched(tmp_path)
+    watched.look()
+    family(tmp_path, 250, NOW, ranks=0)
+    watched.look(1)
+    assert watched.states == {250: "writing"}
+    family(tmp_path, 500, NOW + 5, ranks=0)
+    watched.look(5)
+    assert watched.states == {250: "complete", 500: "complete"}
+
+
 def test_one_that_is_just_as_far_is_no_proof_of_a_smaller_world(tmp_path):
     for number, ranks in ((1, 4), (2, 3)):
         family(tmp_path, 250 * number, OLD + number, ranks=ranks)

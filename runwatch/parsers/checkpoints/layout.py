@@ -102,6 +102,8 @@ class Usual:
     """There is a complete one to compare with."""
     grids: Mapping[str, Grid] = field(default_factory=dict)
     sealed: bool = False
+    followed: bool = False
+    """Training went on: a newer one was begun since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,8 @@ def _holes(layout: Layout, shape: Shape, usual: Usual) -> tuple[list[str], int, 
 
 def _ended(layout: Layout, shape: Shape, usual: Usual, pointed: bool | None) -> bool:
     """Return whether something tells that all of a checkpoint is there: its last file, or its siblings."""
-    if layout.atomic or pointed or len(layout.parts) == 1 or layout.seal in shape.places:
+    alone = len(layout.parts) == 1
+    if layout.atomic or pointed or alone or usual.followed or layout.seal in shape.places:
         return True
     return usual.known and all(shape.grid(role) == grid for role, grid in usual.grids.items())
 

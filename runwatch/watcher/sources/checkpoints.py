@@ -359,14 +359,15 @@ class CheckpointSource:
         return False if changed < newest else None  # set back by hand since then
 
     def _usual(self, ordered: list[_Record], index: int, now: float) -> Usual:
-        """Return what the complete ones just before a checkpoint tell about its pieces."""
-        record = ordered[index]
+        """Return what the neighbours of a checkpoint, one after and some before it, tell about it."""
+        record, followed = ordered[index], False
         for other in ordered[index + 1 : index + 2]:
-            alike = other.layout is record.layout and other.grids == record.grids
-            if alike and now - other.changed >= self._quiet:
-                return Usual()  # the next one has the same pieces: there are now as many ranks as that
+            if other.layout is record.layout:
+                followed = other.changed > record.changed
+                if other.grids == record.grids and now - other.changed >= self._quiet:
+                    return Usual(followed=followed)  # there are now as many ranks as that
         for other in reversed(ordered[max(0, index - NEWEST) : index]):
             public = other.public
             if public is not None and public.state is State.COMPLETE and other.layout is record.layout:
-                return Usual(True, other.grids, other.sealed)
-        return Usual()
+                return Usual(True, other.grids, other.sealed, followed)
+        return Usual(followed=followed)
