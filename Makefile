@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+REAL := $(VENV)/.installed-real
 
-.PHONY: help demo test lint types check bench format clean
+.PHONY: help demo test test-real lint types check bench format clean
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -19,6 +20,14 @@ demo: $(STAMP)  ## Train a small real model for half a minute and watch it
 
 test: $(STAMP)  ## Run the tests
 	$(BIN)/python -m pytest
+
+$(REAL): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,real]'
+	@touch $@
+
+# Where pip would take torch with CUDA, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu gives the CPU build.
+test-real: $(REAL)  ## Run the tests that watch real training libraries
+	$(BIN)/python -m pytest -m real tests/real
 
 lint: $(STAMP)  ## Check style and the module floors
 	$(BIN)/ruff check .

@@ -1,0 +1,270 @@
+"""What is known of a run's checkpoints, and what follows from all of them together.
+
+A source looks at a directory and says what is new or has changed; `Checkpoints`
+keeps it; `summarise` is a pure function of it. Times are Unix seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
+from itertools import pairwise
+from statistics import median
+
+import msgspec
+
+MAX_KNOWN = 20_000
+"""Checkpoints remembered; of more, those deleted longest ago are forgotten first."""
+_RECENT = 16
+"""Newest gaps, sizes and durations that make up what is usual."""
+
+
+class State(str, Enum):
+    """What a checkpoint is good for."""
+
+    COMPLETE = "complete"
+    WRITING = "writing"
+    INCOMPLETE = "incomplete"
+    """A part is missing and nothing is being written any more."""
+    DAMAGED = "damaged"
+    """A file is truncated, empty or does not begin as it must."""
+    DELETED = "deleted"
+    UNKNOWN = "unknown"
+    """It cannot be read; nothing is claimed."""
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """One checkpoint: a file, a family of files that share a number, or a directory."""
+
+    id: str
+    """Stays the same from the first temporary file to the deletion."""
+    path: str
+    """Safe text: the directory, or the file that holds the weights."""
+    kind: str
+    """nanochat, hf, lightning, megatron, deepspeed, dcp, orbax, torch or safetensors."""
+    state: State
+    reason: str = ""
+    """Why it is not complete, or what could not be checked; one line."""
+    step: int | None = None
+    epoch: int | None = None
+    bytes: int = 0
+    files: int = 0
+    begun: float | None = None
+    """When the first of its files was done, or when writing was first seen, whichever is earlier."""
+    written: float | None = None
+    """When it was last written to."""
+    ranks: int = 0
+    """Ranks whose shards are there; 0 where the layout has none."""
+    ranks_expected: int | None = None
+    missing: tuple[str, ...] = ()
+    """Names of what is not there, the first few."""
+    checked: bool = False
+    """Whether the files themselves were looked into; otherwise names and sizes speak."""
+    metrics: dict[str, float] = {}
+    """Canonical name -> value, from the metadata beside it or its file name."""
+    deleted: float | None = None
+    """When it was seen to be gone."""
+
+    @property
+    def at(self) -> int | None:
+        """Where in the training it was made: the step, or the epoch where no step is known."""
+        return self.epoch if self.step is None else self.step
+
+    @property
+    def seconds(self) -> float | None:
+        """Duration of the write, a lower bound: the first file's own is not known unless it was seen."""
+        if self.begun is None or self.written is None or self.written <= self.begun:
+            return None
+        return self.written - self.begun
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What one look at a directory of checkpoints gave."""
+
+    directory: str
+    changes: tuple[Checkpoint, ...] = ()
+    """Those that are new or not what they were, deleted ones included."""
+    present: int = 0
+    unchecked: int = 0
+    """How many of them wait for their files to be looked into."""
+    left_out: int = 0
+    """How many more there are than are kept track of."""
+    free: int | None = None
+    """Bytes free for the user on this file system."""
+    problem: str = ""
+    """Why the directory cannot be seen; what was known stays, neither good nor deleted."""
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What all checkpoints of a run say together. None: not known (yet)."""
+
+    present: int = 0
+    deleted: int = 0
+    newest: Checkpoint | None = None
+    last_good: Checkpoint | None = None
+    """The newest complete one: where the run could go on from now."""
+    interval: float | None = None
+    """Usual distance in steps (epochs, where no steps are known)."""
+    interval_seconds: float | None = None
+    gaps: int = 0
+    """How many distances that is made of; trust it from two on."""
+    next_at: int | None = None
+    next_time: float | None = None
+    rotates: bool = False
+    """Old ones are deleted as new ones come."""
+    usual_bytes: int | None = None
+    size_ratio: float | None = None
+    """The newest complete one's size over the median of the three before it that are alike."""
+    usual_seconds: float | None = None
+    """Usual duration of a write."""
+    bandwidth: float | None = None
+    """Bytes per second while writing, where the duration is known."""
+    room: int | None = None
+    """How many more of the usual size fit into the free space."""
+    full_time: float | None = None
+    """When the first one that does not fit is due; None where old ones make room."""
+
+
+def in_order(checkpoints: Iterable[Checkpoint]) -> list[Checkpoint]:
+    """Return checkpoints oldest first.
+
+    By time of writing: a run that went back writes smaller steps later. A copied
+    directory has times in no order at all; then steps tell.
+    """
+    listed = sorted(checkpoints, key=lambda c: (c.written or 0.0, -1 if c.at is None else c.at))
+    placed = [c.at for c in listed if c.at is not None]
+    falls = sum(after < before for before, after in pairwise(placed))
+    if falls > 2 + len(placed) // 10:
+        listed.sort(key=lambda c: (-1 if c.at is None else c.at, c.written or 0.0))
+    return listed
+
+
+def last_good(checkpoints: Iterable[Checkpoint], before: int | None = None) -> Checkpoint | None:
+    """Return the newest complete checkpoint, of those made before step `before` if that is given."""
+    good = [
+        c
+        for c in checkpoints
+        if c.state is State.COMPLETE and (before is None or (c.step is not None and c.step < before))
+    ]
+    ordered = in_order(good)
+    placed = [c for c in ordered if c.at is not None] or ordered
+    return placed[-1] if placed else None
+
+
+def summarise(checkpoints: Iterable[Checkpoint], free: int | None = None) -> Summary:
+    """Return what the checkpoints of one directory say together; `free` is in bytes."""
+    everything = in_order(checkpoints)
+    present = [c for c in everything if c.state is not State.DELETED]
+    series = [c for c in everything if c.at is not None]  # last.ckpt and best.pt are copies of others
+    whole = [c for c in present if c.state is State.COMPLETE]
+    interval, seconds, gaps = _cadence(series)
+    newest = next((c for c in reversed(present) if c.at is not None), present[-1] if present else None)
+    sizes = [c.bytes for c in whole if c.at is not None or not series][-_RECENT:]
+    usual = int(median(sizes)) if sizes else None
+    durations = [s for c in whole[-_RECENT:] if (s := c.seconds) is not None]
+    rates = [c.bytes / s for c in whole[-_RECENT:] if (s := c.seconds) is not None and s >= 1.0]
+    rotates = _rotates(series)
+    room = free // usual if free is not None and usual else None
+    next_at = next_time = full = None
+    if newest is not None and newest.at is not None and interval is not None:
+        next_at = round(newest.at + interval)
+    if newest is not None and newest.written is not None and seconds is not None:
+        next_time = newest.written + seconds
+        if room is not None and not rotates:
+            full = next_time + room * seconds
+    return Summary(
+        present=len(present),
+        deleted=len(everything) - len(present),
+        newest=newest,
+        last_good=last_good(whole),
+        interval=interval,
+        interval_seconds=seconds,
+        gaps=gaps,
+        next_at=next_at,
+        next_time=next_time,
+        rotates=rotates,
+        usual_bytes=usual,
+        size_ratio=_size_ratio(whole),
+        usual_seconds=median(durations) if durations else None,
+        bandwidth=median(rates) if rates else None,
+        room=room,
+        full_time=full,
+    )
+
+
+def _cadence(series: Sequence[Checkpoint]) -> tuple[float | None, float | None, int]:
+    """Return the usual distance in steps and seconds, and how many distances that is made of.
+
+    Medians: a pause, a restart or a deleted one in between does not change what is usual.
+    """
+    steps: list[float] = []
+    paces: list[float] = []
+    for one, two in pairwise(series[-_RECENT - 1 :]):
+        if one.at is None or two.at is None or two.at <= one.at:
+            continue
+        steps.append(two.at - one.at)
+        if one.written is not None and two.written is not None and two.written > one.written:
+            paces.append((two.written - one.written) / (two.at - one.at))
+    if not steps:
+        return None, None, 0
+    interval = median(steps)
+    return interval, median(paces) * interval if paces else None, len(steps)
+
+
+def _rotates(series: Sequence[Checkpoint]) -> bool:
+    """Return whether the newest saves each made an old one go."""
+    gone = [c.deleted for c in series if c.deleted is not None]
+    kept = [c.written for c in series if c.state is not State.DELETED and c.written is not None]
+    return bool(gone) and len(kept) >= 1 and max(gone) >= (kept[-2] if len(kept) > 1 else kept[-1])
+
+
+def _size_ratio(whole: Sequence[Checkpoint]) -> float | None:
+    if not whole:
+        return None
+    newest = whole[-1]
+    alike = [
+        c.bytes
+        for c in whole[:-1]
+        if c.kind == newest.kind and c.ranks == newest.ranks and (c.at is None) == (newest.at is None)
+    ][-3:]
+    usual = median(alike) if alike else 0
+    return newest.bytes / usual if usual else None
+
+
+class Checkpoints:
+    """All that is known of one run's checkpoints. Its size is bounded by MAX_KNOWN."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Checkpoint] = {}
+        self._free: dict[str, int] = {}
+        self.problems: dict[str, str] = {}
+        """Directory -> why it cannot be seen."""
+
+    def fold(self, look: Look) -> None:
+        """Take in what a look gave."""
+        self.problems.pop(look.directory, None)
+        if look.problem:
+            self.problems[look.directory] = look.problem
+        if look.free is not None:
+            self._free[look.directory] = look.free
+        for change in look.changes:
+            self._known.pop(change.id, None)
+            self._known[change.id] = change
+        if len(self._known) > MAX_KNOWN:
+            gone = [key for key, c in self._known.items() if c.state is State.DELETED]
+            for key in (gone + list(self._known))[: len(self._known) - MAX_KNOWN]:
+                self._known.pop(key, None)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __iter__(self) -> Iterator[Checkpoint]:
+        return iter(in_order(self._known.values()))
+
+    def last_good(self, before: int | None = None) -> Checkpoint | None:
+        """Return the newest complete checkpoint, of those made before step `before` if that is given."""
+        return last_good(self._known.values(), before)
+
+    def summary(self) -> Summary:
+        """Return what they say together; free space is that of the fullest directory."""
+        return summarise(self._known.values(), min(self._free.values(), default=None))

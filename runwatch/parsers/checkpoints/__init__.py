@@ -1,0 +1,124 @@
+"""How checkpoints are laid out: one declarative file per layout; recognising and judging are shared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from functools import cache
+from typing import NamedTuple
+
+from runwatch.parsers.checkpoints.layout import Layout
+
+_TEMPORARY = re.compile(
+    r"(?P<hidden>\.|~)?(?P<before>te?mp[-_.])?(?P<name>.+?)(?P<after>\.orbax-checkpoint-tmp.*"
+    r"|[._-](?:te?mp|partial|incomplete|part|unfinished|staging|writing)(?:[._-]?[A-Za-z0-9]{1,12})?)?"
+)
+_NUMBERED = re.compile(r"(?:^|.*[^0-9])0*(?P<step>\d{1,15})")
+_EPOCHS = re.compile(r"(?:^|.*[^a-z])(?:epoch|ep|e)[_=.-]?0*(?P<epoch>\d{1,9})", re.IGNORECASE)
+_WORDS = re.compile(
+    r"(?:.*[_.-])?(?:last|latest|best|final|checkpoint|ckpt|release)(?:[_.-].*)?|.*(?:checkpoint|ckpt)",
+    re.IGNORECASE,
+)
+
+
+class Named(NamedTuple):
+    """What the name of a file or directory says."""
+
+    key: str
+    """What names of the same checkpoint have in common."""
+    layout: Layout | None
+    """None: only what is in the directory can tell."""
+    step: int | None = None
+    epoch: int | None = None
+    temporary: bool = False
+
+
+@cache
+def folders() -> tuple[Layout, ...]:
+    """Return the layouts that are a directory each, the most telling first."""
+    from runwatch.parsers.checkpoints import dcp, deepspeed, huggingface, megatron, orbax
+
+    return (megatron.LAYOUT, deepspeed.LAYOUT, orbax.LAYOUT, huggingface.LAYOUT, dcp.LAYOUT)
+
+
+@cache
+def catalogue() -> tuple[Layout, ...]:
+    """Return every known layout."""
+    from runwatch.parsers.checkpoints import nanochat, plain
+
+    return (nanochat.LAYOUT, *folders(), plain.LIGHTNING, plain.TORCH, plain.SAFETENSORS)
+
+
+def settled_name(name: str) -> tuple[str, bool]:
+    """Return the name without what makes it temporary, and whether it was."""
+    match = _TEMPORARY.fullmatch(name)
+    if match is None or not (match["before"] or match["after"]):
+        return name, False
+    return match["name"], True
+
+
+def folder(name: str) -> Named | None:
+    """Return what a directory's name says, or None if it cannot be a checkpoint's."""
+    real, temporary = settled_name(name)
+    for layout in folders():
+        assert layout.named is not None
+        told = layout.named.fullmatch(name) or layout.named.fullmatch(real)
+        if told:
+            return Named(real, layout, int(told["step"]), None, temporary)
+    if real.startswith("."):
+        return None
+    epoch = _EPOCHS.fullmatch(real)
+    if epoch:
+        return Named(real, None, None, int(epoch["epoch"]), temporary)
+    numbered = _NUMBERED.fullmatch(real)
+    if numbered:
+        return Named(real, None, int(numbered["step"]), None, temporary)
+    return Named(real, None, temporary=temporary) if _WORDS.fullmatch(real) else None
+
+
+def file(name: str, family: bool) -> Named | None:
+    """Return what a file's name says, or None if it is no checkpoint's.
+
+    `family` tells that nanochat's files stand in this directory, whose names
+    are those of others too. Files with the same number are one checkpoint.
+    """
+    from runwatch.parsers.checkpoints import nanochat, plain
+
+    real, temporary = settled_name(name)
+    if family:
+        for part in nanochat.LAYOUT.parts:
+            if part.pattern.fullmatch(real):
+                number = int(re.findall(r"\d+", real)[0])
+                return Named(f"step {number}", nanochat.LAYOUT, number, None, temporary)
+    found = plain.single(real)
+    if found is None:
+        return None
+    layout, step, epoch = found
+    if layout is plain.LIGHTNING or (step is None and epoch is None):
+        key = real
+    else:
+        key = " ".join(f"{word} {n}" for word, n in (("step", step), ("epoch", epoch)) if n is not None)
+    return Named(key, layout, step, epoch, temporary)
+
+
+def content(names: Collection[str]) -> Layout | None:
+    """Return the layout of a directory that holds these names (those of directories end with a slash)."""
+    for layout in folders():
+        if any(layout.tells.fullmatch(name) for name in names):
+            return layout
+    return None
+
+
+def is_family(names: Collection[str]) -> bool:
+    """Return whether nanochat's files are among these names."""
+    from runwatch.parsers.checkpoints import nanochat
+
+    return any(nanochat.LAYOUT.tells.fullmatch(name) for name in names)
+
+
+def holds_checkpoints(files: Collection[str], directories: Collection[str]) -> bool:
+    """Return whether a directory with these entries holds checkpoints, or is one, judged by names alone."""
+    if is_family(files) or content([*files, *(f"{name}/" for name in directories)]):
+        return True
+    below = (folder(name) for name in directories)
+    return any(n is not None and n.layout is not None for n in below) or any(file(f, False) for f in files)

@@ -1,0 +1,235 @@
+"""The words in which a layout of checkpoints is described, and the judgement they share.
+
+A layout names its parts by patterns. A part that ranks or shards write in
+pieces has groups in its pattern: their numbers span a grid, and a hole in the
+grid is a missing piece. What only siblings can tell (how many ranks there
+are, whether a last file follows) is asked of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import NamedTuple
+
+from runwatch.checkpoint import State
+from runwatch.parsers.checkpoints.contents import Verdict, Whole
+
+MAX_GRID = 1 << 16
+MAX_MISSING = 16
+"""Missing parts that are named; more are counted in the reason."""
+QUIET = 30.0
+"""Seconds without a change after which what is not complete will not become so by itself."""
+STALE = 600.0
+"""Seconds after which a temporary file or directory was left behind by a writer that died."""
+
+Grid = tuple[int, ...]
+Place = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Files of one role, by their path below the checkpoint."""
+
+    role: str
+    pattern: re.Pattern[str]
+    """Matches the whole path. Its groups are the place in the grid; `of` is the number of pieces, if told."""
+    piece: str = ""
+    """How a missing piece is called: `rank {}`."""
+    ranked: bool = False
+    """Its pieces are ranks."""
+    sparse: bool = False
+    """A hole in the grid means nothing: a rank that has nothing to write writes no file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How one framework lays out a checkpoint."""
+
+    kind: str
+    title: str
+    example: str
+    parts: tuple[Part, ...]
+    tells: re.Pattern[str]
+    """A file (or, with a slash behind it, a directory) by which a checkpoint of this layout is known."""
+    named: re.Pattern[str] | None = None
+    """Directory names that tell by themselves, with the step as a group. None: files side by side."""
+    needs: tuple[frozenset[str], ...] = ()
+    """Of each set of roles, one must be there."""
+    seal: str | None = None
+    """Role of the file that is written last."""
+    pointer: str | None = None
+    """File beside the checkpoints that names the newest one, written when that is complete."""
+    atomic: bool = False
+    """It gets its name when it is complete."""
+
+
+class Size(NamedTuple):
+    """One file of a checkpoint."""
+
+    bytes: int
+    changed: float
+    """Unix time of its last change."""
+    identity: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which pieces are there, by role."""
+
+    places: Mapping[str, frozenset[Place]] = field(default_factory=dict)
+    told: Mapping[str, int] = field(default_factory=dict)
+    """Role -> number of pieces that the names or an index tell."""
+
+    def grid(self, role: str) -> Grid:
+        """Return how many pieces each dimension has, judged by the highest that is there."""
+        places = self.places.get(role)
+        return tuple(1 + max(axis) for axis in zip(*places, strict=True)) if places else ()
+
+    @property
+    def grids(self) -> dict[str, Grid]:
+        """The grid of every role."""
+        return {role: self.grid(role) for role in self.places}
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What the siblings of a checkpoint tell about it."""
+
+    known: bool = False
+    """There is a complete one to compare with."""
+    grids: Mapping[str, Grid] = field(default_factory=dict)
+    sealed: bool = False
+    followed: bool = False
+    """Training went on: a newer one was begun since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a checkpoint's files say about it."""
+
+    state: State
+    reason: str = ""
+    missing: tuple[str, ...] = ()
+    ranks: int = 0
+    ranks_expected: int | None = None
+
+
+def shape_of(layout: Layout, names: Iterable[str]) -> Shape:
+    """Return which pieces of a layout these paths are."""
+    places: dict[str, set[Place]] = {}
+    told: dict[str, int] = {}
+    for name in names:
+        for part in layout.parts:
+            match = part.pattern.fullmatch(name)
+            if match is None:
+                continue
+            groups = match.groupdict()
+            of = groups.pop("of", None)
+            if of is not None and len(of) < 7:
+                told[part.role] = max(told.get(part.role, 0), int(of))
+            place = tuple(int(number) for number in groups.values() if number is not None)
+            held = places.setdefault(part.role, set())
+            if not held or len(next(iter(held))) == len(place):
+                held.add(place)
+            break
+    return Shape({role: frozenset(held) for role, held in places.items()}, told)
+
+
+def judge(
+    layout: Layout,
+    files: Mapping[str, Size],
+    shape: Shape,
+    verdicts: Mapping[str, Verdict],
+    usual: Usual,
+    idle: float,
+    *,
+    quiet: float = QUIET,
+    temporary: bool = False,
+    listed: Iterable[str] = (),
+    pointed: bool | None = None,
+) -> Judgement:
+    """Judge a checkpoint of this shape that has not changed for `idle` seconds.
+
+    `verdicts` are those of files that were looked into; `listed` are paths that
+    an index names; `pointed` tells if the pointer file names this checkpoint or
+    a newer one, None if there is no such file. What stands still is not told
+    from what was cut off except by time: a writer that pauses for longer than
+    `quiet` shows as damaged or incomplete until it goes on.
+    """
+    holes, ranks, expected = _holes(layout, shape, usual)
+    holes += [name for name in listed if name not in files]
+    holes += [" or ".join(sorted(some)) for some in layout.needs if not some & shape.places.keys()]
+    if usual.sealed and layout.seal is not None and layout.seal not in shape.places:
+        holes.append(layout.seal)
+    broken = [f"{name} {verdict.reason}" for name, verdict in verdicts.items() if verdict.whole is Whole.NO]
+    unsure = [
+        f"{name} {verdict.reason}" for name, verdict in verdicts.items() if verdict.whole is Whole.UNTOLD
+    ]
+    fresh = idle < (max(STALE, quiet) if temporary else quiet)
+    if temporary:
+        state, reason = State.INCOMPLETE, "its name is temporary" if fresh else "left under a temporary name"
+    elif not files:
+        state, reason = State.INCOMPLETE, "it has no files"
+    elif broken:
+        more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+        state, reason = State.DAMAGED, broken[0] + more
+    elif holes:
+        state, reason = State.INCOMPLETE, f"missing: {_list(holes)}"
+    elif pointed is False:
+        state, reason = State.INCOMPLETE, f"{layout.pointer} still names an older one"
+    elif fresh and not _ended(layout, shape, usual, pointed):
+        state, reason = State.WRITING, "more may follow: it was written to a moment ago"
+    elif fresh and unsure:
+        state, reason = State.WRITING, unsure[0]
+    else:
+        state, reason = State.COMPLETE, unsure[0] if unsure else ""
+    if state in (State.INCOMPLETE, State.DAMAGED):
+        state = State.WRITING if fresh else state
+    return Judgement(state, reason, tuple(holes[:MAX_MISSING]), ranks, expected)
+
+
+def _holes(layout: Layout, shape: Shape, usual: Usual) -> tuple[list[str], int, int | None]:
+    """Return what is missing of each grid, and how many ranks are there and expected."""
+    holes: list[str] = []
+    ranks, expected = 0, None
+    for part in layout.parts:
+        held = shape.places.get(part.role)
+        if not held:
+            continue
+        own, told = shape.grid(part.role), shape.told.get(part.role)
+        if not own:
+            continue
+        due: set[Place]
+        if told is not None:
+            due = {(number,) for number in range(1, min(told, MAX_GRID) + 1)}
+        else:
+            grid = usual.grids.get(part.role, ())
+            grid = tuple(map(max, own, grid)) if len(grid) == len(own) else own
+            size = 1
+            for axis in grid:
+                size *= axis
+            due = set(product(*map(range, grid))) if size <= MAX_GRID else set(held)
+        if part.sparse:
+            due = set(held)
+        lacking = sorted(due - held)
+        called = part.piece or f"{part.role} {{}}"
+        holes += [called.format(*place) for place in lacking]
+        if part.ranked and len(due) > (expected or 0):
+            ranks, expected = len(held & due), len(due)
+    return holes, ranks, expected
+
+
+def _ended(layout: Layout, shape: Shape, usual: Usual, pointed: bool | None) -> bool:
+    """Return whether something tells that all of a checkpoint is there: its last file, or its siblings."""
+    alone = len(layout.parts) == 1
+    if layout.atomic or pointed or alone or usual.followed or layout.seal in shape.places:
+        return True
+    return usual.known and all(shape.grid(role) == grid for role, grid in usual.grids.items())
+
+
+def _list(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

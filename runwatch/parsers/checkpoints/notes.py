@@ -1,0 +1,86 @@
+"""What the metadata beside a checkpoint says: numbers, and which files there should be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from runwatch.batch import EVAL, Table
+from runwatch.checkpoint import Checkpoint
+from runwatch.metrics import canonical
+from runwatch.parsers.checkpoints import nanochat, plain
+from runwatch.parsers.records import flatten
+
+NOTES = re.compile(r"meta_\d+\.json|trainer_state\.json")
+"""Files whose numbers belong to the checkpoint."""
+INDEXES = re.compile(r"(?:.*/)?[\w.]+\.index\.json")
+HEAD = 1 << 16
+"""Bytes of a file of notes that are read; behind them a Trainer's state has its history."""
+_SETTINGS = re.compile(r"(?:.*_)?(?:config|args|params|hparams|history|kwargs|callbacks)")
+_MAX_METRICS = 24
+_NO_METRIC = frozenset({"step", "global_step", "max_steps"})
+
+
+def notes(head: bytes) -> dict[str, float]:
+    """Return the numbers of a file of notes (its first HEAD bytes), by canonical name; none if it is cut."""
+    text = head.decode("utf-8", "replace")
+    cut = text.find('"log_history"')
+    if cut > 0:
+        text = text[:cut].rstrip().rstrip(",") + "}"
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(value, dict):
+        return {}
+    kept = {key: item for key, item in value.items() if not _SETTINGS.fullmatch(key)}
+    found: dict[str, float] = {}
+    for key, number in flatten(kept, _SETTINGS).items():
+        last = key.rpartition("/")[2]
+        name = canonical(last)
+        if last not in _NO_METRIC and len(name) <= 64 and name.isprintable() and len(found) < _MAX_METRICS:
+            found.setdefault(name, number)
+    return found
+
+
+def listed(index: bytes) -> tuple[str, ...]:
+    """Return the files that an index of sharded weights names; none if it is cut."""
+    try:
+        names = json.loads(index)["weight_map"].values()
+        return tuple(dict.fromkeys(name for name in names if isinstance(name, str)))
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return ()
+
+
+def named(name: str) -> dict[str, float]:
+    """Return the metrics that a checkpoint's name states."""
+    return plain.metrics(name)
+
+
+def tables(checkpoints: Sequence[Checkpoint], start: int = 0) -> tuple[Table, ...]:
+    """Return the metrics of checkpoints as evaluations, a row each, `offset` counting up from `start`.
+
+    Rows are grouped by the metrics they have: a value that is not there is no NaN.
+    """
+    from array import array
+
+    rows: dict[tuple[str, ...], list[tuple[float, ...]]] = {}
+    for number, checkpoint in enumerate(checkpoints, start):
+        if checkpoint.step is None or not checkpoint.metrics:
+            continue
+        held: Mapping[str, float] = checkpoint.metrics
+        names = tuple(sorted(name for name in held if name.startswith("val/")))
+        if names:
+            row = (float(number), float(number), float(checkpoint.step), *(held[name] for name in names))
+            rows.setdefault(names, []).append(row)
+    return tuple(
+        Table(
+            EVAL,
+            nanochat.LAYOUT.kind,
+            ("offset", "line", "step", *names),
+            len(some),
+            b"".join(array("d", column).tobytes() for column in zip(*some, strict=True)),
+        )
+        for names, some in rows.items()
+    )

@@ -1,0 +1,262 @@
+"""Facts and series from the files beside a run's checkpoints."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.checkpoint import Checkpoint, State
+from runwatch.parsers import facts
+from runwatch.parsers.checkpoints import notes
+from runwatch.watcher.sources.beside import BesideSource
+from tests.checkpoints.made import put
+
+# -- facts --------------------------------------------------------------------------------------
+
+
+def test_nested_json_becomes_flat_facts():
+    told = facts.from_json(b'{"model_config": {"n_layer": 20, "tie": true}, "lr": 3e-4, "tags": ["a", "b"]}')
+    assert told == {"model_config/n_layer": "20", "model_config/tie": "True", "lr": "0.0003", "tags": "a, b"}
+
+
+def test_json_that_is_not_complete_yet_tells_nothing():
+    assert facts.from_json(b'{"a": 1') is None
+    assert facts.from_json(b"[1, 2]") is None
+
+
+def test_yaml_is_read_by_its_lines():
+    text = b"""\
+# made by hand
+model:
+  name: "gpt"   # the usual
+  layers: 12
+optimizer: !!python/object:torch.optim.AdamW
+  lr: 3e-4
+tags:
+- one
+- two
+run: &anchor demo
+"""
+    assert facts.from_yaml(text) == {
+        "model/name": "gpt",
+        "model/layers": "12",
+        "optimizer/lr": "3e-4",
+        "run": "demo",
+        "tags": "one, two",
+    }
+
+
+def test_of_a_wandb_config_the_values_count():
+    text = (
+        b"wandb_version: 1\nlr:\n    desc: null\n    value: 0.001\n_wandb:\n    value:\n        cli: 0.19\n"
+    )
+    assert facts.from_yaml(text) == {"wandb_version": "1", "lr": "0.001"}
+
+
+def test_report_sections_and_tables():
+    text = b"""\
+## Base model training
+timestamp: 2026-01-02 03:04:05
+
+- run: speedrun
+- depth: 20
+
+## Summary
+| Metric | BASE | SFT |
+|--------|------|-----|
+| CORE   | 0.22 | -   |
+| GSM8K  | -    | 0.05 |
+"""
+    assert facts.from_markdown(text) == {
+        "Base model training/timestamp": "2026-01-02 03:04:05",
+        "Base model training/run": "speedrun",
+        "Base model training/depth": "20",
+        "Summary/CORE/BASE": "0.22",
+        "Summary/GSM8K/SFT": "0.05",
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "api_key",
+        "encryption_key",
+        "WANDB_API_KEY",
+        "hub_token",
+        "HF_TOKEN",
+        "password",
+        "db/passwd",
+        "client_secret",
+        "aws_secret_access_key",
+        "accessKeyId",
+        "slack_webhook",
+        "githubToken",
+        "AUTH",
+    ],
+)
+def test_secrets_are_hidden(name):
+    assert facts.is_secret(name)
+    assert facts.from_object({name: "hunter2"})[name] == facts.HIDDEN
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pad_token",
+        "eos_token_id",
+        "max_new_tokens",
+        "num_key_value_heads",
+        "tokenizer",
+        "author",
+        "keypoints",
+        "per_token",
+        "flops_per_token",
+        "total_tokens",
+        "monkey",
+    ],
+)
+def test_words_of_the_trade_are_no_secrets(name):
+    assert not facts.is_secret(name)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("postgres://me:hunter22@db/runs", "postgres://(not shown)db/runs"),
+        ("train.py --api-key abcdef123 --lr 1", "train.py --api-key (not shown) --lr 1"),
+        ("HF_TOKEN=hf_abcdefghijkl", "HF_TOKEN=(not shown)"),
+        ("see https://hooks.slack.com/services/T0/B0/xyz", "see (not shown)"),
+        ("hf_abcdefghijklmnopqrst", "(not shown)"),
+        ("next token prediction", "next token prediction"),
+        ("s3://bucket/data", "s3://bucket/data"),
+    ],
+)
+def test_secrets_within_values_are_hidden(value, shown):
+    assert facts.from_object({"note": value})["note"] == shown
+
+
+@settings(max_examples=60)
+@given(st.binary(max_size=400), st.sampled_from(["a.json", "a.yaml", "a.md"]))
+def test_any_bytes_give_short_printable_facts(data, name):
+    for key, value in (facts.of_file(name, data) or {}).items():
+        assert len(key) <= facts.MAX_NAME
+        assert len(value) <= facts.MAX_VALUE
+        assert "\x1b" not in key + value
+        assert "\n" not in key + value
+
+
+def test_facts_are_bounded():
+    assert len(facts.from_object({f"k{i}": i for i in range(5000)})) == facts.MAX_FACTS
+    deep: object = 1
+    for _ in range(3000):
+        deep = {"a": deep}
+    assert facts.from_object(deep) == {}
+    many = facts.from_yaml(b"".join(b"k%d: 1\n" % i for i in range(5000)))
+    assert len(many) == facts.MAX_FACTS
+
+
+# -- files that are written whole -----------------------------------------------------------------
+
+
+def rows(batch, name):
+    return [value for table in batch.tables if name in table.names for value in table.column(name)]
+
+
+def metrics(count):
+    return json.dumps(
+        {
+            "steps": list(range(10, 10 * count + 1, 10)),
+            "train_loss": [3.0 - 0.1 * i for i in range(count)],
+            "val_loss": [2.5 if i == 2 else None for i in range(count)],
+            "learning_rate": [1e-3] * count,
+            "epochs": [0.1 * i for i in range(count)],
+        }
+    ).encode()
+
+
+def test_arrays_that_are_rewritten_tell_what_is_new_and_wait_for_the_rest(tmp_path):
+    source = BesideSource(str(tmp_path))
+    path = put(tmp_path / "training_metrics.json", metrics(3), now=100)
+    batch = source.look().batches["training_metrics.json"]
+    assert rows(batch, "step") == [10, 20, 30]
+    assert rows(batch, "val/loss") == [2.5]
+    assert source.look().batches == {}
+    put(path, metrics(5)[:150], now=101)  # half written
+    assert source.look().batches == {}
+    put(path, metrics(5), now=101.5)
+    batch = source.look().batches["training_metrics.json"]
+    assert rows(batch, "step") == [40, 50]
+
+
+def test_arrays_of_a_new_run_in_the_same_file_are_told_from_the_start(tmp_path):
+    source = BesideSource(str(tmp_path))
+    path = put(tmp_path / "training_metrics.json", metrics(5), now=100)
+    source.look()
+    put(path, metrics(2), now=200)
+    assert rows(source.look().batches["training_metrics.json"], "step") == [10, 20]
+
+
+def test_a_trainer_state_tells_facts_and_series(tmp_path):
+    state = {
+        "best_metric": 1.25,
+        "max_steps": 40,
+        "log_history": [
+            {"loss": 3.0, "learning_rate": 1e-3, "step": 10},
+            {"eval_loss": 2.5, "step": 10},
+        ],
+    }
+    put(tmp_path / "trainer_state.json", json.dumps(state, indent=2).encode())
+    look = BesideSource(str(tmp_path)).look()
+    assert look.facts["trainer_state.json"] == {"best_metric": "1.25", "max_steps": "40"}
+    assert rows(look.batches["trainer_state.json"], "train/loss") == [3.0]
+
+
+def test_facts_follow_their_files(tmp_path):
+    put(tmp_path / "config.yaml", b"lr: 0.1\n", now=100)
+    put(tmp_path / "run_manifest.json", b'{"commit": "abc"}', now=100)
+    put(tmp_path / "report" / "base-model-training.md", b"## Base\n- depth: 20\n", now=100)
+    put(tmp_path / "meta_000250.json", b'{"step": 250}', now=100)
+    put(tmp_path / "meta_000500.json", b'{"step": 500, "user_config": {"run": "x"}}', now=100)
+    put(tmp_path / "data.json", b'{"not": "a fact"}', now=100)
+    source = BesideSource(str(tmp_path))
+    told = source.look().facts
+    assert set(told) == {
+        "config.yaml",
+        "run_manifest.json",
+        "report/base-model-training.md",
+        "meta_000500.json",
+    }
+    assert told["meta_000500.json"] == {"step": "500", "user_config/run": "x"}
+    put(tmp_path / "config.yaml", b"lr: 0.25\n", now=101)
+    os.unlink(tmp_path / "run_manifest.json")
+    again = source.look()
+    assert again.facts == {"config.yaml": {"lr": "0.25"}}
+    assert again.gone == ("run_manifest.json",)
+
+
+def test_a_directory_that_cannot_be_seen_is_a_problem_not_an_error(tmp_path):
+    assert "No such file" in BesideSource(str(tmp_path / "none")).look().problem
+
+
+# -- notes of checkpoints ------------------------------------------------------------------------
+
+
+def test_numbers_of_checkpoints_are_a_series():
+    def saved(step, **metrics):
+        return Checkpoint(f"c{step}", "c", "nanochat", State.COMPLETE, step=step, metrics=metrics)
+
+    some = [saved(250, **{"val/bpb": 0.9, "pq_idx": 3}), saved(500, **{"val/bpb": 0.8}), saved(750, pq_idx=4)]
+    (table,) = notes.tables(some)
+    assert (table.kind, table.rows, list(table.column("step"))) == ("eval", 2, [250, 500])
+    assert list(table.column("val/bpb")) == [0.9, 0.8]
+
+
+@settings(max_examples=40)
+@given(st.binary(max_size=200))
+def test_notes_of_any_bytes_are_no_error(data):
+    notes.notes(data)
+    notes.listed(data)
