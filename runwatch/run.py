@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from runwatch.batch import EVAL, RANK, TRAIN
+from runwatch.batch import EVAL, RANK, TRAIN, Event
 from runwatch.block import Block
+from runwatch.checkpoint import Checkpoints
 from runwatch.metrics import STEP_TIME
 from runwatch.series import Series
 from runwatch.snapshot import Progress
@@ -20,6 +21,8 @@ MAX_SERIES = 512
 MAX_RANKS = 8192
 MAX_RANK_METRICS = 32
 MAX_CHECKPOINTS = 256
+MAX_FACTS = 1024
+MAX_EVENTS = 200
 DONE = 0.98
 """Progress from which a run that fell silent counts as finished."""
 REST = 60.0
@@ -36,7 +39,7 @@ _PHASES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Saved:
     """A checkpoint that the log says was saved."""
 
     step: int | None
@@ -101,7 +104,14 @@ class Run:
     ranks: dict[int, RankState] = field(default_factory=dict)
     lead: int | None = None
     """The rank whose records make the series, where the log tells."""
-    checkpoints: deque[Checkpoint] = field(default_factory=lambda: deque(maxlen=MAX_CHECKPOINTS))
+    saved: deque[Saved] = field(default_factory=lambda: deque(maxlen=MAX_CHECKPOINTS))
+    """Checkpoints of which the log tells."""
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    """Checkpoints that were seen in directories."""
+    events: deque[Event] = field(default_factory=lambda: deque(maxlen=MAX_EVENTS))
+    """The newest things that happened."""
+    about: dict[str, str] = field(default_factory=dict)
+    """What trackers and files beside the log say of the run: its configuration, where it runs."""
     restarts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     """Steps from which training went on after going back."""
     stepped: bool = False
@@ -119,6 +129,7 @@ class Run:
     def fold(self, block: Block) -> None:
         """Take in the next block."""
         if block.rank is not None:
+            self._note(block.events)
             self._fold_rank(block.rank, block)
             return
         before = (self.records, self.last_step)
@@ -139,13 +150,21 @@ class Run:
         self.lead = self.lead if block.lead is None else block.lead
         if self.lead is not None:
             self._fold_rank(self.lead, block)
-        for event in block.events:
-            if event.kind == "checkpoint":
-                self._save(Checkpoint(event.step, event.line, event.data.get("path")))
+        self._note(block.events)
         if block.live and (self.records, self.last_step) != before:
             self.progressed = block.arrival
             if self.last_step is not None:
                 self._arrivals.append((block.arrival, self.last_step))
+
+    def _note(self, events: Iterable[Event]) -> None:
+        """Remember what happened."""
+        for event in events:
+            if event.kind == "facts":
+                self.tell(event.data)
+                continue
+            self.events.append(event)
+            if event.kind == "checkpoint":
+                self._save(Saved(event.step, event.line, event.data.get("path")))
 
     def _advance(self, block: Block) -> None:
         assert block.progress is not None
@@ -210,11 +229,17 @@ class Run:
                 self.owners[name] = ""
                 del self.series[name]
 
-    def _save(self, saved: Checkpoint) -> None:
+    def _save(self, saved: Saved) -> None:
         """Note a checkpoint; a line about another file of the same step is the same checkpoint."""
         step = saved.step if saved.step is not None else self.last_step
-        if not self.checkpoints or self.checkpoints[-1].step != step:
-            self.checkpoints.append(Checkpoint(step, saved.line, saved.path))
+        if not self.saved or self.saved[-1].step != step:
+            self.saved.append(Saved(step, saved.line, saved.path))
+
+    def tell(self, facts: Mapping[str, str]) -> None:
+        """Learn facts about the run; a newer one of the same name replaces the older."""
+        for name, value in facts.items():
+            if name in self.about or len(self.about) < MAX_FACTS:
+                self.about[name] = value
 
     # -- what others ask -----------------------------------------------------------------------
 
@@ -290,5 +315,8 @@ class Run:
 
     def facts(self) -> Mapping[str, str]:
         """Return what rules may name in their findings."""
-        newest = self.checkpoints[-1] if self.checkpoints else None
+        good = self.checkpoints.last_good()
+        if good is not None and good.at is not None:
+            return {"last_checkpoint": str(good.at)}
+        newest = self.saved[-1] if self.saved and not len(self.checkpoints) else None
         return {"last_checkpoint": str(newest.step)} if newest and newest.step is not None else {}

@@ -99,6 +99,51 @@ class IncidentRow(msgspec.Struct, frozen=True):
     evidence: dict[str, float | int | str | None] = {}
 
 
+class CheckpointRow(msgspec.Struct, frozen=True):
+    """One checkpoint."""
+
+    name: str
+    """The last part of its path; of one that only the log tells of, where in the log."""
+    at: int | None = None
+    """Step, or epoch where no step is known."""
+    kind: str = ""
+    state: str = "told"
+    """complete, writing, incomplete, damaged, unknown, deleted, or told: only the log speaks of it."""
+    reason: str = ""
+    bytes: int | None = None
+    age: float | None = None
+    """Seconds since it was last written to."""
+    seconds: float | None = None
+    """How long writing it took, at least."""
+
+
+class Saving(msgspec.Struct, frozen=True):
+    """What a run's checkpoints say together; None is not known."""
+
+    last_good: int | None = None
+    """Step of the newest complete checkpoint."""
+    interval: float | None = None
+    """Usual distance, in steps."""
+    interval_seconds: float | None = None
+    next_in: float | None = None
+    """Seconds until the next one is due; negative when it is late."""
+    usual_bytes: int | None = None
+    room: int | None = None
+    """How many more fit into the free space."""
+    full_in: float | None = None
+    """Seconds until the first one that does not fit is due."""
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    """Something that happened in a run."""
+
+    kind: str
+    title: str
+    step: int | None = None
+    line: int | None = None
+    rank: int | None = None
+
+
 class RunRow(msgspec.Struct, frozen=True):
     """One line of the list of runs."""
 
@@ -135,11 +180,17 @@ class RunView(msgspec.Struct, frozen=True):
     marks: tuple[Mark, ...] = ()
     ranks: tuple[RankRow, ...] = ()
     incidents: tuple[IncidentRow, ...] = ()
-    checkpoints: tuple[str, ...] = ()
+    checkpoints: tuple[CheckpointRow, ...] = ()
+    """Newest first."""
+    saving: Saving = Saving()
+    events: tuple[EventRow, ...] = ()
+    """Newest first; only for views that show them."""
     log: tuple[tuple[int, str], ...] = ()
     log_source: str = ""
     """Path of the source that these lines are from."""
     facts: dict[str, str] = {}
+    about: dict[str, str] = {}
+    """The run's configuration and where it runs, as told beside it; only for views that show it."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -6,20 +6,22 @@ from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
-RUNS, OVERVIEW, METRICS, RANKS, LOGS, ALERTS, HELP = (
+RUNS, OVERVIEW, METRICS, RANKS, LOGS, ALERTS, CHECKPOINTS, CONFIGURATION, HELP = (
     "runs",
     "overview",
     "metrics",
     "ranks",
     "logs",
     "alerts",
+    "checkpoints",
+    "config",
     "help",
 )
-VIEWS = (RUNS, OVERVIEW, METRICS, RANKS, LOGS, ALERTS)
+VIEWS = (RUNS, OVERVIEW, METRICS, RANKS, LOGS, ALERTS, CHECKPOINTS, CONFIGURATION)
 """In the order of their digits, from 0."""
 _ALL = frozenset(VIEWS)
 _CHARTS = frozenset({OVERVIEW, METRICS})
-_LISTS = frozenset({RUNS, RANKS, LOGS, ALERTS, HELP})
+_LISTS = frozenset({RUNS, RANKS, LOGS, ALERTS, CHECKPOINTS, CONFIGURATION, HELP})
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("ranks", ("3",), "3", "", "ranks", "views"),
     Action("logs", ("4",), "4", "", "the log", "views"),
     Action("alerts", ("5",), "5", "", "alerts, with evidence and advice", "views"),
+    Action("checkpoints", ("6",), "6", "", "checkpoints and events", "views"),
+    Action("config", ("7",), "7", "", "configuration and sources", "views"),
     Action("previous_run", ("[",), "[", "", "previous run", "everywhere"),
     Action("next_run", ("]",), "[ ]", "Run", "next run", "everywhere", rank=40),
     Action("next_alert", ("!",), "!", "Next alert", "go to the next firing alert", "everywhere", rank=20),

@@ -23,7 +23,7 @@ from runwatch.tui.link import Link, LinkLost
 from runwatch.tui.scene import WINDOWS, Scene
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.help import Help
-from runwatch.tui.screens.lists import Alerts, Ranks, Runs
+from runwatch.tui.screens.lists import Alerts, Checkpoints, Configuration, Ranks, Runs
 from runwatch.tui.screens.logs import Logs
 from runwatch.tui.screens.metrics import Metrics
 from runwatch.tui.screens.overview import Overview
@@ -39,6 +39,8 @@ _SCREENS: dict[str, type[RunScreen]] = {
     actions.RANKS: Ranks,
     actions.LOGS: Logs,
     actions.ALERTS: Alerts,
+    actions.CHECKPOINTS: Checkpoints,
+    actions.CONFIGURATION: Configuration,
 }
 # Blue, orange and vermilion stay apart for eyes that cannot tell red from green.
 _THEME = Theme(
@@ -238,6 +240,14 @@ class RunwatchApp(App[int], inherit_bindings=False):
     def do_alerts(self) -> None:
         """Show the alerts."""
         self._open(actions.ALERTS)
+
+    def do_checkpoints(self) -> None:
+        """Show checkpoints and events."""
+        self._open(actions.CHECKPOINTS)
+
+    def do_config(self) -> None:
+        """Show the configuration."""
+        self._open(actions.CONFIGURATION)
 
     def do_pause(self) -> None:
         """Hold the picture, or let it go on."""

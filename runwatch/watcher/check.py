@@ -12,7 +12,10 @@ from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine import Engine, Overrides
+from runwatch.watcher.member import DIRECTORY
 from runwatch.watcher.sources import discover
+from runwatch.watcher.sources.beside import BesideSource
+from runwatch.watcher.sources.checkpoints import CheckpointSource
 
 BLOCK = 1 << 20
 
@@ -30,13 +33,14 @@ def check(
     old file is. A file that cannot be read is told to `unreadable` and left out.
     Raises SourceError if nothing can be read or no run is in it.
     """
+    now = time.time() if now is None else now
     engine = Engine(overrides)
     files = discover.find(paths)
     formats = (*own, *catalogue())
     errors: list[SourceError] = []
     for file in files:
         try:
-            _read(engine, file, formats)
+            _read(engine, file, formats, now)
         except SourceError as error:
             errors.append(error)
     if len(errors) == len(files):
@@ -44,7 +48,7 @@ def check(
     for missing in errors:
         if unreadable is not None:
             unreadable(missing)
-    engine.finish(time.time() if now is None else now)
+    engine.finish(now)
     if not any(True for _ in engine.runs()):
         lines = sum(source.lines for _, source in engine.sources.values())
         where = files[0].path if len(files) == 1 else f"{len(files)} files"
@@ -53,8 +57,13 @@ def check(
     return engine
 
 
-def _read(engine: Engine, file: discover.Found, formats: Sequence[Format]) -> None:
+def _read(engine: Engine, file: discover.Found, formats: Sequence[Format], now: float) -> None:
     path = file.path
+    if file.member.kind == DIRECTORY:
+        source = text.path(str(Path(path).absolute()))
+        engine.add_source(source, file.name, text.path(path), file.member)
+        engine.look(source, CheckpointSource(path).look(now), BesideSource(path).look())
+        return
     parser = StreamParser(formats)
     try:
         with Path(path).open("rb", buffering=0) as stream:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from runwatch.checkpoint import State
 from runwatch.findings import Severity
 from runwatch.run import RankState, Run
 from runwatch.snapshot import IncidentRow
@@ -38,9 +39,7 @@ def run_object(engine: Engine, group: Group, watched: WatchedRun, now: float) ->
             str(rank): {"done": state.done, "total": _rank_total(run, state)}
             for rank, state in sorted(run.ranks.items())
         },
-        "checkpoints": [
-            {"step": c.step, "path": c.path, "bytes": None, "complete": None} for c in run.checkpoints
-        ],
+        "checkpoints": _checkpoints(run),
         "incidents": [incident_object(row) for row in sorted(watched.incidents.rows(), key=place)],
     }
 
@@ -49,6 +48,21 @@ def _rank_total(run: Run, state: RankState) -> int | None:
     """Return how much a rank has to do, as far as known: at least what it has done."""
     known = run.total if state.training else state.total
     return state.done if known is None else known
+
+
+def _checkpoints(run: Run) -> list[dict[str, Any]]:
+    """Return the checkpoints that were seen, and those that only the log tells of."""
+    seen = [saved for saved in run.checkpoints if saved.state is not State.DELETED]
+    steps = {saved.step for saved in run.checkpoints}
+    out = [
+        {"step": c.at, "path": c.path, "bytes": c.bytes, "complete": c.state is State.COMPLETE} for c in seen
+    ]
+    out += [
+        {"step": saved.step, "path": saved.path, "bytes": None, "complete": None}
+        for saved in run.saved
+        if saved.step not in steps
+    ]
+    return sorted(out, key=lambda row: row["step"] if isinstance(row["step"], int) else -1)
 
 
 def incident_object(row: IncidentRow) -> dict[str, Any]:

@@ -16,10 +16,12 @@ from runwatch.alerts.rules.base import Rule
 from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.batch import Batch
 from runwatch.block import Block, Status
+from runwatch.checkpoint import Look
 from runwatch.findings import Finding
 from runwatch.run import Run
 from runwatch.watcher.group import Group, Source, WatchedRun
 from runwatch.watcher.member import Member
+from runwatch.watcher.sources.beside import Beside
 
 MAX_RUNS = 64
 """Runs kept per group; of a longer pipeline the oldest are forgotten."""
@@ -85,6 +87,22 @@ class Engine:
         if source.member.rank is not None and group.runs:
             rank = group.runs[-1].run.rank(source.member.rank)
             rank.seen = arrival if live and batch.lines else rank.seen
+        return changes
+
+    def look(
+        self, source_id: str, look: Look, beside: Beside, *, live: bool = False, arrival: float = 0.0
+    ) -> list[Change]:
+        """Take in what a look at a directory gave; return what changed in incidents."""
+        group, _ = self.sources[source_id]
+        if not group.runs and (look.present or beside.batches):
+            self._begin(group)
+        for watched in group.runs[-1:]:
+            watched.run.checkpoints.fold(look)
+            for facts in beside.facts.values():
+                watched.run.tell(facts)
+        changes: list[Change] = []
+        for batch in beside.batches.values():
+            changes += self.fold(source_id, batch, live=live, arrival=arrival)
         return changes
 
     def tick(self, now: float, group_ids: Iterable[str] | None = None) -> list[Change]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-LOG, WANDB, TENSORBOARD, METRICS = "log", "wandb", "tensorboard", "metrics"
-ORDER = (LOG, WANDB, TENSORBOARD, METRICS)
+LOG, WANDB, TENSORBOARD, METRICS, DIRECTORY = "log", "wandb", "tensorboard", "metrics", "directory"
+ORDER = (LOG, WANDB, TENSORBOARD, METRICS, DIRECTORY)
 """Kinds of source; the first of them that tells of a run leads it."""
 
 

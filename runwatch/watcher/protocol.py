@@ -38,6 +38,8 @@ class View(msgspec.Struct, frozen=True):
     """Last log line wanted; None follows the newest."""
     log_source: str | None = None
     """Path of the source whose lines are wanted; None leaves it to the one that leads the run."""
+    details: bool = False
+    """Whether events and configuration are shown."""
     interval: float = 0.5
     """Seconds between frames at most; incident changes come at once."""
 

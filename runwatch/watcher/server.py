@@ -108,6 +108,12 @@ class Server:
                     written=message.written,
                 )
             )
+        elif isinstance(message, wire.Looked):
+            self.changed(
+                self.engine.look(
+                    message.source, message.look, message.beside, live=message.live, arrival=message.arrival
+                )
+            )
         elif isinstance(message, wire.Preview):
             shown = self._shown(message.source)
             first = shown.preview is None

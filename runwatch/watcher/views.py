@@ -9,7 +9,8 @@ from runwatch.batch import Batch
 from runwatch.metrics import LOSS
 from runwatch.run import RankState, Run
 from runwatch.segments import Splitter
-from runwatch.snapshot import Columns, Latest, Mark, RankRow, RunRow, RunView, Snapshot
+from runwatch.snapshot import Columns, EventRow, Latest, Mark, RankRow, RunRow, RunView, Snapshot
+from runwatch.watcher import checkpoints
 from runwatch.watcher.group import Group, WatchedRun
 from runwatch.watcher.protocol import View
 
@@ -19,6 +20,9 @@ MAX_MARKS = 200
 MAX_INCIDENTS = 100
 """Incidents of a run in one picture: those that are open and the newest of the others."""
 MAX_SOURCES = 64
+MAX_CHECKPOINTS = 200
+FEW_CHECKPOINTS = 20
+MAX_EVENTS = 100
 MAX_WIDTH = 4096
 """Widest chart a client may ask for, in columns."""
 
@@ -130,7 +134,6 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
     group = shown.group
     phase = watched.phase if watched and shown.preview is None else run.phase
     written = group.written
-    saved = list(reversed(run.checkpoints))[:20]
     speaker = group.speaker(view.log_source)
     lines: Sequence[tuple[int, str]] = speaker.log if speaker is not None else ()
     if shown.preview is not None and view.log_source is None:
@@ -157,10 +160,20 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         marks=tuple(_marks(watched, run)),
         ranks=_ranks(run, now),
         incidents=watched.incidents.rows()[:MAX_INCIDENTS] if watched else (),
-        checkpoints=tuple(f"step {c.step:,}" if c.step is not None else f"line {c.line}" for c in saved),
+        checkpoints=checkpoints.rows(run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS),
+        saving=checkpoints.saving(run, now),
+        events=_events(run) if view.details else (),
+        about=run.about if view.details else {},
         log=tuple(log[-view.log_lines :]) if view.log_lines > 0 else (),
         log_source=speaker.path if speaker is not None else "",
         facts=_about(group),
+    )
+
+
+def _events(run: Run) -> tuple[EventRow, ...]:
+    return tuple(
+        EventRow(event.kind, event.title, event.step, event.line, event.rank)
+        for event in list(reversed(run.events))[:MAX_EVENTS]
     )
 
 
@@ -207,7 +220,8 @@ def _latest(run: Run, name: str) -> Latest:
 
 def _marks(watched: WatchedRun | None, run: Run) -> list[Mark]:
     marks = [Mark("restart", step, "restart") for step in run.restarts]
-    marks += [Mark("checkpoint", c.step, "checkpoint") for c in run.checkpoints if c.step is not None]
+    saved = {c.step for c in run.saved} | {c.step for c in run.checkpoints}
+    marks += [Mark("checkpoint", step, "checkpoint") for step in sorted(s for s in saved if s is not None)]
     if watched is not None:
         marks += [Mark("incident", r.step, r.title) for r in watched.incidents.rows() if r.step is not None]
     return marks[-MAX_MARKS:]

@@ -7,8 +7,10 @@ import struct
 import msgspec
 
 from runwatch.batch import Batch
+from runwatch.checkpoint import Look
 from runwatch.config import FormatConfig
 from runwatch.watcher.member import Member
+from runwatch.watcher.sources.beside import Beside
 from runwatch.watcher.sources.tail import Position
 
 HEADER = struct.Struct("<I")
@@ -62,6 +64,16 @@ class Preview(msgspec.Struct, frozen=True, tag="preview"):
     left: int
 
 
+class Looked(msgspec.Struct, frozen=True, tag="looked"):
+    """What a look at a directory gave that is new: checkpoints, and facts and records beside them."""
+
+    source: str
+    look: Look
+    beside: Beside
+    live: bool
+    arrival: float
+
+
 class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
     """Something cannot be read. Fatal: and so there is nothing to watch."""
 
@@ -102,7 +114,7 @@ class Setup(msgspec.Struct, frozen=True):
     """Formats of the user's own."""
 
 
-Message = Opened | Read | Preview | Trouble | Note | Ended | Beat
+Message = Opened | Read | Looked | Preview | Trouble | Note | Ended | Beat
 
 _encoder = msgspec.msgpack.Encoder()
 decode = msgspec.msgpack.Decoder(Message).decode

@@ -12,7 +12,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -23,8 +23,10 @@ from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher import wire
-from runwatch.watcher.member import Member
+from runwatch.watcher.member import DIRECTORY, Member
 from runwatch.watcher.sources import discover
+from runwatch.watcher.sources.beside import BesideSource
+from runwatch.watcher.sources.checkpoints import CheckpointSource
 from runwatch.watcher.sources.tail import Mark, Tail
 
 PREVIEW_BYTES = 1 << 18
@@ -37,6 +39,8 @@ IDLE = 1.0
 """Seconds between signs of life."""
 RESCAN = 5.0
 """Seconds between two searches for new files; longer where a search takes long."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks at a directory of checkpoints; longer where a look takes long."""
 FRESH = 300.0
 """Seconds after its last write for which a file that appears is news, not history."""
 _BREAKS = {
@@ -177,6 +181,40 @@ class StdinSource:
         return True
 
 
+class DirectorySource:
+    """One directory of checkpoints, or of facts: looked at now and then."""
+
+    history = 0
+
+    def __init__(self, found: discover.Found, pulse: Callable[[], object] = lambda: None) -> None:
+        self.path, self.name, self.member = found
+        self.id = source_id(found.path)
+        self._checkpoints = CheckpointSource(found.path, pulse=pulse)
+        self._beside = BesideSource(found.path)
+        self._due = 0.0
+        self._live = False
+        self._problem = ""
+
+    def written(self) -> None:
+        """Return None: what was written there need not be of a run that goes on."""
+
+    def arrived(self) -> None:
+        """Do nothing: each checkpoint has its own times."""
+
+    def step(self, send: _Send) -> bool:
+        """Look if it is time; return False: there is nothing to go on with at once."""
+        begun = time.monotonic()
+        if begun < self._due:
+            return False
+        now = time.time()
+        look, beside = self._checkpoints.look(now), self._beside.look()
+        if look.changes or beside.facts or beside.batches or look.problem != self._problem or not self._live:
+            send(wire.Looked(self.id, look, beside, self._live, now))
+        self._problem, self._live = look.problem, True
+        self._due = begun + max(LOOK_EVERY, 20 * (time.monotonic() - begun))
+        return False
+
+
 class _Send:
     """Writes messages to the engine; the pipe's fullness is our brake."""
 
@@ -189,32 +227,40 @@ class _Send:
             data = data[os.write(self._descriptor, data) :]
 
 
+AnySource = LogSource | StdinSource | DirectorySource
+
+
 class Reader:
     """The sources behind the paths of a setup, in the order they are read."""
 
-    def __init__(self, setup: wire.Setup) -> None:
-        """Open what there is. Raises SourceError if a path gives nothing."""
-        self._setup = setup
+    def __init__(self, setup: wire.Setup, pulse: Callable[[], object] = lambda: None) -> None:
+        """Open what there is. `pulse` is called in between where a look may take long.
+
+        Raises SourceError if a path gives nothing.
+        """
+        self._setup, self._pulse = setup, pulse
         self._formats = (*(own.build() for own in setup.formats), *catalogue())
         self._paths = [os.fsdecode(path) for path in setup.paths]
         self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
         self._searched, self._pause = time.monotonic(), RESCAN
-        self.sources: list[LogSource | StdinSource] = []
+        self.sources: list[AnySource] = []
         for found in discover.find(self._paths, wait=setup.wait or bool(setup.resume)):
             self.sources.append(self._open(found))
 
-    def _open(self, found: discover.Found) -> LogSource | StdinSource:
+    def _open(self, found: discover.Found) -> AnySource:
         if found.path == "-":
             return StdinSource(self._formats)
+        if found.member.kind == DIRECTORY:
+            return DirectorySource(found, self._pulse)
         return LogSource(found, self._setup.resume.get(source_id(found.path)), self._formats)
 
-    def appeared(self) -> list[LogSource | StdinSource]:
+    def appeared(self) -> list[AnySource]:
         """Return the sources that came into being since the last search; it looks now and then."""
         now = time.monotonic()
         if not self._search or now - self._searched < self._pause:
             return []
         known = {source.path: source for source in self.sources}
-        new: list[LogSource | StdinSource] = []
+        new: list[AnySource] = []
         with contextlib.suppress(SourceError):  # it was emptied: what is open goes on
             for found in self._beside(discover.find(self._search), known):
                 source = self._open(found)
@@ -226,9 +272,7 @@ class Reader:
         return new
 
     @staticmethod
-    def _beside(
-        found: Sequence[discover.Found], known: Mapping[str, LogSource | StdinSource]
-    ) -> Iterator[discover.Found]:
+    def _beside(found: Sequence[discover.Found], known: Mapping[str, AnySource]) -> Iterator[discover.Found]:
         """Yield what is new; a source that stood alone until now is joined under its own name."""
         joined = {
             each.member.group: known[each.path].member.group or known[each.path].id
@@ -274,8 +318,8 @@ def watch(reader: Reader, send: _Send, setup: wire.Setup) -> None:
         send(_opened(source))
     while reader.sweep(send):
         pass
-    paths = [source.path for source in reader.sources]
-    files = [path for path in paths if path != "-"]
+    stdin = any(isinstance(source, StdinSource) for source in reader.sources)
+    files = [source.path for source in reader.sources if isinstance(source, LogSource)]
     sweep = setup.interval if setup.poll and setup.interval else SWEEP
     with contextlib.closing(Waker(files, poll=setup.poll, sweep=sweep)) as waker:
         told = ""
@@ -283,16 +327,17 @@ def watch(reader: Reader, send: _Send, setup: wire.Setup) -> None:
             send(wire.Beat())
             for source in reader.appeared():
                 send(_opened(source))
-                waker.add(source.path)
+                if isinstance(source, LogSource):
+                    waker.add(source.path)
             while reader.sweep(send):
                 pass
-            waker.wait(0.05 if "-" in paths else IDLE)
+            waker.wait(0.05 if stdin else IDLE)
             if waker.note != told:
                 told = waker.note
                 send(wire.Note("", told))
 
 
-def _opened(source: LogSource | StdinSource) -> wire.Opened:
+def _opened(source: AnySource) -> wire.Opened:
     path = os.fsencode(source.path)
     return wire.Opened(source.id, source.name, path, source.history, source.written(), source.member)
 
@@ -305,7 +350,7 @@ def main() -> None:
     send = _Send(os.dup(1))
     os.dup2(2, 1)  # a stray print must not break the stream
     try:
-        watch(Reader(setup), send, setup)
+        watch(Reader(setup, lambda: send(wire.Beat())), send, setup)
     except SourceError as error:
         send(wire.Trouble("", str(error), fatal=True))
     except (BrokenPipeError, KeyboardInterrupt):

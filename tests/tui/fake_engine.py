@@ -8,7 +8,9 @@ import math
 import socket
 
 from runwatch.snapshot import (
+    CheckpointRow,
     Columns,
+    EventRow,
     IncidentRow,
     Latest,
     Mark,
@@ -16,11 +18,23 @@ from runwatch.snapshot import (
     RankRow,
     RunRow,
     RunView,
+    Saving,
     Snapshot,
 )
 from runwatch.watcher import protocol
 from runwatch.watcher.protocol import Failure, Frame, Hello, Shutdown, Subscribe, View
 
+CHECKPOINTS = (
+    CheckpointRow("step_40000", 40_000, "dcp", "complete", "", 3 << 30, 2_400.0, 31.0),
+    CheckpointRow(
+        "step_30000", 30_000, "dcp", "damaged", "__0_0.distcp is cut short", 1 << 30, 22_000.0, 30.0
+    ),
+)
+EVENTS = (
+    EventRow("checkpoint", "saved step_40000", 40_000, 49_000),
+    EventRow("nccl", "slow allreduce", 39_990, 48_990, 37),
+)
+ABOUT = {f"model/layer_{i}": f"value {i}" for i in range(60)}
 SOURCES = ("/runs/llama/train.log", "/runs/llama/train.err")
 
 
@@ -181,7 +195,8 @@ def picture(
         "ranks": tuple(
             RankRow(i, 31 if i == 37 else 50, 50, 240.0 if i == 12 else 1.5) for i in range(ranks)
         ),
-        "incidents": incidents, "checkpoints": ("step_30000", "step_40000"), "log": log,
+        "incidents": incidents, "checkpoints": CHECKPOINTS, "saving": Saving(40_000, 10_000.0, 20_000.0, 16_000.0, 3 << 30, 14),
+        "events": EVENTS if view.details else (), "about": ABOUT if view.details else {}, "log": log,
         "facts": {"host": "login03", "gpus": "64"},
     }  # fmt: skip
     fields.update(changes)

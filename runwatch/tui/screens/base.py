@@ -76,8 +76,13 @@ class RunScreen(Screen[None], inherit_bindings=False):
             log_lines=lines,
             log_before=before,
             log_source=scene.log_source,
+            details=self.details(),
             interval=scene.interval,
         )
+
+    def details(self) -> bool:
+        """Return whether events and configuration are shown here."""
+        return False
 
     def log_wanted(self) -> tuple[int, int | None]:
         """Return how many log lines are wanted, and the last one."""

@@ -12,7 +12,7 @@ from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.ranks import RankGrid, RankTable
-from runwatch.tui.widgets.tables import RunTable
+from runwatch.tui.widgets.tables import CheckpointTable, EventTable, FactTable, RunTable
 
 _FAR = 10**9
 _MOVES = frozenset({"up", "down", "page_up", "page_down", "top", "bottom"})
@@ -191,3 +191,57 @@ class Alerts(ListScreen):
         row = self.scene.selected()
         if row is not None and row.line is not None:
             self.runwatch.show_line(row.line)
+
+
+class PageScreen(ListScreen):
+    """A view of one long table."""
+
+    def table(self) -> CheckpointTable | FactTable:
+        """Return the table that is scrolled."""
+        raise NotImplementedError
+
+    def move(self, by: int) -> None:
+        """Scroll the table."""
+        self.table().at = max(0, self.table().at + by)
+        self.show()
+
+    def details(self) -> bool:
+        """Ask for what only such views show."""
+        return True
+
+
+class Checkpoints(PageScreen):
+    """Checkpoints, and what happened."""
+
+    view = actions.CHECKPOINTS
+
+    def body(self) -> ComposeResult:
+        """Lay out the two tables."""
+        yield CheckpointTable()
+        yield EventTable()
+
+    def table(self) -> CheckpointTable:
+        """Return the checkpoints."""
+        return self.query_one(CheckpointTable)
+
+    def length(self) -> int:
+        """Return how many checkpoints there are."""
+        return len(self.scene.run.checkpoints) if self.scene.run else 0
+
+
+class Configuration(PageScreen):
+    """What is known about the run besides its numbers."""
+
+    view = actions.CONFIGURATION
+
+    def body(self) -> ComposeResult:
+        """Lay out the table."""
+        yield FactTable()
+
+    def table(self) -> FactTable:
+        """Return the facts."""
+        return self.query_one(FactTable)
+
+    def length(self) -> int:
+        """Return how many facts there are."""
+        return len(self.table().pairs())

@@ -15,10 +15,12 @@ import msgspec
 from runwatch import text
 from runwatch.batch import BAR, TRAIN
 from runwatch.errors import SourceError
+from runwatch.parsers.checkpoints.grouping import ITSELF, grouped
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.recordio import framing
-from runwatch.watcher.member import LOG, METRICS, TENSORBOARD, WANDB, Member
+from runwatch.watcher.member import DIRECTORY, LOG, METRICS, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import layout
+from runwatch.watcher.sources.beside import FACTS
 from runwatch.watcher.sources.layout import File
 
 SUFFIXES = (".log", ".out", ".err", ".txt")
@@ -161,12 +163,11 @@ def _search(top: str) -> Iterator[File]:
             seen += len(entries)
             if seen > MAX_ENTRIES:
                 return
+            inside = [entry.name for entry in entries if _is_directory(entry)]
+            names = [entry.name for entry in entries if entry.name not in set(inside)]
             if not (_WANDB_RUN.fullmatch(os.path.basename(directory)) and _holds_wandb(entries)):
-                below += [
-                    entry.path
-                    for entry in entries
-                    if _is_directory(entry) and not _SKIPPED.fullmatch(entry.name)
-                ]
+                below += [os.path.join(directory, n) for n in inside if not _SKIPPED.fullmatch(n)]
+                yield from _place(directory, names, inside, asked=directory == top)
             for entry in entries:
                 kind = _kind(entry.name)
                 if kind == LOG and os.path.basename(directory) == "wandb":
@@ -174,6 +175,18 @@ def _search(top: str) -> Iterator[File]:
                 if kind is not None and (file := _file(entry, kind)) is not None:
                     yield file
         level = below
+
+
+def _place(directory: str, names: Sequence[str], inside: Sequence[str], *, asked: bool) -> Iterator[File]:
+    """Yield a directory that holds checkpoints, or files of facts.
+
+    One that is itself a checkpoint is told by the directory above it, unless a person `asked` for it.
+    """
+    saved = grouped(names, inside, os.path.basename(directory))
+    if ITSELF in saved and not asked:
+        return
+    if saved or any(map(FACTS.fullmatch, names)):
+        yield File(directory, DIRECTORY, tells=bool(saved))
 
 
 def _kind(name: str) -> str | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runwatch.batch import NODE
-from runwatch.watcher.member import LOG, ORDER, Member
+from runwatch.watcher.member import DIRECTORY, LOG, ORDER, Member
 
 _TORCHRUN = re.compile(
     r"(?P<top>.*)/(?P<launch>[^/]+)/attempt_(?P<attempt>\d+)/(?P<rank>\d+)/(?:stdout|stderr)\.log"
@@ -35,7 +35,7 @@ _STREAM = re.compile(r"(?P<stem>.*?)[._-]?(?:(?P<word>stdout|stderr|out|err)(?:\
 _ERRORS = {"err", "stderr"}
 _PART = re.compile(
     r"(.+)/(?:logs?|tb|tensorboard(?:_logs)?|tb_logs|events?|csv_logs|metrics|stdout|lightning_logs|mlruns|wandb|runs"
-    r"|version_\d+|(?:offline-)?run-\d{8}_\d{6}-[^/]+)"
+    r"|checkpoints?|ckpts?|[a-z]+_checkpoints|weights|models?|version_\d+|(?:offline-)?run-\d{8}_\d{6}-[^/]+)"
     r"|(.+/runs)/[^/]+(?=$)"
 )
 """Directories below that of the run."""
@@ -43,7 +43,7 @@ _PART = re.compile(
 
 @dataclass(frozen=True)
 class File:
-    """One file that may tell of a run."""
+    """One file that may tell of a run, or a directory of checkpoints or facts."""
 
     path: str
     """Absolute."""
@@ -201,14 +201,14 @@ def _join(logs: Sequence[_Unit], others: Sequence[File]) -> list[_Unit]:
         clusters: dict[str, list[File]] = defaultdict(list)
         for file in others:
             if file.kind == kind:
-                clusters[os.path.dirname(file.path)].append(file)
+                clusters[file.path if kind == DIRECTORY else os.path.dirname(file.path)].append(file)
         fresh: list[_Unit] = []
         # The newest first: of several launches it is the one that a log is still written by.
         for home, files in sorted(clusters.items(), key=lambda item: -max(f.written for f in item[1])):
             near = _nearest(_home(home), units)
-            if len(near) == 1 and not _has(near[0], kind):
+            if len(near) == 1 and (kind == DIRECTORY or not _has(near[0], kind)):
                 units[units.index(near[0])] = _with(near[0], files)
-            elif not near or (len(near) == 1 and not logs):
+            elif any(file.tells for file in files) and (not near or (len(near) == 1 and not logs)):
                 fresh.append(_alone(home, files))
         units += sorted(fresh, key=lambda unit: unit.home)
     return units + silent

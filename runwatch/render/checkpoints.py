@@ -1,0 +1,100 @@
+"""Checkpoints and events as rows of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runwatch.render import cells, numbers, states
+from runwatch.render.cells import Row
+from runwatch.render.glyphs import UNICODE, Glyphs
+from runwatch.snapshot import CheckpointRow, EventRow, Saving
+
+_ROLES = {
+    "complete": "good",
+    "writing": "busy",
+    "incomplete": "warn",
+    "damaged": "crit",
+    "deleted": "dim",
+    "unknown": "dim",
+    "told": "",
+}
+_GRAVE = frozenset({"traceback", "error", "oom", "nccl", "signal", "xid", "killed", "segfault", "crash"})
+
+
+def sign(state: str, glyphs: Glyphs = UNICODE) -> str:
+    """Return the sign of a checkpoint's state."""
+    phase = {
+        "complete": "finished",
+        "writing": "checkpointing",
+        "incomplete": "crashed",
+        "damaged": "crashed",
+    }
+    return states.phase_sign(phase[state], glyphs) if state in phase else glyphs.dot
+
+
+def brief(row: CheckpointRow, glyphs: Glyphs = UNICODE) -> Row:
+    """Return one checkpoint in a narrow column: sign, step, size."""
+    where = row.name if row.at is None else f"{numbers.step(row.at)}"
+    parts: Row = [(f"{sign(row.state, glyphs)} ", _ROLES.get(row.state, "")), (where, "")]
+    if row.state in ("writing", "incomplete", "damaged", "deleted"):
+        parts.append((f" {row.state}", _ROLES[row.state]))
+    elif row.bytes:
+        parts.append((f" {numbers.size(row.bytes)}", "dim"))
+    return parts
+
+
+def table(rows: Sequence[CheckpointRow], width: int, glyphs: Glyphs = UNICODE) -> list[Row]:
+    """Return a heading and one row each."""
+    heading = f"{'':2}{'step':>10} {'state':<11}{'size':>9} {'written':>10} {'took':>7}  name"
+    out: list[Row] = [cells.fit([(heading, "dim")], width)]
+    for row in rows:
+        role = _ROLES.get(row.state, "")
+        at = "-" if row.at is None else numbers.step(row.at)
+        size = "" if row.bytes is None else numbers.size(row.bytes)
+        age = "" if row.age is None else f"{numbers.brief(row.age)} ago"
+        took = "" if row.seconds is None else numbers.brief(row.seconds)
+        state = "in the log" if row.state == "told" else row.state
+        reason = f"{row.name}  {row.reason}" if row.reason else row.name
+        parts: Row = [
+            (f"{sign(row.state, glyphs)} ", role),
+            (f"{at:>10} ", ""),
+            (f"{state:<11}", role),
+            (f"{size:>9} {age:>10} {took:>7}  ", ""),
+            (reason, "dim"),
+        ]
+        out.append(cells.fit(parts, width, glyphs.ascii))
+    return out
+
+
+def summary(saving: Saving) -> str:
+    """Return in words what the checkpoints say together; "" if nothing."""
+    parts = []
+    if saving.last_good is not None:
+        parts.append(f"last good {numbers.step(saving.last_good)}")
+    if saving.interval:
+        parts.append(f"every {numbers.step(round(saving.interval))} steps")
+    if saving.next_in is not None:
+        wait = numbers.brief(abs(saving.next_in))
+        parts.append(f"next {wait} late" if saving.next_in < 0 else f"next in {wait}")
+    if saving.room is not None and saving.usual_bytes:
+        parts.append(f"room for {saving.room:,} more of {numbers.size(saving.usual_bytes)}")
+    if saving.full_in is not None and saving.full_in < 7 * 86_400:
+        parts.append(f"disk full in {numbers.brief(max(0.0, saving.full_in))}")
+    return ", ".join(parts)
+
+
+def events(rows: Sequence[EventRow], width: int, glyphs: Glyphs = UNICODE) -> list[Row]:
+    """Return a heading and one row each."""
+    out: list[Row] = [cells.fit([(f"{'step':>10} {'line':>9}  {'kind':<12} what", "dim")], width)]
+    for row in rows:
+        step = "" if row.step is None else numbers.step(row.step)
+        line = "" if row.line is None else f"{row.line:,}"
+        rank = "" if row.rank is None else f"[rank {row.rank}] "
+        role = "crit" if row.kind in _GRAVE else ""
+        parts: Row = [
+            (f"{step:>10} {line:>9}  ", "dim"),
+            (f"{row.kind:<12} ", role),
+            (rank + row.title, role),
+        ]
+        out.append(cells.fit(parts, width, glyphs.ascii))
+    return out

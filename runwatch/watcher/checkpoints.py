@@ -1,0 +1,47 @@
+"""A run's checkpoints as clients see them: those seen in directories, and those only the log tells of."""
+
+from __future__ import annotations
+
+from runwatch.checkpoint import Checkpoint, State
+from runwatch.run import Run, Saved
+from runwatch.snapshot import CheckpointRow, Saving
+
+
+def rows(run: Run, now: float, limit: int) -> tuple[CheckpointRow, ...]:
+    """Return up to `limit` checkpoints, the newest first; `now` is Unix time."""
+    seen = [_seen(saved, now) for saved in reversed(list(run.checkpoints))]
+    steps = {saved.at for saved in run.checkpoints}
+    told = [_told(saved) for saved in reversed(run.saved) if saved.step not in steps]
+    return tuple((seen + told)[:limit])
+
+
+def saving(run: Run, now: float) -> Saving:
+    """Return what the checkpoints say together."""
+    summary = run.checkpoints.summary()
+    good = summary.last_good
+    return Saving(
+        last_good=good.at if good is not None else None,
+        interval=summary.interval,
+        interval_seconds=summary.interval_seconds,
+        next_in=None if summary.next_time is None else summary.next_time - now,
+        usual_bytes=summary.usual_bytes,
+        room=summary.room,
+        full_in=None if summary.full_time is None else summary.full_time - now,
+    )
+
+
+def _seen(saved: Checkpoint, now: float) -> CheckpointRow:
+    return CheckpointRow(
+        name=saved.path.rpartition("/")[2] or saved.path,
+        at=saved.at,
+        kind=saved.kind,
+        state=saved.state.value,
+        reason=saved.reason,
+        bytes=None if saved.state is State.DELETED else saved.bytes,
+        age=None if saved.written is None else max(0.0, now - saved.written),
+        seconds=saved.seconds,
+    )
+
+
+def _told(saved: Saved) -> CheckpointRow:
+    return CheckpointRow(name=saved.path or f"line {saved.line}", at=saved.step)
