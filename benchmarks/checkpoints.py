@@ -81,7 +81,8 @@ def measure(directory: str) -> None:
     assert summary.last_good is not None
     assert summary.last_good.checked
     print(
-        f"first look {took[0]:.2f} s ({cpu:.2f} s of CPU), all files looked into after {looks} looks ({sum(took):.2f} s, "
+        f"first look {took[0]:.2f} s ({cpu:.2f} s of CPU), "
+        f"all files looked into after {looks} looks ({sum(took):.2f} s, "
         f"longest {max(took[1:], default=0):.2f} s), later looks {1e3 * sorted(quiet)[10]:.0f} ms, "
         f"memory {(peak() - before) / 1024:.0f} MB more"
     )
