@@ -61,11 +61,12 @@ def measure(directory: str) -> None:
     before = peak()
     source, known, now = CheckpointSource(directory), Checkpoints(), time.time() + 3600
     took = []
-    looks = 0
+    looks, cpu = 0, 0.0
     while True:
-        begun = time.perf_counter()
+        begun, spent = time.perf_counter(), time.process_time()
         look = source.look(now + looks)
         took.append(time.perf_counter() - begun)
+        cpu = cpu or time.process_time() - spent
         known.fold(look)
         looks += 1
         if not look.unchecked:
@@ -80,7 +81,8 @@ def measure(directory: str) -> None:
     assert summary.last_good is not None
     assert summary.last_good.checked
     print(
-        f"first look {took[0]:.2f} s, all files looked into after {looks} looks ({sum(took):.2f} s, "
+        f"first look {took[0]:.2f} s ({cpu:.2f} s of CPU), "
+        f"all files looked into after {looks} looks ({sum(took):.2f} s, "
         f"longest {max(took[1:], default=0):.2f} s), later looks {1e3 * sorted(quiet)[10]:.0f} ms, "
         f"memory {(peak() - before) / 1024:.0f} MB more"
     )
