@@ -69,6 +69,34 @@ def test_a_text_without_a_run_does_not_hide_whose_a_tracker_is(tmp_path):
     assert groups[metrics] == groups[log] == log
 
 
+def test_checkpoints_belong_to_the_log_above_them(tmp_path):
+    log = write(tmp_path / "job" / "train.log")
+    write(tmp_path / "job" / "checkpoints" / "checkpoint-500" / "model.safetensors")
+    write(tmp_path / "job" / "checkpoints" / "checkpoint-500" / "config.json", "{}")
+    write(tmp_path / "job" / "config.yaml", "lr: 1\n")
+    found = find([str(tmp_path)])
+    assert {(each.path, each.member.kind) for each in found} == {
+        (log, "log"),
+        (str(tmp_path / "job" / "checkpoints"), "directory"),
+        (str(tmp_path / "job"), "directory"),
+    }
+    assert {each.name for each in found} == {"train"}
+    assert len({each.member.group for each in found}) == 1
+
+
+def test_checkpoints_alone_are_a_run(tmp_path):
+    write(tmp_path / "step_100.pt")
+    write(tmp_path / "config.yaml", "lr: 1\n")
+    (found,) = find([str(tmp_path)])
+    assert (found.path, found.member.kind) == (str(tmp_path), "directory")
+
+
+def test_a_configuration_alone_is_no_run(tmp_path):
+    write(tmp_path / "config.yaml", "lr: 1\n")
+    with pytest.raises(SourceError):
+        find([str(tmp_path)])
+
+
 def test_links_in_a_circle_and_closed_folders_are_survived(tmp_path):
     log = write(tmp_path / "a" / "train.log")
     (tmp_path / "a" / "loop").symlink_to(tmp_path)

@@ -15,6 +15,7 @@ import msgspec
 from runwatch import text
 from runwatch.batch import BAR, TRAIN
 from runwatch.errors import SourceError
+from runwatch.parsers.checkpoints import holds_checkpoints
 from runwatch.parsers.checkpoints.grouping import ITSELF, grouped
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.recordio import framing
@@ -114,10 +115,11 @@ def _of_directory(path: str, *, wait: bool) -> dict[str, Member]:
     """Return the files of the runs in a directory."""
     files = sorted(_search(path), key=lambda file: -file.written)[:MAX_SOURCES]
     files = _without_repeats(files)
-    if not files and not wait:
+    found = layout.members(_sounded(sorted(files, key=lambda file: file.path)), searched=True)
+    if not found and not wait:
         wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
         raise SourceError("no runs in this directory", path, f"give a log file, or a directory with {wanted}")
-    return layout.members(_sounded(sorted(files, key=lambda file: file.path)), searched=True)
+    return found
 
 
 def _sounded(files: Sequence[File]) -> list[File]:
@@ -182,11 +184,11 @@ def _place(directory: str, names: Sequence[str], inside: Sequence[str], *, asked
 
     One that is itself a checkpoint is told by the directory above it, unless a person `asked` for it.
     """
-    saved = grouped(names, inside, os.path.basename(directory))
-    if ITSELF in saved and not asked:
+    saved = holds_checkpoints(names, inside)
+    if saved and not asked and ITSELF in grouped(names, inside, os.path.basename(directory)):
         return
     if saved or any(map(FACTS.fullmatch, names)):
-        yield File(directory, DIRECTORY, tells=bool(saved))
+        yield File(directory, DIRECTORY, tells=saved)
 
 
 def _kind(name: str) -> str | None:
