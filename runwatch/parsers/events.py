@@ -152,7 +152,7 @@ class EventScanner:
             data["exitcode"] = code[1].decode()
         if rank is None and (task := _TASK.search(told)):
             rank = int(task[1])
-        return [Event(kind, line.offset, line.number, decode(told, 300), rank, data=data)]
+        return [Event(kind, line.offset, line.number, decode(told.strip(), 300), rank, data=data)]
 
     def _milestone(self, kind: str, line: Line, words: bytes) -> list[Event]:
         """Return the event of something that goes on beside training; [] where it only repeats the last."""
@@ -174,7 +174,7 @@ class EventScanner:
                 data["state"] = "saved" if signs.DONE.search(line.text) else "saving"
             steps = signs.STEP.findall(line.text)
             step = int(b"".join(steps[-1])) if steps else None
-        return [Event(kind, line.offset, line.number, decode(line.text, 300), line.rank, step, data)]
+        return [Event(kind, line.offset, line.number, decode(line.text.strip(), 300), line.rank, step, data)]
 
 
 def _rank(tag: re.Match[bytes] | None) -> int | None:
@@ -189,8 +189,8 @@ def _of_traceback(ended: Ended) -> Event:
             "traceback", ended.offset, ended.line, "Traceback without its last line", rank, data=data
         )
     kind = next((kind for kind, sign in signs.TROUBLE if sign.search(ended.raised)), "traceback")
-    return Event(kind, ended.offset, ended.line, decode(ended.raised, 300), rank, data=data)
+    return Event(kind, ended.offset, ended.line, decode(ended.raised.strip(), 300), rank, data=data)
 
 
 def _of_root(root: Root) -> Event:
-    return Event("elastic", root.offset, root.line, root.title, root.rank, data=root.data)
+    return Event(root.kind, root.offset, root.line, root.title, root.rank, data=root.data)

@@ -16,6 +16,8 @@ _FIELD = re.compile(rb"\s{0,8}(time|host|rank|exitcode|error_file|traceback)\s*:
 _RANK = re.compile(r"(\d{1,6})")
 _EXIT = re.compile(r"(-?\d{1,6})(?: \(pid: (\d+)\))?")
 _SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
+_KINDS = {"-9": "killed", "-7": "segfault", "-11": "segfault", "-4": "segfault"}
+"""What ended a process by itself; it aborts (-6) or is told to end (-15) because of others."""
 _ROWS = 12
 """So many lines a cause may have: others may stand between them."""
 _MAX_OPEN = 64
@@ -39,6 +41,8 @@ class Root:
     """Of the table's last line."""
     line: int
     """Of its headline."""
+    kind: str
+    """`killed` or `segfault` where the exit code says so, else `elastic`."""
     rank: int | None
     title: str
     data: dict[str, str]
@@ -97,4 +101,5 @@ class FailureTables:
             )
         if "host" in data:
             title += f" on {data['host']}"
-        return Root(table.offset, table.line, int(rank[1]) if rank else None, title, data)
+        kind = _KINDS.get(code[1], "elastic") if code else "elastic"
+        return Root(table.offset, table.line, kind, int(rank[1]) if rank else None, title, data)

@@ -269,6 +269,9 @@ class LogParser:
             if match.layout.kind != BAR:
                 return True
         found = self._events.feed(line, offset, number, ordinal)
+        if found and self._readers and any(event.kind == "finished" for event in found):
+            for reader, fmt in self._readers:  # what was read so far is of the run that has ended
+                self._take_rows(fmt, reader.flush(), offset - 1, piece)
         piece.events += found or ()
         if match is None and self._learner is not None:
             return self._learn(self._learner, line, offset, number, piece) or found is not None

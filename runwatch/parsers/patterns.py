@@ -83,6 +83,9 @@ class Layout:
     epochs: Epochs | Stamped | None = None
     """What turns the printed numbers into columns, where they are not the columns themselves."""
 
+    def __hash__(self) -> int:  # as every record asks for it, by the little that tells most apart
+        return hash((self.pattern, self.names))
+
     def extended(self, names: tuple[str, ...]) -> Layout:
         """Return this layout with more columns that place a row, printed after the others."""
         units = (*self.units, *(Unit() for _ in names))
@@ -269,6 +272,14 @@ class LinePattern:
             names, suffixes = [names[i] for i in taken], [suffixes[i] for i in taken]
             spans = [spans[i] for i in taken]
         return Match(self._layouts.get(self._kind, tuple(names), tuple(suffixes)), tuple(spans))
+
+
+class ExactPattern(LinePattern):
+    """A LinePattern to which digits matter, as in `[78/78]`: its lines are read one by one."""
+
+    def bulk(self) -> None:
+        """Return no bulk path: skeletons are blind to digits."""
+        return
 
 
 class DictPattern:

@@ -9,6 +9,7 @@ recognised here, once. A rank and a time found there become columns.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from runwatch.parsers.patterns import Layout, Match, Matcher
@@ -86,6 +87,13 @@ class Logged:
         self.needle = matcher.prefix
         """What every line it matches holds."""
         self._layouts: dict[tuple[Layout, tuple[str, ...], Stamp | None], Layout] = {}
+
+    @property
+    def bulk(self) -> Callable[[], None]:
+        """No bulk path, where the matcher has one of its own: it is not made for lines behind a prefix."""
+        if not hasattr(self.matcher, "bulk"):
+            raise AttributeError("bulk")
+        return lambda: None
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of the message, and the rank and time that its prefix tells."""
