@@ -15,7 +15,7 @@ from runwatch.parsers.patterns import NUMBER, VALUE, number
 from runwatch.parsers.readers import Row, RowMaker
 
 _TQDM = re.compile(
-    rb"(?P<text>[^|%\r\n]{0,120}?)\s*\d{1,3}%\|[^|\r\n]{0,400}\|\s*(?P<done>\d+)/(?P<total>\d+) "
+    rb"(?P<text>[^|%\"\r\n]{0,120}?)\s*\d{1,3}%\|[^|\r\n]{0,400}\|\s*(?P<done>\d+)/(?P<total>\d+) "
     rb"\[[\d:]+<[\d:?]+,\s*(?:(?P<pace>" + NUMBER + rb")(?P<unit>s/it|it/s)|\?it/s)"
     rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
 )

@@ -25,6 +25,8 @@ _TAG = re.compile(
 _XID = re.compile(rb"Xid \(([^)]*)\): (\d+)")
 _EXIT = re.compile(rb"(?:code\s*[:=]? *|exitcode: *)(-?\d+)")
 _TASK = re.compile(rb"\btask (\d+): ")
+_LOOK = 4096
+"""Bytes of a line in which words are looked for, so that no line takes long."""
 _REDRAWN = frozenset({"eval_begin", "load", "compile"})
 """Kinds whose lines are redrawn: the same words right behind each other are one event."""
 _COUNTED = frozenset({"retry", "compile"})
@@ -34,7 +36,7 @@ class Line(NamedTuple):
     """A record as the scanner sees it."""
 
     text: bytes
-    """Without its tag."""
+    """Without its tag; only so much of a long line as is looked at."""
     tag: bytes
     """What a launcher put before each line of one process."""
     rank: int | None
@@ -49,7 +51,7 @@ class Line(NamedTuple):
         """Return a record's line, its tag taken off."""
         found = _TAG.match(text)
         end = found.end() if found else 0
-        return cls(text[end:], text[:end].strip(), _rank(found), offset, number, ordinal)
+        return cls(text[end : end + _LOOK], text[:end].strip(), _rank(found), offset, number, ordinal)
 
     def data(self) -> dict[str, str]:
         """Return when it was written, if it says so; see stamps for what that means."""
@@ -168,8 +170,8 @@ class EventScanner:
                 return []
             data["count"] = str(count)
         if kind in ("checkpoint", "load", "resume"):
-            if path := signs.PATH.search(line.text):
-                data["path"] = decode(path[1].rstrip(b".,"), 1000)
+            if path := signs.path(line.text):
+                data["path"] = decode(path, 1000)
             if kind == "checkpoint":
                 data["state"] = "saved" if signs.DONE.search(line.text) else "saving"
             steps = signs.STEP.findall(line.text)

@@ -114,22 +114,23 @@ MILESTONES: _Signs = (
         rb"[Cc]onnection (?:was )?(?:reset|refused|aborted|timed out)|Connection(?:Reset)?Error",
         rb"Retrying (?:in|after|request|\()|\b[Rr]etry(?:ing)? (?:\d|attempt|in \d|after \d)",
         rb"retrying in|retry loop|Max retries|Read timed out|ReadTimeout",
-        rb"503 (?:Slow Down|Service)|429 Too Many|name resolution",
+        rb"503 (?:Slow Down|Service)|429 Too Many|Temporary failure in name resolution",
     ),
 )
 """What a run does beside training, as (kind, pattern)."""
 
 TRIGGER = re.compile(  # every event holds one; each begins with one byte (no class: slower), rare in text
-    rb"%\||bad_alloc|fallen|gnal|kill|med out|name resolution|quota|ut of |watchdog|y stop|"
+    rb"%\||bad_alloc|gnal|kill|med out|quota|ut of |watchdog|weights (?:is )?(?:saved|written)|xit|"
     rb"c(?:cl|heckpoint|ompil|ompleted in|ore dumped|onfig\.|ontinuing|onnection)|"
-    rb"r(?:ror|eempt|eset|esum|estoring|aining |etry)|"
-    rb"v(?:ed |ed:|ing |ing:|aluation|alidation)|weights (?:is )?(?:saved|written)|x(?:it)|"
+    rb"r(?:ror|eempt|eset|esum|estoring|aining |etry|ly stop)|"
+    rb"v(?:ed |ed:|ing |ing:|aluation|alidation)|"
     rb"AUTOTUNE|C(?:ANCELLED|UDA ERR|heckpoint|ompil|onnection|ontinuing)|D(?:UE TO|evice-side|ataLoader w)|"
     rb"E(?:CC|RR|valuati|XHAUSTED)|F(?:atal|inished)|GPU at|Keyboard|Killed|Load|"
     rb"M(?:ax retries|odel (?:is )?(?:saved|written))|N(?:CCL|o space)|O(?:OM|ut (?:of |Of ))|"
     rb"P(?:BS: |reempt)|R(?:e(?:ad|compil|ceived|sum|stor|trying|try)|oot Cause|unning)|"
     rb"S(?:IG|aving|egmentation|low Down|pot |tale|tart|top)|"
-    rb"T(?:ERM_|erminated|o(?:o Many|tal inf)|ra(?:ceback|ining|iner\.fit))|Validation |Watchdog|XLA|Xid"
+    rb"T(?:ERM_|emporary fail|erminated|o(?:o Many|tal inf)|ra(?:ceback|ining|iner\.fit))|"
+    rb"Validation |Watchdog|XLA|Xid"
 )
 HARMLESS = re.compile(
     rb"might be|may be caused|could be|please try|[Cc]ompile with|DSA|error_if_nonfinite|0 errors"
@@ -147,9 +148,8 @@ STEP = re.compile(
     rb"|\b0*(\d{1,15}) (?:iterations|steps|updates)\b"
 )
 """The step that a line about a checkpoint names; the last one counts: directories come before the file."""
-PATH = re.compile(
-    rb"\b(?:to|in|at|from|[Ss]aved|[Ss]aving):? +[\"']?([^\s\"']*[/.][^\s\"',]*[A-Za-z/_][^\s\"',]*)"
-)
+_PLACE = re.compile(rb"\b(?:to|in|at|from|[Ss]av(?:ed|ing)):? +[\"']?([^\s\"',]{1,1000})")
+_NAME = re.compile(rb"[A-Za-z_][^/.]{0,200}[/.]|/[^/]{0,200}[A-Za-z_]")
 DONE = re.compile(rb"[Ss]aved\b|[Ff]inished|written|success|writing took")
 """A checkpoint that is complete, where others begin."""
 
@@ -163,6 +163,11 @@ def milestone(line: bytes) -> tuple[str, re.Match[bytes]] | None:
     """Return the kind of milestone that a line tells, and the words that told it."""
     found = _first(MILESTONES, line)
     return None if found is None or CODE.search(line) else found
+
+
+def path(line: bytes) -> bytes | None:
+    """Return the file or directory that a line about a checkpoint names, or None."""
+    return next((m[1].rstrip(b".") for m in _PLACE.finditer(line) if _NAME.search(m[1])), None)
 
 
 def _first(signs: _Signs, line: bytes) -> tuple[str, re.Match[bytes]] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from .logs import parse
@@ -82,6 +84,7 @@ from .logs import parse
         (b"wandb: Network error (ConnectionError), entering retry loop.", "retry"),
         (b"urllib3 Retrying (Retry(total=2)) after connection broken: Read timed out", "retry"),
         (b"botocore.exceptions: 503 Slow Down", "retry"),
+        (b"socket.gaierror: [Errno -3] Temporary failure in name resolution", "retry"),
         (b"[E] recv failed: Connection reset by peer", "retry"),
     ],
 )
@@ -185,3 +188,26 @@ def test_a_redrawn_line_is_one_event():
     assert [event.kind for event in parse(text + b"\nEvaluating HellaSwag: 0/9\n").events] == ["eval_begin"]
     apart = parse(b"Evaluating: a\nnoise\nEvaluating: b\n").events
     assert len(apart) == 2
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"Saving checkpoint ", b"Loaded checkpoint ", b"slurmstepd: error: ", b"to 1.", b"to a/", b"Retrying ",
+        b"Traceback (most recent call last) ", b"3: ", b"[rank1]: ", b"Error.", b"restoring from ", b"step 1 ",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "head", [b"", b"Saved model to ", b"Traceback (most recent call last):\n", b"Killed "]
+)
+def test_no_line_takes_quadratic_time(head, piece):
+    begin = time.process_time()
+    parse(head + piece * (60000 // len(piece)) + b"\n")
+    assert time.process_time() - begin < 1.0  # quadratic would be minutes
+
+
+def test_the_place_of_a_checkpoint():
+    lines = b"Saved model file to: /r/d20/model_000500.pt\nFinished loading the checkpoint in 3.01 seconds.\n"
+    saved, loaded = parse(lines).events
+    assert saved.data["path"] == "/r/d20/model_000500.pt"
+    assert "path" not in loaded.data
