@@ -218,7 +218,7 @@ class Reader:
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self._known: dict[tuple[str | None, tuple[str, ...]], Shape | None] = {}
-        self._layouts: dict[Layout, Layout] = {}
+        self._layouts: dict[tuple[Layout, tuple[tuple[str, str], ...]], Layout] = {}
 
     def read(self, numbers: Mapping[str, float], mode: str | None = None) -> Match | None:
         """Return the layout and stored values of a record, or None if it is none."""
@@ -275,7 +275,7 @@ class Reader:
             return None
         ended = "finished" if schema.ends & keys else None
         layout = Layout(kind, schema.name, tuple(columns), tuple(units), printed, ended)
-        layout = self._layouts.setdefault(layout, layout)
+        layout = self._layouts.setdefault((layout, tuple(printed.items())), layout)
         return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
 
     def _order(self, key: str) -> tuple[bool, bool, str]:
