@@ -34,7 +34,9 @@ class _BarReader:
     picture: they count when they change.
     """
 
-    _ALIASES: ClassVar = dict.fromkeys(("avr_loss", "train_loss_step", "loss_step"), "train/loss")
+    _ALIASES: ClassVar = dict.fromkeys(
+        ("avr_loss", "train_loss_step", "loss_step", "step_loss"), "train/loss"
+    )
 
     def __init__(self, pattern: str, first_epoch: int | None = None) -> None:
         self._row = RowMaker(pattern, self._ALIASES)

@@ -35,6 +35,7 @@ _ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
 """Keys typed at the terminal, as it echoes them: `^[[B` for an arrow, `^C`."""
 _RECORD = re.compile(rb"[^\r\n]*[\r\n]")
 _BAR = BarPattern()
+_BAR_END = re.compile(rb"\[[\d:]+<[^\]\r\n]{0,2000}\]\s*")
 _WEAK_RECORDS = 16
 """So many training records of a weak format, and none of another, settle on it."""
 
@@ -258,6 +259,9 @@ class LogParser:
         match = self._match_own(line) if self._own else None
         if match is None:
             if self._readers and self._read(line, offset, number, piece):
+                drawn = _BAR_END.search(line) if b"%|" in line else None
+                if drawn and drawn.end() < len(line):  # a message that stands behind a bar
+                    piece.events += self._events.feed(line[drawn.end() :], offset, number, ordinal) or ()
                 return True
             match = self._match(line)
         if match is None and self._weak and self._hold_match(line, offset, number, piece):

@@ -148,7 +148,7 @@ STEP = re.compile(
     rb"|\b0*(\d{1,15}) (?:iterations|steps|updates)\b"
 )
 """The step that a line about a checkpoint names; the last one counts: directories come before the file."""
-_PLACE = re.compile(rb"\b(?:to|in|at|from|[Ss]av(?:ed|ing)):? +[\"']?([^\s\"',]{1,1000})")
+_PLACE = re.compile(rb"\b(?:to|in|at|from|[Ss]av(?:ed|ing)):? +[\"']?(?=([^\s\"',]{1,1000}))")
 _NAME = re.compile(rb"[A-Za-z_][^/.]{0,200}[/.]|/[^/]{0,200}[A-Za-z_]")
 DONE = re.compile(rb"[Ss]aved\b|[Ff]inished|written|success|writing took")
 """A checkpoint that is complete, where others begin."""

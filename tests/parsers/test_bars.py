@@ -87,3 +87,17 @@ def test_what_is_read_when_a_run_ends_belongs_to_it():
     (offsets,) = (matrix[0] for (kind, *_), matrix in parsed.tables.items() if kind == "train")
     assert sum(offset < finished for offset in offsets) == 2
     assert parsed.column("step").tolist() == [1, 2, 1, 2]
+
+
+def test_a_message_behind_a_bar_is_read():
+    drawn = "Epoch 0: {0}%|####| {0}/90 [00:02<00:00, 8.00it/s, loss=2.5, lr=0.5]"
+    text = (
+        drawn.format(1)
+        + "\r"
+        + drawn.format(2)
+        + "01/02/2030 03:04:05 - INFO - Saving current state to out/checkpoint-2\n"
+    )
+    text += drawn.format(90) + "`Trainer.fit` stopped: `max_epochs=1` reached.\n"
+    parsed = parse(text.encode())
+    assert [(event.kind, event.step) for event in parsed.events] == [("checkpoint", 2), ("finished", None)]
+    assert parsed.column("step").tolist() == [1, 2, 90]

@@ -207,7 +207,8 @@ def test_no_line_takes_quadratic_time(head, piece):
 
 
 def test_the_place_of_a_checkpoint():
-    lines = b"Saved model file to: /r/d20/model_000500.pt\nFinished loading the checkpoint in 3.01 seconds.\n"
-    saved, loaded = parse(lines).events
+    lines = b"Saved model file to: /r/d20/model_000500.pt\nModel weights saved in out/checkpoint-500/model.safetensors\n"
+    saved, weights, loaded = parse(lines + b"Finished loading the checkpoint in 3.01 seconds.\n").events
     assert saved.data["path"] == "/r/d20/model_000500.pt"
+    assert weights.data["path"] == "out/checkpoint-500/model.safetensors"
     assert "path" not in loaded.data
