@@ -101,3 +101,10 @@ def test_a_message_behind_a_bar_is_read():
     parsed = parse(text.encode())
     assert [(event.kind, event.step) for event in parsed.events] == [("checkpoint", 2), ("finished", None)]
     assert parsed.column("step").tolist() == [1, 2, 90]
+
+
+def test_bars_of_a_single_batch():
+    line = "1/1 [==============================] - 1s 5ms/step - loss: {}\n"
+    parsed = parse(("Epoch 1/1\n" + line.format(2.5) + line.format(1.5)).encode())
+    assert parsed.column("train/loss").tolist() == [2.5]
+    assert parsed.column("evaluate/loss", "eval").tolist() == [1.5]
