@@ -1,92 +1,95 @@
 """Events: what a log says that is not a number. Tracebacks, OOM, NCCL, saves, ends.
 
-The scanner sees the lines that gave no record, in order. A traceback is joined
-into one event that carries its last line; where signatures compete, the order
-of SIGNATURES decides (a root cause before what it drags along).
+The scanner sees the lines that gave no record, in order. What spans lines is
+joined into one event: a traceback carries its last line, torchrun's table of
+failures the rank that failed first and its exit code. What may repeat without
+end (retries) is counted, see Tally.
 """
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from runwatch.batch import Event
+from runwatch.parsers import signs
+from runwatch.parsers.failures import FailureTables, Root
+from runwatch.parsers.stamps import stamped
+from runwatch.parsers.tracebacks import Ended, Tracebacks
 from runwatch.text import decode
 
-SIGNATURES: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
-    (kind, re.compile(pattern))
-    for kind, pattern in (
-        ("host_oom", rb"oom-kill:|Out of memory: Killed process|[Dd]etected \d+ oom.kill event"),
-        (
-            "oom",
-            rb"CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED: Out of mem",
-        ),
-        ("xid", rb"NVRM: Xid \("),
-        ("nccl", rb"Watchdog caught collective operation timeout|Process group watchdog thread terminated"),
-        (
-            "cuda_error",
-            rb"CUDA ERROR|CUDA error: |uncorrectable ECC error encountered|device-side assert triggered",
-        ),
-        ("scheduler", rb"slurmstepd: error: .*CANCELLED AT|DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)"),
-        ("segfault", rb"Segmentation fault|SIGSEGV|Fatal Python error|\(core dumped\)"),
-        ("killed", rb"^\s*Killed\s*$|killed by signal: Killed|\bSIGKILL\b"),
-        ("elastic", rb"ChildFailedError|Root Cause \(first observed failure\)"),
-        ("nccl", rb"NCCL error|ncclRemoteError|ncclInternalError|ncclSystemError"),
-        ("signal", rb"^KeyboardInterrupt|received SIG(?:INT|TERM)|got signal: (?:2|15)\b|Received SIGTERM"),
-        ("error", rb"No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc"),
-    )
+_TAG = re.compile(
+    rb"(?:\[(?:rank ?|default)?(?P<rank>\d{1,6})\]:\s?| {0,4}(?P<task>\d{1,6}):(?: |$)"
+    rb"|\[\d{1,5},(?P<mpi>\d{1,5})\]<std(?:out|err)>: ?|\(\w+ pid=\d+(?:, ip=[\d.]+)?\) ?)*"
 )
-MARKERS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
-    (kind, re.compile(pattern))
-    for kind, pattern in (
-        (
-            "checkpoint",
-            rb"[Ss]av(?:ed|ing) (?:the )?(?:model|checkpoint|optimizer|state)\b.*\b(?:to|in|at)\b",
-        ),
-        (
-            "resume",
-            rb"[Rr]esum(?:ing|ed) (?:training |run )?from|[Ll]oaded checkpoint\b.*\b(?:iteration|step)\b",
-        ),
-        (
-            "finished",
-            rb"^Training completed|^\d+ epochs completed in |"
-            rb"[Tt]raining (?:is )?(?:complete|finished|done)\b|Finished training",
-        ),
-        ("eval_begin", rb"^\**\s*Running [Ee]valuation|^Evaluating\b"),
-        ("retry", rb"Connection reset by peer|Read timed out|Retrying in|503 Slow Down"),
-    )
-)
-_TRIGGER = re.compile(  # every event holds one; each begins with one byte (no class: slower), rare in text
-    rb"%\||bad_alloc|c(?:cl|heckpoint|ompleted in|ore dumped)|gnal|kill|med out|quota|"
-    rb"r(?:ror|esum|aining )|ut of |"
-    rb"v(?:ed |ing )|C(?:ANCELLED|UDA ERR|onnection)|D(?:UE TO|evice-side)|E(?:CC|RR|valuating|XHAUSTED)|"
-    rb"F(?:atal|inished)|"
-    rb"Keyboard|Killed|N(?:CCL|o space)|O(?:OM|ut of )|R(?:e(?:ad|sum|trying)|oot Cause|unning)|"
-    rb"S(?:IG|egmentation|low Down|tale)|Tra(?:ceback|ining)|Watchdog|watchdog|Xid"
-)
-_HINT = re.compile(
-    rb"might be|may be caused|could be|please try|[Cc]ompile with|DSA|error_if_nonfinite|0 errors"
-)
-_PREFIX = re.compile(rb"^(?:\[(?:rank|default)?(\d{1,6})\]:\s?|(\d{1,6}): (?=\S))*")
-_FRAME = re.compile(rb"^\s|^During handling of|^The above exception|^$|^Traceback|^\^")
-_RAISED = re.compile(rb"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)?\b(?::|$)")
-_SAVED_STEP = re.compile(
-    rb"(?:model|checkpoint|step|iter|global_step)[_-]0*(\d{1,15})\b|checkpoint at step 0*(\d{1,15})\b"
-)
-_SAVED_PATH = re.compile(rb"\b(?:to|in|at):? +[\"']?([^\s\"']*[/.][^\s\"']*)")
-_MAX_FRAMES = 60
+_XID = re.compile(rb"Xid \(([^)]*)\): (\d+)")
+_EXIT = re.compile(rb"(?:code\s*[:=]? *|exitcode: *)(-?\d+)")
+_TASK = re.compile(rb"\btask (\d+): ")
+_LOOK = 4096
+"""Bytes of a line in which words are looked for, so that no line takes long."""
+_REDRAWN = frozenset({"eval_begin", "load", "compile"})
+"""Kinds whose lines are redrawn: the same words right behind each other are one event."""
+_COUNTED = frozenset({"retry", "compile"})
+
+
+class Line(NamedTuple):
+    """A record as the scanner sees it."""
+
+    text: bytes
+    """Without its tag; only so much of a long line as is looked at."""
+    tag: bytes
+    """What a launcher put before each line of one process."""
+    rank: int | None
+    offset: int
+    number: int
+    """Of its line in the log."""
+    ordinal: int
+    """Of the record; a gap means that step lines stood between."""
+
+    @classmethod
+    def of(cls, text: bytes, offset: int, number: int, ordinal: int) -> Line:
+        """Return a record's line, its tag taken off."""
+        found = _TAG.match(text)
+        end = found.end() if found else 0
+        return cls(text[end : end + _LOOK], text[:end].strip(), _rank(found), offset, number, ordinal)
+
+    def data(self) -> dict[str, str]:
+        """Return when it was written, if it says so; see stamps for what that means."""
+        seconds = stamped(self.text)
+        return {} if seconds is None else {"time": f"{seconds:.3f}"}
+
+
+class Tally:
+    """Counts what may repeat without end: an event is due at the 1st, 2nd, 4th, 8th, ... of a minute.
+
+    Lines without a time count to the minute of the one before. Each event carries the count
+    so far, so the greatest of a minute is how many there were, to within a factor of two.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[str, tuple[int | None, int]] = {}
+
+    def add(self, kind: str, minute: int | None) -> int | None:
+        """Count one more; return the count if an event is due."""
+        last, count = self._counts.get(kind, (None, 0))
+        count = count + 1 if minute is None or minute == last else 1
+        self._counts[kind] = (last if minute is None else minute, count)
+        return count if count & (count - 1) == 0 else None
 
 
 class EventScanner:
-    """Turns lines into events. Its only state is the traceback it is inside of."""
+    """Turns lines into events. Its state is bounded: open tracebacks, tables and counts."""
 
-    trigger = staticmethod(_TRIGGER.search)
+    trigger = staticmethod(signs.TRIGGER.search)
     """One cheap look: None for a text that is no event, unless inside a traceback or a marker's line."""
 
     def __init__(self, markers: tuple[tuple[bytes, str], ...] = ()) -> None:
         self.use(markers)
-        self._frames: list[str] | None = None
-        self._begun: tuple[int, int, int | None] = (0, 0, None)
-        self._next = 0
+        self._tracebacks = Tracebacks()
+        self._failures = FailureTables()
+        self._tally = Tally()
+        self._drawn: tuple[str, bytes, int] = ("", b"", -1)
+        """Kind, words and record number of the newest event that may be redrawn."""
 
     def use(self, markers: tuple[tuple[bytes, str], ...]) -> None:
         """Add a format's markers: (text a line begins with, event kind)."""
@@ -95,89 +98,101 @@ class EventScanner:
 
     @property
     def inside(self) -> bool:
-        """Whether the next line may belong to a traceback."""
-        return self._frames is not None
+        """Whether the next line may belong to what has begun before."""
+        return bool(self._tracebacks) or bool(self._failures)
 
     def feed(self, line: bytes, offset: int, number: int, ordinal: int) -> list[Event] | None:
         """Return the events of one record, [] for a line that belongs to one, None for any other line.
 
         `ordinal` counts records: a gap in it means that step lines stood between.
         """
-        if self._frames is None:
-            marked = self._marker(line, offset, number)
-            if marked or not _TRIGGER.search(line):
-                return marked
-        prefix = _PREFIX.match(line)
-        rank = next((int(g) for g in prefix.groups() if g), None) if prefix else None
-        body = line[prefix.end() :] if prefix else line
-        if self._frames is not None:
-            if ordinal == self._next and _FRAME.match(body):
-                self._next = ordinal + 1
-                self._keep(body)
-                return []
-            ended = self._close(body if ordinal == self._next else b"", offset, number, rank)
-            return (
-                ended if ended[0].line == number else ended + (self._line(body, offset, number, rank) or [])
-            )
-        if body.lstrip().startswith(b"Traceback (most recent call last)"):
-            self._frames, self._begun, self._next = [], (offset, number, rank), ordinal + 1
-            return []
-        return self._line(body, offset, number, rank)
+        marker = self._marker(line)
+        if not self.inside and marker is None and not signs.TRIGGER.search(line):
+            return None
+        seen = Line.of(line, offset, number, ordinal)
+        belongs, told = self._go_on(seen) if self.inside else (False, [])
+        if belongs or self._begin(seen):
+            return told
+        if marker is not None:
+            return told + self._milestone(marker, seen._replace(text=line, rank=None), line)
+        return told + (self._line(seen) or []) or None
 
     def flush(self) -> list[Event]:
-        """Return the event of a traceback that the log's end (or a break in it) cut off."""
-        return [] if self._frames is None else self._close(b"", 0, 0, None)
+        """Return the events of what the log's end (or a break in it) cut off."""
+        return [*map(_of_traceback, self._tracebacks.flush()), *map(_of_root, self._failures.flush())]
 
-    def _keep(self, body: bytes) -> None:
-        assert self._frames is not None
-        if len(self._frames) < _MAX_FRAMES:
-            self._frames.append(decode(body, 200))
-
-    def _close(self, last: bytes, offset: int, number: int, rank: int | None) -> list[Event]:
-        frames, begun, self._frames = self._frames or [], self._begun, None
-        excerpt = "\n".join(frames[-20:])
-        if not _RAISED.match(last):
-            return [
-                Event(
-                    "traceback",
-                    begun[0],
-                    begun[1],
-                    "Traceback without its last line",
-                    begun[2],
-                    data={"frames": excerpt},
-                )
-            ]
-        kind = next((kind for kind, pattern in SIGNATURES if pattern.search(last)), "traceback")
-        who = begun[2] if rank is None else rank
-        return [Event(kind, offset, number, decode(last, 300), who, data={"frames": excerpt})]
-
-    def _line(self, body: bytes, offset: int, number: int, rank: int | None) -> list[Event] | None:
-        if not _HINT.search(body):
-            for kind, pattern in SIGNATURES:
-                found = pattern.search(body)
-                if found:
-                    # the scheduler's word may stand behind half a step line
-                    told = body[found.start() :] if kind == "scheduler" else body
-                    return [Event(kind, offset, number, decode(told, 300), rank)]
-        for kind, pattern in MARKERS:
-            if pattern.search(body):
-                return [_marked(kind, offset, number, body, rank)]
-        return None
-
-    def _marker(self, line: bytes, offset: int, number: int) -> list[Event] | None:
+    def _marker(self, line: bytes) -> str | None:
         if not line.startswith(self.heads):
             return None
-        kind = next(kind for text, kind in self.markers if line.startswith(text))
-        return [_marked(kind, offset, number, line, None)]
+        return next(kind for text, kind in self.markers if line.startswith(text))
+
+    def _go_on(self, line: Line) -> tuple[bool, list[Event]]:
+        """Return whether a line belongs to what has begun before, and what that became."""
+        belongs, ended = self._tracebacks.feed(*line[:2], *line[3:])
+        told = [_of_traceback(ended)] if ended else []
+        if not belongs:
+            belongs, root = self._failures.feed(*line[:2], *line[3:])
+            told += [_of_root(root)] if root else []
+        return belongs, told
+
+    def _begin(self, line: Line) -> bool:
+        """Return whether something that spans lines begins with this one."""
+        return self._tracebacks.begin(*line[:2], *line[3:]) or self._failures.begin(*line[:2], *line[3:])
+
+    def _line(self, line: Line) -> list[Event] | None:
+        sign = signs.trouble(line.text)
+        if sign is None:
+            sign = signs.milestone(line.text)
+            return None if sign is None else self._milestone(sign[0], line, sign[1][0])
+        kind, words = sign
+        # the scheduler's word may stand behind half a step line
+        told = line.text[words.start() :] if kind == "scheduler" else line.text
+        rank, data = line.rank, line.data()
+        if kind == "xid" and (xid := _XID.search(told)):
+            data |= {"gpu": decode(xid[1], 80), "xid": xid[2].decode()}
+        if code := _EXIT.search(told):
+            data["exitcode"] = code[1].decode()
+        if rank is None and (task := _TASK.search(told)):
+            rank = int(task[1])
+        return [Event(kind, line.offset, line.number, decode(told.strip(), 300), rank, data=data)]
+
+    def _milestone(self, kind: str, line: Line, words: bytes) -> list[Event]:
+        """Return the event of something that goes on beside training; [] where it only repeats the last."""
+        if kind in _REDRAWN:
+            repeats = self._drawn == (kind, words, line.ordinal - 1)
+            self._drawn = kind, words, line.ordinal
+            if repeats:
+                return []
+        data, step = line.data(), None
+        if kind in _COUNTED:
+            count = self._tally.add(kind, int(float(data["time"]) // 60) if "time" in data else None)
+            if count is None:
+                return []
+            data["count"] = str(count)
+        if kind in ("checkpoint", "load", "resume"):
+            if path := signs.path(line.text):
+                data["path"] = decode(path, 1000)
+            if kind == "checkpoint":
+                data["state"] = "saved" if signs.DONE.search(line.text) else "saving"
+            steps = signs.STEP.findall(line.text)
+            step = int(b"".join(steps[-1])) if steps else None
+        return [Event(kind, line.offset, line.number, decode(line.text.strip(), 300), line.rank, step, data)]
 
 
-def _marked(kind: str, offset: int, number: int, line: bytes, rank: int | None) -> Event:
-    """Return a marker's event; a checkpoint's tells its path and step, where it names them."""
-    step, data = None, {}
-    if kind == "checkpoint":
-        path = _SAVED_PATH.search(line)
-        if path:
-            data["path"] = decode(path[1].rstrip(b".,"), 1000)
-        steps = _SAVED_STEP.findall(line)  # directories come first, the file last
-        step = int(b"".join(steps[-1])) if steps else None
-    return Event(kind, offset, number, decode(line, 300), rank, step, data)
+def _rank(tag: re.Match[bytes] | None) -> int | None:
+    ranks = tag.group("rank", "mpi", "task") if tag else ()
+    return next((int(text) for text in ranks if text), None)
+
+
+def _of_traceback(ended: Ended) -> Event:
+    rank, data = _rank(_TAG.match(ended.tag + b" ")), {"frames": ended.frames}
+    if not ended.raised:
+        return Event(
+            "traceback", ended.offset, ended.line, "Traceback without its last line", rank, data=data
+        )
+    kind = next((kind for kind, sign in signs.TROUBLE if sign.search(ended.raised)), "traceback")
+    return Event(kind, ended.offset, ended.line, decode(ended.raised.strip(), 300), rank, data=data)
+
+
+def _of_root(root: Root) -> Event:
+    return Event(root.kind, root.offset, root.line, root.title, root.rank, data=root.data)

@@ -35,6 +35,8 @@ _ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
 """Keys typed at the terminal, as it echoes them: `^[[B` for an arrow, `^C`."""
 _RECORD = re.compile(rb"[^\r\n]*[\r\n]")
 _BAR = BarPattern()
+_BAR_END = re.compile(rb"^(?:.*?\[[\d:]+<[^\]\r\n]{0,2000}\]\s*|.*)")
+"""A bar up to its end; a message may stand behind it."""
 _WEAK_RECORDS = 16
 """So many training records of a weak format, and none of another, settle on it."""
 
@@ -258,6 +260,8 @@ class LogParser:
         match = self._match_own(line) if self._own else None
         if match is None:
             if self._readers and self._read(line, offset, number, piece):
+                if b"%|" in line and (behind := _BAR_END.sub(b"", line, 1)):
+                    piece.events += self._events.feed(behind, offset, number, ordinal) or ()
                 return True
             match = self._match(line)
         if match is None and self._weak and self._hold_match(line, offset, number, piece):
@@ -268,11 +272,19 @@ class LogParser:
                 piece.events.append(Event(match.layout.event, offset, number, decode(line, 300)))
             if match.layout.kind != BAR:
                 return True
-        found = self._events.feed(line, offset, number, ordinal)
-        piece.events += found or ()
+        told = self._tell(line, offset, number, ordinal, piece)
         if match is None and self._learner is not None:
-            return self._learn(self._learner, line, offset, number, piece) or found is not None
-        return match is not None or found is not None
+            return self._learn(self._learner, line, offset, number, piece) or told
+        return match is not None or told
+
+    def _tell(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
+        """Take the events of a line that is no record; return whether it told any or belongs to one."""
+        found = self._events.feed(line, offset, number, ordinal)
+        if found and any(event.kind == "finished" for event in found):
+            for reader, fmt in self._readers:  # what was read so far is of the run that has ended
+                self._take_rows(fmt, reader.flush(), offset - 1, piece)
+        piece.events += found or ()
+        return found is not None
 
     def _match_own(self, line: bytes) -> Match | None:
         """Match a line with the formats that users described, which go before all others."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from runwatch.batch import BAR, EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, STEP_TIME, Unit, canonical, unit_of
+from runwatch.parsers.stamps import Stamp, Stamped, find
 from runwatch.text import decode
 
 NUMBER = rb"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
@@ -34,6 +35,9 @@ _BAR = re.compile(
     rb"\s*\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
 )
 _NAME = 100  # longest metric name kept
+_OURS = frozenset({"offset", "line", "time"})
+"""Columns that no printed name may take."""
+_PLACES = META_COLUMNS - _OURS
 _ODD_NONFINITE = {b"1.#QNAN": "nan", b"1.#IND": "nan", b"1.#INF": "inf"}
 
 
@@ -76,15 +80,29 @@ class Layout:
     printed: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
     event: str | None = None
     """Kind of the event that such a record also is."""
-    epochs: Epochs | None = None
+    epochs: Epochs | Stamped | None = None
+    """What turns the printed numbers into columns, where they are not the columns themselves."""
+
+    def __hash__(self) -> int:  # as every record asks for it, by the little that tells most apart
+        return hash((self.pattern, self.names))
 
     def extended(self, names: tuple[str, ...]) -> Layout:
         """Return this layout with more columns that place a row, printed after the others."""
         units = (*self.units, *(Unit() for _ in names))
         epochs = self.epochs
+        assert not isinstance(epochs, Stamped), "the time comes last"
         if epochs is not None:
             epochs = replace(epochs, rest=(*epochs.rest, *range(len(self.units), len(units))))
         return replace(self, names=(*self.names, *names), units=units, epochs=epochs)
+
+    def stamped(self, stamp: Stamp) -> Layout:
+        """Return this layout with a column `time`, whose parts are printed after the others."""
+        return replace(
+            self,
+            names=(*self.names, "time"),
+            units=(*self.units, *(Unit() for _ in range(stamp.width))),
+            epochs=Stamped(stamp, self.epochs),
+        )
 
 
 class Match(NamedTuple):
@@ -163,7 +181,9 @@ class _Layouts:
         shown: dict[str, str] = {}
         for raw, suffix in zip(printed, suffixes, strict=True):
             text = decode(raw, _NAME)
-            name = self._aliases.get(text) or (text if text in META_COLUMNS else canonical(text))
+            name = self._aliases.get(text) or (text if text in _PLACES else canonical(text))
+            if name in _OURS:
+                name = f"printed/{name}"
             names.append(name)
             unit = suffix.decode("ascii", "replace").strip() or self._units.get(text, "")
             units.append(Unit() if name in META_COLUMNS else unit_of(name, unit))
@@ -254,6 +274,14 @@ class LinePattern:
         return Match(self._layouts.get(self._kind, tuple(names), tuple(suffixes)), tuple(spans))
 
 
+class ExactPattern(LinePattern):
+    """A LinePattern to which digits matter, as in `[78/78]`: its lines are read one by one."""
+
+    def bulk(self) -> None:
+        """Return no bulk path: skeletons are blind to digits."""
+        return
+
+
 class DictPattern:
     """A Python dict of metrics printed anywhere in a line, as the Hugging Face Trainer does."""
 
@@ -261,10 +289,11 @@ class DictPattern:
 
     def __init__(self, name: str, aliases: Mapping[str, str] | None = None) -> None:
         self._layouts = _Layouts(name, aliases or {})
+        self._stamped: dict[tuple[Layout, Stamp], Layout] = {}
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of the line's dict; a dict cut before its end is no record."""
-        start = line.find(b"{'", start)
+        begin, start = start, line.find(b"{'", start)
         if start < 0 or not line.rstrip().endswith(b"}"):
             return None
         names: list[bytes] = []
@@ -276,7 +305,16 @@ class DictPattern:
         kind = self._kind(names)
         if kind is None:
             return None
-        return Match(self._layouts.get(kind, tuple(names), (b"",) * len(names)), tuple(spans))
+        layout = self._layouts.get(kind, tuple(names), (b"",) * len(names))
+        stamp = find(line, begin, start) if start > begin else None
+        if stamp is None:
+            return Match(layout, tuple(spans))
+        key = (layout, stamp[0])
+        if key not in self._stamped:
+            if len(self._stamped) > 4096:
+                self._stamped.clear()
+            self._stamped[key] = layout.stamped(stamp[0])
+        return Match(self._stamped[key], (*spans, *stamp[1]))
 
     @staticmethod
     def _kind(names: list[bytes]) -> str | None:

@@ -3,14 +3,17 @@
 `[rank3]:[titan] 2026-04-18 22:15:40,200 - root - INFO - step: 10 ...`: formats
 declare only `step: 10 ...`; whatever loggers (Python, loguru, absl, glog,
 syslog) and launchers (torchrun --tee, srun -l, mpirun, Ray) put before it is
-recognised here, once. A rank found there becomes a column.
+recognised here, once. A rank and a time found there become columns.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import NamedTuple
 
 from runwatch.parsers.patterns import Layout, Match, Matcher
+from runwatch.parsers.stamps import Stamp, find
 
 _NOT_TRAINING = rb"(?![ *]*(?i:val|eval|test|dev|pred|infer))"
 _LEVEL = rb"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|STDOUT|STDERR)"
@@ -41,8 +44,19 @@ _MAX_PIECES = 24
 _Span = tuple[int, int]
 
 
-def spans_before(line: bytes, end: int) -> tuple[tuple[str, ...], tuple[_Span, ...]] | None:
-    """Return the names and spans of the ranks in line[:end], or None if that is no logging prefix."""
+class Prefix(NamedTuple):
+    """What a logging prefix tells of the line behind it."""
+
+    names: tuple[str, ...]
+    """`rank` and `node`, where it names them."""
+    spans: tuple[_Span, ...]
+    stamp: Stamp | None = None
+    """The time of the line, and where its parts stand."""
+    parts: tuple[_Span, ...] = ()
+
+
+def spans_before(line: bytes, end: int) -> Prefix | None:
+    """Return what line[:end] tells of the line, or None if that is no logging prefix."""
     at, pieces = 0, 0
     found: dict[str, _Span] = {}
     while at < end:
@@ -60,7 +74,7 @@ def spans_before(line: bytes, end: int) -> tuple[tuple[str, ...], tuple[_Span, .
         at = piece.end()
     if "node" in found and "rank" not in found:
         found["rank"] = found.pop("node")  # srun -l with a task per rank
-    return tuple(found), tuple(found.values())
+    return Prefix(tuple(found), tuple(found.values()), *(find(line, 0, end) or ()))
 
 
 class Logged:
@@ -72,10 +86,17 @@ class Logged:
         self.matcher = matcher
         self.needle = matcher.prefix
         """What every line it matches holds."""
-        self._layouts: dict[tuple[Layout, tuple[str, ...]], Layout] = {}
+        self._layouts: dict[tuple[Layout, tuple[str, ...], Stamp | None], Layout] = {}
+
+    @property
+    def bulk(self) -> Callable[[], None]:
+        """No bulk path, where the matcher has one of its own: it is not made for lines behind a prefix."""
+        if not hasattr(self.matcher, "bulk"):
+            raise AttributeError("bulk")
+        return lambda: None
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the numbers of the message, and the rank that its prefix tells."""
+        """Return the numbers of the message, and the rank and time that its prefix tells."""
         at = line.find(self.needle, start)
         for _ in range(3):  # a logger's name may hold the needle too
             if at < 0:
@@ -84,15 +105,19 @@ class Logged:
             if match is not None:
                 before = spans_before(line, at)
                 if before is not None:
-                    return self._ranked(match, *before) if before[0] else match
+                    return self._placed(match, before)
             at = line.find(self.needle, at + 1)
         return None
 
-    def _ranked(self, match: Match, names: tuple[str, ...], spans: tuple[_Span, ...]) -> Match:
-        key = (match.layout, names)
+    def _placed(self, match: Match, before: Prefix) -> Match:
+        names, spans, stamp, parts = before
+        if stamp is None and not names:
+            return match
+        key = (match.layout, names, stamp)
         layout = self._layouts.get(key)
         if layout is None:
             if len(self._layouts) > 4096:
                 self._layouts.clear()
-            layout = self._layouts[key] = match.layout.extended(names)
-        return Match(layout, (*match.spans, *spans))
+            layout = match.layout.extended(names)
+            layout = self._layouts[key] = layout if stamp is None else layout.stamped(stamp)
+        return Match(layout, (*match.spans, *spans, *parts))

@@ -46,11 +46,21 @@ STEPS = (
     "iterations",
     "update",
     "_step",
+    "total_timesteps",
+    "timesteps_total",
+    "consumed_samples",
+    "samples_seen",
+    "examples_seen",
+    "consumed_tokens",
+    "tokens_seen",
+    "num_input_tokens_seen",
     "epoch",
     "epochs",
 )
-"""Keys that place a record, the most exact first: an epoch only where there is nothing finer."""
+"""Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
 TOTALS = ("total_steps", "max_steps", "total_iters", "max_iters", "num_steps", "total_iterations")
+TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
+"""Keys whose number says when a record was written, in Unix seconds."""
 MODES = ("mode", "split", "phase", "stage")
 """Keys whose word says which part of training a record is about."""
 
@@ -208,7 +218,7 @@ class Reader:
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self._known: dict[tuple[str | None, tuple[str, ...]], Shape | None] = {}
-        self._layouts: dict[Layout, Layout] = {}
+        self._layouts: dict[tuple[Layout, tuple[tuple[str, str], ...]], Layout] = {}
 
     def read(self, numbers: Mapping[str, float], mode: str | None = None) -> Match | None:
         """Return the layout and stored values of a record, or None if it is none."""
@@ -242,9 +252,12 @@ class Reader:
         total = next((key for key in schema.totals if key in keys), None)
         if total and kind == TRAIN:
             columns["total"] = total
+        written = next((key for key in TIMES if key in keys and not schema.skip.search(key)), None)
+        if written:
+            columns["time"] = written
         units: list[Unit] = [Unit()] * len(columns)
-        printed: dict[str, str] = {}
-        for key in sorted(keys - {step, total}, key=self._order):
+        printed = {"step": step} if step and step != "step" and "step" in columns else {}
+        for key in sorted(keys - {step, total, written}, key=self._order):
             name = schema.metric(key, kind)
             if not name or schema.skip.search(key) or not schema.keep.search(key):
                 continue
@@ -262,7 +275,7 @@ class Reader:
             return None
         ended = "finished" if schema.ends & keys else None
         layout = Layout(kind, schema.name, tuple(columns), tuple(units), printed, ended)
-        layout = self._layouts.setdefault(layout, layout)
+        layout = self._layouts.setdefault((layout, tuple(printed.items())), layout)
         return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
 
     def _order(self, key: str) -> tuple[bool, bool, str]:

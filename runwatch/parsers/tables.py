@@ -20,7 +20,7 @@ class BoxReader:
     """
 
     def __init__(self) -> None:
-        self._row = RowMaker("box")
+        self._row = RowMaker("box", {"total_timesteps": "step"})
         self._section = ""
         self._items: list[tuple[str, float]] | None = None
 
@@ -35,13 +35,13 @@ class BoxReader:
                 self._section = name if name.endswith("/") else ""
             elif len(self._items) < 200:
                 value = number(cell[2])
-                step = name.replace(" ", "_") in ("total_timesteps", "total timesteps")
-                self._items.append(("step" if step else self._section + name, value))
+                step = name.replace(" ", "_") == "total_timesteps"
+                self._items.append(("total_timesteps" if step else self._section + name, value))
             return []
         if line[:10] != b"----------" or not _RULE.match(line):
             return None
         items, self._items, self._section = self._items, [], ""
-        if items and any(name == "step" for name, _ in items):
+        if items and any(name == "total_timesteps" for name, _ in items):
             return [self._row(TRAIN, number_, items)]
         return []
 
@@ -97,7 +97,7 @@ class YoloReader:
     _EVAL = ("val/precision", "val/recall", "val/mAP50", "val/mAP50-95")
 
     def __init__(self) -> None:
-        self._row = RowMaker("yolo")
+        self._row = RowMaker("yolo", {"epoch": "step"})
         self._names: list[str] = []
         self._pending: tuple[float, Row] | None = None
 
@@ -114,7 +114,7 @@ class YoloReader:
         if found is None or self._pending is None:
             return None
         values = zip(self._EVAL, map(number, found[1].split()), strict=False)
-        return [self._row(EVAL, number_, [("step", self._pending[0]), *values])]
+        return [self._row(EVAL, number_, [("epoch", self._pending[0]), *values])]
 
     def _take(self, found: re.Match[bytes], number_: int) -> list[Row]:
         epoch, values = float(found["epoch"]), [number(v) for v in found["values"].split()]
@@ -124,7 +124,7 @@ class YoloReader:
             (self._named(names[i]) if names else f"train/loss_{i + 1}", value)
             for i, value in enumerate(values[:losses])
         ]
-        row = self._row(TRAIN, number_, [("step", epoch), ("total", float(found["epochs"])), *named])
+        row = self._row(TRAIN, number_, [("epoch", epoch), ("total", float(found["epochs"])), *named])
         done = [self._pending[1]] if self._pending is not None and self._pending[0] != epoch else []
         self._pending = epoch, row
         return done
@@ -160,7 +160,7 @@ class EpochBlockReader:
     """`Epoch: 3/30`, then lines such as `Train Loss: 5.94 - Train Perplexity: 380.1`; a step is an epoch."""
 
     def __init__(self) -> None:
-        self._row = RowMaker("epoch-block")
+        self._row = RowMaker("epoch-block", {"epoch": "step"})
         self._epoch: list[tuple[str, float]] = []
         self._noted: list[tuple[str, float]] = []
 
@@ -168,7 +168,7 @@ class EpochBlockReader:
         """Take one line of a block."""
         found = _BLOCK_EPOCH.match(line) if len(line) < 64 else None
         if found is not None:
-            self._epoch = [("step", float(found[1]))] + ([("total", float(found[2]))] if found[2] else [])
+            self._epoch = [("epoch", float(found[1]))] + ([("total", float(found[2]))] if found[2] else [])
             self._noted = []
             return []
         head = line[:24].lower()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from .logs import parse
@@ -28,6 +30,62 @@ from .logs import parse
         ),
         (b"Finished training, saving model...", "finished"),
         (b"Resuming from checkpoint at step 500", "resume"),
+        (b"  Continuing training from global step 500", "resume"),
+        (b" loading checkpoint from /ckpt at iteration 500", "load"),
+        (b"Restoring states from the checkpoint path at /x/last.ckpt", "resume"),
+        (b"RuntimeError: DataLoader worker (pid 4242) is killed by signal: Killed.", "worker"),
+        (b"RuntimeError: DataLoader worker (pid(s) 4242) exited unexpectedly", "worker"),
+        (b"ERROR: Unexpected bus error encountered in worker.", "worker"),
+        (
+            b"slurmstepd: error: *** STEP 1.0 ON n1 CANCELLED AT 2030-01-02T03:04:05 DUE TO PREEMPTION ***",
+            "scheduler",
+        ),
+        (b"slurmstepd: error: *** JOB 1 ON n1 CANCELLED AT 2030-01-02T03:04:05 ***", "scheduler"),
+        (b"=>> PBS: job killed: walltime 3600 exceeded limit 3600", "scheduler"),
+        (
+            b"slurmstepd: error: Detected 1 oom_kill event in StepId=1.0. Some of the step tasks have been OOM Killed.",
+            "host_oom",
+        ),
+        (b"srun: error: n1: task 3: Out Of Memory", "host_oom"),
+        (b"run.sh: line 3: 12345 Killed                  python train.py", "killed"),
+        (b"srun: error: n1: tasks 0-3: Killed", "killed"),
+        (b"run.sh: line 3: 4242 Aborted                 (core dumped) python train.py", "segfault"),
+        (b"srun: error: n1: task 0: Exited with exit code 1", "elastic"),
+        (b"[launch.py:321:sigkill_handler] ['python'] exits with return code = 1", "elastic"),
+        (b"[rank: 0] Received SIGTERM: 15", "signal"),
+        (b"Received 15 death signal, shutting down workers", "signal"),
+        (b"this instance is being preempted in 30 s", "signal"),
+        (b"NVRM: GPU at PCI:0000:9b:00 has fallen off the bus.", "xid"),
+        (b"***** Running Evaluation *****", "eval_begin"),
+        (
+            b'2030-01-02 03:04:05 | INFO | fairseq_cli.train | begin validation on "valid" subset',
+            "eval_begin",
+        ),
+        (b"Total inference time: 0:00:12.5 (0.1 s / iter)", "eval_end"),
+        (b"evaluation done in 12.5 s", "eval_end"),
+        (b"saving checkpoint at iteration     500 to /ckpt in torch_dist format", "checkpoint"),
+        (b"2030-01-02 03:04:05,678 - mmdet - INFO - Saving checkpoint at 2 epochs", "checkpoint"),
+        (b"Epoch 3: val_loss improved from 0.5 to 0.4, saving model to best.h5", "checkpoint"),
+        (
+            b"[titan] - INFO - Finished saving the checkpoint (or staging if async is enabled) in 2.5 seconds.",
+            "checkpoint",
+        ),
+        (b"Compiling the model with torch.compile", "compile"),
+        (b"compiling the model... (takes a ~minute)", "compile"),
+        (b"Finished XLA compilation of jit(train_step) in 12.5 sec", "compile"),
+        (
+            b"W0102 03:04:05.678 torch/_dynamo/convert_frame.py:900] torch._dynamo hit config.recompile_limit (8)",
+            "compile",
+        ),
+        (b"AUTOTUNE mm(4096x4096, 4096x4096)", "compile"),
+        (b"`Trainer.fit` stopped: `max_epochs=3` reached.", "finished"),
+        (b"Training time 1:02:03", "finished"),
+        (b"Epoch 7: early stopping", "early_stop"),
+        (b"wandb: Network error (ConnectionError), entering retry loop.", "retry"),
+        (b"urllib3 Retrying (Retry(total=2)) after connection broken: Read timed out", "retry"),
+        (b"botocore.exceptions: 503 Slow Down", "retry"),
+        (b"socket.gaierror: [Errno -3] Temporary failure in name resolution", "retry"),
+        (b"[E] recv failed: Connection reset by peer", "retry"),
     ],
 )
 def test_telling_lines(line, kind):
@@ -43,46 +101,114 @@ def test_telling_lines(line, kind):
         b"nan_check enabled, 0 errors",
         b"UserWarning: This may be caused by a CUDA error: see the docs",
         b"the killed process list is empty",
+        b"Paddle compiled with cuda: True",
+        b"Saving checkpoints every 500 steps",
+        b'    print0("saving checkpoint to", out_dir)',
+        b"# every how many steps to save the checkpoint",
+        b"TrainingArguments(resume_from_checkpoint=None, save_steps=500)",
+        b"srun: error: n1: task 0: Exited with exit code 0",
+        b"Loading checkpoint shards:",
+        b"early_stopping_patience: 5",
+        b"validation loss is 2.5",
     ],
 )
 def test_harmless_words(line):
     assert parse(line + b"\n").events == []
 
 
-def test_a_traceback_is_one_event_with_its_last_line():
-    text = (
-        b"[rank3]: Traceback (most recent call last):\n"
-        b'[rank3]:   File "train.py", line 9, in <module>\n'
-        b"[rank3]:     main()\n"
-        b"[rank3]: ValueError: bad shard \x1b[31m<!channel>\x1b[0m\n"
-    )
-    (event,) = parse(text).events
-    assert (event.kind, event.rank, event.line) == ("traceback", 3, 4)
-    assert event.title == "ValueError: bad shard <!channel>"
-    assert "main()" in event.data["frames"]
-
-
-def test_chained_exceptions_are_one_event():
-    text = (
-        b"Traceback (most recent call last):\n  File a\nKeyError: 1\n\n"
-        b"During handling of the above exception, another exception occurred:\n\n"
-        b"Traceback (most recent call last):\n  File b\ntorch.OutOfMemoryError: CUDA out of memory.\n"
-    )
-    assert [event.kind for event in parse(text).events] == ["traceback", "oom"]
-
-
-def test_a_traceback_cut_off_is_still_told():
-    (event,) = parse(b"Traceback (most recent call last):\n  File a\n").events
-    assert event.kind == "traceback"
-
-
-def test_a_step_line_ends_a_traceback():
-    text = b"step 1/9 (1.00%) | loss: 1.0\nTraceback (most recent call last):\n  File a\nstep 2/9 (2.00%) | loss: 1.0\nKeyError: 1\n"
-    parsed = parse(text)
-    assert [event.kind for event in parsed.events] == ["traceback"]
-    assert parsed.column("step").tolist() == [1, 2]
-
-
 def test_the_step_of_a_checkpoint():
     (event,) = parse(b"Saved model file to: /r/step_3/base_checkpoints/d20/model_021400.pt\n").events
     assert event.step == 21400
+
+
+@pytest.mark.parametrize(
+    ("line", "step", "state"),
+    [
+        (b"saving checkpoint at iteration     500 to /ckpt in torch_dist format", 500, "saving"),
+        (b"  successfully saved checkpoint from iteration     500 to /ckpt", 500, "saved"),
+        (b"Saving model checkpoint to out/checkpoint-500", 500, "saving"),
+        (b"[Torch] Saved /r/checkpoint-500/global_step500/mp_rank_00_model_states.pt.", 500, "saved"),
+        (
+            b"Saved checkpoint /r/checkpoint_best.pt (epoch 3 @ 500 updates, score 4.2) (writing took 3.2 seconds)",
+            500,
+            "saved",
+        ),
+        (
+            b"Epoch 0, global step 500: 'val_loss' reached 1.2, saving model to '/r/epoch=0-step=500.ckpt' as top 1",
+            500,
+            "saving",
+        ),
+        (b"Saving checkpoint at 2 epochs", None, "saving"),
+        (b"Saving checkpoint at 500 iterations", 500, "saving"),
+    ],
+)
+def test_a_checkpoint_tells_its_step_and_whether_it_is_complete(line, step, state):
+    (event,) = parse(line + b"\n").events
+    assert (event.kind, event.step, event.data["state"]) == ("checkpoint", step, state)
+
+
+def test_a_resume_tells_its_step():
+    (event,) = parse(b"  Resuming training from checkpoint with epoch 2 and global step 1500\n").events
+    assert (event.kind, event.step) == ("resume", 1500)
+
+
+def test_an_event_tells_its_time_if_the_line_does():
+    text = b"2030-01-02T03:04:05.250Z ERROR CUDA error: an illegal memory access\nCUDA error: again\n"
+    first, second = parse(text).events
+    assert first.data["time"] == "1893553445.250"
+    assert "time" not in second.data
+
+
+def test_an_xid_tells_its_number_and_gpu():
+    (event,) = parse(
+        b"[Sun Jan  2 03:04:05 2030] NVRM: Xid (PCI:0000:9b:00): 79, pid=4242, GPU has fallen off\n"
+    ).events
+    assert (event.data["xid"], event.data["gpu"]) == ("79", "PCI:0000:9b:00")
+
+
+def test_retries_are_counted_and_few_events_tell_them():
+    line = b"2030-01-02 03:%02d:%02d,000 - s3 - WARNING - Connection reset by peer\n"
+    text = b"".join(line % (minute, second) for minute in range(3) for second in range(60))
+    events = parse(text).events
+    assert [int(event.data["count"]) for event in events] == [1, 2, 4, 8, 16, 32] * 3
+    cut = parse(text, range(0, len(text), 997)).events
+    assert cut == events
+
+
+def test_retries_without_a_time_are_counted_together():
+    events = parse(b"Connection reset by peer\n" * 10000).events
+    assert len(events) == 14
+    assert events[-1].data["count"] == "8192"
+
+
+def test_a_redrawn_line_is_one_event():
+    text = b"".join(b"evaluating HellaSwag: %d/90\r" % i for i in range(90)).replace(
+        b"evaluating", b"Evaluating"
+    )
+    assert [event.kind for event in parse(text + b"\nEvaluating HellaSwag: 0/9\n").events] == ["eval_begin"]
+    apart = parse(b"Evaluating: a\nnoise\nEvaluating: b\n").events
+    assert len(apart) == 2
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"Saving checkpoint ", b"Loaded checkpoint ", b"slurmstepd: error: ", b"to 1.", b"to a/", b"Retrying ",
+        b"Traceback (most recent call last) ", b"3: ", b"[rank1]: ", b"Error.", b"restoring from ", b"step 1 ",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "head", [b"", b"Saved model to ", b"Traceback (most recent call last):\n", b"Killed "]
+)
+def test_no_line_takes_quadratic_time(head, piece):
+    begin = time.process_time()
+    parse(head + piece * (60000 // len(piece)) + b"\n")
+    assert time.process_time() - begin < 1.0  # quadratic would be minutes
+
+
+def test_the_place_of_a_checkpoint():
+    lines = b"Saved model file to: /r/d20/model_000500.pt\nModel weights saved in out/checkpoint-500/model.safetensors\n"
+    saved, weights, loaded = parse(lines + b"Finished loading the checkpoint in 3.01 seconds.\n").events
+    assert saved.data["path"] == "/r/d20/model_000500.pt"
+    assert weights.data["path"] == "out/checkpoint-500/model.safetensors"
+    assert "path" not in loaded.data

@@ -17,7 +17,7 @@ from runwatch.batch import Event
 
 CRASH_KINDS = frozenset({
     "traceback", "oom", "host_oom", "nccl", "cuda_error", "xid",
-    "killed", "segfault", "signal", "scheduler", "elastic", "error",
+    "killed", "segfault", "signal", "scheduler", "elastic", "error", "worker",
 })  # fmt: skip
 """Kinds of events that may end a run."""
 
@@ -180,6 +180,7 @@ SIGNATURES: tuple[Signature, ...] = (
     _signature(
         "killed", Role.LATE_ROOT, "it was killed; by whom the log does not tell", _HOST, kinds="killed"
     ),
+    _signature("worker", Role.ROOT, "a data loader worker died", _HOST, kinds="worker"),
     _signature("cuda_error", Role.ROOT, "a CUDA call failed", _RELAUNCH, kinds="cuda_error"),
     _signature("exception", Role.ROOT, "the program raised an exception", _CODE, kinds="traceback"),
     _signature("error", Role.LATE_ROOT, "the program reported a fatal error", _CODE, kinds="error"),

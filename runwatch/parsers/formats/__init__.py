@@ -122,5 +122,6 @@ def catalogue() -> tuple[Format, ...]:
         deepspeed.FORMAT,
         rl.CLEANRL_EVAL,
         bars.TQDM,
+        bars.RICH,
         *(replace(fmt, alone=True) for fmt in (*jsonl.FORMATS, *tables.FORMATS, *documents.FORMATS)),
     )

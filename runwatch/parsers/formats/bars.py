@@ -1,7 +1,8 @@
 """Progress bars that carry the metrics: PyTorch Lightning, kohya, own tqdm loops; Keras."""
 
-from runwatch.parsers.bars import KerasReader, TqdmReader
+from runwatch.parsers.bars import RichReader, TqdmReader
 from runwatch.parsers.formats import Format
+from runwatch.parsers.keras import KerasReader
 
 TQDM = Format(
     name="progress-bar",
@@ -9,6 +10,15 @@ TQDM = Format(
     example="Epoch 0:  25%|##5       | 5/20 [00:10<00:30,  2.00s/it, loss=2.125, v_num=7]",
     matchers=(),
     readers=(TqdmReader,),
+    weak=True,
+)
+
+RICH = Format(
+    name="lightning-rich",
+    title="PyTorch Lightning's rich progress bar",
+    example="Epoch 0/2  \u2501\u2501\u2578\u2501 9/32 0:00:01 \u2022 0:00:01 22.5it/s train_loss: 0.5",
+    matchers=(),
+    readers=(RichReader,),
     weak=True,
 )
 

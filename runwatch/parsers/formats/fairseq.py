@@ -3,6 +3,8 @@
 The step is `num_updates`; the numbers after the epoch count batches.
 """
 
+from typing import Any
+
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import TOKENS_PER_SEC
 from runwatch.parsers.formats import Format
@@ -10,6 +12,8 @@ from runwatch.parsers.patterns import ITEMS, LinePattern
 
 _ALIASES = {"wps": TOKENS_PER_SEC, "num_updates": "step", "valid_num_updates": "step"}
 _VALID = {"num_updates": "step", "loss": "val/loss", "ppl": "val/ppl", "best_loss": "val/best_loss"}
+_BATCH = rb"epoch (?P<epoch>\d+): +\d+ / (?P<per>\d+)(?= [^\r\n]{0,4000}?\bnum_updates=(?P<step>\d+)(?!\d))"
+_TRAIN: dict[str, Any] = {"fields": True, "aliases": {"wps": TOKENS_PER_SEC}, "first_epoch": 1}
 
 FORMAT = Format(
     name="fairseq",
@@ -19,13 +23,12 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"train_inner \| epoch (?P<epoch>\d+): +\d+ / (?P<per>\d+)"
-            rb"(?= [^\r\n]{0,4000}?\bnum_updates=(?P<step>\d+)(?!\d))",
+            rb"train_inner \| " + _BATCH,
             prefix=b"train_inner | ",
-            fields=True,
-            aliases={"wps": TOKENS_PER_SEC},
-            first_epoch=1,
+            **_TRAIN,
         ),
+        LinePattern("train-older", TRAIN, rb"(?<!train_inner \| )" + _BATCH, prefix=b"epoch ", **_TRAIN),
+        LinePattern("train-oldest", TRAIN, rb"(?<!train_inner )\| " + _BATCH, prefix=b"| epoch ", **_TRAIN),
         LinePattern(
             "train-json",
             TRAIN,
@@ -42,6 +45,14 @@ FORMAT = Format(
             EVAL,
             rb"valid \| epoch (?P<epoch>\d+) \|(?: valid on '[^'\r\n]{0,80}' subset \|)?",
             prefix=b"valid | epoch ",
+            fields=True,
+            aliases=_VALID,
+        ),
+        LinePattern(
+            "valid-oldest",
+            EVAL,
+            rb"\| epoch (?P<epoch>\d+) \| valid on '[^'\r\n]{0,80}' subset \|",
+            prefix=b"| epoch ",
             fields=True,
             aliases=_VALID,
         ),

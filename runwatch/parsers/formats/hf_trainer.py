@@ -4,14 +4,23 @@ Values are numbers or, in newer versions, strings. The dicts carry no step; the
 training bar beside them does.
 """
 
+from runwatch.batch import PLAN
 from runwatch.parsers.formats import Format
-from runwatch.parsers.patterns import DictPattern
+from runwatch.parsers.patterns import DictPattern, LinePattern
 
 FORMAT = Format(
     name="hf-trainer",
     title="Hugging Face Trainer / TRL",
     example="{'loss': 1.2345, 'grad_norm': 0.98, 'learning_rate': 4.9e-05, 'epoch': 0.12}",
-    matchers=(DictPattern("hf", aliases={"train_loss": "train_loss"}),),
+    matchers=(
+        DictPattern("hf", aliases={"train_loss": "train_loss"}),
+        LinePattern(
+            "plan",
+            PLAN,
+            rb"Total optimization steps = (?P<total>[\d,]+)\s*$",
+            prefix=b"Total optimization steps = ",
+        ),
+    ),
     markers=(
         (b"***** Running Evaluation *****", "eval_begin"),
         (b"***** Running training *****", "start"),

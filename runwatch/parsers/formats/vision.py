@@ -6,7 +6,7 @@ Each prints a value and, in brackets, its running mean; the value is taken.
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import LEARNING_RATE, LOSS, STEP_TIME
 from runwatch.parsers.formats import Format
-from runwatch.parsers.patterns import NUMBER, VALUE, LinePattern
+from runwatch.parsers.patterns import NUMBER, VALUE, ExactPattern, LinePattern
 
 _TIME = {"time": STEP_TIME, "Time": STEP_TIME}
 
@@ -30,6 +30,25 @@ TIMM = Format(
             aliases={**_TIME, "rate": "perf/samples_per_sec"},
             first_epoch=0,
         ),
+        ExactPattern(  # the last batch's line has the means over all of them
+            "test",
+            EVAL,
+            rb"Test(?: \([^()\r\n]{1,40}\))?: \[ *(\d+)/\1\] [^\r\n]{0,60}?Loss: +"
+            + NUMBER
+            + rb" +\( *(?P<loss>"
+            + VALUE
+            + rb")\)(?: +Acc@1: +"
+            + NUMBER
+            + rb" \( *(?P<acc1>"
+            + NUMBER
+            + rb")\))?(?: +Acc@5: +"
+            + NUMBER
+            + rb" \( *(?P<acc5>"
+            + NUMBER
+            + rb")\))?",
+            prefix=b"Test",
+            aliases={"loss": "val/loss", "acc1": "val/acc1", "acc5": "val/acc5"},
+        ),
     ),
 )
 
@@ -50,9 +69,10 @@ SWIN = Format(
         LinePattern(
             "accuracy",
             EVAL,
-            rb"\* Acc@1 (?P<acc1>" + NUMBER + rb") Acc@5 (?P<acc5>" + NUMBER + rb")",
+            rb"\* Acc@1 (?P<acc1>" + NUMBER + rb") Acc@5 (?P<acc5>" + NUMBER + rb")"
+            rb"(?: loss (?P<loss>" + VALUE + rb"))?",
             prefix=b"* Acc@1 ",
-            aliases={"acc1": "val/acc1", "acc5": "val/acc5"},
+            aliases={"acc1": "val/acc1", "acc5": "val/acc5", "loss": "val/loss"},
         ),
     ),
     logged=True,

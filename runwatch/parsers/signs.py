@@ -1,0 +1,174 @@
+"""The words that tell an event: one line per way of saying it.
+
+Where several fit, the order decides: a root cause before what it drags along,
+trouble before milestones. Every pattern needs a literal in TRIGGER, by which
+whole blocks are searched for lines that are worth a look.
+"""
+
+from __future__ import annotations
+
+import re
+
+_Signs = tuple[tuple[str, re.Pattern[bytes]], ...]
+
+
+def _sign(kind: str, *patterns: bytes) -> tuple[str, re.Pattern[bytes]]:
+    return kind, re.compile(b"|".join(patterns))
+
+
+TROUBLE: _Signs = (
+    _sign("worker", rb"DataLoader worker \(pid", rb"bus error encountered in worker"),
+    _sign(
+        "host_oom",
+        rb"oom-kill:|Out of memory: Killed process|: Out Of Memory\s*$",
+        rb"[Dd]etected \d+ oom.kill event",
+    ),
+    _sign(
+        "oom",
+        rb"CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED",
+        rb"RESOURCE_EXHAUSTED: Out of mem",
+    ),
+    _sign("xid", rb"NVRM: Xid \(", rb"NVRM: GPU at PCI\S+ has fallen off the bus"),
+    _sign(
+        "nccl",
+        rb"Watchdog caught collective operation timeout|Process group watchdog thread terminated",
+    ),
+    _sign(
+        "cuda_error",
+        rb"CUDA ERROR|CUDA error: |uncorrectable ECC error encountered|device-side assert triggered",
+    ),
+    _sign(
+        "scheduler",
+        rb"slurmstepd: error: .*CANCELLED AT|DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)",
+        rb"PBS: job killed|TERM_(?:RUNLIMIT|MEMLIMIT|PREEMPT|OWNER): ",
+    ),
+    _sign("segfault", rb"Segmentation fault|SIGSEGV|Fatal Python error|\(core dumped\)"),
+    _sign(
+        "killed",
+        rb"^\s*Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
+        rb"killed by signal: Killed|\bSIGKILL\b",
+    ),
+    _sign(
+        "elastic",
+        rb"ChildFailedError|failed \(exitcode: -?\d+\)",
+        rb"[Ee]xit(?:ed|s) with (?:exit |return )?code\s*[:=]? *-?[1-9]|finished with exit code -?[1-9]",
+    ),
+    _sign("nccl", rb"NCCL error|ncclRemoteError|ncclInternalError|ncclSystemError"),
+    _sign(
+        "signal",
+        rb"^KeyboardInterrupt|[Rr]eceived (?:Signals\.)?SIG(?:INT|TERM)|got signal: (?:2|15)\b",
+        rb"Received \d+ death signal|^\s*Terminated\s*$|task\S* \S+: Terminated\s*$",
+        rb"[Pp]reemption (?:notice|signal|warning)|being preempted|[Ss]pot (?:instance )?interruption",
+    ),
+    _sign("error", rb"No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc"),
+)
+"""What may end a run, as (kind, pattern)."""
+
+MILESTONES: _Signs = (
+    _sign(
+        "resume",
+        rb"[Rr]esum(?:ing|ed) (?:\w+ )?(?:from|at)\b|[Rr]esumed epoch|[Cc]ontinuing training from",
+        rb"successfully loaded checkpoint|[Ll]oaded checkpoint\b.*\b(?:iteration|step|updates)\b",
+        rb"Restor(?:ed|ing) (?:all )?(?:the )?states from|restoring from .{0,80}step \d",
+    ),
+    _sign(
+        "load",
+        rb"[Ll]oad(?:ing|ed)? (?:the )?(?:\w+ )?checkpoint\b(?! shards)",
+        rb"Loading states from|Finished loading the checkpoint",
+    ),
+    _sign(
+        "checkpoint",
+        rb"(?:[Ss]av(?:ed|ing)|Preparing to save) (?:the |current )?(?:\w+ )?"
+        rb"(?:model|checkpoints?|optimizer|state|weights)\b.*?(?:\b(?:to|in|at|for|from)\b|\()",
+        rb"(?:[Cc]heckpoint|weights|[Mm]odel) (?:is )?(?:saved|written)\b",
+        rb"\b[Ss]av(?:ed|ing):? \S*(?:\.(?:pt|pth|ckpt|bin|h5|keras|safetensors)\b|checkpoint)",
+    ),
+    _sign(
+        "finished",
+        rb"^Training completed|^\d+ epochs completed in |[Tt]raining (?:is )?(?:complete|finished|done)\b",
+        rb"Finished training|done training in|^`Trainer\.fit` stopped: |Training time \d+:\d",
+    ),
+    _sign(
+        "early_stop",
+        rb"[Ee]arly stop(?:ping|ped) (?:triggered|at|after|conditioned)|\d: early stopping",
+        rb"Stopping training early",
+    ),
+    _sign(
+        "eval_end",
+        rb"(?:[Ee]valuation|[Vv]alidation) (?:is )?(?:done|finished|completed?|took)\b",
+        rb"[Ff]inished (?:evaluat|validat)|Total inference time",
+    ),
+    _sign(
+        "eval_begin",
+        rb"^\**\s*Running (?:[Ee]valuation|Prediction)|^Evaluating\b|[Bb]egin validation",
+        rb"Start(?:ing)? (?:inference|evaluation|validation)",
+    ),
+    _sign(
+        "compile",
+        rb"[Cc]ompil(?:ing|ed) (?:the|each|module|model|loss|cluster|\S*(?:_step|_fn|jit)\S*)\b",
+        rb"(?:torch\.compile|XLA compilation|[Cc]ompilation) (?:of|took|finished|done)\b",
+        rb"AUTOTUNE |Recompiling function|hit config\.\w*(?:cache_size|recompile)_limit",
+    ),
+    _sign(
+        "retry",
+        rb"[Cc]onnection (?:was )?(?:reset|refused|aborted|timed out)|Connection(?:Reset)?Error",
+        rb"Retrying (?:in|after|request|\()|\b[Rr]etry(?:ing)? (?:\d|attempt|in \d|after \d)",
+        rb"retrying in|retry loop|Max retries|Read timed out|ReadTimeout",
+        rb"503 (?:Slow Down|Service)|429 Too Many|Temporary failure in name resolution",
+    ),
+)
+"""What a run does beside training, as (kind, pattern)."""
+
+TRIGGER = re.compile(  # every event holds one; each begins with one byte (no class: slower), rare in text
+    rb"%\||bad_alloc|gnal|kill|med out|quota|ut of |watchdog|weights (?:is )?(?:saved|written)|xit|"
+    rb"c(?:cl|heckpoint|ompil|ompleted in|ore dumped|onfig\.|ontinuing|onnection)|"
+    rb"r(?:ror|eempt|eset|esum|estoring|aining |etry|ly stop)|"
+    rb"v(?:ed |ed:|ing |ing:|aluation|alidation)|"
+    rb"AUTOTUNE|C(?:ANCELLED|UDA ERR|heckpoint|ompil|onnection|ontinuing)|D(?:UE TO|evice-side|ataLoader w)|"
+    rb"E(?:CC|RR|valuati|XHAUSTED)|F(?:atal|inished)|GPU at|Keyboard|Killed|Load|"
+    rb"M(?:ax retries|odel (?:is )?(?:saved|written))|N(?:CCL|o space)|O(?:OM|ut (?:of |Of ))|"
+    rb"P(?:BS: |reempt)|R(?:e(?:ad|compil|ceived|sum|stor|trying|try)|oot Cause|unning)|"
+    rb"S(?:IG|aving|egmentation|low Down|pot |tale|tart|top)|"
+    rb"T(?:ERM_|emporary fail|erminated|o(?:o Many|tal inf)|ra(?:ceback|ining|iner\.fit))|"
+    rb"Validation |Watchdog|XLA|Xid"
+)
+HARMLESS = re.compile(
+    rb"might be|may be caused|could be|please try|[Cc]ompile with|DSA|error_if_nonfinite|0 errors"
+)
+"""Words of advice beside words of trouble."""
+CODE = re.compile(
+    rb"print\w*\(|\blog\w*\.\w+\(|^\s*(?:#|//)|^\s*(?:def|if|raise|self\.|assert|return)\b"
+    rb"|\w=\w+,.*\w=| every "
+)
+"""Source code and dumps of settings, which name milestones without reaching them."""
+
+STEP = re.compile(
+    rb"(?:model|checkpoint|global_step|step|iter|ckpt)[_=-]?0*(\d{1,15})\b"
+    rb"|(?:iteration|step|iter|global step|update)[:=]? +0*(\d{1,15})\b"
+    rb"|\b0*(\d{1,15}) (?:iterations|steps|updates)\b"
+)
+"""The step that a line about a checkpoint names; the last one counts: directories come before the file."""
+_PLACE = re.compile(rb"\b(?:to|in|at|from|[Ss]av(?:ed|ing)):? +[\"']?(?=([^\s\"',]{1,1000}))")
+_NAME = re.compile(rb"[A-Za-z_][^/.]{0,200}[/.]|/[^/]{0,200}[A-Za-z_]")
+DONE = re.compile(rb"[Ss]aved\b|[Ff]inished|written|success|writing took")
+"""A checkpoint that is complete, where others begin."""
+
+
+def trouble(line: bytes) -> tuple[str, re.Match[bytes]] | None:
+    """Return the kind of trouble that a line tells, and the words that told it."""
+    return None if HARMLESS.search(line) else _first(TROUBLE, line)
+
+
+def milestone(line: bytes) -> tuple[str, re.Match[bytes]] | None:
+    """Return the kind of milestone that a line tells, and the words that told it."""
+    found = _first(MILESTONES, line)
+    return None if found is None or CODE.search(line) else found
+
+
+def path(line: bytes) -> bytes | None:
+    """Return the file or directory that a line about a checkpoint names, or None."""
+    return next((m[1].rstrip(b".") for m in _PLACE.finditer(line) if _NAME.search(m[1])), None)
+
+
+def _first(signs: _Signs, line: bytes) -> tuple[str, re.Match[bytes]] | None:
+    return next(((kind, found) for kind, sign in signs if (found := sign.search(line))), None)

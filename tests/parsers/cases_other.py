@@ -1,0 +1,234 @@
+"""Lines of other trainers: vision, speech, reinforcement learning, boosting, bars."""
+
+from __future__ import annotations
+
+from .case import NAN, Case
+
+CASES = [
+    Case(
+        "timm",
+        "Train: 1 [   0/900 (  0%)]  Loss:  7.010710 (7.0107)  Time: 1.820s,   70.32/s  (1.820s,   70.32/s)  LR: 5.000e-07  "
+        "Data: 1.382 (1.382)\n"
+        "Train: 1 [  50/900 (  6%)]  Loss: 6.97 (6.98)  Time: 0.316s,  405.65/s  (0.344s,  371.84/s)  LR: 5.000e-07  Data: 0.006 (0.033)\n",
+        {"step": [900, 950], "total": [1800, 1800], "train/loss": [7.01071, 6.97], "perf/samples_per_sec": [70.32, 405.65],
+         "perf/step_time": [1.82, 0.316], "train/learning_rate": [5e-7, 5e-7]},
+    ),
+    Case(
+        "timm",
+        "Train: 1 [ 900/900 (100%)]  Loss:  7.0 (7.25)  Time: 0.250s,   64.00/s  (0.250s,   64.00/s)  LR: 5.000e-07  Data: 0.125 (0.125)\n"
+        "Test: [   0/12]  Time: 1.515 (1.515)  Loss:   0.975 ( 0.975)  Acc@1:  81.250 ( 81.250)  Acc@5:  96.094 ( 96.094)\n"
+        "Test: [  12/12]  Time: 0.117 (0.211)  Loss:   1.250 ( 1.125)  Acc@1:  72.500 ( 70.250)  Acc@5:  91.500 ( 89.500)\n",
+        {"step": [1800], "train/loss": [7.0]},
+        {"val/loss": [1.125], "val/acc1": [70.25], "val/acc5": [89.5]},
+    ),
+    Case(
+        "swin",
+        "[2030-01-02 03:04:05 swin_tiny] (main.py 311): INFO Train: [2/90][10/900]\teta 0:00:56 lr 0.000125\t wd 0.0500\t"
+        "time 0.0325 (0.0623)\tloss 2.1250 (2.2500)\tgrad_norm 1.5000 (inf)\tloss_scale 65536.0000 (65536.0000)\tmem 150MB\n"
+        "[2030-01-02 03:04:06 swin_tiny] (main.py 348): INFO  * Acc@1 75.500 Acc@5 92.250\n",
+        {"step": [1810], "total": [81000], "train/loss": [2.125], "perf/step_time": [0.0325], "train/grad_norm": [1.5],
+         "train/loss_scale": [65536], "train/learning_rate": [0.000125]},
+        {"val/acc1": [75.5]},
+    ),
+    Case(
+        "swav",
+        "INFO - 09/04/30 07:56:14 - 0:00:27 - Epoch[2] - Iter: [5/13]\tTime 19.125 (19.125)\tData 3.125 (3.125)\t"
+        "Loss 6.7500 (6.7500)\tPrec 4.750 (4.750)\tLR 0.3\n"
+        "INFO - 09/04/30 07:56:49 - 0:01:02 - Test:\tTime 4.750\tLoss 103.7500\tAcc@1 27.250\tBest Acc@1 so far 27.2\n",
+        {"step": [31], "train/loss": [6.75], "perf/step_time": [19.125], "train/learning_rate": [0.3]},
+        {"val/loss": [103.75], "val/acc1": [27.25]},
+    ),
+    Case(
+        "openpcdet",
+        "2030-01-02 03:04:05,678   INFO  Train:    2/3 ( 67%) [  99/323 ( 31%)]  Loss: 23.5 (54.8)  LR: 2.375e-04  "
+        "Time cost: 00:27/01:00 [00:27/03:55]  Acc_iter 422         Data time: 0.00(0.01)  Forward time: 0.19(0.26)  "
+        "Batch time: 0.25(0.27)\n",
+        {"step": [422], "total": [969], "train/loss": [23.5], "train/learning_rate": [2.375e-4], "perf/step_time": [0.25]},
+    ),
+    Case(
+        "openmmlab",
+        "2030-01-02 03:04:05,678 - mmdet - INFO - Epoch [2][50/271]\tlr: 4.875e-04, eta: 2:21:04, time: 0.750, data_time: 0.250, "
+        "memory: 5683, s0.loss_cls: 0.1875, loss: 0.6875, grad_norm: 5.75\n"
+        "2030-01-02 03:04:06,678 - mmdet - INFO - Epoch(val) [2][271]\tbbox_mAP: 0.1500, bbox_mAP_s: -1.0000\n",
+        {"step": [321], "train/loss": [0.6875], "train/grad_norm": [5.75], "perf/step_time": [0.75],
+         "train/learning_rate": [4.875e-4]},
+        {"bbox_mAP": [0.15]},
+    ),
+    Case(
+        "openmmlab",
+        "01/02 03:04:05 - mmengine - INFO - Epoch(train)   [1][  50/7330]  lr: 1.9820e-03  eta: 1 day, 2:03:04  time: 0.500  "
+        "data_time: 0.125  memory: 5825  grad_norm: 3.5  loss: 1.25\n"
+        "01/02 03:04:06 - mmengine - INFO - Epoch(val)   [1][ 50/5000]    eta: 0:01:02  time: 0.0250  data_time: 0.0010  \n"
+        "01/02 03:04:07 - mmengine - INFO - Epoch(val) [1][5000/5000]    coco/bbox_mAP: 0.3750  coco/bbox_mAP_50: 0.5\n",
+        {"step": [50], "train/loss": [1.25], "perf/step_time": [0.5]},
+        {"coco/bbox_mAP": [0.375]},
+    ),
+    Case(
+        "paddleseg",
+        "2030-01-02 03:04:05 [INFO]\t[TRAIN] epoch: 1, iter: 10/900, loss: 6.8500, lr: 0.009999, batch_cost: 1.5, "
+        "reader_cost: 0.125, ips: 1.25 samples/sec | ETA 34:13:14\n"
+        "2030-01-02 03:04:06 [INFO]\t[EVAL] #Images: 500 mIoU: 0.5000 Acc: 0.7500 Kappa: 0.5 \n",
+        {"step": [10], "total": [900], "train/loss": [6.85], "perf/step_time": [1.5], "perf/samples_per_sec": [1.25]},
+        {"mIoU": [0.5], "Acc": [0.75]},
+    ),
+    Case(
+        "paddle-cyclegan", "epoch id: 0, batch step: 3, g_loss: 17.125000\n", {"step": [3], "g_loss": [17.125]}
+    ),
+    Case(
+        "yolo",
+        "     Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n"
+        "       1/90      2.5G      1.125      2.25      1.375         12        640:  50%|##  | 5/10 [00:01<00:01,  5.00it/s]\r"
+        "       1/90      2.5G      1.0      2.125      1.25         4        640: 100%|####| 10/10 [00:02<00:00,  5.00it/s]\n"
+        "                 Class     Images  Instances      Box(P          R      mAP50  mAP50-95): 100%|##| 2/2 [00:01<00:00]\n"
+        "                   all        107        938      0.5      0.25      0.375     0.125\n"
+        "       2/90      2.5G      0.5      2.0      1.125         4        640: 100%|####| 10/10 [00:02<00:00,  5.00it/s]\n",
+        {"step": [1, 2], "total": [90, 90], "train/box_loss": [1, 0.5], "train/dfl_loss": [1.25, 1.125]},
+        {"step": [1], "val/precision": [0.5], "val/mAP50-95": [0.125]},
+    ),
+    Case(
+        "yolo",
+        "     Epoch   gpu_mem       box       obj       cls     total    labels  img_size\n"
+        "       0/5     2.62G   0.125   0.25   0.5    0.875         5       640: 100% 36/36 [18:42<00:00,  3.29it/s]\n",
+        {"step": [0], "total": [5], "train/box_loss": [0.125], "train/total_loss": [0.875]},
+    ),
+    Case(
+        "yolox",
+        "2030-01-02 03:04:05.678 | INFO     | yolox.core.trainer:after_iter:246 - epoch: 2/300, iter: 10/47, mem: 1491Mb, "
+        "iter_time: 0.500s, data_time: 0.002s, total_loss: 10.75, iou_loss: 1.9, lr: 7.000e-06, size: 640, ETA: 1:54:27\r\n"
+        "2030-01-02 03:04:06.678 | INFO     | yolox.core.trainer:after_iter:246 - epoch: 2/300, iter: 20/47, gpu mem: 1491Mb, "
+        "mem: 9.5Gb, iter_time: 0.500s, data_time: 0.002s, total_loss: nan, lr: 7.000e-06, size: 640, ETA: 1 day, 1:54:27\r\n",
+        {"step": [57, 67], "total": [14100, 14100], "train/loss": [10.75, NAN], "perf/step_time": [0.5, 0.5]},
+    ),
+    Case(
+        "xgboost",
+        "[03:04:05] INFO: ../src/tree/updater_prune.cc:101: tree pruning end, 24 extra nodes\n"
+        "[0]\tvalidation_0-mlogloss:1.75000\tvalidation_1-ndcg@10:0.50000\n"
+        "[1]\tvalidation_0-mlogloss:1.50000\tvalidation_1-ndcg@10:0.62500+0.01250\n",
+        {"step": [0, 1], "validation_0-mlogloss": [1.75, 1.5], "validation_1-ndcg@10": [0.5, 0.625]},
+    ),
+    Case(
+        "lightgbm",
+        "[LightGBM] [Info] Total Bins 255\n[1]\ttraining's l2: 0.25\tvalid_1's l2: 0.3125\n"
+        "[2]\ttraining's l2: 0.125\tvalid_1's l2: 0.25\n",
+        {"step": [1, 2], "training's l2": [0.25, 0.125], "valid_1's l2": [0.3125, 0.25]},
+    ),
+    Case(
+        "catboost",
+        "0:\tlearn: 0.6875\ttest: 0.7500\tbest: 0.7500 (0)\ttotal: 58.6ms\tremaining: 58.6s\n",
+        {"step": [0], "learn": [0.6875], "test": [0.75]},
+    ),
+    Case(
+        "caffe",
+        "max_iter: 900\nI0102 03:04:05.678901  5405 solver.cpp:222] Iteration 100, loss = 0.0625\n"
+        "I0102 03:04:05.678902  5405 solver.cpp:238]     Train net output #0: loss = 0.06771 (* 1 = 0.06771 loss)\n"
+        "I0102 03:04:05.678903  5405 solver.cpp:517] Iteration 100, lr = 0.003\n"
+        "I0102 03:04:06.678901  5405 solver.cpp:218] Iteration 200 (5.5 iter/s, 1.2s/100 iters), loss = nan\n",
+        {"step": [100, 200], "train/loss": [0.0625, NAN]},
+        {"step": [100], "train/learning_rate": [0.003]},
+        plan=[900],
+    ),
+    Case(
+        "stylegan",
+        "tick 0     kimg 0.0      time 22s          sec/tick 19.5    sec/kimg 602.25  maintenance 122.5  cpumem 2.75   gpumem 13.75  augment 0.000\n"
+        "tick 1     kimg 4.0      time 1d 02h 14m   sec/tick 151.5   sec/kimg 37.75   maintenance 554.5  cpumem 3.25   gpumem 10.25  augment 0.125\n",
+        {"step": [0, 1], "kimg": [0, 4], "sec/tick": [19.5, 151.5], "augment": [0, 0.125]},
+    ),
+    Case(
+        "pix2pix",
+        "(epoch: 1, iters: 100, time: 0.125, data: 2.625) G_GAN: 2.875 G_L1: 10.125 D_real: 0.125 D_fake: 1.250 \n",
+        {"step": [100], "train/epoch": [1], "G_GAN": [2.875], "D_fake": [1.25]},
+    ),
+    Case(
+        "flair",
+        "2030-01-02 03:04:05,678 epoch 2 - iter 504/5049 - loss 0.75 - samples/sec: 9.50 - lr: 0.000005\n"
+        "2030-01-02 03:04:06,678 EPOCH 2 done: loss 0.3592 - lr 0.0000050\n"
+        "2030-01-02 03:04:07,678 DEV : loss 0.125 - score 0.9125\n",
+        {"step": [5553], "train/loss": [0.75], "perf/samples_per_sec": [9.5], "train/learning_rate": [5e-6]},
+        {"val/loss": [0.125]},
+    ),
+    Case(
+        "spacy",
+        "E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  SCORE \n---  ------  ------------  --------  ------  ------\n"
+        "  0       0          0.00     36.75    0.00    0.00\n 66     200         16.25    933.50   47.00    0.47\n",
+        {"step": [0, 200], "LOSS NER": [36.75, 933.5], "train/epoch": [0, 66], "SCORE": [0, 0.47]},
+    ),
+    Case(
+        "stable-baselines3",
+        "----------------------------------\n| rollout/           |          |\n|    ep_rew_mean     | -109     |\n"
+        "| time/              |          |\n|    fps             | 802      |\n|    total_timesteps | 500      |\n"
+        "| train/             |          |\n|    loss            | 1.16e+02 |\n|    learning_rate   | 3e-05    |\n"
+        "----------------------------------\n",
+        {"step": [500], "rollout/ep_rew_mean": [-109], "train/loss": [116], "train/learning_rate": [3e-5]},
+    ),
+    Case(
+        "cleanrl",
+        "global_step=22, episodic_return=[22.]\nSPS: 900\nglobal_step=55, episodic_return=33.5\neval_episode=0, episodic_return=[400.]\n",
+        {"step": [22, 55], "episodic_return": [22, 33.5]},
+    ),
+    Case(
+        "cleanrl-eval",
+        "eval_episode=0, episodic_return=400.0\neval_episode=1, episodic_return=128.0\n",
+        {"step": [0, 1], "episodic_return": [400, 128]},
+    ),
+    Case(
+        "hf-custom-logger",
+        "[2030-01-02 03:04:05,678] INFO: [INFO] loss: 1.4375, orth_loss: 0.0015, total_loss: 1.4390, grad_norm: 1.8750\n"
+        "[2030-01-02 03:04:06,678] INFO: [INFO] Eval Metrics: {'eval_loss': 1.25, 'eval_runtime': 240.5, 'epoch': 3.0}\n",
+        {"train/loss": [1.4375], "train/grad_norm": [1.875], "total_loss": [1.439]},
+        {"val/loss": [1.25]},
+    ),
+    Case(
+        "epoch-batch-loss",
+        "2030-01-02 03:04:05,678 - INFO - ##### Epoch 1 #####\n2030-01-02 03:04:06,678 - INFO - Epoch 1 - Batch loss: 12.125\n"
+        "2030-01-02 03:04:07,678 - INFO - Epoch 1 - Average Train Loss: 10.5\n",
+        {"train/loss": [12.125], "train/epoch": [1]},
+        {"train/epoch_loss": [10.5]},
+    ),
+    Case(
+        "epoch-block",
+        "Epoch: 3/30\nTime Taken: 30.50s - LR: 9.75e-05\nTrain Loss: 5.9375 - Train Perplexity: 380.5\n"
+        "Valid Loss: 5.8750 - Valid Perplexity: 366.5\n----\n",
+        {"step": [3], "total": [30], "train/loss": [5.9375], "train/learning_rate": [9.75e-5]},
+        {"val/loss": [5.875]},
+    ),
+    Case(
+        "keras",
+        "Epoch 1/3\n 100/1875 [>.............................] - ETA: 25s - loss: 0.75 - accuracy: 0.5"
+        "\r1875/1875 [==============================] - 28s 16ms/step - loss: 0.5 - accuracy: 0.75"
+        "\r1875/1875 [==============================] - 30s 16ms/step - loss: 0.5 - accuracy: 0.75 - val_loss: 0.625\n"
+        "Epoch 2/3\n1875/1875 ━━━━━━━━━━━━━━━━━━━━ 2s 1ms/step - accuracy: 0.8 - loss: 0.25\n"
+        "313/313 [==============================] - 1s 3ms/step - loss: 0.875 - accuracy: 0.9\n",
+        {"step": [1, 2], "total": [3, 3], "train/loss": [0.5, 0.25], "accuracy": [0.75, 0.8]},
+        {"val/loss": [0.625], "evaluate/loss": [0.875]},
+    ),
+    Case(
+        "progress-bar",
+        "Epoch 1:   0%|          | 0/20 [00:00<?, ?it/s, loss=2.5, v_num=7]\r"
+        "Epoch 1:   5%|5         | 1/20 [00:02<00:38,  2.00s/it, loss=2.5, v_num=7]\r"
+        "Epoch 1:   5%|5         | 1/20 [00:02<00:38,  2.00s/it, loss=2.25, v_num=7]\r"
+        "Validating:  50%|5    | 1/2 [00:02<00:38,  2.00s/it, loss=9.0]\r"
+        "Epoch 1:  10%|#         | 2/20 [00:04<00:36,  2.00it/s, loss=nan, v_num=7, val_loss=3.5]\r"
+        "Epoch 1:  15%|#         | 3/20 [00:04<00:36,  2.00it/s, loss=1.5, v_num=7, val_loss=3.5]\n",
+        {"step": [21, 22, 23], "total": [40, 40, 40], "train/loss": [2.25, NAN, 1.5], "perf/step_time": [2, 0.5, 0.5]},
+        {"val/loss": [3.5]},
+    ),
+    Case(
+        "progress-bar",
+        "steps:  38%|###8      | 36/96 [13:09<21:55, 21.93s/it, avr_loss=0.0750]INFO: epoch is incremented\n"
+        "steps:  39%|###8      | 37/96 [13:19<21:14, 21.61s/it, avr_loss=0.0625]\n",
+        {"step": [36, 37], "total": [96, 96], "train/loss": [0.075, 0.0625]},
+    ),
+    Case(
+        "lightning-rich",
+        "\x1b[2KEpoch 0/2  \u2501\u257a\u2501\u2501 2/32 0:00:00 \u2022 0:00:01 8.00it/s train_loss: 1.500\r"
+        "\x1b[2KEpoch 0/2  \u2501\u2501\u2578\u2501 18/32 0:00:00 \u2022        16.0it/s train_loss: 0.750\n"
+        "                           0:00:01                         \r"
+        "\x1b[2KValidation \u2501\u2501\u2578\u2501 18/32 0:00:00 \u2022 0:00:01 16.0it/s train_loss: 9.750\n"
+        "\x1b[2KEpoch 1/2  \u2501\u2501\u2501\u2501 0/32 0:00:00 \u2022 -:--:-- 0.00it/s train_loss: 0.750\n"
+        "                                                          val_loss: 0.875\n"
+        "\x1b[2KEpoch 1/2  \u2501\u2501\u2501\u2501 32/32 0:00:00 \u2022        16.0it/s train_loss: 0.500\n"
+        "                           0:00:00                        val_loss: 0.875\n",
+        {"step": [2, 18, 64], "total": [96, 96, 96], "train/loss": [1.5, 0.75, 0.5], "perf/step_time": [0.125, 0.0625, 0.0625]},
+        {"step": [32], "val/loss": [0.875]},
+    ),
+]  # fmt: skip

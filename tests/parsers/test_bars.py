@@ -1,0 +1,110 @@
+"""Bars of Keras: which are epochs and which evaluations; bars end with their run."""
+
+from __future__ import annotations
+
+import pytest
+
+from .logs import parse
+
+
+def bar(total: int, text: str, *, end: str = "\n") -> str:
+    """Return a bar, drawn three times."""
+    old = f" 1/{total} [>.............................] - ETA: 5s - loss: 9.0 - mae: 9.0"
+    full = f"{total}/{total} [==============================] - 5s 3ms/step - "
+    return f"{old}\r{full}{text.split(' - val', maxsplit=1)[0]}\r{full}{text}{end}"
+
+
+def quiet(total: int, text: str) -> str:
+    """Return what verbose=2 prints of a bar."""
+    return f"{total}/{total} - 5s - 3ms/step - {text}\n"
+
+
+def older(total: int, text: str) -> str:
+    """Return what verbose=2 printed before there were batches in it."""
+    return f" - 5s 3ms/step - {text}\n"
+
+
+@pytest.mark.parametrize("draw", [bar, quiet])
+def test_a_single_epoch_has_no_headline(draw):
+    text = draw(16, "loss: 2.5 - mae: 1.5 - val_loss: 2.0 - val_mae: 1.0") + draw(
+        16, "loss: 1.75 - mae: 1.25"
+    )
+    text += draw(2, "loss: 1.5 - mae: 1.0")
+    parsed = parse(text.encode())
+    assert parsed.format == "keras"
+    assert parsed.column("step").tolist() == [1]
+    assert parsed.column("total").tolist() == [1]
+    assert parsed.column("train/loss").tolist() == [2.5]
+    assert parsed.column("val/loss", "eval").tolist() == [2.0]
+    assert parsed.column("evaluate/loss", "eval").tolist() == [1.75, 1.5]
+
+
+@pytest.mark.parametrize("draw", [bar, quiet])
+def test_a_single_epoch_without_validation(draw):
+    parsed = parse((draw(16, "loss: 2.5 - mae: 1.5") + draw(2, "loss: 1.5 - mae: 1.0")).encode())
+    assert parsed.column("train/loss").tolist() == [2.5]
+    assert parsed.column("evaluate/loss", "eval").tolist() == [1.5]
+
+
+@pytest.mark.parametrize("draw", [bar, quiet, older])
+def test_an_evaluation_as_long_as_an_epoch_is_no_epoch(draw):
+    text = "".join(f"Epoch {i}/2\n" + draw(16, f"loss: {2 / i} - mae: 1.5") for i in (1, 2))
+    if draw is not older:
+        text += draw(16, "loss: 0.125 - mae: 1.25")
+    parsed = parse(text.encode())
+    assert parsed.column("train/loss").tolist() == [2.0, 1.0]
+    assert parsed.column("step").tolist() == [1, 2]
+    assert parsed.column("evaluate/loss", "eval").tolist() == ([0.125] if draw is not older else [])
+
+
+def test_an_evaluation_before_training():
+    parsed = parse(
+        (bar(2, "loss: 9.5 - mae: 1.5") + "Epoch 1/2\n" + bar(16, "loss: 2.5 - mae: 1.5")).encode()
+    )
+    assert parsed.column("train/loss").tolist() == [2.5]
+    assert parsed.column("evaluate/loss", "eval").tolist() == [9.5]
+
+
+def test_a_log_that_begins_within_a_run():
+    text = bar(16, "loss: 2.5 - mae: 1.5 - val_loss: 2.25") + "Epoch 4/9\n" + bar(16, "loss: 2.0 - mae: 1.5")
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == [3, 4]
+    assert parsed.column("train/loss").tolist() == [2.5, 2.0]
+
+
+@pytest.mark.parametrize("line", ["3/10 - 12s - loss: 0.5", "12/500 - loss: 0.5 - acc: 0.25"])
+def test_what_only_looks_like_keras(line):
+    assert parse(f"{line}\n".encode()).unparsed == 1
+
+
+def test_what_is_read_when_a_run_ends_belongs_to_it():
+    row = "      {0}/90      2.5G      1.125      2.25      1.375         12        640: 100%|####| 10/10 [00:02<00:00]\n"
+    text = (
+        row.format(1) + row.format(2) + "2 epochs completed in 0.142 hours.\n" + row.format(1) + row.format(2)
+    )
+    parsed = parse(text.encode())
+    (finished,) = (event.offset for event in parsed.events if event.kind == "finished")
+    (offsets,) = (matrix[0] for (kind, *_), matrix in parsed.tables.items() if kind == "train")
+    assert sum(offset < finished for offset in offsets) == 2
+    assert parsed.column("step").tolist() == [1, 2, 1, 2]
+
+
+def test_a_message_behind_a_bar_is_read():
+    drawn = "Epoch 0: {0}%|####| {0}/90 [00:02<00:00, 8.00it/s, loss=2.5, lr=0.5]"
+    text = (
+        drawn.format(1)
+        + "\r"
+        + drawn.format(2)
+        + "01/02/2030 03:04:05 - INFO - Saving current state to out/checkpoint-2\n"
+    )
+    text += drawn.format(90) + "`Trainer.fit` stopped: `max_epochs=1` reached.\n"
+    parsed = parse(text.encode())
+    assert [(event.kind, event.step) for event in parsed.events] == [("checkpoint", 2), ("finished", None)]
+    assert parsed.column("step").tolist() == [1, 2, 90]
+
+
+def test_bars_of_a_single_batch():
+    line = "1/1 [==============================] - 1s 5ms/step - loss: {}\n"
+    parsed = parse(("Epoch 1/1\n" + line.format(2.5) + line.format(1.5)).encode())
+    assert parsed.column("train/loss").tolist() == [2.5]
+    assert parsed.column("evaluate/loss", "eval").tolist() == [1.5]

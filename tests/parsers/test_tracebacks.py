@@ -1,0 +1,172 @@
+"""What spans lines is one event: tracebacks of every look, torchrun's table of failures."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .logs import parse
+
+
+def test_a_traceback_is_one_event_with_its_last_line():
+    text = (
+        b"[rank3]: Traceback (most recent call last):\n"
+        b'[rank3]:   File "train.py", line 9, in <module>\n'
+        b"[rank3]:     main()\n"
+        b"[rank3]: ValueError: bad shard \x1b[31m<!channel>\x1b[0m\n"
+    )
+    (event,) = parse(text).events
+    assert (event.kind, event.rank, event.line) == ("traceback", 3, 4)
+    assert event.title == "ValueError: bad shard <!channel>"
+    assert "main()" in event.data["frames"]
+
+
+def test_chained_exceptions_are_one_event():
+    text = (
+        b"Traceback (most recent call last):\n  File a\nKeyError: 1\n\n"
+        b"During handling of the above exception, another exception occurred:\n\n"
+        b"Traceback (most recent call last):\n  File b\ntorch.OutOfMemoryError: CUDA out of memory.\n"
+    )
+    assert [event.kind for event in parse(text).events] == ["traceback", "oom"]
+
+
+def test_a_traceback_cut_off_is_still_told():
+    (event,) = parse(b"Traceback (most recent call last):\n  File a\n").events
+    assert event.kind == "traceback"
+
+
+def test_a_step_line_ends_a_traceback():
+    text = b"step 1/9 (1.00%) | loss: 1.0\nTraceback (most recent call last):\n  File a\nstep 2/9 (2.00%) | loss: 1.0\nKeyError: 1\n"
+    parsed = parse(text)
+    assert [event.kind for event in parsed.events] == ["traceback"]
+    assert parsed.column("step").tolist() == [1, 2]
+
+
+LOGURU = (
+    "2030-01-02 03:04:05.678 | ERROR    | core.launch:launch:98 - An error has been caught in function 'launch':\n"
+    "Traceback (most recent call last):\n\n"
+    '  File "train.py", line 133, in <module>\n    main(args)\n    \u2502    \u2514 Namespace(a=1,\n'
+    "\u2502 keys \u2502 values \u2502\n    \u2514 <function main>\n\n"
+    '> File "launch.py", line 98, in launch\n    f(*args)\n    \u2514 <function f>\n\n'
+    "FileNotFoundError: [Errno 2] No such file: 'a.json'\n"
+)
+RICH = (
+    "\u256d\u2500\u2500\u2500 Traceback (most recent call last) \u2500\u2500\u2500\u256e\n"
+    "\u2502 train.py:9 in <module>   \u2502\n\u2502 \u2771 9 main()               \u2502\n\u2570\u2500\u2500\u2500\u256f\n"
+    "ValueError: bad shard\n"
+)
+INDENTED = (
+    "[1]:\n  rank      : 1 (local_rank: 1)\n  traceback : Traceback (most recent call last):\n"
+    '    File "train.py", line 9, in <module>\n      main()\n  ValueError: bad shard\n'
+)
+LOGGED = (
+    "2030-01-02 03:04:05,678 - root - ERROR - Traceback (most recent call last):\n"
+    '  File "train.py", line 9\nsocket.timeout: timed out\n'
+)
+EVERY_LINE = "".join(
+    f"E0102 03:04:0{i}.678901 4242 api.py:12] {line}\n"
+    for i, line in enumerate(("Traceback (most recent call last):", '  File "a.py", line 9', "KeyError: 'x'"))
+)
+RAY = "".join(
+    f"(TaskRunner pid=4242) {line}\n"
+    for line in ("Traceback (most recent call last):", '  File "a.py", line 9', "KeyError: 'x'")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        (LOGURU, "FileNotFoundError: [Errno 2] No such file: 'a.json'"),
+        (RICH, "ValueError: bad shard"),
+        (INDENTED, "ValueError: bad shard"),
+        (LOGGED, "socket.timeout: timed out"),
+        (EVERY_LINE, "KeyError: 'x'"),
+        (RAY, "KeyError: 'x'"),
+    ],
+)
+def test_every_look_of_a_traceback(text, title):
+    events = parse(text.encode()).events
+    assert [(event.kind, event.title) for event in events] == [("traceback", title)]
+
+
+def test_tracebacks_of_ranks_that_mix_are_told_apart():
+    lines = ["Traceback (most recent call last):", '  File "a.py", line 9', "    main()"]
+    text = "".join(f"3: [default{rank}]:[rank{rank}]: {line}\n" for line in lines for rank in range(4))
+    text += "".join(f"3: [default{rank}]:[rank{rank}]: ValueError: shard {rank}\n" for rank in (2, 0, 1))
+    events = parse(text.encode()).events
+    told = [(event.rank, event.title) for event in events]
+    assert told[:3] == [(rank, f"ValueError: shard {rank}") for rank in (2, 0, 1)]
+    assert told[3:] == [(3, "Traceback without its last line")]
+
+
+def test_a_line_of_another_process_does_not_break_a_traceback():
+    text = (
+        b"Traceback (most recent call last):\nW0407 08:18:54.025 79282 api.py:1] closing signal SIGTERM\n"
+        b'  File "a.py", line 9\nValueError: bad shard\n'
+    )
+    assert [event.title for event in parse(text).events] == ["ValueError: bad shard"]
+
+
+def test_what_follows_a_traceback_that_was_cut_is_still_read():
+    text = b"Traceback (most recent call last):\n  File a\n" + b"noise\n" * 9 + b"Killed\n"
+    assert [event.kind for event in parse(text).events] == ["traceback", "killed"]
+
+
+ROOT = (
+    "{0}ChildFailedError:\n{0}============\n{0}train.py FAILED\n{0}------------\n{0}Failures:\n"
+    "{0}  <NO_OTHER_FAILURES>\n{0}------------\n{0}Root Cause (first observed failure):\n{0}[0]:\n"
+    "{0}  time      : 2030-01-02_03:04:05\n{0}  host      : node17\n{0}  rank      : 21 (local_rank: 1)\n"
+    "{0}  exitcode  : {1} (pid: 4242)\n{0}  error_file: <N/A>\n{0}  traceback : To enable traceback see: docs\n"
+    "{0}============\n"
+)
+
+
+@pytest.mark.parametrize("prefix", ["", "5: ", "[default1]:"])
+@pytest.mark.parametrize(
+    ("code", "kind", "title"),
+    [
+        (1, "elastic", "rank 21 failed first: exit code 1 on node17"),
+        (-9, "killed", "rank 21 failed first: signal 9 (SIGKILL) on node17"),
+        (-11, "segfault", "rank 21 failed first: signal 11 (SIGSEGV) on node17"),
+        (-15, "elastic", "rank 21 failed first: signal 15 (SIGTERM) on node17"),
+    ],
+)
+def test_torchruns_table_names_who_failed_first(prefix, code, kind, title):
+    event = parse(ROOT.format(prefix, code).encode()).events[-1]
+    assert (event.kind, event.rank, event.title) == (kind, 21, title)
+    assert event.data == {"host": "node17", "exitcode": str(code), "pid": "4242"}
+
+
+def test_a_table_cut_off_is_still_told():
+    text = ROOT.format("", 1).split("  error_file")[0]
+    assert parse(text.encode()).events[-1].rank == 21
+
+
+PIECES = [
+    LOGURU,
+    RICH,
+    INDENTED,
+    LOGGED,
+    RAY,
+    ROOT.format("5: ", 1),
+    ROOT.format("", -9),
+    "noise\n",
+    "Killed\n",
+]
+PIECES += [
+    "step 3/9 (1.00%) | loss: 2.5\n",
+    "[rank1]: Traceback (most recent call last):\n",
+    "[rank1]: KeyError: 1\n",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12), st.data())
+@settings(max_examples=60, deadline=None)
+def test_cuts_do_not_matter(pieces, data):
+    text = "".join(pieces).encode()
+    whole = parse(text)
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=8))
+    parse(text, cuts).same_as(whole)
+    much = b"step 3/9 (1.00%) | loss: 2.5\n" * 1500
+    parse(much + text + much + text).same_as(parse(much + text + much + text, bulk=False))
