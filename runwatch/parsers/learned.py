@@ -8,13 +8,15 @@ training goes) are records; lines about validation are evaluations.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, LOSS, VAL_LOSS, Unit, canonical
 from runwatch.parsers.fields import Field, fields, masked
 from runwatch.parsers.patterns import Epochs, Layout, Match
+from runwatch.text import decode
 
 _WORDS = re.compile(rb"[A-Za-z]+")
 _QUALITY = frozenset(
@@ -26,6 +28,9 @@ _NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
 """Words of names that only training prints."""
 _VAL = frozenset(b"val valid validation eval evaluation test testing dev".split())
+_SPLITS = _VAL | frozenset(b"train training trn".split())
+_SUMMARY = frozenset(b"best final finished end average avg mean overall last early stop stopping".split())
+"""Words of lines that tell again what others told."""
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total val valid validation".split())
 _SAYS_VAL = re.compile(rb"(?i)(?!\s)[^a-z]*(?:(?:info|main|[\w.]+\.py)\b[^a-z]*)*(?:val|test|eval)")
 """A line whose first word, behind what loggers print, is about validation."""
@@ -33,21 +38,26 @@ _STEP_RANKS: Mapping[bytes, int] = {
     **dict.fromkeys(b"step steps updates timesteps".split(), 1),
     **dict.fromkeys(b"iteration iterations iter iters it itr".split(), 2),
     **dict.fromkeys(b"update batch minibatch tick round episode episodes generation".split(), 3),
-    **dict.fromkeys(b"epoch epochs ep".split(), 6),
-    b"train": 7,
-    b"training": 7,
+    **dict.fromkeys(b"epoch epochs ep".split(), 7),
+    b"train": 8,
+    b"training": 8,
 }
 _GLOBAL = frozenset((b"global_step", b"global_steps", b"total_timesteps", b"num_updates", b"current_steps"))
-RATIO, LEADING, EPOCH_RANK = 4, 5, 6
-"""Ranks of a nameless `12/500`, of a number that begins the line, and of an epoch; lower is better."""
+STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK = 3, 4, 5, 6, 7
+"""Ranks, lower is better: the worst of a named step, the second of two nameless counters as in `[1, 200]`,
+a nameless `12/500`, a number that begins the line, and an epoch."""
+_MAX_STAGES = 64
+"""Heads of records, besides those learnt, that are told apart."""
+_MAX_NAME = 100
 _EPOCHS = "epochs"
 """Stands for how many epochs there will be, where a line tells."""
 _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 _RELEVANT = re.compile(
     rb"loss|acc|rew|return|ppl|perplex|nll|trl|auc|merror|mse|mae|bp[bct]|bleu|iou|score|elbo|fid"
-    rb"|lr|step|iter|epoch|batch|update|tick"
+    rb"|lr|step|iter|epoch|batch|update|tick|train"
 )
+_OBJECT = re.compile(rb"\{\s?['\"]")
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN")
 """Progress bars, which redraw what they show where a record is printed once, and warnings."""
@@ -78,6 +88,11 @@ def is_telling(name: bytes) -> bool:
 def is_val(text: bytes) -> bool:
     """Whether a name or a head speaks of validation."""
     return not _VAL.isdisjoint(words(text))
+
+
+def is_split(name: bytes) -> bool:
+    """Whether a name is only that of a part of the data, as in `train=2.5 val=2.6`."""
+    return bool(parts := words(name)) and _SPLITS.issuperset(parts)
 
 
 def relevant(line: bytes) -> bool:
@@ -111,8 +126,17 @@ def rank(line: bytes, number: Field) -> int | None:
 
 def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
     """Return (rank, index) of the numbers of a line that may be its step, the likeliest first."""
-    ranked = ((rank(line, number), index) for index, number in enumerate(found[:24]))
-    return sorted((r, index) for r, index in ranked if r is not None)
+    ranks = [rank(line, number) for number in found[:24]]
+    if len(ranks) > 1 and ranks[0] in (RATIO, LEADING) and _follows(line, *found[:2]):
+        ranks[1] = INNER
+    return sorted((r, index) for index, r in enumerate(ranks) if r is not None)
+
+
+def _follows(line: bytes, first: Field, second: Field) -> bool:
+    """Whether the second of two nameless counters stands next to the first: `[1, 200]`, `[1/9][20/500]`."""
+    between = line[first.total[1] if first.total else first.end : second.start]
+    whole = _INTEGER.match(line, second.start, second.end) and not second.suffix
+    return bool(whole) and not first.name and not second.name and not between.strip(b" \t,:;|[]()-")
 
 
 def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes | None:
@@ -124,7 +148,14 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
     if index is None:
         return None
     first = found[index]
+    inside = _OBJECT.search(line, 0, first.start)
+    if inside is not None:  # the order of its keys tells nothing
+        return masked(line[: inside.start()]) + b"{"
     return masked(line[: first.start]) + (b"#/#" if first.total else b"#")
+
+
+Column = tuple[str, bytes, Unit, tuple[int, int]]
+"""Metric, printed name, unit and span of one number of a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +205,9 @@ class LearnedMatcher:
 
     def __init__(self, plans: Mapping[bytes, Plan]) -> None:
         self.plans = plans
+        self._main = next(plan for plan in plans.values() if plan.main)
+        self._has_loss = any(self._means_loss(name) for name in self._main.quality)
+        self._stages: dict[bytes, Plan] = {}
         self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
         self._layouts: dict[tuple[object, ...], Layout] = {}
 
@@ -192,13 +226,32 @@ class LearnedMatcher:
         if family is None:
             return None
         if plan is None:
+            plan = self._stage(family, found, ranked)
+        if plan is None:
             return self._evaluation(line, found, ranked)
         return self._read(plan, family, found, ranked)
+
+    def _means_loss(self, name: bytes) -> bool:
+        return (self._main.aliases.get(name) or canonical(name.decode("utf-8", "replace"))) == LOSS
+
+    def _stage(self, family: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Plan | None:
+        """Return the plan of a record with another head: that of a later stage, or of another tag."""
+        main, names = self._main, {number.name for number in found}
+        if main.counter is None or not main.quality & names or _find(main.counter, found, ranked) is None:
+            return None
+        if 2 * len(main.names & names) < len(main.names) or not (_SUMMARY | _VAL).isdisjoint(words(family)):
+            return None
+        if family not in self._stages:
+            if len(self._stages) >= _MAX_STAGES:
+                return None
+            tag = f"{main.pattern}-{zlib.crc32(family):08x}"
+            self._stages[family] = replace(main, head=family, pattern=tag)
+        return self._stages[family]
 
     def _read(
         self, plan: Plan, family: bytes, found: list[Field], ranked: list[tuple[int, int]]
     ) -> Match | None:
-        columns: list[tuple[str, bytes, Unit, tuple[int, int]]] = []
+        columns: list[Column] = []
         taken: set[int] = set()
         for what, place in (("step", plan.counter), (EPOCH, plan.epoch)):
             if place is None:
@@ -216,7 +269,8 @@ class LearnedMatcher:
         if kind is None:
             return None
         whole = plan.epoch is not None and any(column[0] == "total" for column in columns)
-        columns += self._metrics(found, taken, plan.aliases, kind == EVAL and is_val(family))
+        metrics = self._metrics(found, taken, plan.aliases, kind == EVAL and is_val(family))
+        columns += metrics if kind == TRAIN else self._beside(metrics)
         if not plan.alone and not any(column[0] not in META_COLUMNS for column in columns):
             return None
         return self._match(plan.pattern, kind, columns, plan.base if whole else None)
@@ -233,16 +287,23 @@ class LearnedMatcher:
         at = next((index for r, index in ranked if r < RATIO), None) if main.epoch is None else None
         if main.counter is not None and at is None and not (_SAYS_VAL.match(line) and b" = " not in line):
             return None
-        columns = self._metrics(found, {index for _, index in ranked}, {}, inside)
+        columns = self._beside(self._metrics(found, {index for _, index in ranked}, {}, inside))
         if at is not None:
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
         return self._match("evaluation", EVAL, columns, None) if columns else None
 
+    def _beside(self, metrics: list[Column]) -> list[Column]:
+        """Return the metrics of a line that is no record: the loss is what the records say it is."""
+        if not self._has_loss:
+            return metrics
+        named = [(decode(c[1], _MAX_NAME) if c[0] == LOSS else c[0], *c[1:]) for c in metrics]
+        return [column for column in named if column[0] != LOSS]
+
     @staticmethod
     def _metrics(
         found: list[Field], taken: set[int], aliases: Mapping[bytes, str], validation: bool
-    ) -> list[tuple[str, bytes, Unit, tuple[int, int]]]:
-        """Return (metric, printed name, unit, span) of every named number that is not taken."""
+    ) -> list[Column]:
+        """Return every named number that is not taken."""
         columns = []
         seen: set[str] = set(META_COLUMNS)
         for index, number in enumerate(found):
@@ -261,7 +322,7 @@ class LearnedMatcher:
         self,
         pattern: str,
         kind: str,
-        columns: list[tuple[str, bytes, Unit, tuple[int, int]]],
+        columns: list[Column],
         base: int | None,
     ) -> Match:
         unique = {column[0]: column for column in reversed(columns)}

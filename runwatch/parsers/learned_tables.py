@@ -1,4 +1,4 @@
-"""Rows of numbers under a header: `E    #   LOSS NER  SCORE`, `epoch | train_loss | valid_loss`."""
+"""Rows of numbers under a header: `E    #   LOSS NER  SCORE`, `epoch | train_loss | valid_loss | time`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _COUNTERS = (b"#", b"step", b"steps", b"iteration", b"iter", b"update", b"batch", b"epoch", b"ep", b"e")
 """Names of the column that counts, the best first."""
 _MAX_COLUMNS = 32
+_CELL = rb"(?:(" + VALUE + rb")%?|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|[nN]/[aA]|None|-+)"
+"""A number, or one of the things that stand among numbers: a clock time, a gap."""
 
 
 def header(line: bytes) -> tuple[bytes, ...] | None:
@@ -36,38 +38,55 @@ def _counter(columns: tuple[bytes, ...]) -> int | None:
 
 
 class TableMatcher:
-    """Matches the rows under one header: as many numbers as columns and nothing else."""
+    """Matches the rows under one header: as many cells as columns and nothing else."""
 
     prefix = b""
 
     def __init__(self, columns: tuple[bytes, ...]) -> None:
         self.columns = columns
-        self._row = re.compile(
-            rb"[\s|]*" + rb"[\s|]+".join(rb"(" + VALUE + rb")%?" for _ in columns) + rb"[\s|]*\Z"
-        )
-        names: list[str] = []
-        printed: dict[str, str] = {}
+        self._row = re.compile(rb"[\s|]*" + rb"[\s|]+".join(_CELL for _ in columns) + rb"[\s|]*\Z")
+        self._names: list[str] = []
+        self._printed: dict[str, str] = {}
         for index, column in enumerate(columns):
             text = column.decode("utf-8", "replace")
             name = "step" if index == _counter(columns) else canonical(text)
-            if name in names or (name in META_COLUMNS and name != "step"):
+            if name in self._names or (name in META_COLUMNS and name != "step"):
                 name = f"{text} (column {index + 1})"
-            names.append(name)
+            self._names.append(name)
             if name not in ("step", text):
-                printed[name] = text
-        self._layout = Layout(TRAIN, "table", tuple(names), tuple(Unit() for _ in names), printed)
+                self._printed[name] = text
+        self._layouts: dict[tuple[str, ...], Layout] = {}
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the numbers of a row."""
+        """Return the numbers of a row; cells that are none are absent."""
         if len(line) > 1024:
             return None
         found = self._row.match(line, start)
         if found is None:
             return None
-        return Match(self._layout, tuple(found.span(index + 1) for index in range(len(self.columns))))
+        spans = {name: found.span(index + 1) for index, name in enumerate(self._names) if found[index + 1]}
+        names = tuple(spans)
+        if "step" not in names or len(names) < 2:
+            return None
+        layout = self._layouts.get(names)
+        if layout is None:
+            if len(self._layouts) > 256:
+                self._layouts.clear()
+            units = tuple(Unit() for _ in names)
+            layout = self._layouts[names] = Layout(TRAIN, "table", names, units, self._printed)
+        return Match(layout, tuple(spans.values()))
 
     def counts(self, rows: list[bytes]) -> bool:
-        """Whether the column that counts grows from row to row."""
-        place = self._layout.names.index("step")
-        steps = [number(row[slice(*found.spans[place])]) for row in rows if (found := self.match(row))]
-        return len(steps) >= 3 and all(b > a for a, b in pairwise(steps))
+        """Whether the column that counts grows from row to row, but for tables that begin anew."""
+        steps = []
+        for row in rows:
+            found = self.match(row)
+            if found is not None:
+                steps.append(number(row[slice(*found.spans[found.layout.names.index("step")])]))
+        rises = sum(b > a for a, b in pairwise(steps))
+        return len(steps) >= 3 and rises >= max(2, 0.8 * (len(steps) - 1)) and _distinct(steps)
+
+
+def _distinct(steps: list[float]) -> bool:
+    """Whether no number is told twice in a row."""
+    return all(b != a for a, b in pairwise(steps))
