@@ -50,6 +50,8 @@ class Kept:
     head: bytes
     found: list[Field]
     ranked: list[tuple[int, int]]
+    rank: bytes = b""
+    """The rank that a launcher put before it, as printed."""
     unparsed: bool = False
     """Whether its physical line has been counted as not understood."""
 
@@ -81,6 +83,7 @@ class Judgement:
 
 def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     """Return how a family is to be read, or None if its lines are not of training."""
+    every = [kept for kept in every if kept.rank == every[0].rank]  # each rank counts for itself
     counts = Counter(name for kept in every for name in {f.name for f in kept.found if f.name})
     splits = _splits(every, counts)
     telling = [name for name in counts if is_telling(name) or name in splits]

@@ -58,6 +58,7 @@ _RELEVANT = re.compile(
     rb"|lr|step|iter|epoch|batch|update|tick|train"
 )
 _OBJECT = re.compile(rb"\{\s?['\"]")
+_RANK = re.compile(rb"\[?(?i:rank|default) ?(\d{1,5})\]?[: ]")
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN")
 """Progress bars, which redraw what they show where a record is printed once, and warnings."""
@@ -151,7 +152,21 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
     inside = _OBJECT.search(line, 0, first.start)
     if inside is not None:  # the order of its keys tells nothing
         return masked(line[: inside.start()]) + b"{"
-    return masked(line[: first.start]) + (b"#/#" if first.total else b"#")
+    said = next((_between(line, first, other) for other in found[index + 1 :] if is_quality(other.name)), b"")
+    return (
+        masked(line[: first.start]) + (b"#/#" if first.total else b"#") + (b" val" if is_val(said) else b"")
+    )
+
+
+def _between(line: bytes, first: Field, second: Field) -> bytes:
+    """Return the text between two numbers, without the name of the second."""
+    return line[first.end : second.start].rpartition(second.name)[0]
+
+
+def rank_span(line: bytes) -> tuple[int, int] | None:
+    """Return where a line that a launcher put a rank before tells that rank: `[rank3]: step 5`."""
+    found = _RANK.match(line)
+    return found.span(1) if found else None
 
 
 Column = tuple[str, bytes, Unit, tuple[int, int]]
@@ -208,6 +223,7 @@ class LearnedMatcher:
         self._main = next(plan for plan in plans.values() if plan.main)
         self._has_loss = any(self._means_loss(name) for name in self._main.quality)
         self._stages: dict[bytes, Plan] = {}
+        self._ranked: dict[Layout, Layout] = {}
         self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
         self._layouts: dict[tuple[object, ...], Layout] = {}
 
@@ -219,6 +235,7 @@ class LearnedMatcher:
         found = fields(line)
         ranked = counters(line, found)
         family = head(line, found, ranked)
+        rank = rank_span(line)
         plan = self.plans.get(family or b"")
         if boxed and (plan is None or not plan.alone):
             columns = self._metrics(found, set(), plan.aliases if plan else {}, False)
@@ -228,8 +245,18 @@ class LearnedMatcher:
         if plan is None:
             plan = self._stage(family, found, ranked)
         if plan is None:
-            return self._evaluation(line, found, ranked)
-        return self._read(plan, family, found, ranked)
+            match = self._evaluation(line, found, ranked)
+        else:
+            match = self._read(plan, family, found, ranked)
+        return match if match is None or rank is None else self._of_rank(match, rank)
+
+    def _of_rank(self, match: Match, rank: tuple[int, int]) -> Match:
+        known = self._ranked.get(match.layout)
+        if known is None:
+            if len(self._ranked) > 4096:
+                self._ranked.clear()
+            known = self._ranked[match.layout] = match.layout.extended(("rank",))
+        return Match(known, (*match.spans, rank))
 
     def _means_loss(self, name: bytes) -> bool:
         return (self._main.aliases.get(name) or canonical(name.decode("utf-8", "replace"))) == LOSS

@@ -25,7 +25,9 @@ def header(line: bytes) -> tuple[bytes, ...] | None:
     columns = tuple(column for column in _GAP.split(line.strip(b" \t|\r")) if column)
     if len(columns) == 1:
         columns = tuple(line.split())
-    if not 3 <= len(columns) <= _MAX_COLUMNS or len(set(columns)) < len(columns):
+    if not 2 <= len(columns) <= _MAX_COLUMNS or len(set(columns)) < len(columns):
+        return None
+    if len(columns) == 2 and not (_counter(columns) == 0 and re.search(rb"[\t|]", line)):
         return None
     if any(not column[:1].isalpha() and column != b"#" for column in columns) or _counter(columns) is None:
         return None

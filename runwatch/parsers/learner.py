@@ -30,7 +30,16 @@ from runwatch.parsers.learn_families import (
     interleaved,
     judge,
 )
-from runwatch.parsers.learned import LearnedMatcher, Plan, counters, head, is_telling, is_val, relevant
+from runwatch.parsers.learned import (
+    LearnedMatcher,
+    Plan,
+    counters,
+    head,
+    is_telling,
+    is_val,
+    rank_span,
+    relevant,
+)
 from runwatch.parsers.learned_tables import TableMatcher, header
 from runwatch.parsers.patterns import Matcher
 from runwatch.text import decode
@@ -83,7 +92,9 @@ class Learner:
         family = head(line, found, ranked)
         if family is None:
             return None
-        self._keep(Kept(line, offset, number, family, found, ranked))
+        rank = rank_span(line)
+        of = line[slice(*rank)] if rank else b""
+        self._keep(Kept(line, offset, number, family, found, ranked, of))
         return self._look()
 
     def _look(self) -> Format | None:
@@ -155,7 +166,8 @@ class Learner:
 def _promising(families: Mapping[bytes, list[Kept]]) -> bool:
     """Whether a family of few lines may yet turn out to hold whole records."""
     judged = (judge(lines, last=True) for lines in families.values() if len(lines) >= FEW)
-    return any(j is not None and j.plan.counter and j.plan.quality and not is_val(j.plan.head) for j in judged)
+    plans = [judgement.plan for judgement in judged if judgement is not None]
+    return any(plan.counter and plan.quality and not is_val(plan.head) for plan in plans)
 
 
 def _side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
