@@ -45,6 +45,7 @@ _PLAIN = (b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", 
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _TOKEN = re.compile(
     rb"(?P<clock>\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
+    rb"|\d\d/\d\d,? \d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w])"
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
     rb"|(?<![\w.#+$/-])(?P<done>\d+) ?/ *(?P<total>\d+)(?![\w./])"

@@ -19,6 +19,7 @@ from runwatch.parsers.learned import (
     RATIO,
     STEP_RANK,
     Plan,
+    is_epoch,
     is_loss,
     is_quality,
     is_split,
@@ -90,15 +91,17 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     quality = _quality(telling, splits, counts, len(every))
     lines = [k for k in every if quality & {f.name for f in k.found}] if quality else every
     counter, epoch, waits = _counter(lines, last=last)
-    nested = counter is not None and epoch is not None
+    # numbers told once per epoch, or per step within one, are of training whatever they are called
+    by_epoch = counter is not None and is_epoch(counter[1]) and _grows(lines, counter, least=0.9)
+    structured = by_epoch or (counter is not None and epoch is not None)
     within = counter is not None and epoch is not None and _ratio(lines, counter)
-    if not telling and not (nested and _has_floats(lines)):
+    if not telling and not (structured and _has_floats(lines)):
         return None
     if counter is None:
         needed = FEW + 3 if last else 2 * ENOUGH
         if len(lines) < needed or not quality or len(telling) + (epoch is not None) < 2:
             return None
-    elif not quality and not nested:
+    elif not quality and not structured:
         share = sum(any(is_telling(f.name) for f in kept.found) for kept in lines) / len(lines)
         if share < 0.5 and not (_ratio(lines, counter) and _grows(lines, counter, least=0.9)):
             return None

@@ -55,7 +55,7 @@ _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 _RELEVANT = re.compile(
     rb"loss|acc|rew|return|ppl|perplex|nll|trl|auc|merror|mse|mae|bp[bct]|bleu|iou|score|elbo|fid"
-    rb"|lr|step|iter|epoch|batch|update|tick|train"
+    rb"|lr|step|iter|epoch|batch|update|tick|train|episode|generation"
 )
 _OBJECT = re.compile(rb"\{\s?['\"]")
 _RANK = re.compile(rb"\[?(?i:rank|default) ?(\d{1,5})\]?[: ]")
@@ -76,9 +76,14 @@ def is_quality(name: bytes) -> bool:
     return known and _NOT_QUALITY.isdisjoint(parts)
 
 
+def is_epoch(name: bytes) -> bool:
+    """Whether a name is that of an epoch, or of an episode."""
+    return words(name)[-1:] in ([b"epoch"], [b"episode"])
+
+
 def is_loss(name: bytes) -> bool:
     """Whether a name is that of a loss."""
-    return any(word.endswith(b"loss") or word == b"trl" for word in words(name))
+    return any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in words(name))
 
 
 def is_telling(name: bytes) -> bool:
