@@ -47,7 +47,7 @@ STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK = 3, 4, 5, 6, 7
 """Ranks, lower is better: the worst of a named step, the second of two nameless counters as in `[1, 200]`,
 a nameless `12/500`, a number that begins the line, and an epoch."""
 _MAX_STAGES = 64
-"""Heads of records, besides those learnt, that are told apart."""
+"""Heads of records, besides those learnt, that are remembered."""
 _MAX_NAME = 100
 _EPOCHS = "epochs"
 """Stands for how many epochs there will be, where a line tells."""
@@ -275,7 +275,7 @@ class LearnedMatcher:
             return None
         if family not in self._stages:
             if len(self._stages) >= _MAX_STAGES:
-                return None
+                self._stages.clear()
             tag = f"{main.pattern}-{zlib.crc32(family):08x}"
             self._stages[family] = replace(main, head=family, pattern=tag)
         return self._stages[family]

@@ -14,8 +14,13 @@ _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _COUNTERS = (b"#", b"step", b"steps", b"iteration", b"iter", b"update", b"batch", b"epoch", b"ep", b"e")
 """Names of the column that counts, the best first."""
 _MAX_COLUMNS = 32
-_CELL = rb"(?:(" + VALUE + rb")%?|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|[nN]/[aA]|None|-+)"
-"""A number, or one of the things that stand among numbers: a clock time, a gap."""
+_CELL = (
+    rb"(?:(" + VALUE + rb")(?:%|s)?(?=[\s|]|\Z)"
+    rb"|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|-+)"
+)
+"""A number, or one of the things that stand among numbers: a clock time, a size, a gap."""
+_REMARK = rb"(?:\s+[^\d\s|][^\d|]{0,40})?"
+"""What may stand behind the last cell: `<- best`."""
 
 
 def header(line: bytes) -> tuple[bytes, ...] | None:
@@ -46,7 +51,9 @@ class TableMatcher:
 
     def __init__(self, columns: tuple[bytes, ...]) -> None:
         self.columns = columns
-        self._row = re.compile(rb"[\s|]*" + rb"[\s|]+".join(_CELL for _ in columns) + rb"[\s|]*\Z")
+        self._row = re.compile(
+            rb"[\s|]*" + rb"[\s|]+".join(_CELL for _ in columns) + rb"[\s|]*" + _REMARK + rb"\Z"
+        )
         self._names: list[str] = []
         self._printed: dict[str, str] = {}
         for index, column in enumerate(columns):

@@ -37,6 +37,8 @@ _RECORD = re.compile(rb"[^\r\n]*[\r\n]")
 _BAR = BarPattern()
 _WEAK_RECORDS = 16
 """So many training records of a weak format, and none of another, settle on it."""
+_SURE_RECORDS = 1024
+"""So many more of them, and still none of another, settle on it for good: others are no longer tried."""
 
 
 def _has_stem(text: bytes) -> bool:
@@ -74,6 +76,8 @@ class LogParser:
         self._format: Format | None = None
         self._open = True
         """Whether the format is not settled for good."""
+        self._agreed = 0
+        """Training records of a weak format since it was settled on."""
         self._learner = Learner() if learn else None
         """The last resort: there until any format is settled on."""
         self._sure: float | None = None
@@ -335,18 +339,24 @@ class LogParser:
         """Settle on a format, one of whose training steps has just been recognised.
 
         A weak format may yet turn out to be what another one prints beside its own
-        lines: then the other one takes its place.
+        lines: then the other one takes its place, unless many records have spoken for the first.
         """
-        if not self._open or fmt is self._format:
+        if not self._open:
             return
-        self._format, self._open = fmt, fmt.weak
-        self._learner = self._sure = None
-        self._held.clear()
-        self._events.use(fmt.markers)
+        if fmt is self._format:
+            self._agreed += 1
+            if self._agreed < _SURE_RECORDS:
+                return
+            self._open = False
+        else:
+            self._format, self._open, self._agreed = fmt, fmt.weak, 0
+            self._learner = self._sure = None
+            self._held.clear()
+            self._events.use(fmt.markers)
         readers = tuple(
             (reader, of) for reader, of in self._readers if of is fmt
         )  # they know what stood before
-        others = tuple(other for other in self._formats if not other.weak) if fmt.weak else ()
+        others = tuple(other for other in self._formats if not other.weak) if self._open else ()
         self._use((fmt, *others), logged=None if fmt.weak else logged or fmt.logged)
         self._weak = ()
         if not self._open:
