@@ -34,7 +34,7 @@ Place = tuple[int, bytes]
 ENOUGH = 12
 """Lines of a family that are enough while the stream goes on."""
 FEW = 3
-"""Lines of a family that are enough at the end, if they are an eighth of all lines."""
+"""Lines of a family that are enough at the end, if other lines are not too many."""
 _PATIENCE = 128
 """Lines after which it is no longer waited for an epoch to change."""
 _LOSSES = (b"total loss", b"train loss", b"training loss", b"batch loss", b"tot loss", b"avr loss")
@@ -51,6 +51,8 @@ class Kept:
     head: bytes
     found: list[Field]
     ranked: list[tuple[int, int]]
+    seen: int = 0
+    """How many lines were seen before it."""
     rank: bytes = b""
     """The rank that a launcher put before it, as printed."""
     unparsed: bool = False
@@ -119,14 +121,18 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     return Judgement(plan, score, _certainty(plan, len(lines)), waits)
 
 
-def enough_said(lines: list[Kept]) -> bool:
-    """Whether so much is named in each of these lines that two of them are evidence."""
-    return len(lines) > 1 and all(
-        any(r <= STEP_RANK for r, _ in kept.ranked)
-        and any(is_loss(f.name) for f in kept.found)
-        and len({f.name for f in kept.found if is_telling(f.name)}) >= 3
-        for kept in lines
-    )
+def few_are_enough(lines: list[Kept], seen: int) -> bool:
+    """Whether a family of few lines is to be believed at the end of a stream of `seen` lines.
+
+    An eighth of the lines is a log; so are a quarter of those since the first of them if each
+    names much (before them, much may have been said about the model). Less is an example in a text.
+    """
+    named = min(len({f.name for f in kept.found if is_telling(f.name)}) for kept in lines)
+    scored = all(any(is_quality(f.name) for f in kept.found) for kept in lines)
+    steps = all(any(r <= STEP_RANK for r, _ in kept.ranked) for kept in lines)
+    if len(lines) < FEW and not (len(lines) > 1 and steps and scored and named >= 3):
+        return False
+    return 8 * len(lines) > seen or (4 * len(lines) > seen - lines[0].seen and scored and named >= 2)
 
 
 def _certainty(plan: Plan, count: int) -> float:

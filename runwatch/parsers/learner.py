@@ -13,6 +13,7 @@ changed, or many lines have been seen.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -26,7 +27,7 @@ from runwatch.parsers.learn_families import (
     Kept,
     blocks,
     counts_alike,
-    enough_said,
+    few_are_enough,
     interleaved,
     judge,
 )
@@ -51,6 +52,9 @@ KEPT_LINES, KEPT_BYTES = 2048, 1 << 19
 """What is kept to learn from and to replay; the oldest lines go first."""
 _LOOK = 16
 """Lines kept before the first look."""
+_HEADING = re.compile(rb"#{1,6} \S")
+_LONGEST_EXAMPLE = 256
+"""Lines after which a code block of a Markdown text is no longer believed to be one."""
 
 
 class Learner:
@@ -64,6 +68,10 @@ class Learner:
         self._due = _LOOK
         self._table: TableMatcher | None = None
         """Reads the rows under the newest header."""
+        self._markdown = False
+        """Whether a heading was seen."""
+        self._fence: int | None = None
+        """The line at which the code block began that is open."""
         self.sure = 0.0
         """How sure it is of the learnt format, in [0, 1]; 0 before.
 
@@ -74,6 +82,8 @@ class Learner:
     def see(self, line: bytes, offset: int, number: int) -> Format | None:
         """Take one record that no format knows; return the format as soon as one is believed."""
         self._lines += 1
+        if self._quoted(line):
+            return None
         if self._table is not None and self._table.match(line):
             self._keep(Kept(line, offset, number, ROW, [], []))
             return self._look()
@@ -94,8 +104,16 @@ class Learner:
             return None
         rank = rank_span(line)
         of = line[slice(*rank)] if rank else b""
-        self._keep(Kept(line, offset, number, family, found, ranked, of))
+        self._keep(Kept(line, offset, number, family, found, ranked, self._lines - 1, of))
         return self._look()
+
+    def _quoted(self, line: bytes) -> bool:
+        """Whether a line stands in a code block of a Markdown text: an example, and no log."""
+        if line[:1] == b"#" and _HEADING.match(line):
+            self._markdown = True
+        elif line[:3] == b"```" and self._markdown:
+            self._fence = self._lines if self._fence is None else None
+        return self._fence is not None and self._lines - self._fence <= _LONGEST_EXAMPLE
 
     def _look(self) -> Format | None:
         if self._added < self._due:
@@ -133,7 +151,8 @@ class Learner:
         judged = [
             judgement
             for lines in families.values()
-            if self._enough(lines, last=last) and (judgement := judge(lines, last=last)) is not None
+            if (len(lines) >= ENOUGH or (last and few_are_enough(lines, self._lines)))
+            and (judgement := judge(lines, last=last)) is not None
         ]
         judged = sorted((j for j in judged if not is_val(j.plan.head)), key=lambda j: -j.score)
         if (not judged or judged[0].plan.counter is None) and (last or not _promising(families)):
@@ -143,11 +162,6 @@ class Learner:
         if not judged or (judged[0].waits and not last):
             return None
         return self._format(_side_by_side(judged, families), families, judged[0].certainty)
-
-    def _enough(self, lines: list[Kept], *, last: bool) -> bool:
-        if len(lines) >= ENOUGH:
-            return True
-        return last and len(lines) > self._lines / 8 and (len(lines) >= FEW or enough_said(lines))
 
     def _format(
         self, plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]], certainty: float
