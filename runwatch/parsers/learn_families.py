@@ -13,12 +13,11 @@ from itertools import pairwise
 
 from runwatch.metrics import LOSS, STEP_TIME, VAL_LOSS, canonical
 from runwatch.parsers.fields import RATES, Field
-from runwatch.parsers.learned import (
+from runwatch.parsers.learn_words import (
     EPOCH_RANK,
     INNER,
     RATIO,
     STEP_RANK,
-    Plan,
     is_epoch,
     is_loss,
     is_quality,
@@ -27,6 +26,7 @@ from runwatch.parsers.learned import (
     is_val,
     words,
 )
+from runwatch.parsers.learned import Plan
 from runwatch.parsers.patterns import number
 
 Place = tuple[int, bytes]

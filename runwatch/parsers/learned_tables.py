@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from runwatch.batch import META_COLUMNS, TRAIN
 from runwatch.metrics import Unit, canonical
-from runwatch.parsers.learned import is_quality
+from runwatch.parsers.learn_words import is_quality
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")

@@ -31,16 +31,8 @@ from runwatch.parsers.learn_families import (
     interleaved,
     judge,
 )
-from runwatch.parsers.learned import (
-    LearnedMatcher,
-    Plan,
-    counters,
-    head,
-    is_telling,
-    is_val,
-    rank_span,
-    relevant,
-)
+from runwatch.parsers.learn_words import counters, head, is_telling, is_val, rank_span, relevant
+from runwatch.parsers.learned import LearnedMatcher, Plan
 from runwatch.parsers.learned_tables import TableMatcher, header
 from runwatch.parsers.patterns import Matcher
 from runwatch.text import decode
