@@ -117,8 +117,6 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         suffix = b"s"
     if name and _SOURCE.search(name):
         return None  # train.py:120 is a place
-    if named and name == b"return" and not named["mark"].strip(b"'\" "):
-        name = b""  # return 32;
     if not name and suffix in RATES:
         name = RATES[suffix].encode()
     return Field(name, start, end, suffix)

@@ -176,10 +176,11 @@ def _counter(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | No
     return None, epoch, False
 
 
-def blocks(families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan] | None:
+def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan] | None:
     """Return plans for records of several lines: the step on one, the numbers on others; or None.
 
-    `Epoch: 3/30` with `Train Loss: 4.5` below it, or a box of names and values.
+    `Epoch: 3/30` with `Train Loss: 4.5` below it, or a box of names and values; `seen` counts the lines
+    of the stream, of which those since the first record must not be too many.
     """
     alone = [
         (place, lines)
@@ -203,6 +204,8 @@ def blocks(families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan] | None:
     if not any(is_quality(f.name) and not is_val(f.name) for lines in values for f in lines[0].found):
         return None
     every = [kept for lines in values for kept in lines]
+    if len(steps) < ENOUGH and 8 * (len(steps) + len(every)) <= seen - steps[0].seen:
+        return None
     boxed = steps[0].line[:1] == b"|"  # there, each name stands by itself and means what it says
     meant = {} if boxed else aliases(every, frozenset().union(*map(_usual, values)))
     plans = {steps[0].head: Plan(steps[0].head, place, alone=True)}

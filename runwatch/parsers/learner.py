@@ -148,7 +148,7 @@ class Learner:
         ]
         judged = sorted((j for j in judged if not is_val(j.plan.head)), key=lambda j: -j.score)
         if (not judged or judged[0].plan.counter is None) and (last or not _promising(families)):
-            plans = blocks(families)
+            plans = blocks(families, self._lines)
             if plans is not None:
                 return self._format(plans, families, 0.8)
         if not judged or (judged[0].waits and not last):

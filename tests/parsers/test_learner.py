@@ -464,9 +464,34 @@ def test_examples_in_markdown_are_no_log():
     assert parse(b"sample:\n```\n" + example, formats=()).format == "learned"
 
 
-def test_returned_integers_are_no_rewards():
-    text = b"".join(b"    return %d;\n" % (8 * i) for i in range(1, 20))
+@pytest.mark.parametrize("name", ["return", "score ="])
+def test_few_lines_of_long_source_code_are_no_blocks(name):
+    block = "    step: %d\n    {} %d.5;\n" + "  call();\n" * 60
+    text = "".join(block.format(name) % (i, i) for i in range(5)).encode()
     assert parse(text, formats=()).format is None
+    assert parse(text.replace(b"  call();\n", b""), formats=()).format == "learned"
+
+
+def test_keys_of_objects_may_come_in_any_order():
+    rng = random.Random(3)
+    lines = []
+    for i in range(20):
+        items = [f'"epoch": {i}', f'"loss": {i}.5', '"test_every": 4', '"name": "test"']
+        rng.shuffle(items)
+        lines.append("stats {" + ", ".join(items) + "}")
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(20))
+    assert parsed.column("train/loss").tolist() == [i + 0.5 for i in range(20)]
+
+
+def test_whole_records_are_waited_for_where_blocks_would_do():
+    text = b"".join(
+        b"Starting epoch %d\nEpoch[%d] - Iter: [0/6]\tLoss 2.5\tlr 0.1\nTest:\tLoss 1.5\n" % (e, e)
+        for e in range(20)
+    )
+    parsed = parse(text, formats=())
+    assert parsed.column("step").tolist() == [6 * e for e in range(20)]
+    assert parsed.column("train/loss").tolist() == [2.5] * 20
 
 
 def test_table_cells_that_are_no_numbers():
