@@ -65,10 +65,12 @@ class Learner:
         self._fence: int | None = None
         """The line at which the code block began that is open."""
         self.sure = 0.0
-        """How sure it is of the learnt format, in [0, 1]; 0 before.
+        """Share of the lines kept that the learnt format reads; 0 before."""
+        self.certainty = 0.0
+        """How likely it reads step and loss right, in [0, 1]; 0 before.
 
-        The share of the kept lines that the format reads (at least half is to be
-        expected: others may be about anything), times the certainty of its main family.
+        By repetition, the kind of its counter and the names of its values (see Judgement); less
+        where it reads but a small share of the lines that were kept.
         """
 
     def see(self, line: bytes, offset: int, number: int) -> Format | None:
@@ -165,7 +167,8 @@ class Learner:
         kinds = [match.layout.kind for kept in self.kept if (match := matcher.match(kept.line)) is not None]
         if TRAIN not in kinds:
             return None
-        self.sure = certainty * min(1.0, 2 * len(kinds) / len(self.kept))
+        self.sure = len(kinds) / len(self.kept)
+        self.certainty = certainty * min(1.0, 2 * self.sure)
         return Format(NAME, "learned from this log", decode(example, 200), (matcher,), weak=True)
 
 

@@ -81,6 +81,7 @@ class LogParser:
         self._learner = Learner() if learn else None
         """The last resort: there until any format is settled on."""
         self._sure: float | None = None
+        self._certainty: float | None = None
         self._events = EventScanner()
         self._own = tuple((matcher, fmt) for fmt in self._formats if fmt.own for matcher in fmt.matchers)
         self._readers: tuple[tuple[Reader, Format], ...]
@@ -128,6 +129,11 @@ class LogParser:
     def learned(self) -> float | None:
         """How sure a learnt format is: the share it reads of the lines it was learnt from; else None."""
         return self._sure
+
+    @property
+    def certainty(self) -> float | None:
+        """How likely a learnt format reads step and loss right, in [0, 1]; None if none was learnt."""
+        return self._certainty
 
     def prime(self, head: bytes) -> None:
         """Show how the stream begins, where it is read from its middle: tables have their header there."""
@@ -350,7 +356,7 @@ class LogParser:
             self._open = False
         else:
             self._format, self._open, self._agreed = fmt, fmt.weak, 0
-            self._learner = self._sure = None
+            self._learner = self._sure = self._certainty = None
             self._held.clear()
             self._events.use(fmt.markers)
         readers = tuple(
@@ -416,7 +422,7 @@ class LogParser:
         They stand before this piece, and lines that were counted as not understood no longer are.
         """
         self._settle(learned)
-        self._sure = learner.sure
+        self._sure, self._certainty = learner.sure, learner.certainty
         told = -1
         match = None
         for kept in learner.kept:

@@ -510,8 +510,8 @@ def certainty(text: bytes) -> float:
     parser = LogParser(())
     parser.feed(text)
     parser.flush()
-    assert parser.learned is not None
-    return parser.learned
+    assert parser.certainty is not None
+    return parser.certainty
 
 
 def test_certainty():
@@ -522,7 +522,7 @@ def test_certainty():
     assert 0 < stepless < few < clear <= 1
     assert 0 < odd < clear
     assert clear > 0.9
-    assert LogParser(()).learned is None
+    assert LogParser(()).certainty is None
 
 
 def test_after_many_records_a_learnt_format_stays():
