@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from runwatch.batch import META_COLUMNS, TRAIN
 from runwatch.metrics import Unit, canonical
@@ -14,12 +14,13 @@ _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _COUNTERS = (b"#", b"step", b"steps", b"iteration", b"iter", b"update", b"batch", b"epoch", b"ep", b"e")
 """Names of the column that counts, the best first."""
 _MAX_COLUMNS = 32
-_CELL = (
-    rb"(?:(" + VALUE + rb")(?:%|s)?(?=[\s|]|\Z)"
-    rb"|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|-+)"
+_WORD = re.compile(rb"[^\s|]+")
+_CELL = re.compile(
+    rb"(" + VALUE + rb")(?:%|s)?"
+    rb"|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|-+"
 )
 """A number, or one of the things that stand among numbers: a clock time, a size, a gap."""
-_REMARK = rb"(?:\s+[^\d\s|][^\d|]{0,40})?"
+_REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")
 """What may stand behind the last cell: `<- best`."""
 
 
@@ -51,9 +52,6 @@ class TableMatcher:
 
     def __init__(self, columns: tuple[bytes, ...]) -> None:
         self.columns = columns
-        self._row = re.compile(
-            rb"[\s|]*" + rb"[\s|]+".join(_CELL for _ in columns) + rb"[\s|]*" + _REMARK + rb"\Z"
-        )
         self._names: list[str] = []
         self._printed: dict[str, str] = {}
         for index, column in enumerate(columns):
@@ -70,10 +68,16 @@ class TableMatcher:
         """Return the numbers of a row; cells that are none are absent."""
         if len(line) > 1024:
             return None
-        found = self._row.match(line, start)
-        if found is None:
+        words = list(islice(_WORD.finditer(line, start), len(self._names)))  # cell by cell: time stays linear
+        if len(words) < len(self._names) or not _REMARK.fullmatch(line, words[-1].end()):
             return None
-        spans = {name: found.span(index + 1) for index, name in enumerate(self._names) if found[index + 1]}
+        spans: dict[str, tuple[int, int]] = {}
+        for name, word in zip(self._names, words, strict=True):
+            cell = _CELL.fullmatch(line, *word.span())
+            if cell is None:
+                return None
+            if cell[1]:
+                spans[name] = cell.span(1)
         names = tuple(spans)
         if "step" not in names or len(names) < 2:
             return None

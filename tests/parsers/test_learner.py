@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.parsers.fields import fields
+from runwatch.parsers.learned_tables import TableMatcher
 from runwatch.parsers.learner import KEPT_BYTES, KEPT_LINES, Learner
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.patterns import number
@@ -532,3 +533,15 @@ def test_after_many_records_a_learnt_format_stays():
     assert len(parsed.column("step")) >= 1200
     parse(text).same_as(parse(text, bulk=False))
     parse(text, [len(text) // 3, len(text) // 2]).same_as(parse(text))
+
+
+@pytest.mark.parametrize(
+    "line", [b"1.5s " * 200, b"1 " * 32 + b"x1 " * 90, b"-" * 1000, b"1-" * 500, b"1:11 " * 200]
+)
+def test_hard_rows_cost_little(line):
+    import time
+
+    table = TableMatcher((b"step", b"loss", *(b"column %d" % i for i in range(30))))
+    begun = time.perf_counter()
+    assert table.match(line) is None
+    assert time.perf_counter() - begun < 0.1
