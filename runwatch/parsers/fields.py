@@ -45,6 +45,7 @@ _PLAIN = (b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", 
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _TOKEN = re.compile(
     rb"(?P<clock>\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
+    rb"|\d\d/\d\d,? \d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w])"
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
     rb"|(?<![\w.#+$/-])(?P<done>\d+) ?/ *(?P<total>\d+)(?![\w./])"
@@ -52,9 +53,10 @@ _TOKEN = re.compile(
     rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.?\w|/\w)"
 )
 _NAME = re.compile(
-    rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3})"
+    rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
+    rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w ]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
-    rb"(?P<mark>['\"]?\s*(?:[:=]\s*(?:np\.\w+\(|tensor\()?)?)['\"\[(]*\s*$"
+    rb"(?P<mark>['\"]?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[(]*\s*$"
 )
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 

@@ -1,19 +1,27 @@
-"""Rows of numbers under a header: `E    #   LOSS NER  SCORE`, `epoch | train_loss | valid_loss`."""
+"""Rows of numbers under a header: `E    #   LOSS NER  SCORE`, `epoch | train_loss | valid_loss | time`."""
 
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from runwatch.batch import META_COLUMNS, TRAIN
 from runwatch.metrics import Unit, canonical
-from runwatch.parsers.learned import is_quality
+from runwatch.parsers.learn_words import is_quality
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _COUNTERS = (b"#", b"step", b"steps", b"iteration", b"iter", b"update", b"batch", b"epoch", b"ep", b"e")
 """Names of the column that counts, the best first."""
 _MAX_COLUMNS = 32
+_WORD = re.compile(rb"[^\s|]+")
+_CELL = re.compile(
+    rb"(" + VALUE + rb")(?:%|s)?"
+    rb"|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|-+"
+)
+"""A number, or one of the things that stand among numbers: a clock time, a size, a gap."""
+_REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")
+"""What may stand behind the last cell: `<- best`."""
 
 
 def header(line: bytes) -> tuple[bytes, ...] | None:
@@ -23,7 +31,9 @@ def header(line: bytes) -> tuple[bytes, ...] | None:
     columns = tuple(column for column in _GAP.split(line.strip(b" \t|\r")) if column)
     if len(columns) == 1:
         columns = tuple(line.split())
-    if not 3 <= len(columns) <= _MAX_COLUMNS or len(set(columns)) < len(columns):
+    if not 2 <= len(columns) <= _MAX_COLUMNS or len(set(columns)) < len(columns):
+        return None
+    if len(columns) == 2 and not (_counter(columns) == 0 and re.search(rb"[\t|]", line)):
         return None
     if any(not column[:1].isalpha() and column != b"#" for column in columns) or _counter(columns) is None:
         return None
@@ -36,38 +46,60 @@ def _counter(columns: tuple[bytes, ...]) -> int | None:
 
 
 class TableMatcher:
-    """Matches the rows under one header: as many numbers as columns and nothing else."""
+    """Matches the rows under one header: as many cells as columns and nothing else."""
 
     prefix = b""
 
     def __init__(self, columns: tuple[bytes, ...]) -> None:
         self.columns = columns
-        self._row = re.compile(
-            rb"[\s|]*" + rb"[\s|]+".join(rb"(" + VALUE + rb")%?" for _ in columns) + rb"[\s|]*\Z"
-        )
-        names: list[str] = []
-        printed: dict[str, str] = {}
+        self._names: list[str] = []
+        self._printed: dict[str, str] = {}
         for index, column in enumerate(columns):
             text = column.decode("utf-8", "replace")
             name = "step" if index == _counter(columns) else canonical(text)
-            if name in names or (name in META_COLUMNS and name != "step"):
+            if name in self._names or (name in META_COLUMNS and name != "step"):
                 name = f"{text} (column {index + 1})"
-            names.append(name)
+            self._names.append(name)
             if name not in ("step", text):
-                printed[name] = text
-        self._layout = Layout(TRAIN, "table", tuple(names), tuple(Unit() for _ in names), printed)
+                self._printed[name] = text
+        self._layouts: dict[tuple[str, ...], Layout] = {}
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the numbers of a row."""
+        """Return the numbers of a row; cells that are none are absent."""
         if len(line) > 1024:
             return None
-        found = self._row.match(line, start)
-        if found is None:
+        words = list(islice(_WORD.finditer(line, start), len(self._names)))  # cell by cell: time stays linear
+        if len(words) < len(self._names) or not _REMARK.fullmatch(line, words[-1].end()):
             return None
-        return Match(self._layout, tuple(found.span(index + 1) for index in range(len(self.columns))))
+        spans: dict[str, tuple[int, int]] = {}
+        for name, word in zip(self._names, words, strict=True):
+            cell = _CELL.fullmatch(line, *word.span())
+            if cell is None:
+                return None
+            if cell[1]:
+                spans[name] = cell.span(1)
+        names = tuple(spans)
+        if "step" not in names or len(names) < 2:
+            return None
+        layout = self._layouts.get(names)
+        if layout is None:
+            if len(self._layouts) > 256:
+                self._layouts.clear()
+            units = tuple(Unit() for _ in names)
+            layout = self._layouts[names] = Layout(TRAIN, "table", names, units, self._printed)
+        return Match(layout, tuple(spans.values()))
 
     def counts(self, rows: list[bytes]) -> bool:
-        """Whether the column that counts grows from row to row."""
-        place = self._layout.names.index("step")
-        steps = [number(row[slice(*found.spans[place])]) for row in rows if (found := self.match(row))]
-        return len(steps) >= 3 and all(b > a for a, b in pairwise(steps))
+        """Whether the column that counts grows from row to row, but for tables that begin anew."""
+        steps = []
+        for row in rows:
+            found = self.match(row)
+            if found is not None:
+                steps.append(number(row[slice(*found.spans[found.layout.names.index("step")])]))
+        rises = sum(b > a for a, b in pairwise(steps))
+        return len(steps) >= 3 and rises >= max(2, 0.8 * (len(steps) - 1)) and _distinct(steps)
+
+
+def _distinct(steps: list[float]) -> bool:
+    """Whether no number is told twice in a row."""
+    return all(b != a for a, b in pairwise(steps))

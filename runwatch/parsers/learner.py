@@ -13,72 +13,40 @@ changed, or many lines have been seen.
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 
 from runwatch.batch import TRAIN
-from runwatch.metrics import LOSS, STEP_TIME, canonical
-from runwatch.parsers.fields import RATES, Field, fields
+from runwatch.parsers.fields import fields
 from runwatch.parsers.formats import Format
-from runwatch.parsers.learned import (
-    EPOCH_RANK,
-    LearnedMatcher,
-    Plan,
-    counters,
-    head,
-    is_loss,
-    is_quality,
-    is_telling,
-    is_val,
-    relevant,
-    words,
+from runwatch.parsers.learn_families import (
+    ENOUGH,
+    FEW,
+    Judgement,
+    Kept,
+    blocks,
+    counts_alike,
+    few_are_enough,
+    interleaved,
+    judge,
 )
+from runwatch.parsers.learn_words import counters, head, is_telling, is_val, rank_span, relevant
+from runwatch.parsers.learned import LearnedMatcher, Plan
 from runwatch.parsers.learned_tables import TableMatcher, header
-from runwatch.parsers.patterns import Matcher, number
+from runwatch.parsers.patterns import Matcher
 from runwatch.text import decode
 
 NAME = "learned"
-Place = tuple[int, bytes]
-"""Rank and name of a counter."""
 ROW = b"row"
 """Family of the rows under a header; the head of no other."""
 KEPT_LINES, KEPT_BYTES = 2048, 1 << 19
 """What is kept to learn from and to replay; the oldest lines go first."""
 _LOOK = 16
 """Lines kept before the first look."""
-_ENOUGH = 12
-"""Lines of a family that are enough while the stream goes on."""
-_FEW = 3
-"""Lines of a family that are enough at the end, if they are an eighth of all lines."""
-_PATIENCE = 128
-"""Lines after which it is no longer waited for an epoch to change."""
-_LOSSES = (b"total loss", b"train loss", b"training loss", b"batch loss", b"tot loss", b"avr loss")
-_TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
-
-
-@dataclass(slots=True)
-class Kept:
-    """One line that may be a record."""
-
-    line: bytes
-    offset: int
-    number: int
-    head: bytes
-    found: list[Field]
-    ranked: list[tuple[int, int]]
-    unparsed: bool = False
-    """Whether its physical line has been counted as not understood."""
-
-    def value(self, index: int) -> float:
-        """Return the number of one field."""
-        return number(self.line[self.found[index].start : self.found[index].end])
-
-    def at(self, place: tuple[int, bytes]) -> float | None:
-        """Return the number of that rank and name, or None."""
-        index = next((i for r, i in self.ranked if (r, self.found[i].name) == place), None)
-        return None if index is None else self.value(index)
+_HEADING = re.compile(rb"#{1,6} \S")
+_LONGEST_EXAMPLE = 256
+"""Lines after which a code block of a Markdown text is no longer believed to be one."""
 
 
 class Learner:
@@ -92,12 +60,24 @@ class Learner:
         self._due = _LOOK
         self._table: TableMatcher | None = None
         """Reads the rows under the newest header."""
+        self._markdown = False
+        """Whether a heading was seen."""
+        self._fence: int | None = None
+        """The line at which the code block began that is open."""
         self.sure = 0.0
         """Share of the lines kept that the learnt format reads; 0 before."""
+        self.certainty = 0.0
+        """How likely it reads step and loss right, in [0, 1]; 0 before.
+
+        By repetition, the kind of its counter and the names of its values (see Judgement); less
+        where it reads but a small share of the lines that were kept.
+        """
 
     def see(self, line: bytes, offset: int, number: int) -> Format | None:
         """Take one record that no format knows; return the format as soon as one is believed."""
         self._lines += 1
+        if self._quoted(line):
+            return None
         if self._table is not None and self._table.match(line):
             self._keep(Kept(line, offset, number, ROW, [], []))
             return self._look()
@@ -116,8 +96,18 @@ class Learner:
         family = head(line, found, ranked)
         if family is None:
             return None
-        self._keep(Kept(line, offset, number, family, found, ranked))
+        rank = rank_span(line)
+        of = line[slice(*rank)] if rank else b""
+        self._keep(Kept(line, offset, number, family, found, ranked, self._lines - 1, of))
         return self._look()
+
+    def _quoted(self, line: bytes) -> bool:
+        """Whether a line stands in a code block of a Markdown text: an example, and no log."""
+        if line[:1] == b"#" and _HEADING.match(line):
+            self._markdown = True
+        elif line[:3] == b"```" and self._markdown:
+            self._fence = self._lines if self._fence is None else None
+        return self._fence is not None and self._lines - self._fence <= _LONGEST_EXAMPLE
 
     def _look(self) -> Format | None:
         if self._added < self._due:
@@ -151,204 +141,51 @@ class Learner:
             families.setdefault(kept.head, []).append(kept)
         rows = [kept.line for kept in families.pop(ROW, [])]
         if self._table is not None and 2 * len(rows) > len(self.kept) and self._table.counts(rows):
-            self.sure = len(rows) / len(self.kept)
-            return _format(rows[-1], self._table)
-        judged = []
-        for lines in families.values():
-            enough = len(lines) >= _ENOUGH or (last and len(lines) >= _FEW and len(lines) > self._lines / 8)
-            if enough and (judgement := _judge(lines, last=last)) is not None:
-                judged.append(judgement)
+            return self._believe(self._table, rows[-1], len(rows) / (len(rows) + 1))
+        judged = [
+            judgement
+            for lines in families.values()
+            if (len(lines) >= ENOUGH or (last and few_are_enough(lines, self._lines)))
+            and (judgement := judge(lines, last=last)) is not None
+        ]
         judged = sorted((j for j in judged if not is_val(j.plan.head)), key=lambda j: -j.score)
-        if not judged or judged[0].plan.counter is None:
-            blocks = _blocks(families)
-            if blocks is not None:
-                return self._format(blocks, families)
+        if (not judged or judged[0].plan.counter is None) and (last or not _promising(families)):
+            plans = blocks(families, self._lines)
+            if plans is not None:
+                return self._format(plans, families, 0.8)
         if not judged or (judged[0].waits and not last):
             return None
-        main = judged[0].plan
-        plans = {main.head: main}
-        for other in (judgement.plan for judgement in judged[1:]):
-            if _counts_alike(other, main):
-                interleaved = _interleaved(families[other.head], families[main.head])
-                beside = interleaved or is_val(other.head) or (not other.quality and bool(main.quality))
-                pattern = f"{NAME}-{len(plans) + 1}"
-                plans[other.head] = replace(other, main=not beside, pattern=pattern)
-        return self._format(plans, families)
+        return self._format(_side_by_side(judged, families), families, judged[0].certainty)
 
-    def _format(self, plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> Format | None:
+    def _format(
+        self, plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]], certainty: float
+    ) -> Format | None:
         """Return the format of these plans, the main one first; None if it finds no record after all."""
-        matcher = LearnedMatcher(plans)
+        return self._believe(LearnedMatcher(plans), families[next(iter(plans))][-1].line, certainty)
+
+    def _believe(self, matcher: Matcher, example: bytes, certainty: float) -> Format | None:
         kinds = [match.layout.kind for kept in self.kept if (match := matcher.match(kept.line)) is not None]
         if TRAIN not in kinds:
             return None
         self.sure = len(kinds) / len(self.kept)
-        example = families[next(iter(plans))][-1].line
-        return _format(example, matcher)
+        self.certainty = certainty * min(1.0, 2 * self.sure)
+        return Format(NAME, "learned from this log", decode(example, 200), (matcher,), weak=True)
 
 
-def _format(example: bytes, matcher: Matcher) -> Format:
-    return Format(NAME, "learned from this log", decode(example, 200), (matcher,), weak=True)
+def _promising(families: Mapping[bytes, list[Kept]]) -> bool:
+    """Whether a family of few lines may yet turn out to hold whole records."""
+    judged = (judge(lines, last=True) for lines in families.values() if len(lines) >= FEW)
+    plans = [judgement.plan for judgement in judged if judgement is not None]
+    return any(plan.counter and plan.quality and not is_val(plan.head) for plan in plans)
 
 
-@dataclass(frozen=True, slots=True)
-class _Judgement:
-    plan: Plan
-    score: float
-    waits: bool = False
-    """Whether the counter may begin anew with the next epoch, and none has been seen to end."""
-
-
-def _judge(every: list[Kept], *, last: bool) -> _Judgement | None:
-    """Return how a family is to be read, or None if its lines are not of training."""
-    counts = Counter(name for kept in every for name in {f.name for f in kept.found if f.name})
-    telling = [name for name in counts if is_telling(name)]
-    if not telling:
-        return None
-    quality = _quality(telling, counts, len(every))
-    lines = [k for k in every if quality & {f.name for f in k.found}] if quality else every
-    counter, epoch, waits = _counter(lines, last=last)
-    if counter is None:
-        needed = _FEW + 3 if last else 2 * _ENOUGH
-        if len(lines) < needed or not quality or len(telling) + (epoch is not None) < 2:
-            return None
-    elif not quality:
-        share = sum(any(is_telling(f.name) for f in kept.found) for kept in lines) / len(lines)
-        if share < 0.5 and not (_ratio(lines, counter) and _grows(lines, counter, least=0.9)):
-            return None
-    usual = _usual(lines)
-    within = counter is not None and epoch is not None
-    plan = Plan(
-        head=every[0].head,
-        counter=counter,
-        epoch=epoch if within else None,
-        base=0 if epoch is not None and within and min(_steps(lines, epoch)) == 0 else 1,
-        quality=quality,
-        names=usual - {place[1] for place in (counter, epoch) if place},
-        aliases=_aliases(lines, usual),
-    )
-    return _Judgement(plan, (3 if quality else 1) * (2 if counter else 1) * len(lines), waits)
-
-
-def _counter(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | None, bool]:
-    """Return the step, the epoch within which it counts, and whether it is too early to tell.
-
-    Without a step, the epoch that the lines name, if any.
-    """
-    places = sorted({(r, kept.found[i].name) for kept in lines for r, i in kept.ranked})
-    epoch = next((p for p in places if p[0] >= EPOCH_RANK and _grows(lines, p, least=0.0)), None)
-    for place in places:
-        if epoch is not None and 0 < place[0] < EPOCH_RANK and _ratio(lines, place):
-            anew = _begins_anew(lines, place, epoch)
-            if anew or (anew is None and not last):
-                return place, epoch, anew is None and len(lines) < _PATIENCE
-        if _grows(lines, place, least=0.5):
-            return place, None, False
-    return None, epoch, False
-
-
-def _blocks(families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan] | None:
-    """Return plans for records of several lines: the step on one, the numbers on others; or None.
-
-    `Epoch: 3/30` with `Train Loss: 4.5` below it, or a box of names and values.
-    """
-    alone = [
-        (place, lines)
-        for lines in families.values()
-        if len(lines) >= _FEW and all(len(kept.found) == 1 for kept in lines)
-        for place in {(r, lines[0].found[i].name) for r, i in lines[0].ranked}
-        if _grows(lines, place, least=0.5)
-    ]
-    if not alone:
-        return None
-    place, steps = min(alone, key=lambda item: (-len(item[1]) // 2, item[0]))
-    values = [
-        lines
-        for lines in families.values()
-        if len(lines) >= _FEW
-        and not any(r < EPOCH_RANK for kept in lines for r, _ in kept.ranked)
-        and len(lines) <= len(steps) + 1
-        and _interleaved(lines, steps)
-        and any(is_telling(f.name) for f in lines[0].found)
-    ]
-    if not any(is_quality(f.name) and not is_val(f.name) for lines in values for f in lines[0].found):
-        return None
-    every = [kept for lines in values for kept in lines]
-    boxed = steps[0].line[:1] == b"|"  # there, each name stands by itself and means what it says
-    aliases = {} if boxed else _aliases(every, frozenset().union(*map(_usual, values)))
-    plans = {steps[0].head: Plan(steps[0].head, place, alone=True)}
-    for lines in values:
-        plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=aliases, main=False))
+def _side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return the plans of the likeliest family and of those whose lines count the same steps."""
+    main = judged[0].plan
+    plans = {main.head: main}
+    for other in (judgement.plan for judgement in judged[1:]):
+        if counts_alike(other, main):
+            among = interleaved(families[other.head], families[main.head])
+            beside = among or is_val(other.head) or (not other.quality and bool(main.quality))
+            plans[other.head] = replace(other, main=not beside, pattern=f"{NAME}-{len(plans) + 1}")
     return plans
-
-
-def _usual(lines: list[Kept]) -> frozenset[bytes]:
-    """Return the names that most of the lines have."""
-    counts = Counter(name for kept in lines for name in {f.name for f in kept.found if f.name})
-    return frozenset(name for name, count in counts.items() if 2 * count > len(lines))
-
-
-def _quality(telling: list[bytes], names: Counter[bytes], count: int) -> frozenset[bytes]:
-    """Return the names that make a line a record: the most frequent that says how well training goes."""
-    scores = [name for name in telling if is_quality(name)]
-    scores = [name for name in scores if not is_val(name)] or [n for n in scores if 2 * names[n] > count]
-    most = max((names[name] for name in scores), default=0)
-    return frozenset(name for name in scores if 2 * names[name] > most) if 5 * most > count else frozenset()
-
-
-def _steps(lines: list[Kept], place: Place) -> list[float]:
-    return [value for kept in lines if (value := kept.at(place)) is not None]
-
-
-def _grows(lines: list[Kept], place: Place, *, least: float) -> bool:
-    """Whether a number hardly ever falls, and rises in more than `least` of the lines."""
-    values = _steps(lines, place)
-    if 2 * len(values) < len(lines):
-        return False
-    rises = sum(b > a for a, b in pairwise(values))
-    falls = sum(b < a for a, b in pairwise(values))
-    if len(values) < _ENOUGH and falls:
-        return False
-    return falls <= 0.1 * len(values) and (least == 0.0 or (rises > least * (len(values) - 1) and rises >= 2))
-
-
-def _ratio(lines: list[Kept], place: Place) -> bool:
-    """Whether a counter is printed with its end, `12/500`."""
-    return any((r, k.found[i].name) == place and k.found[i].total for k in lines for r, i in k.ranked)
-
-
-def _begins_anew(lines: list[Kept], place: Place, epoch: Place) -> bool | None:
-    """Whether a counter starts again with each epoch; None if no epoch has changed."""
-    pairs = [(e, s) for k in lines if (e := k.at(epoch)) is not None and (s := k.at(place)) is not None]
-    turns = [later[1] <= earlier[1] for earlier, later in pairwise(pairs) if later[0] > earlier[0]]
-    return 2 * sum(turns) > len(turns) if turns else None
-
-
-def _aliases(lines: list[Kept], names: frozenset[bytes]) -> dict[bytes, str]:
-    """Return what a family's names mean where they alone do not tell."""
-    aliases: dict[bytes, str] = {}
-    if not any(canonical(name.decode("utf-8", "replace")) == LOSS for name in names):
-        losses = [n for n in sorted(names) if is_loss(n) and not is_val(n)]
-        whole = [n for n in losses if n.lower().replace(b"_", b" ") in _LOSSES]
-        best = whole[:1] or (losses if len(losses) == 1 else [])
-        aliases.update(dict.fromkeys(best, LOSS))
-    for name in sorted(names):
-        rate = RATES.get(name.lower())
-        if rate is not None and rate != STEP_TIME:
-            aliases[name] = rate
-        elif b"time" in (parts := set(words(name))) and parts <= _TIMES:
-            values = [k.value(i) for k in lines for i, f in enumerate(k.found) if f.name == name]
-            rising = all(b >= a for a, b in pairwise(values)) and len(set(values)) > len(values) // 2
-            aliases[name] = "elapsed" if rising else STEP_TIME
-    return aliases
-
-
-def _counts_alike(plan: Plan, main: Plan) -> bool:
-    """Whether the lines of both families can be placed by the same step."""
-    return (
-        plan.counter is not None and main.counter is not None and (plan.epoch is None) == (main.epoch is None)
-    )
-
-
-def _interleaved(lines: list[Kept], main: list[Kept]) -> bool:
-    """Whether one family's lines stand among the other's, and not before or after them."""
-    return lines[0].offset < main[-1].offset and main[0].offset < lines[-1].offset

@@ -39,6 +39,8 @@ _BAR_END = re.compile(rb"^(?:.*?\[[\d:]+<[^\]\r\n]{0,2000}\]\s*|.*)")
 """A bar up to its end; a message may stand behind it."""
 _WEAK_RECORDS = 16
 """So many training records of a weak format, and none of another, settle on it."""
+_SURE_RECORDS = 1024
+"""So many more of them, and still none of another, settle on it for good: others are no longer tried."""
 
 
 def _has_stem(text: bytes) -> bool:
@@ -76,9 +78,12 @@ class LogParser:
         self._format: Format | None = None
         self._open = True
         """Whether the format is not settled for good."""
+        self._agreed = 0
+        """Training records of a weak format since it was settled on."""
         self._learner = Learner() if learn else None
         """The last resort: there until any format is settled on."""
         self._sure: float | None = None
+        self._certainty: float | None = None
         self._events = EventScanner()
         self._own = tuple((matcher, fmt) for fmt in self._formats if fmt.own for matcher in fmt.matchers)
         self._readers: tuple[tuple[Reader, Format], ...]
@@ -126,6 +131,11 @@ class LogParser:
     def learned(self) -> float | None:
         """How sure a learnt format is: the share it reads of the lines it was learnt from; else None."""
         return self._sure
+
+    @property
+    def certainty(self) -> float | None:
+        """How likely a learnt format reads step and loss right, in [0, 1]; None if none was learnt."""
+        return self._certainty
 
     def prime(self, head: bytes) -> None:
         """Show how the stream begins, where it is read from its middle: tables have their header there."""
@@ -347,18 +357,24 @@ class LogParser:
         """Settle on a format, one of whose training steps has just been recognised.
 
         A weak format may yet turn out to be what another one prints beside its own
-        lines: then the other one takes its place.
+        lines: then the other one takes its place, unless many records have spoken for the first.
         """
-        if not self._open or fmt is self._format:
+        if not self._open:
             return
-        self._format, self._open = fmt, fmt.weak
-        self._learner = self._sure = None
-        self._held.clear()
-        self._events.use(fmt.markers)
+        if fmt is self._format:
+            self._agreed += 1
+            if self._agreed < _SURE_RECORDS:
+                return
+            self._open = False
+        else:
+            self._format, self._open, self._agreed = fmt, fmt.weak, 0
+            self._learner = self._sure = self._certainty = None
+            self._held.clear()
+            self._events.use(fmt.markers)
         readers = tuple(
             (reader, of) for reader, of in self._readers if of is fmt
         )  # they know what stood before
-        others = tuple(other for other in self._formats if not other.weak) if fmt.weak else ()
+        others = tuple(other for other in self._formats if not other.weak) if self._open else ()
         self._use((fmt, *others), logged=None if fmt.weak else logged or fmt.logged)
         self._weak = ()
         if not self._open:
@@ -418,7 +434,7 @@ class LogParser:
         They stand before this piece, and lines that were counted as not understood no longer are.
         """
         self._settle(learned)
-        self._sure = learner.sure
+        self._sure, self._certainty = learner.sure, learner.certainty
         told = -1
         match = None
         for kept in learner.kept:

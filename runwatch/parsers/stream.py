@@ -96,6 +96,11 @@ class StreamParser:
         return self._log.learned
 
     @property
+    def certainty(self) -> float | None:
+        """How likely a learnt format reads step and loss right; see LogParser."""
+        return self._log.certainty
+
+    @property
     def held(self) -> int:
         """Bytes of an unfinished line or document that a successor has to be fed again."""
         if self._records is not None:

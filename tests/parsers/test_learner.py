@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.parsers.fields import fields
+from runwatch.parsers.learned_tables import TableMatcher
 from runwatch.parsers.learner import KEPT_BYTES, KEPT_LINES, Learner
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.patterns import number
@@ -313,3 +315,233 @@ def test_every_value_is_a_number_of_the_text(texts):
                 seen = [unit.apply(number(text.encode())) for unit, text in zip(units, raw, strict=True)]
                 seen += [float(text) for text in [*raw, *ends] if text.isdigit()]
                 assert math.isnan(value) or value in seen
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A training loop somebody wrote: what it prints per record, and which field of it is the step."""
+
+    prints: str
+    step: str = "epoch"
+    metric: str = "train/loss"
+    beside: str = ""
+    """What it prints after every fifth record."""
+
+    def log(self) -> tuple[bytes, list[int], list[float]]:
+        """Return 30 records (3 epochs of 10 where it prints batches), their steps and losses."""
+        rng = random.Random(5)
+        lines, steps, losses = ["Using device: cuda:0", "Number of parameters: 123456"], [], []
+        for i in range(30):
+            values: dict[str, int | str] = {
+                "epoch": i // 10 + 1 if "{batch" in self.prints else i + 1, "batch": 20 * (i % 10), "step": 50 * i,
+                "global": (i // 10) * 200 + 20 * (i % 10), "loss": f"{3 / (i + 1) + rng.random():.4f}",
+            }  # fmt: skip
+            values |= {name: f"{rng.random():.4f}" for name in ("a", "b", "c")}
+            lines.append(self.prints.format(**values))
+            steps.append(int(values[self.step]))
+            losses.append(float(values["loss"]))
+            if i % 5 == 4:
+                lines.append(self.beside.format(**values))
+        return "\n".join(lines).encode() + b"\n", steps, losses
+
+
+HOME_MADE = {
+    "bars": Loop("Epoch: {epoch} | Train Loss: {loss} | Train Acc: {a} | Val Loss: {b} | F1: {c}"),
+    "tabs": Loop("Epoch: {epoch} \tTraining Loss: {loss} \tValidation Loss: {a}", beside="Val loss fell ({a} --> {b})"),
+    "equals": Loop("Epoch {epoch}: Loss={loss}, Acc={a}%, Time={b}s", beside="Test: Loss={a}, Acc={b}%"),
+    "arrow": Loop("epoch: {epoch} loss => {loss}", beside="new weight value => {a}"),
+    "parts": Loop("Epoch {epoch:4d}/30  train={loss}  val={a}  lr=1.0e-03", beside="  pressure  R2={a}  MAE={b}"),
+    "dashes": Loop("Train - Epoch {epoch}, Run time: {a} [sec], Loss: {loss}\nTest - Epoch {epoch}, Loss: {b}"),
+    "tagged": Loop("[Epoch {epoch}] | [Train] Loss: {loss} | Acc: {a}\n[Epoch {epoch}] | [Val] Loss: {b} | Acc: {c}"),
+    "shouted": Loop("EPOCH {epoch} loss {loss} seconds {a} calibration_nll {b}"),
+    "words": Loop("Epoch {epoch} finished, mean training loss {loss} (took {a} s)"),
+    "sum": Loop("Epoch {epoch} - Error sum: {loss}", metric="Error sum"),
+    "bare": Loop("{step} train {loss}", "step", beside="{step} val {a}"),
+    "leading": Loop("{epoch:05d} Train Loss: {loss} | Val Loss: {a}"),
+    "ratio": Loop("[{epoch:03d}/30] train={loss} (recon={a}, kl={b})  val={c}"),
+    "pair": Loop("[{epoch}, {batch:5d}] loss: {loss}", "batch"),
+    "two ratios": Loop("[{epoch}/3][{batch}/200] D_loss: {loss} | lr: {a}", "global"),
+    "batches": Loop("| epoch {epoch:3d} | {batch:5d}/  200 batches | ms/batch {a} | loss {loss}", "global"),
+    "in epoch": Loop("Epoch {epoch}, Batch {batch}, Loss: {loss}", "batch", beside="Epoch {epoch} done. Average loss: {a}"),
+    "names unknown": Loop("(epoch: {epoch}, iters: {batch}, time: {a}) G_A: {loss} D_A: {b}", "batch", "G_A"),
+    "mnist": Loop("Train Epoch: {epoch} [{batch}/200 (5%)]\tLoss: {loss}", "global", beside="Test set: Average loss: {a}"),
+    "meters": Loop("Epoch: [{epoch}][{batch}/200]\tTime {a} ({b})\tLoss {loss} ({c})\tPrec@1 {c} ({a})", "global"),
+    "dated": Loop("03/14 10:00:00 AM epoch {epoch}  |  train_loss {loss}  |  valid_acc {b}"),
+    "tensorflow": Loop("2026-01-01 10:00:00.5: step {step}, loss = {loss} (900.1 examples/sec; {a} sec/batch)", "step"),
+    "hifi": Loop("Steps : {step}, Gen Loss Total : {loss}, Mel-Spec. Error : {a}, s/b : {b}", "step"),
+    "in text": Loop("it {step:06d} of the run, loss={loss} (mean {a}), gnorm={b}", "step"),
+    "dict": Loop("{{'step': {step}, 'loss': {loss}, 'lr': 0.0001}}", "step"),
+    "object": Loop('METRICS {{"time": {a}, "epoch": {epoch}, "train_loss": {loss}, "test_acc": {b}}}'),
+    "rewards": Loop("Episode {epoch}\tAverage Score: {loss}", metric="Average Score"),
+    "updates": Loop("Update {epoch}/30 | Step {step} | Mean Return: {loss} | SPS: 950", "step", "Mean Return"),
+    "estimates": Loop("iter {step}: loss {loss}, mfu {a}%", "step", beside="step {step}: train loss {a}, val loss {b}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOME_MADE)
+def test_home_made_loops(name):
+    loop = HOME_MADE[name]
+    text, steps, losses = loop.log()
+    parsed = parse(text, formats=())
+    assert parsed.column("step").tolist() == steps
+    assert parsed.column(loop.metric).tolist() == losses
+
+
+COUNTERS = ["step", "Step", "iter", "Iteration", "global_step", "epoch", "Epoch", "update", "it", "Batch"]
+LOSSES = ["loss", "Loss", "train_loss", "Training Loss", "avg_loss", "train/loss", "batch loss"]
+EXTRAS = ["lr {0}", "grad_norm={0}", "val_loss: {0}", "acc: {0}%", "({0} s)", "time {0}ms", "eta 0:12:33"]
+
+
+@given(
+    counter=st.sampled_from(COUNTERS),
+    loss=st.sampled_from(LOSSES),
+    mark=st.sampled_from([": ", "=", " = ", " ", ":"]),
+    gap=st.sampled_from([" | ", ", ", "  ", "\t", " - ", "; "]),
+    extras=st.lists(st.sampled_from(EXTRAS), max_size=3, unique=True),
+    before=st.sampled_from(["", "INFO: ", "[12:00:01] ", "2026-11-21 12:00:01,123 - main - INFO - ", "  "]),
+    wrap=st.sampled_from(["{0}", "[{0}]", "{0}/900"]),
+    count=st.integers(3, 40),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_mixture_of_usual_parts(counter, loss, mark, gap, extras, before, wrap, count):
+    values = [round(5 / (i + 1), 4) for i in range(count)]
+    lines = [
+        before + gap.join([
+            counter + (" " if mark == " " else mark) + wrap.format(3 * i),
+            f"{loss}{mark}{value:.4f}",
+            *(extra.format(f"0.{i:04d}") for extra in extras),
+        ])
+        for i, value in enumerate(values)
+    ]  # fmt: skip
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == [3 * i for i in range(count)]
+    assert parsed.column("train/loss").tolist() == values
+
+
+def test_ranks_are_told_apart():
+    text = b"".join(b"[rank%d] it %d loss %d.5 gnorm 2.5\n" % (r, i, r) for i in range(20) for r in range(2))
+    parsed = parse(text, formats=())
+    assert parsed.column("step").tolist() == [i for i in range(20) for _ in range(2)]
+    assert parsed.column("rank").tolist() == [0, 1] * 20
+
+
+def test_a_later_stage_with_another_head_is_read_as_another_kind_of_line():
+    text = b"".join(b"[pretrain] iter %d/500 loss=%d.5 lr=0.1\n" % (i, i) for i in range(40))
+    text += b"".join(b"[finetune] iter %d/300 loss=%d.25 lr=0.1 kl=0.5\n" % (i, i) for i in range(20))
+    text += b"[best] iter 17/300 loss=3.25 lr=0.1\n"
+    parsed = parse(text, formats=())
+    assert parsed.column("step").tolist() == [*range(40), *range(20)]
+    assert parsed.column("train/loss").tolist() == [
+        *(i + 0.5 for i in range(40)),
+        *(i + 0.25 for i in range(20)),
+    ]
+    assert len({pattern for _, pattern, _ in parsed.tables}) == 2
+
+
+def test_the_loss_is_what_the_records_say():
+    loop = HOME_MADE["estimates"]
+    parsed = parse(loop.log()[0], formats=())
+    assert len(parsed.column("train/loss")) == 30
+    assert not len(parsed.column("train/loss", "eval"))
+    assert len(parsed.column("train loss", "eval")) == len(parsed.column("val/loss", "eval")) == 6
+
+
+def test_few_records_after_a_long_preamble():
+    preamble = b"layer (linear)  some shape\n" * 200
+    epochs = b"".join(b"Epoch %d/4 - loss: 0.%d - val_loss: 0.5\n" % (i, i) for i in range(1, 5))
+    assert parse(preamble + epochs + b"Done.\n", formats=()).column("step").tolist() == [1, 2, 3, 4]
+    assert parse(preamble + epochs + preamble, formats=()).format is None
+
+
+def test_two_records_are_enough_if_they_say_much():
+    line = b"iteration %d/ 100 | lm loss: 2.5E+00 | learning rate: 1.0E-04 | grad norm: 1.5\n"
+    assert parse(line % 10 + line % 20, formats=()).column("step").tolist() == [10, 20]
+    assert parse(b"step 10 loss 2.5\nstep 20 loss 2.25\n", formats=()).format is None
+
+
+def test_examples_in_markdown_are_no_log():
+    example = b"".join(b"Train Epoch: %d Loss: 0.%d Acc: 0.5\n" % (i, i) for i in range(1, 30))
+    assert parse(b"# My model\n\n```shell\n$ ./train\n" + example + b"```\n", formats=()).format is None
+    assert parse(b"sample:\n```\n" + example, formats=()).format == "learned"
+
+
+@pytest.mark.parametrize("name", ["return", "score ="])
+def test_few_lines_of_long_source_code_are_no_blocks(name):
+    block = "    step: %d\n    {} %d.5;\n" + "  call();\n" * 60
+    text = "".join(block.format(name) % (i, i) for i in range(5)).encode()
+    assert parse(text, formats=()).format is None
+    assert parse(text.replace(b"  call();\n", b""), formats=()).format == "learned"
+
+
+def test_keys_of_objects_may_come_in_any_order():
+    rng = random.Random(3)
+    lines = []
+    for i in range(20):
+        items = [f'"epoch": {i}', f'"loss": {i}.5', '"test_every": 4', '"name": "test"']
+        rng.shuffle(items)
+        lines.append("stats {" + ", ".join(items) + "}")
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(20))
+    assert parsed.column("train/loss").tolist() == [i + 0.5 for i in range(20)]
+
+
+def test_whole_records_are_waited_for_where_blocks_would_do():
+    text = b"".join(
+        b"Starting epoch %d\nEpoch[%d] - Iter: [0/6]\tLoss 2.5\tlr 0.1\nTest:\tLoss 1.5\n" % (e, e)
+        for e in range(20)
+    )
+    parsed = parse(text, formats=())
+    assert parsed.column("step").tolist() == [6 * e for e in range(20)]
+    assert parsed.column("train/loss").tolist() == [2.5] * 20
+
+
+def test_table_cells_that_are_no_numbers():
+    rows = ["epoch     train_loss  valid_loss  accuracy  lr     time    gpu_mem"]
+    rows += [f"{i}         0.5{i}        0.6         91.5%     1e-3   00:1{i}   7.8G" for i in range(8)]
+    rows[4] += "  <- best"
+    parsed = parse("\n".join(rows).encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(8))
+    assert parsed.column("train/loss").tolist() == [float(f"0.5{i}") for i in range(8)]
+    assert {names for _, _, names in parsed.tables} == {
+        ("offset", "line", "step", "train/loss", "val/loss", "accuracy", "train/learning_rate")
+    }
+
+
+def certainty(text: bytes) -> float:
+    parser = LogParser(())
+    parser.feed(text)
+    parser.flush()
+    assert parser.certainty is not None
+    return parser.certainty
+
+
+def test_certainty():
+    clear = certainty(b"".join(b"step %d loss 2.5 lr 0.1\n" % i for i in range(60)))
+    few = certainty(b"".join(b"step %d loss 2.5 lr 0.1\n" % i for i in range(4)))
+    stepless = certainty(b"".join(b"loss 2.%d lr 0.1\n" % i for i in range(60)))
+    odd = certainty(b"".join(b"epoch %d foo 2.5\n" % i for i in range(60)))
+    assert 0 < stepless < few < clear <= 1
+    assert 0 < odd < clear
+    assert clear > 0.9
+    assert LogParser(()).certainty is None
+
+
+def test_after_many_records_a_learnt_format_stays():
+    text = log("it {step}/{total} xloss={loss} lr={lr}", 1200)
+    parsed = parse(text + b"step 1/9 (1.00%) | loss: 1.0\n" * 40)
+    assert parsed.format == "learned"
+    assert len(parsed.column("step")) >= 1200
+    parse(text).same_as(parse(text, bulk=False))
+    parse(text, [len(text) // 3, len(text) // 2]).same_as(parse(text))
+
+
+@pytest.mark.parametrize(
+    "line", [b"1.5s " * 200, b"1 " * 32 + b"x1 " * 90, b"-" * 1000, b"1-" * 500, b"1:11 " * 200]
+)
+def test_hard_rows_cost_little(line):
+    import time
+
+    table = TableMatcher((b"step", b"loss", *(b"column %d" % i for i in range(30))))
+    begun = time.perf_counter()
+    assert table.match(line) is None
+    assert time.perf_counter() - begun < 0.1

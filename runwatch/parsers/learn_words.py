@@ -1,0 +1,156 @@
+"""What names say: which numbers of a line count, which say how training goes, what its head is.
+
+Everything here looks at one line, at its words and never at its digits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from runwatch.parsers.fields import Field, masked
+
+_WORDS = re.compile(rb"[A-Za-z]+")
+_QUALITY = frozenset(
+    b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
+    b"accuracy auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid score".split()
+)
+"""Words of names that say how well training goes."""
+_NOT_QUALITY = frozenset(b"scale time coeff code".split())
+_SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
+"""Words of names that only training prints."""
+VAL = frozenset(b"val valid validation eval evaluation test testing dev".split())
+_SPLITS = VAL | frozenset(b"train training trn".split())
+_STEP_RANKS: Mapping[bytes, int] = {
+    **dict.fromkeys(b"step steps updates timesteps".split(), 1),
+    **dict.fromkeys(b"iteration iterations iter iters it itr".split(), 2),
+    **dict.fromkeys(b"update batch minibatch tick round episode episodes generation".split(), 3),
+    **dict.fromkeys(b"epoch epochs ep".split(), 7),
+    b"train": 8,
+    b"training": 8,
+}
+_GLOBAL = frozenset((b"global_step", b"global_steps", b"total_timesteps", b"num_updates", b"current_steps"))
+STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK = 3, 4, 5, 6, 7
+"""Ranks, lower is better: the worst of a named step, the second of two nameless counters as in `[1, 200]`,
+a nameless `12/500`, a number that begins the line, and an epoch."""
+_INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
+_LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
+_RELEVANT = re.compile(
+    rb"loss|acc|rew|return|ppl|perplex|nll|trl|auc|merror|mse|mae|bp[bct]|bleu|iou|score|elbo|fid"
+    rb"|lr|step|iter|epoch|batch|update|tick|train|episode|generation"
+)
+_OBJECT = re.compile(rb"\{\s?['\"]")
+_RANK = re.compile(rb"\[?(?i:rank|default) ?(\d{1,5})\]?[: ]")
+_NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
+_OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN")
+"""Progress bars, which redraw what they show where a record is printed once, and warnings."""
+
+
+def words(name: bytes) -> list[bytes]:
+    """Return the words of a printed name in lower case: `Train/avg_loss` -> train, avg, loss."""
+    return [word.lower() for word in _WORDS.findall(name)]
+
+
+def is_quality(name: bytes) -> bool:
+    """Whether a name says how well training goes: loss, accuracy, reward."""
+    parts = words(name)
+    known = is_loss(name) or not _QUALITY.isdisjoint(parts)
+    return known and _NOT_QUALITY.isdisjoint(parts)
+
+
+def is_epoch(name: bytes) -> bool:
+    """Whether a name is that of an epoch, or of an episode."""
+    return words(name)[-1:] in ([b"epoch"], [b"episode"])
+
+
+def is_loss(name: bytes) -> bool:
+    """Whether a name is that of a loss."""
+    return any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in words(name))
+
+
+def is_telling(name: bytes) -> bool:
+    """Whether a name is one that only training prints."""
+    return is_quality(name) or not _SOFT.isdisjoint(words(name))
+
+
+def is_val(text: bytes) -> bool:
+    """Whether a name or a head speaks of validation."""
+    return not VAL.isdisjoint(words(text))
+
+
+def is_split(name: bytes) -> bool:
+    """Whether a name is only that of a part of the data, as in `train=2.5 val=2.6`."""
+    return bool(parts := words(name)) and _SPLITS.issuperset(parts)
+
+
+def relevant(line: bytes) -> bool:
+    """One cheap look: False for a line that cannot be of use."""
+    if not _NUMBER.search(line) or line.endswith((b"},", b"),", b"(", b"{")):  # the latter is source code
+        return False
+    return bool(_RELEVANT.search(line.lower())) and not _OTHER.search(line)
+
+
+def rank(line: bytes, number: Field) -> int | None:
+    """Return how likely a number's name makes it the step (0 is best), or None if it is none."""
+    if not _INTEGER.match(line, number.start, number.end) or number.suffix not in (b"", b"k"):
+        return None
+    name = number.name
+    if name.lower() in _GLOBAL:
+        return 0
+    parts = words(name)
+    last = parts[-1] if parts else b""
+    if last == b"id" and len(parts) > 1:
+        last = parts[-2]
+    known = _STEP_RANKS.get(last)
+    leads = not line[: number.start].strip(b" \t|[(#") or line[: number.start].strip() in (name, name + b":")
+    if known is not None:
+        return known
+    if name.lower() in _LABELS and leads:
+        return 3
+    if number.total is not None and not is_telling(name):
+        return RATIO
+    return LEADING if leads else None
+
+
+def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
+    """Return (rank, index) of the numbers of a line that may be its step, the likeliest first."""
+    ranks = [rank(line, number) for number in found[:24]]
+    if len(ranks) > 1 and ranks[0] in (RATIO, LEADING) and _follows(line, *found[:2]):
+        ranks[1] = INNER
+    return sorted((r, index) for index, r in enumerate(ranks) if r is not None)
+
+
+def _follows(line: bytes, first: Field, second: Field) -> bool:
+    """Whether the second of two nameless counters stands next to the first: `[1, 200]`, `[1/9][20/500]`."""
+    between = line[first.total[1] if first.total else first.end : second.start]
+    whole = _INTEGER.match(line, second.start, second.end) and not second.suffix
+    return bool(whole) and not first.name and not second.name and not between.strip(b" \t,:;|[]()-")
+
+
+def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes | None:
+    """Return the family a line belongs to, or None if it can be of none."""
+    scored = (index for index, number in enumerate(found) if is_telling(number.name))
+    index = ranked[0][1] if ranked else next(scored, None)
+    if index is None and found and line[:1] == b"|":
+        index = 0  # a line of a box says one thing
+    if index is None:
+        return None
+    first = found[index]
+    inside = _OBJECT.search(line, 0, first.start)
+    if inside is not None:  # the order of its keys tells nothing
+        return masked(line[: inside.start()]) + b"{"
+    said = next((_between(line, first, other) for other in found[index + 1 :] if is_quality(other.name)), b"")
+    return (
+        masked(line[: first.start]) + (b"#/#" if first.total else b"#") + (b" val" if is_val(said) else b"")
+    )
+
+
+def _between(line: bytes, first: Field, second: Field) -> bytes:
+    """Return the text between two numbers, without the name of the second."""
+    return line[first.end : second.start].rpartition(second.name)[0]
+
+
+def rank_span(line: bytes) -> tuple[int, int] | None:
+    """Return where a line that a launcher put a rank before tells that rank: `[rank3]: step 5`."""
+    found = _RANK.match(line)
+    return found.span(1) if found else None
