@@ -202,10 +202,10 @@ def _row(data: bytes, at: int, end: int) -> dict[bytes, bytes]:
         raise MalformedError
     row: dict[bytes, bytes] = dict(_ITEM.findall(data, at, end))
     done = at + 7 * len(row) + len(b"".join(row)) + len(b"".join(row.values()))
-    if done == end or (
-        done + 2 < end == done + 2 + data[done + 1] and data[done] == 0x12 and b"_step" in row
-    ):
-        return row  # the items fill the record, but for the step, which is told once more behind them
+    if done == end:
+        return row
+    if done + 2 < end == done + 2 + data[done + 1] and data[done] == 0x12 and b"_step" in row:
+        return row  # the step is told once more behind the items
     row.clear()
     for field, _, value in fields(data, at, end):
         if field == 1:

@@ -99,15 +99,14 @@ def test_the_step_is_the_one_that_the_program_counts():
             {"_step": 0, "train/loss": 3.0, "train/global_step": 10},
             {"_step": 1, "eval/loss": 3.5, "train/global_step": 10},
             {"_step": 2, "train/loss": 2.0, "train/global_step": 20},
-            {"_step": 3, "total": 1.0},
+            {"_step": 3, "eval/acc": 1.0},
         )
     )
     parsed = read(text)
     assert parsed.column("step").tolist() == [10, 20]
     assert parsed.column("step", "eval").tolist() == [10]
-    assert parsed.column("total", "eval").tolist() == []  # a word of its own, not a metric
-    (names,) = [names for kind, _, names in parsed.tables if kind == "eval" and "val/loss" in names]
-    assert names[2] == "step"
+    assert parsed.column("val/loss", "eval").tolist() == [3.5]
+    assert ("eval", "wandb", ("offset", "line", "eval/acc")) in parsed.tables
 
 
 def test_two_rows_of_a_step_are_one_step():
