@@ -130,6 +130,8 @@ class Machine:
             return f"{self._linker.dropped} more processes are not watched"
         if shown:
             return ""
+        if self._proc.read("stat") is None:
+            return "processes cannot be found by their logs here: that needs Linux's /proc"
         if self._linker.unreadable:
             return f"no process of yours holds {self._names} open; those of other users cannot be looked at"
         return f"no process holds {self._names} open for writing"
