@@ -265,4 +265,4 @@ def process_key(process: Process) -> str:
 
 def throttle_reasons(bits: float) -> tuple[str, ...]:
     """Return what the bits of `gpu/<i>/throttle` mean."""
-    return tuple(words for bit, words in THROTTLE_REASONS.items() if int(bit) & bit)
+    return tuple(words for bit, words in THROTTLE_REASONS.items() if int(bits) & bit)

@@ -32,7 +32,11 @@ class Setup(msgspec.Struct, frozen=True):
     pids: tuple[int, ...] = ()
     """machine: processes a user named; then no log is looked for."""
     interval: float = 2.0
-    """Seconds between looks; costly questions are asked more rarely."""
+    """Seconds between looks."""
+    slow: float = 10.0
+    """gpu: seconds between looks at what costs more: temperatures, clocks, errors, activity."""
+    rare: float = 30.0
+    """gpu: seconds between looks at what costs most: processes, links."""
 
 
 class Sampler(Protocol):
@@ -77,7 +81,7 @@ def make(setup: Setup, send: Pipe) -> Sampler:
     if setup.kind == "gpu":
         from runwatch.watcher.samplers.gpu import GpuSampler
 
-        return GpuSampler(send)
+        return GpuSampler(send, slow=setup.slow, rare=setup.rare)
     if setup.kind == "space":
         from runwatch.watcher.samplers.space import SpaceSampler
 

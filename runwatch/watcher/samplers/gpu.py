@@ -129,6 +129,8 @@ class GpuSampler:
         before, card.retry_at = card.state, time.monotonic() + self._rare
         try:
             device = Device(self._library, self._library.handle(card.index))
+            if before == "lost" and not any(value is not None for value in device.cheap().values()):
+                return
             card.uuid = text.plain(device.text("nvmlDeviceGetUUID"), 80) or card.uuid
             card.name = text.plain(device.text("nvmlDeviceGetName"), 80) or card.name
             pci = device.ask("nvmlDeviceGetPciInfo")
