@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import islice
 
 from runwatch import text
 from runwatch.sample import Job
@@ -124,7 +125,10 @@ def _expand(part: str) -> list[str]:
         else:
             numbers = [item]
         names += [head + number for number in numbers]
-    return [name + end for name in names[:MAX_NODES] for end in _expand(tail)] if tail else names
+    if not tail:
+        return names
+    ends = _expand(tail)
+    return list(islice((name + end for name in names for end in ends), MAX_NODES))
 
 
 def _run(command: tuple[str, ...], timeout: float) -> str:

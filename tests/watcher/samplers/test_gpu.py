@@ -172,7 +172,9 @@ def test_processes_by_gpu(driver, sampling):
 
 
 def test_an_old_driver_is_asked_the_old_way(old_driver, sampling):
-    old_driver.say("0 temperature 55", "0 throttle 8", "0 pids 9", "0 memory_used 1e9", "0 memory_reserved 5e8")
+    old_driver.say(
+        "0 temperature 55", "0 throttle 8", "0 pids 9", "0 memory_used 1e9", "0 memory_reserved 5e8"
+    )
     watched = sampling(QUICK, old_driver.environ)
     assert watched.expect(GpuProcesses).pids == {"0": {9: 1e9}}
     values = watched.expect(Sample).values
