@@ -80,7 +80,9 @@ def main() -> None:
         log = directory / "train.log"
         (directory / "run.py").write_text(RUN)
         with log.open("wb") as out:
-            run = subprocess.Popen([sys.executable, "run.py"], cwd=directory, stdout=out, start_new_session=True)
+            run = subprocess.Popen(
+                [sys.executable, "run.py"], cwd=directory, stdout=out, start_new_session=True
+            )
         try:
             compare(chosen, environ, log, run.pid)
         finally:
@@ -101,7 +103,9 @@ def compare(chosen: argparse.Namespace, environ: dict[str, str], log: Path, run:
     loops["plain psutil loop"] = [sys.executable, "-c", PSUTIL_LOOP, str(run)]
     print(f"a look a second for {chosen.seconds:.0f} s, after 5 s to settle; at the same time")
     started = {
-        name: subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT)
+        name: subprocess.Popen(
+            command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT
+        )
         for name, command in loops.items()
     }
     drains = [subprocess.Popen(["cat"], stdin=p.stdout, stdout=subprocess.DEVNULL) for p in started.values()]
@@ -126,7 +130,14 @@ def driver(directory: Path) -> dict[str, str]:
     command = ["cc", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", f"-Wl,-soname,{library.name}"]
     subprocess.run([*command, "-o", str(library), str(source)], check=True)
     scenario = directory / "scenario"
-    lines = ["lib count 8", "all util 97", "all power 640", "all nvlinks 18", "all sm_activity 60", "all pids 1"]
+    lines = [
+        "lib count 8",
+        "all util 97",
+        "all power 640",
+        "all nvlinks 18",
+        "all sm_activity 60",
+        "all pids 1",
+    ]
     lines.append("lib !nvmlEventSetCreate 3")  # the stand-in waits by polling, which a driver does not
     scenario.write_text("\n".join(lines) + "\n")
     return {**os.environ, "LD_LIBRARY_PATH": str(directory), "FAKE_NVML": str(scenario)}

@@ -6,10 +6,12 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from runwatch.sample import MachineEvent, Processes, Sample
+from runwatch.watcher.samplers.cgroup import Cgroups
 from runwatch.watcher.samplers.exits import Exits, meaning
 from runwatch.watcher.samplers.machine import Machine
 from runwatch.watcher.samplers.procfs import Proc
@@ -137,6 +139,50 @@ def test_killed(runs, tmp_path, script, watching):
     assert "SIGKILL" in event.title
     assert eventually(watch.processes, lambda found: found == ()) == ()
     assert "no process holds train.log open" in watch.seen[-2].note
+
+
+@pytest.fixture
+def small_cgroup():
+    """A control group that allows 64 MiB; skipped where we may not make one."""
+    group = Cgroups().of(os.getpid())
+    if group is None or group.memory is None:
+        pytest.skip("no memory control groups here")
+    home = Path("/sys/fs/cgroup", group.memory.lstrip("/"))
+    limit = "memory.limit_in_bytes" if group.version == 1 else "memory.max"
+    made = home / f"runwatch-test-{os.getpid()}"
+    try:
+        made.mkdir()
+    except OSError:
+        pytest.skip("no permission to make a control group")
+    try:
+        (made / limit).write_text(str(64 << 20))
+        yield made
+    except OSError:
+        pytest.skip("no permission to limit a control group")
+    finally:
+        for pid in (made / "cgroup.procs").read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
+        eventually(lambda: not (made / "cgroup.procs").read_text().strip())
+        made.rmdir()
+
+
+def test_killed_for_memory(runs, tmp_path, small_cgroup, watching):
+    (tmp_path / "train.py").write_text(
+        "import signal, sys\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: None)\n"
+        "print('step 1', flush=True)\nsignal.pause()\ndata = bytearray(1 << 30)\n"
+    )
+    join = f"echo $$ > {small_cgroup}/cgroup.procs"
+    process = runs.start(["sh", "-c", f"{join} && exec {sys.executable} train.py > train.log"])
+    eventually(has_text(tmp_path / "train.log"))
+    watch = watching(tmp_path / "train.log")
+    assert watch.main() is not None
+    assert watch.seen[-1].values["host/cgroup_memory_limit"] == 64 << 20
+    process.send_signal(signal.SIGUSR1)
+    (event,) = eventually(watch.died)
+    assert (event.signal, event.oom) == (9, True)
+    assert "out of memory" in event.title
+    process.wait()
 
 
 def test_stopped(runs, tmp_path, script, watching):
