@@ -111,7 +111,8 @@ def test_a_gpu_that_answers_nothing_any_more_is_lost(driver, sampling):
     watched.expect(Sample, sample_with("gpu/1/util"))
     driver.say("1 !* 999")  # what a container sees that lost its access
     assert watched.expect(MachineEvent).kind == "gpu_lost"
-    watched.expect(Sample)
+    for _ in range(4):  # it is tried again in each of these looks
+        watched.expect(Sample)
     assert not any(isinstance(m, MachineEvent) and m.kind == "gpu_back" for m in watched.seen)
 
 
@@ -176,8 +177,8 @@ def test_an_old_driver_is_asked_the_old_way(old_driver, sampling):
         "0 temperature 55", "0 throttle 8", "0 pids 9", "0 memory_used 1e9", "0 memory_reserved 5e8"
     )
     watched = sampling(QUICK, old_driver.environ)
-    assert watched.expect(GpuProcesses).pids == {"0": {9: 1e9}}
     values = watched.expect(Sample).values
+    assert watched.expect(GpuProcesses).pids == {"0": {9: 1e9}}
     assert (values["gpu/0/temperature"], values["gpu/0/throttle"]) == (55.0, 8.0)
     assert values["gpu/0/memory_used"] == 1.5e9
 

@@ -164,7 +164,8 @@ def test_use_of_a_rank_and_its_workers(fake_proc):
     fake_proc.add(10, fds={1: (LOG, True)}, environ=rank)
     fake_proc.add(11, parent=10, environ=rank, state="D")
     fake_proc.add(12, parent=11, environ=rank)
-    for pid in (10, 11, 12):
+    fake_proc.add(13, parent=10, environ=rank)
+    for pid in (10, 11, 12, 13):
         fake_proc.write(f"{pid}/io", "rchar: 100\nwchar: 10\nread_bytes: 0\nwrite_bytes: 0\n")
     fake_proc.write(
         "10/limits", "Max open files            1024                 4096                 files\n"
@@ -172,12 +173,13 @@ def test_use_of_a_rank_and_its_workers(fake_proc):
     proc = Proc(str(fake_proc.root))
     linked, usage = Linker([LOG], proc=proc).scan(), Usage(proc)
     usage.sample(0.0, linked)
-    for pid in (10, 11, 12):
+    fake_proc.add(13, parent=10, environ=rank)
+    for pid in (10, 11, 12, 13):
         fake_proc.write(f"{pid}/io", "rchar: 700\nwchar: 10\nread_bytes: 0\nwrite_bytes: 0\n")
     values = usage.sample(2.0, linked)
     assert values["proc/1/read"] == 300.0
-    assert (values["proc/1/workers"], values["proc/1/workers_blocked"]) == (2.0, 1.0)
-    assert values["proc/1/workers_read"] == 600.0
+    assert (values["proc/1/workers"], values["proc/1/workers_blocked"]) == (3.0, 1.0)
+    assert values["proc/1/workers_read"] == 900.0
     assert values["proc/1/blocked"] == 0.0
     assert (values["proc/1/fds"], values["proc/1/fd_limit"]) == (1.0, 1024.0)
     assert values["proc/1/rss"] == 250 * PAGE
