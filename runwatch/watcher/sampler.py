@@ -12,6 +12,7 @@ import os
 import struct
 import sys
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -37,6 +38,35 @@ class Setup(msgspec.Struct, frozen=True):
     """gpu: seconds between looks at what costs more: temperatures, clocks, errors, activity."""
     rare: float = 30.0
     """gpu: seconds between looks at what costs most: processes, links."""
+
+
+ROOM_EVERY = 30.0
+"""Seconds between looks at the room on a file system."""
+
+
+def setups(paths: Sequence[bytes], pids: Sequence[int] = (), *, interval: float = 2.0) -> list[Setup]:
+    """Return what to sample for some logs: one machine, its GPUs, and each mount the logs are on.
+
+    Standard input ("-") stands for the pipe it is, if it is one. Nothing of the
+    paths is touched.
+    """
+    from runwatch.watcher.sources.mounts import mount_of
+
+    logs, rooms = [], dict[str, bytes]()
+    for path in paths:
+        if path == b"-":
+            with contextlib.suppress(OSError):
+                target = os.readlink("/proc/self/fd/0")
+                logs += [os.fsencode(target)] if target.startswith("pipe:") else []
+            continue
+        full = os.path.abspath(path)
+        logs.append(full)
+        rooms.setdefault(mount_of(os.fsdecode(full)).point, os.path.dirname(full))
+    return [
+        Setup("machine", tuple(logs), tuple(pids), interval),
+        Setup("gpu", interval=interval),
+        *(Setup("space", (room,), interval=ROOM_EVERY) for room in rooms.values()),
+    ]
 
 
 class Sampler(Protocol):

@@ -68,7 +68,7 @@ class GpuSampler:
         self._recent: dict[tuple[str | None, int], float] = {}
         self._slow_at = self._rare_at = self._open_at = 0.0
         self.hopeless = False
-        """Whether there is no driver, and so nothing to come back for."""
+        """Whether there is no driver or no GPU, and so nothing to come back for."""
 
     def sample(self, now: float) -> None:
         """Ask what is due at `now` (Unix time) and send it."""
@@ -120,6 +120,7 @@ class GpuSampler:
             self._reach(card, now)
         self._listen()
         if not count:
+            self.hopeless = True
             self._announce(now, (), "no NVIDIA GPU")
         return True
 

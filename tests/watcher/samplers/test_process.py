@@ -162,6 +162,9 @@ def test_gpus_of_a_rank():
     assert gpus_of(process(rank=9, local_rank=1, gpus=("4", "6")), {}) == ("6",)
     assert gpus_of(process(rank=9, local_rank=1, gpus=("5",)), {}) == ("5",)
     assert gpus_of(process(gpus=("GPU-1234",)), {}) == (), "a UUID is no index"
+    uuids = {"GPU-1234-5": "2", "GPU-1299-0": "7"}
+    assert gpus_of(process(gpus=("GPU-1234",)), {}, uuids) == ("2",)
+    assert gpus_of(process(gpus=("GPU-12",)), {}, uuids) == (), "this may be either"
     assert gpus_of(process(role="worker", local_rank=1), {}) == ()
     assert gpus_of(process(role="main"), {}) == ()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,12 +25,11 @@ QUICK = Setup("gpu", interval=0.05, slow=0.0, rare=0.0)
 class Supervised:
     """A supervisor at work, and what it passes on."""
 
-    def __init__(self, setup: Setup, *, deadline: float = 20.0) -> None:
+    def __init__(self, setup: Setup) -> None:
         self.seen: list[sample.Message] = []
         self.notices: list[str] = []
         self.new = asyncio.Event()
         self.sampler = workers.Sampler(setup, self._take, self.notices.append)
-        self.sampler.deadline = deadline
         self._at = 0
         self.task = asyncio.create_task(self.sampler.run())
 
@@ -51,8 +51,8 @@ class Supervised:
 
 
 @contextlib.asynccontextmanager
-async def supervised(setup, **options):
-    item = Supervised(setup, **options)
+async def supervised(setup):
+    item = Supervised(setup)
     try:
         yield item
     finally:
@@ -76,10 +76,12 @@ def environ(monkeypatch):
 
 async def test_a_driver_that_hangs(driver, environ):
     environ(driver.environ)
-    async with supervised(QUICK, deadline=3.0) as gpu, supervised(Setup("machine", interval=0.1)) as machine:
+    async with supervised(QUICK) as gpu, supervised(Setup("machine", interval=0.1)) as machine:
         await gpu.expect(sample.Sample)
         driver.say("0 !nvmlDeviceGetPowerUsage hang")
+        gpu.sampler.deadline = 1.0
         blind = await gpu.expect(sample.Blind)
+        gpu.sampler.deadline = 20.0
         assert (blind.sampler, blind.cause, blind.final) == ("gpu", "silent", False)
         assert "driver stuck" in blind.message
         assert gpu.notices == [blind.message]
@@ -128,11 +130,13 @@ async def test_a_file_system_that_never_answers(tmp_path, environ):
     build(Path(__file__).with_name("stalled.c"), tmp_path / "libstalled.so", "-O1")
     environ({"LD_PRELOAD": str(tmp_path / "libstalled.so")})
     path = tmp_path / "stalled"
-    async with supervised(Setup("space", (os.fsencode(path),), interval=0.05), deadline=3.0) as space:
+    async with supervised(Setup("space", (os.fsencode(path),), interval=0.05)) as space:
         room = await space.expect(sample.Space)
         assert (room.free, room.total, room.inodes_free) == (250 * 4096, 1000 * 4096, 20)
         path.touch()
+        space.sampler.deadline = 1.0
         blind = await space.expect(sample.Blind)
+        space.sampler.deadline = 20.0
         assert (blind.sampler, blind.cause) == (f"space {path}", "silent")
         path.unlink()
         assert (await space.expect(sample.Sighted)).sampler == f"space {path}"
@@ -172,6 +176,23 @@ def test_the_job_of_a_process_in_its_environment(sampling, runs, tmp_path):
     job = watched.expect(sample.Job)
     assert (job.id, job.state, job.nodes) == ("42", "RUNNING", ("n1", "n2"))
     assert job.deadline is not None
+
+
+def test_what_is_sampled_for_some_logs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = os.fsencode(tmp_path / "a.log"), os.fsencode(tmp_path / "b.log")
+    machine, gpu, space = sampler.setups([b"a.log", second], [7], interval=1.0)
+    assert machine == Setup("machine", (first, second), (7,), 1.0)
+    assert gpu == Setup("gpu", interval=1.0)
+    assert (space.kind, space.paths) == ("space", (os.fsencode(tmp_path),))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
+def test_standard_input_stands_for_the_pipe_it_is():
+    code = "from runwatch.watcher.sampler import setups; print(*(setup.paths for setup in setups([b'-'])))"
+    done = subprocess.run([sys.executable, "-c", code], input="", capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("(b'pipe:[")
+    assert done.stdout.strip().endswith("]',) ()")
 
 
 def test_a_sampler_ends_with_its_engine(sampling):
