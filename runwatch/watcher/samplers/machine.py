@@ -55,8 +55,10 @@ class Machine:
         self._exits = Exits(self._proc)
         self._oom = OomKills()
         self._linked: tuple[Linked, ...] = ()
+        self._watched: dict[int, Process] = {}
+        """Pid -> a process whose end is yet to be told; it may be gone from `linked` before."""
         self._groups: dict[int, Group] = {}
-        """Pid -> the cgroup it was in when it was last seen alive."""
+        """Pid -> the cgroup it was in at the last scan, ranks first."""
         self._waiting: dict[int, tuple[int, str]] = {}
         """Pid -> its CPU time and what it waited for at the last look."""
         self._told: tuple[tuple[Process, ...], str] | None = None
@@ -88,8 +90,13 @@ class Machine:
     def _scan(self) -> None:
         begun = time.monotonic()
         self._linked = tuple(item for item in self._linker.scan() if item.stat.state not in {"Z", "X"})
+        groups = {item.stat.pid: self._cgroups.of(item.stat.pid) for item in self._linked}
+        ending = {pid: group for pid, group in self._groups.items() if pid in self._watched}
+        self._groups = {pid: group for pid, group in groups.items() if group is not None}
+        self._groups |= {pid: group for pid, group in ending.items() if pid not in groups}
         for item in self._linked:
             self._exits.watch(item.stat.pid, item.stat.start)
+            self._watched[item.stat.pid] = item.process
         if self._scheduler is None:
             self._find_scheduler()
         self._cost = SCAN_COST * (time.monotonic() - begun)
@@ -139,11 +146,7 @@ class Machine:
     def _limits(self, now: float) -> dict[str, float]:
         """Return the limits of the first process's cgroup, and note kills by the out-of-memory killer."""
         seen: dict[Group, Limits] = {}
-        for item in self._linked:
-            group = self._cgroups.of(item.stat.pid)
-            if group is None:
-                continue
-            self._groups[item.stat.pid] = group
+        for group in self._groups.values():
             if group not in seen:
                 seen[group] = self._cgroups.limits(group)
                 self._note_kills(group, now, seen[group].oom_kills)
@@ -164,13 +167,13 @@ class Machine:
 
     def _bury(self, ended: Exit) -> None:
         """Tell how a process ended; a helper that ended well is not worth a word."""
-        item = next((item for item in self._linked if item.stat.pid == ended.pid), None)
+        process = self._watched.pop(ended.pid, None)
         group = self._groups.pop(ended.pid, None)
         self._linked = tuple(item for item in self._linked if item.stat.pid != ended.pid)
         self._scan_at = min(self._scan_at, time.monotonic() + min(SEEK, self._cost))
-        if item is None or (item.process.role in {"worker", "shell", "filter"} and ended.code == 0):
+        if process is None or (process.role in {"worker", "shell", "filter"} and ended.code == 0):
             return
-        now, process = time.time(), item.process
+        now = time.time()
         oom = self._killed_for_memory(now, group) if ended.signal == signal.SIGKILL else None
         self._send(
             MachineEvent(
