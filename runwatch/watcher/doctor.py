@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -92,7 +93,9 @@ def ask(setup: sampler.Setup, *wanted: type[Message], deadline: float = DEADLINE
                 found.append(sampler.decode(data[size : size + length]))
                 data = data[size + length :]
     finally:
-        process.kill()  # one that is stuck in the kernel is left behind
+        process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # one that is stuck in the kernel is left behind
+            process.wait(1.0)
         process.stdout.close()
     return found
 

@@ -209,7 +209,10 @@ class Sampler(Child[sample.Message]):
         return f"{super()._silent()} ({hint[self._setup.kind]})"
 
     def _take(self, message: sample.Message) -> None:
-        if self._is_blind and not isinstance(message, sample.Alive):
+        """Pass on what was found; a mere sign of life has done its work by coming."""
+        if isinstance(message, sample.Alive):
+            return
+        if self._is_blind:
             self._is_blind = False
             self._receive(sample.Sighted(self.name, time.time()))
         self._receive(message)

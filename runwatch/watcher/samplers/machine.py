@@ -48,6 +48,7 @@ class Machine:
         self._send = send
         self._proc = proc or Proc()
         self._linker = Linker(targets, pids, self._proc)
+        self._pids = tuple(pids)
         self._names = ", ".join(text.path(os.path.basename(target)) for target in targets)
         self._cgroups = cgroups or Cgroups(self._proc)
         self._host = Host(self._proc)
@@ -123,7 +124,7 @@ class Machine:
     def _shown(self, item: Linked, before: tuple[int, str] | None) -> Process:
         """Return a process as people see it: at rest only if it used no processor since the last look."""
         stat, state, waits = item.stat, state_of(item.stat), ""
-        if item.process.role in {"rank", "main"}:
+        if item.process.role in {"rank", "main"} or state == "blocked":
             waits = waits_for(self._proc, stat)
         self._waiting[stat.pid] = stat.cpu, waits
         if state == "sleeping" and before is not None and stat.cpu > before[0]:
@@ -139,6 +140,8 @@ class Machine:
             return ""
         if self._proc.read("stat") is None:
             return "processes cannot be found by their logs here: that needs Linux's /proc"
+        if self._pids:
+            return f"no process {', '.join(map(str, self._pids))} is running"
         if self._linker.unreadable:
             return f"no process of yours holds {self._names} open; those of other users cannot be looked at"
         return f"no process holds {self._names} open for writing"

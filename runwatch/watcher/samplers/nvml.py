@@ -41,7 +41,10 @@ class Library:
 
     def __init__(self) -> None:
         """Load and initialise it. Raises NoDriver."""
-        import pynvml
+        try:
+            import pynvml
+        except ImportError:
+            raise NoDriver("no NVIDIA GPU (nvidia-ml-py is not installed)", hopeless=True) from None
 
         self.nvml: Any = pynvml
         self._gone = {pynvml.NVML_ERROR_GPU_IS_LOST, pynvml.NVML_ERROR_RESET_REQUIRED}

@@ -14,6 +14,8 @@ SLOW = 10.0
 """Seconds between the costlier looks: descriptors, limits."""
 PSS_EVERY = 300.0
 """Seconds between looks at the proportional memory; the kernel walks all pages for it."""
+PSS_MOST = 32 << 30
+"""Resident bytes from which it is not done at all: the process could not map memory meanwhile."""
 PSS_COST = 1000.0
 """Times its own duration that must pass before that is done again."""
 
@@ -108,6 +110,8 @@ class Usage:
         begun = time.monotonic()
         self._pss = {}
         for item in owners:
+            if item.stat.rss > PSS_MOST:
+                continue
             pss = self._proc.fields(item.stat.pid, "smaps_rollup").get("Pss")
             if pss is not None:
                 self._pss[f"proc/{process_key(item.process)}/pss"] = 1024.0 * pss

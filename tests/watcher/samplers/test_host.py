@@ -69,6 +69,28 @@ def test_no_proc_at_all_still_says_something(tmp_path):
     assert "Linux" in seen[0].note
 
 
+def test_a_named_process_that_is_not_there(fake_proc):
+    seen = []
+    Machine([], seen.append, pids=[77], proc=Proc(str(fake_proc.root))).sample(0.0)
+    assert (seen[0].processes, seen[0].note) == ((), "no process 77 is running")
+
+
+def test_a_worker_that_is_blocked_says_on_what(fake_proc):
+    fake_proc.add(10, fds={1: (LOG, True)})
+    fake_proc.add(11, parent=10, state="D")
+    fake_proc.write("11/wchan", "request_wait_answer")
+    seen = []
+    machine = Machine([LOG], seen.append, proc=Proc(str(fake_proc.root)))
+    machine.sample(0.0)
+    machine.sample(1.0)
+    told = [message for message in seen if hasattr(message, "processes")][-1]
+    assert [(p.state, p.waits) for p in told.processes] == [
+        ("sleeping", ""),
+        ("blocked", "a FUSE file system"),
+    ]
+    machine.close()
+
+
 def test_rates():
     rates = Rates()
     assert rates.per_second("a", 0.0, 5.0) is None
