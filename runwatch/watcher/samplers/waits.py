@@ -58,15 +58,16 @@ _PLACES = {
 
 
 def waits_for(proc: Proc, stat: Stat) -> str:
-    """Return what a process waits for: "read of /data/x.tar", "the other end of a FIFO", or ""."""
+    """Return what a process waits for: "read of /data/x.tar (an NFS server)", or ""."""
     if stat.state not in {"S", "D"}:
         return ""
     place = (proc.read(stat.pid, "wchan") or "").strip()
     call, where = _call(proc, stat.pid)
-    if call in _ON_A_FILE and where.startswith("/") and (stat.state == "D" or place not in _PLACES):
-        return f"{call} of {where}"
-    if place in _PLACES:
-        return _PLACES[place] + (f" ({call})" if call == "open" else "")
+    meaning = _PLACES.get(place, "")
+    if call in _ON_A_FILE and where.startswith("/"):
+        return f"{call} of {where}" + (f" ({meaning})" if meaning else "")
+    if meaning:
+        return meaning + (f" ({call})" if call == "open" else "")
     if call in {"open", "stat"}:
         return f"{call} of a file"
     return f"the kernel ({text.plain(place, 60)})" if stat.state == "D" and place not in {"", "0"} else ""

@@ -211,10 +211,12 @@ def test_use_of_a_rank_and_its_workers(fake_proc):
 @pytest.mark.parametrize(
     ("state", "wchan", "call", "waits"),
     [
-        ("D", "folio_wait_bit_common", 0, "read of /mnt/x.tar"),
-        ("S", "anon_pipe_read", 0, "data from a pipe"),
+        ("D", "folio_wait_bit_common", 0, "read of /mnt/x.tar (a page of a file)"),
+        ("D", "io_schedule", 0, "read of /mnt/x.tar"),
+        ("S", "request_wait_answer", 1, "write of /mnt/x.tar (a FUSE file system)"),
+        ("S", "anon_pipe_read", 999, "data from a pipe"),
         ("S", "wait_for_partner", 257, "the other end of a FIFO (open)"),
-        ("S", "request_wait_answer", 1, "a FUSE file system"),
+        ("S", "request_wait_answer", 999, "a FUSE file system"),
         ("D", "nvidia_ioctl", 16, "the kernel (nvidia_ioctl)"),
         ("S", "futex_wait_queue", 202, ""),
         ("D", "0", 999, ""),
