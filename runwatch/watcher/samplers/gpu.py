@@ -8,6 +8,7 @@ ever inside the driver.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import time
 from collections.abc import Callable
@@ -22,8 +23,8 @@ SLOW = 10.0
 """Seconds between looks at temperatures, clocks, errors and activity."""
 RARE = 30.0
 """Seconds between looks at processes and links, and between tries to reach a lost GPU."""
-REOPEN = 60.0
-"""Seconds between tries to reach a driver that does not answer."""
+REOPENS = 2.0
+"""Times `RARE` between tries to open a driver anew through which nothing can be reached."""
 _SILENT = 2
 """Looks without any answer after which a GPU is lost: in a container every call may fail as "unknown"."""
 _BEAT = 1.0
@@ -39,12 +40,12 @@ class _Card:
 
     index: int
     device: Device | None = None
-    slices: list[Device] = field(default_factory=list)
+    slices: list[tuple[Device, str]] = field(default_factory=list)
+    """Each MIG slice and its UUID."""
     state: Literal["ok", "denied", "lost"] = "ok"
     uuid: str = ""
     name: str = ""
     bus: str = ""
-    slice_uuids: list[str] = field(default_factory=list)
     retry_at: float = 0.0
     silent: int = -1
     """Looks in a row that gave nothing; -1 if it never gave anything."""
@@ -52,7 +53,7 @@ class _Card:
     def parts(self) -> list[tuple[str, Device]]:
         """Return the card and its slices with the names their values have."""
         whole = [(str(self.index), self.device)] if self.device is not None else []
-        return whole + [(f"{self.index}:{n}", device) for n, device in enumerate(self.slices)]
+        return whole + [(f"{self.index}:{n}", device) for n, (device, _) in enumerate(self.slices)]
 
 
 class GpuSampler:
@@ -72,9 +73,11 @@ class GpuSampler:
 
     def sample(self, now: float) -> None:
         """Ask what is due at `now` (Unix time) and send it."""
+        clock = time.monotonic()
+        if self._library is not None and self._all_lost() and clock >= self._open_at:
+            self._close()
         if self._library is None and not self._open(now):
             return
-        clock = time.monotonic()
         slow, rare = clock >= self._slow_at, clock >= self._rare_at
         self._slow_at = clock + self._slow if slow else self._slow_at
         self._rare_at = clock + self._rare if rare else self._rare_at
@@ -106,7 +109,7 @@ class GpuSampler:
     def _open(self, now: float) -> bool:
         if time.monotonic() < self._open_at:
             return False
-        self._open_at = time.monotonic() + REOPEN
+        self._open_at = time.monotonic() + REOPENS * self._rare
         try:
             library = Library()
             count = library.count()
@@ -115,7 +118,7 @@ class GpuSampler:
             self._announce(now, (), str(error))
             return False
         self._library = library
-        self._cards = [_Card(index) for index in range(count)]
+        self._cards = self._cards[:count] + [_Card(index) for index in range(len(self._cards), count)]
         for card in self._cards:
             self._reach(card, now)
         self._listen()
@@ -123,6 +126,16 @@ class GpuSampler:
             self.hopeless = True
             self._announce(now, (), "no NVIDIA GPU")
         return True
+
+    def _all_lost(self) -> bool:
+        return bool(self._cards) and all(card.state == "lost" for card in self._cards)
+
+    def _close(self) -> None:
+        """Let go of a library through which nothing can be reached: the driver may have been loaded anew."""
+        assert self._library is not None
+        with contextlib.suppress(Exception):
+            self._library.nvml.nvmlShutdown()
+        self._library = self._events = None
 
     def _reach(self, card: _Card, now: float) -> None:
         """Get hold of a GPU, or note why not."""
@@ -136,8 +149,7 @@ class GpuSampler:
             card.name = text.plain(device.text("nvmlDeviceGetName"), 80) or card.name
             pci = device.ask("nvmlDeviceGetPciInfo")
             card.bus = text.plain(_words(pci.busId), 40) if pci is not None else card.bus
-            card.slices = device.slices()
-            card.slice_uuids = [text.plain(part.text("nvmlDeviceGetUUID"), 80) for part in card.slices]
+            card.slices = [(part, text.plain(part.text("nvmlDeviceGetUUID"), 80)) for part in device.slices()]
         except Denied:
             card.state = "denied"
             return
@@ -200,7 +212,7 @@ class GpuSampler:
             gpus.append(Gpu(str(card.index), state=card.state, measure=_measure(card.device), **about))
             gpus += [
                 Gpu(f"{card.index}:{n}", uuid, f"{card.name} MIG", card.bus, measure=_measure(device))
-                for n, (device, uuid) in enumerate(zip(card.slices, card.slice_uuids, strict=True))
+                for n, (device, uuid) in enumerate(card.slices)
             ]
         denied = [str(card.index) for card in self._cards if card.state == "denied"]
         note = f"no permission to see GPU {', '.join(denied)}" if denied else ""
@@ -227,9 +239,10 @@ class GpuSampler:
             device = card.device
             if device is None:
                 continue
-            kinds = device.ask("nvmlDeviceGetSupportedEventTypes")
-            if kinds and kinds & wanted:
-                device.ask("nvmlDeviceRegisterEvents", kinds & wanted, self._events)
+            with contextlib.suppress(Lost):  # the next look finds out
+                kinds = device.ask("nvmlDeviceGetSupportedEventTypes")
+                if kinds and kinds & wanted:
+                    device.ask("nvmlDeviceRegisterEvents", kinds & wanted, self._events)
 
     def _wait_once(self, seconds: float) -> None:
         if self._library is None or self._events is None:

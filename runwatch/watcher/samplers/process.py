@@ -29,7 +29,7 @@ FILTERS = frozenset({
 """Programs that pass on what they read."""
 SHELLS = frozenset({
     "sh", "bash", "dash", "zsh", "ksh", "fish", "busybox", "timeout", "time", "nohup", "env", "nice",
-    "numactl", "taskset",
+    "numactl", "taskset", "screen", "script", "tmux: server",
 })
 # fmt: on
 """Programs that only wrap the one they start."""

@@ -116,6 +116,33 @@ def test_a_gpu_that_answers_nothing_any_more_is_lost(driver, sampling):
     assert not any(isinstance(m, MachineEvent) and m.kind == "gpu_back" for m in watched.seen)
 
 
+def test_a_lost_gpu_takes_its_slices_with_it(driver, sampling):
+    driver.say("lib count 2", "1 slices 2")
+    watched = sampling(QUICK, driver.environ)
+    watched.expect(Sample, sample_with("gpu/1:1/memory_used"))
+    driver.say("1 !* 15")
+    assert watched.expect(MachineEvent).kind == "gpu_lost"
+    assert [gpu.index for gpu in watched.expect(Gpus).gpus] == ["0", "1"]
+    assert {name.split("/")[1] for name in watched.expect(Sample).values} == {"0"}
+
+
+def test_a_gpu_that_is_lost_while_events_are_asked_for(driver, sampling):
+    driver.say("lib count 2", "1 !nvmlDeviceGetSupportedEventTypes 15")
+    watched = sampling(QUICK, driver.environ)
+    watched.expect(Sample, sample_with("gpu/0/util"))
+
+
+def test_a_driver_that_was_loaded_anew_is_opened_anew(driver, sampling):
+    watched = sampling(QUICK, driver.environ)
+    watched.expect(Sample)
+    driver.say("lib !nvmlDeviceGetHandleByIndex_v2 1", "0 !* 1", "lib !nvmlInitWithFlags 9")
+    assert watched.expect(MachineEvent).kind == "gpu_lost"
+    assert "not loaded" in watched.expect(Gpus, lambda gpus: not gpus.gpus).note
+    driver.say("lib !nvmlDeviceGetHandleByIndex_v2 0", "0 !* 0", "lib !nvmlInitWithFlags 0")
+    assert watched.expect(MachineEvent).kind == "gpu_back"
+    watched.expect(Sample, sample_with("gpu/0/util"))
+
+
 def test_a_denied_gpu_hides_only_itself(driver, sampling):
     driver.say("lib count 3", "1 !nvmlDeviceGetHandleByIndex_v2 4")
     watched = sampling(QUICK, driver.environ)

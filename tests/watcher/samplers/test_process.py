@@ -152,6 +152,17 @@ def test_a_shell_script_is_its_own_run(fake_proc):
     assert roles(fake_proc) == {10: ("shell", None), 11: ("main", None)}
 
 
+def test_a_terminals_own_log(fake_proc):
+    fake_proc.add(10, "screen", fds={5: ("/home/me/screenlog.0", True)})
+    fake_proc.add(11, "bash", parent=10)
+    fake_proc.add(12, parent=11, environ={"CUDA_VISIBLE_DEVICES": ""})
+    assert roles(fake_proc, ["/home/me/screenlog.0"]) == {
+        10: ("shell", None),
+        11: ("shell", None),
+        12: ("main", None),
+    }
+
+
 def process(**changes):
     return Process(1, 0.0, changes.pop("role", "rank"), "python", "running", 0, **changes)
 
