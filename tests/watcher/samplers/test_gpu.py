@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import re
 import time
 
 import pytest
 
 from runwatch.sample import GpuProcesses, Gpus, MachineEvent, Sample, throttle_reasons
 from runwatch.watcher.sampler import Setup
+from tests.watcher.samplers.conftest import NVML
 
 QUICK = Setup("gpu", interval=0.05, slow=0.0, rare=0.0)
 
@@ -233,6 +236,19 @@ def test_no_gpu_in_the_machine(driver, sampling):
     driver.say("lib count 0")
     gpus = sampling(QUICK, driver.environ).expect(Gpus)
     assert (gpus.gpus, gpus.note) == ((), "no NVIDIA GPU")
+
+
+def test_whatever_a_driver_returns_the_sampler_goes_on(driver, sampling):
+    functions = sorted(set(re.findall(r"^API nvmlReturn_t (nvml\w+)\(", NVML.read_text(), re.MULTILINE)))
+    codes = [*range(1, 31), 999]
+    chance = random.Random(7)
+    driver.say("lib count 4", "all sm_activity 50", "all nvlinks 2", "1 slices 2", "all pids 1")
+    watched = sampling(Setup("gpu", interval=0.01, slow=0.0, rare=0.0), driver.environ)
+    for number in range(60):
+        scope = chance.choice(["0", "1", "2", "1:0", "lib"])
+        driver.say(f"{scope} !{chance.choice(functions)} {chance.choice(codes)}", f"3 power {number}")
+        watched.expect(Sample, lambda m, number=number: m.values.get("gpu/3/power") == number)
+    assert len(functions) > 30
 
 
 def test_events_that_fail_at_once_do_not_burn_the_processor(driver, sampling):

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch import sample
-from runwatch.watcher import sampler, workers
+from runwatch.watcher import doctor, sampler, workers
 from runwatch.watcher.sampler import Setup
 from tests.watcher.samplers.conftest import DEADLINE, build
 
@@ -90,6 +90,18 @@ async def test_a_driver_that_hangs(driver, environ):
         await gpu.expect(sample.Sample)
         await machine.expect(sample.Sample)
         assert not any(isinstance(message, sample.Blind) for message in machine.seen)
+
+
+def test_the_doctor_does_not_wait_for_a_driver_that_hangs(driver, environ):
+    environ(driver.environ)
+
+    def told(deadline):
+        found = doctor.ask(QUICK, sample.Gpus, deadline=deadline)
+        return any(isinstance(message, sample.Gpus) for message in found)
+
+    assert told(DEADLINE)
+    driver.say("lib !nvmlInitWithFlags hang")
+    assert not told(1.0)
 
 
 async def test_a_driver_that_crashes(driver, environ):
