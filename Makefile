@@ -39,8 +39,9 @@ types: $(STAMP)  ## Check types (mypy, strict)
 
 check: lint types test  ## All of what CI runs
 
-bench: $(STAMP)  ## Measure: parsing, check, memory, first picture, latency
+bench: $(STAMP)  ## Measure: parsing, check, memory, first picture, latency, sampling
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/samplers.py
 
 format: $(STAMP)  ## Format the code
 	$(BIN)/ruff format .

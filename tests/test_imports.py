@@ -22,6 +22,12 @@ TRACKERS = {"wandb", "pynvml"}
         ("runwatch.watcher.worker", {"numpy", "watchdog", "asyncio"} | TUI | HTTP | TRACKERS),
         ("runwatch.watcher.server", {"watchdog"} | TUI | HTTP - {"http.client"} | TRACKERS),
         ("runwatch.watcher.check", {"watchdog", "asyncio"} | TUI | HTTP | TRACKERS),
+        ("runwatch.watcher.sampler", {"numpy", "asyncio", "psutil"} | TUI | HTTP | TRACKERS),
+        (
+            "runwatch.watcher.samplers.machine",
+            {"numpy", "asyncio", "watchdog", "psutil"} | TUI | HTTP | TRACKERS,
+        ),
+        ("runwatch.watcher.samplers.gpu", {"numpy", "asyncio"} | TUI | HTTP | TRACKERS),
         ("runwatch.render.plain", {"numpy", "asyncio"} | TUI | HTTP | TRACKERS),
         ("runwatch.tui.app", {"numpy", "watchdog"} | HTTP - {"http.client"} | TRACKERS),
     ],

@@ -150,7 +150,7 @@ class Group:
         if len(self.sources) == 1:
             return ""
         reasons = dict.fromkeys(s.member.why for s in self.sources.values() if s.member.why)
-        return f"{len(self.sources)} files ({'; '.join(list(reasons)[:3])})"
+        return f"{len(self.sources)} sources ({'; '.join(list(reasons)[:3])})"
 
     def speaker(self, path: str | None = None) -> Source | None:
         """Return the source at `path`, else the leader, else whoever said something."""

@@ -8,10 +8,12 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from runwatch.watcher import wire
+from runwatch import sample, text
+from runwatch.watcher import sampler, wire
 
 DEADLINE = 20.0
 """Seconds without a sign of life after which a worker counts as stuck."""
@@ -23,26 +25,24 @@ HEALTHY = 60.0
 """Seconds of work after which earlier failures are forgotten."""
 
 
-class Worker:
-    """One child process that reads some sources, and its replacements."""
+_M = TypeVar("_M")
+
+
+class Child(Generic[_M]):
+    """One child process that sends length-prefixed messages, and its replacements."""
+
+    deadline = DEADLINE
 
     def __init__(
-        self,
-        setup: wire.Setup,
-        receive: Callable[[wire.Message], None],
-        notice: Callable[[str], None],
-        give_up: Callable[[str], None],
+        self, receive: Callable[[_M], None], notice: Callable[[str], None], give_up: Callable[[str], None]
     ) -> None:
-        self._setup = setup
         self._receive = receive
         self._notice = notice
         self._give_up = give_up
         self._process: asyncio.subprocess.Process | None = None
-        self._opened: dict[str, bytes] = {}
-        self._resume: dict[str, wire.Resume] = {}
 
     async def run(self) -> None:
-        """Keep a worker at work until it ends by itself or was replaced too often."""
+        """Keep a child at work until it ends by itself or was replaced too often."""
         starts = 0
         while True:
             starts += 1
@@ -50,36 +50,46 @@ class Worker:
             try:
                 if await self._listen():
                     return
-                why = "ended unexpectedly"
+                why = self._ended()
             except TimeoutError:
-                why = f"did not answer for {DEADLINE:.0f} s (does its file system still answer?)"
+                why = self._silent()
             finally:
                 self.stop()
             if time.monotonic() - begun > HEALTHY:
                 starts = 0
             if starts >= MAX_STARTS:
-                self._give_up(f"blind: {self._paths} cannot be read; the reader {why}")
+                self._give_up(self._lost(why))
                 return
-            self._notice(f"the reader of {self._paths} {why}; started again")
+            self._notice(f"{self._title()} {why}; started again")
             await asyncio.sleep(2.0**starts - 1.0 if starts else 0.0)
-            self._setup = self._continued()
 
-    def _continued(self) -> wire.Setup:
-        """Return the setup of a replacement: the same sources, each from where it was."""
-        if not self._opened:
-            return self._setup
-        paths = tuple(dict.fromkeys((*self._setup.paths, *self._opened.values())))
-        return msgspec.structs.replace(self._setup, paths=paths, resume=self._resume, wait=True)
+    def _command(self) -> list[str]:
+        """Return the module to run and its argument."""
+        raise NotImplementedError
 
-    @property
-    def _paths(self) -> str:
-        return ", ".join(os.fsdecode(path).encode("utf-8", "replace").decode() for path in self._setup.paths)
+    def _decode(self, body: bytes) -> _M:
+        raise NotImplementedError
+
+    def _title(self) -> str:
+        """Return what the child is called in a sentence."""
+        raise NotImplementedError
+
+    def _lost(self, why: str) -> str:
+        """Return the sentence that says what cannot be seen any more."""
+        return f"blind: {self._title()} {why}"
+
+    def _ended(self) -> str:
+        return "ended unexpectedly"
+
+    def _silent(self) -> str:
+        return f"did not answer for {self.deadline:.0f} s"
 
     async def _listen(self) -> bool:
         """Start a process and pass on its messages; return True if it ended in good order."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "runwatch.watcher.worker", msgspec.json.encode(self._setup).decode()),
+            "-m",
+            *self._command(),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             limit=1 << 22,
@@ -88,16 +98,15 @@ class Worker:
         assert reader is not None
         while True:
             try:
-                head = await _read(reader, wire.HEADER.size)
-                body = await _read(reader, wire.HEADER.unpack(head)[0])
+                head = await _read(reader, wire.HEADER.size, self.deadline)
+                body = await _read(reader, wire.HEADER.unpack(head)[0], self.deadline)
             except asyncio.IncompleteReadError:
                 return await self._process.wait() == 0
-            message = wire.decode(body)
-            if isinstance(message, wire.Opened):
-                self._opened[message.source] = message.path
-            elif isinstance(message, wire.Read) and message.resume is not None:
-                self._resume[message.source] = message.resume
-            self._receive(message)
+            self._take(self._decode(body))
+
+    def _take(self, message: _M) -> None:
+        """Pass on a message."""
+        self._receive(message)
 
     def stop(self) -> None:
         """Kill the process if it can be killed; one stuck in the kernel is left behind."""
@@ -106,14 +115,122 @@ class Worker:
                 self._process.kill()
 
 
-async def _read(reader: asyncio.StreamReader, count: int) -> bytes:
+class Worker(Child[wire.Message]):
+    """The child that reads some sources; a replacement goes on where the last one was."""
+
+    def __init__(
+        self,
+        setup: wire.Setup,
+        receive: Callable[[wire.Message], None],
+        notice: Callable[[str], None],
+        give_up: Callable[[str], None],
+    ) -> None:
+        super().__init__(receive, notice, give_up)
+        self._setup = setup
+        self._opened: dict[str, bytes] = {}
+        self._resume: dict[str, wire.Resume] = {}
+
+    def _command(self) -> list[str]:
+        if self._opened:
+            paths = tuple(dict.fromkeys((*self._setup.paths, *self._opened.values())))
+            self._setup = msgspec.structs.replace(self._setup, paths=paths, resume=self._resume, wait=True)
+        return ["runwatch.watcher.worker", msgspec.json.encode(self._setup).decode()]
+
+    def _decode(self, body: bytes) -> wire.Message:
+        message: wire.Message = wire.decode(body)
+        return message
+
+    def _title(self) -> str:
+        return f"the reader of {self._paths}"
+
+    def _lost(self, why: str) -> str:
+        return f"blind: {self._paths} cannot be read; the reader {why}"
+
+    def _silent(self) -> str:
+        return f"{super()._silent()} (does its file system still answer?)"
+
+    @property
+    def _paths(self) -> str:
+        return ", ".join(os.fsdecode(path).encode("utf-8", "replace").decode() for path in self._setup.paths)
+
+    def _take(self, message: wire.Message) -> None:
+        if isinstance(message, wire.Opened):
+            self._opened[message.source] = message.path
+        elif isinstance(message, wire.Read) and message.resume is not None:
+            self._resume[message.source] = message.resume
+        self._receive(message)
+
+
+class Sampler(Child[sample.Message]):
+    """The child that samples one part of the machine. When it is stuck, that is told as Blind."""
+
+    def __init__(
+        self, setup: sampler.Setup, receive: Callable[[sample.Message], None], notice: Callable[[str], None]
+    ) -> None:
+        super().__init__(receive, notice, lambda message: self._blind(message, final=True))
+        self._setup = setup
+        self._is_blind = False
+        self._cause: Literal["silent", "crashed"] = "silent"
+        self._say = notice
+        self._notice = self._blind
+
+    @property
+    def name(self) -> str:
+        """What it looks at, as in `Blind.sampler`."""
+        if self._setup.kind != "space":
+            return self._setup.kind
+        return "space " + ", ".join(text.path(os.fsdecode(path)) for path in self._setup.paths)
+
+    def _command(self) -> list[str]:
+        return ["runwatch.watcher.sampler", msgspec.json.encode(self._setup).decode()]
+
+    def _decode(self, body: bytes) -> sample.Message:
+        return sampler.decode(body)
+
+    def _title(self) -> str:
+        return {
+            "gpu": "the GPU sampler",
+            "machine": "the process and host sampler",
+            "space": f"the sampler of the room at {self.name.removeprefix('space ')}",
+        }[self._setup.kind]
+
+    def _ended(self) -> str:
+        self._cause = "crashed"
+        code = self._process.returncode if self._process is not None else None
+        return "ended unexpectedly" + (f" (signal {-code})" if code is not None and code < 0 else "")
+
+    def _silent(self) -> str:
+        self._cause = "silent"
+        hint = {
+            "gpu": "is the NVIDIA driver stuck?",
+            "machine": "is the machine out of memory?",
+            "space": "does its file system still answer?",
+        }
+        return f"{super()._silent()} ({hint[self._setup.kind]})"
+
+    def _take(self, message: sample.Message) -> None:
+        """Pass on what was found; a mere sign of life has done its work by coming."""
+        if isinstance(message, sample.Alive):
+            return
+        if self._is_blind:
+            self._is_blind = False
+            self._receive(sample.Sighted(self.name, time.time()))
+        self._receive(message)
+
+    def _blind(self, message: str, *, final: bool = False) -> None:
+        self._is_blind = True
+        self._receive(sample.Blind(self.name, time.time(), self._cause, message, final))
+        self._say(message)
+
+
+async def _read(reader: asyncio.StreamReader, count: int, deadline: float) -> bytes:
     """Return exactly `count` bytes. Raises TimeoutError if they do not come.
 
     Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
     """
     reading = asyncio.ensure_future(reader.readexactly(count))
     try:
-        for seconds in (DEADLINE, GRACE):
+        for seconds in (deadline, GRACE):
             if (await asyncio.wait({reading}, timeout=seconds))[0]:
                 return reading.result()
         raise TimeoutError

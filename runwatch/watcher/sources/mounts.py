@@ -81,6 +81,11 @@ def mount_of(path: str, table: tuple[Mount, ...] | None = None) -> Mount:
     return _covering(_follow_local_links(path, known), known)
 
 
+def resolved(path: str) -> str:
+    """Return `path` without the symlinks that local file systems hold; what it names is not touched."""
+    return _follow_local_links(path, mounts())
+
+
 def _covering(path: str, table: tuple[Mount, ...]) -> Mount:
     """Return the longest mount point that holds `path`; of several on one point the last hides the others."""
     best = Mount("/", "", "")

@@ -1,0 +1,177 @@
+"""Gathers what `checks` judges. What could hang or crash is asked by a sampler's process, with a deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+
+from runwatch.errors import ConfigError
+from runwatch.sample import Gpus, Message, Processes, Space, Told
+from runwatch.watcher import checks, sampler
+from runwatch.watcher.samplers import slurm
+from runwatch.watcher.samplers.cgroup import Cgroups
+from runwatch.watcher.samplers.procfs import Proc
+from runwatch.watcher.sources.mounts import mount_of
+
+if TYPE_CHECKING:
+    from runwatch.config import Config
+
+DEADLINE = 15.0
+"""Seconds a driver or file system has to answer."""
+KNOCK = 5.0
+"""Seconds Slack has to answer."""
+
+
+def look(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> checks.Facts:
+    """Return the facts about this machine and some paths."""
+    proc = Proc()
+    config, config_error = _config(environ)
+    uname = platform.uname()
+    version = re.match(r"(\d+)\.(\d+)", uname.release)
+    own = [pid for pid in proc.pids() if proc.owner(pid) == os.geteuid()]
+    job = slurm.from_environment(environ, time.time())
+    return checks.Facts(
+        system=uname.system,
+        kernel=(int(version[1]), int(version[2])) if version else (0, 0),
+        proc=proc.read("stat") is not None,
+        hidden_processes=_hidepid(),
+        own=len(own),
+        unreadable=sum(proc.read(pid, "io") is None for pid in own),
+        pressure=proc.read("pressure", "io") is not None,
+        cgroup=_cgroup(proc),
+        watches=_setting(proc, "max_user_watches"),
+        instances=_setting(proc, "max_user_instances"),
+        instances_used=sum(list(proc.descriptors(pid).values()).count("anon_inode:inotify") for pid in own),
+        open_files=_open_files(),
+        nvidia_devices=os.path.exists("/dev/nvidiactl") or os.path.exists("/dev/nvidia0"),
+        in_container=os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv"),
+        gpus=_gpus(),
+        job=slurm.ask(job) if job is not None else None,
+        scontrol=shutil.which("scontrol") is not None,
+        config=str(config.path) if config is not None and config.path is not None else "",
+        config_error=config_error,
+        slack=_slack(config, environ),
+        paths=tuple(map(_path, paths)),
+    )
+
+
+def ask(setup: sampler.Setup, *wanted: type[Message], deadline: float = DEADLINE) -> list[Message]:
+    """Run a sampler until it sent one of each `wanted`, ended, or the deadline (seconds) is over."""
+    found: list[Message] = []
+    until = time.monotonic() + deadline
+    process = subprocess.Popen(
+        [sys.executable, "-m", "runwatch.watcher.sampler", msgspec.json.encode(setup).decode()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    data, size = b"", sampler.HEADER.size
+    try:
+        while not all(any(isinstance(message, kind) for message in found) for kind in wanted):
+            left = until - time.monotonic()
+            if left <= 0 or not select.select([process.stdout], [], [], left)[0]:
+                break
+            piece = os.read(process.stdout.fileno(), 1 << 16)
+            if not piece:
+                break
+            data += piece
+            while len(data) >= size and len(data) >= size + (length := sampler.HEADER.unpack_from(data)[0]):
+                found.append(sampler.decode(data[size : size + length]))
+                data = data[size + length :]
+    finally:
+        process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # one that is stuck in the kernel is left behind
+            process.wait(1.0)
+        process.stdout.close()
+    return found
+
+
+def knock(address: str, environ: Mapping[str, str], *, timeout: float = KNOCK) -> str:
+    """Return "" if the host of a web address, or the proxy before it, takes a connection, else why not."""
+    proxy = environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
+    first = proxy or address
+    target = urlsplit(first if "//" in first else f"//{first}")
+    try:
+        port = target.port or (80 if target.scheme == "http" else 443)
+        with socket.create_connection((target.hostname or "", port), timeout=timeout):
+            return ""
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return f"{'the proxy ' if proxy else ''}{target.hostname}: {why or type(error).__name__}"
+
+
+def _gpus() -> Gpus | None:
+    found = ask(sampler.Setup("gpu", interval=60.0), Gpus)
+    return next((message for message in found if isinstance(message, Gpus)), None)
+
+
+def _path(path: str) -> checks.Path:
+    full = os.path.abspath(path)
+    raw = (os.fsencode(full),)
+    mount = mount_of(full)
+    answers = ask(sampler.Setup("space", raw, interval=60.0), Space)
+    space = next((message for message in answers if isinstance(message, Space)), None)
+    answered = space is not None or any(isinstance(message, Told) for message in answers)
+    processes = None
+    if answered and os.path.isfile(full):
+        seen = ask(sampler.Setup("machine", raw, interval=60.0), Processes)
+        processes = next((message for message in seen if isinstance(message, Processes)), None)
+    return checks.Path(path, mount, space, processes, answered)
+
+
+def _hidepid() -> bool:
+    text = Proc().read("self", "mounts") or ""
+    lines = [line.split() for line in text.splitlines()]
+    options = [line[3] for line in lines if len(line) > 3 and line[1] == "/proc"]
+    return any(re.search(r"hidepid=(?!0|off)", option) for option in options)
+
+
+def _setting(proc: Proc, name: str) -> int | None:
+    text = (proc.read("sys", "fs", "inotify", name) or "").strip()
+    return int(text) if text.isdecimal() else None
+
+
+def _cgroup(proc: Proc) -> int | None:
+    groups = Cgroups(proc)
+    group = groups.of(os.getpid())
+    if group is None or groups.limits(group).memory_used is None:
+        return None
+    return group.version
+
+
+def _open_files() -> int | None:
+    try:
+        import resource
+    except ImportError:
+        return None
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
+def _config(environ: Mapping[str, str]) -> tuple[Config | None, str]:
+    from runwatch.config import load
+
+    try:
+        return load(None, environ), ""
+    except ConfigError as error:
+        return None, str(error)
+
+
+def _slack(config: Config | None, environ: Mapping[str, str]) -> str | None:
+    if config is None or not config.slack.webhook:
+        return None
+    return knock(config.slack.webhook.reveal(), environ)

@@ -1,0 +1,145 @@
+"""The limits of a process's control groups (versions 1 and 2), and out-of-memory kills in them."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from runwatch.watcher.samplers.procfs import Proc
+
+_Number = TypeVar("_Number", int, float)
+_NO_LIMIT = 1 << 60
+"""Version 1 writes "no limit" as a huge number."""
+OOM_WINDOW = 10.0
+"""Seconds before a death in which an out-of-memory kill explains it."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """One process's place in the hierarchy: a directory per resource."""
+
+    memory: str | None
+    cpu: str | None
+    version: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is allowed and used; None where there is no limit or no knowing."""
+
+    memory_used: int | None = None
+    """Bytes that cannot simply be dropped: without the inactive file cache."""
+    memory_limit: int | None = None
+    cpu_limit: float | None = None
+    """Cores."""
+    oom_kills: int | None = None
+
+
+class Cgroups:
+    """Reads a cgroup file system."""
+
+    def __init__(self, proc: Proc | None = None, root: str = "/sys/fs/cgroup") -> None:
+        self._proc = proc or Proc()
+        self._root = root
+        self._files = Proc(root)
+
+    def of(self, pid: int) -> Group | None:
+        """Return where a process is; None if that cannot be known."""
+        text = self._proc.read(pid, "cgroup")
+        if text is None:
+            return None
+        unified, memory, cpu = None, None, None
+        for line in text.splitlines():
+            _, _, rest = line.partition(":")
+            names, _, path = rest.partition(":")
+            controllers = names.split(",")
+            if names == "":
+                unified = path
+            if "memory" in controllers:
+                memory = "memory" + path
+            if "cpu" in controllers:
+                cpu = f"{self._cpu_mount(names)}{path}"
+        if memory is not None or cpu is not None:
+            return Group(memory, cpu, 1)
+        return None if unified is None else Group(unified, unified, 2)
+
+    def limits(self, group: Group) -> Limits:
+        """Return limits and use; the tightest limit of the group and those above it counts."""
+        return self._limits_2(group) if group.version == 2 else self._limits_1(group)
+
+    def _limits_2(self, group: Group) -> Limits:
+        path = group.memory or "/"
+        current = self._number(path, "memory.current")
+        inactive = self._files.fields(path, "memory.stat").get("inactive_file", 0)
+        return Limits(
+            memory_used=None if current is None else max(0, current - inactive),
+            memory_limit=_least(self._number(above, "memory.max") for above in _upward(path)),
+            cpu_limit=_least(self._quota_2(above) for above in _upward(path)),
+            oom_kills=self._files.fields(path, "memory.events").get("oom_kill"),
+        )
+
+    def _limits_1(self, group: Group) -> Limits:
+        memory = group.memory
+        used = limit = kills = None
+        if memory is not None:
+            current = self._number(memory, "memory.usage_in_bytes")
+            inactive = self._files.fields(memory, "memory.stat").get("total_inactive_file", 0)
+            used = None if current is None else max(0, current - inactive)
+            limit = _least(self._number(above, "memory.limit_in_bytes") for above in _upward(memory))
+            limit = None if limit is None or limit >= _NO_LIMIT else limit
+            kills = self._files.fields(memory, "memory.oom_control").get("oom_kill")
+        cpu = None
+        if group.cpu is not None:
+            quota = self._number(group.cpu, "cpu.cfs_quota_us")
+            period = self._number(group.cpu, "cpu.cfs_period_us")
+            cpu = quota / period if quota is not None and quota > 0 and period else None
+        return Limits(used, limit, cpu, kills)
+
+    def _quota_2(self, path: str) -> float | None:
+        words = (self._files.read(path, "cpu.max") or "").split()
+        return int(words[0]) / int(words[1]) if len(words) == 2 and words[0].isdecimal() else None
+
+    def _number(self, *parts: str) -> int | None:
+        text = (self._files.read(*parts) or "").strip()
+        return int(text) if text.lstrip("-").isdecimal() else None
+
+    def _cpu_mount(self, names: str) -> str:
+        """Return the directory of the CPU controller: its own name or the one it shares with cpuacct."""
+        return names if os.path.isdir(f"{self._root}/{names}") else "cpu"
+
+
+class OomKills:
+    """Remembers counts of out-of-memory kills, to tell whether one explains a death."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, deque[tuple[float, int]]] = {}
+
+    def note(self, where: str, now: float, count: int | None) -> bool:
+        """Take a count read at `now` (seconds); return whether it rose since the last."""
+        if count is None:
+            return False
+        counts = self._counts.setdefault(where, deque(maxlen=64))
+        rose = bool(counts) and count > counts[-1][1]
+        counts.append((now, count))
+        return rose
+
+    def rose(self, where: str, now: float) -> bool | None:
+        """Whether kills were counted in the last seconds before `now`; None if there is no counting."""
+        counts = self._counts.get(where)
+        if not counts:
+            return None
+        before = [count for when, count in counts if when <= now - OOM_WINDOW]
+        return counts[-1][1] > (before[-1] if before else counts[0][1])
+
+
+def _upward(path: str) -> list[str]:
+    """Return a group's directory and those above it."""
+    parts = path.rstrip("/").split("/")
+    return ["/".join(parts[:end]) or "/" for end in range(len(parts), 0, -1)]
+
+
+def _least(values: Iterable[_Number | None]) -> _Number | None:
+    return min((value for value in values if value is not None), default=None)

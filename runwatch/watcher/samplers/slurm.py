@@ -1,0 +1,150 @@
+"""The SLURM job a run belongs to: nodes, restarts, and when it will be ended.
+
+The environment tells the id and often the end; `scontrol` knows the rest where
+it is installed. A limit may be changed while a job runs, so it is asked again.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import islice
+
+from runwatch import text
+from runwatch.sample import Job
+
+NAMES = frozenset(
+    "SLURM_" + name
+    for name in ("JOB_ID", "JOBID", "JOB_NODELIST", "JOB_END_TIME", "RESTART_COUNT", "JOB_NAME")
+)
+"""Variables that are looked at."""
+TIMEOUT = 10.0
+"""Seconds after which a scheduler that does not answer is left alone."""
+MAX_NODES = 4096
+_UNKNOWN = frozenset({"", "Unknown", "None", "N/A", "(null)"})
+_ID = re.compile(r"\d+(_\d+)?")
+
+
+def from_environment(environ: Mapping[str, str], now: float) -> Job | None:
+    """Return the job that variables tell of; None outside of one."""
+    number = environ.get("SLURM_JOB_ID") or environ.get("SLURM_JOBID") or ""
+    if not _ID.fullmatch(number):
+        return None
+    end, restarts = environ.get("SLURM_JOB_END_TIME", ""), environ.get("SLURM_RESTART_COUNT", "")
+    return Job(
+        time=now,
+        id=number,
+        nodes=nodes(environ.get("SLURM_JOB_NODELIST", "")),
+        deadline=float(end) if end.isdecimal() else None,
+        restarts=int(restarts) if restarts.isdecimal() else 0,
+        name=text.plain(environ.get("SLURM_JOB_NAME", ""), 100),
+    )
+
+
+def ask(job: Job, *, timeout: float = TIMEOUT) -> Job:
+    """Return the job as the scheduler knows it; as it was, if there is no scheduler or it does not answer."""
+    output = _run(("scontrol", "show", "job", "-o", job.id), timeout)
+    found = parse_scontrol(output, job) if output else None
+    if found is None:
+        output = _run(("squeue", "-h", "-j", job.id, "-o", "%T|%e|%N|%j"), timeout)
+        found = parse_squeue(output, job) if output else None
+    return found or job
+
+
+def parse_scontrol(line: str, job: Job) -> Job | None:
+    """Read `scontrol show job -o`: one line of KEY=VALUE."""
+    values = dict(re.findall(r"(?:^|\s)(\w+)=(\S*)", line.strip().split("\n", 1)[0]))
+    if "JobState" not in values:
+        return None
+    limited = values.get("TimeLimit") not in {"UNLIMITED", "INFINITE"}
+    restarts = values.get("Restarts", "")
+    return Job(
+        time=time.time(),
+        id=job.id,
+        state=text.plain(values["JobState"], 40),
+        nodes=nodes(values.get("NodeList", "")) or job.nodes,
+        deadline=moment(values.get("EndTime", "")) if limited else None,
+        restarts=int(restarts) if restarts.isdecimal() else job.restarts,
+        name=text.plain(values.get("JobName", ""), 100) or job.name,
+    )
+
+
+def parse_squeue(output: str, job: Job) -> Job | None:
+    """Read `squeue -h -o "%T|%e|%N|%j"`."""
+    words = output.strip().split("\n", 1)[0].split("|", 3)
+    if len(words) != 4 or not words[0]:
+        return None
+    return Job(
+        time=time.time(),
+        id=job.id,
+        state=text.plain(words[0], 40),
+        nodes=nodes(words[2]) or job.nodes,
+        deadline=moment(words[1]) or job.deadline,
+        restarts=job.restarts,
+        name=text.plain(words[3], 100) or job.name,
+    )
+
+
+def moment(words: str) -> float | None:
+    """Return the Unix time of SLURM's local `2026-11-21T12:00:00`; None for "Unknown"."""
+    if words in _UNKNOWN:
+        return None
+    try:
+        return datetime.fromisoformat(words).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def nodes(listed: str) -> tuple[str, ...]:
+    """Return the names of a node list: `gpu[01-03,7],login` -> gpu01, gpu02, gpu03, gpu7, login."""
+    found: list[str] = []
+    if listed in _UNKNOWN:
+        return ()
+    for part in re.findall(r"[^,\[]+(?:\[[^\]]*\][^,\[]*)*", listed):
+        found += _expand(text.plain(part.strip(), 1000))
+        if len(found) >= MAX_NODES:
+            break
+    return tuple(found[:MAX_NODES])
+
+
+def _expand(part: str) -> list[str]:
+    """Expand the first bracket of one part, and what follows it."""
+    head, opened, rest = part.partition("[")
+    inside, closed, tail = rest.partition("]")
+    if not opened or not closed:
+        return [part]
+    names = []
+    for item in inside.split(","):
+        first, dash, last = item.partition("-")
+        if dash and first.isdecimal() and last.isdecimal() and int(last) - int(first) < MAX_NODES:
+            numbers = [str(n).zfill(len(first)) for n in range(int(first), int(last) + 1)]
+        else:
+            numbers = [item]
+        names += [head + number for number in numbers]
+    if not tail:
+        return names
+    ends = _expand(tail)
+    return list(islice((name + end for name in names for end in ends), MAX_NODES))
+
+
+def _run(command: tuple[str, ...], timeout: float) -> str:
+    """Return what a command of the scheduler prints; "" if it is not there, fails or does not answer."""
+    program = shutil.which(command[0])
+    if program is None:
+        return ""
+    try:
+        done = subprocess.run(
+            [program, *command[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=timeout,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""

@@ -1,0 +1,170 @@
+"""What `doctor` makes of facts, and of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import msgspec
+import pytest
+
+from runwatch.sample import Gpu, Gpus, Job, Process, Processes, Space
+from runwatch.watcher import checks, doctor
+from runwatch.watcher.checks import Facts, Path
+from runwatch.watcher.sources.mounts import Mount
+
+WELL = Facts(
+    kernel=(6, 15),
+    own=10,
+    cgroup=2,
+    watches=65536,
+    instances=128,
+    open_files=4096,
+    gpus=Gpus(0.0, (Gpu("0", name="H100", measure="sm_activity"),), "550.54"),
+    slack="",
+)
+
+
+def check(name, **changes):
+    return next(c for c in checks.judge(msgspec.structs.replace(WELL, **changes)) if c.name == name)
+
+
+def test_a_well_machine():
+    assert {c.state for c in checks.judge(WELL)} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "state", "word"),
+    [
+        ("gpus", {"gpus": None}, "bad", "did not answer"),
+        ("gpus", {"gpus": Gpus(0, (), note="no NVIDIA GPU (no driver library)")}, "ok", "no NVIDIA GPU"),
+        (
+            "gpus",
+            {"gpus": Gpus(0, (), note="x"), "nvidia_devices": True},
+            "blind",
+            "there are NVIDIA devices",
+        ),
+        ("gpus", {"gpus": Gpus(0, (Gpu("0"), Gpu("1", state="lost")))}, "bad", "GPU 1 does not answer"),
+        ("gpus", {"gpus": Gpus(0, (Gpu("0"),), note="no permission to see GPU 1")}, "note", "no permission"),
+        ("gpus", {"gpus": Gpus(0, (Gpu("0", measure="util"),))}, "ok", "some kernel ran"),
+        ("processes", {"system": "Darwin"}, "blind", "Linux"),
+        ("processes", {"unreadable": 9}, "blind", "may not be looked at"),
+        ("processes", {"unreadable": 1}, "ok", "found"),
+        ("processes", {"hidden_processes": True}, "note", "hidepid"),
+        ("exits", {"kernel": (5, 14)}, "note", "Linux 5.14"),
+        ("pressure", {"pressure": False}, "blind", "PSI"),
+        ("limits", {"cgroup": None}, "note", "control group"),
+        ("inotify", {"instances_used": 127}, "bad", "127 of 128"),
+        ("inotify", {"watches": 100}, "note", "100 files"),
+        ("files", {"open_files": 256}, "note", "256"),
+        ("scheduler", {"job": Job(0, "7", deadline=9.0)}, "ok", "end is known"),
+        ("scheduler", {"job": Job(0, "7")}, "note", "no scontrol"),
+        ("config", {"config_error": "unknown key: runwatch.toml:3"}, "bad", "runwatch.toml:3"),
+        ("slack", {"slack": None}, "note", "not configured"),
+        ("slack", {"slack": "hooks.slack.com: timed out"}, "bad", "timed out"),
+    ],
+)
+def test_what_is_missing_is_said(name, changes, state, word):
+    found = check(name, **changes)
+    assert (found.state, word in found.says) == (state, True), found
+
+
+def test_what_can_be_helped_has_a_command():
+    assert "psi=1" in check("pressure", pressure=False).fix
+    assert "max_user_instances" in check("inotify", instances_used=127).fix
+    container = {"gpus": Gpus(0, (), note="x"), "nvidia_devices": True, "in_container": True}
+    assert "NVIDIA_DRIVER_CAPABILITIES" in check("gpus", **container).fix
+
+
+LOCAL, REMOTE = Mount("/data", "ext4", "/dev/sda1"), Mount("/data", "nfs4", "server:/x")
+
+
+def space(**changes):
+    room = Space(0, "/data/x", "/data", "ext4", 50, 100, 50, 100, 0.01)
+    return msgspec.structs.replace(room, **changes)
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "state", "word"),
+    [
+        (Path("/data/x", LOCAL), "path", "ok", "as they happen"),
+        (Path("/data/x", REMOTE), "path", "note", "at intervals"),
+        (Path("/data/x", REMOTE, answered=False), "path", "bad", "does not answer"),
+        (Path("/data/x", LOCAL, space()), "space", "ok", "free on /data"),
+        (Path("/data/x", LOCAL, space(free=1)), "space", "bad", "almost full"),
+        (Path("/data/x", LOCAL, space(inodes_free=1)), "space", "bad", "almost full"),
+        (Path("/data/x", LOCAL, space(inodes_free=0, inodes_total=0)), "space", "ok", "free on"),
+        (Path("/data/x", LOCAL, space(read_only=True)), "space", "bad", "read-only"),
+        (Path("/data/x", LOCAL, space(seconds=3.0)), "space", "note", "3.0 s"),
+        (Path("/data/x", LOCAL, processes=Processes(0, (), "no process")), "writers", "note", "no process"),
+    ],
+)
+def test_paths(path, name, state, word):
+    found = check(name, paths=(path,))
+    assert (found.state, word in found.says) == (state, True), found
+
+
+def test_a_path_cannot_slip_a_command_or_an_escape_into_the_advice():
+    hostile = Path("/data/$(reboot)\x1b[2J x", Mount("/da ta;reboot", "nfs", "s"), answered=False)
+    found = check("path", paths=(hostile,))
+    assert found.fix == "timeout 5 stat '/data/$(reboot) x'; mount | grep '/da ta;reboot'"
+    assert "\x1b" not in found.says
+
+
+def test_who_writes():
+    ranks = [Process(n, 0.0, "rank", "python train.py", "running", 1, rank=n) for n in (1, 2)]
+    found = check("writers", paths=(Path("/data/x", LOCAL, processes=Processes(0, tuple(ranks))),))
+    assert (found.state, found.says) == ("ok", "written by 2 ranks, 2 processes in all")
+
+
+def test_slack_behind_a_door():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/services/SECRET"
+        assert doctor.knock(address, {}) == ""
+        proxy = {"HTTPS_PROXY": f"127.0.0.1:{server.getsockname()[1]}"}
+        assert doctor.knock("https://nowhere.invalid/services/SECRET", proxy) == ""
+    why = doctor.knock(address, {})
+    assert "127.0.0.1" in why
+    assert "SECRET" not in why
+    assert doctor.knock(address, proxy).startswith("the proxy 127.0.0.1")
+
+
+def run(*arguments, **environ):
+    return subprocess.run(
+        [sys.executable, "-m", "runwatch", "doctor", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "RUNWATCH_SLACK_WEBHOOK": "", **environ},
+        timeout=120,
+    )
+
+
+def test_this_machine(tmp_path):
+    log = tmp_path / "train.log"
+    log.write_text("step 1\n")
+    with log.open("a"):  # this process writes it
+        done = run("--json", str(log), RUNWATCH_CONFIG="")
+    assert done.stderr == ""
+    found = json.loads(done.stdout)
+    assert found["schema"] == 1
+    names = {item["name"]: item for item in found["checks"]}
+    assert {"path", "space", "gpus", "processes", "exits", "pressure", "inotify", "config", "slack"} <= set(
+        names
+    )
+    if sys.platform.startswith("linux"):
+        assert names["writers"]["state"] == "ok"
+    assert done.returncode == any(item["state"] == "bad" for item in found["checks"])
+
+
+def test_in_words_and_with_a_broken_configuration(tmp_path):
+    config = tmp_path / "runwatch.toml"
+    config.write_text("[slak]\n")
+    done = run(str(tmp_path), RUNWATCH_CONFIG=str(config))
+    assert done.returncode == 1
+    (line,) = [line for line in done.stdout.splitlines() if " config " in line]
+    assert line.startswith("bad")
+    assert "runwatch.toml:1" in line
