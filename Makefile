@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test lint types check bench format clean
+.PHONY: help demo test lint types check bench corpus format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ check: lint types test  ## All of what CI runs
 
 bench: $(STAMP)  ## Measure: parsing, check, memory, first picture, latency
 	$(BIN)/python benchmarks/run.py
+
+corpus: $(STAMP)  ## Read a corpus of logs and compare with its truth: CORPUS=DIR
+	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [JOBS=N]'; exit 2; }
+	$(BIN)/python benchmarks/corpus.py "$(CORPUS)" $(if $(JOBS),--jobs $(JOBS))
 
 format: $(STAMP)  ## Format the code
 	$(BIN)/ruff format .
