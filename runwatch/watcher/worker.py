@@ -19,7 +19,7 @@ import msgspec
 from runwatch import text
 from runwatch.batch import Batch
 from runwatch.errors import SourceError
-from runwatch.parsers.formats import Format, catalogue
+from runwatch.parsers.formats import Format, catalogue, troubles
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher import wire
@@ -211,6 +211,7 @@ def watch(sources: Sequence[LogSource | StdinSource], send: _Send, *, poll: bool
         pass
     with contextlib.closing(Waker([s.path for s in sources if s.path != "-"], poll=poll)) as waker:
         told = ""
+        failed: set[str] = set()
         stdin = any(s.path == "-" for s in sources)
         while True:
             send(wire.Beat())
@@ -220,6 +221,9 @@ def watch(sources: Sequence[LogSource | StdinSource], send: _Send, *, poll: bool
             if waker.note != told:
                 told = waker.note
                 send(wire.Note("", told))
+            for trouble in set(troubles()) - failed:  # with formats of other packages
+                failed.add(trouble)
+                send(wire.Note("", trouble))
 
 
 def _sweep(sources: Sequence[LogSource | StdinSource], send: _Send) -> bool:
