@@ -27,7 +27,7 @@ FIELDS = re.compile(
     rb"(?:\s*[:=]\s*|\s+)"
     rb"(" + VALUE + rb")"
     rb"(%|[A-Za-z]{1,3}(?![\w/])| ms\b)?"  # its unit, if it stands here
-    rb"(?=[\s|,;)(\]]|$)"
+    rb"(?=[\s|;)(\]]|,(?!\d)|$)"  # 1,051,31 was cut: it is not 1,051
 )
 ITEMS = re.compile(rb"['\"]([^'\"]+)['\"]: ?['\"]?(" + VALUE + rb")['\"]?(?=[,}])")
 _BAR = re.compile(
