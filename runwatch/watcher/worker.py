@@ -211,7 +211,7 @@ def watch(sources: Sequence[LogSource | StdinSource], send: _Send, *, poll: bool
         pass
     with contextlib.closing(Waker([s.path for s in sources if s.path != "-"], poll=poll)) as waker:
         told = ""
-        failed: set[str] = set()
+        failed = 0
         stdin = any(s.path == "-" for s in sources)
         while True:
             send(wire.Beat())
@@ -221,9 +221,9 @@ def watch(sources: Sequence[LogSource | StdinSource], send: _Send, *, poll: bool
             if waker.note != told:
                 told = waker.note
                 send(wire.Note("", told))
-            for trouble in set(troubles()) - failed:  # with formats of other packages
-                failed.add(trouble)
+            for trouble in troubles()[failed:]:  # with formats of other packages
                 send(wire.Note("", trouble))
+            failed = len(troubles())
 
 
 def _sweep(sources: Sequence[LogSource | StdinSource], send: _Send) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from .live import Follower
 from .test_check import runwatch
 
 if sys.version_info >= (3, 11):
@@ -180,3 +181,11 @@ def test_nothing_is_imported_where_no_package_brings_formats(place):
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env={"PYTHONPATH": str(root)}, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_a_watched_log_tells_it_too(place):
+    install(place, "some-plugins", {"aaa": "broken:FORMAT"}, {"broken.py": "raise OSError('no licence')\n"})
+    log = place.parent / "x.log"
+    log.write_text("step 1/9 (1.00%) | loss: 2.5\n")
+    with Follower(log, env={"PYTHONPATH": f"{place}:{Path(__file__).parents[2]}"}) as tail:
+        tail.says("format plugin aaa of some-plugins is left out: OSError: no licence")
