@@ -198,7 +198,7 @@ def _reasons(
     elif steps:
         said.append(f"the step goes from {steps[0]:,.0f} to {steps[-1]:,.0f}")
     if learned is not None:
-        said.append(f"learnt from this log: reads {learned:.0%} of the lines that name such numbers")
+        said.append(f"learnt from this log with a certainty of {learned:.0%}")
     elif fmt is not None and fmt.own:
         said.append("as you described it in runwatch.toml")
     elif fmt is not None and fmt.weak:

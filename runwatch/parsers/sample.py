@@ -74,7 +74,7 @@ def shown(line: bytes, at: int = 0) -> str:
 def sample(lines: Sequence[bytes], row: Mapping[str, float], printed: Mapping[str, str]) -> Sample:
     """Return the record of a row, whose numbers are looked for in its line, then in those near it."""
     number = int(row["line"])
-    columns = {name: value for name, value in row.items() if name not in ("offset", "line")}
+    columns = {name: value for name, value in row.items() if name not in ("offset", "line", "time")}
     best: tuple[bytes, list[Token | None]] = (b"", [None] * len(columns))
     first = number
     spans = ((number, number), (max(1, number - _NEAR), number), (number, number + _NEAR))

@@ -128,7 +128,7 @@ def test_a_learnt_format(tmp_path):
     file = told(tmp_path, LEARNT)
     assert file["format"] == "learned"
     assert file["certainty"]["value"] == 1.0
-    assert any("reads 100% of the lines" in reason for reason in file["certainty"]["reasons"])
+    assert "learnt from this log with a certainty of 100%" in file["certainty"]["reasons"]
     assert taken(file)["train/loss"] == (0.3, None, "xloss", "0.300")
     assert (file["lines"], file["understood_lines"]) == (60, 30)
 
@@ -170,7 +170,7 @@ def test_text_for_people(tmp_path):
     assert lines[:4] == [
         "x.log: learned (learnt from this log)",
         "  sure (100.0%): 30 records of training read; the step goes from 0 to 29; "
-        "learnt from this log: reads 100% of the lines that name such numbers",
+        "learnt from this log with a certainty of 100%",
         "  50% of 60 lines understood",
         "  lines that spoke for it:",
     ]
