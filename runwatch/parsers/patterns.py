@@ -20,7 +20,10 @@ NUMBER = (
     rb"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
     rb"(?!\.*\d|[eE][-+]?\d)"  # a whole one: 1..25 is no 1, as spliced lines have it
 )
-NONFINITE = rb"[-+]?(?:[nN][aA][nN]|[iI]nf(?:inity)?|INF|1\.#(?:QNAN|IND|INF))"
+NONFINITE = (
+    rb"[-+]?(?:[nN][aA][nN]|[iI]nf(?:inity)?|INF|1\.#(?:QNAN|IND|INF))"
+    rb"(?=(?:[mu]?s|min|[mhz])?(?![A-Za-z_]))"  # INFO is no infinity with a unit
+)
 VALUE = rb"(?:" + NUMBER + rb"|" + NONFINITE + rb")"
 
 FIELDS = re.compile(

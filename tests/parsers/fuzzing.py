@@ -87,9 +87,9 @@ def _changed(text: bytes, how: str, one: float, other: float, piece: bytes) -> b
 _UNSEEN = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)|\x00+")
 """What a terminal does not show."""
 _NUMBER = re.compile(
-    rb"(?<![\d.])(?<!\d[eE][-+])(?:(?:\d{1,3}(?:,\d{3})+(?!\d|,\d)|\d+)(?:\.\d*)?|(?<!\d)\.\d+)(?:[eE][-+]?\d+)?(?![\d.])"
+    rb"(?<![\d.])(?<!\d[eE][-+])(?:(?:\d{1,3}(?:,\d{3})+(?!\d|,\d)|\d+)(?:\.\d*)?|(?<!\d)\.\d+)(?:[eE][-+]?\d+)?(?!\.*\d)"
 )
-_CELLS = re.compile(rb"^[^\s:=]*,[^\s:=]*$", re.MULTILINE)
+_CELLS = re.compile(rb"^[^\s:=]*,", re.MULTILINE)
 """A row of a CSV, where a comma separates."""
 _ODD = re.compile(
     rb"(?<![A-Za-z])(nan|inf(?:inity)?)(?:[mu]?s|m|z)?(?![A-Za-z])|1\.#(QNAN|IND|INF)", re.IGNORECASE
