@@ -47,7 +47,7 @@ class TqdmReader:
         if b"%|" not in line or b"]" not in line:
             return None
         found = _TQDM.match(line)
-        if found is None or found["postfix"] is None or int(found["done"]) == 0:
+        if found is None or found["postfix"] is None or float(found["done"]) == 0:
             return None
         items = [
             (m[1].decode("ascii"), number(m[2]))
@@ -71,7 +71,7 @@ class TqdmReader:
                 out.append(self._row(EVAL, number_, [*place[:1], *validation.items()]))
         pace = []
         if found["pace"]:
-            seconds = float(found["pace"])
+            seconds = number(found["pace"])
             pace = [(STEP_TIME, seconds if found["unit"] == b"s/it" else 1.0 / seconds if seconds else 0.0)]
         metrics = [(name, value) for name, value in items if name not in validation]
         self._pending = key, self._row(TRAIN, number_, [*place, *pace, *metrics])
@@ -87,12 +87,12 @@ class TqdmReader:
         found = _EPOCH.search(text)
         if found is None:
             return [("step", done), ("total", total)]
-        epoch = int(found[1])
+        epoch = float(found[1])  # an int may have too many digits to be turned into one
         if self._first_epoch is None:
             self._first_epoch = 0 if epoch == 0 or found[2] is None else 1
         past = epoch - self._first_epoch
-        epochs = int(found[2]) + 1 - self._first_epoch if found[2] else past + 1
-        return [("step", past * total + done), ("total", epochs * total), (EPOCH, float(epoch))]
+        epochs = float(found[2]) + 1 - self._first_epoch if found[2] else past + 1
+        return [("step", past * total + done), ("total", epochs * total), (EPOCH, epoch)]
 
 
 _KERAS_EPOCH = re.compile(rb"Epoch (\d+)/(\d+)\s*$")

@@ -6,6 +6,7 @@ and spliced, and random bytes. RUNWATCH_FUZZ=100 runs a hundred times as many.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
@@ -17,6 +18,7 @@ from runwatch.errors import SourceError
 from runwatch.parsers.explain import explain
 from runwatch.parsers.formats import builtin
 from runwatch.watcher.check import check
+from runwatch.watcher.document import document
 
 from .fuzzing import EXAMPLES, NASTY, TEXTS, invented, logs, numbers
 from .structured import read
@@ -118,3 +120,27 @@ def test_the_oracle_tells_numbers_from_parts_of_them():
 )
 def test_numbers_that_were_once_made_up(line):
     assert len(read(line + b"\n").column("train/loss")) == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Epoch 0:  25%|##5       | 5/20 [00:10<00:30,  2,234,567.61s/it, loss=2.125]",
+        b"Epoch N:  25%|##5       | 5/20 [00:10<00:30,  2.00s/it, loss=2.125]",
+        b"Epoch 0:  25%|##5       | N/20 [00:10<00:30,  2.00s/it, loss=2.125]",
+        b"Epoch 0:  25%|##5       | 5/N [00:10<00:30,  2.00s/it, loss=2.125]",
+        b"Epoch 1/N:  25%|##5       | 5/20 [00:10<00:30,  2.00s/it, loss=2.125]",
+        b"Rank N | 3/N (1.00%)",
+        b"[rankN]: step:  N  loss:  1.5  grad_norm:  1.5",
+        b'{"current_steps": N, "total_steps": N, "loss": N, "lr": 5e-05, "epoch": 0.1}',
+        b"step N/N (50.00%) | loss: N | dt: 2.00ms",
+    ],
+)
+def test_numbers_of_thousands_of_digits_harm_nothing(tmp_path, line):
+    for digits in (20, 400, 5000):
+        text = (line.replace(b"N", b"9" * digits) + b"\n") * 20
+        read(text).same_as(read(text, bulk=False))
+        (tmp_path / "x.log").write_bytes(text)
+        explain(text, builtin())
+        with contextlib.suppress(SourceError):
+            document(check([str(tmp_path / "x.log")]), 0.0)
