@@ -18,7 +18,7 @@ from runwatch.text import decode
 
 NUMBER = (
     rb"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
-    rb"(?!\.*\d|[eE][-+]?\d)"  # a whole one: 1..25 is no 1, as spliced lines have it
+    rb"(?!\.*(?:[eE][-+]?)?\d)"  # a whole one: 1..25 is no 1, as spliced lines have it
 )
 NONFINITE = (
     rb"[-+]?(?:[nN][aA][nN]|[iI]nf(?:inity)?|INF|1\.#(?:QNAN|IND|INF))"
