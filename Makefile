@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
 
-.PHONY: help demo test test-real lint types check bench format clean
+.PHONY: help demo test test-real lint types check bench corpus format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ check: lint types test  ## All of what CI runs
 bench: $(STAMP)  ## Measure: parsing, check, memory, first picture, latency, sampling
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/samplers.py
+
+corpus: $(STAMP)  ## Read a corpus of logs and compare with its truth: CORPUS=DIR
+	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [JOBS=N]'; exit 2; }
+	$(BIN)/python benchmarks/corpus.py "$(CORPUS)" $(if $(JOBS),--jobs $(JOBS))
 
 format: $(STAMP)  ## Format the code
 	$(BIN)/ruff format .

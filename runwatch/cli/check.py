@@ -34,17 +34,22 @@ def command(paths: tuple[str, ...], as_json: bool, fail_on: str, config: str | N
     """
     from runwatch.config import load
     from runwatch.findings import Severity
+    from runwatch.parsers.formats import troubles
     from runwatch.watcher.check import check
 
     now = time.time()
     settings = load(Path(config) if config else None)
-    engine = check(
-        paths,
-        settings.overrides(),
-        now,
-        lambda error: error_line(str(error)),
-        [own.build() for own in settings.formats],
-    )
+    try:
+        engine = check(
+            paths,
+            settings.overrides(),
+            now,
+            lambda error: error_line(str(error)),
+            [own.build() for own in settings.formats],
+        )
+    finally:
+        for trouble in troubles():  # of formats from other packages; perhaps why nothing was recognised
+            error_line(trouble)
     for trouble in engine.troubles:
         error_line(trouble)
     if as_json:

@@ -77,12 +77,12 @@ class _BarReader:
         found = _EPOCH.search(text)
         if found is None:
             return [("step", done), ("total", total)]
-        epoch = int(found[1])
+        epoch = float(found[1])  # an int may have too many digits to be turned into one
         if self._first_epoch is None:
             self._first_epoch = 0 if epoch == 0 or found[2] is None else 1
         past = epoch - self._first_epoch
-        epochs = int(found[2]) + 1 - self._first_epoch if found[2] else past + 1
-        return [("step", past * total + done), ("total", epochs * total), (EPOCH, float(epoch))]
+        epochs = float(found[2]) + 1 - self._first_epoch if found[2] else past + 1
+        return [("step", past * total + done), ("total", epochs * total), (EPOCH, epoch)]
 
 
 class _Picture(NamedTuple):
@@ -111,7 +111,7 @@ class TqdmReader(_BarReader):
             return None
         seconds = None
         if found["pace"]:
-            pace = float(found["pace"])
+            pace = number(found["pace"])
             seconds = pace if found["unit"] == b"s/it" else 1.0 / pace if pace else 0.0
         place = found["text"], float(found["done"]), float(found["total"])
         return self._take(_Picture(*place, seconds, _named(found["postfix"])), number_)
@@ -145,7 +145,7 @@ class RichReader(_BarReader):
         found = _RICH.match(line) if line[:6] == b"Epoch " else None
         if found is None:
             return None
-        pace = float(found["pace"])
+        pace = number(found["pace"])
         place = found["text"], float(found["done"]), float(found["total"])
         picture = _Picture(*place, 1.0 / pace if pace else None, _named(found["rest"]))
         self._newest = number_, picture

@@ -50,7 +50,7 @@ _TOKEN = re.compile(
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
     rb"|(?<![\w.#+$/-])(?P<done>\d+) ?/ *(?P<total>\d+)(?![\w./])"
     rb"|(?<![\w.#+$/-])(?P<value>" + VALUE + rb")"
-    rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.?\w|/\w)"
+    rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/\w|,\d)"
 )
 _NAME = re.compile(
     rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"

@@ -59,13 +59,13 @@ class KerasReader:
         if found["total"] == b"Unknown":
             return []
         total = found["total"] or found["all"] or b"1"
-        done = int(found["done"] or total)
+        done = float(found["done"] or total)
         begins = done < self._done or total != self._total or found["whole"] is not None
         if self._full and self._full[0] != number_:  # a redraw shows the same loss
             begins |= items[0] != self._full[1][0]
         rows = self._complete() if begins else []
         self._done, self._total = done, total
-        if done == int(total):
+        if done == float(total):
             self._full = number_, items
         return rows
 

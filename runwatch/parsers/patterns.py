@@ -17,8 +17,14 @@ from runwatch.metrics import EPOCH, STEP_TIME, Unit, canonical, unit_of
 from runwatch.parsers.stamps import Stamp, Stamped, find
 from runwatch.text import decode
 
-NUMBER = rb"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
-NONFINITE = rb"[-+]?(?:[nN][aA][nN]|[iI]nf(?:inity)?|INF|1\.#(?:QNAN|IND|INF))"
+NUMBER = (
+    rb"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+    rb"(?!\.*(?:[eE][-+]?)?\d)"  # a whole one: 1..25 is no 1, as spliced lines have it
+)
+NONFINITE = (
+    rb"[-+]?(?:[nN][aA][nN]|[iI]nf(?:inity)?|INF|1\.#(?:QNAN|IND|INF))"
+    rb"(?=(?:[mu]?s|min|[mhz])?(?![A-Za-z_]))"  # INFO is no infinity with a unit
+)
 VALUE = rb"(?:" + NUMBER + rb"|" + NONFINITE + rb")"
 
 FIELDS = re.compile(
@@ -28,7 +34,7 @@ FIELDS = re.compile(
     rb"(?:\s*[:=]\s*|\s+)"
     rb"(" + VALUE + rb")"
     rb"(%|[A-Za-z]{1,3}(?![\w/])| ms\b)?"  # its unit, if it stands here
-    rb"(?=[\s|,;)(\]]|$)"
+    rb"(?=[\s|;)(\]]|,(?!\d)|$)"  # 1,051,31 was cut: it is not 1,051
 )
 ITEMS = re.compile(rb"['\"]([^'\"]+)['\"]: ?['\"]?(" + VALUE + rb")['\"]?(?=[,}])")
 _BAR = re.compile(

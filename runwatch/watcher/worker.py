@@ -19,7 +19,7 @@ import msgspec
 from runwatch import text
 from runwatch.batch import Batch
 from runwatch.errors import SourceError
-from runwatch.parsers.formats import Format, catalogue
+from runwatch.parsers.formats import Format, catalogue, troubles
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher import wire
@@ -323,6 +323,7 @@ def watch(reader: Reader, send: _Send, setup: wire.Setup) -> None:
     sweep = setup.interval if setup.poll and setup.interval else SWEEP
     with contextlib.closing(Waker(files, poll=setup.poll, sweep=sweep)) as waker:
         told = ""
+        failed = 0
         while True:
             send(wire.Beat())
             for source in reader.appeared():
@@ -335,6 +336,9 @@ def watch(reader: Reader, send: _Send, setup: wire.Setup) -> None:
             if waker.note != told:
                 told = waker.note
                 send(wire.Note("", told))
+            for trouble in troubles()[failed:]:  # with formats of other packages
+                send(wire.Note("", trouble))
+            failed = len(troubles())
 
 
 def _opened(source: AnySource) -> wire.Opened:

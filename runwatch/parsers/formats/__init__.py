@@ -35,15 +35,34 @@ class Format:
     """Described by the user: it goes before all others."""
     weak: bool = False
     """Its lines are also printed beside those of other formats, which then are preferred."""
+    package: str = ""
+    """The package that brought it; empty for ours."""
 
     def fresh(self) -> Format:
         """Return this format with matchers that have read nothing yet, for one more source."""
         return replace(self, matchers=tuple(fresh(matcher) for matcher in self.matchers))
 
 
+_troubles: list[str] = []
+
+
+def troubles() -> tuple[str, ...]:
+    """Return what went wrong with formats of other packages so far, a line each."""
+    return tuple(_troubles)
+
+
 @cache
 def catalogue() -> tuple[Format, ...]:
-    """Return every known format, the most telling first."""
+    """Return every known format, the most telling first; those of other packages go before ours."""
+    from runwatch.parsers.formats import plugins
+
+    ours = builtin()
+    return (*plugins.load((fmt.name for fmt in ours), _troubles.append), *ours)
+
+
+@cache
+def builtin() -> tuple[Format, ...]:
+    """Return the formats that come with runwatch."""
     from runwatch.parsers.formats import (
         bars,
         boosting,

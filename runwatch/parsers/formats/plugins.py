@@ -1,0 +1,182 @@
+"""Formats of other packages, found by entry points of the group `runwatch.formats`.
+
+An entry point names a Format or a sequence of them. Whatever is wrong with one
+is told in a line and leaves the others alone: when it is loaded, and when it
+raises later, at some line of a log.
+
+Most machines have no such package, and importlib.metadata takes longer to
+import (15 to 40 ms) than all detection. So the metadata of what is installed is
+searched for the group's name first, which takes a millisecond.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from runwatch.parsers.formats import Format
+from runwatch.parsers.patterns import Match, Matcher, fresh, values
+from runwatch.parsers.readers import Reader, Row
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+GROUP = "runwatch.formats"
+Tell = Callable[[str], None]
+
+
+def load(taken: Iterable[str], tell: Tell) -> tuple[Format, ...]:
+    """Return the formats of installed packages; `taken` are names that they may not have.
+
+    What is wrong is told, one line each, also later while they are used.
+    """
+    names = set(taken)
+    formats: list[Format] = []
+    for point in _entry_points() if _announced() else ():
+        package = point.dist.name if point.dist else "an unknown package"
+        try:
+            for fmt in _formats(point.load()):
+                if fmt.name in names:
+                    raise ValueError(f"there is already a format {fmt.name!r}")
+                formats.append(_guarded(replace(fmt, own=False, package=package), tell))
+                names.add(fmt.name)
+        except (Exception, SystemExit) as error:
+            tell(f"format plugin {point.name} of {package} is left out: {_reason(error)}")
+    return tuple(formats)
+
+
+def _announced() -> bool:
+    """Whether any installed package has entry points of the group."""
+    section = f"[{GROUP}]".encode()
+    for place in dict.fromkeys(sys.path):
+        with suppress(OSError):
+            for name in os.listdir(place or "."):
+                if name.endswith((".dist-info", ".egg-info")):
+                    with suppress(OSError), open(os.path.join(place, name, "entry_points.txt"), "rb") as file:
+                        if section in file.read():
+                            return True
+    return False
+
+
+def _entry_points() -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points
+
+    found = entry_points(group=GROUP)
+    return sorted(found, key=lambda point: (point.dist.name if point.dist else "", point.name))
+
+
+def _formats(loaded: object) -> Iterator[Format]:
+    """Yield the formats that an entry point stands for. Raises TypeError for anything else."""
+    for fmt in loaded if isinstance(loaded, (tuple, list)) else (loaded,):
+        if not isinstance(fmt, Format):
+            raise TypeError(f"it is no runwatch Format but {type(fmt).__name__}")
+        texts = (fmt.name, fmt.title, fmt.example)
+        if not all(isinstance(text, str) and text for text in texts):
+            raise TypeError("name, title and example must be text")
+        if not fmt.matchers and not fmt.readers:
+            raise TypeError(f"format {fmt.name!r} has neither matchers nor readers")
+        for matcher in fmt.matchers:
+            if not callable(getattr(matcher, "match", None)) or not isinstance(matcher.prefix, bytes):
+                raise TypeError(f"{type(matcher).__name__} of format {fmt.name!r} is no matcher")
+        for reader in [make() for make in fmt.readers]:
+            if not callable(getattr(reader, "feed", None)) or not callable(getattr(reader, "flush", None)):
+                raise TypeError(f"{type(reader).__name__} of format {fmt.name!r} is no reader")
+        yield fmt
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+
+# -- errors while lines are read ---------------------------------------------------------------------
+
+
+def _guarded(fmt: Format, tell: Tell) -> Format:
+    guard = _Guard(f"format {fmt.name} of {fmt.package}", tell)
+    return replace(
+        fmt,
+        matchers=tuple(_Matcher(matcher, guard) for matcher in fmt.matchers),
+        readers=tuple(_maker(make, guard) for make in fmt.readers),
+    )
+
+
+class _Guard:
+    """Switches a format off at its first error, and tells that once."""
+
+    def __init__(self, what: str, tell: Tell) -> None:
+        self._what, self._tell = what, tell
+        self.off = False
+
+    def failed(self, error: Exception) -> None:
+        """Take note of an error."""
+        if not self.off:
+            self.off = True
+            self._tell(f"{self._what} failed and is off: {_reason(error)}")
+
+
+class _Matcher:
+    """A matcher of another package: it cannot raise, and what it finds are numbers."""
+
+    def __init__(self, matcher: Matcher, guard: _Guard) -> None:
+        self.prefix = matcher.prefix
+        self._matcher, self._guard = matcher, guard
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("prime", "break_off", "bulk"):  # what a matcher may have besides
+            raise AttributeError(name)
+        return getattr(self._matcher, name)
+
+    def fresh(self) -> _Matcher:
+        """Return a matcher that has read nothing yet."""
+        return _Matcher(fresh(self._matcher), self._guard)
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the layout and the value spans of `line`, or None."""
+        if self._guard.off:
+            return None
+        try:
+            found = self._matcher.match(line, start)
+            if found is None:
+                return None
+            with suppress(ValueError):  # a group that holds no number: no record
+                if len(values(line, found)) == len(found.layout.names):
+                    return found
+        except Exception as error:
+            self._guard.failed(error)
+        return None
+
+
+class _Reader:
+    """A reader of another package that cannot raise."""
+
+    def __init__(self, reader: Reader, guard: _Guard) -> None:
+        self._reader, self._guard = reader, guard
+
+    def feed(self, line: bytes, number: int) -> list[Row] | None:
+        """Return the records that `line` completes, or None if it is none of theirs."""
+        return self._call(lambda: self._reader.feed(line, number))
+
+    def flush(self) -> list[Row]:
+        """Return the record that the stream's end completes."""
+        return self._call(self._reader.flush) or []
+
+    def _call(self, call: Callable[[], list[Row] | None]) -> list[Row] | None:
+        if self._guard.off:
+            return None
+        try:
+            rows = call()
+            for row in rows or ():
+                if len(row.values) != len(row.layout.names):
+                    raise ValueError("a row has not as many values as its layout has names")
+        except Exception as error:
+            self._guard.failed(error)
+            return None
+        return rows
+
+
+def _maker(make: Callable[[], Reader], guard: _Guard) -> Callable[[], Reader]:
+    return lambda: _Reader(make(), guard)

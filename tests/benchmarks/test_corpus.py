@@ -1,0 +1,81 @@
+"""The corpus report says which logs are read exactly, and where the others differ."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "corpus.py"
+LOSS = {"count": 3, "first": 3.5, "last": 2.5, "min": 2.5, "max": 3.5, "nonfinite": 0}
+CORE = {"records": 3, "first_step": 1, "last_step": 3, "total_steps": 9, "metrics": {"train/loss": LOSS}}
+NOTHING = {"records": 0, "metrics": {}}
+
+
+def log(losses: str = "3.5 3.0 2.5") -> str:
+    return "".join(f"step {i + 1}/9 (1.00%) | loss: {x} | dt: 2.00ms\n" for i, x in enumerate(losses.split()))
+
+
+def report(corpus: Path, *logs: tuple[str, str, dict], options=()) -> subprocess.CompletedProcess[str]:
+    rows = []
+    for number, (name, text, core) in enumerate(logs):
+        (corpus / f"{number}.log").write_text(text)
+        rows.append(json.dumps({"path": f"{number}.log", "format": name, "core": core}))
+    (corpus / "index.jsonl").write_text("\n".join(rows) + "\n")
+    command = [sys.executable, SCRIPT, corpus, "--jobs", "2", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_exact(tmp_path):
+    nonfinite = {"count": 3, "nonfinite": 1, "first": None, "last": 2.5, "min": 2.5, "max": 3.0}
+    done = report(
+        tmp_path,
+        ("nanochat", log(), CORE),
+        ("nanochat", log("nan 3.0 2.5"), {**CORE, "metrics": {"train/loss": nonfinite}}),
+        ("noise", "Hello\n" * 9, NOTHING),
+    )
+    assert done.returncode == 0, done
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        ["format", "files", "exact", "wrong"],
+        ["nanochat", "2", "2", "0"],
+        ["noise", "1", "1", "0"],
+        ["total", "3", "3", "0", "100.0", "%", "exact"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("core", "said"),
+    [
+        ({**CORE, "records": 4}, "steps.records: expected 4, got 3;"),
+        ({**CORE, "total_steps": 10}, "steps.total: expected 10, got 9;"),
+        ({**CORE, "metrics": {"train/loss": {**LOSS, "min": 2.6}}}, "train/loss.min: expected 2.6, got 2.5;"),
+        ({**CORE, "metrics": {"val/loss": LOSS}}, "val/loss: expected 3 values, got none;"),
+        (NOTHING, "steps.records: expected 0, got 3;"),
+    ],
+)
+def test_the_first_difference_of_a_wrong_file(tmp_path, core, said):
+    done = report(tmp_path, ("x", log(), core))
+    assert done.returncode == 1
+    assert f"  0.log: {said} read as nanochat" in done.stdout
+
+
+def test_a_log_that_is_declined(tmp_path):
+    done = report(tmp_path, ("x", "Hello\n", CORE))
+    assert done.returncode == 1
+    assert "0.log: run: expected a document, got exit code 3: runwatch: no training run" in done.stdout
+
+
+def test_a_choice_of_logs(tmp_path):
+    logs = (("a", log(), CORE), ("b", log(), NOTHING))
+    assert report(tmp_path, *logs, options=("--format", "a")).returncode == 0
+    assert report(tmp_path, *logs, options=("--only", "1.log")).returncode == 1
+    assert report(tmp_path, *logs, options=("--only", "7.log")).returncode == 2
+
+
+def test_no_corpus(tmp_path):
+    done = subprocess.run([sys.executable, SCRIPT, tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "no corpus" in done.stderr

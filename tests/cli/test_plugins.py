@@ -1,0 +1,191 @@
+"""Formats of other packages: found where they are installed, told and left out where they are broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .live import Follower
+from .test_check import runwatch
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "plugin"
+TINY = (
+    "tinytrain 0.3 on 8 devices\n"
+    "12:00:01 [tiny] update 40 of 900: loss=2.1250 lr=1.0e-03 took=125.0ms\n"
+    "12:00:09 [tiny] held-out after 40: nll=2.2500\n"
+    "12:00:17 [tiny] update 80 of 900: loss=2.0000 lr=9.5e-04 took=130.0ms\n"
+)
+HEAD = (
+    "from runwatch.batch import TRAIN\n"
+    "from runwatch.parsers.formats import Format\n"
+    "from runwatch.parsers.patterns import LinePattern\n"
+)
+GOOD = HEAD + (
+    "FORMAT = Format('good', 'Good', 'good 1: loss=2.5',"
+    " (LinePattern('good', TRAIN, rb'good (?P<step>\\d+):', prefix=b'good ', fields=True),))\n"
+)
+
+
+def install(place: Path, name: str, points: dict[str, str], modules: dict[str, str]) -> None:
+    """Install a package as pip does: its modules, and what it says of itself beside them."""
+    for module, source in modules.items():
+        (place / module).write_text(source)
+    info = place / f"{name.replace('-', '_')}-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n")
+    lines = [f"{key} = {value}\n" for key, value in points.items()]
+    (info / "entry_points.txt").write_text("[runwatch.formats]\n" + "".join(lines))
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Return a directory that is searched for packages."""
+    (tmp_path / "site").mkdir()
+    return tmp_path / "site"
+
+
+def run(place: Path, *arguments):
+    root = Path(__file__).parents[2]
+    return runwatch(*arguments, env={"PYTHONPATH": f"{place}:{root}"}, cwd=place.parent)
+
+
+def read(place: Path, text: str):
+    """Return what `check` makes of a log: its run, and the lines on standard error."""
+    (place.parent / "x.log").write_text(text)
+    done = run(place, "check", "x.log", "--json", "--fail-on", "never")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["runs"][0], done.stderr.splitlines()
+
+
+def test_the_example_of_the_documentation_reads_a_log(place):
+    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
+    module = "runwatch_tinytrain.py"
+    source = (EXAMPLE / module).read_text()
+    install(place, project["name"], project["entry-points"]["runwatch.formats"], {module: source})
+    found, errors = read(place, TINY)
+    assert errors == []
+    assert found["format"] == "tinytrain"
+    assert found["steps"] == {"records": 2, "first": 40, "last": 80, "total": 900}
+    assert found["metrics"]["perf/step_time"]["last"] == 0.13
+    assert found["metrics"]["val/loss"]["last"] == 2.25
+    assert "tinytrain" in run(place, "formats").stdout
+
+
+def test_the_test_of_the_example_passes(tmp_path):
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:asyncio", "-q"]
+    done = subprocess.run(
+        [*command, "-c", os.devnull, "--rootdir", tmp_path, EXAMPLE / "tests"],
+        env={"PYTHONPATH": f"{EXAMPLE}:{root}", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_without_the_package_its_log_is_not_known(place):
+    (place.parent / "x.log").write_text(TINY)
+    assert run(place, "check", "x.log").returncode == 3
+
+
+BROKEN = {
+    "raises": ("raise OSError('no licence\\nfound')\n", "OSError: no licence found"),
+    "exits": ("raise SystemExit(3)\n", "SystemExit: 3"),
+    "does not parse": ("def\n", "SyntaxError"),
+    "has no such name": ("", "AttributeError"),
+    "is no format": ("FORMAT = 'nanochat'\n", "it is no runwatch Format but str"),
+    "holds something else": (HEAD + "FORMAT = [Format]\n", "it is no runwatch Format but type"),
+    "has a name of ours": (GOOD.replace("'good'", "'nanochat'", 1), "already a format 'nanochat'"),
+    "has no matchers": (HEAD + "FORMAT = Format('a', 'b', 'c', ())\n", "neither matchers nor readers"),
+    "has odd matchers": (
+        HEAD + "FORMAT = Format('a', 'b', 'c', (b'x',))\n",
+        "bytes of format 'a' is no matcher",
+    ),
+    "has odd readers": (HEAD + "FORMAT = Format('a', 'b', 'c', (), readers=(str,))\n", "is no reader"),
+    "has no title": (HEAD + "FORMAT = Format('a', None, 'c', ())\n", "must be text"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_one_is_told_and_left_out(place, case):
+    source, said = BROKEN[case]
+    points = {"aaa": "broken:FORMAT", "zzz": "good:FORMAT"}
+    install(place, "some-plugins", points, {"broken.py": source, "good.py": GOOD})
+    found, errors = read(place, "good 1: loss=2.5\ngood 2: loss=2.25\n")
+    assert (found["format"], found["steps"]["records"]) == ("good", 2)
+    (error,) = errors
+    assert error.startswith("runwatch: format plugin aaa of some-plugins is left out: ")
+    assert said in error
+
+
+def test_two_of_one_name(place):
+    install(place, "first", {"a": "good:FORMAT"}, {"good.py": GOOD})
+    install(place, "second", {"a": "good:FORMAT"}, {})
+    _, errors = read(place, "good 1: loss=2.5\ngood 2: loss=2.25\n")
+    assert errors == [
+        "runwatch: format plugin a of second is left out: ValueError: there is already a format 'good'"
+    ]
+
+
+LATE = (
+    HEAD
+    + """
+class Late:
+    prefix = b""
+    def match(self, line, start=0):
+        return 1 // (b"late" not in line)
+    def feed(self, line, number):
+        return [][1 // (b"late" not in line) - 2 :]
+    def flush(self):
+        raise KeyError("flush")
+
+"""
+)
+
+
+@pytest.mark.parametrize("what", ["(Late(),)", "(), readers=(Late,)"])
+def test_one_that_raises_at_some_line_is_switched_off(place, what):
+    source = LATE + f"FORMAT = Format('late', 'Late', 'late', {what})\n"
+    install(place, "late", {"late": "late_plugin:FORMAT"}, {"late_plugin.py": source})
+    lines = "".join(
+        f"late step {n}/9 (1.00%) | loss: 2.5\nstep {n}/9 (1.00%) | loss: 2.5\n" for n in range(9)
+    )
+    found, errors = read(place, lines)
+    assert (found["format"], found["steps"]["records"]) == ("nanochat", 9)
+    (error,) = errors
+    assert error.startswith("runwatch: format late of late failed and is off: ")
+
+
+def test_a_group_that_holds_no_number_is_no_record(place):
+    source = GOOD.replace("\\d+):", "\\d+): loss=(?P<loss>\\S+)").replace(", fields=True", "")
+    install(place, "good", {"good": "good:FORMAT"}, {"good.py": source})
+    found, errors = read(place, "good 1: loss=2.5\ngood 2: loss=(none)\ngood 3: loss=2.25\n")
+    assert (found["steps"]["records"], errors) == (2, [])
+
+
+def test_nothing_is_imported_where_no_package_brings_formats(place):
+    code = "from runwatch.parsers.formats import catalogue; catalogue(); import sys;"
+    code += "print('importlib.metadata' in sys.modules)"
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env={"PYTHONPATH": str(root)}, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_a_watched_log_tells_it_too(place):
+    install(place, "some-plugins", {"aaa": "broken:FORMAT"}, {"broken.py": "raise OSError('no licence')\n"})
+    log = place.parent / "x.log"
+    log.write_text("step 1/9 (1.00%) | loss: 2.5\n")
+    with Follower(log, env={"PYTHONPATH": f"{place}:{Path(__file__).parents[2]}"}) as tail:
+        tail.says("format plugin aaa of some-plugins is left out: OSError: no licence")

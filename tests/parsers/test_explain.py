@@ -1,0 +1,74 @@
+"""What a log was found to be, told to people: the same that the parser found, and where it stands."""
+
+from __future__ import annotations
+
+import pytest
+
+from runwatch.parsers.explain import WORDS, explain
+from runwatch.parsers.formats import builtin
+from runwatch.parsers.trace import tokens, trace
+from runwatch.parsers.user import build
+
+from .fuzzing import TEXTS
+from .structured import read
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_every_kind_of_log_is_explained(text):
+    told, parsed = explain(text, builtin()), read(text)
+    assert told.format == parsed.format
+    assert told.lines - told.understood == parsed.unparsed
+    counts: dict[tuple[str, str], int] = {}
+    for (kind, pattern, _), matrix in parsed.tables.items():
+        counts[kind, pattern] = counts.get((kind, pattern), 0) + matrix.shape[1]
+    assert {(found.kind, found.pattern): found.count for found in told.records} == counts
+    for found in told.records:
+        shown = "\n".join(line for _, line in found.sample.lines)
+        assert all(taken.text.strip() in shown for taken in found.sample.taken if "…" not in shown)
+        traced = [taken.name for taken in found.sample.taken if taken.text]
+        assert 2 * len(traced) >= len(found.sample.taken)
+    if told.format is not None:
+        assert told.certainty >= 0.5
+        assert told.spoke
+        assert told.words in dict(WORDS).values()
+
+
+def test_the_section_proposed_reads_the_line_it_was_made_of():
+    made = 0
+    for text in TEXTS:
+        told = explain(text, builtin())
+        if told.template:
+            made += 1
+            train = told.template.splitlines()[2].removeprefix("train = ").strip("'\"")
+            if "units" not in told.template and "names" not in told.template and "\\" not in train:
+                line = told.records[0].sample.lines[0][1].encode()
+                assert build("mine", train=train).matchers[0].match(line), train
+    assert made > 10
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value", "text"),
+    [
+        (b"loss: 2.5 lr: 2.5", "lr", 2.5, "2.5"),
+        (b"dt: 997.40ms", "dt", 0.9974, "997.40ms"),
+        (b"mfu: 63.45", "mfu", 0.6345, "63.45"),
+        (b"memory: 2GiB", "memory", 2.0**31, "2GiB"),
+        (b"1,051,311 tok/s", "tokens", 1051311.0, "1,051,311"),
+        (b"pace 4.00it/s", "pace", 0.25, "4.00it/s"),
+        (b"loss: nan", "loss", float("nan"), "nan"),
+        (b"[rank3]: x", "rank", 3.0, "3"),
+        (b"INFO 1", "rank", float("inf"), None),
+        (b"loss: 63.45", "step", 0.6345, None),
+        (b"loss: 12345", "loss", 123.0, None),
+    ],
+)
+def test_where_a_value_stands(line, name, value, text):
+    found = trace(line, tokens(line), name, value)
+    assert (found and found.text) == text
+
+
+def test_of_two_that_are_as_likely_the_named_one_then_the_first_or_the_last():
+    line = b"1 step 1 1"
+    assert trace(line, tokens(line), "step", 1.0).start == 7
+    assert trace(line, tokens(line), "x", 1.0).start == 0
+    assert trace(line, tokens(line), "x", 1.0, last=True).start == 9

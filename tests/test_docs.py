@@ -1,0 +1,60 @@
+"""What the documentation shows is what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from runwatch.config import read
+from runwatch.parsers.explain import explain
+from runwatch.parsers.formats import builtin
+
+ROOT = Path(__file__).parents[1]
+FORMATS = (ROOT / "docs" / "formats.md").read_text()
+EXAMPLE = ROOT / "examples" / "plugin"
+
+
+def blocks(kind: str) -> list[str]:
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", FORMATS, re.MULTILINE | re.DOTALL)
+    return [text for of, text in found if of == kind]
+
+
+def test_the_plugin_shown_is_the_one_in_the_examples():
+    assert (EXAMPLE / "pyproject.toml").read_text() in blocks("toml")
+    shown = next(block for block in blocks("python") if "LinePattern(" in block)
+    assert (EXAMPLE / "runwatch_tinytrain.py").read_text().endswith(shown)
+    test = next(block for block in blocks("python") if "def test_" in block)
+    source = (EXAMPLE / "tests" / "test_tinytrain.py").read_text()
+    assert all(line in source for line in test.splitlines())
+
+
+def test_the_formats_shown_for_the_configuration_are_accepted(tmp_path):
+    section = next(block for block in blocks("toml") if "[[formats]]" in block)
+    regex = re.search(r"`(regex = 'it .*?')`", FORMATS)[1]
+    (tmp_path / "runwatch.toml").write_text(f'{section}\n[[formats]]\nname = "other"\n{regex}\n')
+    template, expression = (own.build() for own in read(tmp_path / "runwatch.toml").formats)
+    for fmt, line, count in (
+        (template, b"it 1/2 loss=2.5 lr=1e-3 took 5", 5),
+        (expression, b"it 1 of 2 loss=2.5", 2),
+    ):
+        assert len(fmt.matchers[0].match(line).spans) == count
+
+
+def test_the_explanation_shown_is_the_one_that_is_printed(tmp_path, capsys):
+    from runwatch.cli.formats import command
+
+    (tmp_path / "x.log").write_bytes(
+        b"".join(b"upd %d xloss %.3f acc 0.5\nnote\n" % (i, 9 / (i + 1)) for i in range(30))
+    )
+    command.callback(str(tmp_path / "x.log"), as_json=False, config=None)
+    printed = capsys.readouterr().out.splitlines()
+    shown = next(block for block in blocks("") if "lines that spoke" in block).splitlines()
+    assert shown[0] in printed[0]
+    assert printed[1].startswith(shown[1].removesuffix("..."))
+    assert printed[2:] == shown[2:]
+
+
+def test_every_example_of_a_format_is_one_line():
+    for known in builtin():
+        assert "\n" not in known.example
+        assert explain(known.example.encode(), builtin()).lines == 1
