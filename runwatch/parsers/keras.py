@@ -32,7 +32,7 @@ class KerasReader:
         """Epoch and epochs of the newest headline; None before the first."""
         self._open = True
         """Whether the next bar trains: nothing was full since the headline or the beginning."""
-        self._done, self._total = 0, b""
+        self._done, self._total = 0.0, b""
         """The newest picture of a bar."""
         self._full: tuple[int, _Items] | None = None
         """Line and values of a bar that is full, in its newest picture."""
@@ -47,7 +47,7 @@ class KerasReader:
             if self._epoch is None and self._full and epoch > 1:  # the log begins within a run
                 self._epoch = epoch - 1, epochs
             rows = self._complete(headline=True)
-            self._epoch, self._open, self._done, self._total = (epoch, epochs), True, 0, b""
+            self._epoch, self._open, self._done, self._total = (epoch, epochs), True, 0.0, b""
             return rows
         found = _BAR.match(line) if b" - " in line else None
         if found is None:

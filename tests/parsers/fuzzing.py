@@ -145,7 +145,9 @@ def numbers(text: bytes) -> set[float]:
 
 NAN = 1e-300
 """Stands for NaN, which is not equal to itself."""
-_SPREAD = frozenset(("box", "epoch-block", "keras", "yolo", "spacy", "trainer-state", "arrays", "json"))
+_SPREAD = frozenset(
+    ("box", "rich", "epoch-block", "keras", "yolo", "spacy", "trainer-state", "arrays", "json")
+)
 """Patterns whose records take numbers from several lines."""
 
 

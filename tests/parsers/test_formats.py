@@ -95,7 +95,9 @@ def test_no_line_takes_quadratic_time(head, piece):
 def test_of_a_progress_only_the_end_counts_also_in_bulk(prefix):
     train = "Train: 1 [   7/900 (  6%)]  Loss: 6.97 (6.98)  Time: 0.316s,  405.65/s  (0.344s,  371.84/s)\n"
     test = "Test: [  {}/12]  Time: 1.515 (1.515)  Loss:   0.975 ( 0.625)  Acc@1:  81.250 ( 81.250)\n"
-    text = "".join(prefix + line for line in (train, *(test.format(f"{i:2}") for i in range(12, -1, -1)))) * 200
+    text = (
+        "".join(prefix + line for line in (train, *(test.format(f"{i:2}") for i in range(12, -1, -1)))) * 200
+    )
     parsed = parse(text.encode(), [200])
     assert parsed.column("val/loss", "eval").tolist() == [0.625] * 200
     parsed.same_as(parse(text.encode(), bulk=False))
