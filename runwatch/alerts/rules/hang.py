@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.durations import duration
 from runwatch.alerts.rules.pace import Pace
 from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.block import Block, Status
@@ -110,7 +111,7 @@ class Hang(RunRule):
         self._open = verdict
         # Without a total nobody can tell a run that hangs from one that is done.
         severity = Sev.CRITICAL if firing and status.fraction is not None else Sev.WARNING
-        title = f"no progress for {_duration(status.silent_for)} while {status.phase}"
+        title = f"no progress for {duration(status.silent_for)} while {status.phase}"
         if status.fraction is None:
             title += ": it hangs, or has ended without a word"
         return [self._finding(verdict, severity, title, status, limit)]
@@ -147,12 +148,3 @@ class Hang(RunRule):
                 "longest_gap": self._pace.longest,
             },
         )
-
-
-def _duration(seconds: float) -> str:
-    """Return a duration as people say it, to two parts at most."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 1:
-        return f"{rest} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
