@@ -116,7 +116,7 @@ def nan_gradients_only(t: Trace, at: int) -> None:
     t.columns["grad"][at:] = np.nan
 
 
-@fault("nonfinite", r"since step \d\b|since line", group="non-finite", rows=5, least=0, also=_OPTIMISER)
+@fault("nonfinite", r"since (step|line) \d+", group="non-finite", rows=5, least=0, also=_OPTIMISER)
 def nan_from_the_first_step(t: Trace, at: int) -> None:
     t.columns["loss"][:] = np.nan
     t.columns["grad"][:] = np.nan
@@ -291,7 +291,7 @@ def schedule_restarts_on_resume(t: Trace, at: int) -> None:
 
 @fault("never_learns", r"not fallen|never", group="optimisation", rows=600, least=0, room=700, also="plateau")
 def never_learns(t: Trace, at: int) -> None:
-    level = t.columns["loss"][0]
+    level = np.log(t.rng.choice([10, 100, 1000, 32000, 50257]))
     t.columns["loss"][:] = level * np.exp(log_uniform(t.rng, 0.002, 0.02) * heavy(t.rng, t.rows))
 
 
@@ -301,6 +301,7 @@ def plateau(t: Trace, at: int) -> None:
     t.columns["loss"][at:] = level * np.exp(0.01 * heavy(t.rng, t.rows - at))
     t.val = {row: value for row, value in t.val.items() if row < at}
     t.columns["lr"][:] = t.columns["lr"].max()
+    t.total *= 3
 
 
 @fault("validation", r"best", needs="val", group="optimisation", rows=600, least=150, room=620)
@@ -328,6 +329,11 @@ def validation_jumps(t: Trace, at: int) -> None:
         t.val[row] = level * 1.9
 
 
+@fault("loss_drop", r"fell", group="optimisation", least=250, rows=30, also="validation " + _OPTIMISER)
+def labels_leak(t: Trace, at: int) -> None:
+    t.lift("loss", slice(at, None), t.rng.uniform(0.15, 0.5))
+
+
 # -- speed -----------------------------------------------------------------------------------------
 
 
@@ -337,7 +343,7 @@ def _slower(t: Trace, rows: slice, factor: float | np.ndarray) -> None:
     t.wait[rows] *= factor
 
 
-_SPEED = "step_time throughput jitter"
+_SPEED = "step_time throughput jitter hang"
 
 
 @fault(
@@ -368,7 +374,7 @@ def steps_creep_up(t: Trace, at: int) -> None:
 
 @fault(
     "jitter step_time",
-    r"slow|longer",
+    r"stall|slow|longer",
     needs="seconds",
     group="speed",
     rows=200,

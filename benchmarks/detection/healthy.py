@@ -135,20 +135,25 @@ def many_losses(t: Trace) -> None:
     t.columns["loss"] *= np.exp(0.02 * heavy(t.rng, t.rows))
 
 
+def _resume(t: Trace, at: int, lost: int) -> None:
+    """Say at once that it resumes, take long to load, and go on a little differently."""
+    t.resume(at, at - lost)
+    t.columns["loss"][at:] *= np.exp(0.003 * heavy(t.rng, t.rows - at))
+    t.after[at - 1] = [t.before[at].pop(0)]
+    t.columns["seconds"][at] *= t.rng.uniform(3, 30)
+    t.wait[at] += min(30 * float(np.median(t.wait)), 500.0)
+
+
 @shape(pauses=True)
 def resumed(t: Trace) -> None:
     """Restart from a checkpoint; the rows that were lost are printed again."""
-    at = t.rows // 2
-    t.resume(at, at - int(t.rng.integers(2, 40)))
-    t.columns["loss"][at:] *= np.exp(0.003 * heavy(t.rng, t.rows - at))
-    _slower(t, slice(at, at + 1), t.rng.uniform(3, 30))
+    _resume(t, t.rows // 2, int(t.rng.integers(2, 40)))
 
 
 @shape(pauses=True)
 def resumed_twice(t: Trace) -> None:
     resumed(t)
-    at = 3 * t.rows // 4
-    t.resume(at, at - 10, pause=240)
+    _resume(t, 3 * t.rows // 4, 10)
 
 
 @shape()
@@ -175,6 +180,7 @@ def slow_evaluations(t: Trace) -> None:
     usual = float(np.median(t.wait))
     for row in list(t.val):
         if row + 1 < t.rows:
+            t.after[row] = ["***** Running Evaluation *****"]
             t.wait[row + 1] += min(12 * usual, 500.0)
 
 

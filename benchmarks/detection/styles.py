@@ -163,4 +163,5 @@ def text(t: Trace, row: int) -> str:
     lines = [*t.before.get(row, ()), style.line(t, row)]
     if row in t.val and style.val:
         lines.append(style.val(t, row))
+    lines += t.after.get(row, ())
     return "\n".join(lines) + "\n"

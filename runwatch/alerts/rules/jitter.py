@@ -2,7 +2,8 @@
 
 Reason: a data loader that runs dry, a network that retries or a garbage
 collector cost a tenth of a run, and leave the median step time where it was.
-Formula: a row stalls when it takes `times` the rolling median of 64 rows. Of
+Formula: a row stalls when it takes `times` the rolling median of 64 rows, and the
+five rows up to it as a whole do not. Of
 every 128 rows, judged every 16: the stalls are at least `part` of the rows, more
 than `worse` times and 5 binomial deviations above the share of stalls before
 them, and cost at least `cost` of the time. A warning, at `persist` points in a
@@ -22,6 +23,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, Floats, Windows, positive, take
@@ -40,6 +43,8 @@ class _Track:
     baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.006))
     windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _HOP))
     """Multiples of the rolling median; 0 where that is not known yet."""
+    tail: Floats = field(default_factory=lambda: np.empty(0))
+    """The newest 4 multiples."""
     skipped: int = 0
     before: float = 0.0
     """Stalls in the rows before the newest window."""
@@ -85,6 +90,12 @@ class Jitter(RankRule):
         y = np.log(rows.value) * (1 if metric == STEP_TIME else -1)
         usual, _ = track.baseline.judge(y)
         multiple = np.where(np.isfinite(usual), np.exp(np.minimum(y - usual, 50)), 0.0)
+        data = np.concatenate([track.tail, multiple])
+        track.tail = data[-4:].copy()
+        near = np.median(sliding_window_view(data, 5), axis=1) if len(data) >= 5 else np.empty(0)
+        shifted = np.zeros(len(multiple), bool)
+        shifted[len(multiple) - len(near) :] = near > self.times**0.5
+        multiple = np.where(shifted, 1.0, multiple)
         start = track.windows.rows
         ends, windows = track.windows.add(multiple)
         if not len(ends):
@@ -116,9 +127,8 @@ class Jitter(RankRule):
 
     def _fire(self, metric: str, track: _Track, window: Floats, cost: float, where: Place) -> Finding:
         rows = np.flatnonzero(window >= self.times)
-        gaps = np.diff(rows)
-        gap = int(np.median(gaps)) if len(gaps) else 0
-        regular = gap > 1 and float(np.mean(np.abs(gaps - gap) <= 1)) >= 0.8
+        gap = _period(rows)
+        regular = gap > 1
         track.firing = Severity.INFO if regular else Severity.WARNING
         times = float(np.median(window[rows]))
         title = f"every {gap}th row is slow" if regular else f"{len(rows)} of {_WIDTH} rows stall"
@@ -140,3 +150,14 @@ class Jitter(RankRule):
         severity, track.firing = track.firing, None
         title = f"{label(metric)} is even again"
         return [self.say(Verdict.CLEAR, severity, title, where, metric=metric)]
+
+
+def _period(rows: NDArray[np.int64]) -> int:
+    """Return the distance at which most of `rows` stand, or 0."""
+    gaps = np.diff(rows)
+    for gap in np.unique(gaps[gaps > 2])[::-1].tolist():
+        phases = rows % gap
+        near = np.abs((phases[:, None] - phases + gap // 2) % gap - gap // 2) <= 1
+        if near.sum(axis=1).max() >= max(0.8 * len(rows), 0.8 * (rows[-1] - rows[0]) / gap, 5):
+            return int(gap)
+    return 0

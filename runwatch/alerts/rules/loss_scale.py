@@ -34,7 +34,7 @@ class LossScale(RankRule):
     name: ClassVar[str] = "loss_scale"
     summary: ClassVar[str] = "The fp16 loss scale keeps falling: every step overflows."
 
-    halvings: int = threshold(4, "halvings within the window that are a warning")
+    halvings: int = threshold(8, "halvings within the window that are a warning")
     window: int = threshold(50, "rows within which the scale fell")
     search: int = threshold(100, "first rows, in which the scale is searched")
 

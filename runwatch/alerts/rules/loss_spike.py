@@ -6,8 +6,8 @@ precede divergence.
 Formula, in y = ln(loss) against the rolling baseline (median m, deviation s):
 a row spikes when y - m > z * s and y - m > ln(1 + rise). The spike is pending
 until it is known whether it recovers (`calm` rows back below m + max(3 s, half
-of ln(1 + rise))). Recovered within `brief` rows: info, or a warning from
-`large` on. Not recovered: a warning; critical after `long` rows, or when it
+of ln(1 + rise))). Recovered within `brief` rows: info, or a warning when
+it is both `large` and twice as high as a spike must be. Not recovered: a warning; critical after `long` rows, or when it
 doubled the loss. After `settle` rows the new level is the usual one.
 
 Traps: thresholds double for 100 rows after the learning rate rose 1.5x, since a
@@ -47,6 +47,8 @@ class _Spike:
     """Median of ln(loss) before it."""
     level: float
     """Below this ln(loss) counts as recovered."""
+    least: float
+    """Height above the usual level that makes a spike."""
     cause: str
     peak: float = -np.inf
     rows: int = 0
@@ -71,7 +73,6 @@ class LossSpike(RankRule):
     z: float = threshold(8.0, "robust deviations above the rolling median that make a spike")
     rise: float = threshold(0.10, "least rise over the rolling median, as a fraction")
     large: float = threshold(0.5, "rise from which even a spike that recovers is a warning")
-    double: float = threshold(1.0, "rise from which a spike that does not recover at once is critical")
     brief: int = threshold(5, "rows within which a spike should recover")
     long: int = threshold(50, "rows after which a spike that has not recovered is critical")
     calm: int = threshold(3, "recovered rows in a row that end a spike")
@@ -142,7 +143,7 @@ class LossSpike(RankRule):
             cause = surge(self._grad, GRAD_NORM, offset)
             if not cause and jump > 1.5:
                 cause = f"the learning rate had risen {jump:.1f}x within 100 rows"
-            self._spike = _Spike(at, place(rows, row), float(usual[row]), level, cause)
+            self._spike = _Spike(at, place(rows, row), float(usual[row]), level, float(least[row]), cause)
         return found
 
     def _expected(self, at: int, height: float) -> bool:
@@ -162,15 +163,14 @@ class LossSpike(RankRule):
         if spike.calm >= self.calm:
             assert spike.back is not None
             if not spike.firing:
-                severity = Severity.INFO if spike.rise < self.large else Severity.WARNING
+                small = spike.rise < self.large or spike.peak - spike.usual < 2 * spike.least
+                severity = Severity.INFO if small else Severity.WARNING
                 found.append(self._fire(spike, severity, f"and recovered after {_rows(lasted)}"))
             found.append(self._end(spike, spike.back))
         elif spike.rows >= self.settle:
             found.append(self._end(spike, place(rows, row)))
         elif lasted > self.long and spike.firing is not Severity.CRITICAL:
             found.append(self._fire(spike, Severity.CRITICAL, f"and has not recovered in {self.long} rows"))
-        elif spike.rise >= self.double and lasted > self.brief and spike.firing is not Severity.CRITICAL:
-            found.append(self._fire(spike, Severity.CRITICAL, "and did not recover at once"))
         elif not spike.firing and lasted > self.brief:
             grows = self._growing(spike)
             severity = Severity.CRITICAL if grows else Severity.WARNING

@@ -7,14 +7,15 @@ Formula, each a warning unless said otherwise:
 - zero: exactly 0 in `zeros` rows in a row, after a rate that was above a tenth of
   its peak (critical), or from the first row on for `never` rows;
 - jump: from one row to the next `jump` times higher, and above 1.5 times the
-  highest so far;
+  highest so far, when it had not risen for `steady` rows;
 - resumed: in `agree` rows after a restart the rate differs by more than
   `mismatch` from what it was at the same steps before.
 Ends with a rate above zero, below the limit of a jump, or at the next restart.
 
-Traps: warm-up multiplies tiny rates, so a jump must also set a new record; warm
-restarts return to a rate that was there before, and are no jump; schedules that
-end at zero come down to it slowly.
+Traps: warm-up multiplies tiny rates, so a jump must come after it and set a
+record; warm restarts return to a rate that was there before, and are no jump;
+schedules that end at zero come down to it slowly, in the few digits that are
+printed; what begins again at the first step is another run, not resumed.
 
 Source: RULES O1.
 """
@@ -45,6 +46,7 @@ class LrAnomaly(RankRule):
     zeros: int = threshold(10, "rows of exactly zero that are critical")
     never: int = threshold(50, "rows of exactly zero from the start")
     jump: float = threshold(3.0, "times higher than the row before")
+    steady: int = threshold(10, "rows without a rise before a jump")
     mismatch: float = threshold(0.2, "difference from the rate at the same step before, as a fraction")
     agree: int = threshold(3, "rows after a restart that must agree")
 
@@ -52,10 +54,16 @@ class LrAnomaly(RankRule):
     _then: History = field(default_factory=History, init=False, repr=False)
     """Rates by step, before the last restart."""
     _now: History = field(default_factory=History, init=False, repr=False)
+    _least: float = field(default=np.inf, init=False, repr=False)
+    """Lowest rate above zero before this block: in few digits it is one of the last digit."""
+    _flat: int = field(default=0, init=False, repr=False)
+    """Rows since the rate last rose."""
     _last: float = field(default=np.nan, init=False, repr=False)
     _peak: float = field(default=0.0, init=False, repr=False)
     _zero: tuple[int, Place, float] = field(default=(0, Place(None, None), np.nan), init=False, repr=False)
     """Rows of zero so far, where they began, the rate before them."""
+    _begin: float = field(default=np.inf, init=False, repr=False)
+    """Lowest first step of a stretch."""
     _compared: int = field(default=-1, init=False, repr=False)
     """Rows after a restart that differed so far; -1 when there is nothing to compare."""
     _open: tuple[Severity, float, float] | None = field(default=None, init=False, repr=False)
@@ -67,8 +75,10 @@ class LrAnomaly(RankRule):
         for restarted, piece in self._segments.split(block.samples.get(LEARNING_RATE), block.restarts):
             if restarted:
                 self._then, self._now = self._now, History()
-                self._last, self._zero, self._compared = np.nan, (0, Place(None, None), np.nan), 0
+                self._last, self._zero, self._flat = np.nan, (0, Place(None, None), np.nan), 0
+                self._compared = 0 if float(piece.step[0]) > self._begin else -1
                 found += self._end(piece, 0)
+            self._begin = min(self._begin, float(piece.step[0]))
             found += self._walk(piece)
             self._now.add(piece)
         return found
@@ -82,7 +92,14 @@ class LrAnomaly(RankRule):
         zeros = number - np.maximum.accumulate(np.where(value == 0, -1 - self._zero[0], number))
         zeros[value != 0] = 0
         odd = (zeros == self.zeros) | (zeros == self.never)
-        odd |= (value > self.jump * before) & (value > 1.5 * record[:-1]) & (before > 0)
+        rose = np.maximum.accumulate(np.where(value > before, number, -1 - self._flat))
+        flat = np.append(-1 - self._flat, rose[:-1])
+        flat = number - flat - 1
+        """Rows without a rise just before each."""
+        self._flat = int(number[-1] - rose[-1])
+        odd |= (
+            (value > self.jump * before) & (value > 1.5 * record[:-1]) & (before > 0) & (flat >= self.steady)
+        )
         if self._compared >= 0:
             odd[: self.agree] = True
         candidates = np.flatnonzero(odd)
@@ -98,7 +115,9 @@ class LrAnomaly(RankRule):
                     found += self._end(rows, end)
             if here >= len(rows):
                 break
-            found += self._look(rows, here, int(zeros[here]), float(before[here]), float(record[here]))
+            found += self._look(
+                rows, here, int(zeros[here]), float(before[here]), float(record[here]), int(flat[here])
+            )
             row = here + 1
         begin = len(rows) - int(zeros[-1])
         if zeros[-1] and begin >= 0:
@@ -106,9 +125,12 @@ class LrAnomaly(RankRule):
         else:
             self._zero = (int(zeros[-1]), *self._zero[1:])
         self._last, self._peak = float(value[-1]), float(record[-1])
+        self._least = min(self._least, float(value[value > 0].min(initial=np.inf)))
         return found
 
-    def _look(self, rows: Samples, row: int, zeros: int, before: float, peak: float) -> list[Finding]:
+    def _look(
+        self, rows: Samples, row: int, zeros: int, before: float, peak: float, flat: int
+    ) -> list[Finding]:
         """Judge one odd row; `peak` is the highest rate before it."""
         found = self._compare(rows, row) if self._compared >= 0 else []
         if self._open is not None:
@@ -119,12 +141,16 @@ class LrAnomaly(RankRule):
             where = place(rows, begin) if begin >= 0 else self._zero[1]
             earlier = self._last if begin == 0 else self._zero[2]
             rate = float(rows.value[begin - 1]) if begin > 0 else earlier
-            sudden = peak > 0 and rate > 0.1 * peak
+            sudden = rate > 0.5 * peak > 0 or (
+                rate > 0.1 * peak > 0
+                and rate
+                > 10 * min(self._least, float(rows.value[:row][rows.value[:row] > 0].min(initial=np.inf)))
+            )
             if (sudden and zeros == self.zeros) or (peak == 0 and zeros == self.never):
                 severity = Severity.CRITICAL if sudden else Severity.WARNING
                 title = f"the learning rate is 0 since {where}"
                 found.append(self._fire(severity, title, where, (0.0, np.inf)))
-        elif value > self.jump * before and value > 1.5 * peak > 0:
+        elif value > self.jump * before and value > 1.5 * peak > 0 and flat >= self.steady:
             where = place(rows, row)
             title = f"the learning rate jumped {value / before:.3g}x to {value:.3g} at {where}"
             found.append(self._fire(Severity.WARNING, title, where, (-1.0, 1.5 * peak)))

@@ -8,7 +8,8 @@ norms that are zero or not finite (`early` rows where no loss has been seen);
 or `same` rows of one value, after a window in which values differed, and at
 least four times the longest such stretch so far. Ends at the third other value.
 
-Traps: losses rounded to few digits repeat, and set their own measure; losses of
+Traps: losses rounded to few digits repeat, and set their own measure: a value that
+never changes by less than half a per cent is not judged; losses of
 preferences may truly be zero, with gradients that are finite and not zero.
 
 Source: RULES L2; Trainer's documentation of logging_nan_inf_filter.
@@ -43,6 +44,8 @@ class _Stretch:
     """Stretches so far: how many times the value changed."""
     longest: int = 1
     """Longest stretch that ended."""
+    finest: float = np.inf
+    """Least change of value so far: what the printed digits allow for."""
     above: bool = False
     """Whether there was a loss above 0.05."""
 
@@ -103,6 +106,9 @@ class MaskedNan(RankRule):
             self._close()
             self._now.number += len(values)
             self._now.above |= bool((np.abs(values) > 0.05).any())
+            steps = np.abs(np.diff(values, prepend=self._now.value))
+            self._now.finest = min(self._now.finest, float(steps[steps > 0].min(initial=np.inf)))
+            self._now.value = float(values[-1])
             self._now.rows = 1
 
     def _close(self) -> None:
@@ -112,6 +118,8 @@ class MaskedNan(RankRule):
     def _begin(self, rows: Samples, row: int) -> None:
         now = self._now
         self._close()
+        step = abs(float(rows.value[row]) - now.value)
+        now.finest = min(now.finest, step) if step > 0 else now.finest
         now.value, now.rows, now.where = float(rows.value[row]), 0, place(rows, row)
         now.number += 1
 
@@ -140,7 +148,8 @@ class MaskedNan(RankRule):
     def _needed(self) -> int:
         if self._now.value == 0:
             return self.zeros if self._now.above else self.early
-        if not np.isfinite(self._now.value) or self._now.number < self.same:
+        coarse = self._now.finest > 0.005 * abs(self._now.value)
+        if not np.isfinite(self._now.value) or self._now.number < self.same or coarse:
             return 1 << 62
         return max(self.same, 4 * self._now.longest)
 

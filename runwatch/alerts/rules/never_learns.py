@@ -39,7 +39,7 @@ from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import LOSS
 
-_CLASSES = (2, 3, 4, 5, 10, 20, 100, 200, 256, 1000, 10000, 21841)
+_CLASSES = (2, 10, 100, 256, 1000, 10000, 21841)
 _VOCABULARIES = (30522, 32000, 32128, 49152, 50257, 50304, 65024, 65536, 100277, 128000, 128256, 131072)
 _VOCABULARIES_OF_LATE = (151643, 151936, 152064, 200064, 256000, 262144)
 _CHANCE = np.log(np.array(_CLASSES + _VOCABULARIES + _VOCABULARIES_OF_LATE))
@@ -56,7 +56,7 @@ class NeverLearns(RankRule):
 
     rows: int = threshold(400, "first rows that are judged")
     least: float = threshold(0.005, "fall of the loss that is enough, as a fraction")
-    chance: float = threshold(0.02, "distance from ln(k) that counts as chance level, as a fraction")
+    chance: float = threshold(0.01, "distance from ln(k) that counts as chance level, as a fraction")
     escape: float = threshold(0.03, "fall of the loss that ends it, as a fraction")
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
@@ -99,7 +99,8 @@ class NeverLearns(RankRule):
         (start, end), (sigma, noise) = spread(np.stack([self._first[:quarter], self._first[-quarter:]]), 0.0)
         self._first = np.empty(0)
         error = 1.2533 * float(np.hypot(sigma, noise)) / quarter**0.5
-        if start - end > max(log1p(self.least), 2 * error):
+        fallen, risen = start - end > max(log1p(self.least), 2 * error), end - start > log1p(0.05)
+        if fallen or risen:
             return []
         self._windows, self._level = Windows(64, 16), float(start)
         at_chance = np.abs(grow(float(end)) / _CHANCE - 1).min() < self.chance

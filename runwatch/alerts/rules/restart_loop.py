@@ -4,11 +4,13 @@ Reason: a launcher that restarts a job keeps it looking alive for a whole night,
 while it fails at the same step every time.
 Formula: `starts` restarts in a row after each of which the highest step so far
 was not passed by more than `gain` of the steps that were done again. Critical.
+A step that goes back is a restart here only if an error or a line about
+resuming stands before it.
 Ends when training has passed the highest step by as many steps as one attempt
 took.
 
-Traps: a run that is preempted restarts often and goes on each time; a step that
-goes back without a restart is one for this rule too.
+Traps: a run that is preempted restarts often and goes on each time; counters that
+begin anew with each epoch or episode go back without any restart.
 
 Source: RULES H3; NVRx's stalled_progress.
 """
@@ -23,6 +25,7 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.block import Block
 from runwatch.findings import Finding, Severity, Verdict
 
@@ -44,19 +47,29 @@ class RestartLoop(RankRule):
     """Highest step before the present attempt."""
     _vain: int = field(default=0, init=False, repr=False)
     """Attempts in a row that brought no progress, before the present one."""
+    _told: bool = field(default=False, init=False, repr=False)
+    """Whether an error or a line about resuming came since training last moved."""
     _open: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge how far each attempt came."""
         rows = block.progress
+        signs = [event.offset for event in block.events if event.kind in CRASH_KINDS | {"resume"}]
         if rows is None or not len(rows):
+            self._told |= bool(signs)
             return ()
         cuts = np.searchsorted(rows.offset, np.sort(np.asarray(block.restarts, np.float64))).tolist()
         found: list[Finding] = []
         edges = [0, *cuts, len(rows)]
         for number, (low, high) in enumerate(pairwise(edges)):
+            begin = float(rows.offset[cuts[number - 2]]) if number > 1 else -np.inf
             if number and low < len(rows):
-                found += self._restart(float(rows.step[low]), place(rows, low))
+                self._told |= any(begin <= offset < rows.offset[low] for offset in signs)
+                told, self._told = self._told, False
+                if told:
+                    found += self._restart(float(rows.step[low]), place(rows, low))
+                else:
+                    self._vain, self._begin = 0, np.nan
             steps = rows.step[low:high]
             known = steps[np.isfinite(steps)]
             if not len(known):
@@ -66,6 +79,8 @@ class RestartLoop(RankRule):
                 row = low + int(np.flatnonzero(steps >= self._needed())[0])
                 self._open, self._vain = False, 0
                 found.append(self.say(Verdict.CLEAR, Severity.CRITICAL, "it gets further", place(rows, row)))
+        last = float(rows.offset[cuts[-1]]) if cuts else -np.inf
+        self._told |= any(offset >= last for offset in signs)
         return found
 
     def _needed(self) -> float:

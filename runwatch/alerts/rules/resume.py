@@ -50,6 +50,8 @@ class Resume(RankRule):
     _steps: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
     _tail: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
     """Steps and ln(loss) of the newest rows."""
+    _begin: float = field(default=np.inf, init=False, repr=False)
+    """Lowest first step of a stretch: what begins there again is another run."""
     _old: tuple[Floats, Floats] | None = field(default=None, init=False, repr=False)
     """Steps and ln(loss) of the newest rows before a restart that is being judged."""
     _where: Place = field(default_factory=lambda: Place(None, None), init=False, repr=False)
@@ -65,9 +67,10 @@ class Resume(RankRule):
         for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
             if restarted:
                 found += self._end(place(piece, 0))
-                if len(self._tail) >= 32:
+                if len(self._tail) >= 32 and float(piece.step[0]) > self._begin:
                     self._old, self._where, self._since = (self._steps, self._tail), place(piece, 0), 0
                 self._steps = self._tail = np.empty(0)
+            self._begin = min(self._begin, float(piece.step[0]))
             if not self._signed:
                 judged, self._signed = before_negative(piece)
                 found += self._walk(positive(judged))

@@ -2,10 +2,10 @@
 
 Reason: when validation rises while training falls the run learns its data by
 heart, and the checkpoint to keep is an old one.
-Formula: `evals` evaluations in a row above the best by max(`rise`, 2 s), with s
-the noise of successive evaluations, after at least `least` of them, while the
+Formula: `evals` evaluations in a row above the best by max(`rise`, 4 s), with s
+the noise of successive evaluations (the best of many is low by chance), after at least `least` of them, while the
 median training loss of 64 rows has not risen since the best. A single
-evaluation `jump` times the one before is told at once.
+evaluation `jump` times the one before, and 8 s above it, is told at once.
 Both are warnings, and end with an evaluation near the best.
 
 Traps: evaluations on random subsets are noisy, which s measures; when the
@@ -41,6 +41,7 @@ class _Watch:
     """Median training loss at the best."""
     above: int = 0
     last: float = np.nan
+    step: float = -np.inf
     steps: deque[float] = field(default_factory=lambda: deque(maxlen=16))
     """Sizes of the newest changes from one evaluation to the next."""
     open: bool = False
@@ -53,7 +54,7 @@ class Validation(RankRule):
     name: ClassVar[str] = "validation"
     summary: ClassVar[str] = "The validation loss rises away from its best (overfitting), or jumped."
 
-    rise: float = threshold(0.03, "least rise over the best, as a fraction")
+    rise: float = threshold(0.05, "least rise over the best, as a fraction")
     evals: int = threshold(3, "evaluations in a row that must be above it")
     least: int = threshold(5, "evaluations before anything is said")
     jump: float = threshold(1.5, "times the evaluation before that is told at once")
@@ -68,28 +69,33 @@ class Validation(RankRule):
         for metric in (VAL_LOSS, VAL_BPB):
             samples = block.samples.get(metric)
             if samples is not None:
-                watch = self._watches.setdefault(metric, _Watch())
                 for row in np.flatnonzero(np.isfinite(samples.value) & (samples.value > 0)).tolist():
+                    watch = self._watches.setdefault(metric, _Watch())
                     found += self._take(metric, watch, samples, row)
         return found
 
     def _take(self, metric: str, watch: _Watch, samples: Samples, row: int) -> list[Finding]:
-        value, where = float(samples.value[row]), place(samples, row)
-        before, watch.last = watch.last, value
+        value, where, step = float(samples.value[row]), place(samples, row), float(samples.step[row])
+        if step < watch.step:  # another run, or one that went back
+            found = self._end(metric, watch, where)
+            watch = self._watches[metric] = _Watch()
+            return found + self._take(metric, watch, samples, row)
+        before, watch.last, watch.step = watch.last, value, step
         watch.count += 1
-        noise = float(np.median(watch.steps)) * 1.05 if len(watch.steps) >= 4 else 0.01 * value
+        noise = 1.05 * float(np.median(watch.steps)) if len(watch.steps) >= 4 else 0.01 * value
+        known = len(watch.steps) >= 4
         if before > 0:
             watch.steps.append(abs(value - before))
         train = self._train(float(samples.offset[row]))
         if value <= watch.best:
             watch.best, watch.where, watch.train, watch.above = value, where, train, 0
             return self._end(metric, watch, where)
-        margin = max(self.rise * watch.best, 2 * noise)
+        margin = max(self.rise * watch.best, 4 * noise)
         watch.above = watch.above + 1 if value > watch.best + margin else 0
         if watch.open:
             return self._end(metric, watch, where) if value < watch.best + margin / 2 else []
         times = value / before if before > 0 else 1.0
-        jumped = times >= self.jump and value > 1.2 * watch.best and watch.count >= 4
+        jumped = times >= self.jump and value > 1.2 * watch.best and known and value - before > 8 * noise
         learns = not train > 1.03 * watch.train
         rising = watch.above >= self.evals and watch.count >= self.least and learns
         if not jumped and not rising:
