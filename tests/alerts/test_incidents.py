@@ -77,7 +77,7 @@ def test_metrics_rules_and_ranks_are_different_incidents(book):
         apply(book, FIRING, rank=0).row,
         apply(book, FIRING, rank=1).row,
     ]
-    assert len({row.id for row in rows}) == len(book.rows()) == 5
+    assert len({row.id for row in rows}) == len(book.every()) == 5
 
 
 def test_an_incident_that_comes_back_is_a_new_one_with_a_stable_id():

@@ -29,7 +29,7 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Segments
+from runwatch.alerts.rules.baseline import Segments, went_on
 from runwatch.alerts.rules.history import History
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
@@ -62,6 +62,7 @@ class LrAnomaly(RankRule):
     _peak: float = field(default=0.0, init=False, repr=False)
     _zero: tuple[int, Place, float] = field(default=(0, Place(None, None), np.nan), init=False, repr=False)
     """Rows of zero so far, where they began, the rate before them."""
+    _highest: float = field(default=-np.inf, init=False, repr=False)
     _begin: float = field(default=np.inf, init=False, repr=False)
     """Lowest first step of a stretch."""
     _compared: int = field(default=-1, init=False, repr=False)
@@ -76,9 +77,10 @@ class LrAnomaly(RankRule):
             if restarted:
                 self._then, self._now = self._now, History()
                 self._last, self._zero, self._flat = np.nan, (0, Place(None, None), np.nan), 0
-                self._compared = 0 if float(piece.step[0]) > self._begin else -1
+                self._compared = 0 if went_on(float(piece.step[0]), self._begin, self._highest) else -1
                 found += self._end(piece, 0)
             self._begin = min(self._begin, float(piece.step[0]))
+            self._highest = max(self._highest, float(piece.step[-1]))
             found += self._walk(piece)
             self._now.add(piece)
         return found

@@ -25,7 +25,16 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Floats, Segments, before_negative, grow, jitter, positive, take
+from runwatch.alerts.rules.baseline import (
+    Floats,
+    Segments,
+    before_negative,
+    grow,
+    jitter,
+    positive,
+    take,
+    went_on,
+)
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import LOSS
@@ -50,6 +59,7 @@ class Resume(RankRule):
     _steps: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
     _tail: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
     """Steps and ln(loss) of the newest rows."""
+    _highest: float = field(default=-np.inf, init=False, repr=False)
     _begin: float = field(default=np.inf, init=False, repr=False)
     """Lowest first step of a stretch: what begins there again is another run."""
     _old: tuple[Floats, Floats] | None = field(default=None, init=False, repr=False)
@@ -67,10 +77,11 @@ class Resume(RankRule):
         for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
             if restarted:
                 found += self._end(place(piece, 0))
-                if len(self._tail) >= 32 and float(piece.step[0]) > self._begin:
+                if len(self._tail) >= 32 and went_on(float(piece.step[0]), self._begin, self._highest):
                     self._old, self._where, self._since = (self._steps, self._tail), place(piece, 0), 0
                 self._steps = self._tail = np.empty(0)
             self._begin = min(self._begin, float(piece.step[0]))
+            self._highest = max(self._highest, float(piece.step[-1]))
             if not self._signed:
                 judged, self._signed = before_negative(piece)
                 found += self._walk(positive(judged))

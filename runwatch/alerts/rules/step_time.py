@@ -7,7 +7,7 @@ last 24 rows; `usual` is the lowest median of 64 rows so far, which only moves
 down. The shift must reach D = max(ln(1 + rise), 2 s, 0.6 * (q95 - q50)), with
 the deviation s and the quantiles of the window that set `usual`, and 70 % of
 the 24 rows must stand above usual + D / 2, at `persist` points in a row and for
-`seconds`. Critical when the shift is `critical` or more and has lasted
+`seconds`. A note below `notable`, a warning above. Critical when the shift is `critical` or more and has lasted
 `critical_seconds`. Clears below D / 2. Ranks against ranks need no CUSUM to
 propose a shift: single slow steps and pauses cannot move a median.
 
@@ -85,6 +85,7 @@ class StepTime(RankRule):
     seconds: float = threshold(30.0, "seconds a slowdown must last")
     critical_seconds: float = threshold(600.0, "seconds a critical slowdown must last")
     persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
+    notable: float = threshold(0.2, "slowdown below which it is a note")
     skip: int = threshold(10, "rows after a start or restart that are not judged")
 
     _tracks: dict[str, _Track] = field(default_factory=dict, init=False, repr=False)
@@ -161,7 +162,10 @@ class StepTime(RankRule):
             track.usual.level = level
             return self._clear(metric, track, place(here, 0))
         grave = grow(excess) - 1 >= self.critical and lasted >= self.critical_seconds
-        severity = Severity.CRITICAL if grave else slow.firing or Severity.WARNING
+        notable = grow(excess) - 1 >= self.notable
+        severity = Severity.CRITICAL if grave else Severity.WARNING if notable else Severity.INFO
+        if slow.firing is not None and severity.rank < slow.firing.rank:
+            severity = slow.firing
         if severity is slow.firing:
             return None
         slow.firing = severity
