@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test lint types check bench format clean
+.PHONY: help demo test lint types check bench detection format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: lint types test  ## All of what CI runs
 
 bench: $(STAMP)  ## Measure: parsing, check, memory, first picture, latency
 	$(BIN)/python benchmarks/run.py
+
+detection: $(STAMP)  ## Measure what is caught and what is raised for nothing (docs/detection.md)
+	$(BIN)/python -m benchmarks.detection --split test --write
 
 format: $(STAMP)  ## Format the code
 	$(BIN)/ruff format .

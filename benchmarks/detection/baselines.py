@@ -47,7 +47,7 @@ def _hang(trace: Trace, seconds: float) -> list[Alarm]:
 
 
 def fixed_thresholds(trace: Trace) -> list[Alarm]:
-    """Mean of 5 losses above twice their least, gradients above 10, steps above twice the median of the run's first 50."""
+    """Mean of 5 losses above twice its least, gradients above 10, steps above twice the first 50's median."""
     seen, rows = _seen(trace), set()
     loss = seen["loss"]
     if len(loss) > 5:

@@ -459,9 +459,9 @@ def collective_times_out(t: Trace, at: int) -> None:
         t,
         at,
         "[rank3]:[E ProcessGroupNCCL.cpp:616] [Rank 3] Watchdog caught collective operation timeout: "
-        "WorkNCCL(SeqNum=1833, OpType=ALLREDUCE, Timeout(ms)=600000) ran for 600029 milliseconds before timing out.",
+        "WorkNCCL(SeqNum=1833, OpType=ALLREDUCE, Timeout(ms)=600000) ran for 600029 milliseconds",
         "[rank0]:[E ProcessGroupNCCL.cpp:616] [Rank 0] Watchdog caught collective operation timeout: "
-        "WorkNCCL(SeqNum=1833, OpType=ALLREDUCE, Timeout(ms)=600000) ran for 600031 milliseconds before timing out.",
+        "WorkNCCL(SeqNum=1833, OpType=ALLREDUCE, Timeout(ms)=600000) ran for 600031 milliseconds",
     )
     t.silence = 900.0
 
@@ -495,7 +495,7 @@ _dies(
     "gpu_out_of_memory",
     r"GPU ran out of memory",
     *_FRAMES,
-    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.96 GiB. GPU 0 has a total capacity of 31 GiB",
+    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.96 GiB. GPU 0 has 31 GiB",
     *_ELASTIC,
 )
 _dies(
@@ -566,7 +566,7 @@ _dies(
         for line in (
             f"[rank{rank}]: Traceback (most recent call last):",
             f'[rank{rank}]:   File "/home/me/train.py", line 412, in <module>',
-            f"[rank{rank}]: torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp, remote process exited",
+            f"[rank{rank}]: torch.distributed.DistBackendError: NCCL error, remote process exited",
         )
     ),
 )

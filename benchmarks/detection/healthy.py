@@ -181,7 +181,7 @@ def slow_evaluations(t: Trace) -> None:
     for row in list(t.val):
         if row + 1 < t.rows:
             t.after[row] = ["***** Running Evaluation *****"]
-            t.wait[row + 1] += min(12 * usual, 500.0)
+            t.wait[row + 1] = max(t.wait[row + 1], min(12 * usual, 550.0))
 
 
 @shape(pauses=True)

@@ -17,11 +17,11 @@ class Style:
     has: frozenset[str]
     """Of loss, grad, lr, seconds, tokens, scale, val, total, extra: what can be read from it."""
     val: Callable[[Trace, int], str] | None = None
-    digits: str = ".4f"
 
 
-def _number(value: float, spec: str) -> str:
-    return format(float(value), spec)
+def _json(value: float) -> str:
+    """Return a number as Python's json writes it."""
+    return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(f"{value:.6g}", f"{value:.6g}")
 
 
 def _at(t: Trace, row: int) -> dict[str, float]:
@@ -76,7 +76,7 @@ def nanogpt(t: Trace, row: int) -> str:
 def jsonl(t: Trace, row: int) -> str:
     c = _at(t, row)
     more = "".join(f', "{name}": {column[row]:.6g}' for name, column in t.extra.items())
-    number = {k: ("NaN" if v != v else "Infinity" if v == float("inf") else f"{v:.6g}") for k, v in c.items()}
+    number = {name: _json(value) for name, value in c.items()}
     return (
         f'{{"step": {int(c["step"])}, "total_steps": {t.total}, "loss": {number["loss"]}, '
         f'"grad_norm": {number["grad"]}, "lr": {number["lr"]}, "step_time": {number["seconds"]}{more}}}'
@@ -120,7 +120,8 @@ STYLES: dict[str, Style] = {
             megatron,
             frozenset({"loss", "grad", "lr", "seconds", "scale", "val", "total"}),
             lambda t, row: (
-                f" validation loss at iteration {t.step(row)} | lm loss value: {t.val[row]:.6E} | lm loss PPL: 9.1E+01 |"
+                f" validation loss at iteration {t.step(row)} | lm loss value: {t.val[row]:.6E} | "
+                f"lm loss PPL: 9.1E+01 |"
             ),
         ),
         Style("torchtitan", torchtitan, frozenset({"loss", "grad", "tokens"})),
@@ -142,9 +143,7 @@ STYLES: dict[str, Style] = {
             "jsonl",
             jsonl,
             frozenset({"loss", "grad", "lr", "seconds", "val", "extra"}),
-            lambda t, row: (
-                f'{{"step": {t.step(row)}, "eval_loss": {"NaN" if t.val[row] != t.val[row] else format(t.val[row], ".6g")}}}'
-            ),
+            lambda t, row: f'{{"step": {t.step(row)}, "eval_loss": {_json(t.val[row])}}}',
         ),
         Style(
             "hf",

@@ -1,9 +1,7 @@
 """Which findings belong together: what follows from what.
 
 One fault shows in many ways. Its incidents are one for people: the gravest leads,
-among equals the one that explains the other, and the rest are its symptoms.
-
-Source: RULES P11, a fixed graph of causes.
+among equals the one that explains the other, and the rest are its symptoms. The graph is fixed.
 """
 
 from __future__ import annotations

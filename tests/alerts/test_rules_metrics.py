@@ -337,7 +337,7 @@ def test_a_single_spike_is_no_divergence():
     assert log.judge(Divergence()) == []
 
 
-@pytest.mark.parametrize("factor", [1.15, 1.3])
+@pytest.mark.parametrize("factor", [1.25, 1.4])
 def test_steps_that_become_slower_for_good_are_a_warning(factor):
     log = healthy()
     log.columns[TIME][1500:] *= factor

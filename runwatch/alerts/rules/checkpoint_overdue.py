@@ -11,7 +11,7 @@ Traps: runs that save only what is best save at no regular distance, and are not
 judged; lines about several files of one checkpoint count once; slow steps do
 not matter, as rows are counted and not seconds.
 
-Source: RULES K1.
+Source: NVRx's watcher, which misses checkpoints by a fixed time.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ is less than `near` away. Ends when the estimate is before the deadline again.
 Traps: estimates of a run that has only begun are poor, so nothing is said in
 the first `begun` of it; pauses shift the estimate for a while.
 
-Source: RULES, catalogue of defaults; the estimate is the run's own.
+Source: none; the estimate is the run's own.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ note; it ends when training goes on.
 Traps: a run that stops early by its own word is finished too, and the note says
 how far it came.
 
-Source: RULES F1 and F2.
+Source: none; it is what people wait for.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ Traps: the first rows of a run (`warmup`) have no usual level; a norm printed as
 spike; some healthy runs spike again and again, and their loss does not mind:
 counting spikes tells nothing.
 
-Source: RULES G1.
+Sources: BLOOM's chronicles; ZClip and OLMo-core, which judge the gradient norm by its
+recent mean and deviation.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Traps: norms that are 0 from the first row were never computed; small norms
 print as 0.000, so the median must be well above the last digit; norms fall by
 themselves in the first rows (`warmup`).
 
-Source: RULES G2.
+Source: issues in which frozen or detached parameters printed a norm of 0.
 """
 
 from __future__ import annotations

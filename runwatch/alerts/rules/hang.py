@@ -1,22 +1,23 @@
 """Training makes no progress any more, though it is not finished and did not crash.
 
-Reason: a deadlocked collective or a dead mount prints nothing, and holds every
-GPU of the job until somebody looks.
+Reason: a deadlocked collective or a dead mount prints nothing, and holds every GPU
+of the job until somebody looks.
 Formula: silence is judged against max(`least`, 10 median gaps, 3 longest gaps),
-gaps being seconds between training rows: step time times steps per row where
-the log has it, else time between live arrivals. In 628 hours of real runs this
-raised no false alarm, where 3 median gaps raised 42. Half of it is pending.
-Evaluation and checkpoints may take `pause` seconds or 3 times their longest so
-far; a start `starting` seconds. While the run has not yet shown how long its
-pauses are (no silence above 3 median gaps that ended well), `unfamiliar`
-seconds are the least.
+gaps being seconds between training rows: step time times steps per row where the
+log has it, else time between live arrivals. In 628 hours of real runs this raised
+no false alarm, where 3 median gaps raised 42. Half of it is pending. Evaluation and
+checkpoints may take `pause` seconds or 3 times their longest so far; a start
+`starting` seconds. While the run has not yet shown how long its pauses are (no
+silence above 3 median gaps that ended well), `unfamiliar` seconds are the least.
 
-Traps: a run whose length is unknown may just have ended; it is a warning only
-when its last step is round or an epoch is complete, as ends are; buffered output arrives in bursts and fakes silence; while other lines
-still arrive, three times the silence is asked for. A crash explains silence and
-is not a hang. A finished log hangs only if it is known how far it should go.
+Traps: a run whose length is unknown may just have ended; it is a warning only when
+its last step is round or an epoch is complete, as ends are; buffered output arrives
+in bursts and fakes silence; while other lines still arrive, three times the silence
+is asked for. A crash explains silence and is not a hang. A finished log hangs only
+if it is known how far it should go.
 
-Source: RULES H1.
+Sources: NVIDIA's resiliency extension, whose timeouts are multiples of the longest
+gap; measured on 628 hours of real runs.
 """
 
 from __future__ import annotations

@@ -1,19 +1,18 @@
 """Single steps stall: most are as fast as ever, but some take much longer.
 
-Reason: a data loader that runs dry, a network that retries or a garbage
-collector cost a tenth of a run, and leave the median step time where it was.
+Reason: a data loader that runs dry, a network that retries or a garbage collector
+cost a tenth of a run, and leave the median step time where it was.
 Formula: a row stalls when it takes `times` the rolling median of 64 rows, and the
-five rows up to it as a whole do not. Of
-every 128 rows, judged every 16: the stalls are at least `part` of the rows, more
-than `worse` times and 5 binomial deviations above the share of stalls before
-them, and cost at least `cost` of the time. A warning, at `persist` points in a
-row. When most stalls stand at equal distances it is a note that names the
-distance. Ends below half of `part`.
+five rows up to it as a whole do not. Of every 128 rows, judged every 16: the stalls
+are at least `part` of the rows, more than `worse` times and 5 binomial deviations
+above the share of stalls before them, and cost at least `cost` of the time. A
+warning, at `persist` points in a row. When most stalls stand at equal distances it
+is a note that names the distance. Ends below half of `part`.
 
 Traps: what stalled from the beginning is usual here; evaluations and checkpoints
 come at equal distances.
 
-Source: RULES T3; Holmes counts iterations above twice the usual.
+Source: Holmes counts iterations above twice the usual.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ class Jitter(RankRule):
     summary: ClassVar[str] = "Many single steps stall, though the usual step is as fast as ever."
 
     times: float = threshold(1.8, "multiple of the rolling median at which a row stalls")
-    part: float = threshold(0.06, "share of rows that stall")
+    part: float = threshold(0.05, "share of rows that stall")
     worse: float = threshold(4.0, "times the share of stalls before")
     cost: float = threshold(0.08, "share of the time that the stalls cost")
     persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
@@ -92,7 +91,7 @@ class Jitter(RankRule):
         multiple = np.where(np.isfinite(usual), np.exp(np.minimum(y - usual, 50)), 0.0)
         data = np.concatenate([track.tail, multiple])
         track.tail = data[-4:].copy()
-        near = np.median(sliding_window_view(data, 5), axis=1) if len(data) >= 5 else np.empty(0)
+        near = np.partition(sliding_window_view(data, 5), 2, axis=1)[:, 2] if len(data) >= 5 else np.empty(0)
         shifted = np.zeros(len(multiple), bool)
         shifted[len(multiple) - len(near) :] = near > self.times**0.5
         multiple = np.where(shifted, 1.0, multiple)
@@ -158,6 +157,6 @@ def _period(rows: NDArray[np.int64]) -> int:
     for gap in np.unique(gaps[gaps > 2])[::-1].tolist():
         phases = rows % gap
         near = np.abs((phases[:, None] - phases + gap // 2) % gap - gap // 2) <= 1
-        if near.sum(axis=1).max() >= max(0.8 * len(rows), 0.8 * (rows[-1] - rows[0]) / gap, 5):
+        if near.sum(axis=1).max() >= max(0.7 * len(rows), 0.8 * (rows[-1] - rows[0]) / gap, 5):
             return int(gap)
     return 0

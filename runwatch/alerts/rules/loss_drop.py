@@ -9,7 +9,7 @@ loss is above half of the fall for as many rows, or after `settle` rows.
 Traps: the first rows of a run fall fast (`warmup`); a decay of the learning
 rate lowers a loss by a few per cent, and a new epoch by ten.
 
-Source: RULES L7.
+Source: ml-engineering's notes on data read twice.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
-"""The loss scale of half precision collapses: the scaler finds no scale that does not overflow.
+"""The loss scale of half precision collapses: the scaler finds no scale that does not
+overflow.
 
 Reason: in OPT's and GLM's logs the scale hits its least value a few dozen steps
 before the loss explodes.
-Formula: the scale has been halved `halvings` times or more below its highest of
-the last `window` rows: a warning; at 1 or below, having been above 1: critical.
+Formula: the scale has been halved `halvings` times or more below its highest of the
+last `window` rows: a warning; at 1 or below, having been above 1: critical.
 Ends when the scale has doubled again.
 
 Traps: the first rows (`search`) look for a scale and may halve it at every
 step; a scale of 1 from the beginning is no scaling.
 
-Source: RULES G4.
+Sources: the chronicles of OPT-175B and GLM-130B.
 """
 
 from __future__ import annotations

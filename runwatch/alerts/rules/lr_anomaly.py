@@ -17,7 +17,7 @@ record; warm restarts return to a rate that was there before, and are no jump;
 schedules that end at zero come down to it slowly, in the few digits that are
 printed; what begins again at the first step is another run, not resumed.
 
-Source: RULES O1.
+Source: IDEFICS' logs, where a restart began the schedule anew.
 """
 
 from __future__ import annotations
@@ -141,13 +141,11 @@ class LrAnomaly(RankRule):
         if zeros:
             begin = row - zeros + 1
             where = place(rows, begin) if begin >= 0 else self._zero[1]
-            earlier = self._last if begin == 0 else self._zero[2]
-            rate = float(rows.value[begin - 1]) if begin > 0 else earlier
-            sudden = rate > 0.5 * peak > 0 or (
-                rate > 0.1 * peak > 0
-                and rate
-                > 10 * min(self._least, float(rows.value[:row][rows.value[:row] > 0].min(initial=np.inf)))
-            )
+            before_block = self._last if begin == 0 else self._zero[2]
+            rate = float(rows.value[begin - 1]) if begin > 0 else before_block
+            earlier = rows.value[:row]
+            least = min(self._least, float(earlier[earlier > 0].min(initial=np.inf)))
+            sudden = rate > 0.5 * peak > 0 or (rate > 0.1 * peak > 0 and rate > 3 * least)
             if (sudden and zeros == self.zeros) or (peak == 0 and zeros == self.never):
                 severity = Severity.CRITICAL if sudden else Severity.WARNING
                 title = f"the learning rate is 0 since {where}"

@@ -12,7 +12,7 @@ Traps: losses rounded to few digits repeat, and set their own measure: a value t
 never changes by less than half a per cent is not judged; losses of
 preferences may truly be zero, with gradients that are finite and not zero.
 
-Source: RULES L2; Trainer's documentation of logging_nan_inf_filter.
+Source: the documentation of Trainer's logging_nan_inf_filter.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ fallen by `escape`.
 Traps: a run that is resumed begins at its level; losses of both signs have no
 level to fall from; warm-up holds the first rows up, which the length allows for.
 
-Source: RULES L5.
+Source: the loss of guessing among k classes is ln(k).
 """
 
 from __future__ import annotations

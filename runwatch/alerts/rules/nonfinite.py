@@ -11,7 +11,7 @@ its level); metrics that are non-finite from their first sample were never
 computed (z-scores, averages over no steps); a perplexity overflows although
 its loss is finite; what follows from a NaN loss is not news.
 
-Sources: Megatron-LM's and Lightning's own NaN checks; RULES L1.
+Sources: Megatron-LM's and Lightning's own NaN checks.
 """
 
 from __future__ import annotations

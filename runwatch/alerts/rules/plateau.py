@@ -3,13 +3,13 @@
 Reason: a plateau is often fine, and often the moment to lower the rate or stop;
 nobody has to be woken for it, so it is a note.
 Formula: of medians of 64 rows, taken every 64, none of the last max(`rows`, a
-quarter of the run so far) is below the best before them by max(`least`, a
-quarter of the noise). Ends at the next such improvement.
+quarter of the run so far) is below the best before them by max(`least`, half of
+the noise). Ends at the next such improvement.
 
 Traps: the end of a schedule is flat by design, so nothing is said in the last
 fifth of a run whose length is known; losses of both signs are not judged.
 
-Source: RULES L6.
+Source: PyTorch's ReduceLROnPlateau, which asks the same with a patience.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Plateau(RankRule):
 
     rows: int = threshold(512, "rows without improvement, at least")
     part: float = threshold(0.25, "of the rows so far, at least")
-    least: float = threshold(0.002, "improvement that counts, as a fraction")
+    least: float = threshold(0.005, "improvement that counts, as a fraction")
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _WIDTH), init=False, repr=False)
@@ -72,7 +72,7 @@ class Plateau(RankRule):
         found: list[Finding] = []
         for end, level, sigma in zip(ends.tolist(), levels.tolist(), sigmas.tolist(), strict=True):
             where = place(rows, end - start - 1)
-            if self._best is None or level < self._best[0] - max(log1p(self.least), sigma / 4):
+            if self._best is None or level < self._best[0] - max(log1p(self.least), sigma / 2):
                 self._best = (level, end, where)
                 found += self._end(where)
                 continue

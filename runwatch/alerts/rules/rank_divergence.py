@@ -11,7 +11,7 @@ from the median is named. Ends when they agree in as many.
 Traps: norms of local gradients, and losses of local batches, never agree, and
 are never judged for it.
 
-Source: RULES D3; BLOOM's note of a rank out of step.
+Source: BLOOM's account of a rank whose weights were out of step.
 """
 
 from __future__ import annotations

@@ -2,17 +2,16 @@
 
 Reason: a launcher that restarts a job keeps it looking alive for a whole night,
 while it fails at the same step every time.
-Formula: `starts` restarts in a row after each of which the highest step so far
-was not passed by more than `gain` of the steps that were done again. Critical.
-A step that goes back is a restart here only if an error or a line about
-resuming stands before it.
-Ends when training has passed the highest step by as many steps as one attempt
-took.
+Formula: `starts` restarts in a row after each of which the highest step so far was
+not passed by more than `gain` of the steps that were done again. Critical. A step
+that goes back is a restart here only if an error or a line about resuming stands
+before it.
+Ends when training has passed the highest step by as many steps as one attempt took.
 
 Traps: a run that is preempted restarts often and goes on each time; counters that
 begin anew with each epoch or episode go back without any restart.
 
-Source: RULES H3; NVRx's stalled_progress.
+Source: stalled_progress of NVIDIA's resiliency extension.
 """
 
 from __future__ import annotations

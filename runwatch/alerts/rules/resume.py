@@ -12,7 +12,7 @@ Traps: a restart early in the run falls back on a falling loss, which the same
 steps account for; a different order of the data moves the loss a little; a loss
 of both signs is not judged.
 
-Source: RULES O2; ml-engineering's notes on resuming.
+Source: the notes on resuming in Bekman's Machine Learning Engineering.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ after `calm` rows without one.
 Traps: a single retry is normal, and so are a few at the start, when many workers
 open the same files.
 
-Source: RULES I1 (d).
+Source: NVIDIA's restart agent takes retries for the onset of storage failures.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ when it prints again.
 Traps: by design often only rank 0 prints, and such ranks never printed `least`
 times; ranks that print in turn have longer silences, which they show.
 
-Source: RULES D2.
+Source: studies of GPU failures that show first as metrics that vanish.
 """
 
 from __future__ import annotations

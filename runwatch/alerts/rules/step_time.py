@@ -1,14 +1,14 @@
 """Steps take longer than they did, and it lasts.
 
-Reason: a slow node, a throttled GPU or a starved data loader costs days without
-any error.
-Formula, in y = ln(seconds per step), every 16 rows: `now` is the median of the
-last 24 rows; `usual` is the lowest median of 64 rows so far, which only moves
-down. The shift must reach D = max(ln(1 + rise), 2 s, 0.6 * (q95 - q50)), with
-the deviation s and the quantiles of the window that set `usual`, and 70 % of
-the 24 rows must stand above usual + D / 2, at `persist` points in a row and for
-`seconds`. A note below `notable`, a warning above. Critical when the shift is `critical` or more and has lasted
-`critical_seconds`. Clears below D / 2. Ranks against ranks need no CUSUM to
+Reason: a slow node, a throttled GPU or a starved data loader costs days without any
+error.
+Formula, in y = ln(seconds per step), every 16 rows: `now` is the median of the last
+24 rows; `usual` is the lowest median of 64 rows so far, which only moves down. The
+shift must reach D = max(ln(1 + rise), 2 s, 0.6 * (q95 - q50)), with the deviation s
+and the quantiles of the window that set `usual`, and 70 % of the 24 rows must stand
+above usual + D / 2, at `persist` points in a row and for `seconds`. A note below
+`notable`, a warning above. Critical when the shift is `critical` or more and has
+lasted `critical_seconds`. Clears below D / 2. Ranks against ranks need no CUSUM to
 propose a shift: single slow steps and pauses cannot move a median.
 
 Traps: the first rows after a start or restart compile and warm caches (up to 80
@@ -16,7 +16,7 @@ times slower) and are skipped; a larger batch takes longer and is no slowdown:
 when tokens per second did not fall, the new time becomes the usual one.
 Without step times, tokens or samples per second are judged, inverted.
 
-Source: RULES T1, FALCON's verification of a proposed change.
+Source: FALCON, which verifies a proposed change before it is reported.
 """
 
 from __future__ import annotations

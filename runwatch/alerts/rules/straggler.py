@@ -12,7 +12,7 @@ Traps: in synchronous training all ranks wait for the slowest, and their step
 times are equal: only compute, forward or data times tell; those of ranks that
 print one are used when they do.
 
-Source: RULES D1; ByteRobust judges five rounds.
+Source: ByteRobust judges five rounds; Minder compares machines in one window.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
 """The validation loss rises away from its best, or jumped.
 
-Reason: when validation rises while training falls the run learns its data by
-heart, and the checkpoint to keep is an old one.
-Formula: `evals` evaluations in a row above the best by max(`rise`, 4 s), with s
-the noise of successive evaluations (the best of many is low by chance), after at least `least` of them, while the
-median training loss of 64 rows has not risen since the best. A single
-evaluation `jump` times the one before, and 8 s above it, is told at once.
-Both are warnings, and end with an evaluation near the best.
+Reason: when validation rises while training falls the run learns its data by heart,
+and the checkpoint to keep is an old one.
+Formula: `evals` evaluations in a row above the best by max(`rise`, 4 s), with s the
+noise of successive evaluations (the best of many is low by chance), after at least
+`least` of them, while the median training loss of 64 rows has not risen since the
+best. A single evaluation `jump` times the one before, and 8 s above it, is told at
+once. Both are warnings, and end with an evaluation near the best.
 
 Traps: evaluations on random subsets are noisy, which s measures; when the
 training loss rises too it diverges, and other rules say so.
 
-Source: RULES L8 and L9.
+Source: early stopping as in Prechelt, 1998, with the noise measured.
 """
 
 from __future__ import annotations
