@@ -45,7 +45,8 @@ def megatron(t: Trace, row: int) -> str:
     return (
         f" iteration {int(c['step']):8d}/{t.total:8d} | consumed samples: {int(c['step']) * 64:12d} | "
         f"elapsed time per iteration (ms): {1e3 * c['seconds']:.1f} | learning rate: {c['lr']:.6E} | "
-        f"global batch size: {int(c['batch']):5d} | lm loss: {c['loss']:.6E} | loss scale: {c['scale']:.1f} | "
+        f"global batch size: {int(c['batch']):5d} | lm loss: {c['loss']:.6E} | "
+        f"loss scale: {c['scale']:.1f} | "
         f"grad norm: {c['grad']:.3f} | number of skipped iterations:   0 | "
         f"number of nan iterations: {bad:3d} |"
     )

@@ -122,7 +122,9 @@ class Jitter(RankRule):
         """Whether `count` stalls are far more than there were before."""
         share = (track.before + 1) / (track.rows + 64)
         usual = _WIDTH * share
-        return bool(count > self.worse * usual and count > usual + 5 * (usual * (1 - share)) ** 0.5)
+        return track.rows >= _WIDTH and bool(
+            count > self.worse * usual and count > usual + 5 * (usual * (1 - share)) ** 0.5
+        )
 
     def _fire(self, metric: str, track: _Track, window: Floats, cost: float, where: Place) -> Finding:
         rows = np.flatnonzero(window >= self.times)

@@ -1,5 +1,4 @@
-"""The loss scale of half precision collapses: the scaler finds no scale that does not
-overflow.
+"""The loss scale of half precision collapses: every scale that is tried overflows.
 
 Reason: in OPT's and GLM's logs the scale hits its least value a few dozen steps
 before the loss explodes.

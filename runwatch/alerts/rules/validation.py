@@ -30,6 +30,10 @@ from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import LOSS, VAL_BPB, VAL_LOSS, label
 
 
+_BEND = 1 / (0.6745 * 6**0.5)
+"""Scales the median size of second differences to the deviation of a Gaussian."""
+
+
 @dataclass
 class _Watch:
     """What is remembered of one validation loss."""
@@ -42,8 +46,10 @@ class _Watch:
     above: int = 0
     last: float = np.nan
     step: float = -np.inf
-    steps: deque[float] = field(default_factory=lambda: deque(maxlen=16))
-    """Sizes of the newest changes from one evaluation to the next."""
+    older: float = np.nan
+    """The evaluation before the last one."""
+    bends: deque[float] = field(default_factory=lambda: deque(maxlen=16))
+    """Sizes of the newest second differences: noise without trend."""
     open: bool = False
 
 
@@ -82,10 +88,11 @@ class Validation(RankRule):
             return found + self._take(metric, watch, samples, row)
         before, watch.last, watch.step = watch.last, value, step
         watch.count += 1
-        noise = 1.05 * float(np.median(watch.steps)) if len(watch.steps) >= 4 else 0.01 * value
-        known = len(watch.steps) >= 4
-        if before > 0:
-            watch.steps.append(abs(value - before))
+        known = len(watch.bends) >= 4
+        noise = _BEND * float(np.median(watch.bends)) if known else 0.01 * value
+        if watch.count > 2:
+            watch.bends.append(abs(value - 2 * before + watch.older))
+        watch.older = before
         train = self._train(float(samples.offset[row]))
         if value <= watch.best:
             watch.best, watch.where, watch.train, watch.above = value, where, train, 0
