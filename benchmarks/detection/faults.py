@@ -318,7 +318,7 @@ def overfits(t: Trace, at: int) -> None:
     needs="val",
     group="optimisation",
     rows=80,
-    least=400,
+    least=600,
     room=80,
     also=_OPTIMISER,
 )

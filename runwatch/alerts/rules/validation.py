@@ -3,7 +3,7 @@
 Reason: when validation rises while training falls the run learns its data by heart,
 and the checkpoint to keep is an old one.
 Formula: `evals` evaluations in a row above the best by max(`rise`, 4 s), with s the
-noise of successive evaluations (the best of many is low by chance), after at least
+noise of second differences (the best of many is low by chance), after at least
 `least` of them, while the median training loss of 64 rows has not risen since the
 best. A single evaluation `jump` times the one before, and 8 s above it, is told at
 once. Both are warnings, and end with an evaluation near the best.
@@ -28,7 +28,6 @@ from runwatch.alerts.rules.context import Recent
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import LOSS, VAL_BPB, VAL_LOSS, label
-
 
 _BEND = 1 / (0.6745 * 6**0.5)
 """Scales the median size of second differences to the deviation of a Gaussian."""
@@ -88,7 +87,7 @@ class Validation(RankRule):
             return found + self._take(metric, watch, samples, row)
         before, watch.last, watch.step = watch.last, value, step
         watch.count += 1
-        known = len(watch.bends) >= 4
+        known = len(watch.bends) >= 2
         noise = _BEND * float(np.median(watch.bends)) if known else 0.01 * value
         if watch.count > 2:
             watch.bends.append(abs(value - 2 * before + watch.older))
