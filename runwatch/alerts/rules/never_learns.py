@@ -5,7 +5,7 @@ like training: numbers move, and nothing is learned.
 Formula, once, after `rows` rows: the median loss of the last quarter of them is
 not lower than that of the first by more than max(`least`, 2 standard errors of
 the two medians), and the loss stands at chance: within `chance` of ln(k) for a
-usual number of classes or tokens k. A warning then; without that, a note, since
+usual number of classes or tokens k: a warning. Elsewhere nothing is said, since
 fine-tuning may rightly begin where it ends. Ends when the median of 64 rows has
 fallen by `escape`.
 
@@ -65,7 +65,6 @@ class NeverLearns(RankRule):
     _done: bool = field(default=False, init=False, repr=False)
     _windows: Windows | None = field(default=None, init=False, repr=False)
     _level: float = field(default=0.0, init=False, repr=False)
-    _severity: Severity = field(default=Severity.INFO, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the training loss of a block."""
@@ -102,21 +101,17 @@ class NeverLearns(RankRule):
         fallen, risen = start - end > max(log1p(self.least), 2 * error), end - start > log1p(0.05)
         if fallen or risen:
             return []
+        if np.abs(grow(float(end)) / _CHANCE - 1).min() > self.chance:
+            return []
         self._windows, self._level = Windows(64, 16), float(start)
-        at_chance = np.abs(grow(float(end)) / _CHANCE - 1).min() < self.chance
-        self._severity = Severity.WARNING if at_chance else Severity.INFO
-        where = place(rows, missing - 1)
-        cause = "it stands at the level of guessing" if at_chance else ""
         finding = self.say(
             Verdict.FIRING,
-            self._severity,
+            Severity.WARNING,
             f"{LOSS} has not fallen in the first {self.rows} rows: {grow(float(end)):.4g}",
-            where,
+            place(rows, missing - 1),
             metric=LOSS,
-            cause=cause,
-            advice="Check that labels match inputs, that gradients reach the weights, and the learning rate."
-            if at_chance
-            else "",
+            cause="it stands at the level of guessing",
+            advice="Check that labels match inputs, that gradients reach the weights, and the learning rate.",
             evidence={"first": grow(float(start)), "now": grow(float(end))},
         )
         rest = slice(missing, None)
@@ -135,11 +130,11 @@ class NeverLearns(RankRule):
         row = int(ends[fallen[0]]) - start - 1
         self._windows = None
         title = f"{LOSS} falls after all"
-        return [self.say(Verdict.CLEAR, self._severity, title, place(rows, row), metric=LOSS)]
+        return [self.say(Verdict.CLEAR, Severity.WARNING, title, place(rows, row), metric=LOSS)]
 
     def _end(self, rows: Samples) -> list[Finding]:
         if self._windows is None:
             return []
         self._windows = None
         title = "the run started again"
-        return [self.say(Verdict.CLEAR, self._severity, title, place(rows, 0), metric=LOSS)]
+        return [self.say(Verdict.CLEAR, Severity.WARNING, title, place(rows, 0), metric=LOSS)]
