@@ -338,9 +338,9 @@ def labels_leak(t: Trace, at: int) -> None:
 
 
 def _slower(t: Trace, rows: slice, factor: float | np.ndarray) -> None:
+    t.wait[rows] += t.columns["seconds"][rows] * t.every * (factor - 1)
     t.columns["seconds"][rows] *= factor
     t.columns["tokens"][rows] /= factor
-    t.wait[rows] *= factor
 
 
 _SPEED = "step_time throughput jitter hang"
@@ -585,7 +585,7 @@ def retry_storm(t: Trace, at: int) -> None:
             )
 
 
-@fault("checkpoint_overdue", r"checkpoint", needs="loss", group="storage", rows=600, least=450, room=650)
+@fault("checkpoint_overdue", r"checkpoint", needs="loss", group="storage", rows=600, least=850, room=650)
 def checkpoints_stop(t: Trace, at: int) -> None:
     """Stop saving; the gap is learned from those before."""
     t.before = {

@@ -30,9 +30,9 @@ def shape(*styles: str, pauses: bool = False) -> Callable[[Shape], Shape]:
 
 
 def _slower(t: Trace, rows: slice, factor: float | np.ndarray, tokens: float | np.ndarray = 1.0) -> None:
+    t.wait[rows] += t.columns["seconds"][rows] * t.every * (factor - 1)
     t.columns["seconds"][rows] *= factor
     t.columns["tokens"][rows] *= tokens
-    t.wait[rows] *= factor
 
 
 @shape()

@@ -7,8 +7,9 @@ gaps being seconds between training rows: step time times steps per row where th
 log has it, else time between live arrivals. In 628 hours of real runs this raised
 no false alarm, where 3 median gaps raised 42. Half of it is pending. Evaluation and
 checkpoints may take `pause` seconds or 3 times their longest so far; a start
-`starting` seconds. While the run has not yet shown how long its pauses are (no
-silence above 3 median gaps that ended well), `unfamiliar` seconds are the least.
+`starting` seconds. While the run has not yet shown how long its
+pauses are (`familiar` silences above 3 median gaps that ended well), `unfamiliar`
+seconds are the least.
 
 Traps: a run whose length is unknown may just have ended; it is a warning only when
 its last step is round or an epoch is complete, as ends are; buffered output arrives
@@ -55,6 +56,7 @@ class Hang(RunRule):
 
     least: float = threshold(300.0, "seconds of silence below which nothing is a hang")
     unfamiliar: float = threshold(600.0, "the same, while the run's pauses are not known yet")
+    familiar: int = threshold(5, "silences above 3 median gaps that ended well, from which they are known")
     medians: float = threshold(10.0, "median gaps between training rows that are a hang")
     longest: float = threshold(3.0, "longest gaps so far that are a hang")
     pause: float = threshold(600.0, "seconds an evaluation or checkpoint may always take")
@@ -69,6 +71,8 @@ class Hang(RunRule):
     """Longest silence of each phase since training last moved."""
     _pauses: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """Longest silence of each phase that ended well."""
+    _paused: int = field(default=0, init=False, repr=False)
+    """Silences far above the usual gap that ended well."""
     _rows: int = field(default=0, init=False, repr=False)
     _launching: bool = field(default=False, init=False, repr=False)
     """Whether it said that it starts or resumes, and has not moved since."""
@@ -100,6 +104,7 @@ class Hang(RunRule):
             self._epoch = float(epochs.value[-1])
         for phase, silence in self._silence.items():
             self._pauses[phase] = max(self._pauses.get(phase, 0.0), silence)
+            self._paused += silence > 3 * self._pace.median > 0
         self._silence.clear()
         if self._open is None:
             return ()
@@ -108,10 +113,8 @@ class Hang(RunRule):
 
     def timeout(self, phase: str) -> float:
         """Return the seconds of silence that are a hang in `phase`."""
-        paused = max(self._pauses.values(), default=0.0)
-        known = max(paused, self._pace.longest) > 3 * self._pace.median > 0
-        least = self.least if known else max(self.least, self.unfamiliar)
-        longest = max(self._pace.longest, self._pauses.get(phase, 0.0) / 2)
+        least = self.least if self._paused >= self.familiar else max(self.least, self.unfamiliar)
+        longest = max(self._pace.longest, self._pauses.get(phase, 0.0))
         usual = max(least, self.medians * self._pace.median, self.longest * longest)
         if phase in _PAUSES:
             return max(usual, self.pause, self.longest * self._pauses.get(phase, 0.0))
