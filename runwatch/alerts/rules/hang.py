@@ -7,9 +7,9 @@ gaps being seconds between training rows: step time times steps per row where th
 log has it, else time between live arrivals. In 628 hours of real runs this raised
 no false alarm, where 3 median gaps raised 42. Half of it is pending. Evaluation and
 checkpoints may take `pause` seconds or 3 times their longest so far; a start
-`starting` seconds. While the run has not yet shown how long its
-pauses are (`familiar` silences above 3 median gaps that ended well), `unfamiliar`
-seconds are the least.
+`starting` seconds. While the run has not yet shown how long its pauses are
+(`familiar` silences above 3 median gaps that ended well), `unfamiliar` seconds are
+the least.
 
 Traps: a run whose length is unknown may just have ended; it is a warning only when
 its last step is round or an epoch is complete, as ends are; buffered output arrives
