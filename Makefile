@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
 
-.PHONY: help demo test test-real lint types check bench corpus format clean
+.PHONY: help demo test test-real lint types check bench corpus detection format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: $(STAMP)  ## Measure: parsing, check, memory, first picture, latency, sam
 corpus: $(STAMP)  ## Read a corpus of logs and compare with its truth: CORPUS=DIR
 	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [JOBS=N]'; exit 2; }
 	$(BIN)/python benchmarks/corpus.py "$(CORPUS)" $(if $(JOBS),--jobs $(JOBS))
+
+detection: $(STAMP)  ## Measure what is caught and what is raised for nothing (docs/detection.md)
+	$(BIN)/python -m benchmarks.detection --split test --write
 
 format: $(STAMP)  ## Format the code
 	$(BIN)/ruff format .

@@ -90,4 +90,8 @@ class Status:
     last_step: int | None = None
     last_line: int | None = None
     total: int | None = None
+    eta: float | None = None
+    """Seconds until the end at the present pace, if known."""
+    deadline: float | None = None
+    """Unix time by which the run must have ended, if somebody said so."""
     facts: Mapping[str, str] = field(default_factory=dict)

@@ -97,6 +97,10 @@ class IncidentRow(msgspec.Struct, frozen=True):
     """Unix time at which it began to fire, if seen live."""
     resolved_step: int | None = None
     evidence: dict[str, float | int | str | None] = {}
+    lead: str = ""
+    """Id of the incident that this is a symptom of, if it is one."""
+    symptoms: tuple[str, ...] = ()
+    """Titles of the incidents that follow from this one."""
 
 
 class CheckpointRow(msgspec.Struct, frozen=True):

@@ -5,6 +5,9 @@
     FIRING ───▶ firing ◀──escalates── acknowledged
                    └──────CLEAR───▶ resolved ◀──┘
 
+Incidents that share a cause are shown and sent as one: see `causes`. The symptoms
+live on beneath the one that leads, and lead again when it resolves before them.
+
 An incident is identified by its run, rule, metric and rank. When it comes back
 after it was resolved it is a new occurrence, with a new id. Ids are made of
 nothing else, so that reading the same log again gives the same ids.
@@ -17,11 +20,15 @@ from collections import deque
 
 import msgspec
 
+from runwatch.alerts.causes import follows, near
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.snapshot import IncidentRow
 
 MAX_RESOLVED = 500
 """Resolved incidents that are remembered, per run."""
+
+MAX_SYMPTOMS = 8
+"""Symptoms that are named beneath one incident."""
 
 Scope = tuple[str, str | None, int | None]
 
@@ -83,6 +90,8 @@ class IncidentBook:
             return None
         since = now if live and kind == "firing" else incident.row.since
         state = "pending" if kind == "pending" else "firing"
+        if firing:
+            self._relate(incident)
         return self._change(incident, kind, send=live and firing, state=state, since=since)
 
     def acknowledge(self, incident_id: str) -> Change | None:
@@ -96,15 +105,60 @@ class IncidentBook:
         return None
 
     def rows(self) -> tuple[IncidentRow, ...]:
-        """Return all incidents: open ones first, by severity, the newest change first."""
+        """Return the incidents that lead: open ones first, by severity, the newest change first.
+
+        Each names its symptoms; `every` returns those too.
+        """
+        beneath: dict[str, list[str]] = {}
+        for row in self.every():
+            if row.lead:
+                beneath.setdefault(row.lead, []).append(row.title)
+        return tuple(
+            msgspec.structs.replace(row, symptoms=tuple(dict.fromkeys(beneath[row.id]))[:MAX_SYMPTOMS])
+            if row.id in beneath
+            else row
+            for row in self.every()
+            if not row.lead
+        )
+
+    def every(self) -> tuple[IncidentRow, ...]:
+        """Return all incidents, symptoms too, in the order of `rows`."""
         ranked = sorted(
             [*self._open.values(), *self._resolved],
             key=lambda i: (i.row.state == "resolved", -Severity(i.row.severity).rank, -i.order),
         )
         return tuple(incident.row for incident in ranked)
 
+    def _relate(self, incident: _Incident) -> None:
+        """Put an incident that fires beneath what it follows from, or what follows from it beneath it."""
+        row = incident.row
+        related = [
+            other
+            for other in self._open.values()
+            if other is not incident and other.row.state != "pending" and _linked(row, other.row)
+        ]
+        leads = [other for other in related if not other.row.lead]
+        if not leads:
+            return
+        first = max(leads, key=lambda other: Severity(other.row.severity).rank)
+        if not _leads(row, first.row):
+            self._place(incident, first.row.id)
+            return
+        self._place(incident, "")
+        for other in leads:
+            self._place(other, row.id)
+
+    def _place(self, incident: _Incident, lead: str) -> None:
+        """Put an incident, with what stood beneath it, beneath another."""
+        for other in (*self._open.values(), *self._resolved):
+            if other is incident or (lead and other.row.lead == incident.row.id):
+                other.row = msgspec.structs.replace(other.row, lead=lead)
+
     def _clear(self, finding: Finding, incident: _Incident, *, live: bool) -> Change | None:
         del self._open[finding.scope]
+        for other in self._open.values():
+            if other.row.lead == incident.row.id:
+                other.row = msgspec.structs.replace(other.row, lead="")
         if incident.row.state == "pending":
             self._occurrences[finding.scope] -= 1  # it never came to anything
             return None
@@ -115,6 +169,7 @@ class IncidentBook:
     def _change(self, incident: _Incident, kind: str, *, send: bool, **fields: object) -> Change:
         self._order += 1
         incident.order = self._order
+        send = send and (incident.announced or not incident.row.lead)
         incident.row = msgspec.structs.replace(incident.row, **fields)
         incident.announced |= send
         return Change(kind, incident.row, self._run_id, send)
@@ -157,3 +212,18 @@ class IncidentBook:
             line=finding.line if moved else row.line,
             evidence={**row.evidence, **finding.evidence},
         )
+
+
+def _linked(one: IncidentRow, other: IncidentRow) -> bool:
+    """Whether one of two incidents may follow from the other."""
+    return any(
+        follows(cause.rule, effect.rule) and near(cause.rule, cause.step, effect.step)
+        for cause, effect in ((one, other), (other, one))
+    )
+
+
+def _leads(new: IncidentRow, old: IncidentRow) -> bool:
+    """Whether a new incident leads an old one: it is graver, or as grave and its cause."""
+    gravity = Severity(new.severity).rank - Severity(old.severity).rank
+    explains = follows(new.rule, old.rule) and not follows(old.rule, new.rule)
+    return gravity > 0 or (gravity == 0 and explains)

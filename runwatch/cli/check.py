@@ -98,5 +98,7 @@ def _print(engine: Engine, now: float) -> None:
             for extra in (row.cause, row.advice) if row.state != "resolved" else (row.cause,):
                 if extra:
                     print(f"      {extra}")
+            for symptom in row.symptoms:
+                print(f"      with it: {symptom}")
         if not rows:
             print("  ✓ no findings")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-
 import click
 
 from runwatch.errors import UsageError
@@ -14,19 +12,16 @@ from runwatch.errors import UsageError
 def command(name: str | None) -> int:
     """List the health rules, or explain the rule NAME with its thresholds."""
     from runwatch.alerts.rules import CATALOGUE
-    from runwatch.alerts.rules.base import thresholds
+    from runwatch.alerts.rules.explain import explain
 
     if name is None:
+        width = max(len(rule.name) for rule in CATALOGUE)
         for rule in CATALOGUE:
-            print(f"{rule.name:12} {rule.summary}")
+            print(f"{rule.name:{width}}  {rule.summary}")
         return 0
     found = next((rule for rule in CATALOGUE if rule.name == name), None)
     if found is None:
         known = ", ".join(rule.name for rule in CATALOGUE)
         raise UsageError("no such rule", name, f"one of {known}")
-    print(f"{found.name}: {found.summary}\n")
-    print(inspect.getdoc(inspect.getmodule(found)) or "")
-    print(f"\nThresholds, to be set under [rules.{found.name}] in runwatch.toml:")
-    for item in thresholds(found):
-        print(f"  {item.name} = {item.default}    {item.meaning}")
+    print(explain(found))
     return 0

@@ -77,7 +77,7 @@ def test_metrics_rules_and_ranks_are_different_incidents(book):
         apply(book, FIRING, rank=0).row,
         apply(book, FIRING, rank=1).row,
     ]
-    assert len({row.id for row in rows}) == len(book.rows()) == 5
+    assert len({row.id for row in rows}) == len(book.every()) == 5
 
 
 def test_an_incident_that_comes_back_is_a_new_one_with_a_stable_id():
@@ -125,3 +125,56 @@ def test_history_is_bounded(book):
         apply(book, FIRING)
         apply(book, CLEAR)
     assert len(book.rows()) == MAX_RESOLVED
+
+
+# -- what belongs together -------------------------------------------------------------------------
+
+
+def test_what_follows_is_a_symptom_and_not_sent(book):
+    lead = apply(book, FIRING, CRITICAL, rule="nonfinite", step=100, title="loss is NaN")
+    assert lead.send
+    below = apply(
+        book, FIRING, CRITICAL, rule="nonfinite", metric="train/grad_norm", step=101, title="grad is NaN"
+    )
+    assert (below.kind, below.send, below.row.lead) == ("firing", False, lead.row.id)
+    assert not apply(book, FIRING, CRITICAL, rule="divergence", step=140, title="it diverges").send
+    (row,) = book.rows()
+    assert row.id == lead.row.id
+    assert set(row.symptoms) == {"grad is NaN", "it diverges"}
+    assert len(book.every()) == 3
+
+
+def test_the_gravest_leads_and_takes_over_what_was_there(book):
+    sign = apply(book, FIRING, WARNING, rule="grad_spike", step=98, title="grad rose")
+    worse = apply(book, FIRING, CRITICAL, rule="nonfinite", step=100, title="loss is NaN")
+    assert sign.send
+    assert worse.send
+    (row,) = book.rows()
+    assert (row.id, row.symptoms) == (worse.row.id, ("grad rose",))
+    assert apply(book, CLEAR, rule="grad_spike").send  # what was announced is also closed
+
+
+def test_among_equals_the_cause_leads(book):
+    slow = apply(book, FIRING, WARNING, rule="step_time", metric=None, step=100, title="slow")
+    storage = apply(book, FIRING, WARNING, rule="retries", metric=None, step=104, title="retries")
+    assert slow.send
+    assert storage.send
+    (row,) = book.rows()
+    assert (row.rule, row.symptoms) == ("retries", ("slow",))
+
+
+def test_what_is_far_away_or_unrelated_stands_alone(book):
+    apply(book, FIRING, WARNING, rule="lr_anomaly", step=100)
+    assert apply(book, FIRING, WARNING, rule="loss_spike", step=9000).send
+    assert apply(book, FIRING, WARNING, rule="checkpoint_overdue", metric=None, step=120).send
+    assert len(book.rows()) == 3
+
+
+def test_symptoms_stand_alone_when_what_led_them_is_over(book):
+    apply(book, FIRING, CRITICAL, rule="throughput", metric=None, step=100, title="collapse")
+    apply(book, FIRING, WARNING, rule="step_time", metric=None, step=110, title="slow")
+    apply(book, CLEAR, rule="throughput", metric=None, step=200)
+    assert [(row.rule, row.state) for row in book.rows()] == [
+        ("step_time", "firing"),
+        ("throughput", "resolved"),
+    ]

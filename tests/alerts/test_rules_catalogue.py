@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from runwatch.alerts.causes import FOLLOWS
 from runwatch.alerts.rules import CATALOGUE, build
 from runwatch.alerts.rules.base import thresholds
+from runwatch.alerts.rules.explain import document, explain
 from runwatch.errors import ConfigError
 
 
@@ -18,9 +21,7 @@ def test_every_rule_and_threshold_explains_itself():
     assert len(set(names)) == len(names)
     for rule in CATALOGUE:
         assert rule.summary.endswith(".")
-        assert (
-            "Source" in (inspect.getmodule(rule).__doc__ or "") or "Annex" in inspect.getmodule(rule).__doc__
-        )
+        assert "Source" in (inspect.getmodule(rule).__doc__ or "")
         assert all(entry.meaning for entry in thresholds(rule))
         assert thresholds(rule)
 
@@ -61,3 +62,24 @@ def test_bad_overrides_name_what_is_wrong(overrides, message):
 def test_the_package_loads_its_rules_only_when_asked():
     code = "import runwatch.alerts.rules, sys; assert 'numpy' not in sys.modules, 'numpy'"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_page_about_the_rules_is_made_from_the_code():
+    page = Path(__file__).parents[2] / "docs" / "rules.md"
+    again = "write it again: python -m runwatch.alerts.rules.explain"
+    assert page.read_text(encoding="utf-8") == document(), again
+
+
+@pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.name)
+def test_a_rule_is_explained_with_its_reason_and_thresholds(rule):
+    text = explain(rule)
+    assert text.startswith(f"{rule.name}: {rule.summary}")
+    assert "Reason:" in text
+    assert "RULES" not in text
+    assert all(f"  {entry.name} = " in text for entry in thresholds(rule))
+
+
+def test_causes_name_rules_that_exist():
+    known = {rule.name for rule in CATALOGUE}
+    assert set(FOLLOWS) <= known
+    assert set().union(*FOLLOWS.values()) <= known

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -18,61 +17,9 @@ from runwatch.alerts.rules.loss_spike import LossSpike
 from runwatch.alerts.rules.nonfinite import NonFinite
 from runwatch.alerts.rules.step_time import StepTime
 from runwatch.batch import Event
-from runwatch.block import Block, Samples, Status
 from runwatch.findings import Severity, Verdict
 
-LOSS, GRAD, TIME = "train/loss", "train/grad_norm", "perf/step_time"
-LR, TOKENS, SCALE = "train/learning_rate", "perf/tokens_per_sec", "train/loss_scale"
-END = Status(now=0.0, live=False)
-
-
-class Log:
-    """A run's columns, which can be cut into blocks at any row."""
-
-    def __init__(self, steps=None, restarts=(), events=(), rank=None, **columns):
-        self.columns = {name.replace("__", "/"): np.asarray(v, float) for name, v in columns.items()}
-        self.count = len(next(iter(self.columns.values())))
-        self.steps = np.arange(self.count, dtype=float) if steps is None else np.asarray(steps, float)
-        self.restarts, self.events, self.rank = list(restarts), list(events), rank
-
-    def set(self, name, values):
-        self.columns[name] = np.asarray(values, float)
-        return self
-
-    def block(self, low, high):
-        rows = np.arange(low, high)
-
-        def samples(values):
-            return Samples(rows * 100.0, rows + 1.0, self.steps[rows], values[rows])
-
-        return Block(
-            {name: samples(values) for name, values in self.columns.items()},
-            samples(self.steps) if high > low else None,
-            [e for e in self.events if low * 100 <= e.offset < high * 100],
-            [row * 100 for row in self.restarts if low <= row < high],
-            rank=self.rank,
-        )
-
-    def judge(self, rule, cuts=(), end=True):
-        edges = [0, *sorted(min(cut, self.count) for cut in cuts), self.count]
-        found = [f for low, high in pairwise(edges) for f in rule.observe(self.block(low, high))]
-        return found + (list(rule.tick(END)) if end else [])
-
-
-def healthy(count=3000, seed=0):
-    rng = np.random.default_rng(seed)
-    steps = np.arange(count)
-    return Log(
-        train__loss=(2.5 + 8 * np.exp(-steps / 150)) * np.exp(0.02 * rng.normal(size=count)),
-        train__grad_norm=np.exp(0.3 * rng.standard_t(4, size=count) - 1) + 5 * np.exp(-steps / 30),
-        perf__step_time=0.5 * np.exp(0.01 * rng.normal(size=count)) + 40 * (steps == 0) + (steps % 100 == 0),
-        train__learning_rate=6e-4 * np.minimum(1, (steps + 1) / 200),
-    )
-
-
-def brief(findings):
-    return [(f.verdict.value, f.severity.value, f.step) for f in findings]
-
+from .columns import END, GRAD, LOSS, LR, SCALE, TIME, TOKENS, Log, brief, healthy
 
 # -- silence ---------------------------------------------------------------------------------------
 
@@ -162,7 +109,7 @@ def test_an_fp16_overflow_is_an_info():
     log.columns[GRAD][[3, 500]] = np.inf
     assert {s for _, s, _ in brief(log.judge(NonFinite()))} == {"info"}
     log.columns[GRAD][[4, 5]] = np.inf
-    assert brief(log.judge(NonFinite()))[1] == ("firing", "warning", 5)
+    assert {s for _, s, _ in brief(log.judge(NonFinite()))} == {"info"}  # the scale is searched
     log.columns[GRAD][501:510] = np.inf
     assert "critical" in {s for _, s, _ in brief(log.judge(NonFinite()))}
 
@@ -224,10 +171,19 @@ def test_a_loss_spike_that_stays_becomes_critical():
     ]
 
 
-def test_a_doubled_loss_that_stays_is_critical_soon():
+def test_a_spike_that_stays_is_critical_in_the_end():
     log = healthy()
     log.columns[LOSS][2000:2020] *= 3
-    assert ("firing", "critical", 2000) in brief(log.judge(LossSpike()))
+    assert [s for v, s, _ in brief(log.judge(LossSpike())) if v == "firing"] == ["warning"]
+    log.columns[LOSS][2000:2060] = 8.0
+    assert [s for v, s, _ in brief(log.judge(LossSpike())) if v == "firing"] == ["warning", "critical"]
+
+
+def test_spikes_of_a_loss_near_zero_are_notes():
+    log = healthy()
+    log.columns[LOSS][200:] = 0.03 * np.exp(0.02 * np.random.default_rng(0).normal(size=2800))
+    log.columns[LOSS][2000:2020] = 0.09
+    assert [s for v, s, _ in brief(log.judge(LossSpike())) if v == "firing"] == ["info"]
 
 
 def test_a_spike_at_the_end_of_the_log_is_certain():
@@ -259,15 +215,17 @@ def test_a_restart_ends_a_spike_and_begins_a_new_baseline():
     log.columns[LOSS][2010:] *= 2.5
     log.restarts = [2010]
     found = log.judge(LossSpike())
-    assert brief(found)[-1] == ("clear", "critical", 2010)
+    assert brief(found)[-1] == ("clear", "warning", 2010)
 
 
-def test_gradient_spikes_are_infos_bursts_are_warnings():
+def test_gradient_spikes_are_notes_unless_they_last():
     log = healthy()
     log.columns[GRAD][1000:] = 0.3
-    log.columns[GRAD][2000] = 3.0
+    log.columns[GRAD][2000] = 3.6
     assert brief(log.judge(GradSpike())) == [("firing", "info", 2000), ("clear", "info", 2001)]
-    log.columns[GRAD][[2030, 2060]] = 3.0
+    log.columns[GRAD][[2030, 2060]] = 3.6
+    assert {s for _, s, _ in brief(log.judge(GradSpike()))} == {"info"}
+    log.columns[GRAD][2000:2003] = 3.6
     assert "warning" in {s for _, s, _ in brief(log.judge(GradSpike()))}
 
 
@@ -326,7 +284,7 @@ def test_a_single_spike_is_no_divergence():
     assert log.judge(Divergence()) == []
 
 
-@pytest.mark.parametrize("factor", [1.15, 1.3])
+@pytest.mark.parametrize("factor", [1.25, 1.4])
 def test_steps_that_become_slower_for_good_are_a_warning(factor):
     log = healthy()
     log.columns[TIME][1500:] *= factor
@@ -406,7 +364,8 @@ def faulty(seed: int) -> Log:
         log.restarts.append(int(row))
         log.steps[row:] -= min(20, row)
     kinds = ["traceback", "nccl", "killed", "xid", "signal", "finished", "resume", "elastic", "scheduler"]
-    for row in sorted(rng.integers(0, log.count, rng.integers(0, 4)).tolist()):
+    kinds += 4 * ["retry", "checkpoint"]
+    for row in sorted(rng.integers(0, log.count, rng.integers(0, 40)).tolist()):
         log.events.append(Event(str(rng.choice(kinds)), row * 100 + 50, row + 1, "RuntimeError: it broke"))
     if rng.random() < 0.1:
         log.steps[:] = np.nan

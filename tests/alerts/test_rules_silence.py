@@ -41,7 +41,7 @@ def quiet(seconds, *, log=None, phase="training", **more):
         phase=phase,
         silent_for=seconds,
         log_silent_for=seconds if log is None else log,
-        last_step=99,
+        last_step=more.pop("last_step", 99),
         last_line=100,
         **more,
     )
@@ -54,9 +54,18 @@ def brief(findings):
 # -- hang ------------------------------------------------------------------------------------------
 
 
+def familiar(**thresholds):
+    """A run of a second per step that has shown its pauses."""
+    rule = Hang(**thresholds)
+    assert list(rule.observe(rows(0, 96, seconds=1.0))) == []
+    for row in range(96, 101):
+        assert rule.tick(quiet(9)) == []
+        assert list(rule.observe(rows(row, row + 1, seconds=1.0))) == []
+    return rule
+
+
 def test_silence_is_pending_at_half_and_fires_at_the_timeout():
-    rule = Hang()
-    assert list(rule.observe(rows(0, 100, seconds=1.0))) == []
+    rule = familiar()
     assert rule.tick(quiet(149)) == []
     assert brief(rule.tick(quiet(151))) == [("pending", "warning")]
     assert rule.tick(quiet(200)) == []
@@ -65,8 +74,23 @@ def test_silence_is_pending_at_half_and_fires_at_the_timeout():
     assert found.title == "no progress for 5 min while training"
     assert found.step == 99
     assert rule.tick(quiet(400)) == []
-    assert brief(rule.observe(rows(100, 101, seconds=1.0))) == [("clear", "critical")]
-    assert list(rule.observe(rows(101, 102, seconds=1.0))) == []
+    assert brief(rule.observe(rows(101, 102, seconds=1.0))) == [("clear", "critical")]
+    assert list(rule.observe(rows(102, 103, seconds=1.0))) == []
+
+
+def test_a_run_whose_pauses_are_unknown_gets_more_time():
+    rule = Hang()
+    rule.observe(rows(0, 100, seconds=1.0))
+    assert rule.timeout("training") == 600.0
+    assert familiar().timeout("training") == 300.0
+
+
+def test_a_run_that_starts_again_gets_the_time_of_a_start():
+    rule = familiar()
+    rule.observe(only(event("resume", 20000)))
+    assert rule.timeout("training") == 900.0
+    rule.observe(rows(101, 102, seconds=1.0, offset=30000))
+    assert rule.timeout("training") == 300.0
 
 
 def test_the_timeout_adapts_to_long_gaps_between_rows():
@@ -82,7 +106,7 @@ def test_the_first_gap_holds_the_compilation_and_teaches_nothing():
     rule.observe(rows(0, 1, seconds=4000.0))
     rule.observe(rows(1, 50, seconds=1.0))
     rule.observe(rows(50, 51, seconds=4000.0, restarts=[5000]))
-    assert rule.timeout("training") == 300.0
+    assert rule.timeout("training") == 600.0
 
 
 def test_without_step_times_arrivals_teach_the_gaps():
@@ -104,16 +128,19 @@ def test_other_phases_have_more_patience():
     assert rule.timeout("evaluating") == 840.0
 
 
-def test_without_a_total_it_is_a_warning_only():
-    (found,) = Hang().tick(quiet(301, fraction=None))
+def test_without_a_total_it_is_a_warning_where_runs_end():
+    (found,) = Hang().tick(quiet(601, fraction=None))  # step 99: the hundredth
     assert brief([found]) == [("firing", "warning")]
     assert "ended without a word" in found.title
+    rule = familiar()
+    (found,) = rule.tick(quiet(601, fraction=None, last_step=77))
+    assert brief([found]) == [("firing", "critical")]
 
 
 def test_a_log_that_still_speaks_needs_three_times_the_silence():
     rule = Hang()
     assert brief(rule.tick(quiet(400, log=2.0))) == [("pending", "warning")]
-    assert brief(rule.tick(quiet(901, log=2.0))) == [("firing", "critical")]
+    assert brief(rule.tick(quiet(1801, log=2.0))) == [("firing", "critical")]
 
 
 def test_finished_and_crashed_runs_do_not_hang():

@@ -130,12 +130,12 @@ def test_silence_becomes_a_hang_and_progress_ends_it():
     for i, row in enumerate(rows[:200]):
         live(engine, parser, row, NOW + i)
     assert not [c for c in engine.tick(NOW + 320) if c.kind == "firing"]
-    changes = [c for s in range(400, 700, 10) for c in engine.tick(NOW + s)]
+    changes = [c for s in range(400, 900, 10) for c in engine.tick(NOW + s)]
     assert [c.row.rule for c in changes if c.kind == "firing"] == ["hang"]
     ((_, watched),) = engine.runs()
     assert watched.phase == "stalled"
-    resolved = [c for c in live(engine, parser, b"".join(rows[200:205]), NOW + 700) if c.kind == "resolved"]
-    resolved += [c for c in engine.tick(NOW + 701) if c.kind == "resolved"]
+    resolved = [c for c in live(engine, parser, b"".join(rows[200:205]), NOW + 900) if c.kind == "resolved"]
+    resolved += [c for c in engine.tick(NOW + 901) if c.kind == "resolved"]
     assert [c.row.rule for c in resolved] == ["hang"]
 
 
@@ -187,7 +187,8 @@ def watched(data: bytes) -> tuple[Engine, LogParser]:
 
 def test_a_run_that_falls_silent_after_its_last_step_is_finished():
     engine, parser = watched(rows(0, 1000))
-    assert not [c for s in range(5, 2000, 5) for c in engine.tick(NOW + s) if c.kind == "firing"]
+    fired = [c.row for s in range(5, 2000, 5) for c in engine.tick(NOW + s) if c.kind == "firing"]
+    assert [(row.rule, row.severity) for row in fired] == [("finished", "info")]
     ((source, run),) = engine.runs()
     assert engine.state(source, run, NOW + 2000) == "finished"
     live(engine, parser, rows(990, 995), NOW + 3000)

@@ -58,6 +58,14 @@ def before_negative(samples: Samples) -> tuple[Samples, bool]:
     return take(samples, slice(0, int(np.argmax(negative)))), True
 
 
+def went_on(step: float, begin: float, highest: float) -> bool:
+    """Return whether a restart at `step` goes on with a run of steps `begin` to `highest`.
+
+    What goes back to the first twentieth is another run, or the same from the start.
+    """
+    return step > begin + 0.05 * (highest - begin)
+
+
 class Segments:
     """Cuts the samples of one metric where the run restarted."""
 
@@ -157,6 +165,19 @@ def spread(windows: Floats, floor: float) -> tuple[Floats, Floats]:
     return middle, np.maximum(np.maximum(sigma, quantum), floor)
 
 
+def _upper(windows: Floats, floor: float) -> tuple[Floats, Floats]:
+    """Return the median and deviation as `spread` does, but as wide as the upper tail is.
+
+    Data of two kinds, one of them rare, have a narrow middle and a far tail: the
+    95th percentile of a Gaussian is 1.645 deviations above its median.
+    """
+    middle, sigma = spread(windows, floor)
+    high = np.partition(windows, int(0.95 * (windows.shape[1] - 1)), axis=1)[
+        :, int(0.95 * (windows.shape[1] - 1))
+    ]
+    return middle, np.maximum(sigma, (high - middle) / 1.645)
+
+
 class Baseline:
     """The rolling median and robust deviation that each row is judged against."""
 
@@ -177,9 +198,9 @@ class Baseline:
         start = self.rows
         early = self._windows.early(values, self._least)
         ends, windows = self._windows.add(values)
-        middles, sigmas = spread(windows, self._floor)
+        middles, sigmas = _upper(windows, self._floor)
         if early:
-            found = [spread(window, self._floor) for _, window in early]
+            found = [_upper(window, self._floor) for _, window in early]
             ends = np.concatenate([[end for end, _ in early], ends])
             middles = np.concatenate([*(m for m, _ in found), middles])
             sigmas = np.concatenate([*(s for _, s in found), sigmas])

@@ -7,23 +7,61 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from runwatch.alerts.rules.base import Rule, thresholds
+from runwatch.alerts.rules.checkpoint_overdue import CheckpointOverdue
 from runwatch.alerts.rules.crash import Crash
+from runwatch.alerts.rules.deadline import Deadline
 from runwatch.alerts.rules.divergence import Divergence
+from runwatch.alerts.rules.finished import Finished
 from runwatch.alerts.rules.grad_spike import GradSpike
+from runwatch.alerts.rules.grad_vanish import GradVanish
 from runwatch.alerts.rules.hang import Hang
+from runwatch.alerts.rules.jitter import Jitter
+from runwatch.alerts.rules.loss_drop import LossDrop
+from runwatch.alerts.rules.loss_scale import LossScale
 from runwatch.alerts.rules.loss_spike import LossSpike
+from runwatch.alerts.rules.lr_anomaly import LrAnomaly
+from runwatch.alerts.rules.masked_nan import MaskedNan
+from runwatch.alerts.rules.never_learns import NeverLearns
 from runwatch.alerts.rules.nonfinite import NonFinite
+from runwatch.alerts.rules.plateau import Plateau
+from runwatch.alerts.rules.rank_divergence import RankDivergence
+from runwatch.alerts.rules.restart_loop import RestartLoop
+from runwatch.alerts.rules.resume import Resume
+from runwatch.alerts.rules.retries import Retries
+from runwatch.alerts.rules.silent_rank import SilentRank
 from runwatch.alerts.rules.step_time import StepTime
+from runwatch.alerts.rules.straggler import Straggler
+from runwatch.alerts.rules.throughput import Throughput
+from runwatch.alerts.rules.validation import Validation
 from runwatch.errors import ConfigError
 
 CATALOGUE: tuple[type[Rule], ...] = (
     NonFinite,
+    MaskedNan,
+    LossScale,
+    LrAnomaly,
+    Resume,
     Divergence,
     LossSpike,
+    LossDrop,
     GradSpike,
+    GradVanish,
+    NeverLearns,
+    Plateau,
+    Validation,
+    Throughput,
     StepTime,
+    Jitter,
+    Straggler,
+    SilentRank,
+    RankDivergence,
     Hang,
     Crash,
+    RestartLoop,
+    Retries,
+    CheckpointOverdue,
+    Deadline,
+    Finished,
 )
 
 

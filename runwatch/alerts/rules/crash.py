@@ -1,21 +1,20 @@
 """The run died, and what killed it.
 
-Reason: the first error of many ranks explains the rest, and it is rarely the
-last line of the log.
+Reason: the first error of many ranks explains the rest, and it is rarely the last
+line of the log.
 Formula: an event that may end a run is pending. It fires at once when its kind
-leaves no way on (killed, segmentation fault, cancelled by the scheduler), else
-when the log has been silent for `settle` seconds and two usual gaps between
-training rows, or has ended. `survive`
-training rows after it whose steps go on clear it: the exception was handled.
-A restart after it makes it certain, and over: it fires and resolves where
-training went on.
-Cause: among all events since training last moved, the best role wins (proof,
-root, then cascade), and among equals the first; see signatures.
+leaves no way on (killed, segmentation fault, cancelled by the scheduler), else when
+the log has been silent for `settle` seconds and two usual gaps between training
+rows, or has ended. `survive` training rows after it whose steps go on clear it: the
+exception was handled. A restart after it makes it certain, and over: it fires and
+resolves where training went on.
+Cause: among all events since training last moved, the best role wins (proof, root,
+then cascade), and among equals the first; see signatures.
 
 Traps: ranks print at their own pace, so a row or two may follow the error of
 another rank; a process group that complains after the finish line is no crash.
 
-Source: RULES C1 and Annex B.
+Source: the causal roles of NVIDIA's restart agent.
 """
 
 from __future__ import annotations

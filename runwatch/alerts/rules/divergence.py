@@ -1,19 +1,19 @@
 """The training loss has risen from its best and stays up.
 
-Reason: spikes recover, slow rises do not; a run that has lost 10 % for dozens
-of rows rarely comes back without a restart.
-Formula, in y = ln(loss): f is the median of the last 20 rows, taken every 16
-rows; best is the lowest f so far. Fires when f - best > max(ln(1 + rise),
-z * s) at `persist` such points in a row, where s is the noise of successive
-differences, now or at the best (a shift or a slow rise does not inflate it);
-3.4 is about twice 6 standard errors of a median of 20. Clears when f is back
-below half of that. While firing, a further rise by the same margin confirms it.
+Reason: spikes recover, slow rises do not; a run that has lost 10 % for dozens of
+rows rarely comes back without a restart.
+Formula, in y = ln(loss): f is the median of the last 20 rows, taken every 16 rows;
+best is the lowest f so far. Fires when f - best > max(ln(1 + rise), z * s) at
+`persist` such points in a row, where s is the noise of successive differences, now
+or at the best (a shift or a slow rise does not inflate it); 3.4 is about twice 6
+standard errors of a median of 20. Clears when f is back below half of that. While
+firing, a further rise by the same margin confirms it.
 
 Traps: the margin doubles for 100 rows after the learning rate rose 1.5x
 (restarts, re-warming); a loss that has been negative has no ratio and is not
 judged; a restart that goes back in steps begins anew.
 
-Source: RULES L4; the rule of thumb about slow rises is from IDEFICS' logs.
+Source: IDEFICS' logs, where instant spikes recovered and slow rises did not.
 """
 
 from __future__ import annotations

@@ -4,21 +4,23 @@ Reason: gradients lead the loss. In BLOOM's log the norm went 0.24, 0.95, 2.4,
 16, 145, 960 and was five times its median two steps before the loss moved.
 Formula, in y = ln(norm) against the rolling baseline (median m, deviation s,
 at least 0.05): a row spikes when y - m > z * s and norm >= `factor` medians.
-Alone: info. `burst` spikes within `burst_rows` rows, or `huge` medians: a
-warning. `sustained` rows in a row above `high` medians: critical. It ends after
-`calm` rows below `factor` medians, or after `settle` rows, when the new level
-is the usual one.
+By itself a note, since most spikes are clipped and forgotten. A warning when it
+is `huge`, and half as many deviations again above the median as a spike must be,
+or when `several` rows in a row are above `high` medians; critical when
+`sustained` are. It ends after `calm` rows below `factor` medians, or after
+`settle` rows, when the new level is the usual one.
 
 Traps: the first rows of a run (`warmup`) have no usual level; a norm printed as
 0.000 was not computed and has no logarithm; norms of clipped gradients cannot
-spike.
+spike; some healthy runs spike again and again, and their loss does not mind:
+counting spikes tells nothing.
 
-Source: RULES G1.
+Sources: BLOOM's chronicles; ZClip and OLMo-core, which judge the gradient norm by its
+recent mean and deviation.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import log
@@ -39,6 +41,8 @@ class _Spike:
 
     where: Place
     median: float
+    sigma: float
+    """Robust deviation of ln(norm) before it."""
     peak: float = 0.0
     rows: int = 0
     high: int = 0
@@ -58,9 +62,8 @@ class GradSpike(RankRule):
     z: float = threshold(8.0, "robust deviations above the rolling median that make a spike")
     factor: float = threshold(5.0, "least multiple of the rolling median that is a spike")
     huge: float = threshold(100.0, "multiple of the rolling median that is a warning by itself")
-    burst: int = threshold(3, "spikes within burst_rows that make a warning")
-    burst_rows: int = threshold(200, "rows within which spikes are counted")
-    high: float = threshold(10.0, "multiple of the rolling median that is critical when sustained")
+    high: float = threshold(10.0, "multiple of the rolling median that matters when it lasts")
+    several: int = threshold(3, "rows in a row above high that are a warning")
     sustained: int = threshold(10, "rows in a row above high that are critical")
     calm: int = threshold(20, "rows in a row below factor that end a spike")
     settle: int = threshold(256, "rows after which a new level counts as usual")
@@ -69,8 +72,6 @@ class GradSpike(RankRule):
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.05), init=False, repr=False)
     _spike: _Spike | None = field(default=None, init=False, repr=False)
-    _past: deque[int] = field(default_factory=lambda: deque(maxlen=64), init=False, repr=False)
-    """Row numbers of the newest spikes."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the gradient norm of a block."""
@@ -78,7 +79,6 @@ class GradSpike(RankRule):
         for restarted, piece in self._segments.split(block.samples.get(GRAD_NORM), block.restarts):
             if restarted:
                 self._baseline = Baseline(floor=0.05)
-                self._past.clear()
                 if self._spike:
                     found.append(self._end(self._spike, place(piece, 0)))
             found += self._walk(positive(piece))
@@ -99,13 +99,13 @@ class GradSpike(RankRule):
                 if not len(ahead):
                     break
                 row = int(ahead[0])
-                self._spike = _Spike(place(rows, row), grow(float(usual[row])))
-            found += self._follow(self._spike, start + row, rows, row)
+                self._spike = _Spike(place(rows, row), grow(float(usual[row])), float(sigma[row]))
+            found += self._follow(self._spike, rows, row)
             row += 1
         return found
 
-    def _follow(self, spike: _Spike, at: int, rows: Samples, row: int) -> list[Finding]:
-        """Judge one row of a spike; the first is the spike itself. `at` is its number in the run."""
+    def _follow(self, spike: _Spike, rows: Samples, row: int) -> list[Finding]:
+        """Judge one row of a spike; the first is the spike itself."""
         multiple = float(rows.value[row]) / spike.median
         spike.rows += 1
         if multiple < self.factor:
@@ -119,20 +119,16 @@ class GradSpike(RankRule):
             return [self._end(spike, place(rows, row))]
         spike.peak = max(spike.peak, multiple)
         spike.high = spike.high + 1 if multiple > self.high else 0
-        self._past.append(at)
         severity = spike.firing or Severity.INFO
-        near = sum(number > at - self.burst_rows for number in self._past)
-        if severity is Severity.INFO and (near >= self.burst or spike.peak >= self.huge):
+        huge = spike.peak >= self.huge and log(spike.peak) > 1.5 * self.z * spike.sigma
+        if severity is Severity.INFO and (huge or spike.high >= self.several):
             severity = Severity.WARNING
         if spike.high >= self.sustained:
             severity = Severity.CRITICAL
         if severity is spike.firing:
             return []
         spike.firing = severity
-        if severity is Severity.CRITICAL:
-            more = f", and stays above {self.high:.0f}x"
-        else:
-            more = f", spike {near} within {self.burst_rows} rows" if near >= self.burst else ""
+        more = f", and stays above {self.high:.0f}x" if severity is Severity.CRITICAL else ""
         return [
             self.say(
                 Verdict.FIRING,

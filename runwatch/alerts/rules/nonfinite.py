@@ -11,7 +11,7 @@ its level); metrics that are non-finite from their first sample were never
 computed (z-scores, averages over no steps); a perplexity overflows although
 its loss is finite; what follows from a NaN loss is not news.
 
-Sources: Megatron-LM's and Lightning's own NaN checks; RULES L1.
+Sources: Megatron-LM's and Lightning's own NaN checks.
 """
 
 from __future__ import annotations
@@ -165,9 +165,9 @@ class NonFinite(RankRule):
         if metric == GRAD_NORM:
             scale = newest(self._recent[LOSS_SCALE], offset)
             if scale is not None and scale > 1 and not loss_bad:
-                if not many:
-                    return Severity.INFO  # the scaler skips the step and halves its scale
-                return Severity.WARNING if row < self.scale_search else Severity.CRITICAL
+                searching = row < self.scale_search
+                # the scaler skips the step and halves its scale
+                return Severity.CRITICAL if many and not searching else Severity.INFO
             return Severity.CRITICAL if many or loss_bad else Severity.WARNING
         overflow = "ppl" in metric.lower() or "perplexity" in metric.lower()
         return Severity.INFO if loss_bad or overflow else Severity.WARNING

@@ -4,7 +4,7 @@ A root can begin a crash; a cascade only follows from one (a collective that
 aborts because another rank died); a proof is written by the kernel or the
 driver and outranks what the program believed.
 
-Source: RULES Annex B; the roles are those of NVIDIA's restart-agent registry.
+Source: the roles are those of NVIDIA's restart-agent registry.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Steps take longer than they did, and it lasts.
 
-Reason: a slow node, a throttled GPU or a starved data loader costs days without
-any error.
-Formula, in y = ln(seconds per step), every 16 rows: `now` is the median of the
-last 24 rows; `usual` is the lowest median of 64 rows so far, which only moves
-down. The shift must reach D = max(ln(1 + rise), 2 s, 0.6 * (q95 - q50)), with
-the deviation s and the quantiles of the window that set `usual`, and 70 % of
-the 24 rows must stand above usual + D / 2, at `persist` points in a row and for
-`seconds`. Critical when the shift is `critical` or more and has lasted
-`critical_seconds`. Clears below D / 2. Ranks against ranks need no CUSUM to
+Reason: a slow node, a throttled GPU or a starved data loader costs days without any
+error.
+Formula, in y = ln(seconds per step), every 16 rows: `now` is the median of the last
+24 rows; `usual` is the lowest median of 64 rows so far, which only moves down. The
+shift must reach D = max(ln(1 + rise), 2 s, 0.6 * (q95 - q50)), with the deviation s
+and the quantiles of the window that set `usual`, and 70 % of the 24 rows must stand
+above usual + D / 2, at `persist` points in a row and for `seconds`. A note below
+`notable`, a warning above. Critical when the shift is `critical` or more and has
+lasted `critical_seconds`. Clears below D / 2. Ranks against ranks need no CUSUM to
 propose a shift: single slow steps and pauses cannot move a median.
 
 Traps: the first rows after a start or restart compile and warm caches (up to 80
@@ -16,7 +16,7 @@ times slower) and are skipped; a larger batch takes longer and is no slowdown:
 when tokens per second did not fall, the new time becomes the usual one.
 Without step times, tokens or samples per second are judged, inverted.
 
-Source: RULES T1, FALCON's verification of a proposed change.
+Source: FALCON, which verifies a proposed change before it is reported.
 """
 
 from __future__ import annotations
@@ -30,15 +30,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Floats, Segments, Windows, grow, median, positive, spread, take
+from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, positive, spread, take
 from runwatch.alerts.rules.context import Recent
+from runwatch.alerts.rules.speed import Speed
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, label
+from runwatch.metrics import STEP_TIME, label
 
-_WIDTH, _HOP, _NOW, _TOKENS = 64, 16, 24, 256
-_SOURCES = (STEP_TIME, TOKENS_PER_SEC, SAMPLES_PER_SEC)
-"""In order of preference: once one is seen, those after it are not judged any more."""
+_WIDTH, _HOP, _NOW = 64, 16, 24
 
 
 @dataclass
@@ -67,7 +66,6 @@ class _Shift:
 class _Track:
     """The state of one source of step times."""
 
-    segments: Segments = field(default_factory=Segments)
     windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _HOP))
     usual: _Usual = field(default_factory=_Usual)
     shift: _Shift | None = None
@@ -87,42 +85,27 @@ class StepTime(RankRule):
     seconds: float = threshold(30.0, "seconds a slowdown must last")
     critical_seconds: float = threshold(600.0, "seconds a critical slowdown must last")
     persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
+    notable: float = threshold(0.2, "slowdown below which it is a note")
     skip: int = threshold(10, "rows after a start or restart that are not judged")
 
     _tracks: dict[str, _Track] = field(default_factory=dict, init=False, repr=False)
-    _tokens: Recent = field(default_factory=lambda: Recent(_TOKENS), init=False, repr=False)
-    _source: int = field(default=len(_SOURCES), init=False, repr=False)
-    """Number of the most preferred source seen."""
+    _speed: Speed = field(default_factory=Speed, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the step times of a block."""
-        self._tokens.push(block.samples.get(TOKENS_PER_SEC))
         found: list[tuple[float, Finding]] = []
-        until = np.inf
-        for number, metric in enumerate(_SOURCES[: self._source + 1]):
-            samples = block.samples.get(metric)
-            if samples is not None and len(samples):
-                self._source = min(self._source, number)
-                found += self._judge(metric, take(samples, samples.offset < until), block.restarts)
-                until = min(until, float(samples.offset[0]))
-            elif metric in self._tracks:
-                self._tracks[metric].segments.split(None, block.restarts)
-        return [finding for _, finding in sorted(found, key=lambda entry: entry[0])]
-
-    def _judge(self, metric: str, samples: Samples, restarts: Sequence[int]) -> list[tuple[float, Finding]]:
-        track = self._tracks.setdefault(metric, _Track())
-        track.recent.push(samples)
-        found: list[tuple[float, Finding]] = []
-        for restarted, piece in track.segments.split(samples, restarts):
+        for metric, restarted, piece in self._speed.pieces(block):
+            track = self._tracks.setdefault(metric, _Track())
+            track.recent.push(piece)
             if restarted:
                 if track.shift:
                     found.append((float(piece.offset[0]), self._clear(metric, track, place(piece, 0))))
-                self._tracks[metric] = track = _Track(track.segments, recent=track.recent)
+                self._tracks[metric] = track = _Track(recent=track.recent)
             rows = positive(piece)
             skip = min(max(0, self.skip - track.skipped), len(rows))
             track.skipped += skip
             found += self._walk(metric, track, take(rows, slice(skip, None)))
-        return found
+        return [finding for _, finding in sorted(found, key=lambda entry: entry[0])]
 
     def _walk(self, metric: str, track: _Track, rows: Samples) -> list[tuple[float, Finding]]:
         start = track.windows.rows
@@ -157,8 +140,8 @@ class StepTime(RankRule):
 
     def _begin(self, track: _Track, offset: float) -> _Shift:
         onset = track.recent.until(offset, _NOW // 2)
-        tokens = self._tokens.until(offset, _TOKENS).value[: -2 * _NOW]
-        return _Shift(place(onset, 0), float(onset.step[0]), _median(tokens))
+        tokens = self._speed.tokens(offset, 208, skip=2 * _NOW)
+        return _Shift(place(onset, 0), float(onset.step[0]), tokens)
 
     def _follow(
         self, metric: str, track: _Track, slow: _Shift, level: float, offset: float, *, over: bool
@@ -179,7 +162,10 @@ class StepTime(RankRule):
             track.usual.level = level
             return self._clear(metric, track, place(here, 0))
         grave = grow(excess) - 1 >= self.critical and lasted >= self.critical_seconds
-        severity = Severity.CRITICAL if grave else slow.firing or Severity.WARNING
+        notable = grow(excess) - 1 >= self.notable
+        severity = Severity.CRITICAL if grave else Severity.WARNING if notable else Severity.INFO
+        if slow.firing is not None and severity.rank < slow.firing.rank:
+            severity = slow.firing
         if severity is slow.firing:
             return None
         slow.firing = severity
@@ -189,7 +175,7 @@ class StepTime(RankRule):
         """Whether tokens per second fell by less than half of the slowdown: the steps do more work."""
         if metric != STEP_TIME:
             return False
-        tokens = _median(self._tokens.until(offset, _NOW).value)
+        tokens = self._speed.tokens(offset, _NOW)
         return log(slow.tokens / tokens) < excess / 2 if slow.tokens / tokens > 0 else False
 
     def _clear(self, metric: str, track: _Track, here: Place) -> Finding:
@@ -216,12 +202,6 @@ class StepTime(RankRule):
             advice=_ADVICE,
             evidence={"usual": grow(sign * usual), "now": grow(sign * level), "slowdown": more},
         )
-
-
-def _median(values: Floats) -> float:
-    """Return the median of the values that are finite and above zero, else NaN."""
-    values = values[(values > 0) & (values < np.inf)]
-    return float(np.median(values)) if len(values) else np.nan
 
 
 _ADVICE = "Look for a slow or throttled GPU, a busy data loader or storage, and other jobs on the node."

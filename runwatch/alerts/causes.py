@@ -1,0 +1,49 @@
+"""Which findings belong together: what follows from what.
+
+One fault shows in many ways. Its incidents are one for people: the gravest leads,
+among equals the one that explains the other, and the rest are its symptoms. The graph is fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_LOSS = frozenset({"divergence", "loss_spike", "grad_spike", "validation", "plateau"})
+_SPEED = frozenset({"throughput", "step_time", "jitter"})
+
+FOLLOWS: Mapping[str, frozenset[str]] = {
+    "crash": frozenset({"hang", "silent_rank", "checkpoint_overdue"}),
+    "restart_loop": frozenset({"crash", "resume", "lr_anomaly"}),
+    "nonfinite": _LOSS | {"nonfinite", "grad_vanish", "never_learns", "masked_nan"},
+    "masked_nan": _LOSS | {"nonfinite", "grad_vanish", "loss_drop"},
+    "loss_scale": _LOSS | {"nonfinite"},
+    "lr_anomaly": _LOSS | {"nonfinite", "loss_drop", "grad_vanish", "masked_nan"},
+    "resume": _LOSS | {"lr_anomaly", "loss_drop"},
+    "divergence": _LOSS,
+    "loss_spike": frozenset({"grad_spike"}),
+    "loss_drop": frozenset({"validation", "grad_vanish"}),
+    "grad_vanish": frozenset({"plateau"}),
+    "retries": _SPEED | {"hang", "checkpoint_overdue"},
+    "straggler": _SPEED,
+    "throughput": _SPEED,
+    "step_time": frozenset({"jitter"}),
+    "hang": frozenset({"silent_rank", "checkpoint_overdue"}),
+}
+"""Rule -> the rules whose findings may follow from it."""
+
+LASTING = frozenset({"crash", "nonfinite", "masked_nan"})
+"""Rules whose condition explains whatever follows, however late."""
+_NEAR = 200
+_NEAR_PART = 0.05
+
+
+def follows(cause: str, effect: str) -> bool:
+    """Return whether findings of rule `effect` may follow from those of rule `cause`."""
+    return effect in FOLLOWS.get(cause, ())
+
+
+def near(cause: str, one: int | None, other: int | None) -> bool:
+    """Return whether two steps are close enough for `cause` to link what happened there."""
+    if cause in LASTING or one is None or other is None:
+        return True
+    return abs(one - other) <= max(_NEAR, _NEAR_PART * max(one, other))

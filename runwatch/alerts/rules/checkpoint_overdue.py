@@ -1,0 +1,112 @@
+"""No checkpoint has been saved for much longer than usual.
+
+Reason: what is not saved is lost; a save that hangs, or a disk that is full,
+often shows in nothing else until the run dies.
+Formula: the distance between checkpoints, in training rows, is learned from the
+last `gaps` of them, if they differ by no more than a tenth. No new one within
+`late` of that distance: a warning; within `very_late`: critical. Ends with the
+next checkpoint.
+
+Traps: runs that save only what is best save at no regular distance, and are not
+judged; lines about several files of one checkpoint count once; slow steps do
+not matter, as rows are counted and not seconds.
+
+Source: NVRx's watcher, which misses checkpoints by a fixed time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.batch import Event
+from runwatch.block import Block
+from runwatch.findings import Finding, Severity, Verdict
+
+_ALIKE = 0.1
+_LEAST = 8
+"""Rows between checkpoints, below which lines are about the same one."""
+
+
+@dataclass
+class CheckpointOverdue(RunRule):
+    """Fires when the usual distance between checkpoints is long past."""
+
+    name: ClassVar[str] = "checkpoint_overdue"
+    summary: ClassVar[str] = "No checkpoint was saved for much longer than usual."
+
+    late: float = threshold(2.0, "usual distances without a checkpoint that are a warning")
+    very_late: float = threshold(4.0, "usual distances without a checkpoint that are critical")
+    gaps: int = threshold(3, "distances that must agree before anything is judged")
+
+    _row: int = field(default=0, init=False, repr=False)
+    _saved: deque[tuple[int, Place]] = field(default_factory=lambda: deque(maxlen=32), init=False, repr=False)
+    """Row numbers and places of the newest checkpoints."""
+    _firing: Severity | None = field(default=None, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Count the rows since the newest checkpoint."""
+        progress = block.progress
+        offsets = progress.offset if progress is not None else np.empty(0)
+        marks: list[tuple[int, Event | None]] = [(offset, None) for offset in block.restarts]
+        marks += [(event.offset, event) for event in block.events if event.kind == "checkpoint"]
+        found: list[Finding] = []
+        done = 0
+        for offset, event in sorted(marks, key=lambda mark: mark[0]):
+            upto = int(np.searchsorted(offsets, offset))
+            found += self._count(block, done, upto)
+            done = upto
+            if event is None:
+                self._saved.clear()
+                found += self._end(
+                    place(progress, min(upto, len(offsets) - 1)) if progress else Place(None, None)
+                )
+            elif not self._saved or self._row - self._saved[-1][0] >= _LEAST:
+                self._saved.append((self._row, Place(event.step, event.line)))
+                found += self._end(Place(event.step, event.line))
+        return found + self._count(block, done, len(offsets))
+
+    def _count(self, block: Block, low: int, high: int) -> list[Finding]:
+        """Take training rows [low, high), between which nothing was saved."""
+        start, self._row = self._row, self._row + high - low
+        usual = self._usual()
+        if not usual or high <= low:
+            return []
+        found: list[Finding] = []
+        last, where = self._saved[-1]
+        for limit, severity in ((self.late, Severity.WARNING), (self.very_late, Severity.CRITICAL)):
+            due = last + int(limit * usual)
+            if start < due <= self._row and (self._firing is None or severity.rank > self._firing.rank):
+                assert block.progress is not None
+                self._firing = severity
+                found.append(
+                    self.say(
+                        Verdict.FIRING,
+                        severity,
+                        f"no checkpoint for {due - last} rows; usually there is one every {usual}",
+                        place(block.progress, low + due - start - 1),
+                        advice="Check that saving works and the disk has room; all since then would be lost.",
+                        evidence={"usual_rows": usual, "last_step": where.step, "last_line": where.line},
+                    )
+                )
+        return found
+
+    def _usual(self) -> int:
+        """Return the usual distance in rows; 0 if there is none."""
+        rows = [row for row, _ in self._saved][-self.gaps - 1 :]
+        if len(rows) <= self.gaps:
+            return 0
+        gaps = np.diff(rows)
+        usual = float(np.median(gaps))
+        return round(usual) if np.abs(gaps - usual).max() <= max(_ALIKE * usual, 1) else 0
+
+    def _end(self, where: Place) -> list[Finding]:
+        if self._firing is None:
+            return []
+        severity, self._firing = self._firing, None
+        return [self.say(Verdict.CLEAR, severity, "a checkpoint was saved", where)]

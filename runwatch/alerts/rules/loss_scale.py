@@ -1,0 +1,100 @@
+"""The loss scale of half precision collapses: every scale that is tried overflows.
+
+Reason: in OPT's and GLM's logs the scale hits its least value a few dozen steps
+before the loss explodes.
+Formula: the scale has been halved `halvings` times or more below its highest of the
+last `window` rows: a warning; at 1 or below, having been above 1: critical.
+Ends when the scale has doubled again.
+
+Traps: the first rows (`search`) look for a scale and may halve it at every
+step; a scale of 1 from the beginning is no scaling.
+
+Sources: the chronicles of OPT-175B and GLM-130B.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import RankRule, place, threshold
+from runwatch.alerts.rules.baseline import Floats, Segments
+from runwatch.block import Block, Samples
+from runwatch.findings import Finding, Severity, Verdict
+from runwatch.metrics import LOSS_SCALE
+
+
+@dataclass
+class LossScale(RankRule):
+    """Fires when the fp16 loss scale keeps falling."""
+
+    name: ClassVar[str] = "loss_scale"
+    summary: ClassVar[str] = "The fp16 loss scale keeps falling: every step overflows."
+
+    halvings: int = threshold(8, "halvings within the window that are a warning")
+    window: int = threshold(50, "rows within which the scale fell")
+    search: int = threshold(100, "first rows, in which the scale is searched")
+
+    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
+    _rows: int = field(default=0, init=False, repr=False)
+    _tail: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
+    _firing: Severity | None = field(default=None, init=False, repr=False)
+    _low: float = field(default=0.0, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the loss scale of a block."""
+        found: list[Finding] = []
+        for restarted, piece in self._segments.split(block.samples.get(LOSS_SCALE), block.restarts):
+            if restarted:
+                self._rows, self._tail = 0, np.empty(0)
+                found += self._clear(piece, 0) if self._firing else []
+            found += self._walk(piece)
+        return found
+
+    def _walk(self, rows: Samples) -> list[Finding]:
+        carried = len(self._tail)
+        data = np.concatenate([self._tail, rows.value])
+        self._tail = data[-self.window :].copy()
+        start, self._rows = self._rows, self._rows + len(rows)
+        if self._firing is None and data.min(initial=np.inf) == data.max(initial=-np.inf):
+            return []
+        found: list[Finding] = []
+        changed = np.flatnonzero(np.diff(data, prepend=np.nan)[carried:] != 0)
+        for row in changed.tolist():
+            scale = float(rows.value[row])
+            high = float(data[max(0, carried + row - self.window) : carried + row + 1].max())
+            if self._firing:
+                self._low = min(self._low, scale)
+                if scale >= 2 * self._low:
+                    found += self._clear(rows, row)
+                    continue
+            if start + row < self.search or not scale > 0:
+                continue
+            severity = self._firing
+            if high > 1 >= scale:
+                severity = Severity.CRITICAL
+            elif high >= scale * 2**self.halvings:
+                severity = severity or Severity.WARNING
+            if severity is not None and severity is not self._firing:
+                self._firing, self._low = severity, scale
+                found.append(
+                    self.say(
+                        Verdict.FIRING,
+                        severity,
+                        f"the loss scale fell from {high:.4g} to {scale:.4g} within {self.window} rows",
+                        place(rows, row),
+                        metric=LOSS_SCALE,
+                        cause="gradients overflow in half precision",
+                        advice="Use bf16 or clip gradients; go back to a checkpoint from before it fell.",
+                        evidence={"highest": high, "now": scale},
+                    )
+                )
+        return found
+
+    def _clear(self, rows: Samples, row: int) -> list[Finding]:
+        severity, self._firing = self._firing or Severity.WARNING, None
+        where = place(rows, row)
+        return [self.say(Verdict.CLEAR, severity, "the loss scale rises again", where, metric=LOSS_SCALE)]

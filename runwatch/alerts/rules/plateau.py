@@ -1,0 +1,104 @@
+"""The training loss has stopped improving.
+
+Reason: a plateau is often fine, and often the moment to lower the rate or stop;
+nobody has to be woken for it, so it is a note.
+Formula: of medians of 64 rows, taken every 64, none of the last max(`rows`, a
+quarter of the run so far) is below the best before them by max(`least`, half of
+the noise). Ends at the next such improvement.
+
+Traps: the end of a schedule is flat by design, so nothing is said in the last
+fifth of a run whose length is known; losses of both signs are not judged.
+
+Source: PyTorch's ReduceLROnPlateau, which asks the same with a patience.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import log, log1p
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.baseline import Segments, Windows, before_negative, grow, positive, spread
+from runwatch.block import Block, Samples
+from runwatch.findings import Finding, Severity, Verdict
+from runwatch.metrics import LOSS
+
+_WIDTH = 64
+
+
+@dataclass
+class Plateau(RankRule):
+    """Notes when the training loss stands still for long."""
+
+    name: ClassVar[str] = "plateau"
+    summary: ClassVar[str] = "The training loss has not improved for a long time (a note)."
+
+    rows: int = threshold(512, "rows without improvement, at least")
+    part: float = threshold(0.25, "of the rows so far, at least")
+    least: float = threshold(0.005, "improvement that counts, as a fraction")
+
+    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
+    _windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _WIDTH), init=False, repr=False)
+    _best: tuple[float, int, Place] | None = field(default=None, init=False, repr=False)
+    """The best median of ln(loss), its row number and its place."""
+    _total: int | None = field(default=None, init=False, repr=False)
+    _open: bool = field(default=False, init=False, repr=False)
+    _signed: bool = field(default=False, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the training loss of a block."""
+        found: list[Finding] = []
+        self._total = block.total or self._total
+        for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
+            if restarted:
+                self._windows = Windows(_WIDTH, _WIDTH)
+                self._best = None
+                found += self._end(place(piece, 0))
+            if not self._signed:
+                judged, self._signed = before_negative(piece)
+                found += self._walk(positive(judged))
+        return found
+
+    def _walk(self, rows: Samples) -> list[Finding]:
+        start = self._windows.rows
+        ends, windows = self._windows.add(np.log(rows.value))
+        if not len(ends):
+            return []
+        levels, sigmas = spread(windows, 0.0)
+        found: list[Finding] = []
+        for end, level, sigma in zip(ends.tolist(), levels.tolist(), sigmas.tolist(), strict=True):
+            where = place(rows, end - start - 1)
+            if self._best is None or level < self._best[0] - max(log1p(self.least), sigma / 2):
+                self._best = (level, end, where)
+                found += self._end(where)
+                continue
+            flat = end - self._best[1]
+            late = self._total is not None and where.step is not None and where.step > 0.8 * self._total
+            if flat < max(self.rows, self.part * end) or self._open or late:
+                continue
+            if level > self._best[0] + log(1.05):
+                continue  # that is no plateau
+            self._open = True
+            best = self._best
+            title = f"{LOSS} has not improved for {flat} rows, since {best[2]}"
+            found.append(
+                self.say(
+                    Verdict.FIRING,
+                    Severity.INFO,
+                    title,
+                    where,
+                    metric=LOSS,
+                    evidence={"best": grow(best[0]), "best_step": best[2].step, "now": grow(level)},
+                )
+            )
+        return found
+
+    def _end(self, where: Place) -> list[Finding]:
+        if not self._open:
+            return []
+        self._open = False
+        return [self.say(Verdict.CLEAR, Severity.INFO, f"{LOSS} improves again", where, metric=LOSS)]

@@ -1,0 +1,69 @@
+"""How long steps take, from the best source that a log has."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from runwatch.alerts.rules.baseline import Floats, Segments, take
+from runwatch.alerts.rules.context import Recent
+from runwatch.block import Block, Samples
+from runwatch.metrics import SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC
+
+SOURCES = (STEP_TIME, TOKENS_PER_SEC, SAMPLES_PER_SEC)
+"""In order of preference: once one is seen, those after it are not judged any more."""
+BATCH = "global batch size"
+_TOKENS = 256
+
+
+class Speed:
+    """Chooses the source, cuts it at restarts, and takes out what a larger batch explains."""
+
+    def __init__(self) -> None:
+        self._source = len(SOURCES)
+        self._segments: dict[str, Segments] = {}
+        self._batch = (np.nan, np.nan)
+        """The first and the newest batch size."""
+        self._tokens = Recent(_TOKENS)
+
+    def pieces(self, block: Block) -> list[tuple[str, bool, Samples]]:
+        """Return (metric, is this the first piece after a restart?, its samples) of a block."""
+        self._tokens.push(block.samples.get(TOKENS_PER_SEC))
+        found: list[tuple[str, bool, Samples]] = []
+        until = np.inf
+        for number, metric in enumerate(SOURCES[: self._source + 1]):
+            samples = block.samples.get(metric)
+            if samples is not None and len(samples):
+                self._source = min(self._source, number)
+                segments = self._segments.setdefault(metric, Segments())
+                chosen = take(samples, samples.offset < until)
+                if metric == STEP_TIME:
+                    chosen = self._per_work(chosen, block.samples.get(BATCH))
+                found += [(metric, *piece) for piece in segments.split(chosen, block.restarts)]
+                until = min(until, float(samples.offset[0]))
+            elif metric in self._segments:
+                self._segments[metric].split(None, block.restarts)
+        return found
+
+    def _per_work(self, samples: Samples, batch: Samples | None) -> Samples:
+        """Return times as they would be with the first batch size, where the log prints it."""
+        first, newest = self._batch
+        if batch is None or not len(batch):
+            return samples
+        first = float(batch.value[0]) if np.isnan(first) else first
+        size = np.append(newest, batch.value)[np.searchsorted(batch.offset, samples.offset, "right")]
+        self._batch = (first, float(batch.value[-1]))
+        if not first > 0 or (size == first).all():
+            return samples
+        value = np.where(size > 0, samples.value * first / size, samples.value)
+        return Samples(samples.offset, samples.line, samples.step, value)
+
+    def tokens(self, offset: float, count: int, skip: int = 0) -> float:
+        """Return the median tokens per second of `count` rows up to `offset`, without the last `skip`."""
+        values = self._tokens.until(offset, min(count + skip, _TOKENS)).value
+        return usual(values[: len(values) - skip])
+
+
+def usual(values: Floats) -> float:
+    """Return the median of the values that are finite and above zero, else NaN."""
+    values = values[(values > 0) & (values < np.inf)]
+    return float(np.median(values)) if len(values) else np.nan

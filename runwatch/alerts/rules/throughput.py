@@ -1,0 +1,155 @@
+"""Steps take several times as long as they did: throughput has collapsed.
+
+Reason: a slowdown to a third is no drift that statistics must confirm; at that
+pace the run will not end, and minutes count.
+Formula: the median of `rows` rows in a row is above `times` the rolling median
+of 64 rows before, and `persist` such rows stand in a row. Critical. Ends when
+it is below the root of `times` for as long, or after `settle` rows.
+
+Traps: pauses for evaluation and checkpoints are single rows and cannot move a
+median of five; a larger batch takes longer, and tokens per second do not fall;
+the first rows after a start compile.
+
+Source: ByteRobust and C4 tell a collapse from a drift in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import log
+from typing import ClassVar
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.baseline import Baseline, Floats, grow, positive, take
+from runwatch.alerts.rules.speed import Speed
+from runwatch.block import Block, Samples
+from runwatch.findings import Finding, Severity, Verdict
+from runwatch.metrics import STEP_TIME, label
+
+
+@dataclass
+class _Track:
+    """The state of one source of step times."""
+
+    baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.006))
+    tail: Floats = field(default_factory=lambda: np.empty(0))
+    """ln(seconds) of the newest rows."""
+    skipped: int = 0
+    level: float = np.nan
+    """ln(seconds) that was usual before a collapse that is open."""
+    over: int = 0
+    under: int = 0
+    rows: int = 0
+    where: Place | None = None
+
+
+@dataclass
+class Throughput(RankRule):
+    """Fires when steps suddenly take several times as long."""
+
+    name: ClassVar[str] = "throughput"
+    summary: ClassVar[str] = "Steps suddenly take several times as long as before."
+
+    times: float = threshold(3.0, "multiple of the usual step time")
+    rows: int = threshold(5, "rows whose median is judged")
+    persist: int = threshold(3, "such medians in a row")
+    settle: int = threshold(1024, "rows after which a new level counts as usual")
+    skip: int = threshold(10, "rows after a start or restart that are not judged")
+
+    _tracks: dict[str, _Track] = field(default_factory=dict, init=False, repr=False)
+    _speed: Speed = field(default_factory=Speed, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the step times of a block."""
+        found: list[Finding] = []
+        for metric, restarted, piece in self._speed.pieces(block):
+            track = self._tracks.setdefault(metric, _Track())
+            if restarted:
+                found += self._end(metric, track, place(piece, 0))
+                track = self._tracks[metric] = _Track()
+            rows = positive(piece)
+            skip = min(max(0, self.skip - track.skipped), len(rows))
+            track.skipped += skip
+            if skip < len(rows):
+                found += self._walk(metric, track, take(rows, slice(skip, None)))
+        return found
+
+    def _walk(self, metric: str, track: _Track, rows: Samples) -> list[Finding]:
+        y = np.log(rows.value) * (1 if metric == STEP_TIME else -1)
+        usual, _ = track.baseline.judge(y)
+        data = np.concatenate([track.tail, y])
+        known = min(len(track.tail), self.rows - 1)
+        track.tail = data[-self.rows :].copy()
+        windows = (
+            sliding_window_view(data[len(data) - len(y) - known :], self.rows)
+            if len(y) + known >= self.rows
+            else None
+        )
+        now = np.full(len(y), np.nan)
+        if windows is not None:
+            now[len(y) - len(windows) :] = np.partition(windows, self.rows // 2, axis=1)[:, self.rows // 2]
+        high = now - usual > log(self.times)
+        found: list[Finding] = []
+        row = 0
+        while row < len(y):
+            if track.where is None and not track.over:
+                ahead = np.flatnonzero(high[row:])
+                if not len(ahead):
+                    break
+                row += int(ahead[0])
+                track.level = float(usual[row])
+            found += self._follow(metric, track, float(now[row]), rows, row)
+            row += 1
+        return found
+
+    def _follow(self, metric: str, track: _Track, now: float, rows: Samples, row: int) -> list[Finding]:
+        excess = now - track.level
+        if track.where is None:
+            track.over = track.over + 1 if excess > log(self.times) else 0
+            offset = float(rows.offset[row])
+            if track.over < self.persist or self._does_more(metric, excess, offset):
+                return []
+            track.where = place(rows, row)
+            usual, seconds = grow(track.level), grow(now)
+            if metric == STEP_TIME:
+                title = f"steps take {grow(excess):.1f} times longer: {seconds:.3g} s, usually {usual:.3g} s"
+            else:
+                what = f"{label(metric)} fell to 1/{grow(excess):.1f}"
+                title = f"{what}: {1 / seconds:.4g}, usually {1 / usual:.4g}"
+            return [
+                self.say(
+                    Verdict.FIRING,
+                    Severity.CRITICAL,
+                    title,
+                    track.where,
+                    metric=metric,
+                    advice="Look for a throttled or shared GPU, storage that stalls, a network that is down.",
+                    evidence={"usual": usual, "now": seconds, "times": grow(excess)},
+                )
+            ]
+        track.rows += 1
+        track.under = track.under + 1 if excess < log(self.times) / 2 else 0
+        if track.under < self.persist and track.rows < self.settle:
+            return []
+        return self._end(metric, track, place(rows, row))
+
+    def _does_more(self, metric: str, excess: float, offset: float) -> bool:
+        """Whether tokens per second fell by less than half of it: the steps do more work."""
+        if metric != STEP_TIME:
+            return False
+        before, now = (
+            self._speed.tokens(offset, 48, skip=2 * self.rows),
+            self._speed.tokens(offset, self.rows),
+        )
+        return bool(before > 0 and now > 0 and log(before / now) < excess / 2)
+
+    def _end(self, metric: str, track: _Track, where: Place) -> list[Finding]:
+        if track.where is None:
+            return []
+        track.where, track.over, track.under, track.rows = None, 0, 0, 0
+        title = f"{label(metric)} is usual again"
+        return [self.say(Verdict.CLEAR, Severity.CRITICAL, title, where, metric=metric)]

@@ -1,0 +1,209 @@
+"""Rules about what is learned: masked NaN, gradients, rates, validation, restarts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from runwatch.alerts.rules.grad_vanish import GradVanish
+from runwatch.alerts.rules.loss_drop import LossDrop
+from runwatch.alerts.rules.loss_scale import LossScale
+from runwatch.alerts.rules.loss_spike import LossSpike
+from runwatch.alerts.rules.lr_anomaly import LrAnomaly
+from runwatch.alerts.rules.masked_nan import MaskedNan
+from runwatch.alerts.rules.never_learns import NeverLearns
+from runwatch.alerts.rules.plateau import Plateau
+from runwatch.alerts.rules.resume import Resume
+from runwatch.alerts.rules.validation import Validation
+from runwatch.findings import Verdict
+
+from .columns import GRAD, LOSS, LR, SCALE, Log, brief, healthy
+
+VAL = "val/loss"
+STEPS = np.arange(3000)
+
+
+def fired(findings):
+    return [(f.severity.value, f.step) for f in findings if f.verdict is Verdict.FIRING]
+
+
+# -- masked NaN ------------------------------------------------------------------------------------
+
+
+def test_a_loss_of_exactly_zero_is_masked_nan():
+    log = healthy()
+    log.columns[LOSS][1000:1100] = 0.0
+    log.columns[GRAD][1000:1100] = np.nan
+    found = log.judge(MaskedNan())
+    assert brief(found) == [("firing", "critical", 1000), ("clear", "critical", 1102)]
+    assert "is exactly 0 since step 1000" in found[0].title
+    assert "NaN losses are printed as 0" in found[0].cause
+
+
+def test_zero_from_the_first_row_is_told_only_if_gradients_are_dead_too():
+    log = Log(train__loss=np.zeros(50), train__grad_norm=np.zeros(50))
+    assert fired(log.judge(MaskedNan())) == [("critical", 0)]
+    log.columns[GRAD][:] = 0.3  # a loss of preferences that is truly zero
+    assert log.judge(MaskedNan()) == []
+
+
+def test_a_frozen_loss_is_found_and_a_rounded_one_is_not():
+    log = healthy()
+    log.columns[LOSS][1000:1200] = log.columns[LOSS][1000]
+    assert fired(log.judge(MaskedNan())) == [("critical", 1000)]
+    rounded = Log(train__loss=np.round(healthy().columns[LOSS] * 16) / 16)
+    assert rounded.judge(MaskedNan()) == []
+
+
+# -- gradients and the loss scale ------------------------------------------------------------------
+
+
+def test_gradients_that_vanish_are_a_warning_and_zeros_are_critical():
+    log = healthy()
+    log.columns[GRAD][1000:1100] *= 1e-4
+    assert fired(log.judge(GradVanish())) == [("warning", 1000)]
+    log.columns[GRAD][1000:1100] = 0.0
+    assert fired(log.judge(GradVanish())) == [("critical", 1000)]
+    log.columns[GRAD][:] = 0.0  # never computed
+    assert log.judge(GradVanish()) == []
+
+
+def test_a_loss_scale_that_falls_to_one_is_critical():
+    scale = np.full(3000, 65536.0)
+    scale[1000:1100] = 65536.0 / 2.0 ** np.minimum(np.arange(100) // 2, 16)
+    found = healthy().set(SCALE, scale).judge(LossScale())
+    assert [s for s, _ in fired(found)] == ["warning", "critical"]
+    assert found[-1].verdict is Verdict.CLEAR
+
+
+def test_the_search_for_a_loss_scale_and_its_usual_steps_are_silent():
+    scale = np.full(3000, 4096.0)
+    scale[:40] = 2.0 ** np.linspace(32, 12, 40).round()
+    scale[500::400] = 2048.0
+    assert healthy().set(SCALE, scale).judge(LossScale()) == []
+
+
+# -- learning rate ---------------------------------------------------------------------------------
+
+
+def test_a_rate_of_zero_is_critical_and_a_decay_to_zero_is_not():
+    log = healthy()
+    log.columns[LR][1000:1200] = 0.0
+    found = log.judge(LrAnomaly())
+    assert brief(found) == [("firing", "critical", 1000), ("clear", "critical", 1200)]
+    log.columns[LR] = np.round(6e-6 * np.maximum(0, 1 - STEPS / 2500), 6)
+    assert log.judge(LrAnomaly()) == []
+
+
+def test_a_rate_that_is_never_above_zero():
+    log = healthy()
+    log.columns[LR][:] = 0.0
+    assert fired(log.judge(LrAnomaly())) == [("warning", 0)]
+
+
+def test_a_jump_is_a_warning_and_warm_restarts_and_warm_up_are_not():
+    log = healthy()
+    log.columns[LR][1000:] *= 10
+    assert fired(log.judge(LrAnomaly())) == [("warning", 1000)]
+    log.columns[LR] = 1e-3 * (0.01 + 0.5 * (1 + np.cos(np.pi * (STEPS % 300) / 300)))
+    assert log.judge(LrAnomaly()) == []
+    log.columns[LR] = 1e-3 * np.minimum(1, 10.0 ** (np.minimum(STEPS, 8) - 8.0))
+    assert log.judge(LrAnomaly()) == []
+
+
+def resumed(back=30, at=1500):
+    log = healthy()
+    log.columns[LR] = 1e-3 * (1 - STEPS / 3000)
+    log.steps[at:] -= back
+    log.restarts = [at]
+    for column in log.columns.values():
+        column[at:] = np.r_[column[at - back : 3000 - back]]
+    return log
+
+
+def test_a_schedule_that_starts_again_after_a_restart():
+    log = resumed()
+    assert log.judge(LrAnomaly()) == []
+    log.columns[LR][1500:] = 1e-3
+    (found,) = log.judge(LrAnomaly())
+    assert (found.severity.value, found.step) == ("warning", 1472)
+    assert "at the same step before" in found.title
+
+
+# -- restarts --------------------------------------------------------------------------------------
+
+
+def test_a_higher_loss_after_a_restart_is_found_and_the_same_loss_is_not():
+    log = resumed()
+    assert log.judge(Resume()) == []
+    log.columns[LOSS][1500:] *= 1.3
+    (found, *_) = log.judge(Resume())
+    assert (found.severity.value, found.step) == ("warning", 1481)
+    log.columns[LOSS][1500:] *= 1.5
+    assert fired(log.judge(Resume()))[0][0] == "critical"
+
+
+def test_a_run_that_begins_again_is_no_bad_resume():
+    log = healthy(2000)
+    log.columns[LOSS] = np.r_[log.columns[LOSS][:1000], log.columns[LOSS][:1000]]
+    log.steps[1000:] -= 1000
+    log.restarts = [1000]
+    assert log.judge(Resume()) == []
+
+
+# -- the course of the loss ------------------------------------------------------------------------
+
+
+def test_a_loss_that_collapses_is_too_good():
+    log = healthy()
+    log.columns[LOSS][1500:] *= 0.4
+    assert fired(log.judge(LossDrop())) == [("warning", 1500)]
+    log = healthy()
+    log.columns[LOSS][1500:] *= 0.85
+    assert log.judge(LossDrop()) == []
+
+
+def test_a_loss_that_never_falls_from_chance():
+    noise = np.exp(0.01 * np.random.default_rng(0).normal(size=1000))
+    log = Log(train__loss=np.log(10) * noise)
+    assert fired(log.judge(NeverLearns())) == [("warning", 399)]
+    log.steps += 5000  # it began elsewhere
+    assert log.judge(NeverLearns()) == []
+    assert Log(train__loss=1.7 * noise).judge(NeverLearns()) == []  # fine-tuning
+    assert healthy().judge(NeverLearns()) == []
+
+
+def test_a_plateau_is_a_note():
+    log = healthy()
+    log.columns[LOSS][1000:] = 2.5 * np.exp(0.005 * np.random.default_rng(0).normal(size=2000))
+    assert {s for s, _ in fired(log.judge(Plateau()))} == {"info"}
+    log.columns[LOSS] = np.linspace(8, 2, 3000)
+    assert log.judge(Plateau()) == []
+
+
+def evaluated(values):
+    log = healthy(100 * len(values))
+    log.set(VAL, np.nan * log.columns[LOSS])
+    log.columns[VAL][99::100] = values
+    return log
+
+
+def test_validation_that_rises_while_training_falls_is_overfitting():
+    log = evaluated([3, 2.8, 2.6, 2.5, 2.45, 2.4, 2.5, 2.6, 2.7, 2.8, 2.9, 3.0])
+    found = log.judge(Validation())
+    assert fired(found) == [("warning", 999)]
+    assert "best of 2.4 at step 599" in found[0].title
+    noisy = 2.5 + 0.1 * np.random.default_rng(0).normal(size=30)
+    assert evaluated(noisy).judge(Validation()) == []
+
+
+def test_validation_that_jumps_is_told_at_once():
+    log = evaluated([3, 2.8, 2.7, 2.65, 2.6, 2.55, 5.2, 5.2])
+    assert fired(log.judge(Validation())) == [("warning", 699)]
+
+
+def test_data_of_two_kinds_is_no_spike():
+    rng = np.random.default_rng(0)
+    log = Log(
+        train__loss=2.5 * np.exp(0.01 * rng.normal(size=3000)) * np.where(rng.random(3000) < 0.25, 1.3, 1)
+    )
+    assert fired(log.judge(LossSpike())) == []

@@ -1,0 +1,228 @@
+"""Rules about speed, ranks, storage and time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from runwatch.alerts.rules.checkpoint_overdue import CheckpointOverdue
+from runwatch.alerts.rules.deadline import Deadline
+from runwatch.alerts.rules.finished import Finished
+from runwatch.alerts.rules.jitter import Jitter
+from runwatch.alerts.rules.rank_divergence import RankDivergence
+from runwatch.alerts.rules.restart_loop import RestartLoop
+from runwatch.alerts.rules.retries import Retries
+from runwatch.alerts.rules.silent_rank import SilentRank
+from runwatch.alerts.rules.step_time import StepTime
+from runwatch.alerts.rules.straggler import Straggler
+from runwatch.alerts.rules.throughput import Throughput
+from runwatch.batch import Event
+from runwatch.block import Block, Samples, Status
+from runwatch.findings import Verdict
+
+from .columns import GRAD, TIME, TOKENS, Log, brief, healthy
+
+
+def fired(findings):
+    return [(f.severity.value, f.step) for f in findings if f.verdict is Verdict.FIRING]
+
+
+# -- speed -----------------------------------------------------------------------------------------
+
+
+def test_throughput_that_collapses_is_critical_within_a_few_rows():
+    log = healthy()
+    log.columns[TIME][1500:1600] *= 5
+    found = log.judge(Throughput())
+    assert fired(found) == [("critical", 1504)]
+    assert found[-1].verdict is Verdict.CLEAR
+
+
+def test_a_larger_batch_is_no_collapse():
+    log = healthy().set(TOKENS, 1e6 / healthy().columns[TIME])
+    log.columns[TIME][1500:] *= 5
+    log.columns[TOKENS][1500:] = 1e6 / log.columns[TIME][1500:] * 5
+    assert log.judge(Throughput()) == []
+    log = healthy().set("global batch size", np.where(np.arange(3000) < 1500, 64.0, 256.0))
+    log.columns[TIME][1500:] *= 4
+    assert log.judge(Throughput()) + log.judge(StepTime()) + log.judge(Jitter()) == []
+
+
+def test_steps_that_stall_now_and_then_are_a_warning():
+    log = healthy()
+    rows = np.flatnonzero(np.random.default_rng(0).random(1500) < 0.15) + 1500
+    log.columns[TIME][rows] *= 4
+    ((severity, step),) = fired(log.judge(Jitter()))
+    assert severity == "warning"
+    assert 1500 < step < 1700
+
+
+def test_every_nth_step_that_is_slow_is_a_note_and_old_habits_are_silent():
+    log = healthy()
+    log.columns[TIME][1500::12] *= 4
+    (found, *_) = log.judge(Jitter())
+    assert found.severity.value == "info"
+    assert found.title.startswith("every 12th row is slow")
+    log = healthy()
+    log.columns[TIME][::12] *= 4
+    assert log.judge(Jitter()) == []
+
+
+# -- ranks -----------------------------------------------------------------------------------------
+
+
+def ranks(count, steps, times=None, norms=None):
+    """Blocks of `count` ranks, 10 steps at a time; times and norms are (count, steps)."""
+    for low in range(0, steps, 10):
+        for rank in range(count):
+            rows = np.arange(low, min(low + 10, steps), dtype=float)
+
+            def samples(values, rows=rows):
+                return Samples(rows * 100, rows + 1, rows, np.asarray(values, float))
+
+            found = {}
+            if times is not None:
+                found[TIME] = samples(times[rank, low : low + 10])
+            if norms is not None:
+                found[GRAD] = samples(norms[rank, low : low + 10])
+            yield Block(found, samples(rows), rank=rank)
+
+
+def noise(count, steps, scale=0.02):
+    return np.exp(scale * np.random.default_rng(0).normal(size=(count, steps)))
+
+
+def test_a_slow_rank_is_named():
+    times = 0.5 * noise(8, 400)
+    assert [f for b in ranks(8, 400, times) for f in Straggler().observe(b)] == []
+    times[5, 100:300] *= 1.4
+    rule = Straggler()
+    found = [f for block in ranks(8, 400, times) for f in rule.observe(block)]
+    assert [(f.verdict.value, f.rank) for f in found] == [("firing", 5), ("clear", 5)]
+    assert "rank 5 is" in found[0].title
+
+
+@pytest.mark.parametrize(("slower", "expected"), [(1.2, []), (1.5, [1])])
+def test_two_ranks_need_a_clear_difference(slower, expected):
+    times = 0.5 * noise(2, 300)
+    times[1, 50:] *= slower
+    rule = Straggler()
+    assert [f.rank for block in ranks(2, 300, times) for f in rule.observe(block)] == expected
+
+
+def test_ranks_that_agreed_and_no_longer_do():
+    norms = np.repeat(noise(1, 200, 0.3), 4, axis=0)
+    norms[2, 100:] *= 1 + 0.002 * np.arange(1, 101)
+    rule = RankDivergence()
+    (found,) = [f for block in ranks(4, 200, norms=norms) for f in rule.observe(block)]
+    assert (found.severity.value, found.step) == ("critical", 104)
+    assert "rank 2" in found.title
+    rule = RankDivergence()  # local norms never agreed
+    assert [f for b in ranks(4, 200, norms=noise(4, 200, 0.3)) for f in rule.observe(b)] == []
+
+
+def heard(rank, at):
+    row = np.array([1.0])
+    return Block({}, Samples(row, row, row, row), rank=rank, live=True, arrival=at)
+
+
+def test_a_rank_that_falls_silent_is_named():
+    rule = SilentRank()
+    for second in range(0, 300, 10):
+        for rank in range(4):
+            if rank != 3 or second < 100:
+                assert rule.observe(heard(rank, 1000.0 + second)) == []
+        found = rule.tick(Status(now=1000.0 + second + 5, phase="training"))
+        if found:
+            break
+    assert [(f.rank, f.severity.value) for f in found] == [(3, "critical")]
+    assert 205 <= second + 5 <= 225
+    assert [(f.verdict.value, f.rank) for f in rule.observe(heard(3, 1400.0))] == [("clear", 3)]
+
+
+def test_when_all_fall_silent_no_rank_is_named():
+    rule = SilentRank()
+    for second in range(0, 100, 10):
+        for rank in range(4):
+            rule.observe(heard(rank, 1000.0 + second))
+    assert rule.tick(Status(now=5000.0, phase="training")) == []
+
+
+# -- storage and restarts --------------------------------------------------------------------------
+
+
+def events(kind, rows, **more):
+    return [Event(kind, row * 100 - 50, row, f"{kind}!", **more) for row in rows]
+
+
+def test_a_storm_of_retries_is_a_warning_and_a_few_are_not():
+    log = healthy()
+    log.events = events("retry", [10, 500, 1000, 1001, 1500])
+    assert log.judge(Retries()) == []
+    log.events = events("retry", range(1000, 1020, 2))
+    found = log.judge(Retries())
+    assert brief(found) == [("firing", "warning", None), ("clear", "warning", 1068)]
+
+
+def test_a_checkpoint_that_does_not_come():
+    log = healthy()
+    log.events = events("checkpoint", range(100, 1100, 100))
+    found = log.judge(CheckpointOverdue())
+    assert fired(found) == [("warning", 1199), ("critical", 1399)]
+    log.events = events("checkpoint", range(100, 3000, 100))
+    assert log.judge(CheckpointOverdue()) == []
+    log.events = events("checkpoint", [100, 150, 400, 500, 900])  # only the best are saved
+    assert log.judge(CheckpointOverdue()) == []
+
+
+def looping(marker=True, gain=0):
+    log = healthy(500)
+    log.restarts = [200, 230, 260, 290]
+    for number, row in enumerate(log.restarts):
+        log.steps[row:] -= 30 - (gain if number else 0)
+    log.events = events("traceback", log.restarts) if marker else []
+    return log
+
+
+def test_restarts_that_bring_no_progress():
+    found = looping().judge(RestartLoop())
+    assert fired(found) == [("critical", 170)]
+    assert found[-1].verdict is Verdict.CLEAR
+    assert looping(marker=False).judge(RestartLoop()) == []  # a counter that begins anew
+    assert looping(gain=20).judge(RestartLoop()) == []
+
+
+# -- time ------------------------------------------------------------------------------------------
+
+
+def test_a_deadline_that_will_be_missed():
+    rule = Deadline()
+
+    def late(now, eta, **more):
+        status = Status(now=now, eta=eta, deadline=10_000.0, fraction=0.5, phase="training", **more)
+        return brief(rule.tick(status))
+
+    assert late(0.0, 9_900.0) == []
+    assert late(10.0, 12_000.0) == []
+    assert late(400.0, 12_000.0) == [("firing", "warning", None)]
+    assert late(7_000.0, 5_000.0) == [("firing", "critical", None)]
+    assert late(7_010.0, 2_000.0) == [("clear", "critical", None)]
+
+
+def test_the_end_is_a_note_when_it_was_watched():
+    end = Status(now=1.0, phase="finished", finished=True, last_step=600, total=1000)
+    assert Finished().tick(end) == []
+    rule = Finished()
+    rule.observe(heard(0, 100.0))
+    (found,) = rule.tick(end)
+    assert found.title == "finished at step 600 of 1000, before its end"
+    assert rule.tick(end) == []
+    assert brief(rule.observe(heard(0, 200.0))) == [("clear", "info", 1)]
+
+
+def test_no_rule_of_this_page_speaks_of_a_healthy_run():
+    log = healthy()
+    log.events = events("checkpoint", range(100, 3000, 100))
+    for rule in (Throughput, Jitter, Retries, CheckpointOverdue, RestartLoop, Straggler, RankDivergence):
+        assert log.judge(rule()) == []
+    assert isinstance(log, Log)
