@@ -91,7 +91,8 @@ class JsonDecoder:
         """Decode those of `candidates` (record indices) that have a known shape, or one learnt now."""
         prefix, body = self.matcher.prefix, self.matcher.body
         texts, places = [], []
-        for index in candidates[lines.lengths[candidates] <= MAX_LINE].tolist():
+        plain = lines.clean[candidates] & (lines.lengths[candidates] <= MAX_LINE)
+        for index in candidates[plain].tolist():
             line = lines.record(index)
             if len(prefix) <= 8 or line.startswith(prefix):  # eight bytes were compared
                 texts.append(line[body:] if body else line)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.batch import BAR, TRAIN, Batch, Event
+from runwatch.parsers.escapes import bare
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.learner import Learner
@@ -30,13 +31,12 @@ MAX_LINE = 1 << 16
 BULK_SIZE = 1 << 15
 """Pieces at least this long are worth the bulk path."""
 _TAIL_BYTES = 1 << 16
-_ANSI = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)|\x00+")
-_ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
-"""Keys typed at the terminal, as it echoes them: `^[[B` for an arrow, `^C`."""
 _RECORD = re.compile(rb"[^\r\n]*[\r\n]")
 _BAR = BarPattern()
 _WEAK_RECORDS = 16
 """So many training records of a weak format, and none of another, settle on it."""
+_SURE_RECORDS = 4096
+"""So many more, and no other format is looked for."""
 
 
 def _has_stem(text: bytes) -> bool:
@@ -74,6 +74,8 @@ class LogParser:
         self._format: Format | None = None
         self._open = True
         """Whether the format is not settled for good."""
+        self._told = 0
+        """Training records of a weak format since it was settled on."""
         self._learner = Learner() if learn else None
         """The last resort: there until any format is settled on."""
         self._sure: float | None = None
@@ -197,8 +199,8 @@ class LogParser:
         from runwatch.parsers.skeleton import Lines
 
         lines = Lines(block, begin, end)
-        text, clean = lines.lengths > 1, lines.clean()
-        open_ = text & clean
+        text = lines.lengths > 1
+        open_ = text.copy()
         used = np.zeros(len(lines), bool)
         offset = piece.start + begin
         for decoder in self._decoders:
@@ -211,7 +213,7 @@ class LogParser:
                 piece.add_bulk(decoded)
         rest = np.flatnonzero(text & ~used)
         telling = np.array(self._heads)[lines.buffer[lines.starts[rest]]]
-        telling |= ~clean[rest] | (lines.lengths[rest] > MAX_LINE)
+        telling |= ~lines.clean[rest] | (lines.lengths[rest] > MAX_LINE)
         ordinals = np.cumsum(text) - 1 + self._ordinal
         places = (rest, lines.starts[rest], lines.lengths[rest], lines.line[rest], ordinals[rest], telling)
         events, trigger = self._events, self._events.trigger
@@ -251,10 +253,7 @@ class LogParser:
             title = f"line {number} is longer than {MAX_LINE} bytes; the rest of it is not read"
             piece.events.append(Event("overlong", offset, number, title))
             line = line[:MAX_LINE]
-        if b"\x1b" in line or b"\0" in line:
-            line = _ANSI.sub(b"", line)
-        if line[:1] == b"^":
-            line = _ECHO.sub(b"", line)
+        line = bare(line)
         match = self._match_own(line) if self._own else None
         if match is None:
             if self._readers and self._read(line, offset, number, piece):
@@ -337,16 +336,22 @@ class LogParser:
         A weak format may yet turn out to be what another one prints beside its own
         lines: then the other one takes its place.
         """
-        if not self._open or fmt is self._format:
+        if not self._open:
             return
-        self._format, self._open = fmt, fmt.weak
+        if fmt is self._format:
+            self._told += 1
+            if self._told < _SURE_RECORDS:
+                return
+        else:
+            self._told = 0
+        self._format, self._open = fmt, fmt.weak and self._told < _SURE_RECORDS
         self._learner = self._sure = None
         self._held.clear()
         self._events.use(fmt.markers)
         readers = tuple(
             (reader, of) for reader, of in self._readers if of is fmt
         )  # they know what stood before
-        others = tuple(other for other in self._formats if not other.weak) if fmt.weak else ()
+        others = tuple(other for other in self._formats if not other.weak) if self._open else ()
         self._use((fmt, *others), logged=None if fmt.weak else logged or fmt.logged)
         self._weak = ()
         if not self._open:
