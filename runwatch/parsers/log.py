@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.batch import BAR, TRAIN, Batch, Event
+from runwatch.parsers.columns import Columns, Rows
 from runwatch.parsers.escapes import bare
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format, catalogue
@@ -31,6 +32,9 @@ MAX_LINE = 1 << 16
 BULK_SIZE = 1 << 15
 """Pieces at least this long are worth the bulk path."""
 _TAIL_BYTES = 1 << 16
+_WINDOW = 1 << 9
+"""Bytes looked at for rows of a table; more where all of them were."""
+_NOT_PLAIN = re.compile(rb"[\x1b\x00^]|%\|")
 _RECORD = re.compile(rb"[^\r\n]*[\r\n]")
 _BAR = BarPattern()
 _WEAK_RECORDS = 16
@@ -92,6 +96,9 @@ class LogParser:
         self._readers += tuple((make(), fmt) for fmt in weak for make in fmt.readers)
         self._bulk = bulk
         self._decoders: list[Decoder] = []
+        self._tables: list[Columns] = []
+        """The format's tables, whose plain rows are taken many at a time."""
+        self._window = _WINDOW
         self._carry = b""
         self._skipping = False
         self._offset = start
@@ -181,17 +188,50 @@ class LogParser:
 
     def _parse(self, block: bytes, end: int, piece: Piece) -> None:
         """Parse block[:end], which ends with a line end."""
-        for found in _RECORD.finditer(block, 0, end):
-            start, stop = found.span()
+        start = 0
+        while start < end:
             if self._decoders and end - start >= BULK_SIZE:
                 self._parse_bulk(block, start, end, piece)
                 return
+            if self._tables and not self._line_has_text:
+                start += self._parse_rows(block, start, end, piece)
+            found = _RECORD.match(block, start, end)
+            if found is None:
+                return
+            stop = found.end()
             if stop - start > 1:
                 record = block[start : stop - 1]
                 self._note(self._record(record, piece.start + start, self._line, self._ordinal, piece))
                 self._ordinal += 1
             if block[stop - 1] == 10:
                 self._end_line(piece)
+            start = stop
+
+    def _parse_rows(self, block: bytes, begin: int, end: int, piece: Piece) -> int:
+        """Give the lines of a window to the tables; return how many bytes of it were plain rows."""
+        text = block[begin : block.rfind(b"\n", begin, min(end, begin + self._window)) + 1]
+        line_end = b"\r\n" if b"\r\n" in text else b"\n"
+        lines = text.split(line_end)[:-1]
+        parts: Rows = []
+        if not _NOT_PLAIN.search(text) and text.count(b"\r") == (len(lines) if len(line_end) > 1 else 0):
+            for table in self._tables:
+                found = table.take(lines)
+                parts = found or []
+                if parts or found is None:
+                    break
+        offset, count = piece.start + begin, 0
+        for layout, rows in parts:
+            places = []
+            for line in lines[count : count + len(rows)]:
+                places.append((offset, self._line))
+                offset += len(line) + len(line_end)
+                self._line += 1
+            piece.add_rows(layout, places, rows)
+            count += len(rows)
+        piece.lines += count
+        self._ordinal += count
+        self._window = min(2 * self._window, _TAIL_BYTES) if count == len(lines) else _WINDOW
+        return offset - piece.start - begin
 
     def _parse_bulk(self, block: bytes, begin: int, end: int, piece: Piece) -> None:
         import numpy as np
@@ -363,6 +403,8 @@ class LogParser:
 
             matchers = (*self._bare, *(matcher for _, matcher in self._logged))
             self._decoders = decoders(matchers)
+            if not self._open:
+                self._tables = [matcher for matcher in matchers if isinstance(matcher, Columns)]
 
     def _hold_match(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
         """Hold what weak formats read in a line that no other format knows."""
