@@ -30,8 +30,9 @@ types: $(STAMP)  ## Check types (mypy, strict)
 
 check: lint types test  ## All of what CI runs
 
-bench: $(STAMP)  ## Measure: parsing, check, memory, first picture, latency
+bench: $(STAMP)  ## Measure: parsing, check, memory, first picture, latency, every format
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/formats.py
 
 format: $(STAMP)  ## Format the code
 	$(BIN)/ruff format .

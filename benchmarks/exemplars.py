@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Lines as each format's programs print them, with fields for what varies.
 
 A field that runwatch keeps is `{name:spec}`; one that varies and is not kept
@@ -23,9 +24,7 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
     "nanogpt": ("iter {step}: loss {loss:.4f}, time {ms:.2f}ms, mfu {mfu:.2f}%",),
     "build-nanogpt-logtxt": ("{step} train {loss:.6f}",),
     "llm.c-mainlog": ("s:{step} trl:{loss:.4f} lr:{lr:.6f} norm:{norm:.2f}",),
-    "modded-nanogpt": (
-        "step:{step}/{total} train_loss:{loss:.4f} train_time:{rate}ms step_avg:{ms:.2f}ms",
-    ),
+    "modded-nanogpt": ("step:{step}/{total} train_loss:{loss:.4f} train_time:{rate}ms step_avg:{ms:.2f}ms",),
     "nanogpt-tagged": ("[train] iter {step}: loss {loss:.4f} {within} ms/iter",),
     "litgpt": (
         "Epoch {epoch} | iter {rate} step {step} | loss train: {loss:.3f}, val: n/a | iter time: {ms:.2f} ms (step)",
@@ -130,7 +129,9 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
         "|    loss            | {norm:<10.4g} |\n" + RULE,
     ),
     "cleanrl": ("global_step={step}, episodic_return=[{loss:.1f}]",),
-    "epoch-batch-loss": ("2030-01-02 03:04:{_second:02d},678 - INFO - Epoch {epoch} - Batch loss: {loss:.4f}",),
+    "epoch-batch-loss": (
+        "2030-01-02 03:04:{_second:02d},678 - INFO - Epoch {epoch} - Batch loss: {loss:.4f}",
+    ),
     "epoch-block": ("Epoch: {step}/{total}", "Train Loss: {loss:.4f} - Train Perplexity: {norm:.2f}"),
     "keras": (
         "Epoch {step}/{total}",

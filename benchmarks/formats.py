@@ -255,7 +255,10 @@ def cases(names: list[str]) -> Iterator[tuple[str, str, str]]:
 def report(names: list[str]) -> None:
     """Print a row per format and prefix."""
     print(f"{LINES:,} lines of each format; least of {RUNS} runs, CPU seconds; ratio to the baseline")
-    print(f"{'format':24} {'prefix':7} {'MB/s':>6} {'us/line':>8} {'rows':>9} {'ratio':>6} {'bar':>4} {'exact':>6}")
+    print(
+        f"{'format':24} {'prefix':7} {'MB/s':>6} {'us/line':>8} {'rows':>9} "
+        f"{'ratio':>6} {'bar':>4} {'exact':>6}"
+    )
     met = total = 0
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "formats.log"
@@ -272,8 +275,9 @@ def report(names: list[str]) -> None:
             note = "met" if ratio >= BARS[of] else "missed"
             if rows != expected:
                 note += f" ({expected:,} rows expected)"
+            size = path.stat().st_size / 1e6
             print(
-                f"{name:24} {label:7} {path.stat().st_size / 1e6 / spent:6.0f} {spent / LINES * 1e6:8.2f} {rows:9,} "
+                f"{name:24} {label:7} {size / spent:6.0f} {spent / LINES * 1e6:8.2f} {rows:9,} "
                 f"{ratio:6.1f} {BARS[of]:4} {exact} {note}",
                 flush=True,
             )

@@ -14,8 +14,8 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+from runwatch.parsers.interpreter import MAX_LINE
 from runwatch.parsers.jsonlines import JsonLine, Record, load
-from runwatch.parsers.log import MAX_LINE
 from runwatch.parsers.patterns import VALUE, Layout
 from runwatch.parsers.records import flatten, numeric
 from runwatch.parsers.skeleton import Decoded, Floats, Ints, Lines

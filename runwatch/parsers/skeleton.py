@@ -227,7 +227,7 @@ class Lines:
         return mask
 
     def beginning(self, prefix: bytes) -> NDArray[np.bool_]:
-        """Return a mask of the records that begin with the first eight bytes of `prefix`, or with an escape."""
+        """Return a mask of the records that begin with an escape or the first eight bytes of `prefix`."""
         head = prefix[:8]
         mask = np.uint64((1 << 8 * len(head)) - 1)
         wanted = np.uint64(int.from_bytes(head, "little"))

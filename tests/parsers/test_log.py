@@ -13,10 +13,30 @@ from runwatch.parsers.log import MAX_LINE, LogParser
 
 from .logs import hf, nanochat, parse
 
+
+def coloured(text: bytes) -> bytes:
+    """The lines in colours, some with NUL bytes before them and some with a colour inside."""
+    lines = text.split(b"\n")
+    for i, line in enumerate(lines):
+        if line and i % 5:
+            red = b"\x1b[38;2;%d;60;0m" % (10 + i % 300) + line + b"\x1b[39m"
+            lines[i] = red.replace(b"loss: ", b"loss: \x1b[1m") if i % 3 else b"\0\0" + red
+        if i % 97 == 0:
+            lines[i] = line.replace(b"loss: 5", b"loss: 5\x1b[1m")  # inside of a number
+    return b"\n".join(lines)
+
+
+def weak(rows: int) -> bytes:
+    """A log of a weak format, long enough to settle on it for good."""
+    return b"".join(b"global_step=%d, episodic_return=[%d.%d]\n" % (i, i % 300, i % 7) for i in range(rows))
+
+
 LONG = {
     "nanochat": nanochat(900, seed=1),
     "nanochat, CRLF": nanochat(400, seed=2, end=b"\r\n"),
     "nanochat, every line noise": nanochat(300, seed=3, noise=0.6),
+    "nanochat, coloured": coloured(nanochat(900, seed=4)),
+    "weak": weak(6000),
     "hf": hf(300),
     "hf, strings": hf(300, strings=True),
     "hf, loguru": hf(
@@ -212,7 +232,15 @@ def test_bulk_path_is_really_used():
     parser = LogParser()
     parser.feed(text)
     parser.feed(text)
-    assert sum(len(decoder._skeletons) for decoder in parser._decoders) > 3
+    assert sum(len(decoder._skeletons) for decoder in parser._records.decoders) > 3
+
+
+def test_bulk_path_reads_coloured_lines_and_weak_formats():
+    for text in (coloured(nanochat(2000, noise=0.0)), weak(20000)):
+        parser = LogParser()
+        parser.feed(text)
+        parser.feed(text)
+        assert sum(len(decoder._skeletons) for decoder in parser._records.decoders) > 3
 
 
 def test_columns_are_rectangular_and_ordered():
