@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers.escapes import Uncoloured
-from runwatch.parsers.patterns import Layout, Match, Matcher, number
+from runwatch.parsers.patterns import DictPattern, Layout, Match, Matcher, number
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -281,6 +281,11 @@ def decoders(matchers: Iterable[Matcher]) -> list[Decoder]:
     """Return the bulk path of each matcher: its own (`bulk()`; None if it has none), or skeletons."""
     found: list[Decoder | None] = []
     for matcher in matchers:
+        if isinstance(matcher, DictPattern):
+            from runwatch.parsers.dictbulk import DictDecoder
+
+            found.append(DictDecoder(matcher))
+            continue
         own = getattr(matcher, "bulk", None)
         found.append(BulkDecoder(matcher) if own is None else own())
     return [decoder for decoder in found if decoder is not None]

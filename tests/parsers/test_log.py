@@ -94,6 +94,38 @@ def test_no_bytes_raise(data):
     parse(data)
 
 
+@given(st.data(), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_dicts_read_together_are_those_read_one_by_one(data, strings):
+    odd = data.draw(
+        st.lists(
+            st.sampled_from(
+                [
+                    b"{'loss': '1_0', 'grad_norm': '1', 'learning_rate': '1', 'epoch': '1'}",
+                    b"{'loss': ' 1', 'grad_norm': '1', 'learning_rate': '1', 'epoch': '1'}",
+                    b"{'loss': 1 , 'grad_norm': 2, 'learning_rate': 3, 'epoch': 4}",
+                    b"{'loss': -0, 'grad_norm': 2, 'learning_rate': 3, 'epoch': 4}",
+                    b"{'loss': 1, 'grad_norm': nan, 'learning_rate': -inf, 'epoch': 4}",
+                    b"{'loss': 1, 'learning_rate': 3, 'grad_norm': 2, 'epoch': 4}",
+                    b"{'loss': 1, 'loss': 9, 'grad_norm': 2, 'learning_rate': 3, 'epoch': 4}",
+                    b"{'loss': 1, 'grad_norm': 2}, {'learning_rate': 3, 'epoch': 4}",
+                    b"{'loss': 01, 'grad_norm': +2, 'learning_rate': 3., 'epoch': 1,000}",
+                    b"{'loss': 1, 'grad_norm': 2, 'learning_rate': 3, 'epoch': 4} ",
+                    b"{'loss': '1', 'grad_norm': 2, 'learning_rate': '3', 'epoch': 4}",
+                    b"x {'loss': 99999999999999999999, 'grad_norm': 2e400, 'learning_rate': 3, 'epoch': 4}",
+                ]
+            ),
+            min_size=1,
+            max_size=6,
+        )
+    )
+    rows = hf(120, strings=strings, bars=False).splitlines()
+    for i, line in enumerate(odd):
+        rows.insert(20 + 17 * i, line)
+    text = b"\n".join(rows * 4) + b"\n"
+    parse(text).same_as(parse(text, bulk=False))
+
+
 @given(st.lists(st.text("0123456789", min_size=1, max_size=17), min_size=64, max_size=64), st.integers(0, 20))
 @settings(max_examples=50, deadline=None)
 def test_decoded_numbers_equal_float_of_their_text(digits, places):
