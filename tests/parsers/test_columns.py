@@ -155,6 +155,8 @@ def table(rows: int, separator: str = ",") -> bytes:
 
 
 TABLES = {
+    "one odd cell": b"step,loss\n"
+    + b"".join(b"%d,%s\n" % (i, {300: b"1_0", 600: b'"2.5"'}.get(i, b"1.5")) for i in range(900)),
     "csv": table(1500),
     "tsv": table(600, "\t"),
     "crlf": table(600).replace(b"\n", b"\r\n"),
