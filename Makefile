@@ -39,8 +39,9 @@ types: $(STAMP)  ## Check types (mypy, strict)
 
 check: lint types test  ## All of what CI runs
 
-bench: $(STAMP)  ## Measure: parsing, check, memory, first picture, latency, sampling
+bench: $(STAMP)  ## Measure: parsing, check, memory, every format, sampling
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/formats.py
 	$(BIN)/python benchmarks/samplers.py
 
 corpus: $(STAMP)  ## Read a corpus of logs and compare with its truth: CORPUS=DIR

@@ -11,15 +11,57 @@ from __future__ import annotations
 import contextlib
 import csv
 import re
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from runwatch.parsers.patterns import Match
-from runwatch.parsers.records import ANYTHING, NOTHING, Reader, Schema
+from runwatch.parsers.patterns import Layout, Match
+from runwatch.parsers.records import ANYTHING, NOTHING, Reader, Schema, Shape
 
 HEADER_WITHIN = 8
 """How many lines may stand before the header (comments, a note of the launcher)."""
 _MAX_COLUMNS = 2048
+_MAX_PLANS = 256
 _NAME = re.compile(r"[A-Za-z_][^\x00-\x1f]{0,119}")
+
+Rows = list[tuple[Layout, Sequence[Sequence[float]]]]
+"""Layout and stored values of rows that follow each other."""
+
+
+def _is_float(cell: bytes) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the cells of rows that have the same cells empty become values."""
+
+    layout: Layout
+    cells: list[int]
+    """The cell of each value; without the step, where rows are counted."""
+    ignored: list[int]
+    """Cells that hold a number which is not kept."""
+    words: list[int]
+    """Cells that hold no number: a row where one does has another layout."""
+    counter: int
+    """Where the step stands among the values, where rows are counted."""
+
+    @classmethod
+    def of(
+        cls, shape: Shape, names: tuple[str, ...], numbers: list[int], words: list[int], *, counts: bool
+    ) -> _Plan | None:
+        """Return the plan of a shape, or None if its values are not stored as printed."""
+        if not shape.plain or shape.layout.event:
+            return None
+        at = {name: i for i, name in enumerate(names)}
+        counter = shape.keys.index("step") if counts and "step" in shape.keys else -1
+        if counts and counter < 0:
+            return None
+        cells = [at[key] for i, key in enumerate(shape.keys) if i != counter]
+        return cls(shape.layout, cells, [i for i in numbers if i not in cells], words, counter)
 
 
 class Columns:
@@ -35,6 +77,8 @@ class Columns:
         self._reader = Reader(replace(schema, needs=frozenset(), train=ANYTHING, evals=NOTHING))
         self._separator = separator
         self._keys: tuple[str, ...] = ()
+        self._plans: dict[bytes, _Plan | None] = {}
+        """How the cells of a row become its values, by which of them are empty."""
         self._seen = self._rows = 0
         self._first: dict[str, float] = {}
         """The first row of the file, by which its next writing is known again."""
@@ -54,23 +98,113 @@ class Columns:
     def break_off(self) -> None:
         """Expect a header again: the file begins anew, with what it held before or with other rows."""
         self._told = max(self._told, self._rows)
-        self._keys, self._seen, self._rows = (), 0, 0
+        self._use(())
+        self._seen = self._rows = 0
 
     def bulk(self) -> None:
-        """Return no bulk path: rows depend on their header, and a split is cheap."""
+        """Return no bulk path of this kind: rows depend on their header (see take)."""
+
+    def take(self, lines: list[bytes]) -> Rows | None:
+        """Return what the plain rows that `lines` begin with hold.
+
+        Each is what match() would tell; it has to be asked about the line after them. None
+        while this table may yet find its header.
+        """
+        if not self._keys:
+            return None if self._seen < HEADER_WITHIN else []
+        if not lines or not self._rows or self._rows < self._told:
+            return []
+        return self._alike(lines) or self._one_by_one(lines)
+
+    def _alike(self, lines: list[bytes]) -> Rows:
+        """Return the rows of lines whose cells are all alike, column by column, else nothing."""
+        separator, width = self._separator, len(self._keys)
+        text = separator.join(lines)
+        wide = [line.count(separator) for line in lines].count(width - 1)
+        if wide < len(lines) or b'"' in text or b"_" in text:
+            return []
+        cells = text.split(separator)
+        plan = self._plan_of(cells[:width])
+        if plan is None:
+            return []
+        columns = [cells[i::width] for i in range(width)]
+        try:
+            values = [list(map(float, columns[i])) for i in plan.cells]
+            for i in plan.ignored:
+                list(map(float, columns[i]))
+        except ValueError:
+            return []
+        kept = {*plan.cells, *plan.ignored}
+        for i in range(width):
+            if i in plan.words:
+                if b"" in columns[i] or any(map(_is_float, columns[i])):
+                    return []
+            elif i not in kept and columns[i].count(b"") < len(lines):
+                return []
+        begin = self._rows + 1
+        self._rows += len(lines)
+        if plan.counter >= 0:
+            values.insert(plan.counter, [float(row) for row in range(begin, self._rows + 1)])
+        return [(plan.layout, list(zip(*values, strict=True)))]
+
+    def _one_by_one(self, lines: list[bytes]) -> Rows:
+        """Return the rows up to the first line that is none, or an odd one."""
+        rows: Rows = []
+        for line in lines:
+            cells = line.split(self._separator)
+            if len(cells) != len(self._keys) or b'"' in line or b"_" in line:
+                break
+            plan = self._plan_of(cells)
+            if plan is None or any(_is_float(cells[i]) for i in plan.words):
+                break
+            try:
+                values = [float(cells[i]) for i in plan.cells]
+                for i in plan.ignored:
+                    float(cells[i])
+            except ValueError:
+                break
+            self._rows += 1
+            if plan.counter >= 0:
+                values.insert(plan.counter, float(self._rows))
+            rows.append((plan.layout, [values]))
+        return rows
+
+    def _plan_of(self, cells: list[bytes]) -> _Plan | None:
+        empty = bytes([not cell for cell in cells]) if b"" in cells else b""
+        return self._plans[empty] if empty in self._plans else self._plan(cells, empty)
+
+    def _plan(self, cells: list[bytes], empty: bytes) -> _Plan | None:
+        """Learn how rows with cells like these become values."""
+        numbers = [i for i, cell in enumerate(cells) if cell and _is_float(cell)]
+        words = [i for i, cell in enumerate(cells) if cell and i not in numbers]
+        keys = dict.fromkeys(self._keys[i] for i in numbers)
+        if self._schema.counts:
+            keys["step"] = None
+        shape = self._reader.shape(tuple(keys), None)
+        plan = _Plan.of(shape, self._keys, numbers, words, counts=self._schema.counts) if shape else None
+        if len(self._plans) >= _MAX_PLANS:
+            self._plans.clear()
+        self._plans[empty] = plan
+        return plan
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a row; the header itself is none."""
         if self._keys:
             match = self._row(line)
             if match is None and self._separator in line:  # a relaunch writes its header again
-                self._keys = self._header(line) or self._keys
+                self._use(self._header(line) or self._keys)
             return match
         if self._seen < HEADER_WITHIN:
             self._seen += 1
             if self._separator in line:
-                self._keys = self._header(line)
+                self._use(self._header(line))
         return None
+
+    def _use(self, keys: tuple[str, ...]) -> None:
+        """Take the names of another header."""
+        if keys != self._keys:
+            self._keys = keys
+            self._plans.clear()
 
     def _header(self, line: bytes) -> tuple[str, ...]:
         """Return the column names if this is the header of a training log, else nothing."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import operator
 import re
-from typing import Literal
+from abc import ABC, abstractmethod
+from typing import Literal, Protocol
 
 import msgspec
 import numpy as np
 
+from runwatch.parsers.interpreter import MAX_LINE
 from runwatch.parsers.jsonlines import JsonLine, Record, load
-from runwatch.parsers.log import MAX_LINE
-from runwatch.parsers.patterns import VALUE, Layout
+from runwatch.parsers.patterns import VALUE, Layout, Matcher
 from runwatch.parsers.records import flatten, numeric
 from runwatch.parsers.skeleton import Decoded, Floats, Ints, Lines
 
@@ -78,26 +79,45 @@ def _type(value: object, *, fixed: bool) -> object:
     return type(value)
 
 
-class JsonDecoder:
-    """Learns the shapes of a matcher's lines and decodes through them. Bounded memory."""
+class Shape(Protocol):
+    """Decodes many texts of one shape."""
 
-    def __init__(self, matcher: JsonLine) -> None:
-        self.matcher = matcher
-        self._shapes: list[_Shape] = []
+    layout: Layout
+
+    def table(self, texts: list[bytes]) -> Floats | None:
+        """Return the values as printed (n, columns), or None if any of the texts has another shape."""
+        ...
+
+
+class GroupDecoder(ABC):
+    """Learns the shapes of a matcher's records and decodes groups through them. Bounded memory."""
+
+    matcher: Matcher
+
+    def __init__(self) -> None:
+        self._shapes: list[Shape] = []
         """The one that matched last comes first."""
         self._misses = 0
 
+    @abstractmethod
+    def text(self, line: bytes) -> bytes | None:
+        """Return the part of a line that holds its record, or None if there is none."""
+
+    @abstractmethod
+    def learn(self, text: bytes) -> Shape | None:
+        """Return the shape of a record, or None if it has none."""
+
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
         """Decode those of `candidates` (record indices) that have a known shape, or one learnt now."""
-        prefix, body = self.matcher.prefix, self.matcher.body
         texts, places = [], []
-        for index in candidates[lines.lengths[candidates] <= MAX_LINE].tolist():
-            line = lines.record(index)
-            if len(prefix) <= 8 or line.startswith(prefix):  # eight bytes were compared
-                texts.append(line[body:] if body else line)
+        plain = lines.clean[candidates] & (lines.lengths[candidates] <= MAX_LINE)
+        for index in candidates[plain].tolist():
+            text = self.text(lines.record(index))
+            if text is not None:
+                texts.append(text)
                 places.append(index)
         where = np.array(places, np.int64)
-        found: dict[_Shape, tuple[list[Ints], list[Floats]]] = {}
+        found: dict[Shape, tuple[list[Ints], list[Floats]]] = {}
         self._misses = 0
         todo = [(begin, min(begin + _GROUP, len(texts))) for begin in range(0, len(texts), _GROUP)][::-1]
         while todo:
@@ -117,7 +137,7 @@ class JsonDecoder:
 
     @staticmethod
     def _keep(
-        found: dict[_Shape, tuple[list[Ints], list[Floats]]], shape: _Shape, where: Ints, rows: Floats
+        found: dict[Shape, tuple[list[Ints], list[Floats]]], shape: Shape, where: Ints, rows: Floats
     ) -> None:
         indices, parts = found.setdefault(shape, ([], []))
         indices.append(where)
@@ -131,13 +151,28 @@ class JsonDecoder:
                 self._shapes.insert(0, self._shapes.pop(place))
                 return row
         self._misses += 1
-        learnt = self._learn(text) if self._misses <= _MAX_MISSES else None
+        learnt = self.learn(text) if self._misses <= _MAX_MISSES else None
         row = learnt.table([text]) if learnt else None
         if learnt is not None and row is not None:
             self._shapes = [learnt, *self._shapes[: _MAX_SHAPES - 1]]
         return row
 
-    def _learn(self, text: bytes) -> _Shape | None:
+
+class JsonDecoder(GroupDecoder):
+    """Decodes the objects of a matcher of JSON lines."""
+
+    def __init__(self, matcher: JsonLine) -> None:
+        super().__init__()
+        self.matcher: JsonLine = matcher
+
+    def text(self, line: bytes) -> bytes | None:
+        """Return the object of a line; eight bytes of its prefix were compared before."""
+        prefix, body = self.matcher.prefix, self.matcher.body
+        if len(prefix) > 8 and not line.startswith(prefix):
+            return None
+        return line[body:] if body else line
+
+    def learn(self, text: bytes) -> _Shape | None:
         """Return the shape of an object, or None if it is no flat record."""
         record = load(text)
         if not record or any(isinstance(value, (dict, list)) for value in record.values()):

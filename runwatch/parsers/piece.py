@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from runwatch.batch import Event, Table
@@ -42,6 +43,17 @@ class Piece:
         row.append(offset)
         row.append(line)
         row.extend(numbers)
+
+    def add_rows(
+        self, layout: Layout, places: Iterable[tuple[int, int]], rows: Iterable[Sequence[float]]
+    ) -> None:
+        """Add records of one layout: (offset, line) and values of each."""
+        row = self._rows.get(layout)
+        if row is None:
+            row = self._rows[layout] = array("d")
+        for place, numbers in zip(places, rows, strict=True):
+            row.extend(place)
+            row.extend(numbers)
 
     def add_bulk(self, decoded: Decoded) -> None:
         """Add records decoded in bulk."""

@@ -15,12 +15,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.parsers.patterns import Layout, Match, Matcher, number
+from runwatch.parsers.escapes import Uncoloured
+from runwatch.parsers.patterns import DictPattern, Layout, Match, Matcher, number
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -213,8 +215,9 @@ class Lines:
         first = np.flatnonzero(np.concatenate(([True], self.ends_line[:-1])))
         return np.asarray(np.logical_or.reduceat(flags, first))
 
+    @cached_property
     def clean(self) -> NDArray[np.bool_]:
-        """Return a mask of the records without escape sequences and NUL bytes."""
+        """A mask of the records without escape sequences and NUL bytes."""
         mask = np.ones(len(self), bool)
         end = self.begin + self.size
         if self.text.find(b"\x1b", self.begin, end) >= 0 or self.text.find(b"\0", self.begin, end) >= 0:
@@ -224,11 +227,15 @@ class Lines:
         return mask
 
     def beginning(self, prefix: bytes) -> NDArray[np.bool_]:
-        """Return a mask of the records that begin with the first eight bytes of `prefix`."""
+        """Return a mask of the records that begin with an escape or the first eight bytes of `prefix`."""
         head = prefix[:8]
         mask = np.uint64((1 << 8 * len(head)) - 1)
         wanted = np.uint64(int.from_bytes(head, "little"))
-        return np.asarray((self.eight[self.starts].view("<u8") & mask) == wanted)
+        found = (self.eight[self.starts].view("<u8") & mask) == wanted
+        if not self.clean.all():
+            first = self.buffer[self.starts]
+            found |= (first == 27) | (first == 0)
+        return np.asarray(found)
 
 
 @dataclass(slots=True)
@@ -263,7 +270,10 @@ class Decoder(Protocol):
     matcher: Matcher
 
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
-        """Decode those of `candidates` (record indices) it can; the matcher reads the others."""
+        """Decode those of `candidates` (record indices) it can; the matcher reads the others.
+
+        They begin with the matcher's prefix or with an escape sequence, and may hold more of these.
+        """
         ...
 
 
@@ -271,6 +281,11 @@ def decoders(matchers: Iterable[Matcher]) -> list[Decoder]:
     """Return the bulk path of each matcher: its own (`bulk()`; None if it has none), or skeletons."""
     found: list[Decoder | None] = []
     for matcher in matchers:
+        if isinstance(matcher, DictPattern):
+            from runwatch.parsers.dictbulk import DictDecoder
+
+            found.append(DictDecoder(matcher))
+            continue
         own = getattr(matcher, "bulk", None)
         found.append(BulkDecoder(matcher) if own is None else own())
     return [decoder for decoder in found if decoder is not None]
@@ -281,9 +296,14 @@ class BulkDecoder:
     """Learns and applies the skeletons of one matcher. Bounded memory."""
 
     matcher: Matcher
+    _reads: Matcher = field(init=False)
+    """The matcher, made to see through escape sequences: they become bytes of a skeleton."""
     _skeletons: list[Skeleton] = field(default_factory=list)
     _hopeless: set[bytes] = field(default_factory=set)
     """Shapes that are no record, or that no skeleton can hold."""
+
+    def __post_init__(self) -> None:
+        self._reads = Uncoloured(self.matcher)
 
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
         """Decode those of `candidates` (record indices) that fit a skeleton, known or learnt now."""
@@ -319,8 +339,8 @@ class BulkDecoder:
             if len(members) < _MIN or shape in self._hopeless:
                 continue
             line = lines.record(int(members[0])) + b"\n"
-            match = self.matcher.match(line[:-1])
-            skeleton = learn(self.matcher, line, match) if match else None
+            match = self._reads.match(line[:-1])
+            skeleton = learn(self._reads, line, match) if match else None
             if skeleton is None:
                 self._give_up(shape)
                 continue

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
 
+from .logs import parse
 from .structured import metrics_csv, read
 
 LONG = metrics_csv(800)
@@ -126,3 +129,53 @@ def test_the_middle_of_a_table_is_read_once_its_beginning_was_shown():
 )
 def test_other_tables_are_declined(text):
     assert read(text).format is None
+
+
+def table(rows: int, separator: str = ",") -> bytes:
+    """Rows of many kinds: alike for a while, then mixed, with words, a quote, an underscore, headers, a cut."""
+    rng = random.Random(5)
+    out = ["note", "step,loss,host,lr,val_loss,"]
+    for i in range(rows):
+        kind = rng.random() if (i // 200) % 2 else 1.0
+        cells = [str(i), repr(rng.random()), "node", f"{rng.random() * 1e-4:.3e}", "", ""]
+        if kind < 0.02:
+            cells[1] = rng.choice(["nan", "inf", "-inf", "-1.5e-4", "1_0", "word", ""])
+        elif kind < 0.04:
+            cells[2] = rng.choice(["12", "nan", "node_1", '"a,b"', ""])
+        elif kind < 0.3:
+            cells[1], cells[4] = "", repr(rng.random())
+        elif kind < 0.31:
+            cells = cells[:3]
+        elif kind < 0.32:
+            cells = ["step", "loss", "host", "lr", "val_loss", ""]
+        elif kind < 0.33:
+            cells = ["\x1b[1m" + str(i), *cells[1:]]
+        out.append(",".join(cells))
+    return ("\n".join(out) + "\n").replace(",", separator).encode()
+
+
+TABLES = {
+    "one odd cell": b"step,loss\n"
+    + b"".join(b"%d,%s\n" % (i, {300: b"1_0", 600: b'"2.5"'}.get(i, b"1.5")) for i in range(900)),
+    "csv": table(1500),
+    "tsv": table(600, "\t"),
+    "crlf": table(600).replace(b"\n", b"\r\n"),
+    "sparse": metrics_csv(600),
+    "episodes": b'#{"t_start": 1.5, "env_id": "Hopper-v3"}\nr,l,t\n'
+    + b"".join(b"%d.5,%d,%d.25\n" % (i % 90, i % 7, i) for i in range(600)),
+}
+
+
+@given(st.sampled_from(sorted(TABLES)), st.data())
+@settings(max_examples=25, deadline=None)
+def test_rows_taken_together_are_those_taken_one_by_one(name, data):
+    text = TABLES[name]
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=5))
+    parse(text, cuts).same_as(parse(text, bulk=False))
+
+
+def test_rows_are_really_taken_together():
+    parser = LogParser()
+    parser.feed(TABLES["csv"])
+    matcher = parser._records.tables[0]
+    assert len(matcher._plans) > 1

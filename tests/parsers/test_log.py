@@ -13,10 +13,30 @@ from runwatch.parsers.log import MAX_LINE, LogParser
 
 from .logs import hf, nanochat, parse
 
+
+def coloured(text: bytes) -> bytes:
+    """The lines in colours, some with NUL bytes before them and some with a colour inside."""
+    lines = text.split(b"\n")
+    for i, line in enumerate(lines):
+        if line and i % 5:
+            red = b"\x1b[38;2;%d;60;0m" % (10 + i % 300) + line + b"\x1b[39m"
+            lines[i] = red.replace(b"loss: ", b"loss: \x1b[1m") if i % 3 else b"\0\0" + red
+        if i % 97 == 0:
+            lines[i] = line.replace(b"loss: 5", b"loss: 5\x1b[1m")  # inside of a number
+    return b"\n".join(lines)
+
+
+def weak(rows: int) -> bytes:
+    """A log of a weak format, long enough to settle on it for good."""
+    return b"".join(b"global_step=%d, episodic_return=[%d.%d]\n" % (i, i % 300, i % 7) for i in range(rows))
+
+
 LONG = {
     "nanochat": nanochat(900, seed=1),
     "nanochat, CRLF": nanochat(400, seed=2, end=b"\r\n"),
     "nanochat, every line noise": nanochat(300, seed=3, noise=0.6),
+    "nanochat, coloured": coloured(nanochat(900, seed=4)),
+    "weak": weak(6000),
     "hf": hf(300),
     "hf, strings": hf(300, strings=True),
     "hf, loguru": hf(
@@ -72,6 +92,38 @@ def test_any_bytes_in_any_pieces(parts, data):
 @given(st.binary(max_size=400))
 def test_no_bytes_raise(data):
     parse(data)
+
+
+@given(st.data(), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_dicts_read_together_are_those_read_one_by_one(data, strings):
+    odd = data.draw(
+        st.lists(
+            st.sampled_from(
+                [
+                    b"{'loss': '1_0', 'grad_norm': '1', 'learning_rate': '1', 'epoch': '1'}",
+                    b"{'loss': ' 1', 'grad_norm': '1', 'learning_rate': '1', 'epoch': '1'}",
+                    b"{'loss': 1 , 'grad_norm': 2, 'learning_rate': 3, 'epoch': 4}",
+                    b"{'loss': -0, 'grad_norm': 2, 'learning_rate': 3, 'epoch': 4}",
+                    b"{'loss': 1, 'grad_norm': nan, 'learning_rate': -inf, 'epoch': 4}",
+                    b"{'loss': 1, 'learning_rate': 3, 'grad_norm': 2, 'epoch': 4}",
+                    b"{'loss': 1, 'loss': 9, 'grad_norm': 2, 'learning_rate': 3, 'epoch': 4}",
+                    b"{'loss': 1, 'grad_norm': 2}, {'learning_rate': 3, 'epoch': 4}",
+                    b"{'loss': 01, 'grad_norm': +2, 'learning_rate': 3., 'epoch': 1,000}",
+                    b"{'loss': 1, 'grad_norm': 2, 'learning_rate': 3, 'epoch': 4} ",
+                    b"{'loss': '1', 'grad_norm': 2, 'learning_rate': '3', 'epoch': 4}",
+                    b"x {'loss': 99999999999999999999, 'grad_norm': 2e400, 'learning_rate': 3, 'epoch': 4}",
+                ]
+            ),
+            min_size=1,
+            max_size=6,
+        )
+    )
+    rows = hf(120, strings=strings, bars=False).splitlines()
+    for i, line in enumerate(odd):
+        rows.insert(20 + 17 * i, line)
+    text = b"\n".join(rows * 4) + b"\n"
+    parse(text).same_as(parse(text, bulk=False))
 
 
 @given(st.lists(st.text("0123456789", min_size=1, max_size=17), min_size=64, max_size=64), st.integers(0, 20))
@@ -212,7 +264,15 @@ def test_bulk_path_is_really_used():
     parser = LogParser()
     parser.feed(text)
     parser.feed(text)
-    assert sum(len(decoder._skeletons) for decoder in parser._decoders) > 3
+    assert sum(len(decoder._skeletons) for decoder in parser._records.decoders) > 3
+
+
+def test_bulk_path_reads_coloured_lines_and_weak_formats():
+    for text in (coloured(nanochat(2000, noise=0.0)), weak(20000)):
+        parser = LogParser()
+        parser.feed(text)
+        parser.feed(text)
+        assert sum(len(decoder._skeletons) for decoder in parser._records.decoders) > 3
 
 
 def test_columns_are_rectangular_and_ordered():

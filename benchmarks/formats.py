@@ -1,0 +1,288 @@
+"""How fast each format is read, as a ratio to what a plain Python script would take.
+
+usage: python benchmarks/formats.py [NAME ...]
+
+For each format, lines as its programs print them (exemplars.py) with varied
+numbers and 3 % of other lines among them; prefixed ones also behind a logging
+stamp, behind `[rank0]:` and in colours. The baseline reads the same file line
+by line and keeps the same numbers as floats:
+
+- text lines: the format's own compiled regex for its training line, searched
+  for in each line, then float() of each number it finds (a LinePattern's head,
+  and its `name: value` fields where it has them). What a format reads with
+  several lines in memory has no such regex: there the exact one counts.
+- JSON lines: json.loads, then float() of each number.
+- tables: csv.DictReader, then float() of each cell that holds a number.
+
+The column `exact` is against a stricter baseline for text lines: one regex written
+for exactly this line (its literal text, a group per number that is kept), which
+reads no other version of the program. It has no bar.
+
+CPU seconds, least of 3 runs. A ratio of 4 means: four times as fast.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import re
+import string
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import make_log
+from exemplars import EXEMPLARS, HEADERS
+
+from runwatch.parsers.formats import catalogue
+from runwatch.parsers.patterns import ITEMS, DictPattern, LinePattern
+from runwatch.parsers.stream import StreamParser
+
+LINES = int(os.environ.get("LINES_OF_FORMAT", "200000"))
+RUNS = 3
+BARS = {"line": 4.0, "json": 1.5, "table": 1.0}
+PREFIXES = {
+    "stamp": "2030-01-02 03:04:05,678 - train - INFO - {}",
+    "rank": "[rank0]:{}",
+    "colour": "\x1b[32m{}\x1b[39m",
+}
+
+
+def numbers(rng: random.Random, step: int) -> dict[str, Any]:
+    """Return values for every field that an exemplar may name."""
+    wobble = rng.random()
+    return {
+        "step": step,
+        "total": LINES,
+        "epoch": step // 1000,
+        "epochs": LINES // 1000,
+        "within": step % 1000,
+        "within2": 640,
+        "second": step % 60,
+        "per": 1000,
+        "rank": 0,
+        "pct": 100 * (step % 1000) / 1000,
+        "loss": 2.3 + 8.8 / (1 + step / 300) ** 0.7 + 0.02 * wobble,
+        "norm": 0.5 + wobble,
+        "small": 0.3 + 0.1 * wobble,
+        "one": 0.01 * (step % 100),
+        "lr": 3e-4 * (1 - step / (LINES + 1)),
+        "ms": 997.0 + 8 * wobble,
+        "rate": int(524288e3 / (997.0 + 8 * wobble)),
+        "speed": 524288 / (0.9 + 0.3 * wobble),
+        "mfu": 63.0 + wobble,
+        "mem": 40.0 + wobble,
+        "time": step / LINES * 3,
+        "z": wobble - 0.5,
+    }
+
+
+def write(path: Path, name: str, prefix: str, records: int, noise: float) -> None:
+    """Write a log of the format."""
+    rng = random.Random(0)
+    lines = [prefix.format(line) for line in EXEMPLARS[name]]
+    template = "\n".join(lines) + "\n"
+    template = re.sub(r"\{_", "{", template)
+    with path.open("w", newline="") as log:
+        if name in HEADERS:
+            log.write(HEADERS[name] + "\n")
+        for step in range(1, records + 1):
+            if noise and rng.random() < noise:
+                log.write(rng.choice(make_log.NOISE) + "\n")
+            log.write(template.format(**numbers(rng, step)))
+
+
+def pattern(template: str) -> re.Pattern[str]:
+    """Return the regex of exactly this line, a group per number that is kept."""
+    parts = []
+    for text, field, spec, conversion in string.Formatter().parse(template):
+        parts.append(re.sub(r"(?:\\ )+", lambda spaces: spaces[0], re.escape(text)))
+        if field is None:
+            continue
+        number = r"[-+\d.,]+|nan|inf" if "," in (spec or "") else r"[-+\d.eE]+|nan|inf"
+        padded = " *" if conversion is None and re.match(r"#?\d*[1-9]", spec or "") else ""
+        parts.append(f"{padded}({'?:' if field.startswith('_') else ''}{number}) *" if padded else "")
+        if not padded:
+            parts[-1] = f"({'?:' if field.startswith('_') else ''}{number})"
+    return re.compile("".join(parts).rstrip())
+
+
+def by_regex(path: Path, name: str) -> int:
+    """Read with the regex of the lines that hold numbers; return the rows of the last one."""
+    patterns = [pattern(line.rstrip()) for line in EXEMPLARS[name] if "{" in line]
+    tables: list[list[list[float]]] = [[[] for _ in range(p.groups)] for p in patterns]
+    tried = list(zip([p.search for p in patterns], tables, strict=True))
+    with path.open() as log:
+        for line in log:
+            for search, columns in tried:
+                found = search(line)
+                if found:
+                    for column, text in zip(columns, found.groups(), strict=True):
+                        column.append(float(text.replace(",", "")))
+                    break
+    return len(tables[-1][0])
+
+
+def by_own_regex(path: Path, name: str) -> int:
+    """Read with the regex of the format's training line; return the rows."""
+    matcher = own_matcher(name)
+    assert matcher is not None
+    rows: list[list[float]] = []
+    if isinstance(matcher, DictPattern):
+        with path.open("rb") as log:
+            for line in log:
+                at = line.find(b"{'")
+                if at >= 0:
+                    rows.append([float(found[2]) for found in ITEMS.finditer(line, at)])
+        return len(rows)
+    head, fields = matcher._head, matcher._fields
+    value = 3 if matcher._has_units else 2
+    with path.open("rb") as log:
+        for line in log:
+            found = head.search(line)
+            if found is None:
+                continue
+            row = [float(text.replace(b",", b"")) for text in found.groups() if text is not None]
+            if fields is not None:
+                row += [float(m[value].replace(b",", b"")) for m in fields.finditer(line, found.end())]
+            rows.append(row)
+    return len(rows)
+
+
+def own_matcher(name: str) -> Any:
+    """Return the matcher of a format's training line, or None if it has no regex of its own."""
+    rng = random.Random(0)
+    line = re.sub(r"\{_", "{", EXEMPLARS[name][0]).format(**numbers(rng, 7)).encode()
+    for matcher in next(fmt for fmt in catalogue() if fmt.name == name).matchers:
+        if isinstance(matcher, DictPattern) and matcher.match(line):
+            return matcher
+        if isinstance(matcher, LinePattern) and matcher._kind == "train" and matcher._head.search(line):
+            return matcher
+    return None
+
+
+def by_json(path: Path, name: str) -> int:
+    """Read with json.loads."""
+    columns: dict[str, list[float]] = {}
+    body, rows = EXEMPLARS[name][0].index("{"), 0
+    with path.open() as log:
+        for line in log:
+            try:
+                record = json.loads(line[body:])
+            except ValueError:
+                continue
+            for key, value in _flat(record):
+                columns.setdefault(key, []).append(value)
+            rows += 1
+    return rows
+
+
+def _flat(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    for key, value in record.items():
+        if isinstance(value, (int, float)):
+            yield key, float(value)
+        elif isinstance(value, dict):
+            yield from _flat(value)
+
+
+def by_csv(path: Path, name: str) -> int:
+    """Read with csv.DictReader."""
+    columns: dict[str, list[float]] = {}
+    rows = 0
+    with path.open(newline="") as log:
+        for _ in range(HEADERS[name].count("\n")):
+            next(log)
+        for record in csv.DictReader(log, delimiter="\t" if "\t" in HEADERS[name] else ","):
+            for key, text in record.items():
+                try:
+                    value = float(text)
+                except ValueError:
+                    continue
+                columns.setdefault(key, []).append(value)
+            rows += 1
+    return rows
+
+
+def by_runwatch(path: Path, name: str) -> int:
+    """Read with runwatch: what a worker does."""
+    parser, rows = StreamParser(), 0
+    with path.open("rb", buffering=0) as log:
+        while data := log.read(1 << 20):
+            rows += sum(table.rows for table in parser.feed(data).tables if table.kind == "train")
+    rows += sum(table.rows for table in parser.flush().tables if table.kind == "train")
+    if parser.format != name:
+        print(f"  ({name} was read as {parser.format})")
+    return rows
+
+
+def cpu(work: Callable[[Path, str], int], path: Path, name: str) -> tuple[float, int]:
+    """Return (least CPU seconds of RUNS calls, rows)."""
+    best, rows = float("inf"), 0
+    for _ in range(RUNS):
+        begin = time.process_time()
+        rows = work(path, name)
+        best = min(best, time.process_time() - begin)
+    return best, rows
+
+
+def kind(name: str) -> str:
+    """Return which baseline a format has."""
+    if name.endswith(("csv", "tsv")):
+        return "table"
+    return "json" if '"' in EXEMPLARS[name][0] else "line"
+
+
+def cases(names: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield (format, name of the prefix, prefix) of everything that is measured."""
+    for fmt in catalogue():
+        if fmt.name not in EXEMPLARS or (names and fmt.name not in names):
+            continue
+        yield fmt.name, "", "{}"
+        if kind(fmt.name) == "line" and any(matcher.prefix for matcher in fmt.matchers):
+            for label, prefix in PREFIXES.items():
+                stamped = EXEMPLARS[fmt.name][0][:1] == "[" or "2030-" in EXEMPLARS[fmt.name][0]
+                if label == "colour" or not stamped:
+                    yield fmt.name, label, prefix
+
+
+def report(names: list[str]) -> None:
+    """Print a row per format and prefix."""
+    print(f"{LINES:,} lines of each format; least of {RUNS} runs, CPU seconds; ratio to the baseline")
+    print(
+        f"{'format':24} {'prefix':7} {'MB/s':>6} {'us/line':>8} {'rows':>9} "
+        f"{'ratio':>6} {'bar':>4} {'exact':>6}"
+    )
+    met = total = 0
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "formats.log"
+        for name, label, prefix in cases(names):
+            of = kind(name)
+            write(path, name, prefix, LINES // len(EXEMPLARS[name]), 0.0 if of == "table" else 0.03)
+            spent, rows = cpu(by_runwatch, path, name)
+            base, expected = cpu({"line": by_regex, "json": by_json, "table": by_csv}[of], path, name)
+            exact = f"{base / spent:6.1f}" if of == "line" else " " * 6
+            if of == "line" and own_matcher(name) is not None:
+                base, _ = cpu(by_own_regex, path, name)
+            ratio = base / spent
+            total, met = total + 1, met + (ratio >= BARS[of])
+            note = "met" if ratio >= BARS[of] else "missed"
+            if rows != expected:
+                note += f" ({expected:,} rows expected)"
+            size = path.stat().st_size / 1e6
+            print(
+                f"{name:24} {label:7} {size / spent:6.0f} {spent / LINES * 1e6:8.2f} {rows:9,} "
+                f"{ratio:6.1f} {BARS[of]:4} {exact} {note}",
+                flush=True,
+            )
+    print(f"{met} of {total} bars met")
+
+
+if __name__ == "__main__":
+    report(sys.argv[1:])

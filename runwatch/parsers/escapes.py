@@ -1,0 +1,49 @@
+"""What a terminal adds to a line: colours and other escape sequences, NUL bytes, echoed keys."""
+
+from __future__ import annotations
+
+import re
+
+from runwatch.parsers.patterns import Match, Matcher
+
+_ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)|\x00+")
+_ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
+"""Keys typed at the terminal, as it echoes them: `^[[B` for an arrow, `^C`."""
+
+
+def _has_escapes(line: bytes) -> bool:
+    return b"\x1b" in line or b"\0" in line
+
+
+def bare(line: bytes) -> bytes:
+    """Return the text of a line alone."""
+    if _has_escapes(line):
+        line = _ESCAPES.sub(b"", line)
+    return _ECHO.sub(b"", line) if line[:1] == b"^" else line
+
+
+class Uncoloured:
+    """A matcher that reads a line through its escape sequences; spans are those in the line as it is.
+
+    A span may hold a sequence that stands inside a number; such a line has no skeleton.
+    """
+
+    def __init__(self, matcher: Matcher) -> None:
+        self._matcher = matcher
+        self.prefix = matcher.prefix
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the numbers of the line's text; None too where a sequence stands inside a number."""
+        if not _has_escapes(line):
+            return self._matcher.match(line, start)
+        places: list[int] = []
+        at = start
+        for found in _ESCAPES.finditer(line, start):
+            places += range(at, found.start())
+            at = found.end()
+        places += range(at, len(line))
+        match = self._matcher.match(bytes([line[i] for i in places]))
+        if match is None:
+            return None
+        spans = tuple((places[begin], places[end - 1] + 1) for begin, end in match.spans)
+        return match._replace(spans=spans)

@@ -1,0 +1,314 @@
+"""What one record tells: which format the log is in, its numbers, its events.
+
+A parser of logs hands it records (lines, or redrawn parts of one) in order.
+Detection goes by training lines; a weak format's records are held back until
+there are enough of them, and the learner is asked last.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from runwatch.batch import BAR, TRAIN, Event
+from runwatch.parsers.columns import Columns
+from runwatch.parsers.escapes import bare
+from runwatch.parsers.events import EventScanner
+from runwatch.parsers.formats import Format, catalogue
+from runwatch.parsers.learner import Learner
+from runwatch.parsers.patterns import BarPattern, Match, Matcher, values
+from runwatch.parsers.piece import Held, Piece
+from runwatch.parsers.prefix import Logged
+from runwatch.parsers.readers import Reader, Row
+from runwatch.text import decode
+
+if TYPE_CHECKING:
+    from runwatch.parsers.skeleton import Decoder
+
+MAX_LINE = 1 << 16
+"""A longer line is read past: its first bytes are parsed, the rest is dropped."""
+_BAR = BarPattern()
+_WEAK_RECORDS = 16
+"""So many training records of a weak format, and none of another, settle on it."""
+_SURE_RECORDS = 1024
+"""So many more, and no other format is looked for."""
+_BAR_END = re.compile(rb"^(?:.*?\[[\d:]+<[^\]\r\n]{0,2000}\]\s*|.*)")
+"""A bar up to its end; a message may stand behind it."""
+
+
+def _has_stem(text: bytes) -> bool:
+    """Return whether `text` holds a part of the words that most needles hold: a cheap first look."""
+    return (
+        b"step" in text
+        or b"poch" in text
+        or b"iter" in text
+        or b"Iter" in text
+        or b"rain" in text
+        or b"loss" in text
+        or b"eval" in text
+    )
+
+
+class Interpreter:
+    """Reads one source's records. Its state is what it knows about the format, never the text."""
+
+    def __init__(
+        self, formats: Sequence[Format] | None, *, bulk: bool, settled: str | None, learn: bool
+    ) -> None:
+        """See LogParser."""
+        self.formats = tuple(fmt.fresh() for fmt in (formats if formats is not None else catalogue()))
+        self.format: Format | None = None
+        self._open = True
+        """Whether the format is not settled for good."""
+        self._told = 0
+        """Training records of a weak format since it was settled on."""
+        self.learner = Learner() if learn else None
+        """The last resort: there until any format is settled on."""
+        self.sure: float | None = None
+        """Share of the lines a learnt format was learnt from that it reads; None for any other."""
+        self.certainty: float | None = None
+        """How likely a learnt format reads step and loss right, in [0, 1]; None for any other."""
+        self.understood = 0
+        """Line with records that were taken for none and turned out to be some."""
+        self.events = EventScanner()
+        self._own = tuple((matcher, fmt) for fmt in self.formats if fmt.own for matcher in fmt.matchers)
+        self._readers: tuple[tuple[Reader, Format], ...]
+        self._bare: tuple[Matcher, ...]
+        self._logged: tuple[tuple[bytes, Logged], ...]
+        self._owner: dict[int, Format]
+        self.heads: list[bool]
+        """By first byte, whether a line may be one for the matchers; else only an event."""
+        self._use(tuple(fmt for fmt in self.formats if not fmt.weak))
+        weak = [fmt for fmt in self.formats if fmt.weak]
+        self._weak = tuple((fmt, tuple((m.prefix, Logged(m)) for m in fmt.matchers)) for fmt in weak)
+        self._held: dict[str, list[Held]] = {}
+        self._readers += tuple((make(), fmt) for fmt in weak for make in fmt.readers)
+        self._bulk = bulk
+        self.decoders: list[Decoder] = []
+        """The bulk path of the settled format."""
+        self.tables: list[Columns] = []
+        """Its tables, whose plain rows are taken many at a time."""
+        for fmt in self.formats:
+            if fmt.name == settled:
+                self._settle(fmt)
+
+    def finish(self, offset: int, piece: Piece) -> None:
+        """Take what the stream's end (or a break in it) completes."""
+        for reader, fmt in self._readers:
+            self._take_rows(fmt, reader.flush(), offset, piece)
+        if self._open and self.format is None:
+            self._release(piece)
+        if self.learner is not None and (learned := self.learner.finish()) is not None:
+            self._replay(learned, self.learner, piece)
+        piece.events += self.events.flush()
+
+    def read(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
+        """Parse one record that is not empty; return whether it told anything."""
+        if len(line) > MAX_LINE:
+            title = f"line {number} is longer than {MAX_LINE} bytes; the rest of it is not read"
+            piece.events.append(Event("overlong", offset, number, title))
+            line = line[:MAX_LINE]
+        line = bare(line)
+        match = self._match_own(line) if self._own else None
+        if match is None:
+            if self._readers and self._read(line, offset, number, piece):
+                if b"%|" in line and (behind := _BAR_END.sub(b"", line, 1)):
+                    piece.events += self.events.feed(behind, offset, number, ordinal) or ()
+                return True
+            match = self._match(line)
+        if match is None and self._weak and self._hold_match(line, offset, number, piece):
+            return True
+        if match is not None:
+            piece.add(match.layout, offset, number, values(line, match))
+            if match.layout.event:
+                piece.events.append(Event(match.layout.event, offset, number, decode(line, 300)))
+            if match.layout.kind != BAR:
+                return True
+        told = self._tell(line, offset, number, ordinal, piece)
+        if match is None and self.learner is not None:
+            return self._learn(self.learner, line, offset, number, piece) or told
+        return match is not None or told
+
+    def _tell(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
+        """Take the events of a line that is no record; return whether it told any or belongs to one."""
+        found = self.events.feed(line, offset, number, ordinal)
+        if found and any(event.kind == "finished" for event in found):
+            for reader, fmt in self._readers:  # what was read so far is of the run that has ended
+                self._take_rows(fmt, reader.flush(), offset - 1, piece)
+        piece.events += found or ()
+        return found is not None
+
+    def _match_own(self, line: bytes) -> Match | None:
+        """Match a line with the formats that users described, which go before all others."""
+        for matcher, fmt in self._own:
+            match = matcher.match(line)
+            if match is not None:
+                if match.layout.kind == TRAIN:
+                    self._settle(fmt)
+                return match
+        return None
+
+    def _read(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
+        """Give a line to the readers, to all of them while unsure; return whether it was theirs."""
+        used = False
+        for reader, fmt in self._readers:
+            rows = reader.feed(line, number)
+            if rows is not None:
+                used = True
+                self._take_rows(fmt, rows, offset, piece)
+                if not self._open:
+                    break
+        return used
+
+    def _take_rows(self, fmt: Format, rows: list[Row], offset: int, piece: Piece) -> None:
+        """Take a reader's records, at the place where they were completed."""
+        for row in rows:
+            if self._open and fmt.weak and fmt is not self.format:
+                self._hold(fmt, Held(row.layout, offset, row.line, row.values), piece)
+                continue
+            if self._open and row.layout.kind == TRAIN:
+                self._settle(fmt)
+            piece.add(row.layout, offset, row.line, row.values)
+
+    def _match(self, line: bytes) -> Match | None:
+        if b"%|" in line and b"{'" not in line:
+            match = _BAR.match(line)
+            if match is not None:
+                return match
+        other = None
+        for matcher in self._by_head.get(line[:1], self._headless):
+            match = matcher.match(line)
+            if match is not None:
+                if not self._open or match.layout.kind == TRAIN:
+                    self._settle(self._owner[id(matcher)])
+                    return match
+                other = other or match  # while unsure, another format's training line goes first
+        for needle, logged in self._logged if _has_stem(line) else self._stemless:
+            if needle in line:
+                match = logged.match(line)
+                if match is not None:
+                    if not self._open or match.layout.kind == TRAIN:
+                        self._settle(self._owner[id(logged)], logged=True)
+                        return match
+                    other = other or match
+        return other
+
+    def _settle(self, fmt: Format, *, logged: bool = False) -> None:
+        """Settle on a format, one of whose training steps has just been recognised.
+
+        A weak format may yet turn out to be what another one prints beside its own
+        lines: then the other one takes its place, unless many records have spoken for the first.
+        """
+        if not self._open:
+            return
+        if fmt is self.format:
+            self._told += 1
+            if self._told < _SURE_RECORDS:
+                return
+            self._open = False
+        else:
+            self.format, self._open, self._told = fmt, fmt.weak, 0
+            self.learner = self.sure = self.certainty = None
+            self._held.clear()
+            self.events.use(fmt.markers)
+        readers = tuple(
+            (reader, of) for reader, of in self._readers if of is fmt
+        )  # they know what stood before
+        others = tuple(other for other in self.formats if not other.weak) if self._open else ()
+        self._use((fmt, *others), logged=None if fmt.weak else logged or fmt.logged)
+        self._weak = ()
+        if not self._open:
+            self._own = ()  # or they are among the matchers now
+        if readers:
+            self._readers = readers + tuple(pair for pair in self._readers if pair[1] is not fmt)
+        if self._bulk and not self._readers:
+            from runwatch.parsers.skeleton import decoders
+
+            matchers = (*self._bare, *(matcher for _, matcher in self._logged))
+            self.decoders = decoders(matchers)
+            if not self._open:
+                self.tables = [matcher for matcher in matchers if isinstance(matcher, Columns)]
+
+    def _hold_match(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
+        """Hold what weak formats read in a line that no other format knows."""
+        used = False
+        for fmt, matchers in self._weak:
+            for needle, matcher in matchers:
+                match = matcher.match(line) if needle in line else None
+                if match is not None:
+                    used = True
+                    self._hold(fmt, Held(match.layout, offset, number, values(line, match)), piece)
+                    break
+            if not self._weak:
+                break  # settled
+        return used
+
+    def _hold(self, fmt: Format, held: Held, piece: Piece) -> None:
+        """Keep a weak format's record back until there are enough of them and nothing better came."""
+        rows = self._held.setdefault(fmt.name, [])
+        rows.append(held)
+        if sum(row.layout.kind == TRAIN for row in rows) >= _WEAK_RECORDS:
+            self._release(piece)
+        elif len(rows) > 8 * _WEAK_RECORDS:
+            del rows[0]
+
+    def _release(self, piece: Piece) -> None:
+        """Settle on the first weak format that has read training steps, and give them out."""
+        for fmt in self.formats:
+            rows = self._held.get(fmt.name, ())
+            if sum(row.layout.kind == TRAIN for row in rows) > 1:  # one is no evidence
+                self._settle(fmt)
+                for row in rows:
+                    piece.add(*row)
+                return
+
+    def _learn(self, learner: Learner, line: bytes, offset: int, number: int, piece: Piece) -> bool:
+        """Show the learner a line that no format knows; return whether it now turns out to be a record."""
+        learned = learner.see(line, offset, number)
+        if learned is None:
+            return False
+        self._release(piece)  # a weak format is better than none that is known
+        return self.format is None and self._replay(learned, learner, piece)
+
+    def _replay(self, learned: Format, learner: Learner, piece: Piece) -> bool:
+        """Settle on a learnt format and take the records it was learnt from; return if the newest is one.
+
+        They stand before this piece, and lines that were counted as not understood no longer are.
+        """
+        self._settle(learned)
+        self.sure, self.certainty = learner.sure, learner.certainty
+        told = -1
+        match = None
+        for kept in learner.kept:
+            match = learned.matchers[0].match(kept.line)
+            if match is not None:
+                piece.add(match.layout, kept.offset, kept.number, values(kept.line, match))
+                if kept.unparsed and kept.number != told:
+                    piece.unparsed -= 1
+                    told = kept.number
+                if not kept.unparsed:
+                    self.understood = kept.number
+        return match is not None
+
+    def _use(self, formats: tuple[Format, ...], *, logged: bool | None = None) -> None:
+        """Sort the matchers of `formats` by what their lines begin with or hold, keeping their order.
+
+        `logged` tells whether lines stand behind a logging prefix; None: both ways are tried.
+        """
+        owned = [(matcher, fmt) for fmt in formats for matcher in fmt.matchers]
+        bare = [(m, fmt) for m, fmt in owned if not logged or not m.prefix or fmt.alone]
+        prefixed = [
+            (Logged(m), fmt) for m, fmt in owned if logged is not False and m.prefix and not fmt.alone
+        ]
+        self._owner = {id(m): fmt for m, fmt in (*bare, *prefixed)}
+        self._readers = tuple((make(), fmt) for fmt in formats for make in fmt.readers)
+        self._bare = tuple(m for m, _ in bare)
+        self._logged = tuple((m.needle, m) for m, _ in prefixed)
+        self._stemless = tuple(pair for pair in self._logged if not _has_stem(pair[0]))
+        self._headless = tuple(m for m in self._bare if not m.prefix)
+        first = {m.prefix[:1] for m in self._bare if m.prefix}
+        self._by_head = {h: tuple(m for m in self._bare if m.prefix[:1] in (h, b"")) for h in first}
+        telling = first | {text[:1] for text in self.events.heads} | {b"^"}
+        every = bool(self._headless or self._logged or self._readers)
+        self.heads = [every or bytes([byte]) in telling for byte in range(256)]
