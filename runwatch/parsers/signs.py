@@ -158,7 +158,7 @@ TRIGGER = re.compile(  # every event holds one; each begins with one byte (no cl
     rb"%\||bad_alloc|gnal|kill|med out|quota|ut of |watchdog|xit|"
     rb"c(?:cl|heckpoint|ompil|ompleted in|ore dumped|onfig\.|ontinuing|onnection)|"
     rb"r(?:ror|eempt|eset|esum|estoring|aining |etry|ly stop|uption|itten)|"
-    rb"v(?:ed(?:[ :\r\n]|$)|ing[ :]|aluat|alidat|ice-side)|"
+    rb"v(?:ed\b|ing[ :]|aluat|alidat|ice-side)|"
     rb"A(?:LLOC_F|UTOTUNE)|C(?:ANCELLED|UDA ERR|heckpoint|ompil|onnection|ontinuing)|"
     rb"D(?:UE TO|evice-side|ataLoader w)|"
     rb"E(?:CC|RR|valuati|XHAUSTED)|F(?:atal|inished)|GPU at|Keyboard|Killed|Load|"
