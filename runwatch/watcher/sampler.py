@@ -30,6 +30,8 @@ class Setup(msgspec.Struct, frozen=True):
     kind: Kind
     paths: tuple[bytes, ...] = ()
     """machine: the logs, or b"pipe:[N]"; space: where room is wanted, all on one mount."""
+    rooms: tuple[bytes, ...] = ()
+    """machine: where room is wanted, one path per mount; asked from threads of the same process."""
     pids: tuple[int, ...] = ()
     """machine: processes a user named; then no log is looked for."""
     interval: float = 2.0
@@ -63,7 +65,7 @@ def setups(paths: Sequence[bytes], pids: Sequence[int] = (), *, interval: float 
         logs.append(full)
         rooms.setdefault(mount_of(os.fsdecode(full)).point, os.path.dirname(full))
     return [
-        Setup("machine", tuple(logs), tuple(pids), interval),
+        Setup("machine", tuple(logs), pids=tuple(pids), interval=interval),
         Setup("gpu", interval=interval),
         *(Setup("space", (room,), interval=ROOM_EVERY) for room in rooms.values()),
     ]
@@ -121,7 +123,12 @@ def make(setup: Setup, send: Pipe) -> Sampler:
 
     targets = [os.fsdecode(path) for path in setup.paths]
     logs = [target if target.startswith("pipe:") else resolved(target) for target in targets]
-    return Machine(logs, send, pids=setup.pids)
+    machine = Machine(logs, send, pids=setup.pids)
+    if not setup.rooms:
+        return machine
+    from runwatch.watcher.samplers.space import Rooms, Together
+
+    return Together(machine, Rooms([os.fsdecode(path) for path in setup.rooms], send, ROOM_EVERY))
 
 
 def watch(sampler: Sampler, send: Pipe, interval: float) -> None:
