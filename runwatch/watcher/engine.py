@@ -54,7 +54,7 @@ class Engine:
         member = Member() if member is None else member
         group_id = member.group or source_id
         if group_id not in self.groups or group_id == source_id:
-            self.groups[group_id] = Group(group_id, name)
+            self.groups[group_id] = Group(group_id, name, deadline=self.deadline)
         group = self.groups[group_id]
         group.sources[source_id] = Source(source_id, name, path, member)
         self.sources[source_id] = group, group.sources[source_id]
@@ -208,9 +208,10 @@ class Engine:
             self.troubles.append(f"rule {rule.name} failed and is off for {watched.run.name}: {what}")
             return []
 
-    def _status(self, group: Group, run: Run, now: float, *, live: bool) -> Status:
+    @staticmethod
+    def _status(group: Group, run: Run, now: float, *, live: bool) -> Status:
         machine = group.machine
-        deadlines = [self.deadline, machine.job.deadline if machine.job is not None else None]
+        deadlines = [group.deadline, machine.job.deadline if machine.job is not None else None]
         written = group.written if group.written is not None else now
         silent_for = max(0.0, now - (run.progressed if run.progressed is not None else written))
         run.rest(silent_for)

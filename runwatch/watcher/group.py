@@ -117,6 +117,8 @@ class Group:
     """It was old when it was opened: what silence says about it is history."""
     leader: Source | None = None
     machine: Machine = field(default_factory=Machine)
+    deadline: float | None = None
+    """Unix time by which its runs must have ended, if a person said so."""
 
     @property
     def lines(self) -> int:
