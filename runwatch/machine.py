@@ -142,7 +142,8 @@ class Machine:
         elif isinstance(message, Gpus):
             self.gpus, self.driver, self.gpu_note = message.gpus, message.driver, message.note
         elif isinstance(message, GpuProcesses):
-            self.computing = message.pids
+            lost = {gpu.index for gpu in self.gpus if gpu.state == "lost"}  # whose they were still counts
+            self.computing = {i: p for i, p in self.computing.items() if i in lost} | message.pids
         elif isinstance(message, Space):
             self._take_space(message)
         elif isinstance(message, Job):

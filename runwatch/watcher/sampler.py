@@ -30,8 +30,6 @@ class Setup(msgspec.Struct, frozen=True):
     kind: Kind
     paths: tuple[bytes, ...] = ()
     """machine: the logs, or b"pipe:[N]"; space: where room is wanted, all on one mount."""
-    rooms: tuple[bytes, ...] = ()
-    """machine: where room is wanted, one path per mount; asked from threads of the same process."""
     pids: tuple[int, ...] = ()
     """machine: processes a user named; then no log is looked for."""
     interval: float = 2.0
@@ -40,6 +38,8 @@ class Setup(msgspec.Struct, frozen=True):
     """gpu: seconds between looks at what costs more: temperatures, clocks, errors, activity."""
     rare: float = 30.0
     """gpu: seconds between looks at what costs most: processes, links."""
+    rooms: tuple[bytes, ...] = ()
+    """machine: where room is wanted, one path per mount; asked from threads of the same process."""
 
 
 ROOM_EVERY = 30.0
@@ -65,7 +65,7 @@ def setups(paths: Sequence[bytes], pids: Sequence[int] = (), *, interval: float 
         logs.append(full)
         rooms.setdefault(mount_of(os.fsdecode(full)).point, os.path.dirname(full))
     return [
-        Setup("machine", tuple(logs), pids=tuple(pids), interval=interval),
+        Setup("machine", tuple(logs), tuple(pids), interval),
         Setup("gpu", interval=interval),
         *(Setup("space", (room,), interval=ROOM_EVERY) for room in rooms.values()),
     ]

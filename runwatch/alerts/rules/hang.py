@@ -34,7 +34,7 @@ from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.durations import duration
 from runwatch.alerts.rules.pace import Pace
 from runwatch.alerts.rules.signatures import CRASH_KINDS
-from runwatch.alerts.rules.witness import testify
+from runwatch.alerts.rules.witness import witness
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Verdict
 from runwatch.findings import Severity as Sev
@@ -181,7 +181,7 @@ class Hang(RunRule):
         limit: float,
         advice: str = _ADVICE,
     ) -> Finding:
-        seen = testify(status.machine, status.now)
+        seen = witness(status.machine, status.now)
         return self.say(
             verdict,
             severity,

@@ -20,7 +20,8 @@ def seconds_to(points: Sequence[tuple[float, float]], limit: float, *, least: fl
     """
     if len(points) < 16:
         return None
-    points = points[:: -(-len(points) // _MOST)]
+    every = -(-len(points) // _MOST)
+    points = points[(len(points) - 1) % every :: every]  # with the newest
     towards = 1.0 if limit >= points[-1][1] else -1.0
     quarters = [
         statistics.median(value for _, value in points[len(points) * i // 4 : len(points) * (i + 1) // 4])

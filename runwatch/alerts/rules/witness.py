@@ -28,7 +28,7 @@ class Testimony(NamedTuple):
     advice: str = ""
 
 
-def testify(machine: Machine | None, now: float) -> Testimony:
+def witness(machine: Machine | None, now: float) -> Testimony:
     """Return what the machine shows of why nothing moves; the clearest cause wins."""
     if machine is None:
         return Testimony({})
