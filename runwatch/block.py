@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runwatch.batch import Event
+    from runwatch.machine import Machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +96,5 @@ class Status:
     deadline: float | None = None
     """Unix time by which the run must have ended, if somebody said so."""
     facts: Mapping[str, str] = field(default_factory=dict)
+    machine: Machine | None = None
+    """What is known of the machine below it; None where nobody looks."""

@@ -12,7 +12,14 @@ _LOSS = frozenset({"divergence", "loss_spike", "grad_spike", "validation", "plat
 _SPEED = frozenset({"throughput", "step_time", "jitter"})
 
 FOLLOWS: Mapping[str, frozenset[str]] = {
-    "crash": frozenset({"hang", "silent_rank", "checkpoint_overdue"}),
+    "gpu_fault": _SPEED | {"crash", "hang", "silent_rank", "gpu_underuse", "ended"},
+    "host_memory": _SPEED | {"crash", "hang", "ended"},
+    "disk_full": frozenset({"crash", "checkpoint_overdue"}),
+    "io_stall": _SPEED | {"hang", "gpu_underuse", "checkpoint_overdue"},
+    "gpu_slowed": _SPEED,
+    "gpu_underuse": _SPEED,
+    "gpu_memory": frozenset({"crash"}),
+    "crash": frozenset({"hang", "silent_rank", "checkpoint_overdue", "ended"}),
     "restart_loop": frozenset({"crash", "resume", "lr_anomaly"}),
     "nonfinite": _LOSS | {"nonfinite", "grad_vanish", "never_learns", "masked_nan"},
     "masked_nan": _LOSS | {"nonfinite", "grad_vanish", "loss_drop"},

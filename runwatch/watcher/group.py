@@ -18,6 +18,7 @@ from runwatch.alerts.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
 from runwatch.batch import BAR, TRAIN, Batch, Event
 from runwatch.block import Block, Samples
+from runwatch.machine import Machine
 from runwatch.run import Run
 from runwatch.segments import Splitter
 from runwatch.series import Series
@@ -50,7 +51,7 @@ class WatchedRun:
         firing = {row.rule for row in self.incidents.rows() if row.state in ("firing", "acknowledged")}
         if "crash" in firing:
             return "crashed"
-        return "stalled" if "hang" in firing and not self.run.finished else self.run.phase
+        return "stalled" if firing & {"hang", "ended"} and not self.run.finished else self.run.phase
 
     def progress(self) -> Progress:
         """Return how far the run is; one that stands still has no ETA."""
@@ -115,6 +116,9 @@ class Group:
     stale: bool = False
     """It was old when it was opened: what silence says about it is history."""
     leader: Source | None = None
+    machine: Machine = field(default_factory=Machine)
+    deadline: float | None = None
+    """Unix time by which its runs must have ended, if a person said so."""
 
     @property
     def lines(self) -> int:

@@ -77,11 +77,16 @@ class RunScreen(Screen[None], inherit_bindings=False):
             log_before=before,
             log_source=scene.log_source,
             details=self.details(),
+            machine=self.machine(),
             interval=scene.interval,
         )
 
     def details(self) -> bool:
         """Return whether events and configuration are shown here."""
+        return False
+
+    def machine(self) -> bool:
+        """Return whether the machine under the run is shown here."""
         return False
 
     def log_wanted(self) -> tuple[int, int | None]:

@@ -11,10 +11,13 @@ from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.charts import ChartPanel
+from runwatch.tui.widgets.machine import MachinePanel
 from runwatch.tui.widgets.ranks import RankGrid, RankTable
 from runwatch.tui.widgets.tables import CheckpointTable, EventTable, FactTable, RunTable
 
 _FAR = 10**9
+MACHINE_FROM = 36
+"""Rows of a screen from which the machine is shown beneath the ranks."""
 _MOVES = frozenset({"up", "down", "page_up", "page_down", "top", "bottom"})
 
 
@@ -104,10 +107,20 @@ class Ranks(ListScreen):
         """Lay out grid and table."""
         yield RankGrid(id="rank-grid")
         yield RankTable()
+        yield MachinePanel(id="machine")
+
+    def machine(self) -> bool:
+        """Ask for the machine too."""
+        return True
 
     def place(self) -> None:
-        """Give the grid the rows it needs, at most half of the view."""
+        """Give the grid the rows it needs, at most half of the view; without ranks the machine has it all."""
         count = len(self.scene.run.ranks) if self.scene.run else 0
+        view = self.scene.run.machine if self.scene.run else None
+        seen = view is not None and bool(view.processes or view.gpus or view.host)
+        alone = seen and not count
+        self.query_one("#machine").display = seen and (alone or self.size.height >= MACHINE_FROM)
+        self.query_one("#rank-grid").display = self.query_one(RankTable).display = not alone
         half = max(4, (self.size.height - 4) // 2)
         self.query_one("#rank-grid").styles.height = min(half, 6 + count // 32)
 
