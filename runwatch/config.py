@@ -200,6 +200,20 @@ def check_names(given: Iterable[str], known: Iterable[str], where: str | Callabl
             raise ConfigError(f"unknown name {name!r}", place, advice)
 
 
+def format_name(asked: str | None, config: Config) -> str | None:
+    """Return the format that logs are to be read as, `asked` for or configured; None: it is detected.
+
+    Raises ConfigError if there is none of that name, with the nearest.
+    """
+    from runwatch.parsers.formats import catalogue
+
+    name = asked or config.tail.format
+    if name is not None:
+        known = [*(own.name for own in config.formats), *(fmt.name for fmt in catalogue())]
+        check_names([name], known, "--format" if asked else config.where("tail", "format"))
+    return name
+
+
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 

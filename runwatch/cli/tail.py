@@ -20,6 +20,7 @@ from runwatch.errors import UsageError
 @click.option("--exit", "exit_at_end", is_flag=True, help="With --headless: end when the run has ended.")
 @click.option("--wait", is_flag=True, help="Wait for a file that does not exist yet.")
 @click.option("--poll", is_flag=True, help="Look at files regularly instead of trusting file events.")
+@click.option("--format", "format_name", help="Read logs as this format; `runwatch formats` lists them.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 def command(
@@ -31,6 +32,7 @@ def command(
     exit_at_end: bool,
     wait: bool,
     poll: bool,
+    format_name: str | None,
     ascii_only: bool,
     config: str | None,
 ) -> int:
@@ -47,7 +49,7 @@ def command(
         raise UsageError("the screen needs the keyboard", "-", "add --headless to read standard input")
     from runwatch.watcher.launch import PrivateEngine, greet
 
-    engine = PrivateEngine(paths, config=config, poll=poll, wait=wait)
+    engine = PrivateEngine(paths, config=config, poll=poll, wait=wait, only=format_name)
     try:
         if screen:
             return _screen(engine, ascii_only=ascii_only, title=paths[0])

@@ -14,8 +14,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from runwatch.parsers.patterns import Layout, Match
 from runwatch.parsers.records import ANYTHING, NOTHING, Reader, Schema, Shape
+from runwatch.parsers.told import Told
+from runwatch.parsers.told import row as known_by
 
 HEADER_WITHIN = 8
 """How many lines may stand before the header (comments, a note of the launcher)."""
@@ -80,10 +84,8 @@ class Columns:
         self._plans: dict[bytes, _Plan | None] = {}
         """How the cells of a row become its values, by which of them are empty."""
         self._seen = self._rows = 0
-        self._first: dict[str, float] = {}
-        """The first row of the file, by which its next writing is known again."""
-        self._told = 0
-        """Rows that an earlier writing of the file held already."""
+        self._known = Told()
+        """The first row of the file, and how many rows an earlier writing of it held already."""
 
     def fresh(self) -> Columns:
         """Return a matcher of the same tables that has seen no header."""
@@ -97,9 +99,18 @@ class Columns:
 
     def break_off(self) -> None:
         """Expect a header again: the file begins anew, with what it held before or with other rows."""
-        self._told = max(self._told, self._rows)
+        self._known = self.told
         self._use(())
         self._seen = self._rows = 0
+
+    @property
+    def told(self) -> Told:
+        """What a successor has to know, in case the file is written anew."""
+        return msgspec.structs.replace(self._known, rows=max(self._known.rows, self._rows), read=self._rows)
+
+    def recall(self, told: Told) -> None:
+        """Go on behind rows that a predecessor has read."""
+        self._known, self._rows = told, told.read
 
     def bulk(self) -> None:
         """Return no bulk path of this kind: rows depend on their header (see take)."""
@@ -112,7 +123,7 @@ class Columns:
         """
         if not self._keys:
             return None if self._seen < HEADER_WITHIN else []
-        if not lines or not self._rows or self._rows < self._told:
+        if not lines or not self._rows or self._rows < self._known.rows:
             return []
         return self._alike(lines) or self._one_by_one(lines)
 
@@ -244,15 +255,10 @@ class Columns:
         if match is None:
             return None
         if not self._rows:
-            if not self._same(numbers):
-                self._told = 0
-            self._first = numbers
+            rows = self._known.rows if self._known.knows(numbers) else 0
+            self._known = Told(rows, row=known_by(numbers))
         self._rows += 1
-        return match if self._rows > self._told else None
-
-    def _same(self, numbers: dict[str, float]) -> bool:
-        """Return whether a first row is the one known, be it that columns were added since."""
-        return all(repr(numbers.get(key)) == repr(value) for key, value in self._first.items())  # NaN too
+        return match if self._rows > self._known.rows else None
 
     def _cells(self, line: bytes) -> list[bytes]:
         if b'"' not in line:
