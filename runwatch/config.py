@@ -92,6 +92,8 @@ class TailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Look at intervals instead of being told: for network file systems that report no changes."""
     interval: Seconds = 0.5
     """Seconds between two looks when polling."""
+    online: Seconds = 15.0
+    """Seconds between two looks at a run on a W&B server."""
     format: str | None = None
     """Name of the log format (`runwatch formats` lists them); left out, it is detected."""
 

@@ -81,6 +81,8 @@ class LogSource:
         """Unix time of the newest record, where records tell."""
         self._previewed = 0.0
         self._problem: str | None = None
+        if self.history and self._dated:
+            self._date(self._last(RECENT_BYTES))
 
     def arrived(self) -> None:
         """Take what it holds for new: it appeared while its directory was watched."""
@@ -133,9 +135,14 @@ class LogSource:
             return file.read(HEAD_BYTES)
         return b""
 
+    @property
+    def _dated(self) -> bool:
+        """Whether its records say when they were written."""
+        return self.member.kind in (WANDB, TENSORBOARD)
+
     def _date(self, batch: Batch) -> None:
         """Note how old the newest record of a tracker's file is: the file itself may be a fresh copy."""
-        if self.member.kind in (WANDB, TENSORBOARD):
+        if self._dated:
             self._newest = max((t for t in (self._newest, newest(batch)) if t), default=None)
 
     def written(self) -> float | None:
@@ -161,12 +168,18 @@ class LogSource:
         if time.monotonic() - self._previewed < PREVIEW_EVERY:
             return
         self._previewed = time.monotonic()
-        offset, data = self._tail.last_block(PREVIEW_BYTES)
-        parser = StreamParser(self._formats, bulk=False, start=offset, first_line=0, settled=self._settled)
-        parser.prime(self._head())
-        batch = parser.feed(data, tail=LOG_LINES)
+        batch = self._last(PREVIEW_BYTES)
         self._date(batch)
         send(wire.Preview(self.id, batch, self.written(), self.history))
+
+    def _last(self, count: int) -> Batch:
+        """Return what the newest bytes tell; the position does not move."""
+        offset, data = self._tail.last_block(count)
+        parser = StreamParser(
+            self._formats, bulk=False, start=offset, first_line=0 if offset else 1, settled=self._settled
+        )
+        parser.prime(self._head())
+        return parser.feed(data, tail=LOG_LINES)
 
 
 class StdinSource:
@@ -242,12 +255,15 @@ class DirectorySource:
 class OnlineSource:
     """A run on a W&B server, polled in a thread of its own."""
 
-    def __init__(self, found: discover.Found, resume: wire.Resume | None = None) -> None:
-        """Wait a while for the server's first answer. Raises SourceError if no waiting helps."""
+    def __init__(self, found: discover.Found, resume: wire.Resume | None, every: float) -> None:
+        """Poll it at that many seconds. Wait a while for the server's first answer.
+
+        Raises SourceError if no waiting helps.
+        """
         self.path, self.name, self.member = found
         self.id = found.path
         step, self._line = (resume.step, resume.line) if resume is not None else (0, 0)
-        self._poller = Poller(OnlineRun(found.path, first=step, line=self._line))
+        self._poller = Poller(OnlineRun(found.path, first=step, line=self._line), every)
         self._newest: float | None = None
         self._problem: str | None = None
         self.history = 0 if resume else 1

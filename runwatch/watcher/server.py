@@ -64,6 +64,7 @@ class Server:
                     wait=assignment.wait,
                     formats=config.formats,
                     format=format_name(assignment.format, config),
+                    online=config.tail.online,
                 ),
                 self.receive,
                 self.notice,

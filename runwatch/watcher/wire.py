@@ -114,6 +114,8 @@ class Setup(msgspec.Struct, frozen=True):
     poll: bool = False
     interval: float | None = None
     """Seconds between two looks at a file when polling; None leaves it to the waker."""
+    online: float = 15.0
+    """Seconds between two looks at a run on a server."""
     wait: bool = False
     """Whether a file may be created later."""
     formats: tuple[FormatConfig, ...] = ()

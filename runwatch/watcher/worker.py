@@ -28,7 +28,7 @@ from runwatch.watcher.feeds import (
     StdinSource,
     source_id,
 )
-from runwatch.watcher.member import DIRECTORY
+from runwatch.watcher.member import DIRECTORY, TENSORBOARD, WANDB
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.wandb_online import SCHEME
 
@@ -73,7 +73,7 @@ class Reader:
         if found.path == "-":
             return StdinSource(self._formats, settled)
         if found.path.startswith(SCHEME):
-            return OnlineSource(found, resume)
+            return OnlineSource(found, resume, self._setup.online)
         if found.member.kind == DIRECTORY:
             return DirectorySource(found, self._pulse)
         return LogSource(found, resume, self._formats, settled)
@@ -103,10 +103,15 @@ class Reader:
             for each in found
             if each.path in known and each.member.group
         }
+        members = [source.member for source in known.values()]
         for each in found:
             if each.path not in known:
-                group = joined.get(each.member.group, each.member.group)
-                yield each._replace(member=msgspec.structs.replace(each.member, group=group))
+                member = each.member
+                group = joined.get(member.group, member.group)
+                before = sum(m.kind == member.kind and m.group == group for m in members)
+                if member.kind in (WANDB, TENSORBOARD) and group:  # the next launch of the same run
+                    member = msgspec.structs.replace(member, attempt=before)
+                yield each._replace(member=msgspec.structs.replace(member, group=group))
 
     def sweep(self, send: Send) -> bool:
         """Read a block of each source; return whether any had something new.
