@@ -92,6 +92,8 @@ class TailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Look at intervals instead of being told: for network file systems that report no changes."""
     interval: Seconds = 0.5
     """Seconds between two looks when polling."""
+    online: Seconds = 15.0
+    """Seconds between two looks at a run on a W&B server."""
     format: str | None = None
     """Name of the log format (`runwatch formats` lists them); left out, it is detected."""
 
@@ -198,6 +200,20 @@ def check_names(given: Iterable[str], known: Iterable[str], where: str | Callabl
             advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(names) or 'nothing'}"
             place = where if isinstance(where, str) else where(name)
             raise ConfigError(f"unknown name {name!r}", place, advice)
+
+
+def format_name(asked: str | None, config: Config) -> str | None:
+    """Return the format that logs are to be read as, `asked` for or configured; None: it is detected.
+
+    Raises ConfigError if there is none of that name, with the nearest.
+    """
+    from runwatch.parsers.formats import catalogue
+
+    name = asked or config.tail.format
+    if name is not None:
+        known = [*(own.name for own in config.formats), *(fmt.name for fmt in catalogue())]
+        check_names([name], known, "--format" if asked else config.where("tail", "format"))
+    return name
 
 
 _T = TypeVar("_T", bound=msgspec.Struct)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -218,8 +218,10 @@ class Run:
         if block.live and block.progress is not None:  # as long as any rank goes on, the run does
             self.progressed = block.arrival
 
-    def claim(self, names: Iterable[str], source: str) -> set[str]:
-        """Return those metrics that `source` is the one to tell."""
+    def claim(self, names: Iterable[str], source: str, older: Collection[str] = ()) -> set[str]:
+        """Return those metrics that `source` is the one to tell: the first, or one that follows `older`."""
+        names = tuple(names)
+        self.owners.update({name: source for name in names if self.owners.get(name) in older})
         return {name for name in names if self.owners.setdefault(name, source) == source}
 
     def take_over(self, names: Iterable[str]) -> None:

@@ -25,14 +25,17 @@ if TYPE_CHECKING:
     show_default=True,
     help="Exit with 1 if there is a finding of this severity or above.",
 )
+@click.option("--format", "wanted", help="Read logs as this format; `runwatch formats` lists them.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
-def command(paths: tuple[str, ...], as_json: bool, fail_on: str, config: str | None) -> int:
+def command(
+    paths: tuple[str, ...], as_json: bool, fail_on: str, wanted: str | None, config: str | None
+) -> int:
     """Read PATHS to the end, judge them, print what was found.
 
     Exits with 0 if healthy, 1 if there are findings (see --fail-on), 2 for bad
     usage or configuration, 3 if there is nothing readable.
     """
-    from runwatch.config import load
+    from runwatch.config import format_name, load
     from runwatch.findings import Severity
     from runwatch.parsers.formats import troubles
     from runwatch.watcher.check import check
@@ -46,6 +49,7 @@ def command(paths: tuple[str, ...], as_json: bool, fail_on: str, config: str | N
             now,
             lambda error: error_line(str(error)),
             [own.build() for own in settings.formats],
+            format_name(wanted, settings),
         )
     finally:
         for trouble in troubles():  # of formats from other packages; perhaps why nothing was recognised

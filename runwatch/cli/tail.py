@@ -22,6 +22,7 @@ from runwatch.errors import UsageError
 @click.option("--exit", "exit_at_end", is_flag=True, help="With --headless: end when the run has ended.")
 @click.option("--wait", is_flag=True, help="Wait for a file that does not exist yet.")
 @click.option("--poll", is_flag=True, help="Look at files regularly instead of trusting file events.")
+@click.option("--format", "format_name", help="Read logs as this format; `runwatch formats` lists them.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option(
     "--pid", "pids", type=int, multiple=True, help="Process of the run, if it is not found by its log."
@@ -37,6 +38,7 @@ def command(
     exit_at_end: bool,
     wait: bool,
     poll: bool,
+    format_name: str | None,
     ascii_only: bool,
     pids: tuple[int, ...],
     deadline: str | None,
@@ -56,7 +58,9 @@ def command(
     until = None if deadline is None else _deadline(deadline, datetime.now().astimezone())
     from runwatch.watcher.launch import PrivateEngine, greet
 
-    engine = PrivateEngine(paths, config=config, poll=poll, wait=wait, pids=pids, deadline=until)
+    engine = PrivateEngine(
+        paths, config=config, poll=poll, wait=wait, only=format_name, pids=pids, deadline=until
+    )
     try:
         if screen:
             return _screen(engine, ascii_only=ascii_only, title=paths[0])

@@ -173,7 +173,7 @@ class Group:
             return False
         if leader is None or source.strength > leader.strength:
             self.leader = source
-        elif source.member.attempt > leader.member.attempt:
+        elif source.member.kind == leader.member.kind and source.member.attempt > leader.member.attempt:
             source.splitter, self.leader = leader.splitter, source
         elif source.strength == leader.strength and source.member < leader.member and leader.records <= YOUNG:
             self.leader = source
@@ -197,7 +197,7 @@ class Group:
             return replace(
                 block, rank=rank, events=events, marks={}, ranks={}, restarts=(), total=None, bar=None
             )
-        mine = run.claim(block.samples, source.id)
+        mine = run.claim(block.samples, source.id, self._before(source))
         samples = {name: told for name, told in block.samples.items() if name in mine}
         repeated = {name: told for name, told in block.samples.items() if name not in mine}
         events = [*block.events, *self._disagreements(run, source, repeated)]
@@ -206,6 +206,12 @@ class Group:
         return replace(
             block, samples=samples, events=events, progress=None, restarts=(), marks=marks, bar=bar
         )
+
+    def _before(self, source: Source) -> set[str]:
+        """Return the ids of earlier launches' sources of the same kind: a tracker makes one per launch."""
+        kind, attempt = source.member.kind, source.member.attempt
+        sources = self.sources.values()
+        return {s.id for s in sources if s.member.kind == kind and s.member.attempt < attempt}
 
     def _disagreements(self, run: Run, source: Source, repeated: Mapping[str, Samples]) -> Iterator[Event]:
         """Compare what another source tells too; yield an event for each metric that differs, once."""

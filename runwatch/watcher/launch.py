@@ -26,6 +26,8 @@ class Assignment(msgspec.Struct, frozen=True):
     """Processes of the run, where a person names them."""
     deadline: float | None = None
     """Unix time by which the run must have ended, if a person says so."""
+    format: str | None = None
+    """The only format to read logs as; None: it is detected."""
 
 
 class PrivateEngine:
@@ -40,8 +42,12 @@ class PrivateEngine:
         wait: bool = False,
         pids: Sequence[int] = (),
         deadline: float | None = None,
+        only: str | None = None,
     ) -> None:
-        """Start it. Returns at once; `wait_ready` tells whether it found something to watch."""
+        """Start it. Returns at once; `greet` tells whether it found something to watch.
+
+        `only` names the format to read logs as; None: it is detected.
+        """
         ours, theirs = socket.socketpair()
         raw = tuple(os.fsencode(path) for path in paths)
         assignment = Assignment(
@@ -52,6 +58,7 @@ class PrivateEngine:
             wait,
             tuple(pids),
             deadline,
+            only,
         )
         log = os.environ.get("RUNWATCH_ENGINE_LOG")
         try:

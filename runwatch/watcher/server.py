@@ -27,6 +27,7 @@ from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
 from runwatch.watcher.notify import Notifier
 from runwatch.watcher.sources.mounts import mount_of
+from runwatch.watcher.sources.wandb_online import SCHEME
 from runwatch.watcher.views import Shown, snapshot
 from runwatch.watcher.workers import Worker
 
@@ -41,7 +42,7 @@ class Server:
     """Folds what the workers send and serves what clients show."""
 
     def __init__(self, assignment: Assignment) -> None:
-        from runwatch.config import load
+        from runwatch.config import format_name, load
 
         self._loop = asyncio.get_running_loop()
         config = load(Path(os.fsdecode(assignment.config)) if assignment.config else None)
@@ -67,6 +68,8 @@ class Server:
                     interval=config.tail.interval,
                     wait=assignment.wait,
                     formats=config.formats,
+                    format=format_name(assignment.format, config),
+                    online=config.tail.online,
                 ),
                 self.receive,
                 self.notice,
@@ -333,7 +336,9 @@ def by_mount(paths: Iterable[bytes]) -> list[tuple[bytes, ...]]:
     """Group paths by the mount they are on, without touching them."""
     groups: dict[str, list[bytes]] = {}
     for path in paths:
-        point = "-" if path == b"-" else mount_of(os.path.abspath(os.fsdecode(path))).point
+        name = os.fsdecode(path)
+        away = name == "-" or name.startswith(SCHEME)  # neither may hold up what is on a disk
+        point = name if away else mount_of(os.path.abspath(name)).point
         groups.setdefault(point, []).append(path)
     return [tuple(group) for group in groups.values()]
 
