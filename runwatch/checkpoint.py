@@ -122,7 +122,7 @@ class Summary(msgspec.Struct, frozen=True):
     next_at: int | None = None
     next_time: float | None = None
     rotates: bool = False
-    """Old ones are deleted as new ones come."""
+    """Old ones are deleted as new ones come, or the first ones are gone already."""
     usual_bytes: int | None = None
     size_ratio: float | None = None
     """The newest complete one's size over the median of the three before it that are alike.
@@ -176,7 +176,7 @@ def summarise(checkpoints: Iterable[Checkpoint], free: int | None = None) -> Sum
     usual = int(median(sizes)) if sizes else None
     durations = [s for c in whole[-_RECENT:] if (s := c.seconds) is not None]
     rates = [c.bytes / s for c in whole[-_RECENT:] if (s := c.seconds) is not None and s >= 1.0]
-    rotates = _rotates(series)
+    rotates = _rotates(series, interval)
     room = free // usual if free is not None and usual else None
     next_at = next_time = full = None
     if newest is not None and newest.at is not None and interval is not None:
@@ -228,8 +228,11 @@ def _cadence(series: Sequence[Checkpoint]) -> tuple[float | None, float | None, 
     return interval, median(paces) * interval if paces else None, len(steps), regular
 
 
-def _rotates(series: Sequence[Checkpoint]) -> bool:
-    """Return whether the newest saves each made an old one go."""
+def _rotates(series: Sequence[Checkpoint], interval: float | None) -> bool:
+    """Return whether the newest saves each made an old one go, or the first were gone before we looked."""
+    first = series[0].step if series else None
+    if first is not None and interval is not None and first > 1.5 * interval:
+        return True
     gone = [c.deleted for c in series if c.deleted is not None]
     kept = [c.written for c in series if c.state is not State.DELETED and c.written is not None]
     return bool(gone) and len(kept) >= 1 and max(gone) >= (kept[-2] if len(kept) > 1 else kept[-1])

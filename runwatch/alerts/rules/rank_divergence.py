@@ -7,7 +7,7 @@ Formula: the gradient norms of a step are compared when every rank has printed i
 They have agreed to within `same` for `agreed` steps; then they differ by more
 than `differ`, relative, in `steps` steps in a row. Critical; the rank furthest
 from the median is named. Ends when they agree in as many. A loss that is not
-finite on less than half of the ranks is critical at once, and names the first of
+finite on at most half of the ranks is critical at once, and names the first of
 them; it ends when all are finite in `steps` steps.
 
 Traps: norms of local gradients, and losses of local batches, never agree, and
