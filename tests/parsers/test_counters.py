@@ -87,14 +87,18 @@ def test_names_become_canonical_in_our_units(field, metric, value):
     assert parsed.column(metric).tolist() == pytest.approx([value])
 
 
-MFUS = [f"{0.25 + n / 100:.2f}" for n in range(60)] + ["1.0", "1.25", "31.5", "48.0"]
+MFUS = (
+    [f"{0.25 + n / 100:.2f}" for n in range(60)]
+    + ["1.0", "1.25"]
+    + [f"{20 + n / 100:.2f}" for n in range(900)]
+)
 
 
 def test_a_share_is_read_by_its_value_alone_in_text_and_in_json():
     text = "".join(f"step {n}/90 (1.00%) | loss: 2.5 | mfu: {mfu}\n" for n, mfu in enumerate(MFUS))
     lines = "".join(f'{{"step": {n}, "loss": 2.5, "mfu": {mfu}}}\n' for n, mfu in enumerate(MFUS))
     for whole in (text.encode(), lines.encode()):
-        for cut in (0, 100, 1000):
+        for cut in (0, 100, 10_000):
             parser = StreamParser()
             batches = [parser.feed(whole[:cut]), parser.feed(whole[cut:]), parser.flush()]
             told = [v for b in batches for t in b.tables for v in t.column("perf/mfu").tolist()]
