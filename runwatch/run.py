@@ -315,9 +315,20 @@ class Run:
         series = self.series.get(metric)
         return None if series is None or not len(series) else float(series.tail(1)[-1])
 
+    def good_before(self, step: int | None) -> int | None:
+        """Return the step of the newest good checkpoint, of those not after `step` if that is given.
+
+        One that was seen complete; where no directory was seen, one that the log tells of.
+        """
+        if len(self.checkpoints):
+            good = self.checkpoints.last_good(None if step is None else step + 1)
+            return None if good is None else good.step
+        told = (saved.step for saved in reversed(self.saved) if saved.step is not None)
+        return next((at for at in told if step is None or at <= step), None)
+
     def facts(self) -> Mapping[str, str]:
         """Return what rules may name in their findings."""
-        good = self.checkpoints.last_good()
+        good = self.checkpoints.summary().last_good
         if good is not None and good.at is not None:
             return {"last_checkpoint": str(good.at)}
         newest = self.saved[-1] if self.saved and not len(self.checkpoints) else None

@@ -12,6 +12,7 @@ from runwatch.cli.main import error_line
 from runwatch.errors import ExitCode
 
 if TYPE_CHECKING:
+    from runwatch.snapshot import IncidentRow
     from runwatch.watcher.engine import Engine
 
 
@@ -95,7 +96,7 @@ def _print(engine: Engine, now: float) -> None:
             print(f"  read from {about}")
         rows = sorted(watched.incidents.rows(), key=place)
         for row in rows:
-            where = f"  (line {row.line})" if row.line else ""
+            where = f"  ({_line(row)})" if row.line else ""
             state = "" if row.state == "firing" else f" [{row.state}]"
             sign = f"{SEVERITY_SIGNS[row.severity]} {row.severity.upper():8}"
             print(f"  {sign} {row.title} [{row.rule}]{state}{where}")
@@ -106,3 +107,8 @@ def _print(engine: Engine, now: float) -> None:
                 print(f"      with it: {symptom}")
         if not rows:
             print("  ✓ no findings")
+
+
+def _line(row: IncidentRow) -> str:
+    source = row.evidence.get("source")
+    return f"{source}, line {row.line}" if source else f"line {row.line}"

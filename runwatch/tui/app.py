@@ -345,8 +345,9 @@ class RunwatchApp(App[int], inherit_bindings=False):
         if isinstance(screen, Overview):
             self.call_later(screen.zoom_metric, metric)
 
-    def show_line(self, number: int) -> None:
-        """Show one line of the log."""
+    def show_line(self, number: int, source: str | None = None) -> None:
+        """Show one line of the log, of the source at that path where the run has several."""
+        self.scene.log_source = source or self.scene.log_source
         screen = self._open(actions.LOGS)
         if isinstance(screen, Logs):
             self.call_later(screen.go_to_line, number)

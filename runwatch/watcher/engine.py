@@ -21,6 +21,7 @@ from runwatch.findings import Finding
 from runwatch.run import DONE, Run
 from runwatch.sample import MachineEvent, Message
 from runwatch.watcher.endings import event_of
+from runwatch.watcher.evidence import placed
 from runwatch.watcher.group import Group, Source, WatchedRun
 from runwatch.watcher.member import Member
 from runwatch.watcher.sources.beside import Beside
@@ -186,14 +187,14 @@ class Engine:
         for rule in tuple(watched.rules):
             seen = block if block.rank is None or rule.of_ranks else events
             found = self._ask(watched, rule, rule.observe, seen)
-            changes += _apply(watched, found, block.arrival or None, send=block.live)
+            changes += _apply(watched, found, block.arrival or None, send=block.live, source=block.source)
         return changes
 
     def _tick(self, watched: WatchedRun, status: Status, now: float | None, *, send: bool) -> list[Change]:
         changes: list[Change] = []
         for rule in tuple(watched.rules):
             found = self._ask(watched, rule, rule.tick, status)
-            changes += _apply(watched, found, now, send=send)
+            changes += _apply(watched, found, now, send=send, source=watched.source)
         return changes
 
     def _ask(
@@ -227,16 +228,18 @@ class Engine:
             last_line=run.last_line,
             total=run.total,
             deadline=min((told for told in deadlines if told is not None), default=None),
+            eta=run.progress().eta_seconds,
+            checkpoints=run.checkpoints.summary() if len(run.checkpoints) else None,
             facts=run.facts(),
             machine=machine if live else None,
         )
 
 
 def _apply(
-    watched: WatchedRun, findings: Iterable[Finding], now: float | None, *, send: bool
+    watched: WatchedRun, findings: Iterable[Finding], now: float | None, *, send: bool, source: str
 ) -> Iterator[Change]:
     for finding in findings:
-        change = watched.incidents.apply(finding, now=now, live=send)
+        change = watched.incidents.apply(placed(finding, watched.run, source), now=now, live=send)
         if change is not None:
             yield change
 

@@ -44,6 +44,8 @@ class WatchedRun:
     incidents: IncidentBook
     closed: bool = False
     """Another run of the same sources has begun."""
+    source: str = ""
+    """Path of the source whose records make its steps, where it has several."""
 
     @property
     def phase(self) -> str:
@@ -187,9 +189,13 @@ class Group:
         what happened to it; any other source what the leader does not tell.
         """
         run, rank = self.runs[-1].run, source.member.rank
-        if len(self.sources) == 1 or block.rank is not None:
+        if len(self.sources) == 1 and not source.member.group:
+            return block
+        block = _of_source(block, source.path)
+        if block.rank is not None:
             return block
         if leads:
+            self.runs[-1].source = source.path
             run.take_over(block.samples)
             return block if rank is None else replace(block, lead=rank)
         if rank is not None and self.leader is not None and rank != self.leader.member.rank:
@@ -229,10 +235,29 @@ class Group:
             if found is None:
                 continue
             source.differs.add(name)
-            title = f"{name} is {found.ours:g} in one source and {found.theirs:g} in {source.name}"
-            data = {"metric": name, "source": source.path}
+            owner = self.sources.get(run.owners.get(name, ""), self.leader)
+            first = owner.path if owner is not None else "the log"
+            title = f"{name} is {found.ours:g} in {first} and {found.theirs:g} in {source.path}"
+            data = {
+                "metric": name,
+                "ours": f"{found.ours:g}",
+                "theirs": f"{found.theirs:g}",
+                "source": source.path,
+                "other": first,
+            }
             last = int(samples.offset[-1]), int(samples.line[-1])
             yield Event("disagreement", *last, title, step=found.step, data=data)
+
+
+def _of_source(block: Block, path: str) -> Block:
+    """Return the block with the path its lines are of; events keep it, for rules that remember them."""
+    events = [
+        event
+        if event.kind == "facts"
+        else msgspec.structs.replace(event, data={"source": path, **event.data})
+        for event in block.events
+    ]
+    return replace(block, events=events, source=path)
 
 
 def _of_rank(event: Event, rank: int) -> Event:

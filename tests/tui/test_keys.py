@@ -1,5 +1,6 @@
 """What each key does, and that no key is offered that does nothing."""
 
+import msgspec
 import pytest
 
 from runwatch.tui import actions
@@ -7,7 +8,7 @@ from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.help import Help
 from runwatch.watcher.protocol import Acknowledge, Shutdown
 
-from .fake_engine import OLD, SLOW, SPIKE
+from .fake_engine import OLD, SLOW, SOURCES, SPIKE
 
 ALERTS = (SPIKE, SLOW, OLD)
 
@@ -203,6 +204,14 @@ async def test_an_alert_leads_to_its_chart_and_its_line(open_app):
         await s.press("escape", "5", "l")
         assert s.view.view == actions.LOGS
         assert s.engine.view.log_before > 40_112
+        assert "40112▸" in s.drawn("#log-view")
+
+
+async def test_the_line_of_an_alert_is_shown_in_its_file(open_app):
+    elsewhere = msgspec.structs.replace(ALERTS[0], evidence={"source": SOURCES[1]})
+    async with open_app(incidents=(elsewhere,)) as s:
+        await s.press("5", "l")
+        assert (s.view.view, s.engine.view.log_source) == (actions.LOGS, SOURCES[1])
         assert "40112▸" in s.drawn("#log-view")
 
 

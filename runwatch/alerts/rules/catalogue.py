@@ -7,9 +7,13 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from runwatch.alerts.rules.base import Rule, thresholds
+from runwatch.alerts.rules.checkpoint_broken import CheckpointBroken
 from runwatch.alerts.rules.checkpoint_overdue import CheckpointOverdue
+from runwatch.alerts.rules.checkpoint_shrunken import CheckpointShrunken
+from runwatch.alerts.rules.checkpoint_space import CheckpointSpace
 from runwatch.alerts.rules.crash import Crash
 from runwatch.alerts.rules.deadline import Deadline
+from runwatch.alerts.rules.disagreement import Disagreement
 from runwatch.alerts.rules.disk_full import DiskFull
 from runwatch.alerts.rules.divergence import Divergence
 from runwatch.alerts.rules.ended import Ended
@@ -68,6 +72,10 @@ CATALOGUE: tuple[type[Rule], ...] = (
     RestartLoop,
     Retries,
     CheckpointOverdue,
+    CheckpointBroken,
+    CheckpointShrunken,
+    CheckpointSpace,
+    Disagreement,
     Deadline,
     Ended,
     GpuFault,

@@ -203,7 +203,8 @@ class Alerts(ListScreen):
         """Show the log line of the alert."""
         row = self.scene.selected()
         if row is not None and row.line is not None:
-            self.runwatch.show_line(row.line)
+            source = row.evidence.get("source")
+            self.runwatch.show_line(row.line, source if isinstance(source, str) else None)
 
 
 class PageScreen(ListScreen):
