@@ -41,9 +41,9 @@ def phase_word(phase: str) -> str:
     return _PHASES.get(phase, (phase.upper() or "UNKNOWN", "dim"))[0]
 
 
-def phase_role(phase: str) -> str:
-    """Return the role of a phase."""
-    return _PHASES.get(phase, ("", "dim"))[1]
+def phase_role(phase: str, critical: int = 0) -> str:
+    """Return the role of a phase; with critical incidents open no phase looks well."""
+    return "crit" if critical else _PHASES.get(phase, ("", "dim"))[1]
 
 
 def phase_sign(phase: str, glyphs: Glyphs = UNICODE) -> str:
@@ -73,6 +73,12 @@ def incident_tag(row: IncidentRow, glyphs: Glyphs = UNICODE) -> tuple[str, str, 
         return glyphs.states.get(row.state, "?"), word, role
     word, role = _SEVERITIES.get(row.severity, (row.severity.upper()[:4], "dim"))
     return glyphs.severities.get(row.severity, "?"), word, role
+
+
+def critical_tag(count: int, glyphs: Glyphs = UNICODE) -> Row:
+    """Return `▲ 2 CRIT` for so many open critical incidents, or nothing."""
+    word, role = _SEVERITIES["critical"]
+    return [(f"{glyphs.severities['critical']} {count} {word}", role)] if count else []
 
 
 def firing(run: RunView) -> list[IncidentRow]:

@@ -182,6 +182,8 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry: on the screen if it knows it, else here."""
+        if action in actions.VIEWS and isinstance(self.screen, Help):
+            self.screen.dismiss()  # a digit leads out of the help too
         name = f"do_{action}"
         (getattr(self.screen, name, None) or getattr(self, name))()
 

@@ -100,11 +100,11 @@ async def test_log_scale_and_smoothing(open_app):
     async with open_app() as s:
         await s.press("y")
         assert "log y" in s.drawn("#main-0")
-        for expected in ("loss · ema .9 ", "loss · ema .99 ", "loss · log y", "loss · ema .6 "):
+        for expected in ("loss · smooth .9 ", "loss · smooth .99 ", "loss · log y", "loss · smooth .6 "):
             await s.press("s")
             assert expected in s.drawn("#main-0").splitlines()[0]
         await s.press("S", "y")
-        assert "ema" not in s.drawn("#main-0")
+        assert "smooth" not in s.drawn("#main-0")
         assert "log y" not in s.drawn("#main-0")
 
 
@@ -189,7 +189,7 @@ async def test_a_resolved_alert_cannot_be_acknowledged(open_app):
 
 async def test_next_alert_is_not_offered_without_alerts(open_app):
     async with open_app() as s:
-        assert "Next alert" not in s.drawn("#keys")
+        assert "! Alert" not in s.drawn("#keys")
         await s.press("exclamation_mark")
         assert s.view.view == actions.OVERVIEW
 

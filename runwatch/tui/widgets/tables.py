@@ -99,7 +99,7 @@ def run_line(row: RunRow, width: int, here: bool) -> Row:
     done = "" if row.progress.fraction is None else numbers.percent(row.progress.fraction, 0)
     counts = states.run_counts(row)
     right: Row = [(f" {done}", "value"), (" ", ""), *counts] if counts else [(f" {done}", "value")]
-    sign = (f"{states.phase_sign(row.phase)} ", states.phase_role(row.phase))
+    sign = (f"{states.phase_sign(row.phase)} ", states.phase_role(row.phase, row.critical))
     room = width - cells.row_width(right) - 2
     return cells.spread([sign, (cells.clip(row.name, room), "title" if here else "")], right, width)
 
@@ -137,7 +137,7 @@ class RunTable(Panel):
         word = f"{states.phase_sign(row.phase, scene.glyphs)} {states.phase_word(row.phase)}"
         return [
             (f"{scene.glyphs.pointer if here else ' '} ", "key"),
-            (cells.pad(word, 13, more), states.phase_role(row.phase)),
+            (cells.pad(word, 13, more), states.phase_role(row.phase, row.critical)),
             (cells.pad(row.name, names, more), "title" if here else ""),
             (f" {steps:>21} {done:>6} {loss:>8}  ", ""),
             *counts,
