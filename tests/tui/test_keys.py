@@ -1,13 +1,15 @@
 """What each key does, and that no key is offered that does nothing."""
 
+import msgspec
 import pytest
 
+from runwatch.snapshot import Progress, RunRow
 from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.help import Help
 from runwatch.watcher.protocol import Acknowledge, Shutdown
 
-from .fake_engine import OLD, SLOW, SPIKE
+from .fake_engine import OLD, SLOW, SPIKE, picture
 
 ALERTS = (SPIKE, SLOW, OLD)
 
@@ -65,6 +67,35 @@ async def test_q_closes_the_help_first(open_app):
         await s.press("down", "q")
         assert isinstance(s.app.screen, RunScreen)
         assert s.app.return_value is None
+
+
+async def test_a_digit_leads_out_of_the_help(open_app):
+    async with open_app() as s:
+        await s.press("question_mark", "6")
+        assert isinstance(s.app.screen, RunScreen)
+        assert s.app.screen.view == actions.CHECKPOINTS
+        await s.press("question_mark", "6")
+        assert s.app.screen.view == actions.CHECKPOINTS
+
+
+async def test_the_screen_stays_with_the_run_it_shows_and_its_next_attempt(open_app):
+    shown = ["a.log#1", "b.log#1"]
+
+    def make(view):
+        run = view.run or shown[-1]
+        rows = tuple(RunRow(i, i, "training", Progress()) for i in sorted(shown))
+        return msgspec.structs.replace(picture(view, id=run), runs=rows)
+
+    async with open_app(make=make) as s:
+        assert s.engine.view.run is None  # the engine has a moment to find the most urgent one
+        s.clock.now += 4
+        s.engine.push()
+        await s.settle()
+        assert s.engine.view.run == "b.log#1"
+        shown.append("b.log#2")
+        s.engine.push()
+        await s.settle()
+        assert s.engine.view.run == "b.log#2"
 
 
 async def test_zoom_and_back(open_app):

@@ -74,7 +74,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
         lines, before = self.log_wanted()
         first = scene.first_step()
         return protocol.View(
-            run=scene.run_id,
+            run=scene.wanted_run(),
             charts=tuple(protocol.Chart(metric, width, first) for metric, width in widths.items()),
             log_lines=lines,
             log_before=before,

@@ -19,6 +19,10 @@ class TooSmall(Rows):
     def draw(self, width: int, height: int) -> list[Row]:
         """Return what is missing, in as many words as fit."""
         least = f"{LEAST[0]}x{LEAST[1]}"
-        texts = (f"too small: at least {least}, here {width}x{height}", f"too small: at least {least}", "too small")
+        texts = (
+            f"too small: at least {least}, here {width}x{height}",
+            f"too small: at least {least}",
+            "too small",
+        )
         text = next((text for text in texts if cells.width(text) <= width), least)
         return centred(text, width, height, "warn")
