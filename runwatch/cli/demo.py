@@ -62,9 +62,11 @@ def command(
                 kept = "" if directory else " (removed at the end; --dir keeps it)"
                 print(f"training in {place}{kept}{coming}")
             greet(engine.socket)
-            from runwatch.cli.headless import follow
+            from runwatch.cli.headless import Printer, follow
+            from runwatch.render.glyphs import glyphs
 
-            follow(engine.socket, as_json=as_json, interval=3.0, exit_at_end=True, stop=_hangs)
+            printer = Printer(as_json, glyphs(ascii_only))
+            follow(engine.socket, printer, interval=3.0, exit_at_end=True, stop=_hangs)
             return 0
         finally:
             engine.close()

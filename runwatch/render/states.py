@@ -32,9 +32,6 @@ _STATES: dict[str, tuple[str, str]] = {
 _URGENCY = {"critical": 0, "warning": 1, "info": 2}
 _STANDING = {"firing": 0, "pending": 1, "acknowledged": 2, "resolved": 3}
 
-SEVERITY_SIGNS = {"critical": "▲", "warning": "●", "info": "·"}
-"""How plain lines mark a severity."""
-
 
 def phase_word(phase: str) -> str:
     """Return the word for a phase."""

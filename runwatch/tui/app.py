@@ -76,7 +76,8 @@ class RunwatchApp(App[int], inherit_bindings=False):
         private: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
+        # NO_COLOR: the terminal's own two colours, instead of shades of grey that are colours too.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.scene = Scene(glyphs=glyphs(ascii), title=title, clock=clock, received=clock())
         self.link = Link(sock, self)
         self.failure = ""
