@@ -18,6 +18,7 @@ CONFIG = """\
 # Written by `runwatch demo`: a run of half a minute cannot wait minutes to be sure.
 [rules.hang]
 least = 6.0
+unfamiliar = 6.0
 longest = 2.0
 [rules.step_time]
 seconds = 8.0

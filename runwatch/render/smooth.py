@@ -10,14 +10,15 @@ FACTORS = (0.0, 0.6, 0.9, 0.99)
 
 
 def smooth(values: Sequence[float | None], factor: float) -> list[float | None]:
-    """Return at each value the mean of all, those n places away weighing `factor` ** n.
+    """Return at each value the mean of all, those n places away weighing `factor` ** (2 n).
 
     The weights are divided by their sum, so the ends are not drawn to zero. None
     and non-finite values leave gaps and count for nothing. An exponential mean
-    of only the past would trail every fall and rise by factor / (1 - factor)
-    places; run once forwards and once backwards it trails none. At the newest
-    value there is nothing to come: it is the usual exponential mean.
+    of only the past, where the weights are `factor` ** n, trails every fall and
+    rise by factor / (1 - factor) places; this one looks both ways and trails
+    none. The square makes it take away as much noise as the other does.
     """
+    factor *= factor
     known = [x if x is not None and math.isfinite(x) else None for x in values]
     before = _faded(known, factor)
     after = _faded(known[::-1], factor)[::-1]

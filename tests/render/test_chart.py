@@ -153,7 +153,7 @@ def test_smoothing_does_not_lag(factor):
 
 
 def test_the_newest_smoothed_value_weighs_the_past_as_an_exponential_mean():
-    assert smooth([1.0, 2.0, 4.0], 0.5)[-1] == pytest.approx((4 + 2 / 2 + 1 / 4) / (1 + 1 / 2 + 1 / 4))
+    assert smooth([1.0, 2.0, 4.0], 0.5)[-1] == pytest.approx((4 + 2 / 4 + 1 / 16) / (1 + 1 / 4 + 1 / 16))
 
 
 def test_nearest():
