@@ -7,11 +7,12 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Iterable
 
 import click
 
 from runwatch import __version__
-from runwatch.errors import ExitCode, RunwatchError
+from runwatch.errors import ExitCode, RunwatchError, UsageError
 from runwatch.text import plain
 
 COMMANDS = {
@@ -43,6 +44,16 @@ class _Lazy(click.Group):
         module = importlib.import_module(f"runwatch.cli.{name}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            if os.path.exists(name):
+                raise UsageError("no such command", name, f"did you mean runwatch tail {name}?")
+            raise UsageError("no such command", name, nearest(name, COMMANDS) or "see runwatch --help")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -91,6 +102,14 @@ def main(arguments: list[str] | None = None) -> None:
 def _terminate(number: int, frame: object) -> None:
     """End in good order: what we started is stopped on the way out."""
     raise SystemExit(128 + number)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return a question for what was probably meant; "" if nothing known is near."""
+    import difflib
+
+    found = difflib.get_close_matches(word, list(known), 1, 0.5)
+    return f"did you mean {found[0]}?" if found else ""
 
 
 def error_line(message: str) -> None:

@@ -65,9 +65,16 @@ def command(
         if screen:
             return _screen(engine, ascii_only=ascii_only, title=paths[0])
         greet(engine.socket)
-        from runwatch.cli.headless import follow
+        from runwatch.cli.headless import Printer, follow
+        from runwatch.render.glyphs import glyphs
 
-        return follow(engine.socket, as_json=as_json, interval=interval, every=every, exit_at_end=exit_at_end)
+        return follow(
+            engine.socket,
+            Printer(as_json, glyphs(ascii_only)),
+            interval=interval,
+            every=every,
+            exit_at_end=exit_at_end or set(paths) == {"-"},  # nothing follows the end of standard input
+        )
     finally:
         engine.close()
 

@@ -76,7 +76,8 @@ class RunwatchApp(App[int], inherit_bindings=False):
         private: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
+        # NO_COLOR: the terminal's own two colours, instead of shades of grey that are colours too.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.scene = Scene(glyphs=glyphs(ascii), title=title, clock=clock, received=clock())
         self.link = Link(sock, self)
         self.failure = ""
@@ -182,6 +183,8 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry: on the screen if it knows it, else here."""
+        if action in actions.VIEWS and isinstance(self.screen, Help):
+            self.screen.dismiss()  # a digit leads out of the help too
         name = f"do_{action}"
         (getattr(self.screen, name, None) or getattr(self, name))()
 

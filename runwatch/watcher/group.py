@@ -77,6 +77,8 @@ class Source:
     log: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
     written: float | None = None
     """Unix time at which the newest bytes were written, as far as known."""
+    ended: bool = False
+    """It will give nothing more: standard input was closed."""
     records: int = 0
     """Training records read."""
     splitter: Splitter = field(default_factory=Splitter)

@@ -145,6 +145,7 @@ class Server:
         elif isinstance(message, wire.Beat):
             self.opened.set()  # what there is was read; there may be nothing yet
         elif isinstance(message, wire.Ended):
+            self.engine.sources[message.source][1].ended = True
             self.changed(self.engine.finish(time.time()))
 
     def _open(self, message: wire.Opened) -> None:

@@ -1,4 +1,4 @@
-"""Views that are mostly one list: runs (0), ranks (3) and alerts (5)."""
+"""Views that are mostly lists: runs (0), ranks (3), alerts (5), checkpoints (6), configuration (7)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.machine import MachinePanel
+from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, PagePanel
 from runwatch.tui.widgets.ranks import RankGrid, RankTable
-from runwatch.tui.widgets.tables import CheckpointTable, EventTable, FactTable, RunTable
+from runwatch.tui.widgets.tables import RunTable
 
 _FAR = 10**9
 MACHINE_FROM = 36
@@ -208,9 +209,9 @@ class Alerts(ListScreen):
 
 
 class PageScreen(ListScreen):
-    """A view of one long table."""
+    """A view of long tables, of which one scrolls."""
 
-    def table(self) -> CheckpointTable | FactTable:
+    def table(self) -> PagePanel:
         """Return the table that is scrolled."""
         raise NotImplementedError
 
@@ -218,6 +219,14 @@ class PageScreen(ListScreen):
         """Scroll the table."""
         self.table().at = max(0, self.table().at + by)
         self.show()
+
+    def page(self) -> int:
+        """Return how many rows make a page."""
+        return max(1, self.table().size.height - 4)
+
+    def length(self) -> int:
+        """Return in how many places the table can stand: 1 if all of it is shown."""
+        return 1 + self.table().hidden
 
     def details(self) -> bool:
         """Ask for what only such views show."""
@@ -234,13 +243,17 @@ class Checkpoints(PageScreen):
         yield CheckpointTable()
         yield EventTable()
 
-    def table(self) -> CheckpointTable:
-        """Return the checkpoints."""
-        return self.query_one(CheckpointTable)
+    def place(self) -> None:
+        """Give the checkpoints the rows they need, at most half of the view."""
+        table = self.query_one(CheckpointTable)
+        half = max(4, (self.size.height - 4) // 2)
+        needed = 3 + (len(table.rows(self.size.width - 2)) or 1)
+        table.styles.height = min(half, needed)
 
-    def length(self) -> int:
-        """Return how many checkpoints there are."""
-        return len(self.scene.run.checkpoints) if self.scene.run else 0
+    def table(self) -> PagePanel:
+        """Return the checkpoints; the events where all checkpoints are shown."""
+        table = self.query_one(CheckpointTable)
+        return table if table.hidden else self.query_one(EventTable)
 
 
 class Configuration(PageScreen):
@@ -252,10 +265,6 @@ class Configuration(PageScreen):
         """Lay out the table."""
         yield FactTable()
 
-    def table(self) -> FactTable:
+    def table(self) -> PagePanel:
         """Return the facts."""
         return self.query_one(FactTable)
-
-    def length(self) -> int:
-        """Return how many facts there are."""
-        return len(self.table().pairs())
