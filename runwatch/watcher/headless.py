@@ -7,12 +7,14 @@ from typing import Any
 
 from runwatch.alerts.incidents import Change
 from runwatch.errors import ExitCode
-from runwatch.watcher.document import finite, incident_object
+from runwatch.watcher.document import finite, incident_object, run_object
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.group import Group, WatchedRun
 
 SETTLE = 3.0
 """Seconds a log that finished, crashed or stalled must stay silent before its run counts as ended."""
+SETTLE_TOGETHER = 8.0
+"""The same where several sources tell of it: new files are looked for, and directories looked at, every 5 s."""
 _CHANGES = {"firing": "firing", "escalated": "firing", "acknowledged": "acknowledged", "resolved": "resolved"}
 
 
@@ -89,11 +91,18 @@ class Headless:
     def _is_over(self, group: Group, watched: WatchedRun, now: float) -> bool:
         if watched.closed:
             return True
-        quiet = group.written is None or now - group.written >= SETTLE
+        settle = SETTLE if len(group.sources) == 1 else SETTLE_TOGETHER
+        quiet = group.written is None or now - group.written >= settle
         return quiet and watched.phase in ("finished", "crashed", "stalled")
 
     def _end(self, group: Group, watched: WatchedRun, now: float) -> dict[str, Any]:
         state = self._engine.state(group, watched, now)
         serious = any(r.severity == "critical" for r in watched.incidents.rows())
         code = ExitCode.FINDINGS if state in ("crashed", "stalled") or serious else ExitCode.OK
-        return {"type": "end", "run": watched.run.name, "state": state, "exit_code": int(code)}
+        return {
+            "type": "end",
+            "run": watched.run.name,
+            "state": state,
+            "exit_code": int(code),
+            "summary": run_object(self._engine, group, watched, now),
+        }

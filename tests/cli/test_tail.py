@@ -81,7 +81,11 @@ def test_finished_run_ends_with_zero(log):
     log.write("Total training time: 1.00m\n")
     with Follower(log.path, "--exit") as follower:
         assert follower.end() == 0
-        assert follower.seen[-1] == {"type": "end", "run": "train", "state": "finished", "exit_code": 0}
+        end = follower.seen[-1]
+        summary = end.pop("summary")
+        assert end == {"type": "end", "run": "train", "state": "finished", "exit_code": 0}
+        assert (summary["name"], summary["steps"]["last"]) == ("train", 49)
+        assert summary["metrics"]["train/loss"]["count"] == 50
 
 
 def test_crashed_run_ends_with_one(log):

@@ -1,0 +1,152 @@
+"""One real program, watched from before it begins, from its middle, and after its end."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..cli.live import Follower
+
+SCRIPTS = Path(__file__).parent / "scripts"
+SLOW = 90.0
+"""Seconds that importing a training library and running it may take on a busy machine."""
+CONFIG = """
+[rules.hang]  # a run that was killed is told within seconds
+least = 8.0
+unfamiliar = 8.0
+pause = 8.0
+"""
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What each watching told of the runs, by the name of the run."""
+
+    before: dict[str, Object]
+    during: dict[str, Object]
+    after: dict[str, Object]
+    checked: dict[str, Object]
+    """What `runwatch check --json` said."""
+    seen: list[Object]
+    """All that the one from before printed."""
+    code: int
+    """The program's exit code."""
+
+    def agree(self) -> Object:
+        """Return the one run of the directory; every watching must have told the same of it."""
+        assert list(self.checked) == list(self.after) == list(self.during) == list(self.before)
+        ((name, run),) = self.checked.items()
+        expected = facts(run)
+        for told in (self.after, self.during, self.before):
+            assert facts(told[name]) == expected
+        return run
+
+
+def facts(run: Object) -> Object:
+    """Return what must not depend on when runwatch was started."""
+    metrics = {
+        name: [metric[key] for key in ("first", "last", "min", "max", "count", "nonfinite")]
+        for name, metric in run["metrics"].items()
+    }
+    incidents = sorted((i["rule"], i["metric"], i["rank"], i["step"]) for i in run["incidents"])
+    kept = ("format", "state", "steps", "ranks", "checkpoints")
+    return {**{key: run[key] for key in kept}, "metrics": metrics, "incidents": incidents}
+
+
+def torchrun(*options: str) -> list[str]:
+    return [sys.executable, "-m", "torch.distributed.run", "--standalone", *options]
+
+
+def watch(
+    top: Path,
+    script: str,
+    *arguments: object,
+    launcher: Sequence[str] = (sys.executable,),
+    log: str | None = None,
+    kill: bool = False,
+) -> Watched:
+    """Run a script that watches `top` being written; kill it at its gate with `kill`.
+
+    The script opens the pipe named in GATE in its middle and reads it to its end: so it
+    waits there for the second watching. `log` is the file in `top` that it prints to.
+    """
+    top.mkdir()
+    gate, config = top.parent / "gate", top.parent / "runwatch.toml"
+    config.write_text(CONFIG)
+    os.mkfifo(gate)
+    options = ("--config", config, "--wait", "--interval", "0.2")
+    environment = {**os.environ, "GATE": str(gate), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    environment |= {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_DIR": str(top)}
+    with ExitStack() as stack:
+        before = stack.enter_context(Follower(top, *options, env={"RUNWATCH_SLACK_WEBHOOK": ""}))
+        out = stack.enter_context((top / log).open("wb") if log else open(os.devnull, "wb"))
+        command = [*launcher, str(SCRIPTS / script), *map(str, arguments)]
+        program = stack.enter_context(
+            subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=top.parent)
+        )
+        stack.callback(lambda: program.poll() is None and program.kill())
+        opened = _reach(gate, program)
+        during = stack.enter_context(Follower(top, *options))
+        for follower in (before, during):
+            _until(follower, lambda o: o["type"] == "progress" and bool(o["step"]))
+        if kill:
+            program.kill()
+            program.wait()
+        os.close(opened)
+        code = program.wait(SLOW)
+        told = [_ends(follower) for follower in (before, during)]
+        after = stack.enter_context(Follower(top, "--config", config))
+        if kill:
+            _grow_old(top)
+        told.append(_ends(after))
+    done = subprocess.run(
+        [sys.executable, "-m", "runwatch", "check", str(top), "--json", "--config", str(config)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    runs = {run["name"]: run for run in json.loads(done.stdout)["runs"]}
+    return Watched(*told, checked=runs, seen=before.seen, code=code)
+
+
+def _reach(gate: Path, program: subprocess.Popen[bytes]) -> int:
+    """Wait until the program opens its gate; return what holds it there until it is closed."""
+    deadline = time.monotonic() + SLOW
+    while time.monotonic() < deadline:
+        try:
+            return os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            assert error.errno == errno.ENXIO, error
+        try:
+            program.wait(0.05)
+        except subprocess.TimeoutExpired:
+            continue
+        raise AssertionError(f"the program ended with {program.returncode}")
+    raise AssertionError("the program never came to its gate")
+
+
+def _until(follower: Follower, wanted: Callable[[Object], bool]) -> Object:
+    return next((o for o in follower.seen if wanted(o)), None) or follower.until(wanted, SLOW)
+
+
+def _ends(follower: Follower) -> dict[str, Object]:
+    """Wait until every run it told of has ended; return their summaries."""
+
+    def over(_: Object = {}) -> bool:  # noqa: B006
+        runs = {o["run"] for o in follower.seen if o["type"] == "run"}
+        return bool(runs) and runs == {o["run"] for o in follower.seen if o["type"] == "end"}
+
+    if not over():
+        follower.until(over, SLOW)
+    return {o["run"]: o["summary"] for o in follower.seen if o["type"] == "end"}
