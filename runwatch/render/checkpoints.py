@@ -18,6 +18,8 @@ _ROLES = {
     "unknown": "dim",
     "told": "",
 }
+_FEW = 100
+"""Checkpoints that still fit from which on it is worth saying when the disk will be full."""
 _GRAVE = frozenset({"traceback", "error", "oom", "nccl", "signal", "xid", "killed", "segfault", "crash"})
 
 
@@ -78,7 +80,7 @@ def summary(saving: Saving) -> str:
         parts.append(f"next {wait} late" if saving.next_in < 0 else f"next in {wait}")
     if saving.room is not None and saving.usual_bytes:
         parts.append(f"room for {saving.room:,} more of {numbers.size(saving.usual_bytes)}")
-    if saving.full_in is not None and saving.full_in < 7 * 86_400:
+    if saving.full_in is not None and saving.full_in < 7 * 86_400 and (saving.room or 0) < _FEW:
         parts.append(f"disk full in {numbers.brief(max(0.0, saving.full_in))}")
     return ", ".join(parts)
 

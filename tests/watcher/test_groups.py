@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.document import document
@@ -160,6 +162,36 @@ def test_a_tracker_alone_is_a_run_until_the_log_speaks():
     assert fold.runs()[0]["steps"]["records"] == 10
     fold.read("log", steps(0, 4))
     assert fold.runs()[0]["steps"]["records"] == 4
+
+
+TEXTS = {
+    "rank0": steps(0, 60) + "Total training time: 1.00m\n",
+    "rank1": steps(0, 55, loss=3.0) + "Traceback (most recent call last):\n  File x\nValueError: bad\n",
+    "csv": "step,loss,val_loss\n" + "".join(f"{n},2.0,{n}.5\n" for n in range(60)),
+}
+MEMBERS = {**ranks(0, 1), "csv": Member("g", kind="metrics")}
+
+
+@settings(max_examples=40, deadline=None)
+@given(turns=st.lists(st.tuples(st.sampled_from(sorted(TEXTS)), st.integers(1, 3000)), max_size=12))
+def test_the_order_in_which_sources_are_read_does_not_matter(turns):
+    """Once the leader has spoken, which here is the first line of rank 0."""
+    first = TEXTS["rank0"].index("\n") + 1
+    whole, cut = Fold(**MEMBERS), Fold(**MEMBERS)
+    for name, text in TEXTS.items():
+        whole.read(name, text)
+    left = {**TEXTS, "rank0": TEXTS["rank0"][first:]}
+    cut.read("rank0", TEXTS["rank0"][:first])
+    for name, size in [*turns, *((name, 1 << 20) for name in sorted(TEXTS, reverse=True))]:
+        cut.read(name, left[name][:size])
+        left[name] = left[name][size:]
+    for fold in (whole, cut):
+        fold.engine.finish(NOW + 9e5)
+    one, other = whole.runs()[0], cut.runs()[0]
+    assert one["steps"] == other["steps"]
+    assert one["ranks"] == other["ranks"]
+    assert one["metrics"] == other["metrics"]
+    assert one["state"] == other["state"]
 
 
 def test_each_rank_has_its_pace_and_when_it_was_last_seen():
