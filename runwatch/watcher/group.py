@@ -183,7 +183,7 @@ class Group:
         what happened to it; any other source what the leader does not tell.
         """
         run, rank = self.runs[-1].run, source.member.rank
-        if len(self.sources) == 1 or block.rank is not None:
+        if block.rank is not None:
             return block
         if leads:
             run.take_over(block.samples)

@@ -48,20 +48,26 @@ class Watched:
         assert list(self.checked) == list(self.after) == list(self.during) == list(self.before)
         ((name, run),) = self.checked.items()
         expected = facts(run)
-        for told in (self.after, self.during, self.before):
-            assert facts(told[name]) == expected
+        for when, told in (("after", self.after), ("during", self.during), ("before", self.before)):
+            found = facts(told[name])
+            differing = [
+                f"{key}: {found.get(key)} {when}, {expected.get(key)} checked"
+                for key in sorted(expected.keys() | found.keys())
+                if found.get(key) != expected.get(key)
+            ]
+            assert not differing, "\n".join(differing)
         return run
 
 
 def facts(run: Object) -> Object:
     """Return what must not depend on when runwatch was started."""
     metrics = {
-        name: [metric[key] for key in ("first", "last", "min", "max", "count", "nonfinite")]
+        f"metric {name}": [metric[key] for key in ("first", "last", "min", "max", "count", "nonfinite")]
         for name, metric in run["metrics"].items()
     }
     incidents = sorted((i["rule"], i["metric"], i["rank"], i["step"]) for i in run["incidents"])
     kept = ("format", "state", "steps", "ranks", "checkpoints")
-    return {**{key: run[key] for key in kept}, "metrics": metrics, "incidents": incidents}
+    return {**{key: run[key] for key in kept}, **metrics, "incidents": incidents}
 
 
 def torchrun(*options: str) -> list[str]:

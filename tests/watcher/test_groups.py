@@ -194,6 +194,17 @@ def test_the_order_in_which_sources_are_read_does_not_matter(turns):
     assert one["state"] == other["state"]
 
 
+def test_a_tracker_that_appears_later_does_not_repeat_what_the_log_told():
+    fold = Fold(log=Member("g"))
+    fold.read("log", steps(0, 30))
+    fold.parsers["csv"] = StreamParser()
+    fold.engine.add_source("csv", "run", "metrics.csv", Member("g", kind="metrics"))
+    fold.read("csv", TEXTS["csv"])
+    metrics = fold.runs()[0]["metrics"]
+    assert metrics["train/loss"]["count"] == 30
+    assert metrics["val/loss"]["count"] == 60
+
+
 def test_each_rank_has_its_pace_and_when_it_was_last_seen():
     fold = Fold(**ranks(0, 1))
     for step in range(5):

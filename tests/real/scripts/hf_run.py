@@ -5,6 +5,7 @@ argv: directory, file for what was logged, "nan" for weights that turn to NaN at
 
 import json
 import sys
+import time
 
 import torch
 from gate import gate
@@ -30,6 +31,7 @@ class Told(TrainerCallback):
             json.dump(self.rows, file)
 
     def on_step_end(self, args, state, control, model=None, **others):
+        time.sleep(0.15)  # tqdm redraws a bar at most every 0.1 s, and real steps are slower
         if state.global_step == 15 and nan:
             with torch.no_grad():
                 next(model.parameters()).fill_(float("nan"))
