@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -218,9 +218,17 @@ class Run:
         if block.live and block.progress is not None:  # as long as any rank goes on, the run does
             self.progressed = block.arrival
 
-    def claim(self, names: Iterable[str], source: str) -> set[str]:
-        """Return those metrics that `source` is the one to tell."""
-        return {name for name in names if self.owners.setdefault(name, source) == source}
+    def claim(self, names: Iterable[str], source: str, over: Container[str] = ()) -> set[str]:
+        """Return those metrics that `source` is the one to tell: the first to tell it, or one that goes `over` it."""
+        mine = set()
+        for name in names:
+            owner = self.owners.setdefault(name, source)
+            if owner in over:
+                self.owners[name] = source
+                self.series.pop(name, None)
+            if owner == source or owner in over:
+                mine.add(name)
+        return mine
 
     def take_over(self, names: Iterable[str]) -> None:
         """Let the leading source tell these metrics from now on, and drop what others told of them."""

@@ -193,7 +193,8 @@ class Group:
             return replace(
                 block, rank=rank, events=events, marks={}, ranks={}, restarts=(), total=None, bar=None
             )
-        mine = run.claim(block.samples, source.id)
+        worse = {other.id for other in self.sources.values() if source.member < other.member}
+        mine = run.claim(block.samples, source.id, over=worse)
         samples = {name: told for name, told in block.samples.items() if name in mine}
         repeated = {name: told for name, told in block.samples.items() if name not in mine}
         events = [*block.events, *self._disagreements(run, source, repeated)]

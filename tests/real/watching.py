@@ -65,7 +65,11 @@ def facts(run: Object) -> Object:
         f"metric {name}": [metric[key] for key in ("first", "last", "min", "max", "count", "nonfinite")]
         for name, metric in run["metrics"].items()
     }
-    incidents = sorted((i["rule"], i["metric"], i["rank"], i["step"]) for i in run["incidents"])
+    incidents = sorted(
+        (i["rule"], i["metric"] or "", i["rank"], i["step"])
+        for i in run["incidents"]
+        if i["rule"] != "finished"  # a notice, of a run that was seen to finish
+    )
     kept = ("format", "state", "steps", "ranks", "checkpoints")
     return {**{key: run[key] for key in kept}, **metrics, "incidents": incidents}
 
@@ -95,8 +99,8 @@ def watch(
     environment = {**os.environ, "GATE": str(gate), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     environment |= {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_DIR": str(top)}
     with ExitStack() as stack:
-        before = stack.enter_context(Follower(top, *options, env={"RUNWATCH_SLACK_WEBHOOK": ""}))
-        out = stack.enter_context((top / log).open("wb") if log else open(os.devnull, "wb"))
+        before = stack.enter_context(Follower(top, *options))
+        out = stack.enter_context(open(top / log if log else os.devnull, "wb"))
         command = [*launcher, str(SCRIPTS / script), *map(str, arguments)]
         program = stack.enter_context(
             subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=top.parent)
@@ -112,18 +116,20 @@ def watch(
         os.close(opened)
         code = program.wait(SLOW)
         told = [_ends(follower) for follower in (before, during)]
-        after = stack.enter_context(Follower(top, "--config", config))
         if kill:
             _grow_old(top)
+        after = stack.enter_context(Follower(top, "--config", config))
         told.append(_ends(after))
-    done = subprocess.run(
-        [sys.executable, "-m", "runwatch", "check", str(top), "--json", "--config", str(config)],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    runs = {run["name"]: run for run in json.loads(done.stdout)["runs"]}
-    return Watched(*told, checked=runs, seen=before.seen, code=code)
+    checked, _ = check(top, "--config", config)
+    return Watched(*told, checked=checked, seen=before.seen, code=code)
+
+
+def check(top: Path, *options: str | Path) -> tuple[dict[str, Object], int]:
+    """Return the runs that `runwatch check --json` finds, by name, and its exit code."""
+    command = [sys.executable, "-m", "runwatch", "check", str(top), "--json", *map(str, options)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.stdout, done.stderr
+    return {run["name"]: run for run in json.loads(done.stdout)["runs"]}, done.returncode
 
 
 def _reach(gate: Path, program: subprocess.Popen[bytes]) -> int:
@@ -133,13 +139,21 @@ def _reach(gate: Path, program: subprocess.Popen[bytes]) -> int:
         try:
             return os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
         except OSError as error:
-            assert error.errno == errno.ENXIO, error
+            if error.errno != errno.ENXIO:  # nobody reads it yet
+                raise
         try:
             program.wait(0.05)
         except subprocess.TimeoutExpired:
             continue
         raise AssertionError(f"the program ended with {program.returncode}")
     raise AssertionError("the program never came to its gate")
+
+
+def _grow_old(top: Path) -> None:
+    """Date all files back, so that a run that just ends is not taken for one that goes on."""
+    then = time.time() - 3600
+    for path in top.rglob("*"):
+        os.utime(path, (then, then), follow_symlinks=False)
 
 
 def _until(follower: Follower, wanted: Callable[[Object], bool]) -> Object:
@@ -149,10 +163,10 @@ def _until(follower: Follower, wanted: Callable[[Object], bool]) -> Object:
 def _ends(follower: Follower) -> dict[str, Object]:
     """Wait until every run it told of has ended; return their summaries."""
 
-    def over(_: Object = {}) -> bool:  # noqa: B006
+    def over(_: Object) -> bool:
         runs = {o["run"] for o in follower.seen if o["type"] == "run"}
         return bool(runs) and runs == {o["run"] for o in follower.seen if o["type"] == "end"}
 
-    if not over():
+    if not over({}):
         follower.until(over, SLOW)
     return {o["run"]: o["summary"] for o in follower.seen if o["type"] == "end"}

@@ -205,6 +205,21 @@ def test_a_tracker_that_appears_later_does_not_repeat_what_the_log_told():
     assert metrics["val/loss"]["count"] == 60
 
 
+def test_of_trackers_the_preferred_one_tells_a_metric_whoever_comes_first():
+    texts = {
+        "csv": "step,loss,lr\n" + "".join(f"{n},2.0,{n}.0\n" for n in range(30)),
+        "jsonl": "".join(f'{{"step": {n}, "loss": 2.0, "lr": {n}.25}}\n' for n in range(30)),
+    }
+    members = {"log": Member("g"), "csv": Member("g", kind="metrics"), "jsonl": Member("g", kind="wandb")}
+    for order in (["csv", "jsonl"], ["jsonl", "csv"]):
+        fold = Fold(**members)
+        fold.read("log", steps(0, 30))
+        for name in order:
+            fold.read(name, texts[name])
+        found = fold.runs()[0]["metrics"]["train/learning_rate"]
+        assert (found["count"], found["last"]) == (30, 29.25)
+
+
 def test_each_rank_has_its_pace_and_when_it_was_last_seen():
     fold = Fold(**ranks(0, 1))
     for step in range(5):
