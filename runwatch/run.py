@@ -219,7 +219,7 @@ class Run:
             self.progressed = block.arrival
 
     def claim(self, names: Iterable[str], source: str, over: Container[str] = ()) -> set[str]:
-        """Return those metrics that `source` is the one to tell: the first to tell it, or one that goes `over` it."""
+        """Return those metrics that `source` is the one to tell: the first to, or one that goes `over` it."""
         mine = set()
         for name in names:
             owner = self.owners.setdefault(name, source)

@@ -81,6 +81,8 @@ class Source:
     """Metrics that it tells though another source does, for comparison."""
     differs: set[str] = field(default_factory=set)
     """Those of them that were found to differ."""
+    opened: int = 0
+    """How many sources of its group were there before it."""
     strength: int = _NOTHING
     """What it has told so far: nothing of a run, bars, or records."""
 
@@ -193,7 +195,7 @@ class Group:
             return replace(
                 block, rank=rank, events=events, marks={}, ranks={}, restarts=(), total=None, bar=None
             )
-        worse = {other.id for other in self.sources.values() if source.member < other.member}
+        worse = {other.id for other in self.sources.values() if _goes_over(source, other)}
         mine = run.claim(block.samples, source.id, over=worse)
         samples = {name: told for name, told in block.samples.items() if name in mine}
         repeated = {name: told for name, told in block.samples.items() if name not in mine}
@@ -224,6 +226,12 @@ class Group:
             data = {"metric": name, "source": source.path}
             last = int(samples.offset[-1]), int(samples.line[-1])
             yield Event("disagreement", *last, title, step=found.step, data=data)
+
+
+def _goes_over(source: Source, other: Source) -> bool:
+    """Return True if a metric that both tell is told by `source`: preferred, or a newer telling of it all."""
+    states = [each.path.endswith("/trainer_state.json") for each in (source, other)]
+    return source.member < other.member or (all(states) and source.opened > other.opened)
 
 
 def _of_rank(event: Event, rank: int) -> Event:

@@ -41,8 +41,13 @@ def same(run: Object, logged: dict[str, list[float]], kept: Callable[[float], fl
 
 def summary(values: Sequence[float]) -> Object:
     finite = [value for value in values if math.isfinite(value)]
-    first, last = (value if math.isfinite(value) else None for value in (values[0], values[-1]))
-    out = {"count": len(values), "first": first, "last": last, "min": min(finite), "max": max(finite)}
+    out = {
+        "count": len(values),
+        "first": finite[0],
+        "last": finite[-1],
+        "min": min(finite),
+        "max": max(finite),
+    }
     return {**out, "nonfinite": len(values) - len(finite)}
 
 

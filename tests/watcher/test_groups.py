@@ -220,6 +220,21 @@ def test_of_trackers_the_preferred_one_tells_a_metric_whoever_comes_first():
         assert (found["count"], found["last"]) == (30, 29.25)
 
 
+def test_a_newer_state_of_a_trainer_replaces_the_older():
+    fold = Fold(log=Member("g"))
+    fold.read("log", steps(0, 30))
+    for last in (10, 20):
+        history = ", ".join(
+            f'{{"step": {n}, "eval_loss": {n}.5}}' for n in range(1, last + 1)
+        )
+        name = f"checkpoint-{last}/trainer_state.json"
+        fold.parsers[name] = StreamParser()
+        fold.engine.add_source(name, "run", f"/{name}", Member("g", kind="metrics"))
+        fold.read(name, f'{{"global_step": {last}, "log_history": [{history}], "max_steps": 30}}')
+    metrics = fold.runs()[0]["metrics"]
+    assert (metrics["val/loss"]["count"], metrics["val/loss"]["last"]) == (20, 20.5)
+
+
 def test_each_rank_has_its_pace_and_when_it_was_last_seen():
     fold = Fold(**ranks(0, 1))
     for step in range(5):
