@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -224,13 +226,16 @@ def test_a_newer_state_of_a_trainer_replaces_the_older():
     fold = Fold(log=Member("g"))
     fold.read("log", steps(0, 30))
     for last in (10, 20):
-        history = ", ".join(
-            f'{{"step": {n}, "eval_loss": {n}.5}}' for n in range(1, last + 1)
-        )
+        rows = [
+            {"step": n, **kind}
+            for n in range(1, last + 1)
+            for kind in ({"loss": 1.0}, {"eval_loss": n + 0.5})
+        ]
+        state = json.dumps({"global_step": last, "log_history": rows, "max_steps": 30}, indent=2)
         name = f"checkpoint-{last}/trainer_state.json"
         fold.parsers[name] = StreamParser()
         fold.engine.add_source(name, "run", f"/{name}", Member("g", kind="metrics"))
-        fold.read(name, f'{{"global_step": {last}, "log_history": [{history}], "max_steps": 30}}')
+        fold.read(name, state)
     metrics = fold.runs()[0]["metrics"]
     assert (metrics["val/loss"]["count"], metrics["val/loss"]["last"]) == (20, 20.5)
 

@@ -12,8 +12,9 @@ import torch.distributed as dist
 from gate import gate
 
 what, attempt = sys.argv[1], int(os.environ["TORCHELASTIC_RESTART_COUNT"])
-dist.init_process_group("gloo")
-rank = dist.get_rank()
+rank = int(os.environ["RANK"])
+place = f"file://{os.environ['GATE']}.{attempt}"  # the launcher's own store still holds the last attempt's addresses
+dist.init_process_group("gloo", place, rank=rank, world_size=int(os.environ["WORLD_SIZE"]))
 torch.manual_seed(rank)
 model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(8, 1))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
