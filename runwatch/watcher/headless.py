@@ -27,7 +27,8 @@ class Headless:
         self._every = every
         self._known: set[str] = set()
         """Ids of the runs that were announced; before that nothing is said of a run."""
-        self._ended: set[str] = set()
+        self._ended: dict[str, int] = {}
+        """Id of a run that was told to have ended -> its records then."""
         self._told: dict[str, tuple[float, int]] = {}
         """Run id -> (time, step) of its newest progress object."""
 
@@ -38,11 +39,13 @@ class Headless:
             if watched.run.id not in self._known:
                 yield from self._announce(group, watched)
         for _, watched in runs:
+            if watched.run.records > self._ended.get(watched.run.id, watched.run.records):
+                del self._ended[watched.run.id]  # its launcher started it again
             if self._due(watched, now):
                 yield self._progress(watched, now)
         for group, watched in runs:
             if watched.run.id not in self._ended and self._is_over(group, watched, now):
-                self._ended.add(watched.run.id)
+                self._ended[watched.run.id] = watched.run.records
                 yield self._end(group, watched, now)
 
     def incident(self, change: Change) -> Iterator[dict[str, Any]]:

@@ -97,6 +97,19 @@ def test_crashed_run_ends_with_one(log):
         assert follower.seen[-1]["state"] == "crashed"
 
 
+def test_a_run_that_is_started_again_after_its_end_goes_on_and_ends_again(log):
+    log.write("Traceback (most recent call last):\n  File 'x'\nRuntimeError: boom\n")
+    with Follower(log.path, "--interval", "0.05") as follower:
+        end = follower.until(lambda o: o["type"] == "end")
+        assert (end["state"], end["exit_code"]) == ("crashed", 1)
+        log.step = 40
+        log.steps(30)
+        assert follower.records(80)["step"] == 69
+        log.write("Total training time: 1.00m\n")
+        end = follower.until(lambda o: o["type"] == "end")
+        assert (end["state"], end["summary"]["steps"]["records"]) == ("finished", 80)
+
+
 def test_interrupt_is_130_and_leaves_nothing_behind(log):
     with Follower(log.path) as follower:
         follower.records(50)

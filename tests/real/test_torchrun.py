@@ -11,11 +11,12 @@ from .watching import Object, Watched, torchrun, watch
 pytestmark = pytest.mark.real
 
 
-def ranks(tmp_path: Path, what: str, *options: str) -> Watched:
+def ranks(tmp_path: Path, what: str, *options: str, ending: str = "finished") -> Watched:
     """Run four ranks that log below `tmp_path`/run."""
     top = tmp_path / "run"
     logs = ("--log-dir", str(top), "--redirects", "3", "--tee", "3")
-    return watch(top, "ddp.py", what, launcher=torchrun("--nproc-per-node", "4", *logs, *options))
+    launcher = torchrun("--nproc-per-node", "4", *logs, *options)
+    return watch(top, "ddp.py", what, launcher=launcher, ending=ending)
 
 
 def crash(run: Object) -> Object:
@@ -40,11 +41,11 @@ def test_four_ranks_are_one_run(tmp_path):
 
 
 def test_the_rank_that_raised_is_named(tmp_path):
-    watched = ranks(tmp_path, "raise")
+    watched = ranks(tmp_path, "raise", ending="crashed")
     assert watched.code == 1
     run = watched.agree()
     assert run["state"] == "crashed"
-    assert losses(run)[:2] == (26, 1.0) or losses(run)[:2] == (25, 1.0)
+    assert losses(run)[0] in (25, 26)  # rank 0 may or may not have told the step that rank 2 did not
     assert crash(run)["evidence"]["failed_rank"] == 2
     assert "a bad sample on this rank" in crash(run)["title"]
     for told in (watched.before, watched.during, watched.after):

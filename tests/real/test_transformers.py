@@ -24,7 +24,8 @@ METRICS = {
 def trained(tmp_path: Path, *arguments: str, kill: bool = False) -> tuple[Watched, dict[str, list[float]]]:
     """Run the Trainer in `tmp_path`/run; return what was told of it and what it says it logged, by name."""
     top, said = tmp_path / "run", tmp_path / "said.json"
-    watched = watch(top, "hf_run.py", top, said, *arguments, log="train.log", kill=kill)
+    ending = "stalled" if kill else "finished"
+    watched = watch(top, "hf_run.py", top, said, *arguments, log="train.log", kill=kill, ending=ending)
     logged: dict[str, list[float]] = {}
     for row in json.loads(said.read_text()):
         for name, value in row.items():

@@ -85,11 +85,13 @@ def watch(
     launcher: Sequence[str] = (sys.executable,),
     log: str | None = None,
     kill: bool = False,
+    ending: str = "finished",
 ) -> Watched:
     """Run a script that watches `top` being written; kill it at its gate with `kill`.
 
     The script opens the pipe named in GATE in its middle and reads it to its end: so it
-    waits there for the second watching. `log` is the file in `top` that it prints to.
+    waits there for the second watching. `log` is the file in `top` that it prints to,
+    `ending` the state in which runwatch must tell every run to have ended.
     """
     top.mkdir()
     gate, config = top.parent / "gate", top.parent / "runwatch.toml"
@@ -115,11 +117,11 @@ def watch(
             program.wait()
         os.close(opened)
         code = program.wait(SLOW)
-        told = [_ends(follower) for follower in (before, during)]
+        told = [_ends(follower, ending) for follower in (before, during)]
         if kill:
             _grow_old(top)
         after = stack.enter_context(Follower(top, "--config", config))
-        told.append(_ends(after))
+        told.append(_ends(after, ending))
     checked, _ = check(top, "--config", config)
     return Watched(*told, checked=checked, seen=before.seen, code=code)
 
@@ -160,12 +162,13 @@ def _until(follower: Follower, wanted: Callable[[Object], bool]) -> Object:
     return next((o for o in follower.seen if wanted(o)), None) or follower.until(wanted, SLOW)
 
 
-def _ends(follower: Follower) -> dict[str, Object]:
-    """Wait until every run it told of has ended; return their summaries."""
+def _ends(follower: Follower, state: str) -> dict[str, Object]:
+    """Wait until every run it told of has ended in `state`; return their summaries."""
 
     def over(_: Object) -> bool:
-        runs = {o["run"] for o in follower.seen if o["type"] == "run"}
-        return bool(runs) and runs == {o["run"] for o in follower.seen if o["type"] == "end"}
+        runs = {o["run"]: "" for o in follower.seen if o["type"] == "run"}
+        runs |= {o["run"]: o["state"] for o in follower.seen if o["type"] == "end"}
+        return set(runs.values()) == {state}
 
     if not over({}):
         follower.until(over, SLOW)
