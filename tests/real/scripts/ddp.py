@@ -13,8 +13,11 @@ from gate import gate
 
 what, attempt = sys.argv[1], int(os.environ["TORCHELASTIC_RESTART_COUNT"])
 rank = int(os.environ["RANK"])
-place = f"file://{os.environ['GATE']}.{attempt}"  # the launcher's own store still holds the last attempt's addresses
-dist.init_process_group("gloo", place, rank=rank, world_size=int(os.environ["WORLD_SIZE"]))
+if attempt:  # the launcher's own store still holds the addresses of the attempt before
+    place = f"file://{os.environ['GATE']}.{attempt}"
+    dist.init_process_group("gloo", place, rank=rank, world_size=int(os.environ["WORLD_SIZE"]))
+else:
+    dist.init_process_group("gloo")
 torch.manual_seed(rank)
 model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(8, 1))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
@@ -34,4 +37,5 @@ for step in range(20 if attempt else 0, 40):
         dist.barrier()
 if rank == 0:
     print("Total training time: 0.10m")
+dist.barrier()
 dist.destroy_process_group()
