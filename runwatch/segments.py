@@ -8,7 +8,7 @@ prints no step, the bar printed just before a record tells it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -16,11 +16,24 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.batch import BAR, EVAL, NODE, PLAN, RANK, SYSTEM, TRAIN, Batch, Table
-from runwatch.block import Block, RankProgress, Samples
+from runwatch.batch import BAR, EVAL, PLAN, SYSTEM, TRAIN, Batch, Table
+from runwatch.block import Block, Samples
 from runwatch.metrics import STEP_TIME
+from runwatch.rows import (
+    Floats,
+    Rows,
+    by_rank,
+    column_of,
+    marks_of,
+    newest_of,
+    number_of,
+    part_of,
+    pick,
+    ranks_of,
+    samples_of,
+    step_of_last,
+)
 
-Floats = NDArray[np.float64]
 _MAX_BARS = 64
 
 
@@ -30,47 +43,6 @@ class Segment:
 
     block: Block
     begins_run: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Records of one kind from all tables of a batch, in stream order; arrays of shape (n,)."""
-
-    offset: Floats
-    line: Floats
-    step: Floats
-    total: Floats
-    seconds: Floats
-    """Step time, for bars."""
-    pattern: NDArray[np.str_]
-
-    @classmethod
-    def of(cls, batch: Batch, kind: str) -> _Rows:
-        tables = [table for table in batch.tables if table.kind == kind]
-        offset, line, seconds = (_column(tables, name) for name in ("offset", "line", STEP_TIME))
-        step, total = (_counter(_column(tables, name)) for name in ("step", "total"))
-        patterns = np.concatenate([np.empty(0, "U1"), *(np.full(t.rows, t.pattern) for t in tables)])
-        rows = cls(offset, line, step, total, seconds, patterns)
-        return rows if len(tables) < 2 else rows.take(np.argsort(offset, kind="stable"))
-
-    def take(self, index: NDArray[np.int64] | slice) -> _Rows:
-        """Return the rows at `index`."""
-        return _Rows(
-            self.offset[index],
-            self.line[index],
-            self.step[index],
-            self.total[index],
-            self.seconds[index],
-            self.pattern[index],
-        )
-
-    def __len__(self) -> int:
-        return len(self.offset)
-
-    def between(self, low: float, high: float) -> _Rows:
-        """Return the rows whose offset is in [low, high)."""
-        a, b = np.searchsorted(self.offset, (low, high))
-        return self.take(slice(a, b))
 
 
 @dataclass(slots=True)
@@ -107,13 +79,13 @@ class Splitter:
     def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
         """Yield the batch's blocks in order; concatenated they are the batch."""
         batch, others = self._of_lowest_rank(batch)
-        bars, train, evals, plans = (_Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
+        bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(train, bars)
         first_step = self._step
         begins, restarts = self._boundaries(batch, train, evals)
-        evals = _step_of_last(evals, train, first_step)
-        system = _step_of_last(_Rows.of(batch, SYSTEM), train, first_step)
-        samples = _samples(batch, {TRAIN: train, EVAL: evals, SYSTEM: system})
+        evals = step_of_last(evals, train, first_step)
+        system = step_of_last(Rows.of(batch, SYSTEM), train, first_step)
+        samples = samples_of(batch, {TRAIN: train, EVAL: evals, SYSTEM: system})
         if stepless.any() and STEP_TIME not in samples:
             timed = stepless & ~np.isnan(train.seconds)
             samples[STEP_TIME] = Samples(
@@ -127,12 +99,12 @@ class Splitter:
             rows = train.between(low, high)
             self._count_bars(bars.between(low, high), rows, stepless)
             block = Block(
-                samples={name: cut for name, s in samples.items() if len(cut := _cut(s, low, high))},
+                samples={name: cut for name, s in samples.items() if len(cut := part_of(s, low, high))},
                 progress=Samples(rows.offset, rows.line, rows.step, rows.step) if len(rows) else None,
                 events=[event for event in batch.events if low <= event.offset < high],
                 restarts=[int(offset) for offset in restarts if low <= offset < high],
-                ranks=_ranks(batch, low, high),
-                marks=_marks(batch, low, high),
+                ranks=ranks_of(batch, low, high),
+                marks=marks_of(batch, low, high),
                 total=self._newest_total(rows, plans.between(low, high)),
                 bar=None if self._prints_steps else self._training_bar(),
                 lead=int(self._rank) if math.isfinite(self._rank) else None,
@@ -140,18 +112,18 @@ class Splitter:
                 arrival=arrival,
             )
             yield Segment(block, begins_run=index > 0)
-            for rank, columns in _by_rank(others, low, high).items():
+            for rank, columns in by_rank(others, low, high).items():
                 steps = columns.pop("progress")
                 yield Segment(
                     Block(columns, steps if len(steps) else None, rank=rank, live=live, arrival=arrival)
                 )
 
-    def _newest_total(self, train: _Rows, plans: _Rows) -> int | None:
+    def _newest_total(self, train: Rows, plans: Rows) -> int | None:
         """Return the newest total: as steps print it, else as planned, be it before this batch."""
-        planned = _newest(plans.total)
+        planned = newest_of(plans.total)
         if planned is not None:
             self._plan = planned
-        printed = _newest(train.total)
+        printed = newest_of(train.total)
         return self._plan if printed is None and (len(train) or planned is not None) else printed
 
     def _of_lowest_rank(self, batch: Batch) -> tuple[Batch, list[Table]]:
@@ -162,9 +134,9 @@ class Splitter:
         if not any(table.kind in (TRAIN, EVAL) and "rank" in table.names for table in batch.tables):
             return batch, []
         ranked = [t for t in batch.tables if t.kind in (TRAIN, EVAL) and "rank" in t.names]
-        offset, rank, node = (_column(ranked, name) for name in ("offset", "rank", "node"))
+        offset, rank, node = (column_of(ranked, name) for name in ("offset", "rank", "node"))
         order = np.argsort(offset, kind="stable")
-        who = _who(rank[order], node[order])
+        who = number_of(rank[order], node[order])
         lowest = np.minimum(np.minimum.accumulate(who), self._rank)
         self._rank = float(lowest[-1])
         keep = np.empty(len(who), bool)
@@ -181,12 +153,12 @@ class Splitter:
             kept = keep[at : at + table.rows]
             at += table.rows
             if kept.any():
-                tables.append(_rows_of(table, kept))
+                tables.append(pick(table, kept))
             if not kept.all():
-                others.append(_rows_of(table, ~kept))
+                others.append(pick(table, ~kept))
         return msgspec.structs.replace(batch, tables=tuple(tables)), others
 
-    def _fill_steps(self, train: _Rows, bars: _Rows) -> tuple[_Rows, NDArray[np.bool_]]:
+    def _fill_steps(self, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
         """Give records without a step what the bar before them shows; say which those are."""
         stepless = np.isnan(train.step)
         if stepless.any():
@@ -225,7 +197,7 @@ class Splitter:
         self._outer = (float(outer[0][-1]), float(outer[1][-1]), float(outer[2][-1]))
         return [np.where(inner, own, shown) for own, shown in zip(outer, beside, strict=True)]
 
-    def _boundaries(self, batch: Batch, train: _Rows, evals: _Rows) -> tuple[list[float], list[float]]:
+    def _boundaries(self, batch: Batch, train: Rows, evals: Rows) -> tuple[list[float], list[float]]:
         """Return the offsets at which a run begins, and those at which one restarts.
 
         Only the few records at which something other than the next step happens are looked at.
@@ -254,21 +226,21 @@ class Splitter:
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
         return begins, restarts
 
-    def _plans_anew(self, train: _Rows, index: int) -> bool:
+    def _plans_anew(self, train: Rows, index: int) -> bool:
         """Return True if a record that starts from the beginning has another total than the one before."""
         before = train.total[index - 1] if index else self._total
         return bool(
             train.total[index] != before and not np.isnan(before) and not np.isnan(train.total[index])
         )
 
-    def _last_step(self, train: _Rows, offset: float, begins: Sequence[float]) -> float:
+    def _last_step(self, train: Rows, offset: float, begins: Sequence[float]) -> float:
         """Return the newest step of the run before `offset`; NaN if it has none yet."""
         index = int(np.searchsorted(train.offset, offset)) - 1
         if index >= 0 and (not begins or train.offset[index] >= begins[-1]):
             return float(train.step[index])
         return np.nan if begins else self._step
 
-    def _count_bars(self, bars: _Rows, train: _Rows, stepless: NDArray[np.bool_]) -> None:
+    def _count_bars(self, bars: Rows, train: Rows, stepless: NDArray[np.bool_]) -> None:
         for step, total in zip(bars.step.tolist(), bars.total.tolist(), strict=True):
             if math.isnan(step) or math.isnan(total):
                 continue
@@ -292,7 +264,7 @@ class Splitter:
         return bar.first, bar.last, int(total)
 
 
-def _turns(train: _Rows, evals: _Rows, ends: Floats, finished: bool) -> list[tuple[float, str, int]]:
+def _turns(train: Rows, evals: Rows, ends: Floats, finished: bool) -> list[tuple[float, str, int]]:
     """Return (offset, kind, index) of the records worth a look, in stream order."""
     if not len(train) and not len(ends) and not finished:
         return []
@@ -305,125 +277,3 @@ def _turns(train: _Rows, evals: _Rows, ends: Floats, finished: bool) -> list[tup
     if finished or len(ends):
         turns += [(float(evals.offset[i]), EVAL, i) for i in range(len(evals))]
     return sorted(turns)
-
-
-def _column(tables: Sequence[Table], name: str) -> Floats:
-    parts = [t.column(name) if name in t.names else np.full(t.rows, np.nan) for t in tables]
-    return np.concatenate(parts) if parts else np.empty(0)
-
-
-def _counter(column: Floats) -> Floats:
-    """Return counts, NaN where a number can be none."""
-    return np.where((column >= 0) & (column < 2.0**53), column, np.nan)
-
-
-def _step_of_last(evals: _Rows, train: _Rows, before: float) -> _Rows:
-    """Give rows that tell no step the step of the training record before them."""
-    missing = np.isnan(evals.step)
-    if not missing.any():
-        return evals
-    steps = np.concatenate(([before], train.step))[np.searchsorted(train.offset, evals.offset)]
-    return replace(evals, step=np.where(missing, steps, evals.step))
-
-
-def _samples(batch: Batch, rows_of: Mapping[str, _Rows]) -> dict[str, Samples]:
-    """Return the samples of every metric in the tables of these kinds."""
-    parts: dict[str, list[Samples]] = {}
-    for kind, rows in rows_of.items():
-        tables = [table for table in batch.tables if table.kind == kind]
-        for table in tables:
-            offset, line = table.column("offset"), table.column("line")
-            step = rows.step if len(tables) == 1 else rows.step[np.searchsorted(rows.offset, offset)]
-            for name in table.metrics:
-                parts.setdefault(name, []).append(Samples(offset, line, step, table.column(name)))
-    return {name: _join(samples) for name, samples in parts.items()}
-
-
-def _join(parts: list[Samples]) -> Samples:
-    """Merge samples of one metric from several tables, in stream order."""
-    if len(parts) == 1:
-        return parts[0]
-    offset = np.concatenate([part.offset for part in parts])
-    order = np.argsort(offset, kind="stable")
-    line, step, value = (
-        np.concatenate([getattr(part, name) for part in parts])[order] for name in ("line", "step", "value")
-    )
-    return Samples(offset[order], line, step, value)
-
-
-def _cut(samples: Samples, low: float, high: float) -> Samples:
-    if low == -np.inf and high == np.inf:
-        return samples
-    a, b = np.searchsorted(samples.offset, (low, high))
-    return Samples(samples.offset[a:b], samples.line[a:b], samples.step[a:b], samples.value[a:b])
-
-
-def _rows_of(table: Table, kept: NDArray[np.bool_]) -> Table:
-    data = np.ascontiguousarray(table.matrix()[:, kept]).tobytes()
-    return msgspec.structs.replace(table, rows=int(kept.sum()), data=data)
-
-
-def _who(rank: Floats, node: Floats) -> Floats:
-    """Return one number per rank, that of rank 0 of node 0 the lowest."""
-    return np.nan_to_num(node) * NODE + rank
-
-
-def _by_rank(tables: Sequence[Table], low: float, high: float) -> dict[int, dict[str, Samples]]:
-    """Return the samples of each rank in [low, high); under `progress` its training records."""
-    parts: dict[int, dict[str, list[Samples]]] = {}
-    for table in tables:
-        offset, line = table.column("offset"), table.column("line")
-        rank, node, step = (_column([table], name) for name in ("rank", "node", "step"))
-        who = _who(rank, node)
-        within = (offset >= low) & (offset < high)
-        for one in np.unique(who[within]).tolist():
-            rows = within & (who == one)
-            at = offset[rows], line[rows], _counter(step[rows])
-            mine = parts.setdefault(int(one), {"progress": []})
-            if table.kind == TRAIN:
-                mine["progress"].append(Samples(*at, at[2]))
-            for name in table.metrics:
-                mine.setdefault(name, []).append(Samples(*at, table.column(name)[rows]))
-    nothing = Samples(*(np.empty(0),) * 4)
-    return {
-        rank: {name: _join(found) if found else nothing for name, found in mine.items()}
-        for rank, mine in sorted(parts.items())
-    }
-
-
-def _ranks(batch: Batch, low: float, high: float) -> dict[int, RankProgress]:
-    """Return the newest progress of each rank."""
-    ranks: dict[int, RankProgress] = {}
-    for table in batch.tables:
-        if table.kind != RANK:
-            continue
-        offset, rank, done = (_counter(table.column(name)) for name in ("offset", "rank", "done"))
-        passed = _counter(table.column("passed")) if "passed" in table.names else None
-        total = table.column("total") if "total" in table.names else None
-        known = ~np.isnan(rank) & ~np.isnan(done)
-        for i in np.flatnonzero(known & (offset >= low) & (offset < high)).tolist():
-            ranks[int(rank[i])] = RankProgress(
-                int(done[i]),
-                int(total[i]) if total is not None else None,
-                int(passed[i]) if passed is not None else None,
-            )
-    return ranks
-
-
-def _marks(batch: Batch, low: float, high: float) -> dict[str, int]:
-    """Return the newest offset of each kind of table and event."""
-    marks: dict[str, int] = {}
-    for table in batch.tables:
-        offsets = table.column("offset")
-        index = int(np.searchsorted(offsets, high)) - 1
-        if index >= 0 and offsets[index] >= low:
-            marks[table.kind] = max(marks.get(table.kind, -1), int(offsets[index]))
-    for event in batch.events:
-        if low <= event.offset < high:
-            marks[event.kind] = event.offset
-    return marks
-
-
-def _newest(column: Floats) -> int | None:
-    known = column[~np.isnan(column)]
-    return int(known[-1]) if len(known) else None

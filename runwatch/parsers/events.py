@@ -190,7 +190,7 @@ def _of_traceback(ended: Ended) -> Event:
         return Event(
             "traceback", ended.offset, ended.line, "Traceback without its last line", rank, data=data
         )
-    kind = next((kind for kind, sign in signs.TROUBLE if sign.search(ended.raised)), "traceback")
+    kind = next((sign.kind for sign in signs.TROUBLE if sign.search(ended.raised)), "traceback")
     return Event(kind, ended.offset, ended.line, decode(ended.raised.strip(), 300), rank, data=data)
 
 

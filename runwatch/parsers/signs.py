@@ -8,20 +8,35 @@ whole blocks are searched for lines that are worth a look.
 from __future__ import annotations
 
 import re
-
-_Signs = tuple[tuple[str, re.Pattern[bytes]], ...]
-
-
-def _sign(kind: str, *patterns: bytes) -> tuple[str, re.Pattern[bytes]]:
-    return kind, re.compile(b"|".join(patterns))
+from typing import NamedTuple
 
 
-TROUBLE: _Signs = (
+class Sign(NamedTuple):
+    """One way of saying what has happened."""
+
+    kind: str
+    pattern: re.Pattern[bytes]
+    needles: tuple[bytes, ...]
+    """Every match holds one of them: looked for first, since that is quicker; () for any."""
+
+    def search(self, line: bytes) -> re.Match[bytes] | None:
+        """Return the words that tell it, or None."""
+        if self.needles and not any(needle in line for needle in self.needles):
+            return None
+        return self.pattern.search(line)
+
+
+def _sign(kind: str, *patterns: bytes, needles: tuple[bytes, ...] = ()) -> Sign:
+    return Sign(kind, re.compile(b"|".join(patterns)), needles)
+
+
+TROUBLE: tuple[Sign, ...] = (
     _sign("worker", rb"DataLoader worker \(pid", rb"bus error encountered in worker"),
     _sign(
         "host_oom",
         rb"oom-kill:|Out of memory: Killed process|: Out Of Memory\s*$",
         rb"[Dd]etected \d+ oom.kill event",
+        needles=(b"oom", b"ut of ", b"ut Of "),
     ),
     _sign(
         "oom",
@@ -47,11 +62,13 @@ TROUBLE: _Signs = (
         "killed",
         rb"^\s*Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
         rb"killed by signal: Killed|\bSIGKILL\b",
+        needles=(b"illed", b"SIGKILL"),
     ),
     _sign(
         "elastic",
         rb"ChildFailedError|failed \(exitcode: -?\d+\)",
         rb"[Ee]xit(?:ed|s) with (?:exit |return )?code\s*[:=]? *-?[1-9]|finished with exit code -?[1-9]",
+        needles=(b"FailedError", b"code"),
     ),
     _sign("nccl", rb"NCCL error|ncclRemoteError|ncclInternalError|ncclSystemError"),
     _sign(
@@ -59,22 +76,25 @@ TROUBLE: _Signs = (
         rb"^KeyboardInterrupt|[Rr]eceived (?:Signals\.)?SIG(?:INT|TERM)|got signal: (?:2|15)\b",
         rb"Received \d+ death signal|^\s*Terminated\s*$|task\S* \S+: Terminated\s*$",
         rb"[Pp]reemption (?:notice|signal|warning)|being preempted|[Ss]pot (?:instance )?interruption",
+        needles=(b"KeyboardInterrupt", b"SIG", b"signal", b"Terminated", b"reempt", b"nterruption"),
     ),
     _sign("error", rb"No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc"),
 )
-"""What may end a run, as (kind, pattern)."""
+"""What may end a run."""
 
-MILESTONES: _Signs = (
+MILESTONES: tuple[Sign, ...] = (
     _sign(
         "resume",
         rb"[Rr]esum(?:ing|ed) (?:\w+ )?(?:from|at)\b|[Rr]esumed epoch|[Cc]ontinuing training from",
         rb"successfully loaded checkpoint|[Ll]oaded checkpoint\b.*\b(?:iteration|step|updates)\b",
         rb"Restor(?:ed|ing) (?:all )?(?:the )?states from|restoring from .{0,80}step \d",
+        needles=(b"esum", b"ontinuing", b"oaded ", b"estor"),
     ),
     _sign(
         "load",
         rb"[Ll]oad(?:ing|ed)? (?:the )?(?:\w+ )?checkpoint\b(?! shards)",
         rb"Loading states from|Finished loading the checkpoint",
+        needles=(b"heckpoint", b"states from"),
     ),
     _sign(
         "checkpoint",
@@ -82,21 +102,25 @@ MILESTONES: _Signs = (
         rb"(?:model|checkpoints?|optimizer|state|weights)\b.*?(?:\b(?:to|in|at|for|from)\b|\()",
         rb"(?:[Cc]heckpoint|weights|[Mm]odel) (?:is )?(?:saved|written)\b",
         rb"\b[Ss]av(?:ed|ing):? \S*(?:\.(?:pt|pth|ckpt|bin|h5|keras|safetensors)\b|checkpoint)",
+        needles=(b"aved", b"aving", b"to save", b"ritten"),
     ),
     _sign(
         "finished",
         rb"^Training completed|^\d+ epochs completed in |[Tt]raining (?:is )?(?:complete|finished|done)\b",
         rb"Finished training|done training in|^`Trainer\.fit` stopped: |Training time \d+:\d",
+        needles=(b"raining", b"epochs completed", b"rainer.fit"),
     ),
     _sign(
         "early_stop",
         rb"[Ee]arly stop(?:ping|ped) (?:triggered|at|after|conditioned)|\d: early stopping",
         rb"Stopping training early",
+        needles=(b"arly",),
     ),
     _sign(
         "eval_end",
         rb"(?:[Ee]valuation|[Vv]alidation) (?:is )?(?:done|finished|completed?|took)\b",
         rb"[Ff]inished (?:evaluat|validat)|Total inference time",
+        needles=(b"valuation", b"alidation", b"inished ", b"inference time"),
     ),
     _sign(
         "eval_begin",
@@ -108,6 +132,7 @@ MILESTONES: _Signs = (
         rb"[Cc]ompil(?:ing|ed) (?:the|each|module|model|loss|cluster|\S*(?:_step|_fn|jit)\S*)\b",
         rb"(?:torch\.compile|XLA compilation|[Cc]ompilation) (?:of|took|finished|done)\b",
         rb"AUTOTUNE |Recompiling function|hit config\.\w*(?:cache_size|recompile)_limit",
+        needles=(b"ompil", b"AUTOTUNE", b"hit config"),
     ),
     _sign(
         "retry",
@@ -115,20 +140,31 @@ MILESTONES: _Signs = (
         rb"Retrying (?:in|after|request|\()|\b[Rr]etry(?:ing)? (?:\d|attempt|in \d|after \d)",
         rb"retrying in|retry loop|Max retries|Read timed out|ReadTimeout",
         rb"503 (?:Slow Down|Service)|429 Too Many|Temporary failure in name resolution",
+        needles=(
+            b"onnection",
+            b"etry",
+            b"retries",
+            b"timed out",
+            b"imeout",
+            b"503 ",
+            b"429 ",
+            b"Temporary fail",
+        ),
     ),
 )
-"""What a run does beside training, as (kind, pattern)."""
+"""What a run does beside training."""
 
 TRIGGER = re.compile(  # every event holds one; each begins with one byte (no class: slower), rare in text
-    rb"%\||bad_alloc|gnal|kill|med out|quota|ut of |watchdog|weights (?:is )?(?:saved|written)|xit|"
+    rb"%\||bad_alloc|gnal|kill|med out|quota|ut of |watchdog|xit|"
     rb"c(?:cl|heckpoint|ompil|ompleted in|ore dumped|onfig\.|ontinuing|onnection)|"
-    rb"r(?:ror|eempt|eset|esum|estoring|aining |etry|ly stop)|"
-    rb"v(?:ed |ed:|ing |ing:|aluation|alidation)|"
-    rb"AUTOTUNE|C(?:ANCELLED|UDA ERR|heckpoint|ompil|onnection|ontinuing)|D(?:UE TO|evice-side|ataLoader w)|"
+    rb"r(?:ror|eempt|eset|esum|estoring|aining |etry|ly stop|uption|itten)|"
+    rb"v(?:ed\b|ing[ :]|aluat|alidat|ice-side)|"
+    rb"A(?:LLOC_F|UTOTUNE)|C(?:ANCELLED|UDA ERR|heckpoint|ompil|onnection|ontinuing)|"
+    rb"D(?:UE TO|evice-side|ataLoader w)|"
     rb"E(?:CC|RR|valuati|XHAUSTED)|F(?:atal|inished)|GPU at|Keyboard|Killed|Load|"
-    rb"M(?:ax retries|odel (?:is )?(?:saved|written))|N(?:CCL|o space)|O(?:OM|ut (?:of |Of ))|"
-    rb"P(?:BS: |reempt)|R(?:e(?:ad|compil|ceived|sum|stor|trying|try)|oot Cause|unning)|"
-    rb"S(?:IG|aving|egmentation|low Down|pot |tale|tart|top)|"
+    rb"Max retries|N(?:CCL|o space)|O(?:OM|ut (?:of |Of ))|"
+    rb"P(?:BS: |re(?:empt|paring to))|R(?:e(?:ad|compil|ceived|sum|stor|trying|try)|oot Cause|unning)|"
+    rb"S(?:IG|aving|ervice|egmentation|low Down|pot |tale|tart|top)|"
     rb"T(?:ERM_|emporary fail|erminated|o(?:o Many|tal inf)|ra(?:ceback|ining|iner\.fit))|"
     rb"Validation |Watchdog|XLA|Xid"
 )
@@ -170,5 +206,5 @@ def path(line: bytes) -> bytes | None:
     return next((m[1].rstrip(b".") for m in _PLACE.finditer(line) if _NAME.search(m[1])), None)
 
 
-def _first(signs: _Signs, line: bytes) -> tuple[str, re.Match[bytes]] | None:
-    return next(((kind, found) for kind, sign in signs if (found := sign.search(line))), None)
+def _first(signs: tuple[Sign, ...], line: bytes) -> tuple[str, re.Match[bytes]] | None:
+    return next(((sign.kind, found) for sign in signs if (found := sign.search(line))), None)

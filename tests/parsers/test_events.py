@@ -5,6 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.parsers import signs
 
 from .logs import parse
 
@@ -212,3 +216,12 @@ def test_the_place_of_a_checkpoint():
     assert saved.data["path"] == "/r/d20/model_000500.pt"
     assert weights.data["path"] == "out/checkpoint-500/model.safetensors"
     assert "path" not in loaded.data
+
+
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+@pytest.mark.parametrize("sign", [*signs.TROUBLE, *signs.MILESTONES], ids=lambda sign: sign.kind)
+def test_whatever_tells_an_event_holds_its_needle_and_a_trigger(sign, data):
+    line = data.draw(st.from_regex(sign.pattern))
+    assert sign.search(line) is not None
+    assert signs.TRIGGER.search(line) is not None

@@ -103,16 +103,19 @@ class Jitter(RankRule):
         counts = stalls.sum(axis=1)
         cost = np.where(stalls, windows - 1, 0).sum(axis=1) / np.maximum(windows.sum(axis=1), 1)
         oldest = stalls[:, :_HOP].sum(axis=1)
+        many = (counts >= self.part * _WIDTH) & (cost >= self.cost)
         found: list[Finding] = []
+        if track.firing is None and not many.any():  # as nearly always
+            track.over = 0
+            track.before, track.rows = track.before + float(oldest.sum()), track.rows + _HOP * len(ends)
+            return found
         for at, end in enumerate(ends.tolist()):
-            over = (
-                counts[at] >= self.part * _WIDTH and cost[at] >= self.cost and self._more(track, counts[at])
-            )
+            over = many[at] and self._more(track, counts[at])
             track.over = track.over + 1 if over else 0
-            where = place(rows, end - start - 1)
             if track.firing and counts[at] < self.part * _WIDTH / 2:
-                found += self._end(metric, track, where)
+                found += self._end(metric, track, place(rows, end - start - 1))
             elif not track.firing and track.over >= self.persist:
+                where = place(rows, end - start - 1)
                 found.append(self._fire(metric, track, windows[at], float(cost[at]), where))
             if not track.over:
                 track.before, track.rows = track.before + float(oldest[at]), track.rows + _HOP
