@@ -19,8 +19,8 @@ from ..cli.live import Follower
 SCRIPTS = Path(__file__).parent / "scripts"
 SLOW = 90.0
 """Seconds that importing a training library and running it may take on a busy machine."""
-CONFIG = """
-[rules.hang]  # a run that was killed is told within seconds
+IMPATIENT = """
+[rules.hang]  # that a run was killed is told within seconds
 least = 8.0
 unfamiliar = 8.0
 pause = 8.0
@@ -95,7 +95,7 @@ def watch(
     """
     top.mkdir()
     gate, config = top.parent / "gate", top.parent / "runwatch.toml"
-    config.write_text(CONFIG)
+    config.write_text(IMPATIENT if kill else "")
     os.mkfifo(gate)
     options = ("--config", config, "--wait", "--interval", "0.2")
     environment = {**os.environ, "GATE": str(gate), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
