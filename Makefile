@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
 
-.PHONY: help demo test test-real lint types check bench corpus detection format clean
+.PHONY: help demo test test-real install-real lint types check bench corpus detection format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,8 @@ $(REAL): $(STAMP)
 	@touch $@
 
 # Where pip would take torch with CUDA, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu gives the CPU build.
+install-real: $(REAL)
+
 test-real: $(REAL)  ## Run the tests that watch real training libraries
 	$(BIN)/python -m pytest -m real tests/real
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -218,11 +218,23 @@ class Run:
         if block.live and block.progress is not None:  # as long as any rank goes on, the run does
             self.progressed = block.arrival
 
-    def claim(self, names: Iterable[str], source: str, older: Collection[str] = ()) -> set[str]:
-        """Return those metrics that `source` is the one to tell: the first, or one that follows `older`."""
-        names = tuple(names)
-        self.owners.update({name: source for name in names if self.owners.get(name) in older})
-        return {name for name in names if self.owners.setdefault(name, source) == source}
+    def claim(
+        self, names: Iterable[str], source: str, older: Container[str] = (), over: Container[str] = ()
+    ) -> set[str]:
+        """Return those metrics that `source` is the one to tell.
+
+        It is if it was the first to, if it follows one of the `older` sources, or if it
+        goes `over` another, of which what it told is dropped.
+        """
+        mine = set()
+        for name in names:
+            owner = self.owners.setdefault(name, source)
+            if owner in over:
+                self.series.pop(name, None)
+            if owner == source or owner in over or owner in older:
+                self.owners[name] = source
+                mine.add(name)
+        return mine
 
     def take_over(self, names: Iterable[str]) -> None:
         """Let the leading source tell these metrics from now on, and drop what others told of them."""

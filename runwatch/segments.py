@@ -67,6 +67,8 @@ class Splitter:
     _finished: bool = False
     _beside: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     """Step, total and seconds per step of the newest bar."""
+    _outer: tuple[float, float, float] = (np.nan, np.nan, np.nan)
+    """The same of the newest one beside a record that was not at its end: the training's own."""
     _bars: dict[float, _Bar] = field(default_factory=dict)
     _prints_steps: bool = False
     _plan: int | None = None
@@ -161,10 +163,14 @@ class Splitter:
         stepless = np.isnan(train.step)
         if stepless.any():
             at = np.searchsorted(bars.offset, train.offset)
-            beside = [
-                np.concatenate(([before], column))[at]
-                for before, column in zip(self._beside, (bars.step, bars.total, bars.seconds), strict=True)
-            ]
+            beside = self._without_inner(
+                [
+                    np.concatenate(([before], column))[at]
+                    for before, column in zip(
+                        self._beside, (bars.step, bars.total, bars.seconds), strict=True
+                    )
+                ]
+            )
             step, total, seconds = (
                 np.where(stepless, b, own)
                 for b, own in zip(beside, (train.step, train.total, train.seconds), strict=True)
@@ -173,6 +179,23 @@ class Splitter:
         if len(bars):
             self._beside = (bars.step[-1], bars.total[-1], bars.seconds[-1])
         return train, stepless
+
+    def _without_inner(self, beside: list[Floats]) -> list[Floats]:
+        """Replace what a bar shows that ended in the midst of another: of an evaluation, of files written.
+
+        `beside` are step, total and seconds per step by record, arrays of shape (n,). A
+        training that steps faster than its bar is redrawn prints a record after such a bar.
+        """
+        step, total, _ = beside
+        under_way = step < total
+        newest = np.maximum.accumulate(np.where(under_way, np.arange(1, len(step) + 1), 0))
+        outer = [
+            np.concatenate(([before], column))[newest]
+            for before, column in zip(self._outer, beside, strict=True)
+        ]
+        inner = ~under_way & ~np.isnan(total) & ~np.isnan(outer[1]) & (total != outer[1])
+        self._outer = (float(outer[0][-1]), float(outer[1][-1]), float(outer[2][-1]))
+        return [np.where(inner, own, shown) for own, shown in zip(outer, beside, strict=True)]
 
     def _boundaries(self, batch: Batch, train: Rows, evals: Rows) -> tuple[list[float], list[float]]:
         """Return the offsets at which a run begins, and those at which one restarts.

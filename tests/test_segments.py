@@ -88,6 +88,22 @@ def test_records_without_a_step_take_it_from_the_bar_before_them():
         assert np.concatenate([s.value for s in step_time]).tolist() == [2.0, 2.0]
 
 
+@pytest.mark.parametrize("size", [1, 50, 10_000])
+def test_a_bar_that_ended_within_another_tells_no_step(size):
+    """transformers evaluates with a bar of its own; a fast training prints before its bar is redrawn."""
+    log = b"".join(bar(step, 30) + b"{'loss': '4.1', 'epoch': '1'}\n" for step in range(1, 21))
+    log += (
+        bar(0, 1)
+        + bar(20, 30)
+        + bar(1, 1)
+        + b"{'loss': '4.1', 'epoch': '1'}\n"
+        + bar(22, 30)
+        + b"{'loss': '4.1', 'epoch': '1'}\n"
+    )
+    found = segments(*(log[i : i + size] for i in range(0, len(log), size)))
+    assert steps_of_runs(found) == [[*range(1, 21), 20, 22]]
+
+
 def test_bars_alone_tell_progress():
     found = segments(bar(0, 4), bar(1, 4), bar(4, 4))
     assert found[-1].block.bar == (0, 4, 4)

@@ -56,21 +56,21 @@ def follow(
     with contextlib.suppress(OSError):  # an engine that is gone is told below
         sock.sendall(protocol.encode(protocol.Hello()) + protocol.encode(protocol.Follow(interval, every)))
     running: set[str] = set()
-    code = int(ExitCode.OK)
+    codes: dict[str, int] = {}
     for body in _objects(sock):
         if text := printer.text(body):
             print(text)
             sys.stdout.flush()
         if stop(body):
-            return code
+            break
         if body["type"] == "run":
             running.add(str(body["run"]))
         elif body["type"] == "end":
             running.discard(str(body["run"]))
-            code = max(code, int(body["exit_code"]))
+            codes[str(body["run"])] = int(body["exit_code"])
             if exit_at_end and not running:
-                return code
-    return code
+                break
+    return max(codes.values(), default=int(ExitCode.OK))
 
 
 def _objects(sock: socket.socket) -> Iterator[dict[str, Any]]:

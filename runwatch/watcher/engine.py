@@ -57,7 +57,7 @@ class Engine:
         if group_id not in self.groups or group_id == source_id:
             self.groups[group_id] = Group(group_id, name, deadline=self.deadline)
         group = self.groups[group_id]
-        group.sources[source_id] = Source(source_id, name, path, member)
+        group.sources[source_id] = Source(source_id, name, path, member, opened=len(group.sources))
         self.sources[source_id] = group, group.sources[source_id]
         return group
 

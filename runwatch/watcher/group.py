@@ -86,6 +86,8 @@ class Source:
     """Metrics that it tells though another source does, for comparison."""
     differs: set[str] = field(default_factory=set)
     """Those of them that were found to differ."""
+    opened: int = 0
+    """How many sources of its group were there before it."""
     strength: int = _NOTHING
     """What it has told so far: nothing of a run, bars, or records."""
 
@@ -205,7 +207,8 @@ class Group:
             return replace(
                 block, rank=rank, events=events, marks={}, ranks={}, restarts=(), total=None, bar=None
             )
-        mine = run.claim(block.samples, source.id, self._before(source))
+        worse = {other.id for other in self.sources.values() if _goes_over(source, other)}
+        mine = run.claim(block.samples, source.id, self._before(source), worse)
         samples = {name: told for name, told in block.samples.items() if name in mine}
         repeated = {name: told for name, told in block.samples.items() if name not in mine}
         events = [*block.events, *self._disagreements(run, source, repeated)]
@@ -227,11 +230,8 @@ class Group:
             other = source.repeats.setdefault(name, Series(name))
             before = len(other)
             other.add(samples)
-            if (
-                name in source.differs
-                or len(other) < ENOUGH
-                or (before.bit_length() == len(other).bit_length())
-            ):
+            doubled = before.bit_length() < len(other).bit_length()
+            if name in source.differs or len(other) < ENOUGH or not doubled:
                 continue
             found = difference(*run.series[name].newest(), *other.newest())
             if found is None:
@@ -260,6 +260,13 @@ def _of_source(block: Block, path: str) -> Block:
         for event in block.events
     ]
     return replace(block, events=events, source=path)
+
+
+def _goes_over(source: Source, other: Source) -> bool:
+    """Return True if a metric that both tell is told by `source`: preferred, or a newer telling of it all."""
+    states = [each.path.endswith("/trainer_state.json") for each in (source, other)]
+    preferred = source.member.kind != other.member.kind and source.member < other.member
+    return preferred or (all(states) and source.opened > other.opened)
 
 
 def _of_rank(event: Event, rank: int) -> Event:

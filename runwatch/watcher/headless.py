@@ -7,12 +7,14 @@ from typing import Any
 
 from runwatch.alerts.incidents import Change
 from runwatch.errors import ExitCode
-from runwatch.watcher.document import finite, incident_object
+from runwatch.watcher.document import finite, incident_object, run_object
 from runwatch.watcher.engine import FRESH, Engine
 from runwatch.watcher.group import Group, WatchedRun
 
 SETTLE = 3.0
 """Seconds a log that finished, crashed or stalled must stay silent before its run counts as ended."""
+SETTLE_TOGETHER = 8.0
+"""The same where several sources tell of it: files are looked for, and directories looked at, every 5 s."""
 _CHANGES = {"firing": "firing", "escalated": "firing", "acknowledged": "acknowledged", "resolved": "resolved"}
 
 
@@ -25,7 +27,8 @@ class Headless:
         self._every = every
         self._known: set[str] = set()
         """Ids of the runs that were announced; before that nothing is said of a run."""
-        self._ended: set[str] = set()
+        self._ended: dict[str, int] = {}
+        """Id of a run that was told to have ended -> its records then."""
         self._told: dict[str, tuple[float, int]] = {}
         """Run id -> (time, step) of its newest progress object."""
         self._gave_up = False
@@ -37,11 +40,13 @@ class Headless:
             if watched.run.id not in self._known:
                 yield from self._announce(group, watched)
         for _, watched in runs:
+            if watched.run.records > self._ended.get(watched.run.id, watched.run.records):
+                del self._ended[watched.run.id]  # its launcher started it again
             if self._due(watched, now):
                 yield self._progress(watched, now)
         for group, watched in runs:
             if watched.run.id not in self._ended and self._is_over(group, watched, now):
-                self._ended.add(watched.run.id)
+                self._ended[watched.run.id] = watched.run.records
                 yield self._end(group, watched, now)
         if not self._gave_up and self._is_nothing(now):
             self._gave_up = True
@@ -94,7 +99,8 @@ class Headless:
     def _is_over(self, group: Group, watched: WatchedRun, now: float) -> bool:
         if watched.closed or all(source.ended for source in group.sources.values()):
             return True
-        quiet = group.written is None or now - group.written >= SETTLE
+        settle = SETTLE if len(group.sources) == 1 else SETTLE_TOGETHER
+        quiet = group.written is None or now - group.written >= settle
         return quiet and watched.phase in ("finished", "crashed", "stalled")
 
     def _is_nothing(self, now: float) -> bool:
@@ -114,4 +120,10 @@ class Headless:
         state = self._engine.state(group, watched, now)
         serious = any(r.severity == "critical" for r in watched.incidents.rows())
         code = ExitCode.FINDINGS if state in ("crashed", "stalled") or serious else ExitCode.OK
-        return {"type": "end", "run": watched.run.name, "state": state, "exit_code": int(code)}
+        return {
+            "type": "end",
+            "run": watched.run.name,
+            "state": state,
+            "exit_code": int(code),
+            "summary": run_object(self._engine, group, watched, now),
+        }

@@ -55,9 +55,9 @@ class Follower:
         with self._spoke:
             assert self._spoke.wait_for(lambda: words in self._words, WAIT), self._words
 
-    def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    def until(self, wanted: Callable[[dict[str, Any]], bool], seconds: float = WAIT) -> dict[str, Any]:
         """Return the next object that is `wanted`; fail if it does not come."""
-        deadline = time.monotonic() + WAIT
+        deadline = time.monotonic() + seconds
         while True:
             try:
                 line = self._queue.get(timeout=max(0.01, deadline - time.monotonic()))

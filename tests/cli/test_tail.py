@@ -81,7 +81,11 @@ def test_finished_run_ends_with_zero(log):
     log.write("Total training time: 1.00m\n")
     with Follower(log.path, "--exit") as follower:
         assert follower.end() == 0
-        assert follower.seen[-1] == {"type": "end", "run": "train", "state": "finished", "exit_code": 0}
+        end = follower.seen[-1]
+        summary = end.pop("summary")
+        assert end == {"type": "end", "run": "train", "state": "finished", "exit_code": 0}
+        assert (summary["name"], summary["steps"]["last"]) == ("train", 49)
+        assert summary["metrics"]["train/loss"]["count"] == 50
 
 
 def test_crashed_run_ends_with_one(log):
@@ -91,6 +95,19 @@ def test_crashed_run_ends_with_one(log):
         crash = next(o for o in follower.seen if o["type"] == "incident")
         assert "RuntimeError: boom" in crash["incident"]["title"]
         assert follower.seen[-1]["state"] == "crashed"
+
+
+def test_a_run_that_is_started_again_after_its_end_goes_on_and_ends_again(log):
+    log.write("Traceback (most recent call last):\n  File 'x'\nRuntimeError: boom\n")
+    with Follower(log.path, "--interval", "0.05") as follower:
+        end = follower.until(lambda o: o["type"] == "end")
+        assert (end["state"], end["exit_code"]) == ("crashed", 1)
+        log.step = 40
+        log.steps(30)
+        assert follower.records(80)["step"] == 69
+        log.write("Total training time: 1.00m\n")
+        end = follower.until(lambda o: o["type"] == "end")
+        assert (end["state"], end["summary"]["steps"]["records"]) == ("finished", 80)
 
 
 def test_interrupt_is_130_and_leaves_nothing_behind(log):

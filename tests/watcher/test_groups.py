@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -192,6 +194,50 @@ def test_the_order_in_which_sources_are_read_does_not_matter(turns):
     assert one["ranks"] == other["ranks"]
     assert one["metrics"] == other["metrics"]
     assert one["state"] == other["state"]
+
+
+def test_a_tracker_that_appears_later_does_not_repeat_what_the_log_told():
+    fold = Fold(log=Member("g"))
+    fold.read("log", steps(0, 30))
+    fold.parsers["csv"] = StreamParser()
+    fold.engine.add_source("csv", "run", "metrics.csv", Member("g", kind="metrics"))
+    fold.read("csv", TEXTS["csv"])
+    metrics = fold.runs()[0]["metrics"]
+    assert metrics["train/loss"]["count"] == 30
+    assert metrics["val/loss"]["count"] == 60
+
+
+def test_of_trackers_the_preferred_one_tells_a_metric_whoever_comes_first():
+    texts = {
+        "csv": "step,loss,lr\n" + "".join(f"{n},2.0,{n}.0\n" for n in range(30)),
+        "jsonl": "".join(f'{{"step": {n}, "loss": 2.0, "lr": {n}.25}}\n' for n in range(30)),
+    }
+    members = {"log": Member("g"), "csv": Member("g", kind="metrics"), "jsonl": Member("g", kind="wandb")}
+    for order in (["csv", "jsonl"], ["jsonl", "csv"]):
+        fold = Fold(**members)
+        fold.read("log", steps(0, 30))
+        for name in order:
+            fold.read(name, texts[name])
+        found = fold.runs()[0]["metrics"]["train/learning_rate"]
+        assert (found["count"], found["last"]) == (30, 29.25)
+
+
+def test_a_newer_state_of_a_trainer_replaces_the_older():
+    fold = Fold(log=Member("g"))
+    fold.read("log", steps(0, 30))
+    for last in (10, 20):
+        rows = [
+            {"step": n, **kind}
+            for n in range(1, last + 1)
+            for kind in ({"loss": 1.0}, {"eval_loss": n + 0.5})
+        ]
+        state = json.dumps({"global_step": last, "log_history": rows, "max_steps": 30}, indent=2)
+        name = f"checkpoint-{last}/trainer_state.json"
+        fold.parsers[name] = StreamParser()
+        fold.engine.add_source(name, "run", f"/{name}", Member("g", kind="metrics"))
+        fold.read(name, state)
+    metrics = fold.runs()[0]["metrics"]
+    assert (metrics["val/loss"]["count"], metrics["val/loss"]["last"]) == (20, 20.5)
 
 
 def test_each_rank_has_its_pace_and_when_it_was_last_seen():
