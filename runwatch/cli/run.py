@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 import time
 
 import click
@@ -51,13 +52,21 @@ def command(
     plan = Plan(
         command,
         ENVIRONMENT,
-        os.path.abspath(log or default_log(command, time.time(), os.getpid())),
-        os.path.abspath(config) if config else None,
+        _absolute(log or default_log(command, time.time(), os.getpid())),
+        _absolute(config) if config else None,
         "quiet" if quiet else "say" if say else "",
         restart,
         delay,
     )
     return end_as(Wrapper(plan).run())
+
+
+def _absolute(path: str) -> str:
+    """Return the whole path; where the current directory is gone, one below the temporary directory."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        return os.path.join(tempfile.gettempdir(), path)
 
 
 def default_log(command: tuple[str, ...], now: float, pid: int) -> str:
@@ -67,9 +76,12 @@ def default_log(command: tuple[str, ...], now: float, pid: int) -> str:
 
 
 def name_of(command: tuple[str, ...]) -> str:
-    """Return what to call a command: the program that an interpreter or launcher is to run, if it names one."""
+    """Return what to call a command: the script that an interpreter or launcher is to run, if it names one."""
     words = [os.path.basename(command[0])]
     if _INTERPRETER.match(words[0]):
-        words = [os.path.basename(w) for w in command[1:] if re.search(r"\.(?:py|sh)$", w)] or words
+        scripts = [os.path.basename(word) for word in command[1:] if word.endswith((".py", ".sh"))]
+        if "-m" in command[1:-1]:
+            scripts.append(command[command.index("-m") + 1].rpartition(".")[2])
+        words = scripts or words
     name = _ODD.sub("-", words[0].removesuffix(".py").removesuffix(".sh")).strip("-.")
     return name[:60] or "command"

@@ -37,10 +37,7 @@ class Ending:
         return self.exit_code == 128 + signal.SIGINT
 
     def __str__(self) -> str:
-        if self.signal is not None:
-            words = f"killed by {_name(self.signal)}"
-        else:
-            words = f"exit code {self.code}"
+        words = f"exit code {self.code}" if self.signal is None else f"killed by {_name(self.signal)}"
         if self.oom:
             words += " (out of memory)"
         return f"{words} after {duration(self.seconds)}"

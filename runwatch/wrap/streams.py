@@ -44,12 +44,21 @@ class Stream:
         os.close(self.entry)
 
 
-def open_streams(outs: Sequence[int] = (1, 2)) -> list[Stream]:
-    """Open a way for each distinct file that our output goes to. Raises OSError."""
+def open_streams(outs: Sequence[int] = (1, 2)) -> tuple[list[Stream], str]:
+    """Return a way for each distinct file that our output goes to, and why any could not be opened.
+
+    Without one, the command writes where we do, and we do not see it.
+    """
     files: dict[object, list[int]] = {}
     for number in outs:
         files.setdefault(_identity(number), []).append(number)
-    return [_terminal(numbers) if os.isatty(numbers[0]) else _pipe(numbers) for numbers in files.values()]
+    streams, why = [], ""
+    for numbers in files.values():
+        try:
+            streams.append(_terminal(numbers) if os.isatty(numbers[0]) else _pipe(numbers))
+        except OSError as error:
+            why = error.strerror or str(error)
+    return streams, why
 
 
 def enlarge(descriptor: int) -> None:

@@ -6,9 +6,8 @@ import contextlib
 import os
 import select
 import signal
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runwatch.errors import RunwatchError
@@ -95,7 +94,9 @@ class Wrapper:
 
     def _attempt(self) -> Ending:
         """Run the command once, until its output has been passed on."""
-        self._streams = open_streams()
+        self._streams, why = open_streams()
+        if why:
+            self._say(f"its output cannot be read: {why}: it goes on unlogged")
         self._memory.note()
         begun = time.monotonic()
         try:
@@ -261,8 +262,7 @@ class Wrapper:
             parts += [part for part in (done.step, ", ".join(found)) if part]
             if done.lost:
                 parts.append(f"{done.lost:,} bytes could not be logged")
-        where = os.path.relpath(self._plan.log) if self._plan.log.startswith(os.getcwd()) else self._plan.log
-        return "; ".join(parts) + f": {shown(where)}"
+        return "; ".join(parts) + f": {shown(_short(self._plan.log))}"
 
     def _keeper_gone(self) -> None:
         self._say("the log's writer is gone: the command goes on, unlogged and unwatched")
@@ -275,12 +275,21 @@ class Wrapper:
         if self._plan.say == "quiet":
             return
         begin = "" if self._column_zero else "\n"
-        with contextlib.suppress(OSError, ValueError):
-            print(f"{begin}runwatch: {words}", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):
+            os.write(2, f"{begin}runwatch: {words}\n".encode("utf-8", "replace"))
 
 
 def _counts(done: Done) -> list[tuple[int, str]]:
     return [(done.critical, "critical"), (done.warning, "warning")]
+
+
+def _short(path: str) -> str:
+    """Return a path as seen from the current directory, if it is below."""
+    try:
+        near = os.path.relpath(path)
+    except OSError:  # the directory is gone
+        return path
+    return path if near.startswith("..") else near
 
 
 def end_as(ending: Ending) -> int:
