@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import sys
+import time
 
 import msgspec
 
@@ -19,6 +20,8 @@ from runwatch.wrap.watch import SETTLE, Watch, has_channel, stderr_says
 _READ = 1 << 20
 _STEP = 0.25
 """Seconds between looks at streams that outlive their command."""
+_HOLD = 10.0
+"""Seconds for which the log waits for its engine: what the engine finds there is history, and not sent."""
 _DELIVERY = 10.0
 """Seconds an engine may take to send what it has found."""
 
@@ -36,6 +39,7 @@ class Keeper:
         self._strays: list[Relay] = []
         """Streams that we pass on ourselves."""
         self._last: Last | None = None
+        self._begun = time.monotonic()
         path = os.fsdecode(setup.log)
         self._log = LogFile(path, lambda words: self._say("", words))
         self._watch: Watch | None = None
@@ -55,17 +59,29 @@ class Keeper:
     def _wait(self) -> None:
         engine = self._watch.descriptor if self._watch is not None else None
         control = self._control.fileno() if self._control is not None else None
+        holds = self._holds()
         poll = select.poll()
-        for descriptor in (self._feed, control, engine):
+        for descriptor in (None if holds else self._feed, control, engine):
             if descriptor is not None:
                 poll.register(descriptor, select.POLLIN)
-        for descriptor, _ in poll.poll(1e3 * _STEP if self._strays else None):
+        for descriptor, _ in poll.poll(1e3 * _STEP if self._strays or holds else None):
             if descriptor == self._feed:
                 self._write()
             elif descriptor == control:
                 self._hear()
             elif self._watch is not None:
                 self._watch.receive()
+
+    def _holds(self) -> bool:
+        """Whether the engine is still to begin, and worth waiting for."""
+        if self._watch is None or self._watch.ready or self._watch.descriptor is None or self._control is None:
+            return False
+        worth = self._last is None or self._sends(self._last)
+        return worth and time.monotonic() - self._begun < _HOLD
+
+    def _sends(self, last: Last) -> bool:
+        """Whether somebody is to hear of the end."""
+        return last.failed and has_channel(self._setup.config)
 
     def _write(self) -> None:
         assert self._feed is not None
@@ -134,7 +150,7 @@ class Keeper:
         """Let the engine judge the end, and say that all is done."""
         watch, done = self._watch, Done(lost=self._log.lost)
         if watch is not None and watch.descriptor is not None:
-            send = last.failed and has_channel(self._setup.config)
+            send = self._sends(last)
             if send:
                 _tell(control, Busy(SETTLE + _DELIVERY))
             if watch.ready or send:

@@ -22,6 +22,8 @@ _NOTE = 5.0
 """Seconds between looks at the count of out-of-memory kills."""
 _PATIENCE = 4.0
 """Seconds for which the end waits for the log's writer."""
+_FAILED = 12.0
+"""The same after a failure, which somebody may have to hear of: its engine may have to begin first."""
 _LONGEST = 60.0
 """Seconds between two restarts at most."""
 _STOPS = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
@@ -225,15 +227,17 @@ class Wrapper:
         line = ending.line() if ending is not None else "runwatch: the command could not be started"
         self._log(line)
         if self._feed is not None and self._keeper is not None:
-            self._keeper.tell(Last(line, failed=ending is None or ending.exit_code != 0))
-            if self._feed.close(_PATIENCE):
-                self._done = self._hear(self._keeper)
+            failed = ending is not None and ending.exit_code != 0
+            self._keeper.tell(Last(line, failed))
+            patience = _FAILED if failed else _PATIENCE
+            if self._feed.close(patience):
+                self._done = self._hear(self._keeper, patience)
         if ending is not None:
             self._say(self._summary(ending))
 
-    def _hear(self, keeper: Keeper) -> Done | None:
+    def _hear(self, keeper: Keeper, patience: float) -> Done | None:
         """Return the keeper's last word, or None if it has none or somebody asks for the end."""
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + patience
         while (left := until - time.monotonic()) > 0:
             waiting = select.poll()
             waiting.register(self._signals.descriptor, select.POLLIN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import select
@@ -13,7 +14,7 @@ import psutil
 import pytest
 
 from ..alerts.slack_server import SlackServer
-from ..wrap.command import QUIET, RUN, WAIT, part, python, run, start, wait_for
+from ..wrap.command import QUIET, RUN, WAIT, part, python, run, started, wait_for
 
 STEPS = (
     "for s in range({first}, {last}): print(f'step {{s:05d}}/10000 (0.10%) | loss: {loss} | dt: 10.00ms')\n"
@@ -30,6 +31,26 @@ SPEAKS = (
 @pytest.fixture
 def log(tmp_path):
     return tmp_path / "logs" / "it.log"
+
+
+@pytest.fixture
+def start():
+    """Start `runwatch run ARGUMENTS`; what is left of it goes at the end."""
+    begun = []
+
+    def begin(*arguments, **options):
+        begun.append(started(*arguments, **options))
+        return begun[-1]
+
+    yield begin
+    for process in begun:
+        family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        for member in (process, *family):
+            with contextlib.suppress(psutil.Error):
+                member.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
 
 
 def reads(process, size=1 << 16, stream="stdout"):
@@ -99,7 +120,7 @@ def test_options_of_the_command_are_its_own(tmp_path):
 # -- bytes ---------------------------------------------------------------------------------------------
 
 
-def test_fifty_megabytes_pass_unchanged(log, tmp_path):
+def test_fifty_megabytes_pass_unchanged(log, tmp_path, start):
     random = os.urandom(1 << 20)
     data = tmp_path / "data"
     data.write_bytes(random * 50)
@@ -141,33 +162,32 @@ def test_the_command_gets_our_environment_and_descriptors(log):
     assert done.stdout.split() == [b"b'x'", b"PYTHONPATH"]
 
 
-def test_a_reader_that_leaves_ends_the_command_as_without_us(log):
+def test_a_reader_that_leaves_ends_the_command_as_without_us(log, start):
     process = start("-q", "--log", log, "--", "yes")
     reads(process)
     process.stdout.close()
     assert process.wait(WAIT) == 128 + signal.SIGPIPE
-    process.stdin.close()
-    process.stderr.close()
 
 
 # -- signals -------------------------------------------------------------------------------------------
 
 
-def test_signals_sent_to_us_reach_the_command_once(log):
+def test_signals_sent_to_us_reach_the_command_once(log, start):
     process = start("-q", "--log", log, "--", *python(SPEAKS))
     until(process, b"ready\n")
     for name in ("SIGUSR1", "SIGUSR2", "SIGHUP", "SIGINT", "SIGTERM", "SIGQUIT"):
         process.send_signal(signal.Signals[name])
-        assert reads(process) == name.encode() + b"\n"
+        line = name.encode() + b"\n"
+        assert until(process, line) == line
     process.stdin.write(b"on\n")
-    assert reads(process) == b"line on\n"
+    assert until(process, b"line on\n") == b"line on\n"
     assert close(process)[0] == b""
     assert process.returncode == 0
 
 
-def test_a_signal_passes_while_nobody_reads_the_output(log):
-    process = start("--log", log, "--", "sh", "-c", "yes")
-    wait_for(lambda: log.exists() and log.stat().st_size > 1 << 20, "a log")
+def test_a_signal_passes_while_nobody_reads_the_output(log, start):
+    process = start("--log", log, "--", "yes")
+    wait_for(lambda: log.exists() and log.stat().st_size >= 1 << 16, "a log")
     process.send_signal(signal.SIGTERM)  # its output stands in full pipes
     wait_for(lambda: not [p for p in psutil.Process(process.pid).children() if p.name() == "yes"], "its end")
     os.kill(process.pid, signal.SIGTERM)  # and another makes us leave, whatever is unread
@@ -196,7 +216,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(place):
     assert "bytes could not be logged" in last
 
 
-def test_a_disk_that_is_full_for_a_while(tmp_path):
+def test_a_disk_that_is_full_for_a_while(tmp_path, start):
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
@@ -206,9 +226,9 @@ def test_a_disk_that_is_full_for_a_while(tmp_path):
         log = disk / "it.log"
         code = "import sys; print('x' * 999_999); sys.stdin.readline(); print('go on')"
         process = start("--log", log, "--", *python(code))
+        assert len(until(process, b"x\n")) == 1_000_000
         said = until(process, b"No space left", "stderr")
         assert said.count(b"\n") <= 1
-        assert len(until(process, b"x\n")) == 1_000_000
         os.truncate(log, 0)
         process.stdin.write(b"\n")
         assert until(process, b"go on\n") == b"go on\n"
@@ -227,7 +247,7 @@ def test_a_disk_that_is_full_for_a_while(tmp_path):
         ("runwatch.watcher.server", "the engine ended: the command goes on unwatched"),
     ],
 )
-def test_the_command_outlives_our_helpers(victim, words, log):
+def test_the_command_outlives_our_helpers(victim, words, log, start):
     process = start("--log", log, "--", *python(SPEAKS))
     until(process, b"ready\n")
     part(process, victim).kill()
@@ -239,7 +259,7 @@ def test_the_command_outlives_our_helpers(victim, words, log):
     assert f"runwatch: {words}\n" in err
 
 
-def test_the_command_outlives_the_wrapper(log):
+def test_the_command_outlives_the_wrapper(log, start):
     process = start("--log", log, "--", *python(SPEAKS))
     until(process, b"ready\n")
     keeper = part(process, "runwatch.wrap.keeper")
@@ -255,11 +275,9 @@ def test_the_command_outlives_the_wrapper(log):
     assert process.stdout.read() == b""
     assert psutil.wait_procs([keeper], WAIT)[1] == []
     assert log.read_text().endswith("its helper reads on]\nline 0\nline 1\nline 2\n")
-    process.stdout.close()
-    process.stderr.close()
 
 
-def test_what_the_command_leaves_behind_is_read_on(log, tmp_path):
+def test_what_the_command_leaves_behind_is_read_on(log, tmp_path, start):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     process = start("-q", "--log", log, "--", "sh", "-c", f"(read x < {fifo}; echo late) & echo early")
@@ -274,7 +292,7 @@ def test_what_the_command_leaves_behind_is_read_on(log, tmp_path):
 # -- watching ------------------------------------------------------------------------------------------
 
 
-def test_findings_and_the_last_step_are_told(log):
+def test_findings_and_the_last_step_are_told(log, start):
     code = STEPS.format(first=0, last=50, loss="2.5") + "input()\n" + STEPS.format(first=50, last=52, loss="nan")
     process = start("--say", "--log", log, "--", *python(code + "input()\n"))
     until(process, b"step 00049/")
@@ -286,7 +304,7 @@ def test_findings_and_the_last_step_are_told(log):
     assert f"; step 51/10,000; 1 critical: {log}" in err
 
 
-def test_nothing_is_said_between_where_nobody_looks(log):
+def test_nothing_is_said_between_where_nobody_looks(log, start):
     code = STEPS.format(first=0, last=50, loss="2.5") + STEPS.format(first=50, last=52, loss="nan") + "input()\n"
     process = start("--log", log, "--", *python(code))
     part(process, "runwatch.watcher.worker")
@@ -294,7 +312,7 @@ def test_nothing_is_said_between_where_nobody_looks(log):
     assert len(close(process)[1].splitlines()) == 1
 
 
-def test_a_kill_is_sent_to_the_channel(log):
+def test_a_kill_is_sent_to_the_channel(log, start):
     with SlackServer() as slack:
         code = STEPS.format(first=0, last=50, loss="2.5") + "import os; input(); os.kill(os.getpid(), 9)"
         process = start(
@@ -331,7 +349,7 @@ def test_never_again_after_success_or_ctrl_c(script, log):
     assert done.stdout == b"x\n"
 
 
-def test_the_wait_for_a_restart_can_be_ended(log):
+def test_the_wait_for_a_restart_can_be_ended(log, start):
     process = start("--log", log, "--restart", "3", "--delay", "3600", "--", "sh", "-c", "exit 6")
     until(process, b"starts again in 60 s (1 of 3)", "stderr")
     process.send_signal(signal.SIGTERM)
@@ -339,7 +357,7 @@ def test_the_wait_for_a_restart_can_be_ended(log):
     close(process)
 
 
-def test_never_again_once_somebody_asked_for_the_end(log):
+def test_never_again_once_somebody_asked_for_the_end(log, start):
     code = "import signal, sys; signal.signal(15, lambda *_: sys.exit(7)); print('ready'); signal.pause()"
     process = start("-q", "--log", log, "--restart", "3", "--delay", "0.01", "--", *python(code))
     until(process, b"ready\n")

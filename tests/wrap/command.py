@@ -35,7 +35,7 @@ def run(*arguments: str | Path, **options: object) -> subprocess.CompletedProces
     return subprocess.run([*RUN, *map(str, arguments)], **options)  # type: ignore[call-overload]
 
 
-def start(*arguments: str | Path, **options: object) -> subprocess.Popen[bytes]:
+def started(*arguments: str | Path, **options: object) -> subprocess.Popen[bytes]:
     """Start `runwatch run ARGUMENTS` with pipes."""
     pipe = subprocess.PIPE
     options = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "env": QUIET, "bufsize": 0, **options}
