@@ -76,7 +76,7 @@ def default_log(command: tuple[str, ...], now: float, pid: int) -> str:
 
 
 def name_of(command: tuple[str, ...]) -> str:
-    """Return what to call a command: the script that an interpreter or launcher is to run, if it names one."""
+    """Return what to call a command: the script that an interpreter or launcher runs, if it names one."""
     words = [os.path.basename(command[0])]
     if _INTERPRETER.match(words[0]):
         scripts = [os.path.basename(word) for word in command[1:] if word.endswith((".py", ".sh"))]

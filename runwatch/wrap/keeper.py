@@ -74,7 +74,12 @@ class Keeper:
 
     def _holds(self) -> bool:
         """Whether the engine is still to begin, and worth waiting for."""
-        if self._watch is None or self._watch.ready or self._watch.descriptor is None or self._control is None:
+        if (
+            self._watch is None
+            or self._watch.ready
+            or self._watch.descriptor is None
+            or self._control is None
+        ):
             return False
         worth = self._last is None or self._sends(self._last)
         return worth and time.monotonic() - self._begun < _HOLD

@@ -69,6 +69,8 @@ class Wrapper:
         """The signal by which somebody asked for the end."""
         self._column_zero = True
         self._done: Done | None = None
+        self._lost = False
+        """Whether the keeper is gone."""
 
     def run(self) -> Ending:
         """Run the command, again if that was asked for; return how it ended. Raises NotStartedError."""
@@ -171,10 +173,18 @@ class Wrapper:
                 self._stop()
             waiting = select.poll()
             waiting.register(self._signals.descriptor, select.POLLIN)
+            if self._keeper is not None and not self._lost:
+                waiting.register(self._keeper.socket.fileno(), select.POLLIN)
+                self._look_after(self._keeper)
             if not waiting.poll(1e3 * _NOTE):
                 self._memory.note()
             for received in self._signals.read():
                 self._take(received)
+
+    def _look_after(self, keeper: Keeper) -> None:
+        with contextlib.suppress(BlockingIOError):
+            if keeper.hear() is None:
+                self._keeper_gone()
 
     def _take(self, received: Received) -> None:
         """Pass a signal on, unless the command has got it too."""
@@ -247,10 +257,12 @@ class Wrapper:
                 break
             with contextlib.suppress(BlockingIOError):
                 message = keeper.hear()
-                if isinstance(message, Busy):
-                    until = time.monotonic() + message.seconds
-                else:
-                    return message if isinstance(message, Done) else None
+                if isinstance(message, Done):
+                    return message
+                if not isinstance(message, Busy):
+                    self._keeper_gone()
+                    break
+                until = time.monotonic() + message.seconds
         return None
 
     def _end_is_asked(self) -> bool:
@@ -269,6 +281,10 @@ class Wrapper:
         return "; ".join(parts) + f": {shown(_short(self._plan.log))}"
 
     def _keeper_gone(self) -> None:
+        """Tell it once; the feed's thread may notice it too."""
+        if self._lost:
+            return
+        self._lost = True
         self._say("the log's writer is gone: the command goes on, unlogged and unwatched")
 
     def _log(self, line: str) -> None:

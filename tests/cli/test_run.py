@@ -293,7 +293,9 @@ def test_what_the_command_leaves_behind_is_read_on(log, tmp_path, start):
 
 
 def test_findings_and_the_last_step_are_told(log, start):
-    code = STEPS.format(first=0, last=50, loss="2.5") + "input()\n" + STEPS.format(first=50, last=52, loss="nan")
+    code = (
+        STEPS.format(first=0, last=50, loss="2.5") + "input()\n" + STEPS.format(first=50, last=52, loss="nan")
+    )
     process = start("--say", "--log", log, "--", *python(code + "input()\n"))
     until(process, b"step 00049/")
     process.stdin.write(b"\n")
@@ -305,7 +307,9 @@ def test_findings_and_the_last_step_are_told(log, start):
 
 
 def test_nothing_is_said_between_where_nobody_looks(log, start):
-    code = STEPS.format(first=0, last=50, loss="2.5") + STEPS.format(first=50, last=52, loss="nan") + "input()\n"
+    code = (
+        STEPS.format(first=0, last=50, loss="2.5") + STEPS.format(first=50, last=52, loss="nan") + "input()\n"
+    )
     process = start("--log", log, "--", *python(code))
     part(process, "runwatch.watcher.worker")
     process.stdin.write(b"\n")
@@ -315,9 +319,7 @@ def test_nothing_is_said_between_where_nobody_looks(log, start):
 def test_a_kill_is_sent_to_the_channel(log, start):
     with SlackServer() as slack:
         code = STEPS.format(first=0, last=50, loss="2.5") + "import os; input(); os.kill(os.getpid(), 9)"
-        process = start(
-            "--log", log, "--", *python(code), env={**QUIET, "RUNWATCH_SLACK_WEBHOOK": slack.url}
-        )
+        process = start("--log", log, "--", *python(code), env={**QUIET, "RUNWATCH_SLACK_WEBHOOK": slack.url})
         part(process, "runwatch.watcher.worker")
         process.stdin.write(b"\n")
         close(process)
@@ -339,7 +341,9 @@ def test_it_starts_again_when_asked_until_it_succeeds(log, tmp_path):
 
 
 def test_restarts_are_bounded(log):
-    done = run("-q", "--log", log, "--restart", "2", "--delay", "0.01", "--", "sh", "-c", "echo x; kill -9 $$")
+    done = run(
+        "-q", "--log", log, "--restart", "2", "--delay", "0.01", "--", "sh", "-c", "echo x; kill -9 $$"
+    )
     assert (done.returncode, done.stdout) == (137, b"x\n" * 3)
 
 

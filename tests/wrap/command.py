@@ -31,8 +31,8 @@ def python(code: str) -> list[str]:
 
 def run(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[bytes]:
     """Run `runwatch run ARGUMENTS` to its end."""
-    options = {"capture_output": True, "env": QUIET, "timeout": WAIT, "check": False, **options}
-    return subprocess.run([*RUN, *map(str, arguments)], **options)  # type: ignore[call-overload]
+    options = {"capture_output": True, "env": QUIET, "timeout": WAIT, **options}
+    return subprocess.run([*RUN, *map(str, arguments)], check=False, **options)  # type: ignore[call-overload]
 
 
 def started(*arguments: str | Path, **options: object) -> subprocess.Popen[bytes]:
@@ -45,7 +45,9 @@ def started(*arguments: str | Path, **options: object) -> subprocess.Popen[bytes
 def part(process: subprocess.Popen[bytes], module: str) -> psutil.Process:
     """Return our own process that runs a module; it may still be starting."""
     return wait_for(
-        lambda: next((p for p in psutil.Process(process.pid).children(recursive=True) if module in _words(p)), None)
+        lambda: next(
+            (p for p in psutil.Process(process.pid).children(recursive=True) if module in _words(p)), None
+        )
     )
 
 
