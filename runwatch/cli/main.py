@@ -22,6 +22,7 @@ COMMANDS = {
     "formats": "List the log formats, or say what a file's is.",
     "rules": "List the health rules, or explain one.",
     "doctor": "Say what can and cannot be seen here.",
+    "completion": "Print a shell's completion script.",
 }
 
 ENVIRONMENT = dict(os.environ)

@@ -125,7 +125,7 @@ def test_ctrl_z_and_fg_are_the_shells(tmp_path):
 @pytest.mark.parametrize("begins", ["&", "bg"])
 def test_a_background_job_runs_on_and_its_shell_waits_for_nothing(begins, tmp_path):
     run = " ".join(
-        [*RUN, "-q", "--log", "it.log", "--", "sh", "-c", "'echo ready; read x <fifo; echo was $x .'"]
+        [*RUN, "-q", "--log", "it.log", "--", "sh", "-c", "'echo rea\\dy; read x <fifo; echo was $x .'"]
     )
     os.mkfifo(tmp_path / "fifo")
     with Terminal("bash", "--norc", "--noprofile", "-i", cwd=tmp_path) as shell:
