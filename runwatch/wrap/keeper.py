@@ -70,7 +70,15 @@ class Keeper:
             elif descriptor == control:
                 self._hear()
             elif self._watch is not None:
-                self._watch.receive()
+                self._listen(self._watch)
+
+    def _listen(self, watch: Watch) -> None:
+        """Take what the engine says; a mistake of ours there must not cost the log."""
+        try:
+            watch.receive()
+        except Exception as error:
+            self._watch = None
+            self._say("", f"{type(error).__name__}: {error}: the command goes on unwatched")
 
     def _holds(self) -> bool:
         """Whether the engine is still to begin, and worth waiting for."""

@@ -14,7 +14,7 @@ import select
 import threading
 from collections.abc import Callable
 
-_READ = 1 << 16
+_READ = 1 << 18
 _LINGER = 0.2
 """Seconds without output after the command's end before whoever still holds its output is left alone."""
 _MOST = 64 << 20
