@@ -17,12 +17,17 @@ from runwatch.text import plain
 
 COMMANDS = {
     "tail": "Watch a training log here and now.",
+    "run": "Run a command and watch it.",
     "check": "Read to the end, judge, print findings.",
     "demo": "Watch a small real training run.",
     "formats": "List the log formats, or say what a file's is.",
     "rules": "List the health rules, or explain one.",
     "doctor": "Say what can and cannot be seen here.",
+    "completion": "Print a shell's completion script.",
 }
+
+ENVIRONMENT = dict(os.environ)
+"""What we were started with, for commands that we start: what `main` adds is for ourselves."""
 
 
 class _Lazy(click.Group):
