@@ -15,7 +15,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from runwatch import text
-from runwatch.alerts.outbox import Notification, Outcome, Rejected, Retry, Sent, Unsure
+from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
 from runwatch.findings import Severity
 
 if TYPE_CHECKING:
@@ -42,28 +42,18 @@ _silent.propagate = False
 class SlackChannel:
     """Posts to one incoming webhook."""
 
-    name = "slack"
-
-    def __init__(
-        self,
-        webhook: str,
-        *,
-        min_severity: Severity = Severity.WARNING,
-        send_resolved: bool = True,
-        timeout: float = 10.0,
-    ) -> None:
+    def __init__(self, webhook: str, *, name: str = "slack", timeout: float = 10.0) -> None:
         """Set up, without touching the network. `timeout` is in seconds."""
-        self._webhook = webhook
-        self.min_severity, self.send_resolved, self.timeout = min_severity, send_resolved, timeout
+        self._webhook, self.name, self.timeout = webhook, name, timeout
         self._client: WebhookClient | None = None
 
     def __repr__(self) -> str:
         return f"SlackChannel({mask(self._webhook)!r})"
 
-    def accepts(self, notification: Notification) -> bool:
-        """Return whether it is severe enough and, if resolved, wanted."""
-        wanted = notification.change == "firing" or self.send_resolved
-        return wanted and _severity(notification).rank >= self.min_severity.rank
+    @property
+    def identity(self) -> str:
+        """Return the name and a digest of the address."""
+        return f"{self.name}#{digest(self._webhook)}"
 
     def send(self, notification: Notification) -> Outcome:
         """Post it once; takes at most about `timeout` seconds."""
