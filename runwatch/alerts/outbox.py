@@ -82,6 +82,10 @@ class Outbox:
             lane.thread.join(max(0.0, end - time.monotonic()))
         if self._journal is not None:
             self._journal.close()
+        return self.left()
+
+    def left(self) -> int:
+        """Return how many messages wait, over all channels."""
         return sum(lane.left() for lane in self._lanes.values())
 
 
