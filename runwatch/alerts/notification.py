@@ -25,8 +25,8 @@ class Notification(msgspec.Struct, frozen=True):
     """Unix time of the change."""
     may_repeat: bool = False
     """True if an earlier attempt may have arrived although no answer came."""
-    group: str = ""
-    """Messages of one group keep their order; empty: the incident is its own group."""
+    groups: tuple[str, ...] = ()
+    """Messages that share a group keep their order; without one, those of one incident do."""
     more: tuple[IncidentRow, ...] = ()
     """Other incidents of the group, the gravest first."""
     left_out: int = 0
@@ -39,9 +39,9 @@ class Notification(msgspec.Struct, frozen=True):
     """Newest values of the incident's metric, oldest first; may hold NaN and infinities."""
 
     @property
-    def order(self) -> tuple[str, str]:
+    def orders(self) -> tuple[str, ...]:
         """Return what it must keep its order within."""
-        return ("", self.group) if self.group else (self.run, self.incident.id)
+        return self.groups or (f"{self.run}\n{self.incident.id}",)
 
 
 class Sent(msgspec.Struct, frozen=True):

@@ -138,11 +138,12 @@ class Queue:
 
     def _heads(self) -> Iterable[Entry]:
         """Yield the oldest message of each incident or group, oldest first."""
-        seen: set[tuple[str, str]] = set()
+        seen: set[str] = set()
         for entry in self._entries:
-            if entry.notification.order not in seen:
-                seen.add(entry.notification.order)
+            orders = entry.notification.orders
+            if seen.isdisjoint(orders):
                 yield entry
+            seen.update(orders)
 
     def _ready(self, entry: Entry) -> float:
         return max(entry.due, self.quiet_until, self.open_until)
