@@ -1,8 +1,8 @@
 """Routing: pure functions of alerts and times, so the tests bring their own clock."""
 
 import time
+from unittest.mock import patch
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -271,6 +271,37 @@ class TestLimits:
         assert names == 10_000
 
 
+def test_what_a_dead_process_told_long_ago_is_forgotten_and_what_it_did_not_tell_is_told():
+    r = router(otherwise=grouped())
+    r.take(alert("told"), 0.0)
+    told(r, 10.0)
+    r.take(alert("untold", at=20.0), 20.0)
+    saved = r.changes()
+    for later, known in ((3000.0, {"told", "untold"}), (9000.0, {"untold"})):
+        heir = router(otherwise=grouped())
+        heir.resume(saved, later)
+        assert heir._alerts.keys() == known
+        messages = told(heir, later + 61.0)
+        assert [names[0] for _, names in messages] == ["untold"]
+        assert ("alert/told" in [key for key, body in heir.changes().items() if body is None]) == (
+            "told" not in known
+        )
+
+
+def test_a_process_that_ends_in_good_order_leaves_only_what_it_could_not_tell():
+    r = router(quiet=Quiet(0, 600))
+    r.take(alert("a", severity="critical"), 0.0)
+    r.take(alert("b"), 0.0)
+    told(r, 0.0)
+    r.changes()
+    r.forget()
+    heir = router()
+    heir.resume({key: body for key, body in r.changes().items() if body}, 1.0)
+    r.take(alert("b"), 0.0)
+    heir.resume({key: body for key, body in r.changes().items() if body}, 1.0)
+    assert told(heir, 1.0) == [("firing", ["b"])]
+
+
 NAMES = st.sampled_from("abcd")
 STEPS = st.lists(
     st.tuples(
@@ -292,7 +323,8 @@ POLICIES = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@patch("runwatch.alerts.routing.RESUME", 1e9)
+@settings(max_examples=100, deadline=None)
 @given(POLICIES, STEPS)
 def test_whatever_happens_ends_are_told_of_what_was_told_and_nothing_is_forgotten(policy, steps):
     r, now, state, open_for = Router(policy, epoch="e", local=time.gmtime), 0.0, {}, {}
@@ -317,7 +349,6 @@ def test_whatever_happens_ends_are_told_of_what_was_told_and_nothing_is_forgotte
             held = {key: body for key, body in r.changes().items() if body is not None}
             r._dirty |= {f"alert/{n}" for n in r._alerts} | {f"group/{n}" for n in r._groups}
             held |= {key: body for key, body in r.changes().items() if body is not None}
-            assert msgspec.msgpack.encode(held)
             again = Router(policy, epoch="f", local=time.gmtime)
             again.resume(held, now)
             r = again
