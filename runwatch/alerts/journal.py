@@ -55,7 +55,9 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE TABLE IF NOT EXISTS rests (channel TEXT PRIMARY KEY, until REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS routing (key TEXT PRIMARY KEY, body BLOB NOT NULL);
 """
-_ADD = "INSERT OR IGNORE INTO messages (channel, id, state, born, due, body) VALUES (?, ?, 'waiting', ?, ?, ?)"
+_ADD = (
+    "INSERT OR IGNORE INTO messages (channel, id, state, born, due, body) VALUES (?, ?, 'waiting', ?, ?, ?)"
+)
 _COPY = (
     "INSERT OR IGNORE INTO messages (channel, id, state, born, due, tries, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
@@ -164,9 +166,7 @@ class Journal:
 
     def sending(self, channel: str, key: str) -> None:
         """Note that a message is about to leave."""
-        self._write(
-            [("UPDATE messages SET state = 'sending' WHERE channel = ? AND id = ?", (channel, key))]
-        )
+        self._write([("UPDATE messages SET state = 'sending' WHERE channel = ? AND id = ?", (channel, key))])
 
     def later(self, channel: str, kept: Kept, rest: float) -> None:
         """Note that a message waits again, and until when the channel is left alone."""
@@ -287,7 +287,9 @@ class Journal:
             except sqlite3.OperationalError:
                 pass  # perhaps next time
             except sqlite3.DatabaseError:
-                self._notice(f"alerts that another process left cannot be read: {set_aside(path, self._now())}")
+                self._notice(
+                    f"alerts that another process left cannot be read: {set_aside(path, self._now())}"
+                )
             finally:
                 os.close(lock)
 

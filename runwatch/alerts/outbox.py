@@ -156,9 +156,8 @@ class _Lane:
                 self.queue.put(Entry(kept.notification, kept.born + ahead, due + ahead, kept.tries))
         self.queue.quiet_until = min(journal.rest(name), time.time() + LONGEST_ORDER) + ahead
         if old:
-            self._tell(
-                f"{old} messages given up: older than {self.queue.keep_trying / 3600:g} hours when we came back"
-            )
+            hours = self.queue.keep_trying / 3600
+            self._tell(f"{old} messages given up: older than {hours:g} hours when we came back")
 
     def _run(self) -> None:
         while (notification := self._next()) is not None:

@@ -133,7 +133,7 @@ class Queue:
             entry.due = min(entry.due, now)
 
     def _backoff(self, failures: int) -> float:
-        wait = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 20))
+        wait = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 20))
         return wait * (0.8 + 0.4 * self.jitter())
 
     def _heads(self) -> Iterable[Entry]:

@@ -369,7 +369,9 @@ class Router:
             self._dirty.add(f"group/{key}")
         needed = {name for group in self._groups.values() for name in group.members}
         for name, alert in list(self._alerts.items()):
-            if name not in needed and not (alert.firing and self.policy.inhibitions and name not in self._old):
+            if name not in needed and not (
+                alert.firing and self.policy.inhibitions and name not in self._old
+            ):
                 del self._alerts[name]
                 self._homes.pop(name, None)
                 self._dirty.add(f"alert/{name}")

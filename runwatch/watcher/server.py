@@ -52,7 +52,7 @@ class Server:
         self.opened = asyncio.Event()
         """Set once it is known what there is to watch, or that there is nothing."""
         self.stopped = asyncio.Event()
-        self._notifier = Notifier(config, self._notice_from_thread)
+        self._notifier = Notifier(config, self._notice_from_thread, self.engine)
         poll = assignment.poll or config.tail.poll
         self._workers = [
             Worker(

@@ -37,11 +37,15 @@ def test_killed_at_any_instant_it_loses_nothing_and_marks_what_repeats(tmp_path,
         seen = [(post["text"], "may repeat" in str(post)) for post in slack.shown]
     first = list(dict.fromkeys(text for text, _ in seen))
     assert first == [
-        f"{word} incident {number} (run)" for number in range(total // 2) for word in ("● Warning:", "✓ Resolved:")
+        f"{word} incident {number} (run)"
+        for number in range(total // 2)
+        for word in ("● Warning:", "✓ Resolved:")
     ]
     known = set()
     for text, marked in seen:
         assert marked or text not in known, f"repeated without saying so: {text}"
         known.add(text)
-    print(f"{KILLS} kills, {len(first)} messages, {len(seen) - len(first)} repeated, {sum(m for _, m in seen)} marked")
+    print(
+        f"{KILLS} kills, {len(first)} messages, {len(seen) - len(first)} repeated, {sum(m for _, m in seen)} marked"
+    )
     assert len(seen) - len(first) <= KILLS

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from runwatch.alerts.journal import Journal, Kept
-from runwatch.alerts.notification import Retry, Sent
+from runwatch.alerts.notification import Retry
 from runwatch.alerts.outbox import Clock, Outbox
 from runwatch.alerts.queue import KEEP_TRYING
 
@@ -206,7 +206,6 @@ def test_what_became_too_old_meanwhile_is_given_up_and_told(opened):
     box.close()
     assert channel.ids() == ["b"]
     assert notices == ["pager: 1 messages given up: older than 24 hours when we came back"]
-
 
 
 def test_the_file_stays_small(opened):

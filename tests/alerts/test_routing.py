@@ -160,7 +160,10 @@ class TestRoutes:
         r.take(alert("a", run="exp1", rule="x", severity="critical"), 1.0)
         assert sorted(channel for channel, _ in r.flush(1.0)) == ["pager", "slack"]
         r.take(alert("a", "resolved", run="exp1", rule="x", severity="critical"), 2.0)
-        assert sorted((c, m.change) for c, m in r.flush(2.0)) == [("pager", "resolved"), ("slack", "resolved")]
+        assert sorted((c, m.change) for c, m in r.flush(2.0)) == [
+            ("pager", "resolved"),
+            ("slack", "resolved"),
+        ]
 
     @pytest.mark.parametrize("bad", ["", "run", "rum=x", "run=~(", "run>3"])
     def test_what_is_no_matcher_is_told(self, bad):
@@ -316,7 +319,8 @@ STEPS = st.lists(
 POLICIES = st.builds(
     Policy,
     st.just((Receiver("x", per_minute=10_000), Receiver("y", Severity.CRITICAL, False, per_minute=10_000))),
-    routes=st.just(()) | st.just((Route((parse_matcher("incident=~a|b"),), ("x",), ("severity",), goes_on=True),)),
+    routes=st.just(())
+    | st.just((Route((parse_matcher("incident=~a|b"),), ("x",), ("severity",), goes_on=True),)),
     otherwise=st.sampled_from([Route(), grouped(), grouped(repeat_interval=3600.0)]),
     inhibitions=st.just(()) | st.just(BUILT_IN),
     quiet=st.none() | st.just(Quiet(0, 600)),
