@@ -194,6 +194,7 @@ class Router:
             for name in group.told:
                 group.members.pop(name, None)
             group.told = {}
+        self._old |= self._alerts.keys()  # none is kept only because it would inhibit others
         self._sweep()
 
     def changes(self) -> dict[str, bytes | None]:

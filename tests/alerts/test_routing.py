@@ -292,7 +292,7 @@ def test_what_a_dead_process_told_long_ago_is_forgotten_and_what_it_did_not_tell
 
 
 def test_a_process_that_ends_in_good_order_leaves_only_what_it_could_not_tell():
-    r = router(quiet=Quiet(0, 600))
+    r = router(quiet=Quiet(0, 600), inhibitions=BUILT_IN)
     r.take(alert("a", severity="critical"), 0.0)
     r.take(alert("b"), 0.0)
     told(r, 0.0)
