@@ -219,8 +219,9 @@ class _Reader:
         table = dict(self.table(keys, given))
         kind = self.value((*keys, "type"), str, table.pop("type", ""))
         if kind not in settings.KINDS:
+            place = (*keys, "type") if kind else keys
             raise ConfigError(
-                "a channel needs a type", self.where(*keys, "type"), f"one of {', '.join(settings.KINDS)}"
+                "a channel needs a type", self.where(*place), f"one of {', '.join(settings.KINDS)}"
             )
         if keys[-1] == "slack":
             raise ConfigError(
@@ -371,9 +372,7 @@ def _web_address(text: str, where: str) -> Secret:
     except ValueError:
         good = False
     if not good or any(character <= " " for character in text):
-        raise ConfigError(
-            "the Slack webhook is not a web address", where, "it begins with https://hooks.slack.com/"
-        )
+        raise ConfigError("not a web address", where, "a webhook's begins with https://")
     return Secret(text)
 
 
