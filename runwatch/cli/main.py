@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": "Watch a small real training run.",
     "formats": "List the log formats, or say what a file's is.",
     "rules": "List the health rules, or explain one.",
+    "notify": "List the channels for alerts, or try one.",
     "doctor": "Say what can and cannot be seen here.",
     "completion": "Print a shell's completion script.",
 }

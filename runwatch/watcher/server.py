@@ -55,7 +55,7 @@ class Server:
         self.opened = asyncio.Event()
         """Set once it is known what there is to watch, or that there is nothing."""
         self.stopped = asyncio.Event()
-        self._notifier = Notifier(config, self._notice_from_thread)
+        self._notifier = Notifier(config, self._notice_from_thread, self.engine)
         self._samplers = Samplers(self.sampled, self.notice, assignment.pids)
         self._paths: dict[str, set[bytes]] = {}
         """Group -> where its sources are, as the system spells it."""
