@@ -108,7 +108,7 @@ def _news(scene: Scene, view: str, width: int) -> Row:
     )
     tabs: Row = []
     for digit, name in enumerate(actions.VIEWS):
-        if name == actions.RANKS and view != name and not (run is not None and run.ranks):
+        if name == actions.RANKS and view != name and not (run and (run.ranks or run.has_machine)):
             continue
         here = name == view
         tabs.append(
