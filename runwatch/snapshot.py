@@ -253,6 +253,8 @@ class RunView(msgspec.Struct, frozen=True):
     facts: dict[str, str] = {}
     about: dict[str, str] = {}
     """The run's configuration and where it runs, as told beside it; only for views that show it."""
+    has_machine: bool = False
+    """Whether processes or GPUs of it are known, so that there is something to show."""
     machine: MachineView | None = None
     """Only for views that show it."""
 

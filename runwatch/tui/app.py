@@ -178,7 +178,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
                 row.critical for row in runs
             )
         if action == "ranks":
-            return bool(scene.run and scene.run.ranks)
+            return bool(scene.run and (scene.run.ranks or scene.run.has_machine))
         return True
 
     def action_do(self, action: str) -> None:

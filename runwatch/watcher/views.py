@@ -167,6 +167,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         log=tuple(log[-view.log_lines :]) if view.log_lines > 0 else (),
         log_source=speaker.path if speaker is not None else "",
         facts=_about(group),
+        has_machine=bool(group.machine.processes or group.machine.gpus),
         machine=under.view(group.machine, now, group.deadline) if view.machine else None,
     )
 

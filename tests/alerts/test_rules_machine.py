@@ -158,9 +158,11 @@ def test_a_lost_gpu_and_its_return():
 
 
 def test_a_gpu_that_is_lost_is_still_of_the_run():
+    bare = tuple(msgspec.structs.replace(process, local_rank=None) for process in PROCESSES)
+
     def change(t, values):
         if t != 10:
-            return []
+            return [Processes(T0 + t, bare)]
         return [gpus("ok", "lost"), GpuProcesses(T0 + t, {"0": {100: GB}})]
 
     assert brief(watch(GpuFault(), 30, change)) == [("firing", "critical", "gpu/1")]

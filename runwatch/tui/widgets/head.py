@@ -121,7 +121,7 @@ def _tabs(scene: Scene, view: str, names: dict[str, str], urgent: list[IncidentR
     run = scene.run
     tabs: Row = []
     for digit, name in enumerate(actions.VIEWS):
-        if name == actions.RANKS and view != name and not (run is not None and run.ranks):
+        if name == actions.RANKS and view != name and not (run and (run.ranks or run.has_machine)):
             continue
         label = names.get(name, "")
         if name == view:

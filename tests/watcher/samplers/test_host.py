@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import queue
+import threading
+import time
 
 import pytest
 
+from runwatch.sample import Sighted
+from runwatch.watcher.samplers import space
 from runwatch.watcher.samplers.cgroup import Cgroups, Group, OomKills
 from runwatch.watcher.samplers.host import Host, Rates, pressure
 from runwatch.watcher.samplers.machine import Machine
@@ -230,3 +236,32 @@ def test_what_a_process_waits_for(fake_proc, monkeypatch, state, wchan, call, wa
     fake_proc.write("10/syscall", f"{call} 0x3 0x0 0x0 0x0 0x0 0x0 0x7f 0x7f\n")
     proc = Proc(str(fake_proc.root))
     assert waits_for(proc, proc.stat(10)) == waits
+
+
+def test_a_mount_that_does_not_answer_holds_up_only_itself(monkeypatch, tmp_path):
+    (tmp_path / "dead").mkdir()
+    answer, heard, real = threading.Event(), queue.Queue(), os.statvfs
+
+    def statvfs(path):
+        if str(path).endswith("dead"):
+            answer.wait(30)
+        return real(path)
+
+    monkeypatch.setattr("os.statvfs", statvfs)
+    dead = str(tmp_path / "dead")
+    rooms = space.Rooms([str(tmp_path), dead], heard.put, every=3600.0, deadline=10.0)
+    assert heard.get(timeout=30).path == str(tmp_path)
+    now = time.time()
+    rooms.sample(now + 1)
+    assert heard.empty()
+    for _ in range(2):
+        rooms.sample(now + 60)
+    blind = heard.get(timeout=30)
+    assert (blind.sampler, blind.cause, blind.final) == (f"space {dead}", "silent", False)
+    assert heard.empty(), "it is told once"
+    answer.set()
+    assert heard.get(timeout=30).path == dead
+    until = time.monotonic() + 30
+    while heard.empty() and time.monotonic() < until:
+        rooms.sample(now + 61)
+    assert heard.get(timeout=1) == Sighted(f"space {dead}", now + 61)
