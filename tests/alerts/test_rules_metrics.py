@@ -378,6 +378,7 @@ def faulty(seed: int) -> Log:
 @example(seed=1, cuts=list(range(1200)))
 @example(seed=2, cuts=list(range(0, 1200, 16)))
 @example(seed=966565, cuts=[270])
+@example(seed=1654359, cuts=[88, 101])
 def test_cuts_do_not_matter(rule, seed, cuts):
     log = faulty(seed)
     whole = log.judge(rule())

@@ -226,15 +226,17 @@ def test_the_rank_that_torchrun_saw_fail_first_is_named_with_what_it_said(tagged
 @pytest.mark.parametrize(
     ("code", "title"),
     [
-        ("1", "crashed: rank 2 failed first: exit code 1 on node17"),  # its own log is elsewhere
+        ("1", "crashed on rank 1: " + TEARDOWN),  # its own words are elsewhere
         ("-9", "crashed: rank 2 failed first: signal 9 (SIGKILL) on node17"),
         ("-15", "crashed on rank 1: " + TEARDOWN),  # it was told to end
     ],
 )
-def test_a_first_rank_that_said_nothing_is_named_unless_others_ended_it(code, title):
+def test_a_first_rank_that_said_nothing_leads_if_it_was_killed(code, title):
     fold = Fold(log=Member())
     fold.read("log", steps(0, 50) + raised(1, TEARDOWN, tagged=True) + TABLE.format(code=code))
     fold.engine.tick(NOW + 900)
     found = fold.found("crash")
     assert found["title"] == title
-    assert found["evidence"]["failed_rank"] == (1 if code == "-15" else 2)
+    assert found["evidence"]["failed_rank"] == (2 if code == "-9" else 1)
+    assert found["evidence"].get("failed_first") == (None if code == "-15" else 2)
+    assert ("the launcher saw rank 2 fail first" in found["cause"]) == (code == "1")

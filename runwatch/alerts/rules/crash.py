@@ -10,8 +10,8 @@ exception was handled. A restart after it makes it certain, and over: it fires a
 resolves where training went on.
 Cause: among all events since training last moved, the best role wins (proof, root,
 then cascade), and among equals the first; see signatures. Where a launcher's table says
-which rank failed first, what that rank said goes before what others said, unless the
-rank only ended because of others (SIGTERM, SIGABRT).
+which rank failed first, what that rank said, or the signal that killed it, goes before
+what others said, unless it only ended because of others (SIGTERM, SIGABRT).
 
 Traps: ranks print at their own pace, so a row or two may follow the error of
 another rank; a process group that complains after the finish line is no crash.
@@ -95,8 +95,9 @@ class _Death:
         own = self.by_rank.get(first.rank)
         if own is not None and own[1].role > Role.CASCADE:
             return *own, first.rank
-        untold = root.rank is None and signature.role > Role.CASCADE and first.kind == "elastic"
-        return (root, signature, first.rank) if untold else (first, classify(first), first.rank)
+        if signature.role > Role.CASCADE and first.kind == "elastic":  # its own words are elsewhere
+            return root, signature, first.rank if root.rank is None else root.rank
+        return first, classify(first), first.rank
 
 
 @dataclass
@@ -216,6 +217,7 @@ class Crash(RunRule):
             evidence["beside"] = ", ".join(beside)
         evidence |= {key: value for key, value in root.data.items() if key in _TOLD}
         if death.first is not None:
+            evidence["failed_first"] = death.first.rank
             evidence |= {
                 key: death.first.data[key] for key in ("host", "exitcode") if key in death.first.data
             }
@@ -226,10 +228,16 @@ class Crash(RunRule):
             Severity.WARNING if mild or signature.name == "user" else Severity.CRITICAL,
             f"{'crashed' if verdict is Verdict.FIRING else 'error'}{by}: {_short(root.title)}",
             Place(death.last_step, root.line),
-            cause=signature.cause,
+            cause=signature.cause + _elsewhere(death.first, rank),
             advice=signature.advice,
             evidence=evidence,
         )
+
+
+def _elsewhere(first: Event | None, rank: int | None) -> str:
+    if first is None or first.rank == rank:
+        return ""
+    return f"; the launcher saw rank {first.rank} fail first"
 
 
 def _short(title: str, limit: int = 160) -> str:

@@ -71,7 +71,7 @@ class LossScale(RankRule):
                 if scale >= 2 * self._low:
                     found += self._clear(rows, row)
                     continue
-            if start + row < self.search or not scale > 0:
+            if start + row < self.search or not 0 < scale < np.inf:
                 continue
             severity = self._firing
             if high > 1 >= scale:
