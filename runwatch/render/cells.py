@@ -120,11 +120,17 @@ def spread(left: Sequence[Segment], right: Sequence[Segment], cells: int, ascii_
 
 
 def runs(chars: Sequence[str], roles: Sequence[str]) -> Row:
-    """Return single-cell characters with a role each as the fewest segments."""
+    """Return single-cell characters with a role each as the fewest segments.
+
+    Each change of role costs a terminal some forty bytes; a blank takes that of
+    what stands before it, as nobody sees it.
+    """
     out: Row = []
-    start = 0
-    for index in range(1, len(chars) + 1):
-        if index == len(chars) or roles[index] != roles[start]:
-            out.append(("".join(chars[start:index]), roles[start]))
-            start = index
-    return out
+    start, role = 0, roles[0] if roles else ""
+    for index, char in enumerate(chars):
+        if char != " " and roles[index] != role:
+            if index > start and not "".join(chars[start:index]).isspace():
+                out.append(("".join(chars[start:index]), role))
+                start = index
+            role = roles[index]
+    return [*out, ("".join(chars[start:]), role)] if chars else out

@@ -18,6 +18,8 @@ _CHOICE = 3.0
 _STALE = 30.0
 """Seconds without a line before a run that steps quickly is called stale."""
 _STALE_STEPS = 10.0
+_STRIDES = 32
+"""Charts end at most one such part of what they show ahead of the newest step."""
 
 
 @dataclass
@@ -126,6 +128,23 @@ class Scene:
             return None
         stride = max(1, self.window // 50)
         return float(max(0, (step - self.window) // stride * stride))
+
+    def last_step(self) -> float | None:
+        """Return the step at which charts end: a little ahead of a live run, so that columns stay put.
+
+        None is the newest step. Were that the end of the axis, every step would move
+        every column, and each frame would paint all charts anew.
+        """
+        run = self.run
+        if run is None or run.progress.step is None or states.ended(run.phase):
+            return None
+        step = max([run.progress.step, *(item.step for item in run.latest if item.step is not None)])
+        # After a restart there is data beyond the newest step.
+        if step < _STRIDES or any(mark.kind == "restart" for mark in run.marks):
+            return None
+        shown = step if self.window is None else min(step, self.window)
+        stride = 1 << max(0, (shown // _STRIDES).bit_length() - 1)
+        return float((step // stride + 1) * stride)
 
     def latest(self, metric: str) -> Latest | None:
         """Return the newest value of a metric."""

@@ -35,3 +35,10 @@ def test_ascii_stays_ascii():
 def test_runs_joins_equal_roles():
     assert cells.runs("aabb", ["x", "x", "y", "y"]) == [("aa", "x"), ("bb", "y")]
     assert cells.runs("", []) == []
+
+
+def test_a_blank_costs_no_change_of_role():
+    row = cells.runs("  ab c  d", ["", "", "x", "x", "", "x", "", "", "y"])
+    assert row == [("  ab c  ", "x"), ("d", "y")]
+    assert cells.runs("", []) == []
+    assert cells.row_text(cells.runs("   ", ["a", "b", "c"])) == "   "

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from runwatch.snapshot import Progress, RunRow
+from runwatch.snapshot import Mark, Progress, RunRow
 from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.help import Help
@@ -137,6 +137,20 @@ async def test_log_scale_and_smoothing(open_app):
         await s.press("S", "y")
         assert "smooth" not in s.drawn("#main-0")
         assert "log y" not in s.drawn("#main-0")
+
+
+async def test_charts_end_a_little_ahead_of_a_run_that_goes_on(open_app):
+    async with open_app() as s:
+        (last,) = {c.last for c in s.engine.view.charts}
+        assert 41_230 < last < 41_230 * 1.04
+        await s.push(step=41_231)
+        assert {c.last for c in s.engine.view.charts} == {last}
+        await s.push(step=50_000)
+        assert s.engine.view.charts[0].last > 50_000
+        await s.push(step=50_000, phase="finished")
+        assert {c.last for c in s.engine.view.charts} == {None}
+        await s.push(step=50_000, marks=(Mark("restart", 40_000),))
+        assert {c.last for c in s.engine.view.charts} == {None}
 
 
 async def test_window(open_app):

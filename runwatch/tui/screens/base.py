@@ -72,10 +72,10 @@ class RunScreen(Screen[None], inherit_bindings=False):
                 for metric, width in part.charts():
                     widths[metric] = max(width, widths.get(metric, 0))
         lines, before = self.log_wanted()
-        first = scene.first_step()
+        first, last = scene.first_step(), scene.last_step()
         return protocol.View(
             run=scene.wanted_run(),
-            charts=tuple(protocol.Chart(metric, width, first) for metric, width in widths.items()),
+            charts=tuple(protocol.Chart(metric, width, first, last) for metric, width in widths.items()),
             log_lines=lines,
             log_before=before,
             log_source=scene.log_source,

@@ -48,6 +48,7 @@ class ChartPanel(Panel):
             smoothing=self._smoothing(),
             log=scene.log_y,
             first=scene.first_step(),
+            last=scene.last_step(),
             cursor=scene.cursor,
             least=_STEADY if self.metrics[0].startswith("perf/") else 0.0,
         )
