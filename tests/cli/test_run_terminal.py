@@ -44,15 +44,27 @@ def test_it_is_a_terminal_of_the_same_size_and_grows_with_it(log):
 
 
 def test_ctrl_c_reaches_the_command_exactly_once(log):
-    with terminal(log, *python(COUNTS)) as screen:
+    code = (
+        "import os, select, signal\n"
+        "reader, writer = os.pipe(); os.set_blocking(writer, False); signal.set_wakeup_fd(writer)\n"
+        "signal.signal(2, lambda *_: None); print('ready')\n"
+        "while True:\n"
+        "    ready = select.select([0, reader], [], [])[0]\n"
+        "    if reader in ready: print('got', os.read(reader, 1)[0], '.')\n"  # one byte for each delivery
+        "    elif not os.read(0, 99): break\n"
+        "    else: print('line .')\n"
+    )
+    with terminal(log, *python(code)) as screen:
         screen.until(b"ready")
-        for _ in range(3):
+        for _ in range(5):
             screen.type(b"\x03")
-            screen.until(b"got SIGINT 80 .")
+            screen.until(rb"got 2 \.")
+            screen.type(b"\n")
+            screen.until(rb"line \.")
         screen.type(b"\x04")
         screen.until(rb"runwatch: exit code 0")
         screen.end()
-    assert log.read_text().count("SIGINT") == 3
+    assert log.read_text().count("got 2") == 5
 
 
 def test_a_command_that_dies_of_ctrl_c_takes_us_with_it(log):
