@@ -22,6 +22,7 @@ from runwatch.alerts import settings
 from runwatch.alerts.secret import Secret
 from runwatch.alerts.settings import AnyChannel, RoutingConfig, SlackConfig
 from runwatch.errors import ConfigError
+from runwatch.wording import expected, noun
 
 if TYPE_CHECKING:
     from runwatch.parsers.formats import Format
@@ -304,7 +305,7 @@ class _Reader:
         try:
             return msgspec.convert(given, kind)
         except msgspec.ValidationError:
-            raise self.wrong(keys, _expected(kind), given) from None
+            raise self.wrong(keys, expected(kind), given) from None
 
     def secret(self, keys: Keys, given: object) -> Secret:
         if not isinstance(given, Mapping):
@@ -323,54 +324,11 @@ class _Reader:
 
     def wrong(self, keys: Keys, expected: str, given: object) -> ConfigError:
         place = ".".join(str(key) for key in keys if isinstance(key, str))
-        what = f"{place} must be {expected}, not {_NOUNS.get(type(given), 'a date or time')}"
+        what = f"{place} must be {expected}, not {noun(given)}"
         return ConfigError(what, self.where(*keys))
 
     def where(self, *keys: str | int) -> str:
         return _where(self.path, self.text, keys)
-
-
-_NOUNS: dict[type, str] = {
-    bool: "true or false",
-    int: "this number",
-    float: "this number",
-    str: "this text",
-    list: "a list",
-    dict: "a section",
-}
-
-
-def _expected(kind: Any) -> str:
-    """Return in words what values a type takes."""
-    info = msgspec.inspect.type_info(kind)
-    parts = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
-    words = [_words(part) for part in parts if not isinstance(part, msgspec.inspect.NoneType)]
-    return " or ".join(dict.fromkeys(words))
-
-
-def _words(info: msgspec.inspect.Type) -> str:
-    match info:
-        case msgspec.inspect.BoolType():
-            return "true or false"
-        case msgspec.inspect.FloatType() | msgspec.inspect.IntType():
-            return _number(info)
-        case msgspec.inspect.VarTupleType():
-            return "a list of texts"
-        case msgspec.inspect.DictType():
-            return 'names with text, such as {dt = "ms"}'
-        case msgspec.inspect.EnumType(kind):
-            return "one of " + ", ".join(f'"{member.value}"' for member in kind)
-        case _:
-            return "text in quotes"
-
-
-def _number(info: msgspec.inspect.FloatType | msgspec.inspect.IntType) -> str:
-    whole = "whole " if isinstance(info, msgspec.inspect.IntType) and info.le is not None else ""
-    if info.gt is not None and info.le is not None:
-        return f"a {whole}number above {info.gt:g} and at most {info.le:g}"
-    if info.ge is not None and info.le is not None:
-        return f"a {whole}number from {info.ge:,g} to {info.le:,.9g}"
-    return "a number"
 
 
 def _renamed(table: Any) -> Any:

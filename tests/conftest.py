@@ -1,8 +1,12 @@
 """What every test needs: a state directory of its own, also for the processes it starts."""
 
+import itertools
+
 import pytest
+
+_number = itertools.count()
 
 
 @pytest.fixture(autouse=True)
 def _state(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("RUNWATCH_STATE", str(tmp_path_factory.getbasetemp() / f"state-{id(monkeypatch)}"))
+    monkeypatch.setenv("RUNWATCH_STATE", str(tmp_path_factory.getbasetemp() / f"state-{next(_number)}"))

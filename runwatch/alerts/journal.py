@@ -37,7 +37,7 @@ MOST_UNWRITTEN = 20_000
 FORGET_EVERY = 256
 """Deliveries after which ids of long ago are forgotten."""
 KEEP_DEAD = 30 * 86400.0
-"""Seconds for which messages that were given up are kept for people to look at."""
+"""Seconds for which messages are kept that were given up, or whose channel is configured no more."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -299,7 +299,7 @@ class Journal:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute(*_FORGET)
             self._db.execute(
-                "DELETE FROM messages WHERE state = 'dead' AND born < ?", (self._now() - KEEP_DEAD,)
+                "DELETE FROM messages WHERE state != 'done' AND born < ?", (self._now() - KEEP_DEAD,)
             )
 
     def _give_up(self, error: Exception) -> None:

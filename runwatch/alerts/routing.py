@@ -223,17 +223,21 @@ class Router:
                 self._groups[key] = Group(channel, number)
             self._groups[key].members[name] = None
             homes.add(key)
+        kept = set()
         for key in homes | self._homes.get(name, set()):
             group = self._groups.get(key)
             if group is None or name not in group.members:
                 continue
             self._dirty.add(f"group/{key}")
-            if key in homes or name in group.told:
-                homes.add(key)
-                self._schedule(group, now)
-            else:
+            heir = next((home for home in homes if self._groups[home].channel == group.channel), key)
+            if key not in homes and (heir != key or name not in group.told):  # it belongs elsewhere now
                 del group.members[name]
-        self._homes[name] = homes
+                if name in group.told:  # its end is told once, where it is now
+                    self._groups[heir].told.setdefault(name, group.told.pop(name))
+                continue
+            kept.add(key)
+            self._schedule(group, now)
+        self._homes[name] = kept
 
     def _schedule(self, group: Group, now: float) -> None:
         route = self._route(group)

@@ -174,6 +174,16 @@ class TestRoutes:
         assert parse_matcher("rank=").holds({})
         assert parse_matcher("rank!~3|4").holds({"rank": "34"})
 
+    def test_an_alert_that_moves_to_another_group_ends_once(self):
+        r = router(otherwise=Route(group_by=("severity",)))
+        r.take(alert("a"), 0.0)
+        assert told(r, 0.0) == [("firing", ["a"])]
+        r.take(alert("a", severity="critical"), 1.0)
+        assert told(r, 1.0) == [("firing", ["a"])]
+        r.take(alert("a", "resolved", severity="critical"), 2.0)
+        assert told(r, 2.0) == [("resolved", ["a"])]
+        assert r._groups == {}
+
 
 class TestInhibition:
     def test_a_crash_mutes_the_warnings_of_its_run_and_of_no_other(self):

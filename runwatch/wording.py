@@ -1,0 +1,54 @@
+"""In words, what values a type takes: for errors about configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+_NOUNS: dict[type, str] = {
+    bool: "true or false",
+    int: "this number",
+    float: "this number",
+    str: "this text",
+    list: "a list",
+    dict: "a section",
+}
+
+
+def noun(given: object) -> str:
+    """Return what a value of a TOML file is, without repeating it."""
+    return _NOUNS.get(type(given), "a date or time")
+
+
+def expected(kind: Any) -> str:
+    """Return in words what values a type takes."""
+    info = msgspec.inspect.type_info(kind)
+    parts = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
+    words = [_words(part) for part in parts if not isinstance(part, msgspec.inspect.NoneType)]
+    return " or ".join(dict.fromkeys(words))
+
+
+def _words(info: msgspec.inspect.Type) -> str:
+    match info:
+        case msgspec.inspect.BoolType():
+            return "true or false"
+        case msgspec.inspect.FloatType() | msgspec.inspect.IntType():
+            return _number(info)
+        case msgspec.inspect.VarTupleType():
+            return "a list of texts"
+        case msgspec.inspect.DictType():
+            return 'names with text, such as {dt = "ms"}'
+        case msgspec.inspect.EnumType(kind):
+            return "one of " + ", ".join(f'"{member.value}"' for member in kind)
+        case _:
+            return "text in quotes"
+
+
+def _number(info: msgspec.inspect.FloatType | msgspec.inspect.IntType) -> str:
+    whole = "whole " if isinstance(info, msgspec.inspect.IntType) and info.le is not None else ""
+    if info.gt is not None and info.le is not None:
+        return f"a {whole}number above {info.gt:g} and at most {info.le:g}"
+    if info.ge is not None and info.le is not None:
+        return f"a {whole}number from {info.ge:,g} to {info.le:,.9g}"
+    return "a number"
