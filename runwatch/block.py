@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runwatch.batch import Event
+    from runwatch.checkpoint import Summary
+    from runwatch.machine import Machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Block:
     """Another rank than the one that leads, whose records these are; None for the run's own."""
     lead: int | None = None
     """The rank whose records make the run's own, where the log tells."""
+    source: str = ""
+    """Path of what it was read from, where the run has several sources."""
     live: bool = False
     """False for history: what was in the log before anyone watched."""
     arrival: float = 0.0
@@ -94,4 +98,8 @@ class Status:
     """Seconds until the end at the present pace, if known."""
     deadline: float | None = None
     """Unix time by which the run must have ended, if somebody said so."""
+    checkpoints: Summary | None = None
+    """What the checkpoints seen in directories say together; None if none was looked for or seen."""
     facts: Mapping[str, str] = field(default_factory=dict)
+    machine: Machine | None = None
+    """What is known of the machine below it; None where nobody looks."""

@@ -17,6 +17,10 @@ MAX_KNOWN = 20_000
 """Checkpoints remembered; of more, those deleted longest ago are forgotten first."""
 _RECENT = 16
 """Newest gaps, sizes and durations that make up what is usual."""
+_ALIKE = 3
+"""Newest gaps and sizes that are compared with one another."""
+_SPREAD = 0.1
+"""By how much the greatest of them may exceed the least."""
 
 
 class State(str, Enum):
@@ -31,6 +35,9 @@ class State(str, Enum):
     DELETED = "deleted"
     UNKNOWN = "unknown"
     """It cannot be read; nothing is claimed."""
+
+
+_BROKEN = (State.INCOMPLETE, State.DAMAGED)
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -103,18 +110,24 @@ class Summary(msgspec.Struct, frozen=True):
     newest: Checkpoint | None = None
     last_good: Checkpoint | None = None
     """The newest complete one: where the run could go on from now."""
+    broken: Checkpoint | None = None
+    """The newest one that is damaged or incomplete."""
     interval: float | None = None
     """Usual distance in steps (epochs, where no steps are known)."""
     interval_seconds: float | None = None
     gaps: int = 0
     """How many distances that is made of; trust it from two on."""
+    regular: bool = False
+    """The newest distances, three or more, are alike."""
     next_at: int | None = None
     next_time: float | None = None
     rotates: bool = False
-    """Old ones are deleted as new ones come."""
+    """Old ones are deleted as new ones come, or the first ones are gone already."""
     usual_bytes: int | None = None
     size_ratio: float | None = None
-    """The newest complete one's size over the median of the three before it that are alike."""
+    """The newest complete one's size over the median of the three before it that are alike.
+
+    None where those differ in size themselves."""
     usual_seconds: float | None = None
     """Usual duration of a write."""
     bandwidth: float | None = None
@@ -157,13 +170,13 @@ def summarise(checkpoints: Iterable[Checkpoint], free: int | None = None) -> Sum
     present = [c for c in everything if c.state is not State.DELETED]
     series = [c for c in everything if c.at is not None]  # last.ckpt and best.pt are copies of others
     whole = [c for c in present if c.state is State.COMPLETE]
-    interval, seconds, gaps = _cadence(series)
+    interval, seconds, gaps, regular = _cadence(series)
     newest = next((c for c in reversed(present) if c.at is not None), present[-1] if present else None)
     sizes = [c.bytes for c in whole if c.at is not None or not series][-_RECENT:]
     usual = int(median(sizes)) if sizes else None
     durations = [s for c in whole[-_RECENT:] if (s := c.seconds) is not None]
     rates = [c.bytes / s for c in whole[-_RECENT:] if (s := c.seconds) is not None and s >= 1.0]
-    rotates = _rotates(series)
+    rotates = _rotates(series, interval)
     room = free // usual if free is not None and usual else None
     next_at = next_time = full = None
     if newest is not None and newest.at is not None and interval is not None:
@@ -177,14 +190,16 @@ def summarise(checkpoints: Iterable[Checkpoint], free: int | None = None) -> Sum
         deleted=len(everything) - len(present),
         newest=newest,
         last_good=last_good(whole),
+        broken=next((c for c in reversed(present) if c.state in _BROKEN), None),
         interval=interval,
         interval_seconds=seconds,
         gaps=gaps,
+        regular=regular,
         next_at=next_at,
         next_time=next_time,
         rotates=rotates,
         usual_bytes=usual,
-        size_ratio=_size_ratio(whole),
+        size_ratio=_size_ratio(everything),
         usual_seconds=median(durations) if durations else None,
         bandwidth=median(rates) if rates else None,
         room=room,
@@ -192,8 +207,8 @@ def summarise(checkpoints: Iterable[Checkpoint], free: int | None = None) -> Sum
     )
 
 
-def _cadence(series: Sequence[Checkpoint]) -> tuple[float | None, float | None, int]:
-    """Return the usual distance in steps and seconds, and how many distances that is made of.
+def _cadence(series: Sequence[Checkpoint]) -> tuple[float | None, float | None, int, bool]:
+    """Return the usual distance in steps and seconds, of how many distances, and if the newest are alike.
 
     Medians: a pause, a restart or a deleted one in between does not change what is usual.
     """
@@ -206,29 +221,37 @@ def _cadence(series: Sequence[Checkpoint]) -> tuple[float | None, float | None, 
         if one.written is not None and two.written is not None and two.written > one.written:
             paces.append((two.written - one.written) / (two.at - one.at))
     if not steps:
-        return None, None, 0
+        return None, None, 0, False
     interval = median(steps)
-    return interval, median(paces) * interval if paces else None, len(steps)
+    newest = steps[-_ALIKE:]
+    regular = len(newest) == _ALIKE and max(newest) <= (1 + _SPREAD) * min(newest)
+    return interval, median(paces) * interval if paces else None, len(steps), regular
 
 
-def _rotates(series: Sequence[Checkpoint]) -> bool:
-    """Return whether the newest saves each made an old one go."""
+def _rotates(series: Sequence[Checkpoint], interval: float | None) -> bool:
+    """Return whether the newest saves each made an old one go, or the first were gone before we looked."""
+    first = series[0].step if series else None
+    if first is not None and interval is not None and first > 1.5 * interval:
+        return True
     gone = [c.deleted for c in series if c.deleted is not None]
     kept = [c.written for c in series if c.state is not State.DELETED and c.written is not None]
     return bool(gone) and len(kept) >= 1 and max(gone) >= (kept[-2] if len(kept) > 1 else kept[-1])
 
 
-def _size_ratio(whole: Sequence[Checkpoint]) -> float | None:
-    if not whole:
+def _size_ratio(everything: Sequence[Checkpoint]) -> float | None:
+    at = next((n for n in reversed(range(len(everything))) if everything[n].state is State.COMPLETE), -1)
+    newest = everything[at] if at >= 0 else None
+    if newest is None:
         return None
-    newest = whole[-1]
     alike = [
         c.bytes
-        for c in whole[:-1]
-        if c.kind == newest.kind and c.ranks == newest.ranks and (c.at is None) == (newest.at is None)
-    ][-3:]
-    usual = median(alike) if alike else 0
-    return newest.bytes / usual if usual else None
+        for c in everything[:at]
+        if c.state in (State.COMPLETE, State.DELETED)  # rotation deletes those it is compared with
+        and (c.kind, c.ranks, c.at is None) == (newest.kind, newest.ranks, newest.at is None)
+    ][-_ALIKE:]
+    if len(alike) < _ALIKE or not 0 < max(alike) <= (1 + _SPREAD) * min(alike):
+        return None
+    return newest.bytes / median(alike)
 
 
 class Checkpoints:
@@ -239,9 +262,11 @@ class Checkpoints:
         self._free: dict[str, int] = {}
         self.problems: dict[str, str] = {}
         """Directory -> why it cannot be seen."""
+        self._summary: Summary | None = None
 
     def fold(self, look: Look) -> None:
         """Take in what a look gave."""
+        self._summary = None
         self.problems.pop(look.directory, None)
         if look.problem:
             self.problems[look.directory] = look.problem
@@ -267,4 +292,6 @@ class Checkpoints:
 
     def summary(self) -> Summary:
         """Return what they say together; free space is that of the fullest directory."""
-        return summarise(self._known.values(), min(self._free.values(), default=None))
+        if self._summary is None:
+            self._summary = summarise(self._known.values(), min(self._free.values(), default=None))
+        return self._summary

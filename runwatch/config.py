@@ -18,8 +18,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from runwatch.alerts import settings
+from runwatch.alerts.secret import Secret
+from runwatch.alerts.settings import AnyChannel, RoutingConfig, SlackConfig
 from runwatch.errors import ConfigError
-from runwatch.findings import Severity
 
 if TYPE_CHECKING:
     from runwatch.parsers.formats import Format
@@ -29,6 +31,18 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+__all__ = [
+    "Config",
+    "RuleConfig",
+    "Secret",
+    "SlackConfig",
+    "TailConfig",
+    "check_names",
+    "find",
+    "load",
+    "read",
+]
+
 FILE_NAME = "runwatch.toml"
 PATH_VARIABLE = "RUNWATCH_CONFIG"
 WEBHOOK_VARIABLE = "RUNWATCH_SLACK_WEBHOOK"
@@ -36,44 +50,6 @@ WEBHOOK_VARIABLE = "RUNWATCH_SLACK_WEBHOOK"
 Keys = tuple[str | int, ...]
 """The way to a value; a number is a place in a list."""
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
-
-
-class Secret:
-    """A string that shows itself only when asked: not in logs, errors, reprs or dumps."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str = "") -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the string itself."""
-        return self._value
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __repr__(self) -> str:
-        return "***" if self._value else "''"
-
-
-class SlackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where and when to send Slack messages."""
-
-    webhook: Secret = Secret()
-    """Address of an incoming webhook. A secret: better set as $RUNWATCH_SLACK_WEBHOOK, which wins."""
-    min_severity: Severity = Severity.WARNING
-    """Least severity that is sent: "info", "warning" or "critical"."""
-    send_resolved: bool = True
-    """Whether to say when an incident that was sent is over."""
-    timeout: Seconds = 10.0
-    """Seconds to wait for Slack's answer before trying again later."""
 
 
 class RuleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,6 +68,8 @@ class TailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Look at intervals instead of being told: for network file systems that report no changes."""
     interval: Seconds = 0.5
     """Seconds between two looks when polling."""
+    online: Seconds = 15.0
+    """Seconds between two looks at a run on a W&B server."""
     format: str | None = None
     """Name of the log format (`runwatch formats` lists them); left out, it is detected."""
 
@@ -129,8 +107,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tail: TailConfig = TailConfig()
     formats: tuple[FormatConfig, ...] = ()
     """Formats of the user's own; they are tried before the built-in ones."""
+    channels: dict[str, AnyChannel] = {}
+    """Ways to reach people, as [channels.NAME]; [slack] is one more."""
+    routing: RoutingConfig = RoutingConfig()
     path: Path | None = None
     """The file this came from; not a key of the file."""
+
+    def everyone(self) -> dict[str, AnyChannel]:
+        """Return all channels that lead somewhere, by name."""
+        return {**({"slack": self.slack} if self.slack.webhook else {}), **self.channels}
 
     def overrides(self) -> dict[str, dict[str, float | bool | int]]:
         """Return what [rules.NAME] sections say, `enabled` among the thresholds."""
@@ -200,6 +185,20 @@ def check_names(given: Iterable[str], known: Iterable[str], where: str | Callabl
             raise ConfigError(f"unknown name {name!r}", place, advice)
 
 
+def format_name(asked: str | None, config: Config) -> str | None:
+    """Return the format that logs are to be read as, `asked` for or configured; None: it is detected.
+
+    Raises ConfigError if there is none of that name, with the nearest.
+    """
+    from runwatch.parsers.formats import catalogue
+
+    name = asked or config.tail.format
+    if name is not None:
+        known = [*(own.name for own in config.formats), *(fmt.name for fmt in catalogue())]
+        check_names([name], known, "--format" if asked else config.where("tail", "format"))
+    return name
+
+
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 
@@ -213,18 +212,62 @@ class _Reader:
         known = [field.name for field in msgspec.structs.fields(Config) if field.name != "path"]
         check_names(tables, known, self.where)
         rules = self.table(("rules",), tables.get("rules", {}))
-        return Config(
+        config = Config(
             slack=self.section(SlackConfig, ("slack",), tables.get("slack", {})),
             rules={name: self.rule(("rules", name), table) for name, table in rules.items()},
             tail=self.section(TailConfig, ("tail",), tables.get("tail", {})),
             formats=self.formats(tables.get("formats", [])),
+            channels={
+                name: self.channel(("channels", name), table)
+                for name, table in self.table(("channels",), tables.get("channels", {})).items()
+            },
+            routing=self.routing(tables.get("routing", {})),
             path=self.path,
         )
+        named = {"slack": config.slack, **config.channels}  # $RUNWATCH_SLACK_WEBHOOK may yet name it
+        try:
+            settings.policy(config.routing, named)
+        except settings.SettingError as error:
+            raise ConfigError(str(error), self.where("routing", *error.key)) from None
+        return config
+
+    def channel(self, keys: Keys, given: object) -> AnyChannel:
+        table = dict(self.table(keys, given))
+        kind = self.value((*keys, "type"), str, table.pop("type", ""))
+        if kind not in settings.KINDS:
+            place = (*keys, "type") if kind else keys
+            raise ConfigError(
+                "a channel needs a type", self.where(*place), f"one of {', '.join(settings.KINDS)}"
+            )
+        if keys[-1] == "slack":
+            raise ConfigError(
+                "this name is taken by the section [slack]", self.where(*keys), "choose another"
+            )
+        found = self.section(settings.KINDS[kind], keys, table)
+        for key in settings.NEEDED[type(found)]:
+            if not getattr(found, key):
+                raise ConfigError(f"a channel of type {kind} needs {key}", self.where(*keys))
+        return found
+
+    def routing(self, given: object) -> RoutingConfig:
+        table = dict(self.table(("routing",), given))
+        lists = {
+            key: tuple(
+                self.section(kind, ("routing", key, index), _renamed(item))
+                for index, item in enumerate(self.list(("routing", key), table.pop(key, [])))
+            )
+            for key, kind in (("routes", settings.RouteConfig), ("inhibit", settings.InhibitConfig))
+        }
+        return msgspec.structs.replace(self.section(RoutingConfig, ("routing",), table), **lists)
+
+    def list(self, keys: Keys, given: object) -> list[Any]:
+        if not isinstance(given, list):
+            raise self.wrong(keys, f"sections with doubled brackets, [[{'.'.join(map(str, keys))}]]", given)
+        return given
 
     def formats(self, given: object) -> tuple[FormatConfig, ...]:
-        if not isinstance(given, list):
-            raise self.wrong(("formats",), "sections with doubled brackets, [[formats]]", given)
-        return tuple(self.format(("formats", index), table) for index, table in enumerate(given))
+        tables = self.list(("formats",), given)
+        return tuple(self.format(("formats", index), table) for index, table in enumerate(tables))
 
     def format(self, keys: Keys, given: object) -> FormatConfig:
         from runwatch.parsers.user import PatternError
@@ -257,12 +300,26 @@ class _Reader:
 
     def value(self, keys: Keys, kind: Any, given: object) -> Any:
         if kind is Secret:
-            text = self.value(keys, str, given)
-            return _web_address(text, self.where(*keys)) if text else Secret()
+            return self.secret(keys, given)
         try:
             return msgspec.convert(given, kind)
         except msgspec.ValidationError:
             raise self.wrong(keys, _expected(kind), given) from None
+
+    def secret(self, keys: Keys, given: object) -> Secret:
+        if not isinstance(given, Mapping):
+            text = self.value(keys, str, given)
+            address = text and keys[-1] in ("webhook", "url")
+            return _web_address(text, self.where(*keys)) if address else Secret(text)
+        kinds: dict[str, Any] = {"env": str, "file": str, "command": tuple[str, ...]}
+        check_names(given, kinds, lambda name: self.where(*keys, name))
+        if len(given) != 1:
+            raise ConfigError("a secret comes from one place", self.where(*keys), 'such as { env = "NAME" }')
+        ((name, place),) = given.items()
+        found = self.value((*keys, name), kinds[name], place)
+        if not found:
+            raise ConfigError("a secret comes from somewhere", self.where(*keys), 'such as { env = "NAME" }')
+        return Secret("", (name, found) if isinstance(found, str) else (name, *found))
 
     def wrong(self, keys: Keys, expected: str, given: object) -> ConfigError:
         place = ".".join(str(key) for key in keys if isinstance(key, str))
@@ -295,16 +352,32 @@ def _words(info: msgspec.inspect.Type) -> str:
     match info:
         case msgspec.inspect.BoolType():
             return "true or false"
-        case msgspec.inspect.FloatType(gt=None) | msgspec.inspect.IntType():
-            return "a number"
-        case msgspec.inspect.FloatType(gt=low, le=high):
-            return f"a number above {low:g} and at most {high:g}"
+        case msgspec.inspect.FloatType() | msgspec.inspect.IntType():
+            return _number(info)
+        case msgspec.inspect.VarTupleType():
+            return "a list of texts"
         case msgspec.inspect.DictType():
             return 'names with text, such as {dt = "ms"}'
         case msgspec.inspect.EnumType(kind):
             return "one of " + ", ".join(f'"{member.value}"' for member in kind)
         case _:
             return "text in quotes"
+
+
+def _number(info: msgspec.inspect.FloatType | msgspec.inspect.IntType) -> str:
+    whole = "whole " if isinstance(info, msgspec.inspect.IntType) and info.le is not None else ""
+    if info.gt is not None and info.le is not None:
+        return f"a {whole}number above {info.gt:g} and at most {info.le:g}"
+    if info.ge is not None and info.le is not None:
+        return f"a {whole}number from {info.ge:,g} to {info.le:,.9g}"
+    return "a number"
+
+
+def _renamed(table: Any) -> Any:
+    """Return a route's table with the key that Python keeps for itself renamed."""
+    if isinstance(table, Mapping) and "continue" in table:
+        return {"continue_" if key == "continue" else key: value for key, value in table.items()}
+    return table
 
 
 def _web_address(text: str, where: str) -> Secret:
@@ -315,9 +388,7 @@ def _web_address(text: str, where: str) -> Secret:
     except ValueError:
         good = False
     if not good or any(character <= " " for character in text):
-        raise ConfigError(
-            "the Slack webhook is not a web address", where, "it begins with https://hooks.slack.com/"
-        )
+        raise ConfigError("not a web address", where, "a webhook's begins with https://")
     return Secret(text)
 
 

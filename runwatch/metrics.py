@@ -7,6 +7,11 @@ here is kept as it was printed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 LOSS = "train/loss"
 GRAD_NORM = "train/grad_norm"
@@ -108,22 +113,43 @@ _MULTIPLIERS: dict[str, float] = {
     "MiB": 2.0**20,
     "GiB": 2.0**30,
 }
-_PERCENT_BY_NAME = frozenset({MFU})
+_PERCENT_BY_NAME = frozenset({"bf16_mfu", "bf16 mfu"})
+"""Printed names that nanochat and its kin print in per cent, without saying so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """How a printed number becomes the stored one: value * multiply / divide, or its inverse."""
+    """How a printed number becomes the stored one: value * multiply / divide, or its inverse.
+
+    Of a share only what exceeds 1 is divided: it is printed as a fraction or in per cent,
+    and which of them a value tells by itself, however much of the log was read.
+    """
 
     multiply: float = 1.0
     divide: float = 1.0
     invert: bool = False
+    share: bool = False
 
     def apply(self, value: float) -> float:
         """Return the stored value; both parsing paths compute exactly this."""
         if self.invert:
             return 1.0 / value if value else float("inf")
+        if self.share and not value > 1.0:
+            return value
         return value * self.multiply / self.divide
+
+    def scale(self, column: NDArray[np.float64]) -> None:
+        """Make stored values of printed ones in place, all but those that are inverted."""
+        if self.multiply != 1.0:
+            column *= self.multiply
+        if self.share:
+            column[column > 1.0] /= self.divide
+        elif self.divide != 1.0:
+            column /= self.divide
+
+
+SHARE = Unit(divide=100.0, share=True)
+"""A fraction, or per cent where it exceeds 1."""
 
 
 def canonical(printed: str) -> str:
@@ -132,15 +158,15 @@ def canonical(printed: str) -> str:
     return _ALIASES.get(name.lower(), name)
 
 
-def unit_of(metric: str, suffix: str) -> Unit:
-    """Return the unit of a value printed with `suffix` ("" if none) for canonical `metric`."""
+def unit_of(metric: str, suffix: str, printed: str = "") -> Unit:
+    """Return the unit of a value for canonical `metric`, printed with `suffix` ("" if none) as `printed`."""
     if suffix in _DIVISORS:
         return Unit(divide=_DIVISORS[suffix])
     if suffix in _MULTIPLIERS:
         return Unit(multiply=_MULTIPLIERS[suffix])
-    if metric in _PERCENT_BY_NAME:
+    if printed.lower() in _PERCENT_BY_NAME:
         return Unit(divide=100.0)
-    return Unit()
+    return SHARE if metric == MFU else Unit()
 
 
 def label(metric: str) -> str:

@@ -218,15 +218,21 @@ class Run:
         if block.live and block.progress is not None:  # as long as any rank goes on, the run does
             self.progressed = block.arrival
 
-    def claim(self, names: Iterable[str], source: str, over: Container[str] = ()) -> set[str]:
-        """Return those metrics that `source` is the one to tell: the first to, or one that goes `over` it."""
+    def claim(
+        self, names: Iterable[str], source: str, older: Container[str] = (), over: Container[str] = ()
+    ) -> set[str]:
+        """Return those metrics that `source` is the one to tell.
+
+        It is if it was the first to, if it follows one of the `older` sources, or if it
+        goes `over` another, of which what it told is dropped.
+        """
         mine = set()
         for name in names:
             owner = self.owners.setdefault(name, source)
             if owner in over:
-                self.owners[name] = source
                 self.series.pop(name, None)
-            if owner == source or owner in over:
+            if owner == source or owner in over or owner in older:
+                self.owners[name] = source
                 mine.add(name)
         return mine
 
@@ -321,9 +327,20 @@ class Run:
         series = self.series.get(metric)
         return None if series is None or not len(series) else float(series.tail(1)[-1])
 
+    def good_before(self, step: int | None) -> int | None:
+        """Return the step of the newest good checkpoint, of those not after `step` if that is given.
+
+        One that was seen complete; where no directory was seen, one that the log tells of.
+        """
+        if len(self.checkpoints):
+            good = self.checkpoints.last_good(None if step is None else step + 1)
+            return None if good is None else good.step
+        told = (saved.step for saved in reversed(self.saved) if saved.step is not None)
+        return next((at for at in told if step is None or at <= step), None)
+
     def facts(self) -> Mapping[str, str]:
         """Return what rules may name in their findings."""
-        good = self.checkpoints.last_good()
+        good = self.checkpoints.summary().last_good
         if good is not None and good.at is not None:
             return {"last_checkpoint": str(good.at)}
         newest = self.saved[-1] if self.saved and not len(self.checkpoints) else None

@@ -147,7 +147,8 @@ class Series:
 
         None stands for the end of the data. x is the step, or the number of the
         sample if the log tells no steps. Where steps went back, what was
-        written before and after shares columns.
+        written before and after shares columns. A column stands at its last
+        sample, the first of several at its first: there the data begins.
         """
         table = self._table(first_step, last_step)
         if not table.shape[1] or width < 1:
@@ -157,9 +158,12 @@ class Series:
         if table.shape[1] > width or np.any(np.diff(table[_LAST_X]) <= 0):
             table = _merge(table, low, high, width)
         points = _points(table)
+        x = np.clip(points.last_x, low, high)
+        if len(x) > 1:
+            x[0] = np.clip(points.first_x[0], low, x[0])
         return Columns(
             self.metric,
-            x=tuple(np.clip(points.last_x, low, high).tolist()),
+            x=tuple(x.tolist()),
             low=_optional(points.low),
             high=_optional(points.high),
             mean=_optional(points.mean),

@@ -148,6 +148,64 @@ class EventRow(msgspec.Struct, frozen=True):
     rank: int | None = None
 
 
+class ProcessRow(msgspec.Struct, frozen=True):
+    """One process of a run; None is not known."""
+
+    pid: int
+    role: str
+    """rank, main, launcher, shell, worker or filter."""
+    state: str
+    """running, sleeping, blocked, stopped or zombie."""
+    rank: int | None = None
+    command: str = ""
+    waits: str = ""
+    cores: float | None = None
+    """CPU seconds per second."""
+    rss: float | None = None
+    """Resident bytes."""
+    gpus: tuple[str, ...] = ()
+
+
+class GpuRow(msgspec.Struct, frozen=True):
+    """One GPU; None is not known."""
+
+    index: str
+    name: str = ""
+    state: str = "ok"
+    """ok, denied or lost."""
+    own: bool = False
+    """The run computes on it."""
+    measure: str = ""
+    """What `busy` is: sm_activity, util, or power as a part of its limit."""
+    busy: float | None = None
+    memory_used: float | None = None
+    memory_total: float | None = None
+    power: float | None = None
+    """Watts."""
+    power_limit: float | None = None
+    temperature: float | None = None
+    """Degrees Celsius."""
+    slowed: str = ""
+    """Why its clocks are low, where that is not normal."""
+    trend: tuple[float, ...] = ()
+    """`busy` over the last hour at most, newest last."""
+
+
+class MachineView(msgspec.Struct, frozen=True):
+    """The machine under the run that is shown."""
+
+    processes: tuple[ProcessRow, ...] = ()
+    gpus: tuple[GpuRow, ...] = ()
+    host: dict[str, float] = {}
+    """Newest values of the host by the last part of their names, as in runwatch.sample."""
+    job: str = ""
+    """The scheduler's job, in words."""
+    deadline: float | None = None
+    """Seconds until the job is ended."""
+    notes: tuple[str, ...] = ()
+    """What cannot be seen, and why."""
+
+
 class RunRow(msgspec.Struct, frozen=True):
     """One line of the list of runs."""
 
@@ -195,6 +253,8 @@ class RunView(msgspec.Struct, frozen=True):
     facts: dict[str, str] = {}
     about: dict[str, str] = {}
     """The run's configuration and where it runs, as told beside it; only for views that show it."""
+    machine: MachineView | None = None
+    """Only for views that show it."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -186,6 +186,12 @@ def test_after_a_restart_old_and_new_share_columns():
     assert (min(columns.low), max(columns.high)) == (0.0, 7.0)
 
 
+def test_the_first_column_begins_where_the_data_does():
+    columns = filled(samples(np.arange(5_000.0)), []).columns(None, None, 50)
+    assert (columns.x[0], columns.x[-1]) == (0.0, 4_999.0)
+    assert columns.x[1] > 100
+
+
 def test_an_empty_series_has_no_columns():
     series = Series("train/loss")
     series.add(samples([]))

@@ -1,6 +1,7 @@
 """The detection benchmark: what is caught, how soon, and what is raised for nothing.
 
 usage: python -m benchmarks.detection [--seeds N] [--split dev|test] [--write] [--only NAME] [--verbose]
+       python -m benchmarks.detection --healthy [--seeds N] [--split dev|test]
        python -m benchmarks.detection --real [--split dev|test]
        python -m benchmarks.detection --sweep [--seeds N] [--only NAME]
 """
@@ -28,8 +29,8 @@ def _case(task: tuple[str, str, int]) -> dict[str, Outcome]:
     return judge_fault(FAULTS[name], seed) if kind == "fault" else judge_healthy(name, seed)
 
 
-def _tasks(first: int, seeds: int, only: str) -> list[tuple[str, str, int]]:
-    tasks = [("fault", name, first + seed) for name in FAULTS for seed in range(seeds)]
+def _tasks(first: int, seeds: int, only: str, *, healthy: bool = False) -> list[tuple[str, str, int]]:
+    tasks = [("fault", name, first + seed) for name in FAULTS for seed in range(0 if healthy else seeds)]
     tasks += [("healthy", name, first + seed) for name in SHAPES for seed in range(2 * seeds)]
     return [task for task in tasks if only in task[1]]
 
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="runs of each fault, twice that of each shape")
     parser.add_argument("--split", choices=sorted(SPLITS), default="dev")
     parser.add_argument("--only", default="", help="cases whose name contains this")
+    parser.add_argument("--healthy", action="store_true", help="healthy runs alone, to bound false alarms")
     parser.add_argument("--verbose", action="store_true", help="print every miss and false alarm")
     parser.add_argument("--sweep", action="store_true", help="every threshold x 0.5 and x 2, one at a time")
     parser.add_argument("--real", action="store_true", help="small real training runs instead (a minute)")
@@ -46,7 +48,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
     first = SPLITS[chosen.split]
-    tasks = _tasks(first, chosen.seeds, chosen.only)
+    tasks = _tasks(first, chosen.seeds, chosen.only, healthy=chosen.healthy)
     begin = time.perf_counter()
     if chosen.real:
         print(real.table(seed=first))

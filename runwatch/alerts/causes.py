@@ -12,7 +12,20 @@ _LOSS = frozenset({"divergence", "loss_spike", "grad_spike", "validation", "plat
 _SPEED = frozenset({"throughput", "step_time", "jitter"})
 
 FOLLOWS: Mapping[str, frozenset[str]] = {
-    "crash": frozenset({"hang", "silent_rank", "checkpoint_overdue"}),
+    "gpu_fault": _SPEED | {"crash", "hang", "silent_rank", "gpu_underuse", "ended"},
+    "host_memory": _SPEED | {"crash", "hang", "ended"},
+    "disk_full": frozenset({"crash", "checkpoint_overdue", "checkpoint_broken", "checkpoint_space"}),
+    "io_stall": _SPEED | {"hang", "gpu_underuse", "checkpoint_overdue"},
+    "gpu_slowed": _SPEED,
+    "gpu_underuse": _SPEED,
+    "gpu_memory": frozenset({"crash"}),
+    "crash": frozenset({"hang", "silent_rank", "checkpoint_overdue", "checkpoint_broken", "ended"}),
+    "checkpoint_space": frozenset(
+        {"checkpoint_broken", "checkpoint_overdue", "checkpoint_shrunken", "retries"}
+    ),
+    "checkpoint_broken": frozenset({"checkpoint_shrunken"}),
+    "rank_divergence": _LOSS | {"nonfinite", "grad_vanish"},
+    "silent_rank": frozenset({"hang", "straggler"}),
     "restart_loop": frozenset({"crash", "resume", "lr_anomaly"}),
     "nonfinite": _LOSS | {"nonfinite", "grad_vanish", "never_learns", "masked_nan"},
     "masked_nan": _LOSS | {"nonfinite", "grad_vanish", "loss_drop"},
@@ -23,7 +36,7 @@ FOLLOWS: Mapping[str, frozenset[str]] = {
     "loss_spike": frozenset({"grad_spike"}),
     "loss_drop": frozenset({"validation", "grad_vanish"}),
     "grad_vanish": frozenset({"plateau"}),
-    "retries": _SPEED | {"hang", "checkpoint_overdue"},
+    "retries": _SPEED | {"hang", "checkpoint_overdue", "checkpoint_broken"},
     "straggler": _SPEED,
     "throughput": _SPEED,
     "step_time": frozenset({"jitter"}),

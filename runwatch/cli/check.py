@@ -12,6 +12,8 @@ from runwatch.cli.main import error_line
 from runwatch.errors import ExitCode
 
 if TYPE_CHECKING:
+    from runwatch.render.glyphs import Glyphs
+    from runwatch.snapshot import IncidentRow
     from runwatch.watcher.engine import Engine
 
 
@@ -25,14 +27,23 @@ if TYPE_CHECKING:
     show_default=True,
     help="Exit with 1 if there is a finding of this severity or above.",
 )
+@click.option("--format", "wanted", help="Read logs as this format; `runwatch formats` lists them.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Mark findings with ASCII characters only.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
-def command(paths: tuple[str, ...], as_json: bool, fail_on: str, config: str | None) -> int:
+def command(
+    paths: tuple[str, ...],
+    as_json: bool,
+    fail_on: str,
+    wanted: str | None,
+    ascii_only: bool,
+    config: str | None,
+) -> int:
     """Read PATHS to the end, judge them, print what was found.
 
     Exits with 0 if healthy, 1 if there are findings (see --fail-on), 2 for bad
     usage or configuration, 3 if there is nothing readable.
     """
-    from runwatch.config import load
+    from runwatch.config import format_name, load
     from runwatch.findings import Severity
     from runwatch.parsers.formats import troubles
     from runwatch.watcher.check import check
@@ -46,6 +57,7 @@ def command(paths: tuple[str, ...], as_json: bool, fail_on: str, config: str | N
             now,
             lambda error: error_line(str(error)),
             [own.build() for own in settings.formats],
+            format_name(wanted, settings),
         )
     finally:
         for trouble in troubles():  # of formats from other packages; perhaps why nothing was recognised
@@ -59,7 +71,9 @@ def command(paths: tuple[str, ...], as_json: bool, fail_on: str, config: str | N
 
         click.echo(msgspec.json.encode(document(engine, now)))
     else:
-        _print(engine, now)
+        from runwatch.render.glyphs import glyphs
+
+        _print(engine, now, glyphs(ascii_only))
     if fail_on == "never":
         return ExitCode.OK
     limit = Severity(fail_on).rank
@@ -69,10 +83,9 @@ def command(paths: tuple[str, ...], as_json: bool, fail_on: str, config: str | N
     return ExitCode.FINDINGS if found else ExitCode.OK
 
 
-def _print(engine: Engine, now: float) -> None:
+def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
     from runwatch.metrics import LOSS
     from runwatch.render.numbers import loss as show_loss
-    from runwatch.render.states import SEVERITY_SIGNS
     from runwatch.watcher.document import place
 
     for group, watched in engine.runs():
@@ -86,14 +99,14 @@ def _print(engine: Engine, now: float) -> None:
         parts = [run.format or "unknown format", engine.state(group, watched, now), steps]
         if loss is not None:
             parts.append(f"loss {show_loss(loss)}")
-        print(f"{run.name}: " + " · ".join(parts))
+        print(f"{run.name}: " + f" {glyphs.dot} ".join(parts))
         if about := group.about:
             print(f"  read from {about}")
         rows = sorted(watched.incidents.rows(), key=place)
         for row in rows:
-            where = f"  (line {row.line})" if row.line else ""
+            where = f"  ({_line(row)})" if row.line else ""
             state = "" if row.state == "firing" else f" [{row.state}]"
-            sign = f"{SEVERITY_SIGNS[row.severity]} {row.severity.upper():8}"
+            sign = f"{glyphs.severities[row.severity]} {row.severity.upper():8}"
             print(f"  {sign} {row.title} [{row.rule}]{state}{where}")
             for extra in (row.cause, row.advice) if row.state != "resolved" else (row.cause,):
                 if extra:
@@ -101,4 +114,9 @@ def _print(engine: Engine, now: float) -> None:
             for symptom in row.symptoms:
                 print(f"      with it: {symptom}")
         if not rows:
-            print("  ✓ no findings")
+            print(f"  {glyphs.states['resolved']} no findings")
+
+
+def _line(row: IncidentRow) -> str:
+    source = row.evidence.get("source")
+    return f"{source}, line {row.line}" if source else f"line {row.line}"

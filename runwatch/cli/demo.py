@@ -18,6 +18,7 @@ CONFIG = """\
 # Written by `runwatch demo`: a run of half a minute cannot wait minutes to be sure.
 [rules.hang]
 least = 6.0
+unfamiliar = 6.0
 longest = 2.0
 [rules.step_time]
 seconds = 8.0
@@ -62,9 +63,11 @@ def command(
                 kept = "" if directory else " (removed at the end; --dir keeps it)"
                 print(f"training in {place}{kept}{coming}")
             greet(engine.socket)
-            from runwatch.cli.headless import follow
+            from runwatch.cli.headless import Printer, follow
+            from runwatch.render.glyphs import glyphs
 
-            follow(engine.socket, as_json=as_json, interval=3.0, exit_at_end=True, stop=_hangs)
+            printer = Printer(as_json, glyphs(ascii_only))
+            follow(engine.socket, printer, interval=3.0, exit_at_end=True, stop=_hangs)
             return 0
         finally:
             engine.close()

@@ -14,8 +14,9 @@ import msgspec
 
 from runwatch import metrics
 from runwatch.errors import EngineError, ExitCode, RunwatchError
-from runwatch.render import numbers
-from runwatch.render.states import SEVERITY_SIGNS
+from runwatch.render import cells, numbers
+from runwatch.render.glyphs import UNICODE, Glyphs
+from runwatch.render.states import ended
 from runwatch.text import plain
 from runwatch.watcher import protocol
 
@@ -31,10 +32,18 @@ _SHOWN = (
 )
 
 
+_ENDS = {
+    "unknown": "ended, neither finished nor crashed",
+    "running": "ended, neither finished nor crashed",
+    "no run": "no training run found",
+}
+"""What to call the state of what has ended, where the state is no word for that."""
+
+
 def follow(
     sock: socket.socket,
+    printer: Printer,
     *,
-    as_json: bool,
     interval: float,
     every: int | None = None,
     exit_at_end: bool = False,
@@ -49,8 +58,7 @@ def follow(
     running: set[str] = set()
     codes: dict[str, int] = {}
     for body in _objects(sock):
-        text = msgspec.json.encode(body).decode() if as_json else _line(body)
-        if text:
+        if text := printer.text(body):
             print(text)
             sys.stdout.flush()
         if stop(body):
@@ -81,32 +89,73 @@ def _objects(sock: socket.socket) -> Iterator[dict[str, Any]]:
     raise EngineError("the engine ended", "", "set RUNWATCH_ENGINE_LOG=FILE to see why")
 
 
-def _line(body: dict[str, Any]) -> str:
-    """Return one line for people."""
-    clock = time.strftime("%H:%M:%S")
-    kind = body["type"]
-    if kind == "run":
-        return f"{clock} {body['run']}: {body['format'] or 'unknown format'}, {', '.join(body['sources'])}"
-    if kind == "incident":
-        row = body["incident"]
-        word = "RESOLVED" if body["change"] == "resolved" else row["severity"].upper()
-        sign = "✓" if body["change"] == "resolved" else SEVERITY_SIGNS[row["severity"]]
+class Printer:
+    """Says objects of the stream as JSON, or to people: each news once, and at the end a verdict."""
+
+    def __init__(self, as_json: bool, glyphs: Glyphs = UNICODE) -> None:
+        self._as_json = as_json
+        self._glyphs = glyphs
+        self._newest: dict[str, dict[str, Any]] = {}
+        """Run -> its newest progress, said or not."""
+        self._said: dict[str, str] = {}
+        """Run -> the newest progress that was said."""
+        self._found: dict[str, dict[tuple[object, ...], str]] = {}
+        """Run -> rule, metric, rank and step of each incident -> its severity."""
+
+    def text(self, body: dict[str, Any]) -> str:
+        """Return the line that says `body`; "" if it is no news."""
+        if self._as_json:
+            return msgspec.json.encode(body).decode()
+        line: str = getattr(self, f"_{body['type']}")(str(body["run"]), body)
+        line = f"{time.strftime('%H:%M:%S')} {line}" if line else ""
+        return cells.settled(line, ascii_only=True) if self._glyphs.ascii else line
+
+    def _run(self, run: str, body: dict[str, Any]) -> str:
+        return f"{run}: {body['format'] or 'unknown format'}, {', '.join(body['sources'])}"
+
+    def _progress(self, run: str, body: dict[str, Any]) -> str:
+        self._newest[run] = body
+        text = f"{body['phase']}  {_values(body)}"
+        if ended(body["phase"]) or text == self._said.get(run):
+            return ""  # the end has a line of its own
+        self._said[run] = text
+        return f"{run}: {text}"
+
+    def _incident(self, run: str, body: dict[str, Any]) -> str:
+        row, resolved = body["incident"], body["change"] == "resolved"
+        key = (row["rule"], row["metric"], row["rank"], row["step"])
+        self._found.setdefault(run, {})[key] = row["severity"]
+        word = "RESOLVED" if resolved else row["severity"].upper()
+        sign = self._glyphs.states["resolved"] if resolved else self._glyphs.severities[row["severity"]]
         where = f" (line {row['line']})" if row["line"] else ""
-        cause = f" — {row['cause']}" if row["cause"] and body["change"] != "resolved" else ""
-        return f"{clock} {sign} {word} {body['run']}: {row['rule']}: {row['title']}{where}{cause}"
-    if kind == "end":
-        return f"{clock} {body['run']}: {body['state']}"
-    return f"{clock} {body['run']}: {_progress(body)}"
+        cause = f": {row['cause']}" if row["cause"] and not resolved else ""
+        return f"{sign} {word} {run}: {row['rule']}: {row['title']}{where}{cause}"
+
+    def _end(self, run: str, body: dict[str, Any]) -> str:
+        state = _ENDS.get(body["state"], body["state"])
+        if body["state"] == "no run":
+            return f"{self._glyphs.dead} {run}: {state}"
+        parts = [state]
+        if run in self._newest:
+            parts.append(_values({**self._newest[run], "eta_seconds": None}))
+        found = list(self._found.get(run, {}).values())
+        graver = [(found.count(name), name) for name in ("critical", "warning") if name in found]
+        parts.append(", ".join(f"{n} {name}" for n, name in graver) or "no findings")
+        sign = (
+            self._glyphs.states["resolved"] if body["exit_code"] == 0 else self._glyphs.severities["critical"]
+        )
+        return f"{sign} {run}: {'  '.join(part for part in parts if part)}"
 
 
-def _progress(body: dict[str, Any]) -> str:
-    parts = [body["phase"]]
+def _values(body: dict[str, Any]) -> str:
+    """Return how far a run is and its newest values."""
+    parts = []
     if body["step"] is not None:
         total = f"/{body['total']:,}" if body["total"] else ""
         parts.append(f"step {body['step']:,}{total}")
     if body["progress"] is not None:
         parts.append(f"{100 * body['progress']:.1f}%")
-    if body["eta_seconds"] and body["phase"] not in ("finished", "crashed"):
+    if body["eta_seconds"] and not ended(body["phase"]):
         parts.append(f"ETA {numbers.duration(body['eta_seconds'])}")
     for name in _SHOWN:
         if name in body["metrics"]:

@@ -7,21 +7,28 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Iterable
 
 import click
 
 from runwatch import __version__
-from runwatch.errors import ExitCode, RunwatchError
+from runwatch.errors import ExitCode, RunwatchError, UsageError
 from runwatch.text import plain
 
 COMMANDS = {
     "tail": "Watch a training log here and now.",
+    "run": "Run a command and watch it.",
     "check": "Read to the end, judge, print findings.",
     "demo": "Watch a small real training run.",
     "formats": "List the log formats, or say what a file's is.",
     "rules": "List the health rules, or explain one.",
+    "notify": "List the channels for alerts, or try one.",
     "doctor": "Say what can and cannot be seen here.",
+    "completion": "Print a shell's completion script.",
 }
+
+ENVIRONMENT = dict(os.environ)
+"""What we were started with, for commands that we start: what `main` adds is for ourselves."""
 
 
 class _Lazy(click.Group):
@@ -43,6 +50,16 @@ class _Lazy(click.Group):
         module = importlib.import_module(f"runwatch.cli.{name}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            if os.path.exists(name):
+                raise UsageError("no such command", name, f"did you mean runwatch tail {name}?")
+            raise UsageError("no such command", name, nearest(name, COMMANDS) or "see runwatch --help")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -91,6 +108,14 @@ def main(arguments: list[str] | None = None) -> None:
 def _terminate(number: int, frame: object) -> None:
     """End in good order: what we started is stopped on the way out."""
     raise SystemExit(128 + number)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return a question for what was probably meant; "" if nothing known is near."""
+    import difflib
+
+    found = difflib.get_close_matches(word, list(known), 1, 0.5)
+    return f"did you mean {found[0]}?" if found else ""
 
 
 def error_line(message: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from runwatch.cli.main import nearest
 from runwatch.errors import UsageError
 
 
@@ -21,7 +22,7 @@ def command(name: str | None) -> int:
         return 0
     found = next((rule for rule in CATALOGUE if rule.name == name), None)
     if found is None:
-        known = ", ".join(rule.name for rule in CATALOGUE)
-        raise UsageError("no such rule", name, f"one of {known}")
+        known = [rule.name for rule in CATALOGUE]
+        raise UsageError("no such rule", name, nearest(name, known) or f"one of {', '.join(known)}")
     print(explain(found))
     return 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
+from datetime import datetime, timedelta
 
 import click
 
@@ -20,7 +22,12 @@ from runwatch.errors import UsageError
 @click.option("--exit", "exit_at_end", is_flag=True, help="With --headless: end when the run has ended.")
 @click.option("--wait", is_flag=True, help="Wait for a file that does not exist yet.")
 @click.option("--poll", is_flag=True, help="Look at files regularly instead of trusting file events.")
+@click.option("--format", "format_name", help="Read logs as this format; `runwatch formats` lists them.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@click.option(
+    "--pid", "pids", type=int, multiple=True, help="Process of the run, if it is not found by its log."
+)
+@click.option("--deadline", help="When the run must have ended: 2026-01-31T18:00, 18:00, or in 12h, 90m.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 def command(
     paths: tuple[str, ...],
@@ -31,7 +38,10 @@ def command(
     exit_at_end: bool,
     wait: bool,
     poll: bool,
+    format_name: str | None,
     ascii_only: bool,
+    pids: tuple[int, ...],
+    deadline: str | None,
     config: str | None,
 ) -> int:
     """Watch the training run that writes PATHS (log files, directories, globs, or - for stdin).
@@ -45,18 +55,46 @@ def command(
     screen = not headless and not as_json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     if screen and "-" in paths:
         raise UsageError("the screen needs the keyboard", "-", "add --headless to read standard input")
+    until = None if deadline is None else _deadline(deadline, datetime.now().astimezone())
     from runwatch.watcher.launch import PrivateEngine, greet
 
-    engine = PrivateEngine(paths, config=config, poll=poll, wait=wait)
+    engine = PrivateEngine(
+        paths, config=config, poll=poll, wait=wait, only=format_name, pids=pids, deadline=until
+    )
     try:
         if screen:
             return _screen(engine, ascii_only=ascii_only, title=paths[0])
         greet(engine.socket)
-        from runwatch.cli.headless import follow
+        from runwatch.cli.headless import Printer, follow
+        from runwatch.render.glyphs import glyphs
 
-        return follow(engine.socket, as_json=as_json, interval=interval, every=every, exit_at_end=exit_at_end)
+        return follow(
+            engine.socket,
+            Printer(as_json, glyphs(ascii_only)),
+            interval=interval,
+            every=every,
+            exit_at_end=exit_at_end or set(paths) == {"-"},  # nothing follows the end of standard input
+        )
     finally:
         engine.close()
+
+
+def _deadline(words: str, now: datetime) -> float:
+    """Return the Unix time that is meant: a date and time, a time of day to come, or a span from now."""
+    span = re.fullmatch(r"(\d+(?:\.\d+)?)([dhms])", words.strip())
+    if span:
+        unit = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}[span[2]]
+        return now.timestamp() + float(span[1]) * unit
+    try:
+        if re.fullmatch(r"\d?\d:\d\d", words):
+            hour, minute = map(int, words.split(":"))
+            at = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+            return (at if at > now else at + timedelta(days=1)).timestamp()
+        return datetime.fromisoformat(words).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            "not a time", words, "write it as 2026-01-31T18:00, 18:00, or as a span such as 12h"
+        ) from error
 
 
 def _screen(engine: object, *, ascii_only: bool, title: str) -> int:

@@ -14,13 +14,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
+from runwatch.batch import EVAL, META_COLUMNS, TRAIN
+from runwatch.metrics import LOSS
 from runwatch.parsers.patterns import Layout, Match
 from runwatch.parsers.records import ANYTHING, NOTHING, Reader, Schema, Shape
+from runwatch.parsers.told import Told
+from runwatch.parsers.told import row as known_by
 
 HEADER_WITHIN = 8
 """How many lines may stand before the header (comments, a note of the launcher)."""
 _MAX_COLUMNS = 2048
 _MAX_PLANS = 256
+_NO_STEP = re.compile(r"epoch$|train/learning_rate$|lr\b|(?:val|valid|test)[_/]|.*_epoch$")
+"""Metrics that a row beside those of training steps may hold."""
 _NAME = re.compile(r"[A-Za-z_][^\x00-\x1f]{0,119}")
 
 Rows = list[tuple[Layout, Sequence[Sequence[float]]]]
@@ -65,8 +73,10 @@ class _Plan:
 
 
 class Columns:
-    """Rows under one header: all of them records of training, since both kinds of value share the rows.
+    """Rows under one header: records of training, since both kinds of value share the rows.
 
+    Under a header with a loss of training, sparse rows that only hold values of an
+    evaluation, means of an epoch, or the learning rate are told beside the records.
     Rows of another width, as a cut last line, are no records.
     """
 
@@ -77,13 +87,14 @@ class Columns:
         self._reader = Reader(replace(schema, needs=frozenset(), train=ANYTHING, evals=NOTHING))
         self._separator = separator
         self._keys: tuple[str, ...] = ()
+        self._has_loss = False
+        """One of the columns is a loss of training."""
+        self._beside: dict[Layout, Layout] = {}
         self._plans: dict[bytes, _Plan | None] = {}
         """How the cells of a row become its values, by which of them are empty."""
         self._seen = self._rows = 0
-        self._first: dict[str, float] = {}
-        """The first row of the file, by which its next writing is known again."""
-        self._told = 0
-        """Rows that an earlier writing of the file held already."""
+        self._known = Told()
+        """The first row of the file, and how many rows an earlier writing of it held already."""
 
     def fresh(self) -> Columns:
         """Return a matcher of the same tables that has seen no header."""
@@ -97,9 +108,18 @@ class Columns:
 
     def break_off(self) -> None:
         """Expect a header again: the file begins anew, with what it held before or with other rows."""
-        self._told = max(self._told, self._rows)
+        self._known = self.told
         self._use(())
         self._seen = self._rows = 0
+
+    @property
+    def told(self) -> Told:
+        """What a successor has to know, in case the file is written anew."""
+        return msgspec.structs.replace(self._known, rows=max(self._known.rows, self._rows), read=self._rows)
+
+    def recall(self, told: Told) -> None:
+        """Go on behind rows that a predecessor has read."""
+        self._known, self._rows = told, told.read
 
     def bulk(self) -> None:
         """Return no bulk path of this kind: rows depend on their header (see take)."""
@@ -112,7 +132,7 @@ class Columns:
         """
         if not self._keys:
             return None if self._seen < HEADER_WITHIN else []
-        if not lines or not self._rows or self._rows < self._told:
+        if not lines or not self._rows or self._rows < self._known.rows:
             return []
         return self._alike(lines) or self._one_by_one(lines)
 
@@ -181,6 +201,8 @@ class Columns:
         if self._schema.counts:
             keys["step"] = None
         shape = self._reader.shape(tuple(keys), None)
+        if shape is not None:
+            shape = shape._replace(layout=self._placed(shape.layout))
         plan = _Plan.of(shape, self._keys, numbers, words, counts=self._schema.counts) if shape else None
         if len(self._plans) >= _MAX_PLANS:
             self._plans.clear()
@@ -204,7 +226,18 @@ class Columns:
         """Take the names of another header."""
         if keys != self._keys:
             self._keys = keys
+            self._has_loss = any(self._schema.metric(key, TRAIN) == LOSS for key in keys)
             self._plans.clear()
+
+    def _placed(self, layout: Layout) -> Layout:
+        """Return the layout of a row, which may be none of a training step's."""
+        if not self._has_loss or LOSS in layout.names:
+            return layout
+        if layout not in self._beside:
+            metrics = (name for name in layout.names if name not in META_COLUMNS)
+            kind = EVAL if all(map(_NO_STEP.match, metrics)) else layout.kind
+            self._beside[layout] = replace(layout, kind=kind)
+        return self._beside[layout]
 
     def _header(self, line: bytes) -> tuple[str, ...]:
         """Return the column names if this is the header of a training log, else nothing."""
@@ -244,15 +277,10 @@ class Columns:
         if match is None:
             return None
         if not self._rows:
-            if not self._same(numbers):
-                self._told = 0
-            self._first = numbers
+            rows = self._known.rows if self._known.knows(numbers) else 0
+            self._known = Told(rows, row=known_by(numbers))
         self._rows += 1
-        return match if self._rows > self._told else None
-
-    def _same(self, numbers: dict[str, float]) -> bool:
-        """Return whether a first row is the one known, be it that columns were added since."""
-        return all(repr(numbers.get(key)) == repr(value) for key, value in self._first.items())  # NaN too
+        return match._replace(layout=self._placed(match.layout)) if self._rows > self._known.rows else None
 
     def _cells(self, line: bytes) -> list[bytes]:
         if b'"' not in line:

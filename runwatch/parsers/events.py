@@ -30,6 +30,8 @@ _LOOK = 4096
 _REDRAWN = frozenset({"eval_begin", "load", "compile"})
 """Kinds whose lines are redrawn: the same words right behind each other are one event."""
 _COUNTED = frozenset({"retry", "compile"})
+_APART = 100
+"""Records between two lines of a kind from which the later begins a count of its own."""
 
 
 class Line(NamedTuple):
@@ -62,18 +64,19 @@ class Line(NamedTuple):
 class Tally:
     """Counts what may repeat without end: an event is due at the 1st, 2nd, 4th, 8th, ... of a minute.
 
-    Lines without a time count to the minute of the one before. Each event carries the count
-    so far, so the greatest of a minute is how many there were, to within a factor of two.
+    Lines without a time count on, unless `_APART` records stood between. Each event carries the
+    count so far, so the greatest of a minute is how many there were, to within a factor of two.
     """
 
     def __init__(self) -> None:
-        self._counts: dict[str, tuple[int | None, int]] = {}
+        self._counts: dict[str, tuple[int | None, int, int]] = {}
 
-    def add(self, kind: str, minute: int | None) -> int | None:
-        """Count one more; return the count if an event is due."""
-        last, count = self._counts.get(kind, (None, 0))
-        count = count + 1 if minute is None or minute == last else 1
-        self._counts[kind] = (last if minute is None else minute, count)
+    def add(self, kind: str, minute: int | None, ordinal: int) -> int | None:
+        """Count one more, of record `ordinal`; return the count if an event is due."""
+        last, count, newest = self._counts.get(kind, (None, 0, ordinal))
+        goes_on = ordinal - newest <= _APART if minute is None else minute == last
+        count = count + 1 if goes_on else 1
+        self._counts[kind] = (last if minute is None else minute, count, ordinal)
         return count if count & (count - 1) == 0 else None
 
 
@@ -165,7 +168,8 @@ class EventScanner:
                 return []
         data, step = line.data(), None
         if kind in _COUNTED:
-            count = self._tally.add(kind, int(float(data["time"]) // 60) if "time" in data else None)
+            minute = int(float(data["time"]) // 60) if "time" in data else None
+            count = self._tally.add(kind, minute, line.ordinal)
             if count is None:
                 return []
             data["count"] = str(count)

@@ -81,7 +81,8 @@ class Field(NamedTuple):
             return Unit(invert=RATES[self.suffix] == STEP_TIME and self.suffix.endswith(b"/s"))
         if self.suffix in SCALES:
             return Unit(multiply=SCALES[self.suffix])
-        return unit_of(metric, self.suffix.decode("ascii", "replace"))
+        name = self.name.decode("ascii", "replace")
+        return unit_of(metric, self.suffix.decode("ascii", "replace"), name)
 
 
 def masked(text: bytes) -> bytes:

@@ -189,8 +189,5 @@ def _decoded(layout: Layout, indices: list[Ints], parts: list[Floats]) -> Decode
     table = np.empty((2 + len(layout.names), len(rows)))
     table[2:] = rows.T
     for column, unit in enumerate(layout.units, 2):
-        if unit.multiply != 1.0:
-            table[column] *= unit.multiply
-        if unit.divide != 1.0:
-            table[column] /= unit.divide
+        unit.scale(table[column])
     return Decoded(layout, np.concatenate(indices), table)

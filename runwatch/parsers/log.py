@@ -12,10 +12,11 @@ import re
 from collections.abc import Sequence
 
 from runwatch.batch import Batch
-from runwatch.parsers.columns import Rows
+from runwatch.parsers.columns import Columns, Rows
 from runwatch.parsers.formats import Format
 from runwatch.parsers.interpreter import MAX_LINE, Interpreter
 from runwatch.parsers.piece import Piece
+from runwatch.parsers.told import Told
 from runwatch.text import decode
 
 BULK_SIZE = 1 << 15
@@ -90,6 +91,19 @@ class LogParser:
         for matcher in (matcher for fmt in self._records.formats for matcher in fmt.matchers):
             if hasattr(matcher, "prime"):
                 matcher.prime(head.splitlines())
+
+    @property
+    def told(self) -> Told:
+        """What a successor has to know of a table that may be written anew."""
+        matchers = self._records.format.matchers if self._records.format else ()
+        tables = [matcher.told for matcher in matchers if isinstance(matcher, Columns)]
+        return max(tables, key=lambda told: told.rows, default=Told())
+
+    def recall(self, told: Told) -> None:
+        """Take over what a predecessor told of the table that is gone on with."""
+        for matcher in self._records.format.matchers if self._records.format else ():
+            if isinstance(matcher, Columns):
+                matcher.recall(told)
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
         """Parse the next bytes of the stream; with `tail`, carry that many newest lines along.

@@ -192,7 +192,7 @@ class _Layouts:
                 name = f"printed/{name}"
             names.append(name)
             unit = suffix.decode("ascii", "replace").strip() or self._units.get(text, "")
-            units.append(Unit() if name in META_COLUMNS else unit_of(name, unit))
+            units.append(Unit() if name in META_COLUMNS else unit_of(name, unit, text))
             if name != text:
                 shown[name] = text
         event = "finished" if b"train_runtime" in printed else None

@@ -69,7 +69,7 @@ class RecordFile:
         self._head = b""
         self._grows = start == origin
         """Whether the head is still coming."""
-        self._before = before if before is not None and before.kind is kind else None
+        self._before = before if before is not None and before.kind is kind and before.head else None
         self._waiting = b""
         self._told_until = start
         """Records before this byte of the stream are known."""

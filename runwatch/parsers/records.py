@@ -27,6 +27,7 @@ from runwatch.metrics import (
     VAL_LOSS,
     Unit,
     canonical,
+    unit_of,
 )
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 
@@ -268,7 +269,8 @@ class Reader:
             if len(columns) >= _MAX_COLUMNS:
                 break
             columns[name] = key
-            units.append(_UNITS.get(key.lower(), Unit()) if name in (STEP_TIME, MFU) else Unit())
+            bare = unit_of(name, "", key) if name == MFU else Unit()
+            units.append(_UNITS.get(key.lower(), bare) if name in (STEP_TIME, MFU) else Unit())
             if name != key:
                 printed[name] = key
         if not schema.ends & keys and not columns.keys() - META_COLUMNS:

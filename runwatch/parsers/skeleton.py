@@ -73,10 +73,7 @@ class Skeleton:
         out = np.empty((2 + len(self.values), len(rows)))
         for column, value, unit in zip(out[2:], self.values, self.layout.units, strict=True):
             column[:] = value if isinstance(value, float) else _fold(rows, value)
-            if unit.multiply != 1.0:
-                np.multiply(column, unit.multiply, out=column)
-            if unit.divide != 1.0:
-                np.divide(column, unit.divide, out=column)
+            unit.scale(column)
         epochs = self.layout.epochs
         return out if epochs is None else np.stack([*out[:2], *epochs.apply(list(out[2:]))])
 

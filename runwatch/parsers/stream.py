@@ -22,6 +22,8 @@ from runwatch.parsers.piece import Piece
 from runwatch.parsers.recordfile import Known, RecordFile
 from runwatch.parsers.recordio import FRAMINGS, framing, may_be_framed
 from runwatch.parsers.records import Reader
+from runwatch.parsers.told import Told
+from runwatch.parsers.told import row as known_by
 
 MAX_DOCUMENT = 32 << 20
 """A longer document is taken for a log."""
@@ -49,11 +51,12 @@ class StreamParser:
         first_line: int = 1,
         settled: str | None = None,
         origin: int = 0,
+        told: Told | None = None,
     ) -> None:
         """See LogParser; a stream that is gone on with behind its first line is a log's.
 
         Or it is a file of records, which `settled` or `prime` tells: of those `origin` is
-        the stream's byte at which the file begins.
+        the stream's byte at which the file begins. `told` is what a predecessor told.
         """
         self._formats = formats
         self._bulk = bulk
@@ -69,13 +72,15 @@ class StreamParser:
         """Bytes of the stream before the held ones."""
         self._text: codecs.IncrementalDecoder | None = None
         self._format: str | None = None
-        self._told: tuple[int, dict[str, float]] = (0, {})
+        self._told = told or Told()
         """Entries of the document that were told already, and the newest of them."""
         self._origin = origin
         self._first_line = first_line
         self._records: RecordFile | None = None
         self._known: Known | None = None
         """A file of records that was read until the stream broke."""
+        if told is not None:
+            self._log.recall(told)
         for kind in FRAMINGS:
             if kind.format == settled:
                 self._begin(RecordFile(kind, start=start, origin=origin, first_line=first_line))
@@ -107,6 +112,12 @@ class StreamParser:
             return self._records.held
         held = len(self._held) + self._log.held
         return 2 * held + len(self._text.getstate()[0]) if self._text else held  # UTF-16 as ASCII here
+
+    @property
+    def told(self) -> Told:
+        """What a successor has to know of a document or table that may be written anew."""
+        told = self._log.told
+        return told if told.rows else self._told
 
     @property
     def place(self) -> tuple[int, int]:
@@ -232,9 +243,9 @@ class StreamParser:
         self._held.clear()
         self._kind = _Is.LOG
         self._format = document.format.name
-        entries, (seen, newest) = document.entries, self._told
-        known = 0 < seen <= len(entries) and entries[seen - 1].numbers == newest
-        self._told = (len(entries), entries[-1].numbers)
+        entries, seen = document.entries, self._told.rows
+        known = 0 < seen <= len(entries) and self._told.knows(entries[seen - 1].numbers)
+        self._told = Told(len(entries), len(entries), known_by(entries[-1].numbers))
         piece = Piece(self._offset)
         reader = Reader(document.format.schema)
         for entry in entries[seen if known else 0 :]:

@@ -70,6 +70,25 @@ def pad(text: str, cells: int, ellipsis: str = "…", right: bool = False) -> st
     return blank + text if right else text + blank
 
 
+def wrapped(text: str, cells: int, most: int, ellipsis: str = "…") -> list[str]:
+    """Return any text in lines of at most `cells` cells, broken at blanks where that is possible.
+
+    After `most` lines the rest is cut off.
+    """
+    rest = settled(text, ascii_only=ellipsis.isascii()).strip()
+    out: list[str] = []
+    while rest and cells > 0:
+        line = take(rest, cells)
+        if not line or (len(out) == most - 1 and line != rest):
+            out.append(clip(rest, cells, ellipsis))
+            break
+        blank = line.rfind(" ") if line != rest and rest[len(line)] != " " else -1
+        line = line[:blank] if blank > 0 else line
+        out.append(line.rstrip())
+        rest = rest[len(line) :].lstrip()
+    return out
+
+
 def row_width(row: Iterable[Segment]) -> int:
     """Return how many cells a row of settled text takes."""
     return sum(width(text) for text, _ in row)

@@ -16,7 +16,7 @@ from runwatch.render import axis, cells, numbers
 from runwatch.render.canvas import Canvas
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.render.smooth import ema
+from runwatch.render.smooth import smooth
 from runwatch.snapshot import Columns, Mark
 
 _ROLES = ("raw", "third", "second", "smooth")
@@ -190,14 +190,13 @@ def _draw(
 
     layer = _LAYER_OF_SERIES[index]
     if index == 0:
-        smooth = smoothing > 0
-        band = 0 if smooth else layer
+        band = 0 if smoothing > 0 else layer
         for point in table:
             if point.low is not None and point.high is not None:
                 canvas.column(band, span.dot(point.x), height(point.low), height(point.high))
-        if smooth:
+        if smoothing > 0:
             _polyline(canvas, 0, [(p.x, p.mean) for p in table], span, height)
-            trend = ema([p.mean for p in table], smoothing)
+            trend = smooth([p.mean for p in table], smoothing)
             _polyline(canvas, layer, [(p.x, y) for p, y in zip(table, trend, strict=True)], span, height)
             return
     _polyline(canvas, layer, [(p.x, p.mean) for p in table], span, height)

@@ -45,10 +45,16 @@ def brief(row: CheckpointRow, glyphs: Glyphs = UNICODE) -> Row:
     return parts
 
 
+def heading(width: int) -> Row:
+    """Return the names of the columns of `table`."""
+    return cells.fit(
+        [(f"{'':2}{'step':>10} {'state':<11}{'size':>9} {'written':>10} {'took':>7}  name", "dim")], width
+    )
+
+
 def table(rows: Sequence[CheckpointRow], width: int, glyphs: Glyphs = UNICODE) -> list[Row]:
-    """Return a heading and one row each."""
-    heading = f"{'':2}{'step':>10} {'state':<11}{'size':>9} {'written':>10} {'took':>7}  name"
-    out: list[Row] = [cells.fit([(heading, "dim")], width)]
+    """Return one row each, and below it in full what is wrong with it."""
+    out: list[Row] = []
     for row in rows:
         role = _ROLES.get(row.state, "")
         at = "-" if row.at is None else numbers.step(row.at)
@@ -56,20 +62,23 @@ def table(rows: Sequence[CheckpointRow], width: int, glyphs: Glyphs = UNICODE) -
         age = "" if row.age is None else f"{numbers.brief(row.age)} ago"
         took = "" if row.seconds is None else numbers.brief(row.seconds)
         state = "in the log" if row.state == "told" else row.state
-        reason = f"{row.name}  {row.reason}" if row.reason else row.name
         parts: Row = [
             (f"{sign(row.state, glyphs)} ", role),
             (f"{at:>10} ", ""),
             (f"{state:<11}", role),
             (f"{size:>9} {age:>10} {took:>7}  ", ""),
-            (reason, "dim"),
         ]
-        out.append(cells.fit(parts, width, glyphs.ascii))
+        room = width - cells.row_width(parts)
+        out.append(
+            cells.fit([*parts, (cells.clip(row.name, room, glyphs.ellipsis), "dim")], width, glyphs.ascii)
+        )
+        for line in cells.wrapped(row.reason, width - 13, 3, glyphs.ellipsis):
+            out.append(cells.fit([(f"{'':13}{line}", role)], width, glyphs.ascii))
     return out
 
 
-def summary(saving: Saving) -> str:
-    """Return in words what the checkpoints say together; "" if nothing."""
+def summary(saving: Saving, width: int = 200) -> str:
+    """Return in words what the checkpoints say together, as many of them as fit; "" if nothing."""
     parts = []
     if saving.last_good is not None:
         parts.append(f"last good {numbers.step(saving.last_good)}")
@@ -82,21 +91,26 @@ def summary(saving: Saving) -> str:
         parts.append(f"room for {saving.room:,} more of {numbers.size(saving.usual_bytes)}")
     if saving.full_in is not None and saving.full_in < 7 * 86_400 and (saving.room or 0) < _FEW:
         parts.append(f"disk full in {numbers.brief(max(0.0, saving.full_in))}")
+    while len(parts) > 1 and len(", ".join(parts)) > width:
+        parts.pop()
     return ", ".join(parts)
 
 
+def event_heading(width: int) -> Row:
+    """Return the names of the columns of `events`."""
+    return cells.fit([(f"{'step':>10} {'line':>9}  {'kind':<12} what", "dim")], width)
+
+
 def events(rows: Sequence[EventRow], width: int, glyphs: Glyphs = UNICODE) -> list[Row]:
-    """Return a heading and one row each."""
-    out: list[Row] = [cells.fit([(f"{'step':>10} {'line':>9}  {'kind':<12} what", "dim")], width)]
+    """Return one row each."""
+    out: list[Row] = []
     for row in rows:
         step = "" if row.step is None else numbers.step(row.step)
         line = "" if row.line is None else f"{row.line:,}"
         rank = "" if row.rank is None else f"[rank {row.rank}] "
         role = "crit" if row.kind in _GRAVE else ""
-        parts: Row = [
-            (f"{step:>10} {line:>9}  ", "dim"),
-            (f"{row.kind:<12} ", role),
-            (rank + row.title, role),
-        ]
+        title = cells.clip(rank + row.title, width - 35, glyphs.ellipsis)
+        kind = cells.pad(row.kind, 12, glyphs.ellipsis)
+        parts: Row = [(f"{step:>10} {line:>9}  ", "dim"), (f"{kind} ", role), (title, role)]
         out.append(cells.fit(parts, width, glyphs.ascii))
     return out

@@ -1,17 +1,12 @@
-"""A run in plain text, for pipes, logs and people without a full screen."""
+"""Parts of a run in plain text: steps, time left, one incident, the time of day."""
 
 from __future__ import annotations
 
 import time
 
-from runwatch import metrics
-from runwatch.render import cells, numbers, states
+from runwatch.render import numbers, states
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.render.progress import bar
-from runwatch.render.sparkline import of_columns, sparkline
-from runwatch.snapshot import IncidentRow, Latest, Progress, RunRow, RunView, Snapshot
-
-_INCIDENTS = 8
+from runwatch.snapshot import IncidentRow, Progress
 
 
 def steps(progress: Progress) -> str:
@@ -31,60 +26,6 @@ def eta(progress: Progress, glyphs: Glyphs = UNICODE) -> str:
     if spread is not None and spread >= 1.0:
         text += f" {glyphs.spread}{numbers.brief(spread)}"
     return text
-
-
-def frame(snapshot: Snapshot, width: int = 80, glyphs: Glyphs = UNICODE) -> list[str]:
-    """Return a picture of the shown run, each line at most `width` cells wide."""
-    out: list[str] = []
-    if snapshot.run is None and not snapshot.runs:
-        out.append("no run found yet")
-    if snapshot.run is not None:
-        out += _run(snapshot.run, width, glyphs, snapshot.time)
-    others = [row for row in snapshot.runs if snapshot.run is None or row.id != snapshot.run.id]
-    out += [_other(row, glyphs) for row in others]
-    out += [f"note: {notice}" for notice in snapshot.notices]
-    return [cells.clip(line.rstrip(), max(1, width), glyphs.ellipsis) for line in out]
-
-
-def _run(run: RunView, width: int, glyphs: Glyphs, now: float) -> list[str]:
-    head = f"{states.phase_sign(run.phase, glyphs)} {states.phase_word(run.phase)}  {run.name}  "
-    parts = [steps(run.progress)]
-    if run.progress.fraction is not None:
-        parts.append(numbers.percent(run.progress.fraction))
-    if not states.ended(run.phase) and (text := eta(run.progress, glyphs)):
-        parts.append(text)
-    if run.age is not None:
-        parts.append(f"last line {numbers.brief(run.age)} ago")
-    out = [head + "  ".join(parts)]
-    if run.progress.fraction is not None:
-        out.append(cells.row_text(bar(run.progress.fraction, width, glyphs)))
-    if run.history is not None:
-        out.append(f"reading history {numbers.percent(run.history, 0)}")
-    charts = {columns.metric: columns for columns in run.charts}
-    names = [cells.clip(metrics.label(item.metric), 24, glyphs.ellipsis) for item in run.latest]
-    widest = max((cells.width(name) for name in names), default=0)
-    for name, item in zip(names, run.latest, strict=True):
-        line = f"  {cells.pad(name, widest)}  {_value(item):>10}"
-        room = width - widest - 15
-        if item.metric in charts and room >= 8:
-            line += " " + sparkline(of_columns(charts[item.metric]), min(room, 60), glyphs)
-        out.append(line)
-    shown = sorted(run.incidents, key=states.urgency)
-    out += [incident(row, glyphs, now) for row in shown[:_INCIDENTS]]
-    if len(shown) > _INCIDENTS:
-        out.append(f"and {len(shown) - _INCIDENTS} more")
-    return out
-
-
-def _value(item: Latest) -> str:
-    return numbers.latest(item.metric, item.value, item.text)
-
-
-def _other(row: RunRow, glyphs: Glyphs) -> str:
-    counts = cells.row_text(states.run_counts(row, glyphs))
-    done = "" if row.progress.fraction is None else numbers.percent(row.progress.fraction)
-    parts = [f"{states.phase_sign(row.phase, glyphs)} {states.phase_word(row.phase)}", row.name]
-    return "  ".join(filter(None, [*parts, steps(row.progress), done, counts]))
 
 
 def incident(row: IncidentRow, glyphs: Glyphs = UNICODE, now: float | None = None) -> str:

@@ -81,14 +81,18 @@ def label(rank: int) -> str:
     return f"n{node}.r{place}" if node else f"r{place}"
 
 
-def notable(ranks: Sequence[RankRow]) -> list[str]:
-    """Return in words the ranks that stand out, the worst first: behind the others, or silent."""
+def notable(ranks: Sequence[RankRow], over: bool = False) -> list[str]:
+    """Return in words the ranks that stand out, the worst first: behind the others, or silent.
+
+    When the run is over, silence is no news.
+    """
     top = furthest(ranks)
     parts = {row.rank: level(row, "progress", top) for row in ranks}
     best = max((part for part in parts.values() if part is not None), default=0.0)
     behind = [row for row in worst(ranks) if (part := parts[row.rank]) is not None and part < best]
     done = {row.rank for row in ranks if row.total and row.done is not None and row.done >= row.total}
-    silent = [row for row in worst(ranks, "age") if (row.age or 0) >= SILENT and row.rank not in done]
+    aged = [] if over else worst(ranks, "age")
+    silent = [row for row in aged if (row.age or 0) >= SILENT and row.rank not in done]
     named = {row.rank for row in behind}
     out = [
         describe(row) + (f", {describe(row, 'age').partition(' ')[2]}" if row in silent else "")

@@ -1,4 +1,4 @@
-"""Smoothing for the eye: an exponential mean that forgets its own start."""
+"""Smoothing for the eye: a mean that fades to both sides, so that the line does not lag."""
 
 from __future__ import annotations
 
@@ -9,18 +9,32 @@ FACTORS = (0.0, 0.6, 0.9, 0.99)
 """The choices a person has; 0 is off."""
 
 
-def ema(values: Sequence[float | None], factor: float) -> list[float | None]:
-    """Return the debiased exponential mean at each value; None and non-finite values leave gaps.
+def smooth(values: Sequence[float | None], factor: float) -> list[float | None]:
+    """Return at each value the mean of all, those n places away weighing `factor` ** (2 n).
 
-    A gap does not move the mean: what comes after goes on from before it.
+    The weights are divided by their sum, so the ends are not drawn to zero. None
+    and non-finite values leave gaps and count for nothing. An exponential mean
+    of only the past, where the weights are `factor` ** n, trails every fall and
+    rise by factor / (1 - factor) places; this one looks both ways and trails
+    none. The square makes it take away as much noise as the other does.
     """
+    factor *= factor
+    known = [x if x is not None and math.isfinite(x) else None for x in values]
+    before = _faded(known, factor)
+    after = _faded(known[::-1], factor)[::-1]
     out: list[float | None] = []
-    mean, weight = 0.0, 0.0
+    for x, (left, heavy_left), (right, heavy_right) in zip(known, before, after, strict=True):
+        # Both sides count the value itself.
+        out.append(None if x is None else (left + right - x) / (heavy_left + heavy_right - 1))
+    return out
+
+
+def _faded(values: Sequence[float | None], factor: float) -> list[tuple[float, float]]:
+    """Return at each place the faded sum of all values up to there, and the sum of their weights."""
+    out: list[tuple[float, float]] = []
+    total, weight = 0.0, 0.0
     for x in values:
-        if x is None or not math.isfinite(x):
-            out.append(None)
-            continue
-        mean = factor * mean + (1 - factor) * x
-        weight = factor * weight + (1 - factor)
-        out.append(mean / weight)
+        if x is not None:
+            total, weight = factor * total + x, factor * weight + 1
+        out.append((total, weight))
     return out

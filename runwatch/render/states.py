@@ -32,18 +32,15 @@ _STATES: dict[str, tuple[str, str]] = {
 _URGENCY = {"critical": 0, "warning": 1, "info": 2}
 _STANDING = {"firing": 0, "pending": 1, "acknowledged": 2, "resolved": 3}
 
-SEVERITY_SIGNS = {"critical": "▲", "warning": "●", "info": "·"}
-"""How plain lines mark a severity."""
-
 
 def phase_word(phase: str) -> str:
     """Return the word for a phase."""
     return _PHASES.get(phase, (phase.upper() or "UNKNOWN", "dim"))[0]
 
 
-def phase_role(phase: str) -> str:
-    """Return the role of a phase."""
-    return _PHASES.get(phase, ("", "dim"))[1]
+def phase_role(phase: str, critical: int = 0) -> str:
+    """Return the role of a phase; with critical incidents open no phase looks well."""
+    return "crit" if critical else _PHASES.get(phase, ("", "dim"))[1]
 
 
 def phase_sign(phase: str, glyphs: Glyphs = UNICODE) -> str:
@@ -73,6 +70,12 @@ def incident_tag(row: IncidentRow, glyphs: Glyphs = UNICODE) -> tuple[str, str, 
         return glyphs.states.get(row.state, "?"), word, role
     word, role = _SEVERITIES.get(row.severity, (row.severity.upper()[:4], "dim"))
     return glyphs.severities.get(row.severity, "?"), word, role
+
+
+def critical_tag(count: int, glyphs: Glyphs = UNICODE) -> Row:
+    """Return `▲ 2 CRIT` for so many open critical incidents, or nothing."""
+    word, role = _SEVERITIES["critical"]
+    return [(f"{glyphs.severities['critical']} {count} {word}", role)] if count else []
 
 
 def firing(run: RunView) -> list[IncidentRow]:

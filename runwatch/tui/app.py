@@ -76,7 +76,8 @@ class RunwatchApp(App[int], inherit_bindings=False):
         private: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
+        # NO_COLOR: the terminal's own two colours, instead of shades of grey that are colours too.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.scene = Scene(glyphs=glyphs(ascii), title=title, clock=clock, received=clock())
         self.link = Link(sock, self)
         self.failure = ""
@@ -182,6 +183,8 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry: on the screen if it knows it, else here."""
+        if action in actions.VIEWS and isinstance(self.screen, Help):
+            self.screen.dismiss()  # a digit leads out of the help too
         name = f"do_{action}"
         (getattr(self.screen, name, None) or getattr(self, name))()
 
@@ -345,8 +348,9 @@ class RunwatchApp(App[int], inherit_bindings=False):
         if isinstance(screen, Overview):
             self.call_later(screen.zoom_metric, metric)
 
-    def show_line(self, number: int) -> None:
-        """Show one line of the log."""
+    def show_line(self, number: int, source: str | None = None) -> None:
+        """Show one line of the log, of the source at that path where the run has several."""
+        self.scene.log_source = source or self.scene.log_source
         screen = self._open(actions.LOGS)
         if isinstance(screen, Logs):
             self.call_later(screen.go_to_line, number)

@@ -13,6 +13,8 @@ from runwatch.snapshot import Columns, IncidentRow, Latest, RunView, Snapshot
 
 WINDOWS = (None, 100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100)
 """Steps shown by charts, longest first; None is the whole run."""
+_CHOICE = 3.0
+"""Seconds that the engine has for choosing a run; after that the screen jumps to no other by itself."""
 _STALE = 30.0
 """Seconds without a line before a run that steps quickly is called stale."""
 _STALE_STEPS = 10.0
@@ -38,7 +40,9 @@ class Scene:
     paused: bool = False
     missed: int = 0
     run_id: str | None = None
-    """The run asked for; None leaves the choice to the engine."""
+    """The run that a person asked for."""
+    began: float | None = None
+    """When the first snapshot came, by `clock`."""
     smoothing: float = FACTORS[1]
     log_y: bool = False
     window: int | None = None
@@ -60,6 +64,8 @@ class Scene:
     def accept(self, snapshot: Snapshot) -> None:
         """Take the newest picture, or keep it for later while paused."""
         self.link, self.reason = "live", ""
+        if self.began is None:
+            self.began = self.clock()
         if self.paused:
             self.pending = snapshot
             self.missed += 1
@@ -71,6 +77,20 @@ class Scene:
             self.cursor = self.log_source = None
         if snapshot.run is not None:
             self.columns.update((columns.metric, columns) for columns in snapshot.run.charts)
+
+    def wanted_run(self) -> str | None:
+        """Return the id of the run to ask for; None leaves the choice to the engine.
+
+        Of several live runs, now this and now that one would be the most urgent: after
+        a moment the screen stays with what it shows, and with its next attempt.
+        """
+        if self.run_id is not None or self.run is None or self.snapshot is None or self.began is None:
+            return self.run_id
+        if self.clock() - self.began < _CHOICE or self.run.history is not None:
+            return None
+        here = _source(self.run.id)
+        attempts = [row.id for row in self.snapshot.runs if _source(row.id) == here]
+        return attempts[-1] if attempts and len(attempts) < len(self.snapshot.runs) else None
 
     def resume(self) -> None:
         """Show the newest picture again."""
@@ -134,3 +154,9 @@ class Scene:
         if states.ended(self.run.phase):
             return "no training step was found"
         return "waiting for the first training step"
+
+
+def _source(run: str) -> str:
+    """Return what the ids of all attempts of a run begin with."""
+    head, mark, _ = run.rpartition("#")
+    return head if mark else run

@@ -1,4 +1,4 @@
-"""Reads logs to their end and judges them, in this process."""
+"""Reads runs to their end and judges them, in this process."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from pathlib import Path
 
 from runwatch import text
 from runwatch.errors import SourceError
-from runwatch.parsers.formats import Format, catalogue
+from runwatch.parsers.formats import Format, catalogue, restricted
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine import Engine, Overrides
-from runwatch.watcher.member import DIRECTORY
+from runwatch.watcher.feeds import newest
+from runwatch.watcher.member import DIRECTORY, TENSORBOARD, WANDB
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.beside import BesideSource
 from runwatch.watcher.sources.checkpoints import CheckpointSource
+from runwatch.watcher.sources.wandb_online import SCHEME, OnlineRun, said
 
 BLOCK = 1 << 20
 
@@ -26,21 +28,26 @@ def check(
     now: float | None = None,
     unreadable: Callable[[SourceError], None] | None = None,
     own: Sequence[Format] = (),
+    only: str | None = None,
 ) -> Engine:
     """Return an engine that has read and judged every log behind `paths`.
 
-    `own` are formats to try before the known ones. `now` (Unix time) decides what an
-    old file is. A file that cannot be read is told to `unreadable` and left out.
+    `own` are formats to try before the known ones, `only` names the one to read logs as.
+    `now` (Unix time) decides what an old file is. A file that cannot be read is told to
+    `unreadable` and left out.
     Raises SourceError if nothing can be read or no run is in it.
     """
     now = time.time() if now is None else now
     engine = Engine(overrides)
     files = discover.find(paths)
-    formats = (*own, *catalogue())
+    formats = restricted((*own, *catalogue()), only)
     errors: list[SourceError] = []
     for file in files:
         try:
-            _read(engine, file, formats, now)
+            if file.path.startswith(SCHEME):
+                _ask(engine, file)
+            else:
+                _read(engine, file, formats, now, only)
         except SourceError as error:
             errors.append(error)
     if len(errors) == len(files):
@@ -57,14 +64,16 @@ def check(
     return engine
 
 
-def _read(engine: Engine, file: discover.Found, formats: Sequence[Format], now: float) -> None:
+def _read(
+    engine: Engine, file: discover.Found, formats: Sequence[Format], now: float, only: str | None
+) -> None:
     path = file.path
     if file.member.kind == DIRECTORY:
         source = text.path(str(Path(path).absolute()))
         engine.add_source(source, file.name, text.path(path), file.member)
         engine.look(source, CheckpointSource(path).look(now), BesideSource(path).look())
         return
-    parser = StreamParser(formats)
+    parser = StreamParser(formats, settled=only)
     try:
         with Path(path).open("rb", buffering=0) as stream:
             status = os.fstat(stream.fileno())
@@ -72,8 +81,27 @@ def _read(engine: Engine, file: discover.Found, formats: Sequence[Format], now: 
                 raise SourceError("nothing to read", path, "the file is empty")
             source = text.path(str(Path(path).absolute()))
             engine.add_source(source, file.name, text.path(path), file.member)
+            written = None
             while data := stream.read(BLOCK):
-                engine.fold(source, parser.feed(data), written=status.st_mtime)
+                batch = parser.feed(data)
+                if file.member.kind in (WANDB, TENSORBOARD):
+                    written = newest(batch) or written
+                engine.fold(source, batch, written=written or status.st_mtime)
     except OSError as error:
         raise SourceError("cannot read", path, error.strerror or str(error)) from error
-    engine.fold(source, parser.flush(), written=status.st_mtime)
+    engine.fold(source, parser.flush(), written=written or status.st_mtime)
+
+
+def _ask(engine: Engine, found: discover.Found) -> None:
+    """Read all there is of a run on a server."""
+    run = OnlineRun(found.path)
+    engine.add_source(found.path, found.name, found.path, found.member)
+    written = None
+    try:
+        for batch in run.poll():
+            written = newest(batch) or written
+            engine.fold(found.path, batch, written=written)
+    except SourceError:
+        raise
+    except Exception as error:  # the network, the server, the package
+        raise SourceError("cannot read", found.path, said(error)) from error

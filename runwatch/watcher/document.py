@@ -80,10 +80,16 @@ def incident_object(row: IncidentRow) -> dict[str, Any]:
         "title": row.title,
         "cause": row.cause,
         "advice": row.advice,
-        "evidence": {
-            key: finite(value) if isinstance(value, float) else value for key, value in row.evidence.items()
-        },
+        "evidence": _evidence(row),
     }
+
+
+def _evidence(row: IncidentRow) -> dict[str, Any]:
+    """Return what a rule saw, and the titles of the incidents that follow from this one."""
+    out: dict[str, Any] = {
+        key: finite(value) if isinstance(value, float) else value for key, value in row.evidence.items()
+    }
+    return out | {"symptoms": list(row.symptoms)} if row.symptoms else out
 
 
 def place(row: IncidentRow) -> tuple[int, int, str, str]:

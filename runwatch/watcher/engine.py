@@ -18,13 +18,18 @@ from runwatch.batch import Batch
 from runwatch.block import Block, Status
 from runwatch.checkpoint import Look
 from runwatch.findings import Finding
-from runwatch.run import Run
+from runwatch.run import DONE, Run
+from runwatch.sample import MachineEvent, Message
+from runwatch.watcher.endings import event_of
+from runwatch.watcher.evidence import placed
 from runwatch.watcher.group import Group, Source, WatchedRun
 from runwatch.watcher.member import Member
 from runwatch.watcher.sources.beside import Beside
 
 MAX_RUNS = 64
 """Runs kept per group; of a longer pipeline the oldest are forgotten."""
+GONE = 10.0
+"""Seconds after the end of a run's last process until nothing more is expected of it."""
 FRESH = 300.0
 """Seconds after its last write for which a file that just ends still counts as running."""
 
@@ -40,6 +45,8 @@ class Engine:
         build(self._overrides)  # a bad threshold is an error now, not at the first run
         self.groups: dict[str, Group] = {}
         self.sources: dict[str, tuple[Group, Source]] = {}
+        self.deadline: float | None = None
+        """Unix time by which every run must have ended, if a person said so."""
         self.troubles: list[str] = []
         """What went wrong in runwatch itself, for people."""
 
@@ -48,7 +55,7 @@ class Engine:
         member = Member() if member is None else member
         group_id = member.group or source_id
         if group_id not in self.groups or group_id == source_id:
-            self.groups[group_id] = Group(group_id, name)
+            self.groups[group_id] = Group(group_id, name, deadline=self.deadline)
         group = self.groups[group_id]
         group.sources[source_id] = Source(source_id, name, path, member, opened=len(group.sources))
         self.sources[source_id] = group, group.sources[source_id]
@@ -106,14 +113,30 @@ class Engine:
             changes += self.fold(source_id, batch, live=live, arrival=arrival)
         return changes
 
+    def sample(self, group_id: str, message: Message) -> list[Change]:
+        """Take in what a sampler says of the machine under a group; return what changed in incidents."""
+        group = self.groups[group_id]
+        group.machine.fold(message)
+        if not isinstance(message, MachineEvent) or not group.runs:
+            return []
+        watched = group.runs[-1]
+        event = None if watched.run.finished else event_of(message, watched.run)
+        if event is None:
+            return []
+        block = Block({}, None, events=(event,), live=True, arrival=message.time)
+        watched.run.fold(block)
+        return self._judge(watched, block)
+
     def tick(self, now: float, group_ids: Iterable[str] | None = None) -> list[Change]:
         """Let rules about silence judge the newest run of each group, or of those named."""
         changes: list[Change] = []
         for group_id in self.groups if group_ids is None else group_ids:
             group = self.groups[group_id]
             for watched in group.runs[-1:]:
+                _end(group, watched, now)
                 status = self._status(group, watched.run, now, live=True)
-                send = watched.run.progressed is not None or not group.stale
+                lives = any(group.machine.own())
+                send = watched.run.progressed is not None or not group.stale or lives
                 changes += self._tick(watched, status, now if send else None, send=send)
         return changes
 
@@ -165,14 +188,14 @@ class Engine:
         for rule in tuple(watched.rules):
             seen = block if block.rank is None or rule.of_ranks else events
             found = self._ask(watched, rule, rule.observe, seen)
-            changes += _apply(watched, found, block.arrival or None, send=block.live)
+            changes += _apply(watched, found, block.arrival or None, send=block.live, source=block.source)
         return changes
 
     def _tick(self, watched: WatchedRun, status: Status, now: float | None, *, send: bool) -> list[Change]:
         changes: list[Change] = []
         for rule in tuple(watched.rules):
             found = self._ask(watched, rule, rule.tick, status)
-            changes += _apply(watched, found, now, send=send)
+            changes += _apply(watched, found, now, send=send, source=watched.source)
         return changes
 
     def _ask(
@@ -189,6 +212,8 @@ class Engine:
 
     @staticmethod
     def _status(group: Group, run: Run, now: float, *, live: bool) -> Status:
+        machine = group.machine
+        deadlines = [group.deadline, machine.job.deadline if machine.job is not None else None]
         written = group.written if group.written is not None else now
         silent_for = max(0.0, now - (run.progressed if run.progressed is not None else written))
         run.rest(silent_for)
@@ -203,17 +228,31 @@ class Engine:
             last_step=run.last_step,
             last_line=run.last_line,
             total=run.total,
+            deadline=min((told for told in deadlines if told is not None), default=None),
+            eta=run.progress().eta_seconds,
+            checkpoints=run.checkpoints.summary() if len(run.checkpoints) else None,
             facts=run.facts(),
+            machine=machine if live else None,
         )
 
 
 def _apply(
-    watched: WatchedRun, findings: Iterable[Finding], now: float | None, *, send: bool
+    watched: WatchedRun, findings: Iterable[Finding], now: float | None, *, send: bool, source: str
 ) -> Iterator[Change]:
     for finding in findings:
-        change = watched.incidents.apply(finding, now=now, live=send)
+        change = watched.incidents.apply(placed(finding, watched.run, source), now=now, live=send)
         if change is not None:
             yield change
+
+
+def _end(group: Group, watched: WatchedRun, now: float) -> None:
+    """Take a run for finished whose processes all ended with exit code 0, if the log says nothing else."""
+    ended, run = group.machine.ended, watched.run
+    if ended is None or now - ended.time < GONE or ended.exit_code != 0 or run.finished:
+        return
+    died = any(row.rule == "crash" and row.state != "resolved" for row in watched.incidents.every())
+    whole = run.fraction is None or run.fraction >= DONE
+    run.finished = whole and not died and (run.progressed is None or run.progressed <= ended.time + 1.0)
 
 
 def _tells(block: Block) -> bool:

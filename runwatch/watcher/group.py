@@ -18,6 +18,7 @@ from runwatch.alerts.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
 from runwatch.batch import BAR, TRAIN, Batch, Event
 from runwatch.block import Block, Samples
+from runwatch.machine import Machine
 from runwatch.run import Run
 from runwatch.segments import Splitter
 from runwatch.series import Series
@@ -43,6 +44,8 @@ class WatchedRun:
     incidents: IncidentBook
     closed: bool = False
     """Another run of the same sources has begun."""
+    source: str = ""
+    """Path of the source whose records make its steps, where it has several."""
 
     @property
     def phase(self) -> str:
@@ -50,7 +53,7 @@ class WatchedRun:
         firing = {row.rule for row in self.incidents.rows() if row.state in ("firing", "acknowledged")}
         if "crash" in firing:
             return "crashed"
-        return "stalled" if "hang" in firing and not self.run.finished else self.run.phase
+        return "stalled" if firing & {"hang", "ended"} and not self.run.finished else self.run.phase
 
     def progress(self) -> Progress:
         """Return how far the run is; one that stands still has no ETA."""
@@ -74,6 +77,8 @@ class Source:
     log: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
     written: float | None = None
     """Unix time at which the newest bytes were written, as far as known."""
+    ended: bool = False
+    """It will give nothing more: standard input was closed."""
     records: int = 0
     """Training records read."""
     splitter: Splitter = field(default_factory=Splitter)
@@ -119,6 +124,9 @@ class Group:
     stale: bool = False
     """It was old when it was opened: what silence says about it is history."""
     leader: Source | None = None
+    machine: Machine = field(default_factory=Machine)
+    deadline: float | None = None
+    """Unix time by which its runs must have ended, if a person said so."""
 
     @property
     def lines(self) -> int:
@@ -178,7 +186,7 @@ class Group:
             return False
         if leader is None or source.strength > leader.strength:
             self.leader = source
-        elif source.member.attempt > leader.member.attempt:
+        elif source.member.kind == leader.member.kind and source.member.attempt > leader.member.attempt:
             source.splitter, self.leader = leader.splitter, source
         elif source.strength == leader.strength and source.member < leader.member and leader.records <= YOUNG:
             self.leader = source
@@ -192,9 +200,13 @@ class Group:
         what happened to it; any other source what the leader does not tell.
         """
         run, rank = self.runs[-1].run, source.member.rank
+        if len(self.sources) == 1 and not source.member.group:
+            return block
+        block = _of_source(block, source.path)
         if block.rank is not None:
             return block
         if leads:
+            self.runs[-1].source = source.path
             run.take_over(block.samples)
             return block if rank is None else replace(block, lead=rank)
         if rank is not None and self.leader is not None and rank != self.leader.member.rank:
@@ -203,7 +215,7 @@ class Group:
                 block, rank=rank, events=events, marks={}, ranks={}, restarts=(), total=None, bar=None
             )
         worse = {other.id for other in self.sources.values() if _goes_over(source, other)}
-        mine = run.claim(block.samples, source.id, over=worse)
+        mine = run.claim(block.samples, source.id, self._before(source), worse)
         samples = {name: told for name, told in block.samples.items() if name in mine}
         repeated = {name: told for name, told in block.samples.items() if name not in mine}
         events = [*block.events, *self._disagreements(run, source, repeated)]
@@ -213,32 +225,55 @@ class Group:
             block, samples=samples, events=events, progress=None, restarts=(), marks=marks, bar=bar
         )
 
+    def _before(self, source: Source) -> set[str]:
+        """Return the ids of earlier launches' sources of the same kind: a tracker makes one per launch."""
+        kind, attempt = source.member.kind, source.member.attempt
+        sources = self.sources.values()
+        return {s.id for s in sources if s.member.kind == kind and s.member.attempt < attempt}
+
     def _disagreements(self, run: Run, source: Source, repeated: Mapping[str, Samples]) -> Iterator[Event]:
         """Compare what another source tells too; yield an event for each metric that differs, once."""
         for name, samples in repeated.items():
             other = source.repeats.setdefault(name, Series(name))
             before = len(other)
             other.add(samples)
-            if (
-                name in source.differs
-                or len(other) < ENOUGH
-                or (before.bit_length() == len(other).bit_length())
-            ):
+            doubled = before.bit_length() < len(other).bit_length()
+            if name in source.differs or len(other) < ENOUGH or not doubled:
                 continue
             found = difference(*run.series[name].newest(), *other.newest())
             if found is None:
                 continue
             source.differs.add(name)
-            title = f"{name} is {found.ours:g} in one source and {found.theirs:g} in {source.name}"
-            data = {"metric": name, "source": source.path}
+            owner = self.sources.get(run.owners.get(name, ""), self.leader)
+            first = owner.path if owner is not None else "the log"
+            title = f"{name} is {found.ours:g} in {first} and {found.theirs:g} in {source.path}"
+            data = {
+                "metric": name,
+                "ours": f"{found.ours:g}",
+                "theirs": f"{found.theirs:g}",
+                "source": source.path,
+                "other": first,
+            }
             last = int(samples.offset[-1]), int(samples.line[-1])
             yield Event("disagreement", *last, title, step=found.step, data=data)
+
+
+def _of_source(block: Block, path: str) -> Block:
+    """Return the block with the path its lines are of; events keep it, for rules that remember them."""
+    events = [
+        event
+        if event.kind == "facts"
+        else msgspec.structs.replace(event, data={"source": path, **event.data})
+        for event in block.events
+    ]
+    return replace(block, events=events, source=path)
 
 
 def _goes_over(source: Source, other: Source) -> bool:
     """Return True if a metric that both tell is told by `source`: preferred, or a newer telling of it all."""
     states = [each.path.endswith("/trainer_state.json") for each in (source, other)]
-    return source.member < other.member or (all(states) and source.opened > other.opened)
+    preferred = source.member.kind != other.member.kind and source.member < other.member
+    return preferred or (all(states) and source.opened > other.opened)
 
 
 def _of_rank(event: Event, rank: int) -> Event:

@@ -8,7 +8,7 @@ from typing import Any
 from runwatch.alerts.incidents import Change
 from runwatch.errors import ExitCode
 from runwatch.watcher.document import finite, incident_object, run_object
-from runwatch.watcher.engine import Engine
+from runwatch.watcher.engine import FRESH, Engine
 from runwatch.watcher.group import Group, WatchedRun
 
 SETTLE = 3.0
@@ -31,6 +31,7 @@ class Headless:
         """Id of a run that was told to have ended -> its records then."""
         self._told: dict[str, tuple[float, int]] = {}
         """Run id -> (time, step) of its newest progress object."""
+        self._gave_up = False
 
     def progress(self, now: float, *, reading: Container[str] = ()) -> Iterator[dict[str, Any]]:
         """Yield what is due at Unix time `now`; nothing of groups whose history is still being read."""
@@ -47,6 +48,10 @@ class Headless:
             if watched.run.id not in self._ended and self._is_over(group, watched, now):
                 self._ended[watched.run.id] = watched.run.records
                 yield self._end(group, watched, now)
+        if not self._gave_up and self._is_nothing(now):
+            self._gave_up = True
+            name = ", ".join(group.name for group in list(self._engine.groups.values())[:3])
+            yield {"type": "end", "run": name, "state": "no run", "exit_code": int(ExitCode.UNREADABLE)}
 
     def incident(self, change: Change) -> Iterator[dict[str, Any]]:
         """Yield a change of an incident of an announced run, at once."""
@@ -92,13 +97,26 @@ class Headless:
         }
 
     def _is_over(self, group: Group, watched: WatchedRun, now: float) -> bool:
-        if watched.closed:
+        if watched.closed or all(source.ended for source in group.sources.values()):
             return True
         if group.unseen:
             return False
         settle = SETTLE if len(group.sources) == 1 else SETTLE_TOGETHER
         quiet = group.written is None or now - group.written >= settle
         return quiet and watched.phase in ("finished", "crashed", "stalled")
+
+    def _is_nothing(self, now: float) -> bool:
+        """Return whether there is no run and none will come: all is closed, or was written long ago."""
+        groups = list(self._engine.groups.values())
+
+        def over(group: Group) -> bool:
+            if all(source.ended for source in group.sources.values()):
+                return True
+            # An empty file is one that a run has yet to write.
+            old = group.stale and group.written is not None and now - group.written >= FRESH
+            return old and group.lines > 0
+
+        return bool(groups) and all(not group.runs and over(group) for group in groups)
 
     def _end(self, group: Group, watched: WatchedRun, now: float) -> dict[str, Any]:
         state = self._engine.state(group, watched, now)

@@ -22,18 +22,44 @@ class Assignment(msgspec.Struct, frozen=True):
     config: bytes | None = None
     poll: bool = False
     wait: bool = False
+    pids: tuple[int, ...] = ()
+    """Processes of the run, where a person names them."""
+    deadline: float | None = None
+    """Unix time by which the run must have ended, if a person says so."""
+    format: str | None = None
+    """The only format to read logs as; None: it is detected."""
 
 
 class PrivateEngine:
     """An engine process that serves one client and ends with it."""
 
     def __init__(
-        self, paths: Sequence[str], *, config: str | None = None, poll: bool = False, wait: bool = False
+        self,
+        paths: Sequence[str],
+        *,
+        config: str | None = None,
+        poll: bool = False,
+        wait: bool = False,
+        pids: Sequence[int] = (),
+        deadline: float | None = None,
+        only: str | None = None,
     ) -> None:
-        """Start it. Returns at once; `wait_ready` tells whether it found something to watch."""
+        """Start it. Returns at once; `greet` tells whether it found something to watch.
+
+        `only` names the format to read logs as; None: it is detected.
+        """
         ours, theirs = socket.socketpair()
         raw = tuple(os.fsencode(path) for path in paths)
-        assignment = Assignment(raw, theirs.fileno(), os.fsencode(config) if config else None, poll, wait)
+        assignment = Assignment(
+            raw,
+            theirs.fileno(),
+            os.fsencode(config) if config else None,
+            poll,
+            wait,
+            tuple(pids),
+            deadline,
+            only,
+        )
         log = os.environ.get("RUNWATCH_ENGINE_LOG")
         try:
             with open(log or os.devnull, "ab") as errors:

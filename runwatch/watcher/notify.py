@@ -1,52 +1,151 @@
-"""From incident changes to the outbox: what was found live is sent, history is only shown."""
+"""From incident changes to people: what was found live is routed and sent, history is only shown."""
 
 from __future__ import annotations
 
+import os
 import socket
+import threading
 import time
 from collections.abc import Callable
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runwatch.alerts.incidents import Change
 from runwatch.config import Config
+from runwatch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from runwatch.alerts.journal import Journal
+    from runwatch.alerts.outbox import Outbox
+    from runwatch.alerts.routing import Alert, Router
+    from runwatch.watcher.engine import Engine
+
+TREND_POINTS = 48
+STATE_VARIABLE = "RUNWATCH_STATE"
 
 
 class Notifier:
     """Hands changes to the configured channels; without one it does nothing."""
 
-    def __init__(self, config: Config, notice: Callable[[str], None]) -> None:
-        self._outbox = None
-        if config.slack.webhook:
-            from runwatch.alerts.channels.slack import SlackChannel
-            from runwatch.alerts.outbox import Outbox
-
-            slack = config.slack
-            channel = SlackChannel(
-                slack.webhook.reveal(),
-                min_severity=slack.min_severity,
-                send_resolved=slack.send_resolved,
-                timeout=slack.timeout,
-            )
-            self._outbox = Outbox([channel], notice)
+    def __init__(self, config: Config, notice: Callable[[str], None], engine: Engine | None = None) -> None:
+        """`engine` is asked for the last good checkpoint and the trend of a metric, if it is given."""
+        self._engine, self._notice = engine, notice
+        self._changed = threading.Condition()
+        self._closed = False
+        self._outbox: Outbox | None = None
+        if config.everyone():
+            self._router, self._outbox = self._open(config)
+            self._timer = threading.Thread(target=self._keep_time, name="routing", daemon=True)
+            self._timer.start()
 
     def submit(self, change: Change) -> None:
-        """Queue a change for delivery. Never waits."""
+        """Take a change; what is due at once is on its way when this returns. Waits for no channel."""
         if self._outbox is None or not change.send:
             return
-        kind: Literal["firing", "resolved"]
-        if change.kind in ("firing", "escalated"):
-            kind = "firing"
-        elif change.kind == "resolved":
-            kind = "resolved"
-        else:
-            return
-        from runwatch.alerts.outbox import Notification
-
         now = time.time()
-        key = f"{change.row.id}:{change.kind}:{change.row.severity}"
-        self._outbox.submit(Notification(key, change.row.run, kind, change.row, socket.gethostname(), now))
+        alert = self._alert(change, now)
+        with self._changed:
+            self._router.take(alert, now)
+            self._flush(now)
+            self._changed.notify()
 
     def close(self) -> None:
-        """Deliver what can be delivered in a few seconds."""
-        if self._outbox is not None:
-            self._outbox.close()
+        """Deliver what can be delivered in a few seconds; the rest is kept for the next process."""
+        if self._outbox is None:
+            return
+        with self._changed:
+            self._closed = True
+            now = time.time()
+            self._router.hurry(now)
+            self._flush(now)
+            self._router.forget()
+            self._outbox.post((), self._router.changes())
+            self._changed.notify()
+        self._timer.join()
+        self._outbox.close()
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _open(self, config: Config) -> tuple[Router, Outbox]:
+        from runwatch.alerts.channels.build import build
+        from runwatch.alerts.outbox import Outbox
+        from runwatch.alerts.queue import Queue
+        from runwatch.alerts.routing import Router
+        from runwatch.alerts.settings import policy
+
+        channels = []
+        for name, given in config.everyone().items():
+            try:
+                channels.append(build(name, given))
+            except ConfigError as error:  # the others go on
+                self._notice(f"channel {name} is off: {error}")
+        journal = open_journal(self._notice)
+        outbox = Outbox(
+            channels,
+            self._notice,
+            queue=lambda: Queue(keep_trying=config.routing.give_up_after),
+            journal=journal,
+        )
+        named = {"slack": config.slack, **config.channels}
+        rules = policy(config.routing, named)
+        router = Router(rules, epoch=os.urandom(6).hex())
+        router.resume(journal.routing(), time.time())
+        return router, outbox
+
+    def _flush(self, now: float) -> None:
+        """Hand on what is due, and keep routing's state with it. The lock is held."""
+        assert self._outbox is not None
+        due = self._router.due()
+        messages = self._router.flush(now) if due is not None and due <= now else []
+        self._outbox.post(messages, self._router.changes())
+
+    def _keep_time(self) -> None:
+        """Speak for groups whose time has come."""
+        with self._changed:
+            while not self._closed:
+                due = self._router.due()
+                wait = None if due is None else min(3600.0, due - time.time())
+                if wait is None or wait > 0:
+                    self._changed.wait(wait)
+                else:
+                    self._flush(time.time())
+
+    def _alert(self, change: Change, now: float) -> Alert:
+        from runwatch.alerts.routing import Alert
+
+        checkpoint: int | None = None
+        trend: tuple[float, ...] = ()
+        if self._engine is not None and change.kind != "resolved":
+            checkpoint, trend = about(self._engine, change)
+        return Alert(change.row, socket.gethostname(), now, checkpoint, trend)
+
+
+def about(engine: Engine, change: Change) -> tuple[int | None, tuple[float, ...]]:
+    """Return the last good checkpoint of a change's run, and the newest values of its metric."""
+    for _, watched in engine.runs():
+        if watched.run.id == change.run:
+            good = watched.run.checkpoints.summary().last_good
+            series = watched.run.series.get(change.row.metric or "")
+            trend = () if series is None else tuple(float(value) for value in series.tail(TREND_POINTS))
+            return (None if good is None else good.at), trend
+    return None, ()
+
+
+def state_directory() -> Path:
+    """Return where undelivered messages are kept: $RUNWATCH_STATE, or the user's state directory."""
+    import platformdirs
+
+    named = os.environ.get(STATE_VARIABLE)
+    return Path(named) if named else platformdirs.user_state_path("runwatch")
+
+
+def open_journal(notice: Callable[[str], None]) -> Journal:
+    """Open this process's journal. One that cannot be used is told, and delivery goes on in memory."""
+    from runwatch.alerts.journal import Journal
+    from runwatch.watcher.sources.mounts import events_reliable, mount_of
+
+    directory = state_directory() / "outbox"
+    local = events_reliable(mount_of(str(directory)).fstype)
+    if not local:  # SQLite's write-ahead log needs shared memory, which no network file system has
+        notice(f"undelivered alerts are kept on a network file system: {directory}: set ${STATE_VARIABLE}")
+    return Journal(directory, notice, wal=local)

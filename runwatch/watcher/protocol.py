@@ -40,6 +40,8 @@ class View(msgspec.Struct, frozen=True):
     """Path of the source whose lines are wanted; None leaves it to the one that leads the run."""
     details: bool = False
     """Whether events and configuration are shown."""
+    machine: bool = False
+    """Whether the machine under the run is shown."""
     interval: float = 0.5
     """Seconds between frames at most; incident changes come at once."""
 

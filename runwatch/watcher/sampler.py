@@ -38,6 +38,8 @@ class Setup(msgspec.Struct, frozen=True):
     """gpu: seconds between looks at what costs more: temperatures, clocks, errors, activity."""
     rare: float = 30.0
     """gpu: seconds between looks at what costs most: processes, links."""
+    rooms: tuple[bytes, ...] = ()
+    """machine: where room is wanted, one path per mount; asked from threads of the same process."""
 
 
 ROOM_EVERY = 30.0
@@ -121,7 +123,12 @@ def make(setup: Setup, send: Pipe) -> Sampler:
 
     targets = [os.fsdecode(path) for path in setup.paths]
     logs = [target if target.startswith("pipe:") else resolved(target) for target in targets]
-    return Machine(logs, send, pids=setup.pids)
+    machine = Machine(logs, send, pids=setup.pids)
+    if not setup.rooms:
+        return machine
+    from runwatch.watcher.samplers.space import Rooms, Together
+
+    return Together(machine, Rooms([os.fsdecode(path) for path in setup.rooms], send, ROOM_EVERY))
 
 
 def watch(sampler: Sampler, send: Pipe, interval: float) -> None:

@@ -17,15 +17,17 @@ from pathlib import Path
 
 import msgspec
 
-from runwatch import __version__
+from runwatch import __version__, sample
 from runwatch.alerts.incidents import Change
 from runwatch.errors import RunwatchError
 from runwatch.watcher import protocol, views, wire
 from runwatch.watcher.engine import FRESH, Engine
 from runwatch.watcher.headless import Headless
 from runwatch.watcher.launch import Assignment
+from runwatch.watcher.machine import Samplers
 from runwatch.watcher.notify import Notifier
 from runwatch.watcher.sources.mounts import mount_of
+from runwatch.watcher.sources.wandb_online import SCHEME
 from runwatch.watcher.views import Shown, snapshot
 from runwatch.watcher.workers import Worker
 
@@ -40,11 +42,12 @@ class Server:
     """Folds what the workers send and serves what clients show."""
 
     def __init__(self, assignment: Assignment) -> None:
-        from runwatch.config import load
+        from runwatch.config import format_name, load
 
         self._loop = asyncio.get_running_loop()
         config = load(Path(os.fsdecode(assignment.config)) if assignment.config else None)
         self.engine = Engine(config.overrides())
+        self.engine.deadline = assignment.deadline
         self.shown: dict[str, Shown] = {}
         self.notices: list[str] = []
         self.clients: set[Connection] = set()
@@ -52,7 +55,10 @@ class Server:
         self.opened = asyncio.Event()
         """Set once it is known what there is to watch, or that there is nothing."""
         self.stopped = asyncio.Event()
-        self._notifier = Notifier(config, self._notice_from_thread)
+        self._notifier = Notifier(config, self._notice_from_thread, self.engine)
+        self._samplers = Samplers(self.sampled, self.notice, assignment.pids)
+        self._paths: dict[str, set[bytes]] = {}
+        """Group -> where its sources are, as the system spells it."""
         poll = assignment.poll or config.tail.poll
         self._workers = [
             Worker(
@@ -62,6 +68,8 @@ class Server:
                     interval=config.tail.interval,
                     wait=assignment.wait,
                     formats=config.formats,
+                    format=format_name(assignment.format, config),
+                    online=config.tail.online,
                 ),
                 self.receive,
                 self.notice,
@@ -81,6 +89,7 @@ class Server:
         await asyncio.gather(*tasks, return_exceptions=True)
         for worker in self._workers:
             worker.stop()
+        await self._samplers.stop()
         self._notifier.close()
 
     def receive(self, message: wire.Message) -> None:
@@ -92,6 +101,15 @@ class Server:
                 f"a batch could not be taken in, its part is missing: {type(error).__name__}: {error}"
             )
         if not isinstance(message, wire.Beat):
+            self.wake()
+
+    def sampled(self, group: str, message: sample.Message) -> None:
+        """Take what is said of the machine under a group: part of the next picture; events wake at once."""
+        try:
+            self.changed(self.engine.sample(group, message))
+        except Exception as error:  # as for the batches of a log
+            self.notice(f"a look at the machine could not be taken in: {type(error).__name__}: {error}")
+        if not isinstance(message, sample.Sample):
             self.wake()
 
     def _take(self, message: wire.Message) -> None:
@@ -127,6 +145,7 @@ class Server:
         elif isinstance(message, wire.Beat):
             self.opened.set()  # what there is was read; there may be nothing yet
         elif isinstance(message, wire.Ended):
+            self.engine.sources[message.source][1].ended = True
             self.changed(self.engine.finish(time.time()))
 
     def _open(self, message: wire.Opened) -> None:
@@ -139,6 +158,7 @@ class Server:
             group.sources[message.source].written = message.written
             shown = self.shown.setdefault(group.id, Shown(group))
             shown.backlogs[message.source] = shown.lefts[message.source] = message.backlog
+            self._paths.setdefault(group.id, set()).add(message.path)
         self.opened.set()
 
     def _shown(self, source: str) -> Shown:
@@ -185,8 +205,14 @@ class Server:
             now = time.time()
             if unknown := views.unrecognised(self.shown.values(), now, UNKNOWN_AFTER):
                 self.notice(unknown)
+            self._samplers.want(self._newest_paths())
             self.changed(self.engine.tick(now, [i for i, shown in self.shown.items() if not shown.left]))
             self.wake()
+
+    def _newest_paths(self) -> dict[str, set[bytes]]:
+        """Return where the sources of each group are, the group written last first."""
+        written = {group: self.engine.groups[group].written or 0.0 for group in self._paths}
+        return {group: self._paths[group] for group in sorted(written, key=lambda g: -written[g])}
 
     async def _serve(self, sock: socket.socket) -> None:
         reader, writer = await asyncio.open_connection(sock=sock, limit=protocol.MAX_LINE)
@@ -311,7 +337,9 @@ def by_mount(paths: Iterable[bytes]) -> list[tuple[bytes, ...]]:
     """Group paths by the mount they are on, without touching them."""
     groups: dict[str, list[bytes]] = {}
     for path in paths:
-        point = "-" if path == b"-" else mount_of(os.path.abspath(os.fsdecode(path))).point
+        name = os.fsdecode(path)
+        away = name == "-" or name.startswith(SCHEME)  # neither may hold up what is on a disk
+        point = name if away else mount_of(os.path.abspath(name)).point
         groups.setdefault(point, []).append(path)
     return [tuple(group) for group in groups.values()]
 

@@ -10,7 +10,7 @@ from runwatch.metrics import LOSS
 from runwatch.run import RankState, Run
 from runwatch.segments import Splitter
 from runwatch.snapshot import Columns, EventRow, Latest, Mark, RankRow, RunRow, RunView, Snapshot
-from runwatch.watcher import checkpoints
+from runwatch.watcher import checkpoints, under
 from runwatch.watcher.group import Group, WatchedRun
 from runwatch.watcher.protocol import View
 
@@ -167,6 +167,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         log=tuple(log[-view.log_lines :]) if view.log_lines > 0 else (),
         log_source=speaker.path if speaker is not None else "",
         facts=_about(group),
+        machine=under.view(group.machine, now, group.deadline) if view.machine else None,
     )
 
 

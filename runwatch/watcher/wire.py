@@ -9,6 +9,7 @@ import msgspec
 from runwatch.batch import Batch
 from runwatch.checkpoint import Look
 from runwatch.config import FormatConfig
+from runwatch.parsers.told import Told
 from runwatch.watcher.member import Member
 from runwatch.watcher.sources.beside import Beside
 from runwatch.watcher.sources.tail import Position
@@ -19,11 +20,16 @@ HEADER = struct.Struct("<I")
 class Resume(msgspec.Struct, frozen=True):
     """Where a replacement goes on: exactly after what was sent last."""
 
-    position: Position
+    position: Position | None
+    """Of a file; None of a run on a server."""
     offset: int
     """Byte of the stream at which the next record begins."""
     line: int
     format: str | None
+    told: Told = Told()
+    """What the parser has to know in case the file is written anew."""
+    step: int = 0
+    """Of a run on a server: the first step that was not read."""
 
 
 class Opened(msgspec.Struct, frozen=True, tag="opened"):
@@ -108,10 +114,14 @@ class Setup(msgspec.Struct, frozen=True):
     poll: bool = False
     interval: float | None = None
     """Seconds between two looks at a file when polling; None leaves it to the waker."""
+    online: float = 15.0
+    """Seconds between two looks at a run on a server."""
     wait: bool = False
     """Whether a file may be created later."""
     formats: tuple[FormatConfig, ...] = ()
     """Formats of the user's own."""
+    format: str | None = None
+    """The only format to read logs as; None: it is detected."""
 
 
 Message = Opened | Read | Looked | Preview | Trouble | Note | Ended | Beat

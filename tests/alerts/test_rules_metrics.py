@@ -377,6 +377,7 @@ def faulty(seed: int) -> Log:
 @given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(0, 1200), max_size=12))
 @example(seed=1, cuts=list(range(1200)))
 @example(seed=2, cuts=list(range(0, 1200, 16)))
+@example(seed=966565, cuts=[270])
 def test_cuts_do_not_matter(rule, seed, cuts):
     log = faulty(seed)
     whole = log.judge(rule())

@@ -20,7 +20,7 @@ from runwatch.batch import Event
 from runwatch.block import Block, Samples, Status
 from runwatch.findings import Verdict
 
-from .columns import GRAD, TIME, TOKENS, Log, brief, healthy
+from .columns import END, GRAD, TIME, TOKENS, Log, brief, healthy
 
 
 def fired(findings):
@@ -88,16 +88,19 @@ def ranks(count, steps, times=None, norms=None):
             yield Block(found, samples(rows), rank=rank)
 
 
+def judged(rule, blocks):
+    return [f for block in blocks for f in rule.observe(block)] + rule.tick(END)
+
+
 def noise(count, steps, scale=0.02):
     return np.exp(scale * np.random.default_rng(0).normal(size=(count, steps)))
 
 
 def test_a_slow_rank_is_named():
     times = 0.5 * noise(8, 400)
-    assert [f for b in ranks(8, 400, times) for f in Straggler().observe(b)] == []
+    assert judged(Straggler(), ranks(8, 400, times)) == []
     times[5, 100:300] *= 1.4
-    rule = Straggler()
-    found = [f for block in ranks(8, 400, times) for f in rule.observe(block)]
+    found = judged(Straggler(), ranks(8, 400, times))
     assert [(f.verdict.value, f.rank) for f in found] == [("firing", 5), ("clear", 5)]
     assert "rank 5 is" in found[0].title
 
@@ -106,19 +109,16 @@ def test_a_slow_rank_is_named():
 def test_two_ranks_need_a_clear_difference(slower, expected):
     times = 0.5 * noise(2, 300)
     times[1, 50:] *= slower
-    rule = Straggler()
-    assert [f.rank for block in ranks(2, 300, times) for f in rule.observe(block)] == expected
+    assert [f.rank for f in judged(Straggler(), ranks(2, 300, times))] == expected
 
 
 def test_ranks_that_agreed_and_no_longer_do():
     norms = np.repeat(noise(1, 200, 0.3), 4, axis=0)
     norms[2, 100:] *= 1 + 0.002 * np.arange(1, 101)
-    rule = RankDivergence()
-    (found,) = [f for block in ranks(4, 200, norms=norms) for f in rule.observe(block)]
+    (found,) = judged(RankDivergence(), ranks(4, 200, norms=norms))
     assert (found.severity.value, found.step) == ("critical", 104)
     assert "rank 2" in found.title
-    rule = RankDivergence()  # local norms never agreed
-    assert [f for b in ranks(4, 200, norms=noise(4, 200, 0.3)) for f in rule.observe(b)] == []
+    assert judged(RankDivergence(), ranks(4, 200, norms=noise(4, 200, 0.3))) == []  # they never agreed
 
 
 def heard(rank, at):
@@ -162,6 +162,25 @@ def test_a_storm_of_retries_is_a_warning_and_a_few_are_not():
     log.events = events("retry", range(1000, 1020, 2))
     found = log.judge(Retries())
     assert brief(found) == [("firing", "warning", None), ("clear", "warning", 1068)]
+
+
+def counted(rows):
+    """Retry events as the parser tells them: at the 1st, 2nd, 4th, 8th, ..."""
+    told = [(row, number) for number, row in enumerate(rows, 1) if number & (number - 1) == 0]
+    return [
+        Event("retry", row * 100 - 50, row, "retry!", data={"count": str(number)}) for row, number in told
+    ]
+
+
+def test_retries_that_are_counted_are_a_storm_by_their_number():
+    log = healthy()
+    log.events = counted(range(1000, 1100))  # 7 events
+    found = log.judge(Retries())
+    assert [f.line for f in found[:1]] == [1007]
+    assert [f.verdict.value for f in found] == ["firing", "clear"]
+    assert found[1].step > 1100
+    log.events = counted(range(0, 3000, 60))  # one now and then
+    assert log.judge(Retries()) == []
 
 
 def test_a_checkpoint_that_does_not_come():

@@ -194,3 +194,14 @@ def test_a_directory_without_a_log_is_read_by_its_metric_files(tmp_path):
     (run,) = json.loads(done.stdout)["runs"]
     assert run["format"] == "trainer-state"
     assert run["steps"] == {"records": 2, "first": 10, "last": 20, "total": 20}
+
+
+def test_a_line_of_one_of_several_files_is_told_with_its_file(tmp_path):
+    begun = "".join(f"step {n:05d}/00090 ({n}.00%) | loss: 2.5000 | dt: 10.00ms\n" for n in range(40))
+    for rank in range(2):
+        (tmp_path / f"rank_{rank}.log").write_text(begun)
+    with (tmp_path / "rank_1.log").open("a") as log:
+        log.write("Traceback (most recent call last):\n  File x\nValueError: bad shard\n")
+    line = (tmp_path / "rank_1.log").read_bytes().count(b"\n")
+    done = runwatch("check", tmp_path, "--fail-on", "never")
+    assert f"({tmp_path / 'rank_1.log'}, line {line})" in done.stdout

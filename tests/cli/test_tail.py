@@ -114,7 +114,7 @@ def test_interrupt_is_130_and_leaves_nothing_behind(log):
     with Follower(log.path) as follower:
         follower.records(50)
         family = follower.family()
-        assert len(family) == 3  # this one, the engine, its reader
+        assert 3 <= len(family) <= 4  # this one, the engine, its reader, and soon the sampler
         code, errors = follower.interrupt()
         assert (code, errors.strip()) == (130, "")
         assert psutil.wait_procs(family, WAIT)[1] == []

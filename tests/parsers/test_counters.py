@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from runwatch.parsers.stream import StreamParser
+
 from .logs import parse
 from .structured import lines, read
 
@@ -70,6 +72,10 @@ def test_a_record_that_is_dated_has_a_time(key):
         ("tokens_per_second_per_gpu: 9500.5", "perf/tokens_per_sec", 9500.5),
         ("samples/sec: 12.5", "perf/samples_per_sec", 12.5),
         ("mfu: 62.5", "perf/mfu", 0.625),
+        ("mfu: 0.625", "perf/mfu", 0.625),
+        ("mfu: 1.0", "perf/mfu", 1.0),
+        ("mfu: 0.625%", "perf/mfu", 0.00625),
+        ("bf16_mfu: 0.625", "perf/mfu", 0.00625),
         ("bf16_mfu: 62.5%", "perf/mfu", 0.625),
         ("grad norm: 1.25", "train/grad_norm", 1.25),
         ("gradient_norm: 1.25", "train/grad_norm", 1.25),
@@ -79,3 +85,21 @@ def test_a_record_that_is_dated_has_a_time(key):
 def test_names_become_canonical_in_our_units(field, metric, value):
     parsed = parse(f"step 3/9 (1.00%) | loss: 2.5 | {field}\n".encode())
     assert parsed.column(metric).tolist() == pytest.approx([value])
+
+
+MFUS = (
+    [f"{0.25 + n / 100:.2f}" for n in range(60)]
+    + ["1.0", "1.25"]
+    + [f"{20 + n / 100:.2f}" for n in range(900)]
+)
+
+
+def test_a_share_is_read_by_its_value_alone_in_text_and_in_json():
+    text = "".join(f"step {n}/90 (1.00%) | loss: 2.5 | mfu: {mfu}\n" for n, mfu in enumerate(MFUS))
+    lines = "".join(f'{{"step": {n}, "loss": 2.5, "mfu": {mfu}}}\n' for n, mfu in enumerate(MFUS))
+    for whole in (text.encode(), lines.encode()):
+        for cut in (0, 100, 10_000):
+            parser = StreamParser()
+            batches = [parser.feed(whole[:cut]), parser.feed(whole[cut:]), parser.flush()]
+            told = [v for b in batches for t in b.tables for v in t.column("perf/mfu").tolist()]
+            assert told == [float(m) if float(m) <= 1 else float(m) / 100 for m in MFUS]

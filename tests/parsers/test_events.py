@@ -185,6 +185,14 @@ def test_retries_without_a_time_are_counted_together():
     assert events[-1].data["count"] == "8192"
 
 
+def test_retries_that_stand_far_apart_are_counted_anew():
+    quiet = b"nothing to tell\n" * 150
+    text = (b"Connection reset by peer\n" * 5 + quiet) * 3
+    counts = [int(event.data["count"]) for event in parse(text).events]
+    assert counts == [1, 2, 4] * 3
+    assert [int(event.data["count"]) for event in parse(text, range(0, len(text), 97)).events] == counts
+
+
 def test_a_redrawn_line_is_one_event():
     text = b"".join(b"evaluating HellaSwag: %d/90\r" % i for i in range(90)).replace(
         b"evaluating", b"Evaluating"

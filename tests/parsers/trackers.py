@@ -70,12 +70,12 @@ def history(row: Mapping[str, object], number: int = 0, *, nested: bool = True) 
     return wandb(2, b"".join(field(1, item(key, value, nested=nested)) for key, value in row.items()), number)
 
 
-def rows(steps: int, first: int = 0) -> list[dict[str, object]]:
+def rows(steps: int, first: int = 0, begun: float = 1.7e9) -> list[dict[str, object]]:
     """History rows as a training loop logs them, an evaluation and a NaN among them."""
     out: list[dict[str, object]] = []
     for step in range(first, first + steps):
         row: dict[str, object] = {"train/loss": 11 / (step + 1), "lr": 3e-4 * step, "_step": step}
-        row["_timestamp"], row["_runtime"] = 1.7e9 + step / 3, step / 3
+        row["_timestamp"], row["_runtime"] = begun + step / 3, step / 3
         if step % 5 == 2:
             row["eval/loss"] = 0.1 * step
         if step == 7:
@@ -84,21 +84,21 @@ def rows(steps: int, first: int = 0) -> list[dict[str, object]]:
     return out
 
 
-def wandb_log(steps: int, *, code: int | None = None, shuffle: bool = True) -> bytes:
+def wandb_log(steps: int, *, code: int | None = None, shuffle: bool = True, begun: float = 1.7e9) -> bytes:
     """A run's log: its record, rows each followed by a summary, system metrics, the console, the end."""
     config = field(1, item("lr", 0.1, nested=False)) + field(1, item("max_steps", steps or 1, nested=False))
     records = [
         field(1, 1) + field(21, b""),
         wandb(17, field(1, "abc") + field(3, "proj") + field(4, config) + field(8, "my run"), 2),
     ]
-    for number, row in enumerate(rows(steps), 3):
+    for number, row in enumerate(rows(steps, begun=begun), 3):
         keys = list(row)
         if shuffle:
             keys = keys[number % len(keys) :] + keys[: number % len(keys)]
         records.append(history({key: row[key] for key in keys}, number))
         records.append(wandb(3, field(1, item("train/loss", row["train/loss"])) * 3, number))
         if number % 7 == 0:
-            when = field(1, 1_700_000_000 + number) + field(2, 500_000_000)
+            when = field(1, int(begun) + number) + field(2, 500_000_000)
             machine = field(3, field(1, "gpu.0.gpu") + field(16, "97")) + field(
                 3, field(1, "gpu.0.temp") + field(16, "60.5")
             )
@@ -143,13 +143,13 @@ VERSION = tfrecord(field(1, 1.7e9) + field(3, "brain.Event:2"))
 TAGS = ("train/loss", "train/lr", "perf/tok")
 
 
-def event_file(steps: int, first: int = 0) -> bytes:
+def event_file(steps: int, first: int = 0, begun: float = 1.7e9) -> bytes:
     """A file of one event per tag and step, a NaN and an image among them."""
     out = [VERSION]
     for step in range(first, first + steps):
         for place, tag in enumerate(TAGS):
             value = float("nan") if step == 7 and not place else (step + 1) / 3 * 10**place
-            out.append(event(step, simple(tag, value), time=1.7e9 + step))
+            out.append(event(step, simple(tag, value), time=begun + step))
         if step % 10 == 4:
             out.append(event(step, field(1, "image") + field(4, field(4, bytes(range(256)) * 9))))
     return b"".join(out)

@@ -10,7 +10,7 @@ from wcwidth import wcswidth
 from runwatch.render import axis, cells
 from runwatch.render.chart import Options, chart, nearest
 from runwatch.render.glyphs import ASCII, UNICODE
-from runwatch.render.smooth import ema
+from runwatch.render.smooth import smooth
 from runwatch.snapshot import Columns, Mark
 
 ANY = st.one_of(st.none(), st.floats())
@@ -136,9 +136,24 @@ def test_a_constant_has_short_labels_in_the_middle():
     assert any("25┤" in row or "24┤" in row for row in rows)
 
 
-def test_ema_is_debiased_and_skips_gaps():
-    assert ema([5.0, 5.0], 0.99) == pytest.approx([5.0, 5.0])
-    assert ema([1.0, None, math.nan, 1.0], 0.9) == [1.0, None, None, pytest.approx(1.0)]
+def test_smoothing_skips_gaps_and_is_not_drawn_to_zero():
+    assert smooth([5.0, 5.0], 0.99) == pytest.approx([5.0, 5.0])
+    assert smooth([1.0, None, math.nan, 1.0], 0.9) == [1.0, None, None, pytest.approx(1.0)]
+    assert smooth([3.0, 1.0, 4.0], 0.0) == [3.0, 1.0, 4.0]
+
+
+@pytest.mark.parametrize("factor", [0.6, 0.9])
+def test_smoothing_does_not_lag(factor):
+    ramp = [100.0 - i for i in range(101)]
+    assert smooth(ramp, factor)[50] == pytest.approx(50.0, abs=0.01)
+    bump = [0.0] * 50 + [1.0] + [0.0] * 50
+    line = smooth(bump, factor)
+    assert line.index(max(line)) == 50
+    assert line[40] == pytest.approx(line[60])
+
+
+def test_the_newest_smoothed_value_weighs_the_past_as_an_exponential_mean():
+    assert smooth([1.0, 2.0, 4.0], 0.5)[-1] == pytest.approx((4 + 2 / 4 + 1 / 16) / (1 + 1 / 4 + 1 / 16))
 
 
 def test_nearest():

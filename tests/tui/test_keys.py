@@ -1,13 +1,15 @@
 """What each key does, and that no key is offered that does nothing."""
 
+import msgspec
 import pytest
 
+from runwatch.snapshot import Progress, RunRow
 from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.help import Help
 from runwatch.watcher.protocol import Acknowledge, Shutdown
 
-from .fake_engine import OLD, SLOW, SPIKE
+from .fake_engine import OLD, SLOW, SOURCES, SPIKE, picture
 
 ALERTS = (SPIKE, SLOW, OLD)
 
@@ -67,6 +69,35 @@ async def test_q_closes_the_help_first(open_app):
         assert s.app.return_value is None
 
 
+async def test_a_digit_leads_out_of_the_help(open_app):
+    async with open_app() as s:
+        await s.press("question_mark", "6")
+        assert isinstance(s.app.screen, RunScreen)
+        assert s.app.screen.view == actions.CHECKPOINTS
+        await s.press("question_mark", "6")
+        assert s.app.screen.view == actions.CHECKPOINTS
+
+
+async def test_the_screen_stays_with_the_run_it_shows_and_its_next_attempt(open_app):
+    shown = ["a.log#1", "b.log#1"]
+
+    def make(view):
+        run = view.run or shown[-1]
+        rows = tuple(RunRow(i, i, "training", Progress()) for i in sorted(shown))
+        return msgspec.structs.replace(picture(view, id=run), runs=rows)
+
+    async with open_app(make=make) as s:
+        assert s.engine.view.run is None  # the engine has a moment to find the most urgent one
+        s.clock.now += 4
+        s.engine.push()
+        await s.settle()
+        assert s.engine.view.run == "b.log#1"
+        shown.append("b.log#2")
+        s.engine.push()
+        await s.settle()
+        assert s.engine.view.run == "b.log#2"
+
+
 async def test_zoom_and_back(open_app):
     async with open_app((120, 40), ranks=8) as s:
         before = s.view.query_one("#main-0").size
@@ -100,11 +131,11 @@ async def test_log_scale_and_smoothing(open_app):
     async with open_app() as s:
         await s.press("y")
         assert "log y" in s.drawn("#main-0")
-        for expected in ("loss · ema .9 ", "loss · ema .99 ", "loss · log y", "loss · ema .6 "):
+        for expected in ("loss · smooth .9 ", "loss · smooth .99 ", "loss · log y", "loss · smooth .6 "):
             await s.press("s")
             assert expected in s.drawn("#main-0").splitlines()[0]
         await s.press("S", "y")
-        assert "ema" not in s.drawn("#main-0")
+        assert "smooth" not in s.drawn("#main-0")
         assert "log y" not in s.drawn("#main-0")
 
 
@@ -189,7 +220,7 @@ async def test_a_resolved_alert_cannot_be_acknowledged(open_app):
 
 async def test_next_alert_is_not_offered_without_alerts(open_app):
     async with open_app() as s:
-        assert "Next alert" not in s.drawn("#keys")
+        assert "! Alert" not in s.drawn("#keys")
         await s.press("exclamation_mark")
         assert s.view.view == actions.OVERVIEW
 
@@ -203,6 +234,14 @@ async def test_an_alert_leads_to_its_chart_and_its_line(open_app):
         await s.press("escape", "5", "l")
         assert s.view.view == actions.LOGS
         assert s.engine.view.log_before > 40_112
+        assert "40112▸" in s.drawn("#log-view")
+
+
+async def test_the_line_of_an_alert_is_shown_in_its_file(open_app):
+    elsewhere = msgspec.structs.replace(ALERTS[0], evidence={"source": SOURCES[1]})
+    async with open_app(incidents=(elsewhere,)) as s:
+        await s.press("5", "l")
+        assert (s.view.view, s.engine.view.log_source) == (actions.LOGS, SOURCES[1])
         assert "40112▸" in s.drawn("#log-view")
 
 

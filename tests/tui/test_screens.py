@@ -1,8 +1,9 @@
 """What the screens look like, as text, at the sizes people have."""
 
+import msgspec
 import pytest
 
-from runwatch.snapshot import Progress, Snapshot
+from runwatch.snapshot import CheckpointRow, EventRow, Progress, RankRow, Snapshot
 
 from .fake_engine import METRICS, OLD, SLOW, SPIKE, picture
 
@@ -39,6 +40,131 @@ async def test_view(open_app, golden, key, name):
         await s.press(key)
         assert s.view.view == name
         golden(f"view-{name}", s.text())
+
+
+DETAILS = {
+    "checkpoints": (
+        CheckpointRow("checkpoint-41000", 41_000, "huggingface", "writing", "", 1_900 << 20, 4.0, None),
+        CheckpointRow("checkpoint-40000", 40_000, "huggingface", "complete", "", 3 << 30, 2_400.0, 31.0),
+        CheckpointRow(
+            "checkpoint-30000", 30_000, "huggingface", "damaged",
+            "model-00002-of-00004.safetensors is 1.2 GiB shorter than its index says", 1 << 30, 22_000.0, 30.0,
+        ),
+        CheckpointRow("checkpoint-20000", 20_000, "huggingface", "incomplete", "no optimizer", 2 << 30, 90_000.0, 28.5),
+        CheckpointRow("checkpoint-10000", 10_000, "huggingface", "deleted", "", None, 180_000.0, None),
+        CheckpointRow("line 4801", 5_000),
+    ),
+    "events": (
+        EventRow("checkpoint", "saved checkpoint-40000", 40_000, 49_000),
+        EventRow("nccl", "Watchdog caught collective operation timeout: WorkNCCL(SeqNum=182, OpType=ALLREDUCE)", 39_990, 48_990, 37),
+        EventRow("resume", "resumed from checkpoint-30000", 30_000, 31_000),
+    ),
+    "about": {
+        "model/dim": "4096", "optimizer/learning_rate": "0.0003",
+        "dataset": "/lustre/fast/projects/large-language-models/tokenised/" + "fineweb-edu-" * 12,
+        "command": "torchrun --nproc-per-node 8 train.py " + " ".join(f"--option-{i} {i}" for i in range(40)),
+        "model/name": "模型-训练",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30)])
+@pytest.mark.parametrize(("key", "name"), [("6", "checkpoints"), ("7", "config")])
+async def test_view_of_details(open_app, golden, key, name, size):
+    async with open_app(size, **DETAILS) as s:
+        await s.press(key)
+        golden(f"view-{name}-{size[0]}x{size[1]}", s.text())
+
+
+@pytest.mark.parametrize(
+    ("key", "advice"), [("6", "name their directory too"), ("6", "errors, restarts"), ("7", "config.json")]
+)
+async def test_empty_details_say_what_to_do(open_app, key, advice):
+    async with open_app((80, 24), checkpoints=(), events=(), about={}) as s:
+        await s.press(key)
+        assert advice in " ".join(line.strip("│ ") for line in s.text().splitlines())
+
+
+async def test_a_long_configuration_scrolls_to_its_end(open_app):
+    async with open_app((80, 24)) as s:
+        await s.press("7")
+        assert "model/layer_59" not in s.text()
+        assert "PgDn" in s.drawn("#keys")
+        await s.press("end")
+        assert "model/layer_59" in s.text()
+
+
+async def test_events_scroll_where_all_checkpoints_are_shown(open_app):
+    events = tuple(EventRow("error", f"error {i}", i, i) for i in range(40))
+    async with open_app((80, 24), events=events) as s:
+        await s.press("6", "end")
+        assert "error 39" in s.text()
+        assert "damaged" in s.text()
+
+
+async def test_critical_alerts_show_beside_the_state(open_app):
+    async with open_app((80, 24), phase="finished", incidents=(SPIKE,)) as s:
+        assert s.text().splitlines()[0].startswith("✓ FINISHED  ▲ 1 CRIT  llama-7b-r3")
+        roles = {role for text, role in s.view.query_one("#head")._drawn[0] if "FINISHED" in text}
+        assert roles == {"crit"}
+        await s.push(phase="finished", incidents=())
+        roles = {role for text, role in s.view.query_one("#head")._drawn[0] if "FINISHED" in text}
+        assert roles == {"good"}
+
+
+async def test_critical_alerts_of_other_runs_are_counted_at_the_runs(open_app):
+    async with open_app((120, 40)) as s:
+        shown = s.engine.picture(s.engine.view)
+        other = msgspec.structs.replace(shown.runs[1], critical=2)
+        s.engine.push(msgspec.structs.replace(shown, runs=(shown.runs[0], other)))
+        await s.settle()
+        assert "0 Runs(2▲) [1]Overview" in s.drawn("#head")
+
+
+async def test_an_alert_leaves_the_name_of_the_view_and_a_notice_room_for_itself(open_app):
+    async with open_app((80, 24), incidents=ALERTS) as s:
+        await s.press("6")
+        assert s.text().splitlines()[2].startswith("[6]Checkpoints  ▲ CRIT loss spiked")
+    async with open_app((120, 40), history=0.37, ranks=8) as s:
+        news = s.text().splitlines()[2]
+        assert news.endswith("reading history 37%")
+        assert "7 Config" in news
+
+
+async def test_symptoms_stand_under_what_leads_them(open_app):
+    lead = msgspec.structs.replace(SPIKE, symptoms=("grad norm rose to 40", "tok/s fell by 27%"))
+    async with open_app((100, 30), incidents=(lead,)) as s:
+        await s.press("5")
+        assert "(+2 symptoms)" in s.drawn("#alert-list")
+        detail = s.drawn("#alert-detail")
+        assert detail.index("symptoms") < detail.index("grad norm rose to 40") < detail.index("tok/s fell")
+
+
+@pytest.mark.parametrize("size", [(38, 24), (80, 9), (9, 3)])
+async def test_too_small_says_so(open_app, size):
+    async with open_app(size) as s:
+        assert "too small" in s.text()
+        assert "RUNNING" not in s.text()
+        await s.pilot.resize_terminal(80, 24)
+        await s.settle()
+        assert "too small" not in s.text()
+        assert "RUNNING" in s.text()
+
+
+async def test_nobody_is_silent_once_the_run_is_over(open_app):
+    phase = "training"
+
+    def make(view):
+        ranks = tuple(RankRow(i, 9, 20, 240.0 if i == 12 else 1.0) for i in range(16))
+        shown = picture(view, phase=phase)
+        return msgspec.structs.replace(shown, run=msgspec.structs.replace(shown.run, ranks=ranks))
+
+    async with open_app((120, 40), make=make) as s:
+        assert "r12 silent 4m" in s.drawn("#ranks")
+        phase = "finished"
+        s.engine.push()
+        await s.settle()
+        assert "silent" not in s.drawn("#ranks")
 
 
 async def test_help(open_app, golden):

@@ -7,25 +7,22 @@ The webhook's address is a secret and appears in no outcome, log or error.
 from __future__ import annotations
 
 import logging
-import math
-import time
+from collections.abc import Iterable
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from runwatch import text
-from runwatch.alerts.outbox import Notification, Outcome, Rejected, Retry, Sent, Unsure
-from runwatch.findings import Severity
+from runwatch.alerts.message import compose
+from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
 
 if TYPE_CHECKING:
     from slack_sdk.webhook import WebhookClient
 
-HEADER, FACT, PROSE, EVIDENCE, SUMMARY = 150, 100, 700, 400, 400
-"""Longest text of each part, in characters as sent: together below 3,000, far from all of Slack's limits."""
-EVIDENCE_VALUES = 6
+HEADER, FACT, PROSE, OTHER, EVIDENCE, SUMMARY = 150, 100, 700, 120, 500, 400
+"""Longest text of each part, in characters as sent: together below 5,000, far from all of Slack's limits."""
 
-_GLYPHS = {Severity.CRITICAL: "▲", Severity.WARNING: "●", Severity.INFO: "○"}
 _PERMANENT = {
     400: "Slack could not read the message",
     403: "the webhook may not post here",
@@ -42,28 +39,18 @@ _silent.propagate = False
 class SlackChannel:
     """Posts to one incoming webhook."""
 
-    name = "slack"
-
-    def __init__(
-        self,
-        webhook: str,
-        *,
-        min_severity: Severity = Severity.WARNING,
-        send_resolved: bool = True,
-        timeout: float = 10.0,
-    ) -> None:
+    def __init__(self, webhook: str, *, name: str = "slack", timeout: float = 10.0) -> None:
         """Set up, without touching the network. `timeout` is in seconds."""
-        self._webhook = webhook
-        self.min_severity, self.send_resolved, self.timeout = min_severity, send_resolved, timeout
+        self._webhook, self.name, self.timeout = webhook, name, timeout
         self._client: WebhookClient | None = None
 
     def __repr__(self) -> str:
         return f"SlackChannel({mask(self._webhook)!r})"
 
-    def accepts(self, notification: Notification) -> bool:
-        """Return whether it is severe enough and, if resolved, wanted."""
-        wanted = notification.change == "firing" or self.send_resolved
-        return wanted and _severity(notification).rank >= self.min_severity.rank
+    @property
+    def identity(self) -> str:
+        """Return the name and a digest of the address."""
+        return f"{self.name}#{digest(self._webhook)}"
 
     def send(self, notification: Notification) -> Outcome:
         """Post it once; takes at most about `timeout` seconds."""
@@ -111,22 +98,18 @@ class SlackChannel:
 
 def message(notification: Notification) -> dict[str, Any]:
     """Return the payload: `text` for the phone's notification, `blocks` for the channel."""
-    incident, resolved = notification.incident, notification.change == "resolved"
-    severity = _severity(notification)
-    word = "✓ Resolved" if resolved else f"{_GLYPHS[severity]} {severity.value.capitalize()}"
+    told = compose(notification, repeats="Slack")
     blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": _text(f"{word}: {incident.title}", HEADER)},
-        _section(_facts(notification), FACT),
+        {"type": "header", "text": _text(f"{told.word}: {told.title}", HEADER)},
+        _section(told.facts, FACT),
     ]
-    if not resolved:
-        prose = (("Likely cause", incident.cause), ("What to do", incident.advice))
-        blocks += [_section([f"{label}: {said}"], PROSE) for label, said in prose if said]
-    footnotes = [] if resolved else _evidence(incident.evidence)
-    if notification.may_repeat:
-        footnotes.append("may repeat an earlier message: Slack's answer to it was lost")
+    blocks += [_section([said], PROSE) for said in told.prose()]
+    if told.others:
+        blocks.append(_section(told.others, OTHER))
+    footnotes = " · ".join(filter(None, (told.numbers, *told.notes)))
     if footnotes:
-        blocks.append({"type": "context", "elements": [_text(" · ".join(footnotes), EVIDENCE)]})
-    return {"text": _fit(f"{word}: {incident.title} ({notification.run})", SUMMARY), "blocks": blocks}
+        blocks.append({"type": "context", "elements": [_text(footnotes, EVIDENCE)]})
+    return {"text": _fit(told.subject, SUMMARY), "blocks": blocks}
 
 
 def mask(webhook: str) -> str:
@@ -137,39 +120,7 @@ def mask(webhook: str) -> str:
         return "the webhook"
 
 
-def _facts(notification: Notification) -> list[str]:
-    incident = notification.incident
-    facts = [f"Run: {notification.run}", f"Host: {notification.host}", f"Rule: {incident.rule}"]
-    if incident.rank is not None:
-        facts.append(f"Rank: {incident.rank}")
-    if incident.step is not None:
-        began = f"Step: {incident.step:,}"
-        facts.append(
-            f"{began} to {incident.resolved_step:,}" if incident.resolved_step is not None else began
-        )
-    facts.append(time.strftime("Time: %Y-%m-%d %H:%M:%S UTC", time.gmtime(notification.time)))
-    return facts
-
-
-def _evidence(values: dict[str, float | int | str | None]) -> list[str]:
-    shown = [(name, value) for name, value in values.items() if value is not None]
-    return [f"{name} {_number(value)}" for name, value in shown[:EVIDENCE_VALUES]]
-
-
-def _number(value: float | int | str) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}" if math.isfinite(value) else str(value)
-    return f"{value:,}" if isinstance(value, int) else text.plain(value, 80)
-
-
-def _severity(notification: Notification) -> Severity:
-    try:
-        return Severity(notification.incident.severity)
-    except ValueError:  # a newer engine's word: rather too loud than unheard
-        return Severity.CRITICAL
-
-
-def _section(lines: list[str], limit: int) -> dict[str, Any]:
+def _section(lines: Iterable[str], limit: int) -> dict[str, Any]:
     """Return a block of lines, each of at most `limit` characters."""
     content = "\n".join(_fit(line, limit) for line in lines)
     return {"type": "section", "text": {"type": "plain_text", "text": content, "emoji": False}}

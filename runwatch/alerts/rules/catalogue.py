@@ -7,14 +7,26 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from runwatch.alerts.rules.base import Rule, thresholds
+from runwatch.alerts.rules.checkpoint_broken import CheckpointBroken
 from runwatch.alerts.rules.checkpoint_overdue import CheckpointOverdue
+from runwatch.alerts.rules.checkpoint_shrunken import CheckpointShrunken
+from runwatch.alerts.rules.checkpoint_space import CheckpointSpace
 from runwatch.alerts.rules.crash import Crash
 from runwatch.alerts.rules.deadline import Deadline
+from runwatch.alerts.rules.disagreement import Disagreement
+from runwatch.alerts.rules.disk_full import DiskFull
 from runwatch.alerts.rules.divergence import Divergence
+from runwatch.alerts.rules.ended import Ended
 from runwatch.alerts.rules.finished import Finished
+from runwatch.alerts.rules.gpu_fault import GpuFault
+from runwatch.alerts.rules.gpu_memory import GpuMemory
+from runwatch.alerts.rules.gpu_slowed import GpuSlowed
+from runwatch.alerts.rules.gpu_underuse import GpuUnderuse
 from runwatch.alerts.rules.grad_spike import GradSpike
 from runwatch.alerts.rules.grad_vanish import GradVanish
 from runwatch.alerts.rules.hang import Hang
+from runwatch.alerts.rules.host_memory import HostMemory
+from runwatch.alerts.rules.io_stall import IoStall
 from runwatch.alerts.rules.jitter import Jitter
 from runwatch.alerts.rules.loss_drop import LossDrop
 from runwatch.alerts.rules.loss_scale import LossScale
@@ -60,7 +72,19 @@ CATALOGUE: tuple[type[Rule], ...] = (
     RestartLoop,
     Retries,
     CheckpointOverdue,
+    CheckpointBroken,
+    CheckpointShrunken,
+    CheckpointSpace,
+    Disagreement,
     Deadline,
+    Ended,
+    GpuFault,
+    GpuSlowed,
+    GpuUnderuse,
+    GpuMemory,
+    HostMemory,
+    DiskFull,
+    IoStall,
     Finished,
 )
 

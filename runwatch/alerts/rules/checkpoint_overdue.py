@@ -4,12 +4,14 @@ Reason: what is not saved is lost; a save that hangs, or a disk that is full,
 often shows in nothing else until the run dies.
 Formula: the distance between checkpoints, in training rows, is learned from the
 last `gaps` of them, if they differ by no more than a tenth. No new one within
-`late` of that distance: a warning; within `very_late`: critical. Ends with the
-next checkpoint.
+`late` of that distance: a warning; within `very_late`: critical. Where a directory
+shows checkpoints at regular steps, the same multiples of their distance count, in
+steps and in seconds at once. Either evidence of a new one ends it, whichever began it.
 
 Traps: runs that save only what is best save at no regular distance, and are not
 judged; lines about several files of one checkpoint count once; slow steps do
-not matter, as rows are counted and not seconds.
+not matter, as rows or steps are counted; steps that a log and a file count
+differently do not, as seconds must agree; nothing is expected before the first ones.
 
 Source: NVRx's watcher, which misses checkpoints by a fixed time.
 """
@@ -25,9 +27,10 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.batch import Event
-from runwatch.block import Block
+from runwatch.block import Block, Status
 from runwatch.findings import Finding, Severity, Verdict
 
+_ADVICE = "Check that saving works and the disk has room; all since then would be lost."
 _ALIKE = 0.1
 _LEAST = 8
 """Rows between checkpoints, below which lines are about the same one."""
@@ -48,6 +51,8 @@ class CheckpointOverdue(RunRule):
     _saved: deque[tuple[int, Place]] = field(default_factory=lambda: deque(maxlen=32), init=False, repr=False)
     """Row numbers and places of the newest checkpoints."""
     _firing: Severity | None = field(default=None, init=False, repr=False)
+    _known: int | None = field(default=None, init=False, repr=False)
+    """Step of the newest checkpoint when it began to fire; None if that is not known."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Count the rows since the newest checkpoint."""
@@ -71,6 +76,40 @@ class CheckpointOverdue(RunRule):
                 found += self._end(Place(event.step, event.line))
         return found + self._count(block, done, len(offsets))
 
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """Judge what is seen in directories."""
+        seen, step = status.checkpoints, status.last_step
+        if seen is None or seen.newest is None or seen.newest.step is None or step is None:
+            return ()
+        newest = seen.newest.step
+        where = Place(status.last_step, status.last_line)
+        if self._firing is not None and self._known is None:
+            self._known = newest
+        elif self._firing is not None and self._known is not None and newest > self._known:
+            self._saved.append((self._row, Place(newest, None)))  # the log tells of them no longer
+            return self._end(where)
+        told = self._saved[-1][1].step if self._saved else None
+        if status.finished or not seen.regular or (told is not None and told > newest):
+            return ()
+        if not seen.interval or not seen.interval_seconds or seen.newest.written is None:
+            return ()
+        waited = status.now - status.log_silent_for - seen.newest.written
+        late = min((step - newest) / seen.interval, waited / seen.interval_seconds)
+        severity = Severity.CRITICAL if late >= self.very_late else Severity.WARNING
+        if late < self.late or (self._firing is not None and severity.rank <= self._firing.rank):
+            return ()
+        self._firing, self._known = severity, newest
+        return [
+            self.say(
+                Verdict.FIRING,
+                severity,
+                f"no checkpoint for {step - newest} steps; usually there is one every {seen.interval:g}",
+                where,
+                advice=_ADVICE,
+                evidence={"usual_steps": seen.interval, "last_step": newest, "path": seen.newest.path},
+            )
+        ]
+
     def _count(self, block: Block, low: int, high: int) -> list[Finding]:
         """Take training rows [low, high), between which nothing was saved."""
         start, self._row = self._row, self._row + high - low
@@ -83,14 +122,14 @@ class CheckpointOverdue(RunRule):
             due = last + int(limit * usual)
             if start < due <= self._row and (self._firing is None or severity.rank > self._firing.rank):
                 assert block.progress is not None
-                self._firing = severity
+                self._firing, self._known = severity, where.step
                 found.append(
                     self.say(
                         Verdict.FIRING,
                         severity,
                         f"no checkpoint for {due - last} rows; usually there is one every {usual}",
                         place(block.progress, low + due - start - 1),
-                        advice="Check that saving works and the disk has room; all since then would be lost.",
+                        advice=_ADVICE,
                         evidence={"usual_rows": usual, "last_step": where.step, "last_line": where.line},
                     )
                 )

@@ -9,7 +9,9 @@ rows, or has ended. `survive` training rows after it whose steps go on clear it:
 exception was handled. A restart after it makes it certain, and over: it fires and
 resolves where training went on.
 Cause: among all events since training last moved, the best role wins (proof, root,
-then cascade), and among equals the first; see signatures.
+then cascade), and among equals the first; see signatures. Where a launcher's table says
+which rank failed first, what that rank said goes before what others said, unless the
+rank only ended because of others (SIGTERM, SIGABRT).
 
 Traps: ranks print at their own pace, so a row or two may follow the error of
 another rank; a process group that complains after the finish line is no crash.
@@ -33,7 +35,10 @@ from runwatch.block import Block, Status
 from runwatch.findings import Finding, Severity, Verdict
 
 _KEPT = 16
-"""Distinct later symptoms that are remembered by name."""
+"""Distinct later symptoms that are remembered by name, and ranks whose errors are."""
+_TOLD = ("source", "host", "exitcode")
+"""What an event tells that is worth keeping."""
+_ENDED_BY_OTHERS = frozenset({"-6", "-15"})
 
 
 @dataclass
@@ -47,10 +52,51 @@ class _Death:
     last_step: int | None
     count: int = 0
     symptoms: dict[str, None] = field(default_factory=dict)
+    by_rank: dict[int, tuple[Event, Signature]] = field(default_factory=dict)
+    """What explains best how each rank ended, of the first few."""
+    first: Event | None = None
+    """What the launcher says of the rank that failed first."""
     rows: int = 0
     """Training rows since the newest event."""
     relaunched: bool = False
     firing: bool = False
+
+    def take(self, event: Event, signature: Signature) -> None:
+        """Note one more event; the best role wins, among equals the first."""
+        self.count += 1
+        self.rows = 0
+        if signature.role > self.signature.role:
+            self._add_symptom(self.signature)
+            self.root, self.signature = event, signature
+        elif signature.name != self.signature.name:
+            self._add_symptom(signature)
+        if event.rank is None:
+            return
+        if event.title.startswith(f"rank {event.rank} failed first"):
+            if self.first is None and event.data.get("exitcode") not in _ENDED_BY_OTHERS:
+                self.first = event
+        elif event.rank not in self.by_rank:
+            if len(self.by_rank) < _KEPT:
+                self.by_rank[event.rank] = event, signature
+        elif signature.role > self.by_rank[event.rank][1].role:
+            self.by_rank[event.rank] = event, signature
+
+    def _add_symptom(self, signature: Signature) -> None:
+        if len(self.symptoms) < _KEPT:
+            self.symptoms[signature.name] = None
+
+    def explanation(self) -> tuple[Event, Signature, int | None]:
+        """Return what ended the run, what that means, and the rank on which it happened."""
+        root, signature, first = self.root, self.signature, self.first
+        if first is None or first.rank is None:
+            return root, signature, root.rank
+        if signature.role is Role.PROOF:
+            return root, signature, first.rank if root.rank is None else root.rank
+        own = self.by_rank.get(first.rank)
+        if own is not None and own[1].role > Role.CASCADE:
+            return *own, first.rank
+        untold = root.rank is None and signature.role > Role.CASCADE and first.kind == "elastic"
+        return (root, signature, first.rank) if untold else (first, classify(first), first.rank)
 
 
 @dataclass
@@ -125,19 +171,12 @@ class Crash(RunRule):
         signature = classify(event)
         if self._finished and signature.role is Role.CASCADE:
             return []
+        before = death.explanation() if death is not None else None
         if death is None:
             step = event.step if event.step is not None else self._last.step
             death = self._death = _Death(source, event, signature, step)
-            changed = True
-        else:
-            changed = signature.role > death.signature.role
-            if changed:
-                death.symptoms[death.signature.name] = None
-                death.root, death.signature = event, signature
-            elif signature.name != death.signature.name and len(death.symptoms) < _KEPT:
-                death.symptoms[signature.name] = None
-        death.count += 1
-        death.rows = 0
+        death.take(event, signature)
+        changed = death.explanation() != before
         certain = event.kind in CERTAIN_KINDS and not death.firing
         death.firing |= certain
         if certain or changed:
@@ -163,9 +202,9 @@ class Crash(RunRule):
         return self.say(Verdict.CLEAR, Severity.CRITICAL, title, where)
 
     def _finding(self, death: _Death, verdict: Verdict, *, mild: bool = False) -> Finding:
-        root, signature = death.root, death.signature
-        rank = root.rank if root.rank is not None else self.rank
-        by = "" if rank is None else f" on rank {rank}"
+        root, signature, rank = death.explanation()
+        rank = rank if rank is not None else self.rank
+        by = "" if rank is None or root is death.first else f" on rank {rank}"
         evidence: dict[str, float | int | str | None] = {
             "signature": signature.name,
             "kind": root.kind,
@@ -173,8 +212,13 @@ class Crash(RunRule):
             "last_step": death.last_step,
             "events": death.count,
         }
-        if death.symptoms:
-            evidence["symptoms"] = ", ".join(death.symptoms)
+        if beside := [name for name in death.symptoms if name != signature.name]:
+            evidence["beside"] = ", ".join(beside)
+        evidence |= {key: value for key, value in root.data.items() if key in _TOLD}
+        if death.first is not None:
+            evidence |= {
+                key: death.first.data[key] for key in ("host", "exitcode") if key in death.first.data
+            }
         if "frames" in root.data:
             evidence["frames"] = root.data["frames"][-2000:]
         return self.say(

@@ -14,8 +14,9 @@ the least.
 Traps: a run whose length is unknown may just have ended; it is a warning only when
 its last step is round or an epoch is complete, as ends are; buffered output arrives
 in bursts and fakes silence; while other lines still arrive, three times the silence
-is asked for. A crash explains silence and is not a hang. A finished log hangs only
-if it is known how far it should go.
+is asked for. A crash explains silence and is not a hang, nor is a run whose processes
+have ended. What they do goes along as evidence; it only decides whether a run of
+unknown length is over. A finished log hangs only if it is known how far it should go.
 
 Sources: NVIDIA's resiliency extension, whose timeouts are multiples of the longest
 gap; measured on 628 hours of real runs.
@@ -33,6 +34,7 @@ from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.durations import duration
 from runwatch.alerts.rules.pace import Pace
 from runwatch.alerts.rules.signatures import CRASH_KINDS
+from runwatch.alerts.rules.witness import witness
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Verdict
 from runwatch.findings import Severity as Sev
@@ -124,7 +126,8 @@ class Hang(RunRule):
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Judge the silence at this moment."""
-        if status.finished or self._crashed or status.phase in _QUIET_PHASES:
+        ended = status.machine is not None and status.machine.ended is not None
+        if status.finished or self._crashed or ended or status.phase in _QUIET_PHASES:
             return self._calm(status)
         limit = self.timeout(status.phase)
         if not status.live:
@@ -154,6 +157,8 @@ class Hang(RunRule):
     def _may_be_over(self, status: Status) -> bool:
         """Whether a run of unknown length stands where runs end: at a round step, or at an epoch's end."""
         step = status.last_step
+        if status.machine is not None and any(status.machine.own()):
+            return False
         if step is None or status.phase != "training":
             return True
         unit = 50 * self._every if self._every >= 1 else 50
@@ -176,13 +181,15 @@ class Hang(RunRule):
         limit: float,
         advice: str = _ADVICE,
     ) -> Finding:
+        seen = witness(status.machine, status.now)
         return self.say(
             verdict,
             severity,
             title,
             Place(status.last_step, status.last_line),
             time=status.now if status.live else None,
-            advice=advice,
+            cause=seen.cause,
+            advice=seen.advice or advice,
             evidence={
                 "silent_for": status.silent_for,
                 "log_silent_for": status.log_silent_for,
@@ -190,5 +197,6 @@ class Hang(RunRule):
                 "phase": status.phase,
                 "median_gap": self._pace.median,
                 "longest_gap": self._pace.longest,
+                **seen.evidence,
             },
         )

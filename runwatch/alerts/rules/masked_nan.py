@@ -143,7 +143,7 @@ class MaskedNan(RankRule):
         if now.value == 0 and not self._is_dead(rows, row):
             return []
         self._open = "zero" if now.value == 0 else "same"
-        return [self._finding(float(rows.offset[min(row, high - 1)]))]
+        return [self._finding(float(rows.offset[min(row, high - 1)]), was + row - low + 1)]
 
     def _needed(self) -> int:
         if self._now.value == 0:
@@ -164,7 +164,7 @@ class MaskedNan(RankRule):
     def _here(self) -> Place:
         return self._now.where or Place(None, None)
 
-    def _finding(self, offset: float) -> Finding:
+    def _finding(self, offset: float, rows: int) -> Finding:
         value = self._now.value
         norms = self._grad.until(offset, 1).value
         bad = len(norms) > 0 and not np.isfinite(norms[0])
@@ -182,5 +182,5 @@ class MaskedNan(RankRule):
             metric=LOSS,
             cause=cause,
             advice="Stop; look at the labels, the precision and the gradients before this step.",
-            evidence={"value": value, "rows": self._now.rows},
+            evidence={"value": value, "rows": rows},
         )

@@ -4,7 +4,8 @@ Reason: a storm of retries is how storage that is about to fail speaks: first
 steps get slower, then a checkpoint is incomplete, then the run dies.
 Formula: `count` retry lines within `rows` training rows (a warning). Where no
 training row comes between them, which may be loading, five times as many. Ends
-after `calm` rows without one.
+after `calm` rows without one. Lines that repeat are told at the 1st, 2nd, 4th, 8th,
+...: each such event stands for those since the one before, spread evenly.
 
 Traps: a single retry is normal, and so are a few at the start, when many workers
 open the same files.
@@ -40,8 +41,12 @@ class Retries(RunRule):
 
     _row: int = field(default=0, init=False, repr=False)
     """Training rows so far."""
-    _newest: deque[int] = field(default_factory=deque, init=False, repr=False)
-    """Row numbers of the newest retries."""
+    _newest: deque[tuple[int, float]] = field(default_factory=deque, init=False, repr=False)
+    """Row numbers of the newest retry events, and for how many retries near there each stands."""
+    _last: int = field(default=0, init=False, repr=False)
+    """Row number of the newest retry event."""
+    _quiet: int = field(default=0, init=False, repr=False)
+    """Rows after it in which the next one is due, if the storm goes on."""
     _open: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
@@ -59,29 +64,34 @@ class Retries(RunRule):
 
     def _rest(self, block: Block, begin: int, row: int) -> list[Finding]:
         """End the storm if it was calm for long enough before `row`; the block's rows begin at `begin`."""
-        if not self._open or row - self._newest[-1] <= self.calm or block.progress is None:
+        if not self._open or row - self._last <= self._quiet or block.progress is None:
             return []
-        where = place(block.progress, self._newest[-1] + self.calm - begin)
+        where = place(block.progress, self._last + self._quiet - begin)
         self._open = False
         self._newest.clear()
         return [self.say(Verdict.CLEAR, Severity.WARNING, "no more retries", where)]
 
     def _take(self, event: Event, row: int) -> list[Finding]:
-        self._newest.append(row)
-        while len(self._newest) > 5 * self.count or self._newest[0] < row - self.rows:
+        since, self._last = row - self._last, row
+        count = event.data.get("count", "")
+        many = max(1, int(count) // 2 if count.isdecimal() else 1)
+        self._quiet = max(self.calm, 3 * since if many > 1 and self._newest else 0)
+        self._newest.append((row, many * min(1.0, self.rows / max(1, since)) if many > 1 else 1.0))
+        while len(self._newest) > 5 * self.count or self._newest[0][0] < row - self.rows:
             self._newest.popleft()
-        moved = self._newest[-1] > self._newest[0]
-        if self._open or len(self._newest) < (self.count if moved else 5 * self.count):
+        retries = sum(number for _, number in self._newest)
+        moved = row > self._newest[0][0]
+        if self._open or retries < (self.count if moved else 5 * self.count):
             return []
         self._open = True
         return [
             self.say(
                 Verdict.FIRING,
                 Severity.WARNING,
-                f"{len(self._newest)} retries within {self.rows} rows: {event.title[:100]}",
+                f"{retries:.0f} retries within {self.rows} rows: {event.title[:100]}",
                 Place(event.step, event.line),
                 cause="storage or network calls fail",
                 advice="Check the mount, the object store and the network before the next checkpoint.",
-                evidence={"retries": len(self._newest)},
+                evidence={"retries": round(retries)},
             )
         ]

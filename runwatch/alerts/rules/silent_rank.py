@@ -23,6 +23,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import RunRule, threshold
 from runwatch.alerts.rules.durations import duration
+from runwatch.alerts.rules.peers import rank_of
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Severity, Verdict
 
@@ -43,6 +44,7 @@ class SilentRank(RunRule):
 
     name: ClassVar[str] = "silent_rank"
     summary: ClassVar[str] = "One rank prints nothing any more, while the others go on."
+    of_ranks: ClassVar[bool] = True
 
     least: int = threshold(5, "times that a rank must have printed")
     seconds: float = threshold(120.0, "least silence in seconds")
@@ -55,8 +57,9 @@ class SilentRank(RunRule):
         if not block.live or not block.arrival:
             return ()
         heard = set(block.ranks)
-        if block.rank is not None and block.progress is not None and len(block.progress):
-            heard.add(block.rank)
+        rank = rank_of(block)
+        if rank is not None and block.progress is not None and len(block.progress):
+            heard.add(rank)
         found: list[Finding] = []
         for rank in sorted(heard):
             voice = self._voices.setdefault(rank, _Voice())

@@ -10,7 +10,8 @@ below half of the rise in as many.
 
 Traps: in synchronous training all ranks wait for the slowest, and their step
 times are equal: only compute, forward or data times tell; those of ranks that
-print one are used when they do.
+print one are used when they do. The first bucket compiles. History is compared
+when it has been read, as files of ranks are read one after the other.
 
 Source: ByteRobust judges five rounds; Minder compares machines in one window.
 """
@@ -18,21 +19,29 @@ Source: ByteRobust judges five rounds; Minder compares machines in one window.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
-from runwatch.block import Block
+from runwatch.alerts.rules.base import RunRule, threshold
+from runwatch.alerts.rules.peers import Peers, Rows, rank_of
+from runwatch.block import Block, Samples, Status
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import STEP_TIME
+from runwatch.metrics import STEP_TIME, TOKENS_PER_SEC
 
 _ROUNDS = 5
-_MAX_OPEN = 64
-"""Buckets that wait for ranks; the oldest is dropped when there are more."""
-_COMPUTE = ("compute_time", "forward_time", "fwd_time", "data_time", "forward-compute", STEP_TIME)
+_COMPUTE = (
+    "compute_time",
+    "forward_time",
+    "fwd_time",
+    "data_time",
+    "forward-compute",
+    STEP_TIME,
+    TOKENS_PER_SEC,
+)
+"""What tells a rank's pace, the best first; a rate is turned into a time."""
 
 
 @dataclass
@@ -41,6 +50,7 @@ class Straggler(RunRule):
 
     name: ClassVar[str] = "straggler"
     summary: ClassVar[str] = "One rank is slower than its peers, so all wait for it."
+    of_ranks: ClassVar[bool] = True
 
     rise: float = threshold(0.10, "least slowness against the median of the ranks, as a fraction")
     z: float = threshold(6.0, "least slowness in robust deviations between ranks")
@@ -49,54 +59,54 @@ class Straggler(RunRule):
     of: int = threshold(4, "slow buckets among the last 5 that are a straggler")
 
     _metric: int = field(default=len(_COMPUTE), init=False, repr=False)
-    _times: dict[int, dict[int, list[float]]] = field(default_factory=dict, init=False, repr=False)
-    """Bucket -> rank -> its step times there."""
-    _newest: dict[int, int] = field(default_factory=dict, init=False, repr=False)
-    """Rank -> the newest bucket it reached."""
+    _peers: Peers = field(default_factory=Peers, init=False, repr=False)
     _rounds: dict[int, deque[bool]] = field(default_factory=dict, init=False, repr=False)
     _open: set[int] = field(default_factory=set, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Take the step times of one rank; judge the buckets that all ranks have passed."""
-        if block.rank is None:
-            return ()
-        if block.restarts:
-            self._times.clear()
-            self._newest.clear()
+        rank = rank_of(block)
         found = next((n for n, name in enumerate(_COMPUTE) if name in block.samples), len(_COMPUTE))
-        if found > self._metric or found == len(_COMPUTE):
+        if rank is None or found > self._metric or found == len(_COMPUTE):
             return ()
         if found < self._metric:
-            self._metric = found
-            self._times.clear()
+            self._metric, self._peers = found, Peers()
         samples = block.samples[_COMPUTE[found]]
-        known = np.isfinite(samples.step) & (samples.value > 0) & np.isfinite(samples.value)
-        numbers = (samples.step[known] // self.bucket).astype(np.int64)
-        for number in np.unique(numbers).tolist():
-            values = samples.value[known][numbers == number].tolist()
-            self._times.setdefault(number, {}).setdefault(block.rank, []).extend(values)
-        if len(numbers):
-            self._newest[block.rank] = max(int(numbers.max()), self._newest.get(block.rank, 0))
-        where = place(samples, len(samples) - 1) if len(samples) else Place(None, None)
-        return self._close(where)
+        seconds = 1.0 / samples.value if _COMPUTE[found] == TOKENS_PER_SEC else samples.value
+        known = (seconds > 0) & np.isfinite(seconds)
+        self._peers.add(
+            rank,
+            Samples(samples.offset[known], samples.line[known], samples.step[known], seconds[known]),
+            block.source,
+        )
+        return self._close() if block.live else ()
 
-    def _close(self, where: Place) -> list[Finding]:
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """Compare what was read of history."""
+        return self._close()
+
+    def _close(self) -> list[Finding]:
         """Judge the buckets that every rank has passed, oldest first."""
-        while len(self._times) > _MAX_OPEN:
-            del self._times[min(self._times)]
-        if len(self._newest) < 2:
-            return []
-        passed = min(self._newest.values())
+        ripe = self._peers.ripe(self.bucket)
         found: list[Finding] = []
-        for number in sorted(n for n in self._times if n < passed):
-            times = self._times.pop(number)
-            if len(times) >= 0.9 * len(self._newest) and number > 0:
-                found += self._compare(times, where)
+        for number, times in sorted(self._buckets(ripe)):
+            if number > 0 and len(times) >= 0.9 * len(self._peers):
+                found += self._compare(times, (number + 1) * self.bucket, ripe)
         return found
 
-    def _compare(self, times: dict[int, list[float]], where: Place) -> list[Finding]:
+    def _buckets(self, ripe: Mapping[int, Rows]) -> Iterator[tuple[int, dict[int, float]]]:
+        """Yield buckets with the median time of each rank in them."""
+        times: dict[int, dict[int, float]] = {}
+        for rank, rows in ripe.items():
+            numbers, first = np.unique(rows.step // self.bucket, return_index=True)
+            parts = np.split(rows.value, first[1:])
+            for number, part in zip(numbers.tolist(), parts, strict=True):
+                times.setdefault(int(number), {})[rank] = float(np.median(part))
+        yield from times.items()
+
+    def _compare(self, times: dict[int, float], end: int, ripe: Mapping[int, Rows]) -> list[Finding]:
         ranks = list(times)
-        y = np.log([float(np.median(times[rank])) for rank in ranks])
+        y = np.log(list(times.values()))
         if len(ranks) <= 3:
             usual, least = float(y.min()), float(np.log1p(self.few))
         else:
@@ -108,33 +118,39 @@ class Straggler(RunRule):
             rounds = self._rounds.setdefault(rank, deque(maxlen=_ROUNDS))
             slow = excess > (least / 2 if rank in self._open else least)
             rounds.append(slow)
+            rows, row = ripe[rank], int(np.searchsorted(ripe[rank].step, end)) - 1
             if rank not in self._open and sum(rounds) >= self.of:
                 self._open.add(rank)
-                found.append(self._finding(rank, float(np.expm1(excess)), len(ranks), where))
+                found.append(self._finding(rank, float(np.expm1(excess)), len(ranks), rows, row))
             elif rank in self._open and len(rounds) - sum(rounds) >= self.of:
                 self._open.discard(rank)
-                found.append(self._about(rank, Verdict.CLEAR, f"rank {rank} keeps up again", where))
+                found.append(self._about(rank, Verdict.CLEAR, f"rank {rank} keeps up again", rows, row))
         return found
 
-    def _finding(self, rank: int, slower: float, ranks: int, where: Place) -> Finding:
+    def _finding(self, rank: int, slower: float, ranks: int, rows: Rows, row: int) -> Finding:
         return self._about(
             rank,
             Verdict.FIRING,
-            f"rank {rank} is {slower:.0%} slower than the median of {ranks} ranks",
-            where,
+            f"rank {rank} is {slower:.0%} slower than the {'fastest' if ranks <= 3 else 'median'}"
+            f" of {ranks} ranks",
+            rows,
+            row,
             cause=f"rank {rank} is a straggler: all others wait for it",
             advice="Look at that GPU's clocks and temperature and at its node; exclude it if it stays.",
-            evidence={"slower": slower, "ranks": ranks, "metric": _COMPUTE[self._metric]},
+            evidence={"slower": slower, "ranks": ranks, "metric": _COMPUTE[self._metric]}
+            | ({"source": rows.source} if rows.source else {}),
         )
 
-    def _about(self, rank: int, verdict: Verdict, title: str, where: Place, **details: Any) -> Finding:
+    def _about(
+        self, rank: int, verdict: Verdict, title: str, rows: Rows, row: int, **details: Any
+    ) -> Finding:
         return Finding(
             self.name,
             verdict,
             Severity.WARNING,
             title,
             rank=rank,
-            step=where.step,
-            line=where.line,
+            step=int(rows.step[row]),
+            line=int(rows.line[row]),
             **details,
         )

@@ -6,7 +6,7 @@ events are shared and live in runwatch.parsers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -49,6 +49,11 @@ _troubles: list[str] = []
 def troubles() -> tuple[str, ...]:
     """Return what went wrong with formats of other packages so far, a line each."""
     return tuple(_troubles)
+
+
+def restricted(formats: Sequence[Format], name: str | None) -> tuple[Format, ...]:
+    """Return the formats of that name; all of them for None."""
+    return tuple(fmt for fmt in formats if name in (None, fmt.name))
 
 
 @cache

@@ -13,6 +13,7 @@ from runwatch.tui.widgets.head import Head
 from runwatch.tui.widgets.keys import Keys
 from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.rows import Rows
+from runwatch.tui.widgets.small import LEAST, TooSmall
 from runwatch.watcher import protocol
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ class RunScreen(Screen[None], inherit_bindings=False):
     """A view of the run."""
 
     view: ClassVar[str]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012  as Screen has it
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (LEAST[0], "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012  as Screen has it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (LEAST[1], "-high")]  # noqa: RUF012
 
     @property
     def scene(self) -> Scene:
@@ -40,6 +42,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
         yield Head(self.view)
         yield from self.body()
         yield Keys(self.view)
+        yield TooSmall()
 
     def body(self) -> ComposeResult:
         """Yield what stands between header and footer."""
@@ -71,17 +74,22 @@ class RunScreen(Screen[None], inherit_bindings=False):
         lines, before = self.log_wanted()
         first = scene.first_step()
         return protocol.View(
-            run=scene.run_id,
+            run=scene.wanted_run(),
             charts=tuple(protocol.Chart(metric, width, first) for metric, width in widths.items()),
             log_lines=lines,
             log_before=before,
             log_source=scene.log_source,
             details=self.details(),
+            machine=self.machine(),
             interval=scene.interval,
         )
 
     def details(self) -> bool:
         """Return whether events and configuration are shown here."""
+        return False
+
+    def machine(self) -> bool:
+        """Return whether the machine under the run is shown here."""
         return False
 
     def log_wanted(self) -> tuple[int, int | None]:

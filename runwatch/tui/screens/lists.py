@@ -1,4 +1,4 @@
-"""Views that are mostly one list: runs (0), ranks (3) and alerts (5)."""
+"""Views that are mostly lists: runs (0), ranks (3), alerts (5), checkpoints (6), configuration (7)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.charts import ChartPanel
+from runwatch.tui.widgets.machine import MachinePanel
+from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, PagePanel
 from runwatch.tui.widgets.ranks import RankGrid, RankTable
-from runwatch.tui.widgets.tables import CheckpointTable, EventTable, FactTable, RunTable
+from runwatch.tui.widgets.tables import RunTable
 
 _FAR = 10**9
+MACHINE_FROM = 36
+"""Rows of a screen from which the machine is shown beneath the ranks."""
 _MOVES = frozenset({"up", "down", "page_up", "page_down", "top", "bottom"})
 
 
@@ -104,10 +108,20 @@ class Ranks(ListScreen):
         """Lay out grid and table."""
         yield RankGrid(id="rank-grid")
         yield RankTable()
+        yield MachinePanel(id="machine")
+
+    def machine(self) -> bool:
+        """Ask for the machine too."""
+        return True
 
     def place(self) -> None:
-        """Give the grid the rows it needs, at most half of the view."""
+        """Give the grid the rows it needs, at most half of the view; without ranks the machine has it all."""
         count = len(self.scene.run.ranks) if self.scene.run else 0
+        view = self.scene.run.machine if self.scene.run else None
+        seen = view is not None and bool(view.processes or view.gpus or view.host)
+        alone = seen and not count
+        self.query_one("#machine").display = seen and (alone or self.size.height >= MACHINE_FROM)
+        self.query_one("#rank-grid").display = self.query_one(RankTable).display = not alone
         half = max(4, (self.size.height - 4) // 2)
         self.query_one("#rank-grid").styles.height = min(half, 6 + count // 32)
 
@@ -190,13 +204,14 @@ class Alerts(ListScreen):
         """Show the log line of the alert."""
         row = self.scene.selected()
         if row is not None and row.line is not None:
-            self.runwatch.show_line(row.line)
+            source = row.evidence.get("source")
+            self.runwatch.show_line(row.line, source if isinstance(source, str) else None)
 
 
 class PageScreen(ListScreen):
-    """A view of one long table."""
+    """A view of long tables, of which one scrolls."""
 
-    def table(self) -> CheckpointTable | FactTable:
+    def table(self) -> PagePanel:
         """Return the table that is scrolled."""
         raise NotImplementedError
 
@@ -204,6 +219,14 @@ class PageScreen(ListScreen):
         """Scroll the table."""
         self.table().at = max(0, self.table().at + by)
         self.show()
+
+    def page(self) -> int:
+        """Return how many rows make a page."""
+        return max(1, self.table().size.height - 4)
+
+    def length(self) -> int:
+        """Return in how many places the table can stand: 1 if all of it is shown."""
+        return 1 + self.table().hidden
 
     def details(self) -> bool:
         """Ask for what only such views show."""
@@ -220,13 +243,17 @@ class Checkpoints(PageScreen):
         yield CheckpointTable()
         yield EventTable()
 
-    def table(self) -> CheckpointTable:
-        """Return the checkpoints."""
-        return self.query_one(CheckpointTable)
+    def place(self) -> None:
+        """Give the checkpoints the rows they need, at most half of the view."""
+        table = self.query_one(CheckpointTable)
+        half = max(4, (self.size.height - 4) // 2)
+        needed = 3 + (len(table.rows(self.size.width - 2)) or 1)
+        table.styles.height = min(half, needed)
 
-    def length(self) -> int:
-        """Return how many checkpoints there are."""
-        return len(self.scene.run.checkpoints) if self.scene.run else 0
+    def table(self) -> PagePanel:
+        """Return the checkpoints; the events where all checkpoints are shown."""
+        table = self.query_one(CheckpointTable)
+        return table if table.hidden else self.query_one(EventTable)
 
 
 class Configuration(PageScreen):
@@ -238,10 +265,6 @@ class Configuration(PageScreen):
         """Lay out the table."""
         yield FactTable()
 
-    def table(self) -> FactTable:
+    def table(self) -> PagePanel:
         """Return the facts."""
         return self.query_one(FactTable)
-
-    def length(self) -> int:
-        """Return how many facts there are."""
-        return len(self.table().pairs())

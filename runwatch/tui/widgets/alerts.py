@@ -21,6 +21,8 @@ def line(scene: Scene, row: IncidentRow, width: int) -> Row:
     text = row.title
     if row.step is not None and "step" not in text:
         text += f" @{numbers.step(row.step)}"
+    if row.symptoms:
+        text += f" (+{len(row.symptoms)} symptom{'s' if len(row.symptoms) > 1 else ''})"
     room = width - 8 - len(when) - 1
     return cells.spread(
         [(f"{sign} {word:<5}", role), (cells.clip(text, max(0, room), scene.glyphs.ellipsis), "")],
@@ -98,6 +100,11 @@ class AlertDetail(Panel):
         for name, text in (("cause", row.cause), ("advice", row.advice)):
             if text:
                 lines += [[], *_wrapped(f"{name}: {text}", width, "value")]
+        if row.symptoms:
+            lines += [[], [("symptoms: what follows from it", "dim")]]
+            for symptom in row.symptoms:
+                for i, piece in enumerate(textwrap.wrap(symptom, max(10, width - 4))):
+                    lines.append([(f"  {scene.glyphs.dot if i == 0 else ' '} ", "dim"), (piece, "")])
         if row.evidence:
             lines += [[], [("evidence", "dim")]]
             widest = min(24, max(len(key) for key in row.evidence))

@@ -65,7 +65,7 @@ class ChartPanel(Panel):
         title: Row = [(metrics.label(self.metrics[0]), "title")]
         if self.has_focus or self.size.width >= 50:
             if smoothing := self._smoothing():
-                title.append((f" {dot} ema {smoothing:g}".replace("0.", "."), "dim"))
+                title.append((f" {dot} smooth {smoothing:g}".replace("0.", "."), "dim"))
             if scene.log_y:
                 title.append((f" {dot} log y", "dim"))
             if scene.window is not None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from runwatch.render import cells, numbers, plain, states
 from runwatch.render.cells import Row, Segment
 from runwatch.render.progress import bar
-from runwatch.snapshot import RunView
+from runwatch.snapshot import IncidentRow, RunView
 from runwatch.tui import actions
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Rows
 
 _GAP: Segment = ("  ", "")
+_LONG = {name: name.title() for name in actions.VIEWS}
+_SHORT = {**_LONG, actions.OVERVIEW: "Main", actions.CHECKPOINTS: "Ckpts"}
+"""Names of the views where there is room, and where there is less."""
 
 
 class Head(Rows):
@@ -47,23 +50,27 @@ def _state(scene: Scene, width: int) -> Row:
     fresh = freshness(scene)
     if run is None:
         return cells.spread([(scene.title or "runwatch", "title")], [_GAP, fresh], width, scene.glyphs.ascii)
-    role = states.phase_role(run.phase)
-    tag = f"{states.phase_sign(run.phase, scene.glyphs)} {states.phase_word(run.phase)}"
+    critical = sum(row.severity == "critical" for row in states.firing(run))
+    word = f"{states.phase_sign(run.phase, scene.glyphs)} {states.phase_word(run.phase)}"
+    tag: Row = [(word, states.phase_role(run.phase, critical))]
+    for alarm in states.critical_tag(critical, scene.glyphs):
+        tag += [_GAP, alarm]
     parts = [(plain.steps(run.progress), "value")]
-    if run.progress.fraction is not None:
-        parts.append((numbers.percent(run.progress.fraction), "value"))
-    # The estimate moves up here only where the bar has no room for it.
+    # The estimate moves up here only where the bar has no room for it; the bar also shows the percentage.
     if width < 100 and not states.ended(run.phase) and (text := plain.eta(run.progress, scene.glyphs)):
         parts.append((text.partition(f" {scene.glyphs.spread}")[0], "value"))
+    if run.progress.fraction is not None:
+        parts.append((numbers.percent(run.progress.fraction), "value"))
     if width >= 110:
         parts += _facts(scene, run)
-    room = width - cells.width(tag) - cells.width(fresh[0]) - 4
+    room = width - cells.row_width(tag) - cells.width(fresh[0]) - 4
     least = min(cells.width(cells.settled(run.name)), 12) + 2
     while parts and room - least < sum(cells.width(text) + 2 for text, _ in parts):
         parts.pop()
     right: Row = [segment for part in (*parts, fresh) for segment in (_GAP, part)]
-    name = cells.clip(run.name, width - cells.row_width(right) - cells.width(tag) - 2, scene.glyphs.ellipsis)
-    return cells.spread([(tag, role), _GAP, (name, "title")], right, width, scene.glyphs.ascii)
+    room = width - cells.row_width(right) - cells.row_width(tag) - 2
+    name = cells.clip(run.name, room, scene.glyphs.ellipsis)
+    return cells.spread([*tag, _GAP, (name, "title")], right, width, scene.glyphs.ascii)
 
 
 def _facts(scene: Scene, run: RunView) -> list[Segment]:
@@ -90,56 +97,63 @@ def _progress(scene: Scene, width: int) -> Row:
 
 
 def _news(scene: Scene, view: str, width: int) -> Row:
-    glyphs, run = scene.glyphs, scene.run
-    urgent = states.firing(run) if run else []
-    news: Row = []
+    """Return the views and what is new; on a narrow screen the most urgent alert takes their place."""
+    run = scene.run
+    news: Segment = ("", "")
     if scene.link == "lost":
-        news = [(scene.reason, "crit")]
+        news = (scene.reason, "crit")
     elif run is not None and run.history is not None:
-        news = [(f"reading history {numbers.percent(run.history, 0)}", "busy")]
+        news = (f"reading history {numbers.percent(run.history, 0)}", "busy")
     elif scene.snapshot is not None and scene.snapshot.notices:
-        news = [(f"note: {scene.snapshot.notices[0]}", "warn")]
+        news = (f"note: {scene.snapshot.notices[0]}", "warn")
+    urgent = states.firing(run) if run else []
     if urgent and width < 100:
-        return _strip(scene, width, news)
-    counts = states.counts(
-        sum(row.severity == "critical" for row in urgent),
-        sum(row.severity == "warning" for row in urgent),
-        glyphs,
-    )
+        return _strip(scene, view, urgent, news, width)
+    wanted = min(cells.width(cells.settled(news[0])), width // 3)
+    sets = [_tabs(scene, view, names, urgent) for names in (_LONG, _SHORT, {})]
+    tabs = next((row for row in sets if cells.row_width(row) + wanted + 2 <= width), sets[-1])
+    text = cells.clip(news[0], width - cells.row_width(tabs) - 2, scene.glyphs.ellipsis)
+    return cells.spread(tabs, [(text, news[1])], width, scene.glyphs.ascii)
+
+
+def _tabs(scene: Scene, view: str, names: dict[str, str], urgent: list[IncidentRow]) -> Row:
+    """Return the digits of all views with those names that are given; the view that is up has its own."""
+    run = scene.run
     tabs: Row = []
     for digit, name in enumerate(actions.VIEWS):
         if name == actions.RANKS and view != name and not (run is not None and run.ranks):
             continue
-        here = name == view
-        tabs.append(
-            (f"[{digit}]{name.title()}" if here else f" {digit} {name.title()}", "title" if here else "dim")
-        )
-        if name == actions.ALERTS and counts:
+        label = names.get(name, "")
+        if name == view:
+            tabs.append((f"[{digit}]{_LONG[name]}", "title"))
+        else:
+            tabs.append((f" {digit} {label}" if label else f" {digit}", "dim"))
+        counts = _counts(urgent, scene) if name == actions.ALERTS else []
+        if name == actions.RUNS and scene.snapshot is not None:
+            others = [row for row in scene.snapshot.runs if run is None or row.id != run.id]
+            counts = states.counts(sum(row.critical for row in others), 0, scene.glyphs)
+        if counts:
             tabs += [("(", "dim"), *counts, (")", "dim")]
         tabs.append((" ", ""))
-    room = width - cells.row_width(tabs) - 2
-    text, role = news[0] if news else ("", "")
-    return cells.spread(tabs, [(cells.clip(text, room, glyphs.ellipsis), role)], width, glyphs.ascii)
+    return tabs
 
 
-def _strip(scene: Scene, width: int, news: Row) -> Row:
-    """Return the most urgent alert in full, the others counted: what a narrow screen must not hide."""
-    run = scene.run
-    urgent = states.firing(run) if run else []
+def _counts(rows: list[IncidentRow], scene: Scene) -> Row:
+    critical = sum(row.severity == "critical" for row in rows)
+    warning = sum(row.severity == "warning" for row in rows)
+    return states.counts(critical, warning, scene.glyphs)
+
+
+def _strip(scene: Scene, view: str, urgent: list[IncidentRow], news: Segment, width: int) -> Row:
+    """Return the view and its most urgent alert in full, the others counted: what no screen may hide."""
+    here: Segment = (f"[{actions.VIEWS.index(view)}]{_LONG[view]}", "title")
+    right: Row = [_GAP, news] if news[0] else []
+    if counts := _counts(urgent[1:], scene):
+        right += [_GAP, ("and ", "dim"), *counts]
+    right += [_GAP, ("! next", "dim")] if width >= 70 else []
     now = scene.snapshot.time if scene.snapshot else None
-    first = urgent[0]
-    others = urgent[1:]
-    right: Row = list(news)
-    counts = states.counts(
-        sum(row.severity == "critical" for row in others),
-        sum(row.severity == "warning" for row in others),
-        scene.glyphs,
-    )
-    right += [_GAP, ("and ", "dim"), *counts] if counts else []
-    right += [_GAP, ("[!] next  [5] alerts", "dim")] if width >= 70 else []
-    text = plain.incident(first, scene.glyphs, now)
-    room = max(0, width - cells.row_width(right))
-    role = states.incident_tag(first)[2]
-    return cells.spread(
-        [(cells.clip(text, room, scene.glyphs.ellipsis), role)], right, width, scene.glyphs.ascii
-    )
+    text = plain.incident(urgent[0], scene.glyphs, now)
+    room = max(0, width - cells.row_width(right) - cells.width(here[0]) - 2)
+    role = states.incident_tag(urgent[0])[2]
+    alert: Segment = (cells.clip(text, room, scene.glyphs.ellipsis), role)
+    return cells.spread([here, _GAP, alert], right, width, scene.glyphs.ascii)

@@ -26,7 +26,7 @@ class Keys(Rows):
         live = [action for action in actions.of_view(self._view) if action.label and app.available(action.id)]
         pieces = [(action.shown, action.label) for action in sorted(live, key=lambda action: action.rank)]
         if self._view != actions.HELP:
-            pieces.insert(2, ("0-5", "View"))
+            pieces.insert(2, (f"0-{len(actions.VIEWS) - 1}", "View"))
         row: Row = []
         for shown, label in pieces:
             piece: Row = [(shown, "key"), (f" {label}", "dim")]

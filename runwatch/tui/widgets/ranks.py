@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runwatch.metrics import LOSS, STEP_TIME
-from runwatch.render import cells, numbers, ranks
+from runwatch.render import cells, numbers, ranks, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui.widgets.rows import Panel
@@ -17,7 +17,8 @@ class RankGrid(Panel):
         scene = self.scene
         rows = scene.run.ranks if scene.run else ()
         title: Row = [("ranks", "title"), (f" {len(rows)} {scene.glyphs.dot} {scene.measure}", "dim")]
-        named = ranks.notable(rows) or (["all ranks alike"] if rows else [])
+        over = scene.run is not None and states.ended(scene.run.phase)
+        named = ranks.notable(rows, over) or (["all ranks alike"] if rows else [])
         if width < 60 or len(named) < 2:
             grid = ranks.grid(rows, width, height, scene.measure, scene.glyphs)
             return Content(title, grid, [(named[0], "value")] if named else [])

@@ -1,4 +1,4 @@
-"""Small tables: metrics with sparklines, the summary at the side, checkpoints."""
+"""Small tables: metrics with sparklines, the summary at the side, runs, the newest checkpoints."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def run_line(row: RunRow, width: int, here: bool) -> Row:
     done = "" if row.progress.fraction is None else numbers.percent(row.progress.fraction, 0)
     counts = states.run_counts(row)
     right: Row = [(f" {done}", "value"), (" ", ""), *counts] if counts else [(f" {done}", "value")]
-    sign = (f"{states.phase_sign(row.phase)} ", states.phase_role(row.phase))
+    sign = (f"{states.phase_sign(row.phase)} ", states.phase_role(row.phase, row.critical))
     room = width - cells.row_width(right) - 2
     return cells.spread([sign, (cells.clip(row.name, room), "title" if here else "")], right, width)
 
@@ -137,7 +137,7 @@ class RunTable(Panel):
         word = f"{states.phase_sign(row.phase, scene.glyphs)} {states.phase_word(row.phase)}"
         return [
             (f"{scene.glyphs.pointer if here else ' '} ", "key"),
-            (cells.pad(word, 13, more), states.phase_role(row.phase)),
+            (cells.pad(word, 13, more), states.phase_role(row.phase, row.critical)),
             (cells.pad(row.name, names, more), "title" if here else ""),
             (f" {steps:>21} {done:>6} {loss:>8}  ", ""),
             *counts,
@@ -155,69 +155,3 @@ class Checkpoints(Panel):
         rows = self.scene.run.checkpoints[:height] if self.scene.run else ()
         title: Row = [("checkpoints", "title")]
         return Content(title, [checkpoints.brief(row, self.scene.glyphs) for row in rows], [("6 all", "dim")])
-
-
-class CheckpointTable(Panel):
-    """All checkpoints that are known."""
-
-    def __init__(self) -> None:
-        super().__init__(id="checkpoint-table")
-        self.at = 0
-        """First row shown."""
-
-    def content(self, width: int, height: int) -> Content:
-        """Return the page of checkpoints from `at`."""
-        run, glyphs = self.scene.run, self.scene.glyphs
-        rows = run.checkpoints if run else ()
-        room = max(1, height - 1)
-        self.at = max(0, min(self.at, len(rows) - room))
-        title: Row = [("checkpoints", "title"), (f" {len(rows)}", "dim")]
-        if run is None or not rows:
-            return Content(title, [[("none seen, in the log or beside it", "dim")]])
-        drawn = checkpoints.table(rows[self.at : self.at + room], width, glyphs)
-        return Content(title, drawn, [(checkpoints.summary(run.saving), "value")])
-
-
-class EventTable(Panel):
-    """What happened, the newest first."""
-
-    can_focus = False
-
-    def __init__(self) -> None:
-        super().__init__(id="event-table")
-
-    def content(self, width: int, height: int) -> Content:
-        """Return the newest events that fit."""
-        rows = self.scene.run.events if self.scene.run else ()
-        title: Row = [("events", "title"), (" newest first", "dim")]
-        if not rows:
-            return Content(title, [[("nothing noted yet", "dim")]])
-        return Content(title, checkpoints.events(rows[: max(0, height - 1)], width, self.scene.glyphs))
-
-
-class FactTable(Panel):
-    """Where the run is read from, its configuration, and where it runs."""
-
-    def __init__(self) -> None:
-        super().__init__(id="fact-table")
-        self.at = 0
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return all there is to show."""
-        run = self.scene.run
-        if run is None:
-            return []
-        sources = [("source" if i == 0 else "", path) for i, path in enumerate(run.sources)]
-        return [("format", run.format or "not known yet"), *sources, *run.facts.items(), *run.about.items()]
-
-    def content(self, width: int, height: int) -> Content:
-        """Return the page of facts from `at`."""
-        pairs, more = self.pairs(), self.scene.glyphs.ellipsis
-        self.at = max(0, min(self.at, len(pairs) - max(1, height)))
-        names = min(40, max(12, width // 3))
-        rows: list[Row] = [
-            [(cells.pad(name, names, more) + " ", "dim"), (cells.clip(value, width - names - 1, more), "")]
-            for name, value in pairs[self.at : self.at + height]
-        ]
-        shown = f"{self.at + 1}-{min(len(pairs), self.at + height)} of {len(pairs)}" if pairs else ""
-        return Content([("configuration", "title")], rows, [(shown, "dim")])

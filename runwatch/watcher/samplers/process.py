@@ -203,35 +203,6 @@ def state_of(stat: Stat) -> State:
     return _STATES.get(stat.state, "sleeping")
 
 
-def gpus_of(
-    process: Process, computing: Mapping[str, Collection[int]], uuids: Mapping[str, str] | None = None
-) -> tuple[str, ...]:
-    """Return the GPU indices a process works on; empty if that is not known.
-
-    `computing` is GPU index -> pids, from the driver, and is believed first. Else
-    the process has the only device it was allowed, or the one of its local rank.
-    `uuids` is GPU UUID -> index; CUDA takes any unambiguous beginning of one.
-    """
-    found = tuple(index for index, pids in computing.items() if process.pid in pids)
-    if found or process.role not in {"rank", "main"}:
-        return found
-    allowed = process.gpus
-    if process.local_rank is not None and allowed is not None and process.local_rank < len(allowed) > 1:
-        allowed = (allowed[process.local_rank],)
-    if allowed is None and process.local_rank is not None:
-        allowed = (str(process.local_rank),)
-    indices = [_index(word, uuids or {}) for word in allowed or ()]
-    return tuple(filter(None, indices)) if all(indices) else ()
-
-
-def _index(word: str, uuids: Mapping[str, str]) -> str:
-    """Return the index that an entry of CUDA_VISIBLE_DEVICES means, "" if that is not known."""
-    if word.isdecimal():
-        return word
-    fitting = [index for uuid, index in uuids.items() if word and uuid.startswith(word)]
-    return fitting[0] if len(fitting) == 1 else ""
-
-
 def _upstream(scan: _Scan, pid: int) -> list[int]:
     """Return who writes to the pipe a process reads as its standard input, in its group or session."""
     stat = scan.table[pid]

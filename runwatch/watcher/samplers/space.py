@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from runwatch import text
-from runwatch.sample import MachineEvent, Message, Space, Told
+from runwatch.sample import Blind, MachineEvent, Message, Sighted, Space, Told
 from runwatch.watcher.sources.mounts import mount_of
+
+if TYPE_CHECKING:
+    from runwatch.watcher.samplers.machine import Machine
 
 Send = Callable[[Message], None]
 
@@ -64,3 +69,56 @@ class SpaceSampler:
         if self._troubles.get(path) != why:
             self._troubles[path] = why
             self._send(Told("space", f"the file system of {text.path(path)} cannot be asked: {why}"))
+
+
+class Rooms:
+    """Room on several mounts, asked from threads: one that never answers holds up nobody else."""
+
+    def __init__(self, paths: Sequence[str], send: Send, every: float, deadline: float = 20.0) -> None:
+        self._send = send
+        self._deadline = deadline
+        self._asked: dict[str, float | None] = {}
+        """Path -> when its file system was asked, None once it has answered."""
+        self._blind: set[str] = set()
+        for path in paths:
+            threading.Thread(target=self._ask, args=(path, every), daemon=True).start()
+
+    def sample(self, now: float) -> None:
+        """Tell which mounts do not answer, and which do again."""
+        for path, asked in list(self._asked.items()):
+            name = f"space {text.path(path)}"
+            if asked is None and path in self._blind:
+                self._blind.discard(path)
+                self._send(Sighted(name, now))
+            elif asked is not None and path not in self._blind and now - asked > self._deadline:
+                self._blind.add(path)
+                message = f"blind: the file system of {text.path(path)} does not answer"
+                self._send(Blind(name, now, "silent", message, final=False))
+
+    def _ask(self, path: str, every: float) -> None:
+        sampler = SpaceSampler([path], self._send)
+        while True:
+            self._asked[path] = time.time()
+            try:
+                sampler.sample(time.time())
+            except BrokenPipeError:
+                return
+            self._asked[path] = None
+            time.sleep(every)
+
+
+class Together:
+    """A sampler of the machine with the rooms beside it."""
+
+    def __init__(self, machine: Machine, rooms: Rooms) -> None:
+        self._machine = machine
+        self._rooms = rooms
+
+    def sample(self, now: float) -> None:
+        """Look once."""
+        self._machine.sample(now)
+        self._rooms.sample(now)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the next look; a death is told at once."""
+        self._machine.wait(seconds)

@@ -23,6 +23,7 @@ from runwatch.watcher.member import DIRECTORY, LOG, METRICS, TENSORBOARD, WANDB,
 from runwatch.watcher.sources import layout
 from runwatch.watcher.sources.beside import FACTS
 from runwatch.watcher.sources.layout import File
+from runwatch.watcher.sources.wandb_online import SCHEME, run_path
 
 SUFFIXES = (".log", ".out", ".err", ".txt")
 """What a log file's name ends with, when a directory is searched."""
@@ -66,6 +67,9 @@ def find(paths: Sequence[str], *, wait: bool = False) -> list[Found]:
     for path in paths:
         if path == "-":
             told[path] = Member()
+        elif path.startswith(SCHEME):
+            told[path] = Member(kind=WANDB)
+            run_path(path)
         elif os.path.isdir(path):
             told |= _of_directory(path, wait=wait)
         else:

@@ -76,6 +76,10 @@ class Position(msgspec.Struct, frozen=True):
     recent: int
     """CRC-32 of the last bytes before the offset, at most RECENT."""
 
+    def begins(self, head: bytes) -> bool:
+        """Return whether this file began with `head`, the first HEAD bytes or more of one."""
+        return self.head == crc32(head[: min(HEAD, self.offset)])
+
 
 class Tail:
     """Follows the regular file at `path`, which need not exist yet.
@@ -160,6 +164,17 @@ class Tail:
         with suppress(OSError, IndexError):
             return self._queue[-1].last_block(count)
         return 0, b""
+
+    def around(self, head: int, recent: int) -> tuple[bytes, bytes] | None:
+        """Return the first bytes of the file being read, and the last ones before its next.
+
+        At most so many of each; None while there is no file.
+        """
+        if not self._queue:
+            self._look()
+        with suppress(OSError, IndexError):
+            return self._queue[0].around(head, recent)
+        return None
 
     def close(self) -> None:
         """Close every file; a later poll would begin anew where this one stopped."""
@@ -390,8 +405,11 @@ class _File:
                 return True
         return False
 
-    def _before(self, offset: int) -> bytes:
-        count = min(RECENT, offset)
+    def around(self, head: int, recent: int) -> tuple[bytes, bytes]:
+        return os.pread(self.fd, head, 0), self._before(self.offset, recent)
+
+    def _before(self, offset: int, count: int = RECENT) -> bytes:
+        count = min(count, offset)
         return os.pread(self.fd, count, offset - count)
 
     def position(self, held: int = 0) -> Position:

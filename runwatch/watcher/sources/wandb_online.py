@@ -15,6 +15,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
@@ -51,20 +52,30 @@ class OnlineRun:
 
     format = "wandb"
 
-    def __init__(self, url: str, connect: Callable[[], Any] | None = None) -> None:
-        """`connect` returns a wandb.Api. Raises SourceError if the URL names no run."""
+    def __init__(
+        self, url: str, connect: Callable[[], Any] | None = None, *, first: int = 0, line: int = 0
+    ) -> None:
+        """`connect` returns a wandb.Api; rows from step `first` on are read, numbered on from `line`.
+
+        Raises SourceError if the URL names no run.
+        """
         self.url = url
         self._path = run_path(url)
         self._connect = connect or _connect
         self._run: Any = None
         self._decoder = WandbDecoder()
         self._facts = Facts()
-        self._next = 0
+        self._next = first
         """The step from which on nothing was read."""
-        self._line = 0
+        self._line = line
         """Rows and notes that were told: what orders them."""
         self._state = "running"
         self._machine: Mapping[str, Any] = {}
+
+    @property
+    def next(self) -> int:
+        """The first step that was not read."""
+        return self._next
 
     @property
     def ended(self) -> bool:
@@ -159,9 +170,13 @@ class Update:
 
     batch: Batch | None = None
     problem: str | None = None
-    """Why the server cannot be read at the moment; None with a batch: it can."""
+    """Why the server cannot be read at the moment; None: it can."""
     fatal: bool = False
     """No waiting will help."""
+    whole: bool = False
+    """All is told that was on the server."""
+    step: int = 0
+    """The first step that was not told."""
 
 
 class Poller:
@@ -195,7 +210,8 @@ class Poller:
         while not self._stop.is_set():
             try:
                 for batch in self._run.poll():
-                    self._put(Update(batch))
+                    self._put(Update(batch, step=self._run.next))
+                self._put(Update(whole=True, step=self._run.next))
                 failures = 0
                 pause = self._longest if self._run.ended else self._every
             except SourceError as error:
@@ -204,7 +220,7 @@ class Poller:
             except Exception as error:  # the network, the server, the package: all may mend
                 failures += 1
                 pause = delay(failures, self._every, self._longest)
-                self._put(Update(problem=f"{_said(error)}; next try in {pause:.0f} s"))
+                self._put(Update(problem=f"{said(error)}; next try in {pause:.0f} s"))
             self._stop.wait(pause)
 
     def _put(self, update: Update) -> None:
@@ -232,29 +248,33 @@ def run_path(url: str) -> str:
     return "/".join(parts)
 
 
+def available() -> None:
+    """Raise SourceError if the package is not there."""
+    if find_spec("wandb") is None:
+        raise SourceError("the wandb package is not installed", SCHEME, "pip install 'runwatch[wandb]'")
+
+
 def _connect() -> Any:
     """Return the package's client of the server that its own settings name."""
     os.environ.setdefault("WANDB_SILENT", "true")  # its words would go to our screen
-    try:
-        import wandb
-    except ImportError:
-        raise SourceError(
-            "the wandb package is not installed", SCHEME, "pip install 'runwatch[wandb]'"
-        ) from None
+    available()
+    import wandb
+
     return wandb.Api(timeout=TIMEOUT)
 
 
 def _worse(error: Exception, url: str) -> SourceError | None:
     """Return the error that is no use waiting for, or None if the next try may succeed."""
     names = {kind.__name__ for kind in type(error).__mro__}
-    said = _said(error)
+    words = said(error)
     if "UsageError" in names or ("AuthenticationError" in names and _REFUSED.search(str(error))):
-        return SourceError("W&B does not accept us", url, f"run `wandb login` ({said})")
-    if "RunNotFoundError" in names or "not find run" in said.lower():
+        return SourceError("W&B does not accept us", url, f"run `wandb login` ({words})")
+    if "RunNotFoundError" in names or "not find run" in words.lower():
         return SourceError("no such run on the W&B server", url, "check entity, project and run id")
     return None
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
+    """Return an error of the package as a line."""
     lines = str(error).strip().splitlines()
     return text.plain(f"W&B: {lines[0] if lines else type(error).__name__}", 200)

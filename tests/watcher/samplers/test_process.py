@@ -7,8 +7,9 @@ import os
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.machine import gpus_of
 from runwatch.sample import Process, process_key
-from runwatch.watcher.samplers.process import Linker, gpus_of
+from runwatch.watcher.samplers.process import Linker
 from runwatch.watcher.samplers.procfs import Proc, command_word, parse_stat
 
 LOG = "/data/train.log"

@@ -1,0 +1,103 @@
+"""E-mail, by an SMTP server. Plain text; messages of one incident stand in one thread."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+import time
+from collections.abc import Sequence
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import formatdate
+
+from runwatch import text
+from runwatch.alerts.channels.http import plainly
+from runwatch.alerts.message import compose
+from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
+
+
+class EmailChannel:
+    """Sends from one address to others."""
+
+    def __init__(
+        self,
+        name: str,
+        host: str,
+        port: int,
+        *,
+        sender: str,
+        to: Sequence[str],
+        security: str = "starttls",
+        user: str = "",
+        password: str = "",
+        timeout: float = 10.0,
+    ) -> None:
+        """Set up, without touching the network. `timeout` is in seconds."""
+        self.name, self._host, self._port, self._timeout = name, host, port, timeout
+        self._sender, self._to, self._security = sender, tuple(to), security
+        self._user, self._password = user, password
+
+    @property
+    def identity(self) -> str:
+        """Return the name and a digest of who is written to."""
+        return f"{self.name}#{digest(' '.join((self._host, *self._to)))}"
+
+    def send(self, notification: Notification) -> Outcome:
+        """Hand it to the server once."""
+        mail, left = self._mail(notification), False
+        try:
+            with self._connect() as server:
+                left = True
+                server.send_message(mail)
+                left = False
+            return Sent()
+        except (smtplib.SMTPRecipientsRefused, smtplib.SMTPResponseException) as error:
+            return self._judge(error)
+        except (OSError, smtplib.SMTPException) as error:
+            if left:
+                return Unsure(f"no answer from {self._host}: {plainly(error)}")
+            return Retry(f"cannot reach {self._host}: {plainly(error)}")
+
+    def _connect(self) -> smtplib.SMTP:
+        if self._security == "tls":
+            context = ssl.create_default_context()
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                self._host, self._port, timeout=self._timeout, context=context
+            )
+        else:
+            server = smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+        try:
+            if self._security == "starttls":
+                server.starttls(context=ssl.create_default_context())
+            if self._user:
+                server.login(self._user, self._password)
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+    def _judge(self, error: smtplib.SMTPRecipientsRefused | smtplib.SMTPResponseException) -> Outcome:
+        said: bytes | str
+        if isinstance(error, smtplib.SMTPRecipientsRefused):
+            code, said = next(iter(error.recipients.values()))
+        else:
+            code, said = error.smtp_code, error.smtp_error
+        told = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+        if self._password:
+            told = told.replace(self._password, "…")
+        what = f"{self._host} answered {code} {text.plain(told, 80)}".rstrip()
+        return Retry(what) if 400 <= code < 500 else Rejected(what)
+
+    def _mail(self, notification: Notification) -> EmailMessage:
+        told = compose(notification, repeats=self._host)
+        thread = f"<{digest(notification.orders[0])}@runwatch>"
+        mail = EmailMessage()
+        mail["Subject"] = told.subject
+        mail["From"] = Address("runwatch", addr_spec=self._sender)
+        mail["To"] = ", ".join(self._to)
+        mail["Date"] = formatdate(time.time())
+        mail["Message-ID"] = f"<{digest(notification.id)}.{digest(self._sender)}@runwatch>"
+        mail["In-Reply-To"] = mail["References"] = thread
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(told.body())
+        return mail

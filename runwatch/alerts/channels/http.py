@@ -1,0 +1,101 @@
+"""One POST, and what came of it: shared by the channels that speak HTTP.
+
+Redirects are not followed: they would turn a POST into a GET, or carry a
+secret elsewhere. No outcome repeats the address or a header.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from email.message import Message
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from runwatch import __version__, text
+from runwatch.alerts.notification import Outcome, Rejected, Retry, Sent, Unsure
+
+MOST_READ = 2000
+"""Bytes of an answer that are read."""
+
+
+class _Stay(HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_opener = build_opener(_Stay)
+
+
+def post_json(
+    service: str, url: str, body: Any, timeout: float, headers: Mapping[str, str] | None = None
+) -> Outcome:
+    """POST a JSON document; `service` is what people call the other side."""
+    raw = json.dumps(body, ensure_ascii=False).encode()
+    return post(service, url, raw, timeout, {"Content-Type": "application/json", **(headers or {})})
+
+
+def post(service: str, url: str, body: bytes, timeout: float, headers: Mapping[str, str]) -> Outcome:
+    """POST `body` once. Takes at most about `timeout` seconds; does not raise."""
+    try:
+        request = Request(url, body, {"User-Agent": f"runwatch/{__version__}", **headers}, method="POST")  # noqa: S310
+        with _opener.open(request, timeout=timeout) as answer:
+            answer.read(MOST_READ)
+        return Sent()
+    except HTTPError as error:
+        with error:
+            try:
+                said = error.read(MOST_READ).decode("utf-8", "replace")
+            except (OSError, HTTPException):
+                said = ""
+        return judge(service, error.code, said, error.headers, (url, *headers.values()))
+    except URLError as error:  # the request never left whole
+        return Retry(f"cannot reach {host(url)}: {plainly(error.reason)}")
+    except (OSError, HTTPException) as error:  # it left, the answer was lost
+        return Unsure(f"no answer from {host(url)}: {plainly(error)}")
+    except Exception as error:  # in its own words it might repeat the address
+        return Rejected(f"cannot post: {plainly(error)}")
+
+
+def judge(
+    service: str, status: int, body: str, headers: Message | Mapping[str, str], secrets: tuple[str, ...]
+) -> Outcome:
+    """Return what an answer other than 2xx means."""
+    said = text.plain(body, MOST_READ)
+    for secret in secrets:
+        for part in (secret, urlsplit(secret).path if "://" in secret else secret.rpartition(" ")[2]):
+            said = said.replace(part, "…") if len(part) > 3 else said
+    what = f"{service} answered {status} {text.plain(said, 80)}".rstrip()
+    after = seconds(headers.get("Retry-After"))
+    if status == 429:
+        return Retry(f"{service} asks to slow down", 30.0 if after is None else after)
+    if status == 504:
+        return Unsure(what)
+    if status in (408, 425) or status >= 500:
+        return Retry(what, after)
+    return Rejected(what)
+
+
+def seconds(header: str | None) -> float | None:
+    """Return what a Retry-After header asks for, in seconds, if it is a plain number."""
+    return float(header) if header and header.isascii() and header.isdigit() else None
+
+
+def host(url: str) -> str:
+    """Return where an address leads, without the secrets in it."""
+    try:
+        return urlsplit(url).hostname or "the address"
+    except ValueError:
+        return "the address"
+
+
+def plainly(error: object) -> str:
+    """Return what went wrong without the error's own words, which may hold the address."""
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    if isinstance(error, OSError) and error.strerror and error.errno:
+        return text.plain(error.strerror, 80)
+    return type(error).__name__

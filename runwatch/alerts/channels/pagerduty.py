@@ -1,0 +1,70 @@
+"""PagerDuty, by Events API v2. The incident's id is the dedup_key, so a repetition changes nothing there.
+
+PagerDuty opens and closes one incident per alert: of a message about several
+each is sent, in order; one that failed half way is sent again whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from runwatch.alerts.message import FACT, PROSE, clean, compose, severity
+from runwatch.alerts.notification import Notification, Outcome, Sent, digest
+from runwatch.findings import Severity
+
+_SEVERITY = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "critical"}
+
+
+class PagerDutyChannel:
+    """Sends events to one service."""
+
+    def __init__(self, name: str, routing_key: str, url: str, timeout: float = 10.0) -> None:
+        """Set up, without touching the network. `timeout` is in seconds."""
+        self.name, self._key, self._url, self._timeout = name, routing_key, url, timeout
+
+    @property
+    def identity(self) -> str:
+        """Return the name and a digest of the routing key."""
+        return f"{self.name}#{digest(self._key)}"
+
+    def send(self, notification: Notification) -> Outcome:
+        """Send an event for each incident of the message; stop at the first that fails."""
+        from runwatch.alerts.channels.http import post_json
+
+        for incident in (notification.incident, *notification.more):
+            change = "resolved" if incident.state == "resolved" else "firing"
+            own = msgspec.structs.replace(
+                notification, incident=incident, run=incident.run, change=change, more=(), left_out=0
+            )
+            outcome = post_json("PagerDuty", self._url, self._event(own), self._timeout)
+            if not isinstance(outcome, Sent):
+                return _hide(outcome, self._key)
+        return Sent()
+
+    def _event(self, notification: Notification) -> dict[str, Any]:
+        incident = notification.incident
+        event: dict[str, Any] = {
+            "routing_key": self._key,
+            "dedup_key": f"runwatch-{clean(incident.id, FACT)}",
+            "event_action": "resolve" if notification.change == "resolved" else "trigger",
+        }
+        if notification.change == "firing":
+            told = compose(notification)
+            event["payload"] = {
+                "summary": told.subject,
+                "source": clean(notification.host, FACT) or "unknown",
+                "severity": _SEVERITY[severity(incident)],
+                "component": told.run,
+                "class": clean(incident.rule, FACT),
+                "custom_details": {"details": told.body()[: 4 * PROSE]},
+            }
+        return event
+
+
+def _hide(outcome: Outcome, key: str) -> Outcome:
+    """Return a failure without the routing key, which an answer may repeat."""
+    if isinstance(outcome, Sent) or key not in outcome.reason:
+        return outcome
+    return msgspec.structs.replace(outcome, reason=outcome.reason.replace(key, "…"))

@@ -1,0 +1,365 @@
+"""What is still to be delivered, on disk: every step of a message is committed before the next is taken.
+
+A message is `waiting`, then `sending` before it leaves, then `done` or `dead`.
+Whoever opens the journal after a crash therefore knows what is lost for sure
+(nothing) and what may have arrived (what was `sending`). Commits go to SQLite's
+write-ahead log without waiting for the disk: they survive the death of the
+process, and a power cut may repeat the last of them.
+
+Several processes may share the directory: each owns one numbered file, by a
+lock that dies with it, and takes over what dead ones left. A journal that
+cannot be read or written is told and never stops delivery: it goes on in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from runwatch import text
+from runwatch.alerts.notification import Notification
+from runwatch.alerts.queue import REMEMBERED
+
+SLOTS = 64
+"""Processes that can keep a journal in one directory."""
+MOST_UNWRITTEN = 20_000
+"""Statements kept to be tried again while the disk is full; beyond, the journal is given up."""
+FORGET_EVERY = 256
+"""Deliveries after which ids of long ago are forgotten."""
+KEEP_DEAD = 30 * 86400.0
+"""Seconds for which messages that were given up are kept for people to look at."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS messages (
+    seq INTEGER PRIMARY KEY,
+    channel TEXT NOT NULL,      -- its identity
+    id TEXT NOT NULL,
+    state TEXT NOT NULL,        -- waiting, sending, done or dead
+    born REAL NOT NULL,         -- Unix times
+    due REAL NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    body BLOB,                  -- the notification; NULL once it is done
+    reason TEXT NOT NULL DEFAULT '',
+    UNIQUE (channel, id)
+);
+CREATE TABLE IF NOT EXISTS rests (channel TEXT PRIMARY KEY, until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS routing (key TEXT PRIMARY KEY, body BLOB NOT NULL);
+"""
+_ADD = (
+    "INSERT OR IGNORE INTO messages (channel, id, state, born, due, body) VALUES (?, ?, 'waiting', ?, ?, ?)"
+)
+_COPY = (
+    "INSERT OR IGNORE INTO messages (channel, id, state, born, due, tries, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+
+Statement = tuple[str, tuple[object, ...]]
+_FORGET: Statement = (
+    "DELETE FROM messages WHERE state = 'done'"
+    " AND seq <= (SELECT max(seq) FROM messages WHERE state = 'done') - ?",
+    (REMEMBERED,),
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One message as the journal has it; times are Unix times."""
+
+    notification: Notification
+    born: float
+    due: float
+    tries: int
+
+
+class Journal:
+    """The journal of this process. Any thread may call; calls do not raise."""
+
+    def __init__(
+        self,
+        directory: Path,
+        notice: Callable[[str], None] = lambda _: None,
+        *,
+        wal: bool = True,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Open or make it. `wal` is False where the directory is not on a local disk."""
+        self._directory, self._notice, self._wal, self._now = directory, notice, wal, now
+        self._guard = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._lock: int | None = None
+        self._unwritten: list[Statement] = []
+        self._failed = False
+        self._delivered = 0
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            slot = self._own()
+            self._db = self._open_or_replace(slot)
+            self._adopt(slot)
+            self._prune()
+        except (OSError, sqlite3.Error) as error:
+            self._give_up(error)
+
+    @property
+    def durable(self) -> bool:
+        """Return whether what is committed now would survive this process."""
+        return self._db is not None and not self._unwritten
+
+    # -- reading, at the start -------------------------------------------------------------------
+
+    def waiting(self, channel: str) -> list[Kept]:
+        """Return what a channel still has to say, oldest first; what was in flight is marked."""
+        rows = self._rows(
+            "SELECT state, born, due, tries, body FROM messages"
+            " WHERE channel = ? AND state IN ('waiting', 'sending') ORDER BY seq",
+            channel,
+        )
+        found = []
+        for state, born, due, tries, body in rows:
+            with contextlib.suppress(msgspec.DecodeError):  # another version's: nothing can be made of it
+                told = msgspec.msgpack.decode(body, type=Notification)
+                if state == "sending":
+                    told = msgspec.structs.replace(told, may_repeat=True)
+                found.append(Kept(told, born, due, tries))
+        return found
+
+    def known(self, channel: str) -> list[str]:
+        """Return the ids that were delivered or given up, oldest first."""
+        rows = self._rows(
+            "SELECT id FROM messages WHERE channel = ? AND state IN ('done', 'dead') ORDER BY seq", channel
+        )
+        return [row[0] for row in rows]
+
+    def rest(self, channel: str) -> float:
+        """Return the Unix time until which a channel asked to be left alone; 0 if it did not."""
+        rows = self._rows("SELECT until FROM rests WHERE channel = ?", channel)
+        return float(rows[0][0]) if rows else 0.0
+
+    def routing(self) -> dict[str, bytes]:
+        """Return what routing committed last, by key."""
+        return {key: bytes(body) for key, body in self._rows("SELECT key, body FROM routing ORDER BY rowid")}
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def commit(
+        self, added: Iterable[tuple[str, Notification]], routing: Mapping[str, bytes | None] | None = None
+    ) -> None:
+        """Add messages to channels, and routing's state (None removes a key), all or nothing."""
+        now = self._now()
+        statements: list[Statement] = [
+            (_ADD, (channel, told.id, now, now, msgspec.msgpack.encode(told))) for channel, told in added
+        ]
+        for key, body in (routing or {}).items():
+            if body is None:
+                statements.append(("DELETE FROM routing WHERE key = ?", (key,)))
+            else:
+                statements.append(("INSERT OR REPLACE INTO routing VALUES (?, ?)", (key, body)))
+        self._write(statements)
+
+    def sending(self, channel: str, key: str) -> None:
+        """Note that a message is about to leave."""
+        self._write([("UPDATE messages SET state = 'sending' WHERE channel = ? AND id = ?", (channel, key))])
+
+    def later(self, channel: str, kept: Kept, rest: float) -> None:
+        """Note that a message waits again, and until when the channel is left alone."""
+        told = kept.notification
+        self._write(
+            [
+                (
+                    "UPDATE messages SET state = 'waiting', due = ?, tries = ?, body = ?"
+                    " WHERE channel = ? AND id = ?",
+                    (kept.due, kept.tries, msgspec.msgpack.encode(told), channel, told.id),
+                ),
+                ("INSERT OR REPLACE INTO rests VALUES (?, ?)", (channel, rest)),
+            ]
+        )
+
+    def done(self, channel: str, key: str) -> None:
+        """Note that a message was delivered."""
+        sql = "UPDATE messages SET state = 'done', body = NULL WHERE channel = ? AND id = ?"
+        self._delivered += 1
+        forget = [_FORGET] if self._delivered % FORGET_EVERY == 0 else []
+        self._write([(sql, (channel, key)), *forget])
+
+    def dead(self, channel: str, key: str, reason: str) -> None:
+        """Note that a message was given up, and keep it for people."""
+        sql = "UPDATE messages SET state = 'dead', reason = ? WHERE channel = ? AND id = ?"
+        self._write([(sql, (reason, channel, key))])
+
+    def close(self) -> None:
+        """Let go of the file; what waits in it is found by whoever opens it next."""
+        with self._guard:
+            self._release()
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _rows(self, sql: str, *values: object) -> list[Any]:
+        with self._guard:
+            if self._db is None:
+                return []
+            try:
+                return self._db.execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                self._give_up(error)
+                return []
+
+    def _write(self, statements: list[Statement]) -> None:
+        with self._guard:
+            if self._db is None:
+                return
+            self._unwritten += statements
+            try:
+                with self._db:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    for sql, values in self._unwritten:
+                        self._db.execute(sql, values)
+                self._unwritten.clear()
+                if self._failed:
+                    self._failed = False
+                    self._notice("alerts are kept on disk again")
+            except sqlite3.OperationalError as error:  # full, read-only: it may pass
+                if len(self._unwritten) > MOST_UNWRITTEN:
+                    self._give_up(error)
+                elif not self._failed:
+                    self._failed = True
+                    self._notice(f"alerts are kept in memory only: {self._where()}: {_plainly(error)}")
+            except sqlite3.Error as error:
+                self._give_up(error)
+
+    def _own(self) -> int:
+        """Take the first free place; return its number."""
+        for slot in range(SLOTS):
+            lock = _lock(self._directory / f"{slot}.lock")
+            if lock is not None:
+                self._lock = lock
+                return slot
+        raise OSError(None, "too many processes")
+
+    def _open_or_replace(self, slot: int) -> sqlite3.Connection:
+        path = self._directory / f"{slot}.db"
+        try:
+            return self._open(path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:  # damaged
+            aside = set_aside(path, self._now())
+            self._notice(f"undelivered alerts of before cannot be read: the file is set aside: {aside}")
+            return self._open(path)
+
+    def _open(self, path: Path) -> sqlite3.Connection:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        db = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
+        try:
+            db.execute(f"PRAGMA journal_mode = {'WAL' if self._wal else 'DELETE'}")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.executescript(_SCHEMA)
+            if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                raise sqlite3.DatabaseError("damaged")
+        except sqlite3.Error:
+            db.close()
+            raise
+        return db
+
+    def _adopt(self, own: int) -> None:
+        """Take over what processes that died left in their own files."""
+        assert self._db is not None
+        for path in sorted(self._directory.glob("*.db"), key=lambda path: path.name):
+            if path.stem == str(own):
+                continue
+            lock = _lock(path.with_suffix(".lock"))
+            if lock is None:  # its owner lives
+                continue
+            try:
+                messages, routing = _leftovers(path)
+                with self._db:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    self._db.executemany(_COPY, messages)
+                    self._db.executemany("INSERT OR IGNORE INTO routing VALUES (?, ?)", routing)
+                remove(path)
+            except sqlite3.OperationalError:
+                pass  # perhaps next time
+            except sqlite3.DatabaseError:
+                self._notice(
+                    f"alerts that another process left cannot be read: {set_aside(path, self._now())}"
+                )
+            finally:
+                os.close(lock)
+
+    def _prune(self) -> None:
+        assert self._db is not None
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(*_FORGET)
+            self._db.execute(
+                "DELETE FROM messages WHERE state = 'dead' AND born < ?", (self._now() - KEEP_DEAD,)
+            )
+
+    def _give_up(self, error: Exception) -> None:
+        self._notice(f"alerts are kept in memory only: {self._where()}: {_plainly(error)}")
+        self._release()
+
+    def _release(self) -> None:
+        if self._db is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.close()
+        if self._lock is not None:
+            os.close(self._lock)
+        self._db = self._lock = None
+
+    def _where(self) -> str:
+        return text.path(str(self._directory))
+
+
+def set_aside(path: Path, now: float) -> str:
+    """Rename a damaged database with its companions; return its new name, safe to show."""
+    aside = path.with_name(f"{path.name}.damaged-{int(now)}")
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(f"{path}{suffix}", f"{aside}{suffix}")
+    return text.path(str(aside))
+
+
+def remove(path: Path) -> None:
+    """Remove a database with its companions."""
+    for suffix in ("-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(f"{path}{suffix}")
+
+
+def _leftovers(path: Path) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """Return the undelivered messages, and routing's state, of a database whose owner is gone."""
+    db = sqlite3.connect(path, timeout=1.0)
+    try:
+        messages = db.execute(
+            "SELECT channel, id, state, born, due, tries, body FROM messages"
+            " WHERE state IN ('waiting', 'sending') ORDER BY seq"
+        ).fetchall()
+        return messages, db.execute("SELECT key, body FROM routing ORDER BY rowid").fetchall()
+    finally:
+        db.close()
+
+
+def _lock(path: Path) -> int | None:
+    """Return a descriptor that holds the lock of a file; None if another process holds it."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _plainly(error: Exception) -> str:
+    return text.plain(getattr(error, "strerror", None) or str(error), 120)

@@ -1,0 +1,217 @@
+"""The words of a notification, for a person with a phone at 2 am: what, where, since when, why, what to do.
+
+Every part is one line without control characters, with secrets cut out and of
+bounded length, so that a channel only has to escape its own markup.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from runwatch import text
+from runwatch.alerts.notification import Notification
+from runwatch.findings import Severity
+from runwatch.render.sparkline import sparkline
+from runwatch.snapshot import IncidentRow
+
+TITLE, FACT, PROSE, NUMBERS, OTHER = 150, 100, 700, 400, 120
+"""Longest text of each part, in characters."""
+EVIDENCE_VALUES = 6
+TREND_CELLS = 24
+
+_GLYPHS = {Severity.CRITICAL: "▲", Severity.WARNING: "●", Severity.INFO: "○"}
+_SECRETS = re.compile(
+    r"https://(?:hooks\.slack\.com|discord(?:app)?\.com/api/webhooks|[\w.-]*webhook\.office\.com)/\S+"
+    r"|\b(?:xox[a-z]-|gh[pousr]_|github_pat_|hf_|sk-|glpat-|AKIA)[\w-]{8,}"
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    r"|(?i:(?<=bearer )|(?<=authorization: ))\S+"
+    r"|(?i:\b\w{0,40}(?:token|passw(?:or)?d|secret|api[_-]?key|access[_-]?key)\w{0,10}[\"']?\s{0,3}[=:]\s{0,3})[^\s,;]+"
+)
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A notification in words."""
+
+    word: str
+    """Glyph and severity, or that it is resolved."""
+    title: str
+    run: str
+    facts: tuple[str, ...]
+    """Such as "Run: speedrun", one a line."""
+    cause: str = ""
+    advice: str = ""
+    numbers: str = ""
+    """What the rule went by, and how the metric went."""
+    others: tuple[str, ...] = ()
+    """Other incidents of the same message, one a line."""
+    notes: tuple[str, ...] = ()
+    """About the message itself."""
+
+    @property
+    def subject(self) -> str:
+        """Return all of it in a line: for the phone's lock screen."""
+        return f"{self.word}: {self.title} ({self.run})"
+
+    def prose(self) -> list[str]:
+        """Return cause and advice, each with its label."""
+        labelled = (("Likely cause", self.cause), ("What to do", self.advice))
+        return [f"{label}: {said}" for label, said in labelled if said]
+
+    def body(self) -> str:
+        """Return everything below the subject as plain text of several lines."""
+        blocks = ("\n".join(self.facts), *self.prose(), self.numbers, "\n".join(self.others))
+        return "\n\n".join(filter(None, (*blocks, "\n".join(self.notes))))
+
+
+def compose(notification: Notification, *, repeats: str = "") -> Message:
+    """Return the words of a notification.
+
+    `repeats` names a channel that shows a repeated message twice, for the note
+    that says so; empty for one that does not.
+    """
+    incident, resolved = notification.incident, notification.change == "resolved"
+    notes = [clean(notification.note, OTHER)] if notification.note else []
+    if notification.may_repeat and repeats:
+        notes.append(f"may repeat an earlier message: {repeats}'s answer to it was lost")
+    return Message(
+        word=word(incident),
+        title=clean(incident.title, TITLE),
+        run=clean(notification.run, FACT),
+        facts=tuple(clean(fact, FACT) for fact in _facts(notification)),
+        cause="" if resolved else clean(incident.cause, PROSE),
+        advice="" if resolved else clean(incident.advice, PROSE),
+        numbers="" if resolved else _numbers(notification),
+        others=_others(notification),
+        notes=tuple(notes),
+    )
+
+
+def word(incident: IncidentRow) -> str:
+    """Return the glyph and the word of an incident's state or severity."""
+    if incident.state == "resolved":
+        return "✓ Resolved"
+    grave = severity(incident)
+    return f"{_GLYPHS[grave]} {grave.value.capitalize()}"
+
+
+def severity(incident: IncidentRow) -> Severity:
+    """Return how grave it is; of a newer engine's word, rather too loud than unheard."""
+    try:
+        return Severity(incident.severity)
+    except ValueError:
+        return Severity.CRITICAL
+
+
+def clean(said: str, limit: int) -> str:
+    """Return one line of at most `limit` characters, without control characters and secrets."""
+    return text.plain(redact(text.plain(said[: 8 * limit], 4 * limit)), limit)
+
+
+def redact(said: str) -> str:
+    """Return text with what looks like a password, a token, a key or a webhook cut out."""
+    return _SECRETS.sub("[secret]", said)
+
+
+def document(notification: Notification) -> dict[str, Any]:
+    """Return the JSON document that webhooks and commands get; `schema` is its version."""
+    message, incident = compose(notification), notification.incident
+    return {
+        "schema": 1,
+        "id": notification.id,
+        "change": notification.change,
+        "may_repeat": notification.may_repeat,
+        "time": notification.time,
+        "run": message.run,
+        "host": clean(notification.host, FACT),
+        "subject": message.subject,
+        "body": message.body(),
+        "checkpoint_step": notification.checkpoint,
+        "incident": {
+            **_document(incident),
+            "cause": message.cause,
+            "advice": message.advice,
+            "evidence": _finite(incident.evidence),
+        },
+        "others": [_document(other) for other in notification.more],
+        "others_left_out": notification.left_out,
+        "note": message.notes[0] if message.notes else "",
+    }
+
+
+def _document(incident: IncidentRow) -> dict[str, Any]:
+    return {
+        "id": clean(incident.id, FACT),
+        "run": clean(incident.run, FACT),
+        "rule": clean(incident.rule, FACT),
+        "severity": severity(incident).value,
+        "state": clean(incident.state, FACT),
+        "title": clean(incident.title, TITLE),
+        "metric": None if incident.metric is None else clean(incident.metric, FACT),
+        "rank": incident.rank,
+        "step": incident.step,
+        "resolved_step": incident.resolved_step,
+    }
+
+
+def _finite(evidence: Mapping[str, float | int | str | None]) -> dict[str, float | int | str | None]:
+    """Return evidence that JSON can carry: numbers that are not finite as words."""
+    return {clean(name, FACT): _carried(value) for name, value in list(evidence.items())[:32]}
+
+
+def _carried(value: float | int | str | None) -> float | int | str | None:
+    if isinstance(value, str):
+        return clean(value, FACT)
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _facts(notification: Notification) -> list[str]:
+    incident = notification.incident
+    facts = [f"Run: {notification.run}", f"Host: {notification.host}", f"Rule: {incident.rule}"]
+    if incident.rank is not None:
+        facts.append(f"Rank: {incident.rank}")
+    if incident.step is not None:
+        began, ended = f"Step: {incident.step:,}", incident.resolved_step
+        facts.append(began if ended is None else f"{began} to {ended:,}")
+    if notification.checkpoint is not None and notification.change == "firing":
+        facts.append(f"Last good checkpoint: step {notification.checkpoint:,}")
+    since = incident.since
+    if since is not None and notification.change == "firing" and notification.time - since > 60:
+        facts.append(_clock("Since", since))
+    facts.append(_clock("Time", notification.time))
+    return facts
+
+
+def _clock(label: str, when: float) -> str:
+    return time.strftime(f"{label}: %Y-%m-%d %H:%M:%S UTC", time.gmtime(when))
+
+
+def _numbers(notification: Notification) -> str:
+    values = notification.incident.evidence
+    shown = [(name, value) for name, value in values.items() if value is not None]
+    said = [f"{clean(name, FACT)} {_number(value)}" for name, value in shown[:EVIDENCE_VALUES]]
+    if len(notification.trend) > 1:
+        said.append(f"trend {sparkline(notification.trend, TREND_CELLS).strip()}")
+    return clean(" · ".join(said), NUMBERS)
+
+
+def _number(value: float | int | str) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}" if math.isfinite(value) else str(value)
+    return f"{value:,}" if isinstance(value, int) else clean(value, 80)
+
+
+def _others(notification: Notification) -> tuple[str, ...]:
+    lines = [clean(f"{word(other)}: {other.title} ({other.run})", OTHER) for other in notification.more]
+    if notification.left_out:
+        lines.append(f"and {notification.left_out:,} more")
+    beneath = notification.incident.symptoms
+    if beneath and notification.change == "firing":
+        lines.append(clean("With it: " + "; ".join(beneath), 2 * OTHER))
+    return tuple(lines)

@@ -1,0 +1,94 @@
+"""What is delivered, and what can become of it: the words shared by routing, the outbox and channels."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+from runwatch.snapshot import IncidentRow
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """One message about one change of one incident, or of a group led by it."""
+
+    id: str
+    """Idempotency key: the same change has the same id, however often it is tried."""
+    run: str
+    """Name of the run, as people know it."""
+    change: Literal["firing", "resolved"]
+    incident: IncidentRow
+    """The incident, or the gravest of a group."""
+    host: str
+    time: float
+    """Unix time of the change."""
+    may_repeat: bool = False
+    """True if an earlier attempt may have arrived although no answer came."""
+    groups: tuple[str, ...] = ()
+    """Messages that share a group keep their order; without one, those of one incident do."""
+    more: tuple[IncidentRow, ...] = ()
+    """Other incidents of the group, the gravest first."""
+    left_out: int = 0
+    """How many more there are than `more` names."""
+    note: str = ""
+    """One line about the message itself: a repetition, or messages held back."""
+    checkpoint: int | None = None
+    """Step of the last good checkpoint before the incident, if one is known."""
+    trend: tuple[float, ...] = ()
+    """Newest values of the incident's metric, oldest first; may hold NaN and infinities."""
+
+    @property
+    def orders(self) -> tuple[str, ...]:
+        """Return what it must keep its order within."""
+        return self.groups or (f"{self.run}\n{self.incident.id}",)
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """The channel has it."""
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """It did not arrive; it may later."""
+
+    reason: str
+    after: float | None = None
+    """Seconds the whole channel asked to be left alone, if it did."""
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """It did not arrive and never will, however often it is sent."""
+
+    reason: str
+
+
+class Unsure(msgspec.Struct, frozen=True):
+    """It was sent, but no answer came back: it may have arrived."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Sent | Retry | Rejected | Unsure
+
+
+class Channel(Protocol):
+    """A way to reach people."""
+
+    @property
+    def name(self) -> str:
+        """What people call it, for notices: "slack"."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Name and a digest of where it leads: what is kept for it is never sent elsewhere."""
+        ...
+
+    def send(self, notification: Notification) -> Outcome:
+        """Try once. May take its time: runs in the channel's own thread. Does not raise."""
+        ...
+
+
+def digest(secret: str) -> str:
+    """Return a short digest by which a destination is recognised and not told."""
+    return hashlib.blake2b(secret.encode(), digest_size=6).hexdigest()

@@ -1,0 +1,383 @@
+"""From alerts to messages: grouping, deduplication, repetition, inhibition, quiet hours, rate limits.
+
+`Router` is a fold: alerts and times go in, messages come out; it has no clock
+and does no I/O. What it must remember is bytes by key, for the journal to
+commit together with the messages. Semantics are Alertmanager's, except that
+what quiet hours held back is told at their end if it still fires, and that an
+alert that was never told is never told to be resolved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from runwatch.alerts.notification import Notification
+from runwatch.alerts.policy import Policy, Receiver, Route, matches
+from runwatch.findings import Severity
+from runwatch.snapshot import IncidentRow
+
+MOST_NAMED = 10
+"""Incidents one message names besides its first."""
+RESUME = 3600.0
+"""Seconds for which a process that starts believes what a dead one had told."""
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """The newest state of one incident, with what a message about it needs."""
+
+    row: IncidentRow
+    host: str
+    changed: float
+    """Unix time of its newest change."""
+    checkpoint: int | None = None
+    trend: tuple[float, ...] = ()
+
+    @property
+    def firing(self) -> bool:
+        """Return whether it is not over."""
+        return self.row.state != "resolved"
+
+    @property
+    def rank(self) -> int:
+        """Return how grave it is; a severity of a newer engine is rather too loud than unheard."""
+        known = {severity.value: severity.rank for severity in Severity}
+        return known.get(self.row.severity, Severity.CRITICAL.rank)
+
+    @property
+    def place(self) -> tuple[int, int | None, int | None]:
+        """Return what was told when it was told: it is told again when it gets worse or moves."""
+        return (self.rank, self.row.step, self.row.line)
+
+    def labels(self) -> dict[str, str]:
+        """Return what matchers and groups look at."""
+        row = self.row
+        return {
+            "run": row.run,
+            "rule": row.rule,
+            "severity": row.severity,
+            "host": self.host,
+            "metric": row.metric or "",
+            "rank": "" if row.rank is None else str(row.rank),
+            "incident": row.id,
+        }
+
+
+class Group(msgspec.Struct):
+    """Alerts that share messages to one channel."""
+
+    channel: str
+    route: int
+    members: dict[str, None] = {}  # a set that remembers its order; msgspec copies the default
+    told: dict[str, tuple[int, int | None, int | None]] = {}
+    """What was told as firing, and is not yet told to be over."""
+    told_at: float | None = None
+    due: float | None = None
+    """When to look at it again."""
+
+
+class _News(NamedTuple):
+    """What a group has to say."""
+
+    key: str
+    group: Group
+    fresh: list[Alert]
+    over: list[Alert]
+    still: list[Alert]
+
+    @property
+    def rank(self) -> int:
+        return max((alert.rank for alert in self.fresh or self.still or self.over), default=0)
+
+
+class Router:
+    """Decides what is told to whom, and when. Times are Unix times."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        epoch: str = "",
+        local: Callable[[float], time.struct_time] = time.localtime,
+    ) -> None:
+        """`epoch` makes the ids of messages unlike those of other processes."""
+        self.policy, self._epoch, self._local = policy, epoch, local
+        self._receivers = {receiver.name: receiver for receiver in policy.receivers}
+        self._alerts: dict[str, Alert] = {}
+        self._groups: dict[str, Group] = {}
+        self._tokens: dict[str, tuple[float, float]] = {}  # channel -> (how many, when)
+        self._old: set[str] = set()  # told by a process that died: nobody will say that they are over
+        self._homes: dict[str, set[str]] = {}  # alert -> groups it is a member of
+        self._blocked: dict[str, float] = {}  # channel -> until when its limit holds all back
+        self._next = math.inf
+        self._dirty: set[str] = set()
+        self._count = 0
+
+    def resume(self, saved: Mapping[str, bytes], now: float) -> None:
+        """Go on from what `changes` gave to a process that died."""
+        for key, body in saved.items():
+            self._dirty.add(key)  # whatever is not taken over is to be removed
+            kind, _, name = key.partition("/")
+            try:
+                if kind == "group":
+                    group = msgspec.msgpack.decode(body, type=Group)
+                    if group.channel in self._receivers:
+                        self._groups[name] = group
+                elif kind == "alert":
+                    self._alerts[name] = msgspec.msgpack.decode(body, type=Alert)
+            except msgspec.MsgspecError:  # another version's
+                continue
+        told = {name for group in self._groups.values() for name in group.told}
+        for name, alert in list(self._alerts.items()):
+            if name in told and alert.changed < now - RESUME:
+                del self._alerts[name]
+        for key, group in self._groups.items():
+            group.members = {name: None for name in group.members if name in self._alerts}
+            group.told = {name: place for name, place in group.told.items() if name in self._alerts}
+            for name in group.members:
+                self._homes.setdefault(name, set()).add(key)
+        self._old = told & self._alerts.keys()
+        for alert in list(self._alerts.values()):
+            self._place(alert, now)
+        self._sweep()
+
+    def take(self, alert: Alert, now: float) -> None:
+        """Take the newest state of an incident."""
+        name = alert.row.id
+        if not alert.firing and name not in self._alerts:
+            return
+        self._alerts[name] = alert
+        self._old.discard(name)
+        self._dirty.add(f"alert/{name}")
+        self._place(alert, now)
+        inhibits = any(matches(inhibition.source, alert.labels()) for inhibition in self.policy.inhibitions)
+        if not alert.firing and inhibits:  # what it kept back may be told now
+            for group in self._groups.values():
+                if group.members.keys() - group.told.keys():
+                    self._schedule(group, now)
+
+    def due(self) -> float | None:
+        """Return when `flush` has something to do; None if never."""
+        return self._next if self._next < math.inf else None
+
+    def flush(self, now: float) -> list[tuple[str, Notification]]:
+        """Return the messages that are due, each with its channel, and take them for told."""
+        sources = self._sources()
+        ready: dict[str, list[_News]] = {}
+        for key, group in self._groups.items():
+            if group.due is not None and group.due <= now:
+                news = self._news(key, group, sources, now)
+                if news is not None:
+                    ready.setdefault(group.channel, []).append(news)
+        messages = [
+            (channel, told) for channel, found in ready.items() for told in self._speak(channel, found, now)
+        ]
+        self._sweep()
+        self._next = min((g.due for g in self._groups.values() if g.due is not None), default=math.inf)
+        return messages
+
+    def hurry(self, now: float) -> None:
+        """Make every group due: there will be no later. Quiet hours and limits hold all the same."""
+        self._next = now
+        for group in self._groups.values():
+            if group.due is not None:
+                group.due = min(group.due, now)
+
+    def forget(self) -> None:
+        """Drop alerts that were told: this process ends in good order, and no other knows of them."""
+        for group in self._groups.values():
+            for name in group.told:
+                group.members.pop(name, None)
+            group.told = {}
+        self._old |= self._alerts.keys()  # none is kept only because it would inhibit others
+        self._sweep()
+
+    def changes(self) -> dict[str, bytes | None]:
+        """Return what to keep since the last call, by key; None is to be removed."""
+        found: dict[str, bytes | None] = {}
+        for key in self._dirty:
+            kind, _, name = key.partition("/")
+            held: Alert | Group | None = (self._alerts if kind == "alert" else self._groups).get(name)
+            found[key] = None if held is None else msgspec.msgpack.encode(held)
+        self._dirty.clear()
+        return found
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _place(self, alert: Alert, now: float) -> None:
+        """Put an alert into the groups it belongs to now."""
+        name, labels = alert.row.id, alert.labels()
+        homes = set()
+        for number, route, channel in self.policy.destinations(labels):
+            receiver = self._receivers.get(channel)
+            if receiver is None or alert.rank < receiver.min_severity.rank:
+                continue
+            values = [channel, str(number), *(labels[label] for label in route.group_by)]
+            key = hashlib.blake2b("\n".join(values).encode(), digest_size=8).hexdigest()
+            if key not in self._groups:
+                self._groups[key] = Group(channel, number)
+            self._groups[key].members[name] = None
+            homes.add(key)
+        for key in homes | self._homes.get(name, set()):
+            group = self._groups.get(key)
+            if group is None or name not in group.members:
+                continue
+            self._dirty.add(f"group/{key}")
+            if key in homes or name in group.told:
+                homes.add(key)
+                self._schedule(group, now)
+            else:
+                del group.members[name]
+        self._homes[name] = homes
+
+    def _schedule(self, group: Group, now: float) -> None:
+        route = self._route(group)
+        if group.told_at is None:
+            due = now + route.group_wait if group.due is None else group.due
+        else:
+            due = max(now, group.told_at + route.group_interval)
+        due = max(due, self._blocked.get(group.channel, due))
+        group.due = due if group.due is None else min(group.due, due)
+        self._next = min(self._next, group.due)
+
+    def _route(self, group: Group) -> Route:
+        known = 0 <= group.route < len(self.policy.routes)
+        return self.policy.routes[group.route] if known else self.policy.otherwise
+
+    def _sources(self) -> list[tuple[int, str, dict[str, str]]]:
+        """Return what inhibits now: (number of the inhibition, name of the alert, labels)."""
+        return [
+            (number, name, labels)
+            for name, alert in self._alerts.items()
+            if self.policy.inhibitions and alert.firing and name not in self._old
+            for labels in (alert.labels(),)
+            for number, inhibition in enumerate(self.policy.inhibitions)
+            if matches(inhibition.source, labels)
+        ]
+
+    def _inhibited(self, alert: Alert, sources: Iterable[tuple[int, str, dict[str, str]]]) -> bool:
+        labels = alert.labels()
+        for number, name, source in sources:
+            inhibition = self.policy.inhibitions[number]
+            if (
+                name != alert.row.id
+                and matches(inhibition.target, labels)
+                and not matches(inhibition.source, labels)  # one on both sides is not inhibited by its like
+                and all(labels[label] == source[label] for label in inhibition.equal)
+            ):
+                return True
+        return False
+
+    def _news(
+        self, key: str, group: Group, sources: list[tuple[int, str, dict[str, str]]], now: float
+    ) -> _News | None:
+        """Return what a group has to say, if it may speak; put its next time right."""
+        route, receiver = self._route(group), self._receivers[group.channel]
+        group.due = None
+        self._dirty.add(f"group/{key}")
+        alerts = [self._alerts[name] for name in group.members if name in self._alerts]
+        firing = [alert for alert in alerts if alert.firing and not self._inhibited(alert, sources)]
+        fresh = [alert for alert in firing if _worse(alert, group.told.get(alert.row.id))]
+        ended = [alert for alert in alerts if not alert.firing]
+        over = [alert for alert in ended if alert.row.id in group.told and receiver.send_resolved]
+        for alert in ended:
+            if alert not in over:
+                del group.members[alert.row.id]
+                group.told.pop(alert.row.id, None)
+        open_ones = [a for a in firing if a.row.state == "firing" and a.row.id not in self._old]
+        repeat = False
+        if route.repeat_interval and group.told_at is not None and open_ones:
+            group.due = group.told_at + route.repeat_interval
+            repeat = now >= group.due
+        if not (fresh or over or repeat):
+            return None
+        still = [alert for alert in firing if alert not in fresh]
+        news = _News(key, group, fresh, over, still)
+        quiet = self.policy.quiet
+        left = quiet.left(now, self._local) if quiet is not None else 0.0
+        if quiet is not None and left > 0 and not (fresh and news.rank >= quiet.override.rank):
+            group.due = now + left
+            return None
+        return news
+
+    def _speak(self, channel: str, found: list[_News], now: float) -> list[Notification]:
+        """Return the messages of one channel, as many as its limit allows: the gravest first."""
+        receiver = self._receivers[channel]
+        tokens = self._left(receiver, now)
+        found.sort(key=lambda news: -news.rank)
+        allowed = int(tokens)
+        if allowed == 0:
+            until = self._blocked[channel] = now + (1.001 - tokens) * 60.0 / receiver.per_minute
+            for news in found:
+                news.group.due = until
+            return []
+        alone = found if len(found) <= allowed else found[: allowed - 1]
+        messages = [self._message([news], now) for news in alone]
+        if len(alone) < len(found):
+            rest = found[len(alone) :]
+            note = f"{len(rest)} messages in one: more than {receiver.per_minute} a minute"
+            messages.append(self._message(rest, now, note))
+        self._tokens[channel] = (tokens - len(messages), now)
+        return messages
+
+    def _left(self, receiver: Receiver, now: float) -> float:
+        tokens, at = self._tokens.get(receiver.name, (float(receiver.per_minute), now))
+        return min(float(receiver.per_minute), tokens + max(0.0, now - at) * receiver.per_minute / 60.0)
+
+    def _message(self, found: list[_News], now: float, note: str = "") -> Notification:
+        fresh = sorted((a for news in found for a in news.fresh), key=lambda a: -a.rank)
+        over = [a for news in found for a in news.over]
+        still = sorted((a for news in found for a in news.still), key=lambda a: -a.rank)
+        named = (fresh + over + still) if fresh else (over + still) if over else still
+        lead, others = named[0], named[1:]
+        if not fresh and not over:
+            note = note or "still firing"
+        for news in found:
+            news.group.told_at = now
+            for alert in news.fresh:
+                news.group.told[alert.row.id] = alert.place
+            for alert in news.over:
+                del news.group.told[alert.row.id]
+                news.group.members.pop(alert.row.id, None)
+            route = self._route(news.group)
+            if route.repeat_interval and news.group.told:
+                news.group.due = now + route.repeat_interval
+        self._count += 1
+        return Notification(
+            id=f"{self._epoch}.{self._count}",
+            run=lead.row.run,
+            change="firing" if lead.firing else "resolved",
+            incident=lead.row,
+            host=lead.host,
+            time=lead.changed,
+            groups=tuple(news.key for news in found),
+            more=tuple(alert.row for alert in others[:MOST_NAMED]),
+            left_out=max(0, len(others) - MOST_NAMED),
+            note=note,
+            checkpoint=lead.checkpoint,
+            trend=lead.trend,
+        )
+
+    def _sweep(self) -> None:
+        """Drop groups without members, and alerts without a group."""
+        for key in [key for key, group in self._groups.items() if not group.members]:
+            del self._groups[key]
+            self._dirty.add(f"group/{key}")
+        needed = {name for group in self._groups.values() for name in group.members}
+        for name, alert in list(self._alerts.items()):
+            if name not in needed and not (
+                alert.firing and self.policy.inhibitions and name not in self._old
+            ):
+                del self._alerts[name]
+                self._homes.pop(name, None)
+                self._dirty.add(f"alert/{name}")
+
+
+def _worse(alert: Alert, told: tuple[int, int | None, int | None] | None) -> bool:
+    """Return whether a firing alert is to be told: not told yet, graver, or at another place."""
+    return told is None or alert.rank > told[0] or alert.place[1:] != tuple(told[1:])

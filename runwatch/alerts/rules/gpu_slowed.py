@@ -1,0 +1,67 @@
+"""A GPU of the run is slowed by heat or by its power supply.
+
+Reason: one hot GPU slows all ranks by a third, and no log tells.
+Formula: for half (`part`) of the last `seconds` the driver named heat, a power brake or
+a hardware slowdown as the reason for lower clocks. A warning. Ends when it was less
+than half of `part`.
+
+Traps: the power cap is normal at full load and never alarms, nor do idle clocks and
+clocks that a user has set.
+
+Source: the clock event reasons of NVML; gpud's rate of hardware slowdowns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from runwatch.alerts.rules.base import threshold
+from runwatch.alerts.rules.symptoms import MachineRule, Symptom
+from runwatch.block import Status
+from runwatch.findings import Severity
+from runwatch.machine import SLOWED, Machine
+from runwatch.sample import throttle_reasons
+
+
+@dataclass
+class GpuSlowed(MachineRule):
+    """Fires when heat or power supply slow a GPU for long."""
+
+    name: ClassVar[str] = "gpu_slowed"
+    summary: ClassVar[str] = "A GPU of the run is slowed by heat or by its power supply."
+
+    seconds: float = threshold(600.0, "seconds over which it is judged")
+    part: float = threshold(0.5, "part of them in which it was slowed")
+
+    _reasons: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    """GPU -> the newest reasons that were no normal ones."""
+
+    def look(self, machine: Machine, status: Status) -> Iterator[Symptom]:
+        """Judge each GPU of the run."""
+        for index in machine.owned():
+            bits = int(machine.value(f"gpu/{index}/throttle", status.now) or 0) & SLOWED
+            self._reasons[index] = bits or self._reasons.get(index, 0)
+            means = machine.window(f"gpu/{index}/slowed", status.now, self.seconds)
+            if not means:
+                continue
+            part = sum(means) / len(means)
+            metric = f"gpu/{index}/throttle"
+            if part < self.part / 2:
+                yield Symptom(metric, None, f"GPU {index} runs at its usual clocks again")
+            elif part >= self.part:
+                words = ", ".join(throttle_reasons(self._reasons[index]))
+                yield Symptom(
+                    metric,
+                    Severity.WARNING,
+                    f"GPU {index} is slowed: {words}",
+                    "cooling or power supply",
+                    "Check fans, air and power of the node; compare with its other GPUs.",
+                    {
+                        "part_of_time": round(part, 3),
+                        "temperature": machine.value(f"gpu/{index}/temperature", status.now),
+                        "sm_clock": machine.value(f"gpu/{index}/sm_clock", status.now),
+                        "sm_clock_max": machine.value(f"gpu/{index}/sm_clock_max", status.now),
+                    },
+                )

@@ -1,0 +1,18 @@
+"""`runwatch completion`: the script that completes commands and options in a shell."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def command(shell: str) -> int:
+    """Print the completion script of SHELL; for bash: eval "$(runwatch completion bash)" in ~/.bashrc."""
+    from runwatch.cli.main import cli
+
+    made = get_completion_class(shell)
+    assert made is not None
+    click.echo(made(cli, {}, "runwatch", "_RUNWATCH_COMPLETE").source())
+    return 0

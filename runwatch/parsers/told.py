@@ -1,0 +1,31 @@
+"""What is remembered of a file that its writer may write anew, so that no row of it is told twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+
+import msgspec
+
+_COLUMNS = 16
+"""So many of a row's numbers tell it from others."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """Rows that were told, and one of them by which the file is known again."""
+
+    rows: int = 0
+    """Rows told, whichever writing of the file they were read from."""
+    read: int = 0
+    """Rows read of the newest writing."""
+    row: dict[str, str] = {}
+    """Name -> the number's repr, as a NaN equals nothing."""
+
+    def knows(self, numbers: Mapping[str, float]) -> bool:
+        """Return whether these are the numbers of that row, be it that some were added since."""
+        return all(repr(numbers.get(name)) == value for name, value in self.row.items())
+
+
+def row(numbers: Mapping[str, float]) -> dict[str, str]:
+    """Return what a row is known by."""
+    return {name: repr(value) for name, value in islice(numbers.items(), _COLUMNS)}

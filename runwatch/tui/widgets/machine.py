@@ -1,0 +1,23 @@
+"""The machine under the run: GPUs, processes and host."""
+
+from __future__ import annotations
+
+from runwatch.render import machine
+from runwatch.render.panel import Content
+from runwatch.tui.widgets.rows import Panel
+
+
+class MachinePanel(Panel):
+    """What the run runs on."""
+
+    can_focus = False
+
+    def content(self, width: int, height: int) -> Content:
+        """Return the newest values, as many rows as fit."""
+        view = self.scene.run.machine if self.scene.run else None
+        if view is None:
+            return Content([("machine", "title")])
+        own = sum(gpu.own for gpu in view.gpus)
+        of = f"{own} of {len(view.gpus)} GPUs" if view.gpus else ""
+        right = [(of, "dim")] if of else []
+        return Content([("machine", "title")], machine.lines(view, width, height, self.scene.glyphs), right)

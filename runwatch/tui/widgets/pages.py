@@ -1,0 +1,124 @@
+"""Long tables that scroll: checkpoints, events, configuration."""
+
+from __future__ import annotations
+
+from runwatch.render import cells, checkpoints
+from runwatch.render.cells import Row
+from runwatch.render.panel import Content
+from runwatch.tui.widgets.rows import Panel
+
+_MOST = 6
+"""Rows that one value may take; what is longer is cut off."""
+_NO_CHECKPOINTS = (
+    "none seen; if they are elsewhere, name their directory too: runwatch tail train.log checkpoints/"
+)
+_NO_EVENTS = "nothing yet: what the log tells of errors, restarts, evaluations and saving comes here"
+_NO_CONFIGURATION = (
+    "none found: runwatch looks beside the log and the checkpoints for config.json, args.json, hparams.yaml "
+    "and the like, and reads what a tracker recorded"
+)
+
+
+class PagePanel(Panel):
+    """Rows of which a part is shown, from `at` on."""
+
+    def __init__(self, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.at = 0
+        self.hidden = 0
+        """Rows that do not fit."""
+
+    def part(self, rows: list[Row], height: int) -> list[Row]:
+        """Return the rows from `at` that fit, moving `at` to where that makes sense."""
+        room = max(1, height)
+        self.hidden = max(0, len(rows) - room)
+        self.at = max(0, min(self.at, self.hidden))
+        return rows[self.at : self.at + room]
+
+    def more(self) -> Row:
+        """Return how many rows follow, or nothing."""
+        below = self.hidden - self.at
+        return [(f"  {below:,} more below", "dim")] if below else []
+
+    def empty(self, text: str, width: int) -> list[Row]:
+        """Return an explanation of why there is nothing."""
+        return [[(line, "dim")] for line in cells.wrapped(text, width, _MOST, self.scene.glyphs.ellipsis)]
+
+
+class CheckpointTable(PagePanel):
+    """All checkpoints that are known."""
+
+    def __init__(self) -> None:
+        super().__init__("checkpoint-table")
+
+    def rows(self, width: int) -> list[Row]:
+        """Return all there is to show below the heading."""
+        run = self.scene.run
+        found = run.checkpoints if run else ()
+        return checkpoints.table(found, width, self.scene.glyphs) if found else []
+
+    def content(self, width: int, height: int) -> Content:
+        """Return the page of checkpoints from `at`, with what they say together."""
+        run, rows = self.scene.run, self.rows(width)
+        title: Row = [("checkpoints", "title"), (f" {len(run.checkpoints) if run else 0}", "dim")]
+        if run is None or not rows:
+            self.part([], height)
+            return Content(title, self.empty(_NO_CHECKPOINTS, width))
+        page = self.part(rows, height - 1)
+        heading = checkpoints.heading(width)
+        title += self.more()
+        told = checkpoints.summary(run.saving, width - cells.row_width(title) - 8)
+        return Content(title, [heading, *page], [(told, "value")])
+
+
+class EventTable(PagePanel):
+    """What happened, the newest first."""
+
+    can_focus = False
+
+    def __init__(self) -> None:
+        super().__init__("event-table")
+
+    def content(self, width: int, height: int) -> Content:
+        """Return the page of events from `at`."""
+        rows = self.scene.run.events if self.scene.run else ()
+        title: Row = [("events", "title"), (f" {len(rows)}, newest first" if rows else "", "dim")]
+        if not rows:
+            self.part([], height)
+            return Content(title, self.empty(_NO_EVENTS, width))
+        page = self.part(checkpoints.events(rows, width, self.scene.glyphs), height - 1)
+        return Content([*title, *self.more()], [checkpoints.event_heading(width), *page])
+
+
+class FactTable(PagePanel):
+    """Where the run is read from, its configuration, and where it runs."""
+
+    def __init__(self) -> None:
+        super().__init__("fact-table")
+
+    def content(self, width: int, height: int) -> Content:
+        """Return the page of facts from `at`."""
+        run = self.scene.run
+        if run is None:
+            return Content([("configuration", "title")], self.empty(self.scene.waiting_for(), width))
+        told = [("format", run.format or "not known yet")]
+        told += [("source" if i == 0 else "", path) for i, path in enumerate(run.sources)]
+        told += run.facts.items()
+        rows: list[Row] = [[("what is read", "title")], *self._pairs(told, width)]
+        rows += [[], [("configuration", "title"), (f" {len(run.about)}" if run.about else "", "dim")]]
+        rows += self._pairs(list(run.about.items()), width) or self.empty(_NO_CONFIGURATION, width)
+        page = self.part(rows, height)
+        return Content([(run.name, "title"), *self.more()], page)
+
+    def _pairs(self, pairs: list[tuple[str, str]], width: int) -> list[Row]:
+        """Return names and values; a value that is too long goes on in further rows."""
+        more = self.scene.glyphs.ellipsis
+        widest = max((cells.width(cells.settled(name)) for name, _ in pairs), default=0)
+        names = min(max(widest, 14), 40, max(8, width // 3))
+        room = max(1, width - names - 3)
+        out: list[Row] = []
+        for name, value in pairs:
+            for i, piece in enumerate(cells.wrapped(value, room, _MOST, more) or [""]):
+                label = cells.pad(name if i == 0 else "", names, more)
+                out.append([(f" {label}  ", "dim"), (piece, "")])
+        return out

@@ -1,0 +1,336 @@
+"""What a worker reads, one class per kind of source: each step sends what is new."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import time
+from collections.abc import Callable, Sequence
+
+from runwatch import text
+from runwatch.batch import Batch
+from runwatch.errors import SourceError
+from runwatch.parsers.formats import Format
+from runwatch.parsers.stream import StreamParser
+from runwatch.watcher import wire
+from runwatch.watcher.member import TENSORBOARD, WANDB, Member
+from runwatch.watcher.sources import discover
+from runwatch.watcher.sources.beside import BesideSource
+from runwatch.watcher.sources.checkpoints import CheckpointSource
+from runwatch.watcher.sources.tail import Mark, Position, Tail
+from runwatch.watcher.sources.wandb_online import SCHEME, OnlineRun, Poller, Update
+
+PREVIEW_BYTES = 1 << 18
+"""Newest bytes shown before a history longer than this is read."""
+PREVIEW_EVERY = 0.5
+"""Seconds between previews while a long history is read."""
+LOG_LINES = 400
+HEAD_BYTES = 1 << 16
+RECENT_BYTES = 1 << 16
+"""Bytes before the place where a predecessor stopped that tell how things stood there."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks at a directory of checkpoints; longer where a look takes long."""
+FRESH = 300.0
+"""Seconds after its last write for which a file that appears is news, not history."""
+DAY = 86_400.0
+ANSWER = 8.0
+"""Seconds a server has for its first answer, before something is shown without it."""
+_BREAKS = {
+    Mark.ROTATED: "rotated",
+    Mark.TRUNCATED: "truncated",
+    Mark.REPLACED: "replaced by another file",
+    Mark.REWRITTEN: "rewritten in place",
+    Mark.LATE: "written to after it was renamed",
+}
+
+Send = Callable[[wire.Message], None]
+
+
+class LogSource:
+    """One log file: its tail, its parser, and how much of it is history."""
+
+    def __init__(
+        self,
+        found: discover.Found,
+        resume: wire.Resume | None = None,
+        formats: Sequence[Format] | None = None,
+        settled: str | None = None,
+    ) -> None:
+        """`resume` tells where a predecessor stopped, `settled` the format if a person named it."""
+        self.path, self.name, self.member = found
+        self.id = source_id(found.path)
+        self._formats, self._settled = formats, settled
+        self._place = resume.position if resume is not None else None
+        """Where a predecessor stopped, until the file is there."""
+        self._tail = Tail.resume(found.path, self._place)
+        self._tail.last_block(0)  # opens it
+        self._parser = StreamParser(formats, settled=settled)
+        if resume is not None and self._place is not None:
+            self._parser = StreamParser(
+                formats,
+                start=resume.offset,
+                first_line=resume.line,
+                settled=resume.format or settled,
+                origin=resume.offset - self._place.offset,
+                told=resume.told,
+            )
+        self.history = 0 if resume else self._tail.backlog
+        """Bytes that were there before anyone watched; 0 once they are read."""
+        self._newest: float | None = None
+        """Unix time of the newest record, where records tell."""
+        self._previewed = 0.0
+        self._problem: str | None = None
+        if self.history and self._dated:
+            self._date(self._last(RECENT_BYTES))
+
+    def arrived(self) -> None:
+        """Take what it holds for new: it appeared while its directory was watched."""
+        written = self.written()
+        if written is None or time.time() - written < FRESH:
+            self.history = 0
+
+    def step(self, send: Send) -> bool:
+        """Read and send the next block; return False if there is nothing new."""
+        if self.history and self._tail.backlog > PREVIEW_BYTES:
+            self._preview(send)
+        if self._place is not None:
+            self._go_on(self._place)
+        piece = self._tail.poll()
+        self._tell_problem(send)
+        if piece is None:
+            if self.history:  # it was cut meanwhile: there is less of it than was expected
+                self.history = 0
+                self._send(send, self._parser.feed(b""), live=False)
+            return False
+        if piece.mark is not None:
+            send(wire.Note(self.id, f"{self.name} was {_BREAKS[piece.mark]}"))
+            self._send(send, self._parser.break_off(), live=not self.history)
+            self.history = 0
+        live = not self.history
+        self.history = max(0, min(self.history - len(piece.data), self._tail.backlog))
+        self._send(send, self._parser.feed(piece.data, tail=LOG_LINES), live=live)
+        return True
+
+    def _send(self, send: Send, batch: Batch, *, live: bool) -> None:
+        self._date(batch)
+        position = self._tail.position(self._parser.held)
+        resume = None
+        if position is not None:
+            offset, line = self._parser.place
+            resume = wire.Resume(position, offset, line, self._parser.format, self._parser.told)
+        send(wire.Read(self.id, batch, live, time.time(), self.written(), self.history, resume))
+
+    def _go_on(self, place: Position) -> None:
+        """Show the parser how the file begins and what stands before the place, once it is there."""
+        shown = self._tail.around(HEAD_BYTES, RECENT_BYTES)
+        if shown is not None:
+            self._place = None
+            if place.begins(shown[0]):
+                self._parser.prime(*shown)
+
+    def _head(self) -> bytes:
+        """Return how the file begins, for what is read from its middle."""
+        with contextlib.suppress(OSError), open(self.path, "rb") as file:
+            return file.read(HEAD_BYTES)
+        return b""
+
+    @property
+    def _dated(self) -> bool:
+        """Whether its records say when they were written."""
+        return self.member.kind in (WANDB, TENSORBOARD)
+
+    def _date(self, batch: Batch) -> None:
+        """Note how old the newest record of a tracker's file is: the file itself may be a fresh copy."""
+        if self._dated:
+            self._newest = max((t for t in (self._newest, newest(batch)) if t), default=None)
+
+    def written(self) -> float | None:
+        """Return the Unix time of the newest record, else of the file's last change, if it can be known."""
+        if self._newest is not None:
+            return self._newest
+        with contextlib.suppress(OSError):
+            return os.stat(self.path).st_mtime
+        return None
+
+    def _tell_problem(self, send: Send) -> None:
+        """Say when the path can no longer be read, and when it can again."""
+        problem = self._tail.problem
+        if problem == self._problem:
+            return
+        if problem is not None:
+            send(wire.Trouble(self.id, f"cannot read {self.name}: {problem}"))
+        elif self._problem is not None:
+            send(wire.Note(self.id, f"{self.name} can be read again"))
+        self._problem = problem
+
+    def _preview(self, send: Send) -> None:
+        if time.monotonic() - self._previewed < PREVIEW_EVERY:
+            return
+        self._previewed = time.monotonic()
+        batch = self._last(PREVIEW_BYTES)
+        self._date(batch)
+        send(wire.Preview(self.id, batch, self.written(), self.history))
+
+    def _last(self, count: int) -> Batch:
+        """Return what the newest bytes tell; the position does not move."""
+        offset, data = self._tail.last_block(count)
+        parser = StreamParser(
+            self._formats, bulk=False, start=offset, first_line=0 if offset else 1, settled=self._settled
+        )
+        parser.prime(self._head())
+        return parser.feed(data, tail=LOG_LINES)
+
+
+class StdinSource:
+    """Standard input, read as it comes."""
+
+    path = id = "-"
+    name = "stdin"
+    member = Member()
+    history = 0
+
+    def __init__(self, formats: Sequence[Format] | None = None, settled: str | None = None) -> None:
+        self._parser = StreamParser(formats, settled=settled)
+        self._open = True
+        os.set_blocking(0, False)
+
+    def written(self) -> None:
+        """Return None: a stream has no date."""
+
+    def arrived(self) -> None:
+        """Do nothing: all of it is new."""
+
+    def step(self, send: Send) -> bool:
+        """Read and send what has arrived; return False if nothing has."""
+        if not self._open:
+            return False
+        try:
+            data = os.read(0, 1 << 20)
+        except BlockingIOError:
+            return False
+        batch = self._parser.feed(data, tail=LOG_LINES) if data else self._parser.flush()
+        now = time.time()
+        send(wire.Read(self.id, batch, True, now, now, 0))
+        if not data:
+            self._open = False
+            send(wire.Ended(self.id))
+        return True
+
+
+class DirectorySource:
+    """One directory of checkpoints, or of facts: looked at now and then."""
+
+    history = 0
+
+    def __init__(self, found: discover.Found, pulse: Callable[[], object] = lambda: None) -> None:
+        self.path, self.name, self.member = found
+        self.id = source_id(found.path)
+        self._checkpoints = CheckpointSource(found.path, pulse=pulse)
+        self._beside = BesideSource(found.path)
+        self._due = 0.0
+        self._live = False
+        self._problem = ""
+
+    def written(self) -> None:
+        """Return None: what was written there need not be of a run that goes on."""
+
+    def arrived(self) -> None:
+        """Do nothing: each checkpoint has its own times."""
+
+    def step(self, send: Send) -> bool:
+        """Look if it is time; return False: there is nothing to go on with at once."""
+        begun = time.monotonic()
+        if begun < self._due:
+            return False
+        now = time.time()
+        look, beside = self._checkpoints.look(now), self._beside.look()
+        if look.changes or beside.facts or beside.batches or look.problem != self._problem or not self._live:
+            send(wire.Looked(self.id, look, beside, self._live, now))
+        self._problem, self._live = look.problem, True
+        self._due = begun + max(LOOK_EVERY, 20 * (time.monotonic() - begun))
+        return False
+
+
+class OnlineSource:
+    """A run on a W&B server, polled in a thread of its own."""
+
+    def __init__(self, found: discover.Found, resume: wire.Resume | None, every: float) -> None:
+        """Poll it at that many seconds. Wait a while for the server's first answer.
+
+        Raises SourceError if no waiting helps.
+        """
+        self.path, self.name, self.member = found
+        self.id = found.path
+        step, self._line = (resume.step, resume.line) if resume is not None else (0, 0)
+        self._poller = Poller(OnlineRun(found.path, first=step, line=self._line), every)
+        self._newest: float | None = None
+        self._problem: str | None = None
+        self.history = 0 if resume else 1
+        """1 until all was read that was there before anyone watched."""
+        self._updates: list[Update] = []
+        until = time.monotonic() + ANSWER
+        while self.history and not any(update.whole or update.problem for update in self._updates):
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            self._updates += self._poller.take(left)
+        for update in self._updates:
+            if update.fatal:
+                raise SourceError(update.problem or "", "")
+            if update.batch is not None:
+                self._date(update.batch)
+
+    def arrived(self) -> None:
+        """Do nothing: what it told before is history."""
+
+    def written(self) -> float | None:
+        """Return the Unix time of the newest record, if it says."""
+        return self._newest
+
+    def step(self, send: Send) -> bool:
+        """Send what the server told since; return False if nothing."""
+        updates, self._updates = self._updates + self._poller.take(), []
+        for update in updates:
+            if update.problem is not None:
+                self._tell_problem(update.problem, send)
+                continue
+            self._tell_problem(None, send)
+            live, batch = not self.history, update.batch or Batch(self._line, self._line)
+            if live and update.batch is None:
+                continue
+            self.history = 0 if update.whole else self.history
+            self._line = batch.end
+            self._date(batch)
+            resume = wire.Resume(None, self._line, self._line, batch.format, step=update.step)
+            send(wire.Read(self.id, batch, live, time.time(), self.written(), self.history, resume))
+        return bool(updates)
+
+    def _tell_problem(self, problem: str | None, send: Send) -> None:
+        """Say when the server can no longer be read, and when it can again; not each try."""
+        if problem is not None and self._problem is None:
+            send(wire.Trouble(self.id, f"cannot read {self.name}: {problem}"))
+        elif problem is None and self._problem is not None:
+            send(wire.Note(self.id, f"{self.name} can be read again"))
+        self._problem = problem
+
+    def _date(self, batch: Batch) -> None:
+        self._newest = max((t for t in (self._newest, newest(batch)) if t), default=None)
+
+
+AnySource = LogSource | StdinSource | DirectorySource | OnlineSource
+
+
+def newest(batch: Batch) -> float | None:
+    """Return the greatest Unix time that rows of a batch tell, or None."""
+    times: list[float] = []
+    for table in batch.tables:
+        if "time" in table.names:
+            at = table.names.index("time") * table.rows * 8
+            times += struct.unpack_from("<d", table.data, at + 8 * (table.rows - 1))
+    return max((t for t in times if 0 < t < time.time() + DAY), default=None)
+
+
+def source_id(path: str) -> str:
+    """Return what a source is known by: its absolute path, printable."""
+    return text.path(path if path.startswith(SCHEME) else os.path.abspath(path))

@@ -1,0 +1,79 @@
+"""The machine under a run as screens show it."""
+
+from __future__ import annotations
+
+from runwatch.machine import SLOWED, Machine
+from runwatch.sample import Gpu, Process, process_key, throttle_reasons
+from runwatch.snapshot import GpuRow, MachineView, ProcessRow
+
+MAX_PROCESSES = 64
+MAX_GPUS = 64
+MAX_TREND = 60
+HOST = (
+    "cpu", "load", "memory_available", "memory_total", "swap_used", "cgroup_memory_used",
+    "cgroup_memory_limit", "io_pressure", "memory_pressure", "cpu_pressure", "shm_used", "shm_total",
+    "net_receive", "net_send", "disk_read", "disk_write",
+)  # fmt: skip
+
+
+def view(machine: Machine, now: float, deadline: float | None = None) -> MachineView:
+    """Return the newest values at Unix time `now`; `deadline` is one that a person gave."""
+    owned = frozenset(machine.owned())
+    host = {name: machine.value(f"host/{name}", now) for name in HOST}
+    job = machine.job
+    ends = [end for end in (deadline, job.deadline if job is not None else None) if end is not None]
+    notes = [
+        machine.note,
+        machine.gpu_note,
+        *(blind.message for blind in machine.blind.values()),
+        *machine.told,
+    ]
+    return MachineView(
+        processes=tuple(_process(machine, process, now) for process in machine.processes[:MAX_PROCESSES]),
+        gpus=tuple(_gpu(machine, gpu, gpu.index in owned, now) for gpu in machine.gpus[:MAX_GPUS]),
+        host={name: value for name, value in host.items() if value is not None},
+        job="" if job is None else " ".join(filter(None, (f"job {job.id}", job.name, job.state.lower()))),
+        deadline=min(ends) - now if ends else None,
+        notes=tuple(dict.fromkeys(filter(None, notes)))[:8],
+    )
+
+
+def _process(machine: Machine, process: Process, now: float) -> ProcessRow:
+    head = f"proc/{process_key(process)}"
+    return ProcessRow(
+        pid=process.pid,
+        role=process.role,
+        state=process.state,
+        rank=process.rank,
+        command=process.command,
+        waits=process.waits,
+        cores=machine.value(f"{head}/cores", now) if process.role != "worker" else None,
+        rss=machine.value(f"{head}/rss", now) if process.role != "worker" else None,
+        gpus=machine.gpus_of(process),
+    )
+
+
+def _gpu(machine: Machine, gpu: Gpu, own: bool, now: float) -> GpuRow:
+    head = f"gpu/{gpu.index}"
+    trail = machine.trails.get(f"{head}/{gpu.measure}")
+    trend = [mean for _, mean in trail.points()][-MAX_TREND:] if trail is not None else []
+    busy = machine.value(f"{head}/{gpu.measure}", now)
+    power, limit = machine.value(f"{head}/power", now), machine.value(f"{head}/power_limit", now)
+    if gpu.measure == "power":
+        busy = power / limit if power is not None and limit else None
+        trend = [mean / limit for mean in trend] if limit else []
+    return GpuRow(
+        index=gpu.index,
+        name=gpu.name,
+        state=gpu.state,
+        own=own,
+        measure=gpu.measure,
+        busy=busy,
+        memory_used=machine.value(f"{head}/memory_used", now),
+        memory_total=machine.value(f"{head}/memory_total", now),
+        power=power,
+        power_limit=limit,
+        temperature=machine.value(f"{head}/temperature", now),
+        slowed=", ".join(throttle_reasons(int(machine.value(f"{head}/throttle", now) or 0) & SLOWED)),
+        trend=tuple(trend),
+    )

@@ -1,0 +1,212 @@
+"""The keeper process: writes the log, has it watched, and reads on when the wrapper is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import sys
+import time
+
+import msgspec
+
+from runwatch.wrap.launch import MAX_MESSAGE, Broken, Busy, Done, Ended, Last, Message, Setup, Streams, decode
+from runwatch.wrap.logfile import LogFile
+from runwatch.wrap.relay import Relay
+from runwatch.wrap.watch import SETTLE, Watch, has_channel, stderr_says
+
+_READ = 1 << 20
+_STEP = 0.25
+"""Seconds between looks at streams that outlive their command."""
+_HOLD = 10.0
+"""Seconds for which the log waits for its engine: what the engine finds there is history, and not sent."""
+_DELIVERY = 10.0
+"""Seconds an engine may take to send what it has found."""
+
+
+class Keeper:
+    """What one wrapper's command writes, and who still holds it."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._say = stderr_says(setup.say)
+        self._control: socket.socket | None = socket.socket(fileno=setup.control)
+        self._feed: int | None = setup.feed
+        self._streams: list[tuple[int, int] | None] = []
+        """(reading end, where it goes) of the command that runs; None once let go."""
+        self._strays: list[Relay] = []
+        """Streams that we pass on ourselves."""
+        self._last: Last | None = None
+        self._begun = time.monotonic()
+        path = os.fsdecode(setup.log)
+        self._log = LogFile(path, lambda words: self._say("", words))
+        self._watch: Watch | None = None
+        if self._log.regular:
+            self._watch = Watch(path, setup.config, self._say)
+
+    def run(self) -> None:
+        """Work until there is nothing left to be read."""
+        while self._feed is not None or self._strays or (self._control is not None and self._last is None):
+            self._wait()
+            self._strays = [relay for relay in self._strays if not _over(relay)]
+            if self._feed is None and self._last is not None and self._control is not None:
+                self._finish(self._control, self._last)
+        if self._watch is not None:
+            self._watch.close()
+
+    def _wait(self) -> None:
+        engine = self._watch.descriptor if self._watch is not None else None
+        control = self._control.fileno() if self._control is not None else None
+        holds = self._holds()
+        poll = select.poll()
+        for descriptor in (None if holds else self._feed, control, engine):
+            if descriptor is not None:
+                poll.register(descriptor, select.POLLIN)
+        for descriptor, _ in poll.poll(1e3 * _STEP if self._strays or holds else None):
+            if descriptor == self._feed:
+                self._write()
+            elif descriptor == control:
+                self._hear()
+            elif self._watch is not None:
+                self._listen(self._watch)
+
+    def _listen(self, watch: Watch) -> None:
+        """Take what the engine says; a mistake of ours there must not cost the log."""
+        try:
+            watch.receive()
+        except Exception as error:
+            self._watch = None
+            self._say("", f"{type(error).__name__}: {error}: the command goes on unwatched")
+
+    def _holds(self) -> bool:
+        """Whether the engine is still to begin, and worth waiting for."""
+        if (
+            self._watch is None
+            or self._watch.ready
+            or self._watch.descriptor is None
+            or self._control is None
+        ):
+            return False
+        worth = self._last is None or self._sends(self._last)
+        return worth and time.monotonic() - self._begun < _HOLD
+
+    def _sends(self, last: Last) -> bool:
+        """Whether somebody is to hear of the end."""
+        return last.failed and has_channel(self._setup.config)
+
+    def _write(self) -> None:
+        assert self._feed is not None
+        data = os.read(self._feed, _READ)
+        if data:
+            self._log.write(data)
+        else:
+            os.close(self._feed)
+            self._feed = None
+
+    def _hear(self) -> None:
+        assert self._control is not None
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 8)
+        except OSError:
+            data, descriptors = b"", []
+        if data:
+            self._take(decode(data), descriptors)
+        else:
+            self._take_over()
+
+    def _take(self, message: Message, descriptors: list[int]) -> None:
+        if isinstance(message, Streams):
+            for descriptor in descriptors:
+                os.set_inheritable(descriptor, False)
+            self._streams = [*zip(descriptors, message.outs, strict=True)]
+        elif isinstance(message, Broken):
+            self._let_go(message.place)
+        elif isinstance(message, Ended):
+            for place in range(len(self._streams)):
+                if place in message.left:
+                    self._pass_on(place)
+                else:
+                    self._let_go(place)
+        elif isinstance(message, Last):
+            self._last = message
+
+    def _let_go(self, place: int) -> None:
+        stream, self._streams[place] = self._streams[place], None
+        if stream is not None:
+            os.close(stream[0])
+
+    def _pass_on(self, place: int) -> None:
+        stream, self._streams[place] = self._streams[place], None
+        if stream is not None:
+            relay = Relay(stream[0], os.dup(stream[1]), self._log.write, lambda: None)
+            relay.start()
+            self._strays.append(relay)
+
+    def _take_over(self) -> None:
+        """Read on in the wrapper's place: it was killed."""
+        assert self._control is not None
+        self._control.close()
+        self._control = None
+        while self._feed is not None:
+            self._write()
+        if self._last is not None:
+            return
+        if any(self._streams):
+            self._log.write(b"\n[runwatch: the wrapper is gone; its helper reads on]\n")
+        for place in range(len(self._streams)):
+            self._pass_on(place)
+        _leave_outputs()
+
+    def _finish(self, control: socket.socket, last: Last) -> None:
+        """Let the engine judge the end, and say that all is done."""
+        watch, done = self._watch, Done(lost=self._log.lost)
+        if watch is not None and watch.descriptor is not None:
+            send = self._sends(last)
+            if send:
+                _tell(control, Busy(SETTLE + _DELIVERY))
+            if watch.ready or send:
+                watch.catch_up(last.line, settle=send)
+            if send:
+                watch.close()
+            severities = list(watch.found.values())
+            done = Done(watch.step, severities.count("critical"), severities.count("warning"), self._log.lost)
+        _tell(control, done)
+        control.close()
+        self._control = None
+        _leave_outputs()
+
+
+def _tell(control: socket.socket, message: Message) -> None:
+    with contextlib.suppress(OSError):
+        control.sendall(msgspec.json.encode(message))
+
+
+def _over(relay: Relay) -> bool:
+    if not relay.join(0):
+        return False
+    relay.close()
+    return True
+
+
+def _leave_outputs() -> None:
+    """Hold standard output and error no longer: whoever reads them waits for their end."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nothing, descriptor)
+
+
+def main() -> None:
+    """Run as a keeper: the setup is the only argument."""
+    for number in (
+        signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2,
+        signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU,
+    ):  # fmt: skip
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    Keeper(msgspec.json.decode(sys.argv[1], type=Setup)).run()
+
+
+if __name__ == "__main__":
+    main()

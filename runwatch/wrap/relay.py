@@ -1,0 +1,223 @@
+"""Passes a command's output on, unchanged, and gives the log what was passed.
+
+Only where the output goes to may make the command wait, as it would without
+us. The log may not: what it cannot take in time is kept up to a bound, then
+dropped, counted, and told in the log itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import threading
+from collections.abc import Callable
+
+_READ = 1 << 18
+_LINGER = 0.2
+"""Seconds without output after the command's end before whoever still holds its output is left alone."""
+_MOST = 64 << 20
+"""Bytes that wait for a log that is slow."""
+_LINE = 1 << 16
+"""Longest line that waits for its end while another stream is written too."""
+_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of an output that may be over by the next write."""
+
+
+class Relay:
+    """One stream on its way from the command to where it belongs, in a thread of its own."""
+
+    def __init__(
+        self, source: int, out: int, log: Callable[[bytes], object], broken: Callable[[], object]
+    ) -> None:
+        """`broken` is called when nobody reads `out` any more; then `source` is closed, as it would be."""
+        self._source = source
+        self._out: int | None = out
+        self._log = log
+        self._broken = broken
+        self._ending, self._wake = os.pipe()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.open = True
+        """Whether more may come: False once the last writer has closed."""
+        self.column_zero = True
+        """Whether what was passed on ended with a whole line."""
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Say that the command has ended: what it wrote is passed on still, then it stops."""
+        os.write(self._wake, b".")
+
+    def join(self, seconds: float | None = None) -> bool:
+        """Wait for the end; return whether it came."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def close(self) -> None:
+        """Let go of all descriptors; only after the end."""
+        if self._source >= 0:
+            os.close(self._source)
+        os.close(self._ending)
+        os.close(self._wake)
+
+    def _run(self) -> None:
+        poll = select.poll()
+        poll.register(self._source, select.POLLIN)
+        poll.register(self._ending, select.POLLIN)
+        ending = False
+        while True:
+            ready = {number for number, _ in poll.poll(1e3 * _LINGER if ending else None)}
+            if self._ending in ready:
+                ending = True
+                poll.unregister(self._ending)
+            elif not ready:  # a process that outlived the command keeps it open
+                return
+            if self._source not in ready:
+                continue
+            try:
+                data = os.read(self._source, _READ)
+            except OSError:  # so a terminal says that the last one has closed it
+                data = b""
+            if not data:
+                self.open = False
+                return
+            self._log(data)
+            if not self._pass(data):
+                os.close(self._source)
+                self._source = -1
+                self.open = False
+                self._broken()
+                return
+
+    def _pass(self, data: bytes) -> bool:
+        """Write to where it goes; return False if its reader is gone and the command should learn it."""
+        left = memoryview(data)
+        while left and self._out is not None:
+            try:
+                left = left[os.write(self._out, left) :]
+            except BrokenPipeError:
+                return False
+            except BlockingIOError:  # whoever shares it with us made it so
+                waiting = select.poll()
+                waiting.register(self._out, select.POLLOUT)
+                waiting.poll()
+            except OSError as error:
+                if error.errno not in _PASSING:  # a terminal that is gone: the log goes on
+                    self._out = None
+                break
+        self.column_zero = data.endswith(b"\n")
+        return True
+
+
+class Feed:
+    """A queue towards the log's writer that never makes anyone wait."""
+
+    def __init__(self, descriptor: int, gone: Callable[[], object], most: int = _MOST) -> None:
+        """`gone` is called once, if the writer goes away."""
+        self._descriptor = descriptor
+        self._gone = gone
+        self._most = most
+        self._queue: list[bytes] = []
+        self._size = 0
+        self._missing = 0
+        self._closed = False
+        self._fresh = True
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def put(self, data: bytes) -> None:
+        """Queue bytes for the log."""
+        with self._changed:
+            if self._closed:
+                return
+            if self._size + len(data) > self._most:
+                self._missing += len(data)
+                return
+            if self._missing:
+                data = gap(self._missing) + data
+                self._missing = 0
+            self._queue.append(data)
+            self._size += len(data)
+            self._fresh = data.endswith(b"\n")
+            self._changed.notify()
+
+    def line(self, text: str) -> None:
+        """Queue a line of our own."""
+        self.put((b"" if self._fresh else b"\n") + text.encode() + b"\n")
+
+    def close(self, seconds: float) -> bool:
+        """Write what is queued, at most for so long, and close; return whether all was written."""
+        with self._changed:
+            if self._missing:
+                self._queue.append(gap(self._missing))
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._closed)
+                if not self._queue:
+                    break
+                data, self._queue = b"".join(self._queue), []
+            try:
+                write(self._descriptor, data)
+            except OSError:
+                with self._changed:
+                    gone, self._closed = not self._closed, True
+                    self._queue = []
+                if gone:
+                    self._gone()
+                break
+            with self._changed:
+                self._size -= len(data)
+        with contextlib.suppress(OSError):
+            os.close(self._descriptor)
+
+
+class Lines:
+    """Brings several streams into one log without cutting the lines of one by those of another."""
+
+    def __init__(self, put: Callable[[bytes], object], streams: int) -> None:
+        self._put = put
+        self._tails = [b""] * streams
+        self._lock = threading.Lock()
+
+    def take(self, stream: int, data: bytes) -> None:
+        """Take what a stream wrote next; a lone stream goes through as it is."""
+        if len(self._tails) == 1:
+            self._put(data)
+            return
+        with self._lock:
+            data = self._tails[stream] + data
+            cut = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+            cut = cut if len(data) - cut < _LINE else len(data)
+            self._tails[stream] = data[cut:]
+            if cut:
+                self._put(data[:cut])
+
+    def flush(self) -> None:
+        """Let lines go that will not end any more."""
+        with self._lock:
+            for stream, tail in enumerate(self._tails):
+                self._tails[stream] = b""
+                if tail:
+                    self._put(tail + b"\n")
+
+
+def gap(missing: int) -> bytes:
+    """Return the line that stands in a log where bytes are missing."""
+    return b"\n[runwatch: %d bytes of output are missing here]\n" % missing
+
+
+def write(descriptor: int, data: bytes) -> None:
+    """Write all of it. Raises OSError."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]

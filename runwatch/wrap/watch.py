@@ -1,0 +1,166 @@
+"""The keeper's engine: watches the log, and tells what it finds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+from collections.abc import Callable
+from typing import Any
+
+from runwatch.errors import RunwatchError
+from runwatch.render.numbers import step as step_words
+from runwatch.snapshot import RunView
+from runwatch.text import plain
+from runwatch.watcher import protocol
+from runwatch.watcher.launch import PrivateEngine
+
+PACE = 5.0
+"""Seconds between two words about progress."""
+CATCH_UP = 2.0
+"""Seconds the engine has, at the command's end, to read the log to its end."""
+SETTLE = 8.0
+"""Seconds until a crash that only silence proves must be certain."""
+
+
+class Watch:
+    """A private engine on one log. One that dies is told once, and missed by nobody else."""
+
+    def __init__(self, path: str, config: str | None, say: Callable[[str, str], object]) -> None:
+        """`say` takes the severity ("" for a word about runwatch itself) and one line."""
+        self._say = say
+        self._engine: PrivateEngine | None = None
+        self._buffer = bytearray()
+        self._view: RunView | None = None
+        self.ready = False
+        """Whether it has begun to watch."""
+        self.step = ""
+        self.found: dict[str, str] = {}
+        """Incident id -> its severity."""
+        try:
+            self._engine = PrivateEngine([path], config=config, wait=True)
+            self._engine.socket.setblocking(False)
+            self._ask(protocol.Hello(), protocol.Follow(PACE))
+        except RunwatchError as error:
+            self._lose(str(error))
+
+    @property
+    def descriptor(self) -> int | None:
+        """What to poll; None once there is no engine."""
+        return None if self._engine is None else self._engine.socket.fileno()
+
+    def receive(self) -> None:
+        """Take what the engine says, without waiting."""
+        while self._engine is not None:
+            try:
+                data = self._engine.socket.recv(1 << 18)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._lose("the engine ended")
+                return
+            self._buffer += data
+            *lines, rest = bytes(self._buffer).split(b"\n")
+            self._buffer = bytearray(rest)
+            for line in lines:
+                self._take(protocol.decode_reply(line))
+
+    def catch_up(self, last: str, *, settle: bool) -> None:
+        """Wait until the engine has read the log's last line; with `settle`, until a crash is certain."""
+        self._ask(protocol.Subscribe(protocol.View(log_lines=8, interval=0.05)))
+        words = plain(last)
+        self._until(lambda: self._view is not None and any(t == words for _, t in self._view.log), CATCH_UP)
+        if settle:
+            self._until(self._certain, SETTLE)
+
+    def close(self) -> None:
+        """End the engine; what is to be sent is sent first."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def _certain(self) -> bool:
+        rows = self._view.incidents if self._view is not None else ()
+        return any(row.rule == "crash" and row.state != "pending" for row in rows)
+
+    def _until(self, reached: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not reached() and (descriptor := self.descriptor) is not None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            waiting = select.poll()
+            waiting.register(descriptor, select.POLLIN)
+            waiting.poll(1e3 * left)
+            self.receive()
+
+    def _ask(self, *requests: protocol.Request) -> None:
+        if self._engine is not None:
+            with contextlib.suppress(OSError):  # one that is gone is noticed when it is read
+                self._engine.socket.sendall(b"".join(map(protocol.encode, requests)))
+
+    def _take(self, reply: protocol.Reply) -> None:
+        if isinstance(reply, protocol.Hello):
+            self.ready = True
+        elif isinstance(reply, protocol.Failure):
+            self._lose(plain(reply.message))
+        elif isinstance(reply, protocol.Notice):
+            self._say("notice", plain(reply.message))
+        elif isinstance(reply, protocol.Frame):
+            view = reply.snapshot.run
+            self._view = view or self._view
+            if view is not None and view.progress.step is not None:
+                self._progress(view.progress.step, view.progress.total)
+        elif isinstance(reply, protocol.Line):
+            self._line(reply.body)
+
+    def _line(self, body: dict[str, Any]) -> None:
+        if body["type"] == "progress" and body["step"] is not None:
+            self._progress(body["step"], body["total"])
+        elif body["type"] == "incident":
+            row = body["incident"]
+            severity, change = row["severity"], body["change"]
+            self.found[f"{row['rule']} {row['metric']} {row['rank']}"] = severity
+            if change == "firing":
+                where = f" (line {row['line']})" if row["line"] else ""
+                cause = f": {row['cause']}" if row["cause"] else ""
+                self._say(severity, f"{severity.upper()} {row['rule']}: {row['title']}{where}{cause}")
+            elif change == "resolved":
+                self._say("resolved", f"RESOLVED {row['rule']}: {row['title']}")
+
+    def _progress(self, step: int, total: int | None) -> None:
+        self.step = f"step {step_words(step)}" + (f"/{step_words(total)}" if total else "")
+
+    def _lose(self, why: str) -> None:
+        engine, self._engine = self._engine, None
+        self._say("", f"{why}: the command goes on unwatched")
+        if engine is not None:
+            engine.close()
+
+
+def has_channel(config: str | None) -> bool:
+    """Whether findings are sent anywhere."""
+    from pathlib import Path
+
+    from runwatch.config import load
+
+    try:
+        return bool(load(Path(config) if config else None).slack.webhook)
+    except (RunwatchError, OSError):  # the engine says what is wrong with it
+        return False
+
+
+def stderr_says(level: str) -> Callable[[str, str], None]:
+    """Return what prints lines of a severity, or words about runwatch itself, on standard error."""
+    terminal = os.isatty(2)
+
+    def say(severity: str, text: str) -> None:
+        wanted = {"quiet": (), "say": None}.get(level, ("", "critical") if terminal else ("",))
+        if wanted is None or severity in wanted:
+            with contextlib.suppress(OSError):
+                os.write(2, f"runwatch: {text}\n".encode("utf-8", "replace"))
+
+    return say

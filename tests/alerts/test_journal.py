@@ -1,0 +1,228 @@
+"""The journal on disk: what it keeps, who may take it over, and what becomes of a broken one."""
+
+import fcntl
+import os
+import time
+
+import pytest
+
+from runwatch.alerts.journal import Journal, Kept
+from runwatch.alerts.notification import Retry
+from runwatch.alerts.outbox import Clock, Outbox
+from runwatch.alerts.queue import KEEP_TRYING
+
+from .test_outbox import FastClock, Scripted, note
+
+NAME = "pager#1"
+
+
+@pytest.fixture
+def opened(tmp_path):
+    journals = []
+
+    def make(directory=tmp_path / "outbox", **options) -> Journal:
+        journals.append(Journal(directory, **options))
+        return journals[-1]
+
+    yield make
+    for journal in journals:
+        journal.close()
+
+
+def ids(journal: Journal, name: str = NAME) -> list[str]:
+    return [kept.notification.id for kept in journal.waiting(name)]
+
+
+def test_what_waits_is_found_in_order_by_the_next_process(opened):
+    first = opened()
+    first.commit([(NAME, note("a")), (NAME, note("b")), ("other#1", note("c"))])
+    first.close()
+    second = opened()
+    assert ids(second) == ["a", "b"]
+    assert second.waiting(NAME)[0].notification == note("a")
+    assert ids(second, "other#1") == ["c"]
+    assert second.durable
+
+
+def test_what_was_in_flight_is_marked_and_what_was_not_is_not(opened):
+    first = opened()
+    first.commit([(NAME, note(key)) for key in "abc"])
+    first.sending(NAME, "a")
+    first.sending(NAME, "b")
+    first.later(NAME, Kept(note("b"), 0.0, 5.0, 1), rest=7.0)
+    first.close()
+    second = opened()
+    assert [kept.notification.may_repeat for kept in second.waiting(NAME)] == [True, False, False]
+    assert [(kept.due, kept.tries) for kept in second.waiting(NAME)][1] == (5.0, 1)
+    assert second.rest(NAME) == 7.0
+
+
+def test_what_was_delivered_is_not_taken_again(opened):
+    first = opened()
+    first.commit([(NAME, note("a"))])
+    first.done(NAME, "a")
+    first.close()
+    second = opened()
+    second.commit([(NAME, note("a"))])
+    assert (ids(second), second.known(NAME)) == ([], ["a"])
+
+
+def test_messages_and_routing_are_one_commit(opened):
+    first = opened()
+    first.commit([(NAME, note("a"))], {"x": b"1", "y": b"2"})
+    first.commit([], {"x": None, "y": b"3"})
+    first.close()
+    assert opened().routing() == {"y": b"3"}
+
+
+def test_two_processes_do_not_share_a_file_and_the_living_one_keeps_its_own(opened):
+    first, second = opened(), opened()
+    first.commit([(NAME, note("a"))])
+    second.commit([(NAME, note("b"))])
+    assert (ids(first), ids(second)) == (["a"], ["b"])
+
+
+def test_what_several_dead_processes_left_is_taken_over_once(opened, tmp_path):
+    dead = [opened(), opened(), opened()]
+    for number, journal in enumerate(dead):
+        journal.commit([(NAME, note(f"{number}"))], {f"r{number}": b""})
+    dead[2].sending(NAME, "2")
+    for journal in dead:
+        journal.close()
+    heir = opened()
+    assert ids(heir) == ["0", "1", "2"]
+    assert heir.waiting(NAME)[2].notification.may_repeat
+    assert sorted(heir.routing()) == ["r0", "r1", "r2"]
+    assert [path.name for path in (tmp_path / "outbox").glob("*.db")] == ["0.db"]
+
+
+def test_only_the_owner_may_read_it(opened, tmp_path):
+    opened().commit([(NAME, note("a"))])
+    assert (tmp_path / "outbox").stat().st_mode & 0o777 == 0o700
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "outbox").iterdir())
+
+
+def test_a_damaged_file_is_set_aside_and_told(opened, tmp_path):
+    (tmp_path / "outbox").mkdir()
+    (tmp_path / "outbox" / "0.db").write_bytes(b"no database at all " * 500)
+    notices = []
+    journal = opened(notice=notices.append, now=lambda: 77.0)
+    journal.commit([(NAME, note("a"))])
+    assert ids(journal) == ["a"]
+    assert len(notices) == 1
+    assert "set aside" in notices[0]
+    assert (tmp_path / "outbox" / "0.db.damaged-77").read_bytes().startswith(b"no database")
+
+
+def test_a_damaged_file_of_another_process_is_set_aside_too(opened, tmp_path):
+    (tmp_path / "outbox").mkdir()
+    (tmp_path / "outbox" / "7.db").write_bytes(b"no database at all " * 500)
+    notices = []
+    assert opened(notice=notices.append).durable
+    assert "cannot be read" in notices[0]
+
+
+def test_a_directory_that_cannot_be_made_leaves_delivery_in_memory(opened, tmp_path):
+    (tmp_path / "file").write_text("")
+    notices = []
+    journal = opened(tmp_path / "file" / "outbox", notice=notices.append)
+    channel = Scripted()
+    box = Outbox([channel], clock=FastClock(), journal=journal)
+    box.submit(note("a"))
+    assert box.close() == 0
+    assert channel.ids() == ["a"]
+    assert len(notices) == 1
+    assert "in memory only" in notices[0]
+    assert not journal.durable
+
+
+def test_a_full_disk_is_told_once_and_all_is_written_when_there_is_room(opened):
+    notices = []
+    journal = opened(notice=notices.append)
+    pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
+    journal._db.execute(f"PRAGMA max_page_count = {pages}")
+    channel = Scripted()
+    box = Outbox([channel], clock=FastClock(), journal=journal)
+    for number in range(50):
+        box.submit(note(f"{number}", severity="x" * 20_000))
+        assert channel.sent.acquire(timeout=5)
+    assert channel.ids() == [f"{number}" for number in range(50)]
+    assert [notice.split(":")[0] for notice in notices] == ["alerts are kept in memory only"]
+    assert not journal.durable
+    journal._db.execute("PRAGMA max_page_count = 100000")
+    box.submit(note("last"))
+    assert channel.sent.acquire(timeout=5)
+    box.close()
+    assert notices[-1] == "alerts are kept on disk again"
+    assert ids(opened()) == []
+
+
+def test_a_database_damaged_while_open_does_not_stop_delivery(opened, tmp_path):
+    notices = []
+    journal = opened(notice=notices.append)
+    channel = Scripted()
+    box = Outbox([channel], clock=FastClock(), journal=journal)
+    journal._db.execute("DROP TABLE messages")
+    box.submit(note("a"))
+    assert channel.sent.acquire(timeout=5)
+    assert box.close() == 0
+    assert notices
+
+
+def test_an_outbox_goes_on_where_the_last_one_died(opened):
+    hangs = opened()
+    hangs.commit([(NAME, note(key, incident="i")) for key in "ab"])
+    hangs.sending(NAME, "a")
+    hangs.close()
+    channel = Scripted()
+    box = Outbox([channel], clock=Clock(), journal=opened())
+    box.submit(note("b", incident="i"))
+    box.submit(note("c", incident="i"))
+    assert box.close() == 0
+    assert [(told.id, told.may_repeat) for told in channel.got] == [("a", True), ("b", False), ("c", False)]
+
+
+def test_an_asked_for_rest_outlives_the_process(opened):
+    box = Outbox([Scripted(Retry("slow", after=600.0))], clock=Clock(), journal=opened())
+    lane = box._lanes["pager"]
+    box.submit(note("a"))
+    deadline = time.monotonic() + 5
+    while lane.queue.quiet_until < 0 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    box.close(5.0)
+    again = Scripted()
+    Outbox([again], clock=Clock(), journal=opened()).close(0.2)
+    assert again.got == []
+
+
+def test_what_became_too_old_meanwhile_is_given_up_and_told(opened):
+    old = opened(now=lambda: time.time() - KEEP_TRYING - 1)
+    old.commit([(NAME, note("a"))])
+    old.close()
+    fresh = opened()
+    fresh.commit([(NAME, note("b"))])
+    notices, channel = [], Scripted()
+    box = Outbox([channel], notices.append, clock=FastClock(), journal=fresh)
+    box.close()
+    assert channel.ids() == ["b"]
+    assert notices == ["pager: 1 messages given up: older than 24 hours when we came back"]
+
+
+def test_the_file_stays_small(opened):
+    first = opened()
+    first.commit([(NAME, note(f"{number}")) for number in range(5000)])
+    first._db.execute("UPDATE messages SET state = 'done'")
+    first.close()
+    second = opened()
+    assert second.known(NAME) == [f"{number}" for number in range(904, 5000)]
+    second.commit([(NAME, note(f"{number}")) for number in range(6000, 6300)])
+    for number in range(6000, 6300):
+        second.done(NAME, f"{number}")
+    assert 4096 <= len(second.known(NAME)) < 4096 + 256
+
+
+def test_a_lock_dies_with_its_owner(tmp_path, opened):
+    opened().close()
+    descriptor = os.open(tmp_path / "outbox" / "0.lock", os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(descriptor)

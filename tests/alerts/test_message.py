@@ -1,0 +1,138 @@
+"""What people read: complete, bounded, on one line each, and nobody else's commands."""
+
+import json
+
+import msgspec
+import pytest
+
+from runwatch.alerts.channels import slack
+from runwatch.alerts.message import clean, compose, document, redact
+
+from .slack_server import invalid
+from .test_slack import FIRING, INCIDENT, RESOLVED, texts
+
+CORPUS = {
+    "slack channel": "<!channel> <!here> <!everyone> <@U123> <#C1> <!subteam^S1>",
+    "slack link": "<https://evil.example|click here> & more",
+    "markdown": "*bold* _it_ `code` [x](http://evil) ~~no~~ ||spoiler||",
+    "telegram": r"\_*[]()~`>#+-=|{}.!",
+    "html": "<script>alert(1)</script><img src=x onerror=y>&lt;",
+    "rich": "[bold red]x[/] [link=http://evil]y[/link]",
+    "ansi": "\x1b[2J\x1b]0;title\x07\x1b]52;c;ZXZpbA==\x07red\x9b31m",
+    "newlines": "a\nHost: forged\r\nRun: forged\u2028Rank: 0\x0b\x0c\x85b",
+    "bidi": "\u202egnp.exe\u2066 \u200b\ufeff",
+    "long": "x" * 1_000_000,
+    "long escapes": "&" * 1_000_000,
+    "nul": "\x00\x01\x02\x7f",
+    "surrogate": "\udcff broken",
+    "emoji": "👩‍👩‍👧‍👦" * 500,
+}
+SECRETS = [
+    "https://hooks.slack.com/services/T000/B000/hushhush",
+    "https://discord.com/api/webhooks/1/hushhush",
+    "xoxb-123456789-hushhush",
+    "ghp_hushhushhushhushhush1234",
+    "hf_hushhushhushhush",
+    "sk-hushhushhushhush",
+    "WANDB_API_KEY=hushhush123",
+    'api_key: "hushhush123"',
+    "password = hushhush",
+    "Authorization: Bearer hushhush123",
+    "postgres://user:hushhush@host/db",
+    "eyJhushhush.eyJhushhush.hushhush",
+    "export AWS_SECRET_ACCESS_KEY=hushhush",
+]
+
+
+def poisoned(said: str):
+    row = msgspec.structs.replace(
+        INCIDENT,
+        title=said,
+        cause=said,
+        advice=said,
+        rule=said,
+        metric=said,
+        evidence={said: said},
+        symptoms=(said,),
+    )
+    return msgspec.structs.replace(
+        FIRING, run=said, host=said, incident=row, more=(row, row), left_out=3, note=said, may_repeat=True
+    )
+
+
+@pytest.mark.parametrize("name", CORPUS)
+class TestInjection:
+    def test_every_part_is_one_bounded_line(self, name):
+        told = compose(poisoned(CORPUS[name]), repeats="x")
+        parts = [told.word, told.title, told.run, *told.facts, told.cause, told.advice, told.numbers]
+        for part in (*parts, *told.others, *told.notes):
+            assert len(part) <= 700
+            assert not any(sign in part for sign in "\n\r\x1b\x00\x07\x9b\u2028\u202e\u200b")
+        assert len(told.body()) < 5000
+        assert sum(line.startswith("Host:") for line in told.body().splitlines()) == 1
+        assert sum(line.startswith("Run:") for line in told.body().splitlines()) == 1
+
+    def test_slack_gets_a_valid_message_without_commands(self, name):
+        payload = slack.message(poisoned(CORPUS[name]))
+        assert invalid(payload) == ""
+        assert not any(sign in said for said in texts(payload) for sign in "<>\x1b")
+        assert {block["text"]["type"] for block in payload["blocks"] if "text" in block} == {"plain_text"}
+
+    def test_the_json_document_is_valid_and_bounded(self, name):
+        raw = json.dumps(document(poisoned(CORPUS[name])), allow_nan=False, ensure_ascii=False)
+        assert len(raw) < 60_000
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_secrets_of_a_log_line_are_cut_out(secret):
+    line = f"ValueError: login with {secret} failed"
+    assert "hush" not in redact(line)
+    assert "failed" in redact(line)
+    everything = poisoned(line)
+    assert "hush" not in str(slack.message(everything)) + json.dumps(document(everything))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "loss: 2.31 tokens/sec: 51234",
+        "key error: 'x'",
+        "https://example.org/a",
+        "commit 0a1b2c3d",
+        "sk-learn",
+    ],
+)
+def test_what_is_no_secret_stays(line):
+    assert redact(line) == line
+
+
+def test_cutting_does_not_uncover_half_a_secret():
+    assert "hush" not in clean("a" * 90 + " password=hushhushhush", 100)
+
+
+def test_a_message_has_what_somebody_needs_at_night():
+    told = compose(
+        msgspec.structs.replace(
+            FIRING,
+            checkpoint=12_000,
+            trend=(2.5, 2.4, 2.3, float("nan")),
+            incident=msgspec.structs.replace(
+                INCIDENT, since=FIRING.time - 600, symptoms=("loss stands still",)
+            ),
+        )
+    )
+    body = told.body()
+    for part in (
+        "Run: speedrun", "Host: node1", "Rank: 3", "Step: 12,500", "Last good checkpoint: step 12,000",
+        "Since: 2023-11-14 22:03:20 UTC", "Likely cause: the gradient", "What to do: go back", "grad norm 1.235e+05",
+        "trend █▅▁!", "With it: loss stands still",
+    ):  # fmt: skip
+        assert part in body
+    assert told.subject == "▲ Critical: train/loss is NaN since step 500 (speedrun)"
+
+
+def test_what_is_over_is_short_and_a_group_names_its_others():
+    told = compose(msgspec.structs.replace(RESOLVED, checkpoint=1, more=(INCIDENT,), left_out=7))
+    assert (told.cause, told.advice, told.numbers) == ("", "", "")
+    assert told.others == ("▲ Critical: train/loss is NaN since step 500 (r1)", "and 7 more")
+    assert not any("checkpoint" in fact for fact in told.facts)

@@ -1,0 +1,385 @@
+"""Routing: pure functions of alerts and times, so the tests bring their own clock."""
+
+import time
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.alerts.policy import (
+    BUILT_IN,
+    Inhibition,
+    Policy,
+    Quiet,
+    Receiver,
+    Route,
+    parse_matcher,
+)
+from runwatch.alerts.routing import Alert, Router
+from runwatch.findings import Severity
+from runwatch.snapshot import IncidentRow
+
+ONE = (Receiver("slack", per_minute=10_000),)
+
+
+def alert(name, state="firing", *, run="r", severity="warning", rule="hang", at=0.0, **fields) -> Alert:
+    return Alert(IncidentRow(name, run, rule, severity, state, f"title {name}", **fields), "node1", at)
+
+
+def router(*, receivers=ONE, **policy) -> Router:
+    return Router(Policy(receivers, **policy), epoch="e", local=time.gmtime)
+
+
+def told(router: Router, now: float) -> list[tuple[str, list[str]]]:
+    """Return (change, names) of what is due."""
+    return [
+        (message.change, [row.id for row in (message.incident, *message.more)])
+        for _, message in router.flush(now)
+    ]
+
+
+def grouped(**fields) -> Route:
+    return Route(group_by=("run",), group_wait=10.0, group_interval=60.0, **fields)
+
+
+class TestWithoutConfiguration:
+    def test_each_change_is_told_at_once_and_alone(self):
+        r = router()
+        r.take(alert("a"), 0.0)
+        r.take(alert("b"), 0.0)
+        assert told(r, 0.0) == [("firing", ["a"]), ("firing", ["b"])]
+        r.take(alert("a", "resolved"), 5.0)
+        assert told(r, 5.0) == [("resolved", ["a"])]
+        assert r.due() is None
+
+    def test_what_is_known_is_not_told_again_and_what_gets_worse_is(self):
+        r = router()
+        r.take(alert("a"), 0.0)
+        told(r, 0.0)
+        r.take(alert("a"), 1.0)
+        r.take(alert("a", "acknowledged"), 2.0)
+        assert told(r, 2.0) == []
+        r.take(alert("a", severity="critical"), 3.0)
+        assert told(r, 3.0) == [("firing", ["a"])]
+
+    def test_severity_and_resolution_are_the_channels_choice(self):
+        r = router(receivers=(Receiver("all", Severity.INFO), Receiver("few", Severity.CRITICAL, False)))
+        for name, severity in (("a", "info"), ("b", "critical"), ("c", "apocalyptic")):
+            r.take(alert(name, severity=severity), 0.0)
+        assert sorted((c, m.incident.id) for c, m in r.flush(0.0)) == [
+            ("all", "a"), ("all", "b"), ("all", "c"), ("few", "b"), ("few", "c"),
+        ]  # fmt: skip
+        r.take(alert("b", "resolved", severity="critical"), 1.0)
+        assert [(c, m.change) for c, m in r.flush(1.0)] == [("all", "resolved")]
+
+    def test_ids_differ_and_messages_of_one_incident_share_a_group(self):
+        r = router()
+        r.take(alert("a"), 0.0)
+        ((_, one),) = r.flush(0.0)
+        r.take(alert("a", "resolved"), 0.0)
+        ((_, two),) = r.flush(0.0)
+        assert one.id != two.id
+        assert one.orders == two.orders
+
+    def test_nothing_is_kept_of_what_is_over(self):
+        r = router()
+        for number in range(100):
+            r.take(alert(f"{number}"), number)
+            told(r, number)
+            r.take(alert(f"{number}", "resolved"), number)
+            told(r, number)
+        assert (r._alerts, r._groups, r._homes) == ({}, {}, {})
+
+
+class TestGroups:
+    def test_a_group_waits_for_company_then_speaks_at_intervals(self):
+        r = router(otherwise=grouped())
+        r.take(alert("a"), 0.0)
+        r.take(alert("b", severity="critical"), 4.0)
+        r.take(alert("other", run="s"), 5.0)
+        assert r.due() == 10.0
+        assert told(r, 9.9) == []
+        assert told(r, 10.0) == [("firing", ["b", "a"])]
+        r.take(alert("c"), 20.0)
+        assert told(r, 20.0) == [("firing", ["other"])]
+        assert r.due() == 70.0
+        assert told(r, 70.0) == [("firing", ["c", "b", "a"])]
+
+    def test_what_was_over_before_anybody_was_told_is_never_told(self):
+        r = router(otherwise=grouped())
+        r.take(alert("a"), 0.0)
+        r.take(alert("a", "resolved"), 5.0)
+        assert told(r, 10.0) == []
+        assert r._alerts == {}
+
+    def test_a_message_names_ten_more_and_counts_the_rest(self):
+        r = router(otherwise=grouped())
+        for number in range(30):
+            r.take(alert(f"{number}"), 0.0)
+        ((_, message),) = r.flush(10.0)
+        assert (len(message.more), message.left_out) == (10, 19)
+
+    def test_what_still_fires_is_told_again_unless_somebody_has_it(self):
+        r = router(otherwise=Route(repeat_interval=3600.0))
+        r.take(alert("a"), 0.0)
+        told(r, 0.0)
+        assert told(r, 3599.0) == []
+        ((_, message),) = r.flush(3600.0)
+        assert message.note == "still firing"
+        assert r.due() == 7200.0
+        r.take(alert("a", "acknowledged"), 4000.0)
+        assert told(r, 9000.0) == []
+
+
+class TestRoutes:
+    ROUTES = (
+        Route((parse_matcher("severity=critical"),), ("pager",), goes_on=True),
+        Route((parse_matcher('run=~"exp.*"'), parse_matcher("rule!=hang")), ("slack",)),
+    )
+    BOTH = (Receiver("slack"), Receiver("pager"))
+
+    @pytest.mark.parametrize(
+        ("fields", "channels"),
+        [
+            ({"severity": "critical", "run": "exp1", "rule": "x"}, ["pager", "slack"]),
+            ({"severity": "critical", "run": "my exp"}, ["pager"]),
+            ({"run": "exp1", "rule": "x"}, ["slack"]),
+            ({"run": "exp1"}, ["pager", "slack"]),
+        ],
+    )
+    def test_the_first_that_matches_takes_it_unless_it_continues(self, fields, channels):
+        r = router(receivers=self.BOTH, routes=self.ROUTES)
+        r.take(alert("a", **fields), 0.0)
+        assert sorted(channel for channel, _ in r.flush(0.0)) == channels
+
+    def test_its_end_goes_where_its_beginning_went(self):
+        r = router(receivers=self.BOTH, routes=self.ROUTES)
+        r.take(alert("a", run="exp1", rule="x"), 0.0)
+        assert [channel for channel, _ in r.flush(0.0)] == ["slack"]
+        r.take(alert("a", run="exp1", rule="x", severity="critical"), 1.0)
+        assert sorted(channel for channel, _ in r.flush(1.0)) == ["pager", "slack"]
+        r.take(alert("a", "resolved", run="exp1", rule="x", severity="critical"), 2.0)
+        assert sorted((c, m.change) for c, m in r.flush(2.0)) == [
+            ("pager", "resolved"),
+            ("slack", "resolved"),
+        ]
+
+    @pytest.mark.parametrize("bad", ["", "run", "rum=x", "run=~(", "run>3"])
+    def test_what_is_no_matcher_is_told(self, bad):
+        with pytest.raises(ValueError, match=r"matcher|label|regular"):
+            parse_matcher(bad)
+
+    def test_a_missing_label_is_an_empty_one(self):
+        assert parse_matcher("rank=").holds({})
+        assert parse_matcher("rank!~3|4").holds({"rank": "34"})
+
+
+class TestInhibition:
+    def test_a_crash_mutes_the_warnings_of_its_run_and_of_no_other(self):
+        r = router(inhibitions=BUILT_IN)
+        r.take(alert("crash", rule="crash", severity="critical"), 0.0)
+        r.take(alert("slow"), 0.0)
+        r.take(alert("nan", severity="critical"), 0.0)
+        r.take(alert("other", run="s"), 0.0)
+        assert [names for _, names in told(r, 0.0)] == [["crash"], ["nan"], ["other"]]
+
+    def test_muted_all_its_life_it_is_not_told_to_be_over(self):
+        r = router(inhibitions=BUILT_IN)
+        r.take(alert("crash", rule="crash", severity="critical"), 0.0)
+        r.take(alert("slow"), 0.0)
+        told(r, 0.0)
+        r.take(alert("slow", "resolved"), 1.0)
+        assert told(r, 1.0) == []
+
+    def test_when_the_cause_is_over_what_it_muted_is_told(self):
+        r = router(inhibitions=BUILT_IN)
+        r.take(alert("crash", rule="crash", severity="critical"), 0.0)
+        r.take(alert("slow"), 0.0)
+        told(r, 0.0)
+        r.take(alert("crash", "resolved", rule="crash", severity="critical"), 9.0)
+        assert sorted(told(r, 9.0)) == [("firing", ["slow"]), ("resolved", ["crash"])]
+
+    def test_one_that_is_on_both_sides_is_not_muted_by_its_like(self):
+        both = Inhibition((parse_matcher("rule=hang"),), (parse_matcher("run=r"),))
+        r = router(inhibitions=(both,))
+        r.take(alert("a"), 0.0)
+        r.take(alert("b"), 0.0)
+        assert len(told(r, 0.0)) == 2
+
+
+class TestQuietHours:
+    NIGHT = Quiet(22 * 60, 7 * 60)
+    HOUR = 3600.0
+
+    def test_they_may_span_midnight(self):
+        for hour, left in ((21.99, 0), (22, 9), (23.5, 7.5), (3, 4), (6.5, 0.5), (7, 0), (12, 0)):
+            assert self.NIGHT.left(hour * self.HOUR, time.gmtime) == left * self.HOUR
+
+    def test_the_critical_goes_through_and_the_rest_waits_for_the_morning(self):
+        r = router(quiet=self.NIGHT)
+        night, morning = 23 * self.HOUR, 31 * self.HOUR
+        r.take(alert("a"), night)
+        r.take(alert("b", severity="critical"), night)
+        r.take(alert("brief"), night)
+        assert told(r, night) == [("firing", ["b"])]
+        r.take(alert("brief", "resolved"), night + 60)
+        assert told(r, night + 60) == []
+        assert r.due() == morning
+        assert told(r, morning) == [("firing", ["a"])]
+
+    def test_an_end_waits_too(self):
+        r = router(quiet=self.NIGHT)
+        r.take(alert("b", severity="critical"), 23 * self.HOUR)
+        told(r, 23 * self.HOUR)
+        r.take(alert("b", "resolved", severity="critical"), 24 * self.HOUR)
+        assert told(r, 24 * self.HOUR) == []
+        assert told(r, 31 * self.HOUR) == [("resolved", ["b"])]
+
+
+class TestLimits:
+    def test_beyond_the_limit_one_summary_names_the_gravest(self):
+        r = router(receivers=(Receiver("slack", per_minute=5),))
+        for number in range(50):
+            r.take(alert(f"{number}", severity="critical" if number == 40 else "warning"), 0.0)
+        messages = [message for _, message in r.flush(0.0)]
+        assert len(messages) == 5
+        assert messages[0].incident.id == "40"
+        assert messages[-1].note == "46 messages in one: more than 5 a minute"
+        assert len(messages[-1].more) + messages[-1].left_out == 45
+        r.take(alert("next"), 1.0)
+        assert r.flush(1.0) == []
+        assert r.due() == pytest.approx(12.0, abs=0.1)
+        assert told(r, 12.1) == [("firing", ["next"])]
+
+    def test_an_end_told_in_a_summary_does_not_overtake_its_beginning(self):
+        r = router(receivers=(Receiver("slack", per_minute=2),))
+        r.take(alert("a"), 0.0)
+        ((_, first),) = r.flush(0.0)
+        r.take(alert("a", "resolved"), 1.0)
+        r.take(alert("b"), 1.0)
+        ((_, summary),) = r.flush(1.0)
+        assert set(first.orders) <= set(summary.orders)
+
+    def test_a_storm_becomes_a_bounded_number_of_messages(self):
+        r, messages = router(receivers=(Receiver("slack", per_minute=30),)), []
+        for number in range(10_000):
+            now = number * 60 / 10_000
+            r.take(alert(f"{number}", run=f"r{number % 100}"), now)
+            if (r.due() or 1e9) <= now:
+                messages += r.flush(now)
+        messages += r.flush(90.0)
+        assert len(messages) < 65
+        names = sum(1 + len(message.more) + message.left_out for _, message in messages)
+        assert names == 10_000
+
+
+def test_what_a_dead_process_told_long_ago_is_forgotten_and_what_it_did_not_tell_is_told():
+    r = router(otherwise=grouped())
+    r.take(alert("told"), 0.0)
+    told(r, 10.0)
+    r.take(alert("untold", at=20.0), 20.0)
+    saved = r.changes()
+    for later, known in ((3000.0, {"told", "untold"}), (9000.0, {"untold"})):
+        heir = router(otherwise=grouped())
+        heir.resume(saved, later)
+        assert heir._alerts.keys() == known
+        messages = told(heir, later + 61.0)
+        assert [names[0] for _, names in messages] == ["untold"]
+        assert ("alert/told" in [key for key, body in heir.changes().items() if body is None]) == (
+            "told" not in known
+        )
+
+
+def test_a_process_that_ends_in_good_order_leaves_only_what_it_could_not_tell():
+    r = router(quiet=Quiet(0, 600), inhibitions=BUILT_IN)
+    r.take(alert("a", severity="critical"), 0.0)
+    r.take(alert("b"), 0.0)
+    told(r, 0.0)
+    saved = r.changes()
+    r.forget()
+    saved |= r.changes()
+    heir = router(quiet=Quiet(0, 600))
+    heir.resume({key: body for key, body in saved.items() if body}, 1.0)
+    assert heir._alerts.keys() == {"b"}
+    assert told(heir, 36_000.0) == [("firing", ["b"])]
+
+
+NAMES = st.sampled_from("abcd")
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 0.5, 7.0, 61.0, 4000.0]),
+        NAMES,
+        st.sampled_from(["firing", "firing", "resolved"]),
+        st.sampled_from(["info", "warning", "critical"]),
+        st.booleans(),
+    ),
+    max_size=25,
+)
+POLICIES = st.builds(
+    Policy,
+    st.just((Receiver("x", per_minute=10_000), Receiver("y", Severity.CRITICAL, False, per_minute=10_000))),
+    routes=st.just(())
+    | st.just((Route((parse_matcher("incident=~a|b"),), ("x",), ("severity",), goes_on=True),)),
+    otherwise=st.sampled_from([Route(), grouped(), grouped(repeat_interval=3600.0)]),
+    inhibitions=st.just(()) | st.just(BUILT_IN),
+    quiet=st.none() | st.just(Quiet(0, 600)),
+)
+
+
+@patch("runwatch.alerts.routing.RESUME", 1e9)
+@settings(max_examples=100, deadline=None)
+@given(POLICIES, STEPS)
+def test_whatever_happens_ends_are_told_of_what_was_told_and_nothing_is_forgotten(policy, steps):
+    r, now, state, open_for = Router(policy, epoch="e", local=time.gmtime), 0.0, {}, {}
+
+    def listen(now):
+        for channel, message in r.flush(now):
+            for row in (message.incident, *message.more):
+                if row.state == "resolved":
+                    assert open_for.pop((channel, row.id)), "an end without a beginning"
+                else:
+                    open_for[channel, row.id] = True
+
+    for pause, name, kind, severity, killed in steps:
+        now += pause
+        listen(now)
+        if kind == "resolved" and state.get(name) != "firing":
+            continue
+        state[name] = kind
+        r.take(alert(name, kind, severity=severity, at=now), now)
+        listen(now)
+        if killed:  # everything it knows goes through bytes, and to one that starts afresh
+            held = {key: body for key, body in r.changes().items() if body is not None}
+            r._dirty |= {f"alert/{n}" for n in r._alerts} | {f"group/{n}" for n in r._groups}
+            held |= {key: body for key, body in r.changes().items() if body is not None}
+            again = Router(policy, epoch="f", local=time.gmtime)
+            again.resume(held, now)
+            r = again
+    for _ in range(10):
+        now = max(now, r.due() or 0.0)
+        listen(now)
+    for name, kind in state.items():
+        least = [c for c in ("x",) if r._alerts.get(name) and r._alerts[name].rank >= 1]
+        if kind == "firing":
+            assert all(open_for.get((channel, name)) for channel in least)
+        else:
+            assert not open_for.get(("x", name)), "its end was not told"
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 50), NAMES, st.booleans()), max_size=40))
+def test_a_group_keeps_its_wait_and_its_interval(steps):
+    r, now, spoke, began = router(otherwise=grouped()), 0.0, None, None
+    for pause, name, over in steps:
+        end = now + pause
+        while (due := r.due()) is not None and due <= end:
+            now = max(now, due)
+            if r.flush(now):
+                assert now >= began + 10.0 if spoke is None else now >= spoke + 60.0
+                spoke = now
+            if not r._groups:  # all is over: the next alert begins another group
+                spoke = began = None
+        now = end
+        r.take(alert(name, "resolved" if over else "firing"), now)
+        began = now if began is None and r._groups else began

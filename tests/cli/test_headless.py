@@ -1,0 +1,125 @@
+"""What headless mode says to people: each news once, a verdict at the end, and when nothing will come."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from runwatch.cli.headless import Printer
+from runwatch.render.glyphs import ASCII
+
+from .live import WAIT, Log
+
+INCIDENT = {
+    "rule": "nonfinite", "severity": "critical", "metric": "train/loss", "rank": None, "step": 7,
+    "line": 8, "title": "loss is NaN", "cause": "grad norm before it",
+}  # fmt: skip
+
+
+def progress(phase="training", step=5, **metrics):
+    return {
+        "type": "progress", "run": "r", "phase": phase, "step": step, "total": 10, "progress": step / 10,
+        "eta_seconds": 60.0, "metrics": {"train/loss": 2.5, **metrics},
+    }  # fmt: skip
+
+
+def incident(change="firing", **other):
+    return {"type": "incident", "run": "r", "change": change, "incident": {**INCIDENT, **other}}
+
+
+def end(state="finished", code=0):
+    return {"type": "end", "run": "r", "state": state, "exit_code": code}
+
+
+def said(printer, *bodies):
+    """The lines without their time of day."""
+    return [line[9:] for body in bodies if (line := printer.text(body))]
+
+
+def test_the_end_is_one_line():
+    lines = said(Printer(False), progress(step=9), progress("finished", 10), progress("finished", 10), end())
+    assert lines == [
+        "r: training  step 9/10  90.0%  ETA 1m 00s  loss 2.500",
+        "✓ r: finished  step 10/10  100.0%  loss 2.500  no findings",
+    ]
+
+
+def test_what_has_not_changed_is_not_repeated():
+    assert len(said(Printer(False), progress(), progress(), progress(step=6))) == 2
+    assert len(said(Printer(True), progress(), progress())) == 2
+
+
+def test_the_verdict_counts_each_finding_once():
+    printer = Printer(False)
+    found = [incident(), incident("resolved"), incident(step=9), incident(rule="hang", severity="warning")]
+    found.append(incident(rule="finished", severity="info"))
+    lines = said(printer, *found, end("crashed", 1))
+    assert lines[0] == "▲ CRITICAL r: nonfinite: loss is NaN (line 8): grad norm before it"
+    assert lines[1] == "✓ RESOLVED r: nonfinite: loss is NaN (line 8)"
+    assert lines[-1] == "▲ r: crashed  2 critical, 1 warning"
+
+
+def test_ascii_lines():
+    bodies = [progress(), incident(title="loss is NaN – 损失"), incident("resolved"), end("unknown")]
+    assert all(line.isascii() for line in said(Printer(False, ASCII), *bodies))
+
+
+def run(*arguments, stdin=None, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "runwatch", *map(str, arguments)],
+        input=stdin, capture_output=True, text=True, timeout=WAIT, env={**os.environ, **environment}, check=False,
+    )  # fmt: skip
+
+
+def test_standard_input_without_a_run_ends_with_a_verdict():
+    done = run("tail", "-", "--headless", stdin="hello\nworld\n")
+    assert done.returncode == 3
+    assert "stdin: no training run found" in done.stdout.splitlines()[-1]
+
+
+def test_the_end_of_standard_input_is_the_end_of_its_run(tmp_path):
+    log = Log(tmp_path / "train.log")
+    log.steps(20)
+    done = run("tail", "-", "--headless", stdin=log.path.read_text())
+    assert done.returncode == 0
+    assert "ended, neither finished nor crashed  step 19/10,000" in done.stdout.splitlines()[-1]
+    assert done.stdout.count("step 19/") == 2
+
+
+def test_an_old_log_that_holds_no_run_ends(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("hello\nworld\n")
+    hour_ago = time.time() - 3_600
+    os.utime(path, (hour_ago, hour_ago))
+    done = run("tail", path, "--headless", "--exit")
+    assert done.returncode == 3
+    assert "notes: no training run found" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (("tial", "x"), "did you mean tail?"),
+        (("zzz",), "see runwatch --help"),
+        (("rules", "hng"), "did you mean hang?"),
+        (("tail", "--headles", "x"), "--headless"),
+        ((__file__,), "did you mean runwatch tail "),
+    ],
+)
+def test_mistyped_words_get_the_nearest(words, advice):
+    done = run(*words)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert advice in done.stderr
+
+
+def test_check_in_ascii(tmp_path):
+    log = Log(tmp_path / "train.log")
+    log.steps(30)
+    log.steps(3, loss="nan")
+    assert run("check", "--ascii", log.path).stdout.isascii()
+    assert not run("check", log.path, PYTHONIOENCODING="utf-8").stdout.isascii()

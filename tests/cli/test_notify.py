@@ -1,0 +1,57 @@
+"""`runwatch notify`: what it sends, what it says, and what it keeps to itself."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ..alerts.endpoints import HttpServer
+from ..alerts.slack_server import SlackServer
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(*arguments: str, config: str = "", **env: str) -> tuple[int, str, str]:
+        (tmp_path / "runwatch.toml").write_text(config)
+        done = subprocess.run(
+            [sys.executable, "-m", "runwatch", "notify", *arguments, "--config", str(tmp_path / "runwatch.toml")],
+            env={**os.environ, "no_proxy": "*", **env}, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert "hush" not in done.stdout + done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def test_a_sample_arrives_and_what_came_back_is_told(run):
+    with SlackServer("ok", "404") as slack:
+        code, out, _ = run("test", "slack", RUNWATCH_SLACK_WEBHOOK=slack.url)
+        assert (code, out.split(" in ")[0]) == (0, "slack: delivered")
+        code, out, _ = run("test", "slack", RUNWATCH_SLACK_WEBHOOK=slack.url)
+    assert code == 1
+    assert "refused" in out
+    assert "the webhook does not exist: 404 no_service" in out
+    assert "test of runwatch" in slack.titles()[0]
+
+
+def test_a_channel_that_asks_for_a_pause_is_told(run):
+    with HttpServer((429, "", {"Retry-After": "17"})) as server:
+        config = f"[channels.phone]\ntype = 'ntfy'\ntopic = 'hushtopic'\nserver = '{server.url}'"
+        code, out, _ = run("test", "phone", config=config)
+    assert code == 1
+    assert "ntfy asks to slow down; it asks for a pause of 17 s" in out
+    assert server.got[0].body["topic"] == "hushtopic"
+
+
+def test_an_unknown_channel_and_a_missing_secret_are_one_line(run):
+    config = "[channels.phone]\ntype = 'ntfy'\ntopic = { env = 'NO_SUCH_VARIABLE' }"
+    assert run("test", "phne", config=config)[::2] == (2, "runwatch: no such channel: phne: one of phone\n")
+    code, _, err = run("test", "phone", config=config)
+    assert (code, err) == (2, "runwatch: the secret is empty: env NO_SUCH_VARIABLE: set $NO_SUCH_VARIABLE\n")
+
+
+def test_the_list_names_channels_and_no_secret(run):
+    config = "[channels.phone]\ntype = 'ntfy'\ntopic = 'hushtopic'\nmin_severity = 'critical'"
+    assert run("list", config=config)[:2] == (0, "phone  ntfy  critical and graver\n")
+    assert "no channel is configured" in run("list")[1]

@@ -1,0 +1,194 @@
+"""What a worker reads, and what its replacement goes on with: the same records as in one pass."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+
+import msgspec
+import pytest
+
+from runwatch.watcher import wire
+from runwatch.watcher.feeds import PREVIEW_BYTES, LogSource
+from runwatch.watcher.sources.discover import find
+
+from ..parsers import trackers
+from ..parsers.logs import Parsed
+from ..parsers.structured import metrics_csv, read, trainer_log
+
+
+class Engine:
+    """Takes what one worker after the other sends about one file."""
+
+    def __init__(self, path):
+        self.path = path
+        self.parsed = Parsed()
+        self.notes = []
+        self.previews = []
+        self.written = self.resume = None
+        self.start()
+
+    def start(self):
+        """Begin anew with what the last worker said; it travels as JSON."""
+        (found,) = find([str(self.path)], wait=True)
+        setup = wire.Setup((os.fsencode(self.path),), {"it": self.resume} if self.resume else {})
+        setup = msgspec.json.decode(msgspec.json.encode(setup), type=wire.Setup)
+        self.source = LogSource(found, setup.resume.get("it"))
+
+    def take(self, message):
+        if isinstance(message, wire.Read):
+            self.parsed.add(message.batch)
+            self.resume, self.written = message.resume, message.written
+        elif isinstance(message, wire.Preview):
+            self.previews.append(message)
+        else:
+            self.notes.append(message)
+
+    def read(self):
+        while self.source.step(self.take):
+            pass
+
+
+FILES = {
+    "wandb": ("run-a.wandb", trackers.wandb_log(900, code=0)),
+    "tfevents": ("events.out.tfevents.1", trackers.event_file(300)),
+    "csv": ("metrics.csv", metrics_csv(300)),
+    "json lines": ("metrics.jsonl", trainer_log(300)),
+    "episodes": ("monitor.csv", b"r,l,t\n" + b"".join(b"%d.5,%d,%d.25\n" % (i, i, i) for i in range(300))),
+}
+
+
+def grown(path, data, cuts, *, restarts):
+    """Return what was read of a file that grew to each of `cuts`, by one worker or by many."""
+    path.write_bytes(b"")
+    engine, before = Engine(path), 0
+    for cut in [*cuts, len(data)]:
+        with path.open("ab") as file:
+            file.write(data[before:cut])
+        before = cut
+        engine.read()
+        if restarts:
+            engine.start()
+    return engine
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_replaced_workers_tell_what_one_would_have(tmp_path, kind):
+    name, data = FILES[kind]
+    rng = random.Random(kind)
+    for _ in range(3):
+        cuts = sorted(rng.randrange(len(data)) for _ in range(12))
+        once = grown(tmp_path / name, data, cuts, restarts=False)
+        many = grown(tmp_path / name, data, cuts, restarts=True)
+        assert once.parsed.format == many.parsed.format
+        many.parsed.same_as(once.parsed)
+        once.parsed.add(once.source._parser.flush())
+        assert len(once.parsed.column("step")) == len(read(data).column("step"))
+
+
+@pytest.mark.parametrize("kind", ["wandb", "tfevents"])
+def test_another_file_in_its_place_is_read_from_its_beginning(tmp_path, kind):
+    name, data = FILES[kind]
+    other = {"wandb": trackers.wandb_log(950), "tfevents": trackers.event_file(400, first=50)}[kind]
+    path = tmp_path / name
+    path.write_bytes(data)
+    engine = Engine(path)
+    engine.read()
+    first = len(engine.parsed.column("step"))
+    (tmp_path / "new").write_bytes(other[:40_000])
+    path.unlink()
+    os.rename(tmp_path / "new", path)
+    engine.start()
+    engine.read()
+    engine.start()
+    with path.open("ab") as file:
+        file.write(other[40_000:])
+    engine.read()
+    assert len(engine.notes) == 1
+    steps = engine.parsed.column("step")[first:]
+    assert steps.tolist() == read(other).column("step").tolist()
+
+
+@pytest.mark.parametrize("kind", ["wandb", "tfevents"])
+def test_a_long_trackers_file_shows_its_newest_values_first(tmp_path, kind):
+    many = {"wandb": trackers.wandb_log(4000), "tfevents": trackers.event_file(4000)}[kind]
+    path = tmp_path / FILES[kind][0]
+    path.write_bytes(many)
+    assert len(many) > PREVIEW_BYTES
+    engine = Engine(path)
+    assert engine.source.step(engine.take)
+    (preview,) = engine.previews
+    shown = Parsed()
+    shown.add(preview.batch)
+    assert shown.format == kind
+    assert shown.column("step")[-1] == 3999
+    assert preview.written == pytest.approx(1.7e9 + {"wandb": 4000 / 3, "tfevents": 3999}[kind], abs=3000)
+    engine.read()
+    assert engine.parsed.column("step").tolist() == list(range(4000))
+
+
+def test_the_age_of_a_trackers_file_is_that_of_its_newest_record(tmp_path):
+    path = tmp_path / "run-a.wandb"
+    path.write_bytes(trackers.wandb_log(9))
+    engine = Engine(path)
+    engine.read()
+    assert engine.written == pytest.approx(1.7e9 + 9, abs=3)
+
+
+def lightning(rows):
+    return b"epoch,step,train_loss_step,lr\n" + b"".join(
+        b"0,%d,%r,nan\n" % (step, 3 / (1 + step)) for step in range(rows)
+    )
+
+
+def arrays(rows):
+    steps = list(range(rows))
+    return json.dumps(
+        {"steps": steps, "train_loss": [float("nan") if s == 3 else 3 / (1 + s) for s in steps]}, indent=1
+    ).encode()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("atomic", [False, True])
+@pytest.mark.parametrize(("name", "make"), [("metrics.csv", lightning), ("training_metrics.json", arrays)])
+def test_a_file_written_anew_tells_each_row_once(tmp_path, name, make, atomic, restarts):
+    path, counts = tmp_path / name, (4, 5, 30, 30, 31, 90)
+    engine = None
+    for rows in counts:
+        if atomic:
+            (tmp_path / "part").write_bytes(make(rows))
+            os.replace(tmp_path / "part", path)
+        else:
+            path.write_bytes(make(rows))
+        engine = engine or Engine(path)
+        engine.read()
+        if restarts:
+            engine.start()
+    assert engine.parsed.column("step").tolist() == list(range(90))
+
+
+def test_a_file_written_anew_in_pieces_tells_each_row_once(tmp_path):
+    path = tmp_path / "training_metrics.json"
+    path.write_bytes(arrays(10))
+    engine = Engine(path)
+    engine.read()
+    data = arrays(25)
+    path.write_bytes(b"")
+    for at in range(0, len(data), 300):
+        with path.open("ab") as file:
+            file.write(data[at : at + 300])
+        engine.read()
+        engine.start()
+    assert engine.parsed.column("step").tolist() == list(range(25))
+
+
+def test_another_run_in_the_same_file_is_told_whole(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(lightning(9))
+    engine = Engine(path)
+    engine.read()
+    engine.start()
+    path.write_bytes(lightning(12).replace(b"0,0,3.0", b"0,0,9.0"))
+    engine.read()
+    assert engine.parsed.column("step").tolist() == [*range(9), *range(12)]

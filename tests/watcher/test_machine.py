@@ -1,0 +1,227 @@
+"""The machine under a run, from what samplers say to incidents, phases and pictures."""
+
+from __future__ import annotations
+
+import signal
+
+import msgspec
+import pytest
+
+from runwatch.parsers.log import LogParser
+from runwatch.render import machine as rendered
+from runwatch.sample import Blind, Gpu, GpuProcesses, Gpus, Job, MachineEvent, Process, Processes, Sample
+from runwatch.watcher import protocol, views
+from runwatch.watcher.engine import Engine
+from runwatch.watcher.machine import LIBRARY, Samplers, has_driver
+from tests.watcher.test_engine import log
+
+NOW = 1_700_000_000.0
+MAIN = Process(4711, NOW - 60, "main", "python train.py", "running", 1)
+
+
+def engine_with(data: bytes, *processes: Process) -> Engine:
+    engine = Engine()
+    engine.add_source("run", "run", "run.log")
+    engine.fold("run", LogParser().feed(data), live=True, arrival=NOW, written=NOW)
+    engine.sample("run", Processes(NOW, processes))
+    return engine
+
+
+def half(steps: int = 400) -> bytes:
+    return b"".join(log(steps).splitlines(keepends=True)[: steps // 2])
+
+
+def endless(steps: int = 200) -> bytes:
+    """A log whose steps have no known total."""
+    return b"".join(b"step %d | loss %f\n" % (i, 3 - i / 1000) for i in range(steps))
+
+
+def died(**more) -> MachineEvent:
+    fields = {"pid": 4711, "role": "main", **more}
+    return MachineEvent("process_died", NOW + 1, "python train.py (pid 4711) was killed by SIGKILL", **fields)
+
+
+def incidents(engine: Engine) -> list[tuple[str, str, str]]:
+    ((_, watched),) = engine.runs()
+    return [(row.rule, row.severity, row.state) for row in watched.incidents.every()]
+
+
+def only(engine: Engine):
+    ((_, watched),) = engine.runs()
+    return watched
+
+
+@pytest.mark.parametrize(
+    ("more", "signature"),
+    [
+        ({"signal": signal.SIGKILL}, "killed"),
+        ({"signal": signal.SIGSEGV}, "segfault"),
+        ({"signal": signal.SIGKILL, "oom": True}, "host_oom"),
+    ],
+)
+def test_a_killed_process_is_a_crash_at_once(more, signature):
+    engine = engine_with(half(), MAIN)
+    (change,) = engine.sample("run", died(**more))
+    assert (change.kind, change.row.rule, change.row.severity, change.send) == (
+        "firing",
+        "crash",
+        "critical",
+        True,
+    )
+    assert change.row.evidence["signature"] == signature
+    assert "(pid 4711)" in change.row.title
+    assert "SIGKILL" in change.row.title
+    assert ("out of memory" in change.row.title) == (signature == "host_oom")
+    assert (change.row.step, change.row.line) == (199, 200)
+    assert only(engine).phase == "crashed"
+
+
+def test_a_bad_exit_code_is_a_crash_once_the_log_is_silent_and_a_traceback_explains_it():
+    trace = b"Traceback (most recent call last):\n  File 'x'\nValueError: bad shard\n"
+    engine = engine_with(half() + trace, MAIN)
+    engine.sample("run", died(exit_code=1))
+    engine.tick(NOW + 30)
+    assert "ValueError" in only(engine).incidents.rows()[0].title
+    assert incidents(engine) == [("crash", "critical", "firing")]
+    engine = engine_with(half(), MAIN)
+    engine.sample("run", died(exit_code=1))
+    assert incidents(engine) == [("crash", "critical", "pending")]
+    engine.tick(NOW + 30)
+    assert incidents(engine) == [("crash", "critical", "firing")]
+
+
+@pytest.mark.parametrize("more", [{"role": "worker"}, {"role": "launcher"}, {"role": "filter"}])
+def test_helpers_do_not_end_a_run(more):
+    engine = engine_with(half(), MAIN)
+    assert engine.sample("run", died(signal=9, **more)) == []
+
+
+def test_a_good_exit_is_the_end_of_a_run_of_unknown_length_and_not_of_one_in_its_middle():
+    engine = engine_with(endless(), MAIN)
+    engine.sample("run", died(exit_code=0))
+    engine.tick(NOW + 5)
+    assert only(engine).phase == "training"
+    engine.tick(NOW + 30)
+    assert (only(engine).phase, incidents(engine)) == ("finished", [("finished", "info", "firing")])
+    engine = engine_with(half(), MAIN)
+    engine.sample("run", died(exit_code=0))
+    engine.tick(NOW + 30)
+    assert (only(engine).phase, incidents(engine)) == ("stalled", [("ended", "warning", "firing")])
+
+
+def test_an_end_that_the_kernel_does_not_tell_is_unknown_and_not_a_crash():
+    engine = engine_with(endless(), MAIN)
+    assert engine.sample("run", died()) == []
+    engine.tick(NOW + 30)
+    engine.tick(NOW + 9000)
+    assert incidents(engine) == [("ended", "info", "firing")]
+
+
+def test_the_end_of_a_finished_run_is_no_incident():
+    engine = engine_with(log(400) + b"Total training time: 1.00m\n", MAIN)
+    assert engine.sample("run", died(signal=9)) == []
+    assert incidents(engine) == []
+
+
+def test_a_job_that_ends_before_the_run_is_late():
+    def late(job_ends, given=None):
+        engine = Engine()
+        engine.deadline = given
+        engine.add_source("run", "run", "run.log")
+        for i in range(100):  # a step every two seconds: 400 s of it are left
+            data = b"".join(log(300).splitlines(keepends=True)[i : i + 1])
+            engine.fold("run", LogParser().feed(data), live=True, arrival=NOW + 2 * i, written=NOW + 2 * i)
+        engine.sample("run", Job(NOW, "17", deadline=job_ends))
+        status = engine._status(engine.groups["run"], only(engine).run, NOW + 200, live=True)
+        return status.deadline
+
+    assert late(NOW + 300) == NOW + 300
+    assert late(NOW + 300, NOW + 100) == NOW + 100
+    assert late(None) is None
+
+
+def picture(engine: Engine, **options):
+    shown = [views.Shown(group) for group in engine.groups.values()]
+    return views.snapshot(shown, protocol.View(**options), NOW + 10).run.machine
+
+
+def test_the_picture_holds_the_machine_only_where_it_is_shown():
+    rank = msgspec.structs.replace(
+        MAIN, role="rank", rank=0, local_rank=0, state="blocked", waits="read of /d/x"
+    )
+    engine = engine_with(half(), rank)
+    engine.sample("run", Gpus(NOW, (Gpu("0", name="H100", measure="util"), Gpu("1", state="lost"))))
+    engine.sample("run", GpuProcesses(NOW, {"0": {4711: 1e9}}))
+    for i in range(5):
+        values = {"gpu/0/util": 0.5, "gpu/0/memory_used": 7e10, "gpu/0/memory_total": 8e10, "host/cpu": 0.3}
+        engine.sample("run", Sample(NOW + 2 * i, values | {"proc/0/cores": 1.5, "gpu/0/throttle": 64.0}))
+    engine.sample("run", Blind("space /data", NOW, "silent", "blind: /data does not answer", final=False))
+    assert picture(engine) is None
+    view = picture(engine, machine=True)
+    (process,), (own, other) = view.processes, view.gpus
+    assert (process.rank, process.cores, process.gpus, process.waits) == (0, 1.5, ("0",), "read of /d/x")
+    assert (own.own, own.busy, own.slowed, other.own, other.state) == (
+        True,
+        0.5,
+        "too hot (hardware)",
+        False,
+        "lost",
+    )
+    assert view.host == {"cpu": 0.3}
+    assert view.notes == ("blind: /data does not answer",)
+    msgspec.json.decode(msgspec.json.encode(view))
+    text = "\n".join("".join(word for word, _ in row) for row in rendered.lines(view, 100, 20))
+    for wanted in ("CPU 30%", "50%", "too hot", "does not answer", "rank 0", "waits: read of /d/x", "/data"):
+        assert wanted in text, text
+
+
+@pytest.mark.parametrize(("width", "height"), [(20, 3), (80, 10), (200, 60)])
+def test_many_gpus_and_processes_fit(width, height):
+    gpus = tuple(Gpu(str(i), measure="util") for i in range(16))
+    ranks = tuple(Process(i, NOW, "rank", "python", "running", 1, rank=i) for i in range(40))
+    engine = engine_with(half(), *ranks)
+    engine.sample("run", Gpus(NOW, gpus))
+    rows = rendered.lines(picture(engine, machine=True), width, height)
+    assert len(rows) <= height
+    assert ("more" in "".join(word for row in rows for word, _ in row)) == (height < 60)
+
+
+def test_signs_of_a_driver(tmp_path, monkeypatch):
+    before = has_driver()
+    (tmp_path / LIBRARY).touch()
+    monkeypatch.setenv("LD_LIBRARY_PATH", f"/nowhere:{tmp_path}")
+    assert has_driver()
+    monkeypatch.delenv("LD_LIBRARY_PATH")
+    assert has_driver() == before
+
+
+async def test_samplers_run_for_the_groups_written_last_and_again_for_new_logs(monkeypatch):
+    from runwatch.watcher import machine
+
+    started = []
+
+    class Child:
+        def __init__(self, setup, receive, notice):
+            started.append((setup.kind, setup.paths, self))
+            self.stopped = False
+
+        async def run(self):
+            pass
+
+        def stop(self):
+            self.stopped = True
+
+    monkeypatch.setattr(machine, "Sampler", Child)
+    monkeypatch.setattr(machine, "has_driver", lambda: False)
+    monkeypatch.setattr(machine, "SETTLE", 0.0)
+    heard = []
+    samplers = Samplers(lambda group, message: heard.append((group, message)), print)
+    samplers.want({f"g{i}": {b"/logs/%d.log" % i} for i in range(6)})
+    assert [paths for _, paths, _ in started] == [(b"/logs/%d.log" % i,) for i in range(4)]
+    assert {group for group, message in heard if message.note == "no NVIDIA GPU"} == {"g0", "g1", "g2", "g3"}
+    for _ in range(2):
+        samplers.want({"g0": {b"/logs/0.log", b"/logs/0-rank1.log"}})
+    assert started[-1][1] == (b"/logs/0-rank1.log", b"/logs/0.log")
+    assert started[0][2].stopped
+    await samplers.stop()
+    assert all(child.stopped for _, _, child in started)

@@ -1,0 +1,154 @@
+"""The notifier: configuration, routing, journal and a real endpoint together."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from runwatch.alerts.incidents import Change
+from runwatch.config import read
+from runwatch.snapshot import IncidentRow
+from runwatch.watcher.notify import Notifier, state_directory
+
+from ..alerts.slack_server import SlackServer
+
+
+@pytest.fixture
+def slack():
+    with SlackServer() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+
+
+@pytest.fixture
+def notifier(tmp_path):
+    made = []
+
+    def make(text: str, notices=None) -> Notifier:
+        path = tmp_path / "runwatch.toml"
+        path.write_text(text)
+        made.append(Notifier(read(path), ([] if notices is None else notices).append))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def change(name, kind="firing", severity="warning", run="r", **fields) -> Change:
+    state = "resolved" if kind == "resolved" else kind.replace("escalated", "firing")
+    return Change(kind, IncidentRow(name, run, "hang", severity, state, f"title {name}"), run, **fields)
+
+
+def hook(slack, more: str = "") -> str:
+    return f"[slack]\nwebhook = '{slack.url}'\n{more}"
+
+
+def test_with_a_webhook_alone_each_change_is_told_as_it_happens(notifier, slack):
+    one = notifier(hook(slack))
+    for step in (
+        change("a"),
+        change("a", "acknowledged"),
+        change("quiet", "pending", send=False),
+        change("history", send=False),
+        change("minor", severity="info"),
+        change("a", "escalated", "critical"),
+        change("a", "resolved", "critical"),
+    ):
+        one.submit(step)
+    slack.wait(shown=3)
+    one.close()
+    assert slack.titles() == ["● Warning: title a", "▲ Critical: title a", "✓ Resolved: title a"]
+
+
+def test_a_group_speaks_when_its_time_has_come(notifier, slack):
+    one = notifier(hook(slack, "[routing]\ngroup_by = ['run']\ngroup_wait = 0.3\ngroup_interval = 0.1"))
+    for name in "abc":
+        one.submit(change(name))
+    slack.wait(shown=1)
+    one.submit(change("d", severity="critical"))
+    slack.wait(shown=2)
+    assert slack.titles() == ["● Warning: title a", "▲ Critical: title d"]
+    assert "title c" in str(slack.shown[0])
+
+
+def test_closing_does_not_wait_for_a_group(notifier, slack):
+    one = notifier(hook(slack, "[routing]\ngroup_wait = 600"))
+    one.submit(change("a"))
+    one.close()
+    assert slack.titles() == ["● Warning: title a"]
+
+
+def test_what_a_killed_process_had_not_told_is_told_by_the_next(tmp_path, notifier, slack):
+    """Also what still waited for its group, and so is in no queue yet."""
+    (tmp_path / "runwatch.toml").write_text(hook(slack, "[routing]\ngroup_wait = 3600"))
+    code = (
+        "import os, signal; from pathlib import Path; from runwatch.config import read;"
+        "from runwatch.watcher.notify import Notifier; from tests.watcher.test_notify import change;"
+        f"one = Notifier(read(Path({str(tmp_path / 'runwatch.toml')!r})), print);"
+        "one.submit(change('a')); one.submit(change('b')); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env={**os.environ, "PYTHONPATH": "."}, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert slack.posts == []
+    notifier(hook(slack, "[routing]\ngroup_wait = 3600")).close()
+    assert slack.titles() == ["● Warning: title a", "● Warning: title b"]
+    notifier(hook(slack)).close()
+    assert len(slack.posts) == 2
+
+
+def test_what_was_left_for_one_address_is_not_sent_to_another(notifier, slack):
+    one = notifier("[slack]\nwebhook = 'http://127.0.0.1:9/services/x'")
+    one.submit(change("a"))
+    one.close()
+    notifier(hook(slack)).close()
+    assert slack.posts == []
+
+
+def test_a_channel_whose_secret_is_missing_is_told_and_the_others_go_on(notifier, slack, monkeypatch):
+    monkeypatch.delenv("NO_SUCH", raising=False)
+    notices = []
+    one = notifier(hook(slack, "[channels.phone]\ntype = 'ntfy'\ntopic = { env = 'NO_SUCH' }"), notices)
+    one.submit(change("a"))
+    slack.wait(shown=1)
+    assert notices == ["channel phone is off: the secret is empty: env NO_SUCH: set $NO_SUCH"]
+
+
+def test_without_a_channel_nothing_is_written(notifier):
+    notifier("").submit(change("a"))
+    assert not state_directory().exists()
+
+
+def test_a_state_directory_that_cannot_be_written_is_told_and_alerts_go_out(
+    notifier, slack, tmp_path, monkeypatch
+):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RUNWATCH_STATE", str(tmp_path / "file"))
+    notices = []
+    one = notifier(hook(slack), notices)
+    one.submit(change("a"))
+    slack.wait(shown=1)
+    assert len(notices) == 1
+    assert "in memory only" in notices[0]
+
+
+def test_a_storm_neither_blocks_nor_floods(notifier, slack):
+    one = notifier(hook(slack))
+    began = time.perf_counter()
+    for number in range(500):
+        one.submit(change(f"{number}", run=f"r{number % 10}"))
+    assert time.perf_counter() - began < 10
+    slack.wait(shown=30)
+    one.close()
+    assert len(slack.posts) <= 31
