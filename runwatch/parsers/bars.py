@@ -42,12 +42,17 @@ class _BarReader:
         self._row = RowMaker(pattern, self._ALIASES)
         self._first_epoch = first_epoch
         self._pending: tuple[tuple[object, ...], Row] | None = None
+        self._told: tuple[object, ...] | None = None
+        """Place of the record that was flushed: the bar may be drawn once more as it was."""
         self._validation: dict[str, float] = {}
 
     def flush(self) -> list[Row]:
         """Return the bar's last picture."""
         pending, self._pending = self._pending, None
-        return [pending[1]] if pending else []
+        if pending is None:
+            return []
+        self._told = pending[0]
+        return [pending[1]]
 
     def _take(self, bar: _Picture, number_: int) -> list[Row] | None:
         """Take one picture of a bar: the records it completes, or None if it is not of training."""
@@ -67,6 +72,8 @@ class _BarReader:
             out.append(self._row(EVAL, number_, [*place[:1], *validation.items()]))
         pace = [] if bar.seconds is None else [(STEP_TIME, bar.seconds)]
         if bar.done == 0:  # it has just begun anew: what it shows is of the epoch before
+            self._told = None
+        if bar.done == 0 or key == self._told:
             return out
         metrics = [(name, value) for name, value in items if name not in validation]
         self._pending = key, self._row(TRAIN, number_, [*place, *pace, *metrics])

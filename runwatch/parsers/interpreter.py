@@ -114,7 +114,7 @@ class Interpreter:
         if match is None:
             if self._readers and self._read(line, offset, number, piece):
                 if b"%|" in line and (behind := _BAR_END.sub(b"", line, 1)):
-                    piece.events += self.events.feed(behind, offset, number, ordinal) or ()
+                    self._tell(behind, offset + len(line) - len(behind), number, ordinal, piece)
                 return True
             match = self._match(line)
         if match is None and self._weak and self._hold_match(line, offset, number, piece):

@@ -100,7 +100,8 @@ class Engine:
         self, source_id: str, look: Look, beside: Beside, *, live: bool = False, arrival: float = 0.0
     ) -> list[Change]:
         """Take in what a look at a directory gave; return what changed in incidents."""
-        group, _ = self.sources[source_id]
+        group, source = self.sources[source_id]
+        source.looked = True
         if not group.runs and (look.present or beside.batches):
             self._begin(group)
         for watched in group.runs[-1:]:

@@ -24,7 +24,7 @@ from runwatch.segments import Splitter
 from runwatch.series import Series
 from runwatch.snapshot import Progress
 from runwatch.watcher.agreement import ENOUGH, difference
-from runwatch.watcher.member import Member
+from runwatch.watcher.member import DIRECTORY, Member
 
 LOG_LINES = 2000
 """Newest log lines kept per source, for views."""
@@ -86,6 +86,8 @@ class Source:
     """Metrics that it tells though another source does, for comparison."""
     differs: set[str] = field(default_factory=set)
     """Those of them that were found to differ."""
+    looked: bool = False
+    """A directory: it was looked at."""
     opened: int = 0
     """How many sources of its group were there before it."""
     strength: int = _NOTHING
@@ -147,6 +149,11 @@ class Group:
         if self.leader is not None:
             return self.leader.format
         return next((s.format for s in self.sources.values() if s.format), None)
+
+    @property
+    def unseen(self) -> bool:
+        """Whether one of its directories is still to be looked at for the first time."""
+        return any(s.member.kind == DIRECTORY and not s.looked for s in self.sources.values())
 
     @property
     def paths(self) -> tuple[str, ...]:

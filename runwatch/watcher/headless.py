@@ -99,6 +99,8 @@ class Headless:
     def _is_over(self, group: Group, watched: WatchedRun, now: float) -> bool:
         if watched.closed or all(source.ended for source in group.sources.values()):
             return True
+        if group.unseen:
+            return False
         settle = SETTLE if len(group.sources) == 1 else SETTLE_TOGETHER
         quiet = group.written is None or now - group.written >= settle
         return quiet and watched.phase in ("finished", "crashed", "stalled")

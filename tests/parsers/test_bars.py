@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from .logs import parse
+from runwatch.parsers.log import LogParser
+
+from .logs import Parsed, parse
 
 
 def bar(total: int, text: str, *, end: str = "\n") -> str:
@@ -101,6 +103,20 @@ def test_a_message_behind_a_bar_is_read():
     parsed = parse(text.encode())
     assert [(event.kind, event.step) for event in parsed.events] == [("checkpoint", 2), ("finished", None)]
     assert parsed.column("step").tolist() == [1, 2, 90]
+
+
+def test_the_last_step_counts_when_the_end_is_told_and_is_not_counted_again():
+    """Lightning says behind its bar that it stops, and draws the bar once more."""
+    drawn = "Epoch 0: {0}%|####| {0}/90 [00:02<00:00, 8.00it/s, loss={1}]"
+    text = "\r".join(drawn.format(step, f"2.{step}") for step in range(1, 91))
+    text += "`Trainer.fit` stopped: `max_epochs=1` reached.\n\r"
+    parser, live = LogParser(), Parsed()
+    live.add(parser.feed(text.encode()))
+    assert live.column("step").tolist() == list(range(1, 91))
+    assert [event.kind for event in live.events] == ["finished"]
+    live.add(parser.feed(drawn.format(90, "2.90").encode() + b"\n"))
+    live.add(parser.flush())
+    assert live.column("step").tolist() == list(range(1, 91))
 
 
 def test_bars_of_a_single_batch():
