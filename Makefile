@@ -19,7 +19,7 @@ demo: $(STAMP)  ## Train a small real model for half a minute and watch it
 	$(BIN)/runwatch demo
 
 test: $(STAMP)  ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 $(REAL): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,real]'
