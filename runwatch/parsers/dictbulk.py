@@ -15,6 +15,7 @@ import numpy as np
 from runwatch.parsers.jsonbulk import GroupDecoder
 from runwatch.parsers.patterns import ITEMS, DictPattern, Layout
 from runwatch.parsers.skeleton import Floats
+from runwatch.parsers.stamps import find
 
 _ODD = (b'"', b"\\", b"\t", b"  ", b" ,", b" }", b"' :", b"-0,", b"-0}", b": ' ")
 """What JSON allows and the matcher does not, or reads as another number."""
@@ -63,9 +64,11 @@ class DictDecoder(GroupDecoder):
         self.matcher = matcher
 
     def text(self, line: bytes) -> bytes | None:
-        """Return the dict at the line's end."""
+        """Return the dict at the line's end. One behind a stamp is left to the matcher: it has a time too."""
         at = line.find(b"{'")
-        return line[at:] if at >= 0 and line[-1:] == b"}" else None
+        if at < 0 or line[-1:] != b"}" or (at and find(line, 0, at) is not None):
+            return None
+        return line[at:]
 
     def learn(self, text: bytes) -> _Shape | None:
         """Return the shape of a dict, or None if it is no record or holds anything but numbers."""
