@@ -279,3 +279,11 @@ def test_columns_are_rectangular_and_ordered():
     for (_, _, names), matrix in parse(LONG["nanochat"]).tables.items():
         assert matrix.shape[0] == len(names)
         assert np.all(np.diff(matrix[0]) > 0)
+
+
+def test_dicts_behind_a_stamp_tell_their_time_in_bulk_too():
+    line = b"[2030-01-02 03:04:%02d,678] INFO: {'loss': 1.25, 'grad_norm': 0.5, 'epoch': 3.0}\n"
+    text = b"".join(line % (second % 60) for second in range(1500))
+    whole, by_line = parse(text), parse(text, bulk=False)
+    whole.same_as(by_line)
+    assert len(whole.column("time")) == 1500
