@@ -25,6 +25,7 @@ from runwatch.sample import (
     Sample,
     Sighted,
     Space,
+    Stacks,
     Told,
     process_key,
 )
@@ -127,6 +128,8 @@ class Machine:
     computing: dict[str, dict[int, float]] = field(default_factory=dict)
     """GPU index -> pid -> bytes, as the driver tells."""
     ended: Ended | None = None
+    stacks: Stacks | None = None
+    """Where its processes stood when somebody looked last."""
     _values: dict[str, tuple[float, float]] = field(default_factory=dict, repr=False)
     _alive: set[int] = field(default_factory=set, repr=False)
     """Ranks and main processes whose end was not told."""
@@ -156,6 +159,8 @@ class Machine:
                 self._alive.clear()  # who ends meanwhile is not told
         elif isinstance(message, Sighted):
             self.blind.pop(message.sampler, None)
+        elif isinstance(message, Stacks):
+            self.stacks = message
         elif isinstance(message, Told):
             self.told.append(message.message)
 
