@@ -20,7 +20,7 @@ import msgspec
 from runwatch import __version__, sample
 from runwatch.alerts.incidents import Change
 from runwatch.errors import RunwatchError
-from runwatch.watcher import protocol, views, wire
+from runwatch.watcher import protocol, stacks, views, wire
 from runwatch.watcher.engine import FRESH, Engine
 from runwatch.watcher.headless import Headless
 from runwatch.watcher.launch import Assignment
@@ -178,6 +178,8 @@ class Server:
             self.notice(self.engine.troubles.pop())
         for change in changes:
             self._notifier.submit(change)
+            if (closer := stacks.wanted(self.engine, change)) is not None:
+                self._samplers.look_closer(*closer)
             for client in self.clients:
                 client.incident(change)
 
