@@ -78,7 +78,8 @@ class Interpreter:
         self._logged: tuple[tuple[bytes, Logged], ...]
         self._owner: dict[int, Format]
         self.heads: list[bool]
-        """By first byte, whether a line may be one for the matchers; else only an event."""
+        """By first byte, whether a line may be one for the matchers; else it holds a needle or is an event."""
+        self.needles: frozenset[bytes]
         self._use(tuple(fmt for fmt in self.formats if not fmt.weak))
         weak = [fmt for fmt in self.formats if fmt.weak]
         self._weak = tuple((fmt, tuple((m.prefix, Logged(m)) for m in fmt.matchers)) for fmt in weak)
@@ -310,5 +311,7 @@ class Interpreter:
         first = {m.prefix[:1] for m in self._bare if m.prefix}
         self._by_head = {h: tuple(m for m in self._bare if m.prefix[:1] in (h, b"")) for h in first}
         telling = first | {text[:1] for text in self.events.heads} | {b"^"}
-        every = bool(self._headless or self._logged or self._readers)
+        needles = [getattr(matcher, "needle", b"") for matcher in self._headless]
+        self.needles = frozenset(filter(None, needles)) | {needle for needle, _ in self._logged}
+        every = bool(self._readers) or not all(needles)
         self.heads = [every or bytes([byte]) in telling for byte in range(256)]

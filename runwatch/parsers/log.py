@@ -213,16 +213,15 @@ class LogParser:
         rest = np.flatnonzero(text & ~used)
         telling = np.array(self._records.heads)[lines.buffer[lines.starts[rest]]]
         telling |= ~lines.clean[rest] | (lines.lengths[rest] > MAX_LINE)
+        telling |= lines.holding(rest, self._records.needles, self._records.events.trigger)
         ordinals = np.cumsum(text) - 1 + self._ordinal
         places = (rest, lines.starts[rest], lines.lengths[rest], lines.line[rest], ordinals[rest], telling)
-        events, trigger = self._records.events, self._records.events.trigger
+        events, read = self._records.events, self._records.read
         for index, start, length, line, ordinal, tells in zip(*(p.tolist() for p in places), strict=True):
-            first, last = begin + start, begin + start + length - 1
-            if not tells and trigger(block, first, last) is None and not events.inside:
-                continue
-            used[index] = self._records.read(
-                block[first:last], offset + start, self._line + line, ordinal, piece
-            )
+            if tells or events.inside:
+                first = begin + start
+                record = block[first : first + length - 1]
+                used[index] = read(record, offset + start, self._line + line, ordinal, piece)
         self._ordinal += int(np.count_nonzero(text))
         line_text, line_used = lines.by_line(text), lines.by_line(used)
         line_text[0] |= self._line_has_text

@@ -233,6 +233,7 @@ class LinePattern:
         head: bytes,
         *,
         prefix: bytes = b"",
+        needle: bytes = b"",
         fields: bool | re.Pattern[bytes] = False,
         aliases: Mapping[str, str] | None = None,
         units: Mapping[str, str] | None = None,
@@ -240,9 +241,12 @@ class LinePattern:
     ) -> None:
         """`fields`: True for FIELDS, or a pattern of (name, value) or (name, unit, value, unit).
 
+        Lines begin with `prefix`; where they have none, `needle` says what they hold.
         `units` are those of values that are printed without one, by printed name.
         """
         self.prefix = prefix
+        self.needle = needle or prefix
+        """What every line it matches holds."""
         self._kind = kind
         self._fields = FIELDS if fields is True else fields or None
         self._has_units = self._fields is not None and self._fields.groups == 4
@@ -292,6 +296,7 @@ class DictPattern:
     """A Python dict of metrics printed anywhere in a line, as the Hugging Face Trainer does."""
 
     prefix = b""  # loggers put timestamps and names before the dict
+    needle = b"{'"
 
     def __init__(self, name: str, aliases: Mapping[str, str] | None = None) -> None:
         self._layouts = _Layouts(name, aliases or {})
@@ -299,7 +304,7 @@ class DictPattern:
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of the line's dict; a dict cut before its end is no record."""
-        begin, start = start, line.find(b"{'", start)
+        begin, start = start, line.find(self.needle, start)
         if start < 0 or not line.rstrip().endswith(b"}"):
             return None
         names: list[bytes] = []

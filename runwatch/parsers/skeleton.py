@@ -12,6 +12,7 @@ to the matcher.
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -37,7 +38,9 @@ _MAX_SKELETONS = 96
 _MAX_TRIES = 32  # shapes looked at per block
 _MANY = 256  # records of one length that are worth a look at each
 _SHAPE = bytes(48 if 48 <= c <= 57 else c for c in range(256))
-_AS_SHAPE = np.frombuffer(_SHAPE, np.uint8)
+_SHAPE_BASE = np.frombuffer(_SHAPE, np.uint8)
+_SHAPE_LIMIT = np.array([9 if 48 <= c <= 57 else 0 for c in range(256)], np.uint8)
+"""What a skeleton in which every digit is free has in place of each byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +215,23 @@ class Lines:
         first = np.flatnonzero(np.concatenate(([True], self.ends_line[:-1])))
         return np.asarray(np.logical_or.reduceat(flags, first))
 
+    def holding(
+        self, index: Ints, needles: Iterable[bytes], trigger: re.Pattern[bytes]
+    ) -> NDArray[np.bool_]:
+        """Return a mask of the records `index` that hold a needle or words that the trigger finds."""
+        joined = b"\n".join(map(self.record, index.tolist()))
+        at = [found.start() for found in trigger.finditer(joined)]
+        for needle in needles:
+            place = joined.find(needle)
+            while place >= 0:
+                at.append(place)
+                end = joined.find(b"\n", place)
+                place = joined.find(needle, end) if end >= 0 else -1
+        mask = np.zeros(len(index), bool)
+        starts = np.cumsum(self.lengths[index]) - self.lengths[index]
+        mask[np.searchsorted(starts, at, "right") - 1] = True
+        return mask
+
     @cached_property
     def clean(self) -> NDArray[np.bool_]:
         """A mask of the records without escape sequences and NUL bytes."""
@@ -324,26 +344,40 @@ class BulkDecoder:
     def _learn_length(self, lines: Lines, rest: Ints, tries: int, out: list[Decoded]) -> int:
         """Learn skeletons from records of one length, shape by shape; return how many it tried."""
         first = lines.record(int(rest[0])) + b"\n"
-        if len(rest) < _MANY and first.translate(_SHAPE) in self._hopeless:
+        if len(rest) < _MANY and (self._is_other(lines, rest) or first.translate(_SHAPE) in self._hopeless):
             return 0  # most likely all of them are: the matcher is cheaper than a look at each
-        rows = _AS_SHAPE[lines.rows(rest, int(lines.lengths[rest[0]]))]
+        rows = lines.rows(rest, int(lines.lengths[rest[0]]))
         tried = 0
         while len(rest) >= _MIN and tried < tries:
             tried += 1
-            same = (rows == rows[0]).all(axis=1)
-            members, shape = rest[same], rows[0].tobytes()
-            rest, rows = rest[~same], rows[~same]
+            base, limit = _SHAPE_BASE[rows[0]], _SHAPE_LIMIT[rows[0]]
+            digits = rows - base
+            same = ~(digits > limit).any(axis=1)
+            members = rest[same]
+            shape, line = base.tobytes(), lines.record(int(rest[0])) + b"\n"
+            alike = len(members) == len(rest)
+            digits = digits if alike else digits[same]
+            rest, rows = (rest[:0], rows[:0]) if alike else (rest[~same], rows[~same])
             if len(members) < _MIN or shape in self._hopeless:
                 continue
-            line = lines.record(int(members[0])) + b"\n"
             match = self._reads.match(line[:-1])
             skeleton = learn(self._reads, line, match) if match else None
             if skeleton is None:
                 self._give_up(shape)
                 continue
-            self._apply(skeleton, lines, members, out)
             self._skeletons.append(skeleton)
+            literal = np.flatnonzero((limit == 9) & (skeleton.limit == 0))
+            if len(literal):
+                fits = (digits[:, literal] == digits[0, literal]).all(axis=1)
+                members, digits = members[fits], digits[fits]
+            skeleton.hits += len(members)
+            out.append(Decoded(skeleton.layout, members, skeleton.decode(digits)))
         return tried
+
+    def _is_other(self, lines: Lines, rest: Ints) -> bool:
+        """Return whether none of some of these records holds what every line of the matcher does."""
+        needle = self.matcher.prefix or getattr(self.matcher, "needle", b"")
+        return all(needle not in lines.record(int(rest[i])) for i in (0, len(rest) // 2, -1))
 
     def _give_up(self, shape: bytes) -> None:
         if len(self._hopeless) > 4096:
