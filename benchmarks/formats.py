@@ -163,7 +163,7 @@ def own_matcher(name: str) -> Any:
     for matcher in next(fmt for fmt in catalogue() if fmt.name == name).matchers:
         if isinstance(matcher, DictPattern) and matcher.match(line):
             return matcher
-        if isinstance(matcher, LinePattern) and matcher._kind == "train" and matcher._head.search(line):
+        if isinstance(matcher, LinePattern) and matcher.kind == "train" and matcher._head.search(line):
             return matcher
     return None
 

@@ -247,7 +247,7 @@ class LinePattern:
         self.prefix = prefix
         self.needle = needle or prefix
         """What every line it matches holds."""
-        self._kind = kind
+        self.kind = kind
         self._fields = FIELDS if fields is True else fields or None
         self._has_units = self._fields is not None and self._fields.groups == 4
         self._head = re.compile(head)
@@ -281,7 +281,7 @@ class LinePattern:
             taken = [i for i, (start, _) in enumerate(spans) if start >= 0]
             names, suffixes = [names[i] for i in taken], [suffixes[i] for i in taken]
             spans = [spans[i] for i in taken]
-        return Match(self._layouts.get(self._kind, tuple(names), tuple(suffixes)), tuple(spans))
+        return Match(self._layouts.get(self.kind, tuple(names), tuple(suffixes)), tuple(spans))
 
 
 class ExactPattern(LinePattern):

@@ -209,10 +209,11 @@ class Lines:
         return np.asarray(windows[self.starts[index]].view(np.uint8).reshape(len(index), length))
 
     def by_line(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return, per physical line, whether any of its records is flagged."""
-        if self.ends_line.all():
+        """Return, per physical line, whether any of its records is flagged; of the first few are enough."""
+        ends = self.ends_line[: len(flags)]
+        if ends.all():
             return np.array(flags)
-        first = np.flatnonzero(np.concatenate(([True], self.ends_line[:-1])))
+        first = np.flatnonzero(np.concatenate(([True], ends[:-1])))
         return np.asarray(np.logical_or.reduceat(flags, first))
 
     def holding(
@@ -263,6 +264,11 @@ class Decoded:
     lines: Ints
     table: Floats
 
+    def before(self, count: int) -> Decoded:
+        """Return those of the block's first `count` records."""
+        kept = self.lines < count
+        return self if kept.all() else Decoded(self.layout, self.lines[kept], self.table[:, kept])
+
     def place(self, lines: Lines, start: int, first_line: int) -> None:
         """Set where the records stand in the stream."""
         self.table[0] = lines.starts[self.lines] + start
@@ -294,10 +300,17 @@ class Decoder(Protocol):
         ...
 
 
-def decoders(matchers: Iterable[Matcher]) -> list[Decoder]:
-    """Return the bulk path of each matcher: its own (`bulk()`; None if it has none), or skeletons."""
+def decoders(matchers: Iterable[Matcher], known: Iterable[Decoder] = ()) -> list[Decoder]:
+    """Return the bulk path of each matcher: its own (`bulk()`; None if it has none), or skeletons.
+
+    Those that are `known` already go on with what they have learnt.
+    """
     found: list[Decoder | None] = []
+    learnt = {id(decoder.matcher): decoder for decoder in known}
     for matcher in matchers:
+        if id(matcher) in learnt:
+            found.append(learnt[id(matcher)])
+            continue
         if isinstance(matcher, DictPattern):
             from runwatch.parsers.dictbulk import DictDecoder
 
