@@ -75,13 +75,13 @@ class Skeleton:
         """Return (2 + values, n) in stored units for differences `rows`; the first two are to be set."""
         out = np.empty((2 + len(self.values), len(rows)))
         for column, value, unit in zip(out[2:], self.values, self.layout.units, strict=True):
-            column[:] = value if isinstance(value, float) else _fold(rows, value)
+            column[:] = value if isinstance(value, float) else fold(rows, value)
             unit.scale(column)
         epochs = self.layout.epochs
         return out if epochs is None else np.stack([*out[:2], *epochs.apply(list(out[2:]))])
 
 
-def _fold(rows: Bytes, number: Number) -> Floats:
+def fold(rows: Bytes, number: Number) -> Floats:
     """Return the numbers (n,) whose digits stand in `rows` (Horner's scheme, exact below 2**53)."""
     total = rows[:, number.digits[0]].astype(np.float64)
     for digit in number.digits[1:]:
@@ -102,7 +102,7 @@ def learn(matcher: Matcher, line: bytes, match: Match) -> Skeleton | None:
     free = _free_digits(matcher, text, match)
     values: list[Number | float] = []
     for start, end in match.spans:
-        shape = _number_shape(text, start, end)
+        shape = number_shape(text, start, end)
         if shape is None:
             if any(i in free for i in range(start, end)):
                 return None
@@ -142,7 +142,7 @@ def _free_digits(matcher: Matcher, text: bytes, match: Match) -> set[int]:
     return free
 
 
-def _number_shape(text: bytes, start: int, end: int) -> Number | None:
+def number_shape(text: bytes, start: int, end: int) -> Number | None:
     """Return how text[start:end] folds, or None if it is nan, inf or something odd."""
     digits: list[int] = []
     exponent, seen_point = 0, False
@@ -203,6 +203,13 @@ class Lines:
         start = self.begin + int(self.starts[index])
         return self.text[start : start + int(self.lengths[index]) - 1]
 
+    def records(self, index: Ints) -> list[bytes]:
+        """Return many of them."""
+        text = self.text
+        starts = self.starts[index] + self.begin
+        ends = starts + self.lengths[index] - 1
+        return [text[i:j] for i, j in zip(starts.tolist(), ends.tolist(), strict=True)]
+
     def rows(self, index: Ints, length: int) -> Bytes:
         """Return a copy of `length` bytes from the beginning of each record, (n, length)."""
         windows = np.ndarray((len(self.buffer) - length,), f"V{length}", self.buffer, strides=(1,))
@@ -220,7 +227,7 @@ class Lines:
         self, index: Ints, needles: Iterable[bytes], trigger: re.Pattern[bytes]
     ) -> NDArray[np.bool_]:
         """Return a mask of the records `index` that hold a needle or words that the trigger finds."""
-        joined = b"\n".join(map(self.record, index.tolist()))
+        joined = b"\n".join(self.records(index))
         at = [found.start() for found in trigger.finditer(joined)]
         for needle in needles:
             place = joined.find(needle)

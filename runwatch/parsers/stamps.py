@@ -89,9 +89,14 @@ def find(line: bytes, start: int, end: int) -> tuple[Stamp, tuple[_Span, ...]] |
     return stamp, tuple(found.span(group) for group in groups)
 
 
+def may_hold(line: bytes, end: int) -> bool:
+    """Return whether there may be a stamp in line[:end]: a quick look."""
+    return _MINUTES.search(line, 0, end) is not None
+
+
 def stamped(line: bytes) -> float | None:
     """Return the time that a line's head tells, or None."""
-    if _MINUTES.search(line, 0, _HEAD) is None:
+    if not may_hold(line, _HEAD):
         return None
     found = find(line, 0, min(len(line), _HEAD))
     if found is None:
