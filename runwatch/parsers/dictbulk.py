@@ -26,8 +26,10 @@ class _Shape:
     A stamp may stand before them, in a text that has the same length and letters on each line.
     """
 
-    def __init__(self, layout: Layout, text: bytes, head: int, names: list[bytes], stamp: list[Number]) -> None:
-        """`text` is a line of this shape and `head` where its dict begins; `stamp` are the parts of its time."""
+    def __init__(
+        self, layout: Layout, text: bytes, head: int, names: list[bytes], stamp: list[Number]
+    ) -> None:
+        """`text` is a line of this shape, its dict begins at `head`; `stamp` are the parts of its time."""
         self.layout = layout
         self._head, self._stamp = text[:head].translate(_SHAPE), stamp
         self._names, self._frame = names, text[head:].translate(None, _NUMBERS)

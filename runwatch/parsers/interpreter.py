@@ -88,7 +88,7 @@ class Interpreter:
         self._behind: dict[int, Logged] = {}
         """Each matcher for lines behind a logging prefix."""
         self.heads: list[bool]
-        """By first byte, whether a line may be one for the matchers; else it holds a needle or is an event."""
+        """By first byte, whether a line may be a record; any other holds a needle or is an event."""
         self.needles: frozenset[bytes]
         self._use(tuple(fmt for fmt in self.formats if not fmt.weak))
         weak = [fmt for fmt in self.formats if fmt.weak]

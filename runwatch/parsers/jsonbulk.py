@@ -19,9 +19,10 @@ import numpy as np
 from runwatch.parsers.escapes import bare
 from runwatch.parsers.interpreter import MAX_LINE
 from runwatch.parsers.jsonlines import JsonLine, Record, load
+from runwatch.parsers.lines import Ints, Lines
 from runwatch.parsers.patterns import VALUE, Layout, Matcher
 from runwatch.parsers.records import MAX_DEPTH, flatten, numeric
-from runwatch.parsers.skeleton import Decoded, Floats, Ints, Lines
+from runwatch.parsers.skeleton import Decoded, Floats
 
 _HOLDS_NUMBER = re.compile(rf"^{VALUE.decode()}$", re.MULTILINE | re.ASCII)
 _GROUP = 1024  # lines decoded at once; halved where one of them has another shape
@@ -75,7 +76,7 @@ class _Survey:
     """What one object is made of: its type, its leaves, and a copy in which each number tells which it is."""
 
     def __init__(self, record: Record, fixed: tuple[str, ...], skip: re.Pattern[str]) -> None:
-        """The words of the keys `fixed` belong to the shape."""
+        """Take an object; the words of its keys `fixed` belong to the shape."""
         self.leaves: list[_Leaf] = []
         self._skip = skip
         self.type, self.marked = self._object(record, fixed, "", "", 0)
@@ -93,9 +94,10 @@ class _Survey:
         for index, (key, value) in enumerate(record.items()):
             name = f"k{index}"
             kind: Any = type(value)
+            mark: object = value
             if isinstance(value, dict):
                 if depth < MAX_DEPTH and not self._skip.search(head + key):
-                    kind, value = self._object(value, (), f"{path}{name}.", f"{head}{key}/", depth + 1)
+                    kind, mark = self._object(value, (), f"{path}{name}.", f"{head}{key}/", depth + 1)
                 else:
                     kind = dict[str, msgspec.Raw]
             elif isinstance(value, list):
@@ -106,9 +108,9 @@ class _Survey:
                 kind = str if isinstance(value, str) else float
                 self.leaves.append(_Leaf(path + name, kind is str))
                 if kind is float or numeric(str(value)) is not None:
-                    value = float(_MARK + len(self.leaves) - 1)
+                    mark = float(_MARK + len(self.leaves) - 1)
             fields.append((name, kind))
-            marked[key] = value
+            marked[key] = mark
         rename = {f"k{index}": key for index, key in enumerate(record)}
         row = msgspec.defstruct("Row", fields, rename=rename, forbid_unknown_fields=True, gc=False)
         return row, marked

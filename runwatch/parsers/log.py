@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from runwatch.parsers.skeleton import Decoded, Lines
+    from runwatch.parsers.lines import Lines
+    from runwatch.parsers.skeleton import Decoded
 
 BULK_SIZE = 1 << 15
 """Pieces at least this long are worth the bulk path."""
@@ -203,7 +204,7 @@ class LogParser:
         """Parse many records at once; return where to go on: before `end` where the format changed."""
         import numpy as np
 
-        from runwatch.parsers.skeleton import Lines
+        from runwatch.parsers.lines import Lines
 
         lines = Lines(block, begin, end)
         text = lines.lengths > 1
@@ -214,9 +215,9 @@ class LogParser:
         count = self._read_rest(lines, text, used, piece)
         offset = piece.start + begin
         for part in decoded:
-            part = part.before(count)
-            part.place(lines, offset, self._line)
-            piece.add_bulk(part)
+            done = part.before(count)
+            done.place(lines, offset, self._line)
+            piece.add_bulk(done)
         text, used = text[:count], used[:count]
         self._ordinal += int(np.count_nonzero(text))
         line_text, line_used = lines.by_line(text), lines.by_line(used)
@@ -244,9 +245,7 @@ class LogParser:
             found += parts
         return found
 
-    def _read_rest(
-        self, lines: Lines, text: NDArray[np.bool_], used: NDArray[np.bool_], piece: Piece
-    ) -> int:
+    def _read_rest(self, lines: Lines, text: NDArray[np.bool_], used: NDArray[np.bool_], piece: Piece) -> int:
         """Read what was not decoded, in order, and note in `used` what told anything.
 
         Return how many records of the block are done: all, or those up to the one that

@@ -12,25 +12,20 @@ to the matcher.
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers.escapes import Uncoloured
+from runwatch.parsers.lines import PAD, Bytes, Ints, Lines
 from runwatch.parsers.patterns import DictPattern, Layout, Match, Matcher, number
 
-Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
-PAD = 1024
-"""Longest line decoded in bulk, and the padding a block needs behind its last line."""
 _DIGITS = frozenset(b"0123456789")
 _ROWS = 4096  # rows a pass works on
 _MIN = 24  # fewer lines than this are cheaper through the matcher
@@ -164,105 +159,6 @@ def number_shape(text: bytes, start: int, end: int) -> Number | None:
     return Number(tuple(digits), exponent, negative)
 
 
-class Lines:
-    """A block cut into records: where each begins, how long it is (end included), on which line it is."""
-
-    def __init__(self, text: bytes, begin: int, end: int) -> None:
-        """`text[begin:end]` ends with a line end; a carriage return ends a record too."""
-        self.text = text
-        self.begin = begin
-        self.size = end - begin
-        self.buffer = np.empty(self.size + PAD, np.uint8)
-        self.buffer[: self.size] = np.frombuffer(text, np.uint8, self.size, begin)
-        self.buffer[self.size :] = 10
-        body = self.buffer[: self.size]
-        if text.find(b"\r", begin, end) >= 0:
-            newline = body == 10
-            body[body == 13] = 10
-            ends = np.flatnonzero(body == 10)
-            ends_line = newline[ends]
-            line = np.cumsum(ends_line) - ends_line
-        else:
-            ends = np.flatnonzero(body == 10)
-            ends_line, line = np.ones(len(ends), bool), np.arange(len(ends))
-        self.starts = np.empty_like(ends)
-        self.starts[0] = 0
-        np.add(ends[:-1], 1, out=self.starts[1:])
-        self.lengths = ends - self.starts + 1
-        self.ends_line: NDArray[np.bool_] = ends_line
-        """True where a record ends a physical line, not only a redrawn part of one."""
-        self.line = line
-        """Newlines before each record."""
-        self.eight = np.ndarray((self.size + PAD - 7,), "V8", self.buffer, strides=(1,))
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def record(self, index: int) -> bytes:
-        """Return one record without its end."""
-        start = self.begin + int(self.starts[index])
-        return self.text[start : start + int(self.lengths[index]) - 1]
-
-    def records(self, index: Ints) -> list[bytes]:
-        """Return many of them."""
-        text = self.text
-        starts = self.starts[index] + self.begin
-        ends = starts + self.lengths[index] - 1
-        return [text[i:j] for i, j in zip(starts.tolist(), ends.tolist(), strict=True)]
-
-    def rows(self, index: Ints, length: int) -> Bytes:
-        """Return a copy of `length` bytes from the beginning of each record, (n, length)."""
-        windows = np.ndarray((len(self.buffer) - length,), f"V{length}", self.buffer, strides=(1,))
-        return np.asarray(windows[self.starts[index]].view(np.uint8).reshape(len(index), length))
-
-    def by_line(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return, per physical line, whether any of its records is flagged; of the first few are enough."""
-        ends = self.ends_line[: len(flags)]
-        if ends.all():
-            return np.array(flags)
-        first = np.flatnonzero(np.concatenate(([True], ends[:-1])))
-        return np.asarray(np.logical_or.reduceat(flags, first))
-
-    def holding(
-        self, index: Ints, needles: Iterable[bytes], trigger: re.Pattern[bytes]
-    ) -> NDArray[np.bool_]:
-        """Return a mask of the records `index` that hold a needle or words that the trigger finds."""
-        joined = b"\n".join(self.records(index))
-        at = [found.start() for found in trigger.finditer(joined)]
-        for needle in needles:
-            place = joined.find(needle)
-            while place >= 0:
-                at.append(place)
-                end = joined.find(b"\n", place)
-                place = joined.find(needle, end) if end >= 0 else -1
-        mask = np.zeros(len(index), bool)
-        starts = np.cumsum(self.lengths[index]) - self.lengths[index]
-        mask[np.searchsorted(starts, at, "right") - 1] = True
-        return mask
-
-    @cached_property
-    def clean(self) -> NDArray[np.bool_]:
-        """A mask of the records without escape sequences and NUL bytes."""
-        mask = np.ones(len(self), bool)
-        end = self.begin + self.size
-        if self.text.find(b"\x1b", self.begin, end) >= 0 or self.text.find(b"\0", self.begin, end) >= 0:
-            body = self.buffer[: self.size]
-            at = np.flatnonzero((body == 27) | (body == 0))
-            mask[np.searchsorted(self.starts, at, "right") - 1] = False
-        return mask
-
-    def beginning(self, prefix: bytes) -> NDArray[np.bool_]:
-        """Return a mask of the records that begin with an escape or the first eight bytes of `prefix`."""
-        head = prefix[:8]
-        mask = np.uint64((1 << 8 * len(head)) - 1)
-        wanted = np.uint64(int.from_bytes(head, "little"))
-        found = (self.eight[self.starts].view("<u8") & mask) == wanted
-        if not self.clean.all():
-            first = self.buffer[self.starts]
-            found |= (first == 27) | (first == 0)
-        return np.asarray(found)
-
-
 @dataclass(slots=True)
 class Decoded:
     """Records decoded in bulk: their indices (n,), and offset, line and values (2 + columns, n)."""
@@ -345,16 +241,16 @@ class BulkDecoder:
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
         """Decode those of `candidates` (record indices) that fit a skeleton, known or learnt now."""
         out: list[Decoded] = []
-        groups = _by_length(lines, candidates)
-        for skeleton in self._skeletons:
-            group = groups.get(skeleton.length)
-            if group is not None and len(group) >= _MIN:
-                groups[skeleton.length] = self._apply(skeleton, lines, group, out)
+        groups = [group for group in _by_length(lines, candidates).values() if len(group) >= _MIN]
         tries = _MAX_TRIES
-        for group in sorted(groups.values(), key=len, reverse=True):  # rare shapes must not use up the tries
-            if len(group) < _MIN or tries <= 0:
-                break
-            tries -= self._learn_length(lines, group, tries, out)
+        for group in sorted(groups, key=len, reverse=True):  # rare shapes must not use up the tries
+            for begin in range(0, len(group), _ROWS):
+                rest = group[begin : begin + _ROWS]
+                for skeleton in [s for s in self._skeletons if s.length == lines.lengths[group[0]]]:
+                    if len(rest):
+                        rest = self._apply(skeleton, lines, rest, out)
+                if len(rest) >= _MIN and tries > 0:
+                    tries -= self._learn_length(lines, rest, tries, out)
         self._skeletons.sort(key=lambda skeleton: -skeleton.hits)
         del self._skeletons[_MAX_SKELETONS:]
         for skeleton in self._skeletons:
@@ -372,12 +268,14 @@ class BulkDecoder:
             tried += 1
             base, limit = _SHAPE_BASE[rows[0]], _SHAPE_LIMIT[rows[0]]
             digits = rows - base
-            same = ~(digits > limit).any(axis=1)
-            members = rest[same]
+            other = digits > limit
             shape, line = base.tobytes(), lines.record(int(rest[0])) + b"\n"
-            alike = len(members) == len(rest)
-            digits = digits if alike else digits[same]
-            rest, rows = (rest[:0], rows[:0]) if alike else (rest[~same], rows[~same])
+            if other.any():
+                same = ~other.any(axis=1)
+                members, digits = rest[same], digits[same]
+                rest, rows = rest[~same], rows[~same]
+            else:
+                members, rest = rest, rest[:0]
             if len(members) < _MIN or shape in self._hopeless:
                 continue
             match = self._reads.match(line[:-1])
@@ -407,21 +305,17 @@ class BulkDecoder:
     @staticmethod
     def _apply(skeleton: Skeleton, lines: Lines, group: Ints, out: list[Decoded]) -> Ints:
         """Decode the records of `group`, all of the skeleton's length, that fit; return the others."""
-        left = []
-        for begin in range(0, len(group), _ROWS):
-            index = group[begin : begin + _ROWS]
-            rows = lines.rows(index, skeleton.length)
-            rows -= skeleton.base
-            bad = rows > skeleton.limit
-            if bad.any():
-                good = ~bad.any(axis=1)
-                left.append(index[~good])
-                index, rows = index[good], rows[good]
-                if not len(index):
-                    continue
-            skeleton.hits += len(index)
-            out.append(Decoded(skeleton.layout, index, skeleton.decode(rows)))
-        return np.concatenate(left) if left else group[:0]
+        rows = lines.rows(group, skeleton.length)
+        rows -= skeleton.base
+        bad = rows > skeleton.limit
+        left = group[:0]
+        if bad.any():
+            good = ~bad.any(axis=1)
+            left, group, rows = group[~good], group[good], rows[good]
+        if len(group):
+            skeleton.hits += len(group)
+            out.append(Decoded(skeleton.layout, group, skeleton.decode(rows)))
+        return left
 
 
 def _by_length(lines: Lines, candidates: Ints) -> dict[int, Ints]:

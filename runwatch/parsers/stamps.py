@@ -45,7 +45,7 @@ class Stamp(NamedTuple):
         at = 3 if self.dated else 0
         time = parts[at] * 3600.0 + parts[at + 1] * 60.0 + parts[at + 2]
         if self.dated:
-            time = _days(*parts[:3]) * DAY + time
+            time = _days(*map(_one, parts[:3])) * DAY + time
             if self.zone is None:
                 time = time - _local_offset(time)
             elif self.zone:
@@ -103,6 +103,13 @@ def stamped(line: bytes) -> float | None:
         return None
     stamp, spans = found
     return float(stamp.seconds([float(line[start:end]) for start, end in spans]))
+
+
+def _one(column: Any) -> Any:
+    """Return the value that all of a column share, else the column: dates seldom change."""
+    if isinstance(column, float) or not len(column) or column[0] != column[-1]:
+        return column
+    return float(column[0]) if column.min() == column.max() else column
 
 
 def _days(year: Any, month: Any, day: Any) -> Any:

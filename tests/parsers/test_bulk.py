@@ -86,7 +86,9 @@ def test_dicts_in_bulk(data):
             values[rng.randrange(4)] = rng.choice(odd)
         if rng.random() < 0.02:
             names[1], names[2] = names[2], names[1]
-        body = ", ".join(f"'{name}': {quote}{value}{quote}" for name, value in zip(names, values, strict=True))
+        body = ", ".join(
+            f"'{name}': {quote}{value}{quote}" for name, value in zip(names, values, strict=True)
+        )
         line = rng.choice(stamps).format(row % 60) + "{" + body + "}"
         lines.append(f"\x1b[32m{line}\x1b[0m" if rng.random() < 0.05 else line)
     text = "\n".join(lines).encode() + b"\n"
