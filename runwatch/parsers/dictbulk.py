@@ -89,6 +89,8 @@ class DictDecoder(GroupDecoder):
         at = 0 if line.startswith(b"{'") else line.find(b"{'")
         if at <= 0:
             return None if at else line
+        if line.find(b"%|", 0, at) >= 0:
+            return None  # a bar, of which the matcher tells too
         return line if may_hold(line, at) else line[at:]
 
     def learn(self, text: bytes) -> _Shape | None:

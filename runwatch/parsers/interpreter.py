@@ -141,6 +141,9 @@ class Interpreter:
                 piece.events.append(Event(match.layout.event, offset, number, decode(line, 300)))
             if match.layout.kind != BAR:
                 return True
+            at = line.find(b"{'")
+            if at >= 0:  # a dict printed right behind a bar
+                return self.read(line[at:], offset + at, number, ordinal, piece) or True
         told = self._tell(line, offset, number, ordinal, piece)
         if match is None and self.learner is not None:
             return self._learn(self.learner, line, offset, number, piece) or told
@@ -188,7 +191,7 @@ class Interpreter:
             piece.add(row.layout, offset, row.line, row.values)
 
     def _match(self, line: bytes) -> Match | None:
-        if b"%|" in line and b"{'" not in line:
+        if b"%|" in line:
             match = _BAR.match(line)
             if match is not None:
                 return match

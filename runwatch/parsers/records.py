@@ -260,7 +260,7 @@ class Reader:
             columns["time"] = written
         units: list[Unit] = [Unit()] * len(columns)
         printed = {"step": step} if step and step != "step" and "step" in columns else {}
-        for key in sorted(keys - {step, total, written}, key=self._order):
+        for key in sorted(keys - {step, total, written, "_step"}, key=self._order):
             name = schema.metric(key, kind)
             if not name or schema.skip.search(key) or not schema.keep.search(key):
                 continue

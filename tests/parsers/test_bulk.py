@@ -95,6 +95,16 @@ def test_dicts_in_bulk(data):
     parse(text).same_as(parse(text, bulk=False))
 
 
+def test_a_dict_right_behind_a_bar_tells_both():
+    line = "\r {}%|##   | {}/3000 [1:31:33<29:26:36, 1.92it/s]{{'loss': 1.{}, 'learning_rate': 1e-05, 'epoch': 0.5}}\n"
+    text = "".join(line.format(i // 30, i, i) for i in range(1, 3000)).encode()
+    parsed = parse(text)
+    assert parsed.column("step", "bar").tolist() == list(range(1, 3000))
+    assert len(parsed.column("train/loss")) == 2999
+    assert not len(parsed.column("time"))
+    parsed.same_as(parse(text, bulk=False))
+
+
 def test_the_time_before_a_dict_is_read_in_bulk_too():
     line = "2030-01-02 03:04:{:02d},500 - INFO - {{'loss': 1.{}, 'epoch': 0.5}}\n"
     parsed = parse("".join(line.format(i % 60, i) for i in range(2000)).encode())
