@@ -243,14 +243,20 @@ class BulkDecoder:
         out: list[Decoded] = []
         groups = [group for group in _by_length(lines, candidates).values() if len(group) >= _MIN]
         tries = _MAX_TRIES
+        known: dict[int, list[Skeleton]] = {}
+        for skeleton in self._skeletons:
+            known.setdefault(len(skeleton.base), []).append(skeleton)
         for group in sorted(groups, key=len, reverse=True):  # rare shapes must not use up the tries
+            fitting = known.get(int(lines.lengths[group[0]]), [])
             for begin in range(0, len(group), _ROWS):
                 rest = group[begin : begin + _ROWS]
-                for skeleton in [s for s in self._skeletons if s.length == lines.lengths[group[0]]]:
+                for skeleton in fitting:
                     if len(rest):
                         rest = self._apply(skeleton, lines, rest, out)
                 if len(rest) >= _MIN and tries > 0:
+                    learnt = len(self._skeletons)
                     tries -= self._learn_length(lines, rest, tries, out)
+                    fitting = fitting + self._skeletons[learnt:]
         self._skeletons.sort(key=lambda skeleton: -skeleton.hits)
         del self._skeletons[_MAX_SKELETONS:]
         for skeleton in self._skeletons:
