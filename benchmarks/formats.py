@@ -107,7 +107,7 @@ def pattern(template: str) -> re.Pattern[str]:
         if field is None:
             continue
         number = r"[-+\d.,]+|nan|inf" if "," in (spec or "") else r"[-+\d.eE]+|nan|inf"
-        padded = " *" if conversion is None and re.match(r"#?\d*[1-9]", spec or "") else ""
+        padded = " *" if conversion is None and re.match(r"<?#?\d*[1-9]", spec or "") else ""
         parts.append(f"{padded}({'?:' if field.startswith('_') else ''}{number}) *" if padded else "")
         if not padded:
             parts[-1] = f"({'?:' if field.startswith('_') else ''}{number})"
@@ -116,7 +116,7 @@ def pattern(template: str) -> re.Pattern[str]:
 
 def by_regex(path: Path, name: str) -> int:
     """Read with the regex of the lines that hold numbers; return the rows of the last one."""
-    patterns = [pattern(line.rstrip()) for line in EXEMPLARS[name] if "{" in line]
+    patterns = [pattern(line.split("\n")[0].rstrip()) for line in EXEMPLARS[name] if "{" in line]
     tables: list[list[list[float]]] = [[[] for _ in range(p.groups)] for p in patterns]
     tried = list(zip([p.search for p in patterns], tables, strict=True))
     with path.open() as log:
@@ -142,7 +142,8 @@ def by_own_regex(path: Path, name: str) -> int:
                 if at >= 0:
                     rows.append([float(found[2]) for found in ITEMS.finditer(line, at)])
         return len(rows)
-    head, fields = matcher._head, matcher._fields
+    coloured = re.sub(rb"(?:\\s\*)?\$\Z", rb"(?:\\x1b\\[[\\d;]*m)?\\s*$", matcher._head.pattern)
+    head, fields = re.compile(coloured), matcher._fields
     value = 3 if matcher._has_units else 2
     with path.open("rb") as log:
         for line in log:
@@ -163,7 +164,7 @@ def own_matcher(name: str) -> Any:
     for matcher in next(fmt for fmt in catalogue() if fmt.name == name).matchers:
         if isinstance(matcher, DictPattern) and matcher.match(line):
             return matcher
-        if isinstance(matcher, LinePattern) and matcher._kind == "train" and matcher._head.search(line):
+        if isinstance(matcher, LinePattern) and matcher.kind == "train" and matcher._head.search(line):
             return matcher
     return None
 
@@ -269,7 +270,8 @@ def report(names: list[str]) -> None:
             base, expected = cpu({"line": by_regex, "json": by_json, "table": by_csv}[of], path, name)
             exact = f"{base / spent:6.1f}" if of == "line" else " " * 6
             if of == "line" and own_matcher(name) is not None:
-                base, _ = cpu(by_own_regex, path, name)
+                base, found = cpu(by_own_regex, path, name)
+                assert found == expected, (name, label, found, expected)
             ratio = base / spent
             total, met = total + 1, met + (ratio >= BARS[of])
             note = "met" if ratio >= BARS[of] else "missed"

@@ -155,7 +155,10 @@ SHARE = Unit(divide=100.0, share=True)
 def canonical(printed: str) -> str:
     """Return the canonical name of a printed metric name, or the name itself."""
     name = printed.strip()
-    return _ALIASES.get(name.lower(), name)
+    known = _ALIASES.get(name.lower())
+    if known is not None:
+        return known
+    return f"val/{name[5:]}" if name[:5] in ("eval_", "eval/") and name[5:] else name
 
 
 def unit_of(metric: str, suffix: str, printed: str = "") -> Unit:

@@ -83,8 +83,8 @@ class Tally:
 class EventScanner:
     """Turns lines into events. Its state is bounded: open tracebacks, tables and counts."""
 
-    trigger = staticmethod(signs.TRIGGER.search)
-    """One cheap look: None for a text that is no event, unless inside a traceback or a marker's line."""
+    trigger = signs.TRIGGER
+    """Finds nothing in a text that is no event, unless inside a traceback or a marker's line."""
 
     def __init__(self, markers: tuple[tuple[bytes, str], ...] = ()) -> None:
         self.use(markers)
@@ -194,7 +194,7 @@ def _of_traceback(ended: Ended) -> Event:
         return Event(
             "traceback", ended.offset, ended.line, "Traceback without its last line", rank, data=data
         )
-    kind = next((sign.kind for sign in signs.TROUBLE if sign.search(ended.raised)), "traceback")
+    kind = (signs.TROUBLE.first(ended.raised) or ("traceback",))[0]
     return Event(kind, ended.offset, ended.line, decode(ended.raised.strip(), 300), rank, data=data)
 
 

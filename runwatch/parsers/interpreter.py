@@ -17,7 +17,7 @@ from runwatch.parsers.escapes import bare
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.learner import Learner
-from runwatch.parsers.patterns import BarPattern, Match, Matcher, values
+from runwatch.parsers.patterns import BarPattern, LinePattern, Match, Matcher, values
 from runwatch.parsers.piece import Held, Piece
 from runwatch.parsers.prefix import Logged
 from runwatch.parsers.readers import Reader, Row
@@ -50,6 +50,12 @@ def _has_stem(text: bytes) -> bool:
     )
 
 
+def _trains(matcher: Matcher) -> bool:
+    """Return whether a matcher reads nothing but training records."""
+    bare = matcher.matcher if isinstance(matcher, Logged) else matcher
+    return isinstance(bare, LinePattern) and bare.kind == TRAIN
+
+
 class Interpreter:
     """Reads one source's records. Its state is what it knows about the format, never the text."""
 
@@ -63,6 +69,8 @@ class Interpreter:
         """Whether the format is not settled for good."""
         self._told = 0
         """Training records of a weak format since it was settled on."""
+        self._first: tuple[Matcher, ...] = ()
+        """What reads these: nobody else is asked about them."""
         self.learner = Learner() if learn else None
         """The last resort: there until any format is settled on."""
         self.sure: float | None = None
@@ -77,8 +85,11 @@ class Interpreter:
         self._bare: tuple[Matcher, ...]
         self._logged: tuple[tuple[bytes, Logged], ...]
         self._owner: dict[int, Format]
+        self._behind: dict[int, Logged] = {}
+        """Each matcher for lines behind a logging prefix."""
         self.heads: list[bool]
-        """By first byte, whether a line may be one for the matchers; else only an event."""
+        """By first byte, whether a line may be a record; any other holds a needle or is an event."""
+        self.needles: frozenset[bytes]
         self._use(tuple(fmt for fmt in self.formats if not fmt.weak))
         weak = [fmt for fmt in self.formats if fmt.weak]
         self._weak = tuple((fmt, tuple((m.prefix, Logged(m)) for m in fmt.matchers)) for fmt in weak)
@@ -111,6 +122,11 @@ class Interpreter:
             line = line[:MAX_LINE]
         line = bare(line)
         match = self._match_own(line) if self._own else None
+        for matcher in self._first if match is None else ():
+            match = matcher.match(line)
+            if match is not None:
+                self.confirm(1)
+                break
         if match is None:
             if self._readers and self._read(line, offset, number, piece):
                 if b"%|" in line and (behind := _BAR_END.sub(b"", line, 1)):
@@ -125,6 +141,9 @@ class Interpreter:
                 piece.events.append(Event(match.layout.event, offset, number, decode(line, 300)))
             if match.layout.kind != BAR:
                 return True
+            at = line.find(b"{'")
+            if at >= 0:  # a dict printed right behind a bar
+                return self.read(line[at:], offset + at, number, ordinal, piece) or True
         told = self._tell(line, offset, number, ordinal, piece)
         if match is None and self.learner is not None:
             return self._learn(self.learner, line, offset, number, piece) or told
@@ -172,7 +191,7 @@ class Interpreter:
             piece.add(row.layout, offset, row.line, row.values)
 
     def _match(self, line: bytes) -> Match | None:
-        if b"%|" in line and b"{'" not in line:
+        if b"%|" in line:
             match = _BAR.match(line)
             if match is not None:
                 return match
@@ -222,13 +241,21 @@ class Interpreter:
             self._own = ()  # or they are among the matchers now
         if readers:
             self._readers = readers + tuple(pair for pair in self._readers if pair[1] is not fmt)
-        if self._bulk and not self._readers:
+        matchers = (*self._bare, *(matcher for _, matcher in self._logged))
+        self._first = tuple(m for m in matchers if self._open and self._owner[id(m)] is fmt and _trains(m))
+        known, self.decoders, self.tables = self.decoders, [], []
+        if self._bulk and (not self._readers or self._open) and not self._own:
             from runwatch.parsers.skeleton import decoders
 
-            matchers = (*self._bare, *(matcher for _, matcher in self._logged))
-            self.decoders = decoders(matchers)
+            self.decoders = decoders(self._first if self._open else matchers, known)
             if not self._open:
                 self.tables = [matcher for matcher in matchers if isinstance(matcher, Columns)]
+
+    def confirm(self, records: int) -> None:
+        """Count training records of the weak format that was settled on."""
+        if self._open and self.format is not None and records:
+            self._told += records - 1
+            self._settle(self.format)
 
     def _hold_match(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
         """Hold what weak formats read in a line that no other format knows."""
@@ -299,7 +326,9 @@ class Interpreter:
         owned = [(matcher, fmt) for fmt in formats for matcher in fmt.matchers]
         bare = [(m, fmt) for m, fmt in owned if not logged or not m.prefix or fmt.alone]
         prefixed = [
-            (Logged(m), fmt) for m, fmt in owned if logged is not False and m.prefix and not fmt.alone
+            (self._behind.setdefault(id(m), Logged(m)), fmt)
+            for m, fmt in owned
+            if logged is not False and m.prefix and not fmt.alone
         ]
         self._owner = {id(m): fmt for m, fmt in (*bare, *prefixed)}
         self._readers = tuple((make(), fmt) for fmt in formats for make in fmt.readers)
@@ -310,5 +339,7 @@ class Interpreter:
         first = {m.prefix[:1] for m in self._bare if m.prefix}
         self._by_head = {h: tuple(m for m in self._bare if m.prefix[:1] in (h, b"")) for h in first}
         telling = first | {text[:1] for text in self.events.heads} | {b"^"}
-        every = bool(self._headless or self._logged or self._readers)
+        needles = [getattr(matcher, "needle", b"") for matcher in self._headless]
+        self.needles = frozenset(filter(None, needles)) | {needle for needle, _ in self._logged}
+        every = bool(self._readers) or not all(needles)
         self.heads = [every or bytes([byte]) in telling for byte in range(256)]

@@ -10,57 +10,50 @@ from __future__ import annotations
 import operator
 import re
 from abc import ABC, abstractmethod
-from typing import Literal, Protocol
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
 
+from runwatch.parsers.escapes import bare
 from runwatch.parsers.interpreter import MAX_LINE
 from runwatch.parsers.jsonlines import JsonLine, Record, load
+from runwatch.parsers.lines import Ints, Lines
 from runwatch.parsers.patterns import VALUE, Layout, Matcher
-from runwatch.parsers.records import flatten, numeric
-from runwatch.parsers.skeleton import Decoded, Floats, Ints, Lines
+from runwatch.parsers.records import MAX_DEPTH, flatten, numeric
+from runwatch.parsers.skeleton import Decoded, Floats
 
 _HOLDS_NUMBER = re.compile(rf"^{VALUE.decode()}$", re.MULTILINE | re.ASCII)
 _GROUP = 1024  # lines decoded at once; halved where one of them has another shape
 _FEW = 8  # lines that are decoded one by one then
 _MAX_SHAPES = 32
+_MARK = 1 << 40
+"""The number that stands for the first leaf of a surveyed object."""
 _MAX_MISSES = 64  # lines looked at per block in the hope of a new shape
 
 
 class _Shape:
-    """A typed decoder of flat objects that hold the same keys with values of the same types."""
+    """A typed decoder of objects that hold the same keys with values of the same types, nested ones too."""
 
-    def __init__(self, layout: Layout, keys: tuple[str, ...], record: Record, modes: tuple[str, ...]) -> None:
+    def __init__(self, layout: Layout, leaves: list[_Leaf], kept: list[_Leaf], row: type) -> None:
+        """`leaves` are all numbers and texts of an object, `kept` those of the layout's columns."""
         self.layout = layout
-        names = {key: f"k{index}" for index, key in enumerate(record)}
-        fields = [(names[key], _type(value, fixed=key in modes)) for key, value in record.items()]
-        struct = msgspec.defstruct(
-            "Row", fields, rename={n: k for k, n in names.items()}, forbid_unknown_fields=True, gc=False
-        )
-        self._decode = msgspec.json.Decoder(list[struct]).decode  # type: ignore[valid-type]
-        self._values = [operator.attrgetter(names[key]) for key in keys]
-        self._held = [isinstance(record[key], str) for key in keys]
-        texts = {key for key, value in record.items() if isinstance(value, str)}
-        self._words = [operator.attrgetter(names[key]) for key in texts - set(modes) - set(keys)]
+        self._decode: Callable[[bytes], object] = msgspec.json.Decoder(row).decode
+        self._values = [(operator.attrgetter(leaf.path), leaf.text) for leaf in kept]
+        self._words = [operator.attrgetter(leaf.path) for leaf in leaves if leaf.text and leaf not in kept]
 
     def table(self, texts: list[bytes]) -> Floats | None:
-        """Return the values as printed (n, columns), or None if any of the texts has another shape.
-
-        A raw line end cannot stand inside a JSON text's string, and the shape holds no
-        arrays: the joined texts decode to as many rows only if each is one object.
-        """
+        """Return the values as printed (n, columns), or None if any of the texts has another shape."""
         try:
-            rows = self._decode(b"[" + b"\n,".join(texts) + b"]")
+            rows = list(map(self._decode, texts))
         except (ValueError, RecursionError):
-            return None
-        if len(rows) != len(texts):
             return None
         for word in self._words:
             if _HOLDS_NUMBER.search("\n".join(map(word, rows))):
                 return None
         table = np.empty((len(rows), len(self._values)))
-        for column, (get, held) in enumerate(zip(self._values, self._held, strict=True)):
+        for column, (get, held) in enumerate(self._values):
             values = list(map(get, rows))
             if held:
                 values = [numeric(value) for value in values]
@@ -70,13 +63,57 @@ class _Shape:
         return table
 
 
-def _type(value: object, *, fixed: bool) -> object:
-    """Return the type that the values of a key must keep, so that the layout stays the same."""
-    if isinstance(value, str) and fixed:
-        return Literal[value]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return float
-    return type(value)
+class _Leaf(NamedTuple):
+    """A number or a text of an object."""
+
+    path: str
+    """How its attribute is reached: `k3.k0`."""
+    text: bool
+    """Whether it is printed as a text, whatever that holds."""
+
+
+class _Survey:
+    """What one object is made of: its type, its leaves, and a copy in which each number tells which it is."""
+
+    def __init__(self, record: Record, fixed: tuple[str, ...], skip: re.Pattern[str]) -> None:
+        """Take an object; the words of its keys `fixed` belong to the shape."""
+        self.leaves: list[_Leaf] = []
+        self._skip = skip
+        self.type, self.marked = self._object(record, fixed, "", "", 0)
+
+    def leaf(self, mark: float) -> _Leaf | None:
+        """Return the leaf that a number of the copy stands for, or None if it is another number."""
+        index = int(mark) - _MARK if mark >= _MARK else -1
+        return self.leaves[index] if 0 <= index < len(self.leaves) else None
+
+    def _object(
+        self, record: Record, fixed: tuple[str, ...], path: str, head: str, depth: int
+    ) -> tuple[type, Record]:
+        fields: list[tuple[str, Any]] = []
+        marked: Record = {}
+        for index, (key, value) in enumerate(record.items()):
+            name = f"k{index}"
+            kind: Any = type(value)
+            mark: object = value
+            if isinstance(value, dict):
+                if depth < MAX_DEPTH and not self._skip.search(head + key):
+                    kind, mark = self._object(value, (), f"{path}{name}.", f"{head}{key}/", depth + 1)
+                else:
+                    kind = dict[str, msgspec.Raw]
+            elif isinstance(value, list):
+                kind = list[msgspec.Raw]
+            elif isinstance(value, str) and key in fixed:
+                kind = Literal[value]
+            elif isinstance(value, (float, int, str)) and not isinstance(value, bool):
+                kind = str if isinstance(value, str) else float
+                self.leaves.append(_Leaf(path + name, kind is str))
+                if kind is float or numeric(str(value)) is not None:
+                    mark = float(_MARK + len(self.leaves) - 1)
+            fields.append((name, kind))
+            marked[key] = mark
+        rename = {f"k{index}": key for index, key in enumerate(record)}
+        row = msgspec.defstruct("Row", fields, rename=rename, forbid_unknown_fields=True, gc=False)
+        return row, marked
 
 
 class Shape(Protocol):
@@ -93,6 +130,8 @@ class GroupDecoder(ABC):
     """Learns the shapes of a matcher's records and decodes groups through them. Bounded memory."""
 
     matcher: Matcher
+    needle: bytes
+    """What lines hold; where it stands apart for colours within it, a line is left to the matcher."""
 
     def __init__(self) -> None:
         self._shapes: list[Shape] = []
@@ -110,9 +149,13 @@ class GroupDecoder(ABC):
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
         """Decode those of `candidates` (record indices) that have a known shape, or one learnt now."""
         texts, places = [], []
-        plain = lines.clean[candidates] & (lines.lengths[candidates] <= MAX_LINE)
-        for index in candidates[plain].tolist():
-            text = self.text(lines.record(index))
+        short = candidates[lines.lengths[candidates] <= MAX_LINE]
+        for index, line, clean in zip(
+            short.tolist(), lines.records(short), lines.clean[short].tolist(), strict=True
+        ):
+            if not clean and self.needle not in line:
+                continue
+            text = self.text(line if clean else bare(line))
             if text is not None:
                 texts.append(text)
                 places.append(index)
@@ -164,30 +207,46 @@ class JsonDecoder(GroupDecoder):
     def __init__(self, matcher: JsonLine) -> None:
         super().__init__()
         self.matcher: JsonLine = matcher
+        self.needle = matcher.needle
 
     def text(self, line: bytes) -> bytes | None:
-        """Return the object of a line; eight bytes of its prefix were compared before."""
-        prefix, body = self.matcher.prefix, self.matcher.body
-        if len(prefix) > 8 and not line.startswith(prefix):
-            return None
-        return line[body:] if body else line
+        """Return the object of a line."""
+        matcher = self.matcher
+        if matcher.prefix:
+            return line[matcher.body :] if line.startswith(matcher.prefix) else None
+        at = line.find(matcher.needle)
+        return line[at + matcher.body :] if at >= 0 else None
 
     def learn(self, text: bytes) -> _Shape | None:
-        """Return the shape of an object, or None if it is no flat record."""
+        """Return the shape of an object, or None if it is no record."""
         record = load(text)
-        if not record or any(isinstance(value, (dict, list)) for value in record.values()):
+        if not record:
             return None
-        schema = self.matcher.reader.schema
-        shape = self.matcher.reader.shape(tuple(flatten(record, schema.skip)), self.matcher.mode(record))
+        reader = self.matcher.reader
+        try:
+            survey = _Survey(record, (*reader.schema.modes, *self.matcher.words), reader.schema.skip)
+        except (ValueError, TypeError):
+            return None
+        reshape = self.matcher.reshape or (lambda record: record)
+        marked = reshape(survey.marked)
+        places = flatten(marked, reader.schema.skip)
+        shape = reader.shape(tuple(places), self.matcher.mode(marked))
         if shape is None or shape.layout.event or not shape.keys or any(u.invert for u in shape.layout.units):
             return None
-        return _Shape(shape.layout, shape.keys, record, schema.modes)
+        kept = [leaf for key in shape.keys if (leaf := survey.leaf(places[key])) is not None]
+        learnt = _Shape(shape.layout, survey.leaves, kept, survey.type)
+        row, numbers = learnt.table([text]), flatten(reshape(record), reader.schema.skip)
+        if row is None or row.tolist() != [[numbers[key] for key in shape.keys]]:
+            return None  # it is not as simple as that
+        return learnt
 
 
 def _decoded(layout: Layout, indices: list[Ints], parts: list[Floats]) -> Decoded:
-    rows = np.concatenate(parts)
-    table = np.empty((2 + len(layout.names), len(rows)))
-    table[2:] = rows.T
-    for column, unit in enumerate(layout.units, 2):
-        unit.scale(table[column])
+    columns = list(np.concatenate(parts).T)
+    for column, unit in zip(columns, layout.units, strict=True):
+        unit.scale(column)
+    if layout.epochs is not None:
+        columns = layout.epochs.apply(columns)
+    table = np.empty((2 + len(columns), len(columns[0])))
+    table[2:] = columns
     return Decoded(layout, np.concatenate(indices), table)

@@ -53,18 +53,24 @@ class JsonLine:
         prefix: bytes = b"{",
         anywhere: bool = False,
         reshape: Callable[[Record], Record] | None = None,
+        words: tuple[str, ...] = (),
     ) -> None:
-        """`anywhere`: other text may stand before the prefix. `reshape` brings an object to {key: value}."""
+        """`anywhere`: other text may stand before the prefix.
+
+        `reshape` brings an object to {key: value}. It moves values and goes by the words of
+        the keys `words` and by what is there, not by numbers.
+        """
         self.prefix = b"" if anywhere else prefix
-        self._mark = prefix
+        self.needle = prefix
+        self.words = words
         self.body = prefix.index(b"{")
         self.reshape = reshape
         self.reader = Reader(schema)
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of this kind; an object cut before its end is no record."""
-        at = line.find(self._mark, start) if not self.prefix else start
-        if at < 0 or not line.startswith(self._mark, at):
+        at = line.find(self.needle, start) if not self.prefix else start
+        if at < 0 or not line.startswith(self.needle, at):
             return None
         record = load(line[at + self.body :])
         if record is None:
@@ -81,10 +87,8 @@ class JsonLine:
                 return word
         return None
 
-    def bulk(self) -> JsonDecoder | None:
-        """Return a decoder of whole blocks; objects of another form have none."""
-        if self.reshape is not None or not self.prefix:
-            return None
+    def bulk(self) -> JsonDecoder:
+        """Return a decoder of whole blocks."""
         from runwatch.parsers.jsonbulk import JsonDecoder
 
         return JsonDecoder(self)

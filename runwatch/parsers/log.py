@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from runwatch.batch import Batch
 from runwatch.parsers.columns import Columns, Rows
@@ -18,6 +19,13 @@ from runwatch.parsers.interpreter import MAX_LINE, Interpreter
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.told import Told
 from runwatch.text import decode
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from runwatch.parsers.lines import Lines
+    from runwatch.parsers.skeleton import Decoded
 
 BULK_SIZE = 1 << 15
 """Pieces at least this long are worth the bulk path."""
@@ -150,8 +158,8 @@ class LogParser:
         start = 0
         while start < end:
             if self._records.decoders and end - start >= BULK_SIZE:
-                self._parse_bulk(block, start, end, piece)
-                return
+                start = self._parse_bulk(block, start, end, piece)
+                continue
             if self._records.tables and not self._line_has_text:
                 start += self._parse_rows(block, start, end, piece)
             found = _RECORD.match(block, start, end)
@@ -192,48 +200,78 @@ class LogParser:
         self._window = min(2 * self._window, _TAIL_BYTES) if count == len(lines) else _WINDOW
         return offset - piece.start - begin
 
-    def _parse_bulk(self, block: bytes, begin: int, end: int, piece: Piece) -> None:
+    def _parse_bulk(self, block: bytes, begin: int, end: int, piece: Piece) -> int:
+        """Parse many records at once; return where to go on: before `end` where the format changed."""
         import numpy as np
 
-        from runwatch.parsers.skeleton import Lines
+        from runwatch.parsers.lines import Lines
 
         lines = Lines(block, begin, end)
         text = lines.lengths > 1
-        open_ = text.copy()
+        decoded = self._decode(lines, text)
         used = np.zeros(len(lines), bool)
+        for part in decoded:
+            used[part.lines] = True
+        count = self._read_rest(lines, text, used, piece)
         offset = piece.start + begin
-        for decoder in self._records.decoders:
-            for decoded in decoder.decode(
-                lines, np.flatnonzero(open_ & lines.beginning(decoder.matcher.prefix))
-            ):
-                open_[decoded.lines] = False
-                used[decoded.lines] = True
-                decoded.place(lines, offset, self._line)
-                piece.add_bulk(decoded)
-        rest = np.flatnonzero(text & ~used)
-        telling = np.array(self._records.heads)[lines.buffer[lines.starts[rest]]]
-        telling |= ~lines.clean[rest] | (lines.lengths[rest] > MAX_LINE)
-        ordinals = np.cumsum(text) - 1 + self._ordinal
-        places = (rest, lines.starts[rest], lines.lengths[rest], lines.line[rest], ordinals[rest], telling)
-        events, trigger = self._records.events, self._records.events.trigger
-        for index, start, length, line, ordinal, tells in zip(*(p.tolist() for p in places), strict=True):
-            first, last = begin + start, begin + start + length - 1
-            if not tells and trigger(block, first, last) is None and not events.inside:
-                continue
-            used[index] = self._records.read(
-                block[first:last], offset + start, self._line + line, ordinal, piece
-            )
+        for part in decoded:
+            done = part.before(count)
+            done.place(lines, offset, self._line)
+            piece.add_bulk(done)
+        text, used = text[:count], used[:count]
         self._ordinal += int(np.count_nonzero(text))
         line_text, line_used = lines.by_line(text), lines.by_line(used)
         line_text[0] |= self._line_has_text
         line_used[0] |= self._line_used
-        whole = int(np.count_nonzero(lines.ends_line))
+        whole = int(np.count_nonzero(lines.ends_line[:count]))
         piece.lines += whole
         piece.unparsed += int(np.count_nonzero(line_text[:whole] & ~line_used[:whole]))
         self._line += whole
         open_end = len(line_text) > whole  # the block ends with a redrawn, unfinished line
         self._line_has_text = bool(open_end and line_text[-1])
         self._line_used = bool(open_end and line_used[-1])
+        return begin + int(lines.starts[count - 1] + lines.lengths[count - 1])
+
+    def _decode(self, lines: Lines, text: NDArray[np.bool_]) -> list[Decoded]:
+        """Decode what the settled format's bulk path can, each record once."""
+        import numpy as np
+
+        found: list[Decoded] = []
+        open_ = text.copy()
+        for decoder in self._records.decoders:
+            parts = decoder.decode(lines, np.flatnonzero(open_ & lines.beginning(decoder.matcher.prefix)))
+            for part in parts:
+                open_[part.lines] = False
+            found += parts
+        return found
+
+    def _read_rest(self, lines: Lines, text: NDArray[np.bool_], used: NDArray[np.bool_], piece: Piece) -> int:
+        """Read what was not decoded, in order, and note in `used` what told anything.
+
+        Return how many records of the block are done: all, or those up to the one that
+        changed the format or made it sure.
+        """
+        import numpy as np
+
+        records, events = self._records, self._records.events
+        rest = np.flatnonzero(text & ~used)
+        telling = np.array(records.heads)[lines.buffer[lines.starts[rest]]]
+        telling |= ~lines.clean[rest] | (lines.lengths[rest] > MAX_LINE)
+        telling |= lines.holding(rest, records.needles, events.trigger)
+        ordinals = (np.cumsum(text) - 1 + self._ordinal)[rest]
+        decoded = np.cumsum(used)
+        places = (rest, lines.starts[rest], lines.line[rest], ordinals, decoded[rest], telling)
+        offset, confirmed, heads = piece.start + lines.begin, 0, records.heads
+        for index, start, line, ordinal, before, tells in zip(*(p.tolist() for p in places), strict=True):
+            if tells or events.inside:
+                records.confirm(before - confirmed)
+                confirmed = before
+                record = lines.record(index)
+                used[index] = records.read(record, offset + start, self._line + line, ordinal, piece)
+                if records.heads is not heads:
+                    return int(index) + 1
+        records.confirm(int(decoded[-1]) - confirmed)
+        return len(lines)
 
     def _note(self, used: bool) -> None:
         self._line_has_text = True

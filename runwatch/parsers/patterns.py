@@ -233,6 +233,7 @@ class LinePattern:
         head: bytes,
         *,
         prefix: bytes = b"",
+        needle: bytes = b"",
         fields: bool | re.Pattern[bytes] = False,
         aliases: Mapping[str, str] | None = None,
         units: Mapping[str, str] | None = None,
@@ -240,10 +241,13 @@ class LinePattern:
     ) -> None:
         """`fields`: True for FIELDS, or a pattern of (name, value) or (name, unit, value, unit).
 
+        Lines begin with `prefix`; where they have none, `needle` says what they hold.
         `units` are those of values that are printed without one, by printed name.
         """
         self.prefix = prefix
-        self._kind = kind
+        self.needle = needle or prefix
+        """What every line it matches holds."""
+        self.kind = kind
         self._fields = FIELDS if fields is True else fields or None
         self._has_units = self._fields is not None and self._fields.groups == 4
         self._head = re.compile(head)
@@ -277,7 +281,7 @@ class LinePattern:
             taken = [i for i, (start, _) in enumerate(spans) if start >= 0]
             names, suffixes = [names[i] for i in taken], [suffixes[i] for i in taken]
             spans = [spans[i] for i in taken]
-        return Match(self._layouts.get(self._kind, tuple(names), tuple(suffixes)), tuple(spans))
+        return Match(self._layouts.get(self.kind, tuple(names), tuple(suffixes)), tuple(spans))
 
 
 class ExactPattern(LinePattern):
@@ -292,6 +296,7 @@ class DictPattern:
     """A Python dict of metrics printed anywhere in a line, as the Hugging Face Trainer does."""
 
     prefix = b""  # loggers put timestamps and names before the dict
+    needle = b"{'"
 
     def __init__(self, name: str, aliases: Mapping[str, str] | None = None) -> None:
         self._layouts = _Layouts(name, aliases or {})
@@ -299,7 +304,7 @@ class DictPattern:
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of the line's dict; a dict cut before its end is no record."""
-        begin, start = start, line.find(b"{'", start)
+        begin, start = start, line.find(self.needle, start)
         if start < 0 or not line.rstrip().endswith(b"}"):
             return None
         names: list[bytes] = []

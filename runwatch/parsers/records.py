@@ -119,6 +119,8 @@ _UNITS: dict[str, Unit] = {
     "mfu(%)": Unit(divide=100.0),
 }
 """Keys that name a unit other than ours; a bare number is in ours: seconds, fractions."""
+MAX_DEPTH = 4
+"""Objects nested deeper are not looked into."""
 _MAX_LAYOUTS = 512
 _MAX_COLUMNS = 1024
 _MAX_NAME = 200
@@ -258,7 +260,7 @@ class Reader:
             columns["time"] = written
         units: list[Unit] = [Unit()] * len(columns)
         printed = {"step": step} if step and step != "step" and "step" in columns else {}
-        for key in sorted(keys - {step, total, written}, key=self._order):
+        for key in sorted(keys - {step, total, written, "_step"}, key=self._order):
             name = schema.metric(key, kind)
             if not name or schema.skip.search(key) or not schema.keep.search(key):
                 continue
@@ -303,7 +305,7 @@ def flatten(record: Mapping[str, object], skip: re.Pattern[str]) -> dict[str, fl
             elif isinstance(value, str):
                 if (held := numeric(value)) is not None:
                     found.setdefault(head + key, held)
-            elif isinstance(value, dict) and depth < 4 and not skip.search(head + key):
+            elif isinstance(value, dict) and depth < MAX_DEPTH and not skip.search(head + key):
                 todo.append((f"{head}{key}/", value, depth + 1))
     return found
 

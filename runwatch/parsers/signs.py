@@ -17,21 +17,42 @@ class Sign(NamedTuple):
     kind: str
     pattern: re.Pattern[bytes]
     needles: tuple[bytes, ...]
-    """Every match holds one of them: looked for first, since that is quicker; () for any."""
-
-    def search(self, line: bytes) -> re.Match[bytes] | None:
-        """Return the words that tell it, or None."""
-        if self.needles and not any(needle in line for needle in self.needles):
-            return None
-        return self.pattern.search(line)
+    """Every match holds one of them."""
 
 
-def _sign(kind: str, *patterns: bytes, needles: tuple[bytes, ...] = ()) -> Sign:
+def _sign(kind: str, *patterns: bytes, needles: tuple[bytes, ...]) -> Sign:
     return Sign(kind, re.compile(b"|".join(patterns)), needles)
 
 
-TROUBLE: tuple[Sign, ...] = (
-    _sign("worker", rb"DataLoader worker \(pid", rb"bus error encountered in worker"),
+class Signs:
+    """Ways of saying things, the most telling first.
+
+    A line is searched once for the needles of all; only the patterns of those that it holds are
+    tried. So no needle may hold or overlap another one.
+    """
+
+    def __init__(self, *signs: Sign) -> None:
+        self.signs = signs
+        needles = sorted({needle for sign in signs for needle in sign.needles})
+        self._needles = re.compile(b"|".join(map(re.escape, needles)))
+
+    def first(self, line: bytes) -> tuple[str, re.Match[bytes]] | None:
+        """Return the kind of the first that a line tells, and the words that told it."""
+        held = set(self._needles.findall(line))
+        if held:
+            for sign in self.signs:
+                if not held.isdisjoint(sign.needles) and (found := sign.pattern.search(line)):
+                    return sign.kind, found
+        return None
+
+
+TROUBLE = Signs(
+    _sign(
+        "worker",
+        rb"DataLoader worker \(pid",
+        rb"bus error encountered in worker",
+        needles=(b"DataLoader w", b"bus error"),
+    ),
     _sign(
         "host_oom",
         rb"oom-kill:|Out of memory: Killed process|: Out Of Memory\s*$",
@@ -42,27 +63,35 @@ TROUBLE: tuple[Sign, ...] = (
         "oom",
         rb"CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED",
         rb"RESOURCE_EXHAUSTED: Out of mem",
+        needles=(b"ut of ", b"OutOfMem", b"ALLOC_FAILED"),
     ),
-    _sign("xid", rb"NVRM: Xid \(", rb"NVRM: GPU at PCI\S+ has fallen off the bus"),
+    _sign("xid", rb"NVRM: Xid \(", rb"NVRM: GPU at PCI\S+ has fallen off the bus", needles=(b"NVRM: ",)),
     _sign(
         "nccl",
         rb"Watchdog caught collective operation timeout|Process group watchdog thread terminated",
+        needles=(b"atchdog",),
     ),
     _sign(
         "cuda_error",
         rb"CUDA ERROR|CUDA error: |uncorrectable ECC error encountered|device-side assert triggered",
+        needles=(b"CUDA ", b"ECC error", b"device-side"),
     ),
     _sign(
         "scheduler",
         rb"slurmstepd: error: .*CANCELLED AT|DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)",
         rb"PBS: job killed|TERM_(?:RUNLIMIT|MEMLIMIT|PREEMPT|OWNER): ",
+        needles=(b"slurmstepd", b"DUE TO ", b"PBS: ", b"TERM_"),
     ),
-    _sign("segfault", rb"Segmentation fault|SIGSEGV|Fatal Python error|\(core dumped\)"),
+    _sign(
+        "segfault",
+        rb"Segmentation fault|SIGSEGV|Fatal Python error|\(core dumped\)",
+        needles=(b"Segmentation", b"SIG", b"Fatal Python", b"core dumped"),
+    ),
     _sign(
         "killed",
         rb"^\s*Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
         rb"killed by signal: Killed|\bSIGKILL\b",
-        needles=(b"illed", b"SIGKILL"),
+        needles=(b"illed", b"SIG"),
     ),
     _sign(
         "elastic",
@@ -70,19 +99,27 @@ TROUBLE: tuple[Sign, ...] = (
         rb"[Ee]xit(?:ed|s) with (?:exit |return )?code\s*[:=]? *-?[1-9]|finished with exit code -?[1-9]",
         needles=(b"FailedError", b"code"),
     ),
-    _sign("nccl", rb"NCCL error|ncclRemoteError|ncclInternalError|ncclSystemError"),
+    _sign(
+        "nccl",
+        rb"NCCL error|ncclRemoteError|ncclInternalError|ncclSystemError",
+        needles=(b"NCCL error", b"ncclRemote", b"ncclInternal", b"ncclSystem"),
+    ),
     _sign(
         "signal",
         rb"^KeyboardInterrupt|[Rr]eceived (?:Signals\.)?SIG(?:INT|TERM)|got signal: (?:2|15)\b",
         rb"Received \d+ death signal|^\s*Terminated\s*$|task\S* \S+: Terminated\s*$",
         rb"[Pp]reemption (?:notice|signal|warning)|being preempted|[Ss]pot (?:instance )?interruption",
-        needles=(b"KeyboardInterrupt", b"SIG", b"signal", b"Terminated", b"reempt", b"nterruption"),
+        needles=(b"KeyboardInterrupt", b"SIG", b"signal", b"Terminated", b"reempt", b"interruption"),
     ),
-    _sign("error", rb"No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc"),
+    _sign(
+        "error",
+        rb"No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
+        needles=(b"No space", b"quota", b"Stale file", b"bad_alloc"),
+    ),
 )
 """What may end a run."""
 
-MILESTONES: tuple[Sign, ...] = (
+MILESTONES = Signs(
     _sign(
         "resume",
         rb"[Rr]esum(?:ing|ed) (?:\w+ )?(?:from|at)\b|[Rr]esumed epoch|[Cc]ontinuing training from",
@@ -102,7 +139,7 @@ MILESTONES: tuple[Sign, ...] = (
         rb"(?:model|checkpoints?|optimizer|state|weights)\b.*?(?:\b(?:to|in|at|for|from)\b|\()",
         rb"(?:[Cc]heckpoint|weights|[Mm]odel) (?:is )?(?:saved|written)\b",
         rb"\b[Ss]av(?:ed|ing):? \S*(?:\.(?:pt|pth|ckpt|bin|h5|keras|safetensors)\b|checkpoint)",
-        needles=(b"aved", b"aving", b"to save", b"ritten"),
+        needles=(b"aved", b"aving", b"eparing", b"ritten"),
     ),
     _sign(
         "finished",
@@ -120,12 +157,13 @@ MILESTONES: tuple[Sign, ...] = (
         "eval_end",
         rb"(?:[Ee]valuation|[Vv]alidation) (?:is )?(?:done|finished|completed?|took)\b",
         rb"[Ff]inished (?:evaluat|validat)|Total inference time",
-        needles=(b"valuation", b"alidation", b"inished ", b"inference time"),
+        needles=(b"valuati", b"alidat", b"inished ", b"inference time"),
     ),
     _sign(
         "eval_begin",
         rb"^\**\s*Running (?:[Ee]valuation|Prediction)|^Evaluating\b|[Bb]egin validation",
         rb"Start(?:ing)? (?:inference|evaluation|validation)",
+        needles=(b"unning ", b"valuati", b"alidat", b"Start"),
     ),
     _sign(
         "compile",
@@ -172,11 +210,11 @@ HARMLESS = re.compile(
     rb"might be|may be caused|could be|please try|[Cc]ompile with|DSA|error_if_nonfinite|0 errors"
 )
 """Words of advice beside words of trouble."""
-CODE = re.compile(
-    rb"print\w*\(|\blog\w*\.\w+\(|^\s*(?:#|//)|^\s*(?:def|if|raise|self\.|assert|return)\b"
-    rb"|\w=\w+,.*\w=| every "
-)
+_CODE_HEAD = re.compile(rb"\s*(?:#|//|(?:def|if|raise|self\.|assert|return)\b)")
+_CODE = re.compile(rb"print\w*\(|\blog\w*\.\w+\(|\w=\w+,.*\w=| every ")
 """Source code and dumps of settings, which name milestones without reaching them."""
+_CODE_WORDS = (b"=", b"print", b"log", b" every ")
+"""What _CODE matches holds one of them."""
 
 STEP = re.compile(
     rb"(?:model|checkpoint|global_step|step|iter|ckpt)[_=-]?0*(\d{1,15})\b"
@@ -192,13 +230,14 @@ DONE = re.compile(rb"[Ss]aved\b|[Ff]inished|written|success|writing took")
 
 def trouble(line: bytes) -> tuple[str, re.Match[bytes]] | None:
     """Return the kind of trouble that a line tells, and the words that told it."""
-    return None if HARMLESS.search(line) else _first(TROUBLE, line)
+    found = TROUBLE.first(line)
+    return None if found is None or HARMLESS.search(line) else found
 
 
 def milestone(line: bytes) -> tuple[str, re.Match[bytes]] | None:
     """Return the kind of milestone that a line tells, and the words that told it."""
-    found = _first(MILESTONES, line)
-    return None if found is None or CODE.search(line) else found
+    found = MILESTONES.first(line)
+    return None if found is None or _is_code(line) else found
 
 
 def path(line: bytes) -> bytes | None:
@@ -206,5 +245,7 @@ def path(line: bytes) -> bytes | None:
     return next((m[1].rstrip(b".") for m in _PLACE.finditer(line) if _NAME.search(m[1])), None)
 
 
-def _first(signs: tuple[Sign, ...], line: bytes) -> tuple[str, re.Match[bytes]] | None:
-    return next(((sign.kind, found) for sign in signs if (found := sign.search(line))), None)
+def _is_code(line: bytes) -> bool:
+    if _CODE_HEAD.match(line):
+        return True
+    return any(word in line for word in _CODE_WORDS) and _CODE.search(line) is not None

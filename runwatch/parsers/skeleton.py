@@ -15,21 +15,17 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers.escapes import Uncoloured
+from runwatch.parsers.lines import PAD, Bytes, Ints, Lines
 from runwatch.parsers.patterns import DictPattern, Layout, Match, Matcher, number
 
-Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
-PAD = 1024
-"""Longest line decoded in bulk, and the padding a block needs behind its last line."""
 _DIGITS = frozenset(b"0123456789")
 _ROWS = 4096  # rows a pass works on
 _MIN = 24  # fewer lines than this are cheaper through the matcher
@@ -37,7 +33,9 @@ _MAX_SKELETONS = 96
 _MAX_TRIES = 32  # shapes looked at per block
 _MANY = 256  # records of one length that are worth a look at each
 _SHAPE = bytes(48 if 48 <= c <= 57 else c for c in range(256))
-_AS_SHAPE = np.frombuffer(_SHAPE, np.uint8)
+_SHAPE_BASE = np.frombuffer(_SHAPE, np.uint8)
+_SHAPE_LIMIT = np.array([9 if 48 <= c <= 57 else 0 for c in range(256)], np.uint8)
+"""What a skeleton in which every digit is free has in place of each byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +70,13 @@ class Skeleton:
         """Return (2 + values, n) in stored units for differences `rows`; the first two are to be set."""
         out = np.empty((2 + len(self.values), len(rows)))
         for column, value, unit in zip(out[2:], self.values, self.layout.units, strict=True):
-            column[:] = value if isinstance(value, float) else _fold(rows, value)
+            column[:] = value if isinstance(value, float) else fold(rows, value)
             unit.scale(column)
         epochs = self.layout.epochs
         return out if epochs is None else np.stack([*out[:2], *epochs.apply(list(out[2:]))])
 
 
-def _fold(rows: Bytes, number: Number) -> Floats:
+def fold(rows: Bytes, number: Number) -> Floats:
     """Return the numbers (n,) whose digits stand in `rows` (Horner's scheme, exact below 2**53)."""
     total = rows[:, number.digits[0]].astype(np.float64)
     for digit in number.digits[1:]:
@@ -99,7 +97,7 @@ def learn(matcher: Matcher, line: bytes, match: Match) -> Skeleton | None:
     free = _free_digits(matcher, text, match)
     values: list[Number | float] = []
     for start, end in match.spans:
-        shape = _number_shape(text, start, end)
+        shape = number_shape(text, start, end)
         if shape is None:
             if any(i in free for i in range(start, end)):
                 return None
@@ -139,7 +137,7 @@ def _free_digits(matcher: Matcher, text: bytes, match: Match) -> set[int]:
     return free
 
 
-def _number_shape(text: bytes, start: int, end: int) -> Number | None:
+def number_shape(text: bytes, start: int, end: int) -> Number | None:
     """Return how text[start:end] folds, or None if it is nan, inf or something odd."""
     digits: list[int] = []
     exponent, seen_point = 0, False
@@ -161,80 +159,6 @@ def _number_shape(text: bytes, start: int, end: int) -> Number | None:
     return Number(tuple(digits), exponent, negative)
 
 
-class Lines:
-    """A block cut into records: where each begins, how long it is (end included), on which line it is."""
-
-    def __init__(self, text: bytes, begin: int, end: int) -> None:
-        """`text[begin:end]` ends with a line end; a carriage return ends a record too."""
-        self.text = text
-        self.begin = begin
-        self.size = end - begin
-        self.buffer = np.empty(self.size + PAD, np.uint8)
-        self.buffer[: self.size] = np.frombuffer(text, np.uint8, self.size, begin)
-        self.buffer[self.size :] = 10
-        body = self.buffer[: self.size]
-        if text.find(b"\r", begin, end) >= 0:
-            newline = body == 10
-            body[body == 13] = 10
-            ends = np.flatnonzero(body == 10)
-            ends_line = newline[ends]
-            line = np.cumsum(ends_line) - ends_line
-        else:
-            ends = np.flatnonzero(body == 10)
-            ends_line, line = np.ones(len(ends), bool), np.arange(len(ends))
-        self.starts = np.empty_like(ends)
-        self.starts[0] = 0
-        np.add(ends[:-1], 1, out=self.starts[1:])
-        self.lengths = ends - self.starts + 1
-        self.ends_line: NDArray[np.bool_] = ends_line
-        """True where a record ends a physical line, not only a redrawn part of one."""
-        self.line = line
-        """Newlines before each record."""
-        self.eight = np.ndarray((self.size + PAD - 7,), "V8", self.buffer, strides=(1,))
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def record(self, index: int) -> bytes:
-        """Return one record without its end."""
-        start = self.begin + int(self.starts[index])
-        return self.text[start : start + int(self.lengths[index]) - 1]
-
-    def rows(self, index: Ints, length: int) -> Bytes:
-        """Return a copy of `length` bytes from the beginning of each record, (n, length)."""
-        windows = np.ndarray((len(self.buffer) - length,), f"V{length}", self.buffer, strides=(1,))
-        return np.asarray(windows[self.starts[index]].view(np.uint8).reshape(len(index), length))
-
-    def by_line(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return, per physical line, whether any of its records is flagged."""
-        if self.ends_line.all():
-            return np.array(flags)
-        first = np.flatnonzero(np.concatenate(([True], self.ends_line[:-1])))
-        return np.asarray(np.logical_or.reduceat(flags, first))
-
-    @cached_property
-    def clean(self) -> NDArray[np.bool_]:
-        """A mask of the records without escape sequences and NUL bytes."""
-        mask = np.ones(len(self), bool)
-        end = self.begin + self.size
-        if self.text.find(b"\x1b", self.begin, end) >= 0 or self.text.find(b"\0", self.begin, end) >= 0:
-            body = self.buffer[: self.size]
-            at = np.flatnonzero((body == 27) | (body == 0))
-            mask[np.searchsorted(self.starts, at, "right") - 1] = False
-        return mask
-
-    def beginning(self, prefix: bytes) -> NDArray[np.bool_]:
-        """Return a mask of the records that begin with an escape or the first eight bytes of `prefix`."""
-        head = prefix[:8]
-        mask = np.uint64((1 << 8 * len(head)) - 1)
-        wanted = np.uint64(int.from_bytes(head, "little"))
-        found = (self.eight[self.starts].view("<u8") & mask) == wanted
-        if not self.clean.all():
-            first = self.buffer[self.starts]
-            found |= (first == 27) | (first == 0)
-        return np.asarray(found)
-
-
 @dataclass(slots=True)
 class Decoded:
     """Records decoded in bulk: their indices (n,), and offset, line and values (2 + columns, n)."""
@@ -242,6 +166,11 @@ class Decoded:
     layout: Layout
     lines: Ints
     table: Floats
+
+    def before(self, count: int) -> Decoded:
+        """Return those of the block's first `count` records."""
+        kept = self.lines < count
+        return self if kept.all() else Decoded(self.layout, self.lines[kept], self.table[:, kept])
 
     def place(self, lines: Lines, start: int, first_line: int) -> None:
         """Set where the records stand in the stream."""
@@ -274,10 +203,17 @@ class Decoder(Protocol):
         ...
 
 
-def decoders(matchers: Iterable[Matcher]) -> list[Decoder]:
-    """Return the bulk path of each matcher: its own (`bulk()`; None if it has none), or skeletons."""
+def decoders(matchers: Iterable[Matcher], known: Iterable[Decoder] = ()) -> list[Decoder]:
+    """Return the bulk path of each matcher: its own (`bulk()`; None if it has none), or skeletons.
+
+    Those that are `known` already go on with what they have learnt.
+    """
     found: list[Decoder | None] = []
+    learnt = {id(decoder.matcher): decoder for decoder in known}
     for matcher in matchers:
+        if id(matcher) in learnt:
+            found.append(learnt[id(matcher)])
+            continue
         if isinstance(matcher, DictPattern):
             from runwatch.parsers.dictbulk import DictDecoder
 
@@ -305,16 +241,22 @@ class BulkDecoder:
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
         """Decode those of `candidates` (record indices) that fit a skeleton, known or learnt now."""
         out: list[Decoded] = []
-        groups = _by_length(lines, candidates)
-        for skeleton in self._skeletons:
-            group = groups.get(skeleton.length)
-            if group is not None and len(group) >= _MIN:
-                groups[skeleton.length] = self._apply(skeleton, lines, group, out)
+        groups = [group for group in _by_length(lines, candidates).values() if len(group) >= _MIN]
         tries = _MAX_TRIES
-        for group in sorted(groups.values(), key=len, reverse=True):  # rare shapes must not use up the tries
-            if len(group) < _MIN or tries <= 0:
-                break
-            tries -= self._learn_length(lines, group, tries, out)
+        known: dict[int, list[Skeleton]] = {}
+        for skeleton in self._skeletons:
+            known.setdefault(len(skeleton.base), []).append(skeleton)
+        for group in sorted(groups, key=len, reverse=True):  # rare shapes must not use up the tries
+            fitting = known.get(int(lines.lengths[group[0]]), [])
+            for begin in range(0, len(group), _ROWS):
+                rest = group[begin : begin + _ROWS]
+                for skeleton in fitting:
+                    if len(rest):
+                        rest = self._apply(skeleton, lines, rest, out)
+                if len(rest) >= _MIN and tries > 0:
+                    learnt = len(self._skeletons)
+                    tries -= self._learn_length(lines, rest, tries, out)
+                    fitting = fitting + self._skeletons[learnt:]
         self._skeletons.sort(key=lambda skeleton: -skeleton.hits)
         del self._skeletons[_MAX_SKELETONS:]
         for skeleton in self._skeletons:
@@ -324,26 +266,42 @@ class BulkDecoder:
     def _learn_length(self, lines: Lines, rest: Ints, tries: int, out: list[Decoded]) -> int:
         """Learn skeletons from records of one length, shape by shape; return how many it tried."""
         first = lines.record(int(rest[0])) + b"\n"
-        if len(rest) < _MANY and first.translate(_SHAPE) in self._hopeless:
+        if len(rest) < _MANY and (self._is_other(lines, rest) or first.translate(_SHAPE) in self._hopeless):
             return 0  # most likely all of them are: the matcher is cheaper than a look at each
-        rows = _AS_SHAPE[lines.rows(rest, int(lines.lengths[rest[0]]))]
+        rows = lines.rows(rest, int(lines.lengths[rest[0]]))
         tried = 0
         while len(rest) >= _MIN and tried < tries:
             tried += 1
-            same = (rows == rows[0]).all(axis=1)
-            members, shape = rest[same], rows[0].tobytes()
-            rest, rows = rest[~same], rows[~same]
+            base, limit = _SHAPE_BASE[rows[0]], _SHAPE_LIMIT[rows[0]]
+            digits = rows - base
+            other = digits > limit
+            shape, line = base.tobytes(), lines.record(int(rest[0])) + b"\n"
+            if other.any():
+                same = ~other.any(axis=1)
+                members, digits = rest[same], digits[same]
+                rest, rows = rest[~same], rows[~same]
+            else:
+                members, rest = rest, rest[:0]
             if len(members) < _MIN or shape in self._hopeless:
                 continue
-            line = lines.record(int(members[0])) + b"\n"
             match = self._reads.match(line[:-1])
             skeleton = learn(self._reads, line, match) if match else None
             if skeleton is None:
                 self._give_up(shape)
                 continue
-            self._apply(skeleton, lines, members, out)
             self._skeletons.append(skeleton)
+            literal = np.flatnonzero((limit == 9) & (skeleton.limit == 0))
+            if len(literal):
+                fits = (digits[:, literal] == digits[0, literal]).all(axis=1)
+                members, digits = members[fits], digits[fits]
+            skeleton.hits += len(members)
+            out.append(Decoded(skeleton.layout, members, skeleton.decode(digits)))
         return tried
+
+    def _is_other(self, lines: Lines, rest: Ints) -> bool:
+        """Return whether none of some of these records holds what every line of the matcher does."""
+        needle = self.matcher.prefix or getattr(self.matcher, "needle", b"")
+        return all(needle not in lines.record(int(rest[i])) for i in (0, len(rest) // 2, -1))
 
     def _give_up(self, shape: bytes) -> None:
         if len(self._hopeless) > 4096:
@@ -353,21 +311,17 @@ class BulkDecoder:
     @staticmethod
     def _apply(skeleton: Skeleton, lines: Lines, group: Ints, out: list[Decoded]) -> Ints:
         """Decode the records of `group`, all of the skeleton's length, that fit; return the others."""
-        left = []
-        for begin in range(0, len(group), _ROWS):
-            index = group[begin : begin + _ROWS]
-            rows = lines.rows(index, skeleton.length)
-            rows -= skeleton.base
-            bad = rows > skeleton.limit
-            if bad.any():
-                good = ~bad.any(axis=1)
-                left.append(index[~good])
-                index, rows = index[good], rows[good]
-                if not len(index):
-                    continue
-            skeleton.hits += len(index)
-            out.append(Decoded(skeleton.layout, index, skeleton.decode(rows)))
-        return np.concatenate(left) if left else group[:0]
+        rows = lines.rows(group, skeleton.length)
+        rows -= skeleton.base
+        bad = rows > skeleton.limit
+        left = group[:0]
+        if bad.any():
+            good = ~bad.any(axis=1)
+            left, group, rows = group[~good], group[good], rows[good]
+        if len(group):
+            skeleton.hits += len(group)
+            out.append(Decoded(skeleton.layout, group, skeleton.decode(rows)))
+        return left
 
 
 def _by_length(lines: Lines, candidates: Ints) -> dict[int, Ints]:

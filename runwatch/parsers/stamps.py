@@ -24,6 +24,8 @@ _STAMP = re.compile(
     rb"(?:[.,](\d{1,9})(?!\d))?"
     rb"(?: ?(?:(Z)(?![A-Za-z])|([+-])(\d\d):?(\d\d)(?!\d)))?"
 )
+_MINUTES = re.compile(rb":\d\d:")
+"""What every stamp holds: quickly looked for."""
 _HEAD = 120
 """A line's own time stands within so many bytes."""
 _Span = tuple[int, int]
@@ -43,7 +45,7 @@ class Stamp(NamedTuple):
         at = 3 if self.dated else 0
         time = parts[at] * 3600.0 + parts[at + 1] * 60.0 + parts[at + 2]
         if self.dated:
-            time = _days(*parts[:3]) * DAY + time
+            time = _days(*map(_one, parts[:3])) * DAY + time
             if self.zone is None:
                 time = time - _local_offset(time)
             elif self.zone:
@@ -87,15 +89,27 @@ def find(line: bytes, start: int, end: int) -> tuple[Stamp, tuple[_Span, ...]] |
     return stamp, tuple(found.span(group) for group in groups)
 
 
+def may_hold(line: bytes, end: int) -> bool:
+    """Return whether there may be a stamp in line[:end]: a quick look."""
+    return _MINUTES.search(line, 0, end) is not None
+
+
 def stamped(line: bytes) -> float | None:
     """Return the time that a line's head tells, or None."""
-    if b":" not in line[:_HEAD]:
+    if not may_hold(line, _HEAD):
         return None
     found = find(line, 0, min(len(line), _HEAD))
     if found is None:
         return None
     stamp, spans = found
     return float(stamp.seconds([float(line[start:end]) for start, end in spans]))
+
+
+def _one(column: Any) -> Any:
+    """Return the value that all of a column share, else the column: dates seldom change."""
+    if isinstance(column, float) or not len(column) or column[0] != column[-1]:
+        return column
+    return float(column[0]) if column.min() == column.max() else column
 
 
 def _days(year: Any, month: Any, day: Any) -> Any:

@@ -228,8 +228,8 @@ def test_the_place_of_a_checkpoint():
 
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-@pytest.mark.parametrize("sign", [*signs.TROUBLE, *signs.MILESTONES], ids=lambda sign: sign.kind)
+@pytest.mark.parametrize("sign", [*signs.TROUBLE.signs, *signs.MILESTONES.signs], ids=lambda sign: sign.kind)
 def test_whatever_tells_an_event_holds_its_needle_and_a_trigger(sign, data):
     line = data.draw(st.from_regex(sign.pattern))
-    assert sign.search(line) is not None
+    assert signs.Signs(sign).first(line) is not None
     assert signs.TRIGGER.search(line) is not None

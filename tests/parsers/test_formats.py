@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.metrics import canonical
 from runwatch.parsers.formats import catalogue
 
 from . import cases_language, cases_other
@@ -101,3 +102,17 @@ def test_of_a_progress_only_the_end_counts_also_in_bulk(prefix):
     parsed = parse(text.encode(), [200])
     assert parsed.column("val/loss", "eval").tolist() == [0.625] * 200
     parsed.same_as(parse(text.encode(), bulk=False))
+
+
+def test_a_loss_by_itself_is_no_evaluation_of_nanochat():
+    text = b"".join(b"Step %d | loss: %.3f | lr: 1.00e-04\n" % (i, 9 - i / 50) for i in range(60))
+    parsed = parse(text)
+    assert parsed.format == "learned"
+    assert len(parsed.column("train/loss")) == 60
+
+
+@pytest.mark.parametrize("name", ["eval_runtime", "eval/runtime"])
+def test_an_evaluations_metric_has_one_name(name):
+    assert canonical(name) == "val/runtime"
+    assert canonical("eval_loss") == "val/loss"
+    assert canonical("eval_") == "eval_"

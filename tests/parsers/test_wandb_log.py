@@ -106,7 +106,7 @@ def test_the_step_is_the_one_that_the_program_counts():
     assert parsed.column("step").tolist() == [10, 20]
     assert parsed.column("step", "eval").tolist() == [10]
     assert parsed.column("val/loss", "eval").tolist() == [3.5]
-    assert ("eval", "wandb", ("offset", "line", "eval/acc")) in parsed.tables
+    assert ("eval", "wandb", ("offset", "line", "val/acc")) in parsed.tables
 
 
 def test_two_rows_of_a_step_are_one_step():

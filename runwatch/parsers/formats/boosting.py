@@ -54,6 +54,7 @@ CATBOOST = Format(
             + VALUE
             + rb"))?"
             rb"(?=[^\r\n]{0,200}\ttotal: )",
+            needle=b":\tlearn: ",
         ),
     ),
 )

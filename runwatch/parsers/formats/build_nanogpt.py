@@ -30,8 +30,10 @@ LOG_TXT = Format(
     title="build-nanogpt's log.txt",
     example="28022 train 3.127882",
     matchers=(
-        LinePattern("train", TRAIN, rb"(?P<step>\d+) train (?P<loss>" + VALUE + rb")$"),
-        LinePattern("val", EVAL, rb"(?P<step>\d+) val (?P<val_loss>" + VALUE + rb")$"),
-        LinePattern("hella", EVAL, rb"(?P<step>\d+) hella (?P<HellaSwag_accuracy>" + VALUE + rb")$"),
+        LinePattern("train", TRAIN, rb"(?P<step>\d+) train (?P<loss>" + VALUE + rb")$", needle=b" train "),
+        LinePattern("val", EVAL, rb"(?P<step>\d+) val (?P<val_loss>" + VALUE + rb")$", needle=b" val "),
+        LinePattern(
+            "hella", EVAL, rb"(?P<step>\d+) hella (?P<HellaSwag_accuracy>" + VALUE + rb")$", needle=b" hella "
+        ),
     ),
 )

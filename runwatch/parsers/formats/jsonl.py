@@ -199,6 +199,7 @@ MLPERF = Format(
             prefix=b":::MLLOG {",
             anywhere=True,  # launchers put the rank before it
             reshape=_mllog,
+            words=("key",),
         ),
     ),
 )

@@ -29,7 +29,13 @@ FORMAT = Format(
             prefix=b"Step ",
             fields=True,
         ),
-        LinePattern("eval", EVAL, rb"Step (?P<step>\d+) \|", prefix=b"Step ", fields=True),
+        LinePattern(  # a loss or a learning rate by itself is what other programs train with
+            "eval",
+            EVAL,
+            rb"Step (?P<step>\d+) \|(?! *(?:(?i:train\w*)[ _])?(?i:loss|lr)\b)",
+            prefix=b"Step ",
+            fields=True,
+        ),
         # a rank's evaluation: passed so far / done so far; the denominator grows
         LinePattern(
             "rank", RANK, rb"Rank (?P<rank>\d+) \| (?P<passed>\d+)/(?P<done>\d+) \(", prefix=b"Rank "

@@ -1,0 +1,113 @@
+"""A block of text cut into records, as arrays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+
+PAD = 1024
+"""Longest line decoded in bulk, and the padding a block needs behind its last line."""
+
+
+class Lines:
+    """A block cut into records: where each begins, how long it is (end included), on which line it is."""
+
+    def __init__(self, text: bytes, begin: int, end: int) -> None:
+        """`text[begin:end]` ends with a line end; a carriage return ends a record too."""
+        self.text = text
+        self.begin = begin
+        self.size = end - begin
+        self.buffer = np.empty(self.size + PAD, np.uint8)
+        self.buffer[: self.size] = np.frombuffer(text, np.uint8, self.size, begin)
+        self.buffer[self.size :] = 10
+        body = self.buffer[: self.size]
+        if text.find(b"\r", begin, end) >= 0:
+            newline = body == 10
+            body[body == 13] = 10
+            ends = np.flatnonzero(body == 10)
+            ends_line = newline[ends]
+            line = np.cumsum(ends_line) - ends_line
+        else:
+            ends = np.flatnonzero(body == 10)
+            ends_line, line = np.ones(len(ends), bool), np.arange(len(ends))
+        self.starts = np.empty_like(ends)
+        self.starts[0] = 0
+        np.add(ends[:-1], 1, out=self.starts[1:])
+        self.lengths = ends - self.starts + 1
+        self.ends_line: NDArray[np.bool_] = ends_line
+        """True where a record ends a physical line, not only a redrawn part of one."""
+        self.line = line
+        """Newlines before each record."""
+        self.eight = np.ndarray((self.size + PAD - 7,), "V8", self.buffer, strides=(1,))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def record(self, index: int) -> bytes:
+        """Return one record without its end."""
+        start = self.begin + int(self.starts[index])
+        return self.text[start : start + int(self.lengths[index]) - 1]
+
+    def records(self, index: Ints) -> list[bytes]:
+        """Return many of them."""
+        text = self.text
+        starts = self.starts[index] + self.begin
+        ends = starts + self.lengths[index] - 1
+        return [text[i:j] for i, j in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+    def rows(self, index: Ints, length: int) -> Bytes:
+        """Return a copy of `length` bytes from the beginning of each record, (n, length)."""
+        windows = np.ndarray((len(self.buffer) - length,), f"V{length}", self.buffer, strides=(1,))
+        return np.asarray(windows[self.starts[index]].view(np.uint8).reshape(len(index), length))
+
+    def by_line(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return, per physical line, whether any of its records is flagged; of the first few are enough."""
+        ends = self.ends_line[: len(flags)]
+        if ends.all():
+            return np.array(flags)
+        first = np.flatnonzero(np.concatenate(([True], ends[:-1])))
+        return np.asarray(np.logical_or.reduceat(flags, first))
+
+    def holding(self, index: Ints, needles: Iterable[bytes], trigger: re.Pattern[bytes]) -> NDArray[np.bool_]:
+        """Return a mask of the records `index` that hold a needle or words that the trigger finds."""
+        joined = b"\n".join(self.records(index))
+        at = [found.start() for found in trigger.finditer(joined)]
+        for needle in needles:
+            place = joined.find(needle)
+            while place >= 0:
+                at.append(place)
+                end = joined.find(b"\n", place)
+                place = joined.find(needle, end) if end >= 0 else -1
+        mask = np.zeros(len(index), bool)
+        starts = np.cumsum(self.lengths[index]) - self.lengths[index]
+        mask[np.searchsorted(starts, at, "right") - 1] = True
+        return mask
+
+    @cached_property
+    def clean(self) -> NDArray[np.bool_]:
+        """A mask of the records without escape sequences and NUL bytes."""
+        mask = np.ones(len(self), bool)
+        end = self.begin + self.size
+        if self.text.find(b"\x1b", self.begin, end) >= 0 or self.text.find(b"\0", self.begin, end) >= 0:
+            body = self.buffer[: self.size]
+            at = np.flatnonzero((body == 27) | (body == 0))
+            mask[np.searchsorted(self.starts, at, "right") - 1] = False
+        return mask
+
+    def beginning(self, prefix: bytes) -> NDArray[np.bool_]:
+        """Return a mask of the records that begin with an escape or the first eight bytes of `prefix`."""
+        head = prefix[:8]
+        mask = np.uint64((1 << 8 * len(head)) - 1)
+        wanted = np.uint64(int.from_bytes(head, "little"))
+        found = (self.eight[self.starts].view("<u8") & mask) == wanted
+        if not self.clean.all():
+            first = self.buffer[self.starts]
+            found |= (first == 27) | (first == 0)
+        return np.asarray(found)

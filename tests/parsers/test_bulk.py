@@ -1,0 +1,153 @@
+"""What the bulk path reads many at a time is what the matchers read line by line."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.parsers import signs
+from runwatch.parsers.log import LogParser
+
+from .logs import hf, parse
+
+OTHERS = (
+    b"",
+    b"SPS: 1234\n",
+    b"Evaluating the policy\n",
+    b"Saving model to out/model_10.pt\n",
+    b"Traceback (most recent call last):\n  File 'x'\nValueError: no\n",
+    b" 10%|#    | 1/10 [00:01<00:09,  1.00it/s]\r 20%|##   | 2/10 [00:02<00:08,  1.00it/s]\n",
+    b"eval_episode=3, episodic_return=[7.5]\n",
+)
+
+
+def episodes(begin: int, end: int, *, seed: int = 0) -> bytes:
+    """Lines of a weak format among others."""
+    rng = random.Random(seed)
+    return b"".join(
+        b"global_step=%d, episodic_return=[%d.%d]\n" % (i, rng.randrange(300), rng.randrange(10))
+        + (rng.choice(OTHERS) if rng.random() < 0.1 else b"")
+        for i in range(begin, end)
+    )
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(800, 3000), st.booleans(), st.data())
+def test_a_weak_format_in_bulk(records, taken, data):
+    text = episodes(0, records) + (hf(3) if taken else b"") + episodes(records, 2 * records)
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=3))
+    parse(text, cuts).same_as(parse(text, bulk=False))
+
+
+def test_a_weak_format_gives_way_within_a_block():
+    text = episodes(0, 900) + hf(3) + episodes(900, 1800)
+    parsed = parse(text)
+    assert parsed.format == "hf-trainer"
+    assert len(parsed.column("train/loss")) == 3
+    parsed.same_as(parse(text, bulk=False))
+
+
+def test_the_bulk_path_reads_a_weak_format_before_it_is_sure(monkeypatch):
+    parser = LogParser()
+    parser.feed(episodes(0, 40))
+    read = []
+    monkeypatch.setattr(parser._records, "read", lambda line, *rest: read.append(line) or False)
+    parser.feed(b"global_step=7, episodic_return=[1.5]\n" * 1000)
+    assert len(read) < 100
+
+
+ODD = ("-0", "-0.0", "+1.5", "1e400", "01.5", ".5", "5.", "nan", "-inf", "1_000", "True", "None", "1,234.5")
+STAMPS = (
+    "",
+    "[rank3]: ",
+    "2030-01-02 23:59:{:02d},678 - train - INFO - ",
+    "2030-01-02T23:{:02d}:07+0100 ",
+    "[{:02d}:07:11] loss: ",
+    "e1{:02d} ",
+)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.data())
+def test_dicts_in_bulk(data):
+    rng = random.Random(data.draw(st.integers(0, 1000)))
+    quote = data.draw(st.sampled_from(["", "'"]))
+    stamps = data.draw(st.lists(st.sampled_from(STAMPS), min_size=1, max_size=3))
+    odd = data.draw(st.lists(st.sampled_from(ODD), max_size=3))
+    names = ["loss", "rewards/a1", "rewards/a2", "epoch"]
+    lines = []
+    for row in range(900):
+        values = [repr(rng.random() * 10 ** rng.randrange(-8, 3)) for _ in names]
+        if odd and rng.random() < 0.02:
+            values[rng.randrange(4)] = rng.choice(odd)
+        if rng.random() < 0.02:
+            names[1], names[2] = names[2], names[1]
+        body = ", ".join(
+            f"'{name}': {quote}{value}{quote}" for name, value in zip(names, values, strict=True)
+        )
+        line = rng.choice(stamps).format(row % 60) + "{" + body + "}"
+        lines.append(f"\x1b[32m{line}\x1b[0m" if rng.random() < 0.05 else line)
+    text = "\n".join(lines).encode() + b"\n"
+    parse(text).same_as(parse(text, bulk=False))
+
+
+def test_a_dict_right_behind_a_bar_tells_both():
+    line = "\r {}%|##   | {}/3000 [1:31:33<29:26:36, 1.92it/s]{{'loss': 1.{}, 'learning_rate': 1e-05, 'epoch': 0.5}}\n"
+    text = "".join(line.format(i // 30, i, i) for i in range(1, 3000)).encode()
+    parsed = parse(text)
+    assert parsed.column("step", "bar").tolist() == list(range(1, 3000))
+    assert len(parsed.column("train/loss")) == 2999
+    assert not len(parsed.column("time"))
+    parsed.same_as(parse(text, bulk=False))
+
+
+def test_the_time_before_a_dict_is_read_in_bulk_too():
+    line = "2030-01-02 03:04:{:02d},500 - INFO - {{'loss': 1.{}, 'epoch': 0.5}}\n"
+    parsed = parse("".join(line.format(i % 60, i) for i in range(2000)).encode())
+    times = parsed.column("time")
+    assert len(times) == 2000
+    assert times[1] - times[0] == 1.0
+
+
+MLLOG = [
+    {"key": "eval_accuracy", "value": 0.25, "metadata": {"file": "a.py", "lineno": 3, "epoch_num": 2}},
+    {"key": "eval_accuracy", "value": 0.5, "metadata": {"samples_count": 4096, "tags": [1, {"a": 2}]}},
+    {"key": "train_loss", "value": "0.75", "metadata": {"step_num": 7}},
+    {"key": "tracked_stats", "value": {"throughput": 10.5, "loss": 2}, "metadata": {"step_num": 7}},
+    {"key": "eval_accuracy", "value": None, "metadata": {"step_num": 7}},
+    {"key": "eval_accuracy", "value": 0.5, "metadata": {"step_num": "x"}},
+    {"key": "epoch_start", "value": 3, "metadata": {"epoch_num": 2}},
+    {"key": "run_stop", "value": None, "metadata": {"status": "success"}},
+]
+
+
+@pytest.mark.parametrize("prefix", ["", "[rank2]: ", "0: "])
+def test_mlperf_in_bulk(prefix):
+    rng = random.Random(1)
+    lines = [f"{prefix}:::MLLOG {json.dumps(rng.choice(MLLOG[:-1]) | {'time_ms': i})}" for i in range(3000)]
+    text = "\n".join([*lines, f":::MLLOG {json.dumps(MLLOG[-1])}", ""]).encode()
+    parsed = parse(text)
+    assert parsed.format == "mlperf-mllog"
+    parsed.same_as(parse(text, bulk=False))
+
+
+def test_objects_with_lists_are_one_a_line():
+    good = b'{"step": 1, "loss": 2.0, "seen": [{}]}\n'
+    split = b'{"step": 1, "loss": 2.0, "seen": [{}\n,{}]}\n{"step": 1, "loss": 3.0, "seen": []},{"step": 2}\n'
+    text = good * 1500 + split + good * 10
+    parsed = parse(text)
+    assert len(parsed.column("step")) == 1510
+    parsed.same_as(parse(text, bulk=False))
+
+
+@pytest.mark.parametrize("table", [signs.TROUBLE, signs.MILESTONES])
+def test_no_needle_hides_another(table):
+    needles = sorted({needle for sign in table.signs for needle in sign.needles})
+    for one in needles:
+        for other in needles:
+            assert one is other or one not in other
+            assert not any(one.endswith(other[:size]) for size in range(5, min(len(one), len(other))))
