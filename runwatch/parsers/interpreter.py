@@ -7,9 +7,8 @@ there are enough of them, and the learner is asked last.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from runwatch.batch import BAR, TRAIN, Event
 from runwatch.parsers.columns import Columns
@@ -20,10 +19,11 @@ from runwatch.parsers.learner import Learner
 from runwatch.parsers.patterns import BarPattern, Match, Matcher, values
 from runwatch.parsers.piece import Held, Piece
 from runwatch.parsers.prefix import Logged
-from runwatch.parsers.readers import Reader, Row
+from runwatch.parsers.readers import Reader, Row, behind_bar
 from runwatch.text import decode
 
 if TYPE_CHECKING:
+    from runwatch.parsers.pictures import Folded, Folding
     from runwatch.parsers.skeleton import Decoder
 
 MAX_LINE = 1 << 16
@@ -33,8 +33,6 @@ _WEAK_RECORDS = 16
 """So many training records of a weak format, and none of another, settle on it."""
 _SURE_RECORDS = 1024
 """So many more, and no other format is looked for."""
-_BAR_END = re.compile(rb"^(?:.*?\[[\d:]+<[^\]\r\n]{0,2000}\]\s*|.*)")
-"""A bar up to its end; a message may stand behind it."""
 
 
 def _has_stem(text: bytes) -> bool:
@@ -89,6 +87,8 @@ class Interpreter:
         """The bulk path of the settled format."""
         self.tables: list[Columns] = []
         """Its tables, whose plain rows are taken many at a time."""
+        self.folded: Folded | None = None
+        """The bulk path of its reader, in front of which it stands."""
         for fmt in self.formats:
             if fmt.name == settled:
                 self._settle(fmt)
@@ -113,7 +113,7 @@ class Interpreter:
         match = self._match_own(line) if self._own else None
         if match is None:
             if self._readers and self._read(line, offset, number, piece):
-                if b"%|" in line and (behind := _BAR_END.sub(b"", line, 1)):
+                if b"%|" in line and (behind := behind_bar(line)):
                     self._tell(behind, offset + len(line) - len(behind), number, ordinal, piece)
                 return True
             match = self._match(line)
@@ -150,14 +150,14 @@ class Interpreter:
         return None
 
     def _read(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
-        """Give a line to the readers, to all of them while unsure; return whether it was theirs."""
+        """Give a line to the readers, the settled format's first; return whether it was theirs."""
         used = False
         for reader, fmt in self._readers:
             rows = reader.feed(line, number)
             if rows is not None:
                 used = True
                 self._take_rows(fmt, rows, offset, piece)
-                if not self._open:
+                if not self._open or fmt is self.format:
                     break
         return used
 
@@ -229,6 +229,13 @@ class Interpreter:
             self.decoders = decoders(matchers)
             if not self._open:
                 self.tables = [matcher for matcher in matchers if isinstance(matcher, Columns)]
+        if self._bulk and not self._open and not fmt.matchers and len(self._readers) == 1:
+            reader = self._readers[0][0]
+            if hasattr(reader, "fold"):
+                from runwatch.parsers.pictures import Folded
+
+                self.folded = Folded(cast("Folding", reader))
+                self._readers = ((self.folded, fmt),)
 
     def _hold_match(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
         """Hold what weak formats read in a line that no other format knows."""

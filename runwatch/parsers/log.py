@@ -147,11 +147,18 @@ class LogParser:
 
     def _parse(self, block: bytes, end: int, piece: Piece) -> None:
         """Parse block[:end], which ends with a line end."""
-        start = 0
+        start, alike = 0, -1
         while start < end:
             if self._records.decoders and end - start >= BULK_SIZE:
                 self._parse_bulk(block, start, end, piece)
                 return
+            if self._records.folded and end - start >= BULK_SIZE:
+                if alike < start:
+                    alike = self._records.folded.until(block, start, end)
+                if alike - start >= BULK_SIZE:
+                    self._parse_bulk(block, start, alike, piece)
+                    start = alike
+                    continue
             if self._records.tables and not self._line_has_text:
                 start += self._parse_rows(block, start, end, piece)
             found = _RECORD.match(block, start, end)
@@ -210,6 +217,9 @@ class LogParser:
                 used[decoded.lines] = True
                 decoded.place(lines, offset, self._line)
                 piece.add_bulk(decoded)
+        folded = self._records.folded
+        if folded is not None:
+            used |= folded.begin(lines, text, offset, self._line, piece)
         rest = np.flatnonzero(text & ~used)
         telling = np.array(self._records.heads)[lines.buffer[lines.starts[rest]]]
         telling |= ~lines.clean[rest] | (lines.lengths[rest] > MAX_LINE)
@@ -220,9 +230,13 @@ class LogParser:
             first, last = begin + start, begin + start + length - 1
             if not tells and trigger(block, first, last) is None and not events.inside:
                 continue
+            if folded is not None:
+                folded.at = offset + start
             used[index] = self._records.read(
                 block[first:last], offset + start, self._line + line, ordinal, piece
             )
+        if folded is not None:
+            folded.end()
         self._ordinal += int(np.count_nonzero(text))
         line_text, line_used = lines.by_line(text), lines.by_line(used)
         line_text[0] |= self._line_has_text
