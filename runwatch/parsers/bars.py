@@ -309,6 +309,10 @@ class TqdmReader(_BarReader):
         match = self.pictures[0].match(line)
         return None if match is None else self._take(match.layout, values(line, match), number_)
 
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may hold a bar."""
+        return b"%|" in line
+
     def minds(self, line: bytes) -> bool:
         """Return False: only pictures tell anything."""
         return False
@@ -363,6 +367,10 @@ class RichReader(_BarReader):
             self._newest = number_, line
         match = self.pictures[0].match(line)
         return None if match is None else self._take(match.layout, values(line, match), number_)
+
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may hold a bar."""
+        return line[:6] == b"Epoch "
 
     def minds(self, line: bytes) -> bool:
         """Return False: a bar that is broken is no part of a block."""

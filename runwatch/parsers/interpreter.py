@@ -236,6 +236,7 @@ class Interpreter:
 
                 self.folded = Folded(cast("Folding", reader))
                 self._readers = ((self.folded, fmt),)
+                self._tells(*(text[:1] for text in self.events.heads))
 
     def _hold_match(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
         """Hold what weak formats read in a line that no other format knows."""
@@ -316,6 +317,11 @@ class Interpreter:
         self._headless = tuple(m for m in self._bare if not m.prefix)
         first = {m.prefix[:1] for m in self._bare if m.prefix}
         self._by_head = {h: tuple(m for m in self._bare if m.prefix[:1] in (h, b"")) for h in first}
-        telling = first | {text[:1] for text in self.events.heads} | {b"^"}
-        every = bool(self._headless or self._logged or self._readers)
-        self.heads = [every or bytes([byte]) in telling for byte in range(256)]
+        if self._headless or self._logged or self._readers:
+            self.heads = [True] * 256
+        else:
+            self._tells(*first, *(text[:1] for text in self.events.heads))
+
+    def _tells(self, *heads: bytes) -> None:
+        """Take note that a line may tell something that begins with one of `heads` or an echoed key."""
+        self.heads = [bytes([byte]) in (*heads, b"^") for byte in range(256)]

@@ -183,6 +183,10 @@ class KerasReader:
         """Return the end: nothing changes how lines are read."""
         return end
 
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may be a headline or hold a bar."""
+        return b" - " in line or line[:6] == b"Epoch "
+
     def minds(self, line: bytes) -> bool:
         """Return False: only pictures tell anything."""
         return False

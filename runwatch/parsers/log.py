@@ -228,10 +228,11 @@ class LogParser:
         events, trigger = self._records.events, self._records.events.trigger
         for index, start, length, line, ordinal, tells in zip(*(p.tolist() for p in places), strict=True):
             first, last = begin + start, begin + start + length - 1
-            if not tells and trigger(block, first, last) is None and not events.inside:
-                continue
             if folded is not None:
                 folded.at = offset + start
+                tells = tells or folded.may(block[first:last])
+            if not tells and trigger(block, first, last) is None and not events.inside:
+                continue
             used[index] = self._records.read(
                 block[first:last], offset + start, self._line + line, ordinal, piece
             )

@@ -120,6 +120,10 @@ class Folding(Reader, Protocol):
         """Return the end of those lines of block[begin:end] whose pictures are read alike."""
         ...
 
+    def may(self, line: bytes) -> bool:
+        """Whether a line may be a picture, or minded: a cheap look."""
+        ...
+
     def minds(self, line: bytes) -> bool:
         """Whether a line that is no picture may be read by `feed`, or change what it remembers."""
         ...
@@ -137,7 +141,10 @@ class Folded:
 
     def __init__(self, reader: Folding) -> None:
         self._reader = reader
-        self._decoders = [BulkDecoder(_Whole(matcher)) for matcher in reader.pictures]
+        self._decoders = [
+            matcher.bulk() if hasattr(matcher, "bulk") else BulkDecoder(_Whole(matcher))
+            for matcher in reader.pictures
+        ]
         self._piece: Piece | None = None
         self._tables: list[tuple[Layout, Floats]] = []
         """What was decoded of the block and is not folded yet."""
@@ -148,6 +155,10 @@ class Folded:
         """Return the end of those lines of block[begin:end] that can be read together."""
         return self._reader.until(block, begin, end)
 
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may be read, by the reader or as a bar."""
+        return b"%|" in line or self._reader.may(line)
+
     def begin(
         self, lines: Lines, text: NDArray[np.bool_], start: int, first_line: int, piece: Piece
     ) -> NDArray[np.bool_]:
@@ -156,8 +167,9 @@ class Folded:
         `text` tells which records hold any.
         """
         self._piece = piece
-        bare = self._reader.thin(lines.text[lines.begin : lines.begin + lines.size])
-        thin = Lines(bare, 0, len(bare))
+        whole = lines.text[lines.begin : lines.begin + lines.size]
+        bare = self._reader.thin(whole)
+        thin = lines if bare is whole else Lines(bare, 0, len(bare))
         open_ = text & (thin.lengths > 1)
         by_layout: dict[Layout, list[Decoded]] = {}
         for decoder in self._decoders:

@@ -82,7 +82,7 @@ def behind_bar(line: bytes) -> bytes:
 def same_until(
     block: bytes, begin: int, end: int, words: Iterable[bytes], same: Callable[[bytes], bool]
 ) -> int:
-    """Return where in block[begin:end] the first record begins that holds one of `words` and is not `same`."""
+    """Return where in block[begin:end] a record begins that holds one of `words` and is not `same`."""
     for word in words:
         at = begin
         while (at := block.find(word, at, end)) >= 0:

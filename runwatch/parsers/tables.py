@@ -14,6 +14,7 @@ from runwatch.parsers.readers import Row, RowMaker, same_until
 if TYPE_CHECKING:
     from runwatch.parsers.pictures import Pictures
     from runwatch.parsers.skeleton import Floats
+    from runwatch.parsers.words import WordDecoder, Words
 
 _CELL = re.compile(rb"\|\s+([\w./ -]{1,60}?)\s*\|\s*(" + VALUE + rb")?\s*\|\s*$")
 _RULE = re.compile(rb"-{10,200}\s*$")
@@ -123,6 +124,10 @@ class SpacyReader:
             block, begin, end, (b"SCORE",), lambda line: self._rows.head(line) in (self._head, ())
         )
 
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may be a row or a header."""
+        return line[:40].lstrip()[:1] in b"+-.0123456789nNiI" or b"SCORE" in line
+
     def minds(self, line: bytes) -> bool:
         """Return whether a line is a header."""
         return b"SCORE" in line
@@ -140,7 +145,8 @@ _YOLO_ROW = re.compile(
     rb"\s*(?P<epoch>\d+)/(?P<epochs>\d+)\s+(?P<memory>\d+(?:\.\d+)?)[GM]B?\s+"
     rb"(?P<values>" + VALUE + rb"(?:\s+" + VALUE + rb"){2,12})\s*:"
 )
-_YOLO_BAR = re.compile(rb":\s+\d{1,3}%\|[^|\r\n]{0,400}\|[^\]\r\n]{0,200}\][ \t]*(?=[\r\n])")
+_YOLO_EPOCHS = re.compile(rb"(?:\d+/\d+ )+")
+_YOLO_MEMORY = re.compile(rb"\d+(?:\.\d+)?[GM]B?")
 _YOLO_HEAD = re.compile(rb"\s*Epoch\s+(?:GPU_mem|gpu_mem)\s+(\S.*\S)\s*$")
 _YOLO_ALL = re.compile(rb"\s*all\s+\d+\s+\d+((?:\s+" + NUMBER + rb"){1,8})\s*$")
 
@@ -170,6 +176,47 @@ class _YoloRows:
             self._layouts[len(words)] = self._layout(len(words))
         layout, kept = self._layouts[len(words)]
         return Match(layout, (found.span("epoch"), found.span("epochs"), *(words[i] for i in kept)))
+
+    def bulk(self) -> WordDecoder:
+        """Return the bulk path of rows, which are words."""
+        from runwatch.parsers.words import WordDecoder
+
+        return WordDecoder(self)
+
+    @property
+    def words(self) -> int:
+        """Return how many words stand before the bar: one for the epoch, one for the memory, the values."""
+        return 2 + len(self._names) if 3 <= len(self._names) <= 13 else 0
+
+    def begins(self, word: bytes) -> bool:
+        """Return whether a row may begin with a word."""
+        return word.replace(b"/", b"", 1).isdigit()
+
+    def read(self, columns: Sequence[Words]) -> tuple[Layout, list[list[float]]] | None:
+        """Return the values of rows with nothing behind them but a bar."""
+        from runwatch.parsers.words import floats
+
+        count, rows = len(self._names), len(columns[0])
+        if len(columns) == 3 + count:
+            bars = b"\n".join(columns[-1]) + b"\n"
+            if bars.count(b"]\n") != rows or bars.count(b"]") != rows:
+                return None
+        elif len(columns) != 2 + count:
+            return None
+        epochs, last = b" ".join(columns[0]) + b" ", b" ".join(columns[1 + count]) + b" "
+        if not _YOLO_EPOCHS.fullmatch(epochs) or not all(map(_YOLO_MEMORY.fullmatch, set(columns[1]))):
+            return None
+        if last.count(b": ") != rows or last.count(b":") != rows:
+            return None
+        place = epochs.replace(b"/", b" ").split()
+        words = [place[::2], place[1::2], *columns[2 : 1 + count], last.replace(b":", b" ").split()]
+        read = [column for column in map(floats, words) if column is not None]
+        if len(read) < 2 + count or len(read[-1]) < rows:
+            return None
+        if count not in self._layouts:
+            self._layouts[count] = self._layout(count)
+        layout, kept = self._layouts[count]
+        return layout, [*read[:2], *(read[2 + i] for i in kept)]
 
     def _layout(self, count: int) -> tuple[Layout, list[int]]:
         """Return the layout of rows of so many values, and which of them are kept.
@@ -231,13 +278,17 @@ class YoloReader:
         head = _YOLO_HEAD.match(line)
         return head is None or head[1].decode("ascii", "replace").split() == self._names
 
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may be a row, a header or a validation."""
+        return b":" in line or b"all" in line or b"PU_mem" in line or b"pu_mem" in line
+
     def minds(self, line: bytes) -> bool:
         """Return whether a line is a header or a validation."""
         return _YOLO_ALL.match(line) is not None or _YOLO_HEAD.match(line) is not None
 
     def thin(self, text: bytes) -> bytes:
-        """Return the text without the bars behind the rows."""
-        return _YOLO_BAR.sub(b":", text)
+        """Return the text as it is."""
+        return text
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many pictures, each as if by itself."""
@@ -341,6 +392,10 @@ class EpochBlockReader:
     def until(self, block: bytes, begin: int, end: int) -> int:
         """Return the end: nothing changes how lines are read."""
         return end
+
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may be of a block."""
+        return b"poch" in line or self.minds(line)
 
     def minds(self, line: bytes) -> bool:
         """Return whether a line may be of a block; those before the first headline are no pictures."""
