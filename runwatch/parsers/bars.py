@@ -378,6 +378,8 @@ class RichReader(_BarReader):
 
     def until(self, block: bytes, begin: int, end: int) -> int:
         """Return where the first broken bar begins, or the last line, which may yet be broken."""
+        if block.startswith(b"        ", begin):
+            return begin
         broken = block.find(b"\n        ", begin, end)
         return block.rfind(b"\n", begin, end - 1 if broken < 0 else broken) + 1 or begin
 

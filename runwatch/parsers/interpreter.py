@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from runwatch.batch import BAR, TRAIN, Event
+from runwatch.parsers.boxes import BoxReader
 from runwatch.parsers.columns import Columns
 from runwatch.parsers.escapes import bare
 from runwatch.parsers.events import EventScanner
@@ -89,6 +90,8 @@ class Interpreter:
         """Its tables, whose plain rows are taken many at a time."""
         self.folded: Folded | None = None
         """The bulk path of its reader, in front of which it stands."""
+        self.boxes: BoxReader | None = None
+        """Its reader, where that takes whole boxes."""
         for fmt in self.formats:
             if fmt.name == settled:
                 self._settle(fmt)
@@ -231,6 +234,7 @@ class Interpreter:
                 self.tables = [matcher for matcher in matchers if isinstance(matcher, Columns)]
         if self._bulk and not self._open and not fmt.matchers and len(self._readers) == 1:
             reader = self._readers[0][0]
+            self.boxes = reader if isinstance(reader, BoxReader) else None
             if hasattr(reader, "fold"):
                 from runwatch.parsers.pictures import Folded
 

@@ -17,7 +17,6 @@ from runwatch.parsers.skeleton import Decoded, Ints, Lines
 
 _MIN = 24  # fewer rows than this are cheaper through the matcher
 _ROWS = 128  # rows told to be alike together: one that is not leaves so many to the matcher
-_DIGITS = b"0123456789.e+-"
 
 Words = Sequence[bytes]
 """The words of a column."""
@@ -38,16 +37,6 @@ class RowMatcher(Matcher, Protocol):
     def read(self, columns: Sequence[Words]) -> tuple[Layout, list[list[float]]] | None:
         """Return the values, column by column, of rows that `match` would all match, else None."""
         ...
-
-
-def floats(column: Words) -> list[float] | None:
-    """Return the numbers of a column, or None if one of them is not plain."""
-    if b"".join(column).translate(None, _DIGITS):
-        return None
-    try:
-        return list(map(float, column))
-    except ValueError:
-        return None
 
 
 class WordDecoder:
