@@ -244,8 +244,8 @@ class LogParser:
             first, last = begin + start, begin + start + length - 1
             if folded is not None:
                 folded.at = offset + start
-                tells = tells or folded.may(block[first:last])
-            if not tells and trigger(block, first, last) is None and not events.inside:
+            read = tells or (folded is not None and folded.may(block[first:last]))
+            if not read and trigger(block, first, last) is None and not events.inside:
                 continue
             used[index] = self._records.read(
                 block[first:last], offset + start, self._line + line, ordinal, piece
