@@ -49,6 +49,14 @@ def _has_stem(text: bytes) -> bool:
     )
 
 
+def _tells_little(line: bytes) -> bool:
+    """Return whether a line that a reader takes may as well be of a format that nobody described.
+
+    Headlines of epochs and cells of boxes are; bars and rows are not.
+    """
+    return len(line) < 64 and b"%|" not in line and b" - " not in line
+
+
 class Interpreter:
     """Reads one source's records. Its state is what it knows about the format, never the text."""
 
@@ -118,8 +126,14 @@ class Interpreter:
             if self._readers and self._read(line, offset, number, piece):
                 if b"%|" in line and (behind := behind_bar(line)):
                     self._tell(behind, offset + len(line) - len(behind), number, ordinal, piece)
-                return True
-            match = self._match(line)
+                if self.learner is not None and _tells_little(line):
+                    self._learn(self.learner, line, offset, number, piece)
+                    return True
+                match = self._match(line) if self.sure is not None and _tells_little(line) else None
+                if match is None:
+                    return True
+            else:
+                match = self._match(line)
         if match is None and self._weak and self._hold_match(line, offset, number, piece):
             return True
         if match is not None:
