@@ -49,6 +49,7 @@ class _Shown(Layout):
     """How many of them tell the epoch."""
     pace: bytes = b""
     """Its unit; empty if there is none."""
+    __hash__ = Layout.__hash__  # quicker than one of all fields
 
 
 class _Bar:
