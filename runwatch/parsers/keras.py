@@ -193,7 +193,8 @@ class KerasReader:
 
     def thin(self, text: bytes) -> bytes:
         """Return the text with bars that are filled alike."""
-        text = _FILLING.sub(b"[==========]", text)
+        if b">" in text:  # else all bars are full
+            text = _FILLING.sub(b"[==========]", text)
         return _HEAVY.sub(b"\xe2\x94\x81", text) if b"\xe2\x94" in text else text
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import compress
 from typing import Protocol
 
 import numpy as np
@@ -59,14 +60,14 @@ class WordDecoder:
             ((most, _),) = Counter(map(len, rows)).most_common(1)
             if not most:
                 continue
-            places = [i for i, row in zip(some, rows, strict=True) if len(row) == most and begins(row[0])]
-            alike = [row for row in rows if len(row) == most and begins(row[0])]
+            fit = [len(row) == most and begins(row[0]) for row in rows]
+            alike = list(compress(rows, fit))
             read = self.matcher.read(list(zip(*alike, strict=True))) if alike else None
             if read is None:
                 continue
             layout, columns = read
             known, values = found.setdefault(layout, ([], [[] for _ in columns]))
-            known += places
+            known += compress(some, fit)
             for column, more in zip(values, columns, strict=True):
                 column.extend(more)
         return [_decoded(layout, *parts) for layout, parts in found.items()]

@@ -82,9 +82,10 @@ class _YoloRows:
         if last.count(b": ") != rows or last.count(b":") != rows:
             return None
         place = epochs.replace(b"/", b" ").split()
-        words = [place[::2], place[1::2], *columns[2 : 1 + count], last.replace(b":", b" ").split()]
+        behind = [columns[count], last.replace(b":", b" ").split()]  # instances and image size
+        words = [place[::2], place[1::2], *columns[2:count]]
         read = [column for column in map(floats, words) if column is not None]
-        if len(read) < 2 + count or len(read[-1]) < rows:
+        if len(read) < count or len(behind[1]) < rows or not all(b"".join(c).isdigit() for c in behind):
             return None
         if count not in self._layouts:
             self._layouts[count] = self._layout(count)
