@@ -10,7 +10,7 @@ by line and keeps the same numbers as floats:
 - text lines: the format's own compiled regex for its training line, searched
   for in each line, then float() of each number it finds (a LinePattern's head,
   and its `name: value` fields where it has them). What a format reads with
-  several lines in memory has no such regex: there the exact one counts.
+  several lines in memory has no such regex: there that of readers.py counts.
 - JSON lines: json.loads, then float() of each number.
 - tables: csv.DictReader, then float() of each cell that holds a number.
 
@@ -40,6 +40,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import make_log
 from exemplars import EXEMPLARS, HEADERS
+from readers import LOOPS
 
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.patterns import ITEMS, DictPattern, LinePattern
@@ -153,6 +154,22 @@ def by_own_regex(path: Path, name: str) -> int:
             row = [float(text.replace(b",", b"")) for text in found.groups() if text is not None]
             if fields is not None:
                 row += [float(m[value].replace(b",", b"")) for m in fields.finditer(line, found.end())]
+            rows.append(row)
+    return len(rows)
+
+
+def by_loop(path: Path, name: str) -> int:
+    """Read with the regexes of a format that runwatch has a reader for; return the lines found."""
+    line, values = LOOPS[name]
+    rows: list[list[float]] = []
+    with path.open() as log:
+        for text in log:
+            found = line.search(text)
+            if found is None:
+                continue
+            row = [float(number) for number in found.groups() if number is not None]
+            if values is not None:
+                row += [float(number) for _, number in values.findall(text, max(0, found.end() - 8))]
             rows.append(row)
     return len(rows)
 
@@ -272,6 +289,8 @@ def report(names: list[str]) -> None:
             if of == "line" and own_matcher(name) is not None:
                 base, found = cpu(by_own_regex, path, name)
                 assert found == expected, (name, label, found, expected)
+            elif name in LOOPS:
+                base, _ = cpu(by_loop, path, name)
             ratio = base / spent
             total, met = total + 1, met + (ratio >= BARS[of])
             note = "met" if ratio >= BARS[of] else "missed"

@@ -36,6 +36,9 @@ SYSTEM = "system"
 META_COLUMNS = frozenset({"offset", "line", "step", "total", "rank", "node", "time"})
 """Columns that place a row; every other column is a metric."""
 
+BY_EPOCH = " by epoch"
+"""Ends the pattern of training records whose step is an epoch: there may be many of one."""
+
 
 class Table(msgspec.Struct, frozen=True):
     """Rows that share their fields: a float64 matrix, one row of it per name.

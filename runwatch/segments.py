@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from runwatch.batch import BAR, EVAL, PLAN, SYSTEM, TRAIN, Batch, Table
 from runwatch.block import Block, Samples
+from runwatch.echoes import Echoes
 from runwatch.metrics import STEP_TIME
 from runwatch.rows import (
     Floats,
@@ -75,10 +76,12 @@ class Splitter:
     """Newest planned total that stood outside of step lines."""
     _rank: float = np.inf
     """Lowest rank (of the lowest node) whose records were seen: only its records make series."""
+    _echoes: Echoes = field(default_factory=Echoes)
 
     def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
         """Yield the batch's blocks in order; concatenated they are the batch."""
         batch, others = self._of_lowest_rank(batch)
+        batch = self._echoes.without(batch)
         bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(train, bars)
         first_step = self._step

@@ -7,11 +7,11 @@ there are enough of them, and the learner is asked last.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from runwatch.batch import BAR, TRAIN, Event
+from runwatch.parsers.boxes import BoxReader
 from runwatch.parsers.columns import Columns
 from runwatch.parsers.escapes import bare
 from runwatch.parsers.events import EventScanner
@@ -20,10 +20,11 @@ from runwatch.parsers.learner import Learner
 from runwatch.parsers.patterns import BarPattern, LinePattern, Match, Matcher, values
 from runwatch.parsers.piece import Held, Piece
 from runwatch.parsers.prefix import Logged
-from runwatch.parsers.readers import Reader, Row
+from runwatch.parsers.readers import Reader, Row, behind_bar
 from runwatch.text import decode
 
 if TYPE_CHECKING:
+    from runwatch.parsers.pictures import Folded, Folding
     from runwatch.parsers.skeleton import Decoder
 
 MAX_LINE = 1 << 16
@@ -33,8 +34,6 @@ _WEAK_RECORDS = 16
 """So many training records of a weak format, and none of another, settle on it."""
 _SURE_RECORDS = 1024
 """So many more, and no other format is looked for."""
-_BAR_END = re.compile(rb"^(?:.*?\[[\d:]+<[^\]\r\n]{0,2000}\]\s*|.*)")
-"""A bar up to its end; a message may stand behind it."""
 
 
 def _has_stem(text: bytes) -> bool:
@@ -48,6 +47,14 @@ def _has_stem(text: bytes) -> bool:
         or b"loss" in text
         or b"eval" in text
     )
+
+
+def _tells_little(line: bytes) -> bool:
+    """Return whether a line that a reader takes may as well be of a format that nobody described.
+
+    Headlines of epochs and cells of boxes are; bars and rows are not.
+    """
+    return len(line) < 64 and b"%|" not in line and b" - " not in line
 
 
 def _trains(matcher: Matcher) -> bool:
@@ -100,6 +107,10 @@ class Interpreter:
         """The bulk path of the settled format."""
         self.tables: list[Columns] = []
         """Its tables, whose plain rows are taken many at a time."""
+        self.folded: Folded | None = None
+        """The bulk path of its reader, in front of which it stands."""
+        self.boxes: BoxReader | None = None
+        """Its reader, where that takes whole boxes."""
         for fmt in self.formats:
             if fmt.name == settled:
                 self._settle(fmt)
@@ -121,18 +132,12 @@ class Interpreter:
             piece.events.append(Event("overlong", offset, number, title))
             line = line[:MAX_LINE]
         line = bare(line)
-        match = self._match_own(line) if self._own else None
-        for matcher in self._first if match is None else ():
-            match = matcher.match(line)
-            if match is not None:
-                self.confirm(1)
-                break
-        if match is None:
-            if self._readers and self._read(line, offset, number, piece):
-                if b"%|" in line and (behind := _BAR_END.sub(b"", line, 1)):
-                    self._tell(behind, offset + len(line) - len(behind), number, ordinal, piece)
+        match = self._leading(line)
+        if match is None and self._readers and self._read(line, offset, number, piece):
+            match = self._read_further(line, offset, number, ordinal, piece)
+            if match is None:
                 return True
-            match = self._match(line)
+        match = match or self._match(line)
         if match is None and self._weak and self._hold_match(line, offset, number, piece):
             return True
         if match is not None:
@@ -148,6 +153,29 @@ class Interpreter:
         if match is None and self.learner is not None:
             return self._learn(self.learner, line, offset, number, piece) or told
         return match is not None or told
+
+    def _leading(self, line: bytes) -> Match | None:
+        """Match a line with what goes before the readers: the users' formats, then the settled one."""
+        match = self._match_own(line) if self._own else None
+        for matcher in self._first if match is None else ():
+            match = matcher.match(line)
+            if match is not None:
+                self.confirm(1)
+                break
+        return match
+
+    def _read_further(
+        self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece
+    ) -> Match | None:
+        """See what else a line tells that a reader took; return what another format makes of it."""
+        if b"%|" in line and (behind := behind_bar(line)):
+            self._tell(behind, offset + len(line) - len(behind), number, ordinal, piece)
+        if not _tells_little(line):
+            return None
+        if self.learner is not None:
+            self._learn(self.learner, line, offset, number, piece)
+            return None
+        return self._match(line) if self.sure is not None else None
 
     def _tell(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
         """Take the events of a line that is no record; return whether it told any or belongs to one."""
@@ -169,14 +197,14 @@ class Interpreter:
         return None
 
     def _read(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
-        """Give a line to the readers, to all of them while unsure; return whether it was theirs."""
+        """Give a line to the readers, the settled format's first; return whether it was theirs."""
         used = False
         for reader, fmt in self._readers:
             rows = reader.feed(line, number)
             if rows is not None:
                 used = True
                 self._take_rows(fmt, rows, offset, piece)
-                if not self._open:
+                if not self._open or fmt is self.format:
                     break
         return used
 
@@ -250,6 +278,15 @@ class Interpreter:
             self.decoders = decoders(self._first if self._open else matchers, known)
             if not self._open:
                 self.tables = [matcher for matcher in matchers if isinstance(matcher, Columns)]
+        if self._bulk and not self._open and not fmt.matchers and len(self._readers) == 1:
+            reader = self._readers[0][0]
+            self.boxes = reader if isinstance(reader, BoxReader) else None
+            if hasattr(reader, "fold"):
+                from runwatch.parsers.pictures import Folded
+
+                self.folded = Folded(cast("Folding", reader))
+                self._readers = ((self.folded, fmt),)
+                self._tells(*(text[:1] for text in self.events.heads))
 
     def confirm(self, records: int) -> None:
         """Count training records of the weak format that was settled on."""
@@ -338,8 +375,13 @@ class Interpreter:
         self._headless = tuple(m for m in self._bare if not m.prefix)
         first = {m.prefix[:1] for m in self._bare if m.prefix}
         self._by_head = {h: tuple(m for m in self._bare if m.prefix[:1] in (h, b"")) for h in first}
-        telling = first | {text[:1] for text in self.events.heads} | {b"^"}
         needles = [getattr(matcher, "needle", b"") for matcher in self._headless]
         self.needles = frozenset(filter(None, needles)) | {needle for needle, _ in self._logged}
-        every = bool(self._readers) or not all(needles)
-        self.heads = [every or bytes([byte]) in telling for byte in range(256)]
+        if self._readers or not all(needles):
+            self.heads = [True] * 256
+        else:
+            self._tells(*first, *(text[:1] for text in self.events.heads))
+
+    def _tells(self, *heads: bytes) -> None:
+        """Take note that a line may tell something that begins with one of `heads` or an echoed key."""
+        self.heads = [bytes([byte]) in (*heads, b"^") for byte in range(256)]

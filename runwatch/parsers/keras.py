@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.parsers.patterns import VALUE, number
+from runwatch.metrics import Unit
+from runwatch.parsers.patterns import VALUE, Layout, Match, values
 from runwatch.parsers.readers import Row, RowMaker
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from runwatch.parsers.lines import Ints
+    from runwatch.parsers.pictures import Pictures
+    from runwatch.parsers.skeleton import Floats
 
 _EPOCH = re.compile(rb"Epoch (\d+)/(\d+)\s*$")
 _BAR = re.compile(
@@ -15,7 +26,73 @@ _BAR = re.compile(
     rb"|(?:\s*(?P<all>\d+)/(?P=all) |\s)- (?P<whole>\d+m?s [^\r\n]{1,4000})"  # verbose=2
 )
 _ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): (" + VALUE + rb")(?= - |\s*$)")
-_Items = list[tuple[str, float]]
+_FILLING = re.compile(rb"\[[=>.]{10,80}\]")
+_HEAVY = re.compile(rb"(?:\xe2\x94[\x80-\xbf]){2,200}")
+_HEADLINE, _DRAWN, _UNKNOWN, _WHOLE = "headline", "drawn", "unknown", "whole"
+"""What a line shows: an epoch's headline, a bar, a bar without a total, a bar that is printed once."""
+
+
+class _KerasPictures:
+    """Matches headlines (epoch and epochs) and bars with a loss (done and total where drawn, then values)."""
+
+    prefix = b""
+
+    def __init__(self) -> None:
+        self._layouts: dict[tuple[str, tuple[bytes, ...]], Layout] = {}
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return what a line shows."""
+        if line[:6] == b"Epoch ":
+            head = _EPOCH.match(line)
+            return head and Match(
+                self._layout(_HEADLINE, (b"epoch", b"epochs")), (head.span(1), head.span(2))
+            )
+        found = _BAR.match(line) if b" - " in line else None
+        if found is None:
+            return None
+        drawn = found["rest"] is not None
+        before = found.start("rest" if drawn else "whole") - 3
+        items = list(_ITEM.finditer(b" - " + found["rest" if drawn else "whole"]))
+        names = tuple(m[1] for m in items)
+        if b"loss" not in names:
+            return None
+        if found["total"] == b"Unknown":
+            return Match(self._layout(_UNKNOWN, ()), ())
+        spans = tuple((before + m.start(2), before + m.end(2)) for m in items)
+        if drawn:
+            place = found.span("done"), found.span("total")
+            return Match(self._layout(_DRAWN, (b"done", b"total", *names)), (*place, *spans))
+        # what is printed twice is no number that may change
+        form = f"{_WHOLE} {(found['all'] or b'1').decode()}"
+        return Match(self._layout(form, names), spans)
+
+    def _layout(self, form: str, printed: tuple[bytes, ...]) -> Layout:
+        layout = self._layouts.get((form, printed))
+        if layout is None:
+            if len(self._layouts) > 1024:
+                self._layouts.clear()
+            names = tuple(name.decode("ascii") for name in printed)
+            layout = Layout("picture", form, names, (Unit(),) * len(names))
+            self._layouts[form, printed] = layout
+        return layout
+
+
+class _Values:
+    """Which numbers of a bar are those of training and which of validation; of two of one name the first."""
+
+    def __init__(self, row: RowMaker, layout: Layout) -> None:
+        first = 2 if layout.pattern == _DRAWN else 0
+        self.first = first
+        items: dict[str, int] = {}
+        for i, name in enumerate(layout.names[first:], first):
+            items.setdefault(name, i)
+        train = {n: i for n, i in items.items() if n[:4] != "val_" and n not in ("epoch", "total")}
+        validation = {n: i for n, i in items.items() if n[:4] == "val_"}
+        self.train, self.validation = list(train.values()), list(validation.values())
+        self.every = list(items.values())
+        self.train_row = row.layout(TRAIN, ("epoch", "total", *train))
+        self.validation_row = row.layout(EVAL, ("epoch", *validation))
+        self.every_row = row.layout(EVAL, tuple(f"evaluate/{name}" for name in items))
 
 
 class KerasReader:
@@ -27,67 +104,179 @@ class KerasReader:
     """
 
     def __init__(self) -> None:
+        self.pictures = (_KerasPictures(),)
         self._row = RowMaker("keras", {"epoch": "step"})
+        self._values: dict[Layout, _Values] = {}
         self._epoch: tuple[float, float] | None = None
         """Epoch and epochs of the newest headline; None before the first."""
         self._open = True
         """Whether the next bar trains: nothing was full since the headline or the beginning."""
-        self._done, self._total = 0.0, b""
+        self._done, self._total = 0.0, -1.0
         """The newest picture of a bar."""
-        self._full: tuple[int, _Items] | None = None
-        """Line and values of a bar that is full, in its newest picture."""
+        self._full: tuple[int, Layout, Sequence[float]] | None = None
+        """Line and numbers of a bar that is full, in its newest picture."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take an epoch's headline or a picture of a bar."""
-        if line[:6] == b"Epoch ":
-            found = _EPOCH.match(line)
-            if found is None:
-                return None
-            epoch, epochs = float(found[1]), float(found[2])
-            if self._epoch is None and self._full and epoch > 1:  # the log begins within a run
-                self._epoch = epoch - 1, epochs
-            rows = self._complete(headline=True)
-            self._epoch, self._open, self._done, self._total = (epoch, epochs), True, 0.0, b""
-            return rows
-        found = _BAR.match(line) if b" - " in line else None
-        if found is None:
-            return None
-        rest = found["rest"] or found["whole"]
-        items = [(m[1].decode("ascii"), number(m[2])) for m in _ITEM.finditer(b" - " + rest)]
-        if not any(name == "loss" for name, _ in items):
-            return None
-        if found["total"] == b"Unknown":
-            return []
-        total = found["total"] or found["all"] or b"1"
-        done = float(found["done"] or total)
-        begins = done < self._done or total != self._total or found["whole"] is not None
-        if self._full and self._full[0] != number_:  # a redraw shows the same loss
-            begins |= items[0] != self._full[1][0]
-        rows = self._complete() if begins else []
-        self._done, self._total = done, total
-        if done == float(total):
-            self._full = number_, items
-        return rows
+        match = self.pictures[0].match(line)
+        return None if match is None else self._take(match.layout, values(line, match), number_)
 
     def flush(self) -> list[Row]:
         """Return the bar that is complete."""
         return self._complete()
+
+    def _take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
+        """Take one picture; return the records it completes."""
+        if layout.pattern == _UNKNOWN:
+            return []
+        if layout.pattern == _HEADLINE:
+            epoch, epochs = shown
+            if self._epoch is None and self._full and epoch > 1:  # the log begins within a run
+                self._epoch = epoch - 1, epochs
+            rows = self._complete(headline=True)
+            self._epoch, self._open, self._done, self._total = (epoch, epochs), True, 0.0, -1.0
+            return rows
+        drawn = layout.pattern == _DRAWN
+        done, total = shown[:2] if drawn else 2 * (float(layout.pattern.split()[1]),)
+        begins = not drawn or done < self._done or total != self._total
+        if self._full and self._full[0] != number_:  # a redraw shows the same loss
+            begins |= self._first(layout, shown) != self._first(*self._full[1:])
+        rows = self._complete() if begins else []
+        self._done, self._total = done, total
+        if done == total:
+            self._full = number_, layout, shown
+        return rows
+
+    def _of(self, layout: Layout) -> _Values:
+        found = self._values.get(layout)
+        if found is None:
+            if len(self._values) > 1024:
+                self._values.clear()
+            found = self._values[layout] = _Values(self._row, layout)
+        return found
+
+    def _first(self, layout: Layout, shown: Sequence[float]) -> tuple[str, float]:
+        """Return name and value of the first number that has a name."""
+        first = self._of(layout).first
+        return layout.names[first], shown[first]
 
     def _complete(self, *, headline: bool = False) -> list[Row]:
         """Return the records of the full bar, now that another one begins."""
         full, self._full = self._full, None
         if full is None:
             return []
-        line, items = full
-        validation = [item for item in items if item[0][:4] == "val_"]
+        line, layout, shown = full
+        of = self._of(layout)
         trains, self._open = self._open, False
-        if self._epoch is None and headline and not validation:
+        if self._epoch is None and headline and not of.validation:
             trains = False  # an evaluation before training
         if not trains:
-            return [self._row(EVAL, line, [(f"evaluate/{name}", value) for name, value in items])]
-        epoch, epochs = self._epoch or (1.0, 1.0)
-        place = [("epoch", epoch), ("total", epochs)]
-        rows = [self._row(TRAIN, line, [*place, *(item for item in items if item not in validation)])]
-        if validation:
-            rows.append(self._row(EVAL, line, [*place[:1], *validation]))
+            return [Row(of.every_row, line, [shown[i] for i in of.every])]
+        epoch = self._epoch or (1.0, 1.0)
+        rows = [Row(of.train_row, line, [*epoch, *(shown[i] for i in of.train)])]
+        if of.validation:
+            rows.append(Row(of.validation_row, line, [epoch[0], *(shown[i] for i in of.validation)]))
         return rows
+
+    # -- many pictures at once ---------------------------------------------------------------------
+
+    def until(self, block: bytes, begin: int, end: int) -> int:
+        """Return the end: nothing changes how lines are read."""
+        return end
+
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may be a headline or hold a bar."""
+        return b" - " in line or line[:6] == b"Epoch "
+
+    def minds(self, line: bytes) -> bool:
+        """Return False: only pictures tell anything."""
+        return False
+
+    def thin(self, text: bytes) -> bytes:
+        """Return the text with bars that are filled alike."""
+        if b">" in text:  # else all bars are full
+            text = _FILLING.sub(b"[==========]", text)
+        return _HEAVY.sub(b"\xe2\x94\x81", text) if b"\xe2\x94" in text else text
+
+    def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
+        """Take many pictures, each as if by itself: whole epochs together, what stands around them singly."""
+        heads = [part.at for part in pictures.parts if part.layout.pattern == _HEADLINE]
+        first, last = (int(heads[0][0]), int(heads[0][-1])) if heads else (0, 0)
+        done, total = self._places(pictures)
+        if first == last or (done > total)[first:last].any():
+            first, last = -1, 0
+        yield from pictures.one_by_one(0, first + 1, self._take)
+        if first >= 0:
+            yield from self._epochs(pictures, heads[0], done, total)
+        yield from pictures.one_by_one(last, len(pictures), self._take)
+
+    def _places(self, pictures: Pictures) -> tuple[Floats, Floats]:
+        """Return done and total of each picture; -1 for headlines and bars without a total."""
+        columns: list[list[tuple[Any, Any]]] = [[], []]
+        for part in pictures.parts:
+            form, _, number_ = part.layout.pattern.partition(" ")
+            for i in range(2):
+                if form in (_DRAWN, _WHOLE):
+                    columns[i].append((part, part.columns[i] if form == _DRAWN else float(number_)))
+        return pictures.spread(columns[0], -1.0), pictures.spread(columns[1], -1.0)
+
+    def _epochs(
+        self, pictures: Pictures, heads: Ints, done: Floats, total: Floats
+    ) -> Iterator[tuple[Layout, Floats]]:
+        """Return the records of what stands between the first headline and the last."""
+        import numpy as np
+
+        bars = np.flatnonzero(done >= 0)
+        bars = bars[(bars > heads[0]) & (bars < heads[-1])]
+        if not len(bars):
+            return
+        begins = self._beginnings(pictures, bars, heads, done, total)
+        full = np.flatnonzero(done[bars] == total[bars])
+        if not len(full):
+            return
+        bar = np.cumsum(begins)[full]
+        full = bars[full[np.append(bar[1:] != bar[:-1], True)]]  # in its last picture
+        ends = np.sort(np.concatenate([heads, bars[begins]]))
+        offset = np.zeros(len(pictures))
+        offset[full] = pictures.offset[ends[np.searchsorted(ends, full, "right")]]
+        epoch = np.searchsorted(heads, full) - 1
+        trains, evaluates = np.zeros((2, len(pictures)), bool)
+        trains[full] = np.append(True, epoch[1:] != epoch[:-1])
+        evaluates[full] = ~trains[full]
+        headline = next(part for part in pictures.parts if part.layout.pattern == _HEADLINE)
+        place = np.zeros((2, len(pictures)))
+        place[:, full] = headline.columns[:, epoch]
+        for part in pictures.parts:
+            if part.layout.pattern in (_HEADLINE, _UNKNOWN):
+                continue
+            of = self._of(part.layout)
+            epochs = [*place[:, part.at]]
+            for layout, chosen, columns in (
+                (of.train_row, trains, [*epochs, *part.columns[of.train]]),
+                (of.validation_row, trains, [epochs[0], *part.columns[of.validation]]),
+                (of.every_row, evaluates, [*part.columns[of.every]]),
+            ):
+                if of.validation or layout is not of.validation_row:
+                    yield layout, pictures.rows(part, chosen, columns, offset)
+
+    def _beginnings(
+        self, pictures: Pictures, bars: Ints, heads: Ints, done: Floats, total: Floats
+    ) -> NDArray[np.bool_]:
+        """Return which of the pictures `bars` begin a bar (see _take)."""
+        import numpy as np
+
+        named = [part for part in pictures.parts if part.layout.pattern not in (_HEADLINE, _UNKNOWN)]
+        names = sorted({self._first_name(part.layout) for part in named})
+        firsts = [(part, part.columns[self._of(part.layout).first]) for part in named]
+        loss = pictures.spread(firsts)[bars]
+        name = pictures.spread([(p, names.index(self._first_name(p.layout))) for p in named])[bars]
+        whole = pictures.spread([(p, p.layout.pattern != _DRAWN) for p in named])[bars] > 0
+        done, total, line = done[bars], total[bars], pictures.line[bars]
+        epoch = np.searchsorted(heads, bars)
+        again = (line[1:] != line[:-1]) & (done == total)[:-1]
+        again &= (loss[1:] != loss[:-1]) | (name[1:] != name[:-1])
+        begins = again | (epoch[1:] != epoch[:-1]) | (done[1:] < done[:-1]) | (total[1:] != total[:-1])
+        return np.append(True, begins | whole[1:])
+
+    def _first_name(self, layout: Layout) -> str:
+        return layout.names[self._of(layout).first]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from runwatch.batch import BY_EPOCH
 from runwatch.metrics import LOSS, STEP_TIME, VAL_LOSS, canonical
 from runwatch.parsers.fields import RATES, Field
 from runwatch.parsers.learn_words import (
@@ -116,6 +117,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         quality=quality,
         names=usual - {place[1] for place in (counter, epoch) if place},
         aliases=aliases(lines, usual),
+        pattern="learned" + BY_EPOCH * (counter is not None and is_epoch(counter[1])),
     )
     score = (3 if quality else 1) * (2 if counter else 1) * len(lines)
     return Judgement(plan, score, _certainty(plan, len(lines)), waits)

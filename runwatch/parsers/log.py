@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.batch import Batch
+from runwatch.parsers.boxes import BoxReader
 from runwatch.parsers.columns import Columns, Rows
 from runwatch.parsers.formats import Format
 from runwatch.parsers.interpreter import MAX_LINE, Interpreter
@@ -155,13 +156,21 @@ class LogParser:
 
     def _parse(self, block: bytes, end: int, piece: Piece) -> None:
         """Parse block[:end], which ends with a line end."""
-        start = 0
+        start, alike = 0, -1
         while start < end:
             if self._records.decoders and end - start >= BULK_SIZE:
                 start = self._parse_bulk(block, start, end, piece)
                 continue
+            if self._records.folded and end - start >= BULK_SIZE:
+                if alike < start:
+                    alike = self._records.folded.until(block, start, end)
+                if alike - start >= BULK_SIZE:
+                    start = self._parse_bulk(block, start, alike, piece)
+                    continue
             if self._records.tables and not self._line_has_text:
                 start += self._parse_rows(block, start, end, piece)
+            if self._records.boxes is not None and not self._line_has_text:
+                start = self._parse_boxes(self._records.boxes, block, start, end, piece)
             found = _RECORD.match(block, start, end)
             if found is None:
                 return
@@ -200,6 +209,17 @@ class LogParser:
         self._window = min(2 * self._window, _TAIL_BYTES) if count == len(lines) else _WINDOW
         return offset - piece.start - begin
 
+    def _parse_boxes(self, boxes: BoxReader, block: bytes, begin: int, end: int, piece: Piece) -> int:
+        """Give whole boxes to their reader; return where they end."""
+        stop, found = boxes.take(block, begin, end, self._line)
+        for row, at in found:
+            piece.add(row.layout, piece.start + at, row.line, row.values)
+        lines = block.count(b"\n", begin, stop)
+        piece.lines += lines
+        self._line += lines
+        self._ordinal += lines
+        return stop
+
     def _parse_bulk(self, block: bytes, begin: int, end: int, piece: Piece) -> int:
         """Parse many records at once; return where to go on: before `end` where the format changed."""
         import numpy as np
@@ -212,8 +232,12 @@ class LogParser:
         used = np.zeros(len(lines), bool)
         for part in decoded:
             used[part.lines] = True
+        offset, folded = piece.start + begin, self._records.folded
+        if folded is not None:
+            used |= folded.begin(lines, text, offset, self._line, piece)
         count = self._read_rest(lines, text, used, piece)
-        offset = piece.start + begin
+        if folded is not None:
+            folded.end()
         for part in decoded:
             done = part.before(count)
             done.place(lines, offset, self._line)
@@ -253,7 +277,7 @@ class LogParser:
         """
         import numpy as np
 
-        records, events = self._records, self._records.events
+        records, events, folded = self._records, self._records.events, self._records.folded
         rest = np.flatnonzero(text & ~used)
         telling = np.array(records.heads)[lines.buffer[lines.starts[rest]]]
         telling |= ~lines.clean[rest] | (lines.lengths[rest] > MAX_LINE)
@@ -263,10 +287,13 @@ class LogParser:
         places = (rest, lines.starts[rest], lines.line[rest], ordinals, decoded[rest], telling)
         offset, confirmed, heads = piece.start + lines.begin, 0, records.heads
         for index, start, line, ordinal, before, tells in zip(*(p.tolist() for p in places), strict=True):
-            if tells or events.inside:
+            record = b"" if tells or folded is None else lines.record(index)
+            if tells or events.inside or (folded is not None and folded.may(record)):
                 records.confirm(before - confirmed)
                 confirmed = before
-                record = lines.record(index)
+                record = record or lines.record(index)
+                if folded is not None:
+                    folded.at = offset + start
                 used[index] = records.read(record, offset + start, self._line + line, ordinal, piece)
                 if records.heads is not heads:
                     return int(index) + 1

@@ -2,18 +2,22 @@
 
 A matcher looks at one line. A reader remembers: the header of a table, the
 epoch a bar belongs to, the value that a redrawn bar may still change. Readers
-see every record in order, so their output does not depend on how bytes come;
-their formats do without the bulk path, for they print few lines.
+see every record in order, so their output does not depend on how bytes come.
+Those whose lines can be decoded at once have a bulk path (see pictures).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from runwatch.batch import META_COLUMNS
 from runwatch.metrics import Unit, canonical
 from runwatch.parsers.patterns import Layout
+
+_BAR_END = re.compile(rb"^(?:.*?\[[\d:]+<[^\]\r\n]{0,2000}\]\s*|.*)")
+"""A bar up to its end."""
 
 
 class Row(NamedTuple):
@@ -50,17 +54,55 @@ class RowMaker:
         values: dict[str, float] = {}
         for name, value in items:
             values.setdefault(name, value)
-        key = (kind, tuple(values))
+        return Row(self.layout(kind, tuple(values)), number, list(values.values()))
+
+    def layout(self, kind: str, printed: tuple[str, ...]) -> Layout:
+        """Return the layout of rows of these printed names, each of which stands once."""
+        key = (kind, printed)
         layout = self._layouts.get(key)
         if layout is None:
             if len(self._layouts) > 1024:
                 self._layouts.clear()
-            layout = self._layouts[key] = self._layout(kind, key[1])
-        return Row(layout, number, list(values.values()))
+            layout = self._layouts[key] = self._make(kind, printed)
+        return layout
 
-    def _layout(self, kind: str, printed: tuple[str, ...]) -> Layout:
+    def _make(self, kind: str, printed: tuple[str, ...]) -> Layout:
         names = tuple(
             self._aliases.get(name) or (name if name in META_COLUMNS else canonical(name)) for name in printed
         )
         shown = {name: text for name, text in zip(names, printed, strict=True) if name != text}
         return Layout(kind, self._pattern, names, tuple(Unit() for _ in names), shown)
+
+
+def behind_bar(line: bytes) -> bytes:
+    """Return the message that stands behind the bar of a line, if any."""
+    return _BAR_END.sub(b"", line, 1)
+
+
+def same_until(
+    block: bytes, begin: int, end: int, words: Iterable[bytes], same: Callable[[bytes], bool]
+) -> int:
+    """Return where in block[begin:end] a record begins that holds one of `words` and is not `same`."""
+    for word in words:
+        at = begin
+        while (at := block.find(word, at, end)) >= 0:
+            first = max(block.rfind(b"\n", begin, at), block.rfind(b"\r", begin, at), begin - 1) + 1
+            last = min(i for i in (block.find(b"\n", at, end), block.find(b"\r", at, end), end) if i >= 0)
+            if not same(block[first:last]):
+                end = first
+                break
+            at = last
+    return end
+
+
+_PLAIN = b"0123456789.e+- "
+
+
+def floats(column: Sequence[bytes]) -> list[float] | None:
+    """Return the numbers of words, perhaps among spaces; None if one of them is not plain."""
+    if b"".join(column).translate(None, _PLAIN):
+        return None
+    try:
+        return list(map(float, column))
+    except ValueError:
+        return None

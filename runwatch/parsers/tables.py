@@ -1,147 +1,108 @@
-"""Tables and blocks printed over several lines: stable-baselines3, spaCy, YOLO, epoch blocks."""
+"""Tables and blocks printed over several lines: spaCy's rows under a header, epoch blocks."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.metrics import EPOCH
-from runwatch.parsers.patterns import NUMBER, VALUE, number
-from runwatch.parsers.readers import Row, RowMaker
+from runwatch.metrics import EPOCH, Unit
+from runwatch.parsers.patterns import VALUE, Layout, Match, values
+from runwatch.parsers.readers import Row, RowMaker, same_until
 
-_CELL = re.compile(rb"\|\s+([\w./ -]{1,60}?)\s*\|\s*(" + VALUE + rb")?\s*\|\s*$")
-_RULE = re.compile(rb"-{10,200}\s*$")
-
-
-class BoxReader:
-    """A box of `| name | value |` rows between two rules, its sections ending in a slash.
-
-    stable-baselines3 prints one per iteration; `time/total_timesteps` is the step.
-    """
-
-    def __init__(self) -> None:
-        self._row = RowMaker("box", {"total_timesteps": "step"})
-        self._section = ""
-        self._items: list[tuple[str, float]] | None = None
-
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one line of a box."""
-        if line[:2] == b"| ":
-            cell = _CELL.match(line)
-            if cell is None or self._items is None:
-                return None
-            name = cell[1].decode("ascii", "replace")
-            if cell[2] is None:
-                self._section = name if name.endswith("/") else ""
-            elif len(self._items) < 200:
-                value = number(cell[2])
-                step = name.replace(" ", "_") == "total_timesteps"
-                self._items.append(("total_timesteps" if step else self._section + name, value))
-            return []
-        if line[:10] != b"----------" or not _RULE.match(line):
-            return None
-        items, self._items, self._section = self._items, [], ""
-        if items and any(name == "total_timesteps" for name, _ in items):
-            return [self._row(TRAIN, number_, items)]
-        return []
-
-    def flush(self) -> list[Row]:
-        """Return nothing: a box that is not closed is no record."""
-        return []
-
+if TYPE_CHECKING:
+    from runwatch.parsers.pictures import Pictures
+    from runwatch.parsers.skeleton import Floats
 
 _SPACY_HEAD = re.compile(rb"\s{0,3}E\s+#\s+(\S.*SCORE)\s*$")
 _NUMBERS = re.compile(rb"\s*" + VALUE + rb"(?:\s+" + VALUE + rb"){2,40}\s*$")
+_WORD = re.compile(rb"\S+")
+
+
+class _SpacyRows:
+    """Matches the rows under the newest header."""
+
+    prefix = b""
+
+    def __init__(self) -> None:
+        self._row = RowMaker("spacy")
+        self._names: tuple[str, ...] = ()
+        self._layout: Layout | None = None
+        self._columns: list[int] = []
+
+    def head(self, line: bytes) -> tuple[str, ...]:
+        """Return the columns of a header, or nothing."""
+        head = _SPACY_HEAD.match(line) if line.rstrip().endswith(b"SCORE") else None
+        return (
+            () if head is None else (EPOCH, "step", *re.split(r"\s{2,}", head[1].decode("utf-8", "replace")))
+        )
+
+    def use(self, names: tuple[str, ...]) -> None:
+        """Take the names of a header; of two columns of one name the first counts."""
+        self._names = names
+        self._columns = [i for i, name in enumerate(names) if name not in names[:i]]
+        self._layout = self._row.layout(TRAIN, tuple(names[i] for i in self._columns))
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the numbers of a row."""
+        if self._layout is None or not _NUMBERS.match(line, start):
+            return None
+        spans = [word.span() for word in _WORD.finditer(line, start)]
+        if len(spans) != len(self._names):
+            return None
+        return Match(self._layout, tuple(spans[i] for i in self._columns))
 
 
 class SpacyReader:
     """spaCy's training table: a header `E  #  LOSS NER ... SCORE`, then rows of numbers."""
 
     def __init__(self) -> None:
-        self._row = RowMaker("spacy")
-        self._names: list[str] | None = None
+        self._rows = _SpacyRows()
+        self.pictures = (self._rows,)
+        self._head: tuple[str, ...] = ()
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take the header or a row."""
-        head = _SPACY_HEAD.match(line) if line.rstrip().endswith(b"SCORE") else None
-        if head is not None:
-            names = re.split(r"\s{2,}", head[1].decode("utf-8", "replace"))
-            self._names = [EPOCH, "step", *names]
+        head = self._rows.head(line)
+        if head:
+            self._head = head
+            self._rows.use(head)
             return []
-        if self._names is None or not _NUMBERS.match(line):
-            return None
-        values = line.split()
-        if len(values) != len(self._names):
-            return None
-        return [self._row(TRAIN, number_, zip(self._names, map(number, values), strict=True))]
+        match = self._rows.match(line)
+        return None if match is None else [Row(match.layout, number_, values(line, match))]
 
     def flush(self) -> list[Row]:
         """Return nothing: a row is complete with its line."""
         return []
 
+    def until(self, block: bytes, begin: int, end: int) -> int:
+        """Return where another header stands."""
+        return same_until(
+            block, begin, end, (b"SCORE",), lambda line: self._rows.head(line) in (self._head, ())
+        )
 
-_YOLO_ROW = re.compile(
-    rb"\s*(?P<epoch>\d+)/(?P<epochs>\d+)\s+(?P<memory>\d+(?:\.\d+)?)[GM]B?\s+"
-    rb"(?P<values>" + VALUE + rb"(?:\s+" + VALUE + rb"){2,12})\s*:"
-)
-_YOLO_HEAD = re.compile(rb"\s*Epoch\s+(?:GPU_mem|gpu_mem)\s+(\S.*\S)\s*$")
-_YOLO_ALL = re.compile(rb"\s*all\s+\d+\s+\d+((?:\s+" + NUMBER + rb"){1,8})\s*$")
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may be a row or a header."""
+        return line[:40].lstrip()[:1] in b"+-.0123456789nNiI" or b"SCORE" in line
 
+    def minds(self, line: bytes) -> bool:
+        """Return whether a line is a header."""
+        return b"SCORE" in line
 
-class YoloReader:
-    """Ultralytics YOLO: an epoch's row is redrawn until the epoch ends; a step is an epoch.
+    def thin(self, text: bytes) -> bytes:
+        """Return the text as it is."""
+        return text
 
-    Loss columns differ between versions and tasks, so the header names them.
-    """
-
-    _EVAL = ("val/precision", "val/recall", "val/mAP50", "val/mAP50-95")
-
-    def __init__(self) -> None:
-        self._row = RowMaker("yolo", {"epoch": "step"})
-        self._names: list[str] = []
-        self._pending: tuple[float, Row] | None = None
-
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take a header, one picture of an epoch's row, or its validation."""
-        head = _YOLO_HEAD.match(line)
-        if head is not None:
-            self._names = head[1].decode("ascii", "replace").split()
-            return []
-        found = _YOLO_ROW.match(line)
-        if found is not None:
-            return self._take(found, number_)
-        found = _YOLO_ALL.match(line)
-        if found is None or self._pending is None:
-            return None
-        values = zip(self._EVAL, map(number, found[1].split()), strict=False)
-        return [self._row(EVAL, number_, [("epoch", self._pending[0]), *values])]
-
-    def _take(self, found: re.Match[bytes], number_: int) -> list[Row]:
-        epoch, values = float(found["epoch"]), [number(v) for v in found["values"].split()]
-        names = self._names if len(self._names) == len(values) else []
-        losses = len(values) - 2  # the last two are the batch's instances and the image size
-        named = [
-            (self._named(names[i]) if names else f"train/loss_{i + 1}", value)
-            for i, value in enumerate(values[:losses])
-        ]
-        row = self._row(TRAIN, number_, [("epoch", epoch), ("total", float(found["epochs"])), *named])
-        done = [self._pending[1]] if self._pending is not None and self._pending[0] != epoch else []
-        self._pending = epoch, row
-        return done
-
-    @staticmethod
-    def _named(column: str) -> str:
-        return f"train/{column}" if column.endswith("_loss") else f"train/{column}_loss"
-
-    def flush(self) -> list[Row]:
-        """Return the last epoch as it stands."""
-        pending, self._pending = self._pending, None
-        return [pending[1]] if pending else []
+    def fold(self, pictures: Pictures) -> Iterable[tuple[Layout, Floats]]:
+        """Return the rows: each is a record."""
+        return pictures.tables()
 
 
 _BLOCK_EPOCH = re.compile(rb"\W{0,12}[Ee]poch:? *\[?(\d+)(?:/(\d+)\]?)?\W{0,12}$")
 _BLOCK_PART = re.compile(rb"([A-Za-z][\w ]{0,40}?):? +(" + VALUE + rb")s?(?= - | \| |, |\s*$)")
 
+_KINDS = {"validation": EVAL, "train": TRAIN}
 _BLOCK_HEADS = (
     b"train loss",
     b"training loss",
@@ -156,31 +117,67 @@ _BLOCK_HEADS = (
 )
 
 
+class _BlockLines:
+    """Matches an epoch's headline and the lines of its block. Once one was seen, `inside` is to be set."""
+
+    prefix = b""
+
+    def __init__(self) -> None:
+        self.inside = False
+        self._layouts: dict[tuple[str, tuple[bytes, ...]], Layout] = {}
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return what a line shows."""
+        found = _BLOCK_EPOCH.match(line, start) if len(line) - start < 64 else None
+        if found is not None:
+            spans = [found.span(i) for i in (1, 2) if found[i] is not None]
+            return Match(self._layout("epoch", (b"epoch", b"total")[: len(spans)]), tuple(spans))
+        head = line[start : start + 24].lower()
+        if not self.inside or not head.startswith(_BLOCK_HEADS):
+            return None
+        items: dict[bytes, tuple[int, int]] = {}
+        for m in _BLOCK_PART.finditer(line, start):
+            items.setdefault(m[1].strip(), m.span(2))
+        if not items:
+            return None
+        kind = "validation" if head.startswith(b"val") else "train" if head.startswith(b"train") else "note"
+        return Match(self._layout(kind, tuple(items)), tuple(items.values()))
+
+    def _layout(self, kind: str, printed: tuple[bytes, ...]) -> Layout:
+        layout = self._layouts.get((kind, printed))
+        if layout is None:
+            if len(self._layouts) > 1024:
+                self._layouts.clear()
+            names = tuple(name.decode("ascii") for name in printed)
+            layout = self._layouts[kind, printed] = Layout(kind, "block", names, (Unit(),) * len(names))
+        return layout
+
+
 class EpochBlockReader:
     """`Epoch: 3/30`, then lines such as `Train Loss: 5.94 - Train Perplexity: 380.1`; a step is an epoch."""
 
     def __init__(self) -> None:
         self._row = RowMaker("epoch-block", {"epoch": "step"})
+        self._lines = _BlockLines()
+        self.pictures = (self._lines,)
         self._epoch: list[tuple[str, float]] = []
         self._noted: list[tuple[str, float]] = []
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one line of a block."""
-        found = _BLOCK_EPOCH.match(line) if len(line) < 64 else None
-        if found is not None:
-            self._epoch = [("epoch", float(found[1]))] + ([("total", float(found[2]))] if found[2] else [])
-            self._noted = []
+        match = self._lines.match(line)
+        return None if match is None else self._take(match.layout, values(line, match), number_)
+
+    def _take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
+        """Take what one line shows."""
+        items = list(zip(layout.names, shown, strict=True))
+        if layout.kind == "epoch":
+            self._epoch, self._noted, self._lines.inside = items, [], True
             return []
-        head = line[:24].lower()
-        if not self._epoch or not head.startswith(_BLOCK_HEADS):
-            return None
-        items = [(m[1].decode("ascii").strip(), number(m[2])) for m in _BLOCK_PART.finditer(line)]
-        if not items:
-            return None
-        if head.startswith(b"val"):
+        if layout.kind == "validation":
             return [self._row(EVAL, number_, [*self._epoch[:1], *items])]
         self._noted += items
-        if not head.startswith(b"train"):
+        if layout.kind == "note":
             return []
         noted, self._noted = self._noted, []
         return [self._row(TRAIN, number_, [*self._epoch, *noted])]
@@ -188,3 +185,52 @@ class EpochBlockReader:
     def flush(self) -> list[Row]:
         """Return nothing: each line is complete."""
         return []
+
+    def until(self, block: bytes, begin: int, end: int) -> int:
+        """Return the end: nothing changes how lines are read."""
+        return end
+
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may be of a block."""
+        return b"poch" in line or self.minds(line)
+
+    def minds(self, line: bytes) -> bool:
+        """Return whether a line may be of a block; those before the first headline are no pictures."""
+        return line[:24].lower().startswith(_BLOCK_HEADS)
+
+    def thin(self, text: bytes) -> bytes:
+        """Return the text as it is."""
+        return text
+
+    def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
+        """Take many lines, each as if by itself: together behind a headline, if nothing is noted."""
+        import numpy as np
+
+        kinds = ("epoch", "validation", "train", "note")
+        kind = pictures.spread((part, kinds.index(part.layout.kind)) for part in pictures.parts)
+        first = (
+            int((kind == 0).argmax()) if not (kind == 3).any() and (kind == 0).any() else len(pictures) - 1
+        )
+        yield from pictures.one_by_one(0, first + 1, self._take)
+        if first == len(pictures) - 1:
+            return
+        heads = [part for part in pictures.parts if part.layout.kind == "epoch"]
+        at = np.maximum.accumulate(np.where(kind == 0, np.arange(len(kind)), 0))
+        epoch = pictures.spread((part, part.columns[0]) for part in heads)[at]
+        total = pictures.spread(((p, p.columns[1]) for p in heads if len(p.columns) > 1), -1.0)[at]
+        after = np.arange(len(kind)) > first
+        for part in pictures.parts:
+            names = part.layout.names
+            kept = [i for i, name in enumerate(names) if name not in ("epoch", "total")]
+            own = [part.columns[i] for i in kept]
+            place = epoch[part.at], total[part.at]
+            for kind_, known, chosen in (
+                ("validation", ("epoch",), after),
+                ("train", ("epoch", "total"), after & (total >= 0)),
+                ("train", ("epoch",), after & (total < 0)),
+            ):
+                if part.layout.kind == kind_:
+                    shown = self._row.layout(_KINDS[kind_], (*known, *(names[i] for i in kept)))
+                    yield shown, pictures.rows(part, chosen, [*place[: len(known)], *own])
+        newest = max(heads, key=lambda part: int(part.at[-1]))
+        self._epoch = list(zip(newest.layout.names, newest.columns[:, -1].tolist(), strict=True))

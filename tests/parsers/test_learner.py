@@ -545,3 +545,21 @@ def test_hard_rows_cost_little(line):
     begun = time.perf_counter()
     assert table.match(line) is None
     assert time.perf_counter() - begun < 0.1
+
+
+HEADLINES = {
+    "Epoch 3/30, as of Keras": "Epoch {epoch}/30\nloss: {loss:.4f} acc: 0.5\n",
+    "Epoch: 3, as of epoch blocks": "Epoch: {epoch}\nmean loss = {loss:.4f}, acc = 0.5\n",
+    "under rules, as of a box": "--------------------\nEpoch {epoch}\n--------------------\navg loss: {loss:.4f}\n",
+    "in a box without steps": "------------------------------\n| epoch   | {epoch} |\n| loss | {loss:.4f} |\n",
+}
+
+
+@pytest.mark.parametrize("name", HEADLINES)
+def test_headlines_that_a_known_format_may_have_are_learnt_from_too(name):
+    text = "".join(HEADLINES[name].format(epoch=epoch, loss=9 / epoch) for epoch in range(1, 31)).encode()
+    parsed = parse(text)
+    assert parsed.format == "learned"
+    assert parsed.column("step").tolist() == list(range(1, 31))
+    assert len(parsed.column("train/loss", "eval")) == 30
+    parse(text, [100, 333, 700]).same_as(parsed)

@@ -1,9 +1,9 @@
 """Reinforcement learning on the console: stable-baselines3 boxes and CleanRL lines."""
 
 from runwatch.batch import EVAL, TRAIN
+from runwatch.parsers.boxes import BoxReader
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
-from runwatch.parsers.tables import BoxReader
 
 SB3 = Format(
     name="stable-baselines3",

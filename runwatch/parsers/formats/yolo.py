@@ -4,7 +4,7 @@ from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import LOSS
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
-from runwatch.parsers.tables import YoloReader
+from runwatch.parsers.yolo import YoloReader
 
 ULTRALYTICS = Format(
     name="yolo",

@@ -1,0 +1,51 @@
+"""Readers tell the same of a log in bulk as line by line, and however it arrives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.parsers.formats import builtin
+from runwatch.parsers.log import LogParser
+
+from .logs import parse
+from .redrawn import KINDS, log
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(st.integers(0, 10**6))
+@settings(max_examples=6, deadline=None)
+def test_bulk_tells_what_single_lines_tell(kind, seed):
+    known = [
+        replace(fmt, weak=False) for fmt in builtin() if fmt.name == kind
+    ]  # in bulk from the first record
+    text = log(kind, seed)
+    parsed = parse(text, formats=known)
+    parsed.same_as(parse(text, bulk=False, formats=known))
+    assert parsed.format == kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(st.data())
+@settings(max_examples=5, deadline=None)
+def test_pieces_do_not_matter(kind, data):
+    text = log(kind, data.draw(st.integers(0, 3)))
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=6))
+    parse(text, cuts).same_as(parse(text, bulk=False))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "stable-baselines3"])
+def test_the_bulk_path_is_really_used(kind):
+    text = log(kind, 2, noise=0.0)
+    parser = LogParser()
+    parser.feed(text)
+    folded = parser._records.folded
+    assert folded is not None
+    taken = []
+    fold = folded._reader.fold
+    folded._reader.fold = lambda pictures: taken.append(len(pictures)) or fold(pictures)
+    parser.feed(text)
+    assert sum(taken) > 100
