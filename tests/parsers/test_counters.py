@@ -83,8 +83,15 @@ def test_a_record_that_is_dated_has_a_time(key):
     ],
 )
 def test_names_become_canonical_in_our_units(field, metric, value):
-    parsed = parse(f"step 3/9 (1.00%) | loss: 2.5 | {field}\n".encode())
-    assert parsed.column(metric).tolist() == pytest.approx([value])
+    lines = "".join(f"iteration {n}/9 | loss: 2.5 | {field}\n" for n in range(9))
+    assert parse(lines.encode()).column(metric).tolist() == pytest.approx([value] * 9)
+
+
+def test_nanochat_prints_per_cent_also_below_one():
+    lines = "".join(
+        f"step {n}/9 (1.00%) | loss: 2.5 | mfu: {mfu}\n" for n, mfu in enumerate(["0.58", "36.20"])
+    )
+    assert parse(lines.encode()).column("perf/mfu").tolist() == [0.58 / 100, 36.20 / 100]
 
 
 MFUS = (
@@ -95,7 +102,7 @@ MFUS = (
 
 
 def test_a_share_is_read_by_its_value_alone_in_text_and_in_json():
-    text = "".join(f"step {n}/90 (1.00%) | loss: 2.5 | mfu: {mfu}\n" for n, mfu in enumerate(MFUS))
+    text = "".join(f"iteration {n}/9000 | loss: 2.5 | mfu: {mfu}\n" for n, mfu in enumerate(MFUS))
     lines = "".join(f'{{"step": {n}, "loss": 2.5, "mfu": {mfu}}}\n' for n, mfu in enumerate(MFUS))
     for whole in (text.encode(), lines.encode()):
         for cut in (0, 100, 10_000):

@@ -9,6 +9,8 @@ from runwatch.batch import EVAL, RANK, TRAIN
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import LinePattern
 
+_UNITS = {"mfu": "%"}  # also where the first step, which compiles, reaches less than 1 %
+
 FORMAT = Format(
     name="nanochat",
     title="nanochat / picoLLM",
@@ -20,8 +22,16 @@ FORMAT = Format(
             rb"step (?P<step>\d+)/(?P<total>\d+) \(\d+(?:\.\d+)?%\) \|",
             prefix=b"step ",
             fields=True,
+            units=_UNITS,
         ),
-        LinePattern("sft", TRAIN, rb"step (?P<step>\d+) \(\d+(?:\.\d+)?%\) \|", prefix=b"step ", fields=True),
+        LinePattern(
+            "sft",
+            TRAIN,
+            rb"step (?P<step>\d+) \(\d+(?:\.\d+)?%\) \|",
+            prefix=b"step ",
+            fields=True,
+            units=_UNITS,
+        ),
         LinePattern(
             "chat-sft",
             TRAIN,
