@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from runwatch.alerts import settings
+from runwatch.alerts.channels.settings import KINDS, AnyChannel, SlackConfig, missing
 from runwatch.alerts.secret import Secret
-from runwatch.alerts.settings import AnyChannel, MaintenanceConfig, RoutingConfig, SlackConfig
+from runwatch.alerts.settings import MaintenanceConfig, RoutingConfig
 from runwatch.errors import ConfigError
 from runwatch.tomlplace import Keys, where_is
 from runwatch.wording import expected, noun
@@ -117,7 +118,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def everyone(self) -> dict[str, AnyChannel]:
         """Return all channels that lead somewhere, by name."""
-        return {**({"slack": self.slack} if self.slack.webhook else {}), **self.channels}
+        return {**({"slack": self.slack} if self.slack.webhook or self.slack.token else {}), **self.channels}
 
     def overrides(self) -> dict[str, dict[str, float | bool | int]]:
         """Return what [rules.NAME] sections say, `enabled` among the thresholds."""
@@ -241,19 +242,16 @@ class _Reader:
     def channel(self, keys: Keys, given: object) -> AnyChannel:
         table = dict(self.table(keys, given))
         kind = self.value((*keys, "type"), str, table.pop("type", ""))
-        if kind not in settings.KINDS:
+        if kind not in KINDS:
             place = (*keys, "type") if kind else keys
-            raise ConfigError(
-                "a channel needs a type", self.where(*place), f"one of {', '.join(settings.KINDS)}"
-            )
+            raise ConfigError("a channel needs a type", self.where(*place), f"one of {', '.join(KINDS)}")
         if keys[-1] == "slack":
             raise ConfigError(
                 "this name is taken by the section [slack]", self.where(*keys), "choose another"
             )
-        found = self.section(settings.KINDS[kind], keys, table)
-        for key in settings.NEEDED[type(found)]:
-            if not getattr(found, key):
-                raise ConfigError(f"a channel of type {kind} needs {key}", self.where(*keys))
+        found = self.section(KINDS[kind], keys, table)
+        if key := missing(found):
+            raise ConfigError(f"a channel of type {kind} needs {key}", self.where(*keys))
         return found
 
     def routing(self, given: object) -> RoutingConfig:

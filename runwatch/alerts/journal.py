@@ -27,7 +27,7 @@ from typing import Any
 import msgspec
 
 from runwatch import text
-from runwatch.alerts.notification import Notification
+from runwatch.alerts.notification import Notification, Recent
 from runwatch.alerts.queue import REMEMBERED
 
 SLOTS = 64
@@ -54,6 +54,10 @@ CREATE TABLE IF NOT EXISTS messages (
 );
 CREATE TABLE IF NOT EXISTS rests (channel TEXT PRIMARY KEY, until REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS routing (key TEXT PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS notes (
+    channel TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (channel, key)
+);
 """
 _ADD = (
     "INSERT OR IGNORE INTO messages (channel, id, state, born, due, body) VALUES (?, ?, 'waiting', ?, ?, ?)"
@@ -62,7 +66,8 @@ _COPY = (
     "INSERT OR IGNORE INTO messages (channel, id, state, born, due, tries, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 
-Statement = tuple[str, tuple[object, ...]]
+Row = tuple[object, ...]
+Statement = tuple[str, Row]
 _FORGET: Statement = (
     "DELETE FROM messages WHERE state = 'done'"
     " AND seq <= (SELECT max(seq) FROM messages WHERE state = 'done') - ?",
@@ -97,6 +102,7 @@ class Journal:
         self._db: sqlite3.Connection | None = None
         self._lock: int | None = None
         self._unwritten: list[Statement] = []
+        self._unkept = Recent()  # notes of channels, where there is no file
         self._failed = False
         self._delivered = 0
         try:
@@ -147,6 +153,11 @@ class Journal:
         """Return what routing committed last, by key."""
         return {key: bytes(body) for key, body in self._rows("SELECT key, body FROM routing ORDER BY rowid")}
 
+    def recall(self, channel: str, key: str) -> str:
+        """Return what a channel noted under a key; "" if nothing was, or long ago."""
+        rows = self._rows("SELECT value FROM notes WHERE channel = ? AND key = ?", channel, key)
+        return str(rows[0][0]) if rows else self._unkept.recall(channel, key)
+
     # -- writing ---------------------------------------------------------------------------------
 
     def commit(
@@ -193,6 +204,14 @@ class Journal:
         """Note that a message was given up, and keep it for people."""
         sql = "UPDATE messages SET state = 'dead', reason = ? WHERE channel = ? AND id = ?"
         self._write([(sql, (reason, channel, key))])
+
+    def note(self, channel: str, key: str, value: str) -> None:
+        """Keep what a channel is to remember, such as the thread of an incident."""
+        if self._db is None:
+            self._unkept.note(channel, key, value)
+        self._write(
+            [("INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?)", (channel, key, value, self._now()))]
+        )
 
     def close(self) -> None:
         """Let go of the file; what waits in it is found by whoever opens it next."""
@@ -278,11 +297,12 @@ class Journal:
             if lock is None:  # its owner lives
                 continue
             try:
-                messages, routing = _leftovers(path)
+                messages, routing, notes = _leftovers(path)
                 with self._db:
                     self._db.execute("BEGIN IMMEDIATE")
                     self._db.executemany(_COPY, messages)
                     self._db.executemany("INSERT OR IGNORE INTO routing VALUES (?, ?)", routing)
+                    self._db.executemany("INSERT OR IGNORE INTO notes VALUES (?, ?, ?, ?)", notes)
                 remove(path)
             except sqlite3.OperationalError:
                 pass  # perhaps next time
@@ -298,9 +318,9 @@ class Journal:
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute(*_FORGET)
-            self._db.execute(
-                "DELETE FROM messages WHERE state != 'done' AND born < ?", (self._now() - KEEP_DEAD,)
-            )
+            before = (self._now() - KEEP_DEAD,)
+            self._db.execute("DELETE FROM messages WHERE state != 'done' AND born < ?", before)
+            self._db.execute("DELETE FROM notes WHERE at < ?", before)
 
     def _give_up(self, error: Exception) -> None:
         self._notice(f"alerts are kept in memory only: {self._where()}: {_plainly(error)}")
@@ -334,15 +354,17 @@ def remove(path: Path) -> None:
             os.remove(f"{path}{suffix}")
 
 
-def _leftovers(path: Path) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
-    """Return the undelivered messages, and routing's state, of a database whose owner is gone."""
+def _leftovers(path: Path) -> tuple[list[Row], list[Row], list[Row]]:
+    """Return the undelivered messages, routing's state and the notes of a database whose owner is gone."""
     db = sqlite3.connect(path, timeout=1.0)
     try:
+        db.executescript(_SCHEMA)  # an older version's lacks a table
         messages = db.execute(
             "SELECT channel, id, state, born, due, tries, body FROM messages"
             " WHERE state IN ('waiting', 'sending') ORDER BY seq"
         ).fetchall()
-        return messages, db.execute("SELECT key, body FROM routing ORDER BY rowid").fetchall()
+        routing = db.execute("SELECT key, body FROM routing ORDER BY rowid").fetchall()
+        return messages, routing, db.execute("SELECT channel, key, value, at FROM notes").fetchall()
     finally:
         db.close()
 

@@ -1,12 +1,13 @@
-"""What runwatch.toml says about alerts: [channels.NAME] and [routing]. Durations are in seconds."""
+"""What runwatch.toml says about alerts: [routing] and [[maintenance]]. Durations are in seconds."""
 
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import msgspec
 
+from runwatch.alerts.channels.settings import AnyChannel
 from runwatch.alerts.policy import (
     BUILT_IN,
     LABELS,
@@ -19,107 +20,10 @@ from runwatch.alerts.policy import (
     parse_matcher,
 )
 from runwatch.alerts.queue import KEEP_TRYING
-from runwatch.alerts.secret import Secret
 from runwatch.alerts.silences import Once, Weekly, parse_hours, parse_weekly
 from runwatch.findings import Severity
 
-Timeout = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 Duration = Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)]
-Rate = Annotated[int, msgspec.Meta(ge=1, le=1000)]
-
-
-class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What every channel can be told."""
-
-    min_severity: Severity = Severity.WARNING
-    """Least severity that is sent: "info", "warning" or "critical"."""
-    send_resolved: bool = True
-    """Whether to say when an incident that was sent is over."""
-    per_minute: Rate = 30
-    """Most messages a minute; what is beyond is told in a summary."""
-    timeout: Timeout = 10.0
-    """Seconds to wait for an answer before trying again later."""
-
-
-class SlackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where and when to send Slack messages."""
-
-    webhook: Secret = Secret()
-    """Address of an incoming webhook. A secret: better set as $RUNWATCH_SLACK_WEBHOOK, which wins."""
-    min_severity: Severity = Severity.WARNING
-    """Least severity that is sent: "info", "warning" or "critical"."""
-    send_resolved: bool = True
-    """Whether to say when an incident that was sent is over."""
-    timeout: Timeout = 10.0
-    """Seconds to wait for Slack's answer before trying again later."""
-    per_minute: Rate = 30
-    """Most messages a minute; what is beyond is told in a summary."""
-
-
-class WebhookConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "webhook": POSTs JSON to an address."""
-
-    url: Secret = Secret()
-    token: Secret = Secret()
-    """Sent as `Authorization: Bearer`, if there is one."""
-
-
-class CommandConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "command": runs a program with JSON on its standard input; no shell."""
-
-    command: tuple[str, ...] = ()
-    """Program and arguments."""
-
-
-class NtfyConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "ntfy": a push message by ntfy.sh or a server of your own."""
-
-    topic: Secret = Secret()
-    """Whoever knows it can read along, so it is a secret."""
-    server: str = "https://ntfy.sh"
-    token: Secret = Secret()
-
-
-class PagerDutyConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "pagerduty": Events API v2; what is sent twice is one incident there."""
-
-    routing_key: Secret = Secret()
-    url: str = "https://events.pagerduty.com/v2/enqueue"
-
-
-class EmailConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "email": by an SMTP server."""
-
-    host: str = ""
-    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 587
-    security: str = "starttls"
-    """"starttls", "tls" or "none"."""
-    user: str = ""
-    password: Secret = Secret()
-    sender: str = ""
-    to: tuple[str, ...] = ()
-
-
-AnyChannel: TypeAlias = (
-    SlackConfig | WebhookConfig | CommandConfig | NtfyConfig | PagerDutyConfig | EmailConfig
-)
-KINDS: dict[str, type[AnyChannel]] = {
-    "slack": SlackConfig,
-    "webhook": WebhookConfig,
-    "command": CommandConfig,
-    "ntfy": NtfyConfig,
-    "pagerduty": PagerDutyConfig,
-    "email": EmailConfig,
-}
-NEEDED: dict[type, tuple[str, ...]] = {
-    SlackConfig: ("webhook",),
-    WebhookConfig: ("url",),
-    CommandConfig: ("command",),
-    NtfyConfig: ("topic",),
-    PagerDutyConfig: ("routing_key",),
-    EmailConfig: ("host", "sender", "to"),
-}
-"""Keys without which a channel leads nowhere."""
 
 
 class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -27,7 +27,7 @@ def command() -> None:
 @_config
 def _list(config: str | None) -> int:
     """List the configured channels and what each carries."""
-    from runwatch.alerts.settings import KINDS
+    from runwatch.alerts.channels.settings import KINDS
     from runwatch.config import load
 
     channels = load(Path(config) if config else None).everyone()

@@ -112,13 +112,13 @@ class Notifier:
         from runwatch.alerts.routing import Router
         from runwatch.alerts.settings import policy
 
+        journal = open_journal(self._notice)
         channels = []
         for name, given in config.everyone().items():
             try:
-                channels.append(build(name, given))
+                channels.append(build(name, given, journal))
             except ConfigError as error:  # the others go on
                 self._notice(f"channel {name} is off: {error}")
-        journal = open_journal(self._notice)
         outbox = Outbox(
             channels,
             self._notice,

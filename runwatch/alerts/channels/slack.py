@@ -31,9 +31,9 @@ _PERMANENT = {
 }
 
 # slack_sdk logs the address and the payload at DEBUG and failures at ERROR; this logger swallows both.
-_silent = logging.getLogger(f"{__name__}.sdk")
-_silent.setLevel(logging.CRITICAL + 1)
-_silent.propagate = False
+silent = logging.getLogger(f"{__name__}.sdk")
+silent.setLevel(logging.CRITICAL + 1)
+silent.propagate = False
 
 
 class SlackChannel:
@@ -74,7 +74,7 @@ class SlackChannel:
                 self._webhook,
                 timeout=self.timeout,  # type: ignore[arg-type]  # fractions work
                 retry_handlers=[],
-                logger=_silent,
+                logger=silent,
             )
         return self._client
 
