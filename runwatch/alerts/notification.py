@@ -141,4 +141,4 @@ class Channel(Protocol):
 
 def digest(secret: str) -> str:
     """Return a short digest by which a destination is recognised and not told."""
-    return hashlib.blake2b(secret.encode(), digest_size=6).hexdigest()
+    return hashlib.blake2b(secret.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()

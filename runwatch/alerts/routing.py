@@ -192,7 +192,9 @@ class Router:
             if receiver is None or alert.rank < receiver.min_severity.rank:
                 continue
             values = [channel, str(number), *(labels[label] for label in route.group_by)]
-            key = hashlib.blake2b("\n".join(values).encode(), digest_size=8).hexdigest()
+            key = hashlib.blake2b(
+                "\n".join(values).encode("utf-8", "backslashreplace"), digest_size=8
+            ).hexdigest()
             if key not in self._groups:
                 self._groups[key] = Group(channel, number)
             self._groups[key].members[name] = None

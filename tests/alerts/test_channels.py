@@ -289,6 +289,7 @@ def _read_until(terminal: int, wanted: bytes, seconds: float = 15.0) -> bytes:
     return seen
 
 
+@pytest.mark.filterwarnings("default")
 def test_apprise_gets_text_only():
     pytest.importorskip("apprise")
     with HttpServer() as server:

@@ -126,6 +126,7 @@ class SlackBotChannel:
                 },
             )
         thread = Thread(str(found.get("channel", self._channel)), str(found["ts"]), not notification.more)
+        self._memory.note(self.identity, "channel", thread.channel)
         said = msgspec.json.encode(thread).decode()
         for row in (notification.incident, *notification.more):
             self._memory.note(self.identity, row.id, said)
@@ -150,11 +151,12 @@ class SlackBotChannel:
 
     def _posted(self, notification: Notification) -> dict[str, Any] | None:
         """Return the message if an earlier attempt arrived after all; None too if that cannot be seen."""
+        channel = self._memory.recall(self.identity, "channel") or self._channel  # an id, not a name
         try:
             found = self._call(
                 "conversations.history",
                 {
-                    "channel": self._channel,
+                    "channel": channel,
                     "oldest": f"{notification.time - LOOK_BACK:.6f}",
                     "include_all_metadata": True,
                     "limit": 100,
@@ -166,7 +168,7 @@ class SlackBotChannel:
         for message in found.get("messages", ()):
             payload = message.get("metadata", {}).get("event_payload", {})
             if payload.get("id") == notification.id:
-                return {"ts": message["ts"], "channel": self._channel}
+                return {"ts": message["ts"], "channel": channel}
         return None
 
     def _illustrate(self, notification: Notification, thread: Thread) -> None:
