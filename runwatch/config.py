@@ -21,7 +21,7 @@ import msgspec
 from runwatch.alerts import settings
 from runwatch.alerts.channels.settings import KINDS, AnyChannel, SlackConfig, missing
 from runwatch.alerts.secret import Secret
-from runwatch.alerts.settings import MaintenanceConfig, RoutingConfig
+from runwatch.alerts.settings import MaintenanceConfig, MessagesConfig, RoutingConfig
 from runwatch.errors import ConfigError
 from runwatch.tomlplace import Keys, where_is
 from runwatch.wording import expected, noun
@@ -113,6 +113,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     routing: RoutingConfig = RoutingConfig()
     maintenance: tuple[MaintenanceConfig, ...] = ()
     """Times in which alerts that fit are not told."""
+    messages: MessagesConfig = MessagesConfig()
     path: Path | None = None
     """The file this came from; not a key of the file."""
 
@@ -226,18 +227,25 @@ class _Reader:
             },
             routing=self.routing(tables.get("routing", {})),
             maintenance=self.sections(MaintenanceConfig, ("maintenance",), tables.get("maintenance", [])),
+            messages=self.section(MessagesConfig, ("messages",), tables.get("messages", {})),
             path=self.path,
         )
-        named = {"slack": config.slack, **config.channels}  # $RUNWATCH_SLACK_WEBHOOK may yet name it
-        try:
-            settings.policy(config.routing, named)
-        except settings.SettingError as error:
-            raise ConfigError(str(error), self.where("routing", *error.key)) from None
-        try:
-            settings.maintenance(config.maintenance)
-        except settings.SettingError as error:
-            raise ConfigError(str(error), self.where("maintenance", *error.key)) from None
+        self.judge(config)
         return config
+
+    def judge(self, config: Config) -> None:
+        """Raise ConfigError where what each section says is right and what it means is not."""
+        named = {"slack": config.slack, **config.channels}  # $RUNWATCH_SLACK_WEBHOOK may yet name it
+        meanings: dict[str, Callable[[], object]] = {
+            "routing": lambda: settings.policy(config.routing, named),
+            "maintenance": lambda: settings.maintenance(config.maintenance),
+            "messages": config.messages.wording,
+        }
+        for section, meaning in meanings.items():
+            try:
+                meaning()
+            except settings.SettingError as error:
+                raise ConfigError(str(error), self.where(section, *error.key)) from None
 
     def channel(self, keys: Keys, given: object) -> AnyChannel:
         table = dict(self.table(keys, given))

@@ -359,6 +359,9 @@ class Router:
             note=note,
             checkpoint=lead.checkpoint,
             trend=lead.trend,
+            span=lead.span,
+            look=lead.look,
+            answer=lead.answer,
         )
 
     def _sweep(self) -> None:

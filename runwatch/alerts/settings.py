@@ -7,7 +7,9 @@ from typing import Annotated
 
 import msgspec
 
+from runwatch.alerts import wording
 from runwatch.alerts.channels.settings import AnyChannel
+from runwatch.alerts.notification import Wording
 from runwatch.alerts.policy import (
     BUILT_IN,
     LABELS,
@@ -80,6 +82,23 @@ class MaintenanceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     ends: datetime.datetime | None = None
     weekly: str = ""
     """Instead of both: days and local hours, such as "sat,sun 22:00-06:00"."""
+
+
+class MessagesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[messages]: words of your own, with fields such as {title}; docs/alerts.md lists them."""
+
+    title: str = ""
+    body: str = ""
+    """Several lines; one all of whose fields are empty is left out."""
+
+    def wording(self) -> Wording | None:
+        """Return the templates, None if there are none. Raises SettingError."""
+        for key in ("title", "body"):
+            try:
+                wording.check(getattr(self, key))
+            except ValueError as error:
+                raise SettingError((key,), str(error)) from None
+        return Wording(self.title, self.body) if self.title or self.body else None
 
 
 class SettingError(ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import threading
 import time
@@ -15,6 +16,7 @@ from runwatch.alerts.settings import maintenance
 from runwatch.alerts.silences import MOST, InMemory, Silence, Silences
 from runwatch.config import Config
 from runwatch.errors import ConfigError
+from runwatch.watcher.surroundings import Surroundings, around
 
 if TYPE_CHECKING:
     from runwatch.alerts.grouping import Alert
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from runwatch.alerts.routing import Router
     from runwatch.watcher.engine import Engine
 
-TREND_POINTS = 48
 STATE_VARIABLE = "RUNWATCH_STATE"
 
 
@@ -116,7 +117,7 @@ class Notifier:
         channels = []
         for name, given in config.everyone().items():
             try:
-                channels.append(build(name, given, journal))
+                channels.append(build(name, given, journal, config.messages.wording()))
             except ConfigError as error:  # the others go on
                 self._notice(f"channel {name} is off: {error}")
         outbox = Outbox(
@@ -171,22 +172,17 @@ class Notifier:
     def _alert(self, change: Change, now: float) -> Alert:
         from runwatch.alerts.grouping import Alert
 
-        checkpoint: int | None = None
-        trend: tuple[float, ...] = ()
+        host = socket.gethostname()
+        seen = Surroundings()
         if self._engine is not None and change.kind != "resolved":
-            checkpoint, trend = about(self._engine, change)
-        return Alert(change.row, socket.gethostname(), now, checkpoint, trend, change.number)
-
-
-def about(engine: Engine, change: Change) -> tuple[int | None, tuple[float, ...]]:
-    """Return the last good checkpoint of a change's run, and the newest values of its metric."""
-    for _, watched in engine.runs():
-        if watched.run.id == change.run:
-            good = watched.run.checkpoints.summary().last_good
-            series = watched.run.series.get(change.row.metric or "")
-            trend = () if series is None else tuple(float(value) for value in series.tail(TREND_POINTS))
-            return (None if good is None else good.at), trend
-    return None, ()
+            seen = around(self._engine, change)
+        look = f"runwatch tail {shlex.quote(seen.path)}" if seen.path else ""
+        answer = ""
+        if self._epoch:  # a daemon watches: others can come and look
+            look, answer = f"runwatch attach {host}", f"runwatch ack {change.row.id}"
+        return Alert(
+            change.row, host, now, seen.checkpoint, seen.trend, seen.span, look, answer, change.number
+        )
 
 
 def state_directory() -> Path:

@@ -4,19 +4,42 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import msgspec
+
 from runwatch.alerts.channels import settings as kinds
 from runwatch.alerts.channels.settings import AnyChannel
-from runwatch.alerts.notification import Channel, Memory
+from runwatch.alerts.notification import Channel, Memory, Notification, Outcome, Wording
 from runwatch.errors import ConfigError
 
 
-def build(  # noqa: PLR0911, PLR0912 -- one branch a channel
-    name: str, config: AnyChannel, memory: Memory | None = None
+def build(
+    name: str, config: AnyChannel, memory: Memory | None = None, wording: Wording | None = None
 ) -> Channel:
     """Return the channel. Raises ConfigError, without repeating it, if a secret cannot be had or used.
 
-    `memory` is where it keeps what it must know of earlier messages; left out, that ends with the process.
+    `memory` is where it keeps what it must know of earlier messages; left out, that ends with the
+    process. `wording` is how messages are to be worded, if not as usual.
     """
+    channel = _build(name, config, memory)
+    return channel if wording is None else _Reworded(channel, wording)
+
+
+class _Reworded:
+    """A channel whose messages are in the user's own words."""
+
+    def __init__(self, channel: Channel, wording: Wording) -> None:
+        self._channel, self._wording = channel, wording
+        self.name, self.identity = channel.name, channel.identity
+
+    def send(self, notification: Notification) -> Outcome:
+        if notification.change == "notice":
+            return self._channel.send(notification)
+        return self._channel.send(msgspec.structs.replace(notification, wording=self._wording))
+
+
+def _build(  # noqa: PLR0911, PLR0912 -- one branch a channel
+    name: str, config: AnyChannel, memory: Memory | None
+) -> Channel:
     seconds = config.timeout
     match config:
         case kinds.SlackConfig(token=bot) if bot:
