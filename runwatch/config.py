@@ -21,7 +21,13 @@ import msgspec
 from runwatch.alerts import settings
 from runwatch.alerts.channels.settings import KINDS, AnyChannel, SlackConfig, missing
 from runwatch.alerts.secret import Secret
-from runwatch.alerts.settings import MaintenanceConfig, MessagesConfig, RoutingConfig
+from runwatch.alerts.settings import (
+    ActionConfig,
+    AlertsConfig,
+    MaintenanceConfig,
+    MessagesConfig,
+    RoutingConfig,
+)
 from runwatch.errors import ConfigError
 from runwatch.tomlplace import Keys, where_is
 from runwatch.wording import expected, noun
@@ -114,6 +120,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     maintenance: tuple[MaintenanceConfig, ...] = ()
     """Times in which alerts that fit are not told."""
     messages: MessagesConfig = MessagesConfig()
+    alerts: AlertsConfig = AlertsConfig()
+    actions: tuple[ActionConfig, ...] = ()
+    """What is done when incidents fire. Nothing, unless it is asked for."""
     path: Path | None = None
     """The file this came from; not a key of the file."""
 
@@ -228,6 +237,8 @@ class _Reader:
             routing=self.routing(tables.get("routing", {})),
             maintenance=self.sections(MaintenanceConfig, ("maintenance",), tables.get("maintenance", [])),
             messages=self.section(MessagesConfig, ("messages",), tables.get("messages", {})),
+            alerts=self.section(AlertsConfig, ("alerts",), tables.get("alerts", {})),
+            actions=self.sections(ActionConfig, ("actions",), tables.get("actions", [])),
             path=self.path,
         )
         self.judge(config)
@@ -240,6 +251,8 @@ class _Reader:
             "routing": lambda: settings.policy(config.routing, named),
             "maintenance": lambda: settings.maintenance(config.maintenance),
             "messages": config.messages.wording,
+            "alerts": config.alerts.check,
+            "actions": lambda: settings.actions(config.actions),
         }
         for section, meaning in meanings.items():
             try:

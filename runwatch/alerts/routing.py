@@ -62,8 +62,10 @@ class Router:
     def resume(self, saved: Mapping[str, bytes], now: float) -> None:
         """Go on from what `changes` gave to a process that died."""
         for key, body in saved.items():
-            self._dirty.add(key)  # whatever is not taken over is to be removed
             kind, _, name = key.partition("/")
+            if kind not in ("group", "alert", "seen"):  # not routing's
+                continue
+            self._dirty.add(key)  # whatever is not taken over is to be removed
             try:
                 if kind == "group":
                     group = msgspec.msgpack.decode(body, type=Group)

@@ -207,6 +207,7 @@ class Server:
                 self.notice(unknown)
             self._samplers.want(self._newest_paths())
             self.changed(self.engine.tick(now, [i for i, shown in self.shown.items() if not shown.left]))
+            self._notifier.tick(now)
             self.wake()
 
     def _newest_paths(self) -> dict[str, set[bytes]]:

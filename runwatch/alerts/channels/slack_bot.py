@@ -135,7 +135,7 @@ class SlackBotChannel:
     def _follow(self, notification: Notification, thread: Thread) -> None:
         """Rewrite the head of a thread, and say what is new below it: only that rings."""
         body = slack.message(notification)
-        if thread.alone and not notification.more:
+        if thread.alone and not notification.more and notification.change != "notice":
             self._call("chat.update", {"channel": thread.channel, "ts": thread.ts, **body})
             body = {"text": body["text"]}
         grave = notification.incident.severity == Severity.CRITICAL.value and notification.change == "firing"
