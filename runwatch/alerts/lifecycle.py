@@ -12,7 +12,7 @@ from runwatch.snapshot import IncidentRow
 
 MOST_RUNS = 1024
 """Runs that are kept in mind; the oldest is forgotten."""
-YOUNG = 100
+YOUNG = 200
 """Records up to which a run that is seen for the first time has just begun."""
 KEY = "run/"
 """Begins the keys under which it is kept what was told."""
@@ -23,6 +23,8 @@ class Look(msgspec.Struct, frozen=True):
     """One run as it is now."""
 
     id: str
+    group: str
+    """What it was found in: a log may hold several runs."""
     name: str
     phase: str
     live: bool
@@ -32,10 +34,10 @@ class Look(msgspec.Struct, frozen=True):
     total: int | None = None
     eta: float | None = None
     """Seconds."""
-    metrics: tuple[str, ...] = ()
-    """The newest values, in words."""
-    checkpoint: str = ""
-    """The best or the last good checkpoint, in words."""
+    metrics: Callable[[], tuple[str, ...]] = tuple
+    """Gives the newest values, in words."""
+    checkpoint: Callable[[], str] = str
+    """Gives the best or the last good checkpoint, in words."""
     look: str = ""
 
 
@@ -43,6 +45,7 @@ class Known(msgspec.Struct):
     """What was told of a run."""
 
     phase: str
+    group: str
     began: float | None = None
     """Unix time at which it was first seen running."""
 
@@ -54,24 +57,30 @@ class Lifecycle:
         """Begin with `saved`: what `changes` gave to a process that this one goes on for."""
         self._epoch, self._host = epoch, host
         self._known: dict[str, Known] = {}
+        self._groups: dict[str, None] = {}  # read before, so that what comes in them is new
         self._dirty: set[str] = set()
         for key, body in (saved or {}).items():
             if key.startswith(KEY):
+                name = key.removeprefix(KEY)
                 try:
-                    self._known[key.removeprefix(KEY)] = msgspec.msgpack.decode(body, type=Known)
+                    self._known[name] = msgspec.msgpack.decode(body, type=Known)
+                    self._groups[self._known[name].group] = None
                 except msgspec.MsgspecError:  # another version's
-                    self._dirty.add(key.removeprefix(KEY))
+                    self._dirty.add(name)
 
-    def fold(self, looks: Iterable[Look], now: float) -> list[Notification]:
-        """Return what is to be told."""
-        notices = []
+    def fold(self, looks: Iterable[Look], now: float, read: Iterable[str] = ()) -> list[Notification]:
+        """Return what is to be told. `read` are the groups whose history is read to its end; others wait."""
+        notices, complete = [], set(read)
         for look in looks:
+            if look.group not in complete:
+                continue
             known = self._known.get(look.id)
             if known is None:
                 if look.records == 0:
                     continue  # not yet a run
                 known = self._remember(look, now)
-                if look.live and look.phase not in _ENDS and look.records <= YOUNG:
+                new = look.group in self._groups or look.records <= YOUNG
+                if look.live and new and look.phase not in _ENDS:
                     notices.append(self._notice(look, "started", known, now))
             elif look.phase != known.phase:
                 ended = look.phase in _ENDS and known.phase not in _ENDS and known.began is not None
@@ -81,6 +90,9 @@ class Lifecycle:
                     known.began = now
                 if ended:
                     notices.append(self._notice(look, _ENDS[look.phase], known, now))
+        self._groups |= dict.fromkeys(complete)
+        while len(self._groups) > 4 * MOST_RUNS:
+            del self._groups[next(iter(self._groups))]
         return notices
 
     def changes(self) -> dict[str, bytes | None]:
@@ -93,7 +105,7 @@ class Lifecycle:
         return found
 
     def _remember(self, look: Look, now: float) -> Known:
-        known = self._known[look.id] = Known(look.phase, now if look.live else None)
+        known = self._known[look.id] = Known(look.phase, look.group, now if look.live else None)
         self._dirty.add(look.id)
         if len(self._known) > MOST_RUNS:
             oldest = next(iter(self._known))
@@ -109,9 +121,9 @@ class Lifecycle:
         lines = []
         if known.began is not None and what != "started":
             lines.append(f"Watched for: {duration(now - known.began)}")
-        lines += look.metrics
-        if look.checkpoint and what != "started":
-            lines.append(look.checkpoint)
+        lines += look.metrics()
+        if what != "started" and (checkpoint := look.checkpoint()):
+            lines.append(checkpoint)
         row = IncidentRow(f"{digest(look.id)}-{what}", look.name, what, grave, what, title)
         return Notification(
             f"{self._epoch}.{digest(look.id)}.{what}.{int(known.began or 0)}",
@@ -161,5 +173,5 @@ def _line(look: Look) -> str:
     step = "" if look.step is None else f", step {look.step:,}"
     of = "" if look.total is None or look.step is None else f" of {look.total:,}"
     eta = "" if look.eta is None or look.phase in _ENDS else f", {duration(look.eta)} to go"
-    metrics = f", {look.metrics[0]}" if look.metrics else ""
-    return f"{look.name}: {look.phase}{step}{of}{eta}{metrics}"
+    newest = "".join(f", {said}" for said in look.metrics()[:1])
+    return f"{look.name}: {look.phase}{step}{of}{eta}{newest}"

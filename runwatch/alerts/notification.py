@@ -53,8 +53,14 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     """The command that says somebody has seen it."""
     lines: tuple[str, ...] = ()
     """What a notice says, one fact a line."""
+    epoch: str = ""
+    """Names the fold it comes from: the same log read by another process is another story."""
     wording: Wording | None = None
     """The user's own words for title and body, if there are any. Not kept."""
+
+    def thread(self, incident_id: str) -> str:
+        """Return what messages about one incident share, and no others: a key for a channel's memory."""
+        return f"{self.epoch}.{incident_id}"
 
     @property
     def orders(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from runwatch.alerts.outbox import Outbox
     from runwatch.watcher.engine import Engine
 
-LOOK_EVERY = 5.0
-"""Seconds between two looks at how runs stand."""
 STATE_VARIABLE = "RUNWATCH_STATE"
 
 
@@ -62,7 +60,7 @@ class Notifier:
         self._fallen = False  # no Alertmanager can be reached
         self._changed = threading.Condition()
         self._closed = False
-        self._looked = self._digest_due = 0.0
+        self._digest_due = 0.0
         self._begun: Counter[str] = Counter()  # severity -> incidents since the last digest
         self._outbox: Outbox | None = None
         self._pusher: Pusher | None = None
@@ -82,25 +80,27 @@ class Notifier:
         if change.kind == "firing":
             self._begun[change.row.severity] += 1
         with self._changed:
-            if self._actions is not None:
-                for waiting in self._actions.take(alert, now, lambda: processes(self._engine, change)):
-                    self._announce(waiting, now)
             if self._pusher is not None:
                 self._outbox.post((), self._pusher.take(alert, now))
             # Without an Alertmanager people are told by us; who was told is told the end too.
             if self._mode is Mode.LOCAL or self._fallen or not alert.firing:
                 self._router.take(alert, now)
             self._flush(now)
+            if self._actions is not None:
+                for waiting in self._actions.take(alert, now, lambda: processes(self._engine, change)):
+                    self._announce(waiting, now)
             self._changed.notify()
 
-    def tick(self, now: float) -> None:
-        """Look at how the runs stand, for notices that they began or ended. Called where the engine lives."""
-        if self._lifecycle is None or self._engine is None or now - self._looked < LOOK_EVERY:
+    def tick(self, now: float, read: Iterable[str]) -> None:
+        """Look at how the runs stand, for notices that they began or ended. Called where the engine lives.
+
+        `read` are the groups whose history is read to its end.
+        """
+        if self._lifecycle is None or self._engine is None or self._outbox is None:
             return
-        self._looked = now
-        assert self._outbox is not None
         every = looks(self._engine, now, self._look)
-        posts = [(name, told) for told in self._lifecycle.fold(every, now) for name in self._told_of_runs]
+        notices = self._lifecycle.fold(every, now, read)
+        posts = [(name, told) for told in notices for name in self._told_of_runs]
         if self._digests and now >= self._digest_due:
             from runwatch.alerts.lifecycle import daily, next_digest
 
@@ -286,7 +286,7 @@ class Notifier:
         alert = waiting.alert
         told = Notification(
             f"{self._epoch}.{waiting.id}.{int(now)}", row.run, "notice", row, alert.host, now,
-            look=alert.look, answer=alert.answer,
+            look=alert.look, answer=alert.answer, epoch=self._epoch,
         )  # fmt: skip
         for receiver in self._router.policy.receivers:
             if alert.rank >= receiver.min_severity.rank:

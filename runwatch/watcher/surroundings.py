@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from runwatch.checkpoint import State
@@ -71,6 +72,7 @@ def looks(engine: Engine, now: float, command: str) -> list[Look]:
         found.append(
             Look(
                 id=run.id,
+                group=group.id,
                 name=run.name,
                 phase=watched.phase if phase == "running" else phase,
                 live=run.progressed is not None or phase == "running",
@@ -78,8 +80,8 @@ def looks(engine: Engine, now: float, command: str) -> list[Look]:
                 step=run.last_step,
                 total=run.total,
                 eta=progress.eta_seconds,
-                metrics=_metrics(run),
-                checkpoint=_checkpoint(run),
+                metrics=partial(_metrics, run),
+                checkpoint=partial(_checkpoint, run),
                 look=command,
             )
         )

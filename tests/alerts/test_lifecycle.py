@@ -13,19 +13,25 @@ NOW = 1_700_000_000.0
 
 def look(phase: str, records: int = 10, *, name: str = "speedrun", live: bool = True, **fields) -> Look:
     fields = {"step": records, "total": 5000, **fields}
+    group = fields.pop("group", f"group-{name}")
     return Look(
         f"id-{name}",
+        group,
         name,
         phase,
         live,
         records,
-        metrics=("train/loss 2.31", "val/loss 2.9 (best 2.7)"),
+        metrics=lambda: ("train/loss 2.31", "val/loss 2.9 (best 2.7)"),
         **fields,
     )
 
 
 def titles(life: Lifecycle, now: float, *looks: Look) -> list[str]:
-    return [compose(notice).subject for notice in life.fold(looks, now)]
+    return [compose(notice).subject for notice in fold(life, now, *looks)]
+
+
+def fold(life: Lifecycle, now: float, *looks: Look) -> list:
+    return life.fold(looks, now, [look.group for look in looks])
 
 
 def test_a_run_is_told_to_begin_once_and_to_end_once():
@@ -35,7 +41,9 @@ def test_a_run_is_told_to_begin_once_and_to_end_once():
         "▶ Started: speedrun started at step 10 of 5,000 (speedrun)"
     ]
     assert titles(life, NOW + 5, look("training", 500), look("evaluating", 500)) == []
-    (notice,) = life.fold([look("finished", 5000, checkpoint="Best checkpoint: 4000 (2.7)")], NOW + 12_120)
+    (notice,) = fold(
+        life, NOW + 12_120, look("finished", 5000, checkpoint=lambda: "Best checkpoint: 4000 (2.7)")
+    )
     assert compose(notice).subject == "✓ Finished: speedrun finished at step 5,000 of 5,000 (speedrun)"
     body = compose(notice).body()
     for said in (
@@ -51,7 +59,7 @@ def test_a_run_is_told_to_begin_once_and_to_end_once():
 
 def test_a_crash_is_told_and_the_next_attempt_may_crash_again():
     life = Lifecycle("e", "node1")
-    life.fold([look("training")], NOW)
+    fold(life, NOW, look("training"))
     assert titles(life, NOW + 60, look("crashed", 60)) == [
         "✗ Crashed: speedrun crashed at step 60 of 5,000 (speedrun)"
     ]
@@ -67,22 +75,42 @@ def test_what_is_found_in_history_is_not_told():
     assert len(titles(life, NOW + 9, look("finished", 5000, name="other"))) == 1
 
 
+def test_a_log_that_was_seen_empty_may_have_grown_fast():
+    life = Lifecycle("e", "node1")
+    assert life.fold([], NOW, ["group-speedrun"]) == []
+    assert len(titles(life, NOW + 5, look("training", 900))) == 1
+    assert (
+        len(
+            titles(
+                life, NOW + 9, look("finished", 5000), look("training", 900, name="x", group="group-speedrun")
+            )
+        )
+        == 2
+    )
+
+
+def test_history_that_is_still_being_read_is_not_judged():
+    life = Lifecycle("e", "node1")
+    assert life.fold([look("training", 10)], NOW, []) == []
+    assert titles(life, NOW + 5, look("training", 3000)) == []
+
+
 def test_the_next_process_tells_nothing_again():
     life = Lifecycle("e", "node1")
-    (started,) = life.fold([look("training")], NOW)
+    (started,) = fold(life, NOW, look("training"))
     saved = {key: body for key, body in life.changes().items() if body is not None}
     heir = Lifecycle("e", "node1", saved)
-    assert heir.fold([look("training", 20)], NOW + 9) == []
-    (ended,) = heir.fold([look("finished", 5000)], NOW + 90)
+    assert fold(heir, NOW + 9, look("training", 20)) == []
+    (ended,) = fold(heir, NOW + 90, look("finished", 5000))
     assert "Watched for: 1 min" in compose(ended).body()
-    again = Lifecycle("e", "node1", saved).fold([look("finished", 5000)], NOW + 95)
+    again = fold(Lifecycle("e", "node1", saved), NOW + 95, look("finished", 5000))
     assert [notice.id for notice in again] == [ended.id] != [started.id]
 
 
 def test_what_is_kept_is_bounded():
     life = Lifecycle("e", "node1")
     for number in range(1100):
-        life.fold([look("training", name=f"{number}")], NOW)
+        fold(life, NOW, look("training", name=f"{number}"))
     assert sum(body is not None for body in life.changes().values()) == 1024
 
 
@@ -113,5 +141,5 @@ def test_lengths_of_time_in_words():
 
 
 def test_nobody_is_paged_because_a_run_ended():
-    (notice,) = Lifecycle("e", "node1").fold([look("training")], NOW)
+    (notice,) = fold(Lifecycle("e", "node1"), NOW, look("training"))
     assert PagerDutyChannel("pager", "key", "http://127.0.0.1:9").send(notice) == Sent()

@@ -50,6 +50,13 @@ def test_an_incident_is_one_thread_whose_head_is_rewritten(slack):
     )
 
 
+def test_the_same_incident_of_another_fold_is_another_thread(slack):
+    channel = bot(slack)
+    for epoch in ("one", "two"):
+        channel.send(msgspec.structs.replace(FIRING, epoch=epoch))
+    assert ["thread_ts" in message for message in slack.messages] == [False, False]
+
+
 def test_another_incident_is_another_thread(slack):
     channel = bot(slack)
     channel.send(FIRING)
@@ -74,6 +81,20 @@ def test_a_head_that_somebody_deleted_is_posted_anew(slack):
     slack.messages.clear()
     assert channel.send(RESOLVED) == Sent()
     assert [message["text"][:10] for message in slack.messages] == ["✓ Resolved"]
+
+
+def test_a_notice_about_an_incident_answers_it_and_leaves_its_head_as_it_is(slack):
+    notice = msgspec.structs.replace(
+        FIRING, id="n7", change="notice", incident=msgspec.structs.replace(INCIDENT, title="action")
+    )
+    channel = bot(slack)
+    channel.send(notice)
+    channel.send(FIRING)
+    channel.send(notice)
+    lonely, head, answer = slack.messages
+    assert ["thread_ts" in message for message in slack.messages] == [False, False, True]
+    assert (head["text"][:10], answer["thread_ts"]) == ("▲ Critical", head["ts"])
+    assert "action" in lonely["text"]
 
 
 class TestPictures:

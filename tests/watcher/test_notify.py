@@ -280,14 +280,13 @@ class TestRuns:
         now = time.time()
         rows = b"".join(LINE % (step, b"2.5") for step in range(40))
         engine.fold("a", parser.feed(rows), live=True, arrival=now, written=now)
-        one.tick(now)
+        one.tick(now, engine.groups)
         slack.wait(shown=1)
         trace = b'Traceback (most recent call last):\n  File "t.py", line 1, in <module>\nValueError: no\n'
         engine.fold("a", parser.feed(trace), live=True, arrival=now, written=now)
         engine.fold("a", parser.flush(), live=True, arrival=now, written=now)
         engine.tick(now + 60)
-        one.tick(now + 1)  # too soon to look again
-        one.tick(now + 60)
+        one.tick(now + 60, engine.groups)
         slack.wait(shown=2)
         assert slack.titles() == [
             "▶ Started: a started at step 39 of 1,000",
@@ -300,8 +299,8 @@ class TestRuns:
         one = notifier(hook(slack, "digest = true"), engine=engine)
         one.submit(change("a"))
         slack.wait(shown=1)
-        one.tick(time.time())
-        one.tick(time.time() + 2 * 86400)
+        one.tick(time.time(), engine.groups)
+        one.tick(time.time() + 2 * 86400, engine.groups)
         slack.wait(shown=2)
         assert slack.titles()[1] == "☰ Digest: 0 runs, 1 incident"
 

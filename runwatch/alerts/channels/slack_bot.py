@@ -106,7 +106,7 @@ class SlackBotChannel:
     # -- inside ----------------------------------------------------------------------------------
 
     def _thread(self, notification: Notification) -> Thread | None:
-        said = self._memory.recall(self.identity, notification.incident.id)
+        said = self._memory.recall(self.identity, notification.thread(notification.incident.id))
         try:
             return msgspec.json.decode(said, type=Thread) if said else None
         except msgspec.MsgspecError:
@@ -126,10 +126,12 @@ class SlackBotChannel:
                 },
             )
         thread = Thread(str(found.get("channel", self._channel)), str(found["ts"]), not notification.more)
+        if notification.change == "notice":
+            return  # it heads no thread
         self._memory.note(self.identity, "channel", thread.channel)
         said = msgspec.json.encode(thread).decode()
         for row in (notification.incident, *notification.more):
-            self._memory.note(self.identity, row.id, said)
+            self._memory.note(self.identity, notification.thread(row.id), said)
         self._illustrate(notification, thread)
 
     def _follow(self, notification: Notification, thread: Thread) -> None:

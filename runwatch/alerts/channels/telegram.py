@@ -49,7 +49,7 @@ class TelegramChannel:
             "link_preview_options": {"is_disabled": True},
             "disable_notification": notification.change != "firing",
         }
-        key = notification.incident.id
+        key = notification.thread(notification.incident.id)
         first = self._memory.recall(self.identity, key)
         if first.isdecimal():
             body["reply_parameters"] = {"message_id": int(first), "allow_sending_without_reply": True}
@@ -58,9 +58,9 @@ class TelegramChannel:
             found = _NUMBER.search(said)
             if found is None:
                 return Rejected("something else answered instead of Telegram")
-            if not first:
+            if not first and notification.change != "notice":
                 for row in (notification.incident, *notification.more):
-                    self._memory.note(self.identity, row.id, found[1])
+                    self._memory.note(self.identity, notification.thread(row.id), found[1])
             return Sent()
 
         url = f"{self._api}/bot{self._token}/sendMessage"
