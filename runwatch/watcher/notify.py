@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from runwatch.alerts.incidents import Change
+from runwatch.alerts.message import severity
 from runwatch.alerts.settings import Mode, actions, maintenance
 from runwatch.alerts.silences import MOST, InMemory, Silence, Silences, muted
 from runwatch.config import Config
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from runwatch.alerts.grouping import Alert
     from runwatch.alerts.journal import Journal
     from runwatch.alerts.lifecycle import Lifecycle
+    from runwatch.alerts.notification import Notification
     from runwatch.alerts.outbox import Outbox
     from runwatch.watcher.engine import Engine
 
@@ -61,6 +63,7 @@ class Notifier:
         self._changed = threading.Condition()
         self._closed = False
         self._digest_due = 0.0
+        self._held: list[Notification] = []  # notices that wait for the end of quiet hours
         self._begun: Counter[str] = Counter()  # severity -> incidents since the last digest
         self._outbox: Outbox | None = None
         self._pusher: Pusher | None = None
@@ -91,16 +94,23 @@ class Notifier:
                     self._announce(waiting, now)
             self._changed.notify()
 
-    def tick(self, now: float, read: Iterable[str]) -> None:
+    def tick(self, now: float, read: Iterable[str] | None = None) -> None:
         """Look at how the runs stand, for notices that they began or ended. Called where the engine lives.
 
-        `read` are the groups whose history is read to its end.
+        `read` are the groups whose history is read to its end; left out, all are.
         """
         if self._lifecycle is None or self._engine is None or self._outbox is None:
             return
         every = looks(self._engine, now, self._look)
-        notices = self._lifecycle.fold(every, now, read)
-        posts = [(name, told) for told in notices for name in self._told_of_runs]
+        fresh = self._lifecycle.fold(every, now, self._engine.groups if read is None else read)
+        self._held += [told for told in fresh if not self._hushed(told, now)]
+        quiet = self._router.policy.quiet
+        if quiet is not None and quiet.left(now) > 0:
+            due = [told for told in self._held if severity(told.incident).rank >= quiet.override.rank]
+        else:
+            due = self._held
+        self._held = [told for told in self._held if told not in due]
+        posts = [(name, told) for told in due for name in self._told_of_runs]
         if self._digests and now >= self._digest_due:
             from runwatch.alerts.lifecycle import daily, next_digest
 
@@ -234,6 +244,12 @@ class Notifier:
 
     def _muted(self, alert: Alert, now: float) -> float:
         return muted(alert.labels(), self._mutes, now)
+
+    def _hushed(self, notice: Notification, now: float) -> bool:
+        """Whether a notice about a run is silenced: it has no end for which it could wait."""
+        row = notice.incident
+        labels = {"run": row.run, "rule": row.rule, "severity": row.severity, "host": notice.host}
+        return muted(labels, self._mutes, now) > 0
 
     def _current(self, now: float) -> list[Silence]:
         """Return the silences that are not over, and forget the others."""

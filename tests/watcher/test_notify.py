@@ -294,6 +294,39 @@ class TestRuns:
         ]
         assert "train/loss 2.5" in str(slack.shown[1])
 
+    @pytest.mark.parametrize(
+        ("config", "shown"),
+        [("[[maintenance]]\nmatch = ['run=a', 'rule=started']\nweekly = 'mon-sun 00:00-23:59'\n", 0),
+         ("[[maintenance]]\nmatch = ['run=b']\nweekly = 'mon-sun 00:00-23:59'\n", 1),
+         ("[routing]\nquiet_hours = '00:00-23:59'\n", 0)],
+    )  # fmt: skip
+    def test_they_are_kept_quiet_as_alerts_are(self, notifier, slack, config, shown):
+        engine, parser = Engine(), LogParser()
+        one = notifier(hook(slack, f"lifecycle = true\n{config}"), engine=engine)
+        engine.add_source("a", "a", "/logs/a.log")
+        noon = time.mktime((2030, 1, 5, 12, 0, 0, 0, 0, -1))
+        rows = b"".join(LINE % (step, b"2.5") for step in range(40))
+        engine.fold("a", parser.feed(rows), live=True, arrival=noon, written=noon)
+        one.tick(noon)
+        one.tick(noon + 5)
+        one.close()
+        assert len(slack.shown) == shown
+
+    def test_after_quiet_hours_they_are_told(self, notifier, slack):
+        engine, parser = Engine(), LogParser()
+        one = notifier(
+            hook(slack, "lifecycle = true\n[routing]\nquiet_hours = '22:00-07:00'\n"), engine=engine
+        )
+        engine.add_source("a", "a", "/logs/a.log")
+        night = time.mktime((2030, 1, 5, 23, 0, 0, 0, 0, -1))
+        rows = b"".join(LINE % (step, b"2.5") for step in range(40))
+        engine.fold("a", parser.feed(rows), live=True, arrival=night, written=night)
+        one.tick(night)
+        one.tick(night + 7 * 3600)
+        assert slack.posts == []
+        one.tick(night + 8 * 3600 + 1)
+        slack.wait(shown=1)
+
     def test_the_digest_comes_at_its_time(self, notifier, slack):
         engine = Engine()
         one = notifier(hook(slack, "digest = true"), engine=engine)
