@@ -5,6 +5,8 @@ import re
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from runwatch.alerts.channels import discord, slack, teams, telegram
 from runwatch.alerts.channels.desktop import tmux_text
@@ -187,3 +189,12 @@ def test_what_is_over_is_short_and_a_group_names_its_others():
     assert (told.cause, told.advice, told.numbers) == ("", "", "")
     assert told.others == ("▲ Critical: train/loss is NaN since step 500 (r1)", "and 7 more")
     assert not any("checkpoint" in fact for fact in told.facts)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="ab\\*_!|🎉", max_size=60), st.integers(1, 40))
+@pytest.mark.parametrize("escape", [telegram.escape, discord.escape])
+def test_cutting_leaves_no_half_escape(escape, said, limit):
+    cut = escape(said, limit)
+    assert len(cut) <= limit
+    assert re.fullmatch(r"(?:\\.|[^\\])*", cut)
