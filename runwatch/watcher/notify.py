@@ -151,22 +151,26 @@ class Notifier:
         with self._changed:
             return self._actions is not None and self._actions.cancel(waiting_id)
 
-    def close(self) -> None:
-        """Deliver what can be delivered in a few seconds; the rest is kept for the next process."""
+    def close(self, seconds: float = 5.0) -> None:
+        """Deliver what can be delivered in a few seconds; the rest is kept for the next process.
+
+        With 0 seconds nothing is hurried: another notifier of the same fold goes on at once.
+        """
         if self._outbox is None:
             return
         with self._changed:
             self._closed = True
             now = time.time()
-            self._router.hurry(now)
+            if seconds > 0:
+                self._router.hurry(now)
             self._flush(now)
             self._router.forget()
             self._outbox.post((), self._router.changes())
             self._changed.notify()
         self._timer.join()
         if self._pusher is not None:
-            self._pusher.close()
-        self._outbox.close()
+            self._pusher.close(seconds)
+        self._outbox.close(seconds)
 
     # -- inside ----------------------------------------------------------------------------------
 

@@ -192,6 +192,17 @@ def test_folding_the_same_log_twice_into_one_journal_sends_each_message_once(not
     assert slack.titles() == 2 * once
 
 
+def test_another_configuration_goes_on_with_what_was_told(notifier, slack):
+    first = notifier(hook(slack, "[routing]\ngroup_by = ['run']"), epoch="e")
+    first.submit(change("a"))
+    slack.wait(shown=1)
+    first.close(0.0)
+    second = notifier(hook(slack, "per_minute = 20\n[routing]\ngroup_by = ['run']"), epoch="e")
+    second.submit(change("a", "resolved"))
+    slack.wait(shown=2)
+    assert slack.titles() == ["● Warning: title a", "✓ Resolved: title a"]
+
+
 class TestSilences:
     def test_one_keeps_back_until_it_is_ended(self, notifier, slack):
         one = notifier(hook(slack))
