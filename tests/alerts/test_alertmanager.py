@@ -1,6 +1,6 @@
 """What an Alertmanager is told, and what happens while none can be reached."""
 
-import threading
+import queue
 import time
 
 import msgspec
@@ -114,23 +114,15 @@ def test_every_peer_is_told_and_one_is_enough():
 
 def test_while_none_can_be_reached_people_are_told_and_then_no_more(monkeypatch):
     monkeypatch.setattr(alertmanager, "RESEND", 0.05)
-    notices, falls, changed = [], [], threading.Event()
-
-    def fallen(state: bool) -> None:
-        falls.append(state)
-        changed.set()
-
+    notices, falls = [], queue.Queue()
     with HttpServer((500, "", {}), (500, "", {}), (500, "", {})) as server:
         push = Pusher(
-            [server.url], "", Told(), notice=notices.append, fallen=fallen, muted=never, patience=0.01
+            [server.url], "", Told(), notice=notices.append, fallen=falls.put, muted=never, patience=0.01
         )
         push.take(alert("a", at=time.time()), time.time())
-        assert changed.wait(10)
-        changed.clear()
-        assert falls == [True]
-        assert changed.wait(10)
+        assert [falls.get(timeout=20), falls.get(timeout=20)] == [True, False]
         push.close()
-    assert falls == [True, False]
+    assert falls.empty()
     assert [notice.split(":")[1].split()[0] for notice in notices] == ["alerts", "reached"]
 
 
