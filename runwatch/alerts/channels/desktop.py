@@ -66,7 +66,10 @@ class TerminalChannel:
         clients = [tty for tty in listed.splitlines() if tty.startswith("/dev/")]
         reached = 0
         for tty in clients:
-            shown = _run([*self._tmux, "display-message", "-c", tty, "-d", "15000", line], self._timeout)
+            show = [*self._tmux, "display-message", "-c", tty]
+            shown = _run([*show, "-d", "15000", line], self._timeout)
+            if shown is None:  # before tmux 3.2 it knows no -d
+                shown = _run([*show, line], self._timeout)
             reached += shown is not None
         reached += sum(ring(tty) for tty in dict.fromkeys((*clients, *self._ttys)))
         return Sent() if reached else Rejected("nobody is at a terminal")
