@@ -89,7 +89,8 @@ class Notifier:
             if self._mode is Mode.LOCAL or self._fallen or not alert.firing:
                 self._router.take(alert, now)
             self._flush(now)
-            if self._actions is not None:
+            silent = alert.row.state == "firing" and self._muted(alert, now) > 0
+            if self._actions is not None and not silent:
                 for waiting in self._actions.take(alert, now, lambda: processes(self._engine, change)):
                     self._announce(waiting, now)
             self._changed.notify()

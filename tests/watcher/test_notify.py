@@ -365,6 +365,13 @@ class TestActions:
         assert one.waiting() == []
         assert not (tmp_path / "done").exists()
 
+    def test_nothing_is_done_about_what_is_silenced(self, notifier, slack, tmp_path):
+        one = notifier(hook(slack, (self.CONFIG + "confirm = 0").format(done=tmp_path / "done")))
+        one.silence(silence(["run=r"], 3600.0, now=time.time()))
+        one.submit(change("a"))
+        one.close()
+        assert (one.waiting(), slack.posts, (tmp_path / "done").exists()) == ([], [], False)
+
     def test_nobody_stopping_it_it_is_done(self, notifier, tmp_path):
         notices, done = [], tmp_path / "done"
         one = notifier((self.CONFIG + "confirm = 0.1").format(done=done), notices)
