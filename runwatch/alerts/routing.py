@@ -245,8 +245,8 @@ class Router:
             if matches(inhibition.source, labels)
         ]
 
-    def _inhibited(self, alert: Alert, sources: Iterable[tuple[int, str, dict[str, str]]]) -> bool:
-        labels = alert.labels()
+    def _inhibited(self, alert: Alert, sources: list[tuple[int, str, dict[str, str]]]) -> bool:
+        labels = alert.labels() if sources else {}
         for number, name, source in sources:
             inhibition = self.policy.inhibitions[number]
             if (
@@ -260,7 +260,7 @@ class Router:
 
     def _muted(self, alert: Alert, now: float) -> float:
         """Return until when an alert is muted; 0 if it is not."""
-        return muted(alert.labels(), self._mutes, now, self._local)
+        return muted(alert.labels(), self._mutes, now, self._local) if self._mutes else 0.0
 
     def _news(
         self, key: str, group: Group, sources: list[tuple[int, str, dict[str, str]]], now: float
