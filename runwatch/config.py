@@ -19,9 +19,17 @@ from urllib.parse import urlsplit
 import msgspec
 
 from runwatch.alerts import settings
+from runwatch.alerts.channels.settings import KINDS, AnyChannel, SlackConfig, missing
 from runwatch.alerts.secret import Secret
-from runwatch.alerts.settings import AnyChannel, RoutingConfig, SlackConfig
+from runwatch.alerts.settings import (
+    ActionConfig,
+    AlertsConfig,
+    MaintenanceConfig,
+    MessagesConfig,
+    RoutingConfig,
+)
 from runwatch.errors import ConfigError
+from runwatch.tomlplace import Keys, where_is
 from runwatch.wording import expected, noun
 
 if TYPE_CHECKING:
@@ -48,8 +56,6 @@ FILE_NAME = "runwatch.toml"
 PATH_VARIABLE = "RUNWATCH_CONFIG"
 WEBHOOK_VARIABLE = "RUNWATCH_SLACK_WEBHOOK"
 
-Keys = tuple[str | int, ...]
-"""The way to a value; a number is a place in a list."""
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
@@ -111,12 +117,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     channels: dict[str, AnyChannel] = {}
     """Ways to reach people, as [channels.NAME]; [slack] is one more."""
     routing: RoutingConfig = RoutingConfig()
+    maintenance: tuple[MaintenanceConfig, ...] = ()
+    """Times in which alerts that fit are not told."""
+    messages: MessagesConfig = MessagesConfig()
+    alerts: AlertsConfig = AlertsConfig()
+    actions: tuple[ActionConfig, ...] = ()
+    """What is done when incidents fire. Nothing, unless it is asked for."""
     path: Path | None = None
     """The file this came from; not a key of the file."""
 
     def everyone(self) -> dict[str, AnyChannel]:
         """Return all channels that lead somewhere, by name."""
-        return {**({"slack": self.slack} if self.slack.webhook else {}), **self.channels}
+        return {**({"slack": self.slack} if self.slack.webhook or self.slack.token else {}), **self.channels}
 
     def overrides(self) -> dict[str, dict[str, float | bool | int]]:
         """Return what [rules.NAME] sections say, `enabled` among the thresholds."""
@@ -127,7 +139,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.path is None:
             return "configuration"
         try:
-            return _where(self.path, _read(self.path), keys)
+            return where_is(self.path, _read(self.path), keys)
         except ConfigError:  # it went away or changed since
             return str(self.path)
 
@@ -223,31 +235,44 @@ class _Reader:
                 for name, table in self.table(("channels",), tables.get("channels", {})).items()
             },
             routing=self.routing(tables.get("routing", {})),
+            maintenance=self.sections(MaintenanceConfig, ("maintenance",), tables.get("maintenance", [])),
+            messages=self.section(MessagesConfig, ("messages",), tables.get("messages", {})),
+            alerts=self.section(AlertsConfig, ("alerts",), tables.get("alerts", {})),
+            actions=self.sections(ActionConfig, ("actions",), tables.get("actions", [])),
             path=self.path,
         )
-        named = {"slack": config.slack, **config.channels}  # $RUNWATCH_SLACK_WEBHOOK may yet name it
-        try:
-            settings.policy(config.routing, named)
-        except settings.SettingError as error:
-            raise ConfigError(str(error), self.where("routing", *error.key)) from None
+        self.judge(config)
         return config
+
+    def judge(self, config: Config) -> None:
+        """Raise ConfigError where what each section says is right and what it means is not."""
+        named = {"slack": config.slack, **config.channels}  # $RUNWATCH_SLACK_WEBHOOK may yet name it
+        meanings: dict[str, Callable[[], object]] = {
+            "routing": lambda: settings.policy(config.routing, named),
+            "maintenance": lambda: settings.maintenance(config.maintenance),
+            "messages": config.messages.wording,
+            "alerts": config.alerts.check,
+            "actions": lambda: settings.actions(config.actions),
+        }
+        for section, meaning in meanings.items():
+            try:
+                meaning()
+            except settings.SettingError as error:
+                raise ConfigError(str(error), self.where(section, *error.key)) from None
 
     def channel(self, keys: Keys, given: object) -> AnyChannel:
         table = dict(self.table(keys, given))
         kind = self.value((*keys, "type"), str, table.pop("type", ""))
-        if kind not in settings.KINDS:
+        if kind not in KINDS:
             place = (*keys, "type") if kind else keys
-            raise ConfigError(
-                "a channel needs a type", self.where(*place), f"one of {', '.join(settings.KINDS)}"
-            )
+            raise ConfigError("a channel needs a type", self.where(*place), f"one of {', '.join(KINDS)}")
         if keys[-1] == "slack":
             raise ConfigError(
                 "this name is taken by the section [slack]", self.where(*keys), "choose another"
             )
-        found = self.section(settings.KINDS[kind], keys, table)
-        for key in settings.NEEDED[type(found)]:
-            if not getattr(found, key):
-                raise ConfigError(f"a channel of type {kind} needs {key}", self.where(*keys))
+        found = self.section(KINDS[kind], keys, table)
+        if key := missing(found):
+            raise ConfigError(f"a channel of type {kind} needs {key}", self.where(*keys))
         return found
 
     def routing(self, given: object) -> RoutingConfig:
@@ -287,6 +312,10 @@ class _Reader:
         fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
         check_names(table, fields, lambda name: self.where(*keys, name))
         return kind(**{name: self.value((*keys, name), fields[name], table[name]) for name in table})
+
+    def sections(self, kind: type[_T], keys: Keys, given: object) -> tuple[_T, ...]:
+        tables = self.list(keys, given)
+        return tuple(self.section(kind, (*keys, index), table) for index, table in enumerate(tables))
 
     def rule(self, keys: Keys, given: object) -> RuleConfig:
         table = dict(self.table(keys, given))
@@ -328,7 +357,7 @@ class _Reader:
         return ConfigError(what, self.where(*keys))
 
     def where(self, *keys: str | int) -> str:
-        return _where(self.path, self.text, keys)
+        return where_is(self.path, self.text, keys)
 
 
 def _renamed(table: Any) -> Any:
@@ -358,35 +387,3 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError("not UTF-8 text", f"{path}:{line}", "save the file as UTF-8") from None
-
-
-def _where(path: Path, text: str, keys: Keys) -> str:
-    line = _line_of(text, keys)
-    return f"{path}:{line}" if line else str(path)
-
-
-def _item(table: Any, key: str | int) -> Any:
-    """Return what stands under a key, or in a place of a list; None if nothing does."""
-    if isinstance(table, list):
-        return table[key] if isinstance(key, int) and key < len(table) else None
-    return table.get(key) if isinstance(table, Mapping) else None
-
-
-def _line_of(text: str, keys: Keys) -> int | None:
-    """Return the line on which a key is set: where the shortest valid piece of the file that has it ends.
-
-    The parser keeps no lines; asking it about ever longer pieces is slow and
-    always right, whatever the quoting, and is done only for an error.
-    """
-    lines, complete = text.splitlines(keepends=True), 0
-    for count in range(1, len(lines) + 1):
-        try:
-            found: Any = tomllib.loads("".join(lines[:count]))
-        except tomllib.TOMLDecodeError:  # ends within a value of several lines
-            continue
-        for key in keys:
-            found = _item(found, key)
-        if found is not None:
-            return complete + 1
-        complete = count
-    return None

@@ -18,6 +18,9 @@ from runwatch.alerts.journal import Journal, Kept
 from runwatch.alerts.notification import Channel, Notification, Outcome, Rejected, Retry, Sent, Unsure
 from runwatch.alerts.queue import LONGEST_ORDER, LONGEST_PAUSE, Entry, Fate, Queue
 
+SETTLE = 1.0
+"""Seconds that a message in flight gets at least when the outbox closes, so that it is not sent twice."""
+
 
 class Clock:
     """Real time. Tests bring another."""
@@ -75,7 +78,7 @@ class Outbox:
         A send that hangs longer is abandoned with its (daemon) thread. What is
         left stays in the journal, if there is one.
         """
-        end = time.monotonic() + drain_seconds
+        end = time.monotonic() + max(drain_seconds, SETTLE)
         for lane in self._lanes.values():
             lane.finish(drain_seconds)
         for lane in self._lanes.values():

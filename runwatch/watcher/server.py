@@ -208,7 +208,12 @@ class Server:
             if unknown := views.unrecognised(self.shown.values(), now, UNKNOWN_AFTER):
                 self.notice(unknown)
             self._samplers.want(self._newest_paths())
-            self.changed(self.engine.tick(now, [i for i, shown in self.shown.items() if not shown.left]))
+            read = [i for i, shown in self.shown.items() if not shown.left]
+            self.changed(self.engine.tick(now, read))
+            try:
+                self._notifier.tick(now, read)
+            except Exception as error:  # notices are not worth the clock
+                self.notice(f"runs could not be looked at: {type(error).__name__}: {error}")
             self.wake()
 
     def _newest_paths(self) -> dict[str, set[bytes]]:

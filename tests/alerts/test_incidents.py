@@ -178,3 +178,15 @@ def test_symptoms_stand_alone_when_what_led_them_is_over(book):
         ("step_time", "firing"),
         ("throughput", "resolved"),
     ]
+
+
+def test_changes_are_numbered_by_what_was_found_and_not_by_what_people_do():
+    """A log that is read again brings no acknowledgements, and must give the same numbers."""
+    numbers = []
+    for acknowledged in (False, True):
+        book = IncidentBook("run-1", "speedrun")
+        first = apply(book, FIRING)
+        if acknowledged:
+            assert book.acknowledge(first.row.id).number == first.number
+        numbers.append([first.number, apply(book, FIRING, CRITICAL).number, apply(book, CLEAR).number])
+    assert numbers == [[1, 2, 3], [1, 2, 3]]

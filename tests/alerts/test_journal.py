@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from runwatch.alerts.deadletters import dead as letters
+from runwatch.alerts.deadletters import revive
 from runwatch.alerts.journal import Journal, Kept
 from runwatch.alerts.notification import Retry
 from runwatch.alerts.outbox import Clock, Outbox
@@ -226,3 +228,32 @@ def test_a_lock_dies_with_its_owner(tmp_path, opened):
     descriptor = os.open(tmp_path / "outbox" / "0.lock", os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(descriptor)
+
+
+def test_what_dead_processes_gave_up_and_what_their_channels_remember_is_kept(opened, tmp_path):
+    dead = [opened(), opened()]
+    for number, journal in enumerate(dead):
+        journal.commit([(NAME, note(f"{number}"))])
+        journal.dead(NAME, f"{number}", "too old")
+        journal.note(NAME, f"thread {number}", "C1")
+    for journal in dead:
+        journal.close()
+    heir = opened()
+    assert [(one.id, one.reason) for one in letters(tmp_path / "outbox")] == [
+        ("0", "too old"),
+        ("1", "too old"),
+    ]
+    assert [heir.recall(NAME, f"thread {number}") for number in range(3)] == ["C1", "C1", ""]
+    assert revive(tmp_path / "outbox", heir) == 2
+    assert sorted(ids(heir)) == ["0", "1"]
+    assert letters(tmp_path / "outbox") == []
+
+
+def test_a_journal_of_an_older_version_is_taken_over(opened, tmp_path):
+    old = opened()
+    old.commit([(NAME, note("a"))])
+    old._db.execute("DROP TABLE notes")
+    other = opened()
+    old.close()
+    other.close()
+    assert ids(opened()) == ["a"]
