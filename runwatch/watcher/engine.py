@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
+import msgspec
+
 from runwatch.alerts.incidents import Change, IncidentBook
 from runwatch.alerts.rules import build
 from runwatch.alerts.rules.base import Rule
@@ -73,6 +75,8 @@ class Engine:
         """Take in the next batch of a source; return what changed in its incidents."""
         group, source = self.sources[source_id]
         batch = source.take(batch, written)
+        if apart := tuple(group.clocks_apart(source, batch, live=live)):
+            batch = msgspec.structs.replace(batch, events=(*batch.events, *apart))
         if group.elect(source) and group.runs:
             group.runs[-1] = self._watch(group.runs[-1].run.id, group.runs[-1].run.name)
         changes: list[Change] = []
