@@ -77,8 +77,10 @@ class Engine:
         batch = source.take(batch, written)
         if apart := tuple(group.clocks_apart(source, batch, live=live)):
             batch = msgspec.structs.replace(batch, events=(*batch.events, *apart))
+        before = group.leader
         if group.elect(source) and group.runs:
-            group.runs[-1] = self._watch(group.runs[-1].run.id, group.runs[-1].run.name)
+            follower = before.id if before is not None and before.member.rank is None else None
+            group.runs[-1] = self._watch(group.runs[-1].run.led_anew(follower))
         changes: list[Change] = []
         for segment in source.splitter.split(batch, live=live, arrival=arrival):
             leads = source is group.leader or group.leader is None
@@ -172,11 +174,11 @@ class Engine:
     def _begin(self, group: Group) -> None:
         group.begun += 1
         name = group.name if group.begun == 1 else f"{group.name}#{group.begun}"
-        group.runs.append(self._watch(f"{group.id}#{group.begun}", name))
+        group.runs.append(self._watch(Run(f"{group.id}#{group.begun}", name)))
         del group.runs[:-MAX_RUNS]
 
-    def _watch(self, run_id: str, name: str) -> WatchedRun:
-        return WatchedRun(Run(run_id, name), build(self._overrides), IncidentBook(run_id, name))
+    def _watch(self, run: Run) -> WatchedRun:
+        return WatchedRun(run, build(self._overrides), IncidentBook(run.id, run.name))
 
     def _close(self, watched: WatchedRun, now: float) -> list[Change]:
         """Judge a run whose successor has begun: it will not go on."""

@@ -177,7 +177,7 @@ class Group:
         return asked or self.leader or next((source for source in sources if source.log), None)
 
     def elect(self, source: Source) -> bool:
-        """Let `source` lead if it should, now that it told something; return True if its run must begin anew.
+        """Let `source` lead if it should, now that it told something; return True if its steps begin anew.
 
         A later attempt goes on where the one before it stopped. Otherwise the first to tell
         training records leads, unless one of a lower rank comes while there are few of them.
@@ -202,6 +202,7 @@ class Group:
         """
         run, rank = self.runs[-1].run, source.member.rank
         if len(self.sources) == 1 and not source.member.group:
+            run.take_over(block.samples)  # others may come
             return block
         block = _of_source(block, source.path)
         if block.rank is not None:

@@ -311,6 +311,7 @@ class Connection:
             self._write(protocol.Frame(snapshot(shown, self._view, now, self._server.notices)))
         if self._headless is not None:
             reading = {item.group.id for item in shown if item.left}
+            self._lines(self._headless.previews(shown, now))
             self._lines(self._headless.progress(now, reading=reading))
 
     def _lines(self, objects: Iterable[dict[str, object]]) -> None:

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.checkpoint import Checkpoint, Look, State
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.document import document
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.member import Member
+from runwatch.watcher.sources.beside import Beside
 
 from ..parsers import trackers
 
@@ -192,6 +194,36 @@ def test_clocks_that_differ_are_told_once(hours, differs, live):
     titles = told(fold, "clocks")
     assert len(titles) == differs
     assert all("wandb.log dates the same steps 1 h 59 min after log.log" in title for title in titles)
+
+
+def test_a_metric_that_a_log_told_while_it_stood_alone_stays_its_own():
+    fold = Fold(log=Member())
+    lines = "".join(f"{{'loss': 2.0, 'step': {n}}}\n" for n in range(1, 31))
+    fold.read("log", lines + "{'eval_loss': 7.0, 'step': 30}\n")
+    fold.parsers["csv"] = StreamParser()
+    fold.engine.add_source("csv", "run", "metrics.csv", Member("log", kind="metrics"))
+    fold.read("csv", "step,loss,eval_loss\n29,2.0,\n30,2.0,7.25\n")
+    fold.read("log", "{'loss': 2.0, 'step': 31}\n{'eval_loss': 6.0, 'step': 31}\n")
+    found = fold.runs()[0]["metrics"]["val/loss"]
+    assert (found["count"], found["first"], found["last"]) == (2, 7.0, 6.0)
+
+
+def test_a_log_that_takes_the_lead_drops_nothing_that_others_told():
+    fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"), top=Member("g", kind="directory"))
+    saved = Checkpoint("a", "/run/a.pt", "torch", state=State.COMPLETE, step=10)
+    fold.read("csv", "step,loss,val_loss\n" + "".join(f"{n},5.0,{n}.5\n" for n in range(10)))
+    fold.engine.look(
+        "top", Look("/run", (saved,), present=1), Beside("/run", facts={"a.json": {"depth": "4"}})
+    )
+    fold.read("log", steps(0, 4))
+    fold.read("csv", "10,5.0,10.5\n")
+    ((_, watched),) = fold.engine.runs()
+    (run,) = fold.runs()
+    assert run["steps"]["records"] == 4
+    assert run["metrics"]["train/loss"]["max"] == 2.0
+    assert run["metrics"]["val/loss"]["count"] == 11
+    assert [checkpoint["step"] for checkpoint in run["checkpoints"]] == [10]
+    assert watched.run.about == {"depth": "4"}
 
 
 def test_a_tracker_alone_is_a_run_until_the_log_speaks():
