@@ -26,7 +26,7 @@ from runwatch.watcher.endings import event_of
 from runwatch.watcher.evidence import placed
 from runwatch.watcher.group import Group, Source, WatchedRun
 from runwatch.watcher.member import Member
-from runwatch.watcher.sources.beside import Beside
+from runwatch.watcher.sources.looked import Beside
 
 MAX_RUNS = 64
 """Runs kept per group; of a longer pipeline the oldest are forgotten."""

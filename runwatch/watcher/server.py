@@ -26,9 +26,9 @@ from runwatch.watcher.handover import taken
 from runwatch.watcher.headless import Headless
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
+from runwatch.watcher.member import SCHEME
 from runwatch.watcher.notify import Notifier
 from runwatch.watcher.sources.mounts import mount_of
-from runwatch.watcher.sources.wandb_online import SCHEME
 from runwatch.watcher.views import Shown, snapshot
 from runwatch.watcher.workers import Worker
 

@@ -11,7 +11,7 @@ from runwatch.checkpoint import Look
 from runwatch.config import FormatConfig
 from runwatch.parsers.told import Told
 from runwatch.watcher.member import Member
-from runwatch.watcher.sources.beside import Beside
+from runwatch.watcher.sources.looked import Beside
 from runwatch.watcher.sources.tail import Position
 
 HEADER = struct.Struct("<I")

@@ -14,7 +14,7 @@ from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.document import document
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.member import Member
-from runwatch.watcher.sources.beside import Beside
+from runwatch.watcher.sources.looked import Beside
 
 from ..parsers import trackers
 

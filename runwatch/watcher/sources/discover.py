@@ -19,11 +19,11 @@ from runwatch.parsers.checkpoints import holds_checkpoints
 from runwatch.parsers.checkpoints.grouping import ITSELF, grouped
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.recordio import framing
-from runwatch.watcher.member import DIRECTORY, LOG, METRICS, TENSORBOARD, WANDB, Member
+from runwatch.watcher.member import DIRECTORY, LOG, METRICS, SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import layout
 from runwatch.watcher.sources.beside import FACTS
 from runwatch.watcher.sources.layout import File
-from runwatch.watcher.sources.wandb_online import SCHEME, run_path
+from runwatch.watcher.sources.wandb_online import run_path
 
 SUFFIXES = (".log", ".out", ".err", ".txt")
 """What a log file's name ends with, when a directory is searched."""
