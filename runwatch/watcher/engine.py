@@ -103,11 +103,21 @@ class Engine:
         return changes
 
     def look(
-        self, source_id: str, look: Look, beside: Beside, *, live: bool = False, arrival: float = 0.0
+        self,
+        source_id: str,
+        look: Look,
+        beside: Beside,
+        *,
+        live: bool = False,
+        arrival: float = 0.0,
+        partial: bool = False,
     ) -> list[Change]:
-        """Take in what a look at a directory gave; return what changed in incidents."""
+        """Take in what a look at a directory gave, or the `partial` one before it.
+
+        Return what changed in incidents.
+        """
         group, source = self.sources[source_id]
-        source.looked = True
+        source.looked = source.looked or not partial
         if not group.runs and (look.present or beside.batches):
             self._begin(group)
         for watched in group.runs[-1:]:

@@ -31,6 +31,8 @@ RECENT_BYTES = 1 << 16
 """Bytes before the place where a predecessor stopped that tell how things stood there."""
 LOOK_EVERY = 5.0
 """Seconds between two looks at a directory of checkpoints; longer where a look takes long."""
+FIRST_LOOK = 64
+"""Checkpoints of the first look at a directory, the newest: all of thousands take seconds."""
 FRESH = 300.0
 """Seconds after its last write for which a file that appears is news, not history."""
 DAY = 86_400.0
@@ -242,7 +244,7 @@ class DirectorySource:
     def __init__(self, found: discover.Found, pulse: Callable[[], object] = lambda: None) -> None:
         self.path, self.name, self.member = found
         self.id = source_id(found.path)
-        self._checkpoints = CheckpointSource(found.path, pulse=pulse)
+        self._checkpoints = CheckpointSource(found.path, most=FIRST_LOOK, pulse=pulse)
         self._beside = BesideSource(found.path)
         self._due = 0.0
         self._live = False
@@ -255,15 +257,19 @@ class DirectorySource:
         """Do nothing: each checkpoint has its own times."""
 
     def step(self, send: Send) -> bool:
-        """Look if it is time; return False: there is nothing to go on with at once."""
+        """Look if it is time; return True if there is more to be looked at, at once."""
         begun = time.monotonic()
         if begun < self._due:
             return False
         now = time.time()
         look, beside = self._checkpoints.look(now), self._beside.look()
+        partial = not self._live and look.left_out > 0
         if look.changes or beside.facts or beside.batches or look.problem != self._problem or not self._live:
-            send(wire.Looked(self.id, look, beside, self._live, now))
-        self._problem, self._live = look.problem, True
+            send(wire.Looked(self.id, look, beside, self._live, now, partial))
+        self._problem, self._live = look.problem, not partial
+        if partial:
+            self._checkpoints.widen()
+            return True
         self._due = begun + max(LOOK_EVERY, 20 * (time.monotonic() - begun))
         return False
 

@@ -78,6 +78,8 @@ class Looked(msgspec.Struct, frozen=True, tag="looked"):
     beside: Beside
     live: bool
     arrival: float
+    partial: bool = False
+    """Whether there is more to be looked at, at once."""
 
 
 class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
