@@ -41,7 +41,8 @@ RUNS = 5
 PATIENCE = 180.0
 CHART = re.compile("[\u2801-\u28ff]{3}")
 """A line of a chart, as both programs draw it."""
-SAVED = re.compile(r"(?i)checkpoint")
+SAVED = re.compile(r"STARTING")
+"""What is said of a run of which only checkpoints are there."""
 Object = dict[str, Any]
 
 

@@ -115,7 +115,7 @@ class Run:
     restarts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     """Steps from which training went on after going back."""
     stepped: bool = False
-    """Its records print their step."""
+    """Its records tell their step, themselves or by the bar beside them."""
     owners: dict[str, str] = field(default_factory=dict)
     """Metric -> id of the source that tells it, where a run has several; "" for the one that leads."""
     printed: dict[str, str] = field(default_factory=dict)
@@ -142,7 +142,8 @@ class Run:
         if block.progress is not None:
             self._advance(block)
         if block.bar is not None:
-            self.first_step, self.last_step, self.total = block.bar
+            first, self.last_step, self.total = block.bar
+            self.first_step = self.first_step if self.stepped else first
         elif block.total is not None:
             self.total = block.total
         self._follow_phase(block)
@@ -173,8 +174,8 @@ class Run:
         self.last_line = int(rows.line[-1])
         known = rows.step[~np.isnan(rows.step)]
         if len(known):
+            self.first_step = self.first_step if self.stepped else int(known[0])
             self.stepped = True
-            self.first_step = int(known[0]) if self.first_step is None else self.first_step
             self.last_step = int(known[-1])
         for offset in block.restarts:
             step = rows.step[np.searchsorted(rows.offset, offset)]

@@ -22,7 +22,7 @@ from runwatch.checkpoint import Look
 from runwatch.findings import Finding
 from runwatch.run import DONE, Run
 from runwatch.sample import MachineEvent, Message
-from runwatch.watcher.endings import event_of
+from runwatch.watcher.endings import event_of, orphaned
 from runwatch.watcher.evidence import placed
 from runwatch.watcher.group import Group, Source, WatchedRun
 from runwatch.watcher.member import Member
@@ -149,6 +149,8 @@ class Engine:
         for group_id in self.groups if group_ids is None else group_ids:
             group = self.groups[group_id]
             for watched in group.runs[-1:]:
+                if group.machine.ended is None or group.machine.ended.inferred:
+                    group.machine.ended = orphaned(group, watched.run, now)
                 _end(group, watched, now)
                 status = self._status(group, watched.run, now, live=True)
                 lives = any(group.machine.own())
@@ -177,7 +179,8 @@ class Engine:
         if phase in ("crashed", "stalled", "finished"):
             return phase
         fresh = group.written is not None and now - group.written < FRESH
-        return "running" if fresh and not watched.closed else "unknown"
+        lives = fresh or any(group.machine.own())
+        return "running" if lives and not watched.closed else "unknown"
 
     # -- inside ----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from runwatch import text
-from runwatch.batch import Batch
+from runwatch.batch import SYSTEM, Batch
 from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format
 from runwatch.parsers.stream import StreamParser
@@ -344,10 +344,13 @@ AnySource = LogSource | StdinSource | DirectorySource | OnlineSource
 
 
 def newest(batch: Batch) -> float | None:
-    """Return the greatest Unix time that rows of a batch tell, or None."""
+    """Return the greatest Unix time that records of a batch tell, or None.
+
+    What is measured of the machine does not count: that goes on when the training hangs.
+    """
     times: list[float] = []
     for table in batch.tables:
-        if "time" in table.names:
+        if table.kind != SYSTEM and "time" in table.names:
             at = table.names.index("time") * table.rows * 8
             times += struct.unpack_from("<d", table.data, at + 8 * (table.rows - 1))
     return max((t for t in times if 0 < t < time.time() + DAY), default=None)
