@@ -64,6 +64,7 @@ def look(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> check
         config_error=config_error,
         slack=_slack(config, environ),
         paths=tuple(map(_path, paths)),
+        flush=environ.get(checks.FLUSH, ""),
     )
 
 
@@ -131,7 +132,8 @@ def _path(path: str) -> checks.Path:
     if answered and os.path.isfile(full):
         seen = ask(sampler.Setup("machine", raw, interval=60.0), Processes)
         processes = next((message for message in seen if isinstance(message, Processes)), None)
-    return checks.Path(path, mount, space, processes, answered)
+    wandb = answered and (full.endswith((".wandb", "/wandb")) or os.path.isdir(os.path.join(full, "wandb")))
+    return checks.Path(path, mount, space, processes, answered, wandb)
 
 
 def _hidepid() -> bool:
