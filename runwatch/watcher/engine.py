@@ -25,7 +25,7 @@ from runwatch.sample import MachineEvent, Message
 from runwatch.watcher.endings import event_of, orphaned
 from runwatch.watcher.evidence import placed
 from runwatch.watcher.group import Group, Source, WatchedRun
-from runwatch.watcher.member import Member
+from runwatch.watcher.member import ORDER, Member
 from runwatch.watcher.sources.looked import Beside
 
 MAX_RUNS = 64
@@ -42,7 +42,9 @@ Overrides = Mapping[str, Mapping[str, float | bool]]
 class Engine:
     """All sources in their groups, and the judgement of their runs."""
 
-    def __init__(self, overrides: Overrides | None = None) -> None:
+    def __init__(self, overrides: Overrides | None = None, prefer: tuple[str, ...] = ORDER) -> None:
+        """`prefer`: kinds of source in the order in which those of one run are believed."""
+        self._prefer = prefer
         self._overrides = overrides or {}
         build(self._overrides)  # a bad threshold is an error now, not at the first run
         self.groups: dict[str, Group] = {}
@@ -56,8 +58,9 @@ class Engine:
         """Watch another stream; a known id starts afresh. Return the group it belongs to."""
         member = Member() if member is None else member
         group_id = member.group or source_id
-        if group_id not in self.groups or group_id == source_id:
-            self.groups[group_id] = Group(group_id, name, deadline=self.deadline)
+        afresh = source_id in self.sources and group_id == source_id
+        if group_id not in self.groups or afresh:
+            self.groups[group_id] = Group(group_id, name, deadline=self.deadline, prefer=self._prefer)
         group = self.groups[group_id]
         group.sources[source_id] = Source(source_id, name, path, member, opened=len(group.sources))
         self.sources[source_id] = group, group.sources[source_id]

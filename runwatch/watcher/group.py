@@ -25,7 +25,7 @@ from runwatch.run import Run
 from runwatch.segments import Splitter
 from runwatch.snapshot import Progress
 from runwatch.watcher.agreement import Telling, clocks, compare
-from runwatch.watcher.member import DIRECTORY, Member
+from runwatch.watcher.member import DIRECTORY, ORDER, Member
 
 LOG_LINES = 2000
 """Newest log lines kept per source, for views."""
@@ -128,6 +128,8 @@ class Group:
     machine: Machine = field(default_factory=Machine)
     deadline: float | None = None
     """Unix time by which its runs must have ended, if a person said so."""
+    prefer: tuple[str, ...] = ORDER
+    """Kinds of source, those that are believed first."""
 
     @property
     def lines(self) -> int:
@@ -189,7 +191,7 @@ class Group:
             self.leader = source
         elif source.member.kind == leader.member.kind and source.member.attempt > leader.member.attempt:
             source.splitter, self.leader = leader.splitter, source
-        elif source.strength == leader.strength and source.member < leader.member and leader.records <= YOUNG:
+        elif source.strength == leader.strength and self._before(source, leader) and leader.records <= YOUNG:
             self.leader = source
             return source.strength == _RECORDS
         return False
@@ -216,8 +218,8 @@ class Group:
             return replace(
                 block, rank=rank, events=events, marks={}, ranks={}, restarts=(), total=None, bar=None
             )
-        worse = {other.id for other in self.sources.values() if _goes_over(source, other)}
-        mine = run.claim(block.samples, source.id, self._before(source), worse)
+        worse = {other.id for other in self.sources.values() if self._goes_over(source, other)}
+        mine = run.claim(block.samples, source.id, self._earlier(source), worse)
         samples = {name: told for name, told in block.samples.items() if name in mine}
         repeated = {name: told for name, told in block.samples.items() if name not in mine}
         events = [*block.events, *self._disagreements(run, source, repeated, block.live)]
@@ -244,7 +246,16 @@ class Group:
             last = int(samples.offset[-1]), int(samples.line[-1])
             yield Event("clocks", *last, title, step=found.step, data=data)
 
-    def _before(self, source: Source) -> set[str]:
+    def _before(self, source: Source, other: Source) -> bool:
+        return source.member.place(self.prefer) < other.member.place(self.prefer)
+
+    def _goes_over(self, source: Source, other: Source) -> bool:
+        """Return True if a metric that both tell is told by `source`: preferred, or telling it all anew."""
+        states = [each.path.endswith("/trainer_state.json") for each in (source, other)]
+        preferred = source.member.kind != other.member.kind and self._before(source, other)
+        return preferred or (all(states) and source.opened > other.opened)
+
+    def _earlier(self, source: Source) -> set[str]:
         """Return the ids of earlier launches' sources of the same kind: a tracker makes one per launch."""
         kind, attempt = source.member.kind, source.member.attempt
         sources = self.sources.values()
@@ -285,13 +296,6 @@ def _of_source(block: Block, path: str) -> Block:
         for event in block.events
     ]
     return replace(block, events=events, source=path)
-
-
-def _goes_over(source: Source, other: Source) -> bool:
-    """Return True if a metric that both tell is told by `source`: preferred, or a newer telling of it all."""
-    states = [each.path.endswith("/trainer_state.json") for each in (source, other)]
-    preferred = source.member.kind != other.member.kind and source.member < other.member
-    return preferred or (all(states) and source.opened > other.opened)
 
 
 def _of_rank(event: Event, rank: int) -> Event:

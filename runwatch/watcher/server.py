@@ -47,7 +47,7 @@ class Server:
 
         self._loop = asyncio.get_running_loop()
         config = load(Path(os.fsdecode(assignment.config)) if assignment.config else None)
-        self.engine = Engine(config.overrides())
+        self.engine = Engine(config.overrides(), config.sources.order)
         self.engine.deadline = assignment.deadline
         self.shown: dict[str, Shown] = {}
         self.notices: list[str] = []
@@ -71,6 +71,7 @@ class Server:
                     formats=config.formats,
                     format=format_name(assignment.format, config),
                     online=config.tail.online,
+                    prefer=config.sources.order,
                 ),
                 self.receive,
                 self.notice,

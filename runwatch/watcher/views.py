@@ -181,7 +181,9 @@ def _events(run: Run) -> tuple[EventRow, ...]:
 
 def _about(group: Group) -> dict[str, str]:
     about = {"lines": f"{group.lines:,}", "not understood": f"{group.unparsed:,}"}
-    return {"read from": group.about, **about} if group.about else about
+    if not group.about:
+        return about
+    return {"read from": group.about, "believed first": ", ".join(group.prefer[:4]), **about}
 
 
 def _ranks(run: Run, now: float) -> tuple[RankRow, ...]:

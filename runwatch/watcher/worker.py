@@ -65,7 +65,7 @@ class Reader:
         self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
         self._searched, self._pause = time.monotonic(), RESCAN
         self.sources: list[AnySource] = []
-        for found in discover.find(self._paths, wait=setup.wait or bool(setup.resume)):
+        for found in discover.find(self._paths, wait=setup.wait or bool(setup.resume), prefer=setup.prefer):
             self.sources.append(self._open(found))
 
     def _open(self, found: discover.Found) -> AnySource:

@@ -290,6 +290,23 @@ def test_of_trackers_the_preferred_one_tells_a_metric_whoever_comes_first():
         assert (found["count"], found["last"]) == (30, 29.25)
 
 
+@pytest.mark.parametrize("first", ["log", "csv"])
+@pytest.mark.parametrize("live", [False, True])
+def test_a_user_may_prefer_what_a_tracker_tells(first, live):
+    """Its numbers and its steps are the run's, whichever is read first; the log's are compared with them."""
+    fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
+    fold.engine.groups["g"].prefer = ("metrics", "log")
+    texts = {"log": steps(0, 40), "csv": "step,loss\n" + "".join(f"{n},3.25\n" for n in range(60))}
+    for name in sorted(texts, key=lambda name: name != first):
+        fold.read(name, texts[name], live=live)
+    (run,) = fold.runs()
+    assert run["sources"][0] == "csv.log"
+    assert (run["steps"]["records"], run["metrics"]["train/loss"]["max"]) == (60, 3.25)
+    fold.read("log", steps(40, 60), live=live)
+    assert fold.runs()[0]["metrics"]["train/loss"]["count"] == 60
+    assert len(told(fold, "disagreement")) == 1
+
+
 def test_a_newer_state_of_a_trainer_replaces_the_older():
     fold = Fold(log=Member("g"))
     fold.read("log", steps(0, 30))

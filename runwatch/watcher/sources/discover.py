@@ -19,7 +19,7 @@ from runwatch.parsers.checkpoints import holds_checkpoints
 from runwatch.parsers.checkpoints.grouping import ITSELF, grouped
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.recordio import framing
-from runwatch.watcher.member import DIRECTORY, LOG, METRICS, SCHEME, TENSORBOARD, WANDB, Member
+from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import layout
 from runwatch.watcher.sources.beside import FACTS
 from runwatch.watcher.sources.layout import File
@@ -58,9 +58,10 @@ class Found(NamedTuple):
     member: Member
 
 
-def find(paths: Sequence[str], *, wait: bool = False) -> list[Found]:
+def find(paths: Sequence[str], *, wait: bool = False, prefer: Sequence[str] = ORDER) -> list[Found]:
     """Return the files to read for what a person gave: files, directories and globs, each file once.
 
+    Of one group those come first whose kind stands first in `prefer`: they lead.
     With `wait`, paths that give nothing yet are no error, and a missing file is
     returned all the same. Else raises SourceError, saying what is wrong and what to do.
     """
@@ -81,7 +82,9 @@ def find(paths: Sequence[str], *, wait: bool = False) -> list[Found]:
     titles = {path: layout.title(member.group) if member.group else path for path, member in told.items()}
     different = list(dict.fromkeys(titles.values()))
     short = dict(zip(different, names(different), strict=True))
-    return [Found(path, short[titles[path]], _printable(member)) for path, member in told.items()]
+    found = [Found(path, short[titles[path]], _printable(member)) for path, member in told.items()]
+    usual = tuple(prefer) == ORDER[: len(prefer)]
+    return found if usual else sorted(found, key=lambda each: each.member.place(prefer)[0])
 
 
 def changing(path: str) -> bool:

@@ -75,7 +75,7 @@ def members(files: Sequence[File], *, searched: bool = False) -> dict[str, Membe
     found = _join(logs, others) if searched else [*logs, *(_alone(file.path, (file,)) for file in others)]
     out: dict[str, Member] = {}
     for unit in found:
-        out.update(sorted(unit.members.items(), key=lambda item: (item[1], item[0])))
+        out.update(sorted(unit.members.items(), key=lambda item: (item[1].place(), item[0])))
     return out
 
 
