@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,12 @@ DONE = 0.98
 """Progress from which a run that fell silent counts as finished."""
 REST = 60.0
 """Seconds of silence after which it does; a quarter of it after its very last step."""
+_BLANK = re.compile(
+    r"(?:.*[._-])?(?:train(?:ing|er)?|main|run|logs?|out(?:put)?|std(?:out|err)|console|nohup|debug|job)"
+    r"|(?:slurm-)?[\d_]+|(?:offline-)?run-[^/]*",
+    re.IGNORECASE,
+)
+"""Names of files under which any run may be found."""
 _PHASES = {
     TRAIN: "training",
     EVAL: "training",
@@ -110,6 +117,8 @@ class Run:
     """Checkpoints that were seen in directories."""
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=MAX_EVENTS))
     """The newest things that happened."""
+    title: str = ""
+    """What a tracker calls it, if one does."""
     about: dict[str, str] = field(default_factory=dict)
     """What trackers and files beside the log say of the run: its configuration, where it runs."""
     restarts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
@@ -254,7 +263,13 @@ class Run:
         kept = {name: owner for name, owner in owners.items() if owner is not None and name in self.series}
         series = {name: self.series[name] for name in kept}
         return Run(
-            self.id, self.name, series=series, checkpoints=self.checkpoints, about=self.about, owners=kept
+            self.id,
+            self.name,
+            title=self.title,
+            series=series,
+            checkpoints=self.checkpoints,
+            about=self.about,
+            owners=kept,
         )
 
     def _save(self, saved: Saved) -> None:
@@ -270,6 +285,11 @@ class Run:
                 self.about[name] = value
 
     # -- what others ask -----------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """What to call it: its name, which is a file's; its title too, where such a name says nothing."""
+        return f"{self.title} ({self.name})" if self.title and _BLANK.fullmatch(self.name) else self.name
 
     @property
     def phase(self) -> str:

@@ -24,7 +24,7 @@ from runwatch.run import DONE, Run
 from runwatch.sample import MachineEvent, Message
 from runwatch.watcher.endings import event_of, orphaned
 from runwatch.watcher.evidence import placed
-from runwatch.watcher.group import Group, Source, WatchedRun
+from runwatch.watcher.group import Group, Source, WatchedRun, title_of
 from runwatch.watcher.member import ORDER, Member
 from runwatch.watcher.sources.looked import Beside
 
@@ -97,6 +97,7 @@ class Engine:
             watched = group.runs[-1]
             block = group.told(source, segment.block, leads=leads)
             watched.run.format = group.format
+            watched.run.title = title_of(source, segment.block) or watched.run.title
             watched.run.printed.update(batch.printed)
             watched.run.fold(block)
             changes += self._judge(watched, block)

@@ -25,7 +25,7 @@ from runwatch.run import Run
 from runwatch.segments import Splitter
 from runwatch.snapshot import Progress
 from runwatch.watcher.agreement import Telling, clocks, compare
-from runwatch.watcher.member import DIRECTORY, ORDER, Member
+from runwatch.watcher.member import DIRECTORY, ORDER, WANDB, Member
 
 LOG_LINES = 2000
 """Newest log lines kept per source, for views."""
@@ -285,6 +285,12 @@ class Group:
             }
             last = int(samples.offset[-1]), int(samples.line[-1])
             yield Event("disagreement", *last, title, step=found.step, data=data)
+
+
+def title_of(source: Source, block: Block) -> str:
+    """Return what a block of a W&B run's file says the run is called; "" if it does not."""
+    told = [e.data["name"] for e in block.events if e.kind == "facts" and "name" in e.data]
+    return told[-1] if told and source.member.kind == WANDB else ""
 
 
 def _of_source(block: Block, path: str) -> Block:

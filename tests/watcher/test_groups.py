@@ -307,6 +307,19 @@ def test_a_user_may_prefer_what_a_tracker_tells(first, live):
     assert len(told(fold, "disagreement")) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("train", "my run (train)"), ("slurm-123", "my run (slurm-123)"), ("llama-7b", "llama-7b")],
+)
+def test_a_run_is_called_as_by_its_tracker_where_its_logs_name_says_nothing(name, label):
+    fold = Fold(log=Member("g"), wandb=Member("g", kind="wandb"))
+    fold.engine.groups["g"].name = name
+    fold.read("log", steps(0, 5))
+    fold.engine.fold("wandb", StreamParser().feed(trackers.wandb_log(5)))
+    (run,) = fold.runs()
+    assert (run["name"], run["title"]) == (name, label)
+
+
 def test_a_newer_state_of_a_trainer_replaces_the_older():
     fold = Fold(log=Member("g"))
     fold.read("log", steps(0, 30))
