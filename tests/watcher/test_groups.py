@@ -320,6 +320,20 @@ def test_a_run_is_called_as_by_its_tracker_where_its_logs_name_says_nothing(name
     assert (run["name"], run["title"]) == (name, label)
 
 
+@pytest.mark.parametrize("size", [20, 1 << 20])
+def test_the_first_step_of_records_beside_a_bar_is_that_of_the_first_record(size):
+    bars = [f"\r {n}%|#| {n}/100 [00:{n // 2:02d}<00:10, 2.00it/s]" for n in range(101)]
+    log = "".join(
+        bar + (f"\n{{'loss': 2.5, 'epoch': {n / 100}}}\n" if n and n % 10 == 0 else "")
+        for n, bar in enumerate(bars)
+    )
+    fold = Fold(log=Member())
+    for at in range(0, len(log), size):
+        fold.read("log", log[at : at + size])
+    (run,) = fold.runs()
+    assert run["steps"] == {"records": 10, "first": 10, "last": 100, "total": 100}
+
+
 def test_a_newer_state_of_a_trainer_replaces_the_older():
     fold = Fold(log=Member("g"))
     fold.read("log", steps(0, 30))
