@@ -61,17 +61,23 @@ class Telling:
     told: bool = False
     """They differ, and that was said."""
 
-    def add(self, samples: Samples, *, live: bool) -> bool:
+    _tried: int = 0
+    """How much there was when they were compared last."""
+
+    def add(self, samples: Samples) -> bool:
         """Take in more; return whether it is time to compare: each time there is twice as much.
 
-        Until enough steps are common to both, with each piece: which of them is read
-        first must not decide what is found.
+        Until enough steps are common to both much sooner: which of them is read first
+        must not decide what is found.
         """
-        before, after = len(self.series), len(self.series) + len(samples)
+        before = len(self.series)
         self.series.add(samples)
-        doubled = before.bit_length() < after.bit_length()
-        waiting = not self.judged and (live or before < _FEW)
-        return not self.told and after >= ENOUGH and (doubled or waiting)
+        count = len(self.series)
+        grown = count >= (2.0 if self.judged else 1.1) * self._tried
+        early = not self.judged and before < _FEW
+        due = not self.told and count >= ENOUGH and (grown or early)
+        self._tried = count if due else self._tried
+        return due
 
 
 def compare(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) -> Outcome:

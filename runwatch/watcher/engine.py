@@ -78,7 +78,7 @@ class Engine:
         """Take in the next batch of a source; return what changed in its incidents."""
         group, source = self.sources[source_id]
         batch = source.take(batch, written)
-        if apart := tuple(group.clocks_apart(source, batch, live=live)):
+        if apart := tuple(group.clocks_apart(source, batch)):
             batch = msgspec.structs.replace(batch, events=(*batch.events, *apart))
         before = group.leader
         if group.elect(source) and group.runs:

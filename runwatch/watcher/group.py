@@ -222,17 +222,17 @@ class Group:
         mine = run.claim(block.samples, source.id, self._earlier(source), worse)
         samples = {name: told for name, told in block.samples.items() if name in mine}
         repeated = {name: told for name, told in block.samples.items() if name not in mine}
-        events = [*block.events, *self._disagreements(run, source, repeated, block.live)]
+        events = [*block.events, *self._disagreements(run, source, repeated)]
         marks = {kind: at for kind, at in block.marks.items() if kind not in (TRAIN, BAR)}
         bar = None if run.records and run.stepped else block.bar
         return replace(
             block, samples=samples, events=events, progress=None, restarts=(), marks=marks, bar=bar
         )
 
-    def clocks_apart(self, source: Source, batch: Batch, *, live: bool) -> Iterator[Event]:
+    def clocks_apart(self, source: Source, batch: Batch) -> Iterator[Event]:
         """Compare when steps were made with what the leader says; yield an event if that differs, once."""
         samples, leader = times_of(batch), self.leader
-        if not len(samples) or not source.clock.add(samples, live=live) or leader is None:
+        if not len(samples) or not source.clock.add(samples) or leader is None:
             return
         if leader is source or source.member.rank not in (None, leader.member.rank):
             return
@@ -261,13 +261,11 @@ class Group:
         sources = self.sources.values()
         return {s.id for s in sources if s.member.kind == kind and s.member.attempt < attempt}
 
-    def _disagreements(
-        self, run: Run, source: Source, repeated: Mapping[str, Samples], live: bool
-    ) -> Iterator[Event]:
+    def _disagreements(self, run: Run, source: Source, repeated: Mapping[str, Samples]) -> Iterator[Event]:
         """Compare what another source tells too; yield an event for each metric that differs, once."""
         for name, samples in repeated.items():
             other = source.repeats.setdefault(name, Telling())
-            if not other.add(samples, live=live):
+            if not other.add(samples):
                 continue
             judged, found = compare(*run.series[name].newest(), *other.series.newest())
             other.judged, other.told = other.judged or judged, found is not None
