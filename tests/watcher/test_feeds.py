@@ -128,12 +128,13 @@ def test_a_long_trackers_file_shows_its_newest_values_first(tmp_path, kind):
     assert engine.parsed.column("step").tolist() == list(range(4000))
 
 
-def test_the_age_of_a_trackers_file_is_that_of_its_newest_record(tmp_path):
+def test_the_age_of_a_trackers_file_is_that_of_its_newest_row(tmp_path):
+    """Not of its statistics of the machine, which are 7 s old here: they go on when the training hangs."""
     path = tmp_path / "run-a.wandb"
     path.write_bytes(trackers.wandb_log(9))
     engine = Engine(path)
     engine.read()
-    assert engine.written == pytest.approx(1.7e9 + 9, abs=3)
+    assert engine.written == pytest.approx(1.7e9 + 8 / 3)
 
 
 def lightning(rows):
