@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
 SERVICES := $(VENV)/.installed-services
 
-.PHONY: help demo test test-real test-services install-real lint types check bench corpus detection format clean
+.PHONY: help demo test test-real test-services install-real lint types check bench bench-sources corpus detection format clean
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -54,6 +54,9 @@ bench: $(STAMP)  ## Measure: parsing, check, memory, every format, sampling
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/formats.py
 	$(BIN)/python benchmarks/samplers.py
+
+bench-sources: $(STAMP)  ## Measure W&B logs and checkpoint directories end to end, beside wandb leet
+	$(BIN)/python benchmarks/sources.py
 
 corpus: $(STAMP)  ## Read a corpus of logs and compare with its truth: CORPUS=DIR
 	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [JOBS=N]'; exit 2; }

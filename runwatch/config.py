@@ -56,6 +56,9 @@ FILE_NAME = "runwatch.toml"
 PATH_VARIABLE = "RUNWATCH_CONFIG"
 WEBHOOK_VARIABLE = "RUNWATCH_SLACK_WEBHOOK"
 
+SOURCES = ("log", "wandb", "tensorboard", "metrics")
+"""Kinds of source that tell metrics, in the order in which they are believed."""
+
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
@@ -79,6 +82,18 @@ class TailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds between two looks at a run on a W&B server."""
     format: str | None = None
     """Name of the log format (`runwatch formats` lists them); left out, it is detected."""
+
+
+class SourcesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which of several sources of a run is believed."""
+
+    prefer: tuple[str, ...] = ()
+    """Kinds of SOURCES, the first counts most; those left out follow in their usual order."""
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """All kinds, those that count most first."""
+        return tuple(dict.fromkeys((*self.prefer, *SOURCES)))
 
 
 class FormatConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,6 +127,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slack: SlackConfig = SlackConfig()
     rules: dict[str, RuleConfig] = {}
     tail: TailConfig = TailConfig()
+    sources: SourcesConfig = SourcesConfig()
     formats: tuple[FormatConfig, ...] = ()
     """Formats of the user's own; they are tried before the built-in ones."""
     channels: dict[str, AnyChannel] = {}
@@ -203,10 +219,10 @@ def format_name(asked: str | None, config: Config) -> str | None:
 
     Raises ConfigError if there is none of that name, with the nearest.
     """
-    from runwatch.parsers.formats import catalogue
-
     name = asked or config.tail.format
     if name is not None:
+        from runwatch.parsers.formats import catalogue
+
         known = [*(own.name for own in config.formats), *(fmt.name for fmt in catalogue())]
         check_names([name], known, "--format" if asked else config.where("tail", "format"))
     return name
@@ -229,6 +245,7 @@ class _Reader:
             slack=self.section(SlackConfig, ("slack",), tables.get("slack", {})),
             rules={name: self.rule(("rules", name), table) for name, table in rules.items()},
             tail=self.section(TailConfig, ("tail",), tables.get("tail", {})),
+            sources=self.sources(tables.get("sources", {})),
             formats=self.formats(tables.get("formats", [])),
             channels={
                 name: self.channel(("channels", name), table)
@@ -290,6 +307,11 @@ class _Reader:
         if not isinstance(given, list):
             raise self.wrong(keys, f"sections with doubled brackets, [[{'.'.join(map(str, keys))}]]", given)
         return given
+
+    def sources(self, given: object) -> SourcesConfig:
+        found = self.section(SourcesConfig, ("sources",), given)
+        check_names(found.prefer, SOURCES, self.where("sources", "prefer"))
+        return found
 
     def formats(self, given: object) -> tuple[FormatConfig, ...]:
         tables = self.list(("formats",), given)

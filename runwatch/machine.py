@@ -104,6 +104,8 @@ class Ended:
     exit_code: int | None
     """None if the kernel did not tell, or a signal ended it."""
     signal: int | None
+    inferred: bool = False
+    """Nobody saw it: there was no process any more."""
 
 
 @dataclass
@@ -130,6 +132,8 @@ class Machine:
     ended: Ended | None = None
     stacks: Stacks | None = None
     """Where its processes stood when somebody looked last."""
+    nobody_on: str = ""
+    """Name of the host on which no process has the run's files open; "" where that is not known."""
     _values: dict[str, tuple[float, float]] = field(default_factory=dict, repr=False)
     _alive: set[int] = field(default_factory=set, repr=False)
     """Ranks and main processes whose end was not told."""
@@ -231,7 +235,7 @@ class Machine:
         self.trails[name].add(time, value)
 
     def _take_processes(self, message: Processes) -> None:
-        self.processes, self.note = message.processes, message.note
+        self.processes, self.note, self.nobody_on = message.processes, message.note, message.nobody_on
         known = {process.pid for process in self.own()}
         self._alive |= known
         if known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,12 @@ DONE = 0.98
 """Progress from which a run that fell silent counts as finished."""
 REST = 60.0
 """Seconds of silence after which it does; a quarter of it after its very last step."""
+_BLANK = re.compile(
+    r"(?:.*[._-])?(?:train(?:ing|er)?|main|run|logs?|out(?:put)?|std(?:out|err)|console|nohup|debug|job)"
+    r"|(?:slurm-)?[\d_]+|(?:offline-)?run-[^/]*",
+    re.IGNORECASE,
+)
+"""Names of files under which any run may be found."""
 _PHASES = {
     TRAIN: "training",
     EVAL: "training",
@@ -110,12 +117,14 @@ class Run:
     """Checkpoints that were seen in directories."""
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=MAX_EVENTS))
     """The newest things that happened."""
+    title: str = ""
+    """What a tracker calls it, if one does."""
     about: dict[str, str] = field(default_factory=dict)
     """What trackers and files beside the log say of the run: its configuration, where it runs."""
     restarts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     """Steps from which training went on after going back."""
     stepped: bool = False
-    """Its records print their step."""
+    """Its records tell their step, themselves or by the bar beside them."""
     owners: dict[str, str] = field(default_factory=dict)
     """Metric -> id of the source that tells it, where a run has several; "" for the one that leads."""
     printed: dict[str, str] = field(default_factory=dict)
@@ -142,7 +151,8 @@ class Run:
         if block.progress is not None:
             self._advance(block)
         if block.bar is not None:
-            self.first_step, self.last_step, self.total = block.bar
+            first, self.last_step, self.total = block.bar
+            self.first_step = self.first_step if self.stepped else first
         elif block.total is not None:
             self.total = block.total
         self._follow_phase(block)
@@ -173,8 +183,8 @@ class Run:
         self.last_line = int(rows.line[-1])
         known = rows.step[~np.isnan(rows.step)]
         if len(known):
+            self.first_step = self.first_step if self.stepped else int(known[0])
             self.stepped = True
-            self.first_step = int(known[0]) if self.first_step is None else self.first_step
             self.last_step = int(known[-1])
         for offset in block.restarts:
             step = rows.step[np.searchsorted(rows.offset, offset)]
@@ -243,6 +253,25 @@ class Run:
                 self.owners[name] = ""
                 del self.series[name]
 
+    def led_anew(self, before: str | None) -> Run:
+        """Return this run without the steps told so far: another source tells them from the first.
+
+        It keeps what was seen in directories, the facts, and the metrics that others tell.
+        The source that led, `before`, is one of them from now on, unless that is None.
+        """
+        owners = {name: owner or before for name, owner in self.owners.items()}
+        kept = {name: owner for name, owner in owners.items() if owner is not None and name in self.series}
+        series = {name: self.series[name] for name in kept}
+        return Run(
+            self.id,
+            self.name,
+            title=self.title,
+            series=series,
+            checkpoints=self.checkpoints,
+            about=self.about,
+            owners=kept,
+        )
+
     def _save(self, saved: Saved) -> None:
         """Note a checkpoint; a line about another file of the same step is the same checkpoint."""
         step = saved.step if saved.step is not None else self.last_step
@@ -256,6 +285,11 @@ class Run:
                 self.about[name] = value
 
     # -- what others ask -----------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """What to call it: its name, which is a file's; its title too, where such a name says nothing."""
+        return f"{self.title} ({self.name})" if self.title and _BLANK.fullmatch(self.name) else self.name
 
     @property
     def phase(self) -> str:

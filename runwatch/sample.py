@@ -137,6 +137,8 @@ class Processes(msgspec.Struct, frozen=True, tag="processes"):
     processes: tuple[Process, ...]
     note: str = ""
     """Why none or not all are known; "" if nothing is missing."""
+    nobody_on: str = ""
+    """This host's name, if all its processes were looked at and none has the run's files open."""
 
 
 class Gpu(msgspec.Struct, frozen=True):

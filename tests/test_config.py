@@ -6,9 +6,10 @@ import msgspec
 import platformdirs
 import pytest
 
-from runwatch.config import Config, RuleConfig, Secret, SlackConfig, check_names, find, load, read
+from runwatch.config import SOURCES, Config, RuleConfig, Secret, SlackConfig, check_names, find, load, read
 from runwatch.errors import ConfigError, ExitCode
 from runwatch.findings import Severity
+from runwatch.watcher.member import ORDER
 
 HOOK = "https://hooks.slack.com/services/T0/B0/hushhush"
 
@@ -43,6 +44,16 @@ def test_without_a_file_the_defaults_hold(place):
     assert config.slack.min_severity is Severity.WARNING
     assert (config.slack.send_resolved, config.slack.timeout) == (True, 10.0)
     assert not config.slack.webhook
+
+
+def test_sources_are_preferred_by_kind(place):
+    assert read(write(place, "")).sources.order == SOURCES == ORDER[: len(SOURCES)]
+    config = read(write(place, 'sources.prefer = ["wandb", "log"]'))
+    assert config.sources.order == ("wandb", "log", "tensorboard", "metrics")
+    assert error_of(place, '[sources]\nprefer = ["log", "wnadb"]') == (
+        "unknown name 'wnadb': runwatch.toml:2: did you mean 'wandb'?"
+    )
+    assert "runwatch.toml:1" in error_of(place, 'sources.prefer = "log"')
 
 
 def test_every_key_is_read(place):
@@ -95,7 +106,7 @@ def test_the_example_loads(place):
         ("\n[slak]\n", "unknown name 'slak': runwatch.toml:2: did you mean 'slack'?"),
         ("slack.timeuot = 3", "unknown name 'timeuot': runwatch.toml:1: did you mean 'timeout'?"),
         ("tail = { pol = true }", "unknown name 'pol': runwatch.toml:1: did you mean 'poll'?"),
-        ("path = 'x'", "unknown name 'path': runwatch.toml:1: known here: actions, alerts, channels, formats, maintenance, messages, routing, rules, slack, tail"),
+        ("path = 'x'", "unknown name 'path': runwatch.toml:1: known here: actions, alerts, channels, formats, maintenance, messages, routing, rules, slack, sources, tail"),
         ("[tail]\n'zzz' = 1", "unknown name 'zzz': runwatch.toml:2: known here: format, interval, online, poll"),
         ("[slack]\ntimeout = 'soon'", "slack.timeout must be a number above 0 and at most 3600, not this text: runwatch.toml:2"),
         ("[slack]\ntimeout = 0", "slack.timeout must be a number above 0 and at most 3600, not this number: runwatch.toml:2"),

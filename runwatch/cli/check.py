@@ -58,6 +58,7 @@ def command(
             lambda error: error_line(str(error)),
             [own.build() for own in settings.formats],
             format_name(wanted, settings),
+            settings.sources.order,
         )
     finally:
         for trouble in troubles():  # of formats from other packages; perhaps why nothing was recognised

@@ -59,8 +59,8 @@ class _Shape:
     """For a row that only says how many rows there were before it, where others know the step."""
     get: Callable[[Mapping[bytes, bytes]], tuple[bytes, ...]]
     """Returns the texts of the columns' values."""
-    units: tuple[Unit, ...] | None
-    """None if values are stored as they are."""
+    units: tuple[tuple[int, Unit], ...]
+    """The columns that are not stored as they are, and how."""
     counted: bool
     """Its step is the number of rows before it."""
 
@@ -155,8 +155,8 @@ class WandbDecoder:
             if shape is None:
                 return
             values = list(map(float, shape.get(row)))
-        if shape.units is not None:
-            values = [unit.apply(value) for unit, value in zip(shape.units, values, strict=True)]
+        for column, unit in shape.units:
+            values[column] = unit.apply(values[column])
         layout = shape.layout
         if shape.counted and self._placed:
             layout = shape.unplaced
@@ -191,7 +191,7 @@ class WandbDecoder:
             again,
             replace(again, names=again.names[1:], units=again.units[1:]),
             itemgetter(*columns),  # a step and a metric at least, so it returns a tuple
-            None if found.plain else layout.units,
+            tuple((at, unit) for at, unit in enumerate(layout.units) if unit != Unit()),
             found.keys[0] == "_step",
         )
 

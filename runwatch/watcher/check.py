@@ -13,11 +13,11 @@ from runwatch.parsers.formats import Format, catalogue, restricted
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine import Engine, Overrides
 from runwatch.watcher.feeds import newest
-from runwatch.watcher.member import DIRECTORY, TENSORBOARD, WANDB
+from runwatch.watcher.member import DIRECTORY, ORDER, SCHEME, TENSORBOARD, WANDB
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.beside import BesideSource
 from runwatch.watcher.sources.checkpoints import CheckpointSource
-from runwatch.watcher.sources.wandb_online import SCHEME, OnlineRun, said
+from runwatch.watcher.sources.wandb_online import OnlineRun, said
 
 BLOCK = 1 << 20
 
@@ -29,17 +29,19 @@ def check(
     unreadable: Callable[[SourceError], None] | None = None,
     own: Sequence[Format] = (),
     only: str | None = None,
+    prefer: tuple[str, ...] = ORDER,
 ) -> Engine:
     """Return an engine that has read and judged every log behind `paths`.
 
-    `own` are formats to try before the known ones, `only` names the one to read logs as.
+    `own` are formats to try before the known ones, `only` names the one to read logs as,
+    `prefer` the kinds of source in the order in which those of one run are believed.
     `now` (Unix time) decides what an old file is. A file that cannot be read is told to
     `unreadable` and left out.
     Raises SourceError if nothing can be read or no run is in it.
     """
     now = time.time() if now is None else now
-    engine = Engine(overrides)
-    files = discover.find(paths)
+    engine = Engine(overrides, prefer)
+    files = discover.find(paths, prefer=prefer)
     formats = restricted((*own, *catalogue()), only)
     errors: list[SourceError] = []
     for file in files:

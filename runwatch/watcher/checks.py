@@ -26,6 +26,8 @@ FEW_WATCHES = 8192
 FEW_INSTANCES = 4
 """Inotify instances of a user below which others may leave none for us."""
 FEW_FILES = 1024
+FLUSH = "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL"
+"""Environment variable of a job: seconds after which W&B writes what it holds."""
 FULL = 0.05
 """Share of bytes or file entries left below which a file system is almost full."""
 SLOW_ANSWER = 1.0
@@ -50,6 +52,8 @@ class Path(msgspec.Struct, frozen=True):
     space: Space | None = None
     processes: Processes | None = None
     answered: bool = True
+    wandb: bool = False
+    """Whether W&B writes it, or below it."""
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -98,6 +102,8 @@ class Facts(msgspec.Struct, frozen=True):
     given_up: int = 0
     """Messages that could not be delivered."""
     paths: tuple[Path, ...] = ()
+    flush: str = ""
+    """What the environment says of the seconds after which W&B writes its file."""
 
 
 def judge(facts: Facts) -> tuple[Check, ...]:
@@ -129,6 +135,18 @@ def _paths(facts: Facts) -> Iterator[Check]:
             yield Check("path", "note", says)
         yield from _space(item)
         yield from _writers(item)
+        if item.wandb:
+            yield _wandb(item, facts.flush)
+
+
+def _wandb(item: Path, flush: str) -> Check:
+    where = text.path(item.path)
+    if flush:
+        return Check(
+            "wandb", "ok", f"jobs started from here have W&B write {where} every {text.plain(flush, 20)} s"
+        )
+    says = f"W&B writes {where} every 15 s; before its version 0.31 even less often"
+    return Check("wandb", "note", says, f"export {FLUSH}=1  # in the job's environment, to see each second")
 
 
 def _space(item: Path) -> Iterator[Check]:

@@ -16,14 +16,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import msgspec
-
 from runwatch.alerts.channels.probe import needs
 from runwatch.alerts.deadletters import dead
 from runwatch.alerts.settings import Mode
 from runwatch.errors import ConfigError
 from runwatch.sample import Gpus, Message, Processes, Space, Told
 from runwatch.watcher import checks, sampler
+from runwatch.watcher.handover import handed
 from runwatch.watcher.notify import state_directory
 from runwatch.watcher.samplers import slurm
 from runwatch.watcher.samplers.cgroup import Cgroups
@@ -70,6 +69,7 @@ def look(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> check
         channels=_channels(config, environ),
         given_up=len(dead(state_directory() / "outbox")),
         paths=tuple(map(_path, paths)),
+        flush=environ.get(checks.FLUSH, ""),
     )
 
 
@@ -77,12 +77,14 @@ def ask(setup: sampler.Setup, *wanted: type[Message], deadline: float = DEADLINE
     """Run a sampler until it sent one of each `wanted`, ended, or the deadline (seconds) is over."""
     found: list[Message] = []
     until = time.monotonic() + deadline
-    process = subprocess.Popen(
-        [sys.executable, "-m", "runwatch.watcher.sampler", msgspec.json.encode(setup).decode()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
+    with handed(setup) as descriptor:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "runwatch.watcher.sampler", str(descriptor)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(descriptor,),
+        )
     assert process.stdout is not None
     data, size = b"", sampler.HEADER.size
     try:
@@ -136,7 +138,8 @@ def _path(path: str) -> checks.Path:
     if answered and os.path.isfile(full):
         seen = ask(sampler.Setup("machine", raw, interval=60.0), Processes)
         processes = next((message for message in seen if isinstance(message, Processes)), None)
-    return checks.Path(path, mount, space, processes, answered)
+    wandb = answered and (full.endswith((".wandb", "/wandb")) or os.path.isdir(os.path.join(full, "wandb")))
+    return checks.Path(path, mount, space, processes, answered, wandb)
 
 
 def _hidepid() -> bool:

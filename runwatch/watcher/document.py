@@ -26,6 +26,7 @@ def run_object(engine: Engine, group: Group, watched: WatchedRun, now: float) ->
     progress = watched.progress()
     return {
         "name": run.name,
+        "title": run.label,
         "sources": list(group.paths),
         "format": run.format,
         "state": engine.state(group, watched, now),

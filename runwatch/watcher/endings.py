@@ -5,13 +5,30 @@ from __future__ import annotations
 import signal
 
 from runwatch.batch import Event
+from runwatch.machine import Ended
 from runwatch.run import Run
 from runwatch.sample import MachineEvent
+from runwatch.watcher.group import Group
+from runwatch.watcher.member import WANDB
 
+ORPHANED = 60.0
+"""Seconds without a record after which a W&B file that nobody holds open has been left."""
 _FAULTS = frozenset({
     signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGSYS,
 })  # fmt: skip
 """Signals of which native code dies by itself."""
+
+
+def orphaned(group: Group, run: Run, now: float) -> Ended | None:
+    """Return the end of a W&B run that left no exit record: nobody on its own host has its file open.
+
+    None where that is not so, or cannot be known: the file's age alone says nothing.
+    """
+    machine, leader, newest = group.machine, group.leader, group.written
+    if leader is None or leader.member.kind != WANDB or run.finished or newest is None:
+        return None
+    here = machine.nobody_on and run.about.get("host") == machine.nobody_on
+    return Ended(newest, None, None, inferred=True) if here and now - newest >= ORPHANED else None
 
 
 def event_of(told: MachineEvent, run: Run) -> Event | None:

@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
+import msgspec
+
 from runwatch.alerts.incidents import Change, IncidentBook
 from runwatch.alerts.rules import build
 from runwatch.alerts.rules.base import Rule
@@ -20,11 +22,11 @@ from runwatch.checkpoint import Look
 from runwatch.findings import Finding
 from runwatch.run import DONE, Run
 from runwatch.sample import MachineEvent, Message
-from runwatch.watcher.endings import event_of
+from runwatch.watcher.endings import event_of, orphaned
 from runwatch.watcher.evidence import placed
-from runwatch.watcher.group import Group, Source, WatchedRun
-from runwatch.watcher.member import Member
-from runwatch.watcher.sources.beside import Beside
+from runwatch.watcher.group import Group, Source, WatchedRun, title_of
+from runwatch.watcher.member import ORDER, Member
+from runwatch.watcher.sources.looked import Beside
 
 MAX_RUNS = 64
 """Runs kept per group; of a longer pipeline the oldest are forgotten."""
@@ -40,7 +42,9 @@ Overrides = Mapping[str, Mapping[str, float | bool]]
 class Engine:
     """All sources in their groups, and the judgement of their runs."""
 
-    def __init__(self, overrides: Overrides | None = None) -> None:
+    def __init__(self, overrides: Overrides | None = None, prefer: tuple[str, ...] = ORDER) -> None:
+        """`prefer`: kinds of source in the order in which those of one run are believed."""
+        self._prefer = prefer
         self._overrides = overrides or {}
         build(self._overrides)  # a bad threshold is an error now, not at the first run
         self.groups: dict[str, Group] = {}
@@ -54,8 +58,9 @@ class Engine:
         """Watch another stream; a known id starts afresh. Return the group it belongs to."""
         member = Member() if member is None else member
         group_id = member.group or source_id
-        if group_id not in self.groups or group_id == source_id:
-            self.groups[group_id] = Group(group_id, name, deadline=self.deadline)
+        afresh = source_id in self.sources and group_id == source_id
+        if group_id not in self.groups or afresh:
+            self.groups[group_id] = Group(group_id, name, deadline=self.deadline, prefer=self._prefer)
         group = self.groups[group_id]
         group.sources[source_id] = Source(source_id, name, path, member, opened=len(group.sources))
         self.sources[source_id] = group, group.sources[source_id]
@@ -73,8 +78,12 @@ class Engine:
         """Take in the next batch of a source; return what changed in its incidents."""
         group, source = self.sources[source_id]
         batch = source.take(batch, written)
+        if apart := tuple(group.clocks_apart(source, batch)):
+            batch = msgspec.structs.replace(batch, events=(*batch.events, *apart))
+        before = group.leader
         if group.elect(source) and group.runs:
-            group.runs[-1] = self._watch(group.runs[-1].run.id, group.runs[-1].run.name)
+            follower = before.id if before is not None and before.member.rank is None else None
+            group.runs[-1] = self._watch(group.runs[-1].run.led_anew(follower))
         changes: list[Change] = []
         for segment in source.splitter.split(batch, live=live, arrival=arrival):
             leads = source is group.leader or group.leader is None
@@ -88,6 +97,7 @@ class Engine:
             watched = group.runs[-1]
             block = group.told(source, segment.block, leads=leads)
             watched.run.format = group.format
+            watched.run.title = title_of(source, segment.block) or watched.run.title
             watched.run.printed.update(batch.printed)
             watched.run.fold(block)
             changes += self._judge(watched, block)
@@ -97,11 +107,21 @@ class Engine:
         return changes
 
     def look(
-        self, source_id: str, look: Look, beside: Beside, *, live: bool = False, arrival: float = 0.0
+        self,
+        source_id: str,
+        look: Look,
+        beside: Beside,
+        *,
+        live: bool = False,
+        arrival: float = 0.0,
+        partial: bool = False,
     ) -> list[Change]:
-        """Take in what a look at a directory gave; return what changed in incidents."""
+        """Take in what a look at a directory gave, or the `partial` one before it.
+
+        Return what changed in incidents.
+        """
         group, source = self.sources[source_id]
-        source.looked = True
+        source.looked = source.looked or not partial
         if not group.runs and (look.present or beside.batches):
             self._begin(group)
         for watched in group.runs[-1:]:
@@ -133,6 +153,8 @@ class Engine:
         for group_id in self.groups if group_ids is None else group_ids:
             group = self.groups[group_id]
             for watched in group.runs[-1:]:
+                if group.machine.ended is None or group.machine.ended.inferred:
+                    group.machine.ended = orphaned(group, watched.run, now)
                 _end(group, watched, now)
                 status = self._status(group, watched.run, now, live=True)
                 lives = any(group.machine.own())
@@ -161,18 +183,19 @@ class Engine:
         if phase in ("crashed", "stalled", "finished"):
             return phase
         fresh = group.written is not None and now - group.written < FRESH
-        return "running" if fresh and not watched.closed else "unknown"
+        lives = fresh or any(group.machine.own())
+        return "running" if lives and not watched.closed else "unknown"
 
     # -- inside ----------------------------------------------------------------------------------
 
     def _begin(self, group: Group) -> None:
         group.begun += 1
         name = group.name if group.begun == 1 else f"{group.name}#{group.begun}"
-        group.runs.append(self._watch(f"{group.id}#{group.begun}", name))
+        group.runs.append(self._watch(Run(f"{group.id}#{group.begun}", name)))
         del group.runs[:-MAX_RUNS]
 
-    def _watch(self, run_id: str, name: str) -> WatchedRun:
-        return WatchedRun(Run(run_id, name), build(self._overrides), IncidentBook(run_id, name))
+    def _watch(self, run: Run) -> WatchedRun:
+        return WatchedRun(run, build(self._overrides), IncidentBook(run.id, run.name))
 
     def _close(self, watched: WatchedRun, now: float) -> list[Change]:
         """Judge a run whose successor has begun: it will not go on."""

@@ -16,15 +16,16 @@ import msgspec
 
 from runwatch.alerts.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
+from runwatch.alerts.rules.durations import duration
 from runwatch.batch import BAR, TRAIN, Batch, Event
 from runwatch.block import Block, Samples
 from runwatch.machine import Machine
+from runwatch.rows import times_of
 from runwatch.run import Run
 from runwatch.segments import Splitter
-from runwatch.series import Series
 from runwatch.snapshot import Progress
-from runwatch.watcher.agreement import ENOUGH, difference
-from runwatch.watcher.member import DIRECTORY, Member
+from runwatch.watcher.agreement import Telling, clocks, compare
+from runwatch.watcher.member import DIRECTORY, ORDER, WANDB, Member
 
 LOG_LINES = 2000
 """Newest log lines kept per source, for views."""
@@ -82,10 +83,10 @@ class Source:
     records: int = 0
     """Training records read."""
     splitter: Splitter = field(default_factory=Splitter)
-    repeats: dict[str, Series] = field(default_factory=dict)
+    repeats: dict[str, Telling] = field(default_factory=dict)
     """Metrics that it tells though another source does, for comparison."""
-    differs: set[str] = field(default_factory=set)
-    """Those of them that were found to differ."""
+    clock: Telling = field(default_factory=Telling)
+    """When it says that steps were made: Unix time by step."""
     looked: bool = False
     """A directory: it was looked at."""
     opened: int = 0
@@ -127,6 +128,8 @@ class Group:
     machine: Machine = field(default_factory=Machine)
     deadline: float | None = None
     """Unix time by which its runs must have ended, if a person said so."""
+    prefer: tuple[str, ...] = ORDER
+    """Kinds of source, those that are believed first."""
 
     @property
     def lines(self) -> int:
@@ -176,7 +179,7 @@ class Group:
         return asked or self.leader or next((source for source in sources if source.log), None)
 
     def elect(self, source: Source) -> bool:
-        """Let `source` lead if it should, now that it told something; return True if its run must begin anew.
+        """Let `source` lead if it should, now that it told something; return True if its steps begin anew.
 
         A later attempt goes on where the one before it stopped. Otherwise the first to tell
         training records leads, unless one of a lower rank comes while there are few of them.
@@ -188,7 +191,7 @@ class Group:
             self.leader = source
         elif source.member.kind == leader.member.kind and source.member.attempt > leader.member.attempt:
             source.splitter, self.leader = leader.splitter, source
-        elif source.strength == leader.strength and source.member < leader.member and leader.records <= YOUNG:
+        elif source.strength == leader.strength and self._before(source, leader) and leader.records <= YOUNG:
             self.leader = source
             return source.strength == _RECORDS
         return False
@@ -201,6 +204,7 @@ class Group:
         """
         run, rank = self.runs[-1].run, source.member.rank
         if len(self.sources) == 1 and not source.member.group:
+            run.take_over(block.samples)  # others may come
             return block
         block = _of_source(block, source.path)
         if block.rank is not None:
@@ -214,8 +218,8 @@ class Group:
             return replace(
                 block, rank=rank, events=events, marks={}, ranks={}, restarts=(), total=None, bar=None
             )
-        worse = {other.id for other in self.sources.values() if _goes_over(source, other)}
-        mine = run.claim(block.samples, source.id, self._before(source), worse)
+        worse = {other.id for other in self.sources.values() if self._goes_over(source, other)}
+        mine = run.claim(block.samples, source.id, self._earlier(source), worse)
         samples = {name: told for name, told in block.samples.items() if name in mine}
         repeated = {name: told for name, told in block.samples.items() if name not in mine}
         events = [*block.events, *self._disagreements(run, source, repeated)]
@@ -225,7 +229,33 @@ class Group:
             block, samples=samples, events=events, progress=None, restarts=(), marks=marks, bar=bar
         )
 
-    def _before(self, source: Source) -> set[str]:
+    def clocks_apart(self, source: Source, batch: Batch) -> Iterator[Event]:
+        """Compare when steps were made with what the leader says; yield an event if that differs, once."""
+        samples, leader = times_of(batch), self.leader
+        if not len(samples) or not source.clock.add(samples) or leader is None:
+            return
+        if leader is source or source.member.rank not in (None, leader.member.rank):
+            return
+        judged, found = clocks(*leader.clock.series.newest(), *source.clock.series.newest())
+        source.clock.judged, source.clock.told = source.clock.judged or judged, found is not None
+        if found is not None:
+            apart = found.theirs - found.ours
+            order = f"{duration(abs(apart))} {'after' if apart > 0 else 'before'}"
+            title = f"{source.path} dates the same steps {order} {leader.path}: another clock, zone or launch"
+            data = {"seconds": f"{apart:.0f}", "source": source.path, "other": leader.path}
+            last = int(samples.offset[-1]), int(samples.line[-1])
+            yield Event("clocks", *last, title, step=found.step, data=data)
+
+    def _before(self, source: Source, other: Source) -> bool:
+        return source.member.place(self.prefer) < other.member.place(self.prefer)
+
+    def _goes_over(self, source: Source, other: Source) -> bool:
+        """Return True if a metric that both tell is told by `source`: preferred, or telling it all anew."""
+        states = [each.path.endswith("/trainer_state.json") for each in (source, other)]
+        preferred = source.member.kind != other.member.kind and self._before(source, other)
+        return preferred or (all(states) and source.opened > other.opened)
+
+    def _earlier(self, source: Source) -> set[str]:
         """Return the ids of earlier launches' sources of the same kind: a tracker makes one per launch."""
         kind, attempt = source.member.kind, source.member.attempt
         sources = self.sources.values()
@@ -234,16 +264,13 @@ class Group:
     def _disagreements(self, run: Run, source: Source, repeated: Mapping[str, Samples]) -> Iterator[Event]:
         """Compare what another source tells too; yield an event for each metric that differs, once."""
         for name, samples in repeated.items():
-            other = source.repeats.setdefault(name, Series(name))
-            before = len(other)
-            other.add(samples)
-            doubled = before.bit_length() < len(other).bit_length()
-            if name in source.differs or len(other) < ENOUGH or not doubled:
+            other = source.repeats.setdefault(name, Telling())
+            if not other.add(samples):
                 continue
-            found = difference(*run.series[name].newest(), *other.newest())
+            judged, found = compare(*run.series[name].newest(), *other.series.newest())
+            other.judged, other.told = other.judged or judged, found is not None
             if found is None:
                 continue
-            source.differs.add(name)
             owner = self.sources.get(run.owners.get(name, ""), self.leader)
             first = owner.path if owner is not None else "the log"
             title = f"{name} is {found.ours:g} in {first} and {found.theirs:g} in {source.path}"
@@ -258,6 +285,12 @@ class Group:
             yield Event("disagreement", *last, title, step=found.step, data=data)
 
 
+def title_of(source: Source, block: Block) -> str:
+    """Return what a block of a W&B run's file says the run is called; "" if it does not."""
+    told = [e.data["name"] for e in block.events if e.kind == "facts" and "name" in e.data]
+    return told[-1] if told and source.member.kind == WANDB else ""
+
+
 def _of_source(block: Block, path: str) -> Block:
     """Return the block with the path its lines are of; events keep it, for rules that remember them."""
     events = [
@@ -267,13 +300,6 @@ def _of_source(block: Block, path: str) -> Block:
         for event in block.events
     ]
     return replace(block, events=events, source=path)
-
-
-def _goes_over(source: Source, other: Source) -> bool:
-    """Return True if a metric that both tell is told by `source`: preferred, or a newer telling of it all."""
-    states = [each.path.endswith("/trainer_state.json") for each in (source, other)]
-    preferred = source.member.kind != other.member.kind and source.member < other.member
-    return preferred or (all(states) and source.opened > other.opened)
 
 
 def _of_rank(event: Event, rank: int) -> Event:

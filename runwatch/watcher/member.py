@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 LOG, WANDB, TENSORBOARD, METRICS, DIRECTORY = "log", "wandb", "tensorboard", "metrics", "directory"
 ORDER = (LOG, WANDB, TENSORBOARD, METRICS, DIRECTORY)
-"""Kinds of source; the first of them that tells of a run leads it."""
+"""Kinds of source; the first of them that tells of a run leads it, unless a user prefers another."""
+SCHEME = "wandb://"
+"""How the name of a run on a W&B server begins."""
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -22,9 +26,7 @@ class Member(msgspec.Struct, frozen=True):
     why: str = ""
     """Why it belongs to its group, for people."""
 
-    def __lt__(self, other: Member) -> bool:
-        return self._order < other._order
-
-    @property
-    def _order(self) -> tuple[int, int, int]:
-        return ORDER.index(self.kind), self.attempt, -1 if self.rank is None else self.rank
+    def place(self, prefer: Sequence[str] = ORDER) -> tuple[int, int, int]:
+        """Return what sorts the members of a group: who leads comes first. `prefer` holds kinds."""
+        kind = prefer.index(self.kind) if self.kind in prefer else len(prefer)
+        return kind, self.attempt, -1 if self.rank is None else self.rank

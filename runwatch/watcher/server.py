@@ -22,12 +22,13 @@ from runwatch.alerts.incidents import Change
 from runwatch.errors import RunwatchError
 from runwatch.watcher import protocol, stacks, views, wire
 from runwatch.watcher.engine import FRESH, Engine
+from runwatch.watcher.handover import taken
 from runwatch.watcher.headless import Headless
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
+from runwatch.watcher.member import SCHEME
 from runwatch.watcher.notify import Notifier
 from runwatch.watcher.sources.mounts import mount_of
-from runwatch.watcher.sources.wandb_online import SCHEME
 from runwatch.watcher.views import Shown, snapshot
 from runwatch.watcher.workers import Worker
 
@@ -46,7 +47,7 @@ class Server:
 
         self._loop = asyncio.get_running_loop()
         config = load(Path(os.fsdecode(assignment.config)) if assignment.config else None)
-        self.engine = Engine(config.overrides())
+        self.engine = Engine(config.overrides(), config.sources.order)
         self.engine.deadline = assignment.deadline
         self.shown: dict[str, Shown] = {}
         self.notices: list[str] = []
@@ -70,6 +71,7 @@ class Server:
                     formats=config.formats,
                     format=format_name(assignment.format, config),
                     online=config.tail.online,
+                    prefer=config.sources.order,
                 ),
                 self.receive,
                 self.notice,
@@ -129,7 +131,12 @@ class Server:
         elif isinstance(message, wire.Looked):
             self.changed(
                 self.engine.look(
-                    message.source, message.look, message.beside, live=message.live, arrival=message.arrival
+                    message.source,
+                    message.look,
+                    message.beside,
+                    live=message.live,
+                    arrival=message.arrival,
+                    partial=message.partial,
                 )
             )
         elif isinstance(message, wire.Preview):
@@ -317,6 +324,7 @@ class Connection:
             self._write(protocol.Frame(snapshot(shown, self._view, now, self._server.notices)))
         if self._headless is not None:
             reading = {item.group.id for item in shown if item.left}
+            self._lines(self._headless.previews(shown, now))
             self._lines(self._headless.progress(now, reading=reading))
 
     def _lines(self, objects: Iterable[dict[str, object]]) -> None:
@@ -352,9 +360,9 @@ def by_mount(paths: Iterable[bytes]) -> list[tuple[bytes, ...]]:
 
 
 def main() -> None:
-    """Run as an engine process: the assignment is the only argument."""
+    """Run as an engine process: the only argument names the descriptor of its assignment."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c is for the client; we end with it
-    assignment = msgspec.json.decode(sys.argv[1], type=Assignment)
+    assignment = taken(sys.argv[1], Assignment)
     sock = socket.socket(fileno=assignment.socket)
     try:
         asyncio.run(_main(assignment, sock))

@@ -120,7 +120,7 @@ def _row(watched: WatchedRun | None, run: Run) -> RunRow:
     firing = [r for r in watched.incidents.rows() if r.state == "firing"] if watched else []
     return RunRow(
         id=run.id,
-        name=run.name,
+        name=run.label,
         phase=watched.phase if watched else run.phase,
         progress=watched.progress() if watched and watched.run is run else run.progress(),
         critical=sum(r.severity == "critical" for r in firing),
@@ -141,7 +141,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
     log = [line for line in lines if view.log_before is None or line[0] <= view.log_before]
     return RunView(
         id=run.id,
-        name=run.name,
+        name=run.label,
         phase=phase,
         progress=watched.progress() if watched and watched.run is run else run.progress(),
         format=run.format,
@@ -181,7 +181,9 @@ def _events(run: Run) -> tuple[EventRow, ...]:
 
 def _about(group: Group) -> dict[str, str]:
     about = {"lines": f"{group.lines:,}", "not understood": f"{group.unparsed:,}"}
-    return {"read from": group.about, **about} if group.about else about
+    if not group.about:
+        return about
+    return {"read from": group.about, "believed first": ", ".join(group.prefer[:4]), **about}
 
 
 def _ranks(run: Run, now: float) -> tuple[RankRow, ...]:

@@ -10,8 +10,8 @@ from runwatch.batch import Batch
 from runwatch.checkpoint import Look
 from runwatch.config import FormatConfig
 from runwatch.parsers.told import Told
-from runwatch.watcher.member import Member
-from runwatch.watcher.sources.beside import Beside
+from runwatch.watcher.member import ORDER, Member
+from runwatch.watcher.sources.looked import Beside
 from runwatch.watcher.sources.tail import Position
 
 HEADER = struct.Struct("<I")
@@ -78,6 +78,8 @@ class Looked(msgspec.Struct, frozen=True, tag="looked"):
     beside: Beside
     live: bool
     arrival: float
+    partial: bool = False
+    """Whether there is more to be looked at, at once."""
 
 
 class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
@@ -122,6 +124,8 @@ class Setup(msgspec.Struct, frozen=True):
     """Formats of the user's own."""
     format: str | None = None
     """The only format to read logs as; None: it is detected."""
+    prefer: tuple[str, ...] = ORDER
+    """Kinds of source in the order in which those of one run are believed, and so read."""
 
 
 Message = Opened | Read | Looked | Preview | Trouble | Note | Ended | Beat

@@ -39,7 +39,7 @@ def test_json_contract(log):
     assert document["schema"] == 1
     (run,) = document["runs"]
     assert list(run) == [
-        "name", "sources", "format", "state", "lines", "unparsed_lines", "steps", "progress", "eta_seconds",
+        "name", "title", "sources", "format", "state", "lines", "unparsed_lines", "steps", "progress", "eta_seconds",
         "metrics", "ranks", "checkpoints", "incidents",
     ]  # fmt: skip
     assert (run["name"], run["sources"], run["format"]) == ("speedrun", [str(log)], "nanochat")

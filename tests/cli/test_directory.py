@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 from .live import Follower, Log
 
 
@@ -48,3 +52,27 @@ def test_a_crash_on_any_rank_is_heard_at_once(tmp_path):
             'Traceback (most recent call last):\n  File "x"\ntorch.OutOfMemoryError: CUDA out of memory.\n'
         )
         assert follower.incident("crash")["incident"]["evidence"]["failed_rank"] == 1
+
+
+def test_the_preferred_source_leads_in_check_and_tail_alike(tmp_path):
+    Log(tmp_path / "train.log").steps(100)
+    rows = "".join(f"{n},9.5\n" for n in range(120))
+    (tmp_path / "metrics.csv").write_text("step,loss\n" + rows)
+    config = tmp_path / "runwatch.toml"
+    for prefer, loss in (("log", 2.5), ("metrics", 9.5)):
+        config.write_text(f'[sources]\nprefer = ["{prefer}"]\n')
+        command = [
+            sys.executable,
+            "-m",
+            "runwatch",
+            "check",
+            str(tmp_path),
+            "--json",
+            "--config",
+            str(config),
+        ]
+        (run,) = json.loads(subprocess.run(command, capture_output=True, check=False).stdout)["runs"]
+        assert run["metrics"]["train/loss"]["last"] == loss
+        with Follower(tmp_path, "--interval", "0.05", "--config", config) as follower:
+            body = follower.until(lambda o: o["type"] == "progress" and "train/loss" in o["metrics"])
+            assert body["metrics"]["train/loss"] == loss

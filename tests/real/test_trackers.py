@@ -14,6 +14,7 @@ import pytest
 
 from runwatch.parsers.stream import StreamParser
 
+from ..cli.live import Follower
 from ..parsers.logs import Parsed
 
 pytestmark = pytest.mark.real
@@ -146,6 +147,48 @@ def test_a_wandb_run_is_followed_while_it_is_written(tmp_path):
     rows = json.loads(said.read_text())
     assert before_end > 0
     same(parsed.column("train/loss"), [row["train/loss"] for row in rows])
+
+
+FOR_EVER = """
+import sys, time, wandb
+run = wandb.init(project="p", mode="offline", dir=sys.argv[1])
+for step in range(10**6):
+    run.log({"train/loss": 1 / (step + 1)})
+    time.sleep(0.1)
+"""
+
+
+def test_a_wandb_run_that_died_is_told_from_a_running_one_by_its_process(tmp_path):
+    """Its file may be as fresh as any: nobody holds it open."""
+    pytest.importorskip("wandb")
+    environment = {**os.environ, "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL": "1", "WANDB_SILENT": "true"}
+    command = [sys.executable, "-c", FOR_EVER, str(tmp_path)]
+    (tmp_path / "wandb").mkdir()
+    with (
+        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as run,
+        Follower(tmp_path / "wandb", "--wait", "--interval", "1") as live,
+    ):
+        try:
+            begun = live.until(lambda o: o["type"] == "progress" and _samples(live), 120.0)["records"]
+            live.until(lambda o: o["type"] == "progress" and o["records"] > begun + 100, 120.0)
+        finally:
+            run.kill()
+        end = live.until(lambda o: o["type"] == "end", 60.0)
+        assert end["state"] == "crashed"
+        assert [o["incident"]["rule"] for o in live.seen if o["type"] == "incident"] == ["crash"]
+    (path,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    with Follower(tmp_path / "wandb", "--interval", "1") as after:
+        progress = after.until(lambda o: o["type"] == "progress")
+        assert progress["phase"] == "training"
+        path.touch()
+        end = after.until(lambda o: o["type"] == "end", 120.0)
+        assert end["state"] == "stalled"
+        assert [row["rule"] for row in end["summary"]["incidents"]] == ["ended"]
+
+
+def _samples(follower: Follower) -> bool:
+    """Whether processes are looked for."""
+    return any("runwatch.watcher.sampler" in process.cmdline() for process in follower.family())
 
 
 @pytest.mark.parametrize(

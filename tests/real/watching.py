@@ -17,7 +17,7 @@ from typing import Any
 from ..cli.live import Follower
 
 SCRIPTS = Path(__file__).parent / "scripts"
-SLOW = 90.0
+SLOW = 180.0
 """Seconds that importing a training library and running it may take on a busy machine."""
 IMPATIENT = """
 [rules.hang]  # that a run was killed is told within seconds

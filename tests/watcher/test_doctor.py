@@ -132,6 +132,13 @@ def test_who_writes():
     assert (found.state, found.says) == ("ok", "written by 2 ranks, 2 processes in all")
 
 
+def test_a_tracker_that_writes_seldom():
+    found = check("wandb", paths=(Path("/data/wandb", LOCAL, wandb=True),))
+    assert (found.state, found.fix.split()[1]) == ("note", "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL=1")
+    found = check("wandb", paths=(Path("/data/wandb", LOCAL, wandb=True),), flush="1")
+    assert (found.state, found.fix) == ("ok", "")
+
+
 def test_slack_behind_a_door():
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/services/SECRET"

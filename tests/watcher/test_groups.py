@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.checkpoint import Checkpoint, Look, State
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.document import document
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.member import Member
+from runwatch.watcher.sources.looked import Beside
+
+from ..parsers import trackers
 
 NOW = 1_700_000_000.0
 
@@ -158,6 +163,69 @@ def test_sources_that_tell_other_numbers_are_told_once(scale, differs):
     assert [event.kind for event in seen] == ["disagreement"] * differs
 
 
+def told(fold: Fold, kind: str) -> list[str]:
+    return [e.title for _, watched in fold.engine.runs() for e in watched.run.events if e.kind == kind]
+
+
+@pytest.mark.parametrize("pace", [1, 3, 7, 30])
+def test_whether_sources_differ_does_not_depend_on_how_their_lines_came(pace):
+    """30 steps, of which 20 are enough to judge: also where none of the pieces doubles what was told."""
+    fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
+    fold.read("csv", "step,loss\n")
+    for first in range(0, 30, pace):
+        live = range(first, min(30, first + pace))
+        fold.read("log", "".join(steps(n, n + 1, loss=3 - n / 100) for n in live), live=True)
+        fold.read("csv", "".join(f"{n},{6 - n / 50}\n" for n in live), live=True)
+    assert len(told(fold, "disagreement")) == 1
+
+
+@pytest.mark.parametrize(("hours", "differs"), [(0, False), (2, True)])
+@pytest.mark.parametrize("live", [False, True])
+def test_clocks_that_differ_are_told_once(hours, differs, live):
+    fold = Fold(log=Member("g"), wandb=Member("g", kind="wandb"))
+    begun = 1_700_000_000.0
+    for step in range(100):
+        at = datetime.fromtimestamp(begun + step, timezone.utc)
+        fold.read("log", f"{at:%Y-%m-%dT%H:%M:%SZ} {steps(step, step + 1)}", live=live)
+    log = trackers.wandb_log(100, begun=begun + 3600 * hours)
+    for at in range(0, len(log), 5000):
+        batch = fold.parsers["wandb"].feed(log[at : at + 5000])
+        fold.engine.fold("wandb", batch, live=live)
+    titles = told(fold, "clocks")
+    assert len(titles) == differs
+    assert all("wandb.log dates the same steps 1 h 59 min after log.log" in title for title in titles)
+
+
+def test_a_metric_that_a_log_told_while_it_stood_alone_stays_its_own():
+    fold = Fold(log=Member())
+    lines = "".join(f"{{'loss': 2.0, 'step': {n}}}\n" for n in range(1, 31))
+    fold.read("log", lines + "{'eval_loss': 7.0, 'step': 30}\n")
+    fold.parsers["csv"] = StreamParser()
+    fold.engine.add_source("csv", "run", "metrics.csv", Member("log", kind="metrics"))
+    fold.read("csv", "step,loss,eval_loss\n29,2.0,\n30,2.0,7.25\n")
+    fold.read("log", "{'loss': 2.0, 'step': 31}\n{'eval_loss': 6.0, 'step': 31}\n")
+    found = fold.runs()[0]["metrics"]["val/loss"]
+    assert (found["count"], found["first"], found["last"]) == (2, 7.0, 6.0)
+
+
+def test_a_log_that_takes_the_lead_drops_nothing_that_others_told():
+    fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"), top=Member("g", kind="directory"))
+    saved = Checkpoint("a", "/run/a.pt", "torch", state=State.COMPLETE, step=10)
+    fold.read("csv", "step,loss,val_loss\n" + "".join(f"{n},5.0,{n}.5\n" for n in range(10)))
+    fold.engine.look(
+        "top", Look("/run", (saved,), present=1), Beside("/run", facts={"a.json": {"depth": "4"}})
+    )
+    fold.read("log", steps(0, 4))
+    fold.read("csv", "10,5.0,10.5\n")
+    ((_, watched),) = fold.engine.runs()
+    (run,) = fold.runs()
+    assert run["steps"]["records"] == 4
+    assert run["metrics"]["train/loss"]["max"] == 2.0
+    assert run["metrics"]["val/loss"]["count"] == 11
+    assert [checkpoint["step"] for checkpoint in run["checkpoints"]] == [10]
+    assert watched.run.about == {"depth": "4"}
+
+
 def test_a_tracker_alone_is_a_run_until_the_log_speaks():
     fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
     fold.read("csv", "step,loss\n" + "".join(f"{step},5.0\n" for step in range(10)))
@@ -220,6 +288,50 @@ def test_of_trackers_the_preferred_one_tells_a_metric_whoever_comes_first():
             fold.read(name, texts[name])
         found = fold.runs()[0]["metrics"]["train/learning_rate"]
         assert (found["count"], found["last"]) == (30, 29.25)
+
+
+@pytest.mark.parametrize("first", ["log", "csv"])
+@pytest.mark.parametrize("live", [False, True])
+def test_a_user_may_prefer_what_a_tracker_tells(first, live):
+    """Its numbers and its steps are the run's, whichever is read first; the log's are compared with them."""
+    fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
+    fold.engine.groups["g"].prefer = ("metrics", "log")
+    texts = {"log": steps(0, 40), "csv": "step,loss\n" + "".join(f"{n},3.25\n" for n in range(60))}
+    for name in sorted(texts, key=lambda name: name != first):
+        fold.read(name, texts[name], live=live)
+    (run,) = fold.runs()
+    assert run["sources"][0] == "csv.log"
+    assert (run["steps"]["records"], run["metrics"]["train/loss"]["max"]) == (60, 3.25)
+    fold.read("log", steps(40, 60), live=live)
+    assert fold.runs()[0]["metrics"]["train/loss"]["count"] == 60
+    assert len(told(fold, "disagreement")) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("train", "my run (train)"), ("slurm-123", "my run (slurm-123)"), ("llama-7b", "llama-7b")],
+)
+def test_a_run_is_called_as_by_its_tracker_where_its_logs_name_says_nothing(name, label):
+    fold = Fold(log=Member("g"), wandb=Member("g", kind="wandb"))
+    fold.engine.groups["g"].name = name
+    fold.read("log", steps(0, 5))
+    fold.engine.fold("wandb", StreamParser().feed(trackers.wandb_log(5)))
+    (run,) = fold.runs()
+    assert (run["name"], run["title"]) == (name, label)
+
+
+@pytest.mark.parametrize("size", [20, 1 << 20])
+def test_the_first_step_of_records_beside_a_bar_is_that_of_the_first_record(size):
+    bars = [f"\r {n}%|#| {n}/100 [00:{n // 2:02d}<00:10, 2.00it/s]" for n in range(101)]
+    log = "".join(
+        bar + (f"\n{{'loss': 2.5, 'epoch': {n / 100}}}\n" if n and n % 10 == 0 else "")
+        for n, bar in enumerate(bars)
+    )
+    fold = Fold(log=Member())
+    for at in range(0, len(log), size):
+        fold.read("log", log[at : at + size])
+    (run,) = fold.runs()
+    assert run["steps"] == {"records": 10, "first": 10, "last": 100, "total": 100}
 
 
 def test_a_newer_state_of_a_trainer_replaces_the_older():

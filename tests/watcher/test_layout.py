@@ -119,6 +119,14 @@ def test_what_stands_beside_one_log_belongs_to_it(files):
     assert joined(*files) == [set(files)]
 
 
+def test_launches_that_are_left_out_are_told():
+    runs = [f"/p/wandb/run-2026010{n}_000000-r{n}/run-r{n}.wandb" for n in (1, 2, 3)]
+    files = [File("/p/train.log"), *(File(path, "wandb", written=n) for n, path in enumerate(runs))]
+    found = members(files, searched=True)
+    assert list(found) == ["/p/train.log", runs[2]]
+    assert found[runs[2]].why == "beside train.log; 2 older W&B runs left out: name one to see it"
+
+
 def test_only_the_newest_launch_of_a_tracker_belongs_to_the_log():
     old, new = WANDB_RUN.format(1), WANDB_RUN.format(2)
     assert joined(old, new, "/e/train.log") == [{"/e/train.log", new}]

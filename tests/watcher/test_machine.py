@@ -7,12 +7,17 @@ import signal
 import msgspec
 import pytest
 
+from runwatch.batch import Batch
 from runwatch.parsers.log import LogParser
+from runwatch.parsers.stream import StreamParser
 from runwatch.render import machine as rendered
 from runwatch.sample import Blind, Gpu, GpuProcesses, Gpus, Job, MachineEvent, Process, Processes, Sample
 from runwatch.watcher import protocol, views
 from runwatch.watcher.engine import Engine
+from runwatch.watcher.feeds import newest
 from runwatch.watcher.machine import LIBRARY, Samplers, has_driver
+from runwatch.watcher.member import Member
+from tests.parsers.trackers import blocks, field, history, rows, wandb
 from tests.watcher.test_engine import log
 
 NOW = 1_700_000_000.0
@@ -225,3 +230,65 @@ async def test_samplers_run_for_the_groups_written_last_and_again_for_new_logs(m
     assert started[0][2].stopped
     await samplers.stop()
     assert all(child.stopped for _, _, child in started)
+
+
+def wandb_engine(host: str, *, begun: float = NOW - 600) -> Engine:
+    """A W&B run that left no exit record, read after the fact."""
+    engine = Engine()
+    engine.add_source("a.wandb", "a", "a.wandb", Member(kind="wandb"))
+    data = blocks([wandb(17, field(1, "abc") + field(13, host)), *map(history, rows(60, begun=begun))])
+    batch = StreamParser().feed(data)
+    engine.fold("a.wandb", batch, written=newest(batch))
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("host", "silent", "state"),
+    [("here", 400.0, "stalled"), ("here", 30.0, "running"), ("elsewhere", 200.0, "running")],
+)
+def test_a_wandb_run_whose_file_nobody_holds_on_its_own_host_has_ended(host, silent, state):
+    engine = wandb_engine(host, begun=NOW - silent - 20)
+    ((group, watched),) = engine.runs()
+    engine.tick(NOW)
+    assert engine.state(group, watched, NOW) == ("running" if silent < 300 else "unknown")  # nobody looked
+    engine.sample("a.wandb", Processes(NOW, (), "no process", nobody_on="here"))
+    for second in range(20):
+        engine.tick(NOW + second)
+    assert engine.state(group, watched, NOW + 19) == state
+    assert (("ended", "info", "firing") in incidents(engine)) == (state == "stalled")
+
+
+def test_a_wandb_run_that_goes_on_after_all_has_not_ended():
+    engine = wandb_engine("here")
+    engine.sample("a.wandb", Processes(NOW, (), "no process", nobody_on="here"))
+    engine.tick(NOW)
+    more = read_on(rows(70, begun=NOW - 9)[60:])
+    engine.fold("a.wandb", more, live=True, arrival=NOW + 30, written=NOW + 14)
+    for second in range(31, 40):
+        engine.tick(NOW + second)
+    assert [state for rule, _, state in incidents(engine) if rule == "ended"] == ["resolved"]
+
+
+def test_a_wandb_run_lives_while_its_process_does_however_old_its_records():
+    engine = wandb_engine("here", begun=NOW - 3000)
+    ((group, watched),) = engine.runs()
+    engine.sample("a.wandb", Processes(NOW, (MAIN,)))
+    assert engine.state(group, watched, NOW) == "running"
+
+
+def read_on(more: list[dict[str, object]]) -> Batch:
+    """What a reader gets of rows behind those that it has read."""
+    parser = StreamParser()
+    parser.feed(blocks([wandb(17, field(1, "abc"))]))
+    whole = blocks([wandb(17, field(1, "abc")), *map(history, more)])
+    return parser.feed(whole[len(blocks([wandb(17, field(1, "abc"))])) :])
+
+
+def test_what_is_measured_of_the_machine_is_no_sign_of_training():
+    """Statistics go on every 15 s while the training hangs."""
+    stats = wandb(7, field(2, field(1, 1_700_009_000)) + field(3, field(1, "cpu") + field(16, "5")))
+    batch = StreamParser().feed(
+        blocks([wandb(17, field(1, "abc")), *map(history, rows(9, begun=NOW)), stats])
+    )
+    assert any(table.kind == "system" for table in batch.tables)
+    assert newest(batch) == pytest.approx(NOW + 8 / 3)

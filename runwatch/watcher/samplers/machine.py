@@ -119,7 +119,7 @@ class Machine:
         note = self._note(shown)
         if self._told != (shown, note):
             self._told = (shown, note)
-            self._send(Processes(now, shown, note))
+            self._send(Processes(now, shown, note, "" if shown else self._nobody_on()))
 
     def _shown(self, item: Linked, before: tuple[int, str] | None) -> Process:
         """Return a process as people see it: at rest only if it used no processor since the last look."""
@@ -145,6 +145,11 @@ class Machine:
         if self._linker.unreadable:
             return f"no process of yours holds {self._names} open; those of other users cannot be looked at"
         return f"no process holds {self._names} open for writing"
+
+    def _nobody_on(self) -> str:
+        """Return this host's name if all processes could be looked at."""
+        seen = not self._pids and not self._linker.unreadable and self._proc.read("stat") is not None
+        return os.uname().nodename if seen else ""
 
     def _limits(self, now: float) -> dict[str, float]:
         """Return the limits of the first process's cgroup, and note kills by the out-of-memory killer."""

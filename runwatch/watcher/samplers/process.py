@@ -33,6 +33,8 @@ SHELLS = frozenset({
 })
 # fmt: on
 """Programs that only wrap the one they start."""
+SERVICES = frozenset({"wandb-core"})
+"""Programs that write a tracker's file for the one that started them."""
 MAX_PROCESSES = 512
 _CLIMB = 4
 """Generations above a writer in which its launcher is looked for."""
@@ -168,7 +170,11 @@ class Linker:
             if pid in origins or pid in filters:
                 continue
             sources = _upstream(scan, pid)
-            if sources and (scan.table[pid].name in FILTERS or _starts_ranks(scan, pid, sources)):
+            if scan.table[pid].name in SERVICES:
+                filters.add(pid)
+                parent = scan.table[pid].parent
+                waiting += [parent] if parent > 1 and scan.table.get(parent, None) is not None else []
+            elif sources and (scan.table[pid].name in FILTERS or _starts_ranks(scan, pid, sources)):
                 filters.add(pid)
                 waiting += sources
             else:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from runwatch.batch import NODE
-from runwatch.watcher.member import DIRECTORY, LOG, ORDER, Member
+from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, TENSORBOARD, WANDB, Member
 
 _TORCHRUN = re.compile(
     r"(?P<top>.*)/(?P<launch>[^/]+)/attempt_(?P<attempt>\d+)/(?P<rank>\d+)/(?:stdout|stderr)\.log"
@@ -39,6 +41,15 @@ _PART = re.compile(
     r"|(.+/runs)/[^/]+(?=$)"
 )
 """Directories below that of the run."""
+
+
+NAMES = {
+    LOG: "log",
+    WANDB: "W&B run",
+    TENSORBOARD: "TensorBoard run",
+    METRICS: "set of metrics files",
+    DIRECTORY: "directory",
+}
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ def members(files: Sequence[File], *, searched: bool = False) -> dict[str, Membe
     found = _join(logs, others) if searched else [*logs, *(_alone(file.path, (file,)) for file in others)]
     out: dict[str, Member] = {}
     for unit in found:
-        out.update(sorted(unit.members.items(), key=lambda item: (item[1], item[0])))
+        out.update(sorted(unit.members.items(), key=lambda item: (item[1].place(), item[0])))
     return out
 
 
@@ -197,6 +208,8 @@ def _join(logs: Sequence[_Unit], others: Sequence[File]) -> list[_Unit]:
     silent = [unit for unit in logs if not any(file.tells for file in unit.files)]
     logs = [unit for unit in logs if unit not in silent]
     units = list(logs)
+    left: Counter[tuple[str, str]] = Counter()
+    """(Where a run is at home, kind) -> launches of it that are older than the one it was given."""
     for kind in ORDER[1:]:
         clusters: dict[str, list[File]] = defaultdict(list)
         for file in others:
@@ -210,8 +223,21 @@ def _join(logs: Sequence[_Unit], others: Sequence[File]) -> list[_Unit]:
                 units[units.index(near[0])] = _with(near[0], files)
             elif any(file.tells for file in files) and (not near or (len(near) == 1 and not logs)):
                 fresh.append(_alone(home, files))
+            elif len(near) == 1:
+                left[near[0].home, kind] += 1
         units += sorted(fresh, key=lambda unit: unit.home)
-    return units + silent
+    return [_telling(unit, left) for unit in units] + silent
+
+
+def _telling(unit: _Unit, left: Mapping[tuple[str, str], int]) -> _Unit:
+    """Say with a run's sources how many older ones of their kind were left out."""
+    told = dict(unit.members)
+    for kind in {member.kind for member in told.values()}:
+        if count := left.get((unit.home, kind), 0):
+            path, member = next(item for item in told.items() if item[1].kind == kind)
+            what = f"{count} older {NAMES[kind]}{'s' if count > 1 else ''} left out"
+            told[path] = msgspec.structs.replace(member, why=f"{member.why}; {what}: name one to see it")
+    return replace(unit, members=told)
 
 
 def _home(directory: str) -> str:

@@ -229,3 +229,15 @@ def test_any_name_in_a_stat_line(pid, name, start):
 @settings(max_examples=100)
 def test_garbage_is_no_stat_line(text):
     parse_stat(text)
+
+
+def test_a_trackers_service_writes_for_the_one_that_started_it(fake_proc):
+    fake_proc.add(30, parent=9)
+    fake_proc.add(31, "wandb-core", parent=30, fds={7: (LOG, True)})
+    assert roles(fake_proc) == {30: ("main", None), 31: ("filter", None)}
+
+
+def test_a_service_left_alone_is_no_run(fake_proc):
+    fake_proc.add(1, "init")
+    fake_proc.add(31, "wandb-core", parent=1, fds={7: (LOG, True)})
+    assert roles(fake_proc) == {31: ("filter", None)}
