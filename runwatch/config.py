@@ -19,12 +19,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from runwatch.alerts import settings
+from runwatch.alerts.rules.settings import Number, OwnRule, RuleConfig, RunConfig
 from runwatch.alerts.secret import Secret
 from runwatch.alerts.settings import AnyChannel, RoutingConfig, SlackConfig
 from runwatch.errors import ConfigError
+from runwatch.toml_lines import Keys, line_of
 from runwatch.wording import expected, noun
 
 if TYPE_CHECKING:
+    from runwatch.alerts.rules.ruleset import Ruleset
     from runwatch.parsers.formats import Format
 
 if sys.version_info >= (3, 11):
@@ -48,18 +51,7 @@ FILE_NAME = "runwatch.toml"
 PATH_VARIABLE = "RUNWATCH_CONFIG"
 WEBHOOK_VARIABLE = "RUNWATCH_SLACK_WEBHOOK"
 
-Keys = tuple[str | int, ...]
-"""The way to a value; a number is a place in a list."""
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
-
-
-class RuleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One rule, as [rules.NAME]; `runwatch rules` lists the names and their thresholds."""
-
-    enabled: bool = True
-    """Whether the rule judges at all."""
-    thresholds: dict[str, float | bool | int] = {}
-    """Every other key of the section: the rule's own numbers."""
 
 
 class TailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,7 +96,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be configured. The defaults need no file."""
 
     slack: SlackConfig = SlackConfig()
-    rules: dict[str, RuleConfig] = {}
+    rules: dict[str, RuleConfig | OwnRule] = {}
+    runs: tuple[RunConfig, ...] = ()
+    """What holds for some runs only, by their names."""
     tail: TailConfig = TailConfig()
     formats: tuple[FormatConfig, ...] = ()
     """Formats of the user's own; they are tried before the built-in ones."""
@@ -118,11 +112,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return all channels that lead somewhere, by name."""
         return {**({"slack": self.slack} if self.slack.webhook else {}), **self.channels}
 
-    def overrides(self) -> dict[str, dict[str, float | bool | int]]:
-        """Return what [rules.NAME] sections say, `enabled` among the thresholds."""
-        return {name: {"enabled": rule.enabled, **rule.thresholds} for name, rule in self.rules.items()}
+    def ruleset(self) -> Ruleset:
+        """Return what judges runs. Raises ConfigError for a rule or threshold that does not exist."""
+        from runwatch.alerts.rules.ruleset import configured
 
-    def where(self, *keys: str) -> str:
+        return configured(self.rules, self.runs, self.where)
+
+    def where(self, *keys: str | int) -> str:
         """Return "file:line" of a key, such as ("rules", "hang", "factor"), to put into an error."""
         if self.path is None:
             return "configuration"
@@ -216,6 +212,7 @@ class _Reader:
         config = Config(
             slack=self.section(SlackConfig, ("slack",), tables.get("slack", {})),
             rules={name: self.rule(("rules", name), table) for name, table in rules.items()},
+            runs=self.runs(tables.get("runs", [])),
             tail=self.section(TailConfig, ("tail",), tables.get("tail", {})),
             formats=self.formats(tables.get("formats", [])),
             channels={
@@ -288,11 +285,35 @@ class _Reader:
         check_names(table, fields, lambda name: self.where(*keys, name))
         return kind(**{name: self.value((*keys, name), fields[name], table[name]) for name in table})
 
-    def rule(self, keys: Keys, given: object) -> RuleConfig:
+    def rule(self, keys: Keys, given: object) -> RuleConfig | OwnRule:
+        table = self.table(keys, given)
+        if "metric" not in table:
+            return self.thresholds(keys, table)
+        found = self.section(OwnRule, keys, table)
+        if not found.metric or (found.above is None and found.below is None):
+            lacks = "above or below" if found.metric else "a metric"
+            raise ConfigError(f"a rule of your own needs {lacks}", self.where(*keys))
+        return found
+
+    def thresholds(self, keys: Keys, section: object) -> RuleConfig:
+        table = dict(self.table(keys, section))
+        given = table.pop("enabled", None)
+        enabled = None if given is None else self.value((*keys, "enabled"), bool, given)
+        return RuleConfig(enabled, {name: self.value((*keys, name), Number, table[name]) for name in table})
+
+    def runs(self, given: object) -> tuple[RunConfig, ...]:
+        tables = self.list(("runs",), given)
+        return tuple(self.run(("runs", index), table) for index, table in enumerate(tables))
+
+    def run(self, keys: Keys, given: object) -> RunConfig:
         table = dict(self.table(keys, given))
-        enabled = self.value((*keys, "enabled"), bool, table.pop("enabled", True))
-        number = bool | int | float
-        return RuleConfig(enabled, {name: self.value((*keys, name), number, table[name]) for name in table})
+        rules = self.table((*keys, "rules"), table.pop("rules", {}))
+        match = self.section(RunConfig, keys, table).match
+        if not match:
+            raise ConfigError("[[runs]] needs a match", self.where(*keys), 'such as match = "exp-*"')
+        return RunConfig(
+            match, {name: self.thresholds((*keys, "rules", name), rules[name]) for name in rules}
+        )
 
     def table(self, keys: Keys, given: object) -> Mapping[str, Any]:
         if isinstance(given, Mapping):
@@ -361,32 +382,5 @@ def _read(path: Path) -> str:
 
 
 def _where(path: Path, text: str, keys: Keys) -> str:
-    line = _line_of(text, keys)
+    line = line_of(text, keys)
     return f"{path}:{line}" if line else str(path)
-
-
-def _item(table: Any, key: str | int) -> Any:
-    """Return what stands under a key, or in a place of a list; None if nothing does."""
-    if isinstance(table, list):
-        return table[key] if isinstance(key, int) and key < len(table) else None
-    return table.get(key) if isinstance(table, Mapping) else None
-
-
-def _line_of(text: str, keys: Keys) -> int | None:
-    """Return the line on which a key is set: where the shortest valid piece of the file that has it ends.
-
-    The parser keeps no lines; asking it about ever longer pieces is slow and
-    always right, whatever the quoting, and is done only for an error.
-    """
-    lines, complete = text.splitlines(keepends=True), 0
-    for count in range(1, len(lines) + 1):
-        try:
-            found: Any = tomllib.loads("".join(lines[:count]))
-        except tomllib.TOMLDecodeError:  # ends within a value of several lines
-            continue
-        for key in keys:
-            found = _item(found, key)
-        if found is not None:
-            return complete + 1
-        complete = count
-    return None

@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.demo.faults import FAULTS
 from runwatch.watcher.check import check
 
@@ -52,7 +53,7 @@ def table(seed: int) -> str:
     with tempfile.TemporaryDirectory() as place:
         for fault in (None, *FAULTS):
             log = train(Path(place), fault, seed)
-            engine = check([str(log)], {"step_time": {"seconds": 2.0}}, now=time.time() + 1e6)
+            engine = check([str(log)], Ruleset({"step_time": {"seconds": 2.0}}), now=time.time() + 1e6)
             rows = [row for _, watched in engine.runs() for row in watched.incidents.rows()]
             rows = [
                 row for row in rows if row.severity != "info" or row.rule in EXPECTED.get(fault or "", ())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmarks.detection.styles import STYLES, text
 from benchmarks.detection.trace import Trace
 from runwatch.alerts.incidents import Change
+from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine import Engine
@@ -40,7 +41,7 @@ class Replay:
     ) -> None:
         self._trace = trace
         self._fine = fine
-        self._engine = Engine(overrides)
+        self._engine = Engine(Ruleset(overrides or {}))
         self._parser = StreamParser(tuple(catalogue()))
         self._engine.add_source("run", "run", "run.log")
         self.alarms: list[Alarm] = []

@@ -46,7 +46,7 @@ class Server:
 
         self._loop = asyncio.get_running_loop()
         config = load(Path(os.fsdecode(assignment.config)) if assignment.config else None)
-        self.engine = Engine(config.overrides())
+        self.engine = Engine(config.ruleset())
         self.engine.deadline = assignment.deadline
         self.shown: dict[str, Shown] = {}
         self.notices: list[str] = []
