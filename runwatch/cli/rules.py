@@ -41,10 +41,10 @@ def command(name: str | None, run: str, config: str | None) -> int:
 
 
 def _list(ruleset: Ruleset, run: str) -> None:
-    from runwatch.alerts.rules.cost import per_thousand
+    from runwatch.alerts.rules.cost import per_million
     from runwatch.alerts.rules.explain import settings
 
-    chosen, costs = ruleset.of(run), per_thousand(ruleset.build(run))
+    chosen, costs = ruleset.of(run), per_million(ruleset.build(run))
     width = max(len(rule.name) for rule in ruleset.rules)
     print(f"{'rule':{width}}  state    ms/M rows  what it catches")
     for rule in ruleset.rules:

@@ -11,6 +11,7 @@ from runwatch.alerts.rules.base import Rule, Threshold, thresholds
 from runwatch.alerts.rules.checkpoint_broken import CheckpointBroken
 from runwatch.alerts.rules.checkpoint_overdue import CheckpointOverdue
 from runwatch.alerts.rules.checkpoint_shrunken import CheckpointShrunken
+from runwatch.alerts.rules.checkpoint_slow import CheckpointSlow
 from runwatch.alerts.rules.checkpoint_space import CheckpointSpace
 from runwatch.alerts.rules.crash import Crash
 from runwatch.alerts.rules.deadline import Deadline
@@ -32,6 +33,7 @@ from runwatch.alerts.rules.jitter import Jitter
 from runwatch.alerts.rules.loss_drop import LossDrop
 from runwatch.alerts.rules.loss_scale import LossScale
 from runwatch.alerts.rules.loss_spike import LossSpike
+from runwatch.alerts.rules.low_mfu import LowMfu
 from runwatch.alerts.rules.lr_anomaly import LrAnomaly
 from runwatch.alerts.rules.masked_nan import MaskedNan
 from runwatch.alerts.rules.never_learns import NeverLearns
@@ -66,6 +68,7 @@ CATALOGUE: tuple[type[Rule], ...] = (
     Throughput,
     StepTime,
     Jitter,
+    LowMfu,
     Straggler,
     SilentRank,
     RankDivergence,
@@ -77,6 +80,7 @@ CATALOGUE: tuple[type[Rule], ...] = (
     CheckpointBroken,
     CheckpointShrunken,
     CheckpointSpace,
+    CheckpointSlow,
     Disagreement,
     Deadline,
     Ended,

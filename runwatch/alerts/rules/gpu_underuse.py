@@ -10,6 +10,9 @@ disks (storage); data workers that use their cores, or a machine without idle on
 (decoding); a training process at a full core (Python, launches); one GPU idle beside
 busy ones (device map, dead rank).
 
+Example: 'the GPUs are 31 % busy while training, usually 88 %', its processes wait for
+storage.
+
 Traps: small models on large GPUs are slow by nature, so a low level alone is a note;
 evaluation, checkpoints and starts are no training; GPUs that are not known to be the
 run's are not judged; a run that stands still is a hang.

@@ -12,6 +12,9 @@ below `low` of its first 16 rows: losses near zero jump by ratios. Not recovered
 warning; critical after `long` rows. After `settle` rows the new level is the usual
 one.
 
+Example: 'train/loss rose 63% at step 1605 and did not recover at once'; a single bad
+batch is a note.
+
 Traps: thresholds double for 100 rows after the learning rate rose 1.5x, since a
 bump there is expected; a loss that has been negative has no ratio and is not
 judged; the first rows of a run fall fast, so that m lags above them and is
