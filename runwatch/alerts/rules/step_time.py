@@ -60,6 +60,8 @@ class _Shift:
     """Median tokens per second before it; NaN if unknown."""
     points: int = 0
     """Evaluations since it began."""
+    newest: tuple[float, ...] = ()
+    """By how much the newest of them were above the usual, ln."""
     under: int = 0
     firing: Severity | None = None
 
@@ -149,6 +151,7 @@ class StepTime(RankRule):
         here = track.recent.until(offset, 1)
         excess = level - track.usual.level
         slow.points += 1
+        slow.newest = (*slow.newest, excess)[-self.persist :]
         slow.under = slow.under + 1 if excess < track.usual.shift / 2 else 0
         if (not slow.firing and not over) or slow.under >= self.persist:
             return self._clear(metric, track, place(here, 0))
@@ -160,8 +163,9 @@ class StepTime(RankRule):
         if not slow.firing and self._does_more(metric, slow, excess, offset):
             track.usual.level = level
             return self._clear(metric, track, place(here, 0))
-        grave = grow(excess) - 1 >= self.critical and lasted >= self.critical_seconds
-        notable = grow(excess) - 1 >= self.notable
+        sure = grow(min(slow.newest)) - 1  # what makes it graver must persist too
+        grave = sure >= self.critical and lasted >= self.critical_seconds
+        notable = sure >= self.notable
         severity = Severity.CRITICAL if grave else Severity.WARNING if notable else Severity.INFO
         if slow.firing is not None and severity.rank < slow.firing.rank:
             severity = slow.firing
