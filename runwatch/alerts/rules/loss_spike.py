@@ -156,7 +156,7 @@ class LossSpike(RankRule):
             at, height = start + row, float(y[row])
             offset = float(rows.offset[row])
             jump = lr_jump(self._rate, offset)
-            if self._expected(at, height) or (jump > 1.5 and excess[row] <= 2 * least[row]):
+            if self._expected(at, height) or (row >= little and jump > 1.5 and excess[row] <= 2 * least[row]):
                 row += 1
                 continue
             level = float(usual[row] + max(3 * sigma[row], log(1 + self.rise) / 2))
