@@ -19,7 +19,7 @@ from benchmarks.detection.baselines import BASELINES
 from benchmarks.detection.faults import Fault
 from benchmarks.detection.healthy import ONLY, PAUSES, SHAPES
 from benchmarks.detection.replay import Alarm, Replay
-from benchmarks.detection.styles import STYLES
+from benchmarks.detection.styles import GENERAL, STYLES
 from benchmarks.detection.trace import Trace, make
 
 Overrides = Mapping[str, Mapping[str, float | bool]]
@@ -60,7 +60,8 @@ def broken(fault: Fault, seed: int) -> tuple[Trace, int]:
     least = fault.least + fault.room
     rows = int(np.exp(rng.uniform(np.log(max(300, least + 40)), np.log(max(900, 2 * least)))))
     trace = make(rng, rows, fault.lr)
-    styles = sorted(name for name, style in STYLES.items() if fault.needs <= style.has)
+    fitting = STYLES if "ranks" in fault.needs else GENERAL
+    styles = sorted(name for name in fitting if fault.needs <= STYLES[name].has)
     trace.style = str(rng.choice(styles))
     low, high = fault.least, rows - fault.room
     at = 0 if fault.least == 0 else int(rng.integers(low, max(low + 1, high)))
@@ -72,7 +73,7 @@ def sound(name: str, seed: int) -> Trace:
     """Return a healthy run of one shape."""
     rng = _rng(name, 7919 + seed)
     trace = make(rng)
-    trace.style = str(rng.choice(ONLY.get(name, tuple(STYLES))))
+    trace.style = str(rng.choice(ONLY.get(name, GENERAL)))
     SHAPES[name](trace)
     return trace
 
