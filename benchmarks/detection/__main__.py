@@ -29,9 +29,12 @@ def _case(task: tuple[str, str, int]) -> dict[str, Outcome]:
     return judge_fault(FAULTS[name], seed) if kind == "fault" else judge_healthy(name, seed)
 
 
-def _tasks(first: int, seeds: int, only: str, *, healthy: bool = False) -> list[tuple[str, str, int]]:
+def _tasks(
+    first: int, seeds: int, only: str, *, healthy: bool = False, shapes: int | None = None
+) -> list[tuple[str, str, int]]:
+    """Return (kind, name, seed) of all runs; of a healthy shape `shapes` runs, else twice `seeds`."""
     tasks = [("fault", name, first + seed) for name in FAULTS for seed in range(0 if healthy else seeds)]
-    tasks += [("healthy", name, first + seed) for name in SHAPES for seed in range(2 * seeds)]
+    tasks += [("healthy", name, first + seed) for name in SHAPES for seed in range(shapes or 2 * seeds)]
     return [task for task in tasks if only in task[1]]
 
 
@@ -54,7 +57,10 @@ def main() -> None:
         print(real.table(seed=first))
         return
     if chosen.sweep:
-        print(sweep.table(tasks, chosen.jobs))
+        text = sweep.table(_tasks(first, chosen.seeds, chosen.only, shapes=chosen.seeds), chosen.jobs)
+        print(text)
+        if chosen.write:
+            report.write(text, "sweep")
         return
     with ProcessPoolExecutor(chosen.jobs) as pool:
         outcomes = list(pool.map(_case, tasks, chunksize=4))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.detection.faults.base import BEGIN
@@ -38,12 +37,10 @@ class Alarm:
 class Replay:
     """One run going past; `fine` rows arrive one by one."""
 
-    def __init__(
-        self, trace: Trace, fine: range, overrides: Mapping[str, Mapping[str, float | bool]] | None = None
-    ) -> None:
+    def __init__(self, trace: Trace, fine: range, rules: Ruleset | None = None) -> None:
         self._trace = trace
         self._fine = fine
-        self._engine = Engine(Ruleset(overrides or {}))
+        self._engine = Engine(rules)
         self._parser = StreamParser(tuple(catalogue()))
         self._world = trace.world
         if self._world is not None and self._world.deadline is not None:

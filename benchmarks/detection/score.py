@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +21,6 @@ from benchmarks.detection.replay import Alarm, Replay
 from benchmarks.detection.styles import GENERAL, STYLES
 from benchmarks.detection.trace import Trace, make
 
-Overrides = Mapping[str, Mapping[str, float | bool]]
 FINE = 150
 """Rows after an onset that arrive one by one."""
 
@@ -78,13 +76,12 @@ def sound(name: str, seed: int) -> Trace:
     return trace
 
 
-def judge_fault(fault: Fault, seed: int, overrides: Overrides | None = None) -> dict[str, Outcome]:
+def judge_fault(fault: Fault, seed: int) -> dict[str, Outcome]:
     """Return the outcome of every detector for one fault."""
     trace, at = broken(fault, seed)
     fine = range(max(1, at - 12), at + (FINE if fault.rows <= FINE else 20))
-    alarms = {"runwatch": Replay(trace, fine, overrides).run()}
-    if overrides is None:
-        alarms |= {name: detect(trace) for name, detect in BASELINES.items()}
+    alarms = {"runwatch": Replay(trace, fine).run()}
+    alarms |= {name: detect(trace) for name, detect in BASELINES.items()}
     case = f"{fault.name}/{trace.style}"
     found = {}
     for name, raised in alarms.items():
@@ -120,12 +117,11 @@ def _match(out: Outcome, fault: Fault, alarms: list[Alarm], trace: Trace, at: in
             out.false.append(alarm)
 
 
-def judge_healthy(name: str, seed: int, overrides: Overrides | None = None) -> dict[str, Outcome]:
+def judge_healthy(name: str, seed: int) -> dict[str, Outcome]:
     """Return the outcome of every detector for one healthy run."""
     trace = sound(name, seed)
-    alarms = {"runwatch": Replay(trace, range(trace.rows if name in PAUSES else 0), overrides).run()}
-    if overrides is None:
-        alarms |= {base: detect(trace) for base, detect in BASELINES.items()}
+    alarms = {"runwatch": Replay(trace, range(trace.rows if name in PAUSES else 0)).run()}
+    alarms |= {base: detect(trace) for base, detect in BASELINES.items()}
     found = {}
     for detector, raised in alarms.items():
         out = Outcome(f"{name}/{trace.style}", seed, trace.hours, trace.rows)
