@@ -128,7 +128,7 @@ def save(place: Path, step: int, weights: list[Any], *, cut: bool) -> None:
         }  # fmt: skip
         begin += array.nbytes
     text = json.dumps(header).encode()
-    path = place / "checkpoints" / f"step_{step:06d}" / "model.safetensors"
+    path = place / "checkpoints" / f"checkpoint-{step}" / "model.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text + b"".join(a.tobytes() for a in arrays))
