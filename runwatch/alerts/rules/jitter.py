@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
@@ -88,10 +87,10 @@ class Jitter(RankRule):
         multiple = np.where(np.isfinite(usual), np.exp(np.minimum(y - usual, 50)), 0.0)
         data = np.concatenate([track.tail, multiple])
         track.tail = data[-4:].copy()
-        near = np.partition(sliding_window_view(data, 5), 2, axis=1)[:, 2] if len(data) >= 5 else np.empty(0)
-        shifted = np.zeros(len(multiple), bool)
-        shifted[len(multiple) - len(near) :] = near > self.times**0.5
-        multiple = np.where(shifted, 1.0, multiple)
+        slow = np.flatnonzero(multiple >= self.times) + len(data) - len(multiple)
+        slow = slow[slow >= 4]
+        near = np.median(data[slow[:, None] + np.arange(-4, 1)], axis=1)  # of the five rows up to each
+        multiple[slow[near > self.times**0.5] + len(multiple) - len(data)] = 1.0
         start = track.windows.rows
         ends, windows = track.windows.add(multiple)
         if not len(ends):

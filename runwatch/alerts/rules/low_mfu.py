@@ -24,12 +24,12 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import RunRule, place, threshold
-from runwatch.alerts.rules.baseline import Segments, Windows, take
+from runwatch.alerts.rules.baseline import Segments, Windows, median, take
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import MFU
 
-_HOP = 16
+_HOP = 64
 
 
 @dataclass
@@ -66,7 +66,7 @@ class LowMfu(RunRule):
         seen = self._windows.rows
         ends, windows = self._windows.add(known.value)
         found: list[Finding] = []
-        for end, level in zip(ends.tolist(), np.median(windows, axis=1).tolist(), strict=True):
+        for end, level in zip(ends.tolist(), median(np.sort(windows, axis=1)).tolist(), strict=True):
             turns = level >= 1.5 * self.low if self._firing else self.least <= level < self.low
             if turns:
                 self._firing = not self._firing

@@ -81,14 +81,11 @@ class Throughput(RankRule):
         data = np.concatenate([track.tail, y])
         known = min(len(track.tail), self.rows - 1)
         track.tail = data[-self.rows :].copy()
-        windows = (
-            sliding_window_view(data[len(data) - len(y) - known :], self.rows)
-            if len(y) + known >= self.rows
-            else None
-        )
         now = np.full(len(y), np.nan)
-        if windows is not None:
-            now[len(y) - len(windows) :] = np.partition(windows, self.rows // 2, axis=1)[:, self.rows // 2]
+        least = log(self.times) + np.fmin.reduce(usual)  # what most rows of such a median are above
+        slow = np.count_nonzero(data[len(data) - len(y) - known :] > least) > self.rows // 2
+        if track.where is not None or track.over or slow:
+            now = self._medians(data[len(data) - len(y) - known :], len(y))
         high = now - usual > log(self.times)
         found: list[Finding] = []
         row = 0
@@ -102,6 +99,14 @@ class Throughput(RankRule):
             found += self._follow(metric, track, float(now[row]), rows, row)
             row += 1
         return found
+
+    def _medians(self, data: Floats, count: int) -> Floats:
+        """Return the medians (count,) of the rows up to each of the last `count`; NaN for the first few."""
+        now = np.full(count, np.nan)
+        if len(data) >= self.rows:
+            windows = sliding_window_view(data, self.rows)[-count:]
+            now[count - len(windows) :] = np.partition(windows, self.rows // 2, axis=1)[:, self.rows // 2]
+        return now
 
     def _follow(self, metric: str, track: _Track, now: float, rows: Samples, row: int) -> list[Finding]:
         excess = now - track.level
