@@ -21,7 +21,9 @@ from runwatch.alerts.rules import CATALOGUE
 from runwatch.alerts.rules.base import Rule, RunRule, Threshold, thresholds
 from runwatch.alerts.rules.ruleset import Ruleset
 
-FACTORS = (0.5, 0.7, 1.0, 1.4, 2.0)
+FACTORS = (0.5, 1.0, 2.0)
+SHAPES = 3
+"""Of the healthy runs every third is read: hundreds of variants judge each."""
 Task = tuple[str, str, int]
 Counts = tuple[Counter[str], Counter[str]]
 """Faults caught and false alarms, by the name of a variant."""
@@ -92,6 +94,8 @@ def table(tasks: list[Task], jobs: int) -> str:
     """Return what each variant caught, and its false alarms, as Markdown."""
     caught: Counter[str] = Counter()
     false: Counter[str] = Counter()
+    sane = [task for task in tasks if task[0] == "healthy"]
+    tasks = [*(task for task in tasks if task[0] == "fault"), *sane[::SHAPES]]
     with ProcessPoolExecutor(jobs) as pool:
         for one, other in pool.map(_judge, tasks):
             caught.update(one)
