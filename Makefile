@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
 SERVICES := $(VENV)/.installed-services
 
-.PHONY: help demo test test-real test-services install-real lint types check bench bench-sources corpus detection format clean
+.PHONY: help demo test test-real test-services install-real lint types check bench bench-sources corpus detection detection-real format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ corpus: $(STAMP)  ## Read a corpus of logs and compare with its truth: CORPUS=DI
 
 detection: $(STAMP)  ## Measure what is caught and what is raised for nothing (docs/detection.md)
 	$(BIN)/python -m benchmarks.detection --split test --write
+
+detection-real: $(STAMP)  ## Watch small real runs whose faults really happen (docs/detection.md)
+	$(BIN)/python -m benchmarks.detection.real --write
 
 format: $(STAMP)  ## Format the code
 	$(BIN)/ruff format .

@@ -20,6 +20,7 @@ import msgspec
 
 from runwatch.alerts import settings
 from runwatch.alerts.channels.settings import KINDS, AnyChannel, SlackConfig, missing
+from runwatch.alerts.rules.settings import Number, OwnRule, RuleConfig, RunConfig
 from runwatch.alerts.secret import Secret
 from runwatch.alerts.settings import (
     ActionConfig,
@@ -33,6 +34,7 @@ from runwatch.tomlplace import Keys, where_is
 from runwatch.wording import expected, noun
 
 if TYPE_CHECKING:
+    from runwatch.alerts.rules.ruleset import Ruleset
     from runwatch.parsers.formats import Format
 
 if sys.version_info >= (3, 11):
@@ -60,15 +62,6 @@ SOURCES = ("log", "wandb", "tensorboard", "metrics")
 """Kinds of source that tell metrics, in the order in which they are believed."""
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
-
-
-class RuleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One rule, as [rules.NAME]; `runwatch rules` lists the names and their thresholds."""
-
-    enabled: bool = True
-    """Whether the rule judges at all."""
-    thresholds: dict[str, float | bool | int] = {}
-    """Every other key of the section: the rule's own numbers."""
 
 
 class TailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,7 +118,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be configured. The defaults need no file."""
 
     slack: SlackConfig = SlackConfig()
-    rules: dict[str, RuleConfig] = {}
+    rules: dict[str, RuleConfig | OwnRule] = {}
+    runs: tuple[RunConfig, ...] = ()
+    """What holds for some runs only, by their names."""
     tail: TailConfig = TailConfig()
     sources: SourcesConfig = SourcesConfig()
     formats: tuple[FormatConfig, ...] = ()
@@ -146,11 +141,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return all channels that lead somewhere, by name."""
         return {**({"slack": self.slack} if self.slack.webhook or self.slack.token else {}), **self.channels}
 
-    def overrides(self) -> dict[str, dict[str, float | bool | int]]:
-        """Return what [rules.NAME] sections say, `enabled` among the thresholds."""
-        return {name: {"enabled": rule.enabled, **rule.thresholds} for name, rule in self.rules.items()}
+    def ruleset(self) -> Ruleset:
+        """Return what judges runs. Raises ConfigError for a rule or threshold that does not exist."""
+        from runwatch.alerts.rules.ruleset import configured
 
-    def where(self, *keys: str) -> str:
+        return configured(self.rules, self.runs, self.where)
+
+    def where(self, *keys: str | int) -> str:
         """Return "file:line" of a key, such as ("rules", "hang", "factor"), to put into an error."""
         if self.path is None:
             return "configuration"
@@ -244,6 +241,7 @@ class _Reader:
         config = Config(
             slack=self.section(SlackConfig, ("slack",), tables.get("slack", {})),
             rules={name: self.rule(("rules", name), table) for name, table in rules.items()},
+            runs=self.runs(tables.get("runs", [])),
             tail=self.section(TailConfig, ("tail",), tables.get("tail", {})),
             sources=self.sources(tables.get("sources", {})),
             formats=self.formats(tables.get("formats", [])),
@@ -339,11 +337,35 @@ class _Reader:
         tables = self.list(keys, given)
         return tuple(self.section(kind, (*keys, index), table) for index, table in enumerate(tables))
 
-    def rule(self, keys: Keys, given: object) -> RuleConfig:
+    def rule(self, keys: Keys, given: object) -> RuleConfig | OwnRule:
+        table = self.table(keys, given)
+        if "metric" not in table:
+            return self.thresholds(keys, table)
+        found = self.section(OwnRule, keys, table)
+        if not found.metric or (found.above is None and found.below is None):
+            lacks = "above or below" if found.metric else "a metric"
+            raise ConfigError(f"a rule of your own needs {lacks}", self.where(*keys))
+        return found
+
+    def thresholds(self, keys: Keys, section: object) -> RuleConfig:
+        table = dict(self.table(keys, section))
+        given = table.pop("enabled", None)
+        enabled = None if given is None else self.value((*keys, "enabled"), bool, given)
+        return RuleConfig(enabled, {name: self.value((*keys, name), Number, table[name]) for name in table})
+
+    def runs(self, given: object) -> tuple[RunConfig, ...]:
+        tables = self.list(("runs",), given)
+        return tuple(self.run(("runs", index), table) for index, table in enumerate(tables))
+
+    def run(self, keys: Keys, given: object) -> RunConfig:
         table = dict(self.table(keys, given))
-        enabled = self.value((*keys, "enabled"), bool, table.pop("enabled", True))
-        number = bool | int | float
-        return RuleConfig(enabled, {name: self.value((*keys, name), number, table[name]) for name in table})
+        rules = self.table((*keys, "rules"), table.pop("rules", {}))
+        match = self.section(RunConfig, keys, table).match
+        if not match:
+            raise ConfigError("[[runs]] needs a match", self.where(*keys), 'such as match = "exp-*"')
+        return RunConfig(
+            match, {name: self.thresholds((*keys, "rules", name), rules[name]) for name in rules}
+        )
 
     def table(self, keys: Keys, given: object) -> Mapping[str, Any]:
         if isinstance(given, Mapping):

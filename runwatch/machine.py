@@ -8,6 +8,7 @@ since they go on when the run stands still.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -83,8 +84,8 @@ class Trail:
 
     def points(self, since: float = float("-inf")) -> list[tuple[float, float]]:
         """Return (Unix time, mean) of the stretches that began at `since` or later, oldest first."""
-        times, means = self._times[-self._kept :], self._means[-self._kept :]
-        found = [(t, mean) for t, mean in zip(times, means, strict=True) if t >= since]
+        first = bisect_left(self._times, since, max(0, len(self._times) - self._kept))
+        found = list(zip(self._times[first:], self._means[first:], strict=True))
         if self._count and self._stretch * self.period >= since:
             found.append((self._stretch * self.period, self._sum / self._count))
         return found

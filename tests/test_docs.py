@@ -13,12 +13,13 @@ from runwatch.parsers.explain import explain
 from runwatch.parsers.formats import builtin
 
 ROOT = Path(__file__).parents[1]
+RULES = (ROOT / "docs" / "own-rules.md").read_text()
 FORMATS = (ROOT / "docs" / "formats.md").read_text()
 EXAMPLE = ROOT / "examples" / "plugin"
 
 
-def blocks(kind: str) -> list[str]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", FORMATS, re.MULTILINE | re.DOTALL)
+def blocks(kind: str, page: str = FORMATS) -> list[str]:
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     return [text for of, text in found if of == kind]
 
 
@@ -82,3 +83,19 @@ def test_the_alerts_shown_are_accepted_and_every_channel_is_shown(tmp_path, monk
         known = msgspec.structs.replace(given, **dict.fromkeys(keys, Secret("x1")))
         assert build(name, known).name == name
     assert all(f"`{field}`" in text for field in FIELDS)
+
+
+def test_the_rule_plugin_shown_is_the_one_in_the_examples():
+    example = ROOT / "examples" / "rule-plugin"
+    assert (example / "pyproject.toml").read_text() in blocks("toml", RULES)
+    files = (example / "runwatch_entropy.py", example / "tests" / "test_entropy.py")
+    assert [file.read_text() for file in files] == blocks("python", RULES)
+
+
+def test_the_rules_shown_for_the_configuration_are_accepted(tmp_path):
+    shown = [block for block in blocks("toml", RULES) if "[project]" not in block]
+    (tmp_path / "runwatch.toml").write_text("\n".join(shown))
+    ruleset = read(tmp_path / "runwatch.toml").ruleset()
+    rules = {rule.name: rule for rule in ruleset.build("exp-3")}
+    assert (rules["reward_lost"].below, rules["loss_spike"].z, rules["hang"].least) == (0.1, 10.0, 1800.0)
+    assert not rules.keys() & {"plateau", "grad_spike"}

@@ -2,8 +2,8 @@
 
 usage: python -m benchmarks.detection [--seeds N] [--split dev|test] [--write] [--only NAME] [--verbose]
        python -m benchmarks.detection --healthy [--seeds N] [--split dev|test]
-       python -m benchmarks.detection --real [--split dev|test]
-       python -m benchmarks.detection --sweep [--seeds N] [--only NAME]
+       python -m benchmarks.detection --sweep [--seeds N] [--only NAME] [--write]
+       python -m benchmarks.detection --corpus DIR [--write]
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import argparse
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from benchmarks.detection import real, report, sweep
+from benchmarks.detection import corpus, report, sweep
 from benchmarks.detection.faults import FAULTS
 from benchmarks.detection.healthy import SHAPES
 from benchmarks.detection.score import Outcome, judge_fault, judge_healthy
@@ -29,9 +30,12 @@ def _case(task: tuple[str, str, int]) -> dict[str, Outcome]:
     return judge_fault(FAULTS[name], seed) if kind == "fault" else judge_healthy(name, seed)
 
 
-def _tasks(first: int, seeds: int, only: str, *, healthy: bool = False) -> list[tuple[str, str, int]]:
+def _tasks(
+    first: int, seeds: int, only: str, *, healthy: bool = False, shapes: int | None = None
+) -> list[tuple[str, str, int]]:
+    """Return (kind, name, seed) of all runs; of a healthy shape `shapes` runs, else twice `seeds`."""
     tasks = [("fault", name, first + seed) for name in FAULTS for seed in range(0 if healthy else seeds)]
-    tasks += [("healthy", name, first + seed) for name in SHAPES for seed in range(2 * seeds)]
+    tasks += [("healthy", name, first + seed) for name in SHAPES for seed in range(shapes or 2 * seeds)]
     return [task for task in tasks if only in task[1]]
 
 
@@ -43,18 +47,24 @@ def main() -> None:
     parser.add_argument("--healthy", action="store_true", help="healthy runs alone, to bound false alarms")
     parser.add_argument("--verbose", action="store_true", help="print every miss and false alarm")
     parser.add_argument("--sweep", action="store_true", help="every threshold x 0.5 and x 2, one at a time")
-    parser.add_argument("--real", action="store_true", help="small real training runs instead (a minute)")
+    parser.add_argument("--corpus", type=Path, metavar="DIR", help="the real logs of DIR/index.jsonl instead")
     parser.add_argument("--write", action="store_true", help="write the table into docs/detection.md")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
     first = SPLITS[chosen.split]
     tasks = _tasks(first, chosen.seeds, chosen.only, healthy=chosen.healthy)
     begin = time.perf_counter()
-    if chosen.real:
-        print(real.table(seed=first))
+    if chosen.corpus:
+        text = corpus.table(chosen.corpus, chosen.jobs)
+        print(text)
+        if chosen.write:
+            report.write(text, "corpus")
         return
     if chosen.sweep:
-        print(sweep.table(tasks, chosen.jobs))
+        text = sweep.table(_tasks(first, chosen.seeds, chosen.only, shapes=chosen.seeds), chosen.jobs)
+        print(text)
+        if chosen.write:
+            report.write(text, "sweep")
         return
     with ProcessPoolExecutor(chosen.jobs) as pool:
         outcomes = list(pool.map(_case, tasks, chunksize=4))

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.detection.score import Outcome
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "detection.md"
-BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
+_MARK = "<!-- {}: {} -->"
 
 
 def _ratio(part: int, whole: int) -> str:
@@ -109,8 +109,9 @@ def troubles(outcomes: list[dict[str, Outcome]]) -> str:
     return "\n".join(lines)
 
 
-def write(text: str) -> None:
-    """Put the tables between the marks of docs/detection.md."""
-    before, rest = DOCUMENT.read_text().split(BEGIN)
-    after = rest.split(END)[1]
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+def write(text: str, part: str = "table") -> None:
+    """Put tables between the marks of docs/detection.md that `part` names."""
+    begin, end = _MARK.format(part, "begin"), _MARK.format(part, "end")
+    before, rest = DOCUMENT.read_text().split(begin)
+    after = rest.split(end)[1]
+    DOCUMENT.write_text(f"{before}{begin}\n{text}\n{end}{after}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,10 +18,9 @@ from benchmarks.detection.baselines import BASELINES
 from benchmarks.detection.faults import Fault
 from benchmarks.detection.healthy import ONLY, PAUSES, SHAPES
 from benchmarks.detection.replay import Alarm, Replay
-from benchmarks.detection.styles import STYLES
+from benchmarks.detection.styles import GENERAL, STYLES
 from benchmarks.detection.trace import Trace, make
 
-Overrides = Mapping[str, Mapping[str, float | bool]]
 FINE = 150
 """Rows after an onset that arrive one by one."""
 
@@ -60,7 +58,8 @@ def broken(fault: Fault, seed: int) -> tuple[Trace, int]:
     least = fault.least + fault.room
     rows = int(np.exp(rng.uniform(np.log(max(300, least + 40)), np.log(max(900, 2 * least)))))
     trace = make(rng, rows, fault.lr)
-    styles = sorted(name for name, style in STYLES.items() if fault.needs <= style.has)
+    fitting = STYLES if "ranks" in fault.needs else GENERAL
+    styles = sorted(name for name in fitting if fault.needs <= STYLES[name].has)
     trace.style = str(rng.choice(styles))
     low, high = fault.least, rows - fault.room
     at = 0 if fault.least == 0 else int(rng.integers(low, max(low + 1, high)))
@@ -72,18 +71,17 @@ def sound(name: str, seed: int) -> Trace:
     """Return a healthy run of one shape."""
     rng = _rng(name, 7919 + seed)
     trace = make(rng)
-    trace.style = str(rng.choice(ONLY.get(name, tuple(STYLES))))
+    trace.style = str(rng.choice(ONLY.get(name, GENERAL)))
     SHAPES[name](trace)
     return trace
 
 
-def judge_fault(fault: Fault, seed: int, overrides: Overrides | None = None) -> dict[str, Outcome]:
+def judge_fault(fault: Fault, seed: int) -> dict[str, Outcome]:
     """Return the outcome of every detector for one fault."""
     trace, at = broken(fault, seed)
     fine = range(max(1, at - 12), at + (FINE if fault.rows <= FINE else 20))
-    alarms = {"runwatch": Replay(trace, fine, overrides).run()}
-    if overrides is None:
-        alarms |= {name: detect(trace) for name, detect in BASELINES.items()}
+    alarms = {"runwatch": Replay(trace, fine).run()}
+    alarms |= {name: detect(trace) for name, detect in BASELINES.items()}
     case = f"{fault.name}/{trace.style}"
     found = {}
     for name, raised in alarms.items():
@@ -119,12 +117,11 @@ def _match(out: Outcome, fault: Fault, alarms: list[Alarm], trace: Trace, at: in
             out.false.append(alarm)
 
 
-def judge_healthy(name: str, seed: int, overrides: Overrides | None = None) -> dict[str, Outcome]:
+def judge_healthy(name: str, seed: int) -> dict[str, Outcome]:
     """Return the outcome of every detector for one healthy run."""
     trace = sound(name, seed)
-    alarms = {"runwatch": Replay(trace, range(trace.rows if name in PAUSES else 0), overrides).run()}
-    if overrides is None:
-        alarms |= {base: detect(trace) for base, detect in BASELINES.items()}
+    alarms = {"runwatch": Replay(trace, range(trace.rows if name in PAUSES else 0)).run()}
+    alarms |= {base: detect(trace) for base, detect in BASELINES.items()}
     found = {}
     for detector, raised in alarms.items():
         out = Outcome(f"{name}/{trace.style}", seed, trace.hours, trace.rows)

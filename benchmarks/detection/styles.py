@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from benchmarks.detection.trace import Trace
 
 
@@ -107,6 +109,28 @@ def own(t: Trace, row: int) -> str:
     )
 
 
+RANKS = 4
+"""Ranks that print, where all do."""
+
+
+def ranks(t: Trace, row: int) -> str:
+    """Print a line for each rank: `extra` tells by name/rank by what factor a rank differs."""
+    c, noise = _at(t, row), np.random.default_rng([row, t.rows])
+    lines = []
+    for rank in range(RANKS):
+        loss, grad, seconds, silent = (
+            float(t.extra[f"{name}/{rank}"][row]) if f"{name}/{rank}" in t.extra else usual
+            for name, usual in (("loss", 1.0), ("grad", 1.0), ("seconds", 1.0), ("silent", 0.0))
+        )
+        loss, seconds = (loss, seconds) * np.exp(0.02 * noise.normal(size=2))
+        if not silent:
+            lines.append(
+                f"[rank{rank}]: step: {int(c['step'])}  loss: {c['loss'] * loss:.4f}  "
+                f"grad_norm: {c['grad'] * grad:.6f}  step_time: {c['seconds'] * seconds:.4f}"
+            )
+    return "\n".join(lines)
+
+
 STYLES: dict[str, Style] = {
     style.name: style
     for style in (
@@ -153,8 +177,11 @@ STYLES: dict[str, Style] = {
             lambda t, row: f"{{'eval_loss': {t.val[row]:.4f}, 'eval_runtime': 2.5, 'epoch': 1.0}}",
         ),
         Style("own", own, frozenset({"loss", "grad", "lr", "seconds", "total"})),
+        Style("ranks", ranks, frozenset({"loss", "grad", "seconds", "ranks"})),
     )
 }
+GENERAL = tuple(name for name in STYLES if name != "ranks")
+"""Those in which any run may be written."""
 
 
 def text(t: Trace, row: int) -> str:

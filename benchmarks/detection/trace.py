@@ -9,9 +9,13 @@ a long tail, pauses for evaluations and checkpoints.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from benchmarks.detection.world import World
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +50,8 @@ class Trace:
     """Seconds between other lines that are printed during that silence; 0 for none."""
     saves: list[int] = field(default_factory=list)
     """Rows before which a checkpoint was saved."""
+    world: World | None = None
+    """What surrounds it, if that is watched too."""
 
     @property
     def rows(self) -> int:

@@ -53,7 +53,7 @@ def command(
     try:
         engine = check(
             paths,
-            settings.overrides(),
+            settings.ruleset(),
             now,
             lambda error: error_line(str(error)),
             [own.build() for own in settings.formats],

@@ -106,7 +106,8 @@ TROUBLE = Signs(
     ),
     _sign(
         "signal",
-        rb"^KeyboardInterrupt|[Rr]eceived (?:Signals\.)?SIG(?:INT|TERM)|got signal: (?:2|15)\b",
+        rb"^KeyboardInterrupt|Detected KeyboardInterrupt, attempting",
+        rb"[Rr]eceived (?:Signals\.)?SIG(?:INT|TERM)|got signal: (?:2|15)\b",
         rb"Received \d+ death signal|^\s*Terminated\s*$|task\S* \S+: Terminated\s*$",
         rb"[Pp]reemption (?:notice|signal|warning)|being preempted|[Ss]pot (?:instance )?interruption",
         needles=(b"KeyboardInterrupt", b"SIG", b"signal", b"Terminated", b"reempt", b"interruption"),

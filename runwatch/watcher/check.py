@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runwatch import text
+from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format, catalogue, restricted
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.engine import Engine, Overrides
+from runwatch.watcher.engine import Engine
 from runwatch.watcher.feeds import newest
 from runwatch.watcher.member import DIRECTORY, ORDER, SCHEME, TENSORBOARD, WANDB
 from runwatch.watcher.sources import discover
@@ -24,7 +25,7 @@ BLOCK = 1 << 20
 
 def check(
     paths: Sequence[str],
-    overrides: Overrides | None = None,
+    rules: Ruleset | None = None,
     now: float | None = None,
     unreadable: Callable[[SourceError], None] | None = None,
     own: Sequence[Format] = (),
@@ -40,7 +41,7 @@ def check(
     Raises SourceError if nothing can be read or no run is in it.
     """
     now = time.time() if now is None else now
-    engine = Engine(overrides, prefer)
+    engine = Engine(rules, prefer)
     files = discover.find(paths, prefer=prefer)
     formats = restricted((*own, *catalogue()), only)
     errors: list[SourceError] = []

@@ -7,14 +7,14 @@ state, whether they come live, from history, or in a test.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import msgspec
 
 from runwatch.alerts.incidents import Change, IncidentBook
-from runwatch.alerts.rules import build
 from runwatch.alerts.rules.base import Rule
+from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.batch import Batch
 from runwatch.block import Block, Status
@@ -36,22 +36,21 @@ FRESH = 300.0
 """Seconds after its last write for which a file that just ends still counts as running."""
 
 T = TypeVar("T")
-Overrides = Mapping[str, Mapping[str, float | bool]]
 
 
 class Engine:
     """All sources in their groups, and the judgement of their runs."""
 
-    def __init__(self, overrides: Overrides | None = None, prefer: tuple[str, ...] = ORDER) -> None:
+    def __init__(self, rules: Ruleset | None = None, prefer: tuple[str, ...] = ORDER) -> None:
         """`prefer`: kinds of source in the order in which those of one run are believed."""
         self._prefer = prefer
-        self._overrides = overrides or {}
-        build(self._overrides)  # a bad threshold is an error now, not at the first run
+        self._rules = rules or Ruleset()
+        self._rules.check()  # a bad threshold is an error now, not at the first run
         self.groups: dict[str, Group] = {}
         self.sources: dict[str, tuple[Group, Source]] = {}
         self.deadline: float | None = None
         """Unix time by which every run must have ended, if a person said so."""
-        self.troubles: list[str] = []
+        self.troubles: list[str] = list(self._rules.troubles)
         """What went wrong in runwatch itself, for people."""
 
     def add_source(self, source_id: str, name: str, path: str, member: Member | None = None) -> Group:
@@ -195,7 +194,7 @@ class Engine:
         del group.runs[:-MAX_RUNS]
 
     def _watch(self, run: Run) -> WatchedRun:
-        return WatchedRun(run, build(self._overrides), IncidentBook(run.id, run.name))
+        return WatchedRun(run, self._rules.build(run.name), IncidentBook(run.id, run.name))
 
     def _close(self, watched: WatchedRun, now: float) -> list[Change]:
         """Judge a run whose successor has begun: it will not go on."""
@@ -226,7 +225,10 @@ class Engine:
     ) -> list[Finding]:
         """Return what a rule finds. One that fails is switched off, and that is told: the rest go on."""
         try:
-            return list(ask(about))
+            found = list(ask(about))
+            if not all(isinstance(finding, Finding) for finding in found):
+                raise TypeError("it gave something that is no Finding")
+            return found
         except Exception as error:  # a rule may be anybody's code
             watched.rules.remove(rule)
             what = f"{type(error).__name__}: {error}"

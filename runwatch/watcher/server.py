@@ -47,7 +47,7 @@ class Server:
 
         self._loop = asyncio.get_running_loop()
         config = load(Path(os.fsdecode(assignment.config)) if assignment.config else None)
-        self.engine = Engine(config.overrides(), config.sources.order)
+        self.engine = Engine(config.ruleset(), config.sources.order)
         self.engine.deadline = assignment.deadline
         self.shown: dict[str, Shown] = {}
         self.notices: list[str] = []

@@ -186,6 +186,26 @@ def test_spikes_of_a_loss_near_zero_are_notes():
     assert [s for v, s, _ in brief(log.judge(LossSpike())) if v == "firing"] == ["info"]
 
 
+def test_near_zero_is_meant_of_the_untrained_loss():
+    log = healthy()
+    log.columns[LOSS][:] = np.append(1.5 * 0.7 ** np.arange(12), np.full(2988, 0.02))
+    log.columns[LOSS] *= np.exp(0.02 * np.random.default_rng(0).normal(size=3000))
+    log.columns[LOSS][2000:2020] = 0.08
+    assert [s for v, s, _ in brief(log.judge(LossSpike())) if v == "firing"] == ["info"]
+
+
+@pytest.mark.parametrize(
+    ("first", "spike", "found"), [(6.8, 99.0, ["warning"]), (6.8, 40.0, []), (0.02, 0.4, [])], ids=str
+)
+def test_ten_times_the_highest_loss_is_a_spike_before_there_is_a_baseline(first, spike, found):
+    log = healthy(30)
+    log.columns[LOSS][:] = first
+    log.columns[LOSS][1:9] = spike
+    told = log.judge(LossSpike())
+    assert [s for v, s, _ in brief(told) if v == "firing"] == found
+    assert {f.step for f in told if f.verdict is Verdict.FIRING} <= {1}
+
+
 def test_a_spike_at_the_end_of_the_log_is_certain():
     log = healthy()
     log.columns[LOSS][-2:] *= 1.5
@@ -293,6 +313,13 @@ def test_steps_that_become_slower_for_good_are_a_warning(factor):
     assert found[1].verdict is Verdict.FIRING
     assert 1490 <= found[1].step < 1530
     assert found[1].evidence["slowdown"] == pytest.approx(factor - 1, rel=0.1)
+
+
+def test_one_high_median_makes_no_warning_of_a_note():
+    log = healthy()
+    log.columns[TIME][1500:] *= 1.15
+    log.columns[TIME][1540:1564] *= 1.07
+    assert {f.severity.value for f in log.judge(StepTime()) if f.verdict is Verdict.FIRING} == {"info"}
 
 
 def test_much_slower_steps_are_critical_when_it_lasts_and_clear_when_it_ends():

@@ -36,7 +36,9 @@ GOOD = HEAD + (
 )
 
 
-def install(place: Path, name: str, points: dict[str, str], modules: dict[str, str]) -> None:
+def install(
+    place: Path, name: str, points: dict[str, str], modules: dict[str, str], group: str = "runwatch.formats"
+) -> None:
     """Install a package as pip does: its modules, and what it says of itself beside them."""
     for module, source in modules.items():
         (place / module).write_text(source)
@@ -44,7 +46,7 @@ def install(place: Path, name: str, points: dict[str, str], modules: dict[str, s
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n")
     lines = [f"{key} = {value}\n" for key, value in points.items()]
-    (info / "entry_points.txt").write_text("[runwatch.formats]\n" + "".join(lines))
+    (info / "entry_points.txt").write_text(f"[{group}]\n" + "".join(lines))
 
 
 @pytest.fixture

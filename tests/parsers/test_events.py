@@ -25,6 +25,7 @@ from .logs import parse
         (b"Killed", "killed"),
         (b"Segmentation fault (core dumped)", "segfault"),
         (b"[rank3]: KeyboardInterrupt", "signal"),
+        (b"call.py:54: UserWarning: Detected KeyboardInterrupt, attempting graceful shutdown...", "signal"),
         (b"[CUDA ERROR] at file train_gpt2.cu:1024: misaligned address", "cuda_error"),
         (b"[Sun Feb 23 16:24:30 2025] NVRM: Xid (PCI:0000:9b:00): 119, pid=2024380", "xid"),
         (b"OSError: [Errno 28] No space left on device", "error"),

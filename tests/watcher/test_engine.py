@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.errors import ConfigError
 from runwatch.parsers.log import LogParser
 from runwatch.watcher.document import document
@@ -156,7 +157,7 @@ def test_history_is_shown_but_not_sent_and_live_is_sent():
 
 def test_a_bad_threshold_is_an_error_at_once():
     with pytest.raises(ConfigError, match="hang"):
-        Engine({"hangg": {"least": 3}})
+        Engine(Ruleset({"hangg": {"least": 3}}))
 
 
 def test_runs_of_a_source_are_bounded():

@@ -49,17 +49,19 @@ class Threshold(NamedTuple):
     name: str
     default: float | bool
     meaning: str
+    least: float = 0.0
+    """The least it may be."""
 
 
-def threshold(default: float, meaning: str) -> Any:
+def threshold(default: float, meaning: str, *, least: float = 0.0) -> Any:
     """Return a dataclass field that is a threshold; `meaning` is one line for people."""
-    return field(default=default, metadata={"meaning": meaning})
+    return field(default=default, metadata={"meaning": meaning, "least": least})
 
 
 def thresholds(rule: type[Rule]) -> tuple[Threshold, ...]:
     """Return the thresholds of a rule, in the order they are written."""
     made = (f for f in fields(rule) if "meaning" in f.metadata)
-    return tuple(Threshold(f.name, cast(float, f.default), f.metadata["meaning"]) for f in made)
+    return tuple(Threshold(f.name, cast(float, f.default), **f.metadata) for f in made)
 
 
 @dataclass

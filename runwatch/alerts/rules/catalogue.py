@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from math import inf
 from typing import Any, NoReturn
 
-from runwatch.alerts.rules.base import Rule, thresholds
+from runwatch.alerts.rules.base import Rule, Threshold, thresholds
 from runwatch.alerts.rules.checkpoint_broken import CheckpointBroken
 from runwatch.alerts.rules.checkpoint_overdue import CheckpointOverdue
 from runwatch.alerts.rules.checkpoint_shrunken import CheckpointShrunken
+from runwatch.alerts.rules.checkpoint_slow import CheckpointSlow
 from runwatch.alerts.rules.checkpoint_space import CheckpointSpace
 from runwatch.alerts.rules.crash import Crash
 from runwatch.alerts.rules.deadline import Deadline
@@ -31,6 +33,7 @@ from runwatch.alerts.rules.jitter import Jitter
 from runwatch.alerts.rules.loss_drop import LossDrop
 from runwatch.alerts.rules.loss_scale import LossScale
 from runwatch.alerts.rules.loss_spike import LossSpike
+from runwatch.alerts.rules.low_mfu import LowMfu
 from runwatch.alerts.rules.lr_anomaly import LrAnomaly
 from runwatch.alerts.rules.masked_nan import MaskedNan
 from runwatch.alerts.rules.never_learns import NeverLearns
@@ -40,6 +43,7 @@ from runwatch.alerts.rules.rank_divergence import RankDivergence
 from runwatch.alerts.rules.restart_loop import RestartLoop
 from runwatch.alerts.rules.resume import Resume
 from runwatch.alerts.rules.retries import Retries
+from runwatch.alerts.rules.settings import Number, Overrides
 from runwatch.alerts.rules.silent_rank import SilentRank
 from runwatch.alerts.rules.step_time import StepTime
 from runwatch.alerts.rules.straggler import Straggler
@@ -64,6 +68,7 @@ CATALOGUE: tuple[type[Rule], ...] = (
     Throughput,
     StepTime,
     Jitter,
+    LowMfu,
     Straggler,
     SilentRank,
     RankDivergence,
@@ -75,6 +80,7 @@ CATALOGUE: tuple[type[Rule], ...] = (
     CheckpointBroken,
     CheckpointShrunken,
     CheckpointSpace,
+    CheckpointSlow,
     Disagreement,
     Deadline,
     Ended,
@@ -89,43 +95,60 @@ CATALOGUE: tuple[type[Rule], ...] = (
 )
 
 
-def build(overrides: Mapping[str, Mapping[str, float | bool]] | None = None) -> list[Rule]:
+Where = Callable[..., str]
+"""Tells where a key of the configuration stands, for errors."""
+
+
+def dotted(*keys: str) -> str:
+    """Return the keys as TOML writes them."""
+    return ".".join(keys)
+
+
+def build(
+    overrides: Overrides | None = None,
+    rules: Sequence[type[Rule]] = CATALOGUE,
+    where: Where = lambda *keys: dotted("rules", *keys),
+) -> list[Rule]:
     """Return a new set of rules for one run.
 
     `overrides` maps a rule's name to thresholds of it; `enabled = false` leaves
     a rule out. Raises ConfigError, with the nearest name, for what does not exist.
     """
     overrides = overrides or {}
-    names = {rule.name: rule for rule in CATALOGUE}
+    names = {rule.name: rule for rule in rules}
     for name in overrides:
         if name not in names:
-            _unknown("rule", name, names, "rules")
-    rules: list[Rule] = []
+            _unknown("rule", name, names, where(name))
+    built: list[Rule] = []
     for name, rule in names.items():
         chosen = {"enabled": True, **overrides.get(name, {})}
-        if _checked(f"rules.{name}.enabled", chosen.pop("enabled"), default=True):
-            rules.append(rule(**_arguments(rule, chosen)))
-    return rules
+        enabled = chosen.pop("enabled")
+        if not isinstance(enabled, bool):
+            raise ConfigError(f"{enabled!r} is neither true nor false", where(name, "enabled"))
+        arguments = _arguments(rule, chosen, where)
+        if enabled:
+            built.append(rule(**arguments))
+    return built
 
 
-def _arguments(rule: type[Rule], chosen: Mapping[str, float | bool]) -> dict[str, Any]:
-    where = f"rules.{rule.name}"
-    defaults = {entry.name: entry.default for entry in thresholds(rule)}
+def _arguments(rule: type[Rule], chosen: Mapping[str, Number], where: Where) -> dict[str, Any]:
+    known = {entry.name: entry for entry in thresholds(rule)}
     for name in chosen:
-        if name not in defaults:
-            _unknown("threshold", name, defaults, where)
-    return {name: _checked(f"{where}.{name}", value, defaults[name]) for name, value in chosen.items()}
+        if name not in known:
+            _unknown("threshold", name, known, where(rule.name, name))
+    return {name: _checked(where(rule.name, name), value, known[name]) for name, value in chosen.items()}
 
 
-def _checked(where: str, value: float | bool, default: float | bool) -> float | bool:
-    """Return `value` in the type of `default`: a switch, a whole number or a number."""
-    if isinstance(default, bool):
+def _checked(where: str, value: Number, known: Threshold) -> Number:
+    """Return `value` in the type of the default: a switch, a whole number or a number."""
+    if isinstance(known.default, bool):
         if isinstance(value, bool):
             return value
         raise ConfigError(f"{value!r} is neither true nor false", where)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise ConfigError(f"{value!r} is not a number of 0 or more", where)
-    if isinstance(default, int):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not known.least <= value < inf:
+        least = f" of {known.least:g} or more" if known.least > -inf else ""
+        raise ConfigError(f"{value!r} is not a number{least}", where)
+    if isinstance(known.default, int):
         if value != int(value) or value < 1:
             raise ConfigError(f"{value!r} is not a whole number of 1 or more", where)
         return int(value)

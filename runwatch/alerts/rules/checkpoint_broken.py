@@ -7,6 +7,9 @@ what its name says) or incomplete (a shard, index or rank is missing), once noth
 has changed in it for a while: a warning. Critical if it is the newest and no complete
 one is at most `intervals` usual distances older. Ends when it is whole or gone.
 
+Example: 'checkpoint step_2000 is damaged: model.safetensors is shorter than its header
+says'.
+
 Traps: one that is still being written is neither; an older broken one is told, as
 somebody may load it, but costs nothing while newer ones are complete; copies such as
 last.ckpt lead only where nothing else is there.

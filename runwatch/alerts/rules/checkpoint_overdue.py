@@ -8,6 +8,8 @@ last `gaps` of them, if they differ by no more than a tenth. No new one within
 shows checkpoints at regular steps, the same multiples of their distance count, in
 steps and in seconds at once. Either evidence of a new one ends it, whichever began it.
 
+Example: 'no checkpoint for 1600 steps; usually there is one every 500'.
+
 Traps: runs that save only what is best save at no regular distance, and are not
 judged; lines about several files of one checkpoint count once; slow steps do
 not matter, as rows or steps are counted; steps that a log and a file count

@@ -7,6 +7,8 @@ before it of the same kind and with as many ranks, if those are alike to within 
 tenth. Below `part` of it: a warning; below `half`: critical. Ends with one that is as
 large as usual; what is saved at the new size four times in a row is usual.
 
+Example: 'checkpoint step_2000 has 48% of the usual size'.
+
 Traps: the last one of a run may leave the optimiser out on purpose, so that it is
 never critical once the run has finished; exports lie elsewhere or are of another
 kind; weights saved in half the precision are a half, and no less.

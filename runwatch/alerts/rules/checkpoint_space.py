@@ -7,6 +7,8 @@ critical. Not all that are due until the end fit, by steps and by the estimated 
 or, where neither is known, not the next `ahead`: a warning. Ends when all of that
 fits, and one more.
 
+Example: 'the disk has space for 3 of the 20 checkpoints that are to come'.
+
 Traps: runs that delete old ones as new ones come, or whose first ones are gone, need
 room for one alone, and may delete first, so that it is a warning there; the space of
 now says nothing about a run whose log was last written more than an hour ago.

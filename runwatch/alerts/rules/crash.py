@@ -13,6 +13,9 @@ then cascade), and among equals the first; see signatures. Where a launcher's ta
 which rank failed first, what that rank said, or the signal that killed it, goes before
 what others said, unless it only ended because of others (SIGTERM, SIGABRT).
 
+Example: 'crashed on rank 2: torch.OutOfMemoryError: CUDA out of memory', though 63
+other ranks print NCCL errors below it.
+
 Traps: ranks print at their own pace, so a row or two may follow the error of
 another rank; a process group that complains after the finish line is no crash.
 

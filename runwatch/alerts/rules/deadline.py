@@ -6,6 +6,8 @@ Formula: now + the estimated time left is later than the deadline by `slack` of
 the time left, and has been for `seconds`. A warning; critical when the deadline
 is less than `near` away. Ends when the estimate is before the deadline again.
 
+Example: 'it will end 2 h after its deadline, at the present pace'.
+
 Traps: estimates of a run that has only begun are poor, so nothing is said in
 the first `begun` of it; pauses shift the estimate for a while.
 

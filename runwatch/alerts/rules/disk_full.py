@@ -5,6 +5,8 @@ Formula: less than `least` bytes free, no inode left for long (under `inodes` of
 or mounted read-only: critical. Free space shrank in each quarter of the last `trend`
 seconds and will be gone within `soon`: a warning, within `very_soon`: critical.
 
+Example: '/scratch will be full in 3 h'.
+
 Traps: large shared file systems are healthy at 98 %, so the level alone says nothing;
 checkpoints that are rotated make a saw-tooth, which is no trend.
 

@@ -8,6 +8,8 @@ come for `settle` seconds, the log shows progress below `complete`, and there is
 crash. A warning; a note if the length of the run is unknown and so is how it ended.
 Ends when training moves again.
 
+Example: 'the run's processes ended at step 812 of 5000; how is not known'.
+
 Traps: an exit code that the kernel does not tell (before Linux 6.15, of a process
 that its parent has reaped) is unknown, not failed; programs that open the log for
 each line are not linked, and not judged; a launcher may start the ranks again.

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
 
 from runwatch.alerts.causes import FOLLOWS
 from runwatch.alerts.rules.base import Rule, thresholds
 from runwatch.alerts.rules.catalogue import CATALOGUE
+from runwatch.alerts.rules.settings import Number
 
 _HEAD = """# Rules
 
@@ -29,6 +33,8 @@ z = 10.0
 enabled = false
 ```
 
+or for some runs only, by their names; rules of your own need no code: see [configuring rules](own-rules.md).
+
 | rule | what it catches |
 |---|---|
 """
@@ -37,17 +43,36 @@ enabled = false
 def reasons(rule: type[Rule]) -> str:
     """Return why and how a rule judges: the text of its file without the title."""
     text = inspect.getdoc(inspect.getmodule(rule)) or ""
-    return text.partition("\n\n")[2]
+    return text.partition("\n\n")[2] or inspect.getdoc(rule) or ""
 
 
-def explain(rule: type[Rule]) -> str:
-    """Return all about one rule as plain text."""
+def settings(rule: type[Rule], chosen: Mapping[str, Number] = MappingProxyType({})) -> str:
+    """Return the thresholds as they are, those that are `chosen` with their defaults, on one line."""
+    said = []
+    for item in thresholds(rule):
+        value = chosen.get(item.name, item.default)
+        default = f" (default {_value(item.default)})" if value != item.default else ""
+        if isfinite(value):
+            said.append(f"{item.name} = {_value(value)}{default}")
+    return ", ".join(said)
+
+
+def explain(rule: type[Rule], chosen: Mapping[str, Number] = MappingProxyType({})) -> str:
+    """Return all about one rule as plain text, with what is `chosen` for it."""
     lines = [f"{rule.name}: {rule.summary}", "", reasons(rule)]
     follow = ", ".join(sorted(FOLLOWS.get(rule.name, ())))
     if follow:
         lines += ["", f"May lead incidents of: {follow}."]
+    if chosen.get("enabled") is False:
+        lines += ["", "It is switched off in runwatch.toml."]
     lines += ["", f"Thresholds, to be set under [rules.{rule.name}] in runwatch.toml:"]
-    lines += [f"  {item.name} = {_value(item.default)}    {item.meaning}" for item in thresholds(rule)]
+    for item in thresholds(rule):
+        value = chosen.get(item.name, item.default)
+        default = f" Default: {_value(item.default)}." if value != item.default else ""
+        if isfinite(value):
+            lines.append(
+                f"  {item.name} = {_value(value)}    {item.meaning}{'.' if default else ''}{default}"
+            )
     return "\n".join(lines)
 
 
@@ -65,7 +90,7 @@ def document() -> str:
     return "\n".join(parts)
 
 
-def _value(value: float | bool) -> str:
+def _value(value: Number) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:g}"
 
 

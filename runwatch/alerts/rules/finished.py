@@ -5,6 +5,8 @@ Formula: the log says that training is complete, or the last step has been
 reached and the log is silent. Said once, while the run is watched live, as a
 note; it ends when training goes on.
 
+Example: 'finished at step 5000 of 5000'.
+
 Traps: a run that stops early by its own word is finished too, and the note says
 how far it came.
 

@@ -8,6 +8,8 @@ asks for a reset is critical; a pending remap and other Xids are warnings. Xids 
 which the driver only cleans up after a program (43, 45 and their like) are not told.
 An Xid incident ends after `quiet` seconds without another.
 
+Example: 'GPU 3 reports Xid 79': it has fallen off the bus.
+
 Traps: only GPUs of the run count; where it is not known which are, all of the machine
 do, one degree less grave. 13 and 31 mostly are bugs of the program: warnings, and the
 crash that follows tells the rest.

@@ -5,6 +5,8 @@ Formula: over the last `seconds`, memory in use grew in each quarter of the time
 `least` of the capacity in all, and reaches it within `soon` at that slope (the median
 of all slopes). A warning; ends when it does not grow any more.
 
+Example: 'the memory of GPU 0 will be full in 40 min'.
+
 Traps: caching allocators stand at 95 % and are healthy, so the level alone says
 nothing; they grow in steps during the first steps, evaluation and checkpoints, and a
 step up that stays is no growth; the first `begin` seconds of training are left out.

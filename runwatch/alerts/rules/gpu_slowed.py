@@ -5,6 +5,8 @@ Formula: for half (`part`) of the last `seconds` the driver named heat, a power 
 a hardware slowdown as the reason for lower clocks. A warning. Ends when it was less
 than half of `part`.
 
+Example: 'GPU 5 is slowed: hardware thermal', at 60 % of its clock.
+
 Traps: the power cap is normal at full load and never alarms, nor do idle clocks and
 clocks that a user has set.
 

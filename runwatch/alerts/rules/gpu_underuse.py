@@ -2,13 +2,16 @@
 
 Reason: a GPU that waits for data costs as much as one that works.
 Formula: while the run has been training for `seconds` without a pause, the median use
-of its GPUs over that time is below `drop` of what it was in the hour before: a warning;
+of its GPUs over that time is below `drop` of what it was in its best hour: a warning;
 or it is below `low`, and always was: a note. Use is SM activity where the driver tells
 it, else utilisation. Ends at twice `low`, or at 0.75 of the usual use.
 Cause, the first that fits: processes blocked in the kernel or the machine waiting for
 disks (storage); data workers that use their cores, or a machine without idle ones
 (decoding); a training process at a full core (Python, launches); one GPU idle beside
 busy ones (device map, dead rank).
+
+Example: 'the GPUs are 31 % busy while training, usually 88 %', its processes wait for
+storage.
 
 Traps: small models on large GPUs are slow by nature, so a low level alone is a note;
 evaluation, checkpoints and starts are no training; GPUs that are not known to be the
@@ -21,14 +24,15 @@ Jeon et al. 2019; Gao et al. 2024).
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import threshold
+from runwatch.alerts.rules.pace import Pace
 from runwatch.alerts.rules.symptoms import Held, MachineRule, Symptom
-from runwatch.block import Status
-from runwatch.findings import Severity
+from runwatch.block import Block, Status
+from runwatch.findings import Finding, Severity
 from runwatch.machine import Machine
 from runwatch.sample import process_key
 
@@ -43,13 +47,24 @@ class GpuUnderuse(MachineRule):
     seconds: float = threshold(600.0, "seconds of training over which use is judged")
     low: float = threshold(0.3, "use below which it is noted")
     drop: float = threshold(0.5, "part of its usual use below which it is a warning")
-    still: float = threshold(60.0, "seconds without progress from which it is not judged")
+    still: float = threshold(60.0, "seconds without progress (or three usual rows) that are a pause")
 
+    _pace: Pace = field(default_factory=Pace, init=False, repr=False)
+    _best: float | None = field(default=None, init=False, repr=False)
+    """Highest median use of an hour so far."""
     _training: Held = field(default_factory=Held, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Learn how far apart rows are: what is no longer than three of that is no pause."""
+        self._pace.push(block)
+        return ()
 
     def look(self, machine: Machine, status: Status) -> Iterator[Symptom]:
         """Judge the GPUs of the run together."""
-        trains = status.phase == "training" and status.silent_for < self.still
+        usual = self._usual(machine, status.now)
+        self._best = max((use for use in (self._best, usual) if use is not None), default=None)
+        still = max(self.still, 3 * self._pace.median)
+        trains = status.phase == "training" and status.silent_for < still
         if self._training.hold(status.now, trains) < self.seconds:
             return
         use = {index: self._use(machine, index, status.now) for index in machine.owned()}
@@ -57,7 +72,7 @@ class GpuUnderuse(MachineRule):
         if not known:
             return
         now = statistics.median(known.values())
-        usual = self._usual(machine, status.now)
+        usual = self._best
         fell = usual is not None and now < self.drop * usual
         if now >= 2 * self.low or (usual is not None and usual >= self.low and now >= 0.75 * usual):
             yield Symptom("gpu/use", None, "the GPUs are used as before")

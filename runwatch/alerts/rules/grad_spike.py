@@ -10,6 +10,9 @@ or when `several` rows in a row are above `high` medians; critical when
 `sustained` are. It ends after `calm` rows below `factor` medians, or after
 `settle` rows, when the new level is the usual one.
 
+Example: 'train/grad_norm rose to 38x its median at step 1602', three rows before the
+loss.
+
 Traps: the first rows of a run (`warmup`) have no usual level; a norm printed as
 0.000 was not computed and has no logarithm; norms of clipped gradients cannot
 spike; some healthy runs spike again and again, and their loss does not mind:

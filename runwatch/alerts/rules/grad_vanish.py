@@ -7,6 +7,8 @@ critical. A norm below the rolling median by z robust deviations and by `factor`
 in `rows` rows in a row: a warning. Ends when it is above half of that median
 for as many rows, or after `settle` rows, when the new level is the usual one.
 
+Example: 'train/grad_norm is exactly 0 since step 77': the graph was cut by a detach.
+
 Traps: norms that are 0 from the first row were never computed; small norms
 print as 0.000, so the median must be well above the last digit; norms fall by
 themselves in the first rows (`warmup`).

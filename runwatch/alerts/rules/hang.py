@@ -11,6 +11,8 @@ checkpoints may take `pause` seconds or 3 times their longest so far; a start
 (`familiar` silences above 3 median gaps that ended well), `unfamiliar` seconds are
 the least.
 
+Example: 'no progress for 10 min while evaluating'.
+
 Traps: a run whose length is unknown may just have ended; it is a warning only when
 its last step is round or an epoch is complete, as ends are; buffered output arrives
 in bursts and fakes silence; while other lines still arrive, three times the silence

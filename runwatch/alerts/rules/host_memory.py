@@ -6,6 +6,8 @@ for `seconds`: a warning; below `very_low`: critical. Or it shrank in each quart
 the last `trend` seconds and will be gone within `soon` at that slope: a warning. A
 kill in the container is critical at once. Ends at twice `low`.
 
+Example: 'the memory of the container will be used up in 25 min'.
+
 Traps: the page cache is given back when needed, so "available" is judged, not "free";
 loading a data set shrinks it once, and is no trend.
 

@@ -7,6 +7,8 @@ full, over a minute) for more than `pressure` of the time; a file system of the 
 takes more than `slow` seconds to answer, or does not. A warning; critical once it has
 held for `long` and training moves no more. Ends when no sign is left.
 
+Example: 'the run waits for /data', python (pid 4711) is blocked in the kernel.
+
 Traps: short waits in D are normal while a checkpoint is written, and loading weights
 or data for the first time causes pressure, so one sign alone says nothing.
 

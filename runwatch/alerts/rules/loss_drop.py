@@ -6,6 +6,9 @@ Formula, in y = ln(loss) against the rolling baseline (median m, deviation s): m
 > max(z * s, -ln(1 - fall)) in `rows` rows in a row: a warning. It ends when the
 loss is above half of the fall for as many rows, or after `settle` rows.
 
+Example: 'train/loss fell 58% at step 2100, and stays there': labels had leaked into the
+inputs.
+
 Traps: the first rows of a run fall fast (`warmup`); a decay of the learning
 rate lowers a loss by a few per cent, and a new epoch by ten.
 

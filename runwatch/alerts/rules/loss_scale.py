@@ -6,6 +6,8 @@ Formula: the scale has been halved `halvings` times or more below its highest of
 last `window` rows: a warning; at 1 or below, having been above 1: critical.
 Ends when the scale has doubled again.
 
+Example: 'the loss scale fell from 6.554e+04 to 1 within 50 rows'.
+
 Traps: the first rows (`search`) look for a scale and may halve it at every
 step; a scale of 1 from the beginning is no scaling.
 

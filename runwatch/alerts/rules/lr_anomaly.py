@@ -12,6 +12,9 @@ Formula, each a warning unless said otherwise:
   `mismatch` from what it was at the same steps before.
 Ends with a rate above zero, below the limit of a jump, or at the next restart.
 
+Example: 'the learning rate is 1e-06 after the restart, and was 2.4e-05 at the same step
+before': a scheduler that began its warm-up again.
+
 Traps: warm-up multiplies tiny rates, so a jump must come after it and set a
 record; warm restarts return to a rate that was there before, and are no jump;
 schedules that end at zero come down to it slowly, in the few digits that are

@@ -8,6 +8,8 @@ norms that are zero or not finite (`early` rows where no loss has been seen);
 or `same` rows of one value, after a window in which values differed, and at
 least four times the longest such stretch so far. Ends at the third other value.
 
+Example: 'train/loss is exactly 0 since step 410', where it was 2.1 just before.
+
 Traps: losses rounded to few digits repeat, and set their own measure: a value that
 never changes by less than half a per cent is not judged; losses of
 preferences may truly be zero, with gradients that are finite and not zero.

@@ -6,6 +6,8 @@ non-finite gradient norm is a warning, and critical from `grad_count` in
 `grad_window` samples on or when the loss is non-finite too. Latched until
 `streak` finite samples in a row. There is no warm-up.
 
+Example: 'train/loss is NaN since step 31216', critical at the first such row.
+
 Traps: fp16 loss scaling overflows by design (an info while the scale searches
 its level); metrics that are non-finite from their first sample were never
 computed (z-scores, averages over no steps); a perplexity overflows although

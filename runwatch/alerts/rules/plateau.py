@@ -6,6 +6,8 @@ Formula: of medians of 64 rows, taken every 64, none of the last max(`rows`, a
 quarter of the run so far) is below the best before them by max(`least`, half of
 the noise). Ends at the next such improvement.
 
+Example: 'train/loss has not improved for 896 rows, since step 26240'.
+
 Traps: the end of a schedule is flat by design, so nothing is said in the last
 fifth of a run whose length is known; losses of both signs are not judged.
 

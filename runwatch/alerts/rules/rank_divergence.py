@@ -10,6 +10,8 @@ from the median is named. Ends when they agree in as many. A loss that is not
 finite on at most half of the ranks is critical at once, and names the first of
 them; it ends when all are finite in `steps` steps.
 
+Example: 'rank 2 no longer agrees: its grad norm is 0.04 off the median'.
+
 Traps: norms of local gradients, and losses of local batches, never agree, and
 are never judged for it; a rank whose loss never was finite does not compute one.
 

@@ -8,6 +8,8 @@ that goes back is a restart here only if an error or a line about resuming stand
 before it.
 Ends when training has passed the highest step by as many steps as one attempt took.
 
+Example: '4 restarts without getting past step 1200'.
+
 Traps: a run that is preempted restarts often and goes on each time; counters that
 begin anew with each epoch or episode go back without any restart.
 

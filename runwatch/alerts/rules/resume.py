@@ -8,6 +8,9 @@ or of the last 64 before it. Higher by max(`rise`, `z` standard errors): a
 warning, and critical when it is higher by `grave`. Ends when the median of as
 many rows is back.
 
+Example: 'train/loss is 12% higher after the restart at step 800 than before it': the
+optimiser's state was not loaded.
+
 Traps: a restart early in the run falls back on a falling loss, which the same
 steps account for; a different order of the data moves the loss a little; a loss
 of both signs is not judged.

@@ -7,6 +7,8 @@ training row comes between them, which may be loading, five times as many. Ends
 after `calm` rows without one. Lines that repeat are told at the 1st, 2nd, 4th, 8th,
 ...: each such event stands for those since the one before, spread evenly.
 
+Example: '9 retries within 20 rows: HTTPSConnectionPool: Read timed out.'.
+
 Traps: a single retry is normal, and so are a few at the start, when many workers
 open the same files.
 

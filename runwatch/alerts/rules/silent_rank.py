@@ -7,6 +7,8 @@ max(`seconds`, `times` its longest silence so far and the longest of its peers'
 present ones), while at least half of the ranks moved meanwhile. Critical. Ends
 when it prints again.
 
+Example: 'rank 3 has printed nothing for 4 min, while others go on'.
+
 Traps: by design often only rank 0 prints, and such ranks never printed `least`
 times; ranks that print in turn have longer silences, which they show.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from runwatch.alerts.rules.baseline import Floats, Segments, take
+from runwatch.alerts.rules.baseline import Floats, Segments, positive, take
 from runwatch.alerts.rules.context import Recent
 from runwatch.block import Block, Samples
 from runwatch.metrics import SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC
@@ -13,6 +15,20 @@ SOURCES = (STEP_TIME, TOKENS_PER_SEC, SAMPLES_PER_SEC)
 """In order of preference: once one is seen, those after it are not judged any more."""
 BATCH = "global batch size"
 _TOKENS = 256
+
+
+class Piece(NamedTuple):
+    """Rows of one source, between restarts."""
+
+    metric: str
+    restarted: bool
+    """Whether they are the first after a restart."""
+    whole: Samples
+    """All of them, at least one."""
+    rows: Samples
+    """Those of them that can be judged; perhaps none."""
+    slowness: Floats
+    """ln(seconds) of `rows`, or ln(seconds per work): what grows when the run slows down."""
 
 
 class Speed:
@@ -24,11 +40,12 @@ class Speed:
         self._batch = (np.nan, np.nan)
         """The first and the newest batch size."""
         self._tokens = Recent(_TOKENS)
+        self._skipped: dict[str, int] = {}
 
-    def pieces(self, block: Block) -> list[tuple[str, bool, Samples]]:
-        """Return (metric, is this the first piece after a restart?, its samples) of a block."""
+    def pieces(self, block: Block, skip: int) -> list[Piece]:
+        """Return what a block tells, without the first `skip` rows after each start."""
         self._tokens.push(block.samples.get(TOKENS_PER_SEC))
-        found: list[tuple[str, bool, Samples]] = []
+        found: list[Piece] = []
         until = np.inf
         for number, metric in enumerate(SOURCES[: self._source + 1]):
             samples = block.samples.get(metric)
@@ -38,11 +55,20 @@ class Speed:
                 chosen = take(samples, samples.offset < until)
                 if metric == STEP_TIME:
                     chosen = self._per_work(chosen, block.samples.get(BATCH))
-                found += [(metric, *piece) for piece in segments.split(chosen, block.restarts)]
+                for restarted, piece in segments.split(chosen, block.restarts):
+                    found.append(self._piece(metric, restarted, piece, skip))
                 until = min(until, float(samples.offset[0]))
             elif metric in self._segments:
                 self._segments[metric].split(None, block.restarts)
         return found
+
+    def _piece(self, metric: str, restarted: bool, piece: Samples, skip: int) -> Piece:
+        rows, seen = positive(piece), 0 if restarted else self._skipped.get(metric, 0)
+        drop = min(max(0, skip - seen), len(rows))
+        self._skipped[metric] = seen + drop
+        rows = take(rows, slice(drop, None)) if drop else rows
+        slowness = np.log(rows.value)
+        return Piece(metric, restarted, piece, rows, slowness if metric == STEP_TIME else -slowness)
 
     def _per_work(self, samples: Samples, batch: Samples | None) -> Samples:
         """Return times as they would be with the first batch size, where the log prints it."""

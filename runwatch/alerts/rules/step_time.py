@@ -11,6 +11,8 @@ above usual + D / 2, at `persist` points in a row and for `seconds`. A note belo
 lasted `critical_seconds`. Clears below D / 2. Ranks against ranks need no CUSUM to
 propose a shift: single slow steps and pauses cannot move a median.
 
+Example: 'steps take 22% longer: 0.334 s, usually 0.274 s, since step 940'.
+
 Traps: the first rows after a start or restart compile and warm caches (up to 80
 times slower) and are skipped; a larger batch takes longer and is no slowdown:
 when tokens per second did not fall, the new time becomes the usual one.
@@ -30,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, positive, spread, take
+from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, spread
 from runwatch.alerts.rules.context import Recent
 from runwatch.alerts.rules.speed import Speed
 from runwatch.block import Block, Samples
@@ -58,6 +60,8 @@ class _Shift:
     """Median tokens per second before it; NaN if unknown."""
     points: int = 0
     """Evaluations since it began."""
+    newest: tuple[float, ...] = ()
+    """By how much the newest of them were above the usual, ln."""
     under: int = 0
     firing: Severity | None = None
 
@@ -69,7 +73,6 @@ class _Track:
     windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _HOP))
     usual: _Usual = field(default_factory=_Usual)
     shift: _Shift | None = None
-    skipped: int = 0
     recent: Recent = field(default_factory=lambda: Recent(_WIDTH))
 
 
@@ -94,23 +97,21 @@ class StepTime(RankRule):
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the step times of a block."""
         found: list[tuple[float, Finding]] = []
-        for metric, restarted, piece in self._speed.pieces(block):
+        for metric, restarted, whole, rows, slowness in self._speed.pieces(block, self.skip):
             track = self._tracks.setdefault(metric, _Track())
-            track.recent.push(piece)
+            track.recent.push(whole)
             if restarted:
                 if track.shift:
-                    found.append((float(piece.offset[0]), self._clear(metric, track, place(piece, 0))))
+                    found.append((float(whole.offset[0]), self._clear(metric, track, place(whole, 0))))
                 self._tracks[metric] = track = _Track(recent=track.recent)
-            rows = positive(piece)
-            skip = min(max(0, self.skip - track.skipped), len(rows))
-            track.skipped += skip
-            found += self._walk(metric, track, take(rows, slice(skip, None)))
+            found += self._walk(metric, track, rows, slowness)
         return [finding for _, finding in sorted(found, key=lambda entry: entry[0])]
 
-    def _walk(self, metric: str, track: _Track, rows: Samples) -> list[tuple[float, Finding]]:
+    def _walk(
+        self, metric: str, track: _Track, rows: Samples, slowness: Floats
+    ) -> list[tuple[float, Finding]]:
         start = track.windows.rows
-        y = np.log(rows.value)
-        ends, windows = track.windows.add(y if metric == STEP_TIME else -y)
+        ends, windows = track.windows.add(slowness)
         if not len(ends):
             return []
         ordered = np.sort(windows, axis=1)
@@ -150,6 +151,7 @@ class StepTime(RankRule):
         here = track.recent.until(offset, 1)
         excess = level - track.usual.level
         slow.points += 1
+        slow.newest = (*slow.newest, excess)[-self.persist :]
         slow.under = slow.under + 1 if excess < track.usual.shift / 2 else 0
         if (not slow.firing and not over) or slow.under >= self.persist:
             return self._clear(metric, track, place(here, 0))
@@ -161,8 +163,9 @@ class StepTime(RankRule):
         if not slow.firing and self._does_more(metric, slow, excess, offset):
             track.usual.level = level
             return self._clear(metric, track, place(here, 0))
-        grave = grow(excess) - 1 >= self.critical and lasted >= self.critical_seconds
-        notable = grow(excess) - 1 >= self.notable
+        sure = grow(min(slow.newest)) - 1  # what makes it graver must persist too
+        grave = sure >= self.critical and lasted >= self.critical_seconds
+        notable = sure >= self.notable
         severity = Severity.CRITICAL if grave else Severity.WARNING if notable else Severity.INFO
         if slow.firing is not None and severity.rank < slow.firing.rank:
             severity = slow.firing

@@ -16,7 +16,8 @@ def seconds_to(points: Sequence[tuple[float, float]], limit: float, *, least: fl
     `points` are (Unix time, value), oldest first. The slope is the median of all
     slopes between two points (Theil and Sen). It is believed only if the value
     moved by `least` in all, and towards the limit in each quarter of the time:
-    a saw-tooth, or a step up that stays, has no trend.
+    a saw-tooth, or a step up that stays, has no trend. Nor has what has just sprung
+    back by half of that: something makes room.
     """
     if len(points) < 16:
         return None
@@ -30,6 +31,8 @@ def seconds_to(points: Sequence[tuple[float, float]], limit: float, *, least: fl
     moves = [towards * (b - a) for a, b in pairwise(quarters)]
     total = sum(moves)
     if total < least or min(moves) < total / 8:
+        return None
+    if towards * (points[-1][1] - quarters[-1]) < -total / 2:
         return None
     slopes = [
         (v1 - v0) / (t1 - t0) for i, (t0, v0) in enumerate(points) for t1, v1 in points[i + 1 :] if t1 > t0

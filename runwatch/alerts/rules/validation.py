@@ -8,6 +8,8 @@ noise of second differences (the best of many is low by chance), after at least
 best. A single evaluation `jump` times the one before, and 8 s above it, is told at
 once. Both are warnings, and end with an evaluation near the best.
 
+Example: 'val loss is 8% above its best of 2.984 at step 2418': it overfits.
+
 Traps: evaluations on random subsets are noisy, which s measures; when the
 training loss rises too it diverges, and other rules say so.
 

@@ -3,30 +3,21 @@
 An entry point names a Format or a sequence of them. Whatever is wrong with one
 is told in a line and leaves the others alone: when it is loaded, and when it
 raises later, at some line of a log.
-
-Most machines have no such package, and importlib.metadata takes longer to
-import (15 to 40 ms) than all detection. So the metadata of what is installed is
-searched for the group's name first, which takes a millisecond.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from runwatch.extensions import Tell, entry_points, package_of, reason
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import Match, Matcher, fresh, values
 from runwatch.parsers.readers import Reader, Row
 
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
 GROUP = "runwatch.formats"
-Tell = Callable[[str], None]
 
 
 def load(taken: Iterable[str], tell: Tell) -> tuple[Format, ...]:
@@ -36,8 +27,8 @@ def load(taken: Iterable[str], tell: Tell) -> tuple[Format, ...]:
     """
     names = set(taken)
     formats: list[Format] = []
-    for point in _entry_points() if _announced() else ():
-        package = point.dist.name if point.dist else "an unknown package"
+    for point in entry_points(GROUP):
+        package = package_of(point)
         try:
             for fmt in _formats(point.load()):
                 if fmt.name in names:
@@ -45,28 +36,8 @@ def load(taken: Iterable[str], tell: Tell) -> tuple[Format, ...]:
                 formats.append(_guarded(replace(fmt, own=False, package=package), tell))
                 names.add(fmt.name)
         except (Exception, SystemExit) as error:
-            tell(f"format plugin {point.name} of {package} is left out: {_reason(error)}")
+            tell(f"format plugin {point.name} of {package} is left out: {reason(error)}")
     return tuple(formats)
-
-
-def _announced() -> bool:
-    """Whether any installed package has entry points of the group."""
-    section = f"[{GROUP}]".encode()
-    for place in dict.fromkeys(sys.path):
-        with suppress(OSError):
-            for name in os.listdir(place or "."):
-                if name.endswith((".dist-info", ".egg-info")):
-                    with suppress(OSError), open(os.path.join(place, name, "entry_points.txt"), "rb") as file:
-                        if section in file.read():
-                            return True
-    return False
-
-
-def _entry_points() -> Iterable[EntryPoint]:
-    from importlib.metadata import entry_points
-
-    found = entry_points(group=GROUP)
-    return sorted(found, key=lambda point: (point.dist.name if point.dist else "", point.name))
 
 
 def _formats(loaded: object) -> Iterator[Format]:
@@ -86,10 +57,6 @@ def _formats(loaded: object) -> Iterator[Format]:
             if not callable(getattr(reader, "feed", None)) or not callable(getattr(reader, "flush", None)):
                 raise TypeError(f"{type(reader).__name__} of format {fmt.name!r} is no reader")
         yield fmt
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
 # -- errors while lines are read ---------------------------------------------------------------------
@@ -115,7 +82,7 @@ class _Guard:
         """Take note of an error."""
         if not self.off:
             self.off = True
-            self._tell(f"{self._what} failed and is off: {_reason(error)}")
+            self._tell(f"{self._what} failed and is off: {reason(error)}")
 
 
 class _Matcher:

@@ -1,0 +1,1 @@
+"""Small real training runs, with numpy and with torch, whose faults really happen."""

@@ -1,0 +1,77 @@
+"""Which rules judge a run, by its name: the catalogue, those of packages and of the user, as configured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from runwatch.alerts.rules import own, plugins
+from runwatch.alerts.rules.base import Rule
+from runwatch.alerts.rules.catalogue import CATALOGUE, Where, build, dotted
+from runwatch.alerts.rules.settings import Number, Overrides, OwnRule, RuleConfig, RunConfig
+from runwatch.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Ruleset:
+    """What judges runs. The default is every rule of the catalogue with its defaults."""
+
+    overrides: Overrides = field(default_factory=dict)
+    runs: tuple[tuple[str, Overrides], ...] = ()
+    """(pattern of a run's name, what differs there), in the order in which they are laid over each other."""
+    rules: tuple[type[Rule], ...] = CATALOGUE
+    where: Where = dotted
+    """Tells the place of a key of the configuration, for errors."""
+    troubles: tuple[str, ...] = ()
+    """What is wrong with rules of packages."""
+
+    def of(self, run: str) -> dict[str, dict[str, Number]]:
+        """Return what differs from the defaults for a run of that name."""
+        merged = {name: dict(chosen) for name, chosen in self.overrides.items()}
+        for pattern, rules in self.runs:
+            if fnmatchcase(run, pattern) or fnmatchcase(run.rpartition("#")[0], pattern):
+                for name, chosen in rules.items():
+                    merged.setdefault(name, {}).update(chosen)
+        return merged
+
+    def build(self, run: str = "") -> list[Rule]:
+        """Return a new set of rules for a run of that name."""
+        return build(self.of(run), self.rules)
+
+    def check(self) -> None:
+        """Raise ConfigError for the first rule or threshold that does not exist, whatever the run."""
+        build(self.overrides, self.rules, lambda *keys: self.where("rules", *keys))
+        for number, (_, overrides) in enumerate(self.runs):
+            build(overrides, self.rules, lambda *keys, at=number: self.where("runs", at, "rules", *keys))
+
+
+def configured(
+    rules: Mapping[str, RuleConfig | OwnRule],
+    runs: tuple[RunConfig, ...] = (),
+    where: Callable[..., str] = dotted,
+) -> Ruleset:
+    """Return what [rules.NAME] and [[runs]] say, with the rules of installed packages. Raises ConfigError."""
+    troubles: list[str] = []
+    found = plugins.load((rule.name for rule in CATALOGUE), troubles.append)
+    known = {rule.name for rule in (*CATALOGUE, *found)}
+    mine = {name: given for name, given in rules.items() if isinstance(given, OwnRule)}
+    for name in mine:
+        if name in known:
+            raise ConfigError(
+                "a rule with a metric is your own, but there is one of this name",
+                where("rules", name),
+                "choose another name",
+            )
+    ruleset = Ruleset(
+        {
+            name: {"enabled": given.enabled} if isinstance(given, OwnRule) else given.overrides()
+            for name, given in rules.items()
+        },
+        tuple((run.match, {name: given.overrides() for name, given in run.rules.items()}) for run in runs),
+        (*CATALOGUE, *found, *(own.make(name, given) for name, given in mine.items())),
+        where,
+        tuple(troubles),
+    )
+    ruleset.check()
+    return ruleset

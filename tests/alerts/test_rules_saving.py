@@ -1,0 +1,74 @@
+"""Saving that stalls a run, and GPUs that compute little."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from runwatch.alerts.rules.checkpoint_slow import CheckpointSlow
+from runwatch.alerts.rules.low_mfu import LowMfu
+from runwatch.batch import Event
+
+from .columns import Log, brief
+
+EVERY = 20
+"""Rows between two checkpoints."""
+
+
+def watch(pauses, live=True, rule=None):
+    """Return what is found while rows arrive each second, with a pause after every 20th."""
+    count = EVERY * (len(pauses) + 1)
+    saves = [EVERY * number for number in range(1, len(pauses) + 1)]
+    events = [Event("checkpoint", row * 100 - 50, row, "Saving checkpoint") for row in saves]
+    log = Log(train__loss=np.ones(count), events=events)
+    one, clock, found = rule or CheckpointSlow(), 1000.0, []
+    for row in range(count):
+        clock += 1.0 + (pauses[saves.index(row)] if row in saves else 0.0)
+        block = log.block(row, row + 1)
+        said = [event for event in events if row * 100 - 100 <= event.offset < row * 100]
+        found += one.observe(replace(block, events=said, live=live, arrival=clock if live else 0.0))
+    return found
+
+
+def test_saves_that_get_slow_are_told_and_end():
+    found = watch([90, 10, 11, 9, 100, 110, 120, 10])
+    assert brief(found) == [("firing", "warning", 120), ("clear", "warning", 160)]
+    assert found[0].title == "training waited 1 min for the last checkpoint, usually 10 s"
+
+
+@pytest.mark.parametrize(
+    "pauses",
+    [
+        [90, 10, 11, 9, 100, 10, 100, 10],  # never two in a row
+        [90, 10, 11, 9, 35, 36, 38],  # not much longer
+        [90, 10, 100, 100],  # too few are known
+        [300, 310, 290, 600, 620, 610],  # twice as long
+    ],
+)
+def test_saves_that_are_not_told(pauses):
+    assert watch(pauses) == []
+
+
+def test_history_has_no_times():
+    assert watch([90, 10, 11, 9, 100, 110, 120], live=False) == []
+
+
+def mfu(*parts):
+    return Log(perf__mfu=np.concatenate([np.full(rows, level) for rows, level in parts]))
+
+
+def test_a_low_utilisation_is_noted_once():
+    found = mfu((300, 0.11), (300, 0.45)).judge(LowMfu())
+    assert brief(found) == [("firing", "info", 177), ("clear", "info", 369)]
+    assert found[0].title == "MFU is 11%: the GPUs could do several times as much"
+
+
+@pytest.mark.parametrize("level", [0.45, 0.21, 0.004, -1.0, np.nan])
+def test_utilisation_that_is_usual_or_not_meant(level):
+    assert mfu((400, level)).judge(LowMfu()) == []
+
+
+def test_the_first_rows_do_not_count():
+    assert mfu((40, 0.05), (200, 0.4)).judge(LowMfu(rows=16)) == []

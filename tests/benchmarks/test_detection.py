@@ -1,0 +1,70 @@
+"""The detection benchmark: its parts fit together, and it can tell a miss from a detection."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks.detection import corpus, sweep
+from benchmarks.detection.faults import FAULTS
+from benchmarks.detection.score import judge_fault, sound
+from runwatch.alerts.rules import CATALOGUE
+
+
+def test_faults_name_rules_that_exist():
+    known = {rule.name for rule in CATALOGUE}
+    assert len(FAULTS) >= 80
+    assert all(fault.rules <= known for fault in FAULTS.values())
+    told = set().union(*(fault.rules for fault in FAULTS.values()))
+    assert known - told == {"disagreement", "finished", "low_mfu"}
+
+
+@pytest.mark.parametrize("name", ["nan_from_a_step_on", "disk_becomes_read_only"])
+def test_a_fault_is_caught_and_named(name):
+    out = judge_fault(FAULTS[name], 0)["runwatch"]
+    assert out.caught is not None
+    assert out.caught.rule in FAULTS[name].rules
+    assert out.cause
+    assert out.delay_rows <= 1
+    assert out.false == []
+
+
+def test_the_same_seed_gives_the_same_run():
+    one, two = sound("plain", 3), sound("plain", 3)
+    assert one.style == two.style
+    assert (one.columns["loss"] == two.columns["loss"]).all()
+
+
+def test_the_sweep_tells_what_a_threshold_changes():
+    text = sweep.table([("fault", "spike_that_recovers_slowly", 0)], 1)
+    assert "in 1 runs with a fault and 0 healthy ones" in text
+    assert "| divergence | persist | 2 | 1 | 1 | 0 | 0 |" in text
+
+
+def test_a_corpus_is_judged_by_its_index(tmp_path):
+    def log(name, values, health, failure=None, records=1):
+        lines = (f"iter {n}: loss {v}, time 250.00ms, mfu 40.00%\n" for n, v in enumerate(values))
+        (tmp_path / name).write_text("".join(lines))
+        entry = {"path": name, "health": health, "failure": failure, "core": {"records": records}}
+        return json.dumps(entry) + "\n"
+
+    fine = [f"{2 + 8 / (n + 1):.4f}" for n in range(60)]
+    broken = [*fine[:40], *["nan"] * 20]
+    where = {"kind": "nan loss", "step": 40, "line": 41}
+    entries = [
+        log("fine.log", fine, "healthy"),
+        log("alarm.log", broken, "healthy"),
+        log("nan.log", broken, "failing", where),
+        log("late.log", broken, "failing", {**where, "step": 5, "line": 6}),
+        log("other.log", fine, "n/a", {"kind": "a demo", "step": None, "line": None}),
+    ]
+    (tmp_path / "index.jsonl").write_text("".join(entries))
+    first, _, *rest = corpus.table(tmp_path, 1).splitlines()
+    assert first.startswith(
+        "Of 5 logs: 1 of 2 healthy ones are silent at warning and above; 1 of 2 faults are"
+    )
+    assert rest == [
+        "- alarm.log, healthy: nonfinite (firing): train/loss is NaN since step 40",
+        "- late.log, nan loss: not told (told at step 40, line 41)",
+    ]
