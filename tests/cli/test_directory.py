@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+from ..checkpoints.made import archive
 from .live import Follower, Log
 
 
@@ -76,3 +77,16 @@ def test_the_preferred_source_leads_in_check_and_tail_alike(tmp_path):
         with Follower(tmp_path, "--interval", "0.05", "--config", config) as follower:
             body = follower.until(lambda o: o["type"] == "progress" and "train/loss" in o["metrics"])
             assert body["metrics"]["train/loss"] == loss
+
+
+def test_a_directory_per_checkpoint_is_one_checkpoint_with_its_step(tmp_path):
+    log_of(tmp_path, "train.log").steps(600)
+    for step, size in ((250, None), (500, 300)):
+        weights = tmp_path / f"step_{step:06d}" / "model.pt"
+        weights.parent.mkdir()
+        weights.write_bytes(archive()[:size])
+    command = [sys.executable, "-m", "runwatch", "check", "--json", str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    (run,) = json.loads(ran.stdout)["runs"]
+    assert [(row["step"], row["complete"]) for row in run["checkpoints"]] == [(250, True), (500, False)]
+    assert run["sources"] == [str(tmp_path / "train.log"), str(tmp_path)]

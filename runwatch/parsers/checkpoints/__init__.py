@@ -118,7 +118,10 @@ def is_family(names: Collection[str]) -> bool:
 
 def holds_checkpoints(files: Collection[str], directories: Collection[str]) -> bool:
     """Return whether a directory with these entries holds checkpoints, or is one, judged by names alone."""
+    from runwatch.parsers.checkpoints import plain
+
     if is_family(files) or content([*files, *(f"{name}/" for name in directories)]):
         return True
     below = (folder(name) for name in directories)
-    return any(n is not None and n.layout is not None for n in below) or any(file(f, False) for f in files)
+    told = any(n is not None and (n.layout or plain.CALLED.fullmatch(n.key)) for n in below)
+    return told or any(file(f, False) for f in files)

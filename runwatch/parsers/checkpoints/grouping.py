@@ -76,6 +76,8 @@ def _itself(files: Sequence[str], directories: Sequence[str], own: str) -> Named
         if layouts.is_family(files) or any(n is not None and n.layout is not None for n in below):
             return None
     layout = layouts.content([*files, *(f"{name}/" for name in directories)])
+    if layout is None and named is not None and _is_folder(named, files):
+        layout = plain.FOLDER
     if layout is None and not called:
         return None
     return (named or Named(ITSELF, None))._replace(key=ITSELF, layout=layout)
@@ -89,6 +91,10 @@ def layout_of(named: Named, names: Collection[str]) -> Layout | None:
     told = layouts.content(names)
     if told is not None:
         return told
-    if plain.CALLED.fullmatch(named.key) and any(plain.FOLDER.tells.fullmatch(name) for name in names):
-        return plain.FOLDER
-    return named.layout
+    return plain.FOLDER if _is_folder(named, names) else named.layout
+
+
+def _is_folder(named: Named, names: Collection[str]) -> bool:
+    """Return whether a directory is called a checkpoint and holds weights."""
+    called = plain.CALLED.fullmatch(named.key)
+    return called is not None and any(plain.FOLDER.tells.fullmatch(name) for name in names)
