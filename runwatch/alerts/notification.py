@@ -37,6 +37,8 @@ class Notification(msgspec.Struct, frozen=True):
     """Step of the last good checkpoint before the incident, if one is known."""
     trend: tuple[float, ...] = ()
     """Newest values of the incident's metric, oldest first; may hold NaN and infinities."""
+    late: float = 0.0
+    """Seconds for which nobody had watched before the incident was found."""
 
     @property
     def orders(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -37,6 +37,8 @@ class Alert(msgspec.Struct, frozen=True):
     """Unix time of its newest change."""
     checkpoint: int | None = None
     trend: tuple[float, ...] = ()
+    late: float = 0.0
+    """Seconds for which nobody had watched before it was found."""
 
     @property
     def firing(self) -> bool:
@@ -118,8 +120,11 @@ class Router:
         self._dirty: set[str] = set()
         self._count = 0
 
-    def resume(self, saved: Mapping[str, bytes], now: float) -> None:
-        """Go on from what `changes` gave to a process that died."""
+    def resume(self, saved: Mapping[str, bytes], now: float, open_: Container[str] = ()) -> None:
+        """Go on from what `changes` gave to a process that died.
+
+        `open_` are the incidents that this process knows to go on, and whose end it will tell.
+        """
         for key, body in saved.items():
             self._dirty.add(key)  # whatever is not taken over is to be removed
             kind, _, name = key.partition("/")
@@ -134,14 +139,14 @@ class Router:
                 continue
         told = {name for group in self._groups.values() for name in group.told}
         for name, alert in list(self._alerts.items()):
-            if name in told and alert.changed < now - RESUME:
+            if name in told and alert.changed < now - RESUME and name not in open_:
                 del self._alerts[name]
         for key, group in self._groups.items():
             group.members = {name: None for name in group.members if name in self._alerts}
             group.told = {name: place for name, place in group.told.items() if name in self._alerts}
             for name in group.members:
                 self._homes.setdefault(name, set()).add(key)
-        self._old = told & self._alerts.keys()
+        self._old = {name for name in told & self._alerts.keys() if name not in open_}
         for alert in list(self._alerts.values()):
             self._place(alert, now)
         self._sweep()
@@ -365,6 +370,7 @@ class Router:
             note=note,
             checkpoint=lead.checkpoint,
             trend=lead.trend,
+            late=lead.late,
         )
 
     def _sweep(self) -> None:

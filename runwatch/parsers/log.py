@@ -92,6 +92,26 @@ class LogParser:
             if hasattr(matcher, "prime"):
                 matcher.prime(head.splitlines())
 
+    def warm(self, head: bytes, recent: bytes, *, whole: bool) -> None:
+        """Show what stands before the start, of which nothing is told again.
+
+        So a traceback that is open, a bar that may be redrawn and what a format was to be
+        learnt from are known again. `recent` ends at the start, `head` is how the file
+        begins; `whole` tells that `recent` does, too.
+        """
+        start, line = self._offset, self._line
+        if not whole:
+            ends = [at for at in (recent.find(b"\n"), recent.find(b"\r")) if at >= 0]
+            if not ends:
+                self._skipping = len(recent) >= MAX_LINE
+                return
+            recent = recent[min(ends) + 1 :]
+            if self._records.format is None:
+                self.feed(head[: head.rfind(b"\n") + 1])
+        self._offset, self._line = start - len(recent), line - recent.count(b"\n")
+        self.feed(recent)
+        self._carry, self._offset, self._line = b"", start, line
+
     @property
     def told(self) -> Told:
         """What a successor has to know of a table that may be written anew."""
