@@ -41,8 +41,8 @@ class Engine:
     """All sources in their groups, and the judgement of their runs."""
 
     def __init__(self, overrides: Overrides | None = None) -> None:
-        self._overrides = overrides or {}
-        build(self._overrides)  # a bad threshold is an error now, not at the first run
+        self.overrides = overrides or {}
+        build(self.overrides)  # a bad threshold is an error now, not at the first run
         self.groups: dict[str, Group] = {}
         self.sources: dict[str, tuple[Group, Source]] = {}
         self.deadline: float | None = None
@@ -60,6 +60,17 @@ class Engine:
         group.sources[source_id] = Source(source_id, name, path, member, opened=len(group.sources))
         self.sources[source_id] = group, group.sources[source_id]
         return group
+
+    def adopt(self, group: Group) -> None:
+        """Take over a group that an engine before this one had folded."""
+        group.deadline = self.deadline
+        self.groups[group.id] = group
+        self.sources.update((key, (group, source)) for key, source in group.sources.items())
+
+    def drop(self, group_id: str) -> None:
+        """Watch a group no more."""
+        for key in self.groups.pop(group_id).sources:
+            del self.sources[key]
 
     def fold(
         self,
@@ -105,7 +116,7 @@ class Engine:
         if not group.runs and (look.present or beside.batches):
             self._begin(group)
         for watched in group.runs[-1:]:
-            watched.run.checkpoints.fold(look)
+            watched.run.checkpoints.fold(look, arrival if not live else None)
             for facts in beside.facts.values():
                 watched.run.tell(facts)
         changes: list[Change] = []
@@ -172,7 +183,7 @@ class Engine:
         del group.runs[:-MAX_RUNS]
 
     def _watch(self, run_id: str, name: str) -> WatchedRun:
-        return WatchedRun(Run(run_id, name), build(self._overrides), IncidentBook(run_id, name))
+        return WatchedRun(Run(run_id, name), build(self.overrides), IncidentBook(run_id, name))
 
     def _close(self, watched: WatchedRun, now: float) -> list[Change]:
         """Judge a run whose successor has begun: it will not go on."""

@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,15 +21,31 @@ if TYPE_CHECKING:
     from runwatch.watcher.engine import Engine
 
 TREND_POINTS = 48
+TAKEN = "taken/"
+"""What begins the keys under which the journal keeps the ids of changes that were submitted."""
+MOST_TAKEN = 2000
 STATE_VARIABLE = "RUNWATCH_STATE"
 
 
 class Notifier:
     """Hands changes to the configured channels; without one it does nothing."""
 
-    def __init__(self, config: Config, notice: Callable[[str], None], engine: Engine | None = None) -> None:
-        """`engine` is asked for the last good checkpoint and the trend of a metric, if it is given."""
-        self._engine, self._notice = engine, notice
+    def __init__(
+        self,
+        config: Config,
+        notice: Callable[[str], None],
+        engine: Engine | None = None,
+        *,
+        ledger: str = "",
+    ) -> None:
+        """`engine` is asked for the last good checkpoint and the trend of a metric, if it is given.
+
+        `ledger` names the state that outlives this process, if there is one. A change that was
+        submitted under it is not taken again, and what people were told is not forgotten at the end.
+        """
+        self._engine, self._notice, self._ledger = engine, notice, ledger
+        self._taken: dict[str, None] = {}
+        """Ids of the newest changes that were submitted."""
         self._changed = threading.Condition()
         self._closed = False
         self._outbox: Outbox | None = None
@@ -45,8 +61,10 @@ class Notifier:
         now = time.time()
         alert = self._alert(change, now)
         with self._changed:
+            if change.id in self._taken:
+                return
             self._router.take(alert, now)
-            self._flush(now)
+            self._flush(now, self._take(change.id))
             self._changed.notify()
 
     def close(self) -> None:
@@ -58,7 +76,8 @@ class Notifier:
             now = time.time()
             self._router.hurry(now)
             self._flush(now)
-            self._router.forget()
+            if not self._ledger:
+                self._router.forget()
             self._outbox.post((), self._router.changes())
             self._changed.notify()
         self._timer.join()
@@ -89,15 +108,39 @@ class Notifier:
         named = {"slack": config.slack, **config.channels}
         rules = policy(config.routing, named)
         router = Router(rules, epoch=os.urandom(6).hex())
-        router.resume(journal.routing(), time.time())
+        saved = journal.routing()
+        head = f"{TAKEN}{self._ledger}/"
+        self._taken = {key[len(head) :]: None for key in saved if self._ledger and key.startswith(head)}
+        router.resume(
+            {key: body for key, body in saved.items() if not key.startswith(head)},
+            time.time(),
+            self._open_ones(),
+        )
         return router, outbox
 
-    def _flush(self, now: float) -> None:
-        """Hand on what is due, and keep routing's state with it. The lock is held."""
+    def _open_ones(self) -> set[str]:
+        """Return the incidents whose end will be told: those of runs that were restored."""
+        runs = self._engine.runs() if self._engine is not None and self._ledger else ()
+        rows = (row for _, watched in runs for row in watched.incidents.every())
+        return {row.id for row in rows if row.state != "resolved"}
+
+    def _take(self, change: str) -> dict[str, bytes | None]:
+        """Note that a change was submitted; return what to keep of that."""
+        if not self._ledger:
+            return {}
+        head = f"{TAKEN}{self._ledger}/"
+        self._taken[change] = None
+        old = list(self._taken)[:-MOST_TAKEN]
+        for key in old:
+            del self._taken[key]
+        return {head + change: b"", **{head + key: None for key in old}}
+
+    def _flush(self, now: float, kept: Mapping[str, bytes | None] | None = None) -> None:
+        """Hand on what is due, and keep routing's state and `kept` with it. The lock is held."""
         assert self._outbox is not None
         due = self._router.due()
         messages = self._router.flush(now) if due is not None and due <= now else []
-        self._outbox.post(messages, self._router.changes())
+        self._outbox.post(messages, {**self._router.changes(), **(kept or {})})
 
     def _keep_time(self) -> None:
         """Speak for groups whose time has come."""
@@ -117,7 +160,7 @@ class Notifier:
         trend: tuple[float, ...] = ()
         if self._engine is not None and change.kind != "resolved":
             checkpoint, trend = about(self._engine, change)
-        return Alert(change.row, socket.gethostname(), now, checkpoint, trend)
+        return Alert(change.row, socket.gethostname(), now, checkpoint, trend, late=change.late)
 
 
 def about(engine: Engine, change: Change) -> tuple[int | None, tuple[float, ...]]:

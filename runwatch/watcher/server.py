@@ -23,11 +23,13 @@ from runwatch.errors import RunwatchError
 from runwatch.watcher import protocol, views, wire
 from runwatch.watcher.engine import FRESH, Engine
 from runwatch.watcher.headless import Headless
+from runwatch.watcher.keeping import Keeper
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
 from runwatch.watcher.notify import Notifier
 from runwatch.watcher.sources.mounts import mount_of
 from runwatch.watcher.sources.wandb_online import SCHEME
+from runwatch.watcher.store import Store
 from runwatch.watcher.views import Shown, snapshot
 from runwatch.watcher.workers import Worker
 
@@ -41,7 +43,8 @@ MAX_NOTICES = 20
 class Server:
     """Folds what the workers send and serves what clients show."""
 
-    def __init__(self, assignment: Assignment) -> None:
+    def __init__(self, assignment: Assignment, store: Store | None = None) -> None:
+        """`store` keeps what is folded beyond this process; it is closed at the end."""
         from runwatch.config import format_name, load
 
         self._loop = asyncio.get_running_loop()
@@ -55,21 +58,28 @@ class Server:
         self.opened = asyncio.Event()
         """Set once it is known what there is to watch, or that there is nothing."""
         self.stopped = asyncio.Event()
-        self._notifier = Notifier(config, self._notice_from_thread, self.engine)
+        self._keeper = Keeper(store, self.engine, self.notice)
+        owed = self._keeper.restore(assignment.paths, time.time())
+        self.shown = {key: Shown.kept(group) for key, group in self.engine.groups.items()}
+        self._notifier = Notifier(
+            config, self._notice_from_thread, self.engine, ledger=store.epoch if store else ""
+        )
         self._samplers = Samplers(self.sampled, self.notice, assignment.pids)
         self._paths: dict[str, set[bytes]] = {}
         """Group -> where its sources are, as the system spells it."""
         poll = assignment.poll or config.tail.poll
         self._workers = [
             Worker(
-                wire.Setup(
-                    paths,
-                    poll=poll,
-                    interval=config.tail.interval,
-                    wait=assignment.wait,
-                    formats=config.formats,
-                    format=format_name(assignment.format, config),
-                    online=config.tail.online,
+                self._keeper.ready(
+                    wire.Setup(
+                        paths,
+                        poll=poll,
+                        interval=config.tail.interval,
+                        wait=assignment.wait,
+                        formats=config.formats,
+                        format=format_name(assignment.format, config),
+                        online=config.tail.online,
+                    )
                 ),
                 self.receive,
                 self.notice,
@@ -77,6 +87,7 @@ class Server:
             )
             for paths in by_mount(assignment.paths)
         ]
+        self._hand(owed)
 
     async def run(self, sock: socket.socket) -> None:
         """Work until the client leaves or says stop."""
@@ -91,6 +102,7 @@ class Server:
             worker.stop()
         await self._samplers.stop()
         self._notifier.close()
+        self._keeper.close()
 
     def receive(self, message: wire.Message) -> None:
         """Take one message of a worker. What cannot be folded is told, and the rest goes on."""
@@ -117,16 +129,17 @@ class Server:
             self._open(message)
         elif isinstance(message, wire.Read):
             self._shown(message.source).read(message.source, message.left)
-            self.changed(
-                self.engine.fold(
-                    message.source,
-                    message.batch,
-                    live=message.live,
-                    arrival=message.arrival,
-                    written=message.written,
-                )
+            self._keeper.took(message)
+            changes = self.engine.fold(
+                message.source,
+                message.batch,
+                live=message.live,
+                arrival=message.arrival,
+                written=message.written,
             )
+            self.changed(self._keeper.late(changes, late=message.late))
         elif isinstance(message, wire.Looked):
+            self._keeper.took(message)
             self.changed(
                 self.engine.look(
                     message.source, message.look, message.beside, live=message.live, arrival=message.arrival
@@ -155,10 +168,10 @@ class Server:
             group = self.engine.add_source(message.source, name, message.source, message.member)
             stale = message.written is not None and time.time() - message.written > FRESH
             group.stale = stale and (group.stale or len(group.sources) == 1)
-            group.sources[message.source].written = message.written
-            shown = self.shown.setdefault(group.id, Shown(group))
-            shown.backlogs[message.source] = shown.lefts[message.source] = message.backlog
-            self._paths.setdefault(group.id, set()).add(message.path)
+            self.shown.setdefault(group.id, Shown(group))
+        self._shown(message.source).opened(message.source, message.backlog, message.written)
+        self._paths.setdefault(self.engine.sources[message.source][0].id, set()).add(message.path)
+        self._keeper.opened(message)
         self.opened.set()
 
     def _shown(self, source: str) -> Shown:
@@ -176,10 +189,18 @@ class Server:
         """Pass incident changes on to people and clients, and troubles to clients."""
         while self.engine.troubles:
             self.notice(self.engine.troubles.pop())
+        changes = list(changes)
+        self._keeper.before(changes)
+        self._hand(changes)
         for change in changes:
-            self._notifier.submit(change)
             for client in self.clients:
                 client.incident(change)
+
+    def _hand(self, changes: Iterable[Change]) -> None:
+        """Hand changes that were committed to delivery."""
+        for change in changes:
+            self._notifier.submit(change)
+            self._keeper.handed((change,))
 
     def _notice_from_thread(self, text: str) -> None:
         """Take a notice from an outbox's thread."""
@@ -206,7 +227,10 @@ class Server:
             if unknown := views.unrecognised(self.shown.values(), now, UNKNOWN_AFTER):
                 self.notice(unknown)
             self._samplers.want(self._newest_paths())
-            self.changed(self.engine.tick(now, [i for i, shown in self.shown.items() if not shown.left]))
+            read = [group for group, shown in self.shown.items() if not shown.left]
+            self.changed(self._keeper.late(self.engine.tick(now, read)))
+            self.changed(self._keeper.settled(read.__contains__))
+            self._keeper.tick()
             self.wake()
 
     def _newest_paths(self) -> dict[str, set[bytes]]:

@@ -9,6 +9,7 @@ but files, changes nothing, and runs niced.
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import os
 import sys
 import time
@@ -28,7 +29,8 @@ from runwatch.watcher.feeds import (
     StdinSource,
     source_id,
 )
-from runwatch.watcher.member import DIRECTORY, TENSORBOARD, WANDB
+from runwatch.watcher.handed import given
+from runwatch.watcher.member import DIRECTORY, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.wandb_online import SCHEME
 
@@ -65,8 +67,14 @@ class Reader:
         self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
         self._searched, self._pause = time.monotonic(), RESCAN
         self.sources: list[AnySource] = []
-        for found in discover.find(self._paths, wait=setup.wait or bool(setup.resume)):
-            self.sources.append(self._open(found))
+        found = discover.find(self._paths, wait=setup.wait or bool(setup.resume))
+        members = setup.members
+        before = {each.path: members[key] for each in found if (key := source_id(each.path)) in members}
+        for each in _joined(found, before):
+            source = self._open(each)
+            if each.path not in before and setup.since is not None and _below(each.path, setup.before):
+                source.arrived(setup.since)
+            self.sources.append(source)
 
     def _open(self, found: discover.Found) -> AnySource:
         resume, settled = self._setup.resume.get(source_id(found.path)), self._setup.format
@@ -75,7 +83,7 @@ class Reader:
         if found.path.startswith(SCHEME):
             return OnlineSource(found, resume, self._setup.online)
         if found.member.kind == DIRECTORY:
-            return DirectorySource(found, self._pulse)
+            return DirectorySource(found, self._pulse, resume)
         return LogSource(found, resume, self._formats, settled)
 
     def appeared(self) -> list[AnySource]:
@@ -83,10 +91,12 @@ class Reader:
         now = time.monotonic()
         if not self._search or now - self._searched < self._pause:
             return []
-        known = {source.path: source for source in self.sources}
+        known = {source.path: source.member for source in self.sources}
         new: list[AnySource] = []
         with contextlib.suppress(SourceError):  # it was emptied: what is open goes on
-            for found in self._beside(discover.find(self._search), known):
+            for found in _joined(discover.find(self._search), known):
+                if found.path in known:
+                    continue
                 source = self._open(found)
                 source.arrived()
                 new.append(source)
@@ -94,24 +104,6 @@ class Reader:
         self._searched = time.monotonic()
         self._pause = max(RESCAN, 50 * (self._searched - now))
         return new
-
-    @staticmethod
-    def _beside(found: Sequence[discover.Found], known: Mapping[str, AnySource]) -> Iterator[discover.Found]:
-        """Yield what is new; a source that stood alone until now is joined under its own name."""
-        joined = {
-            each.member.group: known[each.path].member.group or known[each.path].id
-            for each in found
-            if each.path in known and each.member.group
-        }
-        members = [source.member for source in known.values()]
-        for each in found:
-            if each.path not in known:
-                member = each.member
-                group = joined.get(member.group, member.group)
-                before = sum(m.kind == member.kind and m.group == group for m in members)
-                if member.kind in (WANDB, TENSORBOARD) and group:  # the next launch of the same run
-                    member = msgspec.structs.replace(member, attempt=before)
-                yield each._replace(member=msgspec.structs.replace(member, group=group))
 
     def sweep(self, send: Send) -> bool:
         """Read a block of each source; return whether any had something new.
@@ -132,6 +124,39 @@ class Reader:
             if source.history:
                 busy.add(group)
         return found
+
+
+def _joined(found: Sequence[discover.Found], known: Mapping[str, Member]) -> Iterator[discover.Found]:
+    """Yield what was found, each the member of its run that it is by what was `known` before (by path).
+
+    What is known stays what it was; what is new beside it joins it, under its own name
+    if it had stood alone.
+    """
+    joined = {
+        each.member.group: known[each.path].group or source_id(each.path)
+        for each in found
+        if each.path in known and each.member.group
+    }
+    for each in found:
+        member = known.get(each.path)
+        if member is None:
+            member = each.member
+            group = joined.get(member.group, member.group)
+            before = sum(m.kind == member.kind and m.group == group for m in known.values())
+            if before and member.kind in (WANDB, TENSORBOARD) and group:  # the next launch of the same run
+                member = msgspec.structs.replace(member, attempt=before)
+            member = msgspec.structs.replace(member, group=group)
+        yield each._replace(member=member)
+
+
+def _below(path: str, roots: Sequence[bytes]) -> bool:
+    """Whether one of the paths that were watched leads to this one."""
+    where = os.path.abspath(path)
+    for root in map(os.fsdecode, roots):
+        top = os.path.abspath(root)
+        if where == top or where.startswith(top + os.sep) or fnmatch.fnmatchcase(where, top):
+            return True
+    return False
 
 
 def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
@@ -167,14 +192,14 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
 
 def _opened(source: AnySource) -> wire.Opened:
     path = os.fsencode(source.path)
-    return wire.Opened(source.id, source.name, path, source.history, source.written(), source.member)
+    return wire.Opened(source.id, source.name, path, source.left, source.written(), source.member)
 
 
 def main() -> None:
     """Run as a worker: the setup is the only argument, messages go to standard output."""
     with contextlib.suppress(OSError):
         os.nice(5)
-    setup = msgspec.json.decode(sys.argv[1], type=wire.Setup)
+    setup = msgspec.json.decode(given(sys.argv[1]), type=wire.Setup)
     send = _Send(os.dup(1))
     os.dup2(2, 1)  # a stray print must not break the stream
     try:
