@@ -62,6 +62,11 @@ class LogParser:
         return len(self._carry)
 
     @property
+    def unfinished(self) -> bytes:
+        """The unfinished line."""
+        return self._carry
+
+    @property
     def place(self) -> tuple[int, int]:
         """Stream offset and line number at which the next record begins."""
         return self._offset - len(self._carry), self._line

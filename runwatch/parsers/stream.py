@@ -114,6 +114,11 @@ class StreamParser:
         return 2 * held + len(self._text.getstate()[0]) if self._text else held  # UTF-16 as ASCII here
 
     @property
+    def unfinished(self) -> bytes:
+        """The unfinished line of a log, which a successor has to be fed if it is in no file any more."""
+        return self._log.unfinished if self._kind is _Is.LOG and self._text is None else b""
+
+    @property
     def told(self) -> Told:
         """What a successor has to know of a document or table that may be written anew."""
         told = self._log.told

@@ -29,6 +29,8 @@ LOG_LINES = 400
 HEAD_BYTES = 1 << 16
 RECENT_BYTES = 1 << 16
 """Bytes before the place where a predecessor stopped that tell how things stood there."""
+MAX_UNFINISHED = 4096
+"""Bytes of an unfinished line that a successor is told."""
 LOOK_EVERY = 5.0
 """Seconds between two looks at a directory of checkpoints; longer where a look takes long."""
 FRESH = 300.0
@@ -80,6 +82,8 @@ class LogSource:
         """Bytes that were there before anyone watched; 0 once they are read."""
         self.late = 0 if resume is None else backlog - self.history
         """Bytes behind them that were written while nobody watched."""
+        self._unfinished = b"" if resume is None else resume.unfinished
+        """What a predecessor had read behind the place, until something was read."""
         self._told = False
         """Whether the engine knows where this stands."""
         self._newest: float | None = None
@@ -120,7 +124,9 @@ class LogSource:
                 self._send(send, self._parser.feed(b""), live=live)
             return False
         before: Batch | None = None
+        unfinished, self._unfinished = self._unfinished, b""
         if piece.mark is not None:
+            self._parser.feed(unfinished)
             send(wire.Note(self.id, f"{self.name} was {_BREAKS[piece.mark]}"))
             before = self._parser.break_off()
             if self.history:
@@ -150,6 +156,7 @@ class LogSource:
                 self._parser.format,
                 self._parser.told,
                 history=self.history,
+                unfinished=self._parser.unfinished[:MAX_UNFINISHED],
             )
             self._told = True
         send(wire.Read(self.id, batch, live, arrival, written, self.left, resume, late))

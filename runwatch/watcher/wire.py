@@ -32,6 +32,8 @@ class Resume(msgspec.Struct, frozen=True):
     """Of a run on a server: the first step that was not read."""
     history: int = 0
     """Bytes after it that were there before anyone watched."""
+    unfinished: bytes = b""
+    """The line that begins there, as far as it was read: should the file be cut or gone meanwhile."""
     files: dict[str, Resume] = {}
     """Of a directory: where its files that tell series stand, by their name."""
 

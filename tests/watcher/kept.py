@@ -132,10 +132,24 @@ def clean_pass(streams: dict[Path, list[bytes]]) -> tuple[list[dict[str, Any]], 
 
 
 def timeless(engine: Engine) -> list[dict[str, Any]]:
-    """Return the runs of an engine by name, without what depends on the hour."""
+    """Return the runs of an engine by name, with their events, without what depends on the hour."""
     runs = document(engine, time.time())["runs"]
-    for run in runs:
+    for run, (_, watched) in zip(runs, engine.runs(), strict=True):
         del run["eta_seconds"]
+        run["incidents"] = [row for row in run["incidents"] if row["rule"] != "finished"]
         for incident in run["incidents"]:
             del incident["time"]
+        run["events"] = [(event.kind, event.line, event.title, event.data) for event in watched.run.events]
+        run["series"] = {name: series.newest()[1].tolist() for name, series in watched.run.series.items()}
     return sorted(runs, key=lambda run: (run["sources"], run["name"]))
+
+
+def differences(ours: Any, theirs: Any, where: str = "") -> list[str]:
+    """Return where two documents differ, a line for each place."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        keys = sorted({*ours, *theirs})
+        return [line for k in keys for line in differences(ours.get(k), theirs.get(k), f"{where}.{k}")]
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        pairs = enumerate(zip(ours, theirs, strict=True))
+        return [line for n, (a, b) in pairs for line in differences(a, b, f"{where}[{n}]")]
+    return [] if repr(ours) == repr(theirs) else [f"{where}: {ours!r} is not {theirs!r}"]
