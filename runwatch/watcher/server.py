@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -29,9 +30,11 @@ from runwatch.watcher.machine import Samplers
 from runwatch.watcher.notify import Notifier
 from runwatch.watcher.sources.mounts import mount_of
 from runwatch.watcher.sources.wandb_online import SCHEME
-from runwatch.watcher.store import Store
 from runwatch.watcher.views import Shown, snapshot
 from runwatch.watcher.workers import Worker
+
+if TYPE_CHECKING:
+    from runwatch.watcher.store import Store
 
 UNKNOWN_AFTER = 3.0
 """Seconds after which logs without a run are told to hold none yet."""
