@@ -219,6 +219,10 @@ class RunRow(msgspec.Struct, frozen=True):
     loss: float | None = None
     """None when it is not finite; `loss_text` says which."""
     loss_text: str = ""
+    host: str = ""
+    """Name of the machine it is watched on, where runs of several are shown together."""
+    age: float | None = None
+    """Seconds since its newest line was written, as far as known."""
 
 
 class RunView(msgspec.Struct, frozen=True):
