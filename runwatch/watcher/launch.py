@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from runwatch.errors import EngineError, ExitCode
+from runwatch.watcher.handover import handed
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -62,15 +63,10 @@ class PrivateEngine:
         )
         log = os.environ.get("RUNWATCH_ENGINE_LOG")
         try:
-            with open(log or os.devnull, "ab") as errors:
+            with open(log or os.devnull, "ab") as errors, handed(assignment) as setup:
                 self._process = subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        "runwatch.watcher.server",
-                        msgspec.json.encode(assignment).decode(),
-                    ],
-                    pass_fds=(theirs.fileno(),),
+                    [sys.executable, "-m", "runwatch.watcher.server", str(setup)],
+                    pass_fds=(theirs.fileno(), setup),
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
                 )

@@ -22,6 +22,7 @@ from runwatch.alerts.incidents import Change
 from runwatch.errors import RunwatchError
 from runwatch.watcher import protocol, views, wire
 from runwatch.watcher.engine import FRESH, Engine
+from runwatch.watcher.handover import taken
 from runwatch.watcher.headless import Headless
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
@@ -345,9 +346,9 @@ def by_mount(paths: Iterable[bytes]) -> list[tuple[bytes, ...]]:
 
 
 def main() -> None:
-    """Run as an engine process: the assignment is the only argument."""
+    """Run as an engine process: the only argument names the descriptor of its assignment."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c is for the client; we end with it
-    assignment = msgspec.json.decode(sys.argv[1], type=Assignment)
+    assignment = taken(sys.argv[1], Assignment)
     sock = socket.socket(fileno=assignment.socket)
     try:
         asyncio.run(_main(assignment, sock))

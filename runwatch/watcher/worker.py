@@ -28,6 +28,7 @@ from runwatch.watcher.feeds import (
     StdinSource,
     source_id,
 )
+from runwatch.watcher.handover import taken
 from runwatch.watcher.member import DIRECTORY, TENSORBOARD, WANDB
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.wandb_online import SCHEME
@@ -171,10 +172,10 @@ def _opened(source: AnySource) -> wire.Opened:
 
 
 def main() -> None:
-    """Run as a worker: the setup is the only argument, messages go to standard output."""
+    """Run as a worker: its argument names the descriptor of the setup, messages go to standard output."""
     with contextlib.suppress(OSError):
         os.nice(5)
-    setup = msgspec.json.decode(sys.argv[1], type=wire.Setup)
+    setup = taken(sys.argv[1], wire.Setup)
     send = _Send(os.dup(1))
     os.dup2(2, 1)  # a stray print must not break the stream
     try:

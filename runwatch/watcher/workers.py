@@ -14,6 +14,7 @@ import msgspec
 
 from runwatch import sample, text
 from runwatch.watcher import sampler, wire
+from runwatch.watcher.handover import handed
 
 DEADLINE = 20.0
 """Seconds without a sign of life after which a worker counts as stuck."""
@@ -63,8 +64,8 @@ class Child(Generic[_M]):
             self._notice(f"{self._title()} {why}; started again")
             await asyncio.sleep(2.0**starts - 1.0 if starts else 0.0)
 
-    def _command(self) -> list[str]:
-        """Return the module to run and its argument."""
+    def _command(self) -> tuple[str, msgspec.Struct]:
+        """Return the module to run and what is handed to it."""
         raise NotImplementedError
 
     def _decode(self, body: bytes) -> _M:
@@ -86,14 +87,18 @@ class Child(Generic[_M]):
 
     async def _listen(self) -> bool:
         """Start a process and pass on its messages; return True if it ended in good order."""
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            *self._command(),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=1 << 22,
-        )
+        module, setup = self._command()
+        with handed(setup) as descriptor:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                module,
+                str(descriptor),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                pass_fds=(descriptor,),
+                limit=1 << 22,
+            )
         reader = self._process.stdout
         assert reader is not None
         while True:
@@ -130,11 +135,11 @@ class Worker(Child[wire.Message]):
         self._opened: dict[str, bytes] = {}
         self._resume: dict[str, wire.Resume] = {}
 
-    def _command(self) -> list[str]:
+    def _command(self) -> tuple[str, msgspec.Struct]:
         if self._opened:
             paths = tuple(dict.fromkeys((*self._setup.paths, *self._opened.values())))
             self._setup = msgspec.structs.replace(self._setup, paths=paths, resume=self._resume, wait=True)
-        return ["runwatch.watcher.worker", msgspec.json.encode(self._setup).decode()]
+        return "runwatch.watcher.worker", self._setup
 
     def _decode(self, body: bytes) -> wire.Message:
         message: wire.Message = wire.decode(body)
@@ -181,8 +186,8 @@ class Sampler(Child[sample.Message]):
             return self._setup.kind
         return "space " + ", ".join(text.path(os.fsdecode(path)) for path in self._setup.paths)
 
-    def _command(self) -> list[str]:
-        return ["runwatch.watcher.sampler", msgspec.json.encode(self._setup).decode()]
+    def _command(self) -> tuple[str, msgspec.Struct]:
+        return "runwatch.watcher.sampler", self._setup
 
     def _decode(self, body: bytes) -> sample.Message:
         return sampler.decode(body)
