@@ -38,6 +38,7 @@ __all__ = [
     "Secret",
     "SlackConfig",
     "TailConfig",
+    "WatchConfig",
     "check_names",
     "find",
     "load",
@@ -75,6 +76,15 @@ class TailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Name of the log format (`runwatch formats` lists them); left out, it is detected."""
 
 
+class WatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the daemon watches: `runwatch watch`."""
+
+    paths: tuple[str, ...] = ()
+    """Log files, directories and patterns; relative ones are taken from where this file is."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of files and directories that are not read, such as "*.debug.log" or "old"."""
+
+
 class FormatConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One format of the user's own, as [[formats]]; see runwatch.parsers.user."""
 
@@ -106,6 +116,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slack: SlackConfig = SlackConfig()
     rules: dict[str, RuleConfig] = {}
     tail: TailConfig = TailConfig()
+    watch: WatchConfig = WatchConfig()
     formats: tuple[FormatConfig, ...] = ()
     """Formats of the user's own; they are tried before the built-in ones."""
     channels: dict[str, AnyChannel] = {}
@@ -217,6 +228,7 @@ class _Reader:
             slack=self.section(SlackConfig, ("slack",), tables.get("slack", {})),
             rules={name: self.rule(("rules", name), table) for name, table in rules.items()},
             tail=self.section(TailConfig, ("tail",), tables.get("tail", {})),
+            watch=self.section(WatchConfig, ("watch",), tables.get("watch", {})),
             formats=self.formats(tables.get("formats", [])),
             channels={
                 name: self.channel(("channels", name), table)

@@ -18,8 +18,8 @@ class Assignment(msgspec.Struct, frozen=True):
     """What an engine process is started with."""
 
     paths: tuple[bytes, ...]
-    socket: int
-    """File descriptor of a connected socket to the one client it serves."""
+    socket: int = -1
+    """File descriptor of a connected socket to the one client it serves; -1: it listens for clients."""
     config: bytes | None = None
     poll: bool = False
     wait: bool = False
@@ -29,6 +29,13 @@ class Assignment(msgspec.Struct, frozen=True):
     """Unix time by which the run must have ended, if a person says so."""
     format: str | None = None
     """The only format to read logs as; None: it is detected."""
+    state: bytes = b""
+    """State directory of a daemon."""
+
+    @property
+    def private(self) -> bool:
+        """Whether it serves one client and ends with it."""
+        return self.socket >= 0
 
 
 class PrivateEngine:

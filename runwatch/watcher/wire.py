@@ -118,6 +118,8 @@ class Setup(msgspec.Struct, frozen=True):
     """Seconds between two looks at a run on a server."""
     wait: bool = False
     """Whether a file may be created later."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of paths that are not read though a search finds them."""
     formats: tuple[FormatConfig, ...] = ()
     """Formats of the user's own."""
     format: str | None = None

@@ -31,6 +31,7 @@ from runwatch.watcher.feeds import (
 from runwatch.watcher.handover import taken
 from runwatch.watcher.member import DIRECTORY, TENSORBOARD, WANDB
 from runwatch.watcher.sources import discover
+from runwatch.watcher.sources.patterns import excluded
 from runwatch.watcher.sources.wandb_online import SCHEME
 
 IDLE = 1.0
@@ -66,8 +67,13 @@ class Reader:
         self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
         self._searched, self._pause = time.monotonic(), RESCAN
         self.sources: list[AnySource] = []
-        for found in discover.find(self._paths, wait=setup.wait or bool(setup.resume)):
+        for found in self._find(self._paths, wait=setup.wait or bool(setup.resume)):
             self.sources.append(self._open(found))
+
+    def _find(self, paths: Sequence[str], *, wait: bool = False) -> list[discover.Found]:
+        found = discover.find(paths, wait=wait)
+        patterns = self._setup.exclude
+        return [each for each in found if not excluded(each.path, patterns)] if patterns else found
 
     def _open(self, found: discover.Found) -> AnySource:
         resume, settled = self._setup.resume.get(source_id(found.path)), self._setup.format
@@ -87,7 +93,7 @@ class Reader:
         known = {source.path: source for source in self.sources}
         new: list[AnySource] = []
         with contextlib.suppress(SourceError):  # it was emptied: what is open goes on
-            for found in self._beside(discover.find(self._search), known):
+            for found in self._beside(self._find(self._search), known):
                 source = self._open(found)
                 source.arrived()
                 new.append(source)
