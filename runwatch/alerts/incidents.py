@@ -43,6 +43,8 @@ class Change(msgspec.Struct, frozen=True):
     """Id of the run; `row.run` is its name."""
     send: bool = True
     """False for what is only shown: pending incidents, and what was found in old history."""
+    number: int = 0
+    """Number of the newest change that findings made to it: the same whenever the log is read again."""
 
 
 class _Incident(msgspec.Struct):
@@ -51,6 +53,8 @@ class _Incident(msgspec.Struct):
     """Number of the newest change, for recency."""
     announced: bool = False
     """Whether a change of it was to be sent."""
+    number: int = 0
+    """How many changes findings made to it; what people do is not counted."""
 
 
 class IncidentBook:
@@ -172,7 +176,8 @@ class IncidentBook:
         send = send and (incident.announced or not incident.row.lead)
         incident.row = msgspec.structs.replace(incident.row, **fields)
         incident.announced |= send
-        return Change(kind, incident.row, self._run_id, send)
+        incident.number += kind != "acknowledged"
+        return Change(kind, incident.row, self._run_id, send, incident.number)
 
     def _row(self, finding: Finding) -> IncidentRow:
         occurrence = self._occurrences.get(finding.scope, 0) + 1

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runwatch.alerts.incidents import Change
+from runwatch.alerts.settings import maintenance
+from runwatch.alerts.silences import MOST, InMemory, Silence, Silences
 from runwatch.config import Config
 from runwatch.errors import ConfigError
 
 if TYPE_CHECKING:
+    from runwatch.alerts.grouping import Alert
     from runwatch.alerts.journal import Journal
     from runwatch.alerts.outbox import Outbox
-    from runwatch.alerts.routing import Alert, Router
+    from runwatch.alerts.routing import Router
     from runwatch.watcher.engine import Engine
 
 TREND_POINTS = 48
@@ -27,9 +30,24 @@ STATE_VARIABLE = "RUNWATCH_STATE"
 class Notifier:
     """Hands changes to the configured channels; without one it does nothing."""
 
-    def __init__(self, config: Config, notice: Callable[[str], None], engine: Engine | None = None) -> None:
-        """`engine` is asked for the last good checkpoint and the trend of a metric, if it is given."""
-        self._engine, self._notice = engine, notice
+    def __init__(
+        self,
+        config: Config,
+        notice: Callable[[str], None],
+        engine: Engine | None = None,
+        *,
+        silences: Silences | None = None,
+        epoch: str = "",
+    ) -> None:
+        """`engine` is asked for the last good checkpoint and the trend of a metric, if it is given.
+
+        `silences` keeps silences; left out, they end with the process. `epoch` names a fold that the
+        next process goes on with: changes that it submits again are known. Left out, the fold
+        ends with this process.
+        """
+        self._engine, self._notice, self._epoch = engine, notice, epoch
+        self._silences: Silences = InMemory() if silences is None else silences
+        self._windows = maintenance(config.maintenance)
         self._changed = threading.Condition()
         self._closed = False
         self._outbox: Outbox | None = None
@@ -48,6 +66,27 @@ class Notifier:
             self._router.take(alert, now)
             self._flush(now)
             self._changed.notify()
+
+    def silence(self, silence: Silence) -> None:
+        """Let a silence hold. Raises ValueError if there are too many."""
+        with self._changed:
+            kept = {one.id: one for one in self._current(time.time())}
+            if silence.id not in kept and len(kept) >= MOST:
+                raise ValueError(f"there are {MOST} silences already")
+            self._silences.put_silence(silence)
+            self._mute(time.time())
+
+    def unsilence(self, silence_id: str) -> bool:
+        """End a silence; what it kept back and still fires is told. Return False if there is none."""
+        with self._changed:
+            dropped = self._silences.drop_silence(silence_id)
+            self._mute(time.time())
+        return dropped
+
+    def silences(self) -> list[Silence]:
+        """Return those that hold or will, the one that ends first first."""
+        with self._changed:
+            return self._current(time.time())
 
     def close(self) -> None:
         """Deliver what can be delivered in a few seconds; the rest is kept for the next process."""
@@ -88,9 +127,28 @@ class Notifier:
         )
         named = {"slack": config.slack, **config.channels}
         rules = policy(config.routing, named)
-        router = Router(rules, epoch=os.urandom(6).hex())
-        router.resume(journal.routing(), time.time())
+        router = Router(rules, epoch=self._epoch or os.urandom(6).hex(), lasting=bool(self._epoch))
+        now = time.time()
+        router.mute((*self._windows, *self._current(now)), now)
+        router.resume(journal.routing(), now)
         return router, outbox
+
+    def _current(self, now: float) -> list[Silence]:
+        """Return the silences that are not over, and forget the others."""
+        kept = []
+        for silence in self._silences.silences():
+            if silence.ends > now:
+                kept.append(silence)
+            else:
+                self._silences.drop_silence(silence.id)
+        return sorted(kept, key=lambda silence: silence.ends)
+
+    def _mute(self, now: float) -> None:
+        """Tell routing what holds. The lock is held."""
+        if self._outbox is not None:
+            self._router.mute((*self._windows, *self._current(now)), now)
+            self._flush(now)
+            self._changed.notify()
 
     def _flush(self, now: float) -> None:
         """Hand on what is due, and keep routing's state with it. The lock is held."""
@@ -111,13 +169,13 @@ class Notifier:
                     self._flush(time.time())
 
     def _alert(self, change: Change, now: float) -> Alert:
-        from runwatch.alerts.routing import Alert
+        from runwatch.alerts.grouping import Alert
 
         checkpoint: int | None = None
         trend: tuple[float, ...] = ()
         if self._engine is not None and change.kind != "resolved":
             checkpoint, trend = about(self._engine, change)
-        return Alert(change.row, socket.gethostname(), now, checkpoint, trend)
+        return Alert(change.row, socket.gethostname(), now, checkpoint, trend, change.number)
 
 
 def about(engine: Engine, change: Change) -> tuple[int | None, tuple[float, ...]]:
