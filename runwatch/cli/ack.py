@@ -10,9 +10,9 @@ from runwatch.errors import ExitCode
 @click.command("ack")
 @click.argument("incidents", nargs=-1, required=True, metavar="INCIDENT...")
 def command(incidents: tuple[str, ...]) -> int:
-    """Note that you have seen each INCIDENT; `runwatch alerts` lists their ids, of which the beginning is enough.
+    """Note that you have seen each INCIDENT; `runwatch alerts` lists their ids.
 
-    It is not told again unless it escalates.
+    The beginning of an id is enough. It is not told again unless it escalates.
     """
     from runwatch.watcher import protocol
     from runwatch.watcher.ask import ask

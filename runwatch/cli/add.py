@@ -12,7 +12,8 @@ from runwatch.errors import ExitCode
 def command(paths: tuple[str, ...]) -> int:
     """Have the running daemon watch PATHS too (log files, directories, quoted globs), until it ends.
 
-    What it is to watch for good belongs into runwatch.toml, under [watch]."""
+    What it is to watch for good belongs into runwatch.toml, under [watch].
+    """
     from runwatch.watcher import protocol
     from runwatch.watcher.ask import LONG, ask
     from runwatch.watcher.sources.patterns import absolute

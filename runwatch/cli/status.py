@@ -45,7 +45,9 @@ def command(run: str | None, as_json: bool, tmux: bool, every: bool, ascii_only:
         return _json(run)
     rows = [row for part in ask(protocol.Runs(), protocol.RunList) for row in part.runs]
     (health,) = ask(protocol.Health(), protocol.HealthReport)
-    _print([row for row in rows if run in (None, row.name, row.id)], health, every=every, ascii_only=ascii_only)
+    _print(
+        [row for row in rows if run in (None, row.name, row.id)], health, every=every, ascii_only=ascii_only
+    )
     return ExitCode.OK
 
 
@@ -81,6 +83,7 @@ def _print(rows: Sequence[RunRow], health: HealthReport, *, every: bool, ascii_o
     sends = f"alerts to {', '.join(health.channels)}" if health.channels else "alerts are sent nowhere"
     up = numbers.brief(max(0.0, time.time() - health.since))
     late = f", its clock was {health.lag:.0f} s late" if health.lag > 5 else ""
-    print(f"daemon {health.pid} on {health.host}, up {up}: {health.runs} runs, {health.sources} files; {sends}{late}")
+    counts = f"{health.runs} runs, {health.sources} files"
+    print(f"daemon {health.pid} on {health.host}, up {up}: {counts}; {sends}{late}")
     if not os.access(health.state or "/", os.W_OK):
         print(f"! its state directory cannot be written: {health.state}")

@@ -37,7 +37,11 @@ def status(rows: Sequence[RunRow], glyphs: Glyphs = UNICODE, width: int = 100) -
 
 def _run(row: RunRow, glyphs: Glyphs) -> list[str]:
     done = row.progress
-    bar = "".join(text for text, _ in progress.bar(done.fraction, BAR, glyphs)) if done.fraction is not None else ""
+    bar = (
+        "".join(text for text, _ in progress.bar(done.fraction, BAR, glyphs))
+        if done.fraction is not None
+        else ""
+    )
     loss = numbers.loss(row.loss) if row.loss is not None else row.loss_text
     alerts = "".join(text for text, _ in states.run_counts(row, glyphs))
     left = "" if states.ended(row.phase) else plain.eta(done, glyphs)

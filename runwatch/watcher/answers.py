@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from runwatch.alerts.silences import Silence, silence
 from runwatch.errors import RunwatchError
 from runwatch.render import states
 from runwatch.render.glyphs import glyphs
@@ -58,11 +59,15 @@ def _answers(server: Server, request: protocol.Request, now: float) -> Iterator[
         case protocol.Acknowledge(incident, to):
             yield Done(to, _acknowledge(server, incident))
         case protocol.Silence(matchers, ends, comment, author, to):
-            yield Done(to, server.silence(matchers, ends, comment, author))
-        case protocol.Unsilence(silence, to):
-            yield Done(to, server.unsilence(silence))
+            made = silence(matchers, ends - now, now=now, comment=comment, author=author)
+            server.notifier.silence(made)
+            yield Done(to, f"silenced until {_when(made.ends)}: {_conditions(made)} ({made.id})")
+        case protocol.Unsilence(start, to):
+            ended = one(start, [held.id for held in server.notifier.silences()], "silence")
+            server.notifier.unsilence(ended)
+            yield Done(to, f"ended: silence {ended}")
         case protocol.Silences(to):
-            yield protocol.SilenceList(to, server.silences(now))
+            yield protocol.SilenceList(to, tuple(map(_silence_row, server.notifier.silences())))
         case protocol.Add(paths, to):
             yield Done(to, server.add(tuple(map(os.fsencode, paths))))
         case protocol.Drop(paths, to):
@@ -73,6 +78,19 @@ def _answers(server: Server, request: protocol.Request, now: float) -> Iterator[
             yield Done(to, _segment(server, run, ascii_only, now))
         case protocol.Stop(to):
             yield Done(to, server.leave())
+
+
+def _silence_row(held: Silence) -> protocol.SilenceRow:
+    matchers = tuple(map(str, held.matchers))
+    return protocol.SilenceRow(held.id, matchers, held.starts, held.ends, held.comment, held.author)
+
+
+def _conditions(held: Silence) -> str:
+    return " ".join(map(str, held.matchers))
+
+
+def _when(unix: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix))
 
 
 def _runs(server: Server, documents: bool, to: int, now: float) -> Iterator[Reply]:

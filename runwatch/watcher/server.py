@@ -17,7 +17,8 @@ from pathlib import Path
 
 from runwatch import __version__, sample
 from runwatch.alerts.incidents import Change
-from runwatch.config import format_name, load
+from runwatch.alerts.silences import InMemory, Silences
+from runwatch.config import Config, format_name, load
 from runwatch.errors import RunwatchError
 from runwatch.watcher import protocol, views, wire
 from runwatch.watcher.clock import Clock
@@ -69,7 +70,8 @@ class Server:
         self.stopped = asyncio.Event()
         self.beat: Callable[[], object] = lambda: None
         """Called after each look at the clock: the loop is well."""
-        self._notifier = Notifier(self.config, self._notice_from_thread, self.engine)
+        self._silences: Silences = InMemory()
+        self.notifier = self._notify()
         self._samplers = Samplers(self.sampled, self.notice, assignment.pids)
         self._readers = Readers(self.receive, self.notice, self._give_up, patient=not assignment.private)
         self._paths = assignment.paths
@@ -93,7 +95,7 @@ class Server:
         await self._samplers.stop()
         for client in tuple(self.clients):
             client.close()
-        await asyncio.to_thread(self._notifier.close)
+        await asyncio.to_thread(self.notifier.close)
 
     async def serve(self, sock: socket.socket) -> None:
         """Serve the one client of a private engine, and end with it."""
@@ -176,12 +178,15 @@ class Server:
         format_name(self._assignment.format, config)
         self.engine.configure(config.overrides())  # the last that can fail
         before, self.config = self.config, config
-        if (before.everyone(), before.routing) != (config.everyone(), config.routing):
-            old, self._notifier = self._notifier, Notifier(config, self._notice_from_thread, self.engine)
+        if _telling(before) != _telling(config):
+            old, self.notifier = self.notifier, self._notify()
             await asyncio.to_thread(old.close)
         self._read()
         self.notices = []
         return f"configuration: {config.path or 'none, the defaults'}"
+
+    def _notify(self) -> Notifier:
+        return Notifier(self.config, self._notice_from_thread, self.engine, silences=self._silences)
 
     @property
     def _config_path(self) -> Path | None:
@@ -280,7 +285,7 @@ class Server:
         while self.engine.troubles:
             self.notice(self.engine.troubles.pop())
         for change in changes:
-            self._notifier.submit(change)
+            self.notifier.submit(change)
             if change.send:
                 row = change.row
                 self._tell("incident", f"{change.kind} {row.severity} {row.run}: {row.rule}: {row.title}")
@@ -345,18 +350,6 @@ class Server:
         self._loop.call_later(0.05, self.stopped.set)
         return f"stopping, process {os.getpid()}"
 
-    def silence(self, matchers: Sequence[str], ends: float, comment: str, author: str) -> str:
-        """Send nothing about what fits all matchers until Unix time `ends`. Raises ValueError."""
-        raise ValueError("silences are not there yet")
-
-    def unsilence(self, start: str) -> str:
-        """End the silence whose id begins so. Raises ValueError."""
-        raise ValueError("silences are not there yet")
-
-    def silences(self, now: float) -> tuple[protocol.SilenceRow, ...]:
-        """Return those that are not over."""
-        return ()
-
     # -- the passing of time ---------------------------------------------------------------------
 
     async def _tick(self) -> None:
@@ -403,6 +396,11 @@ class Server:
         runs = self.engine.groups[group].runs
         over = not runs or runs[-1].phase in ("finished", "crashed")
         return silent < FRESH or not (over or self.engine.groups[group].stale or silent > IDLE)
+
+
+def _telling(config: Config) -> tuple[object, ...]:
+    """Return what of a configuration makes a notifier."""
+    return config.everyone(), config.routing, config.maintenance
 
 
 def main() -> None:
