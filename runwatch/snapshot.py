@@ -272,3 +272,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     run: RunView | None = None
     notices: tuple[str, ...] = ()
     """What the user should know about runwatch itself: blind sources, failed deliveries."""
+    lost: str = ""
+    """Why the daemon of the run that is shown is out of reach; "" if it is not."""
+    late: float = 0.0
+    """Seconds since this was true, if it is out of reach."""

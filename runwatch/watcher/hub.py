@@ -24,7 +24,7 @@ from runwatch.watcher.clock import Clock
 from runwatch.watcher.connection import wait
 from runwatch.watcher.handover import taken
 from runwatch.watcher.launch import Attachment
-from runwatch.watcher.remote import Host
+from runwatch.watcher.remote import HERE, Host
 
 TICK = 1.0
 APART = "\x1f"
@@ -49,6 +49,9 @@ class Hub:
             Host(name, setup.ssh, setup.remote, self._received, self._changed) for name in setup.hosts
         ]
         self._many = len(self.hosts) > 1
+        self._following = False
+        self._away: set[Host] = set()
+        """Hosts whose loss was told to one who follows."""
 
     async def run(self, reader: asyncio.StreamReader) -> None:
         """Serve the screen until it leaves."""
@@ -75,6 +78,7 @@ class Hub:
             self._view = request.view
             self._subscribe()
         elif isinstance(request, protocol.Follow):
+            self._following = True
             for host in self.hosts:
                 host.follow(request)
         elif not isinstance(request, protocol.Hello) and (host := self._chosen or self.hosts[0]):
@@ -107,14 +111,18 @@ class Hub:
     def _received(self, host: Host, reply: protocol.Reply) -> None:
         """Take what a host says, other than its pictures."""
         if isinstance(reply, protocol.Line) and self._many:
-            name = f"{host.name}:{reply.body.get('run', '')}"
+            name = f"{host.label}:{reply.body.get('run', '')}"
             reply = protocol.Line({**reply.body, "run": name})
         elif isinstance(reply, protocol.Notice) and self._many:
-            reply = protocol.Notice(f"{host.name}: {reply.message}")
+            reply = protocol.Notice(f"{host.label}: {reply.message}")
         self._write(reply)
 
     def _changed(self, host: Host) -> None:
         """Note that there is a newer picture of a host, or that its link came or went."""
+        if self._following and host.live == (host in self._away):
+            word = f"{host.title} is within reach again" if host.live else host.word(time.monotonic())
+            self._away ^= {host}
+            self._write(protocol.Notice(word))
         if self._view is not None and self._view.run is None and self._most_urgent() is not self._chosen:
             self._subscribe()
         self._dirty.set()
@@ -134,7 +142,10 @@ class Hub:
         for host in self.hosts:
             await host.tried.wait()
         if not any(host.live for host in self.hosts):
-            reasons = "; ".join(f"{host.name}: {host.reason}".lstrip(": ") for host in self.hosts)
+            named = [host for host in self.hosts if host.name != HERE]
+            reasons = "; ".join(
+                f"{host.name}: {host.reason}" if host in named else host.reason for host in self.hosts
+            )
             self._write(protocol.Failure(reasons))
             return
         self._write(protocol.Hello(software=f"runwatch {__version__}", host=socket.gethostname()))
@@ -159,7 +170,7 @@ class Hub:
             if snapshot is None:
                 continue
             late = 0.0 if host.live else now - host.received
-            prefix = f"{host.name}: " if self._many else ""
+            prefix = f"{host.label}: " if self._many else ""
             notices += [f"{prefix}{text}" for text in snapshot.notices]
             rows += [self._row(host, row, late) for row in snapshot.runs]
             if host is self._chosen and snapshot.run is not None:
@@ -168,19 +179,22 @@ class Hub:
                 shown = msgspec.structs.replace(
                     run, id=self._id(host, run.id), name=self._name(host, run.name), age=age
                 )
-        return Snapshot(time.time(), tuple(rows), shown, tuple(notices))
+        chosen = self._chosen
+        lost = chosen.reason if chosen is not None and not chosen.live and chosen.tried.is_set() else ""
+        late = now - chosen.received if chosen is not None and lost else 0.0
+        return Snapshot(time.time(), tuple(rows), shown, tuple(notices), lost, late)
 
     def _row(self, host: Host, row: RunRow, late: float) -> RunRow:
         age = None if row.age is None else row.age + late
         return msgspec.structs.replace(
-            row, id=self._id(host, row.id), name=self._name(host, row.name), age=age, host=host.name
+            row, id=self._id(host, row.id), name=self._name(host, row.name), age=age, host=host.label
         )
 
     def _id(self, host: Host, run: str) -> str:
         return f"{host.name}{APART}{run}"
 
     def _name(self, host: Host, run: str) -> str:
-        return f"{host.name}:{run}" if self._many else run
+        return f"{host.label}:{run}" if self._many else run
 
     def _write(self, message: protocol.Reply) -> None:
         if not self._writer.is_closing():

@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 import shlex
+import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
@@ -62,16 +63,19 @@ class Host:
         self._writer: asyncio.StreamWriter | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._again = 0.0
+        self._why = ""
+        """Why the link that was there last broke, as far as known."""
 
     async def run(self) -> None:
         """Keep the link up."""
         pause = FIRST
         while True:
+            self._why = ""
             try:
                 await self._speak()
-                self.reason = self.reason or "the daemon ended"
+                self.reason = self._why or "the daemon ended"
             except (EngineError, OSError, ValueError, msgspec.MsgspecError) as error:
-                self.reason = self.reason or plain(str(error)) or type(error).__name__
+                self.reason = self._why or plain(str(error)) or type(error).__name__
             pause = FIRST if self.live else pause
             self.live, self._writer = False, None
             self.stop()
@@ -81,6 +85,16 @@ class Host:
             self._changed(self)
             await asyncio.sleep(wait)
             pause = min(LONGEST, 2 * pause)
+
+    @property
+    def title(self) -> str:
+        """What it is called in a sentence."""
+        return "the daemon here" if self.name == HERE else self.name
+
+    @property
+    def label(self) -> str:
+        """Return what stands before the names of its runs."""
+        return socket.gethostname() if self.name == HERE else self.name
 
     def show(self, view: protocol.View) -> None:
         """Say what is shown of it, if that changed."""
@@ -102,15 +116,14 @@ class Host:
         """Return what a person should know of the link; "" if it is well."""
         if self.live or not self.tried.is_set():
             return ""
-        where = "this machine's daemon" if self.name == HERE else self.name
         age = f"; shown as it was {numbers.brief(now - self.received)} ago" if self.snapshot else ""
         again = max(0.0, self._again - now)
-        return f"{where} is out of reach ({self.reason}){age}; trying again in {numbers.brief(again)}"
+        return f"{self.title} is out of reach ({self.reason}){age}; trying again in {numbers.brief(again)}"
 
     def hang_up(self, why: str) -> None:
         """Break the link, so that it is made anew."""
         if self.live:
-            self.reason = why
+            self._why = why
             self.stop()
             if self._writer is not None:
                 self._writer.close()
@@ -125,7 +138,6 @@ class Host:
 
     async def _speak(self) -> None:
         """Connect, greet, and take what comes until the link breaks. Raises EngineError with the reason."""
-        self.reason = ""
         reader, writer = await (self._here() if self.name == HERE else self._there())
         try:
             hello = protocol.Hello(software=f"runwatch {__version__}")
@@ -178,7 +190,7 @@ class Host:
 
     async def _explain(self) -> None:
         """Note why a link that ended by itself did."""
-        if self._process is None or self.reason:
+        if self._process is None or self._why:
             return
         assert self._process.stderr is not None
         said = b""
@@ -189,7 +201,7 @@ class Host:
         last = lines[-1].removeprefix("runwatch: ") if lines else ""
         if self._process.returncode == 127:
             last = f"no command {self._remote} there: name it with --remote, such as ~/venv/bin/runwatch"
-        self.reason = last or f"ssh ended with exit code {self._process.returncode}"
+        self._why = last or f"ssh ended with exit code {self._process.returncode}"
 
 
 def ssh_command(asked: str | None) -> tuple[str, ...]:
