@@ -29,7 +29,7 @@ from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
 from runwatch.watcher.notify import Notifier
 from runwatch.watcher.readers import Readers
-from runwatch.watcher.sources.patterns import absolute, covers
+from runwatch.watcher.sources.patterns import absolute, wanted
 from runwatch.watcher.views import Shown, snapshot
 
 UNKNOWN_AFTER = 3.0
@@ -163,10 +163,9 @@ class Server:
             online=config.tail.online,
         )
         self._readers.want(self.paths, setup)
-        wanted = [os.fsdecode(path) for path in self.paths]
         for group, places in tuple(self._places.items()):
             for source, path in tuple(places.items()):
-                if not any(covers(each, os.fsdecode(path)) for each in wanted):
+                if not wanted(path, self.paths, setup.exclude):
                     del places[source]
                     self.engine.drop_source(source)
             if not places:

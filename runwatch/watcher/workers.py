@@ -15,7 +15,7 @@ import msgspec
 from runwatch import sample, text
 from runwatch.watcher import sampler, wire
 from runwatch.watcher.handover import handed
-from runwatch.watcher.sources.patterns import covers
+from runwatch.watcher.sources.patterns import wanted
 
 DEADLINE = 20.0
 """Seconds without a sign of life after which a worker counts as stuck."""
@@ -163,9 +163,8 @@ class Worker(Child[wire.Message]):
         """Read with another setup from now on; what is read by both goes on where it was."""
         if setup == self._setup:
             return
-        wanted = [os.fsdecode(path) for path in setup.paths]
         for source, path in tuple(self._opened.items()):
-            if not any(covers(each, os.fsdecode(path)) for each in wanted):
+            if not wanted(path, setup.paths, setup.exclude):
                 del self._opened[source]
                 self._resume.pop(source, None)
         self._setup = setup

@@ -15,6 +15,12 @@ def absolute(path: str, base: str = "") -> str:
     return path if path.startswith(SCHEME) else os.path.abspath(os.path.join(base, os.path.expanduser(path)))
 
 
+def wanted(path: bytes, paths: Iterable[bytes], exclude: Iterable[str] = ()) -> bool:
+    """Return whether a file is among what is to be watched; paths as the system spells them."""
+    name = os.fsdecode(path)
+    return any(covers(os.fsdecode(each), name) for each in paths) and not excluded(name, exclude)
+
+
 def covers(wanted: str, path: str) -> bool:
     """Return whether the file at `path` is found by `wanted`: a file, a directory or a pattern."""
     if wanted == path or wanted.startswith(SCHEME):
