@@ -21,6 +21,7 @@ from runwatch.alerts.silences import InMemory, Silences
 from runwatch.config import Config, format_name, load
 from runwatch.errors import RunwatchError
 from runwatch.watcher import protocol, views, wire
+from runwatch.watcher.attention import Attention, goes_on
 from runwatch.watcher.clock import Clock
 from runwatch.watcher.connection import Connection
 from runwatch.watcher.engine import FRESH, Engine
@@ -37,13 +38,11 @@ UNKNOWN_AFTER = 3.0
 TICK = 1.0
 """Seconds between looks at the clock."""
 MAX_NOTICES = 20
+PACE = 0.5
+"""Seconds between two reads of a log that a daemon's worker takes, at least: nobody looks that closely."""
 MAX_CLIENTS = 256
 SAME = 0.2
 """Seconds for which a picture is good for other clients that show the same."""
-SLOWEST = 30.0
-"""Most seconds between two judgements of a group's silence."""
-IDLE = 86_400.0
-"""Seconds after its last line for which the machine under an unfinished run is looked at."""
 
 
 class Server:
@@ -78,8 +77,7 @@ class Server:
         """What people asked for on the command line, and later."""
         self._places: dict[str, dict[str, bytes]] = {}
         """Group -> source -> where it is, as the system spells it."""
-        self._due: dict[str, float] = {}
-        """Group -> when its silence is judged next."""
+        self._attention = Attention()
         self._picture: tuple[float, protocol.View, bytes] | None = None
         if not assignment.private:
             self.opened.set()
@@ -156,6 +154,7 @@ class Server:
             (),
             poll=assignment.poll or config.tail.poll,
             interval=config.tail.interval,
+            pace=0.0 if assignment.private else PACE,
             wait=assignment.wait or not assignment.private,
             exclude=() if assignment.private else config.watch.exclude,
             formats=config.formats,
@@ -329,7 +328,7 @@ class Server:
             since=self.since,
             config=str(self.config.path or ""),
             state=os.fsdecode(self._assignment.state),
-            paths=tuple(os.fsencode(path).decode("utf-8", "replace") for path in self._names[:100]),
+            paths=tuple(path.decode("utf-8", "replace") for path in self.paths[:100]),
             channels=tuple(self.config.everyone()),
             runs=sum(len(group.runs) for group in self.engine.groups.values()),
             sources=len(self.engine.sources),
@@ -337,10 +336,6 @@ class Server:
             lag=self.clock.lag,
             notices=tuple(self.notices),
         )
-
-    @property
-    def _names(self) -> list[str]:
-        return [os.fsdecode(path) for path in self.paths]
 
     def leave(self) -> str:
         """End once the answer is on its way; return it."""
@@ -363,38 +358,22 @@ class Server:
     def _look_at_the_clock(self) -> None:
         if jump := self.clock.look(TICK):
             self.engine.shift(jump)
-            self._due.clear()
+            self._attention.reset()
             self._tell("clock", f"the clock jumped by {jump:+.0f} s, or the machine slept")
         now = self.clock.now
         if unknown := views.unrecognised(self.shown.values(), now, UNKNOWN_AFTER):
             self.notice(unknown)
         self._samplers.want(self._watched_machines(now))
-        self.changed(self.engine.tick(now, self._judged(now)))
+        read = [item.group for item in self.shown.values() if not item.left]
+        self.changed(self.engine.tick(now, self._attention.judged(read, now)))
         self.wake()
 
-    def _judged(self, now: float) -> list[str]:
-        """Return the groups whose silence is to be judged now: the longer it is, the less often."""
-        groups = []
-        for group, item in self.shown.items():
-            if not item.left and self._due.get(group, 0.0) <= now:
-                silent = now - (item.group.written or now)
-                self._due[group] = now + min(SLOWEST, silent / 60.0)
-                groups.append(group)
-        return groups
-
     def _watched_machines(self, now: float) -> dict[str, set[bytes]]:
-        """Return where the sources of each group are that may go on, the group written last first."""
-        written = {group: self.engine.groups[group].written or 0.0 for group in self._places}
-        return {
-            group: set(self._places[group].values())
-            for group in sorted(written, key=lambda g: -written[g])
-            if self._assignment.private or self._may_go_on(group, now - written[group])
-        }
-
-    def _may_go_on(self, group: str, silent: float) -> bool:
-        runs = self.engine.groups[group].runs
-        over = not runs or runs[-1].phase in ("finished", "crashed")
-        return silent < FRESH or not (over or self.engine.groups[group].stale or silent > IDLE)
+        """Return where the sources of each group are whose machine is looked at, the newest group first."""
+        groups = [self.engine.groups[group] for group in self._places]
+        groups.sort(key=lambda group: -(group.written or 0.0))
+        private = self._assignment.private
+        return {g.id: set(self._places[g.id].values()) for g in groups if private or goes_on(g, now)}
 
 
 def _telling(config: Config) -> tuple[object, ...]:

@@ -116,6 +116,8 @@ class Setup(msgspec.Struct, frozen=True):
     """Seconds between two looks at a file when polling; None leaves it to the waker."""
     online: float = 15.0
     """Seconds between two looks at a run on a server."""
+    pace: float = 0.0
+    """Seconds between two reads of what is written line by line, at least."""
     wait: bool = False
     """Whether a file may be created later."""
     exclude: tuple[str, ...] = ()
