@@ -20,8 +20,9 @@ import msgspec
 
 from runwatch.alerts import settings
 from runwatch.alerts.secret import Secret
-from runwatch.alerts.settings import AnyChannel, RoutingConfig, SlackConfig
+from runwatch.alerts.settings import AnyChannel, MaintenanceConfig, RoutingConfig, SlackConfig
 from runwatch.errors import ConfigError
+from runwatch.tomlplace import Keys, where_is
 from runwatch.wording import expected, noun
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ __all__ = [
     "RuleConfig",
     "Secret",
     "SlackConfig",
+    "StateConfig",
     "TailConfig",
+    "WatchConfig",
     "check_names",
     "find",
     "load",
@@ -48,8 +51,6 @@ FILE_NAME = "runwatch.toml"
 PATH_VARIABLE = "RUNWATCH_CONFIG"
 WEBHOOK_VARIABLE = "RUNWATCH_SLACK_WEBHOOK"
 
-Keys = tuple[str | int, ...]
-"""The way to a value; a number is a place in a list."""
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
@@ -73,6 +74,24 @@ class TailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds between two looks at a run on a W&B server."""
     format: str | None = None
     """Name of the log format (`runwatch formats` lists them); left out, it is detected."""
+
+
+class WatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the daemon watches: `runwatch watch`."""
+
+    paths: tuple[str, ...] = ()
+    """Log files, directories and patterns; relative ones are taken from where this file is."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of files and directories that are not read, such as "*.debug.log" or "old"."""
+
+
+class StateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the daemon keeps in its state directory."""
+
+    keep_days: Annotated[float, msgspec.Meta(gt=0, le=3660)] = 90.0
+    """Days for which incidents, and runs that nothing is written to, are kept."""
+    max_mb: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1024.0
+    """Most megabytes; of more, the runs written to longest ago are read again from their logs."""
 
 
 class FormatConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,11 +125,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slack: SlackConfig = SlackConfig()
     rules: dict[str, RuleConfig] = {}
     tail: TailConfig = TailConfig()
+    watch: WatchConfig = WatchConfig()
+    state: StateConfig = StateConfig()
     formats: tuple[FormatConfig, ...] = ()
     """Formats of the user's own; they are tried before the built-in ones."""
     channels: dict[str, AnyChannel] = {}
     """Ways to reach people, as [channels.NAME]; [slack] is one more."""
     routing: RoutingConfig = RoutingConfig()
+    maintenance: tuple[MaintenanceConfig, ...] = ()
+    """Times in which alerts that fit are not told."""
     path: Path | None = None
     """The file this came from; not a key of the file."""
 
@@ -127,7 +150,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.path is None:
             return "configuration"
         try:
-            return _where(self.path, _read(self.path), keys)
+            return where_is(self.path, _read(self.path), keys)
         except ConfigError:  # it went away or changed since
             return str(self.path)
 
@@ -217,12 +240,14 @@ class _Reader:
             slack=self.section(SlackConfig, ("slack",), tables.get("slack", {})),
             rules={name: self.rule(("rules", name), table) for name, table in rules.items()},
             tail=self.section(TailConfig, ("tail",), tables.get("tail", {})),
+            watch=self.section(WatchConfig, ("watch",), tables.get("watch", {})),
             formats=self.formats(tables.get("formats", [])),
             channels={
                 name: self.channel(("channels", name), table)
                 for name, table in self.table(("channels",), tables.get("channels", {})).items()
             },
             routing=self.routing(tables.get("routing", {})),
+            maintenance=self.sections(MaintenanceConfig, ("maintenance",), tables.get("maintenance", [])),
             path=self.path,
         )
         named = {"slack": config.slack, **config.channels}  # $RUNWATCH_SLACK_WEBHOOK may yet name it
@@ -230,6 +255,10 @@ class _Reader:
             settings.policy(config.routing, named)
         except settings.SettingError as error:
             raise ConfigError(str(error), self.where("routing", *error.key)) from None
+        try:
+            settings.maintenance(config.maintenance)
+        except settings.SettingError as error:
+            raise ConfigError(str(error), self.where("maintenance", *error.key)) from None
         return config
 
     def channel(self, keys: Keys, given: object) -> AnyChannel:
@@ -288,6 +317,10 @@ class _Reader:
         check_names(table, fields, lambda name: self.where(*keys, name))
         return kind(**{name: self.value((*keys, name), fields[name], table[name]) for name in table})
 
+    def sections(self, kind: type[_T], keys: Keys, given: object) -> tuple[_T, ...]:
+        tables = self.list(keys, given)
+        return tuple(self.section(kind, (*keys, index), table) for index, table in enumerate(tables))
+
     def rule(self, keys: Keys, given: object) -> RuleConfig:
         table = dict(self.table(keys, given))
         enabled = self.value((*keys, "enabled"), bool, table.pop("enabled", True))
@@ -328,7 +361,7 @@ class _Reader:
         return ConfigError(what, self.where(*keys))
 
     def where(self, *keys: str | int) -> str:
-        return _where(self.path, self.text, keys)
+        return where_is(self.path, self.text, keys)
 
 
 def _renamed(table: Any) -> Any:
@@ -358,35 +391,3 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError("not UTF-8 text", f"{path}:{line}", "save the file as UTF-8") from None
-
-
-def _where(path: Path, text: str, keys: Keys) -> str:
-    line = _line_of(text, keys)
-    return f"{path}:{line}" if line else str(path)
-
-
-def _item(table: Any, key: str | int) -> Any:
-    """Return what stands under a key, or in a place of a list; None if nothing does."""
-    if isinstance(table, list):
-        return table[key] if isinstance(key, int) and key < len(table) else None
-    return table.get(key) if isinstance(table, Mapping) else None
-
-
-def _line_of(text: str, keys: Keys) -> int | None:
-    """Return the line on which a key is set: where the shortest valid piece of the file that has it ends.
-
-    The parser keeps no lines; asking it about ever longer pieces is slow and
-    always right, whatever the quoting, and is done only for an error.
-    """
-    lines, complete = text.splitlines(keepends=True), 0
-    for count in range(1, len(lines) + 1):
-        try:
-            found: Any = tomllib.loads("".join(lines[:count]))
-        except tomllib.TOMLDecodeError:  # ends within a value of several lines
-            continue
-        for key in keys:
-            found = _item(found, key)
-        if found is not None:
-            return complete + 1
-        complete = count
-    return None

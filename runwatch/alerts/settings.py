@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import datetime
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -20,12 +20,12 @@ from runwatch.alerts.policy import (
 )
 from runwatch.alerts.queue import KEEP_TRYING
 from runwatch.alerts.secret import Secret
+from runwatch.alerts.silences import Once, Weekly, parse_hours, parse_weekly
 from runwatch.findings import Severity
 
 Timeout = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 Duration = Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)]
 Rate = Annotated[int, msgspec.Meta(ge=1, le=1000)]
-_HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)")
 
 
 class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -166,6 +166,18 @@ class RoutingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inhibit: tuple[InhibitConfig, ...] = ()
 
 
+class MaintenanceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[[maintenance]]: while it lasts, alerts that satisfy all of `match` are not told."""
+
+    match: tuple[str, ...] = ()
+    """Such as "host=node1"; left out, all alerts."""
+    starts: datetime.datetime | None = None
+    """Such as 2030-01-31T18:00:00; local time unless it says otherwise."""
+    ends: datetime.datetime | None = None
+    weekly: str = ""
+    """Instead of both: days and local hours, such as "sat,sun 22:00-06:00"."""
+
+
 class SettingError(ValueError):
     """A value that cannot be meant, and the key it stands under."""
 
@@ -242,8 +254,30 @@ def _labels(given: tuple[str, ...], key: tuple[str | int, ...]) -> None:
 def _quiet(routing: RoutingConfig) -> Quiet | None:
     if not routing.quiet_hours:
         return None
-    found = _HOURS.fullmatch(routing.quiet_hours.strip())
-    if found is None:
-        raise SettingError(("quiet_hours",), 'quiet hours look like "22:00-07:00"')
-    start_hour, start, end_hour, end = map(int, found.groups())
-    return Quiet(start_hour * 60 + start, end_hour * 60 + end, routing.quiet_override)
+    try:
+        start, end = parse_hours(routing.quiet_hours)
+    except ValueError as error:
+        raise SettingError(("quiet_hours",), f"quiet {error}") from None
+    return Quiet(start, end, routing.quiet_override)
+
+
+def maintenance(given: tuple[MaintenanceConfig, ...]) -> tuple[Once | Weekly, ...]:
+    """Return the windows that the configuration means. Raises SettingError."""
+    return tuple(_window(index, window) for index, window in enumerate(given))
+
+
+def _window(index: int, given: MaintenanceConfig) -> Once | Weekly:
+    matchers = tuple(_matcher(text, (index, "match")) for text in given.match)
+    if given.weekly:
+        if given.starts is not None or given.ends is not None:
+            raise SettingError((index, "weekly"), "a maintenance window is weekly or has starts and ends")
+        try:
+            return parse_weekly(given.weekly, matchers)
+        except ValueError as error:
+            raise SettingError((index, "weekly"), str(error)) from None
+    if given.starts is None or given.ends is None:
+        raise SettingError((index,), "a maintenance window needs starts and ends, or weekly")
+    begin, end = given.starts.timestamp(), given.ends.timestamp()
+    if end <= begin:
+        raise SettingError((index, "ends"), "a maintenance window ends after it starts")
+    return Once(matchers, begin, end)

@@ -16,11 +16,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import msgspec
-
 from runwatch.errors import ConfigError
 from runwatch.sample import Gpus, Message, Processes, Space, Told
 from runwatch.watcher import checks, sampler
+from runwatch.watcher.handover import handed
 from runwatch.watcher.samplers import slurm
 from runwatch.watcher.samplers.cgroup import Cgroups
 from runwatch.watcher.samplers.procfs import Proc
@@ -72,12 +71,14 @@ def ask(setup: sampler.Setup, *wanted: type[Message], deadline: float = DEADLINE
     """Run a sampler until it sent one of each `wanted`, ended, or the deadline (seconds) is over."""
     found: list[Message] = []
     until = time.monotonic() + deadline
-    process = subprocess.Popen(
-        [sys.executable, "-m", "runwatch.watcher.sampler", msgspec.json.encode(setup).decode()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
+    with handed(setup) as descriptor:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "runwatch.watcher.sampler", str(descriptor)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(descriptor,),
+        )
     assert process.stdout is not None
     data, size = b"", sampler.HEADER.size
     try:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from runwatch.alerts.incidents import Change, IncidentBook
 from runwatch.alerts.rules import build
-from runwatch.alerts.rules.base import Rule
+from runwatch.alerts.rules.base import Rule, thresholds
 from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.batch import Batch
 from runwatch.block import Block, Status
@@ -67,11 +68,6 @@ class Engine:
         self.groups[group.id] = group
         self.sources.update((key, (group, source)) for key, source in group.sources.items())
 
-    def drop(self, group_id: str) -> None:
-        """Watch a group no more."""
-        for key in self.groups.pop(group_id).sources:
-            del self.sources[key]
-
     def fold(
         self,
         source_id: str,
@@ -80,8 +76,12 @@ class Engine:
         live: bool = False,
         arrival: float = 0.0,
         written: float | None = None,
+        late: bool = False,
     ) -> list[Change]:
-        """Take in the next batch of a source; return what changed in its incidents."""
+        """Take in the next batch of a source; return what changed in its incidents.
+
+        `late` tells that it was written while nobody watched: `arrival` says little.
+        """
         group, source = self.sources[source_id]
         batch = source.take(batch, written)
         if group.elect(source) and group.runs:
@@ -97,7 +97,8 @@ class Engine:
                     continue
                 self._begin(group)
             watched = group.runs[-1]
-            block = group.told(source, segment.block, leads=leads)
+            told = replace(segment.block, late=True) if late else segment.block
+            block = group.told(source, told, leads=leads)
             watched.run.format = group.format
             watched.run.printed.update(batch.printed)
             watched.run.fold(block)
@@ -159,6 +160,33 @@ class Engine:
                 status = self._status(group, watched.run, now, live=False)
                 changes += self._tick(watched, status, None, send=False)
         return changes
+
+    def drop_source(self, source_id: str) -> None:
+        """Watch a stream no longer; a group without any is forgotten, and its runs with it."""
+        group, _ = self.sources.pop(source_id)
+        group.sources.pop(source_id, None)
+        if not group.sources:
+            self.groups.pop(group.id, None)
+
+    def configure(self, overrides: Overrides) -> None:
+        """Judge by other thresholds from now on; what rules have learned stays.
+
+        Raises ConfigError, changing nothing.
+        """
+        build(overrides)
+        self.overrides = overrides
+        for _, watched in self.runs():
+            watched.rules = adapted(watched.rules, build(overrides))
+
+    def shift(self, seconds: float) -> None:
+        """Move what is known of times of arrival: the clock jumped by so many seconds."""
+        for group in self.groups.values():
+            for source in group.sources.values():
+                source.written = moved(source.written, seconds)
+            for watched in group.runs[-1:]:
+                watched.run.progressed = moved(watched.run.progressed, seconds)
+                for rank in watched.run.ranks.values():
+                    rank.seen = moved(rank.seen, seconds)
 
     def runs(self) -> Iterator[tuple[Group, WatchedRun]]:
         """Yield every run, oldest first within its group."""
@@ -264,6 +292,23 @@ def _end(group: Group, watched: WatchedRun, now: float) -> None:
     died = any(row.rule == "crash" and row.state != "resolved" for row in watched.incidents.every())
     whole = run.fraction is None or run.fraction >= DONE
     run.finished = whole and not died and (run.progressed is None or run.progressed <= ended.time + 1.0)
+
+
+def adapted(old: Iterable[Rule], new: Iterable[Rule]) -> list[Rule]:
+    """Return the new rules, with the state of the old ones and thresholds of their own."""
+    known = {rule.name: rule for rule in old}
+    out: list[Rule] = []
+    for rule in new:
+        kept = known.get(rule.name, rule)
+        for threshold in thresholds(type(rule)):
+            setattr(kept, threshold.name, getattr(rule, threshold.name))
+        out.append(kept)
+    return out
+
+
+def moved(time: float | None, seconds: float) -> float | None:
+    """Return a time moved by so many seconds, if there is one."""
+    return None if time is None else time + seconds
 
 
 def _tells(block: Block) -> bool:

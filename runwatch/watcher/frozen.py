@@ -31,9 +31,10 @@ import msgspec
 import numpy as np
 
 from runwatch.alerts.rules import build
-from runwatch.alerts.rules.base import Rule, thresholds
+from runwatch.alerts.rules.base import Rule
 from runwatch.block import Block, Samples
 from runwatch.machine import Machine
+from runwatch.watcher.engine import adapted
 from runwatch.watcher.group import LOG_LINES, Group, WatchedRun
 
 KEPT_LINES = 100
@@ -153,21 +154,16 @@ def _thaw_rules(
     watched: WatchedRun, frozen: Sequence[tuple[str, str, bytes | None]], built: Iterable[Rule]
 ) -> Iterable[Rule]:
     """Yield the rules that are to judge a run: as they were, or new ones that were shown its series."""
-    states = {name: (key, state) for name, key, state in frozen}
-    for rule in built:
-        key, state = states.get(rule.name, ("", None))
-        old = _load_rule(rule, state) if state is not None and key == _key(rule) else None
-        yield old if old is not None else _shown(rule, watched)
-
-
-def _load_rule(rule: Rule, state: bytes) -> Rule | None:
-    """Return the rule of that state; None if it is none, or its thresholds are not those of `rule`."""
-    try:
-        old = _load(state, type(rule).__module__)
-        same = all(getattr(old, t.name) == getattr(rule, t.name) for t in thresholds(type(rule)))
-    except Exception:  # as above
-        return None
-    return old if type(old) is type(rule) and same else None
+    new = {rule.name: rule for rule in built}
+    old: dict[str, Rule] = {}
+    for name, key, state in frozen:
+        if name in new and state is not None and key == _key(new[name]):
+            with contextlib.suppress(Exception):  # as above
+                found = _load(state, type(new[name]).__module__)
+                if type(found) is type(new[name]):
+                    old[name] = found
+    for rule in adapted(old.values(), new.values()):
+        yield rule if rule.name in old else _shown(rule, watched)
 
 
 def _shown(rule: Rule, watched: WatchedRun) -> Rule:

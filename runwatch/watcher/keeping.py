@@ -67,10 +67,14 @@ class Keeper:
         self._changes: dict[str, Change] = {}
         self._handed: list[str] = []
         """Changes that delivery has taken, to be struck off."""
+        self._gone: list[str] = []
+        """Groups and sources that were dropped, to be removed."""
         self._room = BURST
         self._filled = self._committed = self._swept = clock()
         self._failed = False
-        self._roots: tuple[bytes, ...] = ()
+        self.roots: tuple[bytes, ...] = ()
+        """The paths to be watched."""
+        self._kept_roots: tuple[bytes, ...] = ()
         self._since: float | None = None
         self._before: tuple[bytes, ...] = ()
         self._rebuilt: dict[str, dict[str, Place]] = {}
@@ -86,7 +90,7 @@ class Keeper:
 
         `roots` are the paths to be watched from now on; `now` is Unix time.
         """
-        self._roots, self._restored = tuple(roots), self._clock()
+        self.roots, self._restored = tuple(roots), self._clock()
         if self._store is None:
             return ()
         kept = self._store.load()
@@ -107,7 +111,9 @@ class Keeper:
         if kept.alive is not None:
             self._gap = max(0.0, now - kept.alive)
             self._since, self._before = kept.alive, kept.roots
-        self._store.commit(roots=self._roots)
+            if now < kept.alive:  # the clock was set back: ages stay what they were
+                self._engine.shift(now - kept.alive)
+        self._commit(())
         return kept.changes
 
     def ready(self, setup: wire.Setup) -> wire.Setup:
@@ -120,6 +126,13 @@ class Keeper:
             since=self._since,
             before=self._before,
         )
+
+    def paths(self) -> dict[str, dict[str, bytes]]:
+        """Return where the sources are that were restored: group -> source -> path."""
+        return {
+            group.id: {key: place.path for key, place in self._of(group).items()}
+            for group in self._engine.groups.values()
+        }
 
     # -- the fold --------------------------------------------------------------------------------
 
@@ -179,13 +192,13 @@ class Keeper:
             self._handed += [change.id for change in changes if change.send]
             del self._handed[:-MOST_CHANGES]
 
-    def settled(self, finished: Callable[[str], bool]) -> list[Change]:
+    def settled(self, read: Collection[str]) -> list[Change]:
         """Return what arose while nobody watched in groups that had to be read again.
 
-        `finished` tells of a group whether all of its history was read.
+        `read` are the groups of which all history was read.
         """
         found: list[Change] = []
-        for key in [key for key in self._rebuilt if key in self._engine.groups and finished(key)]:
+        for key in [key for key in self._rebuilt if key in self._engine.groups and key in read]:
             lines = [p.resume.line for p in self._rebuilt.pop(key).values() if p.resume is not None]
             found += self._reconcile(self._engine.groups[key], max(lines, default=0))
         return self.late(found, late=True)
@@ -203,20 +216,24 @@ class Keeper:
         due = [group for group, since in self._dirty.items() if now - since >= EVERY]
         if urgent or (due and self._room > 0):
             self._commit([*urgent, *due], spell=SPELL)
-        elif now - self._committed >= PULSE:
+        elif self._gone or now - self._committed >= PULSE:
             self._commit(())
         if now - self._swept >= SWEEP:
             self._swept = now
             self._store.sweep()
 
-    def forget(self, group: str) -> None:
-        """Drop a group that is watched no more; its incidents stay in the history."""
-        for source in self._engine.groups[group].sources:
-            self._places.pop(source, None)
-        self._engine.drop(group)
-        self._dirty.pop(group, None)
+    def dropped(self, source: str, group: str) -> None:
+        """Forget a source that the engine has dropped; incidents of its group stay in the history."""
+        self._places.pop(source, None)
+        self._adrift.discard(source)
+        self._rebuilt.pop(group, None)
         if self._store is not None:
-            self._store.commit(dropped=(group,))
+            self._gone.append(source)
+            if group in self._engine.groups:
+                self._dirty.setdefault(group, self._clock())
+            else:
+                self._dirty.pop(group, None)
+                self._gone.append(group)
 
     def close(self) -> None:
         """Commit everything."""
@@ -245,10 +262,10 @@ class Keeper:
                 self._notice(f"{group.name} cannot be kept: {type(error).__name__}: {error}")
         changes, handed = list(self._changes.values()), list(self._handed)
         self._committed = self._clock()
-        self._failed = not self._store.commit(saved, changes, handed=handed)
+        roots = None if self.roots == self._kept_roots else self.roots
+        self._failed = not self._store.commit(saved, changes, handed=handed, dropped=self._gone, roots=roots)
         if self._store.lost:  # the file is a new one: all there is has to go into it
-            self._store.lost = False
-            self._store.commit(roots=self._roots)
+            self._store.lost, self._kept_roots = False, ()
             self._dirty = dict.fromkeys(self._engine.groups, self._clock() - EVERY)
         elif not self._failed:
             for key in done:
@@ -256,6 +273,8 @@ class Keeper:
                 self._urgent.discard(key)
             self._room -= sum(len(group.body) for group in saved)
             self._changes.clear()
+            self._gone.clear()
+            self._kept_roots = self.roots
             del self._handed[: len(handed)]
 
     def _of(self, group: Group) -> dict[str, Place]:

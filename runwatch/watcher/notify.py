@@ -6,24 +6,24 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runwatch.alerts.incidents import Change
+from runwatch.alerts.settings import maintenance
+from runwatch.alerts.silences import MOST, InMemory, Silence, Silences
 from runwatch.config import Config
 from runwatch.errors import ConfigError
 
 if TYPE_CHECKING:
+    from runwatch.alerts.grouping import Alert
     from runwatch.alerts.journal import Journal
     from runwatch.alerts.outbox import Outbox
-    from runwatch.alerts.routing import Alert, Router
+    from runwatch.alerts.routing import Router
     from runwatch.watcher.engine import Engine
 
 TREND_POINTS = 48
-TAKEN = "taken/"
-"""What begins the keys under which the journal keeps the ids of changes that were submitted."""
-MOST_TAKEN = 2000
 STATE_VARIABLE = "RUNWATCH_STATE"
 
 
@@ -36,16 +36,18 @@ class Notifier:
         notice: Callable[[str], None],
         engine: Engine | None = None,
         *,
-        ledger: str = "",
+        silences: Silences | None = None,
+        epoch: str = "",
     ) -> None:
         """`engine` is asked for the last good checkpoint and the trend of a metric, if it is given.
 
-        `ledger` names the state that outlives this process, if there is one. A change that was
-        submitted under it is not taken again, and what people were told is not forgotten at the end.
+        `silences` keeps silences; left out, they end with the process. `epoch` names a fold that the
+        next process goes on with: changes that it submits again are known. Left out, the fold
+        ends with this process.
         """
-        self._engine, self._notice, self._ledger = engine, notice, ledger
-        self._taken: dict[str, None] = {}
-        """Ids of the newest changes that were submitted."""
+        self._engine, self._notice, self._epoch = engine, notice, epoch
+        self._silences: Silences = InMemory() if silences is None else silences
+        self._windows = maintenance(config.maintenance)
         self._changed = threading.Condition()
         self._closed = False
         self._outbox: Outbox | None = None
@@ -61,11 +63,30 @@ class Notifier:
         now = time.time()
         alert = self._alert(change, now)
         with self._changed:
-            if change.id in self._taken:
-                return
             self._router.take(alert, now)
-            self._flush(now, self._take(change.id))
+            self._flush(now)
             self._changed.notify()
+
+    def silence(self, silence: Silence) -> None:
+        """Let a silence hold. Raises ValueError if there are too many."""
+        with self._changed:
+            kept = {one.id: one for one in self._current(time.time())}
+            if silence.id not in kept and len(kept) >= MOST:
+                raise ValueError(f"there are {MOST} silences already")
+            self._silences.put_silence(silence)
+            self._mute(time.time())
+
+    def unsilence(self, silence_id: str) -> bool:
+        """End a silence; what it kept back and still fires is told. Return False if there is none."""
+        with self._changed:
+            dropped = self._silences.drop_silence(silence_id)
+            self._mute(time.time())
+        return dropped
+
+    def silences(self) -> list[Silence]:
+        """Return those that hold or will, the one that ends first first."""
+        with self._changed:
+            return self._current(time.time())
 
     def close(self) -> None:
         """Deliver what can be delivered in a few seconds; the rest is kept for the next process."""
@@ -76,8 +97,7 @@ class Notifier:
             now = time.time()
             self._router.hurry(now)
             self._flush(now)
-            if not self._ledger:
-                self._router.forget()
+            self._router.forget()
             self._outbox.post((), self._router.changes())
             self._changed.notify()
         self._timer.join()
@@ -107,40 +127,35 @@ class Notifier:
         )
         named = {"slack": config.slack, **config.channels}
         rules = policy(config.routing, named)
-        router = Router(rules, epoch=os.urandom(6).hex())
-        saved = journal.routing()
-        head = f"{TAKEN}{self._ledger}/"
-        self._taken = {key[len(head) :]: None for key in saved if self._ledger and key.startswith(head)}
-        router.resume(
-            {key: body for key, body in saved.items() if not key.startswith(head)},
-            time.time(),
-            self._open_ones(),
-        )
+        router = Router(rules, epoch=self._epoch or os.urandom(6).hex(), lasting=bool(self._epoch))
+        now = time.time()
+        router.mute((*self._windows, *self._current(now)), now)
+        router.resume(journal.routing(), now)
         return router, outbox
 
-    def _open_ones(self) -> set[str]:
-        """Return the incidents whose end will be told: those of runs that were restored."""
-        runs = self._engine.runs() if self._engine is not None and self._ledger else ()
-        rows = (row for _, watched in runs for row in watched.incidents.every())
-        return {row.id for row in rows if row.state != "resolved"}
+    def _current(self, now: float) -> list[Silence]:
+        """Return the silences that are not over, and forget the others."""
+        kept = []
+        for silence in self._silences.silences():
+            if silence.ends > now:
+                kept.append(silence)
+            else:
+                self._silences.drop_silence(silence.id)
+        return sorted(kept, key=lambda silence: silence.ends)
 
-    def _take(self, change: str) -> dict[str, bytes | None]:
-        """Note that a change was submitted; return what to keep of that."""
-        if not self._ledger:
-            return {}
-        head = f"{TAKEN}{self._ledger}/"
-        self._taken[change] = None
-        old = list(self._taken)[:-MOST_TAKEN]
-        for key in old:
-            del self._taken[key]
-        return {head + change: b"", **{head + key: None for key in old}}
+    def _mute(self, now: float) -> None:
+        """Tell routing what holds. The lock is held."""
+        if self._outbox is not None:
+            self._router.mute((*self._windows, *self._current(now)), now)
+            self._flush(now)
+            self._changed.notify()
 
-    def _flush(self, now: float, kept: Mapping[str, bytes | None] | None = None) -> None:
-        """Hand on what is due, and keep routing's state and `kept` with it. The lock is held."""
+    def _flush(self, now: float) -> None:
+        """Hand on what is due, and keep routing's state with it. The lock is held."""
         assert self._outbox is not None
         due = self._router.due()
         messages = self._router.flush(now) if due is not None and due <= now else []
-        self._outbox.post(messages, {**self._router.changes(), **(kept or {})})
+        self._outbox.post(messages, self._router.changes())
 
     def _keep_time(self) -> None:
         """Speak for groups whose time has come."""
@@ -154,13 +169,13 @@ class Notifier:
                     self._flush(time.time())
 
     def _alert(self, change: Change, now: float) -> Alert:
-        from runwatch.alerts.routing import Alert
+        from runwatch.alerts.grouping import Alert
 
         checkpoint: int | None = None
         trend: tuple[float, ...] = ()
         if self._engine is not None and change.kind != "resolved":
             checkpoint, trend = about(self._engine, change)
-        return Alert(change.row, socket.gethostname(), now, checkpoint, trend, late=change.late)
+        return Alert(change.row, socket.gethostname(), now, checkpoint, trend, change.number, change.late)
 
 
 def about(engine: Engine, change: Change) -> tuple[int | None, tuple[float, ...]]:

@@ -24,6 +24,7 @@ import msgspec
 
 from runwatch import text
 from runwatch.alerts.incidents import Change
+from runwatch.alerts.silences import Silence
 from runwatch.snapshot import IncidentRow
 from runwatch.watcher import statefile, wire
 from runwatch.watcher.member import Member
@@ -107,9 +108,16 @@ class Store:
         self._foreign = False
         """The file is a newer version's: it is neither read nor written."""
         self._swept: float | None = None
+        self._silences: dict[str, Silence] = {}
+        self._unwritten = False
+        """Whether the silences are not those that the file holds."""
         self.lost = False
         """Everything is to be committed anew: the file is not the one that it was."""
         self._open()
+        for (body,) in self._rows("SELECT body FROM silences ORDER BY rowid"):
+            with contextlib.suppress(msgspec.MsgspecError):
+                silence = msgspec.msgpack.decode(body, type=Silence)
+                self._silences[silence.id] = silence
 
     @property
     def durable(self) -> bool:
@@ -176,9 +184,9 @@ class Store:
             found.update((row[0], bool(row[1])) for row in rows)
         return found
 
-    def silences(self) -> list[bytes]:
-        """Return the silences, as they were put."""
-        return [bytes(row[0]) for row in self._rows("SELECT body FROM silences ORDER BY rowid")]
+    def silences(self) -> list[Silence]:
+        """Return all silences that are kept."""
+        return list(self._silences.values())
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -194,12 +202,16 @@ class Store:
         """Write all of it or nothing; return whether it was written.
 
         Of `changes` those to be sent wait until their ids come back as `handed`.
-        `dropped` are groups that are watched no more.
+        `dropped` are groups and sources that are watched no more.
         """
         now = self._now()
         groups, changes, handed, dropped = list(groups), list(changes), list(handed), list(dropped)
 
+        silences = list(self._silences.values()) if self._unwritten or self.lost else None
+
         def write(db: sqlite3.Connection) -> None:
+            if silences is not None:
+                _silence(db, silences)
             for group in groups:
                 _put(db, group, now)
             for change in changes:
@@ -210,17 +222,23 @@ class Store:
             if roots is not None:
                 db.execute("INSERT OR REPLACE INTO meta VALUES ('roots', ?)", (msgspec.json.encode(roots),))
 
-        return self._write(write)
+        written = self._write(write)
+        self._unwritten &= not written
+        return written
 
-    def put_silence(self, key: str, ends: float, body: bytes) -> bool:
-        """Keep a silence; one of the same key is replaced."""
-        return self._write(
-            lambda db: db.execute("INSERT OR REPLACE INTO silences VALUES (?, ?, ?)", (key, ends, body))
-        )
+    def put_silence(self, silence: Silence) -> None:
+        """Keep a silence; it replaces the one of the same id. It holds even if it cannot be written."""
+        self._silences[silence.id] = silence
+        self._unwritten = True
+        self.commit()
 
-    def drop_silence(self, key: str) -> bool:
-        """Forget a silence."""
-        return self._write(lambda db: db.execute("DELETE FROM silences WHERE id = ?", (key,)))
+    def drop_silence(self, silence_id: str) -> bool:
+        """Forget a silence; return False if there is none of that id."""
+        known = self._silences.pop(silence_id, None) is not None
+        self._unwritten |= known
+        if known:
+            self.commit()
+        return known
 
     def sweep(self) -> None:
         """Forget what is too old, and the oldest of what is too much. Cheap unless there is something.
@@ -233,7 +251,6 @@ class Store:
 
         def write(db: sqlite3.Connection) -> None:
             db.execute("DELETE FROM incidents WHERE changed < ?", (until,))
-            db.execute("DELETE FROM silences WHERE ends < ?", (until,))
             _drop(db, [row[0] for row in db.execute("SELECT id FROM groups WHERE saved < ?", (until,))])
             excess = statefile.used(db) - self._most
             for key, size in db.execute("SELECT id, length(body) FROM groups ORDER BY saved").fetchall():
@@ -365,10 +382,19 @@ def _put(db: sqlite3.Connection, group: Saved, now: float) -> None:
     )
 
 
-def _drop(db: sqlite3.Connection, groups: Iterable[str]) -> None:
-    for key in groups:
+def _silence(db: sqlite3.Connection, silences: Iterable[Silence]) -> None:
+    db.execute("DELETE FROM silences")
+    db.executemany(
+        "INSERT INTO silences VALUES (?, ?, ?)",
+        [(one.id, one.ends, msgspec.msgpack.encode(one)) for one in silences],
+    )
+
+
+def _drop(db: sqlite3.Connection, keys: Iterable[str]) -> None:
+    """Remove groups with all their sources, and sources."""
+    for key in keys:
         db.execute("DELETE FROM groups WHERE id = ?", (key,))
-        db.execute("DELETE FROM sources WHERE group_id = ?", (key,))
+        db.execute("DELETE FROM sources WHERE group_id = ? OR id = ?", (key, key))
 
 
 def _note(db: sqlite3.Connection, change: Change, now: float) -> None:

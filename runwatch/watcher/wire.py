@@ -131,8 +131,12 @@ class Setup(msgspec.Struct, frozen=True):
     """Unix time at which an engine before this one stopped watching, if one did."""
     before: tuple[bytes, ...] = ()
     """The paths that it watched: what has appeared there since is new, not history."""
+    pace: float = 0.0
+    """Seconds between two reads of what is written line by line, at least."""
     wait: bool = False
     """Whether a file may be created later."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of paths that are not read though a search finds them."""
     formats: tuple[FormatConfig, ...] = ()
     """Formats of the user's own."""
     format: str | None = None

@@ -5,26 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 
 from runwatch.watcher import keeping
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.notify import state_directory
 from runwatch.watcher.server import Server
-from runwatch.watcher.store import Store
 
 
 async def main() -> None:
     keeping.EVERY, keeping.RATE = float(os.environ.get("KEPT_EVERY", "0.2")), 1e9
-    ours, theirs = socket.socketpair()
     config = os.environ.get("KEPT_CONFIG", "").encode() or None
     paths = tuple(map(os.fsencode, sys.argv[1:]))
-    assignment = Assignment(paths, theirs.fileno(), config, wait=True)
-    notices: list[str] = []
-    server = Server(assignment, Store(state_directory(), notices.append))
+    server = Server(Assignment(paths, config=config, state=os.fsencode(state_directory())))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stopped.set)
-    asyncio.get_running_loop().call_later(0, lambda: [server.notice(text) for text in notices])
     seen: list[str] = []
 
     async def tell() -> None:
@@ -36,9 +30,8 @@ async def main() -> None:
             await asyncio.sleep(0.05)
 
     telling = asyncio.create_task(tell())
-    await server.run(theirs)
+    await server.run()
     telling.cancel()
-    ours.close()
 
 
 if __name__ == "__main__":

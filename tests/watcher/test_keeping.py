@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from runwatch.alerts.silences import silence
 from runwatch.watcher import frozen, keeping, wire
 from runwatch.watcher.document import document
 from runwatch.watcher.feeds import DirectorySource, LogSource
@@ -31,13 +32,11 @@ class Life:
 
     def __init__(self, root: Path, paths: list[Path], config: Path, *, ago: float = 0.0) -> None:
         """It commits as if it lived `ago` seconds ago."""
-        self.said: list[str] = []
-        self.store = Store(root / "state", self.said.append, now=lambda: time.time() - ago)
-        self.server = Server(Assignment((), 0, os.fsencode(config)), self.store)
-        self.keeper = self.server._keeper
         raw = tuple(map(os.fsencode, paths))
-        self.keeper._roots = raw
-        self.store.commit(roots=raw)
+        state = os.fsencode(root / "state")
+        self.server = Server(Assignment(raw, config=os.fsencode(config), state=state))
+        self.keeper, self.store = self.server.keeper, self.server.store
+        self.store._now = lambda: time.time() - ago
         setup = self.keeper.ready(wire.Setup(raw, wait=True))
         setup = msgspec.json.decode(msgspec.json.encode(setup), type=wire.Setup)
         self.reader = Reader(setup)
@@ -67,24 +66,24 @@ class Life:
         now = time.time()
         read = [group for group, shown in self.server.shown.items() if not shown.left]
         self.server.changed(self.keeper.late(self.server.engine.tick(now, read)))
-        self.server.changed(self.keeper.settled(read.__contains__))
+        self.server.changed(self.keeper.settled(read))
         self.keeper.tick()
 
     def die(self) -> None:
         """End without a commit."""
-        self.server._notifier._outbox._journal.close() if self.server._notifier._outbox else None
+        self.server.notifier._outbox._journal.close() if self.server.notifier._outbox else None
         self.store.close()
 
     def end(self) -> None:
         """End in good order."""
-        self.server._notifier.close()
+        self.server.notifier.close()
         self.keeper.close()
 
     def document(self) -> list:
         return document(self.server.engine, 1e9)["runs"]
 
     def notices(self) -> list[str]:
-        return self.said + self.server.notices
+        return self.server.notices
 
 
 class World:
@@ -328,16 +327,33 @@ async def test_standard_input_is_not_gone_on_with(world):
     assert "-" not in kept.groups
 
 
-async def test_a_group_that_is_dropped_is_forgotten(world):
+async def test_what_is_no_longer_watched_is_forgotten(world):
     one = world.live()
     world.write(WHOLE)
     one.read()
-    (group,) = one.server.engine.groups
-    one.keeper.forget(group)
     one.end()
+    world.paths = []
+    two = world.live()
+    assert len(two.document()) == 1
+    two.server._read()
+    assert two.document() == []
+    two.end()
     kept = Store(world.root / "state")
     assert kept.load().groups == {}
     assert len(kept.history()) == 1
+
+
+async def test_silences_outlive_the_engine_that_was_told(world):
+    one = world.live()
+    one.server.notifier.silence(silence(["rule=nonfinite"], HOUR, now=time.time()))
+    one.end()
+    two = world.live()
+    assert len(two.server.notifier.silences()) == 1
+    world.write(WHOLE)
+    two.read()
+    assert two.document()[0]["incidents"] != []
+    two.end()
+    assert world.hook.got == []
 
 
 async def test_checkpoints_deleted_while_nobody_watched_are_known_to_be(world):

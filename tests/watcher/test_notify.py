@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from runwatch.alerts.incidents import Change
+from runwatch.alerts.silences import InMemory, silence
 from runwatch.config import read
+from runwatch.parsers.log import LogParser
 from runwatch.snapshot import IncidentRow
+from runwatch.watcher.engine import Engine
 from runwatch.watcher.notify import Notifier, state_directory
 
 from ..alerts.slack_server import SlackServer
@@ -32,10 +35,10 @@ def no_proxy(monkeypatch):
 def notifier(tmp_path):
     made = []
 
-    def make(text: str, notices=None) -> Notifier:
+    def make(text: str, notices=None, **options) -> Notifier:
         path = tmp_path / "runwatch.toml"
         path.write_text(text)
-        made.append(Notifier(read(path), ([] if notices is None else notices).append))
+        made.append(Notifier(read(path), ([] if notices is None else notices).append, **options))
         return made[-1]
 
     yield make
@@ -152,3 +155,84 @@ def test_a_storm_neither_blocks_nor_floods(notifier, slack):
     slack.wait(shown=30)
     one.close()
     assert len(slack.posts) <= 31
+
+
+LINE = b"step %05d/01000 (10.00%%) | loss: %s | lrm: 1.00 | dt: 100.00ms | tok/sec: 1,000 | mfu: 5.00\n"
+
+
+def folded() -> list[Change]:
+    """Return what the engine says of a log that is read live: two incidents begin, one of them ends."""
+    engine, parser = Engine(), LogParser()
+    engine.add_source("a", "a", "a")
+    losses = {300: b"nan", 301: b"nan"}
+    data = b"".join(LINE % (step, losses.get(step, b"2.5")) for step in range(400))
+    tail = b'Traceback (most recent call last):\n  File "t.py", line 1, in <module>\nValueError: no\n'
+    changes = []
+    for piece in (data, tail, b""):
+        changes += engine.fold("a", parser.feed(piece), live=True, arrival=1000.0)
+    return [*changes, *engine.fold("a", parser.flush(), live=True, arrival=1001.0)]
+
+
+def test_folding_the_same_log_twice_into_one_journal_sends_each_message_once(notifier, slack):
+    sent = [(step.row.id, step.number) for step in folded() if step.send]
+    assert len(sent) >= 2
+    assert len(set(sent)) == len(sent)
+    for _ in range(2):
+        one = notifier(hook(slack), epoch="this fold")
+        for step in folded():
+            one.submit(step)
+        one.close()
+    once = slack.titles()
+    assert len(once) == len(set(once)) == sum(step.row.severity != "info" for step in folded() if step.send)
+    other = notifier(hook(slack), epoch="another fold")
+    for step in folded():
+        other.submit(step)
+    other.close()
+    assert slack.titles() == 2 * once
+
+
+class TestSilences:
+    def test_one_keeps_back_until_it_is_ended(self, notifier, slack):
+        one = notifier(hook(slack))
+        quiet = silence(["run=r"], 3600.0, now=time.time(), author="me")
+        one.silence(quiet)
+        one.submit(change("a"))
+        one.submit(change("b", run="s"))
+        slack.wait(shown=1)
+        assert slack.titles() == ["● Warning: title b"]
+        assert one.silences() == [quiet]
+        assert one.unsilence(quiet.id)
+        slack.wait(shown=2)
+        assert slack.titles()[1] == "● Warning: title a"
+        assert not one.unsilence(quiet.id)
+
+    def test_when_one_ends_by_itself_what_still_fires_is_told(self, notifier, slack):
+        one = notifier(hook(slack))
+        one.silence(silence(["run=r"], 0.2, now=time.time()))
+        one.submit(change("a"))
+        slack.wait(shown=1)
+        assert one.silences() == []
+
+    def test_it_is_kept_where_the_next_process_looks(self, notifier, slack):
+        kept = InMemory()
+        first = notifier(hook(slack), silences=kept, epoch="e")
+        first.silence(silence(["run=r"], 3600.0, now=time.time()))
+        first.submit(change("a"))
+        first.close()
+        second = notifier(hook(slack), silences=kept, epoch="e")
+        (quiet,) = second.silences()
+        second.unsilence(quiet.id)
+        slack.wait(shown=1)
+        assert slack.titles() == ["● Warning: title a"]
+
+    def test_a_maintenance_window_of_the_configuration_holds(self, notifier, slack):
+        one = notifier(
+            hook(
+                slack,
+                "[[maintenance]]\nmatch = ['run=r']\nstarts = 2020-01-01T00:00:00Z\nends = 2999-01-01T00:00:00Z\n",
+            )
+        )
+        one.submit(change("a"))
+        one.submit(change("b", run="s"))
+        one.close()
+        assert slack.titles() == ["● Warning: title b"]

@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from runwatch.watcher import sampler
+from runwatch.watcher.handover import handed
 
 NVML = Path(__file__).parents[2] / "nvml" / "fake_nvml.c"
 DEADLINE = 30.0
@@ -72,11 +72,13 @@ class Sampling:
 
     def __init__(self, setup: sampler.Setup, environ: dict[str, str]) -> None:
         self.seen: list[object] = []
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "runwatch.watcher.sampler", msgspec.json.encode(setup).decode()],
-            stdout=subprocess.PIPE,
-            env={**os.environ, **environ},
-        )
+        with handed(setup) as descriptor:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "runwatch.watcher.sampler", str(descriptor)],
+                stdout=subprocess.PIPE,
+                pass_fds=(descriptor,),
+                env={**os.environ, **environ},
+            )
         self._bytes = b""
 
     def expect(self, kind, wanted=lambda message: True):
