@@ -108,7 +108,7 @@ class LogParser:
         if not whole:
             ends = [at for at in (recent.find(b"\n"), recent.find(b"\r")) if at >= 0]
             if not ends:
-                self._skipping = len(recent) >= MAX_LINE
+                self._skipping = self._line_has_text = len(recent) >= MAX_LINE
                 return
             recent = recent[min(ends) + 1 :]
             if self._records.format is None:
