@@ -95,7 +95,7 @@ def boxes(rows):
 
 
 LOGS = {
-    "tracebacks": nanochat(300).replace(b" eta:", b" \n" + TRACE + b"eta:", 3) + TRACE * 3,
+    "tracebacks": b"".join(line + b"\n" + TRACE for line in nanochat(60).splitlines()),
     "bars": tqdm(80),
     "hf": hf(120),
     "learnt": unknown(400),
