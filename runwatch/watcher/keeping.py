@@ -62,8 +62,10 @@ class Keeper:
         """Sources whose newest batch told no place: their groups cannot be committed now."""
         self._dirty: dict[str, float] = {}
         """Group -> since when it differs from what is committed; the oldest first."""
+        self._saved: set[str] = set()
+        """Groups that were committed since this began: the first time is not put off."""
         self._urgent: set[str] = set()
-        """Those whose logs were rotated or truncated: what was read cannot be read again for long."""
+        """Those, and such whose logs were rotated or truncated: what was read is there for no long time."""
         self._changes: dict[str, Change] = {}
         self._handed: list[str] = []
         """Changes that delivery has taken, to be struck off."""
@@ -156,7 +158,7 @@ class Keeper:
         self._adrift.discard(message.source)
         if place == known.resume and isinstance(message, wire.Read):
             return
-        if _elsewhere(known.resume, place):
+        if group not in self._saved or _elsewhere(known.resume, place):
             self._urgent.add(group)
         self._places[message.source] = msgspec.structs.replace(known, resume=place)
         self._dirty.setdefault(group, self._clock())
@@ -271,6 +273,7 @@ class Keeper:
             for key in done:
                 self._dirty.pop(key, None)
                 self._urgent.discard(key)
+            self._saved.update(group.id for group in saved)
             self._room -= sum(len(group.body) for group in saved)
             self._changes.clear()
             self._gone.clear()

@@ -12,17 +12,21 @@ that waits until it was committed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
+
+from runwatch.watcher.store import FILE
 
 from ..alerts.endpoints import HttpServer
 from ..watcher.kept import Log, clean_pass, differences, is_committed, kept_document, told
@@ -122,7 +126,8 @@ def disturb(daemon: Daemon, hook: Webhook, logs: list[Log], rng: random.Random, 
     """Let all of it happen until `end`."""
     owed: dict[Log, str] = {}
     clients: list[subprocess.Popen[bytes]] = []
-    dies, alive_until = time.monotonic() + 5, 0.0
+    alive_until, seen = 0.0, alive(daemon.state)
+    dies: float | None = None
     while time.monotonic() < end:
         begun = time.monotonic()
         for log in logs:
@@ -145,10 +150,12 @@ def disturb(daemon: Daemon, hook: Webhook, logs: list[Log], rng: random.Random, 
         if begun > alive_until and rng.random() < 0.02:
             alive_until = begun + rng.uniform(2, 15)
             hook.die(alive_until - begun)
-        if begun > dies:
+        if dies is None and alive(daemon.state) != seen:
+            dies = begun + rng.uniform(0.2, 6)
+        if dies is not None and begun > dies:
             daemon.kill()
+            seen, dies = alive(daemon.state), None
             daemon.start()
-            dies = begun + rng.uniform(2, 9)
         time.sleep(max(0.0, begun + 0.2 - time.monotonic()))
     for client in clients:
         client.kill()
@@ -156,6 +163,15 @@ def disturb(daemon: Daemon, hook: Webhook, logs: list[Log], rng: random.Random, 
     for log in logs:
         log.settle()
     wait(lambda: all(is_committed(daemon.state, log.path) for log in logs), 120, "all is committed")
+
+
+def alive(state: Path) -> object:
+    """Return when a daemon committed last; each gets that far before it is killed."""
+    with contextlib.suppress(sqlite3.Error):
+        db = sqlite3.connect(f"file:{state / FILE}?mode=ro", uri=True, timeout=5)
+        with contextlib.closing(db):
+            return db.execute("SELECT max(saved) FROM groups").fetchone()
+    return None
 
 
 def wait(true: object, seconds: float, what: str) -> None:

@@ -101,11 +101,12 @@ class World:
             file.write(data)
 
     def told(self, count: int) -> list[str]:
-        """Wait for so many messages; return what they say happened."""
+        """Wait for so many messages; return what they say happened, of those that are repeated once."""
         end = time.monotonic() + 10
-        while len(self.hook.got) < count and time.monotonic() < end:
+        while len({r.body["id"] for r in self.hook.got}) < count and time.monotonic() < end:
             time.sleep(0.01)
-        return [f"{r.body['change']} {r.body['incident']['rule']}" for r in self.hook.got]
+        bodies = {r.body["id"]: r.body for r in self.hook.got}
+        return [f"{body['change']} {body['incident']['rule']}" for body in bodies.values()]
 
 
 @pytest.fixture
@@ -271,12 +272,12 @@ async def test_a_rotated_log_is_committed_at_once(world):
     world.write(WHOLE[:HALF])
     one.read()
     one.keeper.tick()
-    assert one.store.load().groups == {}
+    (before,) = one.store.load().groups.values()
     world.paths[0].rename(world.root / "run.log.1")
     world.write(WHOLE[HALF:BEFORE_NAN])
     one.read()
     one.keeper.tick()
-    assert len(one.store.load().groups) == 1
+    assert one.store.load().groups != {str(world.paths[0]): before}
     one.end()
 
 
@@ -308,8 +309,7 @@ async def test_the_whole_state_goes_into_a_file_that_begins_anew(world):
     one.read()
     one.keeper._commit(one.server.engine.groups)
     one.store.path.unlink()
-    world.write(WHOLE[HALF:])
-    one.read()
+    one.keeper._commit(())
     one.end()
     assert any("was removed while it was in use" in line for line in one.notices())
     two = world.live()
