@@ -20,7 +20,7 @@ from runwatch.alerts.incidents import Change
 from runwatch.alerts.silences import InMemory, Silences
 from runwatch.config import Config, format_name, load
 from runwatch.errors import RunwatchError
-from runwatch.watcher import protocol, views, wire
+from runwatch.watcher import protocol, stacks, views, wire
 from runwatch.watcher.attention import Attention, goes_on
 from runwatch.watcher.clock import Clock
 from runwatch.watcher.connection import Connection
@@ -284,6 +284,8 @@ class Server:
             self.notice(self.engine.troubles.pop())
         for change in changes:
             self.notifier.submit(change)
+            if (closer := stacks.wanted(self.engine, change)) is not None:
+                self._samplers.look_closer(*closer)
             if change.send:
                 row = change.row
                 self._tell("incident", f"{change.kind} {row.severity} {row.run}: {row.rule}: {row.title}")
