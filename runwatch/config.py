@@ -203,10 +203,10 @@ def format_name(asked: str | None, config: Config) -> str | None:
 
     Raises ConfigError if there is none of that name, with the nearest.
     """
-    from runwatch.parsers.formats import catalogue
-
     name = asked or config.tail.format
     if name is not None:
+        from runwatch.parsers.formats import catalogue
+
         known = [*(own.name for own in config.formats), *(fmt.name for fmt in catalogue())]
         check_names([name], known, "--format" if asked else config.where("tail", "format"))
     return name

@@ -127,6 +127,10 @@ class Printer:
     def _run(self, run: str, body: dict[str, Any]) -> str:
         return f"{run}: {body['format'] or 'unknown format'}, {', '.join(body['sources'])}"
 
+    def _preview(self, run: str, body: dict[str, Any]) -> str:
+        share = "" if body["history"] is None else f", {100 * body['history']:.0f}%"
+        return f"{run}: reading its history{share}; newest: {_values(body)}"
+
     def _progress(self, run: str, body: dict[str, Any]) -> str:
         self._newest[run] = body
         text = f"{body['phase']}  {_values(body)}"

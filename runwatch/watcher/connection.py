@@ -14,6 +14,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -148,8 +149,10 @@ class Connection:
 
     def _lines(self, now: float) -> Iterable[protocol.Line]:
         assert self._headless is not None
-        reading = {item.group.id for item in self._server.shown.values() if item.left}
-        return map(protocol.Line, self._headless.progress(now, reading=reading))
+        shown = tuple(self._server.shown.values())
+        reading = {item.group.id for item in shown if item.left}
+        bodies = chain(self._headless.previews(shown, now), self._headless.progress(now, reading=reading))
+        return map(protocol.Line, bodies)
 
     def _write(self, message: protocol.Reply) -> None:
         self._send(protocol.encode(message))

@@ -232,7 +232,12 @@ class Server:
         elif isinstance(message, wire.Looked):
             self.changed(
                 self.engine.look(
-                    message.source, message.look, message.beside, live=message.live, arrival=message.arrival
+                    message.source,
+                    message.look,
+                    message.beside,
+                    live=message.live,
+                    arrival=message.arrival,
+                    partial=message.partial,
                 )
             )
         elif isinstance(message, wire.Preview):

@@ -29,10 +29,9 @@ from runwatch.watcher.feeds import (
     source_id,
 )
 from runwatch.watcher.handover import taken
-from runwatch.watcher.member import DIRECTORY, TENSORBOARD, WANDB
+from runwatch.watcher.member import DIRECTORY, SCHEME, TENSORBOARD, WANDB
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.patterns import excluded
-from runwatch.watcher.sources.wandb_online import SCHEME
 
 IDLE = 1.0
 """Seconds between signs of life."""
