@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
+SERVICES := $(VENV)/.installed-services
 
-.PHONY: help demo test test-real install-real lint types check bench corpus detection format clean
+.PHONY: help demo test test-real test-services install-real lint types check bench corpus detection format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +31,14 @@ install-real: $(REAL)
 
 test-real: $(REAL)  ## Run the tests that watch real training libraries
 	$(BIN)/python -m pytest -m real tests/real
+
+$(SERVICES): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,services]'
+	@touch $@
+
+# An Alertmanager is taken from the path: apt-get install prometheus-alertmanager, or ALERTMANAGER=/where/it/is
+test-services: $(SERVICES)  ## Deliver alerts to real services: SMTP, Alertmanager, a strict Slack; 200 kills
+	$(BIN)/python -m pytest -m services tests/services
 
 lint: $(STAMP)  ## Check style and the module floors
 	$(BIN)/ruff check .

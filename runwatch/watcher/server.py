@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from runwatch import __version__, sample
 from runwatch.alerts.incidents import Change
 from runwatch.alerts.silences import InMemory, Silences
@@ -373,6 +375,7 @@ class Server:
         self._samplers.want(self._watched_machines(now))
         read = [item.group for item in self.shown.values() if not item.left]
         self.changed(self.engine.tick(now, self._attention.judged(read, now)))
+        self.notifier.tick(now)
         self.wake()
 
     def _watched_machines(self, now: float) -> dict[str, set[bytes]]:
@@ -383,9 +386,12 @@ class Server:
         return {g.id: set(self._places[g.id].values()) for g in groups if private or goes_on(g, now)}
 
 
-def _telling(config: Config) -> tuple[object, ...]:
-    """Return what of a configuration makes a notifier."""
-    return config.everyone(), config.routing, config.maintenance
+def _telling(config: Config) -> Config:
+    """Return what of a configuration is the notifier's."""
+    nothing = Config()
+    return msgspec.structs.replace(
+        config, rules={}, tail=nothing.tail, formats=(), watch=nothing.watch, path=None
+    )
 
 
 def main() -> None:
