@@ -45,6 +45,7 @@ __all__ = [
     "RuleConfig",
     "Secret",
     "SlackConfig",
+    "StateConfig",
     "TailConfig",
     "WatchConfig",
     "check_names",
@@ -91,6 +92,15 @@ class WatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Patterns of files and directories that are not read, such as "*.debug.log" or "old"."""
 
 
+class StateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the daemon keeps in its state directory."""
+
+    keep_days: Annotated[float, msgspec.Meta(gt=0, le=3660)] = 90.0
+    """Days for which incidents, and runs that nothing is written to, are kept."""
+    max_mb: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1024.0
+    """Most megabytes; of more, the runs written to longest ago are read again from their logs."""
+
+
 class FormatConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One format of the user's own, as [[formats]]; see runwatch.parsers.user."""
 
@@ -123,6 +133,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rules: dict[str, RuleConfig] = {}
     tail: TailConfig = TailConfig()
     watch: WatchConfig = WatchConfig()
+    state: StateConfig = StateConfig()
     formats: tuple[FormatConfig, ...] = ()
     """Formats of the user's own; they are tried before the built-in ones."""
     channels: dict[str, AnyChannel] = {}

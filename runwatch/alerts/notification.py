@@ -55,6 +55,8 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a notice says, one fact a line."""
     wording: Wording | None = None
     """The user's own words for title and body, if there are any. Not kept."""
+    late: float = 0.0
+    """Seconds for which nobody had watched before the incident was found."""
 
     @property
     def orders(self) -> tuple[str, ...]:

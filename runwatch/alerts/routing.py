@@ -364,6 +364,7 @@ class Router:
             span=lead.span,
             look=lead.look,
             answer=lead.answer,
+            late=lead.late,
         )
 
     def _sweep(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
@@ -43,8 +44,8 @@ class Engine:
     """All sources in their groups, and the judgement of their runs."""
 
     def __init__(self, overrides: Overrides | None = None) -> None:
-        self._overrides = overrides or {}
-        build(self._overrides)  # a bad threshold is an error now, not at the first run
+        self.overrides = overrides or {}
+        build(self.overrides)  # a bad threshold is an error now, not at the first run
         self.groups: dict[str, Group] = {}
         self.sources: dict[str, tuple[Group, Source]] = {}
         self.deadline: float | None = None
@@ -63,6 +64,12 @@ class Engine:
         self.sources[source_id] = group, group.sources[source_id]
         return group
 
+    def adopt(self, group: Group) -> None:
+        """Take over a group that an engine before this one had folded."""
+        group.deadline = self.deadline
+        self.groups[group.id] = group
+        self.sources.update((key, (group, source)) for key, source in group.sources.items())
+
     def fold(
         self,
         source_id: str,
@@ -71,8 +78,12 @@ class Engine:
         live: bool = False,
         arrival: float = 0.0,
         written: float | None = None,
+        late: bool = False,
     ) -> list[Change]:
-        """Take in the next batch of a source; return what changed in its incidents."""
+        """Take in the next batch of a source; return what changed in its incidents.
+
+        `late` tells that it was written while nobody watched: `arrival` says little.
+        """
         group, source = self.sources[source_id]
         batch = source.take(batch, written)
         if apart := tuple(group.clocks_apart(source, batch, live=live)):
@@ -92,7 +103,8 @@ class Engine:
                     continue
                 self._begin(group)
             watched = group.runs[-1]
-            block = group.told(source, segment.block, leads=leads)
+            told = replace(segment.block, late=True) if late else segment.block
+            block = group.told(source, told, leads=leads)
             watched.run.format = group.format
             watched.run.printed.update(batch.printed)
             watched.run.fold(block)
@@ -121,7 +133,7 @@ class Engine:
         if not group.runs and (look.present or beside.batches):
             self._begin(group)
         for watched in group.runs[-1:]:
-            watched.run.checkpoints.fold(look)
+            watched.run.checkpoints.fold(look, arrival if not live else None)
             for facts in beside.facts.values():
                 watched.run.tell(facts)
         changes: list[Change] = []
@@ -178,7 +190,7 @@ class Engine:
         Raises ConfigError, changing nothing.
         """
         build(overrides)
-        self._overrides = overrides
+        self.overrides = overrides
         for _, watched in self.runs():
             watched.rules = adapted(watched.rules, build(overrides))
 
@@ -215,7 +227,7 @@ class Engine:
         del group.runs[:-MAX_RUNS]
 
     def _watch(self, run: Run) -> WatchedRun:
-        return WatchedRun(run, build(self._overrides), IncidentBook(run.id, run.name))
+        return WatchedRun(run, build(self.overrides), IncidentBook(run.id, run.name))
 
     def _close(self, watched: WatchedRun, now: float) -> list[Change]:
         """Judge a run whose successor has begun: it will not go on."""

@@ -307,7 +307,16 @@ class Notifier:
         if self._lasting:  # a daemon watches: others can come and look
             look, answer = self._look, f"runwatch ack {change.row.id}"
         return Alert(
-            change.row, self._host, now, seen.checkpoint, seen.trend, seen.span, look, answer, change.number
+            change.row,
+            self._host,
+            now,
+            seen.checkpoint,
+            seen.trend,
+            number=change.number,
+            late=change.late,
+            span=seen.span,
+            look=look,
+            answer=answer,
         )
 
 

@@ -24,8 +24,13 @@ class Readers:
         give_up: Callable[[str], None],
         *,
         patient: bool = False,
+        known: Callable[[wire.Setup], wire.Setup] = lambda setup: setup,
     ) -> None:
-        """Make ready to `want`. With `patient`, what cannot be read is tried for ever."""
+        """Make ready to `want`. With `patient`, what cannot be read is tried for ever.
+
+        `known` returns a setup with what is known of its sources from before.
+        """
+        self._known = known
         self._receive, self._notice, self._give_up = receive, notice, give_up
         self._patient = patient
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
@@ -49,7 +54,7 @@ class Readers:
                 self._start(mount, wanted)
 
     def _start(self, mount: str, setup: wire.Setup) -> None:
-        worker = Worker(setup, self._receive, self._notice, self._give_up)
+        worker = Worker(setup, self._receive, self._notice, self._give_up, self._known(setup))
         worker.patient = self._patient
         self._workers[mount] = worker, asyncio.create_task(worker.run())
 

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -28,12 +29,16 @@ from runwatch.watcher.clock import Clock
 from runwatch.watcher.connection import Connection
 from runwatch.watcher.engine import FRESH, Engine
 from runwatch.watcher.handover import taken
+from runwatch.watcher.keeping import Keeper
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
 from runwatch.watcher.notify import Notifier
 from runwatch.watcher.readers import Readers
 from runwatch.watcher.sources.patterns import absolute, wanted
 from runwatch.watcher.views import Shown, snapshot
+
+if TYPE_CHECKING:
+    from runwatch.watcher.store import Store
 
 UNKNOWN_AFTER = 3.0
 """Seconds after which logs without a run are told to hold none yet."""
@@ -62,7 +67,6 @@ class Server:
         self.engine.deadline = assignment.deadline
         self.clock = Clock()
         self.since = self.clock.now
-        self.shown: dict[str, Shown] = {}
         self.notices: list[str] = []
         self.clients: set[Connection] = set()
         self.fatal: str | None = None
@@ -71,18 +75,29 @@ class Server:
         self.stopped = asyncio.Event()
         self.beat: Callable[[], object] = lambda: None
         """Called after each look at the clock: the loop is well."""
-        self._silences: Silences = InMemory()
-        self.notifier = self._notify()
-        self._samplers = Samplers(self.sampled, self.notice, assignment.pids)
-        self._readers = Readers(self.receive, self.notice, self._give_up, patient=not assignment.private)
         self._paths = assignment.paths
         """What people asked for on the command line, and later."""
-        self._places: dict[str, dict[str, bytes]] = {}
-        """Group -> source -> where it is, as the system spells it."""
         self._attention = Attention()
         self._picture: tuple[float, protocol.View, bytes] | None = None
+        self.store = self._open_store()
+        self.keeper = Keeper(self.store, self.engine, self.notice)
+        owed = self.keeper.restore(self.paths, self.since)
+        self.shown = {key: Shown.kept(group) for key, group in self.engine.groups.items()}
+        self._places = self.keeper.paths()
+        """Group -> source -> where it is, as the system spells it."""
+        self._silences: Silences = self.store or InMemory()
+        self.notifier = self._notify()
+        self._samplers = Samplers(self.sampled, self.notice, assignment.pids)
+        self._readers = Readers(
+            self.receive,
+            self.notice,
+            self._give_up,
+            patient=not assignment.private,
+            known=self.keeper.ready,
+        )
         if not assignment.private:
             self.opened.set()
+        self._hand(owed)
 
     async def run(self) -> None:
         """Work until told to stop."""
@@ -96,6 +111,7 @@ class Server:
         for client in tuple(self.clients):
             client.close()
         await asyncio.to_thread(self.notifier.close)
+        self.keeper.close()
 
     async def serve(self, sock: socket.socket) -> None:
         """Serve the one client of a private engine, and end with it."""
@@ -169,8 +185,10 @@ class Server:
                 if not wanted(path, self.paths, setup.exclude):
                     del places[source]
                     self.engine.drop_source(source)
+                    self.keeper.dropped(source, group)
             if not places:
                 del self._places[group], self.shown[group]
+        self.keeper.roots = self.paths
 
     async def reload(self) -> str:
         """Read the configuration again; return what was done. Raises ConfigError, changing nothing."""
@@ -186,7 +204,23 @@ class Server:
         return f"configuration: {config.path or 'none, the defaults'}"
 
     def _notify(self) -> Notifier:
-        return Notifier(self.config, self._notice_from_thread, self.engine, silences=self._silences)
+        return Notifier(
+            self.config,
+            self._notice_from_thread,
+            self.engine,
+            silences=self._silences,
+            epoch=self.store.epoch if self.store is not None else "",
+        )
+
+    def _open_store(self) -> Store | None:
+        """Return what keeps a daemon's state; a private engine's ends with it."""
+        if self._assignment.private or not self._assignment.state:
+            return None
+        from runwatch.watcher.store import Store
+
+        limits = self.config.state
+        directory = Path(os.fsdecode(self._assignment.state))
+        return Store(directory, self.notice, keep_days=limits.keep_days, max_mb=limits.max_mb)
 
     @property
     def _config_path(self) -> Path | None:
@@ -222,16 +256,18 @@ class Server:
             pass  # it is watched no longer: the last words of a worker
         elif isinstance(message, wire.Read):
             self._shown(message.source).read(message.source, message.left)
-            self.changed(
-                self.engine.fold(
-                    message.source,
-                    message.batch,
-                    live=message.live,
-                    arrival=message.arrival,
-                    written=message.written,
-                )
+            self.keeper.took(message)
+            changes = self.engine.fold(
+                message.source,
+                message.batch,
+                live=message.live,
+                arrival=message.arrival,
+                written=message.written,
+                late=message.late,
             )
+            self.changed(self.keeper.late(changes, late=message.late))
         elif isinstance(message, wire.Looked):
+            self.keeper.took(message)
             self.changed(
                 self.engine.look(
                     message.source,
@@ -265,11 +301,11 @@ class Server:
             group = self.engine.add_source(message.source, name, message.source, message.member)
             stale = message.written is not None and time.time() - message.written > FRESH
             group.stale = stale and (group.stale or len(group.sources) == 1)
-            group.sources[message.source].written = message.written
-            shown = self.shown.setdefault(group.id, Shown(group))
-            shown.backlogs[message.source] = shown.lefts[message.source] = message.backlog
-            self._places.setdefault(group.id, {})[message.source] = message.path
+            self.shown.setdefault(group.id, Shown(group))
             self._tell("source", f"{message.source} ({group.name})")
+        self._shown(message.source).opened(message.source, message.backlog, message.written)
+        self._places.setdefault(self.engine.sources[message.source][0].id, {})[message.source] = message.path
+        self.keeper.opened(message)
         self.opened.set()
 
     def _shown(self, source: str) -> Shown:
@@ -289,8 +325,10 @@ class Server:
         """Pass incident changes on to people and clients, and troubles to clients."""
         while self.engine.troubles:
             self.notice(self.engine.troubles.pop())
+        changes = list(changes)
+        self.keeper.before(changes)
+        self._hand(changes)
         for change in changes:
-            self.notifier.submit(change)
             if (closer := stacks.wanted(self.engine, change)) is not None:
                 self._samplers.look_closer(*closer)
             if change.send:
@@ -298,6 +336,12 @@ class Server:
                 self._tell("incident", f"{change.kind} {row.severity} {row.run}: {row.rule}: {row.title}")
             for client in self.clients:
                 client.incident(change)
+
+    def _hand(self, changes: Iterable[Change]) -> None:
+        """Hand changes that were committed to delivery."""
+        for change in changes:
+            self.notifier.submit(change)
+            self.keeper.handed((change,))
 
     def _notice_from_thread(self, text: str) -> None:
         """Take a notice from an outbox's thread."""
@@ -374,7 +418,9 @@ class Server:
             self.notice(unknown)
         self._samplers.want(self._watched_machines(now))
         read = [item.group for item in self.shown.values() if not item.left]
-        self.changed(self.engine.tick(now, self._attention.judged(read, now)))
+        self.changed(self.keeper.late(self.engine.tick(now, self._attention.judged(read, now))))
+        self.changed(self.keeper.settled({group.id for group in read}))
+        self.keeper.tick()
         self.notifier.tick(now)
         self.wake()
 

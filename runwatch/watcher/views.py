@@ -41,6 +41,19 @@ class Shown:
         self._previewed = ""
         self._since: float | None = None
 
+    @classmethod
+    def kept(cls, group: Group) -> Shown:
+        """Return a group that an engine before this one folded: what was written since is still unread."""
+        shown = cls(group)
+        shown.lefts = dict.fromkeys(group.sources, 1)
+        return shown
+
+    def opened(self, source: str, backlog: int, written: float | None) -> None:
+        """Note that a source is read from now on; one that is opened again was read meanwhile."""
+        if source not in self.backlogs:
+            self.backlogs[source] = self.lefts[source] = backlog
+            self.group.sources[source].written = written
+
     @property
     def left(self) -> int:
         """Bytes of the backlog still unread."""

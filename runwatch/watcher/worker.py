@@ -9,6 +9,7 @@ but files, changes nothing, and runs niced.
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import os
 import sys
 import time
@@ -29,7 +30,7 @@ from runwatch.watcher.feeds import (
     source_id,
 )
 from runwatch.watcher.handover import taken
-from runwatch.watcher.member import DIRECTORY, SCHEME, TENSORBOARD, WANDB
+from runwatch.watcher.member import DIRECTORY, SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.patterns import excluded
 
@@ -72,8 +73,14 @@ class Reader:
         self.sources: list[AnySource] = []
         self._more: set[str] = set()
         """Sources that had something new at the last sweep."""
-        for found in self._find(self._paths, wait=setup.wait or bool(setup.resume)):
-            self.sources.append(self._open(found))
+        found = self._find(self._paths, wait=setup.wait or bool(setup.resume))
+        members = setup.members
+        before = {each.path: members[key] for each in found if (key := source_id(each.path)) in members}
+        for each in _joined(found, before):
+            source = self._open(each)
+            if each.path not in before and setup.since is not None and _below(each.path, setup.before):
+                source.arrived(setup.since)
+            self.sources.append(source)
 
     def _find(self, paths: Sequence[str], *, wait: bool = False) -> list[discover.Found]:
         found = discover.find(paths, wait=wait)
@@ -87,7 +94,7 @@ class Reader:
         if found.path.startswith(SCHEME):
             return OnlineSource(found, resume, self._setup.online)
         if found.member.kind == DIRECTORY:
-            return DirectorySource(found, self._pulse)
+            return DirectorySource(found, self._pulse, resume)
         return LogSource(found, resume, self._formats, settled)
 
     def appeared(self) -> list[AnySource]:
@@ -95,10 +102,12 @@ class Reader:
         now = time.monotonic()
         if not self._search or now - self._searched < self._pause:
             return []
-        known = {source.path: source for source in self.sources}
+        known = {source.path: source.member for source in self.sources}
         new: list[AnySource] = []
         with contextlib.suppress(SourceError):  # it was emptied: what is open goes on
-            for found in self._beside(self._find(self._search), known):
+            for found in _joined(self._find(self._search), known):
+                if found.path in known:
+                    continue
                 source = self._open(found)
                 source.arrived()
                 new.append(source)
@@ -106,24 +115,6 @@ class Reader:
         self._searched = time.monotonic()
         self._pause = max(RESCAN, 50 * (self._searched - now))
         return new
-
-    @staticmethod
-    def _beside(found: Sequence[discover.Found], known: Mapping[str, AnySource]) -> Iterator[discover.Found]:
-        """Yield what is new; a source that stood alone until now is joined under its own name."""
-        joined = {
-            each.member.group: known[each.path].member.group or known[each.path].id
-            for each in found
-            if each.path in known and each.member.group
-        }
-        members = [source.member for source in known.values()]
-        for each in found:
-            if each.path not in known:
-                member = each.member
-                group = joined.get(member.group, member.group)
-                before = sum(m.kind == member.kind and m.group == group for m in members)
-                if member.kind in (WANDB, TENSORBOARD) and group:  # the next launch of the same run
-                    member = msgspec.structs.replace(member, attempt=before)
-                yield each._replace(member=msgspec.structs.replace(member, group=group))
 
     def sweep(self, send: Send, due: Collection[str] | None = None) -> bool:
         """Read a block of each source; return whether any had something new.
@@ -151,6 +142,39 @@ class Reader:
     def _is_due(self, source: AnySource, due: Collection[str] | None) -> bool:
         log = isinstance(source, LogSource)
         return not log or due is None or source.path in due or source.id in self._more or source.history > 0
+
+
+def _joined(found: Sequence[discover.Found], known: Mapping[str, Member]) -> Iterator[discover.Found]:
+    """Yield what was found, each the member of its run that it is by what was `known` before (by path).
+
+    What is known stays what it was; what is new beside it joins it, under its own name
+    if it had stood alone.
+    """
+    joined = {
+        each.member.group: known[each.path].group or source_id(each.path)
+        for each in found
+        if each.path in known and each.member.group
+    }
+    for each in found:
+        member = known.get(each.path)
+        if member is None:
+            member = each.member
+            group = joined.get(member.group, member.group)
+            before = sum(m.kind == member.kind and m.group == group for m in known.values())
+            if before and member.kind in (WANDB, TENSORBOARD) and group:  # the next launch of the same run
+                member = msgspec.structs.replace(member, attempt=before)
+            member = msgspec.structs.replace(member, group=group)
+        yield each._replace(member=member)
+
+
+def _below(path: str, roots: Sequence[bytes]) -> bool:
+    """Whether one of the paths that were watched leads to this one."""
+    where = os.path.abspath(path)
+    for root in map(os.fsdecode, roots):
+        top = os.path.abspath(root)
+        if where == top or where.startswith(top + os.sep) or fnmatch.fnmatchcase(where, top):
+            return True
+    return False
 
 
 def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
@@ -190,7 +214,7 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
 
 def _opened(source: AnySource) -> wire.Opened:
     path = os.fsencode(source.path)
-    return wire.Opened(source.id, source.name, path, source.history, source.written(), source.member)
+    return wire.Opened(source.id, source.name, path, source.left, source.written(), source.member)
 
 
 def _open_more_files() -> None:

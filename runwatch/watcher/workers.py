@@ -153,11 +153,15 @@ class Worker(Child[wire.Message]):
         receive: Callable[[wire.Message], None],
         notice: Callable[[str], None],
         give_up: Callable[[str], None],
+        known: wire.Setup | None = None,
     ) -> None:
+        """`known` holds what is known of the sources from before: where they stand, what they are."""
         super().__init__(receive, notice, give_up)
         self._setup = setup
         self._opened: dict[str, bytes] = {}
-        self._resume: dict[str, wire.Resume] = {}
+        self._known = known or wire.Setup(())
+        self._resume = dict(self._known.resume)
+        self._members = dict(self._known.members)
 
     def change(self, setup: wire.Setup) -> None:
         """Read with another setup from now on; what is read by both goes on where it was."""
@@ -167,14 +171,21 @@ class Worker(Child[wire.Message]):
             if not wanted(path, setup.paths, setup.exclude):
                 del self._opened[source]
                 self._resume.pop(source, None)
+                self._members.pop(source, None)
         self._setup = setup
         self.renew()
 
     def _command(self) -> tuple[str, msgspec.Struct]:
-        if not self._opened and not self._resume:
-            return "runwatch.watcher.worker", self._setup
-        paths = tuple(dict.fromkeys((*self._setup.paths, *self._opened.values())))
-        setup = msgspec.structs.replace(self._setup, paths=paths, resume=self._resume, wait=True)
+        known, opened = self._known, bool(self._opened or self._resume)
+        setup = msgspec.structs.replace(
+            self._setup,
+            paths=tuple(dict.fromkeys((*self._setup.paths, *self._opened.values()))),
+            resume=self._resume,
+            members=self._members,
+            since=known.since,
+            before=known.before,
+            wait=self._setup.wait or opened,
+        )
         return "runwatch.watcher.worker", setup
 
     def _decode(self, body: bytes) -> wire.Message:
@@ -197,7 +208,8 @@ class Worker(Child[wire.Message]):
     def _take(self, message: wire.Message) -> None:
         if isinstance(message, wire.Opened):
             self._opened[message.source] = message.path
-        elif isinstance(message, wire.Read) and message.resume is not None:
+            self._members.setdefault(message.source, message.member)
+        elif isinstance(message, wire.Read | wire.Looked) and message.resume is not None:
             self._resume[message.source] = message.resume
         self._receive(message)
 

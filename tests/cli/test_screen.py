@@ -127,7 +127,7 @@ def test_quitting_leaves_no_process(log):
     with Terminal("tail", str(log.path)) as terminal:
         terminal.until(lambda p: "399" in p)
         children = psutil.Process(terminal.pid).children(recursive=True)
-        assert len(children) == 2
+        assert len(children) >= 2  # engine and reader; on a slow machine already a sampler
         terminal.keys("q")
         assert terminal.end() == 0
         assert psutil.wait_procs(children, WAIT)[1] == []
