@@ -248,7 +248,7 @@ def test_a_disk_that_is_full_for_a_while(tmp_path, start):
     ("victim", "words"),
     [
         ("runwatch.wrap.keeper", "the log's writer is gone: the command goes on, unlogged and unwatched"),
-        ("runwatch.watcher.server", "the engine ended; started again"),
+        ("runwatch.watcher.private", "the engine ended; started again"),
     ],
 )
 def test_the_command_outlives_our_helpers(victim, words, log, start):
