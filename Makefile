@@ -36,8 +36,8 @@ $(SERVICES): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,services]'
 	@touch $@
 
-# An Alertmanager is taken from the path: apt-get install prometheus-alertmanager, or ALERTMANAGER=/where/it/is
-test-services: $(SERVICES)  ## Deliver alerts to real services: SMTP, Alertmanager, a strict Slack; 200 kills
+# Taken from the path: apt-get install prometheus-alertmanager openssh-server, or ALERTMANAGER=/where/it/is
+test-services: $(SERVICES)  ## Speak to real services: SMTP, Alertmanager, a strict Slack, sshd; 200 kills
 	$(BIN)/python -m pytest -m services tests/services
 
 lint: $(STAMP)  ## Check style and the module floors
@@ -54,6 +54,7 @@ bench: $(STAMP)  ## Measure: parsing, check, memory, every format, sampling
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/formats.py
 	$(BIN)/python benchmarks/samplers.py
+	$(BIN)/python benchmarks/daemon.py
 
 corpus: $(STAMP)  ## Read a corpus of logs and compare with its truth: CORPUS=DIR
 	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [JOBS=N]'; exit 2; }

@@ -83,7 +83,10 @@ def _print(rows: Sequence[RunRow], health: HealthReport, *, every: bool, ascii_o
     sends = f"alerts to {', '.join(health.channels)}" if health.channels else "alerts are sent nowhere"
     up = numbers.brief(max(0.0, time.time() - health.since))
     late = f", its clock was {health.lag:.0f} s late" if health.lag > 5 else ""
-    counts = f"{health.runs} runs, {health.sources} files"
+    counts = ", ".join(
+        f"{count} {word}{'s' * (count != 1)}"
+        for count, word in ((health.runs, "run"), (health.sources, "file"))
+    )
     print(f"daemon {health.pid} on {health.host}, up {up}: {counts}; {sends}{late}")
     if not os.access(health.state or "/", os.W_OK):
         print(f"! its state directory cannot be written: {health.state}")

@@ -114,7 +114,7 @@ def _health(server: Server, to: int) -> protocol.HealthReport:
         sources=len(server.engine.sources),
         clients=len(server.clients),
         lag=server.clock.lag,
-        notices=tuple(server.notices),
+        notices=server.notices,
     )
 
 

@@ -24,6 +24,7 @@ from runwatch.alerts.incidents import Change
 from runwatch.watcher import protocol
 from runwatch.watcher.answers import answers
 from runwatch.watcher.headless import Headless
+from runwatch.watcher.waiting import wait
 
 if TYPE_CHECKING:
     from runwatch.watcher.server import Server
@@ -164,15 +165,3 @@ class Connection:
 
 def _software() -> str:
     return f"runwatch {__version__}"
-
-
-async def wait(event: asyncio.Event, seconds: float) -> None:
-    """Return when `event` is set or after `seconds`.
-
-    Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
-    """
-    waiting = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait({waiting}, timeout=seconds)
-    finally:
-        waiting.cancel()

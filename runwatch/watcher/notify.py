@@ -9,7 +9,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +18,7 @@ from runwatch.alerts.settings import Mode, actions, maintenance
 from runwatch.alerts.silences import MOST, InMemory, Silence, Silences, muted
 from runwatch.config import Config
 from runwatch.errors import ConfigError
+from runwatch.watcher.sockets import STATE_VARIABLE, state_directory
 from runwatch.watcher.surroundings import Surroundings, around, looks, processes
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at how runs stand."""
-STATE_VARIABLE = "RUNWATCH_STATE"
 
 
 class Notifier:
@@ -318,14 +317,6 @@ class Notifier:
             look=look,
             answer=answer,
         )
-
-
-def state_directory() -> Path:
-    """Return where undelivered messages are kept: $RUNWATCH_STATE, or the user's state directory."""
-    import platformdirs
-
-    named = os.environ.get(STATE_VARIABLE)
-    return Path(named) if named else platformdirs.user_state_path("runwatch")
 
 
 def open_journal(notice: Callable[[str], None]) -> Journal:

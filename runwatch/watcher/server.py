@@ -28,6 +28,7 @@ from runwatch.watcher.engine import FRESH, Engine
 from runwatch.watcher.keeping import Keeper
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
+from runwatch.watcher.notices import Notices
 from runwatch.watcher.notify import Notifier
 from runwatch.watcher.readers import Readers
 from runwatch.watcher.sources.patterns import wanted
@@ -41,7 +42,6 @@ UNKNOWN_AFTER = 3.0
 """Seconds after which logs without a run are told to hold none yet."""
 TICK = 1.0
 """Seconds between looks at the clock."""
-MAX_NOTICES = 20
 MAX_CLIENTS = 256
 SAME = 0.2
 """Seconds for which a picture is good for other clients that show the same."""
@@ -62,7 +62,7 @@ class Server:
         self.engine.deadline = assignment.deadline
         self.clock = Clock()
         self.since = self.clock.now
-        self.notices: list[str] = []
+        self._notices = Notices()
         self.clients: set[Connection] = set()
         self.fatal: str | None = None
         self.opened = asyncio.Event()
@@ -144,6 +144,7 @@ class Server:
         """Watch these no longer, and forget their runs; return what was done, in words. Raises ValueError."""
         done = self._watchlist.drop(paths)
         self._read()
+        self._notices.clear()
         return done
 
     def _read(self) -> None:
@@ -171,7 +172,7 @@ class Server:
             old, self.notifier = self.notifier, self._notify()
             await asyncio.to_thread(old.close)
         self._read()
-        self.notices = []
+        self._notices.clear()
         return f"configuration: {config.path or 'none, the defaults'}"
 
     def _notify(self) -> Notifier:
@@ -321,12 +322,19 @@ class Server:
 
     def notice(self, text: str) -> None:
         """Tell clients something about runwatch itself."""
-        if text not in self.notices:
-            self.notices = [*self.notices, text][-MAX_NOTICES:]
-            self._tell("notice", text)
-            for client in self.clients:
-                client.notice(text)
-            self.wake()
+        if self._notices.add(text):
+            self._spread(text)
+
+    def _spread(self, notice: str) -> None:
+        self._tell("notice", notice)
+        for client in self.clients:
+            client.notice(notice)
+        self.wake()
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What people should know about runwatch itself."""
+        return self._notices.texts()
 
     def wake(self, *, at_once: bool = False) -> None:
         """Let every client know that there is something new."""
@@ -365,8 +373,9 @@ class Server:
             self._attention.reset()
             self._tell("clock", f"the clock jumped by {jump:+.0f} s, or the machine slept")
         now = self.clock.now
-        if unknown := views.unrecognised(self.shown.values(), now, UNKNOWN_AFTER):
-            self.notice(unknown)
+        unknown = views.unrecognised(self.shown.values(), now, UNKNOWN_AFTER)
+        if self._notices.stand(unknown):
+            self._spread(unknown)
         self._samplers.want(self._watched_machines(now))
         read = [item.group for item in self.shown.values() if not item.left]
         self.changed(self.keeper.late(self.engine.tick(now, self._attention.judged(read, now))))

@@ -53,7 +53,7 @@ def test_status(daemon):
     done = daemon.run("status")
     first, *_, last = done.stdout.splitlines()
     assert re.match(r"▶ RUNNING  speedrun  step 4,005/5,568  ━+.*  72%  loss 2\.500  ETA .*1▲.* ago", first)
-    assert "1 runs, 1 files; alerts are sent nowhere" in last
+    assert "1 run, 1 file; alerts are sent nowhere" in last
 
 
 def test_status_for_a_status_line(daemon):
