@@ -159,7 +159,7 @@ def test_a_picture_lists_what_matters_of_a_thousand_runs():
     for number in range(1000):
         engine.add_source(f"{number}.log", f"run{number}", f"{number}.log")
         engine.fold(f"{number}.log", LogParser().feed(line(1).encode()), written=NOW - number)
-    worst = log(200, faults={150: "nan", 151: "nan", 152: "nan"})
+    worst = log(200, faults=dict.fromkeys(range(150, 200), "nan"))
     engine.fold("999.log", LogParser().feed(worst), written=NOW - 999)
     shown = [Shown(group) for group in engine.groups.values()]
     names = [row.name for row in snapshot(shown, View(), NOW).runs]
