@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
+SERVICES := $(VENV)/.installed-services
 
-.PHONY: help demo test test-real install-real lint types check bench soak corpus detection format clean
+.PHONY: help demo test test-real test-services install-real lint types check bench soak corpus detection format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,14 @@ install-real: $(REAL)
 test-real: $(REAL)  ## Run the tests that watch real training libraries
 	$(BIN)/python -m pytest -m real tests/real
 
+$(SERVICES): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,services]'
+	@touch $@
+
+# Taken from the path: apt-get install prometheus-alertmanager openssh-server, or ALERTMANAGER=/where/it/is
+test-services: $(SERVICES)  ## Speak to real services: SMTP, Alertmanager, a strict Slack, sshd; 200 kills
+	$(BIN)/python -m pytest -m services tests/services
+
 lint: $(STAMP)  ## Check style and the module floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,6 +54,7 @@ bench: $(STAMP)  ## Measure: parsing, check, memory, every format, sampling
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/formats.py
 	$(BIN)/python benchmarks/samplers.py
+	$(BIN)/python benchmarks/daemon.py
 
 soak: $(STAMP)  ## Kill a daemon over 50 changing logs for minutes: SECONDS=240 RUNS=50
 	$(BIN)/python -m tests.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))

@@ -19,8 +19,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from runwatch.alerts import settings
+from runwatch.alerts.channels.settings import KINDS, AnyChannel, SlackConfig, missing
 from runwatch.alerts.secret import Secret
-from runwatch.alerts.settings import AnyChannel, MaintenanceConfig, RoutingConfig, SlackConfig
+from runwatch.alerts.settings import (
+    ActionConfig,
+    AlertsConfig,
+    MaintenanceConfig,
+    MessagesConfig,
+    RoutingConfig,
+)
 from runwatch.errors import ConfigError
 from runwatch.tomlplace import Keys, where_is
 from runwatch.wording import expected, noun
@@ -134,12 +141,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     routing: RoutingConfig = RoutingConfig()
     maintenance: tuple[MaintenanceConfig, ...] = ()
     """Times in which alerts that fit are not told."""
+    messages: MessagesConfig = MessagesConfig()
+    alerts: AlertsConfig = AlertsConfig()
+    actions: tuple[ActionConfig, ...] = ()
+    """What is done when incidents fire. Nothing, unless it is asked for."""
     path: Path | None = None
     """The file this came from; not a key of the file."""
 
     def everyone(self) -> dict[str, AnyChannel]:
         """Return all channels that lead somewhere, by name."""
-        return {**({"slack": self.slack} if self.slack.webhook else {}), **self.channels}
+        return {**({"slack": self.slack} if self.slack.webhook or self.slack.token else {}), **self.channels}
 
     def overrides(self) -> dict[str, dict[str, float | bool | int]]:
         """Return what [rules.NAME] sections say, `enabled` among the thresholds."""
@@ -214,10 +225,10 @@ def format_name(asked: str | None, config: Config) -> str | None:
 
     Raises ConfigError if there is none of that name, with the nearest.
     """
-    from runwatch.parsers.formats import catalogue
-
     name = asked or config.tail.format
     if name is not None:
+        from runwatch.parsers.formats import catalogue
+
         known = [*(own.name for own in config.formats), *(fmt.name for fmt in catalogue())]
         check_names([name], known, "--format" if asked else config.where("tail", "format"))
     return name
@@ -248,35 +259,43 @@ class _Reader:
             },
             routing=self.routing(tables.get("routing", {})),
             maintenance=self.sections(MaintenanceConfig, ("maintenance",), tables.get("maintenance", [])),
+            messages=self.section(MessagesConfig, ("messages",), tables.get("messages", {})),
+            alerts=self.section(AlertsConfig, ("alerts",), tables.get("alerts", {})),
+            actions=self.sections(ActionConfig, ("actions",), tables.get("actions", [])),
             path=self.path,
         )
-        named = {"slack": config.slack, **config.channels}  # $RUNWATCH_SLACK_WEBHOOK may yet name it
-        try:
-            settings.policy(config.routing, named)
-        except settings.SettingError as error:
-            raise ConfigError(str(error), self.where("routing", *error.key)) from None
-        try:
-            settings.maintenance(config.maintenance)
-        except settings.SettingError as error:
-            raise ConfigError(str(error), self.where("maintenance", *error.key)) from None
+        self.judge(config)
         return config
+
+    def judge(self, config: Config) -> None:
+        """Raise ConfigError where what each section says is right and what it means is not."""
+        named = {"slack": config.slack, **config.channels}  # $RUNWATCH_SLACK_WEBHOOK may yet name it
+        meanings: dict[str, Callable[[], object]] = {
+            "routing": lambda: settings.policy(config.routing, named),
+            "maintenance": lambda: settings.maintenance(config.maintenance),
+            "messages": config.messages.wording,
+            "alerts": config.alerts.check,
+            "actions": lambda: settings.actions(config.actions),
+        }
+        for section, meaning in meanings.items():
+            try:
+                meaning()
+            except settings.SettingError as error:
+                raise ConfigError(str(error), self.where(section, *error.key)) from None
 
     def channel(self, keys: Keys, given: object) -> AnyChannel:
         table = dict(self.table(keys, given))
         kind = self.value((*keys, "type"), str, table.pop("type", ""))
-        if kind not in settings.KINDS:
+        if kind not in KINDS:
             place = (*keys, "type") if kind else keys
-            raise ConfigError(
-                "a channel needs a type", self.where(*place), f"one of {', '.join(settings.KINDS)}"
-            )
+            raise ConfigError("a channel needs a type", self.where(*place), f"one of {', '.join(KINDS)}")
         if keys[-1] == "slack":
             raise ConfigError(
                 "this name is taken by the section [slack]", self.where(*keys), "choose another"
             )
-        found = self.section(settings.KINDS[kind], keys, table)
-        for key in settings.NEEDED[type(found)]:
-            if not getattr(found, key):
-                raise ConfigError(f"a channel of type {kind} needs {key}", self.where(*keys))
+        found = self.section(KINDS[kind], keys, table)
+        if key := missing(found):
+            raise ConfigError(f"a channel of type {kind} needs {key}", self.where(*keys))
         return found
 
     def routing(self, given: object) -> RoutingConfig:

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from runwatch import config
-from runwatch.alerts import settings
+from runwatch.alerts.channels import settings
 from runwatch.alerts.secret import Secret
 from runwatch.wording import expected
 

@@ -68,7 +68,7 @@ def test_every_key_is_read(place):
             """,
         )
     )
-    assert config.slack == SlackConfig(Secret(HOOK), Severity.CRITICAL, False, 3.0)
+    assert config.slack == SlackConfig(Severity.CRITICAL, False, timeout=3.0, webhook=Secret(HOOK))
     assert config.slack.webhook.reveal() == HOOK
     assert (config.tail.poll, config.tail.interval, config.tail.format) == (True, 2.5, "nanochat")
     assert config.rules == {

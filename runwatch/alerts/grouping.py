@@ -19,6 +19,9 @@ class Alert(msgspec.Struct, frozen=True):
     """Unix time of its newest change."""
     checkpoint: int | None = None
     trend: tuple[float, ...] = ()
+    span: tuple[int, int] | None = None
+    look: str = ""
+    answer: str = ""
     number: int = 0
     """Number of this change among those of the incident."""
     late: float = 0.0

@@ -62,8 +62,10 @@ class Router:
     def resume(self, saved: Mapping[str, bytes], now: float) -> None:
         """Go on from what `changes` gave to a process that died."""
         for key, body in saved.items():
-            self._dirty.add(key)  # whatever is not taken over is to be removed
             kind, _, name = key.partition("/")
+            if kind not in ("group", "alert", "seen"):  # not routing's
+                continue
+            self._dirty.add(key)  # whatever is not taken over is to be removed
             try:
                 if kind == "group":
                     group = msgspec.msgpack.decode(body, type=Group)
@@ -192,7 +194,9 @@ class Router:
             if receiver is None or alert.rank < receiver.min_severity.rank:
                 continue
             values = [channel, str(number), *(labels[label] for label in route.group_by)]
-            key = hashlib.blake2b("\n".join(values).encode(), digest_size=8).hexdigest()
+            key = hashlib.blake2b(
+                "\n".join(values).encode("utf-8", "backslashreplace"), digest_size=8
+            ).hexdigest()
             if key not in self._groups:
                 self._groups[key] = Group(channel, number)
             self._groups[key].members[name] = None
@@ -357,6 +361,9 @@ class Router:
             note=note,
             checkpoint=lead.checkpoint,
             trend=lead.trend,
+            span=lead.span,
+            look=lead.look,
+            answer=lead.answer,
             late=lead.late,
         )
 

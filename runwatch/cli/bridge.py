@@ -20,7 +20,7 @@ def command() -> int:
     `runwatch attach HOST` starts this there over ssh; no port is opened.
     """
     from runwatch.watcher import sockets
-    from runwatch.watcher.notify import state_directory
+    from runwatch.watcher.sockets import state_directory
 
     with sockets.connect(state_directory()) as sock:
         return pump(sock, 0, 1)

@@ -33,7 +33,7 @@ COMMANDS = {
     "demo": "Watch a small real training run.",
     "formats": "List the log formats, or say what a file's is.",
     "rules": "List the health rules, or explain one.",
-    "notify": "List the channels for alerts, or try one.",
+    "notify": "List the channels for alerts, try one, see what was not delivered.",
     "doctor": "Say what can and cannot be seen here.",
     "bridge": "Pass a daemon's protocol through standard input and output.",
     "completion": "Print a shell's completion script.",

@@ -13,7 +13,7 @@ def command() -> int:
     from runwatch.watcher import protocol
     from runwatch.watcher.ask import LONG, ask
     from runwatch.watcher.lock import wait_until_free
-    from runwatch.watcher.notify import state_directory
+    from runwatch.watcher.sockets import state_directory
 
     print(ask(protocol.Stop(), protocol.Done)[0].message)
     return ExitCode.OK if wait_until_free(state_directory(), LONG) else ExitCode.UNREADABLE

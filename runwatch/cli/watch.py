@@ -24,7 +24,7 @@ def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None
     from runwatch import config as configuration
     from runwatch.watcher import daemon, logs
     from runwatch.watcher.launch import Assignment
-    from runwatch.watcher.notify import state_directory
+    from runwatch.watcher.sockets import state_directory
     from runwatch.watcher.sources.patterns import absolute
 
     state = state_directory().absolute()

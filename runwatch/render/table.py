@@ -32,7 +32,7 @@ def table(rows: Sequence[Sequence[str]], width: int, *, stretch: int, right: Seq
 
 def status(rows: Sequence[RunRow], glyphs: Glyphs = UNICODE, width: int = 100) -> list[str]:
     """Return one line for each run: sign, name, how far, loss, time left, alerts, age."""
-    return table([_run(row, glyphs) for row in rows], width, stretch=1, right=(4, 5))
+    return table([_run(row, glyphs) for row in rows], width, stretch=1, right=(4,))
 
 
 def _run(row: RunRow, glyphs: Glyphs) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from runwatch import __version__
 from runwatch.alerts.silences import Silence, silence
 from runwatch.errors import RunwatchError
 from runwatch.render import states
@@ -25,6 +27,8 @@ PART = 100
 """Rows in one message."""
 DOCUMENTS = 10
 """Whole runs in one message."""
+MOST_PATHS = 100
+"""Paths told of those that are watched."""
 FEWEST = 4
 """Characters of an id that a person has to give."""
 DAY = 86_400.0
@@ -73,11 +77,12 @@ def _answers(server: Server, request: protocol.Request, now: float) -> Iterator[
         case protocol.Drop(paths, to):
             yield Done(to, server.drop(tuple(map(os.fsencode, paths))))
         case protocol.Health(to):
-            yield server.health(to)
+            yield _health(server, to)
         case protocol.Segment(run, ascii_only, to):
             yield Done(to, _segment(server, run, ascii_only, now))
         case protocol.Stop(to):
-            yield Done(to, server.leave())
+            server.leave()
+            yield Done(to, f"stopping, process {os.getpid()}")
 
 
 def _silence_row(held: Silence) -> protocol.SilenceRow:
@@ -91,6 +96,26 @@ def _conditions(held: Silence) -> str:
 
 def _when(unix: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix))
+
+
+def _health(server: Server, to: int) -> protocol.HealthReport:
+    config = server.config
+    return protocol.HealthReport(
+        to,
+        software=f"runwatch {__version__}",
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        since=server.since,
+        config=str(config.path or ""),
+        state=os.fsdecode(server.assignment.state),
+        paths=tuple(path.decode("utf-8", "replace") for path in server.paths[:MOST_PATHS]),
+        channels=tuple(config.everyone()),
+        runs=sum(len(group.runs) for group in server.engine.groups.values()),
+        sources=len(server.engine.sources),
+        clients=len(server.clients),
+        lag=server.clock.lag,
+        notices=server.notices,
+    )
 
 
 def _runs(server: Server, documents: bool, to: int, now: float) -> Iterator[Reply]:

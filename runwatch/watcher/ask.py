@@ -59,7 +59,7 @@ def segment(run: str | None, *, ascii_only: bool, timeout: float = 2.0) -> str:
 
 
 def _open(state: Path | None, timeout: float) -> socket.socket:
-    from runwatch.watcher.notify import state_directory
+    from runwatch.watcher.sockets import state_directory
 
     return sockets.connect(state or state_directory(), timeout)
 

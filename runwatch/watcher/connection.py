@@ -14,6 +14,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,6 +24,7 @@ from runwatch.alerts.incidents import Change
 from runwatch.watcher import protocol
 from runwatch.watcher.answers import answers
 from runwatch.watcher.headless import Headless
+from runwatch.watcher.waiting import wait
 
 if TYPE_CHECKING:
     from runwatch.watcher.server import Server
@@ -148,8 +150,10 @@ class Connection:
 
     def _lines(self, now: float) -> Iterable[protocol.Line]:
         assert self._headless is not None
-        reading = {item.group.id for item in self._server.shown.values() if item.left}
-        return map(protocol.Line, self._headless.progress(now, reading=reading))
+        shown = tuple(self._server.shown.values())
+        reading = {item.group.id for item in shown if item.left}
+        bodies = chain(self._headless.previews(shown, now), self._headless.progress(now, reading=reading))
+        return map(protocol.Line, bodies)
 
     def _write(self, message: protocol.Reply) -> None:
         self._send(protocol.encode(message))
@@ -161,15 +165,3 @@ class Connection:
 
 def _software() -> str:
     return f"runwatch {__version__}"
-
-
-async def wait(event: asyncio.Event, seconds: float) -> None:
-    """Return when `event` is set or after `seconds`.
-
-    Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
-    """
-    waiting = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait({waiting}, timeout=seconds)
-    finally:
-        waiting.cancel()

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
+import msgspec
+
 from runwatch.alerts.incidents import Change, IncidentBook
 from runwatch.alerts.rules import build
 from runwatch.alerts.rules.base import Rule, thresholds
@@ -25,7 +27,7 @@ from runwatch.watcher.endings import event_of
 from runwatch.watcher.evidence import placed
 from runwatch.watcher.group import Group, Source, WatchedRun
 from runwatch.watcher.member import Member
-from runwatch.watcher.sources.beside import Beside
+from runwatch.watcher.sources.looked import Beside
 
 MAX_RUNS = 64
 """Runs kept per group; of a longer pipeline the oldest are forgotten."""
@@ -84,8 +86,12 @@ class Engine:
         """
         group, source = self.sources[source_id]
         batch = source.take(batch, written)
+        if apart := tuple(group.clocks_apart(source, batch, live=live)):
+            batch = msgspec.structs.replace(batch, events=(*batch.events, *apart))
+        before = group.leader
         if group.elect(source) and group.runs:
-            group.runs[-1] = self._watch(group.runs[-1].run.id, group.runs[-1].run.name)
+            follower = before.id if before is not None and before.member.rank is None else None
+            group.runs[-1] = self._watch(group.runs[-1].run.led_anew(follower))
         changes: list[Change] = []
         for segment in source.splitter.split(batch, live=live, arrival=arrival):
             leads = source is group.leader or group.leader is None
@@ -109,11 +115,21 @@ class Engine:
         return changes
 
     def look(
-        self, source_id: str, look: Look, beside: Beside, *, live: bool = False, arrival: float = 0.0
+        self,
+        source_id: str,
+        look: Look,
+        beside: Beside,
+        *,
+        live: bool = False,
+        arrival: float = 0.0,
+        partial: bool = False,
     ) -> list[Change]:
-        """Take in what a look at a directory gave; return what changed in incidents."""
+        """Take in what a look at a directory gave, or the `partial` one before it.
+
+        Return what changed in incidents.
+        """
         group, source = self.sources[source_id]
-        source.looked = True
+        source.looked = source.looked or not partial
         if not group.runs and (look.present or beside.batches):
             self._begin(group)
         for watched in group.runs[-1:]:
@@ -207,11 +223,11 @@ class Engine:
     def _begin(self, group: Group) -> None:
         group.begun += 1
         name = group.name if group.begun == 1 else f"{group.name}#{group.begun}"
-        group.runs.append(self._watch(f"{group.id}#{group.begun}", name))
+        group.runs.append(self._watch(Run(f"{group.id}#{group.begun}", name)))
         del group.runs[:-MAX_RUNS]
 
-    def _watch(self, run_id: str, name: str) -> WatchedRun:
-        return WatchedRun(Run(run_id, name), build(self.overrides), IncidentBook(run_id, name))
+    def _watch(self, run: Run) -> WatchedRun:
+        return WatchedRun(run, build(self.overrides), IncidentBook(run.id, run.name))
 
     def _close(self, watched: WatchedRun, now: float) -> list[Change]:
         """Judge a run whose successor has begun: it will not go on."""

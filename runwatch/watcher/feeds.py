@@ -14,12 +14,12 @@ from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format
 from runwatch.parsers.stream import StreamParser, joined
 from runwatch.watcher import wire
-from runwatch.watcher.member import TENSORBOARD, WANDB, Member
+from runwatch.watcher.member import SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.beside import BesideSource
 from runwatch.watcher.sources.checkpoints import CheckpointSource
 from runwatch.watcher.sources.tail import Mark, Position, Tail
-from runwatch.watcher.sources.wandb_online import SCHEME, OnlineRun, Poller, Update
+from runwatch.watcher.sources.wandb_online import OnlineRun, Poller, Update
 
 PREVIEW_BYTES = 1 << 18
 """Newest bytes shown before a history longer than this is read."""
@@ -33,6 +33,8 @@ MAX_UNFINISHED = 4096
 """Bytes of an unfinished line that a successor is told."""
 LOOK_EVERY = 5.0
 """Seconds between two looks at a directory of checkpoints; longer where a look takes long."""
+FIRST_LOOK = 64
+"""Checkpoints of the first look at a directory, the newest: all of thousands take seconds."""
 FRESH = 300.0
 """Seconds after its last write for which a file that appears is news, not history."""
 DAY = 86_400.0
@@ -88,10 +90,14 @@ class LogSource:
         """Whether the engine knows where this stands."""
         self._newest: float | None = None
         """Unix time of the newest record, where records tell."""
-        self._previewed = 0.0
+        self._previewed: tuple[float, float, int] = (0.0, 0.0, -1)
+        """When a preview was sent last, the seconds it took, and where the file ended then."""
         self._problem: str | None = None
+        self._recent: Batch | None = None
+        """What the newest bytes told when it was opened, until that was shown."""
         if self.history and self._dated:
-            self._date(self._last(RECENT_BYTES))
+            self._recent = self._last(RECENT_BYTES)
+            self._date(self._recent)
 
     @property
     def left(self) -> int:
@@ -205,16 +211,28 @@ class LogSource:
         self._problem = problem
 
     def _preview(self, send: Send) -> None:
-        if time.monotonic() - self._previewed < PREVIEW_EVERY:
+        """Show the newest bytes, now and then: what was read to see how old they are comes first."""
+        begun = time.monotonic()
+        at, took, seen = self._previewed
+        if begun - at < max(PREVIEW_EVERY, 10 * took):
             return
-        self._previewed = time.monotonic()
-        batch = self._last(PREVIEW_BYTES)
+        batch, end = self._recent, -1
+        if batch is None:
+            offset, data = self._tail.last_block(PREVIEW_BYTES)
+            end = offset + len(data)
+            if end == seen:  # nothing was written: what it will say was shown
+                return
+            batch = self._parse(offset, data)
+        self._recent = None
         self._date(batch)
         send(wire.Preview(self.id, batch, self.written(), self.history))
+        self._previewed = time.monotonic(), time.monotonic() - begun, end
 
     def _last(self, count: int) -> Batch:
         """Return what the newest bytes tell; the position does not move."""
-        offset, data = self._tail.last_block(count)
+        return self._parse(*self._tail.last_block(count))
+
+    def _parse(self, offset: int, data: bytes) -> Batch:
         parser = StreamParser(
             self._formats, bulk=False, start=offset, first_line=0 if offset else 1, settled=self._settled
         )
@@ -271,7 +289,7 @@ class DirectorySource:
     ) -> None:
         self.path, self.name, self.member = found
         self.id = source_id(found.path)
-        self._checkpoints = CheckpointSource(found.path, pulse=pulse)
+        self._checkpoints = CheckpointSource(found.path, most=FIRST_LOOK, pulse=pulse)
         self._beside = BesideSource(found.path)
         for name, place in resume.files.items() if resume is not None else ():
             self._beside.recall(name, place.told, place.offset, place.line)
@@ -286,23 +304,24 @@ class DirectorySource:
         """Do nothing: each checkpoint has its own times."""
 
     def step(self, send: Send) -> bool:
-        """Look if it is time; return False: there is nothing to go on with at once."""
+        """Look if it is time; return True if there is more to be looked at, at once."""
         begun = time.monotonic()
         if begun < self._due:
             return False
         now = time.time()
         look, beside = self._checkpoints.look(now), self._beside.look()
+        partial = not self._live and look.left_out > 0
         if look.changes or beside.facts or beside.batches or look.problem != self._problem or not self._live:
             files = {
                 name: wire.Resume(None, offset, line, None, told)
                 for name, told, offset, line in self._beside.places()
             }
-            send(
-                wire.Looked(
-                    self.id, look, beside, self._live, now, wire.Resume(None, 0, 1, None, files=files)
-                )
-            )
-        self._problem, self._live = look.problem, True
+            resume = wire.Resume(None, 0, 1, None, files=files)
+            send(wire.Looked(self.id, look, beside, self._live, now, partial, resume))
+        self._problem, self._live = look.problem, not partial
+        if partial:
+            self._checkpoints.widen()
+            return True
         self._due = begun + max(LOOK_EVERY, 20 * (time.monotonic() - begun))
         return False
 

@@ -50,6 +50,7 @@ _FOLDED = (
     "runwatch.segments",
     "runwatch.series",
     "runwatch.snapshot",
+    "runwatch.watcher.agreement",
     "runwatch.watcher.group",
     "runwatch.watcher.member",
 )

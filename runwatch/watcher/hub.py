@@ -21,10 +21,10 @@ from runwatch import __version__
 from runwatch.snapshot import RunRow, Snapshot
 from runwatch.watcher import protocol
 from runwatch.watcher.clock import Clock
-from runwatch.watcher.connection import wait
 from runwatch.watcher.handover import taken
 from runwatch.watcher.launch import Attachment
 from runwatch.watcher.remote import HERE, Host
+from runwatch.watcher.waiting import wait
 
 TICK = 1.0
 APART = "\x1f"

@@ -107,7 +107,7 @@ class PrivateEngine(Engine):
             deadline=deadline,
             format=only,
         )
-        super().__init__("runwatch.watcher.server", assignment)
+        super().__init__("runwatch.watcher.private", assignment)
 
 
 class Hub(Engine):

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from runwatch.watcher import wire
+from runwatch.watcher.member import SCHEME
 from runwatch.watcher.sources.mounts import mount_of
-from runwatch.watcher.sources.wandb_online import SCHEME
 from runwatch.watcher.workers import Worker
 
 

@@ -9,8 +9,7 @@ import random
 import shlex
 import socket
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -20,7 +19,7 @@ from runwatch.render import numbers
 from runwatch.snapshot import Snapshot
 from runwatch.text import plain
 from runwatch.watcher import protocol, sockets
-from runwatch.watcher.notify import state_directory
+from runwatch.watcher.waiting import within
 
 HERE = "."
 """Name of the host that is this one."""
@@ -32,8 +31,6 @@ PROMPT = 180.0
 """Seconds it has the first time, when ssh may ask for a password."""
 FIRST, LONGEST = 1.0, 30.0
 """Seconds until the second try, and the most between two."""
-
-T = TypeVar("T")
 
 
 class Host:
@@ -143,7 +140,7 @@ class Host:
             hello = protocol.Hello(software=f"runwatch {__version__}")
             writer.write(protocol.encode(hello))
             patience = PATIENCE if self.tried.is_set() else PROMPT
-            while line := await _within(reader.readline(), SILENT if self.live else patience):
+            while line := await within(reader.readline(), SILENT if self.live else patience):
                 self._take(protocol.decode_reply(line), writer)
             await self._explain()
         finally:
@@ -170,7 +167,7 @@ class Host:
             self._receive(self, reply)
 
     async def _here(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        sock = sockets.connect(state_directory(), 5.0)
+        sock = sockets.connect(sockets.state_directory(), 5.0)
         sock.setblocking(False)
         return await asyncio.open_connection(sock=sock, limit=protocol.MAX_LINE)
 
@@ -195,8 +192,8 @@ class Host:
         assert self._process.stderr is not None
         said = b""
         with contextlib.suppress(EngineError):
-            said = await _within(self._process.stderr.read(1 << 16), 2.0)
-            await _within(self._process.wait(), 2.0)
+            said = await within(self._process.stderr.read(1 << 16), 2.0)
+            await within(self._process.wait(), 2.0)
         lines = [plain(line) for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
         last = lines[-1].removeprefix("runwatch: ") if lines else ""
         if self._process.returncode == 127:
@@ -211,18 +208,3 @@ def ssh_command(asked: str | None) -> tuple[str, ...]:
         return tuple(shlex.split(words))
     except ValueError as error:
         raise EngineError("cannot read the ssh command", words, str(error)) from None
-
-
-async def _within(work: Coroutine[Any, Any, T], seconds: float) -> T:
-    """Return what `work` gives. Raises EngineError after `seconds`.
-
-    Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
-    """
-    task = asyncio.ensure_future(work)
-    try:
-        done, _ = await asyncio.wait({task}, timeout=seconds)
-        if not done:
-            raise EngineError(f"silent for {seconds:.0f} s")
-        return task.result()
-    finally:
-        task.cancel()

@@ -8,32 +8,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runwatch import __version__, sample
+import msgspec
+
+from runwatch import sample
 from runwatch.alerts.incidents import Change
 from runwatch.alerts.silences import InMemory, Silences
-from runwatch.config import Config, format_name, load
-from runwatch.errors import RunwatchError
-from runwatch.watcher import protocol, views, wire
+from runwatch.config import Config, load
+from runwatch.watcher import protocol, stacks, views, wire
 from runwatch.watcher.attention import Attention, goes_on
 from runwatch.watcher.clock import Clock
 from runwatch.watcher.connection import Connection
 from runwatch.watcher.engine import FRESH, Engine
-from runwatch.watcher.handover import taken
 from runwatch.watcher.keeping import Keeper
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
+from runwatch.watcher.notices import Notices
 from runwatch.watcher.notify import Notifier
 from runwatch.watcher.readers import Readers
-from runwatch.watcher.sources.patterns import absolute, wanted
+from runwatch.watcher.sources.patterns import wanted
 from runwatch.watcher.views import Shown, snapshot
+from runwatch.watcher.watchlist import Watchlist
 
 if TYPE_CHECKING:
     from runwatch.watcher.store import Store
@@ -42,9 +42,6 @@ UNKNOWN_AFTER = 3.0
 """Seconds after which logs without a run are told to hold none yet."""
 TICK = 1.0
 """Seconds between looks at the clock."""
-MAX_NOTICES = 20
-PACE = 0.5
-"""Seconds between two reads of a log that a daemon's worker takes, at least: nobody looks that closely."""
 MAX_CLIENTS = 256
 SAME = 0.2
 """Seconds for which a picture is good for other clients that show the same."""
@@ -58,14 +55,14 @@ class Server:
     ) -> None:
         """Make ready to `run`. `tell` takes a kind of news and one line, for a log. Raises ConfigError."""
         self._loop = asyncio.get_running_loop()
-        self._assignment, self._tell = assignment, tell
+        self.assignment, self._tell = assignment, tell
         self.config = load(self._config_path)
-        format_name(assignment.format, self.config)
+        self._watchlist = Watchlist(assignment, self.config)
         self.engine = Engine(self.config.overrides())
         self.engine.deadline = assignment.deadline
         self.clock = Clock()
         self.since = self.clock.now
-        self.notices: list[str] = []
+        self._notices = Notices()
         self.clients: set[Connection] = set()
         self.fatal: str | None = None
         self.opened = asyncio.Event()
@@ -73,8 +70,6 @@ class Server:
         self.stopped = asyncio.Event()
         self.beat: Callable[[], object] = lambda: None
         """Called after each look at the clock: the loop is well."""
-        self._paths = assignment.paths
-        """What people asked for on the command line, and later."""
         self._attention = Attention()
         self._picture: tuple[float, protocol.View, bytes] | None = None
         self.store = self._open_store()
@@ -136,47 +131,25 @@ class Server:
 
     @property
     def paths(self) -> tuple[bytes, ...]:
-        """What is watched: what people asked for, and what a daemon's configuration names."""
-        if self._assignment.private:
-            return self._paths
-        base = str(self.config.path.absolute().parent) if self.config.path else ""
-        configured = (os.fsencode(absolute(path, base)) for path in self.config.watch.paths)
-        return tuple(dict.fromkeys((*self._paths, *configured)))
+        """What is watched."""
+        return self._watchlist.paths
 
     def add(self, paths: Sequence[bytes]) -> str:
         """Watch these too; return what was done, in words. Raises ValueError."""
-        for path in paths:
-            if not path.startswith((b"/", b"wandb://")):
-                raise ValueError(f"not an absolute path: {os.fsdecode(path)}")
-        new = [path for path in dict.fromkeys(paths) if path not in self.paths]
-        self._paths = (*self._paths, *new)
+        done = self._watchlist.add(paths)
         self._read()
-        return f"watching {len(new)} more, {len(self.paths)} in all" if new else "watched already"
+        return done
 
     def drop(self, paths: Sequence[bytes]) -> str:
         """Watch these no longer, and forget their runs; return what was done, in words. Raises ValueError."""
-        if missing := [os.fsdecode(path) for path in paths if path not in self._paths]:
-            configured = os.fsencode(missing[0]) in self.paths
-            why = "it is in the configuration" if configured else "see the paths of `runwatch status`"
-            raise ValueError(f"not among what was asked for: {missing[0]}: {why}")
-        self._paths = tuple(path for path in self._paths if path not in paths)
+        done = self._watchlist.drop(paths)
         self._read()
-        return f"watching {len(self.paths)}"
+        self._notices.clear()
+        return done
 
     def _read(self) -> None:
         """Have the workers read what is to be watched, and forget what is not."""
-        config, assignment = self.config, self._assignment
-        setup = wire.Setup(
-            (),
-            poll=assignment.poll or config.tail.poll,
-            interval=config.tail.interval,
-            pace=0.0 if assignment.private else PACE,
-            wait=assignment.wait or not assignment.private,
-            exclude=() if assignment.private else config.watch.exclude,
-            formats=config.formats,
-            format=format_name(assignment.format, config),
-            online=config.tail.online,
-        )
+        setup = self._watchlist.setup()
         self._readers.want(self.paths, setup)
         for group, places in tuple(self._places.items()):
             for source, path in tuple(places.items()):
@@ -191,14 +164,15 @@ class Server:
     async def reload(self) -> str:
         """Read the configuration again; return what was done. Raises ConfigError, changing nothing."""
         config = load(self._config_path)
-        format_name(self._assignment.format, config)
+        self._watchlist.check(config)
         self.engine.configure(config.overrides())  # the last that can fail
+        self._watchlist.use(config)
         before, self.config = self.config, config
         if _telling(before) != _telling(config):
             old, self.notifier = self.notifier, self._notify()
             await asyncio.to_thread(old.close)
         self._read()
-        self.notices = []
+        self._notices.clear()
         return f"configuration: {config.path or 'none, the defaults'}"
 
     def _notify(self) -> Notifier:
@@ -212,17 +186,17 @@ class Server:
 
     def _open_store(self) -> Store | None:
         """Return what keeps a daemon's state; a private engine's ends with it."""
-        if self._assignment.private or not self._assignment.state:
+        if self.assignment.private or not self.assignment.state:
             return None
         from runwatch.watcher.store import Store
 
         limits = self.config.state
-        directory = Path(os.fsdecode(self._assignment.state))
+        directory = Path(os.fsdecode(self.assignment.state))
         return Store(directory, self.notice, keep_days=limits.keep_days, max_mb=limits.max_mb)
 
     @property
     def _config_path(self) -> Path | None:
-        return Path(os.fsdecode(self._assignment.config)) if self._assignment.config else None
+        return Path(os.fsdecode(self.assignment.config)) if self.assignment.config else None
 
     # -- what workers say ------------------------------------------------------------------------
 
@@ -268,7 +242,12 @@ class Server:
             self.keeper.took(message)
             self.changed(
                 self.engine.look(
-                    message.source, message.look, message.beside, live=message.live, arrival=message.arrival
+                    message.source,
+                    message.look,
+                    message.beside,
+                    live=message.live,
+                    arrival=message.arrival,
+                    partial=message.partial,
                 )
             )
         elif isinstance(message, wire.Preview):
@@ -322,6 +301,8 @@ class Server:
         self.keeper.before(changes)
         self._hand(changes)
         for change in changes:
+            if (closer := stacks.wanted(self.engine, change)) is not None:
+                self._samplers.look_closer(*closer)
             if change.send:
                 row = change.row
                 self._tell("incident", f"{change.kind} {row.severity} {row.run}: {row.rule}: {row.title}")
@@ -341,12 +322,19 @@ class Server:
 
     def notice(self, text: str) -> None:
         """Tell clients something about runwatch itself."""
-        if text not in self.notices:
-            self.notices = [*self.notices, text][-MAX_NOTICES:]
-            self._tell("notice", text)
-            for client in self.clients:
-                client.notice(text)
-            self.wake()
+        if self._notices.add(text):
+            self._spread(text)
+
+    def _spread(self, notice: str) -> None:
+        self._tell("notice", notice)
+        for client in self.clients:
+            client.notice(notice)
+        self.wake()
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What people should know about runwatch itself."""
+        return self._notices.texts()
 
     def wake(self, *, at_once: bool = False) -> None:
         """Let every client know that there is something new."""
@@ -362,31 +350,11 @@ class Server:
             known = self._picture = now, view, protocol.encode(frame)
         return known[2]
 
-    def health(self, to: int) -> protocol.HealthReport:
-        """Return how we are, as the answer to that request."""
-        return protocol.HealthReport(
-            to,
-            software=f"runwatch {__version__}",
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            since=self.since,
-            config=str(self.config.path or ""),
-            state=os.fsdecode(self._assignment.state),
-            paths=tuple(path.decode("utf-8", "replace") for path in self.paths[:100]),
-            channels=tuple(self.config.everyone()),
-            runs=sum(len(group.runs) for group in self.engine.groups.values()),
-            sources=len(self.engine.sources),
-            clients=len(self.clients),
-            lag=self.clock.lag,
-            notices=tuple(self.notices),
-        )
-
-    def leave(self) -> str:
-        """End once the answer is on its way; return it."""
-        if self._assignment.private:
+    def leave(self) -> None:
+        """End once the answer is on its way. Raises ValueError."""
+        if self.assignment.private:
             raise ValueError("this engine ends with its only client")
         self._loop.call_later(0.05, self.stopped.set)
-        return f"stopping, process {os.getpid()}"
 
     # -- the passing of time ---------------------------------------------------------------------
 
@@ -405,48 +373,28 @@ class Server:
             self._attention.reset()
             self._tell("clock", f"the clock jumped by {jump:+.0f} s, or the machine slept")
         now = self.clock.now
-        if unknown := views.unrecognised(self.shown.values(), now, UNKNOWN_AFTER):
-            self.notice(unknown)
+        unknown = views.unrecognised(self.shown.values(), now, UNKNOWN_AFTER)
+        if self._notices.stand(unknown):
+            self._spread(unknown)
         self._samplers.want(self._watched_machines(now))
         read = [item.group for item in self.shown.values() if not item.left]
         self.changed(self.keeper.late(self.engine.tick(now, self._attention.judged(read, now))))
         self.changed(self.keeper.settled({group.id for group in read}))
         self.keeper.tick()
+        self.notifier.tick(now)
         self.wake()
 
     def _watched_machines(self, now: float) -> dict[str, set[bytes]]:
         """Return where the sources of each group are whose machine is looked at, the newest group first."""
         groups = [self.engine.groups[group] for group in self._places]
         groups.sort(key=lambda group: -(group.written or 0.0))
-        private = self._assignment.private
+        private = self.assignment.private
         return {g.id: set(self._places[g.id].values()) for g in groups if private or goes_on(g, now)}
 
 
-def _telling(config: Config) -> tuple[object, ...]:
-    """Return what of a configuration makes a notifier."""
-    return config.everyone(), config.routing, config.maintenance
-
-
-def main() -> None:
-    """Run as an engine process: the only argument names the descriptor of its assignment."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c is for the client; we end with it
-    assignment = taken(sys.argv[1], Assignment)
-    sock = socket.socket(fileno=assignment.socket)
-    try:
-        asyncio.run(_main(assignment, sock))
-    except RunwatchError as error:
-        with contextlib.suppress(OSError):
-            sock.sendall(protocol.encode(protocol.Failure(str(error), int(error.exit_code))))
-
-
-async def _main(assignment: Assignment, sock: socket.socket) -> None:
-    server = Server(assignment)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stopped.set)
-    serving = asyncio.create_task(server.serve(sock))
-    await server.run()
-    serving.cancel()
-    await asyncio.gather(serving, return_exceptions=True)
-
-
-if __name__ == "__main__":
-    main()
+def _telling(config: Config) -> Config:
+    """Return what of a configuration is the notifier's."""
+    nothing = Config()
+    return msgspec.structs.replace(
+        config, rules={}, tail=nothing.tail, formats=(), watch=nothing.watch, path=None
+    )

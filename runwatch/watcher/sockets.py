@@ -20,10 +20,21 @@ from pathlib import Path
 from runwatch.errors import EngineError
 
 NAME = "daemon.sock"
+STATE_VARIABLE = "RUNWATCH_STATE"
 LONGEST = 107
 """Bytes of the longest path the kernel takes."""
 BACKLOG = 64
 _CREDENTIALS = struct.Struct("3i")
+
+
+def state_directory() -> Path:
+    """Return where what outlives a process is kept: $RUNWATCH_STATE, or the user's state directory."""
+    named = os.environ.get(STATE_VARIABLE)
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return platformdirs.user_state_path("runwatch")
 
 
 def places(state: Path) -> Iterator[Path]:

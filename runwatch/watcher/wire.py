@@ -11,7 +11,7 @@ from runwatch.checkpoint import Look
 from runwatch.config import FormatConfig
 from runwatch.parsers.told import Told
 from runwatch.watcher.member import Member
-from runwatch.watcher.sources.beside import Beside
+from runwatch.watcher.sources.looked import Beside
 from runwatch.watcher.sources.tail import Position
 
 HEADER = struct.Struct("<I")
@@ -86,6 +86,8 @@ class Looked(msgspec.Struct, frozen=True, tag="looked"):
     beside: Beside
     live: bool
     arrival: float
+    partial: bool = False
+    """Whether there is more to be looked at, at once."""
     resume: Resume | None = None
 
 

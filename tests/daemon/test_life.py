@@ -175,6 +175,23 @@ def test_reload_goes_on_where_it_was(tmp_path, log):
         assert part["documents"][0]["steps"]["records"] == 15
 
 
+def test_another_daemon_goes_on_where_one_was_killed(tmp_path, log):
+    log.steps(3, loss="nan")
+    with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
+        until(lambda: peer.ask("incidents")["incidents"])
+        log.steps(30)
+        until(lambda: peer.step("run") == 42)
+        before = peer.ask("incidents", resolved=True)["incidents"]
+    log.steps(30)  # while nobody watches
+    with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
+        until(lambda: peer.step("run") == 72)
+        (part,) = peer.replies("runs", documents=True)
+        assert part["documents"][0]["steps"]["records"] == 73
+        after = peer.ask("incidents", resolved=True)["incidents"]
+        assert [row["id"] for row in after] == [row["id"] for row in before]
+        assert peer.ask("health")["notices"] == []
+
+
 def test_paths_are_added_and_dropped(tmp_path, log):
     other = Log(tmp_path / "more" / "other.log")
     other.path.parent.mkdir()

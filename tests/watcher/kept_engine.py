@@ -9,8 +9,8 @@ import sys
 
 from runwatch.watcher import keeping
 from runwatch.watcher.launch import Assignment
-from runwatch.watcher.notify import state_directory
 from runwatch.watcher.server import Server
+from runwatch.watcher.sockets import state_directory
 
 
 async def main() -> None:

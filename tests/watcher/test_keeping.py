@@ -82,7 +82,7 @@ class Life:
     def document(self) -> list:
         return document(self.server.engine, 1e9)["runs"]
 
-    def notices(self) -> list[str]:
+    def notices(self) -> tuple[str, ...]:
         return self.server.notices
 
 

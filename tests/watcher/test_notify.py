@@ -15,8 +15,10 @@ from runwatch.config import read
 from runwatch.parsers.log import LogParser
 from runwatch.snapshot import IncidentRow
 from runwatch.watcher.engine import Engine
-from runwatch.watcher.notify import Notifier, state_directory
+from runwatch.watcher.notify import Notifier
+from runwatch.watcher.sockets import state_directory
 
+from ..alerts.endpoints import HttpServer
 from ..alerts.slack_server import SlackServer
 
 
@@ -236,3 +238,97 @@ class TestSilences:
         one.submit(change("b", run="s"))
         one.close()
         assert slack.titles() == ["● Warning: title b"]
+
+
+class TestPagers:
+    CONFIG = "[alerts]\nmode = 'alertmanager'\npeers = ['{url}']\nfallback = 1\n"
+
+    def test_an_alertmanager_pages_and_our_channels_do_not(self, notifier, slack):
+        with HttpServer() as manager:
+            one = notifier(self.CONFIG.format(url=manager.url) + hook(slack))
+            one.submit(change("a"))
+            one.submit(change("a", "resolved"))
+            one.close()
+        sent = [body["labels"]["incident"] for request in manager.got for body in request.body]
+        assert set(sent) == {"a"}
+        assert slack.posts == []
+
+    def test_while_it_cannot_be_reached_our_channels_do(self, notifier, slack, monkeypatch):
+        monkeypatch.setattr("runwatch.alerts.alertmanager.RESEND", 0.2)
+        notices = []
+        one = notifier(self.CONFIG.format(url="http://127.0.0.1:9") + hook(slack), notices)
+        one.submit(change("a"))
+        slack.wait(shown=1)
+        one.submit(change("b"))
+        one.submit(change("a", "resolved"))
+        slack.wait(shown=3)
+        assert slack.titles() == ["● Warning: title a", "● Warning: title b", "✓ Resolved: title a"]
+        assert "alerts go to the channels instead" in notices[0]
+
+    def test_where_prometheus_pages_nothing_is_sent(self, notifier, slack):
+        one = notifier("[alerts]\nmode = 'prometheus'\n" + hook(slack))
+        one.submit(change("a"))
+        one.submit(change("a", "resolved"))
+        one.close()
+        assert slack.posts == []
+
+
+class TestRuns:
+    def test_they_are_told_to_begin_and_to_crash_where_that_is_asked_for(self, notifier, slack):
+        engine, parser = Engine(), LogParser()
+        one = notifier(hook(slack, "lifecycle = true\nmin_severity = 'critical'\n"), engine=engine)
+        engine.add_source("a", "a", "/logs/a.log")
+        now = time.time()
+        rows = b"".join(LINE % (step, b"2.5") for step in range(40))
+        engine.fold("a", parser.feed(rows), live=True, arrival=now, written=now)
+        one.tick(now)
+        slack.wait(shown=1)
+        trace = b'Traceback (most recent call last):\n  File "t.py", line 1, in <module>\nValueError: no\n'
+        engine.fold("a", parser.feed(trace), live=True, arrival=now, written=now)
+        engine.fold("a", parser.flush(), live=True, arrival=now, written=now)
+        engine.tick(now + 60)
+        one.tick(now + 1)  # too soon to look again
+        one.tick(now + 60)
+        slack.wait(shown=2)
+        assert slack.titles() == [
+            "▶ Started: a started at step 39 of 1,000",
+            "✗ Crashed: a crashed at step 39 of 1,000",
+        ]
+        assert "train/loss 2.5" in str(slack.shown[1])
+
+    def test_the_digest_comes_at_its_time(self, notifier, slack):
+        engine = Engine()
+        one = notifier(hook(slack, "digest = true"), engine=engine)
+        one.submit(change("a"))
+        slack.wait(shown=1)
+        one.tick(time.time())
+        one.tick(time.time() + 2 * 86400)
+        slack.wait(shown=2)
+        assert slack.titles()[1] == "☰ Digest: 0 runs, 1 incident"
+
+
+class TestActions:
+    CONFIG = "[[actions]]\nname = 'save'\nmatch = ['rule=hang']\ncommand = ['/bin/touch', '{done}']\ndry_run = false\n"
+
+    def test_people_are_told_in_time_to_stop_it(self, notifier, slack, tmp_path):
+        one = notifier(hook(slack, (self.CONFIG + "confirm = 600").format(done=tmp_path / "done")))
+        one.submit(change("a"))
+        slack.wait(shown=2)
+        assert (
+            sum("in 600 s touch is run, unless somebody acknowledges" in str(post) for post in slack.shown)
+            == 1
+        )
+        assert len(one.waiting()) == 1
+        one.submit(change("a", "acknowledged"))
+        assert one.waiting() == []
+        assert not (tmp_path / "done").exists()
+
+    def test_nobody_stopping_it_it_is_done(self, notifier, tmp_path):
+        notices, done = [], tmp_path / "done"
+        one = notifier((self.CONFIG + "confirm = 0.1").format(done=done), notices)
+        one.submit(change("a"))
+        end = time.monotonic() + 20
+        while len(notices) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert notices[1] == "action save: touch ended with 0"
+        assert done.exists()

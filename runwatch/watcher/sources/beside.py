@@ -11,8 +11,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import msgspec
-
 from runwatch import text
 from runwatch.batch import Batch
 from runwatch.parsers import document, facts
@@ -21,6 +19,7 @@ from runwatch.parsers.facts import Facts
 from runwatch.parsers.stream import MAX_DOCUMENT, StreamParser
 from runwatch.parsers.told import Told
 from runwatch.watcher.sources import files
+from runwatch.watcher.sources.looked import Beside
 
 FACTS = re.compile(
     r"run_manifest\.json|(?:training_)?args\.json|(?:model_|training_|train_)?config\.(?:json|ya?ml)"
@@ -36,18 +35,6 @@ REPORTS = "report"
 MAX_READ = 64
 """Files that are read of one directory."""
 _MAX_FACTS_FILE = 1 << 20
-
-
-class Beside(msgspec.Struct, frozen=True):
-    """What a look gave: only what is new."""
-
-    directory: str
-    facts: dict[str, Facts] = {}
-    """File (as it is called below the directory) -> its facts, of files that have changed."""
-    batches: dict[str, Batch] = {}
-    """File -> the records that its earlier writings did not hold."""
-    gone: tuple[str, ...] = ()
-    problem: str = ""
 
 
 @dataclass(slots=True)

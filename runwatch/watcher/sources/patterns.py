@@ -7,7 +7,7 @@ import glob
 import os
 from collections.abc import Iterable
 
-from runwatch.watcher.sources.wandb_online import SCHEME
+from runwatch.watcher.member import SCHEME
 
 
 def absolute(path: str, base: str = "") -> str:
