@@ -12,6 +12,7 @@ that waits until it was committed.
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import json
 import os
@@ -29,7 +30,7 @@ from pathlib import Path
 from runwatch.watcher.store import FILE
 
 from ..alerts.endpoints import HttpServer
-from ..watcher.kept import Log, clean_pass, differences, is_committed, kept_document, told
+from ..watcher.kept import Log, clean_pass, differences, is_committed, kept_document, places, told
 
 DAEMON = """
 from runwatch.watcher import keeping
@@ -66,6 +67,7 @@ class Daemon:
         )
 
     def kill(self) -> None:
+        """End it as the kernel does."""
         self.process.kill()
         self.process.wait()
 
@@ -161,8 +163,9 @@ def disturb(daemon: Daemon, hook: Webhook, logs: list[Log], rng: random.Random, 
         client.kill()
         client.wait()
     for log in logs:
+        log.append(3)  # one that was cut a moment ago would be empty
         log.settle()
-    wait(lambda: all(is_committed(daemon.state, log.path) for log in logs), 120, "all is committed")
+    settled(daemon.state, logs)
 
 
 def alive(state: Path) -> object:
@@ -174,11 +177,14 @@ def alive(state: Path) -> object:
     return None
 
 
-def wait(true: object, seconds: float, what: str) -> None:
-    end = time.monotonic() + seconds
-    while not true():
+def settled(state: Path, logs: list[Log]) -> None:
+    """Wait until all there is was read and committed."""
+    end = time.monotonic() + 120
+    while left := [log for log in logs if not is_committed(state, log.path)]:
         if time.monotonic() > end:
-            raise SystemExit(f"soak: waited {seconds:.0f} s in vain until {what}")
+            for log in left[:5]:
+                print(log.path, log.path.stat(), places(state).get(str(log.path)))
+            raise SystemExit(f"soak: {len(left)} of {len(logs)} logs were not read and committed in 120 s")
         time.sleep(0.2)
 
 
@@ -211,12 +217,13 @@ def soak(root: Path, seconds: float, runs: int, seed: int) -> list[str]:
     with Webhook() as hook:
         config.write_text(f"[channels.hook]\ntype = 'webhook'\nurl = '{hook.url}'\nper_minute = 600\n")
         daemon = Daemon(state, config, logs)
+        atexit.register(daemon.kill)
         disturb(daemon, hook, logs, rng, time.monotonic() + seconds * 2 / 3)
         print(f"{daemon.lives} lives, {sum(len(log.segments) for log in logs)} files", flush=True)
         wrong = grow(daemon, logs, seconds / 3)
         for log in logs:
             log.finish()
-        wait(lambda: all(is_committed(state, log.path) for log in logs), 120, "all is committed")
+        settled(state, logs)
         expected, sent = clean_pass({log.path: log.segments for log in logs})
         time.sleep(2)
         end = time.monotonic() + 300
