@@ -218,6 +218,7 @@ def soak(root: Path, seconds: float, runs: int, seed: int) -> list[str]:
         config.write_text(f"[channels.hook]\ntype = 'webhook'\nurl = '{hook.url}'\nper_minute = 600\n")
         daemon = Daemon(state, config, logs)
         atexit.register(daemon.kill)
+        settled(state, logs)  # what is rotated before anybody looked is no part of the story
         disturb(daemon, hook, logs, rng, time.monotonic() + seconds * 2 / 3)
         print(f"{daemon.lives} lives, {sum(len(log.segments) for log in logs)} files", flush=True)
         wrong = grow(daemon, logs, seconds / 3)
