@@ -412,3 +412,17 @@ def test_find_is_what_the_reader_finds(tmp_path):
     (found,) = find([str(tmp_path / "a.log")])
     assert LogSource(found).id == str(tmp_path / "a.log")
     assert DirectorySource.history == 0
+
+
+async def test_a_clock_that_was_set_back_makes_no_age_negative(world):
+    one = world.live()
+    world.write(WHOLE[:HALF])
+    one.read()
+    one.store._now = lambda: time.time() + 5 * HOUR
+    for group in one.server.engine.groups.values():
+        group.runs[-1].run.progressed = time.time() + 5 * HOUR
+    one.end()
+    two = world.live()
+    (watched,) = (watched for _, watched in two.server.engine.runs())
+    assert abs(watched.run.progressed - time.time()) < 60
+    two.end()
