@@ -22,7 +22,8 @@ from runwatch.alerts.incidents import Change
 from runwatch.watcher import frozen, wire
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.group import Group
-from runwatch.watcher.store import Place, Saved, Store
+from runwatch.watcher.kept import Place, Saved
+from runwatch.watcher.store import Store
 
 EVERY = 5.0
 """Seconds between two commits of one group, at least."""

@@ -16,7 +16,6 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,8 @@ from runwatch import text
 from runwatch.alerts.incidents import Change
 from runwatch.alerts.silences import Silence
 from runwatch.snapshot import IncidentRow
-from runwatch.watcher import statefile, wire
-from runwatch.watcher.member import Member
+from runwatch.watcher import statefile
+from runwatch.watcher.kept import Kept, Place, Record, Saved
 
 FILE = "state.db"
 DAY = 86_400.0
@@ -36,51 +35,6 @@ _INCIDENT = (
     " severity = excluded.severity, state = excluded.state, changed = excluded.changed,"
     " sent = max(sent, excluded.sent), body = excluded.body"
 )
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Where a source stands, as of the commit."""
-
-    path: bytes
-    """As the system spells it."""
-    member: Member
-    resume: wire.Resume | None
-    """None until anything was read."""
-
-
-@dataclass(frozen=True)
-class Saved:
-    """One group to be committed."""
-
-    id: str
-    body: bytes
-    places: dict[str, Place]
-
-
-class Record(msgspec.Struct, frozen=True):
-    """One incident of the history; times are Unix times."""
-
-    run_id: str
-    row: IncidentRow
-    found: float
-    changed: float
-    sent: bool
-    """Whether people were told of it."""
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What an engine before us left."""
-
-    groups: dict[str, bytes] = field(default_factory=dict)
-    places: dict[str, dict[str, Place]] = field(default_factory=dict)
-    """Group -> source -> where it stands."""
-    changes: tuple[Change, ...] = ()
-    """Committed, and perhaps not handed to delivery."""
-    alive: float | None = None
-    """When it committed last."""
-    roots: tuple[bytes, ...] = ()
-    """The paths it was to watch."""
 
 
 class Store:

@@ -22,8 +22,9 @@ from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.document import document
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.keeping import Keeper
+from runwatch.watcher.kept import Place
 from runwatch.watcher.sources.discover import find
-from runwatch.watcher.store import FILE, Place, Store
+from runwatch.watcher.store import FILE, Store
 
 from ..alerts.endpoints import HttpServer
 

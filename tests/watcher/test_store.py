@@ -18,9 +18,10 @@ from runwatch.alerts.incidents import Change
 from runwatch.alerts.silences import silence
 from runwatch.snapshot import IncidentRow
 from runwatch.watcher import statefile, wire
+from runwatch.watcher.kept import Place, Saved
 from runwatch.watcher.member import Member
 from runwatch.watcher.sources.tail import Position
-from runwatch.watcher.store import DAY, FILE, Place, Saved, Store
+from runwatch.watcher.store import DAY, FILE, Store
 
 NOW = 1_700_000_000.0
 RESUME = wire.Resume(Position(1, 2, 300, 4, 5), 300, 7, "nanochat", history=9, unfinished=b"\xff")
