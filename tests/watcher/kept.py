@@ -29,6 +29,8 @@ from runwatch.watcher.store import FILE, Store
 from ..alerts.endpoints import HttpServer
 
 WAIT = 60.0
+TIMED = {"finished", "crash", "hang", "ended", "silent_rank"}
+"""Rules that judge silence: a slow machine makes it."""
 
 
 TRACE = """Traceback (most recent call last):
@@ -206,7 +208,7 @@ def clean_pass(streams: dict[Path, list[bytes]]) -> tuple[list[dict[str, Any]], 
             batches = [parser.break_off()] if number else []
             for batch in (*batches, parser.feed(data)):
                 for change in engine.fold(path, batch, live=True, arrival=time.time(), written=time.time()):
-                    if change.send and change.kind != "acknowledged":
+                    if change.send and change.kind != "acknowledged" and change.row.rule not in TIMED:
                         over = "resolved" if change.kind == "resolved" else "firing"
                         sent.add((change.row.id, over, change.row.severity))
     return timeless(engine), sent
@@ -217,7 +219,7 @@ def timeless(engine: Engine) -> list[dict[str, Any]]:
     runs = document(engine, time.time())["runs"]
     for run, (_, watched) in zip(runs, engine.runs(), strict=True):
         del run["eta_seconds"]
-        run["incidents"] = [row for row in run["incidents"] if row["rule"] != "finished"]
+        run["incidents"] = [row for row in run["incidents"] if row["rule"] not in TIMED]
         for incident in run["incidents"]:
             del incident["time"]
         run["events"] = [(event.kind, event.line, event.title, event.data) for event in watched.run.events]
@@ -242,6 +244,8 @@ def told(server: HttpServer) -> list[tuple[str, str, str]]:
     found = []
     for body in messages.values():
         for incident in (body["incident"], *body["others"]):
+            if incident["rule"] in TIMED:
+                continue
             over = "resolved" if incident["state"] == "resolved" else "firing"
             found.append((incident["id"], over, incident["severity"]))
     return found

@@ -224,3 +224,17 @@ def test_file_truncated_and_then_rotated_in_between_is_read_whole(log) -> None:
     log.rename(log.with_name("run.log.1"))
     log.write_bytes(b"next\n")
     assert resumed(log, position) == [Piece(b"over\n", Mark.TRUNCATED), Piece(b"next\n", Mark.ROTATED)]
+
+
+def test_file_deleted_and_its_successor_rotated_in_between(log) -> None:
+    log.write_bytes(LONG)
+    os.utime(log, (1e9, 1e9))
+    position = read_to_end(log)
+    held = os.open(log, os.O_RDONLY)  # keeps the number from being given out again
+    log.unlink()
+    for number, text in ((1, b"one\n"), (0, b"two\n")):
+        path = log.with_name("run.log.1") if number else log
+        path.write_bytes(text)
+        os.utime(path, (2e9 - number, 2e9 - number))
+    assert resumed(log, position) == [Piece(b"one\n", Mark.REPLACED), Piece(b"two\n", Mark.ROTATED)]
+    os.close(held)

@@ -45,6 +45,8 @@ class Position(msgspec.Struct, frozen=True):
     """CRC-32 of the first bytes, at most HEAD of those before the offset."""
     recent: int
     """CRC-32 of the last bytes before the offset, at most RECENT."""
+    changed: int = 0
+    """When the file was written to last, in ns, as far as it was known then."""
 
     def begins(self, head: bytes) -> bool:
         """Return whether this file began with `head`, the first HEAD bytes or more of one."""
@@ -58,6 +60,7 @@ class OpenFile:
         self.fd = fd
         self.identity = (now.st_dev, now.st_ino)
         self.size = now.st_size
+        self.changed = now.st_mtime_ns
         self.offset = 0
         self._head = b""  # the first bytes, as they were given
         self._recent = b""  # the bytes just before the offset, as they were given
@@ -89,7 +92,8 @@ class OpenFile:
     def measure(self) -> None:
         """Learn the size, if the file still answers."""
         with suppress(OSError):
-            self.size = os.fstat(self.fd).st_size
+            now = os.fstat(self.fd)
+            self.size, self.changed = now.st_size, now.st_mtime_ns
 
     def seek(self, offset: int) -> None:
         """Go to `offset`, trusting what is there now."""
@@ -169,7 +173,7 @@ class OpenFile:
         if held:
             with suppress(OSError):
                 recent = self._before(offset)
-        return Position(*self.identity, offset, crc32(self._head[:offset]), crc32(recent))
+        return Position(*self.identity, offset, crc32(self._head[:offset]), crc32(recent), self.changed)
 
     def matches(self, position: Position) -> bool:
         """Whether this is the file of `position`, by its number or, if much was read, by its text alone."""

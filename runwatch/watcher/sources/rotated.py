@@ -42,24 +42,25 @@ def names_of_rotated(path: str) -> re.Pattern[str]:
     return re.compile(rf"{re.escape(base)}{_ROTATED}|{stem}{_ROTATED}{suffix}")
 
 
-def between(path: str, old: OpenFile, new: OpenFile, known: Collection[tuple[int, int]]) -> list[OpenFile]:
-    """Open the files that were at `path` after `old` and before `new`, the oldest first.
+def between(
+    path: str, old: Position, new: OpenFile, known: Collection[tuple[int, int]] = ()
+) -> list[OpenFile]:
+    """Open the files that were at `path` after that of `old` and before `new`, the oldest first.
 
     They are told by their names and by when they were written last. Those of `known`
-    identities were read, and a copy of `old` is none.
+    identities were read, and a copy of the old one is none.
     """
     names = names_of_rotated(path)
-    found: list[tuple[int, OpenFile]] = []
+    others = {(old.device, old.inode), new.identity, *known}
+    found: list[OpenFile] = []
     with suppress(OSError), os.scandir(Path(path).resolve().parent) as entries:
-        first, last = os.fstat(old.fd).st_mtime_ns, os.fstat(new.fd).st_mtime_ns
         for entry in entries:
             if not names.fullmatch(entry.name) or not entry.is_file(follow_symlinks=False):
                 continue
             file = OpenFile.open(entry.path)
-            written = os.fstat(file.fd).st_mtime_ns
-            again = file.identity in known or (old.offset > 0 and file.matches(old.position()))
-            if file.size and first < written <= last and not again and file.identity != new.identity:
-                found.append((written, file))
+            again = file.identity in others or (old.offset > 0 and file.matches(old))
+            if file.size and old.changed < file.changed <= new.changed and not again:
+                found.append(file)
             else:
                 file.close()
-    return [file for _, file in sorted(found, key=lambda pair: pair[0])]
+    return sorted(found, key=lambda file: file.changed)

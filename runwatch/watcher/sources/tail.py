@@ -172,7 +172,7 @@ class Tail:
             self._queue.pop().close()
             self._queue.append(file)
             return
-        self._queue += between(self.path, old, file, self._known)
+        self._queue += between(self.path, old.position(), file, self._known)
         self._queue.append(file)
         self._known += [file.identity for file in self._queue]
 
@@ -186,9 +186,11 @@ class Tail:
         elif renamed := find_renamed(self.path, anchor):
             if not renamed.offset and anchor.offset:
                 self._mark = written_anew(renamed, anchor)
-            self._queue.extendleft(reversed([renamed, *between(self.path, renamed, file, ())]))
+            self._queue.extendleft(reversed([renamed, *between(self.path, renamed.position(), file)]))
         elif file.identity != (anchor.device, anchor.inode):
             self._mark = Mark.REPLACED
+            if anchor.changed:  # it is gone; what came after it may have been rotated
+                self._queue.extendleft(reversed(between(self.path, anchor, file)))
         else:
             self._mark = written_anew(file, anchor)
         self._start = 0
