@@ -209,6 +209,8 @@ def clean_pass(streams: dict[Path, list[bytes]]) -> tuple[list[dict[str, Any]], 
             for batch in (*batches, parser.feed(data)):
                 for change in engine.fold(path, batch, live=True, arrival=time.time(), written=time.time()):
                     if change.send and change.kind != "acknowledged" and change.row.rule not in TIMED:
+                        if change.row.severity == "info":  # channels want warnings and worse
+                            continue
                         over = "resolved" if change.kind == "resolved" else "firing"
                         sent.add((change.row.id, over, change.row.severity))
     return timeless(engine), sent
