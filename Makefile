@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
 SERVICES := $(VENV)/.installed-services
 
-.PHONY: help demo test test-real test-services install-real lint types check bench bench-sources corpus detection detection-real format clean
+.PHONY: help demo test test-real test-services install-real lint types check bench bench-sources soak corpus detection detection-real format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,8 +36,8 @@ $(SERVICES): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,services]'
 	@touch $@
 
-# An Alertmanager is taken from the path: apt-get install prometheus-alertmanager, or ALERTMANAGER=/where/it/is
-test-services: $(SERVICES)  ## Deliver alerts to real services: SMTP, Alertmanager, a strict Slack; 200 kills
+# Taken from the path: apt-get install prometheus-alertmanager openssh-server, or ALERTMANAGER=/where/it/is
+test-services: $(SERVICES)  ## Speak to real services: SMTP, Alertmanager, a strict Slack, sshd; 200 kills
 	$(BIN)/python -m pytest -m services tests/services
 
 lint: $(STAMP)  ## Check style and the module floors
@@ -54,6 +54,10 @@ bench: $(STAMP)  ## Measure: parsing, check, memory, every format, sampling
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/formats.py
 	$(BIN)/python benchmarks/samplers.py
+	$(BIN)/python benchmarks/daemon.py
+
+soak: $(STAMP)  ## Kill a daemon over 50 changing logs for minutes: SECONDS=240 RUNS=50
+	$(BIN)/python -m tests.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
 bench-sources: $(STAMP)  ## Measure W&B logs and checkpoint directories end to end, beside wandb leet
 	$(BIN)/python benchmarks/sources.py

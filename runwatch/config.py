@@ -47,7 +47,9 @@ __all__ = [
     "RuleConfig",
     "Secret",
     "SlackConfig",
+    "StateConfig",
     "TailConfig",
+    "WatchConfig",
     "check_names",
     "find",
     "load",
@@ -89,6 +91,24 @@ class SourcesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(dict.fromkeys((*self.prefer, *SOURCES)))
 
 
+class WatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the daemon watches: `runwatch watch`."""
+
+    paths: tuple[str, ...] = ()
+    """Log files, directories and patterns; relative ones are taken from where this file is."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of files and directories that are not read, such as "*.debug.log" or "old"."""
+
+
+class StateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the daemon keeps in its state directory."""
+
+    keep_days: Annotated[float, msgspec.Meta(gt=0, le=3660)] = 90.0
+    """Days for which incidents, and runs that nothing is written to, are kept."""
+    max_mb: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1024.0
+    """Most megabytes; of more, the runs written to longest ago are read again from their logs."""
+
+
 class FormatConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One format of the user's own, as [[formats]]; see runwatch.parsers.user."""
 
@@ -123,6 +143,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What holds for some runs only, by their names."""
     tail: TailConfig = TailConfig()
     sources: SourcesConfig = SourcesConfig()
+    watch: WatchConfig = WatchConfig()
+    state: StateConfig = StateConfig()
     formats: tuple[FormatConfig, ...] = ()
     """Formats of the user's own; they are tried before the built-in ones."""
     channels: dict[str, AnyChannel] = {}
@@ -244,6 +266,8 @@ class _Reader:
             runs=self.runs(tables.get("runs", [])),
             tail=self.section(TailConfig, ("tail",), tables.get("tail", {})),
             sources=self.sources(tables.get("sources", {})),
+            watch=self.section(WatchConfig, ("watch",), tables.get("watch", {})),
+            state=self.section(StateConfig, ("state",), tables.get("state", {})),
             formats=self.formats(tables.get("formats", [])),
             channels={
                 name: self.channel(("channels", name), table)

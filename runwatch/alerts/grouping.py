@@ -24,6 +24,8 @@ class Alert(msgspec.Struct, frozen=True):
     answer: str = ""
     number: int = 0
     """Number of this change among those of the incident."""
+    late: float = 0.0
+    """Seconds for which nobody had watched before it was found."""
 
     @property
     def change(self) -> str:

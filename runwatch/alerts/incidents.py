@@ -45,6 +45,13 @@ class Change(msgspec.Struct, frozen=True):
     """False for what is only shown: pending incidents, and what was found in old history."""
     number: int = 0
     """Number of the newest change that findings made to it: the same whenever the log is read again."""
+    late: float = 0.0
+    """Seconds for which nobody had watched before it was found; 0 for what was found as it happened."""
+
+    @property
+    def id(self) -> str:
+        """Return what the change is known by: folding the same again gives it the same."""
+        return f"{self.row.id}.{self.number}.{self.kind}"
 
 
 class _Incident(msgspec.Struct):
@@ -106,6 +113,17 @@ class IncidentBook:
         for incident in self._open.values():
             if incident.row.id == incident_id and incident.row.state == "firing":
                 return self._change(incident, "acknowledged", send=incident.announced, state="acknowledged")
+        return None
+
+    def announce(self, incident_id: str) -> Change | None:
+        """Return the change by which a firing incident that was found in history is told after all.
+
+        From now on its end is told, too. None if there is none of that id.
+        """
+        for incident in self._open.values():
+            if incident.row.id == incident_id and incident.row.state != "pending":
+                incident.announced = True
+                return Change("firing", incident.row, self._run_id, True, incident.number)
         return None
 
     def rows(self) -> tuple[IncidentRow, ...]:

@@ -18,6 +18,7 @@ from runwatch import text
 from runwatch.alerts.notification import Notification
 from runwatch.alerts.wording import fill
 from runwatch.findings import Severity
+from runwatch.render.numbers import duration
 from runwatch.render.sparkline import sparkline
 from runwatch.snapshot import IncidentRow
 
@@ -88,6 +89,8 @@ def compose(notification: Notification, *, repeats: str = "") -> Message:
     """
     incident, firing = notification.incident, notification.change == "firing"
     notes = [clean(notification.note, OTHER)] if notification.note else []
+    if notification.late > 0:
+        notes.append(f"found late: runwatch had not been watching for {duration(notification.late)}")
     if notification.may_repeat and repeats:
         notes.append(f"may repeat an earlier message: {repeats}'s answer to it was lost")
     told = Message(

@@ -57,6 +57,8 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     """Names the fold it comes from: the same log read by another process is another story."""
     wording: Wording | None = None
     """The user's own words for title and body, if there are any. Not kept."""
+    late: float = 0.0
+    """Seconds for which nobody had watched before the incident was found."""
 
     def thread(self, incident_id: str) -> str:
         """Return what messages about one incident share, and no others: a key for a channel's memory."""

@@ -365,6 +365,7 @@ class Router:
             look=lead.look,
             answer=lead.answer,
             epoch=self._epoch,
+            late=lead.late,
         )
 
     def _sweep(self) -> None:

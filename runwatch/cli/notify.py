@@ -77,7 +77,7 @@ def _test(channel: str, config: str | None) -> int:
 def _dead(as_json: bool) -> int:
     """List messages that were given up: too old, refused, or too many. Exit code 1 if there are any."""
     from runwatch.alerts.deadletters import dead
-    from runwatch.watcher.notify import state_directory
+    from runwatch.watcher.sockets import state_directory
 
     found = dead(state_directory() / "outbox")
     if as_json:
@@ -105,7 +105,8 @@ def _retry(channel: str | None, config: str | None) -> int:
     from runwatch.alerts.deadletters import revive
     from runwatch.alerts.outbox import Outbox
     from runwatch.config import load
-    from runwatch.watcher.notify import open_journal, state_directory
+    from runwatch.watcher.notify import open_journal
+    from runwatch.watcher.sockets import state_directory
 
     loaded = load(Path(config) if config else None)
     channels = loaded.everyone()

@@ -23,10 +23,10 @@ from runwatch.errors import ConfigError
 from runwatch.sample import Gpus, Message, Processes, Space, Told
 from runwatch.watcher import checks, sampler
 from runwatch.watcher.handover import handed
-from runwatch.watcher.notify import state_directory
 from runwatch.watcher.samplers import slurm
 from runwatch.watcher.samplers.cgroup import Cgroups
 from runwatch.watcher.samplers.procfs import Proc
+from runwatch.watcher.sockets import state_directory
 from runwatch.watcher.sources.mounts import mount_of
 
 if TYPE_CHECKING:

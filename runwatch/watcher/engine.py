@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
 
 from runwatch.alerts.incidents import Change, IncidentBook
-from runwatch.alerts.rules.base import Rule
+from runwatch.alerts.rules.base import Rule, thresholds
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.batch import Batch
@@ -44,13 +45,13 @@ class Engine:
     def __init__(self, rules: Ruleset | None = None, prefer: tuple[str, ...] = ORDER) -> None:
         """`prefer`: kinds of source in the order in which those of one run are believed."""
         self._prefer = prefer
-        self._rules = rules or Ruleset()
-        self._rules.check()  # a bad threshold is an error now, not at the first run
+        self.rules = rules or Ruleset()
+        self.rules.check()  # a bad threshold is an error now, not at the first run
         self.groups: dict[str, Group] = {}
         self.sources: dict[str, tuple[Group, Source]] = {}
         self.deadline: float | None = None
         """Unix time by which every run must have ended, if a person said so."""
-        self.troubles: list[str] = list(self._rules.troubles)
+        self.troubles: list[str] = list(self.rules.troubles)
         """What went wrong in runwatch itself, for people."""
 
     def add_source(self, source_id: str, name: str, path: str, member: Member | None = None) -> Group:
@@ -65,6 +66,12 @@ class Engine:
         self.sources[source_id] = group, group.sources[source_id]
         return group
 
+    def adopt(self, group: Group) -> None:
+        """Take over a group that an engine before this one had folded."""
+        group.deadline = self.deadline
+        self.groups[group.id] = group
+        self.sources.update((key, (group, source)) for key, source in group.sources.items())
+
     def fold(
         self,
         source_id: str,
@@ -73,8 +80,12 @@ class Engine:
         live: bool = False,
         arrival: float = 0.0,
         written: float | None = None,
+        late: bool = False,
     ) -> list[Change]:
-        """Take in the next batch of a source; return what changed in its incidents."""
+        """Take in the next batch of a source; return what changed in its incidents.
+
+        `late` tells that it was written while nobody watched: `arrival` says little.
+        """
         group, source = self.sources[source_id]
         batch = source.take(batch, written)
         if apart := tuple(group.clocks_apart(source, batch)):
@@ -94,7 +105,8 @@ class Engine:
                     continue
                 self._begin(group)
             watched = group.runs[-1]
-            block = group.told(source, segment.block, leads=leads)
+            told = replace(segment.block, late=True) if late else segment.block
+            block = group.told(source, told, leads=leads)
             watched.run.format = group.format
             watched.run.title = title_of(source, segment.block) or watched.run.title
             watched.run.printed.update(batch.printed)
@@ -124,7 +136,7 @@ class Engine:
         if not group.runs and (look.present or beside.batches):
             self._begin(group)
         for watched in group.runs[-1:]:
-            watched.run.checkpoints.fold(look)
+            watched.run.checkpoints.fold(look, arrival if not live else None)
             for facts in beside.facts.values():
                 watched.run.tell(facts)
         changes: list[Change] = []
@@ -170,6 +182,34 @@ class Engine:
                 changes += self._tick(watched, status, None, send=False)
         return changes
 
+    def drop_source(self, source_id: str) -> None:
+        """Watch a stream no longer; a group without any is forgotten, and its runs with it."""
+        group, _ = self.sources.pop(source_id)
+        group.sources.pop(source_id, None)
+        if not group.sources:
+            self.groups.pop(group.id, None)
+
+    def configure(self, rules: Ruleset) -> None:
+        """Judge by other rules and thresholds from now on; what rules have learned stays.
+
+        Raises ConfigError, changing nothing.
+        """
+        rules.check()
+        self.rules = rules
+        self.troubles += rules.troubles
+        for _, watched in self.runs():
+            watched.rules = adapted(watched.rules, rules.build(watched.run.name))
+
+    def shift(self, seconds: float) -> None:
+        """Move what is known of times of arrival: the clock jumped by so many seconds."""
+        for group in self.groups.values():
+            for source in group.sources.values():
+                source.written = moved(source.written, seconds)
+            for watched in group.runs[-1:]:
+                watched.run.progressed = moved(watched.run.progressed, seconds)
+                for rank in watched.run.ranks.values():
+                    rank.seen = moved(rank.seen, seconds)
+
     def runs(self) -> Iterator[tuple[Group, WatchedRun]]:
         """Yield every run, oldest first within its group."""
         for group in self.groups.values():
@@ -194,7 +234,7 @@ class Engine:
         del group.runs[:-MAX_RUNS]
 
     def _watch(self, run: Run) -> WatchedRun:
-        return WatchedRun(run, self._rules.build(run.name), IncidentBook(run.id, run.name))
+        return WatchedRun(run, self.rules.build(run.name), IncidentBook(run.id, run.name))
 
     def _close(self, watched: WatchedRun, now: float) -> list[Change]:
         """Judge a run whose successor has begun: it will not go on."""
@@ -278,6 +318,27 @@ def _end(group: Group, watched: WatchedRun, now: float) -> None:
     died = any(row.rule == "crash" and row.state != "resolved" for row in watched.incidents.every())
     whole = run.fraction is None or run.fraction >= DONE
     run.finished = whole and not died and (run.progressed is None or run.progressed <= ended.time + 1.0)
+
+
+def adapted(old: Iterable[Rule], new: Iterable[Rule]) -> list[Rule]:
+    """Return the new rules with the state of the old ones: all of theirs that is no threshold.
+
+    A rule of the user's that looks at another metric begins anew.
+    """
+    known = {rule.name: rule for rule in old}
+    out: list[Rule] = []
+    for rule in new:
+        kept = known.get(rule.name, rule)
+        if getattr(kept, "metric", None) == getattr(rule, "metric", None):
+            own = {threshold.name for threshold in thresholds(type(rule))}
+            vars(rule).update({name: value for name, value in vars(kept).items() if name not in own})
+        out.append(rule)
+    return out
+
+
+def moved(time: float | None, seconds: float) -> float | None:
+    """Return a time moved by so many seconds, if there is one."""
+    return None if time is None else time + seconds
 
 
 def _tells(block: Block) -> bool:

@@ -47,6 +47,10 @@ class Samplers:
 
     def want(self, groups: Mapping[str, Iterable[bytes]]) -> None:
         """Watch the machine under these groups (the newest first), as far as it is not watched yet."""
+        for group in self._machines.keys() - groups.keys():
+            _, child, task = self._machines.pop(group)
+            task.cancel()
+            child.stop()
         for group, found in groups.items():
             paths = frozenset(sorted(found)[:MAX_PATHS])
             if group in self._machines:

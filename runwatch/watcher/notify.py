@@ -9,7 +9,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,6 +19,7 @@ from runwatch.alerts.settings import Mode, actions, maintenance
 from runwatch.alerts.silences import MOST, InMemory, Silence, Silences, muted
 from runwatch.config import Config
 from runwatch.errors import ConfigError
+from runwatch.watcher.sockets import STATE_VARIABLE, state_directory
 from runwatch.watcher.surroundings import Surroundings, around, looks, processes
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from runwatch.alerts.notification import Notification
     from runwatch.alerts.outbox import Outbox
     from runwatch.watcher.engine import Engine
-
-STATE_VARIABLE = "RUNWATCH_STATE"
 
 
 class Notifier:
@@ -328,16 +326,17 @@ class Notifier:
         if self._lasting:  # a daemon watches: others can come and look
             look, answer = self._look, f"runwatch ack {change.row.id}"
         return Alert(
-            change.row, self._host, now, seen.checkpoint, seen.trend, seen.span, look, answer, change.number
+            change.row,
+            self._host,
+            now,
+            seen.checkpoint,
+            seen.trend,
+            number=change.number,
+            late=change.late,
+            span=seen.span,
+            look=look,
+            answer=answer,
         )
-
-
-def state_directory() -> Path:
-    """Return where undelivered messages are kept: $RUNWATCH_STATE, or the user's state directory."""
-    import platformdirs
-
-    named = os.environ.get(STATE_VARIABLE)
-    return Path(named) if named else platformdirs.user_state_path("runwatch")
 
 
 def open_journal(notice: Callable[[str], None]) -> Journal:

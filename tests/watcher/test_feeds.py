@@ -14,7 +14,7 @@ from runwatch.watcher.feeds import FIRST_LOOK, PREVIEW_BYTES, DirectorySource, L
 from runwatch.watcher.sources.discover import find
 
 from ..parsers import trackers
-from ..parsers.logs import Parsed
+from ..parsers.logs import Parsed, hf, nanochat
 from ..parsers.structured import metrics_csv, read, trainer_log
 
 
@@ -57,6 +57,63 @@ FILES = {
     "json lines": ("metrics.jsonl", trainer_log(300)),
     "episodes": ("monitor.csv", b"r,l,t\n" + b"".join(b"%d.5,%d,%d.25\n" % (i, i, i) for i in range(300))),
 }
+
+
+TRACE = b"""Traceback (most recent call last):
+  File "train.py", line 10, in <module>
+    main()
+  File "train.py", line 5, in main
+    load()
+ValueError: bad shard
+"""
+
+
+def tqdm(steps):
+    return b"".join(
+        b"\rEpoch 0:  22%%|##  | %d/%d [00:17<01:02, 4.47s/it, loss=%.3f]"
+        % (step // 3, steps, 9 / (1 + step // 3))
+        for step in range(3 * steps)
+    )
+
+
+def unknown(steps):
+    return b"hello\n" * 30 + b"".join(
+        b"[worker] update=%d of %d cross-entropy-loss=%.5f speed=%.2f\n"
+        % (s, steps, 4 / (1 + s), 9.5 + s % 3)
+        for s in range(steps)
+    )
+
+
+def boxes(rows):
+    return b"".join(
+        b"-----------------------------------\n| rollout/           |            |\n"
+        b"|    ep_rew_mean     | %.1f        |\n| time/              |            |\n"
+        b"|    total_timesteps | %d         |\n-----------------------------------\n"
+        % (row * 1.5, row * 2048)
+        for row in range(1, rows)
+    )
+
+
+LOGS = {
+    "tracebacks": b"".join(line + b"\n" + TRACE for line in nanochat(60).splitlines()),
+    "bars": tqdm(80),
+    "hf": hf(120),
+    "learnt": unknown(400),
+    "boxes": boxes(60),
+    "utf-16": nanochat(200).decode("utf-8", "replace").encode("utf-16"),
+    "overlong": b"x" * 200_000 + b"\n" + nanochat(30),
+}
+
+
+@pytest.mark.parametrize("kind", LOGS)
+def test_replaced_workers_tell_of_a_log_what_one_would_have(tmp_path, kind):
+    """Also where what one line means is said by lines before it."""
+    data, rng = LOGS[kind], random.Random(kind)
+    for _ in range(3):
+        cuts = sorted(rng.randrange(len(data)) for _ in range(12))
+        once = grown(tmp_path / "run.log", data, cuts, restarts=False)
+        many = grown(tmp_path / "run.log", data, cuts, restarts=True)
+        many.parsed.same_as(once.parsed)
 
 
 def grown(path, data, cuts, *, restarts):

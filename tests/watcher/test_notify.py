@@ -15,7 +15,8 @@ from runwatch.config import read
 from runwatch.parsers.log import LogParser
 from runwatch.snapshot import IncidentRow
 from runwatch.watcher.engine import Engine
-from runwatch.watcher.notify import Notifier, state_directory
+from runwatch.watcher.notify import Notifier
+from runwatch.watcher.sockets import state_directory
 
 from ..alerts.endpoints import HttpServer
 from ..alerts.slack_server import SlackServer

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from runwatch import text
@@ -16,6 +17,7 @@ from runwatch.parsers import document, facts
 from runwatch.parsers.checkpoints.layout import Size
 from runwatch.parsers.facts import Facts
 from runwatch.parsers.stream import MAX_DOCUMENT, StreamParser
+from runwatch.parsers.told import Told
 from runwatch.watcher.sources import files
 from runwatch.watcher.sources.looked import Beside
 
@@ -49,6 +51,16 @@ class BesideSource:
     def __init__(self, directory: str) -> None:
         self.directory = directory
         self._known: dict[str, _File] = {}
+
+    def recall(self, name: str, told: Told, offset: int, line: int) -> None:
+        """Take over what a predecessor told of one file, and where its stream stood."""
+        self._known[name] = _File(parser=StreamParser(start=offset, first_line=line, told=told))
+
+    def places(self) -> Iterator[tuple[str, Told, int, int]]:
+        """Yield for each file that tells series what a successor has to recall."""
+        for name, known in self._known.items():
+            if known.parser is not None:
+                yield name, known.parser.told, *known.parser.place
 
     def look(self) -> Beside:
         """Return the facts and records that are new since the last look."""

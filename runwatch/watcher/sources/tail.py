@@ -14,47 +14,23 @@ that left its path is read on until the new one has text, and after that for
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
-import msgspec
-
-from runwatch.errors import SourceError
+from runwatch.watcher.sources.openfile import HEAD, Mark, OpenFile, Position, require_regular, written_anew
+from runwatch.watcher.sources.rotated import between, find_renamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HEAD = 1024
-"""Bytes of a file's beginning that tell it from other files."""
-RECENT = 256
-"""Bytes before the offset that must stay as they were read."""
+__all__ = ["HEAD", "Mark", "Piece", "Position", "Tail"]
+
 DELETED_WAIT = 600.0
 """Seconds a deleted file may stay silent before it is let go, and its disk space with it."""
-_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-
-
-class Mark(Enum):
-    """Why the bytes that follow do not continue the bytes before: end the line held."""
-
-    ROTATED = "rotated"
-    """Another file is at the path; the old one, read to its end, lives on under another name."""
-    REPLACED = "replaced"
-    """Another file is at the path; the old one, read to its end where it could be, is gone."""
-    TRUNCATED = "truncated"
-    """The file was cut and is read from its beginning; bytes not yet read were lost."""
-    REWRITTEN = "rewritten"
-    """The text already read has changed; the file is read from its beginning."""
-    LATE = "late"
-    """A line had to be cut to fit in what was written late to a file that left the path; also after it."""
 
 
 @dataclass(frozen=True)
@@ -63,22 +39,6 @@ class Piece:
 
     data: bytes
     mark: Mark | None = None
-
-
-class Position(msgspec.Struct, frozen=True):
-    """How far a file was read, and how to know that file again in a later session."""
-
-    device: int
-    inode: int
-    offset: int
-    head: int
-    """CRC-32 of the first bytes, at most HEAD of those before the offset."""
-    recent: int
-    """CRC-32 of the last bytes before the offset, at most RECENT."""
-
-    def begins(self, head: bytes) -> bool:
-        """Return whether this file began with `head`, the first HEAD bytes or more of one."""
-        return self.head == crc32(head[: min(HEAD, self.offset)])
 
 
 class Tail:
@@ -107,8 +67,11 @@ class Tail:
         self._clock = clock
         self._start = start
         self._anchor: Position | None = None  # where to go on in the next file opened, if it is that file
-        self._queue: deque[_File] = deque()  # being read, and those found at the path since
-        self._late: list[tuple[_File, float]] = []  # left behind but perhaps still written to, and until when
+        self._queue: deque[OpenFile] = deque()  # being read, and those found at the path since
+        self._late: list[
+            tuple[OpenFile, float]
+        ] = []  # left behind but perhaps still written to, and until when
+        self._known: deque[tuple[int, int]] = deque(maxlen=64)  # files that were rotated, newest last
         self._mark: Mark | None = None  # owed to the next piece
         self._line_open = False  # the last byte given was not a newline
         self._active = clock()
@@ -187,9 +150,9 @@ class Tail:
     def _look(self) -> None:
         try:
             now = os.stat(self.path)
-            _require_regular(self.path, now)
+            require_regular(self.path, now)
             if not self._queue or self._queue[-1].identity != (now.st_dev, now.st_ino):
-                self._take(_File.open(self.path))
+                self._take(OpenFile.open(self.path))
             self.problem = None
         except OSError as error:
             self.problem = error.strerror
@@ -198,7 +161,7 @@ class Tail:
         for file in self._queue:
             file.measure()
 
-    def _take(self, file: _File) -> None:
+    def _take(self, file: OpenFile) -> None:
         if not self._queue:
             self._begin(file)
             return
@@ -207,21 +170,29 @@ class Tail:
             # A copier (rsync, an editor) put a longer copy in place: the same stream goes on.
             file.seek(old.offset)
             self._queue.pop().close()
+            self._queue.append(file)
+            return
+        self._queue += between(self.path, old.position(), file, self._known)
         self._queue.append(file)
+        self._known += [file.identity for file in self._queue]
 
-    def _begin(self, file: _File) -> None:
+    def _begin(self, file: OpenFile) -> None:
         anchor, self._anchor = self._anchor, None
         self._queue.append(file)
         if anchor is None:
             file.seek(self._start)
         elif file.matches(anchor):
             file.seek(anchor.offset)
-        elif renamed := _find_renamed(self.path, anchor):
-            self._queue.appendleft(renamed)
+        elif renamed := find_renamed(self.path, anchor):
+            if not renamed.offset and anchor.offset:
+                self._mark = written_anew(renamed, anchor)
+            self._queue.extendleft(reversed([renamed, *between(self.path, renamed.position(), file)]))
         elif file.identity != (anchor.device, anchor.inode):
             self._mark = Mark.REPLACED
+            if anchor.changed:  # it is gone; what came after it may have been rotated
+                self._queue.extendleft(reversed(between(self.path, anchor, file)))
         else:
-            self._mark = Mark.TRUNCATED if file.size < anchor.offset else Mark.REWRITTEN
+            self._mark = written_anew(file, anchor)
         self._start = 0
 
     def _let_go_of_deleted(self) -> None:
@@ -302,166 +273,3 @@ class Tail:
         piece = self._give(data)
         self._mark = owed or (Mark.LATE if self._line_open else None)
         return piece
-
-
-class _File:
-    """One open regular file and how far it was read. Every method but close may raise OSError."""
-
-    def __init__(self, fd: int, now: os.stat_result) -> None:
-        self.fd = fd
-        self.identity = (now.st_dev, now.st_ino)
-        self.size = now.st_size
-        self.offset = 0
-        self._head = b""  # the first bytes, as they were given
-        self._recent = b""  # the bytes just before the offset, as they were given
-
-    @classmethod
-    def open(cls, path: str) -> _File:
-        fd = os.open(path, _FLAGS)
-        try:
-            now = os.fstat(fd)
-            _require_regular(path, now)
-            return cls(fd, now)
-        except BaseException:
-            os.close(fd)
-            raise
-
-    def close(self) -> None:
-        with suppress(OSError):
-            os.close(self.fd)
-
-    def gone(self) -> bool:
-        """Whether no name is left for the file."""
-        try:
-            return os.fstat(self.fd).st_nlink == 0
-        except OSError:
-            return True
-
-    def measure(self) -> None:
-        """Learn the size, if the file still answers."""
-        with suppress(OSError):
-            self.size = os.fstat(self.fd).st_size
-
-    def seek(self, offset: int) -> None:
-        """Go to `offset`, trusting what is there now."""
-        self.offset = offset
-        self._recent = self._before(offset)
-        self._head = os.pread(self.fd, min(HEAD, offset), 0)
-
-    def read(self, block: int, *, whole_lines: bool = False) -> tuple[Mark | None, bytes]:
-        """Return the bytes after the offset, and how the file was changed before it, if it was.
-
-        With `whole_lines` an unfinished last line stays unread, unless it fills a block.
-        """
-        mark = None
-        data = self._continue(block)
-        if data is None:
-            mark = Mark.TRUNCATED if self._was_cut() else Mark.REWRITTEN
-            self.seek(0)
-            data = self._continue(block) or b""
-        if whole_lines and (b"\n" in data or len(data) < block):
-            data = data[: data.rfind(b"\n") + 1]
-        if data:
-            self.offset += len(data)
-            self._recent = (self._recent + data[-RECENT:])[-RECENT:]
-            if len(self._head) < min(HEAD, self.offset):
-                self._head = os.pread(self.fd, min(HEAD, self.offset), 0)
-        return mark, data
-
-    def _continue(self, block: int) -> bytes | None:
-        """Return the bytes after the offset; None if those before it are not what they were."""
-        self.measure()
-        if self.size < self.offset:
-            return None
-        if not self._recent and not self._skip_hole(block):
-            return b""
-        kept = len(self._recent)
-        chunk = os.pread(self.fd, kept + block, self.offset - kept)
-        if not chunk.startswith(self._recent) or os.pread(self.fd, len(self._head), 0) != self._head:
-            return None
-        return chunk[kept:] if kept else chunk
-
-    def _was_cut(self) -> bool:
-        """Whether a file that changed was truncated, as far as can be told: shorter, or begun with a hole."""
-        return self.size < self.offset or os.pread(self.fd, 1, 0) == b"\0"
-
-    def _skip_hole(self, block: int) -> bool:
-        """Pass over NUL bytes at the beginning of the file; False, and no move, if no text follows them.
-
-        A writer without O_APPEND goes on at its old place in a file that was
-        truncated, and leaves a hole before it, perhaps of gigabytes.
-        """
-        try:
-            at = os.lseek(self.fd, self.offset, getattr(os, "SEEK_DATA", os.SEEK_SET))
-        except OSError as error:
-            if error.errno == errno.ENXIO:  # nothing but hole up to the end
-                return False
-            at = self.offset
-        while chunk := os.pread(self.fd, block, at):
-            text = chunk.lstrip(b"\0")
-            at += len(chunk) - len(text)
-            if text:
-                self.offset = at
-                return True
-        return False
-
-    def around(self, head: int, recent: int) -> tuple[bytes, bytes]:
-        return os.pread(self.fd, head, 0), self._before(self.offset, recent)
-
-    def _before(self, offset: int, count: int = RECENT) -> bytes:
-        count = min(count, offset)
-        return os.pread(self.fd, count, offset - count)
-
-    def position(self, held: int = 0) -> Position:
-        offset = max(0, self.offset - held)
-        recent = self._recent
-        if held:
-            with suppress(OSError):
-                recent = self._before(offset)
-        return Position(*self.identity, offset, crc32(self._head[:offset]), crc32(recent))
-
-    def matches(self, position: Position) -> bool:
-        """Whether this is the file of `position`, by its number or, if much was read, by its text alone."""
-        offset = position.offset
-        same = self.identity == (position.device, position.inode)
-        return (
-            (same or offset >= HEAD)
-            and self.size >= offset
-            and crc32(os.pread(self.fd, min(HEAD, offset), 0)) == position.head
-            and crc32(self._before(offset)) == position.recent
-        )
-
-    def is_copy_of(self, other: _File) -> bool:
-        return self.size >= other.size and self.matches(other.position())
-
-    def last_block(self, count: int) -> tuple[int, bytes]:
-        start = max(0, os.fstat(self.fd).st_size - count)
-        before = min(1, start)  # the byte before tells whether a line starts right there
-        data = os.pread(self.fd, count + before, start - before)
-        line = data.find(b"\n") + 1 if before else 0
-        if not 0 < line < len(data):
-            line = before
-        text = data[line:].lstrip(b"\0")
-        return start - before + len(data) - len(text), text
-
-
-def _require_regular(path: str, now: os.stat_result) -> None:
-    if stat.S_ISREG(now.st_mode):
-        return
-    kinds = ((stat.S_ISDIR, "directory"), (stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket"))
-    kind = next((name for test, name in kinds if test(now.st_mode)), "device")
-    raise SourceError(f"a {kind} cannot be followed as a log", path, "name a regular file")
-
-
-def _find_renamed(path: str, position: Position) -> _File | None:
-    """Open the file of `position` under the name it has now in its directory, read up to there."""
-    with suppress(OSError), os.scandir(Path(path).resolve().parent) as entries:
-        for entry in entries:
-            if entry.inode() != position.inode or not entry.is_file(follow_symlinks=False):
-                continue
-            file = _File.open(entry.path)
-            if file.matches(position):
-                file.seek(position.offset)
-                return file
-            file.close()
-    return None

@@ -1,0 +1,56 @@
+"""An engine that is killed at any instant and started again has missed nothing and tells nothing twice."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from ..alerts.endpoints import HttpServer
+from .kept import KeptEngine, Log, clean_pass, differences, is_committed, kept_document, told, until
+
+
+def config(tmp_path: Path, server: HttpServer) -> str:
+    path = tmp_path / "runwatch.toml"
+    path.write_text(f"[channels.hook]\ntype = 'webhook'\nurl = '{server.url}'\nper_minute = 600\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_killed_at_random_it_tells_what_one_pass_tells_and_once(tmp_path, seed):
+    rng = random.Random(seed)
+    logs = [Log(tmp_path / f"run{i}.log", seed * 10 + i) for i in range(3)]
+    paths, state = [log.path for log in logs], tmp_path / "state"
+    with HttpServer() as server:
+        env = {"KEPT_CONFIG": config(tmp_path, server)}
+        engine = KeptEngine(state, paths, **env)
+        engine.committed()
+        for life in range(6):
+            end = time.monotonic() + rng.uniform(0.7, 1.6)
+            rotated: set[int] = set()
+            while time.monotonic() < end:
+                number = rng.randrange(3)
+                log = logs[number]
+                log.append(rng.randrange(1, 40))
+                if life % 2 and number not in rotated and rng.random() < 0.1:
+                    rotated.add(number)
+                    log.rotate()
+                time.sleep(0.01)
+            engine.kill()
+            for log in logs:
+                log.append(20)
+            engine = KeptEngine(state, paths, **env)
+            if life == 2:  # all that is in it was read: truncating loses nothing
+                until(lambda: is_committed(state, paths[0]), engine)
+                logs[0].truncate()
+        for log in logs:
+            log.finish()
+        engine.committed()
+        engine.stop()
+        runs, sent = clean_pass({log.path: log.segments for log in logs})
+        found = differences(kept_document(state), runs)
+        assert not found, "\n".join(found)
+        assert len(sent) > 5
+        assert sorted(told(server)) == sorted(sent)
