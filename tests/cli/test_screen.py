@@ -126,8 +126,9 @@ def test_ascii_only(log):
 def test_quitting_leaves_no_process(log):
     with Terminal("tail", str(log.path)) as terminal:
         terminal.until(lambda p: "399" in p)
+        # The engine and its worker; on a slow machine the sampler is there by now too.
         children = psutil.Process(terminal.pid).children(recursive=True)
-        assert len(children) == 2
+        assert len(children) >= 2
         terminal.keys("q")
         assert terminal.end() == 0
         assert psutil.wait_procs(children, WAIT)[1] == []

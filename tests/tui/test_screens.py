@@ -248,6 +248,12 @@ async def test_resize(open_app):
         assert {c.metric: c.width for c in s.engine.view.charts}["train/loss"] > small["train/loss"]
 
 
+async def test_a_panel_that_gets_another_size_asks_for_what_that_needs(open_app):
+    async with open_app((120, 40)) as s:
+        s.view.query_one("#main-1").styles.width = 30  # a layout that no picture brought about
+        await s.until(lambda: {c.metric: c.width for c in s.engine.view.charts}["train/grad_norm"] < 30)
+
+
 async def test_rows_that_did_not_change_are_not_painted(open_app, monkeypatch):
     async with open_app((120, 40)) as s:
         painted = []

@@ -101,8 +101,10 @@ class Rows(Widget):
             self.redraw()
 
     def on_resize(self) -> None:
-        """Draw at the new size."""
+        """Draw at the new size, and ask for what that size needs."""
         self.redraw()
+        if self.charts():
+            cast("RunwatchApp", self.app).subscribe()
 
 
 class Panel(Rows):
