@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from typing import ClassVar
 
+from rich.console import RenderableType
 from textual import work
+from textual._compositor import ChopsUpdate
 from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -18,7 +20,7 @@ from textual.theme import Theme
 from runwatch.errors import ExitCode
 from runwatch.render.glyphs import glyphs
 from runwatch.render.smooth import FACTORS
-from runwatch.tui import actions
+from runwatch.tui import actions, paint
 from runwatch.tui.link import Link, LinkLost
 from runwatch.tui.scene import WINDOWS, Scene
 from runwatch.tui.screens.base import RunScreen
@@ -103,6 +105,12 @@ class RunwatchApp(App[int], inherit_bindings=False):
         if self._private:
             self.link.send(protocol.Shutdown())
         await self.link.close()
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Write changes in fewer bytes than Textual would."""
+        if isinstance(renderable, ChopsUpdate):
+            renderable = paint.Update(renderable)
+        super()._display(screen, renderable)
 
     # What comes from the engine
 

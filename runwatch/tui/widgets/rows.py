@@ -13,6 +13,7 @@ from textual.widget import Widget
 from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content, framed
+from runwatch.tui import paint
 from runwatch.tui.scene import Scene
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Rows(Widget):
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._drawn: list[Row] = []
+        self._width = 0
         self._strips: list[Strip] = []
         self._palette: dict[str, Style] = {}
 
@@ -63,15 +65,18 @@ class Rows(Widget):
         drawn = [cells.fit(row, width, ascii_only) for row in drawn[:height]]
         drawn += [cells.fit([], width)] * (height - len(drawn))
         before = self._drawn
-        changed = [y for y, row in enumerate(drawn) if y >= len(before) or row != before[y]]
-        if len(drawn) != len(before):
-            self._strips = [Strip.blank(width)] * len(drawn)
-            changed = list(range(len(drawn)))
-        self._drawn = drawn
-        for y in changed:
-            self._strips[y] = self._strip(drawn[y], width)
-        if changed:
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
+        if len(drawn) != len(before) or self._width != width:
+            self._strips = [self._strip(row, width) for row in drawn]
+            regions = [Region(0, 0, width, height)]
+        else:
+            changed = [y for y, row in enumerate(drawn) if row != before[y]]
+            regions = []
+            for y in changed:
+                self._strips[y] = self._strip(drawn[y], width)
+                regions += [Region(x, y, end - x, 1) for x, end in paint.changes(before[y], drawn[y])]
+        self._drawn, self._width = drawn, width
+        if regions:
+            self.refresh(*regions)
 
     def _strip(self, row: Row, width: int) -> Strip:
         segments = [Segment(text, self._style(role)) for text, role in row]
