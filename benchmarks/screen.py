@@ -22,7 +22,6 @@ import select
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import termios
 import time
@@ -47,7 +46,7 @@ def _noise(i: float) -> float:
 
 
 def _value(metric: str, x: float) -> float:
-    """A made-up value at a step: the same whenever it is asked for."""
+    """Return a made-up value at a step: the same whenever it is asked for."""
     return {
         "train/loss": 2.2 + 8.5 * math.exp(-x / 8_000) + 0.06 * _noise(x),
         "train/grad_norm": 0.6 + 0.1 * _noise(x) + (4.0 if int(x) % 977 == 7 else 0.0),
@@ -60,7 +59,7 @@ METRICS = ("train/loss", "train/grad_norm", "perf/tokens_per_sec", "perf/step_ti
 
 
 def _columns(chart: protocol.Chart, step: int) -> Columns:
-    """What an engine sends: buckets that are a power of two wide and begin at multiples of that."""
+    """Return what an engine sends: buckets that are a power of two wide and begin at multiples of that."""
     first = int(chart.first or 0)
     last = step if chart.last is None else min(step, int(chart.last))
     wide = 1 << max(0, math.ceil(math.log2(max(1, last - first) / max(1, 2 * chart.width))))
@@ -117,7 +116,7 @@ class Engine:
         left = (total - step) * 0.05
         progress = Progress(step, total, step / total, left, left / 20, float(STEPS_PER_SECOND))
         log = tuple(
-            (n, f"12:41:07 iteration {n}/{total} | loss {_value('train/loss', n):.4f} | grad norm 0.611 | lr 2.1E-04")
+            (n, f"12:41:07 iteration {n}/{total} | loss {_value('train/loss', n):.4f} | grad norm 0.61")
             for n in range(step - view.log_lines + 1, step + 1)
         )
         run = RunView(
@@ -127,7 +126,7 @@ class Engine:
             tuple(_columns(chart, step) for chart in view.charts),
             (Mark("checkpoint", self._first // 2),),
             tuple(
-                RankRow(i, step - (i * 7919 % 11 == 0), None, 0.05, 2.03 + 0.02 * _noise(i + step) + (i == 37))
+                RankRow(i, step - (i % 11 == 0), None, 0.05, 2.03 + 0.02 * _noise(i + step) + (i == 37))
                 for i in range(self._ranks)
             ),
             log=log, log_source="/runs/llama/train.log",
@@ -175,7 +174,10 @@ def measure(
         if dump:
             Path(dump).write_bytes(data)
         return Cost(
-            used / spent, len(data) / spent / 1e3, process.memory_info().rss / 1e6, (engine.frames - frames) / spent
+            used / spent,
+            len(data) / spent / 1e3,
+            process.memory_info().rss / 1e6,
+            (engine.frames - frames) / spent,
         )
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -227,7 +229,10 @@ def main() -> None:
     print(f"{'':<28}{'CPU':>7}{'kB/s':>8}{'MB':>6}{'Hz':>6}")
 
     def show(name: str, cost: Cost) -> Cost:
-        print(f"{name:<28}{cost.cpu:>7.1%}{cost.kilobytes:>8.1f}{cost.resident:>6.0f}{cost.frames:>6.1f}", flush=True)
+        print(
+            f"{name:<28}{cost.cpu:>7.1%}{cost.kilobytes:>8.1f}{cost.resident:>6.0f}{cost.frames:>6.1f}",
+            flush=True,
+        )
         return cost
 
     usual = show("64 ranks, 41,230 steps", measure(ours, size, given.seconds, dump=given.dump))
@@ -236,12 +241,15 @@ def main() -> None:
         return
     for name, ranks, first in (("4,096 ranks", 4096, 41_230), ("10,000,000 steps", 64, 10_000_000)):
         cost = show(name, measure(ours, size, given.seconds, ranks, first))
-        print(f"{'  of the usual (bar: 2)':<28}{cost.cpu / usual.cpu:>7.2f}{cost.kilobytes / usual.kilobytes:>8.2f}")
+        times = f"{cost.cpu / usual.cpu:>7.2f}{cost.kilobytes / usual.kilobytes:>8.2f}"
+        print(f"{'  times the usual (bar: 2)':<28}{times}")
     if (command := _baseline()) is None:
         print("no baseline: pip install textual-plot")
         return
     cost = show("textual-plot and DataTable", measure(command, size, given.seconds))
-    print(f"{'  ours, as part of it':<28}{usual.cpu / cost.cpu:>7.2f}{usual.kilobytes / cost.kilobytes:>8.2f}")
+    print(
+        f"{'  ours, as part of it':<28}{usual.cpu / cost.cpu:>7.2f}{usual.kilobytes / cost.kilobytes:>8.2f}"
+    )
 
 
 if __name__ == "__main__":

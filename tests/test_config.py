@@ -95,7 +95,7 @@ def test_the_example_loads(place):
         ("\n[slak]\n", "unknown name 'slak': runwatch.toml:2: did you mean 'slack'?"),
         ("slack.timeuot = 3", "unknown name 'timeuot': runwatch.toml:1: did you mean 'timeout'?"),
         ("tail = { pol = true }", "unknown name 'pol': runwatch.toml:1: did you mean 'poll'?"),
-        ("path = 'x'", "unknown name 'path': runwatch.toml:1: known here: channels, formats, routing, rules, slack, tail"),
+        ("path = 'x'", "unknown name 'path': runwatch.toml:1: known here: channels, formats, keys, routing, rules, screen, slack, tail"),
         ("[tail]\n'zzz' = 1", "unknown name 'zzz': runwatch.toml:2: known here: format, interval, online, poll"),
         ("[slack]\ntimeout = 'soon'", "slack.timeout must be a number above 0 and at most 3600, not this text: runwatch.toml:2"),
         ("[slack]\ntimeout = 0", "slack.timeout must be a number above 0 and at most 3600, not this number: runwatch.toml:2"),

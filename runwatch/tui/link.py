@@ -28,8 +28,9 @@ class SnapshotReady(Message, bubble=False):
 class LinkLost(Message, bubble=False):
     """The engine is gone, or cannot do what was asked."""
 
-    def __init__(self, reason: str, exit_code: int) -> None:
+    def __init__(self, link: Link, reason: str, exit_code: int) -> None:
         super().__init__()
+        self.link = link
         self.reason = reason
         self.exit_code = exit_code
 
@@ -65,7 +66,7 @@ class Link:
             reason = str(error)
         except (OSError, msgspec.MsgspecError) as error:
             reason = f"broken connection: {error}"
-        self._target.post_message(LinkLost(reason, exit_code))
+        self._target.post_message(LinkLost(self, reason, exit_code))
 
     def show(self, view: protocol.View) -> None:
         """Ask for what is on the screen, if that changed."""

@@ -15,10 +15,13 @@ ALERTS = (SPIKE, SLOW, OLD)
 
 
 def test_every_action_is_carried_out_somewhere():
-    from runwatch.tui.app import _SCREENS, RunwatchApp
+    from runwatch.tui.app import RunwatchApp
+    from runwatch.tui.views import SCREENS
 
-    classes = {**_SCREENS, actions.HELP: Help}
+    classes = {**SCREENS, actions.HELP: Help}
     for action in actions.ACTIONS:
+        if action.id in actions.VIEWS:
+            continue
         for view in action.views:
             name = f"do_{action.id}"
             assert hasattr(classes[view], name) or hasattr(RunwatchApp, name), (action.id, view)
@@ -26,7 +29,7 @@ def test_every_action_is_carried_out_somewhere():
 
 def test_a_key_means_one_thing_in_a_view():
     for view in (*actions.VIEWS, actions.HELP):
-        keys = [key for action in actions.of_view(view) for key in action.keys]
+        keys = [key for action in actions.Registry().of_view(view) for key in action.keys]
         assert len(keys) == len(set(keys)), view
 
 
@@ -267,7 +270,7 @@ async def test_log_scrolls_through_the_protocol(open_app):
         for _ in range(8):
             await s.press("pageup")
         assert s.engine.view.log_before < 50_000
-        bottom = s.view.lines.bottom
+        bottom = s.view.log_view.bottom
         assert f"{bottom} " in s.drawn("#log-view")
         await s.press("home")
         assert " 1 12:41" in s.drawn("#log-view")
@@ -292,11 +295,11 @@ async def test_log_search(open_app):
         await s.press("enter")
         assert "nothing found" in s.drawn("#log-view")
         await s.press("slash", *"allreduce", "enter")
-        assert s.view.lines.at == 49_977
+        assert s.view.log_view.at == 49_977
         await s.press("N")
-        assert s.view.lines.at == 49_937
+        assert s.view.log_view.at == 49_937
         await s.press("n")
-        assert s.view.lines.at == 49_977
+        assert s.view.log_view.at == 49_977
         await s.press("escape", "escape")
         assert s.view.view == actions.OVERVIEW
 
@@ -304,12 +307,12 @@ async def test_log_search(open_app):
 async def test_next_error(open_app):
     async with open_app((100, 30)) as s:
         await s.press("4", "E")
-        assert s.view.lines.at == 49_977
+        assert s.view.log_view.at == 49_977
         await s.press("E", "E")
-        assert s.view.lines.at == 49_900
+        assert s.view.log_view.at == 49_900
         assert "[bold]not markup[/bold] \\[x]" in s.text()
         await s.press("e")
-        assert s.view.lines.at == 49_937
+        assert s.view.log_view.at == 49_937
 
 
 async def test_wrap(open_app):
@@ -348,7 +351,7 @@ async def test_every_key_in_the_footer_works(open_app, view):
     async with open_app((88, 30), ranks=8, incidents=ALERTS) as s:
         digit = str(actions.VIEWS.index(view))
         await s.press(digit)
-        for action in sorted(actions.of_view(view), key=lambda action: action.rank):
+        for action in sorted(actions.Registry().of_view(view), key=lambda action: action.rank):
             if not (action.label and s.app.available(action.id)) or action.id == "quit":
                 continue
             before = (s.text(), s.view.focused, len(s.engine.requests))

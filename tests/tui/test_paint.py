@@ -43,7 +43,9 @@ def picture(*updates):
 
 
 def chops(row, spans, at=2):
-    return ChopsUpdate([{}, {at: strip(row)}], [(1, at + x, at + end) for x, end in spans], [[], [at + WIDTH]])
+    return ChopsUpdate(
+        [{}, {at: strip(row)}], [(1, at + x, at + end) for x, end in spans], [[], [at + WIDTH]]
+    )
 
 
 @settings(max_examples=150, deadline=None)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import BindingsMap
 from textual.screen import ModalScreen
 
 from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
+from runwatch.tui.actions import Registry
 from runwatch.tui.widgets.rows import Panel
 
 if TYPE_CHECKING:
@@ -21,19 +22,18 @@ if TYPE_CHECKING:
 class HelpPanel(Panel):
     """Keys and what they do, those of the view below first."""
 
-    def __init__(self, view: str) -> None:
+    def __init__(self, view: str, registry: Registry) -> None:
         super().__init__(id="help")
-        self._view = view
+        self._view, self._registry = view, registry
         self.at = 0
 
     def rows(self) -> list[Row]:
         """Return all lines of the help."""
         out: list[Row] = []
-        here = [
-            action for action in actions.of_view(self._view) if action.group not in {"everywhere", "views"}
-        ]
-        usual = [action for action in actions.ACTIONS if action.group in {"everywhere", "views"}]
-        elsewhere = [action for action in actions.ACTIONS if action not in here and action not in usual]
+        all_of_them = self._registry.actions
+        usual = [action for action in all_of_them if action.group in {"everywhere", "views"}]
+        here = [action for action in self._registry.of_view(self._view) if action not in usual]
+        elsewhere = [action for action in all_of_them if action not in here and action not in usual]
         for title, chosen in (
             (f"in {self._view}", here),
             ("everywhere", usual),
@@ -43,7 +43,9 @@ class HelpPanel(Panel):
                 out += [[], [(title, "title")]] if out else [[(title, "title")]]
             for action in chosen:
                 where = f"  ({', '.join(sorted(action.views))})" if chosen is elsewhere else ""
-                out.append([(f"  {_keys(action):<14}", "key"), (action.description, ""), (where, "dim")])
+                out.append(
+                    [(f"  {cells.pad(action.told, 14)}", "key"), (action.description, ""), (where, "dim")]
+                )
         glyphs = self.scene.glyphs
         out += [[], [("signs", "title")]]
         out.append(
@@ -67,24 +69,19 @@ class HelpPanel(Panel):
         return Content([("keys", "title")], rows[self.at :][: max(0, height)], right)
 
 
-def _keys(action: actions.Action) -> str:
-    named = {"escape": "esc", "space": "space", "pageup": "PgUp", "pagedown": "PgDn"}
-    return cells.clip(" ".join(named.get(key, key) for key in action.keys[:2]), 13)
-
-
 class Help(ModalScreen[None], inherit_bindings=False):
     """The keys, over the view they belong to."""
 
     view: ClassVar[str] = actions.HELP
-    BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.HELP)
 
-    def __init__(self, below: str) -> None:
+    def __init__(self, below: str, registry: Registry) -> None:
         super().__init__()
-        self._below = below
+        self._below, self._registry = below, registry
+        self._bindings = BindingsMap(registry.bindings(actions.HELP))
 
     def compose(self) -> ComposeResult:
         """Lay out the panel."""
-        yield HelpPanel(self._below)
+        yield HelpPanel(self._below, self._registry)
 
     @property
     def panel(self) -> HelpPanel:

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from runwatch.tui import actions, choose
-from runwatch.tui.screens.zoom import ZoomScreen
+from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.widgets.alerts import AlertsPanel
 from runwatch.tui.widgets.charts import ChartPanel, Note
 from runwatch.tui.widgets.logs import LogPanel
@@ -16,7 +16,7 @@ from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary
 _MAIN, _MINOR = 2, 3
 
 
-class Overview(ZoomScreen):
+class Overview(ChartScreen):
     """Loss and gradient norm large, the rest smaller, ranks, alerts and log below."""
 
     view = actions.OVERVIEW

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runwatch.tui.app import RunwatchApp
 
 ROLES = (
-    "axis", "raw", "smooth", "second", "third", "cursor", "bad", "mark-incident", "mark-checkpoint",
+    "axis", "raw", "smooth", "second", "third", "fourth", "cursor", "bad", "mark-incident", "mark-checkpoint",
     "mark-eval", "mark-restart", "frame", "focus", "title", "value", "dim", "good", "busy", "warn", "crit",
     "bar", "track", "level", "key", "select", "hit",
 )  # fmt: skip
@@ -108,8 +108,7 @@ class Rows(Widget):
     def on_resize(self) -> None:
         """Draw at the new size, and ask for what that size needs."""
         self.redraw()
-        if self.charts():
-            cast("RunwatchApp", self.app).subscribe()
+        cast("RunwatchApp", self.app).subscribe()
 
 
 class Panel(Rows):
