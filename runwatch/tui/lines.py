@@ -104,7 +104,8 @@ class Lines:
         """Return the lines that look like errors or warnings."""
         return [n for n in self.shown() if role_of(self._texts[n])]
 
-    def of_step(self, step: int) -> int | None:
-        """Return the line whose step is nearest, the first of several."""
-        told = ((n, at) for n in self.known() if (at := step_of(self._texts[n])) is not None)
-        return min(told, key=lambda pair: (abs(pair[1] - step), pair[0]), default=(None, 0))[0]
+    def of_step(self, step: int) -> tuple[int | None, int | None]:
+        """Return the line whose step is nearest, the first of several, and how far off that is."""
+        told = ((abs(at - step), n) for n in self.known() if (at := step_of(self._texts[n])) is not None)
+        distance, number = min(told, default=(None, None))
+        return number, distance

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from dataclasses import replace
+
+from textual.theme import BUILTIN_THEMES, Theme
 
 from runwatch.wording import check_names
 
@@ -53,22 +55,13 @@ _THEMES = {
         panel="#202020",
         dark=True,
     ),
-    # The terminal's own sixteen colours, and its own background.
-    ANSI: Theme(
+    # The terminal's own sixteen colours, and its own background: right on a dark one and on a light one.
+    ANSI: replace(
+        BUILTIN_THEMES["ansi-dark"],
         name="runwatch-ansi",
         primary="ansi_bright_blue",
         secondary="ansi_magenta",
-        accent="ansi_bright_blue",
-        success="ansi_green",
-        warning="ansi_yellow",
-        error="ansi_red",
-        foreground="ansi_default",
-        background="ansi_default",
-        surface="ansi_default",
-        panel="ansi_default",
-        boost="ansi_default",
-        dark=True,
-        ansi=True,
+        accent="ansi_blue",
     ),
 }
 

@@ -101,11 +101,15 @@ def open_app():
 
     @contextlib.asynccontextmanager
     async def opened(
-        size=(120, 40), make=picture, ascii_only=False, private=True, title="train.log", wait=True, **changes
-    ):
+        size=(120, 40), make=picture, ascii_only=False, private=True, title="train.log", wait=True,
+        theme="dark", registry=None, reopen=None, **changes,
+    ):  # fmt: skip
         engine = FakeEngine(lambda view: make(view, **changes))
         clock = Clock()
-        app = RunwatchApp(await engine.start(), ascii=ascii_only, title=title, private=private, clock=clock)
+        app = RunwatchApp(
+            await engine.start(), ascii=ascii_only, title=title, private=private, clock=clock, theme=theme,
+            registry=registry, reopen=reopen,
+        )  # fmt: skip
         try:
             async with app.run_test(size=size) as pilot:
                 session = Session(app, pilot, engine, clock)

@@ -134,7 +134,7 @@ async def test_log_scale_and_smoothing(open_app):
     async with open_app() as s:
         await s.press("y")
         assert "log y" in s.drawn("#main-0")
-        for expected in ("loss · smooth .9 ", "loss · smooth .99 ", "loss · log y", "loss · smooth .6 "):
+        for expected in ("log y · smooth .9 ", "log y · smooth .99 ", "loss · log y ─", "log y · smooth .6 "):
             await s.press("s")
             assert expected in s.drawn("#main-0").splitlines()[0]
         await s.press("S", "y")

@@ -1,4 +1,4 @@
-"""The help, made from the registry of actions."""
+"""The help: what is on the screen, in words, and the keys from the registry of actions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
-from runwatch.tui import actions
+from runwatch.tui import actions, words
 from runwatch.tui.actions import Registry
 from runwatch.tui.widgets.rows import Panel
 
@@ -19,17 +19,26 @@ if TYPE_CHECKING:
     from runwatch.tui.app import RunwatchApp
 
 
+_NAMES, _MOST = 14, 3
+"""Cells for the name of a thing, and rows for what it is."""
+
+
 class HelpPanel(Panel):
-    """Keys and what they do, those of the view below first."""
+    """What the view below shows, and the keys: its own first."""
 
     def __init__(self, view: str, registry: Registry) -> None:
         super().__init__(id="help")
         self._view, self._registry = view, registry
         self.at = 0
 
-    def rows(self) -> list[Row]:
-        """Return all lines of the help."""
-        out: list[Row] = []
+    def rows(self, width: int) -> list[Row]:
+        """Return all lines of the help: what is on the screen, then the keys, then the signs."""
+        out: list[Row] = [[("on this screen", "title")]]
+        for name, text in words.explain(self._view, self.scene):
+            more = self.scene.glyphs.ellipsis
+            for i, piece in enumerate(cells.wrapped(text, max(8, width - _NAMES - 3), _MOST, more)):
+                label = cells.pad(name if i == 0 else "", _NAMES, more)
+                out.append([(f"  {label} ", "value"), (piece, "")])
         all_of_them = self._registry.actions
         usual = [action for action in all_of_them if action.group in {"everywhere", "views"}]
         here = [action for action in self._registry.of_view(self._view) if action not in usual]
@@ -40,7 +49,7 @@ class HelpPanel(Panel):
             ("in other views", elsewhere),
         ):
             if chosen:
-                out += [[], [(title, "title")]] if out else [[(title, "title")]]
+                out += [[], [(title, "title")]]
             for action in chosen:
                 where = f"  ({', '.join(sorted(action.views))})" if chosen is elsewhere else ""
                 out.append(
@@ -62,11 +71,12 @@ class HelpPanel(Panel):
 
     def content(self, width: int, height: int) -> Content:
         """Return the part that fits."""
-        rows = self.rows()
+        rows = self.rows(width)
         self.at = max(0, min(self.at, len(rows) - height))
         more = len(rows) - height - self.at
-        right: Row = [("down for more", "key")] if more > 0 else [("esc closes", "dim")]
-        return Content([("keys", "title")], rows[self.at :][: max(0, height)], right)
+        below = "PgDn for the keys" if self.at == 0 else "down for more"
+        right: Row = [(below, "key")] if more > 0 else [("esc closes", "dim")]
+        return Content([("help", "title")], rows[self.at :][: max(0, height)], right)
 
 
 class Help(ModalScreen[None], inherit_bindings=False):

@@ -77,20 +77,22 @@ class ChartPanel(Panel):
         return 0.0 if few or self.metrics[0] in _EXACT else self.scene.smoothing
 
     def _title(self) -> Row:
+        """Return the name, then what is not as usual, the most telling first: the last is left out first."""
         scene, dot = self.scene, self.scene.glyphs.dot
         title: Row = [(metrics.label(self.metrics[0]), "title")]
-        if self.has_focus or self.size.width >= 50:
-            if smoothing := self._smoothing():
-                title.append((f" {dot} smooth {smoothing:g}".replace("0.", "."), "dim"))
-            if scene.log_y:
-                title.append((f" {dot} log y", "dim"))
-            if scene.right is not None and scene.window is not None:
-                title.append((f" {dot} {numbers.si(scene.window)} to {numbers.si(scene.right)}", "warn"))
-            elif scene.window is not None:
-                title.append((f" {dot} last {numbers.si(scene.window)}", "dim"))
-            if scene.axis != xaxis.STEP:
-                told = scene.axis if scene.places().steps else f"step, {scene.axis} is not told"
-                title.append((f" {dot} x {told}", "dim"))
+        if not (self.has_focus or self.size.width >= 50):
+            return title
+        if scene.right is not None and scene.window is not None:
+            title.append((f" {dot} {numbers.si(scene.window)} to {numbers.si(scene.right)}", "warn"))
+        elif scene.window is not None:
+            title.append((f" {dot} last {numbers.si(scene.window)}", "dim"))
+        if scene.axis != xaxis.STEP:
+            told = scene.axis if scene.places().steps else f"step, {scene.axis} is not told"
+            title.append((f" {dot} x {told}", "dim"))
+        if scene.log_y:
+            title.append((f" {dot} log y", "dim"))
+        if smoothing := self._smoothing():
+            title.append((f" {dot} smooth {smoothing:g}".replace("0.", "."), "dim"))
         return title
 
     def _values(self, own: list[Columns], others: dict[str, Columns], width: int) -> Row:

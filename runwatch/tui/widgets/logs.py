@@ -59,6 +59,8 @@ class LogView(Panel):
         """The line a search or a jump stopped at."""
         self.step: int | None = None
         """The step whose line is looked for, until the lines are here."""
+        self.sought = False
+        """Whether a search waits for the lines."""
         self.note = ""
         self.wrap = False
         self.waiting = _PATIENCE
@@ -93,6 +95,9 @@ class LogView(Panel):
             self.bottom = max(self.bottom if self.at else 0, run.log[-1][0])
         if self.step is not None and not self.waiting:
             self._find_step(self.step)
+        if self.sought and not self.waiting:
+            self.sought = False
+            self.find(self.lines.hits(), forward=False)
 
     def content(self, width: int, height: int) -> Content:
         """Return the lines up to the bottom one."""
@@ -180,11 +185,13 @@ class LogView(Panel):
     def go_to_step(self, step: int) -> None:
         """Show the line of a step, once all lines are here."""
         self.step, self.waiting, self.note = step, _PATIENCE, f"looking for step {step:,}"
+        if self.lines.of_step(step)[1] == 0:
+            self._find_step(step)
         self.redraw()
 
     def _find_step(self, step: int) -> None:
         self.step = None
-        number = self.lines.of_step(step)
+        number, _ = self.lines.of_step(step)
         if number is None:
             self.note = f"no line at hand tells of step {step:,}"
             return
@@ -221,6 +228,8 @@ class LogView(Panel):
         if pattern is None:
             self.lines.only = False
             self.redraw()
+        elif self.waiting:
+            self.sought, self.note = True, "searching"
         else:
             self.find(self.lines.hits(), forward=False)
 

@@ -98,12 +98,15 @@ class Rows(Widget):
         return Strip.blank(self.size.width, self.rich_style)
 
     def notify_style_update(self) -> None:
-        """Forget colours when the theme changes."""
+        """Forget colours when the theme changes; the new ones are known only after this."""
         super().notify_style_update()
+        if self.is_attached and self.is_running:
+            self.call_later(self._repaint)
+
+    def _repaint(self) -> None:
         self._palette.clear()
         self._drawn = []
-        if self.is_attached and self.is_running:
-            self.redraw()
+        self.redraw()
 
     def on_resize(self) -> None:
         """Draw at the new size, and ask for what that size needs."""
