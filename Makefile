@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
 
-.PHONY: help demo test test-real install-real lint types check bench corpus detection format clean
+.PHONY: help demo test test-web test-real install-real lint types check bench corpus detection format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,10 +45,15 @@ bench: $(STAMP)  ## Measure: parsing, check, memory, every format, sampling
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/formats.py
 	$(BIN)/python benchmarks/samplers.py
+	$(BIN)/python -m benchmarks.screen
 
 corpus: $(STAMP)  ## Read a corpus of logs and compare with its truth: CORPUS=DIR
 	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [JOBS=N]'; exit 2; }
 	$(BIN)/python benchmarks/corpus.py "$(CORPUS)" $(if $(JOBS),--jobs $(JOBS))
+
+test-web: $(STAMP)  ## Run the tests of the screen in a browser, with textual-serve
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,web]'
+	$(BIN)/python -m pytest tests/cli/test_web.py
 
 detection: $(STAMP)  ## Measure what is caught and what is raised for nothing (docs/detection.md)
 	$(BIN)/python -m benchmarks.detection --split test --write

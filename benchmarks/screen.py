@@ -23,13 +23,14 @@ import signal
 import socket
 import struct
 import sys
+import tempfile
 import termios
 import time
 from pathlib import Path
 
 import psutil
 
-from benchmarks import first_picture
+from benchmarks import make_log
 from runwatch.snapshot import Columns, Latest, Mark, Progress, RankRow, RunRow, RunView, Snapshot
 from runwatch.watcher import protocol
 
@@ -207,11 +208,43 @@ def _baseline() -> list[str] | None:
     return [sys.executable, str(Path(__file__).with_name("screen_baseline.py"))]
 
 
-def _first_frame(log: str, step: str) -> None:
-    for name, wanted, bar in (("first frame", "RUNNING", 0.6), ("first chart", "\u2808", 0.9)):
-        found = sorted(first_picture.measure_until(log, wanted.encode(), (120, 40))[0] for _ in range(5))
-        print(f"{name:<24} {found[2]:6.2f} s      (bar: {bar})")
-    del step
+def _first(lines: int, runs: int = 5) -> None:
+    """Print how soon `runwatch tail` shows its first frame and its first chart of a log of so many lines."""
+    with tempfile.TemporaryDirectory() as directory:
+        log = str(Path(directory) / "train.log")
+        Path(log).write_text("\n".join(make_log.lines(lines)) + "\n", encoding="utf-8")
+        found = [_begin(log) for _ in range(runs)]
+    for name, place, bar in (("first frame", 0, 0.6), ("first chart", 1, 0.9)):
+        middle = sorted(times[place] for times in found)[runs // 2]
+        print(f"{name + f', {lines:,} lines':<28}{middle:>6.2f} s  (bar: {bar})", flush=True)
+
+
+def _begin(log: str) -> tuple[float, float]:
+    """Return the seconds from the command to its first frame and to its first chart."""
+    begin = time.monotonic()
+    pid, screen = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
+        os.execv(sys.executable, [sys.executable, "-m", "runwatch", "tail", log])
+    try:
+        seen, frame = "", 0.0
+        while time.monotonic() - begin < 20:
+            if select.select([screen], [], [], 0.01)[0]:
+                seen += os.read(screen, 1 << 16).decode("utf-8", "replace")
+            if not frame and "Overview" in seen:
+                frame = time.monotonic() - begin
+            if any("\u2801" <= sign <= "\u28ff" for sign in seen):  # a chart is drawn in braille
+                return frame, time.monotonic() - begin
+        raise TimeoutError("no chart came")
+    finally:
+        with contextlib.suppress(OSError):
+            os.write(screen, b"q")
+            time.sleep(0.5)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(screen)
 
 
 def main() -> None:
@@ -239,6 +272,8 @@ def main() -> None:
     print(f"{'  bars':<28}{0.05:>7.1%}{10:>8.1f}{45:>6.0f}")
     if given.only:
         return
+    for lines in (10_000, 1_000_000):
+        _first(lines)
     for name, ranks, first in (("4,096 ranks", 4096, 41_230), ("10,000,000 steps", 64, 10_000_000)):
         cost = show(name, measure(ours, size, given.seconds, ranks, first))
         times = f"{cost.cpu / usual.cpu:>7.2f}{cost.kilobytes / usual.kilobytes:>8.2f}"

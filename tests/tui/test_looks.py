@@ -27,8 +27,8 @@ async def test_every_theme_paints_every_view_in_its_own_colours(open_app):
             assert f"theme {name}" in s.drawn("#head")
             for digit in "3451":
                 await s.press(digit)
-                    primary = themes.theme(name).primary.replace("ansi_bright_blue", "color(12)")
-                    assert primary in colours(s), (name, digit)
+                primary = themes.theme(name).primary.replace("ansi_bright_blue", "color(12)")
+                assert primary in colours(s), (name, digit)
 
 
 @pytest.mark.parametrize("name", themes.NAMES)
@@ -120,5 +120,5 @@ def test_keys_that_cannot_be_meant(keys, message):
 
 
 def test_a_theme_that_there_is_not():
-    with pytest.raises(ConfigError, match="unknown name 'drak': runwatch.toml:2: did you mean 'dark'"):
+    with pytest.raises(ConfigError, match=r"unknown name 'drak': runwatch.toml:2: did you mean 'dark'"):
         themes.check("drak", "runwatch.toml:2")
