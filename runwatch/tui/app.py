@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.console import RenderableType
 from textual import work
@@ -26,11 +26,12 @@ from runwatch.tui.scene import Scene
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.screens.help import Help
-from runwatch.tui.screens.logs import Logs
 from runwatch.tui.screens.overview import Overview
-from runwatch.tui.screens.palette import Palette
 from runwatch.tui.views import Views
 from runwatch.watcher import protocol
+
+if TYPE_CHECKING:
+    from runwatch.tui.screens.logs import Logs
 
 _TICK = 1.0
 _BLURRED = 2.0
@@ -118,22 +119,22 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def subscribe(self) -> None:
         """Tell the engine what is on the screen, if that changed."""
-        view = self._view
+        view = self.view
         if view is not None and view.is_mounted:
             self.link.show(view.wanted())
 
     @property
-    def _view(self) -> RunScreen | None:
+    def view(self) -> RunScreen | None:
         """The view on the screen, also when something is over it."""
         return self._views.current
 
     def refresh_view(self) -> None:
         """Draw the view that is up, and ask for what it now needs."""
-        if (view := self._view) is not None:
+        if (view := self.view) is not None:
             view.show()
 
     def _tick(self) -> None:
-        if (view := self._view) is not None:
+        if (view := self.view) is not None:
             view.tick()
 
     def on_app_blur(self) -> None:
@@ -193,7 +194,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def do_help(self) -> None:
         """Show the keys of this view."""
-        view = self._view
+        view = self.view
         self.push_screen(Help(view.view if view else actions.OVERVIEW, self.registry))
 
     def do_back(self) -> None:
@@ -201,7 +202,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         if self.scene.cursor is not None:
             self.scene.cursor = None
             self.refresh_view()
-        elif self._view is not None and self._view.view != actions.OVERVIEW:
+        elif self.view is not None and self.view.view != actions.OVERVIEW:
             self.open_view(actions.OVERVIEW)
 
     def open_view(self, name: str) -> None:
@@ -220,7 +221,9 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def do_palette(self) -> None:
         """Find a command by some letters."""
-        view = self._view
+        from runwatch.tui.screens.palette import Palette  # brings Textual's input field with it
+
+        view = self.view
         if view is not None:
             known = [
                 a for a in self.registry.of_view(view.view) if a.id != "palette" and self.available(a.id)
@@ -261,7 +264,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def do_copy(self) -> None:
         """Copy what is selected, through the terminal."""
-        view = self._view
+        view = self.view
         text = view.copied() if view is not None else ""
         if text:
             self.copy_to_clipboard(text)
@@ -312,7 +315,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
             self.choose_run(next(row.id for row in runs if row.critical))
         else:
             ids = [row.id for row in firing]
-            here = self._view is not None and self._view.view == actions.ALERTS
+            here = self.view is not None and self.view.view == actions.ALERTS
             chosen = scene.selected() if here else None
             at = ids.index(chosen.id) + 1 if chosen is not None and chosen.id in ids else 0
             scene.incident = ids[at % len(ids)]
@@ -339,7 +342,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
     def go_to_step(self, step: int) -> None:
         """Put the cursor of all charts at a step."""
         self._look_at(float(step))
-        if not isinstance(self._view, ChartScreen):
+        if not isinstance(self.view, ChartScreen):
             self.open_view(actions.OVERVIEW)
         self.refresh_view()
 
@@ -354,21 +357,20 @@ class RunwatchApp(App[int], inherit_bindings=False):
     def show_line(self, number: int, source: str | None = None) -> None:
         """Show one line of the log, of the source at that path where the run has several."""
         self.scene.log_source = source or self.scene.log_source
-        screen = self._views.open(actions.LOGS)
-        if isinstance(screen, Logs):
-            self.call_later(screen.go_to_line, number)
+        self._in_log(lambda log: log.go_to_line(number))
 
     def show_step(self, step: int) -> None:
         """Show the log line of a step."""
-        screen = self._views.open(actions.LOGS)
-        if isinstance(screen, Logs):
-            self.call_later(screen.go_to_step, step)
+        self._in_log(lambda log: log.go_to_step(step))
 
     def search_log(self, text: str) -> None:
         """Search the log."""
+        self._in_log(lambda log: log.search_for(text))
+
+    def _in_log(self, act: Callable[[Logs], None]) -> None:
+        """Bring up the log, and act on it once it is there."""
         screen = self._views.open(actions.LOGS)
-        if isinstance(screen, Logs):
-            self.call_later(screen.search_for, text)
+        self.call_later(act, cast("Logs", screen))
 
 
 def run(

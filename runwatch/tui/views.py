@@ -1,29 +1,33 @@
-"""The views of the app: each made when it is first asked for, and kept."""
+"""The views of the app: each imported and made when it is first asked for, and kept."""
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
-from runwatch.tui.screens.lists import Alerts, Checkpoints, Configuration, Ranks, Runs
-from runwatch.tui.screens.logs import Logs
-from runwatch.tui.screens.metrics import Metrics
-from runwatch.tui.screens.overview import Overview
 
 if TYPE_CHECKING:
     from textual.app import App
 
-SCREENS: dict[str, type[RunScreen]] = {
-    actions.RUNS: Runs,
-    actions.OVERVIEW: Overview,
-    actions.METRICS: Metrics,
-    actions.RANKS: Ranks,
-    actions.LOGS: Logs,
-    actions.ALERTS: Alerts,
-    actions.CHECKPOINTS: Checkpoints,
-    actions.CONFIGURATION: Configuration,
+_CLASSES = {
+    actions.RUNS: ("lists", "Runs"),
+    actions.OVERVIEW: ("overview", "Overview"),
+    actions.METRICS: ("metrics", "Metrics"),
+    actions.RANKS: ("lists", "Ranks"),
+    actions.LOGS: ("logs", "Logs"),
+    actions.ALERTS: ("lists", "Alerts"),
+    actions.CHECKPOINTS: ("lists", "Checkpoints"),
+    actions.CONFIGURATION: ("lists", "Configuration"),
 }
+
+
+def class_of(name: str) -> type[RunScreen]:
+    """Return the class of a view."""
+    module, found = _CLASSES[name]
+    kind: type[RunScreen] = getattr(importlib.import_module(f"runwatch.tui.screens.{module}"), found)
+    return kind
 
 
 class Views:
@@ -43,7 +47,7 @@ class Views:
     def open(self, name: str) -> RunScreen:
         """Bring up a view."""
         if name not in self._made:
-            self._made[name] = SCREENS[name]()
+            self._made[name] = class_of(name)()
             # An installed screen survives being switched away from.
             self._app.install_screen(self._made[name], name)
         screen = self._made[name]

@@ -40,7 +40,7 @@ class Session:
 
     @property
     def view(self):
-        return self.app._view
+        return self.app.view
 
     async def until(self, condition, why="the screen did not get there"):
         """Let the app work until the condition holds."""

@@ -16,9 +16,9 @@ ALERTS = (SPIKE, SLOW, OLD)
 
 def test_every_action_is_carried_out_somewhere():
     from runwatch.tui.app import RunwatchApp
-    from runwatch.tui.views import SCREENS
+    from runwatch.tui.views import class_of
 
-    classes = {**SCREENS, actions.HELP: Help}
+    classes = {**{view: class_of(view) for view in actions.VIEWS}, actions.HELP: Help}
     for action in actions.ACTIONS:
         if action.id in actions.VIEWS:
             continue

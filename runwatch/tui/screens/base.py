@@ -13,7 +13,7 @@ from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.head import Head
 from runwatch.tui.widgets.keys import Keys
 from runwatch.tui.widgets.logs import LogPanel
-from runwatch.tui.widgets.rows import Rows
+from runwatch.tui.widgets.rows import ROLES, Rows
 from runwatch.tui.widgets.small import LEAST, TooSmall
 from runwatch.watcher import protocol
 
@@ -25,6 +25,8 @@ class RunScreen(Screen[None], inherit_bindings=False):
     """A view of the run."""
 
     view: ClassVar[str]
+    # Here and not in each widget: Textual keeps a node of its tree for each of them.
+    COMPONENT_CLASSES = {f"rows--{role}" for role in ROLES}  # noqa: RUF012  as Screen has it
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (LEAST[0], "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012  as Screen has it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LEAST[1], "-high")]  # noqa: RUF012
 

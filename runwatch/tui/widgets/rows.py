@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -28,8 +28,6 @@ ROLES = (
 
 class Rows(Widget):
     """Draws the rows that `draw` returns, exactly as wide and high as the widget."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"rows--{role}" for role in ROLES}
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
@@ -86,8 +84,9 @@ class Rows(Widget):
         style = self._palette.get(role)
         if style is None:
             name = f"rows--{role.replace('.', '-')}"
-            known = name in self.COMPONENT_CLASSES
-            style = self.get_component_rich_style(name) if known else self.rich_style
+            view = cast("RunwatchApp", self.app).view
+            known = view is not None and name in view.COMPONENT_CLASSES
+            style = view.get_component_rich_style(name) if view is not None and known else self.rich_style
             self._palette[role] = style
         return style
 
