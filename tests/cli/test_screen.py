@@ -110,9 +110,9 @@ def test_resize_views_and_help(log):
         terminal.keys("4")
         terminal.until(lambda p: "[4]Logs" in p and p.count("| loss: 2.500000 |") > 10)
         terminal.keys("?")
-        terminal.until(lambda p: "─ keys ─" in p)
+        terminal.until(lambda p: "─ help ─" in p)
         terminal.keys("\x1b")
-        terminal.until(lambda p: "─ keys ─" not in p)
+        terminal.until(lambda p: "─ help ─" not in p)
         terminal.keys("1")
         terminal.until(lambda p: "[1]Overview" in p)
 
