@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
+SERVICES := $(VENV)/.installed-services
 
-.PHONY: help demo test test-web test-real install-real lint types check bench corpus detection format clean
+.PHONY: help demo test test-web test-real test-services install-real lint types check bench corpus detection format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,14 @@ install-real: $(REAL)
 test-real: $(REAL)  ## Run the tests that watch real training libraries
 	$(BIN)/python -m pytest -m real tests/real
 
+$(SERVICES): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,services]'
+	@touch $@
+
+# Taken from the path: apt-get install prometheus-alertmanager openssh-server, or ALERTMANAGER=/where/it/is
+test-services: $(SERVICES)  ## Speak to real services: SMTP, Alertmanager, a strict Slack, sshd; 200 kills
+	$(BIN)/python -m pytest -m services tests/services
+
 lint: $(STAMP)  ## Check style and the module floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,6 +55,7 @@ bench: $(STAMP)  ## Measure: parsing, check, memory, every format, sampling
 	$(BIN)/python benchmarks/formats.py
 	$(BIN)/python benchmarks/samplers.py
 	$(BIN)/python -m benchmarks.screen
+	$(BIN)/python benchmarks/daemon.py
 
 corpus: $(STAMP)  ## Read a corpus of logs and compare with its truth: CORPUS=DIR
 	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [JOBS=N]'; exit 2; }

@@ -15,8 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import msgspec
-
+from runwatch.watcher.handover import handed
 from runwatch.watcher.sampler import Setup
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -91,23 +90,18 @@ def main() -> None:
 
 
 def compare(chosen: argparse.Namespace, environ: dict[str, str], log: Path, run: int) -> None:
-    loops = {
-        "GPU sampler, 8 GPUs": sampler(Setup("gpu", interval=1.0)),
+    loops: dict[str, list[str] | Setup] = {
+        "GPU sampler, 8 GPUs": Setup("gpu", interval=1.0),
         "plain pynvml loop": [sys.executable, "-c", NVML_LOOP],
     }
     if chosen.nvitop:
         loops["nvitop's snapshots"] = [chosen.nvitop, "-c", NVITOP_LOOP]
     paths = (os.fsencode(log),)
     processes = 1 + RANKS + RANKS * WORKERS
-    loops[f"host and {processes} processes"] = sampler(Setup("machine", paths, interval=1.0))
+    loops[f"host and {processes} processes"] = Setup("machine", paths, interval=1.0)
     loops["plain psutil loop"] = [sys.executable, "-c", PSUTIL_LOOP, str(run)]
     print(f"a look a second for {chosen.seconds:.0f} s, after 5 s to settle; at the same time")
-    started = {
-        name: subprocess.Popen(
-            command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT
-        )
-        for name, command in loops.items()
-    }
+    started = {name: start(loop, environ) for name, loop in loops.items()}
     drains = [subprocess.Popen(["cat"], stdin=p.stdout, stdout=subprocess.DEVNULL) for p in started.values()]
     try:
         time.sleep(5)
@@ -143,8 +137,19 @@ def driver(directory: Path) -> dict[str, str]:
     return {**os.environ, "LD_LIBRARY_PATH": str(directory), "FAKE_NVML": str(scenario)}
 
 
-def sampler(setup: Setup) -> list[str]:
-    return [sys.executable, "-m", "runwatch.watcher.sampler", msgspec.json.encode(setup).decode()]
+def start(loop: list[str] | Setup, environ: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start a command, or a sampler."""
+    setup = loop if isinstance(loop, Setup) else Setup("machine")
+    with handed(setup) as descriptor:
+        sampler = [sys.executable, "-m", "runwatch.watcher.sampler", str(descriptor)]
+        return subprocess.Popen(
+            loop if isinstance(loop, list) else sampler,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=ROOT,
+            pass_fds=(descriptor,),
+        )
 
 
 def cpu(pid: int) -> float:

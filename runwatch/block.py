@@ -73,6 +73,8 @@ class Block:
     """False for history: what was in the log before anyone watched."""
     arrival: float = 0.0
     """Unix time at which the bytes were read (live) or 0."""
+    late: bool = False
+    """It was written while nobody watched: when it arrived says nothing about the pace."""
 
 
 @dataclass(frozen=True, slots=True)

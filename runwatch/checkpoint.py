@@ -6,6 +6,7 @@ keeps it; `summarise` is a pure function of it. Times are Unix seconds, sizes by
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import pairwise
@@ -254,6 +255,21 @@ def _size_ratio(everything: Sequence[Checkpoint]) -> float | None:
     return newest.bytes / median(alike)
 
 
+def _inside(key: str, directory: str) -> bool:
+    """Whether a checkpoint's id is one of those that a look at this directory gives."""
+    return posixpath.dirname(key) == directory.rstrip("/")
+
+
+def _same(known: Checkpoint | None, seen: Checkpoint) -> bool:
+    """Whether nothing was written since: then who saw it being written knows more."""
+    return known is not None and (known.state, known.bytes, known.files, known.written) == (
+        seen.state,
+        seen.bytes,
+        seen.files,
+        seen.written,
+    )
+
+
 class Checkpoints:
     """All that is known of one run's checkpoints. Its size is bounded by MAX_KNOWN."""
 
@@ -264,9 +280,15 @@ class Checkpoints:
         """Directory -> why it cannot be seen."""
         self._summary: Summary | None = None
 
-    def fold(self, look: Look) -> None:
-        """Take in what a look gave."""
+    def fold(self, look: Look, first: float | None = None) -> None:
+        """Take in what a look gave.
+
+        The `first` one (then its Unix time) of somebody who looks anew tells of all that is
+        there: what is not among it was deleted meanwhile.
+        """
         self._summary = None
+        if first is not None and not look.problem:
+            look = self._compared(look, first)
         self.problems.pop(look.directory, None)
         if look.problem:
             self.problems[look.directory] = look.problem
@@ -279,6 +301,17 @@ class Checkpoints:
             gone = [key for key, c in self._known.items() if c.state is State.DELETED]
             for key in (gone + list(self._known))[: len(self._known) - MAX_KNOWN]:
                 self._known.pop(key, None)
+
+    def _compared(self, look: Look, now: float) -> Look:
+        """Return a look at everything as the changes since the last one."""
+        there = {change.id: change for change in look.changes}
+        gone = [
+            msgspec.structs.replace(known, state=State.DELETED, reason="", deleted=now)
+            for key, known in self._known.items()
+            if key not in there and known.state is not State.DELETED and _inside(key, look.directory)
+        ]
+        new = [change for change in there.values() if not _same(self._known.get(change.id), change)]
+        return msgspec.structs.replace(look, changes=(*gone, *new))
 
     def __len__(self) -> int:
         return len(self._known)

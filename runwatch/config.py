@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,9 +18,17 @@ from urllib.parse import urlsplit
 import msgspec
 
 from runwatch.alerts import settings
+from runwatch.alerts.channels.settings import KINDS, AnyChannel, SlackConfig, missing
 from runwatch.alerts.secret import Secret
-from runwatch.alerts.settings import AnyChannel, RoutingConfig, SlackConfig
+from runwatch.alerts.settings import (
+    ActionConfig,
+    AlertsConfig,
+    MaintenanceConfig,
+    MessagesConfig,
+    RoutingConfig,
+)
 from runwatch.errors import ConfigError
+from runwatch.tomlplace import Keys, where_is
 from runwatch.wording import check_names, expected, noun
 
 if TYPE_CHECKING:
@@ -36,7 +44,9 @@ __all__ = [
     "RuleConfig",
     "Secret",
     "SlackConfig",
+    "StateConfig",
     "TailConfig",
+    "WatchConfig",
     "check_names",
     "find",
     "load",
@@ -47,8 +57,6 @@ FILE_NAME = "runwatch.toml"
 PATH_VARIABLE = "RUNWATCH_CONFIG"
 WEBHOOK_VARIABLE = "RUNWATCH_SLACK_WEBHOOK"
 
-Keys = tuple[str | int, ...]
-"""The way to a value; a number is a place in a list."""
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
@@ -72,6 +80,24 @@ class TailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds between two looks at a run on a W&B server."""
     format: str | None = None
     """Name of the log format (`runwatch formats` lists them); left out, it is detected."""
+
+
+class WatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the daemon watches: `runwatch watch`."""
+
+    paths: tuple[str, ...] = ()
+    """Log files, directories and patterns; relative ones are taken from where this file is."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of files and directories that are not read, such as "*.debug.log" or "old"."""
+
+
+class StateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the daemon keeps in its state directory."""
+
+    keep_days: Annotated[float, msgspec.Meta(gt=0, le=3660)] = 90.0
+    """Days for which incidents, and runs that nothing is written to, are kept."""
+    max_mb: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1024.0
+    """Most megabytes; of more, the runs written to longest ago are read again from their logs."""
 
 
 class FormatConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,6 +140,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slack: SlackConfig = SlackConfig()
     rules: dict[str, RuleConfig] = {}
     tail: TailConfig = TailConfig()
+    watch: WatchConfig = WatchConfig()
+    state: StateConfig = StateConfig()
     formats: tuple[FormatConfig, ...] = ()
     """Formats of the user's own; they are tried before the built-in ones."""
     channels: dict[str, AnyChannel] = {}
@@ -122,12 +150,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     screen: ScreenConfig = ScreenConfig()
     keys: dict[str, str | tuple[str, ...]] = {}
     """Keys of the screen by action, such as zoom = "f5"; `?` on the screen lists the actions."""
+    maintenance: tuple[MaintenanceConfig, ...] = ()
+    """Times in which alerts that fit are not told."""
+    messages: MessagesConfig = MessagesConfig()
+    alerts: AlertsConfig = AlertsConfig()
+    actions: tuple[ActionConfig, ...] = ()
+    """What is done when incidents fire. Nothing, unless it is asked for."""
     path: Path | None = None
     """The file this came from; not a key of the file."""
 
     def everyone(self) -> dict[str, AnyChannel]:
         """Return all channels that lead somewhere, by name."""
-        return {**({"slack": self.slack} if self.slack.webhook else {}), **self.channels}
+        return {**({"slack": self.slack} if self.slack.webhook or self.slack.token else {}), **self.channels}
 
     def overrides(self) -> dict[str, dict[str, float | bool | int]]:
         """Return what [rules.NAME] sections say, `enabled` among the thresholds."""
@@ -138,7 +172,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.path is None:
             return "configuration"
         try:
-            return _where(self.path, _read(self.path), keys)
+            return where_is(self.path, _read(self.path), keys)
         except ConfigError:  # it went away or changed since
             return str(self.path)
 
@@ -187,10 +221,10 @@ def format_name(asked: str | None, config: Config) -> str | None:
 
     Raises ConfigError if there is none of that name, with the nearest.
     """
-    from runwatch.parsers.formats import catalogue
-
     name = asked or config.tail.format
     if name is not None:
+        from runwatch.parsers.formats import catalogue
+
         known = [*(own.name for own in config.formats), *(fmt.name for fmt in catalogue())]
         check_names([name], known, "--format" if asked else config.where("tail", "format"))
     return name
@@ -213,6 +247,7 @@ class _Reader:
             slack=self.section(SlackConfig, ("slack",), tables.get("slack", {})),
             rules={name: self.rule(("rules", name), table) for name, table in rules.items()},
             tail=self.section(TailConfig, ("tail",), tables.get("tail", {})),
+            watch=self.section(WatchConfig, ("watch",), tables.get("watch", {})),
             formats=self.formats(tables.get("formats", [])),
             channels={
                 name: self.channel(("channels", name), table)
@@ -224,31 +259,44 @@ class _Reader:
                 name: self.value(("keys", name), str | tuple[str, ...], given)
                 for name, given in self.table(("keys",), tables.get("keys", {})).items()
             },
+            maintenance=self.sections(MaintenanceConfig, ("maintenance",), tables.get("maintenance", [])),
+            messages=self.section(MessagesConfig, ("messages",), tables.get("messages", {})),
+            alerts=self.section(AlertsConfig, ("alerts",), tables.get("alerts", {})),
+            actions=self.sections(ActionConfig, ("actions",), tables.get("actions", [])),
             path=self.path,
         )
-        named = {"slack": config.slack, **config.channels}  # $RUNWATCH_SLACK_WEBHOOK may yet name it
-        try:
-            settings.policy(config.routing, named)
-        except settings.SettingError as error:
-            raise ConfigError(str(error), self.where("routing", *error.key)) from None
+        self.judge(config)
         return config
+
+    def judge(self, config: Config) -> None:
+        """Raise ConfigError where what each section says is right and what it means is not."""
+        named = {"slack": config.slack, **config.channels}  # $RUNWATCH_SLACK_WEBHOOK may yet name it
+        meanings: dict[str, Callable[[], object]] = {
+            "routing": lambda: settings.policy(config.routing, named),
+            "maintenance": lambda: settings.maintenance(config.maintenance),
+            "messages": config.messages.wording,
+            "alerts": config.alerts.check,
+            "actions": lambda: settings.actions(config.actions),
+        }
+        for section, meaning in meanings.items():
+            try:
+                meaning()
+            except settings.SettingError as error:
+                raise ConfigError(str(error), self.where(section, *error.key)) from None
 
     def channel(self, keys: Keys, given: object) -> AnyChannel:
         table = dict(self.table(keys, given))
         kind = self.value((*keys, "type"), str, table.pop("type", ""))
-        if kind not in settings.KINDS:
+        if kind not in KINDS:
             place = (*keys, "type") if kind else keys
-            raise ConfigError(
-                "a channel needs a type", self.where(*place), f"one of {', '.join(settings.KINDS)}"
-            )
+            raise ConfigError("a channel needs a type", self.where(*place), f"one of {', '.join(KINDS)}")
         if keys[-1] == "slack":
             raise ConfigError(
                 "this name is taken by the section [slack]", self.where(*keys), "choose another"
             )
-        found = self.section(settings.KINDS[kind], keys, table)
-        for key in settings.NEEDED[type(found)]:
-            if not getattr(found, key):
-                raise ConfigError(f"a channel of type {kind} needs {key}", self.where(*keys))
+        found = self.section(KINDS[kind], keys, table)
+        if key := missing(found):
+            raise ConfigError(f"a channel of type {kind} needs {key}", self.where(*keys))
         return found
 
     def routing(self, given: object) -> RoutingConfig:
@@ -288,6 +336,10 @@ class _Reader:
         fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
         check_names(table, fields, lambda name: self.where(*keys, name))
         return kind(**{name: self.value((*keys, name), fields[name], table[name]) for name in table})
+
+    def sections(self, kind: type[_T], keys: Keys, given: object) -> tuple[_T, ...]:
+        tables = self.list(keys, given)
+        return tuple(self.section(kind, (*keys, index), table) for index, table in enumerate(tables))
 
     def rule(self, keys: Keys, given: object) -> RuleConfig:
         table = dict(self.table(keys, given))
@@ -329,7 +381,7 @@ class _Reader:
         return ConfigError(what, self.where(*keys))
 
     def where(self, *keys: str | int) -> str:
-        return _where(self.path, self.text, keys)
+        return where_is(self.path, self.text, keys)
 
 
 def _renamed(table: Any) -> Any:
@@ -359,35 +411,3 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError("not UTF-8 text", f"{path}:{line}", "save the file as UTF-8") from None
-
-
-def _where(path: Path, text: str, keys: Keys) -> str:
-    line = _line_of(text, keys)
-    return f"{path}:{line}" if line else str(path)
-
-
-def _item(table: Any, key: str | int) -> Any:
-    """Return what stands under a key, or in a place of a list; None if nothing does."""
-    if isinstance(table, list):
-        return table[key] if isinstance(key, int) and key < len(table) else None
-    return table.get(key) if isinstance(table, Mapping) else None
-
-
-def _line_of(text: str, keys: Keys) -> int | None:
-    """Return the line on which a key is set: where the shortest valid piece of the file that has it ends.
-
-    The parser keeps no lines; asking it about ever longer pieces is slow and
-    always right, whatever the quoting, and is done only for an error.
-    """
-    lines, complete = text.splitlines(keepends=True), 0
-    for count in range(1, len(lines) + 1):
-        try:
-            found: Any = tomllib.loads("".join(lines[:count]))
-        except tomllib.TOMLDecodeError:  # ends within a value of several lines
-            continue
-        for key in keys:
-            found = _item(found, key)
-        if found is not None:
-            return complete + 1
-        complete = count
-    return None

@@ -25,6 +25,7 @@ from runwatch.sample import (
     Sample,
     Sighted,
     Space,
+    Stacks,
     Told,
     process_key,
 )
@@ -127,6 +128,8 @@ class Machine:
     computing: dict[str, dict[int, float]] = field(default_factory=dict)
     """GPU index -> pid -> bytes, as the driver tells."""
     ended: Ended | None = None
+    stacks: Stacks | None = None
+    """Where its processes stood when somebody looked last."""
     _values: dict[str, tuple[float, float]] = field(default_factory=dict, repr=False)
     _alive: set[int] = field(default_factory=set, repr=False)
     """Ranks and main processes whose end was not told."""
@@ -156,6 +159,8 @@ class Machine:
                 self._alive.clear()  # who ends meanwhile is not told
         elif isinstance(message, Sighted):
             self.blind.pop(message.sampler, None)
+        elif isinstance(message, Stacks):
+            self.stacks = message
         elif isinstance(message, Told):
             self.told.append(message.message)
 
@@ -185,8 +190,21 @@ class Machine:
         return gpus_of(process, self.computing, {gpu.uuid: gpu.index for gpu in self.gpus})
 
     def owned(self) -> tuple[str, ...]:
-        """Return the indices of the run's GPUs, as far as known."""
-        return tuple(dict.fromkeys(index for process in self.own() for index in self.gpus_of(process)))
+        """Return the indices of the run's GPUs, as far as known.
+
+        A main process may leave all computing to children without ranks
+        (`mp.spawn`): what the driver says of them counts before what it may use.
+        """
+        told = [
+            index
+            for process in self.processes
+            for index, pids in self.computing.items()
+            if process.pid in pids
+        ]
+        ranked = any(process.role == "rank" for process in self.processes)
+        own = () if told and not ranked else self.own()
+        found = [index for process in own for index in self.gpus_of(process)]
+        return tuple(dict.fromkeys((*found, *told)))
 
     def gpu(self, index: str) -> Gpu:
         """Return what is known of a GPU that does not change."""

@@ -17,6 +17,8 @@ from runwatch.block import RankProgress, Samples
 from runwatch.metrics import STEP_TIME
 
 Floats = NDArray[np.float64]
+DAY = 86_400.0
+"""Seconds; a time below this is a clock's without a date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,17 @@ def samples_of(batch: Batch, rows_of: Mapping[str, Rows]) -> dict[str, Samples]:
             for name in table.metrics:
                 parts.setdefault(name, []).append(Samples(offset, line, step, table.column(name)))
     return {name: _join(samples) for name, samples in parts.items()}
+
+
+def times_of(batch: Batch) -> Samples:
+    """Return the Unix time of each training record that prints its step and its date."""
+    parts = [Samples(*(np.empty(0),) * 4)]
+    for table in batch.tables:
+        if table.kind == TRAIN and {"step", "time"} <= set(table.names):
+            offset, line, step, time = map(table.column, ("offset", "line", "step", "time"))
+            known = ~np.isnan(step) & (time >= DAY)
+            parts.append(Samples(offset[known], line[known], step[known], time[known]))
+    return _join(parts)
 
 
 def _join(parts: list[Samples]) -> Samples:

@@ -243,6 +243,19 @@ class Run:
                 self.owners[name] = ""
                 del self.series[name]
 
+    def led_anew(self, before: str | None) -> Run:
+        """Return this run without the steps told so far: another source tells them from the first.
+
+        It keeps what was seen in directories, the facts, and the metrics that others tell.
+        The source that led, `before`, is one of them from now on, unless that is None.
+        """
+        owners = {name: owner or before for name, owner in self.owners.items()}
+        kept = {name: owner for name, owner in owners.items() if owner is not None and name in self.series}
+        series = {name: self.series[name] for name in kept}
+        return Run(
+            self.id, self.name, series=series, checkpoints=self.checkpoints, about=self.about, owners=kept
+        )
+
     def _save(self, saved: Saved) -> None:
         """Note a checkpoint; a line about another file of the same step is the same checkpoint."""
         step = saved.step if saved.step is not None else self.last_step

@@ -247,12 +247,40 @@ class Told(msgspec.Struct, frozen=True, tag="told"):
     message: str
 
 
+class Stack(msgspec.Struct, frozen=True):
+    """Where the main thread of one process stands."""
+
+    pid: int
+    frames: tuple[str, ...] = ()
+    """"all_reduce (distributed.py:2806)", the innermost first."""
+    why: str = ""
+    """Why they are not known; "" if they are."""
+
+
+class Stacks(msgspec.Struct, frozen=True, tag="stacks"):
+    """Where the processes of a run stand; looked at only where a person asked for it."""
+
+    time: float
+    stacks: tuple[Stack, ...]
+
+
 class Alive(msgspec.Struct, frozen=True, tag="alive"):
     """The sampler works and every call has returned."""
 
 
 Message = (
-    Sample | Processes | Gpus | GpuProcesses | MachineEvent | Space | Job | Blind | Sighted | Told | Alive
+    Sample
+    | Processes
+    | Gpus
+    | GpuProcesses
+    | MachineEvent
+    | Space
+    | Job
+    | Blind
+    | Sighted
+    | Told
+    | Stacks
+    | Alive
 )
 
 

@@ -221,6 +221,10 @@ class RunRow(msgspec.Struct, frozen=True):
     loss: float | None = None
     """None when it is not finite; `loss_text` says which."""
     loss_text: str = ""
+    host: str = ""
+    """Name of the machine it is watched on, where runs of several are shown together."""
+    age: float | None = None
+    """Seconds since its newest line was written, as far as known."""
 
 
 class RunView(msgspec.Struct, frozen=True):
@@ -278,3 +282,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     notices: tuple[str, ...] = ()
     """What the user should know about runwatch itself: blind sources, failed deliveries."""
     compared: tuple[Compared, ...] = ()
+    lost: str = ""
+    """Why the daemon of the run that is shown is out of reach; "" if it is not."""
+    late: float = 0.0
+    """Seconds since this was true, if it is out of reach."""

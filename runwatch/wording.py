@@ -33,7 +33,7 @@ def expected(kind: Any) -> str:
     return " or ".join(dict.fromkeys(words))
 
 
-def _words(info: msgspec.inspect.Type) -> str:
+def _words(info: msgspec.inspect.Type) -> str:  # noqa: PLR0911
     match info:
         case msgspec.inspect.BoolType():
             return "true or false"
@@ -43,6 +43,8 @@ def _words(info: msgspec.inspect.Type) -> str:
             return "a list of texts"
         case msgspec.inspect.DictType():
             return 'names with text, such as {dt = "ms"}'
+        case msgspec.inspect.DateTimeType():
+            return "a date and time, such as 2030-01-31T18:00:00"
         case msgspec.inspect.EnumType(kind):
             return "one of " + ", ".join(f'"{member.value}"' for member in kind)
         case _:

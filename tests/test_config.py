@@ -68,7 +68,7 @@ def test_every_key_is_read(place):
             """,
         )
     )
-    assert config.slack == SlackConfig(Secret(HOOK), Severity.CRITICAL, False, 3.0)
+    assert config.slack == SlackConfig(Severity.CRITICAL, False, timeout=3.0, webhook=Secret(HOOK))
     assert config.slack.webhook.reveal() == HOOK
     assert (config.tail.poll, config.tail.interval, config.tail.format) == (True, 2.5, "nanochat")
     assert config.rules == {
@@ -95,7 +95,7 @@ def test_the_example_loads(place):
         ("\n[slak]\n", "unknown name 'slak': runwatch.toml:2: did you mean 'slack'?"),
         ("slack.timeuot = 3", "unknown name 'timeuot': runwatch.toml:1: did you mean 'timeout'?"),
         ("tail = { pol = true }", "unknown name 'pol': runwatch.toml:1: did you mean 'poll'?"),
-        ("path = 'x'", "unknown name 'path': runwatch.toml:1: known here: channels, formats, keys, routing, rules, screen, slack, tail"),
+        ("path = 'x'", "unknown name 'path': runwatch.toml:1: did you mean 'watch'?"),
         ("[tail]\n'zzz' = 1", "unknown name 'zzz': runwatch.toml:2: known here: format, interval, online, poll"),
         ("[slack]\ntimeout = 'soon'", "slack.timeout must be a number above 0 and at most 3600, not this text: runwatch.toml:2"),
         ("[slack]\ntimeout = 0", "slack.timeout must be a number above 0 and at most 3600, not this number: runwatch.toml:2"),
@@ -108,6 +108,11 @@ def test_the_example_loads(place):
         ("[rules]\nhang = true", "rules.hang must be a section, not true or false: runwatch.toml:2"),
         ("slack = 3", "slack must be a section, not this number: runwatch.toml:1"),
         ("[[slack]]\ntimeout = 1", "slack must be a section, not a list: runwatch.toml:1"),
+        ("[[maintenance]]\nmatch = ['rum=x']\nweekly = 'sat 1:00-2:00'", "no label of that name; there are run, rule, severity, host, metric, rank, incident: runwatch.toml:2"),
+        ("[[maintenance]]\nweekly = 'weekend'", 'weekly looks like "sat,sun 22:00-06:00" or "mon-fri 12:00-13:00": runwatch.toml:2'),
+        ("[[maintenance]]\nstarts = 'soon'", "maintenance.starts must be a date and time, such as 2030-01-31T18:00:00, not this text: runwatch.toml:2"),
+        ("[[maintenance]]\nstarts = 2030-01-01T01:00:00", "a maintenance window needs starts and ends, or weekly: runwatch.toml:1"),
+        ("[[maintenance]]\nstarts = 2030-01-01T01:00:00\nends = 2030-01-01T00:00:00", "a maintenance window ends after it starts: runwatch.toml:3"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_told_with_its_line(place, text, message):

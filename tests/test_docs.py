@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
+
+from runwatch.alerts.secret import Secret
 from runwatch.config import read
 from runwatch.parsers.explain import explain
 from runwatch.parsers.formats import builtin
@@ -58,3 +61,24 @@ def test_every_example_of_a_format_is_one_line():
     for known in builtin():
         assert "\n" not in known.example
         assert explain(known.example.encode(), builtin()).lines == 1
+
+
+def test_the_alerts_shown_are_accepted_and_every_channel_is_shown(tmp_path, monkeypatch):
+    from runwatch.alerts.channels.build import build
+    from runwatch.alerts.channels.settings import KINDS
+    from runwatch.alerts.wording import FIELDS
+
+    text = (ROOT / "docs" / "alerts.md").read_text()
+    sections = re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "runwatch.toml").write_text("\n".join(sections))
+    config = read(tmp_path / "runwatch.toml")
+    assert {type(given) for given in config.everyone().values()} == set(KINDS.values())
+    for name in ("SLACK", "DISCORD", "TEAMS"):
+        monkeypatch.setenv(f"{name}_WEBHOOK", "https://example.org/x")
+    for name in ("HOOK_URL", "HOOK_TOKEN", "NTFY_TOPIC", "TELEGRAM_TOKEN", "APPRISE_URL"):
+        monkeypatch.setenv(name, "https://example.org/x")
+    for name, given in config.everyone().items():
+        keys = [key for key in ("token", "routing_key", "password") if getattr(given, key, None)]
+        known = msgspec.structs.replace(given, **dict.fromkeys(keys, Secret("x1")))
+        assert build(name, known).name == name
+    assert all(f"`{field}`" in text for field in FIELDS)

@@ -21,6 +21,10 @@ TRACKERS = {"wandb", "pynvml"}
         ("runwatch.parsers.log", {"numpy", "asyncio", "watchdog"} | TUI | HTTP | TRACKERS),
         ("runwatch.watcher.worker", {"numpy", "watchdog", "asyncio"} | TUI | HTTP | TRACKERS),
         ("runwatch.watcher.server", {"watchdog"} | TUI | HTTP - {"http.client"} | TRACKERS),
+        ("runwatch.watcher.daemon", {"watchdog", "click"} | TUI | HTTP - {"http.client"} | TRACKERS),
+        ("runwatch.watcher.hub", {"numpy", "watchdog", "click"} | TUI | HTTP - {"http.client"} | TRACKERS),
+        ("runwatch.cli.status", {"msgspec", "numpy", "asyncio", "watchdog"} | TUI | HTTP | TRACKERS),
+        ("runwatch.cli.attach", {"numpy", "watchdog"} | TUI | HTTP | TRACKERS),
         ("runwatch.watcher.check", {"watchdog", "asyncio"} | TUI | HTTP | TRACKERS),
         ("runwatch.watcher.sampler", {"numpy", "asyncio", "psutil"} | TUI | HTTP | TRACKERS),
         (

@@ -43,6 +43,15 @@ class Change(msgspec.Struct, frozen=True):
     """Id of the run; `row.run` is its name."""
     send: bool = True
     """False for what is only shown: pending incidents, and what was found in old history."""
+    number: int = 0
+    """Number of the newest change that findings made to it: the same whenever the log is read again."""
+    late: float = 0.0
+    """Seconds for which nobody had watched before it was found; 0 for what was found as it happened."""
+
+    @property
+    def id(self) -> str:
+        """Return what the change is known by: folding the same again gives it the same."""
+        return f"{self.row.id}.{self.number}.{self.kind}"
 
 
 class _Incident(msgspec.Struct):
@@ -51,6 +60,8 @@ class _Incident(msgspec.Struct):
     """Number of the newest change, for recency."""
     announced: bool = False
     """Whether a change of it was to be sent."""
+    number: int = 0
+    """How many changes findings made to it; what people do is not counted."""
 
 
 class IncidentBook:
@@ -102,6 +113,17 @@ class IncidentBook:
         for incident in self._open.values():
             if incident.row.id == incident_id and incident.row.state == "firing":
                 return self._change(incident, "acknowledged", send=incident.announced, state="acknowledged")
+        return None
+
+    def announce(self, incident_id: str) -> Change | None:
+        """Return the change by which a firing incident that was found in history is told after all.
+
+        From now on its end is told, too. None if there is none of that id.
+        """
+        for incident in self._open.values():
+            if incident.row.id == incident_id and incident.row.state != "pending":
+                incident.announced = True
+                return Change("firing", incident.row, self._run_id, True, incident.number)
         return None
 
     def rows(self) -> tuple[IncidentRow, ...]:
@@ -172,7 +194,8 @@ class IncidentBook:
         send = send and (incident.announced or not incident.row.lead)
         incident.row = msgspec.structs.replace(incident.row, **fields)
         incident.announced |= send
-        return Change(kind, incident.row, self._run_id, send)
+        incident.number += kind != "acknowledged"
+        return Change(kind, incident.row, self._run_id, send, incident.number)
 
     def _row(self, finding: Finding) -> IncidentRow:
         occurrence = self._occurrences.get(finding.scope, 0) + 1

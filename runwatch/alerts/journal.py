@@ -14,7 +14,6 @@ cannot be read or written is told and never stops delivery: it goes on in memory
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 import threading
@@ -27,7 +26,8 @@ from typing import Any
 import msgspec
 
 from runwatch import text
-from runwatch.alerts.notification import Notification
+from runwatch.alerts.journal_file import SCHEMA, Row, leftovers, locked, remove, set_aside
+from runwatch.alerts.notification import Notification, Recent
 from runwatch.alerts.queue import REMEMBERED
 
 SLOTS = 64
@@ -39,30 +39,15 @@ FORGET_EVERY = 256
 KEEP_DEAD = 30 * 86400.0
 """Seconds for which messages are kept that were given up, or whose channel is configured no more."""
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS messages (
-    seq INTEGER PRIMARY KEY,
-    channel TEXT NOT NULL,      -- its identity
-    id TEXT NOT NULL,
-    state TEXT NOT NULL,        -- waiting, sending, done or dead
-    born REAL NOT NULL,         -- Unix times
-    due REAL NOT NULL,
-    tries INTEGER NOT NULL DEFAULT 0,
-    body BLOB,                  -- the notification; NULL once it is done
-    reason TEXT NOT NULL DEFAULT '',
-    UNIQUE (channel, id)
-);
-CREATE TABLE IF NOT EXISTS rests (channel TEXT PRIMARY KEY, until REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS routing (key TEXT PRIMARY KEY, body BLOB NOT NULL);
-"""
 _ADD = (
     "INSERT OR IGNORE INTO messages (channel, id, state, born, due, body) VALUES (?, ?, 'waiting', ?, ?, ?)"
 )
 _COPY = (
-    "INSERT OR IGNORE INTO messages (channel, id, state, born, due, tries, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT OR IGNORE INTO messages (channel, id, state, born, due, tries, body, reason)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
-Statement = tuple[str, tuple[object, ...]]
+Statement = tuple[str, Row]
 _FORGET: Statement = (
     "DELETE FROM messages WHERE state = 'done'"
     " AND seq <= (SELECT max(seq) FROM messages WHERE state = 'done') - ?",
@@ -97,11 +82,14 @@ class Journal:
         self._db: sqlite3.Connection | None = None
         self._lock: int | None = None
         self._unwritten: list[Statement] = []
+        self.path: Path | None = None
+        self._unkept = Recent()  # notes of channels, where there is no file
         self._failed = False
         self._delivered = 0
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             slot = self._own()
+            self.path = directory / f"{slot}.db"
             self._db = self._open_or_replace(slot)
             self._adopt(slot)
             self._prune()
@@ -146,6 +134,11 @@ class Journal:
     def routing(self) -> dict[str, bytes]:
         """Return what routing committed last, by key."""
         return {key: bytes(body) for key, body in self._rows("SELECT key, body FROM routing ORDER BY rowid")}
+
+    def recall(self, channel: str, key: str) -> str:
+        """Return what a channel noted under a key; "" if nothing was, or long ago."""
+        rows = self._rows("SELECT value FROM notes WHERE channel = ? AND key = ?", channel, key)
+        return str(rows[0][0]) if rows else self._unkept.recall(channel, key)
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -194,6 +187,34 @@ class Journal:
         sql = "UPDATE messages SET state = 'dead', reason = ? WHERE channel = ? AND id = ?"
         self._write([(sql, (reason, channel, key))])
 
+    def note(self, channel: str, key: str, value: str) -> None:
+        """Keep what a channel is to remember, such as the thread of an incident."""
+        if self._db is None:
+            self._unkept.note(channel, key, value)
+        self._write(
+            [("INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?)", (channel, key, value, self._now()))]
+        )
+
+    # -- messages that were given up (see deadletters) -------------------------------------------
+
+    def dead_channels(self) -> list[str]:
+        """Return the identities of channels for which messages were given up."""
+        return [row[0] for row in self._rows("SELECT DISTINCT channel FROM messages WHERE state = 'dead'")]
+
+    def revive(self, channel: str) -> int:
+        """Let a channel's messages that were given up wait again; return how many."""
+        where, now = " WHERE channel = ? AND state = 'dead' AND body IS NOT NULL", self._now()
+        count = self._rows(f"SELECT count(*) FROM messages{where}", channel)  # noqa: S608 -- no text of others
+        sql = f"UPDATE messages SET state = 'waiting', born = ?, due = ?, tries = 0, reason = ''{where}"  # noqa: S608
+        self._write([(sql, (now, now, channel))])
+        return int(count[0][0]) if count else 0
+
+    def take_over(self, channel: str, key: str, body: bytes) -> None:
+        """Let a message wait here that was given up elsewhere."""
+        now = self._now()
+        self._write([("DELETE FROM messages WHERE channel = ? AND id = ?", (channel, key))])
+        self._write([(_ADD, (channel, key, now, now, body))])
+
     def close(self) -> None:
         """Let go of the file; what waits in it is found by whoever opens it next."""
         with self._guard:
@@ -237,7 +258,7 @@ class Journal:
     def _own(self) -> int:
         """Take the first free place; return its number."""
         for slot in range(SLOTS):
-            lock = _lock(self._directory / f"{slot}.lock")
+            lock = locked(self._directory / f"{slot}.lock")
             if lock is not None:
                 self._lock = lock
                 return slot
@@ -260,7 +281,7 @@ class Journal:
         try:
             db.execute(f"PRAGMA journal_mode = {'WAL' if self._wal else 'DELETE'}")
             db.execute("PRAGMA synchronous = NORMAL")
-            db.executescript(_SCHEMA)
+            db.executescript(SCHEMA)
             if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 raise sqlite3.DatabaseError("damaged")
         except sqlite3.Error:
@@ -274,15 +295,16 @@ class Journal:
         for path in sorted(self._directory.glob("*.db"), key=lambda path: path.name):
             if path.stem == str(own):
                 continue
-            lock = _lock(path.with_suffix(".lock"))
+            lock = locked(path.with_suffix(".lock"))
             if lock is None:  # its owner lives
                 continue
             try:
-                messages, routing = _leftovers(path)
+                messages, routing, notes = leftovers(path)
                 with self._db:
                     self._db.execute("BEGIN IMMEDIATE")
                     self._db.executemany(_COPY, messages)
                     self._db.executemany("INSERT OR IGNORE INTO routing VALUES (?, ?)", routing)
+                    self._db.executemany("INSERT OR IGNORE INTO notes VALUES (?, ?, ?, ?)", notes)
                 remove(path)
             except sqlite3.OperationalError:
                 pass  # perhaps next time
@@ -298,9 +320,9 @@ class Journal:
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute(*_FORGET)
-            self._db.execute(
-                "DELETE FROM messages WHERE state != 'done' AND born < ?", (self._now() - KEEP_DEAD,)
-            )
+            before = (self._now() - KEEP_DEAD,)
+            self._db.execute("DELETE FROM messages WHERE state != 'done' AND born < ?", before)
+            self._db.execute("DELETE FROM notes WHERE at < ?", before)
 
     def _give_up(self, error: Exception) -> None:
         self._notice(f"alerts are kept in memory only: {self._where()}: {_plainly(error)}")
@@ -316,49 +338,6 @@ class Journal:
 
     def _where(self) -> str:
         return text.path(str(self._directory))
-
-
-def set_aside(path: Path, now: float) -> str:
-    """Rename a damaged database with its companions; return its new name, safe to show."""
-    aside = path.with_name(f"{path.name}.damaged-{int(now)}")
-    for suffix in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            os.replace(f"{path}{suffix}", f"{aside}{suffix}")
-    return text.path(str(aside))
-
-
-def remove(path: Path) -> None:
-    """Remove a database with its companions."""
-    for suffix in ("-wal", "-shm", ""):
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(f"{path}{suffix}")
-
-
-def _leftovers(path: Path) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
-    """Return the undelivered messages, and routing's state, of a database whose owner is gone."""
-    db = sqlite3.connect(path, timeout=1.0)
-    try:
-        messages = db.execute(
-            "SELECT channel, id, state, born, due, tries, body FROM messages"
-            " WHERE state IN ('waiting', 'sending') ORDER BY seq"
-        ).fetchall()
-        return messages, db.execute("SELECT key, body FROM routing ORDER BY rowid").fetchall()
-    finally:
-        db.close()
-
-
-def _lock(path: Path) -> int | None:
-    """Return a descriptor that holds the lock of a file; None if another process holds it."""
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def _plainly(error: Exception) -> str:

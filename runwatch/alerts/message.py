@@ -16,15 +16,24 @@ import msgspec
 
 from runwatch import text
 from runwatch.alerts.notification import Notification
+from runwatch.alerts.wording import fill
 from runwatch.findings import Severity
+from runwatch.render.numbers import duration
 from runwatch.render.sparkline import sparkline
 from runwatch.snapshot import IncidentRow
 
-TITLE, FACT, PROSE, NUMBERS, OTHER = 150, 100, 700, 400, 120
+TITLE, FACT, PROSE, NUMBERS, OTHER, OWN = 150, 100, 700, 400, 120, 400
 """Longest text of each part, in characters."""
 EVIDENCE_VALUES = 6
-TREND_CELLS = 24
+TREND_CELLS, TREND_POINTS = 24, 48
 
+_WORDS = {
+    "resolved": "✓ Resolved",
+    "started": "▶ Started",
+    "finished": "✓ Finished",
+    "crashed": "✗ Crashed",
+    "digest": "☰ Digest",
+}
 _GLYPHS = {Severity.CRITICAL: "▲", Severity.WARNING: "●", Severity.INFO: "○"}
 _SECRETS = re.compile(
     r"https://(?:hooks\.slack\.com|discord(?:app)?\.com/api/webhooks|[\w.-]*webhook\.office\.com)/\S+"
@@ -53,11 +62,13 @@ class Message(msgspec.Struct, frozen=True):
     """Other incidents of the same message, one a line."""
     notes: tuple[str, ...] = ()
     """About the message itself."""
+    own: bool = False
+    """Whether the title is the user's own words, and says all."""
 
     @property
     def subject(self) -> str:
         """Return all of it in a line: for the phone's lock screen."""
-        return f"{self.word}: {self.title} ({self.run})"
+        return f"{self.word}: {self.title}" if self.own else f"{self.word}: {self.title} ({self.run})"
 
     def prose(self) -> list[str]:
         """Return cause and advice, each with its label."""
@@ -76,27 +87,74 @@ def compose(notification: Notification, *, repeats: str = "") -> Message:
     `repeats` names a channel that shows a repeated message twice, for the note
     that says so; empty for one that does not.
     """
-    incident, resolved = notification.incident, notification.change == "resolved"
+    incident, firing = notification.incident, notification.change == "firing"
     notes = [clean(notification.note, OTHER)] if notification.note else []
+    if notification.late > 0:
+        notes.append(f"found late: runwatch had not been watching for {duration(notification.late)}")
     if notification.may_repeat and repeats:
         notes.append(f"may repeat an earlier message: {repeats}'s answer to it was lost")
-    return Message(
+    told = Message(
         word=word(incident),
         title=clean(incident.title, TITLE),
         run=clean(notification.run, FACT),
-        facts=tuple(clean(fact, FACT) for fact in _facts(notification)),
-        cause="" if resolved else clean(incident.cause, PROSE),
-        advice="" if resolved else clean(incident.advice, PROSE),
-        numbers="" if resolved else _numbers(notification),
+        facts=tuple(clean(fact, FACT) for fact in (*_facts(notification), *notification.lines)),
+        cause=clean(incident.cause, PROSE) if firing else "",
+        advice=clean(incident.advice, PROSE) if firing else "",
+        numbers=_numbers(notification) if firing else "",
         others=_others(notification),
         notes=tuple(notes),
     )
+    return told if notification.wording is None else _reworded(told, notification)
+
+
+def _reworded(told: Message, notification: Notification) -> Message:
+    """Return the message in the user's own words."""
+    assert notification.wording is not None
+    own, values = notification.wording, _fields(told, notification)
+    if own.title:
+        title = clean(" ".join(fill(own.title, values)), TITLE)
+        told = msgspec.structs.replace(told, title=title or told.title, own=True)
+    if own.body:
+        lines = tuple(clean(line, OWN) for line in fill(own.body, values))
+        told = msgspec.structs.replace(told, facts=lines, cause="", advice="", numbers="", others=())
+    return told
+
+
+def _fields(told: Message, notification: Notification) -> dict[str, str]:
+    """Return what templates may name; empty where it is not known. Each is cleaned once filled in."""
+    incident, firing = notification.incident, notification.change == "firing"
+    since = incident.since
+    return {
+        "word": told.word,
+        "severity": severity(incident).value,
+        "state": incident.state,
+        "title": told.title,
+        "run": told.run,
+        "host": clean(notification.host, FACT),
+        "rule": clean(incident.rule, FACT),
+        "metric": clean(incident.metric or "", FACT),
+        "rank": "" if incident.rank is None else str(incident.rank),
+        "step": "" if incident.step is None else f"{incident.step:,}",
+        "since": "" if since is None else _clock("", since)[2:],
+        "time": _clock("", notification.time)[2:],
+        "cause": told.cause,
+        "advice": told.advice,
+        "numbers": told.numbers,
+        "trend": _trend(notification),
+        "checkpoint": f"{notification.checkpoint:,}"
+        if firing and notification.checkpoint is not None
+        else "",
+        "others": "; ".join(told.others),
+        "look": clean(notification.look, FACT),
+        "answer": clean(notification.answer, FACT),
+        "incident": clean(incident.id, FACT),
+    }
 
 
 def word(incident: IncidentRow) -> str:
     """Return the glyph and the word of an incident's state or severity."""
-    if incident.state == "resolved":
-        return "✓ Resolved"
+    if incident.state in _WORDS:
+        return _WORDS[incident.state]
     grave = severity(incident)
     return f"{_GLYPHS[grave]} {grave.value.capitalize()}"
 
@@ -133,6 +191,8 @@ def document(notification: Notification) -> dict[str, Any]:
         "subject": message.subject,
         "body": message.body(),
         "checkpoint_step": notification.checkpoint,
+        "look": clean(notification.look, FACT),
+        "acknowledge": clean(notification.answer, FACT),
         "incident": {
             **_document(incident),
             "cause": message.cause,
@@ -173,7 +233,10 @@ def _carried(value: float | int | str | None) -> float | int | str | None:
 
 def _facts(notification: Notification) -> list[str]:
     incident = notification.incident
-    facts = [f"Run: {notification.run}", f"Host: {notification.host}", f"Rule: {incident.rule}"]
+    facts = [f"Run: {notification.run}", f"Host: {notification.host}"]
+    if notification.change == "notice":
+        return [*(facts if notification.run else facts[1:]), _clock("Time", notification.time)]
+    facts.append(f"Rule: {incident.rule}")
     if incident.rank is not None:
         facts.append(f"Rank: {incident.rank}")
     if incident.step is not None:
@@ -185,6 +248,10 @@ def _facts(notification: Notification) -> list[str]:
     if since is not None and notification.change == "firing" and notification.time - since > 60:
         facts.append(_clock("Since", since))
     facts.append(_clock("Time", notification.time))
+    if notification.look:
+        facts.append(f"Look: {notification.look}")
+    if notification.answer and notification.change == "firing":
+        facts.append(f"Acknowledge: {notification.answer}")
     return facts
 
 
@@ -196,9 +263,14 @@ def _numbers(notification: Notification) -> str:
     values = notification.incident.evidence
     shown = [(name, value) for name, value in values.items() if value is not None]
     said = [f"{clean(name, FACT)} {_number(value)}" for name, value in shown[:EVIDENCE_VALUES]]
-    if len(notification.trend) > 1:
-        said.append(f"trend {sparkline(notification.trend, TREND_CELLS).strip()}")
+    if trend := _trend(notification):
+        said.append(f"trend {trend}")
     return clean(" · ".join(said), NUMBERS)
+
+
+def _trend(notification: Notification) -> str:
+    newest = notification.trend[-TREND_POINTS:]
+    return sparkline(newest, TREND_CELLS).strip() if len(newest) > 1 else ""
 
 
 def _number(value: float | int | str) -> str:

@@ -10,14 +10,22 @@ import msgspec
 from runwatch.snapshot import IncidentRow
 
 
-class Notification(msgspec.Struct, frozen=True):
+class Wording(msgspec.Struct, frozen=True):
+    """Templates of the user's own, with fields such as {title}; empty: as usual."""
+
+    title: str = ""
+    body: str = ""
+
+
+class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message about one change of one incident, or of a group led by it."""
 
     id: str
     """Idempotency key: the same change has the same id, however often it is tried."""
     run: str
     """Name of the run, as people know it."""
-    change: Literal["firing", "resolved"]
+    change: Literal["firing", "resolved", "notice"]
+    """A notice has no end: a run began or ended, or what a day brought."""
     incident: IncidentRow
     """The incident, or the gravest of a group."""
     host: str
@@ -37,11 +45,55 @@ class Notification(msgspec.Struct, frozen=True):
     """Step of the last good checkpoint before the incident, if one is known."""
     trend: tuple[float, ...] = ()
     """Newest values of the incident's metric, oldest first; may hold NaN and infinities."""
+    span: tuple[int, int] | None = None
+    """Steps of the first and the last value of the trend, where known."""
+    look: str = ""
+    """The command that shows it."""
+    answer: str = ""
+    """The command that says somebody has seen it."""
+    lines: tuple[str, ...] = ()
+    """What a notice says, one fact a line."""
+    wording: Wording | None = None
+    """The user's own words for title and body, if there are any. Not kept."""
+    late: float = 0.0
+    """Seconds for which nobody had watched before the incident was found."""
 
     @property
     def orders(self) -> tuple[str, ...]:
         """Return what it must keep its order within."""
         return self.groups or (f"{self.run}\n{self.incident.id}",)
+
+
+class Memory(Protocol):
+    """What channels remember from one message to the next, such as the thread of an incident."""
+
+    def recall(self, channel: str, key: str) -> str:
+        """Return what was noted under a key; "" if nothing was, or long ago."""
+        ...
+
+    def note(self, channel: str, key: str, value: str) -> None:
+        """Keep a value; `channel` is the channel's identity."""
+        ...
+
+
+class Recent:
+    """A memory that ends with the process and holds the newest few thousand notes."""
+
+    MOST = 4096
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], str] = {}
+
+    def recall(self, channel: str, key: str) -> str:
+        """Return what was noted under a key; "" if nothing was, or long ago."""
+        return self._kept.get((channel, key), "")
+
+    def note(self, channel: str, key: str, value: str) -> None:
+        """Keep a value."""
+        self._kept.pop((channel, key), None)
+        self._kept[channel, key] = value
+        if len(self._kept) > self.MOST:
+            del self._kept[next(iter(self._kept))]
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -91,4 +143,4 @@ class Channel(Protocol):
 
 def digest(secret: str) -> str:
     """Return a short digest by which a destination is recognised and not told."""
-    return hashlib.blake2b(secret.encode(), digest_size=6).hexdigest()
+    return hashlib.blake2b(secret.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()

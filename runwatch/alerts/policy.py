@@ -27,6 +27,9 @@ class Matcher(msgspec.Struct, frozen=True):
     operator: str
     value: str
 
+    def __str__(self) -> str:
+        return f'{self.label}{self.operator}"{self.value}"'
+
     def holds(self, labels: Mapping[str, str]) -> bool:
         """Return whether the label is as it should be."""
         found = labels.get(self.label, "")

@@ -13,86 +13,22 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 import msgspec
 
-from runwatch.alerts.notification import Notification
+from runwatch.alerts.grouping import Alert, Group, News, earliest, worse
+from runwatch.alerts.notification import Notification, digest
 from runwatch.alerts.policy import Policy, Receiver, Route, matches
-from runwatch.findings import Severity
-from runwatch.snapshot import IncidentRow
+from runwatch.alerts.silences import Mute, muted
 
 MOST_NAMED = 10
 """Incidents one message names besides its first."""
 RESUME = 3600.0
 """Seconds for which a process that starts believes what a dead one had told."""
-
-
-class Alert(msgspec.Struct, frozen=True):
-    """The newest state of one incident, with what a message about it needs."""
-
-    row: IncidentRow
-    host: str
-    changed: float
-    """Unix time of its newest change."""
-    checkpoint: int | None = None
-    trend: tuple[float, ...] = ()
-
-    @property
-    def firing(self) -> bool:
-        """Return whether it is not over."""
-        return self.row.state != "resolved"
-
-    @property
-    def rank(self) -> int:
-        """Return how grave it is; a severity of a newer engine is rather too loud than unheard."""
-        known = {severity.value: severity.rank for severity in Severity}
-        return known.get(self.row.severity, Severity.CRITICAL.rank)
-
-    @property
-    def place(self) -> tuple[int, int | None, int | None]:
-        """Return what was told when it was told: it is told again when it gets worse or moves."""
-        return (self.rank, self.row.step, self.row.line)
-
-    def labels(self) -> dict[str, str]:
-        """Return what matchers and groups look at."""
-        row = self.row
-        return {
-            "run": row.run,
-            "rule": row.rule,
-            "severity": row.severity,
-            "host": self.host,
-            "metric": row.metric or "",
-            "rank": "" if row.rank is None else str(row.rank),
-            "incident": row.id,
-        }
-
-
-class Group(msgspec.Struct):
-    """Alerts that share messages to one channel."""
-
-    channel: str
-    route: int
-    members: dict[str, None] = {}  # a set that remembers its order; msgspec copies the default
-    told: dict[str, tuple[int, int | None, int | None]] = {}
-    """What was told as firing, and is not yet told to be over."""
-    told_at: float | None = None
-    due: float | None = None
-    """When to look at it again."""
-
-
-class _News(NamedTuple):
-    """What a group has to say."""
-
-    key: str
-    group: Group
-    fresh: list[Alert]
-    over: list[Alert]
-    still: list[Alert]
-
-    @property
-    def rank(self) -> int:
-        return max((alert.rank for alert in self.fresh or self.still or self.over), default=0)
+RESUME_OWN = 30 * 86400.0
+"""The same where it goes on with the dead one's incidents."""
+REMEMBERED = 4096
+"""Changes that are recognised when they are taken again."""
 
 
 class Router:
@@ -103,10 +39,14 @@ class Router:
         policy: Policy,
         *,
         epoch: str = "",
+        lasting: bool = False,
         local: Callable[[float], time.struct_time] = time.localtime,
     ) -> None:
-        """`epoch` makes the ids of messages unlike those of other processes."""
-        self.policy, self._epoch, self._local = policy, epoch, local
+        """`epoch` makes the ids of messages unlike those of other folds.
+
+        `lasting` is True where the next process goes on with this one's incidents.
+        """
+        self.policy, self._epoch, self._lasting, self._local = policy, epoch, lasting, local
         self._receivers = {receiver.name: receiver for receiver in policy.receivers}
         self._alerts: dict[str, Alert] = {}
         self._groups: dict[str, Group] = {}
@@ -116,13 +56,16 @@ class Router:
         self._blocked: dict[str, float] = {}  # channel -> until when its limit holds all back
         self._next = math.inf
         self._dirty: set[str] = set()
-        self._count = 0
+        self._mutes: tuple[Mute, ...] = ()
+        self._seen: dict[str, None] = {}  # changes taken before, oldest first
 
     def resume(self, saved: Mapping[str, bytes], now: float) -> None:
         """Go on from what `changes` gave to a process that died."""
         for key, body in saved.items():
-            self._dirty.add(key)  # whatever is not taken over is to be removed
             kind, _, name = key.partition("/")
+            if kind not in ("group", "alert", "seen"):  # not routing's
+                continue
+            self._dirty.add(key)  # whatever is not taken over is to be removed
             try:
                 if kind == "group":
                     group = msgspec.msgpack.decode(body, type=Group)
@@ -130,26 +73,30 @@ class Router:
                         self._groups[name] = group
                 elif kind == "alert":
                     self._alerts[name] = msgspec.msgpack.decode(body, type=Alert)
+                elif kind == "seen" and name.startswith(f"{self._epoch}."):
+                    self._seen[name] = None
             except msgspec.MsgspecError:  # another version's
                 continue
         told = {name for group in self._groups.values() for name in group.told}
         for name, alert in list(self._alerts.items()):
-            if name in told and alert.changed < now - RESUME:
+            if name in told and alert.changed < now - (RESUME_OWN if self._lasting else RESUME):
                 del self._alerts[name]
         for key, group in self._groups.items():
             group.members = {name: None for name in group.members if name in self._alerts}
             group.told = {name: place for name, place in group.told.items() if name in self._alerts}
             for name in group.members:
                 self._homes.setdefault(name, set()).add(key)
-        self._old = told & self._alerts.keys()
+        self._old = set() if self._lasting else told & self._alerts.keys()
         for alert in list(self._alerts.values()):
             self._place(alert, now)
         self._sweep()
 
     def take(self, alert: Alert, now: float) -> None:
-        """Take the newest state of an incident."""
+        """Take the newest state of an incident. One that was taken before is not taken again."""
         name = alert.row.id
-        if not alert.firing and name not in self._alerts:
+        if name not in self._alerts and alert.row.state != "firing":
+            return
+        if self._knows(f"{self._epoch}.{alert.change}"):
             return
         self._alerts[name] = alert
         self._old.discard(name)
@@ -161,6 +108,13 @@ class Router:
                 if group.members.keys() - group.told.keys():
                     self._schedule(group, now)
 
+    def mute(self, mutes: Iterable[Mute], now: float) -> None:
+        """Let these hold from now on, and no others."""
+        self._mutes = tuple(mutes)
+        for group in self._groups.values():  # what another kept back may be told now
+            if group.members.keys() - group.told.keys():
+                self._schedule(group, now)
+
     def due(self) -> float | None:
         """Return when `flush` has something to do; None if never."""
         return self._next if self._next < math.inf else None
@@ -168,7 +122,7 @@ class Router:
     def flush(self, now: float) -> list[tuple[str, Notification]]:
         """Return the messages that are due, each with its channel, and take them for told."""
         sources = self._sources()
-        ready: dict[str, list[_News]] = {}
+        ready: dict[str, list[News]] = {}
         for key, group in self._groups.items():
             if group.due is not None and group.due <= now:
                 news = self._news(key, group, sources, now)
@@ -189,12 +143,19 @@ class Router:
                 group.due = min(group.due, now)
 
     def forget(self) -> None:
-        """Drop alerts that were told: this process ends in good order, and no other knows of them."""
+        """Drop alerts that were told: this process ends in good order, and no other knows of them.
+
+        Where another goes on with the incidents, nothing is dropped.
+        """
+        if self._lasting:
+            return
         for group in self._groups.values():
             for name in group.told:
                 group.members.pop(name, None)
             group.told = {}
         self._old |= self._alerts.keys()  # none is kept only because it would inhibit others
+        self._dirty |= {f"seen/{change}" for change in self._seen}
+        self._seen.clear()
         self._sweep()
 
     def changes(self) -> dict[str, bytes | None]:
@@ -202,12 +163,27 @@ class Router:
         found: dict[str, bytes | None] = {}
         for key in self._dirty:
             kind, _, name = key.partition("/")
+            if kind == "seen":
+                found[key] = b"" if name in self._seen else None
+                continue
             held: Alert | Group | None = (self._alerts if kind == "alert" else self._groups).get(name)
             found[key] = None if held is None else msgspec.msgpack.encode(held)
         self._dirty.clear()
         return found
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _knows(self, change: str) -> bool:
+        """Return whether a change was taken before, and remember it."""
+        if change in self._seen:
+            return True
+        self._seen[change] = None
+        self._dirty.add(f"seen/{change}")
+        if len(self._seen) > REMEMBERED:
+            oldest = next(iter(self._seen))
+            del self._seen[oldest]
+            self._dirty.add(f"seen/{oldest}")
+        return False
 
     def _place(self, alert: Alert, now: float) -> None:
         """Put an alert into the groups it belongs to now."""
@@ -218,7 +194,9 @@ class Router:
             if receiver is None or alert.rank < receiver.min_severity.rank:
                 continue
             values = [channel, str(number), *(labels[label] for label in route.group_by)]
-            key = hashlib.blake2b("\n".join(values).encode(), digest_size=8).hexdigest()
+            key = hashlib.blake2b(
+                "\n".join(values).encode("utf-8", "backslashreplace"), digest_size=8
+            ).hexdigest()
             if key not in self._groups:
                 self._groups[key] = Group(channel, number)
             self._groups[key].members[name] = None
@@ -241,10 +219,13 @@ class Router:
 
     def _schedule(self, group: Group, now: float) -> None:
         route = self._route(group)
-        if group.told_at is None:
-            due = now + route.group_wait if group.due is None else group.due
-        else:
+        if group.told_at is not None:
             due = max(now, group.told_at + route.group_interval)
+        elif group.began is None:
+            group.began = now
+            due = now + route.group_wait
+        else:
+            due = max(now, group.began + route.group_wait)
         due = max(due, self._blocked.get(group.channel, due))
         group.due = due if group.due is None else min(group.due, due)
         self._next = min(self._next, group.due)
@@ -277,16 +258,26 @@ class Router:
                 return True
         return False
 
+    def _muted(self, alert: Alert, now: float) -> float:
+        """Return until when an alert is muted; 0 if it is not."""
+        return muted(alert.labels(), self._mutes, now, self._local)
+
     def _news(
         self, key: str, group: Group, sources: list[tuple[int, str, dict[str, str]]], now: float
-    ) -> _News | None:
+    ) -> News | None:
         """Return what a group has to say, if it may speak; put its next time right."""
         route, receiver = self._route(group), self._receivers[group.channel]
         group.due = None
         self._dirty.add(f"group/{key}")
         alerts = [self._alerts[name] for name in group.members if name in self._alerts]
-        firing = [alert for alert in alerts if alert.firing and not self._inhibited(alert, sources)]
-        fresh = [alert for alert in firing if _worse(alert, group.told.get(alert.row.id))]
+        mutes = {alert.row.id: self._muted(alert, now) for alert in alerts if alert.firing}
+        wakes = min((until for until in mutes.values() if until > now), default=None)
+        firing = [
+            alert
+            for alert in alerts
+            if alert.firing and not mutes[alert.row.id] and not self._inhibited(alert, sources)
+        ]
+        fresh = [alert for alert in firing if worse(alert, group.told.get(alert.row.id))]
         ended = [alert for alert in alerts if not alert.firing]
         over = [alert for alert in ended if alert.row.id in group.told and receiver.send_resolved]
         for alert in ended:
@@ -298,10 +289,11 @@ class Router:
         if route.repeat_interval and group.told_at is not None and open_ones:
             group.due = group.told_at + route.repeat_interval
             repeat = now >= group.due
+        group.due = earliest(group.due, wakes)
         if not (fresh or over or repeat):
             return None
         still = [alert for alert in firing if alert not in fresh]
-        news = _News(key, group, fresh, over, still)
+        news = News(key, group, fresh, over, still, wakes)
         quiet = self.policy.quiet
         left = quiet.left(now, self._local) if quiet is not None else 0.0
         if quiet is not None and left > 0 and not (fresh and news.rank >= quiet.override.rank):
@@ -309,7 +301,7 @@ class Router:
             return None
         return news
 
-    def _speak(self, channel: str, found: list[_News], now: float) -> list[Notification]:
+    def _speak(self, channel: str, found: list[News], now: float) -> list[Notification]:
         """Return the messages of one channel, as many as its limit allows: the gravest first."""
         receiver = self._receivers[channel]
         tokens = self._left(receiver, now)
@@ -333,7 +325,7 @@ class Router:
         tokens, at = self._tokens.get(receiver.name, (float(receiver.per_minute), now))
         return min(float(receiver.per_minute), tokens + max(0.0, now - at) * receiver.per_minute / 60.0)
 
-    def _message(self, found: list[_News], now: float, note: str = "") -> Notification:
+    def _message(self, found: list[News], now: float, note: str = "") -> Notification:
         fresh = sorted((a for news in found for a in news.fresh), key=lambda a: -a.rank)
         over = [a for news in found for a in news.over]
         still = sorted((a for news in found for a in news.still), key=lambda a: -a.rank)
@@ -341,7 +333,11 @@ class Router:
         lead, others = named[0], named[1:]
         if not fresh and not over:
             note = note or "still firing"
+        told = [f"{self._epoch}.{alert.change}" for alert in fresh + over]
         for news in found:
+            if not news.fresh and not news.over:
+                news.group.repeats += 1
+                told.append(f"{self._epoch}.{news.key}.{news.group.repeats}")
             news.group.told_at = now
             for alert in news.fresh:
                 news.group.told[alert.row.id] = alert.place
@@ -349,11 +345,11 @@ class Router:
                 del news.group.told[alert.row.id]
                 news.group.members.pop(alert.row.id, None)
             route = self._route(news.group)
-            if route.repeat_interval and news.group.told:
-                news.group.due = now + route.repeat_interval
-        self._count += 1
+            repeats = route.repeat_interval and news.group.told
+            again = now + route.repeat_interval if repeats else None
+            news.group.due = earliest(again, news.wakes)
         return Notification(
-            id=f"{self._epoch}.{self._count}",
+            id=told[0] if len(told) == 1 else f"{self._epoch}.{digest(chr(10).join(sorted(told)))}",
             run=lead.row.run,
             change="firing" if lead.firing else "resolved",
             incident=lead.row,
@@ -365,6 +361,10 @@ class Router:
             note=note,
             checkpoint=lead.checkpoint,
             trend=lead.trend,
+            span=lead.span,
+            look=lead.look,
+            answer=lead.answer,
+            late=lead.late,
         )
 
     def _sweep(self) -> None:
@@ -380,8 +380,3 @@ class Router:
                 del self._alerts[name]
                 self._homes.pop(name, None)
                 self._dirty.add(f"alert/{name}")
-
-
-def _worse(alert: Alert, told: tuple[int, int | None, int | None] | None) -> bool:
-    """Return whether a firing alert is to be told: not told yet, graver, or at another place."""
-    return told is None or alert.rank > told[0] or alert.place[1:] != tuple(told[1:])

@@ -1,12 +1,18 @@
-"""What runwatch.toml says about alerts: [channels.NAME] and [routing]. Durations are in seconds."""
+"""What runwatch.toml says about alerts: [routing] and [[maintenance]]. Durations are in seconds."""
 
 from __future__ import annotations
 
+import datetime
 import re
-from typing import Annotated, TypeAlias
+from enum import Enum
+from typing import Annotated
 
 import msgspec
 
+from runwatch.alerts import wording
+from runwatch.alerts.actions import Action
+from runwatch.alerts.channels.settings import AnyChannel
+from runwatch.alerts.notification import Wording
 from runwatch.alerts.policy import (
     BUILT_IN,
     LABELS,
@@ -20,106 +26,11 @@ from runwatch.alerts.policy import (
 )
 from runwatch.alerts.queue import KEEP_TRYING
 from runwatch.alerts.secret import Secret
+from runwatch.alerts.signals import SIGNALS
+from runwatch.alerts.silences import Once, Weekly, parse_hours, parse_weekly
 from runwatch.findings import Severity
 
-Timeout = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 Duration = Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)]
-Rate = Annotated[int, msgspec.Meta(ge=1, le=1000)]
-_HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)")
-
-
-class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What every channel can be told."""
-
-    min_severity: Severity = Severity.WARNING
-    """Least severity that is sent: "info", "warning" or "critical"."""
-    send_resolved: bool = True
-    """Whether to say when an incident that was sent is over."""
-    per_minute: Rate = 30
-    """Most messages a minute; what is beyond is told in a summary."""
-    timeout: Timeout = 10.0
-    """Seconds to wait for an answer before trying again later."""
-
-
-class SlackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where and when to send Slack messages."""
-
-    webhook: Secret = Secret()
-    """Address of an incoming webhook. A secret: better set as $RUNWATCH_SLACK_WEBHOOK, which wins."""
-    min_severity: Severity = Severity.WARNING
-    """Least severity that is sent: "info", "warning" or "critical"."""
-    send_resolved: bool = True
-    """Whether to say when an incident that was sent is over."""
-    timeout: Timeout = 10.0
-    """Seconds to wait for Slack's answer before trying again later."""
-    per_minute: Rate = 30
-    """Most messages a minute; what is beyond is told in a summary."""
-
-
-class WebhookConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "webhook": POSTs JSON to an address."""
-
-    url: Secret = Secret()
-    token: Secret = Secret()
-    """Sent as `Authorization: Bearer`, if there is one."""
-
-
-class CommandConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "command": runs a program with JSON on its standard input; no shell."""
-
-    command: tuple[str, ...] = ()
-    """Program and arguments."""
-
-
-class NtfyConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "ntfy": a push message by ntfy.sh or a server of your own."""
-
-    topic: Secret = Secret()
-    """Whoever knows it can read along, so it is a secret."""
-    server: str = "https://ntfy.sh"
-    token: Secret = Secret()
-
-
-class PagerDutyConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "pagerduty": Events API v2; what is sent twice is one incident there."""
-
-    routing_key: Secret = Secret()
-    url: str = "https://events.pagerduty.com/v2/enqueue"
-
-
-class EmailConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "email": by an SMTP server."""
-
-    host: str = ""
-    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 587
-    security: str = "starttls"
-    """"starttls", "tls" or "none"."""
-    user: str = ""
-    password: Secret = Secret()
-    sender: str = ""
-    to: tuple[str, ...] = ()
-
-
-AnyChannel: TypeAlias = (
-    SlackConfig | WebhookConfig | CommandConfig | NtfyConfig | PagerDutyConfig | EmailConfig
-)
-KINDS: dict[str, type[AnyChannel]] = {
-    "slack": SlackConfig,
-    "webhook": WebhookConfig,
-    "command": CommandConfig,
-    "ntfy": NtfyConfig,
-    "pagerduty": PagerDutyConfig,
-    "email": EmailConfig,
-}
-NEEDED: dict[type, tuple[str, ...]] = {
-    SlackConfig: ("webhook",),
-    WebhookConfig: ("url",),
-    CommandConfig: ("command",),
-    NtfyConfig: ("topic",),
-    PagerDutyConfig: ("routing_key",),
-    EmailConfig: ("host", "sender", "to"),
-}
-"""Keys without which a channel leads nowhere."""
 
 
 class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -164,6 +75,93 @@ class RoutingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Age at which an undelivered message is given up."""
     routes: tuple[RouteConfig, ...] = ()
     inhibit: tuple[InhibitConfig, ...] = ()
+
+
+class MaintenanceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[[maintenance]]: while it lasts, alerts that satisfy all of `match` are not told."""
+
+    match: tuple[str, ...] = ()
+    """Such as "host=node1"; left out, all alerts."""
+    starts: datetime.datetime | None = None
+    """Such as 2030-01-31T18:00:00; local time unless it says otherwise."""
+    ends: datetime.datetime | None = None
+    weekly: str = ""
+    """Instead of both: days and local hours, such as "sat,sun 22:00-06:00"."""
+
+
+class MessagesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[messages]: words of your own, with fields such as {title}; docs/alerts.md lists them."""
+
+    title: str = ""
+    body: str = ""
+    """Several lines; one all of whose fields are empty is left out."""
+
+    def wording(self) -> Wording | None:
+        """Return the templates, None if there are none. Raises SettingError."""
+        for key in ("title", "body"):
+            try:
+                wording.check(getattr(self, key))
+            except ValueError as error:
+                raise SettingError((key,), str(error)) from None
+        return Wording(self.title, self.body) if self.title or self.body else None
+
+
+class Mode(str, Enum):
+    """Who pages. One does, so that nobody is paged twice."""
+
+    LOCAL = "local"
+    """Our own channels."""
+    ALERTMANAGER = "alertmanager"
+    """An Alertmanager that is told what fires."""
+    PROMETHEUS = "prometheus"
+    """Rules over the metrics that we export: nothing is sent from here."""
+
+
+class AlertsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[alerts]: who pages, and when the digest comes."""
+
+    mode: Mode = Mode.LOCAL
+    peers: tuple[str, ...] = ()
+    """Addresses of the Alertmanager's peers, all of them: ["http://am1:9093"]."""
+    token: Secret = Secret()
+    """Sent to them as `Authorization: Bearer`, if there is one."""
+    fallback: Annotated[float, msgspec.Meta(ge=1, le=86400)] = 300.0
+    """Seconds without reaching any peer after which alerts go to the channels instead."""
+    digest: str = "09:00"
+    """Local time at which channels with digest = true are told of the day."""
+
+    def minute(self) -> int:
+        """Return the minute of the day at which the digest comes. Raises SettingError."""
+        try:
+            return parse_hours(f"{self.digest}-{'00:01' if self.digest in ('00:00', '0:00') else '00:00'}")[0]
+        except ValueError:
+            raise SettingError(("digest",), 'the digest comes at a time such as "09:00"') from None
+
+    def check(self) -> None:
+        """Raise SettingError where this cannot be meant."""
+        self.minute()
+        if self.mode is Mode.ALERTMANAGER and not self.peers:
+            raise SettingError(("mode",), "an Alertmanager needs its address: peers")
+        for peer in self.peers:
+            if not re.fullmatch(r"https?://[!-~]+", peer):
+                raise SettingError(("peers",), "not a web address")
+
+
+class ActionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[[actions]]: what is done when an incident fires that satisfies all of `match`."""
+
+    name: str = ""
+    match: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    """Program and arguments; no shell. It gets the JSON of a webhook on its standard input."""
+    signal: str = ""
+    """Instead, or before it: SIGUSR1, SIGUSR2, SIGINT or SIGTERM to the run's own processes."""
+    dry_run: bool = True
+    """Only write to the audit trail what would be done."""
+    confirm: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 60.0
+    """Seconds in which a person can stop it by acknowledging the incident."""
+    every: Annotated[float, msgspec.Meta(ge=1, le=30 * 86400)] = 3600.0
+    """Least seconds between two times for one run."""
 
 
 class SettingError(ValueError):
@@ -242,8 +240,56 @@ def _labels(given: tuple[str, ...], key: tuple[str | int, ...]) -> None:
 def _quiet(routing: RoutingConfig) -> Quiet | None:
     if not routing.quiet_hours:
         return None
-    found = _HOURS.fullmatch(routing.quiet_hours.strip())
-    if found is None:
-        raise SettingError(("quiet_hours",), 'quiet hours look like "22:00-07:00"')
-    start_hour, start, end_hour, end = map(int, found.groups())
-    return Quiet(start_hour * 60 + start, end_hour * 60 + end, routing.quiet_override)
+    try:
+        start, end = parse_hours(routing.quiet_hours)
+    except ValueError as error:
+        raise SettingError(("quiet_hours",), f"quiet {error}") from None
+    return Quiet(start, end, routing.quiet_override)
+
+
+def maintenance(given: tuple[MaintenanceConfig, ...]) -> tuple[Once | Weekly, ...]:
+    """Return the windows that the configuration means. Raises SettingError."""
+    return tuple(_window(index, window) for index, window in enumerate(given))
+
+
+def actions(given: tuple[ActionConfig, ...]) -> tuple[Action, ...]:
+    """Return the actions that the configuration means. Raises SettingError."""
+    names = [action.name for action in given]
+    for index, action in enumerate(given):
+        if not action.name or names.count(action.name) > 1:
+            raise SettingError((index,), "an action needs a name of its own")
+        if not action.match:
+            raise SettingError((index,), 'an action needs match, such as match = ["rule=hang"]')
+        if not action.command and not action.signal:
+            raise SettingError((index,), "an action needs a command or a signal")
+        if action.signal and action.signal not in SIGNALS:
+            raise SettingError((index, "signal"), f"signals that may be sent: {', '.join(SIGNALS)}")
+    return tuple(
+        Action(
+            action.name,
+            tuple(_matcher(text, (index, "match")) for text in action.match),
+            action.command,
+            action.signal,
+            action.dry_run,
+            action.confirm,
+            action.every,
+        )
+        for index, action in enumerate(given)
+    )
+
+
+def _window(index: int, given: MaintenanceConfig) -> Once | Weekly:
+    matchers = tuple(_matcher(text, (index, "match")) for text in given.match)
+    if given.weekly:
+        if given.starts is not None or given.ends is not None:
+            raise SettingError((index, "weekly"), "a maintenance window is weekly or has starts and ends")
+        try:
+            return parse_weekly(given.weekly, matchers)
+        except ValueError as error:
+            raise SettingError((index, "weekly"), str(error)) from None
+    if given.starts is None or given.ends is None:
+        raise SettingError((index,), "a maintenance window needs starts and ends, or weekly")
+    begin, end = given.starts.timestamp(), given.ends.timestamp()
+    if end <= begin:
+        raise SettingError((index, "ends"), "a maintenance window ends after it starts")
+    return Once(matchers, begin, end)

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from runwatch import metrics
+from runwatch.cli.terminal import Terminal
 from runwatch.errors import EngineError, ExitCode, RunwatchError
 from runwatch.render import cells, numbers
 from runwatch.render.glyphs import UNICODE, Glyphs
@@ -57,20 +58,33 @@ def follow(
         sock.sendall(protocol.encode(protocol.Hello()) + protocol.encode(protocol.Follow(interval, every)))
     running: set[str] = set()
     codes: dict[str, int] = {}
-    for body in _objects(sock):
-        if text := printer.text(body):
-            print(text)
-            sys.stdout.flush()
-        if stop(body):
-            break
-        if body["type"] == "run":
-            running.add(str(body["run"]))
-        elif body["type"] == "end":
-            running.discard(str(body["run"]))
-            codes[str(body["run"])] = int(body["exit_code"])
-            if exit_at_end and not running:
+    with _terminal(printer) as terminal:
+        for body in _objects(sock):
+            if text := printer.text(body):
+                print(text)
+                sys.stdout.flush()
+            if terminal is not None:
+                terminal.take(body)
+            if stop(body):
                 break
+            if body["type"] == "run":
+                running.add(str(body["run"]))
+            elif body["type"] == "end":
+                running.discard(str(body["run"]))
+                codes[str(body["run"])] = int(body["exit_code"])
+                if exit_at_end and not running:
+                    break
     return max(codes.values(), default=int(ExitCode.OK))
+
+
+@contextlib.contextmanager
+def _terminal(printer: Printer) -> Iterator[Terminal | None]:
+    """Yield the terminal that people read, if it is one, and leave it as it was."""
+    if printer.as_json or not sys.stdout.isatty():
+        yield None
+        return
+    with contextlib.closing(Terminal()) as terminal:
+        yield terminal
 
 
 def _objects(sock: socket.socket) -> Iterator[dict[str, Any]]:
@@ -93,7 +107,7 @@ class Printer:
     """Says objects of the stream as JSON, or to people: each news once, and at the end a verdict."""
 
     def __init__(self, as_json: bool, glyphs: Glyphs = UNICODE) -> None:
-        self._as_json = as_json
+        self.as_json = as_json
         self._glyphs = glyphs
         self._newest: dict[str, dict[str, Any]] = {}
         """Run -> its newest progress, said or not."""
@@ -104,7 +118,7 @@ class Printer:
 
     def text(self, body: dict[str, Any]) -> str:
         """Return the line that says `body`; "" if it is no news."""
-        if self._as_json:
+        if self.as_json:
             return msgspec.json.encode(body).decode()
         line: str = getattr(self, f"_{body['type']}")(str(body["run"]), body)
         line = f"{time.strftime('%H:%M:%S')} {line}" if line else ""
@@ -112,6 +126,10 @@ class Printer:
 
     def _run(self, run: str, body: dict[str, Any]) -> str:
         return f"{run}: {body['format'] or 'unknown format'}, {', '.join(body['sources'])}"
+
+    def _preview(self, run: str, body: dict[str, Any]) -> str:
+        share = "" if body["history"] is None else f", {100 * body['history']:.0f}%"
+        return f"{run}: reading its history{share}; newest: {_values(body)}"
 
     def _progress(self, run: str, body: dict[str, Any]) -> str:
         self._newest[run] = body

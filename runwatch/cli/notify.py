@@ -15,19 +15,22 @@ from runwatch.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from runwatch.alerts.notification import Notification
 
+DRAIN = 30.0
+"""Seconds in which `retry` tries to send."""
+
 _config = click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 
 
 @click.group("notify")
 def command() -> None:
-    """List the channels that alerts go to, or try one."""
+    """List the channels that alerts go to, try one, or see what could not be delivered."""
 
 
 @command.command("list")
 @_config
 def _list(config: str | None) -> int:
     """List the configured channels and what each carries."""
-    from runwatch.alerts.settings import KINDS
+    from runwatch.alerts.channels.settings import KINDS
     from runwatch.config import load
 
     channels = load(Path(config) if config else None).everyone()
@@ -67,6 +70,57 @@ def _test(channel: str, config: str | None) -> int:
         case Rejected(reason):
             print(f"{channel}: refused after {took}: {reason}; a real alert would be lost")
     return ExitCode.FINDINGS
+
+
+@command.command("dead")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def _dead(as_json: bool) -> int:
+    """List messages that were given up: too old, refused, or too many. Exit code 1 if there are any."""
+    from runwatch.alerts.deadletters import dead
+    from runwatch.watcher.sockets import state_directory
+
+    found = dead(state_directory() / "outbox")
+    if as_json:
+        import msgspec
+
+        print(msgspec.json.encode({"schema": 1, "dead": found}).decode())
+        return ExitCode.FINDINGS if found else ExitCode.OK
+    for one in found:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.born))
+        print(f"{when}  {one.channel}  {one.subject or 'a message of another version'}")
+        print(f"{'':18}{one.reason or 'given up'}")
+    if found:
+        print("send them again: runwatch notify retry")
+    else:
+        print("no message was given up")
+    return ExitCode.FINDINGS if found else ExitCode.OK
+
+
+@command.command("retry")
+@click.argument("channel", required=False)
+@_config
+def _retry(channel: str | None, config: str | None) -> int:
+    """Send what was given up again, for CHANNEL or for all. What still fails waits for the next process."""
+    from runwatch.alerts.channels.build import build
+    from runwatch.alerts.deadletters import revive
+    from runwatch.alerts.outbox import Outbox
+    from runwatch.config import load
+    from runwatch.watcher.notify import open_journal
+    from runwatch.watcher.sockets import state_directory
+
+    loaded = load(Path(config) if config else None)
+    channels = loaded.everyone()
+    if channel is not None and channel not in channels:
+        raise UsageError("no such channel", channel, f"one of {', '.join(channels)}" if channels else "")
+    said: list[str] = []
+    journal = open_journal(said.append)
+    revived = revive(state_directory() / "outbox", journal, channel or "")
+    built = [build(name, given, journal, loaded.messages.wording()) for name, given in channels.items()]
+    left = Outbox(built, said.append, journal=journal).close(DRAIN)
+    for line in said:
+        print(line)
+    print(f"{revived} taken up again, {left} still waiting")
+    return ExitCode.FINDINGS if left or said else ExitCode.OK
 
 
 def sample(now: float) -> Notification:

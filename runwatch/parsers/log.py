@@ -62,6 +62,11 @@ class LogParser:
         return len(self._carry)
 
     @property
+    def unfinished(self) -> bytes:
+        """The unfinished line."""
+        return self._carry
+
+    @property
     def place(self) -> tuple[int, int]:
         """Stream offset and line number at which the next record begins."""
         return self._offset - len(self._carry), self._line
@@ -91,6 +96,26 @@ class LogParser:
         for matcher in (matcher for fmt in self._records.formats for matcher in fmt.matchers):
             if hasattr(matcher, "prime"):
                 matcher.prime(head.splitlines())
+
+    def warm(self, head: bytes, recent: bytes, *, whole: bool) -> None:
+        """Show what stands before the start, of which nothing is told again.
+
+        So a traceback that is open, a bar that may be redrawn and what a format was to be
+        learnt from are known again. `recent` ends at the start, `head` is how the file
+        begins; `whole` tells that `recent` does, too.
+        """
+        start, line = self._offset, self._line
+        if not whole:
+            ends = [at for at in (recent.find(b"\n"), recent.find(b"\r")) if at >= 0]
+            if not ends:
+                self._skipping = len(recent) >= MAX_LINE
+                return
+            recent = recent[min(ends) + 1 :]
+            if self._records.format is None:
+                self.feed(head[: head.rfind(b"\n") + 1])
+        self._offset, self._line = start - len(recent), line - recent.count(b"\n")
+        self.feed(recent)
+        self._carry, self._offset, self._line = b"", start, line
 
     @property
     def told(self) -> Told:

@@ -114,6 +114,11 @@ class StreamParser:
         return 2 * held + len(self._text.getstate()[0]) if self._text else held  # UTF-16 as ASCII here
 
     @property
+    def unfinished(self) -> bytes:
+        """The unfinished line of a log, which a successor has to be fed if it is in no file any more."""
+        return self._log.unfinished if self._kind is _Is.LOG and self._text is None else b""
+
+    @property
     def told(self) -> Told:
         """What a successor has to know of a document or table that may be written anew."""
         told = self._log.told
@@ -125,14 +130,23 @@ class StreamParser:
         return self._log.place if self._records is None else self._records.place
 
     def prime(self, head: bytes, recent: bytes = b"") -> None:
-        """Show how the stream begins, where it is gone on with; see LogParser.prime.
+        """Show how the stream begins, where it is gone on with; see LogParser.prime and warm.
 
-        `recent` are the newest bytes before the start: for a file of records, whose state is
-        in them. Where no format is settled, no record need begin at the start.
+        `recent` are the newest bytes before the start: the state is in them. In a file of
+        records whose format is not settled, no record need begin at the start.
         """
+        if head[:2] in _UTF16 and self._offset > self._origin:
+            name = "utf-16-le" if head[:1] == b"\xff" else "utf-16-be"
+            self._text = codecs.getincrementaldecoder(name)("replace")
+            head, recent = (
+                part.decode(name, "replace").encode() for part in (head, recent[len(recent) % 2 :])
+            )
         kind = framing(head)
         if kind is None:
             self._log.prime(head)
+            if recent and not self._told.rows:
+                self._kind = _Is.LOG
+                self._log.warm(head, recent, whole=len(recent) == self._offset - self._origin)
         elif self._records is not None:
             self._records.prime(head, recent)
         elif self._offset > self._origin:
@@ -152,7 +166,7 @@ class StreamParser:
             return self._records.flush()
         held = self._look(final=True) if self._kind is not _Is.LOG else None
         rest = self._log.flush()
-        return rest if held is None else _joined(held, rest)
+        return rest if held is None else joined(held, rest)
 
     def break_off(self) -> Batch:
         """Take what comes next as the beginning of another file: lines and documents start again."""
@@ -269,13 +283,14 @@ class StreamParser:
         self._log = LogParser(
             self._formats, bulk=self._bulk, start=batch.end, first_line=lines + 1, learn=False
         )
-        return _joined(batch, self._log.feed(held[size:], tail=tail))
+        return joined(batch, self._log.feed(held[size:], tail=tail))
 
     def _nothing(self) -> Batch:
         return Batch(start=self._offset, end=self._offset, format=self.format)
 
 
-def _joined(first: Batch, rest: Batch) -> Batch:
+def joined(first: Batch, rest: Batch) -> Batch:
+    """Return two batches that follow each other as one."""
     return Batch(
         start=first.start,
         end=rest.end,

@@ -89,6 +89,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", ("Y",), "", "copy the selected line, alert or value to the clipboard", "everywhere"),
     Action("theme", ("T",), "", "next theme: dark, light, contrast, ansi", "everywhere"),
     Action("acknowledge", ("a",), "Ack", "acknowledge the selected alert", "alerts", _ALERTS, 10),
+    Action("silence", ("s",), "Silence", "send nothing about this rule for a while", "alerts", _ALERTS, 13),
+    Action("unsilence", ("u",), "", "end a silence", "alerts", _ALERTS),
     Action("panel", ("tab",), "Panel", "next panel", "panels", _CHARTS, 10),
     Action("panel_back", ("shift+tab",), "", "previous panel", "panels", _CHARTS),
     Action("zoom", ("z", "enter"), "Zoom", "enlarge the panel, and back", "panels", _CHARTS, 11),

@@ -19,9 +19,9 @@ from textual.screen import Screen
 
 from runwatch.errors import ExitCode, RunwatchError
 from runwatch.render.glyphs import glyphs
-from runwatch.tui import actions, capture, commands, paint, themes
+from runwatch.tui import actions, capture, commands, paint, silencing, themes
 from runwatch.tui.actions import Registry
-from runwatch.tui.link import Link, LinkLost
+from runwatch.tui.link import Answered, Link, LinkLost
 from runwatch.tui.scene import Scene
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.charts import ChartScreen
@@ -102,6 +102,20 @@ class RunwatchApp(App[int], inherit_bindings=False):
         if self.link.snapshot is not None:
             self.scene.accept(self.link.snapshot)
             self.refresh_view()
+
+    def on_answered(self, event: Answered) -> None:
+        """Say what the engine answered; of silences, ask which one ends."""
+        reply = event.reply
+        if not isinstance(reply, protocol.SilenceList):
+            self.say(reply.message)
+        elif not reply.silences:
+            self.say("nothing is silenced")
+        else:
+            self.push_screen(silencing.which(reply.silences), callback=self._unsilence)
+
+    def _unsilence(self, chosen: tuple[str, ...] | None) -> None:
+        for silence in chosen or ():
+            self.link.send(protocol.Unsilence(silence))
 
     def on_link_lost(self, event: LinkLost) -> None:
         """Keep the last picture and say that it is the last; leave if there never was one."""

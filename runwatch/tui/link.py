@@ -35,6 +35,14 @@ class LinkLost(Message, bubble=False):
         self.exit_code = exit_code
 
 
+class Answered(Message, bubble=False):
+    """The engine answers a request: in words, or with what was asked for."""
+
+    def __init__(self, reply: protocol.Done | protocol.Refused | protocol.SilenceList) -> None:
+        super().__init__()
+        self.reply = reply
+
+
 class Link:
     """One connection: reads frames for as long as the engine lives, sends requests."""
 
@@ -56,6 +64,8 @@ class Link:
                 if isinstance(reply, protocol.Frame):
                     self.snapshot = reply.snapshot
                     self._target.post_message(SnapshotReady())
+                elif isinstance(reply, protocol.Done | protocol.Refused | protocol.SilenceList):
+                    self._target.post_message(Answered(reply))
                 elif isinstance(reply, protocol.Failure):
                     reason, exit_code = reply.message, reply.exit_code
                     break

@@ -86,7 +86,9 @@ class Scene:
             self.missed += 1
             return
         before = self.run.id if self.run else None
-        self.snapshot, self.received = snapshot, self.clock()
+        self.snapshot, self.received = snapshot, self.clock() - snapshot.late
+        if snapshot.lost:
+            self.link, self.reason = "lost", snapshot.lost
         if snapshot.run is None or snapshot.run.id != before:
             self.columns.clear()
             self.cursor = self.log_source = self.right = None

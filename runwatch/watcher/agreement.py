@@ -1,25 +1,38 @@
-"""Whether two sources that tell the same metric tell the same numbers.
+"""Whether two sources of one run tell the same: the numbers of a metric, and the time.
 
 A log rounds what a tracker keeps in full, and counts steps from 0 where the
 tracker counts from 1; neither is a disagreement. Numbers that differ beyond
 that often are a bug worth knowing: another average, another rank, another unit.
+Times that differ by minutes are of another clock, zone or launch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from runwatch.block import Samples
+from runwatch.series import Series
 
 Floats = NDArray[np.float64]
 ENOUGH = 20
 """Steps that both must have told before they are judged."""
 MOST = 0.5
 """Fraction of them that must differ."""
-_DIGITS = 9
+APART = 180.0
+"""Seconds between two clocks that are told."""
+STEADY = 0.1
+"""Largest part of that by which the middle half of the differences may vary."""
+_FEW = 256
+_PLACES = 9
+_DIGITS = 6
 _FLOAT32 = 1e-6
 """Relative difference between a number and its float32, and what printing seven digits does to it."""
+_EXACT = 1e-9
+"""The same between a printed number and what it was read as, after scaling."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +44,38 @@ class Difference:
     theirs: float
 
 
-def difference(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) -> Difference | None:
-    """Return the first difference of two histories of one metric; None if they agree or cannot be compared.
+class Outcome(NamedTuple):
+    """What came of a comparison."""
+
+    judged: bool
+    """Whether both told enough of the same steps."""
+    difference: Difference | None = None
+
+
+@dataclass(slots=True)
+class Telling:
+    """What one source told of something that another tells too, and whether the two were compared."""
+
+    series: Series = field(default_factory=lambda: Series(""))
+    judged: bool = False
+    told: bool = False
+    """They differ, and that was said."""
+
+    def add(self, samples: Samples, *, live: bool) -> bool:
+        """Take in more; return whether it is time to compare: each time there is twice as much.
+
+        Until enough steps are common to both, with each piece: which of them is read
+        first must not decide what is found.
+        """
+        before, after = len(self.series), len(self.series) + len(samples)
+        self.series.add(samples)
+        doubled = before.bit_length() < after.bit_length()
+        waiting = not self.judged and (live or before < _FEW)
+        return not self.told and after >= ENOUGH and (doubled or waiting)
+
+
+def compare(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) -> Outcome:
+    """Compare two histories of one metric.
 
     Four arrays, steps ascending or not; of a step told twice the first counts.
     """
@@ -46,16 +89,43 @@ def difference(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats)
         a, b, at = a[known], b[known], steps[here][known]
         apart = np.abs(a - b) > _rounding(a) + _rounding(b) + _FLOAT32 * np.maximum(np.abs(a), np.abs(b))
         if np.mean(apart) <= MOST:
-            return None
+            return Outcome(True)
         first = int(np.argmax(apart))
         found = found or Difference(int(at[first]), float(a[first]), float(b[first]))
-    return found
+    return Outcome(found is not None, found)
 
 
-def _rounding(values: Floats) -> float:
-    """Return half of the last decimal place that the values have in common; 0 if they have no such place."""
-    for digits in range(_DIGITS):
-        scaled = values * 10.0**digits
+def clocks(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) -> Outcome:
+    """Compare the Unix times at which two sources say that steps were made.
+
+    The difference is the median over the steps of both; one that is no steady
+    difference of clocks (a launch that was repeated slower) counts for none.
+    """
+    _, here, there = np.intersect1d(steps, their_steps, return_indices=True)
+    if len(here) < ENOUGH:
+        return Outcome(False)
+    low, middle, high = np.percentile(theirs[there] - ours[here], (25, 50, 75))
+    if abs(middle) < APART or high - low > STEADY * abs(middle):
+        return Outcome(True)
+    first = here[0]
+    return Outcome(True, Difference(int(steps[first]), float(ours[first]), float(ours[first] + middle)))
+
+
+def _rounding(values: Floats) -> Floats:
+    """Return by how much each value may have been rounded: as the values together show.
+
+    All have a last decimal place in common (`%.4f`), or a number of digits (`%.3g`).
+    """
+    places = np.zeros(len(values))
+    for count in range(_PLACES):
+        scaled = values * 10.0**count
         if np.all(np.abs(scaled - np.rint(scaled)) <= _FLOAT32):
-            return 0.5 * float(10.0**-digits) * (1 + _FLOAT32)
-    return 0.0
+            places[:] = 0.5 * 10.0**-count * (1 + _FLOAT32)
+            break
+    size = np.floor(np.log10(np.where(values == 0, 1.0, np.abs(values))))
+    for digits in range(1, _DIGITS + 1):
+        last = 10.0 ** (size - digits + 1)
+        scaled = values / last
+        if np.all(np.abs(scaled - np.rint(scaled)) <= _EXACT * np.abs(scaled)):
+            return np.maximum(places, 0.5 * last * (1 + _FLOAT32))
+    return places

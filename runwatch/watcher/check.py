@@ -13,11 +13,11 @@ from runwatch.parsers.formats import Format, catalogue, restricted
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine import Engine, Overrides
 from runwatch.watcher.feeds import newest
-from runwatch.watcher.member import DIRECTORY, TENSORBOARD, WANDB
+from runwatch.watcher.member import DIRECTORY, SCHEME, TENSORBOARD, WANDB
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.beside import BesideSource
 from runwatch.watcher.sources.checkpoints import CheckpointSource
-from runwatch.watcher.sources.wandb_online import SCHEME, OnlineRun, said
+from runwatch.watcher.sources.wandb_online import OnlineRun, said
 
 BLOCK = 1 << 20
 

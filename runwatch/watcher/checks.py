@@ -52,6 +52,17 @@ class Path(msgspec.Struct, frozen=True):
     answered: bool = True
 
 
+class Channel(msgspec.Struct, frozen=True):
+    """A way to reach people."""
+
+    name: str
+    kind: str
+    problem: str = ""
+    """Why it cannot work; "" if nothing is known against it."""
+    unreached: str = ""
+    """Why no connection could be made; "" if one could, or none is needed."""
+
+
 class Facts(msgspec.Struct, frozen=True):
     """What was found out about this machine. None: not to be had, or no answer in time."""
 
@@ -83,8 +94,9 @@ class Facts(msgspec.Struct, frozen=True):
     config: str = ""
     """The configuration file in use."""
     config_error: str = ""
-    slack: str | None = None
-    """None: not configured; "": reachable; else why not."""
+    channels: tuple[Channel, ...] = ()
+    given_up: int = 0
+    """Messages that could not be delivered."""
     paths: tuple[Path, ...] = ()
 
 
@@ -100,7 +112,7 @@ def judge(facts: Facts) -> tuple[Check, ...]:
         _files(facts),
         _scheduler(facts),
         _config(facts),
-        _slack(facts),
+        *_alerts(facts),
     )
 
 
@@ -262,15 +274,22 @@ def _config(facts: Facts) -> Check:
     )
 
 
-def _slack(facts: Facts) -> Check:
-    if facts.slack is None:
+def _alerts(facts: Facts) -> Iterator[Check]:
+    if not facts.channels and not facts.config_error:
         fix = "export RUNWATCH_SLACK_WEBHOOK=https://hooks.slack.com/services/..."
-        return Check("slack", "note", "not configured: nobody is told when nobody looks", fix)
-    if facts.slack:
-        return Check(
-            "slack", "bad", f"cannot be reached: {facts.slack}", "set HTTPS_PROXY if there is a proxy"
-        )
-    return Check("slack", "ok", "can be reached (nothing was sent)")
+        yield Check("channel", "note", "none is configured: nobody is told when nobody looks", fix)
+    for channel in facts.channels:
+        who = f"{channel.name} ({channel.kind})"
+        if channel.problem:
+            yield Check("channel", "bad", f"{who}: {channel.problem}")
+        elif channel.unreached:
+            says, fix = f"{who} cannot be reached: {channel.unreached}", "set HTTPS_PROXY if there is a proxy"
+            yield Check("channel", "bad", says, "" if channel.kind == "email" else fix)
+        else:
+            yield Check("channel", "ok", f"{who} can be used (nothing was sent)")
+    if facts.given_up:
+        says = f"{facts.given_up:,} messages were given up"
+        yield Check("alerts", "note", says, "runwatch notify dead; runwatch notify retry")
 
 
 def _word(path: str) -> str:

@@ -16,14 +16,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import msgspec
-
+from runwatch.alerts.channels.probe import needs
+from runwatch.alerts.deadletters import dead
+from runwatch.alerts.settings import Mode
 from runwatch.errors import ConfigError
 from runwatch.sample import Gpus, Message, Processes, Space, Told
 from runwatch.watcher import checks, sampler
+from runwatch.watcher.handover import handed
 from runwatch.watcher.samplers import slurm
 from runwatch.watcher.samplers.cgroup import Cgroups
 from runwatch.watcher.samplers.procfs import Proc
+from runwatch.watcher.sockets import state_directory
 from runwatch.watcher.sources.mounts import mount_of
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 DEADLINE = 15.0
 """Seconds a driver or file system has to answer."""
 KNOCK = 5.0
-"""Seconds Slack has to answer."""
+"""Seconds a channel's host has to answer."""
 
 
 def look(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> checks.Facts:
@@ -63,7 +66,8 @@ def look(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> check
         scontrol=shutil.which("scontrol") is not None,
         config=str(config.path) if config is not None and config.path is not None else "",
         config_error=config_error,
-        slack=_slack(config, environ),
+        channels=_channels(config, environ),
+        given_up=len(dead(state_directory() / "outbox")),
         paths=tuple(map(_path, paths)),
     )
 
@@ -72,12 +76,14 @@ def ask(setup: sampler.Setup, *wanted: type[Message], deadline: float = DEADLINE
     """Run a sampler until it sent one of each `wanted`, ended, or the deadline (seconds) is over."""
     found: list[Message] = []
     until = time.monotonic() + deadline
-    process = subprocess.Popen(
-        [sys.executable, "-m", "runwatch.watcher.sampler", msgspec.json.encode(setup).decode()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
+    with handed(setup) as descriptor:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "runwatch.watcher.sampler", str(descriptor)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(descriptor,),
+        )
     assert process.stdout is not None
     data, size = b"", sampler.HEADER.size
     try:
@@ -101,8 +107,9 @@ def ask(setup: sampler.Setup, *wanted: type[Message], deadline: float = DEADLINE
 
 
 def knock(address: str, environ: Mapping[str, str], *, timeout: float = KNOCK) -> str:
-    """Return "" if the host of a web address, or the proxy before it, takes a connection, else why not."""
-    proxy = environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
+    """Return "" if the host of an address, or the proxy before it, takes a connection, else why not."""
+    mail = address.startswith("smtp:")  # goes through no proxy
+    proxy = "" if mail else environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
     first = proxy or address
     target = urlsplit(first if "//" in first else f"//{first}")
     try:
@@ -171,7 +178,15 @@ def _config(environ: Mapping[str, str]) -> tuple[Config | None, str]:
         return None, str(error)
 
 
-def _slack(config: Config | None, environ: Mapping[str, str]) -> str | None:
-    if config is None or not config.slack.webhook:
-        return None
-    return knock(config.slack.webhook.reveal(), environ)
+def _channels(config: Config | None, environ: Mapping[str, str]) -> tuple[checks.Channel, ...]:
+    """Return the configured channels, and the Alertmanager's peers where they page."""
+    found = []
+    for name, given in config.everyone().items() if config is not None else ():
+        need = needs(name, given)
+        unreached = knock(need.address, environ) if need.address else ""
+        found.append(checks.Channel(name, need.kind, need.problem, unreached))
+    if config is not None and config.alerts.mode is Mode.ALERTMANAGER:
+        for peer in config.alerts.peers:
+            host = urlsplit(peer).hostname or ""
+            found.append(checks.Channel(host, "alertmanager", unreached=knock(peer, environ)))
+    return tuple(found)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TypeVar
+
+import msgspec
 
 from runwatch.alerts.incidents import Change, IncidentBook
 from runwatch.alerts.rules import build
-from runwatch.alerts.rules.base import Rule
+from runwatch.alerts.rules.base import Rule, thresholds
 from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.batch import Batch
 from runwatch.block import Block, Status
@@ -24,7 +27,7 @@ from runwatch.watcher.endings import event_of
 from runwatch.watcher.evidence import placed
 from runwatch.watcher.group import Group, Source, WatchedRun
 from runwatch.watcher.member import Member
-from runwatch.watcher.sources.beside import Beside
+from runwatch.watcher.sources.looked import Beside
 
 MAX_RUNS = 64
 """Runs kept per group; of a longer pipeline the oldest are forgotten."""
@@ -41,8 +44,8 @@ class Engine:
     """All sources in their groups, and the judgement of their runs."""
 
     def __init__(self, overrides: Overrides | None = None) -> None:
-        self._overrides = overrides or {}
-        build(self._overrides)  # a bad threshold is an error now, not at the first run
+        self.overrides = overrides or {}
+        build(self.overrides)  # a bad threshold is an error now, not at the first run
         self.groups: dict[str, Group] = {}
         self.sources: dict[str, tuple[Group, Source]] = {}
         self.deadline: float | None = None
@@ -61,6 +64,12 @@ class Engine:
         self.sources[source_id] = group, group.sources[source_id]
         return group
 
+    def adopt(self, group: Group) -> None:
+        """Take over a group that an engine before this one had folded."""
+        group.deadline = self.deadline
+        self.groups[group.id] = group
+        self.sources.update((key, (group, source)) for key, source in group.sources.items())
+
     def fold(
         self,
         source_id: str,
@@ -69,12 +78,20 @@ class Engine:
         live: bool = False,
         arrival: float = 0.0,
         written: float | None = None,
+        late: bool = False,
     ) -> list[Change]:
-        """Take in the next batch of a source; return what changed in its incidents."""
+        """Take in the next batch of a source; return what changed in its incidents.
+
+        `late` tells that it was written while nobody watched: `arrival` says little.
+        """
         group, source = self.sources[source_id]
         batch = source.take(batch, written)
+        if apart := tuple(group.clocks_apart(source, batch, live=live)):
+            batch = msgspec.structs.replace(batch, events=(*batch.events, *apart))
+        before = group.leader
         if group.elect(source) and group.runs:
-            group.runs[-1] = self._watch(group.runs[-1].run.id, group.runs[-1].run.name)
+            follower = before.id if before is not None and before.member.rank is None else None
+            group.runs[-1] = self._watch(group.runs[-1].run.led_anew(follower))
         changes: list[Change] = []
         for segment in source.splitter.split(batch, live=live, arrival=arrival):
             leads = source is group.leader or group.leader is None
@@ -86,7 +103,8 @@ class Engine:
                     continue
                 self._begin(group)
             watched = group.runs[-1]
-            block = group.told(source, segment.block, leads=leads)
+            told = replace(segment.block, late=True) if late else segment.block
+            block = group.told(source, told, leads=leads)
             watched.run.format = group.format
             watched.run.printed.update(batch.printed)
             watched.run.fold(block)
@@ -97,15 +115,25 @@ class Engine:
         return changes
 
     def look(
-        self, source_id: str, look: Look, beside: Beside, *, live: bool = False, arrival: float = 0.0
+        self,
+        source_id: str,
+        look: Look,
+        beside: Beside,
+        *,
+        live: bool = False,
+        arrival: float = 0.0,
+        partial: bool = False,
     ) -> list[Change]:
-        """Take in what a look at a directory gave; return what changed in incidents."""
+        """Take in what a look at a directory gave, or the `partial` one before it.
+
+        Return what changed in incidents.
+        """
         group, source = self.sources[source_id]
-        source.looked = True
+        source.looked = source.looked or not partial
         if not group.runs and (look.present or beside.batches):
             self._begin(group)
         for watched in group.runs[-1:]:
-            watched.run.checkpoints.fold(look)
+            watched.run.checkpoints.fold(look, arrival if not live else None)
             for facts in beside.facts.values():
                 watched.run.tell(facts)
         changes: list[Change] = []
@@ -149,6 +177,33 @@ class Engine:
                 changes += self._tick(watched, status, None, send=False)
         return changes
 
+    def drop_source(self, source_id: str) -> None:
+        """Watch a stream no longer; a group without any is forgotten, and its runs with it."""
+        group, _ = self.sources.pop(source_id)
+        group.sources.pop(source_id, None)
+        if not group.sources:
+            self.groups.pop(group.id, None)
+
+    def configure(self, overrides: Overrides) -> None:
+        """Judge by other thresholds from now on; what rules have learned stays.
+
+        Raises ConfigError, changing nothing.
+        """
+        build(overrides)
+        self.overrides = overrides
+        for _, watched in self.runs():
+            watched.rules = adapted(watched.rules, build(overrides))
+
+    def shift(self, seconds: float) -> None:
+        """Move what is known of times of arrival: the clock jumped by so many seconds."""
+        for group in self.groups.values():
+            for source in group.sources.values():
+                source.written = moved(source.written, seconds)
+            for watched in group.runs[-1:]:
+                watched.run.progressed = moved(watched.run.progressed, seconds)
+                for rank in watched.run.ranks.values():
+                    rank.seen = moved(rank.seen, seconds)
+
     def runs(self) -> Iterator[tuple[Group, WatchedRun]]:
         """Yield every run, oldest first within its group."""
         for group in self.groups.values():
@@ -168,11 +223,11 @@ class Engine:
     def _begin(self, group: Group) -> None:
         group.begun += 1
         name = group.name if group.begun == 1 else f"{group.name}#{group.begun}"
-        group.runs.append(self._watch(f"{group.id}#{group.begun}", name))
+        group.runs.append(self._watch(Run(f"{group.id}#{group.begun}", name)))
         del group.runs[:-MAX_RUNS]
 
-    def _watch(self, run_id: str, name: str) -> WatchedRun:
-        return WatchedRun(Run(run_id, name), build(self._overrides), IncidentBook(run_id, name))
+    def _watch(self, run: Run) -> WatchedRun:
+        return WatchedRun(run, build(self.overrides), IncidentBook(run.id, run.name))
 
     def _close(self, watched: WatchedRun, now: float) -> list[Change]:
         """Judge a run whose successor has begun: it will not go on."""
@@ -253,6 +308,23 @@ def _end(group: Group, watched: WatchedRun, now: float) -> None:
     died = any(row.rule == "crash" and row.state != "resolved" for row in watched.incidents.every())
     whole = run.fraction is None or run.fraction >= DONE
     run.finished = whole and not died and (run.progressed is None or run.progressed <= ended.time + 1.0)
+
+
+def adapted(old: Iterable[Rule], new: Iterable[Rule]) -> list[Rule]:
+    """Return the new rules, with the state of the old ones and thresholds of their own."""
+    known = {rule.name: rule for rule in old}
+    out: list[Rule] = []
+    for rule in new:
+        kept = known.get(rule.name, rule)
+        for threshold in thresholds(type(rule)):
+            setattr(kept, threshold.name, getattr(rule, threshold.name))
+        out.append(kept)
+    return out
+
+
+def moved(time: float | None, seconds: float) -> float | None:
+    """Return a time moved by so many seconds, if there is one."""
+    return None if time is None else time + seconds
 
 
 def _tells(block: Block) -> bool:

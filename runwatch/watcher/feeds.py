@@ -12,14 +12,14 @@ from runwatch import text
 from runwatch.batch import Batch
 from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format
-from runwatch.parsers.stream import StreamParser
+from runwatch.parsers.stream import StreamParser, joined
 from runwatch.watcher import wire
-from runwatch.watcher.member import TENSORBOARD, WANDB, Member
+from runwatch.watcher.member import SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.beside import BesideSource
 from runwatch.watcher.sources.checkpoints import CheckpointSource
 from runwatch.watcher.sources.tail import Mark, Position, Tail
-from runwatch.watcher.sources.wandb_online import SCHEME, OnlineRun, Poller, Update
+from runwatch.watcher.sources.wandb_online import OnlineRun, Poller, Update
 
 PREVIEW_BYTES = 1 << 18
 """Newest bytes shown before a history longer than this is read."""
@@ -29,8 +29,12 @@ LOG_LINES = 400
 HEAD_BYTES = 1 << 16
 RECENT_BYTES = 1 << 16
 """Bytes before the place where a predecessor stopped that tell how things stood there."""
+MAX_UNFINISHED = 4096
+"""Bytes of an unfinished line that a successor is told."""
 LOOK_EVERY = 5.0
 """Seconds between two looks at a directory of checkpoints; longer where a look takes long."""
+FIRST_LOOK = 64
+"""Checkpoints of the first look at a directory, the newest: all of thousands take seconds."""
 FRESH = 300.0
 """Seconds after its last write for which a file that appears is news, not history."""
 DAY = 86_400.0
@@ -75,19 +79,41 @@ class LogSource:
                 origin=resume.offset - self._place.offset,
                 told=resume.told,
             )
-        self.history = 0 if resume else self._tail.backlog
+        backlog = self._tail.backlog
+        self.history = backlog if resume is None else min(resume.history, backlog)
         """Bytes that were there before anyone watched; 0 once they are read."""
+        self.late = 0 if resume is None else backlog - self.history
+        """Bytes behind them that were written while nobody watched."""
+        self._unfinished = b"" if resume is None else resume.unfinished
+        """What a predecessor had read behind the place, until something was read."""
+        self._told = False
+        """Whether the engine knows where this stands."""
         self._newest: float | None = None
         """Unix time of the newest record, where records tell."""
-        self._previewed = 0.0
+        self._previewed: tuple[float, float, int] = (0.0, 0.0, -1)
+        """When a preview was sent last, the seconds it took, and where the file ended then."""
         self._problem: str | None = None
+        self._recent: Batch | None = None
+        """What the newest bytes told when it was opened, until that was shown."""
         if self.history and self._dated:
-            self._date(self._last(RECENT_BYTES))
+            self._recent = self._last(RECENT_BYTES)
+            self._date(self._recent)
 
-    def arrived(self) -> None:
-        """Take what it holds for new: it appeared while its directory was watched."""
+    @property
+    def left(self) -> int:
+        """Bytes to be read until all is known that was there at the beginning."""
+        return self.history + self.late
+
+    def arrived(self, since: float | None = None) -> None:
+        """Take what it holds for new: it appeared while its directory was watched.
+
+        Or after Unix time `since`, when somebody had watched last.
+        """
         written = self.written()
-        if written is None or time.time() - written < FRESH:
+        if since is not None:
+            if written is not None and written >= since:
+                self.history, self.late = 0, self.history
+        elif written is None or time.time() - written < FRESH:
             self.history = 0
 
     def step(self, send: Send) -> bool:
@@ -99,27 +125,47 @@ class LogSource:
         piece = self._tail.poll()
         self._tell_problem(send)
         if piece is None:
-            if self.history:  # it was cut meanwhile: there is less of it than was expected
-                self.history = 0
-                self._send(send, self._parser.feed(b""), live=False)
+            if self.left or not self._told:  # it was cut meanwhile, or there is nothing in it yet
+                live, self.history, self.late = not self.history, 0, 0
+                self._send(send, self._parser.feed(b""), live=live)
             return False
+        before: Batch | None = None
+        unfinished, self._unfinished = self._unfinished, b""
         if piece.mark is not None:
+            self._parser.feed(unfinished)
             send(wire.Note(self.id, f"{self.name} was {_BREAKS[piece.mark]}"))
-            self._send(send, self._parser.break_off(), live=not self.history)
-            self.history = 0
-        live = not self.history
-        self.history = max(0, min(self.history - len(piece.data), self._tail.backlog))
-        self._send(send, self._parser.feed(piece.data, tail=LOG_LINES), live=live)
+            before = self._parser.break_off()
+            if self.history:
+                self._send(send, before, live=False, whole=False)
+                self.history, before = 0, None
+        live, late = not self.history, bool(self.late and not self.history)
+        if live:
+            self.late = max(0, min(self.late - len(piece.data), self._tail.backlog))
+        else:
+            self.history = max(0, min(self.history - len(piece.data), self._tail.backlog))
+        batch = self._parser.feed(piece.data, tail=LOG_LINES)
+        self._send(send, batch if before is None else joined(before, batch), live=live, late=late)
         return True
 
-    def _send(self, send: Send, batch: Batch, *, live: bool) -> None:
+    def _send(self, send: Send, batch: Batch, *, live: bool, late: bool = False, whole: bool = True) -> None:
+        """Send a batch, and the place behind it unless it is not the `whole` of what was polled."""
         self._date(batch)
-        position = self._tail.position(self._parser.held)
+        now, written = time.time(), self.written()
+        arrival = min(now, written) if late and written is not None else now
         resume = None
-        if position is not None:
+        if whole:
             offset, line = self._parser.place
-            resume = wire.Resume(position, offset, line, self._parser.format, self._parser.told)
-        send(wire.Read(self.id, batch, live, time.time(), self.written(), self.history, resume))
+            resume = wire.Resume(
+                self._tail.position(self._parser.held),
+                offset,
+                line,
+                self._parser.format,
+                self._parser.told,
+                history=self.history,
+                unfinished=self._parser.unfinished[:MAX_UNFINISHED],
+            )
+            self._told = True
+        send(wire.Read(self.id, batch, live, arrival, written, self.left, resume, late))
 
     def _go_on(self, place: Position) -> None:
         """Show the parser how the file begins and what stands before the place, once it is there."""
@@ -165,16 +211,28 @@ class LogSource:
         self._problem = problem
 
     def _preview(self, send: Send) -> None:
-        if time.monotonic() - self._previewed < PREVIEW_EVERY:
+        """Show the newest bytes, now and then: what was read to see how old they are comes first."""
+        begun = time.monotonic()
+        at, took, seen = self._previewed
+        if begun - at < max(PREVIEW_EVERY, 10 * took):
             return
-        self._previewed = time.monotonic()
-        batch = self._last(PREVIEW_BYTES)
+        batch, end = self._recent, -1
+        if batch is None:
+            offset, data = self._tail.last_block(PREVIEW_BYTES)
+            end = offset + len(data)
+            if end == seen:  # nothing was written: what it will say was shown
+                return
+            batch = self._parse(offset, data)
+        self._recent = None
         self._date(batch)
         send(wire.Preview(self.id, batch, self.written(), self.history))
+        self._previewed = time.monotonic(), time.monotonic() - begun, end
 
     def _last(self, count: int) -> Batch:
         """Return what the newest bytes tell; the position does not move."""
-        offset, data = self._tail.last_block(count)
+        return self._parse(*self._tail.last_block(count))
+
+    def _parse(self, offset: int, data: bytes) -> Batch:
         parser = StreamParser(
             self._formats, bulk=False, start=offset, first_line=0 if offset else 1, settled=self._settled
         )
@@ -188,7 +246,7 @@ class StdinSource:
     path = id = "-"
     name = "stdin"
     member = Member()
-    history = 0
+    history = left = 0
 
     def __init__(self, formats: Sequence[Format] | None = None, settled: str | None = None) -> None:
         self._parser = StreamParser(formats, settled=settled)
@@ -198,7 +256,7 @@ class StdinSource:
     def written(self) -> None:
         """Return None: a stream has no date."""
 
-    def arrived(self) -> None:
+    def arrived(self, since: float | None = None) -> None:
         """Do nothing: all of it is new."""
 
     def step(self, send: Send) -> bool:
@@ -221,13 +279,20 @@ class StdinSource:
 class DirectorySource:
     """One directory of checkpoints, or of facts: looked at now and then."""
 
-    history = 0
+    history = left = 0
 
-    def __init__(self, found: discover.Found, pulse: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        found: discover.Found,
+        pulse: Callable[[], object] = lambda: None,
+        resume: wire.Resume | None = None,
+    ) -> None:
         self.path, self.name, self.member = found
         self.id = source_id(found.path)
-        self._checkpoints = CheckpointSource(found.path, pulse=pulse)
+        self._checkpoints = CheckpointSource(found.path, most=FIRST_LOOK, pulse=pulse)
         self._beside = BesideSource(found.path)
+        for name, place in resume.files.items() if resume is not None else ():
+            self._beside.recall(name, place.told, place.offset, place.line)
         self._due = 0.0
         self._live = False
         self._problem = ""
@@ -235,19 +300,28 @@ class DirectorySource:
     def written(self) -> None:
         """Return None: what was written there need not be of a run that goes on."""
 
-    def arrived(self) -> None:
+    def arrived(self, since: float | None = None) -> None:
         """Do nothing: each checkpoint has its own times."""
 
     def step(self, send: Send) -> bool:
-        """Look if it is time; return False: there is nothing to go on with at once."""
+        """Look if it is time; return True if there is more to be looked at, at once."""
         begun = time.monotonic()
         if begun < self._due:
             return False
         now = time.time()
         look, beside = self._checkpoints.look(now), self._beside.look()
+        partial = not self._live and look.left_out > 0
         if look.changes or beside.facts or beside.batches or look.problem != self._problem or not self._live:
-            send(wire.Looked(self.id, look, beside, self._live, now))
-        self._problem, self._live = look.problem, True
+            files = {
+                name: wire.Resume(None, offset, line, None, told)
+                for name, told, offset, line in self._beside.places()
+            }
+            resume = wire.Resume(None, 0, 1, None, files=files)
+            send(wire.Looked(self.id, look, beside, self._live, now, partial, resume))
+        self._problem, self._live = look.problem, not partial
+        if partial:
+            self._checkpoints.widen()
+            return True
         self._due = begun + max(LOOK_EVERY, 20 * (time.monotonic() - begun))
         return False
 
@@ -266,8 +340,10 @@ class OnlineSource:
         self._poller = Poller(OnlineRun(found.path, first=step, line=self._line), every)
         self._newest: float | None = None
         self._problem: str | None = None
-        self.history = 0 if resume else 1
+        self.history = 1 if resume is None else resume.history
         """1 until all was read that was there before anyone watched."""
+        self._late = resume is not None and not self.history
+        """Whether what comes was written while nobody watched."""
         self._updates: list[Update] = []
         until = time.monotonic() + ANSWER
         while self.history and not any(update.whole or update.problem for update in self._updates):
@@ -281,7 +357,12 @@ class OnlineSource:
             if update.batch is not None:
                 self._date(update.batch)
 
-    def arrived(self) -> None:
+    @property
+    def left(self) -> int:
+        """See LogSource."""
+        return self.history
+
+    def arrived(self, since: float | None = None) -> None:
         """Do nothing: what it told before is history."""
 
     def written(self) -> float | None:
@@ -302,8 +383,12 @@ class OnlineSource:
             self.history = 0 if update.whole else self.history
             self._line = batch.end
             self._date(batch)
-            resume = wire.Resume(None, self._line, self._line, batch.format, step=update.step)
-            send(wire.Read(self.id, batch, live, time.time(), self.written(), self.history, resume))
+            resume = wire.Resume(
+                None, self._line, self._line, batch.format, step=update.step, history=self.history
+            )
+            late = self._late
+            self._late = late and not update.whole
+            send(wire.Read(self.id, batch, live, time.time(), self.written(), self.history, resume, late))
         return bool(updates)
 
     def _tell_problem(self, problem: str | None, send: Send) -> None:

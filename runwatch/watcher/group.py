@@ -16,14 +16,15 @@ import msgspec
 
 from runwatch.alerts.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
+from runwatch.alerts.rules.durations import duration
 from runwatch.batch import BAR, TRAIN, Batch, Event
 from runwatch.block import Block, Samples
 from runwatch.machine import Machine
+from runwatch.rows import times_of
 from runwatch.run import Run
 from runwatch.segments import Splitter
-from runwatch.series import Series
 from runwatch.snapshot import Progress
-from runwatch.watcher.agreement import ENOUGH, difference
+from runwatch.watcher.agreement import Telling, clocks, compare
 from runwatch.watcher.member import DIRECTORY, Member
 
 LOG_LINES = 2000
@@ -82,10 +83,10 @@ class Source:
     records: int = 0
     """Training records read."""
     splitter: Splitter = field(default_factory=Splitter)
-    repeats: dict[str, Series] = field(default_factory=dict)
+    repeats: dict[str, Telling] = field(default_factory=dict)
     """Metrics that it tells though another source does, for comparison."""
-    differs: set[str] = field(default_factory=set)
-    """Those of them that were found to differ."""
+    clock: Telling = field(default_factory=Telling)
+    """When it says that steps were made: Unix time by step."""
     looked: bool = False
     """A directory: it was looked at."""
     opened: int = 0
@@ -176,7 +177,7 @@ class Group:
         return asked or self.leader or next((source for source in sources if source.log), None)
 
     def elect(self, source: Source) -> bool:
-        """Let `source` lead if it should, now that it told something; return True if its run must begin anew.
+        """Let `source` lead if it should, now that it told something; return True if its steps begin anew.
 
         A later attempt goes on where the one before it stopped. Otherwise the first to tell
         training records leads, unless one of a lower rank comes while there are few of them.
@@ -201,6 +202,7 @@ class Group:
         """
         run, rank = self.runs[-1].run, source.member.rank
         if len(self.sources) == 1 and not source.member.group:
+            run.take_over(block.samples)  # others may come
             return block
         block = _of_source(block, source.path)
         if block.rank is not None:
@@ -218,12 +220,29 @@ class Group:
         mine = run.claim(block.samples, source.id, self._before(source), worse)
         samples = {name: told for name, told in block.samples.items() if name in mine}
         repeated = {name: told for name, told in block.samples.items() if name not in mine}
-        events = [*block.events, *self._disagreements(run, source, repeated)]
+        events = [*block.events, *self._disagreements(run, source, repeated, block.live)]
         marks = {kind: at for kind, at in block.marks.items() if kind not in (TRAIN, BAR)}
         bar = None if run.records and run.stepped else block.bar
         return replace(
             block, samples=samples, events=events, progress=None, restarts=(), marks=marks, bar=bar
         )
+
+    def clocks_apart(self, source: Source, batch: Batch, *, live: bool) -> Iterator[Event]:
+        """Compare when steps were made with what the leader says; yield an event if that differs, once."""
+        samples, leader = times_of(batch), self.leader
+        if not len(samples) or not source.clock.add(samples, live=live) or leader is None:
+            return
+        if leader is source or source.member.rank not in (None, leader.member.rank):
+            return
+        judged, found = clocks(*leader.clock.series.newest(), *source.clock.series.newest())
+        source.clock.judged, source.clock.told = source.clock.judged or judged, found is not None
+        if found is not None:
+            apart = found.theirs - found.ours
+            order = f"{duration(abs(apart))} {'after' if apart > 0 else 'before'}"
+            title = f"{source.path} dates the same steps {order} {leader.path}: another clock, zone or launch"
+            data = {"seconds": f"{apart:.0f}", "source": source.path, "other": leader.path}
+            last = int(samples.offset[-1]), int(samples.line[-1])
+            yield Event("clocks", *last, title, step=found.step, data=data)
 
     def _before(self, source: Source) -> set[str]:
         """Return the ids of earlier launches' sources of the same kind: a tracker makes one per launch."""
@@ -231,19 +250,18 @@ class Group:
         sources = self.sources.values()
         return {s.id for s in sources if s.member.kind == kind and s.member.attempt < attempt}
 
-    def _disagreements(self, run: Run, source: Source, repeated: Mapping[str, Samples]) -> Iterator[Event]:
+    def _disagreements(
+        self, run: Run, source: Source, repeated: Mapping[str, Samples], live: bool
+    ) -> Iterator[Event]:
         """Compare what another source tells too; yield an event for each metric that differs, once."""
         for name, samples in repeated.items():
-            other = source.repeats.setdefault(name, Series(name))
-            before = len(other)
-            other.add(samples)
-            doubled = before.bit_length() < len(other).bit_length()
-            if name in source.differs or len(other) < ENOUGH or not doubled:
+            other = source.repeats.setdefault(name, Telling())
+            if not other.add(samples, live=live):
                 continue
-            found = difference(*run.series[name].newest(), *other.newest())
+            judged, found = compare(*run.series[name].newest(), *other.series.newest())
+            other.judged, other.told = other.judged or judged, found is not None
             if found is None:
                 continue
-            source.differs.add(name)
             owner = self.sources.get(run.owners.get(name, ""), self.leader)
             first = owner.path if owner is not None else "the log"
             title = f"{name} is {found.ours:g} in {first} and {found.theirs:g} in {source.path}"

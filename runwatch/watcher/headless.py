@@ -1,15 +1,21 @@
-"""The headless stream: one plain object when a run appears, progresses, has an incident, ends."""
+"""The headless stream: one plain object when a run appears, progresses, has an incident, ends.
+
+While a long history is read, `preview` objects tell its newest values.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from runwatch.alerts.incidents import Change
 from runwatch.errors import ExitCode
+from runwatch.run import Run
+from runwatch.snapshot import Progress
 from runwatch.watcher.document import finite, incident_object, run_object
 from runwatch.watcher.engine import FRESH, Engine
 from runwatch.watcher.group import Group, WatchedRun
+from runwatch.watcher.views import Shown
 
 SETTLE = 3.0
 """Seconds a log that finished, crashed or stalled must stay silent before its run counts as ended."""
@@ -31,7 +37,20 @@ class Headless:
         """Id of a run that was told to have ended -> its records then."""
         self._told: dict[str, tuple[float, int]] = {}
         """Run id -> (time, step) of its newest progress object."""
+        self._previewed: dict[str, float] = {}
+        """Group id -> time of its newest preview object."""
         self._gave_up = False
+
+    def previews(self, shown: Iterable[Shown], now: float) -> Iterator[dict[str, Any]]:
+        """Yield the newest values of groups whose history is still being read, as often as progress."""
+        for item in shown:
+            group, run = item.group, item.preview
+            if run is None or now - self._previewed.get(group.id, -1e18) < self._interval:
+                continue
+            self._previewed[group.id] = now
+            body = _told(run, run.progress(), run.phase, now)
+            head = {"type": "preview", "format": run.format, "sources": list(group.paths)}
+            yield {**head, **body, "history": finite(item.history)}
 
     def progress(self, now: float, *, reading: Container[str] = ()) -> Iterator[dict[str, Any]]:
         """Yield what is due at Unix time `now`; nothing of groups whose history is still being read."""
@@ -81,20 +100,10 @@ class Headless:
         return now - told_at >= self._interval
 
     def _progress(self, watched: WatchedRun, now: float) -> dict[str, Any]:
-        run, progress = watched.run, watched.progress()
+        run = watched.run
         self._told[run.id] = (now, run.last_step or 0)
-        return {
-            "type": "progress",
-            "run": run.name,
-            "time": now,
-            "phase": watched.phase,
-            "step": run.last_step,
-            "total": run.total,
-            "records": run.records,
-            "progress": finite(progress.fraction),
-            "eta_seconds": finite(progress.eta_seconds),
-            "metrics": {name: finite(run.latest(name)) for name in run.series},
-        }
+        body = _told(run, watched.progress(), watched.phase, now)
+        return {"type": "progress", **body, "records": run.records}
 
     def _is_over(self, group: Group, watched: WatchedRun, now: float) -> bool:
         if watched.closed or all(source.ended for source in group.sources.values()):
@@ -129,3 +138,17 @@ class Headless:
             "exit_code": int(code),
             "summary": run_object(self._engine, group, watched, now),
         }
+
+
+def _told(run: Run, progress: Progress, phase: str, now: float) -> dict[str, Any]:
+    """Return how far a run is, and its newest values."""
+    return {
+        "run": run.name,
+        "time": now,
+        "phase": phase,
+        "step": run.last_step,
+        "total": run.total,
+        "progress": finite(progress.fraction),
+        "eta_seconds": finite(progress.eta_seconds),
+        "metrics": {name: finite(run.latest(name)) for name in run.series},
+    }

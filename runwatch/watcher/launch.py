@@ -11,14 +11,15 @@ from collections.abc import Sequence
 import msgspec
 
 from runwatch.errors import EngineError, ExitCode
+from runwatch.watcher.handover import handed
 
 
 class Assignment(msgspec.Struct, frozen=True):
     """What an engine process is started with."""
 
     paths: tuple[bytes, ...]
-    socket: int
-    """File descriptor of a connected socket to the one client it serves."""
+    socket: int = -1
+    """File descriptor of a connected socket to the one client it serves; -1: it listens for clients."""
     config: bytes | None = None
     poll: bool = False
     wait: bool = False
@@ -28,49 +29,41 @@ class Assignment(msgspec.Struct, frozen=True):
     """Unix time by which the run must have ended, if a person says so."""
     format: str | None = None
     """The only format to read logs as; None: it is detected."""
+    state: bytes = b""
+    """State directory of a daemon."""
+
+    @property
+    def private(self) -> bool:
+        """Whether it serves one client and ends with it."""
+        return self.socket >= 0
 
 
-class PrivateEngine:
-    """An engine process that serves one client and ends with it."""
+class Attachment(msgspec.Struct, frozen=True):
+    """What a hub, between a screen and daemons, is started with."""
 
-    def __init__(
-        self,
-        paths: Sequence[str],
-        *,
-        config: str | None = None,
-        poll: bool = False,
-        wait: bool = False,
-        pids: Sequence[int] = (),
-        deadline: float | None = None,
-        only: str | None = None,
-    ) -> None:
-        """Start it. Returns at once; `greet` tells whether it found something to watch.
+    hosts: tuple[str, ...]
+    """As ssh knows them; "." is this machine."""
+    ssh: tuple[str, ...]
+    """Command and options that reach a host."""
+    remote: str
+    """How runwatch is called there."""
+    socket: int = -1
+    """File descriptor of a connected socket to the screen."""
 
-        `only` names the format to read logs as; None: it is detected.
-        """
+
+class Engine:
+    """A process at the other end of a socket, that serves one client and ends with it."""
+
+    def __init__(self, module: str, setup: Assignment | Attachment) -> None:
+        """Start it. Returns at once; `greet` tells whether it can do what it is to do."""
         ours, theirs = socket.socketpair()
-        raw = tuple(os.fsencode(path) for path in paths)
-        assignment = Assignment(
-            raw,
-            theirs.fileno(),
-            os.fsencode(config) if config else None,
-            poll,
-            wait,
-            tuple(pids),
-            deadline,
-            only,
-        )
         log = os.environ.get("RUNWATCH_ENGINE_LOG")
+        setup = msgspec.structs.replace(setup, socket=theirs.fileno())
         try:
-            with open(log or os.devnull, "ab") as errors:
+            with open(log or os.devnull, "ab") as errors, handed(setup) as descriptor:
                 self._process = subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        "runwatch.watcher.server",
-                        msgspec.json.encode(assignment).decode(),
-                    ],
-                    pass_fds=(theirs.fileno(),),
+                    [sys.executable, "-m", module, str(descriptor)],
+                    pass_fds=(theirs.fileno(), descriptor),
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
                 )
@@ -88,6 +81,40 @@ class PrivateEngine:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+class PrivateEngine(Engine):
+    """An engine of one's own, for `tail` and the like."""
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        *,
+        config: str | None = None,
+        poll: bool = False,
+        wait: bool = False,
+        pids: Sequence[int] = (),
+        deadline: float | None = None,
+        only: str | None = None,
+    ) -> None:
+        """Start it; `only` names the format to read logs as, None: it is detected."""
+        assignment = Assignment(
+            tuple(os.fsencode(path) for path in paths),
+            config=os.fsencode(config) if config else None,
+            poll=poll,
+            wait=wait,
+            pids=tuple(pids),
+            deadline=deadline,
+            format=only,
+        )
+        super().__init__("runwatch.watcher.private", assignment)
+
+
+class Hub(Engine):
+    """What makes one engine of the daemons of several hosts."""
+
+    def __init__(self, hosts: Sequence[str], ssh: Sequence[str], remote: str) -> None:
+        super().__init__("runwatch.watcher.hub", Attachment(tuple(hosts), tuple(ssh), remote))
 
 
 def greet(sock: socket.socket, seconds: float = 30.0) -> None:

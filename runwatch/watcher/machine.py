@@ -10,8 +10,8 @@ from functools import partial
 
 import msgspec
 
-from runwatch.sample import Gpus, Message
-from runwatch.watcher import sampler
+from runwatch.sample import Gpus, Message, Process
+from runwatch.watcher import sampler, stacks
 from runwatch.watcher.workers import Sampler
 
 MAX_GROUPS = 4
@@ -42,9 +42,15 @@ class Samplers:
         self._gpu: tuple[Sampler, asyncio.Task[None]] | None = None
         self._gpus: Gpus | None = None
         """What the GPU sampler said last, for groups that come later."""
+        self._looks: dict[str, asyncio.Task[None]] = {}
+        """Group -> the look at its stacks that is under way."""
 
     def want(self, groups: Mapping[str, Iterable[bytes]]) -> None:
         """Watch the machine under these groups (the newest first), as far as it is not watched yet."""
+        for group in self._machines.keys() - groups.keys():
+            _, child, task = self._machines.pop(group)
+            task.cancel()
+            child.stop()
         for group, found in groups.items():
             paths = frozenset(sorted(found)[:MAX_PATHS])
             if group in self._machines:
@@ -56,6 +62,12 @@ class Samplers:
         if self._machines and self._gpu is None and self._gpus is None:
             self._start_gpus()
 
+    def look_closer(self, group: str, processes: Sequence[Process]) -> None:
+        """Find out where processes stand in their code, unless that is under way."""
+        running = self._looks.get(group)
+        if running is None or running.done():
+            self._looks[group] = asyncio.create_task(self._look(group, processes))
+
     async def stop(self) -> None:
         """End all of them."""
         running = [(child, task) for _, child, task in self._machines.values()]
@@ -63,7 +75,13 @@ class Samplers:
         for child, task in running:
             task.cancel()
             child.stop()
-        await asyncio.gather(*(task for _, task in running), return_exceptions=True)
+        for look in self._looks.values():
+            look.cancel()
+        tasks = [*(task for _, task in running), *self._looks.values()]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look(self, group: str, processes: Sequence[Process]) -> None:
+        self._receive(group, await stacks.look(processes))
 
     def _renew(self, group: str, paths: frozenset[bytes]) -> None:
         """Look for the processes of more logs, once no more of them turn up."""

@@ -7,6 +7,8 @@ import msgspec
 LOG, WANDB, TENSORBOARD, METRICS, DIRECTORY = "log", "wandb", "tensorboard", "metrics", "directory"
 ORDER = (LOG, WANDB, TENSORBOARD, METRICS, DIRECTORY)
 """Kinds of source; the first of them that tells of a run leads it."""
+SCHEME = "wandb://"
+"""How the name of a run on a W&B server begins."""
 
 
 class Member(msgspec.Struct, frozen=True):

@@ -3,38 +3,72 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from runwatch.alerts.incidents import Change
+from runwatch.alerts.settings import Mode, actions, maintenance
+from runwatch.alerts.silences import MOST, InMemory, Silence, Silences, muted
 from runwatch.config import Config
 from runwatch.errors import ConfigError
+from runwatch.watcher.sockets import STATE_VARIABLE, state_directory
+from runwatch.watcher.surroundings import Surroundings, around, looks, processes
 
 if TYPE_CHECKING:
+    from runwatch.alerts.actions import Actions, Waiting
+    from runwatch.alerts.alertmanager import Pusher
+    from runwatch.alerts.grouping import Alert
     from runwatch.alerts.journal import Journal
+    from runwatch.alerts.lifecycle import Lifecycle
     from runwatch.alerts.outbox import Outbox
-    from runwatch.alerts.routing import Alert, Router
     from runwatch.watcher.engine import Engine
 
-TREND_POINTS = 48
-STATE_VARIABLE = "RUNWATCH_STATE"
+LOOK_EVERY = 5.0
+"""Seconds between two looks at how runs stand."""
 
 
 class Notifier:
-    """Hands changes to the configured channels; without one it does nothing."""
+    """Hands changes to the configured channels; where nothing is configured it does nothing."""
 
-    def __init__(self, config: Config, notice: Callable[[str], None], engine: Engine | None = None) -> None:
-        """`engine` is asked for the last good checkpoint and the trend of a metric, if it is given."""
-        self._engine, self._notice = engine, notice
+    def __init__(
+        self,
+        config: Config,
+        notice: Callable[[str], None],
+        engine: Engine | None = None,
+        *,
+        silences: Silences | None = None,
+        epoch: str = "",
+    ) -> None:
+        """`engine` is asked about runs, if it is given.
+
+        `silences` keeps silences; left out, they end with the process. `epoch` names a fold that the
+        next process goes on with: changes that it submits again are known. Left out, the fold
+        ends with this process.
+        """
+        self._engine, self._notice, self._lasting = engine, notice, bool(epoch)
+        self._epoch = epoch or os.urandom(6).hex()
+        self._host = socket.gethostname()
+        self._silences: Silences = InMemory() if silences is None else silences
+        self._windows = maintenance(config.maintenance)
+        self._mode = config.alerts.mode
+        self._fallen = False  # no Alertmanager can be reached
         self._changed = threading.Condition()
         self._closed = False
+        self._looked = self._digest_due = 0.0
+        self._begun: Counter[str] = Counter()  # severity -> incidents since the last digest
         self._outbox: Outbox | None = None
-        if config.everyone():
-            self._router, self._outbox = self._open(config)
+        self._pusher: Pusher | None = None
+        self._actions: Actions | None = None
+        self._lifecycle: Lifecycle | None = None
+        if config.everyone() or config.actions or self._mode is Mode.ALERTMANAGER:
+            self._open(config)
             self._timer = threading.Thread(target=self._keep_time, name="routing", daemon=True)
             self._timer.start()
 
@@ -44,10 +78,67 @@ class Notifier:
             return
         now = time.time()
         alert = self._alert(change, now)
+        if change.kind == "firing":
+            self._begun[change.row.severity] += 1
         with self._changed:
-            self._router.take(alert, now)
+            if self._actions is not None:
+                for waiting in self._actions.take(alert, now, lambda: processes(self._engine, change)):
+                    self._announce(waiting, now)
+            if self._pusher is not None:
+                self._outbox.post((), self._pusher.take(alert, now))
+            # Without an Alertmanager people are told by us; who was told is told the end too.
+            if self._mode is Mode.LOCAL or self._fallen or not alert.firing:
+                self._router.take(alert, now)
             self._flush(now)
             self._changed.notify()
+
+    def tick(self, now: float) -> None:
+        """Look at how the runs stand, for notices that they began or ended. Called where the engine lives."""
+        if self._lifecycle is None or self._engine is None or now - self._looked < LOOK_EVERY:
+            return
+        self._looked = now
+        assert self._outbox is not None
+        every = looks(self._engine, now, self._look)
+        posts = [(name, told) for told in self._lifecycle.fold(every, now) for name in self._told_of_runs]
+        if self._digests and now >= self._digest_due:
+            from runwatch.alerts.lifecycle import daily, next_digest
+
+            self._digest_due = next_digest(self._digest_minute, now)
+            told = daily(self._epoch, self._host, every, self._begun, now)
+            posts += [(name, told) for name in self._digests]
+            self._begun.clear()
+        self._outbox.post(posts, self._lifecycle.changes())
+
+    def silence(self, silence: Silence) -> None:
+        """Let a silence hold. Raises ValueError if there are too many."""
+        with self._changed:
+            kept = {one.id: one for one in self._current(time.time())}
+            if silence.id not in kept and len(kept) >= MOST:
+                raise ValueError(f"there are {MOST} silences already")
+            self._silences.put_silence(silence)
+            self._mute(time.time())
+
+    def unsilence(self, silence_id: str) -> bool:
+        """End a silence; what it kept back and still fires is told. Return False if there is none."""
+        with self._changed:
+            dropped = self._silences.drop_silence(silence_id)
+            self._mute(time.time())
+        return dropped
+
+    def silences(self) -> list[Silence]:
+        """Return those that hold or will, the one that ends first first."""
+        with self._changed:
+            return self._current(time.time())
+
+    def waiting(self) -> list[Waiting]:
+        """Return the actions that will be done unless somebody stops them, the next first."""
+        with self._changed:
+            return [] if self._actions is None else self._actions.waiting()
+
+    def cancel(self, waiting_id: str) -> bool:
+        """Stop an action; return False if none of that id waits."""
+        with self._changed:
+            return self._actions is not None and self._actions.cancel(waiting_id)
 
     def close(self) -> None:
         """Deliver what can be delivered in a few seconds; the rest is kept for the next process."""
@@ -62,35 +153,104 @@ class Notifier:
             self._outbox.post((), self._router.changes())
             self._changed.notify()
         self._timer.join()
+        if self._pusher is not None:
+            self._pusher.close()
         self._outbox.close()
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _open(self, config: Config) -> tuple[Router, Outbox]:
+    def _open(self, config: Config) -> None:
         from runwatch.alerts.channels.build import build
         from runwatch.alerts.outbox import Outbox
         from runwatch.alerts.queue import Queue
         from runwatch.alerts.routing import Router
         from runwatch.alerts.settings import policy
 
+        journal = open_journal(self._notice)
         channels = []
         for name, given in config.everyone().items():
             try:
-                channels.append(build(name, given))
+                channels.append(build(name, given, journal, config.messages.wording()))
             except ConfigError as error:  # the others go on
                 self._notice(f"channel {name} is off: {error}")
-        journal = open_journal(self._notice)
-        outbox = Outbox(
+        saved, now = journal.routing(), time.time()
+        self._outbox = Outbox(
             channels,
             self._notice,
             queue=lambda: Queue(keep_trying=config.routing.give_up_after),
             journal=journal,
         )
-        named = {"slack": config.slack, **config.channels}
-        rules = policy(config.routing, named)
-        router = Router(rules, epoch=os.urandom(6).hex())
-        router.resume(journal.routing(), time.time())
-        return router, outbox
+        rules = policy(config.routing, {"slack": config.slack, **config.channels})
+        self._router = Router(rules, epoch=self._epoch, lasting=self._lasting)
+        self._router.mute((*self._windows, *self._current(now)), now)
+        self._router.resume(saved, now)
+        if not self._lasting:  # what others kept of their own runs is of no use here
+            self._outbox.post((), {key: None for key in saved if key.startswith(("run/", "pushed/"))})
+            saved = {}
+        self._open_lifecycle(config, saved, now)
+        self._open_pager(config, saved)
+        if config.actions:
+            from runwatch.alerts.actions import Actions, Trail
+
+            trail = Trail(state_directory() / "actions.jsonl")
+            self._actions = Actions(actions(config.actions), trail, notice=self._notice)
+
+    def _open_lifecycle(self, config: Config, saved: Mapping[str, bytes], now: float) -> None:
+        everyone = config.everyone().items()
+        self._told_of_runs = [name for name, channel in everyone if channel.lifecycle]
+        self._digests = [name for name, channel in everyone if channel.digest]
+        if self._told_of_runs or self._digests:
+            from runwatch.alerts.lifecycle import Lifecycle, next_digest
+
+            self._lifecycle = Lifecycle(self._epoch, self._host, saved)
+            self._digest_minute = config.alerts.minute()
+            self._digest_due = next_digest(self._digest_minute, now)
+
+    def _open_pager(self, config: Config, saved: Mapping[str, bytes]) -> None:
+        if self._mode is Mode.ALERTMANAGER:
+            from runwatch.alerts.alertmanager import Pusher, Told
+
+            self._pusher = Pusher(
+                config.alerts.peers,
+                config.alerts.token.reveal(),
+                Told(saved),
+                notice=self._notice,
+                fallen=self._fall,
+                muted=self._muted,
+                patience=config.alerts.fallback,
+            )
+
+    def _fall(self, fallen: bool) -> None:
+        """Tell people what fires while no Alertmanager can be reached. Called in the pusher's thread."""
+        assert self._pusher is not None
+        now, firing = time.time(), self._pusher.firing()
+        with self._changed:
+            self._fallen = fallen
+            for alert in firing if fallen else ():
+                self._router.take(alert, now)
+            self._flush(now)
+            self._changed.notify()
+
+    def _muted(self, alert: Alert, now: float) -> float:
+        return muted(alert.labels(), self._mutes, now)
+
+    def _current(self, now: float) -> list[Silence]:
+        """Return the silences that are not over, and forget the others."""
+        kept = []
+        for silence in self._silences.silences():
+            if silence.ends > now:
+                kept.append(silence)
+            else:
+                self._silences.drop_silence(silence.id)
+        self._mutes = (*self._windows, *kept)
+        return sorted(kept, key=lambda silence: silence.ends)
+
+    def _mute(self, now: float) -> None:
+        """Tell routing what holds. The lock is held."""
+        if self._outbox is not None:
+            self._router.mute((*self._windows, *self._current(now)), now)
+            self._flush(now)
+            self._changed.notify()
 
     def _flush(self, now: float) -> None:
         """Hand on what is due, and keep routing's state with it. The lock is held."""
@@ -98,45 +258,65 @@ class Notifier:
         due = self._router.due()
         messages = self._router.flush(now) if due is not None and due <= now else []
         self._outbox.post(messages, self._router.changes())
+        if self._actions is not None:
+            self._actions.flush(now, self._muted)
 
     def _keep_time(self) -> None:
-        """Speak for groups whose time has come."""
+        """Speak for groups whose time has come, and do what was not stopped in time."""
         with self._changed:
             while not self._closed:
-                due = self._router.due()
-                wait = None if due is None else min(3600.0, due - time.time())
+                acts = None if self._actions is None else self._actions.due()
+                times = [due for due in (self._router.due(), acts) if due is not None]
+                wait = min(3600.0, min(times) - time.time()) if times else None
                 if wait is None or wait > 0:
                     self._changed.wait(wait)
                 else:
                     self._flush(time.time())
 
+    def _announce(self, waiting: Waiting, now: float) -> None:
+        """Tell people of an action while they can stop it. The lock is held."""
+        from runwatch.alerts.actions import announcement
+        from runwatch.alerts.notification import Notification
+
+        assert self._outbox is not None
+        row = msgspec.structs.replace(
+            waiting.alert.row, title=announcement(waiting, now), cause="", advice=""
+        )
+        alert = waiting.alert
+        told = Notification(
+            f"{self._epoch}.{waiting.id}.{int(now)}", row.run, "notice", row, alert.host, now,
+            look=alert.look, answer=alert.answer,
+        )  # fmt: skip
+        for receiver in self._router.policy.receivers:
+            if alert.rank >= receiver.min_severity.rank:
+                self._outbox.post([(receiver.name, told)])
+
+    @property
+    def _look(self) -> str:
+        return f"runwatch attach {self._host}" if self._lasting else ""
+
     def _alert(self, change: Change, now: float) -> Alert:
-        from runwatch.alerts.routing import Alert
+        from runwatch.alerts.grouping import Alert
 
-        checkpoint: int | None = None
-        trend: tuple[float, ...] = ()
+        seen = Surroundings()
         if self._engine is not None and change.kind != "resolved":
-            checkpoint, trend = about(self._engine, change)
-        return Alert(change.row, socket.gethostname(), now, checkpoint, trend)
-
-
-def about(engine: Engine, change: Change) -> tuple[int | None, tuple[float, ...]]:
-    """Return the last good checkpoint of a change's run, and the newest values of its metric."""
-    for _, watched in engine.runs():
-        if watched.run.id == change.run:
-            good = watched.run.checkpoints.summary().last_good
-            series = watched.run.series.get(change.row.metric or "")
-            trend = () if series is None else tuple(float(value) for value in series.tail(TREND_POINTS))
-            return (None if good is None else good.at), trend
-    return None, ()
-
-
-def state_directory() -> Path:
-    """Return where undelivered messages are kept: $RUNWATCH_STATE, or the user's state directory."""
-    import platformdirs
-
-    named = os.environ.get(STATE_VARIABLE)
-    return Path(named) if named else platformdirs.user_state_path("runwatch")
+            seen = around(self._engine, change)
+        look = f"runwatch tail {shlex.quote(seen.path)}" if seen.path else ""
+        answer = ""
+        if self._lasting:  # a daemon watches: others can come and look
+            look, answer = self._look, f"runwatch ack {change.row.id}"
+        return Alert(
+            change.row,
+            self._host,
+            now,
+            seen.checkpoint,
+            seen.trend,
+            number=change.number,
+            late=change.late,
+            span=seen.span,
+            look=look,
+            answer=answer,
+        )
 
 
 def open_journal(notice: Callable[[str], None]) -> Journal:

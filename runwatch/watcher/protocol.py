@@ -1,19 +1,23 @@
 """What a client and the engine say to each other: one JSON object a line, typed.
 
-The client greets, then says what it shows (a View) whenever that changes. The
-engine answers with at most one Frame per refresh tick, built for that view and
-conflated: a slow client gets the newest picture, never a queue.
+Both sides greet. A client then says what it shows (a View) whenever that changes,
+and the engine answers with at most one Frame per refresh tick, built for that view
+and conflated: a slow client gets the newest picture, never a queue. Everything else
+is a question or an order with an `id`, which its answer repeats: Refused, or the
+reply that the request names. docs/protocol.md is for those who write a client.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from runwatch.snapshot import Snapshot
+from runwatch.snapshot import Columns, IncidentRow, RunRow, Snapshot
 
 VERSION = 1
 MAX_LINE = 4 << 20
-"""Longest message either side accepts, in bytes."""
+"""Longest message of the engine, in bytes."""
+MAX_REQUEST = 1 << 20
+"""Longest message of a client, in bytes."""
 
 
 class Chart(msgspec.Struct, frozen=True):
@@ -53,6 +57,10 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
 
     version: int = VERSION
     software: str = ""
+    host: str = ""
+    """Engine: name of its machine."""
+    pid: int = 0
+    """Engine: its process."""
 
 
 class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
@@ -71,13 +79,114 @@ class Follow(msgspec.Struct, frozen=True, tag="follow"):
 
 
 class Acknowledge(msgspec.Struct, frozen=True, tag="acknowledge"):
-    """Client: a person has seen this incident."""
+    """Client: a person has seen this incident. Answered by Done."""
 
     incident: str
+    """Its id, or as much of it as is needed to tell it from others."""
+    id: int = 0
+
+
+class Runs(msgspec.Struct, frozen=True, tag="runs"):
+    """Client: which runs are there? Answered by RunList, in parts."""
+
+    documents: bool = False
+    """Each in full, as in the document of `check --json`."""
+    id: int = 0
+
+
+class Query(msgspec.Struct, frozen=True, tag="query"):
+    """Client: one metric of a run over a range of steps. Answered by Series."""
+
+    run: str
+    """Id or name of the run."""
+    metric: str
+    width: int = 512
+    """At most two points for each column of this width, spikes and NaN kept."""
+    first: float | None = None
+    last: float | None = None
+    id: int = 0
+
+
+class Incidents(msgspec.Struct, frozen=True, tag="incidents"):
+    """Client: which incidents are there? Answered by IncidentList."""
+
+    run: str | None = None
+    """Id or name of the run; None: of all."""
+    resolved: bool = False
+    """Those that are over as well."""
+    id: int = 0
+
+
+class Silence(msgspec.Struct, frozen=True, tag="silence"):
+    """Client: send nothing about what fits all matchers until Unix time `ends`. Answered by Done."""
+
+    matchers: tuple[str, ...]
+    """Such as "run=exp1" or "rule=~loss_.*"."""
+    ends: float
+    comment: str = ""
+    author: str = ""
+    id: int = 0
+
+
+class Unsilence(msgspec.Struct, frozen=True, tag="unsilence"):
+    """Client: end a silence. Answered by Done."""
+
+    silence: str
+    """Its id, or as much of it as is needed to tell it from others."""
+    id: int = 0
+
+
+class Silences(msgspec.Struct, frozen=True, tag="silences"):
+    """Client: which silences are there? Answered by SilenceList."""
+
+    id: int = 0
+
+
+class Add(msgspec.Struct, frozen=True, tag="add"):
+    """Client: watch these too, until the daemon ends. Answered by Done."""
+
+    paths: tuple[str, ...]
+    """Files, directories and patterns, absolute."""
+    id: int = 0
+
+
+class Drop(msgspec.Struct, frozen=True, tag="drop"):
+    """Client: watch these no longer. Answered by Done."""
+
+    paths: tuple[str, ...]
+    """As they were added."""
+    id: int = 0
+
+
+class Health(msgspec.Struct, frozen=True, tag="health"):
+    """Client: how are you? Answered by HealthReport."""
+
+    id: int = 0
+
+
+class Segment(msgspec.Struct, frozen=True, tag="segment"):
+    """Client: the most urgent run in a few words, for a status line. Answered by Done."""
+
+    run: str | None = None
+    """Id or name of another run."""
+    ascii: bool = False
+    id: int = 0
+
+
+class Reload(msgspec.Struct, frozen=True, tag="reload"):
+    """Client: read the configuration again. Answered by Done; a bad file is Refused and changes nothing."""
+
+    id: int = 0
+
+
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
+    """Client of a daemon: end in good order. Answered by Done, then by the end of the connection."""
+
+    id: int = 0
 
 
 class Shutdown(msgspec.Struct, frozen=True, tag="shutdown"):
-    """Client of a private engine: stop."""
+    """Client of a private engine: stop. A daemon takes it for a goodbye."""
 
 
 class Frame(msgspec.Struct, frozen=True, tag="frame"):
@@ -105,8 +214,100 @@ class Failure(msgspec.Struct, frozen=True, tag="failure"):
     exit_code: int = 3
 
 
-Request = Hello | Subscribe | Follow | Acknowledge | Shutdown
-Reply = Hello | Frame | Line | Notice | Failure
+class RunList(msgspec.Struct, frozen=True, tag="run_list"):
+    """Engine: runs, the most urgent first; of many, the first part."""
+
+    id: int = 0
+    runs: tuple[RunRow, ...] = ()
+    documents: tuple[dict[str, object], ...] = ()
+    """Each run in full instead, where that was asked for."""
+    more: bool = False
+    """Another part follows."""
+
+
+class Series(msgspec.Struct, frozen=True, tag="series"):
+    """Engine: one metric."""
+
+    id: int
+    columns: Columns
+
+
+class IncidentList(msgspec.Struct, frozen=True, tag="incident_list"):
+    """Engine: incidents, the most urgent first; of many, the first part."""
+
+    id: int = 0
+    incidents: tuple[IncidentRow, ...] = ()
+    more: bool = False
+    """Another part follows."""
+
+
+class SilenceRow(msgspec.Struct, frozen=True):
+    """One silence; times are Unix times."""
+
+    id: str
+    matchers: tuple[str, ...]
+    starts: float
+    ends: float
+    comment: str = ""
+    author: str = ""
+
+
+class SilenceList(msgspec.Struct, frozen=True, tag="silence_list"):
+    """Engine: silences that are not over."""
+
+    id: int = 0
+    silences: tuple[SilenceRow, ...] = ()
+
+
+class HealthReport(msgspec.Struct, frozen=True, tag="health_report"):
+    """Engine: how it is."""
+
+    id: int = 0
+    software: str = ""
+    host: str = ""
+    pid: int = 0
+    since: float = 0.0
+    """Unix time of its start."""
+    config: str = ""
+    """Path of its configuration; "" if there is none."""
+    state: str = ""
+    """Its state directory; "" if it keeps none."""
+    paths: tuple[str, ...] = ()
+    """What it was told to watch; at most 100."""
+    channels: tuple[str, ...] = ()
+    """Where alerts are sent."""
+    runs: int = 0
+    sources: int = 0
+    clients: int = 0
+    lag: float = 0.0
+    """Seconds by which its clock was late at worst in the last minute."""
+    notices: tuple[str, ...] = ()
+    """What the user should know about runwatch itself."""
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """Engine: it was done; one line for people."""
+
+    id: int = 0
+    message: str = ""
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """Engine: one request cannot be met; the connection goes on."""
+
+    message: str
+    id: int = 0
+    exit_code: int = 2
+
+
+Request = (
+    Hello | Subscribe | Follow | Acknowledge | Runs | Query | Incidents | Silence | Unsilence | Silences
+    | Add | Drop | Health | Segment | Reload | Stop | Shutdown
+)  # fmt: skip
+Reply = (
+    Hello | Frame | Line | Notice | Failure | RunList | Series | IncidentList | SilenceList | HealthReport
+    | Done | Refused
+)  # fmt: skip
 
 _encoder = msgspec.json.Encoder()
 decode_request = msgspec.json.Decoder(Request).decode

@@ -18,6 +18,7 @@ from typing import Protocol
 import msgspec
 
 from runwatch.sample import Alive, Kind, Message, Told
+from runwatch.watcher.handover import taken
 
 HEADER = struct.Struct("<I")
 BEAT = 1.0
@@ -151,10 +152,10 @@ def watch(sampler: Sampler, send: Pipe, interval: float) -> None:
 
 
 def main() -> None:
-    """Run as a sampler: the setup is the only argument, messages go to standard output."""
+    """Run as a sampler: its argument names the descriptor of the setup, messages go to standard output."""
     with contextlib.suppress(OSError, AttributeError):
         os.nice(10)
-    setup = msgspec.json.decode(sys.argv[1], type=Setup)
+    setup = taken(sys.argv[1], Setup)
     send = Pipe(os.dup(1))
     os.dup2(2, 1)  # a stray print must not break the stream
     with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):  # the engine is gone: no reason to be

@@ -8,89 +8,197 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import socket
-import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from runwatch import __version__, sample
+from runwatch import sample
 from runwatch.alerts.incidents import Change
-from runwatch.errors import RunwatchError
-from runwatch.watcher import protocol, views, wire
+from runwatch.alerts.silences import InMemory, Silences
+from runwatch.config import Config, load
+from runwatch.watcher import protocol, stacks, views, wire
+from runwatch.watcher.attention import Attention, goes_on
+from runwatch.watcher.clock import Clock
+from runwatch.watcher.connection import Connection
 from runwatch.watcher.engine import FRESH, Engine
-from runwatch.watcher.headless import Headless
+from runwatch.watcher.keeping import Keeper
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
+from runwatch.watcher.notices import Notices
 from runwatch.watcher.notify import Notifier
-from runwatch.watcher.sources.mounts import mount_of
-from runwatch.watcher.sources.wandb_online import SCHEME
+from runwatch.watcher.readers import Readers
+from runwatch.watcher.sources.patterns import wanted
 from runwatch.watcher.views import Shown, snapshot
-from runwatch.watcher.workers import Worker
+from runwatch.watcher.watchlist import Watchlist
+
+if TYPE_CHECKING:
+    from runwatch.watcher.store import Store
 
 UNKNOWN_AFTER = 3.0
 """Seconds after which logs without a run are told to hold none yet."""
 TICK = 1.0
 """Seconds between looks at the clock."""
-MAX_NOTICES = 20
+MAX_CLIENTS = 256
+SAME = 0.2
+"""Seconds for which a picture is good for other clients that show the same."""
 
 
 class Server:
     """Folds what the workers send and serves what clients show."""
 
-    def __init__(self, assignment: Assignment) -> None:
-        from runwatch.config import format_name, load
-
+    def __init__(
+        self, assignment: Assignment, tell: Callable[[str, str], object] = lambda kind, text: None
+    ) -> None:
+        """Make ready to `run`. `tell` takes a kind of news and one line, for a log. Raises ConfigError."""
         self._loop = asyncio.get_running_loop()
-        config = load(Path(os.fsdecode(assignment.config)) if assignment.config else None)
-        self.engine = Engine(config.overrides())
+        self.assignment, self._tell = assignment, tell
+        self.config = load(self._config_path)
+        self._watchlist = Watchlist(assignment, self.config)
+        self.engine = Engine(self.config.overrides())
         self.engine.deadline = assignment.deadline
-        self.shown: dict[str, Shown] = {}
-        self.notices: list[str] = []
+        self.clock = Clock()
+        self.since = self.clock.now
+        self._notices = Notices()
         self.clients: set[Connection] = set()
         self.fatal: str | None = None
         self.opened = asyncio.Event()
         """Set once it is known what there is to watch, or that there is nothing."""
         self.stopped = asyncio.Event()
-        self._notifier = Notifier(config, self._notice_from_thread, self.engine)
+        self.beat: Callable[[], object] = lambda: None
+        """Called after each look at the clock: the loop is well."""
+        self._attention = Attention()
+        self._picture: tuple[float, protocol.View, bytes] | None = None
+        self.store = self._open_store()
+        self.keeper = Keeper(self.store, self.engine, self.notice)
+        owed = self.keeper.restore(self.paths, self.since)
+        self.shown = {key: Shown.kept(group) for key, group in self.engine.groups.items()}
+        self._places = self.keeper.paths()
+        """Group -> source -> where it is, as the system spells it."""
+        self._silences: Silences = self.store or InMemory()
+        self.notifier = self._notify()
         self._samplers = Samplers(self.sampled, self.notice, assignment.pids)
-        self._paths: dict[str, set[bytes]] = {}
-        """Group -> where its sources are, as the system spells it."""
-        poll = assignment.poll or config.tail.poll
-        self._workers = [
-            Worker(
-                wire.Setup(
-                    paths,
-                    poll=poll,
-                    interval=config.tail.interval,
-                    wait=assignment.wait,
-                    formats=config.formats,
-                    format=format_name(assignment.format, config),
-                    online=config.tail.online,
-                ),
-                self.receive,
-                self.notice,
-                self._give_up,
-            )
-            for paths in by_mount(assignment.paths)
-        ]
+        self._readers = Readers(
+            self.receive,
+            self.notice,
+            self._give_up,
+            patient=not assignment.private,
+            known=self.keeper.ready,
+        )
+        if not assignment.private:
+            self.opened.set()
+        self._hand(owed)
 
-    async def run(self, sock: socket.socket) -> None:
-        """Work until the client leaves or says stop."""
-        tasks = [asyncio.create_task(worker.run()) for worker in self._workers]
-        tasks.append(asyncio.create_task(self._tick()))
-        tasks.append(asyncio.create_task(self._serve(sock)))
+    async def run(self) -> None:
+        """Work until told to stop."""
+        self._read()
+        ticking = asyncio.create_task(self._tick())
         await self.stopped.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for worker in self._workers:
-            worker.stop()
+        ticking.cancel()
+        await asyncio.gather(ticking, return_exceptions=True)
+        await self._readers.stop()
         await self._samplers.stop()
-        self._notifier.close()
+        for client in tuple(self.clients):
+            client.close()
+        await asyncio.to_thread(self.notifier.close)
+        self.keeper.close()
+
+    async def serve(self, sock: socket.socket) -> None:
+        """Serve the one client of a private engine, and end with it."""
+        reader, writer = await asyncio.open_connection(sock=sock, limit=protocol.MAX_REQUEST)
+        try:
+            await self.admit(reader, writer)
+        finally:
+            self.stopped.set()
+
+    async def admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a client until it leaves."""
+        if len(self.clients) >= MAX_CLIENTS:
+            writer.write(protocol.encode(protocol.Failure(f"too many clients: {MAX_CLIENTS} are connected")))
+            writer.close()
+            return
+        client = Connection(self, writer)
+        self.clients.add(client)
+        try:
+            await client.run(reader)
+        finally:
+            self.clients.discard(client)
+
+    # -- what is watched -------------------------------------------------------------------------
+
+    @property
+    def paths(self) -> tuple[bytes, ...]:
+        """What is watched."""
+        return self._watchlist.paths
+
+    def add(self, paths: Sequence[bytes]) -> str:
+        """Watch these too; return what was done, in words. Raises ValueError."""
+        done = self._watchlist.add(paths)
+        self._read()
+        return done
+
+    def drop(self, paths: Sequence[bytes]) -> str:
+        """Watch these no longer, and forget their runs; return what was done, in words. Raises ValueError."""
+        done = self._watchlist.drop(paths)
+        self._read()
+        self._notices.clear()
+        return done
+
+    def _read(self) -> None:
+        """Have the workers read what is to be watched, and forget what is not."""
+        setup = self._watchlist.setup()
+        self._readers.want(self.paths, setup)
+        for group, places in tuple(self._places.items()):
+            for source, path in tuple(places.items()):
+                if not wanted(path, self.paths, setup.exclude):
+                    del places[source]
+                    self.engine.drop_source(source)
+                    self.keeper.dropped(source, group)
+            if not places:
+                del self._places[group], self.shown[group]
+        self.keeper.roots = self.paths
+
+    async def reload(self) -> str:
+        """Read the configuration again; return what was done. Raises ConfigError, changing nothing."""
+        config = load(self._config_path)
+        self._watchlist.check(config)
+        self.engine.configure(config.overrides())  # the last that can fail
+        self._watchlist.use(config)
+        before, self.config = self.config, config
+        if _telling(before) != _telling(config):
+            old, self.notifier = self.notifier, self._notify()
+            await asyncio.to_thread(old.close)
+        self._read()
+        self._notices.clear()
+        return f"configuration: {config.path or 'none, the defaults'}"
+
+    def _notify(self) -> Notifier:
+        return Notifier(
+            self.config,
+            self._notice_from_thread,
+            self.engine,
+            silences=self._silences,
+            epoch=self.store.epoch if self.store is not None else "",
+        )
+
+    def _open_store(self) -> Store | None:
+        """Return what keeps a daemon's state; a private engine's ends with it."""
+        if self.assignment.private or not self.assignment.state:
+            return None
+        from runwatch.watcher.store import Store
+
+        limits = self.config.state
+        directory = Path(os.fsdecode(self.assignment.state))
+        return Store(directory, self.notice, keep_days=limits.keep_days, max_mb=limits.max_mb)
+
+    @property
+    def _config_path(self) -> Path | None:
+        return Path(os.fsdecode(self.assignment.config)) if self.assignment.config else None
+
+    # -- what workers say ------------------------------------------------------------------------
 
     def receive(self, message: wire.Message) -> None:
         """Take one message of a worker. What cannot be folded is told, and the rest goes on."""
@@ -113,23 +221,33 @@ class Server:
             self.wake()
 
     def _take(self, message: wire.Message) -> None:
+        source = getattr(message, "source", "")
         if isinstance(message, wire.Opened):
             self._open(message)
+        elif source and source not in self.engine.sources:
+            pass  # it is watched no longer: the last words of a worker
         elif isinstance(message, wire.Read):
             self._shown(message.source).read(message.source, message.left)
-            self.changed(
-                self.engine.fold(
-                    message.source,
-                    message.batch,
-                    live=message.live,
-                    arrival=message.arrival,
-                    written=message.written,
-                )
+            self.keeper.took(message)
+            changes = self.engine.fold(
+                message.source,
+                message.batch,
+                live=message.live,
+                arrival=message.arrival,
+                written=message.written,
+                late=message.late,
             )
+            self.changed(self.keeper.late(changes, late=message.late))
         elif isinstance(message, wire.Looked):
+            self.keeper.took(message)
             self.changed(
                 self.engine.look(
-                    message.source, message.look, message.beside, live=message.live, arrival=message.arrival
+                    message.source,
+                    message.look,
+                    message.beside,
+                    live=message.live,
+                    arrival=message.arrival,
+                    partial=message.partial,
                 )
             )
         elif isinstance(message, wire.Preview):
@@ -155,10 +273,11 @@ class Server:
             group = self.engine.add_source(message.source, name, message.source, message.member)
             stale = message.written is not None and time.time() - message.written > FRESH
             group.stale = stale and (group.stale or len(group.sources) == 1)
-            group.sources[message.source].written = message.written
-            shown = self.shown.setdefault(group.id, Shown(group))
-            shown.backlogs[message.source] = shown.lefts[message.source] = message.backlog
-            self._paths.setdefault(group.id, set()).add(message.path)
+            self.shown.setdefault(group.id, Shown(group))
+            self._tell("source", f"{message.source} ({group.name})")
+        self._shown(message.source).opened(message.source, message.backlog, message.written)
+        self._places.setdefault(self.engine.sources[message.source][0].id, {})[message.source] = message.path
+        self.keeper.opened(message)
         self.opened.set()
 
     def _shown(self, source: str) -> Shown:
@@ -172,14 +291,29 @@ class Server:
             self.fatal = why
             self.opened.set()
 
+    # -- what people and clients are told --------------------------------------------------------
+
     def changed(self, changes: Iterable[Change]) -> None:
         """Pass incident changes on to people and clients, and troubles to clients."""
         while self.engine.troubles:
             self.notice(self.engine.troubles.pop())
+        changes = list(changes)
+        self.keeper.before(changes)
+        self._hand(changes)
         for change in changes:
-            self._notifier.submit(change)
+            if (closer := stacks.wanted(self.engine, change)) is not None:
+                self._samplers.look_closer(*closer)
+            if change.send:
+                row = change.row
+                self._tell("incident", f"{change.kind} {row.severity} {row.run}: {row.rule}: {row.title}")
             for client in self.clients:
                 client.incident(change)
+
+    def _hand(self, changes: Iterable[Change]) -> None:
+        """Hand changes that were committed to delivery."""
+        for change in changes:
+            self.notifier.submit(change)
+            self.keeper.handed((change,))
 
     def _notice_from_thread(self, text: str) -> None:
         """Take a notice from an outbox's thread."""
@@ -188,179 +322,79 @@ class Server:
 
     def notice(self, text: str) -> None:
         """Tell clients something about runwatch itself."""
-        if text not in self.notices:
-            self.notices = [*self.notices, text][-MAX_NOTICES:]
-            for client in self.clients:
-                client.notice(text)
-            self.wake()
+        if self._notices.add(text):
+            self._spread(text)
+
+    def _spread(self, notice: str) -> None:
+        self._tell("notice", notice)
+        for client in self.clients:
+            client.notice(notice)
+        self.wake()
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What people should know about runwatch itself."""
+        return self._notices.texts()
 
     def wake(self, *, at_once: bool = False) -> None:
         """Let every client know that there is something new."""
+        self._picture = None
         for client in self.clients:
             client.wake(at_once=at_once)
+
+    def picture(self, view: protocol.View, now: float) -> bytes:
+        """Return the frame for a view, encoded: made once for clients that show the same."""
+        known = self._picture
+        if known is None or known[1] != view or not 0 <= now - known[0] < SAME:
+            frame = protocol.Frame(snapshot(tuple(self.shown.values()), view, now, self.notices))
+            known = self._picture = now, view, protocol.encode(frame)
+        return known[2]
+
+    def leave(self) -> None:
+        """End once the answer is on its way. Raises ValueError."""
+        if self.assignment.private:
+            raise ValueError("this engine ends with its only client")
+        self._loop.call_later(0.05, self.stopped.set)
+
+    # -- the passing of time ---------------------------------------------------------------------
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
-            now = time.time()
-            if unknown := views.unrecognised(self.shown.values(), now, UNKNOWN_AFTER):
-                self.notice(unknown)
-            self._samplers.want(self._newest_paths())
-            self.changed(self.engine.tick(now, [i for i, shown in self.shown.items() if not shown.left]))
-            self.wake()
-
-    def _newest_paths(self) -> dict[str, set[bytes]]:
-        """Return where the sources of each group are, the group written last first."""
-        written = {group: self.engine.groups[group].written or 0.0 for group in self._paths}
-        return {group: self._paths[group] for group in sorted(written, key=lambda g: -written[g])}
-
-    async def _serve(self, sock: socket.socket) -> None:
-        reader, writer = await asyncio.open_connection(sock=sock, limit=protocol.MAX_LINE)
-        client = Connection(self, writer)
-        self.clients.add(client)
-        try:
-            await client.run(reader)
-        finally:
-            self.clients.discard(client)
-            self.stopped.set()
-
-
-class Connection:
-    """One client: what it shows, and the newest picture for it."""
-
-    def __init__(self, server: Server, writer: asyncio.StreamWriter) -> None:
-        self._server = server
-        self._writer = writer
-        self._view: protocol.View | None = None
-        self._headless: Headless | None = None
-        self._dirty = asyncio.Event()
-        self._urgent = asyncio.Event()
-
-    async def run(self, reader: asyncio.StreamReader) -> None:
-        """Greet once it is known what is watched; answer until the client leaves."""
-        pictures = asyncio.create_task(self._pictures())
-        try:
-            while line := await reader.readline():
-                if self._take(protocol.decode_request(line)):
-                    return
-        except (ConnectionError, ValueError, msgspec.DecodeError) as error:
-            self._write(protocol.Failure(f"bad request: {error}", 2))
-        finally:
-            pictures.cancel()
-            await asyncio.gather(pictures, return_exceptions=True)
-            self._writer.close()
-
-    def wake(self, *, at_once: bool = False) -> None:
-        """Note that there is something new: for the next tick, or for now."""
-        if at_once:
-            self._urgent.set()
-        self._dirty.set()
-
-    def incident(self, change: Change) -> None:
-        """Show an incident's change at once."""
-        if self._headless is not None:
-            self._lines(self._headless.incident(change))
-        self.wake(at_once=True)
-
-    def notice(self, text: str) -> None:
-        """Say something about runwatch itself to one who follows; a screen finds it in its picture."""
-        if self._headless is not None:
-            self._write(protocol.Notice(text))
-
-    def _take(self, request: protocol.Request) -> bool:
-        """Act on a request; return True if the client wants the end."""
-        if isinstance(request, protocol.Subscribe):
-            self._view = request.view
-            self.wake(at_once=True)
-        elif isinstance(request, protocol.Follow):
-            self._headless = Headless(self._server.engine, request.interval, request.every)
-            for text in self._server.notices:
-                self.notice(text)
-            self.wake()
-        elif isinstance(request, protocol.Acknowledge):
-            for _, watched in self._server.engine.runs():
-                change = watched.incidents.acknowledge(request.incident)
-                if change is not None:
-                    self._server.changed([change])
-        return isinstance(request, protocol.Shutdown)
-
-    async def _pictures(self) -> None:
-        """Send a picture whenever something changed: at most one per interval, never a queue."""
-        await self._server.opened.wait()
-        if self._server.fatal is not None:
-            self._write(protocol.Failure(self._server.fatal))
-            return
-        self._write(protocol.Hello(software=f"runwatch {__version__}"))
-        while True:
-            await self._dirty.wait()
-            self._dirty.clear()
-            self._urgent.clear()
             try:
-                self._send_picture(time.time())
-            except Exception as error:  # a picture that cannot be drawn must not end the pictures
-                self._server.notice(f"the picture could not be made: {type(error).__name__}: {error}")
-            with contextlib.suppress(ConnectionError):
-                await self._writer.drain()
-            interval = self._view.interval if self._view is not None else 0.2
-            await _wait(self._urgent, interval)
+                self._look_at_the_clock()
+            except Exception as error:  # whatever it was, watching must go on
+                self.notice(f"a look at the clock went wrong: {type(error).__name__}: {error}")
+            self.beat()
 
-    def _send_picture(self, now: float) -> None:
-        shown = list(self._server.shown.values())
-        if self._view is not None:
-            self._write(protocol.Frame(snapshot(shown, self._view, now, self._server.notices)))
-        if self._headless is not None:
-            reading = {item.group.id for item in shown if item.left}
-            self._lines(self._headless.progress(now, reading=reading))
+    def _look_at_the_clock(self) -> None:
+        if jump := self.clock.look(TICK):
+            self.engine.shift(jump)
+            self._attention.reset()
+            self._tell("clock", f"the clock jumped by {jump:+.0f} s, or the machine slept")
+        now = self.clock.now
+        unknown = views.unrecognised(self.shown.values(), now, UNKNOWN_AFTER)
+        if self._notices.stand(unknown):
+            self._spread(unknown)
+        self._samplers.want(self._watched_machines(now))
+        read = [item.group for item in self.shown.values() if not item.left]
+        self.changed(self.keeper.late(self.engine.tick(now, self._attention.judged(read, now))))
+        self.changed(self.keeper.settled({group.id for group in read}))
+        self.keeper.tick()
+        self.notifier.tick(now)
+        self.wake()
 
-    def _lines(self, objects: Iterable[dict[str, object]]) -> None:
-        for body in objects:
-            self._write(protocol.Line(body))
-
-    def _write(self, message: protocol.Reply) -> None:
-        if not self._writer.is_closing():
-            self._writer.write(protocol.encode(message))
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Return when `event` is set or after `seconds`.
-
-    Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
-    """
-    waiting = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait({waiting}, timeout=seconds)
-    finally:
-        waiting.cancel()
+    def _watched_machines(self, now: float) -> dict[str, set[bytes]]:
+        """Return where the sources of each group are whose machine is looked at, the newest group first."""
+        groups = [self.engine.groups[group] for group in self._places]
+        groups.sort(key=lambda group: -(group.written or 0.0))
+        private = self.assignment.private
+        return {g.id: set(self._places[g.id].values()) for g in groups if private or goes_on(g, now)}
 
 
-def by_mount(paths: Iterable[bytes]) -> list[tuple[bytes, ...]]:
-    """Group paths by the mount they are on, without touching them."""
-    groups: dict[str, list[bytes]] = {}
-    for path in paths:
-        name = os.fsdecode(path)
-        away = name == "-" or name.startswith(SCHEME)  # neither may hold up what is on a disk
-        point = name if away else mount_of(os.path.abspath(name)).point
-        groups.setdefault(point, []).append(path)
-    return [tuple(group) for group in groups.values()]
-
-
-def main() -> None:
-    """Run as an engine process: the assignment is the only argument."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c is for the client; we end with it
-    assignment = msgspec.json.decode(sys.argv[1], type=Assignment)
-    sock = socket.socket(fileno=assignment.socket)
-    try:
-        asyncio.run(_main(assignment, sock))
-    except RunwatchError as error:
-        with contextlib.suppress(OSError):
-            sock.sendall(protocol.encode(protocol.Failure(str(error), int(error.exit_code))))
-
-
-async def _main(assignment: Assignment, sock: socket.socket) -> None:
-    server = Server(assignment)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stopped.set)
-    await server.run(sock)
-
-
-if __name__ == "__main__":
-    main()
+def _telling(config: Config) -> Config:
+    """Return what of a configuration is the notifier's."""
+    nothing = Config()
+    return msgspec.structs.replace(
+        config, rules={}, tail=nothing.tail, formats=(), watch=nothing.watch, path=None
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from runwatch.batch import Batch
 from runwatch.metrics import LOSS
@@ -53,6 +53,19 @@ class Shown:
         """Source id -> how many of them are still unread."""
         self._previewed = ""
         self._since: float | None = None
+
+    @classmethod
+    def kept(cls, group: Group) -> Shown:
+        """Return a group that an engine before this one folded: what was written since is still unread."""
+        shown = cls(group)
+        shown.lefts = dict.fromkeys(group.sources, 1)
+        return shown
+
+    def opened(self, source: str, backlog: int, written: float | None) -> None:
+        """Note that a source is read from now on; one that is opened again was read meanwhile."""
+        if source not in self.backlogs:
+            self.backlogs[source] = self.lefts[source] = backlog
+            self.group.sources[source].written = written
 
     @property
     def left(self) -> int:
@@ -105,9 +118,26 @@ def unrecognised(shown: Collection[Shown], now: float, after: float) -> str:
 
 def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[str] = ()) -> Snapshot:
     """Return the picture for `view` at Unix time `now`."""
-    rows: list[RunRow] = []
+    told: list[RunRow] = []
     picked: tuple[Shown, WatchedRun | None, Run] | None = None
     best: tuple[int, int, float] | None = None
+    for item, watched, run in _entries(shown):
+        row = _row(item, watched, run, now)
+        told.append(row)
+        urgency = (row.critical, min(run.records, 1), item.group.written or 0.0)
+        newest = watched is None or not watched.closed
+        if view.run == run.id or (view.run is None and newest and (best is None or urgency > best)):
+            picked, best = (item, watched, run), urgency
+    view_of = _run_view(*picked, view, now) if picked else None
+    return Snapshot(now, tuple(told), view_of, tuple(notices), _compared(shown, view))
+
+
+def rows(shown: Sequence[Shown], now: float) -> list[RunRow]:
+    """Return one line for each run at Unix time `now`."""
+    return [_row(item, watched, run, now) for item, watched, run in _entries(shown)]
+
+
+def _entries(shown: Sequence[Shown]) -> Iterator[tuple[Shown, WatchedRun | None, Run]]:
     anything = any(item.group.runs or item.preview for item in shown)
     for item in shown:
         if anything and item.quiet:
@@ -118,14 +148,7 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
         if item.preview is not None:
             entries = [*entries[:-1], (entries[-1][0] if entries else None, item.preview)]
         for watched, run in entries:
-            row = _row(watched, run)
-            rows.append(row)
-            urgency = (row.critical, min(run.records, 1), item.group.written or 0.0)
-            newest = watched is None or not watched.closed
-            if view.run == run.id or (view.run is None and newest and (best is None or urgency > best)):
-                picked, best = (item, watched, run), urgency
-    view_of = _run_view(*picked, view, now) if picked else None
-    return Snapshot(now, tuple(rows), view_of, tuple(notices), _compared(shown, view))
+            yield item, watched, run
 
 
 def _compared(shown: Sequence[Shown], view: View) -> tuple[Compared, ...]:
@@ -144,7 +167,8 @@ def _charts(run: Run, view: View) -> tuple[Columns, ...]:
     )
 
 
-def _row(watched: WatchedRun | None, run: Run) -> RunRow:
+def _row(shown: Shown, watched: WatchedRun | None, run: Run, now: float) -> RunRow:
+    written = shown.group.written
     loss = run.latest(LOSS)
     firing = [r for r in watched.incidents.rows() if r.state == "firing"] if watched else []
     return RunRow(
@@ -156,6 +180,7 @@ def _row(watched: WatchedRun | None, run: Run) -> RunRow:
         warning=sum(r.severity == "warning" for r in firing),
         loss=_finite(loss),
         loss_text="" if loss is None or math.isfinite(loss) else str(loss),
+        age=None if written is None else max(0.0, now - written),
     )
 
 

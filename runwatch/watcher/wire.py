@@ -11,7 +11,7 @@ from runwatch.checkpoint import Look
 from runwatch.config import FormatConfig
 from runwatch.parsers.told import Told
 from runwatch.watcher.member import Member
-from runwatch.watcher.sources.beside import Beside
+from runwatch.watcher.sources.looked import Beside
 from runwatch.watcher.sources.tail import Position
 
 HEADER = struct.Struct("<I")
@@ -30,6 +30,12 @@ class Resume(msgspec.Struct, frozen=True):
     """What the parser has to know in case the file is written anew."""
     step: int = 0
     """Of a run on a server: the first step that was not read."""
+    history: int = 0
+    """Bytes after it that were there before anyone watched."""
+    unfinished: bytes = b""
+    """The line that begins there, as far as it was read: should the file be cut or gone meanwhile."""
+    files: dict[str, Resume] = {}
+    """Of a directory: where its files that tell series stand, by their name."""
 
 
 class Opened(msgspec.Struct, frozen=True, tag="opened"):
@@ -59,6 +65,8 @@ class Read(msgspec.Struct, frozen=True, tag="read"):
     left: int
     """Bytes of the backlog still unread."""
     resume: Resume | None = None
+    late: bool = False
+    """It was written while nobody watched, behind what had been read before."""
 
 
 class Preview(msgspec.Struct, frozen=True, tag="preview"):
@@ -78,6 +86,9 @@ class Looked(msgspec.Struct, frozen=True, tag="looked"):
     beside: Beside
     live: bool
     arrival: float
+    partial: bool = False
+    """Whether there is more to be looked at, at once."""
+    resume: Resume | None = None
 
 
 class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
@@ -116,8 +127,18 @@ class Setup(msgspec.Struct, frozen=True):
     """Seconds between two looks at a file when polling; None leaves it to the waker."""
     online: float = 15.0
     """Seconds between two looks at a run on a server."""
+    members: dict[str, Member] = {}
+    """Source id -> what it is to its run, for those sources."""
+    since: float | None = None
+    """Unix time at which an engine before this one stopped watching, if one did."""
+    before: tuple[bytes, ...] = ()
+    """The paths that it watched: what has appeared there since is new, not history."""
+    pace: float = 0.0
+    """Seconds between two reads of what is written line by line, at least."""
     wait: bool = False
     """Whether a file may be created later."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of paths that are not read though a search finds them."""
     formats: tuple[FormatConfig, ...] = ()
     """Formats of the user's own."""
     format: str | None = None

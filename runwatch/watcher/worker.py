@@ -9,10 +9,11 @@ but files, changes nothing, and runs niced.
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -28,14 +29,19 @@ from runwatch.watcher.feeds import (
     StdinSource,
     source_id,
 )
-from runwatch.watcher.member import DIRECTORY, TENSORBOARD, WANDB
+from runwatch.watcher.handover import taken
+from runwatch.watcher.member import DIRECTORY, SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import discover
-from runwatch.watcher.sources.wandb_online import SCHEME
+from runwatch.watcher.sources.patterns import excluded
 
 IDLE = 1.0
 """Seconds between signs of life."""
 RESCAN = 5.0
 """Seconds between two searches for new files; longer where a search takes long."""
+PER_FILE = 0.005
+"""Seconds for each file that a look at all of them is put off: with thousands a look is work."""
+OPEN_FILES = 1 << 16
+"""Files that a worker may hold open, if the system lets it."""
 
 
 class _Send:
@@ -65,8 +71,21 @@ class Reader:
         self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
         self._searched, self._pause = time.monotonic(), RESCAN
         self.sources: list[AnySource] = []
-        for found in discover.find(self._paths, wait=setup.wait or bool(setup.resume)):
-            self.sources.append(self._open(found))
+        self._more: set[str] = set()
+        """Sources that had something new at the last sweep."""
+        found = self._find(self._paths, wait=setup.wait or bool(setup.resume))
+        members = setup.members
+        before = {each.path: members[key] for each in found if (key := source_id(each.path)) in members}
+        for each in _joined(found, before):
+            source = self._open(each)
+            if each.path not in before and setup.since is not None and _below(each.path, setup.before):
+                source.arrived(setup.since)
+            self.sources.append(source)
+
+    def _find(self, paths: Sequence[str], *, wait: bool = False) -> list[discover.Found]:
+        found = discover.find(paths, wait=wait)
+        patterns = self._setup.exclude
+        return [each for each in found if not excluded(each.path, patterns)] if patterns else found
 
     def _open(self, found: discover.Found) -> AnySource:
         resume, settled = self._setup.resume.get(source_id(found.path)), self._setup.format
@@ -75,7 +94,7 @@ class Reader:
         if found.path.startswith(SCHEME):
             return OnlineSource(found, resume, self._setup.online)
         if found.member.kind == DIRECTORY:
-            return DirectorySource(found, self._pulse)
+            return DirectorySource(found, self._pulse, resume)
         return LogSource(found, resume, self._formats, settled)
 
     def appeared(self) -> list[AnySource]:
@@ -83,10 +102,12 @@ class Reader:
         now = time.monotonic()
         if not self._search or now - self._searched < self._pause:
             return []
-        known = {source.path: source for source in self.sources}
+        known = {source.path: source.member for source in self.sources}
         new: list[AnySource] = []
         with contextlib.suppress(SourceError):  # it was emptied: what is open goes on
-            for found in self._beside(discover.find(self._search), known):
+            for found in _joined(self._find(self._search), known):
+                if found.path in known:
+                    continue
                 source = self._open(found)
                 source.arrived()
                 new.append(source)
@@ -95,43 +116,65 @@ class Reader:
         self._pause = max(RESCAN, 50 * (self._searched - now))
         return new
 
-    @staticmethod
-    def _beside(found: Sequence[discover.Found], known: Mapping[str, AnySource]) -> Iterator[discover.Found]:
-        """Yield what is new; a source that stood alone until now is joined under its own name."""
-        joined = {
-            each.member.group: known[each.path].member.group or known[each.path].id
-            for each in found
-            if each.path in known and each.member.group
-        }
-        members = [source.member for source in known.values()]
-        for each in found:
-            if each.path not in known:
-                member = each.member
-                group = joined.get(member.group, member.group)
-                before = sum(m.kind == member.kind and m.group == group for m in members)
-                if member.kind in (WANDB, TENSORBOARD) and group:  # the next launch of the same run
-                    member = msgspec.structs.replace(member, attempt=before)
-                yield each._replace(member=msgspec.structs.replace(member, group=group))
-
-    def sweep(self, send: Send) -> bool:
+    def sweep(self, send: Send, due: Collection[str] | None = None) -> bool:
         """Read a block of each source; return whether any had something new.
 
-        Of a group whose history is long, one source after the other: so it does not
-        depend on their lengths who of them leads.
+        `due` are paths of logs that are worth a look; None: all. What had more than a block to
+        give is looked at again in any case. Of a group whose history is long, one source is read
+        after the other: so it does not depend on their lengths who of them leads.
         """
-        found = False
+        more: set[str] = set()
         busy: set[str] = set()
         for source in self.sources:
             group = source.member.group or source.id
-            if group in busy:
+            if group in busy or not self._is_due(source, due):
                 continue
             try:
-                found |= source.step(send)
+                if source.step(send):
+                    more.add(source.id)
             except SourceError as error:
                 send(wire.Trouble(source.id, str(error)))
             if source.history:
                 busy.add(group)
-        return found
+        self._more = more
+        return bool(more)
+
+    def _is_due(self, source: AnySource, due: Collection[str] | None) -> bool:
+        log = isinstance(source, LogSource)
+        return not log or due is None or source.path in due or source.id in self._more or source.history > 0
+
+
+def _joined(found: Sequence[discover.Found], known: Mapping[str, Member]) -> Iterator[discover.Found]:
+    """Yield what was found, each the member of its run that it is by what was `known` before (by path).
+
+    What is known stays what it was; what is new beside it joins it, under its own name
+    if it had stood alone.
+    """
+    joined = {
+        each.member.group: known[each.path].group or source_id(each.path)
+        for each in found
+        if each.path in known and each.member.group
+    }
+    for each in found:
+        member = known.get(each.path)
+        if member is None:
+            member = each.member
+            group = joined.get(member.group, member.group)
+            before = sum(m.kind == member.kind and m.group == group for m in known.values())
+            if before and member.kind in (WANDB, TENSORBOARD) and group:  # the next launch of the same run
+                member = msgspec.structs.replace(member, attempt=before)
+            member = msgspec.structs.replace(member, group=group)
+        yield each._replace(member=member)
+
+
+def _below(path: str, roots: Sequence[bytes]) -> bool:
+    """Whether one of the paths that were watched leads to this one."""
+    where = os.path.abspath(path)
+    for root in map(os.fsdecode, roots):
+        top = os.path.abspath(root)
+        if where == top or where.startswith(top + os.sep) or fnmatch.fnmatchcase(where, top):
+            return True
+    return False
 
 
 def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
@@ -140,41 +183,59 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
 
     for source in reader.sources:
         send(_opened(source))
-    while reader.sweep(send):
-        pass
     stdin = any(isinstance(source, StdinSource) for source in reader.sources)
     files = [source.path for source in reader.sources if isinstance(source, LogSource)]
-    sweep = setup.interval if setup.poll and setup.interval else SWEEP
+    sweep = setup.interval if setup.poll and setup.interval else max(SWEEP, len(files) * PER_FILE)
+    told, failed, beat, began = "", 0, 0.0, 0.0
+    busy = reader.sweep(send)
     with contextlib.closing(Waker(files, poll=setup.poll, sweep=sweep)) as waker:
-        told = ""
-        failed = 0
         while True:
-            send(wire.Beat())
-            for source in reader.appeared():
-                send(_opened(source))
-                if isinstance(source, LogSource):
-                    waker.add(source.path)
-            while reader.sweep(send):
-                pass
-            waker.wait(0.05 if stdin else IDLE)
-            if waker.note != told:
-                told = waker.note
-                send(wire.Note("", told))
-            for trouble in troubles()[failed:]:  # with formats of other packages
-                send(wire.Note("", trouble))
-            failed = len(troubles())
+            if time.monotonic() - beat >= IDLE or not busy:  # also while a log is written without a pause
+                beat = time.monotonic()
+                send(wire.Beat())
+                for source in reader.appeared():
+                    send(_opened(source))
+                    if isinstance(source, LogSource):
+                        waker.add(source.path)
+                if waker.note != told:
+                    told = waker.note
+                    send(wire.Note("", told))
+                for trouble in troubles()[failed:]:  # with formats of other packages
+                    send(wire.Note("", trouble))
+                failed = len(troubles())
+            due = waker.wait(0.0 if busy else 0.05 if stdin else IDLE)
+            rest = began + setup.pace - time.monotonic()
+            if due and not busy and rest > 0:  # lines that come one by one are taken together
+                time.sleep(rest)
+                due |= waker.wait(0.0)
+            began = time.monotonic()
+            busy = reader.sweep(send, due)
 
 
 def _opened(source: AnySource) -> wire.Opened:
     path = os.fsencode(source.path)
-    return wire.Opened(source.id, source.name, path, source.history, source.written(), source.member)
+    return wire.Opened(source.id, source.name, path, source.left, source.written(), source.member)
+
+
+def _open_more_files() -> None:
+    """Raise the number of open files as far as we may: each log that is followed is one."""
+    try:
+        import resource
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def main() -> None:
-    """Run as a worker: the setup is the only argument, messages go to standard output."""
+    """Run as a worker: its argument names the descriptor of the setup, messages go to standard output."""
     with contextlib.suppress(OSError):
         os.nice(5)
-    setup = msgspec.json.decode(sys.argv[1], type=wire.Setup)
+    _open_more_files()
+    setup = taken(sys.argv[1], wire.Setup)
     send = _Send(os.dup(1))
     os.dup2(2, 1)  # a stray print must not break the stream
     try:

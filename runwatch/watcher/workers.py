@@ -14,6 +14,8 @@ import msgspec
 
 from runwatch import sample, text
 from runwatch.watcher import sampler, wire
+from runwatch.watcher.handover import handed
+from runwatch.watcher.sources.patterns import wanted
 
 DEADLINE = 20.0
 """Seconds without a sign of life after which a worker counts as stuck."""
@@ -23,6 +25,8 @@ MAX_STARTS = 4
 """Starts in a row of one worker before its sources are given up as blind."""
 HEALTHY = 60.0
 """Seconds of work after which earlier failures are forgotten."""
+AGAIN = 120.0
+"""Seconds until one that was given up is tried again, by an engine that is to run for months."""
 
 
 _M = TypeVar("_M")
@@ -40,6 +44,9 @@ class Child(Generic[_M]):
         self._notice = notice
         self._give_up = give_up
         self._process: asyncio.subprocess.Process | None = None
+        self._renewed = False
+        self.patient = False
+        """Whether one that was replaced too often is tried again, later and ever again."""
 
     async def run(self) -> None:
         """Keep a child at work until it ends by itself or was replaced too often."""
@@ -55,16 +62,34 @@ class Child(Generic[_M]):
                 why = self._silent()
             finally:
                 self.stop()
+            if self._renewed:
+                self._renewed, starts = False, 0
+                continue
             if time.monotonic() - begun > HEALTHY:
                 starts = 0
             if starts >= MAX_STARTS:
                 self._give_up(self._lost(why))
-                return
+                if not self.patient:
+                    return
+                await self._rest()
+                starts = MAX_STARTS - 1
+                continue
             self._notice(f"{self._title()} {why}; started again")
             await asyncio.sleep(2.0**starts - 1.0 if starts else 0.0)
 
-    def _command(self) -> list[str]:
-        """Return the module to run and its argument."""
+    def renew(self) -> None:
+        """Replace the child by one with the newest setup."""
+        self._renewed = self._process is not None
+        self.stop()
+
+    async def _rest(self) -> None:
+        """Wait until another try makes sense: one stuck in the kernel must not be joined by more."""
+        await asyncio.sleep(AGAIN)
+        if self._process is not None:
+            await self._process.wait()
+
+    def _command(self) -> tuple[str, msgspec.Struct]:
+        """Return the module to run and what is handed to it."""
         raise NotImplementedError
 
     def _decode(self, body: bytes) -> _M:
@@ -86,14 +111,18 @@ class Child(Generic[_M]):
 
     async def _listen(self) -> bool:
         """Start a process and pass on its messages; return True if it ended in good order."""
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            *self._command(),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=1 << 22,
-        )
+        module, setup = self._command()
+        with handed(setup) as descriptor:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                module,
+                str(descriptor),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                pass_fds=(descriptor,),
+                limit=1 << 22,
+            )
         reader = self._process.stdout
         assert reader is not None
         while True:
@@ -124,17 +153,40 @@ class Worker(Child[wire.Message]):
         receive: Callable[[wire.Message], None],
         notice: Callable[[str], None],
         give_up: Callable[[str], None],
+        known: wire.Setup | None = None,
     ) -> None:
+        """`known` holds what is known of the sources from before: where they stand, what they are."""
         super().__init__(receive, notice, give_up)
         self._setup = setup
         self._opened: dict[str, bytes] = {}
-        self._resume: dict[str, wire.Resume] = {}
+        self._known = known or wire.Setup(())
+        self._resume = dict(self._known.resume)
+        self._members = dict(self._known.members)
 
-    def _command(self) -> list[str]:
-        if self._opened:
-            paths = tuple(dict.fromkeys((*self._setup.paths, *self._opened.values())))
-            self._setup = msgspec.structs.replace(self._setup, paths=paths, resume=self._resume, wait=True)
-        return ["runwatch.watcher.worker", msgspec.json.encode(self._setup).decode()]
+    def change(self, setup: wire.Setup) -> None:
+        """Read with another setup from now on; what is read by both goes on where it was."""
+        if setup == self._setup:
+            return
+        for source, path in tuple(self._opened.items()):
+            if not wanted(path, setup.paths, setup.exclude):
+                del self._opened[source]
+                self._resume.pop(source, None)
+                self._members.pop(source, None)
+        self._setup = setup
+        self.renew()
+
+    def _command(self) -> tuple[str, msgspec.Struct]:
+        known, opened = self._known, bool(self._opened or self._resume)
+        setup = msgspec.structs.replace(
+            self._setup,
+            paths=tuple(dict.fromkeys((*self._setup.paths, *self._opened.values()))),
+            resume=self._resume,
+            members=self._members,
+            since=known.since,
+            before=known.before,
+            wait=self._setup.wait or opened,
+        )
+        return "runwatch.watcher.worker", setup
 
     def _decode(self, body: bytes) -> wire.Message:
         message: wire.Message = wire.decode(body)
@@ -156,7 +208,8 @@ class Worker(Child[wire.Message]):
     def _take(self, message: wire.Message) -> None:
         if isinstance(message, wire.Opened):
             self._opened[message.source] = message.path
-        elif isinstance(message, wire.Read) and message.resume is not None:
+            self._members.setdefault(message.source, message.member)
+        elif isinstance(message, wire.Read | wire.Looked) and message.resume is not None:
             self._resume[message.source] = message.resume
         self._receive(message)
 
@@ -181,8 +234,8 @@ class Sampler(Child[sample.Message]):
             return self._setup.kind
         return "space " + ", ".join(text.path(os.fsdecode(path)) for path in self._setup.paths)
 
-    def _command(self) -> list[str]:
-        return ["runwatch.watcher.sampler", msgspec.json.encode(self._setup).decode()]
+    def _command(self) -> tuple[str, msgspec.Struct]:
+        return "runwatch.watcher.sampler", self._setup
 
     def _decode(self, body: bytes) -> sample.Message:
         return sampler.decode(body)

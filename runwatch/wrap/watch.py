@@ -24,12 +24,21 @@ SETTLE = 8.0
 """Seconds until a crash that only silence proves must be certain."""
 
 
+MAX_STARTS = 4
+"""Starts in a row of an engine before the command goes on unwatched."""
+HEALTHY = 60.0
+"""Seconds of work after which earlier starts are forgotten."""
+
+
 class Watch:
-    """A private engine on one log. One that dies is told once, and missed by nobody else."""
+    """A private engine on one log, started again if it dies: its log is all it needs to know."""
 
     def __init__(self, path: str, config: str | None, say: Callable[[str, str], object]) -> None:
         """`say` takes the severity ("" for a word about runwatch itself) and one line."""
         self._say = say
+        self._path, self._config = path, config
+        self._starts = 0
+        self._begun = 0.0
         self._engine: PrivateEngine | None = None
         self._buffer = bytearray()
         self._view: RunView | None = None
@@ -38,12 +47,30 @@ class Watch:
         self.step = ""
         self.found: dict[str, str] = {}
         """Incident id -> its severity."""
+        self._start()
+
+    def _start(self) -> None:
+        """Start an engine, for the command that our parent runs: it counts as a shell around it."""
+        now = time.monotonic()
+        self._starts = 1 if now - self._begun > HEALTHY else self._starts + 1
+        self._begun = now
+        self._buffer.clear()
         try:
-            self._engine = PrivateEngine([path], config=config, wait=True)
+            self._engine = PrivateEngine([self._path], config=self._config, wait=True, pids=[os.getppid()])
             self._engine.socket.setblocking(False)
             self._ask(protocol.Hello(), protocol.Follow(PACE))
         except RunwatchError as error:
             self._lose(str(error))
+
+    def _restart(self) -> None:
+        """Replace an engine that died, unless that happens all the time."""
+        if self._starts >= MAX_STARTS:
+            self._lose("the engine ended again and again")
+            return
+        if self._engine is not None:
+            self._engine.close()
+        self._say("", "the engine ended; started again")
+        self._start()
 
     @property
     def descriptor(self) -> int | None:
@@ -60,7 +87,7 @@ class Watch:
             except OSError:
                 data = b""
             if not data:
-                self._lose("the engine ended")
+                self._restart()
                 return
             self._buffer += data
             *lines, rest = bytes(self._buffer).split(b"\n")
@@ -148,7 +175,7 @@ def has_channel(config: str | None) -> bool:
     from runwatch.config import load
 
     try:
-        return bool(load(Path(config) if config else None).slack.webhook)
+        return bool(load(Path(config) if config else None).everyone())
     except (RunwatchError, OSError):  # the engine says what is wrong with it
         return False
 

@@ -3,22 +3,35 @@
 import contextlib
 import email
 import email.policy
+import fcntl
 import json
 import os
+import pty
+import select
+import shutil
 import socket
+import struct
+import subprocess
 import sys
+import termios
+import threading
 import time
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from runwatch.alerts.channels.apprise import AppriseChannel
 from runwatch.alerts.channels.command import CommandChannel
+from runwatch.alerts.channels.desktop import DesktopChannel, TerminalChannel
+from runwatch.alerts.channels.discord import DiscordChannel
 from runwatch.alerts.channels.email import EmailChannel
 from runwatch.alerts.channels.ntfy import NtfyChannel
 from runwatch.alerts.channels.pagerduty import PagerDutyChannel
+from runwatch.alerts.channels.teams import TeamsChannel
+from runwatch.alerts.channels.telegram import TelegramChannel
 from runwatch.alerts.channels.webhook import WebhookChannel
-from runwatch.alerts.notification import Rejected, Retry, Sent, Unsure
+from runwatch.alerts.notification import Recent, Rejected, Retry, Sent, Unsure
 
 from .endpoints import HttpServer, SmtpServer
 from .test_slack import FIRING, INCIDENT, RESOLVED
@@ -41,10 +54,13 @@ def http_channels(url: str):
         WebhookChannel("hook", f"{url}/{KEY}", KEY, 2.0),
         NtfyChannel("phone", url, KEY, KEY, 2.0),
         PagerDutyChannel("pager", KEY, url, 2.0),
+        DiscordChannel("discord", f"{url}/{KEY}", 2.0),
+        TeamsChannel("teams", f"{url}/{KEY}", 2.0),
+        TelegramChannel("telegram", KEY, "-100", api=url, timeout=2.0),
     ]
 
 
-@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize("which", range(6))
 class TestHttp:
     @pytest.mark.parametrize(
         ("answer", "kind", "after"),
@@ -53,6 +69,7 @@ class TestHttp:
             ((202, "garbage \x1b[2J", {}), Sent, None),
             ((429, "", {"Retry-After": "17"}), Retry, 17.0),
             ((429, "", {}), Retry, 30.0),
+            ((429, '{"message": "limited", "retry_after": 1.5}', {}), Retry, 1.5),
             ((500, f"no {KEY} here", {}), Retry, None),
             ((503, "", {"Retry-After": "9"}), Retry, 9.0),
             ((504, "", {}), Unsure, None),
@@ -63,6 +80,8 @@ class TestHttp:
         ],
     )
     def test_answers_are_understood_and_keys_stay_secret(self, which, answer, kind, after):
+        if which == 5 and kind is Sent:
+            answer = (200, '{"ok":true,"result":{"message_id":7}}', {})
         with HttpServer(answer) as server:
             outcome = http_channels(server.url)[which].send(FIRING)
         assert type(outcome) is kind
@@ -83,6 +102,73 @@ class TestHttp:
     def test_nothing_of_a_channel_shows_its_secret(self, which):
         channel = http_channels("http://127.0.0.1:1")[which]
         assert KEY not in repr(channel) + channel.identity
+
+
+def test_discord_gets_escaped_markdown_and_no_mentions():
+    with HttpServer() as server:
+        channel = DiscordChannel("discord", server.url)
+        channel.send(FIRING)
+        channel.send(RESOLVED)
+    firing, resolved = (request.body for request in server.got)
+    assert firing["allowed_mentions"] == {"parse": []}
+    assert firing["content"] == "▲ Critical\\: train/loss is NaN since step 500 \\(speedrun\\)"
+    assert "What to do\\: go back" in firing["embeds"][0]["description"]
+    assert firing["embeds"][0]["color"] != resolved["embeds"][0]["color"]
+
+
+def test_teams_gets_a_card_of_plain_runs():
+    with HttpServer((200, "Webhook message delivery failed with error: HTTP error 429", {})) as server:
+        channel = TeamsChannel("teams", server.url)
+        assert channel.send(FIRING) == Retry("Teams asks to slow down", 30.0)
+        assert channel.send(FIRING) == Sent()
+    (card,) = (part["content"] for part in server.got[1].body["attachments"])
+    assert {block["type"] for block in card["body"]} == {"RichTextBlock"}
+    lines = [run["text"] for block in card["body"] for run in block["inlines"]]
+    assert lines[0] == "▲ Critical: train/loss is NaN since step 500"
+    assert "Rank: 3" in lines
+
+
+def test_telegram_answers_its_own_first_message_also_after_a_restart():
+    memory = Recent()
+    took = (200, '{"ok":true,"result":{"message_id":77,"chat":{}}}', {})
+    again = (200, '{"ok":true,"result":{"message_id":78}}', {})
+    with HttpServer(took, again, again) as server:
+        for notification in (FIRING, RESOLVED, RESOLVED):
+            channel = TelegramChannel("telegram", KEY, "-100", api=server.url, memory=memory)
+            assert channel.send(notification) == Sent()
+    first, second, third = (request.body for request in server.got)
+    assert server.got[0].path == f"/bot{KEY}/sendMessage"
+    assert (first["parse_mode"], first["chat_id"], first["disable_notification"]) == (
+        "MarkdownV2",
+        "-100",
+        False,
+    )
+    assert "reply_parameters" not in first
+    assert second["reply_parameters"] == third["reply_parameters"]
+    assert second["reply_parameters"]["message_id"] == 77
+    assert second["disable_notification"]
+
+
+def test_an_endless_answer_is_cut_off():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                while True:
+                    connection.sendall(b"x")
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        began = time.monotonic()
+        outcome = WebhookChannel("hook", url, "", 0.3).send(FIRING)
+        assert time.monotonic() - began < 5.0
+        assert isinstance(outcome, Sent | Unsure)
+        thread.join(10)
 
 
 def test_a_webhook_gets_the_documented_json():
@@ -132,6 +218,93 @@ def test_pagerduty_opens_and_closes_one_incident_per_alert():
     payload = events[0]["payload"]
     assert (payload["severity"], payload["source"], payload["class"]) == ("critical", "node1", "nonfinite")
     assert "repeat" not in str(payload)
+
+
+class TestDesktop:
+    def test_notify_send_gets_escaped_text(self, tmp_path, monkeypatch):
+        program = tmp_path / "notify-send"
+        program.write_text(
+            f"#!{sys.executable}\nimport sys; open({str(tmp_path / 'got')!r}, 'w').write('\\0'.join(sys.argv[1:]))"
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        hostile = msgspec.structs.replace(FIRING, run="<b>x</b> & --help")
+        assert DesktopChannel("desk").send(hostile) == Sent()
+        _, urgency, dashes, subject, body = (tmp_path / "got").read_text().split("\0")
+        assert (urgency, dashes) == ("--urgency=critical", "--")
+        assert subject.startswith("▲ Critical")
+        assert "Run: &lt;b&gt;x&lt;/b&gt; &amp; --help" in body
+
+    def test_without_it_that_is_said(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("PATH", str(tmp_path))
+        assert DesktopChannel("desk").send(FIRING) == Rejected("notify-send is not installed")
+        assert TerminalChannel("here").send(FIRING) == Rejected("nobody is at a terminal")
+
+    def test_a_named_terminal_is_rung_and_a_file_is_not(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        ours, theirs = pty.openpty()
+        try:
+            channel = TerminalChannel("here", [os.ttyname(theirs), str(tmp_path / "file")], "no-such-socket")
+            assert channel.send(FIRING) == Sent()
+            assert os.read(ours, 10) == b"\a"
+            assert (tmp_path / "file").read_text() == ""
+        finally:
+            os.close(ours)
+            os.close(theirs)
+
+    @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+    def test_tmux_shows_a_hostile_line_as_it_is(self, monkeypatch):
+        """Formats such as #(program) are run by tmux, so what a log line holds must not be one."""
+        monkeypatch.delenv("TMUX", raising=False)
+        socket_name = f"runwatch-test-{os.getpid()}"
+        ran = Path(f"/tmp/{socket_name}")
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 190, 0, 0))
+        command = ["tmux", "-L", socket_name, "-f", "/dev/null", "new-session", "sleep 60"]
+        client = subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            env={**os.environ, "TERM": "xterm"},
+        )  # fmt: skip
+        try:
+            seen = _read_until(ours, b"[0]")
+            run = f"#(touch {ran}) #{{pid}} %H:%M #[fg=red]x"
+            channel = TerminalChannel("here", socket=socket_name)
+            assert channel.send(msgspec.structs.replace(FIRING, run=run)) == Sent()
+            seen = _read_until(ours, b"#[fg=red]x")
+            assert b"#{pid} %H:%M" in seen
+            assert not ran.exists()
+        finally:
+            subprocess.run(["tmux", "-L", socket_name, "kill-server"], check=False, capture_output=True)
+            client.wait(10)
+            os.close(ours)
+            os.close(theirs)
+
+
+def _read_until(terminal: int, wanted: bytes, seconds: float = 15.0) -> bytes:
+    seen, end = b"", time.monotonic() + seconds
+    while wanted not in seen and time.monotonic() < end:
+        if select.select([terminal], [], [], 0.5)[0]:
+            seen += os.read(terminal, 65536)
+    assert wanted in seen, seen[-2000:]
+    return seen
+
+
+@pytest.mark.filterwarnings("default")
+def test_apprise_gets_text_only():
+    pytest.importorskip("apprise")
+    with HttpServer() as server:
+        channel = AppriseChannel("other", server.url.replace("http://", "json://"))
+        assert channel.send(FIRING) == Sent()
+    assert server.got[0].body["message"].startswith("Run: speedrun")
+    assert AppriseChannel("other", "nosuch://hush").send(FIRING) == Rejected(
+        "apprise does not know this address"
+    )
+
+
+def test_without_apprise_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    outcome = AppriseChannel("other", "json://hush").send(FIRING)
+    assert outcome == Rejected("apprise is not installed: pip install 'runwatch[apprise]'")
 
 
 class TestCommand:

@@ -1,11 +1,15 @@
 """What people read: complete, bounded, on one line each, and nobody else's commands."""
 
 import json
+import re
 
 import msgspec
 import pytest
 
-from runwatch.alerts.channels import slack
+from runwatch.alerts.channels import discord, slack, teams, telegram
+from runwatch.alerts.channels.desktop import tmux_text
+from runwatch.alerts.channels.email import EmailChannel
+from runwatch.alerts.channels.pagerduty import PagerDutyChannel
 from runwatch.alerts.message import clean, compose, document, redact
 
 from .slack_server import invalid
@@ -77,6 +81,53 @@ class TestInjection:
         assert invalid(payload) == ""
         assert not any(sign in said for said in texts(payload) for sign in "<>\x1b")
         assert {block["text"]["type"] for block in payload["blocks"] if "text" in block} == {"plain_text"}
+
+    def test_discord_gets_nothing_that_is_not_escaped(self, name):
+        payload = discord.message(poisoned(CORPUS[name]))
+        embed = payload["embeds"][0]
+        assert payload["allowed_mentions"] == {"parse": []}
+        parts = ((payload["content"], 2000), (embed["title"], 256), (embed["description"], 4096))
+        for said, most in parts:
+            assert len(said) <= most
+            assert not re.search(r"[*_~`|>#\-+\[\]()@:<]", re.sub(r"\\.", "", said))
+            assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u2028]", said)
+
+    def test_telegram_gets_valid_markdown(self, name):
+        said = telegram.message(poisoned(CORPUS[name]))
+        assert len(said) <= 4096
+        bold = re.match(r"\*(?:\\.|[^\\*])+\*\n", said)
+        assert bold
+        rest = re.sub(r"\\[_*\[\]()~`>#+\-=|{}.!\\]", "", bold[0][1:-2] + said[bold.end() :])
+        assert not re.search(r"[_*\[\]()~`>#+\-=|{}.!\\]", rest)
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u2028]", said)
+
+    def test_teams_gets_runs_without_markdown(self, name):
+        payload = teams.message(poisoned(CORPUS[name]))
+        assert len(json.dumps(payload)) < 28_000 * 2
+        (part,) = payload["attachments"]
+        for block in part["content"]["body"]:
+            assert block["type"] == "RichTextBlock"
+            for run in block["inlines"]:
+                assert len(run["text"]) <= 720
+                assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202e\u2028]", run["text"])
+
+    def test_tmux_gets_a_line_without_formats(self, name):
+        line = tmux_text(compose(poisoned(CORPUS[name])).subject)
+        assert "#" not in line.replace("##", "")
+        assert "%" not in line.replace("%%", "")
+        assert not re.search(r"[\x00-\x1f\x7f-\x9f]", line)
+
+    def test_mail_and_push_are_plain_text(self, name):
+        told = poisoned(CORPUS[name])
+        mail = EmailChannel("mail", "h", 25, sender="a@b.org", to=["c@d.org"])._mail(told)
+        assert mail.get_content_type() == "text/plain"
+        raw = mail.as_bytes().decode("ascii")
+        assert "\nHost: forged" not in raw
+        assert len(raw) < 60_000
+        event = PagerDutyChannel("pager", "k", "http://x")._event(told)
+        assert len(event["payload"]["summary"]) <= 1024
+        assert len(event["dedup_key"]) <= 255
+        assert len(json.dumps(event)) < 512_000
 
     def test_the_json_document_is_valid_and_bounded(self, name):
         raw = json.dumps(document(poisoned(CORPUS[name])), allow_nan=False, ensure_ascii=False)

@@ -1,5 +1,6 @@
 """Routing: pure functions of alerts and times, so the tests bring their own clock."""
 
+import itertools
 import time
 from unittest.mock import patch
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.alerts.grouping import Alert
 from runwatch.alerts.policy import (
     BUILT_IN,
     Inhibition,
@@ -16,15 +18,19 @@ from runwatch.alerts.policy import (
     Route,
     parse_matcher,
 )
-from runwatch.alerts.routing import Alert, Router
+from runwatch.alerts.routing import Router
 from runwatch.findings import Severity
 from runwatch.snapshot import IncidentRow
 
 ONE = (Receiver("slack", per_minute=10_000),)
+NUMBERS = itertools.count()
 
 
-def alert(name, state="firing", *, run="r", severity="warning", rule="hang", at=0.0, **fields) -> Alert:
-    return Alert(IncidentRow(name, run, rule, severity, state, f"title {name}", **fields), "node1", at)
+def alert(
+    name, state="firing", *, run="r", severity="warning", rule="hang", at=0.0, number=None, **fields
+) -> Alert:
+    row = IncidentRow(name, run, rule, severity, state, f"title {name}", **fields)
+    return Alert(row, "node1", at, number=next(NUMBERS) if number is None else number)
 
 
 def router(*, receivers=ONE, **policy) -> Router:
@@ -393,3 +399,64 @@ def test_a_group_keeps_its_wait_and_its_interval(steps):
         now = end
         r.take(alert(name, "resolved" if over else "firing"), now)
         began = now if began is None and r._groups else began
+
+
+class TestTheSameFoldAgain:
+    CHANGES = (
+        ("a", "firing", 1),
+        ("b", "firing", 1),
+        ("a", "firing", 2),
+        ("a", "resolved", 3),
+        ("c", "firing", 1),
+    )
+
+    def fold(self, r: Router, count: int = 5, now: float = 0.0) -> list[tuple[str, tuple[str, ...]]]:
+        """Take the first changes, twenty seconds apart; return (id, what it names) of each message."""
+        messages = []
+        for name, state, number in self.CHANGES[:count]:
+            severity = "critical" if number > 1 else "warning"
+            r.take(alert(name, state, severity=severity, number=number, at=now), now)
+            now += 20.0
+            messages += self.heard(r, now)
+        return messages
+
+    def heard(self, r: Router, now: float) -> list[tuple[str, tuple[str, ...]]]:
+        return [
+            (m.id, tuple(f"{row.id} {row.state}" for row in (m.incident, *m.more))) for _, m in r.flush(now)
+        ]
+
+    def test_gives_the_same_ids(self):
+        once, again = self.fold(router()), self.fold(router(), now=500.0)
+        assert once == again
+        assert len({name for name, _ in once}) == len(once) == 5
+
+    @pytest.mark.parametrize("count", range(6))
+    @pytest.mark.parametrize("policy", [{}, {"otherwise": grouped()}], ids=["alone", "grouped"])
+    def test_into_what_the_first_left_tells_nothing_again(self, policy, count):
+        first = router(**policy)
+        heard = self.fold(first, count)
+        second = Router(first.policy, epoch="e", lasting=True, local=time.gmtime)
+        second.resume({key: body for key, body in first.changes().items() if body is not None}, 100.0)
+        heard += self.fold(second, 5, 100.0)
+        heard += self.heard(second, 1e4)
+        assert len(set(heard)) == len(heard)
+        assert sum("a resolved" in names for _, names in heard) == 1
+        assert {name for _, names in heard for name in names} >= {"a firing", "b firing", "c firing"}
+        if not policy:
+            assert heard == self.fold(router())
+
+    def test_another_place_is_another_change(self):
+        """After a rebuild the first hang that is seen has the id and number of one long ago."""
+        r = router()
+        r.take(alert("a", number=1, step=100), 0.0)
+        r.take(alert("a", "resolved", number=2, step=100), 1.0)
+        r.flush(1.0)
+        r.take(alert("a", number=1, step=250), 2.0)
+        assert told(r, 2.0) == [("firing", ["a"])]
+
+    def test_what_is_remembered_is_bounded(self):
+        r = router()
+        for number in range(5000):
+            r.take(alert("a", number=number), 0.0)
+        saved = r.changes()
+        assert sum(key.startswith("seen/") and body is not None for key, body in saved.items()) == 4096

@@ -129,6 +129,17 @@ def test_values_of_processes_that_are_gone_are_forgotten_and_old_ones_do_not_cou
     assert machine.owned() == ("0",)
 
 
+def test_gpus_of_children_without_ranks_are_the_runs():
+    """As `mp.spawn` and most notebooks have it."""
+    main = Process(100, T0, "main", "python train.py", "sleeping", 1, gpus=("0", "1", "2", "3"))
+    children = [Process(pid, T0, "worker", "python train.py", "running", 100) for pid in (101, 102)]
+    machine = Machine()
+    machine.fold(Processes(T0, (main, *children)))
+    assert machine.owned() == ("0", "1", "2", "3"), "all it may use, while the driver says nothing"
+    machine.fold(GpuProcesses(T0, {"0": {101: 1e9}, "2": {102: 1e9}, "3": {999: 1e9}}))
+    assert machine.owned() == ("0", "2")
+
+
 def test_a_run_has_ended_when_its_last_process_has():
     machine = under_way()
     machine.fold(MachineEvent("process_died", T0 + 1, "", pid=100, role="rank", exit_code=0))

@@ -3,9 +3,10 @@
 import pytest
 
 from runwatch.alerts.channels.build import build
+from runwatch.alerts.channels.settings import KINDS
 from runwatch.alerts.policy import BUILT_IN, Policy, Quiet, Receiver, Route, parse_matcher
 from runwatch.alerts.secret import Secret
-from runwatch.alerts.settings import KINDS, policy
+from runwatch.alerts.settings import policy
 from runwatch.config import Config, read
 from runwatch.errors import ConfigError
 from runwatch.findings import Severity
@@ -32,6 +33,30 @@ type = "email"
 host = "localhost"
 sender = "a@example.org"
 to = ["b@example.org"]
+[channels.team]
+type = "slack"
+token = { env = "BOT" }
+channel = "#train"
+lifecycle = true
+[channels.discord]
+type = "discord"
+url = { env = "HOOK_URL" }
+[channels.teams]
+type = "teams"
+url = { env = "HOOK_URL" }
+[channels.telegram]
+type = "telegram"
+token = { env = "BOT" }
+chat = "-100123"
+[channels.desk]
+type = "desktop"
+digest = true
+[channels.here]
+type = "terminal"
+ttys = ["/dev/pts/3"]
+[channels.other]
+type = "apprise"
+address = { env = "BOT" }
 
 [routing]
 group_by = ["run"]
@@ -67,12 +92,14 @@ def load(tmp_path):
 def test_every_key_is_read_and_every_channel_built(load, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOOK_URL", "https://example.org/hushpath")
+    monkeypatch.setenv("BOT", "xoxb-hush")
     (tmp_path / "topic").write_text("hushtopic\n")
     (tmp_path / "topic").chmod(0o600)
     config = load(FULL)
     channels = [build(name, given) for name, given in config.everyone().items()]
-    assert [channel.name for channel in channels] == ["hook", "script", "phone", "pager", "mail"]
-    assert len({channel.identity for channel in channels}) == 5
+    assert [channel.name for channel in channels] == list(config.channels)
+    assert {type(given) for given in config.channels.values()} == set(KINDS.values())
+    assert len({channel.identity for channel in channels}) == len(channels) == 12
     assert "hush" not in repr(config) + "".join(repr(c) + c.identity for c in channels)
     assert channels[3]._key == "hushkey"
     assert channels[2]._topic == "hushtopic"
@@ -103,8 +130,8 @@ def test_without_configuration_everything_is_told_at_once():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[channels.x]", "a channel needs a type: runwatch.toml:1: one of slack, webhook, command, ntfy, pagerduty, email"),
-        ("[channels.x]\ntype = 'pigeon'", "a channel needs a type: runwatch.toml:2: one of slack, webhook, command, ntfy, pagerduty, email"),
+        ("[channels.x]", "a channel needs a type: runwatch.toml:1: one of slack, discord, teams, telegram, ntfy, pagerduty, email, webhook, command, desktop, terminal, apprise"),
+        ("[channels.x]\ntype = 'pigeon'", "a channel needs a type: runwatch.toml:2: one of slack, discord, teams, telegram, ntfy, pagerduty, email, webhook, command, desktop, terminal, apprise"),
         ("[channels.x]\ntype = 'ntfy'", "a channel of type ntfy needs topic: runwatch.toml:1"),
         ("[channels.x]\ntype = 'ntfy'\ntopik = 'a'", "unknown name 'topik': runwatch.toml:3: did you mean 'topic'?"),
         ("[channels.slack]\ntype = 'command'\ncommand = ['a']", "this name is taken by the section [slack]: runwatch.toml:1: choose another"),
@@ -119,6 +146,8 @@ def test_without_configuration_everything_is_told_at_once():
         ("[routing]\n[[routing.routes]]\nchannels = ['x']", "no channel is named 'x'; there are: slack: runwatch.toml:3"),
         ("[[routing.inhibit]]\nsource = ['rule=a']", 'an inhibition needs target, such as target = ["rule=crash"]: runwatch.toml:1'),
         ("[routing.routes]\nmatch = []", "routing.routes must be sections with doubled brackets, [[routing.routes]], not a section: runwatch.toml:1"),
+        ("[channels.x]\ntype = 'slack'\ntoken = 'xoxb-hush'", "a channel of type slack needs channel: runwatch.toml:1"),
+        ("[channels.x]\ntype = 'slack'", "a channel of type slack needs webhook, or token and channel: runwatch.toml:1"),
         ("[slack]\nper_minute = 0", "slack.per_minute must be a whole number from 1 to 1,000, not this number: runwatch.toml:2"),
     ],
 )  # fmt: skip

@@ -683,6 +683,22 @@ def test_hostile_names_are_made_safe(tmp_path):
     assert all("\x1b" not in c.path + c.id and c.path.isprintable() for c in watched.known)
 
 
+def test_a_first_look_may_be_at_the_newest_alone(tmp_path):
+    """What a wider look finds then was there before; what was deleted in between is known to be."""
+    for step in range(1, 9):
+        put(tmp_path / f"ckpt_step{step}.pt", archive(), now=OLD)
+    source, known = CheckpointSource(str(tmp_path), most=3), Checkpoints()
+    first = source.look(OLD + 60)
+    assert (sorted(c.step for c in first.changes), first.left_out) == ([6, 7, 8], 5)
+    (tmp_path / "ckpt_step8.pt").unlink()
+    source.widen()
+    known.fold(first)
+    known.fold(source.look(OLD + 61))
+    whole = {c.step: c for c in CheckpointSource(str(tmp_path)).look(OLD + 61).changes}
+    assert {c.step: c for c in known if c.step < 8} == whole
+    assert [c.state for c in known if c.step == 8] == [State.DELETED]
+
+
 def test_more_than_can_be_kept_keeps_the_newest(tmp_path, monkeypatch):
     monkeypatch.setattr(source_module, "MAX_KNOWN", 5)
     for step in range(1, 9):

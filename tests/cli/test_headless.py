@@ -10,7 +10,11 @@ import time
 import pytest
 
 from runwatch.cli.headless import Printer
+from runwatch.parsers.stream import StreamParser
 from runwatch.render.glyphs import ASCII
+from runwatch.watcher.engine import Engine
+from runwatch.watcher.headless import Headless
+from runwatch.watcher.views import Shown
 
 from .live import WAIT, Log
 
@@ -46,6 +50,26 @@ def test_the_end_is_one_line():
         "r: training  step 9/10  90.0%  ETA 1m 00s  loss 2.500",
         "✓ r: finished  step 10/10  100.0%  loss 2.500  no findings",
     ]
+
+
+def test_while_a_history_is_read_its_newest_values_are_told_now_and_then():
+    engine = Engine()
+    shown = Shown(engine.add_source("a.wandb", "a", "a.wandb"))
+    shown.backlogs["a.wandb"], shown.lefts["a.wandb"] = 4000, 3000
+    stream = Headless(engine, interval=10.0, every=None)
+    assert list(stream.previews([shown], 0.0)) == []
+    lines = "".join(f"step {n:05d}/10000 (0.10%) | loss: 2.500000 | dt: 10.00ms\n" for n in range(50, 90))
+    shown.take_preview("a.wandb", StreamParser().feed(lines.encode()), None)
+    (first,) = stream.previews([shown], 0.0)
+    assert (first["type"], first["run"], first["step"], first["history"]) == ("preview", "a", 89, 0.25)
+    assert first["metrics"]["train/loss"] == 2.5
+    assert said(Printer(False), first) == [
+        "a: reading its history, 25%; newest: step 89/10,000  0.9%  ETA 1m 39s  loss 2.500  step time 10.0 ms"
+    ]
+    assert list(stream.previews([shown], 9.9)) == []
+    assert len(list(stream.previews([shown], 10.0))) == 1
+    shown.read("a.wandb", 0)
+    assert list(stream.previews([shown], 99.0)) == []
 
 
 def test_what_has_not_changed_is_not_repeated():

@@ -1,21 +1,28 @@
 """`runwatch notify`: what it sends, what it says, and what it keeps to itself."""
 
+import json
 import os
 import subprocess
 import sys
 
+import msgspec
 import pytest
+
+from runwatch.alerts.channels.slack import SlackChannel
+from runwatch.alerts.journal import Journal
 
 from ..alerts.endpoints import HttpServer
 from ..alerts.slack_server import SlackServer
+from ..alerts.test_slack import FIRING
 
 
 @pytest.fixture
 def run(tmp_path):
-    def run(*arguments: str, config: str = "", **env: str) -> tuple[int, str, str]:
-        (tmp_path / "runwatch.toml").write_text(config)
+    def run(*arguments: str, config: str | None = "", **env: str) -> tuple[int, str, str]:
+        (tmp_path / "runwatch.toml").write_text(config or "")
+        named = [] if config is None else ["--config", str(tmp_path / "runwatch.toml")]
         done = subprocess.run(
-            [sys.executable, "-m", "runwatch", "notify", *arguments, "--config", str(tmp_path / "runwatch.toml")],
+            [sys.executable, "-m", "runwatch", "notify", *arguments, *named],
             env={**os.environ, "no_proxy": "*", **env}, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         assert "hush" not in done.stdout + done.stderr
@@ -55,3 +62,30 @@ def test_the_list_names_channels_and_no_secret(run):
     config = "[channels.phone]\ntype = 'ntfy'\ntopic = 'hushtopic'\nmin_severity = 'critical'"
     assert run("list", config=config)[:2] == (0, "phone  ntfy  critical and graver\n")
     assert "no channel is configured" in run("list")[1]
+
+
+def test_what_was_given_up_is_listed_and_sent_again(run, tmp_path):
+    state = {"RUNWATCH_STATE": str(tmp_path / "state")}
+    with SlackServer() as slack:
+        env = {**state, "RUNWATCH_SLACK_WEBHOOK": slack.url}
+        assert run("dead", config=None, **env)[:2] == (0, "no message was given up\n")
+        identity = SlackChannel(slack.url).identity
+        living, gone = Journal(tmp_path / "state" / "outbox"), Journal(tmp_path / "state" / "outbox")
+        for number, journal in enumerate((living, gone)):
+            told = msgspec.structs.replace(FIRING, id=f"n{number}", run=f"run{number}")
+            journal.commit([(identity, told), ("other#1", told)])
+            journal.dead(identity, told.id, "the webhook does not exist: 404")
+            journal.dead("other#1", told.id, "too old")
+        gone.close()
+        code, out, _ = run("dead", config=None, **env)
+        assert (code, out.count("the webhook does not exist: 404"), out.count("too old")) == (1, 2, 2)
+        assert "slack  ▲ Critical: train/loss is NaN since step 500 (run0)" in out
+        code, out, _ = run("retry", "slack", **env)
+        assert (code, out) == (0, "2 taken up again, 0 still waiting\n")
+        assert sorted(post["text"][-6:] for post in slack.shown) == ["(run0)", "(run1)"]
+        code, out, _ = run("dead", "--json", config=None, **env)
+        left = json.loads(out)["dead"]
+        assert [(one["channel"], one["reason"]) for one in left] == [("other", "too old")] * 2
+        assert run("retry", "slack", **env)[1] == "0 taken up again, 0 still waiting\n"
+        living.close()
+    assert len(slack.posts) == 2

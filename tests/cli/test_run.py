@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
+
+from runwatch.wrap.watch import MAX_STARTS
 
 from ..alerts.slack_server import SlackServer
 from ..wrap.command import QUIET, RUN, WAIT, part, python, run, started, wait_for
@@ -244,7 +248,7 @@ def test_a_disk_that_is_full_for_a_while(tmp_path, start):
     ("victim", "words"),
     [
         ("runwatch.wrap.keeper", "the log's writer is gone: the command goes on, unlogged and unwatched"),
-        ("runwatch.watcher.server", "the engine ended: the command goes on unwatched"),
+        ("runwatch.watcher.private", "the engine ended; started again"),
     ],
 )
 def test_the_command_outlives_our_helpers(victim, words, log, start):
@@ -315,6 +319,45 @@ def test_nothing_is_said_between_where_nobody_looks(log, start):
     part(process, "runwatch.watcher.worker")
     process.stdin.write(b"\n")
     assert len(close(process)[1].splitlines()) == 1
+
+
+def test_an_engine_that_was_killed_is_replaced_and_one_that_always_dies_is_given_up(log, start):
+    code = (
+        STEPS.format(first=0, last=50, loss="2.5") + "input()\n" + STEPS.format(first=50, last=52, loss="nan")
+    )
+    process = start("--say", "--log", log, "--", *python(code + "input()\n"))
+    part(process, "runwatch.watcher.worker")
+    part(process, "runwatch.watcher.server").kill()
+    until(process, b"runwatch: the engine ended; started again\n", "stderr")
+    part(process, "runwatch.watcher.worker")
+    process.stdin.write(b"\n")
+    assert b"CRITICAL nonfinite" in until(process, b"NaN since step 50", "stderr")
+    process.stdin.write(b"\n")
+    close(process)
+    process = start("--log", log, "--", *python(SPEAKS))
+    for _ in range(MAX_STARTS - 1):
+        part(process, "runwatch.watcher.server").kill()
+        until(process, b"started again\n", "stderr")
+    part(process, "runwatch.watcher.server").kill()
+    until(process, b"again and again: the command goes on unwatched\n", "stderr")
+    process.stdin.close()
+    process.wait(WAIT)
+
+
+def test_the_processes_of_the_command_are_watched_and_not_ours(log, start):
+    process = start("--log", log, "--", *python(STEPS.format(first=0, last=50, loss="2.5") + "input()\n"))
+    command = wait_for(
+        lambda: next((p for p in psutil.Process(process.pid).children() if "-c" in p.cmdline()), None)
+    )
+    sampler = part(process, "runwatch.watcher.sampler")
+    wait_for(lambda: command.pid in _whose_end(sampler))
+    assert _whose_end(sampler) <= {process.pid, command.pid}
+
+
+def _whose_end(sampler):
+    """The processes a sampler holds a pidfd of."""
+    told = [path.read_text() for path in Path(f"/proc/{sampler.pid}/fdinfo").iterdir()]
+    return {int(found[1]) for text in told if (found := re.search(r"^Pid:\s+(\d+)", text, re.M))}
 
 
 def test_a_kill_is_sent_to_the_channel(log, start):

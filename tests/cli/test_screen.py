@@ -138,7 +138,7 @@ def test_a_dead_engine_leaves_the_last_picture(log):
     with Terminal("tail", str(log.path)) as terminal:
         terminal.until(lambda p: "399" in p)
         children = psutil.Process(terminal.pid).children()
-        next(p for p in children if "runwatch.watcher.server" in p.cmdline()).kill()
+        next(p for p in children if "runwatch.watcher.private" in p.cmdline()).kill()
         picture = terminal.until(lambda p: "engine" in p.lower())
         assert "399" in picture
         terminal.keys("q")

@@ -12,7 +12,7 @@ import pytest
 
 from runwatch.errors import UsageError
 from tests.cli.live import WAIT, Follower, Log
-from tests.watcher.samplers.conftest import NVML, build
+from tests.watcher.samplers.conftest import MOUNTABLE, NVML, StallingMount, build
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 
@@ -101,6 +101,59 @@ def test_a_lost_gpu_of_the_run(run, tmp_path):
         incident = follower.incident("gpu_fault")["incident"]
         assert (incident["title"], incident["severity"]) == ("GPU 1 does not answer any more", "critical")
         assert incident["metric"] == "gpu/1"
+
+
+def test_a_driver_that_crashes_blinds_only_its_sampler(run, tmp_path):
+    build(NVML, tmp_path / "lib" / "libnvidia-ml.so.1")
+    scenario = tmp_path / "scenario"
+    scenario.write_text("lib count 2\n0 !nvmlDeviceGetUtilizationRates segv\n")
+    environ = {"LD_LIBRARY_PATH": str(tmp_path / "lib"), "FAKE_NVML": str(scenario)}
+    with Follower(tmp_path / "train.log", "--interval", "1", env=environ) as follower:
+        follower.says("signal 11")
+        reached = follower.until(lambda o: o["type"] == "progress")["records"]
+        follower.until(lambda o: o["type"] == "progress" and o["records"] > reached + 20)
+        run.send_signal(signal.SIGKILL)
+        assert "SIGKILL" in follower.incident("crash")["incident"]["title"]
+
+
+READING = """
+import os, sys, time
+file = os.open(sys.argv[1], os.O_RDONLY)
+step = 0
+while True:
+    print(f"step {step:05d}/10000 (0.10%) | loss: 2.500000 | dt: 50.00ms", flush=True)
+    step += 1
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)  # or the page cache would answer
+    os.pread(file, 4096, 0)
+    time.sleep(0.05)
+"""
+
+
+@MOUNTABLE
+def test_a_mount_that_stops_answering_is_named_as_the_cause(tmp_path):
+    """The whole way: a real FUSE mount, a process stuck in the kernel, the rule."""
+    mount = StallingMount(tmp_path)
+    (tmp_path / "train.py").write_text(READING)
+    config = tmp_path / "low.toml"
+    config.write_text("[rules.hang]\nleast = 6\nunfamiliar = 6\nstarting = 6\n")
+    data = str(mount.point / "data")
+    with (tmp_path / "train.log").open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "train.py", data], stdout=out, cwd=tmp_path, start_new_session=True
+        )
+    try:
+        with Follower(tmp_path / "train.log", "--interval", "1", "--config", config) as follower:
+            follower.until(lambda o: o["type"] == "progress" and o["records"] > 5)
+            sampling(follower)
+            mount.stall()
+            cause = follower.incident("hang")["incident"]["cause"]
+            assert f"(pid {process.pid}) in read of {data}" in cause
+            mount.go_on()
+            follower.incident("hang", "resolved")
+    finally:
+        mount.close()
+        process.kill()
+        process.wait()
 
 
 def test_a_named_process_needs_no_link(tmp_path):

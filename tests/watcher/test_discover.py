@@ -53,6 +53,26 @@ def test_rotated_logs_and_old_states_repeat_what_others_say(tmp_path):
     assert [found.path for found in find([str(tmp_path)])] == [log]
 
 
+def test_of_very_many_checkpoints_only_the_newest_are_searched(tmp_path):
+    top = tmp_path / "run"
+    for step in range(200):
+        write(top / f"checkpoint-{step}" / "trainer_state.json", '{"global_step": 1}')
+    write(top / "train.log")
+    os.utime(top / "checkpoint-199" / "trainer_state.json", (2e9, 2e9))
+    opened = []
+    real = discover.is_binary
+    try:
+        discover.is_binary = lambda path: opened.append(path) or real(path)
+        found = [each.path for each in find([str(tmp_path)])]
+    finally:
+        discover.is_binary = real
+    assert str(top / "checkpoint-199" / "trainer_state.json") in found
+    assert str(top / "train.log") in found
+    assert str(top) in found
+    assert len(found) == 3
+    assert len(opened) == 2
+
+
 def test_the_console_copy_of_a_tracker_is_no_run_of_its_own(tmp_path):
     run = tmp_path / "wandb" / "run-20260101_000000-ab"
     write(run / "files" / "output.log")

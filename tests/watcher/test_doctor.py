@@ -24,7 +24,7 @@ WELL = Facts(
     instances=128,
     open_files=4096,
     gpus=Gpus(0.0, (Gpu("0", name="H100", measure="sm_activity"),), "550.54"),
-    slack="",
+    channels=(checks.Channel("slack", "slack"),),
 )
 
 
@@ -63,8 +63,20 @@ def test_a_well_machine():
         ("scheduler", {"job": Job(0, "7", deadline=9.0)}, "ok", "end is known"),
         ("scheduler", {"job": Job(0, "7")}, "note", "no scontrol"),
         ("config", {"config_error": "unknown key: runwatch.toml:3"}, "bad", "runwatch.toml:3"),
-        ("slack", {"slack": None}, "note", "not configured"),
-        ("slack", {"slack": "hooks.slack.com: timed out"}, "bad", "timed out"),
+        ("channel", {"channels": ()}, "note", "none is configured"),
+        (
+            "channel",
+            {"channels": (checks.Channel("a", "slack", unreached="x: timed out"),)},
+            "bad",
+            "timed out",
+        ),
+        (
+            "channel",
+            {"channels": (checks.Channel("a", "ntfy", "the secret is empty"),)},
+            "bad",
+            "a (ntfy): the secret",
+        ),
+        ("alerts", {"given_up": 1200}, "note", "1,200 messages were given up"),
     ],
 )
 def test_what_is_missing_is_said(name, changes, state, word):
@@ -152,7 +164,7 @@ def test_this_machine(tmp_path):
     found = json.loads(done.stdout)
     assert found["schema"] == 1
     names = {item["name"]: item for item in found["checks"]}
-    assert {"path", "space", "gpus", "processes", "exits", "pressure", "inotify", "config", "slack"} <= set(
+    assert {"path", "space", "gpus", "processes", "exits", "pressure", "inotify", "config", "channel"} <= set(
         names
     )
     if sys.platform.startswith("linux"):

@@ -13,7 +13,7 @@ from runwatch.watcher.check import check
 from runwatch.watcher.document import document
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.member import Member
-from runwatch.watcher.sources.beside import Beside
+from runwatch.watcher.sources.looked import Beside
 
 from ..checkpoints.made import family
 

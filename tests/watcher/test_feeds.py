@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from runwatch.watcher import wire
-from runwatch.watcher.feeds import PREVIEW_BYTES, LogSource
+from runwatch.watcher.feeds import FIRST_LOOK, PREVIEW_BYTES, DirectorySource, LogSource
 from runwatch.watcher.sources.discover import find
 
 from ..parsers import trackers
@@ -192,3 +192,18 @@ def test_another_run_in_the_same_file_is_told_whole(tmp_path):
     path.write_bytes(lightning(12).replace(b"0,0,3.0", b"0,0,9.0"))
     engine.read()
     assert engine.parsed.column("step").tolist() == [*range(9), *range(12)]
+
+
+def test_a_directory_of_very_many_checkpoints_is_shown_before_all_were_looked_at(tmp_path):
+    count = 2 * FIRST_LOOK
+    for step in range(count):
+        (tmp_path / f"ckpt_step{step}.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
+    (found,) = find([str(tmp_path)])
+    source, said = DirectorySource(found), []
+    assert source.step(said.append)
+    assert not source.step(said.append)
+    first, second = said
+    assert {c.step for c in first.look.changes} == set(range(FIRST_LOOK, count))
+    assert (first.partial, second.partial) == (True, False)
+    assert first.live == second.live is False
+    assert second.look.present == count

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.checkpoint import Checkpoint, Look, State
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.document import document
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.member import Member
+from runwatch.watcher.sources.looked import Beside
+
+from ..parsers import trackers
 
 NOW = 1_700_000_000.0
 
@@ -156,6 +161,69 @@ def test_sources_that_tell_other_numbers_are_told_once(scale, differs):
     for n in range(100):
         fold.read("csv", f"{n},{(3 - n / 100) * scale}\n")
     assert [event.kind for event in seen] == ["disagreement"] * differs
+
+
+def told(fold: Fold, kind: str) -> list[str]:
+    return [e.title for _, watched in fold.engine.runs() for e in watched.run.events if e.kind == kind]
+
+
+@pytest.mark.parametrize("pace", [1, 3, 7, 30])
+def test_whether_sources_differ_does_not_depend_on_how_their_lines_came(pace):
+    """30 steps, of which 20 are enough to judge: also where none of the pieces doubles what was told."""
+    fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
+    fold.read("csv", "step,loss\n")
+    for first in range(0, 30, pace):
+        live = range(first, min(30, first + pace))
+        fold.read("log", "".join(steps(n, n + 1, loss=3 - n / 100) for n in live), live=True)
+        fold.read("csv", "".join(f"{n},{6 - n / 50}\n" for n in live), live=True)
+    assert len(told(fold, "disagreement")) == 1
+
+
+@pytest.mark.parametrize(("hours", "differs"), [(0, False), (2, True)])
+@pytest.mark.parametrize("live", [False, True])
+def test_clocks_that_differ_are_told_once(hours, differs, live):
+    fold = Fold(log=Member("g"), wandb=Member("g", kind="wandb"))
+    begun = 1_700_000_000.0
+    for step in range(100):
+        at = datetime.fromtimestamp(begun + step, timezone.utc)
+        fold.read("log", f"{at:%Y-%m-%dT%H:%M:%SZ} {steps(step, step + 1)}", live=live)
+    log = trackers.wandb_log(100, begun=begun + 3600 * hours)
+    for at in range(0, len(log), 5000):
+        batch = fold.parsers["wandb"].feed(log[at : at + 5000])
+        fold.engine.fold("wandb", batch, live=live)
+    titles = told(fold, "clocks")
+    assert len(titles) == differs
+    assert all("wandb.log dates the same steps 1 h 59 min after log.log" in title for title in titles)
+
+
+def test_a_metric_that_a_log_told_while_it_stood_alone_stays_its_own():
+    fold = Fold(log=Member())
+    lines = "".join(f"{{'loss': 2.0, 'step': {n}}}\n" for n in range(1, 31))
+    fold.read("log", lines + "{'eval_loss': 7.0, 'step': 30}\n")
+    fold.parsers["csv"] = StreamParser()
+    fold.engine.add_source("csv", "run", "metrics.csv", Member("log", kind="metrics"))
+    fold.read("csv", "step,loss,eval_loss\n29,2.0,\n30,2.0,7.25\n")
+    fold.read("log", "{'loss': 2.0, 'step': 31}\n{'eval_loss': 6.0, 'step': 31}\n")
+    found = fold.runs()[0]["metrics"]["val/loss"]
+    assert (found["count"], found["first"], found["last"]) == (2, 7.0, 6.0)
+
+
+def test_a_log_that_takes_the_lead_drops_nothing_that_others_told():
+    fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"), top=Member("g", kind="directory"))
+    saved = Checkpoint("a", "/run/a.pt", "torch", state=State.COMPLETE, step=10)
+    fold.read("csv", "step,loss,val_loss\n" + "".join(f"{n},5.0,{n}.5\n" for n in range(10)))
+    fold.engine.look(
+        "top", Look("/run", (saved,), present=1), Beside("/run", facts={"a.json": {"depth": "4"}})
+    )
+    fold.read("log", steps(0, 4))
+    fold.read("csv", "10,5.0,10.5\n")
+    ((_, watched),) = fold.engine.runs()
+    (run,) = fold.runs()
+    assert run["steps"]["records"] == 4
+    assert run["metrics"]["train/loss"]["max"] == 2.0
+    assert run["metrics"]["val/loss"]["count"] == 11
+    assert [checkpoint["step"] for checkpoint in run["checkpoints"]] == [10]
+    assert watched.run.about == {"depth": "4"}
 
 
 def test_a_tracker_alone_is_a_run_until_the_log_speaks():

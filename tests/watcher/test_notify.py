@@ -10,10 +10,15 @@ from pathlib import Path
 import pytest
 
 from runwatch.alerts.incidents import Change
+from runwatch.alerts.silences import InMemory, silence
 from runwatch.config import read
+from runwatch.parsers.log import LogParser
 from runwatch.snapshot import IncidentRow
-from runwatch.watcher.notify import Notifier, state_directory
+from runwatch.watcher.engine import Engine
+from runwatch.watcher.notify import Notifier
+from runwatch.watcher.sockets import state_directory
 
+from ..alerts.endpoints import HttpServer
 from ..alerts.slack_server import SlackServer
 
 
@@ -32,10 +37,10 @@ def no_proxy(monkeypatch):
 def notifier(tmp_path):
     made = []
 
-    def make(text: str, notices=None) -> Notifier:
+    def make(text: str, notices=None, **options) -> Notifier:
         path = tmp_path / "runwatch.toml"
         path.write_text(text)
-        made.append(Notifier(read(path), ([] if notices is None else notices).append))
+        made.append(Notifier(read(path), ([] if notices is None else notices).append, **options))
         return made[-1]
 
     yield make
@@ -152,3 +157,178 @@ def test_a_storm_neither_blocks_nor_floods(notifier, slack):
     slack.wait(shown=30)
     one.close()
     assert len(slack.posts) <= 31
+
+
+LINE = b"step %05d/01000 (10.00%%) | loss: %s | lrm: 1.00 | dt: 100.00ms | tok/sec: 1,000 | mfu: 5.00\n"
+
+
+def folded() -> list[Change]:
+    """Return what the engine says of a log that is read live: two incidents begin, one of them ends."""
+    engine, parser = Engine(), LogParser()
+    engine.add_source("a", "a", "a")
+    losses = {300: b"nan", 301: b"nan"}
+    data = b"".join(LINE % (step, losses.get(step, b"2.5")) for step in range(400))
+    tail = b'Traceback (most recent call last):\n  File "t.py", line 1, in <module>\nValueError: no\n'
+    changes = []
+    for piece in (data, tail, b""):
+        changes += engine.fold("a", parser.feed(piece), live=True, arrival=1000.0)
+    return [*changes, *engine.fold("a", parser.flush(), live=True, arrival=1001.0)]
+
+
+def test_folding_the_same_log_twice_into_one_journal_sends_each_message_once(notifier, slack):
+    sent = [(step.row.id, step.number) for step in folded() if step.send]
+    assert len(sent) >= 2
+    assert len(set(sent)) == len(sent)
+    for _ in range(2):
+        one = notifier(hook(slack), epoch="this fold")
+        for step in folded():
+            one.submit(step)
+        one.close()
+    once = slack.titles()
+    assert len(once) == len(set(once)) == sum(step.row.severity != "info" for step in folded() if step.send)
+    other = notifier(hook(slack), epoch="another fold")
+    for step in folded():
+        other.submit(step)
+    other.close()
+    assert slack.titles() == 2 * once
+
+
+class TestSilences:
+    def test_one_keeps_back_until_it_is_ended(self, notifier, slack):
+        one = notifier(hook(slack))
+        quiet = silence(["run=r"], 3600.0, now=time.time(), author="me")
+        one.silence(quiet)
+        one.submit(change("a"))
+        one.submit(change("b", run="s"))
+        slack.wait(shown=1)
+        assert slack.titles() == ["● Warning: title b"]
+        assert one.silences() == [quiet]
+        assert one.unsilence(quiet.id)
+        slack.wait(shown=2)
+        assert slack.titles()[1] == "● Warning: title a"
+        assert not one.unsilence(quiet.id)
+
+    def test_when_one_ends_by_itself_what_still_fires_is_told(self, notifier, slack):
+        one = notifier(hook(slack))
+        one.silence(silence(["run=r"], 0.2, now=time.time()))
+        one.submit(change("a"))
+        slack.wait(shown=1)
+        assert one.silences() == []
+
+    def test_it_is_kept_where_the_next_process_looks(self, notifier, slack):
+        kept = InMemory()
+        first = notifier(hook(slack), silences=kept, epoch="e")
+        first.silence(silence(["run=r"], 3600.0, now=time.time()))
+        first.submit(change("a"))
+        first.close()
+        second = notifier(hook(slack), silences=kept, epoch="e")
+        (quiet,) = second.silences()
+        second.unsilence(quiet.id)
+        slack.wait(shown=1)
+        assert slack.titles() == ["● Warning: title a"]
+
+    def test_a_maintenance_window_of_the_configuration_holds(self, notifier, slack):
+        one = notifier(
+            hook(
+                slack,
+                "[[maintenance]]\nmatch = ['run=r']\nstarts = 2020-01-01T00:00:00Z\nends = 2999-01-01T00:00:00Z\n",
+            )
+        )
+        one.submit(change("a"))
+        one.submit(change("b", run="s"))
+        one.close()
+        assert slack.titles() == ["● Warning: title b"]
+
+
+class TestPagers:
+    CONFIG = "[alerts]\nmode = 'alertmanager'\npeers = ['{url}']\nfallback = 1\n"
+
+    def test_an_alertmanager_pages_and_our_channels_do_not(self, notifier, slack):
+        with HttpServer() as manager:
+            one = notifier(self.CONFIG.format(url=manager.url) + hook(slack))
+            one.submit(change("a"))
+            one.submit(change("a", "resolved"))
+            one.close()
+        sent = [body["labels"]["incident"] for request in manager.got for body in request.body]
+        assert set(sent) == {"a"}
+        assert slack.posts == []
+
+    def test_while_it_cannot_be_reached_our_channels_do(self, notifier, slack, monkeypatch):
+        monkeypatch.setattr("runwatch.alerts.alertmanager.RESEND", 0.2)
+        notices = []
+        one = notifier(self.CONFIG.format(url="http://127.0.0.1:9") + hook(slack), notices)
+        one.submit(change("a"))
+        slack.wait(shown=1)
+        one.submit(change("b"))
+        one.submit(change("a", "resolved"))
+        slack.wait(shown=3)
+        assert slack.titles() == ["● Warning: title a", "● Warning: title b", "✓ Resolved: title a"]
+        assert "alerts go to the channels instead" in notices[0]
+
+    def test_where_prometheus_pages_nothing_is_sent(self, notifier, slack):
+        one = notifier("[alerts]\nmode = 'prometheus'\n" + hook(slack))
+        one.submit(change("a"))
+        one.submit(change("a", "resolved"))
+        one.close()
+        assert slack.posts == []
+
+
+class TestRuns:
+    def test_they_are_told_to_begin_and_to_crash_where_that_is_asked_for(self, notifier, slack):
+        engine, parser = Engine(), LogParser()
+        one = notifier(hook(slack, "lifecycle = true\nmin_severity = 'critical'\n"), engine=engine)
+        engine.add_source("a", "a", "/logs/a.log")
+        now = time.time()
+        rows = b"".join(LINE % (step, b"2.5") for step in range(40))
+        engine.fold("a", parser.feed(rows), live=True, arrival=now, written=now)
+        one.tick(now)
+        slack.wait(shown=1)
+        trace = b'Traceback (most recent call last):\n  File "t.py", line 1, in <module>\nValueError: no\n'
+        engine.fold("a", parser.feed(trace), live=True, arrival=now, written=now)
+        engine.fold("a", parser.flush(), live=True, arrival=now, written=now)
+        engine.tick(now + 60)
+        one.tick(now + 1)  # too soon to look again
+        one.tick(now + 60)
+        slack.wait(shown=2)
+        assert slack.titles() == [
+            "▶ Started: a started at step 39 of 1,000",
+            "✗ Crashed: a crashed at step 39 of 1,000",
+        ]
+        assert "train/loss 2.5" in str(slack.shown[1])
+
+    def test_the_digest_comes_at_its_time(self, notifier, slack):
+        engine = Engine()
+        one = notifier(hook(slack, "digest = true"), engine=engine)
+        one.submit(change("a"))
+        slack.wait(shown=1)
+        one.tick(time.time())
+        one.tick(time.time() + 2 * 86400)
+        slack.wait(shown=2)
+        assert slack.titles()[1] == "☰ Digest: 0 runs, 1 incident"
+
+
+class TestActions:
+    CONFIG = "[[actions]]\nname = 'save'\nmatch = ['rule=hang']\ncommand = ['/bin/touch', '{done}']\ndry_run = false\n"
+
+    def test_people_are_told_in_time_to_stop_it(self, notifier, slack, tmp_path):
+        one = notifier(hook(slack, (self.CONFIG + "confirm = 600").format(done=tmp_path / "done")))
+        one.submit(change("a"))
+        slack.wait(shown=2)
+        assert (
+            sum("in 600 s touch is run, unless somebody acknowledges" in str(post) for post in slack.shown)
+            == 1
+        )
+        assert len(one.waiting()) == 1
+        one.submit(change("a", "acknowledged"))
+        assert one.waiting() == []
+        assert not (tmp_path / "done").exists()
+
+    def test_nobody_stopping_it_it_is_done(self, notifier, tmp_path):
+        notices, done = [], tmp_path / "done"
+        one = notifier((self.CONFIG + "confirm = 0.1").format(done=done), notices)
+        one.submit(change("a"))
+        end = time.monotonic() + 20
+        while len(notices) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert notices[1] == "action save: touch ended with 0"
+        assert done.exists()

@@ -181,3 +181,46 @@ def test_killed_anywhere_and_resumed_reads_every_byte_once(log) -> None:
         tail.close()
     tail.close()
     assert data == LONG
+
+
+def test_files_rotated_one_after_the_other_in_between_are_read_in_their_order(log) -> None:
+    log.write_bytes(LONG)
+    position = read_to_end(log)
+    names = ["run.log.2", "run.log.1", "run-20260131.log", "run.log"]
+    texts = [LONG + b"late\n", b"one\n", b"two\n", b"three\n"]
+    log.rename(log.with_name(names[0]))
+    for number, (name, text) in enumerate(zip(names, texts, strict=True)):
+        path = log.with_name(name)
+        path.write_bytes(text)
+        os.utime(path, (1e9 + number, 1e9 + number))
+    for other in ("run.log.3.gz", "run.log.bak", "other.log.1", "run.log.4"):
+        log.with_name(other).write_bytes(b"nothing\n")
+        os.utime(log.with_name(other), (1e9 + 2.5, 1e9 + 2.5 if other != "run.log.4" else 1e9 - 1))
+    pieces = resumed(log, position)
+    assert [piece.data for piece in pieces] == [b"late\n", b"one\n", b"two\n", b"three\n"]
+    assert {piece.mark for piece in pieces[1:]} == {Mark.ROTATED}
+
+
+def test_files_rotated_between_two_looks_are_read_once(log) -> None:
+    log.write_bytes(b"1\n")
+    tail = Tail(str(log))
+    assert tail.poll() == Piece(b"1\n")
+    told = b""
+    for number in range(1, 7):
+        log.rename(log.with_name(f"run.log.{number}"))
+        log.write_bytes(b"%d\n" % (number + 1))
+        os.utime(log, (3e9 + number, 3e9 + number))
+        if number % 2 == 0:
+            while piece := tail.poll():
+                told += piece.data
+    tail.close()
+    assert told == b"2\n3\n4\n5\n6\n7\n"
+
+
+def test_file_truncated_and_then_rotated_in_between_is_read_whole(log) -> None:
+    log.write_bytes(LONG)
+    position = read_to_end(log)
+    log.write_bytes(b"over\n")
+    log.rename(log.with_name("run.log.1"))
+    log.write_bytes(b"next\n")
+    assert resumed(log, position) == [Piece(b"over\n", Mark.TRUNCATED), Piece(b"next\n", Mark.ROTATED)]

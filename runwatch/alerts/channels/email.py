@@ -99,5 +99,5 @@ class EmailChannel:
         mail["Message-ID"] = f"<{digest(notification.id)}.{digest(self._sender)}@runwatch>"
         mail["In-Reply-To"] = mail["References"] = thread
         mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(told.body())
+        mail.set_content(told.body(), cte="quoted-printable")  # survives servers that know seven bits
         return mail

@@ -7,7 +7,9 @@ secret elsewhere. No outcome repeats the address or a header.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+import time
+from collections.abc import Callable, Mapping
 from email.message import Message
 from http.client import HTTPException
 from typing import Any
@@ -15,11 +17,14 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+import msgspec
+
 from runwatch import __version__, text
 from runwatch.alerts.notification import Outcome, Rejected, Retry, Sent, Unsure
 
-MOST_READ = 2000
+MOST_READ = 65536
 """Bytes of an answer that are read."""
+_ASKED = re.compile(r'"retry_after"\s*:\s*(\d{1,6}(?:\.\d{1,6})?)')
 
 
 class _Stay(HTTPRedirectHandler):
@@ -30,25 +35,43 @@ class _Stay(HTTPRedirectHandler):
 _opener = build_opener(_Stay)
 
 
+Understand = Callable[[str], Outcome]
+"""From the body of a 2xx answer to what it means."""
+
+
 def post_json(
-    service: str, url: str, body: Any, timeout: float, headers: Mapping[str, str] | None = None
+    service: str,
+    url: str,
+    body: Any,
+    timeout: float,
+    headers: Mapping[str, str] | None = None,
+    understand: Understand = lambda _: Sent(),
 ) -> Outcome:
     """POST a JSON document; `service` is what people call the other side."""
-    raw = json.dumps(body, ensure_ascii=False).encode()
-    return post(service, url, raw, timeout, {"Content-Type": "application/json", **(headers or {})})
+    raw = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    return post(
+        service, url, raw, timeout, {"Content-Type": "application/json", **(headers or {})}, understand
+    )
 
 
-def post(service: str, url: str, body: bytes, timeout: float, headers: Mapping[str, str]) -> Outcome:
+def post(
+    service: str,
+    url: str,
+    body: bytes,
+    timeout: float,
+    headers: Mapping[str, str],
+    understand: Understand = lambda _: Sent(),
+) -> Outcome:
     """POST `body` once. Takes at most about `timeout` seconds; does not raise."""
     try:
         request = Request(url, body, {"User-Agent": f"runwatch/{__version__}", **headers}, method="POST")  # noqa: S310
         with _opener.open(request, timeout=timeout) as answer:
-            answer.read(MOST_READ)
-        return Sent()
+            said = _read(answer, time.monotonic() + timeout)
+        return understand(said)
     except HTTPError as error:
         with error:
             try:
-                said = error.read(MOST_READ).decode("utf-8", "replace")
+                said = _read(error, time.monotonic() + timeout)
             except (OSError, HTTPException):
                 said = ""
         return judge(service, error.code, said, error.headers, (url, *headers.values()))
@@ -66,10 +89,13 @@ def judge(
     """Return what an answer other than 2xx means."""
     said = text.plain(body, MOST_READ)
     for secret in secrets:
-        for part in (secret, urlsplit(secret).path if "://" in secret else secret.rpartition(" ")[2]):
+        path = urlsplit(secret).path if "://" in secret else ""
+        for part in (secret, path, secret.rpartition(" ")[2], *(p for p in path.split("/") if len(p) > 7)):
             said = said.replace(part, "…") if len(part) > 3 else said
     what = f"{service} answered {status} {text.plain(said, 80)}".rstrip()
     after = seconds(headers.get("Retry-After"))
+    if after is None and (asked := _ASKED.search(body)):
+        after = float(asked[1])
     if status == 429:
         return Retry(f"{service} asks to slow down", 30.0 if after is None else after)
     if status == 504:
@@ -77,6 +103,14 @@ def judge(
     if status in (408, 425) or status >= 500:
         return Retry(what, after)
     return Rejected(what)
+
+
+def _read(answer: Any, until: float) -> str:
+    """Return the body as far as it comes in time (of time.monotonic): one that never ends is cut off."""
+    read, most = b"", MOST_READ
+    while len(read) < most and time.monotonic() < until and (piece := answer.read1(most - len(read))):
+        read += piece
+    return read.decode("utf-8", "replace")
 
 
 def seconds(header: str | None) -> float | None:
@@ -99,3 +133,10 @@ def plainly(error: object) -> str:
     if isinstance(error, OSError) and error.strerror and error.errno:
         return text.plain(error.strerror, 80)
     return type(error).__name__
+
+
+def hide(outcome: Outcome, secret: str) -> Outcome:
+    """Return a failure without a secret that an answer may repeat."""
+    if isinstance(outcome, Sent) or secret not in outcome.reason:
+        return outcome
+    return msgspec.structs.replace(outcome, reason=outcome.reason.replace(secret, "…"))

@@ -31,7 +31,10 @@ class PagerDutyChannel:
 
     def send(self, notification: Notification) -> Outcome:
         """Send an event for each incident of the message; stop at the first that fails."""
-        from runwatch.alerts.channels.http import post_json
+        from runwatch.alerts.channels.http import hide, post_json
+
+        if notification.change == "notice":
+            return Sent()  # nobody is paged because a run ended
 
         for incident in (notification.incident, *notification.more):
             change = "resolved" if incident.state == "resolved" else "firing"
@@ -40,7 +43,7 @@ class PagerDutyChannel:
             )
             outcome = post_json("PagerDuty", self._url, self._event(own), self._timeout)
             if not isinstance(outcome, Sent):
-                return _hide(outcome, self._key)
+                return hide(outcome, self._key)
         return Sent()
 
     def _event(self, notification: Notification) -> dict[str, Any]:
@@ -61,10 +64,3 @@ class PagerDutyChannel:
                 "custom_details": {"details": told.body()[: 4 * PROSE]},
             }
         return event
-
-
-def _hide(outcome: Outcome, key: str) -> Outcome:
-    """Return a failure without the routing key, which an answer may repeat."""
-    if isinstance(outcome, Sent) or key not in outcome.reason:
-        return outcome
-    return msgspec.structs.replace(outcome, reason=outcome.reason.replace(key, "…"))

@@ -20,8 +20,11 @@ from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry,
 if TYPE_CHECKING:
     from slack_sdk.webhook import WebhookClient
 
-HEADER, FACT, PROSE, OTHER, EVIDENCE, SUMMARY = 150, 100, 700, 120, 500, 400
-"""Longest text of each part, in characters as sent: together below 5,000, far from all of Slack's limits."""
+HEADER, FACT, PROSE, OTHER, EVIDENCE, SUMMARY, OWN = 150, 100, 700, 120, 500, 400, 140
+"""Longest text of each part, in characters as sent: together below 5,000, far from all of Slack's limits.
+
+A section takes 3,000: twenty lines of the user's own.
+"""
 
 _PERMANENT = {
     400: "Slack could not read the message",
@@ -31,9 +34,9 @@ _PERMANENT = {
 }
 
 # slack_sdk logs the address and the payload at DEBUG and failures at ERROR; this logger swallows both.
-_silent = logging.getLogger(f"{__name__}.sdk")
-_silent.setLevel(logging.CRITICAL + 1)
-_silent.propagate = False
+silent = logging.getLogger(f"{__name__}.sdk")
+silent.setLevel(logging.CRITICAL + 1)
+silent.propagate = False
 
 
 class SlackChannel:
@@ -74,7 +77,7 @@ class SlackChannel:
                 self._webhook,
                 timeout=self.timeout,  # type: ignore[arg-type]  # fractions work
                 retry_handlers=[],
-                logger=_silent,
+                logger=silent,
             )
         return self._client
 
@@ -101,7 +104,7 @@ def message(notification: Notification) -> dict[str, Any]:
     told = compose(notification, repeats="Slack")
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": _text(f"{told.word}: {told.title}", HEADER)},
-        _section(told.facts, FACT),
+        _section(told.facts, FACT if notification.wording is None else OWN),
     ]
     blocks += [_section([said], PROSE) for said in told.prose()]
     if told.others:

@@ -15,7 +15,8 @@ Traps: a run whose length is unknown may just have ended; it is a warning only w
 its last step is round or an epoch is complete, as ends are; buffered output arrives
 in bursts and fakes silence; while other lines still arrive, three times the silence
 is asked for. A crash explains silence and is not a hang, nor is a run whose processes
-have ended. What they do goes along as evidence; it only decides whether a run of
+have ended. What they do goes along as evidence (where they stand in their code only
+if `stack` is set, since it reads their memory); it only decides whether a run of
 unknown length is over. A finished log hangs only if it is known how far it should go.
 
 Sources: NVIDIA's resiliency extension, whose timeouts are multiples of the longest
@@ -67,6 +68,8 @@ class Hang(RunRule):
         10, "training rows below which a log that ends may be an excerpt, and it is a note"
     )
     complete: float = threshold(0.98, "progress from which a log that ends is finished")
+
+    stack: bool = threshold(False, "whether to look where processes stand, with py-spy, once it is pending")
 
     _pace: Pace = field(default_factory=Pace, init=False, repr=False)
     _silence: dict[str, float] = field(default_factory=dict, init=False, repr=False)
@@ -181,7 +184,7 @@ class Hang(RunRule):
         limit: float,
         advice: str = _ADVICE,
     ) -> Finding:
-        seen = witness(status.machine, status.now)
+        seen = witness(status.machine, status.now, status.now - status.silent_for)
         return self.say(
             verdict,
             severity,

@@ -51,7 +51,7 @@ class Pace:
             self._step = float(times.step[-1])
             self._add(times.value * np.where(steps >= 1, steps, 1.0))
         elif not self._timed and block.live and block.arrival:
-            if self._arrival:
+            if self._arrival and not block.late:
                 self._add(np.array([block.arrival - self._arrival]))
             self._arrival = block.arrival
 

@@ -66,7 +66,7 @@ class SilentRank(RunRule):
             if voice.open:
                 voice.open = False
                 found.append(self._about(rank, Verdict.CLEAR, f"rank {rank} prints again"))
-            elif voice.count > 1:
+            elif voice.count > 1 and not block.late:
                 voice.longest = max(voice.longest, block.arrival - voice.newest)
             voice.count += 1
             voice.newest = block.arrival

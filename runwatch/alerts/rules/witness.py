@@ -6,11 +6,12 @@ power; BLOOM's 3 hours at 100 % and the same on NVIDIA's clusters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from runwatch.machine import Machine
-from runwatch.sample import Process, process_key
+from runwatch.sample import Process, Stack, process_key
 
 WINDOW = 60.0
 """Seconds over which use of processors and GPUs is judged."""
@@ -28,8 +29,11 @@ class Testimony(NamedTuple):
     advice: str = ""
 
 
-def witness(machine: Machine | None, now: float) -> Testimony:
-    """Return what the machine shows of why nothing moves; the clearest cause wins."""
+def witness(machine: Machine | None, now: float, since: float = math.inf) -> Testimony:
+    """Return what the machine shows of why nothing moves; the clearest cause wins.
+
+    Where processes stand in their code counts if it was seen after `since` (Unix time).
+    """
     if machine is None:
         return Testimony({})
     own = list(machine.own())
@@ -49,15 +53,14 @@ def witness(machine: Machine | None, now: float) -> Testimony:
                 "See whether the mount or device answers (df, dmesg).",
             )
         )
-    for sampler, blind in machine.blind.items():
-        seen["blind"] = blind.message
-        if sampler.startswith("space") and blind.cause == "silent":
-            causes.append((f"{sampler.removeprefix('space ')} does not answer", "Check the mount."))
-        if sampler == "gpu" and blind.cause == "silent":
-            causes.append(("the NVIDIA driver does not answer", "Look at dmesg for Xid errors."))
+    causes += _unanswered(machine, seen)
     if lost := [gpu.index for gpu in machine.gpus if gpu.state == "lost" and gpu.index in machine.owned()]:
         seen["lost_gpus"] = ", ".join(lost)
         causes.append((f"GPU {', '.join(lost)} is lost", "Reset it or take the node out of the job."))
+    if machine.stacks is not None and machine.stacks.time >= since:
+        standing, cause = _standing(machine.stacks.stacks, own)
+        seen |= standing
+        causes += [(cause, "Find out why that rank went another way.")] if cause else []
     if spinning := [index for index in machine.owned() if _spins(machine, index, now)]:
         seen["spinning_gpus"] = ", ".join(spinning)
         causes.append(
@@ -79,6 +82,44 @@ def witness(machine: Machine | None, now: float) -> Testimony:
         seen["processes"] = machine.note
     cause, advice = causes[0] if causes else ("", "")
     return Testimony(seen, cause, advice)
+
+
+def _unanswered(machine: Machine, seen: dict[str, float | int | str | None]) -> Iterator[tuple[str, str]]:
+    """Yield cause and advice of what no longer answers; what cannot be seen goes into `seen`."""
+    for sampler, blind in machine.blind.items():
+        seen["blind"] = blind.message
+        if sampler.startswith("space") and blind.cause == "silent":
+            yield f"{sampler.removeprefix('space ')} does not answer", "Check the mount."
+        if sampler == "gpu" and blind.cause == "silent":
+            yield "the NVIDIA driver does not answer", "Look at dmesg for Xid errors."
+
+
+def _standing(
+    stacks: Iterable[Stack], own: Iterable[Process]
+) -> tuple[dict[str, float | int | str | None], str]:
+    """Return where processes stand, those in the same place together, and who stands elsewhere."""
+    processes = {process.pid: process for process in own}
+    places: dict[tuple[str, ...], list[Process]] = {}
+    unknown: dict[str, list[Process]] = {}
+    for stack in stacks:
+        if (process := processes.get(stack.pid)) is not None:
+            if stack.why:
+                unknown.setdefault(stack.why, []).append(process)
+            else:
+                places.setdefault(stack.frames, []).append(process)
+    ordered = sorted(places.items(), key=lambda place: -len(place[1]))
+    seen: dict[str, float | int | str | None] = {}
+    for number, (frames, there) in enumerate(ordered[:_NAMED], 1):
+        seen[f"stack_{number}"] = f"{_names(there)}: {' < '.join(frames)}"
+    for why, there in list(unknown.items())[:1]:
+        seen["no_stack"] = f"{_names(there)}: {why}"
+    if len(ordered) == 1:
+        return seen, f"{_names(ordered[0][1])}: stuck in {ordered[0][0][0]}"
+    if not ordered or 2 * len(ordered[0][1]) <= sum(len(there) for _, there in ordered):
+        return seen, ""
+    (usual, _), (odd, few) = ordered[:2]
+    here, elsewhere = next(((a, b) for a, b in zip(odd, usual, strict=False) if a != b), (odd[0], usual[0]))
+    return seen, f"{_names(few)} stands in {here}, the others in {elsewhere}"
 
 
 def _spins(machine: Machine, index: str, now: float) -> bool:

@@ -7,7 +7,8 @@ from textual.containers import Horizontal
 
 from runwatch.render import ranks
 from runwatch.snapshot import IncidentRow
-from runwatch.tui import actions
+from runwatch.tui import actions, silencing
+from runwatch.tui.scene import Scene
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.charts import ChartPanel
@@ -15,6 +16,7 @@ from runwatch.tui.widgets.machine import MachinePanel
 from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, PagePanel
 from runwatch.tui.widgets.ranks import RankGrid, RankTable, measure_of
 from runwatch.tui.widgets.tables import RunTable
+from runwatch.watcher import protocol
 
 _FAR = 10**9
 MACHINE_FROM = 36
@@ -212,6 +214,10 @@ class Alerts(ListScreen):
             return row is not None and row.state == "firing"
         if action == "jump":
             return row is not None and self._chartable(row)
+        if action == "silence":
+            return row is not None and scene_live(self.scene)
+        if action == "unsilence":
+            return scene_live(self.scene)
         if action == "jump_log":
             return row is not None and row.line is not None
         return super().can(action)
@@ -222,6 +228,22 @@ class Alerts(ListScreen):
 
     def _chartable(self, row: IncidentRow) -> bool:
         return row.metric is not None and row.step is not None and self.scene.latest(row.metric) is not None
+
+    def do_silence(self) -> None:
+        """Ask for how long alerts like the selected one are not told."""
+        row, scene = self.scene.selected(), self.scene
+
+        def chosen(span: tuple[str, ...] | None) -> None:
+            if span and row is not None and scene.run is not None:
+                now = scene.snapshot.time + scene.since_frame() if scene.snapshot else 0.0
+                self.runwatch.link.send(silencing.request(row, scene.run.name, span[0], now))
+
+        if row is not None:
+            self.app.push_screen(silencing.how_long(row), callback=chosen)
+
+    def do_unsilence(self) -> None:
+        """Ask the engine what is silenced; the app asks which one ends."""
+        self.runwatch.link.send(protocol.Silences())
 
     def copied(self) -> str:
         """Return the alert in words."""
@@ -240,6 +262,11 @@ class Alerts(ListScreen):
         if row is not None and row.line is not None:
             source = row.evidence.get("source")
             self.runwatch.show_line(row.line, source if isinstance(source, str) else None)
+
+
+def scene_live(scene: Scene) -> bool:
+    """Return whether there is an engine to ask."""
+    return scene.link == "live"
 
 
 class PageScreen(ListScreen):

@@ -86,7 +86,8 @@ class Overview(ChartScreen):
         if run is None:
             return
         notices = len(self.scene.snapshot.notices) if self.scene.snapshot else 0
-        needed = max(len(run.incidents) + notices, 2 if run.ranks else 1, 3 if len(run.ranks) > 64 else 0)
+        told = len(run.incidents) + notices + (not self.scene.firing())  # that nothing fires is a line too
+        needed = max(told, 2 if run.ranks else 1, 3 if len(run.ranks) > 64 else 0)
         most = 9 if tall else 5
         lower = self.query_one("#lower")
         lower.styles.height = (

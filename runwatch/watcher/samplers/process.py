@@ -29,7 +29,7 @@ FILTERS = frozenset({
 """Programs that pass on what they read."""
 SHELLS = frozenset({
     "sh", "bash", "dash", "zsh", "ksh", "fish", "busybox", "timeout", "time", "nohup", "env", "nice",
-    "numactl", "taskset", "screen", "script", "tmux: server",
+    "numactl", "taskset", "screen", "script", "tmux: server", "runwatch",
 })
 # fmt: on
 """Programs that only wrap the one they start."""
@@ -235,11 +235,15 @@ def _job(scan: _Scan, pid: int) -> tuple[str, ...]:
 
 
 def _below(scan: _Scan, roots: Iterable[int]) -> set[int]:
-    """Return the roots and all their descendants, without this process and its own."""
-    found, waiting, me = set[int](), list(roots), os.getpid()
+    """Return the roots and all their descendants, without this process and those that watch with it."""
+    found, waiting, ours = set[int](), list(roots), {os.getpid()}
+    at = scan.table.get(os.getppid())
+    while at is not None and at.pid not in waiting and at.pid not in ours:
+        ours.add(at.pid)
+        at = scan.table.get(at.parent)
     while waiting:
         pid = waiting.pop()
-        if pid not in found and pid != me:
+        if pid not in found and pid not in ours:
             found.add(pid)
             waiting += scan.children.get(pid, ())
     return found

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-
-import msgspec
 
 from runwatch import text
 from runwatch.batch import Batch
@@ -18,7 +17,9 @@ from runwatch.parsers import document, facts
 from runwatch.parsers.checkpoints.layout import Size
 from runwatch.parsers.facts import Facts
 from runwatch.parsers.stream import MAX_DOCUMENT, StreamParser
+from runwatch.parsers.told import Told
 from runwatch.watcher.sources import files
+from runwatch.watcher.sources.looked import Beside
 
 FACTS = re.compile(
     r"run_manifest\.json|(?:training_)?args\.json|(?:model_|training_|train_)?config\.(?:json|ya?ml)"
@@ -36,18 +37,6 @@ MAX_READ = 64
 _MAX_FACTS_FILE = 1 << 20
 
 
-class Beside(msgspec.Struct, frozen=True):
-    """What a look gave: only what is new."""
-
-    directory: str
-    facts: dict[str, Facts] = {}
-    """File (as it is called below the directory) -> its facts, of files that have changed."""
-    batches: dict[str, Batch] = {}
-    """File -> the records that its earlier writings did not hold."""
-    gone: tuple[str, ...] = ()
-    problem: str = ""
-
-
 @dataclass(slots=True)
 class _File:
     """What is remembered of one file."""
@@ -62,6 +51,16 @@ class BesideSource:
     def __init__(self, directory: str) -> None:
         self.directory = directory
         self._known: dict[str, _File] = {}
+
+    def recall(self, name: str, told: Told, offset: int, line: int) -> None:
+        """Take over what a predecessor told of one file, and where its stream stood."""
+        self._known[name] = _File(parser=StreamParser(start=offset, first_line=line, told=told))
+
+    def places(self) -> Iterator[tuple[str, Told, int, int]]:
+        """Yield for each file that tells series what a successor has to recall."""
+        for name, known in self._known.items():
+            if known.parser is not None:
+                yield name, known.parser.told, *known.parser.place
 
     def look(self) -> Beside:
         """Return the facts and records that are new since the last look."""

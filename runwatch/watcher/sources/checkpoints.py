@@ -78,15 +78,23 @@ class CheckpointSource:
     """
 
     def __init__(
-        self, directory: str, *, quiet: float = QUIET, pulse: Callable[[], object] = lambda: None
+        self,
+        directory: str,
+        *,
+        quiet: float = QUIET,
+        most: int | None = None,
+        pulse: Callable[[], object] = lambda: None,
     ) -> None:
         """`quiet`: seconds without a change after which a writer is taken to have stopped.
+
+        `most`: checkpoints that are kept track of, the newest; None: MAX_KNOWN.
 
         `pulse` is called before each checkpoint that is measured or looked into: a look
         at a slow file system may take long, and whoever asked for it shows a sign of life.
         """
         self.directory = directory
         self._quiet = quiet
+        self._most = MAX_KNOWN if most is None else most
         self._pulse = pulse
         self._records: dict[str, _Record] = {}
         self._groups: dict[str, Group] = {}
@@ -120,6 +128,10 @@ class CheckpointSource:
         free = files.free_bytes(self.directory)
         return Look(where, tuple(changes), self._present(), waiting, self._left_out, free)
 
+    def widen(self) -> None:
+        """Keep track of as many checkpoints as there may be; those that come in now were there before."""
+        self._most, self._looks = MAX_KNOWN, 0
+
     def _present(self) -> int:
         return sum(record.public is not None for record in self._records.values())
 
@@ -138,9 +150,9 @@ class CheckpointSource:
         if moved and self._records and not self._records.keys() & groups.keys():
             raise OSError(0, "another file system is there now")  # unmounted: nothing was deleted
         self._device, self._listed = status.st_dev, (status.st_mtime_ns, now)
-        self._left_out = max(0, len(groups) - MAX_KNOWN)
+        self._left_out = max(0, len(groups) - self._most)
         if self._left_out:
-            newest = heapq.nlargest(MAX_KNOWN, groups, key=lambda key: (groups[key].at, key))
+            newest = heapq.nlargest(self._most, groups, key=lambda key: (groups[key].at, key))
             groups = {key: groups[key] for key in newest}
         self._groups = groups
 

@@ -19,11 +19,11 @@ from runwatch.parsers.checkpoints import holds_checkpoints
 from runwatch.parsers.checkpoints.grouping import ITSELF, grouped
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.recordio import framing
-from runwatch.watcher.member import DIRECTORY, LOG, METRICS, TENSORBOARD, WANDB, Member
+from runwatch.watcher.member import DIRECTORY, LOG, METRICS, SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import layout
 from runwatch.watcher.sources.beside import FACTS
 from runwatch.watcher.sources.layout import File
-from runwatch.watcher.sources.wandb_online import SCHEME, run_path
+from runwatch.watcher.sources.wandb_online import run_path
 
 SUFFIXES = (".log", ".out", ".err", ".txt")
 """What a log file's name ends with, when a directory is searched."""
@@ -45,6 +45,8 @@ _HEAD = 4096
 _SOUNDED = 1 << 16
 """Bytes at each end of a log that are looked into to see whether it tells of a run."""
 _MAX_SOUNDED = 64
+_MANY = 64
+"""Checkpoints side by side of which none but so many are searched for files that tell of the run."""
 
 
 class Found(NamedTuple):
@@ -117,8 +119,8 @@ def _files(path: str, *, wait: bool) -> list[str]:
 
 def _of_directory(path: str, *, wait: bool) -> dict[str, Member]:
     """Return the files of the runs in a directory."""
-    files = sorted(_search(path), key=lambda file: -file.written)[:MAX_SOURCES]
-    files = _without_repeats(files)
+    files = _without_repeats(sorted(_search(path), key=lambda file: -file.written))
+    files = [file for file in files[:MAX_SOURCES] if file.kind == DIRECTORY or _is_readable(file.path)]
     found = layout.members(_sounded(sorted(files, key=lambda file: file.path)), searched=True)
     if not found and not wait:
         wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
@@ -150,11 +152,12 @@ def _tells(path: str) -> bool:
 def _without_repeats(files: Sequence[File]) -> list[File]:
     """Leave out rotated logs, and of a Trainer's states, which repeat each other, all but the newest."""
     paths = {file.path for file in files}
-    states = [file for file in files if file.path.endswith("/trainer_state.json")]
+    newest = next((file for file in files if file.path.endswith("/trainer_state.json")), None)
     out = []
     for file in files:
         rotated = _NUMBERED.fullmatch(file.path)
-        if not (rotated and rotated[1] in paths) and (file not in states or file is states[0]):
+        repeats = file.path.endswith("/trainer_state.json") and file is not newest
+        if not (rotated and rotated[1] in paths) and not repeats:
             out.append(file)
     return out
 
@@ -169,10 +172,10 @@ def _search(top: str) -> Iterator[File]:
             seen += len(entries)
             if seen > MAX_ENTRIES:
                 return
-            inside = [entry.name for entry in entries if _is_directory(entry)]
-            names = [entry.name for entry in entries if entry.name not in set(inside)]
+            inside, names = _parted(entries)
             if not (_WANDB_RUN.fullmatch(os.path.basename(directory)) and _holds_wandb(entries)):
-                below += [os.path.join(directory, n) for n in inside if not _SKIPPED.fullmatch(n)]
+                worth = _without_old(names, inside, os.path.basename(directory))
+                below += [os.path.join(directory, n) for n in worth if not _SKIPPED.fullmatch(n)]
                 yield from _place(directory, names, inside, asked=directory == top)
             for entry in entries:
                 kind = _kind(entry.name)
@@ -181,6 +184,24 @@ def _search(top: str) -> Iterator[File]:
                 if kind is not None and (file := _file(entry, kind)) is not None:
                     yield file
         level = below
+
+
+def _parted(entries: Sequence[os.DirEntry[str]]) -> tuple[list[str], list[str]]:
+    """Return the names of the directories, and those of all else."""
+    parts: tuple[list[str], list[str]] = [], []
+    for entry in entries:
+        parts[0 if _is_directory(entry) else 1].append(entry.name)
+    return parts
+
+
+def _without_old(names: Sequence[str], inside: Sequence[str], own: str) -> Sequence[str]:
+    """Return the directories worth a search: of very many checkpoints only the newest."""
+    if len(inside) <= _MANY:
+        return inside
+    found = grouped(names, inside, own).values()
+    saved = sorted((each for each in found if each.folder and each.named.layout), key=lambda each: each.at)
+    old = {name for each in saved[:-_MANY] for name in each.names}
+    return [name for name in inside if name not in old]
 
 
 def _place(directory: str, names: Sequence[str], inside: Sequence[str], *, asked: bool) -> Iterator[File]:
@@ -228,14 +249,22 @@ def _holds_wandb(entries: Sequence[os.DirEntry[str]]) -> bool:
 
 
 def _file(entry: os.DirEntry[str], kind: str) -> File | None:
-    """Return the file if it can be read and holds something."""
+    """Return the file if it holds something."""
     try:
         status = entry.stat()
-        if not stat.S_ISREG(status.st_mode) or not status.st_size or is_binary(entry.path):
-            return None
-    except (OSError, SourceError):
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode) or not status.st_size:
         return None
     return File(entry.path, kind, status.st_mtime)
+
+
+def _is_readable(path: str) -> bool:
+    """Return whether a file is one of ours that can be read."""
+    try:
+        return not is_binary(path)
+    except SourceError:
+        return False
 
 
 def is_binary(path: str) -> bool:

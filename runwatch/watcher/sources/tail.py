@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import time
 from collections import deque
@@ -31,7 +32,7 @@ import msgspec
 from runwatch.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 HEAD = 1024
 """Bytes of a file's beginning that tell it from other files."""
@@ -39,6 +40,8 @@ RECENT = 256
 """Bytes before the offset that must stay as they were read."""
 DELETED_WAIT = 600.0
 """Seconds a deleted file may stay silent before it is let go, and its disk space with it."""
+_ROTATED = r"[._-]\d[\d._T:-]*"
+"""What a rotation puts behind a name, or before its suffix."""
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -109,6 +112,7 @@ class Tail:
         self._anchor: Position | None = None  # where to go on in the next file opened, if it is that file
         self._queue: deque[_File] = deque()  # being read, and those found at the path since
         self._late: list[tuple[_File, float]] = []  # left behind but perhaps still written to, and until when
+        self._known: deque[tuple[int, int]] = deque(maxlen=64)  # files that were rotated, newest last
         self._mark: Mark | None = None  # owed to the next piece
         self._line_open = False  # the last byte given was not a newline
         self._active = clock()
@@ -207,7 +211,11 @@ class Tail:
             # A copier (rsync, an editor) put a longer copy in place: the same stream goes on.
             file.seek(old.offset)
             self._queue.pop().close()
+            self._queue.append(file)
+            return
+        self._queue += _between(self.path, old, file, self._known)
         self._queue.append(file)
+        self._known += [file.identity for file in self._queue]
 
     def _begin(self, file: _File) -> None:
         anchor, self._anchor = self._anchor, None
@@ -217,11 +225,13 @@ class Tail:
         elif file.matches(anchor):
             file.seek(anchor.offset)
         elif renamed := _find_renamed(self.path, anchor):
-            self._queue.appendleft(renamed)
+            if not renamed.offset and anchor.offset:
+                self._mark = _anew(renamed, anchor)
+            self._queue.extendleft(reversed([renamed, *_between(self.path, renamed, file, ())]))
         elif file.identity != (anchor.device, anchor.inode):
             self._mark = Mark.REPLACED
         else:
-            self._mark = Mark.TRUNCATED if file.size < anchor.offset else Mark.REWRITTEN
+            self._mark = _anew(file, anchor)
         self._start = 0
 
     def _let_go_of_deleted(self) -> None:
@@ -453,8 +463,17 @@ def _require_regular(path: str, now: os.stat_result) -> None:
     raise SourceError(f"a {kind} cannot be followed as a log", path, "name a regular file")
 
 
+def _anew(file: _File, position: Position) -> Mark:
+    """Return what happened to the file of `position`, whose text is another."""
+    return Mark.TRUNCATED if file.size < position.offset else Mark.REWRITTEN
+
+
 def _find_renamed(path: str, position: Position) -> _File | None:
-    """Open the file of `position` under the name it has now in its directory, read up to there."""
+    """Open the file of `position` under the name it has now in its directory, read up to there.
+
+    One that was written anew since, and then rotated, is to be read from its beginning.
+    """
+    anew: _File | None = None
     with suppress(OSError), os.scandir(Path(path).resolve().parent) as entries:
         for entry in entries:
             if entry.inode() != position.inode or not entry.is_file(follow_symlinks=False):
@@ -463,5 +482,38 @@ def _find_renamed(path: str, position: Position) -> _File | None:
             if file.matches(position):
                 file.seek(position.offset)
                 return file
-            file.close()
-    return None
+            if anew is None and _rotated_names(path).fullmatch(entry.name):
+                anew = file
+            else:
+                file.close()
+    return anew
+
+
+def _rotated_names(path: str) -> re.Pattern[str]:
+    """Return what a file is called that was at `path`: `train.log.2`, `train-20260131.log`."""
+    base = os.path.basename(path)
+    stem, suffix = map(re.escape, os.path.splitext(base))
+    return re.compile(rf"{re.escape(base)}{_ROTATED}|{stem}{_ROTATED}{suffix}")
+
+
+def _between(path: str, old: _File, new: _File, known: Collection[tuple[int, int]]) -> list[_File]:
+    """Open the files that were at `path` after `old` and before `new`, the oldest first.
+
+    They are told by their names and by when they were written last. Those of `known`
+    identities were read, and a copy of `old` is none.
+    """
+    names = _rotated_names(path)
+    found: list[tuple[int, _File]] = []
+    with suppress(OSError), os.scandir(Path(path).resolve().parent) as entries:
+        first, last = os.fstat(old.fd).st_mtime_ns, os.fstat(new.fd).st_mtime_ns
+        for entry in entries:
+            if not names.fullmatch(entry.name) or not entry.is_file(follow_symlinks=False):
+                continue
+            file = _File.open(entry.path)
+            written = os.fstat(file.fd).st_mtime_ns
+            again = file.identity in known or (old.offset > 0 and file.matches(old.position()))
+            if file.size and first < written <= last and not again and file.identity != new.identity:
+                found.append((written, file))
+            else:
+                file.close()
+    return [file for _, file in sorted(found, key=lambda pair: pair[0])]

@@ -25,8 +25,8 @@ from runwatch.errors import SourceError
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.wandb_log import WandbDecoder
 from runwatch.parsers.wandb_notes import Facts, machine
+from runwatch.watcher.member import SCHEME
 
-SCHEME = "wandb://"
 EVERY = 15.0
 """Seconds between looks; W&B's clients send about as often."""
 LONGEST = 300.0

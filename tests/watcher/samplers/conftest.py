@@ -12,13 +12,16 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from runwatch.watcher import sampler
+from runwatch.watcher.handover import handed
 
 NVML = Path(__file__).parents[2] / "nvml" / "fake_nvml.c"
 DEADLINE = 30.0
+MOUNTABLE = pytest.mark.skipif(
+    not os.access("/dev/fuse", os.W_OK) or os.geteuid() != 0, reason="needs to mount: root and /dev/fuse"
+)
 
 
 def build(source: Path, library: Path, *options: str) -> None:
@@ -72,11 +75,13 @@ class Sampling:
 
     def __init__(self, setup: sampler.Setup, environ: dict[str, str]) -> None:
         self.seen: list[object] = []
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "runwatch.watcher.sampler", msgspec.json.encode(setup).decode()],
-            stdout=subprocess.PIPE,
-            env={**os.environ, **environ},
-        )
+        with handed(setup) as descriptor:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "runwatch.watcher.sampler", str(descriptor)],
+                stdout=subprocess.PIPE,
+                pass_fds=(descriptor,),
+                env={**os.environ, **environ},
+            )
         self._bytes = b""
 
     def expect(self, kind, wanted=lambda message: True):
@@ -217,3 +222,41 @@ def fake_proc(tmp_path):
     root = tmp_path / "proc"
     root.mkdir()
     return FakeProc(root)
+
+
+class StallingMount:
+    """The file system and the flag that stalls it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.point = directory / "mnt"
+        self.point.mkdir()
+        self._flag = directory / "flag"
+        script = Path(__file__).with_name("stalling_fuse.py")
+        self._server = subprocess.Popen(
+            [sys.executable, str(script), str(self.point), str(self._flag)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self._server.stdout is not None
+        if self._server.stdout.readline() != b"mounted\n":
+            self.close()
+            pytest.skip("no permission to mount")
+
+    def stall(self) -> None:
+        self._flag.touch()
+
+    def go_on(self) -> None:
+        self._flag.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self._server.kill()  # the kernel gives up on all its requests
+        self._server.wait()
+        self._server.stdout.close()
+        subprocess.run(["umount", "-l", str(self.point)], check=False, stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def mount(tmp_path):
+    mount = StallingMount(tmp_path)
+    yield mount
+    mount.close()

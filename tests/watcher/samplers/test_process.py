@@ -58,6 +58,18 @@ def test_an_unknown_program_between_ranks_and_the_log_is_a_filter(fake_proc):
     assert roles(fake_proc) == {30: ("rank", 0), 31: ("filter", None)}
 
 
+def test_below_a_wrapper_its_command_counts_and_those_who_watch_it_do_not(fake_proc, monkeypatch):
+    monkeypatch.setattr(os, "getpid", lambda: 93)
+    monkeypatch.setattr(os, "getppid", lambda: 92)
+    fake_proc.add(90, "runwatch")
+    fake_proc.add(91, parent=90, command=["python", "-m", "runwatch.wrap.keeper"])
+    fake_proc.add(92, parent=91, command=["python", "-m", "runwatch.watcher.server"])
+    fake_proc.add(93, parent=92, command=["python", "-m", "runwatch.watcher.sampler"])
+    fake_proc.add(94, parent=90, command=["python", "train.py"])
+    fake_proc.add(95, parent=94, command=["python", "train.py"])
+    assert roles(fake_proc, pids=(90,)) == {90: ("shell", None), 94: ("main", None), 95: ("worker", None)}
+
+
 def test_torchrun_with_a_log_per_rank(fake_proc):
     fake_proc.add(40, "torchrun", environ={"HOME": "/home/me"}, command=["torchrun", "--nproc=4", "train.py"])
     for rank in range(4):

@@ -7,6 +7,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -16,8 +17,10 @@ from hypothesis import strategies as st
 
 from runwatch import sample
 from runwatch.watcher import doctor, sampler, workers
+from runwatch.watcher.machine import Samplers
 from runwatch.watcher.sampler import Setup
 from tests.watcher.samplers.conftest import DEADLINE, build
+from tests.watcher.test_machine import MAIN, engine_with, half
 
 QUICK = Setup("gpu", interval=0.05, slow=0.0, rare=0.0)
 
@@ -90,6 +93,34 @@ async def test_a_driver_that_hangs(driver, environ):
         await gpu.expect(sample.Sample)
         await machine.expect(sample.Sample)
         assert not any(isinstance(message, sample.Blind) for message in machine.seen)
+
+
+async def test_a_driver_that_hangs_is_an_incident_of_the_run(driver, environ, monkeypatch, tmp_path):
+    environ(driver.environ)
+    monkeypatch.setattr(workers.Sampler, "deadline", 1.0)
+    engine = engine_with(half(), MAIN)
+    fired = asyncio.Event()
+
+    def receive(group, message):
+        engine.sample(group, message)
+        if any(change.row.rule == "gpu_fault" for change in engine.tick(time.time())):
+            fired.set()
+
+    samplers = Samplers(receive, print)
+    samplers.want({"run": [os.fsencode(tmp_path / "run.log")]})
+    driver.say("0 !nvmlDeviceGetPowerUsage hang")
+    try:
+        await asyncio.wait_for(fired.wait(), DEADLINE)
+    finally:
+        assert samplers._gpu is not None
+        children = [samplers._gpu[0], *(child for _, child, _ in samplers._machines.values())]
+        await samplers.stop()
+        for child in children:
+            if child._process is not None:
+                await child._process.wait()
+    ((_, watched),) = engine.runs()
+    (row,) = [row for row in watched.incidents.every() if row.rule == "gpu_fault"]
+    assert "driver" in row.title
 
 
 def test_the_doctor_does_not_wait_for_a_driver_that_hangs(driver, environ):

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from pathlib import Path
-
-import pytest
 
 from runwatch.sample import Processes, Sample, Space
 from runwatch.watcher.sampler import Setup
-from tests.watcher.samplers.conftest import eventually
+from tests.watcher.samplers.conftest import MOUNTABLE, eventually
 
-pytestmark = pytest.mark.skipif(
-    not os.access("/dev/fuse", os.W_OK) or os.geteuid() != 0, reason="needs to mount: root and /dev/fuse"
-)
+pytestmark = MOUNTABLE
 
 READER = """
 import os, time
@@ -26,44 +20,6 @@ while True:
     os.pread(file, 4096, 0)
     time.sleep(0.01)
 """
-
-
-class StallingMount:
-    """The file system and the flag that stalls it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.point = directory / "mnt"
-        self.point.mkdir()
-        self._flag = directory / "flag"
-        script = Path(__file__).with_name("stalling_fuse.py")
-        self._server = subprocess.Popen(
-            [sys.executable, str(script), str(self.point), str(self._flag)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert self._server.stdout is not None
-        if self._server.stdout.readline() != b"mounted\n":
-            self.close()
-            pytest.skip("no permission to mount")
-
-    def stall(self) -> None:
-        self._flag.touch()
-
-    def go_on(self) -> None:
-        self._flag.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        self._server.kill()  # the kernel gives up on all its requests
-        self._server.wait()
-        self._server.stdout.close()
-        subprocess.run(["umount", "-l", str(self.point)], check=False, stderr=subprocess.DEVNULL)
-
-
-@pytest.fixture
-def mount(tmp_path):
-    mount = StallingMount(tmp_path)
-    yield mount
-    mount.close()
 
 
 def test_a_run_that_reads_from_it_is_blocked_and_says_where(runs, mount, tmp_path, sampling):

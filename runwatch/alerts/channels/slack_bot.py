@@ -1,0 +1,243 @@
+"""Slack, by an app's bot token: one thread per incident, updated and resolved in place, with a picture.
+
+Needs the scope chat:write; with files:write a picture of the metric is attached, with
+channels:history a message whose answer was lost is looked for before it is sent again.
+"""
+
+from __future__ import annotations
+
+from http.client import HTTPException
+from typing import Any
+from urllib.error import URLError
+
+import msgspec
+
+from runwatch import text
+from runwatch.alerts.channels import slack
+from runwatch.alerts.channels.http import plainly, post, seconds
+from runwatch.alerts.message import compose
+from runwatch.alerts.notification import (
+    Memory,
+    Notification,
+    Outcome,
+    Recent,
+    Rejected,
+    Retry,
+    Sent,
+    Unsure,
+    digest,
+)
+from runwatch.findings import Severity
+
+API = "https://slack.com/api/"
+LOOK_BACK = 120.0
+"""Seconds before a message's time from which on it is looked for."""
+_TROUBLE = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
+_GONE = {
+    "message_not_found", "thread_not_found", "cant_update_message", "edit_window_closed",
+    "channel_not_found", "is_inactive", "cannot_reply_to_message",
+}  # fmt: skip
+
+
+class Thread(msgspec.Struct, frozen=True):
+    """Where an incident was told."""
+
+    channel: str
+    """Slack's id of the channel."""
+    ts: str
+    """Slack's id of the message that heads the thread."""
+    alone: bool
+    """Whether the message is about this incident only, so that it may be rewritten."""
+
+
+class _Failed(Exception):  # noqa: N818
+    """A call that did not work, and what that means."""
+
+    def __init__(self, outcome: Outcome, code: str = "") -> None:
+        super().__init__(code)
+        self.outcome, self.code = outcome, code
+
+
+class SlackBotChannel:
+    """Posts as an app to one channel."""
+
+    def __init__(
+        self,
+        token: str,
+        channel: str,
+        *,
+        name: str = "slack",
+        api: str = API,
+        timeout: float = 10.0,
+        memory: Memory | None = None,
+    ) -> None:
+        """Set up, without touching the network. `timeout` is in seconds."""
+        self._token, self._channel, self._api = token, channel, api.rstrip("/") + "/"
+        self.name, self._timeout = name, timeout
+        self._memory: Memory = Recent() if memory is None else memory
+        self._client: Any = None
+
+    def __repr__(self) -> str:
+        return f"SlackBotChannel({self._channel!r})"
+
+    @property
+    def identity(self) -> str:
+        """Return the name and a digest of workspace token and channel."""
+        return f"{self.name}#{digest(f'{self._token} {self._channel}')}"
+
+    def send(self, notification: Notification) -> Outcome:
+        """Post, or rewrite and answer what was posted of the same incident."""
+        try:
+            thread = self._thread(notification)
+            if thread is not None:
+                try:
+                    self._follow(notification, thread)
+                    return Sent()
+                except _Failed as failed:
+                    if failed.code not in _GONE:  # somebody deleted it: begin again
+                        raise
+            self._begin(notification)
+            return Sent()
+        except _Failed as failed:
+            return failed.outcome
+        except Exception as error:  # in its own words it might repeat the token
+            return Rejected(f"cannot post: {plainly(error)}")
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _thread(self, notification: Notification) -> Thread | None:
+        said = self._memory.recall(self.identity, notification.incident.id)
+        try:
+            return msgspec.json.decode(said, type=Thread) if said else None
+        except msgspec.MsgspecError:
+            return None
+
+    def _begin(self, notification: Notification) -> None:
+        found = self._posted(notification) if notification.may_repeat else None
+        if found is None:
+            found = self._call(
+                "chat.postMessage",
+                {
+                    "channel": self._channel,
+                    **slack.message(notification),
+                    "unfurl_links": False,
+                    "unfurl_media": False,
+                    "metadata": {"event_type": "runwatch", "event_payload": {"id": notification.id}},
+                },
+            )
+        thread = Thread(str(found.get("channel", self._channel)), str(found["ts"]), not notification.more)
+        self._memory.note(self.identity, "channel", thread.channel)
+        said = msgspec.json.encode(thread).decode()
+        for row in (notification.incident, *notification.more):
+            self._memory.note(self.identity, row.id, said)
+        self._illustrate(notification, thread)
+
+    def _follow(self, notification: Notification, thread: Thread) -> None:
+        """Rewrite the head of a thread, and say what is new below it: only that rings."""
+        body = slack.message(notification)
+        if thread.alone and not notification.more and notification.change != "notice":
+            self._call("chat.update", {"channel": thread.channel, "ts": thread.ts, **body})
+            body = {"text": body["text"]}
+        grave = notification.incident.severity == Severity.CRITICAL.value and notification.change == "firing"
+        answer = {
+            "channel": thread.channel,
+            "thread_ts": thread.ts,
+            "reply_broadcast": grave,
+            "mrkdwn": False,
+            "unfurl_links": False,
+            "unfurl_media": False,
+        }
+        self._call("chat.postMessage", {**answer, **body})
+
+    def _posted(self, notification: Notification) -> dict[str, Any] | None:
+        """Return the message if an earlier attempt arrived after all; None too if that cannot be seen."""
+        channel = self._memory.recall(self.identity, "channel") or self._channel  # an id, not a name
+        try:
+            found = self._call(
+                "conversations.history",
+                {
+                    "channel": channel,
+                    "oldest": f"{notification.time - LOOK_BACK:.6f}",
+                    "include_all_metadata": True,
+                    "limit": 100,
+                },
+                form=True,
+            )
+        except _Failed:
+            return None
+        for message in found.get("messages", ()):
+            payload = message.get("metadata", {}).get("event_payload", {})
+            if payload.get("id") == notification.id:
+                return {"ts": message["ts"], "channel": channel}
+        return None
+
+    def _illustrate(self, notification: Notification, thread: Thread) -> None:
+        """Put a picture below the message. A message without one is told all the same."""
+        from runwatch.alerts.picture import picture
+
+        image = picture(notification)
+        if image is None:
+            return
+        title = compose(notification).title
+        try:
+            given = self._call(
+                "files.getUploadURLExternal", {"filename": "metric.png", "length": len(image)}, form=True
+            )
+            kind = {"Content-Type": "image/png"}
+            if isinstance(post("Slack", str(given["upload_url"]), image, self._timeout, kind), Sent):
+                self._call(
+                    "files.completeUploadExternal",
+                    {
+                        "files": [{"id": given["file_id"], "title": title}],
+                        "channel_id": thread.channel,
+                        "thread_ts": thread.ts,
+                    },
+                )
+        except (_Failed, KeyError):
+            return
+
+    def _call(self, method: str, body: dict[str, Any], *, form: bool = False) -> dict[str, Any]:
+        """Call a method of the Web API. Raises _Failed."""
+        from slack_sdk.errors import SlackApiError, SlackRequestError
+
+        try:
+            answer = self._connect().api_call(method, **({"data": body} if form else {"json": body}))
+        except SlackApiError as error:
+            raise self._judge(error.response) from None
+        except URLError as error:  # urllib's word for: the request never left whole
+            raise _Failed(Retry(f"cannot reach Slack: {plainly(error.reason)}")) from None
+        except (OSError, HTTPException) as error:  # later than that: it left, the answer was lost
+            raise _Failed(Unsure(f"no answer from Slack: {plainly(error)}")) from None
+        except SlackRequestError:
+            raise _Failed(Rejected("Slack could not be asked")) from None
+        return answer.data if isinstance(answer.data, dict) else {}
+
+    def _connect(self) -> Any:
+        if self._client is None:
+            from slack_sdk import WebClient  # here, in the channel's thread: slow to import
+
+            # Its own retries would post twice after a reset connection.
+            self._client = WebClient(
+                self._token,
+                base_url=self._api,
+                timeout=self._timeout,  # type: ignore[arg-type]  # fractions work
+                retry_handlers=[],
+                logger=slack.silent,
+            )
+        return self._client
+
+    def _judge(self, response: Any) -> _Failed:
+        """Return what an answer other than "ok" means."""
+        status, data, headers = response.status_code, response.data, response.headers
+        code = str(data.get("error", "")) if isinstance(data, dict) else ""
+        said = text.plain(code, 80).replace(self._token, "…")
+        after = seconds(next((v for k, v in headers.items() if k.lower() == "retry-after"), None))
+        if status == 429 or code in ("ratelimited", "rate_limited"):
+            return _Failed(Retry("Slack asks to slow down", 30.0 if after is None else after), code)
+        if status == 504:
+            return _Failed(Unsure("a gateway lost the answer: 504"), code)
+        if status >= 500 or status == 408 or code in _TROUBLE:
+            return _Failed(Retry(f"Slack answered {status} {said}".rstrip(), after), code)
+        if status == 200 and not code.replace("_", "").isalnum():
+            return _Failed(Retry("something else answered instead of Slack: is there a proxy?"), code)
+        return _Failed(Rejected(f"Slack refused: {said or status}"), code)

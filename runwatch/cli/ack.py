@@ -1,0 +1,22 @@
+"""`runwatch ack`: a person has seen an incident."""
+
+from __future__ import annotations
+
+import click
+
+from runwatch.errors import ExitCode
+
+
+@click.command("ack")
+@click.argument("incidents", nargs=-1, required=True, metavar="INCIDENT...")
+def command(incidents: tuple[str, ...]) -> int:
+    """Note that you have seen each INCIDENT; `runwatch alerts` lists their ids.
+
+    The beginning of an id is enough. It is not told again unless it escalates.
+    """
+    from runwatch.watcher import protocol
+    from runwatch.watcher.ask import ask
+
+    for incident in incidents:
+        print(ask(protocol.Acknowledge(incident), protocol.Done)[0].message)
+    return ExitCode.OK

@@ -1,0 +1,23 @@
+"""`runwatch add`: what the daemon watches from now on, until it ends."""
+
+from __future__ import annotations
+
+import click
+
+from runwatch.errors import ExitCode
+
+
+@click.command("add")
+@click.argument("paths", nargs=-1, required=True)
+def command(paths: tuple[str, ...]) -> int:
+    """Have the running daemon watch PATHS too (log files, directories, quoted globs), until it ends.
+
+    What it is to watch for good belongs into runwatch.toml, under [watch].
+    """
+    from runwatch.watcher import protocol
+    from runwatch.watcher.ask import LONG, ask
+    from runwatch.watcher.sources.patterns import absolute
+
+    request = protocol.Add(tuple(map(absolute, paths)))
+    print(ask(request, protocol.Done, timeout=LONG)[0].message)
+    return ExitCode.OK

@@ -1,0 +1,61 @@
+"""`runwatch attach`: the screen on running daemons, here and elsewhere."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+
+import click
+
+from runwatch.errors import UsageError
+
+HERE = "."
+
+
+@click.command("attach")
+@click.argument("hosts", nargs=-1)
+@click.option("--ssh", help="How hosts are reached: a command with options. [default: $RUNWATCH_SSH, or ssh]")
+@click.option("--remote", default="runwatch", show_default=True, help="How runwatch is called there.")
+@click.option("--headless", is_flag=True, help="Plain lines instead of a screen (also without a terminal).")
+@click.option("--json", "as_json", is_flag=True, help="With --headless: one JSON object a line.")
+@click.option("--interval", default=10.0, show_default=True, help="Seconds between headless progress lines.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+def command(
+    hosts: tuple[str, ...],
+    ssh: str | None,
+    remote: str,
+    headless: bool,
+    as_json: bool,
+    interval: float,
+    ascii_only: bool,
+) -> int:
+    """Show the daemon of this machine, or those of HOSTS, which ssh reaches; `.` is this machine.
+
+    A HOST is whatever your ssh configuration knows. Quitting leaves the daemons
+    at work; a link that breaks is made again.
+    """
+    for host in hosts:
+        if host.startswith("-") or not host:
+            raise UsageError("not a host", host or "''")
+    if not 0 < interval < math.inf:
+        raise UsageError("--interval must be a number above zero")
+    from runwatch.watcher.launch import Hub, greet
+    from runwatch.watcher.remote import PROMPT, ssh_command
+
+    names = tuple(dict.fromkeys(hosts)) or (HERE,)
+    screen = not headless and not as_json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    hub = Hub(names, ssh_command(ssh), remote)
+    try:
+        greet(hub.socket, PROMPT + 30.0)
+        if screen:
+            from runwatch.tui.app import run
+
+            title = "daemon" if names == (HERE,) else ", ".join(names)
+            return run(hub.socket, ascii=ascii_only, title=title)
+        from runwatch.cli.headless import Printer, follow
+        from runwatch.render.glyphs import glyphs
+
+        return follow(hub.socket, Printer(as_json, glyphs(ascii_only)), interval=interval)
+    finally:
+        hub.close()

@@ -1,0 +1,17 @@
+"""`runwatch reload`: the daemon reads its configuration again."""
+
+from __future__ import annotations
+
+import click
+
+from runwatch.errors import ExitCode
+
+
+@click.command("reload")
+def command() -> int:
+    """Have the daemon read its configuration again; a bad file changes nothing, and is told here."""
+    from runwatch.watcher import protocol
+    from runwatch.watcher.ask import LONG, ask
+
+    print(ask(protocol.Reload(), protocol.Done, timeout=LONG)[0].message)
+    return ExitCode.OK

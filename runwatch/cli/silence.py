@@ -1,0 +1,74 @@
+"""`runwatch silence`: for a while nothing is sent about some alerts."""
+
+from __future__ import annotations
+
+import getpass
+import time
+
+import click
+
+from runwatch.errors import ExitCode, UsageError
+
+
+@click.group("silence")
+def command() -> None:
+    """Send nothing about some alerts for a while; what still fires then is told when it ends."""
+
+
+@command.command("add")
+@click.argument("matchers", nargs=-1, required=True, metavar="MATCHER...")
+@click.option("--for", "length", default="2h", show_default=True, help="How long: 30m, 2h, 1d12h.")
+@click.option("--comment", default="", help="Why, for others.")
+def _add(matchers: tuple[str, ...], length: str, comment: str) -> int:
+    """Silence alerts that fit all MATCHERs, such as run=exp1, rule=~loss_.*, severity!=critical."""
+    from runwatch.alerts.silences import parse_duration
+    from runwatch.watcher import protocol
+    from runwatch.watcher.ask import ask
+
+    try:
+        ends = time.time() + parse_duration(length)
+    except ValueError as error:
+        raise UsageError(str(error), length) from None
+    try:
+        author = getpass.getuser()
+    except (OSError, KeyError):
+        author = ""
+    print(ask(protocol.Silence(matchers, ends, comment, author), protocol.Done)[0].message)
+    return ExitCode.OK
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def _list(as_json: bool) -> int:
+    """List the silences that are not over."""
+    from runwatch.watcher import protocol
+    from runwatch.watcher.ask import ask
+
+    (found,) = ask(protocol.Silences(), protocol.SilenceList)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode({"schema": 1, "silences": found.silences}))
+        return ExitCode.OK
+    from runwatch.render import numbers
+    from runwatch.text import plain
+
+    for row in found.silences:
+        left = numbers.duration(max(0.0, row.ends - time.time()))
+        said = "  ".join(filter(None, (row.author, row.comment)))
+        print(plain(f"{row.id}  {' '.join(row.matchers)}  {left} left  {said}"))
+    if not found.silences:
+        print("nothing is silenced")
+    return ExitCode.OK
+
+
+@command.command("expire")
+@click.argument("silences", nargs=-1, required=True, metavar="SILENCE...")
+def _expire(silences: tuple[str, ...]) -> int:
+    """End each SILENCE now; `runwatch silence list` shows their ids."""
+    from runwatch.watcher import protocol
+    from runwatch.watcher.ask import ask
+
+    for silence in silences:
+        print(ask(protocol.Unsilence(silence), protocol.Done)[0].message)
+    return ExitCode.OK

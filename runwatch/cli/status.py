@@ -1,0 +1,92 @@
+"""`runwatch status`: how the runs of the daemon are, on one screen, as JSON, or in a few words."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from runwatch.errors import EngineError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runwatch.snapshot import RunRow
+    from runwatch.watcher.protocol import HealthReport
+
+
+@click.command("status")
+@click.argument("run", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the document of `check --json`.")
+@click.option("--tmux", is_flag=True, help="A few words for a status line; never fails.")
+@click.option("--all", "every", is_flag=True, help="All runs, also those that ended long ago.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+def command(run: str | None, as_json: bool, tmux: bool, every: bool, ascii_only: bool) -> int:
+    """Say how the runs are that the daemon watches, or one RUN.
+
+    For tmux: set -g status-right '#(runwatch status --tmux)'
+    """
+    from runwatch.watcher.ask import segment
+
+    if tmux:
+        try:
+            print(segment(run, ascii_only=ascii_only))
+        except EngineError:
+            print("no runwatch")
+        return ExitCode.OK
+    from runwatch.watcher import protocol
+    from runwatch.watcher.ask import ask
+
+    if as_json:
+        return _json(run)
+    rows = [row for part in ask(protocol.Runs(), protocol.RunList) for row in part.runs]
+    (health,) = ask(protocol.Health(), protocol.HealthReport)
+    _print(
+        [row for row in rows if run in (None, row.name, row.id)], health, every=every, ascii_only=ascii_only
+    )
+    return ExitCode.OK
+
+
+def _json(run: str | None) -> int:
+    import msgspec
+
+    from runwatch.watcher import protocol
+    from runwatch.watcher.ask import ask
+
+    found = [body for part in ask(protocol.Runs(documents=True), protocol.RunList) for body in part.documents]
+    wanted = [body for body in found if run in (None, body["name"])]
+    click.echo(msgspec.json.encode({"schema": 1, "runs": wanted}))
+    return ExitCode.OK
+
+
+def _print(rows: Sequence[RunRow], health: HealthReport, *, every: bool, ascii_only: bool) -> None:
+    from runwatch.render import numbers
+    from runwatch.render.glyphs import glyphs
+    from runwatch.render.table import status
+    from runwatch.text import plain
+
+    width, height = shutil.get_terminal_size((100, 40))
+    signs = glyphs(ascii_only)
+    room = len(rows) if every or not sys.stdout.isatty() else max(3, height - 5 - len(health.notices))
+    for line in status(rows[:room], signs, width if sys.stdout.isatty() else 160):
+        print(line)
+    if len(rows) > room:
+        print(f"  and {len(rows) - room} more: --all shows them")
+    if not rows:
+        print("no training run recognised yet" if health.sources else "no log found yet")
+    for text in health.notices:
+        print(f"! {plain(text)}")
+    sends = f"alerts to {', '.join(health.channels)}" if health.channels else "alerts are sent nowhere"
+    up = numbers.brief(max(0.0, time.time() - health.since))
+    late = f", its clock was {health.lag:.0f} s late" if health.lag > 5 else ""
+    counts = ", ".join(
+        f"{count} {word}{'s' * (count != 1)}"
+        for count, word in ((health.runs, "run"), (health.sources, "file"))
+    )
+    print(f"daemon {health.pid} on {health.host}, up {up}: {counts}; {sends}{late}")
+    if not os.access(health.state or "/", os.W_OK):
+        print(f"! its state directory cannot be written: {health.state}")

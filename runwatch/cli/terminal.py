@@ -1,0 +1,109 @@
+"""What a terminal shows beside the lines of headless mode: its title, a bell, progress in the task bar."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+from runwatch.render.states import ended
+from runwatch.text import plain
+
+PAUSE = 10.0
+"""Seconds between two bells at least."""
+_TITLE, _END = "\x1b]2;", "\x1b\\"
+_KEEP_TITLE, _OLD_TITLE = "\x1b[22;2t", "\x1b[23;2t"
+_VTE = 7900
+"""Version of VTE that understands progress."""
+
+
+class Terminal:
+    """One terminal, told of the stream's objects. Give it back with `close`."""
+
+    def __init__(
+        self,
+        out: TextIO = sys.stdout,
+        environ: Mapping[str, str] = os.environ,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._out, self._clock = out, clock
+        self._titled = has_title(environ)
+        self._graded = has_progress(environ)
+        self._rung = -PAUSE
+        self._alarmed: set[str] = set()
+        """Runs with a critical incident."""
+        self._say(_KEEP_TITLE * self._titled)
+
+    def take(self, body: dict[str, Any]) -> None:
+        """Show what an object of the stream says."""
+        run = str(body["run"])
+        if body["type"] == "incident":
+            self._incident(run, body["change"], body["incident"])
+        elif body["type"] == "progress":
+            self._progress(run, body)
+        elif body["type"] == "end":
+            self._title(f"{run}: {body['state']}")
+            self._grade("1;100" if body["exit_code"] == 0 else "2;100")
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._grade("0;0")
+        self._say(_OLD_TITLE * self._titled)
+
+    def _incident(self, run: str, change: str, row: Mapping[str, Any]) -> None:
+        if row["severity"] != "critical":
+            return
+        if change == "resolved":
+            self._alarmed.discard(run)
+            return
+        self._alarmed.add(run)
+        live = row["time"] is not None
+        if change == "firing" and live and self._clock() - self._rung >= PAUSE:
+            self._rung = self._clock()
+            self._say("\a")
+        self._title(f"{run}: {row['title']}")
+
+    def _progress(self, run: str, body: Mapping[str, Any]) -> None:
+        if ended(body["phase"]):
+            return
+        share = body["progress"]
+        done = "" if share is None else f" {100 * share:.0f}%"
+        if run not in self._alarmed:
+            self._title(f"{run}:{done} {body['phase']}")
+        state = "2" if run in self._alarmed else "1"
+        self._grade(f"{state};{100 * share:.0f}" if share is not None else "3;0")
+
+    def _title(self, text: str) -> None:
+        if self._titled:
+            self._say(f"{_TITLE}{plain(text, 120)}{_END}")
+
+    def _grade(self, state: str) -> None:
+        if self._graded:
+            self._say(f"\x1b]9;4;{state}{_END}")
+
+    def _say(self, text: str) -> None:
+        if text:
+            self._out.write(text)
+            self._out.flush()
+
+
+def has_title(environ: Mapping[str, str]) -> bool:
+    """Return whether a terminal has a title that can be set: not a console or a dumb one."""
+    return environ.get("TERM", "dumb") not in ("dumb", "linux", "")
+
+
+def has_progress(environ: Mapping[str, str]) -> bool:
+    """Return whether OSC 9;4 is understood as progress; others would make a notification of each."""
+    term = environ.get("TERM", "")
+    if "TMUX" in environ or term.startswith(("screen", "tmux")):
+        return False  # which do not pass it on
+    version = environ.get("VTE_VERSION", "")
+    return (
+        "WT_SESSION" in environ
+        or environ.get("ConEmuANSI") == "ON"
+        or environ.get("TERM_PROGRAM") == "ghostty"
+        or term == "xterm-ghostty"
+        or (version.isdecimal() and int(version) >= _VTE)
+    )

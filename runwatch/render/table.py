@@ -1,0 +1,71 @@
+"""Plain tables for a terminal: runs, incidents."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from runwatch.render import cells, numbers, plain, progress, states
+from runwatch.render.glyphs import UNICODE, Glyphs
+from runwatch.snapshot import IncidentRow, RunRow
+
+BAR = 12
+
+
+def table(rows: Sequence[Sequence[str]], width: int, *, stretch: int, right: Sequence[int] = ()) -> list[str]:
+    """Return rows as lines of aligned columns; column `stretch` gives way where they are too wide."""
+    rows = [[cells.settled(text) for text in row] for row in rows]
+    widths = [max(map(cells.width, column)) for column in zip(*rows, strict=True)]
+    excess = sum(widths) + 2 * (len(widths) - 1) - width
+    if excess > 0:
+        widths[stretch] = max(8, widths[stretch] - excess)
+    lines = []
+    for row in rows:
+        parts = (
+            cells.pad(text, size, right=at in right)
+            for at, (text, size) in enumerate(zip(row, widths, strict=True))
+            if size
+        )
+        lines.append("  ".join(parts).rstrip())
+    return lines
+
+
+def status(rows: Sequence[RunRow], glyphs: Glyphs = UNICODE, width: int = 100) -> list[str]:
+    """Return one line for each run: sign, name, how far, loss, time left, alerts, age."""
+    return table([_run(row, glyphs) for row in rows], width, stretch=1, right=(4,))
+
+
+def _run(row: RunRow, glyphs: Glyphs) -> list[str]:
+    done = row.progress
+    bar = (
+        "".join(text for text, _ in progress.bar(done.fraction, BAR, glyphs))
+        if done.fraction is not None
+        else ""
+    )
+    loss = numbers.loss(row.loss) if row.loss is not None else row.loss_text
+    alerts = "".join(text for text, _ in states.run_counts(row, glyphs))
+    left = "" if states.ended(row.phase) else plain.eta(done, glyphs)
+    name = f"{row.host}:{row.name}" if row.host else row.name
+    return [
+        f"{states.phase_sign(row.phase, glyphs)} {states.phase_word(row.phase)}",
+        name,
+        plain.steps(done),
+        bar,
+        "" if done.fraction is None else numbers.percent(done.fraction, 0),
+        f"loss {loss}" if loss else "",
+        left,
+        alerts,
+        "" if row.age is None else f"{numbers.brief(row.age)} ago",
+    ]
+
+
+def incidents(rows: Sequence[IncidentRow], glyphs: Glyphs = UNICODE, width: int = 100) -> list[str]:
+    """Return one line for each incident: id, sign, run, rule, title, where, since."""
+    return table([_incident(row, glyphs) for row in rows], width, stretch=4)
+
+
+def _incident(row: IncidentRow, glyphs: Glyphs) -> list[str]:
+    sign, word, _ = states.incident_tag(row, glyphs)
+    where = "" if row.step is None else f"@{numbers.step(row.step)}"
+    since = "" if row.since is None else f"{numbers.brief(max(0.0, time.time() - row.since))} ago"
+    return [row.id[:8], f"{sign} {word}", row.run, row.rule, row.title, where, since]

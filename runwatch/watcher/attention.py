@@ -1,0 +1,41 @@
+"""What deserves a look now: with many runs, those that go on, and the silent ones ever less often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from runwatch.watcher.engine import FRESH
+from runwatch.watcher.group import Group
+
+SLOWEST = 30.0
+"""Most seconds between two judgements of a group's silence."""
+IDLE = 86_400.0
+"""Seconds after its last line for which the machine under an unfinished run is looked at."""
+
+
+class Attention:
+    """When the silence of each group is judged next."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, float] = {}
+
+    def judged(self, groups: Iterable[Group], now: float) -> list[str]:
+        """Return the ids of those to be judged at Unix time `now`."""
+        found = []
+        for group in groups:
+            if self._due.get(group.id, 0.0) <= now:
+                silent = now - (group.written or now)
+                self._due[group.id] = now + min(SLOWEST, silent / 60.0)
+                found.append(group.id)
+        return found
+
+    def reset(self) -> None:
+        """Judge all of them next: the clock was set."""
+        self._due.clear()
+
+
+def goes_on(group: Group, now: float) -> bool:
+    """Return whether the machine under a group is worth a look: its newest run may go on, or stands still."""
+    silent = now - (group.written or 0.0)
+    over = not group.runs or group.runs[-1].phase in ("finished", "crashed")
+    return silent < FRESH or not (over or group.stale or silent > IDLE)

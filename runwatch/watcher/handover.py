@@ -1,0 +1,43 @@
+"""What a child process is started with: read from a descriptor it inherits.
+
+An argument may hold 128 KiB, which some hundred paths fill. A pipe may hold
+less and would make a parent wait for a child that hangs. So it is a file
+without a name: in memory where the system has such files.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, TypeVar
+
+import msgspec
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+@contextmanager
+def handed(setup: msgspec.Struct) -> Iterator[int]:
+    """Yield the descriptor from which a child reads `setup`: its only argument, to be inherited.
+
+    Once the child was started, ours may be closed. Raises OSError.
+    """
+    with _nameless() as file:
+        file.write(msgspec.json.encode(setup))
+        file.flush()
+        file.seek(0)
+        yield file.fileno()
+
+
+def taken(argument: str, kind: type[T]) -> T:
+    """Return what the parent handed over, read from the descriptor that `argument` names."""
+    with open(int(argument), "rb") as file:
+        return msgspec.json.decode(file.read(), type=kind)
+
+
+def _nameless() -> BinaryIO:
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("runwatch"), "w+b")
+    return tempfile.TemporaryFile()

@@ -1,0 +1,81 @@
+"""The daemon's own log: one line an event, `key=value`, to a file that is rotated, to journald, or here.
+
+journald keeps time and process itself and wants a priority before each line.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from runwatch.text import plain
+
+NAME = "daemon.log"
+MAX_BYTES = 4 << 20
+KEPT = 3
+"""Older files kept."""
+_LOGGER = logging.getLogger("runwatch.daemon")
+_LEVELS = {"notice": logging.WARNING, "incident": logging.WARNING, "error": logging.ERROR}
+_PRIORITIES = {logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6}
+_BARE = re.compile(r"[\w./:@+-]+")
+
+
+def tell(kind: str, text: str, **facts: object) -> None:
+    """Log one event: a kind of news, one line, and facts by name."""
+    said = " ".join(f"{key}={_value(value)}" for key, value in facts.items())
+    _LOGGER.log(
+        _LEVELS.get(kind, logging.INFO), "kind=%s text=%s%s", kind, _value(text), f" {said}" * bool(said)
+    )
+
+
+def to_file(path: Path) -> None:
+    """Log to a file, made readable by its owner alone, and start a new one when it is full."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=KEPT)
+    _use(handler, "time=%(asctime)s level=%(levelname)s %(message)s")
+
+
+def to_stderr(environ: Mapping[str, str] = os.environ) -> None:
+    """Log to standard error, in journald's way if it is what reads it."""
+    handler = logging.StreamHandler(sys.stderr)
+    if is_journal(environ):
+        _use(handler, "<%(priority)d>%(message)s")
+        handler.addFilter(_with_priority)
+    else:
+        _use(handler, "time=%(asctime)s level=%(levelname)s %(message)s")
+
+
+def is_journal(environ: Mapping[str, str]) -> bool:
+    """Return whether standard error goes to journald."""
+    try:
+        found = os.fstat(2)
+    except OSError:
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def _use(handler: logging.Handler, pattern: str) -> None:
+    handler.setFormatter(logging.Formatter(pattern, "%Y-%m-%dT%H:%M:%S%z"))
+    for old in tuple(_LOGGER.handlers):
+        _LOGGER.removeHandler(old)
+        old.close()
+    logging.raiseExceptions = False  # a full disk must not fill standard error with tracebacks
+    _LOGGER.addHandler(handler)
+    _LOGGER.setLevel(logging.INFO)
+    _LOGGER.propagate = False
+
+
+def _with_priority(record: logging.LogRecord) -> bool:
+    record.priority = _PRIORITIES.get(record.levelno, 6)
+    return True
+
+
+def _value(value: object) -> str:
+    text = plain(str(value))
+    return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)

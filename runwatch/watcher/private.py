@@ -1,0 +1,40 @@
+"""An engine process of one's own: serves the one client at its socket, and ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+
+from runwatch.errors import RunwatchError
+from runwatch.watcher import protocol
+from runwatch.watcher.handover import taken
+from runwatch.watcher.launch import Assignment
+from runwatch.watcher.server import Server
+
+
+def main() -> None:
+    """Run as an engine process: the only argument names the descriptor of its assignment."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c is for the client; we end with it
+    assignment = taken(sys.argv[1], Assignment)
+    sock = socket.socket(fileno=assignment.socket)
+    try:
+        asyncio.run(_main(assignment, sock))
+    except RunwatchError as error:
+        with contextlib.suppress(OSError):
+            sock.sendall(protocol.encode(protocol.Failure(str(error), int(error.exit_code))))
+
+
+async def _main(assignment: Assignment, sock: socket.socket) -> None:
+    server = Server(assignment)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stopped.set)
+    serving = asyncio.create_task(server.serve(sock))
+    await server.run()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Where the daemon's socket is, how it is opened, and who is at its other end.
+
+It lies in the state directory, which only its owner may enter, so that every
+session of a user finds it, whatever that session's environment. Where that
+path is too long for a socket, or its file system has none, it lies in a
+directory of ours under /tmp.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import socket
+import stat
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from runwatch.errors import EngineError
+
+NAME = "daemon.sock"
+STATE_VARIABLE = "RUNWATCH_STATE"
+LONGEST = 107
+"""Bytes of the longest path the kernel takes."""
+BACKLOG = 64
+_CREDENTIALS = struct.Struct("3i")
+
+
+def state_directory() -> Path:
+    """Return where what outlives a process is kept: $RUNWATCH_STATE, or the user's state directory."""
+    named = os.environ.get(STATE_VARIABLE)
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return platformdirs.user_state_path("runwatch")
+
+
+def places(state: Path) -> Iterator[Path]:
+    """Yield where the socket of the daemon with this state directory may be, the usual place first."""
+    state = Path(os.path.abspath(state))
+    usual = state / NAME
+    if len(os.fsencode(usual)) <= LONGEST:
+        yield usual
+    name = hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
+    yield Path(f"/tmp/runwatch-{os.geteuid()}") / f"{name}.sock"  # noqa: S108  checked by `secure`
+
+
+def secure(directory: Path) -> None:
+    """Make a directory that only we may enter. Raises EngineError if it is somebody else's."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = directory.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            raise EngineError("not a directory", str(directory))
+        if found.st_uid != os.geteuid():
+            raise EngineError("this directory is another user's", str(directory), "set RUNWATCH_STATE")
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            directory.chmod(0o700)
+    except OSError as error:
+        raise EngineError("cannot use", str(directory), error.strerror or str(error)) from error
+
+
+def listen(state: Path) -> tuple[socket.socket, Path]:
+    """Return a listening socket and where it is. The caller holds the daemon's lock.
+
+    What is left there by a daemon that died is removed. Raises EngineError.
+    """
+    why = ""
+    for place in places(state):
+        secure(place.parent)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                place.unlink()
+            listener.bind(str(place))
+            place.chmod(0o600)
+            listener.listen(BACKLOG)
+        except OSError as error:
+            listener.close()
+            why = f"{place}: {error.strerror or error}"
+            continue
+        return listener, place
+    raise EngineError("cannot open a socket", why)
+
+
+def connect(state: Path, timeout: float | None = None) -> socket.socket:
+    """Return a socket to the daemon with this state directory. Raises EngineError if none runs."""
+    for place in places(state):
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(timeout)
+        try:
+            sock.connect(str(place))
+        except OSError:
+            sock.close()
+            continue
+        if owner(sock) in (os.geteuid(), 0, None):
+            return sock
+        sock.close()
+    raise EngineError("no daemon is running", str(state), "start one with: runwatch watch -d PATH")
+
+
+def owner(sock: socket.socket) -> int | None:
+    """Return the user id of the process at the other end; None where the system does not say."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return None
+    found = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(found)[1])

@@ -1,0 +1,145 @@
+"""What an Alertmanager is told, and what happens while none can be reached."""
+
+import threading
+import time
+
+import msgspec
+import pytest
+
+from runwatch.alerts import alertmanager
+from runwatch.alerts.alertmanager import Pusher, Told, alert_body
+
+from .endpoints import HttpServer
+from .test_channels import closed_port
+from .test_routing import alert
+
+NOW = 1_700_000_000.0
+
+
+def never(_alert, _now) -> float:
+    return 0.0
+
+
+def names(told: Told, now: float = NOW, muted=never) -> list[tuple[str, str]]:
+    return [
+        (body["labels"]["incident"], body["labels"]["severity"])
+        for bodies in told.bodies(now, muted)
+        for body in bodies
+    ]
+
+
+def ends(told: Told, now: float) -> list[str]:
+    return [body["endsAt"] for bodies in told.bodies(now, never) for body in bodies]
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+
+
+def test_one_alert_as_the_api_takes_it():
+    body = alert_body(alert("a", at=NOW, metric="train/loss", rank=3, step=500, since=NOW - 60), NOW, None)
+    assert body["labels"] == {
+        "alertname": "hang", "run": "r", "rule": "hang", "severity": "warning", "host": "node1",
+        "metric": "train/loss", "rank": "3", "incident": "a",
+    }  # fmt: skip
+    assert body["annotations"] == {"summary": "title a", "step": "500"}
+    assert (body["startsAt"], body["endsAt"]) == ("2023-11-14T22:12:20.000Z", "2023-11-14T22:18:20.000Z")
+
+
+def test_what_fires_is_renewed_and_an_end_is_repeated_for_five_minutes():
+    told = Told()
+    told.take(alert("a"), NOW)
+    assert ends(told, NOW + 3600) == ["2023-11-14T23:18:20.000Z"]
+    told.take(alert("a", "acknowledged"), NOW + 3601)
+    assert len(ends(told, NOW + 3601)) == 1
+    told.take(alert("a", "resolved"), NOW + 3660)
+    assert ends(told, NOW + 3960) == ["2023-11-14T23:14:20.000Z"]
+    assert ends(told, NOW + 3961) == []
+
+
+def test_one_that_gets_graver_is_another_there_and_the_first_ends():
+    told = Told()
+    told.take(alert("a"), NOW)
+    told.take(alert("a", severity="critical"), NOW + 1)
+    assert [len(told.firing()), told.firing()[0].row.severity] == [1, "critical"]
+    assert names(told) == [("a", "warning"), ("a", "critical")]
+    assert names(told, NOW + 400) == [("a", "critical")]
+
+
+def test_what_is_muted_is_left_out():
+    told = Told()
+    told.take(alert("a"), NOW)
+    told.take(alert("b"), NOW)
+    assert names(told, NOW, lambda one, _: one.row.id == "a") == [("b", "warning")]
+
+
+def test_the_next_process_goes_on():
+    told = Told()
+    for name in "ab":
+        told.take(alert(name), NOW)
+    told.take(alert("b", "resolved"), NOW)
+    heir = Told({key: body for key, body in told.changes().items() if body is not None})
+    assert [one.row.id for one in heir.firing()] == ["a"]
+    assert sorted(names(heir)) == [("a", "warning"), ("b", "warning")]
+    assert names(heir, NOW + 301) == [("a", "warning")]
+    assert [key for key, body in heir.changes().items() if body is None] == ["pushed/b.warning"]
+
+
+def test_many_are_sent_in_pieces():
+    told = Told()
+    for number in range(1200):
+        told.take(alert(f"{number}"), NOW)
+    assert [len(bodies) for bodies in told.bodies(NOW, never)] == [500, 500, 200]
+
+
+def pusher(peers, notices, falls, **options) -> Pusher:
+    return Pusher(
+        peers, "hush", Told(), notice=notices.append, fallen=falls.append, muted=never, timeout=2.0, **options
+    )
+
+
+def test_every_peer_is_told_and_one_is_enough():
+    notices, falls = [], []
+    with HttpServer() as one:
+        push = pusher([f"http://127.0.0.1:{closed_port()}", f"{one.url}/am/"], notices, falls, patience=0.0)
+        push.take(alert("a", at=NOW), NOW)
+        push.close()
+    (request,) = one.got
+    assert request.path == "/am/api/v2/alerts"
+    assert request.headers["Authorization"] == "Bearer hush"
+    assert [body["labels"]["incident"] for body in request.body] == ["a"]
+    assert (notices, falls) == ([], [])
+
+
+def test_while_none_can_be_reached_people_are_told_and_then_no_more(monkeypatch):
+    monkeypatch.setattr(alertmanager, "RESEND", 0.05)
+    notices, falls, changed = [], [], threading.Event()
+
+    def fallen(state: bool) -> None:
+        falls.append(state)
+        changed.set()
+
+    with HttpServer((500, "", {}), (500, "", {}), (500, "", {})) as server:
+        push = Pusher(
+            [server.url], "", Told(), notice=notices.append, fallen=fallen, muted=never, patience=0.01
+        )
+        push.take(alert("a", at=time.time()), time.time())
+        assert changed.wait(10)
+        changed.clear()
+        assert falls == [True]
+        assert changed.wait(10)
+        push.close()
+    assert falls == [True, False]
+    assert [notice.split(":")[1].split()[0] for notice in notices] == ["alerts", "reached"]
+
+
+def test_text_of_a_log_is_cleaned():
+    hostile = msgspec.structs.replace(
+        alert("a").row, title="\x1b[2J" + "x" * 10_000, run="a\nb\x00", cause="password=hush"
+    )
+    body = alert_body(msgspec.structs.replace(alert("a"), row=hostile), NOW, None)
+    assert "\x1b" not in str(body)
+    assert "hush" not in str(body)
+    assert body["labels"]["run"] == "ab"
+    assert len(str(body)) < 3000

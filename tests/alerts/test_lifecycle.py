@@ -1,0 +1,117 @@
+"""Notices of runs that begin and end, and the digest of a day."""
+
+import calendar
+import time
+
+from runwatch.alerts.channels.pagerduty import PagerDutyChannel
+from runwatch.alerts.lifecycle import Lifecycle, Look, daily, duration, next_digest
+from runwatch.alerts.message import compose
+from runwatch.alerts.notification import Sent
+
+NOW = 1_700_000_000.0
+
+
+def look(phase: str, records: int = 10, *, name: str = "speedrun", live: bool = True, **fields) -> Look:
+    fields = {"step": records, "total": 5000, **fields}
+    return Look(
+        f"id-{name}",
+        name,
+        phase,
+        live,
+        records,
+        metrics=("train/loss 2.31", "val/loss 2.9 (best 2.7)"),
+        **fields,
+    )
+
+
+def titles(life: Lifecycle, now: float, *looks: Look) -> list[str]:
+    return [compose(notice).subject for notice in life.fold(looks, now)]
+
+
+def test_a_run_is_told_to_begin_once_and_to_end_once():
+    life = Lifecycle("e", "node1")
+    assert titles(life, NOW, look("starting", 0)) == []
+    assert titles(life, NOW, look("training")) == [
+        "▶ Started: speedrun started at step 10 of 5,000 (speedrun)"
+    ]
+    assert titles(life, NOW + 5, look("training", 500), look("evaluating", 500)) == []
+    (notice,) = life.fold([look("finished", 5000, checkpoint="Best checkpoint: 4000 (2.7)")], NOW + 12_120)
+    assert compose(notice).subject == "✓ Finished: speedrun finished at step 5,000 of 5,000 (speedrun)"
+    body = compose(notice).body()
+    for said in (
+        "Host: node1",
+        "Watched for: 3 h 22 min",
+        "train/loss 2.31",
+        "val/loss 2.9 (best 2.7)",
+        "Best checkpoint: 4000 (2.7)",
+    ):
+        assert said in body
+    assert titles(life, NOW + 13_000, look("finished", 5000)) == []
+
+
+def test_a_crash_is_told_and_the_next_attempt_may_crash_again():
+    life = Lifecycle("e", "node1")
+    life.fold([look("training")], NOW)
+    assert titles(life, NOW + 60, look("crashed", 60)) == [
+        "✗ Crashed: speedrun crashed at step 60 of 5,000 (speedrun)"
+    ]
+    assert titles(life, NOW + 61, look("training", 61)) == []
+    assert len(titles(life, NOW + 90, look("crashed", 90))) == 1
+
+
+def test_what_is_found_in_history_is_not_told():
+    life = Lifecycle("e", "node1")
+    assert titles(life, NOW, look("finished", 5000, live=False), look("training", 3000, name="other")) == []
+    assert titles(life, NOW, look("crashed", 3000, live=False, name="old")) == []
+    assert titles(life, NOW, look("unknown", 50, live=False, name="older")) == []
+    assert len(titles(life, NOW + 9, look("finished", 5000, name="other"))) == 1
+
+
+def test_the_next_process_tells_nothing_again():
+    life = Lifecycle("e", "node1")
+    (started,) = life.fold([look("training")], NOW)
+    saved = {key: body for key, body in life.changes().items() if body is not None}
+    heir = Lifecycle("e", "node1", saved)
+    assert heir.fold([look("training", 20)], NOW + 9) == []
+    (ended,) = heir.fold([look("finished", 5000)], NOW + 90)
+    assert "Watched for: 1 min" in compose(ended).body()
+    again = Lifecycle("e", "node1", saved).fold([look("finished", 5000)], NOW + 95)
+    assert [notice.id for notice in again] == [ended.id] != [started.id]
+
+
+def test_what_is_kept_is_bounded():
+    life = Lifecycle("e", "node1")
+    for number in range(1100):
+        life.fold([look("training", name=f"{number}")], NOW)
+    assert sum(body is not None for body in life.changes().values()) == 1024
+
+
+def test_a_digest_says_how_all_stand():
+    runs = [look("training", 1200, eta=10_900.0), look("finished", 5000, name="other")]
+    told = compose(daily("e", "node1", runs, {"critical": 1, "warning": 2}, NOW))
+    assert told.subject.startswith("☰ Digest: 2 runs, 3 incidents")
+    assert told.body().splitlines()[-3:] == [
+        "3 incidents in a day: 1 critical, 2 warning",
+        "speedrun: training, step 1,200 of 5,000, 3 h 1 min to go, train/loss 2.31",
+        "other: finished, step 5,000 of 5,000, train/loss 2.31",
+    ]
+    many = compose(daily("e", "node1", [look("training", name=f"r{n}") for n in range(100)], {}, NOW))
+    assert "and 80 runs more" in many.facts
+
+
+def test_a_digest_comes_once_a_day_at_its_time():
+    midnight = calendar.timegm((2030, 1, 5, 0, 0, 0))
+    at = next_digest(9 * 60, midnight, time.gmtime)
+    assert at == midnight + 9 * 3600
+    assert next_digest(9 * 60, at, time.gmtime) == at + 86400
+    assert next_digest(0, midnight + 1, time.gmtime) == midnight + 86400
+
+
+def test_lengths_of_time_in_words():
+    said = [duration(seconds) for seconds in (5, 60, 3600, 90_061, 86400 * 3)]
+    assert said == ["5 s", "1 min", "1 h", "1 d 1 h 1 min", "3 d"]
+
+
+def test_nobody_is_paged_because_a_run_ended():
+    (notice,) = Lifecycle("e", "node1").fold([look("training")], NOW)
+    assert PagerDutyChannel("pager", "key", "http://127.0.0.1:9").send(notice) == Sent()

@@ -1,0 +1,167 @@
+"""The Slack bot against a stand-in for the Web API: threads, places, pictures and lost answers."""
+
+import math
+import struct
+import zlib
+
+import msgspec
+import pytest
+
+from runwatch.alerts.channels.slack_bot import SlackBotChannel
+from runwatch.alerts.notification import Recent, Rejected, Retry, Sent, Unsure
+from runwatch.alerts.picture import HEIGHT, WIDTH, picture
+
+from .slack_api import TOKEN, SlackApi
+from .test_slack import FIRING, INCIDENT, RESOLVED
+
+ESCALATED = msgspec.structs.replace(FIRING, id="n1b")
+PICTURED = msgspec.structs.replace(
+    FIRING, trend=(*(3.0 - step / 50 for step in range(48)), math.nan), span=(12_000, 12_600)
+)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+
+
+@pytest.fixture
+def slack():
+    with SlackApi() as api:
+        yield api
+
+
+def bot(slack, memory=None, **options) -> SlackBotChannel:
+    return SlackBotChannel(options.pop("token", TOKEN), "#train", api=slack.url, timeout=2.0, memory=memory)
+
+
+def test_an_incident_is_one_thread_whose_head_is_rewritten(slack):
+    memory = Recent()
+    for notification in (FIRING, ESCALATED, RESOLVED):  # each by another process
+        assert bot(slack, memory).send(notification) == Sent()
+    head, escalated, resolved = slack.messages
+    assert head["blocks"][0]["text"]["text"] == "✓ Resolved: train/loss is NaN since step 500"
+    assert head["text"].startswith("✓ Resolved")
+    assert {escalated["thread_ts"], resolved["thread_ts"]} == {head["ts"]}
+    assert (escalated["reply_broadcast"], resolved["reply_broadcast"]) == (True, False)
+    assert (escalated["text"], resolved["text"]) == (
+        "▲ Critical: train/loss is NaN since step 500 (speedrun)",
+        "✓ Resolved: train/loss is NaN since step 500 (speedrun)",
+    )
+
+
+def test_another_incident_is_another_thread(slack):
+    channel = bot(slack)
+    channel.send(FIRING)
+    channel.send(
+        msgspec.structs.replace(FIRING, id="n9", incident=msgspec.structs.replace(INCIDENT, id="i9"))
+    )
+    assert ["thread_ts" in message for message in slack.messages] == [False, False]
+
+
+def test_a_message_about_several_is_answered_and_not_rewritten(slack):
+    channel = bot(slack)
+    channel.send(msgspec.structs.replace(FIRING, more=(msgspec.structs.replace(INCIDENT, id="i2"),)))
+    channel.send(RESOLVED)
+    head, answer = slack.messages
+    assert head["text"].startswith("▲ Critical")
+    assert (answer["thread_ts"], answer["blocks"][0]["text"]["text"][:10]) == (head["ts"], "✓ Resolved")
+
+
+def test_a_head_that_somebody_deleted_is_posted_anew(slack):
+    channel = bot(slack)
+    channel.send(FIRING)
+    slack.messages.clear()
+    assert channel.send(RESOLVED) == Sent()
+    assert [message["text"][:10] for message in slack.messages] == ["✓ Resolved"]
+
+
+class TestPictures:
+    def test_one_of_the_metric_is_put_into_the_thread(self, slack):
+        assert bot(slack).send(PICTURED) == Sent()
+        (shared,) = slack.files
+        assert (shared["thread_ts"], shared["channel_id"]) == (slack.messages[0]["ts"], "C1")
+        (image,) = slack.uploads.values()
+        assert image == picture(PICTURED)
+
+    @pytest.mark.parametrize("fault", ["error missing_scope", "500", "reset"])
+    def test_without_one_the_message_is_told_all_the_same(self, slack, fault):
+        slack.script.extend(["ok", fault])
+        assert bot(slack).send(PICTURED) == Sent()
+        assert (len(slack.messages), slack.files) == (1, [])
+
+    def test_it_is_a_png_of_few_bytes(self):
+        raw = picture(PICTURED)
+        assert raw[:8] == b"\x89PNG\r\n\x1a\n"
+        place, pixels = 8, b""
+        while place < len(raw):
+            length, kind = struct.unpack_from(">I4s", raw, place)
+            body = raw[place + 8 : place + 8 + length]
+            assert struct.unpack_from(">I", raw, place + 8 + length)[0] == zlib.crc32(kind + body)
+            pixels += body if kind == b"IDAT" else b""
+            place += 12 + length
+        rows = zlib.decompress(pixels)
+        assert len(rows) == HEIGHT * (WIDTH + 1)
+        assert set(rows) == {0, 1, 2, 3, 4}
+        assert len(raw) < 10_000
+
+    @pytest.mark.parametrize(
+        "trend",
+        [(), (1.0,) * 7, (math.nan,) * 50, (1e308, -1e308) * 20, (math.inf, *(1.0,) * 3)],
+    )
+    def test_too_little_is_no_picture(self, trend):
+        assert picture(msgspec.structs.replace(FIRING, trend=trend)) is None
+
+    @pytest.mark.parametrize(
+        "trend", [(1.0,) * 50, (0.0, 5e-324) * 9, tuple(10.0**k for k in range(-300, 300, 20))]
+    )
+    def test_odd_values_are_drawn(self, trend):
+        assert picture(msgspec.structs.replace(FIRING, trend=trend, span=(0, 10**12)))
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        ("answer", "outcome"),
+        [
+            ("429 7", Retry("Slack asks to slow down", 7.0)),
+            ("500", Retry("Slack answered 500 Received a response in a non-JSON format: oops")),
+            ("html", None),
+            ("error internal_error", Retry("Slack answered 200 internal_error")),
+            ("error not_in_channel", Rejected("Slack refused: not_in_channel")),
+            ("error is_archived", Rejected("Slack refused: is_archived")),
+        ],
+    )
+    def test_answers_are_understood(self, slack, answer, outcome):
+        slack.script.append(answer)
+        got = bot(slack).send(FIRING)
+        assert type(got) is type(outcome or Retry(""))
+        if outcome is not None and answer != "500":
+            assert got == outcome
+
+    def test_a_wrong_token_is_refused_and_not_repeated(self, slack):
+        got = bot(slack, token="xoxb-wrong").send(FIRING)
+        assert got == Rejected("Slack refused: invalid_auth")
+        assert "xoxb" not in repr(bot(slack)) + bot(slack).identity
+
+    def test_a_closed_port_is_tried_again(self):
+        channel = SlackBotChannel(TOKEN, "#x", api="http://127.0.0.1:9/api/", timeout=1.0)
+        assert isinstance(channel.send(FIRING), Retry)
+
+    def test_a_lost_answer_is_looked_up_before_it_is_sent_again(self, slack):
+        channel = bot(slack)
+        channel.send(
+            msgspec.structs.replace(FIRING, id="n0", incident=msgspec.structs.replace(INCIDENT, id="i0"))
+        )
+        slack.script.append("reset")
+        assert isinstance(channel.send(FIRING), Unsure)
+        assert channel.send(msgspec.structs.replace(FIRING, may_repeat=True)) == Sent()
+        assert channel.send(RESOLVED) == Sent()
+        assert ["thread_ts" in message for message in slack.messages] == [False, False, True]
+
+    def test_without_leave_to_read_history_it_says_that_it_may_repeat(self, slack):
+        slack.script.append("reset")
+        slack.history = False
+        channel = bot(slack)
+        channel.send(FIRING)
+        assert channel.send(msgspec.structs.replace(FIRING, may_repeat=True)) == Sent()
+        assert ["may repeat" in str(message) for message in slack.messages] == [False, True]

@@ -1,0 +1,86 @@
+"""A first configuration from what is found, and a unit that systemd accepts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from runwatch.config import read
+from runwatch.watcher.initial import Place as Found
+from runwatch.watcher.initial import configuration, unit
+
+from ..cli.live import Log
+from .live import Place
+
+
+@pytest.fixture
+def place(tmp_path):
+    place = Place(tmp_path)
+    place.environ["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+    return place
+
+
+def test_writes_what_it_finds_and_the_daemon_takes_it(place):
+    Log(place.path / "runs" / "a b").path.parent.mkdir()
+    Log(place.path / "runs" / "one.log").steps(3)
+    held = place.path / "held"
+    held.mkdir()
+    with (held / "live.log").open("a"):  # this process writes it
+        done = place.run("init", "runs")
+    assert done.returncode == 0, done.stderr
+    config = read(place.path / "runwatch.toml")
+    assert config.watch.paths[0] == str(place.path / "runs")
+    assert str(held) in config.watch.paths
+    assert "1 run in 1 files" in done.stdout
+    assert oct((place.path / "runwatch.toml").stat().st_mode)[-2:] == "00"
+
+
+def test_writes_nothing_over(place):
+    (place.path / "runwatch.toml").write_text("# mine\n")
+    done = place.run("init")
+    assert done.returncode == 2
+    assert "there is one already" in done.stderr
+    assert (place.path / "runwatch.toml").read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize("name", ["plain", 'quo"ted', "back\\slash", "new\nline", "é"])
+def test_any_path_can_be_written_down(tmp_path, name):
+    (tmp_path / "runwatch.toml").write_text(configuration([Found(f"/{name}", f"because {name}")], {}))
+    (path,) = read(tmp_path / "runwatch.toml").watch.paths
+    assert path == f"/{name}".replace("\n", "")
+
+
+def test_with_nothing_found_it_is_a_file_all_the_same(tmp_path):
+    (tmp_path / "runwatch.toml").write_text(configuration([], {}))
+    assert read(tmp_path / "runwatch.toml").watch.paths == ()
+
+
+def test_a_unit_for_systemd(place):
+    place.environ["RUNWATCH_STATE"] = str(place.path / "a state 100%")
+    done = place.run("init", "--systemd")
+    assert done.returncode == 0, done.stderr
+    written = place.path / "config" / "systemd" / "user" / "runwatch.service"
+    text = written.read_text()
+    assert "Type=notify" in text
+    assert "WatchdogSec=" in text
+    assert f'Environment="RUNWATCH_STATE={place.path}/a state 100%%"' in text
+    assert (place.path / "config" / "runwatch" / "runwatch.toml").exists()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd")
+def test_systemd_accepts_it(tmp_path):
+    (tmp_path / "systemd").mkdir()
+    path = tmp_path / "runwatch.service"
+    path.write_text(
+        unit(["/bin/sh", "a word", '$HOME 100% "x"'], tmp_path / "r.toml", {"RUNWATCH_STATE": "/a b"})
+    )
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--user", str(path)],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if "Failed to" in done.stderr:
+        pytest.skip(done.stderr)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,33 @@
+"""docs/configuration.md says what the code does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from runwatch import config
+from runwatch.config_docs import comments, render
+
+PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
+
+
+def test_the_page_is_up_to_date():
+    assert PAGE.read_text() == render(), "run: python -m runwatch.config_docs > docs/configuration.md"
+
+
+def test_every_key_of_the_file_is_there():
+    for field in msgspec.structs.fields(config.Config):
+        assert field.name == "path" or f"[{field.name}" in render()
+
+
+def test_what_is_said_of_a_key_is_read_from_under_it():
+    class Some(msgspec.Struct):
+        """A class."""
+
+        one: int = 1
+        """Said
+        of | one."""
+        two: int = 2
+
+    assert comments(Some) == {"one": "Said of \\| one."}

@@ -1,0 +1,155 @@
+"""Engines that are killed and started again, and what is left of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from runwatch.parsers.formats import catalogue
+from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.document import document
+from runwatch.watcher.engine import Engine
+from runwatch.watcher.keeping import Keeper
+from runwatch.watcher.sources.discover import find
+from runwatch.watcher.store import FILE, Place, Store
+
+WAIT = 60.0
+
+
+class KeptEngine:
+    """An engine process over some paths with one state directory."""
+
+    def __init__(self, state: Path, paths: Sequence[Path], **env: str) -> None:
+        environment = {**os.environ, "RUNWATCH_STATE": str(state), "RUNWATCH_SLACK_WEBHOOK": "", **env}
+        environment["no_proxy"] = "*"
+        self.state, self.paths = state, list(paths)
+        root = Path(__file__).parents[2]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.watcher.kept_engine", *map(str, paths)],
+            env=environment,
+            cwd=root,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.said: list[str] = []
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.append(line.rstrip())
+
+    def kill(self) -> None:
+        """Kill it as the kernel does, its worker with it or not."""
+        self.process.kill()
+        self.process.wait()
+        self._close()
+
+    def stop(self) -> None:
+        """End it in good order."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(WAIT) == 0
+        self._close()
+
+    def _close(self) -> None:
+        self._thread.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def committed(self) -> None:
+        """Wait until all there is in the files was read and committed."""
+        until(lambda: all(is_committed(self.state, path) for path in self.paths), self)
+
+    def says(self, words: str) -> None:
+        """Wait until a notice holds `words`."""
+        until(lambda: any(words in line for line in self.said), self)
+
+
+def until(true: Any, engine: KeptEngine) -> None:
+    """Wait until something is true while the engine lives."""
+    end = time.monotonic() + WAIT
+    while not true():
+        assert time.monotonic() < end, engine.said
+        assert engine.process.poll() is None, engine.said
+        time.sleep(0.02)
+
+
+def places(state: Path) -> dict[str, Place]:
+    """Return where the sources stand, as committed."""
+    with contextlib.suppress(sqlite3.Error):
+        db = sqlite3.connect(f"file:{state / FILE}?mode=ro", uri=True, timeout=5)
+        with contextlib.closing(db):
+            rows = db.execute("SELECT id, body FROM sources").fetchall()
+        return {key: msgspec.json.decode(body, type=Place) for key, body in rows}
+    return {}
+
+
+def is_committed(state: Path, path: Path) -> bool:
+    """Whether a file was read to its end, and that is committed."""
+    place = places(state).get(str(path))
+    position = place.resume.position if place is not None and place.resume is not None else None
+    if position is None:
+        return False
+    status = path.stat()
+    held = len(path.read_bytes().rpartition(b"\n")[2])
+    return (position.inode, position.offset) == (status.st_ino, status.st_size - held)
+
+
+def kept_document(state: Path) -> list[dict[str, Any]]:
+    """Return the runs that a store holds, without what depends on the hour."""
+    store, engine = Store(state), Engine()
+    Keeper(store, engine, print).restore((), time.time())
+    store.close()
+    return timeless(engine)
+
+
+def clean_pass(streams: dict[Path, list[bytes]]) -> tuple[list[dict[str, Any]], set[tuple[str, str, str]]]:
+    """Return what one pass over the bytes of each path gives: runs, and what is to be sent."""
+    engine, sent = Engine(), set()
+    for path, name, member in find([str(path) for path in streams], wait=True):
+        engine.add_source(path, name, path, member)
+        parser = StreamParser(catalogue())
+        for number, data in enumerate(streams[Path(path)]):
+            batches = [parser.break_off()] if number else []
+            for batch in (*batches, parser.feed(data)):
+                for change in engine.fold(path, batch, live=True, arrival=time.time(), written=time.time()):
+                    if change.send and change.kind != "acknowledged":
+                        over = "resolved" if change.kind == "resolved" else "firing"
+                        sent.add((change.row.id, over, change.row.severity))
+    return timeless(engine), sent
+
+
+def timeless(engine: Engine) -> list[dict[str, Any]]:
+    """Return the runs of an engine by name, with their events, without what depends on the hour."""
+    runs = document(engine, time.time())["runs"]
+    for run, (_, watched) in zip(runs, engine.runs(), strict=True):
+        del run["eta_seconds"]
+        run["incidents"] = [row for row in run["incidents"] if row["rule"] != "finished"]
+        for incident in run["incidents"]:
+            del incident["time"]
+        run["events"] = [(event.kind, event.line, event.title, event.data) for event in watched.run.events]
+        run["series"] = {name: series.newest()[1].tolist() for name, series in watched.run.series.items()}
+    return sorted(runs, key=lambda run: (run["sources"], run["name"]))
+
+
+def differences(ours: Any, theirs: Any, where: str = "") -> list[str]:
+    """Return where two documents differ, a line for each place."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        keys = sorted({*ours, *theirs})
+        return [line for k in keys for line in differences(ours.get(k), theirs.get(k), f"{where}.{k}")]
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        pairs = enumerate(zip(ours, theirs, strict=True))
+        return [line for n, (a, b) in pairs for line in differences(a, b, f"{where}[{n}]")]
+    return [] if repr(ours) == repr(theirs) else [f"{where}: {ours!r} is not {theirs!r}"]

@@ -1,0 +1,175 @@
+"""A group that was frozen and thawed goes on as if it had not been."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import random
+import threading
+from typing import ClassVar
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.alerts.rules.base import RunRule
+from runwatch.findings import Finding, Severity, Verdict
+from runwatch.parsers.log import LogParser
+from runwatch.watcher import frozen
+from runwatch.watcher.document import document
+from runwatch.watcher.engine import Engine
+from runwatch.watcher.frozen import OtherShapeError, freeze, thaw
+from runwatch.watcher.group import LOG_LINES
+
+from .test_engine import FAULTY, NOW, log
+
+
+def through(engine: Engine, overrides=None) -> Engine:
+    """Return an engine that goes on with what this one would have committed."""
+    other = Engine(overrides if overrides is not None else engine.overrides)
+    for group in engine.groups.values():
+        other.adopt(thaw(freeze(group), other.overrides))
+    return other
+
+
+def fed(data: bytes, cuts: list[int], *, thawed: bool) -> tuple[bytes, list]:
+    engine, parser, changes, start = Engine(), LogParser(), [], 0
+    engine.add_source("run", "run", "run.log")
+    for cut in [*sorted(cuts), len(data)]:
+        changes += engine.fold("run", parser.feed(data[start:cut]), live=True, arrival=NOW, written=NOW)
+        start = cut
+        engine = through(engine) if thawed else engine
+    changes += engine.fold("run", parser.flush(), live=True, arrival=NOW, written=NOW)
+    changes += engine.tick(NOW + 1)
+    changes += engine.tick(NOW + 86_400)
+    return msgspec.json.encode(document(engine, NOW)), changes
+
+
+@given(st.data())
+@settings(max_examples=15, deadline=None)
+def test_it_goes_on_as_if_it_had_not_been_frozen(data):
+    text = FAULTY[data.draw(st.sampled_from(sorted(FAULTY)))]
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=5))
+    assert fed(text, cuts, thawed=True) == fed(text, cuts, thawed=False)
+
+
+def test_long_series_and_ranks_survive():
+    engine, parser = Engine(), LogParser()
+    engine.add_source("run", "run", "run.log")
+    lines = log(20_000).splitlines(keepends=True)
+    ranked = b"".join(b"[rank%d]: " % (i % 2) + line for i, line in enumerate(lines))
+    for at in range(0, len(ranked), 400_000):
+        engine.fold("run", parser.feed(ranked[at : at + 400_000], tail=400), live=True, arrival=NOW)
+    other = through(engine)
+    assert document(other, NOW) == document(engine, NOW)
+    (ours,), (theirs,) = ([w.run for _, w in e.runs()] for e in (engine, other))
+    for name, series in ours.series.items():
+        assert series.columns(None, None, 80) == theirs.series[name].columns(None, None, 80)
+    kept = other.sources["run"][1].log
+    assert list(kept) == list(engine.sources["run"][1].log)[-frozen.KEPT_LINES :]
+    assert kept.maxlen == LOG_LINES
+
+
+@dataclasses.dataclass
+class Locked(RunRule):
+    """A rule of somebody's whose state no pickle can hold."""
+
+    name: ClassVar[str] = "locked"
+    summary: ClassVar[str] = ""
+    limit: float = dataclasses.field(default=1.0, metadata={"meaning": ""})
+
+    def __post_init__(self):
+        self.lock = threading.Lock()
+        self.seen = 0
+
+    def judge(self, block):
+        self.seen += len(block.samples.get("train/loss", ()))
+        return [Finding(self.name, Verdict.FIRING, Severity.INFO, "locked")]
+
+
+def test_a_rule_that_cannot_be_frozen_is_shown_what_the_series_hold(monkeypatch):
+    from runwatch.alerts.rules import catalogue
+
+    monkeypatch.setattr(catalogue, "CATALOGUE", (*catalogue.CATALOGUE, Locked))
+    engine = Engine()
+    engine.add_source("run", "run", "run.log")
+    engine.fold("run", LogParser().feed(log()), written=NOW)
+    other = through(engine)
+    (watched,) = (watched for _, watched in other.runs())
+    assert [rule.seen for rule in watched.rules if isinstance(rule, Locked)] == [400]
+    assert document(other, NOW) == document(engine, NOW)
+
+
+def test_other_thresholds_and_a_rule_switched_off_count_from_now_on():
+    engine = Engine()
+    engine.add_source("run", "run", "run.log")
+    engine.fold("run", LogParser().feed(log()), written=NOW)
+    other = through(engine, {"hang": {"enabled": False}})
+    (watched,) = (watched for _, watched in other.runs())
+    assert "hang" not in {rule.name for rule in watched.rules}
+    name = next(t for t in dataclasses.fields(type(watched.rules[0])) if "meaning" in t.metadata).name
+    changed = {watched.rules[0].name: {name: 7.0}}
+    (watched,) = (watched for _, watched in through(engine, changed).runs())
+    assert getattr(watched.rules[0], name) == 7.0
+
+
+def test_a_rule_that_was_switched_off_for_failing_may_try_again():
+    engine = Engine()
+    engine.add_source("run", "run", "run.log")
+    engine.fold("run", LogParser().feed(log()), written=NOW)
+    (watched,) = (watched for _, watched in engine.runs())
+    del watched.rules[3:]
+    (again,) = (watched for _, watched in through(engine).runs())
+    assert len(again.rules) > 30
+
+
+def body() -> bytes:
+    engine = Engine()
+    engine.add_source("run", "run", "run.log")
+    engine.fold("run", LogParser().feed(log()), written=NOW)
+    return freeze(engine.groups["run"])
+
+
+def test_a_body_of_another_shape_is_not_read(monkeypatch):
+    data = body()
+    monkeypatch.setattr(frozen, "shape", lambda: "another")
+    with pytest.raises(OtherShapeError):
+        thaw(data, {})
+
+
+def test_the_shape_is_that_of_the_source(tmp_path, monkeypatch):
+    """Whatever is changed in a module of the fold makes another shape."""
+    before = frozen._digest(frozen._FOLDED)
+    changed = tmp_path / "series.py"
+    import runwatch.series
+
+    with open(runwatch.series.__file__, "rb") as file:
+        changed.write_bytes(file.read() + b"\nCHUNK = 8192\n")
+    monkeypatch.setattr(runwatch.series, "__file__", str(changed))
+    assert frozen._digest(frozen._FOLDED) != before
+
+
+def test_a_damaged_body_is_not_read():
+    data = bytearray(body())
+    rng = random.Random(3)
+    for _ in range(30):
+        torn = bytearray(data)
+        torn[rng.randrange(len(torn))] ^= 1 + rng.randrange(255)
+        with pytest.raises(OtherShapeError):
+            thaw(bytes(torn), {})
+    for cut in (0, 3, 100, len(data) - 1):
+        with pytest.raises(OtherShapeError):
+            thaw(bytes(data[:cut]), {})
+
+
+class Evil:
+    def __reduce__(self):
+        return print, ("made by a body",)
+
+
+@pytest.mark.parametrize("what", [Evil(), print, pickle.Unpickler, threading.Thread, dataclasses.replace])
+def test_nothing_but_runs_is_made_of_a_body(what, capsys):
+    with pytest.raises((pickle.UnpicklingError, TypeError)):
+        frozen._load(pickle.dumps(what))
+    assert capsys.readouterr().out == ""

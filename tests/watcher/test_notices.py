@@ -1,0 +1,42 @@
+"""What people should know about runwatch itself is said once, and not for ever."""
+
+from __future__ import annotations
+
+from runwatch.watcher.notices import KEPT, MOST, Notices
+
+
+def test_each_is_said_once_and_kept_for_a_while():
+    now = [0.0]
+    notices = Notices(lambda: now[0])
+    assert notices.add("a")
+    assert not notices.add("a")
+    now[0] = KEPT / 2
+    assert notices.add("b")
+    now[0] = KEPT + 1
+    assert notices.texts() == ("b",)
+    assert notices.add("a")
+
+
+def test_what_goes_on_is_kept():
+    now = [0.0]
+    notices = Notices(lambda: now[0])
+    for hour in range(0, int(3 * KEPT), 3600):
+        now[0] = float(hour)
+        notices.add("blind")
+    assert notices.texts() == ("blind",)
+
+
+def test_there_are_never_many():
+    notices = Notices()
+    for number in range(100):
+        notices.add(str(number))
+    assert notices.texts() == tuple(map(str, range(100 - MOST, 100)))
+
+
+def test_what_stands_is_said_as_long_as_it_is_true():
+    notices = Notices()
+    assert notices.stand("nothing found (1 line)")
+    assert not notices.stand("nothing found (2 lines)")
+    assert notices.texts() == ("nothing found (2 lines)",)
+    notices.stand("")
+    assert notices.texts() == ()
