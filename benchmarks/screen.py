@@ -217,10 +217,12 @@ def _first(lines: int, runs: int = 5) -> None:
     for name, place, bar in (("first frame", 0, 0.6), ("first chart", 1, 0.9)):
         middle = sorted(times[place] for times in found)[runs // 2]
         print(f"{name + f', {lines:,} lines':<28}{middle:>6.2f} s  (bar: {bar})", flush=True)
+    used = sorted(times[2] for times in found)[runs // 2]
+    print(f"{'  CPU of the screen by then':<28}{used:>6.2f} s", flush=True)
 
 
-def _begin(log: str) -> tuple[float, float]:
-    """Return the seconds from the command to its first frame and to its first chart."""
+def _begin(log: str) -> tuple[float, float, float]:
+    """Return the seconds from the command to its first frame and first chart, and the CPU used by then."""
     begin = time.monotonic()
     pid, screen = pty.fork()
     if pid == 0:
@@ -235,7 +237,8 @@ def _begin(log: str) -> tuple[float, float]:
             if not frame and "Overview" in seen:
                 frame = time.monotonic() - begin
             if any("\u2801" <= sign <= "\u28ff" for sign in seen):  # a chart is drawn in braille
-                return frame, time.monotonic() - begin
+                spent = psutil.Process(pid).cpu_times()
+                return frame, time.monotonic() - begin, spent.user + spent.system
         raise TimeoutError("no chart came")
     finally:
         with contextlib.suppress(OSError):
