@@ -37,7 +37,7 @@ from runwatch.watcher import protocol
 HZ = 2
 STEPS_PER_SECOND = 20
 _SCREEN = (
-    "import socket, sys; from runwatch.tui.app import run; "
+    "import socket, sys; from runwatch.tui.start import run; "
     "sys.exit(run(socket.socket(fileno=int(sys.argv[1])), title='train.log'))"
 )
 

@@ -66,7 +66,7 @@ def command(
         greet(hub.socket, PROMPT + 30.0)
         if screen:
             from runwatch.config import load
-            from runwatch.tui.app import run
+            from runwatch.tui.start import run
 
             chosen = load()
             return run(

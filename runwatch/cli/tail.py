@@ -133,7 +133,7 @@ def _screen(start: Callable[[], PrivateEngine], *, ascii_only: bool, title: str,
 
     try:
         from runwatch.config import load
-        from runwatch.tui.app import run
+        from runwatch.tui.start import run
         from runwatch.watcher.launch import greet
 
         chosen = load(Path(config) if config else None)

@@ -49,10 +49,10 @@ def measures(ranks: Sequence[RankRow]) -> list[str]:
 
 def telling(ranks: Sequence[RankRow]) -> str:
     """Return what tells ranks apart best: a lag in an evaluation, else step times, else progress."""
-    behind = {row.done for row in ranks if row.total is not None}
-    if len(behind) > 1 or not any(row.step_time is not None for row in ranks):
-        return "progress"
-    return "step time"
+    done = [row.done for row in ranks if row.done is not None]
+    lag = max(done, default=0) - min(done, default=0)
+    apart = lag > _NEAR or lag > 0.1 * max(done, default=0)
+    return "progress" if apart or not any(row.step_time is not None for row in ranks) else "step time"
 
 
 def furthest(ranks: Sequence[RankRow]) -> int:
@@ -156,7 +156,7 @@ def grid(
     ordered = sorted(ranks, key=lambda row: row.rank)
     top_done = furthest(ordered)
     levels = [level(row, measure, top_done) for row in ordered]
-    span = _span(levels, measure, top_done)
+    span = _span(levels, measure, max(row.total or top_done for row in ordered))
     lines = height - 1 if height > 1 else 1
     group = 1
     rows = _nodes(ordered, levels, (width, lines), span, glyphs) if by_node else None
@@ -173,14 +173,14 @@ Span = tuple[str, float, float]
 _Size = tuple[int, int]
 
 
-def _span(levels: Sequence[float | None], measure: str, top: int) -> Span:
-    """Return what the levels are drawn between."""
+def _span(levels: Sequence[float | None], measure: str, whole: int) -> Span:
+    """Return what the levels are drawn between; `whole` is the number of steps that is all of the progress."""
     known = [x for x in levels if x is not None and math.isfinite(x)] or [0.0]
     low, high = min(known), max(known)
     if measure == "age":
         return measure, 0.0, high
     if measure == "progress":
-        return measure, min(low, high - (_NEAR / top if top > 0 else 1.0)), high
+        return measure, min(low, high - (_NEAR / whole if whole > 0 else 1.0)), high
     return measure, low, max(high, low + _LEAST[measure] * abs(high))
 
 
@@ -266,8 +266,12 @@ def _sign(x: float | None, span: Span, glyphs: Glyphs) -> str:
         return "?"
     if measure == "age" and high <= 0:
         return glyphs.levels[0]
-    part = (x - low) / (high - low) if high > low else 1.0
-    return glyphs.levels[max(0, min(len(glyphs.levels) - 1, int(part * len(glyphs.levels))))]
+    extent = high / 2 - low / 2  # halves, because the whole may overflow
+    part = (x / 2 - low / 2) / extent if extent > 0 else 1.0
+    most = len(glyphs.levels) - 1
+    return glyphs.levels[
+        int(max(0.0, min(1.0, part)) * most + 0.5) if math.isfinite(part) else most * (x > 0)
+    ]
 
 
 def _role(x: float | None, span: Span) -> str:

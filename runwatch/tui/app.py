@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import os
 import socket
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.console import RenderableType
@@ -187,8 +186,6 @@ class RunwatchApp(App[int], inherit_bindings=False):
             return bool(scene.firing()) or any(row.critical for row in runs)
         if action == "retry":
             return scene.link == "lost" and self._reopen is not None
-        if action == "ranks":
-            return bool(scene.run and (scene.run.ranks or scene.run.has_machine))
         return True
 
     def action_do(self, action: str) -> None:
@@ -221,6 +218,10 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def open_view(self, name: str) -> None:
         """Bring up a view; the overview with all its panels."""
+        run = self.scene.run
+        if name == actions.RANKS and not (run and (run.ranks or run.has_machine)):
+            self.say("no ranks, GPUs or processes are known of this run")
+            return
         screen = self._views.open(name)
         if isinstance(screen, Overview) and screen.is_mounted:
             screen.unzoom()
@@ -385,36 +386,3 @@ class RunwatchApp(App[int], inherit_bindings=False):
         """Bring up the log, and act on it once it is there."""
         screen = self._views.open(actions.LOGS)
         self.call_later(act, cast("Logs", screen))
-
-
-def run(
-    sock: socket.socket,
-    *,
-    ascii: bool = False,  # noqa: A002
-    title: str = "",
-    private: bool = True,
-    theme: str = themes.DARK,
-    keys: Mapping[str, tuple[str, ...] | str] | None = None,
-    where: Callable[..., str] = lambda *names: ".".join(names),
-    reopen: Callable[[], socket.socket] | None = None,
-) -> int:
-    """Show the engine at the other end of `sock` until the person leaves; return the exit code.
-
-    A private engine is told to stop; a daemon goes on. `reopen` starts another engine
-    when this one is lost, and returns the socket to it. `theme` and `keys` are as configured;
-    raises ConfigError if they cannot be meant, with the place that `where` tells, as Config.where does.
-    """
-    os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
-    app = RunwatchApp(
-        sock,
-        ascii=ascii,
-        title=title,
-        private=private,
-        theme=themes.check(theme, where("screen", "theme")),
-        registry=actions.registry(keys or {}, lambda name: where("keys", name)),
-        reopen=reopen,
-    )
-    code = app.run()
-    if app.failure:
-        sys.stderr.write(f"runwatch: {app.failure}\n")
-    return int(code if code is not None else app.return_code or 0)

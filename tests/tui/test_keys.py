@@ -57,6 +57,7 @@ async def test_ranks_are_not_offered_without_ranks(open_app):
         await s.press("3")
         assert s.view.view == actions.OVERVIEW
         assert "3 Ranks" not in s.text()
+        assert "no ranks, GPUs or processes" in s.drawn("#head")
 
 
 async def test_quit_stops_a_private_engine(open_app):
@@ -262,6 +263,14 @@ async def test_an_alert_leads_to_its_chart_and_its_line(open_app):
         assert s.view.view == actions.LOGS
         assert s.engine.view.log_before > 40_112
         assert "40112▸" in s.drawn("#log-view")
+
+
+async def test_an_alert_without_a_metric_leads_to_the_loss(open_app):
+    crash = IncidentRow("i9", "r1", "crash", "critical", "firing", "crashed", step=41_000)
+    async with open_app(incidents=(crash,)) as s:
+        await s.press("5", "enter")
+        assert s.scene.cursor == 41_000
+        assert s.view.query_one("#main-0").metrics[0] == "train/loss"
 
 
 async def test_the_line_of_an_alert_is_shown_in_its_file(open_app):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from runwatch.metrics import LOSS
 from runwatch.render import ranks
 from runwatch.snapshot import IncidentRow
-from runwatch.tui import actions, silencing
+from runwatch.tui import actions, choose, silencing
 from runwatch.tui.scene import Scene
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
@@ -213,7 +214,7 @@ class Alerts(ListScreen):
         if action == "acknowledge":
             return row is not None and row.state == "firing"
         if action == "jump":
-            return row is not None and self._chartable(row)
+            return row is not None and self._metric(row) is not None
         if action == "silence":
             return row is not None and scene_live(self.scene)
         if action == "unsilence":
@@ -226,8 +227,11 @@ class Alerts(ListScreen):
         """Return how many alerts there are."""
         return len(self.scene.incidents())
 
-    def _chartable(self, row: IncidentRow) -> bool:
-        return row.metric is not None and row.step is not None and self.scene.latest(row.metric) is not None
+    def _metric(self, row: IncidentRow) -> str | None:
+        """Return what to show a chart of: the metric of the alert, else the loss; None without a step."""
+        names = choose.of_run(self.scene.run)
+        wanted = [name for name in (row.metric, LOSS) if name in names] or names
+        return wanted[0] if row.step is not None and wanted else None
 
     def do_silence(self) -> None:
         """Ask for how long alerts like the selected one are not told."""
@@ -253,8 +257,9 @@ class Alerts(ListScreen):
     def do_jump(self) -> None:
         """Show the metric of the alert with the cursor at its step."""
         row = self.scene.selected()
-        if row is not None and row.metric is not None and row.step is not None:
-            self.runwatch.show_chart(row.metric, float(row.step))
+        metric = self._metric(row) if row is not None else None
+        if row is not None and metric is not None and row.step is not None:
+            self.runwatch.show_chart(metric, float(row.step))
 
     def do_jump_log(self) -> None:
         """Show the log line of the alert."""
