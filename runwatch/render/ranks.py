@@ -174,7 +174,7 @@ _Size = tuple[int, int]
 
 
 def _span(levels: Sequence[float | None], measure: str, whole: int) -> Span:
-    """Return what the levels are drawn between; `whole` is the number of steps that is all of the progress."""
+    """Return what the levels are drawn between; `whole` steps are all of the progress."""
     known = [x for x in levels if x is not None and math.isfinite(x)] or [0.0]
     low, high = min(known), max(known)
     if measure == "age":

@@ -145,6 +145,29 @@ def test_a_dead_engine_leaves_the_last_picture(log):
         assert terminal.end() == 3
 
 
+def test_a_key_starts_a_dead_engine_again(log):
+    with Terminal("tail", str(log.path), columns=120, rows=40) as terminal:
+        terminal.until(lambda p: "399" in p)
+        children = psutil.Process(terminal.pid).children()
+        children[0].kill()
+        terminal.until(lambda p: "R Restart engine" in p)
+        terminal.keys("R")
+        terminal.until(lambda p: "LOST" not in p and "399" in p)
+        terminal.keys("4")
+        terminal.until(lambda p: "following" in p and "step 00399" in p)
+        terminal.keys("q")
+        assert terminal.end() == 0
+
+
+def test_a_key_that_means_two_things_is_one_line(log, tmp_path):
+    config = tmp_path / "keys.toml"
+    config.write_text("[keys]\nzoom = 's'\n")
+    with Terminal("tail", "--config", str(config), str(log.path)) as terminal:
+        picture = terminal.until(lambda p: "would mean both" in p)
+        assert "Traceback" not in picture
+        assert terminal.end() == 2
+
+
 def test_bad_path_is_one_line_in_a_terminal(tmp_path):
     with Terminal("tail", str(tmp_path / "none.log")) as terminal:
         picture = terminal.until(lambda p: "runwatch:" in p)

@@ -149,6 +149,11 @@ class Note(Panel):
             lines += [f"source {cells.clip(source, 200)}" for source in scene.run.sources[:3]]
             if scene.run.format:
                 lines.append(f"format {scene.run.format}")
+            elif scene.run.log:
+                lines.append("lines come, but no training step was recognised in them yet:")
+                lines.append(f"runwatch formats {scene.run.log_source} tells why")
+        elif scene.link == "live":
+            lines.append("it is watched from its first line on; q leaves, ? explains")
         rows = centred(lines[0], width, height - len(lines), "title")
         for line in lines[1:]:
             rows += centred(cells.clip(line, width, scene.glyphs.ellipsis), width, 1)
