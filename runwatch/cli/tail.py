@@ -124,7 +124,7 @@ def _deadline(words: str, now: datetime) -> float:
 
 
 def _screen(start: Callable[[], PrivateEngine], *, ascii_only: bool, title: str, config: str | None) -> int:
-    """Show the screen; its import overlaps with the engine's start. A lost engine can be started again."""
+    """Show the screen; it starts beside the engine. A lost engine can be started again."""
     engines = [start()]
 
     def again() -> socket.socket:
@@ -134,10 +134,9 @@ def _screen(start: Callable[[], PrivateEngine], *, ascii_only: bool, title: str,
     try:
         from runwatch.config import load
         from runwatch.tui.start import run
-        from runwatch.watcher.launch import greet
 
+        # The engine is not waited for: the screen comes up beside it, and tells if there is nothing to watch.
         chosen = load(Path(config) if config else None)
-        greet(engines[0].socket)
         return run(
             engines[0].socket,
             ascii=ascii_only or chosen.screen.ascii,

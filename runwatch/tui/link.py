@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from textual.message_pump import MessagePump
 
 
+_CLOSED = "the engine closed the connection"
+_NEVER = "the engine ended before it began: set RUNWATCH_ENGINE_LOG=FILE to see why"
+
+
 class SnapshotReady(Message, bubble=False):
     """A newer picture is in the link. Several in a row become one."""
 
@@ -55,7 +59,7 @@ class Link:
 
     async def run(self) -> None:
         """Read replies until the engine closes; report the end, never raise for it."""
-        reason, exit_code = "the engine closed the connection", int(ExitCode.UNREADABLE)
+        reason, exit_code = _NEVER, int(ExitCode.UNREADABLE)
         try:
             self._client = await Client.connect(self._sock)
             if self._view is not None:
@@ -69,7 +73,9 @@ class Link:
                 elif isinstance(reply, protocol.Failure):
                     reason, exit_code = reply.message, reply.exit_code
                     break
-                elif isinstance(reply, protocol.Hello) and reply.version != protocol.VERSION:
+                elif isinstance(reply, protocol.Hello) and reply.version == protocol.VERSION:
+                    reason = _CLOSED
+                elif isinstance(reply, protocol.Hello):
                     reason = f"the engine speaks protocol {reply.version}, this screen {protocol.VERSION}"
                     break
         except RunwatchError as error:
