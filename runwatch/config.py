@@ -248,6 +248,7 @@ class _Reader:
             rules={name: self.rule(("rules", name), table) for name, table in rules.items()},
             tail=self.section(TailConfig, ("tail",), tables.get("tail", {})),
             watch=self.section(WatchConfig, ("watch",), tables.get("watch", {})),
+            state=self.section(StateConfig, ("state",), tables.get("state", {})),
             formats=self.formats(tables.get("formats", [])),
             channels={
                 name: self.channel(("channels", name), table)

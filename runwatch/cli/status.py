@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from runwatch.snapshot import RunRow
     from runwatch.watcher.protocol import HealthReport
 
+OLD = 7 * 86_400.0
+"""Seconds after which a run that says nothing more is shown only with --all."""
+
 
 @click.command("status")
 @click.argument("run", required=False)
@@ -51,6 +54,11 @@ def command(run: str | None, as_json: bool, tmux: bool, every: bool, ascii_only:
     return ExitCode.OK
 
 
+def _is_old(row: RunRow) -> bool:
+    """Return whether a run has said nothing for so long that it is only history."""
+    return row.age is not None and row.age > OLD
+
+
 def _json(run: str | None) -> int:
     import msgspec
 
@@ -71,12 +79,14 @@ def _print(rows: Sequence[RunRow], health: HealthReport, *, every: bool, ascii_o
 
     width, height = shutil.get_terminal_size((100, 40))
     signs = glyphs(ascii_only)
+    archived = 0 if every else sum(map(_is_old, rows))
+    rows = rows if every else [row for row in rows if not _is_old(row)]
     room = len(rows) if every or not sys.stdout.isatty() else max(3, height - 5 - len(health.notices))
     for line in status(rows[:room], signs, width if sys.stdout.isatty() else 160):
         print(line)
-    if len(rows) > room:
-        print(f"  and {len(rows) - room} more: --all shows them")
-    if not rows:
+    if len(rows) > room or archived:
+        print(f"  and {max(0, len(rows) - room) + archived} more: --all shows them")
+    elif not rows:
         print("no training run recognised yet" if health.sources else "no log found yet")
     for text in health.notices:
         print(f"! {plain(text)}")

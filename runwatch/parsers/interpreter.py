@@ -220,6 +220,7 @@ class Interpreter:
         self._weak = ()
         if not self._open:
             self._own = ()  # or they are among the matchers now
+            self.formats = (fmt,)  # the others, of which every source has its own, are let go
         if readers:
             self._readers = readers + tuple(pair for pair in self._readers if pair[1] is not fmt)
         if self._bulk and not self._readers:

@@ -7,6 +7,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 
 from runwatch import text
 from runwatch.batch import Batch
@@ -69,9 +70,10 @@ class LogSource:
         """Where a predecessor stopped, until the file is there."""
         self._tail = Tail.resume(found.path, self._place)
         self._tail.last_block(0)  # opens it
-        self._parser = StreamParser(formats, settled=settled)
+        self._make = partial(StreamParser, formats, settled=settled)
         if resume is not None and self._place is not None:
-            self._parser = StreamParser(
+            self._make = partial(
+                StreamParser,
                 formats,
                 start=resume.offset,
                 first_line=resume.line,
@@ -98,6 +100,11 @@ class LogSource:
         if self.history and self._dated:
             self._recent = self._last(RECENT_BYTES)
             self._date(self._recent)
+
+    @cached_property
+    def _parser(self) -> StreamParser:
+        """Its parser, made when there is something to parse: that of a file that says nothing is large."""
+        return self._make()
 
     @property
     def left(self) -> int:

@@ -24,6 +24,8 @@ from runwatch.watcher import checkpoints, under
 from runwatch.watcher.group import Group, WatchedRun
 from runwatch.watcher.protocol import View
 
+MAX_RUNS = 256
+"""Runs in the list of one picture."""
 MAX_METRICS = 128
 """Metrics described to a client at once."""
 MAX_MARKS = 200
@@ -129,12 +131,21 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
         if view.run == run.id or (view.run is None and newest and (best is None or urgency > best)):
             picked, best = (item, watched, run), urgency
     view_of = _run_view(*picked, view, now) if picked else None
-    return Snapshot(now, tuple(told), view_of, tuple(notices), _compared(shown, view))
+    return Snapshot(now, tuple(_newest(told)), view_of, tuple(notices), _compared(shown, view))
 
 
 def rows(shown: Sequence[Shown], now: float) -> list[RunRow]:
     """Return one line for each run at Unix time `now`."""
     return [_row(item, watched, run, now) for item, watched, run in _entries(shown)]
+
+
+def _newest(told: Sequence[RunRow]) -> Sequence[RunRow]:
+    """Return the rows that are shown: of too many those with something wrong, and the newest."""
+    if len(told) <= MAX_RUNS:
+        return told
+    ranked = sorted(told, key=lambda row: (not row.critical, row.age if row.age is not None else math.inf))
+    kept = {row.id for row in ranked[:MAX_RUNS]}
+    return [row for row in told if row.id in kept]
 
 
 def _entries(shown: Sequence[Shown]) -> Iterator[tuple[Shown, WatchedRun | None, Run]]:

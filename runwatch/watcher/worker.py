@@ -40,6 +40,8 @@ RESCAN = 5.0
 """Seconds between two searches for new files; longer where a search takes long."""
 PER_FILE = 0.005
 """Seconds for each file that a look at all of them is put off: with thousands a look is work."""
+BATCH = 256
+"""Files opened, or told of, between two signs of life."""
 OPEN_FILES = 1 << 16
 """Files that a worker may hold open, if the system lets it."""
 
@@ -76,7 +78,9 @@ class Reader:
         found = self._find(self._paths, wait=setup.wait or bool(setup.resume))
         members = setup.members
         before = {each.path: members[key] for each in found if (key := source_id(each.path)) in members}
-        for each in _joined(found, before):
+        for number, each in enumerate(_joined(found, before)):
+            if number % BATCH == 0:
+                pulse()  # thousands take a while to open
             source = self._open(each)
             if each.path not in before and setup.since is not None and _below(each.path, setup.before):
                 source.arrived(setup.since)

@@ -327,7 +327,7 @@ def test_an_engine_that_was_killed_is_replaced_and_one_that_always_dies_is_given
     )
     process = start("--say", "--log", log, "--", *python(code + "input()\n"))
     part(process, "runwatch.watcher.worker")
-    part(process, "runwatch.watcher.server").kill()
+    part(process, "runwatch.watcher.private").kill()
     until(process, b"runwatch: the engine ended; started again\n", "stderr")
     part(process, "runwatch.watcher.worker")
     process.stdin.write(b"\n")
@@ -336,9 +336,9 @@ def test_an_engine_that_was_killed_is_replaced_and_one_that_always_dies_is_given
     close(process)
     process = start("--log", log, "--", *python(SPEAKS))
     for _ in range(MAX_STARTS - 1):
-        part(process, "runwatch.watcher.server").kill()
+        part(process, "runwatch.watcher.private").kill()
         until(process, b"started again\n", "stderr")
-    part(process, "runwatch.watcher.server").kill()
+    part(process, "runwatch.watcher.private").kill()
     until(process, b"again and again: the command goes on unwatched\n", "stderr")
     process.stdin.close()
     process.wait(WAIT)
@@ -356,7 +356,10 @@ def test_the_processes_of_the_command_are_watched_and_not_ours(log, start):
 
 def _whose_end(sampler):
     """The processes a sampler holds a pidfd of."""
-    told = [path.read_text() for path in Path(f"/proc/{sampler.pid}/fdinfo").iterdir()]
+    told = []
+    for path in Path(f"/proc/{sampler.pid}/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            told.append(path.read_text())
     return {int(found[1]) for text in told if (found := re.search(r"^Pid:\s+(\d+)", text, re.M))}
 
 

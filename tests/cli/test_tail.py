@@ -144,7 +144,7 @@ def test_a_killed_reader_is_replaced_and_repeats_no_incident(log):
 def test_a_dead_engine_is_one_clear_line(log):
     with Follower(log.path) as follower:
         follower.records(50)
-        next(p for p in follower.family() if "runwatch.watcher.server" in p.cmdline()).kill()
+        next(p for p in follower.family() if "runwatch.watcher.private" in p.cmdline()).kill()
         assert follower.end() == 3
         assert follower.words.startswith("runwatch: the engine ended")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import time
 
 import pytest
 
@@ -106,3 +108,18 @@ def test_a_headless_client(daemon):
         while {"run", "incident", "progress"} - seen:
             seen.add(json.loads(client.stdout.readline())["type"])
         client.terminate()
+
+
+def test_runs_of_long_ago_are_there_when_asked_for(tmp_path):
+    month_ago = time.time() - 30 * 86_400
+    for name in ("old", "new"):
+        Log(tmp_path / f"{name}.log").steps(3)
+    os.utime(tmp_path / "old.log", (month_ago, month_ago))
+    with Daemon(tmp_path, tmp_path / "old.log", tmp_path / "new.log") as daemon:
+        with Peer(daemon.socket) as peer:
+            until(lambda: peer.step("old") == 2 and peer.step("new") == 2)
+        said = daemon.run("status").stdout
+        assert "  new  " in said
+        assert "  old  " not in said
+        assert "and 1 more: --all shows them" in said
+        assert "  old  " in daemon.run("status", "--all").stdout

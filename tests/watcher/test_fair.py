@@ -14,6 +14,8 @@ from runwatch.watcher.attention import Attention, goes_on
 from runwatch.watcher.clock import Clock
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.feeds import LogSource
+from runwatch.watcher.protocol import View
+from runwatch.watcher.views import Shown, rows, snapshot
 
 from .test_engine import NOW, log
 
@@ -150,3 +152,19 @@ def test_silence_is_judged_less_often_the_longer_it_lasts():
     assert looks(NOW + 86_400) <= 3
     assert goes_on(group, NOW + 10)
     assert not goes_on(group, NOW + 10 * 86_400)
+
+
+def test_a_picture_lists_what_matters_of_a_thousand_runs():
+    engine = Engine()
+    for number in range(999):
+        engine.add_source(f"{number}.log", f"run{number}", f"{number}.log")
+        engine.fold(f"{number}.log", LogParser().feed(line(1).encode()), written=NOW - number)
+    engine.add_source("999.log", "run999", "999.log")
+    worst = log(200, faults=dict.fromkeys(range(150, 200), "nan"))
+    engine.fold("999.log", LogParser().feed(worst), written=NOW - 999)
+    shown = [Shown(group) for group in engine.groups.values()]
+    names = [row.name for row in snapshot(shown, View(), NOW).runs]
+    assert len(names) == 256
+    assert {"run0", "run200", "run999"} <= set(names)
+    assert "run500" not in names
+    assert len(rows(shown, NOW)) == 1000

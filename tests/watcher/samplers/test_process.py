@@ -63,7 +63,7 @@ def test_below_a_wrapper_its_command_counts_and_those_who_watch_it_do_not(fake_p
     monkeypatch.setattr(os, "getppid", lambda: 92)
     fake_proc.add(90, "runwatch")
     fake_proc.add(91, parent=90, command=["python", "-m", "runwatch.wrap.keeper"])
-    fake_proc.add(92, parent=91, command=["python", "-m", "runwatch.watcher.server"])
+    fake_proc.add(92, parent=91, command=["python", "-m", "runwatch.watcher.private"])
     fake_proc.add(93, parent=92, command=["python", "-m", "runwatch.watcher.sampler"])
     fake_proc.add(94, parent=90, command=["python", "train.py"])
     fake_proc.add(95, parent=94, command=["python", "train.py"])
