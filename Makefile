@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
 SERVICES := $(VENV)/.installed-services
 
-.PHONY: help demo test test-real test-services install-real lint types check bench bench-sources soak corpus detection detection-real format clean
+.PHONY: help demo test test-web test-real test-services install-real lint types check bench bench-sources soak corpus detection detection-real format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,7 @@ bench: $(STAMP)  ## Measure: parsing, check, memory, every format, sampling
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/formats.py
 	$(BIN)/python benchmarks/samplers.py
+	$(BIN)/python -m benchmarks.screen
 	$(BIN)/python benchmarks/daemon.py
 
 soak: $(STAMP)  ## Kill a daemon over 50 changing logs for minutes: SECONDS=240 RUNS=50
@@ -65,6 +66,10 @@ bench-sources: $(STAMP)  ## Measure W&B logs and checkpoint directories end to e
 corpus: $(STAMP)  ## Read a corpus of logs and compare with its truth: CORPUS=DIR
 	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [JOBS=N]'; exit 2; }
 	$(BIN)/python benchmarks/corpus.py "$(CORPUS)" $(if $(JOBS),--jobs $(JOBS))
+
+test-web: $(STAMP)  ## Run the tests of the screen in a browser, with textual-serve
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,web]'
+	$(BIN)/python -m pytest tests/cli/test_web.py
 
 detection: $(STAMP)  ## Measure what is caught and what is raised for nothing (docs/detection.md)
 	$(BIN)/python -m benchmarks.detection --split test --write

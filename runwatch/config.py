@@ -7,11 +7,10 @@ must exist when they are named. An error never repeats a value: it may be a secr
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import urlsplit
@@ -31,7 +30,7 @@ from runwatch.alerts.settings import (
 )
 from runwatch.errors import ConfigError
 from runwatch.tomlplace import Keys, where_is
-from runwatch.wording import expected, noun
+from runwatch.wording import check_names, expected, noun
 
 if TYPE_CHECKING:
     from runwatch.alerts.rules.ruleset import Ruleset
@@ -134,6 +133,15 @@ class FormatConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
+class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the screen looks."""
+
+    theme: str = "dark"
+    """dark, light, contrast (for eyes that tell few colours apart) or ansi (the terminal's own colours)."""
+    ascii: bool = False
+    """Draw with ASCII characters only."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be configured. The defaults need no file."""
 
@@ -150,6 +158,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     channels: dict[str, AnyChannel] = {}
     """Ways to reach people, as [channels.NAME]; [slack] is one more."""
     routing: RoutingConfig = RoutingConfig()
+    screen: ScreenConfig = ScreenConfig()
+    keys: dict[str, str | tuple[str, ...]] = {}
+    """Keys of the screen by action, such as zoom = "f5"; `?` on the screen lists the actions."""
     maintenance: tuple[MaintenanceConfig, ...] = ()
     """Times in which alerts that fit are not told."""
     messages: MessagesConfig = MessagesConfig()
@@ -218,21 +229,6 @@ def read(path: Path) -> Config:
     return _Reader(path, text).config(tables)
 
 
-def check_names(given: Iterable[str], known: Iterable[str], where: str | Callable[[str], str]) -> None:
-    """Raise ConfigError for the first name of `given` that is not `known`, with the nearest that is.
-
-    `where` tells the place: text, or a function of the wrong name, such as
-    `lambda name: config.where("rules", name)`.
-    """
-    names = sorted(known)
-    for name in given:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, 1, 0.6)
-            advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(names) or 'nothing'}"
-            place = where if isinstance(where, str) else where(name)
-            raise ConfigError(f"unknown name {name!r}", place, advice)
-
-
 def format_name(asked: str | None, config: Config) -> str | None:
     """Return the format that logs are to be read as, `asked` for or configured; None: it is detected.
 
@@ -274,6 +270,11 @@ class _Reader:
                 for name, table in self.table(("channels",), tables.get("channels", {})).items()
             },
             routing=self.routing(tables.get("routing", {})),
+            screen=self.section(ScreenConfig, ("screen",), tables.get("screen", {})),
+            keys={
+                name: self.value(("keys", name), str | tuple[str, ...], given)
+                for name, given in self.table(("keys",), tables.get("keys", {})).items()
+            },
             maintenance=self.sections(MaintenanceConfig, ("maintenance",), tables.get("maintenance", [])),
             messages=self.section(MessagesConfig, ("messages",), tables.get("messages", {})),
             alerts=self.section(AlertsConfig, ("alerts",), tables.get("alerts", {})),

@@ -36,6 +36,8 @@ class Latest(msgspec.Struct, frozen=True):
     nonfinite: int = 0
     minimum: float | None = None
     maximum: float | None = None
+    printed: str = ""
+    """Its name as the log prints it."""
 
 
 class Columns(msgspec.Struct, frozen=True):
@@ -263,6 +265,13 @@ class RunView(msgspec.Struct, frozen=True):
     """Only for views that show it."""
 
 
+class Compared(msgspec.Struct, frozen=True):
+    """Another run, laid over the charts of the one that is shown."""
+
+    id: str
+    charts: tuple[Columns, ...] = ()
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """Everything one frame of a screen needs."""
 
@@ -272,6 +281,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     run: RunView | None = None
     notices: tuple[str, ...] = ()
     """What the user should know about runwatch itself: blind sources, failed deliveries."""
+    compared: tuple[Compared, ...] = ()
     lost: str = ""
     """Why the daemon of the run that is shown is out of reach; "" if it is not."""
     late: float = 0.0

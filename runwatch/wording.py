@@ -1,10 +1,14 @@
-"""In words, what values a type takes: for errors about configuration."""
+"""In words, what values a type takes and which names are known: for errors about configuration."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
+
+from runwatch.errors import ConfigError
 
 _NOUNS: dict[type, str] = {
     bool: "true or false",
@@ -54,3 +58,18 @@ def _number(info: msgspec.inspect.FloatType | msgspec.inspect.IntType) -> str:
     if info.ge is not None and info.le is not None:
         return f"a {whole}number from {info.ge:,g} to {info.le:,.9g}"
     return "a number"
+
+
+def check_names(given: Iterable[str], known: Iterable[str], where: str | Callable[[str], str]) -> None:
+    """Raise ConfigError for the first name of `given` that is not `known`, with the nearest that is.
+
+    `where` tells the place: text, or a function of the wrong name, such as
+    `lambda name: config.where("rules", name)`.
+    """
+    names = sorted(known)
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1, 0.6)
+            advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(names) or 'nothing'}"
+            place = where if isinstance(where, str) else where(name)
+            raise ConfigError(f"unknown name {name!r}", place, advice)

@@ -21,6 +21,17 @@ def test_every_key_of_the_file_is_there():
         assert field.name == "path" or f"[{field.name}" in render()
 
 
+def test_every_plain_section_is_read(tmp_path):
+    plain = [f for f in msgspec.structs.fields(config.Config) if isinstance(f.default, msgspec.Struct)]
+    assert {"tail", "watch", "state", "routing"} <= {field.name for field in plain}
+    for field in plain:
+        for key, value in msgspec.structs.asdict(field.default).items():
+            if isinstance(value, float):
+                (tmp_path / "runwatch.toml").write_text(f"[{field.name}]\n{key} = 61.0\n")
+                section = getattr(config.read(tmp_path / "runwatch.toml"), field.name)
+                assert getattr(section, key) == 61.0, f"[{field.name}] {key}"
+
+
 def test_what_is_said_of_a_key_is_read_from_under_it():
     class Some(msgspec.Struct):
         """A class."""

@@ -21,6 +21,8 @@ HERE = "."
 @click.option("--json", "as_json", is_flag=True, help="With --headless: one JSON object a line.")
 @click.option("--interval", default=10.0, show_default=True, help="Seconds between headless progress lines.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@click.option("--web", is_flag=True, help="Show the screen in a browser on this machine.")
+@click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port; left out, a free one.")
 def command(
     hosts: tuple[str, ...],
     ssh: str | None,
@@ -29,6 +31,8 @@ def command(
     as_json: bool,
     interval: float,
     ascii_only: bool,
+    web: bool,
+    port: int | None,
 ) -> int:
     """Show the daemon of this machine, or those of HOSTS, which ssh reaches; `.` is this machine.
 
@@ -44,15 +48,35 @@ def command(
     from runwatch.watcher.remote import PROMPT, ssh_command
 
     names = tuple(dict.fromkeys(hosts)) or (HERE,)
-    screen = not headless and not as_json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    if web or port is not None:
+        from runwatch.cli.web import serve
+
+        if headless or as_json or not web:
+            raise UsageError("--web shows the screen, --port is for --web")
+        flags = [
+            f"--remote={remote}",
+            *([f"--ssh={ssh}"] if ssh else []),
+            *(["--ascii"] if ascii_only else []),
+        ]
+        return serve(["attach", *flags, "--", *hosts], port)
+    terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    screen = not headless and not as_json and (terminal or "TEXTUAL_DRIVER" in os.environ)
     hub = Hub(names, ssh_command(ssh), remote)
     try:
         greet(hub.socket, PROMPT + 30.0)
         if screen:
-            from runwatch.tui.app import run
+            from runwatch.config import load
+            from runwatch.tui.start import run
 
-            title = "daemon" if names == (HERE,) else ", ".join(names)
-            return run(hub.socket, ascii=ascii_only, title=title)
+            chosen = load()
+            return run(
+                hub.socket,
+                ascii=ascii_only or chosen.screen.ascii,
+                title="daemon" if names == (HERE,) else ", ".join(names),
+                theme=chosen.screen.theme,
+                keys=chosen.keys,
+                where=chosen.where,
+            )
         from runwatch.cli.headless import Printer, follow
         from runwatch.render.glyphs import glyphs
 

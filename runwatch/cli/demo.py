@@ -54,7 +54,7 @@ def command(
         engine = PrivateEngine([str(place / LOG_NAME)], config=str(config))
         try:
             if screen:
-                from runwatch.tui.app import run
+                from runwatch.tui.start import run
 
                 greet(engine.socket)
                 return run(engine.socket, ascii=ascii_only, title="demo")

@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 import os
 import re
+import socket
 import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from runwatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from runwatch.watcher.launch import PrivateEngine
 
 
 @click.command("tail")
@@ -29,6 +36,8 @@ from runwatch.errors import UsageError
 )
 @click.option("--deadline", help="When the run must have ended: 2026-01-31T18:00, 18:00, or in 12h, 90m.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+@click.option("--web", is_flag=True, help="Show the screen in a browser on this machine.")
+@click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port; left out, a free one.")
 def command(
     paths: tuple[str, ...],
     headless: bool,
@@ -43,6 +52,8 @@ def command(
     pids: tuple[int, ...],
     deadline: str | None,
     config: str | None,
+    web: bool,
+    port: int | None,
 ) -> int:
     """Watch the training run that writes PATHS (log files, directories, globs, or - for stdin).
 
@@ -52,18 +63,33 @@ def command(
         raise UsageError("nothing to watch", "", "give a log file: runwatch tail train.log")
     if not 0 < interval < math.inf or (every is not None and every <= 0):
         raise UsageError("--interval and --every must be numbers above zero")
-    screen = not headless and not as_json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    if port is not None and not web:
+        raise UsageError("--port is for --web")
+    if web:
+        if headless or as_json or "-" in paths:
+            raise UsageError("--web shows the screen", "", "leave out --headless, --json and -")
+        from runwatch.cli.web import serve
+
+        flags = [name for name, on in (("--wait", wait), ("--poll", poll), ("--ascii", ascii_only)) if on]
+        named = {"--format": format_name, "--deadline": deadline, "--config": config}
+        flags += [f"{name}={given}" for name, given in named.items() if given is not None]
+        return serve(["tail", *flags, *(f"--pid={pid}" for pid in pids), "--", *paths], port)
+    terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    screen = not headless and not as_json and (terminal or "TEXTUAL_DRIVER" in os.environ)
     if screen and "-" in paths:
         raise UsageError("the screen needs the keyboard", "-", "add --headless to read standard input")
     until = None if deadline is None else _deadline(deadline, datetime.now().astimezone())
     from runwatch.watcher.launch import PrivateEngine, greet
 
-    engine = PrivateEngine(
-        paths, config=config, poll=poll, wait=wait, only=format_name, pids=pids, deadline=until
-    )
+    def start() -> PrivateEngine:
+        return PrivateEngine(
+            paths, config=config, poll=poll, wait=wait, only=format_name, pids=pids, deadline=until
+        )
+
+    if screen:
+        return _screen(start, ascii_only=ascii_only, title=paths[0], config=config)
+    engine = start()
     try:
-        if screen:
-            return _screen(engine, ascii_only=ascii_only, title=paths[0])
         greet(engine.socket)
         from runwatch.cli.headless import Printer, follow
         from runwatch.render.glyphs import glyphs
@@ -97,11 +123,29 @@ def _deadline(words: str, now: datetime) -> float:
         ) from error
 
 
-def _screen(engine: object, *, ascii_only: bool, title: str) -> int:
-    """Show the screen; its import overlaps with the engine's start."""
-    from runwatch.tui.app import run
-    from runwatch.watcher.launch import PrivateEngine, greet
+def _screen(start: Callable[[], PrivateEngine], *, ascii_only: bool, title: str, config: str | None) -> int:
+    """Show the screen; it starts beside the engine. A lost engine can be started again."""
+    engines = [start()]
 
-    assert isinstance(engine, PrivateEngine)
-    greet(engine.socket)
-    return run(engine.socket, ascii=ascii_only, title=os.path.basename(title))
+    def again() -> socket.socket:
+        engines.append(start())
+        return engines[-1].socket
+
+    try:
+        from runwatch.config import load
+        from runwatch.tui.start import run
+
+        # The engine is not waited for: the screen comes up beside it, and tells if there is nothing to watch.
+        chosen = load(Path(config) if config else None)
+        return run(
+            engines[0].socket,
+            ascii=ascii_only or chosen.screen.ascii,
+            title=os.path.basename(title),
+            theme=chosen.screen.theme,
+            keys=chosen.keys,
+            where=chosen.where,
+            reopen=again,
+        )
+    finally:
+        for engine in engines:
+            engine.close()

@@ -2,7 +2,7 @@
 
 `chart` returns rows of exactly the asked width. Roles: "axis", "raw" (the
 envelope of everything measured), "smooth" (the line to read), "second",
-"third" (other series), "mark.KIND", "cursor" and "bad" (not finite, or beyond
+"third", "fourth" (other series), "mark.KIND", "cursor" and "bad" (not finite, or beyond
 the top of the chart).
 """
 
@@ -12,16 +12,18 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from runwatch.render import axis, cells, numbers
+from runwatch.render import axis, cells, numbers, xaxis
 from runwatch.render.canvas import Canvas
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.smooth import smooth
 from runwatch.snapshot import Columns, Mark
 
-_ROLES = ("raw", "third", "second", "smooth")
+_ROLES = ("raw", "fourth", "third", "second", "smooth")
 """Layers of the canvas, lowest first."""
-_LAYER_OF_SERIES = (3, 2, 1)
+_LAYER_OF_SERIES = (4, 3, 2, 1)
+MOST = len(_LAYER_OF_SERIES)
+"""Series that one chart can hold."""
 _USUAL_GUTTER = 5
 
 
@@ -39,6 +41,10 @@ class Options:
     """Step of the hairline."""
     least: float = 0.0
     """Smallest y range, as a fraction of the largest value."""
+    axis: xaxis.Axis = xaxis.STEPS
+    """What the x axis shows; `first`, `last`, `cursor` and marks are steps all the same."""
+    others: Sequence[xaxis.Axis] = ()
+    """The axes of all series but the first, where they differ: other runs have another pace."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,10 @@ def chart(
     if width <= 0 or height <= 0:
         return [[] for _ in range(max(0, height))]
     plot_rows = height - 1 if height >= 3 else height
+    axes = [options.axis, *options.others][:MOST]
+    axes += [options.axis] * (MOST - len(axes))
     window = _limits(series, options)
-    tables = [_points(columns, window) for columns in series[:3]]
+    tables = [_points(columns, window, x) for columns, x in zip(series, axes, strict=False)]
     finite = [y for table in tables for point in table for y in (point.low, point.high) if y is not None]
     scale = axis.scale(finite, options.log, options.least)
     labels = _labels(scale, plot_rows)
@@ -98,6 +106,7 @@ def chart(
     plot = max(1, width - gutter - 1)
     canvas = Canvas(plot, plot_rows, len(_ROLES), options.glyphs.ascii)
     span = _Window(*window, columns=canvas.columns, cells=plot)
+    cursor = None if options.cursor is None else options.axis.at(options.cursor)
     bad = [False] * plot
     over = [False] * plot
     for index, table in reversed(list(enumerate(tables))):
@@ -109,8 +118,8 @@ def chart(
     rows = []
     for y in range(plot_rows):
         signs, roles = canvas.row(y, _ROLES)
-        if options.cursor is not None and span.holds(options.cursor):
-            cell = span.cell(options.cursor)
+        if cursor is not None and span.holds(cursor):
+            cell = span.cell(cursor)
             if signs[cell] == " ":
                 _set(signs, roles, cell, options.glyphs.cursor, "cursor")
         if y == 0:
@@ -123,7 +132,7 @@ def chart(
         stem = options.glyphs.tick if label else options.glyphs.vertical
         rows.append(cells.fit([(label.rjust(gutter) + stem, "axis"), *cells.runs(signs, roles)], width))
     if plot_rows < height:
-        foot = [(" " * gutter + options.glyphs.origin, "axis"), *_foot(span, marks, options.glyphs)]
+        foot = [(" " * gutter + options.glyphs.origin, "axis"), *_foot(span, marks, options)]
         rows.append(cells.fit(foot, width))
     return rows
 
@@ -141,11 +150,14 @@ def _finite(x: float | None) -> float | None:
     return axis.bounded(x) if x is not None and math.isfinite(x) else None
 
 
-def _points(columns: Columns, window: tuple[float, float]) -> list[_Point]:
+def _points(columns: Columns, window: tuple[float, float], places: xaxis.Axis) -> list[_Point]:
     """Return the points inside the window; lists of unequal length are read as far as they agree."""
     out = []
     for i, x in enumerate(columns.x[: len(columns.mean)]):
-        if not math.isfinite(x) or not window[0] <= axis.bounded(x) <= window[1]:
+        if not math.isfinite(x):
+            continue
+        place = axis.bounded(places.at(x))
+        if not window[0] <= place <= window[1]:
             continue
         mean = _finite(columns.mean[i])
         low = _finite(columns.low[i]) if i < len(columns.low) else None
@@ -155,17 +167,19 @@ def _points(columns: Columns, window: tuple[float, float]) -> list[_Point]:
         bad = (i < len(columns.nonfinite) and columns.nonfinite[i] > 0) or (
             printed is not None and not math.isfinite(printed)
         )
-        out.append(_Point(axis.bounded(x), low, high, mean, bad))
+        out.append(_Point(place, low, high, mean, bad))
     return out
 
 
 def _limits(series: Sequence[Columns], options: Options) -> tuple[float, float]:
     # The main series sets the window: a rare evaluation must not stretch it.
+    places = options.axis
     for columns in series:
         known = [axis.bounded(x) for x in columns.x[: len(columns.mean)] if math.isfinite(x)]
         if known:
             first = known[0] if options.first is None else max(options.first, min(known))
             last = max(known) if options.last is None else options.last
+            first, last = axis.bounded(places.at(first)), axis.bounded(places.at(last))
             return (first, last) if first <= last else (last, first)
     return 0.0, 1.0
 
@@ -219,27 +233,30 @@ def _polyline(
         before = here
 
 
-def _foot(span: _Window, marks: Sequence[Mark], glyphs: Glyphs) -> Row:
-    """Return the x axis: a rule with marks, and step labels where no mark is."""
+def _foot(span: _Window, marks: Sequence[Mark], options: Options) -> Row:
+    """Return the x axis: a rule with marks, and labels where no mark is."""
+    glyphs, places = options.glyphs, options.axis
     signs = [glyphs.horizontal] * span.cells
     roles = ["axis"] * span.cells
     for kind in reversed(list(glyphs.marks)):
         for mark in marks:
-            if mark.kind == kind and span.holds(mark.step):
-                _set(signs, roles, span.cell(mark.step), glyphs.marks[kind], f"mark.{kind}")
+            if mark.kind == kind and span.holds(at := places.at(mark.step)):
+                _set(signs, roles, span.cell(at), glyphs.marks[kind], f"mark.{kind}")
+    unit, letter = places.unit(span.last - span.first)
+    first, last = span.first / unit, span.last / unit
     count = min(8, span.cells // 24)
-    inner = axis.ticks(axis.Scale(span.first, span.last), count) if count and span.last > span.first else []
-    oldest = axis.trimmed(numbers.si(span.first))
+    inner = axis.ticks(axis.Scale(first, last), count) if count and last > first else []
+    oldest = axis.trimmed(numbers.si(first)) + letter
     for room in range(5):  # a mark at an end moves the label a little
         if _write(signs, room, oldest):
             break
     if span.last > span.first:
-        newest = axis.trimmed(numbers.si(span.last, 4))
+        newest = axis.trimmed(numbers.si(last, 4)) + letter
         for room in range(4):
             if _write(signs, span.cells - len(newest) - room, newest):
                 break
     for x, label in inner:
-        _write(signs, span.cell(x) - len(label) // 2, label)
+        _write(signs, span.cell(x * unit) - len(label) // 2, label + letter)
     return cells.runs(signs, roles)
 
 

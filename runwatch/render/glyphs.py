@@ -37,6 +37,7 @@ class Glyphs:
     """Separator between short texts."""
     pointer: str
     """The selected row of a list."""
+    bookmark: str
     live: str
     stale: str
     dead: str
@@ -68,6 +69,7 @@ UNICODE = Glyphs(
     spread="±",
     dot="·",
     pointer="▸",
+    bookmark="◦",
     live="●",
     stale="○",
     dead="✗",
@@ -106,6 +108,7 @@ ASCII = Glyphs(
     spread="+-",
     dot="-",
     pointer=">",
+    bookmark="*",
     live="*",
     stale="o",
     dead="x",

@@ -1,13 +1,15 @@
 """Ranks as a strip or a grid of levels, with a scale, and the worst by name.
 
 From 1 to thousands of ranks: one cell a rank while they fit, else one cell for
-several neighbours, which shows the worst of them.
+several neighbours, which shows the worst of them. The levels span what there is
+between ranks, not what is between nothing and all: what is the same everywhere
+looks the same.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from runwatch.batch import NODE
 from runwatch.metrics import LOSS, STEP_TIME
@@ -18,6 +20,12 @@ from runwatch.snapshot import RankRow
 
 MEASURES = ("progress", "step time", "loss", "age")
 """What can be shown: how far each rank is, how slow, its loss, or how long it has been silent."""
+_LEAST: dict[str, float] = {"step time": 0.05, "loss": 0.02}
+"""Least range that the levels span, as a part of the largest value: noise is no news."""
+_NEAR = 7
+"""Steps that ranks are apart anyway, as each prints when it gets there."""
+PER_NODE = 8
+"""Ranks that are taken to be a node where nothing tells."""
 SILENT = 60.0
 """Seconds without a word after which a rank is worth naming."""
 
@@ -39,6 +47,14 @@ def measures(ranks: Sequence[RankRow]) -> list[str]:
     return [name for name in MEASURES if name in known]
 
 
+def telling(ranks: Sequence[RankRow]) -> str:
+    """Return what tells ranks apart best: a lag in an evaluation, else step times, else progress."""
+    done = [row.done for row in ranks if row.done is not None]
+    lag = max(done, default=0) - min(done, default=0)
+    apart = lag > _NEAR or lag > 0.1 * max(done, default=0)
+    return "progress" if apart or not any(row.step_time is not None for row in ranks) else "step time"
+
+
 def furthest(ranks: Sequence[RankRow]) -> int:
     """Return the most that any rank has done."""
     return max((row.done for row in ranks if row.done is not None), default=0)
@@ -58,6 +74,25 @@ def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
         return (-most if most is not None else 0.0), behind, row.rank
 
     return sorted(ranks, key=key)
+
+
+COLUMNS = ("worst", "rank", "done", "step time", "loss", "last seen")
+"""What a table of ranks can be sorted by."""
+
+
+def by_column(ranks: Sequence[RankRow], column: str, measure: str) -> list[RankRow]:
+    """Return the ranks sorted by a column, what is worst first; what is not known comes last."""
+    keys: dict[str, Callable[[RankRow], float | None]] = {
+        "rank": lambda row: row.rank,
+        "done": lambda row: row.done,
+        "step time": lambda row: None if row.step_time is None else -row.step_time,
+        "loss": lambda row: None if row.loss is None else -row.loss,
+        "last seen": lambda row: None if row.age is None else -row.age,
+    }
+    if column not in keys:
+        return worst(ranks, measure)
+    value = keys[column]
+    return sorted(ranks, key=lambda row: (value(row) is None, value(row) or 0.0, row.rank))
 
 
 def describe(row: RankRow, measure: str = "progress") -> str:
@@ -102,11 +137,17 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[str]:
 
 
 def grid(
-    ranks: Sequence[RankRow], width: int, height: int, measure: str = "progress", glyphs: Glyphs = UNICODE
+    ranks: Sequence[RankRow],
+    width: int,
+    height: int,
+    measure: str = "progress",
+    glyphs: Glyphs = UNICODE,
+    by_node: bool = False,
 ) -> list[Row]:
     """Return up to `height` rows of exactly `width` cells: a number, then one cell per rank.
 
-    The first rows are the grid; a last row carries the scale when there is room.
+    The first rows are the grid, by node if asked and if there is room; a last row
+    carries the scale when there is room.
     """
     if width <= 0 or height <= 0:
         return []
@@ -115,26 +156,90 @@ def grid(
     ordered = sorted(ranks, key=lambda row: row.rank)
     top_done = furthest(ordered)
     levels = [level(row, measure, top_done) for row in ordered]
+    span = _span(levels, measure, max(row.total or top_done for row in ordered))
+    lines = height - 1 if height > 1 else 1
+    group = 1
+    rows = _nodes(ordered, levels, (width, lines), span, glyphs) if by_node else None
+    if rows is None:
+        rows, group = _strip(ordered, levels, (width, lines), span, glyphs)
+    out = [cells.fit(row, width) for row in rows]
+    if height > len(out):
+        out.append(cells.fit(_scale(span, group, top_done, ordered, glyphs), width, glyphs.ascii))
+    return out[:height]
+
+
+Span = tuple[str, float, float]
+"""The measure, and what its lowest and highest levels stand for."""
+_Size = tuple[int, int]
+
+
+def _span(levels: Sequence[float | None], measure: str, whole: int) -> Span:
+    """Return what the levels are drawn between; `whole` steps are all of the progress."""
+    known = [x for x in levels if x is not None and math.isfinite(x)] or [0.0]
+    low, high = min(known), max(known)
+    if measure == "age":
+        return measure, 0.0, high
+    if measure == "progress":
+        return measure, min(low, high - (_NEAR / whole if whole > 0 else 1.0)), high
+    return measure, low, max(high, low + _LEAST[measure] * abs(high))
+
+
+def _strip(
+    ordered: Sequence[RankRow], levels: Sequence[float | None], size: _Size, span: Span, glyphs: Glyphs
+) -> tuple[list[Row], int]:
+    """Return numbered lines with one cell per rank or per group of neighbours, and how many are a group."""
+    width, lines = size
     numbered = len(label(ordered[-1].rank))
     if numbered > width // 3:
         numbered = 0
     room = max(1, width - numbered)
-    lines = height - 1 if height > 1 else 1
     group = max(1, -(-len(ordered) // (room * lines)))
-    shown = [_of_group(levels[i : i + group], measure) for i in range(0, len(levels), group)]
+    shown = [_of_group(levels[i : i + group], span[0]) for i in range(0, len(levels), group)]
     across = _across(len(shown), room, lines)
-    known = [x for x in levels if x is not None] or [0.0]
-    high = 1.0 if measure == "progress" else max(known)
-    low = min(known) if measure in ("step time", "loss") else 0.0
-    out = []
+    rows = []
     for start in range(0, len(shown), across):
-        signs = [_sign(x, low, high, glyphs) for x in shown[start : start + across]]
-        roles = [_role(x, high, measure) for x in shown[start : start + across]]
         number = label(ordered[start * group].rank)[1:].rjust(numbered - 1) + " " if numbered else ""
-        out.append(cells.fit([(number, "dim"), *cells.runs(signs, roles)], width))
-    if height > len(out):
-        out.append(cells.fit(_scale(measure, low, high, group, glyphs), width, glyphs.ascii))
-    return out[:height]
+        rows.append([(number, "dim"), *_cells(shown[start : start + across], span, glyphs)])
+    return rows, group
+
+
+def node_of(rank: int) -> int:
+    """Return the node of a rank: as the log tells, else by eights."""
+    node, place = divmod(rank, NODE)
+    return node if node else place // PER_NODE
+
+
+def _nodes(
+    ordered: Sequence[RankRow], levels: Sequence[float | None], size: _Size, span: Span, glyphs: Glyphs
+) -> list[Row] | None:
+    """Return the ranks of each node together under its name, several nodes a line; None without room."""
+    width, lines = size
+    nodes: dict[int, list[float | None]] = {}
+    names: dict[int, str] = {}
+    for rank, x in zip((row.rank for row in ordered), levels, strict=True):
+        node = node_of(rank)
+        names.setdefault(node, f"n{node}" if rank >= NODE else f"r{rank}")
+        nodes.setdefault(node, []).append(x)
+    title = max(map(len, names.values()))
+    most = max(map(len, nodes.values()))
+    wide = title + 1 + most + 2
+    across = (width + 2) // wide
+    if across < 1 or -(-len(nodes) // across) > lines:
+        return None
+    named = sorted(nodes.items())
+    rows: list[Row] = []
+    for start in range(0, len(named), across):
+        row: Row = []
+        for node, found in named[start : start + across]:
+            blank = " " * (most - len(found) + 2)
+            row += [(f"{names[node]:>{title}} ", "dim"), *_cells(found, span, glyphs), (blank, "")]
+        rows.append(row)
+    return rows
+
+
+def _cells(values: Sequence[float | None], span: Span, glyphs: Glyphs) -> Row:
+    signs = [_sign(x, span, glyphs) for x in values]
+    return cells.runs(signs, [_role(x, span) for x in values])
 
 
 def _across(count: int, room: int, lines: int) -> int:
@@ -155,29 +260,45 @@ def _of_group(levels: Sequence[float | None], measure: str) -> float | None:
     return min(known) if measure == "progress" else max(known)
 
 
-def _sign(x: float | None, low: float, high: float, glyphs: Glyphs) -> str:
+def _sign(x: float | None, span: Span, glyphs: Glyphs) -> str:
+    measure, low, high = span
     if x is None or math.isnan(x):
         return "?"
-    part = (x - low) / (high - low) if high > low else 0.0 if low else float(x > 0)
-    return glyphs.levels[max(0, min(len(glyphs.levels) - 1, int(part * len(glyphs.levels))))]
+    if measure == "age" and high <= 0:
+        return glyphs.levels[0]
+    extent = high / 2 - low / 2  # halves, because the whole may overflow
+    part = (x / 2 - low / 2) / extent if extent > 0 else 1.0
+    most = len(glyphs.levels) - 1
+    return glyphs.levels[
+        int(max(0.0, min(1.0, part)) * most + 0.5) if math.isfinite(part) else most * (x > 0)
+    ]
 
 
-def _role(x: float | None, high: float, measure: str) -> str:
+def _role(x: float | None, span: Span) -> str:
     if x is None or math.isnan(x):
         return "dim"
+    measure, _, high = span
     if measure == "age":
         return "crit" if x >= 5 * SILENT else "warn" if x >= SILENT else "level"
-    return "good" if measure == "progress" and high > 0 and x >= high else "level"
+    return "good" if measure == "progress" and x >= high else "level"
 
 
-def _scale(measure: str, low: float, high: float, group: int, glyphs: Glyphs) -> Row:
-    first, last = {
-        "progress": ("0%", "100%"),
-        "age": ("0s", numbers.brief(high)),
-        "step time": (numbers.value(STEP_TIME, low), numbers.value(STEP_TIME, high)),
-        "loss": (numbers.value(LOSS, low), numbers.value(LOSS, high)),
-    }[measure]
-    row: Row = [(f"{glyphs.levels[0]} {first}  {glyphs.levels[-1]} {last}  ? no data", "dim")]
+def _scale(span: Span, group: int, top: int, ranks: Sequence[RankRow], glyphs: Glyphs) -> Row:
+    measure, low, high = span
+    levels = f"{glyphs.levels[0]} {{}}  {glyphs.levels[-1]} {{}}  ? no data"
+    if measure == "progress":
+        totals = {row.total or top for row in ranks}
+        whole = totals.pop() if len(totals) == 1 else 0
+        first, last = (
+            numbers.step(max(0, round(x * whole))) if whole else numbers.percent(x) for x in (low, high)
+        )
+    else:
+        first, last = {
+            "age": ("0s", numbers.brief(high)),
+            "step time": (numbers.value(STEP_TIME, low), numbers.value(STEP_TIME, high)),
+            "loss": (numbers.value(LOSS, low), numbers.value(LOSS, high)),
+        }[measure]
+    row: Row = [(levels.format(first, last), "dim")]
     if group > 1:
         row.append((f"  one cell = worst of {group} ranks", "dim"))
     return row

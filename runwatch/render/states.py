@@ -78,9 +78,14 @@ def critical_tag(count: int, glyphs: Glyphs = UNICODE) -> Row:
     return [(f"{glyphs.severities['critical']} {count} {word}", role)] if count else []
 
 
+def attention(row: IncidentRow) -> bool:
+    """Return whether an incident wants somebody now; what is only told does not."""
+    return row.state == "firing" and row.severity != "info"
+
+
 def firing(run: RunView) -> list[IncidentRow]:
-    """Return the incidents that fire now, most urgent first."""
-    return sorted((row for row in run.incidents if row.state == "firing"), key=urgency)
+    """Return the incidents that want attention now, most urgent first."""
+    return sorted(filter(attention, run.incidents), key=urgency)
 
 
 def counts(critical: int, warning: int, glyphs: Glyphs = UNICODE) -> Row:

@@ -1,10 +1,15 @@
-"""Every key, once: bindings, the footer and the help screen are all made from this list."""
+"""Every key, once: bindings, footer, help, palette and remapping are all made from this list."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from textual.binding import Binding, BindingType
+from textual.keys import _character_to_key
+
+from runwatch.errors import ConfigError
+from runwatch.wording import check_names
 
 RUNS, OVERVIEW, METRICS, RANKS, LOGS, ALERTS, CHECKPOINTS, CONFIGURATION, HELP = (
     "runs",
@@ -19,9 +24,18 @@ RUNS, OVERVIEW, METRICS, RANKS, LOGS, ALERTS, CHECKPOINTS, CONFIGURATION, HELP =
 )
 VIEWS = (RUNS, OVERVIEW, METRICS, RANKS, LOGS, ALERTS, CHECKPOINTS, CONFIGURATION)
 """In the order of their digits, from 0."""
-_ALL = frozenset(VIEWS)
+_VIEWS = frozenset(VIEWS)
+_ALL = _VIEWS | {HELP}
 _CHARTS = frozenset({OVERVIEW, METRICS})
 _LISTS = frozenset({RUNS, RANKS, LOGS, ALERTS, CHECKPOINTS, CONFIGURATION, HELP})
+_LOG, _RANKS, _ALERTS = frozenset({LOGS}), frozenset({RANKS}), frozenset({ALERTS})
+_NAMED = {
+    "escape": "esc",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "shift+left": "S-left",
+    "shift+right": "S-right",
+}
 
 
 @dataclass(frozen=True)
@@ -31,111 +45,156 @@ class Action:
     id: str
     """The method `do_ID` of the screen, else of the app, carries it out."""
     keys: tuple[str, ...]
-    shown: str
-    """The keys as people read them."""
     label: str
     """One or two words for the footer; "" leaves it out of there."""
     description: str
     group: str
-    views: frozenset[str] = _ALL
+    views: frozenset[str] = _VIEWS
     rank: int = 50
     """Place in the footer; small comes first and stays longest on a narrow screen."""
+    twin: str = ""
+    """Key of the action that goes with it, shown beside its own in the footer."""
+
+    @property
+    def shown(self) -> str:
+        """The keys as the footer shows them."""
+        first = _NAMED.get(self.keys[0], self.keys[0])
+        return {"space": "spc", "left": "←"}.get(first, first) + self.twin
+
+    @property
+    def told(self) -> str:
+        """The keys as the help shows them."""
+        return " ".join(_NAMED.get(key, key) for key in self.keys[:2])
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("quit", ("q", "ctrl+c", "ctrl+q"), "q", "Quit", "leave", "everywhere", _ALL | {HELP}, 0),
-    Action("help", ("?", "f1"), "?", "Help", "show or close this help", "everywhere", _ALL | {HELP}, 1),
+    Action("quit", ("q", "ctrl+c", "ctrl+q"), "Quit", "leave", "everywhere", _ALL, 0),
+    Action("help", ("?", "f1"), "Help", "what is on the screen, and the keys", "everywhere", _ALL, 1),
+    Action("back", ("escape",), "Back", "one level up; clear the cursor", "everywhere", _ALL, 5),
+    Action("palette", (":", "ctrl+p"), "Cmd", "find and run any command", "everywhere", rank=28),
+    Action("retry", ("R",), "Restart engine", "start a lost engine again", "everywhere", rank=2),
+    Action("runs", ("0",), "", "all runs", "views", _ALL),
+    Action("overview", ("1",), "", "overview of the run", "views", _ALL),
+    Action("metrics", ("2",), "", "a chart of every metric", "views", _ALL),
+    Action("ranks", ("3",), "", "ranks, GPUs and processes", "views", _ALL),
+    Action("logs", ("4",), "", "the log", "views", _ALL),
+    Action("alerts", ("5",), "", "alerts, with evidence and advice", "views", _ALL),
+    Action("checkpoints", ("6",), "", "checkpoints and events", "views", _ALL),
+    Action("config", ("7",), "", "configuration and sources", "views", _ALL),
+    Action("previous_run", ("[",), "Run", "previous run", "everywhere", rank=40, twin="]"),
+    Action("next_run", ("]",), "", "next run", "everywhere"),
+    Action("next_alert", ("!",), "Alert", "go to the next firing alert", "everywhere", rank=20),
+    Action("pause", ("space",), "Pause", "hold the picture; watching goes on", "everywhere", rank=30),
+    Action("screenshot", ("P",), "", "save this screen as SVG and as text", "everywhere"),
+    Action("copy", ("Y",), "", "copy the selected line, alert or value to the clipboard", "everywhere"),
+    Action("theme", ("T",), "", "next theme: dark, light, contrast, ansi", "everywhere"),
+    Action("acknowledge", ("a",), "Ack", "acknowledge the selected alert", "alerts", _ALERTS, 10),
+    Action("silence", ("s",), "Silence", "send nothing about this rule for a while", "alerts", _ALERTS, 13),
+    Action("unsilence", ("u",), "", "end a silence", "alerts", _ALERTS),
+    Action("panel", ("tab",), "Panel", "next panel", "panels", _CHARTS, 10),
+    Action("panel_back", ("shift+tab",), "", "previous panel", "panels", _CHARTS),
+    Action("zoom", ("z", "enter"), "Zoom", "enlarge the panel, and back", "panels", _CHARTS, 11),
     Action(
-        "back", ("escape",), "esc", "Back", "one level up; clear the cursor", "everywhere", _ALL | {HELP}, 5
+        "cursor_left", ("left", "h"), "Values", "a line through the charts, with the values there", "charts",
+        _CHARTS, 21, "→",
     ),
-    Action("runs", ("0",), "0", "", "all runs", "views", _ALL | {HELP}),
-    Action("overview", ("1",), "1", "", "overview of the run", "views", _ALL | {HELP}),
-    Action("metrics", ("2",), "2", "", "a chart of every metric", "views", _ALL | {HELP}),
-    Action("ranks", ("3",), "3", "", "ranks", "views", _ALL | {HELP}),
-    Action("logs", ("4",), "4", "", "the log", "views", _ALL | {HELP}),
-    Action("alerts", ("5",), "5", "", "alerts, with evidence and advice", "views", _ALL | {HELP}),
-    Action("checkpoints", ("6",), "6", "", "checkpoints and events", "views", _ALL | {HELP}),
-    Action("config", ("7",), "7", "", "configuration and sources", "views", _ALL | {HELP}),
-    Action("previous_run", ("[",), "[", "", "previous run", "everywhere"),
-    Action("next_run", ("]",), "[]", "Run", "next run", "everywhere", rank=40),
-    Action("next_alert", ("!",), "!", "Alert", "go to the next firing alert", "everywhere", rank=20),
-    Action(
-        "acknowledge", ("a",), "a", "Ack", "acknowledge the selected alert", "alerts", frozenset({ALERTS}), 10
-    ),
-    Action("pause", ("space",), "spc", "Pause", "hold the picture; watching goes on", "everywhere", rank=30),
-    Action("panel", ("tab",), "tab", "Panel", "next panel", "panels", _CHARTS, 10),
-    Action("panel_back", ("shift+tab",), "shift+tab", "", "previous panel", "panels", _CHARTS),
-    Action("zoom", ("enter", "z"), "z", "Zoom", "enlarge the panel, and back", "panels", _CHARTS, 11),
-    Action("cursor_left", ("left",), "left", "", "move the cursor to earlier steps", "charts", _CHARTS),
-    Action("cursor_right", ("right",), "right", "", "move the cursor to later steps", "charts", _CHARTS),
-    Action("log_scale", ("y",), "y", "Log y", "linear or logarithmic y axis", "charts", _CHARTS, 22),
-    Action("smoother", ("s",), "s", "Smooth", "smooth more", "charts", _CHARTS, 21),
-    Action("rougher", ("S",), "S", "", "smooth less", "charts", _CHARTS),
-    Action("shorter", ("+", "="), "+-", "Window", "show fewer of the newest steps", "charts", _CHARTS, 23),
-    Action("longer", ("-",), "-", "", "show more steps", "charts", _CHARTS),
-    Action(
-        "follow",
-        ("f",),
-        "f",
-        "Follow",
-        "follow the newest again",
-        "everywhere",
-        frozenset({OVERVIEW, METRICS, LOGS}),
-        24,
-    ),
-    Action("open", ("enter",), "enter", "Open", "show the selected run", "lists", frozenset({RUNS}), 10),
-    Action(
-        "jump",
-        ("enter",),
-        "enter",
-        "Chart",
-        "the chart at the step of the alert",
-        "alerts",
-        frozenset({ALERTS}),
-        11,
-    ),
-    Action("jump_log", ("l",), "l", "Log", "the log line of the alert", "alerts", frozenset({ALERTS}), 12),
-    Action(
-        "measure",
-        ("m",),
-        "m",
-        "Measure",
-        "progress, step time, loss or silence of ranks",
-        "lists",
-        frozenset({RANKS}),
-        10,
-    ),
-    Action("search", ("/",), "/", "Search", "search the log lines at hand", "log", frozenset({LOGS}), 10),
-    Action("hit", ("n",), "nN", "Hit", "next hit", "log", frozenset({LOGS}), 11),
-    Action("hit_back", ("N",), "N", "", "previous hit", "log", frozenset({LOGS})),
-    Action("error", ("e",), "eE", "Error", "next error or warning", "log", frozenset({LOGS}), 12),
-    Action("error_back", ("E",), "E", "", "previous error or warning", "log", frozenset({LOGS})),
-    Action("wrap", ("w",), "w", "Wrap", "wrap long lines", "log", frozenset({LOGS}), 13),
-    Action("source", ("r",), "r", "Source", "the log of the next rank or file", "log", frozenset({LOGS}), 14),
-    Action("up", ("up", "k"), "up k", "", "up", "lists", _LISTS),
-    Action("down", ("down", "j"), "down j", "", "down", "lists", _LISTS),
-    Action("page_up", ("pageup",), "PgUp", "", "page up", "lists", _LISTS | {METRICS}),
-    Action("page_down", ("pagedown",), "PgDn", "Page", "page down", "lists", _LISTS | {METRICS}, 25),
-    Action("top", ("home", "g"), "g", "", "first", "lists", _LISTS),
-    Action("bottom", ("end", "G"), "G", "", "last", "lists", _LISTS),
-)
-BY_ID = {action.id: action for action in ACTIONS}
+    Action("cursor_right", ("right", "l"), "", "the line at later steps", "charts", _CHARTS),
+    Action("pan_left", ("shift+left", "H"), "", "show earlier steps", "charts", _CHARTS),
+    Action("pan_right", ("shift+right", "L"), "", "show later steps", "charts", _CHARTS),
+    Action("shorter", ("+", "="), "Window", "show fewer steps", "charts", _CHARTS, 23, "-"),
+    Action("longer", ("-",), "", "show more steps", "charts", _CHARTS),
+    Action("axis", ("x",), "Axis", "x axis: steps, time, tokens", "charts", _CHARTS, 26),
+    Action("log_scale", ("y",), "Log y", "linear or logarithmic y axis", "charts", _CHARTS, 25),
+    Action("smoother", ("s",), "Smooth", "smooth more; raw values stay behind", "charts", _CHARTS, 24),
+    Action("rougher", ("S",), "", "smooth less", "charts", _CHARTS),
+    Action("compare", ("c",), "Compare", "choose other runs to lay over the charts", "charts", _CHARTS, 27),
+    Action("marks", ("a",), "", "show or hide the marks on the x axis", "charts", _CHARTS),
+    Action("at_log", ("o",), "Log", "the log line at the cursor", "charts", _CHARTS, 22),
+    Action("follow", ("f",), "Follow", "follow the newest again", "everywhere", _CHARTS | _LOG, 12),
+    Action("open", ("enter",), "Open", "show the selected run", "lists", frozenset({RUNS}), 10),
+    Action("jump", ("enter",), "Chart", "the chart at the step of the alert", "alerts", _ALERTS, 11),
+    Action("jump_log", ("l", "o"), "Log", "the log line of the alert", "alerts", _ALERTS, 12),
+    Action("measure", ("m",), "Measure", "show progress, step time, loss or silence", "ranks", _RANKS, 10),
+    Action("group", ("n",), "By node", "one line a node, or all ranks in a row", "ranks", _RANKS, 11),
+    Action("sort", (">",), "Sort", "sort the table by the next column", "ranks", _RANKS, 12, "<"),
+    Action("sort_back", ("<",), "", "sort the table by the previous column", "ranks", _RANKS),
+    Action("table", ("t",), "Table", "cells and table, table alone, cells alone", "ranks", _RANKS, 13),
+    Action("search", ("/",), "Search", "search the log lines that are kept", "log", _LOG, 10),
+    Action("hit", ("n",), "Hit", "next hit", "log", _LOG, 11, "N"),
+    Action("hit_back", ("N",), "", "previous hit", "log", _LOG),
+    Action("only", ("&",), "Only hits", "show only lines that match the search", "log", _LOG, 16),
+    Action("error", ("e",), "Error", "next error or warning", "log", _LOG, 13, "E"),
+    Action("error_back", ("E",), "", "previous error or warning", "log", _LOG),
+    Action("wrap", ("w",), "Wrap", "wrap long lines", "log", _LOG, 17),
+    Action("source", ("r",), "File", "the log of the next file", "log", _LOG, 15),
+    Action("rank", ("m",), "Rank", "only the lines of one rank, then of the next", "log", _LOG, 15),
+    Action("bookmark", ("b",), "", "mark this line, or take the mark away", "log", _LOG),
+    Action("next_bookmark", ("B",), "", "next marked line", "log", _LOG),
+    Action("at_chart", ("enter",), "Chart", "the charts at the step of this line", "log", _LOG, 14),
+    Action("up", ("up", "k"), "", "up", "lists", _LISTS),
+    Action("down", ("down", "j"), "", "down", "lists", _LISTS),
+    Action("page_up", ("pageup", "ctrl+b"), "", "page up", "lists", _LISTS | {METRICS}),
+    Action("page_down", ("pagedown", "ctrl+f"), "Page", "page down", "lists", _LISTS | {METRICS}, 25),
+    Action("top", ("home", "g"), "", "first", "lists", _LISTS),
+    Action("bottom", ("end", "G"), "", "last", "lists", _LISTS),
+)  # fmt: skip
 
 
-def bindings(view: str | None = None) -> list[BindingType]:
-    """Return one Textual binding per key, of one view or of all.
+class Registry:
+    """The actions with the keys that this person has given them."""
 
-    They name the app's action, because a modal screen does not look further than
-    itself; the app's `check_action` decides which are live.
+    def __init__(self, actions: tuple[Action, ...] = ACTIONS) -> None:
+        self.actions = actions
+        self.by_id = {action.id: action for action in actions}
+
+    def bindings(self, view: str | None = None) -> list[BindingType]:
+        """Return one Textual binding per key, of one view or of all.
+
+        They name the app's action, because a modal screen does not look further than
+        itself; the app's `check_action` decides which are live.
+        """
+        return [
+            Binding(key, f"app.do('{action.id}')", action.description, show=False)
+            for action in self.actions
+            if view is None or view in action.views
+            for key in action.keys
+        ]
+
+    def of_view(self, view: str) -> list[Action]:
+        """Return the actions of a view in the order of the list."""
+        return [action for action in self.actions if view in action.views]
+
+
+def registry(keys: Mapping[str, tuple[str, ...] | str], where: Callable[[str], str] = str) -> Registry:
+    """Return the actions with the keys of the section [keys].
+
+    Raises ConfigError for an action that does not exist, for one without a key, and
+    for a key that would mean two things in one view; `where` tells an action's place in the file.
     """
-    return [
-        Binding(key, f"app.do('{action.id}')", action.description, show=False)
+    check_names(keys, (action.id for action in ACTIONS), where)
+    chosen = {name: (given,) if isinstance(given, str) else tuple(given) for name, given in keys.items()}
+    for name, given in chosen.items():
+        if not given or not all(given) or any("," in key for key in given):
+            raise ConfigError("an action needs a key", where(name), f'such as {name} = "f5"')
+    actions = tuple(
+        replace(action, keys=chosen[action.id], twin="") if action.id in chosen else action
         for action in ACTIONS
-        if view is None or view in action.views
-        for key in action.keys
-    ]
+    )
+    for view in (*VIEWS, HELP):
+        taken: dict[str, str] = {}
+        for action in actions:
+            for key in action.keys if view in action.views else ():
+                other = taken.setdefault(_plain(key), action.id)
+                if other != action.id:
+                    place = where(action.id if action.id in chosen else other)
+                    raise ConfigError(
+                        f"the key {key!r} would mean both {other!r} and {action.id!r} in {view}",
+                        place,
+                        "give one of them another key",
+                    )
+    return Registry(actions)
 
 
-def of_view(view: str) -> list[Action]:
-    """Return the actions of a view in the order of the list."""
-    return [action for action in ACTIONS if view in action.views]
+def _plain(key: str) -> str:
+    """Return a key's name, however it was written."""
+    return _character_to_key(key) if len(key) == 1 else key

@@ -2,61 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.console import RenderableType
 from textual import work
+from textual._compositor import ChopsUpdate
 from textual.app import App
-from textual.binding import BindingType
+from textual.binding import BindingsMap, BindingType
 from textual.screen import Screen
-from textual.theme import Theme
 
-from runwatch.errors import ExitCode
+from runwatch.errors import ExitCode, RunwatchError
 from runwatch.render.glyphs import glyphs
-from runwatch.render.smooth import FACTORS
-from runwatch.tui import actions
-from runwatch.tui.link import Link, LinkLost
-from runwatch.tui.scene import WINDOWS, Scene
+from runwatch.tui import actions, capture, commands, paint, silencing, themes
+from runwatch.tui.actions import Registry
+from runwatch.tui.link import Answered, Link, LinkLost
+from runwatch.tui.scene import Scene
 from runwatch.tui.screens.base import RunScreen
+from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.screens.help import Help
-from runwatch.tui.screens.lists import Alerts, Checkpoints, Configuration, Ranks, Runs
-from runwatch.tui.screens.logs import Logs
-from runwatch.tui.screens.metrics import Metrics
 from runwatch.tui.screens.overview import Overview
+from runwatch.tui.views import Views
 from runwatch.watcher import protocol
+
+if TYPE_CHECKING:
+    from runwatch.tui.screens.logs import Logs
 
 _TICK = 1.0
 _BLURRED = 2.0
 """Seconds between frames while another window has the keyboard."""
-_SCREENS: dict[str, type[RunScreen]] = {
-    actions.RUNS: Runs,
-    actions.OVERVIEW: Overview,
-    actions.METRICS: Metrics,
-    actions.RANKS: Ranks,
-    actions.LOGS: Logs,
-    actions.ALERTS: Alerts,
-    actions.CHECKPOINTS: Checkpoints,
-    actions.CONFIGURATION: Configuration,
-}
-# Blue, orange and vermilion stay apart for eyes that cannot tell red from green.
-_THEME = Theme(
-    name="runwatch",
-    primary="#56b4e9",
-    secondary="#cc79a7",
-    accent="#56b4e9",
-    success="#2fb58d",
-    warning="#e69f00",
-    error="#f0643c",
-    foreground="#d8dee4",
-    background="#0e1116",
-    surface="#0e1116",
-    panel="#1b212b",
-    dark=True,
-)
 
 
 class RunwatchApp(App[int], inherit_bindings=False):
@@ -65,7 +43,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
     CSS_PATH = "runwatch.tcss"
     TITLE = "runwatch"
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = actions.bindings()
+    BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
         self,
@@ -74,23 +52,29 @@ class RunwatchApp(App[int], inherit_bindings=False):
         ascii: bool = False,  # noqa: A002  the name of the option
         title: str = "",
         private: bool = True,
+        theme: str = themes.DARK,
+        registry: Registry | None = None,
+        reopen: Callable[[], socket.socket] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # NO_COLOR: the terminal's own two colours, instead of shades of grey that are colours too.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.scene = Scene(glyphs=glyphs(ascii), title=title, clock=clock, received=clock())
+        self.registry = registry or Registry()
         self.link = Link(sock, self)
         self.failure = ""
+        self._bindings = BindingsMap(self.registry.bindings())
+        self._look = theme
+        self._reopen = reopen
         self._private = private
-        self._views: dict[str, RunScreen] = {}
+        self._views = Views(self)
         self.animation_level = "none"
 
     def on_mount(self) -> None:
         """Show the overview and start listening."""
-        self.register_theme(_THEME)
-        self.theme = "runwatch"
+        self.use_theme(self._look)
         self.listen()
-        self.do_overview()
+        self.open_view(actions.OVERVIEW)
         self.set_interval(_TICK, self._tick)
 
     @work(exclusive=True, group="link", exit_on_error=False)
@@ -104,13 +88,33 @@ class RunwatchApp(App[int], inherit_bindings=False):
             self.link.send(protocol.Shutdown())
         await self.link.close()
 
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Write changes in fewer bytes than Textual would."""
+        if isinstance(renderable, ChopsUpdate):
+            renderable = paint.Update(renderable)
+        super()._display(screen, renderable)
+
     # What comes from the engine
 
     def on_snapshot_ready(self) -> None:
         """Show the newest picture."""
         if self.link.snapshot is not None:
             self.scene.accept(self.link.snapshot)
-            self._show()
+            self.refresh_view()
+
+    def on_answered(self, event: Answered) -> None:
+        """Say what the engine answered; of silences, ask which one ends."""
+        reply = event.reply
+        if not isinstance(reply, protocol.SilenceList):
+            self.say(reply.message)
+        elif not reply.silences:
+            self.say("nothing is silenced")
+        else:
+            self.push_screen(silencing.which(reply.silences), callback=self._unsilence)
+
+    def _unsilence(self, chosen: tuple[str, ...] | None) -> None:
+        for silence in chosen or ():
+            self.link.send(protocol.Unsilence(silence))
 
     def on_link_lost(self, event: LinkLost) -> None:
         """Keep the last picture and say that it is the last; leave if there never was one."""
@@ -118,27 +122,32 @@ class RunwatchApp(App[int], inherit_bindings=False):
             self.failure = event.reason
             self.exit(event.exit_code)
             return
+        if event.link is not self.link:
+            return  # one that was given up
         self.scene.link, self.scene.reason = "lost", event.reason
-        self._show()
+        if self._reopen is not None:
+            key = self.registry.by_id["retry"].shown
+            self.scene.reason += f"; {key} starts it again"
+        self.refresh_view()
 
     def subscribe(self) -> None:
         """Tell the engine what is on the screen, if that changed."""
-        view = self._view
+        view = self.view
         if view is not None and view.is_mounted:
             self.link.show(view.wanted())
 
     @property
-    def _view(self) -> RunScreen | None:
-        """The view on the screen, also when the help is over it."""
-        stack = self.screen_stack if self._screen_stacks.get(self._current_mode) else []
-        return next((screen for screen in reversed(stack) if isinstance(screen, RunScreen)), None)
+    def view(self) -> RunScreen | None:
+        """The view on the screen, also when something is over it."""
+        return self._views.current
 
-    def _show(self) -> None:
-        if (view := self._view) is not None:
+    def refresh_view(self) -> None:
+        """Draw the view that is up, and ask for what it now needs."""
+        if (view := self.view) is not None:
             view.show()
 
     def _tick(self) -> None:
-        if (view := self._view) is not None:
+        if (view := self.view) is not None:
             view.tick()
 
     def on_app_blur(self) -> None:
@@ -164,7 +173,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         screen: Screen[object] = self.screen
         if not screen.is_mounted:
             return False
-        if not isinstance(screen, (RunScreen, Help)) or screen.view not in actions.BY_ID[action].views:
+        if not isinstance(screen, (RunScreen, Help)) or screen.view not in self.registry.by_id[action].views:
             return False
         return screen.can(action) and self._can(action)
 
@@ -174,17 +183,19 @@ class RunwatchApp(App[int], inherit_bindings=False):
         if action in {"next_run", "previous_run"}:
             return len(runs) > 1
         if action == "next_alert":
-            return any(row.state == "firing" for row in scene.incidents()) or any(
-                row.critical for row in runs
-            )
-        if action == "ranks":
-            return bool(scene.run and (scene.run.ranks or scene.run.has_machine))
+            return bool(scene.firing()) or any(row.critical for row in runs)
+        if action == "retry":
+            return scene.link == "lost" and self._reopen is not None
         return True
 
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry: on the screen if it knows it, else here."""
-        if action in actions.VIEWS and isinstance(self.screen, Help):
-            self.screen.dismiss()  # a digit leads out of the help too
+        self.scene.said = ""
+        if action in actions.VIEWS:
+            if isinstance(self.screen, Help):
+                self.screen.dismiss()  # a digit leads out of the help too
+            self.open_view(action)
+            return
         name = f"do_{action}"
         (getattr(self.screen, name, None) or getattr(self, name))()
 
@@ -194,63 +205,26 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def do_help(self) -> None:
         """Show the keys of this view."""
-        view = self._view
-        self.push_screen(Help(view.view if view else actions.OVERVIEW))
+        view = self.view
+        self.push_screen(Help(view.view if view else actions.OVERVIEW, self.registry))
 
     def do_back(self) -> None:
         """Drop the cursor, else go back to the overview."""
         if self.scene.cursor is not None:
             self.scene.cursor = None
-            self._show()
-        elif self._view is not None and self._view.view != actions.OVERVIEW:
-            self.do_overview()
+            self.refresh_view()
+        elif self.view is not None and self.view.view != actions.OVERVIEW:
+            self.open_view(actions.OVERVIEW)
 
-    def _open(self, name: str) -> RunScreen:
-        """Bring up a view, made when first asked for."""
-        if name not in self._views:
-            self._views[name] = _SCREENS[name]()
-            # An installed screen survives being switched away from.
-            self.install_screen(self._views[name], name)
-        screen = self._views[name]
-        if self._view is None:
-            self.push_screen(screen)
-        elif self._view is not screen:
-            self.switch_screen(screen)
-        return screen
-
-    def do_runs(self) -> None:
-        """All runs."""
-        self._open(actions.RUNS)
-
-    def do_overview(self) -> None:
-        """Show the overview, all of it."""
-        screen = self._open(actions.OVERVIEW)
+    def open_view(self, name: str) -> None:
+        """Bring up a view; the overview with all its panels."""
+        run = self.scene.run
+        if name == actions.RANKS and not (run and (run.ranks or run.has_machine)):
+            self.say("no ranks, GPUs or processes are known of this run")
+            return
+        screen = self._views.open(name)
         if isinstance(screen, Overview) and screen.is_mounted:
             screen.unzoom()
-
-    def do_metrics(self) -> None:
-        """Every metric."""
-        self._open(actions.METRICS)
-
-    def do_ranks(self) -> None:
-        """Show the ranks."""
-        self._open(actions.RANKS)
-
-    def do_logs(self) -> None:
-        """Show the log."""
-        self._open(actions.LOGS)
-
-    def do_alerts(self) -> None:
-        """Show the alerts."""
-        self._open(actions.ALERTS)
-
-    def do_checkpoints(self) -> None:
-        """Show checkpoints and events."""
-        self._open(actions.CHECKPOINTS)
-
-    def do_config(self) -> None:
-        """Show the configuration."""
-        self._open(actions.CONFIGURATION)
 
     def do_pause(self) -> None:
         """Hold the picture, or let it go on."""
@@ -258,45 +232,73 @@ class RunwatchApp(App[int], inherit_bindings=False):
             self.scene.resume()
         else:
             self.scene.paused = True
-        self._show()
+        self.refresh_view()
 
-    def do_follow(self) -> None:
-        """Drop the cursor and follow the newest."""
-        self.scene.cursor = None
-        self._show()
+    def do_palette(self) -> None:
+        """Find a command by some letters."""
+        from runwatch.tui.screens.palette import Palette  # brings Textual's input field with it
 
-    def do_log_scale(self) -> None:
-        """Linear or logarithmic."""
-        self.scene.log_y = not self.scene.log_y
-        self._show()
+        view = self.view
+        if view is not None:
+            known = [
+                a for a in self.registry.of_view(view.view) if a.id != "palette" and self.available(a.id)
+            ]
+            self.push_screen(Palette(commands.entries(known)))
 
-    def do_smoother(self) -> None:
-        """Smooth more."""
-        self._smooth(1)
+    def carry_out(self, entry: commands.Entry, typed: str) -> None:
+        """Run what was chosen in the palette, and say what is wrong with it."""
+        allowed = entry.argument or self.available(entry.name.replace(" ", "_"))
+        if allowed and (wrong := commands.carry_out(self, entry, typed)):
+            self.say(wrong)
 
-    def do_rougher(self) -> None:
-        """Smooth less."""
-        self._smooth(-1)
+    def say(self, text: str) -> None:
+        """Show a short answer in the header, until the next key."""
+        self.scene.said = text
+        self.refresh_view()
 
-    def _smooth(self, by: int) -> None:
-        at = FACTORS.index(self.scene.smoothing) + by
-        self.scene.smoothing = FACTORS[at % len(FACTORS)]
-        self._show()
+    def do_theme(self) -> None:
+        """Use the next theme."""
+        at = themes.NAMES.index(self._look)
+        self.use_theme(themes.NAMES[(at + 1) % len(themes.NAMES)])
+        self.say(f"theme {self._look}")
 
-    def do_shorter(self) -> None:
-        """Show fewer of the newest steps: the next window that cuts something off."""
-        step = self.scene.run.progress.step if self.scene.run else None
-        shown = self.scene.window or step or 0
-        self.scene.window = next((size for size in WINDOWS if size and size < shown), self.scene.window)
-        self._show()
+    def use_theme(self, name: str) -> None:
+        """Use the theme of that name."""
+        self._look = name
+        chosen = themes.theme(name)
+        self.register_theme(chosen)
+        self.theme = chosen.name
 
-    def do_longer(self) -> None:
-        """Show more steps, in the end all."""
-        step = self.scene.run.progress.step if self.scene.run else None
-        at = WINDOWS.index(self.scene.window)
-        wider = WINDOWS[max(0, at - 1)]
-        self.scene.window = None if wider is not None and step is not None and wider >= step else wider
-        self._show()
+    def do_screenshot(self) -> None:
+        """Save the screen as SVG and as text in the working directory."""
+        run = self.scene.run
+        try:
+            self.say(f"saved {capture.save(self, run.name if run else 'runwatch')}")
+        except OSError as error:
+            self.say(f"cannot save here: {error.strerror}")
+
+    def do_copy(self) -> None:
+        """Copy what is selected, through the terminal."""
+        view = self.view
+        text = view.copied() if view is not None else ""
+        if text:
+            self.copy_to_clipboard(text)
+            self.say(f"copied {text[:60]}")
+
+    def do_retry(self) -> None:
+        """Start the engine again."""
+        if self._reopen is None or self.scene.link != "lost":
+            return
+        try:
+            sock = self._reopen()
+        except (OSError, RunwatchError) as error:
+            self.scene.reason = str(error)
+        else:
+            self.call_later(self.link.close)
+            self.link = Link(sock, self)
+            self.scene.link = "connecting"
+            self.listen()
+        self.refresh_view()
 
     def do_next_run(self) -> None:
         """Show the next run."""
@@ -317,23 +319,23 @@ class RunwatchApp(App[int], inherit_bindings=False):
         """Ask for another run."""
         self.scene.run_id, self.scene.incident = run, None
         self.subscribe()
-        self._show()
+        self.refresh_view()
 
     def do_next_alert(self) -> None:
         """Select the next firing alert of this run, else go to a run that has one."""
         scene = self.scene
-        firing = [row for row in scene.incidents() if row.state == "firing"]
+        firing = scene.firing()
         if not firing:
             runs = scene.snapshot.runs if scene.snapshot else ()
             self.choose_run(next(row.id for row in runs if row.critical))
         else:
             ids = [row.id for row in firing]
-            here = self._view is not None and self._view.view == actions.ALERTS
+            here = self.view is not None and self.view.view == actions.ALERTS
             chosen = scene.selected() if here else None
             at = ids.index(chosen.id) + 1 if chosen is not None and chosen.id in ids else 0
             scene.incident = ids[at % len(ids)]
-        self.do_alerts()
-        self._show()
+        self.open_view(actions.ALERTS)
+        self.refresh_view()
 
     def do_acknowledge(self) -> None:
         """Tell the engine that a person has seen the selected alert."""
@@ -343,27 +345,44 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def show_chart(self, metric: str, step: float) -> None:
         """Show one metric alone with the cursor at a step."""
-        self.scene.cursor = step
-        screen = self._open(actions.OVERVIEW)
+        self._look_at(step)
+        self.show_metric(metric)
+
+    def show_metric(self, metric: str) -> None:
+        """Show one metric alone."""
+        screen = self._views.open(actions.OVERVIEW)
         if isinstance(screen, Overview):
             self.call_later(screen.zoom_metric, metric)
+
+    def go_to_step(self, step: int) -> None:
+        """Put the cursor of all charts at a step."""
+        self._look_at(float(step))
+        if not isinstance(self.view, ChartScreen):
+            self.open_view(actions.OVERVIEW)
+        self.refresh_view()
+
+    def _look_at(self, step: float) -> None:
+        """Put the cursor at a step, and move the charts to where it is."""
+        scene = self.scene
+        first, last = scene.first_step(), scene.last_step()
+        scene.cursor = step
+        if scene.window is not None and not (first or 0) <= step <= (math.inf if last is None else last):
+            scene.right = int(step) + scene.window // 2
 
     def show_line(self, number: int, source: str | None = None) -> None:
         """Show one line of the log, of the source at that path where the run has several."""
         self.scene.log_source = source or self.scene.log_source
-        screen = self._open(actions.LOGS)
-        if isinstance(screen, Logs):
-            self.call_later(screen.go_to_line, number)
+        self._in_log(lambda log: log.go_to_line(number))
 
+    def show_step(self, step: int) -> None:
+        """Show the log line of a step."""
+        self._in_log(lambda log: log.go_to_step(step))
 
-def run(sock: socket.socket, *, ascii: bool = False, title: str = "", private: bool = True) -> int:  # noqa: A002
-    """Show the engine at the other end of `sock` until the person leaves; return the exit code.
+    def search_log(self, text: str) -> None:
+        """Search the log."""
+        self._in_log(lambda log: log.search_for(text))
 
-    A private engine is told to stop; a daemon goes on.
-    """
-    os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
-    app = RunwatchApp(sock, ascii=ascii, title=title, private=private)
-    code = app.run()
-    if app.failure:
-        sys.stderr.write(f"runwatch: {app.failure}\n")
-    return int(code if code is not None else app.return_code or 0)
+    def _in_log(self, act: Callable[[Logs], None]) -> None:
+        """Bring up the log, and act on it once it is there."""
+        screen = self._views.open(actions.LOGS)
+        self.call_later(act, cast("Logs", screen))

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from textual.message_pump import MessagePump
 
 
+_CLOSED = "the engine closed the connection"
+_NEVER = "the engine ended before it began: set RUNWATCH_ENGINE_LOG=FILE to see why"
+
+
 class SnapshotReady(Message, bubble=False):
     """A newer picture is in the link. Several in a row become one."""
 
@@ -28,10 +32,19 @@ class SnapshotReady(Message, bubble=False):
 class LinkLost(Message, bubble=False):
     """The engine is gone, or cannot do what was asked."""
 
-    def __init__(self, reason: str, exit_code: int) -> None:
+    def __init__(self, link: Link, reason: str, exit_code: int) -> None:
         super().__init__()
+        self.link = link
         self.reason = reason
         self.exit_code = exit_code
+
+
+class Answered(Message, bubble=False):
+    """The engine answers a request: in words, or with what was asked for."""
+
+    def __init__(self, reply: protocol.Done | protocol.Refused | protocol.SilenceList) -> None:
+        super().__init__()
+        self.reply = reply
 
 
 class Link:
@@ -46,7 +59,7 @@ class Link:
 
     async def run(self) -> None:
         """Read replies until the engine closes; report the end, never raise for it."""
-        reason, exit_code = "the engine closed the connection", int(ExitCode.UNREADABLE)
+        reason, exit_code = _NEVER, int(ExitCode.UNREADABLE)
         try:
             self._client = await Client.connect(self._sock)
             if self._view is not None:
@@ -55,17 +68,21 @@ class Link:
                 if isinstance(reply, protocol.Frame):
                     self.snapshot = reply.snapshot
                     self._target.post_message(SnapshotReady())
+                elif isinstance(reply, protocol.Done | protocol.Refused | protocol.SilenceList):
+                    self._target.post_message(Answered(reply))
                 elif isinstance(reply, protocol.Failure):
                     reason, exit_code = reply.message, reply.exit_code
                     break
-                elif isinstance(reply, protocol.Hello) and reply.version != protocol.VERSION:
+                elif isinstance(reply, protocol.Hello) and reply.version == protocol.VERSION:
+                    reason = _CLOSED
+                elif isinstance(reply, protocol.Hello):
                     reason = f"the engine speaks protocol {reply.version}, this screen {protocol.VERSION}"
                     break
         except RunwatchError as error:
             reason = str(error)
         except (OSError, msgspec.MsgspecError) as error:
             reason = f"broken connection: {error}"
-        self._target.post_message(LinkLost(reason, exit_code))
+        self._target.post_message(LinkLost(self, reason, exit_code))
 
     def show(self, view: protocol.View) -> None:
         """Ask for what is on the screen, if that changed."""

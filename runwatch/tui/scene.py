@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from runwatch.render import states
+from runwatch.render import states, xaxis
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.smooth import FACTORS
 from runwatch.snapshot import Columns, IncidentRow, Latest, RunView, Snapshot
@@ -32,6 +32,8 @@ class Scene:
     snapshot: Snapshot | None = None
     columns: dict[str, Columns] = field(default_factory=dict)
     """Newest columns of every metric asked for in this run and window, so that views switch at once."""
+    others: dict[str, dict[str, Columns]] = field(default_factory=dict)
+    """Columns of the runs that are laid over, by id."""
     received: float = 0.0
     """When the newest snapshot came, by `clock`."""
     link: str = "connecting"
@@ -48,10 +50,21 @@ class Scene:
     smoothing: float = FACTORS[1]
     log_y: bool = False
     window: int | None = None
+    right: int | None = None
+    """Step at which charts end after panning; None follows the newest."""
+    axis: str = xaxis.STEP
+    marks: bool = True
+    """Whether charts show marks on the x axis."""
+    compare: tuple[str, ...] = ()
+    """Ids of other runs that are laid over the charts."""
     cursor: float | None = None
     """Step of the hairline in all charts."""
-    measure: str = "progress"
-    """What the rank grid shows."""
+    measure: str = ""
+    """What the rank grid shows; "" is what tells ranks apart best."""
+    by_node: bool = False
+    """Whether the rank grid has a line a node."""
+    said: str = ""
+    """The newest answer to a key that changes nothing on the screen, such as where a file was written."""
     log_source: str | None = None
     """Path of the source whose log lines are shown; None leaves it to the one that leads."""
     incident: str | None = None
@@ -78,9 +91,11 @@ class Scene:
             self.link, self.reason = "lost", snapshot.lost
         if snapshot.run is None or snapshot.run.id != before:
             self.columns.clear()
-            self.cursor = self.log_source = None
+            self.cursor = self.log_source = self.right = None
         if snapshot.run is not None:
             self.columns.update((columns.metric, columns) for columns in snapshot.run.charts)
+        # Of other runs only what this picture has: they may have been left out meanwhile.
+        self.others = {other.id: {c.metric: c for c in other.charts} for other in snapshot.compared}
 
     def wanted_run(self) -> str | None:
         """Return the id of the run to ask for; None leaves the choice to the engine.
@@ -123,9 +138,16 @@ class Scene:
         rate = run.progress.rate
         return age > max(_STALE, _STALE_STEPS / rate if rate else 0.0)
 
+    def _newest(self) -> int | None:
+        """Return the newest step of any metric."""
+        run = self.run
+        if run is None or run.progress.step is None:
+            return None
+        return max([run.progress.step, *(item.step for item in run.latest if item.step is not None)])
+
     def first_step(self) -> float | None:
         """Return the step at which charts begin, moving in coarse strides so that columns stay put."""
-        step = self.run.progress.step if self.run else None
+        step = self.right if self.right is not None else self.run.progress.step if self.run else None
         if self.window is None or step is None:
             return None
         stride = max(1, self.window // 50)
@@ -137,16 +159,41 @@ class Scene:
         None is the newest step. Were that the end of the axis, every step would move
         every column, and each frame would paint all charts anew.
         """
-        run = self.run
-        if run is None or run.progress.step is None or states.ended(run.phase):
+        if self.right is not None:
+            return float(self.right)
+        run, step = self.run, self._newest()
+        if run is None or step is None or states.ended(run.phase):
             return None
-        step = max([run.progress.step, *(item.step for item in run.latest if item.step is not None)])
         # After a restart there is data beyond the newest step.
         if step < _STRIDES or any(mark.kind == "restart" for mark in run.marks):
             return None
         shown = step if self.window is None else min(step, self.window)
         stride = 1 << max(0, (shown // _STRIDES).bit_length() - 1)
         return float((step // stride + 1) * stride)
+
+    def pan(self, by: int) -> None:
+        """Show earlier steps (-1) or later ones (1): a half of what is shown. At the newest, follow again."""
+        newest = self._newest()
+        if newest is None:
+            return
+        if self.window is None:  # all is shown; the newer half of it can be moved
+            self.window = next((size for size in WINDOWS if size and size <= newest // 2), WINDOWS[-1])
+        half = max(1, self.window // 2)
+        at = (newest if self.right is None else self.right) + by * half
+        self.right = None if at >= newest else max(min(self.window, newest), at)
+
+    def axes(self) -> list[str]:
+        """Return what the x axis can show in this run."""
+        return xaxis.choices([item.metric for item in self.run.latest] if self.run else [])
+
+    def places(self, run: str | None = None) -> xaxis.Axis:
+        """Return where steps of this run, or of one that is laid over it, lie on the x axis."""
+        return xaxis.axis(self.axis, self.columns if run is None else self.others.get(run, {}))
+
+    def name_of(self, run: str) -> str:
+        """Return the name of a run by its id."""
+        rows = self.snapshot.runs if self.snapshot else ()
+        return next((row.name for row in rows if row.id == run), run)
 
     def latest(self, metric: str) -> Latest | None:
         """Return the newest value of a metric."""
@@ -156,6 +203,10 @@ class Scene:
     def incidents(self) -> list[IncidentRow]:
         """Return the incidents of the run, most urgent first."""
         return sorted(self.run.incidents, key=states.urgency) if self.run else []
+
+    def firing(self) -> list[IncidentRow]:
+        """Return the incidents that want attention now, most urgent first."""
+        return states.firing(self.run) if self.run else []
 
     def selected(self) -> IncidentRow | None:
         """Return the selected incident, or the most urgent one."""

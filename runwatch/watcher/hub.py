@@ -182,7 +182,17 @@ class Hub:
         chosen = self._chosen
         lost = chosen.reason if chosen is not None and not chosen.live and chosen.tried.is_set() else ""
         late = now - chosen.received if chosen is not None and lost else 0.0
-        return Snapshot(time.time(), tuple(rows), shown, tuple(notices), lost, late)
+        compared = () if chosen is None or chosen.snapshot is None else chosen.snapshot.compared
+        return Snapshot(
+            time.time(),
+            tuple(rows),
+            shown,
+            tuple(notices),
+            # Only runs of the same host have curves to lay over each other.
+            compared=tuple(msgspec.structs.replace(c, id=self._id(chosen, c.id)) for c in compared if chosen),
+            lost=lost,
+            late=late,
+        )
 
     def _row(self, host: Host, row: RunRow, late: float) -> RunRow:
         age = None if row.age is None else row.age + late

@@ -46,6 +46,8 @@ class View(msgspec.Struct, frozen=True):
     """Whether events and configuration are shown."""
     machine: bool = False
     """Whether the machine under the run is shown."""
+    compare: tuple[str, ...] = ()
+    """Ids of other runs whose charts are wanted too, over the same steps."""
     interval: float = 0.5
     """Seconds between frames at most; incident changes come at once."""
 

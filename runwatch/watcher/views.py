@@ -9,7 +9,17 @@ from runwatch.batch import Batch
 from runwatch.metrics import LOSS
 from runwatch.run import RankState, Run
 from runwatch.segments import Splitter
-from runwatch.snapshot import Columns, EventRow, Latest, Mark, RankRow, RunRow, RunView, Snapshot
+from runwatch.snapshot import (
+    Columns,
+    Compared,
+    EventRow,
+    Latest,
+    Mark,
+    RankRow,
+    RunRow,
+    RunView,
+    Snapshot,
+)
 from runwatch.watcher import checkpoints, under
 from runwatch.watcher.group import Group, WatchedRun
 from runwatch.watcher.protocol import View
@@ -19,12 +29,15 @@ MAX_RUNS = 256
 MAX_METRICS = 128
 """Metrics described to a client at once."""
 MAX_MARKS = 200
+MAX_EVALUATIONS = 64
 MAX_INCIDENTS = 100
 """Incidents of a run in one picture: those that are open and the newest of the others."""
 MAX_SOURCES = 64
 MAX_CHECKPOINTS = 200
 FEW_CHECKPOINTS = 20
 MAX_EVENTS = 100
+MAX_COMPARED = 4
+"""Runs laid over another at once."""
 MAX_WIDTH = 4096
 """Widest chart a client may ask for, in columns."""
 
@@ -118,7 +131,7 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
         if view.run == run.id or (view.run is None and newest and (best is None or urgency > best)):
             picked, best = (item, watched, run), urgency
     view_of = _run_view(*picked, view, now) if picked else None
-    return Snapshot(now, tuple(_newest(told)), view_of, tuple(notices))
+    return Snapshot(now, tuple(_newest(told)), view_of, tuple(notices), _compared(shown, view))
 
 
 def rows(shown: Sequence[Shown], now: float) -> list[RunRow]:
@@ -147,6 +160,22 @@ def _entries(shown: Sequence[Shown]) -> Iterator[tuple[Shown, WatchedRun | None,
             entries = [*entries[:-1], (entries[-1][0] if entries else None, item.preview)]
         for watched, run in entries:
             yield item, watched, run
+
+
+def _compared(shown: Sequence[Shown], view: View) -> tuple[Compared, ...]:
+    """Return the charts of the runs that the shown one is compared with."""
+    runs = {watched.run.id: watched.run for item in shown for watched in item.group.runs if view.compare}
+    wanted = [runs[name] for name in dict.fromkeys(view.compare) if name in runs]
+    return tuple(Compared(run.id, _charts(run, view)) for run in wanted[:MAX_COMPARED])
+
+
+def _charts(run: Run, view: View) -> tuple[Columns, ...]:
+    return tuple(
+        run.series[chart.metric].columns(chart.first, chart.last, max(1, min(chart.width, MAX_WIDTH)))
+        if chart.metric in run.series
+        else Columns(chart.metric)
+        for chart in view.charts
+    )
 
 
 def _row(shown: Shown, watched: WatchedRun | None, run: Run, now: float) -> RunRow:
@@ -187,12 +216,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         history=shown.history,
         records=run.records,
         latest=tuple(_latest(run, name) for name in list(run.series)[:MAX_METRICS]),
-        charts=tuple(
-            run.series[chart.metric].columns(chart.first, chart.last, max(1, min(chart.width, MAX_WIDTH)))
-            if chart.metric in run.series
-            else Columns(chart.metric)
-            for chart in view.charts
-        ),
+        charts=_charts(run, view),
         marks=tuple(_marks(watched, run)),
         ranks=_ranks(run, now),
         incidents=watched.incidents.rows()[:MAX_INCIDENTS] if watched else (),
@@ -255,6 +279,7 @@ def _latest(run: Run, name: str) -> Latest:
         nonfinite=summary.nonfinite,
         minimum=_finite(summary.minimum),
         maximum=_finite(summary.maximum),
+        printed=run.printed.get(name, ""),
     )
 
 
@@ -262,9 +287,17 @@ def _marks(watched: WatchedRun | None, run: Run) -> list[Mark]:
     marks = [Mark("restart", step, "restart") for step in run.restarts]
     saved = {c.step for c in run.saved} | {c.step for c in run.checkpoints}
     marks += [Mark("checkpoint", step, "checkpoint") for step in sorted(s for s in saved if s is not None)]
+    marks += [Mark("eval", step, "evaluation") for step in _evaluations(run)]
     if watched is not None:
         marks += [Mark("incident", r.step, r.title) for r in watched.incidents.rows() if r.step is not None]
     return marks[-MAX_MARKS:]
+
+
+def _evaluations(run: Run) -> list[int]:
+    """Return the newest steps at which something was validated."""
+    series = next((run.series[name] for name in run.series if name.startswith("val/")), None)
+    steps = series.newest()[0][-MAX_EVALUATIONS:] if series is not None else ()
+    return sorted({int(step) for step in steps if math.isfinite(step)})
 
 
 def _finite(value: float | None) -> float | None:

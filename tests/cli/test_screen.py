@@ -110,9 +110,9 @@ def test_resize_views_and_help(log):
         terminal.keys("4")
         terminal.until(lambda p: "[4]Logs" in p and p.count("| loss: 2.500000 |") > 10)
         terminal.keys("?")
-        terminal.until(lambda p: "─ keys ─" in p)
+        terminal.until(lambda p: "─ help ─" in p)
         terminal.keys("\x1b")
-        terminal.until(lambda p: "─ keys ─" not in p)
+        terminal.until(lambda p: "─ help ─" not in p)
         terminal.keys("1")
         terminal.until(lambda p: "[1]Overview" in p)
 
@@ -126,8 +126,9 @@ def test_ascii_only(log):
 def test_quitting_leaves_no_process(log):
     with Terminal("tail", str(log.path)) as terminal:
         terminal.until(lambda p: "399" in p)
+        # The engine and its worker; on a slow machine the sampler is there by now too.
         children = psutil.Process(terminal.pid).children(recursive=True)
-        assert len(children) >= 2  # the engine and its reader; perhaps samplers already
+        assert len(children) >= 2
         terminal.keys("q")
         assert terminal.end() == 0
         assert psutil.wait_procs(children, WAIT)[1] == []
@@ -142,6 +143,29 @@ def test_a_dead_engine_leaves_the_last_picture(log):
         assert "399" in picture
         terminal.keys("q")
         assert terminal.end() == 3
+
+
+def test_a_key_starts_a_dead_engine_again(log):
+    with Terminal("tail", str(log.path), columns=120, rows=40) as terminal:
+        terminal.until(lambda p: "399" in p)
+        children = psutil.Process(terminal.pid).children()
+        children[0].kill()
+        terminal.until(lambda p: "R Restart engine" in p)
+        terminal.keys("R")
+        terminal.until(lambda p: "LOST" not in p and "399" in p)
+        terminal.keys("4")
+        terminal.until(lambda p: "following" in p and "step 00399" in p)
+        terminal.keys("q")
+        assert terminal.end() == 0
+
+
+def test_a_key_that_means_two_things_is_one_line(log, tmp_path):
+    config = tmp_path / "keys.toml"
+    config.write_text("[keys]\nzoom = 's'\n")
+    with Terminal("tail", "--config", str(config), str(log.path)) as terminal:
+        picture = terminal.until(lambda p: "would mean both" in p)
+        assert "Traceback" not in picture
+        assert terminal.end() == 2
 
 
 def test_bad_path_is_one_line_in_a_terminal(tmp_path):

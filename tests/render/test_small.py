@@ -69,8 +69,8 @@ def test_any_number_of_ranks_fits(count, width, height, measure, signs, age):
 def test_rank_grid_golden():
     rows = [RankRow(i, 2 if i == 5 else 4, 4, 1.0) for i in range(16)]
     assert [cells.row_text(row) for row in ranks.grid(rows, 30, 3)] == [
-        " 0 █████▅██████████           ",
-        "▁ 0%  █ 100%  ? no data       ",
+        " 0 █████▆██████████           ",
+        "▁ 0  █ 4  ? no data           ",
     ]
 
 

@@ -40,7 +40,7 @@ class Session:
 
     @property
     def view(self):
-        return self.app._view
+        return self.app.view
 
     async def until(self, condition, why="the screen did not get there"):
         """Let the app work until the condition holds."""
@@ -60,11 +60,18 @@ class Session:
             await asyncio.sleep(0)
             drawn = tuple(len(part._drawn) for part in self.view.query(Rows)) if self.view else ()
             now = (len(self.engine.requests), self.engine.frames, id(self.app.link.snapshot), drawn)
-            quiet = quiet + 1 if now == before else 0
+            quiet = quiet + 1 if now == before and self._answered() else 0
             before = now
             if quiet >= 12:
                 return
         pytest.fail("the screen never came to rest")
+
+    def _answered(self) -> bool:
+        """Whether the engine has been told of all that is on the screen, so that nothing more will come."""
+        view = self.view
+        if self.scene.link == "lost" or view is None or not self.app.is_running:
+            return True
+        return view.wanted() == self.engine.view and not view._layout_required
 
     async def press(self, *keys):
         await self.pilot.press(*keys)
@@ -94,11 +101,15 @@ def open_app():
 
     @contextlib.asynccontextmanager
     async def opened(
-        size=(120, 40), make=picture, ascii_only=False, private=True, title="train.log", wait=True, **changes
-    ):
+        size=(120, 40), make=picture, ascii_only=False, private=True, title="train.log", wait=True,
+        theme="dark", registry=None, reopen=None, **changes,
+    ):  # fmt: skip
         engine = FakeEngine(lambda view: make(view, **changes))
         clock = Clock()
-        app = RunwatchApp(await engine.start(), ascii=ascii_only, title=title, private=private, clock=clock)
+        app = RunwatchApp(
+            await engine.start(), ascii=ascii_only, title=title, private=private, clock=clock, theme=theme,
+            registry=registry, reopen=reopen,
+        )  # fmt: skip
         try:
             async with app.run_test(size=size) as pilot:
                 session = Session(app, pilot, engine, clock)

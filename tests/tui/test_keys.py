@@ -3,11 +3,21 @@
 import msgspec
 import pytest
 
-from runwatch.snapshot import Mark, Progress, RunRow
+from runwatch.snapshot import IncidentRow, Mark, Progress, RunRow
 from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.help import Help
-from runwatch.watcher.protocol import Acknowledge, Shutdown
+from runwatch.watcher.protocol import (
+    Acknowledge,
+    Done,
+    Refused,
+    Shutdown,
+    Silence,
+    SilenceList,
+    SilenceRow,
+    Silences,
+    Unsilence,
+)  # fmt: skip
 
 from .fake_engine import OLD, SLOW, SOURCES, SPIKE, picture
 
@@ -15,10 +25,13 @@ ALERTS = (SPIKE, SLOW, OLD)
 
 
 def test_every_action_is_carried_out_somewhere():
-    from runwatch.tui.app import _SCREENS, RunwatchApp
+    from runwatch.tui.app import RunwatchApp
+    from runwatch.tui.views import class_of
 
-    classes = {**_SCREENS, actions.HELP: Help}
+    classes = {**{view: class_of(view) for view in actions.VIEWS}, actions.HELP: Help}
     for action in actions.ACTIONS:
+        if action.id in actions.VIEWS:
+            continue
         for view in action.views:
             name = f"do_{action.id}"
             assert hasattr(classes[view], name) or hasattr(RunwatchApp, name), (action.id, view)
@@ -26,7 +39,7 @@ def test_every_action_is_carried_out_somewhere():
 
 def test_a_key_means_one_thing_in_a_view():
     for view in (*actions.VIEWS, actions.HELP):
-        keys = [key for action in actions.of_view(view) for key in action.keys]
+        keys = [key for action in actions.Registry().of_view(view) for key in action.keys]
         assert len(keys) == len(set(keys)), view
 
 
@@ -44,6 +57,7 @@ async def test_ranks_are_not_offered_without_ranks(open_app):
         await s.press("3")
         assert s.view.view == actions.OVERVIEW
         assert "3 Ranks" not in s.text()
+        assert "no ranks, GPUs or processes" in s.drawn("#head")
 
 
 async def test_quit_stops_a_private_engine(open_app):
@@ -131,7 +145,7 @@ async def test_log_scale_and_smoothing(open_app):
     async with open_app() as s:
         await s.press("y")
         assert "log y" in s.drawn("#main-0")
-        for expected in ("loss · smooth .9 ", "loss · smooth .99 ", "loss · log y", "loss · smooth .6 "):
+        for expected in ("log y · smooth .9 ", "log y · smooth .99 ", "loss · log y ─", "log y · smooth .6 "):
             await s.press("s")
             assert expected in s.drawn("#main-0").splitlines()[0]
         await s.press("S", "y")
@@ -251,6 +265,14 @@ async def test_an_alert_leads_to_its_chart_and_its_line(open_app):
         assert "40112▸" in s.drawn("#log-view")
 
 
+async def test_an_alert_without_a_metric_leads_to_the_loss(open_app):
+    crash = IncidentRow("i9", "r1", "crash", "critical", "firing", "crashed", step=41_000)
+    async with open_app(incidents=(crash,)) as s:
+        await s.press("5", "enter")
+        assert s.scene.cursor == 41_000
+        assert s.view.query_one("#main-0").metrics[0] == "train/loss"
+
+
 async def test_the_line_of_an_alert_is_shown_in_its_file(open_app):
     elsewhere = msgspec.structs.replace(ALERTS[0], evidence={"source": SOURCES[1]})
     async with open_app(incidents=(elsewhere,)) as s:
@@ -267,7 +289,7 @@ async def test_log_scrolls_through_the_protocol(open_app):
         for _ in range(8):
             await s.press("pageup")
         assert s.engine.view.log_before < 50_000
-        bottom = s.view.lines.bottom
+        bottom = s.view.log_view.bottom
         assert f"{bottom} " in s.drawn("#log-view")
         await s.press("home")
         assert " 1 12:41" in s.drawn("#log-view")
@@ -292,11 +314,11 @@ async def test_log_search(open_app):
         await s.press("enter")
         assert "nothing found" in s.drawn("#log-view")
         await s.press("slash", *"allreduce", "enter")
-        assert s.view.lines.at == 49_977
+        assert s.view.log_view.at == 49_977
         await s.press("N")
-        assert s.view.lines.at == 49_937
+        assert s.view.log_view.at == 49_937
         await s.press("n")
-        assert s.view.lines.at == 49_977
+        assert s.view.log_view.at == 49_977
         await s.press("escape", "escape")
         assert s.view.view == actions.OVERVIEW
 
@@ -304,12 +326,12 @@ async def test_log_search(open_app):
 async def test_next_error(open_app):
     async with open_app((100, 30)) as s:
         await s.press("4", "E")
-        assert s.view.lines.at == 49_977
+        assert s.view.log_view.at == 49_977
         await s.press("E", "E")
-        assert s.view.lines.at == 49_900
+        assert s.view.log_view.at == 49_900
         assert "[bold]not markup[/bold] \\[x]" in s.text()
         await s.press("e")
-        assert s.view.lines.at == 49_937
+        assert s.view.log_view.at == 49_937
 
 
 async def test_wrap(open_app):
@@ -348,7 +370,7 @@ async def test_every_key_in_the_footer_works(open_app, view):
     async with open_app((88, 30), ranks=8, incidents=ALERTS) as s:
         digit = str(actions.VIEWS.index(view))
         await s.press(digit)
-        for action in sorted(actions.of_view(view), key=lambda action: action.rank):
+        for action in sorted(actions.Registry().of_view(view), key=lambda action: action.rank):
             if not (action.label and s.app.available(action.id)) or action.id == "quit":
                 continue
             before = (s.text(), s.view.focused, len(s.engine.requests))
@@ -360,3 +382,99 @@ async def test_every_key_in_the_footer_works(open_app, view):
             if getattr(s.view, "zoomed", None):
                 await s.press("escape")
             await s.press(digit)
+
+
+async def test_silence_asks_for_how_long_and_says_what_came_of_it(open_app):
+    async with open_app(incidents=ALERTS) as s:
+        await s.press("5", "s")
+        assert "15m: send nothing about loss_spike" in s.text()
+        await s.press("down", "enter")
+        (asked,) = [request for request in s.engine.requests if isinstance(request, Silence)]
+        assert asked.matchers == ("run=llama-7b-r3", "rule=loss_spike")
+        assert asked.ends == 1_000_000 + 3600
+        s.engine.send(Done(0, "silenced until 12:00: rule=loss_spike"))
+        await s.until(lambda: "silenced until 12:00" in s.drawn("#head"))
+        await s.press("s", "escape")
+        assert len([request for request in s.engine.requests if isinstance(request, Silence)]) == 1
+
+
+async def test_unsilence_asks_which_one(open_app):
+    async with open_app(incidents=ALERTS) as s:
+        await s.press("5", "u")
+        assert Silences() in s.engine.requests
+        s.engine.send(
+            SilenceList(0, (SilenceRow("s1", ("rule=a",), 0.0, 9e5), SilenceRow("s2", ("rule=b",), 0.0, 9e5)))
+        )
+        await s.until(lambda: "rule=b" in s.text())
+        await s.press("down", "space", "enter")
+        assert Unsilence("s2") in s.engine.requests
+        assert Unsilence("s1") not in s.engine.requests
+        await s.press("u")
+        s.engine.send(SilenceList(0, ()))
+        await s.until(lambda: "nothing is silenced" in s.drawn("#head"))
+
+
+async def test_what_the_engine_refuses_is_told(open_app):
+    async with open_app() as s:
+        s.engine.send(Refused("a daemon can only watch files here"))
+        await s.until(lambda: "a daemon can only watch" in s.drawn("#head"))
+
+
+async def test_a_run_that_finished_is_no_alert(open_app):
+    done = IncidentRow("i9", "r1", "finished", "info", "firing", "finished at step 10 of 10", since=999_000.0)
+    async with open_app((120, 40), incidents=(done,), phase="finished") as s:
+        assert "! Alert" not in s.drawn("#keys")
+        assert "nothing fires" in s.drawn("#alerts")
+        assert "INFO finished" in s.drawn("#alerts")
+        assert "0 firing" in s.drawn("#alerts")
+        await s.press("exclamation_mark")
+        assert s.view.view == actions.OVERVIEW
+
+
+async def test_ranks_by_node_table_and_sort(open_app):
+    async with open_app((120, 40), ranks=64) as s:
+        await s.press("3")
+        assert " 0 ███" in s.drawn("#rank-grid")
+        await s.press("n")
+        assert "r32 " in s.drawn("#rank-grid")
+        first = s.drawn("#rank-table").splitlines()[2]
+        await s.press("greater_than_sign")
+        assert "by rank" in s.drawn("#rank-table")
+        assert s.drawn("#rank-table").splitlines()[2] != first
+        await s.press("less_than_sign")
+        assert "worst first" in s.drawn("#rank-table")
+        await s.press("t")
+        assert not s.view.query_one("#rank-grid").display
+        await s.press("t")
+        assert not s.view.query_one("#rank-table").display
+        assert s.view.query_one("#rank-grid").size.height > 30
+        await s.press("t")
+        assert s.view.query_one("#rank-table").display
+
+
+async def test_log_filters_and_marks(open_app):
+    log = tuple((n, f"[rank{n % 2}] step {n} ok") for n in range(1, 60))
+    async with open_app((100, 30), log=log) as s:
+        await s.press("4", "m")
+        assert "only rank 0" in s.drawn("#log-view")
+        assert "[rank1]" not in s.drawn("#log-view")
+        await s.press("m", "m")
+        assert "only" not in s.drawn("#log-view").splitlines()[0]
+        await s.press("slash", *"step 5", "enter", "ampersand")
+        shown = [line for line in s.drawn("#log-view").splitlines()[1:] if "step" in line]
+        assert len(shown) == 11
+        await s.press("k", "escape", "escape", "b")
+        marked = s.view.log_view.chosen()
+        assert f"{marked}◦" in s.drawn("#log-view") or f"{marked}▸" in s.drawn("#log-view")
+        await s.press("f", "B")
+        assert s.view.log_view.at == marked
+
+
+async def test_copy_takes_the_chosen_line(open_app, monkeypatch):
+    async with open_app((100, 30), incidents=ALERTS) as s:
+        copied = []
+        monkeypatch.setattr(s.app, "copy_to_clipboard", copied.append)
+        await s.press("Y", "5", "Y", "4", "Y")
+        assert copied[0].startswith("llama-7b-r3 step 41,230/120,000 /runs/llama/train.log")
+        assert copied[1].startswith("loss spiked to 5.13")
+        assert "iteration 50000" in copied[2]

@@ -248,6 +248,12 @@ async def test_resize(open_app):
         assert {c.metric: c.width for c in s.engine.view.charts}["train/loss"] > small["train/loss"]
 
 
+async def test_a_panel_that_gets_another_size_asks_for_what_that_needs(open_app):
+    async with open_app((120, 40)) as s:
+        s.view.query_one("#main-1").styles.width = 30  # a layout that no picture brought about
+        await s.until(lambda: {c.metric: c.width for c in s.engine.view.charts}["train/grad_norm"] < 30)
+
+
 async def test_rows_that_did_not_change_are_not_painted(open_app, monkeypatch):
     async with open_app((120, 40)) as s:
         painted = []
@@ -260,3 +266,25 @@ async def test_rows_that_did_not_change_are_not_painted(open_app, monkeypatch):
 
 def test_the_fixture_has_every_usual_metric():
     assert "train/loss" in METRICS
+
+
+async def test_an_empty_screen_says_what_to_do(open_app):
+    async with open_app((100, 30), make=lambda view: Snapshot(1e6)) as s:
+        assert "it is watched from its first line on" in s.text()
+    unknown = {"metrics": (), "phase": "starting", "progress": Progress(), "format": None}
+    async with open_app((100, 30), **unknown) as s:
+        assert "runwatch formats /runs/llama/train.log tells why" in s.text()
+
+
+async def test_the_help_says_where_numbers_come_from(open_app):
+    def make(view):
+        shown = picture(view)
+        latest = tuple(msgspec.structs.replace(item, printed="lm loss") for item in shown.run.latest[:1])
+        return msgspec.structs.replace(shown, run=msgspec.structs.replace(shown.run, latest=latest))
+
+    async with open_app((120, 40), make=make) as s:
+        await s.press("question_mark")
+        assert "what training makes small; `lm loss` in train.log; 41,231 values" in s.text()
+        assert "the newest step in the log, of 120,000 that it says it will do" in s.text()
+        await s.press("escape", "5", "question_mark")
+        assert "a rule found something" in s.text()

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from runwatch.render import plain, xaxis
 from runwatch.tui import actions
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.head import Head
 from runwatch.tui.widgets.keys import Keys
 from runwatch.tui.widgets.logs import LogPanel
-from runwatch.tui.widgets.rows import Rows
+from runwatch.tui.widgets.rows import ROLES, Rows
 from runwatch.tui.widgets.small import LEAST, TooSmall
 from runwatch.watcher import protocol
 
@@ -24,6 +25,8 @@ class RunScreen(Screen[None], inherit_bindings=False):
     """A view of the run."""
 
     view: ClassVar[str]
+    # Here and not in each widget: Textual keeps a node of its tree for each of them.
+    COMPONENT_CLASSES = {f"rows--{role}" for role in ROLES}  # noqa: RUF012  as Screen has it
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (LEAST[0], "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012  as Screen has it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LEAST[1], "-high")]  # noqa: RUF012
 
@@ -71,6 +74,9 @@ class RunScreen(Screen[None], inherit_bindings=False):
             if part.display and part.size.width:
                 for metric, width in part.charts():
                     widths[metric] = max(width, widths.get(metric, 0))
+        if widths:
+            for metric in xaxis.NEEDS[scene.axis]:
+                widths.setdefault(metric, max(widths.values()))
         lines, before = self.log_wanted()
         first, last = scene.first_step(), scene.last_step()
         return protocol.View(
@@ -81,6 +87,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
             log_source=scene.log_source,
             details=self.details(),
             machine=self.machine(),
+            compare=scene.compare if widths else (),
             interval=scene.interval,
         )
 
@@ -95,6 +102,11 @@ class RunScreen(Screen[None], inherit_bindings=False):
     def log_wanted(self) -> tuple[int, int | None]:
         """Return how many log lines are wanted, and the last one."""
         return max((part.lines_wanted() for part in self.query(LogPanel)), default=0), None
+
+    def copied(self) -> str:
+        """Return what the copy key takes: the run and where it is read from."""
+        run = self.scene.run
+        return "" if run is None else f"{run.name} {plain.steps(run.progress)} {' '.join(run.sources)}"
 
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""

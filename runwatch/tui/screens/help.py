@@ -1,49 +1,60 @@
-"""The help, made from the registry of actions."""
+"""The help: what is on the screen, in words, and the keys from the registry of actions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import BindingsMap
 from textual.screen import ModalScreen
 
 from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
-from runwatch.tui import actions
+from runwatch.tui import actions, words
+from runwatch.tui.actions import Registry
 from runwatch.tui.widgets.rows import Panel
 
 if TYPE_CHECKING:
     from runwatch.tui.app import RunwatchApp
 
 
-class HelpPanel(Panel):
-    """Keys and what they do, those of the view below first."""
+_NAMES, _MOST = 14, 3
+"""Cells for the name of a thing, and rows for what it is."""
 
-    def __init__(self, view: str) -> None:
+
+class HelpPanel(Panel):
+    """What the view below shows, and the keys: its own first."""
+
+    def __init__(self, view: str, registry: Registry) -> None:
         super().__init__(id="help")
-        self._view = view
+        self._view, self._registry = view, registry
         self.at = 0
 
-    def rows(self) -> list[Row]:
-        """Return all lines of the help."""
-        out: list[Row] = []
-        here = [
-            action for action in actions.of_view(self._view) if action.group not in {"everywhere", "views"}
-        ]
-        usual = [action for action in actions.ACTIONS if action.group in {"everywhere", "views"}]
-        elsewhere = [action for action in actions.ACTIONS if action not in here and action not in usual]
+    def rows(self, width: int) -> list[Row]:
+        """Return all lines of the help: what is on the screen, then the keys, then the signs."""
+        out: list[Row] = [[("on this screen", "title")]]
+        for name, text in words.explain(self._view, self.scene):
+            more = self.scene.glyphs.ellipsis
+            for i, piece in enumerate(cells.wrapped(text, max(8, width - _NAMES - 3), _MOST, more)):
+                label = cells.pad(name if i == 0 else "", _NAMES, more)
+                out.append([(f"  {label} ", "value"), (piece, "")])
+        all_of_them = self._registry.actions
+        usual = [action for action in all_of_them if action.group in {"everywhere", "views"}]
+        here = [action for action in self._registry.of_view(self._view) if action not in usual]
+        elsewhere = [action for action in all_of_them if action not in here and action not in usual]
         for title, chosen in (
             (f"in {self._view}", here),
             ("everywhere", usual),
             ("in other views", elsewhere),
         ):
             if chosen:
-                out += [[], [(title, "title")]] if out else [[(title, "title")]]
+                out += [[], [(title, "title")]]
             for action in chosen:
                 where = f"  ({', '.join(sorted(action.views))})" if chosen is elsewhere else ""
-                out.append([(f"  {_keys(action):<14}", "key"), (action.description, ""), (where, "dim")])
+                out.append(
+                    [(f"  {cells.pad(action.told, 14)}", "key"), (action.description, ""), (where, "dim")]
+                )
         glyphs = self.scene.glyphs
         out += [[], [("signs", "title")]]
         out.append(
@@ -60,31 +71,27 @@ class HelpPanel(Panel):
 
     def content(self, width: int, height: int) -> Content:
         """Return the part that fits."""
-        rows = self.rows()
+        rows = self.rows(width)
         self.at = max(0, min(self.at, len(rows) - height))
         more = len(rows) - height - self.at
-        right: Row = [("down for more", "key")] if more > 0 else [("esc closes", "dim")]
-        return Content([("keys", "title")], rows[self.at :][: max(0, height)], right)
-
-
-def _keys(action: actions.Action) -> str:
-    named = {"escape": "esc", "space": "space", "pageup": "PgUp", "pagedown": "PgDn"}
-    return cells.clip(" ".join(named.get(key, key) for key in action.keys[:2]), 13)
+        below = "PgDn for the keys" if self.at == 0 else "down for more"
+        right: Row = [(below, "key")] if more > 0 else [("esc closes", "dim")]
+        return Content([("help", "title")], rows[self.at :][: max(0, height)], right)
 
 
 class Help(ModalScreen[None], inherit_bindings=False):
     """The keys, over the view they belong to."""
 
     view: ClassVar[str] = actions.HELP
-    BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.HELP)
 
-    def __init__(self, below: str) -> None:
+    def __init__(self, below: str, registry: Registry) -> None:
         super().__init__()
-        self._below = below
+        self._below, self._registry = below, registry
+        self._bindings = BindingsMap(registry.bindings(actions.HELP))
 
     def compose(self) -> ComposeResult:
         """Lay out the panel."""
-        yield HelpPanel(self._below)
+        yield HelpPanel(self._below, self._registry)
 
     @property
     def panel(self) -> HelpPanel:

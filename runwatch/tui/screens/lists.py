@@ -5,16 +5,19 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from runwatch.metrics import LOSS
 from runwatch.render import ranks
 from runwatch.snapshot import IncidentRow
-from runwatch.tui import actions
+from runwatch.tui import actions, choose, silencing
+from runwatch.tui.scene import Scene
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.machine import MachinePanel
 from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, PagePanel
-from runwatch.tui.widgets.ranks import RankGrid, RankTable
+from runwatch.tui.widgets.ranks import RankGrid, RankTable, measure_of
 from runwatch.tui.widgets.tables import RunTable
+from runwatch.watcher import protocol
 
 _FAR = 10**9
 MACHINE_FROM = 36
@@ -96,13 +99,15 @@ class Runs(ListScreen):
         at = self.query_one(RunTable).at
         if at < len(runs):
             self.runwatch.choose_run(runs[at].id)
-            self.runwatch.do_overview()
+            self.runwatch.open_view(actions.OVERVIEW)
 
 
 class Ranks(ListScreen):
     """The grid of all ranks, and the worst of them in a table."""
 
     view = actions.RANKS
+    shown = 0
+    """0 for cells and table, 1 for the table, 2 for the cells."""
 
     def body(self) -> ComposeResult:
         """Lay out grid and table."""
@@ -121,9 +126,11 @@ class Ranks(ListScreen):
         seen = view is not None and bool(view.processes or view.gpus or view.host)
         alone = seen and not count
         self.query_one("#machine").display = seen and (alone or self.size.height >= MACHINE_FROM)
-        self.query_one("#rank-grid").display = self.query_one(RankTable).display = not alone
+        grid, table = self.query_one("#rank-grid"), self.query_one(RankTable)
+        grid.display, table.display = not alone and self.shown != 1, not alone and self.shown != 2
         half = max(4, (self.size.height - 4) // 2)
-        self.query_one("#rank-grid").styles.height = min(half, 6 + count // 32)
+        needed = 4 + count // (8 if self.scene.by_node else 32)
+        grid.styles.height = "1fr" if not table.display else min(half, needed)
 
     def move(self, by: int) -> None:
         """Scroll the table."""
@@ -132,7 +139,9 @@ class Ranks(ListScreen):
 
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""
-        return self.length() > 0 if action == "measure" else super().can(action)
+        if action in {"measure", "group", "sort", "sort_back", "table"}:
+            return self.length() > 0
+        return super().can(action)
 
     def length(self) -> int:
         """Return how many ranks there are."""
@@ -141,8 +150,31 @@ class Ranks(ListScreen):
     def do_measure(self) -> None:
         """Show the other thing known about ranks."""
         known = ranks.measures(self.scene.run.ranks if self.scene.run else ())
-        at = known.index(self.scene.measure) if self.scene.measure in known else 0
-        self.scene.measure = known[(at + 1) % len(known)]
+        self.scene.measure = known[(known.index(measure_of(self.scene)) + 1) % len(known)]
+        self.show()
+
+    def do_group(self) -> None:
+        """One line a node, or all ranks in a row."""
+        self.scene.by_node = not self.scene.by_node
+        self.show()
+
+    def do_table(self) -> None:
+        """Cells and table, then the table alone, then the cells alone."""
+        self.shown = (self.shown + 1) % 3
+        self.show()
+
+    def do_sort(self) -> None:
+        """Sort by the next column."""
+        self._sort(1)
+
+    def do_sort_back(self) -> None:
+        """Sort by the previous column."""
+        self._sort(-1)
+
+    def _sort(self, by: int) -> None:
+        table = self.query_one(RankTable)
+        known = ranks.COLUMNS
+        table.column, table.at = known[(known.index(table.column) + by) % len(known)], 0
         self.show()
 
 
@@ -182,7 +214,11 @@ class Alerts(ListScreen):
         if action == "acknowledge":
             return row is not None and row.state == "firing"
         if action == "jump":
-            return row is not None and self._chartable(row)
+            return row is not None and self._metric(row) is not None
+        if action == "silence":
+            return row is not None and scene_live(self.scene)
+        if action == "unsilence":
+            return scene_live(self.scene)
         if action == "jump_log":
             return row is not None and row.line is not None
         return super().can(action)
@@ -191,14 +227,39 @@ class Alerts(ListScreen):
         """Return how many alerts there are."""
         return len(self.scene.incidents())
 
-    def _chartable(self, row: IncidentRow) -> bool:
-        return row.metric is not None and row.step is not None and self.scene.latest(row.metric) is not None
+    def _metric(self, row: IncidentRow) -> str | None:
+        """Return what to show a chart of: the metric of the alert, else the loss; None without a step."""
+        names = choose.of_run(self.scene.run)
+        wanted = [name for name in (row.metric, LOSS) if name in names] or names
+        return wanted[0] if row.step is not None and wanted else None
+
+    def do_silence(self) -> None:
+        """Ask for how long alerts like the selected one are not told."""
+        row, scene = self.scene.selected(), self.scene
+
+        def chosen(span: tuple[str, ...] | None) -> None:
+            if span and row is not None and scene.run is not None:
+                now = scene.snapshot.time + scene.since_frame() if scene.snapshot else 0.0
+                self.runwatch.link.send(silencing.request(row, scene.run.name, span[0], now))
+
+        if row is not None:
+            self.app.push_screen(silencing.how_long(row), callback=chosen)
+
+    def do_unsilence(self) -> None:
+        """Ask the engine what is silenced; the app asks which one ends."""
+        self.runwatch.link.send(protocol.Silences())
+
+    def copied(self) -> str:
+        """Return the alert in words."""
+        row = self.scene.selected()
+        return "" if row is None else ". ".join(filter(None, (row.title, row.cause, row.advice)))
 
     def do_jump(self) -> None:
         """Show the metric of the alert with the cursor at its step."""
         row = self.scene.selected()
-        if row is not None and row.metric is not None and row.step is not None:
-            self.runwatch.show_chart(row.metric, float(row.step))
+        metric = self._metric(row) if row is not None else None
+        if row is not None and metric is not None and row.step is not None:
+            self.runwatch.show_chart(metric, float(row.step))
 
     def do_jump_log(self) -> None:
         """Show the log line of the alert."""
@@ -206,6 +267,11 @@ class Alerts(ListScreen):
         if row is not None and row.line is not None:
             source = row.evidence.get("source")
             self.runwatch.show_line(row.line, source if isinstance(source, str) else None)
+
+
+def scene_live(scene: Scene) -> bool:
+    """Return whether there is an engine to ask."""
+    return scene.link == "live"
 
 
 class PageScreen(ListScreen):

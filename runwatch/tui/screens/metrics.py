@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Grid
 
 from runwatch.tui import actions, choose
-from runwatch.tui.screens.zoom import ZoomScreen
+from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.widgets.charts import ChartPanel, Note
 
 _MOST = 20
@@ -14,7 +14,7 @@ _WIDTH, _HEIGHT = 50, 9
 """Least size of a chart that is still pleasant to read."""
 
 
-class Metrics(ZoomScreen):
+class Metrics(ChartScreen):
     """As many charts as fit; PgUp and PgDn turn pages."""
 
     view = actions.METRICS

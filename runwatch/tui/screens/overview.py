@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from runwatch.tui import actions, choose
-from runwatch.tui.screens.zoom import ZoomScreen
+from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.widgets.alerts import AlertsPanel
 from runwatch.tui.widgets.charts import ChartPanel, Note
 from runwatch.tui.widgets.logs import LogPanel
@@ -16,7 +16,7 @@ from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary
 _MAIN, _MINOR = 2, 3
 
 
-class Overview(ZoomScreen):
+class Overview(ChartScreen):
     """Loss and gradient norm large, the rest smaller, ranks, alerts and log below."""
 
     view = actions.OVERVIEW
@@ -86,7 +86,8 @@ class Overview(ZoomScreen):
         if run is None:
             return
         notices = len(self.scene.snapshot.notices) if self.scene.snapshot else 0
-        needed = max(len(run.incidents) + notices, 2 if run.ranks else 1, 3 if len(run.ranks) > 64 else 0)
+        told = len(run.incidents) + notices + (not self.scene.firing())  # that nothing fires is a line too
+        needed = max(told, 2 if run.ranks else 1, 3 if len(run.ranks) > 64 else 0)
         most = 9 if tall else 5
         lower = self.query_one("#lower")
         lower.styles.height = (

@@ -41,11 +41,11 @@ class AlertsPanel(Panel):
         """Return one line an alert, then what runwatch says about itself."""
         scene = self.scene
         rows = scene.incidents()
-        firing = sum(row.state == "firing" for row in rows)
+        firing = len(scene.firing())
         lines = [line(scene, row, width) for row in rows]
         for notice in scene.snapshot.notices if scene.snapshot else ():
             lines.append([("note ", "warn"), (notice, "dim")])
-        if not rows:
+        if not firing:
             lines.insert(0, [(f"{scene.glyphs.states['resolved']} nothing fires", "good")])
         if len(lines) > height > 0:
             lines[height - 1 :] = [[(f"and {len(lines) - height + 1} more: 5", "dim")]]
@@ -69,7 +69,9 @@ class AlertList(Panel):
         if not rows:
             lines = [[(f"{scene.glyphs.states['resolved']} no alerts", "good")]]
         counted = {
-            state: sum(row.state == state for row in rows) for state in ("firing", "acknowledged", "resolved")
+            "firing": sum(map(states.attention, rows)),
+            "told": sum(row.state == "firing" and not states.attention(row) for row in rows),
+            **{state: sum(row.state == state for row in rows) for state in ("acknowledged", "resolved")},
         }
         right = "   ".join(f"{state} {count}" for state, count in counted.items() if count)
         return Content([("alerts", "title")], lines, [(right, "dim")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runwatch import metrics
-from runwatch.render import cells, chart, numbers
+from runwatch.render import cells, chart, numbers, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.snapshot import Columns
@@ -15,7 +15,9 @@ _EXACT = frozenset({metrics.LEARNING_RATE, metrics.LR_MULTIPLIER, metrics.EPOCH,
 """Schedules have no noise; smoothing them would only make them late."""
 _FEW = 64
 """Fewer samples are seen one by one: evaluations need no smoothing."""
-_SERIES_ROLES = ("value", "second", "third")
+_SERIES_ROLES = ("value", "second", "third", "fourth")
+MOST_COMPARED = chart.MOST - 1
+"""Other runs that a chart has room for."""
 
 
 class ChartPanel(Panel):
@@ -35,8 +37,9 @@ class ChartPanel(Panel):
         scene = self.scene
         if not self.metrics:
             return Content([], centred("no metric", width, height))
-        series = [scene.columns[metric] for metric in self.metrics if metric in scene.columns]
-        content = Content(self._title(), right=self._values(series, width))
+        own, others = self._own(), self._others()
+        series = [*own, *others.values()]
+        content = Content(self._title(), right=self._values(own, others, width))
         if not any(columns.x for columns in series):
             waiting = (
                 scene.waiting_for() if scene.latest(self.metrics[0]) is None else "waiting for its history"
@@ -51,10 +54,22 @@ class ChartPanel(Panel):
             last=scene.last_step(),
             cursor=scene.cursor,
             least=_STEADY if self.metrics[0].startswith("perf/") else 0.0,
+            axis=scene.places(),
+            others=[scene.places()] * (len(own) - 1) + [scene.places(run) for run in others],
         )
-        marks = scene.run.marks if scene.run else ()
+        marks = scene.run.marks if scene.run and scene.marks else ()
         content.rows = chart.chart(series, width, height, marks, options)
         return content
+
+    def _own(self) -> list[Columns]:
+        """Return the series of this run; beside other runs only the main one."""
+        shown = self.metrics[:1] if self.scene.compare else self.metrics
+        return [self.scene.columns[metric] for metric in shown if metric in self.scene.columns]
+
+    def _others(self) -> dict[str, Columns]:
+        """Return the same metric of the runs that are laid over, by their ids."""
+        found = {run: self.scene.others.get(run, {}).get(self.metrics[0]) for run in self.scene.compare}
+        return {run: columns for run, columns in found.items() if columns is not None and columns.x}
 
     def _smoothing(self) -> float:
         newest = self.scene.latest(self.metrics[0])
@@ -62,40 +77,58 @@ class ChartPanel(Panel):
         return 0.0 if few or self.metrics[0] in _EXACT else self.scene.smoothing
 
     def _title(self) -> Row:
+        """Return the name, then what is not as usual, the most telling first: the last is left out first."""
         scene, dot = self.scene, self.scene.glyphs.dot
         title: Row = [(metrics.label(self.metrics[0]), "title")]
-        if self.has_focus or self.size.width >= 50:
-            if smoothing := self._smoothing():
-                title.append((f" {dot} smooth {smoothing:g}".replace("0.", "."), "dim"))
-            if scene.log_y:
-                title.append((f" {dot} log y", "dim"))
-            if scene.window is not None:
-                title.append((f" {dot} last {numbers.si(scene.window)}", "dim"))
+        if not (self.has_focus or self.size.width >= 50):
+            return title
+        if scene.right is not None and scene.window is not None:
+            title.append((f" {dot} {numbers.si(scene.window)} to {numbers.si(scene.right)}", "warn"))
+        elif scene.window is not None:
+            title.append((f" {dot} last {numbers.si(scene.window)}", "dim"))
+        if scene.axis != xaxis.STEP:
+            told = scene.axis if scene.places().steps else f"step, {scene.axis} is not told"
+            title.append((f" {dot} x {told}", "dim"))
+        if scene.log_y:
+            title.append((f" {dot} log y", "dim"))
+        if smoothing := self._smoothing():
+            title.append((f" {dot} smooth {smoothing:g}".replace("0.", "."), "dim"))
         return title
 
-    def _values(self, series: list[Columns], width: int) -> Row:
+    def _values(self, own: list[Columns], others: dict[str, Columns], width: int) -> Row:
         """Return the newest values, or those under the cursor."""
         scene = self.scene
         out: Row = []
         if scene.cursor is not None:
-            out.append((f"@{numbers.step(scene.cursor)}", "cursor"))
-        for metric, role in zip(self.metrics, _SERIES_ROLES, strict=False):
-            text, bad = self._value(metric, series)
+            out.append((f"@{scene.places().value(scene.cursor)}", "cursor"))
+        roles = iter(_SERIES_ROLES)
+        for metric in self.metrics[:1] if scene.compare else self.metrics:
+            text, bad = self._value(metric, own)
             name = f"{metrics.label(metric)} " if metric != self.metrics[0] else ""
+            role = next(roles, "dim")
             out += [("  ", "")] if out else []
             out.append((f"{name}{text}", "bad" if bad else role))
+        for run, columns in others.items():
+            text = numbers.value(self.metrics[0], self._at_cursor(columns))
+            name = cells.clip(scene.name_of(run), 14, scene.glyphs.ellipsis)
+            out += [("  ", ""), (f"{name} {text}", next(roles, "dim"))]
         if self.metrics[0] == metrics.TOKENS_PER_SEC and (mfu := scene.latest(metrics.MFU)) and width > 30:
             out += [("  ", ""), (f"MFU {numbers.latest(metrics.MFU, mfu.value, mfu.text)}", "dim")]
         return out
+
+    def _at_cursor(self, columns: Columns) -> float | None:
+        """Return the value under the cursor, without one the newest."""
+        cursor = self.scene.cursor
+        at = chart.nearest(columns, cursor) if cursor is not None else len(columns.mean) - 1
+        return None if at is None or at < 0 else columns.mean[at]
 
     def _value(self, metric: str, series: list[Columns]) -> tuple[str, bool]:
         scene = self.scene
         if scene.cursor is not None:
             columns = next((columns for columns in series if columns.metric == metric), None)
-            at = chart.nearest(columns, scene.cursor) if columns else None
-            if columns is None or at is None:
+            if columns is None or not columns.x:
                 return numbers.MISSING, False
-            value = columns.mean[at]
+            value = self._at_cursor(columns)
             return ("nan", True) if value is None else (numbers.value(metric, value), False)
         latest = scene.latest(metric)
         if latest is None:
@@ -116,6 +149,11 @@ class Note(Panel):
             lines += [f"source {cells.clip(source, 200)}" for source in scene.run.sources[:3]]
             if scene.run.format:
                 lines.append(f"format {scene.run.format}")
+            elif scene.run.log:
+                lines.append("lines come, but no training step was recognised in them yet:")
+                lines.append(f"runwatch formats {scene.run.log_source} tells why")
+        elif scene.link == "live":
+            lines.append("it is watched from its first line on; q leaves, ? explains")
         rows = centred(lines[0], width, height - len(lines), "title")
         for line in lines[1:]:
             rows += centred(cells.clip(line, width, scene.glyphs.ellipsis), width, 1)

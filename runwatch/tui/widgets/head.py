@@ -102,14 +102,16 @@ def _news(scene: Scene, view: str, width: int) -> Row:
     news: Segment = ("", "")
     if scene.link == "lost":
         news = (scene.reason, "crit")
+    elif scene.said:
+        news = (scene.said, "value")
     elif run is not None and run.history is not None:
         news = (f"reading history {numbers.percent(run.history, 0)}", "busy")
     elif scene.snapshot is not None and scene.snapshot.notices:
         news = (f"note: {scene.snapshot.notices[0]}", "warn")
     urgent = states.firing(run) if run else []
-    if urgent and width < 100:
+    if urgent and width < 100 and not scene.said and scene.link != "lost":
         return _strip(scene, view, urgent, news, width)
-    wanted = min(cells.width(cells.settled(news[0])), width // 3)
+    wanted = min(cells.width(cells.settled(news[0])), width // 2)
     sets = [_tabs(scene, view, names, urgent) for names in (_LONG, _SHORT, {})]
     tabs = next((row for row in sets if cells.row_width(row) + wanted + 2 <= width), sets[-1])
     text = cells.clip(news[0], width - cells.row_width(tabs) - 2, scene.glyphs.ellipsis)

@@ -23,8 +23,13 @@ class Keys(Rows):
     def draw(self, width: int, height: int) -> list[Row]:
         """Return as many keys as fit."""
         app = cast("RunwatchApp", self.app)
-        live = [action for action in actions.of_view(self._view) if action.label and app.available(action.id)]
-        pieces = [(action.shown, action.label) for action in sorted(live, key=lambda action: action.rank)]
+        known = app.registry.of_view(self._view)
+        live = [action for action in known if action.label and app.available(action.id)]
+        arrows = str.maketrans({"←": "<", "→": ">"} if self.scene.glyphs.ascii else {})
+        pieces = [
+            (action.shown.translate(arrows), action.label)
+            for action in sorted(live, key=lambda action: action.rank)
+        ]
         if self._view != actions.HELP:
             pieces.insert(2, (f"0-{len(actions.VIEWS) - 1}", "View"))
         row: Row = []
@@ -32,6 +37,6 @@ class Keys(Rows):
             piece: Row = [(shown, "key"), (f" {label}", "dim")]
             gap = 2 if row else 0
             if cells.row_width(row) + gap + cells.row_width(piece) > width:
-                break
+                continue  # a shorter one may still fit
             row += [(" " * gap, ""), *piece] if gap else piece
         return [row]

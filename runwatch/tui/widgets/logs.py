@@ -8,23 +8,11 @@ from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.snapshot import RunView
+from runwatch.tui.lines import Lines, role_of
 from runwatch.tui.widgets.rows import Panel
 
-_CRITICAL = re.compile(
-    r"\b(?:error|exception|traceback|fatal|critical|killed|segfault|out of memory|sig(?:term|kill|segv))\b"
-    r"|\w+Error\b|\bOOM\b|NCCL.*(?:timeout|abort)|CUDA error",
-    re.IGNORECASE,
-)
-_WARNING = re.compile(r"\bwarn(?:ing)?\b|\bnan\b|\binf\b|\bretry(?:ing)?\b", re.IGNORECASE)
-_KEPT = 5000
-"""Lines remembered for scrolling and searching."""
-
-
-def role_of(text: str) -> str:
-    """Return how a log line is shown: "crit", "warn" or ""."""
-    if _CRITICAL.search(text):
-        return "crit"
-    return "warn" if _WARNING.search(text) else ""
+_PATIENCE = 4
+"""Pictures to wait for all lines that the engine keeps."""
 
 
 def short_name(run: RunView) -> str:
@@ -59,21 +47,26 @@ class LogPanel(Panel):
 
 
 class LogView(Panel):
-    """Scrolls through lines by number and remembers those it has seen."""
+    """Scrolls through lines by number."""
 
     def __init__(self) -> None:
         super().__init__(id="log-view")
+        self.lines = Lines()
         self.following = True
         self.bottom = 0
         """Number of the last line shown when not following."""
         self.at: int | None = None
         """The line a search or a jump stopped at."""
-        self.pattern: re.Pattern[str] | None = None
+        self.step: int | None = None
+        """The step whose line is looked for, until the lines are here."""
+        self.sought = False
+        """Whether a search waits for the lines."""
         self.note = ""
         self.wrap = False
+        self.waiting = _PATIENCE
+        """How many more pictures are asked for all the lines that the engine keeps; 0 for no more."""
         self._of: tuple[str, str] | None = None
         """The run and the source that the lines are from."""
-        self._lines: dict[int, str] = {}
 
     @property
     def room(self) -> int:
@@ -82,10 +75,10 @@ class LogView(Panel):
 
     def before(self) -> int | None:
         """Return the last line to ask for: some beyond the bottom, or None for the newest."""
-        return None if self.following else self.bottom + self.room
+        return None if self.following or self.waiting else self.bottom + self.room
 
-    def learn(self) -> None:
-        """Remember the lines of the newest snapshot."""
+    def learn(self, usual: int) -> None:
+        """Remember the lines of the newest snapshot; more than `usual` are all there are."""
         run = self.scene.run
         if run is None:
             return
@@ -93,35 +86,48 @@ class LogView(Panel):
         if shown != self._of:
             if self._of is None or self._of[0] != run.id:
                 self.following, self.at = True, None
-            self._of = shown
-            self._lines.clear()
-        self._lines.update(run.log)
-        if len(self._lines) > _KEPT:
-            # Keep those nearest to what is shown.
-            near = sorted(self._lines, key=lambda number: abs(number - self.bottom))[: _KEPT // 2]
-            self._lines = {number: self._lines[number] for number in sorted(near)}
-        if self.following and self._lines:
-            self.bottom = max(self._lines)
+            self._of, self.waiting = shown, _PATIENCE
+            self.lines.clear()
+        if run.log and self.waiting:
+            self.waiting = 0 if len(run.log) > usual or run.log[0][0] == 1 else self.waiting - 1
+        self.lines.learn(run.log, self.bottom)
+        if self.following and run.log:
+            self.bottom = max(self.bottom if self.at else 0, run.log[-1][0])
+        if self.step is not None and not self.waiting:
+            self._find_step(self.step)
+        if self.sought and not self.waiting:
+            self.sought = False
+            self.find(self.lines.hits(), forward=False)
 
     def content(self, width: int, height: int) -> Content:
         """Return the lines up to the bottom one."""
-        scene = self.scene
-        numbers = [n for n in sorted(self._lines) if n <= self.bottom][-height:] if height else []
+        scene, lines = self.scene, self.lines
+        numbers = [n for n in lines.shown() if n <= self.bottom][-height:] if height else []
         gutter = len(str(self.bottom)) + 1
         rows: list[Row] = []
         for number in numbers:
-            mark = scene.glyphs.pointer if number == self.at else " "
+            here, marked = number == self.at, number in lines.marked
+            mark = scene.glyphs.pointer if here else scene.glyphs.bookmark if marked else " "
             head = f"{number:>{gutter - 1}}{mark}"
-            for piece in self._pieces(self._lines[number], max(1, width - gutter)):
-                rows.append([(head, "key" if number == self.at else "dim"), *self._painted(piece)])
+            for piece in self._pieces(lines[number], max(1, width - gutter)):
+                rows.append([(head, "key" if here or marked else "dim"), *self._painted(piece)])
                 head = " " * gutter
         rows = rows[-height:] if height else []
         if not rows:
-            rows = [[(scene.waiting_for() if scene.run is None else "no lines yet", "dim")]]
+            why = "no line fits; esc shows all" if self._filters() else "no lines yet"
+            rows = [[(scene.waiting_for() if scene.run is None else why, "dim")]]
         source = f" {scene.run.log_source}" if scene.run else ""
         where = "following" if self.following else f"line {self.bottom:,}"
         note = f"{self.note}  " if self.note else ""
-        return Content([("log", "title"), (source, "dim")], rows, [(note, "warn"), (where, "value")])
+        title: Row = [("log", "title"), *([(f" {self._filters()}", "warn")] if self._filters() else [])]
+        return Content([*title, (source, "dim")], rows, [(note, "warn"), (where, "value")])
+
+    def _filters(self) -> str:
+        """Return in words which lines are left out."""
+        lines = self.lines
+        parts = [f"rank {lines.rank}"] if lines.rank is not None else []
+        parts += ["hits"] if lines.only and lines.pattern is not None else []
+        return f"only {' '.join(parts)}" if parts else ""
 
     def _pieces(self, text: str, width: int) -> list[str]:
         """Return a line as it stands: cut at the edge, or wrapped."""
@@ -129,19 +135,19 @@ class LogView(Panel):
         if not self.wrap:
             return [cells.clip(text, width, more)]
         text = cells.settled(text, self.scene.glyphs.ascii)
-        out = []
-        while len(piece := cells.take(text, width)) < len(text) and piece:
+        out: list[str] = []
+        while len(piece := cells.take(text, width)) < len(text) and piece and len(out) < self.room:
             out.append(piece)
             text = text[len(piece) :]
-        return [*out, text]
+        return [*out, cells.clip(text, width, more)]
 
     def _painted(self, text: str) -> Row:
         role = role_of(text)
-        if self.pattern is None:
+        if self.lines.pattern is None:
             return [(text, role)]
         out: Row = []
         last = 0
-        for hit in self.pattern.finditer(text):
+        for hit in self.lines.pattern.finditer(text):
             if hit.end() > hit.start():
                 out += [(text[last : hit.start()], role), (hit.group(), "hit")]
                 last = hit.end()
@@ -149,12 +155,16 @@ class LogView(Panel):
 
     def scroll_lines(self, by: int) -> None:
         """Move by some lines; reaching the newest follows again."""
-        known = sorted(self._lines)
+        known = self.lines.shown()
         if not known:
             return
         newest, oldest = known[-1], known[0]
-        # The engine may hold older lines than we do; ask for them by going there.
-        self.bottom = max(min(oldest, self.room), min(newest, self.bottom + by))
+        if self._filters():  # between two lines that are shown there may be many that are not
+            here = max((i for i, n in enumerate(known) if n <= self.bottom), default=0)
+            self.bottom = known[max(min(len(known), self.room) - 1, min(len(known) - 1, here + by))]
+        else:
+            # The engine may hold older lines than we do; ask for them by going there.
+            self.bottom = max(min(oldest, self.room), min(newest, self.bottom + by))
         self.following = by > 0 and self.bottom >= newest
         self.note = ""
         self.redraw()
@@ -162,8 +172,8 @@ class LogView(Panel):
     def follow(self) -> None:
         """Show the newest lines again."""
         self.following, self.at, self.note = True, None, ""
-        if self._lines:
-            self.bottom = max(self._lines)
+        if known := self.lines.known():
+            self.bottom = known[-1]
         self.redraw()
 
     def go_to(self, number: int) -> None:
@@ -172,17 +182,30 @@ class LogView(Panel):
         self.bottom = number + self.room // (4 if self.wrap else 2)
         self.redraw()
 
+    def go_to_step(self, step: int) -> None:
+        """Show the line of a step, once all lines are here."""
+        self.step, self.waiting, self.note = step, _PATIENCE, f"looking for step {step:,}"
+        if self.lines.of_step(step)[1] == 0:
+            self._find_step(step)
+        self.redraw()
+
+    def _find_step(self, step: int) -> None:
+        self.step = None
+        number, _ = self.lines.of_step(step)
+        if number is None:
+            self.note = f"no line at hand tells of step {step:,}"
+            return
+        self.note = f"step {step:,}"
+        self.following, self.at = False, number
+        self.bottom = number + self.room // 2
+
     def first(self) -> None:
         """Show the first line of the log."""
         self.following, self.bottom = False, self.room
         self.redraw()
 
-    def find(self, pattern: re.Pattern[str] | None, forward: bool) -> None:
-        """Go to the next line that matches, or is an error if `pattern` is None; round the end."""
-        numbers = sorted(self._lines)
-        hits = [
-            n for n in numbers if (pattern.search(self._lines[n]) if pattern else role_of(self._lines[n]))
-        ]
+    def find(self, hits: list[int], forward: bool) -> None:
+        """Go to the next of these lines, or the one before; round the end."""
         if not hits:
             self.note = "nothing found in the lines at hand"
             self.redraw()
@@ -192,6 +215,23 @@ class LogView(Panel):
         target = ahead[0] if ahead else (hits[0] if forward else hits[-1])
         self.note = f"{hits.index(target) + 1} of {len(hits)}"
         self.go_to(target)
+
+    def chosen(self) -> int | None:
+        """Return the line that keys speak of: the one a jump stopped at, else the last one shown."""
+        if self.at is not None:
+            return self.at
+        return max((n for n in self.lines.shown() if n <= self.bottom), default=None)
+
+    def search(self, pattern: re.Pattern[str] | None) -> None:
+        """Search from the newest line backward; None ends the search."""
+        self.lines.pattern, self.at, self.note = pattern, None, ""
+        if pattern is None:
+            self.lines.only = False
+            self.redraw()
+        elif self.waiting:
+            self.sought, self.note = True, "searching"
+        else:
+            self.find(self.lines.hits(), forward=False)
 
     def on_mouse_scroll_up(self) -> None:
         """Scroll back with the wheel."""

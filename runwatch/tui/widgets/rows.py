@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -13,13 +13,14 @@ from textual.widget import Widget
 from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content, framed
+from runwatch.tui import paint
 from runwatch.tui.scene import Scene
 
 if TYPE_CHECKING:
     from runwatch.tui.app import RunwatchApp
 
 ROLES = (
-    "axis", "raw", "smooth", "second", "third", "cursor", "bad", "mark-incident", "mark-checkpoint",
+    "axis", "raw", "smooth", "second", "third", "fourth", "cursor", "bad", "mark-incident", "mark-checkpoint",
     "mark-eval", "mark-restart", "frame", "focus", "title", "value", "dim", "good", "busy", "warn", "crit",
     "bar", "track", "level", "key", "select", "hit",
 )  # fmt: skip
@@ -28,11 +29,10 @@ ROLES = (
 class Rows(Widget):
     """Draws the rows that `draw` returns, exactly as wide and high as the widget."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"rows--{role}" for role in ROLES}
-
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._drawn: list[Row] = []
+        self._width = 0
         self._strips: list[Strip] = []
         self._palette: dict[str, Style] = {}
 
@@ -63,15 +63,18 @@ class Rows(Widget):
         drawn = [cells.fit(row, width, ascii_only) for row in drawn[:height]]
         drawn += [cells.fit([], width)] * (height - len(drawn))
         before = self._drawn
-        changed = [y for y, row in enumerate(drawn) if y >= len(before) or row != before[y]]
-        if len(drawn) != len(before):
-            self._strips = [Strip.blank(width)] * len(drawn)
-            changed = list(range(len(drawn)))
-        self._drawn = drawn
-        for y in changed:
-            self._strips[y] = self._strip(drawn[y], width)
-        if changed:
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
+        if len(drawn) != len(before) or self._width != width:
+            self._strips = [self._strip(row, width) for row in drawn]
+            regions = [Region(0, 0, width, height)]
+        else:
+            changed = [y for y, row in enumerate(drawn) if row != before[y]]
+            regions = []
+            for y in changed:
+                self._strips[y] = self._strip(drawn[y], width)
+                regions += [Region(x, y, end - x, 1) for x, end in paint.changes(before[y], drawn[y])]
+        self._drawn, self._width = drawn, width
+        if regions:
+            self.refresh(*regions)
 
     def _strip(self, row: Row, width: int) -> Strip:
         segments = [Segment(text, self._style(role)) for text, role in row]
@@ -81,8 +84,9 @@ class Rows(Widget):
         style = self._palette.get(role)
         if style is None:
             name = f"rows--{role.replace('.', '-')}"
-            known = name in self.COMPONENT_CLASSES
-            style = self.get_component_rich_style(name) if known else self.rich_style
+            view = cast("RunwatchApp", self.app).view
+            known = view is not None and name in view.COMPONENT_CLASSES
+            style = view.get_component_rich_style(name) if view is not None and known else self.rich_style
             self._palette[role] = style
         return style
 
@@ -93,16 +97,20 @@ class Rows(Widget):
         return Strip.blank(self.size.width, self.rich_style)
 
     def notify_style_update(self) -> None:
-        """Forget colours when the theme changes."""
+        """Forget colours when the theme changes; the new ones are known only after this."""
         super().notify_style_update()
+        if self.is_attached and self.is_running:
+            self.call_later(self._repaint)
+
+    def _repaint(self) -> None:
         self._palette.clear()
         self._drawn = []
-        if self.is_attached and self.is_running:
-            self.redraw()
+        self.redraw()
 
     def on_resize(self) -> None:
-        """Draw at the new size."""
+        """Draw at the new size, and ask for what that size needs."""
         self.redraw()
+        cast("RunwatchApp", self.app).subscribe()
 
 
 class Panel(Rows):

@@ -1,0 +1,294 @@
+"""What the screen costs: its own process, in a terminal of 120x40, twice a second.
+
+The engine is scripted and lives in this process, so that only the screen is
+measured: 4 charts, 64 ranks, log lines, a new step every 50 ms. Then the same
+with 4,096 ranks, and with a history of 10,000,000 steps. The baseline is a
+small Textual app that shows the same with textual-plot and a DataTable; it is
+measured where those can be imported (`pip install textual-plot`).
+
+usage: python benchmarks/screen.py [--seconds N] [--size 120x40] [--dump FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import importlib.util
+import math
+import os
+import pty
+import select
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import termios
+import time
+from pathlib import Path
+
+import psutil
+
+from benchmarks import make_log
+from runwatch.snapshot import Columns, Latest, Mark, Progress, RankRow, RunRow, RunView, Snapshot
+from runwatch.watcher import protocol
+
+HZ = 2
+STEPS_PER_SECOND = 20
+_SCREEN = (
+    "import socket, sys; from runwatch.tui.start import run; "
+    "sys.exit(run(socket.socket(fileno=int(sys.argv[1])), title='train.log'))"
+)
+
+
+def _noise(i: float) -> float:
+    return math.sin(i * 12.9898) * 0.5 + math.sin(i * 78.233) * 0.5
+
+
+def _value(metric: str, x: float) -> float:
+    """Return a made-up value at a step: the same whenever it is asked for."""
+    return {
+        "train/loss": 2.2 + 8.5 * math.exp(-x / 8_000) + 0.06 * _noise(x),
+        "train/grad_norm": 0.6 + 0.1 * _noise(x) + (4.0 if int(x) % 977 == 7 else 0.0),
+        "perf/tokens_per_sec": 412_000 + 2_000 * _noise(x),
+        "perf/step_time": 2.03 + 0.02 * _noise(x),
+    }[metric]
+
+
+METRICS = ("train/loss", "train/grad_norm", "perf/tokens_per_sec", "perf/step_time")
+
+
+def _columns(chart: protocol.Chart, step: int) -> Columns:
+    """Return what an engine sends: buckets that are a power of two wide and begin at multiples of that."""
+    first = int(chart.first or 0)
+    last = step if chart.last is None else min(step, int(chart.last))
+    wide = 1 << max(0, math.ceil(math.log2(max(1, last - first) / max(1, 2 * chart.width))))
+    xs = range(first // wide * wide, last + 1, wide)
+    mean = tuple(_value(chart.metric, min(x + wide - 1, last)) for x in xs)
+    return Columns(
+        chart.metric,
+        tuple(float(x) for x in xs),
+        tuple(y * 0.98 for y in mean),
+        tuple(y * 1.02 for y in mean),
+        mean,
+        mean,
+        (0,) * len(mean),
+    )
+
+
+class Engine:
+    """Answers a screen with pictures of a run that goes on."""
+
+    def __init__(self, sock: socket.socket, ranks: int, first: int) -> None:
+        self._sock, self._ranks, self._first = sock, ranks, first
+        self._begin = time.monotonic()
+        self._view: protocol.View | None = None
+        self._rest = b""
+        self._sock.setblocking(False)
+        self._due = 0.0
+        self.frames = 0
+        self._send(protocol.Hello(software="bench"))
+
+    def work(self) -> None:
+        """Read what the screen wants, and send a picture when one is due."""
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            self._rest += self._sock.recv(1 << 16)
+        *lines, self._rest = self._rest.split(b"\n")
+        for line in lines:
+            request = protocol.decode_request(line)
+            if isinstance(request, protocol.Subscribe):
+                self._view, self._due = request.view, 0.0
+        now = time.monotonic()
+        if self._view is not None and now >= self._due:
+            self._due = now + 1 / HZ
+            self.frames += 1
+            self._send(protocol.Frame(self._picture(self._view, now)))
+
+    def _send(self, message: protocol.Reply) -> None:
+        self._sock.setblocking(True)
+        with contextlib.suppress(ConnectionError):
+            self._sock.sendall(protocol.encode(message))
+        self._sock.setblocking(False)
+
+    def _picture(self, view: protocol.View, now: float) -> Snapshot:
+        step = self._first + int((now - self._begin) * STEPS_PER_SECOND)
+        total = self._first * 3
+        left = (total - step) * 0.05
+        progress = Progress(step, total, step / total, left, left / 20, float(STEPS_PER_SECOND))
+        log = tuple(
+            (n, f"12:41:07 iteration {n}/{total} | loss {_value('train/loss', n):.4f} | grad norm 0.61")
+            for n in range(step - view.log_lines + 1, step + 1)
+        )
+        run = RunView(
+            "r1", "llama-7b-r3", "training", progress, "megatron", ("/runs/llama/train.log",), 0.05,
+            104_000.0 + now - self._begin, None, step,
+            tuple(Latest(m, _value(m, step), "", step, step + 1) for m in METRICS),
+            tuple(_columns(chart, step) for chart in view.charts),
+            (Mark("checkpoint", self._first // 2),),
+            tuple(
+                RankRow(i, step - (i % 11 == 0), None, 0.05, 2.03 + 0.02 * _noise(i + step) + (i == 37))
+                for i in range(self._ranks)
+            ),
+            log=log, log_source="/runs/llama/train.log",
+        )  # fmt: skip
+        row = RunRow("r1", "llama-7b-r3", "training", progress, loss=_value("train/loss", step))
+        return Snapshot(time.time(), (row,), run)
+
+
+class Cost:
+    """What a process in a terminal used over some seconds."""
+
+    def __init__(self, cpu: float, kilobytes: float, resident: float, frames: float) -> None:
+        self.cpu, self.kilobytes, self.resident, self.frames = cpu, kilobytes, resident, frames
+
+
+def measure(
+    command: list[str], size: tuple[int, int], seconds: float, ranks: int = 64, first: int = 41_230,
+    dump: str = "",
+) -> Cost:  # fmt: skip
+    """Run a screen on a terminal, with a scripted engine at its descriptor; return what it used.
+
+    Five seconds go by before anything is counted.
+    """
+    ours, theirs = socket.socketpair()
+    os.set_inheritable(theirs.fileno(), True)
+    pid, screen = pty.fork()
+    if pid == 0:
+        # Before exec: a screen that learns its size late would paint twice.
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
+        os.environ.pop("NO_COLOR", None)
+        os.execv(command[0], [*command, str(theirs.fileno())])
+    theirs.close()
+    engine = Engine(ours, ranks, first)
+    written: list[bytes] = []
+    try:
+        _attend(engine, screen, 5.0, written)
+        written.clear()
+        process = psutil.Process(pid)
+        before, frames, begin = process.cpu_times(), engine.frames, time.monotonic()
+        _attend(engine, screen, seconds, written)
+        spent, after = time.monotonic() - begin, process.cpu_times()
+        used = after.user + after.system - before.user - before.system
+        data = b"".join(written)
+        if dump:
+            Path(dump).write_bytes(data)
+        return Cost(
+            used / spent,
+            len(data) / spent / 1e3,
+            process.memory_info().rss / 1e6,
+            (engine.frames - frames) / spent,
+        )
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(screen)
+        ours.close()
+
+
+def _attend(engine: Engine, screen: int, seconds: float, written: list[bytes]) -> None:
+    """Serve the screen and take what it writes, for so long."""
+    end = time.monotonic() + seconds
+    asked = b"\x1b[?2026$p"
+    while time.monotonic() < end:
+        engine.work()
+        if select.select([screen], [], [], 0.02)[0]:
+            with contextlib.suppress(OSError):
+                written.append(os.read(screen, 1 << 16))
+                if asked in written[-1]:  # terminals that can hold a frame together say so
+                    os.write(screen, b"\x1b[?2026;2$y")
+
+
+def _baseline() -> list[str] | None:
+    """Return the command of the comparison, if it can run here."""
+    if importlib.util.find_spec("textual_plot") is None:
+        return None
+    return [sys.executable, str(Path(__file__).with_name("screen_baseline.py"))]
+
+
+def _first(lines: int, runs: int = 5) -> None:
+    """Print how soon `runwatch tail` shows its first frame and its first chart of a log of so many lines."""
+    with tempfile.TemporaryDirectory() as directory:
+        log = str(Path(directory) / "train.log")
+        Path(log).write_text("\n".join(make_log.lines(lines)) + "\n", encoding="utf-8")
+        found = [_begin(log) for _ in range(runs)]
+    for name, place, bar in (("first frame", 0, 0.6), ("first chart", 1, 0.9)):
+        middle = sorted(times[place] for times in found)[runs // 2]
+        print(f"{name + f', {lines:,} lines':<28}{middle:>6.2f} s  (bar: {bar})", flush=True)
+    used = sorted(times[2] for times in found)[runs // 2]
+    print(f"{'  CPU of the screen by then':<28}{used:>6.2f} s", flush=True)
+
+
+def _begin(log: str) -> tuple[float, float, float]:
+    """Return the seconds from the command to its first frame and first chart, and the CPU used by then."""
+    begin = time.monotonic()
+    pid, screen = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
+        os.execv(sys.executable, [sys.executable, "-m", "runwatch", "tail", log])
+    try:
+        seen, frame = "", 0.0
+        while time.monotonic() - begin < 20:
+            if select.select([screen], [], [], 0.01)[0]:
+                seen += os.read(screen, 1 << 16).decode("utf-8", "replace")
+            if not frame and "Overview" in seen:
+                frame = time.monotonic() - begin
+            if any("\u2801" <= sign <= "\u28ff" for sign in seen):  # a chart is drawn in braille
+                spent = psutil.Process(pid).cpu_times()
+                return frame, time.monotonic() - begin, spent.user + spent.system
+        raise TimeoutError("no chart came")
+    finally:
+        with contextlib.suppress(OSError):
+            os.write(screen, b"q")
+            time.sleep(0.5)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(screen)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--size", default="120x40")
+    parser.add_argument("--dump", default="", help="write what the first screen sent to a file")
+    parser.add_argument("--only", action="store_true", help="only the usual screen")
+    given = parser.parse_args()
+    width, _, height = given.size.partition("x")
+    size = (int(width), int(height))
+    ours = [sys.executable, "-c", _SCREEN]
+    print(f"screen of {given.size}, 4 charts, {HZ} pictures a second, {STEPS_PER_SECOND} steps a second")
+    print(f"{'':<28}{'CPU':>7}{'kB/s':>8}{'MB':>6}{'Hz':>6}")
+
+    def show(name: str, cost: Cost) -> Cost:
+        print(
+            f"{name:<28}{cost.cpu:>7.1%}{cost.kilobytes:>8.1f}{cost.resident:>6.0f}{cost.frames:>6.1f}",
+            flush=True,
+        )
+        return cost
+
+    usual = show("64 ranks, 41,230 steps", measure(ours, size, given.seconds, dump=given.dump))
+    print(f"{'  bars':<28}{0.05:>7.1%}{10:>8.1f}{45:>6.0f}")
+    if given.only:
+        return
+    for lines in (10_000, 1_000_000):
+        _first(lines)
+    for name, ranks, first in (("4,096 ranks", 4096, 41_230), ("10,000,000 steps", 64, 10_000_000)):
+        cost = show(name, measure(ours, size, given.seconds, ranks, first))
+        times = f"{cost.cpu / usual.cpu:>7.2f}{cost.kilobytes / usual.kilobytes:>8.2f}"
+        print(f"{'  times the usual (bar: 2)':<28}{times}")
+    if (command := _baseline()) is None:
+        print("no baseline: pip install textual-plot")
+        return
+    cost = show("textual-plot and DataTable", measure(command, size, given.seconds))
+    print(
+        f"{'  ours, as part of it':<28}{usual.cpu / cost.cpu:>7.2f}{usual.kilobytes / cost.kilobytes:>8.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

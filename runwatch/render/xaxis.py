@@ -1,0 +1,108 @@
+"""The x axis of charts: steps, or the time or tokens they took.
+
+Logs print steps; time and tokens are summed from what each step took, as it
+was printed. The sums are taken over plot-ready columns, so they are as exact as
+the buckets: within one of them the mean stands for each step.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from runwatch.metrics import STEP_TIME, TOKENS_PER_SEC
+from runwatch.render import numbers
+from runwatch.snapshot import Columns
+
+STEP, TIME, TOKENS = "step", "time", "tokens"
+AXES = (STEP, TIME, TOKENS)
+NEEDS: dict[str, tuple[str, ...]] = {STEP: (), TIME: (STEP_TIME,), TOKENS: (STEP_TIME, TOKENS_PER_SEC)}
+"""Metrics that an axis is made of."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Where steps lie on the x axis."""
+
+    name: str = STEP
+    steps: tuple[float, ...] = ()
+    """Ascending; () leaves steps as they are."""
+    values: tuple[float, ...] = field(default=(), repr=False)
+    """What was reached at each of `steps`, seconds or tokens; ascending."""
+
+    def at(self, step: float) -> float:
+        """Return the place of a step; beyond what is known, the pace at that end goes on."""
+        steps, values = self.steps, self.values
+        if len(steps) < 2 or not math.isfinite(step):
+            return step
+        i = min(max(bisect_left(steps, step), 1), len(steps) - 1)
+        pace = (values[i] - values[i - 1]) / (steps[i] - steps[i - 1])
+        return max(0.0, values[i - 1] + (step - steps[i - 1]) * pace)
+
+    def unit(self, extent: float) -> tuple[float, str]:
+        """Return size and letter of the unit that suits an axis of that length."""
+        if self.name != TIME:
+            return 1.0, ""
+        return next((unit for unit in _UNITS if extent >= 2 * unit[0]), _UNITS[-1])
+
+    def value(self, step: float) -> str:
+        """Return a place in full: `41,230`, `2h 05m` or `1.2G`."""
+        if self.name == STEP:
+            return numbers.step(step)
+        return numbers.duration(self.at(step)) if self.name == TIME else numbers.si(self.at(step))
+
+
+_UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "m"), (1.0, "s"))
+STEPS = Axis()
+
+
+def choices(have: Sequence[str]) -> list[str]:
+    """Return the axes that these metrics allow, steps first."""
+    return [name for name in AXES if set(NEEDS[name]) <= set(have)]
+
+
+def axis(name: str, columns: Mapping[str, Columns]) -> Axis:
+    """Return the axis of that name, made of these columns; steps where they do not tell enough."""
+    if name == TIME:
+        return _summed(TIME, columns.get(STEP_TIME), lambda step, seconds: seconds)
+    if name == TOKENS:
+        speed = columns.get(TOKENS_PER_SEC)
+        pace = _reader(speed) if speed is not None else None
+        if pace is not None:
+            return _summed(TOKENS, columns.get(STEP_TIME), lambda step, seconds: seconds * pace(step))
+    return STEPS
+
+
+def _known(columns: Columns) -> list[tuple[float, float]]:
+    """Return the steps and means that are usable, ascending."""
+    pairs = zip(columns.x, columns.mean, strict=False)
+    out: list[tuple[float, float]] = []
+    for x, mean in pairs:
+        if mean is not None and 0 <= mean < math.inf and math.isfinite(x) and (not out or x > out[-1][0]):
+            out.append((x, mean))
+    return out
+
+
+def _reader(columns: Columns) -> Callable[[float], float] | None:
+    """Return a function of the step: the value of the nearest column at or after it."""
+    known = _known(columns)
+    if not known:
+        return None
+    steps, values = [x for x, _ in known], [y for _, y in known]
+    return lambda step: values[min(bisect_left(steps, step), len(steps) - 1)]
+
+
+def _summed(name: str, columns: Columns | None, each: Callable[[float, float], float]) -> Axis:
+    known = _known(columns) if columns is not None else []
+    if len(known) < 2:
+        return STEPS
+    total, steps, values = 0.0, [known[0][0]], [0.0]
+    for (before, _), (step, seconds) in pairwise(known):
+        total = min(total + (step - before) * max(each(step, seconds), 0.0), 1e300)
+        # An axis that stood still would put all these steps in one place.
+        values.append(max(total, math.nextafter(values[-1], math.inf)))
+        steps.append(step)
+    return Axis(name, tuple(steps), tuple(values))

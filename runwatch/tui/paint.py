@@ -1,0 +1,139 @@
+"""What goes to the terminal for a change: the cells that changed, and colours only where they change.
+
+Textual repaints whole stretches of a row and names both colours anew for each
+piece of text; over SSH that is most of the bytes. This takes its update apart
+and writes the same cells in fewer bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from rich.color import ColorSystem
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+from textual._compositor import ChopsUpdate, CompositorUpdate
+from textual.strip import Strip
+
+from runwatch.render import cells
+from runwatch.render.cells import Row
+
+_GROUNDS = frozenset({"select", "hit"})
+"""Roles whose background differs."""
+_NEAR = 6
+"""Cells between two changes that cost less than moving the cursor over them."""
+
+
+def changes(before: Row, after: Row) -> list[tuple[int, int]]:
+    """Return where two rows of the same width differ: [begin, end) in cells, near ones as one."""
+    old, new = _cells(before), _cells(after)
+    out: list[tuple[int, int]] = []
+    for at, (was, now) in enumerate(zip(old, new, strict=False)):
+        if was == now:
+            continue
+        if out and at - out[-1][1] <= _NEAR:
+            out[-1] = (out[-1][0], at + 1)
+        else:
+            out.append((at, at + 1))
+    # A wide character is painted whole or not at all.
+    return [_widened(new, *_widened(old, begin, end)) for begin, end in out]
+
+
+def _cells(row: Row) -> list[tuple[str, str]]:
+    """Return sign and role of each cell; the second cell of a wide character has no sign."""
+    out: list[tuple[str, str]] = []
+    for text, role in row:
+        # What colour a blank has nobody sees, unless the colour is one of the background.
+        blank = (" ", role if role in _GROUNDS else "")
+        for char in text:
+            out.append(blank if char == " " else (char, role))
+            if not char.isascii() and cells.width(char) > 1:
+                out.append(("", role))
+    return out
+
+
+def _widened(row: list[tuple[str, str]], begin: int, end: int) -> tuple[int, int]:
+    while begin > 0 and row[begin][0] == "":
+        begin -= 1
+    while end < len(row) and row[end][0] == "":
+        end += 1
+    return begin, end
+
+
+class Update(CompositorUpdate):
+    """The stretches that a ChopsUpdate holds, and nothing beside them."""
+
+    def __init__(self, update: ChopsUpdate) -> None:
+        self._update = update
+
+    def __rich_console__(self, console: Console, options: object) -> Iterator[Segment]:
+        """Leave recording a screen to the original."""
+        yield from self._update.__rich_console__(console, options)  # type: ignore[arg-type, misc]
+
+    def render_segments(self, console: Console) -> str:
+        """Return what to write to the terminal."""
+        pen = Pen(console._color_system)
+        out: list[str] = []
+        for y, x1, x2 in self._update.spans:
+            strips = zip(self._update.chop_ends[y], self._update.chops[y].items(), strict=False)
+            at = -1
+            for end, (x, strip) in strips:
+                if strip is None or x >= x2 or end <= x1:
+                    continue
+                begin = max(x, x1)
+                if at != begin:
+                    out.append(f"\x1b[{y + 1};{begin + 1}H")
+                at = min(end, x2)
+                out.append(pen.write(strip.crop(begin - x, at - x)))
+        out.append(pen.lift())
+        return "".join(out)
+
+
+class Pen:
+    """Writes text in colours, naming a colour only when it is another one than before."""
+
+    def __init__(self, system: ColorSystem | None) -> None:
+        self._system = system
+        self._look = _PLAIN
+
+    def write(self, strip: Strip) -> str:
+        """Return the text with what changes the terminal's colours from the last ones."""
+        out: list[str] = []
+        for text, style, control in strip:
+            if control:
+                continue
+            look = _look(style, self._system) if style is not None and self._system is not None else _PLAIN
+            if look != self._look:
+                out.append(_change(self._look, look))
+                self._look = look
+            out.append(text)
+        return "".join(out)
+
+    def lift(self) -> str:
+        """Return what ends all colours."""
+        before, self._look = self._look, _PLAIN
+        return "" if before == _PLAIN else "\x1b[0m"
+
+
+Look = tuple[str, str, str]
+"""Codes of attributes, foreground and background."""
+_PLAIN: Look = ("", "", "")
+
+
+@lru_cache(512)
+def _look(style: Style, system: ColorSystem) -> Look:
+    fore = style.color.downgrade(system).get_ansi_codes(True) if style.color else ()
+    back = style.bgcolor.downgrade(system).get_ansi_codes(False) if style.bgcolor else ()
+    return style.without_color._make_ansi_codes(system), ";".join(fore), ";".join(back)
+
+
+@lru_cache(1024)
+def _change(before: Look, after: Look) -> str:
+    again = before[0] != after[0] and bool(before[0])
+    again = again or any(was and not now for was, now in zip(before[1:], after[1:], strict=True))
+    if again:  # attributes and colours end only all together
+        return "\x1b[" + ";".join(["0", *filter(None, after)]) + "m"
+    new = [now for was, now in zip(before, after, strict=True) if now and now != was]
+    return f"\x1b[{';'.join(new)}m" if new else ""

@@ -1,0 +1,155 @@
+"""Views with charts: what their keys do to the charts, all of them at once."""
+
+from __future__ import annotations
+
+from runwatch.render import chart
+from runwatch.render.smooth import FACTORS
+from runwatch.snapshot import Columns
+from runwatch.tui.scene import WINDOWS
+from runwatch.tui.screens.pick import Pick
+from runwatch.tui.screens.zoom import ZoomScreen
+from runwatch.tui.widgets.charts import MOST_COMPARED, ChartPanel
+
+_NEED_CHARTS = frozenset({
+    "cursor_left", "cursor_right", "pan_left", "pan_right", "log_scale", "smoother", "rougher",
+    "shorter", "longer", "marks",
+})  # fmt: skip
+
+
+class ChartScreen(ZoomScreen):
+    """A view whose charts share cursor, range, axis and smoothing."""
+
+    def can(self, action: str) -> bool:
+        """Return whether an action would do something now."""
+        scene = self.scene
+        if action == "follow":
+            return scene.cursor is not None or scene.right is not None
+        if action == "back" and scene.right is not None:
+            return True
+        if action == "axis":
+            return len(scene.axes()) > 1
+        if action == "compare":
+            return bool(scene.compare) or len(scene.snapshot.runs if scene.snapshot else ()) > 1
+        if action == "at_log":
+            return scene.cursor is not None
+        return super().can(action) and (action not in _NEED_CHARTS or bool(self.visible_charts()))
+
+    def do_back(self) -> None:
+        """Close the zoom, else drop the cursor, else follow the newest."""
+        if self.zoomed is None and self.scene.cursor is None and self.scene.right is not None:
+            self.scene.right = None
+            self.show()
+        else:
+            super().do_back()
+
+    def do_log_scale(self) -> None:
+        """Linear or logarithmic."""
+        self.scene.log_y = not self.scene.log_y
+        self.show()
+
+    def do_smoother(self) -> None:
+        """Smooth more."""
+        self._smooth(1)
+
+    def do_rougher(self) -> None:
+        """Smooth less."""
+        self._smooth(-1)
+
+    def _smooth(self, by: int) -> None:
+        at = FACTORS.index(self.scene.smoothing) + by
+        self.scene.smoothing = FACTORS[at % len(FACTORS)]
+        self.show()
+
+    def do_shorter(self) -> None:
+        """Show fewer steps: the next window that cuts something off."""
+        step = self.scene.run.progress.step if self.scene.run else None
+        shown = self.scene.window or step or 0
+        self.scene.window = next((size for size in WINDOWS if size and size < shown), self.scene.window)
+        self.show()
+
+    def do_longer(self) -> None:
+        """Show more steps, in the end all."""
+        step = self.scene.run.progress.step if self.scene.run else None
+        wider = WINDOWS[max(0, WINDOWS.index(self.scene.window) - 1)]
+        self.scene.window = None if wider is not None and step is not None and wider >= step else wider
+        if self.scene.window is None:
+            self.scene.right = None
+        self.show()
+
+    def do_axis(self) -> None:
+        """Put the next thing on the x axis: steps, time, tokens."""
+        known = self.scene.axes()
+        at = known.index(self.scene.axis) if self.scene.axis in known else 0
+        self.scene.axis = known[(at + 1) % len(known)]
+        self.show()
+
+    def do_marks(self) -> None:
+        """Show or hide the marks on the x axis."""
+        self.scene.marks = not self.scene.marks
+        self.show()
+
+    def do_follow(self) -> None:
+        """Drop the cursor and follow the newest."""
+        self.scene.cursor = self.scene.right = None
+        self.show()
+
+    def do_compare(self) -> None:
+        """Ask which runs to lay over the charts."""
+        scene = self.scene
+        here = scene.run.id if scene.run else None
+        rows = [
+            (row.id, row.name) for row in (scene.snapshot.runs if scene.snapshot else ()) if row.id != here
+        ]
+        self.app.push_screen(
+            Pick("compare with", rows, set(scene.compare), MOST_COMPARED), callback=self._compare
+        )
+
+    def _compare(self, chosen: tuple[str, ...] | None) -> None:
+        if chosen is not None:
+            self.scene.compare = chosen
+            self.show()
+
+    def do_at_log(self) -> None:
+        """Show the log line at the cursor's step."""
+        if self.scene.cursor is not None:
+            self.runwatch.show_step(int(self.scene.cursor))
+
+    def do_pan_left(self) -> None:
+        """Show earlier steps."""
+        self.scene.pan(-1)
+        self.show()
+
+    def do_pan_right(self) -> None:
+        """Show later steps."""
+        self.scene.pan(1)
+        self.show()
+
+    def do_cursor_left(self) -> None:
+        """Move the cursor one column to earlier steps."""
+        self._move_cursor(-1)
+
+    def do_cursor_right(self) -> None:
+        """Move the cursor one column to later steps."""
+        self._move_cursor(1)
+
+    def _move_cursor(self, by: int) -> None:
+        scene, charts = self.scene, self.visible_charts()
+        focused = self.focused if isinstance(self.focused, ChartPanel) else None
+        panel = focused or (charts[0] if charts else None)
+        columns = scene.columns.get(panel.metrics[0]) if panel and panel.metrics else None
+        if panel is None or columns is None or not columns.x:
+            return
+        scene.cursor = _moved(columns, scene.cursor, by, scene.first_step(), panel.size.width)
+        self.show()
+
+
+def _moved(columns: Columns, at: float | None, by: int, first: float | None, width: int) -> float:
+    """Return the step of a cursor that moves by so many columns; the first move goes to the newest."""
+    begin, end = max(columns.x[0], first or columns.x[0]), columns.x[-1]
+    stride = (end - begin) / max(1, chart.plot_width(width - 2) - 1)
+    moved = max(begin, min(end, end if at is None else at + by * stride))
+    near = chart.nearest(columns, moved)
+    # Land on a measured step, unless that would not move at all.
+    if near is not None and columns.x[near] != at and begin <= columns.x[near]:
+        return columns.x[near]
+    return moved

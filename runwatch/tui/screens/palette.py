@@ -1,0 +1,114 @@
+"""The command palette: type some letters, or a command with its word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from runwatch.render import cells
+from runwatch.render.cells import Row
+from runwatch.render.panel import Content
+from runwatch.tui import commands
+from runwatch.tui.commands import Entry
+from runwatch.tui.widgets.rows import Panel
+
+if TYPE_CHECKING:
+    from runwatch.tui.app import RunwatchApp
+
+_NAMES = 20
+
+
+class PalettePanel(Panel):
+    """What fits the typed text."""
+
+    can_focus = False
+
+    def __init__(self, offered: list[Entry]) -> None:
+        super().__init__(id="palette-list")
+        self.offered = offered
+        self.typed, self.said, self.at = "", "", 0
+
+    def found(self) -> list[Entry]:
+        """Return the entries that fit."""
+        return commands.matching(self.offered, self.typed)
+
+    def content(self, width: int, height: int) -> Content:
+        """Return the entries around the one that Enter takes."""
+        found, glyphs = self.found(), self.scene.glyphs
+        self.at = max(0, min(self.at, len(found) - 1))
+        start = max(0, self.at - height + 1)
+        rows: list[Row] = []
+        for index, entry in enumerate(found[start : start + height], start):
+            name = f"{entry.name} {entry.argument}".strip()
+            pointer = glyphs.pointer if index == self.at else " "
+            room = width - _NAMES - 12
+            text = cells.pad(entry.description, room, glyphs.ellipsis)
+            label = cells.pad(name, _NAMES, glyphs.ellipsis)
+            rows.append([(f"{pointer} ", "key"), (label, "title"), (f" {text} ", "dim"), (entry.keys, "key")])
+        if not found:
+            rows = [[("nothing fits", "dim")]]
+        right: Row = [(self.said, "warn")] if self.said else [("enter run  esc close", "dim")]
+        return Content([("commands", "title"), (f" {len(found)}", "dim")], rows, right)
+
+
+class Palette(ModalScreen[None], inherit_bindings=False):
+    """Finds and runs actions; what is typed stays until it was right."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", show=False, priority=True),
+        Binding("down", "move(1)", show=False, priority=True),
+        Binding("escape,ctrl+c", "close", show=False, priority=True),
+    ]
+
+    def __init__(self, offered: list[Entry]) -> None:
+        super().__init__()
+        self._offered = offered
+
+    def compose(self) -> ComposeResult:
+        """Lay out field and list."""
+        with Vertical(id="palette"):
+            yield Input(placeholder="command", id="command")
+            yield PalettePanel(self._offered)
+
+    @property
+    def panel(self) -> PalettePanel:
+        """The list."""
+        return self.query_one(PalettePanel)
+
+    def action_move(self, by: int) -> None:
+        """Move the pointer."""
+        self.panel.at += by
+        self.panel.redraw()
+
+    def action_close(self) -> None:
+        """Do nothing and close."""
+        self.dismiss()
+
+    @on(Input.Changed)
+    def typed(self, event: Input.Changed) -> None:
+        """Show what fits."""
+        self.panel.typed, self.panel.at, self.panel.said = event.value, 0, ""
+        self.panel.redraw()
+
+    @on(Input.Submitted)
+    def submitted(self, event: Input.Submitted) -> None:
+        """Run what the pointer is at, once the view below has the keys again."""
+        found = self.panel.found()
+        if not found:
+            return
+        entry = found[self.panel.at]
+        if entry.argument and not event.value.strip().partition(" ")[2].strip():
+            # The word is still missing: leave the name, and wait for it.
+            field = self.query_one(Input)
+            field.value = f"{entry.name} "
+            field.cursor_position = len(field.value)
+            return
+        self.dismiss()
+        app = cast("RunwatchApp", self.app)
+        app.call_later(app.carry_out, entry, event.value)

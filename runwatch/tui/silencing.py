@@ -1,0 +1,30 @@
+"""Silences from the screen: for how long, and which one ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runwatch.render import plain
+from runwatch.snapshot import IncidentRow
+from runwatch.tui.screens.pick import Pick
+from runwatch.watcher import protocol
+
+SPANS = {"15m": 900.0, "1h": 3600.0, "4h": 14_400.0, "1d": 86_400.0}
+"""What can be chosen, in seconds."""
+
+
+def how_long(row: IncidentRow) -> Pick:
+    """Return the question for how long alerts of a rule are not told."""
+    rows = [(name, f"{name}: send nothing about {row.rule} of this run") for name in SPANS]
+    return Pick("silence", rows, set(), 1)
+
+
+def request(row: IncidentRow, run: str, span: str, now: float) -> protocol.Silence:
+    """Return what asks the engine for it."""
+    return protocol.Silence((f"run={run}", f"rule={row.rule}"), now + SPANS[span], "from the screen")
+
+
+def which(silences: Sequence[protocol.SilenceRow]) -> Pick:
+    """Return the question which silences end now."""
+    rows = [(s.id, f"{' '.join(s.matchers)} until {plain.clock(s.ends)} {s.comment}") for s in silences]
+    return Pick("end silences", rows, set(), len(rows) + 1)

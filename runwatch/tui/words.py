@@ -1,0 +1,106 @@
+"""What is on the screen, in plain words: what each number means and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runwatch import metrics
+from runwatch.render import numbers, states, xaxis
+from runwatch.tui import actions, choose
+from runwatch.tui.scene import Scene
+
+Told = tuple[str, str]
+"""A thing on the screen, and what it is."""
+
+_MEANING: dict[str, str] = {
+    metrics.LOSS: "what training makes small",
+    metrics.GRAD_NORM: "length of the gradient; a jump often comes before a jump of the loss",
+    metrics.LEARNING_RATE: "size of the optimizer's step",
+    metrics.LR_MULTIPLIER: "the learning rate as a part of its peak",
+    metrics.EPOCH: "passes over the data",
+    metrics.LOSS_SCALE: "what half-precision gradients are multiplied by",
+    metrics.VAL_LOSS: "loss on data that is not trained on",
+    metrics.VAL_BPB: "bits per byte on data that is not trained on",
+    metrics.STEP_TIME: "seconds that one step takes",
+    metrics.TOKENS_PER_SEC: "tokens worked through in a second",
+    metrics.SAMPLES_PER_SEC: "samples worked through in a second",
+    metrics.MFU: "part of the GPUs' arithmetic that the model uses",
+    metrics.TFLOPS: "arithmetic done, in 10^12 operations a second",
+}
+_VIEWS: dict[str, tuple[Told, ...]] = {
+    actions.RUNS: (
+        ("a line", "one run: state, steps, newest loss, firing alerts (critical, warning), time left"),
+    ),
+    actions.RANKS: (
+        (
+            "a cell",
+            "one rank, or the worst of several neighbours; the line below says what the levels stand for",
+        ),
+        ("progress", "the newest step that the rank printed, or how far it is in an evaluation"),
+        ("last seen", "time since the rank last printed a line"),
+        ("machine", "read from the system and from NVML here, not from the log"),
+    ),
+    actions.LOGS: (
+        ("lines", "as they were written, without control characters; the newest 2,000 are kept"),
+        ("colours", "lines that look like errors or warnings"),
+    ),
+    actions.ALERTS: (
+        ("firing", "a rule found something, and it goes on; `told` are messages that ask for nothing"),
+        ("acknowledged", "somebody has seen it; it is not sent again"),
+        ("resolved", "it went away"),
+        ("evidence", "the numbers that the rule looked at; `runwatch rules NAME` explains the rule"),
+    ),
+    actions.CHECKPOINTS: (
+        ("complete", "judged by names, sizes and a few bytes of its files; it is never loaded"),
+        ("told", "only the log speaks of it: its files were not found"),
+    ),
+    actions.CONFIGURATION: (
+        ("configuration", "read from files beside the log and from trackers; never from the run"),
+    ),
+}
+
+
+def explain(view: str, scene: Scene) -> list[Told]:
+    """Return what the head and the body of a view show, the head first."""
+    return [*_head(scene), *_charts(view, scene), *_VIEWS.get(view, ())]
+
+
+def _head(scene: Scene) -> Iterator[Told]:
+    run = scene.run
+    if run is None:
+        yield "nothing yet", scene.waiting_for()
+        return
+    yield states.phase_word(run.phase), "what the run does, as its log and its processes tell"
+    progress = run.progress
+    if progress.step is not None:
+        of = "" if progress.total is None else f", of {numbers.step(progress.total)} that it says it will do"
+        yield f"step {numbers.step(progress.step)}", f"the newest step in the log{of}"
+    if progress.eta_seconds is not None:
+        yield (
+            "ETA",
+            "the steps that are left, at the pace of the newest ones; the spread is that of their pace",
+        )
+    if run.elapsed is not None:
+        yield "up", "training time as the log counts it"
+    yield "live 2s", "seconds since the log grew; STALE: more than ten usual steps ago, at least 30 s"
+
+
+def _charts(view: str, scene: Scene) -> Iterator[Told]:
+    if view not in {actions.OVERVIEW, actions.METRICS} or scene.run is None:
+        return
+    if scene.smoothing:
+        yield (
+            f"smooth {scene.smoothing:g}",
+            "the bright line is a mean of neighbours; what was measured is behind it",
+        )
+    if scene.axis != xaxis.STEP:
+        yield f"x {scene.axis}", f"summed from {' and '.join(map(metrics.label, xaxis.NEEDS[scene.axis]))}"
+    source = scene.run.log_source.rpartition("/")[2] or "the log"
+    for name in choose.of_run(scene.run):
+        item = scene.latest(name)
+        if item is None:
+            continue
+        meaning = _MEANING.get(name, "")
+        origin = f"`{item.printed}` in {source}" if item.printed else f"from {source}"
+        counted = f"{item.count:,} values" + (f", {item.nonfinite:,} not finite" if item.nonfinite else "")
+        yield metrics.label(name), "; ".join(filter(None, (meaning, origin, counted)))

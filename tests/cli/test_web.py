@@ -1,0 +1,125 @@
+"""`tail --web`: what it says without textual-serve, whom it lets in, and a screen over the websocket."""
+
+import asyncio
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from runwatch.cli import web
+from runwatch.cli.tail import command
+from runwatch.errors import UsageError
+
+
+def run(*arguments):
+    return CliRunner().invoke(command, arguments, standalone_mode=False)
+
+
+def test_without_textual_serve_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "textual_serve", None)
+    monkeypatch.setitem(sys.modules, "textual_serve.server", None)
+    error = run("x.log", "--web").exception
+    assert isinstance(error, UsageError)
+    assert str(error) == "--web needs textual-serve: pip install 'runwatch[web]'"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("x", "--web", "--headless"), ("x", "--web", "--json"), ("-", "--web"), ("x", "--port", "1")],
+)
+def test_what_does_not_go_with_web(arguments):
+    assert isinstance(run(*arguments).exception, UsageError)
+
+
+def test_a_port_that_is_taken():
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind((web.LOOPBACK, 0))
+        taken.listen()
+        with pytest.raises(UsageError, match="the port is taken"):
+            web.free_port(taken.getsockname()[1])
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Return the address and token of a running `tail --web`."""
+    pytest.importorskip("textual_serve")
+    log = tmp_path / "train log.txt"
+    log.write_text(
+        "".join(
+            f"step {i:05d}/00400 ({i / 4:.2f}%) | loss: {4 - i / 200:.6f} | dt: 110.00ms\n"
+            for i in range(399)
+        )
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "runwatch", "tail", "--web", str(log)], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "RUNWATCH_STATE": str(tmp_path / "state")},
+    )  # fmt: skip
+    try:
+        line = process.stdout.readline()
+        found = re.fullmatch(r"(http://127\.0\.0\.1:\d+)/\?token=(\S+)\n", line)
+        assert found, line
+        yield found[1], found[2]
+    finally:
+        process.terminate()
+        process.wait(20)
+        process.stdout.close()
+
+
+async def answered(session, url, **more):
+    """The status of a request, once the server listens."""
+    for _ in range(200):
+        try:
+            async with session.get(url, allow_redirects=False, **more) as answer:
+                return answer.status
+        except OSError:
+            await asyncio.sleep(0.05)
+    raise AssertionError("the server never answered")
+
+
+async def test_only_who_knows_the_token_gets_in(server):
+    import aiohttp
+
+    address, token = server
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        assert await answered(session, address) == 403
+        assert await answered(session, f"{address}/?token=x") == 403
+        assert await answered(session, f"{address}/static/js/textual.js") == 403
+        assert await answered(session, f"{address}/ws") == 403
+        assert await answered(session, f"{address}/?token={token}", headers={"Host": "evil.example"}) == 403
+        assert await answered(session, f"{address}/?token={token}") == 303
+        assert await answered(session, address) == 200
+        assert await answered(session, address, headers={"Origin": "http://evil.example"}) == 403
+
+
+async def test_the_screen_comes_over_the_websocket_and_takes_keys(server):
+    import aiohttp
+
+    address, token = server
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        await answered(session, f"{address}/?token={token}")
+        async with session.ws_connect(f"{address}/ws?width=100&height=30", origin=address) as socket:
+            assert await shows(socket, "398/400")
+            await socket.send_json(["stdin", "4"])
+            assert await shows(socket, "following")
+            await socket.send_json(["resize", {"width": 60, "height": 20}])
+            assert await shows(socket, "Quit")
+
+
+async def shows(socket, wanted):
+    """Whether this text comes."""
+    end, seen = time.monotonic() + 60, ""
+    while time.monotonic() < end:
+        with contextlib.suppress(asyncio.TimeoutError):
+            message = await asyncio.wait_for(socket.receive(), 1)
+            data = message.data if isinstance(message.data, bytes) else str(message.data).encode()
+            seen += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", data.decode("utf-8", "replace"))
+            if wanted in seen:
+                return True
+    return False

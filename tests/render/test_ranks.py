@@ -1,0 +1,80 @@
+"""The rank grid: levels that tell ranks apart, nodes, columns; exact whatever the numbers."""
+
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wcwidth import wcswidth
+
+from runwatch.batch import NODE
+from runwatch.render import cells, ranks
+from runwatch.render.glyphs import ASCII, UNICODE
+from runwatch.snapshot import RankRow
+
+
+def text(rows):
+    return [cells.row_text(row).rstrip() for row in rows]
+
+
+def test_early_in_a_run_the_ranks_are_told_apart():
+    rows = [RankRow(i, 3 if i == 2 else 20, 100_000) for i in range(8)]
+    assert text(ranks.grid(rows, 30, 2)) == ["0 ██▁█████", "▁ 3  █ 20  ? no data"]
+
+
+def test_a_step_apart_is_no_news():
+    rows = [RankRow(i, 20 - i % 2, 100) for i in range(8)]
+    assert text(ranks.grid(rows, 30, 2)) == ["0 █▇█▇█▇█▇", "▁ 13  █ 20  ? no data"]
+    same = [RankRow(i, 20, 100) for i in range(8)]
+    assert text(ranks.grid(same, 30, 2))[0] == "0 ████████"
+
+
+def test_noise_of_step_times_is_no_news():
+    rows = [RankRow(i, 5, None, 1.0, 2.0 + (0.004 if i == 3 else 0)) for i in range(8)]
+    assert text(ranks.grid(rows, 40, 2, "step time"))[0] == "0 ▁▁▁▁▁▁▁▁"
+    slow = [RankRow(i, 5, None, 1.0, 2.8 if i == 3 else 2.0) for i in range(8)]
+    assert text(ranks.grid(slow, 40, 2, "step time"))[0] == "0 ▁▁▁█▁▁▁▁"
+
+
+def test_what_is_shown_is_what_tells_most():
+    assert ranks.telling([RankRow(0, 5), RankRow(1, 5)]) == "progress"
+    assert ranks.telling([RankRow(0, 300, step_time=2.0), RankRow(1, 299, step_time=2.0)]) == "step time"
+    assert ranks.telling([RankRow(0, 300, step_time=2.0), RankRow(1, 280, step_time=2.0)]) == "progress"
+    assert ranks.telling([RankRow(0, 31, 50, step_time=2.0), RankRow(1, 50, 50, step_time=2.0)]) == "progress"
+
+
+def test_nodes_stand_together():
+    told = [RankRow(NODE * node + i, 9) for node in (1, 2) for i in range(4)]
+    assert text(ranks.grid(told, 30, 3, by_node=True))[0] == "n1 ████  n2 ████"
+    guessed = [RankRow(i, 9) for i in range(16)]
+    assert text(ranks.grid(guessed, 30, 3, by_node=True))[0] == "r0 ████████  r8 ████████"
+    many = [RankRow(i, 9) for i in range(4096)]
+    assert "worst of" in text(ranks.grid(many, 60, 6, by_node=True))[-1]
+
+
+def test_columns_put_the_worst_first_and_what_is_not_known_last():
+    rows = [RankRow(0, 5, None, 1.0, 2.0, 3.0), RankRow(1, 4, None, 9.0, 8.0, 1.0), RankRow(2, None)]
+    order = {name: [row.rank for row in ranks.by_column(rows, name, "progress")] for name in ranks.COLUMNS}
+    assert order["rank"] == [0, 1, 2]
+    assert order["done"] == [1, 0, 2]
+    assert order["step time"] == [1, 0, 2]
+    assert order["loss"] == [0, 1, 2]
+    assert order["last seen"] == [1, 0, 2]
+    assert order["worst"] == [2, 1, 0] or order["worst"] == [1, 0, 2]
+
+
+FLOATS = st.one_of(st.none(), st.floats(allow_nan=False), st.just(math.inf))
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 3 * NODE), st.one_of(st.none(), st.integers(0, 2**60)), FLOATS), max_size=70),
+    st.integers(-1, 90), st.integers(-1, 20), st.sampled_from(ranks.MEASURES), st.booleans(),
+    st.sampled_from([UNICODE, ASCII]),
+)  # fmt: skip
+def test_any_ranks_fit_exactly(made, width, height, measure, by_node, glyphs):
+    rows = [RankRow(rank, done, None, x, x, x) for rank, done, x in made]
+    grid = ranks.grid(rows, width, height, measure, glyphs, by_node)
+    assert len(grid) <= max(0, height)
+    assert all(wcswidth(cells.row_text(row)) == width for row in grid)
+    for column in ranks.COLUMNS:
+        assert len(ranks.by_column(rows, column, measure)) == len(rows)

@@ -1,0 +1,101 @@
+"""What is told of log lines, and a hostile log on the screen."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runwatch.text import plain
+from runwatch.tui.lines import Lines, rank_of, role_of, step_of
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ("step 00046/00340 (13.53%) | loss: 3.13", 46),
+        (" iteration    41229/  120000 | consumed samples: 1", 41229),
+        ("{'loss': 2.1, 'step': 500}", 500),
+        ("global_step=1,234 loss=2", 1234),
+        ("Epoch 3: loss 2.0", None),
+        ("stepping stone 5", None),
+    ],
+)
+def test_the_step_of_a_line(text, step):
+    assert step_of(text) == step
+
+
+@pytest.mark.parametrize(
+    ("text", "rank"),
+    [
+        ("[rank37]: RuntimeError", 37),
+        ("12:41:09 [r37] WARNING NCCL", 37),
+        ("Rank 1 | 0/3 (0.00%)", 1),
+        ("rank=5, ready", 5),
+        ("frank 5 said", None),
+        ("r2d2 is no rank", None),
+    ],
+)
+def test_the_rank_of_a_line(text, rank):
+    assert rank_of(text) == rank
+
+
+@given(st.text(max_size=60))
+def test_any_line_can_be_asked(text):
+    assert role_of(text) in ("", "warn", "crit")
+    assert step_of(text) is None or step_of(text) >= 0
+    assert rank_of(text) is None or rank_of(text) >= 0
+
+
+def test_a_long_line_takes_no_time():
+    begin = time.perf_counter()
+    for text in ("step " * 300_000, "rank" * 300_000, "NCCL" * 300_000, " " * 1_000_000):
+        role_of(text), step_of(text), rank_of(text)
+    assert time.perf_counter() - begin < 2  # a search in all of it would take minutes
+
+
+def test_only_lines_near_the_place_are_kept():
+    lines = Lines()
+    lines.learn(((n, f"line {n}") for n in range(12_000)), near=6_000)
+    assert 6_000 in lines
+    assert 0 not in lines
+    assert len(lines.known()) < 6_000
+
+
+def test_filters():
+    lines = Lines()
+    lines.learn([(1, "[rank0] step 1"), (2, "[rank1] step 1"), (3, "[rank1] error")], near=3)
+    assert lines.ranks() == [0, 1]
+    lines.rank = 1
+    assert lines.shown() == [2, 3]
+    assert lines.errors() == [3]
+    assert lines.of_step(1) == (1, 0)
+
+
+HOSTILE = (
+    "\x1b[31mred\x1b[0m \x1b[2J\x1b[10;10H \x1b]0;title\x07 \x1b]8;;http://x\x07link\x1b]8;;\x07",
+    "\x9b31m\x90q\x9c \x00\x08\x08\x08 \r over",
+    "[bold red]x[/] \\[y] [link=file:///]z {x} $y",
+    "\u202eevil\u202c \u2066x\u2069 \u200bzero\u200d \u0301\u0301\u0301 combining",
+    "模型训练 " * 30 + "👨‍👩‍👧‍👦 🇩🇪 ﷽",
+    "x" * 1_000_000,
+)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("key", ["1", "4"])
+async def test_a_hostile_log_stays_in_its_panel(open_app, size, key):
+    log = tuple((n, plain(text)) for n, text in enumerate(HOSTILE, 1))
+    quiet = tuple((n, "line") for n in range(1, len(HOSTILE) + 1))
+    async with open_app(size, log=quiet) as s:
+        await s.press(key)
+        before = [line[:1] + line[-1:] for line in s.text().splitlines()]
+        await s.push(
+            log=log, name=plain(HOSTILE[0] + HOSTILE[3]), facts={plain(HOSTILE[3]): plain(HOSTILE[4])}
+        )
+        text = s.text()
+        assert [line[:1] + line[-1:] for line in text.splitlines()][1:-1] == before[1:-1]
+        assert not any(char < " " or "\x7f" <= char < "\xa0" for char in text.replace("\n", ""))
+        assert not set("\u202e\u2066\u200b\u200d\u0301") & set(text)
+        await s.press("4", "w", "pageup", "slash", *"evil", "enter")
+        assert "cannot show" not in s.text()

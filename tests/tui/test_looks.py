@@ -1,0 +1,124 @@
+"""Themes, ASCII, NO_COLOR, screenshots, keys of one's own."""
+
+import os
+import re
+
+import pytest
+
+from runwatch.errors import ConfigError
+from runwatch.tui import actions, themes
+
+from .fake_engine import OLD, SLOW, SPIKE
+
+ALERTS = (SPIKE, SLOW, OLD)
+
+
+def colours(s, selector="#head"):
+    """The foregrounds that a widget is painted in."""
+    widget = s.view.query_one(selector)
+    styles = [segment.style for strip in widget._strips for segment in strip if segment.style]
+    return {style.color.name for style in styles if style.color}
+
+
+async def test_every_theme_paints_every_view_in_its_own_colours(open_app):
+    async with open_app((100, 30), ranks=8, incidents=ALERTS) as s:
+        for name in (*themes.NAMES[1:], themes.NAMES[0]):
+            await s.press("T")
+            assert f"theme {name}" in s.drawn("#head")
+            for digit in "3451":
+                await s.press(digit)
+                primary = themes.theme(name).primary.replace("ansi_bright_blue", "color(12)")
+                assert primary in colours(s), (name, digit)
+
+
+@pytest.mark.parametrize("name", themes.NAMES)
+async def test_a_theme_can_be_chosen_before(open_app, name):
+    async with open_app((80, 24), theme=name) as s:
+        assert s.app.theme == f"runwatch-{name}"
+        assert "RUNNING" in s.text()
+
+
+async def test_the_states_are_words_and_signs_in_every_theme(open_app):
+    async with open_app((120, 40), ranks=8, incidents=ALERTS) as s:
+        assert "▲ CRIT" in s.drawn("#alerts")
+        assert "● WARN" in s.drawn("#alerts")
+        assert "▶ RUNNING" in s.drawn("#head")
+        assert "● live 2s" in s.drawn("#head")
+
+
+async def test_every_view_is_ascii_if_asked(open_app):
+    async with open_app((100, 30), ascii_only=True, ranks=64, incidents=ALERTS) as s:
+        for key in "2345671":
+            await s.press(key)
+            assert s.text().isascii(), s.view.view
+        await s.press("left", "question_mark")
+        assert s.text().isascii()
+        await s.press("escape", "colon")
+        assert s.text().isascii()
+
+
+async def test_no_color_means_the_terminals_own_colours(open_app, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with open_app((100, 30), incidents=ALERTS) as s:
+        assert "▲ CRIT" in s.text()
+        assert s.app.ansi_color
+
+
+async def test_a_screenshot_is_a_picture_and_text(open_app, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with open_app((80, 24), name="../a <b> [c]", log=((1, "<script>alert(1)</script> &amp;"),)) as s:
+        await s.press("P")
+        await s.press("P")
+        assert "saved runwatch-a-b-c-" in s.drawn("#head")
+    made = sorted(os.listdir(tmp_path))
+    assert len(made) == 4
+    assert [name[-4:] for name in made] == [".svg", ".txt"] * 2
+    svg = next(tmp_path.glob("*.svg")).read_text("utf-8")
+    assert "<script>" not in svg
+    assert "RUNNING" in svg
+    assert "<script>alert(1)</script> &amp;" in next(tmp_path.glob("*.txt")).read_text("utf-8")
+
+
+async def test_a_screenshot_that_cannot_be_written_is_told(open_app, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    async with open_app((120, 30)) as s:
+        await s.press("P")
+        assert "cannot save here: No such file" in s.drawn("#head")
+
+
+async def test_keys_of_ones_own(open_app):
+    keys = actions.registry({"zoom": "f5", "help": ("f2", "H")} | {"pan_left": "f6"})
+    async with open_app((120, 40), registry=keys) as s:
+        assert "f5 Zoom" in s.drawn("#keys")
+        await s.press("z")
+        assert s.view.zoomed is None
+        await s.press("f5")
+        assert s.view.zoomed is not None
+        await s.press("f2")
+        assert re.search(r"f5 +enlarge", "\n".join(s.text().splitlines())) or "f5" in "".join(
+            text for row in s.app.screen.panel.rows(80) for text, _ in row
+        )
+        await s.press("f2")
+        assert s.app.screen is s.view
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"zoomm": "f5"}, "unknown name 'zoomm': zoomm: did you mean 'zoom'?"),
+        ({"zoom": ()}, "an action needs a key: zoom: such as zoom = \"f5\""),
+        ({"zoom": "s"}, "the key 's' would mean both 'zoom' and 'smoother' in overview: zoom: give one of them another key"),
+        ({"zoom": "?"}, "the key '?' would mean both 'help' and 'zoom' in overview: zoom: give one of them another key"),
+    ],
+)  # fmt: skip
+def test_keys_that_cannot_be_meant(keys, message):
+    with pytest.raises(ConfigError) as caught:
+        actions.registry(keys)
+    assert str(caught.value) == message
+
+
+def test_a_theme_that_there_is_not():
+    with pytest.raises(ConfigError, match=r"unknown name 'drak': runwatch.toml:2: did you mean 'dark'"):
+        themes.check("drak", "runwatch.toml:2")

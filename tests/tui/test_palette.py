@@ -1,0 +1,103 @@
+"""The palette finds every action, and commands take a word."""
+
+from runwatch.tui import actions, commands
+from runwatch.tui.screens.palette import Palette
+
+from .fake_engine import SPIKE
+
+
+def test_every_action_of_the_registry_is_found_by_its_name():
+    offered = commands.entries(actions.ACTIONS)
+    for action in actions.ACTIONS:
+        name = action.id.replace("_", " ")
+        assert name in [entry.name for entry in commands.matching(offered, name)[:4]]
+
+
+def test_matching_prefers_the_beginning():
+    offered = commands.entries(actions.ACTIONS)
+    assert commands.matching(offered, "zo")[0].name == "zoom"
+    assert commands.matching(offered, "goto 31800")[0].name == "goto"
+    assert commands.matching(offered, "log scale")[0].name == "log scale"
+    assert commands.matching(offered, "scrsht")[0].name == "screenshot"
+    assert commands.matching(offered, "qqqq") == []
+
+
+async def typed(s, text):
+    await s.press("colon", *("space" if char == " " else char for char in text), "enter")
+
+
+async def test_an_action_by_its_name(open_app):
+    async with open_app((120, 40)) as s:
+        await s.press("colon")
+        assert isinstance(s.app.screen, Palette)
+        await s.press(*"log", "space", *"sca", "enter")
+        assert s.scene.log_y
+        assert s.app.screen is s.view
+
+
+async def test_only_what_can_be_done_is_offered(open_app):
+    async with open_app((120, 40)) as s:
+        await s.press("colon")
+        names = [entry.name for entry in s.app.screen.panel.offered]
+        assert "next alert" not in names
+        assert "acknowledge" not in names
+        assert "zoom" in names
+        await s.press("escape")
+        assert s.app.screen is s.view
+
+
+async def test_the_pointer_moves(open_app):
+    async with open_app((120, 40)) as s:
+        await s.press("ctrl+p", "down", "down", "up")
+        assert s.app.screen.panel.at == 1
+
+
+async def test_commands_with_a_word(open_app):
+    async with open_app((120, 40), incidents=(SPIKE,)) as s:
+        await typed(s, "goto 31,800")
+        assert s.scene.cursor == 31_800
+        await typed(s, "window 5000")
+        assert s.scene.window == 5_000
+        assert "last 5k" in s.drawn("#main-0")
+        await typed(s, "window all")
+        assert s.scene.window is None
+        await typed(s, "run abl")
+        assert s.engine.view.run == "r2"
+        await typed(s, "metric grad")
+        assert s.view.zoomed is not None
+        assert s.view.query_one("#main-0").metrics == ("train/grad_norm",)
+        await typed(s, "theme light")
+        assert s.app.theme == "runwatch-light"
+        await typed(s, "find allreduce")
+        assert s.view.view == actions.LOGS
+        assert s.view.log_view.at == 49_977
+
+
+async def test_a_step_outside_the_window_moves_the_charts_there(open_app):
+    async with open_app((120, 40)) as s:
+        await typed(s, "window 1000")
+        await typed(s, "goto 20000")
+        first, last = s.engine.view.charts[0].first, s.engine.view.charts[0].last
+        assert first <= 20_000 <= last
+
+
+async def test_what_is_wrong_with_a_command_is_told(open_app):
+    async with open_app((120, 40)) as s:
+        for text, answer in (
+            ("run nobody", "no run is called nobody"),
+            ("goto there", "there is no step"),
+            ("window few", "how many steps? a number, or all"),
+            ("theme pink", "no such theme; there are dark, light"),
+            ("metric nothing", "no metric is called nothing"),
+        ):
+            await typed(s, text)
+            assert answer in s.drawn("#head"), text
+            await s.press("escape")
+
+
+async def test_a_missing_word_is_waited_for(open_app):
+    async with open_app((120, 40)) as s:
+        await typed(s, "goto")
+        assert isinstance(s.app.screen, Palette)
+        await s.press(*"100", "enter")
+        assert s.scene.cursor == 100

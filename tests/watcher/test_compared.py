@@ -1,0 +1,47 @@
+"""What a picture holds for runs that are compared, and which marks it has."""
+
+from runwatch.parsers.log import LogParser
+from runwatch.watcher.engine import Engine
+from runwatch.watcher.protocol import Chart, View
+from runwatch.watcher.views import MAX_COMPARED, Shown, snapshot
+
+NOW = 1_700_000_000.0
+
+
+def log(loss: float, steps: int = 40) -> bytes:
+    lines = [
+        f"step {s:05d}/00100 ({s}.00%) | loss: {loss + s / 100:.4f} | dt: 10.00ms\n" for s in range(steps)
+    ]
+    lines.insert(20, "Step 00019 | Validation bpb: 1.2345\n")
+    return "".join(lines).encode()
+
+
+def pictured(runs: int, compare) -> tuple:
+    engine = Engine()
+    for number in range(runs):
+        engine.add_source(f"{number}.log", f"run{number}", f"{number}.log")
+        engine.fold(f"{number}.log", LogParser().feed(log(number)), written=NOW)
+    shown = [Shown(group) for group in engine.groups.values()]
+    ids = [row.id for row in snapshot(shown, View(), NOW).runs]
+    charts = (Chart("train/loss", 20), Chart("nothing", 20))
+    return ids, snapshot(shown, View(ids[0], charts, compare=compare(ids)), NOW)
+
+
+def test_the_charts_of_other_runs_come_along():
+    ids, picture = pictured(3, lambda ids: (ids[2], "no such run", ids[2], ids[1]))
+    assert [other.id for other in picture.compared] == [ids[2], ids[1]]
+    loss, nothing = picture.compared[0].charts
+    assert (loss.metric, loss.low[0]) == ("train/loss", 2.0)
+    assert (nothing.metric, nothing.x) == ("nothing", ())
+    assert picture.run.charts[0].low[0] == 0.0
+
+
+def test_no_more_than_a_few_and_none_unless_asked():
+    assert len(pictured(MAX_COMPARED + 2, tuple)[1].compared) == MAX_COMPARED
+    assert pictured(2, lambda ids: ())[1].compared == ()
+
+
+def test_evaluations_are_marked_and_printed_names_told():
+    _, picture = pictured(1, lambda ids: ())
+    assert [(mark.kind, mark.step) for mark in picture.run.marks] == [("eval", 19)]
+    assert {item.metric: item.printed for item in picture.run.latest}["perf/step_time"] == "dt"
