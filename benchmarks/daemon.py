@@ -35,13 +35,13 @@ class Daemon:
     def __init__(self, place: Path, logs: Path) -> None:
         environ = {
             **os.environ,
-            "RUNWATCH_STATE": str(place / "state"),
+            "RUNWATCH_STATE": str(place / f"state-{logs.name}"),
             "RUNWATCH_SLACK_WEBHOOK": "",
             "PYTHONPATH": str(ROOT),
         }
         command = [sys.executable, "-m", "runwatch", "watch", str(logs)]
         self.process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL, cwd=place)
-        self.path = place / "state" / "daemon.sock"
+        self.path = place / f"state-{logs.name}" / "daemon.sock"
 
     def ask(self, kind: str) -> dict[str, object]:
         """Return its answer to a request."""

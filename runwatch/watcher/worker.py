@@ -79,7 +79,7 @@ class Reader:
         members = setup.members
         before = {each.path: members[key] for each in found if (key := source_id(each.path)) in members}
         for number, each in enumerate(_joined(found, before)):
-            if number % BATCH == 0:
+            if number and number % BATCH == 0:
                 pulse()  # thousands take a while to open
             source = self._open(each)
             if each.path not in before and setup.since is not None and _below(each.path, setup.before):
