@@ -71,14 +71,17 @@ def _section(name: str, kind: Any, note: str) -> Iterator[str]:
         yield from _table(f"[[{name}]]", found[0], note)
     elif typing.get_origin(kind) is dict:
         inside = _structs(found[1])
-        if settings.KINDS.keys() and set(inside) == set(settings.KINDS.values()):
+        if not all(map(_is_struct, inside)):
+            yield f"\n## `[{name}]`\n\n{note}\n\nEach key takes {_takes(found[1])}.\n"
+        elif set(inside) == set(settings.KINDS.values()):
             common = settings.ChannelConfig
             yield from _table(f"[{name}.NAME]", common, f"{note} The key `type` says which kind it is.")
             for word, struct in settings.KINDS.items():
                 known = common.__struct_fields__ if word != "slack" else ()
                 yield from _table(f'[{name}.NAME] type = "{word}"', struct, "", level=3, without=known)
         else:
-            yield from _table(f"[{name}.NAME]", inside[0], note)
+            for number, each in enumerate(inside):
+                yield from _table(f"[{name}.NAME]", each, "" if number else note, level=3 if number else 2)
     elif inspect.isclass(kind) and issubclass(kind, msgspec.Struct):
         yield from _table(f"[{name}]", kind, note)
 

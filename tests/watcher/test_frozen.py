@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.alerts.rules.base import RunRule
+from runwatch.alerts.rules.catalogue import CATALOGUE
+from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.parsers.log import LogParser
 from runwatch.watcher import frozen
@@ -25,11 +27,11 @@ from runwatch.watcher.group import LOG_LINES
 from .test_engine import FAULTY, NOW, log
 
 
-def through(engine: Engine, overrides=None) -> Engine:
+def through(engine: Engine, rules=None) -> Engine:
     """Return an engine that goes on with what this one would have committed."""
-    other = Engine(overrides if overrides is not None else engine.overrides)
+    other = Engine(rules if rules is not None else engine.rules)
     for group in engine.groups.values():
-        other.adopt(thaw(freeze(group), other.overrides))
+        other.adopt(thaw(freeze(group), other.rules))
     return other
 
 
@@ -88,11 +90,8 @@ class Locked(RunRule):
         return [Finding(self.name, Verdict.FIRING, Severity.INFO, "locked")]
 
 
-def test_a_rule_that_cannot_be_frozen_is_shown_what_the_series_hold(monkeypatch):
-    from runwatch.alerts.rules import catalogue
-
-    monkeypatch.setattr(catalogue, "CATALOGUE", (*catalogue.CATALOGUE, Locked))
-    engine = Engine()
+def test_a_rule_that_cannot_be_frozen_is_shown_what_the_series_hold():
+    engine = Engine(Ruleset(rules=(*CATALOGUE, Locked)))
     engine.add_source("run", "run", "run.log")
     engine.fold("run", LogParser().feed(log()), written=NOW)
     other = through(engine)
@@ -105,11 +104,11 @@ def test_other_thresholds_and_a_rule_switched_off_count_from_now_on():
     engine = Engine()
     engine.add_source("run", "run", "run.log")
     engine.fold("run", LogParser().feed(log()), written=NOW)
-    other = through(engine, {"hang": {"enabled": False}})
+    other = through(engine, Ruleset({"hang": {"enabled": False}}))
     (watched,) = (watched for _, watched in other.runs())
     assert "hang" not in {rule.name for rule in watched.rules}
     name = next(t for t in dataclasses.fields(type(watched.rules[0])) if "meaning" in t.metadata).name
-    changed = {watched.rules[0].name: {name: 7.0}}
+    changed = Ruleset({watched.rules[0].name: {name: 7.0}})
     (watched,) = (watched for _, watched in through(engine, changed).runs())
     assert getattr(watched.rules[0], name) == 7.0
 
@@ -135,7 +134,7 @@ def test_a_body_of_another_shape_is_not_read(monkeypatch):
     data = body()
     monkeypatch.setattr(frozen, "shape", lambda: "another")
     with pytest.raises(OtherShapeError):
-        thaw(data, {})
+        thaw(data, Ruleset())
 
 
 def test_the_shape_is_that_of_the_source(tmp_path, monkeypatch):
@@ -157,10 +156,10 @@ def test_a_damaged_body_is_not_read():
         torn = bytearray(data)
         torn[rng.randrange(len(torn))] ^= 1 + rng.randrange(255)
         with pytest.raises(OtherShapeError):
-            thaw(bytes(torn), {})
+            thaw(bytes(torn), Ruleset())
     for cut in (0, 3, 100, len(data) - 1):
         with pytest.raises(OtherShapeError):
-            thaw(bytes(data[:cut]), {})
+            thaw(bytes(data[:cut]), Ruleset())
 
 
 class Evil:
