@@ -28,7 +28,9 @@ class Lines:
         self.buffer[: self.size] = np.frombuffer(text, np.uint8, self.size, begin)
         self.buffer[self.size :] = 10
         body = self.buffer[: self.size]
-        if text.find(b"\r", begin, end) >= 0:
+        self.redraws = text.find(b"\r", begin, end) >= 0
+        """Whether a carriage return ends some records."""
+        if self.redraws:
             newline = body == 10
             body[body == 13] = 10
             ends = np.flatnonzero(body == 10)
@@ -61,6 +63,21 @@ class Lines:
         starts = self.starts[index] + self.begin
         ends = starts + self.lengths[index] - 1
         return [text[i:j] for i, j in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+    def joined(self, index: Ints, head: int, tail: int) -> bytes:
+        """Return many records, a line each, without so many bytes at their begin and end."""
+        starts, text = self.starts[index] + self.begin, self.text
+        ends = starts + self.lengths[index] - 1
+        if head or tail:
+            ends -= tail
+            starts += head
+            parts = [text[i:j] for i, j in zip(starts.tolist(), ends.tolist(), strict=True)]
+        else:  # neighbours at once
+            apart = np.flatnonzero(starts[1:] != ends[:-1] + 1)
+            begins, stops = starts[[0, *(apart + 1)]], ends[[*apart, -1]]
+            parts = [text[i:j] for i, j in zip(begins.tolist(), stops.tolist(), strict=True)]
+        joined = b"\n".join(parts) + b"\n"
+        return joined.replace(b"\r", b"\n") if self.redraws else joined
 
     def rows(self, index: Ints, length: int) -> Bytes:
         """Return a copy of `length` bytes from the beginning of each record, (n, length)."""
@@ -111,3 +128,11 @@ class Lines:
             first = self.buffer[self.starts]
             found |= (first == 27) | (first == 0)
         return np.asarray(found)
+
+    def ending(self, index: Ints, tail: bytes) -> NDArray[np.bool_]:
+        """Return a mask of the records `index` that end with `tail`: at most eight bytes, with the newline."""
+        ends = self.starts[index] + self.lengths[index]
+        shift = np.uint64(64 - 8 * len(tail))
+        wanted = np.uint64(int.from_bytes(tail, "little"))
+        found = (self.eight[np.maximum(ends - 8, 0)].view("<u8") >> shift) == wanted
+        return np.asarray(found & (ends >= 8) & (self.lengths[index] >= len(tail)))
