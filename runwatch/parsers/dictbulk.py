@@ -71,7 +71,15 @@ class _Shape:
 
     def rows(self, dicts: bytes, heads: Bytes) -> Floats | None:
         """Return the values of dicts, a line each, behind `heads` (n, length), or None as above."""
-        count = len(heads)
+        numbers = self._numbers(dicts, len(heads))
+        table = None if numbers is None else self._floats(numbers, len(heads))
+        if table is None or not self._stamp:
+            return table
+        digits = heads - np.uint8(48)
+        return np.asarray(np.vstack([table.T, *(fold(digits, part) for part in self._stamp)]).T)
+
+    def _numbers(self, dicts: bytes, count: int) -> bytes | None:
+        """Return the numbers of `count` dicts, a comma before and behind each; None as above."""
         bare, frame, names = dicts.translate(None, _NUMBERS), self._frame * count, _NAMES
         if bare == frame:
             names, left = _NAMES + b"eE", []  # no number has an exponent
@@ -84,6 +92,10 @@ class _Shape:
         numbers = b"," + dicts.translate(_COMMAS, names)
         for text, spaces in left:
             numbers = numbers.replace(text, spaces)
+        return numbers
+
+    def _floats(self, numbers: bytes, count: int) -> Floats | None:
+        """Return them as an array (count, columns), or None if they are not that many or odd."""
         if not _values(numbers):
             return None
         try:
@@ -93,12 +105,7 @@ class _Shape:
         if len(values) != count * len(self._names):
             return None
         table = np.frombuffer(array("d", values)).reshape(count, -1)
-        if not table.all() and b"-0," in numbers:  # JSON's integers have no sign at zero
-            return None
-        if not self._stamp:
-            return table
-        digits = heads - np.uint8(48)
-        return np.vstack([table.T, *(fold(digits, part) for part in self._stamp)]).T
+        return None if not table.all() and b"-0," in numbers else table  # JSON's -0 has no sign
 
     def _without_exponents(self, bare: bytes) -> bytes:
         """Return dicts without their numbers also without what is left of an exponent."""

@@ -130,7 +130,7 @@ class Lines:
         return np.asarray(found)
 
     def ending(self, index: Ints, tail: bytes) -> NDArray[np.bool_]:
-        """Return a mask of the records `index` that end with `tail`: at most eight bytes, with the newline."""
+        """Return a mask of the records `index` that end with `tail`: at most eight bytes, newline too."""
         ends = self.starts[index] + self.lengths[index]
         shift = np.uint64(64 - 8 * len(tail))
         wanted = np.uint64(int.from_bytes(tail, "little"))

@@ -114,7 +114,7 @@ SPOILT = (
 @pytest.mark.parametrize("around", ["{}\n", "\x1b[32m{}\x1b[39m\n", "[rank0]:{}\r\n", "01:02:07 INFO {}\n"])
 @pytest.mark.parametrize("small", [1e-3, 1e-7])
 def test_one_spoilt_dict_among_many(around, small):
-    whole = ["{'loss': %r, 'epoch': %r, 'x9': -1.5}" % (small * i, i / 7) for i in range(1, 400)]
+    whole = [f"{{'loss': {small * i!r}, 'epoch': {i / 7!r}, 'x9': -1.5}}" for i in range(1, 400)]
     for spoilt in SPOILT:
         lines = [*whole[:299], spoilt, *whole[299:]]
         text = "".join(around.format(line) for line in lines).encode()
