@@ -13,7 +13,7 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 
 PAD = 1024
-"""Longest line decoded in bulk, and the padding a block needs behind its last line."""
+"""Longest line decoded in bulk; a block with so many bytes behind it need not be copied."""
 
 
 class Lines:
@@ -24,12 +24,17 @@ class Lines:
         self.text = text
         self.begin = begin
         self.size = end - begin
-        self.buffer = np.empty(self.size + PAD, np.uint8)
-        self.buffer[: self.size] = np.frombuffer(text, np.uint8, self.size, begin)
-        self.buffer[self.size :] = 10
-        body = self.buffer[: self.size]
         self.redraws = text.find(b"\r", begin, end) >= 0
         """Whether a carriage return ends some records."""
+        self.buffer: Bytes
+        """The block, its records ended by newlines, and what stands behind it."""
+        if self.redraws or len(text) - end < PAD:
+            self.buffer = np.empty(self.size + PAD, np.uint8)
+            self.buffer[: self.size] = np.frombuffer(text, np.uint8, self.size, begin)
+            self.buffer[self.size :] = 10
+        else:
+            self.buffer = np.frombuffer(text, np.uint8, self.size + PAD, begin)
+        body = self.buffer[: self.size]
         if self.redraws:
             newline = body == 10
             body[body == 13] = 10
@@ -123,11 +128,23 @@ class Lines:
         head = prefix[:8]
         mask = np.uint64((1 << 8 * len(head)) - 1)
         wanted = np.uint64(int.from_bytes(head, "little"))
-        found = (self.eight[self.starts].view("<u8") & mask) == wanted
-        if not self.clean.all():
-            first = self.buffer[self.starts]
-            found |= (first == 27) | (first == 0)
+        found = (self._begins & mask) == wanted
+        if self._escaped is not None:
+            found |= self._escaped
         return np.asarray(found)
+
+    @cached_property
+    def _begins(self) -> NDArray[np.uint64]:
+        """The first eight bytes of each record."""
+        return np.asarray(self.eight[self.starts].view("<u8"))
+
+    @cached_property
+    def _escaped(self) -> NDArray[np.bool_] | None:
+        """A mask of the records that begin with an escape or a NUL byte, where there are any."""
+        if self.clean.all():
+            return None
+        first = self.buffer[self.starts]
+        return np.asarray((first == 27) | (first == 0))
 
     def ending(self, index: Ints, tail: bytes) -> NDArray[np.bool_]:
         """Return a mask of the records `index` that end with `tail`: at most eight bytes, newline too."""

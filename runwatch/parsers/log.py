@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 BULK_SIZE = 1 << 15
 """Pieces at least this long are worth the bulk path."""
+_BEHIND = b"\n" * 1024
+"""What stands behind a block, so that its lines can be read in place (see lines.PAD)."""
 _TAIL_BYTES = 1 << 16
 _WINDOW = 1 << 9
 """Bytes looked at for rows of a table; more where all of them were."""
@@ -122,10 +124,11 @@ class LogParser:
         self._offset += len(data)
         if self._skipping:
             data = self._skip(data)
-        block = self._carry + data
-        piece = Piece(self._offset - len(block))
-        cut = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
-        self._carry = block[cut:]
+        end = len(self._carry) + len(data)
+        block = b"".join((self._carry, data, _BEHIND))
+        piece = Piece(self._offset - end)
+        cut = max(block.rfind(b"\n", 0, end), block.rfind(b"\r", 0, end)) + 1
+        self._carry = block[cut:end]
         if cut:
             self._parse(block, cut, piece)
         newest = self._tail(block[max(0, cut - _TAIL_BYTES) : cut], tail) if tail and cut else ()
