@@ -15,6 +15,10 @@ Ints = NDArray[np.int64]
 PAD = 1024
 """Longest line decoded in bulk; a block with so many bytes behind it need not be copied."""
 
+# Arrays of blocks come and go. glibc would give their memory back to the system each time, and
+# fault it in again page by page, if nothing larger was ever freed (mallopt(3), M_MMAP_THRESHOLD).
+np.empty(24 << 20, np.uint8)
+
 
 class Lines:
     """A block cut into records: where each begins, how long it is (end included), on which line it is."""
