@@ -217,7 +217,9 @@ def _fitting(lines: Lines, candidates: Ints, shape: _Shape, place: _Place) -> tu
     """Return which of `candidates` (n,) have a dict at the place, and their heads."""
     wanted = np.frombuffer(place.head + shape.opening.translate(_SHAPE), np.uint8)
     heads = lines.rows(candidates, len(wanted))
-    fitting = ~(heads - wanted > np.where(wanted == 48, 9, 0).astype(np.uint8)).any(axis=1)
+    other = heads - wanted > np.where(wanted == 48, 9, 0).astype(np.uint8)
+    fitting = np.ones(len(heads), bool)
+    fitting[np.flatnonzero(other) // len(wanted)] = False
     fitting &= lines.ending(candidates, b"}" + place.tail + b"\n")
     fitting &= lines.lengths[candidates] <= PAD
     return fitting, heads[fitting, : len(place.head)]

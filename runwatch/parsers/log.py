@@ -9,12 +9,13 @@ the bulk path first; numbers are bit-identical either way.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.batch import Batch
 from runwatch.parsers.boxes import BoxReader
 from runwatch.parsers.columns import Columns, Rows
+from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format
 from runwatch.parsers.interpreter import MAX_LINE, Interpreter
 from runwatch.parsers.piece import Piece
@@ -288,18 +289,20 @@ class LogParser:
         ordinals = (np.cumsum(text) - 1 + self._ordinal)[rest]
         decoded = np.cumsum(used)
         places = (rest, lines.starts[rest], lines.line[rest], ordinals, decoded[rest], telling)
+        indices, starts, numbers, ordinal, before, tells = (place.tolist() for place in places)
         offset, confirmed, heads = piece.start + lines.begin, 0, records.heads
-        for index, start, line, ordinal, before, tells in zip(*(p.tolist() for p in places), strict=True):
-            record = b"" if tells or folded is None else lines.record(index)
-            if tells or events.inside or (folded is not None and folded.may(record)):
-                records.confirm(before - confirmed)
-                confirmed = before
-                record = record or lines.record(index)
-                if folded is not None:
-                    folded.at = offset + start
-                used[index] = records.read(record, offset + start, self._line + line, ordinal, piece)
-                if records.heads is not heads:
-                    return int(index) + 1
+        for at in _worth(tells, events) if folded is None else range(len(rest)):
+            index, start = indices[at], starts[at]
+            record = lines.record(index)
+            if folded is not None:
+                if not (tells[at] or events.inside or folded.may(record)):
+                    continue
+                folded.at = offset + start
+            records.confirm(before[at] - confirmed)
+            confirmed = before[at]
+            used[index] = records.read(record, offset + start, self._line + numbers[at], ordinal[at], piece)
+            if records.heads is not heads:
+                return int(index) + 1
         records.confirm(int(decoded[-1]) - confirmed)
         return len(lines)
 
@@ -356,3 +359,15 @@ class LogParser:
             printed=piece.printed(),
             tail=tail,
         )
+
+
+def _worth(tells: Sequence[bool], events: EventScanner) -> Iterator[int]:
+    """Yield the places of records that tell something, and of those that may go on with what one began."""
+    done = -1
+    for at in (*(place for place, told in enumerate(tells) if told), len(tells)):
+        while events.inside and done + 1 < at:
+            done += 1
+            yield done
+        if at < len(tells):
+            done = at
+            yield at
