@@ -374,8 +374,10 @@ class Interpreter:
         self._logged = tuple((m.needle, m) for m, _ in prefixed)
         self._stemless = tuple(pair for pair in self._logged if not _has_stem(pair[0]))
         self._headless = tuple(m for m in self._bare if not m.prefix)
-        first = {m.prefix[:1] for m in self._bare if m.prefix}
-        self._by_head = {h: tuple(m for m in self._bare if m.prefix[:1] in (h, b"")) for h in first}
+        heads = [m.prefix[:1] for m in self._bare]
+        first = {head for head in heads if head}
+        by_head = tuple(zip(heads, self._bare, strict=True))
+        self._by_head = {h: tuple(m for head, m in by_head if head == h or not head) for h in first}
         needles = [getattr(matcher, "needle", b"") for matcher in self._headless]
         self.needles = frozenset(filter(None, needles)) | {needle for needle, _ in self._logged}
         if self._readers or not all(needles):

@@ -176,7 +176,7 @@ class GroupDecoder(ABC):
                     row = self._one(texts[place])
                     if row is not None:
                         self._keep(found, self._shapes[0], where[place : place + 1], row)
-        return [_decoded(shape.layout, *parts) for shape, parts in found.items()]
+        return [decoded(shape.layout, *parts) for shape, parts in found.items()]
 
     @staticmethod
     def _keep(
@@ -241,8 +241,9 @@ class JsonDecoder(GroupDecoder):
         return learnt
 
 
-def _decoded(layout: Layout, indices: list[Ints], parts: list[Floats]) -> Decoded:
-    columns = list(np.concatenate(parts).T)
+def decoded(layout: Layout, indices: list[Ints], parts: list[Floats]) -> Decoded:
+    """Return records of a layout: their indices (n,) and values as printed (n, columns), in parts."""
+    columns = list(np.ascontiguousarray(np.concatenate(parts).T))
     for column, unit in zip(columns, layout.units, strict=True):
         unit.scale(column)
     if layout.epochs is not None:

@@ -13,7 +13,11 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 
 PAD = 1024
-"""Longest line decoded in bulk, and the padding a block needs behind its last line."""
+"""Longest line decoded in bulk; a block with so many bytes behind it need not be copied."""
+
+# Arrays of blocks come and go. glibc would give their memory back to the system each time, and
+# fault it in again page by page, if nothing larger was ever freed (mallopt(3), M_MMAP_THRESHOLD).
+np.empty(24 << 20, np.uint8)
 
 
 class Lines:
@@ -24,11 +28,18 @@ class Lines:
         self.text = text
         self.begin = begin
         self.size = end - begin
-        self.buffer = np.empty(self.size + PAD, np.uint8)
-        self.buffer[: self.size] = np.frombuffer(text, np.uint8, self.size, begin)
-        self.buffer[self.size :] = 10
+        self.redraws = text.find(b"\r", begin, end) >= 0
+        """Whether a carriage return ends some records."""
+        self.buffer: Bytes
+        """The block, its records ended by newlines, and what stands behind it."""
+        if self.redraws or len(text) - end < PAD:
+            self.buffer = np.empty(self.size + PAD, np.uint8)
+            self.buffer[: self.size] = np.frombuffer(text, np.uint8, self.size, begin)
+            self.buffer[self.size :] = 10
+        else:
+            self.buffer = np.frombuffer(text, np.uint8, self.size + PAD, begin)
         body = self.buffer[: self.size]
-        if text.find(b"\r", begin, end) >= 0:
+        if self.redraws:
             newline = body == 10
             body[body == 13] = 10
             ends = np.flatnonzero(body == 10)
@@ -61,6 +72,21 @@ class Lines:
         starts = self.starts[index] + self.begin
         ends = starts + self.lengths[index] - 1
         return [text[i:j] for i, j in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+    def joined(self, index: Ints, head: int, tail: int) -> bytes:
+        """Return many records, a line each, without so many bytes at their begin and end."""
+        starts, text = self.starts[index] + self.begin, self.text
+        ends = starts + self.lengths[index] - 1
+        if head or tail:
+            ends -= tail
+            starts += head
+            parts = [text[i:j] for i, j in zip(starts.tolist(), ends.tolist(), strict=True)]
+        else:  # neighbours at once
+            apart = np.flatnonzero(starts[1:] != ends[:-1] + 1)
+            begins, stops = starts[[0, *(apart + 1)]], ends[[*apart, -1]]
+            parts = [text[i:j] for i, j in zip(begins.tolist(), stops.tolist(), strict=True)]
+        joined = b"\n".join(parts) + b"\n"
+        return joined.replace(b"\r", b"\n") if self.redraws else joined
 
     def rows(self, index: Ints, length: int) -> Bytes:
         """Return a copy of `length` bytes from the beginning of each record, (n, length)."""
@@ -106,8 +132,28 @@ class Lines:
         head = prefix[:8]
         mask = np.uint64((1 << 8 * len(head)) - 1)
         wanted = np.uint64(int.from_bytes(head, "little"))
-        found = (self.eight[self.starts].view("<u8") & mask) == wanted
-        if not self.clean.all():
-            first = self.buffer[self.starts]
-            found |= (first == 27) | (first == 0)
+        found = (self._begins & mask) == wanted
+        if self._escaped is not None:
+            found |= self._escaped
         return np.asarray(found)
+
+    @cached_property
+    def _begins(self) -> NDArray[np.uint64]:
+        """The first eight bytes of each record."""
+        return np.asarray(self.eight[self.starts].view("<u8"))
+
+    @cached_property
+    def _escaped(self) -> NDArray[np.bool_] | None:
+        """A mask of the records that begin with an escape or a NUL byte, where there are any."""
+        if self.clean.all():
+            return None
+        first = self.buffer[self.starts]
+        return np.asarray((first == 27) | (first == 0))
+
+    def ending(self, index: Ints, tail: bytes) -> NDArray[np.bool_]:
+        """Return a mask of the records `index` that end with `tail`: at most eight bytes, newline too."""
+        ends = self.starts[index] + self.lengths[index]
+        shift = np.uint64(64 - 8 * len(tail))
+        wanted = np.uint64(int.from_bytes(tail, "little"))
+        found = (self.eight[np.maximum(ends - 8, 0)].view("<u8") >> shift) == wanted
+        return np.asarray(found & (ends >= 8) & (self.lengths[index] >= len(tail)))

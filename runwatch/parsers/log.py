@@ -9,12 +9,13 @@ the bulk path first; numbers are bit-identical either way.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.batch import Batch
 from runwatch.parsers.boxes import BoxReader
 from runwatch.parsers.columns import Columns, Rows
+from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format
 from runwatch.parsers.interpreter import MAX_LINE, Interpreter
 from runwatch.parsers.piece import Piece
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 BULK_SIZE = 1 << 15
 """Pieces at least this long are worth the bulk path."""
+_BEHIND = b"\n" * 1024
+"""What stands behind a block, so that its lines can be read in place (see lines.PAD)."""
 _TAIL_BYTES = 1 << 16
 _WINDOW = 1 << 9
 """Bytes looked at for rows of a table; more where all of them were."""
@@ -147,10 +150,11 @@ class LogParser:
         self._offset += len(data)
         if self._skipping:
             data = self._skip(data)
-        block = self._carry + data
-        piece = Piece(self._offset - len(block))
-        cut = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
-        self._carry = block[cut:]
+        end = len(self._carry) + len(data)
+        block = b"".join((self._carry, data, _BEHIND))
+        piece = Piece(self._offset - end)
+        cut = max(block.rfind(b"\n", 0, end), block.rfind(b"\r", 0, end)) + 1
+        self._carry = block[cut:end]
         if cut:
             self._parse(block, cut, piece)
         newest = self._tail(block[max(0, cut - _TAIL_BYTES) : cut], tail) if tail and cut else ()
@@ -310,18 +314,20 @@ class LogParser:
         ordinals = (np.cumsum(text) - 1 + self._ordinal)[rest]
         decoded = np.cumsum(used)
         places = (rest, lines.starts[rest], lines.line[rest], ordinals, decoded[rest], telling)
+        indices, starts, numbers, ordinal, before, tells = (place.tolist() for place in places)
         offset, confirmed, heads = piece.start + lines.begin, 0, records.heads
-        for index, start, line, ordinal, before, tells in zip(*(p.tolist() for p in places), strict=True):
-            record = b"" if tells or folded is None else lines.record(index)
-            if tells or events.inside or (folded is not None and folded.may(record)):
-                records.confirm(before - confirmed)
-                confirmed = before
-                record = record or lines.record(index)
-                if folded is not None:
-                    folded.at = offset + start
-                used[index] = records.read(record, offset + start, self._line + line, ordinal, piece)
-                if records.heads is not heads:
-                    return int(index) + 1
+        for at in _worth(tells, events) if folded is None else range(len(rest)):
+            index, start = indices[at], starts[at]
+            record = lines.record(index)
+            if folded is not None:
+                if not (tells[at] or events.inside or folded.may(record)):
+                    continue
+                folded.at = offset + start
+            records.confirm(before[at] - confirmed)
+            confirmed = before[at]
+            used[index] = records.read(record, offset + start, self._line + numbers[at], ordinal[at], piece)
+            if records.heads is not heads:
+                return int(index) + 1
         records.confirm(int(decoded[-1]) - confirmed)
         return len(lines)
 
@@ -378,3 +384,15 @@ class LogParser:
             printed=piece.printed(),
             tail=tail,
         )
+
+
+def _worth(tells: Sequence[bool], events: EventScanner) -> Iterator[int]:
+    """Yield the places of records that tell something, and of those that may go on with what one began."""
+    done = -1
+    for at in (*(place for place, told in enumerate(tells) if told), len(tells)):
+        while events.inside and done + 1 < at:
+            done += 1
+            yield done
+        if at < len(tells):
+            done = at
+            yield at

@@ -28,7 +28,8 @@ Floats = NDArray[np.float64]
 
 _DIGITS = frozenset(b"0123456789")
 _ROWS = 4096  # rows a pass works on
-_MIN = 24  # fewer lines than this are cheaper through the matcher
+_MIN = 12  # fewer lines than this are cheaper through the matcher than to learn from
+_FEW = 4  # and fewer than this than through a skeleton that is known
 _MAX_SKELETONS = 96
 _MAX_TRIES = 32  # shapes looked at per block
 _MANY = 256  # records of one length that are worth a look at each
@@ -241,13 +242,18 @@ class BulkDecoder:
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
         """Decode those of `candidates` (record indices) that fit a skeleton, known or learnt now."""
         out: list[Decoded] = []
-        groups = [group for group in _by_length(lines, candidates).values() if len(group) >= _MIN]
         tries = _MAX_TRIES
         known: dict[int, list[Skeleton]] = {}
         for skeleton in self._skeletons:
             known.setdefault(len(skeleton.base), []).append(skeleton)
-        for group in sorted(groups, key=len, reverse=True):  # rare shapes must not use up the tries
-            fitting = known.get(int(lines.lengths[group[0]]), [])
+        groups = [
+            (group, known.get(length, []))
+            for length, group in _by_length(lines, candidates).items()
+            if len(group) >= (_FEW if length in known else _MIN)
+        ]
+        groups.sort(key=lambda group: -len(group[0]))  # rare shapes must not use up the tries
+        for group, learnt_before in groups:
+            fitting = learnt_before
             for begin in range(0, len(group), _ROWS):
                 rest = group[begin : begin + _ROWS]
                 for skeleton in fitting:

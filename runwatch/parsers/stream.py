@@ -184,6 +184,9 @@ class StreamParser:
             return self._records.feed(data, tail=tail)
         if self._kind is _Is.LOG:
             return self._log.feed(data, tail=tail)
+        if self._kind is _Is.UNSURE and not self._held and self._text is None and _is_log(data):
+            self._kind = _Is.LOG  # most streams are: without a copy
+            return self._log.feed(data, tail=tail)
         self._held += data
         return self._look(tail=tail)
 
@@ -287,6 +290,17 @@ class StreamParser:
 
     def _nothing(self) -> Batch:
         return Batch(start=self._offset, end=self._offset, format=self.format)
+
+
+def _is_log(head: bytes) -> bool:
+    """Return whether a stream that begins so is a log and nothing else."""
+    return not (
+        head[:2] in _UTF16
+        or _UNSURE.match(head)
+        or _OPENING.match(head)
+        or may_be_framed(head)
+        or framing(head)
+    )
 
 
 def joined(first: Batch, rest: Batch) -> Batch:

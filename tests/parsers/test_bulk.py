@@ -95,6 +95,32 @@ def test_dicts_in_bulk(data):
     parse(text).same_as(parse(text, bulk=False))
 
 
+SPOILT = (
+    "{'loss5': , 'epoch': 0.5, 'x9': 1.0}",
+    "{'losse': 1.5, 'poch': 0.5, 'x9': 1.0}",
+    "{'loss': 1.5, 'epoch': 0.5, 'x8': 1.0}",
+    "{'loss': 1.5, 'epoch': e5, 'x9': 1.0}",
+    "{'loss': 1.5e, 'epoch': 0.5, 'x9': 1.0}",
+    "{'loss': -0, 'epoch': 0.5, 'x9': 1.0}",
+    "5{'loss': 1.5, 'epoch': 0.5, 'x9': 1.0}",
+    "{'loss': 1.5, 'epoch': 0.5, 'x9': 1.0}5",
+    "{'loss': 1.5, 5'epoch': 0.5, 'x9': 1.0}",
+    "{'loss': 1.5, 'epoch': 0.5, 'x9': 1.0} {'loss': 7.5, 'epoch': 0.5, 'x9': 1.0}",
+    "{'loss': 1.5, 'epoch': 0.5, 'x9': \x1b[1m1.0}",
+    "{'loss': 1.5, 'epoch': 0.5, 'x9': 1.%s}" % ("0" * 70_000),
+)
+
+
+@pytest.mark.parametrize("around", ["{}\n", "\x1b[32m{}\x1b[39m\n", "[rank0]:{}\r\n", "01:02:07 INFO {}\n"])
+@pytest.mark.parametrize(("small", "name"), [(1e-3, "y"), (1e-7, "x9")])
+def test_one_spoilt_dict_among_many(around, small, name):
+    whole = [f"{{'loss': {small * i!r}, 'epoch': {i / 7!r}, 'x9': -1.5}}" for i in range(1, 1200)]
+    for spoilt in SPOILT:
+        lines = [*whole[:1000], spoilt, *whole[1000:]]
+        text = "".join(around.format(line.replace("x9", name)) for line in lines).encode()
+        parse(text).same_as(parse(text, bulk=False))
+
+
 def test_a_dict_right_behind_a_bar_tells_both():
     line = "\r {}%|##   | {}/3000 [1:31:33<29:26:36, 1.92it/s]{{'loss': 1.{}, 'learning_rate': 1e-05, 'epoch': 0.5}}\n"
     text = "".join(line.format(i // 30, i, i) for i in range(1, 3000)).encode()

@@ -40,7 +40,10 @@ class Format:
 
     def fresh(self) -> Format:
         """Return this format with matchers that have read nothing yet, for one more source."""
-        return replace(self, matchers=tuple(fresh(matcher) for matcher in self.matchers))
+        matchers = tuple(fresh(matcher) for matcher in self.matchers)
+        if all(mine is other for mine, other in zip(self.matchers, matchers, strict=True)):
+            return self
+        return replace(self, matchers=matchers)
 
 
 _troubles: list[str] = []
