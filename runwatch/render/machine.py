@@ -10,8 +10,10 @@ from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.sparkline import sparkline
 from runwatch.snapshot import GpuRow, MachineView, ProcessRow
 
-_STATES = {"blocked": "warn", "stopped": "crit", "zombie": "warn", "running": "good"}
-_MEASURES = {"sm_activity": "SM", "util": "util", "power": "power"}
+STATES = {"blocked": "warn", "stopped": "crit", "zombie": "warn", "running": "good"}
+"""How the state of a process is shown."""
+BUSY = {"sm_activity": "SM", "util": "util", "power": "power"}
+"""How busy a GPU is, by what that is measured as."""
 _ORDER = ("rank", "main", "launcher", "filter", "shell", "worker")
 _TREND = 20
 _RATES = (("read", "disk_read"), ("write", "disk_write"), ("in", "net_receive"), ("out", "net_send"))
@@ -64,7 +66,7 @@ def gpu_rows(gpus: Sequence[GpuRow], width: int, glyphs: Glyphs = UNICODE) -> li
     """Return a heading and one row per GPU; those of the run first."""
     if not gpus:
         return []
-    words = dict.fromkeys(_MEASURES[gpu.measure] for gpu in gpus if gpu.measure)
+    words = dict.fromkeys(BUSY[gpu.measure] for gpu in gpus if gpu.measure)
     heading = f"{'GPU':>5} {'/'.join(words) or 'busy':>6} {'memory':>19} {'power':>11} {'temp':>5}  "
     out: list[Row] = [cells.fit([(heading, "dim")], width)]
     for gpu in sorted(gpus, key=lambda gpu: not gpu.own):
@@ -106,7 +108,7 @@ def process_rows(processes: Sequence[ProcessRow], width: int, glyphs: Glyphs = U
         doing = f"waits: {process.waits}" if process.waits else process.command
         row: Row = [
             (f"{process.pid:>9} {name:<9}", ""),
-            (f"{process.state:<10}", _STATES.get(process.state, "dim")),
+            (f"{process.state:<10}", STATES.get(process.state, "dim")),
             (f"{cores:>6} {memory:>9} {','.join(process.gpus):>5}  ", ""),
             (doing, "warn" if process.waits and process.state == "blocked" else "dim"),
         ]

@@ -18,8 +18,8 @@ from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.snapshot import RankRow
 
-MEASURES = ("progress", "step time", "loss", "age")
-"""What can be shown: how far each rank is, how slow, its loss, or how long it has been silent."""
+MEASURES = ("progress", "step time", "loss", "age", "gpu")
+"""What can be shown: how far, how slow, which loss, silent for how long, how busy its GPU."""
 _LEAST: dict[str, float] = {"step time": 0.05, "loss": 0.02}
 """Least range that the levels span, as a part of the largest value: noise is no news."""
 _NEAR = 7
@@ -31,9 +31,10 @@ SILENT = 60.0
 
 
 def level(row: RankRow, measure: str, furthest: int) -> float | None:
-    """Return what is drawn for a rank: a fraction done, seconds, or a loss; None if unknown."""
+    """Return what is drawn for a rank: a fraction done or busy, seconds, or a loss; None if unknown."""
     if measure != "progress":
-        return {"age": row.age, "step time": row.step_time, "loss": row.loss}[measure]
+        busy = None if row.place is None else row.place.busy
+        return {"age": row.age, "step time": row.step_time, "loss": row.loss, "gpu": busy}[measure]
     if row.done is None:
         return None
     total = row.total or furthest
@@ -61,7 +62,7 @@ def furthest(ranks: Sequence[RankRow]) -> int:
 
 
 def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
-    """Return the ranks sorted with the worst first: the least done, else the most of what is measured."""
+    """Return the ranks with the worst first: the least done or busy, else the most of what is measured."""
     top = furthest(ranks)
 
     def key(row: RankRow) -> tuple[float, float, int]:
@@ -71,12 +72,14 @@ def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
         if measure == "progress":
             return behind, silent, row.rank
         most = level(row, measure, top)
+        if measure == "gpu":
+            return (2.0 if most is None else most), behind, row.rank
         return (-most if most is not None else 0.0), behind, row.rank
 
     return sorted(ranks, key=key)
 
 
-COLUMNS = ("worst", "rank", "done", "step time", "loss", "last seen")
+COLUMNS = ("worst", "rank", "done", "step time", "loss", "last seen", "gpu busy", "gpu temp")
 """What a table of ranks can be sorted by."""
 
 
@@ -88,11 +91,26 @@ def by_column(ranks: Sequence[RankRow], column: str, measure: str) -> list[RankR
         "step time": lambda row: None if row.step_time is None else -row.step_time,
         "loss": lambda row: None if row.loss is None else -row.loss,
         "last seen": lambda row: None if row.age is None else -row.age,
+        "gpu busy": lambda row: None if row.place is None else row.place.busy,
+        "gpu temp": lambda row: (
+            None if row.place is None or row.place.temperature is None else -row.place.temperature
+        ),
     }
     if column not in keys:
         return worst(ranks, measure)
     value = keys[column]
     return sorted(ranks, key=lambda row: (value(row) is None, value(row) or 0.0, row.rank))
+
+
+def sortable(ranks: Sequence[RankRow]) -> list[str]:
+    """Return what these ranks can be sorted by: not by what is known of none."""
+    known = {
+        "step time": any(row.step_time is not None for row in ranks),
+        "loss": any(row.loss is not None for row in ranks),
+        "gpu busy": any(row.place is not None and row.place.busy is not None for row in ranks),
+        "gpu temp": any(row.place is not None and row.place.temperature is not None for row in ranks),
+    }
+    return [name for name in COLUMNS if known.get(name, True)]
 
 
 def describe(row: RankRow, measure: str = "progress") -> str:
@@ -104,6 +122,9 @@ def describe(row: RankRow, measure: str = "progress") -> str:
         return f"{name} " + ("no data" if row.step_time is None else numbers.value(STEP_TIME, row.step_time))
     if measure == "loss":
         return f"{name} " + ("no data" if row.loss is None else f"loss {numbers.value(LOSS, row.loss)}")
+    if measure == "gpu":
+        busy = None if row.place is None else row.place.busy
+        return f"{name} " + ("no data" if busy is None else f"GPU {numbers.percent(busy, 0)}")
     if row.done is None:
         return f"{name} no steps"
     total = "" if row.total is None else f"/{numbers.step(row.total)}"
@@ -179,6 +200,8 @@ def _span(levels: Sequence[float | None], measure: str, whole: int) -> Span:
     low, high = min(known), max(known)
     if measure == "age":
         return measure, 0.0, high
+    if measure == "gpu":
+        return measure, 0.0, 1.0
     if measure == "progress":
         return measure, min(low, high - (_NEAR / whole if whole > 0 else 1.0)), high
     return measure, low, max(high, low + _LEAST[measure] * abs(high))
@@ -257,7 +280,7 @@ def _of_group(levels: Sequence[float | None], measure: str) -> float | None:
     known = [x for x in levels if x is not None]
     if not known:
         return None
-    return min(known) if measure == "progress" else max(known)
+    return min(known) if measure in {"progress", "gpu"} else max(known)
 
 
 def _sign(x: float | None, span: Span, glyphs: Glyphs) -> str:
@@ -295,6 +318,7 @@ def _scale(span: Span, group: int, top: int, ranks: Sequence[RankRow], glyphs: G
     else:
         first, last = {
             "age": ("0s", numbers.brief(high)),
+            "gpu": ("0%", "100%"),
             "step time": (numbers.value(STEP_TIME, low), numbers.value(STEP_TIME, high)),
             "loss": (numbers.value(LOSS, low), numbers.value(LOSS, high)),
         }[measure]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 
 from runwatch.batch import Batch
+from runwatch.machine import Machine
 from runwatch.metrics import LOSS
 from runwatch.run import RankState, Run
 from runwatch.segments import Splitter
@@ -15,6 +16,7 @@ from runwatch.snapshot import (
     EventRow,
     Latest,
     Mark,
+    RankPlace,
     RankRow,
     RunRow,
     RunView,
@@ -218,7 +220,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         latest=tuple(_latest(run, name) for name in list(run.series)[:MAX_METRICS]),
         charts=_charts(run, view),
         marks=tuple(_marks(watched, run)),
-        ranks=_ranks(run, now),
+        ranks=_ranks(run, group.machine, now),
         incidents=watched.incidents.rows()[:MAX_INCIDENTS] if watched else (),
         checkpoints=checkpoints.rows(run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS),
         saving=checkpoints.saving(run, now),
@@ -246,14 +248,15 @@ def _about(group: Group) -> dict[str, str]:
     return {"read from": group.about, "believed first": ", ".join(group.prefer[:4]), **about}
 
 
-def _ranks(run: Run, now: float) -> tuple[RankRow, ...]:
+def _ranks(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
     """Return the ranks; a training run of one rank has none to compare."""
     if len(run.ranks) == 1 and next(iter(run.ranks.values())).training:
         return ()
-    return tuple(_rank(rank, state, run, now) for rank, state in sorted(run.ranks.items()))
+    places = under.places(machine, now)
+    return tuple(_rank(rank, state, run, now, places.get(rank)) for rank, state in sorted(run.ranks.items()))
 
 
-def _rank(rank: int, state: RankState, run: Run, now: float) -> RankRow:
+def _rank(rank: int, state: RankState, run: Run, now: float, place: RankPlace | None) -> RankRow:
     loss = state.latest.get(LOSS)
     return RankRow(
         rank,
@@ -262,6 +265,7 @@ def _rank(rank: int, state: RankState, run: Run, now: float) -> RankRow:
         None if state.seen is None else max(0.0, now - state.seen),
         step_time=_finite(state.step_time),
         loss=_finite(loss),
+        place=place,
     )
 
 
