@@ -283,6 +283,10 @@ class RunView(msgspec.Struct, frozen=True):
     log: tuple[tuple[int, str], ...] = ()
     log_source: str = ""
     """Path of the source that these lines are from."""
+    log_read: tuple[tuple[int, float], ...] = ()
+    """(line, Unix time): this and the following lines were read then, as they came; 0 is not known."""
+    link: str = ""
+    """Address of its page on W&B, where the run tells it."""
     facts: dict[str, str] = {}
     about: dict[str, str] = {}
     """The run's configuration and where it runs, as told beside it; only for views that show it."""

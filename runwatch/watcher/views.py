@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
+from urllib.parse import quote
 
 from runwatch.batch import Batch
 from runwatch.machine import Machine
@@ -22,8 +25,9 @@ from runwatch.snapshot import (
     RunView,
     Snapshot,
 )
+from runwatch.text import plain
 from runwatch.watcher import checkpoints, under
-from runwatch.watcher.group import Group, WatchedRun
+from runwatch.watcher.group import Group, Source, WatchedRun
 from runwatch.watcher.protocol import View
 
 MAX_RUNS = 256
@@ -226,12 +230,35 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         saving=checkpoints.saving(run, now),
         events=_events(run) if view.details else (),
         about=run.about if view.details else {},
-        log=tuple(log[-view.log_lines :]) if view.log_lines > 0 else (),
+        log=tuple(newest),
         log_source=speaker.path if speaker is not None else "",
+        log_read=_read_when(speaker, log[-view.log_lines :])
+        if speaker is not None and view.log_lines > 0
+        else (),
+        link=_link(run),
         facts=_about(group),
         has_machine=bool(group.machine.processes or group.machine.gpus),
         machine=under.view(group.machine, now, group.deadline) if view.machine else None,
     )
+
+
+def _read_when(source: Source, lines: Sequence[tuple[int, str]]) -> tuple[tuple[int, float], ...]:
+    """Return when these lines were read: the notes of their range, and the last one before it."""
+    if not lines:
+        return ()
+    notes = [note for note in source.read_when if note[0] <= lines[-1][0]]
+    first = bisect_right(notes, lines[0][0], key=lambda note: note[0])
+    return tuple(notes[max(0, first - 1) :])
+
+
+def _link(run: Run) -> str:
+    """Return the address of the run's page on W&B; "" if it does not tell enough."""
+    parts = [run.about.get(name, "") for name in ("entity", "project", "id")]
+    if not all(parts):
+        return ""
+    entity, project, name = (quote(part, safe="") for part in parts)
+    host = os.environ.get("WANDB_BASE_URL", "https://wandb.ai").rstrip("/")
+    return f"{plain(host, 200)}/{entity}/{project}/runs/{name}"
 
 
 def _events(run: Run) -> tuple[EventRow, ...]:
