@@ -210,6 +210,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
     if shown.preview is not None and view.log_source is None:
         lines = shown.preview_log
     log = [line for line in lines if view.log_before is None or line[0] <= view.log_before]
+    newest = log[-view.log_lines :] if view.log_lines > 0 else []
     return RunView(
         id=run.id,
         name=run.label,
@@ -232,9 +233,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         about=run.about if view.details else {},
         log=tuple(newest),
         log_source=speaker.path if speaker is not None else "",
-        log_read=_read_when(speaker, log[-view.log_lines :])
-        if speaker is not None and view.log_lines > 0
-        else (),
+        log_read=_read_when(speaker, newest),
         link=_link(run),
         facts=_about(group),
         has_machine=bool(group.machine.processes or group.machine.gpus),
@@ -242,9 +241,9 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
     )
 
 
-def _read_when(source: Source, lines: Sequence[tuple[int, str]]) -> tuple[tuple[int, float], ...]:
+def _read_when(source: Source | None, lines: Sequence[tuple[int, str]]) -> tuple[tuple[int, float], ...]:
     """Return when these lines were read: the notes of their range, and the last one before it."""
-    if not lines:
+    if source is None or not lines:
         return ()
     notes = [note for note in source.read_when if note[0] <= lines[-1][0]]
     first = bisect_right(notes, lines[0][0], key=lambda note: note[0])

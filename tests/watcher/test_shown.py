@@ -14,11 +14,8 @@ def picture(engine: Engine, **options):
 
 
 def read_when(run):
-    notes = dict(run.log_read)
-    return [
-        max((n for n in notes if n <= line), default=None) and notes[max(n for n in notes if n <= line)]
-        for line, _ in run.log
-    ]
+    """The time of each line that is shown; 0 if it is not told."""
+    return [next((at for first, at in reversed(run.log_read) if first <= line), 0.0) for line, _ in run.log]
 
 
 def test_lines_are_told_with_the_time_at_which_they_came_and_old_ones_without():
@@ -35,12 +32,12 @@ def test_lines_are_told_with_the_time_at_which_they_came_and_old_ones_without():
         engine.fold("run", parser.feed(b"".join(data), tail=400), live=live, arrival=NOW + arrival)
     run = picture(engine, log_lines=100)
     wanted = [0.0] * 3 + [NOW + 10] * 2 + [NOW + 20] * 2 + [0.0]
-    assert [at or 0.0 for at in read_when(run)] == wanted
+    assert read_when(run) == wanted
     few = picture(engine, log_lines=2)
-    assert [at or 0.0 for at in read_when(few)] == wanted[-2:]
+    assert read_when(few) == wanted[-2:]
     assert len(few.log_read) == 2
     older = picture(engine, log_lines=2, log_before=6)
-    assert [at or 0.0 for at in read_when(older)] == wanted[4:6]
+    assert read_when(older) == wanted[4:6]
     assert picture(engine).log_read == ()
 
 
