@@ -99,7 +99,8 @@ def words(
         told.append(("pace", _pace(row, others), ""))
     if row.loss is not None:
         told.append(("loss", numbers.value(LOSS, row.loss), ""))
-    told.append(("last seen", "never" if row.age is None else f"{numbers.brief(row.age)} ago", ""))
+    seen = "not since the log is watched" if row.age is None else f"{numbers.brief(row.age)} ago"
+    told.append(("last seen", seen, ""))
     if (place := row.place) is None:
         told.append(("process", "not found on this machine", "dim"))
     else:
@@ -122,10 +123,9 @@ def _progress(row: RankRow, others: Sequence[RankRow]) -> str:
 
 
 def _pace(row: RankRow, others: Sequence[RankRow]) -> str:
-    known = sorted(other.step_time for other in others if other.step_time is not None)
     text = f"{numbers.value(STEP_TIME, row.step_time)} a step"
-    median = known[len(known) // 2] if known else 0.0
-    if row.step_time is None or median <= 0 or len(known) < 2:
+    median = ranks.median_step(others)
+    if row.step_time is None or median <= 0:
         return text
     apart = row.step_time / median - 1
     if abs(apart) < 0.005:

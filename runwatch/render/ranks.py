@@ -26,6 +26,8 @@ _NEAR = 7
 """Steps that ranks are apart anyway, as each prints when it gets there."""
 PER_NODE = 8
 """Ranks that are taken to be a node where nothing tells."""
+_SLOW = 1.15
+"""Times the median step at which a rank is called slow."""
 SILENT = 60.0
 """Seconds without a word after which a rank is worth naming."""
 
@@ -138,7 +140,7 @@ def label(rank: int) -> str:
 
 
 def notable(ranks: Sequence[RankRow], over: bool = False) -> list[str]:
-    """Return in words the ranks that stand out, the worst first: behind the others, or silent.
+    """Return in words the ranks that stand out, the worst first: behind the others, slow, or silent.
 
     When the run is over, silence is no news.
     """
@@ -149,12 +151,32 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[str]:
     done = {row.rank for row in ranks if row.total and row.done is not None and row.done >= row.total}
     aged = [] if over else worst(ranks, "age")
     silent = [row for row in aged if (row.age or 0) >= SILENT and row.rank not in done]
-    named = {row.rank for row in behind}
+    late = slow(ranks)
+    named = {row.rank for row in (*behind, *late)}
     out = [
         describe(row) + (f", {describe(row, 'age').partition(' ')[2]}" if row in silent else "")
         for row in behind
     ]
+    out += [_slow(row, ranks) for row in late if row not in behind]
     return out + [describe(row, "age") for row in silent if row.rank not in named]
+
+
+def slow(ranks: Sequence[RankRow]) -> list[RankRow]:
+    """Return the ranks whose steps take clearly longer than the median, the slowest first."""
+    usual = median_step(ranks)
+    late = [row for row in ranks if row.step_time is not None and row.step_time > _SLOW * usual > 0]
+    return sorted(late, key=lambda row: -(row.step_time or 0.0))
+
+
+def median_step(ranks: Sequence[RankRow]) -> float:
+    """Return the median of the ranks' step times; 0 if fewer than two are known."""
+    known = sorted(row.step_time for row in ranks if row.step_time is not None)
+    return known[len(known) // 2] if len(known) > 1 else 0.0
+
+
+def _slow(row: RankRow, ranks: Sequence[RankRow]) -> str:
+    more = (row.step_time or 0.0) / median_step(ranks) - 1
+    return f"{describe(row, 'step time')} +{numbers.percent(more, 0)}"
 
 
 def grid(

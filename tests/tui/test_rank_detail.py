@@ -71,13 +71,13 @@ async def test_enter_tells_all_of_a_rank_and_esc_closes(open_app):
         await s.press("3", "enter")
         told = s.drawn("#rank-detail")
         for words in (
-            "r2", "41/100, 9 behind", "4702 blocked in read of /d/x.tar, 0.00 cores", "python train.py", "SM 10%",
+            "rank 2 ", "41/100, 9 behind", "4702 blocked in read of /d/x.tar, 0.00 cores", "python train.py", "SM 10%",
             "[rank2] step 41 newest",
         ):  # fmt: skip
             assert words in told, told
         assert s.engine.view.log_lines == 400
         await s.press("j")
-        assert " r2 " not in lines(s, "#rank-detail")[0]
+        assert "rank 2 " not in lines(s, "#rank-detail")[0]
         await s.press("escape")
         assert not s.view.query_one("#rank-detail").display
         assert s.view.view == "ranks"
@@ -104,3 +104,10 @@ async def test_ranks_of_another_machine_have_no_columns_about_gpus(open_app):
         assert "process" not in s.drawn("#rank-table")
         await s.press("enter")
         assert "not found on this machine" in s.drawn("#rank-detail")
+
+
+async def test_the_machine_takes_no_more_rows_than_it_fills(open_app):
+    async with open_app((120, 40), ranks_=RANKS, make=with_ranks) as s:
+        await s.press("3")
+        panel = s.view.query_one("#machine")
+        assert panel.size.height == panel.needed() == 4

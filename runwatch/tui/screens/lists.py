@@ -130,7 +130,9 @@ class Ranks(ListScreen):
         view = self.scene.run.machine if self.scene.run else None
         seen = view is not None and bool(view.processes or view.gpus or view.host)
         alone = seen and not count
-        self.query_one("#machine").display = seen and (alone or self.size.height >= MACHINE_FROM)
+        panel = self.query_one(MachinePanel)
+        panel.display = seen and (alone or self.size.height >= MACHINE_FROM)
+        panel.styles.height = "1fr" if alone else min(panel.needed(), self.size.height // 3)
         grid, table = self.query_one("#rank-grid"), self.query_one(RankTable)
         detail = self.query_one(RankDetail)
         detail.row = table.selected() if self.detail else None

@@ -70,7 +70,7 @@ class Overview(ChartScreen):
             "stats": 60 <= width < 100 and len(choose.of_run(run)) > 1,
             "minor": bool(minor),
             "ranks": ranks,
-            "alerts": (alerts and (not narrow or tall)) or (ranks and not narrow),
+            "alerts": (alerts and (not narrow or tall)) or ((ranks or checkpoints) and not narrow),
             "checkpoints": checkpoints,
             "log": height >= 18,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runwatch.batch import NODE
 from runwatch.render import cells, rank_table, ranks, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
@@ -110,5 +111,7 @@ class RankDetail(Panel):
         line = next((text for _, text in reversed(run.log) if rank_of(text) == row.rank), "")
         words = rank_table.words(row, run.ranks, width, process, line, self.scene.glyphs)
         return Content(
-            [("rank", "title"), (f" {ranks.label(row.rank)}", "value")], words, [("esc closes", "dim")]
+            [("rank", "title"), (f" {ranks.label(row.rank)[row.rank < NODE :]}", "value")],
+            words,
+            [("esc closes", "dim")],
         )
