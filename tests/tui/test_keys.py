@@ -3,6 +3,8 @@
 import msgspec
 import pytest
 
+from runwatch.alerts.grouping import Alert
+from runwatch.alerts.policy import matches, parse_matcher
 from runwatch.snapshot import IncidentRow, Mark, Progress, RunRow
 from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
@@ -385,12 +387,15 @@ async def test_every_key_in_the_footer_works(open_app, view):
 
 
 async def test_silence_asks_for_how_long_and_says_what_came_of_it(open_app):
-    async with open_app(incidents=ALERTS) as s:
+    async with open_app(incidents=ALERTS, name="login03:llama-7b-r3") as s:  # one of several hosts
         await s.press("5", "s")
         assert "15m: send nothing about loss_spike" in s.text()
         await s.press("down", "enter")
         (asked,) = [request for request in s.engine.requests if isinstance(request, Silence)]
-        assert asked.matchers == ("run=llama-7b-r3", "rule=loss_spike")
+        assert asked.matchers == ("run=r1", "rule=loss_spike"), "as the alert calls its run"
+        assert matches(
+            [parse_matcher(text) for text in asked.matchers], Alert(SPIKE, "login03", 0.0).labels()
+        )
         assert asked.ends == 1_000_000 + 3600
         s.engine.send(Done(0, "silenced until 12:00: rule=loss_spike"))
         await s.until(lambda: "silenced until 12:00" in s.drawn("#head"))

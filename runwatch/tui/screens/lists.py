@@ -275,9 +275,9 @@ class Alerts(ListScreen):
         row, scene = self.scene.selected(), self.scene
 
         def chosen(span: tuple[str, ...] | None) -> None:
-            if span and row is not None and scene.run is not None:
+            if span and row is not None:
                 now = scene.snapshot.time + scene.since_frame() if scene.snapshot else 0.0
-                self.runwatch.link.send(silencing.request(row, scene.run.name, span[0], now))
+                self.runwatch.link.send(silencing.request(row, span[0], now))
 
         if row is not None:
             self.app.push_screen(silencing.how_long(row), callback=chosen)

@@ -87,7 +87,8 @@ class Overview(ChartScreen):
             return
         notices = len(self.scene.snapshot.notices) if self.scene.snapshot else 0
         told = len(run.incidents) + notices + (not self.scene.firing())  # that nothing fires is a line too
-        needed = max(told, 2 if run.ranks else 1, 3 if len(run.ranks) > 64 else 0)
+        a_line = 32 if 100 <= self.size.width < 120 else 64  # cells of ranks beside the alerts
+        needed = max(told, 2 if run.ranks else 1, 3 if len(run.ranks) > a_line else 0)
         most = 9 if tall else 5
         lower = self.query_one("#lower")
         lower.styles.height = (
