@@ -65,6 +65,31 @@ class Mark(msgspec.Struct, frozen=True):
     label: str = ""
 
 
+class RankPlace(msgspec.Struct, frozen=True):
+    """Where a rank runs on the machine that is watched; None is not known."""
+
+    pid: int
+    state: str
+    """running, sleeping, blocked, stopped or zombie."""
+    waits: str = ""
+    """What it waits for where it does not run."""
+    gpus: tuple[str, ...] = ()
+    """Indices of its GPUs."""
+    gpu_state: str = "ok"
+    """ok, denied or lost: that of the worst of its GPUs."""
+    measure: str = ""
+    """What `busy` is: sm_activity, util, or power as a part of its limit; "" where its GPUs differ."""
+    busy: float | None = None
+    """Mean of its GPUs."""
+    memory_used: float | None = None
+    """Bytes on all its GPUs, of whatever process."""
+    memory_total: float | None = None
+    temperature: float | None = None
+    """Degrees Celsius of the hottest."""
+    power: float | None = None
+    """Watts of all."""
+
+
 class RankRow(msgspec.Struct, frozen=True):
     """Progress of one rank: its newest training step, or how far it is in an evaluation."""
 
@@ -77,6 +102,8 @@ class RankRow(msgspec.Struct, frozen=True):
     step_time: float | None = None
     """Seconds per step."""
     loss: float | None = None
+    place: RankPlace | None = None
+    """Its process and its GPUs, if it runs on the machine that is watched."""
 
 
 class IncidentRow(msgspec.Struct, frozen=True):
@@ -256,6 +283,10 @@ class RunView(msgspec.Struct, frozen=True):
     log: tuple[tuple[int, str], ...] = ()
     log_source: str = ""
     """Path of the source that these lines are from."""
+    log_read: tuple[tuple[int, float], ...] = ()
+    """(line, Unix time): this and the following lines were read then, as they came; 0 is not known."""
+    link: str = ""
+    """Address of its page on W&B, where the run tells it."""
     facts: dict[str, str] = {}
     about: dict[str, str] = {}
     """The run's configuration and where it runs, as told beside it; only for views that show it."""

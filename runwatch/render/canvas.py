@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 _BRAILLE = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 _ASCII = ((0x01, 0x02, 0x04),)
+_APART = 8
+"""Cells between two signs of a curve."""
 _ASCII_SIGNS = " '-\"._:|"
 """Indexed by mask: top 1, middle 2, bottom 4."""
 
@@ -49,9 +51,20 @@ class Canvas:
             self.column(layer, x, min(before, y), max(before, y))
             before = y
 
-    def row(self, index: int, roles: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Return the signs and roles of a row of cells, the top row being 0."""
+    def row(
+        self, index: int, roles: Sequence[str], points: Sequence[str] = ()
+    ) -> tuple[list[str], list[str]]:
+        """Return the signs and roles of a row of cells, the top row being 0.
+
+        A layer that has a sign in `points` shows it every few cells, whatever lies
+        over it: curves are told apart without colour, also where they run together.
+        """
         signs, shown = [" "] * self.width, [""] * self.width
+        for layer, point in enumerate(points):
+            grid = self._layers[layer][index]
+            for cell in range(_APART // 2 + layer * 2, self.width if point else 0, _APART):
+                if grid[cell]:
+                    signs[cell], shown[cell] = point, roles[layer]
         for layer in range(len(self._layers) - 1, -1, -1):
             for cell, mask in enumerate(self._layers[layer][index]):
                 if mask and signs[cell] == " ":

@@ -116,8 +116,9 @@ def chart(
             bad[cell] = bad[cell] or point.bad
             over[cell] = over[cell] or (point.high is not None and point.high > scale.high)
     rows = []
+    points = ("", *reversed(options.glyphs.points), "")  # as _ROLES
     for y in range(plot_rows):
-        signs, roles = canvas.row(y, _ROLES)
+        signs, roles = canvas.row(y, _ROLES, points)
         if cursor is not None and span.holds(cursor):
             cell = span.cell(cursor)
             if signs[cell] == " ":

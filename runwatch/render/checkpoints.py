@@ -42,6 +42,8 @@ def brief(row: CheckpointRow, glyphs: Glyphs = UNICODE) -> Row:
         parts.append((f" {row.state}", _ROLES[row.state]))
     elif row.bytes:
         parts.append((f" {numbers.size(row.bytes)}", "dim"))
+    elif row.state == "told":
+        parts.append((" in the log", "dim"))
     return parts
 
 

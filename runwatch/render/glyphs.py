@@ -41,6 +41,8 @@ class Glyphs:
     live: str
     stale: str
     dead: str
+    points: str
+    """What tells the second, third and fourth curve of a chart from the first, and not by colour."""
     marks: dict[str, str]
     """By kind of mark, most important first."""
     phases: dict[str, str]
@@ -73,6 +75,7 @@ UNICODE = Glyphs(
     live="●",
     stale="○",
     dead="✗",
+    points="○△□",
     marks={"incident": "▼", "restart": "↻", "checkpoint": "◆", "eval": "◇"},
     phases={
         "starting": "◌",
@@ -112,6 +115,7 @@ ASCII = Glyphs(
     live="*",
     stale="o",
     dead="x",
+    points="ox#",
     marks={"incident": "v", "restart": "R", "checkpoint": "C", "eval": "e"},
     phases={
         "starting": ".",

@@ -10,10 +10,14 @@ from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.sparkline import sparkline
 from runwatch.snapshot import GpuRow, MachineView, ProcessRow
 
-_STATES = {"blocked": "warn", "stopped": "crit", "zombie": "warn", "running": "good"}
-_MEASURES = {"sm_activity": "SM", "util": "util", "power": "power"}
+STATES = {"blocked": "warn", "stopped": "crit", "zombie": "warn", "running": "good"}
+"""How the state of a process is shown."""
+BUSY = {"sm_activity": "SM", "util": "util", "power": "power"}
+"""How busy a GPU is, by what that is measured as."""
 _ORDER = ("rank", "main", "launcher", "filter", "shell", "worker")
 _TREND = 20
+_BEFORE_DOING = 53
+"""Cells before what a process does."""
 _RATES = (("read", "disk_read"), ("write", "disk_write"), ("in", "net_receive"), ("out", "net_send"))
 
 
@@ -50,21 +54,23 @@ def host(view: MachineView, width: int, glyphs: Glyphs = UNICODE) -> list[Row]:
         parts.append(f"memory {numbers.size(left)} of {numbers.size(total)} free")
     if "io_pressure" in has:
         parts.append(f"I/O wait {numbers.percent(has['io_pressure'], 0)}")
-    parts += [f"{word} {numbers.size(has[name])}/s" for word, name in _RATES if has.get(name, 0.0) >= 1e3]
     if view.job:
         parts.append(view.job)
     if view.deadline is not None:
         left = view.deadline
         parts.append(f"deadline in {numbers.duration(left)}" if left > 0 else "past its deadline")
-    text = f" {glyphs.dot} ".join(parts)
-    return [[(cells.clip(text, width, glyphs.ellipsis), "")]] if parts else []
+    parts += [f"{word} {numbers.size(has[name])}/s" for word, name in _RATES if has.get(name, 0.0) >= 1e3]
+    between = f" {glyphs.dot} "
+    while len(parts) > 1 and cells.width(cells.settled(between.join(parts))) > width:
+        parts.pop()
+    return [[(cells.clip(between.join(parts), width, glyphs.ellipsis), "")]] if parts else []
 
 
 def gpu_rows(gpus: Sequence[GpuRow], width: int, glyphs: Glyphs = UNICODE) -> list[Row]:
     """Return a heading and one row per GPU; those of the run first."""
     if not gpus:
         return []
-    words = dict.fromkeys(_MEASURES[gpu.measure] for gpu in gpus if gpu.measure)
+    words = dict.fromkeys(BUSY[gpu.measure] for gpu in gpus if gpu.measure)
     heading = f"{'GPU':>5} {'/'.join(words) or 'busy':>6} {'memory':>19} {'power':>11} {'temp':>5}  "
     out: list[Row] = [cells.fit([(heading, "dim")], width)]
     for gpu in sorted(gpus, key=lambda gpu: not gpu.own):
@@ -104,9 +110,10 @@ def process_rows(processes: Sequence[ProcessRow], width: int, glyphs: Glyphs = U
         cores = "-" if process.cores is None else f"{process.cores:.2f}"
         memory = "-" if process.rss is None else numbers.size(process.rss)
         doing = f"waits: {process.waits}" if process.waits else process.command
+        doing = cells.clip(doing, max(0, width - _BEFORE_DOING), glyphs.ellipsis)
         row: Row = [
             (f"{process.pid:>9} {name:<9}", ""),
-            (f"{process.state:<10}", _STATES.get(process.state, "dim")),
+            (f"{process.state:<10}", STATES.get(process.state, "dim")),
             (f"{cores:>6} {memory:>9} {','.join(process.gpus):>5}  ", ""),
             (doing, "warn" if process.waits and process.state == "blocked" else "dim"),
         ]

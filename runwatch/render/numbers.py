@@ -172,7 +172,7 @@ _BY_METRIC: dict[str, Callable[[float], str]] = {
     metrics.VAL_BPB: loss,
 }
 _BY_ENDING: tuple[tuple[tuple[str, ...], Callable[[float], str]], ...] = (
-    (("util", "utilization"), percent),
+    (("util", "utilization", "mfu"), percent),
     (("_seconds", "_time"), duration),
     (("loss",), loss),
     (("memory", "memory_used", "memory_total", "_bytes", "rss"), size),

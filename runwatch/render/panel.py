@@ -55,7 +55,7 @@ def _top(content: Content, width: int, glyphs: Glyphs, role: str) -> Row:
 
 def _boxed(row: Sequence[Segment], room: int, glyphs: Glyphs) -> Row:
     """Return ` row ` with as many of its pieces as fit; the first is clipped if it must be."""
-    if not row or room < 4:
+    if room < 4 or not any(text for text, _ in row):
         return []
     pieces = [(cells.settled(text, glyphs.ascii), role) for text, role in row]
     while len(pieces) > 1 and cells.row_width(pieces) > room - 2:

@@ -41,9 +41,9 @@ def incident(row: IncidentRow, glyphs: Glyphs = UNICODE, now: float | None = Non
     return f"{line}: {row.cause}" if row.cause else line
 
 
-def clock(unix: float) -> str:
-    """Return the local time of day of a Unix time: `12:41`."""
+def clock(unix: float, seconds: bool = False) -> str:
+    """Return the local time of day of a Unix time: `12:41`, or `12:41:07`."""
     try:
-        return time.strftime("%H:%M", time.localtime(unix))
+        return time.strftime("%H:%M:%S" if seconds else "%H:%M", time.localtime(unix))
     except (OverflowError, ValueError, OSError):
         return "--:--"

@@ -18,22 +18,25 @@ from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.snapshot import RankRow
 
-MEASURES = ("progress", "step time", "loss", "age")
-"""What can be shown: how far each rank is, how slow, its loss, or how long it has been silent."""
+MEASURES = ("progress", "step time", "loss", "age", "gpu")
+"""What can be shown: how far, how slow, which loss, silent for how long, how busy its GPU."""
 _LEAST: dict[str, float] = {"step time": 0.05, "loss": 0.02}
 """Least range that the levels span, as a part of the largest value: noise is no news."""
 _NEAR = 7
 """Steps that ranks are apart anyway, as each prints when it gets there."""
 PER_NODE = 8
 """Ranks that are taken to be a node where nothing tells."""
+_SLOW = 1.15
+"""Times the median step at which a rank is called slow."""
 SILENT = 60.0
 """Seconds without a word after which a rank is worth naming."""
 
 
 def level(row: RankRow, measure: str, furthest: int) -> float | None:
-    """Return what is drawn for a rank: a fraction done, seconds, or a loss; None if unknown."""
+    """Return what is drawn for a rank: a fraction done or busy, seconds, or a loss; None if unknown."""
     if measure != "progress":
-        return {"age": row.age, "step time": row.step_time, "loss": row.loss}[measure]
+        busy = None if row.place is None else row.place.busy
+        return {"age": row.age, "step time": row.step_time, "loss": row.loss, "gpu": busy}[measure]
     if row.done is None:
         return None
     total = row.total or furthest
@@ -61,7 +64,7 @@ def furthest(ranks: Sequence[RankRow]) -> int:
 
 
 def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
-    """Return the ranks sorted with the worst first: the least done, else the most of what is measured."""
+    """Return the ranks with the worst first: the least done or busy, else the most of what is measured."""
     top = furthest(ranks)
 
     def key(row: RankRow) -> tuple[float, float, int]:
@@ -71,12 +74,14 @@ def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
         if measure == "progress":
             return behind, silent, row.rank
         most = level(row, measure, top)
+        if measure == "gpu":
+            return (2.0 if most is None else most), behind, row.rank
         return (-most if most is not None else 0.0), behind, row.rank
 
     return sorted(ranks, key=key)
 
 
-COLUMNS = ("worst", "rank", "done", "step time", "loss", "last seen")
+COLUMNS = ("worst", "rank", "done", "step time", "loss", "last seen", "gpu busy", "gpu temp")
 """What a table of ranks can be sorted by."""
 
 
@@ -88,11 +93,26 @@ def by_column(ranks: Sequence[RankRow], column: str, measure: str) -> list[RankR
         "step time": lambda row: None if row.step_time is None else -row.step_time,
         "loss": lambda row: None if row.loss is None else -row.loss,
         "last seen": lambda row: None if row.age is None else -row.age,
+        "gpu busy": lambda row: None if row.place is None else row.place.busy,
+        "gpu temp": lambda row: (
+            None if row.place is None or row.place.temperature is None else -row.place.temperature
+        ),
     }
     if column not in keys:
         return worst(ranks, measure)
     value = keys[column]
     return sorted(ranks, key=lambda row: (value(row) is None, value(row) or 0.0, row.rank))
+
+
+def sortable(ranks: Sequence[RankRow]) -> list[str]:
+    """Return what these ranks can be sorted by: not by what is known of none."""
+    known = {
+        "step time": any(row.step_time is not None for row in ranks),
+        "loss": any(row.loss is not None for row in ranks),
+        "gpu busy": any(row.place is not None and row.place.busy is not None for row in ranks),
+        "gpu temp": any(row.place is not None and row.place.temperature is not None for row in ranks),
+    }
+    return [name for name in COLUMNS if known.get(name, True)]
 
 
 def describe(row: RankRow, measure: str = "progress") -> str:
@@ -104,6 +124,9 @@ def describe(row: RankRow, measure: str = "progress") -> str:
         return f"{name} " + ("no data" if row.step_time is None else numbers.value(STEP_TIME, row.step_time))
     if measure == "loss":
         return f"{name} " + ("no data" if row.loss is None else f"loss {numbers.value(LOSS, row.loss)}")
+    if measure == "gpu":
+        busy = None if row.place is None else row.place.busy
+        return f"{name} " + ("no data" if busy is None else f"GPU {numbers.percent(busy, 0)}")
     if row.done is None:
         return f"{name} no steps"
     total = "" if row.total is None else f"/{numbers.step(row.total)}"
@@ -117,7 +140,7 @@ def label(rank: int) -> str:
 
 
 def notable(ranks: Sequence[RankRow], over: bool = False) -> list[str]:
-    """Return in words the ranks that stand out, the worst first: behind the others, or silent.
+    """Return in words the ranks that stand out, the worst first: behind the others, slow, or silent.
 
     When the run is over, silence is no news.
     """
@@ -128,12 +151,32 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[str]:
     done = {row.rank for row in ranks if row.total and row.done is not None and row.done >= row.total}
     aged = [] if over else worst(ranks, "age")
     silent = [row for row in aged if (row.age or 0) >= SILENT and row.rank not in done]
-    named = {row.rank for row in behind}
+    late = slow(ranks)
+    named = {row.rank for row in (*behind, *late)}
     out = [
         describe(row) + (f", {describe(row, 'age').partition(' ')[2]}" if row in silent else "")
         for row in behind
     ]
+    out += [_slow(row, ranks) for row in late if row not in behind]
     return out + [describe(row, "age") for row in silent if row.rank not in named]
+
+
+def slow(ranks: Sequence[RankRow]) -> list[RankRow]:
+    """Return the ranks whose steps take clearly longer than the median, the slowest first."""
+    usual = median_step(ranks)
+    late = [row for row in ranks if row.step_time is not None and row.step_time > _SLOW * usual > 0]
+    return sorted(late, key=lambda row: -(row.step_time or 0.0))
+
+
+def median_step(ranks: Sequence[RankRow]) -> float:
+    """Return the median of the ranks' step times; 0 if fewer than two are known."""
+    known = sorted(row.step_time for row in ranks if row.step_time is not None)
+    return known[len(known) // 2] if len(known) > 1 else 0.0
+
+
+def _slow(row: RankRow, ranks: Sequence[RankRow]) -> str:
+    more = (row.step_time or 0.0) / median_step(ranks) - 1
+    return f"{describe(row, 'step time')} +{numbers.percent(more, 0)}"
 
 
 def grid(
@@ -179,6 +222,8 @@ def _span(levels: Sequence[float | None], measure: str, whole: int) -> Span:
     low, high = min(known), max(known)
     if measure == "age":
         return measure, 0.0, high
+    if measure == "gpu":
+        return measure, 0.0, 1.0
     if measure == "progress":
         return measure, min(low, high - (_NEAR / whole if whole > 0 else 1.0)), high
     return measure, low, max(high, low + _LEAST[measure] * abs(high))
@@ -257,7 +302,7 @@ def _of_group(levels: Sequence[float | None], measure: str) -> float | None:
     known = [x for x in levels if x is not None]
     if not known:
         return None
-    return min(known) if measure == "progress" else max(known)
+    return min(known) if measure in {"progress", "gpu"} else max(known)
 
 
 def _sign(x: float | None, span: Span, glyphs: Glyphs) -> str:
@@ -295,6 +340,7 @@ def _scale(span: Span, group: int, top: int, ranks: Sequence[RankRow], glyphs: G
     else:
         first, last = {
             "age": ("0s", numbers.brief(high)),
+            "gpu": ("0%", "100%"),
             "step time": (numbers.value(STEP_TIME, low), numbers.value(STEP_TIME, high)),
             "loss": (numbers.value(LOSS, low), numbers.value(LOSS, high)),
         }[measure]

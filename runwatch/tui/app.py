@@ -14,11 +14,12 @@ from textual import work
 from textual._compositor import ChopsUpdate
 from textual.app import App
 from textual.binding import BindingsMap, BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 
 from runwatch.errors import ExitCode, RunwatchError
 from runwatch.render.glyphs import glyphs
-from runwatch.tui import actions, capture, commands, paint, silencing, themes
+from runwatch.tui import actions, capture, commands, held, paint, silencing, themes
 from runwatch.tui.actions import Registry
 from runwatch.tui.link import Answered, Link, LinkLost
 from runwatch.tui.scene import Scene
@@ -56,9 +57,10 @@ class RunwatchApp(App[int], inherit_bindings=False):
         registry: Registry | None = None,
         reopen: Callable[[], socket.socket] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        driver: type[Driver] | None = None,
     ) -> None:
         # NO_COLOR: the terminal's own two colours, instead of shades of grey that are colours too.
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        super().__init__(driver, ansi_color=True if "NO_COLOR" in os.environ else None)
         self.scene = Scene(glyphs=glyphs(ascii), title=title, clock=clock, received=clock())
         self.registry = registry or Registry()
         self.link = Link(sock, self)
@@ -76,6 +78,12 @@ class RunwatchApp(App[int], inherit_bindings=False):
         self.listen()
         self.open_view(actions.OVERVIEW)
         self.set_interval(_TICK, self._tick)
+        self.set_timer(held.HOLD, self._come_up)
+
+    def _come_up(self) -> None:
+        """Let the terminal have what was drawn."""
+        if isinstance(self._driver, held.HeldDriver):
+            self._driver.release()
 
     @work(exclusive=True, group="link", exit_on_error=False)
     async def listen(self) -> None:
@@ -101,6 +109,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         if self.link.snapshot is not None:
             self.scene.accept(self.link.snapshot)
             self.refresh_view()
+            self._come_up()
 
     def on_answered(self, event: Answered) -> None:
         """Say what the engine answered; of silences, ask which one ends."""

@@ -19,9 +19,12 @@ def how_long(row: IncidentRow) -> Pick:
     return Pick("silence", rows, set(), 1)
 
 
-def request(row: IncidentRow, run: str, span: str, now: float) -> protocol.Silence:
-    """Return what asks the engine for it."""
-    return protocol.Silence((f"run={run}", f"rule={row.rule}"), now + SPANS[span], "from the screen")
+def request(row: IncidentRow, span: str, now: float) -> protocol.Silence:
+    """Return what asks the engine for it.
+
+    The run is named as its own daemon calls it, not as the list of several hosts does.
+    """
+    return protocol.Silence((f"run={row.run}", f"rule={row.rule}"), now + SPANS[span], "from the screen")
 
 
 def which(silences: Sequence[protocol.SilenceRow]) -> Pick:

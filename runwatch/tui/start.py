@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from runwatch.tui import actions, themes
 from runwatch.tui.app import RunwatchApp
+from runwatch.tui.held import HeldDriver
 
 
 def run(
@@ -37,6 +38,7 @@ def run(
         theme=themes.check(theme, where("screen", "theme")),
         registry=actions.registry(keys or {}, lambda name: where("keys", name)),
         reopen=reopen,
+        driver=None if "TEXTUAL_DRIVER" in os.environ else HeldDriver,
     )
     code = app.run()
     if app.failure:

@@ -38,6 +38,12 @@ _VIEWS: dict[str, tuple[Told, ...]] = {
         ),
         ("progress", "the newest step that the rank printed, or how far it is in an evaluation"),
         ("last seen", "time since the rank last printed a line"),
+        (
+            "SM, util",
+            "SM: part of the GPU's processors at work; util: only that something ran on it; "
+            "power: its draw as a part of its limit",
+        ),
+        ("process", "state of the rank's process here; - where it runs on another machine"),
         ("machine", "read from the system and from NVML here, not from the log"),
     ),
     actions.LOGS: (

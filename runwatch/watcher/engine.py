@@ -87,7 +87,7 @@ class Engine:
         `late` tells that it was written while nobody watched: `arrival` says little.
         """
         group, source = self.sources[source_id]
-        batch = source.take(batch, written)
+        batch = source.take(batch, written, arrival if live and not late else 0.0)
         if apart := tuple(group.clocks_apart(source, batch)):
             batch = msgspec.structs.replace(batch, events=(*batch.events, *apart))
         before = group.leader

@@ -76,6 +76,8 @@ class Source:
     unparsed: int = 0
     format: str | None = None
     log: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+    read_when: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+    """(line, Unix time): from this line on they were read then, as they came; 0 where that tells nothing."""
     written: float | None = None
     """Unix time at which the newest bytes were written, as far as known."""
     ended: bool = False
@@ -94,8 +96,13 @@ class Source:
     strength: int = _NOTHING
     """What it has told so far: nothing of a run, bars, or records."""
 
-    def take(self, batch: Batch, written: float | None) -> Batch:
-        """Count a batch in; return it with its events told by their rank."""
+    def take(self, batch: Batch, written: float | None, read: float = 0.0) -> Batch:
+        """Count a batch in; return it with its events told by their rank.
+
+        `read` is the Unix time at which its lines came; 0 if they had been there before.
+        """
+        if batch.tail and (not self.read_when or self.read_when[-1][1] != read):
+            self.read_when.append((batch.tail[0][0], read))
         self.lines += batch.lines
         self.unparsed += batch.unparsed
         self.format = batch.format or self.format

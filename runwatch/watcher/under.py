@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from runwatch.machine import SLOWED, Machine
 from runwatch.sample import Gpu, Process, process_key, throttle_reasons
-from runwatch.snapshot import GpuRow, MachineView, ProcessRow
+from runwatch.snapshot import GpuRow, MachineView, ProcessRow, RankPlace
 
 MAX_PROCESSES = 64
 MAX_GPUS = 64
 MAX_TREND = 60
+_WORSE = ("ok", "denied", "lost")
 HOST = (
     "cpu", "load", "memory_available", "memory_total", "swap_used", "cgroup_memory_used",
     "cgroup_memory_limit", "io_pressure", "memory_pressure", "cpu_pressure", "shm_used", "shm_total",
@@ -36,6 +37,38 @@ def view(machine: Machine, now: float, deadline: float | None = None) -> Machine
         deadline=min(ends) - now if ends else None,
         notes=tuple(dict.fromkeys(filter(None, notes)))[:8],
     )
+
+
+def places(machine: Machine, now: float) -> dict[int, RankPlace]:
+    """Return by rank where each rank runs whose process is known, with the newest values of its GPUs."""
+    ranks = {process.rank: process for process in machine.processes if process.role == "rank"}
+    return {rank: _place(machine, process, now) for rank, process in ranks.items() if rank is not None}
+
+
+def _place(machine: Machine, process: Process, now: float) -> RankPlace:
+    indices = machine.gpus_of(process)
+    gpus = [_gpu(machine, machine.gpu(index), True, now) for index in indices]
+    measures = {gpu.measure for gpu in gpus}
+    busy = [gpu.busy for gpu in gpus if gpu.busy is not None] if len(measures) == 1 else []
+    return RankPlace(
+        pid=process.pid,
+        state=process.state,
+        waits=process.waits,
+        gpus=indices,
+        gpu_state=max((gpu.state for gpu in gpus), key=_WORSE.index, default="ok"),
+        measure=gpus[0].measure if len(measures) == 1 else "",
+        busy=sum(busy) / len(busy) if busy else None,
+        memory_used=_sum([gpu.memory_used for gpu in gpus]),
+        memory_total=_sum([gpu.memory_total for gpu in gpus]),
+        temperature=max((gpu.temperature for gpu in gpus if gpu.temperature is not None), default=None),
+        power=_sum([gpu.power for gpu in gpus]),
+    )
+
+
+def _sum(values: list[float | None]) -> float | None:
+    """Return the sum; None if a part of it is not known, or there is none."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
 
 
 def _process(machine: Machine, process: Process, now: float) -> ProcessRow:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
+from urllib.parse import quote
 
 from runwatch.batch import Batch
+from runwatch.machine import Machine
 from runwatch.metrics import LOSS
 from runwatch.run import RankState, Run
 from runwatch.segments import Splitter
@@ -15,13 +19,15 @@ from runwatch.snapshot import (
     EventRow,
     Latest,
     Mark,
+    RankPlace,
     RankRow,
     RunRow,
     RunView,
     Snapshot,
 )
+from runwatch.text import plain
 from runwatch.watcher import checkpoints, under
-from runwatch.watcher.group import Group, WatchedRun
+from runwatch.watcher.group import Group, Source, WatchedRun
 from runwatch.watcher.protocol import View
 
 MAX_RUNS = 256
@@ -204,6 +210,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
     if shown.preview is not None and view.log_source is None:
         lines = shown.preview_log
     log = [line for line in lines if view.log_before is None or line[0] <= view.log_before]
+    newest = log[-view.log_lines :] if view.log_lines > 0 else []
     return RunView(
         id=run.id,
         name=run.label,
@@ -218,18 +225,39 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         latest=tuple(_latest(run, name) for name in list(run.series)[:MAX_METRICS]),
         charts=_charts(run, view),
         marks=tuple(_marks(watched, run)),
-        ranks=_ranks(run, now),
+        ranks=_ranks(run, group.machine, now),
         incidents=watched.incidents.rows()[:MAX_INCIDENTS] if watched else (),
         checkpoints=checkpoints.rows(run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS),
         saving=checkpoints.saving(run, now),
         events=_events(run) if view.details else (),
         about=run.about if view.details else {},
-        log=tuple(log[-view.log_lines :]) if view.log_lines > 0 else (),
+        log=tuple(newest),
         log_source=speaker.path if speaker is not None else "",
+        log_read=_read_when(speaker, newest),
+        link=_link(run),
         facts=_about(group),
         has_machine=bool(group.machine.processes or group.machine.gpus),
         machine=under.view(group.machine, now, group.deadline) if view.machine else None,
     )
+
+
+def _read_when(source: Source | None, lines: Sequence[tuple[int, str]]) -> tuple[tuple[int, float], ...]:
+    """Return when these lines were read: the notes of their range, and the last one before it."""
+    if source is None or not lines:
+        return ()
+    notes = [note for note in source.read_when if note[0] <= lines[-1][0]]
+    first = bisect_right(notes, lines[0][0], key=lambda note: note[0])
+    return tuple(notes[max(0, first - 1) :])
+
+
+def _link(run: Run) -> str:
+    """Return the address of the run's page on W&B; "" if it does not tell enough."""
+    parts = [run.about.get(name, "") for name in ("entity", "project", "id")]
+    if not all(parts):
+        return ""
+    entity, project, name = (quote(part, safe="") for part in parts)
+    host = os.environ.get("WANDB_BASE_URL", "https://wandb.ai").rstrip("/")
+    return f"{plain(host, 200)}/{entity}/{project}/runs/{name}"
 
 
 def _events(run: Run) -> tuple[EventRow, ...]:
@@ -246,14 +274,15 @@ def _about(group: Group) -> dict[str, str]:
     return {"read from": group.about, "believed first": ", ".join(group.prefer[:4]), **about}
 
 
-def _ranks(run: Run, now: float) -> tuple[RankRow, ...]:
+def _ranks(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
     """Return the ranks; a training run of one rank has none to compare."""
     if len(run.ranks) == 1 and next(iter(run.ranks.values())).training:
         return ()
-    return tuple(_rank(rank, state, run, now) for rank, state in sorted(run.ranks.items()))
+    places = under.places(machine, now)
+    return tuple(_rank(rank, state, run, now, places.get(rank)) for rank, state in sorted(run.ranks.items()))
 
 
-def _rank(rank: int, state: RankState, run: Run, now: float) -> RankRow:
+def _rank(rank: int, state: RankState, run: Run, now: float, place: RankPlace | None) -> RankRow:
     loss = state.latest.get(LOSS)
     return RankRow(
         rank,
@@ -262,6 +291,7 @@ def _rank(rank: int, state: RankState, run: Run, now: float) -> RankRow:
         None if state.seen is None else max(0.0, now - state.seen),
         step_time=_finite(state.step_time),
         loss=_finite(loss),
+        place=place,
     )
 
 

@@ -20,19 +20,30 @@ import pytest
 
 from .live import WAIT, Log
 
+ALTERNATE = b"\x1b[?1049h"
+"""What switches a terminal to the full screen."""
+PATIENT = "from runwatch.tui import held; held.HOLD = 60.0; from runwatch.cli.main import main; main()"
+"""Runs `runwatch` with time for a slow machine's engine to tell what is wrong."""
+
 
 class Terminal:
     """A terminal of a given size in which `runwatch` runs."""
 
     def __init__(
-        self, *arguments: str, columns: int = 80, rows: int = 24, env: dict[str, str] | None = None
+        self,
+        *arguments: str,
+        columns: int = 80,
+        rows: int = 24,
+        env: dict[str, str] | None = None,
+        program: tuple[str, ...] = ("-m", "runwatch"),
     ) -> None:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
+        self.seen, self._fed = b"", 0
         self.pid, self._master = pty.fork()
         if self.pid == 0:
             os.environ.update({"TERM": "xterm-256color", "COLUMNS": "", "LINES": "", **(env or {})})
-            os.execv(sys.executable, [sys.executable, "-m", "runwatch", *arguments])
+            os.execv(sys.executable, [sys.executable, *program, *arguments])
         self.resize(columns, rows)
 
     def resize(self, columns: int, rows: int) -> None:
@@ -52,7 +63,9 @@ class Terminal:
         while time.monotonic() < deadline:
             if select.select([self._master], [], [], 0.05)[0]:
                 try:
-                    self._stream.feed(os.read(self._master, 1 << 16))
+                    self.seen += os.read(self._master, 1 << 16)
+                    self._stream.feed(self.seen[self._fed :])
+                    self._fed = len(self.seen)
                 except OSError:
                     break
             picture = "\n".join(self.lines)
@@ -172,6 +185,13 @@ def test_bad_path_is_one_line_in_a_terminal(tmp_path):
     with Terminal("tail", str(tmp_path / "none.log")) as terminal:
         picture = terminal.until(lambda p: "runwatch:" in p)
         assert "no such file" in picture
+        assert terminal.end() == 3
+
+
+def test_a_bad_path_never_brings_the_screen_up(tmp_path):
+    with Terminal("tail", str(tmp_path / "none.log"), program=("-c", PATIENT)) as terminal:
+        terminal.until(lambda p: "runwatch:" in p)
+        assert ALTERNATE not in terminal.seen
         assert terminal.end() == 3
 
 

@@ -165,3 +165,13 @@ def test_a_window_at_the_end_of_the_floats():
     columns = Columns("m", (0.0,), (1.0,), (1.0,), (1.0,), (1.0,), (0,))
     rows = chart([columns], 26, 6, (), Options(first=1.1e308))
     assert [cells.row_width(row) for row in rows] == [26] * 6
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+def test_curves_are_told_apart_without_colour_also_where_they_run_together(glyphs):
+    same = [columns([1.0] * 80) for _ in range(4)]
+    rows = chart(same, 80, 10, options=Options(glyphs=glyphs))
+    drawn = "".join(cells.row_text(row) for row in rows)
+    assert all(drawn.count(point) >= 5 for point in glyphs.points), drawn
+    alone = "".join(cells.row_text(row) for row in chart(same[:1], 80, 10, options=Options(glyphs=glyphs)))
+    assert not set(glyphs.points) & set(alone)

@@ -42,6 +42,16 @@ def test_what_is_shown_is_what_tells_most():
     assert ranks.telling([RankRow(0, 31, 50, step_time=2.0), RankRow(1, 50, 50, step_time=2.0)]) == "progress"
 
 
+def test_a_slow_rank_is_named_with_how_slow_it_is():
+    even = [RankRow(i, 20, None, 1.0, 2.0 + i / 100) for i in range(8)]
+    assert ranks.notable(even) == []
+    slow = [*even[:7], RankRow(7, 20, None, 1.0, 2.8)]
+    assert ranks.notable(slow) == ["r7 2.80 s +37%"]
+    assert ranks.notable([RankRow(0, 20, None, 1.0, 2.0)]) == []
+    behind = [*even[:7], RankRow(7, 9, None, 1.0, 2.8)]
+    assert ranks.notable(behind) == ["r7 9"]
+
+
 def test_nodes_stand_together():
     told = [RankRow(NODE * node + i, 9) for node in (1, 2) for i in range(4)]
     assert text(ranks.grid(told, 30, 3, by_node=True))[0] == "n1 ████  n2 ████"

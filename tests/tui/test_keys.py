@@ -3,6 +3,8 @@
 import msgspec
 import pytest
 
+from runwatch.alerts.grouping import Alert
+from runwatch.alerts.policy import matches, parse_matcher
 from runwatch.snapshot import IncidentRow, Mark, Progress, RunRow
 from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
@@ -385,12 +387,15 @@ async def test_every_key_in_the_footer_works(open_app, view):
 
 
 async def test_silence_asks_for_how_long_and_says_what_came_of_it(open_app):
-    async with open_app(incidents=ALERTS) as s:
+    async with open_app(incidents=ALERTS, name="login03:llama-7b-r3") as s:  # one of several hosts
         await s.press("5", "s")
         assert "15m: send nothing about loss_spike" in s.text()
         await s.press("down", "enter")
         (asked,) = [request for request in s.engine.requests if isinstance(request, Silence)]
-        assert asked.matchers == ("run=llama-7b-r3", "rule=loss_spike")
+        assert asked.matchers == ("run=r1", "rule=loss_spike"), "as the alert calls its run"
+        assert matches(
+            [parse_matcher(text) for text in asked.matchers], Alert(SPIKE, "login03", 0.0).labels()
+        )
         assert asked.ends == 1_000_000 + 3600
         s.engine.send(Done(0, "silenced until 12:00: rule=loss_spike"))
         await s.until(lambda: "silenced until 12:00" in s.drawn("#head"))
@@ -478,3 +483,33 @@ async def test_copy_takes_the_chosen_line(open_app, monkeypatch):
         assert copied[0].startswith("llama-7b-r3 step 41,230/120,000 /runs/llama/train.log")
         assert copied[1].startswith("loss spiked to 5.13")
         assert "iteration 50000" in copied[2]
+
+
+async def test_the_time_at_which_lines_were_read(open_app, monkeypatch):
+    monkeypatch.setattr("runwatch.render.plain.clock", lambda unix, seconds=False: f"12:00:{int(unix):02}")
+    log = tuple((n, f"line {n}.") for n in range(1, 9))
+    async with open_app((80, 24), log=log, log_read=((1, 0.0), (3, 7.0), (6, 9.0))) as s:
+        await s.press("4", "t")
+        drawn = s.drawn("#log-view").splitlines()
+        shown = {n: next(line for line in drawn if f"line {n}." in line) for n in range(1, 9)}
+        assert "12:00" not in shown[2]
+        assert "12:00:07 line 3." in shown[3]
+        assert "12:00:07 line 5." in shown[5]
+        assert "12:00:09 line 8." in shown[8]
+        await s.press("t")
+        assert "12:00" not in s.drawn("#log-view")
+    async with open_app((80, 24)) as s:
+        await s.press("4")
+        assert not s.app.available("times")
+
+
+async def test_the_address_of_the_run_on_wandb(open_app, monkeypatch):
+    copied = []
+    async with open_app((120, 30), link="https://wandb.ai/acme/llm/runs/x7k2") as s:
+        monkeypatch.setattr(s.app, "copy_to_clipboard", copied.append)
+        for view in "1234":
+            await s.press(view, "O")
+            assert "https://wandb.ai/acme/llm/runs/x7k2" in s.drawn("#head")
+        assert set(copied) == {"https://wandb.ai/acme/llm/runs/x7k2"}
+    async with open_app((120, 30)) as s:
+        assert not s.app.available("link")

@@ -6,6 +6,7 @@ import pytest
 from runwatch.snapshot import CheckpointRow, EventRow, Progress, RankRow, Snapshot
 
 from .fake_engine import METRICS, OLD, SLOW, SPIKE, picture
+from .test_machine import MACHINE
 
 ALERTS = (SPIKE, SLOW, OLD)
 
@@ -40,6 +41,19 @@ async def test_view(open_app, golden, key, name):
         await s.press(key)
         assert s.view.view == name
         golden(f"view-{name}", s.text())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+async def test_every_view_without_colour(open_app, golden, monkeypatch, size):
+    """State and series have to be told by signs and words alone."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    machine = {"machine": MACHINE, "has_machine": True}
+    async with open_app(size, ranks=64, incidents=ALERTS, **machine, **DETAILS) as s:
+        pages = []
+        for key in "0234567":
+            await s.press(key)
+            pages.append(s.text())
+        golden(f"plain-{size[0]}x{size[1]}", "\n\n".join(pages))
 
 
 DETAILS = {

@@ -292,3 +292,39 @@ def test_what_is_measured_of_the_machine_is_no_sign_of_training():
     )
     assert any(table.kind == "system" for table in batch.tables)
     assert newest(batch) == pytest.approx(NOW + 8 / 3)
+
+
+def test_ranks_are_told_with_the_gpu_they_own_and_those_elsewhere_without():
+    ranks = tuple(
+        Process(i + 10, NOW, "rank", "python", "running", 1, rank=i, local_rank=i) for i in range(2)
+    )
+    engine = Engine()
+    engine.add_source("run", "run", "run.log")
+    lines = b"".join(b"[rank%d] step %d | loss 2.5 | dt 10 ms\n" % (i % 3, i // 3) for i in range(60))
+    engine.fold("run", LogParser().feed(lines), live=True, arrival=NOW, written=NOW)
+    engine.sample("run", Processes(NOW, ranks))
+    gpus = (Gpu("0", measure="util"), Gpu("1", measure="power"), Gpu("2", measure="util"))
+    engine.sample("run", Gpus(NOW, gpus))
+    engine.sample("run", GpuProcesses(NOW, {"0": {11: 1e9}, "2": {11: 1e9}, "1": {10: 1e9}}))
+    values = {"0/util": 0.4, "2/util": 0.6, "0/memory_used": 1e9, "2/memory_used": 2e9, "0/temperature": 60.0}
+    values |= {"2/temperature": 70.0, "1/power": 300.0, "1/power_limit": 400.0, "0/power": 100.0}
+    engine.sample("run", Sample(NOW, {f"gpu/{name}": value for name, value in values.items()}))
+
+    def places(now):
+        shown = [views.Shown(group) for group in engine.groups.values()]
+        return [row.place for row in views.snapshot(shown, protocol.View(), now).run.ranks]
+
+    first, second, elsewhere = places(NOW + 10)
+    assert (first.pid, first.gpus, first.measure, first.busy, first.power) == (
+        10,
+        ("1",),
+        "power",
+        0.75,
+        300.0,
+    )
+    assert (second.gpus, second.measure, second.busy) == (("0", "2"), "util", pytest.approx(0.5))
+    assert (second.memory_used, second.temperature, second.power) == (3e9, 70.0, None)
+    assert elsewhere is None
+    assert places(NOW + 500)[0].busy is None, "too old to say how things are"
+    engine.sample("run", Gpus(NOW, (gpus[0], gpus[1], Gpu("2", state="lost"))))
+    assert places(NOW + 10)[1].gpu_state == "lost"

@@ -108,8 +108,16 @@ class RunScreen(Screen[None], inherit_bindings=False):
         run = self.scene.run
         return "" if run is None else f"{run.name} {plain.steps(run.progress)} {' '.join(run.sources)}"
 
+    def do_link(self) -> None:
+        """Show the address of the run's page on W&B, and copy it; a browser is not here to open."""
+        if self.scene.run is not None:
+            self.app.copy_to_clipboard(self.scene.run.link)
+            self.runwatch.say(self.scene.run.link)
+
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""
+        if action == "link":
+            return self.scene.run is not None and bool(self.scene.run.link)
         # Back from the overview leads nowhere, except out of a cursor.
         return action != "back" or self.view != actions.OVERVIEW or self.scene.cursor is not None
 

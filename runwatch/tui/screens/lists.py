@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from runwatch.metrics import LOSS
-from runwatch.render import ranks
+from runwatch.render import rank_table, ranks
 from runwatch.snapshot import IncidentRow
 from runwatch.tui import actions, choose, silencing
 from runwatch.tui.scene import Scene
@@ -15,13 +15,15 @@ from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.machine import MachinePanel
 from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, PagePanel
-from runwatch.tui.widgets.ranks import RankGrid, RankTable, measure_of
+from runwatch.tui.widgets.ranks import RankDetail, RankGrid, RankTable, measure_of
 from runwatch.tui.widgets.tables import RunTable
 from runwatch.watcher import protocol
 
 _FAR = 10**9
 MACHINE_FROM = 36
 """Rows of a screen from which the machine is shown beneath the ranks."""
+_LOOKED_AT = 400
+"""Newest lines of the log in which one of the selected rank is looked for."""
 _MOVES = frozenset({"up", "down", "page_up", "page_down", "top", "bottom"})
 
 
@@ -103,15 +105,18 @@ class Runs(ListScreen):
 
 
 class Ranks(ListScreen):
-    """The grid of all ranks, and the worst of them in a table."""
+    """The grid of all ranks, all of them in a table, and one of them in detail."""
 
     view = actions.RANKS
     shown = 0
     """0 for cells and table, 1 for the table, 2 for the cells."""
+    detail = False
+    """Whether what is known of the selected rank stands in place of the cells."""
 
     def body(self) -> ComposeResult:
-        """Lay out grid and table."""
+        """Lay out grid, detail, table and machine."""
         yield RankGrid(id="rank-grid")
+        yield RankDetail(id="rank-detail")
         yield RankTable()
         yield MachinePanel(id="machine")
 
@@ -125,21 +130,51 @@ class Ranks(ListScreen):
         view = self.scene.run.machine if self.scene.run else None
         seen = view is not None and bool(view.processes or view.gpus or view.host)
         alone = seen and not count
-        self.query_one("#machine").display = seen and (alone or self.size.height >= MACHINE_FROM)
+        panel = self.query_one(MachinePanel)
+        panel.display = seen and (alone or self.size.height >= MACHINE_FROM)
+        panel.styles.height = "1fr" if alone else min(panel.needed(), self.size.height // 3)
         grid, table = self.query_one("#rank-grid"), self.query_one(RankTable)
-        grid.display, table.display = not alone and self.shown != 1, not alone and self.shown != 2
+        detail = self.query_one(RankDetail)
+        detail.row = table.selected() if self.detail else None
+        detail.display = detail.row is not None and not alone
+        cells, lines = self.shown != 1 and not detail.display, self.shown != 2 or detail.display
+        grid.display, table.display = cells and not alone, lines and not alone
         half = max(4, (self.size.height - 4) // 2)
         needed = 4 + count // (8 if self.scene.by_node else 32)
         grid.styles.height = "1fr" if not table.display else min(half, needed)
 
+    def log_wanted(self) -> tuple[int, int | None]:
+        """Return how many lines are looked at for the newest one of the selected rank."""
+        return (_LOOKED_AT if self.detail else 0), None
+
     def move(self, by: int) -> None:
-        """Scroll the table."""
-        self.query_one(RankTable).at = max(0, self.query_one(RankTable).at + by)
+        """Select another rank."""
+        self.query_one(RankTable).move(by)
         self.show()
+
+    def do_detail(self) -> None:
+        """Show what is known of the selected rank, and take it away again."""
+        self.detail = not self.detail
+        self.show()
+
+    def do_back(self) -> None:
+        """Close the detail, else leave."""
+        if self.detail:
+            self.do_detail()
+        else:
+            self.runwatch.do_back()
+
+    def copied(self) -> str:
+        """Return the selected rank in words."""
+        row = self.query_one(RankTable).selected()
+        words = rank_table.words(row, (), 1000) if row is not None else []
+        return "; ".join(" ".join(text.strip() for text, _ in line).strip() for line in words[:-1])
 
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""
-        if action in {"measure", "group", "sort", "sort_back", "table"}:
+        if action in {"measure", "group"} and (self.detail or (action == "group" and self.shown == 1)):
+            return False
+        if action in {"measure", "group", "sort", "sort_back", "table", "detail"}:
             return self.length() > 0
         return super().can(action)
 
@@ -160,7 +195,7 @@ class Ranks(ListScreen):
 
     def do_table(self) -> None:
         """Cells and table, then the table alone, then the cells alone."""
-        self.shown = (self.shown + 1) % 3
+        self.shown, self.detail = (self.shown + 1) % 3, False
         self.show()
 
     def do_sort(self) -> None:
@@ -173,8 +208,10 @@ class Ranks(ListScreen):
 
     def _sort(self, by: int) -> None:
         table = self.query_one(RankTable)
-        known = ranks.COLUMNS
-        table.column, table.at = known[(known.index(table.column) + by) % len(known)], 0
+        known = ranks.sortable(self.scene.run.ranks if self.scene.run else ())
+        at = known.index(table.column) if table.column in known else 0
+        table.column = known[(at + by) % len(known)]
+        table.first()
         self.show()
 
 
@@ -238,9 +275,9 @@ class Alerts(ListScreen):
         row, scene = self.scene.selected(), self.scene
 
         def chosen(span: tuple[str, ...] | None) -> None:
-            if span and row is not None and scene.run is not None:
+            if span and row is not None:
                 now = scene.snapshot.time + scene.since_frame() if scene.snapshot else 0.0
-                self.runwatch.link.send(silencing.request(row, scene.run.name, span[0], now))
+                self.runwatch.link.send(silencing.request(row, span[0], now))
 
         if row is not None:
             self.app.push_screen(silencing.how_long(row), callback=chosen)

@@ -71,6 +71,7 @@ class Logs(ListScreen):
             "source": lambda: run is not None and len(run.sources) > 1,
             "rank": lambda: view.lines.rank is not None or len(view.lines.ranks()) > 1,
             "at_chart": lambda: self._step() is not None and bool(choose.of_run(run)),
+            "times": lambda: view.times or (run is not None and any(at for _, at in run.log_read)),
             "bookmark": lambda: view.chosen() is not None,
             "next_bookmark": lambda: bool(view.lines.marked),
         }
@@ -140,6 +141,11 @@ class Logs(ListScreen):
     def do_wrap(self) -> None:
         """Wrap long lines, or cut them off."""
         self.log_view.wrap = not self.log_view.wrap
+        self.show()
+
+    def do_times(self) -> None:
+        """Show when each line was read, or do not."""
+        self.log_view.times = not self.log_view.times
         self.show()
 
     def do_source(self) -> None:

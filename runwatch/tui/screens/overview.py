@@ -70,7 +70,7 @@ class Overview(ChartScreen):
             "stats": 60 <= width < 100 and len(choose.of_run(run)) > 1,
             "minor": bool(minor),
             "ranks": ranks,
-            "alerts": (alerts and (not narrow or tall)) or (ranks and not narrow),
+            "alerts": (alerts and (not narrow or tall)) or ((ranks or checkpoints) and not narrow),
             "checkpoints": checkpoints,
             "log": height >= 18,
         }
@@ -87,7 +87,8 @@ class Overview(ChartScreen):
             return
         notices = len(self.scene.snapshot.notices) if self.scene.snapshot else 0
         told = len(run.incidents) + notices + (not self.scene.firing())  # that nothing fires is a line too
-        needed = max(told, 2 if run.ranks else 1, 3 if len(run.ranks) > 64 else 0)
+        a_line = 32 if 100 <= self.size.width < 120 else 64  # cells of ranks beside the alerts
+        needed = max(told, 2 if run.ranks else 1, 3 if len(run.ranks) > a_line else 0)
         most = 9 if tall else 5
         lower = self.query_one("#lower")
         lower.styles.height = (

@@ -102,16 +102,18 @@ class ChartPanel(Panel):
         if scene.cursor is not None:
             out.append((f"@{scene.places().value(scene.cursor)}", "cursor"))
         roles = iter(_SERIES_ROLES)
+        points = iter(scene.glyphs.points)
         for metric in self.metrics[:1] if scene.compare else self.metrics:
             text, bad = self._value(metric, own)
-            name = f"{metrics.label(metric)} " if metric != self.metrics[0] else ""
+            main = metric == self.metrics[0]
+            name = "" if main else f"{next(points, '')} {metrics.label(metric)} "
             role = next(roles, "dim")
             out += [("  ", "")] if out else []
             out.append((f"{name}{text}", "bad" if bad else role))
         for run, columns in others.items():
             text = numbers.value(self.metrics[0], self._at_cursor(columns))
             name = cells.clip(scene.name_of(run), 14, scene.glyphs.ellipsis)
-            out += [("  ", ""), (f"{name} {text}", next(roles, "dim"))]
+            out += [("  ", ""), (f"{next(points, '')} {name} {text}", next(roles, "dim"))]
         if self.metrics[0] == metrics.TOKENS_PER_SEC and (mfu := scene.latest(metrics.MFU)) and width > 30:
             out += [("  ", ""), (f"MFU {numbers.latest(metrics.MFU, mfu.value, mfu.text)}", "dim")]
         return out

@@ -127,7 +127,7 @@ def _tabs(scene: Scene, view: str, names: dict[str, str], urgent: list[IncidentR
             continue
         label = names.get(name, "")
         if name == view:
-            tabs.append((f"[{digit}]{_LONG[name]}", "title"))
+            tabs.append((f"[{digit}]{label or _LONG[name]}", "title"))
         else:
             tabs.append((f" {digit} {label}" if label else f" {digit}", "dim"))
         counts = _counts(urgent, scene) if name == actions.ALERTS else []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 
-from runwatch.render import cells
+from runwatch.render import cells, plain
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.snapshot import RunView
@@ -63,6 +64,8 @@ class LogView(Panel):
         """Whether a search waits for the lines."""
         self.note = ""
         self.wrap = False
+        self.times = False
+        """Whether each line has in front of it when it was read."""
         self.waiting = _PATIENCE
         """How many more pictures are asked for all the lines that the engine keeps; 0 for no more."""
         self._of: tuple[str, str] | None = None
@@ -108,10 +111,10 @@ class LogView(Panel):
         for number in numbers:
             here, marked = number == self.at, number in lines.marked
             mark = scene.glyphs.pointer if here else scene.glyphs.bookmark if marked else " "
-            head = f"{number:>{gutter - 1}}{mark}"
-            for piece in self._pieces(lines[number], max(1, width - gutter)):
+            head = f"{number:>{gutter - 1}}{mark}" + (f"{self._time(number):8} " if self.times else "")
+            for piece in self._pieces(lines[number], max(1, width - len(head))):
                 rows.append([(head, "key" if here or marked else "dim"), *self._painted(piece)])
-                head = " " * gutter
+                head = " " * len(head)
         rows = rows[-height:] if height else []
         if not rows:
             why = "no line fits; esc shows all" if self._filters() else "no lines yet"
@@ -121,6 +124,12 @@ class LogView(Panel):
         note = f"{self.note}  " if self.note else ""
         title: Row = [("log", "title"), *([(f" {self._filters()}", "warn")] if self._filters() else [])]
         return Content([*title, (source, "dim")], rows, [(note, "warn"), (where, "value")])
+
+    def _time(self, number: int) -> str:
+        """Return when a line was read; "" for what was there before anyone watched."""
+        notes = self.scene.run.log_read if self.scene.run else ()
+        at = bisect_right(notes, number, key=lambda note: note[0])
+        return plain.clock(notes[at - 1][1], seconds=True) if at and notes[at - 1][1] else ""
 
     def _filters(self) -> str:
         """Return in words which lines are left out."""

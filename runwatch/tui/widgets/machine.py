@@ -6,11 +6,19 @@ from runwatch.render import machine
 from runwatch.render.panel import Content
 from runwatch.tui.widgets.rows import Panel
 
+_ALL = 1000
+"""More rows than there can be."""
+
 
 class MachinePanel(Panel):
     """What the run runs on."""
 
     can_focus = False
+
+    def needed(self) -> int:
+        """Return how many rows show all of it, with the frame."""
+        view = self.scene.run.machine if self.scene.run else None
+        return 2 if view is None else 2 + len(machine.lines(view, 80, _ALL))
 
     def content(self, width: int, height: int) -> Content:
         """Return the newest values, as many rows as fit."""

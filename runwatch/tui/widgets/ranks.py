@@ -1,11 +1,13 @@
-"""Ranks: the strip of the overview, and the table of the ranks view."""
+"""Ranks: the strip of the overview, and the table and the detail of the ranks view."""
 
 from __future__ import annotations
 
-from runwatch.metrics import LOSS, STEP_TIME
-from runwatch.render import cells, numbers, ranks, states
+from runwatch.batch import NODE
+from runwatch.render import cells, rank_table, ranks, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
+from runwatch.snapshot import RankRow
+from runwatch.tui.lines import rank_of
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Panel
 
@@ -41,39 +43,75 @@ class RankGrid(Panel):
 
 
 class RankTable(Panel):
-    """Every rank, the worst first or by a column."""
+    """Every rank, the worst first or by a column, with one selected."""
 
     def __init__(self) -> None:
         super().__init__(id="rank-table")
         self.at = 0
-        """First rank shown."""
+        """Place of the selected rank in the table."""
+        self.chosen: int | None = None
+        """The selected rank, once somebody moved: it stays selected wherever it is sorted to."""
         self.column = ranks.COLUMNS[0]
+        self._top = 0
+
+    def sorted(self) -> list[RankRow]:
+        """Return the ranks in the order of the table."""
+        found = self.scene.run.ranks if self.scene.run else ()
+        return ranks.by_column(found, self.column, measure_of(self.scene))
+
+    def move(self, by: int) -> None:
+        """Select another rank."""
+        rows = self.sorted()
+        if rows:
+            self._find(rows)
+            self.at = max(0, min(len(rows) - 1, self.at + by))
+            self.chosen = rows[self.at].rank
+
+    def first(self) -> None:
+        """Select the first rank, whichever that is."""
+        self.at, self.chosen = 0, None
+
+    def selected(self) -> RankRow | None:
+        """Return the selected rank."""
+        rows = self.sorted()
+        self._find(rows)
+        return rows[self.at] if rows else None
+
+    def _find(self, rows: list[RankRow]) -> None:
+        places = (at for at, row in enumerate(rows) if row.rank == self.chosen)
+        self.at = next(places, max(0, min(self.at, len(rows) - 1)))
 
     def content(self, width: int, height: int) -> Content:
-        """Return the page of ranks from `at`."""
-        scene = self.scene
-        found = scene.run.ranks if scene.run else ()
-        rows = ranks.by_column(found, self.column, measure_of(scene))
+        """Return the page with the selected rank."""
+        rows = self.sorted()
+        self._find(rows)
         room = max(1, height - 1)
-        self.at = max(0, min(self.at, len(rows) - room))
-        top, known = ranks.furthest(rows), ranks.measures(rows)
-        heads = ["done", "part", *(name for name in known if name in ("step time", "loss")), "last seen"]
-        lines: list[Row] = [[(_line("rank", heads), "dim")]]
-        for row in rows[self.at : self.at + room]:
-            done = "none" if row.done is None else numbers.step(row.done)
-            told = {
-                "done": done + ("" if row.total is None else f"/{numbers.step(row.total)}"),
-                "part": numbers.percent(ranks.level(row, "progress", top)),
-                "step time": numbers.value(STEP_TIME, row.step_time),
-                "loss": numbers.value(LOSS, row.loss),
-                "last seen": "no data" if row.age is None else f"{numbers.brief(row.age)} ago",
-            }
-            lines.append([(_line(ranks.label(row.rank)[1:], [told[head] for head in heads]), "")])
-        shown = f"{self.at + 1}-{min(len(rows), self.at + room)} of {len(rows)}" if rows else "none"
+        self._top = max(0, min(max(self._top, self.at - room + 1), self.at, len(rows) - room))
+        page = rows[self._top : self._top + room]
+        chosen = rows[self.at].rank if rows else None
+        lines = rank_table.table(page, width, self.scene.glyphs, ranks.furthest(rows), chosen)
+        shown = f"{self._top + 1}-{self._top + len(page)} of {len(rows)}" if rows else "none"
         title = "worst first" if self.column == ranks.COLUMNS[0] else f"by {self.column}"
         return Content([(title, "title")], lines, [(shown, "dim")])
 
 
-def _line(rank: str, values: list[str]) -> str:
-    widths = (16, 7, *(11,) * len(values))
-    return f"{rank:>6} " + " ".join(f"{v:>{w}}" for v, w in zip(values, widths, strict=False))
+class RankDetail(Panel):
+    """What is known of one rank: its process, its GPU, its pace, its newest line."""
+
+    can_focus = False
+    row: RankRow | None = None
+
+    def content(self, width: int, height: int) -> Content:
+        """Return it as far as it fits."""
+        run, row = self.scene.run, self.row
+        if run is None or row is None:
+            return Content([("rank", "title")])
+        processes = run.machine.processes if run.machine else ()
+        process = next((p for p in processes if row.place and p.pid == row.place.pid), None)
+        line = next((text for _, text in reversed(run.log) if rank_of(text) == row.rank), "")
+        words = rank_table.words(row, run.ranks, width, process, line, self.scene.glyphs)
+        return Content(
+            [("rank", "title"), (f" {ranks.label(row.rank)[row.rank < NODE :]}", "value")],
+            words,
+            [("esc closes", "dim")],
+        )

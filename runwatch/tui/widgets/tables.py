@@ -87,7 +87,7 @@ class Summary(Panel):
 
     def _pair(self, name: str, text: str, role: str, width: int) -> Row:
         half = width // 2
-        label = cells.pad(name, min(12, half), self.scene.glyphs.ellipsis)
+        label = cells.pad(name, min(14, half), self.scene.glyphs.ellipsis)
         return [
             (f"{label} ", "dim"),
             (cells.clip(text, width - len(label) - 1, self.scene.glyphs.ellipsis), role),
@@ -119,27 +119,33 @@ class RunTable(Panel):
         title: Row = [("runs", "title"), (f" {len(runs)}", "dim")]
         if not runs:
             return Content(title, [[(scene.waiting_for(), "dim")]])
-        names = max(8, min(48, width - 66))
-        heading = f"  {'state':<13}{'name':<{names}} {'step':>21} {'done':>6} {'loss':>8}  {'alerts':<7} eta"
+        wide = width >= 100
+        steps, left = (21, 12) if wide else (15, 8)
+        names = max(8, min(48, width - 42 - steps - left))
+        heading = (
+            f"  {'state':<13}{'name':<{names}} {'step':>{steps}} {'done':>6} {'loss':>8}  {'alerts':<7} eta"
+        )
         rows: list[Row] = [[(heading, "dim")]]
         start = max(0, self.at - max(1, height - 1) + 1)
         for index, row in enumerate(runs[start : start + height], start):
-            rows.append(self._row(row, names, index == self.at))
+            rows.append(self._row(row, names, steps, index == self.at))
         return Content(title, rows)
 
-    def _row(self, row: RunRow, names: int, here: bool) -> Row:
+    def _row(self, row: RunRow, names: int, room: int, here: bool) -> Row:
         scene, more = self.scene, self.scene.glyphs.ellipsis
-        steps = plain.steps(row.progress).removeprefix("step ")
+        steps = cells.pad(plain.steps(row.progress).removeprefix("step "), room, more, right=True)
         done = "" if row.progress.fraction is None else numbers.percent(row.progress.fraction)
         loss = row.loss_text or ("" if row.loss is None else numbers.loss(row.loss))
         left = "" if states.ended(row.phase) else plain.eta(row.progress, scene.glyphs).removeprefix("ETA ")
+        if room < 20:
+            left = left.partition(f" {scene.glyphs.spread}")[0]
         counts = cells.fit(states.run_counts(row, scene.glyphs), 8, scene.glyphs.ascii)
         word = f"{states.phase_sign(row.phase, scene.glyphs)} {states.phase_word(row.phase)}"
         return [
             (f"{scene.glyphs.pointer if here else ' '} ", "key"),
             (cells.pad(word, 13, more), states.phase_role(row.phase, row.critical)),
             (cells.pad(row.name, names, more), "title" if here else ""),
-            (f" {steps:>21} {done:>6} {loss:>8}  ", ""),
+            (f" {steps} {done:>6} {loss:>8}  ", ""),
             *counts,
             (left, "dim"),
         ]

@@ -1,0 +1,197 @@
+"""Ranks as a table, and one rank in words; columns give way where the screen is narrow.
+
+A column of which nothing is known is left out; of those that do not fit, the
+ones that tell least go first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from runwatch.metrics import LOSS, STEP_TIME
+from runwatch.render import cells, numbers, ranks
+from runwatch.render.cells import Row
+from runwatch.render.glyphs import UNICODE, Glyphs
+from runwatch.render.machine import BUSY, STATES
+from runwatch.snapshot import ProcessRow, RankPlace, RankRow
+
+_NAMES = 10
+"""Cells for the name of a thing in the words about one rank."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    head: str
+    width: int
+    keep: int
+    """Place among those that stay: small stays longest."""
+    write: Callable[[RankRow], str]
+    """Text of a rank; "" where it is not known."""
+
+
+def table(
+    rows: Sequence[RankRow], width: int, glyphs: Glyphs = UNICODE, top: int = 0, chosen: int | None = None
+) -> list[Row]:
+    """Return a heading and one row for each rank, each of at most `width` cells.
+
+    `top` is the most that any rank has done, for the part of a run of unknown
+    length; `chosen` is the rank that the pointer stands at.
+    """
+    columns = _fitting([c for c in _columns(rows, top) if any(c.write(row) for row in rows)], width)
+    names = max(5, *(len(ranks.label(row.rank)) for row in rows)) if rows else 5
+    out: list[Row] = [
+        [(" " + "rank".rjust(names) + "".join(f" {c.head:>{c.width}}" for c in columns), "dim")]
+    ]
+    for row in rows:
+        pointer = (glyphs.pointer if row.rank == chosen else " ", "key")
+        line: Row = [pointer, (ranks.label(row.rank)[1:].rjust(names), "title" if row.rank == chosen else "")]
+        for column in columns:
+            role = STATES.get(row.place.state, "dim") if column.head == "process" and row.place else ""
+            line.append(
+                (" " + cells.pad(column.write(row) or "-", column.width, glyphs.ellipsis, True), role)
+            )
+        out.append(line)
+    return [cells.fit(line, width, glyphs.ascii) for line in out]
+
+
+def _columns(rows: Sequence[RankRow], top: int) -> list[_Column]:
+    words = {BUSY[row.place.measure] for row in rows if row.place is not None and row.place.measure}
+    busy = words.pop() if len(words) == 1 else "busy"
+    return [
+        _Column("done", 15, 0, _done),
+        _Column("part", 6, 5, lambda row: _known(numbers.percent, ranks.level(row, "progress", top))),
+        _Column("step time", 9, 2, lambda row: _known(lambda x: numbers.value(STEP_TIME, x), row.step_time)),
+        _Column("loss", 8, 3, lambda row: _known(lambda x: numbers.value(LOSS, x), row.loss)),
+        _Column("last seen", 9, 1, lambda row: "" if row.age is None else f"{numbers.brief(row.age)} ago"),
+        _Column("process", 8, 4, lambda row: "" if row.place is None else row.place.state),
+        _Column("GPU", 5, 6, lambda row: "" if row.place is None else ",".join(row.place.gpus)),
+        _Column(busy, 5, 4, _busy),
+        _Column("GPU memory", 17, 8, lambda row: "" if row.place is None else _memory(row.place)),
+        _Column("temp", 5, 7, lambda row: _of(row.place, lambda place: place.temperature, _degrees)),
+        _Column("power", 7, 9, lambda row: _of(row.place, lambda place: place.power, _watts)),
+    ]
+
+
+def _fitting(columns: list[_Column], width: int) -> list[_Column]:
+    """Return the columns that fit beside the rank, in their order."""
+    kept: list[_Column] = []
+    room = width - 7
+    for column in sorted(columns, key=lambda column: column.keep):
+        if column.width + 1 > room:
+            break
+        kept.append(column)
+        room -= column.width + 1
+    return [column for column in columns if column in kept]
+
+
+def words(
+    row: RankRow,
+    others: Sequence[RankRow],
+    width: int,
+    process: ProcessRow | None = None,
+    line: str = "",
+    glyphs: Glyphs = UNICODE,
+) -> list[Row]:
+    """Return what is known of one rank: its progress, pace, process, GPU and its newest line of the log."""
+    told = [("progress", _progress(row, others), "")]
+    if row.step_time is not None:
+        told.append(("pace", _pace(row, others), ""))
+    if row.loss is not None:
+        told.append(("loss", numbers.value(LOSS, row.loss), ""))
+    seen = "not since the log is watched" if row.age is None else f"{numbers.brief(row.age)} ago"
+    told.append(("last seen", seen, ""))
+    if (place := row.place) is None:
+        told.append(("process", "not found on this machine", "dim"))
+    else:
+        told.append(("process", _process(place, process), STATES.get(place.state, "")))
+        told.append((f"GPU {','.join(place.gpus)}".strip(), _gpu(place), ""))
+    told.append(("line", line or "none of it among the newest lines of this log", "" if line else "dim"))
+    out: list[Row] = []
+    for name, text, role in told:
+        for i, piece in enumerate(cells.wrapped(text, max(1, width - _NAMES - 1), 2, glyphs.ellipsis)):
+            label = cells.pad(name if i == 0 else "", _NAMES, glyphs.ellipsis)
+            out.append(cells.fit([(f"{label} ", "dim"), (piece, role)], width, glyphs.ascii))
+    return out
+
+
+def _progress(row: RankRow, others: Sequence[RankRow]) -> str:
+    top = ranks.furthest(others)
+    done = _done(row) or "no steps"
+    behind = top - row.done if row.done is not None else 0
+    return done + (f", {numbers.step(behind)} behind the furthest rank" if behind > 0 else "")
+
+
+def _pace(row: RankRow, others: Sequence[RankRow]) -> str:
+    text = f"{numbers.value(STEP_TIME, row.step_time)} a step"
+    median = ranks.median_step(others)
+    if row.step_time is None or median <= 0:
+        return text
+    apart = row.step_time / median - 1
+    if abs(apart) < 0.005:
+        return f"{text}, as the median of the ranks"
+    return f"{text}, {numbers.percent(abs(apart), 0)} {'above' if apart > 0 else 'below'} the median"
+
+
+def _process(place: RankPlace, process: ProcessRow | None) -> str:
+    parts = [f"{place.pid} {place.state}" + (f" in {place.waits}" if place.waits else "")]
+    if process is not None:
+        parts += [f"{process.cores:.2f} cores"] if process.cores is not None else []
+        parts += [numbers.size(process.rss)] if process.rss is not None else []
+        parts += [process.command] if process.command else []
+    return ", ".join(parts)
+
+
+def _gpu(place: RankPlace) -> str:
+    if not place.gpus:
+        return "not known which one it works on"
+    if place.gpu_state != "ok":
+        return "does not answer" if place.gpu_state == "lost" else "no permission to see it"
+    parts = (
+        [f"{BUSY[place.measure]} {_whole(place.busy)}"] if place.measure and place.busy is not None else []
+    )
+    parts += [f"memory {text}"] if (text := _memory(place)) else []
+    parts += [_watts(place.power)] if place.power is not None else []
+    parts += [_degrees(place.temperature)] if place.temperature is not None else []
+    return ", ".join(parts) or "nothing measured"
+
+
+def _done(row: RankRow) -> str:
+    if row.done is None:
+        return ""
+    return numbers.step(row.done) + ("" if row.total is None else f"/{numbers.step(row.total)}")
+
+
+def _busy(row: RankRow) -> str:
+    if row.place is not None and row.place.gpu_state == "lost":
+        return "lost"
+    return _of(row.place, lambda place: place.busy, _whole)
+
+
+def _memory(place: RankPlace) -> str:
+    if place.memory_used is None:
+        return ""
+    of = "" if place.memory_total is None else f"/{numbers.size(place.memory_total)}"
+    return numbers.size(place.memory_used) + of
+
+
+def _of(
+    place: RankPlace | None, read: Callable[[RankPlace], float | None], write: Callable[[float], str]
+) -> str:
+    return "" if place is None else _known(write, read(place))
+
+
+def _known(write: Callable[[float], str], x: float | None) -> str:
+    return "" if x is None else write(x)
+
+
+def _whole(x: float) -> str:
+    return numbers.percent(x, 0)
+
+
+def _degrees(x: float) -> str:
+    return f"{numbers.si(x)}C"
+
+
+def _watts(x: float) -> str:
+    return f"{numbers.si(x)} W"

@@ -1,0 +1,34 @@
+"""A terminal that shows nothing until there is something to show.
+
+A path with a typo is told in one line beneath the command: the screen must not
+come up for a blink before that. So what the app draws is kept back until the
+engine's first picture, or for a moment at most.
+"""
+
+from __future__ import annotations
+
+from textual.drivers.linux_driver import LinuxDriver
+
+HOLD = 1.0
+"""Seconds after which the screen comes up in any case, and says that it waits."""
+
+
+class HeldDriver(LinuxDriver):
+    """Keeps what is written until `release`; what is never released was never on the terminal."""
+
+    _kept = ""
+    _released = False
+
+    def write(self, data: str) -> None:
+        """Write to the terminal, or keep it for later."""
+        if self._released:
+            super().write(data)
+        else:
+            self._kept += data
+
+    def release(self) -> None:
+        """Write what was kept; from now on everything goes through."""
+        if not self._released:
+            self._released = True
+            super().write(self._kept)
+            self._kept = ""

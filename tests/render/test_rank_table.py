@@ -1,0 +1,66 @@
+"""The rank table and one rank in words: exact whatever the numbers; nothing raises."""
+
+import itertools
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wcwidth import wcswidth
+
+from runwatch.render import cells, rank_table
+from runwatch.render.glyphs import ASCII, UNICODE
+from runwatch.snapshot import ProcessRow, RankPlace, RankRow
+
+NUMBER = st.one_of(st.none(), st.floats(), st.just(0.97))
+WORDS = st.text(max_size=20)
+PLACES = st.builds(
+    RankPlace, st.integers(0, 1 << 22), st.sampled_from(["running", "blocked", "zombie"]), WORDS,
+    st.lists(st.sampled_from(["0", "3:1", "12"]), max_size=3).map(tuple), st.sampled_from(["ok", "denied", "lost"]),
+    st.sampled_from(["sm_activity", "util", "power", ""]), NUMBER, NUMBER, NUMBER, NUMBER, NUMBER,
+)  # fmt: skip
+RANKS = st.lists(
+    st.builds(
+        RankRow, st.integers(0, 5000), st.one_of(st.none(), st.integers(0, 1 << 60)), st.one_of(st.none(), st.integers(0, 9)),
+        NUMBER, NUMBER, NUMBER, st.one_of(st.none(), PLACES),
+    ),
+    max_size=6,
+)  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(RANKS, st.integers(0, 200), st.sampled_from([UNICODE, ASCII]), WORDS)
+def test_any_rank_fits_exactly(rows, width, glyphs, line):
+    made = rank_table.table(rows, width, glyphs, 100, 3)
+    assert len(made) == len(rows) + 1
+    for row in rows:
+        process = ProcessRow(1, "rank", "running", row.rank, line, "", row.loss, row.loss)
+        made += rank_table.words(row, rows, width, process, line, glyphs)
+    assert all(wcswidth(cells.row_text(row)) == width for row in made)
+    if glyphs.ascii:
+        assert all(cells.row_text(row).isascii() for row in made)
+
+
+def test_columns_line_up_and_the_least_telling_goes_first():
+    place = RankPlace(1, "running", "", ("3",), "ok", "util", 0.5, 3e10, 8e10, 61.0, 400.0)
+    rows = [RankRow(i, 10 + i, 100, 1.0, 2.0, math.inf if i else 1.5, place) for i in range(3)]
+    wide, *lines = (cells.row_text(row) for row in rank_table.table(rows, 130))
+    assert [wide.index(head) + len(head) for head in ("util", "power")] == [
+        lines[0].index(text) + len(text) for text in ("50%", "400 W")
+    ]
+    assert "inf" in lines[1]
+    found = [
+        {
+            head
+            for head in ("done", "last seen", "step time", "util", "GPU memory", "power")
+            if head in heading
+        }
+        for heading in (cells.row_text(rank_table.table(rows, width)[0]) for width in (130, 95, 70, 45, 25))
+    ]
+    assert all(later < before or later == before for before, later in itertools.pairwise(found))
+    assert found[-1] == {"done"}
+
+
+def test_pace_is_told_against_the_others():
+    rows = [RankRow(i, 10, 100, 1.0, 3.0 if i == 2 else 2.0) for i in range(5)]
+    told = [cells.row_text(row) for row in rank_table.words(rows[2], rows, 80)]
+    assert any("3.00 s a step, 50% above the median" in line for line in told), told

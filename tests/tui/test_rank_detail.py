@@ -1,0 +1,113 @@
+"""One rank in detail, and the columns about its GPU."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from runwatch.snapshot import MachineView, ProcessRow, RankPlace, RankRow
+
+from .fake_engine import picture
+
+RANKS = tuple(
+    RankRow(
+        i, 50 - 9 * (i == 2), 100, 1.5, 2.0 + (i == 3), 2.5 + i / 100,
+        RankPlace(
+            4700 + i, "blocked" if i == 2 else "running", "read of /d/x.tar" if i == 2 else "", (str(i),),
+            "lost" if i == 1 else "ok", "sm_activity", None if i == 1 else 0.9 - 0.8 * (i == 2), 6e10, 8e10, 70.0, 600.0,
+        ),
+    )
+    for i in range(4)
+)  # fmt: skip
+MACHINE = MachineView((ProcessRow(4702, "rank", "blocked", 2, "python train.py", "", 0.0, 8 << 30, ("2",)),))
+LOG = ((1, "[rank2] step 40 old"), (2, "[rank2] step 41 newest"), (3, "[rank0] step 50"))
+
+
+def lines(s, selector):
+    return s.drawn(selector).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("width", "shown", "hidden"),
+    [(80, "last seen", "GPU memory"), (120, "power", ""), (60, "step time", "temp")],
+)
+async def test_columns_give_way(open_app, width, shown, hidden):
+    async with open_app((width, 30), ranks_=RANKS, make=with_ranks) as s:
+        await s.press("3")
+        heading, worst = lines(s, "#rank-table")[1:3]
+        assert shown in heading
+        assert not hidden or hidden not in heading
+        assert "41/100" in worst
+
+
+def with_ranks(view, ranks_, **changes):
+    more = {"ranks": ranks_, "machine": MACHINE if view.machine else None, "has_machine": True, "log": LOG}
+    shown = picture(view, **changes)
+    return msgspec.structs.replace(shown, run=msgspec.structs.replace(shown.run, **more))
+
+
+async def test_the_busy_measure_is_named_and_a_lost_gpu_is_no_number(open_app):
+    async with open_app((120, 30), ranks_=RANKS, make=with_ranks) as s:
+        await s.press("3")
+        assert " SM " in lines(s, "#rank-table")[1]
+        rows = lines(s, "#rank-table")[2:6]
+        assert " 10% " in "".join(rows)
+        assert [" lost " in row for row in rows].count(True) == 1
+
+
+async def test_the_grid_can_show_gpus(open_app):
+    async with open_app((100, 30), ranks_=RANKS, make=with_ranks) as s:
+        await s.press("3")
+        for _ in range(6):
+            if "gpu" in lines(s, "#rank-grid")[0]:
+                break
+            await s.press("m")
+        assert "▇?▂▇" in s.drawn("#rank-grid")
+        assert "▁ 0%  █ 100%" in s.drawn("#rank-grid")
+
+
+async def test_enter_tells_all_of_a_rank_and_esc_closes(open_app):
+    async with open_app((100, 30), ranks_=RANKS, make=with_ranks) as s:
+        await s.press("3", "enter")
+        told = s.drawn("#rank-detail")
+        for words in (
+            "rank 2 ", "41/100, 9 behind", "4702 blocked in read of /d/x.tar, 0.00 cores", "python train.py", "SM 10%",
+            "[rank2] step 41 newest",
+        ):  # fmt: skip
+            assert words in told, told
+        assert s.engine.view.log_lines == 400
+        await s.press("j")
+        assert "rank 2 " not in lines(s, "#rank-detail")[0]
+        await s.press("escape")
+        assert not s.view.query_one("#rank-detail").display
+        assert s.view.view == "ranks"
+        assert s.engine.view.log_lines == 0
+        await s.press("escape")
+        assert s.view.view == "overview"
+
+
+async def test_the_selected_rank_stays_selected_when_it_sorts_elsewhere(open_app):
+    async with open_app((100, 30), ranks_=RANKS, make=with_ranks) as s:
+        await s.press("3", "greater_than_sign", "j", "j")
+        table = s.view.query_one("#rank-table")
+        assert table.selected().rank == 2
+        await s.press("less_than_sign", "j", "k")
+        moved = table.selected().rank
+        await s.press("greater_than_sign")
+        assert table.selected().rank in {0, moved}
+
+
+async def test_ranks_of_another_machine_have_no_columns_about_gpus(open_app):
+    async with open_app((140, 30), ranks=8) as s:
+        await s.press("3")
+        assert "GPU" not in s.drawn("#rank-table")
+        assert "process" not in s.drawn("#rank-table")
+        await s.press("enter")
+        assert "not found on this machine" in s.drawn("#rank-detail")
+
+
+async def test_the_machine_takes_no_more_rows_than_it_fills(open_app):
+    async with open_app((120, 40), ranks_=RANKS, make=with_ranks) as s:
+        await s.press("3")
+        panel = s.view.query_one("#machine")
+        assert panel.size.height == panel.needed() == 4
