@@ -88,7 +88,7 @@ class Notifier:
                 self._router.take(alert, now)
             self._flush(now)
             silent = alert.row.state == "firing" and self._muted(alert, now) > 0
-            if self._actions is not None and not silent:
+            if self._actions is not None and not silent and change.kind != "eased":
                 for waiting in self._actions.take(alert, now, lambda: processes(self._engine, change)):
                     self._announce(waiting, now)
             self._changed.notify()
@@ -317,6 +317,7 @@ class Notifier:
 
     def _alert(self, change: Change, now: float) -> Alert:
         from runwatch.alerts.grouping import Alert
+        from runwatch.alerts.notification import digest
 
         seen = Surroundings()
         if self._engine is not None and change.kind != "resolved":
@@ -336,6 +337,7 @@ class Notifier:
             span=seen.span,
             look=look,
             answer=answer,
+            scope=digest(repr((change.run, change.row.rule, change.row.metric, change.row.rank))),
         )
 
 
