@@ -108,10 +108,12 @@ class IncidentBook:
     def acknowledge(self, incident_id: str) -> Change | None:
         """Note that somebody has seen a firing incident; None if there is none of that id.
 
-        It becomes firing again when it escalates.
+        If that one is over and fires anew, it is the new one that was seen: a message about it may be
+        of before. It becomes firing again when it escalates.
         """
-        for incident in self._open.values():
-            if incident.row.id == incident_id and incident.row.state == "firing":
+        again = {_scope(over.row) for over in self._resolved if over.row.id == incident_id}
+        for scope, incident in self._open.items():
+            if (incident.row.id == incident_id or scope in again) and incident.row.state == "firing":
                 return self._change(incident, "acknowledged", send=incident.announced, state="acknowledged")
         return None
 
@@ -233,6 +235,10 @@ class IncidentBook:
             line=finding.line if moved else row.line,
             evidence={**row.evidence, **finding.evidence},
         )
+
+
+def _scope(row: IncidentRow) -> Scope:
+    return row.rule, row.metric, row.rank
 
 
 def _linked(one: IncidentRow, other: IncidentRow) -> bool:

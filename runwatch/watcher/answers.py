@@ -187,14 +187,21 @@ def one(start: str, ids: Sequence[str], what: str) -> str:
 
 
 def _acknowledge(server: Server, start: str) -> str:
-    firing = [row for row in _incidents(server, None, resolved=False) if row.state == "firing"]
-    incident = one(start, [row.id for row in firing], "firing incident")
-    for _, watched in server.engine.runs():
-        change = watched.incidents.acknowledge(incident)
+    """Note that an incident was seen; one that is over, or was seen before, is no mistake. Raises ValueError."""
+    books = [watched.incidents for _, watched in server.engine.runs()]
+    rows = {row.id: row for book in books for row in book.every() if row.state != "pending"}
+    firing = [key for key, row in rows.items() if row.state == "firing"]
+    likely = firing if any(key.startswith(start) for key in firing) else list(rows)
+    incident = one(start, likely, "incident")
+    for book in books:
+        change = book.acknowledge(incident)
         if change is not None:
             server.changed([change])
-            return f"acknowledged: {change.row.run}: {change.row.title}"
-    raise ValueError(f"no firing incident {start}")
+            anew = "" if change.row.id == incident else f" (it fires anew, as {change.row.id[:8]})"
+            return f"acknowledged: {change.row.run}: {change.row.title}{anew}"
+    row = rows[incident]
+    word = "it is over" if row.state == "resolved" else "acknowledged already"
+    return f"{word}: {row.run}: {row.title}"
 
 
 def _segment(server: Server, run: str | None, ascii_only: bool, now: float) -> str:

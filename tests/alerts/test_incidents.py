@@ -198,3 +198,13 @@ def test_changes_are_numbered_by_what_was_found_and_not_by_what_people_do():
             assert book.acknowledge(first.row.id).number == first.number
         numbers.append([first.number, apply(book, FIRING, CRITICAL).number, apply(book, CLEAR).number])
     assert numbers == [[1, 2, 3], [1, 2, 3]]
+
+
+def test_whoever_answers_an_old_message_answers_for_what_fires_there_now(book):
+    old = apply(book, FIRING).row
+    apply(book, CLEAR)
+    assert book.acknowledge(old.id) is None, "it is over"
+    other = apply(book, FIRING, rule="hang").row
+    new = apply(book, FIRING).row
+    assert book.acknowledge(old.id).row.id == new.id
+    assert {row.id: row.state for row in book.every()}[other.id] == "firing"
