@@ -16,8 +16,8 @@ from runwatch.alerts.grouping import Alert
 from runwatch.alerts.policy import Damping
 from runwatch.render.numbers import duration
 
-MOST = 4096
-"""Stories that are remembered."""
+MOST = 16_384
+"""Stories that are remembered, besides those without which an end could not be told."""
 
 
 class Story(msgspec.Struct, frozen=True):
@@ -115,7 +115,7 @@ class Stories:
         for scope, story in list(self._kept.items()):
             if story.changed >= before and len(self._kept) <= MOST:
                 break
-            if story.name not in untold or len(self._kept) > MOST:
+            if story.name not in untold or (len(self._kept) > MOST and story.name == story.incident):
                 del self._kept[scope]
                 self._dirty.add(scope)
 

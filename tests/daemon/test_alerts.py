@@ -85,3 +85,39 @@ def test_what_a_message_says_to_do_works_and_outlives_a_killed_daemon(tmp_path, 
             assert f"runwatch ack {crash}" in str(other.shown[1])
     assert len(slack.shown) == 1
     assert len(other.shown) == 2
+
+
+ACTION = """
+[[actions]]
+name = "note it"
+match = ["rule=nonfinite"]
+command = ["/bin/true"]
+dry_run = false
+confirm = 3600
+"""
+
+
+def test_an_action_that_waits_is_listed_and_can_be_stopped(tmp_path, slack):
+    log = Log(tmp_path / "run.log")
+    log.steps(300)
+    configure(tmp_path, slack, ACTION)
+    with start(tmp_path) as daemon:
+        assert daemon.run("actions").stdout == "no action waits\n"
+        with Peer(daemon.socket) as peer:
+            until(lambda: peer.step("run") == 299)
+            log.steps(2, loss="nan")
+            log.steps(1)
+            slack.wait(shown=2)
+        assert "runwatch actions cancel" in str(slack.shown)
+        (row,) = json.loads(daemon.run("actions", "--json").stdout)["actions"]
+        assert (row["name"], row["run"], row["dry_run"]) == ("note it", "run", False)
+        assert re.match(
+            r"\w+\.note it  in 59m \d\ds  true is run: train/loss is NaN", daemon.run("actions").stdout
+        )
+        assert "no action zzzz: see the list" in daemon.run("actions", "cancel", "zzzz").stderr
+        done = daemon.run("actions", "cancel", row["incident"][:6])
+        assert done.stdout == f"cancelled: {row['id']}\n"
+        assert daemon.run("actions").stdout == "no action waits\n"
+        trail = [json.loads(line) for line in (daemon.state / "actions.jsonl").read_text().splitlines()]
+        assert [line["step"] for line in trail] == ["waiting", "cancelled"]
+        assert trail[1]["reason"].startswith("cancelled")
