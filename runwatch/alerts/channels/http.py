@@ -20,6 +20,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import msgspec
 
 from runwatch import __version__, text
+from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.notification import Outcome, Rejected, Retry, Sent, Unsure
 
 MOST_READ = 65536
@@ -62,12 +63,13 @@ def post(
     headers: Mapping[str, str],
     understand: Understand = lambda _: Sent(),
 ) -> Outcome:
-    """POST `body` once. Takes at most about `timeout` seconds; does not raise."""
+    """POST `body` once. Takes at most about `timeout` seconds, or twice as long for an answer that drips.
+
+    Does not raise.
+    """
     try:
         request = Request(url, body, {"User-Agent": f"runwatch/{__version__}", **headers}, method="POST")  # noqa: S310
-        with _opener.open(request, timeout=timeout) as answer:
-            said = _read(answer, time.monotonic() + timeout)
-        return understand(said)
+        return understand(within(2 * timeout, lambda: _ask(request, timeout)))
     except HTTPError as error:
         with error:
             try:
@@ -81,6 +83,11 @@ def post(
         return Unsure(f"no answer from {host(url)}: {plainly(error)}")
     except Exception as error:  # in its own words it might repeat the address
         return Rejected(f"cannot post: {plainly(error)}")
+
+
+def _ask(request: Request, timeout: float) -> str:
+    with _opener.open(request, timeout=timeout) as answer:
+        return _read(answer, time.monotonic() + timeout)
 
 
 def judge(

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from runwatch import text
+from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.message import compose
 from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
 
@@ -56,10 +58,11 @@ class SlackChannel:
         return f"{self.name}#{digest(self._webhook)}"
 
     def send(self, notification: Notification) -> Outcome:
-        """Post it once; takes at most about `timeout` seconds."""
+        """Post it once; takes at most about `timeout` seconds, twice as long if the answer drips."""
         payload = message(notification)
         try:
-            answer = self._connect().send(**payload, unfurl_links=False, unfurl_media=False)
+            send = partial(self._connect().send, **payload, unfurl_links=False, unfurl_media=False)
+            answer = within(2 * self.timeout, send)
         except URLError as error:  # urllib's word for: the request never left whole
             return Retry(f"cannot reach {mask(self._webhook)}: {_plainly(error.reason)}")
         except (OSError, HTTPException) as error:  # later than that: it left, the answer was lost

@@ -6,6 +6,7 @@ channels:history a message whose answer was lost is looked for before it is sent
 
 from __future__ import annotations
 
+from functools import partial
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
@@ -14,6 +15,7 @@ import msgspec
 
 from runwatch import text
 from runwatch.alerts.channels import slack
+from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.channels.http import plainly, post, seconds
 from runwatch.alerts.message import compose
 from runwatch.alerts.notification import (
@@ -203,7 +205,8 @@ class SlackBotChannel:
         from slack_sdk.errors import SlackApiError, SlackRequestError
 
         try:
-            answer = self._connect().api_call(method, **({"data": body} if form else {"json": body}))
+            given = {"data": body} if form else {"json": body}
+            answer = within(2 * self._timeout, partial(self._connect().api_call, method, **given))
         except SlackApiError as error:
             raise self._judge(error.response) from None
         except URLError as error:  # urllib's word for: the request never left whole
