@@ -56,6 +56,7 @@ class Router:
         self._tokens: dict[str, tuple[float, float]] = {}  # channel -> (how many, when)
         self._old: set[str] = set()  # told by a process that died: nobody will say that they are over
         self._homes: dict[str, set[str]] = {}  # alert -> groups it is a member of
+        self._inhibitors: dict[str, None] = {}  # alerts that keep others back while they fire
         self._blocked: dict[str, float] = {}  # channel -> until when its limit holds all back
         self._next = math.inf
         self._dirty: set[str] = set()
@@ -93,8 +94,7 @@ class Router:
         self._old.discard(name)
         self._dirty.add(f"alert/{name}")
         self._place(alert, now)
-        inhibits = any(matches(inhibition.source, alert.labels()) for inhibition in self.policy.inhibitions)
-        if not alert.firing and inhibits:  # what it kept back may be told now
+        if not alert.firing and name in self._inhibitors:  # what it kept back may be told now
             for group in self._groups.values():
                 if group.members.keys() - group.told.keys():
                     self._schedule(group, now)
@@ -112,7 +112,7 @@ class Router:
 
     def flush(self, now: float) -> list[tuple[str, Notification]]:
         """Return the messages that are due, each with its channel, and take them for told."""
-        living = (alert for name, alert in self._alerts.items() if name not in self._old)
+        living = [self._alerts[name] for name in self._inhibitors if name not in self._old]
         by = sources(self.policy.inhibitions, living)
         ready: dict[str, list[News]] = {}
         for key, group in self._groups.items():
@@ -199,6 +199,9 @@ class Router:
     def _place(self, alert: Alert, now: float) -> None:
         """Put an alert into the groups it belongs to now."""
         name, labels = alert.name, alert.labels()
+        self._inhibitors.pop(name, None)
+        if any(matches(inhibition.source, labels) for inhibition in self.policy.inhibitions):
+            self._inhibitors[name] = None
         homes = set()
         for number, route, channel in self.policy.destinations(labels):
             receiver = self._receivers.get(channel)
@@ -225,10 +228,12 @@ class Router:
                     self._groups[heir].told.setdefault(name, group.told.pop(name))
                 continue
             kept.add(key)
-            self._schedule(group, now)
+            until = self._stories.held(alert, now)
+            news = alert.firing and worse(alert, group.told.get(name), flaps=until > 0)
+            self._schedule(group, now, 0.0 if news else until)
         self._homes[name] = kept
 
-    def _schedule(self, group: Group, now: float) -> None:
+    def _schedule(self, group: Group, now: float, not_before: float = 0.0) -> None:
         route = self._route(group)
         if group.told_at is not None:
             due = max(now, group.told_at + route.group_interval)
@@ -237,7 +242,7 @@ class Router:
             due = now + route.group_wait
         else:
             due = max(now, group.began + route.group_wait)
-        due = max(due, self._blocked.get(group.channel, due))
+        due = max(due, not_before, self._blocked.get(group.channel, due))
         group.due = due if group.due is None else min(group.due, due)
         self._next = min(self._next, group.due)
 
@@ -387,4 +392,5 @@ class Router:
             ):
                 del self._alerts[name]
                 self._homes.pop(name, None)
+                self._inhibitors.pop(name, None)
                 self._dirty.add(f"alert/{name}")

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from runwatch import text
 from runwatch.alerts.channels.deadline import within
+from runwatch.alerts.channels.http import page
 from runwatch.alerts.message import compose
 from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
 
@@ -30,6 +31,7 @@ A section takes 3,000: twenty lines of the user's own.
 
 _PERMANENT = {
     400: "Slack could not read the message",
+    401: "the webhook may not post here",
     403: "the webhook may not post here",
     404: "the webhook does not exist",
     410: "the channel is archived or gone",
@@ -90,7 +92,8 @@ class SlackChannel:
         secret = urlsplit(self._webhook).path
         said = text.plain(body.replace(self._webhook, "…"), 80).replace(secret, "…")
         if status == 200:
-            return Retry("a web page answered instead of Slack: is there a sign-in page or proxy?")
+            return Retry(page("Slack"))
+        said = "" if said.lstrip().startswith("<") else said
         after = _seconds(headers.get("Retry-After"))
         if status == 429:
             return Retry("Slack asks to slow down", 30.0 if after is None else after)
