@@ -112,7 +112,7 @@ def test_an_action_that_waits_is_listed_and_can_be_stopped(tmp_path, slack):
         (row,) = json.loads(daemon.run("actions", "--json").stdout)["actions"]
         assert (row["name"], row["run"], row["dry_run"]) == ("note it", "run", False)
         assert re.match(
-            r"\w+\.note it  in 59m \d\ds  true is run: train/loss is NaN", daemon.run("actions").stdout
+            r"\w+\.note it  in \w+( \w+)?  true is run: train/loss is NaN", daemon.run("actions").stdout
         )
         assert "no action zzzz: see the list" in daemon.run("actions", "cancel", "zzzz").stderr
         done = daemon.run("actions", "cancel", row["incident"][:6])
