@@ -151,6 +151,11 @@ class Actions:
             self._stop(waiting, why)
         return waiting is not None
 
+    def close(self) -> None:
+        """Stop all that waits: nobody will be here to do it."""
+        for waiting in self.waiting():
+            self._stop(waiting, "runwatch ended or was configured anew before its time")
+
     def due(self) -> float | None:
         """Return when `flush` has something to do; None if never."""
         return min((waiting.due for waiting in self._waiting.values()), default=None)
@@ -165,7 +170,7 @@ class Actions:
                 continue
             del self._waiting[waiting.id]
             if waiting.action.dry_run:
-                self._record("dry run", waiting, **_what(waiting))
+                self._record("dry run", waiting, **_details(waiting))
                 self._notice(f"action {waiting.action.name}: a rehearsal: nothing was done")
             else:
                 threading.Thread(target=self._do, args=(waiting,), daemon=True).start()
@@ -190,7 +195,7 @@ class Actions:
 
     def _do(self, waiting: Waiting) -> None:
         action = waiting.action
-        if not self._record("begun", waiting, **_what(waiting)):
+        if not self._record("begun", waiting, **_details(waiting)):
             return
         said = send(action.signal, waiting.targets) if action.signal else ""
         if action.command:
@@ -199,20 +204,26 @@ class Actions:
         self._notice(f"action {action.name}: {said}")
 
 
+def what(waiting: Waiting) -> str:
+    """Return what will be done, in words."""
+    action = waiting.action
+    program = Path(action.command[0]).name if action.command else ""
+    sent = f"{action.signal} is sent to {waiting.alert.row.run}" if action.signal else ""
+    return clean(" and ".join(filter(None, (sent, f"{program} is run" if program else ""))), 2 * FACT)
+
+
 def announcement(waiting: Waiting, now: float) -> str:
     """Return what people are told of an action that waits."""
     action, row = waiting.action, waiting.alert.row
-    program = Path(action.command[0]).name if action.command else ""
-    what = f"{action.signal} is sent to {row.run}" if action.signal else f"{program} is run"
     rehearsal = " (a rehearsal)" if action.dry_run else ""
     return clean(
-        f"action {action.name}: in {waiting.due - now:.0f} s {what}{rehearsal}, "
-        f"unless somebody acknowledges incident {row.id}",
+        f"action {action.name}: in {waiting.due - now:.0f} s {what(waiting)}{rehearsal}, "
+        f"unless somebody acknowledges incident {row.id}: runwatch actions cancel {row.id}",
         4 * FACT,
     )
 
 
-def _what(waiting: Waiting) -> dict[str, object]:
+def _details(waiting: Waiting) -> dict[str, object]:
     pids = [target.pid for target in waiting.targets]
     return {"signal": waiting.action.signal, "pids": pids, "command": waiting.action.command}
 

@@ -26,6 +26,20 @@ class Alert(msgspec.Struct, frozen=True):
     """Number of this change among those of the incident."""
     late: float = 0.0
     """Seconds for which nobody had watched before it was found."""
+    scope: str = ""
+    """Names what it is about: the same for the next incident there. Empty: none is awaited."""
+    story: str = ""
+    """Id of the incident as which it is told, where that is another."""
+
+    @property
+    def name(self) -> str:
+        """Return the id under which it is told."""
+        return self.story or self.row.id
+
+    @property
+    def shown(self) -> IncidentRow:
+        """Return the row under that id."""
+        return msgspec.structs.replace(self.row, id=self.story) if self.story else self.row
 
     @property
     def change(self) -> str:
@@ -60,7 +74,7 @@ class Alert(msgspec.Struct, frozen=True):
             "host": self.host,
             "metric": row.metric or "",
             "rank": "" if row.rank is None else str(row.rank),
-            "incident": row.id,
+            "incident": self.name,
         }
 
 
@@ -98,9 +112,24 @@ class News(NamedTuple):
         return max((alert.rank for alert in self.fresh or self.still or self.over), default=0)
 
 
-def worse(alert: Alert, told: tuple[int, int | None, int | None] | None) -> bool:
-    """Return whether a firing alert is to be told: not told yet, graver, or at another place."""
-    return told is None or alert.rank > told[0] or alert.place[1:] != tuple(told[1:])
+FLAPPING = (-1, -1)
+"""The place of what was told to flap."""
+
+
+def worse(alert: Alert, told: tuple[int, int | None, int | None] | None, *, flaps: bool = False) -> bool:
+    """Return whether a firing alert is to be told: not told yet, graver, or at another place.
+
+    One that flaps has no place, and one that somebody has seen is where it was.
+    """
+    if told is None or alert.rank > told[0]:
+        return True
+    place = FLAPPING if flaps else alert.place[1:]
+    return alert.row.state != "acknowledged" and place != tuple(told[1:])
+
+
+def eased(alert: Alert, told: tuple[int, int | None, int | None] | None) -> bool:
+    """Return whether one that nobody has answered is less grave than what was told."""
+    return told is not None and alert.row.state == "firing" and alert.rank < told[0]
 
 
 def earliest(one: float | None, other: float | None) -> float | None:

@@ -2,7 +2,7 @@
 
     PENDING ──▶ pending ──CLEAR──▶ (gone)
                    │ FIRING
-    FIRING ───▶ firing ◀──escalates── acknowledged
+    FIRING ───▶ firing ◀──escalates── acknowledged      (eases: less grave, the same state)
                    └──────CLEAR───▶ resolved ◀──┘
 
 Incidents that share a cause are shown and sent as one: see `causes`. The symptoms
@@ -37,7 +37,7 @@ class Change(msgspec.Struct, frozen=True):
     """One step in the life of an incident."""
 
     kind: str
-    """pending, firing, escalated, acknowledged or resolved."""
+    """pending, firing, escalated, eased, acknowledged or resolved."""
     row: IncidentRow
     run: str = ""
     """Id of the run; `row.run` is its name."""
@@ -94,13 +94,13 @@ class IncidentBook:
         elif not firing:
             return None
         else:
-            rises = finding.severity.rank > Severity(incident.row.severity).rank
+            rise = finding.severity.rank - Severity(incident.row.severity).rank
             incident.row = self._confirm(incident.row, finding, moved=False)
-            kind = "escalated" if rises else ""
+            kind = "escalated" if rise > 0 else "eased" if rise < 0 else ""
         if not kind:
             return None
         since = now if live and kind == "firing" else incident.row.since
-        state = "pending" if kind == "pending" else "firing"
+        state = incident.row.state if kind in ("pending", "eased") else "firing"
         if firing:
             self._relate(incident)
         return self._change(incident, kind, send=live and firing, state=state, since=since)
@@ -108,10 +108,12 @@ class IncidentBook:
     def acknowledge(self, incident_id: str) -> Change | None:
         """Note that somebody has seen a firing incident; None if there is none of that id.
 
-        It becomes firing again when it escalates.
+        If that one is over and fires anew, it is the new one that was seen: a message about it may be
+        of before. It becomes firing again when it escalates.
         """
-        for incident in self._open.values():
-            if incident.row.id == incident_id and incident.row.state == "firing":
+        again = {_scope(over.row) for over in self._resolved if over.row.id == incident_id}
+        for scope, incident in self._open.items():
+            if (incident.row.id == incident_id or scope in again) and incident.row.state == "firing":
                 return self._change(incident, "acknowledged", send=incident.announced, state="acknowledged")
         return None
 
@@ -221,13 +223,11 @@ class IncidentBook:
     def _confirm(row: IncidentRow, finding: Finding, *, moved: bool) -> IncidentRow:
         """Return `row` with what a newer finding knows; `moved` also takes over its place.
 
-        A firing incident keeps its place and the highest severity it had.
+        A firing incident keeps its place.
         """
         return msgspec.structs.replace(
             row,
-            severity=max(Severity(row.severity), finding.severity, key=lambda s: s.rank).value
-            if not moved
-            else finding.severity.value,
+            severity=finding.severity.value,
             title=finding.title,
             cause=finding.cause or row.cause,
             advice=finding.advice or row.advice,
@@ -235,6 +235,10 @@ class IncidentBook:
             line=finding.line if moved else row.line,
             evidence={**row.evidence, **finding.evidence},
         )
+
+
+def _scope(row: IncidentRow) -> Scope:
+    return row.rule, row.metric, row.rank
 
 
 def _linked(one: IncidentRow, other: IncidentRow) -> bool:

@@ -99,6 +99,18 @@ class Quiet(msgspec.Struct, frozen=True):
         return float(length - since) if since < length else 0.0
 
 
+class Damping(msgspec.Struct, frozen=True):
+    """When what comes and goes is told as one that flaps. Times are seconds."""
+
+    count: int = 0
+    """How often it resolves within `window` until it flaps when it fires again; 0 is never."""
+    window: float = 1800.0
+    calm: float = 900.0
+    """How long it neither fires nor resolves until it flaps no more."""
+    resolve_delay: float = 0.0
+    """How long an end waits: if it fires again by then, neither is told."""
+
+
 class Receiver(msgspec.Struct, frozen=True):
     """One channel as routing sees it."""
 
@@ -118,6 +130,7 @@ class Policy(msgspec.Struct, frozen=True):
     """For alerts that no route takes."""
     inhibitions: tuple[Inhibition, ...] = ()
     quiet: Quiet | None = None
+    damping: Damping = Damping()
 
     def destinations(self, labels: Mapping[str, str]) -> list[tuple[int, Route, str]]:
         """Return where an alert goes: (number of the route or -1, route, channel), no channel twice."""

@@ -9,6 +9,7 @@ alert that was never told is never told to be resolved.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import time
@@ -16,7 +17,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from runwatch.alerts.grouping import Alert, Group, News, earliest, worse
+from runwatch.alerts.flapping import Stories
+from runwatch.alerts.grouping import FLAPPING, Alert, Group, News, earliest, eased, worse
+from runwatch.alerts.inhibition import Source, inhibited, sources
 from runwatch.alerts.notification import Notification, digest
 from runwatch.alerts.policy import Policy, Receiver, Route, matches
 from runwatch.alerts.silences import Mute, muted
@@ -53,30 +56,18 @@ class Router:
         self._tokens: dict[str, tuple[float, float]] = {}  # channel -> (how many, when)
         self._old: set[str] = set()  # told by a process that died: nobody will say that they are over
         self._homes: dict[str, set[str]] = {}  # alert -> groups it is a member of
+        self._inhibitors: dict[str, None] = {}  # alerts that keep others back while they fire
         self._blocked: dict[str, float] = {}  # channel -> until when its limit holds all back
         self._next = math.inf
         self._dirty: set[str] = set()
         self._mutes: tuple[Mute, ...] = ()
         self._seen: dict[str, None] = {}  # changes taken before, oldest first
+        self._stories = Stories(policy.damping)
 
     def resume(self, saved: Mapping[str, bytes], now: float) -> None:
         """Go on from what `changes` gave to a process that died."""
         for key, body in saved.items():
-            kind, _, name = key.partition("/")
-            if kind not in ("group", "alert", "seen"):  # not routing's
-                continue
-            self._dirty.add(key)  # whatever is not taken over is to be removed
-            try:
-                if kind == "group":
-                    group = msgspec.msgpack.decode(body, type=Group)
-                    if group.channel in self._receivers:
-                        self._groups[name] = group
-                elif kind == "alert":
-                    self._alerts[name] = msgspec.msgpack.decode(body, type=Alert)
-                elif kind == "seen" and name.startswith(f"{self._epoch}."):
-                    self._seen[name] = None
-            except msgspec.MsgspecError:  # another version's
-                continue
+            self._restore(key, body)
         told = {name for group in self._groups.values() for name in group.told}
         for name, alert in list(self._alerts.items()):
             if name in told and alert.changed < now - (RESUME_OWN if self._lasting else RESUME):
@@ -93,17 +84,17 @@ class Router:
 
     def take(self, alert: Alert, now: float) -> None:
         """Take the newest state of an incident. One that was taken before is not taken again."""
-        name = alert.row.id
-        if name not in self._alerts and alert.row.state != "firing":
+        if self._stories.named(alert).name not in self._alerts and alert.row.state != "firing":
             return
         if self._knows(f"{self._epoch}.{alert.change}"):
             return
+        alert = self._stories.take(alert, now, self._alerts)
+        name = alert.name
         self._alerts[name] = alert
         self._old.discard(name)
         self._dirty.add(f"alert/{name}")
         self._place(alert, now)
-        inhibits = any(matches(inhibition.source, alert.labels()) for inhibition in self.policy.inhibitions)
-        if not alert.firing and inhibits:  # what it kept back may be told now
+        if not alert.firing and name in self._inhibitors:  # what it kept back may be told now
             for group in self._groups.values():
                 if group.members.keys() - group.told.keys():
                     self._schedule(group, now)
@@ -121,17 +112,19 @@ class Router:
 
     def flush(self, now: float) -> list[tuple[str, Notification]]:
         """Return the messages that are due, each with its channel, and take them for told."""
-        sources = self._sources()
+        living = [self._alerts[name] for name in self._inhibitors if name not in self._old]
+        by = sources(self.policy.inhibitions, living)
         ready: dict[str, list[News]] = {}
         for key, group in self._groups.items():
             if group.due is not None and group.due <= now:
-                news = self._news(key, group, sources, now)
+                news = self._news(key, group, by, now)
                 if news is not None:
                     ready.setdefault(group.channel, []).append(news)
         messages = [
             (channel, told) for channel, found in ready.items() for told in self._speak(channel, found, now)
         ]
         self._sweep()
+        self._stories.prune(now, self._alerts)
         self._next = min((g.due for g in self._groups.values() if g.due is not None), default=math.inf)
         return messages
 
@@ -169,9 +162,27 @@ class Router:
             held: Alert | Group | None = (self._alerts if kind == "alert" else self._groups).get(name)
             found[key] = None if held is None else msgspec.msgpack.encode(held)
         self._dirty.clear()
-        return found
+        return found | {f"flap/{scope}": body for scope, body in self._stories.changes().items()}
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _restore(self, key: str, body: bytes) -> None:
+        """Take over one thing that was kept; what is not taken over is to be removed."""
+        kind, _, name = key.partition("/")
+        if kind == "flap":
+            self._stories.resume(name, body if self._lasting else b"")
+        if kind not in ("group", "alert", "seen"):
+            return
+        self._dirty.add(key)
+        with contextlib.suppress(msgspec.MsgspecError):  # another version's
+            if kind == "group":
+                group = msgspec.msgpack.decode(body, type=Group)
+                if group.channel in self._receivers:
+                    self._groups[name] = group
+            elif kind == "alert":
+                self._alerts[name] = msgspec.msgpack.decode(body, type=Alert)
+            elif name.startswith(f"{self._epoch}."):
+                self._seen[name] = None
 
     def _knows(self, change: str) -> bool:
         """Return whether a change was taken before, and remember it."""
@@ -187,7 +198,10 @@ class Router:
 
     def _place(self, alert: Alert, now: float) -> None:
         """Put an alert into the groups it belongs to now."""
-        name, labels = alert.row.id, alert.labels()
+        name, labels = alert.name, alert.labels()
+        self._inhibitors.pop(name, None)
+        if any(matches(inhibition.source, labels) for inhibition in self.policy.inhibitions):
+            self._inhibitors[name] = None
         homes = set()
         for number, route, channel in self.policy.destinations(labels):
             receiver = self._receivers.get(channel)
@@ -214,10 +228,12 @@ class Router:
                     self._groups[heir].told.setdefault(name, group.told.pop(name))
                 continue
             kept.add(key)
-            self._schedule(group, now)
+            until = self._stories.held(alert, now)
+            news = alert.firing and worse(alert, group.told.get(name), flaps=until > 0)
+            self._schedule(group, now, 0.0 if news else until)
         self._homes[name] = kept
 
-    def _schedule(self, group: Group, now: float) -> None:
+    def _schedule(self, group: Group, now: float, not_before: float = 0.0) -> None:
         route = self._route(group)
         if group.told_at is not None:
             due = max(now, group.told_at + route.group_interval)
@@ -226,7 +242,7 @@ class Router:
             due = now + route.group_wait
         else:
             due = max(now, group.began + route.group_wait)
-        due = max(due, self._blocked.get(group.channel, due))
+        due = max(due, not_before, self._blocked.get(group.channel, due))
         group.due = due if group.due is None else min(group.due, due)
         self._next = min(self._next, group.due)
 
@@ -234,57 +250,39 @@ class Router:
         known = 0 <= group.route < len(self.policy.routes)
         return self.policy.routes[group.route] if known else self.policy.otherwise
 
-    def _sources(self) -> list[tuple[int, str, dict[str, str]]]:
-        """Return what inhibits now: (number of the inhibition, name of the alert, labels)."""
-        return [
-            (number, name, labels)
-            for name, alert in self._alerts.items()
-            if self.policy.inhibitions and alert.firing and name not in self._old
-            for labels in (alert.labels(),)
-            for number, inhibition in enumerate(self.policy.inhibitions)
-            if matches(inhibition.source, labels)
-        ]
-
-    def _inhibited(self, alert: Alert, sources: list[tuple[int, str, dict[str, str]]]) -> bool:
-        labels = alert.labels() if sources else {}
-        for number, name, source in sources:
-            inhibition = self.policy.inhibitions[number]
-            if (
-                name != alert.row.id
-                and matches(inhibition.target, labels)
-                and not matches(inhibition.source, labels)  # one on both sides is not inhibited by its like
-                and all(labels[label] == source[label] for label in inhibition.equal)
-            ):
-                return True
-        return False
-
     def _muted(self, alert: Alert, now: float) -> float:
         """Return until when an alert is muted; 0 if it is not."""
         return muted(alert.labels(), self._mutes, now, self._local) if self._mutes else 0.0
 
-    def _news(
-        self, key: str, group: Group, sources: list[tuple[int, str, dict[str, str]]], now: float
-    ) -> News | None:
+    def _news(self, key: str, group: Group, by: list[Source], now: float) -> News | None:
         """Return what a group has to say, if it may speak; put its next time right."""
         route, receiver = self._route(group), self._receivers[group.channel]
         group.due = None
         self._dirty.add(f"group/{key}")
         alerts = [self._alerts[name] for name in group.members if name in self._alerts]
-        mutes = {alert.row.id: self._muted(alert, now) for alert in alerts if alert.firing}
-        wakes = min((until for until in mutes.values() if until > now), default=None)
+        mutes = {alert.name: self._muted(alert, now) for alert in alerts if alert.firing}
+        held = {alert.name: self._stories.held(alert, now) for alert in alerts}
+        calm = self.policy.damping.calm
+        ease = {a.name: a.changed + calm for a in alerts if eased(a, group.told.get(a.name))}
+        wakes = min((t for times in (mutes, held, ease) for t in times.values() if t > now), default=None)
         firing = [
             alert
             for alert in alerts
-            if alert.firing and not mutes[alert.row.id] and not self._inhibited(alert, sources)
+            if alert.firing and not mutes[alert.name] and not inhibited(self.policy.inhibitions, alert, by)
         ]
-        fresh = [alert for alert in firing if worse(alert, group.told.get(alert.row.id))]
-        ended = [alert for alert in alerts if not alert.firing]
-        over = [alert for alert in ended if alert.row.id in group.told and receiver.send_resolved]
+        fresh = [
+            alert
+            for alert in firing
+            if worse(alert, group.told.get(alert.name), flaps=held[alert.name] > 0)
+            or ease.get(alert.name, math.inf) <= now
+        ]
+        ended = [alert for alert in alerts if not alert.firing and not held[alert.name]]
+        over = [alert for alert in ended if alert.name in group.told and receiver.send_resolved]
         for alert in ended:
             if alert not in over:
-                del group.members[alert.row.id]
-                group.told.pop(alert.row.id, None)
-        open_ones = [a for a in firing if a.row.state == "firing" and a.row.id not in self._old]
+                del group.members[alert.name]
+                group.told.pop(alert.name, None)
+        open_ones = [a for a in firing if a.row.state == "firing" and a.name not in self._old]
         repeat = False
         if route.repeat_interval and group.told_at is not None and open_ones:
             group.due = group.told_at + route.repeat_interval
@@ -333,6 +331,7 @@ class Router:
         lead, others = named[0], named[1:]
         if not fresh and not over:
             note = note or "still firing"
+        note = note or self._calmness(found, named, now)
         told = [f"{self._epoch}.{alert.change}" for alert in fresh + over]
         for news in found:
             if not news.fresh and not news.over:
@@ -340,10 +339,11 @@ class Router:
                 told.append(f"{self._epoch}.{news.key}.{news.group.repeats}")
             news.group.told_at = now
             for alert in news.fresh:
-                news.group.told[alert.row.id] = alert.place
+                flaps = self._stories.flaps(alert, now)
+                news.group.told[alert.name] = (alert.rank, *FLAPPING) if flaps else alert.place
             for alert in news.over:
-                del news.group.told[alert.row.id]
-                news.group.members.pop(alert.row.id, None)
+                del news.group.told[alert.name]
+                news.group.members.pop(alert.name, None)
             route = self._route(news.group)
             repeats = route.repeat_interval and news.group.told
             again = now + route.repeat_interval if repeats else None
@@ -352,11 +352,11 @@ class Router:
             id=told[0] if len(told) == 1 else f"{self._epoch}.{digest(chr(10).join(sorted(told)))}",
             run=lead.row.run,
             change="firing" if lead.firing else "resolved",
-            incident=lead.row,
+            incident=lead.shown,
             host=lead.host,
             time=lead.changed,
             groups=tuple(news.key for news in found),
-            more=tuple(alert.row for alert in others[:MOST_NAMED]),
+            more=tuple(alert.shown for alert in others[:MOST_NAMED]),
             left_out=max(0, len(others) - MOST_NAMED),
             note=note,
             checkpoint=lead.checkpoint,
@@ -367,6 +367,18 @@ class Router:
             epoch=self._epoch,
             late=lead.late,
         )
+
+    def _calmness(self, found: list[News], named: list[Alert], now: float) -> str:
+        """Return a line about the first that flaps or has calmed down; "" if there is none."""
+        told = {name: place for news in found for name, place in news.group.told.items()}
+        for alert in named:
+            place = told.get(alert.name)
+            flapped = place is not None and tuple(place[1:]) == FLAPPING
+            if note := self._stories.note(alert, now, told=flapped):
+                return note
+            if eased(alert, place):
+                return "less grave than it was"
+        return ""
 
     def _sweep(self) -> None:
         """Drop groups without members, and alerts without a group."""
@@ -380,4 +392,5 @@ class Router:
             ):
                 del self._alerts[name]
                 self._homes.pop(name, None)
+                self._inhibitors.pop(name, None)
                 self._dirty.add(f"alert/{name}")

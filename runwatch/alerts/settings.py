@@ -16,6 +16,7 @@ from runwatch.alerts.notification import Wording
 from runwatch.alerts.policy import (
     BUILT_IN,
     LABELS,
+    Damping,
     Inhibition,
     Matcher,
     Policy,
@@ -67,6 +68,13 @@ class RoutingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Least time between two messages of a group about what is new."""
     repeat_interval: Duration = 0.0
     """Time after which what still fires is told again; 0 is never."""
+    flap_count: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
+    """What resolves so often within `flap_window` and fires again is told to flap; 0 is never."""
+    flap_window: Duration = 1800.0
+    flap_calm: Duration = 900.0
+    """How long it neither fires nor resolves until it is told again."""
+    resolve_delay: Duration = 0.0
+    """How long an end waits before it is told: if it fires again by then, neither is."""
     quiet_hours: str = ""
     """Such as "22:00-07:00", local time."""
     quiet_override: Severity = Severity.CRITICAL
@@ -186,6 +194,7 @@ def policy(routing: RoutingConfig, channels: dict[str, AnyChannel]) -> Policy:
         otherwise=base,
         inhibitions=(*BUILT_IN, *(_inhibition(index, given) for index, given in enumerate(routing.inhibit))),
         quiet=_quiet(routing),
+        damping=Damping(routing.flap_count, routing.flap_window, routing.flap_calm, routing.resolve_delay),
     )
 
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "alerts": "List the incidents a daemon knows.",
     "ack": "Say that you have seen an incident.",
     "silence": "Send nothing about some alerts for a while.",
+    "actions": "List what the daemon will do to a run, and stop it.",
     "add": "Have the daemon watch more.",
     "drop": "Have the daemon watch less.",
     "reload": "Have the daemon read its configuration again.",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 
 import click
 
+from runwatch.cli.author import author
 from runwatch.errors import ExitCode, UsageError
 
 
@@ -29,11 +29,7 @@ def _add(matchers: tuple[str, ...], length: str, comment: str) -> int:
         ends = time.time() + parse_duration(length)
     except ValueError as error:
         raise UsageError(str(error), length) from None
-    try:
-        author = getpass.getuser()
-    except (OSError, KeyError):
-        author = ""
-    print(ask(protocol.Silence(matchers, ends, comment, author), protocol.Done)[0].message)
+    print(ask(protocol.Silence(matchers, ends, comment, author()), protocol.Done)[0].message)
     return ExitCode.OK
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from runwatch import __version__
+from runwatch.alerts.actions import Waiting, what
 from runwatch.alerts.silences import Silence, silence
 from runwatch.errors import RunwatchError
 from runwatch.render import states
@@ -72,6 +73,12 @@ def _answers(server: Server, request: protocol.Request, now: float) -> Iterator[
             yield Done(to, f"ended: silence {ended}")
         case protocol.Silences(to):
             yield protocol.SilenceList(to, tuple(map(_silence_row, server.notifier.silences())))
+        case protocol.Actions(to):
+            yield protocol.ActionList(to, tuple(map(_action_row, server.notifier.waiting())))
+        case protocol.Cancel(start, author, to):
+            name = one(start, [waiting.id for waiting in server.notifier.waiting()], "action")
+            server.notifier.cancel(name, author)
+            yield Done(to, f"cancelled: {name}")
         case protocol.Add(paths, to):
             yield Done(to, server.add(tuple(map(os.fsencode, paths))))
         case protocol.Drop(paths, to):
@@ -88,6 +95,13 @@ def _answers(server: Server, request: protocol.Request, now: float) -> Iterator[
 def _silence_row(held: Silence) -> protocol.SilenceRow:
     matchers = tuple(map(str, held.matchers))
     return protocol.SilenceRow(held.id, matchers, held.starts, held.ends, held.comment, held.author)
+
+
+def _action_row(waiting: Waiting) -> protocol.ActionRow:
+    action, row = waiting.action, waiting.alert.row
+    return protocol.ActionRow(
+        waiting.id, action.name, row.run, what(waiting), waiting.due, row.id, row.title, action.dry_run
+    )
 
 
 def _conditions(held: Silence) -> str:
@@ -187,14 +201,21 @@ def one(start: str, ids: Sequence[str], what: str) -> str:
 
 
 def _acknowledge(server: Server, start: str) -> str:
-    firing = [row for row in _incidents(server, None, resolved=False) if row.state == "firing"]
-    incident = one(start, [row.id for row in firing], "firing incident")
-    for _, watched in server.engine.runs():
-        change = watched.incidents.acknowledge(incident)
+    """Note that an incident was seen; that it is over or was seen is no mistake. Raises ValueError."""
+    books = [watched.incidents for _, watched in server.engine.runs()]
+    rows = {row.id: row for book in books for row in book.every() if row.state != "pending"}
+    firing = [key for key, row in rows.items() if row.state == "firing"]
+    likely = firing if any(key.startswith(start) for key in firing) else list(rows)
+    incident = one(start, likely, "incident")
+    for book in books:
+        change = book.acknowledge(incident)
         if change is not None:
             server.changed([change])
-            return f"acknowledged: {change.row.run}: {change.row.title}"
-    raise ValueError(f"no firing incident {start}")
+            anew = "" if change.row.id == incident else f" (it fires anew, as {change.row.id[:8]})"
+            return f"acknowledged: {change.row.run}: {change.row.title}{anew}"
+    row = rows[incident]
+    word = "it is over" if row.state == "resolved" else "acknowledged already"
+    return f"{word}: {row.run}: {row.title}"
 
 
 def _segment(server: Server, run: str | None, ascii_only: bool, now: float) -> str:

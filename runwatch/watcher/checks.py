@@ -301,8 +301,9 @@ def _alerts(facts: Facts) -> Iterator[Check]:
         if channel.problem:
             yield Check("channel", "bad", f"{who}: {channel.problem}")
         elif channel.unreached:
-            says, fix = f"{who} cannot be reached: {channel.unreached}", "set HTTPS_PROXY if there is a proxy"
-            yield Check("channel", "bad", says, "" if channel.kind == "email" else fix)
+            says, fix = f"{who} cannot be reached: {channel.unreached}", "check its address and the network"
+            proxy = "" if channel.kind == "email" else "; set HTTPS_PROXY if there is a proxy"
+            yield Check("channel", "bad", says, f"{fix}{proxy}")
         else:
             yield Check("channel", "ok", f"{who} can be used (nothing was sent)")
     if facts.given_up:

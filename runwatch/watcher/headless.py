@@ -21,7 +21,13 @@ SETTLE = 3.0
 """Seconds a log that finished, crashed or stalled must stay silent before its run counts as ended."""
 SETTLE_TOGETHER = 8.0
 """The same where several sources tell of it: files are looked for, and directories looked at, every 5 s."""
-_CHANGES = {"firing": "firing", "escalated": "firing", "acknowledged": "acknowledged", "resolved": "resolved"}
+_CHANGES = {
+    "firing": "firing",
+    "escalated": "firing",
+    "eased": "firing",
+    "acknowledged": "acknowledged",
+    "resolved": "resolved",
+}
 
 
 class Headless:

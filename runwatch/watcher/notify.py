@@ -88,7 +88,7 @@ class Notifier:
                 self._router.take(alert, now)
             self._flush(now)
             silent = alert.row.state == "firing" and self._muted(alert, now) > 0
-            if self._actions is not None and not silent:
+            if self._actions is not None and not silent and change.kind != "eased":
                 for waiting in self._actions.take(alert, now, lambda: processes(self._engine, change)):
                     self._announce(waiting, now)
             self._changed.notify()
@@ -145,10 +145,11 @@ class Notifier:
         with self._changed:
             return [] if self._actions is None else self._actions.waiting()
 
-    def cancel(self, waiting_id: str) -> bool:
+    def cancel(self, waiting_id: str, author: str = "") -> bool:
         """Stop an action; return False if none of that id waits."""
+        why = f"cancelled by {author}" if author else "cancelled"
         with self._changed:
-            return self._actions is not None and self._actions.cancel(waiting_id)
+            return self._actions is not None and self._actions.cancel(waiting_id, why)
 
     def close(self, seconds: float = 5.0) -> None:
         """Deliver what can be delivered in a few seconds; the rest is kept for the next process.
@@ -160,6 +161,8 @@ class Notifier:
         with self._changed:
             self._closed = True
             now = time.time()
+            if self._actions is not None:
+                self._actions.close()
             if seconds > 0:
                 self._router.hurry(now)
             self._flush(now)
@@ -317,6 +320,7 @@ class Notifier:
 
     def _alert(self, change: Change, now: float) -> Alert:
         from runwatch.alerts.grouping import Alert
+        from runwatch.alerts.notification import digest
 
         seen = Surroundings()
         if self._engine is not None and change.kind != "resolved":
@@ -336,6 +340,7 @@ class Notifier:
             span=seen.span,
             look=look,
             answer=answer,
+            scope=digest(repr((change.run, change.row.rule, change.row.metric, change.row.rank))),
         )
 
 

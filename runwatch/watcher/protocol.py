@@ -142,6 +142,21 @@ class Silences(msgspec.Struct, frozen=True, tag="silences"):
     id: int = 0
 
 
+class Actions(msgspec.Struct, frozen=True, tag="actions"):
+    """Client: which actions wait? Answered by ActionList."""
+
+    id: int = 0
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    """Client: do not do what waits. Answered by Done."""
+
+    action: str
+    """Its id, or as much of it as is needed to tell it from others."""
+    author: str = ""
+    id: int = 0
+
+
 class Add(msgspec.Struct, frozen=True, tag="add"):
     """Client: watch these too, until the daemon ends. Answered by Done."""
 
@@ -259,6 +274,28 @@ class SilenceList(msgspec.Struct, frozen=True, tag="silence_list"):
     silences: tuple[SilenceRow, ...] = ()
 
 
+class ActionRow(msgspec.Struct, frozen=True):
+    """One action that will be done unless somebody stops it."""
+
+    id: str
+    name: str
+    run: str
+    what: str
+    due: float
+    """Unix time."""
+    incident: str
+    title: str
+    """Of the incident."""
+    dry_run: bool = False
+
+
+class ActionList(msgspec.Struct, frozen=True, tag="action_list"):
+    """Engine: actions that wait, the next first."""
+
+    id: int = 0
+    actions: tuple[ActionRow, ...] = ()
+
+
 class HealthReport(msgspec.Struct, frozen=True, tag="health_report"):
     """Engine: how it is."""
 
@@ -302,11 +339,11 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 
 Request = (
     Hello | Subscribe | Follow | Acknowledge | Runs | Query | Incidents | Silence | Unsilence | Silences
-    | Add | Drop | Health | Segment | Reload | Stop | Shutdown
+    | Actions | Cancel | Add | Drop | Health | Segment | Reload | Stop | Shutdown
 )  # fmt: skip
 Reply = (
-    Hello | Frame | Line | Notice | Failure | RunList | Series | IncidentList | SilenceList | HealthReport
-    | Done | Refused
+    Hello | Frame | Line | Notice | Failure | RunList | Series | IncidentList | SilenceList | ActionList
+    | HealthReport | Done | Refused
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder()

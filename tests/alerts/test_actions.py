@@ -79,8 +79,9 @@ def test_by_default_it_is_a_rehearsal(tmp_path):
         lambda actions: actions.take(alert("a", "resolved"), NOW + 30),
         lambda actions: actions.cancel(actions.waiting()[0].id),
         lambda actions: actions.flush(NOW + 60, lambda _alert, _now: NOW + 999),
+        lambda actions: actions.close(),
     ],
-    ids=["acknowledged", "over", "cancelled", "silenced"],
+    ids=["acknowledged", "over", "cancelled", "silenced", "closed"],
 )
 def test_it_can_be_stopped(tmp_path, stop):
     setup = Setup(tmp_path, command=("/bin/touch", str(tmp_path / "done")))

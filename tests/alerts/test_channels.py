@@ -397,3 +397,34 @@ class TestEmail:
         assert not isinstance(outcome, Sent)
         assert "hush" not in repr(outcome)
         assert server.mails == []
+
+
+class TestWhatIsWrongIsSaid:
+    """What `notify test` prints: no web pages, no secrets, and what to look at."""
+
+    PAGE = "<html><head><title>404 Not Found</title></head><body>nginx</body></html>"
+
+    @pytest.mark.parametrize("number", range(6))
+    @pytest.mark.parametrize(
+        ("status", "body", "hint"),
+        [
+            (401, '{"detail":"unauthorized"}', "is the token or key right?"),
+            (403, "forbidden", "the token or key may not post there"),
+            (404, PAGE, "is the address right?"),
+        ],
+    )
+    def test_of_a_refusal(self, number, status, body, hint):
+        with HttpServer((status, body, {})) as server:
+            outcome = http_channels(server.url)[number].send(FIRING)
+        assert isinstance(outcome, Rejected)
+        assert outcome.reason.endswith(f": {hint}")
+        assert str(status) in outcome.reason
+        assert "<" not in outcome.reason
+        assert KEY not in outcome.reason
+
+    @pytest.mark.parametrize("number", range(1, 6))
+    def test_of_a_sign_in_page_that_answers_for_a_service(self, number):
+        with HttpServer((200, "<!DOCTYPE html><html>Sign in</html>", {})) as server:
+            outcome = http_channels(server.url)[number].send(FIRING)
+        assert isinstance(outcome, Retry)
+        assert "sign-in page" in outcome.reason

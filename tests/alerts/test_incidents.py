@@ -52,13 +52,21 @@ def test_repeats_update_without_a_change(book):
     assert (row.title, row.step, row.evidence) == ("rose 20%", 5, {"peak": 3.0, "before": 2.0})
 
 
-def test_only_a_higher_severity_escalates(book):
+def test_what_gets_graver_escalates_and_what_gets_less_grave_eases(book):
     first = apply(book, FIRING, INFO)
     assert apply(book, FIRING, CRITICAL).kind == "escalated"
-    assert apply(book, FIRING, WARNING) is None
     assert apply(book, FIRING, CRITICAL) is None
-    assert book.rows()[0].severity == "critical"
+    eased = apply(book, FIRING, WARNING)
+    assert (eased.kind, eased.row.state, eased.row.severity, eased.send) == (
+        "eased",
+        "firing",
+        "warning",
+        True,
+    )
+    assert apply(book, FIRING, WARNING) is None
     assert book.rows()[0].id == first.row.id
+    book.acknowledge(first.row.id)
+    assert apply(book, FIRING, INFO).row.state == "acknowledged"
 
 
 def test_escalation_needs_attention_again(book):
@@ -190,3 +198,13 @@ def test_changes_are_numbered_by_what_was_found_and_not_by_what_people_do():
             assert book.acknowledge(first.row.id).number == first.number
         numbers.append([first.number, apply(book, FIRING, CRITICAL).number, apply(book, CLEAR).number])
     assert numbers == [[1, 2, 3], [1, 2, 3]]
+
+
+def test_whoever_answers_an_old_message_answers_for_what_fires_there_now(book):
+    old = apply(book, FIRING).row
+    apply(book, CLEAR)
+    assert book.acknowledge(old.id) is None, "it is over"
+    other = apply(book, FIRING, rule="hang").row
+    new = apply(book, FIRING).row
+    assert book.acknowledge(old.id).row.id == new.id
+    assert {row.id: row.state for row in book.every()}[other.id] == "firing"

@@ -4,7 +4,7 @@ import pytest
 
 from runwatch.alerts.channels.build import build
 from runwatch.alerts.channels.settings import KINDS
-from runwatch.alerts.policy import BUILT_IN, Policy, Quiet, Receiver, Route, parse_matcher
+from runwatch.alerts.policy import BUILT_IN, Damping, Policy, Quiet, Receiver, Route, parse_matcher
 from runwatch.alerts.secret import Secret
 from runwatch.alerts.settings import policy
 from runwatch.config import Config, read
@@ -123,7 +123,7 @@ def test_without_configuration_everything_is_told_at_once():
     config = Config()
     assert config.everyone() == {}
     assert policy(config.routing, {"slack": config.slack}) == Policy(
-        (Receiver("slack"),), (), Route(), BUILT_IN, None
+        (Receiver("slack"),), (), Route(), BUILT_IN, None, Damping(count=3, window=1800.0, calm=900.0)
     )
 
 

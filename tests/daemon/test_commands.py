@@ -31,7 +31,7 @@ def daemon(tmp_path_factory):
     "command",
     [
         ["status"], ["status", "--json"], ["alerts"], ["ack", "abcdef"], ["silence", "list"],
-        ["silence", "add", "run=x"], ["silence", "expire", "abcd"], ["reload"], ["stop"], ["add", "x"],
+        ["silence", "add", "run=x"], ["silence", "expire", "abcd"], ["actions"], ["actions", "cancel", "abcd"], ["reload"], ["stop"], ["add", "x"],
         ["drop", "x"], ["bridge"], ["attach", "--headless"],
     ],
 )  # fmt: skip

@@ -12,6 +12,7 @@ from pathlib import Path
 from runwatch.alerts.channels.settings import SlackConfig
 from runwatch.alerts.incidents import Change
 from runwatch.alerts.secret import Secret
+from runwatch.alerts.settings import RoutingConfig
 from runwatch.config import Config
 from runwatch.snapshot import IncidentRow
 from runwatch.watcher.notify import Notifier
@@ -36,7 +37,10 @@ def main() -> None:
     )
     os.environ["RUNWATCH_STATE"] = directory
     notices: list[str] = []
-    config = Config(slack=SlackConfig(webhook=Secret(url), per_minute=10**9, timeout=30.0))
+    config = Config(
+        slack=SlackConfig(webhook=Secret(url), per_minute=10**9, timeout=30.0),
+        routing=RoutingConfig(flap_count=0),  # each is to be told
+    )
     notifier = Notifier(config, notices.append, epoch="storm")
     for number in range(int(commit.read_text()) if commit.exists() else 0, total):
         while notifier._outbox.left() > 300:

@@ -6,9 +6,14 @@ apprise says whether it worked and no more, so a failure is tried again; its own
 from __future__ import annotations
 
 import logging
+from functools import partial
 
+from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.message import compose
-from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, digest
+from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
+
+LONGEST = 60.0
+"""Seconds that apprise may take: it has no timeout of its own for all."""
 
 
 class AppriseChannel:
@@ -35,7 +40,11 @@ class AppriseChannel:
             box = apprise.Apprise()
             if not box.add(self._url):
                 return Rejected("apprise does not know this address")
-            sent = box.notify(title=told.subject, body=told.body(), body_format=apprise.NotifyFormat.TEXT)
+            plain = apprise.NotifyFormat.TEXT
+            notify = partial(box.notify, title=told.subject, body=told.body(), body_format=plain)
+            sent = within(LONGEST, notify)
+        except TimeoutError:
+            return Unsure("apprise did not come back")
         except Exception as error:  # a plugin's own; its words may hold the address
             return Rejected(f"apprise failed: {type(error).__name__}")
         return Sent() if sent else Retry("apprise could not deliver it, and does not say why")

@@ -9,11 +9,16 @@ from collections.abc import Sequence
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate
+from urllib.error import URLError
 
 from runwatch import text
+from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.channels.http import plainly
 from runwatch.alerts.message import compose
 from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
+
+STEPS = 8
+"""Steps of a delivery, each of which may take the whole timeout."""
 
 
 class EmailChannel:
@@ -44,7 +49,16 @@ class EmailChannel:
 
     def send(self, notification: Notification) -> Outcome:
         """Hand it to the server once."""
-        mail, left = self._mail(notification), False
+        mail = self._mail(notification)
+        try:
+            return within(STEPS * self._timeout, lambda: self._hand(mail))
+        except TimeoutError:
+            return Unsure(f"no end of answers from {self._host}: timed out")
+        except URLError as error:
+            return Retry(f"cannot reach {self._host}: {plainly(error.reason)}")
+
+    def _hand(self, mail: EmailMessage) -> Outcome:
+        left = False
         try:
             with self._connect() as server:
                 left = True

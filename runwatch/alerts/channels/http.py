@@ -20,11 +20,19 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import msgspec
 
 from runwatch import __version__, text
+from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.notification import Outcome, Rejected, Retry, Sent, Unsure
 
 MOST_READ = 65536
 """Bytes of an answer that are read."""
 _ASKED = re.compile(r'"retry_after"\s*:\s*(\d{1,6}(?:\.\d{1,6})?)')
+_PAGE = re.compile(r"\s*<(?:!doctype|html|head|body)", re.IGNORECASE)
+_LIKELY = {
+    401: "is the token or key right?",
+    403: "the token or key may not post there",
+    404: "is the address right?",
+    410: "what it leads to is gone",
+}
 
 
 class _Stay(HTTPRedirectHandler):
@@ -46,12 +54,19 @@ def post_json(
     timeout: float,
     headers: Mapping[str, str] | None = None,
     understand: Understand = lambda _: Sent(),
+    *,
+    pages: bool = False,
 ) -> Outcome:
-    """POST a JSON document; `service` is what people call the other side."""
+    """POST a JSON document; `service` is what people call the other side.
+
+    Unless it may answer with `pages`, a web page is no answer: one for signing in delivers nothing.
+    """
+
+    def judged(said: str) -> Outcome:
+        return Retry(page(service)) if _PAGE.match(said) and not pages else understand(said)
+
     raw = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-    return post(
-        service, url, raw, timeout, {"Content-Type": "application/json", **(headers or {})}, understand
-    )
+    return post(service, url, raw, timeout, {"Content-Type": "application/json", **(headers or {})}, judged)
 
 
 def post(
@@ -62,12 +77,13 @@ def post(
     headers: Mapping[str, str],
     understand: Understand = lambda _: Sent(),
 ) -> Outcome:
-    """POST `body` once. Takes at most about `timeout` seconds; does not raise."""
+    """POST `body` once. Takes at most about `timeout` seconds, or twice as long for an answer that drips.
+
+    Does not raise.
+    """
     try:
         request = Request(url, body, {"User-Agent": f"runwatch/{__version__}", **headers}, method="POST")  # noqa: S310
-        with _opener.open(request, timeout=timeout) as answer:
-            said = _read(answer, time.monotonic() + timeout)
-        return understand(said)
+        return understand(within(2 * timeout, lambda: _ask(request, timeout)))
     except HTTPError as error:
         with error:
             try:
@@ -83,6 +99,11 @@ def post(
         return Rejected(f"cannot post: {plainly(error)}")
 
 
+def _ask(request: Request, timeout: float) -> str:
+    with _opener.open(request, timeout=timeout) as answer:
+        return _read(answer, time.monotonic() + timeout)
+
+
 def judge(
     service: str, status: int, body: str, headers: Message | Mapping[str, str], secrets: tuple[str, ...]
 ) -> Outcome:
@@ -92,7 +113,8 @@ def judge(
         path = urlsplit(secret).path if "://" in secret else ""
         for part in (secret, path, secret.rpartition(" ")[2], *(p for p in path.split("/") if len(p) > 7)):
             said = said.replace(part, "…") if len(part) > 3 else said
-    what = f"{service} answered {status} {text.plain(said, 80)}".rstrip()
+    said = "" if _PAGE.match(said) else text.plain(said, 80)
+    what = ": ".join(filter(None, (f"{service} answered {status} {said}".rstrip(), _LIKELY.get(status, ""))))
     after = seconds(headers.get("Retry-After"))
     if after is None and (asked := _ASKED.search(body)):
         after = float(asked[1])
@@ -111,6 +133,11 @@ def _read(answer: Any, until: float) -> str:
     while len(read) < most and time.monotonic() < until and (piece := answer.read1(most - len(read))):
         read += piece
     return read.decode("utf-8", "replace")
+
+
+def page(service: str) -> str:
+    """Return what it means that a web page answered with 200."""
+    return f"a web page answered instead of {service}: is there a sign-in page or proxy?"
 
 
 def seconds(header: str | None) -> float | None:

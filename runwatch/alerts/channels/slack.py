@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from runwatch import text
+from runwatch.alerts.channels.deadline import within
+from runwatch.alerts.channels.http import page
 from runwatch.alerts.message import compose
 from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
 
@@ -28,6 +31,7 @@ A section takes 3,000: twenty lines of the user's own.
 
 _PERMANENT = {
     400: "Slack could not read the message",
+    401: "the webhook may not post here",
     403: "the webhook may not post here",
     404: "the webhook does not exist",
     410: "the channel is archived or gone",
@@ -56,10 +60,11 @@ class SlackChannel:
         return f"{self.name}#{digest(self._webhook)}"
 
     def send(self, notification: Notification) -> Outcome:
-        """Post it once; takes at most about `timeout` seconds."""
+        """Post it once; takes at most about `timeout` seconds, twice as long if the answer drips."""
         payload = message(notification)
         try:
-            answer = self._connect().send(**payload, unfurl_links=False, unfurl_media=False)
+            send = partial(self._connect().send, **payload, unfurl_links=False, unfurl_media=False)
+            answer = within(2 * self.timeout, send)
         except URLError as error:  # urllib's word for: the request never left whole
             return Retry(f"cannot reach {mask(self._webhook)}: {_plainly(error.reason)}")
         except (OSError, HTTPException) as error:  # later than that: it left, the answer was lost
@@ -87,7 +92,8 @@ class SlackChannel:
         secret = urlsplit(self._webhook).path
         said = text.plain(body.replace(self._webhook, "…"), 80).replace(secret, "…")
         if status == 200:
-            return Retry("a web page answered instead of Slack: is there a sign-in page or proxy?")
+            return Retry(page("Slack"))
+        said = "" if said.lstrip().startswith("<") else said
         after = _seconds(headers.get("Retry-After"))
         if status == 429:
             return Retry("Slack asks to slow down", 30.0 if after is None else after)

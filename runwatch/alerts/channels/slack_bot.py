@@ -6,6 +6,7 @@ channels:history a message whose answer was lost is looked for before it is sent
 
 from __future__ import annotations
 
+from functools import partial
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
@@ -14,6 +15,7 @@ import msgspec
 
 from runwatch import text
 from runwatch.alerts.channels import slack
+from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.channels.http import plainly, post, seconds
 from runwatch.alerts.message import compose
 from runwatch.alerts.notification import (
@@ -33,6 +35,16 @@ API = "https://slack.com/api/"
 LOOK_BACK = 120.0
 """Seconds before a message's time from which on it is looked for."""
 _TROUBLE = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
+_LIKELY = {
+    "invalid_auth": "is the token right?",
+    "not_authed": "there is no token",
+    "account_inactive": "the token belongs to a user who is gone",
+    "token_revoked": "the token was revoked",
+    "missing_scope": "the app needs chat:write",
+    "channel_not_found": "is the channel right, and is the app in it?",
+    "not_in_channel": "invite the app to the channel",
+    "is_archived": "the channel is archived",
+}
 _GONE = {
     "message_not_found", "thread_not_found", "cant_update_message", "edit_window_closed",
     "channel_not_found", "is_inactive", "cannot_reply_to_message",
@@ -203,7 +215,8 @@ class SlackBotChannel:
         from slack_sdk.errors import SlackApiError, SlackRequestError
 
         try:
-            answer = self._connect().api_call(method, **({"data": body} if form else {"json": body}))
+            given = {"data": body} if form else {"json": body}
+            answer = within(2 * self._timeout, partial(self._connect().api_call, method, **given))
         except SlackApiError as error:
             raise self._judge(error.response) from None
         except URLError as error:  # urllib's word for: the request never left whole
@@ -240,6 +253,10 @@ class SlackBotChannel:
             return _Failed(Unsure("a gateway lost the answer: 504"), code)
         if status >= 500 or status == 408 or code in _TROUBLE:
             return _Failed(Retry(f"Slack answered {status} {said}".rstrip(), after), code)
-        if status == 200 and not code.replace("_", "").isalnum():
-            return _Failed(Retry("something else answered instead of Slack: is there a proxy?"), code)
-        return _Failed(Rejected(f"Slack refused: {said or status}"), code)
+        if not code.replace("_", "").isalnum():  # not Slack's words
+            other = (
+                f"something else answered {status} instead of Slack: is there a proxy, is the address right?"
+            )
+            return _Failed(Retry(other) if status == 200 else Rejected(other), code)
+        likely = _LIKELY.get(code, "")
+        return _Failed(Rejected(f"Slack refused: {said}{likely and ': '}{likely}"), code)

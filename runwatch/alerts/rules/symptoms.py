@@ -74,7 +74,7 @@ class MachineRule(RunRule):
         before, now = self._open.get(symptom.metric), symptom.severity
         if now is None and before is None:
             return None
-        if now is not None and before is not None and now.rank <= before.rank:
+        if now is not None and before is not None and now is before:
             return None
         if now is None:
             del self._open[symptom.metric]

@@ -1,0 +1,44 @@
+"""A limit for a whole request. Timeouts of sockets hold for one read: an answer that drips outlasts them."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.error import URLError
+
+T = TypeVar("T")
+
+MOST = 16
+"""Requests that may hang on in threads of their own."""
+_free = threading.BoundedSemaphore(MOST)
+
+
+def within(seconds: float, call: Callable[[], T]) -> T:
+    """Return what `call` returns, or raise what it raises.
+
+    Raises TimeoutError if that takes longer: its thread is left to itself. Raises URLError, calling
+    nothing, while too many hang.
+    """
+    if not _free.acquire(blocking=False):
+        raise URLError(OSError(errno.EBUSY, "too many earlier requests still hang"))
+    returned: list[T] = []
+    raised: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            returned.append(call())
+        except BaseException as error:  # for whoever waits
+            raised.append(error)
+        finally:
+            _free.release()
+
+    thread = threading.Thread(target=work, name="request", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if raised:
+        raise raised[0]
+    if not returned:
+        raise TimeoutError
+    return returned[0]
