@@ -9,6 +9,7 @@ side into one JSON list. What is not as simple as that is left to the walk.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
@@ -23,11 +24,14 @@ Bools = NDArray[np.bool_]
 PAD = 72
 """Bytes behind the data that may be looked at."""
 _HISTORY, _SUMMARY = 0x12, 0x1A
+_HEAD = 8  # bytes of a record in which its kind and size stand
 _MAX_KEY = 64
-_MAX_NUMBER = 23  # of three words, one byte is the comma's
+_MAX_NUMBER = 23  # with a comma, three words
 _FEW = 16
 """Rows of the same keys that the walk reads as quickly."""
 _STEP = b"_step"
+_COMMA = ord(",")
+_END = np.frombuffer(b"]       ", "<u8")
 _DIGIT = np.zeros(256, bool)
 _DIGIT[48:58] = True
 _BEGINS = _DIGIT.copy()
@@ -35,18 +39,17 @@ _BEGINS[ord("-")] = True
 _NUMBERS = msgspec.json.Decoder(list[float])
 
 
-def _table(width: int, fill: bytes) -> tuple[Words, Words]:
-    """Return what to keep of the words of a text of each length, and what to put behind it: (words, lengths)."""
-    keep = np.zeros((width + 1, width), np.uint8)
-    rest = np.zeros((width + 1, width), np.uint8)
-    for size in range(width + 1):
-        keep[size, :size] = 255
-        rest[size, size:] = np.frombuffer(fill.ljust(width)[: width - size] if fill else bytes(width - size), np.uint8)
-    return keep.view("<u8").T.copy(), rest.view("<u8").T.copy()
+def _masks(count: int, width: int, begin: int) -> tuple[Bytes, Bytes]:
+    """Return `count` masks of `width` bytes: the n-th keeps n bytes from `begin` on, the other the rest."""
+    place = np.arange(width) - begin
+    keep = (place >= 0) & (place < np.arange(count)[:, None])
+    return np.where(keep, 255, 0).astype(np.uint8), np.where(keep, 0, 32).astype(np.uint8)
 
 
-_KEY, _ = _table(_MAX_KEY, b"")
-_NUMBER, _COMMA = _table(_MAX_NUMBER + 1, b",")
+_KEY: Words = _masks(_MAX_KEY + 1, _MAX_KEY, 0)[0].view("<u8").T.copy()
+_NUMBER, _REST = _masks(_MAX_NUMBER + 1, _MAX_NUMBER + 1, 1)
+_REST[:, 0] = ord(",")
+_NUMBER, _REST = _NUMBER.view("V24").ravel(), _REST.view("V24").ravel()
 _ODD = np.array([0x9E3779B97F4A7C15 * (2 * i + 1) % 2**64 | 1 for i in range(9)], np.uint64)
 
 
@@ -72,26 +75,28 @@ class Sorted(NamedTuple):
 
 def sort(data: Sequence[bytes]) -> Sorted:
     """Sort records by kind; what is odd about its own number or size is one of the others."""
-    lengths = np.fromiter(map(len, data), np.int64, len(data))
-    starts = np.cumsum(lengths) - lengths
-    text = np.frombuffer(b"".join(data) + bytes(PAD), np.uint8)
-    at = starts + (text[starts] == 8)
-    more = at > starts
-    for _ in range(5):  # the bytes of the record's number
-        more &= text[at] > 127
+    heads = b"".join([record[:_HEAD] for record in data])
+    if len(heads) < _HEAD * len(data):
+        heads = b"".join([record[:_HEAD].ljust(_HEAD, b"\xff") for record in data])
+    head = np.frombuffer(heads, np.uint8).reshape(-1, _HEAD)
+    at = (head[:, 0] == 8).astype(np.int64)
+    more = at > 0
+    for place in range(1, 5):  # the bytes of the record's number
+        more &= head[:, place] > 127
         at += more
-    at += text[starts] == 8
-    tag = text[at]
-    sound = (at + 2 <= starts + lengths) & ~more
-    low, high = text[at + 1].astype(np.int64), text[at + 2].astype(np.int64)
+    at += head[:, 0] == 8
+    at += np.arange(len(data)) * _HEAD
+    text = head.ravel()
+    tag, low, high = text.take(at), text.take(at + 1).astype(np.int64), text.take(at + 2).astype(np.int64)
+    summary = ~more & (tag == _SUMMARY)
     long = low > 127
-    size = np.where(long, (low & 127) | high << 7, low)
-    at += 2 + long
-    fits = sound & ~(long & (high > 127)) & (at + size <= starts + lengths)
-    history = fits & (tag == _HISTORY)
-    which = np.flatnonzero(history)
-    others = np.flatnonzero(~history & ~(sound & (tag == _SUMMARY)))
-    return Sorted(which, (at - starts)[which], size[which], others)
+    history = np.flatnonzero(~more & (tag == _HISTORY) & ~(long & (high > 127)))
+    size = np.where(long, (low & 127) | high << 7, low)[history]
+    begin = (at % _HEAD + 2 + long)[history]
+    which = history.tolist()
+    fits = begin + size <= np.fromiter((len(data[index]) for index in which), np.int64, len(which))
+    summary[history[fits]] = True
+    return Sorted(history[fits], begin[fits], size[fits], np.flatnonzero(~summary))
 
 
 class HistoryItems:
@@ -188,27 +193,37 @@ class HistoryItems:
     def numbers(self, group: Group, keys: Iterable[bytes]) -> tuple[Ints, NDArray[np.float64]]:
         """Return which rows hold plain numbers only under `keys`, and these (n, keys)."""
         items = group.items[:, [group.keys.index(key) for key in keys]]
-        text = self._text
-        begin, size = self._begin[items], self._size[items]
-        first = text[begin]
-        plain = _BEGINS[first] & _DIGIT[text[np.minimum(begin + size, len(text)) - 1]] & (size <= _MAX_NUMBER)
-        plain &= ~((first == 45) & (size == 2) & (text[begin + 1] == 48))  # an integer has no -0
-        rows = plain.all(axis=1)
-        begin, size = begin[rows].ravel(), size[rows].ravel()
-        found = group.rows[rows]
         width = items.shape[1]
-        copied = np.empty((len(begin), 3), "<u8")
-        for word in range(3):
-            copied[:, word] = self._words[begin + 8 * word] & _NUMBER[word][size] | _COMMA[word][size]
-        joined = copied.tobytes()
-        if joined.count(b",") == len(begin):
+        rows = self._plain.take(items).all(axis=1)
+        items = items[rows].ravel()
+        size = self._size.take(items)
+        texts = np.ndarray((len(self._text) - _MAX_NUMBER,), "V24", self._text, strides=(1,))
+        joined = np.empty(3 * len(items) + 1, "<u8")
+        joined[:-1] = texts[self._begin.take(items) - 1].view("<u8")  # from the size on: the comma's place
+        joined[:-1] &= _NUMBER.take(size).view("<u8")
+        joined[:-1] |= _REST.take(size).view("<u8")
+        joined[-1:] = _END
+        written = joined.view(np.uint8)
+        if len(items) and np.count_nonzero(written == _COMMA) == len(items):
+            written[0] = ord("[")
             try:
-                values = _NUMBERS.decode(b"[" + joined.rstrip(b" ,") + b"]")
+                values = _NUMBERS.decode(joined.data)
             except ValueError:  # of them all; the walk finds out which
                 values = []
-            if len(values) == len(begin):
-                return found, np.array(values).reshape(-1, width)
-        return found[:0], np.empty((0, width))
+            if len(values) == len(items):
+                return group.rows[rows], np.array(values).reshape(-1, width)
+        return group.rows[:0], np.empty((0, width))
+
+    @cached_property
+    def _plain(self) -> Bools:
+        """Which items are numbers if they are JSON at all; the bulk path has no -0 and none that are long."""
+        text, begin, size = self._text, self._begin, self._size
+        first = text.take(begin)
+        last = text.take(begin + size - 1, mode="clip")
+        plain: Bools = _BEGINS.take(first) & _DIGIT.take(last) & (size <= _MAX_NUMBER)
+        zero = np.flatnonzero((first == 45) & (size == 2))
+        plain[zero[text[begin[zero] + 1] == 48]] = False
+        return plain
 
 
 class Keys:
