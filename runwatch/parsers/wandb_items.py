@@ -30,7 +30,6 @@ _MAX_NUMBER = 23  # with a comma, three words
 _FEW = 16
 """Rows of the same keys that the walk reads as quickly."""
 _STEP = b"_step"
-_COMMA = ord(",")
 _END = np.frombuffer(b"]       ", "<u8")
 _DIGIT = np.zeros(256, bool)
 _DIGIT[48:58] = True
@@ -204,14 +203,13 @@ class HistoryItems:
         joined[:-1] |= _REST.take(size).view("<u8")
         joined[-1:] = _END
         written = joined.view(np.uint8)
-        if len(items) and np.count_nonzero(written == _COMMA) == len(items):
-            written[0] = ord("[")
-            try:
-                values = _NUMBERS.decode(joined.data)
-            except ValueError:  # of them all; the walk finds out which
-                values = []
-            if len(values) == len(items):
-                return group.rows[rows], np.array(values).reshape(-1, width)
+        written[0] = ord("[") if len(items) else 32
+        try:
+            values = _NUMBERS.decode(joined.data)
+        except ValueError:  # of them all; the walk finds out which
+            values = []
+        if len(values) == len(items) > 0:  # each gave one at least, so none gave two
+            return group.rows[rows], np.array(values).reshape(-1, width)
         return group.rows[:0], np.empty((0, width))
 
     @cached_property
