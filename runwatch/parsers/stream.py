@@ -151,8 +151,8 @@ class StreamParser:
             self._records.prime(head, recent)
         elif self._offset > self._origin:
             line = self._first_line
-            place = {"start": self._offset, "origin": self._origin, "first_line": line}
-            self._begin(RecordFile(kind, **place, inside=True, bulk=self._bulk))
+            start, origin, bulk = self._offset, self._origin, self._bulk
+            self._begin(RecordFile(kind, start=start, origin=origin, first_line=line, inside=True, bulk=bulk))
             self.prime(head, recent)
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:

@@ -60,7 +60,9 @@ class Found(NamedTuple):
         shapes += [(each[0], 1) for each in read]
         train = _of(((shape.layout.kind == TRAIN, size) for shape, size in shapes), order)
         counted = _of(((shape.counted, size) for shape, size in shapes), order)
-        steps = np.concatenate([*(part.table[2] for part in self.parts), [each[1][0] for each in read]])[order]
+        steps = np.concatenate([*(part.table[2] for part in self.parts), [each[1][0] for each in read]])[
+            order
+        ]
         unplaced, again, place = np.zeros((3, len(lines)), bool)
         places = train & ~counted
         unplaced[order] = hidden = counted & (placed | (np.cumsum(places) > places))

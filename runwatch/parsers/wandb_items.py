@@ -1,6 +1,6 @@
-"""The bulk path of W&B history: rows of plain numbers, many at once, bit-identical to the walk.
+r"""The bulk path of W&B history: rows of plain numbers, many at once, bit-identical to the walk.
 
-Each item of a row is `\\n` size, `\\n` or `\\x12` size key, `\\x82\\x01` size number, every size one
+Each item of a row is `\n` size, `\n` or `\x12` size key, `\x82\x01` size number, every size one
 byte. The numbers' tags are looked for in all rows at once, and everything around them must
 be as long as it says. Keys are told by a hash and then compared; numbers are copied side by
 side into one JSON list. What is not as simple as that is left to the walk.
@@ -163,7 +163,7 @@ class HistoryItems:
         marks = self._known.marks[ids]
         sums = np.add.reduceat(marks, np.minimum(self._first, len(marks) - 1))[rows]
         out: list[Group] = []
-        values, inverse, counts = np.unique(sums, return_inverse=True, return_counts=True)
+        _, inverse, counts = np.unique(sums, return_inverse=True, return_counts=True)
         for number in np.flatnonzero(counts >= _FEW):
             out += self._group(ids, rows[inverse == number])
         return out
@@ -262,7 +262,7 @@ class Keys:
         return self._order[place], self._hashes[place] == hashes
 
     def _learn(self, hashes: Words, parts: list[Words], size: Ints, new: Ints) -> None:
-        """Number the keys with new hashes."""
+        """Give numbers to the keys with new hashes."""
         at = new[np.unique(hashes[new], return_index=True)[1]]
         words = np.zeros((len(self._words), len(at)), np.uint64)
         for word, part in enumerate(parts):

@@ -159,7 +159,7 @@ class WandbDecoder:
             lines, events = self._console.feed(message(value), offset, line)
             piece.events += events
             return lines
-        elif field == _STATS:
+        if field == _STATS:
             found = stats(message(value))
             if found is not None:
                 piece.add(found[0], offset, line, found[1])

@@ -255,7 +255,12 @@ KEYS = st.sampled_from(
 SHAPES = st.lists(st.lists(KEYS, min_size=1, max_size=5), min_size=1, max_size=3)
 
 
-@given(SHAPES, st.integers(0, 2**32), st.lists(st.tuples(st.integers(0, 299), KEYS, VALUES), max_size=12), st.data())
+@given(
+    SHAPES,
+    st.integers(0, 2**32),
+    st.lists(st.tuples(st.integers(0, 299), KEYS, VALUES), max_size=12),
+    st.data(),
+)
 @settings(max_examples=40, deadline=None)
 def test_rows_in_bulk_are_those_of_the_walk(shapes, seed, odd, data):
     rng = random.Random(seed)
@@ -274,7 +279,9 @@ def test_rows_in_bulk_are_those_of_the_walk(shapes, seed, odd, data):
         body = b"".join(field(1, item(k, v, nested=seed % 2 == 0)) for k, v in rows.items())
         records += [wandb(2, body + told, step), wandb(3, field(1, item("loss", step)), step)]
         if step % 97 == 5:
-            records.append(data.draw(st.sampled_from([b"", b"\x08", b"\x12\x80", b"\x12\x7f\n", wandb(2, b"\n\x05a")])))
+            records.append(
+                data.draw(st.sampled_from([b"", b"\x08", b"\x12\x80", b"\x12\x7f\n", wandb(2, b"\n\x05a")]))
+            )
     text = blocks(records)
     walked = read(text, bulk=False)
     read(text).same_as(walked)
