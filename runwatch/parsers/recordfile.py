@@ -54,15 +54,16 @@ class RecordFile:
         first_line: int = 1,
         inside: bool = False,
         before: Known | None = None,
+        bulk: bool = True,
     ) -> None:
         """`origin` is the stream's byte at which the file begins, `start` the one that comes first.
 
         `inside`: no record need begin at `start`. `before` is what was read at this place
-        until the stream broke.
+        until the stream broke. Without `bulk`, numpy is not needed.
         """
         self.kind = kind
         self._framing = kind(start, origin, inside=inside)
-        self._decoder = _decoder(kind)
+        self._decoder = _decoder(kind, bulk)
         self._origin = origin
         self._end = start
         self._line = first_line
@@ -164,11 +165,11 @@ class RecordFile:
         )
 
 
-def _decoder(kind: type[Blocks] | type[Events]) -> Decoder:
+def _decoder(kind: type[Blocks] | type[Events], bulk: bool) -> Decoder:
     if kind is Blocks:
         from runwatch.parsers.wandb_log import WandbDecoder
 
-        return WandbDecoder()
+        return WandbDecoder(bulk=bulk)
     from runwatch.parsers.tfevents import EventDecoder
 
     return EventDecoder()

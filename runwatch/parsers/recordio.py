@@ -110,15 +110,15 @@ class Blocks:
         buffer = self._buffer + data if self._buffer else data
         base, end, block, head = self._at, len(buffer), self.BLOCK, self._HEAD
         phase = base - self._origin
-        seeds, crc32 = self._SEEDS, zlib.crc32
         out = Found([], [])
-        add = out.records.append
         at = 0
         while True:
             if self._skip:
                 passed = min(self._skip, end - at)
                 at += passed
                 self._skip -= passed
+            elif self._parts is None and self._void is None:
+                at = self._whole(buffer, at, out)
             room = block - (phase + at) % block
             if self._skip or (room >= 7 and end - at < 7):
                 break
@@ -135,16 +135,31 @@ class Blocks:
             if sound and stop > end:
                 break
             body = buffer[at + 7 : stop]
-            if not sound or crc32(body, seeds[kind]) != crc:
+            if not sound or zlib.crc32(body, self._SEEDS[kind]) != crc:
                 self._spoil(out, base + at, room)
-            elif kind == 1 and self._parts is None and self._void is None:
-                add((base + at, body, 0))
-                at = stop
             else:
                 self._take(out, base + at, kind, body)
                 at = stop
         self._buffer, self._at = buffer[at:], base + at
         return out
+
+    def _whole(self, buffer: bytes, at: int, out: Found) -> int:
+        """Take the sound records from `at` on that stand whole in its block; return where they end."""
+        base, unpack, crc32, seed = self._at, self._HEAD.unpack_from, zlib.crc32, self._SEEDS[self._FULL]
+        add = out.records.append
+        last = at + self.BLOCK - (base - self._origin + at) % self.BLOCK
+        last = min(last, len(buffer))
+        while last - at >= 7:
+            crc, size, kind = unpack(buffer, at)
+            stop = at + 7 + size
+            if kind != 1 or stop > last:
+                break
+            body = buffer[at + 7 : stop]
+            if crc32(body, seed) != crc:
+                break
+            add((base + at, body, 0))
+            at = stop
+        return at
 
     def _wait(self, buffer: bytes, at: int, room: int, out: Found) -> bool:
         """Return whether zeros, where a fragment should begin, may yet be written over.

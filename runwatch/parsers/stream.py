@@ -83,7 +83,7 @@ class StreamParser:
             self._log.recall(told)
         for kind in FRAMINGS:
             if kind.format == settled:
-                self._begin(RecordFile(kind, start=start, origin=origin, first_line=first_line))
+                self._begin(RecordFile(kind, start=start, origin=origin, first_line=first_line, bulk=bulk))
 
     @property
     def format(self) -> str | None:
@@ -151,9 +151,8 @@ class StreamParser:
             self._records.prime(head, recent)
         elif self._offset > self._origin:
             line = self._first_line
-            self._begin(
-                RecordFile(kind, start=self._offset, origin=self._origin, first_line=line, inside=True)
-            )
+            start, origin, bulk = self._offset, self._origin, self._bulk
+            self._begin(RecordFile(kind, start=start, origin=origin, first_line=line, inside=True, bulk=bulk))
             self.prime(head, recent)
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
@@ -205,7 +204,8 @@ class StreamParser:
             kind = framing(held) if self._text is None else None
             if kind is not None:
                 start = self._offset
-                self._begin(RecordFile(kind, start=start, origin=start, before=self._known))
+                known, bulk = self._known, self._bulk
+                self._begin(RecordFile(kind, start=start, origin=start, before=known, bulk=bulk))
                 data = bytes(held)
                 held.clear()
                 return self._feed(data, tail)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL, PLAN, TRAIN, Event
 from runwatch.metrics import Unit
@@ -31,6 +32,9 @@ from runwatch.parsers.recordio import Record
 from runwatch.parsers.records import Reader, Schema
 from runwatch.parsers.wandb_notes import Console, Facts, stats
 
+if TYPE_CHECKING:
+    from runwatch.parsers.wandb_bulk import HistoryDecoder
+
 _HISTORY, _SUMMARY, _OUTPUT, _CONFIG, _STATS, _ALERT = 2, 3, 4, 5, 7, 10
 _OUTPUT_RAW, _RUN, _EXIT, _PREEMPTING, _ENVIRONMENT = 13, 17, 18, 23, 26
 _VALUE_JSON = 16
@@ -46,10 +50,15 @@ _ITEM = re.compile(rb"\n.[\n\x12].([ -~]+)\x82\x01.([-+.0-9EINaefinty]+)", re.DO
 _QUOTED = {b'"NaN"': b"NaN", b'"Infinity"': b"Infinity", b'"-Infinity"': b"-Infinity"}
 _MAX_SHAPES = 512
 _INTERRUPTED = 255
+_MANY = 256
+"""Records at once that are worth the bulk path."""
+
+Row = tuple[dict[bytes, bytes], int, int]
+"""A history row, {key: JSON text}, and its record's offset and number."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class Shape:
     """What history rows that hold the same keys become."""
 
     layout: Layout
@@ -57,6 +66,8 @@ class _Shape:
     """For one more row of a step: its samples count, but it is no further step."""
     unplaced: Layout
     """For a row that only says how many rows there were before it, where others know the step."""
+    columns: tuple[bytes, ...]
+    """The keys of the columns."""
     get: Callable[[Mapping[bytes, bytes]], tuple[bytes, ...]]
     """Returns the texts of the columns' values."""
     units: tuple[tuple[int, Unit], ...]
@@ -68,9 +79,12 @@ class _Shape:
 class WandbDecoder:
     """Decodes records; remembers the newest step, the facts told, and the console's unfinished line."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, bulk: bool = True) -> None:
+        """Without `bulk`, numpy is not needed."""
+        self._bulk: HistoryDecoder | None = None
+        self._may_bulk = bulk
         self._reader = Reader(_SCHEMA)
-        self._shapes: dict[frozenset[bytes], _Shape | None] = {}
+        self._shapes: dict[frozenset[bytes], Shape | None] = {}
         self._step: float | None = None
         self._placed = False
         """Rows of training say which step they are of, by a key of their own."""
@@ -79,26 +93,58 @@ class WandbDecoder:
 
     def decode(self, records: Sequence[Record], line: int, piece: Piece) -> Sequence[tuple[int, str]]:
         """Add rows and events; return the console lines that ended."""
+        if self._may_bulk and len(records) >= _MANY:
+            return self._decode_many(records, line, piece)
         shown: list[tuple[int, str]] = []
+        rows: list[Row] = []
         for number, (offset, data, _) in enumerate(records, line):
-            try:
-                at = 0
-                if data[0] == 8:  # the record's number comes first
-                    at = 1
-                    while data[at] > 127:
-                        at += 1
+            shown += self._read(data, offset, number, piece, rows)
+        for row in rows:
+            self.add_row(*row, piece)
+        return shown
+
+    def _decode_many(self, records: Sequence[Record], line: int, piece: Piece) -> Sequence[tuple[int, str]]:
+        """Do the same, history in bulk: nothing else depends on it."""
+        if self._bulk is None:
+            from runwatch.parsers.wandb_bulk import HistoryDecoder
+
+            self._bulk = HistoryDecoder()
+        shown: list[tuple[int, str]] = []
+        rows: list[Row] = []
+        found = self._bulk.decode(records, line, self.shape)
+        for index in found.left:
+            offset, data, _ = records[index]
+            shown += self._read(data, offset, line + index, piece, rows)
+        read = [(*each, offset, number) for row, offset, number in rows if (each := self.values(row))]
+        self._step, self._placed = found.add(read, self._step, self._placed, piece)
+        return shown
+
+    def _read(
+        self, data: bytes, offset: int, number: int, piece: Piece, rows: list[Row]
+    ) -> Iterable[tuple[int, str]]:
+        """Take in a record, put its history into `rows`; return the console lines that ended."""
+        shown: list[tuple[int, str]] = []
+        try:
+            at = 0
+            if data[0] == 8:  # the record's number comes first
+                at = 1
+                while data[at] > 127:
                     at += 1
-                tag = data[at]
-                if tag == _SUMMARY << 3 | 2:
-                    continue
-                if tag == _HISTORY << 3 | 2:
-                    size, at = varint(data, at + 1)
-                    self.add_row(_row(data, at, at + size), offset, number, piece)
-                    continue
-                for field, _, value in fields(data):
+                at += 1
+            tag = data[at]
+            if tag == _SUMMARY << 3 | 2:
+                return ()
+            if tag == _HISTORY << 3 | 2:
+                size, at = varint(data, at + 1)
+                rows.append((_row(data, at, at + size), offset, number))
+                return ()
+            for field, _, value in fields(data):
+                if field == _HISTORY:
+                    rows.append((_row(message(value), 0, len(message(value))), offset, number))
+                else:
                     shown += self._take(field, value, offset, number, piece)
-            except (MalformedError, IndexError):
-                piece.unparsed += 1
+        except (MalformedError, IndexError):
+            piece.unparsed += 1
         return shown
 
     def flush(self, piece: Piece) -> None:
@@ -109,13 +155,11 @@ class WandbDecoder:
         self, field: int, value: Value, offset: int, line: int, piece: Piece
     ) -> Iterable[tuple[int, str]]:
         """Take in a record other than the common ones; return the console lines that ended."""
-        if field == _HISTORY:
-            self.add_row(_row(message(value), 0, len(message(value))), offset, line, piece)
-        elif field in (_OUTPUT, _OUTPUT_RAW):
+        if field in (_OUTPUT, _OUTPUT_RAW):
             lines, events = self._console.feed(message(value), offset, line)
             piece.events += events
             return lines
-        elif field == _STATS:
+        if field == _STATS:
             found = stats(message(value))
             if found is not None:
                 piece.add(found[0], offset, line, found[1])
@@ -144,19 +188,10 @@ class WandbDecoder:
 
     def add_row(self, row: dict[bytes, bytes], offset: int, line: int, piece: Piece) -> None:
         """Add a history row: {key: JSON text}."""
-        shape = self._shape(row)
-        if shape is None:
+        found = self.values(row)
+        if found is None:
             return
-        try:
-            values = list(map(float, shape.get(row)))
-        except ValueError:
-            row = {key: known for key, value in row.items() if (known := _number(value)) is not None}
-            shape = self._shape(row)
-            if shape is None:
-                return
-            values = list(map(float, shape.get(row)))
-        for column, unit in shape.units:
-            values[column] = unit.apply(values[column])
+        shape, values = found
         layout = shape.layout
         if shape.counted and self._placed:
             layout = shape.unplaced
@@ -168,7 +203,25 @@ class WandbDecoder:
             self._step = values[0]
         piece.add(layout, offset, line, values)
 
-    def _shape(self, row: Mapping[bytes, bytes]) -> _Shape | None:
+    def values(self, row: dict[bytes, bytes]) -> tuple[Shape, list[float]] | None:
+        """Return a row's shape and stored values, or None if it has no step or nothing else."""
+        shape = self.shape(row)
+        if shape is None:
+            return None
+        try:
+            values = list(map(float, shape.get(row)))
+        except ValueError:
+            row = {key: known for key, value in row.items() if (known := _number(value)) is not None}
+            shape = self.shape(row)
+            if shape is None:
+                return None
+            values = list(map(float, shape.get(row)))
+        for column, unit in shape.units:
+            values[column] = unit.apply(values[column])
+        return shape, values
+
+    def shape(self, row: Iterable[bytes]) -> Shape | None:
+        """Return what rows that hold these keys become; None: nothing."""
         keys = frozenset(row)
         if keys not in self._shapes:
             if len(self._shapes) >= _MAX_SHAPES:
@@ -176,7 +229,7 @@ class WandbDecoder:
             self._shapes[keys] = self._build(keys)
         return self._shapes[keys]
 
-    def _build(self, keys: frozenset[bytes]) -> _Shape | None:
+    def _build(self, keys: frozenset[bytes]) -> Shape | None:
         named = {key.decode("utf-8", "replace"): key for key in sorted(keys)}
         found = self._reader.shape(tuple(n for n in named if not _SCHEMA.skip.match(n)), None)
         if found is None or found.layout.names[:1] != ("step",):
@@ -186,10 +239,11 @@ class WandbDecoder:
             layout = layout.extended(("time",))
             columns.append(b"_timestamp")
         again = replace(layout, kind=EVAL)
-        return _Shape(
+        return Shape(
             layout,
             again,
             replace(again, names=again.names[1:], units=again.units[1:]),
+            tuple(columns),
             itemgetter(*columns),  # a step and a metric at least, so it returns a tuple
             tuple((at, unit) for at, unit in enumerate(layout.units) if unit != Unit()),
             found.keys[0] == "_step",

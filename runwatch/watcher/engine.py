@@ -136,7 +136,7 @@ class Engine:
         if not group.runs and (look.present or beside.batches):
             self._begin(group)
         for watched in group.runs[-1:]:
-            watched.run.checkpoints.fold(look, arrival if not live else None)
+            watched.run.checkpoints.fold(look, None if live or partial else arrival)
             for facts in beside.facts.values():
                 watched.run.tell(facts)
         changes: list[Change] = []

@@ -9,8 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 
+import msgspec
+
 from runwatch import text
 from runwatch.batch import SYSTEM, Batch
+from runwatch.checkpoint import Checkpoint
 from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format
 from runwatch.parsers.stream import StreamParser, joined
@@ -302,6 +305,8 @@ class DirectorySource:
             self._beside.recall(name, place.told, place.offset, place.line)
         self._due = 0.0
         self._live = False
+        self._begun: dict[str, Checkpoint] | None = None
+        """What the first look told, by its id, until all were looked at: that look is to tell of all."""
         self._problem = ""
 
     def written(self) -> None:
@@ -317,7 +322,11 @@ class DirectorySource:
             return False
         now = time.time()
         look, beside = self._checkpoints.look(now), self._beside.look()
-        partial = not self._live and look.left_out > 0
+        partial = self._begun is None and look.left_out > 0
+        if not self._live:
+            told = (self._begun or {}) | {change.id: change for change in look.changes}
+            look = msgspec.structs.replace(look, changes=tuple(told.values()))
+            self._begun = told if partial else {}
         if look.changes or beside.facts or beside.batches or look.problem != self._problem or not self._live:
             files = {
                 name: wire.Resume(None, offset, line, None, told)

@@ -250,6 +250,8 @@ class Server:
                     partial=message.partial,
                 )
             )
+            if not message.live:  # the first picture of a directory
+                self.wake(at_once=True)
         elif isinstance(message, wire.Preview):
             shown = self._shown(message.source)
             first = shown.preview is None

@@ -18,6 +18,10 @@ from .structured import read
 from .trackers import BLOCK, blocks, field, history, item, rows, wandb, wandb_log
 
 
+class Text(str):
+    """What stands in the log as it is."""
+
+
 def events(parsed, kind):
     return [event for event in parsed.events if event.kind == kind]
 
@@ -237,6 +241,67 @@ def test_another_run_in_its_place_is_told_whole():
         parsed.add(parser.feed(text))
         parsed.add(parser.break_off())
     assert parsed.column("step").tolist() == [*range(10), *range(5)]
+
+
+VALUES = st.one_of(
+    st.floats(width=64),
+    st.integers(-(2**70), 2**70),
+    st.sampled_from([0, -0.0, 1e-300, 1.7e308, True, None, "word", "NaN", [1, 2], {"_type": "image-file"}]),
+    st.sampled_from(["-0", "1_0", "1,2", " 7", "1e999", "01", "", "12345678901234567890123456"]).map(Text),
+)
+KEYS = st.sampled_from(
+    ["loss", "eval/loss", "_step", "_timestamp", "_runtime", "a.b", "trainer/global_step", "ü", "k" * 70]
+)
+SHAPES = st.lists(st.lists(KEYS, min_size=1, max_size=5), min_size=1, max_size=3)
+
+
+@given(
+    SHAPES,
+    st.integers(0, 2**32),
+    st.lists(st.tuples(st.integers(0, 299), KEYS, VALUES), max_size=12),
+    st.data(),
+)
+@settings(max_examples=40, deadline=None)
+def test_rows_in_bulk_are_those_of_the_walk(shapes, seed, odd, data):
+    rng = random.Random(seed)
+    changed = {row: (key, value) for row, key, value in odd}
+    records = []
+    for step in range(300):
+        keys = shapes[step % len(shapes)]
+        row = {key: rng.choice([rng.random(), rng.randrange(9), -rng.expovariate(9)]) for key in keys}
+        row["_step"] = step // 2
+        if step in changed:
+            row |= dict([changed[step]])
+        rows = dict(rng.sample(sorted(row.items()), len(row)))
+        told = field(2, field(1, step)) if seed % 3 == 0 else b""  # the step once more, or only here
+        if seed % 6 == 0 and step % 3 == 0:
+            del rows["_step"]
+        body = b"".join(field(1, item(k, v, nested=seed % 2 == 0)) for k, v in rows.items())
+        records += [wandb(2, body + told, step), wandb(3, field(1, item("loss", step)), step)]
+        if step % 97 == 5:
+            records.append(
+                data.draw(st.sampled_from([b"", b"\x08", b"\x12\x80", b"\x12\x7f\n", wandb(2, b"\n\x05a")]))
+            )
+    text = blocks(records)
+    walked = read(text, bulk=False)
+    read(text).same_as(walked)
+    read(text, data.draw(st.lists(st.integers(0, len(text)), max_size=2))).same_as(walked)
+
+
+def test_bits_in_bulk_are_those_of_the_walk():
+    values = [0, -0.0, 5e-324, 1.7976931348623157e308, 0.1, -1.2345678901234567e-100, 2**53 + 1, 1e22, -3]
+    text = blocks(history({"_step": i, "loss": values[i % 9], "x": Text("-0")}, 125 + i) for i in range(600))
+    bulk, walked = (read(text, bulk=each) for each in (True, False))
+    for name in ("train/loss", "x", "step", "line"):
+        assert bulk.column(name).tobytes() == walked.column(name).tobytes()
+    assert np.signbit(bulk.column("x")).all()
+
+
+def test_hostile_rows_are_read_by_the_walk_alone():
+    text = blocks(history({"_step": i, f"k{i}": 1.0, "loss": 0.5}) for i in range(6000))
+    parsed = read(text)
+    parsed.same_as(read(text, bulk=False))
+    assert parsed.column("k5999").tolist() == [1.0]
 
 
 def test_random_rows_agree_with_wandbs_own_messages():

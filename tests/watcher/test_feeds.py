@@ -9,8 +9,10 @@ import random
 import msgspec
 import pytest
 
+from runwatch.watcher import engine as engine_module
 from runwatch.watcher import wire
 from runwatch.watcher.feeds import FIRST_LOOK, PREVIEW_BYTES, DirectorySource, LogSource
+from runwatch.watcher.sources import checkpoints as checkpoints_module
 from runwatch.watcher.sources.discover import find
 
 from ..parsers import trackers
@@ -265,3 +267,36 @@ def test_a_directory_of_very_many_checkpoints_is_shown_before_all_were_looked_at
     assert (first.partial, second.partial) == (True, False)
     assert first.live == second.live is False
     assert second.look.present == count
+    assert {c.step for c in second.look.changes} == set(range(count))  # a first look tells of all
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["first", "after a restart"])
+def test_of_very_many_checkpoints_none_is_taken_for_deleted(tmp_path, again):
+    top = tmp_path / "out"  # a test's own directory may be called like a checkpoint
+    top.mkdir()
+    for step in range(2 * FIRST_LOOK):
+        (top / f"ckpt_step{step}.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
+    (found,) = find([str(top)])
+    engine = engine_module.Engine()
+    engine.add_source("it", "it", str(top), found.member)
+    for _ in range(1 + again):
+        source, said = DirectorySource(found), []
+        while source.step(said.append):
+            pass
+        for each in said:
+            place = {"live": each.live, "arrival": each.arrival, "partial": each.partial}
+            engine.look("it", each.look, each.beside, **place)
+            (watched,) = engine.sources["it"][0].runs
+            assert watched.run.checkpoints.summary().deleted == 0
+        assert watched.run.checkpoints.summary().present == 2 * FIRST_LOOK
+
+
+def test_more_checkpoints_than_are_remembered_are_looked_at_in_peace(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints_module, "MAX_KNOWN", FIRST_LOOK + 5)
+    top = tmp_path / "out"  # a test's own directory may be called like a checkpoint
+    top.mkdir()
+    for step in range(2 * FIRST_LOOK):
+        (top / f"ckpt_step{step}.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
+    (found,) = find([str(top)])
+    source, said = DirectorySource(found), []
+    assert [source.step(said.append) for _ in range(3)] == [True, False, False]
