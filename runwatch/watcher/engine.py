@@ -246,9 +246,11 @@ class Engine:
     def _judge(self, watched: WatchedRun, block: Block) -> list[Change]:
         changes: list[Change] = []
         # Records of another rank repeat what the leading one says: only rules about ranks look at them.
-        events = Block({}, None, events=block.events, live=block.live, arrival=block.arrival)
+        others = block
+        if block.rank is not None:
+            others = Block({}, None, events=block.events, live=block.live, arrival=block.arrival)
         for rule in tuple(watched.rules):
-            seen = block if block.rank is None or rule.of_ranks else events
+            seen = block if rule.of_ranks else others
             found = self._ask(watched, rule, rule.observe, seen)
             changes += _apply(watched, found, block.arrival or None, send=block.live, source=block.source)
         return changes

@@ -20,8 +20,8 @@ from runwatch import sample
 from runwatch.alerts.incidents import Change
 from runwatch.alerts.silences import InMemory, Silences
 from runwatch.config import Config, load
-from runwatch.watcher import protocol, stacks, views, wire
-from runwatch.watcher.attention import Attention, goes_on
+from runwatch.watcher import protocol, sampler, stacks, views, wire
+from runwatch.watcher.attention import CALM, Attention, goes_on
 from runwatch.watcher.clock import Clock
 from runwatch.watcher.connection import Connection
 from runwatch.watcher.engine import FRESH, Engine
@@ -70,7 +70,7 @@ class Server:
         self.stopped = asyncio.Event()
         self.beat: Callable[[], object] = lambda: None
         """Called after each look at the clock: the loop is well."""
-        self._attention = Attention()
+        self._attention = Attention(0.0 if assignment.private else CALM)
         self._picture: tuple[float, protocol.View, bytes] | None = None
         self.store = self._open_store()
         self.keeper = Keeper(self.store, self.engine, self.notice)
@@ -80,7 +80,8 @@ class Server:
         """Group -> source -> where it is, as the system spells it."""
         self._silences: Silences = self.store or InMemory()
         self.notifier = self._notify()
-        self._samplers = Samplers(self.sampled, self.notice, assignment.pids)
+        every = sampler.EVERY if assignment.private else sampler.CALM
+        self._samplers = Samplers(self.sampled, self.notice, assignment.pids, every)
         self._readers = Readers(
             self.receive,
             self.notice,
