@@ -35,6 +35,7 @@ GONE = 10.0
 """Seconds after the end of a run's last process until nothing more is expected of it."""
 FRESH = 300.0
 """Seconds after its last write for which a file that just ends still counts as running."""
+SWITCHED_OFF = "its rule was switched off"
 
 T = TypeVar("T")
 
@@ -199,6 +200,13 @@ class Engine:
         self.troubles += rules.troubles
         for _, watched in self.runs():
             watched.rules = adapted(watched.rules, rules.build(watched.run.name))
+
+    def retired(self) -> list[Change]:
+        """Resolve what rules raised that are switched off by now; return these changes."""
+        changes: list[Change] = []
+        for _, watched in self.runs():
+            changes += watched.incidents.retire({rule.name for rule in watched.rules}, SWITCHED_OFF)
+        return changes
 
     def shift(self, seconds: float) -> None:
         """Move what is known of times of arrival: the clock jumped by so many seconds."""

@@ -92,6 +92,7 @@ class Server:
         if not assignment.private:
             self.opened.set()
         self._hand(owed)
+        self.changed(self.engine.retired())  # a rule may have been switched off meanwhile
 
     async def run(self) -> None:
         """Work until told to stop."""
@@ -172,6 +173,7 @@ class Server:
         if _telling(before) != _telling(config):
             self.notifier.close(0.0)  # first: the next one takes over what this one has told
             self.notifier = self._notify()
+        self.changed(self.engine.retired())
         self._read()
         self._notices.clear()
         return f"configuration: {config.path or 'none, the defaults'}"

@@ -175,6 +175,28 @@ def test_reload_goes_on_where_it_was(tmp_path, log):
         assert part["documents"][0]["steps"]["records"] == 15
 
 
+def test_what_a_rule_raised_ends_when_it_is_switched_off(tmp_path, log):
+    config = tmp_path / "runwatch.toml"
+    config.write_text('[watch]\npaths = ["."]\n')
+    off = "[rules.nonfinite]\nenabled = false\n"
+    with Daemon(tmp_path) as daemon, Peer(daemon.socket) as peer:
+        until(lambda: peer.step("run") == 9)
+        log.steps(3, loss="nan")
+        log.steps(3)
+        until(lambda: "nonfinite" in daemon.run("alerts").stdout)
+        config.write_text(config.read_text() + off)
+        assert daemon.run("reload").returncode == 0
+        assert "nonfinite" not in daemon.run("alerts").stdout
+        config.write_text(config.read_text().replace(off, ""))
+        assert daemon.run("reload").returncode == 0
+        log.steps(3, loss="nan")
+        until(lambda: "nonfinite" in daemon.run("alerts").stdout)
+    config.write_text(config.read_text() + off)
+    with Daemon(tmp_path) as daemon, Peer(daemon.socket) as peer:
+        until(lambda: peer.step("run") is not None)
+        assert "nonfinite" not in daemon.run("alerts").stdout
+
+
 def test_another_daemon_goes_on_where_one_was_killed(tmp_path, log):
     log.steps(3, loss="nan")
     with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
