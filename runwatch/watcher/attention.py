@@ -43,3 +43,8 @@ def goes_on(group: Group, now: float) -> bool:
     silent = now - (group.written or 0.0)
     over = not group.runs or group.runs[-1].phase in ("finished", "crashed")
     return silent < FRESH or not (over or group.stale or silent > IDLE)
+
+
+def newest(groups: Iterable[Group]) -> list[Group]:
+    """Return the groups, the one written to last first."""
+    return sorted(groups, key=lambda group: -(group.written or 0.0))

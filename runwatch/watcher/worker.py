@@ -21,18 +21,19 @@ from runwatch.errors import SourceError
 from runwatch.parsers.formats import catalogue, restricted, troubles
 from runwatch.watcher import wire
 from runwatch.watcher.feeds import (
-    AnySource,
     DirectorySource,
     LogSource,
-    OnlineSource,
     Send,
     StdinSource,
     source_id,
 )
 from runwatch.watcher.handover import taken
 from runwatch.watcher.member import DIRECTORY, SCHEME, TENSORBOARD, WANDB, Member
+from runwatch.watcher.online import OnlineSource
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.patterns import excluded
+
+AnySource = LogSource | StdinSource | DirectorySource | OnlineSource
 
 IDLE = 1.0
 """Seconds between signs of life."""
