@@ -44,7 +44,7 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 
 
 class _Reader:
-    """Turns the tables of one file into structs. Its methods raise ConfigError with the line of what is wrong."""
+    """Turns the tables of one file into structs; raises ConfigError with the line of what is wrong."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path, self.text = path, text
