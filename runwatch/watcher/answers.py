@@ -112,6 +112,7 @@ def _health(server: Server, to: int) -> protocol.HealthReport:
         channels=tuple(config.everyone()),
         runs=sum(len(group.runs) for group in server.engine.groups.values()),
         sources=len(server.engine.sources),
+        unknown=sum(shown.quiet for shown in server.shown.values()),
         clients=len(server.clients),
         lag=server.clock.lag,
         notices=server.notices,
@@ -181,7 +182,13 @@ def one(start: str, ids: Sequence[str], what: str) -> str:
     """Return the one id that begins with `start`. Raises ValueError if there is none, or several."""
     found = [known for known in ids if known == start] or [known for known in ids if known.startswith(start)]
     if len(found) != 1 or len(start) < FEWEST:
-        why = "give more of its id" if found else "see the list"
+        why = (
+            "give more of its id"
+            if found
+            else "see runwatch alerts"
+            if "incident" in what
+            else "see the list"
+        )
         raise ValueError(f"{'several' if len(found) > 1 else 'no'} {what} {start}: {why}")
     return found[0]
 

@@ -71,6 +71,9 @@ def test_nothing_to_watch(place):
     done = place.run("watch")
     assert done.returncode == 3
     assert "nothing to watch" in done.stderr
+    assert done.stderr.endswith("into a configuration: runwatch init\n")
+    (place.path / "runwatch.toml").write_text("[watch]\n")
+    assert f"under [watch] in {place.path / 'runwatch.toml'}" in place.run("watch").stderr
 
 
 def test_a_second_daemon_is_refused_and_says_who_runs(place, log):
@@ -219,7 +222,10 @@ def test_paths_are_added_and_dropped(tmp_path, log):
     other.path.parent.mkdir()
     other.steps(5)
     with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
-        assert "watching 1 more" in daemon.run("add", "more").stdout
+        assert daemon.run("add", "mroe").stderr == "runwatch: not there yet, it is waited for: mroe\n"
+        assert daemon.run("drop", "mroe").returncode == 0
+        done = daemon.run("add", "more")
+        assert ("watching 1 more" in done.stdout, done.stderr) == (True, "")
         until(lambda: peer.step("other") == 4)
         assert daemon.run("drop", "more").returncode == 0
         until(lambda: set(peer.runs()) == {"run"})
