@@ -67,7 +67,9 @@ def _answers(server: Server, request: protocol.Request, now: float) -> Iterator[
             server.notifier.silence(made)
             yield Done(to, f"silenced until {_when(made.ends)}: {_conditions(made)} ({made.id})")
         case protocol.Unsilence(start, to):
-            ended = one(start, [held.id for held in server.notifier.silences()], "silence")
+            ended = one(
+                start, [held.id for held in server.notifier.silences()], "silence", "runwatch silence list"
+            )
             server.notifier.unsilence(ended)
             yield Done(to, f"ended: silence {ended}")
         case protocol.Silences(to):
@@ -178,24 +180,21 @@ def _incidents(server: Server, run: str | None, *, resolved: bool) -> list[Incid
     return sorted(rows, key=states.urgency)
 
 
-def one(start: str, ids: Sequence[str], what: str) -> str:
-    """Return the one id that begins with `start`. Raises ValueError if there is none, or several."""
+def one(start: str, ids: Sequence[str], what: str, listed: str) -> str:
+    """Return the one id that begins with `start`; `listed` is the command that lists them.
+
+    Raises ValueError if there is none, or several.
+    """
     found = [known for known in ids if known == start] or [known for known in ids if known.startswith(start)]
     if len(found) != 1 or len(start) < FEWEST:
-        why = (
-            "give more of its id"
-            if found
-            else "see runwatch alerts"
-            if "incident" in what
-            else "see the list"
-        )
+        why = "give more of its id" if found else f"see {listed}"
         raise ValueError(f"{'several' if len(found) > 1 else 'no'} {what} {start}: {why}")
     return found[0]
 
 
 def _acknowledge(server: Server, start: str) -> str:
     firing = [row for row in _incidents(server, None, resolved=False) if row.state == "firing"]
-    incident = one(start, [row.id for row in firing], "firing incident")
+    incident = one(start, [row.id for row in firing], "firing incident", "runwatch alerts")
     for _, watched in server.engine.runs():
         change = watched.incidents.acknowledge(incident)
         if change is not None:
