@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from collections.abc import Collection
 
 import msgspec
 
@@ -83,7 +84,7 @@ class IncidentBook:
         """
         incident = self._open.get(finding.scope)
         if finding.verdict is Verdict.CLEAR:
-            return self._clear(finding, incident, live=live) if incident else None
+            return self._clear(finding.scope, incident, finding.step, live=live) if incident else None
         firing = finding.verdict is Verdict.FIRING
         if incident is None:
             incident = self._open[finding.scope] = _Incident(self._row(finding), 0)
@@ -116,6 +117,15 @@ class IncidentBook:
             if (incident.row.id == incident_id or scope in again) and incident.row.state == "firing":
                 return self._change(incident, "acknowledged", send=incident.announced, state="acknowledged")
         return None
+
+    def retire(self, rules: Collection[str], why: str) -> list[Change]:
+        """Resolve what other rules than these had raised: nobody would see its end. `why` is told with it."""
+        changes = []
+        for scope, incident in tuple(self._open.items()):
+            if incident.row.rule not in rules:
+                incident.row = msgspec.structs.replace(incident.row, title=f"{incident.row.title} ({why})")
+                changes.append(self._clear(scope, incident, None, live=True))
+        return [change for change in changes if change is not None]
 
     def announce(self, incident_id: str) -> Change | None:
         """Return the change by which a firing incident that was found in history is told after all.
@@ -178,17 +188,17 @@ class IncidentBook:
             if other is incident or (lead and other.row.lead == incident.row.id):
                 other.row = msgspec.structs.replace(other.row, lead=lead)
 
-    def _clear(self, finding: Finding, incident: _Incident, *, live: bool) -> Change | None:
-        del self._open[finding.scope]
+    def _clear(self, scope: Scope, incident: _Incident, step: int | None, *, live: bool) -> Change | None:
+        del self._open[scope]
         for other in self._open.values():
             if other.row.lead == incident.row.id:
                 other.row = msgspec.structs.replace(other.row, lead="")
         if incident.row.state == "pending":
-            self._occurrences[finding.scope] -= 1  # it never came to anything
+            self._occurrences[scope] -= 1  # it never came to anything
             return None
         self._resolved.append(incident)
         send = live and incident.announced
-        return self._change(incident, "resolved", send=send, state="resolved", resolved_step=finding.step)
+        return self._change(incident, "resolved", send=send, state="resolved", resolved_step=step)
 
     def _change(self, incident: _Incident, kind: str, *, send: bool, **fields: object) -> Change:
         self._order += 1

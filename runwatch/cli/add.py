@@ -14,10 +14,12 @@ def command(paths: tuple[str, ...]) -> int:
 
     What it is to watch for good belongs into runwatch.toml, under [watch].
     """
+    from runwatch.cli import absent
     from runwatch.watcher import protocol
     from runwatch.watcher.ask import LONG, ask
     from runwatch.watcher.sources.patterns import absolute
 
     request = protocol.Add(tuple(map(absolute, paths)))
     print(ask(request, protocol.Done, timeout=LONG)[0].message)
+    absent.tell(paths)
     return ExitCode.OK

@@ -52,6 +52,8 @@ def command(directories: tuple[str, ...], systemd: bool, user: bool, show: bool,
         print(f"wrote {path}")
     for place in places:
         print(f"  it watches {place.path}: {place.why}")
+    if not places and config in files:
+        print(f"no log was found: write what is to be watched under [watch] in {config}; then")
     if systemd:
         print("start it:  systemctl --user daemon-reload && systemctl --user enable --now runwatch")
         print("to have it run while you are logged out:  loginctl enable-linger")

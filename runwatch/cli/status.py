@@ -97,6 +97,7 @@ def _print(rows: Sequence[RunRow], health: HealthReport, *, every: bool, ascii_o
         f"{count} {word}{'s' * (count != 1)}"
         for count, word in ((health.runs, "run"), (health.sources, "file"))
     )
-    print(f"daemon {health.pid} on {health.host}, up {up}: {counts}; {sends}{late}")
+    unknown = f" ({health.unknown} without a run so far)" if health.unknown else ""
+    print(f"daemon {health.pid} on {health.host}, up {up}: {counts}{unknown}; {sends}{late}")
     if not os.access(health.state or "/", os.W_OK):
         print(f"! its state directory cannot be written: {health.state}")

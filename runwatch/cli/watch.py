@@ -22,6 +22,7 @@ def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None
     state directory. SIGTERM ends it, SIGHUP has it read its configuration again.
     """
     from runwatch import config as configuration
+    from runwatch.cli import absent
     from runwatch.watcher import daemon, logs
     from runwatch.watcher.launch import Assignment
     from runwatch.watcher.sockets import state_directory
@@ -46,6 +47,7 @@ def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None
             logs.to_stderr()
         return daemon.run(assignment, ready)
 
+    absent.tell(paths)
     if not detach:
         return start(lambda words: None)
     words, pid = daemon.detach(start)

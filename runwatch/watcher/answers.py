@@ -68,7 +68,9 @@ def _answers(server: Server, request: protocol.Request, now: float) -> Iterator[
             server.notifier.silence(made)
             yield Done(to, f"silenced until {_when(made.ends)}: {_conditions(made)} ({made.id})")
         case protocol.Unsilence(start, to):
-            ended = one(start, [held.id for held in server.notifier.silences()], "silence")
+            ended = one(
+                start, [held.id for held in server.notifier.silences()], "silence", "runwatch silence list"
+            )
             server.notifier.unsilence(ended)
             yield Done(to, f"ended: silence {ended}")
         case protocol.Silences(to):
@@ -76,7 +78,9 @@ def _answers(server: Server, request: protocol.Request, now: float) -> Iterator[
         case protocol.Actions(to):
             yield protocol.ActionList(to, tuple(map(_action_row, server.notifier.waiting())))
         case protocol.Cancel(start, author, to):
-            name = one(start, [waiting.id for waiting in server.notifier.waiting()], "action")
+            name = one(
+                start, [waiting.id for waiting in server.notifier.waiting()], "action", "runwatch actions"
+            )
             server.notifier.cancel(name, author)
             yield Done(to, f"cancelled: {name}")
         case protocol.Add(paths, to):
@@ -126,6 +130,7 @@ def _health(server: Server, to: int) -> protocol.HealthReport:
         channels=tuple(config.everyone()),
         runs=sum(len(group.runs) for group in server.engine.groups.values()),
         sources=len(server.engine.sources),
+        unknown=sum(shown.quiet for shown in server.shown.values()),
         clients=len(server.clients),
         lag=server.clock.lag,
         notices=server.notices,
@@ -191,11 +196,14 @@ def _incidents(server: Server, run: str | None, *, resolved: bool) -> list[Incid
     return sorted(rows, key=states.urgency)
 
 
-def one(start: str, ids: Sequence[str], what: str) -> str:
-    """Return the one id that begins with `start`. Raises ValueError if there is none, or several."""
+def one(start: str, ids: Sequence[str], what: str, listed: str) -> str:
+    """Return the one id that begins with `start`; `listed` is the command that lists them.
+
+    Raises ValueError if there is none, or several.
+    """
     found = [known for known in ids if known == start] or [known for known in ids if known.startswith(start)]
     if len(found) != 1 or len(start) < FEWEST:
-        why = "give more of its id" if found else "see the list"
+        why = "give more of its id" if found else f"see {listed}"
         raise ValueError(f"{'several' if len(found) > 1 else 'no'} {what} {start}: {why}")
     return found[0]
 
@@ -206,7 +214,7 @@ def _acknowledge(server: Server, start: str) -> str:
     rows = {row.id: row for book in books for row in book.every() if row.state != "pending"}
     firing = [key for key, row in rows.items() if row.state == "firing"]
     likely = firing if any(key.startswith(start) for key in firing) else list(rows)
-    incident = one(start, likely, "incident")
+    incident = one(start, likely, "incident", "runwatch alerts")
     for book in books:
         change = book.acknowledge(incident)
         if change is not None:

@@ -9,6 +9,8 @@ from runwatch.watcher.group import Group
 
 SLOWEST = 30.0
 """Most seconds between two judgements of a group's silence."""
+CALM = 1.5
+"""Seconds between two judgements of what silence says, at least, where nobody looks all the time."""
 IDLE = 86_400.0
 """Seconds after its last line for which the machine under an unfinished run is looked at."""
 
@@ -16,7 +18,9 @@ IDLE = 86_400.0
 class Attention:
     """When the silence of each group is judged next."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: float = 0.0) -> None:
+        """`least`: seconds between two judgements of a group, at least."""
+        self._least = least
         self._due: dict[str, float] = {}
 
     def judged(self, groups: Iterable[Group], now: float) -> list[str]:
@@ -25,7 +29,7 @@ class Attention:
         for group in groups:
             if self._due.get(group.id, 0.0) <= now:
                 silent = now - (group.written or now)
-                self._due[group.id] = now + min(SLOWEST, silent / 60.0)
+                self._due[group.id] = now + min(SLOWEST, max(self._least, silent / 60.0))
                 found.append(group.id)
         return found
 
@@ -39,3 +43,8 @@ def goes_on(group: Group, now: float) -> bool:
     silent = now - (group.written or 0.0)
     over = not group.runs or group.runs[-1].phase in ("finished", "crashed")
     return silent < FRESH or not (over or group.stale or silent > IDLE)
+
+
+def newest(groups: Iterable[Group]) -> list[Group]:
+    """Return the groups, the one written to last first."""
+    return sorted(groups, key=lambda group: -(group.written or 0.0))

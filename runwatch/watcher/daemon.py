@@ -55,9 +55,9 @@ class _Daemon:
         loop = asyncio.get_running_loop()
         self._server = server = Server(self._assignment, logs.tell)
         if not server.paths:
-            raise EngineError(
-                "nothing to watch", "", "give log files or directories, or write them down: runwatch init"
-            )
+            told = server.config.path
+            write = f"under [watch] in {told}" if told else "into a configuration: runwatch init"
+            raise EngineError("nothing to watch", "", f"give log files or directories, or write them {write}")
         await self._open()
         loop.add_signal_handler(signal.SIGTERM, self._stop, "SIGTERM")
         loop.add_signal_handler(signal.SIGINT, self._interrupt)

@@ -35,6 +35,7 @@ GONE = 10.0
 """Seconds after the end of a run's last process until nothing more is expected of it."""
 FRESH = 300.0
 """Seconds after its last write for which a file that just ends still counts as running."""
+SWITCHED_OFF = "its rule was switched off"
 
 T = TypeVar("T")
 
@@ -200,6 +201,13 @@ class Engine:
         for _, watched in self.runs():
             watched.rules = adapted(watched.rules, rules.build(watched.run.name))
 
+    def retired(self) -> list[Change]:
+        """Resolve what rules raised that are switched off by now; return these changes."""
+        changes: list[Change] = []
+        for _, watched in self.runs():
+            changes += watched.incidents.retire({rule.name for rule in watched.rules}, SWITCHED_OFF)
+        return changes
+
     def shift(self, seconds: float) -> None:
         """Move what is known of times of arrival: the clock jumped by so many seconds."""
         for group in self.groups.values():
@@ -246,9 +254,11 @@ class Engine:
     def _judge(self, watched: WatchedRun, block: Block) -> list[Change]:
         changes: list[Change] = []
         # Records of another rank repeat what the leading one says: only rules about ranks look at them.
-        events = Block({}, None, events=block.events, live=block.live, arrival=block.arrival)
+        others = block
+        if block.rank is not None:
+            others = Block({}, None, events=block.events, live=block.live, arrival=block.arrival)
         for rule in tuple(watched.rules):
-            seen = block if block.rank is None or rule.of_ranks else events
+            seen = block if rule.of_ranks else others
             found = self._ask(watched, rule, rule.observe, seen)
             changes += _apply(watched, found, block.arrival or None, send=block.live, source=block.source)
         return changes

@@ -1,4 +1,4 @@
-"""What a worker reads, one class per kind of source: each step sends what is new."""
+"""What a worker reads of files, one class per kind of source: each step sends what is new."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import msgspec
 from runwatch import text
 from runwatch.batch import SYSTEM, Batch
 from runwatch.checkpoint import Checkpoint
-from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format
 from runwatch.parsers.stream import StreamParser, joined
 from runwatch.watcher import wire
@@ -23,7 +22,6 @@ from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.beside import BesideSource
 from runwatch.watcher.sources.checkpoints import CheckpointSource
 from runwatch.watcher.sources.tail import Mark, Position, Tail
-from runwatch.watcher.sources.wandb_online import OnlineRun, Poller, Update
 
 PREVIEW_BYTES = 1 << 18
 """Newest bytes shown before a history longer than this is read."""
@@ -42,8 +40,6 @@ FIRST_LOOK = 64
 FRESH = 300.0
 """Seconds after its last write for which a file that appears is news, not history."""
 DAY = 86_400.0
-ANSWER = 8.0
-"""Seconds a server has for its first answer, before something is shown without it."""
 _BREAKS = {
     Mark.ROTATED: "rotated",
     Mark.TRUNCATED: "truncated",
@@ -340,86 +336,6 @@ class DirectorySource:
             return True
         self._due = begun + max(LOOK_EVERY, 20 * (time.monotonic() - begun))
         return False
-
-
-class OnlineSource:
-    """A run on a W&B server, polled in a thread of its own."""
-
-    def __init__(self, found: discover.Found, resume: wire.Resume | None, every: float) -> None:
-        """Poll it at that many seconds. Wait a while for the server's first answer.
-
-        Raises SourceError if no waiting helps.
-        """
-        self.path, self.name, self.member = found
-        self.id = found.path
-        step, self._line = (resume.step, resume.line) if resume is not None else (0, 0)
-        self._poller = Poller(OnlineRun(found.path, first=step, line=self._line), every)
-        self._newest: float | None = None
-        self._problem: str | None = None
-        self.history = 1 if resume is None else resume.history
-        """1 until all was read that was there before anyone watched."""
-        self._late = resume is not None and not self.history
-        """Whether what comes was written while nobody watched."""
-        self._updates: list[Update] = []
-        until = time.monotonic() + ANSWER
-        while self.history and not any(update.whole or update.problem for update in self._updates):
-            left = until - time.monotonic()
-            if left <= 0:
-                break
-            self._updates += self._poller.take(left)
-        for update in self._updates:
-            if update.fatal:
-                raise SourceError(update.problem or "", "")
-            if update.batch is not None:
-                self._date(update.batch)
-
-    @property
-    def left(self) -> int:
-        """See LogSource."""
-        return self.history
-
-    def arrived(self, since: float | None = None) -> None:
-        """Do nothing: what it told before is history."""
-
-    def written(self) -> float | None:
-        """Return the Unix time of the newest record, if it says."""
-        return self._newest
-
-    def step(self, send: Send) -> bool:
-        """Send what the server told since; return False if nothing."""
-        updates, self._updates = self._updates + self._poller.take(), []
-        for update in updates:
-            if update.problem is not None:
-                self._tell_problem(update.problem, send)
-                continue
-            self._tell_problem(None, send)
-            live, batch = not self.history, update.batch or Batch(self._line, self._line)
-            if live and update.batch is None:
-                continue
-            self.history = 0 if update.whole else self.history
-            self._line = batch.end
-            self._date(batch)
-            resume = wire.Resume(
-                None, self._line, self._line, batch.format, step=update.step, history=self.history
-            )
-            late = self._late
-            self._late = late and not update.whole
-            send(wire.Read(self.id, batch, live, time.time(), self.written(), self.history, resume, late))
-        return bool(updates)
-
-    def _tell_problem(self, problem: str | None, send: Send) -> None:
-        """Say when the server can no longer be read, and when it can again; not each try."""
-        if problem is not None and self._problem is None:
-            send(wire.Trouble(self.id, f"cannot read {self.name}: {problem}"))
-        elif problem is None and self._problem is not None:
-            send(wire.Note(self.id, f"{self.name} can be read again"))
-        self._problem = problem
-
-    def _date(self, batch: Batch) -> None:
-        self._newest = max((t for t in (self._newest, newest(batch)) if t), default=None)
-
-
-AnySource = LogSource | StdinSource | DirectorySource | OnlineSource
 
 
 def newest(batch: Batch) -> float | None:

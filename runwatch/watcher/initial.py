@@ -40,7 +40,7 @@ def look(directories: Sequence[str], proc: Proc | None = None) -> list[Place]:
         except SourceError:
             continue
         runs = len({each.name for each in found})
-        places[path] = Place(path, f"{runs} run{'s' * (runs != 1)} in {len(found)} files")
+        places[path] = Place(path, f"{_count(runs, 'run')} in {_count(len(found), 'file')}")
     for log, pid in written(proc or Proc()):
         directory = os.path.dirname(log)
         if not any(covers(known, log) for known in places):
@@ -153,6 +153,10 @@ SystemCallArchitectures=native
 [Install]
 WantedBy=default.target
 """
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _text(value: str) -> str:

@@ -32,7 +32,15 @@ Receive = Callable[[str, Message], None]
 class Samplers:
     """Starts samplers as groups come, and stops them all at the end."""
 
-    def __init__(self, receive: Receive, notice: Callable[[str], None], pids: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        notice: Callable[[str], None],
+        pids: Sequence[int] = (),
+        every: float = sampler.EVERY,
+    ) -> None:
+        """`every`: seconds between two looks."""
+        self._every = every
         self._receive = receive
         self._notice = notice
         self._pids = tuple(pids)
@@ -97,14 +105,16 @@ class Samplers:
             self._start(group, paths)
 
     def _start(self, group: str, paths: frozenset[bytes]) -> None:
-        child = Sampler(_setup(sorted(paths), self._pids), partial(self._receive, group), self._notice)
+        child = Sampler(
+            _setup(sorted(paths), self._pids, self._every), partial(self._receive, group), self._notice
+        )
         self._machines[group] = paths, child, asyncio.create_task(child.run())
 
     def _start_gpus(self) -> None:
         if not has_driver():
             self._take_gpu(Gpus(time.time(), (), note="no NVIDIA GPU"))
             return
-        child = Sampler(sampler.Setup("gpu"), self._take_gpu, self._notice)
+        child = Sampler(sampler.Setup("gpu", interval=self._every), self._take_gpu, self._notice)
         self._gpu = child, asyncio.create_task(child.run())
 
     def _take_gpu(self, message: Message) -> None:
@@ -113,9 +123,9 @@ class Samplers:
             self._receive(group, message)
 
 
-def _setup(paths: Sequence[bytes], pids: Sequence[int]) -> sampler.Setup:
+def _setup(paths: Sequence[bytes], pids: Sequence[int], every: float) -> sampler.Setup:
     """Return what one process samples for a group: its processes, the host, and room on its mounts."""
-    machine, *others = sampler.setups(paths, pids)
+    machine, *others = sampler.setups(paths, pids, interval=every)
     rooms = tuple(path for setup in others if setup.kind == "space" for path in setup.paths)
     return msgspec.structs.replace(machine, rooms=rooms)
 

@@ -315,6 +315,8 @@ class HealthReport(msgspec.Struct, frozen=True, tag="health_report"):
     """Where alerts are sent."""
     runs: int = 0
     sources: int = 0
+    unknown: int = 0
+    """Logs that were read and in which no run was recognised so far."""
     clients: int = 0
     lag: float = 0.0
     """Seconds by which its clock was late at worst in the last minute."""

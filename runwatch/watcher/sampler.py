@@ -21,8 +21,12 @@ from runwatch.sample import Alive, Kind, Message, Told
 from runwatch.watcher.handover import taken
 
 HEADER = struct.Struct("<I")
-BEAT = 1.0
+BEAT = 5.0
 """Seconds between signs of life."""
+EVERY = 2.0
+"""Seconds between looks while somebody watches."""
+CALM = 5.0
+"""Seconds between looks of a daemon. The end of a process is told at once."""
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -33,7 +37,7 @@ class Setup(msgspec.Struct, frozen=True):
     """machine: the logs, or b"pipe:[N]"; space: where room is wanted, all on one mount."""
     pids: tuple[int, ...] = ()
     """machine: processes a user named; then no log is looked for."""
-    interval: float = 2.0
+    interval: float = EVERY
     """Seconds between looks."""
     slow: float = 10.0
     """gpu: seconds between looks at what costs more: temperatures, clocks, errors, activity."""
@@ -47,7 +51,7 @@ ROOM_EVERY = 30.0
 """Seconds between looks at the room on a file system."""
 
 
-def setups(paths: Sequence[bytes], pids: Sequence[int] = (), *, interval: float = 2.0) -> list[Setup]:
+def setups(paths: Sequence[bytes], pids: Sequence[int] = (), *, interval: float = EVERY) -> list[Setup]:
     """Return what to sample for some logs: one machine, its GPUs, and each mount the logs are on.
 
     Standard input ("-") stands for the pipe it is, if it is one. Nothing of the

@@ -14,14 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from runwatch import sample
 from runwatch.alerts.incidents import Change
 from runwatch.alerts.silences import InMemory, Silences
-from runwatch.config import Config, load
-from runwatch.watcher import protocol, stacks, views, wire
-from runwatch.watcher.attention import Attention, goes_on
+from runwatch.config import load
+from runwatch.watcher import protocol, sampler, stacks, views, wire
+from runwatch.watcher.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.clock import Clock
 from runwatch.watcher.connection import Connection
 from runwatch.watcher.engine import FRESH, Engine
@@ -70,7 +68,7 @@ class Server:
         self.stopped = asyncio.Event()
         self.beat: Callable[[], object] = lambda: None
         """Called after each look at the clock: the loop is well."""
-        self._attention = Attention()
+        self._attention = Attention(0.0 if assignment.private else CALM)
         self._picture: tuple[float, protocol.View, bytes] | None = None
         self.store = self._open_store()
         self.keeper = Keeper(self.store, self.engine, self.notice)
@@ -80,7 +78,8 @@ class Server:
         """Group -> source -> where it is, as the system spells it."""
         self._silences: Silences = self.store or InMemory()
         self.notifier = self._notify()
-        self._samplers = Samplers(self.sampled, self.notice, assignment.pids)
+        every = sampler.EVERY if assignment.private else sampler.CALM
+        self._samplers = Samplers(self.sampled, self.notice, assignment.pids, every)
         self._readers = Readers(
             self.receive,
             self.notice,
@@ -91,6 +90,7 @@ class Server:
         if not assignment.private:
             self.opened.set()
         self._hand(owed)
+        self.changed(self.engine.retired())  # a rule may have been switched off meanwhile
 
     async def run(self) -> None:
         """Work until told to stop."""
@@ -168,9 +168,10 @@ class Server:
         self.engine.configure(config.ruleset())  # the last that can fail
         self._watchlist.use(config)
         before, self.config = self.config, config
-        if _telling(before) != _telling(config):
+        if before.telling != config.telling:
             self.notifier.close(0.0)  # first: the next one takes over what this one has told
             self.notifier = self._notify()
+        self.changed(self.engine.retired())
         self._read()
         self._notices.clear()
         return f"configuration: {config.path or 'none, the defaults'}"
@@ -378,7 +379,9 @@ class Server:
         unknown = views.unrecognised(self.shown.values(), now, UNKNOWN_AFTER)
         if self._notices.stand(unknown):
             self._spread(unknown)
-        self._samplers.want(self._watched_machines(now))
+        groups = newest(self.engine.groups[group] for group in self._places)
+        alive = [group.id for group in groups if self.assignment.private or goes_on(group, now)]
+        self._samplers.want({group: self._places[group].values() for group in alive})
         read = [item.group for item in self.shown.values() if not item.left]
         self.changed(self.keeper.late(self.engine.tick(now, self._attention.judged(read, now))))
         self.changed(self.keeper.settled({group.id for group in read}))
@@ -388,22 +391,3 @@ class Server:
         except Exception as error:  # notices are not worth the clock
             self.notice(f"runs could not be looked at: {type(error).__name__}: {error}")
         self.wake()
-
-    def _watched_machines(self, now: float) -> dict[str, set[bytes]]:
-        """Return where the sources of each group are whose machine is looked at, the newest group first."""
-        groups = [self.engine.groups[group] for group in self._places]
-        groups.sort(key=lambda group: -(group.written or 0.0))
-        private = self.assignment.private
-        return {g.id: set(self._places[g.id].values()) for g in groups if private or goes_on(g, now)}
-
-
-_TELLING = ("slack", "channels", "routing", "alerts", "messages", "maintenance", "actions")
-"""Sections of a configuration that are the notifier's."""
-
-
-def _telling(config: Config) -> Config:
-    """Return what of a configuration is the notifier's."""
-    return msgspec.structs.replace(
-        Config(),
-        **{name: getattr(config, name) for name in _TELLING},
-    )

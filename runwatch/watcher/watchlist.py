@@ -10,7 +10,7 @@ from runwatch.watcher import wire
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.sources.patterns import absolute
 
-PACE = 0.5
+PACE = 1.0
 """Seconds between two reads of a log that a daemon's worker takes, at least: nobody looks that closely."""
 
 

@@ -21,18 +21,19 @@ from runwatch.errors import SourceError
 from runwatch.parsers.formats import catalogue, restricted, troubles
 from runwatch.watcher import wire
 from runwatch.watcher.feeds import (
-    AnySource,
     DirectorySource,
     LogSource,
-    OnlineSource,
     Send,
     StdinSource,
     source_id,
 )
 from runwatch.watcher.handover import taken
 from runwatch.watcher.member import DIRECTORY, SCHEME, TENSORBOARD, WANDB, Member
+from runwatch.watcher.online import OnlineSource
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.patterns import excluded
+
+AnySource = LogSource | StdinSource | DirectorySource | OnlineSource
 
 IDLE = 1.0
 """Seconds between signs of life."""
@@ -183,37 +184,45 @@ def _below(path: str, roots: Sequence[bytes]) -> bool:
 
 def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
     """Read for ever: everything there is, then whatever is appended or appears."""
-    from runwatch.watcher.sources.wake import SWEEP, Waker
+    from runwatch.watcher.sources.wake import BUSY, SWEEP, Waker
+
+    said = 0.0
+
+    def tell(message: wire.Message) -> None:
+        nonlocal said
+        said = time.monotonic()
+        send(message)
 
     for source in reader.sources:
-        send(_opened(source))
+        tell(_opened(source))
     stdin = any(isinstance(source, StdinSource) for source in reader.sources)
     files = [source.path for source in reader.sources if isinstance(source, LogSource)]
     sweep = setup.interval if setup.poll and setup.interval else max(SWEEP, len(files) * PER_FILE)
-    told, failed, beat, began = "", 0, 0.0, 0.0
-    busy = reader.sweep(send)
-    with contextlib.closing(Waker(files, poll=setup.poll, sweep=sweep)) as waker:
+    told, failed, looked, began = "", 0, 0.0, 0.0
+    busy = reader.sweep(tell)
+    waker = Waker(files, poll=setup.poll, sweep=sweep, busy=max(BUSY, setup.pace))
+    with contextlib.closing(waker):
         while True:
-            if time.monotonic() - beat >= IDLE or not busy:  # also while a log is written without a pause
-                beat = time.monotonic()
-                send(wire.Beat())
+            if time.monotonic() - looked >= IDLE or not busy:  # also while a log is written without a pause
+                looked = time.monotonic()
+                if looked - said >= IDLE:  # whatever was said is a sign of life
+                    tell(wire.Beat())
                 for source in reader.appeared():
-                    send(_opened(source))
+                    tell(_opened(source))
                     if isinstance(source, LogSource):
                         waker.add(source.path)
                 if waker.note != told:
                     told = waker.note
-                    send(wire.Note("", told))
+                    tell(wire.Note("", told))
                 for trouble in troubles()[failed:]:  # with formats of other packages
-                    send(wire.Note("", trouble))
+                    tell(wire.Note("", trouble))
                 failed = len(troubles())
-            due = waker.wait(0.0 if busy else 0.05 if stdin else IDLE)
-            rest = began + setup.pace - time.monotonic()
-            if due and not busy and rest > 0:  # lines that come one by one are taken together
+            rest = 0.0 if busy else began + setup.pace - time.monotonic()
+            if rest > 0:  # lines that come one by one are taken together
                 time.sleep(rest)
-                due |= waker.wait(0.0)
+            due = waker.wait(0.0 if busy else 0.05 if stdin else IDLE)
             began = time.monotonic()
-            busy = reader.sweep(send, due)
+            busy = reader.sweep(tell, due)
 
 
 def _opened(source: AnySource) -> wire.Opened:

@@ -44,6 +44,8 @@ class Child(Generic[_M]):
         self._notice = notice
         self._give_up = give_up
         self._process: asyncio.subprocess.Process | None = None
+        self._heard = 0.0
+        """When it sent something last."""
         self._renewed = False
         self.patient = False
         """Whether one that was replaced too often is tried again, later and ever again."""
@@ -123,15 +125,35 @@ class Child(Generic[_M]):
                 pass_fds=(descriptor,),
                 limit=1 << 22,
             )
-        reader = self._process.stdout
-        assert reader is not None
+        assert self._process.stdout is not None
+        self._heard = time.monotonic()
+        listening = asyncio.create_task(self._pass_on(self._process.stdout))
+        try:
+            await self._until_silent(listening)
+        finally:
+            listening.cancel()
+        return await self._process.wait() == 0
+
+    async def _pass_on(self, reader: asyncio.StreamReader) -> None:
+        """Take messages until the process closes its output."""
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readexactly(wire.HEADER.size)
+                body = await reader.readexactly(wire.HEADER.unpack(head)[0])
+                self._heard = time.monotonic()
+                self._take(self._decode(body))
+
+    async def _until_silent(self, listening: asyncio.Task[None]) -> None:
+        """Return when nothing more will come. Raises TimeoutError if nothing comes for too long."""
         while True:
-            try:
-                head = await _read(reader, wire.HEADER.size, self.deadline)
-                body = await _read(reader, wire.HEADER.unpack(head)[0], self.deadline)
-            except asyncio.IncompleteReadError:
-                return await self._process.wait() == 0
-            self._take(self._decode(body))
+            for seconds in (self._heard + self.deadline - time.monotonic(), GRACE):
+                heard = self._heard
+                if (await asyncio.wait({listening}, timeout=max(0.0, seconds)))[0]:
+                    return listening.result()
+                if self._heard != heard:
+                    break
+            else:
+                raise TimeoutError
 
     def _take(self, message: _M) -> None:
         """Pass on a message."""
@@ -274,18 +296,3 @@ class Sampler(Child[sample.Message]):
         self._is_blind = True
         self._receive(sample.Blind(self.name, time.time(), self._cause, message, final))
         self._say(message)
-
-
-async def _read(reader: asyncio.StreamReader, count: int, deadline: float) -> bytes:
-    """Return exactly `count` bytes. Raises TimeoutError if they do not come.
-
-    Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
-    """
-    reading = asyncio.ensure_future(reader.readexactly(count))
-    try:
-        for seconds in (deadline, GRACE):
-            if (await asyncio.wait({reading}, timeout=seconds))[0]:
-                return reading.result()
-        raise TimeoutError
-    finally:
-        reading.cancel()

@@ -36,6 +36,17 @@ def test_a_life(book):
     assert book.rows() == (resolved.row,)
 
 
+def test_what_a_rule_raised_that_is_switched_off_is_resolved_with_a_word(book):
+    apply(book, FIRING, rule="spike")
+    apply(book, PENDING, rule="slow")
+    apply(book, FIRING, rule="drop")
+    (change,) = book.retire({"drop"}, "its rule was switched off")
+    assert (change.kind, change.row.state, change.send) == ("resolved", "resolved", True)
+    assert change.row.title == "it rose (its rule was switched off)"
+    assert [(row.rule, row.state) for row in book.rows()] == [("drop", "firing"), ("spike", "resolved")]
+    assert book.retire({"drop"}, "again") == []
+
+
 def test_a_pending_incident_that_clears_vanishes(book):
     pending = apply(book, PENDING)
     assert not pending.send

@@ -114,7 +114,7 @@ def test_an_action_that_waits_is_listed_and_can_be_stopped(tmp_path, slack):
         assert re.match(
             r"\w+\.note it  in \w+( \w+)?  true is run: train/loss is NaN", daemon.run("actions").stdout
         )
-        assert "no action zzzz: see the list" in daemon.run("actions", "cancel", "zzzz").stderr
+        assert "no action zzzz: see runwatch actions" in daemon.run("actions", "cancel", "zzzz").stderr
         done = daemon.run("actions", "cancel", row["incident"][:6])
         assert done.stdout == f"cancelled: {row['id']}\n"
         assert daemon.run("actions").stdout == "no action waits\n"

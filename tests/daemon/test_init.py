@@ -7,8 +7,11 @@ import shutil
 import subprocess
 
 import pytest
+from click.testing import CliRunner
 
+from runwatch.cli import init
 from runwatch.config import read
+from runwatch.watcher import initial
 from runwatch.watcher.initial import Place as Found
 from runwatch.watcher.initial import configuration, unit
 
@@ -34,7 +37,7 @@ def test_writes_what_it_finds_and_the_daemon_takes_it(place):
     config = read(place.path / "runwatch.toml")
     assert config.watch.paths[0] == str(place.path / "runs")
     assert str(held) in config.watch.paths
-    assert "1 run in 1 files" in done.stdout
+    assert "1 run in 1 file\n" in done.stdout
     assert oct((place.path / "runwatch.toml").stat().st_mode)[-2:] == "00"
 
 
@@ -56,6 +59,14 @@ def test_any_path_can_be_written_down(tmp_path, name):
 def test_with_nothing_found_it_is_a_file_all_the_same(tmp_path):
     (tmp_path / "runwatch.toml").write_text(configuration([], {}))
     assert read(tmp_path / "runwatch.toml").watch.paths == ()
+
+
+def test_with_nothing_found_it_says_what_is_to_be_done(tmp_path, monkeypatch):
+    monkeypatch.setattr(initial, "written", lambda proc: [])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    done = CliRunner().invoke(init.command)
+    assert "write what is to be watched under [watch]" in done.output
 
 
 def test_a_unit_for_systemd(place):

@@ -71,6 +71,9 @@ def test_nothing_to_watch(place):
     done = place.run("watch")
     assert done.returncode == 3
     assert "nothing to watch" in done.stderr
+    assert done.stderr.endswith("into a configuration: runwatch init\n")
+    (place.path / "runwatch.toml").write_text("[watch]\n")
+    assert f"under [watch] in {place.path / 'runwatch.toml'}" in place.run("watch").stderr
 
 
 def test_a_second_daemon_is_refused_and_says_who_runs(place, log):
@@ -175,6 +178,28 @@ def test_reload_goes_on_where_it_was(tmp_path, log):
         assert part["documents"][0]["steps"]["records"] == 15
 
 
+def test_what_a_rule_raised_ends_when_it_is_switched_off(tmp_path, log):
+    config = tmp_path / "runwatch.toml"
+    config.write_text('[watch]\npaths = ["."]\n')
+    off = "[rules.nonfinite]\nenabled = false\n"
+    with Daemon(tmp_path) as daemon, Peer(daemon.socket) as peer:
+        until(lambda: peer.step("run") == 9)
+        log.steps(3, loss="nan")
+        log.steps(3)
+        until(lambda: "nonfinite" in daemon.run("alerts").stdout)
+        config.write_text(config.read_text() + off)
+        assert daemon.run("reload").returncode == 0
+        assert "nonfinite" not in daemon.run("alerts").stdout
+        config.write_text(config.read_text().replace(off, ""))
+        assert daemon.run("reload").returncode == 0
+        log.steps(3, loss="nan")
+        until(lambda: "nonfinite" in daemon.run("alerts").stdout)
+    config.write_text(config.read_text() + off)
+    with Daemon(tmp_path) as daemon, Peer(daemon.socket) as peer:
+        until(lambda: peer.step("run") is not None)
+        assert "nonfinite" not in daemon.run("alerts").stdout
+
+
 def test_another_daemon_goes_on_where_one_was_killed(tmp_path, log):
     log.steps(3, loss="nan")
     with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
@@ -197,7 +222,10 @@ def test_paths_are_added_and_dropped(tmp_path, log):
     other.path.parent.mkdir()
     other.steps(5)
     with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
-        assert "watching 1 more" in daemon.run("add", "more").stdout
+        assert daemon.run("add", "mroe").stderr == "runwatch: not there yet, it is waited for: mroe\n"
+        assert daemon.run("drop", "mroe").returncode == 0
+        done = daemon.run("add", "more")
+        assert ("watching 1 more" in done.stdout, done.stderr) == (True, "")
         until(lambda: peer.step("other") == 4)
         assert daemon.run("drop", "more").returncode == 0
         until(lambda: set(peer.runs()) == {"run"})

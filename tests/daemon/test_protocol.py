@@ -82,7 +82,7 @@ def test_a_series_by_range_and_width(peer):
     [
         ("query", {"run": "none", "metric": "train/loss"}, "no such run: none: known here: one, two"),
         ("query", {"run": "one", "metric": "x"}, "no such metric: x"),
-        ("acknowledge", {"incident": "ffffffff"}, "no incident ffffffff: see the list"),
+        ("acknowledge", {"incident": "ffffffff"}, "no incident ffffffff: see runwatch alerts"),
         ("silence", {"matchers": ["nonsense"], "ends": time.time() + 60}, "a matcher looks like"),
         ("silence", {"matchers": ["run=one"], "ends": 1.0}, "a silence lasts"),
         ("unsilence", {"silence": "0"}, "no silence 0"),

@@ -14,7 +14,8 @@ from .kept import KeptEngine, Log, clean_pass, differences, is_committed, kept_d
 
 def config(tmp_path: Path, server: HttpServer) -> str:
     path = tmp_path / "runwatch.toml"
-    path.write_text(f"[channels.hook]\ntype = 'webhook'\nurl = '{server.url}'\nper_minute = 600\n")
+    hook = f"[channels.hook]\ntype = 'webhook'\nurl = '{server.url}'\nper_minute = 600\n"
+    path.write_text(hook + "[routing]\nflap_count = 0\n")  # every change is to be told, to be counted
     return str(path)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runwatch.watcher.sources import wake
+from runwatch.watcher.sources import inotify, wake
+from runwatch.watcher.sources.inotify import Inotify
+from runwatch.watcher.sources.observer import Watchdog
 from runwatch.watcher.sources.wake import Waker
 
 if TYPE_CHECKING:
@@ -27,6 +29,13 @@ NEVER = 3600.0
 @pytest.fixture(autouse=True)
 def events_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wake, "events_reliable", lambda fstype: True)
+
+
+@pytest.fixture(autouse=True, params=[Inotify, Watchdog])
+def source(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type:
+    """Each test holds for either source of events."""
+    monkeypatch.setattr(wake, "_open_watches", request.param)
+    return request.param
 
 
 @pytest.fixture
@@ -130,15 +139,41 @@ def test_files_of_one_directory_share_one_watch(tmp_path, wakers) -> None:
     assert waker.wait(PATIENCE) == {str(logs[7])}
 
 
-def test_descriptor_is_readable_only_while_something_is_due(tmp_path, wakers) -> None:
+def test_writes_that_nobody_waited_for_are_one_look(tmp_path, wakers) -> None:
     log = tmp_path / "run.log"
-    log.touch()  # so that the write is one event
+    log.touch()
     waker = armed(wakers, log)
-    assert select.select([waker], [], [], 0)[0] == []
-    append(log)
-    assert select.select([waker], [], [], PATIENCE)[0] == [waker]
-    assert waker.wait(0) == {str(log)}
-    assert select.select([waker], [], [], 0)[0] == []
+    for _ in range(50):
+        append(log)
+    assert waker.wait(PATIENCE) == {str(log)}
+
+
+def test_many_directories_need_one_descriptor_and_no_thread(tmp_path, wakers, source) -> None:
+    if source is Watchdog:
+        pytest.skip("it has a thread for each")
+    logs = [tmp_path / f"exp{run}" / "train.log" for run in range(100)]
+    for log in logs:
+        log.parent.mkdir()
+    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    waker = armed(wakers, *logs)
+    assert threading.active_count() - threads == 1
+    assert len(os.listdir("/proc/self/fd")) - descriptors == 3
+    append(logs[70])
+    assert waker.wait(PATIENCE) == {str(logs[70])}
+
+
+def test_lost_events_make_everything_due(tmp_path, wakers, source, monkeypatch) -> None:
+    if source is Watchdog:
+        pytest.skip("it does not tell")
+    log = tmp_path / "run.log"
+    waker = armed(wakers, log)
+    overflow = struct.pack("iIII", -1, 0x4000, 0, 0)
+    monkeypatch.setattr(inotify.os, "read", lambda descriptor, most: overflow)
+    found = waker._watches.events()
+    monkeypatch.undo()
+    assert found == {(str(tmp_path), "")}
+    waker._on_event(*found.pop())
+    assert waker.wait(PATIENCE) == {str(log)}
 
 
 def test_write_through_a_symlink_wakes(tmp_path, wakers) -> None:
@@ -194,8 +229,7 @@ def test_parent_directory_moved_away_and_made_again_is_watched_again(tmp_path, w
     log.parent.mkdir()
     now = log.parent.stat()
     for _ in range(100):
-        watched = waker._watched.get(str(log.parent))
-        if watched and watched.identity == (now.st_dev, now.st_ino):
+        if waker._identities.get(str(log.parent)) == (now.st_dev, now.st_ino):
             break
         waker.wait(PATIENCE)
     else:
@@ -205,10 +239,9 @@ def test_parent_directory_moved_away_and_made_again_is_watched_again(tmp_path, w
 def test_watch_that_died_is_set_again(tmp_path, wakers) -> None:
     log = tmp_path / "run.log"
     waker = armed(wakers, log, sweep=0.05)
-    [dead] = waker._observer.emitters
-    dead.stop()
+    waker._watches.forget(str(tmp_path))
     for _ in range(100):
-        if waker._observer.emitters not in ({dead}, set()):
+        if waker._watches.watched():
             break
         waker.wait(PATIENCE)
     else:
@@ -222,16 +255,16 @@ def test_sweep_makes_everything_due_without_any_event(tmp_path, wakers) -> None:
 
 
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.ENOSPC])
-def test_exhausted_inotify_falls_back_to_polling_and_says_so(tmp_path, wakers, monkeypatch, code) -> None:
+def test_exhausted_inotify_falls_back_to_polling_and_says_so(
+    tmp_path, wakers, monkeypatch, source, code
+) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(code, "inotify limit reached")
 
     if code == errno.EMFILE:
-        monkeypatch.setattr(wake, "_start_observer", refuse)
+        monkeypatch.setattr(wake, "_open_watches", refuse)
     else:
-        from watchdog.observers.api import BaseObserver
-
-        monkeypatch.setattr(BaseObserver, "schedule", refuse)
+        monkeypatch.setattr(source, "watch", refuse)
     log = tmp_path / "run.log"
     waker = armed(wakers, log)
     assert "inotify limit reached" in waker.note
@@ -241,14 +274,14 @@ def test_exhausted_inotify_falls_back_to_polling_and_says_so(tmp_path, wakers, m
 
 
 def test_events_come_back_when_the_limit_is_lifted(tmp_path, wakers, monkeypatch) -> None:
-    real, refusals = wake._start_observer, iter([OSError(errno.EMFILE, "too many"), None])
+    real, refusals = wake._open_watches, iter([OSError(errno.EMFILE, "too many"), None])
 
     def start() -> object:
         if refusal := next(refusals):
             raise refusal
         return real()
 
-    monkeypatch.setattr(wake, "_start_observer", start)
+    monkeypatch.setattr(wake, "_open_watches", start)
     waker = armed(wakers, tmp_path / "run.log", sweep=0.05)
     for _ in range(100):
         if not waker.note:
@@ -279,7 +312,7 @@ def test_unreliable_mount_is_polled_besides(tmp_path, wakers, monkeypatch) -> No
     log = tmp_path / "run.log"
     waker = armed(wakers, log)
     assert waker._plan.polled == {str(log)}
-    monkeypatch.setattr(waker, "_on_event", lambda event: None)
+    monkeypatch.setattr(waker, "_on_event", lambda directory, name: None)
     append(log)
     await_due(waker, log)
 

@@ -4,13 +4,12 @@ An event is only a hint. Events get lost (full queues, other clients of a
 network file system, writes through another hard link), so everything is also
 looked at every SWEEP seconds, and a wake-up never says what happened.
 
-File events come from watchdog. It starts a thread for each directory, so files
-in one directory share a watch, and it is imported by the thread that needs it.
+Events are taken by whoever waits, so that many writes that happen while nobody
+waits cost one look. They come from inotify, elsewhere from watchdog.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import select
 import stat
@@ -19,30 +18,33 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol
 
+from runwatch.watcher.sources import inotify
 from runwatch.watcher.sources.mounts import events_reliable, mount_of, mounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from watchdog.events import FileSystemEvent, FileSystemEventHandler
-    from watchdog.observers.api import BaseObserver, ObservedWatch
+    from collections.abc import Iterable
 
 SWEEP = 2.0
 """Seconds after which every path is due, event or not."""
 BUSY = 0.1
 """Seconds between two looks at a polled path that has just changed."""
+OTHERS = 0.05
+"""Seconds that events of files that nobody asked for are let gather."""
 _SLOWER = 1.5
 _CLOSE_WAIT = 5.0
 
 
-@dataclass(frozen=True)
-class _Watched:
-    """One watched directory, as it was when the watch was set."""
+class Watches(Protocol):
+    """Where file events come from: see Inotify, which says what each of these does."""
 
-    watch: ObservedWatch
-    identity: tuple[int, int]
+    def fileno(self) -> int: ...  # noqa: D102
+    def watched(self) -> set[str]: ...  # noqa: D102
+    def watch(self, directory: str) -> None: ...  # noqa: D102
+    def forget(self, directory: str) -> None: ...  # noqa: D102
+    def events(self) -> set[tuple[str, str]]: ...  # noqa: D102
+    def close(self) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,17 @@ class _Plan:
 class Waker:
     """Says which of some paths are worth a look, soon after they change.
 
-    `wait` blocks; an event loop instead watches `fileno` for reading and calls
-    `wait(0)`. With `poll` no file events are asked for. Everything is looked at every `sweep`
-    seconds at least. Paths need not exist.
+    With `poll` no file events are asked for. Everything is looked at every `sweep` seconds at
+    least, what is polled every `busy` seconds while it changes. Paths need not exist.
     """
 
-    def __init__(self, paths: Iterable[str] = (), *, poll: bool = False, sweep: float = SWEEP) -> None:
+    def __init__(
+        self, paths: Iterable[str] = (), *, poll: bool = False, sweep: float = SWEEP, busy: float = BUSY
+    ) -> None:
         self.note = ""
         """Why some paths are polled although events were wanted, for people; "" if none are."""
         self._poll = poll
-        self._sweep = sweep
+        self._sweep, self._busy = sweep, busy
         self._paths = set(paths)
         self._due: set[str] = set()
         self._lock = threading.Lock()
@@ -75,8 +78,9 @@ class Waker:
         os.set_blocking(self._reader, False)
         self._nudge = threading.Event()
         self._closing = False
-        self._observer: BaseObserver | None = None
-        self._watched: dict[str, _Watched] = {}
+        self._watches: Watches | None = None
+        self._identities: dict[str, tuple[int, int]] = {}
+        """Watched directory -> which one it was when the watch was set."""
         self._plan = _Plan()
         self._seen: dict[str, object] = {}
         self._thread = threading.Thread(target=self._run, name="runwatch-wake", daemon=True)
@@ -95,20 +99,26 @@ class Waker:
             self._due.discard(path)
         self._nudge.set()
 
-    def fileno(self) -> int:
-        """Return a descriptor that is readable while something is due."""
-        return self._reader
-
     def wait(self, timeout: float | None = None) -> frozenset[str]:
         """Return the paths that are due, after at most `timeout` seconds; empty if none became due."""
+        until = None if timeout is None else time.monotonic() + timeout
         poller = select.poll()
         poller.register(self._reader, select.POLLIN)
-        poller.poll(None if timeout is None else timeout * 1000)
-        with self._lock:
-            due, self._due = frozenset(self._due), set()
-            with suppress(BlockingIOError):
-                os.read(self._reader, 64)
-        return due
+        if self._watches is not None:
+            poller.register(self._watches.fileno(), select.POLLIN)
+        while True:
+            left = None if until is None else max(0.0, until - time.monotonic())
+            poller.poll(None if left is None else left * 1000)
+            if self._watches is not None:
+                for directory, name in self._watches.events():
+                    self._on_event(directory, name)
+            with self._lock:
+                due, self._due = frozenset(self._due), set()
+                with suppress(BlockingIOError):
+                    os.read(self._reader, 64)
+            if due or (until is not None and time.monotonic() >= until):
+                return due
+            time.sleep(OTHERS if left is None else min(OTHERS, left))
 
     def close(self) -> None:
         """End the threads. One that hangs on a dead mount is left behind; it cannot hold up the exit."""
@@ -119,9 +129,8 @@ class Waker:
         self._thread.join(_CLOSE_WAIT)
         if self._thread.is_alive():
             return  # it may still write to the pipe, whose number must not come to mean another file
-        if self._observer is not None:
-            self._observer.stop()
-            self._observer.join(_CLOSE_WAIT)
+        if self._watches is not None:
+            self._watches.close()
         os.close(self._reader)
         os.close(self._writer)
 
@@ -134,7 +143,7 @@ class Waker:
 
     def _run(self) -> None:
         """Keep the watches up, sweep, and look at what is polled: the life of the thread."""
-        sweep_at, pause = 0.0, BUSY
+        sweep_at, pause = 0.0, self._busy
         while not self._closing:
             if self._nudge.is_set() or time.monotonic() >= sweep_at:
                 self._nudge.clear()
@@ -147,7 +156,7 @@ class Waker:
                 sweep_at = time.monotonic() + self._sweep
             changed = self._changed(self._plan.polled)
             self._wake(changed)
-            pause = BUSY if changed else min(pause * _SLOWER, self._sweep)
+            pause = self._busy if changed else min(pause * _SLOWER, self._sweep)
             left = sweep_at - time.monotonic()
             self._nudge.wait(max(0.0, min(left, pause) if self._plan.polled else left))
 
@@ -171,76 +180,56 @@ class Waker:
     def _watch(self, wanted: set[str]) -> set[str]:
         """Watch these directories and no others; return those that are."""
         try:
-            self._observer = self._observer or _start_observer()
+            self._watches = self._watches or _open_watches()
         except (OSError, RuntimeError) as error:
-            self.note = f"no file events ({error}): polling"
+            self.note = f"no file events ({_reason(error)}): polling"
             return set()
-        alive = {emitter.watch for emitter in self._observer.emitters if emitter.is_alive()}
-        for directory, held in tuple(self._watched.items()):
-            if directory in wanted and held.watch in alive and held.identity == _identity(directory):
+        alive = self._watches.watched()
+        for directory, identity in tuple(self._identities.items()):
+            if directory in wanted and directory in alive and identity == _identity(directory):
                 continue
-            del self._watched[directory]
-            self._observer.unschedule(held.watch)
-        refused = [self._watch_one(self._observer, name) for name in wanted - self._watched.keys()]
+            del self._identities[directory]
+            self._watches.forget(directory)
+        refused = [self._watch_one(self._watches, name) for name in wanted - self._identities.keys()]
         self.note = next(filter(None, refused), "")
-        return set(self._watched)
+        return set(self._identities)
 
-    def _watch_one(self, observer: BaseObserver, directory: str) -> str:
+    def _watch_one(self, watches: Watches, directory: str) -> str:
         """Set a watch; return why that is refused, or "". A directory that is not there is no refusal."""
-        from watchdog import events
-
-        # Without a filter our own opening and closing of the logs would wake us.
-        kinds = [
-            events.FileCreatedEvent,
-            events.FileModifiedEvent,
-            events.FileMovedEvent,
-            events.FileDeletedEvent,
-            events.DirCreatedEvent,
-            events.DirMovedEvent,
-            events.DirDeletedEvent,
-        ]
-        handler = cast("FileSystemEventHandler", _Handler(self._on_event))
         identity = _identity(directory)  # before the watch: if it is swapped in between, the sweep notices
         try:
             if identity is not None:
-                watch = observer.schedule(handler, directory, event_filter=kinds)
-                self._watched[directory] = _Watched(watch, identity)
-        except FileNotFoundError:
+                watches.watch(directory)
+                self._identities[directory] = identity
+        except (FileNotFoundError, NotADirectoryError):
             return ""
         except (OSError, RuntimeError) as error:
-            return f"no file events in {directory} ({error}): polling"
+            return f"no file events in {directory} ({_reason(error)}): polling"
         return ""
 
-    def _on_event(self, event: FileSystemEvent) -> None:
+    def _on_event(self, directory: str, name: str) -> None:
         names = self._plan.names
-        for place in {os.fsdecode(event.src_path), os.fsdecode(event.dest_path)} - {""}:
-            directory, name = os.path.split(place)
-            if place in names:  # a watched directory itself came or went
-                self._nudge.set()
-            here = names.get(directory, {})
-            self._wake(here.get(name) or _renamed_from(name, here))
+        here = names.get(directory, {})
+        if not name or os.path.join(directory, name) in names:  # a watched directory itself came or went
+            self._nudge.set()
+        self._wake(here.get(name) or _renamed_from(name, here) if name else set().union(*here.values()))
 
 
-class _Handler:
-    """The one method of a watchdog handler that an observer calls."""
+def _open_watches() -> Watches:
+    if inotify.AVAILABLE:
+        return inotify.Inotify()
+    from runwatch.watcher.sources.observer import Watchdog
 
-    def __init__(self, dispatch: Callable[[FileSystemEvent], None]) -> None:
-        self.dispatch = dispatch
+    return Watchdog()
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _renamed_from(name: str, here: dict[str, set[str]]) -> set[str]:
     """Return the paths whose rotated file this may be: run.log.1 is still written to, as run.log."""
     return {path for known, paths in here.items() if name.startswith(known) for path in paths}
-
-
-def _start_observer() -> BaseObserver:
-    from watchdog.observers import Observer
-
-    # What it logs (lost events, watches gone) the sweep repairs; on a terminal it would deface the screen.
-    logging.getLogger("watchdog").addHandler(logging.NullHandler())
-    observer = Observer()
-    observer.start()
-    return observer
 
 
 def _places(path: str) -> list[tuple[str, str]]:

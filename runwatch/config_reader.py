@@ -1,0 +1,245 @@
+"""The tables of a TOML file -> frozen structs, key by key, so that each error has a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from runwatch.alerts import settings
+from runwatch.alerts.channels.settings import KINDS, AnyChannel, SlackConfig, missing
+from runwatch.alerts.rules.settings import Number, OwnRule, RuleConfig, RunConfig
+from runwatch.alerts.secret import Secret
+from runwatch.alerts.settings import (
+    ActionConfig,
+    AlertsConfig,
+    MaintenanceConfig,
+    MessagesConfig,
+    RoutingConfig,
+)
+from runwatch.config_sections import (
+    SOURCES,
+    Config,
+    FormatConfig,
+    ScreenConfig,
+    SourcesConfig,
+    StateConfig,
+    TailConfig,
+    WatchConfig,
+)
+from runwatch.errors import ConfigError
+from runwatch.tomlplace import Keys, where_is
+from runwatch.wording import check_names, expected, noun
+
+
+def parsed(tables: Mapping[str, Any], path: Path, text: str) -> Config:
+    """Return what the tables of a file say; `text` is what the file holds. Raises ConfigError."""
+    return _Reader(path, text).config(tables)
+
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+
+class _Reader:
+    """Turns the tables of one file into structs; raises ConfigError with the line of what is wrong."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path, self.text = path, text
+
+    def config(self, tables: Mapping[str, Any]) -> Config:
+        known = [field.name for field in msgspec.structs.fields(Config) if field.name != "path"]
+        check_names(tables, known, self.where)
+        rules = self.table(("rules",), tables.get("rules", {}))
+        config = Config(
+            slack=self.section(SlackConfig, ("slack",), tables.get("slack", {})),
+            rules={name: self.rule(("rules", name), table) for name, table in rules.items()},
+            runs=self.runs(tables.get("runs", [])),
+            tail=self.section(TailConfig, ("tail",), tables.get("tail", {})),
+            sources=self.sources(tables.get("sources", {})),
+            watch=self.section(WatchConfig, ("watch",), tables.get("watch", {})),
+            state=self.section(StateConfig, ("state",), tables.get("state", {})),
+            formats=self.formats(tables.get("formats", [])),
+            channels={
+                name: self.channel(("channels", name), table)
+                for name, table in self.table(("channels",), tables.get("channels", {})).items()
+            },
+            routing=self.routing(tables.get("routing", {})),
+            screen=self.section(ScreenConfig, ("screen",), tables.get("screen", {})),
+            keys={
+                name: self.value(("keys", name), str | tuple[str, ...], given)
+                for name, given in self.table(("keys",), tables.get("keys", {})).items()
+            },
+            maintenance=self.sections(MaintenanceConfig, ("maintenance",), tables.get("maintenance", [])),
+            messages=self.section(MessagesConfig, ("messages",), tables.get("messages", {})),
+            alerts=self.section(AlertsConfig, ("alerts",), tables.get("alerts", {})),
+            actions=self.sections(ActionConfig, ("actions",), tables.get("actions", [])),
+            path=self.path,
+        )
+        self.judge(config)
+        return config
+
+    def judge(self, config: Config) -> None:
+        """Raise ConfigError where what each section says is right and what it means is not."""
+        named = {"slack": config.slack, **config.channels}  # $RUNWATCH_SLACK_WEBHOOK may yet name it
+        meanings: dict[str, Callable[[], object]] = {
+            "routing": lambda: settings.policy(config.routing, named),
+            "maintenance": lambda: settings.maintenance(config.maintenance),
+            "messages": config.messages.wording,
+            "alerts": config.alerts.check,
+            "actions": lambda: settings.actions(config.actions),
+        }
+        for section, meaning in meanings.items():
+            try:
+                meaning()
+            except settings.SettingError as error:
+                raise ConfigError(str(error), self.where(section, *error.key)) from None
+
+    def channel(self, keys: Keys, given: object) -> AnyChannel:
+        table = dict(self.table(keys, given))
+        kind = self.value((*keys, "type"), str, table.pop("type", ""))
+        if kind not in KINDS:
+            place = (*keys, "type") if kind else keys
+            raise ConfigError("a channel needs a type", self.where(*place), f"one of {', '.join(KINDS)}")
+        if keys[-1] == "slack":
+            raise ConfigError(
+                "this name is taken by the section [slack]", self.where(*keys), "choose another"
+            )
+        found = self.section(KINDS[kind], keys, table)
+        if key := missing(found):
+            raise ConfigError(f"a channel of type {kind} needs {key}", self.where(*keys))
+        return found
+
+    def routing(self, given: object) -> RoutingConfig:
+        table = dict(self.table(("routing",), given))
+        lists = {
+            key: tuple(
+                self.section(kind, ("routing", key, index), _renamed(item))
+                for index, item in enumerate(self.list(("routing", key), table.pop(key, [])))
+            )
+            for key, kind in (("routes", settings.RouteConfig), ("inhibit", settings.InhibitConfig))
+        }
+        return msgspec.structs.replace(self.section(RoutingConfig, ("routing",), table), **lists)
+
+    def list(self, keys: Keys, given: object) -> list[Any]:
+        if not isinstance(given, list):
+            raise self.wrong(keys, f"sections with doubled brackets, [[{'.'.join(map(str, keys))}]]", given)
+        return given
+
+    def sources(self, given: object) -> SourcesConfig:
+        found = self.section(SourcesConfig, ("sources",), given)
+        check_names(found.prefer, SOURCES, self.where("sources", "prefer"))
+        return found
+
+    def formats(self, given: object) -> tuple[FormatConfig, ...]:
+        tables = self.list(("formats",), given)
+        return tuple(self.format(("formats", index), table) for index, table in enumerate(tables))
+
+    def format(self, keys: Keys, given: object) -> FormatConfig:
+        from runwatch.parsers.user import PatternError
+
+        found = self.section(FormatConfig, keys, given)
+        if not found.name:
+            raise ConfigError("a format needs a name", self.where(*keys), 'such as name = "mine"')
+        try:
+            found.build()
+        except PatternError as error:
+            raise ConfigError(str(error), self.where(*keys, error.key), error.advice) from None
+        return found
+
+    def section(self, kind: type[_T], keys: Keys, given: object) -> _T:
+        table = self.table(keys, given)
+        fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        check_names(table, fields, lambda name: self.where(*keys, name))
+        return kind(**{name: self.value((*keys, name), fields[name], table[name]) for name in table})
+
+    def sections(self, kind: type[_T], keys: Keys, given: object) -> tuple[_T, ...]:
+        tables = self.list(keys, given)
+        return tuple(self.section(kind, (*keys, index), table) for index, table in enumerate(tables))
+
+    def rule(self, keys: Keys, given: object) -> RuleConfig | OwnRule:
+        table = self.table(keys, given)
+        if "metric" not in table:
+            return self.thresholds(keys, table)
+        found = self.section(OwnRule, keys, table)
+        if not found.metric or (found.above is None and found.below is None):
+            lacks = "above or below" if found.metric else "a metric"
+            raise ConfigError(f"a rule of your own needs {lacks}", self.where(*keys))
+        return found
+
+    def thresholds(self, keys: Keys, section: object) -> RuleConfig:
+        table = dict(self.table(keys, section))
+        given = table.pop("enabled", None)
+        enabled = None if given is None else self.value((*keys, "enabled"), bool, given)
+        return RuleConfig(enabled, {name: self.value((*keys, name), Number, table[name]) for name in table})
+
+    def runs(self, given: object) -> tuple[RunConfig, ...]:
+        tables = self.list(("runs",), given)
+        return tuple(self.run(("runs", index), table) for index, table in enumerate(tables))
+
+    def run(self, keys: Keys, given: object) -> RunConfig:
+        table = dict(self.table(keys, given))
+        rules = self.table((*keys, "rules"), table.pop("rules", {}))
+        match = self.section(RunConfig, keys, table).match
+        if not match:
+            raise ConfigError("[[runs]] needs a match", self.where(*keys), 'such as match = "exp-*"')
+        return RunConfig(
+            match, {name: self.thresholds((*keys, "rules", name), rules[name]) for name in rules}
+        )
+
+    def table(self, keys: Keys, given: object) -> Mapping[str, Any]:
+        if isinstance(given, Mapping):
+            return given
+        raise self.wrong(keys, "a section", given)
+
+    def value(self, keys: Keys, kind: Any, given: object) -> Any:
+        if kind is Secret:
+            return self.secret(keys, given)
+        try:
+            return msgspec.convert(given, kind)
+        except msgspec.ValidationError:
+            raise self.wrong(keys, expected(kind), given) from None
+
+    def secret(self, keys: Keys, given: object) -> Secret:
+        if not isinstance(given, Mapping):
+            text = self.value(keys, str, given)
+            address = text and keys[-1] in ("webhook", "url")
+            return web_address(text, self.where(*keys)) if address else Secret(text)
+        kinds: dict[str, Any] = {"env": str, "file": str, "command": tuple[str, ...]}
+        check_names(given, kinds, lambda name: self.where(*keys, name))
+        if len(given) != 1:
+            raise ConfigError("a secret comes from one place", self.where(*keys), 'such as { env = "NAME" }')
+        ((name, place),) = given.items()
+        found = self.value((*keys, name), kinds[name], place)
+        if not found:
+            raise ConfigError("a secret comes from somewhere", self.where(*keys), 'such as { env = "NAME" }')
+        return Secret("", (name, found) if isinstance(found, str) else (name, *found))
+
+    def wrong(self, keys: Keys, expected: str, given: object) -> ConfigError:
+        place = ".".join(str(key) for key in keys if isinstance(key, str))
+        what = f"{place} must be {expected}, not {noun(given)}"
+        return ConfigError(what, self.where(*keys))
+
+    def where(self, *keys: str | int) -> str:
+        return where_is(self.path, self.text, keys)
+
+
+def _renamed(table: Any) -> Any:
+    """Return a route's table with the key that Python keeps for itself renamed."""
+    if isinstance(table, Mapping) and "continue" in table:
+        return {"continue_" if key == "continue" else key: value for key, value in table.items()}
+    return table
+
+
+def web_address(text: str, where: str) -> Secret:
+    """Return the address as a secret. Raises ConfigError, without repeating it, if it is none."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and text.isascii()
+    except ValueError:
+        good = False
+    if not good or any(character <= " " for character in text):
+        raise ConfigError("not a web address", where, "a webhook's begins with https://")
+    return Secret(text)
