@@ -217,7 +217,10 @@ def soak(root: Path, seconds: float, runs: int, seed: int) -> list[str]:
     (root / "logs").mkdir()
     logs = [Log(root / "logs" / f"run{i:02}.log", seed * 1000 + i, chance=0.0005) for i in range(runs)]
     with Webhook() as hook:
-        config.write_text(f"[channels.hook]\ntype = 'webhook'\nurl = '{hook.url}'\nper_minute = 600\n")
+        config.write_text(
+            f"[channels.hook]\ntype = 'webhook'\nurl = '{hook.url}'\nper_minute = 600\n"
+            "[routing]\nflap_count = 0\n"
+        )
         daemon = Daemon(state, config, logs)
         atexit.register(daemon.kill)
         settled(state, logs)  # what is rotated before anybody looked is no part of the story
