@@ -25,6 +25,8 @@ MAX_STARTS = 4
 """Starts in a row of one worker before its sources are given up as blind."""
 HEALTHY = 60.0
 """Seconds of work after which earlier failures are forgotten."""
+REAP = 1.0
+"""Seconds in which a process that was killed is gone, if it can be killed."""
 AGAIN = 120.0
 """Seconds until one that was given up is tried again, by an engine that is to run for months."""
 
@@ -64,6 +66,7 @@ class Child(Generic[_M]):
                 why = self._silent()
             finally:
                 self.stop()
+                await self._reap()
             if self._renewed:
                 self._renewed, starts = False, 0
                 continue
@@ -78,6 +81,13 @@ class Child(Generic[_M]):
                 continue
             self._notice(f"{self._title()} {why}; started again")
             await asyncio.sleep(2.0**starts - 1.0 if starts else 0.0)
+
+    async def _reap(self) -> None:
+        """Wait for the end of a process that was killed, but not for one stuck in the kernel."""
+        if self._process is not None:
+            ended = asyncio.ensure_future(self._process.wait())
+            await asyncio.wait({ended}, timeout=REAP)
+            ended.cancel()
 
     def renew(self) -> None:
         """Replace the child by one with the newest setup."""
