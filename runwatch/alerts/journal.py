@@ -271,7 +271,7 @@ class Journal:
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError:  # damaged
-            aside = set_aside(path, self._now())
+            aside = text.path(str(set_aside(path, self._now())))
             self._notice(f"undelivered alerts of before cannot be read: the file is set aside: {aside}")
             return self._open(path)
 
@@ -310,7 +310,8 @@ class Journal:
                 pass  # perhaps next time
             except sqlite3.DatabaseError:
                 self._notice(
-                    f"alerts that another process left cannot be read: {set_aside(path, self._now())}"
+                    "alerts that another process left cannot be read: "
+                    + text.path(str(set_aside(path, self._now())))
                 )
             finally:
                 os.close(lock)

@@ -8,8 +8,6 @@ import os
 import sqlite3
 from pathlib import Path
 
-from runwatch import text
-
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
     seq INTEGER PRIMARY KEY,
@@ -34,13 +32,13 @@ CREATE TABLE IF NOT EXISTS notes (
 Row = tuple[object, ...]
 
 
-def set_aside(path: Path, now: float) -> str:
-    """Rename a damaged database with its companions; return its new name, safe to show."""
-    aside = path.with_name(f"{path.name}.damaged-{int(now)}")
+def set_aside(path: Path, now: float, mark: str = "damaged") -> Path:
+    """Rename a damaged database with its companions; return its new name. Raises OSError."""
+    aside = path.with_name(f"{path.name}.{mark}-{int(now)}")
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             os.replace(f"{path}{suffix}", f"{aside}{suffix}")
-    return text.path(str(aside))
+    return aside
 
 
 def remove(path: Path) -> None:

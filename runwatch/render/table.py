@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from runwatch.render import cells, numbers, plain, progress, states
@@ -59,13 +58,15 @@ def _run(row: RunRow, glyphs: Glyphs) -> list[str]:
     ]
 
 
-def incidents(rows: Sequence[IncidentRow], glyphs: Glyphs = UNICODE, width: int = 100) -> list[str]:
-    """Return one line for each incident: id, sign, run, rule, title, where, since."""
-    return table([_incident(row, glyphs) for row in rows], width, stretch=4)
+def incidents(
+    rows: Sequence[IncidentRow], now: float, glyphs: Glyphs = UNICODE, width: int = 100
+) -> list[str]:
+    """Return one line for each incident: id, sign, run, rule, title, where, since; `now` is Unix time."""
+    return table([_incident(row, now, glyphs) for row in rows], width, stretch=4)
 
 
-def _incident(row: IncidentRow, glyphs: Glyphs) -> list[str]:
+def _incident(row: IncidentRow, now: float, glyphs: Glyphs) -> list[str]:
     sign, word, _ = states.incident_tag(row, glyphs)
     where = "" if row.step is None else f"@{numbers.step(row.step)}"
-    since = "" if row.since is None else f"{numbers.brief(max(0.0, time.time() - row.since))} ago"
+    since = "" if row.since is None else f"{numbers.brief(max(0.0, now - row.since))} ago"
     return [row.id[:8], f"{sign} {word}", row.run, row.rule, row.title, where, since]

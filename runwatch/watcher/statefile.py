@@ -111,15 +111,6 @@ def used(db: sqlite3.Connection) -> int:
     return (pages - free) * size
 
 
-def set_aside(path: Path, now: float) -> Path:
-    """Give a damaged file and its companions another name; return that. Raises OSError."""
-    aside = path.with_name(f"{path.name}.broken-{int(now)}")
-    for suffix in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            os.replace(f"{path}{suffix}", f"{aside}{suffix}")
-    return aside
-
-
 def is_damage(error: Exception) -> bool:
     """Whether an error of SQLite says that the file is damaged, and not that something may pass."""
     return type(error) is sqlite3.DatabaseError

@@ -23,6 +23,7 @@ import msgspec
 
 from runwatch import text
 from runwatch.alerts.incidents import Change
+from runwatch.alerts.journal_file import set_aside
 from runwatch.alerts.silences import Silence
 from runwatch.snapshot import IncidentRow
 from runwatch.watcher import statefile
@@ -311,7 +312,7 @@ class Store:
         self.close()
         self.lost = True
         try:
-            aside = text.path(str(statefile.set_aside(self.path, self._now())))
+            aside = text.path(str(set_aside(self.path, self._now(), "broken")))
         except OSError as why:
             self._failed(why)
             return

@@ -1,7 +1,7 @@
 """Watches real runs with a real `runwatch tail`, live, and says what was found.
 
-usage: python -m benchmarks.detection.real [--library numpy|torch] [--python PYTHON] [--only NAME] [--seed N]
-       [--jobs N] [--write]
+usage: python -m benchmarks.detection.real [--framework numpy|torch] [--python PYTHON] [--only NAME]
+       [--seed N] [--jobs N] [--write]
 
 Minutes stand for days here, so that silences and slowdowns count after seconds. PYTHON is one that
 has torch, if this one has not.
@@ -67,7 +67,7 @@ PATIENCE = 45.0
 class Found:
     """What was told of one run."""
 
-    library: str
+    framework: str
     fault: str
     told: list[tuple[float, str, str, str]] = field(default_factory=list)
     """(seconds after the onset, rule, severity, text) in order."""
@@ -82,7 +82,7 @@ class Found:
 
 
 def _start(python: str, place: Path, found: Found, seed: int, start: int = 0) -> subprocess.Popen[bytes]:
-    command = [python, str(TRAIN), "--dir", str(place), "--library", found.library, "--seed", str(seed)]
+    command = [python, str(TRAIN), "--dir", str(place), "--framework", found.framework, "--seed", str(seed)]
     command += ["--steps", str(STEPS), "--fault", found.fault, "--start", str(start)]
     with (place / "train.log").open("ab") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -97,9 +97,9 @@ def _reached(place: Path) -> bool:
     return False
 
 
-def watch(python: str, library: str, fault: str, seed: int) -> Found:
+def watch(python: str, framework: str, fault: str, seed: int) -> Found:
     """Train, watch, and return what was told."""
-    found = Found(library, fault)
+    found = Found(framework, fault)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name) / "run"
         place.mkdir()
@@ -164,7 +164,7 @@ def _follow(
 def table(every: list[Found]) -> str:
     """Return what was found in each run, as Markdown."""
     lines = [
-        "| library | what happens | found by | says | seconds after | false alarms |",
+        "| framework | what happens | found by | says | seconds after | false alarms |",
         "|---|---|---|---|---|---|",
     ]
     for found in every:
@@ -176,13 +176,13 @@ def table(every: list[Found]) -> str:
             title = text.split(" | ")[0].replace("|", "/")[:90]
             cells = [f"{rule} ({severity})", title, f"{max(after, 0):.1f}" if after > -1e5 else "-"]
         name = found.fault.replace("_", " ") or "healthy"
-        lines.append(f"| {found.library} | {name} | {' | '.join(cells)} | {false} |")
+        lines.append(f"| {found.framework} | {name} | {' | '.join(cells)} | {false} |")
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--library", choices=("numpy", "torch"), action="append")
+    parser.add_argument("--framework", choices=("numpy", "torch"), action="append")
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--only", default="")
     parser.add_argument("--seed", type=int, default=0)
@@ -190,8 +190,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
     torch = subprocess.run([chosen.python, "-c", "import torch"], capture_output=True, check=False)
-    libraries = chosen.library or ["numpy", *(["torch"] if torch.returncode == 0 else [])]
-    cases = [(lib, fault) for lib in libraries for fault in EXPECTED if chosen.only in fault]
+    frameworks = chosen.framework or ["numpy", *(["torch"] if torch.returncode == 0 else [])]
+    cases = [(lib, fault) for lib in frameworks for fault in EXPECTED if chosen.only in fault]
     with ThreadPoolExecutor(chosen.jobs) as pool:
         every = list(pool.map(lambda case: watch(chosen.python, *case, chosen.seed), cases))
     text = table(every)

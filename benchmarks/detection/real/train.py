@@ -1,6 +1,6 @@
 """One small real training run: a perceptron of two layers learns to sort points.
 
-usage: python train.py --dir DIR [--library numpy|torch] [--fault NAME] [--steps N] [--seed N]
+usage: python train.py --dir DIR [--framework numpy|torch] [--fault NAME] [--steps N] [--seed N]
 
 Nothing about a fault is only printed: the learning rate is too high, the reads block,
 the limit on memory or on the size of files is met. It begins at two thirds of the run.
@@ -146,7 +146,7 @@ def train(options: argparse.Namespace, rank: int = 0, barrier: Any = None) -> No
     """Run it to its end, or to its fault's."""
     fault, steps = options.fault, options.steps
     at = 2 * steps // 3
-    model = MODELS[options.library](options.seed)
+    model = MODELS[options.framework](options.seed)
     data = Data(options.seed + rank, options.dir, fault, at)
     kept: list[Any] = []
     speed = [0 * w for w in model.weights]
@@ -207,7 +207,7 @@ def _rank(options: argparse.Namespace, rank: int, barrier: Any) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dir", type=Path, required=True)
-    parser.add_argument("--library", choices=sorted(MODELS), default="numpy")
+    parser.add_argument("--framework", choices=sorted(MODELS), default="numpy")
     parser.add_argument("--fault", default="")
     parser.add_argument("--steps", type=int, default=360)
     parser.add_argument("--start", type=int, default=0, help="step to go on from")
