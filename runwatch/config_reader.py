@@ -100,9 +100,9 @@ class _Reader:
     def channel(self, keys: Keys, given: object) -> AnyChannel:
         table = dict(self.table(keys, given))
         kind = self.value((*keys, "type"), str, table.pop("type", ""))
-        if kind not in KINDS:
-            place = (*keys, "type") if kind else keys
-            raise ConfigError("a channel needs a type", self.where(*place), f"one of {', '.join(KINDS)}")
+        if not kind:
+            raise ConfigError("a channel needs a type", self.where(*keys), f"one of {', '.join(KINDS)}")
+        check_names([kind], KINDS, self.where(*keys, "type"))
         if keys[-1] == "slack":
             raise ConfigError(
                 "this name is taken by the section [slack]", self.where(*keys), "choose another"

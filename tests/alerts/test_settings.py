@@ -131,7 +131,7 @@ def test_without_configuration_everything_is_told_at_once():
     ("text", "message"),
     [
         ("[channels.x]", "a channel needs a type: runwatch.toml:1: one of slack, discord, teams, telegram, ntfy, pagerduty, email, webhook, command, desktop, terminal, apprise"),
-        ("[channels.x]\ntype = 'pigeon'", "a channel needs a type: runwatch.toml:2: one of slack, discord, teams, telegram, ntfy, pagerduty, email, webhook, command, desktop, terminal, apprise"),
+        ("[channels.x]\ntype = 'webhok'", "unknown name 'webhok': runwatch.toml:2: did you mean 'webhook'?"),
         ("[channels.x]\ntype = 'ntfy'", "a channel of type ntfy needs topic: runwatch.toml:1"),
         ("[channels.x]\ntype = 'ntfy'\ntopik = 'a'", "unknown name 'topik': runwatch.toml:3: did you mean 'topic'?"),
         ("[channels.slack]\ntype = 'command'\ncommand = ['a']", "this name is taken by the section [slack]: runwatch.toml:1: choose another"),
