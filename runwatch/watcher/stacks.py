@@ -118,11 +118,18 @@ async def _dump(program: str, pid: int) -> Stack:
 _NOT_PERMITTED = "not permitted (ptrace): sysctl kernel.yama.ptrace_scope=0, or give py-spy CAP_SYS_PTRACE"
 
 
+def _is_main(thread: _Thread, pid: int) -> bool:
+    """Tell by where it begins: of a process that is not paused, py-spy names threads from Python 3.11 on."""
+    if thread.os_thread_id is not None:
+        return thread.os_thread_id == pid
+    if thread.thread_name is not None:
+        return thread.thread_name == "MainThread"
+    return bool(thread.frames) and thread.frames[-1].name in {"<module>", "_run_module_as_main"}
+
+
 def _frames(threads: Sequence[_Thread], pid: int) -> tuple[str, ...]:
     """Return the main thread's frames, innermost first."""
-    main = next((thread for thread in threads if thread.os_thread_id == pid), None) or next(
-        (thread for thread in threads if thread.thread_name == "MainThread"), None
-    )
+    main = next((thread for thread in threads if _is_main(thread, pid)), None)
     frames = main.frames[:DEPTH] if main is not None else []
     return tuple(
         text.plain(f"{frame.name} ({os.path.basename(frame.filename)}:{frame.line})", 120) for frame in frames

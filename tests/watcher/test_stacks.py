@@ -135,6 +135,17 @@ async def test_a_look_that_fails_says_why(tmp_path, monkeypatch, script, why):
     assert why in str(row.evidence["no_stack"])
 
 
+async def test_threads_without_names_are_told_apart_by_where_they_begin(tmp_path, monkeypatch):
+    def thread(*names: str) -> str:
+        frames = ",".join(f'{{"name":"{name}","filename":"/x/a.py","line":3}}' for name in names)
+        return f'{{"thread_id":1,"thread_name":null,"os_thread_id":null,"frames":[{frames}]}}'
+
+    dump = f"[{thread('wait', '_bootstrap')},{thread('step', '<module>')}]"
+    program(tmp_path, monkeypatch, f"echo '{dump}'")
+    (stack,) = (await stacks.look([rank(0, os.getpid())])).stacks
+    assert stack.frames == ("step (a.py:3)", "<module> (a.py:3)")
+
+
 async def test_without_the_program_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(stacks, "program", lambda: None)
     (stack,) = (await stacks.look([rank(0, 1)])).stacks
