@@ -69,4 +69,4 @@ def _incident(row: IncidentRow, now: float, glyphs: Glyphs) -> list[str]:
     sign, word, _ = states.incident_tag(row, glyphs)
     where = "" if row.step is None else f"@{numbers.step(row.step)}"
     since = "" if row.since is None else f"{numbers.brief(max(0.0, now - row.since))} ago"
-    return [row.id[:8], f"{sign} {word}", row.run, row.rule, row.title, where, since]
+    return [row.id[:8], f"{sign} {word}", row.run, row.rule, plain.title(row, now), where, since]

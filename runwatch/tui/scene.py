@@ -61,8 +61,8 @@ class Scene:
     """Step of the hairline in all charts."""
     measure: str = ""
     """What the rank grid shows; "" is what tells ranks apart best."""
-    by_node: bool = False
-    """Whether the rank grid has a line a node."""
+    grouping: str = ""
+    """What ranks are grouped by in the grid: node, tp, cp, pp or dp; "" for all in a row."""
     said: str = ""
     """The newest answer to a key that changes nothing on the screen, such as where a file was written."""
     log_source: str | None = None

@@ -359,7 +359,7 @@ async def test_metrics_pages(open_app):
 async def test_rank_measure_and_scroll(open_app):
     async with open_app((100, 30), ranks=64) as s:
         await s.press("3", "m")
-        assert "age" in s.drawn("#rank-grid").splitlines()[0]
+        assert "last seen" in s.drawn("#rank-grid").splitlines()[0]
         assert s.drawn("#rank-table").splitlines()[2].split()[1] == "12"
         await s.press("end")
         assert "of 64" in s.drawn("#rank-table")
