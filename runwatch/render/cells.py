@@ -63,6 +63,19 @@ def clip(text: str, cells: int, ellipsis: str = "…") -> str:
     return take(text, cells - 1) + ellipsis if cells > 0 else ""
 
 
+def shorten(text: str, cells: int, ellipsis: str = "…") -> str:
+    """Return any text in at most `cells` cells; of a path at its end the middle is cut out.
+
+    The name of a file says more than the directories that lead to it.
+    """
+    text = settled(text, ascii_only=ellipsis.isascii())
+    folder, slash, name = text.rpartition("/")
+    tail = width(slash + name)
+    if width(text) <= cells or not folder or " " in name or not 1 < tail < cells - 4:
+        return clip(text, cells, ellipsis)
+    return take(text, cells - 1 - tail) + ellipsis + slash + name
+
+
 def pad(text: str, cells: int, ellipsis: str = "…", right: bool = False) -> str:
     """Return any text in exactly `cells` cells, flush left or right."""
     text = clip(text, cells, ellipsis)

@@ -12,10 +12,10 @@ from runwatch.snapshot import IncidentRow, Progress
 _FOR = re.compile(r"\bfor (?:\d+ (?:s|min|h|d)\b ?)+")
 
 
-def steps(progress: Progress) -> str:
+def steps(progress: Progress, ended: bool = False) -> str:
     """Return `step 41,230/120,000`, or what is known of it."""
     if progress.step is None:
-        return "no step yet"
+        return "no step" if ended else "no step yet"
     total = "" if progress.total is None else f"/{numbers.step(progress.total)}"
     return f"step {numbers.step(progress.step)}{total}"
 

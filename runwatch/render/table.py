@@ -48,7 +48,7 @@ def _run(row: RunRow, glyphs: Glyphs) -> list[str]:
     return [
         f"{states.phase_sign(row.phase, glyphs)} {states.phase_word(row.phase)}",
         name,
-        plain.steps(done),
+        plain.steps(done, states.ended(row.phase)),
         bar,
         "" if done.fraction is None else numbers.percent(done.fraction, 0),
         f"loss {loss}" if loss else "",

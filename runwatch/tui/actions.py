@@ -28,6 +28,7 @@ _VIEWS = frozenset(VIEWS)
 _ALL = _VIEWS | {HELP}
 _CHARTS = frozenset({OVERVIEW, METRICS})
 _LISTS = frozenset({RUNS, RANKS, LOGS, ALERTS, CHECKPOINTS, CONFIGURATION, HELP})
+_FILTERED = frozenset({RUNS, METRICS, CONFIGURATION})
 _LOG, _RANKS, _ALERTS = frozenset({LOGS}), frozenset({RANKS}), frozenset({ALERTS})
 _NAMED = {
     "escape": "esc",
@@ -93,8 +94,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("silence", ("s",), "Silence", "send nothing about this rule for a while", "alerts", _ALERTS, 13),
     Action("unsilence", ("u",), "", "end a silence", "alerts", _ALERTS),
     Action("evidence", ("v",), "Evidence", "the evidence alone and in full, and back", "alerts", _ALERTS, 14),
-    Action("panel", ("tab",), "Panel", "next panel", "panels", _CHARTS, 10),
-    Action("panel_back", ("shift+tab",), "", "previous panel", "panels", _CHARTS),
+    Action("panel", ("tab",), "Panel", "next panel", "panels", _CHARTS | {CHECKPOINTS}, 10),
+    Action("panel_back", ("shift+tab",), "", "previous panel", "panels", _CHARTS | {CHECKPOINTS}),
     Action("zoom", ("z", "enter"), "Zoom", "enlarge the panel, and back", "panels", _CHARTS, 11),
     Action(
         "cursor_left", ("left", "h"), "Values", "a line through the charts, with the values there", "charts",
@@ -122,6 +123,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("sort", (">",), "Sort", "sort the table by the next column", "ranks", _RANKS, 12, "<"),
     Action("sort_back", ("<",), "", "sort the table by the previous column", "ranks", _RANKS),
     Action("table", ("t",), "Table", "cells and table, table alone, cells alone", "ranks", _RANKS, 13),
+    Action("filter", ("/",), "Filter", "show only what has some words", "lists", _FILTERED, 29),
     Action("search", ("/",), "Search", "search the log lines that are kept", "log", _LOG, 10),
     Action("hit", ("n",), "Hit", "next hit", "log", _LOG, 11, "N"),
     Action("hit_back", ("N",), "", "previous hit", "log", _LOG),

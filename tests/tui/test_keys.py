@@ -204,7 +204,7 @@ async def test_pause_holds_the_picture(open_app):
         await s.press("space")
         await s.push(step=50_000)
         assert "41,230" in s.drawn("#head")
-        assert "PAUSED +1" in s.drawn("#head")
+        assert "PAUSED 2s, 1 new" in s.drawn("#head")
         await s.press("space")
         assert "50,000" in s.drawn("#head")
         assert "PAUSED" not in s.drawn("#head")
@@ -379,7 +379,7 @@ async def test_every_key_in_the_footer_works(open_app, view):
             await s.press(action.keys[0])
             short = action.id == "page_down"  # lists here fit on one page
             assert short or (s.text(), s.view.focused, len(s.engine.requests)) != before, action.id
-            if isinstance(s.app.screen, Help) or action.id == "search":
+            if isinstance(s.app.screen, Help) or action.id in {"search", "filter"}:
                 await s.press("escape")
             if getattr(s.view, "zoomed", None):
                 await s.press("escape")

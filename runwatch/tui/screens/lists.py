@@ -6,8 +6,9 @@ from textual.app import ComposeResult
 
 from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
+from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, PagePanel
-from runwatch.tui.widgets.tables import RunTable
+from runwatch.tui.widgets.runs import RunTable
 
 _FAR = 10**9
 MOVES = frozenset({"up", "down", "page_up", "page_down", "top", "bottom"})
@@ -59,7 +60,7 @@ class ListScreen(RunScreen):
         self.move(_FAR)
 
 
-class Runs(ListScreen):
+class Runs(FilterScreen, ListScreen):
     """All runs; Enter shows one."""
 
     view = actions.RUNS
@@ -79,11 +80,11 @@ class Runs(ListScreen):
 
     def length(self) -> int:
         """Return how many runs there are."""
-        return len(self.scene.snapshot.runs) if self.scene.snapshot else 0
+        return len(self.query_one(RunTable).found())
 
     def do_open(self) -> None:
         """Show the selected run."""
-        runs = self.scene.snapshot.runs if self.scene.snapshot else ()
+        runs = self.query_one(RunTable).found()
         at = self.query_one(RunTable).at
         if at < len(runs):
             self.runwatch.choose_run(runs[at].id)
@@ -133,12 +134,27 @@ class Checkpoints(PageScreen):
         table.styles.height = min(half, needed)
 
     def table(self) -> PagePanel:
-        """Return the checkpoints; the events where all checkpoints are shown."""
-        table = self.query_one(CheckpointTable)
-        return table if table.hidden else self.query_one(EventTable)
+        """Return the table with the focus; the other one where all of that is shown."""
+        upper, lower = self.query_one(CheckpointTable), self.query_one(EventTable)
+        first, second = (lower, upper) if lower.has_focus else (upper, lower)
+        return first if first.hidden else second
+
+    def can(self, action: str) -> bool:
+        """Return whether an action would do something now."""
+        if action in {"panel", "panel_back"}:
+            return self.query_one(CheckpointTable).hidden > 0 and self.query_one(EventTable).hidden > 0
+        return super().can(action)
+
+    def do_panel(self) -> None:
+        """Scroll the other table."""
+        self.focus_next()
+
+    def do_panel_back(self) -> None:
+        """Scroll the other table."""
+        self.focus_previous()
 
 
-class Configuration(PageScreen):
+class Configuration(FilterScreen, PageScreen):
     """What is known about the run besides its numbers."""
 
     view = actions.CONFIGURATION

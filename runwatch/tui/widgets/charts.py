@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from runwatch import metrics
-from runwatch.render import cells, chart, numbers, xaxis
+from runwatch.render import cells, chart, numbers, states, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.snapshot import Columns
+from runwatch.tui import actions, choose
 from runwatch.tui.widgets.rows import Panel, centred
 
 _STEADY = 0.2
@@ -146,17 +147,31 @@ class Note(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return the reason for the emptiness."""
         scene = self.scene
-        lines = [scene.waiting_for()]
-        if scene.run is not None:
-            lines += [f"source {cells.clip(source, 200)}" for source in scene.run.sources[:3]]
-            if scene.run.format:
-                lines.append(f"format {scene.run.format}")
-            elif scene.run.log:
-                lines.append("lines come, but no training step was recognised in them yet:")
-                lines.append(f"runwatch formats {scene.run.log_source} tells why")
-        elif scene.link == "live":
-            lines.append("it is watched from its first line on; q leaves, ? explains")
-        rows = centred(lines[0], width, height - len(lines), "title")
-        for line in lines[1:]:
-            rows += centred(cells.clip(line, width, scene.glyphs.ellipsis), width, 1)
+        more = scene.glyphs.ellipsis
+        title, *lines = self._lines()
+        pieces = [piece for line in lines for piece in cells.wrapped(line, max(8, width - 2), 3, more)]
+        rows = centred(title, width, height - len(pieces), "title")
+        for piece in pieces:
+            rows += centred(piece, width, 1)
         return Content([], rows)
+
+    def _lines(self) -> list[str]:
+        """Return what is waited for, from where, and what can be done."""
+        scene, run = self.scene, self.scene.run
+        if run is not None and choose.of_run(run):
+            wanted = scene.filters.get(actions.METRICS, "")
+            return [f"no metric fits {wanted!r}; esc shows all"]
+        lines = [scene.waiting_for()]
+        if run is None:
+            return lines + (
+                ["it is watched from its first line on; q leaves, ? explains"] * (scene.link == "live")
+            )
+        lines += [f"source {source}" for source in run.sources[:3]]
+        if run.format:
+            return [*lines, f"format {run.format}"]
+        if not run.log_source:
+            return [*lines, "it has no line yet: is the run started, and does it write here?"]
+        if run.log or states.ended(run.phase):
+            lines.append("its lines tell of no training step that is known; why, says")
+            lines.append(f"runwatch formats {run.log_source}")
+        return lines

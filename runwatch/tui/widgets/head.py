@@ -35,14 +35,16 @@ def freshness(scene: Scene) -> Segment:
     if scene.link == "lost":
         return f"{glyphs.dead} ENGINE LOST {numbers.brief(scene.since_frame())}", "crit"
     if scene.paused:
-        return f"PAUSED +{scene.missed}", "warn"
+        old = "" if age is None else f" {numbers.brief(age)}"
+        return f"{glyphs.stale} PAUSED{old}, {scene.missed} new", "warn"
     if run is None or age is None:
         return f"{glyphs.stale} {'connected' if scene.link == 'live' else scene.link}", "dim"
-    if states.ended(run.phase):
-        return f"ended {numbers.brief(age)} ago", "dim"
+    old = numbers.brief(age)
+    if run.progress.step is None and not run.log_source:
+        return f"{glyphs.stale} no line yet, {old}", "dim"
     if scene.stale():
-        return f"{glyphs.stale} STALE {numbers.brief(age)}", "warn"
-    return f"{glyphs.live} live {numbers.brief(age)}", "good"
+        return f"{glyphs.stale} STALE {old}", "warn"
+    return (f"ended {old} ago", "dim") if states.ended(run.phase) else (f"{glyphs.live} live {old}", "good")
 
 
 def _state(scene: Scene, width: int) -> Row:
@@ -55,12 +57,12 @@ def _state(scene: Scene, width: int) -> Row:
     tag: Row = [(word, states.phase_role(run.phase, critical))]
     for alarm in states.critical_tag(critical, scene.glyphs):
         tag += [_GAP, alarm]
-    parts = [(plain.steps(run.progress), "value")]
+    parts = [(plain.steps(run.progress, states.ended(run.phase)), "value")]
     # The estimate moves up here only where the bar has no room for it; the bar also shows the percentage.
     if width < 100 and not states.ended(run.phase) and (text := plain.eta(run.progress, scene.glyphs)):
         parts.append((text.partition(f" {scene.glyphs.spread}")[0], "value"))
     if run.progress.fraction is not None:
-        parts.append((numbers.percent(run.progress.fraction), "value"))
+        parts.append((numbers.percent(run.progress.fraction, 0 if width < 100 else 1), "value"))
     if width >= 110:
         parts += _facts(scene, run)
     room = width - cells.row_width(tag) - cells.width(fresh[0]) - 4

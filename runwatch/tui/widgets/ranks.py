@@ -125,7 +125,7 @@ class RankDetail(Panel):
         line = next((text for _, text in reversed(run.log) if rank_of(text) == row.rank), "")
         words = rank_table.words(row, run.ranks, width, process, line, self.scene.glyphs)
         return Content(
-            [("rank", "title"), (f" {ranks.label(row.rank)[row.rank < NODE :]}", "value")],
+            [("rank", "title"), (f" {row.rank if row.rank < NODE else ranks.label(row.rank)}", "value")],
             words,
             [("esc closes", "dim")],
         )

@@ -1,9 +1,9 @@
-"""Small tables: metrics with sparklines, the summary at the side, runs, the newest checkpoints."""
+"""Small tables: metrics with sparklines, the summary at the side, the newest checkpoints."""
 
 from __future__ import annotations
 
 from runwatch import metrics
-from runwatch.render import cells, checkpoints, numbers, plain, states
+from runwatch.render import cells, checkpoints, numbers, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.render.sparkline import of_columns, sparkline
@@ -104,53 +104,6 @@ def run_line(row: RunRow, width: int, here: bool) -> Row:
     return cells.spread([sign, (cells.clip(row.name, room), "title" if here else "")], right, width)
 
 
-class RunTable(Panel):
-    """All runs, one a row, with one selected."""
-
-    def __init__(self) -> None:
-        super().__init__(id="runs")
-        self.at = 0
-
-    def content(self, width: int, height: int) -> Content:
-        """Return the rows around the selected one."""
-        scene = self.scene
-        runs = scene.snapshot.runs if scene.snapshot else ()
-        self.at = max(0, min(self.at, len(runs) - 1))
-        title: Row = [("runs", "title"), (f" {len(runs)}", "dim")]
-        if not runs:
-            return Content(title, [[(scene.waiting_for(), "dim")]])
-        wide = width >= 100
-        steps, left = (21, 12) if wide else (15, 8)
-        names = max(8, min(48, width - 42 - steps - left))
-        heading = (
-            f"  {'state':<13}{'name':<{names}} {'step':>{steps}} {'done':>6} {'loss':>8}  {'alerts':<7} eta"
-        )
-        rows: list[Row] = [[(heading, "dim")]]
-        start = max(0, self.at - max(1, height - 1) + 1)
-        for index, row in enumerate(runs[start : start + height], start):
-            rows.append(self._row(row, names, steps, index == self.at))
-        return Content(title, rows)
-
-    def _row(self, row: RunRow, names: int, room: int, here: bool) -> Row:
-        scene, more = self.scene, self.scene.glyphs.ellipsis
-        steps = cells.pad(plain.steps(row.progress).removeprefix("step "), room, more, right=True)
-        done = "" if row.progress.fraction is None else numbers.percent(row.progress.fraction)
-        loss = row.loss_text or ("" if row.loss is None else numbers.loss(row.loss))
-        left = "" if states.ended(row.phase) else plain.eta(row.progress, scene.glyphs).removeprefix("ETA ")
-        if room < 20:
-            left = left.partition(f" {scene.glyphs.spread}")[0]
-        counts = cells.fit(states.run_counts(row, scene.glyphs), 8, scene.glyphs.ascii)
-        word = f"{states.phase_sign(row.phase, scene.glyphs)} {states.phase_word(row.phase)}"
-        return [
-            (f"{scene.glyphs.pointer if here else ' '} ", "key"),
-            (cells.pad(word, 13, more), states.phase_role(row.phase, row.critical)),
-            (cells.pad(row.name, names, more), "title" if here else ""),
-            (f" {steps} {done:>6} {loss:>8}  ", ""),
-            *counts,
-            (left, "dim"),
-        ]
-
-
 class Checkpoints(Panel):
     """The newest checkpoints in few words."""
 
@@ -158,6 +111,8 @@ class Checkpoints(Panel):
 
     def content(self, width: int, height: int) -> Content:
         """Return them with the newest first."""
-        rows = self.scene.run.checkpoints[:height] if self.scene.run else ()
-        title: Row = [("checkpoints", "title")]
-        return Content(title, [checkpoints.brief(row, self.scene.glyphs) for row in rows], [("6 all", "dim")])
+        run, glyphs = self.scene.run, self.scene.glyphs
+        rows = run.checkpoints[:height] if run else ()
+        usual = run.saving.usual_bytes if run else None
+        lines = [checkpoints.brief(row, glyphs, usual) for row in rows]
+        return Content([("checkpoints", "title")], lines, [("6 all", "dim")])
