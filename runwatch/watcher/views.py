@@ -121,6 +121,8 @@ def unrecognised(shown: Collection[Shown], now: float, after: float) -> str:
         return ""
     lines = sum(item.group.lines for item in shown)
     where = next(iter(shown)).group.name if len(shown) == 1 else f"any of {len(shown)} logs"
+    if not lines:
+        return f"no line yet in {where}: is the run started, and does it write there?"
     return f"no training run recognised yet in {where} ({lines:,} lines read)"
 
 

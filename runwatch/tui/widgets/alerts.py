@@ -13,11 +13,15 @@ from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Panel
 
 
+_EARLIER = dict.fromkeys(("firing", "acknowledged", "resolved"), ["from before it was watched"])
+
+
 def line(scene: Scene, row: IncidentRow, width: int) -> Row:
     """Return one incident on one line of `width` cells: sign, word, what, how long."""
     sign, word, role = states.incident_tag(row, scene.glyphs)
     now = scene.snapshot.time if scene.snapshot else 0.0
-    when = "earlier" if row.since is None else numbers.brief(max(0.0, now - row.since))
+    earlier = "" if row.state == "pending" else "earlier"
+    when = earlier if row.since is None else numbers.brief(max(0.0, now - row.since))
     text = _title(scene, row)
     if row.step is not None and "step" not in text:
         text += f" @{numbers.step(row.step)}"
@@ -139,7 +143,7 @@ class AlertDetail(Panel):
         where += [f"rank {row.rank}"] if row.rank is not None else []
         where += [f"step {numbers.step(row.step)}"] if row.step is not None else []
         where += [f"line {row.line:,}"] if row.line is not None else []
-        where += [f"since {plain.clock(row.since)}"] if row.since is not None else ["before it was watched"]
+        where += [f"since {plain.clock(row.since)}"] if row.since is not None else _EARLIER.get(row.state, [])
         where += [f"ok at step {numbers.step(row.resolved_step)}"] if row.resolved_step is not None else []
         tag = f"{sign} {word}  "
         out = _wrapped(_title(scene, row), width, "title")

@@ -55,6 +55,7 @@ class ChartPanel(Panel):
             last=scene.last_step(),
             cursor=scene.cursor,
             least=_STEADY if self.metrics[0].startswith("perf/") else 0.0,
+            unit=numbers.unit(self.metrics[0]),
             axis=scene.places(),
             others=[scene.places()] * (len(own) - 1) + [scene.places(run) for run in others],
         )

@@ -53,7 +53,7 @@ class RankGrid(Panel):
 def _calm(rows: Sequence[RankRow]) -> str:
     """Return what to say of ranks of which none stands out."""
     told = any(row.done is not None or row.age is not None for row in rows)
-    return "all ranks alike" if told else "no rank prints steps of its own"
+    return "no rank stands out" if told else "no rank prints steps of its own"
 
 
 class RankTable(Panel):
