@@ -109,5 +109,5 @@ def label(name: str) -> str:
 
 
 def words(row: IncidentRow) -> list[tuple[str, str]]:
-    """Return name and value of each piece of evidence, in the order that the rule gave them."""
-    return [(label(name), value(row, name, x)) for name, x in row.evidence.items()]
+    """Return name and value of each piece of evidence that is known, in the order that the rule gave them."""
+    return [(label(name), value(row, name, x)) for name, x in row.evidence.items() if x is not None]

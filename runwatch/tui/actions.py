@@ -28,7 +28,7 @@ _VIEWS = frozenset(VIEWS)
 _ALL = _VIEWS | {HELP}
 _CHARTS = frozenset({OVERVIEW, METRICS})
 _LISTS = frozenset({RUNS, RANKS, LOGS, ALERTS, CHECKPOINTS, CONFIGURATION, HELP})
-_FILTERED = frozenset({RUNS, METRICS, CONFIGURATION})
+_FILTERED = frozenset({RUNS, METRICS, CONFIGURATION, HELP})
 _LOG, _RANKS, _ALERTS = frozenset({LOGS}), frozenset({RANKS}), frozenset({ALERTS})
 _NAMED = {
     "escape": "esc",
@@ -140,7 +140,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("up", ("up", "k"), "", "up", "lists", _LISTS),
     Action("down", ("down", "j"), "", "down", "lists", _LISTS),
     Action("page_up", ("pageup", "ctrl+b"), "", "page up", "lists", _LISTS | {METRICS}),
-    Action("page_down", ("pagedown", "ctrl+f"), "Page", "page down", "lists", _LISTS | {METRICS}, 25),
+    Action("page_down", ("pagedown", "ctrl+f"), "Page", "page down", "lists", _LISTS | {METRICS}, 31),
     Action("top", ("home", "g"), "", "first", "lists", _LISTS),
     Action("bottom", ("end", "G"), "", "last", "lists", _LISTS),
 )  # fmt: skip

@@ -19,6 +19,14 @@ def test_width_is_what_the_terminal_says(text):
 def test_pad_is_exact_and_clip_is_bounded(text, size):
     assert wcswidth(cells.pad(text, size)) == max(0, size)
     assert wcswidth(cells.clip(text, size)) <= max(0, size)
+    assert wcswidth(cells.shorten(f"{text}/{text}", size)) <= max(0, size)
+
+
+def test_of_a_path_the_name_of_the_file_stays():
+    said = "Saved model to: /lustre/projects/llm/run-17/checkpoints/model_0050.pt"
+    assert cells.shorten(said, 40) == "Saved model to: /lustre/…/model_0050.pt"[:25] + "…/model_0050.pt"
+    assert cells.shorten("no path at all, only words", 12) == "no path at …"
+    assert cells.shorten("short", 12) == "short"
 
 
 @given(st.lists(st.tuples(st.text(max_size=9), st.just("x")), max_size=5), SIZES)

@@ -13,15 +13,11 @@ from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Panel
 
 
-_EARLIER = dict.fromkeys(("firing", "acknowledged", "resolved"), ["from before it was watched"])
-
-
 def line(scene: Scene, row: IncidentRow, width: int) -> Row:
     """Return one incident on one line of `width` cells: sign, word, what, how long."""
     sign, word, role = states.incident_tag(row, scene.glyphs)
     now = scene.snapshot.time if scene.snapshot else 0.0
-    earlier = "" if row.state == "pending" else "earlier"
-    when = earlier if row.since is None else numbers.brief(max(0.0, now - row.since))
+    when = _age(row, now)
     text = _title(scene, row)
     if row.step is not None and "step" not in text:
         text += f" @{numbers.step(row.step)}"
@@ -36,6 +32,16 @@ def line(scene: Scene, row: IncidentRow, width: int) -> Row:
     )
 
 
+def _age(row: IncidentRow, now: float) -> str:
+    """Return how old an incident is; of one that was there before anyone watched, as far as it says so."""
+    if row.since is not None:
+        return numbers.brief(max(0.0, now - row.since))
+    silent = row.evidence.get("silent_for")
+    if row.state == "firing" and isinstance(silent, (int, float)):
+        return numbers.brief(silent)
+    return "" if row.state == "pending" else "earlier"
+
+
 class AlertsPanel(Panel):
     """The most urgent alerts."""
 
@@ -47,8 +53,7 @@ class AlertsPanel(Panel):
         rows = scene.incidents()
         firing = len(scene.firing())
         lines = [line(scene, row, width) for row in rows]
-        for notice in scene.snapshot.notices if scene.snapshot else ():
-            lines.append([("note ", "warn"), (cells.clip(notice, width - 5, scene.glyphs.ellipsis), "dim")])
+        lines += _notes(scene, width)
         if not firing:
             lines.insert(0, [(f"{scene.glyphs.states['resolved']} nothing fires", "good")])
         if len(lines) > height > 0:
@@ -61,7 +66,7 @@ class AlertList(Panel):
 
     def needed(self) -> int:
         """Return how many rows show all of it, with the frame."""
-        return 2 + max(1, len(self.scene.incidents()))
+        return 2 + max(1, len(self.scene.incidents())) + len(_notes(self.scene, 80))
 
     def content(self, width: int, height: int) -> Content:
         """Return the rows around the selected one."""
@@ -74,14 +79,22 @@ class AlertList(Panel):
             pointer = scene.glyphs.pointer if index == at else " "
             rule = cells.pad(row.rule, 16, scene.glyphs.ellipsis)
             lines.append([(f"{pointer} ", "key"), (f"{rule} ", "dim"), *line(scene, row, width - 19)])
+        hidden = len(rows) - start - len(lines)
         if not rows:
             lines = _nothing(scene, width)
-        hidden = len(rows) - start - len(lines)
+        lines += _notes(scene, width)
         more: Row = [(f"  {hidden} more below", "dim")] if rows and hidden > 0 else []
         right: Row = []
         for state, count in _counted(rows):
             right += [("   ", ""), (f"{state} {count}", "dim")] if right else [(f"{state} {count}", "dim")]
         return Content([("alerts", "title"), *more], lines, right)
+
+
+def _notes(scene: Scene, width: int) -> list[Row]:
+    """Return what runwatch says about itself."""
+    notices = scene.snapshot.notices if scene.snapshot else ()
+    more = scene.glyphs.ellipsis
+    return [[("note ", "warn"), (cells.clip(notice, width - 5, more), "dim")] for notice in notices]
 
 
 def _nothing(scene: Scene, width: int) -> list[Row]:
@@ -143,7 +156,10 @@ class AlertDetail(Panel):
         where += [f"rank {row.rank}"] if row.rank is not None else []
         where += [f"step {numbers.step(row.step)}"] if row.step is not None else []
         where += [f"line {row.line:,}"] if row.line is not None else []
-        where += [f"since {plain.clock(row.since)}"] if row.since is not None else _EARLIER.get(row.state, [])
+        if row.since is not None:
+            where.append(f"since {plain.clock(row.since)}")
+        elif row.state != "pending":
+            where.append("from before it was watched")
         where += [f"ok at step {numbers.step(row.resolved_step)}"] if row.resolved_step is not None else []
         tag = f"{sign} {word}  "
         out = _wrapped(_title(scene, row), width, "title")

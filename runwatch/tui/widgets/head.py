@@ -113,7 +113,9 @@ def _news(scene: Scene, view: str, width: int) -> Row:
     urgent = states.firing(run) if run else []
     if urgent and width < 100 and not scene.said and scene.link != "lost":
         return _strip(scene, view, urgent, news, width)
-    wanted = min(cells.width(cells.settled(news[0])), width // 2)
+    # An answer to a key is read now; a note stands in the alerts too, and leaves the views their names.
+    most = width // 2 if news[1] != "warn" else 16
+    wanted = min(cells.width(cells.settled(news[0])), most)
     sets = [_tabs(scene, view, names, urgent) for names in (_LONG, _SHORT, {})]
     tabs = next((row for row in sets if cells.row_width(row) + wanted + 2 <= width), sets[-1])
     text = cells.clip(news[0], width - cells.row_width(tabs) - 2, scene.glyphs.ellipsis)
@@ -151,7 +153,7 @@ def _counts(rows: list[IncidentRow], scene: Scene) -> Row:
 def _strip(scene: Scene, view: str, urgent: list[IncidentRow], news: Segment, width: int) -> Row:
     """Return the view and its most urgent alert in full, the others counted: what no screen may hide."""
     here: Segment = (f"[{actions.VIEWS.index(view)}]{_LONG[view]}", "title")
-    right: Row = [_GAP, news] if news[0] else []
+    right: Row = [_GAP, news] if news[1] == "busy" else []
     if counts := _counts(urgent[1:], scene):
         right += [_GAP, ("and ", "dim"), *counts]
     right += [_GAP, ("! next", "dim")] if width >= 70 else []

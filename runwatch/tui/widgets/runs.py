@@ -12,7 +12,7 @@ from runwatch.tui import actions
 from runwatch.tui.widgets.rows import Panel
 
 _WIDE = 100
-_STATE, _DONE, _LOSS, _ALERTS, _AGE = 13, 6, 8, 8, 5
+_STATE, _DONE, _LOSS, _ALERTS, _AGE = 13, 6, 7, 6, 4
 _OLD = 60.0
 """Seconds after which the age of a run that goes on is worth a look."""
 
@@ -96,9 +96,9 @@ def _word(row: RunRow) -> str:
 
 def _widths(runs: list[RunRow], width: int) -> _Widths:
     """Return the widths of the columns that give way; hosts are shown where there are several."""
-    steps, left = (21, 12) if width >= _WIDE else (8, 7)
+    steps, left = (21, 12) if width >= _WIDE else (8, 6)
     hosts = {row.host for row in runs}
-    host = min(16 if width >= _WIDE else 8, max(map(len, hosts))) if hosts != {""} else 0
+    host = min(16 if width >= _WIDE else 8, max(map(len, hosts))) if len(hosts) > 1 else 0
     rest = width - 2 - _STATE - steps - _DONE - _LOSS - _ALERTS - _AGE - left - 7 - (host + 1 if host else 0)
     longest = max(cells.width(cells.settled(row.name)) for row in runs)
     return _Widths(max(8, min(longest + 2, rest)), host, steps, left)
