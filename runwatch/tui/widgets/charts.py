@@ -140,6 +140,11 @@ class ChartPanel(Panel):
         return numbers.latest(metric, latest.value, latest.text), latest.value is None and bool(latest.text)
 
 
+def _fitted(line: str, width: int, more: str) -> list[str]:
+    """Return a text in lines; a path loses its middle, so that it stays on one."""
+    return [cells.shorten(line, width, more)] if "/" in line else cells.wrapped(line, width, 3, more)
+
+
 class Note(Panel):
     """A frame that only says something: what an empty screen waits for."""
 
@@ -150,7 +155,8 @@ class Note(Panel):
         scene = self.scene
         more = scene.glyphs.ellipsis
         title, *lines = self._lines()
-        pieces = [piece for line in lines for piece in cells.wrapped(line, max(8, width - 2), 3, more)]
+        room = max(8, width - 2)
+        pieces = [piece for line in lines for piece in _fitted(line, room, more)]
         rows = centred(title, width, height - len(pieces), "title")
         for piece in pieces:
             rows += centred(piece, width, 1)

@@ -41,14 +41,16 @@ class Stats(Rows):
         names = self._names()
         rows: list[Row] = [[(f" {'metric':<{_NAME}} {'last':>{_VALUE}} trend", "dim")]]
         spaced = 2 * len(names) + 1 <= height
-        for name in names[: height - 1]:
+        shown = names[: max(0, height - 1)]
+        labels = cells.apart([metrics.label(name) for name in shown], _NAME, scene.glyphs.ellipsis)
+        for name, said in zip(shown, labels, strict=True):
             item = scene.latest(name)
             if item is None:
                 continue
             text, role = _shown(item)
             columns = scene.columns.get(name)
             line = sparkline(of_columns(columns), trend, scene.glyphs) if columns and trend else ""
-            label = cells.pad(metrics.label(name), _NAME, scene.glyphs.ellipsis)
+            label = cells.pad(said, _NAME, scene.glyphs.ellipsis)
             value = cells.pad(text, _VALUE, scene.glyphs.ellipsis, right=True)
             rows.append([(f" {label} ", ""), (value, role), (f" {line}", "smooth")])
             if spaced:
@@ -63,15 +65,17 @@ class Summary(Panel):
 
     def content(self, width: int, height: int) -> Content:
         """Return the runs, then the metrics, then what was found out about the run."""
-        scene, run = self.scene, self.scene.run
+        scene, run, more = self.scene, self.scene.run, self.scene.glyphs.ellipsis
         runs = scene.snapshot.runs if scene.snapshot else ()
         rows: list[Row] = [run_line(row, width, self._here(row)) for row in runs[: max(1, height // 4)]]
         if run is not None:
             rows += [[], [("newest", "dim")]]
-            for name in (name for name in choose.of_run(run) if name not in choose.ASIDE):
+            names = [name for name in choose.of_run(run) if name not in choose.ASIDE]
+            labels = cells.apart([metrics.label(name) for name in names], min(14, width // 2), more)
+            for name, label in zip(names, labels, strict=True):
                 if (item := scene.latest(name)) is not None:
                     text, role = _shown(item)
-                    rows.append(self._pair(metrics.label(name), text, role, width))
+                    rows.append(self._pair(label, text, role, width))
             facts = dict(run.facts)
             if run.format:
                 facts.setdefault("format", run.format)
