@@ -188,7 +188,7 @@ class AlertDetail(Panel):
             return []
         more = self.scene.glyphs.ellipsis
         widest = min(24, max(cells.width(cells.settled(name)) for name, _ in words))
-        out: list[Row] = [[], [("what the rule saw", "dim")]]
+        out: list[Row] = [[], [("what the rule saw when it fired", "dim")]]
         for name, text in words:
             label = cells.pad(name, widest, more)
             room = max(8, width - widest - 4)
