@@ -560,3 +560,11 @@ async def test_a_hang_says_how_long_it_lasts_by_now(open_app):
     )  # fmt: skip
     async with open_app((120, 40), incidents=(hang,)) as s:
         assert "no progress for 57s while training" in s.drawn("#alerts")
+
+
+async def test_the_list_of_runs_begins_at_the_one_on_the_screen(open_app):
+    async with open_app((100, 30)) as s:
+        await s.press("]")
+        assert s.scene.run.id == "r2"
+        await s.press("0")
+        assert s.drawn("#runs").splitlines()[3].startswith("│▸")

@@ -33,6 +33,8 @@ class RunTable(Panel):
     def __init__(self) -> None:
         super().__init__(id="runs")
         self.at = 0
+        self._placed = False
+        """Whether the pointer was put at the run on the screen, where it begins."""
 
     def found(self) -> list[RunRow]:
         """Return the runs that the filter lets through."""
@@ -43,6 +45,9 @@ class RunTable(Panel):
         """Return the rows around the selected one."""
         scene = self.scene
         runs, found = scene.snapshot.runs if scene.snapshot else (), self.found()
+        if not self._placed and scene.run is not None:
+            self._placed = True
+            self.at = next((i for i, row in enumerate(found) if row.id == scene.run.id), 0)
         self.at = max(0, min(self.at, len(found) - 1))
         title: Row = [("runs", "title"), (f" {len(runs)}", "dim"), *scene.filtered(actions.RUNS, len(found))]
         if not found:
