@@ -290,6 +290,8 @@ class RunView(msgspec.Struct, frozen=True):
     facts: dict[str, str] = {}
     about: dict[str, str] = {}
     """The run's configuration and where it runs, as told beside it; only for views that show it."""
+    parallel: dict[str, int] = {}
+    """Sizes of `tp`, `cp` and `pp`, where the configuration tells them."""
     has_machine: bool = False
     """Whether processes or GPUs of it are known, so that there is something to show."""
     machine: MachineView | None = None

@@ -18,6 +18,7 @@ from runwatch import text
 from runwatch.alerts.notification import Notification
 from runwatch.alerts.wording import fill
 from runwatch.findings import Severity
+from runwatch.render import evidence
 from runwatch.render.numbers import duration
 from runwatch.render.sparkline import sparkline
 from runwatch.snapshot import IncidentRow
@@ -260,9 +261,12 @@ def _clock(label: str, when: float) -> str:
 
 
 def _numbers(notification: Notification) -> str:
-    values = notification.incident.evidence
-    shown = [(name, value) for name, value in values.items() if value is not None]
-    said = [f"{clean(name, FACT)} {_number(value)}" for name, value in shown[:EVIDENCE_VALUES]]
+    incident = notification.incident
+    shown = [(name, value) for name, value in incident.evidence.items() if value is not None]
+    said = [
+        f"{evidence.label(clean(name, FACT))} {clean(evidence.value(incident, name, value), 80)}"
+        for name, value in shown[:EVIDENCE_VALUES]
+    ]
     if trend := _trend(notification):
         said.append(f"trend {trend}")
     return clean(" · ".join(said), NUMBERS)
@@ -271,12 +275,6 @@ def _numbers(notification: Notification) -> str:
 def _trend(notification: Notification) -> str:
     newest = notification.trend[-TREND_POINTS:]
     return sparkline(newest, TREND_CELLS).strip() if len(newest) > 1 else ""
-
-
-def _number(value: float | int | str) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}" if math.isfinite(value) else str(value)
-    return f"{value:,}" if isinstance(value, int) else clean(value, 80)
 
 
 def _others(notification: Notification) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from runwatch.errors import UsageError
+from runwatch.errors import ExitCode, UsageError
 
 HERE = "."
 
@@ -69,7 +69,7 @@ def command(
             from runwatch.tui.start import run
 
             chosen = load()
-            return run(
+            code = run(
                 hub.socket,
                 ascii=ascii_only or chosen.screen.ascii,
                 title="daemon" if names == (HERE,) else ", ".join(names),
@@ -77,6 +77,9 @@ def command(
                 keys=chosen.keys,
                 where=chosen.where,
             )
+            if code == ExitCode.OK:
+                click.echo("runwatch: the screen is closed; the daemon goes on watching", err=True)
+            return code
         from runwatch.cli.headless import Printer, follow
         from runwatch.render.glyphs import glyphs
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from runwatch.demo.launch import FAULT_NAMES, LOG_NAME, start, stop
+from runwatch.demo.launch import FAULT_NAMES, start, stop
 
 CONFIG = """\
 # Written by `runwatch demo`: a run of half a minute cannot wait minutes to be sure.
@@ -51,7 +51,7 @@ def command(
         config = place / "runwatch.toml"
         config.write_text(CONFIG)
         training = start(place, fault=fault, steps=steps)
-        engine = PrivateEngine([str(place / LOG_NAME)], config=str(config))
+        engine = PrivateEngine([str(place)], config=str(config))
         try:
             if screen:
                 from runwatch.tui.start import run

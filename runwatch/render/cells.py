@@ -63,6 +63,33 @@ def clip(text: str, cells: int, ellipsis: str = "…") -> str:
     return take(text, cells - 1) + ellipsis if cells > 0 else ""
 
 
+def shorten(text: str, cells: int, ellipsis: str = "…") -> str:
+    """Return any text in at most `cells` cells; of a path at its end the middle is cut out.
+
+    The name of a file says more than the directories that lead to it.
+    """
+    text = settled(text, ascii_only=ellipsis.isascii())
+    folder, slash, name = text.rpartition("/")
+    tail = width(slash + name)
+    if width(text) <= cells or not folder or " " in name or not 1 < tail < cells - 4:
+        return clip(text, cells, ellipsis)
+    return take(text, cells - 1 - tail) + ellipsis + slash + name
+
+
+def apart(names: Sequence[str], cells: int, ellipsis: str = "…") -> list[str]:
+    """Return names in at most `cells` cells each; those that would look the same lose their middle."""
+    short = [clip(name, cells, ellipsis) for name in names]
+    same = [i for i, name in enumerate(short) if short.count(name) > 1]
+    whole = [settled(names[i], ellipsis.isascii()) for i in same]
+    for head in sorted(range(1, cells - 1), key=lambda head: abs(head - cells // 2)):
+        tried = [take(name, head) + ellipsis + name[-(cells - 1 - head) :] for name in whole]
+        if len(set(tried)) == len(same) and all(width(name) <= cells for name in tried):
+            for i, name in zip(same, tried, strict=True):
+                short[i] = name
+            break
+    return short
+
+
 def pad(text: str, cells: int, ellipsis: str = "…", right: bool = False) -> str:
     """Return any text in exactly `cells` cells, flush left or right."""
     text = clip(text, cells, ellipsis)

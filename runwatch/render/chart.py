@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runwatch.render import axis, cells, numbers, xaxis
 from runwatch.render.canvas import Canvas
@@ -41,6 +41,8 @@ class Options:
     """Step of the hairline."""
     least: float = 0.0
     """Smallest y range, as a fraction of the largest value."""
+    unit: tuple[float, str] = (1.0, "")
+    """What values on the y axis are multiplied by to be read, and what is written behind them."""
     axis: xaxis.Axis = xaxis.STEPS
     """What the x axis shows; `first`, `last`, `cursor` and marks are steps all the same."""
     others: Sequence[xaxis.Axis] = ()
@@ -99,7 +101,7 @@ def chart(
     tables = [_points(columns, window, x) for columns, x in zip(series, axes, strict=False)]
     finite = [y for table in tables for point in table for y in (point.low, point.high) if y is not None]
     scale = axis.scale(finite, options.log, options.least)
-    labels = _labels(scale, plot_rows)
+    labels = _labels(scale, plot_rows, options.unit)
     gutter = max((len(label) for label in labels.values()), default=1)
     if gutter + 2 > width:
         labels, gutter = {}, 0
@@ -185,12 +187,14 @@ def _limits(series: Sequence[Columns], options: Options) -> tuple[float, float]:
     return 0.0, 1.0
 
 
-def _labels(scale: axis.Scale, rows: int) -> dict[int, str]:
+def _labels(scale: axis.Scale, rows: int, unit: tuple[float, str]) -> dict[int, str]:
     out: dict[int, str] = {}
-    for y, label in axis.ticks(scale, max(1, rows // 3)):
-        at = rows - 1 - round(scale.position(y) * (rows - 1))
+    factor, letter = unit
+    read = replace(scale, low=scale.low * factor, high=scale.high * factor)
+    for y, label in axis.ticks(read, max(1, rows // 3)):
+        at = rows - 1 - round(read.position(y) * (rows - 1))
         if not any(near in out for near in (at - 1, at, at + 1)):
-            out[at] = label
+            out[at] = label + letter
     return out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runwatch.render import cells, numbers, states
+from runwatch.render import cells, numbers, progress, states
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.snapshot import CheckpointRow, EventRow, Saving
@@ -34,17 +34,31 @@ def sign(state: str, glyphs: Glyphs = UNICODE) -> str:
     return states.phase_sign(phase[state], glyphs) if state in phase else glyphs.dot
 
 
-def brief(row: CheckpointRow, glyphs: Glyphs = UNICODE) -> Row:
-    """Return one checkpoint in a narrow column: sign, step, size."""
+def written(row: CheckpointRow, usual: int | None) -> float | None:
+    """Return how much of a checkpoint is written, by the usual size; None if that cannot be told."""
+    if row.state != "writing" or row.bytes is None or not usual:
+        return None
+    return min(0.99, row.bytes / usual)
+
+
+def brief(row: CheckpointRow, glyphs: Glyphs = UNICODE, usual: int | None = None) -> Row:
+    """Return one checkpoint in a narrow column: sign, step, size; `usual` is the size of one, in bytes."""
     where = row.name if row.at is None else f"{numbers.step(row.at)}"
     parts: Row = [(f"{sign(row.state, glyphs)} ", _ROLES.get(row.state, "")), (where, "")]
     if row.state in ("writing", "incomplete", "damaged", "deleted"):
-        parts.append((f" {row.state}", _ROLES[row.state]))
+        parts.append((f" {_state(row, usual)}", _ROLES[row.state]))
     elif row.bytes:
         parts.append((f" {numbers.size(row.bytes)}", "dim"))
     elif row.state == "told":
         parts.append((" in the log", "dim"))
     return parts
+
+
+def _state(row: CheckpointRow, usual: int | None) -> str:
+    part = written(row, usual)
+    if part is not None:
+        return f"writing {numbers.percent(part, 0)}"
+    return "in the log" if row.state == "told" else row.state
 
 
 def heading(width: int) -> Row:
@@ -54,8 +68,13 @@ def heading(width: int) -> Row:
     )
 
 
-def table(rows: Sequence[CheckpointRow], width: int, glyphs: Glyphs = UNICODE) -> list[Row]:
-    """Return one row each, and below it in full what is wrong with it."""
+def table(
+    rows: Sequence[CheckpointRow], width: int, glyphs: Glyphs = UNICODE, usual: int | None = None
+) -> list[Row]:
+    """Return one row each, and below it how far it is, or in full what is wrong with it.
+
+    `usual` is the size of a checkpoint of the run, in bytes.
+    """
     out: list[Row] = []
     for row in rows:
         role = _ROLES.get(row.state, "")
@@ -63,7 +82,7 @@ def table(rows: Sequence[CheckpointRow], width: int, glyphs: Glyphs = UNICODE) -
         size = "" if row.bytes is None else numbers.size(row.bytes)
         age = "" if row.age is None else f"{numbers.brief(row.age)} ago"
         took = "" if row.seconds is None else numbers.brief(row.seconds)
-        state = "in the log" if row.state == "told" else row.state
+        state = _state(row, usual)
         parts: Row = [
             (f"{sign(row.state, glyphs)} ", role),
             (f"{at:>10} ", ""),
@@ -72,10 +91,18 @@ def table(rows: Sequence[CheckpointRow], width: int, glyphs: Glyphs = UNICODE) -
         ]
         room = width - cells.row_width(parts)
         out.append(
-            cells.fit([*parts, (cells.clip(row.name, room, glyphs.ellipsis), "dim")], width, glyphs.ascii)
+            cells.fit([*parts, (cells.shorten(row.name, room, glyphs.ellipsis), "dim")], width, glyphs.ascii)
         )
-        for line in cells.wrapped(row.reason, width - 13, 3, glyphs.ellipsis):
-            out.append(cells.fit([(f"{'':13}{line}", role)], width, glyphs.ascii))
+        if (part := written(row, usual)) is not None:
+            of = f"  {numbers.size(row.bytes)} of the usual {numbers.size(usual)}"
+            line: Row = [
+                (" " * 13, ""),
+                *progress.bar(part, min(30, max(4, width - 50)), glyphs),
+                (of, "dim"),
+            ]
+            out.append(cells.fit(line, width, glyphs.ascii))
+        for text in cells.wrapped(row.reason, width - 13, 3, glyphs.ellipsis):
+            out.append(cells.fit([(f"{'':13}{text}", role)], width, glyphs.ascii))
     return out
 
 
@@ -111,7 +138,7 @@ def events(rows: Sequence[EventRow], width: int, glyphs: Glyphs = UNICODE) -> li
         line = "" if row.line is None else f"{row.line:,}"
         rank = "" if row.rank is None else f"[rank {row.rank}] "
         role = "crit" if row.kind in _GRAVE else ""
-        title = cells.clip(rank + row.title, width - 35, glyphs.ellipsis)
+        title = cells.shorten(rank + row.title, width - 35, glyphs.ellipsis)
         kind = cells.pad(row.kind, 12, glyphs.ellipsis)
         parts: Row = [(f"{step:>10} {line:>9}  ", "dim"), (f"{kind} ", role), (title, role)]
         out.append(cells.fit(parts, width, glyphs.ascii))

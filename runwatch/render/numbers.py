@@ -181,6 +181,11 @@ _BY_ENDING: tuple[tuple[tuple[str, ...], Callable[[float], str]], ...] = (
 )
 
 
+def unit(metric: str) -> tuple[float, str]:
+    """Return what a metric is multiplied by on an axis, and the unit that is written there."""
+    return {percent: (100.0, "%"), duration: (1.0, "s")}.get(_writer(metric), (1.0, ""))
+
+
 def latest(metric: str, x: float | None, text: str) -> str:
     """Return a newest value, or the word that stands for it when it is not finite."""
     return (text or MISSING) if x is None else value(metric, x)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from runwatch.render import numbers, states
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.snapshot import IncidentRow, Progress
 
+_FOR = re.compile(r"\bfor (?:\d+ (?:s|min|h|d)\b ?)+")
 
-def steps(progress: Progress) -> str:
+
+def steps(progress: Progress, ended: bool = False) -> str:
     """Return `step 41,230/120,000`, or what is known of it."""
     if progress.step is None:
-        return "no step yet"
+        return "no step" if ended else "no step yet"
     total = "" if progress.total is None else f"/{numbers.step(progress.total)}"
     return f"step {numbers.step(progress.step)}{total}"
 
@@ -28,13 +31,26 @@ def eta(progress: Progress, glyphs: Glyphs = UNICODE) -> str:
     return text
 
 
+def title(row: IncidentRow, now: float | None = None) -> str:
+    """Return what an incident says at Unix time `now`.
+
+    A hang says for how long nothing came when it was found; while it goes on, that grows.
+    """
+    silent = row.evidence.get("silent_for")
+    if row.state == "resolved" or row.since is None or now is None or not isinstance(silent, (int, float)):
+        return row.title
+    grown = numbers.brief(silent + max(0.0, now - row.since))
+    return _FOR.sub(lambda found: f"for {grown}{' ' if found[0].endswith(' ') else ''}", row.title, count=1)
+
+
 def incident(row: IncidentRow, glyphs: Glyphs = UNICODE, now: float | None = None) -> str:
     """Return one incident on one line: sign, word, title, where, how long, cause."""
     sign, word, _ = states.incident_tag(row, glyphs)
-    line = f"{sign} {word:<4} {row.title}"
-    if row.step is not None and "step" not in row.title:
+    said = title(row, now)
+    line = f"{sign} {word:<4} {said}"
+    if row.step is not None and "step" not in said:
         line += f" @{numbers.step(row.step)}"
-    if row.rank is not None and f"rank {row.rank}" not in row.title:
+    if row.rank is not None and f"rank {row.rank}" not in said:
         line += f" rank {row.rank}"
     if row.since is not None and now is not None:
         line += f" ({numbers.brief(max(0.0, now - row.since))})"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from runwatch.batch import NODE
 from runwatch.metrics import LOSS, STEP_TIME
 from runwatch.render import cells, numbers, ranks
 from runwatch.render.cells import Row
@@ -39,13 +40,13 @@ def table(
     length; `chosen` is the rank that the pointer stands at.
     """
     columns = _fitting([c for c in _columns(rows, top) if any(c.write(row) for row in rows)], width)
-    names = max(5, *(len(ranks.label(row.rank)) for row in rows)) if rows else 5
+    names = max([5, *(len(_name(row.rank)) for row in rows)])
     out: list[Row] = [
         [(" " + "rank".rjust(names) + "".join(f" {c.head:>{c.width}}" for c in columns), "dim")]
     ]
     for row in rows:
         pointer = (glyphs.pointer if row.rank == chosen else " ", "key")
-        line: Row = [pointer, (ranks.label(row.rank)[1:].rjust(names), "title" if row.rank == chosen else "")]
+        line: Row = [pointer, (_name(row.rank).rjust(names), "title" if row.rank == chosen else "")]
         for column in columns:
             role = STATES.get(row.place.state, "dim") if column.head == "process" and row.place else ""
             line.append(
@@ -53,6 +54,11 @@ def table(
             )
         out.append(line)
     return [cells.fit(line, width, glyphs.ascii) for line in out]
+
+
+def _name(rank: int) -> str:
+    """Return a rank's number, or its whole name where the node belongs to it."""
+    return ranks.label(rank) if rank >= NODE else str(rank)
 
 
 def _columns(rows: Sequence[RankRow], top: int) -> list[_Column]:

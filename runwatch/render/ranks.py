@@ -9,11 +9,12 @@ looks the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from runwatch.batch import NODE
 from runwatch.metrics import LOSS, STEP_TIME
-from runwatch.render import cells, numbers
+from runwatch.render import cells, numbers, rank_groups
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.snapshot import RankRow
@@ -24,8 +25,6 @@ _LEAST: dict[str, float] = {"step time": 0.05, "loss": 0.02}
 """Least range that the levels span, as a part of the largest value: noise is no news."""
 _NEAR = 7
 """Steps that ranks are apart anyway, as each prints when it gets there."""
-PER_NODE = 8
-"""Ranks that are taken to be a node where nothing tells."""
 _SLOW = 1.15
 """Times the median step at which a rank is called slow."""
 SILENT = 60.0
@@ -44,14 +43,19 @@ def level(row: RankRow, measure: str, furthest: int) -> float | None:
 
 
 def measures(ranks: Sequence[RankRow]) -> list[str]:
-    """Return what is known of any of these ranks."""
-    known = {"progress", "age"}
-    known |= {name for name in MEASURES if any(level(row, name, 0) is not None for row in ranks)}
-    return [name for name in MEASURES if name in known]
+    """Return what is known of any of these ranks, at least the progress."""
+    known = {name for name in MEASURES if any(level(row, name, 1) is not None for row in ranks)}
+    return [name for name in MEASURES if name in known or name == "progress"]
 
 
 def telling(ranks: Sequence[RankRow]) -> str:
-    """Return what tells ranks apart best: a lag in an evaluation, else step times, else progress."""
+    """Return what tells ranks apart best: a lag in an evaluation, else step times, else progress.
+
+    Of ranks that printed nothing only their GPUs can be told.
+    """
+    known = measures(ranks)
+    if "gpu" in known and not any(row.done is not None for row in ranks):
+        return "gpu"
     done = [row.done for row in ranks if row.done is not None]
     lag = max(done, default=0) - min(done, default=0)
     apart = lag > _NEAR or lag > 0.1 * max(done, default=0)
@@ -185,12 +189,14 @@ def grid(
     height: int,
     measure: str = "progress",
     glyphs: Glyphs = UNICODE,
-    by_node: bool = False,
+    by: str = "",
+    parallel: Mapping[str, int] = MappingProxyType({}),
 ) -> list[Row]:
     """Return up to `height` rows of exactly `width` cells: a number, then one cell per rank.
 
-    The first rows are the grid, by node if asked and if there is room; a last row
-    carries the scale when there is room.
+    The first rows are the grid, those of one `by` together if that is asked and if
+    there is room; a last row carries the scale when there is room. `parallel` are the
+    sizes of tp, cp and pp.
     """
     if width <= 0 or height <= 0:
         return []
@@ -202,12 +208,17 @@ def grid(
     span = _span(levels, measure, max(row.total or top_done for row in ordered))
     lines = height - 1 if height > 1 else 1
     group = 1
-    rows = _nodes(ordered, levels, (width, lines), span, glyphs) if by_node else None
-    if rows is None:
-        rows, group = _strip(ordered, levels, (width, lines), span, glyphs)
+    grouped = None
+    if by:
+        groups = rank_groups.places(ordered, by, parallel)
+        grouped = _grouped(groups, levels, (width, lines), span, glyphs)
+    rows, group = grouped or _strip(ordered, levels, (width, lines), span, glyphs)
     out = [cells.fit(row, width) for row in rows]
     if height > len(out):
-        out.append(cells.fit(_scale(span, group, top_done, ordered, glyphs), width, glyphs.ascii))
+        scale = _scale(span, group, top_done, ordered, glyphs)
+        if by and grouped is None:
+            scale.append((f"  no room for a line a {by}", "dim"))
+        out.append(cells.fit(scale, width, glyphs.ascii))
     return out[:height]
 
 
@@ -248,38 +259,43 @@ def _strip(
     return rows, group
 
 
-def node_of(rank: int) -> int:
-    """Return the node of a rank: as the log tells, else by eights."""
-    node, place = divmod(rank, NODE)
-    return node if node else place // PER_NODE
+def _grouped(
+    at: Sequence[tuple[int, str]],
+    levels: Sequence[float | None],
+    size: _Size,
+    span: Span,
+    glyphs: Glyphs,
+) -> tuple[list[Row], int] | None:
+    """Return the ranks of each group together under its name, several groups a line; None without room.
 
-
-def _nodes(
-    ordered: Sequence[RankRow], levels: Sequence[float | None], size: _Size, span: Span, glyphs: Glyphs
-) -> list[Row] | None:
-    """Return the ranks of each node together under its name, several nodes a line; None without room."""
+    `at` says the number and the name of each rank's group. A group that is longer than
+    a line has one cell for several neighbours.
+    """
     width, lines = size
-    nodes: dict[int, list[float | None]] = {}
+    groups: dict[int, list[float | None]] = {}
     names: dict[int, str] = {}
-    for rank, x in zip((row.rank for row in ordered), levels, strict=True):
-        node = node_of(rank)
-        names.setdefault(node, f"n{node}" if rank >= NODE else f"r{rank}")
-        nodes.setdefault(node, []).append(x)
+    for (number, name), x in zip(at, levels, strict=True):
+        names.setdefault(number, name)
+        groups.setdefault(number, []).append(x)
     title = max(map(len, names.values()))
-    most = max(map(len, nodes.values()))
-    wide = title + 1 + most + 2
-    across = (width + 2) // wide
-    if across < 1 or -(-len(nodes) // across) > lines:
+    most, room = max(map(len, groups.values())), width - title - 1
+    if room < 1:
         return None
-    named = sorted(nodes.items())
+    each = -(-most // room)
+    most = -(-most // each)
+    across = max(1, (width + 2) // (title + 1 + most + 2))
+    if -(-len(groups) // across) > lines:
+        return None
+    named = sorted(groups.items())
     rows: list[Row] = []
     for start in range(0, len(named), across):
         row: Row = []
-        for node, found in named[start : start + across]:
-            blank = " " * (most - len(found) + 2)
-            row += [(f"{names[node]:>{title}} ", "dim"), *_cells(found, span, glyphs), (blank, "")]
+        for number, found in named[start : start + across]:
+            shown = [_of_group(found[i : i + each], span[0]) for i in range(0, len(found), each)]
+            blank = " " * (most - len(shown) + 2)
+            row += [(f"{names[number]:>{title}} ", "dim"), *_cells(shown, span, glyphs), (blank, "")]
         rows.append(row)
-    return rows
+    return rows, each
 
 
 def _cells(values: Sequence[float | None], span: Span, glyphs: Glyphs) -> Row:

@@ -48,7 +48,7 @@ def _run(row: RunRow, glyphs: Glyphs) -> list[str]:
     return [
         f"{states.phase_sign(row.phase, glyphs)} {states.phase_word(row.phase)}",
         name,
-        plain.steps(done),
+        plain.steps(done, states.ended(row.phase)),
         bar,
         "" if done.fraction is None else numbers.percent(done.fraction, 0),
         f"loss {loss}" if loss else "",
@@ -69,4 +69,4 @@ def _incident(row: IncidentRow, now: float, glyphs: Glyphs) -> list[str]:
     sign, word, _ = states.incident_tag(row, glyphs)
     where = "" if row.step is None else f"@{numbers.step(row.step)}"
     since = "" if row.since is None else f"{numbers.brief(max(0.0, now - row.since))} ago"
-    return [row.id[:8], f"{sign} {word}", row.run, row.rule, row.title, where, since]
+    return [row.id[:8], f"{sign} {word}", row.run, row.rule, plain.title(row, now), where, since]

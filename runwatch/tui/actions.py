@@ -28,6 +28,7 @@ _VIEWS = frozenset(VIEWS)
 _ALL = _VIEWS | {HELP}
 _CHARTS = frozenset({OVERVIEW, METRICS})
 _LISTS = frozenset({RUNS, RANKS, LOGS, ALERTS, CHECKPOINTS, CONFIGURATION, HELP})
+_FILTERED = frozenset({RUNS, METRICS, CONFIGURATION, HELP})
 _LOG, _RANKS, _ALERTS = frozenset({LOGS}), frozenset({RANKS}), frozenset({ALERTS})
 _NAMED = {
     "escape": "esc",
@@ -92,8 +93,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("acknowledge", ("a",), "Ack", "acknowledge the selected alert", "alerts", _ALERTS, 10),
     Action("silence", ("s",), "Silence", "send nothing about this rule for a while", "alerts", _ALERTS, 13),
     Action("unsilence", ("u",), "", "end a silence", "alerts", _ALERTS),
-    Action("panel", ("tab",), "Panel", "next panel", "panels", _CHARTS, 10),
-    Action("panel_back", ("shift+tab",), "", "previous panel", "panels", _CHARTS),
+    Action("evidence", ("v",), "Evidence", "the evidence alone and in full, and back", "alerts", _ALERTS, 14),
+    Action("panel", ("tab",), "Panel", "next panel", "panels", _CHARTS | {CHECKPOINTS}, 10),
+    Action("panel_back", ("shift+tab",), "", "previous panel", "panels", _CHARTS | {CHECKPOINTS}),
     Action("zoom", ("z", "enter"), "Zoom", "enlarge the panel, and back", "panels", _CHARTS, 11),
     Action(
         "cursor_left", ("left", "h"), "Values", "a line through the charts, with the values there", "charts",
@@ -116,11 +118,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("jump", ("enter",), "Chart", "the chart at the step of the alert", "alerts", _ALERTS, 11),
     Action("jump_log", ("l", "o"), "Log", "the log line of the alert", "alerts", _ALERTS, 12),
     Action("detail", ("enter",), "Detail", "what is known of the selected rank", "ranks", _RANKS, 9),
-    Action("measure", ("m",), "Measure", "show progress, pace, loss, silence or GPU", "ranks", _RANKS, 10),
-    Action("group", ("n",), "By node", "one line a node, or all ranks in a row", "ranks", _RANKS, 11),
+    Action("measure", ("m",), "Measure", "what the cells show, in turn", "ranks", _RANKS, 10),
+    Action("group", ("n",), "Group", "by node, by tp, cp, pp and dp if told, all", "ranks", _RANKS, 11),
     Action("sort", (">",), "Sort", "sort the table by the next column", "ranks", _RANKS, 12, "<"),
     Action("sort_back", ("<",), "", "sort the table by the previous column", "ranks", _RANKS),
     Action("table", ("t",), "Table", "cells and table, table alone, cells alone", "ranks", _RANKS, 13),
+    Action("filter", ("/",), "Filter", "show only what has some words", "lists", _FILTERED, 29),
     Action("search", ("/",), "Search", "search the log lines that are kept", "log", _LOG, 10),
     Action("hit", ("n",), "Hit", "next hit", "log", _LOG, 11, "N"),
     Action("hit_back", ("N",), "", "previous hit", "log", _LOG),
@@ -137,7 +140,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("up", ("up", "k"), "", "up", "lists", _LISTS),
     Action("down", ("down", "j"), "", "down", "lists", _LISTS),
     Action("page_up", ("pageup", "ctrl+b"), "", "page up", "lists", _LISTS | {METRICS}),
-    Action("page_down", ("pagedown", "ctrl+f"), "Page", "page down", "lists", _LISTS | {METRICS}, 25),
+    Action("page_down", ("pagedown", "ctrl+f"), "Page", "page down", "lists", _LISTS | {METRICS}, 31),
     Action("top", ("home", "g"), "", "first", "lists", _LISTS),
     Action("bottom", ("end", "G"), "", "last", "lists", _LISTS),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runwatch.tui import themes
+from runwatch.tui import silencing, themes
 from runwatch.tui.actions import Action
 
 if TYPE_CHECKING:
@@ -88,12 +88,25 @@ def _metric(app: RunwatchApp, word: str) -> str:
     return ""
 
 
+def _silence(app: RunwatchApp, word: str) -> str:
+    rule, _, span = word.partition(" ")
+    span = span.strip() or "1h"
+    row = next((row for row in app.scene.incidents() if row.rule == rule), None)
+    if span not in silencing.SPANS:
+        return f"for how long? {', '.join(silencing.SPANS)}"
+    if row is None or app.scene.snapshot is None:
+        return f"no alert here is of the rule {rule}"
+    app.link.send(silencing.request(row, span, app.scene.snapshot.time + app.scene.since_frame()))
+    return ""
+
+
 COMMANDS = (
     Command("run", "NAME", "show the run of that name", _run),
     Command("metric", "NAME", "one chart, large", _metric),
     Command("goto", "STEP", "put the cursor of the charts at a step", _goto),
     Command("window", "STEPS", "show so many steps in charts; all for the whole run", _window),
     Command("find", "TEXT", "search the log", _search),
+    Command("silence", "RULE", "send nothing about a rule for 1h, or as said: silence RULE 4h", _silence),
     Command("theme", "NAME", ", ".join(themes.NAMES), _theme),
 )  # fmt: skip
 _BY_NAME = {command.name: command for command in COMMANDS}

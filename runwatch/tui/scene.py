@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from runwatch.render import states, xaxis
+from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.smooth import FACTORS
 from runwatch.snapshot import Columns, IncidentRow, Latest, RunView, Snapshot
@@ -61,12 +62,14 @@ class Scene:
     """Step of the hairline in all charts."""
     measure: str = ""
     """What the rank grid shows; "" is what tells ranks apart best."""
-    by_node: bool = False
-    """Whether the rank grid has a line a node."""
+    grouping: str = ""
+    """What ranks are grouped by in the grid: node, tp, cp, pp or dp; "" for all in a row."""
     said: str = ""
     """The newest answer to a key that changes nothing on the screen, such as where a file was written."""
     log_source: str | None = None
     """Path of the source whose log lines are shown; None leaves it to the one that leads."""
+    filters: dict[str, str] = field(default_factory=dict)
+    """What the lists of views are filtered by, in the words of the person."""
     incident: str | None = None
     """Id of the selected incident."""
     interval: float = 0.5
@@ -212,6 +215,17 @@ class Scene:
         """Return the selected incident, or the most urgent one."""
         rows = self.incidents()
         return next((row for row in rows if row.id == self.incident), rows[0] if rows else None)
+
+    def fits(self, view: str, *texts: str) -> bool:
+        """Return whether a row with these texts is let through by the filter of a view."""
+        wanted = self.filters.get(view, "").lower().split()
+        told = " ".join(texts).lower()
+        return all(word in told for word in wanted)
+
+    def filtered(self, view: str, count: int) -> Row:
+        """Return for a title what a view is filtered by; nothing where it is not."""
+        wanted = self.filters.get(view, "")
+        return [(f"  only {wanted!r}: {count}", "warn")] if wanted else []
 
     def waiting_for(self) -> str:
         """Return what an empty screen waits for."""

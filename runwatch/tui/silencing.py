@@ -9,13 +9,15 @@ from runwatch.snapshot import IncidentRow
 from runwatch.tui.screens.pick import Pick
 from runwatch.watcher import protocol
 
-SPANS = {"15m": 900.0, "1h": 3600.0, "4h": 14_400.0, "1d": 86_400.0}
-"""What can be chosen, in seconds."""
+RUN = "run"
+SPANS = {"15m": 900.0, "1h": 3600.0, "4h": 14_400.0, "1d": 86_400.0, RUN: 90 * 86_400.0}
+"""What can be chosen, in seconds; no run that is silenced to its end lasts longer than the last."""
 
 
 def how_long(row: IncidentRow) -> Pick:
     """Return the question for how long alerts of a rule are not told."""
-    rows = [(name, f"{name}: send nothing about {row.rule} of this run") for name in SPANS]
+    rows = [(name, f"{name}: send nothing about {row.rule} of this run") for name in SPANS if name != RUN]
+    rows.append((RUN, f"until it is done: nothing more about {row.rule} of this run"))
     return Pick("silence", rows, set(), 1)
 
 

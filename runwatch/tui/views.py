@@ -15,9 +15,9 @@ _CLASSES = {
     actions.RUNS: ("lists", "Runs"),
     actions.OVERVIEW: ("overview", "Overview"),
     actions.METRICS: ("metrics", "Metrics"),
-    actions.RANKS: ("lists", "Ranks"),
+    actions.RANKS: ("ranks", "Ranks"),
     actions.LOGS: ("logs", "Logs"),
-    actions.ALERTS: ("lists", "Alerts"),
+    actions.ALERTS: ("alerts", "Alerts"),
     actions.CHECKPOINTS: ("lists", "Checkpoints"),
     actions.CONFIGURATION: ("lists", "Configuration"),
 }

@@ -8,6 +8,7 @@ from runwatch import metrics
 from runwatch.render import numbers, states, xaxis
 from runwatch.tui import actions, choose
 from runwatch.tui.scene import Scene
+from runwatch.tui.widgets.head import freshness
 
 Told = tuple[str, str]
 """A thing on the screen, and what it is."""
@@ -27,14 +28,29 @@ _MEANING: dict[str, str] = {
     metrics.MFU: "part of the GPUs' arithmetic that the model uses",
     metrics.TFLOPS: "arithmetic done, in 10^12 operations a second",
 }
+_RANKS: Told = (
+    "ranks",
+    "a cell a rank; the line below says what the lowest and the highest level stand for; "
+    "beside it, who is behind, slow or silent",
+)
 _VIEWS: dict[str, tuple[Told, ...]] = {
+    actions.OVERVIEW: (
+        ("charts", "▲ beyond the scale, ! not finite; signs on the x axis are marks, see below"),
+        _RANKS,
+        ("alerts", "what the rules found, the gravest first; `note` is what runwatch says of itself"),
+        ("log", "the newest lines, as they were written"),
+    ),
     actions.RUNS: (
-        ("a line", "one run: state, steps, newest loss, firing alerts (critical, warning), time left"),
+        ("a line", "one run: state, newest step, part done, newest loss, firing alerts (critical, warning)"),
+        ("age", "time since its log grew"),
+        ("ETA", "time left, at the pace of its newest steps"),
     ),
     actions.RANKS: (
+        _RANKS,
+        ("a cell", "one rank, or the worst of several neighbours where there is no room for all"),
         (
-            "a cell",
-            "one rank, or the worst of several neighbours; the line below says what the levels stand for",
+            "tp, pp, dp",
+            "tensor, pipeline and data parallel: sizes from the configuration, numbered as Megatron does",
         ),
         ("progress", "the newest step that the rank printed, or how far it is in an evaluation"),
         ("last seen", "time since the rank last printed a line"),
@@ -51,19 +67,31 @@ _VIEWS: dict[str, tuple[Told, ...]] = {
         ("colours", "lines that look like errors or warnings"),
     ),
     actions.ALERTS: (
-        ("firing", "a rule found something, and it goes on; `told` are messages that ask for nothing"),
-        ("acknowledged", "somebody has seen it; it is not sent again"),
-        ("resolved", "it went away"),
-        ("evidence", "the numbers that the rule looked at; `runwatch rules NAME` explains the rule"),
+        ("firing", "CRIT and WARN: a rule found something, and it goes on"),
+        ("info", "a message that asks for nothing"),
+        ("PEND", "suspicious, not yet certain: never sent"),
+        ("ACK", "somebody has seen it; it is not sent again"),
+        ("OK", "it went away"),
+        ("at the right", "for how long; `earlier`: it was there before anyone watched"),
+        ("evidence", "what the rule looked at; `runwatch rules NAME` explains the rule"),
     ),
     actions.CHECKPOINTS: (
         ("complete", "judged by names, sizes and a few bytes of its files; it is never loaded"),
-        ("told", "only the log speaks of it: its files were not found"),
+        ("writing", "per cent of the size that its checkpoints usually have"),
+        ("in the log", "only the log speaks of it: its files were not found"),
+        ("took", "time from its first file to its last change"),
     ),
     actions.CONFIGURATION: (
+        ("lines", "lines read so far, of all its logs"),
+        ("not understood", "those of them that tell nothing that is known: prints, banners, tracebacks"),
         ("configuration", "read from files beside the log and from trackers; never from the run"),
     ),
 }
+
+
+_FRESH = (
+    "how old the picture is: time since the log grew; STALE: more than ten usual steps ago, and at least 30 s"
+)
 
 
 def explain(view: str, scene: Scene) -> list[Told]:
@@ -88,7 +116,7 @@ def _head(scene: Scene) -> Iterator[Told]:
         )
     if run.elapsed is not None:
         yield "up", "training time as the log counts it"
-    yield "live 2s", "seconds since the log grew; STALE: more than ten usual steps ago, at least 30 s"
+    yield freshness(scene)[0].strip(" ●○*ox"), _FRESH
 
 
 def _charts(view: str, scene: Scene) -> Iterator[Told]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import struct
 import time
@@ -94,6 +95,8 @@ class LogSource:
         self._previewed: tuple[float, float, int] = (0.0, 0.0, -1)
         """When a preview was sent last, the seconds it took, and where the file ended then."""
         self._problem: str | None = None
+        self._read = False
+        """Whether the path could be read once."""
         self._recent: Batch | None = None
         """What the newest bytes told when it was opened, until that was shown."""
         if self.history and self._dated:
@@ -208,13 +211,20 @@ class LogSource:
     def _tell_problem(self, send: Send) -> None:
         """Say when the path can no longer be read, and when it can again."""
         problem = self._tail.problem
+        self._read |= problem is None
         if problem == self._problem:
             return
         if problem is not None:
-            send(wire.Trouble(self.id, f"cannot read {self.name}: {problem}"))
+            send(wire.Trouble(self.id, self._unread(problem)))
         elif self._problem is not None:
             send(wire.Note(self.id, f"{self.name} can be read again"))
         self._problem = problem
+
+    def _unread(self, problem: str) -> str:
+        """Say why the path cannot be read: one that is not there is waited for."""
+        if problem != os.strerror(errno.ENOENT):
+            return f"cannot read {self.name}: {problem}"
+        return f"waiting for {self.name}: it {'is gone' if self._read else 'does not exist yet'}"
 
     def _preview(self, send: Send) -> None:
         """Show the newest bytes, now and then: what was read to see how old they are comes first."""

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from urllib.parse import quote
 
-from runwatch.batch import Batch
+from runwatch.batch import NODE, Batch
 from runwatch.machine import Machine
 from runwatch.metrics import LOSS
 from runwatch.run import RankState, Run
@@ -26,7 +26,7 @@ from runwatch.snapshot import (
     Snapshot,
 )
 from runwatch.text import plain
-from runwatch.watcher import checkpoints, under
+from runwatch.watcher import checkpoints, parallel, under
 from runwatch.watcher.group import Group, Source, WatchedRun
 from runwatch.watcher.protocol import View
 
@@ -121,6 +121,8 @@ def unrecognised(shown: Collection[Shown], now: float, after: float) -> str:
         return ""
     lines = sum(item.group.lines for item in shown)
     where = next(iter(shown)).group.name if len(shown) == 1 else f"any of {len(shown)} logs"
+    if not lines:
+        return f"no line yet in {where}: is the run started, and does it write there?"
     return f"no training run recognised yet in {where} ({lines:,} lines read)"
 
 
@@ -236,6 +238,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         log_read=_read_when(speaker, newest),
         link=_link(run),
         facts=_about(group),
+        parallel=parallel.sizes(run.about) if run.ranks or group.machine.processes else {},
         has_machine=bool(group.machine.processes or group.machine.gpus),
         machine=under.view(group.machine, now, group.deadline) if view.machine else None,
     )
@@ -275,11 +278,15 @@ def _about(group: Group) -> dict[str, str]:
 
 
 def _ranks(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
-    """Return the ranks; a training run of one rank has none to compare."""
-    if len(run.ranks) == 1 and next(iter(run.ranks.values())).training:
-        return ()
+    """Return the ranks, also those of which only a process is known; one rank has none to compare with."""
     places = under.places(machine, now)
-    return tuple(_rank(rank, state, run, now, places.get(rank)) for rank, state in sorted(run.ranks.items()))
+    # Ranks that a log names by their node are not those of the processes' environment.
+    silent = set() if any(rank >= NODE for rank in run.ranks) else set(places) - set(run.ranks)
+    found = [_rank(rank, state, run, now, places.get(rank)) for rank, state in run.ranks.items()]
+    found += [RankRow(rank, None, place=places[rank]) for rank in silent]
+    if len(found) == 1 and all(state.training for state in run.ranks.values()):
+        return ()
+    return tuple(sorted(found, key=lambda row: row.rank))
 
 
 def _rank(rank: int, state: RankState, run: Run, now: float, place: RankPlace | None) -> RankRow:

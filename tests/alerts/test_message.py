@@ -177,7 +177,7 @@ def test_a_message_has_what_somebody_needs_at_night():
     body = told.body()
     for part in (
         "Run: speedrun", "Host: node1", "Rank: 3", "Step: 12,500", "Last good checkpoint: step 12,000",
-        "Since: 2023-11-14 22:03:20 UTC", "Likely cause: the gradient", "What to do: go back", "grad norm 1.235e+05",
+        "Since: 2023-11-14 22:03:20 UTC", "Likely cause: the gradient", "What to do: go back", "grad norm 123.5k",
         "trend █▅▁!", "With it: loss stands still",
     ):  # fmt: skip
         assert part in body

@@ -232,7 +232,7 @@ def test_a_log_that_goes_away_is_told(log):
     with Follower(log.path, "--interval", "0.05") as follower:
         follower.records(50)
         log.path.unlink()
-        follower.says("cannot read train")
+        follower.says("is gone")
         log.step = 0
         log.steps(5)
         follower.records(55)

@@ -19,6 +19,27 @@ def test_width_is_what_the_terminal_says(text):
 def test_pad_is_exact_and_clip_is_bounded(text, size):
     assert wcswidth(cells.pad(text, size)) == max(0, size)
     assert wcswidth(cells.clip(text, size)) <= max(0, size)
+    assert wcswidth(cells.shorten(f"{text}/{text}", size)) <= max(0, size)
+
+
+@given(st.lists(st.text(max_size=20), max_size=6), st.integers(1, 12))
+def test_names_fit_and_stay_as_many(names, size):
+    short = cells.apart(names, size)
+    assert len(short) == len(names)
+    assert all(wcswidth(name) <= size for name in short)
+
+
+def test_names_that_begin_alike_stay_apart():
+    names = ["val/Acc.background", "val/Acc.potato", "val/IoU.background", "val/IoU.potato", "lr"]
+    assert cells.apart(names, 9) == ["val/A…und", "val/A…ato", "val/I…und", "val/I…ato", "lr"]
+    assert cells.apart(["loss", "lr"], 9) == ["loss", "lr"]
+
+
+def test_of_a_path_the_name_of_the_file_stays():
+    said = "Saved model to: /lustre/projects/llm/run-17/checkpoints/model_0050.pt"
+    assert cells.shorten(said, 40) == "Saved model to: /lustre/p…/model_0050.pt"
+    assert cells.shorten("no path at all, only words", 12) == "no path at …"
+    assert cells.shorten("short", 12) == "short"
 
 
 @given(st.lists(st.tuples(st.text(max_size=9), st.just("x")), max_size=5), SIZES)

@@ -20,6 +20,18 @@ def test_the_reason_stands_below_in_full():
     assert " ".join(" ".join(rest).split()) == " ".join(("one file is cut short " * 3).split())
 
 
+def test_what_is_being_written_says_how_far_it_is():
+    writing = CheckpointRow("step_41000", 41_000, "dcp", "writing", "", 2 << 30, 4.0)
+    first, bar = (cells.row_text(row) for row in checkpoints.table([writing], 70, ASCII, 3 << 30))
+    assert "writing 67%" in first
+    assert "2.00 GiB of the usual 3.00 GiB" in bar
+    assert "===" in bar
+    assert cells.row_text(checkpoints.brief(writing, ASCII, 3 << 30)).endswith("41,000 writing 67%")
+    assert checkpoints.written(writing, 1 << 30) == 0.99  # larger than usual, and still not done
+    assert checkpoints.written(writing, None) is None
+    assert len(checkpoints.table([writing], 70, ASCII)) == 1
+
+
 def test_the_summary_says_as_much_as_fits():
     told = checkpoints.summary(SAVING)
     assert told.startswith("last good 40,000, every 10,000 steps, next 1m late, room for 14 more")

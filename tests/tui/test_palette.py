@@ -2,6 +2,7 @@
 
 from runwatch.tui import actions, commands
 from runwatch.tui.screens.palette import Palette
+from runwatch.watcher.protocol import Silence
 
 from .fake_engine import SPIKE
 
@@ -101,3 +102,16 @@ async def test_a_missing_word_is_waited_for(open_app):
         assert isinstance(s.app.screen, Palette)
         await s.press(*"100", "enter")
         assert s.scene.cursor == 100
+
+
+async def test_a_rule_is_silenced_by_its_name(open_app):
+    async with open_app((120, 40), incidents=(SPIKE,)) as s:
+        await typed(s, "silence loss_spike 4h")
+        told = [request for request in s.engine.requests if isinstance(request, Silence)]
+        assert [(request.matchers, round(request.ends - 1_000_000)) for request in told] == [
+            (("run=r1", "rule=loss_spike"), 14_400)
+        ]
+        await typed(s, "silence loss_spike for ever")
+        assert "for how long? 15m, 1h, 4h, 1d, run" in s.drawn("#head")
+        await typed(s, "silence hang")
+        assert "no alert here is of the rule hang" in s.drawn("#head")

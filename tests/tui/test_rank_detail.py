@@ -59,7 +59,7 @@ async def test_the_grid_can_show_gpus(open_app):
     async with open_app((100, 30), ranks_=RANKS, make=with_ranks) as s:
         await s.press("3")
         for _ in range(6):
-            if "gpu" in lines(s, "#rank-grid")[0]:
+            if "GPU use" in lines(s, "#rank-grid")[0]:
                 break
             await s.press("m")
         assert "▇?▂▇" in s.drawn("#rank-grid")

@@ -56,6 +56,19 @@ async def test_every_view_without_colour(open_app, golden, monkeypatch, size):
         golden(f"plain-{size[0]}x{size[1]}", "\n\n".join(pages))
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+async def test_every_view_in_ascii(open_app, golden, size):
+    machine = {"machine": MACHINE, "has_machine": True}
+    async with open_app(size, ascii_only=True, ranks=64, incidents=ALERTS, **machine, **DETAILS) as s:
+        pages = []
+        for key in "01234567":
+            await s.press(key)
+            pages.append(s.text())
+            assert "?" not in s.drawn("#head")
+        assert all(page.replace("模型-训练", "").isascii() for page in pages)
+        golden(f"ascii-{size[0]}x{size[1]}", "\n\n".join(pages))
+
+
 DETAILS = {
     "checkpoints": (
         CheckpointRow("checkpoint-41000", 41_000, "huggingface", "writing", "", 1_900 << 20, 4.0, None),
@@ -287,7 +300,7 @@ async def test_an_empty_screen_says_what_to_do(open_app):
         assert "it is watched from its first line on" in s.text()
     unknown = {"metrics": (), "phase": "starting", "progress": Progress(), "format": None}
     async with open_app((100, 30), **unknown) as s:
-        assert "runwatch formats /runs/llama/train.log tells why" in s.text()
+        assert "runwatch formats /runs/llama/train.log" in s.text()
 
 
 async def test_the_help_says_where_numbers_come_from(open_app):

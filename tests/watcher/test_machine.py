@@ -12,7 +12,7 @@ from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
 from runwatch.render import machine as rendered
 from runwatch.sample import Blind, Gpu, GpuProcesses, Gpus, Job, MachineEvent, Process, Processes, Sample
-from runwatch.watcher import protocol, views
+from runwatch.watcher import parallel, protocol, views
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.feeds import newest
 from runwatch.watcher.machine import LIBRARY, Samplers, has_driver
@@ -292,6 +292,44 @@ def test_what_is_measured_of_the_machine_is_no_sign_of_training():
     )
     assert any(table.kind == "system" for table in batch.tables)
     assert newest(batch) == pytest.approx(NOW + 8 / 3)
+
+
+def test_ranks_that_print_nothing_are_told_by_their_processes():
+    ranks = tuple(
+        Process(i + 10, NOW, "rank", "python", "running", 1, rank=i, local_rank=i) for i in range(4)
+    )
+
+    def shown(*lines):
+        engine = Engine()
+        engine.add_source("run", "run", "run.log")
+        engine.fold("run", LogParser().feed(b"".join(lines)), live=True, arrival=NOW, written=NOW)
+        engine.sample("run", Processes(NOW, ranks))
+        groups = [views.Shown(group) for group in engine.groups.values()]
+        return views.snapshot(groups, protocol.View(), NOW).run.ranks
+
+    alone = shown(*(b"step %d/100 | loss 2.5 | dt 10 ms\n" % i for i in range(20)))
+    assert [(row.rank, row.place.pid) for row in alone] == [(i, i + 10) for i in range(4)]
+    told = shown(*(b"[rank%d] step %d | loss 2.5 | dt 10 ms\n" % (i % 2, i // 2) for i in range(40)))
+    assert [(row.rank, row.done is not None) for row in told] == [
+        (0, True),
+        (1, True),
+        (2, False),
+        (3, False),
+    ]
+
+
+def test_sizes_of_parallel_axes_are_read_from_any_configuration():
+    megatron = {
+        "args/tensor_model_parallel_size": "2",
+        "args/pipeline-model-parallel-size": "4",
+        "args/seed": "3",
+    }
+    assert parallel.sizes(megatron) == {"tp": 2, "pp": 4}
+    titan = {"parallelism.tensor_parallel_degree": "8", "parallelism.context_parallel_degree": "2"}
+    assert parallel.sizes(titan) == {"tp": 8, "cp": 2}
+    assert (
+        parallel.sizes({"tp": "0", "pp_size": "many", "rl_tensor_model_parallel_size": "4", "cp": "-1"}) == {}
+    )
 
 
 def test_ranks_are_told_with_the_gpu_they_own_and_those_elsewhere_without():

@@ -44,12 +44,17 @@ class RunScreen(Screen[None], inherit_bindings=False):
         """Lay out header, body and footer."""
         yield Head(self.view)
         yield from self.body()
+        yield from self.below()
         yield Keys(self.view)
         yield TooSmall()
 
     def body(self) -> ComposeResult:
         """Yield what stands between header and footer."""
         raise NotImplementedError
+
+    def below(self) -> ComposeResult:
+        """Yield what stands right above the footer."""
+        yield from ()
 
     def place(self) -> None:
         """Decide which panels show what; called before they draw."""
@@ -120,6 +125,10 @@ class RunScreen(Screen[None], inherit_bindings=False):
             return self.scene.run is not None and bool(self.scene.run.link)
         # Back from the overview leads nowhere, except out of a cursor.
         return action != "back" or self.view != actions.OVERVIEW or self.scene.cursor is not None
+
+    def do_back(self) -> None:
+        """Leave for the overview."""
+        self.runwatch.do_back()
 
     def tick(self) -> None:
         """Let the age of the data grow."""

@@ -16,6 +16,8 @@ from runwatch.tui.actions import Registry
 from runwatch.tui.widgets.rows import Panel
 
 if TYPE_CHECKING:
+    from textual.widgets import Input
+
     from runwatch.tui.app import RunwatchApp
 
 
@@ -30,6 +32,8 @@ class HelpPanel(Panel):
         super().__init__(id="help")
         self._view, self._registry = view, registry
         self.at = 0
+        self.wanted = ""
+        """Words that a line must have to be shown."""
 
     def rows(self, width: int) -> list[Row]:
         """Return all lines of the help: what is on the screen, then the keys, then the signs."""
@@ -72,11 +76,15 @@ class HelpPanel(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return the part that fits."""
         rows = self.rows(width)
+        if words := self.wanted.lower().split():
+            rows = [row for row in rows if all(word in cells.row_text(row).lower() for word in words)]
+            rows = rows or [[("no line has these words; esc shows all", "dim")]]
         self.at = max(0, min(self.at, len(rows) - height))
         more = len(rows) - height - self.at
         below = "PgDn for the keys" if self.at == 0 else "down for more"
         right: Row = [(below, "key")] if more > 0 else [("esc closes", "dim")]
-        return Content([("help", "title")], rows[self.at :][: max(0, height)], right)
+        title: Row = [("help", "title"), *([(f" only {self.wanted!r}", "warn")] if self.wanted else [])]
+        return Content(title, rows[self.at :][: max(0, height)], right)
 
 
 class Help(ModalScreen[None], inherit_bindings=False):
@@ -145,9 +153,32 @@ class Help(ModalScreen[None], inherit_bindings=False):
         """Close the help."""
         self.dismiss()
 
+    def do_filter(self) -> None:
+        """Ask for words to look for."""
+        from textual.widgets import Input  # few look for anything here
+
+        if not self.query(Input):
+            field = Input(self.panel.wanted, placeholder="show only lines with these words", id="filter")
+            field.add_class("-open")
+            self.panel.mount(field)
+            field.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while somebody types."""
+        self.panel.wanted = event.value.strip()
+        self.panel.redraw()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Keep the words and go back to the text."""
+        event.input.remove()
+
     def do_back(self) -> None:
-        """Close the help."""
-        self.dismiss()
+        """Show all lines again, else close the help."""
+        if not self.panel.wanted and not self.query("#filter"):
+            self.dismiss()
+        self.query("#filter").remove()
+        self.panel.wanted = ""
+        self.panel.redraw()
 
     @property
     def runwatch(self) -> RunwatchApp:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Grid
 
+from runwatch import metrics
 from runwatch.tui import actions, choose
 from runwatch.tui.screens.charts import ChartScreen
+from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.widgets.charts import ChartPanel, Note
 
 _MOST = 20
@@ -14,7 +16,7 @@ _WIDTH, _HEIGHT = 50, 9
 """Least size of a chart that is still pleasant to read."""
 
 
-class Metrics(ChartScreen):
+class Metrics(FilterScreen, ChartScreen):
     """As many charts as fit; PgUp and PgDn turn pages."""
 
     view = actions.METRICS
@@ -28,7 +30,12 @@ class Metrics(ChartScreen):
                 yield ChartPanel(id=f"chart-{i}", classes="part")
 
     def _pages(self) -> int:
-        return max(1, -(-len(choose.of_run(self.scene.run)) // self._room()))
+        return max(1, -(-len(self._names()) // self._room()))
+
+    def _names(self) -> list[str]:
+        """Return the metrics that the filter lets through."""
+        names = choose.of_run(self.scene.run)
+        return [name for name in names if self.scene.fits(self.view, name, metrics.label(name))]
 
     def _room(self) -> int:
         across, down = self._shape()
@@ -42,7 +49,7 @@ class Metrics(ChartScreen):
 
     def place(self) -> None:
         """Give the metrics of this page to the charts."""
-        names = choose.of_run(self.scene.run)
+        names = self._names()
         self.page = max(0, min(self.page, self._pages() - 1))
         across, down = self._shape()
         here = names[self.page * across * down :][: across * down]

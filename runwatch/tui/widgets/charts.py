@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from runwatch import metrics
-from runwatch.render import cells, chart, numbers, xaxis
+from runwatch.render import cells, chart, numbers, states, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.snapshot import Columns
+from runwatch.tui import actions, choose
 from runwatch.tui.widgets.rows import Panel, centred
 
 _STEADY = 0.2
@@ -54,6 +55,7 @@ class ChartPanel(Panel):
             last=scene.last_step(),
             cursor=scene.cursor,
             least=_STEADY if self.metrics[0].startswith("perf/") else 0.0,
+            unit=numbers.unit(self.metrics[0]),
             axis=scene.places(),
             others=[scene.places()] * (len(own) - 1) + [scene.places(run) for run in others],
         )
@@ -138,6 +140,11 @@ class ChartPanel(Panel):
         return numbers.latest(metric, latest.value, latest.text), latest.value is None and bool(latest.text)
 
 
+def _fitted(line: str, width: int, more: str) -> list[str]:
+    """Return a text in lines; a path loses its middle, so that it stays on one."""
+    return [cells.shorten(line, width, more)] if "/" in line else cells.wrapped(line, width, 3, more)
+
+
 class Note(Panel):
     """A frame that only says something: what an empty screen waits for."""
 
@@ -146,17 +153,32 @@ class Note(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return the reason for the emptiness."""
         scene = self.scene
-        lines = [scene.waiting_for()]
-        if scene.run is not None:
-            lines += [f"source {cells.clip(source, 200)}" for source in scene.run.sources[:3]]
-            if scene.run.format:
-                lines.append(f"format {scene.run.format}")
-            elif scene.run.log:
-                lines.append("lines come, but no training step was recognised in them yet:")
-                lines.append(f"runwatch formats {scene.run.log_source} tells why")
-        elif scene.link == "live":
-            lines.append("it is watched from its first line on; q leaves, ? explains")
-        rows = centred(lines[0], width, height - len(lines), "title")
-        for line in lines[1:]:
-            rows += centred(cells.clip(line, width, scene.glyphs.ellipsis), width, 1)
+        more = scene.glyphs.ellipsis
+        title, *lines = self._lines()
+        room = max(8, width - 2)
+        pieces = [piece for line in lines for piece in _fitted(line, room, more)]
+        rows = centred(title, width, height - len(pieces), "title")
+        for piece in pieces:
+            rows += centred(piece, width, 1)
         return Content([], rows)
+
+    def _lines(self) -> list[str]:
+        """Return what is waited for, from where, and what can be done."""
+        scene, run = self.scene, self.scene.run
+        if run is not None and choose.of_run(run):
+            wanted = scene.filters.get(actions.METRICS, "")
+            return [f"no metric fits {wanted!r}; esc shows all"]
+        lines = [scene.waiting_for()]
+        if run is None:
+            return lines + (
+                ["it is watched from its first line on; q leaves, ? explains"] * (scene.link == "live")
+            )
+        lines += [f"source {source}" for source in run.sources[:3]]
+        if run.format:
+            return [*lines, f"format {run.format}"]
+        if not run.log_source:
+            return [*lines, "it has no line yet: is the run started, and does it write here?"]
+        if run.log or states.ended(run.phase):
+            lines.append("its lines tell of no training step that is known; why, says")
+            lines.append(f"runwatch formats {run.log_source}")
+        return lines

@@ -35,14 +35,16 @@ def freshness(scene: Scene) -> Segment:
     if scene.link == "lost":
         return f"{glyphs.dead} ENGINE LOST {numbers.brief(scene.since_frame())}", "crit"
     if scene.paused:
-        return f"PAUSED +{scene.missed}", "warn"
+        old = "" if age is None else f" {numbers.brief(age)}"
+        return f"{glyphs.stale} PAUSED{old}, {scene.missed} new", "warn"
     if run is None or age is None:
         return f"{glyphs.stale} {'connected' if scene.link == 'live' else scene.link}", "dim"
-    if states.ended(run.phase):
-        return f"ended {numbers.brief(age)} ago", "dim"
+    old = numbers.brief(age)
+    if run.progress.step is None and not run.log_source:
+        return f"{glyphs.stale} no line yet, {old}", "dim"
     if scene.stale():
-        return f"{glyphs.stale} STALE {numbers.brief(age)}", "warn"
-    return f"{glyphs.live} live {numbers.brief(age)}", "good"
+        return f"{glyphs.stale} STALE {old}", "warn"
+    return (f"ended {old} ago", "dim") if states.ended(run.phase) else (f"{glyphs.live} live {old}", "good")
 
 
 def _state(scene: Scene, width: int) -> Row:
@@ -55,12 +57,12 @@ def _state(scene: Scene, width: int) -> Row:
     tag: Row = [(word, states.phase_role(run.phase, critical))]
     for alarm in states.critical_tag(critical, scene.glyphs):
         tag += [_GAP, alarm]
-    parts = [(plain.steps(run.progress), "value")]
+    parts = [(plain.steps(run.progress, states.ended(run.phase)), "value")]
     # The estimate moves up here only where the bar has no room for it; the bar also shows the percentage.
     if width < 100 and not states.ended(run.phase) and (text := plain.eta(run.progress, scene.glyphs)):
         parts.append((text.partition(f" {scene.glyphs.spread}")[0], "value"))
     if run.progress.fraction is not None:
-        parts.append((numbers.percent(run.progress.fraction), "value"))
+        parts.append((numbers.percent(run.progress.fraction, 0 if width < 100 else 1), "value"))
     if width >= 110:
         parts += _facts(scene, run)
     room = width - cells.row_width(tag) - cells.width(fresh[0]) - 4
@@ -111,7 +113,9 @@ def _news(scene: Scene, view: str, width: int) -> Row:
     urgent = states.firing(run) if run else []
     if urgent and width < 100 and not scene.said and scene.link != "lost":
         return _strip(scene, view, urgent, news, width)
-    wanted = min(cells.width(cells.settled(news[0])), width // 2)
+    # An answer to a key is read now; a note stands in the alerts too, and leaves the views their names.
+    most = width // 2 if news[1] != "warn" else 16
+    wanted = min(cells.width(cells.settled(news[0])), most)
     sets = [_tabs(scene, view, names, urgent) for names in (_LONG, _SHORT, {})]
     tabs = next((row for row in sets if cells.row_width(row) + wanted + 2 <= width), sets[-1])
     text = cells.clip(news[0], width - cells.row_width(tabs) - 2, scene.glyphs.ellipsis)
@@ -149,7 +153,7 @@ def _counts(rows: list[IncidentRow], scene: Scene) -> Row:
 def _strip(scene: Scene, view: str, urgent: list[IncidentRow], news: Segment, width: int) -> Row:
     """Return the view and its most urgent alert in full, the others counted: what no screen may hide."""
     here: Segment = (f"[{actions.VIEWS.index(view)}]{_LONG[view]}", "title")
-    right: Row = [_GAP, news] if news[0] else []
+    right: Row = [_GAP, news] if news[1] == "busy" else []
     if counts := _counts(urgent[1:], scene):
         right += [_GAP, ("and ", "dim"), *counts]
     right += [_GAP, ("! next", "dim")] if width >= 70 else []

@@ -26,6 +26,13 @@ def short_name(run: RunView) -> str:
     return run.log_source
 
 
+def nothing(run: RunView | None) -> str:
+    """Return why there are no lines."""
+    if run is None or run.progress.step is not None:
+        return "no lines to show: what is read here is no text"
+    return "no lines yet: the file is empty so far"
+
+
 class LogPanel(Panel):
     """The newest lines."""
 
@@ -35,11 +42,11 @@ class LogPanel(Panel):
         """Return as many as fit, the newest last."""
         run = self.scene.run
         lines = run.log[-height:] if run and height else ()
-        source = f" {short_name(run)}" if run else ""
+        source = f" {short_name(run)}" if run and run.log_source else ""
         more = self.scene.glyphs.ellipsis
         rows: list[Row] = [[(cells.clip(text, width, more), role_of(text))] for _, text in lines]
         if not rows:
-            rows = [[("no lines yet", "dim")]]
+            rows = [[(nothing(run), "dim")]]
         return Content([("log", "title"), (source, "dim")], rows, [("4 scroll and search", "dim")])
 
     def lines_wanted(self) -> int:
@@ -117,13 +124,15 @@ class LogView(Panel):
                 head = " " * len(head)
         rows = rows[-height:] if height else []
         if not rows:
-            why = "no line fits; esc shows all" if self._filters() else "no lines yet"
+            why = "no line fits; esc shows all" if self._filters() else nothing(scene.run)
             rows = [[(scene.waiting_for() if scene.run is None else why, "dim")]]
-        source = f" {scene.run.log_source}" if scene.run else ""
         where = "following" if self.following else f"line {self.bottom:,}"
         note = f"{self.note}  " if self.note else ""
         title: Row = [("log", "title"), *([(f" {self._filters()}", "warn")] if self._filters() else [])]
-        return Content([*title, (source, "dim")], rows, [(note, "warn"), (where, "value")])
+        room = width - cells.row_width(title) - len(note) - len(where) - 8
+        if scene.run and scene.run.log_source and room > 8:
+            title.append((f" {cells.shorten(scene.run.log_source, room, scene.glyphs.ellipsis)}", "dim"))
+        return Content(title, rows, [(note, "warn"), (where, "value")])
 
     def _time(self, number: int) -> str:
         """Return when a line was read; "" for what was there before anyone watched."""

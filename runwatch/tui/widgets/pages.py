@@ -5,6 +5,7 @@ from __future__ import annotations
 from runwatch.render import cells, checkpoints
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
+from runwatch.tui import actions
 from runwatch.tui.widgets.rows import Panel
 
 _MOST = 6
@@ -55,7 +56,11 @@ class CheckpointTable(PagePanel):
         """Return all there is to show below the heading."""
         run = self.scene.run
         found = run.checkpoints if run else ()
-        return checkpoints.table(found, width, self.scene.glyphs) if found else []
+        return (
+            checkpoints.table(found, width, self.scene.glyphs, run.saving.usual_bytes)
+            if run and found
+            else []
+        )
 
     def content(self, width: int, height: int) -> Content:
         """Return the page of checkpoints from `at`, with what they say together."""
@@ -73,8 +78,6 @@ class CheckpointTable(PagePanel):
 
 class EventTable(PagePanel):
     """What happened, the newest first."""
-
-    can_focus = False
 
     def __init__(self) -> None:
         super().__init__("event-table")
@@ -104,11 +107,18 @@ class FactTable(PagePanel):
         told = [("format", run.format or "not known yet")]
         told += [("source" if i == 0 else "", path) for i, path in enumerate(run.sources)]
         told += run.facts.items()
+        told, about = self._fitting(told), self._fitting(list(run.about.items()))
         rows: list[Row] = [[("what is read", "title")], *self._pairs(told, width)]
         rows += [[], [("configuration", "title"), (f" {len(run.about)}" if run.about else "", "dim")]]
-        rows += self._pairs(list(run.about.items()), width) or self.empty(_NO_CONFIGURATION, width)
+        why = "nothing fits; esc shows all" if run.about else _NO_CONFIGURATION
+        rows += self._pairs(about, width) or self.empty(why, width)
         page = self.part(rows, height)
-        return Content([(run.name, "title"), *self.more()], page)
+        only = self.scene.filtered(actions.CONFIGURATION, len(told) + len(about))
+        return Content([(run.name, "title"), *only, *self.more()], page)
+
+    def _fitting(self, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return what the filter lets through."""
+        return [(name, text) for name, text in pairs if self.scene.fits(actions.CONFIGURATION, name, text)]
 
     def _pairs(self, pairs: list[tuple[str, str]], width: int) -> list[Row]:
         """Return names and values; a value that is too long goes on in further rows."""

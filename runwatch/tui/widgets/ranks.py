@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runwatch.batch import NODE
 from runwatch.render import cells, rank_table, ranks, states
 from runwatch.render.cells import Row
@@ -10,6 +12,9 @@ from runwatch.snapshot import RankRow
 from runwatch.tui.lines import rank_of
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Panel
+
+_MEASURES = {**{name: name for name in ranks.MEASURES}, "age": "last seen", "gpu": "GPU use"}
+"""What the grid shows, in the words of the table."""
 
 
 def measure_of(scene: Scene) -> str:
@@ -25,12 +30,15 @@ class RankGrid(Panel):
         """Return the grid with the worst ranks beside or in the title."""
         scene, measure = self.scene, measure_of(self.scene)
         rows = scene.run.ranks if scene.run else ()
-        title: Row = [("ranks", "title"), (f" {len(rows):,} {scene.glyphs.dot} {measure}", "dim")]
+        dot = scene.glyphs.dot
+        by = scene.grouping and f" {dot} by {scene.grouping}"
+        title: Row = [("ranks", "title"), (f" {len(rows):,} {dot} {_MEASURES[measure]}{by}", "dim")]
         over = scene.run is not None and states.ended(scene.run.phase)
-        named = ranks.notable(rows, over) or (["all ranks alike"] if rows else [])
+        named = ranks.notable(rows, over) or ([_calm(rows)] if rows else [])
         narrow = width < 60 or len(named) < 2
         side = 0 if narrow else min(30, width // 3)
-        grid = ranks.grid(rows, width - side, height, measure, scene.glyphs, scene.by_node)
+        parallel = scene.run.parallel if scene.run else {}
+        grid = ranks.grid(rows, width - side, height, measure, scene.glyphs, scene.grouping, parallel)
         if narrow:
             return Content(title, grid, [(named[0], "value")] if named else [])
         grid += [cells.fit([], width - side)] * (height - len(grid))
@@ -40,6 +48,12 @@ class RankGrid(Panel):
             name = cells.clip(text, side - 2, scene.glyphs.ellipsis)
             grid[y] = [*grid[y], ("  ", ""), (name, "value")]
         return Content(title, grid)
+
+
+def _calm(rows: Sequence[RankRow]) -> str:
+    """Return what to say of ranks of which none stands out."""
+    told = any(row.done is not None or row.age is not None for row in rows)
+    return "no rank stands out" if told else "no rank prints steps of its own"
 
 
 class RankTable(Panel):
@@ -111,7 +125,7 @@ class RankDetail(Panel):
         line = next((text for _, text in reversed(run.log) if rank_of(text) == row.rank), "")
         words = rank_table.words(row, run.ranks, width, process, line, self.scene.glyphs)
         return Content(
-            [("rank", "title"), (f" {ranks.label(row.rank)[row.rank < NODE :]}", "value")],
+            [("rank", "title"), (f" {row.rank if row.rank < NODE else ranks.label(row.rank)}", "value")],
             words,
             [("esc closes", "dim")],
         )

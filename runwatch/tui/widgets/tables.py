@@ -1,9 +1,9 @@
-"""Small tables: metrics with sparklines, the summary at the side, runs, the newest checkpoints."""
+"""Small tables: metrics with sparklines, the summary at the side, the newest checkpoints."""
 
 from __future__ import annotations
 
 from runwatch import metrics
-from runwatch.render import cells, checkpoints, numbers, plain, states
+from runwatch.render import cells, checkpoints, numbers, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.render.sparkline import of_columns, sparkline
@@ -41,14 +41,16 @@ class Stats(Rows):
         names = self._names()
         rows: list[Row] = [[(f" {'metric':<{_NAME}} {'last':>{_VALUE}} trend", "dim")]]
         spaced = 2 * len(names) + 1 <= height
-        for name in names[: height - 1]:
+        shown = names[: max(0, height - 1)]
+        labels = cells.apart([metrics.label(name) for name in shown], _NAME, scene.glyphs.ellipsis)
+        for name, said in zip(shown, labels, strict=True):
             item = scene.latest(name)
             if item is None:
                 continue
             text, role = _shown(item)
             columns = scene.columns.get(name)
             line = sparkline(of_columns(columns), trend, scene.glyphs) if columns and trend else ""
-            label = cells.pad(metrics.label(name), _NAME, scene.glyphs.ellipsis)
+            label = cells.pad(said, _NAME, scene.glyphs.ellipsis)
             value = cells.pad(text, _VALUE, scene.glyphs.ellipsis, right=True)
             rows.append([(f" {label} ", ""), (value, role), (f" {line}", "smooth")])
             if spaced:
@@ -63,15 +65,17 @@ class Summary(Panel):
 
     def content(self, width: int, height: int) -> Content:
         """Return the runs, then the metrics, then what was found out about the run."""
-        scene, run = self.scene, self.scene.run
+        scene, run, more = self.scene, self.scene.run, self.scene.glyphs.ellipsis
         runs = scene.snapshot.runs if scene.snapshot else ()
         rows: list[Row] = [run_line(row, width, self._here(row)) for row in runs[: max(1, height // 4)]]
         if run is not None:
             rows += [[], [("newest", "dim")]]
-            for name in (name for name in choose.of_run(run) if name not in choose.ASIDE):
+            names = [name for name in choose.of_run(run) if name not in choose.ASIDE]
+            labels = cells.apart([metrics.label(name) for name in names], min(14, width // 2), more)
+            for name, label in zip(names, labels, strict=True):
                 if (item := scene.latest(name)) is not None:
                     text, role = _shown(item)
-                    rows.append(self._pair(metrics.label(name), text, role, width))
+                    rows.append(self._pair(label, text, role, width))
             facts = dict(run.facts)
             if run.format:
                 facts.setdefault("format", run.format)
@@ -104,53 +108,6 @@ def run_line(row: RunRow, width: int, here: bool) -> Row:
     return cells.spread([sign, (cells.clip(row.name, room), "title" if here else "")], right, width)
 
 
-class RunTable(Panel):
-    """All runs, one a row, with one selected."""
-
-    def __init__(self) -> None:
-        super().__init__(id="runs")
-        self.at = 0
-
-    def content(self, width: int, height: int) -> Content:
-        """Return the rows around the selected one."""
-        scene = self.scene
-        runs = scene.snapshot.runs if scene.snapshot else ()
-        self.at = max(0, min(self.at, len(runs) - 1))
-        title: Row = [("runs", "title"), (f" {len(runs)}", "dim")]
-        if not runs:
-            return Content(title, [[(scene.waiting_for(), "dim")]])
-        wide = width >= 100
-        steps, left = (21, 12) if wide else (15, 8)
-        names = max(8, min(48, width - 42 - steps - left))
-        heading = (
-            f"  {'state':<13}{'name':<{names}} {'step':>{steps}} {'done':>6} {'loss':>8}  {'alerts':<7} eta"
-        )
-        rows: list[Row] = [[(heading, "dim")]]
-        start = max(0, self.at - max(1, height - 1) + 1)
-        for index, row in enumerate(runs[start : start + height], start):
-            rows.append(self._row(row, names, steps, index == self.at))
-        return Content(title, rows)
-
-    def _row(self, row: RunRow, names: int, room: int, here: bool) -> Row:
-        scene, more = self.scene, self.scene.glyphs.ellipsis
-        steps = cells.pad(plain.steps(row.progress).removeprefix("step "), room, more, right=True)
-        done = "" if row.progress.fraction is None else numbers.percent(row.progress.fraction)
-        loss = row.loss_text or ("" if row.loss is None else numbers.loss(row.loss))
-        left = "" if states.ended(row.phase) else plain.eta(row.progress, scene.glyphs).removeprefix("ETA ")
-        if room < 20:
-            left = left.partition(f" {scene.glyphs.spread}")[0]
-        counts = cells.fit(states.run_counts(row, scene.glyphs), 8, scene.glyphs.ascii)
-        word = f"{states.phase_sign(row.phase, scene.glyphs)} {states.phase_word(row.phase)}"
-        return [
-            (f"{scene.glyphs.pointer if here else ' '} ", "key"),
-            (cells.pad(word, 13, more), states.phase_role(row.phase, row.critical)),
-            (cells.pad(row.name, names, more), "title" if here else ""),
-            (f" {steps} {done:>6} {loss:>8}  ", ""),
-            *counts,
-            (left, "dim"),
-        ]
-
-
 class Checkpoints(Panel):
     """The newest checkpoints in few words."""
 
@@ -158,6 +115,8 @@ class Checkpoints(Panel):
 
     def content(self, width: int, height: int) -> Content:
         """Return them with the newest first."""
-        rows = self.scene.run.checkpoints[:height] if self.scene.run else ()
-        title: Row = [("checkpoints", "title")]
-        return Content(title, [checkpoints.brief(row, self.scene.glyphs) for row in rows], [("6 all", "dim")])
+        run, glyphs = self.scene.run, self.scene.glyphs
+        rows = run.checkpoints[:height] if run else ()
+        usual = run.saving.usual_bytes if run else None
+        lines = [checkpoints.brief(row, glyphs, usual) for row in rows]
+        return Content([("checkpoints", "title")], lines, [("6 all", "dim")])

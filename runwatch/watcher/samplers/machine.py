@@ -28,6 +28,8 @@ SCAN_COST = 200.0
 """Times its own duration that must pass between two looks, on a machine with many processes."""
 ASK_EVERY = 60.0
 """Seconds between questions to the scheduler."""
+_NAMED = 3
+"""Logs that are named where nobody writes them; of more only their number is told."""
 _HOST = "host"
 
 Send = Callable[[Message], None]
@@ -49,7 +51,8 @@ class Machine:
         self._proc = proc or Proc()
         self._linker = Linker(targets, pids, self._proc)
         self._pids = tuple(pids)
-        self._names = ", ".join(text.path(os.path.basename(target)) for target in targets)
+        names = [text.path(os.path.basename(target)) for target in targets]
+        self._names = ", ".join(names) if len(names) <= _NAMED else f"any of {len(names)} logs"
         self._cgroups = cgroups or Cgroups(self._proc)
         self._host = Host(self._proc)
         self._usage = Usage(self._proc)

@@ -81,7 +81,7 @@ def members(files: Sequence[File], *, searched: bool = False) -> dict[str, Membe
     one log they stand beside or below; where several could be meant, they are left
     out, since the logs say the same.
     """
-    logs = _log_units([file for file in files if file.kind == LOG])
+    logs = _log_units([file for file in files if file.kind == LOG], searched=searched)
     others = [file for file in files if file.kind != LOG]
     found = _join(logs, others) if searched else [*logs, *(_alone(file.path, (file,)) for file in others)]
     out: dict[str, Member] = {}
@@ -99,13 +99,15 @@ def title(group: str) -> str:
 # -- logs --------------------------------------------------------------------------------------------
 
 
-def _log_units(files: Sequence[File]) -> list[_Unit]:
+def _log_units(files: Sequence[File], *, searched: bool) -> list[_Unit]:
     grouped: dict[str, list[tuple[File, Member]]] = defaultdict(list)
     paths = {file.path for file in files}
     nodes, streams = _nodes(files), _streams(paths)
     for file in files:
         member = _of_torchrun(file.path, nodes) or _of_rank(file.path, paths) or streams.get(file.path)
         grouped[member.group if member else file.path].append((file, member or Member()))
+    if searched:
+        _give_ranks_to_their_run(grouped)
     units = []
     for group, found in grouped.items():
         alone = len(found) == 1
@@ -113,6 +115,21 @@ def _log_units(files: Sequence[File]) -> list[_Unit]:
         home = group.rstrip("*") if "*" in group else group
         units.append(_Unit(_home(os.path.dirname(home)), tuple(file for file, _ in found), told))
     return units
+
+
+def _give_ranks_to_their_run(grouped: dict[str, list[tuple[File, Member]]]) -> None:
+    """Put logs of ranks under the one other log of their directory: `train.log` beside `rank0.log`, ..."""
+    for group in [name for name in grouped if name.endswith("/*") and len(grouped[name]) > 1]:
+        home = os.path.dirname(group)
+        beside = [
+            name
+            for name, found in grouped.items()
+            if os.path.dirname(name) == home and found[0][1] == Member() and found[0][0].tells
+        ]
+        if len(beside) == 1:
+            run = beside[0]
+            ranks = [(file, _regroup(member, run)) for file, member in grouped.pop(group)]
+            grouped[run] = [(grouped[run][0][0], Member(run, why="the log beside its ranks")), *ranks]
 
 
 def _nodes(files: Iterable[File]) -> dict[str, tuple[int, int, int]]:

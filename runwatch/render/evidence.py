@@ -1,0 +1,113 @@
+"""What a rule saw, as people read it: each number in the unit that its name stands for.
+
+Rules keep seconds, bytes and fractions in [0, 1]; nobody wants to read 0.0312
+where 3.1 % is meant, nor 1158 where 19 minutes are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from runwatch import metrics
+from runwatch.render import numbers, plain
+from runwatch.snapshot import IncidentRow
+
+Value = float | int | str | None
+Write = Callable[[float], str]
+
+_LABELS = {
+    "mfu": "MFU",
+    "io_pressure": "I/O wait",
+    "host_cpu": "CPU of the host",
+    "sm_clock": "clock",
+    "sm_clock_max": "highest clock",
+    "inodes_free": "inodes left",
+    "eta_seconds": "time left",
+    "deadline": "deadline at",
+    "ended": "ended at",
+    "exitcode": "exit code",
+    "room": "room for",
+    "due": "still due",
+    "part": "part of the usual size",
+    "rise": "above the best",
+    "full_in": "disk full in",
+    "use": "GPU use",
+    "usual_use": "usual GPU use",
+    "cost": "part of all time",
+    "silent_for": "no step for",
+    "log_silent_for": "no line for",
+    "timeout": "allowed",
+    "median_gap": "usual gap of steps",
+    "longest_gap": "longest gap so far",
+    "grad_norm_before": "grad norm before",
+    "grad_norm_median": "usual grad norm",
+    "last_finite": "last finite value",
+    "last_finite_step": "at step",
+    "last_checkpoint": "last good checkpoint",
+}
+_PARTS = frozenset({
+    "mfu", "use", "usual_use", "io_pressure", "host_cpu", "cost", "part", "part_of_time", "rise", "slower",
+    "slowdown", "progress",
+})  # fmt: skip
+_SECONDS = frozenset({
+    "silent_for", "log_silent_for", "timeout", "median_gap", "longest_gap", "pause_seconds", "usual_seconds",
+    "late_seconds", "eta_seconds", "seconds_left", "full_in",
+})  # fmt: skip
+_BYTES = frozenset({"bytes", "usual_bytes", "free", "left", "used", "total"})
+_TIMES = frozenset({"multiple", "times"})
+_CLOCKS = frozenset({"deadline", "ended"})
+_HERTZ = frozenset({"sm_clock", "sm_clock_max"})
+_OF_METRIC = frozenset({
+    "value", "limit", "usual", "now", "before", "after", "peak", "median", "best", "first", "highest",
+    "last_finite",
+})  # fmt: skip
+"""Values of the metric that the incident is about."""
+
+
+def value(row: IncidentRow, name: str, x: Value) -> str:
+    """Return what evidence `name` of an incident says, with its unit; it may have several lines."""
+    if x is None:
+        return numbers.MISSING
+    if isinstance(x, (str, bool)):
+        return metrics.label(x) if name == "metric" and isinstance(x, str) else str(x)
+    return _writer(row, name)(x)
+
+
+def _writer(row: IncidentRow, name: str) -> Write:
+    if row.rule == "silent_rank" and name == "limit":
+        return numbers.duration
+    if name in _OF_METRIC and row.metric is not None:
+        metric = row.metric
+        if row.rule == "throughput" and metric != metrics.STEP_TIME:  # kept as seconds per piece of work
+            return lambda x: numbers.value(metric, 1 / x if x else math.inf)
+        return lambda x: numbers.value(metric, x)
+    for names, write in _BY_NAME:
+        if name in names:
+            return write
+    if "/" in name:
+        return lambda x: numbers.value(name, x)
+    return lambda x: numbers.step(x) if float(x).is_integer() else numbers.loss(x)
+
+
+_BY_NAME: tuple[tuple[frozenset[str], Write], ...] = (
+    (_PARTS, numbers.percent),
+    (_SECONDS, numbers.duration),
+    (_BYTES, numbers.size),
+    (_TIMES, lambda x: f"{numbers.si(x)} times"),
+    (_CLOCKS, plain.clock),
+    (_HERTZ, lambda x: f"{numbers.step(x)} MHz"),
+    (frozenset({"temperature"}), lambda x: f"{numbers.si(x)} C"),
+    (frozenset({"cores", "main_cores", "workers_cores"}), lambda x: f"{x:.2f}"),
+    (frozenset({"room", "due"}), lambda x: f"{numbers.step(x)} more"),
+)
+
+
+def label(name: str) -> str:
+    """Return what a piece of evidence is called."""
+    return _LABELS.get(name) or (metrics.label(name) if "/" in name else name.replace("_", " "))
+
+
+def words(row: IncidentRow) -> list[tuple[str, str]]:
+    """Return name and value of each piece of evidence that is known, in the order that the rule gave them."""
+    return [(label(name), value(row, name, x)) for name, x in row.evidence.items() if x is not None]

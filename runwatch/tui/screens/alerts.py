@@ -1,0 +1,135 @@
+"""View 5: alerts, with what is known of one of them."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from runwatch.metrics import LOSS
+from runwatch.snapshot import IncidentRow
+from runwatch.tui import actions, choose, silencing
+from runwatch.tui.screens.lists import MOVES, ListScreen
+from runwatch.tui.widgets.alerts import AlertDetail, AlertList
+from runwatch.tui.widgets.charts import ChartPanel
+from runwatch.watcher import protocol
+
+_OF_ONE = frozenset({"evidence", "acknowledge", "silence", "jump", "jump_log"})
+"""What is done to the selected alert."""
+
+
+class Alerts(ListScreen):
+    """Alerts with the evidence, cause and advice of the selected one, and its metric as a chart."""
+
+    view = actions.ALERTS
+    alone = False
+    """Whether the evidence has the view to itself."""
+
+    def body(self) -> ComposeResult:
+        """Lay out list, evidence and chart."""
+        yield AlertList(id="alert-list")
+        with Horizontal(id="alert-lower"):
+            yield AlertDetail(id="alert-detail")
+            yield ChartPanel(id="alert-chart")
+
+    def place(self) -> None:
+        """Show the chart of the selected alert where there is room."""
+        row = self.scene.selected()
+        metric = row.metric if row is not None else None
+        panel = self.query_one("#alert-chart", ChartPanel)
+        panel.metrics = (metric,) if metric and self.scene.latest(metric) else ()
+        self.alone = self.alone and row is not None
+        panel.display = bool(panel.metrics) and self.size.width >= 100 and not self.alone
+        self.query_one("#alert-lower").display = row is not None
+        found = self.query_one(AlertList)
+        found.display = not self.alone
+        most = max(4, (self.size.height - 4) * 2 // 5)
+        found.styles.height = "1fr" if row is None else min(found.needed(), most)
+
+    def move(self, by: int) -> None:
+        """Select another alert; where the evidence stands alone, scroll it."""
+        if self.alone:
+            detail = self.query_one(AlertDetail)
+            detail.at = max(0, detail.at + by)
+            self.show()
+            return
+        rows, chosen = self.scene.incidents(), self.scene.selected()
+        if chosen is None:
+            return
+        at = next(i for i, row in enumerate(rows) if row.id == chosen.id)
+        self.scene.incident = rows[max(0, min(len(rows) - 1, at + by))].id
+        self.show()
+
+    def can(self, action: str) -> bool:
+        """Return whether an action would do something now."""
+        row, live = self.scene.selected(), self.scene.link == "live"
+        if action == "unsilence":
+            return live
+        if action in MOVES and self.alone:
+            return self.query_one(AlertDetail).hidden > 0
+        if row is None or action not in _OF_ONE:
+            return super().can(action) and action not in _OF_ONE
+        return {
+            "evidence": True,
+            "acknowledge": row.state == "firing",
+            "silence": live,
+            "jump": self._metric(row) is not None,
+            "jump_log": row.line is not None,
+        }[action]
+
+    def length(self) -> int:
+        """Return how many alerts there are."""
+        return len(self.scene.incidents())
+
+    def _metric(self, row: IncidentRow) -> str | None:
+        """Return what to show a chart of: the metric of the alert, else the loss; None without a step."""
+        names = choose.of_run(self.scene.run)
+        wanted = [name for name in (row.metric, LOSS) if name in names] or names
+        return wanted[0] if row.step is not None and wanted else None
+
+    def do_evidence(self) -> None:
+        """Give the evidence all of the view, and take it back."""
+        self.alone = not self.alone
+        self.query_one(AlertDetail).at = 0
+        self.show()
+
+    def do_back(self) -> None:
+        """Give the list its place back, else leave."""
+        if self.alone:
+            self.do_evidence()
+        else:
+            self.runwatch.do_back()
+
+    def do_silence(self) -> None:
+        """Ask for how long alerts like the selected one are not told."""
+        row, scene = self.scene.selected(), self.scene
+
+        def chosen(span: tuple[str, ...] | None) -> None:
+            if span and row is not None:
+                now = scene.snapshot.time + scene.since_frame() if scene.snapshot else 0.0
+                self.runwatch.link.send(silencing.request(row, span[0], now))
+
+        if row is not None:
+            self.app.push_screen(silencing.how_long(row), callback=chosen)
+
+    def do_unsilence(self) -> None:
+        """Ask the engine what is silenced; the app asks which one ends."""
+        self.runwatch.link.send(protocol.Silences())
+
+    def copied(self) -> str:
+        """Return the alert in words."""
+        row = self.scene.selected()
+        return "" if row is None else ". ".join(filter(None, (row.title, row.cause, row.advice)))
+
+    def do_jump(self) -> None:
+        """Show the metric of the alert with the cursor at its step."""
+        row = self.scene.selected()
+        metric = self._metric(row) if row is not None else None
+        if row is not None and metric is not None and row.step is not None:
+            self.runwatch.show_chart(metric, float(row.step))
+
+    def do_jump_log(self) -> None:
+        """Show the log line of the alert."""
+        row = self.scene.selected()
+        if row is not None and row.line is not None:
+            source = row.evidence.get("source")
+            self.runwatch.show_line(row.line, source if isinstance(source, str) else None)

@@ -1,0 +1,65 @@
+"""Views whose list can be filtered by some words."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from runwatch.tui.screens.base import RunScreen
+
+
+class FilterScreen(RunScreen):
+    """Has a field for the words, which is hidden until asked for."""
+
+    def below(self) -> ComposeResult:
+        """Lay out the field above the footer."""
+        yield Input(placeholder="show only what has these words", id="filter", select_on_focus=True)
+
+    @property
+    def field(self) -> Input:
+        """The field."""
+        return self.query_one("#filter", Input)
+
+    def can(self, action: str) -> bool:
+        """Return whether an action would do something now."""
+        if action == "back" and self.view in self.scene.filters:
+            return True
+        return super().can(action)
+
+    def do_filter(self) -> None:
+        """Ask for the words."""
+        self.field.value = self.scene.filters.get(self.view, "")
+        self.field.add_class("-open")
+        self.field.focus()
+
+    @on(Input.Changed, "#filter")
+    def changed(self, event: Input.Changed) -> None:
+        """Filter while somebody types."""
+        if self.field.has_class("-open"):
+            self.filter_by(event.value)
+
+    @on(Input.Submitted, "#filter")
+    def submitted(self) -> None:
+        """Keep the filter and go back to the list."""
+        self._close()
+
+    def filter_by(self, words: str) -> None:
+        """Show only what has these words; all, if there are none."""
+        self.scene.filters.pop(self.view, None)
+        if words.strip():
+            self.scene.filters[self.view] = words.strip()
+        self.show()
+
+    def _close(self) -> None:
+        self.field.remove_class("-open")
+        self.set_focus(None)
+
+    def do_back(self) -> None:
+        """Close the field, else show all again, else leave."""
+        if self.field.has_class("-open"):
+            self._close()
+        elif self.view in self.scene.filters:
+            self.filter_by("")
+        else:
+            super().do_back()

@@ -1,0 +1,130 @@
+"""View 3: ranks, GPUs and processes."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from runwatch.render import rank_groups, rank_table, ranks
+from runwatch.tui import actions
+from runwatch.tui.screens.lists import ListScreen
+from runwatch.tui.widgets.machine import MachinePanel
+from runwatch.tui.widgets.ranks import RankDetail, RankGrid, RankTable, measure_of
+
+MACHINE_FROM = 36
+"""Rows of a screen from which the machine is shown beneath the ranks."""
+_LOOKED_AT = 400
+"""Newest lines of the log in which one of the selected rank is looked for."""
+
+
+class Ranks(ListScreen):
+    """The grid of all ranks, all of them in a table, and one of them in detail."""
+
+    view = actions.RANKS
+    shown = 0
+    """0 for cells and table, 1 for the table, 2 for the cells."""
+    detail = False
+    """Whether what is known of the selected rank stands in place of the cells."""
+
+    def body(self) -> ComposeResult:
+        """Lay out grid, detail, table and machine."""
+        yield RankGrid(id="rank-grid")
+        yield RankDetail(id="rank-detail")
+        yield RankTable()
+        yield MachinePanel(id="machine")
+
+    def machine(self) -> bool:
+        """Ask for the machine too."""
+        return True
+
+    def place(self) -> None:
+        """Give the grid the rows it needs, at most half of the view; without ranks the machine has it all."""
+        count = len(self.scene.run.ranks) if self.scene.run else 0
+        view = self.scene.run.machine if self.scene.run else None
+        seen = view is not None and bool(view.processes or view.gpus or view.host)
+        alone = seen and not count
+        panel = self.query_one(MachinePanel)
+        panel.display = seen and (alone or self.size.height >= MACHINE_FROM)
+        panel.styles.height = "1fr" if alone else min(panel.needed(), self.size.height // 3)
+        grid, table = self.query_one("#rank-grid"), self.query_one(RankTable)
+        detail = self.query_one(RankDetail)
+        detail.row = table.selected() if self.detail else None
+        detail.display = detail.row is not None and not alone
+        cells, lines = self.shown != 1 and not detail.display, self.shown != 2 or detail.display
+        grid.display, table.display = cells and not alone, lines and not alone
+        half = max(4, (self.size.height - 4) // 2)
+        needed = 4 + count // (8 if self.scene.grouping else 32)
+        grid.styles.height = "1fr" if not table.display else min(half, needed)
+
+    def log_wanted(self) -> tuple[int, int | None]:
+        """Return how many lines are looked at for the newest one of the selected rank."""
+        return (_LOOKED_AT if self.detail else 0), None
+
+    def move(self, by: int) -> None:
+        """Select another rank."""
+        self.query_one(RankTable).move(by)
+        self.show()
+
+    def do_detail(self) -> None:
+        """Show what is known of the selected rank, and take it away again."""
+        self.detail = not self.detail
+        self.show()
+
+    def do_back(self) -> None:
+        """Close the detail, else leave."""
+        if self.detail:
+            self.do_detail()
+        else:
+            self.runwatch.do_back()
+
+    def copied(self) -> str:
+        """Return the selected rank in words."""
+        row = self.query_one(RankTable).selected()
+        words = rank_table.words(row, (), 1000) if row is not None else []
+        return "; ".join(" ".join(text.strip() for text, _ in line).strip() for line in words[:-1])
+
+    def can(self, action: str) -> bool:
+        """Return whether an action would do something now."""
+        if action in {"measure", "group"} and (self.detail or (action == "group" and self.shown == 1)):
+            return False
+        if action in {"measure", "group", "sort", "sort_back", "table", "detail"}:
+            return self.length() > 0
+        return super().can(action)
+
+    def length(self) -> int:
+        """Return how many ranks there are."""
+        return len(self.scene.run.ranks) if self.scene.run else 0
+
+    def do_measure(self) -> None:
+        """Show the other thing known about ranks."""
+        known = ranks.measures(self.scene.run.ranks if self.scene.run else ())
+        self.scene.measure = known[(known.index(measure_of(self.scene)) + 1) % len(known)]
+        self.show()
+
+    def do_group(self) -> None:
+        """Group the ranks by the next thing that is known: node, tp, cp, pp, dp; then put all in a row."""
+        run = self.scene.run
+        known = rank_groups.groupings(run.ranks, run.parallel) if run else [""]
+        at = known.index(self.scene.grouping) if self.scene.grouping in known else 0
+        self.scene.grouping = known[(at + 1) % len(known)]
+        self.show()
+
+    def do_table(self) -> None:
+        """Cells and table, then the table alone, then the cells alone."""
+        self.shown, self.detail = (self.shown + 1) % 3, False
+        self.show()
+
+    def do_sort(self) -> None:
+        """Sort by the next column."""
+        self._sort(1)
+
+    def do_sort_back(self) -> None:
+        """Sort by the previous column."""
+        self._sort(-1)
+
+    def _sort(self, by: int) -> None:
+        table = self.query_one(RankTable)
+        known = ranks.sortable(self.scene.run.ranks if self.scene.run else ())
+        at = known.index(table.column) if table.column in known else 0
+        table.column = known[(at + by) % len(known)]
+        table.first()
+        self.show()

@@ -1,0 +1,65 @@
+"""Evidence is written with the units that its names stand for."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.render import evidence, plain
+from runwatch.snapshot import IncidentRow
+
+
+def row(rule="hang", metric=None, since=None, state="firing", title="", **told):
+    return IncidentRow("i", "r", rule, "warning", state, title, metric=metric, since=since, evidence=told)
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        (row(silent_for=1158.0), ("no step for", "19m 18s")),
+        (row(median_gap=0.1109), ("usual gap of steps", "111 ms")),
+        (row(mfu=0.02575), ("MFU", "2.6%")),
+        (row(io_pressure=0.0312), ("I/O wait", "3.1%")),
+        (row("disk_full", free=3 * 2**30), ("free", "3.00 GiB")),
+        (row("jitter", times=3.1, metric="perf/step_time"), ("times", "3.10 times")),
+        (row("silent_rank", limit=600.0), ("limit", "10m 00s")),
+        (row("own", metric="train/loss", limit=3), ("limit", "3.000")),
+        (row("own", metric="perf/mfu", value=0.3), ("value", "30.0%")),
+        (row("throughput", metric="perf/step_time", now=2.5), ("now", "2.50 s")),
+        (row("throughput", metric="perf/tokens_per_sec", now=1e-5), ("now", "100k")),
+        (row("nonfinite", **{"train/learning_rate": 3e-4}), ("lr", "3e-4")),
+        (row("gpu_slowed", sm_clock=1410.0), ("clock", "1,410 MHz")),
+        (row("x", last_checkpoint=41000), ("last good checkpoint", "41,000")),
+        (row("x", some_ratio=2.3456), ("some ratio", "2.346")),
+        (row("straggler", metric="perf/step_time", slower=0.41), ("slower", "41.0%")),
+    ],
+)
+def test_a_number_has_its_unit(given_, said):
+    assert evidence.words(given_) == [said]
+
+
+def test_what_is_not_known_is_left_out():
+    assert evidence.words(row(failed_rank=None, kind="oom")) == [("kind", "oom")]
+
+
+def test_a_hang_grows_while_it_lasts():
+    hang = row(title="no progress for 1 h 2 min while training", since=100.0, silent_for=3720.0)
+    assert plain.title(hang, 100.0 + 3600) == "no progress for 2h while training"
+    assert plain.title(hang) == hang.title
+    over = row(title=hang.title, since=100.0, state="resolved", silent_for=3720.0)
+    assert plain.title(over, 9e5) == hang.title
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(
+        st.one_of(
+            st.sampled_from([*evidence._LABELS, "usual", "value", "free", "multiple"]), st.text(max_size=9)
+        ),
+        st.one_of(st.none(), st.floats(), st.integers(), st.text(max_size=9)),
+    ),
+    st.sampled_from(["hang", "throughput", "own"]),
+    st.sampled_from([None, "train/loss", "perf/mfu", "perf/tokens_per_sec", "x"]),
+)
+def test_anything_can_be_evidence(told, rule, metric):
+    words = evidence.words(IncidentRow("i", "r", rule, "warning", "firing", "", metric=metric, evidence=told))
+    assert all(isinstance(name, str) and isinstance(text, str) for name, text in words)

@@ -1,0 +1,123 @@
+"""Every panel at any size, with any numbers and any text: rows exactly as wide as asked, and no error inside."""
+
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wcwidth import wcswidth
+
+from runwatch.render import cells
+from runwatch.render.glyphs import ASCII, UNICODE
+from runwatch.snapshot import (
+    CheckpointRow,
+    Columns,
+    EventRow,
+    IncidentRow,
+    Latest,
+    Mark,
+    Progress,
+    RankRow,
+    RunRow,
+    RunView,
+    Saving,
+    Snapshot,
+)
+from runwatch.tui.scene import Scene
+from runwatch.tui.widgets import alerts, charts, head, logs, machine, pages, ranks, runs, tables
+from runwatch.tui.widgets.rows import Panel, Rows
+
+from .test_machine import MACHINE
+
+NUMBERS = st.one_of(st.none(), st.floats(), st.integers(-(2**70), 2**70).map(float))
+COUNTS = st.one_of(st.none(), st.integers(0, 2**62))
+TEXT = st.text(max_size=30)
+PHASES = st.sampled_from(["starting", "training", "finished", "crashed", "stalled", "evaluating", "odd"])
+STATES = st.sampled_from(["pending", "firing", "acknowledged", "resolved", "odd"])
+NAMES = ("train/loss", "perf/mfu", "perf/step_time", "gpu/0/memory_used", "odd")
+
+
+@st.composite
+def scenes(draw):
+    progress = Progress(
+        draw(COUNTS), draw(COUNTS), draw(NUMBERS), draw(NUMBERS), draw(NUMBERS), draw(NUMBERS)
+    )
+    ys = tuple(draw(st.lists(NUMBERS, max_size=9)))
+    xs = tuple(sorted(draw(st.lists(st.floats(0, 1e15), min_size=len(ys), max_size=len(ys)))))
+    lists = {name: Columns(name, xs, ys, ys, ys, ys, tuple(1 for _ in ys)) for name in NAMES}
+    incidents = [
+        IncidentRow(
+            f"i{i}", "r", draw(TEXT), draw(st.sampled_from(["critical", "warning", "info", "odd"])), draw(STATES), draw(TEXT),
+            draw(TEXT), draw(TEXT), metric=draw(st.sampled_from([None, *NAMES])), rank=draw(COUNTS), step=draw(COUNTS),
+            line=draw(COUNTS), since=draw(NUMBERS), evidence={
+                draw(st.sampled_from(["silent_for", "mfu", "last_finite", "deadline", "free", "odd", draw(TEXT)])): draw(st.one_of(NUMBERS, TEXT))
+                for _ in range(4)
+            },
+        )
+        for i in range(draw(st.integers(0, 3)))
+    ]  # fmt: skip
+    run = RunView(
+        "r", draw(TEXT), draw(PHASES), progress, sources=(draw(TEXT), draw(TEXT)), age=draw(NUMBERS), elapsed=draw(NUMBERS),
+        history=draw(st.one_of(st.none(), st.floats(0, 1))), latest=tuple(
+            Latest(name, y if y is not None and math.isfinite(y) else None, draw(TEXT), draw(COUNTS), 9) for name, y in zip(NAMES, ys, strict=False)
+        ),
+        marks=(Mark("incident", draw(st.integers(0, 2**60))),), incidents=tuple(incidents),
+        ranks=tuple(RankRow(i, draw(COUNTS), draw(COUNTS), draw(NUMBERS), draw(NUMBERS), draw(NUMBERS)) for i in range(draw(st.integers(0, 3)))),
+        checkpoints=tuple(
+            CheckpointRow(draw(TEXT), draw(COUNTS), "", state, draw(TEXT), draw(COUNTS), draw(NUMBERS), draw(NUMBERS))
+            for state in ("writing", "complete", "damaged", "odd")
+        ),
+        saving=Saving(draw(COUNTS), draw(NUMBERS), draw(NUMBERS), draw(NUMBERS), draw(COUNTS), draw(COUNTS), draw(NUMBERS)),
+        events=(EventRow(draw(TEXT), draw(TEXT), draw(COUNTS), draw(COUNTS), draw(COUNTS)),), facts={draw(TEXT): draw(TEXT)},
+        about={draw(TEXT): draw(TEXT)}, log=((1, draw(TEXT)), (2, draw(TEXT))), log_source=draw(TEXT), machine=MACHINE,
+        log_read=((1, 0.0), (2, draw(st.floats(0, 1e12)))),
+    )  # fmt: skip
+    row = RunRow(
+        "r", draw(TEXT), draw(PHASES), progress, 3, 2, draw(NUMBERS), draw(TEXT), draw(TEXT), draw(NUMBERS)
+    )
+    scene = Scene(draw(st.sampled_from([UNICODE, ASCII])), "t", clock=lambda: 100.0, received=99.0)
+    scene.snapshot = Snapshot(draw(st.floats(0, 1e11)), (row, row), run, (draw(TEXT),))
+    scene.columns, scene.link, scene.paused = (
+        lists,
+        draw(st.sampled_from(["live", "lost"])),
+        draw(st.booleans()),
+    )
+    scene.log_y, scene.smoothing = draw(st.booleans()), draw(st.sampled_from([0.0, 0.9]))
+    scene.cursor = draw(st.one_of(st.none(), st.floats(0, 1e15)))
+    scene.grouping, scene.filters = draw(st.sampled_from(["", "node", "pp"])), {"runs": ""}
+    return scene
+
+
+def parts() -> list[Rows]:
+    """Return one of each; what is not laid out yet has the size that it is asked to draw at."""
+    chart = charts.ChartPanel()
+    chart.metrics = ("train/loss", "perf/mfu")
+    log = logs.LogView()
+    log.bottom, log.times = 9, True
+    return [
+        chart, log, charts.Note(), head.Head("overview"), alerts.AlertsPanel(), alerts.AlertList(), alerts.AlertDetail(),
+        logs.LogPanel(), machine.MachinePanel(), pages.CheckpointTable(), pages.EventTable(), pages.FactTable(),
+        ranks.RankGrid(), ranks.RankTable(), ranks.RankDetail(), runs.RunTable(), tables.Summary(), tables.Stats(),
+        tables.Checkpoints(),
+    ]  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(scene=scenes(), width=st.integers(1, 140), height=st.integers(0, 40))
+def test_any_panel_at_any_size(scene, width, height):
+    before = Rows.scene
+    Rows.scene = property(lambda self: scene)
+    try:
+        for part in parts():
+            rows = part.draw(width, height)
+            if isinstance(part, Panel):
+                part.content(max(1, width - 2), max(0, height - 2))  # a panel keeps its errors in its frame
+                assert len(rows) == height or height < 2
+            for row in rows:
+                text = cells.row_text(cells.fit(row, width, scene.glyphs.ascii))
+                assert wcswidth(text) == width, (part, text)
+                assert not scene.glyphs.ascii or text.isascii()
+            if isinstance(part, ranks.RankDetail) and scene.run.ranks:
+                part.row = scene.run.ranks[0]
+                part.draw(width, height)
+    finally:
+        Rows.scene = before
