@@ -32,7 +32,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _ELSEWHERE = "runwatch: this page is only for this machine, as 127.0.0.1 or localhost\n"
-_NO_TOKEN = "runwatch: open the address that runwatch printed in its terminal, with its token\n"
+_UNKNOWN = "runwatch: open the address that runwatch printed in its terminal, with its token\n"
 _WRONG = "runwatch: this token is not (or no longer) right: open the address that runwatch printed last\n"
 
 Handler = Callable[[Any], Awaitable[Any]]
@@ -102,7 +102,7 @@ def guard(token: str, port: int) -> Any:
             return answer
         if not _same(request.cookies.get(cookie, ""), token):
             wrong = "token" in request.query
-            return web.Response(status=403, text=_WRONG if wrong else _NO_TOKEN, headers=_HEADERS)
+            return web.Response(status=403, text=_WRONG if wrong else _UNKNOWN, headers=_HEADERS)
         answer = await handler(request)
         if not answer.prepared:
             answer.headers.update(_HEADERS)

@@ -18,7 +18,7 @@ Row = list[Segment]
 _UNSURE = frozenset({"Mc", "Cn", "Co", "Cs", "Zl", "Zp"})
 _INVISIBLE = frozenset({"Mn", "Me", "Cf", "Cc"})
 _SINGLE = re.compile("[ -~\u00b1\u00b7\u03c3\u2026\u2190-\u2199\u2500-\u25fc\u2713\u2717\u2800-\u28ff]*")
-"""What nearly all text on a screen is made of: ASCII, frames, bars, braille. A cell each, nothing to settle."""
+"""What nearly all of a screen is made of: ASCII, frames, bars, braille. A cell each, nothing to settle."""
 
 
 def _settle(char: str) -> str:

@@ -12,6 +12,8 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 
+from runwatch.text import path
+
 DARK = "dark"
 
 
@@ -42,7 +44,7 @@ def run(
     app = RunwatchApp(
         sock,
         ascii=ascii,
-        title=title,
+        title=path(title),
         private=private,
         theme=themes.check(theme, where("screen", "theme")),
         registry=actions.registry(keys or {}, lambda name: where("keys", name)),

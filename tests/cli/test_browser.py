@@ -13,6 +13,7 @@ import shutil
 import pyte
 import pytest
 
+from . import hostile
 from .live import WAIT
 from .served import serving
 
@@ -25,10 +26,7 @@ pytestmark = [
 ]
 
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 DRAWN = """() => {
     const layer = document.querySelector(".xterm-text-layer");
     const {data} = layer.getContext("2d").getImageData(0, 0, layer.width, layer.height);
@@ -181,7 +179,10 @@ async def test_who_has_no_token_is_told_what_to_do(tmp_path):
     with serving(tmp_path) as served:
         async with browser() as chromium:
             page = await chromium.new_page()
-            for query, words in (("", "open the address that runwatch printed"), ("?token=x", "token is not")):
+            for query, words in (
+                ("", "open the address that runwatch printed"),
+                ("?token=x", "token is not"),
+            ):
                 answer = await page.goto(f"{served.address}/{query}")
                 assert answer.status == 403
                 assert words in await page.inner_text("body")
@@ -196,3 +197,23 @@ async def test_a_server_that_stops_is_told(tmp_path):
             served.process.terminate()
             await tab.page.wait_for_selector("body.-closed")
             await come_true(lambda: not any(process.is_running() for process in processes))
+
+
+async def test_a_hostile_log_stays_in_its_cells(tmp_path):
+    with serving(tmp_path, hostile.text_log()) as served:
+        async with browser() as chromium:
+            tab = await opened(await chromium.new_context(viewport=DESKTOP), served.page, "59/400")
+            asked = []
+            tab.page.on("dialog", lambda dialog: asked.append(dialog.message))
+            for digit in "0234567":
+                await tab.key(digit)
+                await tab.until(
+                    lambda text, digit=digit: f"[{digit}]" in text and "q Quit" in text.splitlines()[-1]
+                )
+            await tab.key("4")
+            await tab.until(lambda text: "[@click=app.quit]" in text and "<b>&amp;" in text)
+            assert hostile.got_out(tab.sent) == []
+            assert await tab.page.title() == "runwatch"
+            assert all(url.startswith(served.address) for url in tab.requests)
+            assert not asked
+            await tab.page.screenshot(path=os.environ.get("RUNWATCH_SHOT"))
