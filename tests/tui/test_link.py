@@ -98,7 +98,9 @@ async def test_likely_curves_are_asked_for_before_it_is_known_what_a_run_has(ope
         first = first or next(r for r in s.engine.requests if isinstance(r, Subscribe))
         assert {"train/loss", "train/grad_norm"} <= {chart.metric for chart in first.view.charts}
         await s.settle()
-        assert {chart.metric for chart in s.engine.view.charts} <= {item.metric for item in s.scene.run.latest}
+        assert {chart.metric for chart in s.engine.view.charts} <= {
+            item.metric for item in s.scene.run.latest
+        }
 
 
 async def test_a_run_that_is_gone_leaves_the_choice_to_the_engine(open_app):
@@ -110,7 +112,9 @@ async def test_a_run_that_is_gone_leaves_the_choice_to_the_engine(open_app):
         def known(view, ids):
             shown = whole(view)
             runs = tuple(msgspec.structs.replace(shown.runs[0], id=name) for name in ids)
-            return msgspec.structs.replace(shown, runs=runs, run=shown.run if view.run in (None, *ids) else None)
+            return msgspec.structs.replace(
+                shown, runs=runs, run=shown.run if view.run in (None, *ids) else None
+            )
 
         for ids, wanted in ((("r1", "r2#1", "r2#2"), "r2#2"), (("r1",), None)):
             s.engine.picture = lambda view, ids=ids: known(view, ids)
