@@ -513,3 +513,18 @@ async def test_the_address_of_the_run_on_wandb(open_app, monkeypatch):
         assert set(copied) == {"https://wandb.ai/acme/llm/runs/x7k2"}
     async with open_app((120, 30)) as s:
         assert not s.app.available("link")
+
+
+async def test_a_key_of_the_footer_can_be_clicked(open_app):
+    async with open_app((120, 40), ranks=8) as s:
+        row = s.drawn("#keys")
+        await s.pilot.click("#keys", offset=(row.index("View"), 0))
+        await s.settle()
+        assert s.view.view == "metrics"
+        row = s.drawn("#keys")
+        await s.pilot.click("#keys", offset=(row.index("Help") - 1, 0))
+        await s.until(lambda: "help" in s.text())
+        await s.press("escape")
+        await s.pilot.click("#keys", offset=(118, 0))  # nothing is there
+        await s.settle()
+        assert s.view.view == "metrics"
