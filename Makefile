@@ -67,9 +67,10 @@ corpus: $(STAMP)  ## Read a corpus of logs and compare with its truth: CORPUS=DI
 	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [JOBS=N]'; exit 2; }
 	$(BIN)/python benchmarks/corpus.py "$(CORPUS)" $(if $(JOBS),--jobs $(JOBS))
 
-test-web: $(STAMP)  ## Run the tests of the screen in a browser, with textual-serve
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,web]'
-	$(BIN)/python -m pytest tests/cli/test_web.py
+# Takes the chromium that is on the path: apt-get install chromium, or CHROMIUM=/where/it/is
+test-web: $(STAMP)  ## Run the tests of the screen in a browser, with textual-serve and chromium
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,web,browser]'
+	$(BIN)/python -m pytest -rs -m 'browser or not browser' tests/cli/test_web.py tests/cli/test_browser.py
 
 detection: $(STAMP)  ## Measure what is caught and what is raised for nothing (docs/detection.md)
 	$(BIN)/python -m benchmarks.detection --split test --write

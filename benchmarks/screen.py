@@ -4,7 +4,8 @@ The engine is scripted and lives in this process, so that only the screen is
 measured: 4 charts, 64 ranks, log lines, a new step every 50 ms. Then the same
 with 4,096 ranks, and with a history of 10,000,000 steps. The baseline is a
 small Textual app that shows the same with textual-plot and a DataTable; it is
-measured where those can be imported (`pip install textual-plot`).
+measured where those can be imported (`pip install textual-plot`). `wandb leet` is
+measured on a live run, beside ours (benchmarks/screen_leet.py).
 
 usage: python benchmarks/screen.py [--seconds N] [--size 120x40] [--dump FILE]
 """
@@ -23,15 +24,24 @@ import signal
 import socket
 import struct
 import sys
-import tempfile
 import termios
 import time
 from pathlib import Path
 
 import psutil
 
-from benchmarks import make_log
-from runwatch.snapshot import Columns, Latest, Mark, Progress, RankRow, RunRow, RunView, Snapshot
+from benchmarks import screen_first, screen_leet
+from runwatch.snapshot import (
+    Columns,
+    Latest,
+    Mark,
+    Progress,
+    RankPlace,
+    RankRow,
+    RunRow,
+    RunView,
+    Snapshot,
+)
 from runwatch.watcher import protocol
 
 HZ = 2
@@ -61,6 +71,8 @@ METRICS = ("train/loss", "train/grad_norm", "perf/tokens_per_sec", "perf/step_ti
 
 def _columns(chart: protocol.Chart, step: int) -> Columns:
     """Return what an engine sends: buckets that are a power of two wide and begin at multiples of that."""
+    if chart.metric not in METRICS:
+        return Columns(chart.metric)
     first = int(chart.first or 0)
     last = step if chart.last is None else min(step, int(chart.last))
     wide = 1 << max(0, math.ceil(math.log2(max(1, last - first) / max(1, 2 * chart.width))))
@@ -77,11 +89,17 @@ def _columns(chart: protocol.Chart, step: int) -> Columns:
     )
 
 
+def _place(rank: int, step: int) -> RankPlace:
+    """Return a process and a GPU that work, a little differently at each step."""
+    busy, memory = 0.95 + 0.04 * _noise(rank + step), 7.1e10 + 1e8 * (rank % 8)
+    return RankPlace(4000 + rank, "running", "", (str(rank % 8),), "ok", "util", busy, memory, 8e10)
+
+
 class Engine:
     """Answers a screen with pictures of a run that goes on."""
 
-    def __init__(self, sock: socket.socket, ranks: int, first: int) -> None:
-        self._sock, self._ranks, self._first = sock, ranks, first
+    def __init__(self, sock: socket.socket, ranks: int, first: int, placed: bool = False) -> None:
+        self._sock, self._ranks, self._first, self._placed = sock, ranks, first, placed
         self._begin = time.monotonic()
         self._view: protocol.View | None = None
         self._rest = b""
@@ -127,7 +145,10 @@ class Engine:
             tuple(_columns(chart, step) for chart in view.charts),
             (Mark("checkpoint", self._first // 2),),
             tuple(
-                RankRow(i, step - (i % 11 == 0), None, 0.05, 2.03 + 0.02 * _noise(i + step) + (i == 37))
+                RankRow(
+                    i, step - (i % 11 == 0), None, 0.05, 2.03 + 0.02 * _noise(i + step) + (i == 37),
+                    place=_place(i, step) if self._placed else None,
+                )
                 for i in range(self._ranks)
             ),
             log=log, log_source="/runs/llama/train.log",
@@ -145,11 +166,12 @@ class Cost:
 
 def measure(
     command: list[str], size: tuple[int, int], seconds: float, ranks: int = 64, first: int = 41_230,
-    dump: str = "",
+    dump: str = "", keys: bytes = b"",
 ) -> Cost:  # fmt: skip
     """Run a screen on a terminal, with a scripted engine at its descriptor; return what it used.
 
-    Five seconds go by before anything is counted.
+    Five seconds go by before anything is counted; then `keys` are typed, and two more.
+    With keys ranks have processes and GPUs.
     """
     ours, theirs = socket.socketpair()
     os.set_inheritable(theirs.fileno(), True)
@@ -161,10 +183,13 @@ def measure(
         os.environ.pop("NO_COLOR", None)
         os.execv(command[0], [*command, str(theirs.fileno())])
     theirs.close()
-    engine = Engine(ours, ranks, first)
+    engine = Engine(ours, ranks, first, bool(keys))
     written: list[bytes] = []
     try:
         _attend(engine, screen, 5.0, written)
+        if keys:
+            os.write(screen, keys)
+            _attend(engine, screen, 2.0, written)
         written.clear()
         process = psutil.Process(pid)
         before, frames, begin = process.cpu_times(), engine.frames, time.monotonic()
@@ -208,48 +233,6 @@ def _baseline() -> list[str] | None:
     return [sys.executable, str(Path(__file__).with_name("screen_baseline.py"))]
 
 
-def _first(lines: int, runs: int = 5) -> None:
-    """Print how soon `runwatch tail` shows its first frame and its first chart of a log of so many lines."""
-    with tempfile.TemporaryDirectory() as directory:
-        log = str(Path(directory) / "train.log")
-        Path(log).write_text("\n".join(make_log.lines(lines)) + "\n", encoding="utf-8")
-        found = [_begin(log) for _ in range(runs)]
-    for name, place, bar in (("first frame", 0, 0.6), ("first chart", 1, 0.9)):
-        middle = sorted(times[place] for times in found)[runs // 2]
-        print(f"{name + f', {lines:,} lines':<28}{middle:>6.2f} s  (bar: {bar})", flush=True)
-    used = sorted(times[2] for times in found)[runs // 2]
-    print(f"{'  CPU of the screen by then':<28}{used:>6.2f} s", flush=True)
-
-
-def _begin(log: str) -> tuple[float, float, float]:
-    """Return the seconds from the command to its first frame and first chart, and the CPU used by then."""
-    begin = time.monotonic()
-    pid, screen = pty.fork()
-    if pid == 0:
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-        os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
-        os.execv(sys.executable, [sys.executable, "-m", "runwatch", "tail", log])
-    try:
-        seen, frame = "", 0.0
-        while time.monotonic() - begin < 20:
-            if select.select([screen], [], [], 0.01)[0]:
-                seen += os.read(screen, 1 << 16).decode("utf-8", "replace")
-            if not frame and "Overview" in seen:
-                frame = time.monotonic() - begin
-            if any("\u2801" <= sign <= "\u28ff" for sign in seen):  # a chart is drawn in braille
-                spent = psutil.Process(pid).cpu_times()
-                return frame, time.monotonic() - begin, spent.user + spent.system
-        raise TimeoutError("no chart came")
-    finally:
-        with contextlib.suppress(OSError):
-            os.write(screen, b"q")
-            time.sleep(0.5)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        os.close(screen)
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
@@ -258,6 +241,7 @@ def main() -> None:
     parser.add_argument("--dump", default="", help="write what the first screen sent to a file")
     parser.add_argument("--only", action="store_true", help="only the usual screen")
     given = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
     width, _, height = given.size.partition("x")
     size = (int(width), int(height))
     ours = [sys.executable, "-c", _SCREEN]
@@ -276,11 +260,19 @@ def main() -> None:
     if given.only:
         return
     for lines in (10_000, 1_000_000):
-        _first(lines)
-    for name, ranks, first in (("4,096 ranks", 4096, 41_230), ("10,000,000 steps", 64, 10_000_000)):
-        cost = show(name, measure(ours, size, given.seconds, ranks, first))
+        screen_first.soon(lines)
+
+    def beside(name: str, cost: Cost) -> None:
+        show(name, cost)
         times = f"{cost.cpu / usual.cpu:>7.2f}{cost.kilobytes / usual.kilobytes:>8.2f}"
-        print(f"{'  times the usual (bar: 2)':<28}{times}")
+        print(f"{'  times the usual (bar: 2)':<28}{times}", flush=True)
+
+    beside("4,096 ranks", measure(ours, size, given.seconds, 4096))
+    beside("10,000,000 steps", measure(ours, size, given.seconds, 64, 10_000_000))
+    beside("64 ranks and GPUs, a table", measure(ours, size, given.seconds, keys=b"3"))
+    beside("4,096 ranks and GPUs, table", measure(ours, size, given.seconds, 4096, keys=b"3"))
+    beside("10,000,000 steps of a log", Cost(*screen_first.long_history(given.seconds), HZ))
+    screen_leet.compare(given.seconds)
     if (command := _baseline()) is None:
         print("no baseline: pip install textual-plot")
         return

@@ -15,14 +15,25 @@ import shlex
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from runwatch.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
 INSTALL = "pip install 'runwatch[web]'"
-_COOKIE = "runwatch-token"
+_PAGE = Path(__file__).parent / "page"
 _PORTS = range(8000, 8020)
+_HEADERS = {
+    # Everything the page needs is served here; nothing is asked of anybody else, and nobody may frame it.
+    "Content-Security-Policy": "default-src 'self' 'unsafe-inline' data: ws: wss:; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+_ELSEWHERE = "runwatch: this page is only for this machine, as 127.0.0.1 or localhost\n"
+_UNKNOWN = "runwatch: open the address that runwatch printed in its terminal, with its token\n"
+_WRONG = "runwatch: this token is not (or no longer) right: open the address that runwatch printed last\n"
 
 Handler = Callable[[Any], Awaitable[Any]]
 
@@ -53,7 +64,7 @@ def serve(arguments: Sequence[str], port: int | None) -> int:
             """Write nothing to the terminal besides the address."""
 
     command = shlex.join([sys.executable, "-m", "runwatch", *arguments])
-    Guarded(command, host=LOOPBACK, port=chosen, title="runwatch").serve()
+    Guarded(command, host=LOOPBACK, port=chosen, title="runwatch", templates_path=_PAGE).serve()
     return 0
 
 
@@ -71,22 +82,31 @@ def free_port(wanted: int | None) -> int:
 
 
 def guard(token: str, port: int) -> Any:
-    """Return what lets through only requests that know the token, from a page of ours."""
+    """Return what lets through only requests that know the token, from a page of ours.
+
+    The name asked for must be this machine's, so that no other name can be made to lead here; the
+    port may be another: that of a tunnel. A cookie goes to all ports, so each server has its own.
+    """
     from aiohttp import web
 
-    places = {f"{name}:{port}" for name in (LOOPBACK, "localhost")}
+    cookie = f"runwatch-{port}"
 
     async def check(request: Any, handler: Handler) -> Any:
         origin = request.headers.get("Origin")
-        if request.host not in places or (origin is not None and origin.partition("://")[2] not in places):
-            return web.Response(status=403, text="not from here\n")
+        ours = request.host.partition(":")[0] in {LOOPBACK, "localhost"}
+        if not ours or (origin is not None and origin.partition("://")[2] != request.host):
+            return web.Response(status=403, text=_ELSEWHERE, headers=_HEADERS)
         if request.path == "/" and _same(request.query.get("token", ""), token):
-            answer = web.Response(status=303, headers={"Location": "/"})
-            answer.set_cookie(_COOKIE, token, httponly=True, samesite="Strict")
+            answer = web.Response(status=303, headers={"Location": "/", **_HEADERS})
+            answer.set_cookie(cookie, token, httponly=True, samesite="Strict")
             return answer
-        if not _same(request.cookies.get(_COOKIE, ""), token):
-            return web.Response(status=403, text="open the address that runwatch printed, with its token\n")
-        return await handler(request)
+        if not _same(request.cookies.get(cookie, ""), token):
+            wrong = "token" in request.query
+            return web.Response(status=403, text=_WRONG if wrong else _UNKNOWN, headers=_HEADERS)
+        answer = await handler(request)
+        if not answer.prepared:
+            answer.headers.update(_HEADERS)
+        return answer
 
     return web.middleware(check)
 

@@ -7,6 +7,7 @@ dropped or replaced, so that a row is as wide as it says.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -16,6 +17,8 @@ Row = list[Segment]
 
 _UNSURE = frozenset({"Mc", "Cn", "Co", "Cs", "Zl", "Zp"})
 _INVISIBLE = frozenset({"Mn", "Me", "Cf", "Cc"})
+_SINGLE = re.compile("[ -~\u00b1\u00b7\u03c3\u2026\u2190-\u2199\u2500-\u25fc\u2713\u2717\u2800-\u28ff]*")
+"""What nearly all of a screen is made of: ASCII, frames, bars, braille. A cell each, nothing to settle."""
 
 
 def _settle(char: str) -> str:
@@ -32,13 +35,15 @@ def settled(text: str, ascii_only: bool = False) -> str:
     """Return `text` with only characters of certain width; as ASCII if asked."""
     if text.isascii() and text.isprintable():
         return text
+    if not ascii_only and _SINGLE.fullmatch(text):
+        return text
     text = "".join(map(_settle, unicodedata.normalize("NFC", text)))
     return text.encode("ascii", "replace").decode() if ascii_only else text
 
 
 def width(text: str) -> int:
     """Return how many cells a settled text takes."""
-    if text.isascii():
+    if text.isascii() or _SINGLE.fullmatch(text):
         return len(text)
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 

@@ -151,18 +151,24 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[str]:
     top = furthest(ranks)
     parts = {row.rank: level(row, "progress", top) for row in ranks}
     best = max((part for part in parts.values() if part is not None), default=0.0)
-    behind = [row for row in worst(ranks) if (part := parts[row.rank]) is not None and part < best]
-    done = {row.rank for row in ranks if row.total and row.done is not None and row.done >= row.total}
-    aged = [] if over else worst(ranks, "age")
-    silent = [row for row in aged if (row.age or 0) >= SILENT and row.rank not in done]
+    lags = {rank for rank, part in parts.items() if part is not None and part < best}
+    behind = [row for row in worst(ranks) if row.rank in lags] if lags else []
+    mute = {row.rank for row in ranks if (row.age or 0) >= SILENT and not over and not _through(row)}
+    silent = [row for row in worst(ranks, "age") if row.rank in mute] if mute else []
     late = slow(ranks)
-    named = {row.rank for row in (*behind, *late)}
+    named = lags | {row.rank for row in late}
     out = [
-        describe(row) + (f", {describe(row, 'age').partition(' ')[2]}" if row in silent else "")
+        describe(row) + (f", {describe(row, 'age').partition(' ')[2]}" if row.rank in mute else "")
         for row in behind
     ]
-    out += [_slow(row, ranks) for row in late if row not in behind]
+    usual = median_step(ranks)
+    out += [_slow(row, usual) for row in late if row.rank not in lags]
     return out + [describe(row, "age") for row in silent if row.rank not in named]
+
+
+def _through(row: RankRow) -> bool:
+    """Return whether a rank did all that it had to."""
+    return bool(row.total) and row.done is not None and row.done >= (row.total or 0)
 
 
 def slow(ranks: Sequence[RankRow]) -> list[RankRow]:
@@ -178,8 +184,8 @@ def median_step(ranks: Sequence[RankRow]) -> float:
     return known[len(known) // 2] if len(known) > 1 else 0.0
 
 
-def _slow(row: RankRow, ranks: Sequence[RankRow]) -> str:
-    more = (row.step_time or 0.0) / median_step(ranks) - 1
+def _slow(row: RankRow, usual: float) -> str:
+    more = (row.step_time or 0.0) / usual - 1
     return f"{describe(row, 'step time')} +{numbers.percent(more, 0)}"
 
 

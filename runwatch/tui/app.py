@@ -66,7 +66,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         self.link = Link(sock, self)
         self.failure = ""
         self._bindings = BindingsMap(self.registry.bindings())
-        self._look = theme
+        self.use_theme(theme)  # before anything is mounted: a theme that comes later styles everything again
         self._reopen = reopen
         self._private = private
         self._views = Views(self)
@@ -74,7 +74,6 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Show the overview and start listening."""
-        self.use_theme(self._look)
         self.listen()
         self.open_view(actions.OVERVIEW)
         self.set_interval(_TICK, self._tick)

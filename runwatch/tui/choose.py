@@ -22,6 +22,8 @@ _FIRST = (
     metrics.TFLOPS,
     metrics.LOSS_SCALE,
 )
+LIKELY = _FIRST[:8]
+"""Metrics that are worth asking for before it is known what a run has."""
 _DIGITS = re.compile(r"([0-9]{1,9})")
 _GROUPS = ("train/", "val/", "perf/")
 _SHOWN_WITH = {

@@ -89,6 +89,10 @@ class Scene:
             self.missed += 1
             return
         before = self.run.id if self.run else None
+        if snapshot.run is None and snapshot.runs and self.run_id is not None:
+            # It is known by another id now, or turned out to be no run.
+            here = _source(self.run_id)
+            self.run_id = next((row.id for row in reversed(snapshot.runs) if _source(row.id) == here), None)
         self.snapshot, self.received = snapshot, self.clock() - snapshot.late
         if snapshot.lost:
             self.link, self.reason = "lost", snapshot.lost

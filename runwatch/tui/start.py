@@ -1,15 +1,20 @@
-"""The way into the screen, for the command line."""
+"""The way into the screen, for the command line.
+
+Importing Textual is most of what a first picture costs. So nothing is imported
+here before `run` has seen to it that little else costs anything.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
 
-from runwatch.tui import actions, themes
-from runwatch.tui.app import RunwatchApp
-from runwatch.tui.held import HeldDriver
+from runwatch.text import path
+
+DARK = "dark"
 
 
 def run(
@@ -18,7 +23,7 @@ def run(
     ascii: bool = False,  # noqa: A002
     title: str = "",
     private: bool = True,
-    theme: str = themes.DARK,
+    theme: str = DARK,
     keys: Mapping[str, tuple[str, ...] | str] | None = None,
     where: Callable[..., str] = lambda *names: ".".join(names),
     reopen: Callable[[], socket.socket] | None = None,
@@ -30,10 +35,16 @@ def run(
     raises ConfigError if they cannot be meant, with the place that `where` tells, as Config.where does.
     """
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
+    gc.set_threshold(20_000)  # of modules and widgets, which stay, nothing is garbage
+    sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # asyncio would load OpenSSL; we do without
+    from runwatch.tui import actions, themes
+    from runwatch.tui.app import RunwatchApp
+    from runwatch.tui.held import HeldDriver
+
     app = RunwatchApp(
         sock,
         ascii=ascii,
-        title=title,
+        title=path(title),
         private=private,
         theme=themes.check(theme, where("screen", "theme")),
         registry=actions.registry(keys or {}, lambda name: where("keys", name)),

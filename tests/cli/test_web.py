@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import os
 import re
-import subprocess
 import sys
 import time
 
@@ -14,6 +12,8 @@ from click.testing import CliRunner
 from runwatch.cli import web
 from runwatch.cli.tail import command
 from runwatch.errors import UsageError
+
+from .served import serving
 
 
 def run(*arguments):
@@ -50,26 +50,8 @@ def test_a_port_that_is_taken():
 def server(tmp_path):
     """Return the address and token of a running `tail --web`."""
     pytest.importorskip("textual_serve")
-    log = tmp_path / "train log.txt"
-    log.write_text(
-        "".join(
-            f"step {i:05d}/00400 ({i / 4:.2f}%) | loss: {4 - i / 200:.6f} | dt: 110.00ms\n"
-            for i in range(399)
-        )
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "runwatch", "tail", "--web", str(log)], stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "RUNWATCH_STATE": str(tmp_path / "state")},
-    )  # fmt: skip
-    try:
-        line = process.stdout.readline()
-        found = re.fullmatch(r"(http://127\.0\.0\.1:\d+)/\?token=(\S+)\n", line)
-        assert found, line
-        yield found[1], found[2]
-    finally:
-        process.terminate()
-        process.wait(20)
-        process.stdout.close()
+    with serving(tmp_path) as served:
+        yield served.address, served.token
 
 
 async def answered(session, url, **more):
@@ -93,9 +75,46 @@ async def test_only_who_knows_the_token_gets_in(server):
         assert await answered(session, f"{address}/static/js/textual.js") == 403
         assert await answered(session, f"{address}/ws") == 403
         assert await answered(session, f"{address}/?token={token}", headers={"Host": "evil.example"}) == 403
+        name = address.partition("://")[2]
+        for origin in ("http://evil.example", "http://localhost:1", f"http://{name}1"):
+            assert await answered(session, f"{address}/?token={token}", headers={"Origin": origin}) == 403
         assert await answered(session, f"{address}/?token={token}") == 303
         assert await answered(session, address) == 200
         assert await answered(session, address, headers={"Origin": "http://evil.example"}) == 403
+
+
+async def test_what_is_refused_says_what_to_do(server):
+    import aiohttp
+
+    async with aiohttp.ClientSession() as session:
+        await answered(session, server[0])
+        for query, words in (("", "the address that runwatch printed"), ("?token=x", "token is not")):
+            async with session.get(f"{server[0]}/{query}") as answer:
+                assert words in await answer.text()
+                assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
+async def test_a_tunnel_may_end_at_another_port(server):
+    import aiohttp
+
+    address, token = server
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        there = {"Host": "localhost:9000", "Origin": "http://localhost:9000"}
+        assert await answered(session, f"{address}/?token={token}", headers=there) == 303
+        assert await answered(session, address, headers=there) == 200
+
+
+async def test_two_servers_keep_their_cookies_apart(tmp_path):
+    import aiohttp
+
+    pytest.importorskip("textual_serve")
+    (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
+    with serving(tmp_path / "a") as one, serving(tmp_path / "b") as other:
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+            for served in (one, other):
+                assert await answered(session, f"{served.address}/?token={served.token}") == 303
+            assert await answered(session, one.address) == 200
+            assert await answered(session, other.address) == 200
 
 
 async def test_the_screen_comes_over_the_websocket_and_takes_keys(server):

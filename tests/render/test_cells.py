@@ -48,6 +48,13 @@ def test_fit_is_exact(row, size):
     assert wcswidth(cells.row_text(cells.spread(row, row, size))) == max(0, size)
 
 
+def test_what_is_not_looked_at_closely_takes_a_cell_each():
+    every = "".join(map(chr, range(0x110000)))
+    short_cut = [char for char in every if cells._SINGLE.fullmatch(char)]
+    assert len(short_cut) > 600
+    assert all(wcswidth(char) == 1 and cells._settle(char) == char for char in short_cut)
+
+
 def test_ascii_stays_ascii():
     assert cells.pad("über 模型", 9, "~").isascii()
     assert cells.row_text(cells.fit([("模型 ok", "")], 8, ascii_only=True)) == "?? ok   "

@@ -111,3 +111,14 @@ def test_any_ranks_fit_exactly(made, width, height, measure, by, glyphs):
     assert all(wcswidth(cells.row_text(row)) == width for row in grid)
     for column in ranks.COLUMNS:
         assert len(ranks.by_column(rows, column, measure)) == len(rows)
+
+
+def test_thousands_that_stand_out_are_all_named_by_one_median(monkeypatch):
+    asked = []
+    median = ranks.median_step
+    monkeypatch.setattr(ranks, "median_step", lambda rows: asked.append(1) or median(rows))
+    slow = [RankRow(i, 100, None, 1.0, 2.0 if i % 9 < 5 else 3.0) for i in range(4096)]
+    assert len(ranks.notable(slow)) == sum(row.step_time == 3.0 for row in slow)
+    assert len(asked) < 5  # one for each of them took a fifth of a second
+    silent = [RankRow(i, 50 - i % 2, None, 100.0) for i in range(4096)]
+    assert sum("silent" in words for words in ranks.notable(silent)) == 4096

@@ -568,3 +568,18 @@ async def test_the_list_of_runs_begins_at_the_one_on_the_screen(open_app):
         assert s.scene.run.id == "r2"
         await s.press("0")
         assert s.drawn("#runs").splitlines()[3].startswith("│▸")
+
+
+async def test_a_key_of_the_footer_can_be_clicked(open_app):
+    async with open_app((120, 40), ranks=8) as s:
+        row = s.drawn("#keys")
+        await s.pilot.click("#keys", offset=(row.index("View"), 0))
+        await s.settle()
+        assert s.view.view == "metrics"
+        row = s.drawn("#keys")
+        await s.pilot.click("#keys", offset=(row.index("Help") - 1, 0))
+        await s.until(lambda: "help" in s.text())
+        await s.press("escape")
+        await s.pilot.click("#keys", offset=(118, 0))  # nothing is there
+        await s.settle()
+        assert s.view.view == "metrics"

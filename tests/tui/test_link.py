@@ -1,5 +1,7 @@
 """The wire: pictures come as asked for, and a lost engine is said, not hidden."""
 
+import msgspec
+
 from runwatch.tui.link import SnapshotReady
 from runwatch.watcher.protocol import Failure, Hello, Subscribe
 
@@ -87,3 +89,34 @@ async def test_a_blurred_window_asks_for_less(open_app):
         s.app.on_app_focus()
         await s.settle()
         assert s.engine.view.interval == 0.5
+
+
+async def test_likely_curves_are_asked_for_before_it_is_known_what_a_run_has(open_app):
+    async with open_app((120, 40), wait=False) as s:
+        first = next(r for r in s.engine.requests if isinstance(r, Subscribe)) if s.engine.requests else None
+        await s.until(lambda: s.scene.snapshot is not None)
+        first = first or next(r for r in s.engine.requests if isinstance(r, Subscribe))
+        assert {"train/loss", "train/grad_norm"} <= {chart.metric for chart in first.view.charts}
+        await s.settle()
+        assert {chart.metric for chart in s.engine.view.charts} <= {
+            item.metric for item in s.scene.run.latest
+        }
+
+
+async def test_a_run_that_is_gone_leaves_the_choice_to_the_engine(open_app):
+    async with open_app((100, 30)) as s:
+        await s.press("]")
+        assert s.scene.run_id == "r2"
+        whole = s.engine.picture
+
+        def known(view, ids):
+            shown = whole(view)
+            runs = tuple(msgspec.structs.replace(shown.runs[0], id=name) for name in ids)
+            return msgspec.structs.replace(
+                shown, runs=runs, run=shown.run if view.run in (None, *ids) else None
+            )
+
+        for ids, wanted in ((("r1", "r2#1", "r2#2"), "r2#2"), (("r1",), None)):
+            s.engine.picture = lambda view, ids=ids: known(view, ids)
+            s.engine.push()
+            await s.until(lambda wanted=wanted: s.scene.run_id == wanted and s.scene.run is not None)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
+from runwatch.render import chart
 from runwatch.tui import actions, choose
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.widgets.alerts import AlertsPanel
@@ -12,6 +14,7 @@ from runwatch.tui.widgets.charts import ChartPanel, Note
 from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.ranks import RankGrid
 from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary
+from runwatch.watcher import protocol
 
 _MAIN, _MINOR = 2, 3
 
@@ -41,6 +44,17 @@ class Overview(ChartScreen):
             yield AlertsPanel(id="alerts", classes="part")
             yield Checkpoints(id="checkpoints", classes="part")
         yield LogPanel(id="log", classes="part")
+
+    def wanted(self) -> protocol.View:
+        """Return what to ask for; before any metric of the run is known, those that most runs have.
+
+        Else one picture would tell which metrics there are, and only the next one show them.
+        """
+        view = super().wanted()
+        if choose.of_run(self.scene.run):
+            return view
+        columns = chart.plot_width(max(1, self.size.width // (1 if self.size.width < 100 else _MAIN)))
+        return replace(view, charts=tuple(protocol.Chart(metric, columns) for metric in choose.LIKELY))
 
     def place(self) -> None:
         """Give charts to panels in order of importance and hide what has nothing to show."""

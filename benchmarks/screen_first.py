@@ -1,0 +1,153 @@
+"""For benchmarks/screen.py: how soon `runwatch tail` shows something, and what a long history costs it.
+
+Everything is real here: command, engine, worker, log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pyte
+
+from benchmarks import make_log
+
+PATIENCE = 120.0
+LONG = 10_000_000
+_LINE = "step {0:08d}/20000000 (0.00%) | loss: {1}.{2:06d} | lrm: 1.00 | dt: 50.00ms\n"
+
+
+class Tail:
+    """`runwatch tail` in a terminal of 120x40, since its command was given."""
+
+    def __init__(self, log: Path) -> None:
+        self.begin, self.written = time.monotonic(), 0
+        self._picture = pyte.Screen(120, 40)
+        self._stream = pyte.ByteStream(self._picture)
+        self._pid, self._screen = pty.fork()
+        if self._pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+            os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
+            os.execv(sys.executable, [sys.executable, "-m", "runwatch", "tail", str(log)])
+        self.process = psutil.Process(self._pid)
+
+    def read(self, seconds: float = 0.01) -> bytes:
+        """Return what it writes, if it does so in time."""
+        if not select.select([self._screen], [], [], seconds)[0]:
+            return b""
+        data = os.read(self._screen, 1 << 16)
+        self.written += len(data)
+        return data
+
+    def firsts(self) -> tuple[float, float, float]:
+        """Return the seconds to its first frame and its first chart, and its own CPU by then."""
+        seen, frame = "", 0.0
+        while time.monotonic() - self.begin < PATIENCE:
+            data = self.read()
+            seen += data.decode("utf-8", "replace")
+            self._stream.feed(data)
+            now = time.monotonic() - self.begin
+            if not frame and "Overview" in seen:
+                frame = now
+            if any("\u2801" <= sign <= "\u28ff" for sign in seen):  # a chart is drawn in braille
+                return frame, now, self.cpu()
+        raise TimeoutError("no chart came")
+
+    def until(self, words: str) -> None:
+        """Read until the screen shows these words and no longer reads history."""
+        while time.monotonic() - self.begin < PATIENCE:
+            self._stream.feed(self.read(0.05))
+            text = "\n".join(self._picture.display)
+            if words in text and "reading" not in text:
+                return
+        raise TimeoutError("\n".join(self._picture.display))
+
+    def cpu(self) -> float:
+        """Return the seconds of CPU of the screen's own process."""
+        times = self.process.cpu_times()
+        return times.user + times.system
+
+    def end(self) -> None:
+        """Leave it."""
+        with contextlib.suppress(OSError):
+            os.write(self._screen, b"q")
+            time.sleep(0.5)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self._screen)
+
+
+@contextlib.contextmanager
+def tail(log: Path) -> Iterator[Tail]:
+    """Run it for a block."""
+    running = Tail(log)
+    try:
+        yield running
+    finally:
+        running.end()
+
+
+def soon(lines: int, runs: int = 5) -> None:
+    """Print how soon the first frame and the first chart of a log of so many lines come."""
+    with tempfile.TemporaryDirectory() as directory:
+        log = Path(directory) / "train.log"
+        with log.open("w", encoding="utf-8") as out:
+            out.writelines(line + "\n" for line in make_log.lines(lines))
+        _print_firsts(f"{lines:,} lines", log, runs)
+
+
+def _print_firsts(what: str, log: Path, runs: int) -> None:
+    found = []
+    for _ in range(runs):
+        with tail(log) as running:
+            found.append(running.firsts())
+    for name, place, bar in (("first frame", 0, 0.6), ("first chart", 1, 0.9)):
+        times = sorted(times[place] for times in found)
+        print(
+            f"{name + f', {what}':<32}{times[runs // 2]:>6.2f} s, least {times[0]:.2f}  (bar: {bar})",
+            flush=True,
+        )
+    used = sorted(times[2] for times in found)
+    print(f"{'  CPU of the screen by then':<32}{used[runs // 2]:>6.2f} s, least {used[0]:.2f}", flush=True)
+
+
+def long_history(seconds: float) -> tuple[float, float, float]:
+    """Watch a log of 10,000,000 steps that grows twice a second; return CPU, kB/s and MB of the screen."""
+    with tempfile.TemporaryDirectory() as directory:
+        log = Path(directory) / "train.log"
+        with log.open("w", encoding="ascii") as out:
+            for block in range(0, LONG, 100_000):
+                out.write("".join(_line(step) for step in range(block, block + 100_000)))
+        _print_firsts(f"{LONG:,} steps", log, 3)
+        with tail(log) as running, log.open("a", encoding="ascii") as out:
+            running.firsts()
+            running.until(f"{LONG - 1:,}")
+            print(f"{'  all of it read after':<32}{time.monotonic() - running.begin:>6.1f} s", flush=True)
+            for step in range(LONG, LONG + 2 * int(seconds) + 10):
+                if step == LONG + 10:
+                    begin, used, running.written = time.monotonic(), running.cpu(), 0
+                out.write(_line(step))
+                out.flush()
+                due = time.monotonic() + 0.5
+                while time.monotonic() < due:
+                    running.read(0.02)
+            spent = time.monotonic() - begin
+            resident = running.process.memory_info().rss / 1e6
+            return (running.cpu() - used) / spent, running.written / spent / 1e3, resident
+
+
+def _line(step: int) -> str:
+    return _LINE.format(step, 2 + step % 2, step * 7919 % 1_000_000)

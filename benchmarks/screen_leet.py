@@ -1,0 +1,193 @@
+"""The comparison for benchmarks/screen.py with `wandb leet`: both on the same live run, in turn.
+
+A child trains nothing, but logs like a run: with wandb's own writer, offline, and as
+lines in a log; 3,000 steps at once and then two a second. Each program is measured with all
+its processes, in a terminal of 200x50, where leet shows the newest step. The lag is how many
+seconds ago the run took the step that is on the screen. W&B writes what it is told every 15
+seconds, which its readers cannot change: so ours is measured on W&B's file and on the log.
+Needs the wandb package.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pyte
+
+WARM = 12.0
+"""Seconds before anything is counted."""
+TRAIN = """
+import sys, time, math, wandb
+run = wandb.init(mode="offline", dir=sys.argv[1], project="bench", settings=wandb.Settings(console="off"))
+log = open(sys.argv[1] + "/train.log", "w", buffering=1)
+begin = time.time()
+for step in range(10**9):
+    loss = 2 + 8 * math.exp(-step / 900) + 0.05 * math.sin(step * 12.9898)
+    names = ("grad_norm", "lr", "tok", "mfu", "dt", "acc", "mem", "peak")
+    run.log({"train/loss": loss, **{"perf/" + name: loss * i for i, name in enumerate(names)}})
+    log.write(f"step {step:05d}/100000 | loss: {loss:.6f} | lrm: 1.00 | dt: 500.00ms | tok/sec: 400,000\\n")
+    print(step, flush=True)
+    if step >= 3000:
+        time.sleep(0.5)
+"""
+
+
+@dataclass
+class Training:
+    """A run that goes on."""
+
+    directory: Path
+    taken: dict[int, float] = field(default_factory=dict)
+    """When each step was taken."""
+
+    def read(self, lines: Iterator[str]) -> None:
+        """Note each step as it is told."""
+        for line in lines:
+            if line.strip().isdecimal():
+                self.taken[int(line)] = time.monotonic()
+
+    def wandb_file(self) -> Path:
+        """Return where wandb writes."""
+        return next(self.directory.glob("wandb/offline-run-*/*.wandb"))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a program used: of a core, MB, kB/s, and how late it was in seconds."""
+
+    cpu: float
+    resident: float
+    kilobytes: float
+    lags: tuple[float, ...]
+
+    def line(self) -> str:
+        """Return one row of the table."""
+        lags = sorted(self.lags)
+        late = f"{lags[len(lags) // 2]:>8.1f}{lags[-1]:>8.1f}" if lags else f"{'-':>8}{'-':>8}"
+        return f"{self.cpu:>7.1%}{self.kilobytes:>8.1f}{self.resident:>6.0f}{late}"
+
+
+@contextlib.contextmanager
+def training(directory: Path) -> Iterator[Training]:
+    """Let a run begin; it ends with the block."""
+    run = Training(directory)
+    command = [sys.executable, "-c", TRAIN, str(directory)]
+    environ = {**os.environ, "WANDB_SILENT": "true"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environ
+    ) as child:
+        assert child.stdout is not None
+        threading.Thread(target=run.read, args=(child.stdout,), daemon=True).start()
+        family: list[psutil.Process] = []
+        try:
+            while len(run.taken) < 3002:
+                if child.poll() is not None:
+                    raise RuntimeError("the run did not begin")
+                time.sleep(0.1)
+            family = psutil.Process(child.pid).children(recursive=True)
+            yield run
+        finally:
+            for each in (*family, child):
+                with contextlib.suppress(psutil.Error, OSError):
+                    each.kill()
+
+
+def watch(arguments: list[str], shown: re.Pattern[str], run: Training, seconds: float) -> Cost:
+    """Run a program in a terminal and return what it and its children used after the warm-up."""
+    pid, screen = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+        os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor", "WANDB_MODE": "offline"})
+        os.execv(sys.executable, [sys.executable, *arguments])
+    picture = pyte.Screen(200, 50)
+    stream = pyte.ByteStream(picture)
+    process = psutil.Process(pid)
+    written, lags, counting = 0, [], False
+    begin, used = time.monotonic(), 0.0
+    end, look = begin + WARM + seconds, 0.0
+    try:
+        while (now := time.monotonic()) < end:
+            if not counting and now >= begin + WARM:
+                counting, used, written, begin_count = True, _used(process), 0, now
+            if select.select([screen], [], [], 0.05)[0]:
+                data = os.read(screen, 1 << 16)
+                written += len(data)
+                stream.feed(data)
+            if counting and now >= look:
+                look = now + 0.5
+                found = shown.search("\n".join(picture.display))
+                at = run.taken.get(int(found[1].replace(",", ""))) if found else None
+                if at is not None:
+                    lags.append(now - at)
+        spent = time.monotonic() - begin_count
+        resident = sum(p.memory_info().rss for p in _family(process)) / 1e6
+        return Cost((_used(process) - used) / spent, resident, written / spent / 1e3, tuple(lags))
+    finally:
+        family = _family(process)
+        with contextlib.suppress(OSError):
+            os.write(screen, b"q")
+        time.sleep(0.5)
+        for each in family:
+            with contextlib.suppress(psutil.Error):
+                each.send_signal(signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(screen)
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
+
+
+def _used(process: psutil.Process) -> float:
+    total = 0.0
+    for each in _family(process):
+        with contextlib.suppress(psutil.Error):
+            times = each.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def compare(seconds: float) -> None:
+    """Measure and print, where wandb is installed."""
+    if importlib.util.find_spec("wandb") is None:
+        print("no wandb leet: pip install wandb")
+        return
+    print(f"{'live run, all processes':<28}{'CPU':>7}{'kB/s':>8}{'MB':>6}{'lag s':>8}{'most':>8}")
+    with tempfile.TemporaryDirectory() as directory, training(Path(directory)) as run:
+        file = str(run.wandb_file())
+        ours, steps = ["-m", "runwatch", "tail"], re.compile(r"step ([\d,]+)")
+        costs: dict[str, Cost] = {}
+        for name, command, shown in (
+            ("wandb leet", ["-m", "wandb", "leet", file], re.compile(r"_step +(\d+)")),
+            ("runwatch, W&B's file", [*ours, file], steps),
+            ("runwatch, the log", [*ours, f"{directory}/train.log"], steps),
+        ):
+            costs[name] = watch(command, shown, run, seconds)
+            print(f"{name:<28}{costs[name].line()}", flush=True)
+    leet, same = costs["wandb leet"], costs["runwatch, W&B's file"]
+    print(
+        f"{'  ours, as part of leet':<28}{same.cpu / leet.cpu:>7.2f}"
+        f"{same.kilobytes / leet.kilobytes:>8.2f}{same.resident / leet.resident:>6.2f}"
+    )
+
+
+if __name__ == "__main__":
+    compare(30.0)

@@ -1,0 +1,101 @@
+"""Hostile logs in real terminals: nothing of them gets out of its cell, in any view."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+from wcwidth import wcwidth
+
+from . import hostile
+from .live import WAIT
+from .test_screen import Terminal
+
+
+def whole(picture, columns):
+    """Whether no row is wider than the screen, and both sides of every frame go straight down to its end."""
+    rows = [_cells(line) for line in picture.splitlines()]
+    if not picture.splitlines()[-1].startswith("q Quit") or any(len(row) > columns for row in rows):
+        return False
+    for top, row in enumerate(rows):
+        for column, sign in enumerate(row):
+            end = {"╭": "╰", "╮": "╯"}.get(sign)
+            side = [below[column] if column < len(below) else " " for below in rows[top + 1 :]]
+            if end is not None and (end not in side or set(side[: side.index(end)]) - {"│"}):
+                return False
+    return True
+
+
+def _cells(line):
+    """The cells of a row; the second one of a wide character is empty."""
+    return [cell for char in line for cell in ([char, ""] if wcwidth(char) == 2 else [char])]
+
+
+@pytest.fixture
+def logs(tmp_path):
+    return [str(path) for path in hostile.lay_out(tmp_path)]
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 50)])
+def test_every_view_stays_whole(logs, columns, rows):
+    with Terminal("tail", *logs, columns=columns, rows=rows) as terminal:
+        terminal.until(lambda p: "loss" in p)
+        for _ in range(2):
+            # Of two runs the engine shows the newest at first; then the screen stays with it.
+            picture = terminal.until(lambda p: "reading history" not in p and "step 59" in p.splitlines()[0])
+            for digit in "01234567":
+                terminal.keys(digit)
+                # A run without ranks has no view of them.
+                terminal.until(lambda p, d=digit: f"[{d}]" in p or "no ranks" in p)
+                picture = terminal.until(lambda p: whole(p, columns))
+                assert "cannot show this" not in picture
+            first = "59/400" in picture.splitlines()[0]
+            terminal.keys("]")
+            terminal.until(lambda p, was=first: ("59/400" in p.splitlines()[0]) != was)
+        terminal.keys("4")
+        terminal.until(lambda p: "[4]" in p and "loss" in p)
+        if first:  # so that now it is the other
+            terminal.keys("]")
+        terminal.until(lambda p: "| loss: " in p)
+        terminal.until(lambda p: "xxxxxx" in p and whole(p, columns))
+        terminal.keys("w")
+        terminal.until(lambda p: "x" * (columns - 9) + "\u2502" in p and whole(p, columns))
+        terminal.keys("?")
+        terminal.until(lambda p: "─ help ─" in p and whole(p, columns))
+        assert hostile.got_out(terminal.seen) == []
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux")
+def test_tmux_is_not_taken_over(logs, tmp_path):
+    socket = str(tmp_path / "tmux")
+
+    def tmux(*words):
+        done = subprocess.run(
+            ["tmux", "-S", socket, "-f", "/dev/null", *words], capture_output=True, text=True, check=False
+        )
+        return done.stdout.rstrip("\n")
+
+    def shown(wanted):
+        deadline = time.monotonic() + WAIT
+        while not wanted(picture := tmux("capture-pane", "-p")):
+            assert time.monotonic() < deadline, picture
+            time.sleep(0.05)
+        return picture
+
+    command = [sys.executable, "-m", "runwatch", "tail", *logs]
+    tmux("new-session", "-d", "-x", "100", "-y", "30", *command)
+    try:
+        tmux("set", "-s", "set-clipboard", "on")
+        title, before = tmux("display", "-p", "#{pane_title}"), tmux("list-buffers")
+        shown(lambda p: "loss" in p)
+        for digit in "0234567":
+            tmux("send-keys", digit)
+            shown(lambda p, d=digit: (f"[{d}]" in p or "no ranks" in p) and whole(p, 100))
+            state = tmux("display", "-p", "#{pane_title}|#{window_bell_flag}|#{alternate_on}|#{cursor_flag}")
+            assert state == f"{title}|0|1|0"
+        assert tmux("list-buffers") == before
+    finally:
+        tmux("kill-server")
