@@ -310,7 +310,8 @@ class LogParser:
         rest = np.flatnonzero(text & ~used)
         telling = np.array(records.heads)[lines.buffer[lines.starts[rest]]]
         telling |= ~lines.clean[rest] | (lines.lengths[rest] > MAX_LINE)
-        telling |= lines.holding(rest, records.needles, events.trigger)
+        quiet = ~telling
+        telling[quiet] = lines.holding(rest[quiet], records.needles, events.trigger)
         ordinals = (np.cumsum(text) - 1 + self._ordinal)[rest]
         decoded = np.cumsum(used)
         places = (rest, lines.starts[rest], lines.line[rest], ordinals, decoded[rest], telling)

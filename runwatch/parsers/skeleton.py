@@ -4,7 +4,7 @@ The step lines of a run share a few skeletons: equal length, equal literal
 bytes, only digits differ. A skeleton is learnt from one line: the matcher
 reads it, then each digit is changed in turn; where names and spans stay, the
 byte is free. All lines of that length are then gathered as rows, compared with
-the skeleton in one numpy pass, and their digits folded by one matrix product.
+the skeleton in one numpy pass, and their digits folded.
 An integer below 2**53 over 10**k with k <= 22 is correctly rounded (Clinger
 1990), so each value equals float(text) exactly. What fits no skeleton is left
 to the matcher.
