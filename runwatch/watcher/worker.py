@@ -30,6 +30,7 @@ from runwatch.watcher.feeds import (
 )
 from runwatch.watcher.handover import taken
 from runwatch.watcher.member import DIRECTORY, SCHEME, TENSORBOARD, WANDB, Member
+from runwatch.watcher.memory import give_back
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.patterns import excluded
 
@@ -77,6 +78,8 @@ class Reader:
         self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
         self._searched, self._pause = time.monotonic(), RESCAN
         self.sources: list[AnySource] = []
+        self.behind = False
+        """Whether there is history left to read."""
         self._more: set[str] = set()
         """Sources that had something new at the last sweep."""
         found = self._find(self._paths, wait=setup.wait or bool(setup.resume))
@@ -146,7 +149,7 @@ class Reader:
                 send(wire.Trouble(source.id, str(error)))
             if source.history:
                 busy.add(group)
-        self._more = more
+        self._more, self.behind = more, bool(busy)
         return bool(more)
 
     def _is_due(self, source: AnySource, due: Collection[str] | None) -> bool:
@@ -226,8 +229,10 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
             if rest > 0:  # lines that come one by one are taken together
                 time.sleep(rest)
             due = waker.wait(0.0 if busy else 0.05 if stdin else IDLE)
-            began = time.monotonic()
+            began, behind = time.monotonic(), reader.behind
             busy = reader.sweep(tell, due)
+            if behind and not reader.behind:
+                give_back()
 
 
 def _opened(source: AnySource) -> wire.Opened:
