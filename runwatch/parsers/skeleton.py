@@ -120,10 +120,13 @@ def learn(matcher: Matcher, line: bytes, match: Match) -> Skeleton | None:
 def _free_digits(matcher: Matcher, text: bytes, match: Match) -> set[int]:
     """Return the positions whose digits can change without changing names or spans.
 
-    All digits are changed at once; where that changes the match, each half is tried by itself.
+    All digits of values are changed at once, then all others; where that changes the match,
+    each half is tried by itself.
     """
     free: set[int] = set()
-    todo = [[i for i, byte in enumerate(text) if byte in _DIGITS]]
+    spans = {i for start, end in match.spans for i in range(start, end)}
+    digits = [i for i, byte in enumerate(text) if byte in _DIGITS]
+    todo = [[i for i in digits if i in spans], [i for i in digits if i not in spans]]
     while todo:
         digits = todo.pop()
         changed = bytearray(text)
