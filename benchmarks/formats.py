@@ -45,6 +45,7 @@ from readers import LOOPS
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.patterns import ITEMS, DictPattern, LinePattern
 from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.sources.tail import BLOCK
 
 LINES = int(os.environ.get("LINES_OF_FORMAT", "200000"))
 RUNS = 3
@@ -232,7 +233,7 @@ def by_runwatch(path: Path, name: str) -> int:
     """Read with runwatch: what a worker does."""
     parser, rows = StreamParser(), 0
     with path.open("rb", buffering=0) as log:
-        while data := log.read(1 << 20):
+        while data := log.read(BLOCK):
             rows += sum(table.rows for table in parser.feed(data).tables if table.kind == "train")
     rows += sum(table.rows for table in parser.flush().tables if table.kind == "train")
     if parser.format != name:

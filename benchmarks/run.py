@@ -25,6 +25,7 @@ import make_log
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.parsers.log import LogParser
 from runwatch.watcher.check import check
+from runwatch.watcher.sources.tail import BLOCK
 
 LINES = int(os.environ.get("LINES_OF_LOG", "1000000"))
 RUNS = 3
@@ -54,7 +55,7 @@ def parse(path: str) -> int:
     """Run the parser alone, with what a worker does: bytes to columns and events."""
     parser, rows = LogParser(), 0
     with Path(path).open("rb", buffering=0) as log:
-        while data := log.read(1 << 20):
+        while data := log.read(BLOCK):
             rows += sum(table.rows for table in parser.feed(data).tables if table.kind == "train")
     return rows
 

@@ -19,21 +19,30 @@ TRACKERS = {"wandb", "pynvml"}
         ("runwatch.cli.main", {"msgspec", "numpy", "asyncio", "watchdog"} | TUI | HTTP | TRACKERS),
         ("runwatch.cli.tail", {"numpy", "watchdog"} | TUI | HTTP | TRACKERS),
         ("runwatch.parsers.log", {"numpy", "asyncio", "watchdog"} | TUI | HTTP | TRACKERS),
-        ("runwatch.watcher.worker", {"numpy", "watchdog", "asyncio"} | TUI | HTTP | TRACKERS),
-        ("runwatch.watcher.server", {"watchdog"} | TUI | HTTP - {"http.client"} | TRACKERS),
+        (
+            "runwatch.watcher.worker",
+            {"numpy", "watchdog", "asyncio", "ssl", "hashlib", "tempfile", "statistics", "runwatch.config"}
+            | TUI
+            | HTTP
+            | TRACKERS,
+        ),
+        ("runwatch.watcher.server", {"watchdog", "sqlite3"} | TUI | HTTP - {"http.client"} | TRACKERS),
         ("runwatch.watcher.daemon", {"watchdog", "click"} | TUI | HTTP - {"http.client"} | TRACKERS),
         ("runwatch.watcher.hub", {"numpy", "watchdog", "click"} | TUI | HTTP - {"http.client"} | TRACKERS),
         ("runwatch.cli.status", {"msgspec", "numpy", "asyncio", "watchdog"} | TUI | HTTP | TRACKERS),
         ("runwatch.cli.attach", {"numpy", "watchdog"} | TUI | HTTP | TRACKERS),
         ("runwatch.watcher.check", {"watchdog", "asyncio"} | TUI | HTTP | TRACKERS),
-        ("runwatch.watcher.sampler", {"numpy", "asyncio", "psutil"} | TUI | HTTP | TRACKERS),
+        (
+            "runwatch.watcher.sampler",
+            {"numpy", "asyncio", "psutil", "hashlib", "tempfile"} | TUI | HTTP | TRACKERS,
+        ),
         (
             "runwatch.watcher.samplers.machine",
             {"numpy", "asyncio", "watchdog", "psutil"} | TUI | HTTP | TRACKERS,
         ),
         ("runwatch.watcher.samplers.gpu", {"numpy", "asyncio"} | TUI | HTTP | TRACKERS),
         ("runwatch.render.plain", {"numpy", "asyncio"} | TUI | HTTP | TRACKERS),
-        ("runwatch.tui.app", {"numpy", "watchdog"} | HTTP - {"http.client"} | TRACKERS),
+        ("runwatch.tui.app", {"numpy", "watchdog", "ssl"} | HTTP - {"http.client"} | TRACKERS),
     ],
 )
 def test_import_brings_in_nothing_heavy(module, banned):

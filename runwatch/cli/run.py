@@ -46,6 +46,12 @@ def command(
         raise UsageError("nothing to run", "", "give a command: runwatch run -- python train.py")
     if say and quiet:
         raise UsageError("--say and --quiet exclude each other")
+    if config is not None:
+        from pathlib import Path
+
+        from runwatch.config import load
+
+        load(Path(config))  # a mistake in it is told before anything is started
     from runwatch.cli.main import ENVIRONMENT
     from runwatch.wrap.wrapper import Plan, Wrapper, end_as
 

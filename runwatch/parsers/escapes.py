@@ -11,13 +11,9 @@ _ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
 """Keys typed at the terminal, as it echoes them: `^[[B` for an arrow, `^C`."""
 
 
-def _has_escapes(line: bytes) -> bool:
-    return b"\x1b" in line or b"\0" in line
-
-
 def bare(line: bytes) -> bytes:
     """Return the text of a line alone."""
-    if _has_escapes(line):
+    if b"\x1b" in line or b"\0" in line:
         line = _ESCAPES.sub(b"", line)
     return _ECHO.sub(b"", line) if line[:1] == b"^" else line
 
@@ -34,7 +30,7 @@ class Uncoloured:
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of the line's text; None too where a sequence stands inside a number."""
-        if not _has_escapes(line):
+        if b"\x1b" not in line and b"\0" not in line:
             return self._matcher.match(line, start)
         places: list[int] = []
         at = start

@@ -13,15 +13,17 @@ from typing import NamedTuple
 
 from runwatch.batch import Event
 from runwatch.parsers import signs
-from runwatch.parsers.failures import FailureTables, Root
+from runwatch.parsers.failures import ROOT_CAUSE, FailureTables, Root
 from runwatch.parsers.stamps import stamped
-from runwatch.parsers.tracebacks import Ended, Tracebacks
+from runwatch.parsers.tracebacks import HEAD, Ended, Tracebacks
 from runwatch.text import decode
 
 _TAG = re.compile(
     rb"(?:\[(?:rank ?|default)?(?P<rank>\d{1,6})\]:\s?| {0,4}(?P<task>\d{1,6}):(?: |$)"
     rb"|\[\d{1,5},(?P<mpi>\d{1,5})\]<std(?:out|err)>: ?|\(\w+ pid=\d+(?:, ip=[\d.]+)?\) ?)*"
 )
+_TAGGED = b"[( 0123456789"
+"""What a tag begins with."""
 _XID = re.compile(rb"Xid \(([^)]*)\): (\d+)")
 _EXIT = re.compile(rb"(?:code\s*[:=]? *|exitcode: *)(-?\d+)")
 _TASK = re.compile(rb"\btask (\d+): ")
@@ -51,6 +53,8 @@ class Line(NamedTuple):
     @classmethod
     def of(cls, text: bytes, offset: int, number: int, ordinal: int) -> Line:
         """Return a record's line, its tag taken off."""
+        if text[:1] not in _TAGGED:
+            return cls(text[:_LOOK], b"", None, offset, number, ordinal)
         found = _TAG.match(text)
         end = found.end() if found else 0
         return cls(text[end : end + _LOOK], text[:end].strip(), _rank(found), offset, number, ordinal)
@@ -90,6 +94,8 @@ class EventScanner:
         self.use(markers)
         self._tracebacks = Tracebacks()
         self._failures = FailureTables()
+        self.inside = False
+        """Whether the next line may belong to what has begun before."""
         self._tally = Tally()
         self._drawn: tuple[str, bytes, int] = ("", b"", -1)
         """Kind, words and record number of the newest event that may be redrawn."""
@@ -98,11 +104,6 @@ class EventScanner:
         """Add a format's markers: (text a line begins with, event kind)."""
         self.markers = markers
         self.heads = tuple(text for text, _ in markers)
-
-    @property
-    def inside(self) -> bool:
-        """Whether the next line may belong to what has begun before."""
-        return bool(self._tracebacks) or bool(self._failures)
 
     def feed(self, line: bytes, offset: int, number: int, ordinal: int) -> list[Event] | None:
         """Return the events of one record, [] for a line that belongs to one, None for any other line.
@@ -117,17 +118,21 @@ class EventScanner:
         if belongs or self._begin(seen):
             return told
         if marker is not None:
-            return told + self._milestone(marker, seen._replace(text=line, rank=None), line)
+            return told + self._milestone(marker, Line(line, b"", None, offset, number, ordinal), line)
         return told + (self._line(seen) or []) or None
 
     def flush(self) -> list[Event]:
         """Return the events of what the log's end (or a break in it) cut off."""
+        self.inside = False
         return [*map(_of_traceback, self._tracebacks.flush()), *map(_of_root, self._failures.flush())]
 
     def _marker(self, line: bytes) -> str | None:
         if not line.startswith(self.heads):
             return None
-        return next(kind for text, kind in self.markers if line.startswith(text))
+        for text, kind in self.markers:
+            if line.startswith(text):
+                return kind
+        return None
 
     def _go_on(self, line: Line) -> tuple[bool, list[Event]]:
         """Return whether a line belongs to what has begun before, and what that became."""
@@ -136,11 +141,16 @@ class EventScanner:
         if not belongs:
             belongs, root = self._failures.feed(*line[:2], *line[3:])
             told += [_of_root(root)] if root else []
+        self.inside = bool(self._tracebacks) or bool(self._failures)
         return belongs, told
 
     def _begin(self, line: Line) -> bool:
         """Return whether something that spans lines begins with this one."""
-        return self._tracebacks.begin(*line[:2], *line[3:]) or self._failures.begin(*line[:2], *line[3:])
+        if not (HEAD in line.text or line.text.startswith(ROOT_CAUSE)):
+            return False
+        begun = self._tracebacks.begin(*line[:2], *line[3:]) or self._failures.begin(*line[:2], *line[3:])
+        self.inside |= begun
+        return begun
 
     def _line(self, line: Line) -> list[Event] | None:
         sign = signs.trouble(line.text)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from runwatch.text import decode
 
-_HEAD = b"Root Cause (first observed failure)"
+ROOT_CAUSE = b"Root Cause (first observed failure)"
 _FIELD = re.compile(rb"\s{0,8}(time|host|rank|exitcode|error_file|traceback)\s*: (.*)")
 _RANK = re.compile(r"(\d{1,6})")
 _EXIT = re.compile(r"(-?\d{1,6})(?: \(pid: (\d+)\))?")
@@ -60,7 +60,7 @@ class FailureTables:
 
     def begin(self, text: bytes, tag: bytes, offset: int, line: int, ordinal: int) -> bool:
         """Return whether `text` is the headline of a root cause; its table then is open."""
-        if not text.startswith(_HEAD) or len(self._open) >= _MAX_OPEN:
+        if not text.startswith(ROOT_CAUSE) or len(self._open) >= _MAX_OPEN:
             return False
         self._open[tag] = _Open(line, offset, ordinal + 1)
         return True

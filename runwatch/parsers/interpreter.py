@@ -132,7 +132,7 @@ class Interpreter:
             piece.events.append(Event("overlong", offset, number, title))
             line = line[:MAX_LINE]
         line = bare(line)
-        match = self._leading(line)
+        match = self._leading(line) if self._own or self._first else None
         if match is None and self._readers and self._read(line, offset, number, piece):
             match = self._read_further(line, offset, number, ordinal, piece)
             if match is None:
@@ -180,7 +180,7 @@ class Interpreter:
     def _tell(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
         """Take the events of a line that is no record; return whether it told any or belongs to one."""
         found = self.events.feed(line, offset, number, ordinal)
-        if found and any(event.kind == "finished" for event in found):
+        if found and self._readers and any(event.kind == "finished" for event in found):
             for reader, fmt in self._readers:  # what was read so far is of the run that has ended
                 self._take_rows(fmt, reader.flush(), offset - 1, piece)
         piece.events += found or ()
@@ -231,6 +231,8 @@ class Interpreter:
                     self._settle(self._owner[id(matcher)])
                     return match
                 other = other or match  # while unsure, another format's training line goes first
+        if not self._logged:
+            return other
         for needle, logged in self._logged if _has_stem(line) else self._stemless:
             if needle in line:
                 match = logged.match(line)

@@ -310,17 +310,18 @@ class LogParser:
         rest = np.flatnonzero(text & ~used)
         telling = np.array(records.heads)[lines.buffer[lines.starts[rest]]]
         telling |= ~lines.clean[rest] | (lines.lengths[rest] > MAX_LINE)
-        telling |= lines.holding(rest, records.needles, events.trigger)
+        quiet = ~telling
+        telling[quiet] = lines.holding(rest[quiet], records.needles, events.trigger)
         ordinals = (np.cumsum(text) - 1 + self._ordinal)[rest]
         decoded = np.cumsum(used)
-        places = (rest, lines.starts[rest], lines.line[rest], ordinals, decoded[rest], telling)
-        indices, starts, numbers, ordinal, before, tells = (place.tolist() for place in places)
+        places = (rest, lines.starts[rest], lines.line[rest], ordinals, decoded[rest])
+        indices, starts, numbers, ordinal, before = (place.tolist() for place in places)
         offset, confirmed, heads = piece.start + lines.begin, 0, records.heads
-        for at in _worth(tells, events) if folded is None else range(len(rest)):
+        for at in _worth(telling, events) if folded is None else range(len(rest)):
             index, start = indices[at], starts[at]
             record = lines.record(index)
             if folded is not None:
-                if not (tells[at] or events.inside or folded.may(record)):
+                if not (telling[at] or events.inside or folded.may(record)):
                     continue
                 folded.at = offset + start
             records.confirm(before[at] - confirmed)
@@ -386,13 +387,13 @@ class LogParser:
         )
 
 
-def _worth(tells: Sequence[bool], events: EventScanner) -> Iterator[int]:
+def _worth(telling: NDArray[np.bool_], events: EventScanner) -> Iterator[int]:
     """Yield the places of records that tell something, and of those that may go on with what one began."""
     done = -1
-    for at in (*(place for place, told in enumerate(tells) if told), len(tells)):
+    for at in (*telling.nonzero()[0].tolist(), len(telling)):
         while events.inside and done + 1 < at:
             done += 1
             yield done
-        if at < len(tells):
+        if at < len(telling):
             done = at
             yield at

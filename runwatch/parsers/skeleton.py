@@ -4,7 +4,7 @@ The step lines of a run share a few skeletons: equal length, equal literal
 bytes, only digits differ. A skeleton is learnt from one line: the matcher
 reads it, then each digit is changed in turn; where names and spans stay, the
 byte is free. All lines of that length are then gathered as rows, compared with
-the skeleton in one numpy pass, and their digits folded by one matrix product.
+the skeleton in one numpy pass, and their digits folded.
 An integer below 2**53 over 10**k with k <= 22 is correctly rounded (Clinger
 1990), so each value equals float(text) exactly. What fits no skeleton is left
 to the matcher.
@@ -120,10 +120,13 @@ def learn(matcher: Matcher, line: bytes, match: Match) -> Skeleton | None:
 def _free_digits(matcher: Matcher, text: bytes, match: Match) -> set[int]:
     """Return the positions whose digits can change without changing names or spans.
 
-    All digits are changed at once; where that changes the match, each half is tried by itself.
+    All digits of values are changed at once, then all others; where that changes the match,
+    each half is tried by itself.
     """
     free: set[int] = set()
-    todo = [[i for i, byte in enumerate(text) if byte in _DIGITS]]
+    spans = {i for start, end in match.spans for i in range(start, end)}
+    digits = [i for i, byte in enumerate(text) if byte in _DIGITS]
+    todo = [[i for i in digits if i in spans], [i for i in digits if i not in spans]]
     while todo:
         digits = todo.pop()
         changed = bytearray(text)

@@ -18,9 +18,8 @@ from runwatch.watcher.member import DIRECTORY, ORDER, SCHEME, TENSORBOARD, WANDB
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.beside import BesideSource
 from runwatch.watcher.sources.checkpoints import CheckpointSource
+from runwatch.watcher.sources.tail import BLOCK
 from runwatch.watcher.sources.wandb_online import OnlineRun, said
-
-BLOCK = 1 << 20
 
 
 def check(

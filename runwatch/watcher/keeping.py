@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,7 +24,9 @@ from runwatch.watcher import frozen, wire
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.group import Group
 from runwatch.watcher.kept import Place, Saved
-from runwatch.watcher.store import Store
+
+if TYPE_CHECKING:
+    from runwatch.watcher.store import Store
 
 EVERY = 5.0
 """Seconds between two commits of one group, at least."""

@@ -26,6 +26,7 @@ from runwatch.watcher.engine import FRESH, Engine
 from runwatch.watcher.keeping import Keeper
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
+from runwatch.watcher.memory import give_back
 from runwatch.watcher.notices import Notices
 from runwatch.watcher.notify import Notifier
 from runwatch.watcher.readers import Readers
@@ -54,6 +55,7 @@ class Server:
         """Make ready to `run`. `tell` takes a kind of news and one line, for a log. Raises ConfigError."""
         self._loop = asyncio.get_running_loop()
         self.assignment, self._tell = assignment, tell
+        self._behind = False  # a history of many blocks is being read
         self.config = load(self._config_path)
         self._watchlist = Watchlist(assignment, self.config)
         self.engine = Engine(self.config.ruleset(), self.config.sources.order)
@@ -239,6 +241,10 @@ class Server:
                 late=message.late,
             )
             self.changed(self.keeper.late(changes, late=message.late))
+            self._behind |= message.left > 0
+            if self._behind and not message.left and not any(shown.left for shown in self.shown.values()):
+                self._behind = False
+                give_back()
         elif isinstance(message, wire.Looked):
             self.keeper.took(message)
             self.changed(

@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -29,11 +30,14 @@ from runwatch.watcher.feeds import (
 )
 from runwatch.watcher.handover import taken
 from runwatch.watcher.member import DIRECTORY, SCHEME, TENSORBOARD, WANDB, Member
-from runwatch.watcher.online import OnlineSource
+from runwatch.watcher.memory import give_back
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.patterns import excluded
 
-AnySource = LogSource | StdinSource | DirectorySource | OnlineSource
+if TYPE_CHECKING:
+    from runwatch.watcher.online import OnlineSource
+
+    AnySource = LogSource | StdinSource | DirectorySource | OnlineSource
 
 IDLE = 1.0
 """Seconds between signs of life."""
@@ -74,6 +78,8 @@ class Reader:
         self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
         self._searched, self._pause = time.monotonic(), RESCAN
         self.sources: list[AnySource] = []
+        self.behind = False
+        """Whether there is history left to read."""
         self._more: set[str] = set()
         """Sources that had something new at the last sweep."""
         found = self._find(self._paths, wait=setup.wait or bool(setup.resume))
@@ -97,6 +103,8 @@ class Reader:
         if found.path == "-":
             return StdinSource(self._formats, settled)
         if found.path.startswith(SCHEME):
+            from runwatch.watcher.online import OnlineSource  # here: its decoder is large
+
             return OnlineSource(found, resume, self._setup.online)
         if found.member.kind == DIRECTORY:
             return DirectorySource(found, self._pulse, resume)
@@ -141,7 +149,7 @@ class Reader:
                 send(wire.Trouble(source.id, str(error)))
             if source.history:
                 busy.add(group)
-        self._more = more
+        self._more, self.behind = more, bool(busy)
         return bool(more)
 
     def _is_due(self, source: AnySource, due: Collection[str] | None) -> bool:
@@ -221,8 +229,10 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
             if rest > 0:  # lines that come one by one are taken together
                 time.sleep(rest)
             due = waker.wait(0.0 if busy else 0.05 if stdin else IDLE)
-            began = time.monotonic()
+            began, behind = time.monotonic(), reader.behind
             busy = reader.sweep(tell, due)
+            if behind and not reader.behind:
+                give_back()
 
 
 def _opened(source: AnySource) -> wire.Opened:

@@ -133,7 +133,7 @@ class Child(Generic[_M]):
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
                 pass_fds=(descriptor,),
-                limit=1 << 22,
+                limit=1 << 20,
             )
         assert self._process.stdout is not None
         self._heard = time.monotonic()

@@ -113,6 +113,19 @@ def test_nothing_to_run():
     assert run().returncode == 2
 
 
+def test_a_wrong_configuration_is_told_before_the_command_is_started(tmp_path):
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("[slack]\nwebhok = 'x'\n")
+    for config, words in (
+        (wrong, b"unknown name 'webhok'"),
+        (tmp_path / "none.toml", b"no such configuration"),
+    ):
+        done = run("--config", config, "--", "touch", tmp_path / "started")
+        assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+        assert words in done.stderr
+    assert not (tmp_path / "started").exists()
+
+
 def test_options_of_the_command_are_its_own(tmp_path):
     done = run("-q", "sh", "-c", 'echo "$@"', "x", "--log", "-h", cwd=tmp_path)
     assert (done.stdout, done.stderr) == (b"--log -h\n", b"")

@@ -130,6 +130,20 @@ def test_links_in_a_circle_and_closed_folders_are_survived(tmp_path):
         closed.chmod(0o700)
 
 
+def test_what_may_not_be_read_is_no_empty_directory(tmp_path, monkeypatch):
+    def closed(path, *_):
+        raise PermissionError(13, "Permission denied", path)
+
+    log = write(tmp_path / "train.log")
+    with monkeypatch.context() as patch:
+        patch.setattr(discover.os, "scandir", closed)
+        with pytest.raises(SourceError, match=f"cannot look into: {tmp_path}: Permission denied"):
+            find([str(tmp_path)])
+    monkeypatch.setattr(discover, "open", closed, raising=False)
+    with pytest.raises(SourceError, match=f"cannot read: {log}: Permission denied"):
+        find([str(tmp_path)])
+
+
 def test_a_search_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(discover, "MAX_ENTRIES", 50)
     log = write(tmp_path / "train.log")

@@ -41,6 +41,8 @@ _KEPT = 16
 """Distinct later symptoms that are remembered by name, and ranks whose errors are."""
 _TOLD = ("source", "host", "exitcode")
 """What an event tells that is worth keeping."""
+_JUDGED = CRASH_KINDS | {"finished", "resume"}
+"""Kinds of event that change anything here."""
 _ENDED_BY_OTHERS = frozenset({"-6", "-15"})
 
 
@@ -126,7 +128,8 @@ class Crash(RunRule):
         rows = block.progress.offset if block.progress is not None else np.empty(0)
         found: list[Finding] = []
         done = 0
-        for event in sorted(block.events, key=lambda event: event.offset):
+        events = (event for event in block.events if event.kind in _JUDGED)
+        for event in sorted(events, key=lambda event: event.offset):
             upto = int(np.searchsorted(rows, event.offset))
             found += self._advance(block, done, upto)
             found += self._take(event, block.rank)

@@ -96,15 +96,16 @@ class Jitter(RankRule):
         if not len(ends):
             return []
         stalls = windows >= self.times
-        counts = stalls.sum(axis=1)
-        cost = np.where(stalls, windows - 1, 0).sum(axis=1) / np.maximum(windows.sum(axis=1), 1)
-        oldest = stalls[:, :_HOP].sum(axis=1)
-        many = (counts >= self.part * _WIDTH) & (cost >= self.cost)
+        counts = np.count_nonzero(stalls, axis=1)
+        oldest = np.count_nonzero(stalls[:, :_HOP], axis=1)
+        many = counts >= self.part * _WIDTH
         found: list[Finding] = []
         if track.firing is None and not many.any():  # as nearly always
             track.over = 0
             track.before, track.rows = track.before + float(oldest.sum()), track.rows + _HOP * len(ends)
             return found
+        cost = np.where(stalls, windows - 1, 0).sum(axis=1) / np.maximum(windows.sum(axis=1), 1)
+        many &= cost >= self.cost
         for at, end in enumerate(ends.tolist()):
             over = many[at] and self._more(track, counts[at])
             track.over = track.over + 1 if over else 0

@@ -85,20 +85,21 @@ class MaskedNan(RankRule):
         value = rows.value
         before = np.append(self._now.value, value[:-1])
         changes = np.flatnonzero(value != before)
-        edges = np.append(changes, len(rows)).tolist()
+        ends = np.append(changes, len(rows))
         found: list[Finding] = []
-        if edges[0] > 0:
-            found += self._extend(rows, 0, edges[0])
-        quiet = np.diff(edges) == 1
+        if ends[0] > 0:
+            found += self._extend(rows, 0, int(ends[0]))
+        quiet = np.diff(ends) == 1
         at = 0
         while at < len(changes):
             if not self._open and quiet[at] and at + 1 < len(changes):  # runs of changing rows, at once
                 stop = at + int(np.argmin(np.append(quiet[at:], False)))
                 stop = min(stop, len(changes) - 1)
-                self._pass(value[edges[at] : edges[stop]])
+                self._pass(value[ends[at] : ends[stop]])
                 at = stop
-            self._begin(rows, edges[at])
-            found += self._extend(rows, edges[at], edges[at + 1])
+            begin, end = int(ends[at]), int(ends[at + 1])
+            self._begin(rows, begin)
+            found += self._extend(rows, begin, end)
             at += 1
         return found
 

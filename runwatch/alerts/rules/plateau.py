@@ -73,15 +73,17 @@ class Plateau(RankRule):
         levels, sigmas = spread(windows, 0.0)
         found: list[Finding] = []
         for end, level, sigma in zip(ends.tolist(), levels.tolist(), sigmas.tolist(), strict=True):
-            where = place(rows, end - start - 1)
             if self._best is None or level < self._best[0] - max(log1p(self.least), sigma / 2):
+                where = place(rows, end - start - 1)
                 self._best = (level, end, where)
                 found += self._end(where)
                 continue
             flat = end - self._best[1]
-            late = self._total is not None and where.step is not None and where.step > 0.8 * self._total
-            if flat < max(self.rows, self.part * end) or self._open or late:
+            if flat < max(self.rows, self.part * end) or self._open:
                 continue
+            where = place(rows, end - start - 1)
+            if self._total is not None and where.step is not None and where.step > 0.8 * self._total:
+                continue  # it is nearly over
             if level > self._best[0] + log(1.05):
                 continue  # that is no plateau
             self._open = True

@@ -52,7 +52,7 @@ class Speed:
             if samples is not None and len(samples):
                 self._source = min(self._source, number)
                 segments = self._segments.setdefault(metric, Segments())
-                chosen = take(samples, samples.offset < until)
+                chosen = samples if until == np.inf else take(samples, samples.offset < until)
                 if metric == STEP_TIME:
                     chosen = self._per_work(chosen, block.samples.get(BATCH))
                 for restarted, piece in segments.split(chosen, block.restarts):

@@ -26,6 +26,7 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.baseline import middle
 from runwatch.alerts.rules.context import Recent
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
@@ -90,7 +91,7 @@ class Validation(RankRule):
         before, watch.last, watch.step = watch.last, value, step
         watch.count += 1
         known = len(watch.bends) >= 2
-        noise = _BEND * float(np.median(watch.bends)) if known else 0.01 * value
+        noise = _BEND * middle(watch.bends) if known else 0.01 * value
         if watch.count > 2:
             watch.bends.append(abs(value - 2 * before + watch.older))
         watch.older = before
@@ -132,7 +133,7 @@ class Validation(RankRule):
     def _train(self, offset: float) -> float:
         values = self._recent.until(offset, 64).value
         values = values[np.isfinite(values)]
-        return float(np.median(values)) if len(values) else np.nan
+        return middle(values.tolist()) if len(values) else np.nan
 
     def _end(self, metric: str, watch: _Watch, where: Place) -> list[Finding]:
         if not watch.open:

@@ -23,7 +23,6 @@ from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, SCHEME, TENS
 from runwatch.watcher.sources import layout
 from runwatch.watcher.sources.beside import FACTS
 from runwatch.watcher.sources.layout import File
-from runwatch.watcher.sources.wandb_online import run_path
 
 SUFFIXES = (".log", ".out", ".err", ".txt")
 """What a log file's name ends with, when a directory is searched."""
@@ -74,6 +73,8 @@ def find(paths: Sequence[str], *, wait: bool = False, prefer: Sequence[str] = OR
             told[path] = Member()
         elif path.startswith(SCHEME):
             told[path] = Member(kind=WANDB)
+            from runwatch.watcher.sources.wandb_online import run_path
+
             run_path(path)
         elif os.path.isdir(path):
             told |= _of_directory(path, wait=wait)
@@ -124,13 +125,27 @@ def _files(path: str, *, wait: bool) -> list[str]:
 
 def _of_directory(path: str, *, wait: bool) -> dict[str, Member]:
     """Return the files of the runs in a directory."""
-    files = _without_repeats(sorted(_search(path), key=lambda file: -file.written))
-    files = [file for file in files[:MAX_SOURCES] if file.kind == DIRECTORY or _is_readable(file.path)]
+    newest = _without_repeats(sorted(_search(path), key=lambda file: -file.written))[:MAX_SOURCES]
+    files = [file for file in newest if file.kind == DIRECTORY or _is_readable(file.path)]
     found = layout.members(_sounded(sorted(files, key=lambda file: file.path)), searched=True)
     if not found and not wait:
-        wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
-        raise SourceError("no runs in this directory", path, f"give a log file, or a directory with {wanted}")
+        raise _nothing_in(path, newest)
     return found
+
+
+def _nothing_in(path: str, files: Sequence[File]) -> SourceError:
+    """Return why a directory with these files gives no run: something may not be read, or none is there."""
+    try:
+        os.scandir(path).close()
+        for file in files:
+            if file.kind != DIRECTORY:
+                is_binary(file.path)
+    except OSError as error:
+        return SourceError("cannot look into", path, error.strerror or str(error))
+    except SourceError as error:
+        return error
+    wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
+    return SourceError("no runs in this directory", path, f"give a log file, or a directory with {wanted}")
 
 
 def _sounded(files: Sequence[File]) -> list[File]:

@@ -41,6 +41,10 @@ class Piece:
     mark: Mark | None = None
 
 
+BLOCK = 2 << 20
+"""Bytes read at once: with less, numpy is called for too few rows at a time."""
+
+
 class Tail:
     """Follows the regular file at `path`, which need not exist yet.
 
@@ -54,7 +58,7 @@ class Tail:
         self,
         path: str,
         *,
-        block: int = 1 << 20,
+        block: int = BLOCK,
         rotate_wait: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
         start: int = 0,
