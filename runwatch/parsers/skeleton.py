@@ -33,6 +33,7 @@ _FEW = 4  # and fewer than this than through a skeleton that is known
 _MAX_SKELETONS = 96
 _MAX_TRIES = 32  # shapes looked at per block
 _MANY = 256  # records of one length that are worth a look at each
+_PROBES = 8  # of these are looked at first
 _SHAPE = bytes(48 if 48 <= c <= 57 else c for c in range(256))
 _SHAPE_BASE = np.frombuffer(_SHAPE, np.uint8)
 _SHAPE_LIMIT = np.array([9 if 48 <= c <= 57 else 0 for c in range(256)], np.uint8)
@@ -271,8 +272,7 @@ class BulkDecoder:
 
     def _learn_length(self, lines: Lines, rest: Ints, tries: int, out: list[Decoded]) -> int:
         """Learn skeletons from records of one length, shape by shape; return how many it tried."""
-        first = lines.record(int(rest[0])) + b"\n"
-        if len(rest) < _MANY and (self._is_other(lines, rest) or first.translate(_SHAPE) in self._hopeless):
+        if self._is_other(lines, rest):
             return 0  # most likely all of them are: the matcher is cheaper than a look at each
         rows = lines.rows(rest, int(lines.lengths[rest[0]]))
         tried = 0
@@ -287,7 +287,7 @@ class BulkDecoder:
                 members, digits = rest[same], digits[same]
                 rest, rows = rest[~same], rows[~same]
             else:
-                members, rest = rest, rest[:0]
+                members, rest, rows = rest, rest[:0], rows[:0]
             if len(members) < _MIN or shape in self._hopeless:
                 continue
             match = self._reads.match(line[:-1])
@@ -299,15 +299,23 @@ class BulkDecoder:
             literal = np.flatnonzero((limit == 9) & (skeleton.limit == 0))
             if len(literal):
                 fits = (digits[:, literal] == digits[0, literal]).all(axis=1)
-                members, digits = members[fits], digits[fits]
+                if not fits.all():  # as where an exponent has changed: they are of another skeleton
+                    rest, rows = np.append(rest, members[~fits]), np.append(rows, digits[~fits] + base, axis=0)
+                    members, digits = members[fits], digits[fits]
             skeleton.hits += len(members)
             out.append(Decoded(skeleton.layout, members, skeleton.decode(digits)))
         return tried
 
     def _is_other(self, lines: Lines, rest: Ints) -> bool:
-        """Return whether none of some of these records holds what every line of the matcher does."""
+        """Return whether some of these records are of a shape that is hopeless; or, if they are few,
+        none of some holds what every line of the matcher does."""
+        probes = [lines.record(i) + b"\n" for i in rest[:: -(-len(rest) // _PROBES)].tolist()]
         needle = self.matcher.prefix or getattr(self.matcher, "needle", b"")
-        return all(needle not in lines.record(int(rest[i])) for i in (0, len(rest) // 2, -1))
+        if len(rest) < _MANY:
+            if all(needle not in probes[i] for i in (0, len(probes) // 2, -1)):
+                return True
+            del probes[1:]
+        return all(probe.translate(_SHAPE) in self._hopeless for probe in probes)
 
     def _give_up(self, shape: bytes) -> None:
         if len(self._hopeless) > 4096:
