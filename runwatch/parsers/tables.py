@@ -53,6 +53,25 @@ class _SpacyRows:
             return None
         return Match(self._layout, tuple(spans[i] for i in self._columns))
 
+    def bulk(self) -> WordDecoder:
+        """Return the bulk path of rows, which are words."""
+        from runwatch.parsers.words import WordDecoder
+
+        return WordDecoder(self)
+
+    alone = True
+
+    @property
+    def words(self) -> int:
+        """Return how many words a row has."""
+        return len(self._names) if self._layout is not None and 3 <= len(self._names) <= 41 else 0
+
+    def read(self, words: Words) -> tuple[Layout, Floats, Flags] | None:
+        """Return the values of rows."""
+        assert self._layout is not None
+        values, good = words.numbers(0, len(self._names))
+        return self._layout, values[self._columns], good
+
 
 class SpacyReader:
     """spaCy's training table: a header `E  #  LOSS NER ... SCORE`, then rows of numbers."""
