@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.batch import Batch
-from runwatch.parsers.boxes import BoxReader
 from runwatch.parsers.columns import Columns, Rows
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format
@@ -198,8 +197,6 @@ class LogParser:
                     continue
             if self._records.tables and not self._line_has_text:
                 start += self._parse_rows(block, start, end, piece)
-            if self._records.boxes is not None and not self._line_has_text:
-                start = self._parse_boxes(self._records.boxes, block, start, end, piece)
             found = _RECORD.match(block, start, end)
             if found is None:
                 return
@@ -237,17 +234,6 @@ class LogParser:
         self._ordinal += count
         self._window = min(2 * self._window, _TAIL_BYTES) if count == len(lines) else _WINDOW
         return offset - piece.start - begin
-
-    def _parse_boxes(self, boxes: BoxReader, block: bytes, begin: int, end: int, piece: Piece) -> int:
-        """Give whole boxes to their reader; return where they end."""
-        stop, found = boxes.take(block, begin, end, self._line)
-        for row, at in found:
-            piece.add(row.layout, piece.start + at, row.line, row.values)
-        lines = block.count(b"\n", begin, stop)
-        piece.lines += lines
-        self._line += lines
-        self._ordinal += lines
-        return stop
 
     def _parse_bulk(self, block: bytes, begin: int, end: int, piece: Piece) -> int:
         """Parse many records at once; return where to go on: before `end` where the format changed."""

@@ -24,10 +24,12 @@ _POWERS = 10.0 ** np.arange(23)
 _EIGHT = np.uint64(8)
 _SEVEN = np.uint64(7)
 _TEN = np.uint64(10)
+_ONES = np.uint64(0x0101010101010101)
 _ONE = np.uint64(1)
 _LOW = np.uint64(0x7F7F7F7F7F7F7F7F)
 _HIGH = np.uint64(0x8080808080808080)
 _ZEROS = np.uint64(0x3030303030303030)
+_SPACES = np.uint64(0x2020202020202020)
 _POINTS = np.uint64(0x1E1E1E1E1E1E1E1E)  # a point, where "0" is nought
 _OVER_NINE = np.uint64(0x7676767676767676)
 _PLACES = np.uint64(0x0706050403020100)
@@ -67,6 +69,17 @@ def whole(text: Bytes, begin: Ints, end: Ints) -> tuple[Floats, Flags]:
     word = _aligned(windows[begin], width)
     wrong = ((word + _OVER_NINE) | word) & _HIGH
     return _value(word).astype(np.float64), np.asarray((wrong == 0) & (width > 0) & (width <= 8))
+
+
+def filled(text: Bytes, begin: Ints, width: int) -> Ints:
+    """Return how many of text[begin:begin + width] are no spaces, for each begin."""
+    windows = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))
+    count = np.zeros(begin.shape, np.int64)
+    for at in range(0, width, 8):
+        word = (windows[begin + at] ^ _SPACES) << np.uint64(8 * max(at + 8 - width, 0))
+        other = (((word & _LOW) + _LOW) | word) & _HIGH
+        count += (((other >> _SEVEN) * _ONES) >> _TOP).astype(np.int64)
+    return count
 
 
 def plain(text: Bytes, begin: Ints, end: Ints) -> Flags:
