@@ -101,10 +101,8 @@ class WholeBoxes:
         """Read whole boxes of a block that begins at offset `start`; return which records they are."""
         used = np.zeros(len(lines) + 1, bool)
         rules = _rules(lines)
-        first, last = rules[:-1] + 1, rules[1:]
-        used[last[last == first]] = True  # behind another rule it tells nothing
-        boxes = last > first
-        first, last = first[boxes], last[boxes]
+        used[rules[1:][rules[1:] == rules[:-1] + 1]] = True  # behind another rule it tells nothing
+        first, last = _boxes(lines, text, rules)
         length = lines.starts[last] - lines.starts[first]
         taken = np.zeros(len(lines) + 1, np.int64)
         for size in np.unique(length[length <= _LONGEST]).tolist():
@@ -169,6 +167,22 @@ class WholeBoxes:
 
 
 _NONE = Layout("", "", (), ())
+
+
+def _boxes(lines: Lines, text: Flags, rules: Ints) -> tuple[Ints, Ints]:
+    """Return the first and the last records of boxes: lines of cells, and the rule right behind them.
+
+    Whatever else stands between two rules comes before the first cell, so that it changes nothing.
+    """
+    if not len(rules):
+        return rules, rules
+    head = lines.buffer[lines.starts]
+    cell = ((head == ord("|")) | (head == ord("^")) | ~lines.clean) & text
+    other = np.flatnonzero(text & ~cell)
+    first = other[np.searchsorted(other, rules[1:]) - 1] + 1
+    cells = np.append(0, np.cumsum(cell))
+    alone = (cells[first] == cells[rules[:-1]]) & (first < rules[1:])
+    return first[alone], rules[1:][alone]
 
 
 def _rules(lines: Lines) -> Ints:

@@ -63,7 +63,7 @@ def read(text: Bytes, begin: Ints, end: Ints) -> tuple[Floats, Flags]:
 
 
 def whole(text: Bytes, begin: Ints, end: Ints) -> tuple[Floats, Flags]:
-    """Return the numbers text[begin:end] (n,) that are one to eight digits and nothing else, and which are."""
+    """Return the numbers text[begin:end] (n,) that are one to eight digits, and which are nothing else."""
     width = end - begin
     windows = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))
     word = _aligned(windows[begin], width)
@@ -91,12 +91,14 @@ def plain(text: Bytes, begin: Ints, end: Ints) -> Flags:
 
 def _aligned(word: _Words, width: Ints) -> _Words:
     """Return the first bytes of words, as many as their `width`, moved to their end; digits as 0 to 9."""
-    return (word ^ _ZEROS) << ((8 - np.minimum(width, 8)) << 3).astype(np.uint64)
+    return np.asarray((word ^ _ZEROS) << ((8 - np.minimum(width, 8)) << 3).astype(np.uint64))
 
 
 def _mantissa(windows: _Words, first: Ints, width: Ints) -> tuple[Floats, Ints, Flags]:
-    """Return the digits of numbers without sign and exponent as integers, how many stand behind a point,
-    and which of all are such numbers."""
+    """Return the digits of numbers as integers, how many stand behind a point, and which are right.
+
+    They have neither a sign nor an exponent.
+    """
     total, decimals, points, good = _eight(_aligned(windows[first], width))
     good &= width > points
     value = total.astype(np.float64)

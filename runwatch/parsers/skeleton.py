@@ -13,7 +13,7 @@ to the matcher.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -91,12 +91,15 @@ def fold(rows: Bytes, number: Number) -> Floats:
     return np.negative(total, out=total) if number.negative else total
 
 
-def learn(matcher: Matcher, line: bytes, match: Match) -> Skeleton | None:
-    """Return the skeleton of `line` (with its line end), or None if it has none that is safe."""
+def learn(matcher: Matcher, line: bytes, match: Match, fixed: Set[int] = frozenset()) -> Skeleton | None:
+    """Return the skeleton of `line` (with its line end), or None if it has none that is safe.
+
+    `fixed` are digits that tell lines apart which are else alike.
+    """
     text = line[:-1]
     if match.layout.event or any(unit.invert for unit in match.layout.units):
         return None
-    free = _free_digits(matcher, text, match)
+    free = _free_digits(matcher, text, match) - fixed
     values: list[Number | float] = []
     for start, end in match.spans:
         shape = number_shape(text, start, end)
@@ -291,24 +294,40 @@ class BulkDecoder:
             if len(members) < _MIN or shape in self._hopeless:
                 continue
             match = self._reads.match(line[:-1])
-            skeleton = learn(self._reads, line, match) if match else None
+            fixed = self._literal(shape)
+            skeleton = learn(self._reads, line, match, fixed) if match else None
             if skeleton is None:
-                self._give_up(shape)
+                if not fixed:
+                    self._give_up(shape)
                 continue
             self._skeletons.append(skeleton)
             literal = np.flatnonzero((limit == 9) & (skeleton.limit == 0))
             if len(literal):
                 fits = (digits[:, literal] == digits[0, literal]).all(axis=1)
                 if not fits.all():  # as where an exponent has changed: they are of another skeleton
-                    rest, rows = np.append(rest, members[~fits]), np.append(rows, digits[~fits] + base, axis=0)
+                    rest, rows = (
+                        np.append(rest, members[~fits]),
+                        np.append(rows, digits[~fits] + base, axis=0),
+                    )
                     members, digits = members[fits], digits[fits]
             skeleton.hits += len(members)
             out.append(Decoded(skeleton.layout, members, skeleton.decode(digits)))
         return tried
 
+    def _literal(self, shape: bytes) -> set[int]:
+        """Return the digits that are not free in skeletons of a shape: the 16 of `bf16`, exponents."""
+        alike = [
+            s
+            for s in self._skeletons
+            if s.length == len(shape) and s.base.tobytes().translate(_SHAPE) == shape
+        ]
+        return {i for s in alike for i in np.flatnonzero(s.limit == 0).tolist() if shape[i] == 48}
+
     def _is_other(self, lines: Lines, rest: Ints) -> bool:
-        """Return whether some of these records are of a shape that is hopeless; or, if they are few,
-        none of some holds what every line of the matcher does."""
+        """Return whether some of these records are all of hopeless shapes.
+
+        Or, if they are few, whether none of some holds what every line of the matcher does.
+        """
         probes = [lines.record(i) + b"\n" for i in rest[:: -(-len(rest) // _PROBES)].tolist()]
         needle = self.matcher.prefix or getattr(self.matcher, "needle", b"")
         if len(rest) < _MANY:

@@ -12,8 +12,10 @@ from runwatch.parsers.patterns import VALUE, Layout, Match, values
 from runwatch.parsers.readers import Row, RowMaker, same_until
 
 if TYPE_CHECKING:
+    from runwatch.parsers.numerals import Flags
     from runwatch.parsers.pictures import Pictures
     from runwatch.parsers.skeleton import Floats
+    from runwatch.parsers.words import WordDecoder, Words
 
 _SPACY_HEAD = re.compile(rb"\s{0,3}E\s+#\s+(\S.*SCORE)\s*$")
 _NUMBERS = re.compile(rb"\s*" + VALUE + rb"(?:\s+" + VALUE + rb"){2,40}\s*$")

@@ -59,7 +59,7 @@ class Words(NamedTuple):
 class Rows(NamedTuple):
     """Rows of a block: which records they are, their first words, where they stand."""
 
-    index: Ints
+    records: Ints
     first: Ints
     begin: Ints
     end: Ints
@@ -111,7 +111,7 @@ class WordDecoder:
         fit &= numerals.digit(lines.buffer[begins[np.minimum(first, len(begins) - 1)]])
         rows = Rows(candidates[fit], first[fit], line_begin[fit], line_end[fit])
         found: list[Decoded] = []
-        for start in range(0, len(rows.index), _ROWS):
+        for start in range(0, len(rows.records), _ROWS):
             rest = Rows(*(part[start : start + _ROWS] for part in rows))
             for _ in range(_TRIES):  # those that differ from most are left over
                 at = rest.first + np.arange(count)[:, None]
@@ -122,8 +122,8 @@ class WordDecoder:
                 layout, values, good = read
                 table = np.empty((2 + len(values), int(np.count_nonzero(good))))
                 table[2:] = values if table.shape[1] == len(good) else values[:, good]
-                found.append(Decoded(layout, rest.index[good], table))
+                found.append(Decoded(layout, rest.records[good], table))
                 rest = Rows(*(part[~good] for part in rest))
-                if len(rest.index) < _MIN or not table.shape[1]:
+                if len(rest.records) < _MIN or not table.shape[1]:
                     break
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL, TRAIN
@@ -78,7 +78,7 @@ class _YoloRows:
         place, memory = words.word(0, row), words.word(1, row)
         epochs = place[place.find(b"/") :]  # it is the same all the time
         unit = memory.lstrip(b"0123456789.")
-        if not epochs[1:].isdigit() or unit not in (b"G", b"M", b"GB", b"MB"):
+        if len(epochs) > 8 or not epochs[1:].isdigit() or unit not in (b"G", b"M", b"GB", b"MB"):
             return None
         good &= words.ends_with(0, epochs) & words.ends_with(1, unit)
         good &= numerals.plain(text, begin[1], end[1] - len(unit))
@@ -113,8 +113,10 @@ def _nothing_behind(words: Words) -> Flags:
 
     lo, hi = int(words.line_begin[0]), int(words.line_end[-1]) + 1
     span, last = words.text[lo:hi], words.line_end - lo
-    closed = _first(span == 93, words.line_begin - lo) == last - 1
-    return closed if closed.all() else closed | (_first(span == 124, words.line_begin - lo) >= last)
+    closed = np.asarray(_first(span == 93, words.line_begin - lo) == last - 1)
+    if not closed.all():
+        closed |= _first(span == 124, words.line_begin - lo) >= last
+    return closed
 
 
 def _first(flags: Flags, begin: Ints) -> Ints:
@@ -122,7 +124,7 @@ def _first(flags: Flags, begin: Ints) -> Ints:
     import numpy as np
 
     at = np.append(np.flatnonzero(flags), len(flags))
-    return at[np.searchsorted(at, begin)]
+    return np.asarray(at[np.searchsorted(at, begin)])
 
 
 class YoloReader:

@@ -18,7 +18,26 @@ NOISE = (
     "Evaluating: 3/10",
     "`Trainer.fit` stopped: `max_epochs=1` reached.",
 )
-SPLINTERS = ("", " ", "\t", "+", "-", ".", "e", "/", ":", "e-05", "1e5", "nan ", " -inf ", "\x1b[0m", "|", "]", "1,2", "7" * 9)
+SPLINTERS = (
+    "",
+    " ",
+    "\t",
+    "+",
+    "-",
+    ".",
+    "e",
+    "/",
+    ":",
+    "e-05",
+    "1e5",
+    "nan ",
+    " -inf ",
+    "\x1b[0m",
+    "|",
+    "]",
+    "1,2",
+    "7" * 9,
+)
 FILLINGS = "▏▎▍▌▋▊▉"
 
 
@@ -129,15 +148,20 @@ def spacy(rng: Random, rows: int) -> Iterator[str]:
 
 def boxes(rng: Random, count: int) -> Iterator[str]:
     """Boxes of stable-baselines3, wider ones where a long name comes; some without a step."""
+    ending = rng.choice(("\n", "\n", "\r\n"))
     for step in range(count):
         names = ["fps", "total_timesteps", "iterations"] if rng.random() < 0.98 else ["fps"]
         cells = [("time/", ""), *((f"   {name}", value(rng)) for name in names), ("train/", "")]
+        cells += [("   learning_rate", f"{10 ** rng.uniform(-6, 3):.3g}")]
         cells += [(f"   {name}", value(rng)) for name in ("loss", "value_loss") if rng.random() < 0.99]
         cells = [(n, str(step) if n.endswith("timesteps") else v) for n, v in cells]
         wide = 30 if rng.random() < 0.02 else 20
-        rule = "-" * (wide + 19) + "\n"
+        rule = "-" * (wide + 19) + ending
         yield rule if rng.random() < 0.9 else ""
-        yield "".join(f"| {name:{wide}}| {number:12} |\n" for name, number in cells) + rule
+        rows = [odd(rng, f"| {name:{wide}}| {number:12} |") for name, number in cells]
+        if rng.random() < 0.1:
+            rows.insert(rng.choice((0, 0, 3)), rng.choice((*NOISE, f"| {names[0]:{wide}}| 7 |")))
+        yield "".join(f"{row}{ending}" for row in rows) + rule
 
 
 def blocks(rng: Random, epochs: int) -> Iterator[str]:
