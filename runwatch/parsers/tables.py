@@ -12,10 +12,8 @@ from runwatch.parsers.patterns import VALUE, Layout, Match, values
 from runwatch.parsers.readers import Row, RowMaker, same_until
 
 if TYPE_CHECKING:
-    from runwatch.parsers.numerals import Flags
     from runwatch.parsers.pictures import Pictures
     from runwatch.parsers.skeleton import Floats
-    from runwatch.parsers.words import WordDecoder, Words
 
 _SPACY_HEAD = re.compile(rb"\s{0,3}E\s+#\s+(\S.*SCORE)\s*$")
 _NUMBERS = re.compile(rb"\s*" + VALUE + rb"(?:\s+" + VALUE + rb"){2,40}\s*$")
@@ -54,25 +52,6 @@ class _SpacyRows:
         if len(spans) != len(self._names):
             return None
         return Match(self._layout, tuple(spans[i] for i in self._columns))
-
-    def bulk(self) -> WordDecoder:
-        """Return the bulk path of rows, which are words."""
-        from runwatch.parsers.words import WordDecoder
-
-        return WordDecoder(self)
-
-    alone = True
-
-    @property
-    def words(self) -> int:
-        """Return how many words a row has."""
-        return len(self._names) if self._layout is not None and 3 <= len(self._names) <= 41 else 0
-
-    def read(self, words: Words) -> tuple[Layout, Floats, Flags] | None:
-        """Return the values of rows."""
-        assert self._layout is not None
-        values, good = words.numbers(0, len(self._names))
-        return self._layout, values[self._columns], good
 
 
 class SpacyReader:

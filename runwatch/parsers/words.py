@@ -73,11 +73,6 @@ class RowMatcher(Matcher, Protocol):
         """How many words a row begins with; 0 while that is unknown."""
         ...
 
-    @property
-    def alone(self) -> bool:
-        """Whether nothing stands behind them."""
-        ...
-
     def read(self, words: Words) -> tuple[Layout, Floats, Flags] | None:
         """Return the values (columns, rows), and of which rows they are what `match` would return."""
         ...
@@ -91,7 +86,7 @@ class WordDecoder:
 
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
         """Decode those of `candidates` (record indices) whose words are read without a doubt."""
-        count, alone = self.matcher.words, self.matcher.alone
+        count = self.matcher.words
         if len(candidates) < _MIN or count < 1:
             return []
         body = lines.buffer[: lines.size]
@@ -107,7 +102,7 @@ class WordDecoder:
         if erased.any():
             head = lines.eight[line_begin].view("<u8") & np.uint64(0xFFFFFFFF)
             first += erased & (head == _ERASE)
-        fit = after - first == count if alone else after - first >= count
+        fit = after - first >= count
         fit &= numerals.digit(lines.buffer[begins[np.minimum(first, len(begins) - 1)]])
         rows = Rows(candidates[fit], first[fit], line_begin[fit], line_end[fit])
         found: list[Decoded] = []

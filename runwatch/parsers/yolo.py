@@ -58,8 +58,6 @@ class _YoloRows:
 
         return WordDecoder(self)
 
-    alone = False
-
     @property
     def words(self) -> int:
         """Return how many words stand before the bar: one for the epoch, one for the memory, the values."""

@@ -142,7 +142,7 @@ def spacy(rng: Random, rows: int) -> Iterator[str]:
                     "E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  SCORE\n",
                 )
             )
-        numbers = f"{row // 9:3} {row * 200:7} {value(rng, 2):>13} {10 ** rng.uniform(-6, 9):9.4g}"
+        numbers = f"{row // 9:3} {row * 200:7} {value(rng, 2):>13} {value(rng, 2):>9}"
         yield odd(rng, f"{numbers} {rng.random() * 100:7.2f} {rng.random():7.2f}") + "\n"
 
 
