@@ -142,8 +142,7 @@ def spacy(rng: Random, rows: int) -> Iterator[str]:
                     "E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  SCORE\n",
                 )
             )
-        numbers = f"{row // 9:3} {row * 200:7} {value(rng, 2):>13} {value(rng, 2):>9}"
-        yield odd(rng, f"{numbers} {rng.random() * 100:7.2f} {rng.random():7.2f}") + "\n"
+        yield f"{row // 9:3} {row * 200:7} {value(rng, 2):>13} {value(rng, 2):>9} {rng.random() * 100:7.2f} {rng.random():7.2f}\n"
 
 
 def boxes(rng: Random, count: int) -> Iterator[str]:
