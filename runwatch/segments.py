@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.batch import BAR, EVAL, PLAN, SYSTEM, TRAIN, Batch, Table
+from runwatch.batch import BAR, BESIDE, EVAL, PLAN, QUICK, SYSTEM, TRAIN, Batch, Table
 from runwatch.block import Block, Samples
 from runwatch.echoes import Echoes
 from runwatch.metrics import STEP_TIME
@@ -68,6 +68,8 @@ class Splitter:
     _finished: bool = False
     _beside: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     """Step, total and seconds per step of the newest bar."""
+    _drawn: tuple[float, float] = (np.nan, np.nan)
+    """Its offset and its line."""
     _outer: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     """The same of the newest one beside a record that was not at its end: the training's own."""
     _bars: dict[float, _Bar] = field(default_factory=dict)
@@ -166,14 +168,17 @@ class Splitter:
         stepless = np.isnan(train.step)
         if stepless.any():
             at = np.searchsorted(bars.offset, train.offset)
-            beside = self._without_inner(
-                [
-                    np.concatenate(([before], column))[at]
-                    for before, column in zip(
-                        self._beside, (bars.step, bars.total, bars.seconds), strict=True
-                    )
-                ]
-            )
+            shown = [
+                np.concatenate(([before], column))[at]
+                for before, column in zip(
+                    (*self._beside, *self._drawn),
+                    (bars.step, bars.total, bars.seconds, bars.offset, bars.line),
+                    strict=True,
+                )
+            ]
+            beside = self._without_inner(shown[:3])
+            if len(bars):
+                beside[0] = _drawn_again(beside, shown[2:], train, bars, at)
             step, total, seconds = (
                 np.where(stepless, b, own)
                 for b, own in zip(beside, (train.step, train.total, train.seconds), strict=True)
@@ -181,6 +186,7 @@ class Splitter:
             train = replace(train, step=step, total=total, seconds=seconds)
         if len(bars):
             self._beside = (bars.step[-1], bars.total[-1], bars.seconds[-1])
+            self._drawn = (bars.offset[-1], bars.line[-1])
         return train, stepless
 
     def _without_inner(self, beside: list[Floats]) -> list[Floats]:
@@ -265,6 +271,26 @@ class Splitter:
             return None
         total, bar = max(self._bars.items(), key=lambda item: (item[1].records, item[1].updates))
         return bar.first, bar.last, int(total)
+
+
+def _drawn_again(
+    beside: Sequence[Floats], before: Sequence[Floats], train: Rows, bars: Rows, at: NDArray[np.int64]
+) -> Floats:
+    """Return the steps of records (n,): of the bar beside them, or of that right behind, drawn for them.
+
+    A quick bar lags behind: tqdm redraws it every 0.1 s. `tqdm.write` draws it once more, below the
+    text, with the count as it is and a pace that it has not measured anew: that bar is exact. `beside`
+    are step, total and seconds per step of the training's bar, `before` seconds per step, offset and
+    line of the one before each record, `at` is the one behind.
+    """
+    step, total, pace = beside
+    seconds, offset, line = before
+    last = np.append(at[1:] != at[:-1], True) & (at < len(bars))
+    behind = bars.take(np.minimum(at, len(bars) - 1))
+    quick = (line == train.line) & (train.offset - offset <= BESIDE) & ~(seconds >= QUICK)
+    same = (behind.total == total) & ((behind.seconds == pace) | np.isnan(pace))
+    again = last & quick & same & (behind.line == train.line + 1) & (behind.step >= step)
+    return np.where(again, behind.step, step)
 
 
 def _turns(train: Rows, evals: Rows, ends: Floats, finished: bool) -> list[tuple[float, str, int]]:

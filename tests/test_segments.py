@@ -123,3 +123,43 @@ def test_ranks_keep_their_newest_progress():
         3: (3, 1),
         1: (1, 0),
     }
+
+
+def trainer(logged: int, pace: str, *, drawn_again: bool = True, every: int = 3, total: int = 120) -> bytes:
+    """What a Hugging Face Trainer writes: a bar redrawn each `every` steps, a dict each `logged`."""
+    text, rate = "", pace
+    for step in range(total + 1):
+        if step % every == 0:
+            rate = f"{float(pace) + step / 100:5.2f}it/s" if step else "?it/s"
+            text += f"\r{step / total:4.0%}|###   | {step}/{total} [00:01<00:09, {rate}]"
+        if step and step % logged == 0:
+            text += f"\r{' ' * 60}\r{{'loss': '{9 / step:.4g}', 'epoch': '{step / total:.4g}'}}\n"
+            if drawn_again:
+                text += f"\r{step / total:4.0%}|###   | {step}/{total} [00:01<00:09, {rate}]"
+        if step == total // 2:
+            text += "\r 50%|##   | 2/4 [00:00<00:00, 9.00it/s]\r100%|####| 4/4 [00:00<00:00, 9.00it/s]\r"
+    return text.encode() + b"\n"
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 1 << 20])
+@pytest.mark.parametrize("logged", [1, 5, 7])
+def test_a_dict_beside_a_quick_bar_has_the_step_of_the_bar_drawn_behind_it(size, logged):
+    text = trainer(logged, "27")
+    found = segments(*(text[i : i + size] for i in range(0, len(text), size)))
+    assert steps_of_runs(found) == [list(range(logged, 121, logged))]
+
+
+@pytest.mark.parametrize("size", [7, 100, 1 << 20])
+def test_a_dict_that_no_bar_was_drawn_for_has_the_step_of_the_bar_before(size):
+    text = trainer(5, "27", drawn_again=False)
+    found = segments(*(text[i : i + size] for i in range(0, len(text), size)))
+    assert steps_of_runs(found) == [[step - step % 3 for step in range(5, 121, 5)]]
+
+
+def test_a_dict_beside_a_slow_bar_does_not_wait():
+    text = trainer(4, "2", every=1)
+    parser, splitter = LogParser(), Splitter()
+    at = text.index(b"}\n", 4000) + 2
+    parsed = list(splitter.split(parser.feed(text[:at])))
+    assert steps_of_runs(parsed)[0][-1] == text[:at].count(b"{") * 4
+    assert parser.held == 0

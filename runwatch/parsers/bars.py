@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import EPOCH, STEP_TIME, Unit
-from runwatch.parsers.patterns import NUMBER, VALUE, Layout, Match, values
+from runwatch.parsers.patterns import VALUE, Layout, Match
 from runwatch.parsers.readers import Row, RowMaker
 
 if TYPE_CHECKING:
@@ -23,46 +23,49 @@ if TYPE_CHECKING:
 _Values = Sequence[Any]
 """Of one picture, or columns of them."""
 
-_TQDM = re.compile(
-    rb"(?P<text>[^|%\"\r\n]{0,120}?)\s*\d{1,3}%\|[^|\r\n]{0,400}\|\s*(?P<done>\d+)/(?P<total>\d+) "
-    rb"\[[\d:]+<[\d:?]+,\s*(?:(?P<pace>" + NUMBER + rb")(?P<unit>s/it|it/s)|\?it/s)"
-    rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
-)
 _EPOCH = re.compile(rb"(?i:epoch)[ :=\[]*(\d+)(?: ?(?:/|of) ?(\d+))?\]?[^\d]{0,40}$")
-_NAMED = re.compile(rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80})\s{0,8}[=:]\s*(" + VALUE + rb")%?(?=[\s,\]]|$)")
+NAMED = re.compile(rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80})\s{0,8}[=:]\s*(" + VALUE + rb")%?(?=[\s,\]]|$)")
 _NOT_TRAINING = re.compile(rb"(?i:\bval|\beval|\btest|predict|infer|sanity|generat)")
+_RANK = re.compile(
+    rb"(?:(?<![Ll]o[Rr][Aa] )\b(?:[Ll]ocal[ _])?[Rr](?:ank|ANK)|\bGPU|\bcuda|\[default)"
+    rb"[ _:=#]{0,3}(\d{1,5})(?!\d)"
+)
 _LOSS = re.compile(r"(?i:loss)(?!.*epoch)")
 _VALIDATION = re.compile(r"(?i:^(?:val|valid|eval|test)[_/ ])")
 
 
-_FILLING = re.compile(rb"%\|[^|\r\n]{1,400}\|")
+_MAX_RANKS = 1024
 _ALIASES = dict.fromkeys(("avr_loss", "train_loss_step", "loss_step", "step_loss"), "train/loss")
 _Named = list[tuple[bytes, tuple[int, int]]]
 """Names and where their numbers stand."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown(Layout):
-    """What a bar shows: done and total; epoch, epochs and pace if there are such; then what has a name."""
+class Shown(Layout):
+    """What a bar shows: done and total; epoch, epochs and pace if there are such; what has a name; a rank."""
 
     numbers: int = 0
     """How many of them tell the epoch."""
     pace: bytes = b""
     """Its unit; empty if there is none."""
+    ranked: bool = False
+    """Whether the last of them is a rank."""
     __hash__ = Layout.__hash__  # quicker than one of all fields
 
 
 class _Bar:
     """How the numbers that bars of one layout show become records, for floats and for columns alike."""
 
-    def __init__(self, row: RowMaker, layout: _Shown) -> None:
+    def __init__(self, row: RowMaker, layout: Shown) -> None:
         """`row` makes the layouts of the records."""
         epochs, pace = layout.numbers, layout.pace
         first = 2 + epochs + bool(pace)
-        names = layout.names[first:]
+        names = layout.names[first : len(layout.names) - layout.ranked]
+        self._rank = len(layout.names) - 1 if layout.ranked else None
         self.epochs = epochs
         self._pace = 2 + epochs if pace else None
-        place = ("step", "total", EPOCH)[: 2 + (epochs > 0)] + ((STEP_TIME,) if pace else ())
+        place = ("step", "total", EPOCH)[: 2 + (epochs > 0)] + (("rank",) if layout.ranked else ())
+        place += (STEP_TIME,) if pace else ()
         validation = {name: i for i, name in enumerate(names, first) if _VALIDATION.match(name)}
         metrics = {n: i for i, n in enumerate(names, first) if n not in validation and n not in place}
         self.rate = 2 + epochs if pace == b"it/s" else None
@@ -70,7 +73,7 @@ class _Bar:
         self.validation = tuple(validation)
         self._metrics, self._validated = tuple(metrics.values()), tuple(validation.values())
         self.train = row.layout(TRAIN, (*place, *metrics))
-        self.eval = row.layout(EVAL, ("step", *validation))
+        self.eval = row.layout(EVAL, ("step", *(("rank",) if layout.ranked else ()), *validation))
 
     def place(self, shown: _Values, first_epoch: int) -> list[Any]:
         """Return step, total and perhaps epoch; bars that begin anew with each epoch are laid end to end."""
@@ -84,14 +87,18 @@ class _Bar:
     def metrics(self, shown: _Values) -> list[Any]:
         """Return the seconds per step, if a pace is shown, and the values of training."""
         pace = [] if self._pace is None else [shown[self._pace]]
-        return [*(pace if self.rate is None else [1.0 / pace[0]]), *(shown[i] for i in self._metrics)]
+        pace = pace if self.rate is None else [1.0 / pace[0]]
+        return [*self._ranks(shown), *pace, *(shown[i] for i in self._metrics)]
 
     def validated(self, shown: _Values) -> list[Any]:
         """Return the values of validation."""
-        return [shown[i] for i in self._validated]
+        return [*self._ranks(shown), *(shown[i] for i in self._validated)]
+
+    def _ranks(self, shown: _Values) -> list[Any]:
+        return [] if self._rank is None else [shown[self._rank]]
 
 
-class _BarPictures:
+class BarPictures:
     """What bars show: matches those of training that carry a loss."""
 
     prefix = b""
@@ -99,14 +106,14 @@ class _BarPictures:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._row = RowMaker(pattern, _ALIASES)
-        self._layouts: dict[tuple[int, bytes, tuple[bytes, ...]], Layout | None] = {}
+        self._layouts: dict[tuple[int, bytes, tuple[bytes, ...], bool], Layout | None] = {}
         self._bars: dict[Layout, _Bar] = {}
 
     def bar(self, layout: Layout) -> _Bar:
         """Return how the numbers of pictures of a layout become records."""
         bar = self._bars.get(layout)
         if bar is None:
-            assert isinstance(layout, _Shown)
+            assert isinstance(layout, Shown)
             if len(self._bars) > 1024:
                 self._bars.clear()
             bar = self._bars[layout] = _Bar(self._row, layout)
@@ -114,8 +121,15 @@ class _BarPictures:
 
     def unpaced(self, layout: Layout) -> Layout:
         """Return the layout of the same pictures without their pace."""
-        assert isinstance(layout, _Shown)
-        return self._make(layout.numbers, b"", layout.names[3 + layout.numbers :])
+        assert isinstance(layout, Shown)
+        names = layout.names[3 + layout.numbers : len(layout.names) - layout.ranked]
+        return self._make(layout.numbers, b"", names, layout.ranked)
+
+    def ranked(self, layout: Layout) -> Layout:
+        """Return the layout of the same pictures with a rank behind all else."""
+        assert isinstance(layout, Shown)
+        first = 2 + layout.numbers + bool(layout.pace)
+        return self._make(layout.numbers, layout.pace, layout.names[first:], True)
 
     def by_pace(self, part: Part) -> list[Part]:
         """Return pictures apart that have a pace of zero steps a second: it tells none."""
@@ -130,7 +144,7 @@ class _BarPictures:
             part._replace(layout=self.unpaced(part.layout), at=part.at[zero], columns=rest[:, zero]),
         ]
 
-    def _picture(self, text: bytes, place: list[tuple[int, int]], pace: bytes, named: _Named) -> Match | None:
+    def picture(self, text: bytes, place: list[tuple[int, int]], pace: bytes, named: _Named) -> Match | None:
         """Return the picture of a bar behind `text`, which begins its line; None if it is not of training.
 
         `place` are the spans of done, total and, if shown, the pace; `named` those of other numbers.
@@ -142,39 +156,31 @@ class _BarPictures:
         items: dict[bytes, tuple[int, int]] = {}
         for name, span in named:
             items.setdefault(name, span)
-        layout = self._layout(len(epochs), pace, tuple(items))
+        rank = _RANK.search(text)
+        layout = self._layout(len(epochs), pace, tuple(items), rank is not None)
         if layout is None:
             return None
-        return Match(layout, (*place[:2], *epochs, *place[2:], *items.values()))
+        spans = (*place[:2], *epochs, *place[2:], *items.values())
+        return Match(layout, spans if rank is None else (*spans, rank.span(1)))
 
-    def _layout(self, epochs: int, pace: bytes, printed: tuple[bytes, ...]) -> Layout | None:
-        key = (epochs, pace, printed)
+    def _layout(self, epochs: int, pace: bytes, printed: tuple[bytes, ...], ranked: bool) -> Layout | None:
+        key = (epochs, pace, printed, ranked)
         if key not in self._layouts:
             if len(self._layouts) > 1024:
                 self._layouts.clear()
             names = tuple(name.decode("ascii") for name in printed)
             trains = any(_LOSS.search(name) and not _VALIDATION.match(name) for name in names)
-            self._layouts[key] = self._make(epochs, pace, names) if trains else None
+            self._layouts[key] = self._make(epochs, pace, names, ranked) if trains else None
         return self._layouts[key]
 
-    def _make(self, epochs: int, pace: bytes, named: tuple[str, ...]) -> _Shown:
+    def _make(self, epochs: int, pace: bytes, named: tuple[str, ...], ranked: bool) -> Shown:
         names = ("done", "total", "epoch", "epochs")[: 2 + epochs] + (("pace",) if pace else ()) + named
-        return _Shown("picture", self._pattern, names, (Unit(),) * len(names), numbers=epochs, pace=pace)
+        names += ("rank",) if ranked else ()
+        units = (Unit(),) * len(names)
+        return Shown("picture", self._pattern, names, units, numbers=epochs, pace=pace, ranked=ranked)
 
 
-class _TqdmPictures(_BarPictures):
-    def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return what a bar with a postfix shows."""
-        if b"%|" not in line or b"]" not in line:
-            return None
-        found = _TQDM.match(line, start)
-        if found is None or found["postfix"] is None:
-            return None
-        place = [found.span(group) for group in ("done", "total", "pace") if found[group]]
-        return self._picture(found["text"], place, found["unit"] or b"", _named(line, *found.span("postfix")))
-
-
-class _BarReader:
+class BarReader:
     """What bars of training have in common.
 
     Only bars that carry a loss are training; a description such as Validation
@@ -182,24 +188,40 @@ class _BarReader:
     picture: they count when they change.
     """
 
-    def __init__(self, of: _BarPictures, first_epoch: int | None = None) -> None:
+    def __init__(self, of: BarPictures, first_epoch: int | None = None) -> None:
         self._of = of
         self._first_epoch = first_epoch
         self._pending: tuple[tuple[float, ...], Row] | None = None
         self._told: tuple[float, ...] | None = None
         """Place of the record that was flushed: the bar may be drawn once more as it was."""
         self._validation: dict[str, float] = {}
+        self._rank: int | None = None
+        self._ranks: dict[int, BarReader] = {}
+        """What is remembered of each rank's bar, where bars tell ranks."""
 
     def flush(self) -> list[Row]:
-        """Return the bar's last picture."""
+        """Return the last picture of the bar, or of each rank's."""
+        return self._end() + [row for rank in self._ranks.values() for row in rank.flush()]
+
+    def _end(self) -> list[Row]:
         pending, self._pending = self._pending, None
         if pending is None:
             return []
         self._told = pending[0]
         return [pending[1]]
 
-    def _take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
-        """Take one picture of a bar; return the records it completes."""
+    def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
+        """Take one picture of a bar; return the records it completes.
+
+        Bars of several ranks that are drawn into one log are read each by itself.
+        """
+        assert isinstance(layout, Shown)
+        if layout.ranked and self._rank is None:
+            rank = int(shown[-1])
+            if rank not in self._ranks and len(self._ranks) < _MAX_RANKS:
+                self._ranks[rank] = BarReader(self._of, self._first_epoch)
+                self._ranks[rank]._rank = rank
+            return self._ranks[rank].take(layout, shown, number_) if rank in self._ranks else []
         bar = self._of.bar(layout)
         if bar.rate is not None and shown[bar.rate] == 0:  # that tells no pace
             shown = [value for i, value in enumerate(shown) if i != bar.rate]
@@ -208,12 +230,15 @@ class _BarReader:
         out: list[Row] = []
         key = tuple(place)
         if self._pending is not None and self._pending[0] != key:
-            out += self.flush()
+            out += self._end()
         if bar.validation:
-            validation = dict(zip(bar.validation, bar.validated(shown), strict=True))
+            validated = bar.validated(shown)
+            validation = dict(
+                zip(bar.validation, validated[len(validated) - len(bar.validation) :], strict=True)
+            )
             if validation != self._validation:
                 self._validation = validation
-                out.append(Row(bar.eval, number_, [place[0], *validation.values()]))
+                out.append(Row(bar.eval, number_, [place[0], *bar.validated(shown)]))
         if shown[0] == 0:  # it has just begun anew: what it shows is of the epoch before
             self._told = None
         elif key != self._told:
@@ -230,6 +255,9 @@ class _BarReader:
         """Take many pictures, each as if by itself; return the records they complete."""
         import numpy as np
 
+        if self._ranks or any(isinstance(p.layout, Shown) and p.layout.ranked for p in pictures.parts):
+            yield from pictures.one_by_one(0, len(pictures), self.take)
+            return
         pictures.parts = [part for whole in pictures.parts for part in self._of.by_pace(whole)]
         key = np.full((3, len(pictures)), -1.0)  # -1 where no epoch is shown: it has no sign
         done = np.empty(len(pictures))
@@ -298,98 +326,7 @@ def _padded(place: tuple[float, ...]) -> tuple[float, ...]:
     return place if len(place) == 3 else (*place, -1.0)
 
 
-class TqdmReader(_BarReader):
-    """`Epoch 0:  22%|##  | 4/18 [00:17<01:02, 4.47s/it, loss=9.947, v_num=193315]`."""
-
-    def __init__(self) -> None:
-        self.pictures = (_TqdmPictures("tqdm"),)
-        super().__init__(*self.pictures)
-
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one picture of a bar."""
-        match = self.pictures[0].match(line)
-        return None if match is None else self._take(match.layout, values(line, match), number_)
-
-    def may(self, line: bytes) -> bool:
-        """Return whether a line may hold a bar."""
-        return b"%|" in line
-
-    def minds(self, line: bytes) -> bool:
-        """Return False: only pictures tell anything."""
-        return False
-
-    def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return the end: nothing changes how bars are read."""
-        return end
-
-    def thin(self, text: bytes) -> bytes:
-        """Return the text with empty bars."""
-        return _FILLING.sub(b"%||", text)
-
-
-_RICH = re.compile(
-    rb"(?P<text>Epoch \d+/\d+) +(?:\xe2[\x94\x95][\x80-\xbf]){4,400} (?P<done>\d+)/(?P<total>\d+) +"
-    rb"\d+:\d\d:\d\d \xe2\x80\xa2(?: +(?:[\d:]{4,12}|-:--:--))? +(?P<pace>"
-    + NUMBER
-    + rb")it/s(?P<rest>.{0,2000})"
-)
-_RICH_FILLING = re.compile(rb"(?:\xe2[\x94\x95][\x80-\xbf]){5,400}")
-_RICH_MORE = re.compile(rb" {8,400}(?:(?:[\d:]{4,12}|-:--:--) +)?(?=[A-Za-z])")
-
-
-class _RichPictures(_BarPictures):
-    def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return what a bar shows; of one that a narrow terminal broke, the first line."""
-        found = _RICH.match(line, start) if line[start : start + 6] == b"Epoch " else None
-        if found is None:
-            return None
-        place = [found.span("done"), found.span("total"), found.span("pace")]
-        return self._picture(found["text"], place, b"it/s", _named(line, *found.span("rest")))
-
-
-class RichReader(_BarReader):
-    """`Epoch 0/2  ----- 18/32 0:00:00 * 0:00:01 22.5it/s train_loss: 0.535`, as Lightning draws it with rich.
-
-    A narrow terminal breaks the columns: more values follow on the next line.
-    """
-
-    def __init__(self) -> None:
-        self.pictures = (_RichPictures("rich"),)
-        super().__init__(*self.pictures, first_epoch=0)
-        self._newest = 0, b""
-        """Number and text of the line before, if a bar may be broken there."""
-
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one picture of a bar, or the values that did not fit beside it."""
-        (before, text), self._newest = self._newest, (0, b"")
-        if text and before + 1 == number_ and _RICH_MORE.match(line):
-            line = text + line if _NAMED.search(line) else b""
-        elif line[:6] == b"Epoch ":
-            self._newest = number_, line
-        match = self.pictures[0].match(line)
-        return None if match is None else self._take(match.layout, values(line, match), number_)
-
-    def may(self, line: bytes) -> bool:
-        """Return whether a line may hold a bar."""
-        return line[:6] == b"Epoch "
-
-    def minds(self, line: bytes) -> bool:
-        """Return False: a bar that is broken is no part of a block."""
-        return False
-
-    def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return where the first broken bar begins, or the last line, which may yet be broken."""
-        if block.startswith(b"        ", begin):
-            return begin
-        broken = block.find(b"\n        ", begin, end)
-        return block.rfind(b"\n", begin, end - 1 if broken < 0 else broken) + 1 or begin
-
-    def thin(self, text: bytes) -> bytes:
-        """Return the text with short bars."""
-        return _RICH_FILLING.sub(4 * b"\xe2\x94\x81", text)
-
-
-def _named(line: bytes, begin: int, end: int) -> _Named:
+def named(line: bytes, begin: int, end: int) -> _Named:
     """Return the named numbers of a bar, but for the version that loggers count."""
-    found = _NAMED.finditer(line, begin, end)
+    found = NAMED.finditer(line, begin, end)
     return [(m[1], m.span(2)) for m in found if m[1] != b"v_num"]

@@ -7,6 +7,8 @@ import re
 from runwatch.parsers.patterns import Match, Matcher
 
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)|\x00+")
+UP = b"\x1b[A"
+"""Moves the cursor up: tqdm prints it behind a bar, as many times as there are bars above."""
 _ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
 """Keys typed at the terminal, as it echoes them: `^[[B` for an arrow, `^C`."""
 
@@ -14,7 +16,8 @@ _ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
 def bare(line: bytes) -> bytes:
     """Return the text of a line alone."""
     if b"\x1b" in line or b"\0" in line:
-        line = _ESCAPES.sub(b"", line)
+        up = UP * line.count(UP) if b"%|" in line else b""  # behind a bar it tells the bar's position
+        line = _ESCAPES.sub(b"", line) + up
     return _ECHO.sub(b"", line) if line[:1] == b"^" else line
 
 

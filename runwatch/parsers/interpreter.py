@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from runwatch.batch import BAR, TRAIN, Event
-from runwatch.parsers.boxes import BoxReader
 from runwatch.parsers.columns import Columns
 from runwatch.parsers.escapes import bare
 from runwatch.parsers.events import EventScanner
@@ -24,6 +23,7 @@ from runwatch.parsers.readers import Reader, Row, behind_bar
 from runwatch.text import decode
 
 if TYPE_CHECKING:
+    from runwatch.parsers.boxbulk import WholeBoxes
     from runwatch.parsers.pictures import Folded, Folding
     from runwatch.parsers.skeleton import Decoder
 
@@ -107,10 +107,8 @@ class Interpreter:
         """The bulk path of the settled format."""
         self.tables: list[Columns] = []
         """Its tables, whose plain rows are taken many at a time."""
-        self.folded: Folded | None = None
+        self.folded: Folded | WholeBoxes | None = None
         """The bulk path of its reader, in front of which it stands."""
-        self.boxes: BoxReader | None = None
-        """Its reader, where that takes whole boxes."""
         for fmt in self.formats:
             if fmt.name == settled:
                 self._settle(fmt)
@@ -283,11 +281,13 @@ class Interpreter:
                 self.tables = [matcher for matcher in matchers if isinstance(matcher, Columns)]
         if self._bulk and not self._open and not fmt.matchers and len(self._readers) == 1:
             reader = self._readers[0][0]
-            self.boxes = reader if isinstance(reader, BoxReader) else None
-            if hasattr(reader, "fold"):
+            if hasattr(reader, "bulk"):
+                self.folded = reader.bulk()
+            elif hasattr(reader, "fold"):
                 from runwatch.parsers.pictures import Folded
 
                 self.folded = Folded(cast("Folding", reader))
+            if self.folded is not None:
                 self._readers = ((self.folded, fmt),)
                 self._tells(*(text[:1] for text in self.events.heads))
 

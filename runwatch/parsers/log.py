@@ -12,13 +12,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from runwatch.batch import Batch
-from runwatch.parsers.boxes import BoxReader
+from runwatch.batch import BESIDE, Batch
 from runwatch.parsers.columns import Columns, Rows
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format
 from runwatch.parsers.interpreter import MAX_LINE, Interpreter
 from runwatch.parsers.piece import Piece
+from runwatch.parsers.redraws import settled
 from runwatch.parsers.told import Told
 from runwatch.text import decode
 
@@ -61,7 +61,7 @@ class LogParser:
         self._records = Interpreter(formats, bulk=bulk, settled=settled, learn=learn)
         self._window = _WINDOW
         """Bytes looked at next for rows of a table."""
-        self._carry = b""
+        self._carry = self._recent = b""
         self._skipping = False
         self._offset = start
         self._line = first_line
@@ -154,9 +154,12 @@ class LogParser:
         block = b"".join((self._carry, data, _BEHIND))
         piece = Piece(self._offset - end)
         cut = max(block.rfind(b"\n", 0, end), block.rfind(b"\r", 0, end)) + 1
+        ready = settled(self._recent, block, cut)
+        cut = ready if end - ready <= MAX_LINE else cut
         self._carry = block[cut:end]
         if cut:
             self._parse(block, cut, piece)
+            self._recent = (self._recent + block[max(0, cut - BESIDE) : cut])[-BESIDE:]
         newest = self._tail(block[max(0, cut - _TAIL_BYTES) : cut], tail) if tail and cut else ()
         if len(self._carry) > MAX_LINE:
             self._give_up(piece)
@@ -164,10 +167,15 @@ class LogParser:
 
     def flush(self) -> Batch:
         """Take the unfinished line as all there will be of it: the stream ends or breaks here."""
-        piece = Piece(self._offset - len(self._carry))
-        text, self._carry, self._skipping = self._carry, b"", False
+        start = self._offset - len(self._carry)
+        piece = Piece(start)
+        text, self._carry, self._recent, self._skipping = self._carry, b"", b"", False
+        cut = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
+        if cut:  # a record that waited for what comes behind it
+            self._parse(text + _BEHIND, cut, piece)
+            text = text[cut:]
         if text:
-            self._note(self._records.read(text, piece.start, self._line, self._ordinal, piece))
+            self._note(self._records.read(text, start + cut, self._line, self._ordinal, piece))
             self._ordinal += 1
         if text or self._line_has_text:
             self._end_line(piece)
@@ -198,8 +206,6 @@ class LogParser:
                     continue
             if self._records.tables and not self._line_has_text:
                 start += self._parse_rows(block, start, end, piece)
-            if self._records.boxes is not None and not self._line_has_text:
-                start = self._parse_boxes(self._records.boxes, block, start, end, piece)
             found = _RECORD.match(block, start, end)
             if found is None:
                 return
@@ -237,17 +243,6 @@ class LogParser:
         self._ordinal += count
         self._window = min(2 * self._window, _TAIL_BYTES) if count == len(lines) else _WINDOW
         return offset - piece.start - begin
-
-    def _parse_boxes(self, boxes: BoxReader, block: bytes, begin: int, end: int, piece: Piece) -> int:
-        """Give whole boxes to their reader; return where they end."""
-        stop, found = boxes.take(block, begin, end, self._line)
-        for row, at in found:
-            piece.add(row.layout, piece.start + at, row.line, row.values)
-        lines = block.count(b"\n", begin, stop)
-        piece.lines += lines
-        self._line += lines
-        self._ordinal += lines
-        return stop
 
     def _parse_bulk(self, block: bytes, begin: int, end: int, piece: Piece) -> int:
         """Parse many records at once; return where to go on: before `end` where the format changed."""

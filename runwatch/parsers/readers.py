@@ -86,8 +86,12 @@ def same_until(
     for word in words:
         at = begin
         while (at := block.find(word, at, end)) >= 0:
-            first = max(block.rfind(b"\n", begin, at), block.rfind(b"\r", begin, at), begin - 1) + 1
-            last = min(i for i in (block.find(b"\n", at, end), block.find(b"\r", at, end), end) if i >= 0)
+            first = max(block.rfind(b"\n", begin, at) + 1, begin)
+            first = max(block.rfind(b"\r", first, at) + 1, first)
+            last = block.find(b"\n", at, end)
+            last = end if last < 0 else last
+            redrawn = block.find(b"\r", at, last)
+            last = last if redrawn < 0 else redrawn
             if not same(block[first:last]):
                 end = first
                 break

@@ -13,7 +13,7 @@ to the matcher.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,6 +33,7 @@ _FEW = 4  # and fewer than this than through a skeleton that is known
 _MAX_SKELETONS = 96
 _MAX_TRIES = 32  # shapes looked at per block
 _MANY = 256  # records of one length that are worth a look at each
+_PROBES = 8  # of these are looked at first
 _SHAPE = bytes(48 if 48 <= c <= 57 else c for c in range(256))
 _SHAPE_BASE = np.frombuffer(_SHAPE, np.uint8)
 _SHAPE_LIMIT = np.array([9 if 48 <= c <= 57 else 0 for c in range(256)], np.uint8)
@@ -90,12 +91,15 @@ def fold(rows: Bytes, number: Number) -> Floats:
     return np.negative(total, out=total) if number.negative else total
 
 
-def learn(matcher: Matcher, line: bytes, match: Match) -> Skeleton | None:
-    """Return the skeleton of `line` (with its line end), or None if it has none that is safe."""
+def learn(matcher: Matcher, line: bytes, match: Match, fixed: Set[int] = frozenset()) -> Skeleton | None:
+    """Return the skeleton of `line` (with its line end), or None if it has none that is safe.
+
+    `fixed` are digits that tell lines apart which are else alike.
+    """
     text = line[:-1]
     if match.layout.event or any(unit.invert for unit in match.layout.units):
         return None
-    free = _free_digits(matcher, text, match)
+    free = _free_digits(matcher, text, match) - fixed
     values: list[Number | float] = []
     for start, end in match.spans:
         shape = number_shape(text, start, end)
@@ -274,8 +278,7 @@ class BulkDecoder:
 
     def _learn_length(self, lines: Lines, rest: Ints, tries: int, out: list[Decoded]) -> int:
         """Learn skeletons from records of one length, shape by shape; return how many it tried."""
-        first = lines.record(int(rest[0])) + b"\n"
-        if len(rest) < _MANY and (self._is_other(lines, rest) or first.translate(_SHAPE) in self._hopeless):
+        if self._is_other(lines, rest):
             return 0  # most likely all of them are: the matcher is cheaper than a look at each
         rows = lines.rows(rest, int(lines.lengths[rest[0]]))
         tried = 0
@@ -290,27 +293,51 @@ class BulkDecoder:
                 members, digits = rest[same], digits[same]
                 rest, rows = rest[~same], rows[~same]
             else:
-                members, rest = rest, rest[:0]
+                members, rest, rows = rest, rest[:0], rows[:0]
             if len(members) < _MIN or shape in self._hopeless:
                 continue
             match = self._reads.match(line[:-1])
-            skeleton = learn(self._reads, line, match) if match else None
+            fixed = self._literal(shape)
+            skeleton = learn(self._reads, line, match, fixed) if match else None
             if skeleton is None:
-                self._give_up(shape)
+                if not fixed:
+                    self._give_up(shape)
                 continue
             self._skeletons.append(skeleton)
             literal = np.flatnonzero((limit == 9) & (skeleton.limit == 0))
             if len(literal):
                 fits = (digits[:, literal] == digits[0, literal]).all(axis=1)
-                members, digits = members[fits], digits[fits]
+                if not fits.all():  # as where an exponent has changed: they are of another skeleton
+                    rest, rows = (
+                        np.append(rest, members[~fits]),
+                        np.append(rows, digits[~fits] + base, axis=0),
+                    )
+                    members, digits = members[fits], digits[fits]
             skeleton.hits += len(members)
             out.append(Decoded(skeleton.layout, members, skeleton.decode(digits)))
         return tried
 
+    def _literal(self, shape: bytes) -> set[int]:
+        """Return the digits that are not free in skeletons of a shape: the 16 of `bf16`, exponents."""
+        alike = [
+            s
+            for s in self._skeletons
+            if s.length == len(shape) and s.base.tobytes().translate(_SHAPE) == shape
+        ]
+        return {i for s in alike for i in np.flatnonzero(s.limit == 0).tolist() if shape[i] == 48}
+
     def _is_other(self, lines: Lines, rest: Ints) -> bool:
-        """Return whether none of some of these records holds what every line of the matcher does."""
+        """Return whether some of these records are all of hopeless shapes.
+
+        Or, if they are few, whether none of some holds what every line of the matcher does.
+        """
+        probes = [lines.record(i) + b"\n" for i in rest[:: -(-len(rest) // _PROBES)].tolist()]
         needle = self.matcher.prefix or getattr(self.matcher, "needle", b"")
-        return all(needle not in lines.record(int(rest[i])) for i in (0, len(rest) // 2, -1))
+        if len(rest) < _MANY:
+            if all(needle not in probes[i] for i in (0, len(probes) // 2, -1)):
+                return True
+            del probes[1:]
+        return all(probe.translate(_SHAPE) in self._hopeless for probe in probes)
 
     def _give_up(self, shape: bytes) -> None:
         if len(self._hopeless) > 4096:

@@ -154,7 +154,11 @@ class _BlockLines:
 
 
 class EpochBlockReader:
-    """`Epoch: 3/30`, then lines such as `Train Loss: 5.94 - Train Perplexity: 380.1`; a step is an epoch."""
+    """`Epoch: 3/30`, then lines such as `Train Loss: 5.94 - Train Perplexity: 380.1`; a step is an epoch.
+
+    Anyone may write a line `Epoch 3`. One without a total tells a step only if the next epoch follows,
+    and if what it measured stands right below it.
+    """
 
     def __init__(self) -> None:
         self._row = RowMaker("epoch-block", {"epoch": "step"})
@@ -162,18 +166,39 @@ class EpochBlockReader:
         self.pictures = (self._lines,)
         self._epoch: list[tuple[str, float]] = []
         self._noted: list[tuple[str, float]] = []
+        self._sure = False
+        self._held: list[Row] = []
+        """The records of an epoch that another one has to follow."""
+        self._near = 0
+        """The newest line of its block, or a rule right below it."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one line of a block."""
         match = self._lines.match(line)
+        if match is None and number_ - self._near == 1 and not line.strip(b"-=_*#~ "):
+            self._near = number_
         return None if match is None else self._take(match.layout, values(line, match), number_)
 
     def _take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
         """Take what one line shows."""
         items = list(zip(layout.names, shown, strict=True))
         if layout.kind == "epoch":
+            follows = bool(self._held) and items[0][1] == self._epoch[0][1] + 1
+            self._sure |= follows or len(items) > 1
             self._epoch, self._noted, self._lines.inside = items, [], True
+            held, self._held, self._near = self._held if follows else [], [], number_
+            return held
+        if self._sure:
+            return self._told(layout, items, number_)
+        if number_ - self._near > 1:
+            self._lines.inside = False
             return []
+        self._near = number_
+        self._held += self._told(layout, items, number_)
+        return []
+
+    def _told(self, layout: Layout, items: list[tuple[str, float]], number_: int) -> list[Row]:
+        """Return the record of a line of a block."""
         if layout.kind == "validation":
             return [self._row(EVAL, number_, [*self._epoch[:1], *items])]
         self._noted += items
@@ -206,6 +231,7 @@ class EpochBlockReader:
         """Take many lines, each as if by itself: together behind a headline, if nothing is noted."""
         import numpy as np
 
+        self._sure = True  # or nothing would be settled
         kinds = ("epoch", "validation", "train", "note")
         kind = pictures.spread((part, kinds.index(part.layout.kind)) for part in pictures.parts)
         first = (

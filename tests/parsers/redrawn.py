@@ -18,6 +18,26 @@ NOISE = (
     "Evaluating: 3/10",
     "`Trainer.fit` stopped: `max_epochs=1` reached.",
 )
+SPLINTERS = (
+    "",
+    " ",
+    "\t",
+    "+",
+    "-",
+    ".",
+    "e",
+    "/",
+    ":",
+    "e-05",
+    "1e5",
+    "nan ",
+    " -inf ",
+    "\x1b[0m",
+    "|",
+    "]",
+    "1,2",
+    "7" * 9,
+)
 FILLINGS = "▏▎▍▌▋▊▉"
 
 
@@ -26,6 +46,14 @@ def value(rng: Random, digits: int = 3) -> str:
     if rng.random() < 0.004:
         return rng.choice(("nan", "inf", "-inf", "1e-07", "-0.0", "1,234.5", "12345678901234567890"))
     return f"{rng.expovariate(1 / rng.choice((1, 20))):.{digits}f}"
+
+
+def odd(rng: Random, row: str) -> str:
+    """A row of numbers, now and then with something odd in it."""
+    if rng.random() < 0.97:
+        return row
+    at = rng.choice([i for i, char in enumerate(row) if char in " 0123456789"])
+    return row[:at] + rng.choice(SPLINTERS) + row[at + rng.choice((0, 1)) :]
 
 
 def filling(rng: Random, share: float, width: int = 10) -> str:
@@ -94,9 +122,11 @@ def yolo(rng: Random, epochs: int) -> Iterator[str]:
             names = ["obj_loss", *names] if len(names) < 8 else names[-5:]
         yield f"      Epoch    GPU_mem{''.join(f'{name:>11}' for name in names)}\n"
         for done in range(rng.choice((1, 5, 20))):
-            losses = "".join(f"{rng.random() * 9:11.4g}" for _ in names[:-2])
+            losses = "".join(f"{10 ** rng.uniform(-6, 4):11.4g}" for _ in names[:-2])
             row = f"{epoch:7}/{epochs} {rng.random() * 9:9.3g}G{losses} {rng.randrange(99):10} {640:10}:"
-            yield row + f"{done / 20:5.0%}|{filling(rng, done / 20)}| {done}/20 [00:02<00:00,  1.23it/s]\r"
+            bar = f"{done / 20:5.0%}|{filling(rng, done / 20)}| {done}/20 [00:02<00:00,  1.23it/s]"
+            bar = f"{done / 20:5.0%} {'━' * 12} {done}/20 1.2it/s 0.1s" if rng.random() < 0.1 else bar
+            yield odd(rng, ("", "\x1b[K")[rng.random() < 0.1] + row + bar) + "\r"
         yield "\n                 Class     Images  Instances      Box(P          R      mAP50  mAP50-95)\n"
         yield f"                   all        128        929      {rng.random():.3f}      0.536      0.612      0.455\n"
 
@@ -117,15 +147,20 @@ def spacy(rng: Random, rows: int) -> Iterator[str]:
 
 def boxes(rng: Random, count: int) -> Iterator[str]:
     """Boxes of stable-baselines3, wider ones where a long name comes; some without a step."""
+    ending = rng.choice(("\n", "\n", "\r\n"))
     for step in range(count):
         names = ["fps", "total_timesteps", "iterations"] if rng.random() < 0.98 else ["fps"]
         cells = [("time/", ""), *((f"   {name}", value(rng)) for name in names), ("train/", "")]
+        cells += [("   learning_rate", f"{10 ** rng.uniform(-6, 3):.3g}")]
         cells += [(f"   {name}", value(rng)) for name in ("loss", "value_loss") if rng.random() < 0.99]
         cells = [(n, str(step) if n.endswith("timesteps") else v) for n, v in cells]
         wide = 30 if rng.random() < 0.02 else 20
-        rule = "-" * (wide + 19) + "\n"
+        rule = "-" * (wide + 19) + ending
         yield rule if rng.random() < 0.9 else ""
-        yield "".join(f"| {name:{wide}}| {number:12} |\n" for name, number in cells) + rule
+        rows = [odd(rng, f"| {name:{wide}}| {number:12} |") for name, number in cells]
+        if rng.random() < 0.1:
+            rows.insert(rng.choice((0, 0, 3)), rng.choice((*NOISE, f"| {names[0]:{wide}}| 7 |")))
+        yield "".join(f"{row}{ending}" for row in rows) + rule
 
 
 def blocks(rng: Random, epochs: int) -> Iterator[str]:

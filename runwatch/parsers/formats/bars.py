@@ -1,8 +1,9 @@
 """Progress bars that carry the metrics: PyTorch Lightning, kohya, own tqdm loops; Keras."""
 
-from runwatch.parsers.bars import RichReader, TqdmReader
 from runwatch.parsers.formats import Format
 from runwatch.parsers.keras import KerasReader
+from runwatch.parsers.richbars import RichReader
+from runwatch.parsers.tqdmbars import TqdmReader
 
 TQDM = Format(
     name="progress-bar",

@@ -1,0 +1,70 @@
+"""The bar that Lightning draws with rich."""
+
+from __future__ import annotations
+
+import re
+
+from runwatch.parsers.bars import NAMED, BarPictures, BarReader, named
+from runwatch.parsers.patterns import NUMBER, Match, values
+from runwatch.parsers.readers import Row
+
+_RICH = re.compile(
+    rb"(?P<text>Epoch \d+/\d+) +(?:\xe2[\x94\x95][\x80-\xbf]){4,400} (?P<done>\d+)/(?P<total>\d+) +"
+    rb"\d+:\d\d:\d\d \xe2\x80\xa2(?: +(?:[\d:]{4,12}|-:--:--))? +(?P<pace>"
+    + NUMBER
+    + rb")it/s(?P<rest>.{0,2000})"
+)
+_RICH_FILLING = re.compile(rb"(?:\xe2[\x94\x95][\x80-\xbf]){5,400}")
+_RICH_MORE = re.compile(rb" {8,400}(?:(?:[\d:]{4,12}|-:--:--) +)?(?=[A-Za-z])")
+
+
+class _RichPictures(BarPictures):
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return what a bar shows; of one that a narrow terminal broke, the first line."""
+        found = _RICH.match(line, start) if line[start : start + 6] == b"Epoch " else None
+        if found is None:
+            return None
+        place = [found.span("done"), found.span("total"), found.span("pace")]
+        return self.picture(found["text"], place, b"it/s", named(line, *found.span("rest")))
+
+
+class RichReader(BarReader):
+    """`Epoch 0/2  ----- 18/32 0:00:00 * 0:00:01 22.5it/s train_loss: 0.535`, as Lightning draws it with rich.
+
+    A narrow terminal breaks the columns: more values follow on the next line.
+    """
+
+    def __init__(self) -> None:
+        self.pictures = (_RichPictures("rich"),)
+        super().__init__(*self.pictures, first_epoch=0)
+        self._newest = 0, b""
+        """Number and text of the line before, if a bar may be broken there."""
+
+    def feed(self, line: bytes, number_: int) -> list[Row] | None:
+        """Take one picture of a bar, or the values that did not fit beside it."""
+        (before, text), self._newest = self._newest, (0, b"")
+        if text and before + 1 == number_ and _RICH_MORE.match(line):
+            line = text + line if NAMED.search(line) else b""
+        elif line[:6] == b"Epoch ":
+            self._newest = number_, line
+        match = self.pictures[0].match(line)
+        return None if match is None else self.take(match.layout, values(line, match), number_)
+
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may hold a bar."""
+        return line[:6] == b"Epoch "
+
+    def minds(self, line: bytes) -> bool:
+        """Return False: a bar that is broken is no part of a block."""
+        return False
+
+    def until(self, block: bytes, begin: int, end: int) -> int:
+        """Return where the first broken bar begins, or the last line, which may yet be broken."""
+        if block.startswith(b"        ", begin):
+            return begin
+        broken = block.find(b"\n        ", begin, end)
+        return block.rfind(b"\n", begin, end - 1 if broken < 0 else broken) + 1 or begin
+
+    def thin(self, text: bytes) -> bytes:
+        """Return the text with short bars."""
+        return _RICH_FILLING.sub(4 * b"\xe2\x94\x81", text)

@@ -1,0 +1,35 @@
+"""A line `Epoch 3` begins a block of a training log only where others bear it out."""
+
+from __future__ import annotations
+
+import pytest
+
+from .logs import parse
+
+PROSE = (
+    b"# Results\n\nEpoch 3\n\nTrain loss: 0.5 and val loss: 0.6\n\nEpoch 4\n\nTrain loss: 0.1\n",
+    b"epoch: 3\nlr: 0.1\ntrain_loss: 0.5\nepoch: 10\nlr: 0.01\ntrain_loss: 0.25\n",
+    b"Epoch 3 was the best of all.\nThe train loss: 2 was fine.\n",
+    b"Epoch 3\nThe train loss is\ngiven here in\nTrain loss: 0.5\nEpoch 4\nwas better\nby far\nTrain loss: 0.25\n",
+    b"Epoch 7\nVal loss: 0.5\n",
+)
+
+
+@pytest.mark.parametrize("text", PROSE)
+def test_prose_is_no_block(text):
+    parsed = parse(text)
+    assert parsed.format is None
+    assert not parsed.tables
+
+
+@pytest.mark.parametrize("rule", [b"", b"-----\n"])
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_blocks_that_follow_each_other_are(rule, size):
+    text = b"".join(
+        b"Epoch %d\n%strain_loss: 0.%d acc: 0.5\nval_loss: 0.%d\n\nwarning: slow\n" % (i, rule, i, i + 1)
+        for i in range(3, 8)
+    )
+    parsed = parse(text, range(size, len(text), size))
+    assert parsed.format == "epoch-block"
+    assert parsed.column("step").tolist() == [3, 4, 5, 6, 7]
+    assert parsed.column("val/loss", "eval").tolist() == [0.4, 0.5, 0.6, 0.7, 0.8]

@@ -1,0 +1,77 @@
+"""Bars of several processes that are drawn into one log: each is a progress of its own."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .logs import parse
+
+TEXTS = (
+    "rank {0}: ",
+    "[rank{0}]:",
+    "[default{0}]:Training: ",
+    "Epoch 1 [Rank {0}]: ",
+    "GPU {0}: ",
+    "cuda:{0} ",
+)
+
+
+def drawn(text: str, seed: int, *, positions: bool = True, steps: int = 60, ranks: int = 3) -> bytes:
+    """What as many processes draw: each its bar at a position of its own, as tqdm does."""
+    rng, done = random.Random(seed), [-1] * ranks
+    out = []
+    while min(done) < steps:
+        rank = done.index(-1) if -1 in done else rng.choice([r for r in range(ranks) if done[r] < steps])
+        done[rank] += 1
+        row = rank * positions
+        post = f", loss={100 * rank + done[rank]:.3f}" if done[rank] else ""
+        bar = (
+            f"{done[rank] / steps:4.0%}|{'#' * rank:10}| {done[rank]}/{steps} [00:01<00:09,  1.50it/s{post}]"
+        )
+        out.append("\n" * row + "\r" + text.format(rank) + bar + "\x1b[A" * row)
+    return "".join(out).encode() + b"\n"
+
+
+def by_rank(parsed) -> dict[int, tuple[list[float], list[float]]]:
+    ranks, steps, losses = (parsed.column(name) for name in ("rank", "step", "train/loss"))
+    return {int(r): (steps[ranks == r].tolist(), losses[ranks == r].tolist()) for r in np.unique(ranks)}
+
+
+@pytest.mark.parametrize("positions", [True, False])
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_rank_in_front_of_a_bar_tells_whose_it_is(text, positions):
+    parsed = parse(drawn(text, 1, positions=positions))
+    own = [float(step) for step in range(1, 61)]
+    assert by_rank(parsed) == {r: (own, [100.0 * r + s for s in own]) for r in range(3)}
+
+
+@pytest.mark.parametrize("text", ["", "Training: "])
+def test_bars_that_say_the_same_are_told_apart_by_their_position(text):
+    own = [float(step) for step in range(1, 61)]
+    assert by_rank(parse(drawn(text, 2))) == {r: (own, [100.0 * r + s for s in own]) for r in range(3)}
+
+
+def test_a_bar_within_another_is_no_rank():
+    lines = [
+        f"\rEpochs: {epoch}/9\n\r{step / 50:4.0%}|###  | {step}/50 [00:01<00:02,  1.50it/s, loss={step}.5]\x1b[A"
+        for epoch in range(2)
+        for step in range(1, 51)
+    ]
+    parsed = parse("".join(lines).encode() + b"\n")
+    assert not any("rank" in names for _, _, names in parsed.tables)
+    assert len(parsed.column("train/loss")) == 100
+
+
+@given(st.sampled_from((*TEXTS, "", "Training: ")), st.booleans(), st.data())
+@settings(max_examples=15, deadline=None)
+def test_pieces_and_the_bulk_path_do_not_matter(text, positions, data):
+    log = drawn(text, 3, positions=positions or not text, steps=200)
+    cuts = data.draw(st.lists(st.integers(0, len(log)), max_size=4))
+    single = parse(log, bulk=False)
+    parse(log).same_as(single)
+    parse(log, cuts).same_as(single)
