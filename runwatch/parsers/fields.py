@@ -48,7 +48,7 @@ _TOKEN = re.compile(
     rb"|\d\d/\d\d,? \d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w])"
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
-    rb"|(?<![\w.#+$/-])(?P<done>\d+) ?/ *(?P<total>\d+)(?![\w./])"
+    rb"|(?<![\w.#+$/-])(?P<done>\d+)(?: ?/ *|\]/\[| of )(?P<total>\d+)(?![\w./])"
     rb"|(?<![\w.#+$/-])(?P<value>" + VALUE + rb")"
     rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/\w|,\d)"
 )
@@ -58,6 +58,11 @@ _NAME = re.compile(
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
     rb"(?P<mark>['\"]?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[(]*\s*$"
 )
+_SAID = re.compile(
+    rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of)(?: \S+)? (step|iter|iteration|epoch|episode|batch)\Z"
+)
+"""A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
+_COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 
 
@@ -94,11 +99,18 @@ def fields(line: bytes) -> list[Field]:
     """Return the numbers of a line from left to right, named or not."""
     found: list[Field] = []
     before = 0
+    said = b""
     for token in _TOKEN.finditer(line):
         start = token.start()
         if token["clock"] is None:
             field = _field(line, token, line[max(before, start - _MAX_NAME) : start])
             if field is not None:
+                if said and field.name.lower() in _COPULAS and field.total is None:
+                    field = field._replace(name=said)
+                of = _SAID.match(field.name)
+                said = of[1] if of else b""
+                if of:
+                    field = field._replace(name=of[2])
                 found.append(field)
                 if len(found) >= MAX_FIELDS:
                     break

@@ -6,6 +6,22 @@ from .case import NAN, Case
 
 CASES = [
     Case(
+        "lightgbm",
+        "[LightGBM] [Info] Iteration:1, training ndcg@3 : 0.625\n[LightGBM] [Info] Iteration:1, valid_1 ndcg@3 : 0.5\n"
+        "[LightGBM] [Info] 0.25 seconds elapsed, finished iteration 1\n"
+        "[LightGBM] [Warning] No further splits with positive gain, best gain: -inf\n"
+        "[LightGBM] [Info] Iteration:2, training ndcg@3 : 0.75\n[LightGBM] [Info] Iteration:2, valid_1 ndcg@3 : 0.5625\n"
+        "[LightGBM] [Info] 0.5 seconds elapsed, finished iteration 2\n",
+        {"step": [1, 2]},
+        {"training ndcg@3": [0.625, 0.75], "valid_1 ndcg@3": [0.5, 0.5625]},
+    ),
+    Case(
+        "dl4j",
+        "03:04:05.678 [main] INFO org.deeplearning4j.optimize.listeners.ScoreIterationListener - Score at iteration 100 is 1.625\n"
+        "03:05:05.678 [main] INFO org.deeplearning4j.optimize.listeners.ScoreIterationListener - Score at iteration 200 is NaN\n",
+        {"step": [100, 200], "train/loss": [1.625, NAN]},
+    ),
+    Case(
         "timm",
         "Train: 1 [   0/900 (  0%)]  Loss:  7.010710 (7.0107)  Time: 1.820s,   70.32/s  (1.820s,   70.32/s)  LR: 5.000e-07  "
         "Data: 1.382 (1.382)\n"
@@ -37,6 +53,11 @@ CASES = [
         "INFO - 09/04/30 07:56:49 - 0:01:02 - Test:\tTime 4.750\tLoss 103.7500\tAcc@1 27.250\tBest Acc@1 so far 27.2\n",
         {"step": [31], "train/loss": [6.75], "perf/step_time": [19.125], "train/learning_rate": [0.3]},
         {"val/loss": [103.75], "val/acc1": [27.25]},
+    ),
+    Case(
+        "swin",
+        "[2030-01-02 03:04:05 ViT] (main.py 188): INFO Train: [1/50][3/20]\teta 0:08:30 lr 0.000125\ttime 1.5 (1.5)\ttot_loss 0.75 (0.75)\tmem 0MB\n",
+        {"step": [23], "total": [1000], "train/loss": [0.75]},
     ),
     Case(
         "openpcdet",
@@ -137,6 +158,14 @@ CASES = [
         "pix2pix",
         "(epoch: 1, iters: 100, time: 0.125, data: 2.625) G_GAN: 2.875 G_L1: 10.125 D_real: 0.125 D_fake: 1.250 \n",
         {"step": [100], "train/epoch": [1], "G_GAN": [2.875], "D_fake": [1.25]},
+    ),
+    Case(
+        "flair",
+        "2030-01-02 03:04:05,678 epoch 2 - iter 4/47 - loss 5.12500000\n"
+        "2030-01-02 03:04:06,678 epoch 2 - iter 8/47 - loss 4.12500000\n"
+        "2030-01-02 03:04:07,678 DEV : loss 8.25 - f-score 0.5 - acc 0.5\n",
+        {"step": [51, 55], "train/loss": [5.125, 4.125]},
+        {"val/loss": [8.25]},
     ),
     Case(
         "flair",

@@ -374,6 +374,15 @@ HOME_MADE = {
     "object": Loop('METRICS {{"time": {a}, "epoch": {epoch}, "train_loss": {loss}, "test_acc": {b}}}'),
     "rewards": Loop("Episode {epoch}\tAverage Score: {loss}", metric="Average Score"),
     "updates": Loop("Update {epoch}/30 | Step {step} | Mean Return: {loss} | SPS: 950", "step", "Mean Return"),
+    "cost": Loop("step {step}, training cost {loss}", "step"),
+    "cost after": Loop("Cost after iteration {step}: {loss}", "step"),
+    "score at": Loop("Score at iteration {step} is {loss}", "step", "Score"),
+    "total": Loop("[epoch: {epoch}/3, iter: {batch}/200] total: {loss}", "global"),
+    "running": Loop("Iteration: {step} | Classification loss: {a} | Regression loss: {b} | Running loss: {loss}", "step"),
+    "two bracketed": Loop("Epoch[{epoch:03d}] Batch [{batch:04d}]/[0200]\tSpeed: {a} samples/sec\tloss={loss}", "global"),
+    "of": Loop("EPOCH {epoch} of 30 loss {loss} acc {a}"),
+    "splits": Loop("INFO:root:[Epoch {epoch}] train={a} val={b} loss={loss} time: {c}"),
+    "best": Loop("Epoch {epoch}/30 | train: {loss} | val: {a} | lr: {b}", beside="  New best model at epoch {epoch} (val: {a})"),
     "estimates": Loop("iter {step}: loss {loss}, mfu {a}%", "step", beside="step {step}: train loss {a}, val loss {b}"),
 }  # fmt: skip
 
@@ -385,6 +394,75 @@ def test_home_made_loops(name):
     parsed = parse(text, formats=())
     assert parsed.column("step").tolist() == steps
     assert parsed.column(loop.metric).tolist() == losses
+
+
+def test_steps_in_thousands():
+    lines = [f"step:{i // 2}K smpl:{6 * i}K loss:{3 / (i + 1):.4f} lr:1e-5" for i in range(2, 40)]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == [1000.0 * (i // 2) for i in range(2, 40)]
+    assert len(parsed.column("train/loss")) == 38
+
+
+def test_the_best_so_far_is_no_evaluation():
+    text, _, _ = HOME_MADE["best"].log()
+    assert len(parse(text, formats=()).column("val/loss")) == 30
+
+
+def test_places_of_one_epoch_without_a_loss_by_name():
+    lines = [
+        f"[Epoch 0/30, Batch {i}/7329] [x 0.25, conf {9 / (i + 1):.3f}, total 7.5, recall: 0.1]"
+        for i in range(20)
+    ]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(20))
+    assert parsed.column("train/loss").tolist() == [7.5] * 20
+
+
+def test_a_block_below_its_step():
+    lines = []
+    for i in range(20):
+        lines += [f"2030-01-02 03:04:05.678\tnode-03:0\ttrainer.train:990\tINFO\t[step={10 * i}/900,epoch=0]"]
+        lines += [
+            "    optim/total_grad_norm=0.5",
+            f"    train/CrossEntropyLoss={5 / (i + 1):.3f}",
+            "    train/Perplexity=9.5",
+        ]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == [10 * i for i in range(20)]
+    assert set(parsed.column("total")) == {900}
+    assert parsed.column("train/loss", "eval").tolist() == [float(f"{5 / (i + 1):.3f}") for i in range(20)]
+
+
+def test_lines_without_the_loss_are_no_records():
+    lines = [
+        f"epoch: {i // 10}, batch: {50 * (i % 10)}, AUC:0.5, ACC:0.25, loss:{2 / (i + 1):.4f}, avg_batch_cost: 0.5"
+        for i in range(30)
+    ]
+    lines += [f"epoch: {i}, batch: 0, AUC: 0.5,ACC: 0.25, avg_batch_cost: 0.5" for i in range(4)]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert len(parsed.column("step")) == len(parsed.column("train/loss")) == 30
+
+
+@pytest.mark.parametrize(
+    "settings_line",
+    [
+        "Namespace(arch='vit', lr=0.0{i}, epochs=300, loss=0.5, warmup_epochs=10)",
+        "{{'dir': 'out', 'start_epoch': {i}, 'num_epoch': 50, 'phase': 'train', 'debug': False, 'ema': None, 'loss': 0.5}}",
+    ],
+)
+def test_settings_are_no_records(settings_line):
+    assert parse("\n".join(settings_line.format(i=i) for i in range(30)).encode()).format is None
+
+
+def test_a_weak_format_without_a_loss_gives_way_to_lines_that_tell_it():
+    engine = "[2030-01-02 03:04:05,678] [INFO] [logging.py:107:log_dist] [Rank 0] step={i}, skipped=0, lr=[2e-05], mom=[(0.9, 0.999)]"
+    lines = []
+    for i in range(60):
+        lines += [engine.format(i=i), f"[Step {i}/100] Loss: {9 / (i + 1):.4f} | Tokens/s: 92.5"]
+    parsed = parse("\n".join(lines).encode())
+    assert (parsed.format, len(parsed.column("train/loss"))) == ("learned", 60)
+    alone = parse("\n".join(lines[::2]).encode())
+    assert (alone.format, len(alone.column("step"))) == ("deepspeed", 60)
 
 
 COUNTERS = ["step", "Step", "iter", "Iteration", "global_step", "epoch", "Epoch", "update", "it", "Batch"]
