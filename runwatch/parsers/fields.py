@@ -1,10 +1,11 @@
 """The named numbers of any line of text: what the learner sees of a format nobody described.
 
 Every number stands behind some text; the end of that text is its name:
-`loss: 1.2`, `loss=1.2`, `lr 3e-4`, `"loss": 1.2`, `iter time (ms): 12.5`. Dates,
-clock times and durations are no numbers. All rules look at which bytes are
-digits and never at which digits they are, so a reading is digit-blind, as
-matchers must be. The cost of a line grows with its length and not faster.
+`loss: 1.2`, `loss=1.2`, `lr 3e-4`, `"loss": 1.2`, `iter time (ms): 12.5`. Of a
+range, `Batch [0-20]`, the end counts. Dates, clock times and durations are no
+numbers. All rules look at which bytes are digits and never at which digits they
+are, so a reading is digit-blind, as matchers must be. The cost of a line grows
+with its length and not faster.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ _TOKEN = re.compile(
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
     rb"|(?<![\w.#+$/-])(?P<done>\d+)(?: ?/ *|\]/\[| of )(?P<total>\d+)(?![\w./])"
+    rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
     rb"|(?<![\w.#+$/-])(?P<value>" + VALUE + rb")"
     rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/\w|,\d)"
 )
@@ -125,6 +127,8 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         name = gap.strip(b" |")
     if token["done"] is not None:
         return Field(name, *token.span("done"), b"", token.span("total"))
+    if token["until"] is not None:
+        return Field(name, *token.span("until"), b"")
     start, end = token.span("value")
     suffix = token["unit"] or (named["unit"] if named else None) or b""
     if suffix in (b"sec", b"secs"):

@@ -20,7 +20,7 @@ from runwatch.parsers.learner import Learner
 from runwatch.parsers.patterns import BarPattern, LinePattern, Match, Matcher, values
 from runwatch.parsers.piece import Held, Piece, tell_loss
 from runwatch.parsers.prefix import Logged, has_stem
-from runwatch.parsers.readers import Reader, Row, behind_bar
+from runwatch.parsers.readers import Reader, Row, message_behind
 from runwatch.text import decode
 
 if TYPE_CHECKING:
@@ -135,9 +135,9 @@ class Interpreter:
                 piece.events.append(Event(match.layout.event, offset, number, decode(line, 300)))
             if match.layout.kind != BAR:
                 return True
-            at = line.find(b"{'")
-            if at >= 0:  # a dict printed right behind a bar
-                return self.read(line[at:], offset + at, number, ordinal, piece) or True
+        if b"%|" in line and (behind := message_behind(line)):
+            at = len(line) - len(behind)
+            return self.read(behind, offset + at, number, ordinal, piece) or match is not None
         told = self._tell(line, offset, number, ordinal, piece)
         if match is None and self.learner is not None:
             return self._learn(self.learner, line, offset, number, piece) or told
@@ -157,8 +157,8 @@ class Interpreter:
         self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece
     ) -> Match | None:
         """See what else a line tells that a reader took; return what another format makes of it."""
-        if b"%|" in line and (behind := behind_bar(line)):
-            self._tell(behind, offset + len(line) - len(behind), number, ordinal, piece)
+        if b"%|" in line and (behind := message_behind(line)):
+            self.read(behind, offset + len(line) - len(behind), number, ordinal, piece)
         if not _tells_little(line):
             return None
         if self.learner is not None:

@@ -36,6 +36,12 @@ STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK = 3, 4, 5, 6, 7
 a nameless `12/500`, a number that begins the line, and an epoch."""
 _COUNT_SUFFIXES = (b"", b"k", b"K", b"M")
 _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
+_INDEX = frozenset(b"id idx index num number no i n in out".split())
+"""Words behind the word that says what is counted: `batch_idx`, `step number`."""
+_CLASSES = frozenset(
+    b"class cls category label fold layer head gpu rank worker thread device node port pid".split()
+)
+"""Words of names whose numbers count no time."""
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 _RELEVANT = re.compile(
     rb"loss|cost|acc|rew|return|ppl|perplex|nll|trl|auc|merror|mse|mae|bp[bct]|bleu|iou|score|elbo|fid"
@@ -111,17 +117,16 @@ def rank(line: bytes, number: Field) -> int | None:
         return 0
     parts = words(name)
     last = parts[-1] if parts else b""
-    if last == b"id" and len(parts) > 1:
+    if last in _INDEX and len(parts) > 1:
         last = parts[-2]
-    known = _STEP_RANKS.get(last)
+    if last in _STEP_RANKS:
+        return _STEP_RANKS[last]
     leads = not line[: number.start].strip(b" \t|[(#") or line[: number.start].strip() in (name, name + b":")
-    if known is not None:
-        return known
     if name.lower() in _LABELS and leads:
         return 3
     if number.total is not None and not is_telling(name):
         return RATIO
-    return LEADING if leads else None
+    return LEADING if leads and last not in _CLASSES else None
 
 
 def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:

@@ -6,6 +6,21 @@ from .case import NAN, Case
 
 CASES = [
     Case(
+        "keras",
+        "Epoch 1/3\nEpoch 00000: val_acc improved from -inf to 0.69706, saving model to best.hdf5\n"
+        "300s - loss: 3.3691 - acc: 0.7004 - val_loss: 3.4281 - val_acc: 0.6971\n"
+        "Epoch 2/3\n296s - loss: 0.2574 - acc: 0.9213 - val_loss: 0.5961 - val_acc: 0.8448\n",
+        {"step": [1, 2], "train/loss": [3.3691, 0.2574], "acc": [0.7004, 0.9213]},
+        {"val/loss": [3.4281, 0.5961]},
+    ),
+    Case(
+        "epoch-block",
+        "Epoch 0/24\n----------\ntrain Loss: 0.6562 Acc: 0.6311\nval Loss: 0.1844 Acc: 0.9477\n\n"
+        "Epoch 1/24\n----------\ntrain Loss: 0.5302 Acc: 0.7746\nval Loss: 0.3322 Acc: 0.8627\n",
+        {"step": [0, 1], "total": [24, 24], "train/loss": [0.6562, 0.5302], "Acc": [0.6311, 0.7746]},
+        {"val/loss": [0.1844, 0.3322], "Acc": [0.9477, 0.8627]},
+    ),
+    Case(
         "lightgbm",
         "[LightGBM] [Info] Iteration:1, training ndcg@3 : 0.625\n[LightGBM] [Info] Iteration:1, valid_1 ndcg@3 : 0.5\n"
         "[LightGBM] [Info] 0.25 seconds elapsed, finished iteration 1\n"

@@ -641,3 +641,35 @@ def test_headlines_that_a_known_format_may_have_are_learnt_from_too(name):
     assert parsed.column("step").tolist() == list(range(1, 31))
     assert len(parsed.column("train/loss", "eval")) == 30
     parse(text, [100, 333, 700]).same_as(parsed)
+
+
+def test_a_record_printed_right_behind_a_bar():
+    bar = "Epoch {e}/90::   0%|          | 0/41 [00:00<?, ?batch/s]"
+    lines = [
+        f"{bar.format(e=i + 1)}2030-01-02 03:04:05,678| INFO| Train: STEP {41 * i} - EPOCH {i}/90 | reco loss: {3 / (i + 1):.3e} | lr: 1e-4"
+        for i in range(30)
+    ]
+    parsed = parse("\n".join(lines).encode())
+    assert parsed.column("step").tolist() == [41.0 * i for i in range(30)]
+    assert len(parsed.column("train/loss")) == 30
+
+
+def test_ranges_and_indices_count():
+    lines = [
+        f"Epoch[5] Batch [{20 * i}-{20 * i + 20}]\tSpeed: 25.5 samples/sec\tRPNLoss=0.5" for i in range(20)
+    ]
+    assert parse("\n".join(lines).encode(), formats=()).column("step").tolist() == [
+        20.0 * i + 20 for i in range(20)
+    ]
+    lines = [f"epoch_out: {i // 10}, epoch_in: {i % 10}, loss: -0.5" for i in range(40)]
+    assert parse("\n".join(lines).encode(), formats=()).column("step").tolist() == [i % 10 for i in range(40)]
+
+
+def test_rows_of_classes_are_no_steps():
+    lines = []
+    for epoch in range(40):
+        lines += [f"class {i}: #TP= 4322, #FP= 1160, IoU=0.0{i}" for i in range(12)]
+        lines += [f"{epoch} [D loss: 0.5, acc.: 70.30%] [G loss: 0.25]"]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(40))
+    assert parsed.column("G loss").tolist() == [0.25] * 40
