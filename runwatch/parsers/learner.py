@@ -117,11 +117,13 @@ class Learner:
         return self._look()
 
     def _quoted(self, line: bytes) -> bool:
-        """Whether a line stands in a code block of a Markdown text: an example, and no log."""
+        """Whether a line stands in a code block or a table of a Markdown text: an example, and no log."""
         if line[:1] == b"#" and _HEADING.match(line):
             self._markdown = True
         elif line[:3] == b"```" and self._markdown:
             self._fence = self._lines if self._fence is None else None
+        if self._markdown and line[:1] == b"|":
+            return True
         return self._fence is not None and self._lines - self._fence <= _LONGEST_EXAMPLE
 
     def _look(self) -> Format | None:
@@ -160,7 +162,7 @@ class Learner:
         judged = [
             judgement
             for lines in families.values()
-            if (len(lines) >= ENOUGH or (last and few_are_enough(lines, self._lines)))
+            if (len(lines) >= ENOUGH or (last and not self._markdown and few_are_enough(lines, self._lines)))
             and (judgement := judge(lines, last=last)) is not None
         ]
         judged = sorted((j for j in judged if not is_val(j.plan.head)), key=lambda j: -j.score)

@@ -234,6 +234,22 @@ def test_few_step_lines_in_long_prose_are_an_example_not_a_log():
     assert parse(text).format is None
 
 
+def test_the_results_in_a_model_card_are_no_log():
+    table = "| Training Loss | Epoch | Step | Validation Loss |\n|:---:|:---:|:---:|:---:|\n"
+    table += "".join(f"| 0.{i}5 | {i}.0 | {1000 * i} | 0.5{i} |\n" for i in range(1, 9))
+    assert parse(table.encode()).format == "learned"
+    assert (
+        parse(b"---\nlicense: mit\n---\n# A model\n\n### Training results\n\n" + table.encode()).format
+        is None
+    )
+
+
+def test_two_lines_of_a_readme_are_no_log():
+    lines = b"Epoch 0 | Step 0/90 | Loss: 8.5 | PPL: 7.5 | LR: 1e-5\nEpoch 1 | Step 9/90 | Loss: 7.5 | PPL: 6.5 | LR: 1e-5\n"
+    assert parse(lines).format == "learned"
+    assert parse(b"# Trainer\n\nIt prints:\n" + lines).format is None
+
+
 def test_memory_is_bounded():
     learner = Learner()
     for i in range(3 * KEPT_LINES):
