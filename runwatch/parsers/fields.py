@@ -58,7 +58,7 @@ _NAME = re.compile(
     rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
     rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w ]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
-    rb"(?P<mark>['\"]?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[(]*\s*$"
+    rb"(?P<mark>['\"]?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[({]*\s*$"
 )
 _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of)(?: \S+)? (step|iter|iteration|epoch|episode|batch)\Z"

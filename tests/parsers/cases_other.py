@@ -7,6 +7,19 @@ from .case import NAN, Case
 CASES = [
     Case(
         "keras",
+        "Epoch 1/3\n7/6 - 3s - loss: 1.4740 - acc: 0.3053 - val_loss: 1.3883 - val_acc: 0.3333\n"
+        "Epoch 2/3\n7/6 - 1s - loss: 1.4262 - acc: 0.2211 - val_loss: 1.3878 - val_acc: 0.2222\n",
+        {"step": [1, 2], "train/loss": [1.474, 1.4262]},
+        {"val/loss": [1.3883, 1.3878]},
+    ),
+    Case(
+        "megatron",
+        " iteration        1/    1000 | consumed samples:         1024 | elapsed time per iteration (ms): 1500.0 | "
+        "learning rate: 1.875E-05 | global batch size:  1024 | lm-loss: 1.25E+01 | loss scale: -1.0 | grad norm: 0.000 |\n",
+        {"step": [1], "total": [1000], "train/loss": [12.5], "perf/step_time": [1.5]},
+    ),
+    Case(
+        "keras",
         "Epoch 1/3\nEpoch 00000: val_acc improved from -inf to 0.69706, saving model to best.hdf5\n"
         "300s - loss: 3.3691 - acc: 0.7004 - val_loss: 3.4281 - val_acc: 0.6971\n"
         "Epoch 2/3\n296s - loss: 0.2574 - acc: 0.9213 - val_loss: 0.5961 - val_acc: 0.8448\n",

@@ -399,6 +399,7 @@ HOME_MADE = {
     "of": Loop("EPOCH {epoch} of 30 loss {loss} acc {a}"),
     "splits": Loop("INFO:root:[Epoch {epoch}] train={a} val={b} loss={loss} time: {c}"),
     "best": Loop("Epoch {epoch}/30 | train: {loss} | val: {a} | lr: {b}", beside="  New best model at epoch {epoch} (val: {a})"),
+    "braces": Loop("INFO epoch: {{{epoch}/3}}, step: {{{batch}/200}}, loss : {{{loss}}}, lr : {{{a}}}", "global"),
     "estimates": Loop("iter {step}: loss {loss}, mfu {a}%", "step", beside="step {step}: train loss {a}, val loss {b}"),
 }  # fmt: skip
 
