@@ -421,8 +421,13 @@ def test_steps_in_thousands():
 
 
 def test_the_best_so_far_is_no_evaluation():
-    text, _, _ = HOME_MADE["best"].log()
-    assert len(parse(text, formats=()).column("val/loss")) == 30
+    lines = []
+    for i in range(40):
+        lines += [f"Epoch {i}/90 | train: {9 / (i + 1):.4f} | val: {8 / (i + 1):.4f} | lr: 0.1"]
+        lines += [f"  New best model at epoch {i} (val: {8 / (i + 1):.4f})"]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert len(parsed.column("val/loss")) == 40
+    assert not len(parsed.column("val/loss", "eval"))
 
 
 def test_places_of_one_epoch_without_a_loss_by_name():
