@@ -1,10 +1,11 @@
 """The named numbers of any line of text: what the learner sees of a format nobody described.
 
 Every number stands behind some text; the end of that text is its name:
-`loss: 1.2`, `loss=1.2`, `lr 3e-4`, `"loss": 1.2`, `iter time (ms): 12.5`. Dates,
-clock times and durations are no numbers. All rules look at which bytes are
-digits and never at which digits they are, so a reading is digit-blind, as
-matchers must be. The cost of a line grows with its length and not faster.
+`loss: 1.2`, `loss=1.2`, `lr 3e-4`, `"loss": 1.2`, `iter time (ms): 12.5`. Of a
+range, `Batch [0-20]`, the end counts. Dates, clock times and durations are no
+numbers. All rules look at which bytes are digits and never at which digits they
+are, so a reading is digit-blind, as matchers must be. The cost of a line grows
+with its length and not faster.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ _TOKEN = re.compile(
     rb"|\d\d/\d\d,? \d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w])"
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
-    rb"|(?<![\w.#+$/-])(?P<done>\d+) ?/ *(?P<total>\d+)(?![\w./])"
+    rb"|(?<![\w.#+$/-])(?P<done>\d+)(?: ?/ *|\]/\[| of )(?P<total>\d+)(?![\w./])"
+    rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
     rb"|(?<![\w.#+$/-])(?P<value>" + VALUE + rb")"
     rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/\w|,\d)"
 )
@@ -56,8 +58,13 @@ _NAME = re.compile(
     rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
     rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w ]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
-    rb"(?P<mark>['\"]?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[(]*\s*$"
+    rb"(?P<mark>['\"]?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[({]*\s*$"
 )
+_SAID = re.compile(
+    rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of)(?: \S+)? (step|iter|iteration|epoch|episode|batch)\Z"
+)
+"""A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
+_COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 
 
@@ -94,11 +101,18 @@ def fields(line: bytes) -> list[Field]:
     """Return the numbers of a line from left to right, named or not."""
     found: list[Field] = []
     before = 0
+    said = b""
     for token in _TOKEN.finditer(line):
         start = token.start()
         if token["clock"] is None:
             field = _field(line, token, line[max(before, start - _MAX_NAME) : start])
             if field is not None:
+                if said and field.name.lower() in _COPULAS and field.total is None:
+                    field = field._replace(name=said)
+                of = _SAID.match(field.name)
+                said = of[1] if of else b""
+                if of:
+                    field = field._replace(name=of[2])
                 found.append(field)
                 if len(found) >= MAX_FIELDS:
                     break
@@ -113,6 +127,8 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         name = gap.strip(b" |")
     if token["done"] is not None:
         return Field(name, *token.span("done"), b"", token.span("total"))
+    if token["until"] is not None:
+        return Field(name, *token.span("until"), b"")
     start, end = token.span("value")
     suffix = token["unit"] or (named["unit"] if named else None) or b""
     if suffix in (b"sec", b"secs"):

@@ -17,9 +17,9 @@ from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.learner import Learner
 from runwatch.parsers.patterns import BarPattern, LinePattern, Match, Matcher, values
-from runwatch.parsers.piece import Held, Piece
-from runwatch.parsers.prefix import Logged
-from runwatch.parsers.readers import Reader, Row, behind_bar
+from runwatch.parsers.piece import Held, Piece, tell_loss
+from runwatch.parsers.prefix import Logged, has_stem
+from runwatch.parsers.readers import Reader, Row, message_behind
 from runwatch.text import decode
 
 if TYPE_CHECKING:
@@ -32,21 +32,10 @@ MAX_LINE = 1 << 16
 _BAR = BarPattern()
 _WEAK_RECORDS = 16
 """So many training records of a weak format, and none of another, settle on it."""
+_PATIENCE = 8
+"""So many times more, where it tells no loss and lines that no format knows do."""
 _SURE_RECORDS = 1024
 """So many more, and no other format is looked for."""
-
-
-def _has_stem(text: bytes) -> bool:
-    """Return whether `text` holds a part of the words that most needles hold: a cheap first look."""
-    return (
-        b"step" in text
-        or b"poch" in text
-        or b"iter" in text
-        or b"Iter" in text
-        or b"rain" in text
-        or b"loss" in text
-        or b"eval" in text
-    )
 
 
 def _tells_little(line: bytes) -> bool:
@@ -144,9 +133,9 @@ class Interpreter:
                 piece.events.append(Event(match.layout.event, offset, number, decode(line, 300)))
             if match.layout.kind != BAR:
                 return True
-            at = line.find(b"{'")
-            if at >= 0:  # a dict printed right behind a bar
-                return self.read(line[at:], offset + at, number, ordinal, piece) or True
+        if b"%|" in line and (behind := message_behind(line)):
+            at = len(line) - len(behind)
+            return self.read(behind, offset + at, number, ordinal, piece) or match is not None
         told = self._tell(line, offset, number, ordinal, piece)
         if match is None and self.learner is not None:
             return self._learn(self.learner, line, offset, number, piece) or told
@@ -166,8 +155,8 @@ class Interpreter:
         self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece
     ) -> Match | None:
         """See what else a line tells that a reader took; return what another format makes of it."""
-        if b"%|" in line and (behind := behind_bar(line)):
-            self._tell(behind, offset + len(line) - len(behind), number, ordinal, piece)
+        if b"%|" in line and (behind := message_behind(line)):
+            self.read(behind, offset + len(line) - len(behind), number, ordinal, piece)
         if not _tells_little(line):
             return None
         if self.learner is not None:
@@ -231,7 +220,7 @@ class Interpreter:
                 other = other or match  # while unsure, another format's training line goes first
         if not self._logged:
             return other
-        for needle, logged in self._logged if _has_stem(line) else self._stemless:
+        for needle, logged in self._logged if has_stem(line) else self._stemless:
             if needle in line:
                 match = logged.match(line)
                 if match is not None:
@@ -315,9 +304,12 @@ class Interpreter:
         """Keep a weak format's record back until there are enough of them and nothing better came."""
         rows = self._held.setdefault(fmt.name, [])
         rows.append(held)
-        if sum(row.layout.kind == TRAIN for row in rows) >= _WEAK_RECORDS:
+        enough = _WEAK_RECORDS
+        if self.learner is not None and self.learner.saw_loss and not tell_loss(rows):
+            enough *= _PATIENCE
+        if sum(row.layout.kind == TRAIN for row in rows) >= enough:
             self._release(piece)
-        elif len(rows) > 8 * _WEAK_RECORDS:
+        elif len(rows) > 2 * _PATIENCE * _WEAK_RECORDS:
             del rows[0]
 
     def _release(self, piece: Piece) -> None:
@@ -325,10 +317,23 @@ class Interpreter:
         for fmt in self.formats:
             rows = self._held.get(fmt.name, ())
             if sum(row.layout.kind == TRAIN for row in rows) > 1:  # one is no evidence
+                if not tell_loss(rows) and self._prefer_learned(piece):
+                    return
                 self._settle(fmt)
                 for row in rows:
                     piece.add(*row)
                 return
+
+    def _prefer_learned(self, piece: Piece) -> bool:
+        """Settle on a learnt format that reads a loss, where the weak one that is due tells none."""
+        learner = self.learner
+        if learner is None or not learner.saw_loss:
+            return False
+        learned = learner.finish()
+        if learned is None or not learner.reads_loss:
+            return False
+        self._replay(learned, learner, piece)
+        return True
 
     def _learn(self, learner: Learner, line: bytes, offset: int, number: int, piece: Piece) -> bool:
         """Show the learner a line that no format knows; return whether it now turns out to be a record."""
@@ -374,7 +379,7 @@ class Interpreter:
         self._readers = tuple((make(), fmt) for fmt in formats for make in fmt.readers)
         self._bare = tuple(m for m, _ in bare)
         self._logged = tuple((m.needle, m) for m, _ in prefixed)
-        self._stemless = tuple(pair for pair in self._logged if not _has_stem(pair[0]))
+        self._stemless = tuple(pair for pair in self._logged if not has_stem(pair[0]))
         self._headless = tuple(m for m in self._bare if not m.prefix)
         heads = [m.prefix[:1] for m in self._bare]
         first = {head for head in heads if head}

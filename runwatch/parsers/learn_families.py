@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from runwatch.batch import BY_EPOCH
 from runwatch.metrics import LOSS, STEP_TIME, VAL_LOSS, canonical
-from runwatch.parsers.fields import RATES, Field
+from runwatch.parsers.fields import RATES, SCALES, Field
 from runwatch.parsers.learn_words import (
     EPOCH_RANK,
     INNER,
@@ -38,7 +38,10 @@ FEW = 3
 """Lines of a family that are enough at the end, if other lines are not too many."""
 _PATIENCE = 128
 """Lines after which it is no longer waited for an epoch to change."""
-_LOSSES = (b"total loss", b"train loss", b"training loss", b"batch loss", b"tot loss", b"avr loss")
+_LOSSES = frozenset(
+    b"total loss,train loss,training loss,batch loss,tot loss,avr loss,running loss,total".split(b",")
+)
+"""Names of the loss itself where others are its parts."""
 _TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
 
 
@@ -61,7 +64,12 @@ class Kept:
 
     def value(self, index: int) -> float:
         """Return the number of one field."""
-        return number(self.line[self.found[index].start : self.found[index].end])
+        found = self.found[index]
+        return number(self.line[found.start : found.end]) * SCALES.get(found.suffix, 1.0)
+
+    def text(self, field: Field) -> bytes:
+        """Return a field's number as it is printed."""
+        return self.line[field.start : field.end]
 
     def at(self, place: Place) -> float | None:
         """Return the number of that rank and name, or None."""
@@ -96,7 +104,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     counter, epoch, waits = _counter(lines, last=last)
     # numbers told once per epoch, or per step within one, are of training whatever they are called
     by_epoch = counter is not None and is_epoch(counter[1]) and _grows(lines, counter, least=0.9)
-    structured = by_epoch or (counter is not None and epoch is not None)
+    structured = by_epoch or (counter is not None and (epoch is not None or _two_ratios(lines)))
     within = counter is not None and epoch is not None and _ratio(lines, counter)
     if not telling and not (structured and _has_floats(lines)):
         return None
@@ -116,6 +124,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         base=0 if epoch is not None and within and min(_steps(lines, epoch)) == 0 else 1,
         quality=quality,
         names=usual - {place[1] for place in (counter, epoch) if place},
+        losses=frozenset(name for name in quality & usual if is_loss(name)),
         aliases=aliases(lines, usual),
         pattern="learned" + BY_EPOCH * (counter is not None and is_epoch(counter[1])),
     )
@@ -187,7 +196,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
     alone = [
         (place, lines)
         for lines in families.values()
-        if len(lines) >= FEW and all(len(kept.found) == 1 for kept in lines)
+        if len(lines) >= FEW and all(_places_alone(kept) for kept in lines)
         for place in {(r, lines[0].found[i].name) for r, i in lines[0].ranked}
         if _grows(lines, place, least=0.5)
     ]
@@ -214,6 +223,14 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
     for lines in values:
         plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
     return plans
+
+
+def _places_alone(kept: Kept) -> bool:
+    """Whether a line tells nothing but places: `Epoch: 3/30`, `[step=40/900,epoch=0]`."""
+    if len(kept.found) == 1:
+        return True
+    ends = sum(kept.found[i].total is not None for _, i in kept.ranked)
+    return ends == 1 and not any(is_telling(f.name) or b"." in kept.text(f) for f in kept.found)
 
 
 def _usual(lines: list[Kept]) -> frozenset[bytes]:
@@ -245,6 +262,8 @@ def _grows(lines: list[Kept], place: Place, *, least: float) -> bool:
     falls = sum(b < a for a, b in pairwise(values))
     if len(values) < ENOUGH and falls:
         return False
+    rounded = any(k.found[i].suffix for k in lines for r, i in k.ranked if (r, k.found[i].name) == place)
+    least = 0.0 if rounded else least  # 28K stays the same for a while
     often = rises > least * (len(values) - 1) and rises >= min(2, len(lines) - 1)
     return falls <= 0.1 * len(values) and (least == 0.0 or often)
 
@@ -252,6 +271,11 @@ def _grows(lines: list[Kept], place: Place, *, least: float) -> bool:
 def _ratio(lines: list[Kept], place: Place) -> bool:
     """Whether a counter is printed with its end, `12/500`."""
     return any((r, k.found[i].name) == place and k.found[i].total for k in lines for r, i in k.ranked)
+
+
+def _two_ratios(lines: list[Kept]) -> bool:
+    """Whether every line tells two places with their ends: `[1/30][20/500]`."""
+    return all(sum(k.found[i].total is not None for _, i in k.ranked) > 1 for k in lines)
 
 
 def _begins_anew(lines: list[Kept], place: Place, epoch: Place) -> bool | None:
@@ -272,7 +296,7 @@ def aliases(lines: list[Kept], names: frozenset[bytes]) -> dict[bytes, str]:
     """Return what a family's names mean where they alone do not tell."""
     meant: dict[bytes, str] = {}
     if not any(canonical(name.decode("utf-8", "replace")) == LOSS for name in names):
-        losses = [n for n in sorted(names) if is_loss(n) and not is_val(n)]
+        losses = [n for n in sorted(names) if (is_loss(n) or n.lower() == b"total") and not is_val(n)]
         whole = [n for n in losses if n.lower().replace(b"_", b" ") in _LOSSES]
         best = whole[:1] or (losses if len(losses) == 1 else [])
         meant.update(dict.fromkeys(best, LOSS))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 from runwatch.parsers.fields import Field, masked
 
@@ -33,17 +34,29 @@ _GLOBAL = frozenset((b"global_step", b"global_steps", b"total_timesteps", b"num_
 STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK = 3, 4, 5, 6, 7
 """Ranks, lower is better: the worst of a named step, the second of two nameless counters as in `[1, 200]`,
 a nameless `12/500`, a number that begins the line, and an epoch."""
+_COUNT_SUFFIXES = (b"", b"k", b"K", b"M")
 _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
+_INDEX = frozenset(b"id idx index num number no i n in out".split())
+"""Words behind the word that says what is counted: `batch_idx`, `step number`."""
+_CLASSES = frozenset(
+    b"class cls category label fold layer head gpu rank worker thread device node port pid".split()
+)
+"""Words of names whose numbers count no time."""
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 _RELEVANT = re.compile(
-    rb"loss|acc|rew|return|ppl|perplex|nll|trl|auc|merror|mse|mae|bp[bct]|bleu|iou|score|elbo|fid"
+    rb"loss|cost|acc|rew|return|ppl|perplex|nll|trl|auc|merror|mse|mae|bp[bct]|bleu|iou|score|elbo|fid"
     rb"|lr|step|iter|epoch|batch|update|tick|train|episode|generation"
 )
 _OBJECT = re.compile(rb"\{\s?['\"]")
 _RANK = re.compile(rb"\[?(?i:rank|default) ?(\d{1,5})\]?[: ]")
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
-_OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN")
-"""Progress bars, which redraw what they show where a record is printed once, and warnings."""
+_OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
+"""Progress bars, which redraw what they show where a record is printed once, warnings and settings."""
+_SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")
+_SETTINGS = 3
+"""A dict with more values that are no numbers is one of settings."""
+_COSTS = frozenset(b"batch reader time data".split())
+"""What else costs: time."""
 
 
 def words(name: bytes) -> list[bytes]:
@@ -65,7 +78,10 @@ def is_epoch(name: bytes) -> bool:
 
 def is_loss(name: bytes) -> bool:
     """Whether a name is that of a loss."""
-    return any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in words(name))
+    parts = words(name)
+    if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
+        return True
+    return b"cost" in parts and _COSTS.isdisjoint(parts)
 
 
 def is_telling(name: bytes) -> bool:
@@ -87,29 +103,30 @@ def relevant(line: bytes) -> bool:
     """One cheap look: False for a line that cannot be of use."""
     if not _NUMBER.search(line) or line.endswith((b"},", b"),", b"(", b"{")):  # the latter is source code
         return False
-    return bool(_RELEVANT.search(line.lower())) and not _OTHER.search(line)
+    if not _RELEVANT.search(line.lower()) or _OTHER.search(line):
+        return False
+    return b"': " not in line or len(_SETTING.findall(line)) <= _SETTINGS
 
 
 def rank(line: bytes, number: Field) -> int | None:
     """Return how likely a number's name makes it the step (0 is best), or None if it is none."""
-    if not _INTEGER.match(line, number.start, number.end) or number.suffix not in (b"", b"k"):
+    if not _INTEGER.match(line, number.start, number.end) or number.suffix not in _COUNT_SUFFIXES:
         return None
     name = number.name
     if name.lower() in _GLOBAL:
         return 0
     parts = words(name)
     last = parts[-1] if parts else b""
-    if last == b"id" and len(parts) > 1:
+    if last in _INDEX and len(parts) > 1:
         last = parts[-2]
-    known = _STEP_RANKS.get(last)
+    if last in _STEP_RANKS:
+        return _STEP_RANKS[last]
     leads = not line[: number.start].strip(b" \t|[(#") or line[: number.start].strip() in (name, name + b":")
-    if known is not None:
-        return known
     if name.lower() in _LABELS and leads:
         return 3
     if number.total is not None and not is_telling(name):
         return RATIO
-    return LEADING if leads else None
+    return LEADING if leads and last not in _CLASSES else None
 
 
 def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
@@ -139,15 +156,23 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
     inside = _OBJECT.search(line, 0, first.start)
     if inside is not None:  # the order of its keys tells nothing
         return masked(line[: inside.start()]) + b"{"
-    said = next((_between(line, first, other) for other in found[index + 1 :] if is_quality(other.name)), b"")
+    later = found[index + 1 :]
+    said = next(
+        (_between(line, [first, *later[: i + 1]]) for i, f in enumerate(later) if is_quality(f.name)), b""
+    )
     return (
         masked(line[: first.start]) + (b"#/#" if first.total else b"#") + (b" val" if is_val(said) else b"")
     )
 
 
-def _between(line: bytes, first: Field, second: Field) -> bytes:
-    """Return the text between two numbers, without the name of the second."""
-    return line[first.end : second.start].rpartition(second.name)[0]
+def _between(line: bytes, row: list[Field]) -> bytes:
+    """Return the text between the first and the last of some numbers, without the names of values."""
+    parts = []
+    for before, number in pairwise(row):
+        text = line[before.total[1] if before.total else before.end : number.start]
+        value = number is row[-1] or b"." in line[number.start : number.end]
+        parts.append(text.rpartition(number.name)[0] if value and number.name else text)
+    return b" ".join(parts)
 
 
 def rank_span(line: bytes) -> tuple[int, int] | None:

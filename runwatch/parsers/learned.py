@@ -65,6 +65,8 @@ class Plan:
     """Tells families apart: another kind of step line that begins anew is another run."""
     alone: bool = False
     """Whether the counter stands on a line of its own, and the numbers of its record on others."""
+    losses: frozenset[bytes] = frozenset()
+    """Names of its losses: what holds none of them is no record."""
     main: bool = True
     """False for lines that stand beside the records and are none."""
 
@@ -73,7 +75,7 @@ class Plan:
         if self.alone:
             return TRAIN
         alike = 2 * len(self.names & names) >= max(1, len(self.names) + (self.counter is None))
-        if not self.main:
+        if not self.main or (self.losses and not self.losses & names):
             return EVAL
         if not alike and self.quality & names:
             own = {b"", *(place[1] for place in (self.counter, self.epoch) if place)}
@@ -160,7 +162,8 @@ class LearnedMatcher:
                 return None
             number = found[index]
             taken.add(index)
-            columns.append((what, b"" if what == "step" else number.name, Unit(), (number.start, number.end)))
+            unit = number.unit(what) if number.suffix else Unit()
+            columns.append((what, b"" if what == "step" else number.name, unit, (number.start, number.end)))
             if number.total is not None:
                 columns.append(("total" if what == "step" else _EPOCHS, b"", Unit(), number.total))
         names = {number.name for number in found}
@@ -168,7 +171,9 @@ class LearnedMatcher:
         if kind is None:
             return None
         whole = plan.epoch is not None and any(column[0] == "total" for column in columns)
-        metrics = self._metrics(found, taken, plan.aliases, kind == EVAL and is_val(family))
+        metrics = (
+            [] if plan.alone else self._metrics(found, taken, plan.aliases, kind == EVAL and is_val(family))
+        )
         columns += metrics if kind == TRAIN else self._beside(metrics)
         if not plan.alone and not any(column[0] not in META_COLUMNS for column in columns):
             return None
@@ -179,7 +184,10 @@ class LearnedMatcher:
         scores = [f for f in found if is_quality(f.name) or f.name.lower() in VAL]
         if not scores:
             return None
-        inside = is_val(line[: scores[0].start])
+        said = words(line[: scores[0].start])
+        if b"best" in said:  # told again
+            return None
+        inside = not VAL.isdisjoint(said)
         if not inside and not any(is_val(f.name) for f in scores):
             return None
         main = next(plan for plan in self.plans.values() if plan.main)

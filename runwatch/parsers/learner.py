@@ -31,7 +31,16 @@ from runwatch.parsers.learn_families import (
     interleaved,
     judge,
 )
-from runwatch.parsers.learn_words import counters, head, is_telling, is_val, rank_span, relevant
+from runwatch.parsers.learn_words import (
+    counters,
+    head,
+    is_loss,
+    is_telling,
+    is_val,
+    rank_span,
+    relevant,
+    words,
+)
 from runwatch.parsers.learned import LearnedMatcher, Plan
 from runwatch.parsers.learned_tables import TableMatcher, header
 from runwatch.parsers.patterns import Matcher
@@ -66,6 +75,10 @@ class Learner:
         """The line at which the code block began that is open."""
         self.sure = 0.0
         """Share of the lines kept that the learnt format reads; 0 before."""
+        self.saw_loss = False
+        """Whether a line told a place and a loss."""
+        self.reads_loss = False
+        """Whether the learnt format reads a loss and the step that it is of."""
         self.certainty = 0.0
         """How likely it reads step and loss right, in [0, 1]; 0 before.
 
@@ -96,17 +109,21 @@ class Learner:
         family = head(line, found, ranked)
         if family is None:
             return None
+        if ranked and not self.saw_loss:
+            self.saw_loss = any(is_loss(f.name) and not is_val(f.name) for f in found)
         rank = rank_span(line)
         of = line[slice(*rank)] if rank else b""
         self._keep(Kept(line, offset, number, family, found, ranked, self._lines - 1, of))
         return self._look()
 
     def _quoted(self, line: bytes) -> bool:
-        """Whether a line stands in a code block of a Markdown text: an example, and no log."""
+        """Whether a line stands in a code block or a table of a Markdown text: an example, and no log."""
         if line[:1] == b"#" and _HEADING.match(line):
             self._markdown = True
         elif line[:3] == b"```" and self._markdown:
             self._fence = self._lines if self._fence is None else None
+        if self._markdown and line[:1] == b"|":
+            return True
         return self._fence is not None and self._lines - self._fence <= _LONGEST_EXAMPLE
 
     def _look(self) -> Format | None:
@@ -145,7 +162,7 @@ class Learner:
         judged = [
             judgement
             for lines in families.values()
-            if (len(lines) >= ENOUGH or (last and few_are_enough(lines, self._lines)))
+            if (len(lines) >= ENOUGH or (last and not self._markdown and few_are_enough(lines, self._lines)))
             and (judgement := judge(lines, last=last)) is not None
         ]
         judged = sorted((j for j in judged if not is_val(j.plan.head)), key=lambda j: -j.score)
@@ -161,6 +178,8 @@ class Learner:
         self, plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]], certainty: float
     ) -> Format | None:
         """Return the format of these plans, the main one first; None if it finds no record after all."""
+        main = plans[next(iter(plans))]
+        self.reads_loss = bool(main.counter and main.losses)
         return self._believe(LearnedMatcher(plans), families[next(iter(plans))][-1].line, certainty)
 
     def _believe(self, matcher: Matcher, example: bytes, certainty: float) -> Format | None:
@@ -184,7 +203,7 @@ def _side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]])
     main = judged[0].plan
     plans = {main.head: main}
     for other in (judgement.plan for judgement in judged[1:]):
-        if counts_alike(other, main):
+        if counts_alike(other, main) and b"best" not in words(other.head):  # told again
             among = interleaved(families[other.head], families[main.head])
             beside = among or is_val(other.head) or (not other.quality and bool(main.quality))
             plans[other.head] = replace(other, main=not beside, pattern=f"{NAME}-{len(plans) + 1}")

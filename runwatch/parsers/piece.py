@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from runwatch.batch import Event, Table
+from runwatch.metrics import LOSS
 from runwatch.parsers.patterns import Layout
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ class Held(NamedTuple):
     offset: int
     line: int
     numbers: list[float]
+
+
+def tell_loss(rows: Sequence[Held]) -> bool:
+    """Return whether any of some records tells a loss."""
+    return any(LOSS in row.layout.names for row in rows)
 
 
 class Piece:

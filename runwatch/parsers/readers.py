@@ -18,6 +18,8 @@ from runwatch.parsers.patterns import Layout
 
 _BAR_END = re.compile(rb"^(?:.*?\[[\d:]+<[^\]\r\n]{0,2000}\]\s*|.*)")
 """A bar up to its end."""
+_MESSAGE = re.compile(rb"[^\s,\])}][^\r\n]{0,400}?[:=]")
+"""Something that may tell a number."""
 
 
 class Row(NamedTuple):
@@ -77,6 +79,17 @@ class RowMaker:
 def behind_bar(line: bytes) -> bytes:
     """Return the message that stands behind the bar of a line, if any."""
     return _BAR_END.sub(b"", line, 1)
+
+
+def message_behind(line: bytes) -> bytes:
+    """Return the message that a program printed right behind a bar, of a dict only that; empty if none.
+
+    The rest of a bar with brackets in it is none.
+    """
+    bar = line.rfind(b"%|")
+    at = line.find(b"{'", bar)
+    behind = line[at:] if at >= 0 else behind_bar(line)
+    return behind if b"%|" not in behind and (at >= 0 or _MESSAGE.match(behind)) else b""
 
 
 def same_until(

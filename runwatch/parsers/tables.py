@@ -100,7 +100,9 @@ class SpacyReader:
 
 
 _BLOCK_EPOCH = re.compile(rb"\W{0,12}[Ee]poch:? *\[?(\d+)(?:/(\d+)\]?)?\W{0,12}$")
-_BLOCK_PART = re.compile(rb"([A-Za-z][\w ]{0,40}?):? +(" + VALUE + rb")s?(?= - | \| |, |\s*$)")
+_BLOCK_PART = re.compile(
+    rb"([A-Za-z][\w ]{0,40}?):? +(" + VALUE + rb")s?(?= - | \| |, | +[A-Za-z][\w ]{0,40}: |\s*$)"
+)
 
 _KINDS = {"validation": EVAL, "train": TRAIN}
 _BLOCK_HEADS = (

@@ -6,6 +6,50 @@ from .case import NAN, Case
 
 CASES = [
     Case(
+        "keras",
+        "Epoch 1/3\n7/6 - 3s - loss: 1.4740 - acc: 0.3053 - val_loss: 1.3883 - val_acc: 0.3333\n"
+        "Epoch 2/3\n7/6 - 1s - loss: 1.4262 - acc: 0.2211 - val_loss: 1.3878 - val_acc: 0.2222\n",
+        {"step": [1, 2], "train/loss": [1.474, 1.4262]},
+        {"val/loss": [1.3883, 1.3878]},
+    ),
+    Case(
+        "megatron",
+        " iteration        1/    1000 | consumed samples:         1024 | elapsed time per iteration (ms): 1500.0 | "
+        "learning rate: 1.875E-05 | global batch size:  1024 | lm-loss: 1.25E+01 | loss scale: -1.0 | grad norm: 0.000 |\n",
+        {"step": [1], "total": [1000], "train/loss": [12.5], "perf/step_time": [1.5]},
+    ),
+    Case(
+        "keras",
+        "Epoch 1/3\nEpoch 00000: val_acc improved from -inf to 0.69706, saving model to best.hdf5\n"
+        "300s - loss: 3.3691 - acc: 0.7004 - val_loss: 3.4281 - val_acc: 0.6971\n"
+        "Epoch 2/3\n296s - loss: 0.2574 - acc: 0.9213 - val_loss: 0.5961 - val_acc: 0.8448\n",
+        {"step": [1, 2], "train/loss": [3.3691, 0.2574], "acc": [0.7004, 0.9213]},
+        {"val/loss": [3.4281, 0.5961]},
+    ),
+    Case(
+        "epoch-block",
+        "Epoch 0/24\n----------\ntrain Loss: 0.6562 Acc: 0.6311\nval Loss: 0.1844 Acc: 0.9477\n\n"
+        "Epoch 1/24\n----------\ntrain Loss: 0.5302 Acc: 0.7746\nval Loss: 0.3322 Acc: 0.8627\n",
+        {"step": [0, 1], "total": [24, 24], "train/loss": [0.6562, 0.5302], "Acc": [0.6311, 0.7746]},
+        {"val/loss": [0.1844, 0.3322], "Acc": [0.9477, 0.8627]},
+    ),
+    Case(
+        "lightgbm",
+        "[LightGBM] [Info] Iteration:1, training ndcg@3 : 0.625\n[LightGBM] [Info] Iteration:1, valid_1 ndcg@3 : 0.5\n"
+        "[LightGBM] [Info] 0.25 seconds elapsed, finished iteration 1\n"
+        "[LightGBM] [Warning] No further splits with positive gain, best gain: -inf\n"
+        "[LightGBM] [Info] Iteration:2, training ndcg@3 : 0.75\n[LightGBM] [Info] Iteration:2, valid_1 ndcg@3 : 0.5625\n"
+        "[LightGBM] [Info] 0.5 seconds elapsed, finished iteration 2\n",
+        {"step": [1, 2]},
+        {"training ndcg@3": [0.625, 0.75], "valid_1 ndcg@3": [0.5, 0.5625]},
+    ),
+    Case(
+        "dl4j",
+        "03:04:05.678 [main] INFO org.deeplearning4j.optimize.listeners.ScoreIterationListener - Score at iteration 100 is 1.625\n"
+        "03:05:05.678 [main] INFO org.deeplearning4j.optimize.listeners.ScoreIterationListener - Score at iteration 200 is NaN\n",
+        {"step": [100, 200], "train/loss": [1.625, NAN]},
+    ),
+    Case(
         "timm",
         "Train: 1 [   0/900 (  0%)]  Loss:  7.010710 (7.0107)  Time: 1.820s,   70.32/s  (1.820s,   70.32/s)  LR: 5.000e-07  "
         "Data: 1.382 (1.382)\n"
@@ -37,6 +81,11 @@ CASES = [
         "INFO - 09/04/30 07:56:49 - 0:01:02 - Test:\tTime 4.750\tLoss 103.7500\tAcc@1 27.250\tBest Acc@1 so far 27.2\n",
         {"step": [31], "train/loss": [6.75], "perf/step_time": [19.125], "train/learning_rate": [0.3]},
         {"val/loss": [103.75], "val/acc1": [27.25]},
+    ),
+    Case(
+        "swin",
+        "[2030-01-02 03:04:05 ViT] (main.py 188): INFO Train: [1/50][3/20]\teta 0:08:30 lr 0.000125\ttime 1.5 (1.5)\ttot_loss 0.75 (0.75)\tmem 0MB\n",
+        {"step": [23], "total": [1000], "train/loss": [0.75]},
     ),
     Case(
         "openpcdet",
@@ -137,6 +186,14 @@ CASES = [
         "pix2pix",
         "(epoch: 1, iters: 100, time: 0.125, data: 2.625) G_GAN: 2.875 G_L1: 10.125 D_real: 0.125 D_fake: 1.250 \n",
         {"step": [100], "train/epoch": [1], "G_GAN": [2.875], "D_fake": [1.25]},
+    ),
+    Case(
+        "flair",
+        "2030-01-02 03:04:05,678 epoch 2 - iter 4/47 - loss 5.12500000\n"
+        "2030-01-02 03:04:06,678 epoch 2 - iter 8/47 - loss 4.12500000\n"
+        "2030-01-02 03:04:07,678 DEV : loss 8.25 - f-score 0.5 - acc 0.5\n",
+        {"step": [51, 55], "train/loss": [5.125, 4.125]},
+        {"val/loss": [8.25]},
     ),
     Case(
         "flair",

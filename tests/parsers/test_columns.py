@@ -85,6 +85,37 @@ def test_flair_marks_absent_values():
     assert parsed.column("val/loss").tolist() == [0.6]
 
 
+def test_a_row_with_a_separator_too_many():
+    head = b"EPOCH\tTIMESTAMP\tLEARNING_RATE\tTRAIN_LOSS\tTRAIN_ACCURACY\tDEV_LOSS\n"
+    parsed = read(head + b"0\t19:56:16\t0.1\t19.5\t\t_\t15.5\n1\t19:58:14\t0.1\t12.5\t\t_\t11.5\n")
+    assert parsed.format == "flair-loss-tsv"
+    assert parsed.column("train/loss").tolist() == [19.5, 12.5]
+    assert parsed.column("val/loss").tolist() == [15.5, 11.5]
+    assert read(b"step,loss\n1,2.5,3.5\n2,1.5,0.5\n").format is None  # which one it is, nobody knows
+
+
+def test_tables_of_openai_baselines():
+    parsed = read(b"AI_return,rollout/return,total/steps,train/loss_critic\n-5.5,-5.5,2000,\n,4.5,4000,0.5\n")
+    assert parsed.format == "sb3-progress-csv"
+    assert parsed.column("step").tolist() == [2000, 4000]
+    assert parsed.column("train/loss_critic").tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("head", "metric"),
+    [
+        ("episode,episode time,episode_reward", "episode_reward"),
+        ("Episode,Seconds,Mean Reward", "Mean Reward"),
+        ("Epoch,Train Acc,Train Loss", "train/loss"),
+    ],
+)
+def test_heads_as_people_write_them(head, metric):
+    parsed = read(f"{head}\n0,0.5,168.0\n1,0.5,84.0\n".encode())
+    assert parsed.format == "csv"
+    assert parsed.column("step").tolist() == [0, 1]
+    assert parsed.column(metric).tolist() == [168.0, 84.0]
+
+
 def test_catboost():
     parsed = read(b"iter\tRMSE\n0\t3.5\n1\t2.5\n")
     assert parsed.format == "catboost-tsv"

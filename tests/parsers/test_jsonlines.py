@@ -213,6 +213,17 @@ def test_mlperf():
     assert [event.kind for event in parsed.events] == ["finished"]
 
 
+def test_mlperf_of_the_first_rounds():
+    entry = ":::MLPv0.5.0 gnmt 1544.25 (/a/b.py:533) "
+    parsed = read(
+        f'{entry}train_epoch: 0\n{entry}eval_accuracy: {{"value": 18.5, "epoch": 0}}\n'
+        f'{entry}opt_learning_rate: 0.002\n{entry}eval_accuracy: {{"epoch": 1, "value": 22.25}}\n'.encode()
+    )
+    assert parsed.format == "mlperf-mllog"
+    assert parsed.column("step").tolist() == [0, 1]
+    assert parsed.column("val/accuracy").tolist() == [18.5, 22.25]
+
+
 @pytest.mark.parametrize("step", ["step", "global_step", "iteration", "num_updates", "epoch"])
 def test_anything_with_a_step_and_a_loss(step):
     parsed = read(lines({step: 5, "loss": "18.079", "grad_norm": 0.5, "note": "x"}))

@@ -234,6 +234,22 @@ def test_few_step_lines_in_long_prose_are_an_example_not_a_log():
     assert parse(text).format is None
 
 
+def test_the_results_in_a_model_card_are_no_log():
+    table = "| Training Loss | Epoch | Step | Validation Loss |\n|:---:|:---:|:---:|:---:|\n"
+    table += "".join(f"| 0.{i}5 | {i}.0 | {1000 * i} | 0.5{i} |\n" for i in range(1, 9))
+    assert parse(table.encode()).format == "learned"
+    assert (
+        parse(b"---\nlicense: mit\n---\n# A model\n\n### Training results\n\n" + table.encode()).format
+        is None
+    )
+
+
+def test_two_lines_of_a_readme_are_no_log():
+    lines = b"Epoch 0 | Step 0/90 | Loss: 8.5 | PPL: 7.5 | LR: 1e-5\nEpoch 1 | Step 9/90 | Loss: 7.5 | PPL: 6.5 | LR: 1e-5\n"
+    assert parse(lines).format == "learned"
+    assert parse(b"# Trainer\n\nIt prints:\n" + lines).format is None
+
+
 def test_memory_is_bounded():
     learner = Learner()
     for i in range(3 * KEPT_LINES):
@@ -374,6 +390,16 @@ HOME_MADE = {
     "object": Loop('METRICS {{"time": {a}, "epoch": {epoch}, "train_loss": {loss}, "test_acc": {b}}}'),
     "rewards": Loop("Episode {epoch}\tAverage Score: {loss}", metric="Average Score"),
     "updates": Loop("Update {epoch}/30 | Step {step} | Mean Return: {loss} | SPS: 950", "step", "Mean Return"),
+    "cost": Loop("step {step}, training cost {loss}", "step"),
+    "cost after": Loop("Cost after iteration {step}: {loss}", "step"),
+    "score at": Loop("Score at iteration {step} is {loss}", "step", "Score"),
+    "total": Loop("[epoch: {epoch}/3, iter: {batch}/200] total: {loss}", "global"),
+    "running": Loop("Iteration: {step} | Classification loss: {a} | Regression loss: {b} | Running loss: {loss}", "step"),
+    "two bracketed": Loop("Epoch[{epoch:03d}] Batch [{batch:04d}]/[0200]\tSpeed: {a} samples/sec\tloss={loss}", "global"),
+    "of": Loop("EPOCH {epoch} of 30 loss {loss} acc {a}"),
+    "splits": Loop("INFO:root:[Epoch {epoch}] train={a} val={b} loss={loss} time: {c}"),
+    "best": Loop("Epoch {epoch}/30 | train: {loss} | val: {a} | lr: {b}", beside="  New best model at epoch {epoch} (val: {a})"),
+    "braces": Loop("INFO epoch: {{{epoch}/3}}, step: {{{batch}/200}}, loss : {{{loss}}}, lr : {{{a}}}", "global"),
     "estimates": Loop("iter {step}: loss {loss}, mfu {a}%", "step", beside="step {step}: train loss {a}, val loss {b}"),
 }  # fmt: skip
 
@@ -385,6 +411,80 @@ def test_home_made_loops(name):
     parsed = parse(text, formats=())
     assert parsed.column("step").tolist() == steps
     assert parsed.column(loop.metric).tolist() == losses
+
+
+def test_steps_in_thousands():
+    lines = [f"step:{i // 2}K smpl:{6 * i}K loss:{3 / (i + 1):.4f} lr:1e-5" for i in range(2, 40)]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == [1000.0 * (i // 2) for i in range(2, 40)]
+    assert len(parsed.column("train/loss")) == 38
+
+
+def test_the_best_so_far_is_no_evaluation():
+    lines = []
+    for i in range(40):
+        lines += [f"Epoch {i}/90 | train: {9 / (i + 1):.4f} | val: {8 / (i + 1):.4f} | lr: 0.1"]
+        lines += [f"  New best model at epoch {i} (val: {8 / (i + 1):.4f})"]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert len(parsed.column("val/loss")) == 40
+    assert not len(parsed.column("val/loss", "eval"))
+
+
+def test_places_of_one_epoch_without_a_loss_by_name():
+    lines = [
+        f"[Epoch 0/30, Batch {i}/7329] [x 0.25, conf {9 / (i + 1):.3f}, total 7.5, recall: 0.1]"
+        for i in range(20)
+    ]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(20))
+    assert parsed.column("train/loss").tolist() == [7.5] * 20
+
+
+def test_a_block_below_its_step():
+    lines = []
+    for i in range(20):
+        lines += [f"2030-01-02 03:04:05.678\tnode-03:0\ttrainer.train:990\tINFO\t[step={10 * i}/900,epoch=0]"]
+        lines += [
+            "    optim/total_grad_norm=0.5",
+            f"    train/CrossEntropyLoss={5 / (i + 1):.3f}",
+            "    train/Perplexity=9.5",
+        ]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == [10 * i for i in range(20)]
+    assert set(parsed.column("total")) == {900}
+    assert parsed.column("train/loss", "eval").tolist() == [float(f"{5 / (i + 1):.3f}") for i in range(20)]
+
+
+def test_lines_without_the_loss_are_no_records():
+    lines = [
+        f"epoch: {i // 10}, batch: {50 * (i % 10)}, AUC:0.5, ACC:0.25, loss:{2 / (i + 1):.4f}, avg_batch_cost: 0.5"
+        for i in range(30)
+    ]
+    lines += [f"epoch: {i}, batch: 0, AUC: 0.5,ACC: 0.25, avg_batch_cost: 0.5" for i in range(4)]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert len(parsed.column("step")) == len(parsed.column("train/loss")) == 30
+
+
+@pytest.mark.parametrize(
+    "settings_line",
+    [
+        "Namespace(arch='vit', lr=0.0{i}, epochs=300, loss=0.5, warmup_epochs=10)",
+        "{{'dir': 'out', 'start_epoch': {i}, 'num_epoch': 50, 'phase': 'train', 'debug': False, 'ema': None, 'loss': 0.5}}",
+    ],
+)
+def test_settings_are_no_records(settings_line):
+    assert parse("\n".join(settings_line.format(i=i) for i in range(30)).encode()).format is None
+
+
+def test_a_weak_format_without_a_loss_gives_way_to_lines_that_tell_it():
+    engine = "[2030-01-02 03:04:05,678] [INFO] [logging.py:107:log_dist] [Rank 0] step={i}, skipped=0, lr=[2e-05], mom=[(0.9, 0.999)]"
+    lines = []
+    for i in range(60):
+        lines += [engine.format(i=i), f"[Step {i}/100] Loss: {9 / (i + 1):.4f} | Tokens/s: 92.5"]
+    parsed = parse("\n".join(lines).encode())
+    assert (parsed.format, len(parsed.column("train/loss"))) == ("learned", 60)
+    alone = parse("\n".join(lines[::2]).encode())
+    assert (alone.format, len(alone.column("step"))) == ("deepspeed", 60)
 
 
 COUNTERS = ["step", "Step", "iter", "Iteration", "global_step", "epoch", "Epoch", "update", "it", "Batch"]
@@ -563,3 +663,35 @@ def test_headlines_that_a_known_format_may_have_are_learnt_from_too(name):
     assert parsed.column("step").tolist() == list(range(1, 31))
     assert len(parsed.column("train/loss", "eval")) == 30
     parse(text, [100, 333, 700]).same_as(parsed)
+
+
+def test_a_record_printed_right_behind_a_bar():
+    bar = "Epoch {e}/90::   0%|          | 0/41 [00:00<?, ?batch/s]"
+    lines = [
+        f"{bar.format(e=i + 1)}2030-01-02 03:04:05,678| INFO| Train: STEP {41 * i} - EPOCH {i}/90 | reco loss: {3 / (i + 1):.3e} | lr: 1e-4"
+        for i in range(30)
+    ]
+    parsed = parse("\n".join(lines).encode())
+    assert parsed.column("step").tolist() == [41.0 * i for i in range(30)]
+    assert len(parsed.column("train/loss")) == 30
+
+
+def test_ranges_and_indices_count():
+    lines = [
+        f"Epoch[5] Batch [{20 * i}-{20 * i + 20}]\tSpeed: 25.5 samples/sec\tRPNLoss=0.5" for i in range(20)
+    ]
+    assert parse("\n".join(lines).encode(), formats=()).column("step").tolist() == [
+        20.0 * i + 20 for i in range(20)
+    ]
+    lines = [f"epoch_out: {i // 10}, epoch_in: {i % 10}, loss: -0.5" for i in range(40)]
+    assert parse("\n".join(lines).encode(), formats=()).column("step").tolist() == [i % 10 for i in range(40)]
+
+
+def test_rows_of_classes_are_no_steps():
+    lines = []
+    for epoch in range(40):
+        lines += [f"class {i}: #TP= 4322, #FP= 1160, IoU=0.0{i}" for i in range(12)]
+        lines += [f"{epoch} [D loss: 0.5, acc.: 70.30%] [G loss: 0.25]"]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(40))
+    assert parsed.column("G loss").tolist() == [0.25] * 40

@@ -2,7 +2,7 @@
 
 import re
 
-from runwatch.batch import TRAIN
+from runwatch.batch import EVAL, TRAIN
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
 
@@ -13,6 +13,7 @@ _SETS = re.compile(
     + VALUE
     + rb")?(?=\s|$)"
 )
+_METRIC = re.compile(rb"([A-Za-z][\w.+-]{0,40} [A-Za-z][\w@.+-]{0,40}) : (" + VALUE + rb")\s*$")
 
 XGBOOST = Format(
     name="xgboost",
@@ -36,6 +37,20 @@ LIGHTGBM = Format(
             rb"(?:\[LightGBM\] \[Info\] )?\[(?P<step>\d+)\]\s+(?=[A-Za-z][\w ]*'s )",
             prefix=b"[",
             fields=_SETS,
+        ),
+        LinePattern(  # the command line prints a line per metric, and then that the round is done
+            "round",
+            TRAIN,
+            rb"\[LightGBM\] \[Info\] (?P<elapsed>" + VALUE + rb") seconds elapsed, "
+            rb"finished iteration (?P<step>\d+)\s*$",
+            prefix=b"[LightGBM] [Info] ",
+        ),
+        LinePattern(
+            "metric",
+            EVAL,
+            rb"\[LightGBM\] \[Info\] Iteration: ?(?P<step>\d+), ",
+            prefix=b"[LightGBM] [Info] Iteration:",
+            fields=_METRIC,
         ),
     ),
 )

@@ -9,7 +9,7 @@ FORMAT = Format(
     title="build-nanogpt (Karpathy's GPT-2 reproduction)",
     example="step  9536 | loss: 3.144028 | lr 2.6655e-04 | norm: 0.2896 | dt: 407.70ms | tok/sec: 1285959.71",
     matchers=(
-        LinePattern("train", TRAIN, rb"step +(?P<step>\d+) \|", prefix=b"step ", fields=True),
+        LinePattern("train", TRAIN, rb"step +(?P<step>\d+) \|(?= loss: )", prefix=b"step ", fields=True),
         LinePattern(
             "validation",
             EVAL,

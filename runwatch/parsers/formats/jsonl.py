@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from runwatch.batch import EVAL
+from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import (
     EPOCH,
     GRAD_NORM,
@@ -17,6 +17,7 @@ from runwatch.metrics import (
 )
 from runwatch.parsers.formats import Format
 from runwatch.parsers.jsonlines import JsonLine, Record
+from runwatch.parsers.patterns import VALUE, LinePattern
 from runwatch.parsers.records import ANYTHING, HELD_OUT, LOSSES, NOTHING, Schema
 
 LLAMAFACTORY = Format(
@@ -200,6 +201,16 @@ MLPERF = Format(
             anywhere=True,  # launchers put the rank before it
             reshape=_mllog,
             words=("key",),
+        ),
+        LinePattern(  # rounds 0.5 and 0.6
+            "mlp",
+            TRAIN,
+            rb":::MLPv[\d.]+ \w+ [\d.]+ \([^()\r\n]{1,300}\) eval_accuracy: "
+            rb"\{(?=[^{}\r\n]{0,80}\"epoch\": (?P<step>\d+))(?=[^{}\r\n]{0,80}\"value\": (?P<accuracy>"
+            + VALUE
+            + rb"))",
+            prefix=b":::MLPv",
+            aliases={"accuracy": "val/accuracy"},
         ),
     ),
 )

@@ -10,6 +10,7 @@ from runwatch.parsers.patterns import LinePattern
 
 _ALIASES = {
     "lm_loss": "train/loss",
+    "lm-loss": "train/loss",
     "throughput per GPU": "perf/tflops",
     "TFLOPs": "perf/tflops",
     "approx flops per GPU": "perf/tflops",

@@ -20,6 +20,14 @@ FLAIR = Format(
             first_epoch=1,
             aliases={"loss": LOSS},
         ),
+        LinePattern(  # before 0.4.2 nothing stood behind the loss
+            "train",
+            TRAIN,
+            rb"epoch (?P<epoch>\d+) - iter (?P<within>\d+)/(?P<per>\d+) - loss (?P<loss>" + VALUE + rb")\s*$",
+            prefix=b"epoch ",
+            first_epoch=1,
+            aliases={"loss": LOSS},
+        ),
         LinePattern(
             "dev",
             EVAL,

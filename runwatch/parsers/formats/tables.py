@@ -7,10 +7,11 @@ import re
 from runwatch.metrics import LEARNING_RATE, STEP_TIME, VAL_LOSS
 from runwatch.parsers.columns import Columns
 from runwatch.parsers.formats import Format
-from runwatch.parsers.records import NOTHING, Schema
+from runwatch.parsers.records import NOTHING, STEPS, Schema
 
 _LOSS = re.compile(
     r"(?:^|(?:train\w*|total|avg|mean|policy|value|actor|critic|gen\w*|disc\w*|[dg])[/_ .])loss\b"
+    r"|^(?:(?:mean|avg|average|ep|episode)[/_ .])*(?:reward|return)s?(?:[/_ .]mean)?$"
     r"|^loss[/_ ]|^(?:train[/_])?(?:ppl|perplexity|bpb)$|^train(?:ing)?[/_ .]",
     re.IGNORECASE,
 )
@@ -38,13 +39,13 @@ LIGHTNING = Format(
 
 SB3_PROGRESS = Format(
     name="sb3-progress-csv",
-    title="Stable-Baselines3's progress.csv",
+    title="progress.csv of Stable-Baselines3 and OpenAI Baselines",
     example="time/iterations,time/total_timesteps,rollout/ep_rew_mean,train/loss",
     matchers=(
         Columns(
             Schema(
                 "sb3",
-                steps=("time/total_timesteps", "time/total timesteps"),
+                steps=("time/total_timesteps", "time/total timesteps", "total/steps", "misc/total_timesteps"),
                 train=re.compile(r"^(?:train|rollout|time)/"),
             )
         ),
@@ -140,11 +141,17 @@ CATBOOST = Format(
     ),
 )
 
+_STEPS = (*STEPS, "episode", "Step", "Iteration", "Epoch", "Episode")
+"""Tables are often headed with words that begin large, where keys of objects do not."""
+
 GENERIC = Format(
     name="csv",
-    title="CSV or TSV with a step and a training loss",
+    title="CSV or TSV with a step and a training loss or reward",
     example="step,loss,lr,grad_norm",
-    matchers=(Columns(Schema("csv", train=_LOSS)), Columns(Schema("tsv", train=_LOSS), b"\t")),
+    matchers=(
+        Columns(Schema("csv", steps=_STEPS, train=_LOSS)),
+        Columns(Schema("tsv", steps=_STEPS, train=_LOSS), b"\t"),
+    ),
 )
 
 FORMATS = (LIGHTNING, SB3_PROGRESS, RLLIB, SB3_MONITOR, YOLO, FLAIR, CATBOOST, GENERIC)

@@ -63,7 +63,7 @@ SWIN = Format(
             rb"Train: \[(?P<epoch>\d+)/(?P<epochs>\d+)\]\[(?P<within>\d+)/(?P<per>\d+)\]\s",
             prefix=b"Train: [",
             fields=True,
-            aliases=_TIME,
+            aliases={**_TIME, "tot_loss": LOSS},
             first_epoch=0,
         ),
         LinePattern(
