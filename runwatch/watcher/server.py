@@ -30,6 +30,7 @@ from runwatch.watcher.notices import Notices
 from runwatch.watcher.notify import Notifier
 from runwatch.watcher.readers import Readers
 from runwatch.watcher.sources.patterns import wanted
+from runwatch.watcher.spare import Spare
 from runwatch.watcher.views import Shown, snapshot
 from runwatch.watcher.watchlist import Watchlist
 
@@ -49,9 +50,15 @@ class Server:
     """Folds what the workers send and serves what clients show."""
 
     def __init__(
-        self, assignment: Assignment, tell: Callable[[str, str], object] = lambda kind, text: None
+        self,
+        assignment: Assignment,
+        tell: Callable[[str, str], object] = lambda kind, text: None,
+        spare: Spare | None = None,
     ) -> None:
-        """Make ready to `run`. `tell` takes a kind of news and one line, for a log. Raises ConfigError."""
+        """Make ready to `run`. Raises ConfigError.
+
+        `tell` takes a kind of news and one line, for a log. `spare` is a worker that waits for work.
+        """
         self._loop = asyncio.get_running_loop()
         self.assignment, self._tell = assignment, tell
         self.config = load(self._config_path)
@@ -86,6 +93,7 @@ class Server:
             self._give_up,
             patient=not assignment.private,
             known=self.keeper.ready,
+            spare=spare,
         )
         if not assignment.private:
             self.opened.set()

@@ -27,7 +27,7 @@ from runwatch.watcher.feeds import (
     StdinSource,
     source_id,
 )
-from runwatch.watcher.handover import taken
+from runwatch.watcher.handover import called, taken
 from runwatch.watcher.member import DIRECTORY, SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.online import OnlineSource
 from runwatch.watcher.sources import discover
@@ -244,10 +244,15 @@ def _open_more_files() -> None:
 
 
 def main() -> None:
-    """Run as a worker: its argument names the descriptor of the setup, messages go to standard output."""
+    """Run as a worker: its argument names the descriptor of the setup, messages go to standard output.
+
+    A second one names that of a pipe at which to wait until the setup is there.
+    """
     with contextlib.suppress(OSError):
         os.nice(5)
     _open_more_files()
+    if sys.argv[2:] and not called(sys.argv[2]):
+        return
     setup = taken(sys.argv[1], wire.Setup)
     send = _Send(os.dup(1))
     os.dup2(2, 1)  # a stray print must not break the stream
