@@ -23,7 +23,6 @@ from runwatch.alerts.settings import (
 from runwatch.config_sections import (
     SOURCES,
     Config,
-    FormatConfig,
     ScreenConfig,
     SourcesConfig,
     StateConfig,
@@ -31,6 +30,7 @@ from runwatch.config_sections import (
     WatchConfig,
 )
 from runwatch.errors import ConfigError
+from runwatch.parsers.settings import FormatConfig
 from runwatch.tomlplace import Keys, where_is
 from runwatch.wording import check_names, expected, noun
 
