@@ -251,8 +251,10 @@ def main() -> None:
     with contextlib.suppress(OSError):
         os.nice(5)
     _open_more_files()
-    if sys.argv[2:] and not called(sys.argv[2]):
-        return
+    if sys.argv[2:]:
+        catalogue()  # loaded while the engine is loading, too
+        if not called(sys.argv[2]):
+            return
     setup = taken(sys.argv[1], wire.Setup)
     send = _Send(os.dup(1))
     os.dup2(2, 1)  # a stray print must not break the stream

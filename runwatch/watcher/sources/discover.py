@@ -16,7 +16,7 @@ from runwatch import text
 from runwatch.batch import BAR, TRAIN
 from runwatch.errors import SourceError
 from runwatch.parsers.checkpoints import holds_checkpoints
-from runwatch.parsers.checkpoints.grouping import ITSELF, grouped
+from runwatch.parsers.checkpoints.grouping import grouped, is_checkpoint
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.recordio import framing
 from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, SCHEME, TENSORBOARD, WANDB, Member
@@ -33,6 +33,7 @@ _METRICS = re.compile(
     r"|(?:metrics|result|scalars|trainer_state|training_metrics)\.json"
     r"|(?:metrics|progress|results|.*monitor)\.csv|(?:loss|learn_error)\.tsv"
 )
+_TABLES = (".json", ".jsonl", ".csv", ".tsv")
 _SKIPPED = re.compile(r"\..*|__pycache__|node_modules|site-packages|venv|env")
 """Directories in which no run is looked for."""
 _WANDB_RUN = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-.*")
@@ -201,10 +202,10 @@ def _parted(entries: Sequence[os.DirEntry[str]]) -> tuple[list[str], list[str]]:
 
 def _without_old(names: Sequence[str], inside: Sequence[str], own: str) -> Sequence[str]:
     """Return the directories worth a search: of very many checkpoints only the newest."""
-    if len(inside) <= _MANY:
+    if len(inside) <= _MANY or is_checkpoint(names, inside, own):
         return inside
-    found = grouped(names, inside, own).values()
-    saved = sorted((each for each in found if each.folder and each.named.layout), key=lambda each: each.at)
+    found = grouped((), inside, "").values()
+    saved = sorted((each for each in found if each.named.layout), key=lambda each: each.at)
     old = {name for each in saved[:-_MANY] for name in each.names}
     return [name for name in inside if name not in old]
 
@@ -215,7 +216,7 @@ def _place(directory: str, names: Sequence[str], inside: Sequence[str], *, asked
     One that is itself a checkpoint is told by the directory above it, unless a person `asked` for it.
     """
     saved = holds_checkpoints(names, inside)
-    if saved and not asked and ITSELF in grouped(names, inside, os.path.basename(directory)):
+    if saved and not asked and is_checkpoint(names, inside, os.path.basename(directory)):
         return
     if saved or any(map(FACTS.fullmatch, names)):
         yield File(directory, DIRECTORY, tells=saved)
@@ -228,9 +229,9 @@ def _kind(name: str) -> str | None:
         return WANDB
     if "tfevents" in name:
         return TENSORBOARD
-    if _METRICS.fullmatch(name):
-        return METRICS
-    stream = name in ("stdout", "stderr") or _NUMBERED.fullmatch(name)
+    if name.endswith(_TABLES):
+        return METRICS if _METRICS.fullmatch(name) else None
+    stream = name in ("stdout", "stderr") or (name[-1:].isdigit() and _NUMBERED.fullmatch(name))
     return LOG if stream or name.endswith(SUFFIXES) else None
 
 
