@@ -42,7 +42,7 @@ def check(
     """
     now = time.time() if now is None else now
     engine = Engine(rules, prefer)
-    files = discover.find(paths, prefer=prefer)
+    files = discover.find(paths, prefer=prefer, note=engine.troubles.append)
     formats = restricted((*own, *catalogue()), only)
     errors: list[SourceError] = []
     for file in files:

@@ -74,6 +74,8 @@ class Reader:
         self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
         self._searched, self._pause = time.monotonic(), RESCAN
         self.sources: list[AnySource] = []
+        self.notes: list[str] = []
+        """What people should know of the search, each said once."""
         self._more: set[str] = set()
         """Sources that had something new at the last sweep."""
         found = self._find(self._paths, wait=setup.wait or bool(setup.resume))
@@ -88,9 +90,13 @@ class Reader:
             self.sources.append(source)
 
     def _find(self, paths: Sequence[str], *, wait: bool = False) -> list[discover.Found]:
-        found = discover.find(paths, wait=wait, prefer=self._setup.prefer)
+        found = discover.find(paths, wait=wait, prefer=self._setup.prefer, note=self._note)
         patterns = self._setup.exclude
         return [each for each in found if not excluded(each.path, patterns)] if patterns else found
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
     def _open(self, found: discover.Found) -> AnySource:
         resume, settled = self._setup.resume.get(source_id(found.path)), self._setup.format
@@ -198,7 +204,7 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
     stdin = any(isinstance(source, StdinSource) for source in reader.sources)
     files = [source.path for source in reader.sources if isinstance(source, LogSource)]
     sweep = setup.interval if setup.poll and setup.interval else max(SWEEP, len(files) * PER_FILE)
-    told, failed, looked, began = "", 0, 0.0, 0.0
+    told, failed, noted, looked, began = "", 0, 0, 0.0, 0.0
     busy = reader.sweep(tell)
     waker = Waker(files, poll=setup.poll, sweep=sweep, busy=max(BUSY, setup.pace))
     with contextlib.closing(waker):
@@ -217,6 +223,9 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
                 for trouble in troubles()[failed:]:  # with formats of other packages
                     tell(wire.Note("", trouble))
                 failed = len(troubles())
+                for note in reader.notes[noted:]:
+                    tell(wire.Note("", note))
+                noted = len(reader.notes)
             rest = 0.0 if busy else began + setup.pace - time.monotonic()
             if rest > 0:  # lines that come one by one are taken together
                 time.sleep(rest)

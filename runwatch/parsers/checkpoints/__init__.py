@@ -16,6 +16,7 @@ _TEMPORARY = re.compile(
 )
 _MAYBE = re.compile(r"te?mp|part|incomplete|unfinished|staging|writing")
 """What is in every temporary name: most are none, and this is found sooner."""
+_ZEROS = str.maketrans("123456789", "0" * 9)
 _DIGITS = re.compile(r"\d+")
 _NUMBERED = re.compile(r"(?:^|.*[^0-9])0*(?P<step>\d{1,15})")
 _EPOCHS = re.compile(r"(?:^|.*[^a-z])(?:epoch|ep|e)[_=.-]?0*(?P<epoch>\d{1,9})", re.IGNORECASE)
@@ -107,6 +108,11 @@ def content(names: Collection[str]) -> Layout | None:
     return None
 
 
+def _alike(names: Collection[str]) -> Collection[str]:
+    """Return names in which every digit is a zero: what a directory of data holds many of is judged once."""
+    return {name.translate(_ZEROS) for name in names}
+
+
 def is_family(names: Collection[str]) -> bool:
     """Return whether nanochat's files are among these names."""
     return any(nanochat.LAYOUT.tells.fullmatch(name) for name in names)
@@ -114,7 +120,10 @@ def is_family(names: Collection[str]) -> bool:
 
 def holds_checkpoints(files: Collection[str], directories: Collection[str]) -> bool:
     """Return whether a directory with these entries holds checkpoints, or is one, judged by names alone."""
-    if is_family(files) or content([*files, *(f"{name}/" for name in directories)]):
+    if is_family(files):
+        return True
+    files, directories = _alike(files), _alike(directories)
+    if content([*files, *(f"{name}/" for name in directories)]):
         return True
     below = (folder(name) for name in directories)
     told = any(n is not None and (n.layout or plain.CALLED.fullmatch(n.key)) for n in below)

@@ -6,14 +6,15 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
 from runwatch import text
-from runwatch.batch import BAR, TRAIN
+from runwatch.batch import BAR, TRAIN, Batch
 from runwatch.errors import SourceError
 from runwatch.parsers.checkpoints import holds_checkpoints
 from runwatch.parsers.checkpoints.grouping import grouped, is_checkpoint
@@ -40,6 +41,8 @@ _WANDB_RUN = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-.*")
 MAX_DEPTH = 8
 MAX_ENTRIES = 200_000
 """Directory entries looked at before a search ends."""
+MAX_HERE = 50_000
+"""Entries of one directory that are looked at: one full of data must not end the search."""
 MAX_SOURCES = 16_384
 """Files read of one directory: the newest."""
 _HEAD = 4096
@@ -61,10 +64,17 @@ class Found(NamedTuple):
     member: Member
 
 
-def find(paths: Sequence[str], *, wait: bool = False, prefer: Sequence[str] = ORDER) -> list[Found]:
+def find(
+    paths: Sequence[str],
+    *,
+    wait: bool = False,
+    prefer: Sequence[str] = ORDER,
+    note: Callable[[str], object] = lambda text: None,
+) -> list[Found]:
     """Return the files to read for what a person gave: files, directories and globs, each file once.
 
     Of one group those come first whose kind stands first in `prefer`: they lead.
+    What a bound left out is told to `note`.
     With `wait`, paths that give nothing yet are no error, and a missing file is
     returned all the same. Else raises SourceError, saying what is wrong and what to do.
     """
@@ -77,7 +87,7 @@ def find(paths: Sequence[str], *, wait: bool = False, prefer: Sequence[str] = OR
             told[path] = Member(kind=WANDB)
             run_path(path)
         elif os.path.isdir(path):
-            told |= _of_directory(path, wait=wait)
+            told |= _of_directory(path, wait=wait, note=note)
         else:
             named |= {os.path.abspath(file): file for file in _files(path, wait=wait)}
     members = layout.members([File(path, _kind(path) or LOG) for path in named])
@@ -123,14 +133,21 @@ def _files(path: str, *, wait: bool) -> list[str]:
     return [path]
 
 
-def _of_directory(path: str, *, wait: bool) -> dict[str, Member]:
+def _of_directory(path: str, *, wait: bool, note: Callable[[str], object]) -> dict[str, Member]:
     """Return the files of the runs in a directory."""
-    files = _without_repeats(sorted(_search(path), key=lambda file: -file.written))
+    unseen: list[str] = []
+    files = _without_repeats(sorted(_search(path, unseen.append), key=lambda file: -file.written))
+    if len(files) > MAX_SOURCES:
+        where = text.path(path)
+        unseen.append(f"{where} holds {len(files):,} files of runs: the newest {MAX_SOURCES:,} are read")
+    for left_out in unseen:
+        note(left_out)
     files = [file for file in files[:MAX_SOURCES] if file.kind == DIRECTORY or _is_readable(file.path)]
     found = layout.members(_sounded(sorted(files, key=lambda file: file.path)), searched=True)
     if not found and not wait:
         wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
-        raise SourceError("no runs in this directory", path, f"give a log file, or a directory with {wanted}")
+        hint = "; ".join(unseen) or f"give a log file, or a directory with {wanted}"
+        raise SourceError("no runs in this directory", path, hint)
     return found
 
 
@@ -147,12 +164,19 @@ def _tells(path: str) -> bool:
     try:
         with open(path, "rb") as file:
             parser = LogParser(bulk=False)
-            batches = [parser.feed(file.read(_SOUNDED))]
-            file.seek(max(file.tell(), os.fstat(file.fileno()).st_size - _SOUNDED))
-            batches += [parser.feed(file.read(_SOUNDED)), parser.flush()]
+            end = os.fstat(file.fileno()).st_size
+            for start in (0, max(_SOUNDED, end - _SOUNDED)):
+                file.seek(start)
+                for _ in range(_SOUNDED // _HEAD):
+                    if _training(parser.feed(file.read(_HEAD))):
+                        return True
+            return _training(parser.flush())
     except OSError:
         return False
-    return any(table.kind in (TRAIN, BAR) for batch in batches for table in batch.tables)
+
+
+def _training(batch: Batch) -> bool:
+    return any(table.kind in (TRAIN, BAR) for table in batch.tables)
 
 
 def _without_repeats(files: Sequence[File]) -> list[File]:
@@ -168,15 +192,17 @@ def _without_repeats(files: Sequence[File]) -> list[File]:
     return out
 
 
-def _search(top: str) -> Iterator[File]:
+def _search(top: str, note: Callable[[str], object]) -> Iterator[File]:
     """Yield the files by whose names a run may be told, nearest directories first, not following links."""
     level, seen = [top], 0
     for _ in range(MAX_DEPTH):
         below: list[str] = []
         for directory in level:
-            entries = _entries(directory)
+            entries = _entries(directory, note)
             seen += len(entries)
             if seen > MAX_ENTRIES:
+                where = text.path(directory)
+                note(f"the search ended after {MAX_ENTRIES:,} entries, at {where}: name what lies behind it")
                 return
             inside, names = _parted(entries)
             if not (_WANDB_RUN.fullmatch(os.path.basename(directory)) and _holds_wandb(entries)):
@@ -235,10 +261,14 @@ def _kind(name: str) -> str | None:
     return LOG if stream or name.endswith(SUFFIXES) else None
 
 
-def _entries(directory: str) -> list[os.DirEntry[str]]:
+def _entries(directory: str, note: Callable[[str], object]) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(directory) as found:
-            return sorted(found, key=lambda entry: entry.name)
+            entries = sorted(islice(found, MAX_HERE), key=lambda entry: entry.name)
+            if next(found, None) is not None:
+                where = text.path(directory)
+                note(f"{where} holds more than {MAX_HERE:,} entries: the others are not looked at")
+            return entries
     except OSError:  # unreadable, or gone meanwhile
         return []
 
