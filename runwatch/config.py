@@ -22,13 +22,13 @@ from runwatch.config_reader import parsed, web_address
 from runwatch.config_sections import (
     SOURCES,
     Config,
+    FormatConfig,
     StateConfig,
     TailConfig,
     WatchConfig,
     contents,
 )
 from runwatch.errors import ConfigError
-from runwatch.parsers.settings import FormatConfig
 from runwatch.wording import check_names
 
 if sys.version_info >= (3, 11):

@@ -23,6 +23,7 @@ from runwatch.alerts.settings import (
 from runwatch.config_sections import (
     SOURCES,
     Config,
+    FormatConfig,
     ScreenConfig,
     SourcesConfig,
     StateConfig,
@@ -30,7 +31,6 @@ from runwatch.config_sections import (
     WatchConfig,
 )
 from runwatch.errors import ConfigError
-from runwatch.parsers.settings import FormatConfig
 from runwatch.tomlplace import Keys, where_is
 from runwatch.wording import check_names, expected, noun
 
