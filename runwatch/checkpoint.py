@@ -10,7 +10,6 @@ import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import pairwise
-from statistics import median
 
 import msgspec
 
@@ -174,7 +173,7 @@ def summarise(checkpoints: Iterable[Checkpoint], free: int | None = None) -> Sum
     interval, seconds, gaps, regular = _cadence(series)
     newest = next((c for c in reversed(present) if c.at is not None), present[-1] if present else None)
     sizes = [c.bytes for c in whole if c.at is not None or not series][-_RECENT:]
-    usual = int(median(sizes)) if sizes else None
+    usual = int(_median(sizes)) if sizes else None
     durations = [s for c in whole[-_RECENT:] if (s := c.seconds) is not None]
     rates = [c.bytes / s for c in whole[-_RECENT:] if (s := c.seconds) is not None and s >= 1.0]
     rotates = _rotates(series, interval)
@@ -201,8 +200,8 @@ def summarise(checkpoints: Iterable[Checkpoint], free: int | None = None) -> Sum
         rotates=rotates,
         usual_bytes=usual,
         size_ratio=_size_ratio(everything),
-        usual_seconds=median(durations) if durations else None,
-        bandwidth=median(rates) if rates else None,
+        usual_seconds=_median(durations) if durations else None,
+        bandwidth=_median(rates) if rates else None,
         room=room,
         full_time=full,
     )
@@ -223,10 +222,10 @@ def _cadence(series: Sequence[Checkpoint]) -> tuple[float | None, float | None, 
             paces.append((two.written - one.written) / (two.at - one.at))
     if not steps:
         return None, None, 0, False
-    interval = median(steps)
+    interval = _median(steps)
     newest = steps[-_ALIKE:]
     regular = len(newest) == _ALIKE and max(newest) <= (1 + _SPREAD) * min(newest)
-    return interval, median(paces) * interval if paces else None, len(steps), regular
+    return interval, _median(paces) * interval if paces else None, len(steps), regular
 
 
 def _rotates(series: Sequence[Checkpoint], interval: float | None) -> bool:
@@ -252,7 +251,7 @@ def _size_ratio(everything: Sequence[Checkpoint]) -> float | None:
     ][-_ALIKE:]
     if len(alike) < _ALIKE or not 0 < max(alike) <= (1 + _SPREAD) * min(alike):
         return None
-    return newest.bytes / median(alike)
+    return newest.bytes / _median(alike)
 
 
 def _inside(key: str, directory: str) -> bool:
@@ -328,3 +327,9 @@ class Checkpoints:
         if self._summary is None:
             self._summary = summarise(self._known.values(), min(self._free.values(), default=None))
         return self._summary
+
+
+def _median(numbers: Sequence[float]) -> float:
+    from statistics import median  # here: workers, which summarise nothing, do without
+
+    return median(numbers)

@@ -18,11 +18,11 @@ import msgspec
 from runwatch.alerts.channels.settings import SlackConfig
 from runwatch.alerts.rules.settings import RuleConfig
 from runwatch.alerts.secret import Secret
+from runwatch.config_format import FormatConfig
 from runwatch.config_reader import parsed, web_address
 from runwatch.config_sections import (
     SOURCES,
     Config,
-    FormatConfig,
     StateConfig,
     TailConfig,
     WatchConfig,

@@ -20,10 +20,10 @@ from runwatch.alerts.settings import (
     MessagesConfig,
     RoutingConfig,
 )
+from runwatch.config_format import FormatConfig
 from runwatch.config_sections import (
     SOURCES,
     Config,
-    FormatConfig,
     ScreenConfig,
     SourcesConfig,
     StateConfig,

@@ -16,12 +16,12 @@ from runwatch.alerts.settings import (
     MessagesConfig,
     RoutingConfig,
 )
+from runwatch.config_format import FormatConfig
 from runwatch.errors import ConfigError
 from runwatch.tomlplace import where_is
 
 if TYPE_CHECKING:
     from runwatch.alerts.rules.ruleset import Ruleset
-    from runwatch.parsers.formats import Format
 
 SOURCES = ("log", "wandb", "tensorboard", "metrics")
 """Kinds of source that tell metrics, in the order in which they are believed."""
@@ -73,31 +73,6 @@ class StateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Days for which incidents, and runs that nothing is written to, are kept."""
     max_mb: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1024.0
     """Most megabytes; of more, the runs written to longest ago are read again from their logs."""
-
-
-class FormatConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One format of the user's own, as [[formats]]; see runwatch.parsers.user."""
-
-    name: str = ""
-    """What it is called."""
-    train: str = ""
-    """Template of a training line: `it {step}/{total} loss={loss}`."""
-    eval: str = ""
-    """Template of an evaluation's line."""
-    regex: str = ""
-    """Instead of `train`: a regular expression with named groups."""
-    units: dict[str, str] = {}
-    """Units of fields, such as dt = "ms"."""
-    names: dict[str, str] = {}
-    """Metric names of fields, such as l = "train/loss"."""
-
-    def build(self) -> Format:
-        """Return the format itself. Raises PatternError, which loading has ruled out."""
-        from runwatch.parsers.user import build
-
-        return build(
-            self.name, train=self.train, eval=self.eval, regex=self.regex, units=self.units, names=self.names
-        )
 
 
 class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

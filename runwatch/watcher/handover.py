@@ -8,7 +8,6 @@ without a name: in memory where the system has such files.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, TypeVar
@@ -52,4 +51,6 @@ def nameless() -> BinaryIO:
     """Return a file without a name. Raises OSError."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("runwatch"), "w+b")
+    import tempfile  # here: rarely needed, and costs 2 MB
+
     return tempfile.TemporaryFile()

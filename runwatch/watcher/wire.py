@@ -8,7 +8,7 @@ import msgspec
 
 from runwatch.batch import Batch
 from runwatch.checkpoint import Look
-from runwatch.config import FormatConfig
+from runwatch.config_format import FormatConfig
 from runwatch.parsers.told import Told
 from runwatch.watcher.member import ORDER, Member
 from runwatch.watcher.sources.looked import Beside

@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -29,11 +30,13 @@ from runwatch.watcher.feeds import (
 )
 from runwatch.watcher.handover import called, taken
 from runwatch.watcher.member import DIRECTORY, SCHEME, TENSORBOARD, WANDB, Member
-from runwatch.watcher.online import OnlineSource
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.patterns import excluded
 
-AnySource = LogSource | StdinSource | DirectorySource | OnlineSource
+if TYPE_CHECKING:
+    from runwatch.watcher.online import OnlineSource
+
+    AnySource = LogSource | StdinSource | DirectorySource | OnlineSource
 
 IDLE = 1.0
 """Seconds between signs of life."""
@@ -103,6 +106,8 @@ class Reader:
         if found.path == "-":
             return StdinSource(self._formats, settled)
         if found.path.startswith(SCHEME):
+            from runwatch.watcher.online import OnlineSource  # here: its decoder is large
+
             return OnlineSource(found, resume, self._setup.online)
         if found.member.kind == DIRECTORY:
             return DirectorySource(found, self._pulse, resume)

@@ -9,7 +9,6 @@ must be), the brackets of a JSON document, and the sizes that a torch DCP
 from __future__ import annotations
 
 import json
-import pickletools
 import struct
 from collections.abc import Callable
 from enum import Enum
@@ -151,6 +150,8 @@ def shards(metadata: bytes) -> dict[str, int]:
     key, name, offset = "", "", 0
     found: dict[str, int] = {}
     try:
+        import pickletools  # here: few checkpoints have one
+
         for opcode, argument, _ in pickletools.genops(metadata):
             if opcode.name in ("MEMOIZE", "BINPUT", "LONG_BINPUT"):
                 strings[count if argument is None else argument] = last

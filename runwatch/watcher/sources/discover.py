@@ -24,7 +24,6 @@ from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, SCHEME, TENS
 from runwatch.watcher.sources import layout
 from runwatch.watcher.sources.beside import FACTS
 from runwatch.watcher.sources.layout import File
-from runwatch.watcher.sources.wandb_online import run_path
 
 SUFFIXES = (".log", ".out", ".err", ".txt")
 """What a log file's name ends with, when a directory is searched."""
@@ -85,6 +84,8 @@ def find(
             told[path] = Member()
         elif path.startswith(SCHEME):
             told[path] = Member(kind=WANDB)
+            from runwatch.watcher.sources.wandb_online import run_path
+
             run_path(path)
         elif os.path.isdir(path):
             told |= _of_directory(path, wait=wait, note=note)

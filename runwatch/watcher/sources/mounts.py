@@ -11,7 +11,6 @@ import os
 import re
 from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 
 MOUNTINFO = "/proc/self/mountinfo"
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -70,7 +69,8 @@ def parse(text: str) -> tuple[Mount, ...]:
 def mounts() -> tuple[Mount, ...]:
     """Return what is mounted now; nothing where the kernel has no such list."""
     try:
-        return parse(Path(MOUNTINFO).read_text("utf-8", "surrogateescape"))
+        with open(MOUNTINFO, encoding="utf-8", errors="surrogateescape") as file:
+            return parse(file.read())
     except OSError:
         return ()
 
@@ -99,7 +99,7 @@ def _covering(path: str, table: tuple[Mount, ...]) -> Mount:
 def _follow_local_links(path: str, table: tuple[Mount, ...]) -> str:
     """Resolve symlinks from the root down, and stop where a file system might not answer."""
     at, links = "/", 0
-    rest = deque(str(Path.cwd() / path).split("/"))
+    rest = deque(os.path.join(os.getcwd(), path).split("/"))
     while rest:
         part = rest.popleft()
         if part in ("", ".", ".."):

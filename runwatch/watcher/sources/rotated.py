@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Collection
 from contextlib import suppress
-from pathlib import Path
 
 from runwatch.watcher.sources.openfile import OpenFile, Position
 
@@ -20,7 +19,7 @@ def find_renamed(path: str, position: Position) -> OpenFile | None:
     One that was written anew since, and then rotated, is to be read from its beginning.
     """
     anew: OpenFile | None = None
-    with suppress(OSError), os.scandir(Path(path).resolve().parent) as entries:
+    with suppress(OSError), os.scandir(os.path.dirname(os.path.realpath(path))) as entries:
         for entry in entries:
             if entry.inode() != position.inode or not entry.is_file(follow_symlinks=False):
                 continue
@@ -53,7 +52,7 @@ def between(
     names = names_of_rotated(path)
     others = {(old.device, old.inode), new.identity, *known}
     found: list[OpenFile] = []
-    with suppress(OSError), os.scandir(Path(path).resolve().parent) as entries:
+    with suppress(OSError), os.scandir(os.path.dirname(os.path.realpath(path))) as entries:
         for entry in entries:
             if not names.fullmatch(entry.name) or not entry.is_file(follow_symlinks=False):
                 continue

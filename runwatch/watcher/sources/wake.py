@@ -17,7 +17,6 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from runwatch.watcher.sources import inotify
@@ -242,7 +241,7 @@ def _places(path: str) -> list[tuple[str, str]]:
 
 def _identity(directory: str) -> tuple[int, int] | None:
     try:
-        now = Path(directory).stat()
+        now = os.stat(directory)
     except OSError:
         return None
     return now.st_dev, now.st_ino
