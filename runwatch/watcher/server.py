@@ -236,7 +236,9 @@ class Server:
         elif source and source not in self.engine.sources:
             pass  # it is watched no longer: the last words of a worker
         elif isinstance(message, wire.Read):
-            self._shown(message.source).read(message.source, message.left)
+            shown = self._shown(message.source)
+            unread = shown.left
+            shown.read(message.source, message.left)
             self.keeper.took(message)
             changes = self.engine.fold(
                 message.source,
@@ -247,6 +249,8 @@ class Server:
                 late=message.late,
             )
             self.changed(self.keeper.late(changes, late=message.late))
+            if unread and not shown.left:  # all of the history is in
+                self.wake(at_once=True)
         elif isinstance(message, wire.Looked):
             self.keeper.took(message)
             self.changed(
