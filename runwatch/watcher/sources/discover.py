@@ -144,7 +144,7 @@ def _of_directory(path: str, *, wait: bool, note: Callable[[str], object]) -> di
     for left_out in unseen:
         note(left_out)
     files = [file for file in files[:MAX_SOURCES] if file.kind == DIRECTORY or _is_readable(file.path)]
-    found = layout.members(_sounded(sorted(files, key=lambda file: file.path)), searched=True)
+    found = layout.members(_sounded(sorted(files, key=lambda file: file.path)), searched=True, note=note)
     if not found and not wait:
         wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
         hint = "; ".join(unseen) or f"give a log file, or a directory with {wanted}"
