@@ -65,6 +65,7 @@ def _checkpoints(run: Run) -> list[dict[str, Any]]:
 
 
 def _checkpoint(seen: Checkpoint) -> dict[str, Any]:
+    """Return what its files tell: not how long it took, which who looked while it was written knows better."""
     return {
         "step": seen.at,
         "path": seen.path,
@@ -74,7 +75,6 @@ def _checkpoint(seen: Checkpoint) -> dict[str, Any]:
         "reason": seen.reason,
         "kind": seen.kind,
         "written": seen.written,
-        "write_seconds": seen.seconds,
         "files": seen.files,
         "ranks": seen.ranks,
         "ranks_expected": seen.ranks_expected,

@@ -45,11 +45,11 @@ _PART = re.compile(
 
 
 NAMES = {
-    LOG: "log",
-    WANDB: "W&B run",
-    TENSORBOARD: "TensorBoard run",
-    METRICS: "set of metrics files",
-    DIRECTORY: "directory",
+    LOG: ("log", "logs"),
+    WANDB: ("W&B run", "W&B runs"),
+    TENSORBOARD: ("TensorBoard run", "TensorBoard runs"),
+    METRICS: ("set of metrics files", "sets of metrics files"),
+    DIRECTORY: ("directory", "directories"),
 }
 
 
@@ -247,10 +247,8 @@ def _left_out(kind: str, unsure: Sequence[tuple[str, int]]) -> str:
     path, near = min(unsure)
     if len(unsure) == 1:
         return f"{text.path(path)} is left out: {near} runs are as near to it; name it to see it"
-    what = "directories" if kind == DIRECTORY else f"{NAMES[kind]}s"
-    return (
-        f"{len(unsure)} {what} are left out: several runs are as near to them; name one, as {text.path(path)}"
-    )
+    what = f"{len(unsure)} {NAMES[kind][1]} are left out"
+    return f"{what}: several runs are as near to them; name one, as {text.path(path)}"
 
 
 def _telling(unit: _Unit, left: Mapping[tuple[str, str], int]) -> _Unit:
@@ -259,7 +257,7 @@ def _telling(unit: _Unit, left: Mapping[tuple[str, str], int]) -> _Unit:
     for kind in {member.kind for member in told.values()}:
         if count := left.get((unit.home, kind), 0):
             path, member = next(item for item in told.items() if item[1].kind == kind)
-            what = f"{count} older {NAMES[kind]}{'s' if count > 1 else ''} left out"
+            what = f"{count} older {NAMES[kind][count > 1]} left out"
             told[path] = msgspec.structs.replace(member, why=f"{member.why}; {what}: name one to see it")
     return replace(unit, members=told)
 
