@@ -65,7 +65,7 @@ def _checkpoints(run: Run) -> list[dict[str, Any]]:
 
 
 def _checkpoint(seen: Checkpoint) -> dict[str, Any]:
-    """Return what its files tell: not how long it took, which who looked while it was written knows better."""
+    """Return what its files tell; how long it took is known better by who saw it written."""
     return {
         "step": seen.at,
         "path": seen.path,

@@ -29,8 +29,10 @@ from runwatch.watcher.feeds import (
     source_id,
 )
 from runwatch.watcher.handover import called, taken
-from runwatch.watcher.member import DIRECTORY, SCHEME, TENSORBOARD, WANDB, Member
+from runwatch.watcher.member import DIRECTORY, LOG, SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import discover
+from runwatch.watcher.sources.older import rotated
+from runwatch.watcher.sources.packed import is_packed
 from runwatch.watcher.sources.patterns import excluded
 
 if TYPE_CHECKING:
@@ -84,10 +86,11 @@ class Reader:
         found = self._find(self._paths, wait=setup.wait or bool(setup.resume))
         members = setup.members
         before = {each.path: members[key] for each in found if (key := source_id(each.path)) in members}
+        older = rotated(each.path for each in found if each.member.kind == LOG and not setup.resume)
         for number, each in enumerate(_joined(found, before)):
             if number and number % BATCH == 0:
                 pulse()  # thousands take a while to open
-            source = self._open(each)
+            source = self._open(each, older.get(each.path, ()))
             if each.path not in before and setup.since is not None and _below(each.path, setup.before):
                 source.arrived(setup.since)
             self.sources.append(source)
@@ -101,7 +104,7 @@ class Reader:
         if text not in self.notes:
             self.notes.append(text)
 
-    def _open(self, found: discover.Found) -> AnySource:
+    def _open(self, found: discover.Found, older: Sequence[str] = ()) -> AnySource:
         resume, settled = self._setup.resume.get(source_id(found.path)), self._setup.format
         if found.path == "-":
             return StdinSource(self._formats, settled)
@@ -111,7 +114,9 @@ class Reader:
             return OnlineSource(found, resume, self._setup.online)
         if found.member.kind == DIRECTORY:
             return DirectorySource(found, self._pulse, resume)
-        return LogSource(found, resume, self._formats, settled)
+        if is_packed(found.path):
+            raise SourceError("compressed: it will not grow", found.path, "read it with `runwatch check`")
+        return LogSource(found, resume, self._formats, settled, older)
 
     def appeared(self) -> list[AnySource]:
         """Return the sources that came into being since the last search; it looks now and then."""
@@ -150,14 +155,19 @@ class Reader:
                     more.add(source.id)
             except SourceError as error:
                 send(wire.Trouble(source.id, str(error)))
-            if source.history:
+            if _in_history(source):
                 busy.add(group)
         self._more = more
         return bool(more)
 
     def _is_due(self, source: AnySource, due: Collection[str] | None) -> bool:
         log = isinstance(source, LogSource)
-        return not log or due is None or source.path in due or source.id in self._more or source.history > 0
+        return not log or due is None or source.path in due or source.id in self._more or _in_history(source)
+
+
+def _in_history(source: AnySource) -> bool:
+    """Return whether what was there at the beginning is still being read."""
+    return source.history > 0 or (isinstance(source, LogSource) and source.older is not None)
 
 
 def _joined(found: Sequence[discover.Found], known: Mapping[str, Member]) -> Iterator[discover.Found]:

@@ -24,6 +24,7 @@ from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, SCHEME, TENS
 from runwatch.watcher.sources import layout
 from runwatch.watcher.sources.beside import FACTS
 from runwatch.watcher.sources.layout import File
+from runwatch.watcher.sources.packed import blocks, packed
 
 SUFFIXES = (".log", ".out", ".err", ".txt")
 """What a log file's name ends with, when a directory is searched."""
@@ -315,6 +316,8 @@ def is_binary(path: str) -> bool:
         return False
     if framing(head) is not None:
         return False
+    if packed(head):
+        head = next(blocks(path, _HEAD), b"")
     head = head.lstrip(b"\0")  # a hole left by truncation is not binary content
     odd = len(head) - len(head.translate(None, _ODD))
     return odd > len(head) / 20
