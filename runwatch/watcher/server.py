@@ -55,10 +55,7 @@ class Server:
         tell: Callable[[str, str], object] = lambda kind, text: None,
         spare: Spare | None = None,
     ) -> None:
-        """Make ready to `run`. Raises ConfigError.
-
-        `tell` takes a kind of news and one line, for a log. `spare` is a worker that waits for work.
-        """
+        """Make ready to `run`; `tell` takes a kind of news and a line, for a log. Raises ConfigError."""
         self._loop = asyncio.get_running_loop()
         self.assignment, self._tell = assignment, tell
         self.config = load(self._config_path)
@@ -236,9 +233,7 @@ class Server:
         elif source and source not in self.engine.sources:
             pass  # it is watched no longer: the last words of a worker
         elif isinstance(message, wire.Read):
-            shown = self._shown(message.source)
-            unread = shown.left
-            shown.read(message.source, message.left)
+            all_in = self._shown(message.source).read(message.source, message.left)
             self.keeper.took(message)
             changes = self.engine.fold(
                 message.source,
@@ -249,7 +244,7 @@ class Server:
                 late=message.late,
             )
             self.changed(self.keeper.late(changes, late=message.late))
-            if unread and not shown.left:  # all of the history is in
+            if all_in:
                 self.wake(at_once=True)
         elif isinstance(message, wire.Looked):
             self.keeper.took(message)

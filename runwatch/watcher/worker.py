@@ -86,7 +86,8 @@ class Reader:
         found = self._find(self._paths, wait=setup.wait or bool(setup.resume))
         members = setup.members
         before = {each.path: members[key] for each in found if (key := source_id(each.path)) in members}
-        older = rotated(each.path for each in found if each.member.kind == LOG and not setup.resume)
+        new = (each for each in found if source_id(each.path) not in setup.resume)
+        older = rotated(each.path for each in new if each.member.kind == LOG)
         for number, each in enumerate(_joined(found, before)):
             if number and number % BATCH == 0:
                 pulse()  # thousands take a while to open
