@@ -1,11 +1,17 @@
 """How soon trackers' files and checkpoint directories are shown, by the real engine and client.
 
-usage: python benchmarks/sources.py [--steps N] [--big N] [--checkpoints N]
+usage: python benchmarks/sources.py [--steps N] [--big N] [--checkpoints N] [--files N]
 
-A W&B log of 100,000 steps, one of a gigabyte, and directories with 10,000 checkpoints.
-Seconds count from the start of the command, in a terminal of 200x50 or headless. Beside
-it stands `wandb leet` on the same file, where the package is installed. The least of RUNS,
-as the machine may be shared; its load is said.
+A W&B log of 100,000 steps, one of a gigabyte, directories with 10,000 checkpoints and a
+tree of 100,000 files. Seconds count from the start of the command, in a terminal of 200x50
+or headless: the least of some runs, as the machine may be shared; its load is said.
+
+Beside it stands `wandb leet` on the same file, where the package is installed: both in the
+same terminal, by turns. All data is in for both when the screen holds what stands at the
+end of the file and the program says nothing of reading any more: leet's summary shows the
+last step (it reads from the beginning to the end), and runwatch, which shows the newest
+steps first, has ceased to say `reading history`. CPU is that of all processes of a command,
+until then; it depends less on what else the machine does.
 """
 
 from __future__ import annotations
@@ -38,24 +44,33 @@ import pyte
 import trackers
 
 RUNS = 5
+LEETS = 3
+"""Runs of `wandb leet`, which takes longer."""
 PATIENCE = 180.0
-CHART = re.compile("[\u2801-\u28ff]{3}")
-"""A line of a chart, as both programs draw it."""
-SAVED = re.compile(r"\u2713 [\d,]{7,}")
-"""The newest checkpoint of a run of which only these are there: complete, and its step."""
 Object = dict[str, Any]
+Picture = Callable[[str], object]
+"""Whether the text of a screen shows what is waited for."""
+CHART = re.compile("[\u2801-\u28ff]{3}").search
+"""A line of a chart, as both programs draw it."""
+SAVED = re.compile(r"\u2713 [\d,]{7,}").search
+"""The newest checkpoint of a run of which only these are there: complete, and its step."""
+
+
+def all_in(text: str) -> bool:
+    """Whether runwatch shows a chart of the whole history."""
+    return bool(CHART(text)) and "reading history" not in text
 
 
 @contextlib.contextmanager
-def terminal(command: list[str]) -> Iterator[int]:
-    """Run a command in a terminal of 200x50 of its own; yield the terminal."""
+def terminal(command: list[str]) -> Iterator[tuple[int, psutil.Process]]:
+    """Run a command in a terminal of 200x50 of its own; yield the terminal and the process."""
     pid, screen = pty.fork()
     if pid == 0:
         os.environ |= {"TERM": "xterm-256color", "WANDB_MODE": "offline"}
         os.execv(sys.executable, [sys.executable, *command])
     fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
     try:
-        yield screen
+        yield screen, psutil.Process(pid)
     finally:
         with contextlib.suppress(OSError):
             os.write(screen, b"q")
@@ -78,13 +93,13 @@ def _end(process: psutil.Process, screen: int) -> None:
     os.waitpid(process.pid, 0)
 
 
-def shown(command: list[str], *wanted: re.Pattern[str]) -> list[float]:
-    """Return the seconds until each pattern stood on the screen."""
-    found: dict[re.Pattern[str], float] = {}
+def shown(command: list[str], *wanted: Picture) -> list[float]:
+    """Return the seconds until each picture stood on the screen, and the CPU seconds until the last did."""
+    found: dict[Picture, float] = {}
     picture = pyte.Screen(200, 50)
     stream = pyte.ByteStream(picture)
     begin = time.monotonic()
-    with terminal(command) as screen:
+    with terminal(command) as (screen, process):
         while len(found) < len(wanted):
             if time.monotonic() - begin > PATIENCE:
                 raise TimeoutError("\n".join(picture.display))
@@ -92,8 +107,16 @@ def shown(command: list[str], *wanted: re.Pattern[str]) -> list[float]:
                 continue
             stream.feed(os.read(screen, 1 << 16))
             at, text = time.monotonic() - begin, "\n".join(picture.display)
-            found |= {each: at for each in wanted if each not in found and each.search(text)}
-    return [found[each] for each in wanted]
+            found |= {each: at for each in wanted if each not in found and each(text)}
+        cpu = sum(_cpu(each) for each in (process, *process.children(recursive=True)))
+    return [*(found[each] for each in wanted), cpu]
+
+
+def _cpu(process: psutil.Process) -> float:
+    """Return what a process and its children that have ended have used."""
+    with contextlib.suppress(psutil.Error):
+        return float(sum(process.cpu_times()[:4]))
+    return 0.0
 
 
 def told(path: Path, *wanted: Callable[[Object], bool]) -> tuple[list[float], float]:
@@ -136,17 +159,19 @@ def say(what: str, seconds: float, bar: float | None = None) -> None:
     print(f"  {what:44} {seconds:7.2f} s" + (f"    (bar: {bar})" if bar else ""), flush=True)
 
 
+def title(what: str) -> None:
+    print(f"{what}; load {os.getloadavg()[0]:.1f}", flush=True)
+
+
 def values(body: Object) -> bool:
     """Whether an object holds the newest loss."""
     return "train/loss" in body.get("metrics", ())
 
 
-def wandb_log(path: Path, steps: int, bar: float, runs: int) -> float:
-    """Measure one W&B log; return the seconds until all of it was read."""
+def wandb_log(path: Path, steps: int, bar: float, runs: int) -> None:
+    """Measure one W&B log."""
     trackers.make_wandb(path, steps)
-    print(f"W&B log of {steps:,} steps, {path.stat().st_size / 1e6:.0f} MB")
-    (chart,) = least(lambda: shown(["-m", "runwatch", "tail", str(path)], CHART), runs)
-    say("tail: first chart", chart, bar)
+    title(f"W&B log of {steps:,} steps, {path.stat().st_size / 1e6:.0f} MB")
     peaks = []
 
     def follow() -> list[float]:
@@ -158,19 +183,33 @@ def wandb_log(path: Path, steps: int, bar: float, runs: int) -> float:
     say("tail --headless: first values", first, bar)
     say("tail --headless: all data in", whole)
     print(f"  {'all processes at their peaks':44} {max(peaks):7.0f} MB")
-    return whole
 
 
-def leet(path: Path, steps: int, whole: float) -> None:
-    """Measure `wandb leet` on the same file."""
-    if importlib.util.find_spec("wandb") is None:
+def beside_leet(path: Path, steps: int, bar: float, runs: int) -> None:
+    """Measure the screen on a W&B log, and by turns `wandb leet` on the same file."""
+    title("the same file on the screen")
+    own = ["-m", "runwatch", "tail", str(path)]
+    there = importlib.util.find_spec("wandb") is not None
+    last = re.compile(rf"_step +{steps - 1}\b").search
+    ours: list[list[float]] = []
+    theirs: list[list[float]] = []
+    for turn in range(runs):
+        ours.append(shown(own, CHART, all_in))
+        if there and turn < LEETS:
+            theirs.append(shown(["-m", "wandb", "leet", str(path)], CHART, last))
+    chart, whole, cpu = map(min, zip(*ours, strict=True))
+    say("tail: first chart", chart, bar)
+    say("tail: all data in", whole)
+    say("tail: all data in, CPU", cpu)
+    if not there:
         print("  wandb is not installed: no `wandb leet` to compare with")
         return
-    last = re.compile(rf"_step +{steps - 1}\b")
-    chart, all_in = least(lambda: shown(["-m", "wandb", "leet", str(path)], CHART, last), 3)
+    chart, its_whole, its_cpu = map(min, zip(*theirs, strict=True))
     say("wandb leet: first chart", chart)
-    say("wandb leet: all data in", all_in)
-    print(f"  {'times faster, all data in':44} {all_in / whole:7.1f}      (bar: 5)")
+    say("wandb leet: all data in", its_whole)
+    say("wandb leet: all data in, CPU", its_cpu)
+    print(f"  {'times faster, all data in, by the clock':44} {its_whole / whole:7.1f}      (bar: 5)")
+    print(f"  {'times less CPU':44} {its_cpu / cpu:7.1f}")
 
 
 def directories(count: int) -> None:
@@ -182,11 +221,32 @@ def directories(count: int) -> None:
     ):
         with tempfile.TemporaryDirectory() as top:
             lay_out(Path(top))
-            print(f"{count:,} checkpoints, {name}")
-            (picture,) = least(lambda: shown(["-m", "runwatch", "tail", top], SAVED), 3)
+            title(f"{count:,} checkpoints, {name}")
+            picture, cpu = least(lambda: shown(["-m", "runwatch", "tail", top], SAVED), 3)
             say("tail: first picture", picture, 1)
+            say("tail: CPU until then", cpu)
             (first,) = least(lambda: told(Path(top), lambda body: body["type"] == "run")[0], 3)
             say("tail --headless: first object", first, 1)
+
+
+def tree(count: int) -> None:
+    """Measure a tree of so many files, nearly all of them data, that holds twenty runs."""
+    with tempfile.TemporaryDirectory() as top:
+        for number in range(count // 100):
+            here = Path(top, "data", f"part{number // 100}", f"{number}")
+            here.mkdir(parents=True)
+            for name in range(100):
+                (here / f"x{name}.npy").touch()
+        for number in range(20):
+            here = Path(top, "runs", f"run{number}")
+            here.mkdir(parents=True)
+            lines = (f"step {step}/1000 | loss: {4 - step / 500:.4f} | lr: 1e-3\n" for step in range(1000))
+            (here / "train.log").write_text("".join(lines))
+            (here / "config.yaml").write_text("lr: 0.001\n")
+        title(f"a tree of {count:,} files, 20 runs")
+        picture, cpu = least(lambda: shown(["-m", "runwatch", "tail", top], CHART), 3)
+        say("tail: first picture", picture)
+        say("tail: CPU until then", cpu)
 
 
 def main() -> None:
@@ -194,17 +254,20 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--big", type=int, default=1_200_000, help="steps of the log of a gigabyte; 0: none")
     parser.add_argument("--checkpoints", type=int, default=10_000, help="0: none")
+    parser.add_argument("--files", type=int, default=100_000, help="0: none")
     chosen = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
-    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; the least of {RUNS} runs")
+    print(f"{os.cpu_count()} cores; the least of {RUNS} runs or fewer")
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "run-bench.wandb"
-        whole = wandb_log(path, chosen.steps, 0.85, RUNS)
-        leet(path, chosen.steps, whole)
+        wandb_log(path, chosen.steps, 0.85, RUNS)
+        beside_leet(path, chosen.steps, 0.85, RUNS)
         if chosen.big:
             wandb_log(path, chosen.big, 1.0, 3)
     if chosen.checkpoints:
         directories(chosen.checkpoints)
+    if chosen.files:
+        tree(chosen.files)
 
 
 if __name__ == "__main__":

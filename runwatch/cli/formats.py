@@ -102,9 +102,15 @@ def _explain(path: str, formats: Sequence[Format], as_json: bool) -> int:
 
 def _read(file: str) -> tuple[bytes, bool]:
     """Return the beginning of a log, in whole lines, and whether that is all. Raises SourceError."""
+    from runwatch.watcher.sources.packed import opened
+
     try:
-        with Path(file).open("rb") as stream:
+        with opened(file) as stream:
             data, more = stream.read(SAMPLE), stream.read(1)
+    except EOFError as error:
+        raise SourceError(
+            "the compressed file is cut", safe_path(file), "decompress what is left of it"
+        ) from error
     except OSError as error:
         raise SourceError("cannot read", safe_path(file), error.strerror or str(error)) from error
     if not data:

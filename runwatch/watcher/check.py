@@ -14,10 +14,12 @@ from runwatch.parsers.formats import Format, catalogue, restricted
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.feeds import newest
-from runwatch.watcher.member import DIRECTORY, ORDER, SCHEME, TENSORBOARD, WANDB
+from runwatch.watcher.member import DIRECTORY, LOG, ORDER, SCHEME, TENSORBOARD, WANDB
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.beside import BesideSource
 from runwatch.watcher.sources.checkpoints import CheckpointSource
+from runwatch.watcher.sources.older import Older, chosen, pieces, rotated
+from runwatch.watcher.sources.packed import blocks
 from runwatch.watcher.sources.tail import BLOCK
 from runwatch.watcher.sources.wandb_online import OnlineRun, said
 
@@ -41,15 +43,19 @@ def check(
     """
     now = time.time() if now is None else now
     engine = Engine(rules, prefer)
-    files = discover.find(paths, prefer=prefer)
+    files = discover.find(paths, prefer=prefer, note=engine.troubles.append)
     formats = restricted((*own, *catalogue()), only)
     errors: list[SourceError] = []
+    older = rotated(file.path for file in files if file.member.kind == LOG)
     for file in files:
         try:
             if file.path.startswith(SCHEME):
                 _ask(engine, file)
             else:
-                _read(engine, file, formats, now, only)
+                before = older.get(file.path, ())
+                _read(
+                    engine, file, formats, now, only, chosen(file.path, before, formats) if before else None
+                )
         except SourceError as error:
             errors.append(error)
     if len(errors) == len(files):
@@ -67,8 +73,14 @@ def check(
 
 
 def _read(
-    engine: Engine, file: discover.Found, formats: Sequence[Format], now: float, only: str | None
+    engine: Engine,
+    file: discover.Found,
+    formats: Sequence[Format],
+    now: float,
+    only: str | None,
+    older: Older | None = None,
 ) -> None:
+    """Read a file, and before it what was rotated away from it."""
     path = file.path
     if file.member.kind == DIRECTORY:
         source = text.path(str(Path(path).absolute()))
@@ -77,21 +89,38 @@ def _read(
         return
     parser = StreamParser(formats, settled=only)
     try:
-        with Path(path).open("rb", buffering=0) as stream:
-            status = os.fstat(stream.fileno())
-            if status.st_size == 0:
-                raise SourceError("nothing to read", path, "the file is empty")
-            source = text.path(str(Path(path).absolute()))
-            engine.add_source(source, file.name, text.path(path), file.member)
-            written = None
-            while data := stream.read(BLOCK):
-                batch = parser.feed(data)
-                if file.member.kind in (WANDB, TENSORBOARD):
-                    written = newest(batch) or written
-                engine.fold(source, batch, written=written or status.st_mtime)
+        status = os.stat(path)
+        if status.st_size == 0:
+            raise SourceError("nothing to read", path, "the file is empty")
+        source = text.path(str(Path(path).absolute()))
+        engine.add_source(source, file.name, text.path(path), file.member)
+        if older is not None:
+            _read_older(engine, source, older, parser, status.st_mtime)
+        written = None
+        for data in blocks(path, BLOCK):
+            batch = parser.feed(data)
+            if file.member.kind in (WANDB, TENSORBOARD):
+                written = newest(batch) or written
+            engine.fold(source, batch, written=written or status.st_mtime)
     except OSError as error:
         raise SourceError("cannot read", path, error.strerror or str(error)) from error
+    except SourceError as error:  # compressed, and cut: what stands before that was read
+        if not parser.place[0]:
+            raise
+        engine.troubles.append(str(error))
     engine.fold(source, parser.flush(), written=written or status.st_mtime)
+
+
+def _read_older(engine: Engine, source: str, older: Older, parser: StreamParser, written: float) -> None:
+    """Read what was rotated away from a log, and say so."""
+    if older.note:
+        engine.troubles.append(f"{engine.sources[source][0].name}: {older.note}")
+    try:
+        for data in pieces(older.paths, BLOCK):
+            engine.fold(source, parser.feed(data) if data else parser.break_off(), written=written)
+    except (SourceError, OSError) as error:
+        engine.fold(source, parser.break_off(), written=written)
+        engine.troubles.append(str(error))
 
 
 def _ask(engine: Engine, found: discover.Found) -> None:

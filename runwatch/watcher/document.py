@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from runwatch.checkpoint import State
+from runwatch.checkpoint import Checkpoint, State
 from runwatch.findings import Severity
 from runwatch.run import RankState, Run
 from runwatch.snapshot import IncidentRow
@@ -55,15 +55,31 @@ def _checkpoints(run: Run) -> list[dict[str, Any]]:
     """Return the checkpoints that were seen, and those that only the log tells of."""
     seen = [saved for saved in run.checkpoints if saved.state is not State.DELETED]
     steps = {saved.step for saved in run.checkpoints}
-    out = [
-        {"step": c.at, "path": c.path, "bytes": c.bytes, "complete": c.state is State.COMPLETE} for c in seen
-    ]
+    out = [_checkpoint(each) for each in seen]
     out += [
-        {"step": saved.step, "path": saved.path, "bytes": None, "complete": None}
+        {"step": saved.step, "path": saved.path, "bytes": None, "complete": None, "state": None}
         for saved in run.saved
         if saved.step not in steps
     ]
     return sorted(out, key=lambda row: row["step"] if isinstance(row["step"], int) else -1)
+
+
+def _checkpoint(seen: Checkpoint) -> dict[str, Any]:
+    """Return what its files tell; how long it took is known better by who saw it written."""
+    return {
+        "step": seen.at,
+        "path": seen.path,
+        "bytes": seen.bytes,
+        "complete": seen.state is State.COMPLETE,
+        "state": seen.state.value,
+        "reason": seen.reason,
+        "kind": seen.kind,
+        "written": seen.written,
+        "files": seen.files,
+        "ranks": seen.ranks,
+        "ranks_expected": seen.ranks_expected,
+        "missing": list(seen.missing),
+    }
 
 
 def incident_object(row: IncidentRow) -> dict[str, Any]:

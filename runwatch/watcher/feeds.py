@@ -15,13 +15,15 @@ import msgspec
 from runwatch import text
 from runwatch.batch import SYSTEM, Batch
 from runwatch.checkpoint import Checkpoint
-from runwatch.parsers.formats import Format
+from runwatch.errors import SourceError
+from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.stream import StreamParser, joined
 from runwatch.watcher import wire
 from runwatch.watcher.member import SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.beside import BesideSource
 from runwatch.watcher.sources.checkpoints import CheckpointSource
+from runwatch.watcher.sources.older import OlderFiles
 from runwatch.watcher.sources.tail import Mark, Position, Tail
 
 PREVIEW_BYTES = 1 << 18
@@ -61,8 +63,12 @@ class LogSource:
         resume: wire.Resume | None = None,
         formats: Sequence[Format] | None = None,
         settled: str | None = None,
+        older: Sequence[str] = (),
     ) -> None:
-        """`resume` tells where a predecessor stopped, `settled` the format if a person named it."""
+        """`resume` tells where a predecessor stopped, `settled` the format if a person named it.
+
+        `older` are files that may have been rotated away from it, the newest first.
+        """
         self.path, self.name, self.member = found
         self.id = source_id(found.path)
         self._formats, self._settled = formats, settled
@@ -86,6 +92,8 @@ class LogSource:
         """Bytes that were there before anyone watched; 0 once they are read."""
         self.late = 0 if resume is None else backlog - self.history
         """Bytes behind them that were written while nobody watched."""
+        self.older = OlderFiles(found.path, older) if older else None
+        """What stands before it in other files, until that is read."""
         self._unfinished = b"" if resume is None else resume.unfinished
         """What a predecessor had read behind the place, until something was read."""
         self._told = False
@@ -111,13 +119,14 @@ class LogSource:
     @property
     def left(self) -> int:
         """Bytes to be read until all is known that was there at the beginning."""
-        return self.history + self.late
+        return self.history + self.late + (self.older.left if self.older is not None else 0)
 
     def arrived(self, since: float | None = None) -> None:
         """Take what it holds for new: it appeared while its directory was watched.
 
         Or after Unix time `since`, when somebody had watched last.
         """
+        self.older = None
         written = self.written()
         if since is not None:
             if written is not None and written >= since:
@@ -127,8 +136,10 @@ class LogSource:
 
     def step(self, send: Send) -> bool:
         """Read and send the next block; return False if there is nothing new."""
-        if self.history and self._tail.backlog > PREVIEW_BYTES:
+        if self.history and (self.older is not None or self._tail.backlog > PREVIEW_BYTES):
             self._preview(send)
+        if self.older is not None:
+            return self._read_older(self.older, send)
         if self._place is not None:
             self._go_on(self._place)
         piece = self._tail.poll()
@@ -154,6 +165,22 @@ class LogSource:
             self.history = max(0, min(self.history - len(piece.data), self._tail.backlog))
         batch = self._parser.feed(piece.data, tail=LOG_LINES)
         self._send(send, batch if before is None else joined(before, batch), live=live, late=late)
+        return True
+
+    def _read_older(self, older: OlderFiles, send: Send) -> bool:
+        """Read and send a block of what was rotated away; a successor goes on behind all of it."""
+        try:
+            data = older.read(self._formats or catalogue())
+        except (SourceError, OSError) as error:
+            data = None
+            send(wire.Note(self.id, str(error)))
+        if older.note:
+            send(wire.Note(self.id, f"{self.name}: {older.note}"))
+            older.note = ""
+        batch = self._parser.feed(data, tail=LOG_LINES) if data else self._parser.break_off()
+        self.older = older if data is not None else None
+        resume = wire.Resume(None, 0, 1, None, history=self.history)
+        send(wire.Read(self.id, batch, False, time.time(), self.written(), self.left, resume))
         return True
 
     def _send(self, send: Send, batch: Batch, *, live: bool, late: bool = False, whole: bool = True) -> None:

@@ -23,11 +23,16 @@ def handed(setup: msgspec.Struct) -> Iterator[int]:
 
     Once the child was started, ours may be closed. Raises OSError.
     """
-    with _nameless() as file:
-        file.write(msgspec.json.encode(setup))
-        file.flush()
-        file.seek(0)
+    with nameless() as file:
+        put(setup, file)
         yield file.fileno()
+
+
+def put(setup: msgspec.Struct, file: BinaryIO) -> None:
+    """Write `setup` to a file that a child shares, for it to read from the beginning. Raises OSError."""
+    file.write(msgspec.json.encode(setup))
+    file.flush()
+    file.seek(0)
 
 
 def taken(argument: str, kind: type[T]) -> T:
@@ -36,7 +41,14 @@ def taken(argument: str, kind: type[T]) -> T:
         return msgspec.json.decode(file.read(), type=kind)
 
 
-def _nameless() -> BinaryIO:
+def called(gate: str) -> bool:
+    """Wait at the pipe whose descriptor is named; return whether there is a setup, or nobody to bring one."""
+    with open(int(gate), "rb", buffering=0) as pipe:
+        return bool(pipe.read(1))
+
+
+def nameless() -> BinaryIO:
+    """Return a file without a name. Raises OSError."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("runwatch"), "w+b")
     import tempfile  # here: rarely needed, and costs 2 MB

@@ -9,10 +9,9 @@ import socket
 import sys
 
 from runwatch.errors import RunwatchError
-from runwatch.watcher import protocol
 from runwatch.watcher.handover import taken
 from runwatch.watcher.launch import Assignment
-from runwatch.watcher.server import Server
+from runwatch.watcher.spare import Spare
 
 
 def main() -> None:
@@ -23,12 +22,19 @@ def main() -> None:
     try:
         asyncio.run(_main(assignment, sock))
     except RunwatchError as error:
+        from runwatch.watcher import protocol
+
         with contextlib.suppress(OSError):
             sock.sendall(protocol.encode(protocol.Failure(str(error), int(error.exit_code))))
 
 
 async def _main(assignment: Assignment, sock: socket.socket) -> None:
-    server = Server(assignment)
+    spare = None
+    with contextlib.suppress(OSError):  # then the worker that is started later tells why
+        spare = await Spare.start()
+    from runwatch.watcher.server import Server  # a tenth of a second in which the worker is starting, too
+
+    server = Server(assignment, spare=spare)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stopped.set)
     serving = asyncio.create_task(server.serve(sock))
     await server.run()

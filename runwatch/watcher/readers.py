@@ -11,6 +11,7 @@ import msgspec
 from runwatch.watcher import wire
 from runwatch.watcher.member import SCHEME
 from runwatch.watcher.sources.mounts import mount_of
+from runwatch.watcher.spare import Spare
 from runwatch.watcher.workers import Worker
 
 
@@ -25,12 +26,14 @@ class Readers:
         *,
         patient: bool = False,
         known: Callable[[wire.Setup], wire.Setup] = lambda setup: setup,
+        spare: Spare | None = None,
     ) -> None:
         """Make ready to `want`. With `patient`, what cannot be read is tried for ever.
 
-        `known` returns a setup with what is known of its sources from before.
+        `known` returns a setup with what is known of its sources from before. `spare` is a worker
+        that waits for work.
         """
-        self._known = known
+        self._known, self._spare = known, spare
         self._receive, self._notice, self._give_up = receive, notice, give_up
         self._patient = patient
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
@@ -56,6 +59,7 @@ class Readers:
     def _start(self, mount: str, setup: wire.Setup) -> None:
         worker = Worker(setup, self._receive, self._notice, self._give_up, self._known(setup))
         worker.patient = self._patient
+        worker.spare, self._spare = self._spare, None
         self._workers[mount] = worker, asyncio.create_task(worker.run())
 
     async def stop(self) -> None:

@@ -31,6 +31,7 @@ from runwatch.watcher.notices import Notices
 from runwatch.watcher.notify import Notifier
 from runwatch.watcher.readers import Readers
 from runwatch.watcher.sources.patterns import wanted
+from runwatch.watcher.spare import Spare
 from runwatch.watcher.views import Shown, snapshot
 from runwatch.watcher.watchlist import Watchlist
 
@@ -50,12 +51,14 @@ class Server:
     """Folds what the workers send and serves what clients show."""
 
     def __init__(
-        self, assignment: Assignment, tell: Callable[[str, str], object] = lambda kind, text: None
+        self,
+        assignment: Assignment,
+        tell: Callable[[str, str], object] = lambda kind, text: None,
+        spare: Spare | None = None,
     ) -> None:
-        """Make ready to `run`. `tell` takes a kind of news and one line, for a log. Raises ConfigError."""
+        """Make ready to `run`; `tell` takes a kind of news and a line, for a log. Raises ConfigError."""
         self._loop = asyncio.get_running_loop()
         self.assignment, self._tell = assignment, tell
-        self._behind = False  # a history of many blocks is being read
         self.config = load(self._config_path)
         self._watchlist = Watchlist(assignment, self.config)
         self.engine = Engine(self.config.ruleset(), self.config.sources.order)
@@ -88,6 +91,7 @@ class Server:
             self._give_up,
             patient=not assignment.private,
             known=self.keeper.ready,
+            spare=spare,
         )
         if not assignment.private:
             self.opened.set()
@@ -230,7 +234,7 @@ class Server:
         elif source and source not in self.engine.sources:
             pass  # it is watched no longer: the last words of a worker
         elif isinstance(message, wire.Read):
-            self._shown(message.source).read(message.source, message.left)
+            all_in = self._shown(message.source).read(message.source, message.left)
             self.keeper.took(message)
             changes = self.engine.fold(
                 message.source,
@@ -241,10 +245,8 @@ class Server:
                 late=message.late,
             )
             self.changed(self.keeper.late(changes, late=message.late))
-            self._behind |= message.left > 0
-            if self._behind and not message.left and not any(shown.left for shown in self.shown.values()):
-                self._behind = False
-                give_back()
+            if all_in:
+                self._all_in()
         elif isinstance(message, wire.Looked):
             self.keeper.took(message)
             self.changed(
@@ -274,6 +276,11 @@ class Server:
         elif isinstance(message, wire.Ended):
             self.engine.sources[message.source][1].ended = True
             self.changed(self.engine.finish(time.time()))
+
+    def _all_in(self) -> None:
+        self.wake(at_once=True)
+        if not any(shown.left for shown in self.shown.values()):
+            give_back()
 
     def _open(self, message: wire.Opened) -> None:
         if message.source not in self.engine.sources:

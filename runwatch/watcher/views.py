@@ -80,11 +80,12 @@ class Shown:
         """Bytes of the backlog still unread."""
         return sum(self.lefts.values())
 
-    def read(self, source: str, left: int) -> None:
-        """Note how much of a source is still to be read."""
-        self.lefts[source] = left
+    def read(self, source: str, left: int) -> bool:
+        """Note how much of a source is still to be read; return whether this was the last of the history."""
+        before, self.lefts[source] = self.left, left
         if not left and source == self._previewed:
             self.preview = None
+        return bool(before and not self.left)
 
     def take_preview(self, source: str, batch: Batch, written: float | None) -> None:
         """Show the newest lines of a source whose history is still being read."""

@@ -28,10 +28,12 @@ from runwatch.watcher.feeds import (
     StdinSource,
     source_id,
 )
-from runwatch.watcher.handover import taken
-from runwatch.watcher.member import DIRECTORY, SCHEME, TENSORBOARD, WANDB, Member
+from runwatch.watcher.handover import called, taken
+from runwatch.watcher.member import DIRECTORY, LOG, SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.memory import give_back
 from runwatch.watcher.sources import discover
+from runwatch.watcher.sources.older import rotated
+from runwatch.watcher.sources.packed import is_packed
 from runwatch.watcher.sources.patterns import excluded
 
 if TYPE_CHECKING:
@@ -80,25 +82,33 @@ class Reader:
         self.sources: list[AnySource] = []
         self.behind = False
         """Whether there is history left to read."""
+        self.notes: list[str] = []
+        """What people should know of the search, each said once."""
         self._more: set[str] = set()
         """Sources that had something new at the last sweep."""
         found = self._find(self._paths, wait=setup.wait or bool(setup.resume))
         members = setup.members
         before = {each.path: members[key] for each in found if (key := source_id(each.path)) in members}
+        new = (each for each in found if source_id(each.path) not in setup.resume)
+        older = rotated(each.path for each in new if each.member.kind == LOG)
         for number, each in enumerate(_joined(found, before)):
             if number and number % BATCH == 0:
                 pulse()  # thousands take a while to open
-            source = self._open(each)
+            source = self._open(each, older.get(each.path, ()))
             if each.path not in before and setup.since is not None and _below(each.path, setup.before):
                 source.arrived(setup.since)
             self.sources.append(source)
 
     def _find(self, paths: Sequence[str], *, wait: bool = False) -> list[discover.Found]:
-        found = discover.find(paths, wait=wait, prefer=self._setup.prefer)
+        found = discover.find(paths, wait=wait, prefer=self._setup.prefer, note=self._note)
         patterns = self._setup.exclude
         return [each for each in found if not excluded(each.path, patterns)] if patterns else found
 
-    def _open(self, found: discover.Found) -> AnySource:
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def _open(self, found: discover.Found, older: Sequence[str] = ()) -> AnySource:
         resume, settled = self._setup.resume.get(source_id(found.path)), self._setup.format
         if found.path == "-":
             return StdinSource(self._formats, settled)
@@ -108,7 +118,9 @@ class Reader:
             return OnlineSource(found, resume, self._setup.online)
         if found.member.kind == DIRECTORY:
             return DirectorySource(found, self._pulse, resume)
-        return LogSource(found, resume, self._formats, settled)
+        if is_packed(found.path):
+            raise SourceError("compressed: it will not grow", found.path, "read it with `runwatch check`")
+        return LogSource(found, resume, self._formats, settled, older)
 
     def appeared(self) -> list[AnySource]:
         """Return the sources that came into being since the last search; it looks now and then."""
@@ -147,14 +159,19 @@ class Reader:
                     more.add(source.id)
             except SourceError as error:
                 send(wire.Trouble(source.id, str(error)))
-            if source.history:
+            if _in_history(source):
                 busy.add(group)
         self._more, self.behind = more, bool(busy)
         return bool(more)
 
     def _is_due(self, source: AnySource, due: Collection[str] | None) -> bool:
         log = isinstance(source, LogSource)
-        return not log or due is None or source.path in due or source.id in self._more or source.history > 0
+        return not log or due is None or source.path in due or source.id in self._more or _in_history(source)
+
+
+def _in_history(source: AnySource) -> bool:
+    """Return whether what was there at the beginning is still being read."""
+    return source.history > 0 or (isinstance(source, LogSource) and source.older is not None)
 
 
 def _joined(found: Sequence[discover.Found], known: Mapping[str, Member]) -> Iterator[discover.Found]:
@@ -206,7 +223,7 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
     stdin = any(isinstance(source, StdinSource) for source in reader.sources)
     files = [source.path for source in reader.sources if isinstance(source, LogSource)]
     sweep = setup.interval if setup.poll and setup.interval else max(SWEEP, len(files) * PER_FILE)
-    told, failed, looked, began = "", 0, 0.0, 0.0
+    told, failed, noted, looked, began = "", 0, 0, 0.0, 0.0
     busy = reader.sweep(tell)
     waker = Waker(files, poll=setup.poll, sweep=sweep, busy=max(BUSY, setup.pace))
     with contextlib.closing(waker):
@@ -225,6 +242,9 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
                 for trouble in troubles()[failed:]:  # with formats of other packages
                     tell(wire.Note("", trouble))
                 failed = len(troubles())
+                for note in reader.notes[noted:]:
+                    tell(wire.Note("", note))
+                noted = len(reader.notes)
             rest = 0.0 if busy else began + setup.pace - time.monotonic()
             if rest > 0:  # lines that come one by one are taken together
                 time.sleep(rest)
@@ -254,10 +274,17 @@ def _open_more_files() -> None:
 
 
 def main() -> None:
-    """Run as a worker: its argument names the descriptor of the setup, messages go to standard output."""
+    """Run as a worker: its argument names the descriptor of the setup, messages go to standard output.
+
+    A second one names that of a pipe at which to wait until the setup is there.
+    """
     with contextlib.suppress(OSError):
         os.nice(5)
     _open_more_files()
+    if sys.argv[2:]:
+        catalogue()  # loaded while the engine is loading, too
+        if not called(sys.argv[2]):
+            return
     setup = taken(sys.argv[1], wire.Setup)
     send = _Send(os.dup(1))
     os.dup2(2, 1)  # a stray print must not break the stream

@@ -16,6 +16,7 @@ from runwatch import sample, text
 from runwatch.watcher import sampler, wire
 from runwatch.watcher.handover import handed
 from runwatch.watcher.sources.patterns import wanted
+from runwatch.watcher.spare import LIMIT, WORKER, Spare
 
 DEADLINE = 20.0
 """Seconds without a sign of life after which a worker counts as stuck."""
@@ -123,18 +124,7 @@ class Child(Generic[_M]):
 
     async def _listen(self) -> bool:
         """Start a process and pass on its messages; return True if it ended in good order."""
-        module, setup = self._command()
-        with handed(setup) as descriptor:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                module,
-                str(descriptor),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                pass_fds=(descriptor,),
-                limit=1 << 20,
-            )
+        self._process = await self._start()
         assert self._process.stdout is not None
         self._heard = time.monotonic()
         listening = asyncio.create_task(self._pass_on(self._process.stdout))
@@ -143,6 +133,20 @@ class Child(Generic[_M]):
         finally:
             listening.cancel()
         return await self._process.wait() == 0
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        module, setup = self._command()
+        with handed(setup) as descriptor:
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                module,
+                str(descriptor),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                pass_fds=(descriptor,),
+                limit=LIMIT,
+            )
 
     async def _pass_on(self, reader: asyncio.StreamReader) -> None:
         """Take messages until the process closes its output."""
@@ -194,6 +198,12 @@ class Worker(Child[wire.Message]):
         self._known = known or wire.Setup(())
         self._resume = dict(self._known.resume)
         self._members = dict(self._known.members)
+        self.spare: Spare | None = None
+        """A process that waits for work, if there is one: it is the first that is used."""
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        spare, self.spare = self.spare, None
+        return await super()._start() if spare is None else spare.give(self._command()[1])
 
     def change(self, setup: wire.Setup) -> None:
         """Read with another setup from now on; what is read by both goes on where it was."""
@@ -218,7 +228,7 @@ class Worker(Child[wire.Message]):
             before=known.before,
             wait=self._setup.wait or opened,
         )
-        return "runwatch.watcher.worker", setup
+        return WORKER, setup
 
     def _decode(self, body: bytes) -> wire.Message:
         message: wire.Message = wire.decode(body)

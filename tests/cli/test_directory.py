@@ -89,4 +89,7 @@ def test_a_directory_per_checkpoint_is_one_checkpoint_with_its_step(tmp_path):
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     (run,) = json.loads(ran.stdout)["runs"]
     assert [(row["step"], row["complete"]) for row in run["checkpoints"]] == [(250, True), (500, False)]
+    good, cut = run["checkpoints"]
+    assert (good["state"], good["reason"], good["kind"]) == ("complete", "", "torch")
+    assert (cut["state"], cut["reason"]) == ("writing", "model.pt stops short: no end of the zip archive")
     assert run["sources"] == [str(tmp_path / "train.log"), str(tmp_path)]

@@ -150,7 +150,31 @@ def test_a_search_is_bounded(tmp_path, monkeypatch):
     for number in range(60):
         (tmp_path / "data" / f"{number}").mkdir(parents=True)
     write(tmp_path / "data" / "5" / "other.log")
-    assert [found.path for found in find([str(tmp_path)])] == [log]
+    told: list[str] = []
+    assert [found.path for found in find([str(tmp_path)], note=told.append)] == [log]
+    assert told == [f"the search ended after 50 entries, at {tmp_path}/data: name what lies behind it"]
+    with pytest.raises(SourceError, match="the search ended"):
+        find([str(tmp_path / "data")])
+
+
+def test_a_directory_full_of_data_does_not_end_the_search(tmp_path, monkeypatch):
+    monkeypatch.setattr(discover, "MAX_HERE", 20)
+    for number in range(30):
+        write(tmp_path / "data" / f"{number}.npy")
+    log = write(tmp_path / "runs" / "a" / "train.log")
+    told: list[str] = []
+    assert [found.path for found in find([str(tmp_path)], note=told.append)] == [log]
+    assert told == [f"{tmp_path}/data holds more than 20 entries: the others are not looked at"]
+
+
+def test_of_very_many_files_the_newest_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(discover, "MAX_SOURCES", 2)
+    logs = [write(tmp_path / f"{name}.log") for name in "abc"]
+    for age, path in enumerate(logs):
+        os.utime(path, (1e9 - age, 1e9 - age))
+    told: list[str] = []
+    assert [found.path for found in find([str(tmp_path)], note=told.append)] == logs[:2]
+    assert told == [f"{tmp_path} holds 3 files of runs: the newest 2 are read"]
 
 
 @pytest.mark.parametrize("what", ["missing.log", "empty", "*.log"])

@@ -150,6 +150,19 @@ def test_beside_several_logs_it_is_left_out():
     assert joined("/e/a.log", "/e/b.log", "/e/metrics.csv") == [{"/e/a.log"}, {"/e/b.log"}]
 
 
+def test_what_was_left_out_because_it_is_unclear_whose_it_is_is_told():
+    told: list[str] = []
+    members(
+        [file(path) for path in ("/e/a.log", "/e/b.log", "/e/metrics.csv")], searched=True, note=told.append
+    )
+    assert told == ["/e/metrics.csv is left out: 2 runs are as near to it; name it to see it"]
+    told.clear()
+    runs = [WANDB_RUN.format(number) for number in (1, 2)]
+    members([file(path) for path in ("/e/a.log", "/e/b.log", *runs)], searched=True, note=told.append)
+    why = "2 W&B runs are left out: several runs are as near to them; name one, as "
+    assert told == [why + runs[0]]
+
+
 def test_each_run_directory_keeps_its_own():
     a = {"/e/a/train.log", "/e/a/tb/events.out.tfevents.1"}
     b = {"/e/b/train.log", "/e/b/metrics.csv"}

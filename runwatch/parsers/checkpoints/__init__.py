@@ -7,12 +7,17 @@ from collections.abc import Collection
 from functools import cache
 from typing import NamedTuple
 
+from runwatch.parsers.checkpoints import dcp, deepspeed, huggingface, megatron, nanochat, orbax, plain
 from runwatch.parsers.checkpoints.layout import Layout
 
 _TEMPORARY = re.compile(
     r"(?P<hidden>\.|~)?(?P<before>te?mp[-_.])?(?P<name>.+?)(?P<after>\.orbax-checkpoint-tmp.*"
     r"|[._-](?:te?mp|partial|incomplete|part|unfinished|staging|writing)(?:[._-]?[A-Za-z0-9]{1,12})?)?"
 )
+_MAYBE = re.compile(r"te?mp|part|incomplete|unfinished|staging|writing")
+"""What is in every temporary name: most are none, and this is found sooner."""
+_ZEROS = str.maketrans("123456789", "0" * 9)
+_DIGITS = re.compile(r"\d+")
 _NUMBERED = re.compile(r"(?:^|.*[^0-9])0*(?P<step>\d{1,15})")
 _EPOCHS = re.compile(r"(?:^|.*[^a-z])(?:epoch|ep|e)[_=.-]?0*(?P<epoch>\d{1,9})", re.IGNORECASE)
 _WORDS = re.compile(
@@ -36,22 +41,18 @@ class Named(NamedTuple):
 @cache
 def folders() -> tuple[Layout, ...]:
     """Return the layouts that are a directory each, the most telling first."""
-    from runwatch.parsers.checkpoints import dcp, deepspeed, huggingface, megatron, orbax
-
     return (megatron.LAYOUT, deepspeed.LAYOUT, orbax.LAYOUT, huggingface.LAYOUT, dcp.LAYOUT)
 
 
 @cache
 def catalogue() -> tuple[Layout, ...]:
     """Return every known layout."""
-    from runwatch.parsers.checkpoints import nanochat, plain
-
     return (nanochat.LAYOUT, *folders(), plain.LIGHTNING, plain.TORCH, plain.SAFETENSORS)
 
 
 def settled_name(name: str) -> tuple[str, bool]:
     """Return the name without what makes it temporary, and whether it was."""
-    match = _TEMPORARY.fullmatch(name)
+    match = _TEMPORARY.fullmatch(name) if _MAYBE.search(name) else None
     if match is None or not (match["before"] or match["after"]):
         return name, False
     return match["name"], True
@@ -62,7 +63,7 @@ def folder(name: str) -> Named | None:
     real, temporary = settled_name(name)
     for layout in folders():
         assert layout.named is not None
-        told = layout.named.fullmatch(name) or layout.named.fullmatch(real)
+        told = layout.named.fullmatch(name) or (temporary and layout.named.fullmatch(real))
         if told:
             return Named(real, layout, int(told["step"]), None, temporary)
     if real.startswith("."):
@@ -82,13 +83,11 @@ def file(name: str, family: bool) -> Named | None:
     `family` tells that nanochat's files stand in this directory, whose names
     are those of others too. Files with the same number are one checkpoint.
     """
-    from runwatch.parsers.checkpoints import nanochat, plain
-
     real, temporary = settled_name(name)
     if family:
         for part in nanochat.LAYOUT.parts:
             if part.pattern.fullmatch(real):
-                number = int(re.findall(r"\d+", real)[0])
+                number = int(_DIGITS.findall(real)[0])
                 return Named(f"step {number}", nanochat.LAYOUT, number, None, temporary)
     found = plain.single(real)
     if found is None:
@@ -109,18 +108,22 @@ def content(names: Collection[str]) -> Layout | None:
     return None
 
 
+def _alike(names: Collection[str]) -> Collection[str]:
+    """Return names in which every digit is a zero: what a directory of data holds many of is judged once."""
+    return {name.translate(_ZEROS) for name in names}
+
+
 def is_family(names: Collection[str]) -> bool:
     """Return whether nanochat's files are among these names."""
-    from runwatch.parsers.checkpoints import nanochat
-
     return any(nanochat.LAYOUT.tells.fullmatch(name) for name in names)
 
 
 def holds_checkpoints(files: Collection[str], directories: Collection[str]) -> bool:
     """Return whether a directory with these entries holds checkpoints, or is one, judged by names alone."""
-    from runwatch.parsers.checkpoints import plain
-
-    if is_family(files) or content([*files, *(f"{name}/" for name in directories)]):
+    if is_family(files):
+        return True
+    files, directories = _alike(files), _alike(directories)
+    if content([*files, *(f"{name}/" for name in directories)]):
         return True
     below = (folder(name) for name in directories)
     told = any(n is not None and (n.layout or plain.CALLED.fullmatch(n.key)) for n in below)

@@ -60,11 +60,17 @@ def grouped(files: Sequence[str], directories: Sequence[str], own: str) -> dict[
         group = groups.get(key)
         if group is None or group.folder:
             key = key if group is None else name
-            groups[key] = Group(named._replace(key=key), [name], folder=False)
+            groups[key] = Group(named if named.key == key else named._replace(key=key), [name], folder=False)
         else:
             group.names.append(name)
-            group.named = group.named._replace(temporary=group.named.temporary or named.temporary)
+            if named.temporary:
+                group.named = group.named._replace(temporary=True)
     return groups
+
+
+def is_checkpoint(files: Sequence[str], directories: Sequence[str], own: str) -> bool:
+    """Return whether a directory called `own` is a checkpoint, rather than a place of checkpoints."""
+    return _itself(files, directories, own) is not None
 
 
 def _itself(files: Sequence[str], directories: Sequence[str], own: str) -> Named | None:

@@ -159,8 +159,9 @@ def judge(
     from what was cut off except by time: a writer that pauses for longer than
     `quiet` shows as damaged or incomplete until it goes on.
     """
-    holes, ranks, expected = _holes(layout, shape, usual)
-    holes += [name for name in listed if name not in files]
+    lost = [name for name in listed if name not in files]
+    holes, ranks, expected = _holes(layout, shape, usual, lost)
+    holes += lost
     holes += [" or ".join(sorted(some)) for some in layout.needs if not some & shape.places.keys()]
     if usual.sealed and layout.seal is not None and layout.seal not in shape.places:
         holes.append(layout.seal)
@@ -191,8 +192,13 @@ def judge(
     return Judgement(state, reason, tuple(holes[:MAX_MISSING]), ranks, expected)
 
 
-def _holes(layout: Layout, shape: Shape, usual: Usual) -> tuple[list[str], int, int | None]:
-    """Return what is missing of each grid, and how many ranks are there and expected."""
+def _holes(
+    layout: Layout, shape: Shape, usual: Usual, lost: Iterable[str]
+) -> tuple[list[str], int, int | None]:
+    """Return what is missing of each grid, and how many ranks are there and expected.
+
+    What an index names is `lost`: pieces of that role need not be called missing again.
+    """
     holes: list[str] = []
     ranks, expected = 0, None
     for part in layout.parts:
@@ -216,7 +222,8 @@ def _holes(layout: Layout, shape: Shape, usual: Usual) -> tuple[list[str], int, 
             due = set(held)
         lacking = sorted(due - held)
         called = part.piece or f"{part.role} {{}}"
-        holes += [called.format(*place) for place in lacking]
+        if not any(part.pattern.fullmatch(name) for name in lost):
+            holes += [called.format(*place) for place in lacking]
         if part.ranked and len(due) > (expected or 0):
             ranks, expected = len(held & due), len(due)
     return holes, ranks, expected

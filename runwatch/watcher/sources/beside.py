@@ -90,7 +90,7 @@ class BesideSource:
 
     def _wanted(self, inside: files.Listing) -> list[str]:
         """Return the names of the files to read, a bounded number."""
-        names = [n for n in sorted(inside.files) if FACTS.fullmatch(n) or SERIES.fullmatch(n)]
+        names = sorted(n for n in inside.files if FACTS.fullmatch(n) or SERIES.fullmatch(n))
         metas = [(int(match[1]), name) for name in inside.files if (match := META.fullmatch(name))]
         names += [name for _, name in sorted(metas)[-1:]]
         if REPORTS in inside.directories:

@@ -6,23 +6,25 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
 from runwatch import text
-from runwatch.batch import BAR, TRAIN
+from runwatch.batch import BAR, TRAIN, Batch
 from runwatch.errors import SourceError
 from runwatch.parsers.checkpoints import holds_checkpoints
-from runwatch.parsers.checkpoints.grouping import ITSELF, grouped
+from runwatch.parsers.checkpoints.grouping import grouped, is_checkpoint
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.recordio import framing
 from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import layout
 from runwatch.watcher.sources.beside import FACTS
 from runwatch.watcher.sources.layout import File
+from runwatch.watcher.sources.packed import blocks, packed
 
 SUFFIXES = (".log", ".out", ".err", ".txt")
 """What a log file's name ends with, when a directory is searched."""
@@ -32,12 +34,15 @@ _METRICS = re.compile(
     r"|(?:metrics|result|scalars|trainer_state|training_metrics)\.json"
     r"|(?:metrics|progress|results|.*monitor)\.csv|(?:loss|learn_error)\.tsv"
 )
+_TABLES = (".json", ".jsonl", ".csv", ".tsv")
 _SKIPPED = re.compile(r"\..*|__pycache__|node_modules|site-packages|venv|env")
 """Directories in which no run is looked for."""
 _WANDB_RUN = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-.*")
 MAX_DEPTH = 8
 MAX_ENTRIES = 200_000
 """Directory entries looked at before a search ends."""
+MAX_HERE = 50_000
+"""Entries of one directory that are looked at: one full of data must not end the search."""
 MAX_SOURCES = 16_384
 """Files read of one directory: the newest."""
 _HEAD = 4096
@@ -59,10 +64,17 @@ class Found(NamedTuple):
     member: Member
 
 
-def find(paths: Sequence[str], *, wait: bool = False, prefer: Sequence[str] = ORDER) -> list[Found]:
+def find(
+    paths: Sequence[str],
+    *,
+    wait: bool = False,
+    prefer: Sequence[str] = ORDER,
+    note: Callable[[str], object] = lambda text: None,
+) -> list[Found]:
     """Return the files to read for what a person gave: files, directories and globs, each file once.
 
     Of one group those come first whose kind stands first in `prefer`: they lead.
+    What a bound left out is told to `note`.
     With `wait`, paths that give nothing yet are no error, and a missing file is
     returned all the same. Else raises SourceError, saying what is wrong and what to do.
     """
@@ -77,7 +89,7 @@ def find(paths: Sequence[str], *, wait: bool = False, prefer: Sequence[str] = OR
 
             run_path(path)
         elif os.path.isdir(path):
-            told |= _of_directory(path, wait=wait)
+            told |= _of_directory(path, wait=wait, note=note)
         else:
             named |= {os.path.abspath(file): file for file in _files(path, wait=wait)}
     members = layout.members([File(path, _kind(path) or LOG) for path in named])
@@ -123,17 +135,24 @@ def _files(path: str, *, wait: bool) -> list[str]:
     return [path]
 
 
-def _of_directory(path: str, *, wait: bool) -> dict[str, Member]:
+def _of_directory(path: str, *, wait: bool, note: Callable[[str], object]) -> dict[str, Member]:
     """Return the files of the runs in a directory."""
-    newest = _without_repeats(sorted(_search(path), key=lambda file: -file.written))[:MAX_SOURCES]
+    unseen: list[str] = []
+    newest = _without_repeats(sorted(_search(path, unseen.append), key=lambda file: -file.written))
+    if len(newest) > MAX_SOURCES:
+        where = text.path(path)
+        unseen.append(f"{where} holds {len(newest):,} files of runs: the newest {MAX_SOURCES:,} are read")
+    for left_out in unseen:
+        note(left_out)
+    newest = newest[:MAX_SOURCES]
     files = [file for file in newest if file.kind == DIRECTORY or _is_readable(file.path)]
-    found = layout.members(_sounded(sorted(files, key=lambda file: file.path)), searched=True)
+    found = layout.members(_sounded(sorted(files, key=lambda file: file.path)), searched=True, note=note)
     if not found and not wait:
-        raise _nothing_in(path, newest)
+        raise _nothing_in(path, newest, unseen)
     return found
 
 
-def _nothing_in(path: str, files: Sequence[File]) -> SourceError:
+def _nothing_in(path: str, files: Sequence[File], unseen: Sequence[str]) -> SourceError:
     """Return why a directory with these files gives no run: something may not be read, or none is there."""
     try:
         os.scandir(path).close()
@@ -145,7 +164,8 @@ def _nothing_in(path: str, files: Sequence[File]) -> SourceError:
     except SourceError as error:
         return error
     wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
-    return SourceError("no runs in this directory", path, f"give a log file, or a directory with {wanted}")
+    hint = "; ".join(unseen) or f"give a log file, or a directory with {wanted}"
+    return SourceError("no runs in this directory", path, hint)
 
 
 def _sounded(files: Sequence[File]) -> list[File]:
@@ -161,12 +181,19 @@ def _tells(path: str) -> bool:
     try:
         with open(path, "rb") as file:
             parser = LogParser(bulk=False)
-            batches = [parser.feed(file.read(_SOUNDED))]
-            file.seek(max(file.tell(), os.fstat(file.fileno()).st_size - _SOUNDED))
-            batches += [parser.feed(file.read(_SOUNDED)), parser.flush()]
+            end = os.fstat(file.fileno()).st_size
+            for start in (0, max(_SOUNDED, end - _SOUNDED)):
+                file.seek(start)
+                for _ in range(_SOUNDED // _HEAD):
+                    if _training(parser.feed(file.read(_HEAD))):
+                        return True
+            return _training(parser.flush())
     except OSError:
         return False
-    return any(table.kind in (TRAIN, BAR) for batch in batches for table in batch.tables)
+
+
+def _training(batch: Batch) -> bool:
+    return any(table.kind in (TRAIN, BAR) for table in batch.tables)
 
 
 def _without_repeats(files: Sequence[File]) -> list[File]:
@@ -182,15 +209,17 @@ def _without_repeats(files: Sequence[File]) -> list[File]:
     return out
 
 
-def _search(top: str) -> Iterator[File]:
+def _search(top: str, note: Callable[[str], object]) -> Iterator[File]:
     """Yield the files by whose names a run may be told, nearest directories first, not following links."""
     level, seen = [top], 0
     for _ in range(MAX_DEPTH):
         below: list[str] = []
         for directory in level:
-            entries = _entries(directory)
+            entries = _entries(directory, note)
             seen += len(entries)
             if seen > MAX_ENTRIES:
+                where = text.path(directory)
+                note(f"the search ended after {MAX_ENTRIES:,} entries, at {where}: name what lies behind it")
                 return
             inside, names = _parted(entries)
             if not (_WANDB_RUN.fullmatch(os.path.basename(directory)) and _holds_wandb(entries)):
@@ -216,10 +245,10 @@ def _parted(entries: Sequence[os.DirEntry[str]]) -> tuple[list[str], list[str]]:
 
 def _without_old(names: Sequence[str], inside: Sequence[str], own: str) -> Sequence[str]:
     """Return the directories worth a search: of very many checkpoints only the newest."""
-    if len(inside) <= _MANY:
+    if len(inside) <= _MANY or is_checkpoint(names, inside, own):
         return inside
-    found = grouped(names, inside, own).values()
-    saved = sorted((each for each in found if each.folder and each.named.layout), key=lambda each: each.at)
+    found = grouped((), inside, "").values()
+    saved = sorted((each for each in found if each.named.layout), key=lambda each: each.at)
     old = {name for each in saved[:-_MANY] for name in each.names}
     return [name for name in inside if name not in old]
 
@@ -230,7 +259,7 @@ def _place(directory: str, names: Sequence[str], inside: Sequence[str], *, asked
     One that is itself a checkpoint is told by the directory above it, unless a person `asked` for it.
     """
     saved = holds_checkpoints(names, inside)
-    if saved and not asked and ITSELF in grouped(names, inside, os.path.basename(directory)):
+    if saved and not asked and is_checkpoint(names, inside, os.path.basename(directory)):
         return
     if saved or any(map(FACTS.fullmatch, names)):
         yield File(directory, DIRECTORY, tells=saved)
@@ -243,16 +272,20 @@ def _kind(name: str) -> str | None:
         return WANDB
     if "tfevents" in name:
         return TENSORBOARD
-    if _METRICS.fullmatch(name):
-        return METRICS
-    stream = name in ("stdout", "stderr") or _NUMBERED.fullmatch(name)
+    if name.endswith(_TABLES):
+        return METRICS if _METRICS.fullmatch(name) else None
+    stream = name in ("stdout", "stderr") or (name[-1:].isdigit() and _NUMBERED.fullmatch(name))
     return LOG if stream or name.endswith(SUFFIXES) else None
 
 
-def _entries(directory: str) -> list[os.DirEntry[str]]:
+def _entries(directory: str, note: Callable[[str], object]) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(directory) as found:
-            return sorted(found, key=lambda entry: entry.name)
+            entries = sorted(islice(found, MAX_HERE), key=lambda entry: entry.name)
+            if next(found, None) is not None:
+                where = text.path(directory)
+                note(f"{where} holds more than {MAX_HERE:,} entries: the others are not looked at")
+            return entries
     except OSError:  # unreadable, or gone meanwhile
         return []
 
@@ -298,6 +331,8 @@ def is_binary(path: str) -> bool:
         return False
     if framing(head) is not None:
         return False
+    if packed(head):
+        head = next(blocks(path, _HEAD), b"")
     head = head.lstrip(b"\0")  # a hole left by truncation is not binary content
     odd = len(head) - len(head.translate(None, _ODD))
     return odd > len(head) / 20

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
+from runwatch import text
 from runwatch.batch import NODE
 from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, TENSORBOARD, WANDB, Member
 
@@ -44,11 +45,11 @@ _PART = re.compile(
 
 
 NAMES = {
-    LOG: "log",
-    WANDB: "W&B run",
-    TENSORBOARD: "TensorBoard run",
-    METRICS: "set of metrics files",
-    DIRECTORY: "directory",
+    LOG: ("log", "logs"),
+    WANDB: ("W&B run", "W&B runs"),
+    TENSORBOARD: ("TensorBoard run", "TensorBoard runs"),
+    METRICS: ("set of metrics files", "sets of metrics files"),
+    DIRECTORY: ("directory", "directories"),
 }
 
 
@@ -74,16 +75,23 @@ class _Unit:
     members: Mapping[str, Member]
 
 
-def members(files: Sequence[File], *, searched: bool = False) -> dict[str, Member]:
+def members(
+    files: Sequence[File],
+    *,
+    searched: bool = False,
+    note: Callable[[str], object] = lambda said: None,
+) -> dict[str, Member]:
     """Return path -> member for the files to read, in the order to read them.
 
     Of a directory that was searched, trackers and files of metrics are given to the
     one log they stand beside or below; where several could be meant, they are left
-    out, since the logs say the same.
+    out, since the logs say the same, and `note` is told.
     """
     logs = _log_units([file for file in files if file.kind == LOG], searched=searched)
     others = [file for file in files if file.kind != LOG]
-    found = _join(logs, others) if searched else [*logs, *(_alone(file.path, (file,)) for file in others)]
+    found = (
+        _join(logs, others, note) if searched else [*logs, *(_alone(file.path, (file,)) for file in others)]
+    )
     out: dict[str, Member] = {}
     for unit in found:
         out.update(sorted(unit.members.items(), key=lambda item: (item[1].place(), item[0])))
@@ -220,7 +228,7 @@ def _streams(paths: Iterable[str]) -> dict[str, Member]:
 # -- what stands beside the logs -----------------------------------------------------------------------
 
 
-def _join(logs: Sequence[_Unit], others: Sequence[File]) -> list[_Unit]:
+def _join(logs: Sequence[_Unit], others: Sequence[File], note: Callable[[str], object]) -> list[_Unit]:
     """Give each tracker and file of metrics to the run it stands beside."""
     silent = [unit for unit in logs if not any(file.tells for file in unit.files)]
     logs = [unit for unit in logs if unit not in silent]
@@ -233,6 +241,7 @@ def _join(logs: Sequence[_Unit], others: Sequence[File]) -> list[_Unit]:
             if file.kind == kind:
                 clusters[file.path if kind == DIRECTORY else os.path.dirname(file.path)].append(file)
         fresh: list[_Unit] = []
+        unsure: list[tuple[str, int]] = []
         # The newest first: of several launches it is the one that a log is still written by.
         for home, files in sorted(clusters.items(), key=lambda item: -max(f.written for f in item[1])):
             near = _nearest(_home(home), units)
@@ -242,8 +251,21 @@ def _join(logs: Sequence[_Unit], others: Sequence[File]) -> list[_Unit]:
                 fresh.append(_alone(home, files))
             elif len(near) == 1:
                 left[near[0].home, kind] += 1
+            elif any(file.tells for file in files):
+                unsure.append((files[0].path, len(near)))
+        if unsure:
+            note(_left_out(kind, unsure))
         units += sorted(fresh, key=lambda unit: unit.home)
     return [_telling(unit, left) for unit in units] + silent
+
+
+def _left_out(kind: str, unsure: Sequence[tuple[str, int]]) -> str:
+    """Say what could belong to more than one run: paths, and the number of runs near each."""
+    path, near = min(unsure)
+    if len(unsure) == 1:
+        return f"{text.path(path)} is left out: {near} runs are as near to it; name it to see it"
+    what = f"{len(unsure)} {NAMES[kind][1]} are left out"
+    return f"{what}: several runs are as near to them; name one, as {text.path(path)}"
 
 
 def _telling(unit: _Unit, left: Mapping[tuple[str, str], int]) -> _Unit:
@@ -252,7 +274,7 @@ def _telling(unit: _Unit, left: Mapping[tuple[str, str], int]) -> _Unit:
     for kind in {member.kind for member in told.values()}:
         if count := left.get((unit.home, kind), 0):
             path, member = next(item for item in told.items() if item[1].kind == kind)
-            what = f"{count} older {NAMES[kind]}{'s' if count > 1 else ''} left out"
+            what = f"{count} older {NAMES[kind][count > 1]} left out"
             told[path] = msgspec.structs.replace(member, why=f"{member.why}; {what}: name one to see it")
     return replace(unit, members=told)
 

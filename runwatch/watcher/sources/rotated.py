@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from runwatch.watcher.sources.openfile import OpenFile, Position
 
-_ROTATED = r"[._-]\d[\d._T:-]*"
+ROTATED = r"[._-]\d[\d._T:-]*"
 """What a rotation puts behind a name, or before its suffix."""
 
 
@@ -38,7 +38,7 @@ def names_of_rotated(path: str) -> re.Pattern[str]:
     """Return what a file is called that was at `path`: `train.log.2`, `train-20260131.log`."""
     base = os.path.basename(path)
     stem, suffix = map(re.escape, os.path.splitext(base))
-    return re.compile(rf"{re.escape(base)}{_ROTATED}|{stem}{_ROTATED}{suffix}")
+    return re.compile(rf"{re.escape(base)}{ROTATED}|{stem}{ROTATED}{suffix}")
 
 
 def between(

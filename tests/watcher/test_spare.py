@@ -1,0 +1,63 @@
+"""A worker that is started before it is known what it shall read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from contextlib import suppress
+
+import pytest
+
+from runwatch.watcher import wire
+from runwatch.watcher.handover import handed
+from runwatch.watcher.spare import Spare
+from runwatch.watcher.workers import Worker
+
+
+@pytest.fixture
+def setup(tmp_path) -> wire.Setup:
+    log = tmp_path / "train.log"
+    log.write_text("step 1 loss 2.5\n")
+    return wire.Setup((os.fsencode(log),))
+
+
+async def first(setup: wire.Setup, spare: Spare) -> tuple[str, list[str]]:
+    """Return the name of what a worker says first, and what people are told until then."""
+    said: asyncio.Queue[wire.Message] = asyncio.Queue()
+    told: list[str] = []
+    worker = Worker(setup, said.put_nowait, told.append, told.append)
+    worker.spare = spare
+    running = asyncio.create_task(worker.run())
+    try:
+        return type(await said.get()).__name__, told
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def test_it_reads_what_it_is_handed(setup):
+    assert await first(setup, await Spare.start()) == ("Opened", [])
+
+
+async def test_one_that_died_while_it_waited_is_replaced(setup):
+    spare = await Spare.start()
+    spare.process.kill()
+    await spare.process.wait()
+    name, told = await first(setup, spare)
+    assert name == "Opened"
+    assert "started again" in told[0]
+
+
+def test_it_ends_with_whoever_would_hand_it_something(setup):
+    """The other end of its pipe is closed by the end of a process, however that came about."""
+    waits, gate = os.pipe()
+    with handed(setup) as descriptor:
+        command = [sys.executable, "-m", "runwatch.watcher.worker", str(descriptor), str(waits)]
+        with subprocess.Popen(command, pass_fds=(descriptor, waits), stdout=subprocess.PIPE) as worker:
+            os.close(waits)
+            os.close(gate)
+            assert worker.communicate(timeout=30) == (b"", None)
+            assert worker.returncode == 0
