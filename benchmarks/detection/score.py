@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from benchmarks.detection import healthy_policies as _  # registers its shapes
 from benchmarks.detection.baselines import BASELINES
 from benchmarks.detection.faults import Fault
 from benchmarks.detection.healthy import ONLY, PAUSES, SHAPES

@@ -7,6 +7,7 @@ from benchmarks.detection.faults import (
     machine,
     nonfinite,
     optimisation,
+    policies,
     ranks,
     saving,
     silence,
@@ -15,7 +16,7 @@ from benchmarks.detection.faults import (
 )
 from benchmarks.detection.faults.base import FAULTS, Fault
 
-FAMILIES = (nonfinite, optimisation, speed, silence, death, storage, machine, ranks, saving)
+FAMILIES = (nonfinite, optimisation, speed, silence, death, storage, machine, ranks, saving, policies)
 """Importing them registers their faults."""
 
 __all__ = ["FAMILIES", "FAULTS", "Fault"]
