@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.detection.healthy import shape
+from benchmarks.detection.healthy import ONLY, PAUSES, SHAPES, shape
 from benchmarks.detection.policies import learn, play
 from benchmarks.detection.trace import Trace, heavy, log_uniform
+
+__all__ = ["ONLY", "PAUSES", "SHAPES"]
+"""Those of `healthy`, with the shapes of this file."""
 
 
 @shape("jsonl")
@@ -18,7 +21,7 @@ def policy(t: Trace) -> None:
 @shape("jsonl")
 def policy_that_is_sure(t: Trace) -> None:
     """Solve the task: the entropy and the spread of rewards go to nearly nothing."""
-    reward, spread, entropy, *_ = learn(t)
+    _, spread, entropy, *_ = learn(t)
     solved = np.exp(-6 * np.clip((np.arange(t.rows) / t.rows - 0.5) * 4, 0, 1))
     t.extra[entropy] *= solved
     if spread:
@@ -54,7 +57,7 @@ def single_episodes(t: Trace) -> None:
 @shape("jsonl")
 def divergence_grows(t: Trace) -> None:
     """Leave the reference, from nothing, for better rewards."""
-    reward, _, _, kl, _ = learn(t)
+    _, _, _, kl, _ = learn(t)
     warm = np.clip(np.arange(t.rows) / t.rng.uniform(20, 150), 0, 1) ** 3
     t.extra[kl] = 1e-4 + log_uniform(t.rng, 0.05, 8) * warm * (1 + 3 * np.arange(t.rows) / t.rows) * np.exp(
         0.4 * heavy(t.rng, t.rows, 3)

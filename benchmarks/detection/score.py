@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks.detection import healthy_policies as _  # registers its shapes
 from benchmarks.detection.baselines import BASELINES
 from benchmarks.detection.faults import Fault
-from benchmarks.detection.healthy import ONLY, PAUSES, SHAPES
+from benchmarks.detection.healthy_policies import ONLY, PAUSES, SHAPES
 from benchmarks.detection.replay import Alarm, Replay
 from benchmarks.detection.styles import GENERAL, STYLES
 from benchmarks.detection.trace import Trace, make

@@ -31,7 +31,7 @@ def entropy_vanishes(t: Trace, at: int) -> None:
     reward, spread, entropy, _, length = learn(t)
     column = t.extra[reward]
     first = float(np.median(column[:30]))
-    column[:] = first + (column - np.median(column)) * 0.1 * t.rng.uniform(0.2, 1)
+    column[:] = first + abs(first) * 0.1 * t.rng.uniform(0.2, 1) * heavy(t.rng, t.rows)
     fall = np.exp(-np.minimum(np.arange(t.rows - at) / t.rng.uniform(2, 10), 6))
     t.extra[entropy][at:] *= fall
     if spread:
@@ -42,12 +42,15 @@ def entropy_vanishes(t: Trace, at: int) -> None:
 
 @fault("policy_shift", r"usual", needs="extra", group="policies", rows=60, least=240, room=80, also=POLICY)
 def policy_runs_away(t: Trace, at: int) -> None:
-    """Move many times as far with each update, while rewards fall a little."""
+    """Move many times as far with each update, while rewards fall."""
     reward, _, _, kl, _ = learn(t)
     usual = float(np.median(np.abs(t.extra[kl][at - 64 : at])))
     t.extra[kl][at:] = max(usual * t.rng.uniform(20, 100), 0.3) * np.exp(0.3 * heavy(t.rng, t.rows - at))
     column = t.extra[reward]
-    column[at:] = column[at - 1] - 0.3 * np.abs(column[at:] - column[at - 1])
+    before = column[at - 64 : at]
+    column[at:] = np.median(before) + np.std(before) * (
+        heavy(t.rng, t.rows - at) - np.linspace(0, 5, t.rows - at)
+    )
 
 
 @fault("discriminator", r"first", needs="extra", group="policies", rows=450, room=470, info=True)

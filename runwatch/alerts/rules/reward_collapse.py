@@ -11,10 +11,11 @@ noise. A warning. Ends when half of what was lost is back.
 Example: 'the reward is 0.12, down from its best of 0.81 at step 640': it had learned
 from 0.1, and lost nearly all of it.
 
-Traps: where each row is one episode a note is all, since a policy that falls at once prints
-many more rows than one that stands for long; a reward that falls with the price of divergence in it is printed beside
-the score, and both are judged; a harder curriculum lowers rewards rightly, so that it
-is never critical; what begins anew after a restart is judged anew.
+Traps: where each row is one episode a note is all, since a policy that fails at once
+prints many more rows than one that stands for long; a reward with the price of
+divergence in it stands beside the score, and both are judged; a harder curriculum
+lowers rewards rightly, so that it is never critical; what begins anew after a restart
+is judged anew.
 
 Sources: Gao et al. 2023 on rewards that are optimised too far; the notes of
 stable-baselines3 on training that collapses late.
@@ -67,7 +68,7 @@ class RewardCollapse(RunRule):
 
     part: float = threshold(0.5, "part of what had been gained that is lost")
     z: float = threshold(3.0, "least fall in robust deviations of a single row")
-    persist: int = threshold(5, "evaluations in a row, 16 rows apart, that must agree")
+    persist: int = threshold(4, "evaluations in a row, 16 rows apart, that must agree")
 
     _rewards: dict[str, _Reward] = field(default_factory=dict, init=False, repr=False)
 
