@@ -5,7 +5,7 @@
     FIRING ───▶ firing ◀──escalates── acknowledged      (eases: less grave, the same state)
                    └──────CLEAR───▶ resolved ◀──┘
 
-Incidents that share a cause are shown and sent as one: see `causes`. The symptoms
+Incidents that share a cause are shown and sent as one: see `parentage`. The symptoms
 live on beneath the one that leads, and lead again when it resolves before them.
 
 An incident is identified by its run, rule, metric and rank. When it comes back
@@ -21,7 +21,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from runwatch.alerts.causes import follows, near
+from runwatch.alerts.parentage import Life, Point, before, parents
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.snapshot import IncidentRow
 
@@ -63,6 +63,8 @@ class _Incident(msgspec.Struct):
     """Whether a change of it was to be sent."""
     number: int = 0
     """How many changes findings made to it; what people do is not counted."""
+    over: Point | None = None
+    """Where it ended."""
 
 
 class IncidentBook:
@@ -84,7 +86,8 @@ class IncidentBook:
         """
         incident = self._open.get(finding.scope)
         if finding.verdict is Verdict.CLEAR:
-            return self._clear(finding.scope, incident, finding.step, live=live) if incident else None
+            over = Point(finding.step, finding.line)
+            return self._clear(finding.scope, incident, over, live=live) if incident else None
         firing = finding.verdict is Verdict.FIRING
         if incident is None:
             incident = self._open[finding.scope] = _Incident(self._row(finding), 0)
@@ -102,9 +105,10 @@ class IncidentBook:
             return None
         since = now if live and kind == "firing" else incident.row.since
         state = incident.row.state if kind in ("pending", "eased") else "firing"
+        incident.row = msgspec.structs.replace(incident.row, state=state, since=since)
         if firing:
             self._relate(incident)
-        return self._change(incident, kind, send=live and firing, state=state, since=since)
+        return self._change(incident, kind, send=live and firing)
 
     def acknowledge(self, incident_id: str) -> Change | None:
         """Note that somebody has seen a firing incident; None if there is none of that id.
@@ -124,7 +128,7 @@ class IncidentBook:
         for scope, incident in tuple(self._open.items()):
             if incident.row.rule not in rules:
                 incident.row = msgspec.structs.replace(incident.row, title=f"{incident.row.title} ({why})")
-                changes.append(self._clear(scope, incident, None, live=True))
+                changes.append(self._clear(scope, incident, Point(None, None), live=True))
         return [change for change in changes if change is not None]
 
     def announce(self, incident_id: str) -> Change | None:
@@ -163,42 +167,29 @@ class IncidentBook:
         )
         return tuple(incident.row for incident in ranked)
 
-    def _relate(self, incident: _Incident) -> None:
-        """Put an incident that fires beneath what it follows from, or what follows from it beneath it."""
-        row = incident.row
-        related = [
-            other
-            for other in self._open.values()
-            if other is not incident and other.row.state != "pending" and _linked(row, other.row)
-        ]
-        leads = [other for other in related if not other.row.lead]
-        if not leads:
-            return
-        first = max(leads, key=lambda other: Severity(other.row.severity).rank)
-        if not _leads(row, first.row):
-            self._place(incident, first.row.id)
-            return
-        self._place(incident, "")
-        for other in leads:
-            self._place(other, row.id)
+    def _relate(self, changed: _Incident) -> None:
+        """Find anew who leads whom, among what changed, what was there with it, what was there with that."""
+        there = [incident for incident in self._open.values() if incident.row.state != "pending"]
+        begin = min((_begin(incident) for incident in (changed, *there)), key=_sortable)
+        for old in sorted(self._resolved, key=_ended, reverse=True):
+            if old.over is not None and before(old.over, begin) is False:
+                there.append(old)
+                begin = min(begin, _begin(old), key=_sortable)
+        leads = parents(Life(incident.row, incident.over) for incident in there)
+        for incident in there:
+            if incident.row.lead != leads[incident.row.id]:
+                incident.row = msgspec.structs.replace(incident.row, lead=leads[incident.row.id])
 
-    def _place(self, incident: _Incident, lead: str) -> None:
-        """Put an incident, with what stood beneath it, beneath another."""
-        for other in (*self._open.values(), *self._resolved):
-            if other is incident or (lead and other.row.lead == incident.row.id):
-                other.row = msgspec.structs.replace(other.row, lead=lead)
-
-    def _clear(self, scope: Scope, incident: _Incident, step: int | None, *, live: bool) -> Change | None:
+    def _clear(self, scope: Scope, incident: _Incident, over: Point, *, live: bool) -> Change | None:
         del self._open[scope]
-        for other in self._open.values():
-            if other.row.lead == incident.row.id:
-                other.row = msgspec.structs.replace(other.row, lead="")
         if incident.row.state == "pending":
             self._occurrences[scope] -= 1  # it never came to anything
             return None
+        incident.over = over
         self._resolved.append(incident)
+        self._relate(incident)
         send = live and incident.announced
-        return self._change(incident, "resolved", send=send, state="resolved", resolved_step=step)
+        return self._change(incident, "resolved", send=send, state="resolved", resolved_step=over.step)
 
     def _change(self, incident: _Incident, kind: str, *, send: bool, **fields: object) -> Change:
         self._order += 1
@@ -251,16 +242,14 @@ def _scope(row: IncidentRow) -> Scope:
     return row.rule, row.metric, row.rank
 
 
-def _linked(one: IncidentRow, other: IncidentRow) -> bool:
-    """Whether one of two incidents may follow from the other."""
-    return any(
-        follows(cause.rule, effect.rule) and near(cause.rule, cause.step, effect.step)
-        for cause, effect in ((one, other), (other, one))
-    )
+def _sortable(point: Point | None) -> tuple[int, int]:
+    """Return what sorts points; unknown steps and lines come first."""
+    return (-1, -1) if point is None else (-1 if point.step is None else point.step, point.line or -1)
 
 
-def _leads(new: IncidentRow, old: IncidentRow) -> bool:
-    """Whether a new incident leads an old one: it is graver, or as grave and its cause."""
-    gravity = Severity(new.severity).rank - Severity(old.severity).rank
-    explains = follows(new.rule, old.rule) and not follows(old.rule, new.rule)
-    return gravity > 0 or (gravity == 0 and explains)
+def _begin(incident: _Incident) -> Point:
+    return Point(incident.row.step, incident.row.line)
+
+
+def _ended(incident: _Incident) -> tuple[int, int]:
+    return _sortable(incident.over)
