@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from runwatch.alerts.rules.gpu_fault import GpuFault
 from runwatch.alerts.rules.gpu_links import GpuLinks
+from runwatch.alerts.rules.gpu_slowed import GpuSlowed
 from runwatch.alerts.rules.host_limits import HostLimits
 from runwatch.block import Status
 from runwatch.machine import Machine
@@ -69,6 +71,26 @@ def test_counters_that_grow_quickly_are_told_and_a_reset_is_no_growth():
     assert [title for _, _, title in watch(GpuLinks(), 800, change)] == [
         "GPU 0 repeats 8 transfers a minute on PCIe"
     ]
+
+
+def test_a_gpu_that_is_nearly_too_hot_is_told_before_it_slows_down():
+    def change(t, values):
+        values["gpu/0/temperature_margin"] = 4.0 if 100 <= t < 600 else 20.0
+
+    assert watch(GpuSlowed(), 700, change) == [
+        ("firing", "warning", "GPU 0 is 4 °C below where it slows down"),
+        ("clear", "warning", "GPU 0 is cooler again"),
+    ]
+
+
+def test_memory_errors_that_are_corrected_are_told_when_there_are_many():
+    def change(t, values):
+        values["gpu/0/ecc_corrected"] = 7.0 + t // 20 * (t > 2000)
+
+    (found,) = watch(GpuFault(), 4000, change)
+    assert found[:2] == ("firing", "warning")
+    assert "which were corrected" in found[2]
+    assert watch(GpuFault(), 4000, lambda t, values: values.update({"gpu/0/ecc_corrected": t // 100})) == []
 
 
 def test_shared_memory_that_stays_full_and_files_that_stay_open():

@@ -14,6 +14,7 @@ from runwatch.alerts.rules.policy_collapse import PolicyCollapse
 from runwatch.alerts.rules.policy_shift import PolicyShift
 from runwatch.alerts.rules.reward_collapse import RewardCollapse
 from runwatch.alerts.rules.roles import ENTROPY, JUDGE, KL, LENGTH, REWARD, role
+from runwatch.alerts.rules.skipped_steps import SkippedSteps
 from runwatch.findings import Verdict
 
 from .columns import GRAD, TIME, Log, healthy
@@ -201,6 +202,31 @@ def test_waiting_for_data_is_a_warning_where_it_began_and_a_note_where_it_always
     assert found[-1].verdict is Verdict.CLEAR
 
 
+# -- skipped steps ---------------------------------------------------------------------------------
+
+
+def skips(odds, each=False, seed=0):
+    counts = np.random.default_rng(seed).binomial(10, odds)
+    name = "number of skipped iterations" if each else "skipped"
+    log = Log(steps=np.arange(len(odds)) * 10.0, train__loss=np.ones(len(odds)))
+    return log.set(name, counts if each else np.cumsum(counts))
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_steps_that_are_skipped_are_told_by_their_part_after_the_search(each):
+    odds = np.full(600, 0.02)
+    odds[:30] = 0.9
+    assert skips(odds, each).judge(SkippedSteps()) == []
+    odds[300:400], odds[400:450] = 0.3, 1.0
+    found = skips(odds, each).judge(SkippedSteps())
+    assert [(f.verdict.value, f.severity.value) for f in found] == [
+        ("firing", "warning"),
+        ("firing", "critical"),
+        ("clear", "critical"),
+    ]
+    assert 3000 <= found[0].step <= 3300
+
+
 # -- whatever the blocks ---------------------------------------------------------------------------
 
 
@@ -216,13 +242,14 @@ def troubled():
     log.columns["g_loss"][450:] *= 2
     log.columns["data_time"][500:700] *= 20
     norms = np.exp(0.3 * np.random.default_rng(3).normal(size=ROWS))
+    log.set("skipped", np.cumsum(np.where(np.arange(ROWS) > 600, 1, 0)))
     log.set(GRAD, np.minimum(norms * np.where(np.arange(ROWS) > 500, 30, 1), 1.5))
     log.restarts = [1000]
     log.steps[1000:] -= 30
     return log
 
 
-RULES = (RewardCollapse, PolicyCollapse, PolicyShift, Discriminator, ClipSaturation, DataBound)
+RULES = (RewardCollapse, PolicyCollapse, PolicyShift, Discriminator, ClipSaturation, DataBound, SkippedSteps)
 
 
 @settings(max_examples=15, deadline=None)

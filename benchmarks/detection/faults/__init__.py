@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.detection.faults import (
     death,
+    limits,
     machine,
     nonfinite,
     optimisation,
@@ -16,7 +17,7 @@ from benchmarks.detection.faults import (
 )
 from benchmarks.detection.faults.base import FAULTS, Fault
 
-FAMILIES = (nonfinite, optimisation, speed, silence, death, storage, machine, ranks, saving, policies)
+FAMILIES = (nonfinite, optimisation, speed, silence, death, storage, machine, ranks, saving, policies, limits)
 """Importing them registers their faults."""
 
 __all__ = ["FAMILIES", "FAULTS", "Fault"]

@@ -53,6 +53,7 @@ from runwatch.alerts.rules.retries import Retries
 from runwatch.alerts.rules.reward_collapse import RewardCollapse
 from runwatch.alerts.rules.settings import Number, Overrides
 from runwatch.alerts.rules.silent_rank import SilentRank
+from runwatch.alerts.rules.skipped_steps import SkippedSteps
 from runwatch.alerts.rules.step_time import StepTime
 from runwatch.alerts.rules.straggler import Straggler
 from runwatch.alerts.rules.throughput import Throughput
@@ -63,6 +64,7 @@ CATALOGUE: tuple[type[Rule], ...] = (
     NonFinite,
     MaskedNan,
     LossScale,
+    SkippedSteps,
     LrAnomaly,
     Resume,
     Divergence,

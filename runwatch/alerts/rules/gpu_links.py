@@ -19,39 +19,17 @@ of NVLink's CRC and recovery counters.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import threshold
-from runwatch.alerts.rules.symptoms import Held, MachineRule, Symptom
+from runwatch.alerts.rules.symptoms import Counter, Held, MachineRule, Symptom
 from runwatch.block import Status
 from runwatch.findings import Severity
 from runwatch.machine import Machine
 
-_STEP = 10.0
-"""Seconds between the counts that are kept."""
 _ADVICE = "Look at nvidia-smi nvlink -s, nvidia-smi -q -d PCIE and dmesg; reseat or replace the link."
-
-
-@dataclass
-class _Counter:
-    """What a counter showed lately."""
-
-    counts: deque[tuple[float, float]] = field(default_factory=deque)
-    """(Unix time, count), oldest first."""
-
-    def rate(self, now: float, count: float, window: float) -> float | None:
-        """Return its growth a minute over the last `window` seconds; None if not half of that is known."""
-        if self.counts and count < self.counts[-1][1]:
-            self.counts.clear()  # it was reset
-        if not self.counts or now - self.counts[-1][0] >= _STEP:
-            self.counts.append((now, count))
-        while now - self.counts[0][0] > window:
-            self.counts.popleft()
-        begin, before = self.counts[0]
-        return 60.0 * (count - before) / window if now - begin >= window / 2 else None
 
 
 @dataclass
@@ -69,7 +47,7 @@ class GpuLinks(MachineRule):
     _most: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """GPU -> NVLinks that were active at the most."""
     _down: dict[str, Held] = field(default_factory=dict, init=False, repr=False)
-    _counters: dict[str, _Counter] = field(default_factory=dict, init=False, repr=False)
+    _counters: dict[str, Counter] = field(default_factory=dict, init=False, repr=False)
 
     def look(self, machine: Machine, status: Status) -> Iterator[Symptom]:
         """Judge the links of each GPU of the run."""
@@ -85,7 +63,7 @@ class GpuLinks(MachineRule):
                 count = machine.value(name, status.now)
                 if count is None:
                     continue
-                rate = self._counters.setdefault(name, _Counter()).rate(status.now, count, self.window)
+                rate = self._counters.setdefault(name, Counter()).rate(status.now, count, self.window)
                 if rate is not None and rate > limit:
                     title = f"GPU {index} {words.format(rate)}"
                     yield Symptom(name, Severity.WARNING, title, "a bad link", _ADVICE, {"per_minute": rate})
