@@ -26,12 +26,13 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import RunRule, place, threshold
-from runwatch.alerts.rules.baseline import Segments, Windows, positive
+from runwatch.alerts.rules.baseline import Floats, Segments, Windows, positive
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import GRAD_NORM
 
-_WIDTH, _HOP = 200, 50
+_CELL, _CELLS = 50, 4
+"""Rows whose highest is remembered, and how many such cells are judged together."""
 _SAME = 0.999
 
 
@@ -46,7 +47,10 @@ class ClipSaturation(RunRule):
     few: float = threshold(0.5, "share below which clipping is usual")
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
-    _windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _HOP), init=False, repr=False)
+    _windows: Windows = field(default_factory=lambda: Windows(_CELL, _CELL), init=False, repr=False)
+    _highest: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
+    _count: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
+    """Of the newest cells: the highest norm, and how many stood there."""
     _ceiling: float = field(default=np.nan, init=False, repr=False)
     """The highest value that few norms stood at."""
     _firing: bool = field(default=False, init=False, repr=False)
@@ -56,37 +60,37 @@ class ClipSaturation(RunRule):
         found: list[Finding] = []
         for restarted, piece in self._segments.split(block.samples.get(GRAD_NORM), block.restarts):
             if restarted:
-                self._windows = Windows(_WIDTH, _HOP)
+                self._windows, self._highest, self._count = Windows(_CELL, _CELL), np.empty(0), np.empty(0)
             found += self._walk(positive(piece))
         return found
 
     def _walk(self, rows: Samples) -> list[Finding]:
         start = self._windows.rows
-        ends, windows = self._windows.add(rows.value)
+        ends, cells = self._windows.add(rows.value)
         if not len(ends):
             return []
-        ceilings = windows.max(axis=1)
-        shares = (windows >= _SAME * ceilings[:, None]).mean(axis=1)
-        alike = shares[1:].max(initial=shares[0])
-        if not self._firing and alike < min(0.02, self.few):  # no ceiling anywhere, as nearly always
-            self._ceiling = float(ceilings[-1])
+        highest = np.append(self._highest, cells.max(axis=1))
+        count = np.append(self._count, (cells >= _SAME * cells.max(axis=1)[:, None]).sum(axis=1))
+        new = len(highest) - len(ends)
+        self._highest, self._count = highest[1 - _CELLS :], count[1 - _CELLS :]
+        if not self._firing and count.max() < self.few * _CELL:  # no ceiling anywhere, as nearly always
+            self._ceiling = float(highest[-_CELLS:].max()) if len(highest) >= _CELLS else self._ceiling
             return []
         found: list[Finding] = []
-        for end, ceiling, share in zip(ends.tolist(), ceilings.tolist(), shares.tolist(), strict=True):
-            turns = (
-                share < self.few
-                if self._firing
-                else share > self.many and isclose(ceiling, self._ceiling, rel_tol=1e-3)
-            )
-            if share < self.few:
-                self._ceiling = ceiling
+        for cell in range(max(new, _CELLS - 1), len(highest)):
+            last = slice(cell + 1 - _CELLS, cell + 1)
+            ceiling = float(highest[last].max())
+            share = float(count[last][highest[last] >= _SAME * ceiling].sum()) / (_CELLS * _CELL)
+            same = isclose(ceiling, self._ceiling, rel_tol=1 - _SAME)
+            turns = share < self.few if self._firing else share > self.many and same
+            self._ceiling = ceiling if share < self.few else self._ceiling
             if turns:
                 self._firing = not self._firing
-                found.append(self._say(ceiling, share, rows, end - start - 1))
+                found.append(self._say(ceiling, share, rows, int(ends[cell - new]) - start - 1))
         return found
 
     def _say(self, ceiling: float, share: float, rows: Samples, row: int) -> Finding:
-        often = f"{share:.0%} of the last {_WIDTH} rows"
+        often = f"{share:.0%} of the last {_CELLS * _CELL} rows"
         return self.say(
             Verdict.FIRING if self._firing else Verdict.CLEAR,
             Severity.INFO,

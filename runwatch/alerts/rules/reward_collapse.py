@@ -6,7 +6,7 @@ Formula: level is the median of 32 rows, taken every 16 rows; best is the highes
 far, low the lowest before it. Fires when best - level is above max(`part` of best -
 low, `z` deviations of a single row, now or at the best) at `persist` such points in a
 row; where the reward had not risen by that much before, it must fall by twice the
-noise. A warning. Ends when half of what was lost is back.
+noise and by a fifth of itself. A warning. Ends when half of what was lost is back.
 
 Example: 'the reward is 0.12, down from its best of 0.81 at step 640': it had learned
 from 0.1, and lost nearly all of it.
@@ -36,6 +36,8 @@ from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 
 _WIDTH, _HOP = 32, 16
+_LEAST = 0.2
+"""Part of a reward that had not risen that is worth telling, however little it scatters."""
 _MOST = 8
 """Series of rewards that are judged."""
 
@@ -112,7 +114,7 @@ class RewardCollapse(RunRule):
             reward.best, reward.noise, reward.where, reward.low = level, noise, here, reward.lowest
         fall, gained = reward.best - level, reward.best - reward.low
         row = self.z * max(noise, reward.noise)
-        limit = max(self.part * gained, row) if gained > row else 2 * row
+        limit = max(self.part * gained, row) if gained > row else max(2 * row, _LEAST * abs(reward.best))
         if reward.firing:
             if fall > limit / 2:
                 return None

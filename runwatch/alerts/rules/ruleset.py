@@ -12,6 +12,9 @@ from runwatch.alerts.rules.catalogue import CATALOGUE, Where, build, dotted
 from runwatch.alerts.rules.settings import Number, Overrides, OwnRule, RuleConfig, RunConfig
 from runwatch.errors import ConfigError
 
+_LIMITS = frozenset({"above", "below"})
+_NEEDS = "a rule of your own needs a metric; `runwatch rules` lists the others"
+
 
 @dataclass(frozen=True)
 class Ruleset:
@@ -63,6 +66,9 @@ def configured(
                 where("rules", name),
                 "choose another name",
             )
+    for name, given in rules.items():
+        if name not in known and isinstance(given, RuleConfig) and given.thresholds.keys() & _LIMITS:
+            raise ConfigError(f"no rule is called {name!r}", where("rules", name), _NEEDS)
     ruleset = Ruleset(
         {
             name: {"enabled": given.enabled} if isinstance(given, OwnRule) else given.overrides()
