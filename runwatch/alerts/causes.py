@@ -30,7 +30,7 @@ FOLLOWS: Mapping[str, frozenset[str]] = {
     "checkpoint_broken": frozenset({"checkpoint_shrunken"}),
     "rank_divergence": _LOSS | _POLICY | {"nonfinite", "grad_vanish"},
     "silent_rank": frozenset({"hang", "straggler"}),
-    "restart_loop": frozenset({"crash", "resume", "lr_anomaly"}),
+    "restart_loop": frozenset({"crash", "resume", "lost_work", "lr_anomaly"}),
     "nonfinite": _LOSS | _POLICY | {"nonfinite", "grad_vanish", "never_learns", "masked_nan"},
     "masked_nan": _LOSS | {"nonfinite", "grad_vanish", "loss_drop"},
     "loss_scale": _LOSS | {"nonfinite", "skipped_steps"},

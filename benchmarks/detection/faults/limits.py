@@ -67,6 +67,18 @@ def gpu_is_about_to_slow_down(t: Trace, at: int) -> None:
     _from(t, at, lambda since, now: now.update({"gpu/0/temperature_margin": 3.0, "gpu/0/temperature": 84.0}))
 
 
+@fault("lost_work", r"went on from step", needs="loss", group="resume", rows=40, least=300,
+       also="crash resume lr_anomaly checkpoint_overdue")  # fmt: skip
+def goes_on_from_an_old_checkpoint(t: Trace, at: int) -> None:
+    """Die, and take not the newest checkpoint but one far before it."""
+    saves = list(range(at // 2, at - 20, 40))
+    for row in saves:
+        t.say(row, f"Saved checkpoint to out/step_{t.step(row - 1):07d}/model.pt")
+    t.resume(at, saves[0])
+    t.before[at][:0] = ["Traceback (most recent call last):", '  File "train.py", line 7, in <module>',
+                        "RuntimeError: NCCL communicator was aborted"]  # fmt: skip
+
+
 @fault("skipped_steps", r"skipped", needs="extra", group="optimisation", least=200, rows=80, also=OPTIMISER)
 def steps_are_skipped(t: Trace, at: int) -> None:
     """Count the steps whose gradients overflowed, as DeepSpeed does."""

@@ -38,6 +38,7 @@ from runwatch.alerts.rules.jitter import Jitter
 from runwatch.alerts.rules.loss_drop import LossDrop
 from runwatch.alerts.rules.loss_scale import LossScale
 from runwatch.alerts.rules.loss_spike import LossSpike
+from runwatch.alerts.rules.lost_work import LostWork
 from runwatch.alerts.rules.low_mfu import LowMfu
 from runwatch.alerts.rules.lr_anomaly import LrAnomaly
 from runwatch.alerts.rules.masked_nan import MaskedNan
@@ -67,6 +68,7 @@ CATALOGUE: tuple[type[Rule], ...] = (
     SkippedSteps,
     LrAnomaly,
     Resume,
+    LostWork,
     Divergence,
     LossSpike,
     LossDrop,
