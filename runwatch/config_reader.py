@@ -191,12 +191,11 @@ class _Reader:
     def run(self, keys: Keys, given: object) -> RunConfig:
         table = dict(self.table(keys, given))
         rules = self.table((*keys, "rules"), table.pop("rules", {}))
-        match = self.section(RunConfig, keys, table).match
-        if not match:
+        found = self.section(RunConfig, keys, table)
+        if not found.match:
             raise ConfigError("[[runs]] needs a match", self.where(*keys), 'such as match = "exp-*"')
-        return RunConfig(
-            match, {name: self.thresholds((*keys, "rules", name), rules[name]) for name in rules}
-        )
+        own = {name: self.thresholds((*keys, "rules", name), rules[name]) for name in rules}
+        return RunConfig(found.match, found.reference, own)
 
     def table(self, keys: Keys, given: object) -> Mapping[str, Any]:
         if isinstance(given, Mapping):

@@ -35,9 +35,11 @@ FOLLOWS: Mapping[str, frozenset[str]] = {
     "masked_nan": _LOSS | {"nonfinite", "grad_vanish", "loss_drop"},
     "loss_scale": _LOSS | {"nonfinite", "skipped_steps"},
     "skipped_steps": _LOSS | {"nonfinite", "grad_vanish"},
-    "lr_anomaly": _LOSS | _POLICY | {"nonfinite", "loss_drop", "grad_vanish", "masked_nan"},
-    "resume": _LOSS | _POLICY | {"lr_anomaly", "loss_drop"},
-    "divergence": _LOSS,
+    "lr_anomaly": _LOSS
+    | _POLICY
+    | {"behind_reference", "nonfinite", "loss_drop", "grad_vanish", "masked_nan"},
+    "resume": _LOSS | _POLICY | {"lr_anomaly", "loss_drop", "behind_reference"},
+    "divergence": _LOSS | {"behind_reference"},
     "loss_spike": frozenset({"grad_spike"}),
     "loss_drop": frozenset({"validation", "grad_vanish"}),
     "grad_vanish": frozenset({"plateau"}),

@@ -8,6 +8,7 @@ from math import inf
 from typing import Any, NoReturn
 
 from runwatch.alerts.rules.base import Rule, Threshold, thresholds
+from runwatch.alerts.rules.behind_reference import BehindReference
 from runwatch.alerts.rules.checkpoint_broken import CheckpointBroken
 from runwatch.alerts.rules.checkpoint_overdue import CheckpointOverdue
 from runwatch.alerts.rules.checkpoint_shrunken import CheckpointShrunken
@@ -78,6 +79,7 @@ CATALOGUE: tuple[type[Rule], ...] = (
     NeverLearns,
     Plateau,
     Validation,
+    BehindReference,
     RewardCollapse,
     PolicyCollapse,
     PolicyShift,

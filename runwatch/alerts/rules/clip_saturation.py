@@ -69,8 +69,9 @@ class ClipSaturation(RunRule):
         ends, cells = self._windows.add(rows.value)
         if not len(ends):
             return []
-        highest = np.append(self._highest, cells.max(axis=1))
-        count = np.append(self._count, (cells >= _SAME * cells.max(axis=1)[:, None]).sum(axis=1))
+        tops = cells.max(axis=1)
+        highest = np.append(self._highest, tops)
+        count = np.append(self._count, np.count_nonzero(cells >= _SAME * tops[:, None], axis=1))
         new = len(highest) - len(ends)
         self._highest, self._count = highest[1 - _CELLS :], count[1 - _CELLS :]
         if not self._firing and count.max() < self.few * _CELL:  # no ceiling anywhere, as nearly always

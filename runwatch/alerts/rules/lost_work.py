@@ -62,9 +62,7 @@ class LostWork(RunRule):
         found: list[Finding] = []
         edges = [-np.inf, *sorted(block.restarts), np.inf]
         for number, (low, high) in enumerate(pairwise(edges)):
-            piece = None
-            if rows is not None and len(rows):
-                piece = take(rows, (rows.offset >= low) & (rows.offset < high) & np.isfinite(rows.value))
+            piece = _between(rows, low, high)
             if piece is not None and len(piece):
                 found += self._restart(piece) if number else []
                 found += self._go_on(piece)
@@ -116,3 +114,13 @@ class LostWork(RunRule):
                 evidence={"step": step, "saved": known[-2], "highest_step": highest},
             )
         ]
+
+
+def _between(rows: Samples | None, low: float, high: float) -> Samples | None:
+    """Return the rows of an attempt that tell their step."""
+    if rows is None or not len(rows):
+        return None
+    if low > -np.inf or high < np.inf:
+        rows = take(rows, (rows.offset >= low) & (rows.offset < high))
+    known = np.isfinite(rows.value)
+    return rows if known.all() else take(rows, known)
