@@ -23,9 +23,9 @@ def write(path, factor, steps=1500, seed=0):
 
 @pytest.fixture
 def found(tmp_path):
-    def compare(factor, reference="base.jsonl"):
+    def compare(factor, reference="base.jsonl", steps=1500):
         write(tmp_path / "base.jsonl", lambda step: 1.0, 3000, seed=1)
-        write(tmp_path / "new.jsonl", factor)
+        write(tmp_path / "new.jsonl", factor, steps)
         (tmp_path / "runwatch.toml").write_text(f'[[runs]]\nmatch = "new*"\nreference = "{reference}"\n')
         rules = read(tmp_path / "runwatch.toml").ruleset()
         engine = check([str(tmp_path / name) for name in ("new.jsonl", "base.jsonl")], rules, now=4e9)
@@ -46,6 +46,7 @@ def test_a_smooth_curve_that_is_too_high_is_told(found):
 def test_a_run_as_good_as_its_reference_is_left_alone(found):
     assert found(lambda step: 1.0) == []
     assert found(lambda step: 0.8) == []
+    assert found(lambda step: 1.5, steps=150) == [], "it has only begun"
 
 
 def test_without_the_reference_beside_it_nothing_is_compared(found):

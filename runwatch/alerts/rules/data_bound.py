@@ -82,8 +82,9 @@ class DataBound(RunRule):
         data, steps = block.samples.get(self._metric), block.samples.get(STEP_TIME)
         if data is None or steps is None:
             return None
-        data = take(data, np.isin(data.offset, steps.offset))
-        steps = take(steps, np.isin(steps.offset, data.offset))
+        if not np.array_equal(data.offset, steps.offset):
+            data = take(data, np.isin(data.offset, steps.offset))
+            steps = take(steps, np.isin(steps.offset, data.offset))
         known = (data.value >= 0) & (steps.value > 0) & (steps.value < np.inf)
         rows = take(data, known)
         return Samples(rows.offset, rows.line, rows.step, np.minimum(rows.value / steps.value[known], 1.0))
@@ -93,8 +94,12 @@ class DataBound(RunRule):
         ends, windows = self._windows.add(rows.value)
         if not len(ends):
             return []
+        levels = median(np.sort(windows, axis=1))
+        if self._firing is None and levels.max() <= self.high:
+            self._least, self._over = min(self._least, float(levels.min())), 0
+            return []
         found: list[Finding] = []
-        for end, level in zip(ends.tolist(), median(np.sort(windows, axis=1)).tolist(), strict=True):
+        for end, level in zip(ends.tolist(), levels.tolist(), strict=True):
             finding = self._step(level, place(rows, end - start - 1))
             found += [finding] if finding is not None else []
         return found

@@ -80,6 +80,8 @@ class SkippedSteps(RunRule):
             return []
         found: list[Finding] = []
         parts = counts.sum(axis=1) / whole.sum(axis=1)
+        if self._firing is None and parts.max() < self.part:
+            return []
         for end, part in zip(ends.tolist(), parts.tolist(), strict=True):
             finding = self._step(part, rows, end - start - 1) if end >= self.search + self.rows else None
             found += [finding] if finding is not None else []
