@@ -181,6 +181,9 @@ class Engine:
         for group in self.groups.values():
             for watched in group.runs[-1:]:
                 status = self._status(group, watched.run, now, live=False)
+                name = self.rules.reference(watched.run.name)
+                if name and status.reference is None:
+                    self.troubles.append(f"there is no run {name!r} to compare {watched.run.name} with")
                 changes += self._tick(watched, status, None, send=False)
         return changes
 

@@ -22,13 +22,19 @@ def write(path, factor, steps=1500, seed=0):
 
 
 @pytest.fixture
-def found(tmp_path):
+def missing():
+    return []
+
+
+@pytest.fixture
+def found(tmp_path, missing):
     def compare(factor, reference="base.jsonl", steps=1500):
         write(tmp_path / "base.jsonl", lambda step: 1.0, 3000, seed=1)
         write(tmp_path / "new.jsonl", factor, steps)
         (tmp_path / "runwatch.toml").write_text(f'[[runs]]\nmatch = "new*"\nreference = "{reference}"\n')
         rules = read(tmp_path / "runwatch.toml").ruleset()
         engine = check([str(tmp_path / name) for name in ("new.jsonl", "base.jsonl")], rules, now=4e9)
+        missing[:] = engine.troubles
         rows = [row for _, watched in engine.runs() for row in watched.incidents.every()]
         return [(row.severity, row.title) for row in rows if row.rule == "behind_reference"]
 
@@ -49,6 +55,7 @@ def test_a_run_as_good_as_its_reference_is_left_alone(found):
     assert found(lambda step: 1.5, steps=150) == [], "it has only begun"
 
 
-def test_without_the_reference_beside_it_nothing_is_compared(found):
+def test_without_the_reference_beside_it_nothing_is_compared_and_that_is_told(found, missing):
     assert found(lambda step: 1.5, "elsewhere") == []
+    assert missing == ["there is no run 'elsewhere' to compare new.jsonl with"]
     assert found(lambda step: 1.5, "new.jsonl") == []
