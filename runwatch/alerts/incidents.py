@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -65,6 +65,8 @@ class _Incident(msgspec.Struct):
     """How many changes findings made to it; what people do is not counted."""
     over: Point | None = None
     """Where it ended."""
+    parent: str = ""
+    """Id of the incident that it follows from."""
 
 
 class IncidentBook:
@@ -165,20 +167,29 @@ class IncidentBook:
             [*self._open.values(), *self._resolved],
             key=lambda i: (i.row.state == "resolved", -Severity(i.row.severity).rank, -i.order),
         )
-        return tuple(incident.row for incident in ranked)
+        known = self._known()
+        return tuple(self._led(incident, known) for incident in ranked)
 
     def _relate(self, changed: _Incident) -> None:
-        """Find anew who leads whom, among what changed, what was there with it, what was there with that."""
+        """Find anew who follows from whom, among all that was there together with what changed."""
+        begin = Point(changed.row.step, changed.row.line)
         there = [incident for incident in self._open.values() if incident.row.state != "pending"]
-        begin = min((_begin(incident) for incident in (changed, *there)), key=_sortable)
-        for old in sorted(self._resolved, key=_ended, reverse=True):
-            if old.over is not None and before(old.over, begin) is False:
-                there.append(old)
-                begin = min(begin, _begin(old), key=_sortable)
-        leads = parents(Life(incident.row, incident.over) for incident in there)
+        there += [old for old in self._resolved if old.over is not None and before(old.over, begin) is False]
+        found = parents(Life(incident.row, incident.over) for incident in there)
         for incident in there:
-            if incident.row.lead != leads[incident.row.id]:
-                incident.row = msgspec.structs.replace(incident.row, lead=leads[incident.row.id])
+            incident.parent = found[incident.row.id]
+
+    def _led(self, incident: _Incident, known: Mapping[str, _Incident]) -> IncidentRow:
+        """Return its row with the incident that leads: the first cause of all that it follows from."""
+        lead = incident.parent
+        while (above := known.get(lead)) is not None and above.parent:
+            lead = above.parent
+        if incident.row.lead != lead:
+            incident.row = msgspec.structs.replace(incident.row, lead=lead)
+        return incident.row
+
+    def _known(self) -> dict[str, _Incident]:
+        return {incident.row.id: incident for incident in (*self._open.values(), *self._resolved)}
 
     def _clear(self, scope: Scope, incident: _Incident, over: Point, *, live: bool) -> Change | None:
         del self._open[scope]
@@ -194,7 +205,9 @@ class IncidentBook:
     def _change(self, incident: _Incident, kind: str, *, send: bool, **fields: object) -> Change:
         self._order += 1
         incident.order = self._order
-        send = send and (incident.announced or not incident.row.lead)
+        send = send and (incident.announced or not incident.parent)
+        if incident.parent or incident.row.lead:
+            self._led(incident, self._known())
         incident.row = msgspec.structs.replace(incident.row, **fields)
         incident.announced |= send
         incident.number += kind != "acknowledged"
@@ -240,16 +253,3 @@ class IncidentBook:
 
 def _scope(row: IncidentRow) -> Scope:
     return row.rule, row.metric, row.rank
-
-
-def _sortable(point: Point | None) -> tuple[int, int]:
-    """Return what sorts points; unknown steps and lines come first."""
-    return (-1, -1) if point is None else (-1 if point.step is None else point.step, point.line or -1)
-
-
-def _begin(incident: _Incident) -> Point:
-    return Point(incident.row.step, incident.row.line)
-
-
-def _ended(incident: _Incident) -> tuple[int, int]:
-    return _sortable(incident.over)

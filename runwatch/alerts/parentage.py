@@ -38,11 +38,10 @@ class Life(NamedTuple):
 
 
 def parents(lives: Iterable[Life]) -> dict[str, str]:
-    """Return incident id -> id of the one that leads it, "" for those that lead.
+    """Return incident id -> id of the one that it follows from, "" if there is none.
 
-    The gravest leads, among equals the cause, then the earlier. One that is led
-    leads nobody: what follows from it stands beneath its own lead. What ends
-    later than another is not its symptom.
+    The gravest leads, among equals the cause, then the earlier. What ends later
+    than another is not its symptom.
     """
     found: dict[str, str] = {}
     placed: dict[str, list[tuple[float, Life]]] = {}
@@ -58,7 +57,7 @@ def parents(lives: Iterable[Life]) -> dict[str, str]:
             key=lambda entry: entry[0],
         )
         lead = first[1]
-        found[row.id] = "" if lead is None else found[lead.row.id] or lead.row.id
+        found[row.id] = "" if lead is None else lead.row.id
         placed.setdefault(row.rule, []).append((number, life))
     return found
 
