@@ -6,7 +6,7 @@ chunked, the concatenation of a run's blocks is the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,15 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """Another run that this one is compared with."""
+
+    name: str
+    losses: Callable[[], tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]]
+    """Gives (step, loss of this run, loss of the reference) at steps that both have; shapes (n,)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """A run's state at one moment of the engine's clock, for rules about silence."""
 
@@ -105,3 +114,5 @@ class Status:
     facts: Mapping[str, str] = field(default_factory=dict)
     machine: Machine | None = None
     """What is known of the machine below it; None where nobody looks."""
+    reference: Reference | None = None
+    """The run it is compared with, if one was named and is known."""

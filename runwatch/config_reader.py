@@ -43,6 +43,12 @@ def parsed(tables: Mapping[str, Any], path: Path, text: str) -> Config:
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 
+def _is_own(table: Mapping[str, Any]) -> bool:
+    """Return whether a rule without a metric was meant to have one: no threshold of others is a text."""
+    limits = table.keys() & {"above", "below"} and any(isinstance(value, str) for value in table.values())
+    return bool(limits or table.keys() & {"aggregate", "severity", "message"})
+
+
 class _Reader:
     """Turns the tables of one file into structs; raises ConfigError with the line of what is wrong."""
 
@@ -161,12 +167,15 @@ class _Reader:
 
     def rule(self, keys: Keys, given: object) -> RuleConfig | OwnRule:
         table = self.table(keys, given)
-        if "metric" not in table:
+        if "metric" not in table and not _is_own(table):
             return self.thresholds(keys, table)
         found = self.section(OwnRule, keys, table)
         if not found.metric or (found.above is None and found.below is None):
             lacks = "above or below" if found.metric else "a metric"
             raise ConfigError(f"a rule of your own needs {lacks}", self.where(*keys))
+        if found.above is not None and found.below is not None and found.above < found.below:
+            what = f"everything is above {found.above:g} or below {found.below:g}"
+            raise ConfigError(what, self.where(*keys, "above"), "above is the higher limit of the two")
         return found
 
     def thresholds(self, keys: Keys, section: object) -> RuleConfig:
@@ -182,12 +191,11 @@ class _Reader:
     def run(self, keys: Keys, given: object) -> RunConfig:
         table = dict(self.table(keys, given))
         rules = self.table((*keys, "rules"), table.pop("rules", {}))
-        match = self.section(RunConfig, keys, table).match
-        if not match:
+        found = self.section(RunConfig, keys, table)
+        if not found.match:
             raise ConfigError("[[runs]] needs a match", self.where(*keys), 'such as match = "exp-*"')
-        return RunConfig(
-            match, {name: self.thresholds((*keys, "rules", name), rules[name]) for name in rules}
-        )
+        own = {name: self.thresholds((*keys, "rules", name), rules[name]) for name in rules}
+        return RunConfig(found.match, found.reference, own)
 
     def table(self, keys: Keys, given: object) -> Mapping[str, Any]:
         if isinstance(given, Mapping):

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _LOSS = frozenset({"divergence", "loss_spike", "grad_spike", "validation", "plateau"})
+_POLICY = frozenset({"policy_shift", "policy_collapse", "reward_collapse"})
 _SPEED = frozenset({"throughput", "step_time", "jitter"})
 
 FOLLOWS: Mapping[str, frozenset[str]] = {
-    "gpu_fault": _SPEED | {"crash", "hang", "silent_rank", "gpu_underuse", "ended"},
+    "gpu_fault": _SPEED | {"gpu_links", "crash", "hang", "silent_rank", "gpu_underuse", "ended"},
     "host_memory": _SPEED | {"crash", "hang", "ended"},
     "disk_full": frozenset({"crash", "checkpoint_overdue", "checkpoint_broken", "checkpoint_space"}),
-    "io_stall": _SPEED | {"hang", "gpu_underuse", "checkpoint_overdue", "checkpoint_slow"},
+    "gpu_links": _SPEED | {"crash", "hang", "silent_rank"},
+    "host_limits": frozenset({"crash", "ended", "hang", "checkpoint_broken"}),
+    "data_bound": _SPEED | {"gpu_underuse"},
+    "io_stall": _SPEED | {"data_bound", "hang", "gpu_underuse", "checkpoint_overdue", "checkpoint_slow"},
     "gpu_slowed": _SPEED,
     "gpu_underuse": _SPEED,
     "gpu_memory": frozenset({"crash"}),
@@ -24,22 +28,28 @@ FOLLOWS: Mapping[str, frozenset[str]] = {
         {"checkpoint_broken", "checkpoint_overdue", "checkpoint_shrunken", "retries"}
     ),
     "checkpoint_broken": frozenset({"checkpoint_shrunken"}),
-    "rank_divergence": _LOSS | {"nonfinite", "grad_vanish"},
+    "rank_divergence": _LOSS | _POLICY | {"nonfinite", "grad_vanish"},
     "silent_rank": frozenset({"hang", "straggler"}),
-    "restart_loop": frozenset({"crash", "resume", "lr_anomaly"}),
-    "nonfinite": _LOSS | {"nonfinite", "grad_vanish", "never_learns", "masked_nan"},
+    "restart_loop": frozenset({"crash", "resume", "lost_work", "lr_anomaly"}),
+    "nonfinite": _LOSS | _POLICY | {"nonfinite", "grad_vanish", "never_learns", "masked_nan"},
     "masked_nan": _LOSS | {"nonfinite", "grad_vanish", "loss_drop"},
-    "loss_scale": _LOSS | {"nonfinite"},
-    "lr_anomaly": _LOSS | {"nonfinite", "loss_drop", "grad_vanish", "masked_nan"},
-    "resume": _LOSS | {"lr_anomaly", "loss_drop"},
-    "divergence": _LOSS,
+    "loss_scale": _LOSS | {"nonfinite", "skipped_steps"},
+    "skipped_steps": _LOSS | {"nonfinite", "grad_vanish"},
+    "lr_anomaly": _LOSS
+    | _POLICY
+    | {"behind_reference", "nonfinite", "loss_drop", "grad_vanish", "masked_nan"},
+    "resume": _LOSS | _POLICY | {"lr_anomaly", "loss_drop", "behind_reference"},
+    "divergence": _LOSS | {"behind_reference"},
     "loss_spike": frozenset({"grad_spike"}),
     "loss_drop": frozenset({"validation", "grad_vanish"}),
     "grad_vanish": frozenset({"plateau"}),
-    "retries": _SPEED | {"hang", "checkpoint_overdue", "checkpoint_broken", "checkpoint_slow"},
+    "retries": _SPEED | {"data_bound", "hang", "checkpoint_overdue", "checkpoint_broken", "checkpoint_slow"},
     "straggler": _SPEED,
     "throughput": _SPEED,
     "step_time": frozenset({"jitter"}),
+    "policy_shift": frozenset({"policy_collapse", "reward_collapse"}),
+    "policy_collapse": frozenset({"policy_collapse", "reward_collapse", "plateau"}),
+    "reward_collapse": frozenset({"reward_collapse"}),
     "hang": frozenset({"silent_rank", "checkpoint_overdue"}),
 }
 """Rule -> the rules whose findings may follow from it."""

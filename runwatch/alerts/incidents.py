@@ -5,7 +5,7 @@
     FIRING ───▶ firing ◀──escalates── acknowledged      (eases: less grave, the same state)
                    └──────CLEAR───▶ resolved ◀──┘
 
-Incidents that share a cause are shown and sent as one: see `causes`. The symptoms
+Incidents that share a cause are shown and sent as one: see `parentage`. The symptoms
 live on beneath the one that leads, and lead again when it resolves before them.
 
 An incident is identified by its run, rule, metric and rank. When it comes back
@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import msgspec
 
-from runwatch.alerts.causes import follows, near
+from runwatch.alerts.parentage import Life, Point, before, parents
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.snapshot import IncidentRow
 
@@ -63,6 +63,10 @@ class _Incident(msgspec.Struct):
     """Whether a change of it was to be sent."""
     number: int = 0
     """How many changes findings made to it; what people do is not counted."""
+    over: Point | None = None
+    """Where it ended."""
+    parent: str = ""
+    """Id of the incident that it follows from."""
 
 
 class IncidentBook:
@@ -84,7 +88,8 @@ class IncidentBook:
         """
         incident = self._open.get(finding.scope)
         if finding.verdict is Verdict.CLEAR:
-            return self._clear(finding.scope, incident, finding.step, live=live) if incident else None
+            over = Point(finding.step, finding.line)
+            return self._clear(finding.scope, incident, over, live=live) if incident else None
         firing = finding.verdict is Verdict.FIRING
         if incident is None:
             incident = self._open[finding.scope] = _Incident(self._row(finding), 0)
@@ -102,9 +107,10 @@ class IncidentBook:
             return None
         since = now if live and kind == "firing" else incident.row.since
         state = incident.row.state if kind in ("pending", "eased") else "firing"
+        incident.row = msgspec.structs.replace(incident.row, state=state, since=since)
         if firing:
             self._relate(incident)
-        return self._change(incident, kind, send=live and firing, state=state, since=since)
+        return self._change(incident, kind, send=live and firing)
 
     def acknowledge(self, incident_id: str) -> Change | None:
         """Note that somebody has seen a firing incident; None if there is none of that id.
@@ -124,7 +130,7 @@ class IncidentBook:
         for scope, incident in tuple(self._open.items()):
             if incident.row.rule not in rules:
                 incident.row = msgspec.structs.replace(incident.row, title=f"{incident.row.title} ({why})")
-                changes.append(self._clear(scope, incident, None, live=True))
+                changes.append(self._clear(scope, incident, Point(None, None), live=True))
         return [change for change in changes if change is not None]
 
     def announce(self, incident_id: str) -> Change | None:
@@ -161,49 +167,47 @@ class IncidentBook:
             [*self._open.values(), *self._resolved],
             key=lambda i: (i.row.state == "resolved", -Severity(i.row.severity).rank, -i.order),
         )
-        return tuple(incident.row for incident in ranked)
+        known = self._known()
+        return tuple(self._led(incident, known) for incident in ranked)
 
-    def _relate(self, incident: _Incident) -> None:
-        """Put an incident that fires beneath what it follows from, or what follows from it beneath it."""
-        row = incident.row
-        related = [
-            other
-            for other in self._open.values()
-            if other is not incident and other.row.state != "pending" and _linked(row, other.row)
-        ]
-        leads = [other for other in related if not other.row.lead]
-        if not leads:
-            return
-        first = max(leads, key=lambda other: Severity(other.row.severity).rank)
-        if not _leads(row, first.row):
-            self._place(incident, first.row.id)
-            return
-        self._place(incident, "")
-        for other in leads:
-            self._place(other, row.id)
+    def _relate(self, changed: _Incident) -> None:
+        """Find anew who follows from whom, among all that was there together with what changed."""
+        begin = Point(changed.row.step, changed.row.line)
+        there = [incident for incident in self._open.values() if incident.row.state != "pending"]
+        there += [old for old in self._resolved if old.over is not None and before(old.over, begin) is False]
+        found = parents(Life(incident.row, incident.over) for incident in there)
+        for incident in there:
+            incident.parent = found[incident.row.id]
 
-    def _place(self, incident: _Incident, lead: str) -> None:
-        """Put an incident, with what stood beneath it, beneath another."""
-        for other in (*self._open.values(), *self._resolved):
-            if other is incident or (lead and other.row.lead == incident.row.id):
-                other.row = msgspec.structs.replace(other.row, lead=lead)
+    def _led(self, incident: _Incident, known: Mapping[str, _Incident]) -> IncidentRow:
+        """Return its row with the incident that leads: the first cause of all that it follows from."""
+        lead = incident.parent
+        while (above := known.get(lead)) is not None and above.parent:
+            lead = above.parent
+        if incident.row.lead != lead:
+            incident.row = msgspec.structs.replace(incident.row, lead=lead)
+        return incident.row
 
-    def _clear(self, scope: Scope, incident: _Incident, step: int | None, *, live: bool) -> Change | None:
+    def _known(self) -> dict[str, _Incident]:
+        return {incident.row.id: incident for incident in (*self._open.values(), *self._resolved)}
+
+    def _clear(self, scope: Scope, incident: _Incident, over: Point, *, live: bool) -> Change | None:
         del self._open[scope]
-        for other in self._open.values():
-            if other.row.lead == incident.row.id:
-                other.row = msgspec.structs.replace(other.row, lead="")
         if incident.row.state == "pending":
             self._occurrences[scope] -= 1  # it never came to anything
             return None
+        incident.over = over
         self._resolved.append(incident)
+        self._relate(incident)
         send = live and incident.announced
-        return self._change(incident, "resolved", send=send, state="resolved", resolved_step=step)
+        return self._change(incident, "resolved", send=send, state="resolved", resolved_step=over.step)
 
     def _change(self, incident: _Incident, kind: str, *, send: bool, **fields: object) -> Change:
         self._order += 1
         incident.order = self._order
-        send = send and (incident.announced or not incident.row.lead)
+        send = send and (incident.announced or not incident.parent)
+        if incident.parent or incident.row.lead:
+            self._led(incident, self._known())
         incident.row = msgspec.structs.replace(incident.row, **fields)
         incident.announced |= send
         incident.number += kind != "acknowledged"
@@ -249,18 +253,3 @@ class IncidentBook:
 
 def _scope(row: IncidentRow) -> Scope:
     return row.rule, row.metric, row.rank
-
-
-def _linked(one: IncidentRow, other: IncidentRow) -> bool:
-    """Whether one of two incidents may follow from the other."""
-    return any(
-        follows(cause.rule, effect.rule) and near(cause.rule, cause.step, effect.step)
-        for cause, effect in ((one, other), (other, one))
-    )
-
-
-def _leads(new: IncidentRow, old: IncidentRow) -> bool:
-    """Whether a new incident leads an old one: it is graver, or as grave and its cause."""
-    gravity = Severity(new.severity).rank - Severity(old.severity).rank
-    explains = follows(new.rule, old.rule) and not follows(old.rule, new.rule)
-    return gravity > 0 or (gravity == 0 and explains)

@@ -18,7 +18,7 @@ from runwatch.alerts.rules.base import Rule, thresholds
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.batch import Batch
-from runwatch.block import Block, Status
+from runwatch.block import Block, Reference, Status
 from runwatch.checkpoint import Look
 from runwatch.findings import Finding
 from runwatch.run import DONE, Run
@@ -27,6 +27,7 @@ from runwatch.watcher.endings import event_of, orphaned
 from runwatch.watcher.evidence import placed
 from runwatch.watcher.group import Group, Source, WatchedRun, title_of
 from runwatch.watcher.member import ORDER, Member
+from runwatch.watcher.reference import beside
 from runwatch.watcher.sources.looked import Beside
 
 MAX_RUNS = 64
@@ -180,6 +181,9 @@ class Engine:
         for group in self.groups.values():
             for watched in group.runs[-1:]:
                 status = self._status(group, watched.run, now, live=False)
+                name = self.rules.reference(watched.run.name)
+                if name and status.reference is None:
+                    self.troubles.append(f"there is no run {name!r} to compare {watched.run.name} with")
                 changes += self._tick(watched, status, None, send=False)
         return changes
 
@@ -285,8 +289,13 @@ class Engine:
             self.troubles.append(f"rule {rule.name} failed and is off for {watched.run.name}: {what}")
             return []
 
-    @staticmethod
-    def _status(group: Group, run: Run, now: float, *, live: bool) -> Status:
+    def _reference(self, run: Run) -> Reference | None:
+        """Return the run that this one is compared with, if one is named and known."""
+        name = self.rules.reference(run.name) if self.rules.references else ""
+        others = (watched.run for _, watched in self.runs() if watched.run.name == name) if name else ()
+        return next((beside(run, other) for other in others if other is not run), None)
+
+    def _status(self, group: Group, run: Run, now: float, *, live: bool) -> Status:
         machine = group.machine
         deadlines = [group.deadline, machine.job.deadline if machine.job is not None else None]
         written = group.written if group.written is not None else now
@@ -308,6 +317,7 @@ class Engine:
             checkpoints=run.checkpoints.summary() if len(run.checkpoints) else None,
             facts=run.facts(),
             machine=machine if live else None,
+            reference=self._reference(run),
         )
 
 

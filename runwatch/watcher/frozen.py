@@ -41,6 +41,7 @@ KEPT_LINES = 100
 """Newest log lines of each source that are kept: enough for a first picture."""
 _FOLDED = (
     "runwatch.alerts.incidents",
+    "runwatch.alerts.parentage",
     "runwatch.batch",
     "runwatch.block",
     "runwatch.checkpoint",

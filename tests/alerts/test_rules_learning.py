@@ -142,6 +142,15 @@ def test_a_higher_loss_after_a_restart_is_found_and_the_same_loss_is_not():
     assert fired(log.judge(Resume()))[0][0] == "critical"
 
 
+def test_a_loss_that_is_lower_at_the_same_steps_may_be_of_data_seen_before():
+    log = resumed()
+    log.columns[LOSS][1500:] *= 0.8
+    (found, over) = log.judge(Resume())
+    assert (found.severity.value, found.step) == ("info", 1481)
+    assert "20% lower after the restart" in found.title
+    assert over.verdict is Verdict.CLEAR
+
+
 def test_a_run_that_begins_again_is_no_bad_resume():
     log = healthy(2000)
     log.columns[LOSS] = np.r_[log.columns[LOSS][:1000], log.columns[LOSS][:1000]]

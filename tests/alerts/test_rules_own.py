@@ -200,3 +200,30 @@ def test_own_rules_judge_what_check_reads(tmp_path, load):
 
 def test_configured_without_anything_is_the_catalogue():
     assert [type(made) for made in configured({}).build("x")] == list(CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("below = 0.1\nwindow = 5", r"no rule is called 'mine'.*needs a metric"),
+        ('below = 0.1\nseverity = "info"', r"needs a metric.*:1"),
+        ('metrc = "loss"\nbelow = 0.1', r"unknown name 'metrc'.*:2.*'metric'"),
+        ('metric = "loss"\nbelow = 5\nabove = 0.1', r"everything is above 0.1 or below 5.*:4"),
+    ],
+)
+def test_a_section_that_cannot_be_meant_says_what_it_lacks(tmp_path, section, message):
+    path = tmp_path / "runwatch.toml"
+    path.write_text(f"[rules.mine]\n{section}\n")
+    with pytest.raises(ConfigError, match=f"(?s){message}"):
+        read(path).ruleset()
+
+
+def test_a_metric_that_seems_mistyped_is_noted_once_it_is_missed():
+    mistyped = make("low", OwnRule(metric="rewrad/mean", below=0.1))()
+    (found,) = log([0.0] * 120).judge(mistyped)
+    assert (found.severity, found.advice) == (Severity.INFO, "Did you mean reward/mean?")
+    other = make("low", OwnRule(metric="policy/entropy", below=0.1))()
+    assert log([0.0] * 120).judge(other) == [], "it may be meant for other runs"
+    late = make("low", OwnRule(metric="reward/means", below=0.1))()
+    assert log([0.0] * 50).judge(late, end=False) == []
+    assert late.tick(Status(now=1.0)) == [], "it may still come"

@@ -10,6 +10,9 @@ import pytest
 from runwatch.alerts.rules.checkpoint_slow import CheckpointSlow
 from runwatch.alerts.rules.low_mfu import LowMfu
 from runwatch.batch import Event
+from runwatch.block import Status
+from runwatch.machine import Machine
+from runwatch.sample import Gpu, Gpus, Process, Processes
 
 from .columns import Log, brief
 
@@ -63,6 +66,18 @@ def test_a_low_utilisation_is_noted_once():
     found = mfu((300, 0.11), (300, 0.45)).judge(LowMfu())
     assert brief(found) == [("firing", "info", 177), ("clear", "info", 369)]
     assert found[0].title == "MFU is 11%: the GPUs could do several times as much"
+
+
+def test_nothing_is_said_of_a_run_on_a_machine_without_gpus():
+    log, own = mfu((300, 0.11)), Process(7, 0.0, "main", "python train.py", "running", 1)
+    for gpus, told in (((), 0), ((Gpu("0"),), 1)):
+        rule, machine = LowMfu(), Machine()
+        assert list(rule.observe(log.block(0, 300))) == []
+        assert rule.tick(Status(now=10.0, machine=machine)) == [], "it has not said yet what it has"
+        machine.fold(Processes(10.0, (own,)))
+        machine.fold(Gpus(10.0, gpus, note="" if gpus else "no NVIDIA GPU"))
+        assert len(rule.tick(Status(now=11.0, machine=machine))) == told
+        assert rule.tick(Status(now=99.0, machine=machine)) == []
 
 
 @pytest.mark.parametrize("level", [0.45, 0.21, 0.004, -1.0, np.nan])

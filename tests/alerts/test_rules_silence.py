@@ -71,7 +71,7 @@ def test_silence_is_pending_at_half_and_fires_at_the_timeout():
     assert rule.tick(quiet(200)) == []
     (found,) = rule.tick(quiet(301))
     assert brief([found]) == [("firing", "critical")]
-    assert found.title == "no progress for 5 min while training"
+    assert found.title == "no progress while training, since step 99"
     assert found.step == 99
     assert rule.tick(quiet(400)) == []
     assert brief(rule.observe(rows(101, 102, seconds=1.0))) == [("clear", "critical")]

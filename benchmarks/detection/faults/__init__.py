@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from benchmarks.detection.faults import (
     death,
+    limits,
     machine,
     nonfinite,
     optimisation,
+    policies,
     ranks,
     saving,
     silence,
@@ -15,7 +17,7 @@ from benchmarks.detection.faults import (
 )
 from benchmarks.detection.faults.base import FAULTS, Fault
 
-FAMILIES = (nonfinite, optimisation, speed, silence, death, storage, machine, ranks, saving)
+FAMILIES = (nonfinite, optimisation, speed, silence, death, storage, machine, ranks, saving, policies, limits)
 """Importing them registers their faults."""
 
 __all__ = ["FAMILIES", "FAULTS", "Fault"]

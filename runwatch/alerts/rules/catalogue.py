@@ -8,43 +8,54 @@ from math import inf
 from typing import Any, NoReturn
 
 from runwatch.alerts.rules.base import Rule, Threshold, thresholds
+from runwatch.alerts.rules.behind_reference import BehindReference
 from runwatch.alerts.rules.checkpoint_broken import CheckpointBroken
 from runwatch.alerts.rules.checkpoint_overdue import CheckpointOverdue
 from runwatch.alerts.rules.checkpoint_shrunken import CheckpointShrunken
 from runwatch.alerts.rules.checkpoint_slow import CheckpointSlow
 from runwatch.alerts.rules.checkpoint_space import CheckpointSpace
+from runwatch.alerts.rules.clip_saturation import ClipSaturation
 from runwatch.alerts.rules.crash import Crash
+from runwatch.alerts.rules.data_bound import DataBound
 from runwatch.alerts.rules.deadline import Deadline
 from runwatch.alerts.rules.disagreement import Disagreement
+from runwatch.alerts.rules.discriminator import Discriminator
 from runwatch.alerts.rules.disk_full import DiskFull
 from runwatch.alerts.rules.divergence import Divergence
 from runwatch.alerts.rules.ended import Ended
 from runwatch.alerts.rules.finished import Finished
 from runwatch.alerts.rules.gpu_fault import GpuFault
+from runwatch.alerts.rules.gpu_links import GpuLinks
 from runwatch.alerts.rules.gpu_memory import GpuMemory
 from runwatch.alerts.rules.gpu_slowed import GpuSlowed
 from runwatch.alerts.rules.gpu_underuse import GpuUnderuse
 from runwatch.alerts.rules.grad_spike import GradSpike
 from runwatch.alerts.rules.grad_vanish import GradVanish
 from runwatch.alerts.rules.hang import Hang
+from runwatch.alerts.rules.host_limits import HostLimits
 from runwatch.alerts.rules.host_memory import HostMemory
 from runwatch.alerts.rules.io_stall import IoStall
 from runwatch.alerts.rules.jitter import Jitter
 from runwatch.alerts.rules.loss_drop import LossDrop
 from runwatch.alerts.rules.loss_scale import LossScale
 from runwatch.alerts.rules.loss_spike import LossSpike
+from runwatch.alerts.rules.lost_work import LostWork
 from runwatch.alerts.rules.low_mfu import LowMfu
 from runwatch.alerts.rules.lr_anomaly import LrAnomaly
 from runwatch.alerts.rules.masked_nan import MaskedNan
 from runwatch.alerts.rules.never_learns import NeverLearns
 from runwatch.alerts.rules.nonfinite import NonFinite
 from runwatch.alerts.rules.plateau import Plateau
+from runwatch.alerts.rules.policy_collapse import PolicyCollapse
+from runwatch.alerts.rules.policy_shift import PolicyShift
 from runwatch.alerts.rules.rank_divergence import RankDivergence
 from runwatch.alerts.rules.restart_loop import RestartLoop
 from runwatch.alerts.rules.resume import Resume
 from runwatch.alerts.rules.retries import Retries
+from runwatch.alerts.rules.reward_collapse import RewardCollapse
 from runwatch.alerts.rules.settings import Number, Overrides
 from runwatch.alerts.rules.silent_rank import SilentRank
+from runwatch.alerts.rules.skipped_steps import SkippedSteps
 from runwatch.alerts.rules.step_time import StepTime
 from runwatch.alerts.rules.straggler import Straggler
 from runwatch.alerts.rules.throughput import Throughput
@@ -55,20 +66,29 @@ CATALOGUE: tuple[type[Rule], ...] = (
     NonFinite,
     MaskedNan,
     LossScale,
+    SkippedSteps,
     LrAnomaly,
     Resume,
+    LostWork,
     Divergence,
     LossSpike,
     LossDrop,
     GradSpike,
     GradVanish,
+    ClipSaturation,
     NeverLearns,
     Plateau,
     Validation,
+    BehindReference,
+    RewardCollapse,
+    PolicyCollapse,
+    PolicyShift,
+    Discriminator,
     Throughput,
     StepTime,
     Jitter,
     LowMfu,
+    DataBound,
     Straggler,
     SilentRank,
     RankDivergence,
@@ -88,7 +108,9 @@ CATALOGUE: tuple[type[Rule], ...] = (
     GpuSlowed,
     GpuUnderuse,
     GpuMemory,
+    GpuLinks,
     HostMemory,
+    HostLimits,
     DiskFull,
     IoStall,
     Finished,

@@ -4,7 +4,8 @@ Reason: a lost GPU stops every rank, and often nothing is printed; an uncorrecta
 memory error makes numbers wrong before it stops anything.
 Formula: a GPU that no longer answers is critical; an Xid of the hardware or driver,
 an uncorrectable memory error after the first look, a failed row remap or a driver that
-asks for a reset is critical; a pending remap and other Xids are warnings. Xids by
+asks for a reset is critical; a pending remap, more than `corrected` corrected errors an
+hour and other Xids are warnings. Xids by
 which the driver only cleans up after a program (43, 45 and their like) are not told.
 An Xid incident ends after `quiet` seconds without another.
 
@@ -24,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import threshold
-from runwatch.alerts.rules.symptoms import BEFORE, MachineRule, Symptom
+from runwatch.alerts.rules.symptoms import BEFORE, Counter, MachineRule, Symptom
 from runwatch.block import Status
 from runwatch.findings import Severity
 from runwatch.machine import Machine
@@ -51,12 +52,17 @@ class GpuFault(MachineRule):
 
     quiet: float = threshold(3600.0, "seconds without another Xid after which its incident ends")
 
+    corrected: float = threshold(
+        100.0, "memory errors an hour that could be corrected, from which it is told"
+    )
+
     _taken: int = field(default=0, init=False, repr=False)
     _since: float | None = field(default=None, init=False, repr=False)
     _xids: dict[str, tuple[float, int, Severity]] = field(default_factory=dict, init=False, repr=False)
     """GPU -> when it last told an Xid, which, and how grave that was."""
     _ecc: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """GPU -> uncorrectable errors at the first look."""
+    _corrected: dict[str, Counter] = field(default_factory=dict, init=False, repr=False)
 
     def look(self, machine: Machine, status: Status) -> Iterator[Symptom]:
         """Judge the driver, each GPU of the run, and what they told."""
@@ -133,6 +139,17 @@ class GpuFault(MachineRule):
                 _REPLACE,
                 {"errors": more},
             )
+        count = machine.value(f"{head}/ecc_corrected", now)
+        rate = (
+            self._corrected.setdefault(index, Counter()).rate(now, count, 3600.0)
+            if count is not None
+            else None
+        )
+        if rate is not None:
+            title = f"GPU {index} had {60 * rate:.0f} memory errors within an hour, which were corrected"
+            bad = Severity.WARNING if 60 * rate > self.corrected else None
+            if bad or 60 * rate < self.corrected / 2:
+                yield Symptom(f"{head}/ecc_corrected", bad, title, "its memory wears out", _RESET)
         failed, pending = (machine.value(f"{head}/remap_{what}", now) for what in ("failed", "pending"))
         if failed is not None or pending is not None:
             grave = Severity.CRITICAL if failed else Severity.WARNING if pending else None

@@ -11,7 +11,7 @@ checkpoints may take `pause` seconds or 3 times their longest so far; a start
 (`familiar` silences above 3 median gaps that ended well), `unfamiliar` seconds are
 the least.
 
-Example: 'no progress for 10 min while evaluating'.
+Example: 'no progress while evaluating, since step 4200'.
 
 Traps: a run whose length is unknown may just have ended; it is a warning only when
 its last step is round or an epoch is complete, as ends are; buffered output arrives
@@ -34,7 +34,6 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
-from runwatch.alerts.rules.durations import duration
 from runwatch.alerts.rules.pace import Pace
 from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.alerts.rules.witness import witness
@@ -154,7 +153,8 @@ class Hang(RunRule):
         self._open = verdict
         over = status.fraction is None and self._may_be_over(status)
         severity = Sev.CRITICAL if firing and not over else Sev.WARNING
-        title = f"no progress for {duration(status.silent_for)} while {status.phase}"
+        title = f"no progress while {status.phase}"  # for how long is its age, which grows
+        title += f", since step {status.last_step}" if status.last_step is not None else ""
         if over:
             title += ": it hangs, or has ended without a word"
         return [self._finding(verdict, severity, title, status, limit)]

@@ -10,13 +10,15 @@ Example: 'MFU is 11%: the GPUs could do several times as much'.
 Traps: the first rows after a start compile (`skip`); small models and other GPUs than
 the one whose peak the program divides by have a low MFU by nature, so it is no more
 than a note, and below `least` it is taken for a peak that was not meant (nanoGPT's on
-a CPU).
+a CPU). Where the run's processes are seen on a machine without NVIDIA GPUs nothing is
+said; that is waited for for `wait` seconds.
 
 Source: the MFU that PaLM (46 %), Llama 3 (38 to 43 %) and MegaScale (55 %) report.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -25,7 +27,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import RunRule, place, threshold
 from runwatch.alerts.rules.baseline import Segments, Windows, median, take
-from runwatch.block import Block, Samples
+from runwatch.block import Block, Samples, Status
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import MFU
 
@@ -43,21 +45,42 @@ class LowMfu(RunRule):
     least: float = threshold(0.01, "utilisation below which it is not believed")
     rows: int = threshold(128, "rows whose median is judged")
     skip: int = threshold(50, "rows after a start or restart that are not judged")
+    wait: float = threshold(30.0, "seconds to wait for what the machine says of its GPUs")
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _windows: Windows | None = field(default=None, init=False, repr=False)
     _skipped: int = field(default=0, init=False, repr=False)
     _firing: bool = field(default=False, init=False, repr=False)
+    _news: deque[Finding] = field(default_factory=lambda: deque(maxlen=16), init=False, repr=False)
+    """What is to be said, once it is known what the run computes on."""
+    _since: float | None = field(default=None, init=False, repr=False)
+    """When there was something to say first."""
+    _told: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the utilisation that a block tells."""
-        found: list[Finding] = []
         for restarted, piece in self._segments.split(block.samples.get(MFU), block.restarts):
             if restarted:
                 self._windows, self._skipped = None, 0
             skip = min(max(0, self.skip - self._skipped), len(piece))
             self._skipped += skip
-            found += self._walk(take(piece, slice(skip, None)))
+            self._news.extend(self._walk(take(piece, slice(skip, None))))
+        return ()
+
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """Say what was found, unless the run has no GPU that could do more."""
+        if not self._news:
+            return ()
+        self._since = status.now if self._since is None else self._since
+        machine = status.machine
+        if machine is not None and not machine.gpus and status.live:
+            if not machine.gpu_note and status.now - self._since < self.wait:
+                return ()
+            if any(machine.own()) and not self._told:
+                self._news.clear()
+                return ()
+        found, self._told = list(self._news), True
+        self._news.clear()
         return found
 
     def _walk(self, rows: Samples) -> list[Finding]:

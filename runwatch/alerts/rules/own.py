@@ -7,7 +7,8 @@ below `below`, and has been for `for_steps` steps and `for_seconds` seconds. It 
 when that has not been so for as long, and for 10 samples.
 
 Traps: samples that are not a number are left out, `nonfinite` judges them; a window
-does not span a restart. Seconds are those that the log tells (step times), or pass on
+does not span a restart; a metric that a run does not print is not judged, and a note says so
+where another is called nearly the same. Seconds are those that the log tells (step times), or pass on
 the clock while the run is watched.
 
 Source: alert rules of Prometheus, whose `for` keeps single samples from raising them.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -32,6 +34,10 @@ from runwatch.metrics import STEP_TIME, canonical, label
 
 CALM = 10
 """Samples after which a condition can be over."""
+_ENOUGH = 100
+"""Training rows after which a metric that was not among them is missed."""
+_MOST = 512
+"""Names of other metrics that are remembered until then."""
 _PIECE = 1 << 18
 """Values that are aggregated at once."""
 
@@ -111,11 +117,19 @@ class Own(RunRule):
     _steps: float = field(default=0.0, init=False, repr=False)
     """For how many steps it has been so."""
     _firing: bool = field(default=False, init=False, repr=False)
+    _others: set[str] = field(default_factory=set, init=False, repr=False)
+    """Metrics that were there while this one was not."""
+    _misses: int = field(default=0, init=False, repr=False)
+    """Training rows without it, until there is one."""
+    _missed: bool = field(default=False, init=False, repr=False)
+    """Whether it was said that there is no such metric."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the samples of the metric."""
         self._clock.push(block.samples.get(STEP_TIME))
         found: list[Finding] = []
+        if self._misses >= 0:
+            found += self._look_for(block)
         for restarted, piece in self._segments.split(block.samples.get(self.metric), block.restarts):
             if restarted:
                 self._carry, self._since = np.empty(0), None
@@ -127,13 +141,38 @@ class Own(RunRule):
         return found
 
     def elapse(self, status: Status) -> Sequence[Finding]:
-        """Judge what has held for long enough by the clock, without a new sample."""
+        """Judge what has held for long enough by the clock, without a new sample; or that there is none."""
+        if not self._missed and (self._misses >= _ENOUGH or (self._misses > 0 and not status.live)):
+            return self._miss(status)
         since = self._since
         if since is None or self._firing or not (self._beyond and self.for_seconds and status.live):
             return ()
         if not (status.now - since.clock >= self.for_seconds and self._steps >= self.for_steps):
             return ()
         return [self._say(*self._last, time=status.now)]
+
+    def _look_for(self, block: Block) -> Sequence[Finding]:
+        """Note what there is instead of the metric, until it comes."""
+        if self.metric in block.samples:
+            self._misses = -1
+            self._others.clear()
+            end = "the metric is there"
+            return [self.say(Verdict.CLEAR, Severity.INFO, end, Place(None, None))] if self._missed else ()
+        if not self._missed:
+            self._misses += len(block.progress) if block.progress is not None else 0
+            self._others.update(list(block.samples)[: _MOST - len(self._others)])
+        return ()
+
+    def _miss(self, status: Status) -> Sequence[Finding]:
+        """Say once that there is no such metric, if its name seems to be mistyped."""
+        self._missed = True
+        near = get_close_matches(self.metric, sorted(self._others), 1, 0.8)
+        self._others.clear()
+        if not near:
+            return ()
+        title = f"this run prints no {self.metric}, which the rule looks at"
+        here = Place(status.last_step, status.last_line)
+        return [self.say(Verdict.FIRING, Severity.INFO, title, here, advice=f"Did you mean {near[0]}?")]
 
     def _aggregate(self, values: Floats) -> Floats:
         """Return the aggregate of each complete window; those of the last samples are kept for the next."""

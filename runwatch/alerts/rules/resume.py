@@ -5,8 +5,8 @@ twice come in with a restart, and look like training.
 Formula, in y = ln(loss), at `rows` rows after the restart: the median of the
 rows since against the median of those before the restart with the same steps,
 or of the last 64 before it. Higher by max(`rise`, `z` standard errors): a
-warning, and critical when it is higher by `grave`. Ends when the median of as
-many rows is back.
+warning, and critical when it is higher by `grave`. Lower by as much at the same
+steps: a note. Ends when the median of as many rows is back.
 
 Example: 'train/loss is 12% higher after the restart at step 800 than before it': the
 optimiser's state was not loaded.
@@ -114,13 +114,16 @@ class Resume(RankRule):
         steps, before = self._old
         self._old = None
         same = (steps >= self._steps[0]) & (steps <= self._steps[-1])
-        if same.sum() < 5:
+        overlap = same.sum() >= 5
+        if not overlap:
             same = np.arange(len(steps)) >= len(steps) - 64
         usual = float(np.median(before[same]))
         noise = float(jitter(before[None, :])[0])
         error = 1.2533 * noise * (1 / self.rows + 1 / float(same.sum())) ** 0.5
         margin = max(log1p(self.rise), self.z * error)
         rise = grow(level - usual) - 1
+        if overlap and usual - level > margin:
+            return [self._lower(rise, usual, level, here)]
         if level - usual <= margin:
             return []
         severity = Severity.CRITICAL if rise >= self.grave else Severity.WARNING
@@ -138,9 +141,27 @@ class Resume(RankRule):
             )
         ]
 
+    def _lower(self, rise: float, usual: float, level: float, here: Place) -> Finding:
+        self._firing = (Severity.INFO, -np.inf)  # it is news until it has settled
+        return self.say(
+            Verdict.FIRING,
+            Severity.INFO,
+            f"{LOSS} is {-rise:.0%} lower after the restart at {self._where} than before it",
+            here,
+            metric=LOSS,
+            cause="data that were seen before are read again, or the loss is computed otherwise",
+            advice="Check that the data loader goes on where it was.",
+            evidence={"before": grow(usual), "after": grow(level)},
+        )
+
     def _end(self, where: Place) -> list[Finding]:
         self._old = None
         if self._firing is None:
             return []
         severity, self._firing = self._firing[0], None
-        return [self.say(Verdict.CLEAR, severity, "the loss is where it was before", where, metric=LOSS)]
+        over = (
+            "the new level is usual by now"
+            if severity is Severity.INFO
+            else "the loss is where it was before"
+        )
+        return [self.say(Verdict.CLEAR, severity, over, where, metric=LOSS)]

@@ -12,6 +12,9 @@ from runwatch.alerts.rules.catalogue import CATALOGUE, Where, build, dotted
 from runwatch.alerts.rules.settings import Number, Overrides, OwnRule, RuleConfig, RunConfig
 from runwatch.errors import ConfigError
 
+_LIMITS = frozenset({"above", "below"})
+_NEEDS = "a rule of your own needs a metric; `runwatch rules` lists the others"
+
 
 @dataclass(frozen=True)
 class Ruleset:
@@ -23,6 +26,8 @@ class Ruleset:
     rules: tuple[type[Rule], ...] = CATALOGUE
     where: Where = dotted
     """Tells the place of a key of the configuration, for errors."""
+    references: tuple[tuple[str, str], ...] = ()
+    """(pattern of a run's name, name of the run that it is compared with); the last that fits counts."""
     troubles: tuple[str, ...] = ()
     """What is wrong with rules of packages."""
 
@@ -30,10 +35,15 @@ class Ruleset:
         """Return what differs from the defaults for a run of that name."""
         merged = {name: dict(chosen) for name, chosen in self.overrides.items()}
         for pattern, rules in self.runs:
-            if fnmatchcase(run, pattern) or fnmatchcase(run.rpartition("#")[0], pattern):
+            if _fits(run, pattern):
                 for name, chosen in rules.items():
                     merged.setdefault(name, {}).update(chosen)
         return merged
+
+    def reference(self, run: str) -> str:
+        """Return the name of the run that one of that name is compared with; "" if there is none."""
+        fitting = [name for pattern, name in self.references if name != run and _fits(run, pattern)]
+        return fitting[-1] if fitting else ""
 
     def build(self, run: str = "") -> list[Rule]:
         """Return a new set of rules for a run of that name."""
@@ -44,6 +54,10 @@ class Ruleset:
         build(self.overrides, self.rules, lambda *keys: self.where("rules", *keys))
         for number, (_, overrides) in enumerate(self.runs):
             build(overrides, self.rules, lambda *keys, at=number: self.where("runs", at, "rules", *keys))
+
+
+def _fits(run: str, pattern: str) -> bool:
+    return fnmatchcase(run, pattern) or fnmatchcase(run.rpartition("#")[0], pattern)
 
 
 def configured(
@@ -63,6 +77,9 @@ def configured(
                 where("rules", name),
                 "choose another name",
             )
+    for name, given in rules.items():
+        if name not in known and isinstance(given, RuleConfig) and given.thresholds.keys() & _LIMITS:
+            raise ConfigError(f"no rule is called {name!r}", where("rules", name), _NEEDS)
     ruleset = Ruleset(
         {
             name: {"enabled": given.enabled} if isinstance(given, OwnRule) else given.overrides()
@@ -71,6 +88,7 @@ def configured(
         tuple((run.match, {name: given.overrides() for name, given in run.rules.items()}) for run in runs),
         (*CATALOGUE, *found, *(own.make(name, given) for name, given in mine.items())),
         where,
+        tuple((run.match, run.reference) for run in runs if run.reference),
         tuple(troubles),
     )
     ruleset.check()

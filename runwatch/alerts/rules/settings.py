@@ -73,5 +73,7 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     match: str = ""
     """Pattern of the run's name, as in a shell: "exp-*"."""
+    reference: str = ""
+    """Name of a run, watched beside these, that their loss is compared with; see `behind_reference`."""
     rules: dict[str, RuleConfig] = {}
     """Rules as in [rules.NAME]."""

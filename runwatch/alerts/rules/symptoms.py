@@ -7,6 +7,7 @@ symptom, and leaves its incident as it is.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -19,6 +20,9 @@ from runwatch.machine import Machine
 
 BEFORE = 60.0
 """Seconds before its first look of which a rule still takes events; older ones befell another run."""
+
+_APART = 10.0
+"""Seconds between the counts of a counter that are kept."""
 
 
 class Symptom(NamedTuple):
@@ -47,6 +51,25 @@ class Held:
             return -1.0
         self.since = now if self.since is None else self.since
         return now - self.since
+
+
+@dataclass
+class Counter:
+    """What a counter showed lately."""
+
+    counts: deque[tuple[float, float]] = field(default_factory=deque)
+    """(Unix time, count), oldest first."""
+
+    def rate(self, now: float, count: float, window: float) -> float | None:
+        """Return its growth a minute over the last `window` seconds; None if not half of that is known."""
+        if self.counts and count < self.counts[-1][1]:
+            self.counts.clear()  # it was reset
+        if not self.counts or now - self.counts[-1][0] >= _APART:
+            self.counts.append((now, count))
+        while now - self.counts[0][0] > window:
+            self.counts.popleft()
+        begin, before = self.counts[0]
+        return 60.0 * (count - before) / window if now - begin >= window / 2 else None
 
 
 @dataclass

@@ -1,0 +1,56 @@
+"""Where a run goes on after a restart."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.alerts.rules.lost_work import LostWork
+from runwatch.batch import Event
+
+from .columns import Log
+
+EVERY = 100
+
+
+def restarted(at, back, died=True, saves=True):
+    """A run that saves at every 100th step, ends before row `at` and goes on from step `back`."""
+    steps = np.concatenate([np.arange(at), np.arange(back, at + 200)]).astype(float)
+    events = [
+        Event("checkpoint", row * 100 - 50, row, f"Saved checkpoint-{row}", step=row)
+        for row in range(EVERY, at, EVERY)
+        if saves
+    ]
+    events += [Event("traceback", at * 100 - 20, at, "RuntimeError: NCCL")] if died else []
+    return Log(steps=steps, train__loss=np.ones(len(steps)), restarts=[at], events=events)
+
+
+def brief(found):
+    return [(f.verdict.value, f.severity.value, f.step) for f in found]
+
+
+def test_a_restart_from_an_old_checkpoint_is_told_until_the_lost_steps_are_done_again():
+    found = restarted(960, 401).judge(LostWork())
+    assert brief(found) == [("firing", "warning", 401), ("clear", "warning", 960)]
+    assert found[0].title == (
+        "training went on from step 401, though checkpoint 800 was saved: 558 steps are done again"
+    )
+
+
+def test_without_an_error_before_it_somebody_may_have_meant_it():
+    assert brief(restarted(960, 401, died=False).judge(LostWork()))[0] == ("firing", "info", 401)
+
+
+def test_the_newest_checkpoint_may_be_torn_and_a_new_run_is_another_one():
+    assert restarted(960, 901).judge(LostWork()) == []
+    assert restarted(960, 801).judge(LostWork()) == []
+    assert restarted(960, 0).judge(LostWork()) == []
+    assert restarted(960, 401, saves=False).judge(LostWork()) == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, 1700), max_size=10))
+def test_findings_do_not_depend_on_how_rows_are_cut(cuts):
+    log = restarted(960, 401)
+    assert brief(log.judge(LostWork(), cuts)) == brief(log.judge(LostWork()))
