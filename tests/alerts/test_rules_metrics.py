@@ -261,6 +261,14 @@ def test_the_spike_of_bloom_is_a_warning_at_once_and_critical_when_it_stays():
     assert ("firing", "critical", 2002) in brief(log.judge(GradSpike()))
 
 
+def test_one_high_row_at_the_end_is_a_note_and_two_are_a_spike():
+    log = healthy()
+    log.columns[LOSS][2999] *= 1.4
+    assert brief(log.judge(LossSpike()))[-1] == ("firing", "info", 2999)
+    log.columns[LOSS][2998] *= 1.4
+    assert brief(log.judge(LossSpike()))[-1] == ("firing", "warning", 2998)
+
+
 # -- slow changes ----------------------------------------------------------------------------------
 
 
@@ -297,7 +305,9 @@ def test_a_loss_that_has_doubled_is_critical_at_once():
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
 def test_data_of_two_kinds_do_not_diverge(share):
     rng = np.random.default_rng(5)
-    log = Log(train__loss=np.where(rng.random(20_000) < share, 3.0, 2.0) * np.exp(0.01 * rng.normal(size=20_000)))
+    log = Log(
+        train__loss=np.where(rng.random(20_000) < share, 3.0, 2.0) * np.exp(0.01 * rng.normal(size=20_000))
+    )
     assert log.judge(Divergence()) == []
     log.columns[LOSS][15_000:] *= 10
     assert ("firing", "critical") in {(v, s) for v, s, _ in brief(log.judge(Divergence()))}

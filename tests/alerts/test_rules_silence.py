@@ -326,3 +326,24 @@ def test_signatures(kind, title, name, role):
 
 def test_every_kind_has_a_signature():
     assert {classify(event(kind, 0, "")).name for kind in CRASH_KINDS}
+
+
+def test_every_launch_of_one_log_has_its_own_crash():
+    """A script goes on to its next configuration when one has died before its first row."""
+    killed = "torch.distributed.elastic.multiprocessing.api.SignalException: Process 7 got signal: 15"
+    rule = Crash()
+    found = rule.observe(
+        only(
+            event("signal", 1000, killed),
+            event("load", 2000, "Loading the checkpoint"),
+            event("traceback", 3000, "ValueError: 5 micro batches"),
+            event("traceback", 3500, "ValueError: 5 micro batches"),
+        )
+    )
+    assert [(f.verdict.value, f.line) for f in found] == [
+        ("pending", 11),
+        ("firing", 11),
+        ("clear", 31),
+        ("pending", 31),
+    ]
+    assert rule.observe(only(event("load", 4000, "a slower rank"), event("nccl", 5000, "NCCL aborted"))) == []

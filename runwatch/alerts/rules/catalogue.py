@@ -36,6 +36,7 @@ from runwatch.alerts.rules.loss_spike import LossSpike
 from runwatch.alerts.rules.low_mfu import LowMfu
 from runwatch.alerts.rules.lr_anomaly import LrAnomaly
 from runwatch.alerts.rules.masked_nan import MaskedNan
+from runwatch.alerts.rules.memorised import Memorised
 from runwatch.alerts.rules.never_learns import NeverLearns
 from runwatch.alerts.rules.nonfinite import NonFinite
 from runwatch.alerts.rules.plateau import Plateau
@@ -43,6 +44,7 @@ from runwatch.alerts.rules.rank_divergence import RankDivergence
 from runwatch.alerts.rules.restart_loop import RestartLoop
 from runwatch.alerts.rules.resume import Resume
 from runwatch.alerts.rules.retries import Retries
+from runwatch.alerts.rules.score_plateau import ScorePlateau
 from runwatch.alerts.rules.settings import Number, Overrides
 from runwatch.alerts.rules.silent_rank import SilentRank
 from runwatch.alerts.rules.step_time import StepTime
@@ -64,7 +66,9 @@ CATALOGUE: tuple[type[Rule], ...] = (
     GradVanish,
     NeverLearns,
     Plateau,
+    ScorePlateau,
     Validation,
+    Memorised,
     Throughput,
     StepTime,
     Jitter,

@@ -3,18 +3,24 @@
 Reason: spikes recover, slow rises do not; a run that has lost 10 % for dozens of
 rows rarely comes back without a restart.
 Formula, in y = ln(loss): f is the median of the last 20 rows, taken every 16 rows;
-best is the lowest f so far. Fires when f - best > max(ln(1 + rise), z * s) at
-`persist` such points in a row, where s is the noise of successive differences, now
-or at the best (a shift or a slow rise does not inflate it); 3.4 is about twice 6
-standard errors of a median of 20. Clears when f is back below half of that. While
-firing, a further rise by the same margin confirms it.
+best is the lowest f so far. Fires when f - best is above all of these at `persist` such
+points in a row: ln(1 + rise); z * s, with s the noise now or at the best; and `waves`
+times the second highest rise of f that was lost again by half. s is the greatest of the
+90th percentile of successive differences, as a Gaussian's deviation (a shift or a slow
+rise does not inflate it; data of two kinds in turn do, and no median can move further
+than from one kind to the other), and, at the best, the deviation of the rows there; 3.4
+is about twice 6 standard errors of a median of 20. A warning; critical when the loss has
+risen by `grave`, or after `long` points, because slow rises do not recover. Clears when
+f is back below half of that. While firing, a further rise by the same margin confirms it.
 
 Example: 'train/loss is 24% above its best of 2.31 at step 5210', and 40 rows later
 still is.
 
 Traps: the margin doubles for 100 rows after the learning rate rose 1.5x
 (restarts, re-warming); a loss that has been negative has no ratio and is not
-judged; a restart that goes back in steps begins anew.
+judged; a restart that goes back in steps begins anew. What oscillates, as an
+adversary's loss, must rise twice as high as it has twice; the first two waves of a run
+cannot be told from divergence, and are warnings.
 
 Source: IDEFICS' logs, where instant spikes recovered and slow rises did not.
 """
