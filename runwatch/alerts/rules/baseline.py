@@ -144,6 +144,13 @@ def jitter(windows: Floats) -> Floats:
     return noise
 
 
+def deviation(windows: Floats) -> Floats:
+    """Return the scaled median absolute deviation (n,) of each window."""
+    away = np.abs(windows - median(np.sort(windows, axis=1))[:, None])
+    away.sort(axis=1)
+    return median(away) * _MAD
+
+
 def swing(windows: Floats) -> Floats:
     """Return the noise (n,) of each window as the greater of its successive differences show it.
 

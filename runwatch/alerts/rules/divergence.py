@@ -41,10 +41,10 @@ from runwatch.alerts.rules.baseline import (
     Segments,
     Windows,
     before_negative,
+    deviation,
     grow,
     median,
     positive,
-    spread,
     swing,
 )
 from runwatch.alerts.rules.context import Recent, lr_jump, surge
@@ -154,7 +154,7 @@ class Divergence(RankRule):
         """The row in `rows` that completed each window."""
         level = median(np.sort(windows[:, -_SMOOTH:], axis=1))
         noise = swing(windows)
-        sigma = np.maximum(spread(windows, 0.0)[1], noise)
+        sigma = np.maximum(deviation(windows), noise)
         height = self._waves.add(level)
         found: list[Finding] = []
         at = 0
