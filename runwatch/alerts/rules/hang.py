@@ -109,11 +109,15 @@ class Hang(RunRule):
         self._open = None
         return [self.say(Verdict.CLEAR, Sev.CRITICAL, "training moves again", place(progress, 0))]
 
-    def timeout(self, phase: str) -> float:
-        """Return the seconds of silence that are a hang in `phase`."""
-        least = max(self.least, self.medians * self._pace.median)
-        if self._paused < self.familiar and self.least:
-            least *= max(1.0, self.unfamiliar / self.least)
+    def timeout(self, phase: str, *, patient: bool = True) -> float:
+        """Return the seconds of silence that are a hang in `phase`.
+
+        Where not `patient`, median gaps count no more while the pauses are not known.
+        """
+        strange = (
+            max(1.0, self.unfamiliar / self.least) if self._paused < self.familiar and self.least else 1.0
+        )
+        least = max(self.least * strange, self.medians * self._pace.median * (strange if patient else 1.0))
         longest = max(self._pace.longest, self._pauses.get(phase, 0.0))
         usual = max(least, self.longest * longest)
         if phase in _PAUSES:
@@ -140,7 +144,7 @@ class Hang(RunRule):
         if status.silent_for < limit / 2:
             return self._calm(status)
         quiet = status.log_silent_for >= min(status.silent_for, limit) / 2
-        firing = status.silent_for >= (limit if quiet else 3 * limit)
+        firing = status.silent_for >= (limit if quiet else 3 * self.timeout(status.phase, patient=False))
         verdict = Verdict.FIRING if firing else Verdict.PENDING
         if self._open in {verdict, Verdict.FIRING}:
             return ()
