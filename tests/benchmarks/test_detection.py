@@ -17,7 +17,7 @@ def test_faults_name_rules_that_exist():
     assert len(FAULTS) >= 80
     assert all(fault.rules <= known for fault in FAULTS.values())
     told = set().union(*(fault.rules for fault in FAULTS.values()))
-    assert known - told == {"disagreement", "finished", "low_mfu"}
+    assert known - told == {"disagreement", "finished", "low_mfu", "memorised", "score_plateau"}
 
 
 @pytest.mark.parametrize("name", ["nan_from_a_step_on", "disk_becomes_read_only"])
