@@ -29,8 +29,8 @@ KINDS: tuple[tuple[str, str], ...] = (
     (r"\bnan\b|infinite|overflow", "nonfinite"),
     (r"spike", "loss_spike grad_spike"),
     (r"diverg", "divergence loss_spike"),
-    (r"plateau", "plateau never_learns"),
-    (r"overfit", "validation"),
+    (r"plateau", "plateau score_plateau never_learns"),
+    (r"overfit", "validation memorised"),
     (CRASHES, "crash ended"),
     (r"hang|stuck|log ends", "hang"),
 )

@@ -23,7 +23,7 @@ _EPOCH = re.compile(rb"Epoch (\d+)/(\d+)\s*$")
 _BAR = re.compile(
     rb"\s*(?P<done>\d+)/(?P<total>\d+|Unknown) "
     rb"(?:(?:\[[=>.]{10,80}\]|\S{10,200}) ?- |(?=\xe2\x94[\x80-\xbf])\S{1,400} )(?P<rest>[^\r\n]{1,4000})"
-    rb"|(?:(?:\s*(?P<all>\d+)/\d+ |\s)- |(?=\d+s - ))(?P<whole>\d+m?s [^\r\n]{1,4000})"  # verbose=2
+    rb"|(?:(?:\s*(?P<all>\d+)/(?P<of>\d+) |\s)- |(?=\d+s - ))(?P<whole>\d+m?s [^\r\n]{1,4000})"  # verbose=2
 )
 _ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): (" + VALUE + rb")(?= - |\s*$)")
 _FILLING = re.compile(rb"\[[=>.]{10,80}\]")
@@ -54,7 +54,7 @@ class _KerasPictures:
         before = found.start("rest" if drawn else "whole") - 3
         items = list(_ITEM.finditer(b" - " + found["rest" if drawn else "whole"]))
         names = tuple(m[1] for m in items)
-        if b"loss" not in names:
+        if b"loss" not in names or int(found["all"] or 1) < int(found["of"] or 1):
             return None
         if found["total"] == b"Unknown":
             return Match(self._layout(_UNKNOWN, ()), ())

@@ -10,9 +10,11 @@ from runwatch.alerts.rules.loss_scale import LossScale
 from runwatch.alerts.rules.loss_spike import LossSpike
 from runwatch.alerts.rules.lr_anomaly import LrAnomaly
 from runwatch.alerts.rules.masked_nan import MaskedNan
+from runwatch.alerts.rules.memorised import Memorised
 from runwatch.alerts.rules.never_learns import NeverLearns
 from runwatch.alerts.rules.plateau import Plateau
 from runwatch.alerts.rules.resume import Resume
+from runwatch.alerts.rules.score_plateau import ScorePlateau
 from runwatch.alerts.rules.validation import Validation
 from runwatch.findings import Verdict
 
@@ -216,3 +218,31 @@ def test_data_of_two_kinds_is_no_spike():
         train__loss=2.5 * np.exp(0.01 * rng.normal(size=3000)) * np.where(rng.random(3000) < 0.25, 1.3, 1)
     )
     assert fired(log.judge(LossSpike())) == []
+
+
+def test_a_loss_next_to_nothing_that_nothing_validates_is_a_note():
+    steps = np.arange(1000)
+    log = Log(train__loss=2.3 * np.exp(-steps / 200), train__epoch=steps / 10)
+    (found,) = log.judge(Memorised())
+    assert (found.severity.value, found.step) == ("info", 639)
+    assert (
+        found.title
+        == "train/loss is 0.048 of what it was untrained after 64 epochs, and nothing validates it"
+    )
+    assert log.judge(Memorised(), range(0, 1000, 7)) == log.judge(Memorised()), "cuts do not matter"
+    assert log.judge(Memorised(epochs=80))[0].step == 831
+    assert Log(train__loss=log.columns[LOSS]).judge(Memorised()) == [], "its epochs are unknown"
+    log.set("val/loss", np.full(1000, 2.0))
+    assert log.judge(Memorised()) == []
+
+
+def test_a_score_that_stands_still_is_a_note_told_at_its_best():
+    score = np.r_[0.0, 0.47, np.full(30, 0.59), 0.6, 0.61]
+    found = Log(np.arange(34) * 200, SCORE=score).judge(ScorePlateau())
+    assert brief(found) == [("firing", "info", 400), ("clear", "info", 6400)]
+    assert found[0].title == "SCORE has not risen above 0.59 for 8 evaluations, since step 400"
+    assert Log(np.arange(34) * 200, SCORE=score).judge(ScorePlateau(), range(34)) == found
+    assert Log(val__accuracy=np.r_[0.5, np.ones(30)]).judge(ScorePlateau()) == [], "perfect"
+    assert Log(accuracy=score).judge(ScorePlateau()) == [], "of training rows"
+    late = np.r_[np.linspace(0.1, 0.6, 40), np.full(12, 0.6)]
+    assert Log(val__f1=late).judge(ScorePlateau()) == [], "a quarter of the run is not long"

@@ -351,6 +351,22 @@ def test_processes_that_ended_in_the_middle():
     assert watch(Ended(), 30, lambda t, v: died(t) if t == 10 else [], more=lambda t: done) == []
 
 
+def test_processes_that_ended_in_a_run_of_unknown_length():
+    def ended(step, exit_code=None):
+        unknown = {"fraction": None, "last_step": step, "total": None}
+        found = watch(
+            Ended(),
+            30,
+            lambda t, v: died(t, exit_code=exit_code) if t == 10 else [],
+            more=lambda t: unknown,
+        )
+        return [finding.severity.value for finding in found]
+
+    assert ended(1234) == ["warning"]
+    assert ended(1250) == ["info"], "runs end at round steps"
+    assert ended(1234, exit_code=0) == ["info"]
+
+
 def test_what_processes_do_is_evidence_for_a_hang():
     machine = under_way()
     stopped = msgspec.structs.replace(PROCESSES[0], state="stopped")

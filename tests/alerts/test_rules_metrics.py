@@ -261,6 +261,14 @@ def test_the_spike_of_bloom_is_a_warning_at_once_and_critical_when_it_stays():
     assert ("firing", "critical", 2002) in brief(log.judge(GradSpike()))
 
 
+def test_one_high_row_at_the_end_is_a_note_and_two_are_a_spike():
+    log = healthy()
+    log.columns[LOSS][2999] *= 1.4
+    assert brief(log.judge(LossSpike()))[-1] == ("firing", "info", 2999)
+    log.columns[LOSS][2998] *= 1.4
+    assert brief(log.judge(LossSpike()))[-1] == ("firing", "warning", 2998)
+
+
 # -- slow changes ----------------------------------------------------------------------------------
 
 
@@ -268,8 +276,9 @@ def test_a_slow_rise_of_the_loss_diverges():
     log = healthy()
     log.columns[LOSS][2000:] *= np.exp(np.arange(1000) / 2500)
     found = log.judge(Divergence())
-    assert brief(found)[:2][1][:2] == ("firing", "critical")
+    assert brief(found)[1][:2] == ("firing", "warning")
     assert 2200 < found[1].step < 2500
+    assert "critical" in {severity for _, severity, _ in brief(found)}  # it lasts
     assert found[-1].evidence["rise"] > 0.3
     assert all(f.verdict is not Verdict.CLEAR for f in found[1:])
 
@@ -278,8 +287,40 @@ def test_divergence_clears_when_the_loss_is_back():
     log = healthy()
     log.columns[LOSS][2000:2200] *= 1.5
     found = log.judge(Divergence())
-    assert [f.verdict.value for f in found] == ["pending", "firing", "clear"]
+    assert [v + " " + s for v, s, _ in brief(found)] == [
+        "pending warning",
+        "firing warning",
+        "firing critical",
+        "clear critical",
+    ]
     assert 2200 < found[-1].step < 2260
+
+
+def test_a_loss_that_has_doubled_is_critical_at_once():
+    log = healthy()
+    log.columns[LOSS][2000:] *= 2.5
+    assert brief(log.judge(Divergence()))[1][:2] == ("firing", "critical")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+def test_data_of_two_kinds_do_not_diverge(share):
+    rng = np.random.default_rng(5)
+    log = Log(
+        train__loss=np.where(rng.random(20_000) < share, 3.0, 2.0) * np.exp(0.01 * rng.normal(size=20_000))
+    )
+    assert log.judge(Divergence()) == []
+    log.columns[LOSS][15_000:] *= 10
+    assert ("firing", "critical") in {(v, s) for v, s, _ in brief(log.judge(Divergence()))}
+
+
+def test_rises_that_were_survived_twice_are_no_news():
+    steps = np.arange(6000)
+    wave = np.exp(0.2 * np.sin(steps / 25) + 0.01 * np.random.default_rng(5).normal(size=6000))
+    found = Log(train__loss=wave).judge(Divergence())
+    assert {f.severity for f in found} == {Severity.WARNING}
+    assert max(f.step for f in found) < 1000  # within the first of some forty
+    wave[5000:] *= 2
+    assert Log(train__loss=wave).judge(Divergence())[-1].severity is Severity.CRITICAL
 
 
 def test_a_rise_seen_once_is_only_pending():
@@ -291,7 +332,7 @@ def test_a_rise_seen_once_is_only_pending():
 def test_more_patience_fires_later():
     log = healthy()
     log.columns[LOSS][2000:] *= 1.5
-    at = [f.evidence["now"] for f in log.judge(Divergence(persist=3))]
+    at = [f.evidence["now"] for f in log.judge(Divergence(persist=3, long=100))]
     assert len(at) == 2
     log.columns[LOSS][2035:] /= 1.5
     assert [f.verdict.value for f in log.judge(Divergence(persist=2))] == ["pending", "firing", "clear"]

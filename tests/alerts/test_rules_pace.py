@@ -96,6 +96,15 @@ def noise(count, steps, scale=0.02):
     return np.exp(scale * np.random.default_rng(0).normal(size=(count, steps)))
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_stalls_at_random_are_not_called_regular(seed):
+    rng = np.random.default_rng(seed)
+    log = healthy(1000, seed)
+    log.columns[TIME][:] = 0.5
+    log.columns[TIME][300:][rng.random(700) < 0.15] = 1.5
+    assert fired(log.judge(Jitter()))[0][0] == "warning"
+
+
 def test_a_slow_rank_is_named():
     times = 0.5 * noise(8, 400)
     assert judged(Straggler(), ranks(8, 400, times)) == []

@@ -96,9 +96,19 @@ def test_a_run_that_starts_again_gets_the_time_of_a_start():
 def test_the_timeout_adapts_to_long_gaps_between_rows():
     rule = Hang()
     rule.observe(rows(0, 100, seconds=6.0, every=10))  # a row a minute
-    assert rule.timeout("training") == 600.0
+    assert rule.timeout("training") == 1200.0
     rule.observe(rows(100, 101, seconds=50.0, every=10))
     assert rule.timeout("training") == 1500.0
+
+
+def test_median_gaps_count_double_until_the_pauses_are_known():
+    rule = Hang()
+    rule.observe(rows(0, 100, seconds=40.0, every=10))  # a row in 400 s
+    assert rule.timeout("training") == 8000.0
+    for number in range(5):
+        rule.tick(quiet(1300.0))
+        rule.observe(rows(100 + number, 101 + number, seconds=40.0, every=10))
+    assert rule.timeout("training") == 4000.0
 
 
 def test_the_first_gap_holds_the_compilation_and_teaches_nothing():
@@ -113,7 +123,7 @@ def test_without_step_times_arrivals_teach_the_gaps():
     rule = Hang()
     for number in range(20):
         rule.observe(rows(number, number + 1, arrival=1000.0 + 90 * number))
-    assert rule.timeout("training") == 900.0
+    assert rule.timeout("training") == 1800.0
 
 
 def test_other_phases_have_more_patience():
@@ -316,3 +326,24 @@ def test_signatures(kind, title, name, role):
 
 def test_every_kind_has_a_signature():
     assert {classify(event(kind, 0, "")).name for kind in CRASH_KINDS}
+
+
+def test_every_launch_of_one_log_has_its_own_crash():
+    """A script goes on to its next configuration when one has died before its first row."""
+    killed = "torch.distributed.elastic.multiprocessing.api.SignalException: Process 7 got signal: 15"
+    rule = Crash()
+    found = rule.observe(
+        only(
+            event("signal", 1000, killed),
+            event("load", 2000, "Loading the checkpoint"),
+            event("traceback", 3000, "ValueError: 5 micro batches"),
+            event("traceback", 3500, "ValueError: 5 micro batches"),
+        )
+    )
+    assert [(f.verdict.value, f.line) for f in found] == [
+        ("pending", 11),
+        ("firing", 11),
+        ("clear", 31),
+        ("pending", 31),
+    ]
+    assert rule.observe(only(event("load", 4000, "a slower rank"), event("nccl", 5000, "NCCL aborted"))) == []

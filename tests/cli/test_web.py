@@ -105,9 +105,9 @@ async def test_a_tunnel_may_end_at_another_port(server):
 
 
 async def test_two_servers_keep_their_cookies_apart(tmp_path):
+    pytest.importorskip("textual_serve")
     import aiohttp
 
-    pytest.importorskip("textual_serve")
     (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
     with serving(tmp_path / "a") as one, serving(tmp_path / "b") as other:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:

@@ -151,6 +151,28 @@ def jitter(windows: Floats) -> Floats:
     return noise
 
 
+def deviation(windows: Floats) -> Floats:
+    """Return the scaled median absolute deviation (n,) of each window."""
+    away = np.abs(windows - median(np.sort(windows, axis=1))[:, None])
+    away.sort(axis=1)
+    return median(away) * _MAD
+
+
+def swing(windows: Floats) -> Floats:
+    """Return the noise (n,) of each window as the greater of its successive differences show it.
+
+    Data of two kinds in turn, or heavy tails, have a small median difference and a large upper
+    tail: the 90th percentile of a Gaussian's is 1.645 deviations. No median of rows that come from
+    two levels can move further than from one to the other, which is such a difference; a single
+    shift or a trend inside the window hardly changes it.
+    """
+    steps = np.abs(np.diff(windows, axis=1))
+    at = int(0.9 * (steps.shape[1] - 1))
+    steps.partition(at, axis=1)
+    noise: Floats = steps[:, at] / (1.645 * np.sqrt(2))
+    return noise
+
+
 def spread(windows: Floats, floor: float) -> tuple[Floats, Floats]:
     """Return the median and the robust standard deviation, each (n,), of windows (n, width).
 

@@ -43,6 +43,7 @@ from runwatch.alerts.rules.lost_work import LostWork
 from runwatch.alerts.rules.low_mfu import LowMfu
 from runwatch.alerts.rules.lr_anomaly import LrAnomaly
 from runwatch.alerts.rules.masked_nan import MaskedNan
+from runwatch.alerts.rules.memorised import Memorised
 from runwatch.alerts.rules.never_learns import NeverLearns
 from runwatch.alerts.rules.nonfinite import NonFinite
 from runwatch.alerts.rules.plateau import Plateau
@@ -53,6 +54,7 @@ from runwatch.alerts.rules.restart_loop import RestartLoop
 from runwatch.alerts.rules.resume import Resume
 from runwatch.alerts.rules.retries import Retries
 from runwatch.alerts.rules.reward_collapse import RewardCollapse
+from runwatch.alerts.rules.score_plateau import ScorePlateau
 from runwatch.alerts.rules.settings import Number, Overrides
 from runwatch.alerts.rules.silent_rank import SilentRank
 from runwatch.alerts.rules.skipped_steps import SkippedSteps
@@ -78,12 +80,14 @@ CATALOGUE: tuple[type[Rule], ...] = (
     ClipSaturation,
     NeverLearns,
     Plateau,
+    ScorePlateau,
     Validation,
     BehindReference,
     RewardCollapse,
     PolicyCollapse,
     PolicyShift,
     Discriminator,
+    Memorised,
     Throughput,
     StepTime,
     Jitter,

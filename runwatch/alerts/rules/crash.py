@@ -7,7 +7,8 @@ leaves no way on (killed, segmentation fault, cancelled by the scheduler), else 
 the log has been silent for `settle` seconds and two usual gaps between training
 rows, or has ended. `survive` training rows after it whose steps go on clear it: the
 exception was handled. A restart after it makes it certain, and over: it fires and
-resolves where training went on.
+resolves where training went on, or at the next launch's own error: when the launcher
+itself had ended, and something compiled or loaded since, that is another crash.
 Cause: among all events since training last moved, the best role wins (proof, root,
 then cascade), and among equals the first; see signatures. Where a launcher's table says
 which rank failed first, what that rank said, or the signal that killed it, goes before
@@ -32,7 +33,14 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.pace import Pace
-from runwatch.alerts.rules.signatures import CERTAIN_KINDS, CRASH_KINDS, Role, Signature, classify
+from runwatch.alerts.rules.signatures import (
+    CERTAIN_KINDS,
+    CRASH_KINDS,
+    LAUNCHER_ENDS,
+    Role,
+    Signature,
+    classify,
+)
 from runwatch.batch import Event
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Severity, Verdict
@@ -41,7 +49,9 @@ _KEPT = 16
 """Distinct later symptoms that are remembered by name, and ranks whose errors are."""
 _TOLD = ("source", "host", "exitcode")
 """What an event tells that is worth keeping."""
-_JUDGED = CRASH_KINDS | {"finished", "resume"}
+_STARTS = frozenset({"start", "resume", "load", "compile"})
+"""Kinds of events of a program that begins."""
+_JUDGED = CRASH_KINDS | _STARTS | {"finished"}
 """Kinds of event that change anything here."""
 _ENDED_BY_OTHERS = frozenset({"-6", "-15"})
 
@@ -63,6 +73,8 @@ class _Death:
     """What the launcher says of the rank that failed first."""
     rows: int = 0
     """Training rows since the newest event."""
+    over: bool = False
+    """Whether the launcher itself has ended, and with it all ranks."""
     relaunched: bool = False
     firing: bool = False
 
@@ -70,6 +82,7 @@ class _Death:
         """Note one more event; the best role wins, among equals the first."""
         self.count += 1
         self.rows = 0
+        self.over |= event.kind == "killed" or event.title.startswith(LAUNCHER_ENDS)
         if signature.role > self.signature.role:
             self._add_symptom(self.signature)
             self.root, self.signature = event, signature
@@ -171,10 +184,15 @@ class Crash(RunRule):
             where = Place(event.step or self._last.step, event.line)
             return [self._clear("it finished", where)] if death else []
         death = self._death
-        if event.kind == "resume" and death:
+        if death and (event.kind == "resume" or (death.over and event.kind in _STARTS)):
             death.relaunched = True
         if event.kind not in CRASH_KINDS:
             return []
+        if death and death.over and death.relaunched:
+            found = [] if death.firing else [self._finding(death, Verdict.FIRING)]
+            self._death = None
+            found.append(self._clear("relaunched", Place(event.step, event.line)))
+            return [*found, *self._take(event, source)]
         signature = classify(event)
         if self._finished and signature.role is Role.CASCADE:
             return []

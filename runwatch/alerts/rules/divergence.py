@@ -3,18 +3,24 @@
 Reason: spikes recover, slow rises do not; a run that has lost 10 % for dozens of
 rows rarely comes back without a restart.
 Formula, in y = ln(loss): f is the median of the last 20 rows, taken every 16 rows;
-best is the lowest f so far. Fires when f - best > max(ln(1 + rise), z * s) at
-`persist` such points in a row, where s is the noise of successive differences, now
-or at the best (a shift or a slow rise does not inflate it); 3.4 is about twice 6
-standard errors of a median of 20. Clears when f is back below half of that. While
-firing, a further rise by the same margin confirms it.
+best is the lowest f so far. Fires when f - best is above all of these at `persist` such
+points in a row: ln(1 + rise); z * s, with s the noise now or at the best; and `waves`
+times the second highest rise of f that was lost again by half. s is the greatest of the
+90th percentile of successive differences, as a Gaussian's deviation (a shift or a slow
+rise does not inflate it; data of two kinds in turn do, and no median can move further
+than from one kind to the other), and, at the best, the deviation of the rows there; 3.4
+is about twice 6 standard errors of a median of 20. A warning; critical when the loss has
+risen by `grave`, or after `long` points, because slow rises do not recover. Clears when
+f is back below half of that. While firing, a further rise by the same margin confirms it.
 
 Example: 'train/loss is 24% above its best of 2.31 at step 5210', and 40 rows later
 still is.
 
 Traps: the margin doubles for 100 rows after the learning rate rose 1.5x
 (restarts, re-warming); a loss that has been negative has no ratio and is not
-judged; a restart that goes back in steps begins anew.
+judged; a restart that goes back in steps begins anew. What oscillates, as an
+adversary's loss, must rise twice as high as it has twice; the first two waves of a run
+cannot be told from divergence, and are warnings.
 
 Source: IDEFICS' logs, where instant spikes recovered and slow rises did not.
 """
@@ -35,11 +41,11 @@ from runwatch.alerts.rules.baseline import (
     Segments,
     Windows,
     before_negative,
+    deviation,
     grow,
-    jitter,
     median,
     positive,
-    spread,
+    swing,
 )
 from runwatch.alerts.rules.context import Recent, lr_jump, surge
 from runwatch.block import Block, Samples
@@ -48,6 +54,34 @@ from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS
 
 _HOP = 16
 _SMOOTH = 20
+
+
+class _Waves:
+    """How high the smoothed loss has risen and come back, which is the movement this run survives.
+
+    A wave is a rise from a low that has been lost again by half. The second highest counts:
+    a single one may be the accident that the next would be, too.
+    """
+
+    def __init__(self) -> None:
+        self._low, self._high = np.inf, -np.inf
+        self._highest = [0.0, 0.0]
+        """Heights of the two highest waves, the lower one first."""
+
+    def add(self, levels: Floats) -> Floats:
+        """Take new levels (n,); return the height (n,) that waves had before each."""
+        low, high, (second, first) = self._low, self._high, self._highest
+        heights = []
+        for level in levels.tolist():
+            heights.append(second)
+            if level > high:
+                high = level
+                low = min(low, level)
+            elif level < (low + high) / 2:
+                _, second, first = sorted((second, first, high - low))
+                low = high = level
+        self._low, self._high, self._highest = low, high, [second, first]
+        return np.array(heights)
 
 
 @dataclass
@@ -70,7 +104,7 @@ class _Rise:
     margin: float
     over: int = 1
     under: int = 0
-    firing: bool = False
+    firing: Severity | None = None
 
 
 @dataclass
@@ -83,12 +117,16 @@ class Divergence(RankRule):
     rise: float = threshold(0.10, "least rise of the median of 20 rows over its best, as a fraction")
     z: float = threshold(3.4, "least rise in robust deviations of a single row")
     persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
+    grave: float = threshold(1.0, "rise from which it is critical at once, as a fraction")
+    long: int = threshold(8, "evaluations in a row from which it is critical")
+    waves: float = threshold(2.0, "multiple of the second highest rise so far that was lost again")
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _windows: Windows = field(default_factory=lambda: Windows(32, _HOP), init=False, repr=False)
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
     _best: _Best = field(default_factory=_Best, init=False, repr=False)
+    _waves: _Waves = field(default_factory=_Waves, init=False, repr=False)
     _rise: _Rise | None = field(default=None, init=False, repr=False)
     _signed: bool = field(default=False, init=False, repr=False)
 
@@ -99,7 +137,7 @@ class Divergence(RankRule):
         found: list[Finding] = []
         for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
             if restarted:
-                self._windows, self._best = Windows(32, _HOP), _Best()
+                self._windows, self._best, self._waves = Windows(32, _HOP), _Best(), _Waves()
                 if self._rise:
                     found.append(self._clear(place(piece, 0)))
             if not self._signed:
@@ -115,8 +153,9 @@ class Divergence(RankRule):
         points = ends - start - 1
         """The row in `rows` that completed each window."""
         level = median(np.sort(windows[:, -_SMOOTH:], axis=1))
-        noise = jitter(windows)
-        _, sigma = spread(windows, 0.0)
+        noise = swing(windows)
+        sigma = np.maximum(deviation(windows), noise)
+        height = self._waves.add(level)
         found: list[Finding] = []
         at = 0
         while at < len(points):
@@ -125,16 +164,18 @@ class Divergence(RankRule):
                 found += self._follow(self._rise, float(level[at]), place(rows, row))
             else:
                 ahead = slice(at, None)
-                stop = self._search(rows, points[ahead], level[ahead], noise[ahead], sigma[ahead])
+                least = self._least(noise[ahead], height[ahead])
+                stop = self._search(rows, points[ahead], level[ahead], least, sigma[ahead])
                 if stop is None:
                     break
                 at += stop
-                found += self._open(rows, int(points[at]), float(level[at]), float(noise[at]))
+                margin = max(float(least[stop]), self.z * self._best.sigma)
+                found += self._open(rows, int(points[at]), float(level[at]), margin)
             at += 1
         return found
 
     def _search(
-        self, rows: Samples, points: NDArray[np.int64], level: Floats, noise: Floats, sigma: Floats
+        self, rows: Samples, points: NDArray[np.int64], level: Floats, least: Floats, sigma: Floats
     ) -> int | None:
         """Return the first point that is too high for the best before it, and move the best up to there."""
         number = np.arange(len(level))
@@ -142,19 +183,19 @@ class Divergence(RankRule):
         holder = np.maximum.accumulate(np.where(level < lowest[:-1], number, -1))
         before = np.append(-1, holder[:-1])
         sigma_best = np.where(before >= 0, sigma[before], self._best.sigma)
-        over = np.flatnonzero(level - lowest[:-1] > self._margin(sigma_best, noise))
+        over = np.flatnonzero(level - lowest[:-1] > np.maximum(least, self.z * sigma_best))
         stop = int(over[0]) if len(over) else None
         best = int(holder[-1]) if stop is None else int(before[stop])
         if best >= 0:
             self._best = _Best(float(level[best]), float(sigma[best]), place(rows, int(points[best])))
         return stop
 
-    def _margin(self, sigma: Floats, noise: Floats) -> Floats:
-        return np.maximum(log(1 + self.rise), self.z * np.maximum(sigma, noise))
+    def _least(self, noise: Floats, height: Floats) -> Floats:
+        """Return by how much (n,) ln(loss) must have risen at each point, whatever the noise at the best."""
+        return np.maximum(log(1 + self.rise), np.maximum(self.z * noise, self.waves * height))
 
-    def _open(self, rows: Samples, row: int, level: float, noise: float) -> list[Finding]:
+    def _open(self, rows: Samples, row: int, level: float, margin: float) -> list[Finding]:
         offset = float(rows.offset[row])
-        margin = float(self._margin(np.array(self._best.sigma), np.array(noise)))
         jump = lr_jump(self._rate, offset)
         cause = surge(self._grad, GRAD_NORM, offset)
         if jump > 1.5:
@@ -172,26 +213,30 @@ class Divergence(RankRule):
         rise.under = rise.under + 1 if excess < rise.margin / 2 else 0
         if (not rise.firing and not rise.over) or rise.under >= self.persist:
             return [self._clear(here)]
-        if not rise.firing and rise.over >= self.persist:
-            return [self._fire(rise, level)]
-        if rise.firing and level > rise.level + rise.margin:
-            return [self._fire(rise, level)]
-        return []
+        grave = excess > log(1 + self.grave) or rise.over >= self.long
+        if not rise.firing:
+            told = rise.over >= self.persist
+        else:
+            told = level > rise.level + rise.margin or (grave and rise.firing is not Severity.CRITICAL)
+        return [self._fire(rise, level, grave=grave)] if told else []
 
-    def _fire(self, rise: _Rise, level: float) -> Finding:
-        rise.firing, rise.level = True, level
+    def _fire(self, rise: _Rise, level: float, *, grave: bool = False) -> Finding:
+        rise.level = level
+        if rise.firing is not Severity.CRITICAL:
+            rise.firing = Severity.CRITICAL if grave else Severity.WARNING
         return self._finding(rise, Verdict.FIRING, level)
 
     def _clear(self, here: Place) -> Finding:
-        self._rise = None
-        return self.say(Verdict.CLEAR, Severity.CRITICAL, f"{LOSS} is back near its best", here, metric=LOSS)
+        rise, self._rise = self._rise, None
+        severity = (rise and rise.firing) or Severity.WARNING
+        return self.say(Verdict.CLEAR, severity, f"{LOSS} is back near its best", here, metric=LOSS)
 
     def _finding(self, rise: _Rise, verdict: Verdict, level: float) -> Finding:
         height = grow(level - self._best.level) - 1
         best = self._best
         return self.say(
             verdict,
-            Severity.CRITICAL,
+            rise.firing or Severity.WARNING,
             f"{LOSS} is {height:.0%} above its best of {grow(best.level):.4g} at {best.where}",
             rise.where,
             metric=LOSS,

@@ -5,8 +5,9 @@ middle leaves a log that just stops; that is known at once, not after ten minute
 silence.
 Formula: every rank and main process that was linked to the log has ended, none has
 come for `settle` seconds, the log shows progress below `complete`, and there is no
-crash. A warning; a note if the length of the run is unknown and so is how it ended.
-Ends when training moves again.
+crash. A warning; a note if the run may have been complete: its length is unknown, and
+it exited with 0, or stands at a round step or at the end of an epoch, as finished runs
+do. Ends when training moves again.
 
 Example: 'the run's processes ended at step 812 of 5000; how is not known'.
 
@@ -24,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.milestone import Milestone
 from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Severity, Verdict
@@ -40,10 +42,12 @@ class Ended(RunRule):
     complete: float = threshold(0.98, "progress from which it has finished")
 
     _crashed: bool = field(default=False, init=False, repr=False)
+    _milestone: Milestone = field(default_factory=Milestone, init=False, repr=False)
     _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Progress shows that it goes on."""
+        self._milestone.push(block)
         progress = block.progress
         last = float(progress.offset[-1]) if progress is not None and len(progress) else -1.0
         if last >= 0:
@@ -63,7 +67,7 @@ class Ended(RunRule):
         whole = status.fraction is not None and status.fraction >= self.complete
         if self._firing or self._crashed or told or whole or status.now - ended.time < self.settle:
             return ()
-        self._firing = Severity.INFO if status.fraction is None else Severity.WARNING
+        self._firing = Severity.INFO if self._may_be_complete(status, ended.exit_code) else Severity.WARNING
         how = "how is unknown" if ended.exit_code is None else "with exit code 0"
         at = "" if status.last_step is None else f" at step {status.last_step}"
         of = "" if status.total is None or not at else f" of {status.total}"
@@ -78,6 +82,12 @@ class Ended(RunRule):
                 evidence={"ended": ended.time, "exit_code": ended.exit_code, "progress": status.fraction},
             )
         ]
+
+    def _may_be_complete(self, status: Status, exit_code: int | None) -> bool:
+        if status.fraction is not None:
+            return False
+        step = status.last_step
+        return exit_code == 0 or step is None or self._milestone.at(step)
 
     def _clear(self, where: Place) -> Finding:
         severity, self._firing = self._firing or Severity.INFO, None

@@ -9,7 +9,8 @@ no false alarm, where 3 median gaps raised 42. Half of it is pending. Evaluation
 checkpoints may take `pause` seconds or 3 times their longest so far; a start
 `starting` seconds. While the run has not yet shown how long its pauses are
 (`familiar` silences above 3 median gaps that ended well), `unfamiliar` seconds are
-the least.
+the least, and the median gaps count as many times more: where rows are minutes
+apart, so are its pauses.
 
 Example: 'no progress while evaluating, since step 4200'.
 
@@ -31,16 +32,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.milestone import Milestone
 from runwatch.alerts.rules.pace import Pace
 from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.alerts.rules.witness import witness
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Verdict
 from runwatch.findings import Severity as Sev
-from runwatch.metrics import EPOCH
 
 _ADVICE = "Look at the stacks of all ranks (py-spy dump), GPU power and the mounts it reads and writes."
 _ENDED = (
@@ -82,11 +81,7 @@ class Hang(RunRule):
     _rows: int = field(default=0, init=False, repr=False)
     _launching: bool = field(default=False, init=False, repr=False)
     """Whether it said that it starts or resumes, and has not moved since."""
-    _step: float = field(default=np.nan, init=False, repr=False)
-    _every: float = field(default=np.nan, init=False, repr=False)
-    """Steps between the newest two rows."""
-    _epoch: float = field(default=0.5, init=False, repr=False)
-    """The newest epoch, as far as it is told; those that count whole ones tell nothing."""
+    _milestone: Milestone = field(default_factory=Milestone, init=False, repr=False)
     _open: Verdict | None = field(default=None, init=False, repr=False)
     _crashed: bool = field(default=False, init=False, repr=False)
 
@@ -103,11 +98,7 @@ class Hang(RunRule):
             return ()
         self._rows += len(progress)
         self._crashed = any(e.kind in CRASH_KINDS and e.offset > last_progress for e in block.events)
-        steps = np.append(self._step, progress.step)[-2:]
-        self._step, self._every = float(steps[-1]), float(steps[-1] - steps[0])
-        epochs = block.samples.get(EPOCH)
-        if epochs is not None and len(epochs) and np.isfinite(epochs.value[-1]):
-            self._epoch = float(epochs.value[-1])
+        self._milestone.push(block)
         for phase, silence in self._silence.items():
             self._pauses[phase] = max(self._pauses.get(phase, 0.0), silence)
             self._paused += silence > 3 * self._pace.median > 0
@@ -117,11 +108,17 @@ class Hang(RunRule):
         self._open = None
         return [self.say(Verdict.CLEAR, Sev.CRITICAL, "training moves again", place(progress, 0))]
 
-    def timeout(self, phase: str) -> float:
-        """Return the seconds of silence that are a hang in `phase`."""
-        least = self.least if self._paused >= self.familiar else max(self.least, self.unfamiliar)
+    def timeout(self, phase: str, *, patient: bool = True) -> float:
+        """Return the seconds of silence that are a hang in `phase`.
+
+        Where not `patient`, median gaps count no more while the pauses are not known.
+        """
+        strange = (
+            max(1.0, self.unfamiliar / self.least) if self._paused < self.familiar and self.least else 1.0
+        )
+        least = max(self.least * strange, self.medians * self._pace.median * (strange if patient else 1.0))
         longest = max(self._pace.longest, self._pauses.get(phase, 0.0))
-        usual = max(least, self.medians * self._pace.median, self.longest * longest)
+        usual = max(least, self.longest * longest)
         if phase in _PAUSES:
             return max(usual, self.pause, self.longest * self._pauses.get(phase, 0.0))
         if phase in _STARTS or self._launching:
@@ -146,7 +143,7 @@ class Hang(RunRule):
         if status.silent_for < limit / 2:
             return self._calm(status)
         quiet = status.log_silent_for >= min(status.silent_for, limit) / 2
-        firing = status.silent_for >= (limit if quiet else 3 * limit)
+        firing = status.silent_for >= (limit if quiet else 3 * self.timeout(status.phase, patient=False))
         verdict = Verdict.FIRING if firing else Verdict.PENDING
         if self._open in {verdict, Verdict.FIRING}:
             return ()
@@ -166,9 +163,7 @@ class Hang(RunRule):
             return False
         if step is None or status.phase != "training":
             return True
-        unit = 50 * self._every if self._every >= 1 else 50
-        round_step = min(step % unit, (step + 1) % unit) == 0
-        return round_step or abs(self._epoch - round(self._epoch)) < 0.01
+        return self._milestone.at(step)
 
     def _calm(self, status: Status) -> Sequence[Finding]:
         if self._open is None:

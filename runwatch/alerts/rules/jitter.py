@@ -122,7 +122,7 @@ class Jitter(RankRule):
         """Whether `count` stalls are far more than there were before."""
         share = (track.before + 1) / (track.rows + 64)
         usual = _WIDTH * share
-        return track.rows >= _WIDTH and bool(
+        return track.rows >= _WIDTH // 2 and bool(
             count > self.worse * usual and count > usual + 5 * (usual * (1 - share)) ** 0.5
         )
 
@@ -154,11 +154,19 @@ class Jitter(RankRule):
 
 
 def _period(rows: NDArray[np.int64]) -> int:
-    """Return the distance at which most of `rows` stand, or 0."""
-    gaps = np.diff(rows)
+    """Return the distance at which most of `rows` stand, give or take one, or 0.
+
+    They must be far more (4 binomial deviations) than of rows at random would: of those
+    three of five stand at every fifth row, give or take one.
+    """
+    gaps, count = np.diff(rows), len(rows)
     for gap in np.unique(gaps[gaps > 2])[::-1].tolist():
         phases = rows % gap
-        near = np.abs((phases[:, None] - phases + gap // 2) % gap - gap // 2) <= 1
-        if near.sum(axis=1).max() >= max(0.7 * len(rows), 0.8 * (rows[-1] - rows[0]) / gap, 5):
-            return int(gap)
+        away = np.abs((phases[:, None] - phases + gap // 2) % gap - gap // 2)
+        whole = max(0.7 * count, 0.8 * (rows[-1] - rows[0]) / gap, 5)
+        for within in (0, 1):
+            chance = min(1.0, (2 * within + 1) / gap)
+            luck = count * chance + 4 * (count * chance * (1 - chance)) ** 0.5
+            if (away <= within).sum(axis=1).max() >= max(whole, luck):
+                return int(gap)
     return 0

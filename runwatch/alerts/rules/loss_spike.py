@@ -20,7 +20,8 @@ batch is a note.
 Traps: thresholds double for 100 rows after the learning rate rose 1.5x, since a
 bump there is expected; a loss that has been negative has no ratio and is not
 judged; the first rows of a run fall fast, so that m lags above them and is
-conservative.
+conservative; the last row of a run may be an outlier, so that a spike is certain at the end
+only if a second row was up too.
 
 Sources: the spikes that PaLM, OPT and BLOOM report; Megatron-LM's rerun machine, which
 calls ten times the highest of the first hundred losses a spike. Measured: 9 spikes, all real, in
@@ -118,11 +119,13 @@ class LossSpike(RankRule):
         return found
 
     def elapse(self, status: Status) -> Sequence[Finding]:
-        """When no more rows can come, a spike that has not recovered is certain."""
+        """When no more rows can come, a spike of more than one row that has not recovered is certain."""
         spike = self._spike
         if spike is None or spike.firing or (status.live and not status.finished):
             return ()
-        return [self._fire(spike, Severity.WARNING, "and had not recovered at the end")]
+        lasts = spike.rows - spike.calm > 1
+        severity = Severity.WARNING if lasts else self._severity(spike)
+        return [self._fire(spike, severity, "and had not recovered at the end")]
 
     def _restart(self, where: Place) -> list[Finding]:
         self._baseline, self._highest = Baseline(floor=0.002), -np.inf
@@ -192,9 +195,8 @@ class LossSpike(RankRule):
         if spike.calm >= self.calm:
             assert spike.back is not None
             if not spike.firing:
-                small = spike.rise < self.large or spike.peak - spike.usual < 2 * spike.least
-                severity = Severity.INFO if small else Severity.WARNING
-                found.append(self._fire(spike, severity, f"and recovered after {_rows(lasted)}"))
+                ending = f"and recovered after {_rows(lasted)}"
+                found.append(self._fire(spike, self._severity(spike), ending))
             found.append(self._end(spike, spike.back))
         elif spike.rows >= self.settle:
             found.append(self._end(spike, place(rows, row)))
@@ -209,6 +211,11 @@ class LossSpike(RankRule):
         elif spike.rows == 1:
             found.append(self._finding(spike, Verdict.PENDING, Severity.WARNING, self._title(spike, "")))
         return found
+
+    def _severity(self, spike: _Spike) -> Severity:
+        """Return how grave a spike is that did not last."""
+        small = spike.rise < self.large or spike.peak - spike.usual < 2 * spike.least
+        return Severity.INFO if small else Severity.WARNING
 
     def _growing(self, spike: _Spike) -> bool:
         peaks = [peak for row, peak in self._past if row > spike.row - 200] + [spike.peak]

@@ -25,6 +25,13 @@ CERTAIN_KINDS = frozenset({"host_oom", "killed", "segfault", "scheduler"})
 """Kinds after which a process cannot go on."""
 
 
+LAUNCHER_ENDS = (
+    "torch.distributed.elastic.multiprocessing.errors.ChildFailedError",
+    "torch.distributed.elastic.multiprocessing.api.SignalException",
+)
+"""How the last words of a launcher begin, after which none of its ranks is left."""
+
+
 class Role(IntEnum):
     """How good an explanation of a crash is; the greatest wins, then the earliest."""
 
