@@ -45,7 +45,7 @@ from readers import LOOPS
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.patterns import ITEMS, DictPattern, LinePattern
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.sources.tail import BLOCK
+from runwatch.watcher.check import BLOCK
 
 LINES = int(os.environ.get("LINES_OF_FORMAT", "200000"))
 RUNS = 3

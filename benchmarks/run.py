@@ -24,8 +24,7 @@ import make_log
 
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.parsers.log import LogParser
-from runwatch.watcher.check import check
-from runwatch.watcher.sources.tail import BLOCK
+from runwatch.watcher.check import BLOCK, check
 
 LINES = int(os.environ.get("LINES_OF_LOG", "1000000"))
 RUNS = 3

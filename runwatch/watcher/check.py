@@ -20,8 +20,10 @@ from runwatch.watcher.sources.beside import BesideSource
 from runwatch.watcher.sources.checkpoints import CheckpointSource
 from runwatch.watcher.sources.older import Older, chosen, pieces, rotated
 from runwatch.watcher.sources.packed import blocks
-from runwatch.watcher.sources.tail import BLOCK
 from runwatch.watcher.sources.wandb_online import OnlineRun, said
+
+BLOCK = 2 << 20
+"""Bytes read at once: with less, numpy is called for too few rows at a time."""
 
 
 def check(

@@ -41,8 +41,8 @@ class Piece:
     mark: Mark | None = None
 
 
-BLOCK = 2 << 20
-"""Bytes read at once: with less, numpy is called for too few rows at a time."""
+BLOCK = 1 << 20
+"""Bytes read at once; twice as many are parsed a little faster, and take 10 MB more while history is read."""
 
 
 class Tail:
