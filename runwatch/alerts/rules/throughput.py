@@ -9,8 +9,9 @@ it is below the root of `times` for as long, or after `settle` rows.
 Example: 'steps take 5.1 times longer: 1.43 s, usually 0.28 s'.
 
 Traps: pauses for evaluation and checkpoints are single rows and cannot move a
-median of five; a larger batch takes longer, and tokens per second do not fall;
-the first rows after a start compile.
+median of five, but do so in a rate that is printed as a fading mean (progress
+bars): what gets faster by a tenth at each row is not collapsing; a larger batch
+takes longer, and tokens per second do not fall; the first rows after a start compile.
 
 Source: ByteRobust and C4 tell a collapse from a drift in the same way.
 """
@@ -31,6 +32,9 @@ from runwatch.alerts.rules.speed import Speed
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import STEP_TIME, label
+
+_FADES = 0.1
+"""Part by which each row is faster than the one before, where a mean forgets a pause."""
 
 
 @dataclass
@@ -96,7 +100,9 @@ class Throughput(RankRule):
                     break
                 row += int(ahead[0])
                 track.level = float(usual[row])
-            found += self._follow(metric, track, float(now[row]), rows, row)
+            seen = data[: len(data) - len(y) + row + 1][-self.persist :]
+            fades = bool((np.diff(seen) < log(1 - _FADES)).all())
+            found += self._follow(metric, track, float(now[row]), rows, row, fades=fades)
             row += 1
         return found
 
@@ -108,12 +114,14 @@ class Throughput(RankRule):
             now[count - len(windows) :] = np.partition(windows, self.rows // 2, axis=1)[:, self.rows // 2]
         return now
 
-    def _follow(self, metric: str, track: _Track, now: float, rows: Samples, row: int) -> list[Finding]:
+    def _follow(
+        self, metric: str, track: _Track, now: float, rows: Samples, row: int, *, fades: bool
+    ) -> list[Finding]:
         excess = now - track.level
         if track.where is None:
             track.over = track.over + 1 if excess > log(self.times) else 0
             offset = float(rows.offset[row])
-            if track.over < self.persist or self._does_more(metric, excess, offset):
+            if track.over < self.persist or fades or self._does_more(metric, excess, offset):
                 return []
             track.where = place(rows, row)
             usual, seconds = grow(track.level), grow(now)
