@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from runwatch.alerts.rules.baseline import Floats
 from runwatch.alerts.rules.context import Recent
 from runwatch.block import Block
 from runwatch.metrics import EPOCH, LOSS
@@ -37,46 +38,52 @@ class Border(NamedTuple):
 
 @dataclass
 class EpochMean:
-    """Remembers where epochs began."""
+    """Remembers where epochs began, and what the loss was before."""
 
     _loss: Recent = field(default_factory=lambda: Recent(_ROWS + 1))
     _rows: int = 0
     """Losses before the newest block."""
-    _offsets: np.ndarray = field(default_factory=lambda: np.empty(0))
+    _offsets: Floats = field(default_factory=lambda: np.empty(0))
     """Where the newest block's losses are."""
     _epoch: float = np.nan
-    _borders: list[tuple[float, int]] = field(default_factory=list)
-    """(offset, losses before it) of the newest block's borders, and of two before."""
+    _begin: int = 0
+    """Losses before the newest epoch."""
+    _borders: list[tuple[float, int, float, float]] = field(default_factory=list)
+    """(offset, losses before it, level, noise) of the newest block's borders, and of one before."""
 
     def push(self, block: Block) -> None:
         """Take the losses and epochs of a new block."""
         loss, epoch = block.samples.get(LOSS), block.samples.get(EPOCH)
         self._rows += len(self._offsets)
         self._offsets = np.empty(0) if loss is None else loss.offset
-        del self._borders[:-2]
-        if epoch is not None and len(epoch):
-            whole = np.floor(epoch.value)
-            for row in np.flatnonzero(whole != np.append(self._epoch, whole[:-1])).tolist():
-                before = self._rows + int(np.searchsorted(self._offsets, epoch.offset[row]))
-                self._borders.append((float(epoch.offset[row]), before))
-            self._epoch = float(whole[-1])
         self._loss.push(loss)
+        del self._borders[:-1]
+        finite = None if epoch is None else np.isfinite(epoch.value)
+        if epoch is None or finite is None or not finite.any():
+            return
+        whole, offsets = np.floor(epoch.value[finite]), epoch.offset[finite]
+        changes = offsets[whole != np.append(self._epoch, whole[:-1])]
+        self._epoch = float(whole[-1])
+        begins = self._rows + np.searchsorted(self._offsets, changes)
+        counts = np.diff(begins, prepend=self._begin)
+        self._begin = int(begins[-1]) if len(begins) else self._begin
+        for number in np.flatnonzero(counts >= _LEAST).tolist():
+            level, noise = self._ended(float(changes[number]), int(counts[number]))
+            self._borders.append((float(changes[number]), int(begins[number]), level, noise))
 
     def border(self, offset: float, within: int) -> Border | None:
         """Return the border up to `within` rows before the loss at `offset`, if means are printed."""
         known = [border for border in self._borders if border[0] <= offset]
-        row = self._rows + int(np.searchsorted(self._offsets, offset, "right"))
-        if len(known) < 2 or not 0 < row - known[-1][1] <= within:
-            return None
-        count = known[-1][1] - known[-2][1]
-        if count < _LEAST:
-            return None
+        _, begin, level, noise = known[-1] if known else (0.0, 0, 0.0, 0.0)
+        rows = self._rows + int(np.searchsorted(self._offsets, offset, "right")) - begin
+        return Border(rows, level, noise) if level > 0 and rows <= within else None
+
+    def _ended(self, offset: float, count: int) -> tuple[float, float]:
+        """Return (level, noise) of single rows at the end of an epoch of `count` rows; zeros if no mean."""
         width = min(count // 2, _ROWS)
-        last = self._loss.until(known[-1][0] - 1, width + 1).value
+        last = self._loss.until(offset - 1, width + 1).value
         if len(last) <= width or not np.isfinite(last).all():
-            return None
+            return 0.0, 0.0
         level = float(last[-1] + (count - width) / width * (last[-1] - last[0]))
         noise = float(np.std(np.diff(last))) * count
-        if level <= 0 or noise > _STEADY * float(last[-1]):
-            return None
-        return Border(row - known[-1][1], level, noise)
+        return (level, noise) if level > 0 and noise < _STEADY * last[-1] else (0.0, 0.0)

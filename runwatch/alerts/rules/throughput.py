@@ -10,8 +10,9 @@ Example: 'steps take 5.1 times longer: 1.43 s, usually 0.28 s'.
 
 Traps: pauses for evaluation and checkpoints are single rows and cannot move a
 median of five, but do so in a rate that is printed as a fading mean (progress
-bars): what gets faster by a tenth at each row is not collapsing; a larger batch
-takes longer, and tokens per second do not fall; the first rows after a start compile.
+bars): where the newest row takes less than 0.6 of the slowest of five, it gets
+faster; a larger batch takes longer, and tokens per second do not fall; the first
+rows after a start compile.
 
 Source: ByteRobust and C4 tell a collapse from a drift in the same way.
 """
@@ -33,8 +34,8 @@ from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import STEP_TIME, label
 
-_FADES = 0.1
-"""Part by which each row is faster than the one before, where a mean forgets a pause."""
+_FADES = 0.6
+"""Of the slowest of the rows that are judged, below which the newest is, where a mean forgets a pause."""
 
 
 @dataclass
@@ -100,8 +101,8 @@ class Throughput(RankRule):
                     break
                 row += int(ahead[0])
                 track.level = float(usual[row])
-            seen = data[: len(data) - len(y) + row + 1][-self.persist :]
-            fades = bool((np.diff(seen) < log(1 - _FADES)).all())
+            seen = data[: len(data) - len(y) + row + 1][-self.rows :]
+            fades = float(seen[-1] - seen.max()) < log(_FADES)
             found += self._follow(metric, track, float(now[row]), rows, row, fades=fades)
             row += 1
         return found

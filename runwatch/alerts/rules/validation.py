@@ -2,13 +2,13 @@
 
 Reason: when validation rises while training falls the run learns its data by heart,
 and the checkpoint to keep is an old one.
-Formula: `evals` evaluations in a row above the best by max(`rise`, 4 s), with s the
-noise of second differences (the best of many is low by chance), and by `waves` times
-the second highest rise that was lost again by half; after at least `least` of them,
-while the median training loss of 64 rows has not risen since the best. A single
-evaluation `jump` times the one before, and 8 s above it, is told at once, unless
-single ones have risen half as high twice. Both are warnings, and end with an evaluation
-near the best.
+Formula: `evals` evaluations in a row above the lowest median of three (the best of
+many is low by chance) by max(`rise`, 4 s), with s the noise of second differences, and
+by `waves` times the second highest rise that was lost again by half; after at least
+`least` of them, while the median training loss of 64 rows has not risen since the best.
+A single evaluation `jump` times the one before, and 8 s above it, is told at once,
+unless single ones have risen half as high twice. Both are warnings, and end with an
+evaluation near the best.
 
 Example: 'val loss is 8% above its best of 2.984 at step 2418': it overfits.
 
@@ -49,6 +49,8 @@ class _Watch:
     count: int = 0
     best: float = np.inf
     where: Place | None = None
+    low: float = np.inf
+    """Lowest median of three evaluations in a row: the best of many is low by chance."""
     train: float = np.nan
     """Median training loss at the best."""
     above: int = 0
@@ -63,7 +65,7 @@ class _Watch:
     single: Waves = field(default_factory=Waves)
     lasting: Waves = field(default_factory=Waves)
     """Rises of single evaluations, and of the lowest of `evals` in a row, that came back."""
-    bends: deque[float] = field(default_factory=lambda: deque(maxlen=16))
+    bends: deque[float] = field(default_factory=lambda: deque(maxlen=48))
     """Sizes of the newest second differences: noise without trend."""
     open: bool = False
 
@@ -114,14 +116,16 @@ class Validation(RankRule):
         watch.newest.append(log(value))
         single = self.waves * watch.single.take(watch.newest[-1])
         lasting = self.waves * watch.lasting.take(min(list(watch.newest)[-self.evals :]))
+        if len(watch.newest) > 2:
+            watch.low = min(watch.low, grow(middle(list(watch.newest)[-3:])))
         train = self._train(float(samples.offset[row]))
         if value <= watch.best:
             watch.best, watch.where, watch.train, watch.above = value, where, train, 0
             return self._end(metric, watch, where)
         margin = max(self.rise * watch.best, 4 * noise, (grow(lasting) - 1) * watch.best)
-        watch.above = watch.above + 1 if value > watch.best + margin else 0
+        watch.above = watch.above + 1 if value > watch.low + margin else 0
         if watch.open:
-            return self._end(metric, watch, where) if value < watch.best + margin / 2 else []
+            return self._end(metric, watch, where) if value < watch.low + margin / 2 else []
         times = value / before if before > 0 else 1.0
         far = value > watch.best * grow(max(single, log(1.2)))
         jumped = times >= self.jump and far and known and value - before > 8 * noise
