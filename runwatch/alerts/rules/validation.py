@@ -125,7 +125,7 @@ class Validation(RankRule):
         margin = max(self.rise * watch.best, 4 * noise, (grow(lasting) - 1) * watch.best)
         watch.above = watch.above + 1 if value > watch.low + margin else 0
         if watch.open:
-            return self._end(metric, watch, where) if value < watch.low + margin / 2 else []
+            return self._end(metric, watch, where) if value < watch.best + margin / 2 else []
         times = value / before if before > 0 else 1.0
         far = value > watch.best * grow(max(single, log(1.2)))
         jumped = times >= self.jump and far and known and value - before > 8 * noise
