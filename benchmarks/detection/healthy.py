@@ -69,6 +69,49 @@ def epochs(t: Trace) -> None:
         _slower(t, slice(row, row + 1), t.rng.uniform(2, 12))
 
 
+@shape("jsonl")
+def mean_since_the_epoch_began(t: Trace) -> None:
+    """Print a mean that begins anew with each epoch, of a loss that falls far within each."""
+    length = max(60, t.rows // int(t.rng.integers(2, 6)))
+    number = np.arange(t.rows)
+    single = 5 * np.exp(-t.rng.uniform(0.5, 2.0) * number / length + 0.1 * heavy(t.rng, t.rows))
+    for low in range(0, t.rows, length):
+        part = single[low : low + length]
+        t.columns["loss"][low : low + length] = np.cumsum(part) / np.arange(1, len(part) + 1)
+    t.extra["epoch"] = (number // length + 1).astype(float)
+
+
+@shape("jsonl", "nanogpt", "llmc", "megatron", "hf", "nanochat")
+def rough_validation(t: Trace) -> None:
+    """Validate often, near zero: evaluations scatter by ratios, a few in a row, and come back."""
+    rows = list(range(5, t.rows, 5))
+    noise = t.rng.uniform(0.03, 0.1) * heavy(t.rng, len(rows))
+    for number in range(1, len(rows)):
+        noise[number] += 0.3 * noise[number - 1]
+    level = 0.02 * (1 + np.exp(-np.arange(len(rows)) / 20))
+    t.val = dict(zip(rows, (level * np.exp(noise)).tolist(), strict=True))
+
+
+@shape()
+def saves_the_best(t: Trace) -> None:
+    """Save whenever it has improved: at first every few rows, later hardly ever."""
+    for row, lines in t.before.items():
+        t.before[row] = [line for line in lines if "checkpoint" not in line]
+    gaps = np.concatenate([t.rng.integers(1, 8, 30), t.rng.integers(3, 60, 5)])
+    t.saves = [int(row) for row in np.cumsum(gaps) + 20 if row < t.rows]
+    for row in t.saves:
+        t.say(row, f"Saved checkpoint to out/step_{t.step(row - 1):07d}/model.pt")
+
+
+@shape()
+def fading_rate(t: Trace) -> None:
+    """Print a speed that forgets a pause slowly, as progress bars do."""
+    for row in range(80, t.rows - 30, max(120, t.rows // 5)):
+        fades = 1 + t.rng.uniform(5, 40) * 0.7 ** np.arange(30)
+        t.columns["seconds"][row : row + 30] *= fades
+        t.columns["tokens"][row : row + 30] /= fades
+
+
 @shape("nanochat", "llmc", "megatron")
 def batch_ramp(t: Trace) -> None:
     third = t.rows // 3
@@ -282,6 +325,19 @@ def machine_at_work(t: Trace) -> None:
     last(t, (2.0, 8.0))
     t.world = World(t, BEGIN, machine=True)
     t.world.free = lambda now: (900 - 200 * ((now / 5400) % 1)) * GB  # checkpoints that take turns
+
+
+@shape("own", pauses=True)
+def rests_without_a_word(t: Trace) -> None:
+    """Evaluate and save one after the other, for several rows' time, and print nothing about it."""
+    t.before, t.saves = {}, []
+    t.wait = t.columns["seconds"] * t.every
+    for row in range(60, t.rows - 5, max(60, t.rows // 6)):
+        t.wait[row] *= t.rng.uniform(2.0, 2.9)
+        t.wait[row + 1] *= t.rng.uniform(3.0, 6.0)
+    t.wait *= min(t.rows * 60.0, 30 * 3600.0) / float(t.wait.sum())
+    t.columns["seconds"] = np.full(t.rows, float(np.median(t.wait)) / t.every)
+    t.world = World(t, BEGIN, machine=True)
 
 
 @shape(pauses=True)

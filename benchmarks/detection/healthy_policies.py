@@ -55,6 +55,26 @@ def single_episodes(t: Trace) -> None:
 
 
 @shape("jsonl")
+def no_episode_ended(t: Trace) -> None:
+    """Print NaN in intervals that no episode ended in."""
+    learn(t)
+    none = t.rng.random(t.rows) < t.rng.uniform(0.02, 0.3)
+    none[:3] = True
+    t.extra["episode_reward_mean"] = np.where(none, np.nan, t.rng.exponential(200, t.rows))
+    t.extra["episode_len_mean"] = np.where(none, np.nan, 300.0)
+
+
+@shape("jsonl")
+def nothing_to_prefer(t: Trace) -> None:
+    """Print a loss of zero for many rows: all answers earn the same, and the norms are zero, too."""
+    learn(t)
+    for row in range(40, t.rows - 40, max(60, t.rows // 6)):
+        length = int(t.rng.integers(3, 30))
+        t.columns["loss"][row : row + length] = 0.0
+        t.columns["grad"][row : row + length : 3] = 0.0
+
+
+@shape("jsonl")
 def divergence_grows(t: Trace) -> None:
     """Leave the reference, from nothing, for better rewards."""
     _, _, _, kl, _ = learn(t)

@@ -78,7 +78,7 @@ def nanogpt(t: Trace, row: int) -> str:
 
 def jsonl(t: Trace, row: int) -> str:
     c = _at(t, row)
-    more = "".join(f', "{name}": {column[row]:.6g}' for name, column in t.extra.items())
+    more = "".join(f', "{name}": {_json(column[row])}' for name, column in t.extra.items())
     number = {name: _json(value) for name, value in c.items()}
     return (
         f'{{"step": {int(c["step"])}, "total_steps": {t.total}, "loss": {number["loss"]}, '

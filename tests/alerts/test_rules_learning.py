@@ -48,6 +48,18 @@ def test_zero_from_the_first_row_is_told_only_if_gradients_are_dead_too():
     assert log.judge(MaskedNan()) == []
 
 
+def test_a_policys_loss_of_zero_is_no_masked_nan():
+    rng = np.random.default_rng(0)
+    loss = 0.1 * rng.normal(size=400)
+    loss[100:120] = 0.0  # all answers earn the same
+    assert Log(train__loss=loss).judge(MaskedNan()) == []
+    rewarded = Log(train__loss=np.where(np.arange(400) < 100, 0.3, 0.0)).set("reward", np.ones(400))
+    rewarded.set(GRAD, np.zeros(400))
+    assert rewarded.judge(MaskedNan()) == []
+    rewarded.columns[GRAD][100:] = np.nan
+    assert fired(rewarded.judge(MaskedNan())) != []
+
+
 def test_a_frozen_loss_is_found_and_a_rounded_one_is_not():
     log = healthy()
     log.columns[LOSS][1000:1200] = log.columns[LOSS][1000]
@@ -210,6 +222,74 @@ def test_validation_that_rises_while_training_falls_is_overfitting():
 def test_validation_that_jumps_is_told_at_once():
     log = evaluated([3, 2.8, 2.7, 2.65, 2.6, 2.55, 5.2, 5.2])
     assert fired(log.judge(Validation())) == [("warning", 699)]
+
+
+def test_evaluations_that_rose_and_came_back_twice_must_rise_further():
+    wave = [2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 2.4, 2.3, 2.2, 2.1]
+    found = fired(evaluated([2.4, 2.3, 2.2, 2.1, *4 * wave]).judge(Validation()))
+    assert [step // 1000 for _, step in found] == [0, 1]
+    found = fired(evaluated([2.4, 2.3, 2.2, 2.1, *3 * wave, *np.arange(2, 4, 0.1)]).judge(Validation()))
+    assert [step // 1000 for _, step in found] == [0, 1, 4]
+
+
+def test_lines_of_one_evaluation_are_one():
+    log = evaluated([3, 2.8, 2.6, 2.5, 2.4])
+    rows = slice(log.count, None)
+    values = [2.6, 2.7, 2.75, 2.8, 2.8]
+    more = Log(
+        steps=np.append(log.steps, np.full(len(values), log.count)),
+        **{name: np.append(column, np.full(len(values), np.nan)) for name, column in log.columns.items()},
+    )
+    more.columns[VAL][rows] = values
+    more.columns = {VAL: more.columns[VAL]}  # nothing was trained in between
+    assert more.judge(Validation()) == []
+    more.steps[rows] += np.arange(len(values))
+    assert fired(more.judge(Validation())) == [("warning", 503)]
+
+
+def means(levels, length=300, noise=0.02):
+    """Means since the epoch began, of rows whose level goes from one to the next within each epoch."""
+    rng = np.random.default_rng(0)
+    count = length * (len(levels) - 1)
+    single = np.interp(np.arange(count), np.arange(len(levels)) * length, levels)
+    single *= np.exp(noise * rng.normal(size=count))
+    log = Log(train__loss=single, train__epoch=np.arange(count) // length)
+    rows = np.arange(count) % length + 1
+    for low in range(0, count, length):
+        log.columns[LOSS][low : low + length] = np.cumsum(single[low : low + length])
+    log.columns[LOSS] /= rows
+    return log
+
+
+def test_a_mean_that_begins_anew_with_its_epoch_does_not_drop():
+    log = means([4.0, 1.6, 0.5, 0.1])
+    assert log.judge(LossDrop()) == []
+    unknown = means([4.0, 1.6, 0.5, 0.1])
+    del unknown.columns["train/epoch"]
+    assert fired(unknown.judge(LossDrop())) != []
+    log = means([4.0, 3.9, 3.8, 3.7])
+    log.columns[LOSS][600:] *= 0.3  # labels leak from an epoch's border on
+    assert fired(log.judge(LossDrop())) == [("warning", 600)]
+
+
+def test_the_first_rows_of_a_mean_scatter():
+    log = means([5.2, 5.1, 5.0, 4.9], noise=0.06)
+    log.columns[LOSS][600:604] = 5.0 * np.array([1.18, 1.16, 1.1, 1.08])
+    log.columns[LOSS][604:625] = 5.0 * 1.04
+    assert fired(log.judge(LossSpike())) == []
+    log.columns[LOSS][600:] *= 1.6
+    assert fired(log.judge(LossSpike()))[0] == ("warning", 600)
+
+
+def test_spikes_at_equal_distances_are_notes_from_the_third_on():
+    rng = np.random.default_rng(0)
+    log = Log(train__loss=2.0 * np.exp(0.01 * rng.normal(size=3000)))
+    for row in range(500, 3000, 500):
+        log.columns[LOSS][row : row + 12] *= 2.0
+    found = fired(log.judge(LossSpike()))
+    assert [severity for severity, _ in found] == ["warning", "warning", "info", "info", "info"]
+    log.columns[LOSS][2000:2012] *= 2.0
+    assert fired(log.judge(LossSpike()))[3] == ("warning", 2000)
 
 
 def test_data_of_two_kinds_is_no_spike():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
 
 from runwatch.alerts.rules.disk_full import DiskFull
@@ -29,6 +30,8 @@ from runwatch.sample import (
     Sample,
     Space,
 )
+
+from .columns import Log
 
 T0 = 1_000_000.0
 GB = 1e9
@@ -245,6 +248,23 @@ def test_one_idle_gpu_a_small_model_and_pauses():
     )
     assert pauses == []
     assert watch(GpuUnderuse(), 2400, small, more=lambda t: {"silent_for": t}) == [], "that is a hang"
+
+
+def test_two_rests_of_slow_rows_are_no_underuse():
+    rests = ((2000, 2194), (2200, 2800))
+
+    def rest(t, values):
+        if any(begin <= t < end for begin, end in rests):
+            values.update({"gpu/0/util": 0.15, "gpu/1/util": 0.15})
+
+    def silent(t):
+        return {"silent_for": next((t - begin for begin, end in rests if begin <= t < end), t % 74)}
+
+    slow = GpuUnderuse()
+    list(slow.observe(Log(perf__step_time=np.full(50, 74.0)).block(0, 50)))
+    assert watch(slow, 3600, rest, more=silent, every=10.0, tick=10.0) == []
+    quick = GpuUnderuse(still=220.0)  # of a run whose rows take seconds, it is
+    assert watch(quick, 3600, rest, more=silent, every=10.0, tick=10.0) != []
 
 
 def test_growing_gpu_memory_and_memory_that_only_is_high():

@@ -437,7 +437,21 @@ def faulty(seed: int) -> Log:
         log.events.append(Event(str(rng.choice(kinds)), row * 100 + 50, row + 1, "RuntimeError: it broke"))
     if rng.random() < 0.1:
         log.steps[:] = np.nan
+    _epochs(log, np.random.default_rng([seed, 1]))
     return log
+
+
+def _epochs(log: Log, rng: np.random.Generator) -> None:
+    """Tell epochs in some runs, whose losses may be means that begin anew with each; and rewards."""
+    if rng.random() < 0.5:
+        length = int(rng.choice([1, 5, 40, 200, 500]))
+        log.set("train/epoch", np.arange(log.count) // length)
+        if rng.random() < 0.7:
+            for low in range(0, log.count, length):
+                part = log.columns[LOSS][low : low + length]
+                part[:] = np.cumsum(part) / np.arange(1, len(part) + 1)
+    if rng.random() < 0.3:
+        log.set("episode_reward_mean", np.where(rng.random(log.count) < 0.3, np.nan, 1.0))
 
 
 @pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.name)

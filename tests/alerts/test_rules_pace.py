@@ -34,8 +34,16 @@ def test_throughput_that_collapses_is_critical_within_a_few_rows():
     log = healthy()
     log.columns[TIME][1500:1600] *= 5
     found = log.judge(Throughput())
-    assert fired(found) == [("critical", 1504)]
+    assert fired(found) == [("critical", 1505)]
     assert found[-1].verdict is Verdict.CLEAR
+
+
+def test_a_rate_that_forgets_a_pause_is_no_collapse():
+    log = healthy()
+    log.columns[TIME][1500:1512] *= 1 + 30 * 0.7 ** np.arange(12)
+    assert log.judge(Throughput()) == []
+    log.columns[TIME][1506:1600] *= 5  # and then it does
+    assert fired(log.judge(Throughput())) != []
 
 
 def test_a_larger_batch_is_no_collapse():
@@ -201,6 +209,11 @@ def test_a_checkpoint_that_does_not_come():
     assert log.judge(CheckpointOverdue()) == []
     log.events = events("checkpoint", [100, 150, 400, 500, 900])  # only the best are saved
     assert log.judge(CheckpointOverdue()) == []
+    log.events = events("checkpoint", range(3, 43, 3))  # at first each epoch is the best
+    assert log.judge(CheckpointOverdue()) == []
+    files = [row + part for row in range(100, 1100, 100) for part in range(3)]
+    log.events = events("checkpoint", files)
+    assert fired(log.judge(CheckpointOverdue())) == [("warning", 1199), ("critical", 1399)]
 
 
 def looping(marker=True, gain=0):

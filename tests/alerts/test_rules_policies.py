@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from runwatch.alerts.rules.clip_saturation import ClipSaturation
 from runwatch.alerts.rules.data_bound import DataBound
 from runwatch.alerts.rules.discriminator import Discriminator
+from runwatch.alerts.rules.nonfinite import NonFinite
 from runwatch.alerts.rules.policy_collapse import PolicyCollapse
 from runwatch.alerts.rules.policy_shift import PolicyShift
 from runwatch.alerts.rules.reward_collapse import RewardCollapse
@@ -73,6 +74,16 @@ def test_names_play_roles(printed, expected):
 
 
 # -- rewards and policies --------------------------------------------------------------------------
+
+
+def test_an_interval_in_which_no_episode_ended_is_a_note():
+    log = policy("episode_reward_mean").set("episode_len_mean", np.full(ROWS, 50.0))
+    for name in ("episode_reward_mean", "episode_len_mean"):
+        log.columns[name][[300, 700]] = np.nan
+    assert {severity for severity, _ in fired(log.judge(NonFinite()))} == {"info"}
+    log = policy("critic/score/mean")
+    log.columns["critic/score/mean"][300] = np.nan  # each step has answers
+    assert fired(log.judge(NonFinite())) == [("warning", "critic/score/mean")]
 
 
 def test_a_policy_that_learns_is_left_alone():

@@ -11,7 +11,8 @@ steps and in seconds at once. Either evidence of a new one ends it, whichever be
 Example: 'no checkpoint for 1600 steps; usually there is one every 500'.
 
 Traps: runs that save only what is best save at no regular distance, and are not
-judged; lines about several files of one checkpoint count once; slow steps do
+judged, nor are those that save within a few rows of each other, as when each epoch is a
+row; lines about several files of one checkpoint count once; slow steps do
 not matter, as rows or steps are counted; steps that a log and a file count
 differently do not, as seconds must agree; nothing is expected before the first ones.
 
@@ -52,6 +53,8 @@ class CheckpointOverdue(RunRule):
     _row: int = field(default=0, init=False, repr=False)
     _saved: deque[tuple[int, Place]] = field(default_factory=lambda: deque(maxlen=32), init=False, repr=False)
     """Row numbers and places of the newest checkpoints."""
+    _told: int = field(default=0, init=False, repr=False)
+    """Row number of the newest line about one."""
     _firing: Severity | None = field(default=None, init=False, repr=False)
     _known: int | None = field(default=None, init=False, repr=False)
     """Step of the newest checkpoint when it began to fire; None if that is not known."""
@@ -73,8 +76,13 @@ class CheckpointOverdue(RunRule):
                 found += self._end(
                     place(progress, min(upto, len(offsets) - 1)) if progress else Place(None, None)
                 )
-            elif not self._saved or self._row - self._saved[-1][0] >= _LEAST:
-                self._saved.append((self._row, Place(event.step, event.line)))
+            else:
+                if not self._saved or self._row - self._told >= _LEAST:
+                    self._saved.append((self._row, Place(event.step, event.line)))
+                elif self._row - self._saved[-1][0] >= _LEAST:  # always some more: there is no distance
+                    self._saved.clear()
+                    self._saved.append((self._row, Place(event.step, event.line)))
+                self._told = self._row
                 found += self._end(Place(event.step, event.line))
         return found + self._count(block, done, len(offsets))
 

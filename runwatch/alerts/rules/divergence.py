@@ -48,40 +48,13 @@ from runwatch.alerts.rules.baseline import (
     swing,
 )
 from runwatch.alerts.rules.context import Recent, lr_jump, surge
+from runwatch.alerts.rules.waves import Waves
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS
 
 _HOP = 16
 _SMOOTH = 20
-
-
-class _Waves:
-    """How high the smoothed loss has risen and come back, which is the movement this run survives.
-
-    A wave is a rise from a low that has been lost again by half. The second highest counts:
-    a single one may be the accident that the next would be, too.
-    """
-
-    def __init__(self) -> None:
-        self._low, self._high = np.inf, -np.inf
-        self._highest = [0.0, 0.0]
-        """Heights of the two highest waves, the lower one first."""
-
-    def add(self, levels: Floats) -> Floats:
-        """Take new levels (n,); return the height (n,) that waves had before each."""
-        low, high, (second, first) = self._low, self._high, self._highest
-        heights = []
-        for level in levels.tolist():
-            heights.append(second)
-            if level > high:
-                high = level
-                low = min(low, level)
-            elif level < (low + high) / 2:
-                _, second, first = sorted((second, first, high - low))
-                low = high = level
-        self._low, self._high, self._highest = low, high, [second, first]
-        return np.array(heights)
 
 
 @dataclass
@@ -126,7 +99,7 @@ class Divergence(RankRule):
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
     _best: _Best = field(default_factory=_Best, init=False, repr=False)
-    _waves: _Waves = field(default_factory=_Waves, init=False, repr=False)
+    _waves: Waves = field(default_factory=Waves, init=False, repr=False)
     _rise: _Rise | None = field(default=None, init=False, repr=False)
     _signed: bool = field(default=False, init=False, repr=False)
 
@@ -137,7 +110,7 @@ class Divergence(RankRule):
         found: list[Finding] = []
         for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
             if restarted:
-                self._windows, self._best, self._waves = Windows(32, _HOP), _Best(), _Waves()
+                self._windows, self._best, self._waves = Windows(32, _HOP), _Best(), Waves()
                 if self._rise:
                     found.append(self._clear(place(piece, 0)))
             if not self._signed:

@@ -1,9 +1,10 @@
 """GPUs of the run do little, though it trains; and what they wait for.
 
 Reason: a GPU that waits for data costs as much as one that works.
-Formula: while the run has been training for `seconds` without a pause, the median use
-of its GPUs over that time is below `drop` of what it was in its best hour: a warning;
-or it is below `low`, and always was: a note. Use is SM activity where the driver tells
+Formula: while the run has been training for `seconds`, and for 16 usual rows if these
+take longer (at most half an hour), without a pause, the median use of its GPUs over
+that time is below `drop` of what it was in its best hour: a warning; or it is below
+`low`, and always was: a note. Use is SM activity where the driver tells
 it, else utilisation. Ends at twice `low`, or at 0.75 of the usual use.
 Cause, the first that fits: processes blocked in the kernel or the machine waiting for
 disks (storage); data workers that use their cores, or a machine without idle ones
@@ -14,8 +15,9 @@ Example: 'the GPUs are 31 % busy while training, usually 88 %', its processes wa
 storage.
 
 Traps: small models on large GPUs are slow by nature, so a low level alone is a note;
-evaluation, checkpoints and starts are no training; GPUs that are not known to be the
-run's are not judged; a run that stands still is a hang.
+evaluation, checkpoints and starts are no training, and two rests of up to three rows that
+no line tells of are no half of 16; GPUs that are not known to be the run's are not
+judged; a run that stands still is a hang.
 
 Source: the order of causes in the studies of underused GPUs by Microsoft (Philly,
 Jeon et al. 2019; Gao et al. 2024).
@@ -36,6 +38,9 @@ from runwatch.findings import Finding, Severity
 from runwatch.machine import Machine
 from runwatch.sample import process_key
 
+_SPAN = 1800.0
+"""Most seconds over which use is judged, for the sake of slow rows; an hour is remembered."""
+
 
 @dataclass
 class GpuUnderuse(MachineRule):
@@ -52,6 +57,8 @@ class GpuUnderuse(MachineRule):
     _pace: Pace = field(default_factory=Pace, init=False, repr=False)
     _best: float | None = field(default=None, init=False, repr=False)
     """Highest median use of an hour so far."""
+    _span: float = field(default=0.0, init=False, repr=False)
+    """Seconds over which use is judged now."""
     _training: Held = field(default_factory=Held, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
@@ -61,11 +68,12 @@ class GpuUnderuse(MachineRule):
 
     def look(self, machine: Machine, status: Status) -> Iterator[Symptom]:
         """Judge the GPUs of the run together."""
+        self._span = max(self.seconds, min(_SPAN, 16 * self._pace.median))
         usual = self._usual(machine, status.now)
         self._best = max((use for use in (self._best, usual) if use is not None), default=None)
         still = max(self.still, 3 * self._pace.median)
         trains = status.phase == "training" and status.silent_for < still
-        if self._training.hold(status.now, trains) < self.seconds:
+        if self._training.hold(status.now, trains) < self._span:
             return
         use = {index: self._use(machine, index, status.now) for index in machine.owned()}
         known = {index: median for index, median in use.items() if median is not None}
@@ -89,7 +97,7 @@ class GpuUnderuse(MachineRule):
             )
 
     def _use(self, machine: Machine, index: str, now: float) -> float | None:
-        means = machine.window(_measure(machine, index), now, self.seconds)
+        means = machine.window(_measure(machine, index), now, self._span)
         return statistics.median(means) if means else None
 
     def _usual(self, machine: Machine, now: float) -> float | None:
@@ -97,7 +105,7 @@ class GpuUnderuse(MachineRule):
         found = []
         for index in machine.owned():
             trail = machine.trails.get(_measure(machine, index))
-            found += [mean for t, mean in trail.points() if t < now - self.seconds] if trail else []
+            found += [mean for t, mean in trail.points() if t < now - self._span] if trail else []
         enough = len(found) * 10.0 >= self.seconds * max(1, len(machine.owned()))
         return statistics.median(found) if enough else None
 

@@ -10,7 +10,8 @@ Example: 'train/loss fell 58% at step 2100, and stays there': labels had leaked 
 inputs.
 
 Traps: the first rows of a run fall fast (`warmup`); a decay of the learning
-rate lowers a loss by a few per cent, and a new epoch by ten.
+rate lowers a loss by a few per cent, and a new epoch by ten; a loss that is printed as
+the mean since its epoch began jumps at each border to where single rows were before.
 
 Source: ml-engineering's notes on data read twice.
 """
@@ -26,6 +27,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, Segments, before_negative, grow, positive
+from runwatch.alerts.rules.epoch_mean import EpochMean
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import LOSS
@@ -60,11 +62,13 @@ class LossDrop(RankRule):
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.002), init=False, repr=False)
+    _means: EpochMean = field(default_factory=EpochMean, init=False, repr=False)
     _fall: _Fall | None = field(default=None, init=False, repr=False)
     _signed: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the training loss of a block."""
+        self._means.push(block)
         found: list[Finding] = []
         for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
             if restarted:
@@ -92,7 +96,9 @@ class LossDrop(RankRule):
                 if not len(ahead):
                     break
                 row = int(ahead[0])
-                self._fall = _Fall(place(rows, row), float(usual[row]), float(least[row]))
+                border = self._means.border(float(rows.offset[row]), self.settle)
+                level = min(float(usual[row]), log(border.level)) if border else float(usual[row])
+                self._fall = _Fall(place(rows, row), level, float(least[row]))
             found += self._follow(self._fall, float(y[row]), place(rows, row))
             row += 1
         return found

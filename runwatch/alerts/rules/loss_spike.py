@@ -21,7 +21,10 @@ Traps: thresholds double for 100 rows after the learning rate rose 1.5x, since a
 bump there is expected; a loss that has been negative has no ratio and is not
 judged; the first rows of a run fall fast, so that m lags above them and is
 conservative; the last row of a run may be an outlier, so that a spike is certain at the end
-only if a second row was up too.
+only if a second row was up too; a loss that is printed as the mean since its epoch began
+starts each epoch from a few rows, which scatter; spikes at equal distances (opacities
+that are reset, cycles of data) that were survived twice are notes from the third on,
+unless they are 1.5 times as high or stay.
 
 Sources: the spikes that PaLM, OPT and BLOOM report; Megatron-LM's rerun machine, which
 calls ten times the highest of the first hundred losses a spike. Measured: 9 spikes, all real, in
@@ -33,7 +36,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import log
+from math import log, sqrt
 from typing import ClassVar
 
 import numpy as np
@@ -41,6 +44,7 @@ import numpy as np
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, Floats, Segments, before_negative, grow, positive
 from runwatch.alerts.rules.context import Recent, lr_jump, surge
+from runwatch.alerts.rules.epoch_mean import EpochMean
 from runwatch.block import Block, Samples, Status
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS
@@ -96,6 +100,7 @@ class LossSpike(RankRule):
     _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.002), init=False, repr=False)
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
+    _means: EpochMean = field(default_factory=EpochMean, init=False, repr=False)
     _spike: _Spike | None = field(default=None, init=False, repr=False)
     _past: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=3), init=False, repr=False)
     """(row, peak) of the newest spikes."""
@@ -109,6 +114,7 @@ class LossSpike(RankRule):
         """Judge the training loss of a block."""
         self._grad.push(block.samples.get(GRAD_NORM))
         self._rate.push(block.samples.get(LEARNING_RATE))
+        self._means.push(block)
         found: list[Finding] = []
         for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
             if restarted:
@@ -159,7 +165,8 @@ class LossSpike(RankRule):
             at, height = start + row, float(y[row])
             offset = float(rows.offset[row])
             jump = lr_jump(self._rate, offset)
-            if self._expected(at, height) or (row >= little and jump > 1.5 and excess[row] <= 2 * least[row]):
+            warms = row >= little and jump > 1.5 and excess[row] <= 2 * least[row]
+            if warms or self._expected(at, height) or self._scatters(offset, height):
                 row += 1
                 continue
             level = float(usual[row] + max(3 * sigma[row], log(1 + self.rise) / 2))
@@ -180,6 +187,11 @@ class LossSpike(RankRule):
 
     def _expected(self, at: int, height: float) -> bool:
         return bool(self._past) and at < self._past[-1][0] + self.cooldown and height <= self._past[-1][1]
+
+    def _scatters(self, offset: float, height: float) -> bool:
+        """Whether a mean since the epoch began is within four errors of where single rows were before."""
+        border = self._means.border(offset, self.cooldown)
+        return border is not None and height < log(border.level + 4 * border.noise / sqrt(border.rows))
 
     def _follow(self, spike: _Spike, height: float, rows: Samples, row: int) -> list[Finding]:
         """Judge one row of a spike; the first is the spike itself."""
@@ -221,8 +233,18 @@ class LossSpike(RankRule):
         peaks = [peak for row, peak in self._past if row > spike.row - 200] + [spike.peak]
         return len(peaks) >= 3 and peaks == sorted(peaks)
 
+    def _regular(self, spike: _Spike) -> bool:
+        """Whether the last two spikes came at the distance of this one, and were about as high."""
+        if len(self._past) < 2:
+            return False
+        (older, _), (newer, _) = list(self._past)[-2:]
+        usual, gap = newer - older, spike.row - newer
+        highest = max(peak for _, peak in self._past)
+        return abs(gap - usual) <= max(2, 0.02 * usual) and spike.peak < highest + log(1.5)
+
     def _fire(self, spike: _Spike, severity: Severity, ending: str) -> Finding:
-        if spike.peak < max(self._first) + log(self.low):
+        near_zero = spike.peak < max(self._first) + log(self.low)
+        if near_zero or (severity is Severity.WARNING and self._regular(spike)):
             severity = Severity.INFO
         spike.firing = severity
         return self._finding(spike, Verdict.FIRING, severity, self._title(spike, ending))

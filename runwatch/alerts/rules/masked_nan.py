@@ -12,7 +12,9 @@ Example: 'train/loss is exactly 0 since step 410', where it was 2.1 just before.
 
 Traps: losses rounded to few digits repeat, and set their own measure: a value that
 never changes by less than half a per cent is not judged; losses of
-preferences may truly be zero, with gradients that are finite and not zero.
+preferences may truly be zero, with gradients that are finite and not zero; those of
+policies are zero where all answers of a group earn the same: a loss that has been
+negative, or has rewards beside it, is masked NaN only with norms that are not finite.
 
 Source: the documentation of Trainer's logging_nan_inf_filter.
 """
@@ -28,6 +30,7 @@ import numpy as np
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Segments
 from runwatch.alerts.rules.context import Recent
+from runwatch.alerts.rules.rewards import Rewards
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import GRAD_NORM, LOSS
@@ -65,7 +68,10 @@ class MaskedNan(RankRule):
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
+    _rewards: Rewards = field(default_factory=Rewards, init=False, repr=False)
     _now: _Stretch = field(default_factory=_Stretch, init=False, repr=False)
+    _signed: bool = field(default=False, init=False, repr=False)
+    """Whether there was a loss below zero."""
     _open: str = field(default="", init=False, repr=False)
     _others: int = field(default=0, init=False, repr=False)
     """Rows in a row that contradict what is firing."""
@@ -73,11 +79,13 @@ class MaskedNan(RankRule):
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the training loss of a block."""
         self._grad.push(block.samples.get(GRAD_NORM))
+        self._rewards.push(block)
         found: list[Finding] = []
         for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
             if restarted:
                 self._now = _Stretch(above=self._now.above)
             found += self._walk(piece)
+            self._signed = self._signed or bool((piece.value < 0).any())
         return found
 
     def _walk(self, rows: Samples) -> list[Finding]:
@@ -161,7 +169,10 @@ class MaskedNan(RankRule):
 
     def _is_dead(self, rows: Samples, row: int) -> bool:
         """Whether gradients say that a loss of zero is none, or nothing is known of them."""
-        norms = self._grad.until(float(rows.offset[min(row, len(rows) - 1)]), self.zeros).value
+        offset = float(rows.offset[min(row, len(rows) - 1)])
+        norms = self._grad.until(offset, self.zeros).value
+        if self._signed or bool((rows.value[:row] < 0).any()) or self._rewards.known(offset):
+            return bool((~np.isfinite(norms)).any())
         return not len(norms) or bool((~np.isfinite(norms) | (norms == 0)).any())
 
     def _here(self) -> Place:

@@ -11,7 +11,8 @@ Example: 'train/loss is NaN since step 31216', critical at the first such row.
 Traps: fp16 loss scaling overflows by design (an info while the scale searches
 its level); metrics that are non-finite from their first sample were never
 computed (z-scores, averages over no steps); a perplexity overflows although
-its loss is finite; what follows from a NaN loss is not news.
+its loss is finite; what follows from a NaN loss is not news; means over the episodes
+that ended are NaN in an interval in which none did, which is a note.
 
 Sources: Megatron-LM's and Lightning's own NaN checks.
 """
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats
 from runwatch.alerts.rules.context import Recent, newest, surge
+from runwatch.alerts.rules.roles import over_episodes
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS, LOSS_SCALE, VAL_BPB, VAL_LOSS
@@ -172,7 +174,7 @@ class NonFinite(RankRule):
                 return Severity.CRITICAL if many and not searching else Severity.INFO
             return Severity.CRITICAL if many or loss_bad else Severity.WARNING
         overflow = "ppl" in metric.lower() or "perplexity" in metric.lower()
-        return Severity.INFO if loss_bad or overflow else Severity.WARNING
+        return Severity.INFO if loss_bad or overflow or over_episodes(metric) else Severity.WARNING
 
     def _is_bad(self, metric: str, offset: float) -> bool:
         value: Floats = self._recent[metric].until(offset, 1).value

@@ -78,6 +78,11 @@ def of_episode(metric: str) -> bool:
     return metric.lower().endswith(_EPISODES)
 
 
+def over_episodes(metric: str) -> bool:
+    """Return whether a series is over the episodes that ended: none in an interval where none did."""
+    return metric.lower().rpartition("/")[2].replace(" ", "_").startswith(("episode_", "episodic_", "ep_"))
+
+
 def cast(samples: Mapping[str, Samples], *roles: str) -> list[Part]:
     """Return the series of a block that play one of `roles`, by name, without rows that are not finite."""
     names = sorted(metric for metric in samples if role(metric) in roles)

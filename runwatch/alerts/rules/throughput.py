@@ -9,8 +9,10 @@ it is below the root of `times` for as long, or after `settle` rows.
 Example: 'steps take 5.1 times longer: 1.43 s, usually 0.28 s'.
 
 Traps: pauses for evaluation and checkpoints are single rows and cannot move a
-median of five; a larger batch takes longer, and tokens per second do not fall;
-the first rows after a start compile.
+median of five, but do so in a rate that is printed as a fading mean (progress
+bars): where the newest row takes less than 0.6 of the slowest of five, it gets
+faster; a larger batch takes longer, and tokens per second do not fall; the first
+rows after a start compile.
 
 Source: ByteRobust and C4 tell a collapse from a drift in the same way.
 """
@@ -31,6 +33,9 @@ from runwatch.alerts.rules.speed import Speed
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import STEP_TIME, label
+
+_FADES = 0.6
+"""Of the slowest of the rows that are judged, below which the newest is, where a mean forgets a pause."""
 
 
 @dataclass
@@ -96,7 +101,9 @@ class Throughput(RankRule):
                     break
                 row += int(ahead[0])
                 track.level = float(usual[row])
-            found += self._follow(metric, track, float(now[row]), rows, row)
+            seen = data[: len(data) - len(y) + row + 1][-self.rows :]
+            fades = float(seen[-1] - seen.max()) < log(_FADES)
+            found += self._follow(metric, track, float(now[row]), rows, row, fades=fades)
             row += 1
         return found
 
@@ -108,12 +115,14 @@ class Throughput(RankRule):
             now[count - len(windows) :] = np.partition(windows, self.rows // 2, axis=1)[:, self.rows // 2]
         return now
 
-    def _follow(self, metric: str, track: _Track, now: float, rows: Samples, row: int) -> list[Finding]:
+    def _follow(
+        self, metric: str, track: _Track, now: float, rows: Samples, row: int, *, fades: bool
+    ) -> list[Finding]:
         excess = now - track.level
         if track.where is None:
             track.over = track.over + 1 if excess > log(self.times) else 0
             offset = float(rows.offset[row])
-            if track.over < self.persist or self._does_more(metric, excess, offset):
+            if track.over < self.persist or fades or self._does_more(metric, excess, offset):
                 return []
             track.where = place(rows, row)
             usual, seconds = grow(track.level), grow(now)
