@@ -36,6 +36,8 @@ ENOUGH = 12
 """Lines of a family that are enough while the stream goes on."""
 FEW = 3
 """Lines of a family that are enough at the end, if other lines are not too many."""
+PLAIN = 5
+"""Lines that are enough at any time, if nothing stands between them and each says it all (see speaks_plainly)."""
 _PATIENCE = 128
 """Lines after which it is no longer waited for an epoch to change."""
 _LOSSES = frozenset(
@@ -130,6 +132,34 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     )
     score = (3 if quality else 1) * (2 if counter else 1) * len(lines)
     return Judgement(plan, score, _certainty(plan, len(lines)), waits)
+
+
+def speaks_plainly(lines: list[Kept], plan: Plan) -> bool:
+    """Whether lines in a row leave no doubt: a named step that grows, its end, a loss, and more of training.
+
+    A run that goes wrong from its first step on is told at once, not after a dozen lines. What a
+    time is can not be told from so few, so those that print one are waited for.
+    """
+    if plan.counter is None or plan.counter[0] > STEP_RANK or plan.epoch is not None:
+        return False
+    ends = {
+        kept.line[slice(*kept.found[i].total)] if kept.found[i].total else b""
+        for kept in lines
+        for r, i in kept.ranked
+        if (r, kept.found[i].name) == plan.counter
+    }
+    named = [name for name in plan.names if is_telling(name)]
+    return (
+        len(lines) >= PLAIN
+        and lines[-1].seen - lines[0].seen == len(lines) - 1
+        and len(ends) == 1
+        and b"" not in ends
+        and bool(plan.losses)
+        and len(named) > 1
+        and all(plan.names <= {f.name for f in kept.found} for kept in lines)
+        and all(b > a for a, b in pairwise(_steps(lines, plan.counter)))
+        and "elapsed" not in plan.aliases.values()
+    )
 
 
 def few_are_enough(lines: list[Kept], seen: int) -> bool:
