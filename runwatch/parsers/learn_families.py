@@ -119,6 +119,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         if share < 0.5 and not (_ratio(lines, counter) and _grows(lines, counter, least=0.9)):
             return None
     usual = _usual(lines)
+    repeats = counter is not None and (is_epoch(counter[1]) or _rounded(lines, counter))
     plan = Plan(
         head=every[0].head,
         counter=counter,
@@ -128,7 +129,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         names=usual - {place[1] for place in (counter, epoch) if place},
         losses=frozenset(name for name in quality & usual if is_loss(name)),
         aliases=aliases(lines, usual),
-        pattern="learned" + BY_EPOCH * (counter is not None and is_epoch(counter[1])),
+        pattern="learned" + BY_EPOCH * repeats,
     )
     score = (3 if quality else 1) * (2 if counter else 1) * len(lines)
     return Judgement(plan, score, _certainty(plan, len(lines)), waits)
@@ -140,7 +141,7 @@ def speaks_plainly(lines: list[Kept], plan: Plan) -> bool:
     A run that goes wrong from its first step on is told at once, not after a dozen lines. What a
     time is can not be told from so few, so those that print one are waited for.
     """
-    if plan.counter is None or plan.counter[0] > STEP_RANK or plan.epoch is not None:
+    if plan.counter is None or plan.counter[0] > STEP_RANK or plan.epoch is not None or is_val(plan.head):
         return False
     ends = {
         kept.line[slice(*kept.found[i].total)] if kept.found[i].total else b""
@@ -292,10 +293,14 @@ def _grows(lines: list[Kept], place: Place, *, least: float) -> bool:
     falls = sum(b < a for a, b in pairwise(values))
     if len(values) < ENOUGH and falls:
         return False
-    rounded = any(k.found[i].suffix for k in lines for r, i in k.ranked if (r, k.found[i].name) == place)
-    least = 0.0 if rounded else least  # 28K stays the same for a while
+    least = 0.0 if _rounded(lines, place) else least  # 28K stays the same for a while
     often = rises > least * (len(values) - 1) and rises >= min(2, len(lines) - 1)
     return falls <= 0.1 * len(values) and (least == 0.0 or often)
+
+
+def _rounded(lines: list[Kept], place: Place) -> bool:
+    """Whether a counter is printed in thousands or millions."""
+    return any(k.found[i].suffix for k in lines for r, i in k.ranked if (r, k.found[i].name) == place)
 
 
 def _ratio(lines: list[Kept], place: Place) -> bool:
