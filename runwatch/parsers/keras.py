@@ -54,10 +54,9 @@ class _KerasPictures:
         before = found.start("rest" if drawn else "whole") - 3
         items = list(_ITEM.finditer(b" - " + found["rest" if drawn else "whole"]))
         names = tuple(m[1] for m in items)
-        if b"loss" not in names:
+        ended = int(found["all"] or 1) >= int(found["of"] or 1) or any(n[:4] == b"val_" for n in names)
+        if b"loss" not in names or not ended:
             return None
-        if int(found["all"] or 1) < int(found["of"] or 1) and not any(n[:4] == b"val_" for n in names):
-            return None  # what validation says, the end of an epoch says
         if found["total"] == b"Unknown":
             return Match(self._layout(_UNKNOWN, ()), ())
         spans = tuple((before + m.start(2), before + m.end(2)) for m in items)
@@ -102,8 +101,8 @@ class KerasReader:
 
     The record is the full bar, in its last picture. A bar that follows a full one without a
     headline is an evaluation, unless it tells values of validation, as only training does, and
-    the next headline begins anew: then its own was lost. fit() prints no headline for a single epoch: what a bar
-    without one was is known when the next bar, headline or the end comes.
+    the next headline begins anew: then its own was lost. fit() prints no headline for a
+    single epoch: what a bar without one was is known when the next bar, headline or the end comes.
     """
 
     def __init__(self) -> None:
@@ -134,8 +133,8 @@ class KerasReader:
             return []
         if layout.pattern == _HEADLINE:
             epoch, epochs = shown
-            if self._full and 1 < epoch and (self._epoch is None or self._lost(self._full[1], epoch)):
-                self._epoch, self._open = (epoch - 1, epochs), True  # the log, or a run, begins without one
+            if self._full and epoch > 1 and (self._epoch is None or self._lost(self._full[1], epoch)):
+                self._epoch, self._open = (epoch - 1, epochs), True  # a log or run begins without one
             rows = self._complete(headline=True)
             self._epoch, self._open, self._done, self._total = (epoch, epochs), True, 0.0, -1.0
             return rows

@@ -37,7 +37,7 @@ ENOUGH = 12
 FEW = 3
 """Lines of a family that are enough at the end, if other lines are not too many."""
 PLAIN = 5
-"""Lines that are enough at any time, if nothing stands between them and each says it all (see speaks_plainly)."""
+"""Lines in a row that are enough at any time if each says it all (see speaks_plainly)."""
 _PATIENCE = 128
 """Lines after which it is no longer waited for an epoch to change."""
 _LOSSES = frozenset(
@@ -144,7 +144,7 @@ def speaks_plainly(lines: list[Kept], plan: Plan) -> bool:
     if plan.counter is None or plan.counter[0] > STEP_RANK or plan.epoch is not None or is_val(plan.head):
         return False
     ends = {
-        kept.line[slice(*kept.found[i].total)] if kept.found[i].total else b""
+        kept.line[slice(*total)] if (total := kept.found[i].total) else b""
         for kept in lines
         for r, i in kept.ranked
         if (r, kept.found[i].name) == plan.counter
