@@ -760,7 +760,9 @@ def test_chinese_names():
 
 
 def test_rounded_steps_are_no_echoes():
-    lines = "".join(f"step:{(i + 4) // 5}K smpl:{(i + 4) // 5}M loss:{9 / i:.3f} lr:1.0e-05\n" for i in range(1, 90))
+    lines = "".join(
+        f"step:{(i + 4) // 5}K smpl:{(i + 4) // 5}M loss:{9 / i:.3f} lr:1.0e-05\n" for i in range(1, 90)
+    )
     parser, echoes = LogParser(), Echoes()
     batches = [echoes.without(batch) for batch in (parser.feed(lines.encode()), parser.flush())]
     assert sum(table.rows for batch in batches for table in batch.tables) == 89
