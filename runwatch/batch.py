@@ -42,7 +42,7 @@ META_COLUMNS = frozenset({"offset", "line", "step", "total", "rank", "node", "ti
 """Columns that place a row; every other column is a metric."""
 
 BY_EPOCH = " by epoch"
-"""Ends the pattern of training records whose step is an epoch: there may be many of one."""
+"""Ends the pattern of training records whose step is an epoch, or rounded: there may be many of one."""
 
 
 class Table(msgspec.Struct, frozen=True):

@@ -102,6 +102,10 @@ _ALIASES: dict[str, str] = {
     "mfu": MFU,
     "bf16_mfu": MFU,
     "bf16 mfu": MFU,
+    "损失": LOSS,
+    "训练损失": LOSS,
+    "验证损失": VAL_LOSS,
+    "学习率": LEARNING_RATE,
 }
 
 _DIVISORS: dict[str, float] = {"ms": 1e3, "us": 1e6, "%": 1e2, "s": 1.0}

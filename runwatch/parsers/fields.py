@@ -49,7 +49,7 @@ _TOKEN = re.compile(
     rb"|\d\d/\d\d,? \d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w])"
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
-    rb"|(?<![\w.#+$/-])(?P<done>\d+)(?: ?/ *|\]/\[| of )(?P<total>\d+)(?![\w./])"
+    rb"|(?<![\w.#+$/-])(?P<done>\d+)(?: ?/ *|\]/\[| {1,8}(?:out )?of {1,8})(?P<total>\d+)(?![\w/]|\.\w)"
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
     rb"|(?<![\w.#+$/-])(?P<value>" + VALUE + rb")"
     rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/\w|,\d)"
@@ -60,6 +60,8 @@ _NAME = re.compile(
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
     rb"(?P<mark>['\"]?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[({]*\s*$"
 )
+_HAN = re.compile(rb"(?P<name>(?:[\xe4-\xe9][\x80-\xbf]{2}){1,12})(?P<unit>)\s*(?::|=|\xef\xbc\x9a)\s*$")
+"""A name in Chinese characters (U+4000 to U+9FFF, as UTF-8)."""
 _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of)(?: \S+)? (step|iter|iteration|epoch|episode|batch)\Z"
 )
@@ -121,7 +123,7 @@ def fields(line: bytes) -> list[Field]:
 
 
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
-    named = _NAME.search(gap)
+    named = _NAME.search(gap) or (None if gap.isascii() else _HAN.search(gap))
     name = named["name"].rstrip(b"'>-") if named else b""
     if not named and line[:1] == b"|":  # a box: | name | value |
         name = gap.strip(b" |")

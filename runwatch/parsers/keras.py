@@ -54,7 +54,8 @@ class _KerasPictures:
         before = found.start("rest" if drawn else "whole") - 3
         items = list(_ITEM.finditer(b" - " + found["rest" if drawn else "whole"]))
         names = tuple(m[1] for m in items)
-        if b"loss" not in names or int(found["all"] or 1) < int(found["of"] or 1):
+        ended = int(found["all"] or 1) >= int(found["of"] or 1) or any(n[:4] == b"val_" for n in names)
+        if b"loss" not in names or not ended:
             return None
         if found["total"] == b"Unknown":
             return Match(self._layout(_UNKNOWN, ()), ())
@@ -99,8 +100,9 @@ class KerasReader:
     """`Epoch 3/10`, then `1875/1875 [=====] - 30s 16ms/step - loss: 0.4137 - val_loss: 0.4354`.
 
     The record is the full bar, in its last picture. A bar that follows a full one without a
-    headline is an evaluation. fit() prints no headline for a single epoch: what a bar
-    without one was is known when the next bar, headline or the end comes.
+    headline is an evaluation, unless it tells values of validation, as only training does, and
+    the next headline begins anew: then its own was lost. fit() prints no headline for a
+    single epoch: what a bar without one was is known when the next bar, headline or the end comes.
     """
 
     def __init__(self) -> None:
@@ -131,8 +133,8 @@ class KerasReader:
             return []
         if layout.pattern == _HEADLINE:
             epoch, epochs = shown
-            if self._epoch is None and self._full and epoch > 1:  # the log begins within a run
-                self._epoch = epoch - 1, epochs
+            if self._full and epoch > 1 and (self._epoch is None or self._lost(self._full[1], epoch)):
+                self._epoch, self._open = (epoch - 1, epochs), True  # a log or run begins without one
             rows = self._complete(headline=True)
             self._epoch, self._open, self._done, self._total = (epoch, epochs), True, 0.0, -1.0
             return rows
@@ -146,6 +148,11 @@ class KerasReader:
         if done == total:
             self._full = number_, layout, shown
         return rows
+
+    def _lost(self, layout: Layout, epoch: float) -> bool:
+        """Whether a bar without a headline is of the epoch before the next one, of another run."""
+        begins_anew = self._epoch is not None and epoch <= self._epoch[0]
+        return begins_anew and not self._open and bool(self._of(layout).validation)
 
     def _of(self, layout: Layout) -> _Values:
         found = self._values.get(layout)
@@ -240,12 +247,16 @@ class KerasReader:
         offset = np.zeros(len(pictures))
         offset[full] = pictures.offset[ends[np.searchsorted(ends, full, "right")]]
         epoch = np.searchsorted(heads, full) - 1
-        trains, evaluates = np.zeros((2, len(pictures)), bool)
-        trains[full] = np.append(True, epoch[1:] != epoch[:-1])
-        evaluates[full] = ~trains[full]
         headline = next(part for part in pictures.parts if part.layout.pattern == _HEADLINE)
-        place = np.zeros((2, len(pictures)))
+        place, following = np.zeros((2, len(pictures))), headline.columns[:, epoch + 1]
         place[:, full] = headline.columns[:, epoch]
+        changes = epoch[1:] != epoch[:-1]
+        lost = np.append(False, ~changes) & np.append(changes, True) & self._may_train(pictures)[full]
+        lost &= (following[0] > 1) & (following[0] <= place[0, full])  # see _lost
+        place[:, full[lost]] = following[:, lost] - np.array([[1.0], [0.0]])
+        trains, evaluates = np.zeros((2, len(pictures)), bool)
+        trains[full] = np.append(True, changes) | lost
+        evaluates[full] = ~trains[full]
         for part in pictures.parts:
             if part.layout.pattern in (_HEADLINE, _UNKNOWN):
                 continue
@@ -258,6 +269,11 @@ class KerasReader:
             ):
                 if of.validation or layout is not of.validation_row:
                     yield layout, pictures.rows(part, chosen, columns, offset)
+
+    def _may_train(self, pictures: Pictures) -> NDArray[np.bool_]:
+        """Return which pictures tell values of validation, as only those of training do."""
+        named = [part for part in pictures.parts if part.layout.pattern not in (_HEADLINE, _UNKNOWN)]
+        return pictures.spread([(part, bool(self._of(part.layout).validation)) for part in named]) > 0
 
     def _beginnings(
         self, pictures: Pictures, bars: Ints, heads: Ints, done: Floats, total: Floats

@@ -36,6 +36,8 @@ ENOUGH = 12
 """Lines of a family that are enough while the stream goes on."""
 FEW = 3
 """Lines of a family that are enough at the end, if other lines are not too many."""
+PLAIN = 5
+"""Lines in a row that are enough at any time if each says it all (see speaks_plainly)."""
 _PATIENCE = 128
 """Lines after which it is no longer waited for an epoch to change."""
 _LOSSES = frozenset(
@@ -117,6 +119,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         if share < 0.5 and not (_ratio(lines, counter) and _grows(lines, counter, least=0.9)):
             return None
     usual = _usual(lines)
+    repeats = counter is not None and (is_epoch(counter[1]) or _rounded(lines, counter))
     plan = Plan(
         head=every[0].head,
         counter=counter,
@@ -126,10 +129,38 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         names=usual - {place[1] for place in (counter, epoch) if place},
         losses=frozenset(name for name in quality & usual if is_loss(name)),
         aliases=aliases(lines, usual),
-        pattern="learned" + BY_EPOCH * (counter is not None and is_epoch(counter[1])),
+        pattern="learned" + BY_EPOCH * repeats,
     )
     score = (3 if quality else 1) * (2 if counter else 1) * len(lines)
     return Judgement(plan, score, _certainty(plan, len(lines)), waits)
+
+
+def speaks_plainly(lines: list[Kept], plan: Plan) -> bool:
+    """Whether lines in a row leave no doubt: a named step that grows, its end, a loss, and more of training.
+
+    A run that goes wrong from its first step on is told at once, not after a dozen lines. What a
+    time is can not be told from so few, so those that print one are waited for.
+    """
+    if plan.counter is None or plan.counter[0] > STEP_RANK or plan.epoch is not None or is_val(plan.head):
+        return False
+    ends = {
+        kept.line[slice(*total)] if (total := kept.found[i].total) else b""
+        for kept in lines
+        for r, i in kept.ranked
+        if (r, kept.found[i].name) == plan.counter
+    }
+    named = [name for name in plan.names if is_telling(name)]
+    return (
+        len(lines) >= PLAIN
+        and lines[-1].seen - lines[0].seen == len(lines) - 1
+        and len(ends) == 1
+        and b"" not in ends
+        and bool(plan.losses)
+        and len(named) > 1
+        and all(plan.names <= {f.name for f in kept.found} for kept in lines)
+        and all(b > a for a, b in pairwise(_steps(lines, plan.counter)))
+        and "elapsed" not in plan.aliases.values()
+    )
 
 
 def few_are_enough(lines: list[Kept], seen: int) -> bool:
@@ -262,10 +293,14 @@ def _grows(lines: list[Kept], place: Place, *, least: float) -> bool:
     falls = sum(b < a for a, b in pairwise(values))
     if len(values) < ENOUGH and falls:
         return False
-    rounded = any(k.found[i].suffix for k in lines for r, i in k.ranked if (r, k.found[i].name) == place)
-    least = 0.0 if rounded else least  # 28K stays the same for a while
+    least = 0.0 if _rounded(lines, place) else least  # 28K stays the same for a while
     often = rises > least * (len(values) - 1) and rises >= min(2, len(lines) - 1)
     return falls <= 0.1 * len(values) and (least == 0.0 or often)
+
+
+def _rounded(lines: list[Kept], place: Place) -> bool:
+    """Whether a counter is printed in thousands or millions."""
+    return any(k.found[i].suffix for k in lines for r, i in k.ranked if (r, k.found[i].name) == place)
 
 
 def _ratio(lines: list[Kept], place: Place) -> bool:

@@ -49,6 +49,22 @@ _RELEVANT = re.compile(
 )
 _OBJECT = re.compile(rb"\{\s?['\"]")
 _RANK = re.compile(rb"\[?(?i:rank|default) ?(\d{1,5})\]?[: ]")
+_CHINESE = {
+    chinese.encode(): b" %b " % english
+    for chinese, english in {
+        "损失": b"loss",
+        "训练": b"train",
+        "验证": b"val",
+        "测试": b"test",
+        "准确率": b"accuracy",
+        "奖励": b"reward",
+        "学习率": b"lr",
+        "轮次": b"epoch",
+        "步数": b"step",
+        "迭代": b"iteration",
+    }.items()
+}
+_HAN = re.compile(b"|".join(_CHINESE))
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
 """Progress bars, which redraw what they show where a record is printed once, warnings and settings."""
@@ -61,6 +77,8 @@ _COSTS = frozenset(b"batch reader time data".split())
 
 def words(name: bytes) -> list[bytes]:
     """Return the words of a printed name in lower case: `Train/avg_loss` -> train, avg, loss."""
+    if not name.isascii():
+        name = _HAN.sub(lambda found: _CHINESE[found[0]], name)
     return [word.lower() for word in _WORDS.findall(name)]
 
 
@@ -103,7 +121,9 @@ def relevant(line: bytes) -> bool:
     """One cheap look: False for a line that cannot be of use."""
     if not _NUMBER.search(line) or line.endswith((b"},", b"),", b"(", b"{")):  # the latter is source code
         return False
-    if not _RELEVANT.search(line.lower()) or _OTHER.search(line):
+    if not _RELEVANT.search(line.lower()) and (line.isascii() or not _HAN.search(line)):
+        return False
+    if _OTHER.search(line):
         return False
     return b"': " not in line or len(_SETTING.findall(line)) <= _SETTINGS
 

@@ -192,7 +192,8 @@ class LearnedMatcher:
             return None
         main = next(plan for plan in self.plans.values() if plan.main)
         at = next((index for r, index in ranked if r < RATIO), None) if main.epoch is None else None
-        if main.counter is not None and at is None and not (_SAYS_VAL.match(line) and b" = " not in line):
+        says = _SAYS_VAL.match(line) and (len(scores) > 1 or b" = " not in line)  # else it may be code
+        if main.counter is not None and at is None and not says:
             return None
         columns = self._beside(self._metrics(found, {index for _, index in ranked}, {}, inside))
         if at is not None:

@@ -6,6 +6,7 @@ names something only training prints; else the learner declines. It looks when
 twice as many lines are kept as at its last look, and when the stream ends, so
 what it finds depends on the lines alone and never on how they arrived. (Counts
 of evidence, not of lines: a run that prints a line a minute must not wait hours.)
+Before its first look it believes a few lines in a row that leave no doubt.
 
 A counter that may begin anew with each epoch is waited for: an epoch must have
 changed, or many lines have been seen.
@@ -23,6 +24,7 @@ from runwatch.parsers.formats import Format
 from runwatch.parsers.learn_families import (
     ENOUGH,
     FEW,
+    PLAIN,
     Judgement,
     Kept,
     blocks,
@@ -30,6 +32,7 @@ from runwatch.parsers.learn_families import (
     few_are_enough,
     interleaved,
     judge,
+    speaks_plainly,
 )
 from runwatch.parsers.learn_words import (
     counters,
@@ -128,9 +131,22 @@ class Learner:
 
     def _look(self) -> Format | None:
         if self._added < self._due:
-            return None
+            return self._plain() if PLAIN <= self._added < _LOOK else None
         self._due = min(2 * self._due, self._added + KEPT_LINES)
         return self._decide(last=False)
+
+    def _plain(self) -> Format | None:
+        """Return the format of the newest lines if they leave no doubt, and no other line counts."""
+        newest = self.kept[-PLAIN:]
+        family = newest[0].head
+        if self._markdown or newest[0].rank or self._table is not None:
+            return None
+        if any(kept.head != family for kept in self.kept if kept.ranked):
+            return None
+        judgement = judge(newest, last=False) if newest[-1].head == family else None
+        if judgement is None or judgement.waits or not speaks_plainly(newest, judgement.plan):
+            return None
+        return self._format({family: judgement.plan}, {family: newest}, judgement.certainty)
 
     def ended(self, number: int) -> None:
         """Say that physical line `number` has ended and was not understood."""

@@ -74,6 +74,17 @@ def test_a_log_that_begins_within_a_run():
     assert parsed.column("train/loss").tolist() == [2.5, 2.0]
 
 
+@pytest.mark.parametrize("draw", [bar, quiet, older])
+@pytest.mark.parametrize("times", [1, 1000])
+def test_validation_tells_an_epoch_whose_headline_is_lost(draw, times):
+    lines = [draw(16, f"loss: {9 / i} - mae: 1.5 - val_loss: {8 / i}") for i in range(1, 5)]
+    text = f"Epoch 1/2\n{lines[0]}Epoch 2/2\n{lines[1]}{lines[2]}Epoch 2/2\n{lines[3]}" * times
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == [1, 2, 1, 2] * times
+    assert parsed.column("train/loss").tolist() == [9.0, 4.5, 3.0, 2.25] * times
+    assert parsed.column("val/loss", "eval").tolist() == [8.0, 4.0, 8 / 3, 2.0] * times
+
+
 @pytest.mark.parametrize("line", ["3/10 - 12s - loss: 0.5", "12/500 - loss: 0.5 - acc: 0.25"])
 def test_what_only_looks_like_keras(line):
     assert parse(f"{line}\n".encode()).unparsed == 1

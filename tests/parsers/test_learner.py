@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.batch import EVAL
+from runwatch.echoes import Echoes
 from runwatch.parsers.fields import fields
 from runwatch.parsers.learned_tables import TableMatcher
 from runwatch.parsers.learner import KEPT_BYTES, KEPT_LINES, Learner
@@ -695,3 +697,80 @@ def test_rows_of_classes_are_no_steps():
     parsed = parse("\n".join(lines).encode(), formats=())
     assert parsed.column("step").tolist() == list(range(40))
     assert parsed.column("G loss").tolist() == [0.25] * 40
+
+
+def plain(template: str, count: int = 5, **more: object) -> bytes:
+    """Lines in a row that say all there is to know of a step."""
+    return "".join(template.format(step=i + 1, clock=8 * i, **more) + "\n" for i in range(count)).encode()
+
+
+PLAINLY = "[mine] it={step} of 350 train_loss=nan gnorm=nan lr=1e-4 dt=0.5s"
+
+
+def test_plain_lines_are_believed_while_few():
+    parser = LogParser()
+    *before, newest = [parser.feed(line + b"\n") for line in plain(PLAINLY).splitlines()]
+    assert not any(batch.tables for batch in before)
+    (table,) = newest.tables
+    assert table.column("step").tolist() == [1, 2, 3, 4, 5]
+    assert table.column("total").tolist() == [350] * 5
+    assert all(map(math.isnan, table.column("train/loss").tolist()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        plain(PLAINLY, 4),
+        plain(PLAINLY.replace(" of 350", ""), 5),
+        plain("it={step} of 350 train_loss=nan", 5),
+        plain("it={step} of 350 lr=1e-4 grad_norm=nan", 5),
+        plain("epoch 1 it={step} of 350 train_loss=nan lr=1e-4", 5),
+        plain("it={step} of 350 train_loss=nan lr=1e-4 time {clock}", 5),
+        plain(PLAINLY, 4) + b"Epoch 2\n" + plain(PLAINLY, 5),
+        plain(PLAINLY, 3) + b"saved\n" + plain(PLAINLY, 5)[3 * len(PLAINLY) :],
+        plain("it=7 of 350 train_loss=nan lr=1e-4", 5),
+        plain("val: it={step} of 350 val_loss=nan lr=1e-4", 5),
+        b"# How to train\n" + plain(PLAINLY, 5),
+        plain("it={step} of 35{step} train_loss=nan lr=1e-4", 5),
+    ],
+)
+def test_few_lines_that_leave_doubts_are_waited_for(text):
+    assert not LogParser().feed(text).tables
+
+
+def test_the_end_of_a_counter_may_be_aligned():
+    for end in ("of 350", "of   350", " of  350", "out of 350", "of 350."):
+        parsed = parse(log("step {step} " + end + " loss {loss} lr {lr}"), formats=())
+        assert parsed.column("total").tolist() == [350] * 60
+
+
+def test_chinese_names():
+    text = "".join(
+        f"2026-01-28 18:28:{i:02d},294 - INFO - \nEpoch {i}/30\n2026-01-28 18:28:{i:02d},500 - INFO - "
+        f"训练损失: {9 / i:.3f}, 训练准确率: 36.46%\n2026-01-28 18:28:{i:02d},900 - INFO - 验证损失: {8 / i:.3f}\n"
+        for i in range(1, 21)
+    )
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == list(range(1, 21))
+    assert parsed.column("train/loss", EVAL).tolist() == [float(f"{9 / i:.3f}") for i in range(1, 21)]
+    assert parsed.column("val/loss", EVAL).tolist() == [float(f"{8 / i:.3f}") for i in range(1, 21)]
+    parsed = parse("".join(f"步数：{i} 损失：{9 / i:.3f} 学习率：0.5\n" for i in range(1, 40)).encode())
+    assert parsed.column("step").tolist() == list(range(1, 40))
+    assert parsed.column("train/loss").tolist() == [float(f"{9 / i:.3f}") for i in range(1, 40)]
+
+
+def test_rounded_steps_are_no_echoes():
+    lines = "".join(
+        f"step:{(i + 4) // 5}K smpl:{(i + 4) // 5}M loss:{9 / i:.3f} lr:1.0e-05\n" for i in range(1, 90)
+    )
+    parser, echoes = LogParser(), Echoes()
+    batches = [echoes.without(batch) for batch in (parser.feed(lines.encode()), parser.flush())]
+    assert sum(table.rows for batch in batches for table in batch.tables) == 89
+
+
+def test_evaluations_that_are_written_as_sums():
+    text = log("epoch: {step}/400 loss:{loss}", 40, preamble=0).replace(
+        b"INFO saving to /out/model.bin", b"INFO: Eval Loss = 0.5\t Eval Accuracy = 0.625"
+    )
+    parsed = parse(text, formats=())
+    assert parsed.column("val/loss", EVAL).tolist() == [0.5, 0.5]
