@@ -140,7 +140,10 @@ def spacy(rng: Random, rows: int) -> Iterator[str]:
             names = rng.choice((["LOSS NER"], ["LOSS TOK2VEC", "LOSS NER"], ["LOSS TAGGER", "LOSS NER"]))
             yield f"E    #       {'  '.join(names)}  ENTS_F  SCORE\n"
         losses = " ".join(f"{value(rng, 2):>13}" for _ in names)
-        yield odd(rng, f"{row // 9:3} {row * 200:7} {losses} {rng.random() * 100:7.2f} {rng.random():7.2f}") + "\n"
+        yield (
+            odd(rng, f"{row // 9:3} {row * 200:7} {losses} {rng.random() * 100:7.2f} {rng.random():7.2f}")
+            + "\n"
+        )
 
 
 def boxes(rng: Random, count: int) -> Iterator[str]:
