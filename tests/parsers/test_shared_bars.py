@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import numpy as np
 import pytest
@@ -120,3 +121,10 @@ def test_rows_above_are_told_apart_in_bulk_too(record, bars, data):
     assert len(single.column("train/loss")) == log.count(b"loss")
     parse(log).same_as(single)
     parse(log, cuts).same_as(single)
+
+
+@pytest.mark.parametrize("piece", [b"\x1b[A", b"a\x1b[A", b"\x1b[A\x1b"])
+def test_moves_up_without_end_take_no_time(piece):
+    log, begin = piece * 40_000 + b"\n", time.process_time()
+    parse(log)
+    assert time.process_time() - begin < 4.0  # linear takes hundredths, quadratic minutes
