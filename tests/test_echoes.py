@@ -30,7 +30,11 @@ def read(text: str, cuts: list[int] | None = None) -> tuple[list[float], list[fl
 
 
 def line(step: int, rank: int) -> str:
-    return f"iter {step}: loss {9 / step + rank / 8:.4f}, time {100 + rank}.00ms, mfu {40 + rank % 2}.00%\n"
+    """A loss of the process's own batches, and a time that all of them share."""
+    time = 100 + step * 37 % 60
+    return (
+        f"iter {step}: loss {9 / step + rank / 8:.4f}, time {time}.{rank % 10}0ms, mfu {40 + rank % 2}.00%\n"
+    )
 
 
 @pytest.mark.parametrize("ranks", [2, 4, 8])
@@ -38,9 +42,90 @@ def test_each_step_counts_once(ranks):
     steps, losses, restarts = read("".join(line(step, r) for step in STEPS for r in range(ranks)))
     assert steps[-30:] == [*STEPS][-30:]
     assert steps == sorted(steps)
-    assert len(steps) <= len(STEPS) + 3 * (ranks - 1)  # the first three steps tell how many print
+    assert len(steps) <= len(STEPS) + max(3 * (ranks - 1), 5)  # the first steps tell how many print
     assert losses[-30:] == [float(f"{9 / step:.4f}") for step in [*STEPS][-30:]]
     assert restarts == 0
+
+
+def stamped(seconds: float, text: str) -> str:
+    return f"2026-06-12 {10 + int(seconds) // 3600}:{int(seconds) // 60 % 60:02}:{int(seconds) % 60:02} - INFO - {text}\n"
+
+
+def bare(step: int, loss: float, time: float = 100.0) -> str:
+    return f"iter {step}: loss {loss:.4f}, time {time:.2f}ms, mfu 40.00%"
+
+
+PRINTED = {
+    "a reduced loss": lambda step, rank, rng: bare(step, 5 - step / 99) + "\n",
+    "losses close together": lambda step, rank, rng: bare(step, 5 - step / 99 + rank / 9999) + "\n",
+    "their own losses, at once": lambda step, rank, rng: stamped(step, bare(step, 2 + rng.random())),
+}
+
+
+@pytest.mark.parametrize("ranks", [2, 4, 8])
+@pytest.mark.parametrize("kind", PRINTED)
+def test_what_processes_print_together_counts_once(kind, ranks):
+    rng = random.Random(ranks)
+    steps = read("".join(PRINTED[kind](step, r, rng) for step in STEPS for r in range(ranks)))[0]
+    assert steps[-30:] == [*STEPS][-30:]
+
+
+def test_a_logger_that_prints_each_record_twice_is_read_once():
+    text = "".join(2 * stamped(3 * i, bare(10 * i, 3 + (i * 37 % 11) / 9)) for i in range(1, 41))
+    assert len(read(text)[0]) <= 45
+
+
+def short(count: int) -> str:
+    return f"{count}" if count < 1000 else f"{count / 1e3:.0f}K" if count < 10**6 else f"{count / 1e6:.0f}M"
+
+
+def rounded(i: int, rng: random.Random) -> str:
+    return stamped(
+        102 * i,
+        f"step:{short(200 * i)} smpl:{short(6400 * i)} ep:{short(20 * i)} epch:{i / 2:.2f} loss:{50 / (i + 9):.3f} "
+        f"grdn:{300 / (i + 9) + rng.random():.3f} lr:1.0e-05 updt_s:0.50{rng.randrange(9)}",
+    )
+
+
+def scores(i: int, rng: random.Random) -> str:
+    """An epoch's batches, behind epochs of one."""
+    d, g = (1.5 + rng.gauss(0, 0.2) for _ in range(2))
+    epoch = i if i < 60 else (i - 60) // 11
+    return f"{epoch} [loss: {d:.6f}, acc.: {50 + 20 * rng.random():.2f}%] [G loss: {g:.6f}]\n"
+
+
+def noisy(i: int, rng: random.Random) -> str:
+    return bare(i // 2, 3 + rng.gauss(0, 0.1), 100 + rng.random()) + "\n"
+
+
+def running_mean(i: int, rng: random.Random) -> str:
+    return bare(i // 4, 3 / (1 + i // 4) + 0.5 / (1 + i % 4), 100 + rng.random()) + "\n"
+
+
+def scheduled(i: int, rng: random.Random) -> str:
+    epoch = i // 4
+    lr, best = 0.1 * 0.9**epoch, 0.5 + epoch / 999
+    return f"step: {epoch} loss: {3 + rng.gauss(0, 0.1):.4f} lr: {lr:.3e} best: {best:.4f}\n"
+
+
+def close_at_first(i: int, rng: random.Random) -> str:
+    return bare(i // 2, 2 + i // 2 / 9 + i % 2 / 500 if i < 8 else 2 + i * 37 % 11 / 11) + "\n"
+
+
+def steady(i: int, rng: random.Random) -> str:
+    return stamped(7 * i, bare(i // 4, 3 - i / 99))
+
+
+@pytest.mark.parametrize("single", [rounded, scores, noisy, running_mean, scheduled, close_at_first, steady])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_one_process_prints_is_not_touched(single, seed):
+    rng = random.Random(seed)
+    assert len(read("".join(single(i, rng) for i in range(1, 401)))[0]) == 400
+
+
+def test_a_step_that_is_printed_more_often_than_there_are_processes_keeps_the_others():
+    lines = [line(step, r) for step in STEPS for r in range(2)] + [line(410, r) for r in range(5)]
+    assert read("".join(lines))[0][-4:] == [410.0] * 4
 
 
 def test_a_rank_that_lags_is_no_restart():
@@ -89,7 +174,8 @@ def test_pieces_do_not_matter(data):
     rng, step, lines = random.Random(data.draw(st.integers(0, 99))), 0, []
     for count in counts:
         step = step + 10 if rng.random() < 0.95 else max(10, step - 50)
-        lines += [line(step, r) for r in range(count)]
+        together = rng.random() < 0.8
+        lines += [line(step, r) if together else noisy(2 * step, rng) for r in range(count)]
         if rng.random() < 0.2 and len(lines) > 1:
             lines[-2:] = reversed(lines[-2:])
     text = "".join(lines)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from itertools import islice, pairwise
 
 from runwatch.parsers.patterns import Match, Matcher
 
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)|\x00+")
 UP = b"\x1b[A"
 """Moves the cursor up: tqdm prints it behind a bar, as many times as there are bars above."""
+_GLUED = re.compile(rb"\x1b\[A(?=[^\r\n\x1b]|\x1b(?!\[A))")
+"""The last of some moves up, with something behind it that is on another row of the terminal."""
+_MAX_ROWS = 16
+"""Rows told apart in one line; what is behind them stays together."""
 _ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
 """Keys typed at the terminal, as it echoes them: `^[[B` for an arrow, `^C`."""
 
@@ -19,6 +24,26 @@ def bare(line: bytes) -> bytes:
         up = UP * line.count(UP) if b"%|" in line else b""  # behind a bar it tells the bar's position
         line = _ESCAPES.sub(b"", line) + up
     return _ECHO.sub(b"", line) if line[:1] == b"^" else line
+
+
+def rows(line: bytes) -> list[tuple[int, bytes]]:
+    """Return the texts of a line, each with its place: the cursor moves up between two of them."""
+    if _GLUED.search(line) is None:
+        return [(0, bare(line))]
+    edges = [0, *(found.end() for found in islice(_GLUED.finditer(line), _MAX_ROWS - 1)), len(line)]
+    parts = [(begin, text) for begin, end in pairwise(edges) if (text := bare(line[begin:end]))]
+    return parts if len(parts) > 1 else [(0, bare(line))]
+
+
+def glued(block: bytes, begin: int, end: int) -> int:
+    """Return where the first record of block[begin:end] begins that holds several rows; else `end`."""
+    escape = block.find(b"\x1b", begin, end)  # a byte is found far faster than three
+    up = block.find(UP, escape, end) if escape >= 0 else -1
+    found = _GLUED.search(block, up, end) if up >= 0 else None
+    if found is None:
+        return end
+    at = found.start()
+    return max(block.rfind(b"\n", begin, at), block.rfind(b"\r", begin, at), begin - 1) + 1
 
 
 class Uncoloured:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, cast
 
 from runwatch.batch import BAR, TRAIN, Event
 from runwatch.parsers.columns import Columns
-from runwatch.parsers.escapes import bare
+from runwatch.parsers.escapes import UP, bare, rows
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.learner import Learner
 from runwatch.parsers.patterns import BarPattern, LinePattern, Match, Matcher, values
 from runwatch.parsers.piece import Held, Piece, tell_loss
 from runwatch.parsers.prefix import Logged, has_stem
-from runwatch.parsers.readers import Reader, Row, message_behind
+from runwatch.parsers.readers import Reader, Row, message_behind, tells_little
 from runwatch.text import decode
 
 if TYPE_CHECKING:
@@ -36,14 +36,6 @@ _PATIENCE = 8
 """So many times more, where it tells no loss and lines that no format knows do."""
 _SURE_RECORDS = 1024
 """So many more, and no other format is looked for."""
-
-
-def _tells_little(line: bytes) -> bool:
-    """Return whether a line that a reader takes may as well be of a format that nobody described.
-
-    Headlines of epochs and cells of boxes are; bars and rows are not.
-    """
-    return len(line) < 64 and b"%|" not in line and b" - " not in line
 
 
 def _trains(matcher: Matcher) -> bool:
@@ -118,7 +110,13 @@ class Interpreter:
             title = f"line {number} is longer than {MAX_LINE} bytes; the rest of it is not read"
             piece.events.append(Event("overlong", offset, number, title))
             line = line[:MAX_LINE]
-        line = bare(line)
+        if UP not in line:
+            return self._read_row(bare(line), offset, number, ordinal, piece)
+        told = [self._read_row(text, offset + at, number, ordinal, piece) for at, text in rows(line)]
+        return any(told)
+
+    def _read_row(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
+        """Parse the text of one row of the terminal."""
         match = self._leading(line) if self._own or self._first else None
         if match is None and self._readers and self._read(line, offset, number, piece):
             match = self._read_further(line, offset, number, ordinal, piece)
@@ -157,7 +155,7 @@ class Interpreter:
         """See what else a line tells that a reader took; return what another format makes of it."""
         if b"%|" in line and (behind := message_behind(line)):
             self.read(behind, offset + len(line) - len(behind), number, ordinal, piece)
-        if not _tells_little(line):
+        if not tells_little(line):
             return None
         if self.learner is not None:
             self._learn(self.learner, line, offset, number, piece)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from runwatch.batch import BESIDE, Batch
 from runwatch.parsers.columns import Columns, Rows
+from runwatch.parsers.escapes import glued
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format
 from runwatch.parsers.interpreter import MAX_LINE, Interpreter
@@ -193,14 +194,16 @@ class LogParser:
 
     def _parse(self, block: bytes, end: int, piece: Piece) -> None:
         """Parse block[:end], which ends with a line end."""
-        start, alike = 0, -1
+        start, single, alike = 0, -1, -1
         while start < end:
-            if self._records.decoders and end - start >= BULK_SIZE:
-                start = self._parse_bulk(block, start, end, piece)
+            if single < start:
+                single = glued(block, start, end)
+            if self._records.decoders and single - start >= BULK_SIZE:
+                start = self._parse_bulk(block, start, single, piece)
                 continue
-            if self._records.folded and end - start >= BULK_SIZE:
+            if self._records.folded and single - start >= BULK_SIZE:
                 if alike < start:
-                    alike = self._records.folded.until(block, start, end)
+                    alike = self._records.folded.until(block, start, single)
                 if alike - start >= BULK_SIZE:
                     start = self._parse_bulk(block, start, alike, piece)
                     continue

@@ -92,6 +92,14 @@ def message_behind(line: bytes) -> bytes:
     return behind if b"%|" not in behind and (at >= 0 or _MESSAGE.match(behind)) else b""
 
 
+def tells_little(line: bytes) -> bool:
+    """Return whether a line that a reader takes may as well be of a format that nobody described.
+
+    Headlines of epochs and cells of boxes are; bars and rows are not.
+    """
+    return len(line) < 64 and b"%|" not in line and b" - " not in line
+
+
 def same_until(
     block: bytes, begin: int, end: int, words: Iterable[bytes], same: Callable[[bytes], bool]
 ) -> int:

@@ -246,6 +246,11 @@ class BulkDecoder:
     def __post_init__(self) -> None:
         self._reads = Uncoloured(self.matcher)
 
+    def forget(self) -> None:
+        """Learn anew: the matcher reads the same lines in another way from now on."""
+        self._skeletons.clear()
+        self._hopeless.clear()
+
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
         """Decode those of `candidates` (record indices) that fit a skeleton, known or learnt now."""
         out: list[Decoded] = []

@@ -13,7 +13,7 @@ from runwatch.parsers.readers import Row, RowMaker, same_until
 
 if TYPE_CHECKING:
     from runwatch.parsers.pictures import Pictures
-    from runwatch.parsers.skeleton import Floats
+    from runwatch.parsers.skeleton import BulkDecoder, Floats
 
 _SPACY_HEAD = re.compile(rb"\s{0,3}E\s+#\s+(\S.*SCORE)\s*$")
 _NUMBERS = re.compile(rb"\s*" + VALUE + rb"(?:\s+" + VALUE + rb"){2,40}\s*$")
@@ -30,6 +30,7 @@ class _SpacyRows:
         self._names: tuple[str, ...] = ()
         self._layout: Layout | None = None
         self._columns: list[int] = []
+        self._decoder: BulkDecoder | None = None
 
     def head(self, line: bytes) -> tuple[str, ...]:
         """Return the columns of a header, or nothing."""
@@ -40,6 +41,8 @@ class _SpacyRows:
 
     def use(self, names: tuple[str, ...]) -> None:
         """Take the names of a header; of two columns of one name the first counts."""
+        if self._decoder is not None and names != self._names:
+            self._decoder.forget()  # its rows have the names of the header before
         self._names = names
         self._columns = [i for i, name in enumerate(names) if name not in names[:i]]
         self._layout = self._row.layout(TRAIN, tuple(names[i] for i in self._columns))
@@ -52,6 +55,13 @@ class _SpacyRows:
         if len(spans) != len(self._names):
             return None
         return Match(self._layout, tuple(spans[i] for i in self._columns))
+
+    def bulk(self) -> BulkDecoder:
+        """Return the bulk path of rows."""
+        from runwatch.parsers.skeleton import BulkDecoder
+
+        self._decoder = BulkDecoder(self)
+        return self._decoder
 
 
 class SpacyReader:

@@ -132,17 +132,18 @@ def yolo(rng: Random, epochs: int) -> Iterator[str]:
 
 
 def spacy(rng: Random, rows: int) -> Iterator[str]:
-    """Rows under a header, printed again when training goes on."""
-    yield "E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  SCORE \n---  ------  ------------  --------  ------  ------\n"
+    """Rows under a header, printed again when training goes on, perhaps of other components."""
+    names = ["LOSS TOK2VEC", "LOSS NER"]
+    yield f"E    #       {'  '.join(names)}  ENTS_F  SCORE \n---  ------  ------------  --------  ------  ------\n"
     for row in range(rows):
-        if rng.random() < 0.0007:
-            yield rng.choice(
-                (
-                    "E    #       LOSS NER  ENTS_F  SCORE\n",
-                    "E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  SCORE\n",
-                )
-            )
-        yield f"{row // 9:3} {row * 200:7} {value(rng, 2):>13} {value(rng, 2):>9} {rng.random() * 100:7.2f} {rng.random():7.2f}\n"
+        if rng.random() < 0.0014:
+            names = rng.choice((["LOSS NER"], ["LOSS TOK2VEC", "LOSS NER"], ["LOSS TAGGER", "LOSS NER"]))
+            yield f"E    #       {'  '.join(names)}  ENTS_F  SCORE\n"
+        losses = " ".join(f"{value(rng, 2):>13}" for _ in names)
+        yield (
+            odd(rng, f"{row // 9:3} {row * 200:7} {losses} {rng.random() * 100:7.2f} {rng.random():7.2f}")
+            + "\n"
+        )
 
 
 def boxes(rng: Random, count: int) -> Iterator[str]:

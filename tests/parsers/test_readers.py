@@ -54,3 +54,17 @@ def test_the_bulk_path_is_really_used(kind):
     folded.begin = spied
     parser.feed(text)
     assert sum(taken) > 200
+
+
+def test_rows_have_the_names_of_their_own_header():
+    rows = "".join(
+        f"{i // 9:3} {i * 200:7} {i % 7}.25 {i % 5}.50 {i % 90 + 10}.00 0.50\n" for i in range(1500)
+    )
+    heads = (
+        "E    #       LOSS NER  LOSS TOK2VEC  ENTS_F  SCORE",
+        "E    #       LOSS PARSER  LOSS NER  UAS  SCORE",
+    )
+    text = "".join(f"{head}\n{rows}" for head in heads).encode()
+    parsed = parse(text)
+    assert len(parsed.column("LOSS PARSER")) == 1500
+    parsed.same_as(parse(text, bulk=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import numpy as np
 import pytest
@@ -75,3 +76,55 @@ def test_pieces_and_the_bulk_path_do_not_matter(text, positions, data):
     single = parse(log, bulk=False)
     parse(log).same_as(single)
     parse(log, cuts).same_as(single)
+
+
+RECORDS = (
+    "iter {0}: loss {1:.4f}, time 100.00ms, mfu 40.00%",
+    "{{'loss': {1:.4f}, 'grad_norm': 1.5, 'learning_rate': 5e-05, 'epoch': 0.{0}}}",
+)
+
+
+def above(bar: str, steps: int = 40, up: int = 1, record: str = RECORDS[0]) -> bytes:
+    """Bars, and records whose row the cursor went up to, on one physical line."""
+    ups = "\x1b[A" * up
+    return "".join(
+        f"\r{bar.format(step)}{ups}{record.format(10 * step, 9 / step)}\n" for step in range(1, steps + 1)
+    ).encode()
+
+
+BARS = (
+    "Validation: |          | 0/? [00:00<?, ?it/s]",
+    "Validation:  50%|#####     | {0}/80 [00:01<00:01,  4.20it/s]",
+    "Epoch 0:  50%|#####     | {0}/80 [00:01<00:01,  4.20it/s, v_num=1]",
+    "first\x1b[Asecond",
+)
+
+
+@pytest.mark.parametrize("up", [1, 3])
+@pytest.mark.parametrize("bar", BARS)
+def test_a_record_on_the_row_above_a_bar_is_read(bar, up):
+    log = above(bar, up=up)
+    parsed = parse(log)
+    assert parsed.column("train/loss").tolist() == [float(f"{9 / step:.4f}") for step in range(1, 41)]
+    first = log.index(b"iter 10:")
+    assert any(first in matrix[0] for (kind, _, _), matrix in parsed.tables.items() if kind == "train")
+
+
+@pytest.mark.parametrize("record", RECORDS)
+@given(st.lists(st.sampled_from((*BARS, None, None)), min_size=2, max_size=5), st.data())
+@settings(max_examples=8, deadline=None)
+def test_rows_above_are_told_apart_in_bulk_too(record, bars, data):
+    plain = above("", record=record).replace(b"\x1b[A", b"")
+    log = plain * 30 + b"".join(plain * 20 if bar is None else above(bar, 15, record=record) for bar in bars)
+    cuts = data.draw(st.lists(st.integers(0, len(log)), max_size=4))
+    single = parse(log, bulk=False)
+    assert len(single.column("train/loss")) == log.count(b"loss")
+    parse(log).same_as(single)
+    parse(log, cuts).same_as(single)
+
+
+@pytest.mark.parametrize("piece", [b"\x1b[A", b"a\x1b[A", b"\x1b[A\x1b"])
+def test_moves_up_without_end_take_no_time(piece):
+    log, begin = piece * 40_000 + b"\n", time.process_time()
+    parse(log)
+    assert time.process_time() - begin < 4.0  # linear takes hundredths, quadratic minutes
