@@ -301,12 +301,14 @@ class LogParser:
         """
         import numpy as np
 
+        from runwatch.parsers.lines import UNCLEAN
+
         records, events, folded = self._records, self._records.events, self._records.folded
         rest = np.flatnonzero(text & ~used)
         telling = np.array(records.heads)[lines.buffer[lines.starts[rest]]]
-        telling |= ~lines.clean[rest] | (lines.lengths[rest] > MAX_LINE)
+        telling |= lines.lengths[rest] > MAX_LINE
         quiet = ~telling
-        telling[quiet] = lines.holding(rest[quiet], records.needles, events.trigger)
+        telling[quiet] = lines.holding(rest[quiet], (*records.needles, *UNCLEAN), events.trigger)
         ordinals = (np.cumsum(text) - 1 + self._ordinal)[rest]
         decoded = np.cumsum(used)
         places = (rest, lines.starts[rest], lines.line[rest], ordinals, decoded[rest])

@@ -30,6 +30,7 @@ _DIGITS = frozenset(b"0123456789")
 _ROWS = 4096  # rows a pass works on
 _MIN = 12  # fewer lines than this are cheaper through the matcher than to learn from
 _FEW = 4  # and fewer than this than through a skeleton that is known
+_ABREAST = 32  # rows compared at once
 _MAX_SKELETONS = 96
 _MAX_TRIES = 32  # shapes looked at per block
 _MANY = 256  # records of one length that are worth a look at each
@@ -67,6 +68,20 @@ class Skeleton:
     def length(self) -> int:
         """Bytes of a row, line end included."""
         return len(self.base)
+
+    def compare(self, rows: Bytes) -> tuple[Bytes, NDArray[np.bool_]]:
+        """Return how `rows` (n, length) differ from the skeleton, and which bytes are others, both (n, length).
+
+        Rows are short; some of them at once are compared in half the time.
+        """
+        wide = len(rows) // _ABREAST * _ABREAST
+        bad = np.empty(rows.shape, bool)
+        for part, wrong, count in ((rows[:wide], bad[:wide], _ABREAST), (rows[wide:], bad[wide:], 1)):
+            if len(part):
+                abreast, wrong = part.reshape(-1, count * self.length), wrong.reshape(-1, count * self.length)
+                abreast -= np.tile(self.base, count)
+                np.greater(abreast, np.tile(self.limit, count), out=wrong)
+        return rows, bad
 
     def decode(self, rows: Bytes) -> Floats:
         """Return (2 + values, n) in stored units for differences `rows`; the first two are to be set."""
@@ -347,9 +362,7 @@ class BulkDecoder:
     @staticmethod
     def _apply(skeleton: Skeleton, lines: Lines, group: Ints, out: list[Decoded]) -> Ints:
         """Decode the records of `group`, all of the skeleton's length, that fit; return the others."""
-        rows = lines.rows(group, skeleton.length)
-        rows -= skeleton.base
-        bad = rows > skeleton.limit
+        rows, bad = skeleton.compare(lines.rows(group, skeleton.length))
         left = group[:0]
         if bad.any():
             good = ~bad.any(axis=1)

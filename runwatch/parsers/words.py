@@ -98,10 +98,9 @@ class WordDecoder:
         line_begin = lines.starts[candidates]
         line_end = line_begin + lines.lengths[candidates] - 1
         first, after = np.searchsorted(begins, line_begin), np.searchsorted(begins, line_end)
-        erased = ~lines.clean[candidates]
-        if erased.any():
+        if lines.text.find(b"\x1b", lines.begin, lines.begin + lines.size) >= 0:
             head = lines.eight[line_begin].view("<u8") & np.uint64(0xFFFFFFFF)
-            first += erased & (head == _ERASE)
+            first += head == _ERASE
         fit = after - first >= count
         fit &= numerals.digit(lines.buffer[begins[np.minimum(first, len(begins) - 1)]])
         rows = Rows(candidates[fit], first[fit], line_begin[fit], line_end[fit])
