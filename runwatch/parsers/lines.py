@@ -19,6 +19,8 @@ UNCLEAN = (b"\x1b", b"\0")
 """What a line that has to be made bare holds."""
 _COLOURS = re.compile(rb"(?:\x1b\[[\d;]*m)+")
 
+_ALL = slice(None)
+
 # Arrays of blocks come and go. glibc would give their memory back to the system each time, and
 # fault it in again page by page, if nothing larger was ever freed (mallopt(3), M_MMAP_THRESHOLD).
 np.empty(24 << 20, np.uint8)
@@ -136,17 +138,17 @@ class Lines:
         end = self.begin + self.size
         return self.text.find(b"\x1b", self.begin, end) >= 0 or self.text.find(b"\0", self.begin, end) >= 0
 
-    def beginning(self, prefix: bytes) -> NDArray[np.bool_]:
-        """Return a mask of the records that begin with the first eight bytes of `prefix`, perhaps in colour.
+    def beginning(self, prefix: bytes, index: Ints | slice = _ALL) -> NDArray[np.bool_]:
+        """Return a mask of the records `index` that begin with the first eight bytes of `prefix`.
 
-        Those that begin with any other escape are among them.
+        Colours may stand before them. Those that begin with any other escape are among them.
         """
         head = prefix[:8]
         mask = np.uint64((1 << 8 * len(head)) - 1)
         wanted = np.uint64(int.from_bytes(head, "little"))
         begins, escaped = self._heads
-        found = (begins & mask) == wanted
-        return np.asarray(found if escaped is None else found | escaped)
+        found = (begins[index] & mask) == wanted
+        return np.asarray(found if escaped is None else found | escaped[index])
 
     @cached_property
     def _heads(self) -> tuple[NDArray[np.uint64], NDArray[np.bool_] | None]:

@@ -20,6 +20,7 @@ _Words = NDArray[np.uint64]
 WIDEST = 16
 """Bytes of the longest number that is read, without its sign and its exponent."""
 _MANTISSA = 2.0**53
+_MANY = 248  # bytes whose count fits a byte
 _POWERS = 10.0 ** np.arange(23)
 _EIGHT = np.uint64(8)
 _SEVEN = np.uint64(7)
@@ -75,10 +76,21 @@ def filled(text: Bytes, begin: Ints, width: int) -> Ints:
     """Return how many of text[begin:begin + width] are no spaces, for each begin."""
     windows = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))
     count = np.zeros(begin.shape, np.int64)
-    for at in range(0, width, 8):
-        word = (windows[begin + at] ^ _SPACES) << np.uint64(8 * max(at + 8 - width, 0))
-        other = (((word & _LOW) + _LOW) | word) & _HIGH
-        count += (((other >> _SEVEN) * _ONES) >> _TOP).astype(np.int64)
+    for first in range(0, width, _MANY):
+        flags = np.zeros(begin.shape, np.uint64)
+        for at in range(first, min(first + _MANY, width), 8):
+            word = windows[begin + at]
+            word ^= _SPACES
+            if at + 8 > width:
+                word <<= np.uint64(8 * (at + 8 - width))
+            other = word & _LOW
+            other += _LOW
+            other |= word
+            other &= _HIGH
+            other >>= _SEVEN
+            flags += other
+        flags *= _ONES  # their bytes added up in the highest one
+        count += (flags >> _TOP).astype(np.int64)
     return count
 
 
