@@ -159,16 +159,14 @@ class Lines:
         begins = np.asarray(self.eight[self.starts].view("<u8"))
         if not self._unclean:
             return begins, None
-        first = self.buffer[self.starts]
-        escaped = np.asarray((first == 27) | (first == 0))
+        escaped = _is_escape(begins)
         if escaped.any():
             colour = _COLOURS.match(self.record(int(escaped.argmax())))
             if colour is not None and colour.end() <= 8:
                 size, head = colour.end(), int.from_bytes(colour[0], "little")
                 same = np.flatnonzero((begins & np.uint64((1 << 8 * size) - 1)) == np.uint64(head))
                 begins[same] = self.eight[self.starts[same] + size].view("<u8")
-                first[same] = begins[same] & np.uint64(255)
-                escaped[same] = (first[same] == 27) | (first[same] == 0)
+                escaped = _is_escape(begins)
         return begins, escaped
 
     def ending(self, index: Ints, tail: bytes) -> NDArray[np.bool_]:
@@ -178,3 +176,9 @@ class Lines:
         wanted = np.uint64(int.from_bytes(tail, "little"))
         found = (self.eight[np.maximum(ends - 8, 0)].view("<u8") >> shift) == wanted
         return np.asarray(found & (ends >= 8) & (self.lengths[index] >= len(tail)))
+
+
+def _is_escape(begins: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Return which of these are the first bytes of an escape sequence, or begin with a NUL byte."""
+    first = begins & np.uint64(255)
+    return np.asarray((first == 27) | (first == 0))

@@ -30,7 +30,7 @@ _DIGITS = frozenset(b"0123456789")
 _ROWS = 4096  # rows a pass works on
 _MIN = 12  # fewer lines than this are cheaper through the matcher than to learn from
 _FEW = 4  # and fewer than this than through a skeleton that is known
-_ABREAST = 32  # rows compared at once
+_ABREAST = 16  # rows compared at once
 _MAX_SKELETONS = 96
 _MAX_TRIES = 32  # shapes looked at per block
 _MANY = 256  # records of one length that are worth a look at each
@@ -63,6 +63,12 @@ class Skeleton:
     values: list[Number | float]
     """One per column of the layout; a float where the skeleton itself holds it (nan, inf)."""
     hits: int = 0
+    _bases: Bytes = field(init=False, repr=False)
+    """`base` and `limit` of many rows behind each other."""
+    _limits: Bytes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._bases, self._limits = np.tile(self.base, _ABREAST), np.tile(self.limit, _ABREAST)
 
     @property
     def length(self) -> int:
@@ -76,15 +82,18 @@ class Skeleton:
         """
         good = np.empty(len(rows), bool)
         wide = len(rows) // _ABREAST * _ABREAST
-        for part, fits, count in ((rows[:wide], good[:wide], _ABREAST), (rows[wide:], good[wide:], 1)):
-            abreast = part.reshape(-1, count * self.length)
-            abreast -= np.tile(self.base, count)
-            bad = abreast > np.tile(self.limit, count)
+        if wide:
+            abreast = rows[:wide].reshape(-1, len(self._bases))
+            abreast -= self._bases
+            bad = abreast > self._limits
             some = bad.any(axis=1)
-            fits[:] = ~np.repeat(some, count)
-            if count > 1 and some.any():
-                bad = bad[some].reshape(-1, self.length)
-                fits.reshape(-1, count)[some] = ~bad.any(axis=1).reshape(-1, count)
+            fits = good[:wide].reshape(-1, _ABREAST)
+            fits[:] = True
+            if some.any():
+                fits[some] = ~bad[some].reshape(-1, _ABREAST, self.length).any(axis=2)
+        if wide < len(rows):
+            rows[wide:] -= self.base
+            good[wide:] = ~(rows[wide:] > self.limit).any(axis=1)
         return rows, good
 
     def decode(self, rows: Bytes) -> Floats:
