@@ -96,8 +96,12 @@ class Lines:
 
     def rows(self, index: Ints, length: int) -> Bytes:
         """Return a copy of `length` bytes from the beginning of each record, (n, length)."""
+        return self.heads(self.starts[index], length)
+
+    def heads(self, begin: Ints, length: int) -> Bytes:
+        """Return a copy of `length` bytes from each place, (n, length)."""
         windows = np.ndarray((len(self.buffer) - length,), f"V{length}", self.buffer, strides=(1,))
-        return np.asarray(windows[self.starts[index]].view(np.uint8).reshape(len(index), length))
+        return np.asarray(windows[begin].view(np.uint8).reshape(len(begin), length))
 
     def by_line(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return, per physical line, whether any of its records is flagged; of the first few are enough."""

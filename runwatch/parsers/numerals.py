@@ -8,6 +8,8 @@ each equals float(text) exactly; what is no such number is told as unread.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +22,6 @@ _Words = NDArray[np.uint64]
 WIDEST = 16
 """Bytes of the longest number that is read, without its sign and its exponent."""
 _MANTISSA = 2.0**53
-_MANY = 248  # bytes whose count fits a byte
 _POWERS = 10.0 ** np.arange(23)
 _EIGHT = np.uint64(8)
 _SEVEN = np.uint64(7)
@@ -75,22 +76,33 @@ def whole(text: Bytes, begin: Ints, end: Ints) -> tuple[Floats, Flags]:
 def filled(text: Bytes, begin: Ints, width: int) -> Ints:
     """Return how many of text[begin:begin + width] are no spaces, for each begin."""
     windows = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))
-    count = np.zeros(begin.shape, np.int64)
-    for first in range(0, width, _MANY):
-        flags = np.zeros(begin.shape, np.uint64)
-        for at in range(first, min(first + _MANY, width), 8):
-            word = windows[begin + at]
-            word ^= _SPACES
-            if at + 8 > width:
-                word <<= np.uint64(8 * (at + 8 - width))
-            other = word & _LOW
-            other += _LOW
-            other |= word
-            other &= _HIGH
-            other >>= _SEVEN
-            flags += other
-        flags *= _ONES  # their bytes added up in the highest one
-        count += (flags >> _TOP).astype(np.int64)
+    return _filled((windows[begin + at] for at in range(0, width, 8)), width)
+
+
+def filled_columns(rows: Bytes, first: int, width: int) -> Ints:
+    """Return how many of rows[:, first:first + width] are no spaces (n,); a row goes on for eight bytes."""
+    count, length = rows.shape
+    at = range(first, first + width, 8)
+    return _filled((np.ndarray((count,), "<u8", rows, i, (length,)) for i in at), width)
+
+
+def _filled(windows: Iterable[_Words], width: int) -> Ints:
+    """Return how many of the first `width` bytes of words behind each other are no spaces."""
+    count: Ints | None = None
+    for window in windows:
+        word = window ^ _SPACES
+        if width < 8:
+            word <<= np.uint64(8 * (8 - width))
+        other = word & _LOW
+        other += _LOW
+        other |= word
+        other &= _HIGH
+        other >>= _SEVEN
+        other *= _ONES  # its bytes added up in the highest one
+        other >>= _TOP
+        count = other.view(np.int64) if count is None else count + other.view(np.int64)
+        width -= 8
+    assert count is not None
     return count
 
 

@@ -131,7 +131,7 @@ def _ends(lines: Lines, rows: Rows, count: int) -> list[int] | None:
     for begin, end in zip(rows.begin[:_LOOKS].tolist(), rows.end[:_LOOKS].tolist(), strict=True):
         text = lines.buffer[begin : min(end, begin + PAD)].tobytes()
         words = [word.end() for word in islice(_WORD.finditer(text), count)]
-        if len(words) == count and text.lstrip(b" ")[:1].isdigit():
+        if len(words) == count and words[-1] <= PAD - 8 and text.lstrip(b" ")[:1].isdigit():
             return words
     return None
 
@@ -145,13 +145,18 @@ def _cut(lines: Lines, rows: Rows, ends: list[int]) -> tuple[Words, Flags]:
     last = rows.begin + ends[-1]
     behind = text[last]
     fit = (last <= rows.end) & ((behind == 32) | (behind == 10))
-    for end in ends[:-1]:
-        fit &= text[rows.begin + end] == 32
     rows = rows.chosen(fit)
+    heads = lines.heads(rows.begin, ends[-1] + 8)
     begin, stop = np.empty((2, len(ends), len(rows.records)), np.int64)
-    before = 0
+    apart, before = np.ones(len(rows.records), bool), 0
     for word, end in enumerate(ends):
+        size = numerals.filled_columns(heads, before, end - before)
         np.add(rows.begin, end, out=stop[word])
-        np.subtract(stop[word], numerals.filled(text, rows.begin + before, end - before), out=begin[word])
+        np.subtract(stop[word], size, out=begin[word])
+        if word:
+            apart &= size < end - before  # a space stands before it, if none is in it
         before = end
+    if not apart.all():
+        fit[fit] = apart
+        rows, begin, stop = rows.chosen(apart), begin[:, apart], stop[:, apart]
     return Words(text, begin, stop, rows.begin, rows.end), fit
