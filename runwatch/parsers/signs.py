@@ -33,8 +33,10 @@ class Signs:
 
     def __init__(self, *signs: Sign) -> None:
         self.signs = signs
+        needles = {needle for sign in signs for needle in sign.needles}
+        self._of = {needle: tuple(sign for sign in signs if needle in sign.needles) for needle in needles}
         by_head: dict[bytes, list[bytes]] = {}  # so grouped, they are searched for in two thirds of the time
-        for needle in sorted({needle for sign in signs for needle in sign.needles}):
+        for needle in sorted(needles):
             by_head.setdefault(needle[:1], []).append(re.escape(needle[1:]))
         groups = [re.escape(head) + b"(?:" + b"|".join(rests) + b")" for head, rests in by_head.items()]
         self._needles = re.compile(b"|".join(groups))
@@ -43,8 +45,9 @@ class Signs:
         """Return the kind of the first that a line tells, and the words that told it."""
         held = set(self._needles.findall(line))
         if held:
-            for sign in self.signs:
-                if not held.isdisjoint(sign.needles) and (found := sign.pattern.search(line)):
+            alone = len(held) == 1
+            for sign in self._of[held.pop()] if alone else self.signs:
+                if (alone or not held.isdisjoint(sign.needles)) and (found := sign.pattern.search(line)):
                     return sign.kind, found
         return None
 
