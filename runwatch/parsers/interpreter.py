@@ -75,8 +75,8 @@ class Interpreter:
         self._owner: dict[int, Format]
         self._behind: dict[int, Logged] = {}
         """Each matcher for lines behind a logging prefix."""
-        self.heads: list[bool]
-        """By first byte, whether a line may be a record; any other holds a needle or is an event."""
+        self.heads: list[bytes]
+        """What a line begins with that may be a record; any other holds a needle or is an event."""
         self.needles: frozenset[bytes]
         self._use(tuple(fmt for fmt in self.formats if not fmt.weak))
         weak = [fmt for fmt in self.formats if fmt.weak]
@@ -276,7 +276,7 @@ class Interpreter:
                 self.folded = Folded(cast("Folding", reader))
             if self.folded is not None:
                 self._readers = ((self.folded, fmt),)
-                self._tells(*(text[:1] for text in self.events.heads))
+                self.heads = [*self.events.heads, b"^"]
 
     def confirm(self, records: int) -> None:
         """Count training records of the weak format that was settled on."""
@@ -385,11 +385,5 @@ class Interpreter:
         self._by_head = {h: tuple(m for head, m in by_head if head == h or not head) for h in first}
         needles = [getattr(matcher, "needle", b"") for matcher in self._headless]
         self.needles = frozenset(filter(None, needles)) | {needle for needle, _ in self._logged}
-        if self._readers or not all(needles):
-            self.heads = [True] * 256
-        else:
-            self._tells(*first, *(text[:1] for text in self.events.heads))
-
-    def _tells(self, *heads: bytes) -> None:
-        """Take note that a line may tell something that begins with one of `heads` or an echoed key."""
-        self.heads = [bytes([byte]) in (*heads, b"^") for byte in range(256)]
+        told = (*(m.prefix for m in self._bare if m.prefix), *self.events.heads, b"^")  # or an echoed key
+        self.heads = [b""] if self._readers or not all(needles) else list(dict.fromkeys(told))

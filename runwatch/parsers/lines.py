@@ -15,6 +15,12 @@ Ints = NDArray[np.int64]
 PAD = 1024
 """Longest line decoded in bulk; a block with so many bytes behind it need not be copied."""
 
+UNCLEAN = (b"\x1b", b"\0")
+"""What a line that has to be made bare holds."""
+_COLOURS = re.compile(rb"(?:\x1b\[[\d;]*m)+")
+
+_ALL = slice(None)
+
 # Arrays of blocks come and go. glibc would give their memory back to the system each time, and
 # fault it in again page by page, if nothing larger was ever freed (mallopt(3), M_MMAP_THRESHOLD).
 np.empty(24 << 20, np.uint8)
@@ -90,8 +96,12 @@ class Lines:
 
     def rows(self, index: Ints, length: int) -> Bytes:
         """Return a copy of `length` bytes from the beginning of each record, (n, length)."""
+        return self.heads(self.starts[index], length)
+
+    def heads(self, begin: Ints, length: int) -> Bytes:
+        """Return a copy of `length` bytes from each place, (n, length)."""
         windows = np.ndarray((len(self.buffer) - length,), f"V{length}", self.buffer, strides=(1,))
-        return np.asarray(windows[self.starts[index]].view(np.uint8).reshape(len(index), length))
+        return np.asarray(windows[begin].view(np.uint8).reshape(len(begin), length))
 
     def by_line(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return, per physical line, whether any of its records is flagged; of the first few are enough."""
@@ -120,35 +130,48 @@ class Lines:
     def clean(self) -> NDArray[np.bool_]:
         """A mask of the records without escape sequences and NUL bytes."""
         mask = np.ones(len(self), bool)
-        end = self.begin + self.size
-        if self.text.find(b"\x1b", self.begin, end) >= 0 or self.text.find(b"\0", self.begin, end) >= 0:
+        if self._unclean:
             body = self.buffer[: self.size]
             at = np.flatnonzero((body == 27) | (body == 0))
             mask[np.searchsorted(self.starts, at, "right") - 1] = False
         return mask
 
-    def beginning(self, prefix: bytes) -> NDArray[np.bool_]:
-        """Return a mask of the records that begin with an escape or the first eight bytes of `prefix`."""
+    @cached_property
+    def _unclean(self) -> bool:
+        """Whether an escape sequence or a NUL byte stands anywhere."""
+        end = self.begin + self.size
+        return self.text.find(b"\x1b", self.begin, end) >= 0 or self.text.find(b"\0", self.begin, end) >= 0
+
+    def beginning(self, prefix: bytes, index: Ints | slice = _ALL) -> NDArray[np.bool_]:
+        """Return a mask of the records `index` that begin with the first eight bytes of `prefix`.
+
+        Colours may stand before them. Those that begin with any other escape are among them.
+        """
         head = prefix[:8]
         mask = np.uint64((1 << 8 * len(head)) - 1)
         wanted = np.uint64(int.from_bytes(head, "little"))
-        found = (self._begins & mask) == wanted
-        if self._escaped is not None:
-            found |= self._escaped
-        return np.asarray(found)
+        begins, escaped = self._heads
+        found = (begins[index] & mask) == wanted
+        return np.asarray(found if escaped is None else found | escaped[index])
 
     @cached_property
-    def _begins(self) -> NDArray[np.uint64]:
-        """The first eight bytes of each record."""
-        return np.asarray(self.eight[self.starts].view("<u8"))
+    def _heads(self) -> tuple[NDArray[np.uint64], NDArray[np.bool_] | None]:
+        """The first eight bytes of each record, and a mask of those that begin with an escape or a NUL byte.
 
-    @cached_property
-    def _escaped(self) -> NDArray[np.bool_] | None:
-        """A mask of the records that begin with an escape or a NUL byte, where there are any."""
-        if self.clean.all():
-            return None
-        first = self.buffer[self.starts]
-        return np.asarray((first == 27) | (first == 0))
+        Of records that begin with the same colour as the first of them, the eight bytes behind it.
+        """
+        begins = np.asarray(self.eight[self.starts].view("<u8"))
+        if not self._unclean:
+            return begins, None
+        escaped = _is_escape(begins)
+        if escaped.any():
+            colour = _COLOURS.match(self.record(int(escaped.argmax())))
+            if colour is not None and colour.end() <= 8:
+                size, head = colour.end(), int.from_bytes(colour[0], "little")
+                same = np.flatnonzero((begins & np.uint64((1 << 8 * size) - 1)) == np.uint64(head))
+                begins[same] = self.eight[self.starts[same] + size].view("<u8")
+                escaped = _is_escape(begins)
+        return begins, escaped
 
     def ending(self, index: Ints, tail: bytes) -> NDArray[np.bool_]:
         """Return a mask of the records `index` that end with `tail`: at most eight bytes, newline too."""
@@ -157,3 +180,9 @@ class Lines:
         wanted = np.uint64(int.from_bytes(tail, "little"))
         found = (self.eight[np.maximum(ends - 8, 0)].view("<u8") >> shift) == wanted
         return np.asarray(found & (ends >= 8) & (self.lengths[index] >= len(tail)))
+
+
+def _is_escape(begins: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Return which of these are the first bytes of an escape sequence, or begin with a NUL byte."""
+    first = begins & np.uint64(255)
+    return np.asarray((first == 27) | (first == 0))

@@ -304,23 +304,26 @@ class LogParser:
         """
         import numpy as np
 
+        from runwatch.parsers.lines import UNCLEAN
+
         records, events, folded = self._records, self._records.events, self._records.folded
         rest = np.flatnonzero(text & ~used)
-        telling = np.array(records.heads)[lines.buffer[lines.starts[rest]]]
-        telling |= ~lines.clean[rest] | (lines.lengths[rest] > MAX_LINE)
+        telling = lines.lengths[rest] > MAX_LINE
+        for head in records.heads:
+            telling |= lines.beginning(head, rest)
         quiet = ~telling
-        telling[quiet] = lines.holding(rest[quiet], records.needles, events.trigger)
+        telling[quiet] = lines.holding(rest[quiet], (*records.needles, *UNCLEAN), events.trigger)
         ordinals = (np.cumsum(text) - 1 + self._ordinal)[rest]
         decoded = np.cumsum(used)
         places = (rest, lines.starts[rest], lines.line[rest], ordinals, decoded[rest])
         indices, starts, numbers, ordinal, before = (place.tolist() for place in places)
         offset, confirmed, heads = piece.start + lines.begin, 0, records.heads
-        for at in _worth(telling, events) if folded is None else range(len(rest)):
+        if folded is not None:
+            telling |= np.fromiter(map(folded.may, lines.records(rest)), bool, len(rest))
+        for at in _worth(telling, events):
             index, start = indices[at], starts[at]
             record = lines.record(index)
             if folded is not None:
-                if not (telling[at] or events.inside or folded.may(record)):
-                    continue
                 folded.at = offset + start
             records.confirm(before[at] - confirmed)
             confirmed = before[at]

@@ -8,6 +8,8 @@ each equals float(text) exactly; what is no such number is told as unread.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,11 +76,33 @@ def whole(text: Bytes, begin: Ints, end: Ints) -> tuple[Floats, Flags]:
 def filled(text: Bytes, begin: Ints, width: int) -> Ints:
     """Return how many of text[begin:begin + width] are no spaces, for each begin."""
     windows = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))
-    count = np.zeros(begin.shape, np.int64)
-    for at in range(0, width, 8):
-        word = (windows[begin + at] ^ _SPACES) << np.uint64(8 * max(at + 8 - width, 0))
-        other = (((word & _LOW) + _LOW) | word) & _HIGH
-        count += (((other >> _SEVEN) * _ONES) >> _TOP).astype(np.int64)
+    return _filled((windows[begin + at] for at in range(0, width, 8)), width)
+
+
+def filled_columns(rows: Bytes, first: int, width: int) -> Ints:
+    """Return how many of rows[:, first:first + width] are no spaces (n,); a row goes on for eight bytes."""
+    count, length = rows.shape
+    at = range(first, first + width, 8)
+    return _filled((np.ndarray((count,), "<u8", rows, i, (length,)) for i in at), width)
+
+
+def _filled(windows: Iterable[_Words], width: int) -> Ints:
+    """Return how many of the first `width` bytes of words behind each other are no spaces."""
+    count: Ints | None = None
+    for window in windows:
+        word = window ^ _SPACES
+        if width < 8:
+            word <<= np.uint64(8 * (8 - width))
+        other = word & _LOW
+        other += _LOW
+        other |= word
+        other &= _HIGH
+        other >>= _SEVEN
+        other *= _ONES  # its bytes added up in the highest one
+        other >>= _TOP
+        count = other.view(np.int64) if count is None else count + other.view(np.int64)
+        width -= 8
+    assert count is not None
     return count
 
 

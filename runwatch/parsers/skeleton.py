@@ -30,6 +30,7 @@ _DIGITS = frozenset(b"0123456789")
 _ROWS = 4096  # rows a pass works on
 _MIN = 12  # fewer lines than this are cheaper through the matcher than to learn from
 _FEW = 4  # and fewer than this than through a skeleton that is known
+_ABREAST = 16  # rows compared at once
 _MAX_SKELETONS = 96
 _MAX_TRIES = 32  # shapes looked at per block
 _MANY = 256  # records of one length that are worth a look at each
@@ -62,11 +63,38 @@ class Skeleton:
     values: list[Number | float]
     """One per column of the layout; a float where the skeleton itself holds it (nan, inf)."""
     hits: int = 0
+    _bases: Bytes = field(init=False, repr=False)
+    """`base` and `limit` of many rows behind each other."""
+    _limits: Bytes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._bases, self._limits = np.tile(self.base, _ABREAST), np.tile(self.limit, _ABREAST)
 
     @property
     def length(self) -> int:
         """Bytes of a row, line end included."""
         return len(self.base)
+
+    def compare(self, rows: Bytes) -> tuple[Bytes, NDArray[np.bool_]]:
+        """Return how `rows` (n, length) differ from the skeleton, and which of them fit it (n,).
+
+        Rows are short: some of them at once are compared in half the time.
+        """
+        good = np.empty(len(rows), bool)
+        wide = len(rows) // _ABREAST * _ABREAST
+        if wide:
+            abreast = rows[:wide].reshape(-1, len(self._bases))
+            abreast -= self._bases
+            bad = abreast > self._limits
+            some = bad.any(axis=1)
+            fits = good[:wide].reshape(-1, _ABREAST)
+            fits[:] = True
+            if some.any():
+                fits[some] = ~bad[some].reshape(-1, _ABREAST, self.length).any(axis=2)
+        if wide < len(rows):
+            rows[wide:] -= self.base
+            good[wide:] = ~(rows[wide:] > self.limit).any(axis=1)
+        return rows, good
 
     def decode(self, rows: Bytes) -> Floats:
         """Return (2 + values, n) in stored units for differences `rows`; the first two are to be set."""
@@ -352,12 +380,9 @@ class BulkDecoder:
     @staticmethod
     def _apply(skeleton: Skeleton, lines: Lines, group: Ints, out: list[Decoded]) -> Ints:
         """Decode the records of `group`, all of the skeleton's length, that fit; return the others."""
-        rows = lines.rows(group, skeleton.length)
-        rows -= skeleton.base
-        bad = rows > skeleton.limit
+        rows, good = skeleton.compare(lines.rows(group, skeleton.length))
         left = group[:0]
-        if bad.any():
-            good = ~bad.any(axis=1)
+        if not good.all():
             left, group, rows = group[~good], group[good], rows[good]
         if len(group):
             skeleton.hits += len(group)

@@ -123,15 +123,16 @@ def _days(year: Any, month: Any, day: Any) -> Any:
 
 def _local_offset(time: Any) -> Any:
     """Return this machine's offset from UTC at local times, in seconds."""
-    hours = time // 3600.0
-    if isinstance(hours, float):
-        return _offset(hours)
+    if isinstance(time, float):
+        return _offset(time // 3600.0)
     import numpy as np
 
-    if not len(hours):
-        return hours
-    if hours[0] == hours[-1] == hours.max() == hours.min():
-        return _offset(float(hours[0]))
+    if not len(time):
+        return time
+    first, last = float(time.min()) // 3600.0, float(time.max()) // 3600.0
+    if first == last:
+        return _offset(first)
+    hours = time // 3600.0
     known, index = np.unique(hours, return_inverse=True)
     return np.array([_offset(hour) for hour in known.tolist()])[index]
 

@@ -6,12 +6,14 @@ words of a block are found at once, and the numbers among them read together (se
 
 from __future__ import annotations
 
+import re
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from runwatch.parsers import numerals
-from runwatch.parsers.lines import Bytes, Ints, Lines
+from runwatch.parsers.lines import PAD, Bytes, Ints, Lines
 from runwatch.parsers.numerals import Flags
 from runwatch.parsers.patterns import Layout, Matcher
 from runwatch.parsers.skeleton import Decoded, Floats
@@ -19,6 +21,8 @@ from runwatch.parsers.skeleton import Decoded, Floats
 _MIN = 24  # fewer rows than this are cheaper through the matcher
 _ROWS = 8192  # rows a pass works on
 _TRIES = 4
+_LOOKS = 32  # rows that one to go by is looked for in
+_WORD = re.compile(rb"[^ ]+")
 _ERASE = np.uint64(int.from_bytes(b"\x1b[K ", "little"))
 """What some programs print before a row that they redraw."""
 
@@ -57,12 +61,15 @@ class Words(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows of a block: which records they are, their first words, where they stand."""
+    """Rows of a block: which records they are, where they stand."""
 
     records: Ints
-    first: Ints
     begin: Ints
     end: Ints
+
+    def chosen(self, which: Flags | slice) -> Rows:
+        """Return some of them."""
+        return Rows(*(part[which] for part in self))
 
 
 class RowMatcher(Matcher, Protocol):
@@ -74,7 +81,10 @@ class RowMatcher(Matcher, Protocol):
         ...
 
     def read(self, words: Words) -> tuple[Layout, Floats, Flags] | None:
-        """Return the values (columns, rows), and of which rows they are what `match` would return."""
+        """Return the values (columns, rows), and of which rows they are what `match` would return.
+
+        A word that holds a space is none: such rows are not to be told.
+        """
         ...
 
 
@@ -89,36 +99,64 @@ class WordDecoder:
         count = self.matcher.words
         if len(candidates) < _MIN or count < 1:
             return []
-        body = lines.buffer[: lines.size]
-        blank = (body == 32) | (body == 10)
-        edges = np.flatnonzero(blank[1:] != blank[:-1]) + 1
-        if not blank[0]:
-            edges = np.append(0, edges)
-        begins, ends = edges[::2], edges[1::2]  # the block ends with a line end
         line_begin = lines.starts[candidates]
         line_end = line_begin + lines.lengths[candidates] - 1
-        first, after = np.searchsorted(begins, line_begin), np.searchsorted(begins, line_end)
-        erased = ~lines.clean[candidates]
-        if erased.any():
+        if lines.text.find(b"\x1b", lines.begin, lines.begin + lines.size) >= 0:
             head = lines.eight[line_begin].view("<u8") & np.uint64(0xFFFFFFFF)
-            first += erased & (head == _ERASE)
-        fit = after - first >= count
-        fit &= numerals.digit(lines.buffer[begins[np.minimum(first, len(begins) - 1)]])
-        rows = Rows(candidates[fit], first[fit], line_begin[fit], line_end[fit])
+            line_begin = line_begin + 3 * (head == _ERASE)
         found: list[Decoded] = []
-        for start in range(0, len(rows.records), _ROWS):
-            rest = Rows(*(part[start : start + _ROWS] for part in rows))
+        for start in range(0, len(candidates), _ROWS):
+            rest = Rows(candidates, line_begin, line_end).chosen(slice(start, start + _ROWS))
             for _ in range(_TRIES):  # those that differ from most are left over
-                at = rest.first + np.arange(count)[:, None]
-                words = Words(lines.buffer, begins[at], ends[at], rest.begin, rest.end)
-                read = self.matcher.read(words)
+                ends = _ends(lines, rest, count)
+                if ends is None:
+                    break
+                like, fit = _cut(lines, rest, ends)
+                read = self.matcher.read(like) if fit.any() else None
                 if read is None:
                     break
                 layout, values, good = read
+                fit[fit] = good
                 table = np.empty((2 + len(values), int(np.count_nonzero(good))))
                 table[2:] = values if table.shape[1] == len(good) else values[:, good]
-                found.append(Decoded(layout, rest.records[good], table))
-                rest = Rows(*(part[~good] for part in rest))
+                found.append(Decoded(layout, rest.records[fit], table))
+                rest = rest.chosen(~fit)
                 if len(rest.records) < _MIN or not table.shape[1]:
                     break
         return found
+
+
+def _ends(lines: Lines, rows: Rows, count: int) -> list[int] | None:
+    """Return where the words end in the first row that has so many of them and begins with a digit."""
+    for begin, end in zip(rows.begin[:_LOOKS].tolist(), rows.end[:_LOOKS].tolist(), strict=True):
+        text = lines.buffer[begin : min(end, begin + PAD)].tobytes()
+        words = [word.end() for word in islice(_WORD.finditer(text), count)]
+        if len(words) == count and words[-1] <= PAD - 8 and text.lstrip(b" ")[:1].isdigit():
+            return words
+    return None
+
+
+def _cut(lines: Lines, rows: Rows, ends: list[int]) -> tuple[Words, Flags]:
+    """Return the words of those rows in which they end at the same places, and which rows these are.
+
+    Programs that print tables align them so.
+    """
+    text = lines.buffer
+    last = rows.begin + ends[-1]
+    behind = text[last]
+    fit = (last <= rows.end) & ((behind == 32) | (behind == 10))
+    rows = rows.chosen(fit)
+    heads = lines.heads(rows.begin, ends[-1] + 8)
+    begin, stop = np.empty((2, len(ends), len(rows.records)), np.int64)
+    apart, before = np.ones(len(rows.records), bool), 0
+    for word, end in enumerate(ends):
+        size = numerals.filled_columns(heads, before, end - before)
+        np.add(rows.begin, end, out=stop[word])
+        np.subtract(stop[word], size, out=begin[word])
+        if word:
+            apart &= size < end - before  # a space stands before it, if none is in it
+        before = end
+    if not apart.all():
+        fit[fit] = apart
+        rows, begin, stop = rows.chosen(apart), begin[:, apart], stop[:, apart]
+    return Words(text, begin, stop, rows.begin, rows.end), fit

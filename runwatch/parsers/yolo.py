@@ -22,6 +22,8 @@ _YOLO_ROW = re.compile(
     rb"\s*(?P<epoch>\d+)/(?P<epochs>\d+)\s+(?P<memory>\d+(?:\.\d+)?)[GM]B?\s+"
     rb"(?P<values>" + VALUE + rb"(?:\s+" + VALUE + rb"){2,12})\s*:"
 )
+_YOLO_ANY = re.compile(rb"\s*(?:\d+/\d|all\s|Epoch\s)")
+"""What a row, a header and a validation begin with."""
 _YOLO_HEAD = re.compile(rb"\s*Epoch\s+(?:GPU_mem|gpu_mem)\s+(\S.*\S)\s*$")
 _YOLO_ALL = re.compile(rb"\s*all\s+\d+\s+\d+((?:\s+" + NUMBER + rb"){1,8})\s*$")
 
@@ -71,7 +73,7 @@ class _YoloRows:
 
         count, text = len(self._names), words.text
         begin, end = words.begin, words.end
-        good = (text[end[-1] - 1] == 58) & _nothing_behind(words)
+        good = text[end[-1] - 1] == 58
         row = int(good.argmax())
         place, memory = words.word(0, row), words.word(1, row)
         epochs = place[place.find(b"/") :]  # it is the same all the time
@@ -86,6 +88,8 @@ class _YoloRows:
             good &= numerals.whole(text, begin[at], end[at] - behind)[1]
         losses, right = words.numbers(2, count - 2)
         good &= right
+        if good.any():
+            good &= _nothing_behind(words)
         if count not in self._layouts:
             self._layouts[count] = self._layout(count)
         layout, kept = self._layouts[count]
@@ -111,10 +115,14 @@ def _nothing_behind(words: Words) -> Flags:
 
     lo, hi = int(words.line_begin[0]), int(words.line_end[-1]) + 1
     span, last = words.text[lo:hi], words.line_end - lo
-    closed = np.asarray(_first(span == 93, words.line_begin - lo) == last - 1)
+    closed = span[last - 1] == 93
+    inside = np.flatnonzero((span[:-1] == 93) & (span[1:] != 10))  # and so not at the end of any
+    row = np.searchsorted(words.line_begin - lo, inside, "right") - 1
+    closed[row[inside < last[row]]] = False
     if not closed.all():
-        closed |= _first(span == 124, words.line_begin - lo) >= last
-    return closed
+        odd = np.flatnonzero(~closed)
+        closed[odd] = _first(span == 124, words.line_begin[odd] - lo) >= last[odd]
+    return np.asarray(closed)
 
 
 def _first(flags: Flags, begin: Ints) -> Ints:
@@ -174,8 +182,7 @@ class YoloReader:
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may be a row, a header or a validation."""
-        head = line[:40].lstrip()
-        return head[:1].isdigit() or head.startswith((b"all", b"Epoch"))
+        return _YOLO_ANY.match(line) is not None
 
     def minds(self, line: bytes) -> bool:
         """Return whether a line is a header or a validation."""

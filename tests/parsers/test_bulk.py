@@ -177,3 +177,53 @@ def test_no_needle_hides_another(table):
         for other in needles:
             assert one is other or one not in other
             assert not any(one.endswith(other[:size]) for size in range(5, min(len(one), len(other))))
+
+
+HEAD = b"      Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n"
+BAR = b"100%|##########| 9/9 [00:02<00:00,  4.00it/s]"
+ODD_ROWS = (
+    b"     12/999      4.25G      1.1 2      1.250      1.375         12        640: " + BAR,
+    b"     12/999      4.25G      1.125    1.250        1.375         12        640: " + BAR,
+    b"     12/999      4.25G      1.12512.25012345      1.375         12        640: " + BAR,
+    b"     12/999      4.25G      1.125      1.250      1.375         12        640:" + BAR,
+    b"     12/999      4.25G      1.125      1.250      1.375         12        640: "
+    + BAR
+    + b"Saving model to out/m.pt: [x]",
+    b"     12/999      4.25G      1.125      1.250      1.375         12        640:",
+    b"     12/999      4.25G      1.125      1.250",
+    b"\x1b[K     12/999      4.25G      1.125      1.250      1.375         12        640: " + BAR,
+    b"2026-11-21 09:00:00,123 - data - INFO - shard [3] of 9 opened, 53,248 rows",
+)
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5])
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_of_words_that_are_not_aligned(seed, share):
+    rng, lines = random.Random(seed), []
+    for epoch in range(1, 900):
+        losses = b"".join(b"%11.4g" % (rng.random() * 10 ** rng.randrange(-5, 5)) for _ in range(3))
+        lines.append(b"%11s%11s%s%11d%11d: %s" % (b"%d/999" % epoch, b"4.25G", losses, epoch, 640, BAR))
+        if rng.random() < share:
+            lines.append(rng.choice(ODD_ROWS))
+    text = HEAD + b"\n".join(lines) + b"\n"
+    parsed = parse(text)
+    assert parsed.format == "yolo"
+    parsed.same_as(parse(text, bulk=False))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_lines_in_several_colours(seed):
+    rng = random.Random(seed)
+    colours = (b"", b"\x1b[32m", b"\x1b[1m\x1b[32m", b"\x1b[38;5;214m", b"\0", b"\x1b[0m", b"^C")
+    usual = rng.choice(colours)
+    lines = []
+    for step in range(1500):
+        before = usual if rng.random() < 0.97 else rng.choice(colours)
+        other = rng.choice((b"step by step", b"Saving model to out/model_10.pt", b"\x1b", b"\x1b[32m"))
+        lines.append(before + b"step %05d/09999 | loss: %.6f | dt: %d.00ms" % (step, rng.random(), step % 90))
+        if rng.random() < 0.05:
+            lines.append(rng.choice(colours) + other)
+    text = b"\n".join(lines) + b"\n"
+    parsed = parse(text)
+    assert len(parsed.column("train/loss")) == 1500
+    parsed.same_as(parse(text, bulk=False))
