@@ -255,7 +255,7 @@ def test_a_wandb_run_whose_file_nobody_holds_on_its_own_host_has_ended(host, sil
     for second in range(20):
         engine.tick(NOW + second)
     assert engine.state(group, watched, NOW + 19) == state
-    assert (("ended", "info", "firing") in incidents(engine)) == (state == "stalled")
+    assert (("ended", "warning", "firing") in incidents(engine)) == (state == "stalled")
 
 
 def test_a_wandb_run_that_goes_on_after_all_has_not_ended():
