@@ -41,7 +41,7 @@ class Piece:
     mark: Mark | None = None
 
 
-BLOCK = 1 << 20
+BLOCK = 3 << 18
 """Bytes read at once; twice as many are parsed a little faster, and take 10 MB more while history is read."""
 
 
