@@ -359,8 +359,8 @@ def test_an_engine_that_was_killed_is_replaced_and_one_that_always_dies_is_given
 
 def test_the_processes_of_the_command_are_watched_and_not_ours(log, start):
     process = start("--log", log, "--", *python(STEPS.format(first=0, last=50, loss="2.5") + "input()\n"))
-    command = wait_for(
-        lambda: next((p for p in psutil.Process(process.pid).children() if "-c" in p.cmdline()), None)
+    command = wait_for(  # not a child that has only been forked, which has all our arguments
+        lambda: next((p for p in psutil.Process(process.pid).children() if p.cmdline()[1:2] == ["-c"]), None)
     )
     sampler = part(process, "runwatch.watcher.sampler")
     wait_for(lambda: command.pid in _whose_end(sampler))
