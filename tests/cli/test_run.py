@@ -359,12 +359,15 @@ def test_an_engine_that_was_killed_is_replaced_and_one_that_always_dies_is_given
 
 def test_the_processes_of_the_command_are_watched_and_not_ours(log, start):
     process = start("--log", log, "--", *python(STEPS.format(first=0, last=50, loss="2.5") + "input()\n"))
-    command = wait_for(  # not a child that has only been forked, which has all our arguments
-        lambda: next((p for p in psutil.Process(process.pid).children() if p.cmdline()[1:2] == ["-c"]), None)
-    )
+    command = wait_for(lambda: next(filter(_runs_code, psutil.Process(process.pid).children()), None))
     sampler = part(process, "runwatch.watcher.sampler")
     wait_for(lambda: command.pid in _whose_end(sampler))
     assert _whose_end(sampler) <= {process.pid, command.pid}
+
+
+def _runs_code(process):
+    """Whether this is the command, and not a child of ours that was forked and still has our arguments."""
+    return process.cmdline()[1:3] == ["-u", "-c"]
 
 
 def _whose_end(sampler):
