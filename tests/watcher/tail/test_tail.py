@@ -77,8 +77,6 @@ def test_giant_line_is_read_in_bounded_memory(log) -> None:
     code = f"""
 import resource, sys
 from runwatch.watcher.sources.tail import Tail
-
-from .tailed import drain, lines, opened, read
 tail, total = Tail({str(log)!r}, block=1 << 16), 0
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 while piece := tail.poll():
