@@ -128,10 +128,6 @@ class Summary(msgspec.Struct, frozen=True):
     """The newest complete one's size over the median of the three before it that are alike.
 
     None where those differ in size themselves."""
-    usual_seconds: float | None = None
-    """Usual duration of a write."""
-    bandwidth: float | None = None
-    """Bytes per second while writing, where the duration is known."""
     room: int | None = None
     """How many more of the usual size fit into the free space."""
     full_time: float | None = None
@@ -174,8 +170,6 @@ def summarise(checkpoints: Iterable[Checkpoint], free: int | None = None) -> Sum
     newest = next((c for c in reversed(present) if c.at is not None), present[-1] if present else None)
     sizes = [c.bytes for c in whole if c.at is not None or not series][-_RECENT:]
     usual = int(_median(sizes)) if sizes else None
-    durations = [s for c in whole[-_RECENT:] if (s := c.seconds) is not None]
-    rates = [c.bytes / s for c in whole[-_RECENT:] if (s := c.seconds) is not None and s >= 1.0]
     rotates = _rotates(series, interval)
     room = free // usual if free is not None and usual else None
     next_at = next_time = full = None
@@ -200,8 +194,6 @@ def summarise(checkpoints: Iterable[Checkpoint], free: int | None = None) -> Sum
         rotates=rotates,
         usual_bytes=usual,
         size_ratio=_size_ratio(everything),
-        usual_seconds=_median(durations) if durations else None,
-        bandwidth=_median(rates) if rates else None,
         room=room,
         full_time=full,
     )

@@ -4,6 +4,10 @@ This is also the wire form between a sampler's worker and the engine. Names of
 values: `gpu/<index>/<what>` (a MIG slice is `gpu/<index>:<slice>/<what>`),
 `host/<what>`, and `proc/<key>/<what>` with `process_key` as the key. A value
 that cannot be had is left out; it is never a guess and never NaN.
+
+Units: bytes, seconds, hertz, watts, joules, degrees Celsius, fractions in
+[0, 1], flags of 0 or 1, counts. What is read or written, by a process, a disk or
+the net, is in bytes a second; `cores` in CPU seconds a second.
 """
 
 from __future__ import annotations
@@ -34,72 +38,6 @@ THROTTLE_REASONS = {
     0x100: "display clocks",
 }
 """Bits of `gpu/<i>/throttle`. Idle and power cap are normal and no reason to alarm."""
-
-UNITS = {
-    "util": "fraction",
-    "memory_util": "fraction",
-    "sm_activity": "fraction",
-    "sm_occupancy": "fraction",
-    "tensor_activity": "fraction",
-    "dram_activity": "fraction",
-    "memory_used": "B",
-    "memory_total": "B",
-    "power": "W",
-    "power_limit": "W",
-    "energy": "J",
-    "temperature": "°C",
-    "memory_temperature": "°C",
-    "temperature_margin": "°C",
-    "sm_clock": "Hz",
-    "sm_clock_max": "Hz",
-    "memory_clock": "Hz",
-    "throttle": "bits",
-    "ecc_uncorrected": "count",
-    "ecc_corrected": "count",
-    "remap_pending": "flag",
-    "remap_failed": "flag",
-    "recovery_action": "code",
-    "pcie_replays": "count",
-    "nvlink_errors": "count",
-    "nvlink_active": "count",
-    "processes": "count",
-    "cpu": "fraction",
-    "load": "count",
-    "cpu_pressure": "fraction",
-    "io_pressure": "fraction",
-    "io_pressure_60": "fraction",
-    "memory_pressure": "fraction",
-    "memory_available": "B",
-    "swap_used": "B",
-    "swap_in": "B/s",
-    "shm_used": "B",
-    "shm_total": "B",
-    "oom_kills": "count",
-    "net_receive": "B/s",
-    "net_send": "B/s",
-    "disk_read": "B/s",
-    "disk_write": "B/s",
-    "cgroup_memory_used": "B",
-    "cgroup_memory_limit": "B",
-    "cgroup_oom_kills": "count",
-    "cgroup_cpu_limit": "cores",
-    "cores": "cores",
-    "rss": "B",
-    "pss": "B",
-    "threads": "count",
-    "fds": "count",
-    "fd_limit": "count",
-    "read": "B/s",
-    "write": "B/s",
-    "major_faults": "1/s",
-    "blocked": "flag",
-    "workers": "count",
-    "workers_cores": "cores",
-    "workers_rss": "B",
-    "workers_read": "B/s",
-    "workers_blocked": "count",
-}
-"""Last part of a value's name -> its unit. `cores` of a process are CPU seconds per second."""
 
 
 class Sample(msgspec.Struct, frozen=True, tag="sample"):

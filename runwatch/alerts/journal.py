@@ -96,11 +96,6 @@ class Journal:
         except (OSError, sqlite3.Error) as error:
             self._give_up(error)
 
-    @property
-    def durable(self) -> bool:
-        """Return whether what is committed now would survive this process."""
-        return self._db is not None and not self._unwritten
-
     # -- reading, at the start -------------------------------------------------------------------
 
     def waiting(self, channel: str) -> list[Kept]:

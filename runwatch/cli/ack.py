@@ -15,8 +15,8 @@ def command(incidents: tuple[str, ...]) -> int:
     The beginning of an id is enough. It is not told again unless it escalates.
     """
     from runwatch.watcher import protocol
-    from runwatch.watcher.ask import ask
+    from runwatch.watcher.ask import order
 
     for incident in incidents:
-        print(ask(protocol.Acknowledge(incident), protocol.Done)[0].message)
+        print(order(protocol.Acknowledge(incident)))
     return ExitCode.OK

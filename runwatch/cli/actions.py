@@ -6,6 +6,7 @@ import time
 
 import click
 
+from runwatch.cli import document
 from runwatch.cli.author import author
 from runwatch.errors import ExitCode
 
@@ -22,9 +23,7 @@ def command(context: click.Context, as_json: bool) -> int:
 
     (found,) = ask(protocol.Actions(), protocol.ActionList)
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.encode({"schema": 1, "actions": found.actions}))
+        document.show(actions=found.actions)
         return ExitCode.OK
     from runwatch.render import numbers
     from runwatch.text import plain
@@ -43,8 +42,8 @@ def command(context: click.Context, as_json: bool) -> int:
 def _cancel(actions: tuple[str, ...]) -> int:
     """Stop each ACTION before it is done; the beginning of its id is enough."""
     from runwatch.watcher import protocol
-    from runwatch.watcher.ask import ask
+    from runwatch.watcher.ask import order
 
     for action in actions:
-        print(ask(protocol.Cancel(action, author()), protocol.Done)[0].message)
+        print(order(protocol.Cancel(action, author())))
     return ExitCode.OK

@@ -16,10 +16,10 @@ def command(paths: tuple[str, ...]) -> int:
     """
     from runwatch.cli import absent
     from runwatch.watcher import protocol
-    from runwatch.watcher.ask import LONG, ask
+    from runwatch.watcher.ask import LONG, order
     from runwatch.watcher.sources.patterns import absolute
 
     request = protocol.Add(tuple(map(absolute, paths)))
-    print(ask(request, protocol.Done, timeout=LONG)[0].message)
+    print(order(request, LONG))
     absent.tell(paths)
     return ExitCode.OK

@@ -8,6 +8,7 @@ import time
 
 import click
 
+from runwatch.cli import document
 from runwatch.errors import ExitCode
 
 
@@ -24,9 +25,7 @@ def command(run: str | None, as_json: bool, resolved: bool, ascii_only: bool) ->
     parts = ask(protocol.Incidents(run, resolved), protocol.IncidentList)
     rows = [row for part in parts for row in part.incidents]
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.encode({"schema": 1, "incidents": rows}))
+        document.show(incidents=rows)
         return ExitCode.OK
     from runwatch.render.glyphs import glyphs
     from runwatch.render.table import incidents

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from runwatch.cli import document
 from runwatch.errors import ExitCode
 
 _SIGNS = {"ok": "ok   ", "note": "note ", "blind": "blind", "bad": "bad  "}
@@ -22,9 +23,7 @@ def command(paths: tuple[str, ...], as_json: bool) -> int:
 
     found = checks.judge(doctor.look(paths or (".",)))
     if as_json:
-        import msgspec
-
-        print(msgspec.json.encode({"schema": 1, "checks": found}).decode())
+        document.show(checks=found)
     else:
         width = max(len(check.name) for check in found)
         for check in found:

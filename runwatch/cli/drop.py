@@ -12,9 +12,9 @@ from runwatch.errors import ExitCode
 def command(paths: tuple[str, ...]) -> int:
     """Have the running daemon watch PATHS no longer, and forget their runs."""
     from runwatch.watcher import protocol
-    from runwatch.watcher.ask import LONG, ask
+    from runwatch.watcher.ask import LONG, order
     from runwatch.watcher.sources.patterns import absolute
 
     request = protocol.Drop(tuple(map(absolute, paths)))
-    print(ask(request, protocol.Done, timeout=LONG)[0].message)
+    print(order(request, LONG))
     return ExitCode.OK

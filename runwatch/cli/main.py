@@ -92,6 +92,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code; no error shows a traceback."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads only spin
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants us to stay
+        signal.signal(signal.SIGHUP, _terminate)
     for stream in (sys.stdout, sys.stderr):  # a glyph the terminal cannot show is no reason to stop
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runwatch.cli import document
 from runwatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -81,9 +82,7 @@ def _dead(as_json: bool) -> int:
 
     found = dead(state_directory() / "outbox")
     if as_json:
-        import msgspec
-
-        print(msgspec.json.encode({"schema": 1, "dead": found}).decode())
+        document.show(dead=found)
         return ExitCode.FINDINGS if found else ExitCode.OK
     for one in found:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.born))

@@ -11,7 +11,7 @@ from runwatch.errors import ExitCode
 def command() -> int:
     """Have the daemon read its configuration again; a bad file changes nothing, and is told here."""
     from runwatch.watcher import protocol
-    from runwatch.watcher.ask import LONG, ask
+    from runwatch.watcher.ask import LONG, order
 
-    print(ask(protocol.Reload(), protocol.Done, timeout=LONG)[0].message)
+    print(order(protocol.Reload(), LONG))
     return ExitCode.OK

@@ -6,6 +6,7 @@ import time
 
 import click
 
+from runwatch.cli import document
 from runwatch.cli.author import author
 from runwatch.errors import ExitCode, UsageError
 
@@ -23,13 +24,13 @@ def _add(matchers: tuple[str, ...], length: str, comment: str) -> int:
     """Silence alerts that fit all MATCHERs, such as run=exp1, rule=~loss_.*, severity!=critical."""
     from runwatch.alerts.silences import parse_duration
     from runwatch.watcher import protocol
-    from runwatch.watcher.ask import ask
+    from runwatch.watcher.ask import order
 
     try:
         ends = time.time() + parse_duration(length)
     except ValueError as error:
         raise UsageError(str(error), length) from None
-    print(ask(protocol.Silence(matchers, ends, comment, author()), protocol.Done)[0].message)
+    print(order(protocol.Silence(matchers, ends, comment, author())))
     return ExitCode.OK
 
 
@@ -42,9 +43,7 @@ def _list(as_json: bool) -> int:
 
     (found,) = ask(protocol.Silences(), protocol.SilenceList)
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.encode({"schema": 1, "silences": found.silences}))
+        document.show(silences=found.silences)
         return ExitCode.OK
     from runwatch.render import numbers
     from runwatch.text import plain
@@ -63,8 +62,8 @@ def _list(as_json: bool) -> int:
 def _expire(silences: tuple[str, ...]) -> int:
     """End each SILENCE now; `runwatch silence list` shows their ids."""
     from runwatch.watcher import protocol
-    from runwatch.watcher.ask import ask
+    from runwatch.watcher.ask import order
 
     for silence in silences:
-        print(ask(protocol.Unsilence(silence), protocol.Done)[0].message)
+        print(order(protocol.Unsilence(silence)))
     return ExitCode.OK

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runwatch.cli import document
 from runwatch.errors import EngineError, ExitCode
 
 if TYPE_CHECKING:
@@ -60,14 +61,12 @@ def _is_old(row: RunRow) -> bool:
 
 
 def _json(run: str | None) -> int:
-    import msgspec
-
     from runwatch.watcher import protocol
     from runwatch.watcher.ask import ask
 
     found = [body for part in ask(protocol.Runs(documents=True), protocol.RunList) for body in part.documents]
     wanted = [body for body in found if run in (None, body["name"])]
-    click.echo(msgspec.json.encode({"schema": 1, "runs": wanted}))
+    document.show(runs=wanted)
     return ExitCode.OK
 
 

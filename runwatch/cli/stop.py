@@ -11,9 +11,9 @@ from runwatch.errors import ExitCode
 def command() -> int:
     """End the daemon: what is to be delivered is, or is kept; the runs go on. Returns once it has ended."""
     from runwatch.watcher import protocol
-    from runwatch.watcher.ask import LONG, ask
+    from runwatch.watcher.ask import LONG, order
     from runwatch.watcher.lock import wait_until_free
     from runwatch.watcher.sockets import state_directory
 
-    print(ask(protocol.Stop(), protocol.Done)[0].message)
+    print(order(protocol.Stop()))
     return ExitCode.OK if wait_until_free(state_directory(), LONG) else ExitCode.UNREADABLE

@@ -32,7 +32,8 @@ def start(
     """Start a run that writes `demo.log`, rank logs and checkpoints below `directory`; return at once.
 
     None leaves the run's own default: 340 steps of 0.1 s, the fault at 0.58 of
-    them. The process leads its own session, so a Ctrl-C here does not reach it.
+    them. The process leads its own session, so a Ctrl-C here does not reach it;
+    its input is a pipe of ours, whose end tells it that we are gone.
     Raises UsageError for an unknown fault and OSError if the log cannot be written.
     """
     if fault is not None and fault not in FAULT_NAMES:
@@ -45,7 +46,7 @@ def start(
         "--seed": seed,
         "--fault-at": fault_at,
     }
-    command = [sys.executable, "-u", "-m", "runwatch.demo.train", "--dir", str(directory)]
+    command = [sys.executable, "-u", "-m", "runwatch.demo.train", "--leashed", "--dir", str(directory)]
     for option, value in given.items():
         if value is not None:
             command += [option, str(value)]
@@ -54,7 +55,7 @@ def start(
     with (directory / LOG_NAME).open("wb") as log:
         return subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -71,4 +72,6 @@ def stop(process: subprocess.Popen[bytes], grace: float = 2.0) -> int:
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(grace)
+    if process.stdin is not None:
+        process.stdin.close()
     return process.wait()

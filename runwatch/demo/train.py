@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import resource
 import signal
 import statistics
@@ -33,8 +34,6 @@ SHARD, ROW_GROUP = 1 << 16, 1 << 12
 """Bytes of text that count as one file (`pq`) and as one row group (`rg`) of it."""
 QUESTIONS = 3
 """Questions per rank in the final evaluation."""
-HANG_LIMIT = 900
-"""Seconds after which a run that is meant to hang is ended, so that nobody inherits it."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,8 @@ class Options:
     fault: str | None = None
     fault_at: float = 0.58
     """When the fault begins, as a fraction of the run."""
+    leashed: bool = False
+    """Whether the run ends when its standard input does: nobody is to inherit it."""
 
     @property
     def tokens_per_step(self) -> int:
@@ -241,6 +242,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     choices = "; ".join(f"{name}: {fault.summary}" for name, fault in FAULTS.items())
     add("--fault", choices=sorted(FAULTS), help=choices.replace("%", "%%"))
     add("--fault-at", type=float, default=Options.fault_at, help="fraction of the run at which it begins")
+    add("--leashed", action="store_true", help="end when standard input does")
     options = Options(**vars(parser.parse_args(arguments)))
     if options.steps < 1 or options.ranks < 1 or options.rows < 1:
         parser.error("--steps, --ranks and --rows must be at least 1")
@@ -253,9 +255,16 @@ def main() -> None:
     """Run from the command line."""
     options = parse()
     options.directory.mkdir(parents=True, exist_ok=True)
-    if options.fault == "hang":
-        signal.alarm(HANG_LIMIT)
+    if options.leashed:
+        threading.Thread(target=_end_with_input, daemon=True).start()
     Training(options).run()
+
+
+def _end_with_input() -> None:
+    """Wait until whoever started us is gone, however it went; then go too."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    signal.raise_signal(signal.SIGTERM)
 
 
 if __name__ == "__main__":

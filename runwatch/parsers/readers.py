@@ -9,7 +9,7 @@ Those whose lines can be decoded at once have a bulk path (see pictures).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from runwatch.batch import META_COLUMNS
@@ -118,16 +118,3 @@ def same_until(
                 break
             at = last
     return end
-
-
-_PLAIN = b"0123456789.e+- "
-
-
-def floats(column: Sequence[bytes]) -> list[float] | None:
-    """Return the numbers of words, perhaps among spaces; None if one of them is not plain."""
-    if b"".join(column).translate(None, _PLAIN):
-        return None
-    try:
-        return list(map(float, column))
-    except ValueError:
-        return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from runwatch.parsers.crc import masked
 
@@ -44,21 +44,6 @@ class Found(NamedTuple):
     def spoiled(self, offset: int, title: str) -> None:
         """Tell of damage behind the records so far."""
         self.damages.append(Damage(offset, title, len(self.records)))
-
-
-class Framing(Protocol):
-    """Takes a file's bytes in order and cuts them into records."""
-
-    format: str
-
-    def feed(self, data: bytes) -> Found:
-        """Return what became complete."""
-        ...
-
-    @property
-    def held(self) -> int:
-        """Bytes behind the last complete record: a successor has to be fed them again."""
-        ...
 
 
 class Blocks:

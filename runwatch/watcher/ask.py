@@ -44,6 +44,14 @@ def ask(request: Any, kind: type[R], state: Path | None = None, timeout: float =
     raise EngineError("the daemon hung up before it answered", "", "see its log")
 
 
+def order(request: Any, timeout: float = PATIENCE) -> str:
+    """Return what the daemon says it did on a request. Raises as `ask` does."""
+    from runwatch.watcher import protocol
+
+    (done,) = ask(request, protocol.Done, timeout=timeout)
+    return done.message
+
+
 def segment(run: str | None, *, ascii_only: bool, timeout: float = 2.0) -> str:
     """Return the daemon's words for a status line; quicker to import than all that `ask` needs.
 
@@ -59,9 +67,7 @@ def segment(run: str | None, *, ascii_only: bool, timeout: float = 2.0) -> str:
 
 
 def _open(state: Path | None, timeout: float) -> socket.socket:
-    from runwatch.watcher.sockets import state_directory
-
-    return sockets.connect(state or state_directory(), timeout)
+    return sockets.connect(state or sockets.state_directory(), timeout)
 
 
 def _lines(sock: socket.socket, request: bytes) -> Iterator[bytes]:

@@ -157,8 +157,8 @@ def _space(item: Path) -> Iterator[Check]:
     if room.inodes_total:
         says += f", {room.inodes_free / room.inodes_total:.0%} of its file entries"
     look = f"df -h {_word(room.mount)}; df -i {_word(room.mount)}"
-    full = room.free < 0.05 * room.total or (
-        room.inodes_total and room.inodes_free < 0.05 * room.inodes_total
+    full = room.free < FULL * room.total or (
+        room.inodes_total and room.inodes_free < FULL * room.inodes_total
     )
     if room.read_only:
         yield Check("space", "bad", f"{room.mount} is mounted read-only", f"mount | grep {_word(room.mount)}")

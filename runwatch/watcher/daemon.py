@@ -28,7 +28,7 @@ def run(assignment: Assignment, ready: Callable[[str], object]) -> int:
 
     Raises RunwatchError before that if it cannot be.
     """
-    state = Path(os.fsdecode(assignment.state))
+    state = assignment.state_path
     sockets.secure(state)
     lock = Lock(state)
     try:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -36,6 +37,16 @@ class Assignment(msgspec.Struct, frozen=True):
     def private(self) -> bool:
         """Whether it serves one client and ends with it."""
         return self.socket >= 0
+
+    @property
+    def config_path(self) -> Path | None:
+        """The configuration file that a person named."""
+        return Path(os.fsdecode(self.config)) if self.config else None
+
+    @property
+    def state_path(self) -> Path:
+        """The state directory of a daemon."""
+        return Path(os.fsdecode(self.state))
 
 
 class Attachment(msgspec.Struct, frozen=True):

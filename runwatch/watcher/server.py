@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runwatch import sample
@@ -23,6 +21,7 @@ from runwatch.watcher.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.clock import Clock
 from runwatch.watcher.connection import Connection
 from runwatch.watcher.engine import FRESH, Engine
+from runwatch.watcher.frames import Frames
 from runwatch.watcher.keeping import Keeper
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
@@ -32,7 +31,7 @@ from runwatch.watcher.notify import Notifier
 from runwatch.watcher.readers import Readers
 from runwatch.watcher.sources.patterns import wanted
 from runwatch.watcher.spare import Spare
-from runwatch.watcher.views import Shown, snapshot
+from runwatch.watcher.views import Shown
 from runwatch.watcher.watchlist import Watchlist
 
 if TYPE_CHECKING:
@@ -43,8 +42,6 @@ UNKNOWN_AFTER = 3.0
 TICK = 1.0
 """Seconds between looks at the clock."""
 MAX_CLIENTS = 256
-SAME = 0.2
-"""Seconds for which a picture is good for other clients that show the same."""
 
 
 class Server:
@@ -59,7 +56,7 @@ class Server:
         """Make ready to `run`; `tell` takes a kind of news and a line, for a log. Raises ConfigError."""
         self._loop = asyncio.get_running_loop()
         self.assignment, self._tell = assignment, tell
-        self.config = load(self._config_path)
+        self.config = load(self.assignment.config_path)
         self._watchlist = Watchlist(assignment, self.config)
         self.engine = Engine(self.config.ruleset(), self.config.sources.order)
         self.engine.deadline = assignment.deadline
@@ -74,7 +71,7 @@ class Server:
         self.beat: Callable[[], object] = lambda: None
         """Called after each look at the clock: the loop is well."""
         self._attention = Attention(0.0 if assignment.private else CALM)
-        self._picture: tuple[float, protocol.View, bytes] | None = None
+        self._frames = Frames()
         self.store = self._open_store()
         self.keeper = Keeper(self.store, self.engine, self.notice)
         owed = self.keeper.restore(self.paths, self.since)
@@ -169,7 +166,7 @@ class Server:
 
     async def reload(self) -> str:
         """Read the configuration again; return what was done. Raises ConfigError, changing nothing."""
-        config = load(self._config_path)
+        config = load(self.assignment.config_path)
         self._watchlist.check(config)
         self.engine.configure(config.ruleset())  # the last that can fail
         self._watchlist.use(config)
@@ -198,12 +195,8 @@ class Server:
         from runwatch.watcher.store import Store
 
         limits = self.config.state
-        directory = Path(os.fsdecode(self.assignment.state))
-        return Store(directory, self.notice, keep_days=limits.keep_days, max_mb=limits.max_mb)
-
-    @property
-    def _config_path(self) -> Path | None:
-        return Path(os.fsdecode(self.assignment.config)) if self.assignment.config else None
+        where = self.assignment.state_path
+        return Store(where, self.notice, keep_days=limits.keep_days, max_mb=limits.max_mb)
 
     # -- what workers say ------------------------------------------------------------------------
 
@@ -354,17 +347,13 @@ class Server:
 
     def wake(self, *, at_once: bool = False) -> None:
         """Let every client know that there is something new."""
-        self._picture = None
+        self._frames.forget()
         for client in self.clients:
             client.wake(at_once=at_once)
 
     def picture(self, view: protocol.View, now: float) -> bytes:
-        """Return the frame for a view, encoded: made once for clients that show the same."""
-        known = self._picture
-        if known is None or known[1] != view or not 0 <= now - known[0] < SAME:
-            frame = protocol.Frame(snapshot(tuple(self.shown.values()), view, now, self.notices))
-            known = self._picture = now, view, protocol.encode(frame)
-        return known[2]
+        """Return the frame for a view, encoded."""
+        return self._frames.frame(tuple(self.shown.values()), view, now, self.notices)
 
     def leave(self) -> None:
         """End once the answer is on its way. Raises ValueError."""

@@ -74,11 +74,6 @@ class Store:
                 silence = msgspec.msgpack.decode(body, type=Silence)
                 self._silences[silence.id] = silence
 
-    @property
-    def durable(self) -> bool:
-        """Return whether what is committed now outlives this process."""
-        return self._db is not None and not self._told
-
     # -- reading ---------------------------------------------------------------------------------
 
     def load(self) -> Kept:

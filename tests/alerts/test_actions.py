@@ -14,7 +14,7 @@ from runwatch.alerts.actions import Action, Actions, Trail
 from runwatch.alerts.policy import parse_matcher
 from runwatch.alerts.signals import Target, _started, send
 
-from .test_routing import alert
+from .routed import alert
 
 NOW = 1_700_000_000.0
 

@@ -10,8 +10,8 @@ from runwatch.alerts import alertmanager
 from runwatch.alerts.alertmanager import Pusher, Told, alert_body
 
 from .endpoints import HttpServer
+from .routed import alert
 from .test_channels import closed_port
-from .test_routing import alert
 
 NOW = 1_700_000_000.0
 

@@ -18,7 +18,7 @@ from runwatch.alerts.silences import (
     silence,
 )
 
-from .test_routing import alert, grouped, router, told
+from .routed import alert, grouped, router, told
 
 HOUR = 3600.0
 SATURDAY = calendar.timegm((2030, 1, 5, 0, 0, 0))

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "corpus.py"
 LOSS = {"count": 3, "first": 3.5, "last": 2.5, "min": 2.5, "max": 3.5, "nonfinite": 0}
 CORE = {"records": 3, "first_step": 1, "last_step": 3, "total_steps": 9, "metrics": {"train/loss": LOSS}}
@@ -46,20 +44,18 @@ def test_exact(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    ("core", "said"),
-    [
+def test_the_first_difference_of_each_wrong_file(tmp_path):
+    wrong = (
         ({**CORE, "records": 4}, "steps.records: expected 4, got 3;"),
         ({**CORE, "total_steps": 10}, "steps.total: expected 10, got 9;"),
         ({**CORE, "metrics": {"train/loss": {**LOSS, "min": 2.6}}}, "train/loss.min: expected 2.6, got 2.5;"),
         ({**CORE, "metrics": {"val/loss": LOSS}}, "val/loss: expected 3 values, got none;"),
         (NOTHING, "steps.records: expected 0, got 3;"),
-    ],
-)
-def test_the_first_difference_of_a_wrong_file(tmp_path, core, said):
-    done = report(tmp_path, ("x", log(), core))
+    )
+    done = report(tmp_path, *(("x", log(), core) for core, _ in wrong))
     assert done.returncode == 1
-    assert f"  0.log: {said} read as nanochat" in done.stdout
+    for number, (_, said) in enumerate(wrong):
+        assert f"  {number}.log: {said} read as nanochat" in done.stdout
 
 
 def test_a_log_that_is_declined(tmp_path):

@@ -66,12 +66,6 @@ def test_a_shrunken_one_is_seen_against_the_three_before_it():
     assert summarise(known).size_ratio == pytest.approx(0.45)
 
 
-def test_bandwidth_and_duration_come_from_writes_that_were_seen():
-    known = [saved(s, begun=60.0 * s - 2, bytes=10_000) for s in (1, 2, 3)]
-    summary = summarise(known)
-    assert (summary.usual_seconds, summary.bandwidth) == (2.0, 5000.0)
-
-
 def test_nothing_is_known_of_nothing():
     assert summarise([]).last_good is None
     assert summarise([], free=10).room is None

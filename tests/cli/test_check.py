@@ -11,18 +11,7 @@ from pathlib import Path
 import pytest
 
 from ..parsers.logs import hf, nanochat
-
-ROOT = Path(__file__).parents[2]
-"""What is tested is this checkout, wherever a command is run."""
-
-
-def runwatch(*arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "runwatch", *map(str, arguments)]
-    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONPATH": str(ROOT)}
-    environment.update(options.pop("env", {}))
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env=environment, check=False, **options
-    )
+from .command import called, runwatch
 
 
 @pytest.fixture
@@ -62,14 +51,14 @@ def test_json_contract(log):
 def test_nonfinite_values_are_counted_and_written_as_null(tmp_path):
     path = tmp_path / "x.log"
     path.write_bytes(b"step 1/2 (50.00%) | loss: nan\nstep 2/2 (99.00%) | loss: inf\n")
-    metric = json.loads(runwatch("check", path, "--json").stdout)["runs"][0]["metrics"]["train/loss"]
+    metric = json.loads(called("check", path, "--json").stdout)["runs"][0]["metrics"]["train/loss"]
     assert (metric["count"], metric["nonfinite"], metric["last"], metric["min"]) == (2, 2, None, None)
 
 
 def test_ranks(tmp_path):
     path = tmp_path / "eval.log"
     path.write_bytes(b"step 1/2 (50.00%) | loss: 1.0\n\r\x1b[KRank 7 | 0/3 (0.00%)\n")
-    run = json.loads(runwatch("check", path, "--json").stdout)["runs"][0]
+    run = json.loads(called("check", path, "--json").stdout)["runs"][0]
     assert run["ranks"]["7"] == {"done": 3, "total": 3}
 
 
@@ -77,7 +66,7 @@ def test_ranks(tmp_path):
 def test_exit_code_follows_severity(tmp_path, fail_on, code):
     path = tmp_path / "nan.log"
     path.write_bytes(b"".join(b"step %d/9 (1.00%%) | loss: nan\n" % i for i in range(9)))
-    done = runwatch("check", path, "--fail-on", fail_on)
+    done = called("check", path, "--fail-on", fail_on)
     assert done.returncode == code
     assert "nonfinite" in done.stdout
 
@@ -85,7 +74,7 @@ def test_exit_code_follows_severity(tmp_path, fail_on, code):
 def test_healthy_log_exits_with_zero(tmp_path):
     path = tmp_path / "hf.log"
     path.write_bytes(hf(100))
-    done = runwatch("check", path)
+    done = called("check", path)
     assert done.returncode == 0, done.stdout
     assert "no findings" in done.stdout
 
@@ -95,7 +84,7 @@ def test_a_directory_is_searched_and_names_stay_apart(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "train.log").write_bytes(nanochat(20))
     (tmp_path / "model.out").write_bytes(b"\x00\x01\x02\x03" * 100)
-    document = json.loads(runwatch("check", tmp_path, "--json", "--fail-on", "never").stdout)
+    document = json.loads(called("check", tmp_path, "--json", "--fail-on", "never").stdout)
     assert [run["name"] for run in document["runs"]] == ["a/train", "b/train"]
 
 
@@ -136,7 +125,7 @@ def test_bad_input_is_one_clear_line(tmp_path, case, command):
     arguments, code, words = bad_inputs(tmp_path)[case]
     if command == "tail":
         arguments = ["tail", "--headless", *arguments[1:]]
-    done = runwatch(*arguments, cwd=tmp_path)
+    done = (runwatch if command == "tail" else called)(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.startswith("runwatch: ")
     assert done.stderr.count("\n") == 1
@@ -168,7 +157,7 @@ def test_hostile_text_does_not_reach_the_terminal(tmp_path):
     path.write_bytes(
         b"Traceback (most recent call last):\n  File x\nValueError: \x1b]0;owned\x07\x1b[2J[bold]<!channel>\n"
     )
-    done = runwatch("check", path, "--fail-on", "never")
+    done = called("check", path, "--fail-on", "never")
     assert "\x1b" not in done.stdout
     assert "[bold]<!channel>" in done.stdout
 
@@ -176,10 +165,10 @@ def test_hostile_text_does_not_reach_the_terminal(tmp_path):
 def test_own_formats_are_read_from_the_configuration(tmp_path):
     (tmp_path / "runwatch.toml").write_text('[[formats]]\nname = "mine"\ntrain = "<{step}> {loss}"\n')
     (tmp_path / "train.log").write_bytes(b"<1> 2.5\n<2> 2.25\n")
-    done = runwatch("check", "train.log", "--json", "--fail-on", "never", cwd=tmp_path)
+    done = called("check", "train.log", "--json", "--fail-on", "never", cwd=tmp_path)
     run = json.loads(done.stdout)["runs"][0]
     assert (run["format"], run["metrics"]["train/loss"]["last"]) == ("mine", 2.25)
-    assert "mine " in runwatch("formats", cwd=tmp_path).stdout
+    assert "mine " in called("formats", cwd=tmp_path).stdout
 
 
 def test_a_directory_without_a_log_is_read_by_its_metric_files(tmp_path):
@@ -190,7 +179,7 @@ def test_a_directory_without_a_log_is_read_by_its_metric_files(tmp_path):
         (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
     os.utime(tmp_path / "checkpoint-10" / "trainer_state.json", (1, 1))
     (tmp_path / "config.json").write_text('{"loss": "mse"}')
-    done = runwatch("check", tmp_path, "--json", "--fail-on", "never")
+    done = called("check", tmp_path, "--json", "--fail-on", "never")
     (run,) = json.loads(done.stdout)["runs"]
     assert run["format"] == "trainer-state"
     assert run["steps"] == {"records": 2, "first": 10, "last": 20, "total": 20}
@@ -203,5 +192,5 @@ def test_a_line_of_one_of_several_files_is_told_with_its_file(tmp_path):
     with (tmp_path / "rank_1.log").open("a") as log:
         log.write("Traceback (most recent call last):\n  File x\nValueError: bad shard\n")
     line = (tmp_path / "rank_1.log").read_bytes().count(b"\n")
-    done = runwatch("check", tmp_path, "--fail-on", "never")
+    done = called("check", tmp_path, "--fail-on", "never")
     assert f"({tmp_path / 'rank_1.log'}, line {line})" in done.stdout

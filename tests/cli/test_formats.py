@@ -12,7 +12,7 @@ from runwatch.parsers.formats import builtin
 
 from ..parsers.logs import hf, nanochat
 from ..parsers.structured import metrics_csv, trainer_log, trainer_state
-from .test_check import runwatch
+from .command import called, runwatch
 
 LEARNT = b"".join(b"upd %d xloss %.3f acc 0.5\nnote\n" % (i, 9 / (i + 1)) for i in range(30))
 
@@ -20,7 +20,7 @@ LEARNT = b"".join(b"upd %d xloss %.3f acc 0.5\nnote\n" % (i, 9 / (i + 1)) for i 
 def told(tmp_path: Path, data: bytes, name: str = "x.log") -> dict:
     """Return the JSON of what a log is."""
     (tmp_path / name).write_bytes(data)
-    done = runwatch("formats", name, "--json", cwd=tmp_path)
+    done = called("formats", name, "--json", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     (file,) = json.loads(done.stdout)["files"]
     return file
@@ -35,10 +35,10 @@ def taken(file: dict, number: int = 0) -> dict[str, tuple]:
 
 
 def test_the_list_has_every_format_with_a_line(tmp_path):
-    shown = runwatch("formats", cwd=tmp_path).stdout
+    shown = called("formats", cwd=tmp_path).stdout
     for known in builtin():
         assert f"{known.name:22} {known.title}\n    {known.example.expandtabs(4)[:10]}"[:40] in shown
-    rows = json.loads(runwatch("formats", "--json", cwd=tmp_path).stdout)["formats"]
+    rows = json.loads(called("formats", "--json", cwd=tmp_path).stdout)["formats"]
     assert [row["name"] for row in rows] == [known.name for known in builtin()]
     assert rows[0].keys() == {"name", "title", "example", "origin"}
     assert {row["origin"] for row in rows} == {"runwatch"}
@@ -46,7 +46,7 @@ def test_the_list_has_every_format_with_a_line(tmp_path):
 
 def test_the_list_has_the_formats_of_the_configuration(tmp_path):
     (tmp_path / "own.toml").write_text('[[formats]]\nname = "mine"\ntrain = "<{step}> {loss}"\n')
-    done = runwatch("formats", "--config", "own.toml", cwd=tmp_path)
+    done = called("formats", "--config", "own.toml", cwd=tmp_path)
     assert "mine" in done.stdout.splitlines()[0]
     assert "(from runwatch.toml)" in done.stdout.splitlines()[0]
 
@@ -166,7 +166,7 @@ def test_a_step_that_falls_makes_it_less_sure(tmp_path):
 
 def test_text_for_people(tmp_path):
     (tmp_path / "x.log").write_bytes(LEARNT)
-    lines = runwatch("formats", "x.log", cwd=tmp_path).stdout.splitlines()
+    lines = called("formats", "x.log", cwd=tmp_path).stdout.splitlines()
     assert lines[:4] == [
         "x.log: learned (learnt from this log)",
         "  sure (100.0%): 30 records of training read; the step goes from 0 to 29; "
@@ -181,16 +181,16 @@ def test_text_for_people(tmp_path):
 
 def test_the_section_it_proposes_reads_the_same(tmp_path):
     (tmp_path / "x.log").write_bytes(nanochat(30, seed=1, noise=0.1))
-    before = json.loads(runwatch("check", "x.log", "--json", "--fail-on", "never", cwd=tmp_path).stdout)
+    before = json.loads(called("check", "x.log", "--json", "--fail-on", "never", cwd=tmp_path).stdout)
     file = told(tmp_path, (tmp_path / "x.log").read_bytes())
     (tmp_path / "runwatch.toml").write_text(file["template"])
-    after = json.loads(runwatch("check", "x.log", "--json", "--fail-on", "never", cwd=tmp_path).stdout)
+    after = json.loads(called("check", "x.log", "--json", "--fail-on", "never", cwd=tmp_path).stdout)
     (known,), (own,) = before["runs"], after["runs"]
     assert own["format"] == "mine"
     assert own["steps"]["last"] == known["steps"]["last"] == 29
     for name in ("train/loss", "perf/step_time", "perf/mfu", "perf/tokens_per_sec"):
         assert own["metrics"][name]["last"] == known["metrics"][name]["last"], name
-    again = json.loads(runwatch("formats", "x.log", "--json", cwd=tmp_path).stdout)["files"][0]
+    again = json.loads(called("formats", "x.log", "--json", cwd=tmp_path).stdout)["files"][0]
     assert "as you described it in runwatch.toml" in again["certainty"]["reasons"]
     assert again["template"] is None
 
@@ -208,7 +208,7 @@ def test_the_section_it_proposes_reads_the_same(tmp_path):
 def test_what_is_no_log_is_declined_in_a_line(tmp_path, data, said):
     (tmp_path / "x.log").write_bytes(data)
     for options in ([], ["--json"]):
-        done = runwatch("formats", "x.log", *options, cwd=tmp_path)
+        done = called("formats", "x.log", *options, cwd=tmp_path)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
         assert done.stderr.startswith("runwatch: ")
         assert said in done.stderr
@@ -217,7 +217,7 @@ def test_what_is_no_log_is_declined_in_a_line(tmp_path, data, said):
 def test_a_directory_with_one_log_that_is_none(tmp_path):
     (tmp_path / "a.log").write_bytes(b"Hello\n")
     (tmp_path / "b.log").write_bytes(nanochat(5))
-    done = runwatch("formats", ".", cwd=tmp_path)
+    done = called("formats", ".", cwd=tmp_path)
     assert done.returncode == 0
     assert "b.log: nanochat" in done.stdout
     assert "no training log recognised: ./a.log" in done.stderr
@@ -247,6 +247,6 @@ def test_hostile_text_does_not_reach_the_terminal(tmp_path):
         '[[formats]]\nname = "ev\\u001b[2Jil"\ntrain = "\\u001b[31m {loss}"\n'
     )
     for arguments in (["formats", path], ["formats"]):
-        done = runwatch(*arguments, cwd=tmp_path)
+        done = called(*arguments, cwd=tmp_path)
         assert done.returncode == 0
         assert all(c.isprintable() or c == "\n" for c in done.stdout + done.stderr), done.stdout

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from .command import runwatch
 from .live import Follower
-from .test_check import runwatch
 
 if sys.version_info >= (3, 11):
     import tomllib

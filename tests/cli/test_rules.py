@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_check import runwatch
+from .command import runwatch
 from .test_plugins import install
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rule-plugin"

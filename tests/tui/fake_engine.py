@@ -158,6 +158,7 @@ OLD = IncidentRow(
     "i3", "r1", "throughput", "warning", "resolved", "tok/s fell by 27%", metric="perf/tokens_per_sec", step=31_800,
     resolved_step=32_100,
 )  # fmt: skip
+ALERTS = (SPIKE, SLOW, OLD)
 
 
 def picture(

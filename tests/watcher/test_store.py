@@ -173,7 +173,6 @@ def test_a_full_disk_is_told_once_and_it_goes_on_when_there_is_room(kept) -> Non
     big = [group("big", bytes(1 << 20))]
     assert not kept.store.commit(big)
     assert not kept.store.commit(big)
-    assert not kept.store.durable
     assert len(kept.said) == 1
     assert "kept in memory only, for now" in kept.said[0]
     assert "full" in kept.said[0]

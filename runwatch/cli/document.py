@@ -1,0 +1,14 @@
+"""What the commands print for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+def show(**fields: Any) -> None:
+    """Print one JSON document, of the first version of its schema."""
+    import msgspec
+
+    click.echo(msgspec.json.encode({"schema": 1, **fields}))

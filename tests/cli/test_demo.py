@@ -1,0 +1,29 @@
+"""`runwatch demo` as processes: what it starts ends with it, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from .live import WAIT
+
+
+@pytest.mark.parametrize("end", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
+def test_the_run_of_a_demo_ends_with_it(tmp_path, end):
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "runwatch", "demo", "--headless", "--fault", "hang"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as demo:
+        assert demo.stdout is not None
+        assert demo.stdout.readline().startswith(b"training in")
+        family = psutil.Process(demo.pid).children(recursive=True)
+        assert any("runwatch.demo.train" in process.cmdline() for process in family)
+        demo.send_signal(end)
+        assert psutil.wait_procs(family, WAIT)[1] == []
+    if end is not signal.SIGKILL:  # then nobody is left to tidy up
+        assert demo.returncode == 128 + end
+        assert list(tmp_path.iterdir()) == []

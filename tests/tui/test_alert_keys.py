@@ -1,0 +1,150 @@
+"""Keys of the alerts: from one to the next, to where it happened, and what is done about it."""
+
+import msgspec
+
+from runwatch.alerts.grouping import Alert
+from runwatch.alerts.policy import matches, parse_matcher
+from runwatch.snapshot import IncidentRow
+from runwatch.tui import actions
+from runwatch.watcher.protocol import (
+    Acknowledge,
+    Done,
+    Refused,
+    Silence,
+    SilenceList,
+    SilenceRow,
+    Silences,
+    Unsilence,
+)  # fmt: skip
+
+from .fake_engine import ALERTS, SLOW, SOURCES, SPIKE
+
+
+async def test_next_alert_and_acknowledge(open_app):
+    async with open_app(incidents=ALERTS) as s:
+        await s.press("exclamation_mark")
+        assert s.view.view == actions.ALERTS
+        assert s.scene.selected().id == "i1"
+        await s.press("exclamation_mark")
+        assert s.scene.selected().id == "i2"
+        await s.press("a")
+        assert Acknowledge("i2") in s.engine.requests
+        await s.press("exclamation_mark")
+        assert s.scene.selected().id == "i1"
+
+
+async def test_a_resolved_alert_cannot_be_acknowledged(open_app):
+    async with open_app(incidents=ALERTS) as s:
+        await s.press("5", "end")
+        assert s.scene.selected().id == "i3"
+        assert " Ack" not in s.drawn("#keys")
+        await s.press("a")
+        assert not any(isinstance(request, Acknowledge) for request in s.engine.requests)
+
+
+async def test_next_alert_is_not_offered_without_alerts(open_app):
+    async with open_app() as s:
+        assert "! Alert" not in s.drawn("#keys")
+        await s.press("exclamation_mark")
+        assert s.view.view == actions.OVERVIEW
+
+
+async def test_an_alert_leads_to_its_chart_and_its_line(open_app):
+    async with open_app(incidents=ALERTS) as s:
+        await s.press("5", "enter")
+        assert s.view.view == actions.OVERVIEW
+        assert s.scene.cursor == 31_800
+        assert s.view.query_one("#main-0").size.width == 120
+        await s.press("escape", "5", "l")
+        assert s.view.view == actions.LOGS
+        assert s.engine.view.log_before > 40_112
+        assert "40112▸" in s.drawn("#log-view")
+
+
+async def test_an_alert_without_a_metric_leads_to_the_loss(open_app):
+    crash = IncidentRow("i9", "r1", "crash", "critical", "firing", "crashed", step=41_000)
+    async with open_app(incidents=(crash,)) as s:
+        await s.press("5", "enter")
+        assert s.scene.cursor == 41_000
+        assert s.view.query_one("#main-0").metrics[0] == "train/loss"
+
+
+async def test_the_line_of_an_alert_is_shown_in_its_file(open_app):
+    elsewhere = msgspec.structs.replace(ALERTS[0], evidence={"source": SOURCES[1]})
+    async with open_app(incidents=(elsewhere,)) as s:
+        await s.press("5", "l")
+        assert (s.view.view, s.engine.view.log_source) == (actions.LOGS, SOURCES[1])
+        assert "40112▸" in s.drawn("#log-view")
+
+
+async def test_silence_asks_for_how_long_and_says_what_came_of_it(open_app):
+    async with open_app(incidents=ALERTS, name="login03:llama-7b-r3") as s:  # one of several hosts
+        await s.press("5", "s")
+        assert "15m: send nothing about loss_spike" in s.text()
+        await s.press("down", "enter")
+        (asked,) = [request for request in s.engine.requests if isinstance(request, Silence)]
+        assert asked.matchers == ("run=r1", "rule=loss_spike"), "as the alert calls its run"
+        assert matches(
+            [parse_matcher(text) for text in asked.matchers], Alert(SPIKE, "login03", 0.0).labels()
+        )
+        assert asked.ends == 1_000_000 + 3600
+        s.engine.send(Done(0, "silenced until 12:00: rule=loss_spike"))
+        await s.until(lambda: "silenced until 12:00" in s.drawn("#head"))
+        await s.press("s", "escape")
+        assert len([request for request in s.engine.requests if isinstance(request, Silence)]) == 1
+
+
+async def test_unsilence_asks_which_one(open_app):
+    async with open_app(incidents=ALERTS) as s:
+        await s.press("5", "u")
+        assert Silences() in s.engine.requests
+        s.engine.send(
+            SilenceList(0, (SilenceRow("s1", ("rule=a",), 0.0, 9e5), SilenceRow("s2", ("rule=b",), 0.0, 9e5)))
+        )
+        await s.until(lambda: "rule=b" in s.text())
+        await s.press("down", "space", "enter")
+        assert Unsilence("s2") in s.engine.requests
+        assert Unsilence("s1") not in s.engine.requests
+        await s.press("u")
+        s.engine.send(SilenceList(0, ()))
+        await s.until(lambda: "nothing is silenced" in s.drawn("#head"))
+
+
+async def test_what_the_engine_refuses_is_told(open_app):
+    async with open_app() as s:
+        s.engine.send(Refused("a daemon can only watch files here"))
+        await s.until(lambda: "a daemon can only watch" in s.drawn("#head"))
+
+
+async def test_a_run_that_finished_is_no_alert(open_app):
+    done = IncidentRow("i9", "r1", "finished", "info", "firing", "finished at step 10 of 10", since=999_000.0)
+    async with open_app((120, 40), incidents=(done,), phase="finished") as s:
+        assert "! Alert" not in s.drawn("#keys")
+        assert "nothing fires" in s.drawn("#alerts")
+        assert "INFO finished" in s.drawn("#alerts")
+        assert "0 firing" in s.drawn("#alerts")
+        await s.press("exclamation_mark")
+        assert s.view.view == actions.OVERVIEW
+
+
+async def test_evidence_that_does_not_fit_can_be_read(open_app):
+    long = msgspec.structs.replace(SPIKE, evidence={f"part_{i}": i for i in range(40)})
+    async with open_app((80, 24), incidents=(long, SLOW)) as s:
+        await s.press("5")
+        assert "more below: v" in s.drawn("#alert-detail")
+        await s.press("v", "end")
+        assert "part 39" in s.text()
+        assert not s.view.query_one("#alert-list").display
+        await s.press("escape")
+        assert s.view.query_one("#alert-list").display
+        await s.press("down")
+        assert "rank 37" in s.drawn("#alert-detail")
+
+
+async def test_a_hang_says_how_long_it_lasts_by_now(open_app):
+    hang = IncidentRow(
+        "i5", "r1", "hang", "critical", "firing", "no progress for 7 s while training", step=69,
+        since=999_950.0, evidence={"silent_for": 7.0},
+    )  # fmt: skip
+    async with open_app((120, 40), incidents=(hang,)) as s:
+        assert "no progress for 57s while training" in s.drawn("#alerts")

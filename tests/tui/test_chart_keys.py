@@ -1,0 +1,101 @@
+"""Keys of the charts: what they show, how wide, how large, and where the cursor stands."""
+
+from runwatch.snapshot import Mark
+from runwatch.tui import actions
+
+
+async def test_zoom_and_back(open_app):
+    async with open_app((120, 40), ranks=8) as s:
+        before = s.view.query_one("#main-0").size
+        await s.press("enter")
+        assert s.view.query_one("#main-0").size.width == 120
+        assert not s.view.query_one("#log").display
+        assert len(s.engine.view.charts) == 2
+        await s.press("escape")
+        assert s.view.query_one("#main-0").size == before
+        await s.press("z", "z")
+        assert s.view.query_one("#main-0").size == before
+
+
+async def test_tab_moves_the_focus_and_zoom_follows_it(open_app):
+    async with open_app((120, 40)) as s:
+        await s.press("tab")
+        assert s.view.focused.id == "main-1"
+        await s.press("shift+tab", "tab", "z")
+        assert s.view.query_one("#main-1").size.width == 120
+        assert [c.metric for c in s.engine.view.charts] == ["train/grad_norm"]
+
+
+async def test_zoom_of_the_ranks(open_app):
+    async with open_app((120, 40), ranks=8) as s:
+        s.view.query_one("#ranks").focus()
+        await s.press("z")
+        assert s.view.query_one("#ranks").size.height > 30
+
+
+async def test_log_scale_and_smoothing(open_app):
+    async with open_app() as s:
+        await s.press("y")
+        assert "log y" in s.drawn("#main-0")
+        for expected in ("log y · smooth .9 ", "log y · smooth .99 ", "loss · log y ─", "log y · smooth .6 "):
+            await s.press("s")
+            assert expected in s.drawn("#main-0").splitlines()[0]
+        await s.press("S", "y")
+        assert "smooth" not in s.drawn("#main-0")
+        assert "log y" not in s.drawn("#main-0")
+
+
+async def test_charts_end_a_little_ahead_of_a_run_that_goes_on(open_app):
+    async with open_app() as s:
+        (last,) = {c.last for c in s.engine.view.charts}
+        assert 41_230 < last < 41_230 * 1.04
+        await s.push(step=41_231)
+        assert {c.last for c in s.engine.view.charts} == {last}
+        await s.push(step=50_000)
+        assert s.engine.view.charts[0].last > 50_000
+        await s.push(step=50_000, phase="finished")
+        assert {c.last for c in s.engine.view.charts} == {None}
+        await s.push(step=50_000, marks=(Mark("restart", 40_000),))
+        assert {c.last for c in s.engine.view.charts} == {None}
+
+
+async def test_window(open_app):
+    async with open_app() as s:
+        await s.press("plus")
+        assert s.scene.window == 20_000
+        assert {c.first for c in s.engine.view.charts} == {21_200.0}
+        assert "last 20k" in s.drawn("#main-0")
+        await s.press("+")
+        assert s.scene.window == 10_000
+        await s.press("minus", "minus")
+        assert s.scene.window is None
+        assert {c.first for c in s.engine.view.charts} == {None}
+
+
+async def test_cursor_shows_values_and_follow_drops_it(open_app):
+    async with open_app() as s:
+        await s.press("left")
+        assert s.scene.cursor == 41_230
+        await s.press("left", "left")
+        assert 39_000 < s.scene.cursor < 41_230
+        assert f"@{int(s.scene.cursor):,}" in s.drawn("#main-1")
+        at = s.scene.cursor
+        await s.press("right")
+        assert s.scene.cursor > at
+        await s.press("f")
+        assert s.scene.cursor is None
+        await s.press("left", "escape")
+        assert s.scene.cursor is None
+        assert s.view.view == actions.OVERVIEW
+
+
+async def test_metrics_pages(open_app):
+    names = ("train/loss", *(f"reward/{i}" for i in range(9)))
+    async with open_app((100, 24), metrics=names) as s:
+        await s.press("2")
+        assert [c.metric for c in s.engine.view.charts] == ["train/loss", "reward/0", "reward/1", "reward/2"]
+        await s.press("pagedown", "pagedown")
+        assert [c.metric for c in s.engine.view.charts] == ["reward/7", "reward/8"]
+        assert "PgDn" not in s.drawn("#keys")
+        await s.press("pageup")
+        assert s.view.page == 1

@@ -1,0 +1,101 @@
+"""Logs that are truncated or written anew in place; each test is named after one way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from runwatch.watcher.sources.tail import Mark
+
+from .tailed import drain, lines, opened, read
+
+
+def test_copytruncate_with_appending_writer_starts_over_and_marks_the_gap(log, tail) -> None:
+    writer = opened(log)
+    os.write(writer, lines(0, 50))
+    read(tail)
+    shutil.copy(log, log.with_suffix(".1"))
+    os.truncate(log, 0)
+    os.write(writer, lines(50, 60))
+    os.close(writer)
+    assert drain(tail) == (lines(50, 60), [Mark.TRUNCATED])
+
+
+def test_copytruncate_without_append_leaves_no_nul_bytes(log, tail) -> None:
+    writer = opened(log, 0)
+    os.write(writer, lines(0, 500))
+    read(tail)
+    for step in (500, 700):
+        os.truncate(log, 0)
+        os.write(writer, lines(step, step + 10))
+        assert drain(tail) == (lines(step, step + 10), [Mark.TRUNCATED])
+        os.write(writer, lines(step + 10, step + 200))
+        assert drain(tail) == (lines(step + 10, step + 200), [None])
+    os.close(writer)
+
+
+def test_hole_seen_before_the_writer_goes_on_is_waited_out(log, tail) -> None:
+    writer = opened(log, 0)
+    os.write(writer, lines(0, 5))
+    read(tail)
+    os.truncate(log, 0)
+    assert tail.poll() is None
+    os.truncate(log, 100_000)
+    assert tail.poll() is None
+    os.lseek(writer, 100_000, os.SEEK_SET)
+    os.write(writer, b"on\n")
+    os.close(writer)
+    assert drain(tail) == (b"on\n", [Mark.TRUNCATED])
+
+
+def test_hole_of_terabytes_is_not_read(log, tail) -> None:
+    writer = opened(log, 0)
+    size = 1 << 40
+    try:
+        os.truncate(log, size)
+    except OSError:
+        pytest.skip("no such files on this file system")
+    assert tail.poll() is None
+    os.lseek(writer, size, os.SEEK_SET)
+    os.write(writer, b"on\n")
+    os.close(writer)
+    assert read(tail) == b"on\n"
+    assert tail.last_block(1 << 16) == (size, b"on\n")
+
+
+def test_written_nul_bytes_before_the_first_line_are_dropped_without_seek_data(
+    log, tail, monkeypatch
+) -> None:
+    monkeypatch.delattr(os, "SEEK_DATA")
+    log.write_bytes(bytes(3 << 20) + b"on\n")
+    assert read(tail) == b"on\n"
+
+
+def test_truncate_and_regrow_past_the_old_offset_within_one_poll_is_noticed(log, tail) -> None:
+    writer = opened(log)
+    os.write(writer, lines(0, 10))
+    read(tail)
+    os.truncate(log, 0)
+    os.write(writer, lines(100, 200))
+    os.close(writer)
+    assert drain(tail) == (lines(100, 200), [Mark.REWRITTEN])
+
+
+def test_rewrite_in_place_with_the_same_size_is_noticed(log, tail) -> None:
+    log.write_bytes(lines(0, 10))
+    read(tail)
+    times = log.stat()
+    with log.open("r+b") as writer:
+        writer.write(lines(10, 20))
+    os.utime(log, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert log.stat().st_size == tail.size
+    assert drain(tail) == (lines(10, 20), [Mark.REWRITTEN])
+
+
+def test_rewrite_that_changes_only_the_first_line_is_noticed(log, tail) -> None:
+    log.write_bytes(b"started 09:00\n" + lines(0, 100))
+    read(tail)
+    log.write_bytes(b"started 10:00\n" + lines(0, 101))
+    assert drain(tail) == (b"started 10:00\n" + lines(0, 101), [Mark.REWRITTEN])
