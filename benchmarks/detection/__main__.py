@@ -61,7 +61,8 @@ def main() -> None:
             report.write(text, "corpus")
         return
     if chosen.sweep:
-        text = sweep.table(_tasks(first, chosen.seeds, chosen.only, shapes=chosen.seeds), chosen.jobs)
+        tasks = _tasks(first, chosen.seeds, chosen.only, shapes=chosen.seeds)
+        text = sweep.table(tasks, sweep.judge(tasks, chosen.jobs))
         print(text)
         if chosen.write:
             report.write(text, "sweep")
