@@ -133,6 +133,8 @@ class Run:
     progressed: float | None = None
     """Unix time at which the newest progress arrived, if seen live."""
     _phase: str = "starting"
+    _ended: tuple[str, int] = ("", -1)
+    """Where its end was told last, and it has not gone on since: path of the source, and offset."""
     _arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=256))
 
     def fold(self, block: Block) -> None:
@@ -204,10 +206,13 @@ class Run:
             if phase is not None and not (phase == "training" and self.records == 0):
                 self._phase = phase  # an evaluation before the first step is no training
         ended = max(block.marks.get("finished", -1), block.marks.get("early_stop", -1))
-        if ended >= 0 and ended > block.marks.get(TRAIN, -1) and (self.records or block.bar):
+        if ended >= 0:
+            self._ended = block.source, ended
+        source, ended = self._ended  # rows may be read late, though they stand before it
+        if TRAIN in block.marks and (source != block.source or ended <= block.marks[TRAIN]):
+            self.finished, self._ended = False, ("", -1)
+        elif ended >= 0 and (self.records or block.bar):
             self.finished = True
-        elif TRAIN in block.marks:
-            self.finished = False
 
     def _take_ranks(self, block: Block) -> None:
         for rank, progress in block.ranks.items():

@@ -86,6 +86,21 @@ from .logs import parse
         (b"`Trainer.fit` stopped: `max_epochs=3` reached.", "finished"),
         (b"Training time 1:02:03", "finished"),
         (b"Epoch 7: early stopping", "early_stop"),
+        (b"2030-01-02 03:04:05,678 - INFO - Training completed in 12.50 seconds", "finished"),
+        (b"TRAINING COMPLETE", "finished"),
+        (b"03:04:05.678 [main] INFO a.b.Train - Training is Done", "finished"),
+        (b"INFO 2030-01-02 03:04:05 loop.py:438 End of training", "finished"),
+        (b"Finished Training", "finished"),
+        (b"Total training time: 1:02:03.5", "finished"),
+        (b"[2030-01-02 03:04:05,678] [INFO] [launch.py:460:main] Process 41 exits successfully.", "finished"),
+        (b"wandb: Waiting for W&B process to finish... (success).", "finished"),
+        (b':::MLPv0.5.0 net 1234.5 (main.py:26) run_stop: {"success": true}', "finished"),
+        (b"wandb: Run summary:", "finished"),
+        (b"Early stopping", "early_stop"),
+        (b"INFO: EARLY STOPPING!", "early_stop"),
+        (b"EarlyStopping counter: 7 out of 7", "early_stop"),
+        (b"Stopping. Best iteration:", "early_stop"),
+        (b"Early stopping, best iteration is:", "early_stop"),
         (b"wandb: Network error (ConnectionError), entering retry loop.", "retry"),
         (b"urllib3 Retrying (Retry(total=2)) after connection broken: Read timed out", "retry"),
         (b"botocore.exceptions: 503 Slow Down", "retry"),
@@ -114,11 +129,26 @@ def test_telling_lines(line, kind):
         b"srun: error: n1: task 0: Exited with exit code 0",
         b"Loading checkpoint shards:",
         b"early_stopping_patience: 5",
+        b"using early stopping",
+        b"EarlyStopping counter: 6 out of 7",
+        b"Epoch 3: Training completed in 12.50 s",
+        b"[fold 2] training done",
+        b"training finished for epoch 3",
+        b"End of training epoch 3",
+        b"wandb: Waiting for W&B process to finish... (failed 1).",
         b"validation loss is 2.5",
     ],
 )
 def test_harmless_words(line):
     assert parse(line + b"\n").events == []
+
+
+def test_a_trackers_summary_after_trouble_tells_of_no_good_end():
+    told = b"Traceback (most recent call last):\n  boom()\nValueError: boom\nwandb: Run summary:\nwandb: loss 2.5\n"
+    assert [event.kind for event in parse(told).events] == ["traceback"]
+    assert [
+        event.kind for event in parse(b"Killed\n" + b"word\n" * 100 + b"wandb: Run summary:\n").events
+    ] == ["killed"]
 
 
 def test_the_step_of_a_checkpoint():

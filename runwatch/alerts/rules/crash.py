@@ -77,6 +77,10 @@ class _Death:
     """Whether the launcher itself has ended, and with it all ranks."""
     relaunched: bool = False
     firing: bool = False
+    path: str = ""
+    """What the newest event was read from."""
+    at: int = -1
+    """Where in it the event stands."""
 
     def take(self, event: Event, signature: Signature) -> None:
         """Note one more event; the best role wins, among equals the first."""
@@ -140,14 +144,28 @@ class Crash(RunRule):
         self._pace.push(block)
         rows = block.progress.offset if block.progress is not None else np.empty(0)
         found: list[Finding] = []
-        done = 0
+        done = self._before(block)
         events = (event for event in block.events if event.kind in _JUDGED)
         for event in sorted(events, key=lambda event: event.offset):
             upto = int(np.searchsorted(rows, event.offset))
             found += self._advance(block, done, upto)
-            found += self._take(event, block.rank)
-            done = upto
+            found += self._take(event, block)
+            done = max(done, upto)
         return found + self._advance(block, done, len(rows))
+
+    def _before(self, block: Block) -> int:
+        """Return how many rows stand before the error, though they come after it.
+
+        A format that is learnt is believed after several rows, which are read only then.
+        """
+        death, rows = self._death, block.progress
+        if death is None or rows is None or (death.source, death.path) != (block.rank, block.source):
+            return 0
+        before = int(np.searchsorted(rows.offset, death.at))
+        if before:
+            self._last = place(rows, before - 1)
+            death.last_step = self._last.step
+        return before
 
     def _advance(self, block: Block, low: int, high: int) -> list[Finding]:
         """Training went on: rows [low, high) of the block's progress."""
@@ -177,7 +195,7 @@ class Crash(RunRule):
         death.rows += high - low
         return []
 
-    def _take(self, event: Event, source: int | None) -> list[Finding]:
+    def _take(self, event: Event, block: Block) -> list[Finding]:
         if event.kind == "finished":
             self._finished = True
             death, self._death = self._death, None
@@ -192,15 +210,17 @@ class Crash(RunRule):
             found = [] if death.firing else [self._finding(death, Verdict.FIRING)]
             self._death = None
             found.append(self._clear("relaunched", Place(event.step, event.line)))
-            return [*found, *self._take(event, source)]
+            return [*found, *self._take(event, block)]
         signature = classify(event)
         if self._finished and signature.role is Role.CASCADE:
             return []
         before = death.explanation() if death is not None else None
         if death is None:
             step = event.step if event.step is not None else self._last.step
-            death = self._death = _Death(source, event, signature, step)
+            death = self._death = _Death(block.rank, event, signature, step)
         death.take(event, signature)
+        if death.source == block.rank:
+            death.path, death.at = block.source, event.offset
         changed = death.explanation() != before
         certain = event.kind in CERTAIN_KINDS and not death.firing
         death.firing |= certain

@@ -25,8 +25,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.lastwords import LastWords
 from runwatch.alerts.rules.milestone import Milestone
-from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Severity, Verdict
 
@@ -41,19 +41,16 @@ class Ended(RunRule):
     settle: float = threshold(10.0, "seconds without a process of the run")
     complete: float = threshold(0.98, "progress from which it has finished")
 
-    _crashed: bool = field(default=False, init=False, repr=False)
+    _words: LastWords = field(default_factory=LastWords, init=False, repr=False)
     _milestone: Milestone = field(default_factory=Milestone, init=False, repr=False)
     _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Progress shows that it goes on."""
         self._milestone.push(block)
+        self._words.push(block)
         progress = block.progress
-        last = float(progress.offset[-1]) if progress is not None and len(progress) else -1.0
-        if last >= 0:
-            self._crashed = False
-        self._crashed |= any(e.kind in CRASH_KINDS and e.offset >= last for e in block.events)
-        if progress is None or last < 0 or self._firing is None or not block.live:
+        if progress is None or not len(progress) or self._firing is None or not block.live:
             return ()
         return [self._clear(place(progress, 0))]
 
@@ -65,7 +62,7 @@ class Ended(RunRule):
             return [self._clear(here)] if self._firing is not None else ()
         told = ended.signal is not None or bool(ended.exit_code)
         whole = status.fraction is not None and status.fraction >= self.complete
-        if self._firing or self._crashed or told or whole or status.now - ended.time < self.settle:
+        if self._firing or self._words.fatal or told or whole or status.now - ended.time < self.settle:
             return ()
         self._firing = Severity.INFO if self._may_be_complete(status, ended.exit_code) else Severity.WARNING
         how = "how is unknown" if ended.exit_code is None else "with exit code 0"
