@@ -9,6 +9,9 @@ a pause below half of that.
 
 Example: 'training waited 340 s for the last checkpoint, usually 45 s'.
 
+What to do: look at the storage that it saves to (full, shared, a sick mount), or save
+less often or asynchronously.
+
 Traps: pauses are timed as the lines arrive, so that nothing is known of what was in the
 log before; the first save makes directories and files, and counts for nothing; an
 evaluation beside a save is part of its pause, in all of them or in none.

@@ -9,13 +9,17 @@ rows, or has ended. `survive` training rows after it whose steps go on clear it:
 exception was handled. A restart after it makes it certain, and over: it fires and
 resolves where training went on, or at the next launch's own error: when the launcher
 itself had ended, and something compiled or loaded since, that is another crash.
-Cause: among all events since training last moved, the best role wins (proof, root,
-then cascade), and among equals the first; see signatures. Where a launcher's table says
+Cause: of all errors since training last moved, what the kernel or the driver says wins,
+then what can begin a crash, then what only follows from another (a collective that
+aborts); among equals the first. Where a launcher's table says
 which rank failed first, what that rank said, or the signal that killed it, goes before
 what others said, unless it only ended because of others (SIGTERM, SIGABRT).
 
 Example: 'crashed on rank 2: torch.OutOfMemoryError: CUDA out of memory', though 63
 other ranks print NCCL errors below it.
+
+What to do: read the cause that is named, not the last line of the log; do what the
+advice beneath it says; resume from the last complete checkpoint.
 
 Traps: ranks print at their own pace, so a row or two may follow the error of
 another rank; a process group that complains after the finish line is no crash.

@@ -8,6 +8,8 @@ is less than `near` away. Ends when the estimate is before the deadline again.
 
 Example: 'it will end 2 h after its deadline, at the present pace'.
 
+What to do: ask for more time, or see to it that a checkpoint is saved before the limit.
+
 Traps: estimates of a run that has only begun are poor, so nothing is said in
 the first `begun` of it; pauses shift the estimate for a while.
 

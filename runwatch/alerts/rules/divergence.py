@@ -16,6 +16,10 @@ f is back below half of that. While firing, a further rise by the same margin co
 Example: 'train/loss is 24% above its best of 2.31 at step 5210', and 40 rows later
 still is.
 
+What to do: stop, or wait for it to become critical if it may recover. Go back to the
+last checkpoint before the rise; skip the data that followed, or lower the learning
+rate.
+
 Traps: the margin doubles for 100 rows after the learning rate rose 1.5x
 (restarts, re-warming); a loss that has been negative has no ratio and is not
 judged; a restart that goes back in steps begins anew. What oscillates, as an

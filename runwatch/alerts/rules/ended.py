@@ -11,6 +11,9 @@ do. Ends when training moves again.
 
 Example: 'the run's processes ended at step 812 of 5000; how is not known'.
 
+What to do: see the scheduler's record, the exit code and dmesg; if it did not stop on
+purpose, resume it.
+
 Traps: an exit code that the kernel does not tell (before Linux 6.15, of a process
 that its parent has reaped) is unknown, not failed; programs that open the log for
 each line are not linked, and not judged; a launcher may start the ranks again.

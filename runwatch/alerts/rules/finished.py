@@ -7,6 +7,8 @@ note; it ends when training goes on.
 
 Example: 'finished at step 5000 of 5000'.
 
+What to do: nothing; free the machine.
+
 Traps: a run that stops early by its own word is finished too, and the note says
 how far it came.
 

@@ -13,6 +13,9 @@ or when `several` rows in a row are above `high` medians; critical when
 Example: 'train/grad_norm rose to 38x its median at step 1602', three rows before the
 loss.
 
+What to do: watch the loss. If it follows, go back to the checkpoint before it; if
+spikes come often, clip lower or lengthen the warm-up.
+
 Traps: the first rows of a run (`warmup`) have no usual level; a norm printed as
 0.000 was not computed and has no logarithm; norms of clipped gradients cannot
 spike; some healthy runs spike again and again, and their loss does not mind:

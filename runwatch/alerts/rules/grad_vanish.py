@@ -9,6 +9,9 @@ for as many rows, or after `settle` rows, when the new level is the usual one.
 
 Example: 'train/grad_norm is exactly 0 since step 77': the graph was cut by a detach.
 
+What to do: at zero, stop: nothing is learned. Look for a detached graph, frozen
+parameters, or steps that are all skipped.
+
 Traps: norms that are 0 from the first row were never computed; small norms
 print as 0.000, so the median must be well above the last digit; norms fall by
 themselves in the first rows (`warmup`).

@@ -5,7 +5,7 @@ of the job until somebody looks.
 Formula: silence is judged against max(`least`, 10 median gaps, 3 longest gaps),
 gaps being seconds between training rows: step time times steps per row where the
 log has it, else time between live arrivals. In 628 hours of real runs this raised
-no false alarm, where 3 median gaps raised 42. Half of it is pending. Evaluation and
+no false alarm, where 3 median gaps raised 42. From half of it on it is shown, not sent. Evaluation and
 checkpoints may take `pause` seconds or 3 times their longest so far; a start
 `starting` seconds. While the run has not yet shown how long its pauses are
 (`familiar` silences above 3 median gaps that ended well), `unfamiliar` seconds are
@@ -13,6 +13,10 @@ the least, and the median gaps count as many times more: where rows are minutes
 apart, so are its pauses.
 
 Example: 'no progress while evaluating, since step 4200'.
+
+What to do: see whether the processes live. If they do, look where they stand (py-spy
+dump) on every rank and whether the mounts answer; then kill the job and resume from the
+last checkpoint. If they do not, the scheduler and dmesg say why.
 
 Traps: many programs end without saying so. Where neither the run's length nor a
 process of it is known, silence is a warning: it hangs, or it has ended. Buffered output

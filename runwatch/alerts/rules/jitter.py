@@ -11,6 +11,9 @@ is a note that names the distance. Ends below half of `part`.
 
 Example: '19 of 128 rows stall: they take 3.1 times the usual, and 24% of the time'.
 
+What to do: look at the data loader (more workers, a larger prefetch), the network and
+the garbage collector. The run itself is sound.
+
 Traps: what stalled from the beginning is usual here; evaluations and checkpoints
 come at equal distances.
 

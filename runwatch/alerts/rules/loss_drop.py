@@ -9,6 +9,9 @@ loss is above half of the fall for as many rows, or after `settle` rows.
 Example: 'train/loss fell 58% at step 2100, and stays there': labels had leaked into the
 inputs.
 
+What to do: do not trust the run before you know why: look for labels in the inputs, a
+mask that hides all tokens, or data read twice.
+
 Traps: the first rows of a run fall fast (`warmup`); a decay of the learning
 rate lowers a loss by a few per cent, and a new epoch by ten; a loss that is printed as
 the mean since its epoch began jumps at each border to where single rows were before.

@@ -17,6 +17,9 @@ far, if that was above 0.5.
 Example: 'train/loss rose 63% at step 1605 and did not recover at once'; a single bad
 batch is a note.
 
+What to do: nothing, if it recovers. If it stays, go back to the checkpoint before it,
+skip some hundred batches, and look at the data of that step.
+
 Traps: thresholds double for 100 rows after the learning rate rose 1.5x, since a
 bump there is expected; a loss that has been negative has no ratio and is not
 judged; the first rows of a run fall fast, so that m lags above them and is

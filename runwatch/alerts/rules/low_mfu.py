@@ -7,6 +7,9 @@ fault that began, and a fall of it is told by `step_time`. Ends at 1.5 times `lo
 
 Example: 'MFU is 11%: the GPUs could do several times as much'.
 
+What to do: nothing tonight. Profile some steps: data, communication and small kernels
+are the usual causes.
+
 Traps: the first rows after a start compile (`skip`); small models and other GPUs than
 the one whose peak the program divides by have a low MFU by nature, so it is no more
 than a note, and below `least` it is taken for a peak that was not meant (nanoGPT's on

@@ -15,6 +15,10 @@ Ends with a rate above zero, below the limit of a jump, or at the next restart.
 Example: 'the learning rate is 1e-06 after the restart, and was 2.4e-05 at the same step
 before': a scheduler that began its warm-up again.
 
+What to do: compare the printed rate with the schedule you meant. After a restart, see
+whether the scheduler's state and step were loaded; if not, stop and resume again,
+before the weights follow.
+
 Traps: warm-up multiplies tiny rates, so a jump must come after it and set a
 record; warm restarts return to a rate that was there before, and are no jump;
 schedules that end at zero come down to it slowly, in the few digits that are

@@ -11,6 +11,9 @@ fallen by `escape`.
 
 Example: 'train/loss has not fallen in the first 400 rows: 10.83', which is ln(50257).
 
+What to do: stop and check, in this order: whether the parameters are in the optimiser,
+labels that fit their inputs, the learning rate, a single batch that it can overfit.
+
 Traps: a run that is resumed begins at its level; losses of both signs have no
 level to fall from; warm-up holds the first rows up, which the length allows for.
 

@@ -9,6 +9,9 @@ below the root of `times` of that level, or after `settle` rows.
 
 Example: 'train/approx_kl is 0.31, 28x its usual 0.011'.
 
+What to do: read some samples: if they have become nonsense or exploit the reward, go
+back and raise the KL penalty or lower the rate.
+
 Traps: divergence from a reference begins at zero and grows by itself, so the first
 `warmup` rows are not judged; estimators of it have fat tails, of which a median of 16
 knows nothing; auto-encoders and distillation print a KL as well, but no reward.

@@ -11,6 +11,9 @@ steps: a note. Ends when the median of as many rows is back.
 Example: 'train/loss is 12% higher after the restart at step 800 than before it': the
 optimiser's state was not loaded.
 
+What to do: stop and see what was not loaded: weights, optimiser, scheduler, the place
+in the data. Then resume from the same checkpoint.
+
 Traps: a restart early in the run falls back on a falling loss, which the same
 steps account for; a different order of the data moves the loss a little; a loss
 of both signs is not judged.

@@ -9,6 +9,9 @@ after `calm` rows without one. Lines that repeat are told at the 1st, 2nd, 4th, 
 
 Example: '9 retries within 20 rows: HTTPSConnectionPool: Read timed out.'.
 
+What to do: see whether the storage or service that is named answers. Save soon; the run
+may die of it.
+
 Traps: a single retry is normal, and so are a few at the start, when many workers
 open the same files.
 

@@ -11,6 +11,9 @@ noise and by a fifth of itself. A warning. Ends when half of what was lost is ba
 Example: 'the reward is 0.12, down from its best of 0.81 at step 640': it had learned
 from 0.1, and lost nearly all of it.
 
+What to do: go back to the checkpoint of the best reward; lower the learning rate or the
+size of an update (clip range, KL penalty).
+
 Traps: where each row is one episode a note is all, since a policy that fails at once
 prints many more rows than one that stands for long; a reward with the price of
 divergence in it stands beside the score, and both are judged; a harder curriculum

@@ -8,6 +8,10 @@ it is below the root of `times` for as long, or after `settle` rows.
 
 Example: 'steps take 5.1 times longer: 1.43 s, usually 0.28 s'.
 
+What to do: look at the GPUs' clocks, at the storage and at who shares the machine;
+nvidia-smi, top and iostat of the slow node tell most of it. It will not end in time at
+this pace.
+
 Traps: pauses for evaluation and checkpoints are single rows and cannot move a
 median of five, but do so in a rate that is printed as a fading mean (progress
 bars): where the newest row takes less than 0.6 of the slowest of five, it gets
