@@ -366,16 +366,18 @@ class Run:
         series = self.series.get(metric)
         return None if series is None or not len(series) else float(series.tail(1)[-1])
 
-    def good_before(self, step: int | None) -> int | None:
+    def good_before(self, step: int | None, line: int | None = None) -> int | None:
         """Return the step of the newest good checkpoint, of those not after `step` if that is given.
 
-        One that was seen complete; where no directory was seen, one that the log tells of.
+        One that was seen complete; where no directory was seen, one that the log tells of, and
+        not after `line`: what was saved again after a restart is no place to go back to from before it.
         """
         if len(self.checkpoints):
             good = self.checkpoints.last_good(None if step is None else step + 1)
             return None if good is None else good.step
-        told = (saved.step for saved in reversed(self.saved) if saved.step is not None)
-        return next((at for at in told if step is None or at <= step), None)
+        told = [saved for saved in reversed(self.saved) if line is None or saved.line <= line]
+        steps = (saved.step for saved in told or reversed(self.saved) if saved.step is not None)
+        return next((at for at in steps if step is None or at <= step), None)
 
     def facts(self) -> Mapping[str, str]:
         """Return what rules may name in their findings."""

@@ -136,7 +136,13 @@ class RewardCollapse(RunRule):
             metric=metric,
             advice="Go back to a checkpoint near the best; lower the learning rate, or stay closer to "
             "the policy before (clip range, KL).",
-            evidence={"best": reward.best, "now": level, "before_the_best": reward.low, "noise": noise},
+            evidence={
+                "best": reward.best,
+                "best_step": reward.where and reward.where.step,
+                "now": level,
+                "before_the_best": reward.low,
+                "noise": noise,
+            },
         )
 
     def _clear(self, metric: str, where: Place) -> Finding:
