@@ -41,8 +41,11 @@ _PHASES = {
     "eval_begin": "evaluating",
     "checkpoint": "checkpointing",
     "finished": "finished",
+    "over": "finished",
     "early_stop": "finished",
 }
+_ENDS = ("finished", "over", "early_stop")
+"""Kinds of events that say that training is over. Only after the first does another run begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,7 @@ class Run:
             phase = _PHASES.get(kind)
             if phase is not None and not (phase == "training" and self.records == 0):
                 self._phase = phase  # an evaluation before the first step is no training
-        ended = max(block.marks.get("finished", -1), block.marks.get("early_stop", -1))
+        ended = max(block.marks.get(kind, -1) for kind in _ENDS)
         if ended >= 0:
             self._ended = block.source, ended
         source, ended = self._ended  # rows may be read late, though they stand before it

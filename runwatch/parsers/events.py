@@ -185,7 +185,7 @@ class EventScanner:
         if kind == "left":  # what is printed at the end, be it good or bad
             if line.ordinal - self._trouble < _AFTERMATH:
                 return []
-            kind = "finished"
+            kind = "over"
         data, step = line.data(), None
         if kind in _COUNTED:
             minute = int(float(data["time"]) // 60) if "time" in data else None

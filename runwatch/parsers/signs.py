@@ -126,6 +126,10 @@ TROUBLE = Signs(
 )
 """What may end a run."""
 
+_WHOLE = rb"\A(?:(?!(?i:epoch|fold|round)\W{0,3}\d).)*?\b"
+_NOT_OF = rb"(?! (?:of |for )?(?:epoch|fold|round|step|stage|phase)\b)"
+"""An epoch, fold or round whose training is done is one of many."""
+
 MILESTONES = Signs(
     _sign(
         "resume",
@@ -150,26 +154,21 @@ MILESTONES = Signs(
     ),
     _sign(
         "finished",
-        # an epoch, fold or round whose training is done is one of many
-        rb"\A(?:(?!(?i:epoch|fold|round)\W{0,3}\d).)*?\b(?:[Ee]nd of training"
-        rb"|TRAINING (?:COMPLETED?|FINISHED|DONE)"
+        rb"^Training completed|^\d+ epochs completed in |Finished training|done training in",
+        _WHOLE + rb"[Tt]raining (?:is )?(?:complete|finished|done)\b" + _NOT_OF,
+        rb"^`Trainer\.fit` stopped: |Training time \d+:\d",
+        needles=(b"raining", b"epochs completed", b"rainer.fit"),
+    ),
+    _sign(
+        "over",
+        _WHOLE + rb"(?:[Ee]nd of training|TRAINING (?:COMPLETED?|FINISHED|DONE)"
         rb"|[Tt]raining (?:is |has )?(?:[Cc]ompleted?|COMPLETED?|[Ff]inished|FINISHED|[Dd]one|DONE))\b"
-        rb"(?! (?:of |for )?(?:epoch|fold|round|step|stage|phase)\b)",
-        rb"^\d+ epochs completed in |Finished [Tt]raining|done training in|^`Trainer\.fit` stopped: ",
-        rb"Training time \d+:\d|Total training time: *\d",
+        + _NOT_OF,
+        rb"Finished Training|Total training time: *\d",
         # launchers and trackers that saw it end well, and MLPerf
         rb"\bProcess \d+ exits successfully|W&B process to finish\.\.\. \(success\)",
         rb":::MLPv[\d.]+ .*\brun_(?:stop|final)\b",
-        needles=(
-            b"raining",
-            b"RAINING",
-            b"epochs completed",
-            b"rainer.fit",
-            b"xits successfully",
-            b"(success)",
-            b"run_stop",
-            b"run_final",
-        ),
+        needles=(b"raining", b"RAINING", b"xits successfully", b"(success)", b"run_stop", b"run_final"),
     ),
     _sign("left", rb"^wandb: +Run summary:", needles=(b"Run summary",)),
     _sign(

@@ -55,7 +55,7 @@ _TOLD = ("source", "host", "exitcode")
 """What an event tells that is worth keeping."""
 _STARTS = frozenset({"start", "resume", "load", "compile"})
 """Kinds of events of a program that begins."""
-_JUDGED = CRASH_KINDS | _STARTS | {"finished"}
+_JUDGED = CRASH_KINDS | _STARTS | {"finished", "over"}
 """Kinds of event that change anything here."""
 _ENDED_BY_OTHERS = frozenset({"-6", "-15"})
 
@@ -200,7 +200,7 @@ class Crash(RunRule):
         return []
 
     def _take(self, event: Event, block: Block) -> list[Finding]:
-        if event.kind == "finished":
+        if event.kind in {"finished", "over"}:
             self._finished = True
             death, self._death = self._death, None
             where = Place(event.step or self._last.step, event.line)

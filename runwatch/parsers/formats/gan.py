@@ -22,7 +22,7 @@ STYLEGAN = Format(
             fields=True,
         ),
     ),
-    markers=((b"Exiting...", "finished"),),
+    markers=((b"Exiting...", "over"),),
 )
 
 PIX2PIX = Format(
