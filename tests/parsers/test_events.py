@@ -264,3 +264,19 @@ def test_whatever_tells_an_event_holds_its_needle_and_a_trigger(sign, data):
     line = data.draw(st.from_regex(sign.pattern))
     assert signs.Signs(sign).first(line) is not None
     assert signs.TRIGGER.search(line) is not None
+
+
+@pytest.mark.parametrize(
+    ("row", "end"),
+    [
+        ("I0102 03:04:05.678901  1234 solver.cpp:222] Iteration 400, loss = 0.0625\n", "done solving"),
+        (
+            "Epoch 2 | iter 40 step 10 | loss train: 2.125, val: n/a | iter time: 512.25 ms (step)\n",
+            "Training time: 12.50s",
+        ),
+        ("tick 40    kimg 160.0    time 1h 02m 03s   sec/tick 92.5   sec/kimg 23.13\n", "Exiting..."),
+        ("[40]\tvalidation_0-logloss:0.25000\tvalidation_1-logloss:0.31250\n", "update end, 12.5 sec in all"),
+    ],
+)
+def test_last_words_of_formats(row, end):
+    assert [event.kind for event in parse(f"{row}{end}\n".encode()).events] == ["over"]
