@@ -135,7 +135,8 @@ class Crash(RunRule):
 
     settle: float = threshold(5.0, "seconds of silence after an error that make it a crash")
     survive: int = threshold(3, "training rows after an error that show it was handled")
-    complete: float = threshold(0.98, "progress from which an error is no longer critical")
+    complete: ClassVar[float] = 0.98
+    """Progress from which an error is no longer critical."""
 
     _death: _Death | None = field(default=None, init=False, repr=False)
     _last: Place = field(default_factory=lambda: Place(None, None), init=False, repr=False)

@@ -4,7 +4,7 @@ Reason: a run that a `max_time`, an early stop or an older kernel's kill ended i
 middle leaves a log that just stops; that is known at once, not after ten minutes of
 silence.
 Formula: every rank and main process that was linked to the log has ended, none has
-come for `settle` seconds, the log shows progress below `complete`, and there is no
+come for `settle` seconds, the log shows progress below 98 %, and there is no
 crash. A warning; a note if the run may have been complete: its length is unknown, and
 it exited with 0, or stands at a round step or at the end of an epoch, as finished runs
 do. Ends when training moves again.
@@ -42,7 +42,8 @@ class Ended(RunRule):
     summary: ClassVar[str] = "The run's processes ended though it was neither finished nor crashed."
 
     settle: float = threshold(10.0, "seconds without a process of the run")
-    complete: float = threshold(0.98, "progress from which it has finished")
+    complete: ClassVar[float] = 0.98
+    """Progress from which it has finished."""
 
     _words: LastWords = field(default_factory=LastWords, init=False, repr=False)
     _milestone: Milestone = field(default_factory=Milestone, init=False, repr=False)

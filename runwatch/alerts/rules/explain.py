@@ -90,9 +90,10 @@ def explain(
     follow = ", ".join(sorted(FOLLOWS.get(rule.name, ())))
     if follow:
         lines += ["", *wrap(f"{_BENEATH}: {follow}.", 88)]
-    lines += ["", f"Thresholds, to be set under [rules.{rule.name}] in runwatch.toml:"]
     known = [item for item in thresholds(rule) if isfinite(chosen.get(item.name, item.default))]
     values = [f"{item.name} = {_value(chosen.get(item.name, item.default))}" for item in known]
+    if known:
+        lines += ["", f"Thresholds, to be set under [rules.{rule.name}] in runwatch.toml:"]
     for item, value in zip(known, values, strict=True):
         changed = chosen.get(item.name, item.default) != item.default
         default = f". Default: {_value(item.default)}." if changed else ""
@@ -122,7 +123,7 @@ def document() -> str:
         part = f"## {rule.name}\n\n{rule.summary}\n\n" + "\n\n".join(sections(rule))
         follow = ", ".join(f"`{name}`" for name in sorted(FOLLOWS.get(rule.name, ())))
         part += f"\n\n{_BENEATH}: {follow}." if follow else ""
-        part += "\n\n| threshold | default | meaning |\n|---|---|---|\n"
+        part += "\n\n| threshold | default | meaning |\n|---|---|---|\n" if thresholds(rule) else "\n"
         part += "".join(f"| `{t.name}` | {_value(t.default)} | {t.meaning} |\n" for t in thresholds(rule))
         parts.append(part)
     return "\n".join(parts)

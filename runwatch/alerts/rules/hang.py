@@ -67,10 +67,10 @@ class Hang(RunRule):
     longest: float = threshold(3.0, "longest gaps so far that are a hang")
     pause: float = threshold(600.0, "seconds an evaluation or checkpoint may always take")
     starting: float = threshold(900.0, "seconds a start may take")
-    excerpt: int = threshold(
-        10, "training rows below which a log that ends may be an excerpt, and it is a note"
-    )
-    complete: float = threshold(0.98, "progress from which a log that ends is finished")
+    excerpt: ClassVar[int] = 10
+    """Training rows below which a log that ends may be an excerpt, and it is a note."""
+    complete: ClassVar[float] = 0.98
+    """Progress from which a log that ends is finished."""
 
     stack: bool = threshold(False, "whether to look where processes stand, with py-spy, once it is pending")
 

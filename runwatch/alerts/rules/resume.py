@@ -59,7 +59,8 @@ class Resume(RankRule):
     rise: float = threshold(0.05, "least rise, as a fraction")
     z: float = threshold(6.0, "least rise in standard errors")
     grave: float = threshold(0.5, "rise that is critical, as a fraction")
-    settle: int = threshold(512, "rows after which it is no longer news")
+    settle: ClassVar[int] = 512
+    """Rows after which it is no longer news."""
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _steps: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
