@@ -150,6 +150,9 @@ def many_losses(run, rng):
     run["kl"] = np.abs(0.1 * rng.standard_t(3, ROWS))
 
 
+TRAPS_AS_THEY_ARE = dict(TRAPS)
+
+
 def lines(name: str, seed: int) -> Iterator[tuple[float, str]]:
     """Yield seconds that pass, and what is printed then."""
     rng = np.random.default_rng([seed, len(name)])
@@ -193,3 +196,15 @@ def alarms(name: str, seed: int) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("name", TRAPS)
 def test_what_looks_like_trouble_and_is_none_raises_nothing(name, seed):
     assert alarms(name, seed) == []
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_trouble_among_it_is_found_all_the_same(name, monkeypatch):
+    def hurt(run, rng):
+        before = TRAPS_AS_THEY_ARE[name](run, rng)
+        run["step_time"][700] = 1500.0
+        run["lr"][500:] = 0.0
+        return before
+
+    monkeypatch.setitem(TRAPS, name, hurt)
+    assert {rule for rule, _ in alarms(name, 0)} >= {"hang", "lr_anomaly"}
