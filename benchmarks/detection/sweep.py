@@ -36,7 +36,8 @@ def _swept(rule: type[Rule]) -> Iterator[Threshold]:
     yield from (item for item in thresholds(rule) if not isinstance(item.default, bool) and item.default)
 
 
-def _scaled(default: float, factor: float) -> float:
+def scaled(default: float, factor: float) -> float:
+    """Return a threshold multiplied; a part above one half by what it leaves."""
     if isinstance(default, int):
         return max(1, round(default * factor))
     return 1 - (1 - default) / factor if 0.5 < default < 1 else default * factor
@@ -44,7 +45,7 @@ def _scaled(default: float, factor: float) -> float:
 
 def _name(rule: type[Rule], item: Threshold, factor: float) -> str:
     """Return the name of a variant: that of the rule as it is where scaling changes nothing."""
-    value = _scaled(item.default, factor)
+    value = scaled(item.default, factor)
     return f"{rule.name}|" if value == item.default else f"{rule.name}|{item.name}|{value:g}"
 
 
@@ -58,7 +59,7 @@ def _ruleset(rules: Collection[str]) -> Ruleset:
                 name = _name(rule, item, factor)
                 classes[name] = type(name, (rule,), {"name": name})
                 if name != f"{rule.name}|":
-                    chosen[name] = {item.name: _scaled(item.default, factor)}
+                    chosen[name] = {item.name: scaled(item.default, factor)}
     return Ruleset(chosen, rules=(Crash, *classes.values()))
 
 
