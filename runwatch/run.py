@@ -41,8 +41,11 @@ _PHASES = {
     "eval_begin": "evaluating",
     "checkpoint": "checkpointing",
     "finished": "finished",
+    "over": "finished",
     "early_stop": "finished",
 }
+_ENDS = ("finished", "over", "early_stop")
+"""Kinds of events that say that training is over. Only after the first does another run begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,8 @@ class Run:
     progressed: float | None = None
     """Unix time at which the newest progress arrived, if seen live."""
     _phase: str = "starting"
+    _ended: tuple[str, int] = ("", -1)
+    """Where its end was told last, and it has not gone on since: path of the source, and offset."""
     _arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=256))
 
     def fold(self, block: Block) -> None:
@@ -203,11 +208,14 @@ class Run:
             phase = _PHASES.get(kind)
             if phase is not None and not (phase == "training" and self.records == 0):
                 self._phase = phase  # an evaluation before the first step is no training
-        ended = max(block.marks.get("finished", -1), block.marks.get("early_stop", -1))
-        if ended >= 0 and ended > block.marks.get(TRAIN, -1) and (self.records or block.bar):
+        ended = max(block.marks.get(kind, -1) for kind in _ENDS)
+        if ended >= 0:
+            self._ended = block.source, ended
+        source, ended = self._ended  # rows may be read late, though they stand before it
+        if TRAIN in block.marks and (source != block.source or ended <= block.marks[TRAIN]):
+            self.finished, self._ended = False, ("", -1)
+        elif ended >= 0 and (self.records or block.bar):
             self.finished = True
-        elif TRAIN in block.marks:
-            self.finished = False
 
     def _take_ranks(self, block: Block) -> None:
         for rank, progress in block.ranks.items():
@@ -361,16 +369,18 @@ class Run:
         series = self.series.get(metric)
         return None if series is None or not len(series) else float(series.tail(1)[-1])
 
-    def good_before(self, step: int | None) -> int | None:
+    def good_before(self, step: int | None, line: int | None = None) -> int | None:
         """Return the step of the newest good checkpoint, of those not after `step` if that is given.
 
-        One that was seen complete; where no directory was seen, one that the log tells of.
+        One that was seen complete; where no directory was seen, one that the log tells of, and
+        not after `line`: what was saved again after a restart is no place to go back to from before it.
         """
         if len(self.checkpoints):
             good = self.checkpoints.last_good(None if step is None else step + 1)
             return None if good is None else good.step
-        told = (saved.step for saved in reversed(self.saved) if saved.step is not None)
-        return next((at for at in told if step is None or at <= step), None)
+        told = [saved for saved in reversed(self.saved) if line is None or saved.line <= line]
+        steps = (saved.step for saved in told or reversed(self.saved) if saved.step is not None)
+        return next((at for at in steps if step is None or at <= step), None)
 
     def facts(self) -> Mapping[str, str]:
         """Return what rules may name in their findings."""

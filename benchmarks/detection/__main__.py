@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--healthy", action="store_true", help="healthy runs alone, to bound false alarms")
     parser.add_argument("--verbose", action="store_true", help="print every miss and false alarm")
-    parser.add_argument("--sweep", action="store_true", help="every threshold x 0.5 and x 2, one at a time")
+    parser.add_argument("--sweep", action="store_true", help="every threshold x 0.5 to x 2, one at a time")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="the real logs of DIR/index.jsonl instead")
     parser.add_argument("--write", action="store_true", help="write the table into docs/detection.md")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -61,7 +61,8 @@ def main() -> None:
             report.write(text, "corpus")
         return
     if chosen.sweep:
-        text = sweep.table(_tasks(first, chosen.seeds, chosen.only, shapes=chosen.seeds), chosen.jobs)
+        tasks = _tasks(first, chosen.seeds, chosen.only, shapes=chosen.seeds)
+        text = sweep.table(tasks, sweep.judge(tasks, chosen.jobs))
         print(text)
         if chosen.write:
             report.write(text, "sweep")

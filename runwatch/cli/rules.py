@@ -23,6 +23,7 @@ def command(name: str | None, run: str, config: str | None) -> int:
 
     A rule is on, off or retuned; the cost is CPU time for a million training rows.
     """
+    from runwatch.alerts.rules.cost import per_million
     from runwatch.alerts.rules.explain import explain
     from runwatch.config import load
 
@@ -36,7 +37,8 @@ def command(name: str | None, run: str, config: str | None) -> int:
     if found is None:
         known = [rule.name for rule in ruleset.rules]
         raise UsageError("no such rule", name, nearest(name, known) or f"one of {', '.join(known)}")
-    print(explain(found, ruleset.of(run).get(name, {})))
+    costs = per_million([rule for rule in ruleset.build(run) if rule.name == name])
+    print(explain(found, ruleset.of(run).get(name, {}), costs.get(name)))
     return 0
 
 

@@ -34,6 +34,8 @@ _REDRAWN = frozenset({"eval_begin", "load", "compile"})
 _COUNTED = frozenset({"retry", "compile"})
 _APART = 100
 """Records between two lines of a kind from which the later begins a count of its own."""
+_AFTERMATH = 1000
+"""Records after trouble in which a tracker's summary, printed at any end, tells of no good one."""
 
 
 class Line(NamedTuple):
@@ -99,6 +101,8 @@ class EventScanner:
         self._tally = Tally()
         self._drawn: tuple[str, bytes, int] = ("", b"", -1)
         """Kind, words and record number of the newest event that may be redrawn."""
+        self._trouble = -_AFTERMATH
+        """Number of the newest record that told of trouble."""
 
     def use(self, markers: tuple[tuple[bytes, str], ...]) -> None:
         """Add a format's markers: (text a line begins with, event kind)."""
@@ -141,6 +145,7 @@ class EventScanner:
         if not belongs:
             belongs, root = self._failures.feed(*line[:2], *line[3:])
             told += [_of_root(root)] if root else []
+        self._trouble = line.ordinal if told else self._trouble
         self.inside = bool(self._tracebacks) or bool(self._failures)
         return belongs, told
 
@@ -158,6 +163,7 @@ class EventScanner:
             sign = signs.milestone(line.text)
             return None if sign is None else self._milestone(sign[0], line, sign[1][0])
         kind, words = sign
+        self._trouble = line.ordinal
         # the scheduler's word may stand behind half a step line
         told = line.text[words.start() :] if kind == "scheduler" else line.text
         rank, data = line.rank, line.data()
@@ -176,6 +182,10 @@ class EventScanner:
             self._drawn = kind, words, line.ordinal
             if repeats:
                 return []
+        if kind == "left":  # what is printed at the end, be it good or bad
+            if line.ordinal - self._trouble < _AFTERMATH:
+                return []
+            kind = "over"
         data, step = line.data(), None
         if kind in _COUNTED:
             minute = int(float(data["time"]) // 60) if "time" in data else None

@@ -165,7 +165,7 @@ class Interpreter:
     def _tell(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
         """Take the events of a line that is no record; return whether it told any or belongs to one."""
         found = self.events.feed(line, offset, number, ordinal)
-        if found and self._readers and any(event.kind == "finished" for event in found):
+        if found and self._readers and any(event.kind in {"finished", "over"} for event in found):
             for reader, fmt in self._readers:  # what was read so far is of the run that has ended
                 self._take_rows(fmt, reader.flush(), offset - 1, piece)
         piece.events += found or ()

@@ -126,6 +126,10 @@ TROUBLE = Signs(
 )
 """What may end a run."""
 
+_WHOLE = rb"\A(?:(?!(?i:epoch|fold|round)\W{0,3}\d).)*?\b"
+_NOT_OF = rb"(?! (?:of |for )?(?:epoch|fold|round|step|stage|phase)\b)"
+"""An epoch, fold or round whose training is done is one of many."""
+
 MILESTONES = Signs(
     _sign(
         "resume",
@@ -150,15 +154,30 @@ MILESTONES = Signs(
     ),
     _sign(
         "finished",
-        rb"^Training completed|^\d+ epochs completed in |[Tt]raining (?:is )?(?:complete|finished|done)\b",
-        rb"Finished training|done training in|^`Trainer\.fit` stopped: |Training time \d+:\d",
+        rb"^Training completed|^\d+ epochs completed in |Finished training|done training in",
+        _WHOLE + rb"[Tt]raining (?:is )?(?:complete|finished|done)\b" + _NOT_OF,
+        rb"^`Trainer\.fit` stopped: |Training time \d+:\d",
         needles=(b"raining", b"epochs completed", b"rainer.fit"),
     ),
     _sign(
+        "over",
+        _WHOLE + rb"(?:[Ee]nd of training|TRAINING (?:COMPLETED?|FINISHED|DONE)"
+        rb"|[Tt]raining (?:is |has )?(?:[Cc]ompleted?|COMPLETED?|[Ff]inished|FINISHED|[Dd]one|DONE))\b"
+        + _NOT_OF,
+        rb"Finished Training|Total training time: *\d",
+        # launchers and trackers that saw it end well, and MLPerf
+        rb"\bProcess \d+ exits successfully|W&B process to finish\.\.\. \(success\)",
+        rb":::MLPv[\d.]+ .*\brun_(?:stop|final)\b",
+        needles=(b"raining", b"RAINING", b"xits successfully", b"(success)", b"run_stop", b"run_final"),
+    ),
+    _sign("left", rb"^wandb: +Run summary:", needles=(b"Run summary",)),
+    _sign(
         "early_stop",
         rb"[Ee]arly stop(?:ping|ped) (?:triggered|at|after|conditioned)|\d: early stopping",
-        rb"Stopping training early",
-        needles=(b"arly",),
+        rb"Stopping training early|[Ee]arly stopping, best iteration is",
+        rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:ping|ped|PING|PED)[.!]*\s*\Z",
+        rb"EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
+        needles=(b"arly", b"ARLY", b"Stopping. Best"),
     ),
     _sign(
         "eval_end",
@@ -201,14 +220,15 @@ MILESTONES = Signs(
 
 TRIGGER = re.compile(  # every event holds one; each begins with one byte (no class: slower), rare in text
     rb"%\||bad_alloc|gnal|kill|med out|quota|ut of |watchdog|xit|"
-    rb"c(?:cl|heckpoint|ompil|ompleted in|ore dumped|onfig\.|ontinuing|onnection)|"
-    rb"r(?:ror|eempt|eset|esum|estoring|aining |etry|ly stop|uption|itten)|"
+    rb"c(?:cl|heckpoint|ompil|ess to finish|ompleted in|ore dumped|onfig\.|ontinuing|onnection)|"
+    rb"r(?:ror|eempt|eset|esum|estoring|aining\b|etry|ly ?[sS]top|un_(?:stop|final)|uption|itten)|"
     rb"v(?:ed\b|ing[ :]|aluat|alidat|ice-side)|"
-    rb"A(?:LLOC_F|UTOTUNE)|C(?:ANCELLED|UDA ERR|heckpoint|ompil|onnection|ontinuing)|"
+    rb"A(?:LLOC_F|RLY STOP|UTOTUNE)|C(?:ANCELLED|UDA ERR|heckpoint|ompil|onnection|ontinuing)|"
     rb"D(?:UE TO|evice-side|ataLoader w)|"
     rb"E(?:CC|RR|valuati|XHAUSTED)|F(?:atal|inished)|GPU at|Keyboard|Killed|Load|"
     rb"Max retries|N(?:CCL|o space)|O(?:OM|ut (?:of |Of ))|"
-    rb"P(?:BS: |re(?:empt|paring to))|R(?:e(?:ad|compil|ceived|sum|stor|trying|try)|oot Cause|unning)|"
+    rb"P(?:BS: |re(?:empt|paring to))|"
+    rb"R(?:AINING|e(?:ad|compil|ceived|sum|stor|trying|try)|oot Cause|un(?:ning| summary))|"
     rb"S(?:IG|aving|ervice|egmentation|low Down|pot |tale|tart|top)|"
     rb"T(?:ERM_|emporary fail|erminated|o(?:o Many|tal inf)|ra(?:ceback|ining|iner\.fit))|"
     rb"Validation |Watchdog|XLA|Xid"

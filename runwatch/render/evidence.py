@@ -45,6 +45,7 @@ _LABELS = {
     "last_finite": "last finite value",
     "last_finite_step": "at step",
     "last_checkpoint": "last good checkpoint",
+    "sound_step": "last step before the rise",
 }
 _PARTS = frozenset({
     "mfu", "use", "usual_use", "io_pressure", "host_cpu", "cost", "part", "part_of_time", "rise", "slower",

@@ -32,7 +32,7 @@ LOG_LINES = 2000
 YOUNG = 64
 """Training records until which a source that ought to lead may still take over."""
 _NOTHING, _BARS, _RECORDS = range(3)
-_SAID_BY_LEADER = frozenset({"finished", "early_stop"})
+_SAID_BY_LEADER = frozenset({"finished", "over", "early_stop"})
 """Events that are about the run only where its leader tells them: one rank may end before the others."""
 
 

@@ -10,6 +10,8 @@ from runwatch.alerts.rules.hang import Hang
 from runwatch.alerts.rules.signatures import CRASH_KINDS, Role, classify
 from runwatch.batch import Event
 from runwatch.block import Block, Samples, Status
+from runwatch.machine import Machine
+from runwatch.sample import Process, Processes
 
 TIME = "perf/step_time"
 
@@ -138,12 +140,13 @@ def test_other_phases_have_more_patience():
     assert rule.timeout("evaluating") == 840.0
 
 
-def test_without_a_total_it_is_a_warning_where_runs_end():
-    (found,) = Hang().tick(quiet(601, fraction=None))  # step 99: the hundredth
+def test_without_a_total_it_is_a_warning_unless_a_process_is_alive():
+    (found,) = familiar().tick(quiet(601, fraction=None, last_step=77))
     assert brief([found]) == [("firing", "warning")]
     assert "ended without a word" in found.title
-    rule = familiar()
-    (found,) = rule.tick(quiet(601, fraction=None, last_step=77))
+    machine = Machine()
+    machine.fold(Processes(1000.0, (Process(1, 0.0, "main", "python train.py", "sleeping", 0),)))
+    (found,) = familiar().tick(quiet(601, fraction=None, machine=machine))
     assert brief([found]) == [("firing", "critical")]
 
 
@@ -158,7 +161,9 @@ def test_finished_and_crashed_runs_do_not_hang():
     assert rule.tick(quiet(9999, finished=True)) == []
     rule.observe(rows(0, 10, events=[event("traceback", 5000)]))
     assert rule.tick(quiet(9999)) == []
-    rule.observe(rows(10, 20))
+    rule.observe(rows(10, 20))  # a learnt format is believed late: they stand before the error
+    assert rule.tick(quiet(9999)) == []
+    rule.observe(rows(60, 70))
     assert brief(rule.tick(quiet(9999))) == [("firing", "critical")]
 
 
@@ -211,6 +216,15 @@ def test_a_handled_exception_clears_after_three_rows():
     assert brief(found) == [("pending", "critical"), ("clear", "critical")]
     assert found[1].step == 53
     assert rule.tick(quiet(0, live=False)) == []
+
+
+def test_rows_that_are_read_late_do_not_clear_it():
+    rule = Crash()
+    assert brief(rule.observe(only(event("signal", 2550)))) == [("pending", "critical")]
+    assert list(rule.observe(rows(0, 25))) == []  # a learnt format is believed late: they stand before it
+    (found,) = rule.tick(quiet(30))
+    assert (found.verdict.value, found.step) == ("firing", 24)
+    assert brief(rule.observe(rows(26, 30))) == [("clear", "critical")]
 
 
 def test_two_rows_of_another_pace_do_not_clear_it():

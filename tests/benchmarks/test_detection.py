@@ -38,9 +38,16 @@ def test_the_same_seed_gives_the_same_run():
 
 
 def test_the_sweep_tells_what_a_threshold_changes():
-    text = sweep.table([("fault", "spike_that_recovers_slowly", 0)], 1)
+    task = ("fault", "spike_that_recovers_slowly", 0)
+    text = sweep.table([task], [sweep.judge_one(task)])
     assert "in 1 runs with a fault and 0 healthy ones" in text
-    assert "| divergence | persist | 2 | 1 | 1 | 0 | 0 |" in text
+    assert "| divergence | persist | 2 | 1 | 1 | 1 | 0 | 0 | 0 |" in text
+
+
+def test_a_part_above_one_half_is_scaled_by_what_it_leaves():
+    half, double = (sweep.scaled(0.98, factor) for factor in (0.5, 2.0))
+    assert (half, double) == pytest.approx((0.96, 0.99))
+    assert (sweep.scaled(0.5, 2.0), sweep.scaled(3, 0.5), sweep.scaled(1, 0.5)) == (1.0, 2, 1)
 
 
 def test_a_corpus_is_judged_by_its_index(tmp_path):

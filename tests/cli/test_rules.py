@@ -61,7 +61,7 @@ def test_they_are_listed_as_configured(place):
 def test_one_is_explained_as_configured(place):
     (place.parent / "runwatch.toml").write_text("[rules.hang]\nleast = 60\n")
     text = run(place, "rules", "hang").stdout
-    assert "Example:" in text
+    assert "It is on, retuned in runwatch.toml; it takes about " in text
     assert "least = 60 " in text
     assert "Default: 300." in text
 

@@ -86,6 +86,21 @@ from .logs import parse
         (b"`Trainer.fit` stopped: `max_epochs=3` reached.", "finished"),
         (b"Training time 1:02:03", "finished"),
         (b"Epoch 7: early stopping", "early_stop"),
+        (b"2030-01-02 03:04:05,678 - INFO - Training completed in 12.50 seconds", "over"),
+        (b"TRAINING COMPLETE", "over"),
+        (b"03:04:05.678 [main] INFO a.b.Train - Training is Done", "over"),
+        (b"INFO 2030-01-02 03:04:05 loop.py:438 End of training", "over"),
+        (b"Finished Training", "over"),
+        (b"Total training time: 1:02:03.5", "over"),
+        (b"[2030-01-02 03:04:05,678] [INFO] [launch.py:460:main] Process 41 exits successfully.", "over"),
+        (b"wandb: Waiting for W&B process to finish... (success).", "over"),
+        (b':::MLPv0.5.0 net 1234.5 (main.py:26) run_stop: {"success": true}', "over"),
+        (b"wandb: Run summary:", "over"),
+        (b"Early stopping", "early_stop"),
+        (b"INFO: EARLY STOPPING!", "early_stop"),
+        (b"EarlyStopping counter: 7 out of 7", "early_stop"),
+        (b"Stopping. Best iteration:", "early_stop"),
+        (b"Early stopping, best iteration is:", "early_stop"),
         (b"wandb: Network error (ConnectionError), entering retry loop.", "retry"),
         (b"urllib3 Retrying (Retry(total=2)) after connection broken: Read timed out", "retry"),
         (b"botocore.exceptions: 503 Slow Down", "retry"),
@@ -114,11 +129,26 @@ def test_telling_lines(line, kind):
         b"srun: error: n1: task 0: Exited with exit code 0",
         b"Loading checkpoint shards:",
         b"early_stopping_patience: 5",
+        b"using early stopping",
+        b"EarlyStopping counter: 6 out of 7",
+        b"Epoch 3: Training completed in 12.50 s",
+        b"[fold 2] training done",
+        b"training finished for epoch 3",
+        b"End of training epoch 3",
+        b"wandb: Waiting for W&B process to finish... (failed 1).",
         b"validation loss is 2.5",
     ],
 )
 def test_harmless_words(line):
     assert parse(line + b"\n").events == []
+
+
+def test_a_trackers_summary_after_trouble_tells_of_no_good_end():
+    told = b"Traceback (most recent call last):\n  boom()\nValueError: boom\nwandb: Run summary:\nwandb: loss 2.5\n"
+    assert [event.kind for event in parse(told).events] == ["traceback"]
+    assert [
+        event.kind for event in parse(b"Killed\n" + b"word\n" * 100 + b"wandb: Run summary:\n").events
+    ] == ["killed"]
 
 
 def test_the_step_of_a_checkpoint():
@@ -234,3 +264,19 @@ def test_whatever_tells_an_event_holds_its_needle_and_a_trigger(sign, data):
     line = data.draw(st.from_regex(sign.pattern))
     assert signs.Signs(sign).first(line) is not None
     assert signs.TRIGGER.search(line) is not None
+
+
+@pytest.mark.parametrize(
+    ("row", "end"),
+    [
+        ("I0102 03:04:05.678901  1234 solver.cpp:222] Iteration 400, loss = 0.0625\n", "done solving"),
+        (
+            "Epoch 2 | iter 40 step 10 | loss train: 2.125, val: n/a | iter time: 512.25 ms (step)\n",
+            "Training time: 12.50s",
+        ),
+        ("tick 40    kimg 160.0    time 1h 02m 03s   sec/tick 92.5   sec/kimg 23.13\n", "Exiting..."),
+        ("[40]\tvalidation_0-logloss:0.25000\tvalidation_1-logloss:0.31250\n", "update end, 12.5 sec in all"),
+    ],
+)
+def test_last_words_of_formats(row, end):
+    assert [event.kind for event in parse(f"{row}{end}\n".encode()).events] == ["over"]

@@ -93,6 +93,39 @@ def test_without_a_directory_the_log_tells_of_checkpoints():
     assert fold.found("nonfinite")["evidence"]["last_checkpoint"] == 100
 
 
+def test_a_checkpoint_saved_during_a_slow_rise_is_none_to_go_back_to():
+    fold = Fold(log=Member("g"))
+    fold.see(*(saved(step) for step in range(50, 601, 50)))
+    rise = [2.0 * (1 + 0.003 * max(0, step - 300)) + 0.01 * (step % 3) for step in range(600)]
+    fold.read("log", "".join(steps(step, step + 1, f"{loss:.4f}") for step, loss in enumerate(rise)))
+    found = fold.found("divergence")
+    assert found["step"] > 330
+    assert found["evidence"]["last_checkpoint"] == 300
+
+
+def test_overfitting_names_the_checkpoint_of_the_best_evaluation():
+    fold = Fold(log=Member("g"))
+    fold.see(*(saved(step) for step in range(50, 601, 50)))
+    told = ""
+    for step in range(0, 600, 50):
+        loss = 3.0 - step / 200 if step <= 300 else 1.5 + (step - 300) / 300
+        told += (
+            steps(step, step + 50, f"{2 - step / 1000:.4f}")
+            + f"Step {step + 49:05d} | Validation bpb: {loss:.4f}\n"
+        )
+    fold.read("log", told)
+    assert fold.found("validation")["evidence"]["last_checkpoint"] == 300
+
+
+def test_what_was_saved_after_a_crash_is_no_place_to_go_back_to_from_before_it():
+    fold = Fold(log=Member())
+    saves = {n: f"saved checkpoint to out/model_{n:06d}.pt\n" for n in (50, 100)}
+    told = steps(0, 50) + saves[50] + steps(50, 100) + saves[100] + steps(100, 120)
+    error = "Traceback (most recent call last):\n  File x\nValueError: bad shard\n"
+    fold.read("log", told + error + "Resuming from step 20\n" + steps(20, 50) + saves[50] + steps(50, 60))
+    assert fold.found("crash")["evidence"]["last_checkpoint"] == 100
+
+
 # -- checkpoints that are seen ---------------------------------------------------------------------
 
 

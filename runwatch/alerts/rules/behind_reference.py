@@ -9,6 +9,9 @@ critical from `grave` on. Ends below half of it.
 
 Example: 'train/loss is 31% above that of baseline at step 4200'.
 
+What to do: compare the two configurations and the data; the first step at which the
+curves part says where to look.
+
 Traps: it is judged only where the configuration names a reference (`reference` in
 [[runs]]) that is watched, or read, beside the run; runs of other data or batch sizes are no
 reference; the first `skip` rows are those of a warm-up; losses of both signs have no ratio.

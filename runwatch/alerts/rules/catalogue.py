@@ -160,6 +160,11 @@ def build(
 def _arguments(rule: type[Rule], chosen: Mapping[str, Number], where: Where) -> dict[str, Any]:
     known = {entry.name: entry for entry in thresholds(rule)}
     for name in chosen:
+        fixed = getattr(rule, name, None)
+        if name not in known and not name.startswith("_") and isinstance(fixed, int | float):
+            raise ConfigError(
+                f"{name!r} cannot be set: it is {fixed:g}", where(rule.name, name), "leave it out"
+            )
         if name not in known:
             _unknown("threshold", name, known, where(rule.name, name))
     return {name: _checked(where(rule.name, name), value, known[name]) for name, value in chosen.items()}

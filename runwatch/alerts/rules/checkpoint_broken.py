@@ -2,13 +2,16 @@
 
 Reason: a broken checkpoint is found on the day it is needed; then the run goes
 on from an older one, or from nothing.
-Formula: a checkpoint that the look at its files calls damaged (truncated, empty, not
+Formula: a checkpoint whose files are damaged (truncated, empty, not
 what its name says) or incomplete (a shard, index or rank is missing), once nothing
 has changed in it for a while: a warning. Critical if it is the newest and no complete
 one is at most `intervals` usual distances older. Ends when it is whole or gone.
 
 Example: 'checkpoint step_2000 is damaged: model.safetensors is shorter than its header
 says'.
+
+What to do: do not delete the older ones. See why the write was cut short (full disk,
+killed process); save again if the program can.
 
 Traps: one that is still being written is neither; an older broken one is told, as
 somebody may load it, but costs nothing while newer ones are complete; copies such as

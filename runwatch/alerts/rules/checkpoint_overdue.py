@@ -10,6 +10,9 @@ steps and in seconds at once. Either evidence of a new one ends it, whichever be
 
 Example: 'no checkpoint for 1600 steps; usually there is one every 500'.
 
+What to do: see whether the disk is full, the mount answers and the program still saves.
+What has been trained since the last one is at risk.
+
 Traps: runs that save only what is best save at no regular distance, and are not
 judged, nor are those that save within a few rows of each other, as when each epoch is a
 row; lines about several files of one checkpoint count once; slow steps do

@@ -9,6 +9,9 @@ large as usual; what is saved at the new size four times in a row is usual.
 
 Example: 'checkpoint step_2000 has 48% of the usual size'.
 
+What to do: compare its files with those of the one before: which is missing or shorter?
+Keep the older ones until it is known.
+
 Traps: the last one of a run may leave the optimiser out on purpose, so that it is
 never critical once the run has finished; exports lie elsewhere or are of another
 kind; weights saved in half the precision are a half, and no less.

@@ -4,10 +4,13 @@ Reason: storage that gets slow shows first where most is written; and a save tha
 minutes where it took seconds costs the run more than the checkpoint is worth.
 Formula: a pause is the time between the training rows before and after a checkpoint,
 less the usual time between rows. `persist` pauses in a row are above `times` the median
-of those before them (`known` or more) and `least` seconds longer: a warning. Ends with
+of those before them (3 or more) and `least` seconds longer: a warning. Ends with
 a pause below half of that.
 
 Example: 'training waited 340 s for the last checkpoint, usually 45 s'.
+
+What to do: look at the storage that it saves to (full, shared, a sick mount), or save
+less often or asynchronously.
 
 Traps: pauses are timed as the lines arrive, so that nothing is known of what was in the
 log before; the first save makes directories and files, and counts for nothing; an
@@ -40,7 +43,8 @@ class CheckpointSlow(RunRule):
 
     times: float = threshold(3.0, "multiple of the usual pause")
     least: float = threshold(30.0, "seconds by which a pause must be longer than usual")
-    known: int = threshold(3, "pauses that must be known")
+    known: ClassVar[int] = 3
+    """Pauses that must be known."""
     persist: int = threshold(2, "pauses in a row that must be so long")
 
     _pauses: deque[float] = field(default_factory=lambda: deque(maxlen=32), init=False, repr=False)

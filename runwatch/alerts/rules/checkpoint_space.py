@@ -9,6 +9,9 @@ fits, and one more.
 
 Example: 'the disk has space for 3 of the 20 checkpoints that are to come'.
 
+What to do: delete old checkpoints or others' files there, or keep fewer, before the
+next one is due.
+
 Traps: runs that delete old ones as new ones come, or whose first ones are gone, need
 room for one alone, and may delete first, so that it is a warning there; the space of
 now says nothing about a run whose log was last written more than an hour ago.

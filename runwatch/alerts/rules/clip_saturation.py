@@ -8,6 +8,9 @@ at an earlier point with the same ceiling. A note. Ends when it is below `few`.
 
 Example: 'the gradient norm has been at its ceiling of 1 in 97% of the last 200 rows'.
 
+What to do: nothing tonight. Lower the learning rate or raise the limit of the clipping
+in the next run.
+
 Traps: most trainers print the norm before it is clipped, which has no ceiling; a run
 that was clipped from the beginning is as it was meant, or has its norm printed after
 clipping with a small limit; norms that are rounded to one digit repeat, so the ceiling

@@ -9,13 +9,17 @@ rows, or has ended. `survive` training rows after it whose steps go on clear it:
 exception was handled. A restart after it makes it certain, and over: it fires and
 resolves where training went on, or at the next launch's own error: when the launcher
 itself had ended, and something compiled or loaded since, that is another crash.
-Cause: among all events since training last moved, the best role wins (proof, root,
-then cascade), and among equals the first; see signatures. Where a launcher's table says
+Cause: of all errors since training last moved, what the kernel or the driver says wins,
+then what can begin a crash, then what only follows from another (a collective that
+aborts); among equals the first. Where a launcher's table says
 which rank failed first, what that rank said, or the signal that killed it, goes before
 what others said, unless it only ended because of others (SIGTERM, SIGABRT).
 
 Example: 'crashed on rank 2: torch.OutOfMemoryError: CUDA out of memory', though 63
 other ranks print NCCL errors below it.
+
+What to do: read the cause that is named, not the last line of the log; do what the
+advice beneath it says; resume from the last complete checkpoint.
 
 Traps: ranks print at their own pace, so a row or two may follow the error of
 another rank; a process group that complains after the finish line is no crash.
@@ -51,7 +55,7 @@ _TOLD = ("source", "host", "exitcode")
 """What an event tells that is worth keeping."""
 _STARTS = frozenset({"start", "resume", "load", "compile"})
 """Kinds of events of a program that begins."""
-_JUDGED = CRASH_KINDS | _STARTS | {"finished"}
+_JUDGED = CRASH_KINDS | _STARTS | {"finished", "over"}
 """Kinds of event that change anything here."""
 _ENDED_BY_OTHERS = frozenset({"-6", "-15"})
 
@@ -77,6 +81,10 @@ class _Death:
     """Whether the launcher itself has ended, and with it all ranks."""
     relaunched: bool = False
     firing: bool = False
+    path: str = ""
+    """What the newest event was read from."""
+    at: int = -1
+    """Where in it the event stands."""
 
     def take(self, event: Event, signature: Signature) -> None:
         """Note one more event; the best role wins, among equals the first."""
@@ -127,7 +135,8 @@ class Crash(RunRule):
 
     settle: float = threshold(5.0, "seconds of silence after an error that make it a crash")
     survive: int = threshold(3, "training rows after an error that show it was handled")
-    complete: float = threshold(0.98, "progress from which an error is no longer critical")
+    complete: ClassVar[float] = 0.98
+    """Progress from which an error is no longer critical."""
 
     _death: _Death | None = field(default=None, init=False, repr=False)
     _last: Place = field(default_factory=lambda: Place(None, None), init=False, repr=False)
@@ -140,14 +149,28 @@ class Crash(RunRule):
         self._pace.push(block)
         rows = block.progress.offset if block.progress is not None else np.empty(0)
         found: list[Finding] = []
-        done = 0
+        done = self._before(block)
         events = (event for event in block.events if event.kind in _JUDGED)
         for event in sorted(events, key=lambda event: event.offset):
             upto = int(np.searchsorted(rows, event.offset))
             found += self._advance(block, done, upto)
-            found += self._take(event, block.rank)
-            done = upto
+            found += self._take(event, block)
+            done = max(done, upto)
         return found + self._advance(block, done, len(rows))
+
+    def _before(self, block: Block) -> int:
+        """Return how many rows stand before the error, though they come after it.
+
+        A format that is learnt is believed after several rows, which are read only then.
+        """
+        death, rows = self._death, block.progress
+        if death is None or rows is None or (death.source, death.path) != (block.rank, block.source):
+            return 0
+        before = int(np.searchsorted(rows.offset, death.at))
+        if before:
+            self._last = place(rows, before - 1)
+            death.last_step = self._last.step
+        return before
 
     def _advance(self, block: Block, low: int, high: int) -> list[Finding]:
         """Training went on: rows [low, high) of the block's progress."""
@@ -177,8 +200,8 @@ class Crash(RunRule):
         death.rows += high - low
         return []
 
-    def _take(self, event: Event, source: int | None) -> list[Finding]:
-        if event.kind == "finished":
+    def _take(self, event: Event, block: Block) -> list[Finding]:
+        if event.kind in {"finished", "over"}:
             self._finished = True
             death, self._death = self._death, None
             where = Place(event.step or self._last.step, event.line)
@@ -192,15 +215,17 @@ class Crash(RunRule):
             found = [] if death.firing else [self._finding(death, Verdict.FIRING)]
             self._death = None
             found.append(self._clear("relaunched", Place(event.step, event.line)))
-            return [*found, *self._take(event, source)]
+            return [*found, *self._take(event, block)]
         signature = classify(event)
         if self._finished and signature.role is Role.CASCADE:
             return []
         before = death.explanation() if death is not None else None
         if death is None:
             step = event.step if event.step is not None else self._last.step
-            death = self._death = _Death(source, event, signature, step)
+            death = self._death = _Death(block.rank, event, signature, step)
         death.take(event, signature)
+        if death.source == block.rank:
+            death.path, death.at = block.source, event.offset
         changed = death.explanation() != before
         certain = event.kind in CERTAIN_KINDS and not death.firing
         death.firing |= certain

@@ -9,6 +9,9 @@ of `high`, or half of what it was.
 
 Example: '46% of the step time is spent waiting for data, 2% before', since step 5200.
 
+What to do: raise the number of workers and the prefetch, or move the data nearer; if it
+was fast before, look at the storage.
+
 Traps: the first rows of a start fill the queues (`skip`), and those of an epoch too, which
 a median does not see; data times that overlap with computing are not printed by trainers,
 which time the wait alone.

@@ -8,8 +8,10 @@ is less than `near` away. Ends when the estimate is before the deadline again.
 
 Example: 'it will end 2 h after its deadline, at the present pace'.
 
+What to do: ask for more time, or see to it that a checkpoint is saved before the limit.
+
 Traps: estimates of a run that has only begun are poor, so nothing is said in
-the first `begun` of it; pauses shift the estimate for a while.
+the first 2 % of it; pauses shift the estimate for a while.
 
 Source: none; the estimate is the run's own.
 """
@@ -36,7 +38,8 @@ class Deadline(RunRule):
     slack: float = threshold(0.02, "lateness that does not matter, as a fraction of the time left")
     seconds: float = threshold(300.0, "seconds for which the estimate must be late")
     near: float = threshold(3600.0, "seconds before the deadline from which it is critical")
-    begun: float = threshold(0.02, "progress before which no estimate is believed")
+    begun: ClassVar[float] = 0.02
+    """Progress before which no estimate is believed."""
 
     _late_since: float | None = field(default=None, init=False, repr=False)
     _firing: Severity | None = field(default=None, init=False, repr=False)

@@ -8,6 +8,9 @@ and source, if it is at least `least`, relative. It does not end.
 
 Example: 'train/loss is 2.31 in train.log and 2.35 in wandb/run-1'.
 
+What to do: see which of the two numbers you meant; runwatch goes by the source that it
+names first.
+
 Traps: steps counted from 0 and from 1, and digits that were rounded away, are no
 disagreement.
 

@@ -8,6 +8,9 @@ loss is `rise` above its own first 64 at the same time. Ends above five times `p
 
 Example: 'd_loss is 0.0003, 0.05% of what it was at first', while g_loss has doubled.
 
+What to do: look at the newest images. If they stand still, weaken the discriminator
+(lower rate, fewer steps, noise on its inputs) from an earlier checkpoint.
+
 Traps: a discriminator that is switched on later has a loss of zero until then; losses of
 both signs (Wasserstein) have no zero; real and fake losses that are printed apart must both
 be at zero; conditional models with another loss beside it live with a strong

@@ -7,6 +7,8 @@ seconds and will be gone within `soon`: a warning, within `very_soon`: critical.
 
 Example: '/scratch will be full in 3 h'.
 
+What to do: delete or move something now; the next checkpoint fails.
+
 Traps: large shared file systems are healthy at 98 %, so the level alone says nothing;
 checkpoints that are rotated make a saw-tooth, which is no trend.
 

@@ -16,6 +16,10 @@ f is back below half of that. While firing, a further rise by the same margin co
 Example: 'train/loss is 24% above its best of 2.31 at step 5210', and 40 rows later
 still is.
 
+What to do: stop, or wait for it to become critical if it may recover. Go back to the
+last checkpoint before the rise; skip the data that followed, or lower the learning
+rate.
+
 Traps: the margin doubles for 100 rows after the learning rate rose 1.5x
 (restarts, re-warming); a loss that has been negative has no ratio and is not
 judged; a restart that goes back in steps begins anew. What oscillates, as an
@@ -55,6 +59,8 @@ from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS
 
 _HOP = 16
 _SMOOTH = 20
+_KEPT = 64
+"""Points among which it is looked where a rise began."""
 
 
 @dataclass
@@ -75,6 +81,8 @@ class _Rise:
     level: float
     """ln(loss) at which the newest firing was judged."""
     margin: float
+    sound: int | None
+    """The last step at which it had not begun to rise."""
     over: int = 1
     under: int = 0
     firing: Severity | None = None
@@ -101,6 +109,8 @@ class Divergence(RankRule):
     _best: _Best = field(default_factory=_Best, init=False, repr=False)
     _waves: Waves = field(default_factory=Waves, init=False, repr=False)
     _rise: _Rise | None = field(default=None, init=False, repr=False)
+    _newest: Floats = field(default_factory=lambda: np.empty((2, 0)), init=False, repr=False)
+    """Step and level of the newest points, shape (2, n)."""
     _signed: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
@@ -111,6 +121,7 @@ class Divergence(RankRule):
         for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
             if restarted:
                 self._windows, self._best, self._waves = Windows(32, _HOP), _Best(), Waves()
+                self._newest = np.empty((2, 0))
                 if self._rise:
                     found.append(self._clear(place(piece, 0)))
             if not self._signed:
@@ -129,6 +140,9 @@ class Divergence(RankRule):
         noise = swing(windows)
         sigma = np.maximum(deviation(windows), noise)
         height = self._waves.add(level)
+        newest = np.hstack([self._newest, [rows.step[points], level]])
+        known = newest.shape[1] - len(points)
+        self._newest = newest[:, -_KEPT:]
         found: list[Finding] = []
         at = 0
         while at < len(points):
@@ -143,7 +157,8 @@ class Divergence(RankRule):
                     break
                 at += stop
                 margin = max(float(least[stop]), self.z * self._best.sigma)
-                found += self._open(rows, int(points[at]), float(level[at]), margin)
+                until = newest[:, max(0, known + at - _KEPT) : known + at]
+                found += self._open(rows, int(points[at]), float(level[at]), margin, until)
             at += 1
         return found
 
@@ -167,7 +182,7 @@ class Divergence(RankRule):
         """Return by how much (n,) ln(loss) must have risen at each point, whatever the noise at the best."""
         return np.maximum(log(1 + self.rise), np.maximum(self.z * noise, self.waves * height))
 
-    def _open(self, rows: Samples, row: int, level: float, margin: float) -> list[Finding]:
+    def _open(self, rows: Samples, row: int, level: float, margin: float, until: Floats) -> list[Finding]:
         offset = float(rows.offset[row])
         jump = lr_jump(self._rate, offset)
         cause = surge(self._grad, GRAD_NORM, offset)
@@ -175,7 +190,10 @@ class Divergence(RankRule):
             if level - self._best.level <= 2 * margin:
                 return []
             cause = cause or f"the learning rate had risen {jump:.1f}x within 100 rows"
-        self._rise = _Rise(place(rows, row), cause, level, margin)
+        sound = until[0, until[1] <= self._best.level + margin / 2]
+        step = self._best.where and self._best.where.step
+        step = int(sound[-1]) if len(sound) and np.isfinite(sound[-1]) else step
+        self._rise = _Rise(place(rows, row), cause, level, margin, step)
         if self.persist <= 1:
             return [self._fire(self._rise, level)]
         return [self._finding(self._rise, Verdict.PENDING, level)]
@@ -220,6 +238,7 @@ class Divergence(RankRule):
                 "best_step": best.where and best.where.step,
                 "now": grow(level),
                 "rise": height,
+                "sound_step": rise.sound,
             },
         )
 

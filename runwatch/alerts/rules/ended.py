@@ -4,12 +4,15 @@ Reason: a run that a `max_time`, an early stop or an older kernel's kill ended i
 middle leaves a log that just stops; that is known at once, not after ten minutes of
 silence.
 Formula: every rank and main process that was linked to the log has ended, none has
-come for `settle` seconds, the log shows progress below `complete`, and there is no
+come for `settle` seconds, the log shows progress below 98 %, and there is no
 crash. A warning; a note if the run may have been complete: its length is unknown, and
 it exited with 0, or stands at a round step or at the end of an epoch, as finished runs
 do. Ends when training moves again.
 
 Example: 'the run's processes ended at step 812 of 5000; how is not known'.
+
+What to do: see the scheduler's record, the exit code and dmesg; if it did not stop on
+purpose, resume it.
 
 Traps: an exit code that the kernel does not tell (before Linux 6.15, of a process
 that its parent has reaped) is unknown, not failed; programs that open the log for
@@ -25,8 +28,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.lastwords import LastWords
 from runwatch.alerts.rules.milestone import Milestone
-from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Severity, Verdict
 
@@ -39,21 +42,19 @@ class Ended(RunRule):
     summary: ClassVar[str] = "The run's processes ended though it was neither finished nor crashed."
 
     settle: float = threshold(10.0, "seconds without a process of the run")
-    complete: float = threshold(0.98, "progress from which it has finished")
+    complete: ClassVar[float] = 0.98
+    """Progress from which it has finished."""
 
-    _crashed: bool = field(default=False, init=False, repr=False)
+    _words: LastWords = field(default_factory=LastWords, init=False, repr=False)
     _milestone: Milestone = field(default_factory=Milestone, init=False, repr=False)
     _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Progress shows that it goes on."""
         self._milestone.push(block)
+        self._words.push(block)
         progress = block.progress
-        last = float(progress.offset[-1]) if progress is not None and len(progress) else -1.0
-        if last >= 0:
-            self._crashed = False
-        self._crashed |= any(e.kind in CRASH_KINDS and e.offset >= last for e in block.events)
-        if progress is None or last < 0 or self._firing is None or not block.live:
+        if progress is None or not len(progress) or self._firing is None or not block.live:
             return ()
         return [self._clear(place(progress, 0))]
 
@@ -65,7 +66,7 @@ class Ended(RunRule):
             return [self._clear(here)] if self._firing is not None else ()
         told = ended.signal is not None or bool(ended.exit_code)
         whole = status.fraction is not None and status.fraction >= self.complete
-        if self._firing or self._crashed or told or whole or status.now - ended.time < self.settle:
+        if self._firing or self._words.fatal or told or whole or status.now - ended.time < self.settle:
             return ()
         self._firing = Severity.INFO if self._may_be_complete(status, ended.exit_code) else Severity.WARNING
         how = "how is unknown" if ended.exit_code is None else "with exit code 0"

@@ -7,6 +7,8 @@ note; it ends when training goes on.
 
 Example: 'finished at step 5000 of 5000'.
 
+What to do: nothing; free the machine.
+
 Traps: a run that stops early by its own word is finished too, and the note says
 how far it came.
 
@@ -19,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import Place, RunRule, place
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Severity, Verdict
 
@@ -31,7 +33,8 @@ class Finished(RunRule):
     name: ClassVar[str] = "finished"
     summary: ClassVar[str] = "The run has ended (a note)."
 
-    complete: float = threshold(0.98, "progress from which it ended as planned")
+    complete: ClassVar[float] = 0.98
+    """Progress from which it ended as planned."""
 
     _open: bool = field(default=False, init=False, repr=False)
     _watched: bool = field(default=False, init=False, repr=False)

@@ -11,6 +11,9 @@ An Xid incident ends after `quiet` seconds without another.
 
 Example: 'GPU 3 reports Xid 79': it has fallen off the bus.
 
+What to do: drain the node and reset the GPU; have it tested if the error comes back.
+Resume elsewhere from the last checkpoint.
+
 Traps: only GPUs of the run count; where it is not known which are, all of the machine
 do, one degree less grave. 13 and 31 mostly are bugs of the program: warnings, and the
 crash that follows tells the rest.

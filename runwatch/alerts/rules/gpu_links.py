@@ -9,6 +9,9 @@ rate is below a fourth.
 
 Example: 'GPU 3 has 17 of its 18 NVLinks', since a cable came loose.
 
+What to do: have the cable or bridge of that GPU looked at; until then expect slow or
+failing collectives.
+
 Traps: counters count from when the driver was loaded, and begin again at a reset, so
 only their growth is judged; a few errors an hour are corrected and cost nothing; only
 GPUs of the run count.

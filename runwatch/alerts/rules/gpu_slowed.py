@@ -8,6 +8,9 @@ down for `close` seconds: a warning, which ends at twice the margin.
 
 Example: 'GPU 5 is slowed: hardware thermal', at 60 % of its clock.
 
+What to do: look at the fans, the air and the power supply of that node; take it out if
+others wait for it.
+
 Traps: the power cap is normal at full load and never alarms, nor do idle clocks and
 clocks that a user has set.
 

@@ -14,6 +14,9 @@ busy ones (device map, dead rank).
 Example: 'the GPUs are 31 % busy while training, usually 88 %', its processes wait for
 storage.
 
+What to do: look at what it waits for, which the alarm names: storage, decoding, one
+Python core, or another GPU.
+
 Traps: small models on large GPUs are slow by nature, so a low level alone is a note;
 evaluation, checkpoints and starts are no training, and two rests of up to three rows that
 no line tells of are no half of 16; GPUs that are not known to be the run's are not

@@ -7,11 +7,14 @@ at least 0.05): a row spikes when y - m > z * s and norm >= `factor` medians.
 By itself a note, since most spikes are clipped and forgotten. A warning when it
 is `huge`, and half as many deviations again above the median as a spike must be,
 or when `several` rows in a row are above `high` medians; critical when
-`sustained` are. It ends after `calm` rows below `factor` medians, or after
-`settle` rows, when the new level is the usual one.
+`sustained` are. It ends after 20 rows below `factor` medians, or after
+256 rows, when the new level is the usual one.
 
 Example: 'train/grad_norm rose to 38x its median at step 1602', three rows before the
 loss.
+
+What to do: watch the loss. If it follows, go back to the checkpoint before it; if
+spikes come often, clip lower or lengthen the warm-up.
 
 Traps: the first rows of a run (`warmup`) have no usual level; a norm printed as
 0.000 was not computed and has no logarithm; norms of clipped gradients cannot
@@ -68,8 +71,10 @@ class GradSpike(RankRule):
     high: float = threshold(10.0, "multiple of the rolling median that matters when it lasts")
     several: int = threshold(3, "rows in a row above high that are a warning")
     sustained: int = threshold(10, "rows in a row above high that are critical")
-    calm: int = threshold(20, "rows in a row below factor that end a spike")
-    settle: int = threshold(256, "rows after which a new level counts as usual")
+    calm: ClassVar[int] = 20
+    """Rows in a row below factor that end a spike."""
+    settle: ClassVar[int] = 256
+    """Rows after which a new level counts as usual."""
     warmup: int = threshold(50, "first rows of a run, which are not judged")
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)

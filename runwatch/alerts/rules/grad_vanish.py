@@ -5,9 +5,12 @@ gradients of zero; the loss then stands still, and the log looks calm.
 Formula: a norm of exactly 0 in `zeros` rows in a row after a median above 0.05:
 critical. A norm below the rolling median by z robust deviations and by `factor`
 in `rows` rows in a row: a warning. Ends when it is above half of that median
-for as many rows, or after `settle` rows, when the new level is the usual one.
+for as many rows, or after 512 rows, when the new level is the usual one.
 
 Example: 'train/grad_norm is exactly 0 since step 77': the graph was cut by a detach.
+
+What to do: at zero, stop: nothing is learned. Look for a detached graph, frozen
+parameters, or steps that are all skipped.
 
 Traps: norms that are 0 from the first row were never computed; small norms
 print as 0.000, so the median must be well above the last digit; norms fall by
@@ -61,7 +64,8 @@ class GradVanish(RankRule):
     factor: float = threshold(20.0, "times below the rolling median")
     rows: int = threshold(10, "rows in a row below it that are a warning")
     zeros: int = threshold(3, "rows in a row of exactly zero that are critical")
-    settle: int = threshold(512, "rows after which a new level counts as usual")
+    settle: ClassVar[int] = 512
+    """Rows after which a new level counts as usual."""
     warmup: int = threshold(100, "first rows of a run, which are not judged")
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)

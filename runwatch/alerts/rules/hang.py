@@ -5,7 +5,7 @@ of the job until somebody looks.
 Formula: silence is judged against max(`least`, 10 median gaps, 3 longest gaps),
 gaps being seconds between training rows: step time times steps per row where the
 log has it, else time between live arrivals. In 628 hours of real runs this raised
-no false alarm, where 3 median gaps raised 42. Half of it is pending. Evaluation and
+no false alarm, where 3 median gaps raised 42. From half of it on it is shown, not sent. Evaluation and
 checkpoints may take `pause` seconds or 3 times their longest so far; a start
 `starting` seconds. While the run has not yet shown how long its pauses are
 (`familiar` silences above 3 median gaps that ended well), `unfamiliar` seconds are
@@ -14,13 +14,17 @@ apart, so are its pauses.
 
 Example: 'no progress while evaluating, since step 4200'.
 
-Traps: a run whose length is unknown may just have ended; it is a warning only when
-its last step is round or an epoch is complete, as ends are; buffered output arrives
-in bursts and fakes silence; while other lines still arrive, three times the silence
-is asked for. A crash explains silence and is not a hang, nor is a run whose processes
-have ended. What they do goes along as evidence (where they stand in their code only
-if `stack` is set, since it reads their memory); it only decides whether a run of
-unknown length is over. A finished log hangs only if it is known how far it should go.
+What to do: see whether the processes live. If they do, look where they stand (py-spy
+dump) on every rank and whether the mounts answer; then kill the job and resume from the
+last checkpoint. If they do not, the scheduler and dmesg say why.
+
+Traps: many programs end without saying so. Where neither the run's length nor a
+process of it is known, silence is a warning: it hangs, or it has ended. Buffered output
+arrives in bursts and fakes silence; while other lines still arrive, three times the
+silence is asked for. A crash explains silence and is not a hang, nor is a run whose
+processes have ended. What they do goes along as evidence (where they stand in their
+code only if `stack` is set, since it reads their memory). A finished log hangs only if
+it is known how far it should go.
 
 Sources: NVIDIA's resiliency extension, whose timeouts are multiples of the longest
 gap; measured on 628 hours of real runs.
@@ -33,9 +37,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
-from runwatch.alerts.rules.milestone import Milestone
+from runwatch.alerts.rules.lastwords import LastWords
 from runwatch.alerts.rules.pace import Pace
-from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.alerts.rules.witness import witness
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Verdict
@@ -64,10 +67,10 @@ class Hang(RunRule):
     longest: float = threshold(3.0, "longest gaps so far that are a hang")
     pause: float = threshold(600.0, "seconds an evaluation or checkpoint may always take")
     starting: float = threshold(900.0, "seconds a start may take")
-    excerpt: int = threshold(
-        10, "training rows below which a log that ends may be an excerpt, and it is a note"
-    )
-    complete: float = threshold(0.98, "progress from which a log that ends is finished")
+    excerpt: ClassVar[int] = 10
+    """Training rows below which a log that ends may be an excerpt, and it is a note."""
+    complete: ClassVar[float] = 0.98
+    """Progress from which a log that ends is finished."""
 
     stack: bool = threshold(False, "whether to look where processes stand, with py-spy, once it is pending")
 
@@ -81,24 +84,20 @@ class Hang(RunRule):
     _rows: int = field(default=0, init=False, repr=False)
     _launching: bool = field(default=False, init=False, repr=False)
     """Whether it said that it starts or resumes, and has not moved since."""
-    _milestone: Milestone = field(default_factory=Milestone, init=False, repr=False)
+    _words: LastWords = field(default_factory=LastWords, init=False, repr=False)
     _open: Verdict | None = field(default=None, init=False, repr=False)
-    _crashed: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Learn how long gaps are; progress ends a hang."""
         self._pace.push(block)
+        self._words.push(block)
         progress = block.progress
         last_progress = float(progress.offset[-1]) if progress is not None and len(progress) else -1.0
-        for event in block.events:
-            self._crashed |= event.kind in CRASH_KINDS
         resumed = max((e.offset for e in block.events if e.kind in {"resume", "start"}), default=-1.0)
         self._launching = resumed > last_progress if resumed >= 0 or last_progress >= 0 else self._launching
         if progress is None or not len(progress):
             return ()
         self._rows += len(progress)
-        self._crashed = any(e.kind in CRASH_KINDS and e.offset > last_progress for e in block.events)
-        self._milestone.push(block)
         for phase, silence in self._silence.items():
             self._pauses[phase] = max(self._pauses.get(phase, 0.0), silence)
             self._paused += silence > 3 * self._pace.median > 0
@@ -128,7 +127,7 @@ class Hang(RunRule):
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Judge the silence at this moment."""
         ended = status.machine is not None and status.machine.ended is not None
-        if status.finished or self._crashed or ended or status.phase in _QUIET_PHASES:
+        if status.finished or self._words.fatal or ended or status.phase in _QUIET_PHASES:
             return self._calm(status)
         limit = self.timeout(status.phase)
         if not status.live:
@@ -148,22 +147,14 @@ class Hang(RunRule):
         if self._open in {verdict, Verdict.FIRING}:
             return ()
         self._open = verdict
-        over = status.fraction is None and self._may_be_over(status)
+        alive = status.machine is not None and any(status.machine.own())
+        over = status.fraction is None and not alive
         severity = Sev.CRITICAL if firing and not over else Sev.WARNING
         title = f"no progress while {status.phase}"  # for how long is its age, which grows
         title += f", since step {status.last_step}" if status.last_step is not None else ""
         if over:
             title += ": it hangs, or has ended without a word"
         return [self._finding(verdict, severity, title, status, limit)]
-
-    def _may_be_over(self, status: Status) -> bool:
-        """Whether a run of unknown length stands where runs end: at a round step, or at an epoch's end."""
-        step = status.last_step
-        if status.machine is not None and any(status.machine.own()):
-            return False
-        if step is None or status.phase != "training":
-            return True
-        return self._milestone.at(step)
 
     def _calm(self, status: Status) -> Sequence[Finding]:
         if self._open is None:

@@ -9,6 +9,9 @@ of that.
 Example: 'rank 0 (pid 4711) has 950 of its 1,024 files open': each shard that was read
 is kept open.
 
+What to do: enlarge /dev/shm (--shm-size) or the limit of open files (ulimit -n); close
+what is not needed.
+
 Traps: shared memory is filled for moments by batches on their way, so it must last;
 others share it too, and a large one that others fill is still the run's trouble; a
 process whose limits cannot be read is not judged.

@@ -8,6 +8,9 @@ kill in the container is critical at once. Ends at twice `low`.
 
 Example: 'the memory of the container will be used up in 25 min'.
 
+What to do: see which process grows (a data loader's workers, most often) and restart it
+with fewer workers, before the kernel kills one.
+
 Traps: the page cache is given back when needed, so "available" is judged, not "free";
 loading a data set shrinks it once, and is no trend.
 

@@ -9,6 +9,9 @@ held for `long` and training moves no more. Ends when no sign is left.
 
 Example: 'the run waits for /data', python (pid 4711) is blocked in the kernel.
 
+What to do: see whether the mount or disk that is named answers (df, dmesg), and whom to
+call. Killing the processes will not help while the kernel holds them.
+
 Traps: short waits in D are normal while a checkpoint is written, and loading weights
 or data for the first time causes pressure, so one sign alone says nothing.
 

@@ -4,12 +4,15 @@ Reason: a data loader that runs dry, a network that retries or a garbage collect
 cost a tenth of a run, and leave the median step time where it was.
 Formula: a row stalls when it takes `times` the rolling median of 64 rows, and the
 five rows up to it as a whole do not. Of every 128 rows, judged every 16: the stalls
-are at least `part` of the rows, more than `worse` times and 5 binomial deviations
+are at least `part` of the rows, more than 4 times and 5 binomial deviations
 above the share of stalls before them, and cost at least `cost` of the time. A
 warning, at `persist` points in a row. When most stalls stand at equal distances it
 is a note that names the distance. Ends below half of `part`.
 
 Example: '19 of 128 rows stall: they take 3.1 times the usual, and 24% of the time'.
+
+What to do: look at the data loader (more workers, a larger prefetch), the network and
+the garbage collector. The run itself is sound.
 
 Traps: what stalled from the beginning is usual here; evaluations and checkpoints
 come at equal distances.
@@ -62,7 +65,8 @@ class Jitter(RankRule):
 
     times: float = threshold(1.8, "multiple of the rolling median at which a row stalls")
     part: float = threshold(0.05, "share of rows that stall")
-    worse: float = threshold(4.0, "times the share of stalls before")
+    worse: ClassVar[float] = 4.0
+    """Times the share of stalls before."""
     cost: float = threshold(0.08, "share of the time that the stalls cost")
     persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
     skip: int = threshold(10, "rows after a start or restart that are not judged")

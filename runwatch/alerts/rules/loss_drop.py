@@ -4,10 +4,13 @@ Reason: labels that leak into the inputs, a mask that hides all tokens, or data
 that was seen before make a loss collapse; the run looks its best then.
 Formula, in y = ln(loss) against the rolling baseline (median m, deviation s): m - y
 > max(z * s, -ln(1 - fall)) in `rows` rows in a row: a warning. It ends when the
-loss is above half of the fall for as many rows, or after `settle` rows.
+loss is above half of the fall for as many rows, or after 256 rows.
 
 Example: 'train/loss fell 58% at step 2100, and stays there': labels had leaked into the
 inputs.
+
+What to do: do not trust the run before you know why: look for labels in the inputs, a
+mask that hides all tokens, or data read twice.
 
 Traps: the first rows of a run fall fast (`warmup`); a decay of the learning
 rate lowers a loss by a few per cent, and a new epoch by ten; a loss that is printed as
@@ -57,7 +60,8 @@ class LossDrop(RankRule):
     z: float = threshold(12.0, "robust deviations below the rolling median")
     fall: float = threshold(0.35, "least fall below the rolling median, as a fraction")
     rows: int = threshold(8, "rows in a row that must be that low")
-    settle: int = threshold(256, "rows after which a new level counts as usual")
+    settle: ClassVar[int] = 256
+    """Rows after which a new level counts as usual."""
     warmup: int = threshold(200, "first rows of a run, which are not judged")
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)

@@ -8,6 +8,9 @@ Ends when the scale has doubled again.
 
 Example: 'the loss scale fell from 6.554e+04 to 1 within 50 rows'.
 
+What to do: expect NaN soon. Save if you can, lower the learning rate or clip harder, or
+train in bf16, from a checkpoint before the fall began.
+
 Traps: the first rows (`search`) look for a scale and may halve it at every
 step; a scale of 1 from the beginning is no scaling.
 

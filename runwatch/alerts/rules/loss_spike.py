@@ -5,17 +5,20 @@ worth a note; spikes that stay, double the loss, or come in growing series prece
 divergence.
 Formula, in y = ln(loss) against the rolling baseline (median m, deviation s): a row
 spikes when y - m > z * s and y - m > ln(1 + rise). The spike is pending until it is
-known whether it recovers (`calm` rows back below m + max(3 s, half of ln(1 +
+known whether it recovers (3 rows back below m + max(3 s, half of ln(1 +
 rise))). Recovered within `brief` rows: info, or a warning when it is both `large`
 and twice as high as a spike must be. A note, however long, when the loss stays
 below `low` of what it was untrained, the highest of its first 16 rows: losses near zero
 jump by ratios. Not recovered: a
-warning; critical after `long` rows. After `settle` rows the new level is the usual
-one. While there is no baseline, a row spikes when it is `early` times the highest so
+warning; critical after `long` rows. After 512 rows the new level is the usual
+one. While there is no baseline, a row spikes when it is 10 times the highest so
 far, if that was above 0.5.
 
 Example: 'train/loss rose 63% at step 1605 and did not recover at once'; a single bad
 batch is a note.
+
+What to do: nothing, if it recovers. If it stays, go back to the checkpoint before it,
+skip some hundred batches, and look at the data of that step.
 
 Traps: thresholds double for 100 rows after the learning rate rose 1.5x, since a
 bump there is expected; a loss that has been negative has no ratio and is not
@@ -89,12 +92,16 @@ class LossSpike(RankRule):
     rise: float = threshold(0.10, "least rise over the rolling median, as a fraction")
     large: float = threshold(0.5, "rise from which even a spike that recovers is a warning")
     low: float = threshold(0.1, "of the untrained loss, below which a spike is a note")
-    early: float = threshold(10.0, "multiple of the highest loss so far that is told while little is known")
+    early: ClassVar[float] = 10.0
+    """Multiple of the highest loss so far that is told while little is known."""
     brief: int = threshold(5, "rows within which a spike should recover")
     long: int = threshold(50, "rows after which a spike that has not recovered is critical")
-    calm: int = threshold(3, "recovered rows in a row that end a spike")
-    settle: int = threshold(512, "rows after which a new level counts as usual")
-    cooldown: int = threshold(64, "rows after a spike in which only a higher one is reported")
+    calm: ClassVar[int] = 3
+    """Recovered rows in a row that end a spike."""
+    settle: ClassVar[int] = 512
+    """Rows after which a new level counts as usual."""
+    cooldown: ClassVar[int] = 64
+    """Rows after a spike in which only a higher one is reported."""
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.002), init=False, repr=False)

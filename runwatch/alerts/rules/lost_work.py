@@ -9,6 +9,9 @@ a note: a person may have gone back on purpose. Ends when the highest step is pa
 Example: 'training went on from step 400, though checkpoint 800 was saved: 560 steps are
 done again'.
 
+What to do: if nobody meant it, stop now and resume from the newest checkpoint; see why
+the launcher did not find it (its `latest` file, its directory).
+
 Traps: the newest checkpoint may not have been written to its end, so the one before it
 counts; what begins again at the first steps is another run; checkpoints whose steps are
 counted otherwise than the rows are above all of them, and are left out.

@@ -7,11 +7,14 @@ fault that began, and a fall of it is told by `step_time`. Ends at 1.5 times `lo
 
 Example: 'MFU is 11%: the GPUs could do several times as much'.
 
+What to do: nothing tonight. Profile some steps: data, communication and small kernels
+are the usual causes.
+
 Traps: the first rows after a start compile (`skip`); small models and other GPUs than
 the one whose peak the program divides by have a low MFU by nature, so it is no more
 than a note, and below `least` it is taken for a peak that was not meant (nanoGPT's on
 a CPU). Where the run's processes are seen on a machine without NVIDIA GPUs nothing is
-said; that is waited for for `wait` seconds.
+said; that is waited for for 30 seconds.
 
 Source: the MFU that PaLM (46 %), Llama 3 (38 to 43 %) and MegaScale (55 %) report.
 """
@@ -45,7 +48,8 @@ class LowMfu(RunRule):
     least: float = threshold(0.01, "utilisation below which it is not believed")
     rows: int = threshold(128, "rows whose median is judged")
     skip: int = threshold(50, "rows after a start or restart that are not judged")
-    wait: float = threshold(30.0, "seconds to wait for what the machine says of its GPUs")
+    wait: ClassVar[float] = 30.0
+    """Seconds to wait for what the machine says of its GPUs."""
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _windows: Windows | None = field(default=None, init=False, repr=False)

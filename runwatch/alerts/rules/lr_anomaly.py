@@ -7,13 +7,17 @@ Formula, each a warning unless said otherwise:
 - zero: exactly 0 in `zeros` rows in a row, after a rate that was above a tenth of
   its peak (critical), or from the first row on for `never` rows;
 - jump: from one row to the next `jump` times higher, and above 1.5 times the
-  highest so far, when it had not risen for `steady` rows;
+  highest so far, when it had not risen for 10 rows;
 - resumed: in `agree` rows after a restart the rate differs by more than
   `mismatch` from what it was at the same steps before.
 Ends with a rate above zero, below the limit of a jump, or at the next restart.
 
 Example: 'the learning rate is 1e-06 after the restart, and was 2.4e-05 at the same step
 before': a scheduler that began its warm-up again.
+
+What to do: compare the printed rate with the schedule you meant. After a restart, see
+whether the scheduler's state and step were loaded; if not, stop and resume again,
+before the weights follow.
 
 Traps: warm-up multiplies tiny rates, so a jump must come after it and set a
 record; warm restarts return to a rate that was there before, and are no jump;
@@ -49,7 +53,8 @@ class LrAnomaly(RankRule):
     zeros: int = threshold(10, "rows of exactly zero that are critical")
     never: int = threshold(50, "rows of exactly zero from the start")
     jump: float = threshold(3.0, "times higher than the row before")
-    steady: int = threshold(10, "rows without a rise before a jump")
+    steady: ClassVar[int] = 10
+    """Rows without a rise before a jump."""
     mismatch: float = threshold(0.2, "difference from the rate at the same step before, as a fraction")
     agree: int = threshold(3, "rows after a restart that must agree")
 

@@ -10,6 +10,10 @@ least four times the longest such stretch so far. Ends at the third other value.
 
 Example: 'train/loss is exactly 0 since step 410', where it was 2.1 just before.
 
+What to do: look at the gradient norms and the loss scale: if they are not finite or
+zero, stop and go back to a checkpoint from before. Switch the trainer's NaN filter off
+to see it next time.
+
 Traps: losses rounded to few digits repeat, and set their own measure: a value that
 never changes by less than half a per cent is not judged; losses of
 preferences may truly be zero, with gradients that are finite and not zero; those of

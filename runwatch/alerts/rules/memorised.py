@@ -8,6 +8,8 @@ printed: a note. Ends when one is.
 
 Example: 'train/loss is 0.029 of what it was untrained after 68 epochs, and nothing validates it'.
 
+What to do: evaluate on data that it has not seen before you use it.
+
 Traps: a log without epochs is not judged, since one pass over much data can be that good;
 losses of both signs are not judged; evaluations that print nothing validate nothing.
 

@@ -7,9 +7,12 @@ not lower than that of the first by more than max(`least`, 2 standard errors of
 the two medians), and the loss stands at chance: within `chance` of ln(k) for a
 usual number of classes or tokens k: a warning. Elsewhere nothing is said, since
 fine-tuning may rightly begin where it ends. Ends when the median of 64 rows has
-fallen by `escape`.
+fallen by 3 %.
 
 Example: 'train/loss has not fallen in the first 400 rows: 10.83', which is ln(50257).
+
+What to do: stop and check, in this order: whether the parameters are in the optimiser,
+labels that fit their inputs, the learning rate, a single batch that it can overfit.
 
 Traps: a run that is resumed begins at its level; losses of both signs have no
 level to fall from; warm-up holds the first rows up, which the length allows for.
@@ -59,7 +62,8 @@ class NeverLearns(RankRule):
     rows: int = threshold(400, "first rows that are judged")
     least: float = threshold(0.005, "fall of the loss that is enough, as a fraction")
     chance: float = threshold(0.01, "distance from ln(k) that counts as chance level, as a fraction")
-    escape: float = threshold(0.03, "fall of the loss that ends it, as a fraction")
+    escape: ClassVar[float] = 0.03
+    """Fall of the loss that ends it, as a fraction."""
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _first: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)

@@ -8,6 +8,10 @@ non-finite gradient norm is a warning, and critical from `grad_count` in
 
 Example: 'train/loss is NaN since step 31216', critical at the first such row.
 
+What to do: stop the run, since every step from now on is lost; go back to the last
+checkpoint before that step, with a lower learning rate or without the batches that
+followed it. A gradient norm alone that is skipped (fp16) can be watched.
+
 Traps: fp16 loss scaling overflows by design (an info while the scale searches
 its level); metrics that are non-finite from their first sample were never
 computed (z-scores, averages over no steps); a perplexity overflows although

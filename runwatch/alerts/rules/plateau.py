@@ -8,6 +8,9 @@ the noise). Ends at the next such improvement.
 
 Example: 'train/loss has not improved for 896 rows, since step 26240'.
 
+What to do: nothing has to be done. Stop, lower the rate, or let it run to its end as
+planned.
+
 Traps: the end of a schedule is flat by design, so nothing is said in the last
 fifth of a run whose length is known; losses of both signs are not judged.
 

@@ -11,6 +11,9 @@ note. Ends above twice `part`.
 Example: 'actor/entropy is 0.00018, 0.1% of what it was at first', and the score fell from
 -0.68 to -1.
 
+What to do: stop, since no gradient is left to come back by. Go back to before the fall;
+raise the entropy bonus or the KL penalty, and look at what it says.
+
 Traps: a policy that has learned a game is sure of itself, and its entropy falls too: its
 rewards have risen; differential entropies of continuous actions have no zero, and are not
 judged once they are negative; entropies of routers and of attention, and those of runs

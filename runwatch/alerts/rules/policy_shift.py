@@ -5,9 +5,12 @@ later; a policy that runs away from its reference is often exploiting the reward
 Formula: the median of the last 16 rows is above `times` the median of the 64 rows before
 them and above `least`, at `persist` such points in a row, 8 rows apart. A warning, or a
 note while a reward is above what it was in those 64 rows by two standard errors. Ends
-below the root of `times` of that level, or after `settle` rows.
+below the root of `times` of that level, or after 512 rows.
 
 Example: 'train/approx_kl is 0.31, 28x its usual 0.011'.
+
+What to do: read some samples: if they have become nonsense or exploit the reward, go
+back and raise the KL penalty or lower the rate.
 
 Traps: divergence from a reference begins at zero and grows by itself, so the first
 `warmup` rows are not judged; estimators of it have fat tails, of which a median of 16
@@ -61,7 +64,8 @@ class PolicyShift(RunRule):
     least: float = threshold(0.1, "divergence below which nothing is said")
     persist: int = threshold(2, "evaluations in a row, 8 rows apart, that must agree")
     warmup: int = threshold(128, "rows after a start that are not judged")
-    settle: int = threshold(512, "rows after which a new level counts as usual")
+    settle: ClassVar[int] = 512
+    """Rows after which a new level counts as usual."""
 
     _rewards: Rewards = field(default_factory=Rewards, init=False, repr=False)
     _shifts: dict[str, _Shift] = field(default_factory=dict, init=False, repr=False)

@@ -12,6 +12,9 @@ them; it ends when all are finite in `steps` steps.
 
 Example: 'rank 2 no longer agrees: its grad norm is 0.04 off the median'.
 
+What to do: stop: all ranks train on what this one spoils. Take its node out, test its
+GPU, and go back to a checkpoint from before.
+
 Traps: norms of local gradients, and losses of local batches, never agree, and
 are never judged for it; a rank whose loss never was finite does not compute one.
 

@@ -10,6 +10,9 @@ Ends when training has passed the highest step by as many steps as one attempt t
 
 Example: '4 restarts without getting past step 1200'.
 
+What to do: stop the job: it burns its time. Find what kills it at that step (bad data,
+memory, a damaged checkpoint) in the first error of an attempt.
+
 Traps: a run that is preempted restarts often and goes on each time; counters that
 begin anew with each epoch or episode go back without any restart.
 

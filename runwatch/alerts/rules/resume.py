@@ -11,6 +11,9 @@ steps: a note. Ends when the median of as many rows is back.
 Example: 'train/loss is 12% higher after the restart at step 800 than before it': the
 optimiser's state was not loaded.
 
+What to do: stop and see what was not loaded: weights, optimiser, scheduler, the place
+in the data. Then resume from the same checkpoint.
+
 Traps: a restart early in the run falls back on a falling loss, which the same
 steps account for; a different order of the data moves the loss a little; a loss
 of both signs is not judged.
@@ -56,7 +59,8 @@ class Resume(RankRule):
     rise: float = threshold(0.05, "least rise, as a fraction")
     z: float = threshold(6.0, "least rise in standard errors")
     grave: float = threshold(0.5, "rise that is critical, as a fraction")
-    settle: int = threshold(512, "rows after which it is no longer news")
+    settle: ClassVar[int] = 512
+    """Rows after which it is no longer news."""
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _steps: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)

@@ -4,10 +4,13 @@ Reason: a storm of retries is how storage that is about to fail speaks: first
 steps get slower, then a checkpoint is incomplete, then the run dies.
 Formula: `count` retry lines within `rows` training rows (a warning). Where no
 training row comes between them, which may be loading, five times as many. Ends
-after `calm` rows without one. Lines that repeat are told at the 1st, 2nd, 4th, 8th,
+after 50 rows without one. Lines that repeat are told at the 1st, 2nd, 4th, 8th,
 ...: each such event stands for those since the one before, spread evenly.
 
 Example: '9 retries within 20 rows: HTTPSConnectionPool: Read timed out.'.
+
+What to do: see whether the storage or service that is named answers. Save soon; the run
+may die of it.
 
 Traps: a single retry is normal, and so are a few at the start, when many workers
 open the same files.
@@ -39,7 +42,8 @@ class Retries(RunRule):
 
     count: int = threshold(6, "retries that are a storm")
     rows: int = threshold(30, "training rows within which they are counted")
-    calm: int = threshold(50, "training rows without a retry that end it")
+    calm: ClassVar[int] = 50
+    """Training rows without a retry that end it."""
 
     _row: int = field(default=0, init=False, repr=False)
     """Training rows so far."""

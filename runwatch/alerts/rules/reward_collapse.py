@@ -11,6 +11,9 @@ noise and by a fifth of itself. A warning. Ends when half of what was lost is ba
 Example: 'the reward is 0.12, down from its best of 0.81 at step 640': it had learned
 from 0.1, and lost nearly all of it.
 
+What to do: go back to the checkpoint of the best reward; lower the learning rate or the
+size of an update (clip range, KL penalty).
+
 Traps: where each row is one episode a note is all, since a policy that fails at once
 prints many more rows than one that stands for long; a reward with the price of
 divergence in it stands beside the score, and both are judged; a harder curriculum
@@ -133,7 +136,13 @@ class RewardCollapse(RunRule):
             metric=metric,
             advice="Go back to a checkpoint near the best; lower the learning rate, or stay closer to "
             "the policy before (clip range, KL).",
-            evidence={"best": reward.best, "now": level, "before_the_best": reward.low, "noise": noise},
+            evidence={
+                "best": reward.best,
+                "best_step": reward.where and reward.where.step,
+                "now": level,
+                "before_the_best": reward.low,
+                "noise": noise,
+            },
         )
 
     def _clear(self, metric: str, where: Place) -> Finding:

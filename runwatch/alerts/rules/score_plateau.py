@@ -8,6 +8,8 @@ ends at the next better one.
 
 Example: 'SCORE has not risen above 0.59 for 8 evaluations, since step 400'.
 
+What to do: nothing has to be done. The checkpoint to keep is the one of the best score.
+
 Traps: a perfect score (1 or 100) cannot rise; a score of every training row is no
 evaluation, and is not looked at.
 

@@ -9,6 +9,9 @@ when it prints again.
 
 Example: 'rank 3 has printed nothing for 4 min, while others go on'.
 
+What to do: see on that rank's node whether its process lives, and where it stands (py-
+spy dump). The job will stop at the next collective.
+
 Traps: by design often only rank 0 prints, and such ranks never printed `least`
 times; ranks that print in turn have longer silences, which they show.
 

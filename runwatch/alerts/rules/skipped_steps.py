@@ -9,6 +9,9 @@ row before and counts since the start are told apart by their name. Ends below h
 
 Example: '24% of the steps of the last 50 rows were skipped'.
 
+What to do: see which steps are skipped and why (overflow, bad data). Lower the learning
+rate or use bf16; what was skipped was not trained.
+
 Traps: half precision skips a step each time its loss scale is tried, which is one in
 hundreds, and many in the first `search` rows; a real run that went well skipped 2 %.
 

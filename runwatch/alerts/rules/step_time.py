@@ -8,10 +8,13 @@ shift must reach D = max(ln(1 + rise), 2 s, 0.6 * (q95 - q50)), with the deviati
 and the quantiles of the window that set `usual`, and 70 % of the 24 rows must stand
 above usual + D / 2, at `persist` points in a row and for `seconds`. A note below
 `notable`, a warning above. Critical when the shift is `critical` or more and has
-lasted `critical_seconds`. Clears below D / 2. Ranks against ranks need no CUSUM to
-propose a shift: single slow steps and pauses cannot move a median.
+lasted `critical_seconds`. Clears below D / 2. Single slow steps and pauses cannot move a
+median.
 
 Example: 'steps take 22% longer: 0.334 s, usually 0.274 s, since step 940'.
+
+What to do: see whether one rank, one GPU (heat, clocks) or the data is slow; what is
+listed beneath the alarm says so where it is known. The run itself is sound.
 
 Traps: the first rows after a start or restart compile and warm caches (up to 80
 times slower) and are skipped; a larger batch takes longer and is no slowdown:

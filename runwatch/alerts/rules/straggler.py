@@ -10,6 +10,9 @@ below half of the rise in as many.
 
 Example: 'rank 5 is 18% slower than the median of 8 ranks'.
 
+What to do: look at that rank's GPU (heat, clocks, errors) and at its node; take the
+node out if it does not recover.
+
 Traps: in synchronous training all ranks wait for the slowest, and their step
 times are equal: only compute, forward or data times tell; those of ranks that
 print one are used when they do. The first bucket compiles. History is compared

@@ -12,6 +12,10 @@ evaluation near the best.
 
 Example: 'val loss is 8% above its best of 2.984 at step 2418': it overfits.
 
+What to do: keep the checkpoint of the best evaluation. If it overfits, stop or add data
+or regularisation; if it jumped, look at the evaluation's data and at the weights loaded
+for it.
+
 Traps: evaluations on random subsets are noisy, which s measures; those of a loss near
 zero wander by ratios, and come back, which no overfitting does; lines of one
 evaluation that goes on (the same step, no training between) are one evaluation; when

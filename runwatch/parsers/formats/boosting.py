@@ -24,6 +24,7 @@ XGBOOST = Format(
             "train", TRAIN, rb"\[(?P<step>\d+)\]\s+(?=[A-Za-z][\w.]*-[\w@.-]+:)", prefix=b"[", fields=_SETS
         ),
     ),
+    markers=((b"update end, ", "over"),),
 )
 
 LIGHTGBM = Format(

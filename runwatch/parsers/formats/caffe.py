@@ -20,6 +20,6 @@ FORMAT = Format(
         ),
         LinePattern("plan", PLAN, rb"max_iter: (?P<total>\d+)\s*$", prefix=b"max_iter: "),
     ),
-    markers=((b"Optimization Done", "finished"),),
+    markers=((b"Optimization Done", "finished"), (b"done solving", "over")),
     logged=True,
 )

@@ -22,6 +22,7 @@ STYLEGAN = Format(
             fields=True,
         ),
     ),
+    markers=((b"Exiting...", "over"),),
 )
 
 PIX2PIX = Format(

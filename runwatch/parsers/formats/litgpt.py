@@ -39,4 +39,5 @@ FORMAT = Format(
             "val", EVAL, rb"iter (?P<iter>\d+): val loss (?P<val_loss>" + VALUE + rb"),", prefix=b"iter "
         ),
     ),
+    markers=((b"Training time: ", "over"),),
 )

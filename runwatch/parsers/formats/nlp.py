@@ -52,4 +52,5 @@ SPACY = Format(
     example=" 12     400         12.50    125.00   50.00   50.00   50.00    0.50",
     matchers=(),
     readers=(SpacyReader,),
+    markers=(("✔ Saved pipeline to ".encode(), "over"),),
 )
