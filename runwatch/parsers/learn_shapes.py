@@ -40,7 +40,7 @@ _known: dict[bytes, tuple[Reading | None, _Spans]] = {}
 
 def reading_of(line: bytes) -> Reading | None:
     """Return what a line says; None if it holds no number."""
-    if len(line) > _LONGEST or b".#" in line:  # 1.#INF: there digits do matter
+    if len(line) > _LONGEST:
         return _read(line)
     shape = line.translate(_ZEROS)
     if shape in _known:

@@ -62,6 +62,8 @@ class LogParser:
         self._records = Interpreter(formats, bulk=bulk, settled=settled, learn=learn)
         self._window = _WINDOW
         """Bytes looked at next for rows of a table."""
+        self._reach = BULK_SIZE
+        """Bytes passed over next: more, the longer no format is known."""
         self._carry = self._recent = b""
         self._skipping = False
         self._offset = start
@@ -262,6 +264,7 @@ class LogParser:
         """Read those lines of a block that may tell something; return where to go on (see _parse_bulk)."""
         from runwatch.parsers.lines import Lines, worth
 
+        end = block.rfind(b"\n", begin, begin + self._reach) + 1 or end if end - begin > self._reach else end
         lines, records = Lines(block, begin, end), self._records
         before = [0, *(lines.lengths > 1).cumsum().tolist()]
         done, heads = 0, records.heads
@@ -282,7 +285,9 @@ class LogParser:
             self._end_line(piece)
             done = index + 1
             if records.heads is not heads:
+                self._reach = BULK_SIZE
                 return begin + int(lines.starts[index] + lines.lengths[index])
+        self._reach *= 1 if self._reach > MAX_LINE << 4 else 2
         return end
 
     def _parse_bulk(self, block: bytes, begin: int, end: int, piece: Piece) -> int:
