@@ -36,7 +36,7 @@ PLAIN = [
     b"{'a': 5}\n",
     b"Traceback (most recent call last):\n  File 'x.py', line 3\nsubprocess.Expired: 5 s\n",
     b"ep  wer  time\n",
-    b"\x1b[1mhello\x1b[0m\n",
+    b"\x1b]0;title\x07hello\n",
     "训练轮次: 3, 损失: 0.5\n".encode(),
     b"# A title\n",
     b"```\n",
