@@ -13,7 +13,9 @@ from runwatch.parsers.readers import Row, RowMaker
 if TYPE_CHECKING:
     from runwatch.parsers.boxbulk import WholeBoxes
 
-_CELL = re.compile(rb"\|\s+([\w./ -]{1,60}?)\s*\|\s*(" + VALUE + rb")?\s*\|\s*$")
+_CELL = re.compile(  # each run of spaces is tried once: a line of spaces must not take quadratic time
+    rb"\|\s+(?=\S)(?:([\w./-][\w./ -]{0,59}?)\s*|(?<=\s\s))\|\s*(?:(" + VALUE + rb")\s*)?\|\s*$"
+)
 _RULE = re.compile(rb"-{10,200}\s*$")
 _MAX_ITEMS = 200
 _STEP = "total_timesteps"
@@ -24,6 +26,9 @@ class BoxReader:
 
     stable-baselines3 prints one per iteration; `time/total_timesteps` is the step.
     """
+
+    begins = rb"-{10}|\| [^|]*\|[^|]*\|\s*\Z"
+    awake = False
 
     def __init__(self) -> None:
         self._row = RowMaker("box", {_STEP: "step"})
@@ -36,7 +41,7 @@ class BoxReader:
             cell = _CELL.match(line)
             if cell is None or self._items is None:
                 return None
-            name = cell[1].decode("ascii", "replace")
+            name = (cell[1] or b" ").decode("ascii", "replace")
             if cell[2] is None:
                 self._section = name if name.endswith("/") else ""
             elif len(self._items) < _MAX_ITEMS:

@@ -112,6 +112,11 @@ class Columns:
         """Go on behind rows that a predecessor has read."""
         self._known, self._rows = told, told.read
 
+    @property
+    def awake(self) -> bool:
+        """Whether a header or a row may come: one was seen, or may yet be."""
+        return bool(self._keys) or self._seen < HEADER_WITHIN
+
     def bulk(self) -> None:
         """Return no bulk path of this kind: rows depend on their header (see take)."""
 

@@ -15,6 +15,7 @@ from runwatch.parsers.columns import Columns
 from runwatch.parsers.escapes import UP, bare, rows
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format, catalogue
+from runwatch.parsers.gate import Gate
 from runwatch.parsers.learner import Learner
 from runwatch.parsers.patterns import BarPattern, LinePattern, Match, Matcher, values
 from runwatch.parsers.piece import Held, Piece, tell_loss
@@ -25,6 +26,7 @@ from runwatch.text import decode
 if TYPE_CHECKING:
     from runwatch.parsers.boxbulk import WholeBoxes
     from runwatch.parsers.pictures import Folded, Folding
+    from runwatch.parsers.sieve import Sieve
     from runwatch.parsers.skeleton import Decoder
 
 MAX_LINE = 1 << 16
@@ -78,6 +80,10 @@ class Interpreter:
         self.heads: list[bytes]
         """What a line begins with that may be a record; any other holds a needle or is an event."""
         self.needles: frozenset[bytes]
+        self._gate: Gate | None = None
+        self._sieve: Sieve | None = None
+        self._quiet = False
+        """Whether a line that the gate shuts out is no record, unless the learner takes it for one."""
         self._use(tuple(fmt for fmt in self.formats if not fmt.weak))
         weak = [fmt for fmt in self.formats if fmt.weak]
         self._weak = tuple((fmt, tuple((m.prefix, Logged(m)) for m in fmt.matchers)) for fmt in weak)
@@ -118,6 +124,20 @@ class Interpreter:
     def _read_row(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
         """Parse the text of one row of the terminal."""
         match = self._leading(line) if self._own or self._first else None
+        if match is None and self._quiet and self._gate is not None and self._gate.shuts_out(line):
+            told = self._tell(line, offset, number, ordinal, piece)
+            if self.learner is not None:
+                return self._learn(self.learner, line, offset, number, piece) or told
+            return told
+        told = self._ask(match, line, offset, number, ordinal, piece)
+        if self._open:
+            self._quiet = self._made_gate().asleep()
+        return told
+
+    def _ask(
+        self, match: Match | None, line: bytes, offset: int, number: int, ordinal: int, piece: Piece
+    ) -> bool:
+        """Ask everyone about a line; `match` is what those that go first have found."""
         if match is None and self._readers and self._read(line, offset, number, piece):
             match = self._read_further(line, offset, number, ordinal, piece)
             if match is None:
@@ -138,6 +158,34 @@ class Interpreter:
         if match is None and self.learner is not None:
             return self._learn(self.learner, line, offset, number, piece) or told
         return match is not None or told
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a line that the sieve holds back tells nothing."""
+        quiet = self._bulk and self._quiet and not (self._own or self._first or self.events.inside)
+        return quiet and (self.learner is None or not self.learner.awake)
+
+    def pass_over(self, lines: int) -> None:
+        """Take note of lines that tell nothing."""
+        if self.learner is not None:
+            self.learner.pass_over(lines)
+
+    @property
+    def sieve(self) -> Sieve:
+        """What finds the lines of a block that may tell something, while all is quiet."""
+        gate = self._made_gate()
+        if self._sieve is None or self._sieve.gate is not gate:
+            from runwatch.parsers.sieve import Sieve
+
+            self._sieve = Sieve(gate, self.events.heads)
+        return self._sieve
+
+    def _made_gate(self) -> Gate:
+        if self._gate is None:
+            weak = [matcher for _, matchers in self._weak for _, matcher in matchers]
+            matchers = (*self._bare, *(matcher for _, matcher in self._logged), *weak)
+            self._gate = Gate(matchers, [reader for reader, _ in self._readers])
+        return self._gate
 
     def _leading(self, line: bytes) -> Match | None:
         """Match a line with what goes before the readers: the users' formats, then the settled one."""
@@ -366,6 +414,7 @@ class Interpreter:
 
         `logged` tells whether lines stand behind a logging prefix; None: both ways are tried.
         """
+        self._gate, self._quiet = None, False
         owned = [(matcher, fmt) for fmt in formats for matcher in fmt.matchers]
         bare = [(m, fmt) for m, fmt in owned if not logged or not m.prefix or fmt.alone]
         prefixed = [

@@ -105,6 +105,9 @@ class KerasReader:
     single epoch: what a bar without one was is known when the next bar, headline or the end comes.
     """
 
+    begins = rb"Epoch |\s*\d+/(?:\d|Unknown)|\s- |\d+s - "
+    awake = False
+
     def __init__(self) -> None:
         self.pictures = (_KerasPictures(),)
         self._row = RowMaker("keras", {"epoch": "step"})

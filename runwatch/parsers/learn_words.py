@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import pairwise
 
 from runwatch.parsers.fields import Field, masked
@@ -43,10 +44,12 @@ _CLASSES = frozenset(
 )
 """Words of names whose numbers count no time."""
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
-_RELEVANT = re.compile(
-    rb"loss|cost|acc|rew|return|ppl|perplex|nll|trl|auc|merror|mse|mae|bp[bct]|bleu|iou|score|elbo|fid"
-    rb"|lr|step|iter|epoch|batch|update|tick|train|episode|generation"
+TELLING = tuple(
+    b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
+    b"lr step iter epoch batch update tick train episode generation".split()
 )
+"""A line that can be of use holds one of these, in any case; or it is Chinese, or heads a table."""
+_RELEVANT = re.compile(b"|".join(TELLING))
 _OBJECT = re.compile(rb"\{\s?['\"]")
 _RANK = re.compile(rb"\[?(?i:rank|default) ?(\d{1,5})\]?[: ]")
 _CHINESE = {
@@ -73,6 +76,8 @@ _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
 _COSTS = frozenset(b"batch reader time data".split())
 """What else costs: time."""
+_NAMES = 1024
+"""Names of which is remembered what they say."""
 
 
 def words(name: bytes) -> list[bytes]:
@@ -82,6 +87,7 @@ def words(name: bytes) -> list[bytes]:
     return [word.lower() for word in _WORDS.findall(name)]
 
 
+@lru_cache(_NAMES)
 def is_quality(name: bytes) -> bool:
     """Whether a name says how well training goes: loss, accuracy, reward."""
     parts = words(name)
@@ -94,6 +100,7 @@ def is_epoch(name: bytes) -> bool:
     return words(name)[-1:] in ([b"epoch"], [b"episode"])
 
 
+@lru_cache(_NAMES)
 def is_loss(name: bytes) -> bool:
     """Whether a name is that of a loss."""
     parts = words(name)
@@ -102,6 +109,7 @@ def is_loss(name: bytes) -> bool:
     return b"cost" in parts and _COSTS.isdisjoint(parts)
 
 
+@lru_cache(_NAMES)
 def is_telling(name: bytes) -> bool:
     """Whether a name is one that only training prints."""
     return is_quality(name) or not _SOFT.isdisjoint(words(name))

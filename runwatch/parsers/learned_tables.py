@@ -11,6 +11,9 @@ from runwatch.parsers.learn_words import is_quality
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
+_GAPPED = re.compile(rb"[\t|]|loss")
+_NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*[^A-Za-z#\s|]")
+"""A column that does not begin with a letter."""
 _COUNTERS = (b"#", b"step", b"steps", b"iteration", b"iter", b"update", b"batch", b"epoch", b"ep", b"e")
 """Names of the column that counts, the best first."""
 _MAX_COLUMNS = 32
@@ -24,9 +27,19 @@ _REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")
 """What may stand behind the last cell: `<- best`."""
 
 
+def may_head(line: bytes) -> bool:
+    """One cheap look: False for a line without a loss whose columns, if there are any, are no names."""
+    if b"  " not in line and b"\t" not in line and b"|" not in line:
+        return False
+    bare = line.strip(b" \t|\r")
+    return (bare[:1].isalpha() or bare[:1] == b"#") and not _NAMELESS.search(bare)
+
+
 def header(line: bytes) -> tuple[bytes, ...] | None:
     """Return the columns of a line that may head a table of training, else None."""
-    if len(line) > 512 or (b"  " not in line.strip() and not re.search(rb"[\t|]|loss", line)):
+    if len(line) > 512 or (b"  " not in line.strip() and not _GAPPED.search(line)):
+        return None
+    if b"loss" not in line and not may_head(line):
         return None
     columns = tuple(column for column in _GAP.split(line.strip(b" \t|\r")) if column)
     if len(columns) == 1:

@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from runwatch.batch import TRAIN
-from runwatch.parsers.fields import fields
 from runwatch.parsers.formats import Format
 from runwatch.parsers.learn_families import (
     ENOUGH,
@@ -34,16 +33,8 @@ from runwatch.parsers.learn_families import (
     judge,
     speaks_plainly,
 )
-from runwatch.parsers.learn_words import (
-    counters,
-    head,
-    is_loss,
-    is_telling,
-    is_val,
-    rank_span,
-    relevant,
-    words,
-)
+from runwatch.parsers.learn_shapes import reading_of
+from runwatch.parsers.learn_words import is_loss, is_val, rank_span, relevant, words
 from runwatch.parsers.learned import LearnedMatcher, Plan
 from runwatch.parsers.learned_tables import TableMatcher, header
 from runwatch.parsers.patterns import Matcher
@@ -89,6 +80,15 @@ class Learner:
         where it reads but a small share of the lines that were kept.
         """
 
+    @property
+    def awake(self) -> bool:
+        """Whether any line may be a row, whatever it holds."""
+        return self._table is not None
+
+    def pass_over(self, lines: int) -> None:
+        """Count lines that are of no use (see TELLING)."""
+        self._lines += lines
+
     def see(self, line: bytes, offset: int, number: int) -> Format | None:
         """Take one record that no format knows; return the format as soon as one is believed."""
         self._lines += 1
@@ -97,19 +97,14 @@ class Learner:
         if self._table is not None and self._table.match(line):
             self._keep(Kept(line, offset, number, ROW, [], []))
             return self._look()
-        boxed = line[:1] == b"|"
-        worth = len(line) <= 4096 and (boxed or relevant(line))
-        found = fields(line) if worth else []
-        if not found:
+        reading = reading_of(line) if len(line) <= 4096 and (line[:1] == b"|" or relevant(line)) else None
+        if reading is None:
             columns = header(line)
             if columns is not None and (self._table is None or self._table.columns != columns):
                 self._table = TableMatcher(columns)
                 self.kept = [kept for kept in self.kept if kept.head != ROW]
             return None
-        ranked = counters(line, found)
-        if not (any(is_telling(f.name) for f in found) or ranked or boxed):
-            return None
-        family = head(line, found, ranked)
+        family, found, ranked = reading
         if family is None:
             return None
         if ranked and not self.saw_loss:

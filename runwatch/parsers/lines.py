@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -180,6 +180,18 @@ class Lines:
         wanted = np.uint64(int.from_bytes(tail, "little"))
         found = (self.eight[np.maximum(ends - 8, 0)].view("<u8") >> shift) == wanted
         return np.asarray(found & (ends >= 8) & (self.lengths[index] >= len(tail)))
+
+
+def worth(places: Iterable[int], end: int, awake: Callable[[], bool]) -> Iterator[int]:
+    """Yield places in order, and those behind each of them, up to `end`, as long as `awake` says so."""
+    done = -1
+    for at in (*places, end):
+        while awake() and done + 1 < at:
+            done += 1
+            yield done
+        if at < end:
+            done = at
+            yield at
 
 
 def _is_escape(begins: NDArray[np.uint64]) -> NDArray[np.bool_]:

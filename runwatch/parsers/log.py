@@ -9,13 +9,13 @@ the bulk path first; numbers are bit-identical either way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from runwatch.batch import BESIDE, Batch
 from runwatch.parsers.columns import Columns, Rows
 from runwatch.parsers.escapes import glued
-from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format
 from runwatch.parsers.interpreter import MAX_LINE, Interpreter
 from runwatch.parsers.piece import Piece
@@ -62,6 +62,8 @@ class LogParser:
         self._records = Interpreter(formats, bulk=bulk, settled=settled, learn=learn)
         self._window = _WINDOW
         """Bytes looked at next for rows of a table."""
+        self._reach = BULK_SIZE
+        """Bytes passed over next: more, the longer no format is known."""
         self._carry = self._recent = b""
         self._skipping = False
         self._offset = start
@@ -194,7 +196,7 @@ class LogParser:
 
     def _parse(self, block: bytes, end: int, piece: Piece) -> None:
         """Parse block[:end], which ends with a line end."""
-        start, single, alike = 0, -1, -1
+        start, single, alike, plain = 0, -1, -1, -1
         while start < end:
             if single < start:
                 single = glued(block, start, end)
@@ -207,6 +209,11 @@ class LogParser:
                 if alike - start >= BULK_SIZE:
                     start = self._parse_bulk(block, start, alike, piece)
                     continue
+            if plain < start:
+                plain = self._plain(block, start, single)
+            if plain - start >= BULK_SIZE and not self._line_has_text and self._records.quiet:
+                start = self._pass_over(block, start, plain, piece)
+                continue
             if self._records.tables and not self._line_has_text:
                 start += self._parse_rows(block, start, end, piece)
             found = _RECORD.match(block, start, end)
@@ -246,6 +253,42 @@ class LogParser:
         self._ordinal += count
         self._window = min(2 * self._window, _TAIL_BYTES) if count == len(lines) else _WINDOW
         return offset - piece.start - begin
+
+    @staticmethod
+    def _plain(block: bytes, begin: int, end: int) -> int:
+        """Return the end of those lines of block[begin:end] that are not redrawn."""
+        redrawn = block.find(b"\r", begin, end)
+        return end if redrawn < 0 else max(block.rfind(b"\n", begin, redrawn) + 1, begin)
+
+    def _pass_over(self, block: bytes, begin: int, end: int, piece: Piece) -> int:
+        """Read those lines of a block that may tell something; return where to go on (see _parse_bulk)."""
+        from runwatch.parsers.lines import Lines, worth
+
+        end = block.rfind(b"\n", begin, begin + self._reach) + 1 or end if end - begin > self._reach else end
+        lines, records = Lines(block, begin, end), self._records
+        before = [0, *(lines.lengths > 1).cumsum().tolist()]
+        done, heads = 0, records.heads
+        read = worth(records.sieve.through(lines), len(lines), lambda: not records.quiet)
+        for index in chain(read, (len(lines),)):
+            held_back = before[index] - before[done]
+            records.pass_over(held_back)
+            piece.lines += index - done
+            piece.unparsed += held_back
+            self._line += index - done
+            self._ordinal += held_back
+            if index == len(lines):
+                break
+            if lines.lengths[index] > 1:
+                start = piece.start + begin + int(lines.starts[index])
+                self._note(records.read(lines.record(index), start, self._line, self._ordinal, piece))
+                self._ordinal += 1
+            self._end_line(piece)
+            done = index + 1
+            if records.heads is not heads:
+                self._reach = BULK_SIZE
+                return begin + int(lines.starts[index] + lines.lengths[index])
+        self._reach *= 1 if self._reach > MAX_LINE << 4 else 2
+        return end
 
     def _parse_bulk(self, block: bytes, begin: int, end: int, piece: Piece) -> int:
         """Parse many records at once; return where to go on: before `end` where the format changed."""
@@ -304,7 +347,7 @@ class LogParser:
         """
         import numpy as np
 
-        from runwatch.parsers.lines import UNCLEAN
+        from runwatch.parsers.lines import UNCLEAN, worth
 
         records, events, folded = self._records, self._records.events, self._records.folded
         rest = np.flatnonzero(text & ~used)
@@ -320,7 +363,7 @@ class LogParser:
         offset, confirmed, heads = piece.start + lines.begin, 0, records.heads
         if folded is not None:
             telling |= np.fromiter(map(folded.may, lines.records(rest)), bool, len(rest))
-        for at in _worth(telling, events):
+        for at in worth(telling.nonzero()[0].tolist(), len(telling), lambda: events.inside):
             index, start = indices[at], starts[at]
             record = lines.record(index)
             if folded is not None:
@@ -386,15 +429,3 @@ class LogParser:
             printed=piece.printed(),
             tail=tail,
         )
-
-
-def _worth(telling: NDArray[np.bool_], events: EventScanner) -> Iterator[int]:
-    """Yield the places of records that tell something, and of those that may go on with what one began."""
-    done = -1
-    for at in (*telling.nonzero()[0].tolist(), len(telling)):
-        while events.inside and done + 1 < at:
-            done += 1
-            yield done
-        if at < len(telling):
-            done = at
-            yield at

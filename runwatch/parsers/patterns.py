@@ -234,6 +234,7 @@ class LinePattern:
         *,
         prefix: bytes = b"",
         needle: bytes = b"",
+        sign: bytes = b"",
         fields: bool | re.Pattern[bytes] = False,
         aliases: Mapping[str, str] | None = None,
         units: Mapping[str, str] | None = None,
@@ -241,12 +242,14 @@ class LinePattern:
     ) -> None:
         """`fields`: True for FIELDS, or a pattern of (name, value) or (name, unit, value, unit).
 
-        Lines begin with `prefix`; where they have none, `needle` says what they hold.
+        Lines begin with `prefix`; where they have none, `needle` says what they hold. Where other
+        lines often hold that too, `sign` is a regex that is found in all of this kind.
         `units` are those of values that are printed without one, by printed name.
         """
         self.prefix = prefix
         self.needle = needle or prefix
         """What every line it matches holds."""
+        self.sign = sign
         self.kind = kind
         self._fields = FIELDS if fields is True else fields or None
         self._has_units = self._fields is not None and self._fields.groups == 4

@@ -34,6 +34,8 @@ class RichReader(BarReader):
     A narrow terminal breaks the columns: more values follow on the next line.
     """
 
+    begins = rb"Epoch "
+
     def __init__(self) -> None:
         self.pictures = (_RichPictures("rich"),)
         super().__init__(*self.pictures, first_epoch=0)
@@ -49,6 +51,11 @@ class RichReader(BarReader):
             self._newest = number_, line
         match = self.pictures[0].match(line)
         return None if match is None else self.take(match.layout, values(line, match), number_)
+
+    @property
+    def awake(self) -> bool:
+        """Whether the line before was the begin of one that may be broken."""
+        return bool(self._newest[1])
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may hold a bar."""

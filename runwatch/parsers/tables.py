@@ -67,6 +67,8 @@ class _SpacyRows:
 class SpacyReader:
     """spaCy's training table: a header `E  #  LOSS NER ... SCORE`, then rows of numbers."""
 
+    begins = rb"\s{0,3}E\s+#"
+
     def __init__(self) -> None:
         self._rows = _SpacyRows()
         self.pictures = (self._rows,)
@@ -81,6 +83,11 @@ class SpacyReader:
             return []
         match = self._rows.match(line)
         return None if match is None else [Row(match.layout, number_, values(line, match))]
+
+    @property
+    def awake(self) -> bool:
+        """Whether a header was seen: any numbers may be a row."""
+        return bool(self._head)
 
     def flush(self) -> list[Row]:
         """Return nothing: a row is complete with its line."""
@@ -171,6 +178,9 @@ class EpochBlockReader:
     Anyone may write a line `Epoch 3`. One without a total tells a step only if the next epoch follows,
     and if what it measured stands right below it.
     """
+
+    begins = rb"\W{0,12}[Ee]poch|[-=_*#~ ]*\Z|(?i:" + b"|".join(map(re.escape, _BLOCK_HEADS)) + b")"
+    awake = False
 
     def __init__(self) -> None:
         self._row = RowMaker("epoch-block", {"epoch": "step"})

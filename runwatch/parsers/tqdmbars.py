@@ -36,6 +36,9 @@ class TqdmReader(BarReader):
     have the same text and total, the position is the rank.
     """
 
+    begins = b""  # `%|` is looked for in any case
+    awake = False
+
     def __init__(self) -> None:
         self.pictures = (_TqdmPictures("tqdm"),)
         super().__init__(*self.pictures)

@@ -139,6 +139,8 @@ class YoloReader:
     Loss columns differ between versions and tasks, so the header names them.
     """
 
+    begins = _YOLO_ANY.pattern
+    awake = False
     _EVAL = ("val/precision", "val/recall", "val/mAP50", "val/mAP50-95")
 
     def __init__(self) -> None:

@@ -227,3 +227,12 @@ def test_lines_in_several_colours(seed):
     parsed = parse(text)
     assert len(parsed.column("train/loss")) == 1500
     parsed.same_as(parse(text, bulk=False))
+
+
+def test_a_colour_within_what_a_line_begins_with():
+    """Loggers colour the word and leave the brackets: no line of this format holds a needle."""
+    lines = [f"[train] iter {i}: loss {9 - i / 1000:.4f} 9500 ms/iter\n" for i in range(2000)]
+    lines[1500] = lines[1500].replace("train", "\x1b[32mtrain\x1b[39m")
+    lines[1700] = lines[1700].replace("[", "[\0")
+    parsed = parse("".join(lines).encode())
+    assert parsed.column("step").tolist() == list(range(2000))

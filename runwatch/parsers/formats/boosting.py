@@ -21,7 +21,12 @@ XGBOOST = Format(
     example="[40]\tvalidation_0-logloss:0.25000\tvalidation_1-logloss:0.31250",
     matchers=(
         LinePattern(
-            "train", TRAIN, rb"\[(?P<step>\d+)\]\s+(?=[A-Za-z][\w.]*-[\w@.-]+:)", prefix=b"[", fields=_SETS
+            "train",
+            TRAIN,
+            rb"\[(?P<step>\d+)\]\s+(?=[A-Za-z][\w.]*-[\w@.-]+:)",
+            prefix=b"[",
+            sign=rb"\[\d+\]\s+[A-Za-z][\w.]*-",
+            fields=_SETS,
         ),
     ),
     markers=((b"update end, ", "over"),),
@@ -37,6 +42,7 @@ LIGHTGBM = Format(
             TRAIN,
             rb"(?:\[LightGBM\] \[Info\] )?\[(?P<step>\d+)\]\s+(?=[A-Za-z][\w ]*'s )",
             prefix=b"[",
+            sign=rb"\[\d+\]\s+[A-Za-z][\w ]*'s ",
             fields=_SETS,
         ),
         LinePattern(  # the command line prints a line per metric, and then that the round is done

@@ -40,6 +40,8 @@ FORMAT = Format(
     markers=((b"Writing model to ", "checkpoint"), (b"evaluating HellaSwag", "eval_begin")),
 )
 
+_MAIN = rb"s:\d+ \w+:"
+
 MAIN_LOG = Format(
     name="llm.c-mainlog",
     title="llm.c's main.log, and early modded-nanogpt",
@@ -51,10 +53,21 @@ MAIN_LOG = Format(
             rb"s:(?P<step>\d+) trl:(?P<loss>" + VALUE + rb")(?: lr:(?P<lr>" + VALUE + rb"))?"
             rb"(?: norm:(?P<norm>" + VALUE + rb"))?\s*$",
             prefix=b"s:",
+            sign=_MAIN,
         ),
-        LinePattern("test", EVAL, rb"s:(?P<step>\d+) tel:(?P<val_loss>" + VALUE + rb")\s*$", prefix=b"s:"),
         LinePattern(
-            "eval", EVAL, rb"s:(?P<step>\d+) eval:(?P<HellaSwag_accuracy>" + VALUE + rb")\s*$", prefix=b"s:"
+            "test",
+            EVAL,
+            rb"s:(?P<step>\d+) tel:(?P<val_loss>" + VALUE + rb")\s*$",
+            prefix=b"s:",
+            sign=_MAIN,
+        ),
+        LinePattern(
+            "eval",
+            EVAL,
+            rb"s:(?P<step>\d+) eval:(?P<HellaSwag_accuracy>" + VALUE + rb")\s*$",
+            prefix=b"s:",
+            sign=_MAIN,
         ),
     ),
 )
