@@ -45,7 +45,8 @@ SCALES = {
 _PLAIN = (b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _TOKEN = re.compile(
-    rb"(?P<clock>\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
+    rb"(?P<clock>\d{8}[-_T ]\d\d:\d\d(?::\d\d)?"
+    rb"|\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
     rb"|\d\d/\d\d,? \d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w])"
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
@@ -62,6 +63,10 @@ _NAME = re.compile(
 )
 _HAN = re.compile(rb"(?P<name>(?:[\xe4-\xe9][\x80-\xbf]{2}){1,12})(?P<unit>)\s*(?::|=|\xef\xbc\x9a)\s*$")
 """A name in Chinese characters (U+4000 to U+9FFF, as UTF-8)."""
+_FOLLOWS = re.compile(
+    rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b(?=\s*(?:[,;|]|$)))"
+)
+"""A score that is named behind its number: `0.95 C.E. Loss, 98.1% Accuracy`."""
 _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of)(?: \S+)? (step|iter|iteration|epoch|episode|batch)\Z"
 )
@@ -137,6 +142,13 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         suffix = b"s"
     if name and _SOURCE.search(name):
         return None  # train.py:120 is a place
+    after = _FOLLOWS.match(line, token.end())
+    if (
+        after
+        and after["name"]
+        and (not named or (named["mark"].strip() in (b"", b":") and b"." in token["value"]))
+    ):
+        name = after["name"]
     if not name and suffix in RATES:
         name = RATES[suffix].encode()
     return Field(name, start, end, suffix)

@@ -15,7 +15,8 @@ from runwatch.parsers.fields import Field, masked
 _WORDS = re.compile(rb"[A-Za-z]+")
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
-    b"accuracy auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid score".split()
+    b"error err accuracy auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid "
+    b"score".split()
 )
 """Words of names that say how well training goes."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
@@ -35,6 +36,10 @@ _GLOBAL = frozenset((b"global_step", b"global_steps", b"total_timesteps", b"num_
 STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK = 3, 4, 5, 6, 7
 """Ranks, lower is better: the worst of a named step, the second of two nameless counters as in `[1, 200]`,
 a nameless `12/500`, a number that begins the line, and an epoch."""
+VAL_LED = b" val?"
+"""Ends the head of lines whose first score is validation's, and another does not say whose it is."""
+_INDENTED = 24
+"""Spaces before a line that put it in a column of its own."""
 _COUNT_SUFFIXES = (b"", b"k", b"K", b"M")
 _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
 _INDEX = frozenset(b"id idx index num number no i n in out".split())
@@ -43,6 +48,10 @@ _CLASSES = frozenset(
     b"class cls category label fold layer head gpu rank worker thread device node port pid".split()
 )
 """Words of names whose numbers count no time."""
+TOLD_AGAIN = frozenset(
+    b"best final finished end average avg mean overall last early stop stopping summary".split()
+)
+"""Words of lines and names that tell again what others told."""
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
@@ -50,7 +59,11 @@ TELLING = tuple(
 )
 """A line that can be of use holds one of these, in any case; or it is Chinese, or heads a table."""
 _RELEVANT = re.compile(b"|".join(TELLING))
+is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$").match
+"""Whether a line holds a counter and its total, and nothing else: the heading of a block."""
 _OBJECT = re.compile(rb"\{\s?['\"]")
+_TYPE_VAL = re.compile(rb"['\"]_?(?:type|mode|split|phase|stage)['\"]: ?['\"](?:val|test|eval)")
+"""An object that says of itself that it is about validation."""
 _RANK = re.compile(rb"\[?(?i:rank|default) ?(\d{1,5})\]?[: ]")
 _CHINESE = {
     chinese.encode(): b" %b " % english
@@ -129,7 +142,8 @@ def relevant(line: bytes) -> bool:
     """One cheap look: False for a line that cannot be of use."""
     if not _NUMBER.search(line) or line.endswith((b"},", b"),", b"(", b"{")):  # the latter is source code
         return False
-    if not _RELEVANT.search(line.lower()) and (line.isascii() or not _HAN.search(line)):
+    known = _RELEVANT.search(line.lower()) or (not line.isascii() and _HAN.search(line))
+    if not known and not is_count(line):
         return False
     if _OTHER.search(line):
         return False
@@ -155,6 +169,18 @@ def rank(line: bytes, number: Field) -> int | None:
     if number.total is not None and not is_telling(name):
         return RATIO
     return LEADING if leads and last not in _CLASSES else None
+
+
+@lru_cache(4096)
+def place(rank: int, name: bytes) -> tuple[int, bytes]:
+    """Return what a counter is known by: its rank and the word that says what it counts.
+
+    `LSTM_e10 Epoch` and `Fine-Tune Epoch` count epochs; `best epoch` tells again what others told.
+    """
+    last = name.rpartition(b" ")[2].lower()
+    if len(last) == len(name) or last not in _STEP_RANKS or not TOLD_AGAIN.isdisjoint(words(name)):
+        return rank, name
+    return rank, last
 
 
 def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
@@ -183,13 +209,25 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
     first = found[index]
     inside = _OBJECT.search(line, 0, first.start)
     if inside is not None:  # the order of its keys tells nothing
-        return masked(line[: inside.start()]) + b"{"
+        return masked(line[: inside.start()]) + b"{" + (b" val" if _TYPE_VAL.search(line) else b"")
     later = found[index + 1 :]
     said = next(
         (_between(line, [first, *later[: i + 1]]) for i, f in enumerate(later) if is_quality(f.name)), b""
     )
+    indented = b"  " if line[:_INDENTED].isspace() else b""
+    counted = b"#/#" if first.total else b"#"
+    ending = b" val" if is_val(said) else VAL_LED if _led_by_val(later) else b""
+    return indented + masked(line[: first.start]) + counted + ending
+
+
+def _led_by_val(found: list[Field]) -> bool:
+    """Whether the first score is validation's, and another says not whose: `Valid acc: 0.9 | loss: 1.4`."""
+    scores = [number.name for number in found if is_quality(number.name)]
     return (
-        masked(line[: first.start]) + (b"#/#" if first.total else b"#") + (b" val" if is_val(said) else b"")
+        len(scores) > 1
+        and is_val(scores[0])
+        and not all(is_val(n) for n in scores)
+        and not any(b"train" in words(n) for n in scores)
     )
 
 

@@ -17,11 +17,13 @@ from runwatch.metrics import EPOCH, LOSS, VAL_LOSS, Unit, canonical
 from runwatch.parsers.fields import Field, fields
 from runwatch.parsers.learn_words import (
     RATIO,
+    TOLD_AGAIN,
     VAL,
     counters,
     head,
     is_quality,
     is_val,
+    place,
     rank_span,
     relevant,
     words,
@@ -30,10 +32,10 @@ from runwatch.parsers.patterns import Epochs, Layout, Match
 from runwatch.text import decode
 
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total val valid validation".split())
-_SAYS_VAL = re.compile(rb"(?i)(?!\s)[^a-z]*(?:(?:info|main|[\w.]+\.py)\b[^a-z]*)*(?:val|test|eval)")
+_SAYS_VAL = re.compile(
+    rb"(?i)(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*(?:val|test|eval)"
+)
 """A line whose first word, behind what loggers print, is about validation."""
-_SUMMARY = frozenset(b"best final finished end average avg mean overall last early stop stopping".split())
-"""Words of lines that tell again what others told."""
 _MAX_STAGES = 64
 """Heads of records, besides those learnt, that are remembered."""
 _MAX_NAME = 100
@@ -71,15 +73,14 @@ class Plan:
     """False for lines that stand beside the records and are none."""
 
     def kind(self, names: set[bytes]) -> str | None:
-        """Return the table kind of a line with fields of these names; None if it was cut short."""
+        """Return the table kind of a line with values of these names; None if it was cut short."""
         if self.alone:
             return TRAIN
         alike = 2 * len(self.names & names) >= max(1, len(self.names) + (self.counter is None))
         if not self.main or (self.losses and not self.losses & names):
             return EVAL
         if not alike and self.quality & names:
-            own = {b"", *(place[1] for place in (self.counter, self.epoch) if place)}
-            return TRAIN if 2 * len(names - self.names - own) > len(self.names) else None
+            return TRAIN if 2 * len(names - self.names - {b""}) > len(self.names) else None
         if not alike:
             return EVAL
         if not self.quality & names and any(is_val(name) and is_quality(name) for name in names):
@@ -140,7 +141,9 @@ class LearnedMatcher:
         main, names = self._main, {number.name for number in found}
         if main.counter is None or not main.quality & names or _find(main.counter, found, ranked) is None:
             return None
-        if 2 * len(main.names & names) < len(main.names) or not (_SUMMARY | VAL).isdisjoint(words(family)):
+        if main.head[:1].isspace() != family[:1].isspace():  # another column
+            return None
+        if 2 * len(main.names & names) < len(main.names) or not (TOLD_AGAIN | VAL).isdisjoint(words(family)):
             return None
         if family not in self._stages:
             if len(self._stages) >= _MAX_STAGES:
@@ -154,10 +157,10 @@ class LearnedMatcher:
     ) -> Match | None:
         columns: list[Column] = []
         taken: set[int] = set()
-        for what, place in (("step", plan.counter), (EPOCH, plan.epoch)):
-            if place is None:
+        for what, counted in (("step", plan.counter), (EPOCH, plan.epoch)):
+            if counted is None:
                 continue
-            index = _find(place, found, ranked)
+            index = _find(counted, found, ranked)
             if index is None:
                 return None
             number = found[index]
@@ -166,8 +169,7 @@ class LearnedMatcher:
             columns.append((what, b"" if what == "step" else number.name, unit, (number.start, number.end)))
             if number.total is not None:
                 columns.append(("total" if what == "step" else _EPOCHS, b"", Unit(), number.total))
-        names = {number.name for number in found}
-        kind = plan.kind(names)
+        kind = plan.kind({number.name for index, number in enumerate(found) if index not in taken})
         if kind is None:
             return None
         whole = plan.epoch is not None and any(column[0] == "total" for column in columns)
@@ -263,5 +265,5 @@ def _epochs(names: tuple[str, ...], first: int) -> Epochs:
     return Epochs(at[EPOCH], at["total"], at["step"], at.get(_EPOCHS), None, rest, first)
 
 
-def _find(place: tuple[int, bytes], found: list[Field], ranked: list[tuple[int, int]]) -> int | None:
-    return next((index for r, index in ranked if (r, found[index].name) == place), None)
+def _find(wanted: tuple[int, bytes], found: list[Field], ranked: list[tuple[int, int]]) -> int | None:
+    return next((index for r, index in ranked if place(r, found[index].name) == wanted), None)

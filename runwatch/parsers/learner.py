@@ -20,21 +20,12 @@ from dataclasses import replace
 
 from runwatch.batch import TRAIN
 from runwatch.parsers.formats import Format
-from runwatch.parsers.learn_families import (
-    ENOUGH,
-    FEW,
-    PLAIN,
-    Judgement,
-    Kept,
-    blocks,
-    counts_alike,
-    few_are_enough,
-    interleaved,
-    judge,
-    speaks_plainly,
-)
+from runwatch.parsers.learn_blocks import blocks
+from runwatch.parsers.learn_counters import ENOUGH, Kept
+from runwatch.parsers.learn_enough import FEW, PLAIN, few_are_enough, speaks_plainly
+from runwatch.parsers.learn_families import Judgement, counts_alike, interleaved, judge
 from runwatch.parsers.learn_shapes import reading_of
-from runwatch.parsers.learn_words import is_loss, is_val, rank_span, relevant, words
+from runwatch.parsers.learn_words import VAL_LED, is_loss, is_val, rank_span, relevant, words
 from runwatch.parsers.learned import LearnedMatcher, Plan
 from runwatch.parsers.learned_tables import TableMatcher, header
 from runwatch.parsers.patterns import Matcher
@@ -45,6 +36,8 @@ ROW = b"row"
 """Family of the rows under a header; the head of no other."""
 KEPT_LINES, KEPT_BYTES = 2048, 1 << 19
 """What is kept to learn from and to replay; the oldest lines go first."""
+_TOLD = frozenset((b"best", b"summary"))
+"""Words of the heads of lines that tell again what others told."""
 _LOOK = 16
 """Lines kept before the first look."""
 _HEADING = re.compile(rb"#{1,6} \S")
@@ -176,7 +169,7 @@ class Learner:
             if (len(lines) >= ENOUGH or (last and not self._markdown and few_are_enough(lines, self._lines)))
             and (judgement := judge(lines, last=last)) is not None
         ]
-        judged = sorted((j for j in judged if not is_val(j.plan.head)), key=lambda j: -j.score)
+        judged = _of_training(judged)
         if (not judged or judged[0].plan.counter is None) and (last or not _promising(families)):
             plans = blocks(families, self._lines)
             if plans is not None:
@@ -202,6 +195,16 @@ class Learner:
         return Format(NAME, "learned from this log", decode(example, 200), (matcher,), weak=True)
 
 
+def _of_training(judged: list[Judgement]) -> list[Judgement]:
+    """Return the judgements about lines that are not of validation, the likeliest first.
+
+    Lines led by a score of validation count if there are no others: each may tell of both.
+    """
+    train = [j for j in judged if not is_val(j.plan.head)]
+    train = train or [j for j in judged if j.plan.head.endswith(VAL_LED)]
+    return sorted(train, key=lambda judgement: -judgement.score)
+
+
 def _promising(families: Mapping[bytes, list[Kept]]) -> bool:
     """Whether a family of few lines may yet turn out to hold whole records."""
     judged = (judge(lines, last=True) for lines in families.values() if len(lines) >= FEW)
@@ -214,7 +217,7 @@ def _side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]])
     main = judged[0].plan
     plans = {main.head: main}
     for other in (judgement.plan for judgement in judged[1:]):
-        if counts_alike(other, main) and b"best" not in words(other.head):  # told again
+        if counts_alike(other, main) and _TOLD.isdisjoint(words(other.head)):  # told again
             among = interleaved(families[other.head], families[main.head])
             beside = among or is_val(other.head) or (not other.quality and bool(main.quality))
             plans[other.head] = replace(other, main=not beside, pattern=f"{NAME}-{len(plans) + 1}")

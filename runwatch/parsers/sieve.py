@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from runwatch.parsers.gate import Gate
 from runwatch.parsers.interpreter import MAX_LINE
-from runwatch.parsers.learn_words import TELLING
+from runwatch.parsers.learn_words import TELLING, is_count
 from runwatch.parsers.learned_tables import may_head
 from runwatch.parsers.lines import UNCLEAN, Bytes, Ints, Lines
 from runwatch.parsers.signs import TRIGGER
@@ -94,6 +94,7 @@ class Sieve:
             or self.gate.begins(line)
             or line.startswith(self._heads)
             or may_head(line)
+            or is_count(line)
             or len(line) > MAX_LINE
         )
 

@@ -26,7 +26,7 @@ FORMAT = Format(
         LinePattern(
             "train-iter",
             TRAIN,
-            rb"Iter ?(?:\(train\))? +\[ *(?P<step>\d+)/(?P<total>\d+)\]\s",
+            rb"(?<!\d\] )Iter ?(?:\(train\))? +\[ *(?P<step>\d+)/(?P<total>\d+)\]\s",
             prefix=b"Iter",
             fields=True,
             aliases=_ALIASES,

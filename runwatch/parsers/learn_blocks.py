@@ -1,0 +1,61 @@
+"""Finds records of several lines: the step on one, the numbers on others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runwatch.parsers.learn_counters import ENOUGH, Kept, grows
+from runwatch.parsers.learn_enough import FEW
+from runwatch.parsers.learn_families import aliases, interleaved, usual_of
+from runwatch.parsers.learn_words import EPOCH_RANK, is_quality, is_telling, is_val, place, words
+from runwatch.parsers.learned import Plan
+
+_SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
+"""Words of lines that tell what was done then, not that a record begins."""
+
+
+def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan] | None:
+    """Return plans for records of several lines: the step on one, the numbers on others; or None.
+
+    `Epoch: 3/30` with `Train Loss: 4.5` below it, or a box of names and values; `seen` counts the lines
+    of the stream, of which those since the first record must not be too many.
+    """
+    alone = [
+        (counted, lines)
+        for lines in families.values()
+        if len(lines) >= FEW and _SAVES.isdisjoint(words(lines[0].head)) and all(map(_places_alone, lines))
+        for counted in {place(r, lines[0].found[i].name) for r, i in lines[0].ranked}
+        if grows(lines, counted, least=0.5)
+    ]
+    if not alone:
+        return None
+    counted, steps = min(alone, key=lambda item: (-len(item[1]) // 2, item[0]))
+    values = [
+        lines
+        for lines in families.values()
+        if len(lines) >= FEW
+        and not any(r < EPOCH_RANK for kept in lines for r, _ in kept.ranked)
+        and len(lines) <= len(steps) + 1
+        and interleaved(lines, steps)
+        and any(is_telling(f.name) for f in lines[0].found)
+    ]
+    if not any(is_quality(f.name) and not is_val(f.name) for lines in values for f in lines[0].found):
+        return None
+    every = [kept for lines in values for kept in lines]
+    if len(steps) < ENOUGH and 8 * (len(steps) + len(every)) <= seen - steps[0].seen:
+        return None
+    boxed = steps[0].line[:1] == b"|"  # there, each name stands by itself and means what it says
+    meant = {} if boxed else aliases(every, frozenset().union(*map(usual_of, values)))
+    plans = {steps[0].head: Plan(steps[0].head, counted, alone=True)}
+    for lines in values:
+        plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
+    return plans
+
+
+def _places_alone(kept: Kept) -> bool:
+    """Whether a line tells nothing but places: `Epoch: 3/30`, `[step=40/900,epoch=0]`."""
+    if len(kept.found) == 1:
+        return True
+    ends = sum(kept.found[i].total is not None for _, i in kept.ranked)
+    others = [f for f in kept.found if not f.total and b"time" not in words(f.name)]
+    return ends == 1 and not any(is_telling(f.name) or b"." in kept.text(f) for f in others)

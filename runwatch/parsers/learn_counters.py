@@ -1,0 +1,142 @@
+"""Finds what counts in a family of lines: the step, or the epoch within which it counts.
+
+A counter grows from line to line, or begins anew with each epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from runwatch.parsers.fields import SCALES, Field
+from runwatch.parsers.learn_words import EPOCH_RANK, INNER, RATIO, STEP_RANK, place
+from runwatch.parsers.patterns import number
+
+Place = tuple[int, bytes]
+"""Rank and name of a counter (see learn_words.place)."""
+ENOUGH = 12
+"""Lines of a family that are enough while the stream goes on."""
+_PATIENCE = 128
+"""Lines after which it is no longer waited for an epoch to change, or for a counter to grow."""
+
+
+_NAMED = frozenset((*range(STEP_RANK + 1), EPOCH_RANK))
+"""Ranks of counters that say what they count."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """One line that may be a record."""
+
+    line: bytes
+    offset: int
+    number: int
+    head: bytes
+    found: list[Field]
+    ranked: list[tuple[int, int]]
+    seen: int = 0
+    """How many lines were seen before it."""
+    rank: bytes = b""
+    """The rank that a launcher put before it, as printed."""
+    unparsed: bool = False
+    """Whether its physical line has been counted as not understood."""
+
+    def value(self, index: int) -> float:
+        """Return the number of one field."""
+        found = self.found[index]
+        return number(self.line[found.start : found.end]) * SCALES.get(found.suffix, 1.0)
+
+    def text(self, field: Field) -> bytes:
+        """Return a field's number as it is printed."""
+        return self.line[field.start : field.end]
+
+    def find(self, counted: Place) -> int | None:
+        """Return which field is that counter, or None."""
+        return next((i for r, i in self.ranked if place(r, self.found[i].name) == counted), None)
+
+    def at(self, counted: Place) -> float | None:
+        """Return the number of that counter, or None."""
+        index = self.find(counted)
+        return None if index is None else self.value(index)
+
+    def whole(self, index: int) -> bool:
+        """Whether a field is printed as an integer."""
+        return self.line[self.found[index].start : self.found[index].end].isdigit()
+
+
+def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | None, bool]:
+    """Return the step, the epoch within which it counts, and whether it is too early to tell.
+
+    Without a step, the epoch that the lines name, if any.
+    """
+    places = sorted({place(r, kept.found[i].name) for kept in lines for r, i in kept.ranked})
+    least = RATIO if any(r == INNER for r, _ in places) else EPOCH_RANK
+    epoch = next((p for p in places if p[0] >= least and grows(lines, p, least=0.0)), None)
+    for counted in places:
+        if epoch is not None and 0 < counted[0] < min(EPOCH_RANK, epoch[0]):
+            anew = begins_anew(lines, counted, epoch)
+            if anew or (anew is None and not last and ratio(lines, counted)):
+                return counted, epoch, anew is None and len(lines) < _PATIENCE
+        if grows(lines, counted, least=0.5):
+            return counted, None, False
+    named = [p for p in places if p[0] in _NAMED]
+    told = any(2 * len(steps_of(lines, counted)) > len(lines) for counted in named)
+    return None, epoch, told and not last and len(lines) < _PATIENCE  # it may yet grow
+
+
+def steps_of(lines: list[Kept], counted: Place) -> list[float]:
+    """Return the numbers of a counter, line by line."""
+    return [value for kept in lines if (value := kept.at(counted)) is not None]
+
+
+def names_of(lines: list[Kept], counted: Place | None) -> set[bytes]:
+    """Return the names that a counter is printed with."""
+    if counted is None:
+        return set()
+    return {kept.found[i].name for kept in lines if (i := kept.find(counted)) is not None}
+
+
+def grows(lines: list[Kept], counted: Place, *, least: float) -> bool:
+    """Whether a number hardly ever falls, and rises in more than `least` of the lines."""
+    values = steps_of(lines, counted)
+    if 2 * len(values) < len(lines):
+        return False
+    rises = sum(b > a for a, b in pairwise(values))
+    falls = sum(b < a for a, b in pairwise(values))
+    again = sum(b < a and b <= values[0] for a, b in pairwise(values))
+    if falls and falls == again and counted[0] in _NAMED and rises >= 2 and 4 * falls <= len(values):
+        return True  # a named counter that begins anew, run by run
+    if len(values) < ENOUGH and falls:
+        return False
+    least = 0.0 if rounded(lines, counted) else least  # 28K stays the same for a while
+    often = rises > least * (len(values) - 1) and rises >= min(2, len(lines) - 1)
+    return falls <= 0.1 * len(values) and (least == 0.0 or often)
+
+
+def rounded(lines: list[Kept], counted: Place) -> bool:
+    """Whether a counter is printed in thousands or millions."""
+    return any((i := k.find(counted)) is not None and k.found[i].suffix for k in lines)
+
+
+def ratio(lines: list[Kept], counted: Place) -> bool:
+    """Whether a counter is printed with its end, `12/500`."""
+    return any((i := k.find(counted)) is not None and k.found[i].total for k in lines)
+
+
+def two_ratios(lines: list[Kept]) -> bool:
+    """Whether every line tells two places with their ends: `[1/30][20/500]`."""
+    return all(sum(k.found[i].total is not None for _, i in k.ranked) > 1 for k in lines)
+
+
+def begins_anew(lines: list[Kept], counted: Place, epoch: Place) -> bool | None:
+    """Whether a counter starts again with each epoch; None if no epoch has changed.
+
+    One that is printed without its end has to grow in between.
+    """
+    pairs = [(e, s) for k in lines if (e := k.at(epoch)) is not None and (s := k.at(counted)) is not None]
+    turns = [later[1] <= earlier[1] for earlier, later in pairwise(pairs) if later[0] > earlier[0]]
+    if not turns:
+        return None
+    inside = [later[1] > earlier[1] for earlier, later in pairwise(pairs) if later[0] == earlier[0]]
+    grows = sum(inside) >= max(2, 0.9 * len(inside)) or ratio(lines, counted)
+    return grows and 2 * sum(turns) > len(turns)

@@ -1,0 +1,128 @@
+"""Records of several lines, boxes and tables are learnt."""
+
+from __future__ import annotations
+
+import pytest
+
+from runwatch.parsers.learned_tables import TableMatcher
+
+from .logs import parse
+
+BOX = """-----------------------------
+| rollout/      |           |
+|    ep_rew_mean| {reward}   |
+| time/         |           |
+|    fps        | 941       |
+|    total_timesteps | {step} |
+| train/        |           |
+|    loss       | {loss}    |
+-----------------------------
+"""
+
+
+def test_boxes_of_names_and_values():
+    text = "".join(BOX.format(reward=-100 + i, step=2048 * i, loss=5 / i) for i in range(1, 21)).encode()
+    parsed = parse(text, formats=())
+    assert parsed.column("step").tolist() == [2048 * i for i in range(1, 21)]
+    assert parsed.column("train/loss", "eval").tolist() == [5 / i for i in range(1, 21)]
+    assert len(parsed.column("fps", "eval")) == 20
+
+
+def test_blocks_of_lines():
+    text = "".join(
+        f"Epoch: {i}/20\nTime: 3.5s - LR: 1e-4\nTrain Loss: {5 / i} - Train PPL: 3.5\n----\n"
+        for i in range(1, 21)
+    )
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(1, 21))
+    assert parsed.column("total").tolist() == [20] * 20
+    assert parsed.column("train/loss", "eval").tolist() == [5 / i for i in range(1, 21)]
+
+
+def test_a_block_below_its_step():
+    lines = []
+    for i in range(20):
+        lines += [f"2030-01-02 03:04:05.678\tnode-03:0\ttrainer.train:990\tINFO\t[step={10 * i}/900,epoch=0]"]
+        lines += [
+            "    optim/total_grad_norm=0.5",
+            f"    train/CrossEntropyLoss={5 / (i + 1):.3f}",
+            "    train/Perplexity=9.5",
+        ]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == [10 * i for i in range(20)]
+    assert set(parsed.column("total")) == {900}
+    assert parsed.column("train/loss", "eval").tolist() == [float(f"{5 / (i + 1):.3f}") for i in range(20)]
+
+
+@pytest.mark.parametrize("gap", ["   ", " | ", "\t"])
+def test_tables_under_a_header(gap):
+    rows = [gap.join(["E", "#", "LOSS NER", "SCORE"]), gap.join(["---"] * 4)]
+    rows += [gap.join([str(i // 2), str(200 * i), "2.5", f"0.{i}"]) for i in range(8)]
+    parsed = parse("\n".join(rows).encode(), formats=())
+    assert parsed.column("step").tolist() == [200 * i for i in range(8)]
+    assert parsed.column("LOSS NER").tolist() == [2.5] * 8
+
+
+def test_table_cells_that_are_no_numbers():
+    rows = ["epoch     train_loss  valid_loss  accuracy  lr     time    gpu_mem"]
+    rows += [f"{i}         0.5{i}        0.6         91.5%     1e-3   00:1{i}   7.8G" for i in range(8)]
+    rows[4] += "  <- best"
+    parsed = parse("\n".join(rows).encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(8))
+    assert parsed.column("train/loss").tolist() == [float(f"0.5{i}") for i in range(8)]
+    assert {names for _, _, names in parsed.tables} == {
+        ("offset", "line", "step", "train/loss", "val/loss", "accuracy", "train/learning_rate")
+    }
+
+
+@pytest.mark.parametrize(
+    "line", [b"1.5s " * 200, b"1 " * 32 + b"x1 " * 90, b"-" * 1000, b"1-" * 500, b"1:11 " * 200]
+)
+def test_hard_rows_cost_little(line):
+    import time
+
+    table = TableMatcher((b"step", b"loss", *(b"column %d" % i for i in range(30))))
+    begun = time.perf_counter()
+    assert table.match(line) is None
+    assert time.perf_counter() - begun < 0.1
+
+
+def test_whole_records_are_waited_for_where_blocks_would_do():
+    text = b"".join(
+        b"Starting epoch %d\nEpoch[%d] - Iter: [0/6]\tLoss 2.5\tlr 0.1\nTest:\tLoss 1.5\n" % (e, e)
+        for e in range(20)
+    )
+    parsed = parse(text, formats=())
+    assert parsed.column("step").tolist() == [6 * e for e in range(20)]
+    assert parsed.column("train/loss").tolist() == [2.5] * 20
+
+
+def test_blocks_whose_heading_tells_the_time():
+    text = "".join(
+        f"Saving latest model at the end of epoch {i}\nEnd of epoch {i} / 100 \t Time Taken: 16{i}.5 sec\n"
+        f"Generator Loss: {9 / (i + 1):.4f}, Discriminator Loss: 2.5\nlearning rate = 0.0002\n"
+        for i in range(20)
+    )
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(20))
+    assert set(parsed.column("total")) == {100}
+    assert len(parsed.column("Generator Loss", "eval")) == 20
+
+
+def test_blocks_below_a_bare_place():
+    text = "".join(
+        f" -- {10 * i:03d} / 2297 --\nmean loss: {9 / i:.4f}\naccuracy: 0.5\n" for i in range(1, 21)
+    )
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("step").tolist() == [10 * i for i in range(1, 21)]
+    assert parsed.column("train/loss", "eval").tolist() == [float(f"{9 / i:.4f}") for i in range(1, 21)]
+
+
+def test_blocks_behind_a_stamp_without_dashes():
+    text = "".join(
+        f"20200204-20:{i:02d}:01 Train Epoch: {i}/70 ...\n20200204-20:{i:02d}:09     total_loss: {9 / i:.4f} time: 10m 8s\n"
+        for i in range(1, 21)
+    )
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(1, 21))
+    assert parsed.column("train/loss", "eval").tolist() == [float(f"{9 / i:.4f}") for i in range(1, 21)]

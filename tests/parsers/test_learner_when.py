@@ -1,0 +1,127 @@
+"""When the learner believes what it sees, and how sure it is."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from runwatch.parsers.log import LogParser
+
+from .logs import parse
+from .templates import log
+
+
+def test_a_short_log_is_learnt_at_its_end():
+    parser = LogParser()
+    fed = parser.feed(b"".join(b"step %d loss 1.5\n" % i for i in range(4)))
+    assert (parser.format, fed.unparsed) == (None, 4)
+    rest = parser.flush()
+    assert (parser.format, rest.unparsed, rest.tables[0].rows) == ("learned", -4, 4)
+    assert rest.tables[0].column("line").tolist() == [1, 2, 3, 4]
+
+
+def test_few_records_after_a_long_preamble():
+    preamble = b"layer (linear)  some shape\n" * 200
+    epochs = b"".join(b"Epoch %d/4 - loss: 0.%d - val_loss: 0.5\n" % (i, i) for i in range(1, 5))
+    assert parse(preamble + epochs + b"Done.\n", formats=()).column("step").tolist() == [1, 2, 3, 4]
+    assert parse(preamble + epochs + preamble, formats=()).format is None
+
+
+def test_two_records_are_enough_if_they_say_much():
+    line = b"iteration %d/ 100 | lm loss: 2.5E+00 | learning rate: 1.0E-04 | grad norm: 1.5\n"
+    assert parse(line % 10 + line % 20, formats=()).column("step").tolist() == [10, 20]
+    assert parse(b"step 10 loss 2.5\nstep 20 loss 2.25\n", formats=()).format is None
+
+
+def certainty(text: bytes) -> float:
+    parser = LogParser(())
+    parser.feed(text)
+    parser.flush()
+    assert parser.certainty is not None
+    return parser.certainty
+
+
+def test_certainty():
+    clear = certainty(b"".join(b"step %d loss 2.5 lr 0.1\n" % i for i in range(60)))
+    few = certainty(b"".join(b"step %d loss 2.5 lr 0.1\n" % i for i in range(4)))
+    stepless = certainty(b"".join(b"loss 2.%d lr 0.1\n" % i for i in range(60)))
+    odd = certainty(b"".join(b"epoch %d foo 2.5\n" % i for i in range(60)))
+    assert 0 < stepless < few < clear <= 1
+    assert 0 < odd < clear
+    assert clear > 0.9
+    assert LogParser(()).certainty is None
+
+
+def test_after_many_records_a_learnt_format_stays():
+    text = log("it {step}/{total} xloss={loss} lr={lr}", 1200)
+    parsed = parse(text + b"step 1/9 (1.00%) | loss: 1.0\n" * 40)
+    assert parsed.format == "learned"
+    assert len(parsed.column("step")) >= 1200
+    parse(text).same_as(parse(text, bulk=False))
+    parse(text, [len(text) // 3, len(text) // 2]).same_as(parse(text))
+
+
+def plain(template: str, count: int = 5, **more: object) -> bytes:
+    """Lines in a row that say all there is to know of a step."""
+    return "".join(template.format(step=i + 1, clock=8 * i, **more) + "\n" for i in range(count)).encode()
+
+
+PLAINLY = "[mine] it={step} of 350 train_loss=nan gnorm=nan lr=1e-4 dt=0.5s"
+
+
+def test_plain_lines_are_believed_while_few():
+    parser = LogParser()
+    *before, newest = [parser.feed(line + b"\n") for line in plain(PLAINLY).splitlines()]
+    assert not any(batch.tables for batch in before)
+    (table,) = newest.tables
+    assert table.column("step").tolist() == [1, 2, 3, 4, 5]
+    assert table.column("total").tolist() == [350] * 5
+    assert all(map(math.isnan, table.column("train/loss").tolist()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        plain(PLAINLY, 4),
+        plain(PLAINLY.replace(" of 350", ""), 5),
+        plain("it={step} of 350 train_loss=nan", 5),
+        plain("it={step} of 350 lr=1e-4 grad_norm=nan", 5),
+        plain("epoch 1 it={step} of 350 train_loss=nan lr=1e-4", 5),
+        plain("it={step} of 350 train_loss=nan lr=1e-4 time {clock}", 5),
+        plain(PLAINLY, 4) + b"Epoch 2\n" + plain(PLAINLY, 5),
+        plain(PLAINLY, 3) + b"saved\n" + plain(PLAINLY, 5)[3 * len(PLAINLY) :],
+        plain("it=7 of 350 train_loss=nan lr=1e-4", 5),
+        plain("val: it={step} of 350 val_loss=nan lr=1e-4", 5),
+        b"# How to train\n" + plain(PLAINLY, 5),
+        plain("it={step} of 35{step} train_loss=nan lr=1e-4", 5),
+    ],
+)
+def test_few_lines_that_leave_doubts_are_waited_for(text):
+    assert not LogParser().feed(text).tables
+
+
+def test_runs_that_begin_anew_count_though_they_are_short():
+    text = "".join(f"  Epoch {5 * i}/20 - Train Loss: 0.5, Val Loss: {i}.5\n" for i in (1, 2, 3, 4, 1, 2, 3))
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("step").tolist() == [5, 10, 15, 20, 5, 10, 15]
+
+
+def test_a_counter_that_does_not_grow_yet_is_waited_for():
+    lines = [f"epoch: 0, D(x): 0.5, FID Score: {9 + i}.5, IS Score: 1.5" for i in range(30)]
+    lines += [f"epoch: {i}, D(x): 0.5, FID Score: {9 + i}.5, IS Score: 1.5" for i in range(200)]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == [0] * 30 + list(range(200))
+
+
+def test_few_lines_all_over_a_log_are_enough():
+    noise = b"INFO collected 12 words of a sentence\n" * 30
+    text = b"".join(noise + b"Loss after epoch %d: %d.5\n" % (i, 90 - i) for i in range(10))
+    assert parse(text, formats=()).column("step").tolist() == list(range(10))
+    assert parse(noise * 9 + text.replace(noise, b""), formats=()).format is None
+
+
+def test_several_losses_none_of_which_is_the_loss_make_it_less_sure():
+    whole = "".join(f"step {i} style loss 1.5 content loss 2.5 total loss 4.0\n" for i in range(30))
+    parts = whole.replace(" total loss 4.0", " tv loss 4.0")
+    assert certainty(parts.encode()) < certainty(whole.encode())
