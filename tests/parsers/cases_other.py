@@ -289,7 +289,7 @@ CASES = [
         {"step": [32], "val/loss": [0.875]},
     ),
     Case(
-        "yolo",  # results.txt of YOLOv5 and v7: no header, no bar, the measures behind
+        "yolo-results-txt",
         "     0/149     12.5G   0.0625   0.0125         0    0.0750        52       640    0.125     0.25    0.5    0.0625   0.0500    0.025         0\n"
         "     1/149     12.5G    0.050   0.0100         0    0.0600        27       640    0.250     0.50    0.5    0.1250   0.0375    0.010         0\n",
         {"step": [0, 1], "total": [149, 149], "train/box_loss": [0.0625, 0.05], "train/obj_loss": [0.0125, 0.01],
@@ -297,9 +297,14 @@ CASES = [
          "val/box_loss": [0.05, 0.0375], "val/cls_loss": [0, 0]},
     ),
     Case(
-        "yolo",  # with landmarks
+        "yolo-results-txt",  # with landmarks
         "      3/9     1.25G   0.0625   0.0125     0.025    0.0500    0.1500        52       640    0.125     0.25    0.5    0.0625   0.0500    0.025         0\n",
         {"step": [3], "total": [9], "train/landmark_loss": [0.05], "train/total_loss": [0.15], "val/recall": [0.25]},
+    ),
+    Case(
+        "yolo-results-txt",  # with key points
+        "      3/9     1.25G   0.0625   0.0125     0.025    0.0500    0.025     0.1750        52       640    0.125     0.25    0.5    0.0625   0.0500    0.025         0\n",
+        {"step": [3], "train/kpt_loss": [0.05], "train/kptv_loss": [0.025], "train/total_loss": [0.175], "val/recall": [0.25]},
     ),
     Case(
         "keras",  # backspaces, as many as the bar is long, as terminals and notebooks get them

@@ -4,44 +4,45 @@ from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import LOSS
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
-from runwatch.parsers.yolo import YoloReader
-
-_VALIDATED = ("val_precision", "val_recall", "val_mAP50", "val_mAP50_95")
-
-
-def _results(*losses: str) -> LinePattern:
-    """Return the pattern of results.txt, as YOLOv5 (before results.csv), v7 and their kin write it.
-
-    A row without a bar: epoch, memory, these losses and their sum, instances, image size, four
-    measures, and the same three losses of the validation: box, obj, cls.
-    """
-    value = rb"\s+(?P<%s>" + VALUE + rb")"
-    train = [f"train_{name}_loss" for name in (*losses, "total")]
-    validation = [*_VALIDATED, *(f"val_{name}_loss" for name in ("box", "obj", "cls"))]
-    columns = [b"".join(value % name.encode() for name in names) for names in (train, validation)]
-    return LinePattern(
-        f"results-{len(losses)}",
-        TRAIN,
-        rb"\s*(?P<step>\d+)/(?P<total>\d+)\s+\d+(?:\.\d+)?[GM]B?(?=\s)"
-        + (rb"\s+\d+\s+\d+(?=\s)").join(columns)
-        + rb"\s*$",
-        aliases={
-            name.replace("_", " "): name.replace("_", "/", 1).replace("50_95", "50-95")
-            for name in (*train, *validation)
-        },
-    )
-
+from runwatch.parsers.yolo import ResultsPattern, YoloReader
 
 ULTRALYTICS = Format(
     name="yolo",
     title="Ultralytics YOLO",
     example="      2/90      4.25G      1.125      2.250      1.375         12        640: 100%|###| 9/9",
-    matchers=(
-        _results("box", "obj", "cls"),
-        _results("box", "obj", "cls", "landmark"),
-        _results("box", "obj", "cls", "kpt", "kptv"),
-    ),
+    matchers=(),
     readers=(YoloReader,),
+)
+
+_TRAINED = ("box", "obj", "cls", "landmark", "kpt", "kptv", "total")
+_VALIDATED = ("precision", "recall", "mAP50", "mAP50-95", "box_loss", "obj_loss", "cls_loss")
+
+
+def _columns(*names: str) -> bytes:
+    """Return the pattern of numbers in columns, each a group of this name."""
+    return b"".join(rb"\s+(?P<%s>%s)" % (name.encode(), VALUE) for name in names)
+
+
+# Epoch, memory, losses and their sum, instances, image size; four measures, the losses of the validation.
+# YOLOv5-face has one loss more, pose estimation with YOLOv7 two.
+_RESULTS = ResultsPattern(
+    "results",
+    TRAIN,
+    rb"\s*(?P<step>\d+)/(?P<total>\d+)\s+\d+(?:\.\d+)?[GM]B?(?=\s)"
+    + _columns("t_box", "t_obj", "t_cls")
+    + rb"(?:%s|%s)?" % (_columns("t_landmark"), _columns("t_kpt", "t_kptv"))
+    + _columns("t_total")
+    + rb"\s+\d+\s+\d+(?=\s)"
+    + _columns(*(f"v_{i}" for i in range(7)))
+    + rb"\s*$",
+    aliases={f"t {name}": f"train/{name}_loss" for name in _TRAINED}
+    | {f"v {i}": f"val/{name}" for i, name in enumerate(_VALIDATED)},
+)
+RESULTS = Format(
+    name="yolo-results-txt",
+    title="results.txt of YOLOv5, YOLOv7 and their kin",
+    example="   2/90   4.25G   0.0625   0.0125   0.025   0.1   12   640   0.5   0.25   0.5   0.25   ...",
+    matchers=(_RESULTS,),
 )
 
 YOLOX = Format(
