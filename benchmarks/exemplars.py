@@ -95,6 +95,10 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
         "{step:7d}/{total}      {_mem:.2f}G {loss:10.4g} {norm:10.4g} {small:10.4g} {_within:10d}        640: "
         "100%|##########| 9/9 [00:02<00:00,  {_speed:.2f}it/s]",
     ),
+    "yolo-results-txt": (
+        "{step:6d}/{total} {_mem:8.3g}G {loss:9.4g} {norm:9.4g} {small:9.4g} {one:9.4g} {_within:9d}       640 "
+        "{lr:9.4g} {_one:9.4g} {_small:9.4g} {_loss:9.4g} {_norm:9.4g} {_one:9.4g} {_small:9.4g}",
+    ),
     "yolox": (
         "INFO | yolox.core.trainer:after_iter:250 - epoch: {epoch}/{epochs}, iter: {within}/{per}, mem: {_rate}Mb, "
         "iter_time: {small:.3f}s, data_time: {one:.3f}s, total_loss: {loss:.1f}, lr: {lr:.3e}, size: {within2}",

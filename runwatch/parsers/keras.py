@@ -25,7 +25,7 @@ _BAR = re.compile(
     rb"(?:(?:\[[=>.]{10,80}\]|\S{10,200}) ?- |(?=\xe2\x94[\x80-\xbf])\S{1,400} )(?P<rest>[^\r\n]{1,4000})"
     rb"|(?:(?:\s*(?P<all>\d+)/(?P<of>\d+) |\s)- |(?=\d+s - ))(?P<whole>\d+m?s [^\r\n]{1,4000})"  # verbose=2
 )
-_ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): (" + VALUE + rb")(?= - |\s*$)")
+_ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): (" + VALUE + rb")(?= - |[\s\b]*$)")
 _FILLING = re.compile(rb"\[[=>.]{10,80}\]")
 _HEAVY = re.compile(rb"(?:\xe2\x94[\x80-\xbf]){2,200}")
 _HEADLINE, _DRAWN, _UNKNOWN, _WHOLE = "headline", "drawn", "unknown", "whole"

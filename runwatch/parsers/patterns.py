@@ -37,6 +37,8 @@ FIELDS = re.compile(
     rb"(?=[\s|;)(\]]|,(?!\d)|$)"  # 1,051,31 was cut: it is not 1,051
 )
 ITEMS = re.compile(rb"['\"]([^'\"]+)['\"]: ?['\"]?(" + VALUE + rb")['\"]?(?=[,}])")
+_PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])")
+"""Step and total in one text of a dict, as ms-swift prints them."""
 _BAR = re.compile(
     rb"\s*\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
 )
@@ -319,6 +321,10 @@ class DictPattern:
         kind = self._kind(names)
         if kind is None:
             return None
+        place = _PLACE.search(line, start)
+        if place is not None and b"step" not in names:
+            names += (b"step", b"total")
+            spans += (place.span(1), place.span(2))
         layout = self._layouts.get(kind, tuple(names), (b"",) * len(names))
         stamp = find(line, begin, start) if start > begin else None
         if stamp is None:

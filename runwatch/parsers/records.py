@@ -81,6 +81,7 @@ _HEAD = re.compile(_SETS, re.IGNORECASE)
 _VAL_HEAD = re.compile(r"(?:val|valid|validation|eval|evaluation|dev)[_ ](?=.)", re.IGNORECASE)
 _VAL_WORD = re.compile(r"(?:val|eval|test|dev|predict)", re.IGNORECASE)
 _NUMERIC = re.compile(VALUE.decode(), re.ASCII)
+_OF = re.compile(r"(\d{1,15})/(\d{1,15})", re.ASCII)
 _SHARED: dict[str, str] = {
     "train/loss_step": LOSS,
     "train_loss_step": LOSS,
@@ -109,6 +110,8 @@ _SHARED: dict[str, str] = {
     "validation_loss": VAL_LOSS,
     "validation/loss": VAL_LOSS,
     "dev_loss": VAL_LOSS,
+    "main/loss": LOSS,  # Chainer's, by its reports' observers
+    "validation/main/loss": VAL_LOSS,
 }
 _UNITS: dict[str, Unit] = {
     "step_time_ms": Unit(divide=1e3),
@@ -305,9 +308,19 @@ def flatten(record: Mapping[str, object], skip: re.Pattern[str]) -> dict[str, fl
             elif isinstance(value, str):
                 if (held := numeric(value)) is not None:
                     found.setdefault(head + key, held)
+                elif "/" in key:
+                    _add_both(found, key, value)
             elif isinstance(value, dict) and depth < MAX_DEPTH and not skip.search(head + key):
                 todo.append((f"{head}{key}/", value, depth + 1))
     return found
+
+
+def _add_both(found: dict[str, float], key: str, value: str) -> None:
+    """Add the numbers of `"global_step/max_steps": "12/500"`, each under its own name."""
+    names, numbers = key.split("/"), _OF.fullmatch(value)
+    if numbers is not None and len(names) == 2 and names[0] in STEPS:
+        for name, text in zip(names, numbers.groups(), strict=True):
+            found.setdefault(name, float(text))
 
 
 def _as_float(value: float) -> float:

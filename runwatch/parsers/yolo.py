@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.parsers.patterns import NUMBER, VALUE, Layout, Match, number, values
+from runwatch.parsers.patterns import NUMBER, VALUE, Layout, LinePattern, Match, number, values
 from runwatch.parsers.readers import Row, RowMaker, same_until
 
 if TYPE_CHECKING:
@@ -73,17 +73,10 @@ class _YoloRows:
 
         count, text = len(self._names), words.text
         begin, end = words.begin, words.end
-        good = text[end[-1] - 1] == 58
-        row = int(good.argmax())
-        place, memory = words.word(0, row), words.word(1, row)
-        epochs = place[place.find(b"/") :]  # it is the same all the time
-        unit = memory.lstrip(b"0123456789.")
-        if len(epochs) > 8 or not epochs[1:].isdigit() or unit not in (b"G", b"M", b"GB", b"MB"):
+        opening = _opening(words, text[end[-1] - 1] == 58)
+        if opening is None:
             return None
-        good &= words.ends_with(0, epochs) & words.ends_with(1, unit)
-        good &= numerals.plain(text, begin[1], end[1] - len(unit))
-        epoch, right = numerals.whole(text, begin[0], end[0] - len(epochs))
-        good &= right
+        epoch, total, good = opening
         for at, behind in ((-2, 0), (-1, 1)):  # instances and image size
             good &= numerals.whole(text, begin[at], end[at] - behind)[1]
         losses, right = words.numbers(2, count - 2)
@@ -93,7 +86,6 @@ class _YoloRows:
         if count not in self._layouts:
             self._layouts[count] = self._layout(count)
         layout, kept = self._layouts[count]
-        total = np.full(len(epoch), float(epochs[1:]))
         return layout, np.array([epoch, total, *(losses[i] for i in kept)]), good
 
     def _layout(self, count: int) -> tuple[Layout, list[int]]:
@@ -107,6 +99,25 @@ class _YoloRows:
             names = [f"train/{name}" for name in names]
         kept = [i for i, name in enumerate(names) if name not in names[:i]]
         return self._row.layout(TRAIN, ("epoch", "total", *(names[i] for i in kept))), kept
+
+
+def _opening(words: Words, good: Flags) -> tuple[Floats, Floats, Flags] | None:
+    """Return epoch and epochs of rows that begin with them and the memory, and which of `good` do."""
+    import numpy as np
+
+    from runwatch.parsers import numerals
+
+    text, begin, end = words.text, words.begin, words.end
+    row = int(good.argmax())
+    place, memory = words.word(0, row), words.word(1, row)
+    epochs = place[place.find(b"/") :]  # it is the same all the time
+    unit = memory.lstrip(b"0123456789.")
+    if len(epochs) > 8 or not epochs[1:].isdigit() or unit not in (b"G", b"M", b"GB", b"MB"):
+        return None
+    good = good & words.ends_with(0, epochs) & words.ends_with(1, unit)
+    good &= numerals.plain(text, begin[1], end[1] - len(unit))
+    epoch, right = numerals.whole(text, begin[0], end[0] - len(epochs))
+    return epoch, np.full(len(epoch), float(epochs[1:])), good & right
 
 
 def _nothing_behind(words: Words) -> Flags:
@@ -131,6 +142,40 @@ def _first(flags: Flags, begin: Ints) -> Ints:
 
     at = np.append(np.flatnonzero(flags), len(flags))
     return np.asarray(at[np.searchsorted(at, begin)])
+
+
+class ResultsPattern(LinePattern):
+    """Rows of results.txt: an epoch's place, memory, four losses, two counts, seven measures.
+
+    Rows of programs that have more losses are read one by one.
+    """
+
+    words = 15
+
+    def bulk(self) -> WordDecoder:
+        """Return the bulk path of rows, which are words."""
+        from runwatch.parsers.words import WordDecoder
+
+        return WordDecoder(self)
+
+    def read(self, words: Words) -> tuple[Layout, Floats, Flags] | None:
+        """Return the values of rows with nothing behind their words."""
+        import numpy as np
+
+        from runwatch.parsers import numerals
+
+        good = words.end[-1] == words.line_end
+        row = int(good.argmax())
+        match = self.match(words.text[words.line_begin[row] : words.line_end[row]].tobytes())
+        opening = _opening(words, good)
+        if match is None or opening is None or len(match.spans) != self.words - 2:
+            return None
+        epoch, total, good = opening
+        for at in (6, 7):  # instances and image size
+            good &= numerals.whole(words.text, words.begin[at], words.end[at])[1]
+        losses, right = words.numbers(2, 4)
+        measures, further = words.numbers(8, 7)
+        return match.layout, np.array([epoch, total, *losses, *measures]), good & right & further
 
 
 class YoloReader:

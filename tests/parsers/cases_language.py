@@ -184,4 +184,11 @@ CASES = [
         {"step": [5], "train/loss": [0.625], "simple_loss": [1.25], "train/learning_rate": [0.003]},
         {"val/loss": [0.875]},
     ),
+    Case(
+        "hf-trainer",  # as ms-swift prints it: the step stands in the dict
+        "{'loss': '2.125', 'grad_norm': '4.5', 'learning_rate': '1e-06', 'epoch': '0.25', 'global_step/max_steps': '1/4'}\n"
+        "{'loss': '1.125', 'grad_norm': '2.5', 'learning_rate': '1e-06', 'epoch': '0.5', 'global_step/max_steps': '2/4', "
+        "'elapsed_time': '3m 18s', 'memory(GiB)': '26.5'}\n",
+        {"step": [1, 2], "total": [4, 4], "train/loss": [2.125, 1.125], "train/grad_norm": [4.5, 2.5], "memory(GiB)": [26.5]},
+    ),
 ]  # fmt: skip

@@ -288,4 +288,32 @@ CASES = [
         {"step": [2, 18, 64], "total": [96, 96, 96], "train/loss": [1.5, 0.75, 0.5], "perf/step_time": [0.125, 0.0625, 0.0625]},
         {"step": [32], "val/loss": [0.875]},
     ),
+    Case(
+        "yolo-results-txt",
+        "     0/149     12.5G   0.0625   0.0125         0    0.0750        52       640    0.125     0.25    0.5    0.0625   0.0500    0.025         0\n"
+        "     1/149     12.5G    0.050   0.0100         0    0.0600        27       640    0.250     0.50    0.5    0.1250   0.0375    0.010         0\n",
+        {"step": [0, 1], "total": [149, 149], "train/box_loss": [0.0625, 0.05], "train/obj_loss": [0.0125, 0.01],
+         "train/total_loss": [0.075, 0.06], "val/precision": [0.125, 0.25], "val/mAP50-95": [0.0625, 0.125],
+         "val/box_loss": [0.05, 0.0375], "val/cls_loss": [0, 0]},
+    ),
+    Case(
+        "yolo-results-txt",  # with landmarks
+        "      3/9     1.25G   0.0625   0.0125     0.025    0.0500    0.1500        52       640    0.125     0.25    0.5    0.0625   0.0500    0.025         0\n",
+        {"step": [3], "total": [9], "train/landmark_loss": [0.05], "train/total_loss": [0.15], "val/recall": [0.25]},
+    ),
+    Case(
+        "yolo-results-txt",  # with key points
+        "      3/9     1.25G   0.0625   0.0125     0.025    0.0500    0.025     0.1750        52       640    0.125     0.25    0.5    0.0625   0.0500    0.025         0\n",
+        {"step": [3], "train/kpt_loss": [0.05], "train/kptv_loss": [0.025], "train/total_loss": [0.175], "val/recall": [0.25]},
+    ),
+    Case(
+        "keras",  # backspaces, as many as the bar is long, as terminals and notebooks get them
+        "Epoch 1/2\n\r 1/2 [===>....] - ETA: 4s - loss: 0.6250 - accuracy: 0.7500" + 12 * "\b"
+        + "\r2/2 [==========] - ETA: 0s - loss: 0.5000 - accuracy: 0.7500" + 12 * "\b"
+        + "\r2/2 [==========] - 13s 1s/step - loss: 0.5000 - accuracy: 0.7500 - val_loss: 0.3750\n"
+        "Epoch 2/2\n\r 2/2 [==========] - ETA: 0s - loss: 0.2500 - accuracy: 0.8750" + 12 * "\b"
+        + "\r2/2 [==========] - 1s 1s/step - loss: 0.2500 - accuracy: 0.8750" + 12 * "\b" + "\n",
+        {"step": [1, 2], "total": [2, 2], "train/loss": [0.5, 0.25], "accuracy": [0.75, 0.875]},
+        {"val/loss": [0.375]},
+    ),
 ]  # fmt: skip

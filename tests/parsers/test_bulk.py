@@ -236,3 +236,19 @@ def test_a_colour_within_what_a_line_begins_with():
     lines[1700] = lines[1700].replace("[", "[\0")
     parsed = parse("".join(lines).encode())
     assert parsed.column("step").tolist() == list(range(2000))
+
+
+def test_results_of_yolo_are_the_same_in_bulk():
+    rng = random.Random(0)
+
+    def row(epoch: int) -> str:
+        values = [rng.choice([rng.random(), rng.random() / 1e5, 0, 1, 640, float("nan")]) for _ in range(11)]
+        losses, measures = ("".join(f"{value:10.4g}" for value in part) for part in (values[:4], values[4:]))
+        tail = rng.choice(["", "", "", " ", " 0.5"])
+        return f"{epoch:6d}/2999 {rng.choice([0, 3.25, 12.5]):8.3g}G{losses}{rng.randrange(99):10d}       640{measures}{tail}\n"
+
+    text = "".join(map(row, range(3000))).encode()
+    parsed = parse(text)
+    parsed.same_as(parse(text, bulk=False))
+    assert parsed.format == "yolo-results-txt"
+    assert len(parsed.column("val/mAP50")) > 2000

@@ -107,6 +107,10 @@ def test_tables_of_openai_baselines():
         ("episode,episode time,episode_reward", "episode_reward"),
         ("Episode,Seconds,Mean Reward", "Mean Reward"),
         ("Epoch,Train Acc,Train Loss", "train/loss"),
+        ("frame,value,episode_reward", "episode_reward"),
+        ("timesteps,epoch,loss", "train/loss"),
+        ("TotalEnvInteracts,Epoch,AverageEpRet", "AverageEpRet"),
+        ("TimestepsSoFar,EpisodesSoFar,EpRewMean", "EpRewMean"),
     ],
 )
 def test_heads_as_people_write_them(head, metric):
@@ -151,6 +155,8 @@ def test_the_middle_of_a_table_is_read_once_its_beginning_was_shown():
     [
         b"name,age\nx,3\n",
         b"epoch,name,weight_loss\n1,a,2\n",
+        b"frame,x,y\n1,2,3\n",
+        b"timestep,reputation,report\n1,2,3\n",
         b"date,steps,calories\n1,2,3\n",
         b"step,loss,step\n1,2,3\n",
         b"1,2,3\n4,5,6\n",

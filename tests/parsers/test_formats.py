@@ -34,7 +34,7 @@ def test_columns(case):
 
 
 def test_every_format_has_a_case_or_a_test_of_its_own():
-    elsewhere = {"nanochat", "build-nanogpt", "build-nanogpt-logtxt", "nanogpt", "hf-trainer"}
+    elsewhere = {"nanochat", "build-nanogpt", "build-nanogpt-logtxt", "nanogpt"}
     assert {fmt.name for fmt in catalogue() if not fmt.alone} - elsewhere == {case.format for case in CASES}
 
 

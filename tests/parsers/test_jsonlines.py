@@ -232,6 +232,36 @@ def test_anything_with_a_step_and_a_loss(step):
     assert parsed.column("train/loss").tolist() == [18.079]
 
 
+def test_a_step_and_its_total_in_one_text():
+    place = "global_step/max_steps"
+    rows = [{"loss": 9 / step, "learning_rate": 1e-6, place: f"{step}/900"} for step in range(1, 901)]
+    end = {"train_runtime": 25.5, "train_loss": 1.25, place: "900/900"}
+    text = lines(*rows, end, {"global_step": 900, "log_history": [{"loss": 1.5, "step": 1}]})
+    parsed = read(text)
+    parsed.same_as(read(text, bulk=False))
+    assert parsed.column("step").tolist() == list(range(1, 901))
+    assert set(parsed.column("total")) == {900}
+    assert parsed.column("train/loss").tolist() == [9 / step for step in range(1, 901)]
+    assert parsed.column("train_loss", "eval").tolist() == [1.25]
+
+
+@pytest.mark.parametrize("place", ["a/b/c", "memory", "12/900", "hits/tries"])
+def test_other_fractions_in_texts_are_no_numbers(place):
+    parsed = read(lines({"loss": 2.0, "step": 1, place: "3/4"}) * 2)
+    assert [names for _, _, names in parsed.tables] == [("offset", "line", "step", "train/loss")]
+
+
+def test_a_chainer_report_tells_training_from_validation():
+    rows = [
+        {"main/loss": 2.5, "validation/main/loss": 1.5, "epoch": 1, "iteration": 600},
+        {"main/loss": 1.25, "validation/main/loss": 0.75, "epoch": 2, "iteration": 1200},
+    ]
+    parsed = read(json.dumps(rows, indent=4).encode())
+    assert parsed.column("step").tolist() == [600, 1200]
+    assert parsed.column("train/loss").tolist() == [2.5, 1.25]
+    assert parsed.column("val/loss").tolist() == [1.5, 0.75]
+
+
 @pytest.mark.parametrize(
     "word", ["NaN", "Infinity", "-Infinity", "nan", "inf", "-inf", '"nan"', '"inf"', "1e400"]
 )

@@ -184,3 +184,11 @@ def test_nothing_there_is_an_error_unless_one_waits(tmp_path, what):
     with pytest.raises(SourceError):
         find([path])
     assert [found.path for found in find([path], wait=True)] == ([path] if what == "missing.log" else [])
+
+
+def test_bars_that_go_back_with_backspaces_are_text(tmp_path):
+    bar = " 1/10 [==>...........................] - ETA: 0s - loss: 0.6250"
+    assert not discover.is_binary(
+        write(tmp_path / "train.out", "Epoch 1/100\n" + (bar + "\b" * 60 + "\r") * 50)
+    )
+    assert discover.is_binary(write(tmp_path / "odd.bin", "\1\2\3\4loss\b" * 500))

@@ -132,6 +132,7 @@ def builtin() -> tuple[Format, ...]:
         paddle.SEG,
         paddle.CYCLEGAN,
         yolo.ULTRALYTICS,
+        yolo.RESULTS,
         yolo.YOLOX,
         boosting.XGBOOST,
         boosting.LIGHTGBM,

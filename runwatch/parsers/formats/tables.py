@@ -12,6 +12,7 @@ from runwatch.parsers.records import NOTHING, STEPS, Schema
 _LOSS = re.compile(
     r"(?:^|(?:train\w*|total|avg|mean|policy|value|actor|critic|gen\w*|disc\w*|[dg])[/_ .])loss\b"
     r"|^(?:(?:mean|avg|average|ep|episode)[/_ .])*(?:reward|return)s?(?:[/_ .]mean)?$"
+    r"|^(?:average|mean)?ep(?:isode)?(?:ret(?:urn)?|rew(?:ard)?)(?:mean)?$|^(?:average|mean)(?:return|reward)$"
     r"|^loss[/_ ]|^(?:train[/_])?(?:ppl|perplexity|bpb)$|^train(?:ing)?[/_ .]",
     re.IGNORECASE,
 )
@@ -141,7 +142,16 @@ CATBOOST = Format(
     ),
 )
 
-_STEPS = (*STEPS, "episode", "Step", "Iteration", "Epoch", "Episode")
+_EPOCHS = ("epoch", "epochs")
+_FRAMES = (
+    *("frame", "frames", "num_frames", "total_frames", "timestep", "timesteps", "Timesteps", "env_steps"),
+    *("TotalEnvInteracts", "TimestepsSoFar", "TotalEnvSteps"),
+)
+"""What tables of reinforcement learning count: Spinning Up's, Baselines', rllab's and of scripts."""
+_STEPS = (
+    *(name for name in STEPS if name not in _EPOCHS),
+    *(*_FRAMES, *_EPOCHS, "episode", "Step", "Iteration", "Epoch", "Episode"),
+)
 """Tables are often headed with words that begin large, where keys of objects do not."""
 
 GENERIC = Format(

@@ -4,7 +4,7 @@ from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import LOSS
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
-from runwatch.parsers.yolo import YoloReader
+from runwatch.parsers.yolo import ResultsPattern, YoloReader
 
 ULTRALYTICS = Format(
     name="yolo",
@@ -12,6 +12,39 @@ ULTRALYTICS = Format(
     example="      2/90      4.25G      1.125      2.250      1.375         12        640: 100%|###| 9/9",
     matchers=(),
     readers=(YoloReader,),
+)
+
+_TRAINED = ("box", "obj", "cls", "landmark", "kpt", "kptv", "total")
+_VALIDATED = ("precision", "recall", "mAP50", "mAP50-95", "box_loss", "obj_loss", "cls_loss")
+
+
+def _columns(*names: str) -> bytes:
+    """Return the pattern of numbers in columns, each a group of this name."""
+    return b"".join(rb"\s+(?P<%s>%s)" % (name.encode(), VALUE) for name in names)
+
+
+# Epoch, memory, losses and their sum, instances, image size; four measures, the losses of the validation.
+# YOLOv5-face has one loss more, pose estimation with YOLOv7 two.
+_RESULTS = ResultsPattern(
+    "results",
+    TRAIN,
+    rb"\s*(?P<step>\d+)/(?P<total>\d+)\s+\d+(?:\.\d+)?[GM]B?(?=\s)"
+    + _columns("t_box", "t_obj", "t_cls")
+    + rb"(?:%s|%s)?" % (_columns("t_landmark"), _columns("t_kpt", "t_kptv"))
+    + _columns("t_total")
+    + rb"\s+\d+\s+\d+(?=\s)"
+    + _columns(*(f"v_{i}" for i in range(7)))
+    + rb"\s*$",
+    needle=b"/",
+    sign=rb"\d/\d+\s+\d+(?:\.\d+)?[GM]",
+    aliases={f"t {name}": f"train/{name}_loss" for name in _TRAINED}
+    | {f"v {i}": f"val/{name}" for i, name in enumerate(_VALIDATED)},
+)
+RESULTS = Format(
+    name="yolo-results-txt",
+    title="results.txt of YOLOv5, YOLOv7 and their kin",
+    example="   2/90   4.25G   0.0625   0.0125   0.025   0.1   12   640   0.5   0.25   0.5   0.25   ...",
+    matchers=(_RESULTS,),
 )
 
 YOLOX = Format(

@@ -46,8 +46,8 @@ MAX_HERE = 50_000
 MAX_SOURCES = 16_384
 """Files read of one directory: the newest."""
 _HEAD = 4096
-_ODD = bytes(byte for byte in range(32) if byte < 9 or 13 < byte < 27 or byte > 27)
-"""Bytes that no text has many of."""
+_ODD = bytes(byte for byte in range(32) if byte < 8 or 13 < byte < 27 or byte > 27)
+"""Bytes that no text has many of; bars of Keras go back with as many backspaces as they are long."""
 _SOUNDED = 1 << 16
 """Bytes at each end of a log that are looked into to see whether it tells of a run."""
 _MAX_SOUNDED = 64
