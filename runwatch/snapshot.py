@@ -263,6 +263,8 @@ class RunView(msgspec.Struct, frozen=True):
     progress: Progress
     format: str | None = None
     sources: tuple[str, ...] = ()
+    whys: tuple[str, ...] = ()
+    """What each of them is to the run, and why it was taken for a part of it; empty if there is only one."""
     age: float | None = None
     """Seconds since the newest line was read."""
     elapsed: float | None = None

@@ -110,7 +110,7 @@ class Engine:
             told = replace(segment.block, late=True) if late else segment.block
             block = group.told(source, told, leads=leads)
             watched.run.format = group.format
-            watched.run.title = title_of(source, segment.block) or watched.run.title
+            watched.run.title = title_of(source, segment.block, watched.run.title)
             watched.run.printed.update(batch.printed)
             watched.run.fold(block)
             changes += self._judge(watched, block)

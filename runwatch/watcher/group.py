@@ -17,7 +17,7 @@ import msgspec
 from runwatch.alerts.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
 from runwatch.alerts.rules.durations import duration
-from runwatch.batch import BAR, TRAIN, Batch, Event
+from runwatch.batch import BAR, NODE, TRAIN, Batch, Event
 from runwatch.block import Block, Samples
 from runwatch.machine import Machine
 from runwatch.rows import times_of
@@ -25,13 +25,20 @@ from runwatch.run import Run
 from runwatch.segments import Splitter
 from runwatch.snapshot import Progress
 from runwatch.watcher.agreement import Telling, clocks, compare
-from runwatch.watcher.member import DIRECTORY, ORDER, WANDB, Member
+from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, TENSORBOARD, WANDB, Member
 
 LOG_LINES = 2000
 """Newest log lines kept per source, for views."""
 YOUNG = 64
 """Training records until which a source that ought to lead may still take over."""
 _NOTHING, _BARS, _RECORDS = range(3)
+KINDS = {
+    LOG: "log",
+    WANDB: "W&B run",
+    TENSORBOARD: "TensorBoard",
+    METRICS: "metrics",
+    DIRECTORY: "checkpoints and facts",
+}
 _SAID_BY_LEADER = frozenset({"finished", "early_stop"})
 """Events that are about the run only where its leader tells them: one rank may end before the others."""
 
@@ -169,7 +176,27 @@ class Group:
     def paths(self) -> tuple[str, ...]:
         """Where its sources are, the leader first."""
         first = [self.leader.path] if self.leader is not None else []
-        return tuple(dict.fromkeys([*first, *(source.path for source in self.sources.values())]))
+        states = [path for path in self._paths if path.endswith("/trainer_state.json")]
+        old = {*states[:-1]} - {*first}  # each checkpoint's repeats those before it
+        return tuple(dict.fromkeys([*first, *(path for path in self._paths if path not in old)]))
+
+    @property
+    def _paths(self) -> list[str]:
+        return [source.path for source in self.sources.values()]
+
+    @property
+    def whys(self) -> tuple[str, ...]:
+        """What each of `paths` is to the run, and why it belongs to it, for people; none for one source."""
+        sources = {source.path: source for source in self.sources.values()}
+        return tuple(self._why(sources[path]) for path in self.paths) if len(sources) > 1 else ()
+
+    def _why(self, source: Source) -> str:
+        member = source.member
+        node, rank = divmod(member.rank or 0, NODE)
+        what = f"rank {rank}" + (f" of node {node}" if node else "")
+        what = KINDS[member.kind] if member.rank is None else what
+        leads = ["leads: its records are the run's steps"] if source is self.leader else []
+        return "; ".join([what, *leads, *([member.why] if member.why else [])])
 
     @property
     def about(self) -> str:
@@ -177,7 +204,7 @@ class Group:
         if len(self.sources) == 1:
             return ""
         reasons = dict.fromkeys(s.member.why for s in self.sources.values() if s.member.why)
-        return f"{len(self.sources)} sources ({'; '.join(list(reasons)[:3])})"
+        return f"{len(self.paths)} sources ({'; '.join(list(reasons)[:3])})"
 
     def speaker(self, path: str | None = None) -> Source | None:
         """Return the source at `path`, else the leader, else whoever said something."""
@@ -292,10 +319,17 @@ class Group:
             yield Event("disagreement", *last, title, step=found.step, data=data)
 
 
-def title_of(source: Source, block: Block) -> str:
-    """Return what a block of a W&B run's file says the run is called; "" if it does not."""
-    told = [e.data["name"] for e in block.events if e.kind == "facts" and "name" in e.data]
-    return told[-1] if told and source.member.kind == WANDB else ""
+def title_of(source: Source, block: Block, title: str) -> str:
+    """Return what to call a run called `title`, by what a block of a W&B run's file says.
+
+    Its name; where there is none, as of a run that is offline, its project's.
+    """
+    facts = [event.data for event in block.events if event.kind == "facts"]
+    if not facts or source.member.kind != WANDB:
+        return title
+    names = [told["name"] for told in facts if "name" in told]
+    projects = [told["project"] for told in facts if "project" in told]
+    return next(iter([*names[-1:], *([title] if title else projects[-1:])]), "")
 
 
 def _of_source(block: Block, path: str) -> Block:

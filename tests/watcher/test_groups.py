@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.batch import Batch, Event
 from runwatch.checkpoint import Checkpoint, Look, State
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.document import document
@@ -309,7 +310,12 @@ def test_a_user_may_prefer_what_a_tracker_tells(first, live):
 
 @pytest.mark.parametrize(
     ("name", "label"),
-    [("train", "my run (train)"), ("slurm-123", "my run (slurm-123)"), ("llama-7b", "llama-7b")],
+    [
+        ("train", "my run (train)"),
+        ("slurm-123", "my run (slurm-123)"),
+        ("llama-7b", "llama-7b"),
+        ("run-ab12cd34", "my run (ab12cd34)"),
+    ],
 )
 def test_a_run_is_called_as_by_its_tracker_where_its_logs_name_says_nothing(name, label):
     fold = Fold(log=Member("g"), wandb=Member("g", kind="wandb"))
@@ -371,3 +377,34 @@ def test_records_of_another_rank_do_not_raise_incidents_of_their_own():
     fold.read("rank0", steps(0, 50))
     fold.read("rank1", steps(0, 30) + steps(30, 50).replace("2.0000", "nan"))
     assert fold.runs()[0]["incidents"] == []
+
+
+def test_a_run_without_a_name_is_called_by_its_project():
+    fold = Fold(wandb=Member(kind="wandb"))
+    fold.engine.groups["wandb"].name = "run-ab12cd34"
+
+    def tell(**facts):
+        fold.engine.fold("wandb", Batch(0, 0, events=(Event("facts", 0, 1, "", data=facts),)))
+        return fold.runs()[0]["title"]
+
+    fold.engine.fold("wandb", StreamParser().feed(trackers.wandb_log(5)))
+    fold.engine.groups["wandb"].runs[-1].run.title = ""
+    assert tell(project="llm") == "llm (ab12cd34)"
+    assert tell(name="brisk-sun-7") == "brisk-sun-7 (ab12cd34)"
+    assert tell(project="other") == "brisk-sun-7 (ab12cd34)"
+
+
+def test_what_each_source_is_and_why_it_belongs_to_the_run_is_told():
+    csv = Member("g", kind="metrics", why="beside log, written at the same time")
+    fold = Fold(log=Member("g"), csv=csv)
+    for n in (1, 2):
+        path = f"/r/checkpoint-{n}/trainer_state.json"
+        fold.engine.add_source(path, "run", path, Member("g", kind="metrics", why="beside log"))
+    fold.read("log", steps(0, 5))
+    group = fold.engine.groups["g"]
+    assert dict(zip(group.paths, group.whys, strict=True)) == {
+        "log.log": "log; leads: its records are the run's steps",
+        "csv.log": "metrics; beside log, written at the same time",
+        "/r/checkpoint-2/trainer_state.json": "metrics; beside log",
+    }, "each state of a trainer repeats those before it"
+    assert Fold(log=Member()).engine.groups["log"].whys == ()

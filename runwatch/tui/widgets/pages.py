@@ -105,7 +105,9 @@ class FactTable(PagePanel):
         if run is None:
             return Content([("configuration", "title")], self.empty(self.scene.waiting_for(), width))
         told = [("format", run.format or "not known yet")]
-        told += [("source" if i == 0 else "", path) for i, path in enumerate(run.sources)]
+        for i, path in enumerate(run.sources):
+            told.append(("source", path))
+            told += [("  why", run.whys[i])] if i < len(run.whys) else []
         told += run.facts.items()
         told, about = self._fitting(told), self._fitting(list(run.about.items()))
         rows: list[Row] = [[("what is read", "title")], *self._pairs(told, width)]
