@@ -300,3 +300,18 @@ def test_more_checkpoints_than_are_remembered_are_looked_at_in_peace(tmp_path, m
     (found,) = find([str(top)])
     source, said = DirectorySource(found), []
     assert [source.step(said.append) for _ in range(3)] == [True, False, False]
+
+
+@pytest.mark.parametrize("name", ["checkpoint-5/trainer_state.json", "metrics.csv"])
+def test_what_is_deleted_with_its_checkpoint_is_not_waited_for(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(
+        FILES["csv"][1] if name == "metrics.csv" else b'{"log_history": [{"step": 1, "loss": 2.0}]}'
+    )
+    engine = Engine(path)
+    engine.read()
+    path.unlink()
+    engine.read()
+    told = [note.message for note in engine.notes if isinstance(note, wire.Trouble)]
+    assert told == ([] if "trainer_state" in name else ["waiting for metrics.csv: it is gone"])
