@@ -106,7 +106,7 @@ class FactTable(PagePanel):
             return Content([("configuration", "title")], self.empty(self.scene.waiting_for(), width))
         told = [("format", run.format or "not known yet")]
         for i, path in enumerate(run.sources):
-            told.append(("source", path))
+            told.append(("source" if i == 0 or run.whys else "", path))
             told += [("  why", run.whys[i])] if i < len(run.whys) else []
         told += run.facts.items()
         told, about = self._fitting(told), self._fitting(list(run.about.items()))
