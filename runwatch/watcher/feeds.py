@@ -160,7 +160,8 @@ class LogSource:
         unfinished, self._unfinished = self._unfinished, b""
         if piece.mark is not None:
             self._parser.feed(unfinished)
-            send(wire.Note(self.id, f"{self._called} was {_BREAKS[piece.mark]}"))
+            if not self.path.endswith(".json"):  # a document is written whole, again and again
+                send(wire.Note(self.id, f"{self._called} was {_BREAKS[piece.mark]}"))
             before = self._parser.break_off()
             if self.history:
                 self._send(send, before, live=False, whole=False)
