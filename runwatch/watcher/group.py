@@ -307,7 +307,9 @@ class Group:
                 continue
             owner = self.sources.get(run.owners.get(name, ""), self.leader)
             first = owner.path if owner is not None else "the log"
-            title = f"{name} is {found.ours:g} in {first} and {found.theirs:g} in {source.path}"
+            one, two = (path.rpartition("/")[2] for path in (first, source.path))
+            one, two = (one, two) if one != two else (first, source.path)
+            title = f"{name} is {found.ours:g} in {one} and {found.theirs:g} in {two}"
             data = {
                 "metric": name,
                 "ours": f"{found.ours:g}",

@@ -408,3 +408,19 @@ def test_what_each_source_is_and_why_it_belongs_to_the_run_is_told():
         "/r/checkpoint-2/trainer_state.json": "metrics; beside log",
     }, "each state of a trainer repeats those before it"
     assert Fold(log=Member()).engine.groups["log"].whys == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "said"),
+    [
+        ("/r/train.log", "/r/a/m.csv", "train/loss is 2.125 in train.log and 3.375 in m.csv"),
+        ("/r/a/m.csv", "/r/b/m.csv", "train/loss is 2.125 in /r/a/m.csv and 3.375 in /r/b/m.csv"),
+    ],
+)
+def test_a_disagreement_names_the_files_in_short_where_that_tells_them_apart(one, two, said):
+    fold = Fold(one=Member("g"), two=Member("g", kind="metrics"))
+    for name, path in (("one", one), ("two", two)):
+        fold.engine.sources[name][1].path = path
+    fold.read("one", steps(0, 60, loss=2.125))
+    fold.read("two", "step,loss\n" + "".join(f"{step},3.375\n" for step in range(60)))
+    assert told(fold, "disagreement") == [said]

@@ -214,3 +214,16 @@ def test_each_run_directory_keeps_its_own():
 def test_a_group_is_named_by_what_its_files_share():
     assert title("/x/run7/*") == "/x/run7"
     assert title("/x/train-*") == "/x/train"
+
+
+@pytest.mark.parametrize("others", [[], ["/e/logs/older.log"]])
+def test_the_trackers_of_a_run_that_just_began_go_with_its_log_though_that_tells_nothing_yet(others):
+    old = [replace(file(path), written=100 * HOUR) for path in ["/e/train.log", *others]]
+    trackers = [WANDB_RUN.format(1), "/e/out/runs/Jan01_host/events.out.tfevents.1"]
+    new = [replace(file(path), written=200 * HOUR + 30) for path in trackers]
+    young = replace(file("/e/train2.out"), written=200 * HOUR, tells=False)
+    found = members([*old, young, *new], searched=True)
+    assert {found[path].group for path in (*trackers, "/e/train2.out")} == {"/e/train2.out"}
+    assert found["/e/train.log"].group == ""
+    found = members([*old, replace(young, written=150 * HOUR), *new], searched=True)
+    assert found["/e/train2.out"].group == "", "a text of another time is none of theirs"

@@ -256,8 +256,11 @@ def _join(logs: Sequence[_Unit], others: Sequence[File], note: Callable[[str], o
         unsure: list[tuple[str, Sequence[_Unit]]] = []
         # The newest first: of several launches it is the one that a log is still written by.
         for home, files in sorted(clusters.items(), key=lambda item: -max(f.written for f in item[1])):
-            near, how = _owners(home, files, units)
+            near, how = _owners(home, files, units, silent)
             if len(near) == 1 and (kind == DIRECTORY or not _has(near[0], kind)):
+                if near[0] in silent:
+                    silent.remove(near[0])
+                    units.append(near[0])
                 units[units.index(near[0])] = _with(near[0], files, how)
             elif any(file.tells for file in files) and (not near or (len(near) == 1 and not logs)):
                 fresh.append(_alone(home, files))
@@ -267,28 +270,36 @@ def _join(logs: Sequence[_Unit], others: Sequence[File], note: Callable[[str], o
                 unsure.append((files[0].path, near))
         if unsure:
             note(_left_out(kind, unsure))
-        units += sorted(fresh, key=lambda unit: unit.home)
+        units += sorted(fresh, key=lambda unit: (unit.home, *unit.members))
     return [_telling(unit, left) for unit in units] + silent
 
 
-def _owners(home: str, files: Sequence[File], units: Sequence[_Unit]) -> tuple[Sequence[_Unit], str]:
+def _owners(
+    home: str, files: Sequence[File], units: Sequence[_Unit], silent: Sequence[_Unit]
+) -> tuple[Sequence[_Unit], str]:
     """Return the runs that what stands in `home` may belong to, and how that was found out, for people.
 
-    Of several that are as near it is the one that was written at the same time. One that was
-    written at quite another time than all of them is a run of its own, if it is no older than a day.
+    Of several that are as near it is the one that was written at the same time, if need be a
+    `silent` one, which may only have begun. One that was written at quite another time than all
+    of them is a run of its own, if it is no older than a day.
     """
     own = home
     while _INSIDE.fullmatch(os.path.basename(own)):
         own = os.path.dirname(own)
     within = [unit for unit in units if any(file.path.startswith(own + "/") for file in unit.files)]
     near = within if len(within) == 1 else _nearest(_home(home), units)
-    if len(near) < 2:
-        return near, ""
     written = max(file.written for file in files)
     apart = [abs(written - unit.written) for unit in near]
     together = [unit for unit, seconds in zip(near, apart, strict=True) if seconds <= _TOGETHER]
+    if near and not within and min(apart) > _ELSEWHEN and files[0].kind != DIRECTORY:
+        here = _nearest(_home(home), silent)
+        together = [unit for unit in here if abs(written - unit.written) <= _TOGETHER]
+    elif len(near) < 2:
+        return near, ""
     if len(together) == 1:
         return together, ", written at the same time"
+    if len(near) < 2:
+        return near, ""
     recent = written > max(unit.written for unit in near) - _DAY
     alone = files[0].kind != DIRECTORY and recent and min(apart) > _ELSEWHEN
     return ([] if alone else near), ""
@@ -352,4 +363,4 @@ def _regroup(member: Member, group: str) -> Member:
 
 def _alone(home: str, files: Sequence[File]) -> _Unit:
     group = home if len(files) > 1 else ""
-    return _Unit(home, tuple(files), {file.path: Member(group, kind=file.kind) for file in files})
+    return _Unit(_home(home), tuple(files), {file.path: Member(group, kind=file.kind) for file in files})
