@@ -225,5 +225,6 @@ def test_the_trackers_of_a_run_that_just_began_go_with_its_log_though_that_tells
     found = members([*old, young, *new], searched=True)
     assert {found[path].group for path in (*trackers, "/e/train2.out")} == {"/e/train2.out"}
     assert found["/e/train.log"].group == ""
-    found = members([*old, replace(young, written=150 * HOUR), *new], searched=True)
-    assert found["/e/train2.out"].group == "", "a text of another time is none of theirs"
+    for path, written in (("/e/train2.out", 150 * HOUR), ("/e/notes.txt", 200 * HOUR)):
+        found = members([*old, replace(young, path=path, written=written), *new], searched=True)
+        assert found[path].group == "", "a text of another time, or that is no log, is none of theirs"

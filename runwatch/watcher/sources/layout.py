@@ -292,7 +292,7 @@ def _owners(
     apart = [abs(written - unit.written) for unit in near]
     together = [unit for unit, seconds in zip(near, apart, strict=True) if seconds <= _TOGETHER]
     if near and not within and min(apart) > _ELSEWHEN and files[0].kind != DIRECTORY:
-        here = _nearest(_home(home), silent)
+        here = _nearest(_home(home), [unit for unit in silent if not _is_text(unit)])
         together = [unit for unit in here if abs(written - unit.written) <= _TOGETHER]
     elif len(near) < 2:
         return near, ""
@@ -303,6 +303,11 @@ def _owners(
     recent = written > max(unit.written for unit in near) - _DAY
     alone = files[0].kind != DIRECTORY and recent and min(apart) > _ELSEWHEN
     return ([] if alone else near), ""
+
+
+def _is_text(unit: _Unit) -> bool:
+    """Return whether its name tells of no log: `notes.txt`."""
+    return all(file.path.endswith(".txt") for file in unit.files)
 
 
 def _left_out(kind: str, unsure: Sequence[tuple[str, Sequence[_Unit]]]) -> str:
