@@ -29,6 +29,8 @@ from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, TENSORBOARD,
 
 LOG_LINES = 2000
 """Newest log lines kept per source, for views."""
+EARLY = 64
+"""Facts kept, a batch of them each, until a run is known."""
 YOUNG = 64
 """Training records until which a source that ought to lead may still take over."""
 _NOTHING, _BARS, _RECORDS = range(3)
@@ -100,8 +102,18 @@ class Source:
     """A directory: it was looked at."""
     opened: int = 0
     """How many sources of its group were there before it."""
+    early: tuple[Event, ...] = ()
+    """Facts that it told before a run was known: of that run, when it comes."""
     strength: int = _NOTHING
     """What it has told so far: nothing of a run, bars, or records."""
+
+    def keep_early(self, block: Block) -> None:
+        """Keep the facts of a block that tells of no run yet; the newest of them, if there are many."""
+        self.early = tuple(event for event in block.events if event.kind == "facts")[-EARLY:]
+
+    def with_early(self, block: Block) -> Block:
+        """Return a block with the facts that were told before it."""
+        return replace(block, events=[*self.early, *block.events]) if self.early else block
 
     def take(self, batch: Batch, written: float | None, read: float = 0.0) -> Batch:
         """Count a batch in; return it with its events told by their rank.

@@ -424,3 +424,16 @@ def test_a_disagreement_names_the_files_in_short_where_that_tells_them_apart(one
     fold.read("one", steps(0, 60, loss=2.125))
     fold.read("two", "step,loss\n" + "".join(f"{step},3.375\n" for step in range(60)))
     assert told(fold, "disagreement") == [said]
+
+
+def test_what_is_told_of_a_run_before_its_first_step_is_not_lost():
+    fold = Fold(wandb=Member(kind="wandb"))
+    fold.engine.groups["wandb"].name = "run-ab12cd34"
+    for facts in ({"name": "brisk-sun-7", "config.lr": "0.1"}, {"config.depth": "4"}):
+        fold.engine.fold("wandb", Batch(0, 0, events=(Event("facts", 0, 1, "", data=facts),)))
+    assert fold.runs() == []
+    fold.read("wandb", steps(0, 5))
+    fold.read("wandb", steps(5, 9))
+    ((_, watched),) = fold.engine.runs()
+    assert watched.run.label == "brisk-sun-7 (ab12cd34)"
+    assert {"config.lr": "0.1", "config.depth": "4"}.items() <= watched.run.about.items()
