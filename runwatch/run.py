@@ -289,7 +289,8 @@ class Run:
     @property
     def label(self) -> str:
         """What to call it: its name, which is a file's; its title too, where such a name says nothing."""
-        if not self.title or not _BLANK.fullmatch(self.name):
+        blank = _BLANK.fullmatch(self.name) or self.format == "wandb"  # then it is the run's id
+        if not self.title or not blank:
             return self.name
         return f"{self.title} ({self.name.removeprefix('run-')})"  # a W&B file is `run-` and the run's id
 

@@ -242,7 +242,3 @@ def test_event_files_are_called_by_their_directory(tmp_path):
     path.write_bytes(trackers.event_file(2))
     assert [found.name for found in find([str(tmp_path)])] == ["Jan01_host"]
     assert [found.name for found in find([str(path)])] == ["Jan01_host"]
-
-
-def test_a_run_on_a_server_is_called_as_its_file_would_be():
-    assert [found.name for found in find(["wandb://team/proj/ab12cd34"])] == ["run-ab12cd34"]

@@ -437,3 +437,5 @@ def test_what_is_told_of_a_run_before_its_first_step_is_not_lost():
     ((_, watched),) = fold.engine.runs()
     assert watched.run.label == "brisk-sun-7 (ab12cd34)"
     assert {"config.lr": "0.1", "config.depth": "4"}.items() <= watched.run.about.items()
+    watched.run.name, watched.run.format = "ab12cd34", "wandb"  # on a server
+    assert watched.run.label == "brisk-sun-7 (ab12cd34)"

@@ -116,8 +116,6 @@ def _title(path: str, member: Member) -> str:
     """Return the path that names a run: an event file's own name says nothing, that of its directory does."""
     if member.group:
         return layout.title(member.group)
-    if path.startswith(SCHEME):  # called as its file would be here
-        return "/run-".join(path.rsplit("/", 1))
     return os.path.dirname(os.path.abspath(path)) if member.kind == TENSORBOARD else path
 
 
