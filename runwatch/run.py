@@ -297,7 +297,10 @@ class Run:
     @property
     def label(self) -> str:
         """What to call it: its name, which is a file's; its title too, where such a name says nothing."""
-        return f"{self.title} ({self.name})" if self.title and _BLANK.fullmatch(self.name) else self.name
+        blank = _BLANK.fullmatch(self.name) or self.format == "wandb"  # then it is the run's id
+        if not self.title or not blank:
+            return self.name
+        return f"{self.title} ({self.name.removeprefix('run-')})"  # a W&B file is `run-` and the run's id
 
     @property
     def phase(self) -> str:

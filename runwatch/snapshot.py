@@ -148,6 +148,9 @@ class CheckpointRow(msgspec.Struct, frozen=True):
     """Seconds since it was last written to."""
     seconds: float | None = None
     """How long writing it took, at least."""
+    ranks: int = 0
+    """Ranks whose shards are there; 0 where the layout has none."""
+    ranks_expected: int | None = None
 
 
 class Saving(msgspec.Struct, frozen=True):
@@ -165,6 +168,14 @@ class Saving(msgspec.Struct, frozen=True):
     """How many more fit into the free space."""
     full_in: float | None = None
     """Seconds until the first one that does not fit is due."""
+    next_at: int | None = None
+    """Step of the next one, going by the usual distance."""
+    present: int = 0
+    deleted: int = 0
+    rotates: bool = False
+    """Old ones are deleted as new ones come."""
+    size_ratio: float | None = None
+    """The newest complete one's size over what was usual before it, where that was steady."""
 
 
 class EventRow(msgspec.Struct, frozen=True):
@@ -263,6 +274,8 @@ class RunView(msgspec.Struct, frozen=True):
     progress: Progress
     format: str | None = None
     sources: tuple[str, ...] = ()
+    whys: tuple[str, ...] = ()
+    """What each of them is to the run, and why it was taken for a part of it; empty if there is only one."""
     age: float | None = None
     """Seconds since the newest line was read."""
     elapsed: float | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from math import isfinite
 
 from runwatch.render import cells, numbers, progress, states
 from runwatch.render.cells import Row
@@ -20,6 +21,8 @@ _ROLES = {
 }
 _FEW = 100
 """Checkpoints that still fit from which on it is worth saying when the disk will be full."""
+_CHANGED = 0.01
+"""Fraction by which the newest one's size must differ from the usual for that to be said."""
 _GRAVE = frozenset({"traceback", "error", "oom", "nccl", "signal", "xid", "killed", "segfault", "crash"})
 
 
@@ -61,11 +64,22 @@ def _state(row: CheckpointRow, usual: int | None) -> str:
     return "in the log" if row.state == "told" else row.state
 
 
-def heading(width: int) -> Row:
-    """Return the names of the columns of `table`."""
-    return cells.fit(
-        [(f"{'':2}{'step':>10} {'state':<11}{'size':>9} {'written':>10} {'took':>7}  name", "dim")], width
-    )
+def heading(rows: Sequence[CheckpointRow], width: int) -> Row:
+    """Return the names of the columns of `table` for these rows."""
+    ranks = f"{'ranks':>{room}} " if (room := _ranks_room(rows)) else ""
+    columns = f"{'':2}{'step':>10} {'state':<11}{'size':>9} {'written':>10} {'took':>7} {ranks} name"
+    return cells.fit([(columns, "dim")], width)
+
+
+def _ranks(row: CheckpointRow) -> str:
+    """Return of how many ranks the shards are there: `3/4`."""
+    return "" if row.ranks_expected is None else f"{row.ranks}/{row.ranks_expected}"
+
+
+def _ranks_room(rows: Sequence[CheckpointRow]) -> int:
+    """Return how wide the column of ranks is; 0 where no checkpoint is written by ranks."""
+    widest = max((len(_ranks(row)) for row in rows), default=0)
+    return max(5, widest) if widest else 0
 
 
 def table(
@@ -76,6 +90,7 @@ def table(
     `usual` is the size of a checkpoint of the run, in bytes.
     """
     out: list[Row] = []
+    ranks_room = _ranks_room(rows)
     for row in rows:
         role = _ROLES.get(row.state, "")
         at = "-" if row.at is None else numbers.step(row.at)
@@ -87,8 +102,12 @@ def table(
             (f"{sign(row.state, glyphs)} ", role),
             (f"{at:>10} ", ""),
             (f"{state:<11}", role),
-            (f"{size:>9} {age:>10} {took:>7}  ", ""),
+            (f"{size:>9} {age:>10} {took:>7} ", ""),
         ]
+        if ranks_room:
+            lacking = row.ranks_expected is not None and row.ranks < row.ranks_expected
+            parts.append((f"{_ranks(row):>{ranks_room}} ", role if lacking else ""))
+        parts.append((" ", ""))
         room = width - cells.row_width(parts)
         out.append(
             cells.fit([*parts, (cells.shorten(row.name, room, glyphs.ellipsis), "dim")], width, glyphs.ascii)
@@ -106,23 +125,38 @@ def table(
     return out
 
 
-def summary(saving: Saving, width: int = 200) -> str:
-    """Return in words what the checkpoints say together, as many of them as fit; "" if nothing."""
-    parts = []
+def summary(saving: Saving, width: int = 200) -> tuple[str, str]:
+    """Return in words what the checkpoints say together: as much as fits in `width`, and the rest.
+
+    Both are "" if there is nothing to say.
+    """
+    parts = list(_said(saving))
+    count = len(parts)
+    while count > 1 and len(", ".join(parts[:count])) > width:
+        count -= 1
+    return ", ".join(parts[:count]), ", ".join(parts[count:])
+
+
+def _said(saving: Saving) -> Iterator[str]:
     if saving.last_good is not None:
-        parts.append(f"last good {numbers.step(saving.last_good)}")
-    if saving.interval:
-        parts.append(f"every {numbers.step(round(saving.interval))} steps")
+        yield f"last good {numbers.step(saving.last_good)}"
+    if saving.interval and isfinite(saving.interval):
+        yield f"every {numbers.step(round(saving.interval))} steps"
     if saving.next_in is not None:
         wait = numbers.brief(abs(saving.next_in))
-        parts.append(f"next {wait} late" if saving.next_in < 0 else f"next in {wait}")
+        at = "" if saving.next_at is None else f" {numbers.step(saving.next_at)}"
+        yield f"next{at} {wait} late" if saving.next_in < 0 else f"next{at} in {wait}"
+    if saving.rotates and saving.present:
+        yield f"keeps {saving.present:,}"
+    elif saving.deleted:
+        yield f"{saving.deleted:,} deleted"
+    if saving.size_ratio is not None and abs(saving.size_ratio - 1) >= _CHANGED:
+        change = numbers.percent(abs(saving.size_ratio - 1), 0)
+        yield f"newest {change} {'smaller' if saving.size_ratio < 1 else 'larger'}"
     if saving.room is not None and saving.usual_bytes:
-        parts.append(f"room for {saving.room:,} more of {numbers.size(saving.usual_bytes)}")
+        yield f"room for {saving.room:,} more of {numbers.size(saving.usual_bytes)}"
     if saving.full_in is not None and saving.full_in < 7 * 86_400 and (saving.room or 0) < _FEW:
-        parts.append(f"disk full in {numbers.brief(max(0.0, saving.full_in))}")
-    while len(parts) > 1 and len(", ".join(parts)) > width:
-        parts.pop()
-    return ", ".join(parts)
+        yield f"disk full in {numbers.brief(max(0.0, saving.full_in))}"
 
 
 def event_heading(width: int) -> Row:

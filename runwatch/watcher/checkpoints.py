@@ -27,6 +27,11 @@ def saving(run: Run, now: float) -> Saving:
         usual_bytes=summary.usual_bytes,
         room=summary.room,
         full_in=None if summary.full_time is None else summary.full_time - now,
+        next_at=summary.next_at,
+        present=summary.present,
+        deleted=summary.deleted,
+        rotates=summary.rotates,
+        size_ratio=summary.size_ratio,
     )
 
 
@@ -40,6 +45,8 @@ def _seen(saved: Checkpoint, now: float) -> CheckpointRow:
         bytes=None if saved.state is State.DELETED else saved.bytes,
         age=None if saved.written is None else max(0.0, now - saved.written),
         seconds=saved.seconds,
+        ranks=saved.ranks,
+        ranks_expected=saved.ranks_expected,
     )
 
 

@@ -102,15 +102,18 @@ class Engine:
             if segment.begins_run and leads and group.runs:
                 changes += self._close(group.runs[-1], arrival)
                 self._begin(group)
+            whole = source.with_early(segment.block)
             if not group.runs:
-                if not _tells(segment.block):
+                if not _tells(whole):
+                    source.keep_early(whole)
                     continue
                 self._begin(group)
+            source.early = ()
             watched = group.runs[-1]
-            told = replace(segment.block, late=True) if late else segment.block
+            told = replace(whole, late=True) if late else whole
             block = group.told(source, told, leads=leads)
             watched.run.format = group.format
-            watched.run.title = title_of(source, segment.block) or watched.run.title
+            watched.run.title = title_of(source, whole, watched.run.title)
             watched.run.printed.update(batch.printed)
             watched.run.fold(block)
             changes += self._judge(watched, block)

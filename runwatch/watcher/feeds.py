@@ -50,6 +50,7 @@ _BREAKS = {
     Mark.REWRITTEN: "rewritten in place",
     Mark.LATE: "written to after it was renamed",
 }
+_GONE = os.strerror(errno.ENOENT)
 
 Send = Callable[[wire.Message], None]
 
@@ -117,6 +118,12 @@ class LogSource:
         return self._make()
 
     @property
+    def _called(self) -> str:
+        """What to call it in a message: the run, and which of its files if it has several."""
+        own = os.path.basename(self.path)
+        return f"{self.name} ({text.path(own)})" if self.member.group else self.name
+
+    @property
     def left(self) -> int:
         """Bytes to be read until all is known that was there at the beginning."""
         return self.history + self.late + (self.older.left if self.older is not None else 0)
@@ -153,7 +160,8 @@ class LogSource:
         unfinished, self._unfinished = self._unfinished, b""
         if piece.mark is not None:
             self._parser.feed(unfinished)
-            send(wire.Note(self.id, f"{self.name} was {_BREAKS[piece.mark]}"))
+            if not self.path.endswith(".json"):  # a document is written whole, again and again
+                send(wire.Note(self.id, f"{self._called} was {_BREAKS[piece.mark]}"))
             before = self._parser.break_off()
             if self.history:
                 self._send(send, before, live=False, whole=False)
@@ -175,7 +183,7 @@ class LogSource:
             data = None
             send(wire.Note(self.id, str(error)))
         if older.note:
-            send(wire.Note(self.id, f"{self.name}: {older.note}"))
+            send(wire.Note(self.id, f"{self._called}: {older.note}"))
             older.note = ""
         batch = self._parser.feed(data, tail=LOG_LINES) if data else self._parser.break_off()
         self.older = older if data is not None else None
@@ -239,19 +247,20 @@ class LogSource:
         """Say when the path can no longer be read, and when it can again."""
         problem = self._tail.problem
         self._read |= problem is None
-        if problem == self._problem:
+        passes = self._read and self.path.endswith("/trainer_state.json")  # with its checkpoint
+        if problem == self._problem or (problem == _GONE and passes):
             return
         if problem is not None:
             send(wire.Trouble(self.id, self._unread(problem)))
         elif self._problem is not None:
-            send(wire.Note(self.id, f"{self.name} can be read again"))
+            send(wire.Note(self.id, f"{self._called} can be read again"))
         self._problem = problem
 
     def _unread(self, problem: str) -> str:
         """Say why the path cannot be read: one that is not there is waited for."""
-        if problem != os.strerror(errno.ENOENT):
-            return f"cannot read {self.name}: {problem}"
-        return f"waiting for {self.name}: it {'is gone' if self._read else 'does not exist yet'}"
+        if problem != _GONE:
+            return f"cannot read {self._called}: {problem}"
+        return f"waiting for {self._called}: it {'is gone' if self._read else 'does not exist yet'}"
 
     def _preview(self, send: Send) -> None:
         """Show the newest bytes, now and then: what was read to see how old they are comes first."""

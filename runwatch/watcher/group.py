@@ -17,7 +17,7 @@ import msgspec
 from runwatch.alerts.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
 from runwatch.alerts.rules.durations import duration
-from runwatch.batch import BAR, TRAIN, Batch, Event
+from runwatch.batch import BAR, NODE, TRAIN, Batch, Event
 from runwatch.block import Block, Samples
 from runwatch.machine import Machine
 from runwatch.rows import times_of
@@ -25,13 +25,22 @@ from runwatch.run import Run
 from runwatch.segments import Splitter
 from runwatch.snapshot import Progress
 from runwatch.watcher.agreement import Telling, clocks, compare
-from runwatch.watcher.member import DIRECTORY, ORDER, WANDB, Member
+from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, TENSORBOARD, WANDB, Member
 
 LOG_LINES = 2000
 """Newest log lines kept per source, for views."""
+EARLY = 64
+"""Facts kept, a batch of them each, until a run is known."""
 YOUNG = 64
 """Training records until which a source that ought to lead may still take over."""
 _NOTHING, _BARS, _RECORDS = range(3)
+KINDS = {
+    LOG: "log",
+    WANDB: "W&B run",
+    TENSORBOARD: "TensorBoard",
+    METRICS: "metrics",
+    DIRECTORY: "checkpoints and facts",
+}
 _SAID_BY_LEADER = frozenset({"finished", "over", "early_stop"})
 """Events that are about the run only where its leader tells them: one rank may end before the others."""
 
@@ -93,8 +102,18 @@ class Source:
     """A directory: it was looked at."""
     opened: int = 0
     """How many sources of its group were there before it."""
+    early: tuple[Event, ...] = ()
+    """Facts that it told before a run was known: of that run, when it comes."""
     strength: int = _NOTHING
     """What it has told so far: nothing of a run, bars, or records."""
+
+    def keep_early(self, block: Block) -> None:
+        """Keep the facts of a block that tells of no run yet; the newest of them, if there are many."""
+        self.early = tuple(event for event in block.events if event.kind == "facts")[-EARLY:]
+
+    def with_early(self, block: Block) -> Block:
+        """Return a block with the facts that were told before it."""
+        return replace(block, events=[*self.early, *block.events]) if self.early else block
 
     def take(self, batch: Batch, written: float | None, read: float = 0.0) -> Batch:
         """Count a batch in; return it with its events told by their rank.
@@ -169,7 +188,27 @@ class Group:
     def paths(self) -> tuple[str, ...]:
         """Where its sources are, the leader first."""
         first = [self.leader.path] if self.leader is not None else []
-        return tuple(dict.fromkeys([*first, *(source.path for source in self.sources.values())]))
+        states = [path for path in self._paths if path.endswith("/trainer_state.json")]
+        old = {*states[:-1]} - {*first}  # each checkpoint's repeats those before it
+        return tuple(dict.fromkeys([*first, *(path for path in self._paths if path not in old)]))
+
+    @property
+    def _paths(self) -> list[str]:
+        return [source.path for source in self.sources.values()]
+
+    @property
+    def whys(self) -> tuple[str, ...]:
+        """What each of `paths` is to the run, and why it belongs to it, for people; none for one source."""
+        sources = {source.path: source for source in self.sources.values()}
+        return tuple(self._why(sources[path]) for path in self.paths) if len(sources) > 1 else ()
+
+    def _why(self, source: Source) -> str:
+        member = source.member
+        node, rank = divmod(member.rank or 0, NODE)
+        what = f"rank {rank}" + (f" of node {node}" if node else "")
+        what = KINDS[member.kind] if member.rank is None else what
+        leads = ["leads: its records are the run's steps"] if source is self.leader else []
+        return "; ".join([what, *leads, *([member.why] if member.why else [])])
 
     @property
     def about(self) -> str:
@@ -177,7 +216,7 @@ class Group:
         if len(self.sources) == 1:
             return ""
         reasons = dict.fromkeys(s.member.why for s in self.sources.values() if s.member.why)
-        return f"{len(self.sources)} sources ({'; '.join(list(reasons)[:3])})"
+        return f"{len(self.paths)} sources ({'; '.join(list(reasons)[:3])})"
 
     def speaker(self, path: str | None = None) -> Source | None:
         """Return the source at `path`, else the leader, else whoever said something."""
@@ -280,7 +319,9 @@ class Group:
                 continue
             owner = self.sources.get(run.owners.get(name, ""), self.leader)
             first = owner.path if owner is not None else "the log"
-            title = f"{name} is {found.ours:g} in {first} and {found.theirs:g} in {source.path}"
+            one, two = (path.rpartition("/")[2] for path in (first, source.path))
+            one, two = (one, two) if one != two else (first, source.path)
+            title = f"{name} is {found.ours:g} in {one} and {found.theirs:g} in {two}"
             data = {
                 "metric": name,
                 "ours": f"{found.ours:g}",
@@ -292,10 +333,17 @@ class Group:
             yield Event("disagreement", *last, title, step=found.step, data=data)
 
 
-def title_of(source: Source, block: Block) -> str:
-    """Return what a block of a W&B run's file says the run is called; "" if it does not."""
-    told = [e.data["name"] for e in block.events if e.kind == "facts" and "name" in e.data]
-    return told[-1] if told and source.member.kind == WANDB else ""
+def title_of(source: Source, block: Block, title: str) -> str:
+    """Return what to call a run called `title`, by what a block of a W&B run's file says.
+
+    Its name; where there is none, as of a run that is offline, its project's.
+    """
+    facts = [event.data for event in block.events if event.kind == "facts"]
+    if not facts or source.member.kind != WANDB:
+        return title
+    names = [told["name"] for told in facts if "name" in told]
+    projects = [told["project"] for told in facts if "project" in told]
+    return next(iter([*names[-1:], *([title] if title else projects[-1:])]), "")
 
 
 def _of_source(block: Block, path: str) -> Block:

@@ -35,6 +35,7 @@ MAX_RUNS = 256
 MAX_METRICS = 128
 """Metrics described to a client at once."""
 MAX_MARKS = 200
+_DAY = 86_400.0
 MAX_EVALUATIONS = 64
 MAX_INCIDENTS = 100
 """Incidents of a run in one picture: those that are open and the newest of the others."""
@@ -131,11 +132,12 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
     """Return the picture for `view` at Unix time `now`."""
     told: list[RunRow] = []
     picked: tuple[Shown, WatchedRun | None, Run] | None = None
-    best: tuple[int, int, float] | None = None
+    best: tuple[bool, int, int, float] | None = None
     for item, watched, run in _entries(shown):
         row = _row(item, watched, run, now)
         told.append(row)
-        urgency = (row.critical, min(run.records, 1), item.group.written or 0.0)
+        recent = row.age is not None and row.age < _DAY  # what is wrong with older ones is known by now
+        urgency = (recent, row.critical, min(run.records, 1), item.group.written or 0.0)
         newest = watched is None or not watched.closed
         if view.run == run.id or (view.run is None and newest and (best is None or urgency > best)):
             picked, best = (item, watched, run), urgency
@@ -221,6 +223,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         progress=watched.progress() if watched and watched.run is run else run.progress(),
         format=run.format,
         sources=group.paths[:MAX_SOURCES],
+        whys=group.whys[:MAX_SOURCES],
         age=None if written is None else max(0.0, now - written),
         elapsed=_finite(run.latest("total time")),
         history=shown.history,

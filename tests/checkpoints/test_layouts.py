@@ -114,6 +114,7 @@ def test_megatron_ranks_span_a_grid(tmp_path):
     shutil.rmtree(tmp_path / "iter_0001000" / "mp_rank_01_000")
     found = only(tmp_path)
     assert (found.state, found.ranks, found.ranks_expected) == (State.INCOMPLETE, 3, 4)
+    assert found.missing == ("mp_rank 1_0",)
 
 
 def test_a_pointer_that_lags_behind_tells_an_unfinished_save(tmp_path):
@@ -148,6 +149,9 @@ def test_dcp_metadata_tells_missing_and_short_shards(tmp_path):
     put(here / ".metadata", metadata({"__0_0.distcp": 100, "__2_0.distcp": 200}), now=OLD)
     put(here / "__0_0.distcp", bytes(100), now=OLD)
     assert only(tmp_path).missing == ("__2_0.distcp",)
+    (here / "__0_0.distcp").unlink()
+    assert only(tmp_path).missing == ("__0_0.distcp", "__2_0.distcp"), "each is said once"
+    put(here / "__0_0.distcp", bytes(100), now=OLD)
     put(here / "__2_0.distcp", bytes(200), now=OLD)
     found = only(tmp_path)
     assert (found.kind, found.step, found.state, found.ranks) == ("dcp", 1000, State.COMPLETE, 2)
@@ -161,6 +165,11 @@ def test_dcp_without_its_metadata_is_not_finished(tmp_path):
     assert only(tmp_path).state is State.WRITING
     assert only(tmp_path, later=60).state is State.INCOMPLETE
     assert only(tmp_path, later=60).missing == (".metadata",)
+    put(tmp_path / "step-500" / ".metadata", metadata({"__0_0.distcp": 100}), now=OLD)
+    put(tmp_path / "step-500" / "__0_0.distcp", bytes(100), now=OLD)
+    watched = Watched(tmp_path)
+    watched.look(60)
+    assert watched[1000].missing == (".metadata",), "that the one before has it is no second hole"
 
 
 def test_orbax_gets_its_name_when_it_is_complete(tmp_path):
@@ -173,6 +182,23 @@ def test_orbax_gets_its_name_when_it_is_complete(tmp_path):
     here.rename(tmp_path / "1000")
     watched.look(1)
     assert watched.states == {1000: "complete"}
+
+
+def test_what_orbax_wrote_must_stay_as_it_was(tmp_path):
+    for step in (1000, 2000, 3000):
+        for name in ("_CHECKPOINT_METADATA", "default/_METADATA", "default/ocdbt.process_0/d/abc"):
+            put(tmp_path / str(step) / name, b"0123456789", now=OLD)
+    watched = Watched(tmp_path)
+    watched.look()
+    assert set(watched.states.values()) == {"complete"}
+    put(tmp_path / "2000" / "default" / "ocdbt.process_0" / "d" / "abc", b"012", now=OLD)
+    (tmp_path / "1000" / "default" / "ocdbt.process_0" / "d" / "abc").unlink()
+    watched.look(5)
+    assert watched.states == {1000: "deleted", 2000: "damaged", 3000: "complete"}
+    assert watched[2000].reason == "was 30 bytes when it was complete, now 23"
+    watched.look(60)
+    assert watched.states == {1000: "incomplete", 2000: "damaged", 3000: "complete"}
+    assert watched[1000].reason == "lost 1 of 3 files"
 
 
 def test_a_directory_that_is_itself_a_checkpoint(tmp_path):

@@ -11,7 +11,7 @@ from runwatch.snapshot import CheckpointRow, EventRow, Saving
 DAMAGED = CheckpointRow(
     "step_30000", 30_000, "dcp", "damaged", "one file is cut short " * 3, 1 << 30, 22_000.0, 30.0
 )
-SAVING = Saving(40_000, 10_000.0, 20_000.0, -90.0, 3 << 30, 14, 3_600.0)
+SAVING = Saving(40_000, 10_000.0, 20_000.0, -90.0, 3 << 30, 14, 3_600.0, 50_000)
 
 
 def test_the_reason_stands_below_in_full():
@@ -33,11 +33,36 @@ def test_what_is_being_written_says_how_far_it_is():
 
 
 def test_the_summary_says_as_much_as_fits():
-    told = checkpoints.summary(SAVING)
-    assert told.startswith("last good 40,000, every 10,000 steps, next 1m late, room for 14 more")
-    assert checkpoints.summary(SAVING, 45) == "last good 40,000, every 10,000 steps"
-    assert checkpoints.summary(SAVING, 1) == "last good 40,000"
-    assert checkpoints.summary(Saving()) == ""
+    told, rest = checkpoints.summary(SAVING)
+    assert told.startswith("last good 40,000, every 10,000 steps, next 50,000 1m late, room for 14 more")
+    assert rest == ""
+    told, rest = checkpoints.summary(SAVING, 45)
+    assert told == "last good 40,000, every 10,000 steps"
+    assert rest == "next 50,000 1m late, room for 14 more of 3.00 GiB, disk full in 1h"
+    assert checkpoints.summary(SAVING, 1)[0] == "last good 40,000"
+    assert checkpoints.summary(Saving()) == ("", "")
+
+
+def test_the_summary_says_what_is_deleted_and_how_the_size_changed():
+    assert checkpoints.summary(Saving(present=3, deleted=9, rotates=True)) == ("keeps 3", "")
+    assert checkpoints.summary(Saving(present=3, deleted=9)) == ("9 deleted", "")
+    assert checkpoints.summary(Saving(size_ratio=0.62)) == ("newest 38% smaller", "")
+    assert checkpoints.summary(Saving(size_ratio=1.5)) == ("newest 50% larger", "")
+    assert checkpoints.summary(Saving(size_ratio=1.001)) == ("", "")
+
+
+def test_the_shards_of_ranks_are_counted_where_there_are_any():
+    rows = [
+        CheckpointRow("a", 2, state="incomplete", ranks=3, ranks_expected=4),
+        CheckpointRow("b", 1, state="complete", ranks=4, ranks_expected=4),
+        CheckpointRow("line 7", 0),
+    ]
+    heading = cells.row_text(checkpoints.heading(rows, 80))
+    first, second, third = (cells.row_text(row) for row in checkpoints.table(rows, 80))
+    at = heading.index("ranks") + len("ranks")
+    assert (first[at - 3 : at], second[at - 3 : at], third[at - 3 : at]) == ("3/4", "4/4", "   ")
+    assert [row[heading.index("name") :].strip() for row in (first, second, third)] == ["a", "b", "line 7"]
+    assert "ranks" not in cells.row_text(checkpoints.heading(rows[2:], 80))
 
 
 @settings(max_examples=60, deadline=None)

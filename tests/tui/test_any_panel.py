@@ -63,10 +63,10 @@ def scenes(draw):
         marks=(Mark("incident", draw(st.integers(0, 2**60))),), incidents=tuple(incidents),
         ranks=tuple(RankRow(i, draw(COUNTS), draw(COUNTS), draw(NUMBERS), draw(NUMBERS), draw(NUMBERS)) for i in range(draw(st.integers(0, 3)))),
         checkpoints=tuple(
-            CheckpointRow(draw(TEXT), draw(COUNTS), "", state, draw(TEXT), draw(COUNTS), draw(NUMBERS), draw(NUMBERS))
+            CheckpointRow(draw(TEXT), draw(COUNTS), "", state, draw(TEXT), draw(COUNTS), draw(NUMBERS), draw(NUMBERS), 7, draw(COUNTS))
             for state in ("writing", "complete", "damaged", "odd")
         ),
-        saving=Saving(draw(COUNTS), draw(NUMBERS), draw(NUMBERS), draw(NUMBERS), draw(COUNTS), draw(COUNTS), draw(NUMBERS)),
+        saving=Saving(draw(COUNTS), draw(NUMBERS), draw(NUMBERS), draw(NUMBERS), draw(COUNTS), draw(COUNTS), draw(NUMBERS), size_ratio=draw(NUMBERS)),
         events=(EventRow(draw(TEXT), draw(TEXT), draw(COUNTS), draw(COUNTS), draw(COUNTS)),), facts={draw(TEXT): draw(TEXT)},
         about={draw(TEXT): draw(TEXT)}, log=((1, draw(TEXT)), (2, draw(TEXT))), log_source=draw(TEXT), machine=MACHINE,
         log_read=((1, 0.0), (2, draw(st.floats(0, 1e12)))),

@@ -10,6 +10,8 @@ from runwatch.errors import SourceError
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.discover import find
 
+from ..parsers import trackers
+
 
 def write(path, text="step 1 loss 2.0\n"):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -192,3 +194,59 @@ def test_bars_that_go_back_with_backspaces_are_text(tmp_path):
         write(tmp_path / "train.out", "Epoch 1/100\n" + (bar + "\b" * 60 + "\r") * 50)
     )
     assert discover.is_binary(write(tmp_path / "odd.bin", "\1\2\3\4loss\b" * 500))
+
+
+def orbax(top, step):
+    """A checkpoint as Orbax's manager leaves it: a directory named by a bare number."""
+    for name in ("_CHECKPOINT_METADATA", "commit_success.txt", "default/_METADATA", "default/manifest.ocdbt"):
+        write(top / str(step) / name, "{}")
+
+
+@pytest.mark.parametrize("steps", [range(1, 4), range(0, 20_000, 100)])
+def test_directories_of_bare_numbers_that_hold_checkpoints_are_found(tmp_path, steps):
+    log, saved = write(tmp_path / "train.log"), tmp_path / "checkpoints"
+    for step in steps:
+        orbax(saved, step)
+    assert [found.path for found in find([str(tmp_path)])] == [log, str(saved)]
+
+
+def test_directories_of_bare_numbers_with_logs_of_many_ranks_are_all_searched(tmp_path):
+    paths = {write(tmp_path / "none_ab" / "attempt_0" / str(rank) / "stdout.log") for rank in range(100)}
+    assert {found.path for found in find([str(tmp_path)])} == paths
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "latest_checkpointed_iteration.txt",
+        "requirements.txt",
+        "merges.txt",
+        "README.txt",
+        "a/commit_success.txt",
+    ],
+)
+def test_texts_that_lie_beside_code_and_checkpoints_are_no_logs(tmp_path, name):
+    log = write(tmp_path / "train.txt")
+    named = write(tmp_path / name)
+    assert [found.path for found in find([str(tmp_path)])] == [log]
+    assert [found.path for found in find([named])] == [named], "a person who names it means it"
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_the_link_to_the_latest_wandb_run_leads_to_its_file_alone(tmp_path, end):
+    run = tmp_path / "wandb" / "offline-run-20260101_000000-ab12cd34"
+    file = write(run / "run-ab12cd34.wandb", "")
+    (run / "run-ab12cd34.wandb").write_bytes(trackers.wandb_log(2))
+    write(run / "files" / "output.log")
+    write(run / "logs" / "debug.log")
+    latest = tmp_path / "wandb" / "latest-run"
+    latest.symlink_to(run.name)
+    assert [(found.path, found.name) for found in find([f"{latest}{end}"])] == [(file, "run-ab12cd34")]
+
+
+def test_event_files_are_called_by_their_directory(tmp_path):
+    path = tmp_path / "runs" / "Jan01_host" / "events.out.tfevents.1.host.7.0"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(trackers.event_file(2))
+    assert [found.name for found in find([str(tmp_path)])] == ["Jan01_host"]
+    assert [found.name for found in find([str(path)])] == ["Jan01_host"]

@@ -300,3 +300,35 @@ def test_more_checkpoints_than_are_remembered_are_looked_at_in_peace(tmp_path, m
     (found,) = find([str(top)])
     source, said = DirectorySource(found), []
     assert [source.step(said.append) for _ in range(3)] == [True, False, False]
+
+
+@pytest.mark.parametrize("name", ["checkpoint-5/trainer_state.json", "metrics.csv"])
+def test_what_is_deleted_with_its_checkpoint_is_not_waited_for(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(
+        FILES["csv"][1] if name == "metrics.csv" else b'{"log_history": [{"step": 1, "loss": 2.0}]}'
+    )
+    engine = Engine(path)
+    engine.read()
+    path.unlink()
+    engine.read()
+    told = [note.message for note in engine.notes if isinstance(note, wire.Trouble)]
+    assert told == ([] if "trainer_state" in name else ["waiting for metrics.csv: it is gone"])
+
+
+@pytest.mark.parametrize("name", ["training_metrics.json", "train.log"])
+def test_that_a_document_is_written_anew_is_no_news(tmp_path, name):
+    path, line = tmp_path / name, b"step %05d/00100 (1.00%%) | loss: 2.5 | dt: 10ms\n"
+    texts = (
+        [json.dumps({"train_loss": [2.5] * n, "steps": list(range(n))}).encode() for n in (30, 31)]
+        if name.endswith(".json")
+        else [line % 1 * 9, line % 2 * 9]
+    )
+    path.write_bytes(texts[0])
+    engine = Engine(path)
+    engine.read()
+    path.write_bytes(texts[1])
+    engine.read()
+    notes = [note.message for note in engine.notes if isinstance(note, wire.Note)]
+    assert notes == ([] if name.endswith(".json") else ["train was rewritten in place"])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.batch import Batch, Event
 from runwatch.checkpoint import Checkpoint, Look, State
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.document import document
@@ -309,7 +310,12 @@ def test_a_user_may_prefer_what_a_tracker_tells(first, live):
 
 @pytest.mark.parametrize(
     ("name", "label"),
-    [("train", "my run (train)"), ("slurm-123", "my run (slurm-123)"), ("llama-7b", "llama-7b")],
+    [
+        ("train", "my run (train)"),
+        ("slurm-123", "my run (slurm-123)"),
+        ("llama-7b", "llama-7b"),
+        ("run-ab12cd34", "my run (ab12cd34)"),
+    ],
 )
 def test_a_run_is_called_as_by_its_tracker_where_its_logs_name_says_nothing(name, label):
     fold = Fold(log=Member("g"), wandb=Member("g", kind="wandb"))
@@ -371,3 +377,65 @@ def test_records_of_another_rank_do_not_raise_incidents_of_their_own():
     fold.read("rank0", steps(0, 50))
     fold.read("rank1", steps(0, 30) + steps(30, 50).replace("2.0000", "nan"))
     assert fold.runs()[0]["incidents"] == []
+
+
+def test_a_run_without_a_name_is_called_by_its_project():
+    fold = Fold(wandb=Member(kind="wandb"))
+    fold.engine.groups["wandb"].name = "run-ab12cd34"
+
+    def tell(**facts):
+        fold.engine.fold("wandb", Batch(0, 0, events=(Event("facts", 0, 1, "", data=facts),)))
+        return fold.runs()[0]["title"]
+
+    fold.engine.fold("wandb", StreamParser().feed(trackers.wandb_log(5)))
+    fold.engine.groups["wandb"].runs[-1].run.title = ""
+    assert tell(project="llm") == "llm (ab12cd34)"
+    assert tell(name="brisk-sun-7") == "brisk-sun-7 (ab12cd34)"
+    assert tell(project="other") == "brisk-sun-7 (ab12cd34)"
+
+
+def test_what_each_source_is_and_why_it_belongs_to_the_run_is_told():
+    csv = Member("g", kind="metrics", why="beside log, written at the same time")
+    fold = Fold(log=Member("g"), csv=csv)
+    for n in (1, 2):
+        path = f"/r/checkpoint-{n}/trainer_state.json"
+        fold.engine.add_source(path, "run", path, Member("g", kind="metrics", why="beside log"))
+    fold.read("log", steps(0, 5))
+    group = fold.engine.groups["g"]
+    assert dict(zip(group.paths, group.whys, strict=True)) == {
+        "log.log": "log; leads: its records are the run's steps",
+        "csv.log": "metrics; beside log, written at the same time",
+        "/r/checkpoint-2/trainer_state.json": "metrics; beside log",
+    }, "each state of a trainer repeats those before it"
+    assert Fold(log=Member()).engine.groups["log"].whys == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "said"),
+    [
+        ("/r/train.log", "/r/a/m.csv", "train/loss is 2.125 in train.log and 3.375 in m.csv"),
+        ("/r/a/m.csv", "/r/b/m.csv", "train/loss is 2.125 in /r/a/m.csv and 3.375 in /r/b/m.csv"),
+    ],
+)
+def test_a_disagreement_names_the_files_in_short_where_that_tells_them_apart(one, two, said):
+    fold = Fold(one=Member("g"), two=Member("g", kind="metrics"))
+    for name, path in (("one", one), ("two", two)):
+        fold.engine.sources[name][1].path = path
+    fold.read("one", steps(0, 60, loss=2.125))
+    fold.read("two", "step,loss\n" + "".join(f"{step},3.375\n" for step in range(60)))
+    assert told(fold, "disagreement") == [said]
+
+
+def test_what_is_told_of_a_run_before_its_first_step_is_not_lost():
+    fold = Fold(wandb=Member(kind="wandb"))
+    fold.engine.groups["wandb"].name = "run-ab12cd34"
+    for facts in ({"name": "brisk-sun-7", "config.lr": "0.1"}, {"config.depth": "4"}):
+        fold.engine.fold("wandb", Batch(0, 0, events=(Event("facts", 0, 1, "", data=facts),)))
+    assert fold.runs() == []
+    fold.read("wandb", steps(0, 5))
+    fold.read("wandb", steps(5, 9))
+    ((_, watched),) = fold.engine.runs()
+    assert watched.run.label == "brisk-sun-7 (ab12cd34)"
+    assert {"config.lr": "0.1", "config.depth": "4"}.items() <= watched.run.about.items()
+    watched.run.name, watched.run.format = "ab12cd34", "wandb"  # on a server
+    assert watched.run.label == "brisk-sun-7 (ab12cd34)"

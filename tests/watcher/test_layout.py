@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from runwatch.watcher.member import LOG, METRICS, TENSORBOARD, WANDB
+from runwatch.watcher.member import DIRECTORY, LOG, METRICS, TENSORBOARD, WANDB
 from runwatch.watcher.sources.layout import File, members, title
 
 
 def file(path: str, written: float = 0.0) -> File:
     kind = WANDB if path.endswith(".wandb") else TENSORBOARD if "tfevents" in path else LOG
+    kind = DIRECTORY if path.endswith(("/checkpoints", "/out")) else kind
     return File(path, METRICS if path.endswith(".csv") else kind, written)
 
 
@@ -155,12 +158,51 @@ def test_what_was_left_out_because_it_is_unclear_whose_it_is_is_told():
     members(
         [file(path) for path in ("/e/a.log", "/e/b.log", "/e/metrics.csv")], searched=True, note=told.append
     )
-    assert told == ["/e/metrics.csv is left out: 2 runs are as near to it; name it to see it"]
+    assert told == ["left out, since a.log and b.log are as near to it: /e/metrics.csv; name it to see it"]
     told.clear()
     runs = [WANDB_RUN.format(number) for number in (1, 2)]
     members([file(path) for path in ("/e/a.log", "/e/b.log", *runs)], searched=True, note=told.append)
-    why = "2 W&B runs are left out: several runs are as near to them; name one, as "
-    assert told == [why + runs[0]]
+    why = "2 W&B runs are left out, since a.log and b.log are as near to them: "
+    assert told == [f"{why}{runs[0]}, ...; name one to see it"]
+
+
+HOUR = 3600.0
+
+
+def dated(*files: tuple[str, float]) -> dict[str, tuple[str, str]]:
+    """Return path -> group and why, of a searched directory with files written at these times."""
+    found = members([replace(file(path), written=at) for path, at in files], searched=True)
+    return {path: (member.group or path, member.why) for path, member in found.items()}
+
+
+def test_of_several_logs_it_is_the_one_written_at_the_same_time():
+    tracker = WANDB_RUN.format(1)
+    found = dated(("/e/a.log", 100 * HOUR), ("/e/logs/b.log", 200 * HOUR), (tracker, 200 * HOUR - 20))
+    assert found[tracker] == ("/e/logs/b.log", "beside b.log, written at the same time")
+    assert found["/e/a.log"][0] == "/e/a.log"
+
+
+def test_what_none_of_several_logs_was_written_with_is_a_run_of_its_own():
+    logs = ("/e/a.log", 100 * HOUR), ("/e/logs/b.log", 101 * HOUR)
+    csv = "/e/lightning_logs/version_0/metrics.csv"
+    assert dated(*logs, (csv, 102 * HOUR))[csv][0] == csv
+    assert csv not in dated(*logs, (csv, 50 * HOUR)), "of what is older than a day too much would be shown"
+
+
+def test_a_directory_belongs_to_the_run_whose_files_lie_in_it():
+    logs = ("/e/train.out", 200 * HOUR), ("/e/logs/a.log", 100 * HOUR)
+    tracker = "/e/out/runs/Jan01_host/events.out.tfevents.1"
+    csv, saved = "/e/lightning_logs/version_0/metrics.csv", "/e/lightning_logs/version_0/checkpoints"
+    times = (tracker, 200 * HOUR), ("/e/out", 199 * HOUR), (csv, 198 * HOUR), (saved, 198 * HOUR)
+    found = dated(*logs, *times)
+    assert {path: group for path, (group, _) in found.items()} == {
+        "/e/train.out": "/e/train.out",
+        tracker: "/e/train.out",
+        "/e/out": "/e/train.out",
+        "/e/logs/a.log": "/e/logs/a.log",
+        csv: csv,
+        saved: csv,
+    }
 
 
 def test_each_run_directory_keeps_its_own():
@@ -172,3 +214,17 @@ def test_each_run_directory_keeps_its_own():
 def test_a_group_is_named_by_what_its_files_share():
     assert title("/x/run7/*") == "/x/run7"
     assert title("/x/train-*") == "/x/train"
+
+
+@pytest.mark.parametrize("others", [[], ["/e/logs/older.log"]])
+def test_the_trackers_of_a_run_that_just_began_go_with_its_log_though_that_tells_nothing_yet(others):
+    old = [replace(file(path), written=100 * HOUR) for path in ["/e/train.log", *others]]
+    trackers = [WANDB_RUN.format(1), "/e/out/runs/Jan01_host/events.out.tfevents.1"]
+    new = [replace(file(path), written=200 * HOUR + 30) for path in trackers]
+    young = replace(file("/e/train2.out"), written=200 * HOUR, tells=False)
+    found = members([*old, young, *new], searched=True)
+    assert {found[path].group for path in (*trackers, "/e/train2.out")} == {"/e/train2.out"}
+    assert found["/e/train.log"].group == ""
+    for path, written in (("/e/train2.out", 150 * HOUR), ("/e/notes.txt", 200 * HOUR)):
+        found = members([*old, replace(young, path=path, written=written), *new], searched=True)
+        assert found[path].group == "", "a text of another time, or that is no log, is none of theirs"

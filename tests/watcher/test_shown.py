@@ -53,3 +53,19 @@ def test_a_wandb_run_is_told_with_its_address(monkeypatch, base, host):
     ((_, watched),) = engine.runs()
     watched.run.about |= {"entity": "acme", "project": "my llm", "id": "x7k2"}
     assert picture(engine).link == f"{host}/acme/my%20llm/runs/x7k2"
+
+
+def test_what_is_shown_first_is_not_what_went_wrong_days_ago():
+    engine = Engine()
+    for name, age in (("crashed", 3 * 86_400.0), ("training", 0.0), ("hung", 3_600.0)):
+        engine.add_source(name, name, f"{name}.log")
+        lines = log(400) + b"" if name == "training" else log(400) + b"step 00400/10000 (4.00%) | loss: nan\n"
+        engine.fold(name, LogParser().feed(lines), written=NOW - age)
+    assert {watched.run.name: len(watched.incidents.rows()) > 0 for _, watched in engine.runs()} == {
+        "crashed": True,
+        "training": False,
+        "hung": True,
+    }
+    assert picture(engine).name == "hung"
+    del engine.groups["hung"]
+    assert picture(engine).name == "training"

@@ -162,9 +162,11 @@ def judge(
     lost = [name for name in listed if name not in files]
     holes, ranks, expected = _holes(layout, shape, usual, lost)
     holes += lost
-    holes += [" or ".join(sorted(some)) for some in layout.needs if not some & shape.places.keys()]
-    if usual.sealed and layout.seal is not None and layout.seal not in shape.places:
+    there = {*shape.places, *shape_of(layout, lost).places}
+    holes += [" or ".join(sorted(some)) for some in layout.needs if not some & there]
+    if usual.sealed and layout.seal is not None and layout.seal not in there:
         holes.append(layout.seal)
+    holes = list(dict.fromkeys(holes))
     broken = [f"{name} {verdict.reason}" for name, verdict in verdicts.items() if verdict.whole is Whole.NO]
     unsure = [
         f"{name} {verdict.reason}" for name, verdict in verdicts.items() if verdict.whole is Whole.UNTOLD
@@ -209,11 +211,12 @@ def _holes(
         if not own:
             continue
         due: set[Place]
+        grid = own
         if told is not None:
             due = {(number,) for number in range(1, min(told, MAX_GRID) + 1)}
         else:
-            grid = usual.grids.get(part.role, ())
-            grid = tuple(map(max, own, grid)) if len(grid) == len(own) else own
+            before = usual.grids.get(part.role, ())
+            grid = tuple(map(max, own, before)) if len(before) == len(own) else own
             size = 1
             for axis in grid:
                 size *= axis
@@ -223,10 +226,16 @@ def _holes(
         lacking = sorted(due - held)
         called = part.piece or f"{part.role} {{}}"
         if not any(part.pattern.fullmatch(name) for name in lost):
-            holes += [called.format(*place) for place in lacking]
+            holes += [called.format(_numbers(place, grid)) for place in lacking]
         if part.ranked and len(due) > (expected or 0):
             ranks, expected = len(held & due), len(due)
     return holes, ranks, expected
+
+
+def _numbers(place: Place, grid: Grid) -> str:
+    """Return a place in words: `3`, or `1_0` where pieces are counted in more than one dimension."""
+    telling = [str(number) for number, size in zip(place, grid, strict=True) if size > 1]
+    return "_".join(telling or map(str, place))
 
 
 def _ended(layout: Layout, shape: Shape, usual: Usual, pointed: bool | None) -> bool:

@@ -127,11 +127,11 @@ class Checkpoints(PageScreen):
         yield EventTable()
 
     def place(self) -> None:
-        """Give the checkpoints the rows they need, at most half of the view."""
-        table = self.query_one(CheckpointTable)
-        half = max(4, (self.size.height - 4) // 2)
-        needed = 3 + (len(table.rows(self.size.width - 2)) or 1)
-        table.styles.height = min(half, needed)
+        """Give the checkpoints the rows they need: at most half of the view, and what the events leave."""
+        upper, lower = self.query_one(CheckpointTable), self.query_one(EventTable)
+        width, height = self.size.width - 2, self.size.height - 4
+        most = max(4, height // 2, height - lower.needed(width))
+        upper.styles.height = min(most, upper.needed(width))
 
     def table(self) -> PagePanel:
         """Return the table with the focus; the other one where all of that is shown."""

@@ -10,6 +10,8 @@ from runwatch.tui.widgets.rows import Panel
 
 _MOST = 6
 """Rows that one value may take; what is longer is cut off."""
+_TITLE = 40
+"""Cells of a frame's title that are kept for what stands at its left."""
 _NO_CHECKPOINTS = (
     "none seen; if they are elsewhere, name their directory too: runwatch tail train.log checkpoints/"
 )
@@ -62,6 +64,18 @@ class CheckpointTable(PagePanel):
             else []
         )
 
+    def above(self, width: int) -> tuple[str, list[Row]]:
+        """Return what the checkpoints say together: what stands in the frame, and rows of the rest."""
+        run = self.scene.run
+        if run is None:
+            return "", []
+        told, rest = checkpoints.summary(run.saving, width - _TITLE)
+        return told, [[(line, "value")] for line in cells.wrapped(rest, width, 2, self.scene.glyphs.ellipsis)]
+
+    def needed(self, width: int) -> int:
+        """Return the height at which all is shown."""
+        return 3 + (len(self.rows(width)) or 1) + len(self.above(width)[1])
+
     def content(self, width: int, height: int) -> Content:
         """Return the page of checkpoints from `at`, with what they say together."""
         run, rows = self.scene.run, self.rows(width)
@@ -69,11 +83,10 @@ class CheckpointTable(PagePanel):
         if run is None or not rows:
             self.part([], height)
             return Content(title, self.empty(_NO_CHECKPOINTS, width))
-        page = self.part(rows, height - 1)
-        heading = checkpoints.heading(width)
-        title += self.more()
-        told = checkpoints.summary(run.saving, width - cells.row_width(title) - 8)
-        return Content(title, [heading, *page], [(told, "value")])
+        told, rest = self.above(width)
+        page = self.part(rows, height - 1 - len(rest))
+        heading = checkpoints.heading(run.checkpoints, width)
+        return Content([*title, *self.more()], [*rest, heading, *page], [(told, "value")])
 
 
 class EventTable(PagePanel):
@@ -81,6 +94,11 @@ class EventTable(PagePanel):
 
     def __init__(self) -> None:
         super().__init__("event-table")
+
+    def needed(self, width: int) -> int:
+        """Return the height at which all is shown."""
+        events = self.scene.run.events if self.scene.run else ()
+        return 3 + len(events) if events else 2 + len(self.empty(_NO_EVENTS, width))
 
     def content(self, width: int, height: int) -> Content:
         """Return the page of events from `at`."""
@@ -105,7 +123,9 @@ class FactTable(PagePanel):
         if run is None:
             return Content([("configuration", "title")], self.empty(self.scene.waiting_for(), width))
         told = [("format", run.format or "not known yet")]
-        told += [("source" if i == 0 else "", path) for i, path in enumerate(run.sources)]
+        for i, path in enumerate(run.sources):
+            told.append(("source" if i == 0 or run.whys else "", path))
+            told += [("  why", run.whys[i])] if i < len(run.whys) else []
         told += run.facts.items()
         told, about = self._fitting(told), self._fitting(list(run.about.items()))
         rows: list[Row] = [[("what is read", "title")], *self._pairs(told, width)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -69,6 +69,8 @@ class _Record:
     unreadable: str = ""
     public: Checkpoint | None = None
     """As it was told last."""
+    whole: tuple[int, int] = (0, 0)
+    """How many files and bytes it had when it was complete, where nothing may be written after that."""
 
 
 class CheckpointSource:
@@ -312,6 +314,8 @@ class CheckpointSource:
         assert held is not None
         named, lead = record.group.named, record.group.lead
         said = self._said(record, layout, held, usual, now)
+        if layout.atomic and said.state is State.COMPLETE:
+            said = self._kept(record, held, said, now)
         was = 0 if before is None or before.state not in (State.COMPLETE, State.DELETED) else before.files
         if len(held) < was and said.state is State.WRITING:
             left = f"being removed: {len(held)} of {was} files left"
@@ -339,6 +343,18 @@ class CheckpointSource:
             metrics={**notes.named(lead), **record.inside.metrics},
             deleted=record.changed if gone else None,
         )
+
+    def _kept(self, record: _Record, held: dict[str, Size], said: Judgement, now: float) -> Judgement:
+        """Return the judgement of a complete one to which nothing may be written: it must stay as it was."""
+        count, size = len(held), sum(each.bytes for each in held.values())
+        record.whole = files, whole = max(record.whole, (count, size))
+        if (count, size) == (files, whole):
+            return said
+        if count < files:
+            state = State.WRITING if now - record.changed < self._quiet else State.INCOMPLETE
+            return replace(said, state=state, reason=f"lost {files - count} of {files} files")
+        reason = f"was {whole:,} bytes when it was complete, now {size:,}"
+        return replace(said, state=State.DAMAGED, reason=reason)
 
     def _said(
         self, record: _Record, layout: Layout, held: dict[str, Size], usual: Usual, now: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import re
@@ -38,6 +39,12 @@ _TABLES = (".json", ".jsonl", ".csv", ".tsv")
 _SKIPPED = re.compile(r"\..*|__pycache__|node_modules|site-packages|venv|env")
 """Directories in which no run is looked for."""
 _WANDB_RUN = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-.*")
+_NO_LOG = re.compile(
+    r"latest_checkpointed_iteration\.txt|commit_success\.txt|(?:.*[._-])?(?:requirements|vocab|merges|licen[cs]e|readme)"
+    r"(?:[._-].*)?\.txt|(?:top_level|entry_points|sources|cmakelists)\.txt",
+    re.IGNORECASE,
+)
+"""Texts that lie beside checkpoints and code, and are never logs."""
 MAX_DEPTH = 8
 MAX_ENTRIES = 200_000
 """Directory entries looked at before a search ends."""
@@ -89,17 +96,27 @@ def find(
 
             run_path(path)
         elif os.path.isdir(path):
-            told |= _of_directory(path, wait=wait, note=note)
+            # W&B's link goes to another run when that begins; the one before is still the same file.
+            link = path.rstrip("/")
+            latest = os.path.basename(link) == "latest-run" and os.path.islink(link)
+            told |= _of_directory(os.path.realpath(link) if latest else path, wait=wait, note=note)
         else:
             named |= {os.path.abspath(file): file for file in _files(path, wait=wait)}
     members = layout.members([File(path, _kind(path) or LOG) for path in named])
     told = {named[path]: member for path, member in members.items()} | told
-    titles = {path: layout.title(member.group) if member.group else path for path, member in told.items()}
+    titles = {path: _title(path, member) for path, member in told.items()}
     different = list(dict.fromkeys(titles.values()))
     short = dict(zip(different, names(different), strict=True))
     found = [Found(path, short[titles[path]], _printable(member)) for path, member in told.items()]
     usual = tuple(prefer) == ORDER[: len(prefer)]
     return found if usual else sorted(found, key=lambda each: each.member.place(prefer)[0])
+
+
+def _title(path: str, member: Member) -> str:
+    """Return the path that names a run: an event file's own name says nothing, that of its directory does."""
+    if member.group:
+        return layout.title(member.group)
+    return os.path.dirname(os.path.abspath(path)) if member.kind == TENSORBOARD else path
 
 
 def changing(path: str) -> bool:
@@ -211,7 +228,7 @@ def _without_repeats(files: Sequence[File]) -> list[File]:
 
 def _search(top: str, note: Callable[[str], object]) -> Iterator[File]:
     """Yield the files by whose names a run may be told, nearest directories first, not following links."""
-    level, seen = [top], 0
+    level, seen, told = [top], 0, set[str]()
     for _ in range(MAX_DEPTH):
         below: list[str] = []
         for directory in level:
@@ -222,10 +239,14 @@ def _search(top: str, note: Callable[[str], object]) -> Iterator[File]:
                 note(f"the search ended after {MAX_ENTRIES:,} entries, at {where}: name what lies behind it")
                 return
             inside, names = _parted(entries)
-            if not (_WANDB_RUN.fullmatch(os.path.basename(directory)) and _holds_wandb(entries)):
-                worth = _without_old(names, inside, os.path.basename(directory))
+            wandb_run = _WANDB_RUN.fullmatch(os.path.basename(directory)) and _holds_wandb(entries)
+            if not wandb_run:
+                worth = _without_old(directory, names, inside)
                 below += [os.path.join(directory, n) for n in worth if not _SKIPPED.fullmatch(n)]
-                yield from _place(directory, names, inside, asked=directory == top)
+                place = _place(directory, names, inside, asked=directory == top)
+                if place is not None and place.path not in told:
+                    told.add(place.path)
+                    yield place
             for entry in entries:
                 kind = _kind(entry.name)
                 if kind == LOG and os.path.basename(directory) == "wandb":
@@ -243,26 +264,47 @@ def _parted(entries: Sequence[os.DirEntry[str]]) -> tuple[list[str], list[str]]:
     return parts
 
 
-def _without_old(names: Sequence[str], inside: Sequence[str], own: str) -> Sequence[str]:
+def _without_old(directory: str, names: Sequence[str], inside: Sequence[str]) -> Sequence[str]:
     """Return the directories worth a search: of very many checkpoints only the newest."""
-    if len(inside) <= _MANY or is_checkpoint(names, inside, own):
+    if len(inside) <= _MANY or is_checkpoint(names, inside, os.path.basename(directory)):
         return inside
     found = grouped((), inside, "").values()
-    saved = sorted((each for each in found if each.named.layout), key=lambda each: each.at)
-    old = {name for each in saved[:-_MANY] for name in each.names}
+    saved = [each for each in found if each.named.layout]
+    if not saved:
+        bare = [each for each in found if each.names[0].isdecimal()]
+        newest = max(bare, key=lambda each: each.at, default=None)
+        if newest is not None and _is_saved(os.path.join(directory, newest.names[0])):
+            saved = bare
+    old = {name for each in sorted(saved, key=lambda each: each.at)[:-_MANY] for name in each.names}
     return [name for name in inside if name not in old]
 
 
-def _place(directory: str, names: Sequence[str], inside: Sequence[str], *, asked: bool) -> Iterator[File]:
-    """Yield a directory that holds checkpoints, or files of facts.
+def _is_saved(directory: str) -> bool:
+    """Return whether a directory is a checkpoint, by what is in it."""
+    inside, names = _parted(_entries(directory, note=lambda said: None))
+    return is_checkpoint(names, inside, os.path.basename(directory))
+
+
+def _place(directory: str, names: Sequence[str], inside: Sequence[str], *, asked: bool) -> File | None:
+    """Return a directory that holds checkpoints, or files of facts.
 
     One that is itself a checkpoint is told by the directory above it, unless a person `asked` for it.
     """
+    above, own = os.path.split(directory)
     saved = holds_checkpoints(names, inside)
-    if saved and not asked and is_checkpoint(names, inside, os.path.basename(directory)):
-        return
+    if saved and not asked and is_checkpoint(names, inside, own):
+        # A bare number says by itself nothing of checkpoints: what is in it does (Orbax).
+        return File(above, DIRECTORY, _written(above)) if own.isdecimal() else None
     if saved or any(map(FACTS.fullmatch, names)):
-        yield File(directory, DIRECTORY, tells=saved)
+        return File(directory, DIRECTORY, _written(directory), tells=saved)
+    return None
+
+
+def _written(directory: str) -> float:
+    """Return when a name was last added to a directory or removed, as Unix time; 0 if it cannot be seen."""
+    with contextlib.suppress(OSError):
+        return os.stat(directory).st_mtime
+    return 0.0
 
 
 def _kind(name: str) -> str | None:
@@ -274,6 +316,8 @@ def _kind(name: str) -> str | None:
         return TENSORBOARD
     if name.endswith(_TABLES):
         return METRICS if _METRICS.fullmatch(name) else None
+    if _NO_LOG.fullmatch(name):
+        return None
     stream = name in ("stdout", "stderr") or (name[-1:].isdigit() and _NUMBERED.fullmatch(name))
     return LOG if stream or name.endswith(SUFFIXES) else None
 
@@ -351,4 +395,5 @@ def names(paths: Sequence[str]) -> list[str]:
 
 
 def _stem(name: str) -> str:
-    return next((name[: -len(s)] for s in SUFFIXES if name.endswith(s) and name[: -len(s)]), name)
+    endings = (*SUFFIXES, ".wandb")
+    return next((name[: -len(s)] for s in endings if name.endswith(s) and name[: -len(s)]), name)

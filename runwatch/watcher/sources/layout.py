@@ -42,6 +42,13 @@ _PART = re.compile(
     r"|(.+/runs)/[^/]+(?=$)"
 )
 """Directories below that of the run."""
+_INSIDE = re.compile(r"checkpoints?|ckpts?|[a-z]+_checkpoints|weights|models?")
+"""Those that one run alone has: what stands beside them is of the same run."""
+_TOGETHER = 60.0
+"""Seconds by which the last words of one run's sources may lie apart."""
+_ELSEWHEN = 600.0
+"""Seconds from which on they are those of different runs."""
+_DAY = 86_400.0
 
 
 NAMES = {
@@ -73,6 +80,11 @@ class _Unit:
     home: str
     files: tuple[File, ...]
     members: Mapping[str, Member]
+
+    @property
+    def written(self) -> float:
+        """Unix time of the last change of its files."""
+        return max(file.written for file in self.files)
 
 
 def members(
@@ -241,31 +253,72 @@ def _join(logs: Sequence[_Unit], others: Sequence[File], note: Callable[[str], o
             if file.kind == kind:
                 clusters[file.path if kind == DIRECTORY else os.path.dirname(file.path)].append(file)
         fresh: list[_Unit] = []
-        unsure: list[tuple[str, int]] = []
+        unsure: list[tuple[str, Sequence[_Unit]]] = []
         # The newest first: of several launches it is the one that a log is still written by.
         for home, files in sorted(clusters.items(), key=lambda item: -max(f.written for f in item[1])):
-            near = _nearest(_home(home), units)
+            near, how = _owners(home, files, units, silent)
             if len(near) == 1 and (kind == DIRECTORY or not _has(near[0], kind)):
-                units[units.index(near[0])] = _with(near[0], files)
+                if near[0] in silent:
+                    silent.remove(near[0])
+                    units.append(near[0])
+                units[units.index(near[0])] = _with(near[0], files, how)
             elif any(file.tells for file in files) and (not near or (len(near) == 1 and not logs)):
                 fresh.append(_alone(home, files))
             elif len(near) == 1:
                 left[near[0].home, kind] += 1
             elif any(file.tells for file in files):
-                unsure.append((files[0].path, len(near)))
+                unsure.append((files[0].path, near))
         if unsure:
             note(_left_out(kind, unsure))
-        units += sorted(fresh, key=lambda unit: unit.home)
+        units += sorted(fresh, key=lambda unit: (unit.home, *unit.members))
     return [_telling(unit, left) for unit in units] + silent
 
 
-def _left_out(kind: str, unsure: Sequence[tuple[str, int]]) -> str:
-    """Say what could belong to more than one run: paths, and the number of runs near each."""
-    path, near = min(unsure)
+def _owners(
+    home: str, files: Sequence[File], units: Sequence[_Unit], silent: Sequence[_Unit]
+) -> tuple[Sequence[_Unit], str]:
+    """Return the runs that what stands in `home` may belong to, and how that was found out, for people.
+
+    Of several that are as near it is the one that was written at the same time, if need be a
+    `silent` one, which may only have begun. One that was written at quite another time than all
+    of them is a run of its own, if it is no older than a day.
+    """
+    own = home
+    while _INSIDE.fullmatch(os.path.basename(own)):
+        own = os.path.dirname(own)
+    within = [unit for unit in units if any(file.path.startswith(own + "/") for file in unit.files)]
+    near = within if len(within) == 1 else _nearest(_home(home), units)
+    written = max(file.written for file in files)
+    apart = [abs(written - unit.written) for unit in near]
+    together = [unit for unit, seconds in zip(near, apart, strict=True) if seconds <= _TOGETHER]
+    if near and not within and min(apart) > _ELSEWHEN and files[0].kind != DIRECTORY:
+        here = _nearest(_home(home), [unit for unit in silent if not _is_text(unit)])
+        together = [unit for unit in here if abs(written - unit.written) <= _TOGETHER]
+    elif len(near) < 2:
+        return near, ""
+    if len(together) == 1:
+        return together, ", written at the same time"
+    if len(near) < 2:
+        return near, ""
+    recent = written > max(unit.written for unit in near) - _DAY
+    alone = files[0].kind != DIRECTORY and recent and min(apart) > _ELSEWHEN
+    return ([] if alone else near), ""
+
+
+def _is_text(unit: _Unit) -> bool:
+    """Return whether its name tells of no log: `notes.txt`."""
+    return all(file.path.endswith(".txt") for file in unit.files)
+
+
+def _left_out(kind: str, unsure: Sequence[tuple[str, Sequence[_Unit]]]) -> str:
+    """Say what could belong to more than one run: paths, and the runs near each."""
+    path, near = min(unsure, key=lambda each: each[0])
+    some = [os.path.basename(next(iter(unit.members))) for unit in near]
+    runs = " and ".join(text.path(name) for name in some[:2]) if len(some) < 3 else f"{len(some)} runs"
     if len(unsure) == 1:
-        return f"{text.path(path)} is left out: {near} runs are as near to it; name it to see it"
-    what = f"{len(unsure)} {NAMES[kind][1]} are left out"
-    return f"{what}: several runs are as near to them; name one, as {text.path(path)}"
+        return f"left out, since {runs} are as near to it: {text.path(path)}; name it to see it"
+    what = f"{len(unsure)} {NAMES[kind][1]} are left out, since {runs} are as near to them"
+    return f"{what}: {text.path(path)}, ...; name one to see it"
 
 
 def _telling(unit: _Unit, left: Mapping[tuple[str, str], int]) -> _Unit:
@@ -300,11 +353,11 @@ def _has(unit: _Unit, kind: str) -> bool:
     return any(file.kind == kind for file in unit.files)
 
 
-def _with(unit: _Unit, files: Sequence[File]) -> _Unit:
+def _with(unit: _Unit, files: Sequence[File], how: str) -> _Unit:
     first = next(iter(unit.members))
     group = unit.members[first].group or first
     told = {path: _regroup(member, group) for path, member in unit.members.items()}
-    why = f"beside {os.path.basename(first)}"
+    why = f"beside {os.path.basename(first)}{how}"
     told |= {file.path: Member(group, kind=file.kind, why=why) for file in files}
     return replace(unit, files=(*unit.files, *files), members=told)
 
@@ -315,4 +368,4 @@ def _regroup(member: Member, group: str) -> Member:
 
 def _alone(home: str, files: Sequence[File]) -> _Unit:
     group = home if len(files) > 1 else ""
-    return _Unit(home, tuple(files), {file.path: Member(group, kind=file.kind) for file in files})
+    return _Unit(_home(home), tuple(files), {file.path: Member(group, kind=file.kind) for file in files})
