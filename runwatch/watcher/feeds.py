@@ -8,7 +8,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
 
 import msgspec
 
@@ -30,6 +30,11 @@ PREVIEW_BYTES = 1 << 18
 """Newest bytes shown before a history longer than this is read."""
 PREVIEW_EVERY = 0.5
 """Seconds between previews while a long history is read."""
+PARSED = 3 << 18
+"""Bytes parsed at once; twice as many are parsed a little faster, and take 10 MB more while history is read.
+
+What was read at once is told at once, as one batch: the engine's work goes by their number, more than by their size.
+"""
 LOG_LINES = 400
 HEAD_BYTES = 1 << 16
 RECENT_BYTES = 1 << 16
@@ -163,9 +168,14 @@ class LogSource:
             self.late = max(0, min(self.late - len(piece.data), self._tail.backlog))
         else:
             self.history = max(0, min(self.history - len(piece.data), self._tail.backlog))
-        batch = self._parser.feed(piece.data, tail=LOG_LINES)
+        batch = self._parsed(piece.data)
         self._send(send, batch if before is None else joined(before, batch), live=live, late=late)
         return True
+
+    def _parsed(self, data: bytes) -> Batch:
+        """Return what the next bytes of the stream tell."""
+        parts = (data[at : at + PARSED] for at in range(0, len(data), PARSED))
+        return reduce(joined, (self._parser.feed(part, tail=LOG_LINES) for part in parts))
 
     def _read_older(self, older: OlderFiles, send: Send) -> bool:
         """Read and send a block of what was rotated away; a successor goes on behind all of it."""
