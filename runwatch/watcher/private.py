@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -17,6 +18,7 @@ from runwatch.watcher.spare import Spare
 def main() -> None:
     """Run as an engine process: the only argument names the descriptor of its assignment."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c is for the client; we end with it
+    gc.set_threshold(20_000)  # of modules, rules and series, which stay, nothing is garbage
     assignment = taken(sys.argv[1], Assignment)
     sock = socket.socket(fileno=assignment.socket)
     try:
