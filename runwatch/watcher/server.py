@@ -280,7 +280,7 @@ class Server:
     def _all_in(self) -> None:
         self.wake(at_once=True)
         if not any(shown.left for shown in self.shown.values()):
-            give_back()
+            self._loop.call_later(SAME, give_back)  # behind the picture that is waited for
 
     def _open(self, message: wire.Opened) -> None:
         if message.source not in self.engine.sources:
