@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -31,6 +32,11 @@ class Assignment(msgspec.Struct, frozen=True):
     """The only format to read logs as; None: it is detected."""
     state: bytes = b""
     """State directory of a daemon."""
+
+    @property
+    def config_path(self) -> Path | None:
+        """The configuration that a person named, if one did."""
+        return Path(os.fsdecode(self.config)) if self.config else None
 
     @property
     def private(self) -> bool:

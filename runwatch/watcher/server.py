@@ -59,7 +59,7 @@ class Server:
         """Make ready to `run`; `tell` takes a kind of news and a line, for a log. Raises ConfigError."""
         self._loop = asyncio.get_running_loop()
         self.assignment, self._tell = assignment, tell
-        self.config = load(self._config_path)
+        self.config = load(assignment.config_path)
         self._watchlist = Watchlist(assignment, self.config)
         self.engine = Engine(self.config.ruleset(), self.config.sources.order)
         self.engine.deadline = assignment.deadline
@@ -169,7 +169,7 @@ class Server:
 
     async def reload(self) -> str:
         """Read the configuration again; return what was done. Raises ConfigError, changing nothing."""
-        config = load(self._config_path)
+        config = load(self.assignment.config_path)
         self._watchlist.check(config)
         self.engine.configure(config.ruleset())  # the last that can fail
         self._watchlist.use(config)
@@ -200,10 +200,6 @@ class Server:
         limits = self.config.state
         directory = Path(os.fsdecode(self.assignment.state))
         return Store(directory, self.notice, keep_days=limits.keep_days, max_mb=limits.max_mb)
-
-    @property
-    def _config_path(self) -> Path | None:
-        return Path(os.fsdecode(self.assignment.config)) if self.assignment.config else None
 
     # -- what workers say ------------------------------------------------------------------------
 
