@@ -130,7 +130,9 @@ def _cpu_of_all(pid: int) -> float:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return 0.0
-    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK") + sum(_cpu_of_all(int(child)) for child in children)
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK") + sum(
+        _cpu_of_all(int(child)) for child in children
+    )
 
 
 def told(path: Path, *wanted: Callable[[Object], bool]) -> tuple[list[float], float]:

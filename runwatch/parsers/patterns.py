@@ -263,7 +263,9 @@ class LinePattern:
     def _names(self) -> tuple[bytes, ...]:
         """What the head's groups are called, in their order."""
         groups = sorted(self._head.groupindex, key=self._head.groupindex.__getitem__)
-        return tuple((group if group in META_COLUMNS else group.replace("_", " ")).encode() for group in groups)
+        return tuple(
+            (group if group in META_COLUMNS else group.replace("_", " ")).encode() for group in groups
+        )
 
     @cached_property
     def _groups(self) -> tuple[int, ...]:

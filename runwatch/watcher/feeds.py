@@ -8,7 +8,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial, reduce
+from functools import cached_property, partial
 
 import msgspec
 
@@ -30,11 +30,10 @@ PREVIEW_BYTES = 1 << 18
 """Newest bytes shown before a history longer than this is read."""
 PREVIEW_EVERY = 0.5
 """Seconds between previews while a long history is read."""
-PARSED = 3 << 18
-"""Bytes parsed at once; twice as many are parsed a little faster, and take 10 MB more while history is read.
-
-What was read at once is told at once, as one batch: the engine's work goes by their number, more than by their size.
-"""
+TOGETHER = 3 << 20
+"""Bytes of history that are told at once, unless they tell much: the engine's work goes by batches."""
+MUCH = 3 << 17
+"""Bytes of columns that are told at once."""
 LOG_LINES = 400
 HEAD_BYTES = 1 << 16
 RECENT_BYTES = 1 << 16
@@ -110,6 +109,8 @@ class LogSource:
         self._problem: str | None = None
         self._read = False
         """Whether the path could be read once."""
+        self._gathered: Batch | None = None
+        """History that was read and not told yet."""
         self._recent: Batch | None = None
         """What the newest bytes told when it was opened, until that was shown."""
         if self.history and self._dated:
@@ -147,7 +148,12 @@ class LogSource:
             return self._read_older(self.older, send)
         if self._place is not None:
             self._go_on(self._place)
-        piece = self._tail.poll()
+        try:
+            piece = self._tail.poll()
+        except SourceError:
+            if self._gathered is not None:
+                self._send(send, self._parser.feed(b""), live=False)
+            raise
         self._tell_problem(send)
         if piece is None:
             if self.left or not self._told:  # it was cut meanwhile, or there is nothing in it yet
@@ -168,14 +174,19 @@ class LogSource:
             self.late = max(0, min(self.late - len(piece.data), self._tail.backlog))
         else:
             self.history = max(0, min(self.history - len(piece.data), self._tail.backlog))
-        batch = self._parsed(piece.data)
-        self._send(send, batch if before is None else joined(before, batch), live=live, late=late)
+        batch = self._parser.feed(piece.data, tail=LOG_LINES)
+        batch = batch if before is None else joined(before, batch)
+        if self.history and self._gather(batch):
+            return True
+        self._send(send, batch, live=live, late=late)
         return True
 
-    def _parsed(self, data: bytes) -> Batch:
-        """Return what the next bytes of the stream tell."""
-        parts = (data[at : at + PARSED] for at in range(0, len(data), PARSED))
-        return reduce(joined, (self._parser.feed(part, tail=LOG_LINES) for part in parts))
+    def _gather(self, batch: Batch) -> bool:
+        """Keep a batch of history back, to be told with the next; return False if there is enough to tell."""
+        whole = batch if self._gathered is None else joined(self._gathered, batch)
+        few = whole.end - whole.start < TOGETHER and sum(len(table.data) for table in whole.tables) < MUCH
+        self._gathered = whole if few else self._gathered
+        return few
 
     def _read_older(self, older: OlderFiles, send: Send) -> bool:
         """Read and send a block of what was rotated away; a successor goes on behind all of it."""
@@ -194,7 +205,9 @@ class LogSource:
         return True
 
     def _send(self, send: Send, batch: Batch, *, live: bool, late: bool = False, whole: bool = True) -> None:
-        """Send a batch, and the place behind it unless it is not the `whole` of what was polled."""
+        """Send what was gathered and a batch; tell the place too if it is the `whole` of what was polled."""
+        if self._gathered is not None:
+            batch, self._gathered = joined(self._gathered, batch), None
         self._date(batch)
         now, written = time.time(), self.written()
         arrival = min(now, written) if late and written is not None else now

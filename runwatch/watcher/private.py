@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run as an engine process: the only argument names the descriptor of its assignment."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c is for the client; we end with it
-    gc.set_threshold(20_000)  # of modules, rules and series, which stay, nothing is garbage
     assignment = taken(sys.argv[1], Assignment)
     sock = socket.socket(fileno=assignment.socket)
     try:
@@ -42,7 +41,11 @@ async def _main(assignment: Assignment, sock: socket.socket) -> None:
         started = await Spare.start()
         started.give(first_setup(assignment))
         spare = started
+    gc.disable()  # of what modules hold nothing is garbage
     from runwatch.watcher.server import Server  # a tenth of a second in which the worker is at work already
+
+    gc.freeze()
+    gc.enable()
 
     server = Server(assignment, spare=spare)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stopped.set)
@@ -62,7 +65,8 @@ def first_setup(assignment: Assignment) -> wire.Setup:
     from runwatch.watcher.watchlist import Watchlist
 
     watchlist = Watchlist(assignment, load(assignment.config_path))
-    return msgspec.structs.replace(watchlist.setup(), paths=next(iter(by_mount(watchlist.paths).values()), ()))
+    paths = next(iter(by_mount(watchlist.paths).values()), ())
+    return msgspec.structs.replace(watchlist.setup(), paths=paths)
 
 
 if __name__ == "__main__":

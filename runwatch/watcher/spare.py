@@ -1,4 +1,4 @@
-"""A worker that is started before it is known what it shall read: it loads, and begins, while the engine does."""
+"""A worker that is started before it is known what it shall read: it loads while the engine does."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ PER_FILE = 0.005
 BATCH = 256
 """Files opened, or told of, between two signs of life."""
 PIPE = 1 << 20
-"""Bytes that may wait for the engine, where the system has such pipes: those of 64 KiB hold no batch of history."""
+"""Bytes that may wait for the engine, where the system has such pipes: 64 KiB hold no batch of history."""
 OPEN_FILES = 1 << 16
 """Files that a worker may hold open, if the system lets it."""
 

@@ -41,8 +41,8 @@ class Piece:
     mark: Mark | None = None
 
 
-BLOCK = 3 << 20
-"""Bytes read at once."""
+BLOCK = 3 << 18
+"""Bytes read at once; twice as many are parsed a little faster, and take 10 MB more while history is read."""
 
 
 class Tail:
