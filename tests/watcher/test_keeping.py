@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from runwatch.alerts.silences import silence
-from runwatch.watcher import frozen, keeping, wire
+from runwatch.watcher import feeds, frozen, keeping, wire
 from runwatch.watcher.document import document
 from runwatch.watcher.feeds import DirectorySource, LogSource
 from runwatch.watcher.launch import Assignment
@@ -211,6 +211,7 @@ async def test_history_that_was_not_read_to_its_end_stays_history(world, monkeyp
     resume = Tail.resume
     with monkeypatch.context() as patch:
         patch.setattr(Tail, "resume", lambda path, position: resume(path, position, block=5000))
+        patch.setattr(feeds, "TOGETHER", 0)
         patch.setattr(Life, "read", lambda self: self.reader.sweep(self._send))
         world.write(WHOLE)
         one = world.live()
