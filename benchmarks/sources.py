@@ -32,6 +32,7 @@ import sys
 import tempfile
 import termios
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ RUNS = 5
 LEETS = 3
 """Runs of `wandb leet`, which takes longer."""
 PATIENCE = 180.0
+REST = 0.6
+"""Seconds without output after which what a program drew is looked at: it draws twice a second at least."""
 Object = dict[str, Any]
 Picture = Callable[[str], object]
 """Whether the text of a screen shows what is waited for."""
@@ -94,29 +97,42 @@ def _end(process: psutil.Process, screen: int) -> None:
 
 
 def shown(command: list[str], *wanted: Picture) -> list[float]:
-    """Return the seconds until each picture stood on the screen, and the CPU seconds until the last did."""
+    """Return the seconds until each picture stood on the screen, and the CPU seconds until the last did.
+
+    What a program draws is noted as it comes and looked at when it rests: to draw it here
+    takes as much CPU as the program itself, of the cores that it runs on.
+    """
     found: dict[Picture, float] = {}
+    drawn: deque[tuple[float, float, bytes]] = deque()
     picture = pyte.Screen(200, 50)
     stream = pyte.ByteStream(picture)
-    begin = time.monotonic()
+    begin = newest = time.monotonic()
     with terminal(command) as (screen, process):
         while len(found) < len(wanted):
-            if time.monotonic() - begin > PATIENCE:
+            now = time.monotonic()
+            if now - begin > PATIENCE:
                 raise TimeoutError("\n".join(picture.display))
-            if not select.select([screen], [], [], 0.02)[0]:
-                continue
-            stream.feed(os.read(screen, 1 << 16))
-            at, text = time.monotonic() - begin, "\n".join(picture.display)
-            found |= {each: at for each in wanted if each not in found and each(text)}
-        cpu = sum(_cpu(each) for each in (process, *process.children(recursive=True)))
+            if select.select([screen], [], [], 0.0 if drawn and now - newest > REST else 0.02)[0]:
+                data, newest = os.read(screen, 1 << 16), time.monotonic()
+                drawn.append((newest - begin, _cpu_of_all(process.pid), data))
+            elif drawn and now - newest > REST:
+                at, cpu, data = drawn.popleft()
+                stream.feed(data)
+                text = "\n".join(picture.display)
+                found |= {each: at for each in wanted if each not in found and each(text)}
     return [*(found[each] for each in wanted), cpu]
 
 
-def _cpu(process: psutil.Process) -> float:
-    """Return what a process and its children that have ended have used."""
-    with contextlib.suppress(psutil.Error):
-        return float(sum(process.cpu_times()[:4]))
-    return 0.0
+def _cpu_of_all(pid: int) -> float:
+    """Return what a process and its descendants have used, without a search of all processes."""
+    try:
+        times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0.0
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK") + sum(
+        _cpu_of_all(int(child)) for child in children
+    )
 
 
 def told(path: Path, *wanted: Callable[[Object], bool]) -> tuple[list[float], float]:

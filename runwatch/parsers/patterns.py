@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol, cast
 
 from runwatch.batch import BAR, EVAL, META_COLUMNS, TRAIN
@@ -255,13 +256,25 @@ class LinePattern:
         self.kind = kind
         self._fields = FIELDS if fields is True else fields or None
         self._has_units = self._fields is not None and self._fields.groups == 4
-        self._head = re.compile(head)
-        groups = sorted(self._head.groupindex.items(), key=lambda item: item[1])
-        self._groups = tuple(index for _, index in groups)
-        self._names = tuple(
-            (group if group in META_COLUMNS else group.replace("_", " ")).encode() for group, _ in groups
-        )
+        self._text = head
         self._layouts = _Layouts(name, aliases or {}, units, first_epoch)
+
+    @cached_property
+    def _head(self) -> re.Pattern[bytes]:
+        """Compiled when a line first begins as its lines do: of all formats' heads most are never tried."""
+        return re.compile(self._text)
+
+    @cached_property
+    def _names(self) -> tuple[bytes, ...]:
+        """What the head's groups are called, in their order."""
+        groups = sorted(self._head.groupindex, key=self._head.groupindex.__getitem__)
+        return tuple(
+            (group if group in META_COLUMNS else group.replace("_", " ")).encode() for group in groups
+        )
+
+    @cached_property
+    def _groups(self) -> tuple[int, ...]:
+        return tuple(sorted(self._head.groupindex.values()))
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of this kind."""

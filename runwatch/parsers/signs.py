@@ -15,13 +15,14 @@ class Sign(NamedTuple):
     """One way of saying what has happened."""
 
     kind: str
-    pattern: re.Pattern[bytes]
+    pattern: bytes
+    """Compiled when a line first holds a needle: most are never tried."""
     needles: tuple[bytes, ...]
     """Every match holds one of them."""
 
 
 def _sign(kind: str, *patterns: bytes, needles: tuple[bytes, ...]) -> Sign:
-    return Sign(kind, re.compile(b"|".join(patterns)), needles)
+    return Sign(kind, b"|".join(patterns), needles)
 
 
 class Signs:
@@ -47,7 +48,7 @@ class Signs:
         if held:
             alone = len(held) == 1
             for sign in self._of[held.pop()] if alone else self.signs:
-                if (alone or not held.isdisjoint(sign.needles)) and (found := sign.pattern.search(line)):
+                if (alone or not held.isdisjoint(sign.needles)) and (found := re.search(sign.pattern, line)):
                     return sign.kind, found
         return None
 

@@ -1,4 +1,4 @@
-"""What a worker reads of files, one class per kind of source: each step sends what is new."""
+"""What a worker reads of logs and of standard input: each step sends what is new."""
 
 from __future__ import annotations
 
@@ -10,36 +10,31 @@ import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 
-import msgspec
-
 from runwatch import text
 from runwatch.batch import SYSTEM, Batch
-from runwatch.checkpoint import Checkpoint
 from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.stream import StreamParser, joined
 from runwatch.watcher import wire
 from runwatch.watcher.member import SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import discover
-from runwatch.watcher.sources.beside import BesideSource
-from runwatch.watcher.sources.checkpoints import CheckpointSource
 from runwatch.watcher.sources.older import OlderFiles
-from runwatch.watcher.sources.tail import Mark, Position, Tail
+from runwatch.watcher.sources.tail import Mark, Piece, Position, Tail
 
 PREVIEW_BYTES = 1 << 18
 """Newest bytes shown before a history longer than this is read."""
 PREVIEW_EVERY = 0.5
 """Seconds between previews while a long history is read."""
+TOGETHER = 3 << 20
+"""Bytes of history that are told at once, unless they tell much: the engine's work goes by batches."""
+MUCH = 3 << 17
+"""Bytes of columns that are told at once."""
 LOG_LINES = 400
 HEAD_BYTES = 1 << 16
 RECENT_BYTES = 1 << 16
 """Bytes before the place where a predecessor stopped that tell how things stood there."""
 MAX_UNFINISHED = 4096
 """Bytes of an unfinished line that a successor is told."""
-LOOK_EVERY = 5.0
-"""Seconds between two looks at a directory of checkpoints; longer where a look takes long."""
-FIRST_LOOK = 64
-"""Checkpoints of the first look at a directory, the newest: all of thousands take seconds."""
 FRESH = 300.0
 """Seconds after its last write for which a file that appears is news, not history."""
 DAY = 86_400.0
@@ -106,6 +101,8 @@ class LogSource:
         self._problem: str | None = None
         self._read = False
         """Whether the path could be read once."""
+        self._gathered: Batch | None = None
+        """History that was read and not told yet."""
         self._recent: Batch | None = None
         """What the newest bytes told when it was opened, until that was shown."""
         if self.history and self._dated:
@@ -149,7 +146,7 @@ class LogSource:
             return self._read_older(self.older, send)
         if self._place is not None:
             self._go_on(self._place)
-        piece = self._tail.poll()
+        piece = self._poll(send)
         self._tell_problem(send)
         if piece is None:
             if self.left or not self._told:  # it was cut meanwhile, or there is nothing in it yet
@@ -172,8 +169,27 @@ class LogSource:
         else:
             self.history = max(0, min(self.history - len(piece.data), self._tail.backlog))
         batch = self._parser.feed(piece.data, tail=LOG_LINES)
-        self._send(send, batch if before is None else joined(before, batch), live=live, late=late)
+        batch = batch if before is None else joined(before, batch)
+        if self.history and self._gather(batch):
+            return True
+        self._send(send, batch, live=live, late=late)
         return True
+
+    def _poll(self, send: Send) -> Piece | None:
+        """Return what the file holds next; what was gathered is sent before an error is raised."""
+        try:
+            return self._tail.poll()
+        except SourceError:
+            if self._gathered is not None:
+                self._send(send, self._parser.feed(b""), live=False)
+            raise
+
+    def _gather(self, batch: Batch) -> bool:
+        """Keep a batch of history back, to be told with the next; return False if there is enough to tell."""
+        whole = batch if self._gathered is None else joined(self._gathered, batch)
+        few = whole.end - whole.start < TOGETHER and sum(len(table.data) for table in whole.tables) < MUCH
+        self._gathered = whole if few else self._gathered
+        return few
 
     def _read_older(self, older: OlderFiles, send: Send) -> bool:
         """Read and send a block of what was rotated away; a successor goes on behind all of it."""
@@ -192,7 +208,9 @@ class LogSource:
         return True
 
     def _send(self, send: Send, batch: Batch, *, live: bool, late: bool = False, whole: bool = True) -> None:
-        """Send a batch, and the place behind it unless it is not the `whole` of what was polled."""
+        """Send what was gathered and a batch; tell the place too if it is the `whole` of what was polled."""
+        if self._gathered is not None:
+            batch, self._gathered = joined(self._gathered, batch), None
         self._date(batch)
         now, written = time.time(), self.written()
         arrival = min(now, written) if late and written is not None else now
@@ -326,62 +344,6 @@ class StdinSource:
             self._open = False
             send(wire.Ended(self.id))
         return True
-
-
-class DirectorySource:
-    """One directory of checkpoints, or of facts: looked at now and then."""
-
-    history = left = 0
-
-    def __init__(
-        self,
-        found: discover.Found,
-        pulse: Callable[[], object] = lambda: None,
-        resume: wire.Resume | None = None,
-    ) -> None:
-        self.path, self.name, self.member = found
-        self.id = source_id(found.path)
-        self._checkpoints = CheckpointSource(found.path, most=FIRST_LOOK, pulse=pulse)
-        self._beside = BesideSource(found.path)
-        for name, place in resume.files.items() if resume is not None else ():
-            self._beside.recall(name, place.told, place.offset, place.line)
-        self._due = 0.0
-        self._live = False
-        self._begun: dict[str, Checkpoint] | None = None
-        """What the first look told, by its id, until all were looked at: that look is to tell of all."""
-        self._problem = ""
-
-    def written(self) -> None:
-        """Return None: what was written there need not be of a run that goes on."""
-
-    def arrived(self, since: float | None = None) -> None:
-        """Do nothing: each checkpoint has its own times."""
-
-    def step(self, send: Send) -> bool:
-        """Look if it is time; return True if there is more to be looked at, at once."""
-        begun = time.monotonic()
-        if begun < self._due:
-            return False
-        now = time.time()
-        look, beside = self._checkpoints.look(now), self._beside.look()
-        partial = self._begun is None and look.left_out > 0
-        if not self._live:
-            told = (self._begun or {}) | {change.id: change for change in look.changes}
-            look = msgspec.structs.replace(look, changes=tuple(told.values()))
-            self._begun = told if partial else {}
-        if look.changes or beside.facts or beside.batches or look.problem != self._problem or not self._live:
-            files = {
-                name: wire.Resume(None, offset, line, None, told)
-                for name, told, offset, line in self._beside.places()
-            }
-            resume = wire.Resume(None, 0, 1, None, files=files)
-            send(wire.Looked(self.id, look, beside, self._live, now, partial, resume))
-        self._problem, self._live = look.problem, not partial
-        if partial:
-            self._checkpoints.widen()
-            return True
-        self._due = begun + max(LOOK_EVERY, 20 * (time.monotonic() - begun))
-        return False
 
 
 def newest(batch: Batch) -> float | None:

@@ -21,7 +21,7 @@ from runwatch.watcher.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.clock import Clock
 from runwatch.watcher.connection import Connection
 from runwatch.watcher.engine import FRESH, Engine
-from runwatch.watcher.frames import Frames
+from runwatch.watcher.frames import SAME, Frames
 from runwatch.watcher.keeping import Keeper
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
@@ -56,7 +56,7 @@ class Server:
         """Make ready to `run`; `tell` takes a kind of news and a line, for a log. Raises ConfigError."""
         self._loop = asyncio.get_running_loop()
         self.assignment, self._tell = assignment, tell
-        self.config = load(self.assignment.config_path)
+        self.config = load(assignment.config_path)
         self._watchlist = Watchlist(assignment, self.config)
         self.engine = Engine(self.config.ruleset(), self.config.sources.order)
         self.engine.deadline = assignment.deadline
@@ -273,7 +273,7 @@ class Server:
     def _all_in(self) -> None:
         self.wake(at_once=True)
         if not any(shown.left for shown in self.shown.values()):
-            give_back()
+            self._loop.call_later(SAME, give_back)  # behind the picture that is waited for
 
     def _open(self, message: wire.Opened) -> None:
         if message.source not in self.engine.sources:

@@ -24,6 +24,8 @@ class Spare:
     def __init__(self, process: Process, setup: BinaryIO, gate: int) -> None:
         """Take a process that reads `setup`, a file it shares, once something comes out of `gate`."""
         self.process, self._setup, self._gate = process, setup, gate
+        self.given: msgspec.Struct | None = None
+        """What it reads; None: it waits."""
 
     @classmethod
     async def start(cls) -> Spare:
@@ -47,4 +49,5 @@ class Spare:
             put(setup, self._setup)
             with contextlib.suppress(BrokenPipeError):
                 gate.write(b".")
+        self.given = setup
         return self.process

@@ -21,8 +21,8 @@ import msgspec
 from runwatch.errors import SourceError
 from runwatch.parsers.formats import catalogue, restricted, troubles
 from runwatch.watcher import wire
+from runwatch.watcher.directories import DirectorySource
 from runwatch.watcher.feeds import (
-    DirectorySource,
     LogSource,
     Send,
     StdinSource,
@@ -49,6 +49,8 @@ PER_FILE = 0.005
 """Seconds for each file that a look at all of them is put off: with thousands a look is work."""
 BATCH = 256
 """Files opened, or told of, between two signs of life."""
+PIPE = 1 << 20
+"""Bytes that may wait for the engine, where the system has such pipes: 64 KiB hold no batch of history."""
 OPEN_FILES = 1 << 16
 """Files that a worker may hold open, if the system lets it."""
 
@@ -273,6 +275,14 @@ def _open_more_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def _widen(descriptor: int) -> None:
+    """Let a pipe hold more, so that we go on reading while the engine is at work."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE)
+
+
 def main() -> None:
     """Run as a worker: its argument names the descriptor of the setup, messages go to standard output.
 
@@ -286,6 +296,7 @@ def main() -> None:
         if not called(sys.argv[2]):
             return
     setup = taken(sys.argv[1], wire.Setup)
+    _widen(1)
     send = _Send(os.dup(1))
     os.dup2(2, 1)  # a stray print must not break the stream
     try:

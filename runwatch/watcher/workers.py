@@ -203,7 +203,14 @@ class Worker(Child[wire.Message]):
 
     async def _start(self) -> asyncio.subprocess.Process:
         spare, self.spare = self.spare, None
-        return await super()._start() if spare is None else spare.give(self._command()[1])
+        setup = self._command()[1]
+        if spare is not None and spare.given == setup:
+            return spare.process
+        if spare is not None and spare.given is None:
+            return spare.give(setup)
+        if spare is not None:  # the configuration was changed in between
+            spare.process.kill()
+        return await super()._start()
 
     def change(self, setup: wire.Setup) -> None:
         """Read with another setup from now on; what is read by both goes on where it was."""

@@ -9,11 +9,14 @@ import random
 import msgspec
 import pytest
 
+from runwatch.errors import SourceError
 from runwatch.watcher import engine as engine_module
 from runwatch.watcher import wire
-from runwatch.watcher.feeds import FIRST_LOOK, PREVIEW_BYTES, DirectorySource, LogSource
+from runwatch.watcher.directories import FIRST_LOOK, DirectorySource
+from runwatch.watcher.feeds import PREVIEW_BYTES, LogSource
 from runwatch.watcher.sources import checkpoints as checkpoints_module
 from runwatch.watcher.sources.discover import find
+from runwatch.watcher.sources.tail import Tail
 
 from ..parsers import trackers
 from ..parsers.logs import Parsed, hf, nanochat
@@ -194,6 +197,58 @@ def test_the_age_of_a_trackers_file_is_that_of_its_newest_row(tmp_path):
     engine = Engine(path)
     engine.read()
     assert engine.written == pytest.approx(1.7e9 + 8 / 3)
+
+
+class Blocks(Engine):
+    """One whose worker reads blocks of 4 KiB; what it told of, batch by batch."""
+
+    def __init__(self, path, monkeypatch):
+        resume = Tail.resume
+        monkeypatch.setattr(Tail, "resume", lambda path, position: resume(path, position, block=4096))
+        self.batches = []
+        super().__init__(path)
+
+    def take(self, message):
+        super().take(message)
+        if isinstance(message, wire.Read):
+            self.batches.append(message.batch)
+
+    @property
+    def steps(self):
+        return self.parsed.column("step").tolist()
+
+
+@pytest.fixture
+def history(tmp_path, monkeypatch):
+    path = tmp_path / "run-a.wandb"
+    path.write_bytes(trackers.wandb_log(900, code=0))
+    return Blocks(path, monkeypatch)
+
+
+def test_history_is_told_in_few_batches(history):
+    history.read()
+    assert len(history.batches) == 1 < history.path.stat().st_size / 4096
+    assert history.steps == list(range(900))
+
+
+def test_history_that_was_not_told_yet_is_read_again_by_a_replacement(history):
+    for _ in range(3):
+        assert history.source.step(history.take)
+    assert not history.batches
+    history.start()
+    history.read()
+    assert history.steps == list(range(900))
+
+
+def test_history_that_was_read_is_told_when_there_is_no_file_any_more(history):
+    for _ in range(3):
+        history.source.step(history.take)
+    history.path.unlink()
+    history.path.mkdir()
+    with pytest.raises(SourceError):
+        history.source.step(history.take)
+    assert 0 < len(history.steps) < 900
+    assert history.steps == list(range(len(history.steps)))
 
 
 def lightning(rows):

@@ -11,9 +11,10 @@ import msgspec
 import pytest
 
 from runwatch.alerts.silences import silence
-from runwatch.watcher import frozen, keeping, wire
+from runwatch.watcher import feeds, frozen, keeping, wire
+from runwatch.watcher.directories import DirectorySource
 from runwatch.watcher.document import document
-from runwatch.watcher.feeds import DirectorySource, LogSource
+from runwatch.watcher.feeds import LogSource
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.server import Server
 from runwatch.watcher.sources.discover import find
@@ -211,6 +212,7 @@ async def test_history_that_was_not_read_to_its_end_stays_history(world, monkeyp
     resume = Tail.resume
     with monkeypatch.context() as patch:
         patch.setattr(Tail, "resume", lambda path, position: resume(path, position, block=5000))
+        patch.setattr(feeds, "TOGETHER", 0)
         patch.setattr(Life, "read", lambda self: self.reader.sweep(self._send))
         world.write(WHOLE)
         one = world.live()

@@ -42,6 +42,20 @@ async def test_it_reads_what_it_is_handed(setup):
     assert await first(setup, await Spare.start()) == ("Opened", [])
 
 
+async def test_it_may_be_at_work_before_there_is_anybody_to_listen(setup):
+    spare = await Spare.start()
+    process = spare.give(setup)
+    assert await first(setup, spare) == ("Opened", [])
+    assert await asyncio.wait_for(process.wait(), 30) < 0  # it was the one that was listened to, and ended
+
+
+async def test_one_that_reads_something_else_by_now_is_replaced(setup):
+    spare = await Spare.start()
+    other = spare.give(wire.Setup((b"/nowhere/train.log",), wait=True))
+    assert await first(setup, spare) == ("Opened", [])
+    assert await asyncio.wait_for(other.wait(), 30) < 0
+
+
 async def test_one_that_died_while_it_waited_is_replaced(setup):
     spare = await Spare.start()
     spare.process.kill()
