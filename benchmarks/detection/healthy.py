@@ -105,7 +105,7 @@ def _evaluate(t: Trace, count: int, noise: Floats) -> None:
 
 @shape(*VALIDATED)
 def few_noisy_evaluations(t: Trace) -> None:
-    """Evaluate on a handful of samples, calmly as long as nothing is learned, then scattered by tens of per cent."""
+    """Evaluate on a handful of samples: calm while nothing is learned, then scattered by tens of per cent."""
     count = int(log_uniform(t.rng, 6, 60))
     grows = np.clip(np.arange(count) / (t.rng.uniform(0.02, 0.5) * count), 0.03, 1)
     _evaluate(t, count, log_uniform(t.rng, 0.03, 0.3) * grows * heavy(t.rng, count))
@@ -122,7 +122,7 @@ def evaluations_that_jump(t: Trace) -> None:
 
 @shape(*VALIDATED)
 def validation_wanders_at_first(t: Trace) -> None:
-    """Be worse than chance for the first third, at a high rate: statistics of batches lag behind the weights."""
+    """Be worse than chance for a third, at a high rate: statistics of batches lag behind the weights."""
     count = int(log_uniform(t.rng, 20, 80))
     part = np.arange(count) / count
     wander = np.cumsum(t.rng.normal(size=count))
