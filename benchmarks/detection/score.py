@@ -16,7 +16,8 @@ import numpy as np
 
 from benchmarks.detection.baselines import BASELINES
 from benchmarks.detection.faults import Fault
-from benchmarks.detection.healthy_policies import ONLY, PAUSES, SHAPES
+from benchmarks.detection.healthy_policies import ONLY, PAUSES
+from benchmarks.detection.healthy_world import SHAPES
 from benchmarks.detection.replay import Alarm, Replay
 from benchmarks.detection.styles import GENERAL, STYLES
 from benchmarks.detection.trace import Trace, make
