@@ -42,7 +42,7 @@ def test_a_rate_that_forgets_a_pause_is_no_collapse():
     log = healthy()
     log.columns[TIME][1500:1512] *= 1 + 30 * 0.7 ** np.arange(12)
     assert log.judge(Throughput()) == []
-    log.columns[TIME][1505] *= 2.0  # a slow step in it
+    log.columns[TIME][1506] *= 2.8  # a slow step in it
     assert log.judge(Throughput()) == []
     log.columns[TIME][1506:1600] *= 5  # and then it does
     assert fired(log.judge(Throughput())) != []
