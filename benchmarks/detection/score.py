@@ -47,6 +47,8 @@ class Outcome:
     limit: float = np.nan
     false: list[Alarm] = field(default_factory=list)
     """Alarms of warning or above that nothing justifies."""
+    notes: list[str] = field(default_factory=list)
+    """Rules that gave a note in a healthy run."""
 
 
 def _rng(name: str, seed: int) -> np.random.Generator:
@@ -127,5 +129,6 @@ def judge_healthy(name: str, seed: int) -> dict[str, Outcome]:
     for detector, raised in alarms.items():
         out = Outcome(f"{name}/{trace.style}", seed, trace.hours, trace.rows)
         out.false = [alarm for alarm in raised if alarm.severity != "info"]
+        out.notes = [alarm.rule for alarm in raised if alarm.severity == "info"]
         found[detector] = out
     return found
