@@ -35,7 +35,7 @@ from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import STEP_TIME, label
 
 _FADES = 0.6
-"""Of the slowest of the rows that are judged, below which one of the newest two is, where a mean forgets a pause."""
+"""Of the slowest of the rows judged, below which one of the newest two is, where a mean forgets a pause."""
 
 
 @dataclass
