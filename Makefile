@@ -73,7 +73,7 @@ test-web: $(STAMP)  ## Run the tests of the screen in a browser, with textual-se
 	$(BIN)/python -m pytest -rs -m 'browser or not browser' tests/cli/test_web.py tests/cli/test_browser.py
 
 detection: $(STAMP)  ## Measure what is caught and what is raised for nothing (docs/detection.md)
-	$(BIN)/python -m benchmarks.detection --split test --write
+	$(BIN)/python -m benchmarks.detection --split test --seeds 2 --shapes 7 --write
 
 detection-real: $(STAMP)  ## Watch small real runs whose faults really happen (docs/detection.md)
 	$(BIN)/python -m benchmarks.detection.real --write

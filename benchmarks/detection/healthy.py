@@ -6,10 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.detection.faults.base import BEGIN
-from benchmarks.detection.styles import RANKS
-from benchmarks.detection.trace import Trace, heavy, log_uniform
-from benchmarks.detection.world import GB, World, last, quiet, saved
+from benchmarks.detection.trace import Floats, Trace, heavy, log_uniform
 
 Shape = Callable[[Trace], None]
 SHAPES: dict[str, Shape] = {}
@@ -81,7 +78,10 @@ def mean_since_the_epoch_began(t: Trace) -> None:
     t.extra["epoch"] = (number // length + 1).astype(float)
 
 
-@shape("jsonl", "nanogpt", "llmc", "megatron", "hf", "nanochat")
+VALIDATED = ("jsonl", "nanogpt", "llmc", "megatron", "hf", "nanochat")
+
+
+@shape(*VALIDATED)
 def rough_validation(t: Trace) -> None:
     """Validate often, near zero: evaluations scatter by ratios, a few in a row, and come back."""
     rows = list(range(5, t.rows, 5))
@@ -90,6 +90,42 @@ def rough_validation(t: Trace) -> None:
         noise[number] += 0.3 * noise[number - 1]
     level = 0.02 * (1 + np.exp(-np.arange(len(rows)) / 20))
     t.val = dict(zip(rows, (level * np.exp(noise)).tolist(), strict=True))
+
+
+def _evaluate(t: Trace, count: int, noise: Floats) -> None:
+    """Evaluate `count` times; the level follows the training loss, and `noise` is in ln."""
+    gap = max(2, t.rows // (count + 1))
+    rows = list(range(gap, t.rows, gap))[:count]
+    level = [float(np.median(t.columns["loss"][max(0, row - gap) : row])) * 1.03 for row in rows]
+    t.val = dict(zip(rows, (np.array(level) * np.exp(noise[: len(rows)])).tolist(), strict=True))
+
+
+@shape(*VALIDATED)
+def few_noisy_evaluations(t: Trace) -> None:
+    """Evaluate on a handful of samples: calm while nothing is learned, then scattered by tens of per cent."""
+    count = int(log_uniform(t.rng, 6, 60))
+    grows = np.clip(np.arange(count) / (t.rng.uniform(0.02, 0.5) * count), 0.03, 1)
+    _evaluate(t, count, log_uniform(t.rng, 0.03, 0.3) * grows * heavy(t.rng, count))
+
+
+@shape(*VALIDATED)
+def evaluations_that_jump(t: Trace) -> None:
+    """Stand several times as high at single evaluations, and be back at the next."""
+    count = int(log_uniform(t.rng, 15, 200))
+    jumps = t.rng.uniform(0.4, 1.6, count) * (t.rng.random(count) < t.rng.uniform(0.01, 0.06))
+    jumps[1:][jumps[:-1] > 0] = 0.0
+    _evaluate(t, count, jumps + log_uniform(t.rng, 0.005, 0.08) * heavy(t.rng, count))
+
+
+@shape(*VALIDATED)
+def validation_wanders_at_first(t: Trace) -> None:
+    """Be worse than chance for a third, at a high rate: statistics of batches lag behind the weights."""
+    count = int(log_uniform(t.rng, 20, 80))
+    part = np.arange(count) / count
+    wander = np.cumsum(t.rng.normal(size=count))
+    height = t.rng.uniform(0.2, 0.9) * np.clip(1 - 2.5 * part, 0, 1)
+    noise = height * (1 + np.tanh(0.5 * wander)) + (0.02 + 0.2 * (1 - part)) * heavy(t.rng, count)
+    _evaluate(t, count, noise)
 
 
 @shape()
@@ -314,47 +350,3 @@ def stops_early(t: Trace) -> None:
 @shape("nanochat", "megatron", "hf", "llmc")
 def watched_after_the_end(t: Trace) -> None:
     t.silence = 6 * 3600.0
-
-
-# -- with what surrounds them ------------------------------------------------------------------------
-
-
-@shape(pauses=True)
-def machine_at_work(t: Trace) -> None:
-    """Use a machine: GPUs rest in pauses, caches come and go."""
-    last(t, (2.0, 8.0))
-    t.world = World(t, BEGIN, machine=True)
-    t.world.free = lambda now: (900 - 200 * ((now / 5400) % 1)) * GB  # checkpoints that take turns
-
-
-@shape("own", pauses=True)
-def rests_without_a_word(t: Trace) -> None:
-    """Evaluate and save one after the other, for several rows' time, and print nothing about it."""
-    t.before, t.saves = {}, []
-    t.wait = t.columns["seconds"] * t.every
-    for row in range(60, t.rows - 5, max(60, t.rows // 6)):
-        t.wait[row] *= t.rng.uniform(2.0, 2.9)
-        t.wait[row + 1] *= t.rng.uniform(3.0, 6.0)
-    t.wait *= min(t.rows * 60.0, 30 * 3600.0) / float(t.wait.sum())
-    t.columns["seconds"] = np.full(t.rows, float(np.median(t.wait)) / t.every)
-    t.world = World(t, BEGIN, machine=True)
-
-
-@shape(pauses=True)
-def checkpoints_on_disk(t: Trace) -> None:
-    """Save at equal distances; what is written last is an export of the weights alone."""
-    last(t, (2.0, 8.0))
-    quiet(t)
-    world = t.world = World(t, BEGIN, deadline=3 * float(t.wait.sum()))
-    gap = max(20, t.rows // int(t.rng.integers(5, 15)))
-    for row in range(gap, t.rows, gap):
-        saved(world, row)
-    world.room = lambda now: 4000 * GB
-
-
-@shape("ranks", pauses=True)
-def ranks_at_work(t: Trace) -> None:
-    """Print a line for each rank, one of them a little slower."""
-    last(t, (1.0, 5.0))
-    t.world = World(t, BEGIN)
-    t.extra[f"seconds/{int(t.rng.integers(RANKS))}"] = np.full(t.rows, 1.04)

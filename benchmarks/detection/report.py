@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -71,18 +72,20 @@ def table(outcomes: list[dict[str, Outcome]], split: str, seeds: int) -> str:
     lines.append("|---|---|---|---|---|---|---|---|")
     for name in dict.fromkeys(out.fault for out in events):
         lines.append(_row(name.replace("_", " "), [o for o in events if o.fault == name]))
-    lines += ["", "| rule | faults it was first to find | false alarms |", "|---|---|---|"]
-    first: dict[str, int] = {}
-    wrong: dict[str, int] = {}
-    for out in mine:
-        if out.caught:
-            first[out.caught.rule] = first.get(out.caught.rule, 0) + 1
-        for alarm in out.false:
-            wrong[alarm.rule] = wrong.get(alarm.rule, 0) + 1
-    lines += [
-        f"| {rule} | {first.get(rule, 0)} | {wrong.get(rule, 0)} |" for rule in sorted({*first, *wrong})
+    return "\n".join([*lines, "", *_rules(mine)])
+
+
+def _rules(outcomes: list[Outcome]) -> list[str]:
+    """Return the table of rules; those with many notes in healthy runs are nearest to false alarms."""
+    first = Counter(out.caught.rule for out in outcomes if out.caught)
+    wrong = Counter(alarm.rule for out in outcomes for alarm in out.false)
+    notes = Counter(rule for out in outcomes for rule in out.notes)
+    head = "| rule | faults it was first to find | false alarms | notes in healthy runs |"
+    rows = [
+        f"| {rule} | {first[rule]} | {wrong[rule]} | {notes[rule]} |"
+        for rule in sorted({*first, *wrong, *notes})
     ]
-    return "\n".join(lines)
+    return [head, "|---|---|---|---|", *rows]
 
 
 def _row(name: str, events: list[Outcome]) -> str:

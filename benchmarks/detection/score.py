@@ -16,7 +16,8 @@ import numpy as np
 
 from benchmarks.detection.baselines import BASELINES
 from benchmarks.detection.faults import Fault
-from benchmarks.detection.healthy_policies import ONLY, PAUSES, SHAPES
+from benchmarks.detection.healthy_policies import ONLY, PAUSES
+from benchmarks.detection.healthy_world import SHAPES
 from benchmarks.detection.replay import Alarm, Replay
 from benchmarks.detection.styles import GENERAL, STYLES
 from benchmarks.detection.trace import Trace, make
@@ -46,6 +47,8 @@ class Outcome:
     limit: float = np.nan
     false: list[Alarm] = field(default_factory=list)
     """Alarms of warning or above that nothing justifies."""
+    notes: list[str] = field(default_factory=list)
+    """Rules that gave a note in a healthy run."""
 
 
 def _rng(name: str, seed: int) -> np.random.Generator:
@@ -126,5 +129,6 @@ def judge_healthy(name: str, seed: int) -> dict[str, Outcome]:
     for detector, raised in alarms.items():
         out = Outcome(f"{name}/{trace.style}", seed, trace.hours, trace.rows)
         out.false = [alarm for alarm in raised if alarm.severity != "info"]
+        out.notes = [alarm.rule for alarm in raised if alarm.severity == "info"]
         found[detector] = out
     return found

@@ -42,6 +42,8 @@ def test_a_rate_that_forgets_a_pause_is_no_collapse():
     log = healthy()
     log.columns[TIME][1500:1512] *= 1 + 30 * 0.7 ** np.arange(12)
     assert log.judge(Throughput()) == []
+    log.columns[TIME][1506] *= 2.8  # a slow step in it
+    assert log.judge(Throughput()) == []
     log.columns[TIME][1506:1600] *= 5  # and then it does
     assert fired(log.judge(Throughput())) != []
 
@@ -216,6 +218,22 @@ def test_a_checkpoint_that_does_not_come():
     assert fired(log.judge(CheckpointOverdue())) == [("warning", 1199), ("critical", 1399)]
 
 
+def test_what_is_best_is_saved_and_nothing_else():
+    log = healthy()
+    best = np.interp(np.arange(3000), [0, 1000, 3000], [3.0, 2.0, 2.5])
+    log.set("val/loss", np.where(np.arange(3000) % 100 == 99, best, np.nan))
+    log.events = events("checkpoint", range(100, 1100, 100))
+    assert log.judge(CheckpointOverdue()) == []
+    log.columns["val/loss"] = np.roll(log.columns["val/loss"], 50)  # no save is about an evaluation
+    assert fired(log.judge(CheckpointOverdue())) == [("warning", 1199), ("critical", 1399)]
+
+
+def test_three_equal_distances_among_others_are_chance():
+    log = healthy()
+    log.events = events("checkpoint", [100, 120, 170, 200, 260, 290, 500, 600, 700, 800])
+    assert log.judge(CheckpointOverdue()) == []
+
+
 def looping(marker=True, gain=0):
     log = healthy(500)
     log.restarts = [200, 230, 260, 290]
@@ -248,6 +266,15 @@ def test_a_deadline_that_will_be_missed():
     assert late(400.0, 12_000.0) == [("firing", "warning", None)]
     assert late(7_000.0, 5_000.0) == [("firing", "critical", None)]
     assert late(7_010.0, 2_000.0) == [("clear", "critical", None)]
+
+
+def test_an_estimate_that_gets_better_is_not_believed():
+    rule = Deadline()
+    for now in range(0, 4_000, 100):  # the first step compiled
+        status = Status(
+            now=now, eta=9_500 - now + 8_000 * 0.7 ** (now / 100), deadline=10_000.0, fraction=0.1
+        )
+        assert rule.tick(status) == []
 
 
 def test_the_end_is_a_note_when_it_was_watched():

@@ -198,6 +198,24 @@ def _spread(ordered: Floats, windows: Floats, floor: float) -> tuple[Floats, Flo
     return middle, np.maximum(np.maximum(sigma, quantum), floor)
 
 
+class Rounding:
+    """The smallest step between values in a row: that of their rounding, where they are rounded coarsely."""
+
+    def __init__(self) -> None:
+        self._last = np.nan
+        self._least = np.inf
+
+    def add(self, values: Floats) -> Floats:
+        """Take new values (n,); return the smallest step (n,) before each, 0 if there was none."""
+        steps = np.abs(np.diff(np.append(self._last, values)))
+        steps[~(steps > 0)] = np.inf
+        least = np.minimum.accumulate(np.append(self._least, steps))
+        if len(values):
+            self._last, self._least = float(values[-1]), float(least[-1])
+        before: Floats = np.where(np.isfinite(least[:-1]), least[:-1], 0.0)
+        return before
+
+
 def _upper(windows: Floats, floor: float) -> tuple[Floats, Floats]:
     """Return the median and deviation as `spread` does, but as wide as the upper tail is.
 

@@ -3,7 +3,8 @@
 Reason: a job that its time limit kills an hour before the end could have been
 given more time, or fewer steps, days before.
 Formula: now + the estimated time left is later than the deadline by `slack` of
-the time left, and has been for `seconds`. A warning; critical when the deadline
+the time left, and has been for `seconds`, in which the lateness has not shrunk by a
+fifth. A warning; critical when the deadline
 is less than `near` away. Ends when the estimate is before the deadline again.
 
 Example: 'it will end 2 h after its deadline, at the present pace'.
@@ -11,7 +12,9 @@ Example: 'it will end 2 h after its deadline, at the present pace'.
 What to do: ask for more time, or see to it that a checkpoint is saved before the limit.
 
 Traps: estimates of a run that has only begun are poor, so nothing is said in
-the first 2 % of it; pauses shift the estimate for a while.
+the first 2 % of it, nor while they get better: a first step that compiles
+doubles an estimate of few steps, and weighs less with every step; pauses shift
+the estimate for a while.
 
 Source: none; the estimate is the run's own.
 """
@@ -41,7 +44,8 @@ class Deadline(RunRule):
     begun: ClassVar[float] = 0.02
     """Progress before which no estimate is believed."""
 
-    _late_since: float | None = field(default=None, init=False, repr=False)
+    _since: tuple[float, float] | None = field(default=None, init=False, repr=False)
+    """Since when it is late, and how late it was then."""
     _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
@@ -56,10 +60,11 @@ class Deadline(RunRule):
             return ()
         late = status.now + status.eta - status.deadline
         if late <= self.slack * status.eta:
-            self._late_since = None
+            self._since = None
             return self._end(status) if late <= 0 else ()
-        self._late_since = status.now if self._late_since is None else self._late_since
-        if status.now - self._late_since < self.seconds:
+        if self._since is None or late < 0.8 * self._since[1]:
+            self._since = status.now, late
+        if status.now - self._since[0] < self.seconds:
             return ()
         severity = Severity.CRITICAL if status.deadline - status.now < self.near else Severity.WARNING
         if self._firing is not None and severity.rank <= self._firing.rank:
@@ -78,7 +83,7 @@ class Deadline(RunRule):
         ]
 
     def _end(self, status: Status) -> Sequence[Finding]:
-        self._late_since = None
+        self._since = None
         if self._firing is None:
             return ()
         severity, self._firing = self._firing, None

@@ -4,9 +4,9 @@ Reason: spikes that recover within a few steps are part of large-scale training 
 worth a note; spikes that stay, double the loss, or come in growing series precede
 divergence.
 Formula, in y = ln(loss) against the rolling baseline (median m, deviation s): a row
-spikes when y - m > z * s and y - m > ln(1 + rise). The spike is pending until it is
-known whether it recovers (3 rows back below m + max(3 s, half of ln(1 +
-rise))). Recovered within `brief` rows: info, or a warning when it is both `large`
+spikes when y - m > z * s and y - m > ln(1 + rise), and by two steps of rounding. The
+spike is pending until it is known whether it recovers (3 rows back below m + max(3
+s, half of ln(1 + rise))). Recovered within `brief` rows: info, or a warning when it is both `large`
 and twice as high as a spike must be. A note, however long, when the loss stays
 below `low` of what it was untrained, the highest of its first 16 rows: losses near zero
 jump by ratios. Not recovered: a
@@ -23,7 +23,8 @@ skip some hundred batches, and look at the data of that step.
 Traps: thresholds double for 100 rows after the learning rate rose 1.5x, since a
 bump there is expected; a loss that has been negative has no ratio and is not
 judged; the first rows of a run fall fast, so that m lags above them and is
-conservative; the last row of a run may be an outlier, so that a spike is certain at the end
+conservative; a loss of few printed digits goes up by a tenth and more in a single step of
+rounding; the last row of a run may be an outlier, so that a spike is certain at the end
 only if a second row was up too; a loss that is printed as the mean since its epoch began
 starts each epoch from a few rows, which scatter; spikes at equal distances (opacities
 that are reset, cycles of data) that were survived twice are notes from the third on,
@@ -45,7 +46,15 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Baseline, Floats, Segments, before_negative, grow, positive
+from runwatch.alerts.rules.baseline import (
+    Baseline,
+    Floats,
+    Rounding,
+    Segments,
+    before_negative,
+    grow,
+    positive,
+)
 from runwatch.alerts.rules.context import Recent, lr_jump, surge
 from runwatch.alerts.rules.epoch_mean import EpochMean
 from runwatch.block import Block, Samples, Status
@@ -105,6 +114,7 @@ class LossSpike(RankRule):
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.002), init=False, repr=False)
+    _rounding: Rounding = field(default_factory=Rounding, init=False, repr=False)
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
     _means: EpochMean = field(default_factory=EpochMean, init=False, repr=False)
@@ -154,6 +164,7 @@ class LossSpike(RankRule):
         usual, sigma = self._baseline.judge(y)
         excess = y - usual
         least = np.maximum(self.z * sigma, log(1 + self.rise))
+        least = np.maximum(least, np.log1p(1.5 * self._rounding.add(rows.value) / np.exp(usual)))
         little = int(np.isnan(usual).sum())  # the first rows of a start
         if little:
             self._compare(y[:little], usual, sigma, excess, least)

@@ -14,8 +14,8 @@ this pace.
 
 Traps: pauses for evaluation and checkpoints are single rows and cannot move a
 median of five, but do so in a rate that is printed as a fading mean (progress
-bars): where the newest row takes less than 0.6 of the slowest of five, it gets
-faster; a larger batch takes longer, and tokens per second do not fall; the first
+bars): where one of the newest two rows takes less than 0.6 of the slowest of five, it
+gets faster; a larger batch takes longer, and tokens per second do not fall; the first
 rows after a start compile.
 
 Source: ByteRobust and C4 tell a collapse from a drift in the same way.
@@ -39,7 +39,7 @@ from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import STEP_TIME, label
 
 _FADES = 0.6
-"""Of the slowest of the rows that are judged, below which the newest is, where a mean forgets a pause."""
+"""Of the slowest of the rows judged, below which one of the newest two is, where a mean forgets a pause."""
 
 
 @dataclass
@@ -107,7 +107,7 @@ class Throughput(RankRule):
                 row += int(ahead[0])
                 track.level = float(usual[row])
             seen = data[: len(data) - len(y) + row + 1][-self.rows :]
-            fades = float(seen[-1] - seen.max()) < log(_FADES)
+            fades = float(seen[-2:].min() - seen.max()) < log(_FADES)
             found += self._follow(metric, track, float(now[row]), rows, row, fades=fades)
             row += 1
         return found

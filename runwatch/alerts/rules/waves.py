@@ -19,6 +19,11 @@ class Waves:
         self._highest = [0.0, 0.0]
         """Heights of the two highest waves, the lower one first."""
 
+    @property
+    def highest(self) -> float:
+        """Height of the highest wave so far."""
+        return self._highest[1]
+
     def add(self, levels: Floats) -> Floats:
         """Take new levels (n,); return the height (n,) that waves had before each."""
         return np.array([self.take(level) for level in levels.tolist()])
