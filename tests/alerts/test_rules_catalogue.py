@@ -51,6 +51,7 @@ def test_overrides_reach_the_rule():
         ({"hang": {"enabled": 1}}, r"rules.hang.enabled"),
         ({"nonfinite": {"streak": 2.5}}, r"whole number.*rules.nonfinite.streak"),
         ({"nonfinite": {"streak": 0}}, r"rules.nonfinite.streak"),
+        ({"straggler": {"of": 6}}, r"6 is more than 5: it would never fire: rules.straggler.of"),
         ({"hang": {"_pace": 1}}, r"unknown threshold"),
         ({"hang": {"rank": 1}}, r"unknown threshold"),
         ({"throughput": {"settle": 99}}, r"'settle' cannot be set: it is 1024: rules.throughput.settle"),
