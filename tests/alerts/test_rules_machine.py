@@ -110,7 +110,7 @@ def test_nothing_is_said_where_nobody_looks():
 
 
 def test_means_do_not_depend_on_when_they_are_asked_for():
-    one, other = Trail(kept=5), Trail(kept=5)
+    one, other = Trail(seconds=50.0), Trail(seconds=50.0)
     for i in range(200):
         one.add(T0 + i, float(i))
         other.add(T0 + i, float(i))

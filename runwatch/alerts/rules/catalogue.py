@@ -180,7 +180,7 @@ def _checked(where: str, value: Number, known: Threshold) -> Number:
         least = f" of {known.least:g} or more" if known.least > -inf else ""
         raise ConfigError(f"{value!r} is not a number{least}", where)
     if value > known.most:
-        raise ConfigError(f"{value!r} is more than {known.most:g}: it would never fire", where)
+        raise ConfigError(f"{value!r} is more than {known.most:g}, the most that can be judged", where)
     if isinstance(known.default, int):
         if value != int(value) or value < 1:
             raise ConfigError(f"{value!r} is not a whole number of 1 or more", where)

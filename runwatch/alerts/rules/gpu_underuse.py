@@ -38,7 +38,7 @@ from runwatch.alerts.rules.pace import Pace
 from runwatch.alerts.rules.symptoms import Held, MachineRule, Symptom
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Severity
-from runwatch.machine import Machine
+from runwatch.machine import KEPT, Machine
 from runwatch.sample import process_key
 
 _SPAN = 1800.0
@@ -54,7 +54,7 @@ class GpuUnderuse(MachineRule):
     name: ClassVar[str] = "gpu_underuse"
     summary: ClassVar[str] = "The run's GPUs do little while it trains; says what they wait for."
 
-    seconds: float = threshold(600.0, "seconds of training over which use is judged")
+    seconds: float = threshold(600.0, "seconds of training over which use is judged", most=KEPT)
     low: float = threshold(0.3, "use below which it is noted")
     drop: float = threshold(0.5, "part of its usual use below which it is a warning")
     still: float = threshold(60.0, "seconds without progress (or three usual rows) that are a pause")
