@@ -35,6 +35,10 @@ MAX_VALUES = 4096
 """Names of values that are kept."""
 MAX_TRAILS = 256
 MAX_SPACES = 32
+KEPT = 3600.0
+"""Seconds for which means of values are kept."""
+KEPT_ROOM = 21600.0
+"""Seconds for which the room of file systems is kept."""
 FRESH = 75.0
 """Seconds after which a value is too old to say how things are."""
 SLOWED = 0x8 | 0x20 | 0x40 | 0x80
@@ -49,14 +53,14 @@ _OWN = frozenset({"rank", "main"})
 
 
 class Trail:
-    """Means of one value over stretches of `period` seconds, the newest `kept` of them.
+    """Means of one value over stretches of `period` seconds, those of the last `seconds`.
 
     However samples arrive, the same samples give the same means.
     """
 
-    def __init__(self, period: float = 10.0, kept: int = 360) -> None:
+    def __init__(self, period: float = 10.0, seconds: float = KEPT) -> None:
         self.period = period
-        self._kept = kept
+        self._kept = round(seconds / period)
         self._times = array("d")
         self._means = array("d")
         self._stretch = float("-inf")
@@ -261,7 +265,7 @@ class Machine:
         if space.mount not in self.spaces and len(self.spaces) >= MAX_SPACES:
             return
         self.spaces[space.mount] = space
-        self.rooms.setdefault(space.mount, Trail(60.0)).add(space.time, float(space.free))
+        self.rooms.setdefault(space.mount, Trail(60.0, KEPT_ROOM)).add(space.time, float(space.free))
 
 
 def gpus_of(

@@ -28,6 +28,10 @@ DONE = 0.98
 """Progress from which a run that fell silent counts as finished."""
 REST = 60.0
 """Seconds of silence after which it does; a quarter of it after its very last step."""
+_RECENT = 1024
+"""Newest printed step times that the pace is taken from."""
+_COMPILES = 32
+"""First rows that are no part of it; half of the rows while there are fewer than twice as many."""
 _BLANK = re.compile(
     r"(?:.*[._-])?(?:train(?:ing|er)?|main|run|logs?|out(?:put)?|std(?:out|err)|console|nohup|debug|job)"
     r"|(?:slurm-)?[\d_]+|(?:offline-)?run-[^/]*",
@@ -39,6 +43,7 @@ _PHASES = {
     EVAL: "training",
     RANK: "evaluating",
     "eval_begin": "evaluating",
+    "eval_end": "training",
     "checkpoint": "checkpointing",
     "finished": "finished",
     "over": "finished",
@@ -356,10 +361,10 @@ class Run:
         series = self.series.get(STEP_TIME)
         if series is None:
             return None
-        recent = series.tail(1024)
+        recent = series.tail(_RECENT)
+        if len(series) <= _RECENT:  # the first steps compile: one of them may take as long as forty others
+            recent = recent[min(len(recent) // 2, _COMPILES) :]
         recent = recent[np.isfinite(recent)]
-        if len(recent) > 32:
-            recent = recent[-len(recent) // 2 :] if len(recent) < 128 else recent  # the first steps compile
         if not len(recent):
             return None
         means = [float(np.mean(part)) for part in np.array_split(recent, 8) if len(part)]

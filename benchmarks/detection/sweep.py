@@ -43,9 +43,13 @@ def scaled(default: float, factor: float) -> float:
     return 1 - (1 - default) / factor if 0.5 < default < 1 else default * factor
 
 
+def _scaled(item: Threshold, factor: float) -> float:
+    return min(scaled(item.default, factor), item.most)
+
+
 def _name(rule: type[Rule], item: Threshold, factor: float) -> str:
     """Return the name of a variant: that of the rule as it is where scaling changes nothing."""
-    value = scaled(item.default, factor)
+    value = _scaled(item, factor)
     return f"{rule.name}|" if value == item.default else f"{rule.name}|{item.name}|{value:g}"
 
 
@@ -59,7 +63,7 @@ def _ruleset(rules: Collection[str]) -> Ruleset:
                 name = _name(rule, item, factor)
                 classes[name] = type(name, (rule,), {"name": name})
                 if name != f"{rule.name}|":
-                    chosen[name] = {item.name: scaled(item.default, factor)}
+                    chosen[name] = {item.name: _scaled(item, factor)}
     return Ruleset(chosen, rules=(Crash, *classes.values()))
 
 

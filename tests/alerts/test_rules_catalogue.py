@@ -51,6 +51,8 @@ def test_overrides_reach_the_rule():
         ({"hang": {"enabled": 1}}, r"rules.hang.enabled"),
         ({"nonfinite": {"streak": 2.5}}, r"whole number.*rules.nonfinite.streak"),
         ({"nonfinite": {"streak": 0}}, r"rules.nonfinite.streak"),
+        ({"straggler": {"of": 6}}, r"6 is more than 5, the most that can be judged: rules.straggler.of"),
+        ({"host_memory": {"trend": 7200}}, r"7200 is more than 3600, .*: rules.host_memory.trend"),
         ({"hang": {"_pace": 1}}, r"unknown threshold"),
         ({"hang": {"rank": 1}}, r"unknown threshold"),
         ({"throughput": {"settle": 99}}, r"'settle' cannot be set: it is 1024: rules.throughput.settle"),

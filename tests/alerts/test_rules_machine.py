@@ -110,7 +110,7 @@ def test_nothing_is_said_where_nobody_looks():
 
 
 def test_means_do_not_depend_on_when_they_are_asked_for():
-    one, other = Trail(kept=5), Trail(kept=5)
+    one, other = Trail(seconds=50.0), Trail(seconds=50.0)
     for i in range(200):
         one.add(T0 + i, float(i))
         other.add(T0 + i, float(i))
@@ -265,6 +265,21 @@ def test_two_rests_of_slow_rows_are_no_underuse():
     assert watch(slow, 3600, rest, more=silent, every=10.0, tick=10.0) == []
     quick = GpuUnderuse(still=220.0)  # of a run whose rows take seconds, it is
     assert watch(quick, 3600, rest, more=silent, every=10.0, tick=10.0) != []
+
+
+def test_slow_rows_beside_a_rest_are_no_underuse():
+    rows = ((2000, 2116), (2177, 2297), (2297, 2441), (2441, 2735))  # two slow ones, two of a rest
+
+    def rest(t, values):
+        if any(begin <= t < end for begin, end in rows):
+            values.update({"gpu/0/util": 0.15, "gpu/1/util": 0.15})
+
+    def silent(t):
+        return {"silent_for": next((t - begin for begin, end in rows if begin <= t < end), t % 58)}
+
+    rule = GpuUnderuse()
+    list(rule.observe(Log(perf__step_time=np.full(50, 58.5)).block(0, 50)))
+    assert watch(rule, 3600, rest, more=silent, every=10.0, tick=10.0) == []
 
 
 def test_growing_gpu_memory_and_memory_that_only_is_high():

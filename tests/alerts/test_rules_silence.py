@@ -176,6 +176,17 @@ def test_a_log_that_ends_early_is_a_hang_only_if_its_goal_is_known():
     assert found.title == "log ends at step 99 of 1000 without an error or a finish line"
 
 
+def test_a_log_that_ends_in_an_evaluation_is_a_note_where_its_goal_is_unknown():
+    def end(**more):
+        return [
+            (f.severity.value, f.title) for f in Hang().tick(quiet(9999, live=False, fraction=None, **more))
+        ]
+
+    said = "log ends in an evaluation after step 99, and tells no result or end"
+    assert end(phase="evaluating") == [("info", said)]
+    assert end(phase="training") == end(phase="checkpointing") == []
+
+
 # -- crash -----------------------------------------------------------------------------------------
 
 

@@ -50,6 +50,13 @@ def test_a_part_above_one_half_is_scaled_by_what_it_leaves():
     assert (sweep.scaled(0.5, 2.0), sweep.scaled(3, 0.5), sweep.scaled(1, 0.5)) == (1.0, 2, 1)
 
 
+def test_no_threshold_is_scaled_above_the_most_it_may_be():
+    task = ("fault", "one_rank_is_slow", 0)
+    text = sweep.table([task], [sweep.judge_one(task)])
+    assert "| straggler | bucket |" in text
+    assert "| straggler | of |" not in text, "5 of 5, where 8 of 5 were asked for"
+
+
 def test_a_corpus_is_judged_by_its_index(tmp_path):
     def log(name, values, health, failure=None, records=1):
         lines = (f"iter {n}: loss {v}, time 250.00ms, mfu 40.00%\n" for n, v in enumerate(values))

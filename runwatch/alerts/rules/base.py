@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast
 
 import numpy as np
@@ -51,11 +51,13 @@ class Threshold(NamedTuple):
     meaning: str
     least: float = 0.0
     """The least it may be."""
+    most: float = inf
+    """The most it may be."""
 
 
-def threshold(default: float, meaning: str, *, least: float = 0.0) -> Any:
+def threshold(default: float, meaning: str, *, least: float = 0.0, most: float = inf) -> Any:
     """Return a dataclass field that is a threshold; `meaning` is one line for people."""
-    return field(default=default, metadata={"meaning": meaning, "least": least})
+    return field(default=default, metadata={"meaning": meaning, "least": least, "most": most})
 
 
 def thresholds(rule: type[Rule]) -> tuple[Threshold, ...]:

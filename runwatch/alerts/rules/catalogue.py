@@ -179,6 +179,8 @@ def _checked(where: str, value: Number, known: Threshold) -> Number:
     if isinstance(value, bool) or not isinstance(value, int | float) or not known.least <= value < inf:
         least = f" of {known.least:g} or more" if known.least > -inf else ""
         raise ConfigError(f"{value!r} is not a number{least}", where)
+    if value > known.most:
+        raise ConfigError(f"{value!r} is more than {known.most:g}, the most that can be judged", where)
     if isinstance(known.default, int):
         if value != int(value) or value < 1:
             raise ConfigError(f"{value!r} is not a whole number of 1 or more", where)

@@ -27,7 +27,7 @@ from runwatch.alerts.rules.symptoms import MachineRule, Symptom
 from runwatch.alerts.rules.trend import seconds_to
 from runwatch.block import Status
 from runwatch.findings import Severity
-from runwatch.machine import Machine
+from runwatch.machine import KEPT_ROOM, Machine
 from runwatch.sample import Space
 
 _ADVICE = "Free space, or keep fewer checkpoints."
@@ -43,7 +43,7 @@ class DiskFull(MachineRule):
 
     least: float = threshold(256e6, "free bytes that are critical")
     inodes: float = threshold(0.005, "part of the inodes left that is a warning")
-    trend: float = threshold(7200.0, "seconds over which a trend is judged")
+    trend: float = threshold(7200.0, "seconds over which a trend is judged", most=KEPT_ROOM)
     soon: float = threshold(28800.0, "seconds until it is full that are a warning")
     very_soon: float = threshold(7200.0, "seconds until it is full that are critical")
 

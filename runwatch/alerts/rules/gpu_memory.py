@@ -29,7 +29,7 @@ from runwatch.alerts.rules.symptoms import Held, MachineRule, Symptom
 from runwatch.alerts.rules.trend import seconds_to
 from runwatch.block import Status
 from runwatch.findings import Severity
-from runwatch.machine import Machine
+from runwatch.machine import KEPT, Machine
 
 
 @dataclass
@@ -39,7 +39,7 @@ class GpuMemory(MachineRule):
     name: ClassVar[str] = "gpu_memory"
     summary: ClassVar[str] = "A GPU's memory grows steadily and will be full soon."
 
-    seconds: float = threshold(3000.0, "seconds over which growth is judged")
+    seconds: float = threshold(3000.0, "seconds over which growth is judged", most=KEPT)
     begin: float = threshold(600.0, "seconds of training that are left out")
     least: float = threshold(0.01, "growth that counts, as a part of the capacity")
     soon: float = threshold(7200.0, "seconds until it is full that are a warning")

@@ -27,7 +27,7 @@ from runwatch.alerts.rules.base import threshold
 from runwatch.alerts.rules.symptoms import Held, MachineRule, Symptom
 from runwatch.block import Status
 from runwatch.findings import Severity
-from runwatch.machine import SLOWED, Machine
+from runwatch.machine import KEPT, SLOWED, Machine
 from runwatch.sample import throttle_reasons
 
 
@@ -38,7 +38,7 @@ class GpuSlowed(MachineRule):
     name: ClassVar[str] = "gpu_slowed"
     summary: ClassVar[str] = "A GPU of the run is slowed by heat or by its power supply."
 
-    seconds: float = threshold(600.0, "seconds over which it is judged")
+    seconds: float = threshold(600.0, "seconds over which it is judged", most=KEPT)
     part: float = threshold(0.5, "part of them in which it was slowed")
     margin: float = threshold(5.0, "degrees below its limit that are a warning")
     close: float = threshold(300.0, "seconds for which it is that close")

@@ -1,7 +1,7 @@
 """GPUs of the run do little, though it trains; and what they wait for.
 
 Reason: a GPU that waits for data costs as much as one that works.
-Formula: while the run has been training for `seconds`, and for 16 usual rows if these
+Formula: while the run has been training for `seconds`, and for 24 usual rows if these
 take longer (at most half an hour), without a pause, the median use of its GPUs over
 that time is below `drop` of what it was in its best hour: a warning; or it is below
 `low`, and always was: a note. Use is SM activity where the driver tells
@@ -19,8 +19,8 @@ Python core, or another GPU.
 
 Traps: small models on large GPUs are slow by nature, so a low level alone is a note;
 evaluation, checkpoints and starts are no training, and two rests of up to three rows that
-no line tells of are no half of 16; GPUs that are not known to be the run's are not
-judged; a run that stands still is a hang.
+no line tells of, with a few slow rows beside them, are no half of 24; GPUs that are not
+known to be the run's are not judged; a run that stands still is a hang.
 
 Source: the order of causes in the studies of underused GPUs by Microsoft (Philly,
 Jeon et al. 2019; Gao et al. 2024).
@@ -38,11 +38,13 @@ from runwatch.alerts.rules.pace import Pace
 from runwatch.alerts.rules.symptoms import Held, MachineRule, Symptom
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Severity
-from runwatch.machine import Machine
+from runwatch.machine import KEPT, Machine
 from runwatch.sample import process_key
 
 _SPAN = 1800.0
 """Most seconds over which use is judged, for the sake of slow rows; an hour is remembered."""
+_ROWS = 24
+"""Usual rows over which it is judged, where these take longer."""
 
 
 @dataclass
@@ -52,7 +54,7 @@ class GpuUnderuse(MachineRule):
     name: ClassVar[str] = "gpu_underuse"
     summary: ClassVar[str] = "The run's GPUs do little while it trains; says what they wait for."
 
-    seconds: float = threshold(600.0, "seconds of training over which use is judged")
+    seconds: float = threshold(600.0, "seconds of training over which use is judged", most=KEPT)
     low: float = threshold(0.3, "use below which it is noted")
     drop: float = threshold(0.5, "part of its usual use below which it is a warning")
     still: float = threshold(60.0, "seconds without progress (or three usual rows) that are a pause")
@@ -71,7 +73,7 @@ class GpuUnderuse(MachineRule):
 
     def look(self, machine: Machine, status: Status) -> Iterator[Symptom]:
         """Judge the GPUs of the run together."""
-        self._span = max(self.seconds, min(_SPAN, 16 * self._pace.median))
+        self._span = max(self.seconds, min(_SPAN, _ROWS * self._pace.median))
         usual = self._usual(machine, status.now)
         self._best = max((use for use in (self._best, usual) if use is not None), default=None)
         still = max(self.still, 3 * self._pace.median)

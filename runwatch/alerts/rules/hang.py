@@ -24,7 +24,8 @@ arrives in bursts and fakes silence; while other lines still arrive, three times
 silence is asked for. A crash explains silence and is not a hang, nor is a run whose
 processes have ended. What they do goes along as evidence (where they stand in their
 code only if `stack` is set, since it reads their memory). A finished log hangs only if
-it is known how far it should go.
+it is known how far it should go; where it is not, one that ends in an evaluation gets a
+note.
 
 Sources: NVIDIA's resiliency extension, whose timeouts are multiples of the longest
 gap; measured on 628 hours of real runs.
@@ -131,13 +132,7 @@ class Hang(RunRule):
             return self._calm(status)
         limit = self.timeout(status.phase)
         if not status.live:
-            unfinished = status.fraction is not None and status.fraction < self.complete
-            if not unfinished or status.silent_for <= limit or self._open is Verdict.FIRING:
-                return ()
-            self._open = Verdict.FIRING
-            title = f"log ends at step {status.last_step} of {status.total} without an error or a finish line"
-            severity = Sev.CRITICAL if self._rows >= self.excerpt else Sev.INFO
-            return [self._finding(Verdict.FIRING, severity, title, status, limit, _ENDED)]
+            return self._judge_end(status, limit)
         self._silence[status.phase] = max(self._silence.get(status.phase, 0.0), status.silent_for)
         if status.silent_for < limit / 2:
             return self._calm(status)
@@ -155,6 +150,21 @@ class Hang(RunRule):
         if over:
             title += ": it hangs, or has ended without a word"
         return [self._finding(verdict, severity, title, status, limit)]
+
+    def _judge_end(self, status: Status, limit: float) -> Sequence[Finding]:
+        """Judge a log that nobody writes any more, and that tells no end."""
+        if status.silent_for <= limit or self._open is Verdict.FIRING:
+            return ()
+        if status.fraction is not None and status.fraction < self.complete:
+            title = f"log ends at step {status.last_step} of {status.total} without an error or a finish line"
+            severity = Sev.CRITICAL if self._rows >= self.excerpt else Sev.INFO
+        elif status.fraction is None and status.phase == "evaluating":
+            title = f"log ends in an evaluation after step {status.last_step}, and tells no result or end"
+            severity = Sev.INFO  # what came of it may be written in words that nobody knows
+        else:
+            return ()
+        self._open = Verdict.FIRING
+        return [self._finding(Verdict.FIRING, severity, title, status, limit, _ENDED)]
 
     def _calm(self, status: Status) -> Sequence[Finding]:
         if self._open is None:

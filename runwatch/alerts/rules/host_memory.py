@@ -29,7 +29,7 @@ from runwatch.alerts.rules.symptoms import BEFORE, Held, MachineRule, Symptom
 from runwatch.alerts.rules.trend import seconds_to
 from runwatch.block import Status
 from runwatch.findings import Severity
-from runwatch.machine import Machine
+from runwatch.machine import KEPT, Machine
 
 _ADVICE = "Lower data loader workers or what they cache; see which process grows."
 _KILLED_FOR = 600.0
@@ -45,7 +45,7 @@ class HostMemory(MachineRule):
     low: float = threshold(0.08, "part of the memory left that is a warning")
     very_low: float = threshold(0.03, "part of the memory left that is critical")
     seconds: float = threshold(120.0, "seconds for which it must be so")
-    trend: float = threshold(1800.0, "seconds over which a trend is judged")
+    trend: float = threshold(1800.0, "seconds over which a trend is judged", most=KEPT)
     soon: float = threshold(3600.0, "seconds until none is left that are a warning")
 
     _low: dict[str, Held] = field(default_factory=dict, init=False, repr=False)

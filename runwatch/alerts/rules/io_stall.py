@@ -29,7 +29,7 @@ from runwatch.alerts.rules.symptoms import Held, MachineRule, Symptom
 from runwatch.alerts.rules.witness import name_of
 from runwatch.block import Status
 from runwatch.findings import Severity
-from runwatch.machine import Machine
+from runwatch.machine import KEPT, Machine
 from runwatch.sample import process_key
 
 _MOST = 0.75
@@ -42,7 +42,7 @@ class IoStall(MachineRule):
     name: ClassVar[str] = "io_stall"
     summary: ClassVar[str] = "Processes of the run are stuck in the kernel, waiting for storage."
 
-    seconds: float = threshold(60.0, "seconds over which it is judged")
+    seconds: float = threshold(60.0, "seconds over which it is judged", most=KEPT)
     pressure: float = threshold(0.2, "part of a minute in which the machine stood still for input or output")
     slow: float = threshold(5.0, "seconds for an answer of a file system that are a sign")
     long: float = threshold(300.0, "seconds after which it is critical, if training stands still")

@@ -61,7 +61,7 @@ class Straggler(RunRule):
     z: float = threshold(6.0, "least slowness in robust deviations between ranks")
     few: float = threshold(0.3, "slowness asked for with two or three ranks, as a fraction")
     bucket: int = threshold(20, "steps that are compared at a time")
-    of: int = threshold(4, "slow buckets among the last 5 that are a straggler")
+    of: int = threshold(4, "slow buckets among the last 5 that are a straggler", most=_ROUNDS)
 
     _metric: int = field(default=len(_COMPUTE), init=False, repr=False)
     _peers: Peers = field(default_factory=Peers, init=False, repr=False)

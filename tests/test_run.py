@@ -1,0 +1,45 @@
+"""A run's progress: how long it will take, and what phase it is in."""
+
+from __future__ import annotations
+
+import pytest
+
+from runwatch.parsers.log import LogParser
+from runwatch.run import Run
+from runwatch.segments import Splitter
+
+TOTAL = 1000
+
+
+def run_of(times: list[float], after: str = "") -> Run:
+    """Return a run that has printed one row for each step time, in seconds."""
+    rows = (
+        f"step {step:05d}/{TOTAL:05d} (1.00%) | loss: 2.0 | dt: {1000 * seconds:.2f}ms\n"
+        for step, seconds in enumerate(times)
+    )
+    parser, splitter, run = LogParser(), Splitter(), Run("run", "run")
+    for batch in (parser.feed("".join([*rows, after]).encode()), parser.flush()):
+        for segment in splitter.split(batch):
+            run.fold(segment.block)
+    return run
+
+
+@pytest.mark.parametrize("rows", [2, 16, 33, 60, 200, 1000])
+def test_a_first_step_that_compiles_does_not_shift_the_estimate(rows):
+    rate = run_of([40.0, 1.4, 1.2] + [1.0] * rows).progress().rate
+    assert rate == pytest.approx(1.0, rel=0.15)
+
+
+def test_one_row_is_all_that_is_known():
+    assert run_of([4.0]).progress().rate == pytest.approx(0.25)
+
+
+def test_slow_steps_among_the_others_count():
+    times = [1.0, 1.0, 1.0, 2.0] * 100
+    assert run_of(times).progress().rate == pytest.approx(1 / 1.25, rel=0.01)
+
+
+def test_training_goes_on_after_an_evaluation():
+    begun = "Start inference on 5000 images\n"
+    assert run_of([1.0] * 20, begun).phase == "evaluating"
+    assert run_of([1.0] * 20, begun + "Evaluation done in 12.5 s\n").phase == "training"
