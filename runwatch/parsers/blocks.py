@@ -27,6 +27,7 @@ BULK_SIZE = 1 << 15
 _WINDOW = 1 << 9
 """Bytes looked at for rows of a table; more where all of them were."""
 _WIDEST_WINDOW = 1 << 16
+_WIDEST_REACH = 1 << 21
 _NOT_PLAIN = re.compile(rb"[\x1b\x00^]|%\|")
 _RECORD = re.compile(rb"[^\r\n]*[\r\n]")
 
@@ -45,7 +46,7 @@ class BlockReader:
         self._window = _WINDOW
         """Bytes looked at next for rows of a table."""
         self._reach = BULK_SIZE
-        """Bytes passed over next: more, the longer no format is known."""
+        """Bytes read next where a format may be settled on: more, the longer none is."""
 
     def read(self, block: bytes, end: int, piece: Piece) -> None:
         """Read block[:end], which ends with a line end; the piece begins with the block."""
@@ -54,7 +55,9 @@ class BlockReader:
             if single < start:
                 single = glued(block, start, end)
             if self._records.decoders and single - start >= BULK_SIZE:
-                start = self._read_bulk(block, start, single, piece)
+                stop = self._near(block, start, single) if self._records.wavers else single
+                start = self._read_bulk(block, start, stop, piece)
+                self._go_on(start == stop)
                 continue
             if self._records.folded and single - start >= BULK_SIZE:
                 if alike < start:
@@ -131,7 +134,7 @@ class BlockReader:
         """Read those lines of a block that may tell something; return where to go on (see _read_bulk)."""
         from runwatch.parsers.lines import Lines, worth
 
-        end = block.rfind(b"\n", begin, begin + self._reach) + 1 or end if end - begin > self._reach else end
+        end = self._near(block, begin, end)
         lines, records = Lines(block, begin, end), self._records
         before = [0, *(lines.lengths > 1).cumsum().tolist()]
         done, heads = 0, records.heads
@@ -151,10 +154,19 @@ class BlockReader:
             self._end_line(piece)
             done = index + 1
             if records.heads is not heads:
-                self._reach = BULK_SIZE
+                self._go_on(False)
                 return begin + int(lines.starts[index] + lines.lengths[index])
-        self._reach *= 1 if self._reach > MAX_LINE << 4 else 2
+        self._go_on(True)
         return end
+
+    def _near(self, block: bytes, begin: int, end: int) -> int:
+        """Return where to stop in block[begin:end]: what is behind a line that settles is read again."""
+        near = begin + self._reach
+        return block.rfind(b"\n", begin, near) + 1 or end if near + BULK_SIZE <= end else end
+
+    def _go_on(self, unchanged: bool) -> None:
+        """Read more at once next, or little if the format has changed."""
+        self._reach = min(2 * self._reach, _WIDEST_REACH) if unchanged else BULK_SIZE
 
     def _read_bulk(self, block: bytes, begin: int, end: int, piece: Piece) -> int:
         """Parse many records at once; return where to go on: before `end` where the format changed."""
@@ -213,7 +225,7 @@ class BlockReader:
         """
         import numpy as np
 
-        from runwatch.parsers.lines import UNCLEAN, worth
+        from runwatch.parsers.lines import PAINTED_INSIDE, UNCLEAN, worth
 
         records, events, folded = self._records, self._records.events, self._records.folded
         rest = np.flatnonzero(text & ~used)
@@ -221,7 +233,9 @@ class BlockReader:
         for head in records.heads:
             telling |= lines.beginning(head, rest)
         quiet = ~telling
-        telling[quiet] = lines.holding(rest[quiet], (*records.needles, *UNCLEAN), events.trigger)
+        unclean = UNCLEAN if folded is not None else (b"\0",)  # a reader looks at lines as they are
+        needles = (*records.needles, *unclean)
+        telling[quiet] = lines.holding(rest[quiet], needles, events.trigger, PAINTED_INSIDE)
         ordinals = (np.cumsum(text) - 1 + self._ordinal)[rest]
         decoded = np.cumsum(used)
         places = (rest, lines.starts[rest], lines.line[rest], ordinals, decoded[rest])

@@ -155,6 +155,11 @@ class Interpreter:
         quiet = self._bulk and self._quiet.lasts and not (self._own or self._first or self.events.inside)
         return quiet and (self.learner is None or not self.learner.awake)
 
+    @property
+    def wavers(self) -> bool:
+        """Whether another format may yet take the place of the one that was settled on."""
+        return self._open and self.format is not None
+
     def pass_over(self, lines: int) -> None:
         """Take note of lines that tell nothing."""
         if self.learner is not None:
