@@ -136,7 +136,8 @@ class LogParser:
         end = len(self._carry) + len(data)
         block = b"".join((self._carry, data, _BEHIND))
         piece = Piece(self._offset - end)
-        cut = max(block.rfind(b"\n", 0, end), block.rfind(b"\r", 0, end)) + 1
+        newline = block.rfind(b"\n", 0, end)
+        cut = max(newline, block.rfind(b"\r", newline + 1, end)) + 1
         ready = settled(self._recent, block, cut)
         cut = ready if end - ready <= MAX_LINE else cut
         self._carry = block[cut:end]
