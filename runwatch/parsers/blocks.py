@@ -27,7 +27,8 @@ BULK_SIZE = 1 << 15
 _WINDOW = 1 << 9
 """Bytes looked at for rows of a table; more where all of them were."""
 _WIDEST_WINDOW = 1 << 16
-_WIDEST_REACH = 1 << 21
+_WIDEST_REACH = 1 << 19
+"""Bytes read at once where a format may be settled on, at most: the sieve needs several times that."""
 _NOT_PLAIN = re.compile(rb"[\x1b\x00^]|%\|")
 _RECORD = re.compile(rb"[^\r\n]*[\r\n]")
 

@@ -22,7 +22,7 @@ from runwatch.parsers.lines import UNCLEAN, Bytes, Ints, Lines
 from runwatch.parsers.signs import TRIGGER
 
 _SMALL = np.uint8(32)
-_SLICE = 1 << 18
+_SLICE = 1 << 17
 """Bytes hashed at once: they and their hashes stay in the processor's cache."""
 _GOLDEN = np.uint32(2654435769)
 _COMMON = b" etaoinsrhldcumfpgwybvkxjqz"
