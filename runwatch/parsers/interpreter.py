@@ -120,7 +120,7 @@ class Interpreter:
                 return self._learn(self.learner, line, offset, number, piece) or told
             return told
         told = self._ask(match, line, offset, number, ordinal, piece)
-        if self._open:
+        if self._open and match is None:  # else no reader was asked
             self._quiet.look()
         return told
 
