@@ -50,9 +50,10 @@ types: $(STAMP)  ## Check types (mypy, strict)
 
 check: lint types test  ## All of what CI runs
 
-bench: $(STAMP)  ## Measure: parsing, check, memory, every format, sampling
+bench: $(STAMP)  ## Measure: parsing, check, memory, every format, text without training, sampling
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/formats.py
+	$(BIN)/python benchmarks/unknown.py
 	$(BIN)/python benchmarks/samplers.py
 	$(BIN)/python -m benchmarks.screen
 	$(BIN)/python benchmarks/daemon.py

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, cast
 
 from runwatch.batch import BAR, TRAIN, Event
 from runwatch.parsers.columns import Columns
+from runwatch.parsers.dispatch import Dispatch
 from runwatch.parsers.escapes import UP, bare, rows
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format, catalogue
-from runwatch.parsers.gate import Gate
 from runwatch.parsers.learner import Learner
 from runwatch.parsers.patterns import BarPattern, LinePattern, Match, Matcher, values
 from runwatch.parsers.piece import Held, Piece, tell_loss
-from runwatch.parsers.prefix import Logged, has_stem
+from runwatch.parsers.prefix import Logged
+from runwatch.parsers.quiet import Quiet
 from runwatch.parsers.readers import Reader, Row, message_behind, tells_little
+from runwatch.parsers.weak import WeakFormats
 from runwatch.text import decode
 
 if TYPE_CHECKING:
@@ -32,12 +34,8 @@ if TYPE_CHECKING:
 MAX_LINE = 1 << 16
 """A longer line is read past: its first bytes are parsed, the rest is dropped."""
 _BAR = BarPattern()
-_WEAK_RECORDS = 16
-"""So many training records of a weak format, and none of another, settle on it."""
-_PATIENCE = 8
-"""So many times more, where it tells no loss and lines that no format knows do."""
 _SURE_RECORDS = 1024
-"""So many more, and no other format is looked for."""
+"""So many training records of a weak format that was settled on, and no other one is looked for."""
 
 
 def _trains(matcher: Matcher) -> bool:
@@ -71,24 +69,16 @@ class Interpreter:
         """Line with records that were taken for none and turned out to be some."""
         self.events = EventScanner()
         self._own = tuple((matcher, fmt) for fmt in self.formats if fmt.own for matcher in fmt.matchers)
-        self._readers: tuple[tuple[Reader, Format], ...]
-        self._bare: tuple[Matcher, ...]
-        self._logged: tuple[tuple[bytes, Logged], ...]
-        self._owner: dict[int, Format]
         self._behind: dict[int, Logged] = {}
         """Each matcher for lines behind a logging prefix."""
+        self._readers: tuple[tuple[Reader, Format], ...]
+        self._dispatch: Dispatch
         self.heads: list[bytes]
         """What a line begins with that may be a record; any other holds a needle or is an event."""
-        self.needles: frozenset[bytes]
-        self._gate: Gate | None = None
-        self._sieve: Sieve | None = None
-        self._quiet = False
-        """Whether a line that the gate shuts out is no record, unless the learner takes it for one."""
         self._use(tuple(fmt for fmt in self.formats if not fmt.weak))
-        weak = [fmt for fmt in self.formats if fmt.weak]
-        self._weak = tuple((fmt, tuple((m.prefix, Logged(m)) for m in fmt.matchers)) for fmt in weak)
-        self._held: dict[str, list[Held]] = {}
-        self._readers += tuple((make(), fmt) for fmt in weak for make in fmt.readers)
+        self._weak: WeakFormats | None = WeakFormats(self.formats)
+        self._readers += tuple((make(), fmt) for fmt in self.formats if fmt.weak for make in fmt.readers)
+        self._quiet = self._made_quiet()
         self._bulk = bulk
         self.decoders: list[Decoder] = []
         """The bulk path of the settled format."""
@@ -124,14 +114,14 @@ class Interpreter:
     def _read_row(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
         """Parse the text of one row of the terminal."""
         match = self._leading(line) if self._own or self._first else None
-        if match is None and self._quiet and self._gate is not None and self._gate.shuts_out(line):
+        if match is None and self._quiet.shuts_out(line):
             told = self._tell(line, offset, number, ordinal, piece)
             if self.learner is not None:
                 return self._learn(self.learner, line, offset, number, piece) or told
             return told
         told = self._ask(match, line, offset, number, ordinal, piece)
-        if self._open:
-            self._quiet = self._made_gate().asleep()
+        if self._open and match is None:  # else no reader was asked
+            self._quiet.look()
         return told
 
     def _ask(
@@ -143,7 +133,7 @@ class Interpreter:
             if match is None:
                 return True
         match = match or self._match(line)
-        if match is None and self._weak and self._hold_match(line, offset, number, piece):
+        if match is None and self._weak is not None and self._hold_match(line, offset, number, piece):
             return True
         if match is not None:
             piece.add(match.layout, offset, number, values(line, match))
@@ -162,8 +152,13 @@ class Interpreter:
     @property
     def quiet(self) -> bool:
         """Whether a line that the sieve holds back tells nothing."""
-        quiet = self._bulk and self._quiet and not (self._own or self._first or self.events.inside)
+        quiet = self._bulk and self._quiet.lasts and not (self._own or self._first or self.events.inside)
         return quiet and (self.learner is None or not self.learner.awake)
+
+    @property
+    def wavers(self) -> bool:
+        """Whether another format may yet take the place of the one that was settled on."""
+        return self._open and self.format is not None
 
     def pass_over(self, lines: int) -> None:
         """Take note of lines that tell nothing."""
@@ -173,19 +168,17 @@ class Interpreter:
     @property
     def sieve(self) -> Sieve:
         """What finds the lines of a block that may tell something, while all is quiet."""
-        gate = self._made_gate()
-        if self._sieve is None or self._sieve.gate is not gate:
-            from runwatch.parsers.sieve import Sieve
+        return self._quiet.sieve
 
-            self._sieve = Sieve(gate, self.events.heads)
-        return self._sieve
+    @property
+    def needles(self) -> frozenset[bytes]:
+        """What a record holds that does not begin with one of the heads."""
+        return self._dispatch.needles
 
-    def _made_gate(self) -> Gate:
-        if self._gate is None:
-            weak = [matcher for _, matchers in self._weak for _, matcher in matchers]
-            matchers = (*self._bare, *(matcher for _, matcher in self._logged), *weak)
-            self._gate = Gate(matchers, [reader for reader, _ in self._readers])
-        return self._gate
+    def _made_quiet(self) -> Quiet:
+        weak = self._weak.matchers if self._weak is not None else ()
+        readers = [reader for reader, _ in self._readers]
+        return Quiet((*self._dispatch.matchers, *weak), readers, self.events.heads)
 
     def _leading(self, line: bytes) -> Match | None:
         """Match a line with what goes before the readers: the users' formats, then the settled one."""
@@ -256,25 +249,12 @@ class Interpreter:
             match = _BAR.match(line)
             if match is not None:
                 return match
-        other = None
-        for matcher in self._by_head.get(line[:1], self._headless):
-            match = matcher.match(line)
-            if match is not None:
-                if not self._open or match.layout.kind == TRAIN:
-                    self._settle(self._owner[id(matcher)])
-                    return match
-                other = other or match  # while unsure, another format's training line goes first
-        if not self._logged:
-            return other
-        for needle, logged in self._logged if has_stem(line) else self._stemless:
-            if needle in line:
-                match = logged.match(line)
-                if match is not None:
-                    if not self._open or match.layout.kind == TRAIN:
-                        self._settle(self._owner[id(logged)], logged=True)
-                        return match
-                    other = other or match
-        return other
+        found = self._dispatch.first(line, training=self._open)
+        if found is None:
+            return None
+        if found.match.layout.kind == TRAIN:
+            self._settle(found.format, logged=found.logged)
+        return found.match
 
     def _settle(self, fmt: Format, *, logged: bool = False) -> None:
         """Settle on a format, one of whose training steps has just been recognised.
@@ -292,21 +272,21 @@ class Interpreter:
         else:
             self.format, self._open, self._told = fmt, fmt.weak, 0
             self.learner = self.sure = self.certainty = None
-            self._held.clear()
             self.events.use(fmt.markers)
         readers = tuple(
             (reader, of) for reader, of in self._readers if of is fmt
         )  # they know what stood before
         others = tuple(other for other in self.formats if not other.weak) if self._open else ()
         self._use((fmt, *others), logged=None if fmt.weak else logged or fmt.logged)
-        self._weak = ()
+        self._weak = None
         if not self._open:
             self._own = ()  # or they are among the matchers now
             self.formats = (fmt,)  # the others, of which every source has its own, are let go
         if readers:
             self._readers = readers + tuple(pair for pair in self._readers if pair[1] is not fmt)
-        matchers = (*self._bare, *(matcher for _, matcher in self._logged))
-        self._first = tuple(m for m in matchers if self._open and self._owner[id(m)] is fmt and _trains(m))
+        self._quiet = self._made_quiet()
+        matchers = self._dispatch.matchers
+        self._first = tuple(m for m, of in self._dispatch.owned if self._open and of is fmt and _trains(m))
         known, self.decoders, self.tables = self.decoders, [], []
         if self._bulk and (not self._readers or self._open) and not self._own:
             from runwatch.parsers.skeleton import decoders
@@ -335,40 +315,30 @@ class Interpreter:
     def _hold_match(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
         """Hold what weak formats read in a line that no other format knows."""
         used = False
-        for fmt, matchers in self._weak:
-            for needle, matcher in matchers:
-                match = matcher.match(line) if needle in line else None
-                if match is not None:
-                    used = True
-                    self._hold(fmt, Held(match.layout, offset, number, values(line, match)), piece)
-                    break
-            if not self._weak:
+        for fmt, match in self._weak.read(line) if self._weak is not None else ():
+            used = True
+            self._hold(fmt, Held(match.layout, offset, number, values(line, match)), piece)
+            if self._weak is None:
                 break  # settled
         return used
 
     def _hold(self, fmt: Format, held: Held, piece: Piece) -> None:
         """Keep a weak format's record back until there are enough of them and nothing better came."""
-        rows = self._held.setdefault(fmt.name, [])
-        rows.append(held)
-        enough = _WEAK_RECORDS
-        if self.learner is not None and self.learner.saw_loss and not tell_loss(rows):
-            enough *= _PATIENCE
-        if sum(row.layout.kind == TRAIN for row in rows) >= enough:
+        elsewhere = self.learner is not None and self.learner.saw_loss
+        if self._weak is not None and self._weak.hold(fmt, held, elsewhere=elsewhere):
             self._release(piece)
-        elif len(rows) > 2 * _PATIENCE * _WEAK_RECORDS:
-            del rows[0]
 
     def _release(self, piece: Piece) -> None:
         """Settle on the first weak format that has read training steps, and give them out."""
-        for fmt in self.formats:
-            rows = self._held.get(fmt.name, ())
-            if sum(row.layout.kind == TRAIN for row in rows) > 1:  # one is no evidence
-                if not tell_loss(rows) and self._prefer_learned(piece):
-                    return
-                self._settle(fmt)
-                for row in rows:
-                    piece.add(*row)
-                return
+        due = self._weak.due() if self._weak is not None else None
+        if due is None:
+            return
+        fmt, rows = due
+        if not tell_loss(rows) and self._prefer_learned(piece):
+            return
+        self._settle(fmt)
+        for row in rows:
+            piece.add(*row)
 
     def _prefer_learned(self, piece: Piece) -> bool:
         """Settle on a learnt format that reads a loss, where the weak one that is due tells none."""
@@ -410,29 +380,9 @@ class Interpreter:
         return match is not None
 
     def _use(self, formats: tuple[Format, ...], *, logged: bool | None = None) -> None:
-        """Sort the matchers of `formats` by what their lines begin with or hold, keeping their order.
-
-        `logged` tells whether lines stand behind a logging prefix; None: both ways are tried.
-        """
-        self._gate, self._quiet = None, False
-        owned = [(matcher, fmt) for fmt in formats for matcher in fmt.matchers]
-        bare = [(m, fmt) for m, fmt in owned if not logged or not m.prefix or fmt.alone]
-        prefixed = [
-            (self._behind.setdefault(id(m), Logged(m)), fmt)
-            for m, fmt in owned
-            if logged is not False and m.prefix and not fmt.alone
-        ]
-        self._owner = {id(m): fmt for m, fmt in (*bare, *prefixed)}
+        """Ask the matchers and readers of `formats` from now on; see Dispatch for `logged`."""
+        self._dispatch = Dispatch(formats, logged, self._behind)
         self._readers = tuple((make(), fmt) for fmt in formats for make in fmt.readers)
-        self._bare = tuple(m for m, _ in bare)
-        self._logged = tuple((m.needle, m) for m, _ in prefixed)
-        self._stemless = tuple(pair for pair in self._logged if not has_stem(pair[0]))
-        self._headless = tuple(m for m in self._bare if not m.prefix)
-        heads = [m.prefix[:1] for m in self._bare]
-        first = {head for head in heads if head}
-        by_head = tuple(zip(heads, self._bare, strict=True))
-        self._by_head = {h: tuple(m for head, m in by_head if head == h or not head) for h in first}
-        needles = [getattr(matcher, "needle", b"") for matcher in self._headless]
-        self.needles = frozenset(filter(None, needles)) | {needle for needle, _ in self._logged}
-        told = (*(m.prefix for m in self._bare if m.prefix), *self.events.heads, b"^")  # or an echoed key
-        self.heads = [b""] if self._readers or not all(needles) else list(dict.fromkeys(told))
+        heads = self._dispatch.heads
+        told = (*(heads or ()), *self.events.heads, b"^")  # or an echoed key
+        self.heads = [b""] if self._readers or heads is None else list(dict.fromkeys(told))

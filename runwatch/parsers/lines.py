@@ -17,6 +17,8 @@ PAD = 1024
 
 UNCLEAN = (b"\x1b", b"\0")
 """What a line that has to be made bare holds."""
+PAINTED_INSIDE = re.compile(rb"(?m)\x1b(?!\[[\d;]*m$)(?:(?<=[^\n]\x1b)|(?!\[[\d;]*m))")
+"""Finds escape sequences in lines, but for one colour before the text and one behind it."""
 _COLOURS = re.compile(rb"(?:\x1b\[[\d;]*m)+")
 
 _ALL = slice(None)
@@ -111,10 +113,12 @@ class Lines:
         first = np.flatnonzero(np.concatenate(([True], ends[:-1])))
         return np.asarray(np.logical_or.reduceat(flags, first))
 
-    def holding(self, index: Ints, needles: Iterable[bytes], trigger: re.Pattern[bytes]) -> NDArray[np.bool_]:
-        """Return a mask of the records `index` that hold a needle or words that the trigger finds."""
+    def holding(
+        self, index: Ints, needles: Iterable[bytes], *patterns: re.Pattern[bytes]
+    ) -> NDArray[np.bool_]:
+        """Return a mask of the records `index` that hold a needle or what a pattern finds in lines."""
         joined = b"\n".join(self.records(index))
-        at = [found.start() for found in trigger.finditer(joined)]
+        at = [found.start() for pattern in patterns for found in pattern.finditer(joined)]
         for needle in needles:
             place = joined.find(needle)
             while place >= 0:

@@ -108,14 +108,14 @@ class Pictures:
 
 
 class Folding(Reader, Protocol):
-    """A reader whose pictures can be decoded at once."""
+    """A reader whose pictures can be decoded at once.
+
+    It may have a method `thin`, which returns a text with the same records, without what tells
+    nothing and varies, as a bar's filling.
+    """
 
     pictures: tuple[Matcher, ...]
     """What its lines show; a line that one of them matches is read by nothing but `fold`'s like."""
-
-    def thin(self, text: bytes) -> bytes:
-        """Return `text` with the same records, without what tells nothing and varies, as a bar's filling."""
-        ...
 
     def until(self, block: bytes, begin: int, end: int) -> int:
         """Return the end of those lines of block[begin:end] whose pictures are read alike."""
@@ -168,9 +168,7 @@ class Folded:
         `text` tells which records hold any.
         """
         self._piece = piece
-        whole = lines.text[lines.begin : lines.begin + lines.size]
-        bare = self._reader.thin(whole)
-        thin = lines if bare is whole else Lines(bare, 0, len(bare))
+        thin = self._thin(lines)
         open_ = text & (thin.lengths > 1)
         by_layout: dict[Layout, list[Decoded]] = {}
         for decoder in self._decoders:
@@ -180,6 +178,13 @@ class Folded:
                 by_layout.setdefault(decoded.layout, []).append(decoded)
         self._tables = [(layout, _ordered(parts)) for layout, parts in by_layout.items()]
         return text & ~open_
+
+    def _thin(self, lines: Lines) -> Lines:
+        if not hasattr(self._reader, "thin"):
+            return lines
+        text = lines.text[lines.begin : lines.begin + lines.size]
+        bare = self._reader.thin(text)
+        return lines if bare is text else Lines(bare, 0, len(bare))
 
     def feed(self, line: bytes, number: int) -> list[Row] | None:
         """Read one line as the reader would."""
@@ -247,7 +252,7 @@ class _Whole:
 
 def _ordered(parts: list[Decoded]) -> Floats:
     """Return the table of all pictures of a layout, in stream order."""
-    if len(parts) == 1 and np.all(parts[0].lines[1:] > parts[0].lines[:-1]):
-        return parts[0].table
-    table = np.concatenate([part.table for part in parts], axis=1)
+    table = parts[0].table if len(parts) == 1 else np.concatenate([part.table for part in parts], axis=1)
+    if np.all(table[0, 1:] > table[0, :-1]):
+        return table
     return table[:, np.argsort(table[0], kind="stable")]

@@ -8,6 +8,8 @@ once; rare words so cost no search of their own. What is let through is read lik
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ from runwatch.parsers.lines import UNCLEAN, Bytes, Ints, Lines
 from runwatch.parsers.signs import TRIGGER
 
 _SMALL = np.uint8(32)
-_SLICE = 1 << 18
+_SLICE = 1 << 17
 """Bytes hashed at once: they and their hashes stay in the processor's cache."""
 _GOLDEN = np.uint32(2654435769)
 _COMMON = b" etaoinsrhldcumfpgwybvkxjqz"
@@ -39,17 +41,8 @@ class Sieve:
         self.gate = gate
         self._heads = tuple(heads)
         words = {*TELLING, *(word for word, more in gate.words if more is None)}
-        self._short = tuple(_folded(word) for word in sorted(words) if len(word) < 3)
+        self._sought = _sought(frozenset(map(_folded, words)))
         self._patterns = (TRIGGER, *(more for _, more in gate.words if more is not None))
-        self._words: dict[int, list[tuple[int, bytes]]] = {}
-        """By three of its bytes: each word, and where in it they stand."""
-        for word in {_folded(word) for word in words if len(word) >= 3}:
-            at = _rarest(word)
-            number = int.from_bytes(word[at : at + 3], "big")
-            self._words.setdefault(number, []).append((at, word))
-        self._table = np.zeros(1 << 16, bool)
-        """Whether a word has three bytes of this hash."""
-        self._table[_hashes(np.array([*self._words], np.uint32))] = True
 
     def through(self, lines: Lines) -> list[int]:
         """Return the indices of the records that may tell something."""
@@ -73,16 +66,17 @@ class Sieve:
         """Yield the places where words stand, and those of Chinese characters."""
         folded = lines.buffer[: lines.size + 2] | _SMALL
         text = folded.tobytes()
-        for word in self._short:
+        short, words, table = self._sought
+        for word in short:
             yield list(_places(text, word, 0, lines.size))
         for begin in range(0, lines.size, _SLICE):
             body = folded[begin : min(begin + _SLICE, lines.size) + 2]
             numbers = _numbers((body[:-2], body[1:-1], body[2:]))
-            hits = np.flatnonzero(self._table[_hashes(numbers)])
+            hits = np.flatnonzero(table[_hashes(numbers)])
             yield [
                 at
                 for at, number in zip((hits + begin).tolist(), numbers[hits].tolist(), strict=True)
-                for before, word in self._words.get(number, ())
+                for before, word in words.get(number, ())
                 if text.startswith(word, max(at - before, 0))
             ]
             yield np.flatnonzero(body[:-2] >= _HAN) + begin
@@ -97,6 +91,30 @@ class Sieve:
             or is_count(line)
             or len(line) > MAX_LINE
         )
+
+
+class _Sought(NamedTuple):
+    """Words in lower case that are looked for."""
+
+    short: tuple[bytes, ...]
+    """Those of one or two bytes."""
+    words: dict[int, list[tuple[int, bytes]]]
+    """By three of its bytes: each other word, and where in it they stand."""
+    table: NDArray[np.bool_]
+    """Whether a word has three bytes of this hash, (65536,)."""
+
+
+@lru_cache(4)
+def _sought(words: frozenset[bytes]) -> _Sought:
+    """Return how words are looked for; most sources look for the same."""
+    by_three: dict[int, list[tuple[int, bytes]]] = {}
+    for word in words:
+        if len(word) >= 3:
+            at = _rarest(word)
+            by_three.setdefault(int.from_bytes(word[at : at + 3], "big"), []).append((at, word))
+    table = np.zeros(1 << 16, bool)
+    table[_hashes(np.array([*by_three], np.uint32))] = True
+    return _Sought(tuple(sorted(word for word in words if len(word) < 3)), by_three, table)
 
 
 def _folded(word: bytes) -> bytes:

@@ -8,6 +8,7 @@ whole blocks are searched for lines that are worth a look.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 
@@ -23,6 +24,9 @@ class Sign(NamedTuple):
 
 def _sign(kind: str, *patterns: bytes, needles: tuple[bytes, ...]) -> Sign:
     return Sign(kind, b"|".join(patterns), needles)
+
+
+_compiled = cache(re.compile)
 
 
 class Signs:
@@ -48,7 +52,9 @@ class Signs:
         if held:
             alone = len(held) == 1
             for sign in self._of[held.pop()] if alone else self.signs:
-                if (alone or not held.isdisjoint(sign.needles)) and (found := re.search(sign.pattern, line)):
+                if (alone or not held.isdisjoint(sign.needles)) and (
+                    found := _compiled(sign.pattern).search(line)
+                ):
                     return sign.kind, found
         return None
 

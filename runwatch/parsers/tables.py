@@ -107,10 +107,6 @@ class SpacyReader:
         """Return whether a line is a header."""
         return b"SCORE" in line
 
-    def thin(self, text: bytes) -> bytes:
-        """Return the text as it is."""
-        return text
-
     def fold(self, pictures: Pictures) -> Iterable[tuple[Layout, Floats]]:
         """Return the rows: each is a record."""
         return pictures.tables()
@@ -244,10 +240,6 @@ class EpochBlockReader:
     def minds(self, line: bytes) -> bool:
         """Return whether a line may be of a block; those before the first headline are no pictures."""
         return line[:24].lower().startswith(_BLOCK_HEADS)
-
-    def thin(self, text: bytes) -> bytes:
-        """Return the text as it is."""
-        return text
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many lines, each as if by itself: together behind a headline, if nothing is noted."""

@@ -19,7 +19,7 @@ from runwatch.parsers.patterns import Layout, Matcher
 from runwatch.parsers.skeleton import Decoded, Floats
 
 _MIN = 24  # fewer rows than this are cheaper through the matcher
-_ROWS = 8192  # rows a pass works on
+_ROWS = 16384  # rows a pass works on
 _TRIES = 4
 _LOOKS = 32  # rows that one to go by is looked for in
 _WORD = re.compile(rb"[^ ]+")

@@ -235,10 +235,6 @@ class YoloReader:
         """Return whether a line is a header or a validation."""
         return _YOLO_ALL.match(line) is not None or _YOLO_HEAD.match(line) is not None
 
-    def thin(self, text: bytes) -> bytes:
-        """Return the text as it is."""
-        return text
-
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many pictures, each as if by itself."""
         epoch = pictures.spread((part, part.columns[0]) for part in pictures.parts)

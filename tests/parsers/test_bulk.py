@@ -229,6 +229,27 @@ def test_lines_in_several_colours(seed):
     parsed.same_as(parse(text, bulk=False))
 
 
+@pytest.mark.parametrize("around", ["{}", "\x1b[32m{}\x1b[39m"])
+def test_other_lines_in_colours(around):
+    others = (
+        "step by step\x1b[0m",
+        "Saving model to out/model_1.pt",
+        "Sav\x1b[1ming model to out/model_2.pt",
+        "\x1b[1mSav\x1b[0ming model to out/model_3.pt\x1b[0m\x1b[K",
+        "it\x1b[35mer 7: loss 1.5, time 9.00ms, mfu 3.00%",
+        "\x1b[K\0iter 8: loss 1.5, time 9.00ms, mfu 3.00%",
+    )
+    lines = [f"iter {i}: loss {9 - i / 1000:.4f}, time 95.00ms, mfu 3.00%" for i in range(2000)]
+    for at in range(1000, 1990):
+        if at % 11 == 0:
+            lines[at] = others[at % len(others)]
+    text = "".join(around.format(line) + "\n" for line in lines).encode()
+    parsed = parse(text)
+    assert parsed.format == "nanogpt"
+    assert sum(event.kind == "checkpoint" for event in parsed.events) == 45
+    parsed.same_as(parse(text, bulk=False))
+
+
 def test_a_colour_within_what_a_line_begins_with():
     """Loggers colour the word and leave the brackets: no line of this format holds a needle."""
     lines = [f"[train] iter {i}: loss {9 - i / 1000:.4f} 9500 ms/iter\n" for i in range(2000)]

@@ -32,6 +32,7 @@ from runwatch.parsers.checkpoints.layout import (
 )
 from runwatch.watcher.sources import files
 from runwatch.watcher.sources.inspect import Inside, inspect
+from runwatch.watcher.sources.pointers import Pointers
 
 OPENED = 256
 """Files opened per look; of the newest checkpoint as many as it has."""
@@ -106,7 +107,7 @@ class CheckpointSource:
         self._turn = 0
         self._left_out = 0
         self._device: int | None = None
-        self._pointers: dict[str, tuple[int | None, float]] = {}
+        self._pointers = Pointers()
 
     def look(self, now: float) -> Look:
         """Return what is new or has changed since the last look; `now` is Unix time."""
@@ -265,18 +266,7 @@ class CheckpointSource:
         """Read which checkpoint the files beside them name as the newest."""
         wanted = {r.layout.pointer for r in self._records.values() if r.layout and r.files is not None}
         beside = os.path.join(self.directory, "..") if ITSELF in self._groups else self.directory
-        for name in filter(None, wanted):
-            path = os.path.join(beside, name)
-            size = files.size_of(path)
-            self._pointers.pop(name, None)
-            if size is None:
-                continue
-            try:
-                said = files.contents(path, 64).decode("ascii", "replace")
-            except OSError:
-                continue
-            digits = "".join(filter(str.isdigit, said))
-            self._pointers[name] = (int(digits) if digits else None, size.changed)
+        self._pointers.read(beside, filter(None, wanted))
 
     # -- judging -------------------------------------------------------------------------------
 
@@ -372,19 +362,8 @@ class CheckpointSource:
             quiet=max(self._quiet, min(2 * (lasted or 0.0), STALE)),
             temporary=record.group.named.temporary,
             listed=record.inside.listed,
-            pointed=self._pointed(layout, record, held),
+            pointed=self._pointers.names(layout.pointer or "", record.group.named.step, held),
         )
-
-    def _pointed(self, layout: Layout, record: _Record, held: dict[str, Size]) -> bool | None:
-        """Return whether the pointer file names this one or a newer one; None if it tells nothing."""
-        step, changed = self._pointers.get(layout.pointer or "", (None, 0.0))
-        own = record.group.named.step
-        if step is None or own is None:
-            return None
-        if step >= own:
-            return True
-        newest = max((size.changed for size in held.values()), default=0.0)
-        return False if changed < newest else None  # set back by hand since then
 
     def _usual(self, ordered: list[_Record], index: int, now: float) -> Usual:
         """Return what the neighbours of a checkpoint, one after and some before it, tell about it."""
