@@ -211,9 +211,7 @@ class StreamParser:
 
         formats = self._formats() if callable(self._formats) else self._formats
         bulk = self._bulk
-        return LogParser(
-            formats, bulk=bulk, start=start, first_line=first_line, settled=settled, learn=learn
-        )
+        return LogParser(formats, bulk=bulk, start=start, first_line=first_line, settled=settled, learn=learn)
 
     def _begin(self, records: RecordFile) -> None:
         self._records, self._kind = records, _Is.RECORDS
