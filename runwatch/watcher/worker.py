@@ -23,7 +23,6 @@ import msgspec
 from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format, catalogue, restricted, troubles
 from runwatch.watcher import wire
-from runwatch.watcher.directories import DirectorySource
 from runwatch.watcher.feeds import (
     LogSource,
     Send,
@@ -39,6 +38,7 @@ from runwatch.watcher.sources.packed import is_packed
 from runwatch.watcher.sources.patterns import excluded
 
 if TYPE_CHECKING:
+    from runwatch.watcher.directories import DirectorySource
     from runwatch.watcher.online import OnlineSource
 
     AnySource = LogSource | StdinSource | DirectorySource | OnlineSource
@@ -120,6 +120,8 @@ class Reader:
 
             return OnlineSource(found, resume, self._setup.online)
         if found.member.kind == DIRECTORY:
+            from runwatch.watcher.directories import DirectorySource  # here: most paths are files
+
             return DirectorySource(found, self._pulse, resume)
         if is_packed(found.path):
             raise SourceError("compressed: it will not grow", found.path, "read it with `runwatch check`")
