@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.parsers.trackers import wandb_log
+
 TUI = {"textual", "rich"}
 HTTP = {"slack_sdk", "urllib.request", "http.client"}
 TRACKERS = {"wandb", "pynvml"}
@@ -49,6 +51,18 @@ def test_import_brings_in_nothing_heavy(module, banned):
     code = f"import sys, {module}; print(*sorted(set(sys.modules) & {banned!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_trackers_file_is_read_without_what_reads_logs():
+    """A worker has it on the screen before it could have loaded all formats of logs."""
+    logs = {"runwatch.parsers.log", "runwatch.parsers.learner", "runwatch.parsers.formats.nanochat"}
+    code = (
+        "import sys, runwatch.watcher.worker; from runwatch.parsers.stream import StreamParser;"
+        f"batch = StreamParser(bulk=False).feed({wandb_log(9)!r});"
+        f"print(batch.format, *sorted(set(sys.modules) & {logs!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["wandb"]
 
 
 def test_first_picture_comes_before_numpy():

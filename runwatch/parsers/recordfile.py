@@ -7,14 +7,12 @@ the same beginning, goes on where it was: only what is new is told.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import NamedTuple, Protocol
 
 from runwatch.batch import Batch, Event
 from runwatch.parsers.piece import Piece
-from runwatch.parsers.recordio import Blocks, Events, Record
+from runwatch.parsers.recordio import Blocks, Events, Records
 
 _HEAD = 512
 """Bytes by which a file is known again."""
@@ -24,7 +22,7 @@ _MAX_WARNINGS = 100
 class Decoder(Protocol):
     """Makes rows and events of records."""
 
-    def decode(self, records: Sequence[Record], line: int, piece: Piece) -> Sequence[tuple[int, str]]:
+    def decode(self, records: Records, line: int, piece: Piece) -> Sequence[tuple[int, str]]:
         """Add what the records tell, the first of which has the number `line`; return console lines."""
         ...
 
@@ -126,12 +124,12 @@ class RecordFile:
         piece = Piece(begin)
         records, damages = self._framing.feed(data)
         line, until = self._line, self._told_until
-        known = 0 if begin >= until else bisect_left(records, until, key=itemgetter(0))
-        if known:
-            self._decoder.decode(records[:known], line, Piece(begin))
-        shown = self._decoder.decode(records[known:] if known else records, line + known, piece)
         self._line += len(records)
-        piece.lines = len(records) - known
+        if begin < until:
+            known, records = records.split(until)
+            self._decoder.decode(known, line, Piece(begin))
+        shown = self._decoder.decode(records, self._line - len(records), piece)
+        piece.lines = len(records)
         for damage in damages:
             if damage.offset >= until:
                 title = f"{damage.title} (byte {damage.offset - self._origin:,} of the file)"

@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from runwatch.parsers.crc import masked
@@ -20,9 +23,27 @@ MAX_RECORD = 4 << 20
 _WRITTEN = re.compile(rb"[^\0]")
 
 
-Record = tuple[int, bytes, int]
-"""The stream's byte at which it begins, its data, and what the file says the data's checksum
-is (0 where it was compared already). A plain tuple: there are millions."""
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Records in the file's order, as columns: there are millions."""
+
+    offsets: list[int] = field(default_factory=list)
+    """The stream's byte at which each begins."""
+    data: list[bytes] = field(default_factory=list)
+    checks: list[int] = field(default_factory=list)
+    """What the file says each one's checksum is; empty where they were compared already."""
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        return zip(self.offsets, self.data, strict=True)
+
+    def split(self, offset: int) -> tuple[Records, Records]:
+        """Return those that begin before a byte of the stream, and the others."""
+        at = bisect_left(self.offsets, offset)
+        before = Records(self.offsets[:at], self.data[:at], self.checks[:at])
+        return before, Records(self.offsets[at:], self.data[at:], self.checks[at:])
 
 
 class Damage(NamedTuple):
@@ -38,8 +59,13 @@ class Damage(NamedTuple):
 class Found(NamedTuple):
     """What became complete, in the file's order."""
 
-    records: list[Record]
+    records: Records
     damages: list[Damage]
+
+    def add(self, offset: int, data: bytes) -> None:
+        """Add a record whose checksum was compared."""
+        self.records.offsets.append(offset)
+        self.records.data.append(data)
 
     def spoiled(self, offset: int, title: str) -> None:
         """Tell of damage behind the records so far."""
@@ -95,7 +121,7 @@ class Blocks:
         buffer = self._buffer + data if self._buffer else data
         base, end, block, head = self._at, len(buffer), self.BLOCK, self._HEAD
         phase = base - self._origin
-        out = Found([], [])
+        out = Found(Records(), [])
         at = 0
         while True:
             if self._skip:
@@ -131,7 +157,7 @@ class Blocks:
     def _whole(self, buffer: bytes, at: int, out: Found) -> int:
         """Take the sound records from `at` on that stand whole in its block; return where they end."""
         base, unpack, crc32, seed = self._at, self._HEAD.unpack_from, zlib.crc32, self._SEEDS[self._FULL]
-        add = out.records.append
+        add_offset, add = out.records.offsets.append, out.records.data.append
         last = at + self.BLOCK - (base - self._origin + at) % self.BLOCK
         last = min(last, len(buffer))
         while last - at >= 7:
@@ -142,7 +168,8 @@ class Blocks:
             body = buffer[at + 7 : stop]
             if crc32(body, seed) != crc:
                 break
-            add((base + at, body, 0))
+            add_offset(base + at)
+            add(body)
             at = stop
         return at
 
@@ -172,7 +199,7 @@ class Blocks:
             self._parts = None
             out.spoiled(self._begun, "a record without its end")
         if kind == self._FULL:
-            out.records.append((offset, body, 0))
+            out.add(offset, body)
         elif kind == self._FIRST:
             self._begun, self._parts, self._size = offset, [body], len(body)
         elif self._parts is not None:
@@ -182,7 +209,7 @@ class Blocks:
                 return
             self._parts.append(body)
             if kind == self._LAST:
-                out.records.append((self._begun, b"".join(self._parts), 0))
+                out.add(self._begun, b"".join(self._parts))
                 self._parts = None
 
     def _spoil(self, out: Found, offset: int, room: int) -> None:
@@ -227,8 +254,8 @@ class Events:
         """Return what became complete."""
         buffer = self._buffer + data if self._buffer else data
         base, end, unpack = self._at, len(buffer), self._PACKED.unpack_from
-        out = Found([], [])
-        add = out.records.append
+        out = Found(Records(), [])
+        checks = out.records.checks
         at = 0
         while True:
             if self._skip:
@@ -253,8 +280,8 @@ class Events:
             stop = at + 16 + size
             if stop > end:
                 break
-            crc = int.from_bytes(buffer[stop - 4 : stop], "little")
-            add((base + at, buffer[at + 12 : stop - 4], crc))
+            out.add(base + at, buffer[at + 12 : stop - 4])
+            checks.append(int.from_bytes(buffer[stop - 4 : stop], "little"))
             at = stop
         self._buffer, self._at = buffer[at:], base + at
         return out

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
+from functools import cached_property
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from runwatch.batch import Batch, Event
 from runwatch.parsers.document import Document, parse
 from runwatch.parsers.formats import Format
-from runwatch.parsers.log import LogParser
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.recordfile import Known, RecordFile
 from runwatch.parsers.recordio import FRAMINGS, framing, may_be_framed
@@ -25,11 +26,17 @@ from runwatch.parsers.records import Reader
 from runwatch.parsers.told import Told
 from runwatch.parsers.told import row as known_by
 
+if TYPE_CHECKING:
+    from runwatch.parsers.log import LogParser
+
 MAX_DOCUMENT = 32 << 20
 """A longer document is taken for a log."""
 _OPENING = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,64}(?:(\{)\s{0,256}[\"}]|(\[)\s{0,256}\{)")
 _UNSURE = re.compile(rb"(?:\xff|\xfe|\xef\xbb?|(?:\xef\xbb\xbf)?\s{0,64}(?:[\[{]\s{0,256})?)\Z")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+Formats = Sequence[Format] | Callable[[], Sequence[Format]]
+"""Formats, or what returns them once a stream turns out to be a log: records need none."""
 
 
 class _Is(Enum):
@@ -44,7 +51,7 @@ class StreamParser:
 
     def __init__(
         self,
-        formats: Sequence[Format] | None = None,
+        formats: Formats | None = None,
         *,
         bulk: bool = True,
         start: int = 0,
@@ -60,7 +67,7 @@ class StreamParser:
         """
         self._formats = formats
         self._bulk = bulk
-        self._log = LogParser(formats, bulk=bulk, start=start, first_line=first_line, settled=settled)
+        self._settled = settled
         self._kind = _Is.UNSURE if first_line == 1 else _Is.LOG
         self._held = bytearray()
         """The bytes of a document that is not complete yet, or of a beginning that tells nothing yet."""
@@ -69,7 +76,7 @@ class StreamParser:
         """How many of them hold no end of the document."""
         self._tried = 0
         self._offset = start
-        """Bytes of the stream before the held ones."""
+        """Where the held bytes begin in the stream, or the log."""
         self._text: codecs.IncrementalDecoder | None = None
         self._format: str | None = None
         self._told = told or Told()
@@ -79,11 +86,17 @@ class StreamParser:
         self._records: RecordFile | None = None
         self._known: Known | None = None
         """A file of records that was read until the stream broke."""
-        if told is not None:
-            self._log.recall(told)
         for kind in FRAMINGS:
             if kind.format == settled:
                 self._begin(RecordFile(kind, start=start, origin=origin, first_line=first_line, bulk=bulk))
+
+    @cached_property
+    def _log(self) -> LogParser:
+        """The parser of what is a log from the beginning on, made when it is needed: it is large."""
+        log = self._begun(self._offset, first_line=self._first_line, settled=self._settled)
+        if self._told.rows:
+            log.recall(self._told)
+        return log
 
     @property
     def format(self) -> str | None:
@@ -121,6 +134,8 @@ class StreamParser:
     @property
     def told(self) -> Told:
         """What a successor has to know of a document or table that may be written anew."""
+        if self._records is not None:
+            return self._told
         told = self._log.told
         return told if told.rows else self._told
 
@@ -173,7 +188,7 @@ class StreamParser:
         self._text = None
         if self._records is not None:
             self._known, self._records = self._records.known, None
-            self._log = LogParser(self._formats, bulk=self._bulk, start=batch.end)
+            self._log = self._begun(batch.end)
         self._log.break_off()
         self._kind, self._offset, self._tried, self._looked = _Is.UNSURE, batch.end, 0, 0
         return batch
@@ -188,6 +203,15 @@ class StreamParser:
             return self._log.feed(data, tail=tail)
         self._held += data
         return self._look(tail=tail)
+
+    def _begun(
+        self, start: int, *, first_line: int = 1, settled: str | None = None, learn: bool = True
+    ) -> LogParser:
+        from runwatch.parsers.log import LogParser
+
+        formats = self._formats() if callable(self._formats) else self._formats
+        bulk = self._bulk
+        return LogParser(formats, bulk=bulk, start=start, first_line=first_line, settled=settled, learn=learn)
 
     def _begin(self, records: RecordFile) -> None:
         self._records, self._kind = records, _Is.RECORDS
@@ -283,9 +307,7 @@ class StreamParser:
             format=self._format,
             printed=piece.printed(),
         )
-        self._log = LogParser(
-            self._formats, bulk=self._bulk, start=batch.end, first_line=lines + 1, learn=False
-        )
+        self._log = self._begun(batch.end, first_line=lines + 1, learn=False)
         return joined(batch, self._log.feed(held[size:], tail=tail))
 
     def _nothing(self) -> Batch:

@@ -27,7 +27,7 @@ from runwatch.parsers.protobuf import (
     text,
     varint,
 )
-from runwatch.parsers.recordio import Record
+from runwatch.parsers.recordio import Records
 from runwatch.parsers.records import Schema
 
 _SCHEMA = Schema(
@@ -47,7 +47,9 @@ _FLOAT = struct.Struct("<f")
 _DOUBLE = struct.Struct("<d")
 
 
-_Scalars = tuple[Record, int, float, float, tuple[str, ...], list[float]]
+_Record = tuple[int, bytes, int]
+"""The stream's byte at which it begins, its data, and what its checksum should be."""
+_Scalars = tuple[_Record, int, float, float, tuple[str, ...], list[float]]
 """The numbers of one event: its record and the record's number, Unix time, step, tags, values."""
 
 
@@ -64,10 +66,11 @@ class EventDecoder:
         self._step = float("-inf")
         """Highest step since the beginning or the last restart."""
 
-    def decode(self, records: Sequence[Record], line: int, piece: Piece) -> Sequence[tuple[int, str]]:
+    def decode(self, records: Records, line: int, piece: Piece) -> Sequence[tuple[int, str]]:
         """Add rows and events; there are no console lines."""
         found: list[_Scalars] = []
-        for number, record in enumerate(records, line):
+        rows = zip(records.offsets, records.data, records.checks, strict=True)
+        for number, record in enumerate(rows, line):
             scalars = self._quickly(record, number)
             if scalars is None:
                 try:
@@ -82,7 +85,7 @@ class EventDecoder:
     def flush(self, piece: Piece) -> None:
         """Do nothing: an event is complete with its record."""
 
-    def _quickly(self, record: Record, line: int) -> _Scalars | None:
+    def _quickly(self, record: _Record, line: int) -> _Scalars | None:
         """Return the scalar of an event that differs from a known one in time, step and value only."""
         data = record[1]
         if data[:1] != b"\x09" or data[9:10] != b"\x10" or len(data) < 16:
@@ -100,7 +103,7 @@ class EventDecoder:
         value = _FLOAT.unpack_from(data, len(data) - 4)[0]
         return record, line, time, float(signed(step)), tags, [value]
 
-    def _wholly(self, record: Record, line: int, found: list[_Scalars], piece: Piece) -> _Scalars | None:
+    def _wholly(self, record: _Record, line: int, found: list[_Scalars], piece: Piece) -> _Scalars | None:
         """Return the scalars of any event. Raises MalformedError if it is none."""
         time = step = 0.0
         scalars: dict[str, float] = {}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from runwatch.batch import TRAIN
 from runwatch.parsers.patterns import Layout
 from runwatch.parsers.piece import Piece
-from runwatch.parsers.recordio import Record
+from runwatch.parsers.recordio import Records
 from runwatch.parsers.skeleton import Decoded
 from runwatch.parsers.wandb_items import Bools, HistoryItems, Ints, Keys, sort
 from runwatch.parsers.wandb_log import Shape
@@ -90,7 +89,7 @@ class HistoryDecoder:
         self._keys = Keys()
 
     def decode(
-        self, records: Sequence[Record], line: int, shape_of: Callable[[Iterable[bytes]], Shape | None]
+        self, records: Records, line: int, shape_of: Callable[[Iterable[bytes]], Shape | None]
     ) -> Found:
         """Read what can be read in bulk of `records`, the first of which has the number `line`.
 
@@ -98,13 +97,11 @@ class HistoryDecoder:
         """
         if len(self._keys.names) > _MAX_KEYS:
             self._keys = Keys()
-        data = list(map(itemgetter(1), records))
-        kinds = sort(data)
-        history = kinds.history
-        at = zip(history.tolist(), kinds.begins.tolist(), (kinds.begins + kinds.sizes).tolist(), strict=True)
-        items = HistoryItems([data[index][begin:end] for index, begin, end in at], self._keys)
+        history, bodies, others = sort(records.data)
+        items = HistoryItems(bodies, self._keys)
         done = np.zeros(len(history), bool)
         parts = []
+        offsets = np.array(records.offsets)
         for group in items.groups():
             shape = shape_of(group.keys)
             if shape is None or any(unit.invert for _, unit in shape.units):
@@ -114,14 +111,14 @@ class HistoryDecoder:
             done[rows] = True
             which = history[rows]
             table = np.empty((2 + values.shape[1], len(rows)))
-            table[0] = [records[index][0] for index in which.tolist()]
+            table[0] = offsets[which]
             table[1] = which + line
             table[2:] = values.T
             for column, unit in shape.units:
                 unit.scale(table[2 + column])
             if len(rows):
                 parts.append(_Part(shape, which + line, table))
-        left = sorted(chain(kinds.others.tolist(), history[~done].tolist()))
+        left = sorted(chain(others.tolist(), history[~done].tolist()))
         return Found(parts, left)
 
 

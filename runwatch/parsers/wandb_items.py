@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import compress
 from typing import NamedTuple
 
 import msgspec
@@ -66,18 +67,14 @@ class Sorted(NamedTuple):
     """Records by kind: history, and those that are neither that nor a summary, which nobody reads."""
 
     history: Ints
-    begins: Ints
-    """Byte at which each history record's items begin, in the record."""
-    sizes: Ints
+    bodies: list[bytes]
+    """The items of each history record."""
     others: Ints
 
 
 def sort(data: Sequence[bytes]) -> Sorted:
     """Sort records by kind; what is odd about its own number or size is one of the others."""
-    heads = b"".join([record[:_HEAD] for record in data])
-    if len(heads) < _HEAD * len(data):
-        heads = b"".join([record[:_HEAD].ljust(_HEAD, b"\xff") for record in data])
-    head = np.frombuffer(heads, np.uint8).reshape(-1, _HEAD)
+    head = np.array(data, f"S{_HEAD}").view(np.uint8).reshape(-1, _HEAD)  # a short one ends with zeros
     at = (head[:, 0] == 8).astype(np.int64)
     more = at > 0
     for place in range(1, 5):  # the bytes of the record's number
@@ -92,10 +89,13 @@ def sort(data: Sequence[bytes]) -> Sorted:
     history = np.flatnonzero(~more & (tag == _HISTORY) & ~(long & (high > 127)))
     size = np.where(long, (low & 127) | high << 7, low)[history]
     begin = (at % _HEAD + 2 + long)[history]
-    which = history.tolist()
-    fits = begin + size <= np.fromiter((len(data[index]) for index in which), np.int64, len(which))
-    summary[history[fits]] = True
-    return Sorted(history[fits], begin[fits], size[fits], np.flatnonzero(~summary))
+    places = zip(history.tolist(), begin.tolist(), (begin + size).tolist(), strict=True)
+    bodies = [data[index][begin:end] for index, begin, end in places]
+    whole = np.fromiter(map(len, bodies), np.int64, len(bodies)) == size
+    if not whole.all():
+        history, bodies = history[whole], list(compress(bodies, whole))
+    summary[history] = True
+    return Sorted(history, bodies, np.flatnonzero(~summary))
 
 
 class HistoryItems:
@@ -209,7 +209,7 @@ class HistoryItems:
         except ValueError:  # of them all; the walk finds out which
             values = []
         if len(values) == len(items) > 0:  # each gave one at least, so none gave two
-            return group.rows[rows], np.array(values).reshape(-1, width)
+            return group.rows[rows], np.fromiter(values, np.float64, len(values)).reshape(-1, width)
         return group.rows[:0], np.empty((0, width))
 
     @cached_property

@@ -28,7 +28,7 @@ from runwatch.parsers.protobuf import (
     varint,
     zigzag,
 )
-from runwatch.parsers.recordio import Record
+from runwatch.parsers.recordio import Records
 from runwatch.parsers.records import Reader, Schema
 from runwatch.parsers.wandb_notes import Console, Facts, stats
 
@@ -91,19 +91,19 @@ class WandbDecoder:
         self._facts = Facts()
         self._console = Console()
 
-    def decode(self, records: Sequence[Record], line: int, piece: Piece) -> Sequence[tuple[int, str]]:
+    def decode(self, records: Records, line: int, piece: Piece) -> Sequence[tuple[int, str]]:
         """Add rows and events; return the console lines that ended."""
         if self._may_bulk and len(records) >= _MANY:
             return self._decode_many(records, line, piece)
         shown: list[tuple[int, str]] = []
         rows: list[Row] = []
-        for number, (offset, data, _) in enumerate(records, line):
+        for number, (offset, data) in enumerate(records, line):
             shown += self._read(data, offset, number, piece, rows)
         for row in rows:
             self.add_row(*row, piece)
         return shown
 
-    def _decode_many(self, records: Sequence[Record], line: int, piece: Piece) -> Sequence[tuple[int, str]]:
+    def _decode_many(self, records: Records, line: int, piece: Piece) -> Sequence[tuple[int, str]]:
         """Do the same, history in bulk: nothing else depends on it."""
         if self._bulk is None:
             from runwatch.parsers.wandb_bulk import HistoryDecoder
@@ -113,7 +113,7 @@ class WandbDecoder:
         rows: list[Row] = []
         found = self._bulk.decode(records, line, self.shape)
         for index in found.left:
-            offset, data, _ = records[index]
+            offset, data = records.offsets[index], records.data[index]
             shown += self._read(data, offset, line + index, piece, rows)
         read = [(*each, offset, number) for row, offset, number in rows if (each := self.values(row))]
         self._step, self._placed = found.add(read, self._step, self._placed, piece)

@@ -7,15 +7,18 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from runwatch import text
 from runwatch.batch import SYSTEM, Event
 from runwatch.metrics import Unit
-from runwatch.parsers.events import EventScanner
 from runwatch.parsers.patterns import Layout
 from runwatch.parsers.protobuf import Value, fields, message
 from runwatch.parsers.protobuf import text as field_text
 from runwatch.parsers.records import TOTALS, numeric
+
+if TYPE_CHECKING:
+    from runwatch.parsers.events import EventScanner
 
 _MAX_FACTS = 512
 _MAX_STATS = 512
@@ -188,7 +191,8 @@ class Console:
     """Joins the pieces in which the console's output is recorded, and finds the events in its lines."""
 
     def __init__(self) -> None:
-        self._scanner = EventScanner()
+        self._scanner: EventScanner | None = None
+        """Made for the first line: its signatures are many, and of some runs no line is recorded."""
         self._open: dict[int, bytes] = {}
         self._ordinal = 0
 
@@ -200,6 +204,10 @@ class Console:
                 stream = value & 1
             elif field == 3:
                 piece = message(value)
+        if self._scanner is None:
+            from runwatch.parsers.events import EventScanner
+
+            self._scanner = EventScanner()
         *ended, rest = (self._open.get(stream, b"") + piece).split(b"\n")
         self._open[stream] = rest[-_MAX_CONSOLE:]
         shown: list[tuple[int, str]] = []
@@ -216,4 +224,4 @@ class Console:
 
     def flush(self) -> list[Event]:
         """Return the event of a traceback that was cut off."""
-        return self._scanner.flush()
+        return [] if self._scanner is None else self._scanner.flush()

@@ -57,11 +57,13 @@ class LogSource:
         self,
         found: discover.Found,
         resume: wire.Resume | None = None,
-        formats: Sequence[Format] | None = None,
+        formats: Callable[[], Sequence[Format]] = catalogue,
         settled: str | None = None,
         older: Sequence[str] = (),
     ) -> None:
         """`resume` tells where a predecessor stopped, `settled` the format if a person named it.
+
+        `formats` returns those that a log may have; a tracker's file needs none.
 
         `older` are files that may have been rotated away from it, the newest first.
         """
@@ -194,7 +196,7 @@ class LogSource:
     def _read_older(self, older: OlderFiles, send: Send) -> bool:
         """Read and send a block of what was rotated away; a successor goes on behind all of it."""
         try:
-            data = older.read(self._formats or catalogue())
+            data = older.read(self._formats())
         except (SourceError, OSError) as error:
             data = None
             send(wire.Note(self.id, str(error)))
@@ -318,7 +320,9 @@ class StdinSource:
     member = Member()
     history = left = 0
 
-    def __init__(self, formats: Sequence[Format] | None = None, settled: str | None = None) -> None:
+    def __init__(
+        self, formats: Callable[[], Sequence[Format]] = catalogue, settled: str | None = None
+    ) -> None:
         self._parser = StreamParser(formats, settled=settled)
         self._open = True
         os.set_blocking(0, False)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
-import msgspec
+if TYPE_CHECKING:
+    import msgspec  # below where it is needed: what only makes room for a setup does without
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T", bound="msgspec.Struct")
 
 
 @contextmanager
@@ -30,6 +31,8 @@ def handed(setup: msgspec.Struct) -> Iterator[int]:
 
 def put(setup: msgspec.Struct, file: BinaryIO) -> None:
     """Write `setup` to a file that a child shares, for it to read from the beginning. Raises OSError."""
+    import msgspec
+
     file.write(msgspec.json.encode(setup))
     file.flush()
     file.seek(0)
@@ -37,6 +40,8 @@ def put(setup: msgspec.Struct, file: BinaryIO) -> None:
 
 def taken(argument: str, kind: type[T]) -> T:
     """Return what the parent handed over, read from the descriptor that `argument` names."""
+    import msgspec
+
     with open(int(argument), "rb") as file:
         return msgspec.json.decode(file.read(), type=kind)
 

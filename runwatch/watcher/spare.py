@@ -1,53 +1,53 @@
-"""A worker that is started before it is known what it shall read: it loads while the engine does."""
+"""A worker that is started before it is known what it shall read: it loads while the engine does.
+
+It is started by the first lines of an engine, so this imports next to nothing.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
+import subprocess
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from typing import BinaryIO
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from runwatch.watcher.handover import nameless, put
 
+if TYPE_CHECKING:
+    import msgspec
+
 WORKER = "runwatch.watcher.worker"
-LIMIT = 1 << 20
-"""Bytes of a child's output that are held until they are looked at."""
 
 
 class Spare:
     """A worker that waits for its setup, and ends when nobody is left who could hand it one."""
 
-    def __init__(self, process: Process, setup: BinaryIO, gate: int) -> None:
-        """Take a process that reads `setup`, a file it shares, once something comes out of `gate`."""
-        self.process, self._setup, self._gate = process, setup, gate
+    def __init__(self) -> None:
+        """Start one. Raises OSError."""
+        with contextlib.ExitStack() as opened:
+            self._setup = opened.enter_context(nameless())
+            waits, self._gate = os.pipe()
+            opened.callback(os.close, self._gate)
+            with open(waits, "rb", buffering=0):
+                inherited = (self._setup.fileno(), waits)
+                command = [sys.executable, "-m", WORKER, *map(str, inherited)]
+                self.process = subprocess.Popen(
+                    command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0, pass_fds=inherited
+                )
+            opened.pop_all()
         self.given: msgspec.Struct | None = None
         """What it reads; None: it waits."""
 
-    @classmethod
-    async def start(cls) -> Spare:
-        """Start one. Raises OSError."""
-        with contextlib.ExitStack() as opened:
-            setup = opened.enter_context(nameless())
-            waits, gate = os.pipe()
-            opened.callback(os.close, gate)
-            with open(waits, "rb", buffering=0):
-                inherited = (setup.fileno(), waits)
-                command = [sys.executable, "-m", WORKER, *map(str, inherited)]
-                process = await asyncio.create_subprocess_exec(
-                    *command, stdout=PIPE, stderr=DEVNULL, pass_fds=inherited, limit=LIMIT
-                )
-            opened.pop_all()
-            return cls(process, setup, gate)
-
-    def give(self, setup: msgspec.Struct) -> Process:
-        """Hand over what it is to read; return its process, which may have died meanwhile. Raises OSError."""
+    def give(self, setup: msgspec.Struct) -> None:
+        """Hand over what it is to read. Raises OSError."""
         with self._setup, open(self._gate, "wb", buffering=0) as gate:
             put(setup, self._setup)
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(BrokenPipeError):  # it may have died meanwhile
                 gate.write(b".")
         self.given = setup
-        return self.process
+
+    def drop(self) -> None:
+        """End it, whatever it does. One that hangs is not waited for."""
+        self.process.kill()
+        if self.process.stdout is not None:
+            self.process.stdout.close()

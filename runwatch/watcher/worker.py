@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import gc
 import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from runwatch.errors import SourceError
-from runwatch.parsers.formats import catalogue, restricted, troubles
+from runwatch.parsers.formats import Format, catalogue, restricted, troubles
 from runwatch.watcher import wire
-from runwatch.watcher.directories import DirectorySource
 from runwatch.watcher.feeds import (
     LogSource,
     Send,
@@ -37,6 +38,7 @@ from runwatch.watcher.sources.packed import is_packed
 from runwatch.watcher.sources.patterns import excluded
 
 if TYPE_CHECKING:
+    from runwatch.watcher.directories import DirectorySource
     from runwatch.watcher.online import OnlineSource
 
     AnySource = LogSource | StdinSource | DirectorySource | OnlineSource
@@ -76,8 +78,7 @@ class Reader:
         Raises SourceError if a path gives nothing.
         """
         self._setup, self._pulse = setup, pulse
-        known = (*(own.build() for own in setup.formats), *catalogue())
-        self._formats = restricted(known, setup.format)
+        self._formats = cache(partial(_formats, setup))
         self._paths = [os.fsdecode(path) for path in setup.paths]
         self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
         self._searched, self._pause = time.monotonic(), RESCAN
@@ -119,6 +120,8 @@ class Reader:
 
             return OnlineSource(found, resume, self._setup.online)
         if found.member.kind == DIRECTORY:
+            from runwatch.watcher.directories import DirectorySource  # here: most paths are files
+
             return DirectorySource(found, self._pulse, resume)
         if is_packed(found.path):
             raise SourceError("compressed: it will not grow", found.path, "read it with `runwatch check`")
@@ -169,6 +172,11 @@ class Reader:
     def _is_due(self, source: AnySource, due: Collection[str] | None) -> bool:
         log = isinstance(source, LogSource)
         return not log or due is None or source.path in due or source.id in self._more or _in_history(source)
+
+
+def _formats(setup: wire.Setup) -> tuple[Format, ...]:
+    """Return the formats that a setup allows, the user's own first."""
+    return restricted((*(own.build() for own in setup.formats), *catalogue()), setup.format)
 
 
 def _in_history(source: AnySource) -> bool:
@@ -291,10 +299,9 @@ def main() -> None:
     with contextlib.suppress(OSError):
         os.nice(5)
     _open_more_files()
-    if sys.argv[2:]:
-        catalogue()  # loaded while the engine is loading, too
-        if not called(sys.argv[2]):
-            return
+    gc.freeze()  # of what modules hold nothing is garbage
+    if sys.argv[2:] and not called(sys.argv[2]):
+        return
     setup = taken(sys.argv[1], wire.Setup)
     _widen(1)
     send = _Send(os.dup(1))

@@ -14,9 +14,10 @@ import msgspec
 
 from runwatch import sample, text
 from runwatch.watcher import sampler, wire
+from runwatch.watcher.adopted import Adopted
 from runwatch.watcher.handover import handed
 from runwatch.watcher.sources.patterns import wanted
-from runwatch.watcher.spare import LIMIT, WORKER, Spare
+from runwatch.watcher.spare import WORKER, Spare
 
 DEADLINE = 20.0
 """Seconds without a sign of life after which a worker counts as stuck."""
@@ -26,6 +27,8 @@ MAX_STARTS = 4
 """Starts in a row of one worker before its sources are given up as blind."""
 HEALTHY = 60.0
 """Seconds of work after which earlier failures are forgotten."""
+LIMIT = 1 << 20
+"""Bytes of a child's output that are held until they are looked at."""
 REAP = 1.0
 """Seconds in which a process that was killed is gone, if it can be killed."""
 AGAIN = 120.0
@@ -46,7 +49,7 @@ class Child(Generic[_M]):
         self._receive = receive
         self._notice = notice
         self._give_up = give_up
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Adopted | None = None
         self._heard = 0.0
         """When it sent something last."""
         self._renewed = False
@@ -134,7 +137,7 @@ class Child(Generic[_M]):
             listening.cancel()
         return await self._process.wait() == 0
 
-    async def _start(self) -> asyncio.subprocess.Process:
+    async def _start(self) -> asyncio.subprocess.Process | Adopted:
         module, setup = self._command()
         with handed(setup) as descriptor:
             return await asyncio.create_subprocess_exec(
@@ -201,15 +204,15 @@ class Worker(Child[wire.Message]):
         self.spare: Spare | None = None
         """A process that waits for work, if there is one: it is the first that is used."""
 
-    async def _start(self) -> asyncio.subprocess.Process:
+    async def _start(self) -> asyncio.subprocess.Process | Adopted:
         spare, self.spare = self.spare, None
         setup = self._command()[1]
-        if spare is not None and spare.given == setup:
-            return spare.process
         if spare is not None and spare.given is None:
-            return spare.give(setup)
+            spare.give(setup)
+        if spare is not None and spare.given == setup:
+            return await Adopted.of(spare.process, LIMIT)
         if spare is not None:  # the configuration was changed in between
-            spare.process.kill()
+            spare.drop()
         return await super()._start()
 
     def change(self, setup: wire.Setup) -> None:

@@ -111,7 +111,8 @@ def test_a_driver_that_crashes_blinds_only_its_sampler(run, tmp_path):
     with Follower(tmp_path / "train.log", "--interval", "1", env=environ) as follower:
         follower.says("signal 11")
         reached = follower.until(lambda o: o["type"] == "progress")["records"]
-        follower.until(lambda o: o["type"] == "progress" and o["records"] > reached + 20)
+        follower.until(lambda o: o["type"] == "progress" and o["records"] > reached)
+        sampling(follower)
         run.send_signal(signal.SIGKILL)
         assert "SIGKILL" in follower.incident("crash")["incident"]["title"]
 

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runwatch.parsers.crc import crc32c, many, masked
-from runwatch.parsers.recordio import Blocks, Events, Found, framing
+from runwatch.parsers.recordio import Blocks, Events, Found, Records, framing
 
 from .trackers import BLOCK, WANDB_HEAD, blocks, event_file, tfrecord, wandb_log
 
@@ -15,17 +15,18 @@ SIZES = st.lists(st.sampled_from([0, 1, 5, 32754, 32753, 32755, 40000, 70000, 30
 
 
 def feed(reader, data: bytes, cuts=()):
-    out, start = Found([], []), 0
+    out, start = Found(Records(), []), 0
     for cut in [*sorted(cuts), len(data)]:
         found = reader.feed(data[start:cut])
         out.damages.extend(d._replace(after=d.after + len(out.records)) for d in found.damages)
-        out.records.extend(found.records)
+        out.records.offsets.extend(found.records.offsets)
+        out.records.data.extend(found.records.data)
         start = cut
     return out
 
 
 def texts(found):
-    return [data for _, data, _ in found.records]
+    return found.records.data
 
 
 def damages(found):
@@ -97,7 +98,7 @@ def test_a_damaged_fragment_costs_its_block_and_no_more():
     found = feed(Blocks(), bytes(data))
     (damage,) = damages(found)
     assert BLOCK < damage.offset <= BLOCK + 5000
-    lost = {r[0] for r in whole.records} - {r[0] for r in found.records}
+    lost = {*whole.records.offsets} - {*found.records.offsets}
     assert lost
     assert all(damage.offset - 200 < offset < 2 * BLOCK for offset in lost)
 
@@ -105,7 +106,7 @@ def test_a_damaged_fragment_costs_its_block_and_no_more():
 def test_a_damaged_length_costs_the_records_up_to_the_next():
     data = bytearray(event_file(50))
     whole = feed(Events(), bytes(data))
-    third = whole.records[30][0]
+    third = whole.records.offsets[30]
     data[third] ^= 0x10
     found = feed(Events(), bytes(data))
     assert [d.offset for d in damages(found)] == [third]
@@ -157,7 +158,8 @@ def test_reading_from_any_place_finds_the_records_that_follow(reader, data):
 def test_a_file_that_begins_within_its_stream():
     data = blocks([b"a" * 40000, b"b"])
     reader = Blocks(1000, 1000)
-    assert [r[0] - 1000 for r in feed(reader, data).records] == [r[0] for r in feed(Blocks(), data).records]
+    offsets = feed(Blocks(), data).records.offsets
+    assert feed(reader, data).records.offsets == [1000 + offset for offset in offsets]
 
 
 def test_long_records_are_read_past():

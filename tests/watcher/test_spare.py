@@ -39,27 +39,27 @@ async def first(setup: wire.Setup, spare: Spare) -> tuple[str, list[str]]:
 
 
 async def test_it_reads_what_it_is_handed(setup):
-    assert await first(setup, await Spare.start()) == ("Opened", [])
+    assert await first(setup, Spare()) == ("Opened", [])
 
 
 async def test_it_may_be_at_work_before_there_is_anybody_to_listen(setup):
-    spare = await Spare.start()
-    process = spare.give(setup)
+    spare = Spare()
+    spare.give(setup)
     assert await first(setup, spare) == ("Opened", [])
-    assert await asyncio.wait_for(process.wait(), 30) < 0  # it was the one that was listened to, and ended
+    assert spare.process.wait(30) < 0  # it was the one that was listened to, and ended
 
 
 async def test_one_that_reads_something_else_by_now_is_replaced(setup):
-    spare = await Spare.start()
-    other = spare.give(wire.Setup((b"/nowhere/train.log",), wait=True))
+    spare = Spare()
+    spare.give(wire.Setup((b"/nowhere/train.log",), wait=True))
     assert await first(setup, spare) == ("Opened", [])
-    assert await asyncio.wait_for(other.wait(), 30) < 0
+    assert spare.process.wait(30) < 0
 
 
 async def test_one_that_died_while_it_waited_is_replaced(setup):
-    spare = await Spare.start()
+    spare = Spare()
     spare.process.kill()
-    await spare.process.wait()
+    spare.process.wait()
     name, told = await first(setup, spare)
     assert name == "Opened"
     assert "started again" in told[0]
@@ -75,3 +75,9 @@ def test_it_ends_with_whoever_would_hand_it_something(setup):
             os.close(gate)
             assert worker.communicate(timeout=30) == (b"", None)
             assert worker.returncode == 0
+
+
+def test_nothing_large_is_imported_before_it_is_started():
+    """What stands before its start is waited for by everything that is shown."""
+    code = "import sys, runwatch.watcher.private; print({'asyncio', 'msgspec', 'numpy'} & {*sys.modules})"
+    assert subprocess.check_output([sys.executable, "-c", code]) == b"set()\n"

@@ -19,7 +19,6 @@ from runwatch.batch import BAR, TRAIN, Batch
 from runwatch.errors import SourceError
 from runwatch.parsers.checkpoints import holds_checkpoints
 from runwatch.parsers.checkpoints.grouping import grouped, is_checkpoint
-from runwatch.parsers.log import LogParser
 from runwatch.parsers.recordio import framing
 from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources import layout
@@ -197,6 +196,8 @@ def _tells(path: str) -> bool:
     """Return whether the beginning or the end of a log holds a training record, or a bar."""
     try:
         with open(path, "rb") as file:
+            from runwatch.parsers.log import LogParser  # here: it is large, and trackers' files need none
+
             parser = LogParser(bulk=False)
             end = os.fstat(file.fileno()).st_size
             for start in (0, max(_SOUNDED, end - _SOUNDED)):

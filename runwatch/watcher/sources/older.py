@@ -18,7 +18,6 @@ from runwatch import text
 from runwatch.batch import TRAIN, Batch
 from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format
-from runwatch.parsers.log import LogParser
 from runwatch.watcher.sources import packed
 from runwatch.watcher.sources.rotated import ROTATED
 
@@ -142,6 +141,8 @@ def _size(path: str) -> int:
 
 def _begins(path: str, formats: Sequence[Format]) -> tuple[str, float] | None:
     """Return the first step, or else epoch, near the beginning of a file, with that word."""
+    from runwatch.parsers.log import LogParser  # here: it is large, and trackers' files need none
+
     parser, seen = LogParser(formats, bulk=False), 0
     try:
         for data in packed.blocks(path, _SLICE):
