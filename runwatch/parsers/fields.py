@@ -71,6 +71,8 @@ _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of)(?: \S+)? (step|iter|iteration|epoch|episode|batch)\Z"
 )
 """A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
+_SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
+"""Ends a sentence, which names nothing behind it: `Epoch 1 completed. Loss: 9.98`; but not `Valid. loss`."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 
@@ -129,7 +131,7 @@ def fields(line: bytes) -> list[Field]:
 
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     named = _NAME.search(gap) or (None if gap.isascii() else _HAN.search(gap))
-    name = named["name"].rstrip(b"'>-") if named else b""
+    name = _SENTENCE.split(named["name"])[-1].rstrip(b"'>-") if named else b""
     if not named and line[:1] == b"|":  # a box: | name | value |
         name = gap.strip(b" |")
     if token["done"] is not None:

@@ -143,6 +143,10 @@ class LearnedMatcher:
             return None
         if main.head[:1].isspace() != family[:1].isspace():  # another column
             return None
+        if is_quality(family) and not is_quality(
+            main.head
+        ):  # a sentence: `Target loss 0.1 reached at step 9`
+            return None
         if 2 * len(main.names & names) < len(main.names) or not (TOLD_AGAIN | VAL).isdisjoint(words(family)):
             return None
         if family not in self._stages:
