@@ -102,3 +102,5 @@ def test_what_was_not_read_makes_a_learnt_reading_less_sure():
     glued = "".join(f"epoch: {i}/90, train_loss: 0.5, train_acc: 0.5" for i in range(200))
     assert _told(record, glued).certainty < 0.8 < _told(record).certainty
     assert _told(record, glued + "\n").certainty < 0.8
+    other = "the loss: 0.5 in the epoch 7 of it\n" * 40
+    assert _told("epoch: {i}, train_loss: {x:.4f}\n", other).certainty < 0.8

@@ -20,6 +20,16 @@ def test_a_step_may_be_told_on_several_lines():
     assert parsed.column("train/loss").tolist() == _losses()
 
 
+def test_losses_of_one_step_may_stand_on_lines_of_one_kind():
+    lines = [
+        f"Epoch: {i:04d} avg_loss_{which}: {loss} time: 9.5s"
+        for i, loss in enumerate(_losses())
+        for which in ("tgt", "src", "all")
+    ]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == [i for i in range(30) for _ in range(3)]
+
+
 def test_a_step_that_rises_too_seldom_counts_nothing():
     text = "".join(f"step {i // 10}: loss {loss}\n" for i, loss in enumerate(_losses(90)))
     assert "step" not in [name for _, _, names in parse(text.encode(), formats=()).tables for name in names]
@@ -72,3 +82,16 @@ def test_the_only_loss_of_validation_is_that():
     parsed = parse("\n".join(lines).encode(), formats=())
     assert parsed.column("train/loss").tolist() == _losses()
     assert parsed.column("val/loss").tolist() == [9.5] * 30
+
+
+def test_over_how_many_a_mean_is_counts_nothing():
+    text = "".join(
+        f"{run} | Episode {100 * i:6d} | Avg reward (last 100): {loss:+} | Steps: {i * i * 7 % 11}\n"
+        for run in ("slow", "fast")
+        for i, loss in enumerate(_losses())
+    )
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("step").tolist() == [100.0 * i for i in range(30)] * 2
+    assert parsed.column("Avg reward").tolist() == _losses() * 2
+    bare = "".join(f"Epoch ({i}): loss {loss}\n" for i, loss in enumerate(_losses()))
+    assert parse(bare.encode(), formats=()).column("step").tolist() == list(range(30))
