@@ -4,7 +4,9 @@ The figure is a share with a head start. Of the lines that look like a training
 step it counts those that were read (n) and those that were not (m, at most n):
 (n + k) / (n + k + 1 + w m). A format whose lines no other prints has k = 4 and
 w = 1/4, for its records speak for themselves; others have k = w = 1. A step
-that falls is evidence against. A learnt format says itself how sure it is.
+that falls is evidence against. A learnt format says itself how sure it is (at
+most "likely" where it reads no loss of training); of n records that is
+n / (n + 1), less half the share of the lines that were not read.
 """
 
 from __future__ import annotations
@@ -18,13 +20,15 @@ from itertools import pairwise
 from runwatch.batch import BAR, PLAN, TRAIN, Batch
 from runwatch.parsers.fields import fields
 from runwatch.parsers.formats import Format
-from runwatch.parsers.learn_words import RATIO, counters, is_quality, is_val, relevant
+from runwatch.parsers.learn_words import EPOCH_RANK, RATIO, counters, is_quality, is_val, relevant
 from runwatch.parsers.sample import Sample, sample, template
 from runwatch.parsers.stream import StreamParser
 
 WORDS = ((0.95, "sure"), (0.8, "fairly sure"), (0.6, "likely"), (0.0, "unsure"))
 """What a certainty of at least so much is called."""
 _SPOKE = 3
+_LONGEST = 4096
+"""Bytes of a line that are looked at, to see whether it should have been read."""
 
 Row = dict[str, float]
 
@@ -151,7 +155,10 @@ def _read(data: bytes, formats: Sequence[Format]) -> _Reading:
         reading.take(batch)
         if batch.unparsed > 0:
             reading.unread.append(number)
-    reading.take(reading.parser.flush())
+    batch = reading.parser.flush()
+    reading.take(batch)
+    if batch.unparsed > 0 and not data.endswith(b"\n"):
+        reading.unread.append(len(lines))
     return reading
 
 
@@ -176,17 +183,27 @@ def _certainty(reading: _Reading, fmt: Format | None) -> tuple[float, tuple[str,
     """Return how sure the format is, from 0 to 1, and why."""
     rows = reading.training()
     missed = _missed(reading)
-    learned = reading.parser.learned
+    learned = reading.parser.certainty
     head_start, weight = (1, 1.0) if fmt is None or fmt.weak else (4, 0.25)
     known = len(rows) + head_start
     sure = known / (known + 1 + weight * min(len(missed), len(rows)))
     steps = [row["step"] for row in rows if "step" in row]
     falls = sum(after < before for before, after in pairwise(steps))
     if learned is not None:
-        sure = learned
+        sure = learned * len(rows) / (len(rows) + 1) * _read_share(reading, rows, missed)
     if falls:
         sure *= 1 - falls / len(steps)
     return sure, (f"{len(rows):,} records of training read", *_reasons(fmt, learned, missed, steps, falls))
+
+
+def _read_share(reading: _Reading, rows: list[Row], missed: list[int]) -> float:
+    """Return 1, less half the share that lines not read have of the bytes of all that speak of training.
+
+    By bytes, for the records that a program printed without a line's end between them are one line.
+    """
+    read = sum(len(reading.lines[n - 1]) for n in {int(row["line"]) for row in rows})
+    unread = sum(len(reading.lines[number - 1]) for number in missed)
+    return 1 - unread / (2 * (read + unread or 1))
 
 
 def _reasons(
@@ -213,19 +230,21 @@ def _missed(reading: _Reading) -> list[int]:
     """Return the lines behind the first record of training that look like one and were not read."""
     read = {int(row["line"]) for rows in reading.rows.values() for row in rows}
     first = min((row["line"] for row in reading.training()), default=0)
+    by_epoch = reading.parser.certainty is not None  # who learns does so of epochs too
     return [
         number
         for number in reading.unread
-        if number > first and number not in read and _speaks(reading.lines[number - 1])
+        if number > first and number not in read and _speaks(reading.lines[number - 1], by_epoch=by_epoch)
     ]
 
 
-def _speaks(line: bytes) -> bool:
-    """Whether a line names a step and a loss or the like, and not one of an evaluation."""
-    if len(line) > 4096 or not relevant(line):
+def _speaks(line: bytes, *, by_epoch: bool) -> bool:
+    """Whether a line names a step (or an epoch) and a loss or the like, and not one of an evaluation."""
+    line = line[:_LONGEST]
+    if not relevant(line):
         return False
     found = fields(line)
     scores = [number for number in found if is_quality(number.name)]
     if not scores or is_val(line[: scores[0].end]):
         return False
-    return any(rank <= RATIO for rank, _ in counters(line, found))
+    return any(rank <= RATIO or (by_epoch and rank == EPOCH_RANK) for rank, _ in counters(line, found))

@@ -71,6 +71,13 @@ _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of)(?: \S+)? (step|iter|iteration|epoch|episode|batch)\Z"
 )
 """A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
+_SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
+"""Ends a sentence, which names nothing behind it: `Epoch 1 completed. Loss: 9.98`; but not `Valid. loss`."""
+_WINDOW = re.compile(
+    rb"\((?:(?:last|over|past|prev|previous|of) |(?=\d+ [a-z]))(\d+)(?: [a-z]{1,10})?\)(?=\s*[:=])"
+)
+"""Over how many a value is a mean, behind its name: `Avg reward (last 100): 2.5`."""
+_BEHIND = re.compile(rb"[A-Za-z_][\w./-]*(?: [A-Za-z_][\w./-]*){0,3} ?\Z")
 _COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 
@@ -109,9 +116,14 @@ def fields(line: bytes) -> list[Field]:
     found: list[Field] = []
     before = 0
     said = b""
+    windows = {window.start(1): window.start() for window in _WINDOW.finditer(line)}
     for token in _TOKEN.finditer(line):
         start = token.start()
-        if token["clock"] is None:
+        opened = windows.get(start, before)
+        mean_of = opened > before and _BEHIND.search(line, max(before, opened - _MAX_NAME), opened)
+        if mean_of:
+            said = mean_of[0].rstrip()
+        elif token["clock"] is None:
             field = _field(line, token, line[max(before, start - _MAX_NAME) : start])
             if field is not None:
                 if said and field.name.lower() in _COPULAS and field.total is None:
@@ -129,7 +141,7 @@ def fields(line: bytes) -> list[Field]:
 
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     named = _NAME.search(gap) or (None if gap.isascii() else _HAN.search(gap))
-    name = named["name"].rstrip(b"'>-") if named else b""
+    name = _SENTENCE.split(named["name"])[-1].rstrip(b"'>-") if named else b""
     if not named and line[:1] == b"|":  # a box: | name | value |
         name = gap.strip(b" |")
     if token["done"] is not None:

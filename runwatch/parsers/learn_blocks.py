@@ -53,9 +53,11 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
 
 
 def _places_alone(kept: Kept) -> bool:
-    """Whether a line tells nothing but places: `Epoch: 3/30`, `[step=40/900,epoch=0]`."""
+    """Whether a line tells nothing but places: `Epoch: 3/30`, `[step=4/90,epoch=0]`, `Epoch: 3, step=4`."""
     if len(kept.found) == 1:
         return True
+    if all(any(i == index for _, i in kept.ranked) for index in range(len(kept.found))):
+        return all(kept.found[i].name for _, i in kept.ranked)
     ends = sum(kept.found[i].total is not None for _, i in kept.ranked)
     others = [f for f in kept.found if not f.total and b"time" not in words(f.name)]
     return ends == 1 and not any(is_telling(f.name) or b"." in kept.text(f) for f in others)

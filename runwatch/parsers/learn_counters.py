@@ -20,6 +20,8 @@ _PATIENCE = 128
 """Lines after which it is no longer waited for an epoch to change, or for a counter to grow."""
 
 
+_LINES_A_STEP = 4
+"""The most lines that tell of one step."""
 _NAMED = frozenset((*range(STEP_RANK + 1), EPOCH_RANK))
 """Ranks of counters that say what they count."""
 
@@ -108,6 +110,13 @@ def grows(lines: list[Kept], counted: Place, *, least: float) -> bool:
         return True  # a named counter that begins anew, run by run
     if len(values) < ENOUGH and falls:
         return False
+    if (
+        not falls
+        and counted[0] in _NAMED
+        and rises >= ENOUGH // 2
+        and _LINES_A_STEP * (rises + 1) >= len(values)
+    ):
+        return True  # it tells a step on several lines
     least = 0.0 if rounded(lines, counted) else least  # 28K stays the same for a while
     often = rises > least * (len(values) - 1) and rises >= min(2, len(lines) - 1)
     return falls <= 0.1 * len(values) and (least == 0.0 or often)

@@ -43,6 +43,8 @@ _LOSSES = _WHOLE | frozenset(
     b"train training trn batch avr avg average mean running loss losses cost".split()
 )
 """Words of the names of the loss itself where others are its parts; those of its sum before others."""
+LOSSLESS = 0.75
+"""The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
 _TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
 
 
@@ -53,7 +55,7 @@ class Judgement:
     plan: Plan
     score: float
     certainty: float
-    """How likely its counter and its values are what they seem, in [0, 1]."""
+    """How likely its counter and its values are what they seem, in [0, 1], if many lines are read."""
     waits: bool = False
     """Whether the counter may begin anew with the next epoch, and none has been seen to end."""
 
@@ -95,16 +97,15 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         pattern="learned" + BY_EPOCH * repeats,
     )
     score = (3 if quality else 1) * (2 if counter else 1) * len(lines)
-    return Judgement(plan, score, _certainty(plan, len(lines)), waits)
+    return Judgement(plan, score, _certainty(plan), waits)
 
 
-def _certainty(plan: Plan, count: int) -> float:
-    """Return how far a reading is to be trusted: by repetition, its counter, and what it names."""
+def _certainty(plan: Plan) -> float:
+    """Return how far a reading of many lines is to be trusted: by its counter, and what it names."""
     rank = plan.counter[0] if plan.counter else None
     by_counter = 0.6 if rank is None else 1.0 if rank <= STEP_RANK or rank == EPOCH_RANK else 0.85
-    by_name = 1.0 if any(is_loss(name) for name in plan.quality) else 0.9 if plan.quality else 0.6
-    by_loss = 0.8 if len(plan.losses) > 1 and LOSS not in _meant(plan) else 1.0  # which is the loss?
-    return by_counter * by_name * by_loss * count / (count + 1)
+    by_name = 1.0 if LOSS in _meant(plan) else LOSSLESS if plan.quality else 0.6
+    return by_counter * by_name
 
 
 def _meant(plan: Plan) -> set[str]:
@@ -154,6 +155,10 @@ def aliases(lines: list[Kept], names: frozenset[bytes]) -> dict[bytes, str]:
         meant.update(dict.fromkeys(best, LOSS))
         if not any(is_quality(name) and not is_val(name) for name in names):  # train=2.5 val=2.6
             meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in names if is_split(name)})
+    if not any(canonical(name.decode("utf-8", "replace")) == VAL_LOSS for name in names):
+        losses = [name for name in sorted(names) if is_loss(name) and is_val(name)]
+        if len(losses) == 1:
+            meant.setdefault(losses[0], VAL_LOSS)
     for name in sorted(names):
         rate = RATES.get(name.lower())
         if rate is not None and rate != STEP_TIME:

@@ -22,7 +22,10 @@ _QUALITY = frozenset(
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
 """Words of names that only training prints."""
-VAL = frozenset(b"val valid validation eval evaluation test testing dev".split())
+VAL = frozenset(
+    b"val valid validation validated validating eval evaluation evaluated evaluating "
+    b"test tested testing dev".split()
+)
 _SPLITS = VAL | frozenset(b"train training trn".split())
 _STEP_RANKS: Mapping[bytes, int] = {
     **dict.fromkeys(b"step steps updates timesteps".split(), 1),
@@ -45,9 +48,10 @@ _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
 _INDEX = frozenset(b"id idx index num number no i n in out".split())
 """Words behind the word that says what is counted: `batch_idx`, `step number`."""
 _CLASSES = frozenset(
-    b"class cls category label fold layer head gpu rank worker thread device node port pid".split()
+    b"class cls category label fold layer head gpu rank worker thread device node port pid "
+    b"sps fps ips tps wps ups qps speed throughput".split()
 )
-"""Words of names whose numbers count no time."""
+"""Words of names whose numbers count no time: classes, and rates."""
 TOLD_AGAIN = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )

@@ -143,7 +143,10 @@ class LearnedMatcher:
             return None
         if main.head[:1].isspace() != family[:1].isspace():  # another column
             return None
-        if 2 * len(main.names & names) < len(main.names) or not (TOLD_AGAIN | VAL).isdisjoint(words(family)):
+        if is_quality(family) and not is_quality(main.head):  # `Target loss 0.1 reached at step 9`
+            return None
+        said = set(words(family)).difference(words(main.head))
+        if 2 * len(main.names & names) < len(main.names) or not (TOLD_AGAIN | VAL).isdisjoint(said):
             return None
         if family not in self._stages:
             if len(self._stages) >= _MAX_STAGES:

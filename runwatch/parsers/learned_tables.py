@@ -6,8 +6,10 @@ import re
 from itertools import islice, pairwise
 
 from runwatch.batch import META_COLUMNS, TRAIN
-from runwatch.metrics import Unit, canonical
-from runwatch.parsers.learn_words import is_quality
+from runwatch.metrics import LOSS, Unit, canonical
+from runwatch.parsers.learn_counters import ENOUGH
+from runwatch.parsers.learn_families import aliases
+from runwatch.parsers.learn_words import is_loss, is_quality
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
@@ -48,9 +50,15 @@ def header(line: bytes) -> tuple[bytes, ...] | None:
         return None
     if len(columns) == 2 and not (_counter(columns) == 0 and re.search(rb"[\t|]", line)):
         return None
-    if any(not column[:1].isalpha() and column != b"#" for column in columns) or _counter(columns) is None:
+    if any(not column[:1].isalpha() and column != b"#" for column in columns):
         return None
-    return columns if any(is_quality(column) and len(column) < 40 for column in columns) else None
+    counted = _counter(columns) is not None or (b"\t" in line and _of_losses(columns))
+    return columns if counted and any(is_quality(name) and len(name) < 40 for name in columns) else None
+
+
+def _of_losses(columns: tuple[bytes, ...]) -> bool:
+    """Whether columns none of which counts are of training all the same: the first, or most, are losses."""
+    return is_loss(columns[0]) or 2 * sum(map(is_loss, columns)) > len(columns)
 
 
 def _counter(columns: tuple[bytes, ...]) -> int | None:
@@ -65,16 +73,20 @@ class TableMatcher:
 
     def __init__(self, columns: tuple[bytes, ...]) -> None:
         self.columns = columns
+        self.counted = _counter(columns) is not None
+        """Whether a column tells the step."""
         self._names: list[str] = []
         self._printed: dict[str, str] = {}
+        meant = {} if self.counted else aliases([], frozenset(columns))
         for index, column in enumerate(columns):
             text = column.decode("utf-8", "replace")
-            name = "step" if index == _counter(columns) else canonical(text)
+            name = "step" if index == _counter(columns) else meant.get(column) or canonical(text)
             if name in self._names or (name in META_COLUMNS and name != "step"):
                 name = f"{text} (column {index + 1})"
             self._names.append(name)
             if name not in ("step", text):
                 self._printed[name] = text
+        self.reads_loss = LOSS in self._names
         self._layouts: dict[tuple[str, ...], Layout] = {}
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
@@ -92,7 +104,7 @@ class TableMatcher:
             if cell[1]:
                 spans[name] = cell.span(1)
         names = tuple(spans)
-        if "step" not in names or len(names) < 2:
+        if ("step" not in names if self.counted else len(names) < len(self._names)) or len(names) < 2:
             return None
         layout = self._layouts.get(names)
         if layout is None:
@@ -103,7 +115,12 @@ class TableMatcher:
         return Match(layout, tuple(spans.values()))
 
     def counts(self, rows: list[bytes]) -> bool:
-        """Whether the column that counts grows from row to row, but for tables that begin anew."""
+        """Whether the column that counts grows from row to row, but for tables that begin anew.
+
+        Without one, whether the rows are many and tell of no counts.
+        """
+        if not self.counted:
+            return len(rows) >= ENOUGH and all(row.count(b".") >= len(self._names) - 1 for row in rows)
         steps = []
         for row in rows:
             found = self.match(row)

@@ -23,7 +23,7 @@ from runwatch.parsers.formats import Format
 from runwatch.parsers.learn_blocks import blocks
 from runwatch.parsers.learn_counters import ENOUGH, Kept
 from runwatch.parsers.learn_enough import FEW, PLAIN, few_are_enough, speaks_plainly
-from runwatch.parsers.learn_families import Judgement, counts_alike, interleaved, judge
+from runwatch.parsers.learn_families import LOSSLESS, Judgement, counts_alike, interleaved, judge
 from runwatch.parsers.learn_shapes import reading_of
 from runwatch.parsers.learn_words import VAL_LED, is_loss, is_val, rank_span, relevant, words
 from runwatch.parsers.learned import LearnedMatcher, Plan
@@ -69,8 +69,8 @@ class Learner:
         self.certainty = 0.0
         """How likely it reads step and loss right, in [0, 1]; 0 before.
 
-        By repetition, the kind of its counter and the names of its values (see Judgement); less
-        where it reads but a small share of the lines that were kept.
+        By the kind of its counter and the names of its values (see Judgement), as if it had read
+        many lines; less where it reads but a small share of those that were kept.
         """
 
     @property
@@ -162,7 +162,8 @@ class Learner:
             families.setdefault(kept.head, []).append(kept)
         rows = [kept.line for kept in families.pop(ROW, [])]
         if self._table is not None and 2 * len(rows) > len(self.kept) and self._table.counts(rows):
-            return self._believe(self._table, rows[-1], len(rows) / (len(rows) + 1))
+            trust = (1.0 if self._table.reads_loss else LOSSLESS) * (1.0 if self._table.counted else 0.8)
+            return self._believe(self._table, rows[-1], trust)
         judged = [
             judgement
             for lines in families.values()
@@ -173,7 +174,8 @@ class Learner:
         if (not judged or judged[0].plan.counter is None) and (last or not _promising(families)):
             plans = blocks(families, self._lines)
             if plans is not None:
-                return self._format(plans, families, 0.8)
+                told = {f.name for kept in self.kept if kept.head in plans for f in kept.found}
+                return self._format(plans, families, 0.8 if any(map(is_loss, told)) else LOSSLESS)
         if not judged or (judged[0].waits and not last):
             return None
         return self._format(_side_by_side(judged, families), families, judged[0].certainty)

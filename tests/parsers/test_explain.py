@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.parsers.explain import WORDS, explain
+from runwatch.parsers.explain import WORDS, Explanation, explain
 from runwatch.parsers.formats import builtin
 from runwatch.parsers.trace import tokens, trace
 from runwatch.parsers.user import build
@@ -72,3 +72,35 @@ def test_of_two_that_are_as_likely_the_named_one_then_the_first_or_the_last():
     assert trace(line, tokens(line), "step", 1.0).start == 7
     assert trace(line, tokens(line), "x", 1.0).start == 0
     assert trace(line, tokens(line), "x", 1.0, last=True).start == 9
+
+
+def _told(record: str, after: str = "", count: int = 60) -> Explanation:
+    return explain(("".join(record.format(i=i, x=9 / (i + 1)) for i in range(count)) + after).encode(), ())
+
+
+def test_a_learnt_reading_is_sure_of_a_loss_and_its_step():
+    assert _told("epoch {i}: loss {x:.4f} acc 0.5\n").words == "sure"
+    assert _told("epoch {i}: loss {x:.4f} acc 0.5\n", count=5).words == "fairly sure"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "epoch {i}: dice: {x:.4f}, dataset: CVC\n",
+        "epoch {i}: G_loss {x:.4f} D_loss 0.5\n",
+        "step {i}: lr 0.{i}\n",
+    ],
+)
+def test_a_learnt_reading_without_a_loss_of_training_is_not_sure(record):
+    told = _told(record)
+    assert told.format == "learned"
+    assert told.certainty <= 0.75
+
+
+def test_what_was_not_read_makes_a_learnt_reading_less_sure():
+    record = "epoch: {i}/90, train_loss: {x:.4f}, train_acc: 0.5\n"
+    glued = "".join(f"epoch: {i}/90, train_loss: 0.5, train_acc: 0.5" for i in range(200))
+    assert _told(record, glued).certainty < 0.8 < _told(record).certainty
+    assert _told(record, glued + "\n").certainty < 0.8
+    other = "the loss: 0.5 in the epoch 7 of it\n" * 40
+    assert _told("epoch: {i}, train_loss: {x:.4f}\n", other).certainty < 0.8

@@ -44,10 +44,10 @@ def certainty(text: bytes) -> float:
 
 def test_certainty():
     clear = certainty(b"".join(b"step %d loss 2.5 lr 0.1\n" % i for i in range(60)))
-    few = certainty(b"".join(b"step %d loss 2.5 lr 0.1\n" % i for i in range(4)))
+    lossless = certainty(b"".join(b"step %d reward 2.5 lr 0.1\n" % i for i in range(60)))
     stepless = certainty(b"".join(b"loss 2.%d lr 0.1\n" % i for i in range(60)))
     odd = certainty(b"".join(b"epoch %d foo 2.5\n" % i for i in range(60)))
-    assert 0 < stepless < few < clear <= 1
+    assert 0 < stepless < lossless < clear <= 1
     assert 0 < odd < clear
     assert clear > 0.9
     assert LogParser(()).certainty is None
