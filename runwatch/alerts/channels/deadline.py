@@ -21,7 +21,8 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     Raises TimeoutError if that takes longer: its thread is left to itself. Raises URLError, calling
     nothing, while too many hang.
     """
-    if not _free.acquire(blocking=False):
+    free = _free
+    if not free.acquire(blocking=False):
         raise URLError(OSError(errno.EBUSY, "too many earlier requests still hang"))
     returned: list[T] = []
     raised: list[BaseException] = []
@@ -32,7 +33,7 @@ def within(seconds: float, call: Callable[[], T]) -> T:
         except BaseException as error:  # for whoever waits
             raised.append(error)
         finally:
-            _free.release()
+            free.release()
 
     thread = threading.Thread(target=work, name="request", daemon=True)
     thread.start()
