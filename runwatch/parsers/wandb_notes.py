@@ -44,16 +44,16 @@ _STEPS_PLANNED = (*TOTALS, "num_iterations")
 _PERCENT, _MB = Unit(divide=100.0), Unit(multiply=2.0**20)
 _GPU = {
     "gpu": ("util", _PERCENT),
-    "memoryAllocated": ("memory", _PERCENT),
+    "memoryAllocated": ("memory_util", _PERCENT),
     "memoryAllocatedBytes": ("memory_used", Unit()),
     "powerWatts": ("power", Unit()),
     "temp": ("temperature", Unit()),
 }
 _HOST = {
     "cpu": ("host/cpu", _PERCENT),
-    "memory_percent": ("host/memory", _PERCENT),
+    "memory_percent": ("host/memory_util", _PERCENT),
     "proc.memory.rssMB": ("proc/memory_used", _MB),
-    "proc.memory.percent": ("proc/memory", _PERCENT),
+    "proc.memory.percent": ("proc/memory_util", _PERCENT),
 }
 _GPU_KEY = re.compile(r"gpu\.(\d{1,3})\.(\w+)")
 

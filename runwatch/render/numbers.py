@@ -170,6 +170,7 @@ _BY_METRIC: dict[str, Callable[[float], str]] = {
     metrics.STEP_TIME: duration,
     metrics.LEARNING_RATE: lambda x: scientific(x, 3),
     metrics.VAL_BPB: loss,
+    "host/cpu": percent,
 }
 _BY_ENDING: tuple[tuple[tuple[str, ...], Callable[[float], str]], ...] = (
     (("util", "utilization", "mfu"), percent),

@@ -55,7 +55,9 @@ class Terminal:
 
     @property
     def lines(self) -> list[str]:
-        return [line.rstrip() for line in self._screen.display]
+        screen = self._screen  # its `display` fails on half a wide character, as a read may end behind one
+        rows = (screen.buffer[y] for y in range(screen.lines))
+        return ["".join(row[x].data for x in range(screen.columns)).rstrip() for row in rows]
 
     def until(self, wanted: Callable[[str], bool]) -> str:
         """Return the picture once it is as `wanted`; fail if it never is."""

@@ -74,6 +74,8 @@ def test_percent_says_100_only_when_complete(fraction, text):
         ("perf/tokens_per_sec", 412_331.2, "412k"),
         ("gpu/0/memory_used", 71.2 * 2**30, "71.2 GiB"),
         ("gpu/0/util", 0.98, "98.0%"),
+        ("gpu0/memory_util", 0.5, "50.0%"),
+        ("host/cpu", 0.08, "8.0%"),
         ("gpu/0/power", 412.0, "412 W"),
         ("my_counter", 17.0, "17"),
         ("train/loss", math.nan, "nan"),
