@@ -17,8 +17,8 @@ from runwatch.parsers.patterns import VALUE, Layout, Match
 from runwatch.parsers.readers import Row, RowMaker
 
 if TYPE_CHECKING:
+    from runwatch.parsers.decoded import Floats
     from runwatch.parsers.pictures import Part, Pictures
-    from runwatch.parsers.skeleton import Floats
 
 _Values = Sequence[Any]
 """Of one picture, or columns of them."""

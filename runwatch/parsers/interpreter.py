@@ -27,9 +27,9 @@ from runwatch.text import decode
 
 if TYPE_CHECKING:
     from runwatch.parsers.boxbulk import WholeBoxes
+    from runwatch.parsers.bulk import Decoder
     from runwatch.parsers.pictures import Folded, Folding
     from runwatch.parsers.sieve import Sieve
-    from runwatch.parsers.skeleton import Decoder
 
 MAX_LINE = 1 << 16
 """A longer line is read past: its first bytes are parsed, the rest is dropped."""
@@ -289,7 +289,7 @@ class Interpreter:
         self._first = tuple(m for m, of in self._dispatch.owned if self._open and of is fmt and _trains(m))
         known, self.decoders, self.tables = self.decoders, [], []
         if self._bulk and (not self._readers or self._open) and not self._own:
-            from runwatch.parsers.skeleton import decoders
+            from runwatch.parsers.bulk import decoders
 
             self.decoders = decoders(self._first if self._open else matchers, known)
             if not self._open:

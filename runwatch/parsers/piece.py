@@ -11,7 +11,7 @@ from runwatch.metrics import LOSS
 from runwatch.parsers.patterns import Layout
 
 if TYPE_CHECKING:
-    from runwatch.parsers.skeleton import Decoded
+    from runwatch.parsers.decoded import Decoded
 
 
 class Held(NamedTuple):
@@ -68,7 +68,7 @@ class Piece:
     def tables(self) -> tuple[Table, ...]:
         """Return one table per layout, each in stream order."""
         if self._bulk:
-            from runwatch.parsers.skeleton import merge
+            from runwatch.parsers.decoded import merge
 
             return tuple(
                 _table(

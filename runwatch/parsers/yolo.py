@@ -11,10 +11,10 @@ from runwatch.parsers.patterns import NUMBER, VALUE, Layout, LinePattern, Match,
 from runwatch.parsers.readers import Row, RowMaker, same_until
 
 if TYPE_CHECKING:
+    from runwatch.parsers.decoded import Floats
     from runwatch.parsers.lines import Ints
     from runwatch.parsers.numerals import Flags
     from runwatch.parsers.pictures import Pictures
-    from runwatch.parsers.skeleton import Floats
     from runwatch.parsers.words import WordDecoder, Words
 
 _WORD = re.compile(rb"\S+")
