@@ -194,7 +194,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
             return bool(scene.firing()) or any(row.critical for row in runs)
         if action == "retry":
             return scene.link == "lost" and self._reopen is not None
-        return True
+        return action != "suspend" or (self._driver is not None and self._driver.can_suspend)
 
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry: on the screen if it knows it, else here."""
@@ -210,6 +210,10 @@ class RunwatchApp(App[int], inherit_bindings=False):
     def do_quit(self) -> None:
         """Leave."""
         self.exit(int(ExitCode.UNREADABLE if self.scene.link == "lost" else ExitCode.OK))
+
+    def do_suspend(self) -> None:
+        """Give the terminal back to the shell, until that lets us go on."""
+        self.action_suspend_process()
 
     def do_help(self) -> None:
         """Show the keys of this view."""
