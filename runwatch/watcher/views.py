@@ -234,7 +234,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         ranks=_ranks(run, group.machine, now),
         incidents=watched.incidents.rows()[:MAX_INCIDENTS] if watched else (),
         checkpoints=checkpoints.rows(run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS),
-        saving=checkpoints.saving(run, now),
+        saving=checkpoints.saving(run, phase, now),
         events=_events(run) if view.details else (),
         about=run.about if view.details else {},
         log=tuple(newest),
