@@ -266,9 +266,11 @@ def _foot(span: _Window, marks: Sequence[Mark], options: Options) -> Row:
 
 
 def _write(signs: list[str], at: int, text: str) -> bool:
-    """Put a label on the rule if nothing else is there or right before it."""
+    """Put a label on the rule if nothing else is there or right before it, and no label right behind it."""
     end = at + len(text)
     if at < 0 or end > len(signs) or len(set(signs[max(0, at - 1) : end])) > 1:
+        return False
+    if signs[end : end + 1] and signs[end].isdigit():
         return False
     signs[at:end] = text
     return True
