@@ -211,9 +211,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         """Leave."""
         self.exit(int(ExitCode.UNREADABLE if self.scene.link == "lost" else ExitCode.OK))
 
-    def do_suspend(self) -> None:
-        """Give the terminal back to the shell, until that lets us go on."""
-        self.action_suspend_process()
+    do_suspend = App.action_suspend_process
 
     def do_help(self) -> None:
         """Show the keys of this view."""
@@ -234,6 +232,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         if name == actions.RANKS and not (run and (run.ranks or run.has_machine)):
             self.say("no ranks, GPUs or processes are known of this run")
             return
+        self.scene.due = 2  # the one on its way, and one with what this view shows: also while paused
         screen = self._views.open(name)
         if isinstance(screen, Overview) and screen.is_mounted:
             screen.unzoom()
@@ -243,7 +242,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         if self.scene.paused:
             self.scene.resume()
         else:
-            self.scene.paused = True
+            self.scene.hold()
         self.refresh_view()
 
     def do_palette(self) -> None:
