@@ -41,6 +41,7 @@ def run_object(engine: Engine, group: Group, watched: WatchedRun, now: float) ->
             for rank, state in sorted(run.ranks.items())
         },
         "checkpoints": _checkpoints(run),
+        "last_good_checkpoint": run.good_before(None),
         "incidents": [incident_object(row) for row in sorted(watched.incidents.rows(), key=place)],
     }
 
