@@ -251,18 +251,25 @@ def _foot(span: _Window, marks: Sequence[Mark], options: Options) -> Row:
     first, last = span.first / unit, span.last / unit
     count = min(8, span.cells // 24)
     inner = axis.ticks(axis.Scale(first, last), count) if count and last > first else []
-    oldest = axis.trimmed(numbers.si(first)) + letter
+    oldest = _end(first, places) + letter
     for room in range(5):  # a mark at an end moves the label a little
         if _write(signs, room, oldest):
             break
     if span.last > span.first:
-        newest = axis.trimmed(numbers.si(last, 4)) + letter
+        newest = _end(last, places) + letter
         for room in range(4):
             if _write(signs, span.cells - len(newest) - room, newest):
                 break
     for x, label in inner:
         _write(signs, span.cell(x * unit) - len(label) // 2, label + letter)
     return cells.runs(signs, roles)
+
+
+def _end(x: float, places: xaxis.Axis) -> str:
+    """Return the label of an end of the axis: a step as logs write it, where that is short."""
+    if places.name == xaxis.STEP and x < 1e5 and x == round(x):
+        return f"{x:.0f}"
+    return axis.trimmed(numbers.si(x, 4))
 
 
 def _write(signs: list[str], at: int, text: str) -> bool:

@@ -115,6 +115,12 @@ def test_labels_of_the_axis_do_not_run_together(last):
     assert set(re.findall(r"\d+", foot)) <= {"0", "50", "100", str(last)}
 
 
+def test_the_ends_of_the_axis_are_steps_as_the_log_has_them():
+    numbers = [float(n) for n in range(5633)]
+    assert text(chart([columns(numbers, every=1)], 40, 6))[-1].endswith("5632")
+    assert text(chart([columns(numbers, every=100)], 40, 6))[-1].endswith("563.2k")
+
+
 def test_limits_do_not_move_with_small_changes():
     one = axis.scale([2.0, 2.31, 9.87])
     two = axis.scale([2.0, 2.308, 9.91])
