@@ -22,10 +22,13 @@ def rows(run: Run, now: float, limit: int) -> tuple[CheckpointRow, ...]:
     return tuple((seen + told)[:limit])
 
 
-def saving(run: Run, phase: str, now: float) -> Saving:
-    """Return what the checkpoints say together; after the end, or the last step, none is next."""
+def saving(run: Run, phase: str, now: float, sound: int | None = None) -> Saving:
+    """Return what the checkpoints say together; after the end, or the last step, none is next.
+
+    Those after step `sound` are not good, however complete.
+    """
     summary = run.checkpoints.summary()
-    good = summary.last_good
+    good = summary.last_good if sound is None else run.checkpoints.last_good(sound + 1)
     beyond = run.total is not None and (summary.next_at or 0) > run.total
     if ended(phase) or beyond:
         summary = structs.replace(summary, next_at=None, next_time=None, full_time=None)
