@@ -221,6 +221,14 @@ def test_some_ends_are_certain_at_once(kind):
     assert brief(Crash().observe(only(event(kind, 10)))) == [("firing", "critical")]
 
 
+def test_what_killed_it_is_looked_for_before_memory_is_blamed():
+    (found,) = Crash().observe(only(event("killed", 10)))
+    assert "by whom the log does not tell" in found.cause
+    assert found.advice.startswith("See whether dmesg")
+    (found,) = Crash().observe(only(event("host_oom", 10)))
+    assert found.advice.startswith("Lower data loader workers")
+
+
 def test_a_handled_exception_clears_after_three_rows():
     rule = Crash()
     found = list(rule.observe(rows(0, 100, events=[event("traceback", 5050)])))

@@ -71,6 +71,7 @@ def _signature(
 
 _MEMORY = "Lower the micro batch or sequence length, or shard or recompute more."
 _HOST = "Lower data loader workers or what they cache, or ask for more host memory."
+_WHO = "See whether dmesg or the scheduler says who killed it; mostly it is for want of host memory."
 _RELAUNCH = "Relaunch from the last complete checkpoint."
 _HARDWARE = "Take the node out of the job and look at the kernel log; then relaunch from the last checkpoint."
 _CODE = "Read the traceback of the first rank that failed; later ones follow from it."
@@ -185,7 +186,7 @@ SIGNATURES: tuple[Signature, ...] = (
     _signature("terminated", Role.CASCADE, "it was told to end", _RELAUNCH, kinds="signal"),
     _signature("segfault", Role.ROOT, "native code crashed", _CODE, kinds="segfault"),
     _signature(
-        "killed", Role.LATE_ROOT, "it was killed; by whom the log does not tell", _HOST, kinds="killed"
+        "killed", Role.LATE_ROOT, "it was killed; by whom the log does not tell", _WHO, kinds="killed"
     ),
     _signature("worker", Role.ROOT, "a data loader worker died", _HOST, kinds="worker"),
     _signature("cuda_error", Role.ROOT, "a CUDA call failed", _RELAUNCH, kinds="cuda_error"),
