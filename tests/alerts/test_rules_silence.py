@@ -325,6 +325,8 @@ def test_the_kernels_word_outranks_the_programs():
         ("traceback", "RuntimeError: CUDA error: an illegal memory access", "illegal_access", Role.ROOT),
         ("traceback", "OSError: [Errno 28] No space left on device", "disk_full", Role.ROOT),
         ("traceback", "BrokenPipeError: [Errno 32] Broken pipe", "teardown", Role.CASCADE),
+        ("elastic", "runwatch: the command exited with code 3 after 3 s", "exit", Role.CASCADE),
+        ("elastic", "main_worker exits with code 1", "elastic", Role.CASCADE),
         (
             "traceback",
             "torch.distributed.DistNetworkError: Connection reset by peer",

@@ -128,6 +128,14 @@ SIGNATURES: tuple[Signature, ...] = (
         "Run it again with CUDA_LAUNCH_BLOCKING=1 to find the kernel; check index ranges and label values.",
         pattern=r"illegal memory access|device-side assert|misaligned address",
     ),
+    _signature(
+        "exit",
+        Role.CASCADE,
+        "the program ended itself with an error, and its log does not say why",
+        "Look at the last lines of its log, and at what else it writes to.",
+        kinds="elastic",
+        pattern=r"^runwatch: the command exited",
+    ),
     _signature("elastic", Role.CASCADE, "a worker process failed", _CODE, kinds="elastic"),
     _signature(
         "teardown",
