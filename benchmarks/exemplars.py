@@ -183,6 +183,11 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
         "Epoch {epoch}: {_pct:3.0f}%|##5       | {within}/{per} [00:10<00:30, {small:5.2f}s/it, loss={loss:.3f}, "
         "v_num=7]",
     ),
+    "openpcdet-bars": (
+        "train: {_pct:3.0f}%|##5       | {_within}/{_per} [00:10<00:30, {_small:5.2f}s/it, total_it={step}]\x1b[A",
+        "epochs:  10%|#         | 9/90 [00:10<00:30, {_ms:5.2f}s/it, loss={loss:.3g}, lr={lr:.3g}, "
+        "d_time=0.00(0.00), f_time={_one:.2f}({_one:.2f}), b_time={small:.2f}({_small:.2f})]",
+    ),
     "llamafactory-jsonl": (
         '{{"current_steps": {step}, "total_steps": {total}, "loss": {loss!r}, "lr": {lr!r}, "epoch": {time!r}, '
         '"elapsed_time": "0:00:28"}}',

@@ -30,6 +30,7 @@ _FIRST = re.compile(
     rb"|(?P<node>\d{1,5}):(?=[\s\[A-Za-z])"  # srun -l
     rb"|\[\d{1,5},(?P<mpi>\d{1,5})\]<std(?:out|err)>: ?"  # mpirun --tag-output
     rb"|\[ ?(?:[Rr][Aa][Nn][Kk][ :=]?|default)(?P<rank>\d{1,5})\]:?"
+    rb"|\[[> ]{1,80}\] \d{1,9}/\d{1,9}, [\d.]{1,12} task/s, elapsed: \d{1,9}s, ETA: {1,6}\d{1,9}s"  # mmcv
     rb"|" + _BEHIND_PLACE + rb"\((?P<of>\d{1,5})/\d{1,5}\)(?= )"  # icefall: `[train.py:123] (3/8) Epoch`
     rb"|\[(?:" + _STAMP + rb")\]"
     rb"|\[" + _NOT_TRAINING + rb"[^\[\]\r\n]{1,120}\]:?"

@@ -95,6 +95,14 @@ CASES = [
         {"step": [422], "total": [969], "train/loss": [23.5], "train/learning_rate": [2.375e-4], "perf/step_time": [0.25]},
     ),
     Case(
+        "openpcdet",
+        "2030-01-02 03:04:05,678   INFO  epoch: 2/36, acc_iter=2050, cur_iter=49/1000, batch_size=1, time_cost(epoch): "
+        "00:19/1:30:59, time_cost(all): 00:19/54:46:32, loss=23.5, d_time=0.00(0.03), f_time=0.32(0.36), "
+        "b_time=0.25(0.39), norm=7.5, lr=0.000375\n",
+        {"step": [2050], "total": [36000], "train/loss": [23.5], "train/learning_rate": [3.75e-4],
+         "perf/step_time": [0.25], "train/grad_norm": [7.5]},
+    ),
+    Case(
         "openmmlab",
         "2030-01-02 03:04:05,678 - mmdet - INFO - Epoch [2][50/271]\tlr: 4.875e-04, eta: 2:21:04, time: 0.750, data_time: 0.250, "
         "memory: 5683, s0.loss_cls: 0.1875, loss: 0.6875, grad_norm: 5.75\n"
@@ -199,6 +207,27 @@ CASES = [
         '[01/02 03:04:05][INFO] slowfast.utils.logging:   96: json_stats: {"_type": "train_iter", "epoch": "1/196", "eta": '
         '"19 days, 15:42:16", "gpu_mem": "4.45 GB", "iter": "10/900", "loss": 6.125, "lr": 0.125, "time_diff": 0.25}\n',
         {"step": [10], "train/loss": [6.125], "perf/step_time": [0.25]},
+    ),
+    Case(
+        "openpcdet-bars",
+        "epochs:   0%|          | 0/80 [00:00<?, ?it/s]\n\r"
+        "train:   0%|          | 0/464 [00:00<?, ?it/s]\x1b[A\n\r"
+        "train:   0%|          | 1/464 [00:04<32:58,  4.27s/it]\x1b[A\n\r"
+        "train:   0%|          | 1/464 [00:04<32:58,  4.27s/it, total_it=929]\x1b[A\r"
+        "epochs:   0%|          | 0/78 [00:04<?, ?it/s, loss=10.5, lr=0.25, d_time=3.14(3.14), b_time=4.5(4.27)]\r"
+        "epochs:   0%|          | 0/78 [00:04<?, ?it/s, loss=10.5, lr=0.25, d_time=3.14(3.14), b_time=4.5(4.27)]\n\r"
+        "train:   0%|          | 2/464 [00:04<16:16,  2.11s/it, total_it=929]\x1b[A\n\r"
+        "train:   0%|          | 2/464 [00:04<16:16,  2.11s/it, total_it=930]\x1b[A\r"
+        "epochs:   0%|          | 0/78 [00:05<?, ?it/s, loss=9.5, lr=0.5, d_time=0.00(1.57), b_time=0.5(2.44)]\n\r"
+        "train:   0%|          | 1/464 [00:04<16:16,  2.11s/it, total_it=1393]\x1b[A\r"
+        "epochs:   1%|          | 1/78 [08:05<9:12:13, 430.11s/it, loss=8.5, lr=0.75]\n\r"
+        "train:   0%|          | 2/464 [00:04<16:16,  2.11s/it, total_it=1393]\x1b[A\r"
+        "train:   0%|          | 2/464 [00:04<16:16,  2.11s/it, total_it=1.4e+3]\x1b[A\r"
+        "epochs:   1%|          | 1/78 [08:05<9:12:13, 430.11s/it, loss=7.5, lr=0.75]\n\r"
+        "train:   0%|          | 3/464 [00:04<16:16,  2.11s/it, total_it=1.4e+3]\x1b[A\r"
+        "epochs:   1%|          | 1/78 [08:05<9:12:13, 430.11s/it, loss=6.5, lr=0.75]\n",
+        {"step": [929, 930, 1393, 1394, 1395], "total": [37120] * 5, "train/loss": [10.5, 9.5, 8.5, 7.5, 6.5],
+         "train/learning_rate": [0.25, 0.5, 0.75, 0.75, 0.75], "perf/step_time": [4.5, 0.5]},
     ),
     Case(
         "paddle-cyclegan", "epoch id: 0, batch step: 3, g_loss: 17.125000\n", {"step": [3], "g_loss": [17.125]}

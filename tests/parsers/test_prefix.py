@@ -27,6 +27,7 @@ PREFIXES = [
     b"(RayTrainWorker pid=4242, ip=10.0.0.1) ",
     b"[03:04:05] [STDERR] ",
     b"[01/02 03:04:05] ppdet.engine INFO: ",
+    b"[>>>>>>          ] 572/1500, 16.1 task/s, elapsed: 35s, ETA:    58s2024-01-02 04:04:05,678 - mmdet - INFO - ",
     b"[01/02 03:04:05][INFO] train_net.py:   42: ",
 ]
 BARE = [

@@ -159,6 +159,7 @@ def builtin() -> tuple[Format, ...]:
         deepspeed.PIPELINE,
         deepspeed.FORMAT,
         rl.CLEANRL_EVAL,
+        bars.PCDET,
         bars.TQDM,
         bars.RICH,
         *(replace(fmt, alone=True) for fmt in (*jsonl.FORMATS, *tables.FORMATS, *documents.FORMATS)),

@@ -1,4 +1,4 @@
-"""Detectron2 and its kin (AdelaiDet, FastReID): `d2.utils.events: eta: 0:07:20  iter: 39  total_loss: 2.125 ...`."""
+"""Detectron2 and its kin: `d2.utils.events: eta: 0:07:20  iter: 39  total_loss: 2.125 ...`."""
 
 from runwatch.batch import TRAIN
 from runwatch.metrics import LOSS, STEP_TIME

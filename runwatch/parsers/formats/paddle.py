@@ -31,7 +31,7 @@ _PACE = {"ips": SAMPLES_PER_SEC, "batch_cost": STEP_TIME}
 DETECTION = Format(
     name="paddledetection",
     title="PaddleDetection",
-    example="[01/02 03:04:05] ppdet.engine INFO: Epoch: [2] [ 40/900] learning_rate: 0.000125 loss: 2.125 ...",
+    example="[01/02 03:04:05] ppdet.engine INFO: Epoch: [2] [ 40/900] learning_rate: 0.125 ...",
     matchers=(
         LinePattern(
             "train",
@@ -103,7 +103,7 @@ CLAS = Format(
 GAN = Format(
     name="paddlegan",
     title="PaddleGAN",
-    example="[01/02 03:04:05] ppgan.engine.trainer INFO: Epoch: 2/90, iter: 40/900 lr: 1.250e-04 loss: 2.125 ...",
+    example="[01/02 03:04:05] ppgan.engine.trainer INFO: Epoch: 2/90, iter: 40/900 lr: 1.250e-04 ...",
     matchers=(
         LinePattern(
             "train",

@@ -15,7 +15,7 @@ _ERRORS = {name: f"val/{name}" for name in ("top1_err", "top5_err", "min_top1_er
 FORMAT = Format(
     name="slowfast",
     title="PySlowFast",
-    example='[INFO] logging.py: 99: json_stats: {"_type": "train_iter_", "epoch": "2/90", "iter": "40/900", ...}',
+    example='[INFO] logging.py: 99: json_stats: {"_type": "train_iter_", "epoch": "2/90", ...}',
     matchers=(
         LinePattern(
             "train",
