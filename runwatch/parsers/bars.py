@@ -24,7 +24,9 @@ _Values = Sequence[Any]
 """Of one picture, or columns of them."""
 
 _EPOCH = re.compile(rb"(?i:epoch)[ :=\[]*(\d+)(?: ?(?:/|of) ?(\d+))?\]?[^\d]{0,40}$")
-NAMED = re.compile(rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80})\s{0,8}[=:]\s*(" + VALUE + rb")%?(?=[\s,\]]|$)")
+NAMED = re.compile(
+    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80})(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )(" + VALUE + rb")%?(?=[\s,\]]|$)"
+)
 _NOT_TRAINING = re.compile(rb"(?i:\bval|\beval|\btest|predict|infer|sanity|generat)")
 _RANK = re.compile(
     rb"(?:(?<![Ll]o[Rr][Aa] )\b(?:[Ll]ocal[ _])?[Rr](?:ank|ANK)|\bGPU|\bcuda|\[default)"

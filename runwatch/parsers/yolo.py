@@ -94,6 +94,8 @@ class _YoloRows:
         The last two are the batch's instances and the image size.
         """
         names = [f"train/loss_{i + 1}" for i in range(count - 2)]
+        if count > 4:  # of a classifier there is one loss; of all else the boxes' comes first
+            names[0] = "train/box_loss"
         if len(self._names) == count:
             names = [n if n.endswith("_loss") else f"{n}_loss" for n in self._names[: count - 2]]
             names = [f"train/{name}" for name in names]
