@@ -48,6 +48,7 @@ _TOKEN = re.compile(
     rb"(?P<clock>\d{8}[-_T ]\d\d:\d\d(?::\d\d)?"
     rb"|\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
     rb"|\d\d/\d\d,? \d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w])"
+    rb"|\d{1,2} \d\d:\d\d:\d\d(?: [A-Z]{3,5})? \d{4}\b"  # as ctime has it: Fri Oct 18 08:28:52 2024
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
     rb"|(?<![\w.#+$/-])(?P<done>\d+)(?: ?/ *|\]/\[| {1,8}(?:out )?of {1,8})(?P<total>\d+)(?![\w/]|\.\w)"
@@ -67,6 +68,8 @@ _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b(?=\s*(?:[,;|]|$)))"
 )
 """A score that is named behind its number: `0.95 C.E. Loss, 98.1% Accuracy`."""
+_COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
+"""What is counted, named behind its number: `[50000 eps] reward=0.5`."""
 _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of)(?: \S+)? (step|iter|iteration|epoch|episode|batch)\Z"
 )
@@ -161,6 +164,9 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         and (not named or (named["mark"].strip() in (b"", b":") and b"." in token["value"]))
     ):
         name = after["name"]
+    if not name and not suffix and line[start:end].isdigit():
+        counted = _COUNTED.match(line, token.end())
+        name = counted["name"] if counted else name
     if not name and suffix in RATES:
         name = RATES[suffix].encode()
     return Field(name, start, end, suffix)

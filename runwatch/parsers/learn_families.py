@@ -43,6 +43,8 @@ _LOSSES = _WHOLE | frozenset(
     b"train training trn batch avr avg average mean running loss losses cost".split()
 )
 """Words of the names of the loss itself where others are its parts; those of its sum before others."""
+_LOSS_COUNTS = 12
+"""A line that tells the loss of training counts as much as four with another score."""
 LOSSLESS = 0.75
 """The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
 _TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
@@ -96,7 +98,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         aliases=aliases(lines, usual),
         pattern="learned" + BY_EPOCH * repeats,
     )
-    score = (3 if quality else 1) * (2 if counter else 1) * len(lines)
+    score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
     return Judgement(plan, score, _certainty(plan), waits)
 
 
@@ -140,6 +142,9 @@ def _quality(
     """Return the names that make a line a record: the most frequent that says how well training goes."""
     scores = [name for name in telling if is_quality(name)] or sorted(splits)
     scores = [name for name in scores if not is_val(name)] or [n for n in scores if 2 * names[n] > count]
+    losses = [name for name in scores if is_loss(name) and not is_val(name)]
+    if scores and 3 * max((names[name] for name in losses), default=0) > max(map(names.__getitem__, scores)):
+        scores = losses  # other scores may stand on lines of their own
     most = max((names[name] for name in scores), default=0)
     return frozenset(name for name in scores if 2 * names[name] > most) if 5 * most > count else frozenset()
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from runwatch.parsers.fields import Field, masked
+from runwatch.parsers.prefix import spans_before
 
 _WORDS = re.compile(rb"[A-Za-z]+")
 _QUALITY = frozenset(
@@ -31,7 +32,7 @@ _STEP_RANKS: Mapping[bytes, int] = {
     **dict.fromkeys(b"step steps updates timesteps".split(), 1),
     **dict.fromkeys(b"iteration iterations iter iters it itr".split(), 2),
     **dict.fromkeys(b"update batch minibatch tick round episode episodes generation".split(), 3),
-    **dict.fromkeys(b"epoch epochs ep".split(), 7),
+    **dict.fromkeys(b"epoch epochs ep eps".split(), 7),
     b"train": 8,
     b"training": 8,
 }
@@ -56,6 +57,8 @@ TOLD_AGAIN = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )
 """Words of lines and names that tell again what others told."""
+SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
+"""Words of lines that tell what was done then, not that a record begins."""
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
@@ -167,11 +170,14 @@ def rank(line: bytes, number: Field) -> int | None:
         last = parts[-2]
     if last in _STEP_RANKS:
         return _STEP_RANKS[last]
-    leads = not line[: number.start].strip(b" \t|[(#") or line[: number.start].strip() in (name, name + b":")
+    before = line[: number.start].rstrip()
+    leads = not before.strip(b" \t|[(#") or before.lstrip() in (name, name + b":")
     if name.lower() in _LABELS and leads:
         return 3
     if number.total is not None and not is_telling(name):
         return RATIO
+    if before.endswith(b"[") and line[number.end : number.end + 1] == b"]" and not is_telling(name):
+        leads = leads or spans_before(line, len(before) - 1) is not None
     return LEADING if leads and last not in _CLASSES else None
 
 

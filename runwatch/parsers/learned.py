@@ -17,6 +17,7 @@ from runwatch.metrics import EPOCH, LOSS, VAL_LOSS, Unit, canonical
 from runwatch.parsers.fields import Field, fields
 from runwatch.parsers.learn_words import (
     RATIO,
+    SAVES,
     TOLD_AGAIN,
     VAL,
     counters,
@@ -146,7 +147,7 @@ class LearnedMatcher:
         if is_quality(family) and not is_quality(main.head):  # `Target loss 0.1 reached at step 9`
             return None
         said = set(words(family)).difference(words(main.head))
-        if 2 * len(main.names & names) < len(main.names) or not (TOLD_AGAIN | VAL).isdisjoint(said):
+        if 2 * len(main.names & names) < len(main.names) or not (TOLD_AGAIN | SAVES | VAL).isdisjoint(said):
             return None
         if family not in self._stages:
             if len(self._stages) >= _MAX_STAGES:

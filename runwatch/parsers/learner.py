@@ -25,7 +25,7 @@ from runwatch.parsers.learn_counters import ENOUGH, Kept
 from runwatch.parsers.learn_enough import FEW, PLAIN, few_are_enough, speaks_plainly
 from runwatch.parsers.learn_families import LOSSLESS, Judgement, counts_alike, interleaved, judge
 from runwatch.parsers.learn_shapes import reading_of
-from runwatch.parsers.learn_words import VAL_LED, is_loss, is_val, rank_span, relevant, words
+from runwatch.parsers.learn_words import SAVES, VAL_LED, is_loss, is_val, rank_span, relevant, words
 from runwatch.parsers.learned import LearnedMatcher, Plan
 from runwatch.parsers.learned_tables import TableMatcher, header
 from runwatch.parsers.patterns import Matcher
@@ -40,6 +40,8 @@ _TOLD = frozenset((b"best", b"summary"))
 """Words of the heads of lines that tell again what others told."""
 _LOOK = 16
 """Lines kept before the first look."""
+_RARER = 8
+"""A family of lines may be so much rarer than another if it is to be waited for."""
 _HEADING = re.compile(rb"#{1,6} \S")
 _LONGEST_EXAMPLE = 256
 """Lines after which a code block of a Markdown text is no longer believed to be one."""
@@ -170,7 +172,9 @@ class Learner:
             if (len(lines) >= ENOUGH or (last and not self._markdown and few_are_enough(lines, self._lines)))
             and (judgement := judge(lines, last=last)) is not None
         ]
-        judged = _of_training(judged)
+        judged = _of_training(judged, last=last)
+        if judged and not last and _better_may_come(judged[0], families):
+            return None
         if (not judged or judged[0].plan.counter is None) and (last or not _promising(families)):
             plans = blocks(families, self._lines)
             if plans is not None:
@@ -197,14 +201,26 @@ class Learner:
         return Format(NAME, "learned from this log", decode(example, 200), (matcher,), weak=True)
 
 
-def _of_training(judged: list[Judgement]) -> list[Judgement]:
+def _of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
     """Return the judgements about lines that are not of validation, the likeliest first.
 
-    Lines led by a score of validation count if there are no others: each may tell of both.
+    Lines led by a score of validation count if there are no others: each may tell of both. So do
+    at the end those that tell what was saved, and how good it was.
     """
     train = [j for j in judged if not is_val(j.plan.head)]
     train = train or [j for j in judged if j.plan.head.endswith(VAL_LED)]
-    return sorted(train, key=lambda judgement: -judgement.score)
+    steps = [j for j in train if SAVES.isdisjoint(words(j.plan.head))]
+    return sorted(steps or (train if last else []), key=lambda judgement: -judgement.score)
+
+
+def _better_may_come(judgement: Judgement, families: Mapping[bytes, list[Kept]]) -> bool:
+    """Whether a judgement about lines without a loss is to wait for a rarer family that tells one."""
+    if judgement.plan.losses:
+        return False
+    many = len(families[judgement.plan.head])
+    few = (lines for lines in families.values() if FEW <= len(lines) < ENOUGH and many <= _RARER * len(lines))
+    plans = (judged.plan for lines in few if (judged := judge(lines, last=True)) is not None)
+    return any(plan.counter and plan.losses and not is_val(plan.head) for plan in plans)
 
 
 def _promising(families: Mapping[bytes, list[Kept]]) -> bool:
