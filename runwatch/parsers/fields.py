@@ -14,6 +14,7 @@ import re
 from typing import NamedTuple
 
 from runwatch.metrics import SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, Unit, unit_of
+from runwatch.parsers import tongues
 from runwatch.parsers.patterns import VALUE
 
 MAX_FIELDS = 256
@@ -62,8 +63,6 @@ _NAME = re.compile(
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
     rb"(?P<mark>['\"]?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[({]*\s*$"
 )
-_HAN = re.compile(rb"(?P<name>(?:[\xe4-\xe9][\x80-\xbf]{2}){1,12})(?P<unit>)\s*(?::|=|\xef\xbc\x9a)\s*$")
-"""A name in Chinese characters (U+4000 to U+9FFF, as UTF-8)."""
 _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b(?=\s*(?:[,;|]|$)))"
 )
@@ -143,10 +142,15 @@ def fields(line: bytes) -> list[Field]:
 
 
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
-    named = _NAME.search(gap) or (None if gap.isascii() else _HAN.search(gap))
+    foreign = not gap.isascii()
+    if foreign:
+        gap = tongues.with_ascii_colon(gap)
+    named = _NAME.search(gap) or (tongues.named(gap) if foreign else None)
     name = _SENTENCE.split(named["name"])[-1].rstrip(b"'>-") if named else b""
     if not named and line[:1] == b"|":  # a box: | name | value |
         name = gap.strip(b" |")
+    if foreign:
+        name = tongues.ordinal(gap, line, token.end()) or name
     if token["done"] is not None:
         return Field(name, *token.span("done"), b"", token.span("total"))
     if token["until"] is not None:

@@ -33,7 +33,9 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
     alone = [
         (counted, lines)
         for lines in families.values()
-        if len(lines) >= FEW and _NO_HEADING.isdisjoint(words(lines[0].head)) and all(map(_places_alone, lines))
+        if len(lines) >= FEW
+        and _NO_HEADING.isdisjoint(words(lines[0].head))
+        and all(map(_places_alone, lines))
         for counted in {place(r, lines[0].found[i].name) for r, i in lines[0].ranked}
         if grows(lines, counted, least=0.5)
     ]

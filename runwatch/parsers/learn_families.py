@@ -37,6 +37,7 @@ from runwatch.parsers.learn_words import (
     words,
 )
 from runwatch.parsers.learned import Plan
+from runwatch.parsers.tongues import spelled
 
 _WHOLE = frozenset(b"total tot all overall sum combined joint full final".split())
 _LOSSES = _WHOLE | frozenset(
@@ -112,7 +113,7 @@ def _certainty(plan: Plan) -> float:
 
 def _meant(plan: Plan) -> set[str]:
     """Return the metrics that a plan's losses are read as."""
-    return {plan.aliases.get(name) or canonical(name.decode("utf-8", "replace")) for name in plan.losses}
+    return {plan.aliases.get(name) or canonical(spelled(name)) for name in plan.losses}
 
 
 def _splits(lines: list[Kept], counts: Counter[bytes]) -> frozenset[bytes]:
@@ -152,7 +153,7 @@ def _quality(
 def aliases(lines: list[Kept], names: frozenset[bytes]) -> dict[bytes, str]:
     """Return what a family's names mean where they alone do not tell."""
     meant: dict[bytes, str] = {}
-    if not any(canonical(name.decode("utf-8", "replace")) == LOSS for name in names):
+    if not any(canonical(spelled(name)) == LOSS for name in names):
         losses = [n for n in sorted(names) if (is_loss(n) or n.lower() == b"total") and not is_val(n)]
         whole = [n for n in losses if _LOSSES.issuperset(words(n))]
         whole.sort(key=lambda name: _WHOLE.isdisjoint(words(name)))
@@ -160,7 +161,7 @@ def aliases(lines: list[Kept], names: frozenset[bytes]) -> dict[bytes, str]:
         meant.update(dict.fromkeys(best, LOSS))
         if not any(is_quality(name) and not is_val(name) for name in names):  # train=2.5 val=2.6
             meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in names if is_split(name)})
-    if not any(canonical(name.decode("utf-8", "replace")) == VAL_LOSS for name in names):
+    if not any(canonical(spelled(name)) == VAL_LOSS for name in names):
         losses = [name for name in sorted(names) if is_loss(name) and is_val(name)]
         if len(losses) == 1:
             meant.setdefault(losses[0], VAL_LOSS)

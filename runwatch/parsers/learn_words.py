@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
 
+from runwatch.parsers import tongues
 from runwatch.parsers.fields import Field, masked
 from runwatch.parsers.prefix import spans_before
 
@@ -64,7 +65,7 @@ TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
     b"lr step iter epoch batch update tick train episode generation".split()
 )
-"""A line that can be of use holds one of these, in any case; or it is Chinese, or heads a table."""
+"""A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(TELLING))
 is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$").match
 """Whether a line holds a counter and its total, and nothing else: the heading of a block."""
@@ -72,22 +73,6 @@ _OBJECT = re.compile(rb"\{\s?['\"]")
 _TYPE_VAL = re.compile(rb"['\"]_?(?:type|mode|split|phase|stage)['\"]: ?['\"](?:val|test|eval)")
 """An object that says of itself that it is about validation."""
 _RANK = re.compile(rb"\[?(?i:rank|default) ?(\d{1,5})\]?[: ]")
-_CHINESE = {
-    chinese.encode(): b" %b " % english
-    for chinese, english in {
-        "损失": b"loss",
-        "训练": b"train",
-        "验证": b"val",
-        "测试": b"test",
-        "准确率": b"accuracy",
-        "奖励": b"reward",
-        "学习率": b"lr",
-        "轮次": b"epoch",
-        "步数": b"step",
-        "迭代": b"iteration",
-    }.items()
-}
-_HAN = re.compile(b"|".join(_CHINESE))
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
 """Progress bars, which redraw what they show where a record is printed once, warnings and settings."""
@@ -103,7 +88,7 @@ _NAMES = 1024
 def words(name: bytes) -> list[bytes]:
     """Return the words of a printed name in lower case: `Train/avg_loss` -> train, avg, loss."""
     if not name.isascii():
-        name = _HAN.sub(lambda found: _CHINESE[found[0]], name)
+        name = tongues.translated(name)
     return [word.lower() for word in _WORDS.findall(name)]
 
 
@@ -149,7 +134,7 @@ def relevant(line: bytes) -> bool:
     """One cheap look: False for a line that cannot be of use."""
     if not _NUMBER.search(line) or line.endswith((b"},", b"),", b"(", b"{")):  # the latter is source code
         return False
-    known = _RELEVANT.search(line.lower()) or (not line.isascii() and _HAN.search(line))
+    known = _RELEVANT.search(line.lower()) or (not line.isascii() and tongues.tells(line))
     if not known and not is_count(line):
         return False
     if _OTHER.search(line):

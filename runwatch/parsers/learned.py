@@ -30,6 +30,7 @@ from runwatch.parsers.learn_words import (
     words,
 )
 from runwatch.parsers.patterns import Epochs, Layout, Match
+from runwatch.parsers.tongues import spelled
 from runwatch.text import decode
 
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total val valid validation".split())
@@ -135,7 +136,7 @@ class LearnedMatcher:
         return Match(known, (*match.spans, rank))
 
     def _means_loss(self, name: bytes) -> bool:
-        return (self._main.aliases.get(name) or canonical(name.decode("utf-8", "replace"))) == LOSS
+        return (self._main.aliases.get(name) or canonical(spelled(name))) == LOSS
 
     def _stage(self, family: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Plan | None:
         """Return the plan of a record with another head: that of a later stage, or of another tag."""
@@ -223,7 +224,7 @@ class LearnedMatcher:
         for index, number in enumerate(found):
             if index in taken or not number.name:
                 continue
-            text = number.name.decode("utf-8", "replace")
+            text = spelled(number.name)
             metric = aliases.get(number.name) or canonical(text)
             if validation and (metric == LOSS or set(words(number.name)) <= _PLAIN_LOSS):
                 metric = VAL_LOSS
@@ -246,7 +247,7 @@ class LearnedMatcher:
         if layout is None:
             if len(self._layouts) > 4096:  # names that hold random text: never grow without bound
                 self._layouts.clear()
-            printed = {metric: raw.decode("utf-8", "replace") for metric, raw, _, _ in columns if raw}
+            printed = {metric: spelled(raw) for metric, raw, _, _ in columns if raw}
             names = tuple(column[0] for column in columns)
             epochs = None if base is None else _epochs(names, base)
             if epochs is not None:
