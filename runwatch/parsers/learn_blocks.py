@@ -10,7 +10,6 @@ from runwatch.parsers.learn_families import aliases, interleaved, usual_of
 from runwatch.parsers.learn_words import (
     EPOCH_RANK,
     SAVES,
-    TOLD_AGAIN,
     VAL,
     is_quality,
     is_telling,
@@ -20,7 +19,7 @@ from runwatch.parsers.learn_words import (
 )
 from runwatch.parsers.learned import Plan
 
-_NO_HEADING = SAVES | TOLD_AGAIN | VAL
+_NO_HEADING = SAVES | VAL | {b"early", b"stop", b"stopping", b"stopped"}
 """Words of lines that tell what was done then, not that a record begins."""
 
 
