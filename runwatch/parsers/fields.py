@@ -80,6 +80,8 @@ _WINDOW = re.compile(
 )
 """Over how many a value is a mean, behind its name: `Avg reward (last 100): 2.5`."""
 _BEHIND = re.compile(rb"[A-Za-z_][\w./-]*(?: [A-Za-z_][\w./-]*){0,3} ?\Z")
+_PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)\Z")
+"""What a number stands at that is printed without a name: `epoch 0, batch 12: 4.98`."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 
@@ -130,6 +132,8 @@ def fields(line: bytes) -> list[Field]:
             if field is not None:
                 if said and field.name.lower() in _COPULAS and field.total is None:
                     field = field._replace(name=said)
+                elif found and line[before:start].strip() == b":" and _PLACE.search(found[-1].name):
+                    field = field._replace(name=b"value")
                 of = _SAID.match(field.name)
                 said = of[1] if of else b""
                 if of:

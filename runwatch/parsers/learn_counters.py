@@ -150,4 +150,7 @@ def begins_anew(lines: list[Kept], counted: Place, epoch: Place) -> bool | None:
     grows = sum(inside) >= max(2, 0.9 * len(inside)) or ratio(lines, counted)
     if not inside and len({s for _, s in pairs}) > 1:  # of each epoch one line, and it is not its end
         return False
+    falls = sum(later[1] < earlier[1] for earlier, later in pairwise(pairs) if later[0] == earlier[0])
+    if falls > 0.1 * len(inside):
+        return False
     return grows and 2 * sum(turns) > len(turns)
