@@ -16,6 +16,7 @@ from runwatch.parsers.fields import RATES
 from runwatch.parsers.learn_counters import (
     ENOUGH,
     Kept,
+    begins_anew,
     counter_of,
     grows,
     names_of,
@@ -48,6 +49,8 @@ _LOSS_COUNTS = 12
 """A line that tells the loss of training counts as much as four with another score."""
 LOSSLESS = 0.75
 """The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
+_STRETCH = 4
+"""Lines of a family in a row, on average, that are a stage of their own."""
 _TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
 
 
@@ -76,6 +79,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     by_epoch = counter is not None and is_epoch(counter[1]) and grows(lines, counter, least=0.9)
     structured = by_epoch or (counter is not None and (epoch is not None or two_ratios(lines)))
     within = counter is not None and epoch is not None and ratio(lines, counter)
+    unseen = counter is not None and epoch is not None and begins_anew(lines, counter, epoch) is None
     if not telling and not (structured and _has_floats(lines)):
         return None
     if counter is None:
@@ -98,6 +102,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         losses=frozenset(name for name in quality & usual if is_loss(name)),
         aliases=aliases(lines, usual),
         pattern="learned" + BY_EPOCH * repeats,
+        unseen=within and unseen,
     )
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
     return Judgement(plan, score, _certainty(plan), waits)
@@ -186,3 +191,10 @@ def counts_alike(plan: Plan, main: Plan) -> bool:
 def interleaved(lines: list[Kept], main: list[Kept]) -> bool:
     """Whether one family's lines stand among the other's, and not before or after them."""
     return lines[0].offset < main[-1].offset and main[0].offset < lines[-1].offset
+
+
+def in_stretches(lines: list[Kept], main: list[Kept]) -> bool:
+    """Whether two families take turns after many lines each, as the stages of folds do."""
+    order = sorted([(k.offset, 0) for k in lines] + [(k.offset, 1) for k in main])
+    turns = sum(a != b for (_, a), (_, b) in pairwise(order))
+    return _STRETCH * turns <= len(order)

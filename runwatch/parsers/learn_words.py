@@ -15,6 +15,11 @@ from runwatch.parsers.fields import Field, masked
 from runwatch.parsers.prefix import spans_before
 
 _WORDS = re.compile(rb"[A-Za-z]+")
+_GLUED = re.compile(
+    rb"(trn|tr|train|valid|val|vl|test|ts|te|dev|eval)(loss|acc|accuracy|auc|roc|f1|err|error)"
+)
+"""A part of the data and a score in one word: `trloss`, `valacc`."""
+_SHORT = {b"tr": b"train", b"trn": b"train", b"vl": b"val", b"te": b"test", b"ts": b"test"}
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid "
@@ -89,7 +94,13 @@ def words(name: bytes) -> list[bytes]:
     """Return the words of a printed name in lower case: `Train/avg_loss` -> train, avg, loss."""
     if not name.isascii():
         name = tongues.translated(name)
-    return [word.lower() for word in _WORDS.findall(name)]
+    return [part for word in _WORDS.findall(name) for part in _apart(word.lower())]
+
+
+def _apart(word: bytes) -> tuple[bytes, ...]:
+    """Return a word, or the two of which it is made: `valloss`."""
+    glued = _GLUED.fullmatch(word)
+    return (word,) if glued is None else (_SHORT.get(glued[1], glued[1]), glued[2])
 
 
 @lru_cache(_NAMES)
@@ -151,6 +162,8 @@ def rank(line: bytes, number: Field) -> int | None:
         return 0
     parts = words(name)
     last = parts[-1] if parts else b""
+    if last == b"e" and number.total is not None and line[number.start - 1 : number.start] == b"E":
+        last = b"epoch"  # E3/10
     if last in _INDEX and len(parts) > 1:
         last = parts[-2]
     if last in _STEP_RANKS:

@@ -30,6 +30,7 @@ from runwatch.parsers.learn_words import (
     words,
 )
 from runwatch.parsers.patterns import Epochs, Layout, Match
+from runwatch.parsers.patterns import number as parsed
 from runwatch.parsers.tongues import spelled
 from runwatch.text import decode
 
@@ -71,6 +72,8 @@ class Plan:
     """Whether the counter stands on a line of its own, and the numbers of its record on others."""
     losses: frozenset[bytes] = frozenset()
     """Names of its losses: what holds none of them is no record."""
+    unseen: bool = False
+    """Whether no epoch was seen to end: the step may go on into the next one, and not begin anew."""
     main: bool = True
     """False for lines that stand beside the records and are none."""
 
@@ -103,6 +106,11 @@ class LearnedMatcher:
         self._ranked: dict[Layout, Layout] = {}
         self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
         self._layouts: dict[tuple[object, ...], Layout] = {}
+        self._newest: dict[bytes, tuple[float, float]] = {}
+        """Epoch and step of the newest line, where no epoch was seen to end."""
+        if any(plan.unseen for plan in plans.values()):
+            self.bulk = lambda: None  # what it reads changes as soon as one ends
+            """Returns no bulk path."""
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learnt family; `start` is 0, as its lines have no prefix."""
@@ -124,7 +132,7 @@ class LearnedMatcher:
         if plan is None:
             match = self._evaluation(line, found, ranked)
         else:
-            match = self._read(plan, family, found, ranked)
+            match = self._read(plan, family, line, found, ranked)
         return match if match is None or rank is None else self._of_rank(match, rank)
 
     def _of_rank(self, match: Match, rank: tuple[int, int]) -> Match:
@@ -158,8 +166,10 @@ class LearnedMatcher:
         return self._stages[family]
 
     def _read(
-        self, plan: Plan, family: bytes, found: list[Field], ranked: list[tuple[int, int]]
+        self, plan: Plan, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
     ) -> Match | None:
+        if plan.unseen:
+            plan = self._settled(plan, line, found, ranked)
         columns: list[Column] = []
         taken: set[int] = set()
         for what, counted in (("step", plan.counter), (EPOCH, plan.epoch)):
@@ -185,6 +195,20 @@ class LearnedMatcher:
         if not plan.alone and not any(column[0] not in META_COLUMNS for column in columns):
             return None
         return self._match(plan.pattern, kind, columns, plan.base if whole else None)
+
+    def _settled(self, plan: Plan, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Plan:
+        """Return the plan as the first epoch to end makes it: its step begins anew, or is of all epochs."""
+        wanted = (plan.epoch, plan.counter)
+        at = [_find(counted, found, ranked) for counted in wanted if counted is not None]
+        if None in at or len(at) < 2:
+            return plan
+        epoch, step = (parsed(line[found[i].start : found[i].end]) for i in at if i is not None)
+        before, self._newest[plan.head] = self._newest.get(plan.head, (epoch, step)), (epoch, step)
+        if epoch <= before[0]:
+            return plan
+        plan = replace(plan, unseen=False, epoch=plan.epoch if step <= before[1] else None)
+        self.plans = {**self.plans, plan.head: plan}
+        return plan
 
     def _evaluation(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Match | None:
         """Return the match of a line that says of itself that it is about validation."""

@@ -23,7 +23,14 @@ from runwatch.parsers.formats import Format
 from runwatch.parsers.learn_blocks import blocks
 from runwatch.parsers.learn_counters import ENOUGH, Kept
 from runwatch.parsers.learn_enough import FEW, PLAIN, few_are_enough, speaks_plainly
-from runwatch.parsers.learn_families import LOSSLESS, Judgement, counts_alike, interleaved, judge
+from runwatch.parsers.learn_families import (
+    LOSSLESS,
+    Judgement,
+    counts_alike,
+    in_stretches,
+    interleaved,
+    judge,
+)
 from runwatch.parsers.learn_shapes import reading_of
 from runwatch.parsers.learn_words import SAVES, VAL_LED, is_loss, is_val, rank_span, relevant, words
 from runwatch.parsers.learned import LearnedMatcher, Plan
@@ -236,7 +243,8 @@ def _side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]])
     plans = {main.head: main}
     for other in (judgement.plan for judgement in judged[1:]):
         if counts_alike(other, main) and _TOLD.isdisjoint(words(other.head)):  # told again
-            among = interleaved(families[other.head], families[main.head])
+            lines = families[other.head], families[main.head]
+            among = interleaved(*lines) and not (other.names == main.names and in_stretches(*lines))
             beside = among or is_val(other.head) or (not other.quality and bool(main.quality))
             plans[other.head] = replace(other, main=not beside, pattern=f"{NAME}-{len(plans) + 1}")
     return plans
