@@ -123,7 +123,7 @@ class LearnedMatcher:
         rank = rank_span(line)
         plan = self.plans.get(family or b"")
         if boxed and (plan is None or not plan.alone):
-            columns = self._metrics(found, set(), plan.aliases if plan else {}, False)
+            columns = self._metrics(line, found, set(), plan.aliases if plan else {}, False)
             return self._match("beside", EVAL, columns, None) if len(columns) == 1 else None
         if family is None:
             return None
@@ -189,7 +189,9 @@ class LearnedMatcher:
             return None
         whole = plan.epoch is not None and any(column[0] == "total" for column in columns)
         metrics = (
-            [] if plan.alone else self._metrics(found, taken, plan.aliases, kind == EVAL and is_val(family))
+            []
+            if plan.alone
+            else self._metrics(line, found, taken, plan.aliases, kind == EVAL and is_val(family))
         )
         columns += metrics if kind == TRAIN else self._beside(metrics)
         if not plan.alone and not any(column[0] not in META_COLUMNS for column in columns):
@@ -222,11 +224,14 @@ class LearnedMatcher:
         if not inside and not any(is_val(f.name) for f in scores):
             return None
         main = next(plan for plan in self.plans.values() if plan.main)
-        at = next((index for r, index in ranked if r < RATIO), None) if main.epoch is None else None
+        at = None
+        if main.epoch is None:
+            same = None if main.counter is None else _find(main.counter, found, ranked)
+            at = next((index for r, index in ranked if r < RATIO), same)
         says = _SAYS_VAL.match(line) and (len(scores) > 1 or b" = " not in line)  # else it may be code
         if main.counter is not None and at is None and not says:
             return None
-        columns = self._beside(self._metrics(found, {index for _, index in ranked}, {}, inside))
+        columns = self._beside(self._metrics(line, found, {index for _, index in ranked}, {}, inside))
         if at is not None:
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
         return self._match("evaluation", EVAL, columns, None) if columns else None
@@ -240,7 +245,7 @@ class LearnedMatcher:
 
     @staticmethod
     def _metrics(
-        found: list[Field], taken: set[int], aliases: Mapping[bytes, str], validation: bool
+        line: bytes, found: list[Field], taken: set[int], aliases: Mapping[bytes, str], validation: bool
     ) -> list[Column]:
         """Return every named number that is not taken."""
         columns = []
@@ -252,6 +257,8 @@ class LearnedMatcher:
             metric = aliases.get(number.name) or canonical(text)
             if validation and (metric == LOSS or set(words(number.name)) <= _PLAIN_LOSS):
                 metric = VAL_LOSS
+            if metric == LOSS and metric in seen and is_val(line[found[index - 1].end : number.start]):
+                metric = VAL_LOSS  # Train: loss=1.2 acc=0.5 | Val: loss=1.4
             if metric not in seen:
                 seen.add(metric)
                 columns.append((metric, number.name, number.unit(metric), (number.start, number.end)))
