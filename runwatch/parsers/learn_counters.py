@@ -82,6 +82,11 @@ def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | 
         if grows(lines, counted, least=0.5):
             return counted, None, False
     named = [p for p in places if p[0] in _NAMED]
+    for counted in named if last else ():  # few epochs, with many lines each
+        values = steps_of(lines, counted)
+        whole = ratio(lines, counted) and len(values) == len(lines)
+        if whole and values == sorted(values) and values[0] < values[-1]:
+            return counted, None, False
     told = any(2 * len(steps_of(lines, counted)) > len(lines) for counted in named)
     return None, epoch, told and not last and len(lines) < _PATIENCE  # it may yet grow
 

@@ -15,6 +15,7 @@ changed, or many lines have been seen.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -161,9 +162,15 @@ class Learner:
         self._added += 1
         self._bytes += len(kept.line)
         if len(self.kept) > KEPT_LINES or self._bytes > KEPT_BYTES:
-            gone = len(self.kept) // 4 + 1  # a quarter at a time: dropping the first of a list is slow
-            self._bytes -= sum(len(old.line) for old in self.kept[:gone])
-            del self.kept[:gone]
+            self._drop(len(self.kept) // 4 + 1)  # a quarter at a time: dropping the first of a list is slow
+
+    def _drop(self, count: int) -> None:
+        """Drop lines of the most frequent family, the oldest first: of others there may be few."""
+        family = Counter(kept.head for kept in self.kept).most_common(1)[0][0]
+        at = [index for index, kept in enumerate(self.kept) if kept.head == family][:count]
+        gone = set(at)
+        self.kept = [kept for index, kept in enumerate(self.kept) if index not in gone]
+        self._bytes = sum(len(kept.line) for kept in self.kept)
 
     def _decide(self, *, last: bool) -> Format | None:
         families: dict[bytes, list[Kept]] = {}
@@ -214,10 +221,15 @@ def _of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
     Lines led by a score of validation count if there are no others: each may tell of both. So do
     at the end those that tell what was saved, and how good it was.
     """
-    train = [j for j in judged if not is_val(j.plan.head)]
+    train = [j for j in judged if not is_val(j.plan.head) or _names_training(j.plan)]
     train = train or [j for j in judged if j.plan.head.endswith(VAL_LED)]
     steps = [j for j in train if SAVES.isdisjoint(words(j.plan.head))]
     return sorted(steps or (train if last else []), key=lambda judgement: -judgement.score)
+
+
+def _names_training(plan: Plan) -> bool:
+    """Whether a loss says that it is of training: `Eval step 100 | train loss 1.9 | val loss 2.0`."""
+    return any(b"train" in words(name) for name in plan.losses)
 
 
 def _better_may_come(judgement: Judgement, families: Mapping[bytes, list[Kept]]) -> bool:
