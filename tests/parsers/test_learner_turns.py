@@ -128,3 +128,31 @@ def test_validation_behind_training_on_one_line():
     parsed = parse("\n".join(lines).encode(), formats=())
     assert parsed.column("train/loss").tolist() == [float(f"{9 / i:.4f}") for i in range(1, 31)]
     assert parsed.column("val/loss").tolist() == [float(f"{8 / i:.4f}") for i in range(1, 31)]
+
+
+def test_a_loss_of_training_on_lines_about_evaluations():
+    lines = [f"Eval step {1000 * i} | train loss {9 / (i + 1):.4f} | val loss 2.5" for i in range(30)]
+    assert _read(lines) == ([1000 * i for i in range(30)], [float(f"{9 / (i + 1):.4f}") for i in range(30)])
+
+
+def test_what_tells_the_loss_of_training_is_no_evaluation_of_an_unknown_format():
+    lines = [f"Step {100 * i:4d} | norm: 2.5 | lr: 0.001 | loss: {9 / (i + 1):.4f}" for i in range(40)]
+    parsed = parse("\n".join(lines).encode())
+    assert parsed.column("step").tolist() == [100 * i for i in range(40)]
+    assert len(parsed.column("train/loss")) == 40
+
+
+def test_rare_lines_are_kept_among_many_without_a_place():
+    lines = [
+        line
+        for i in range(20)
+        for line in (*(f"loss: 0.{j:03d}" for j in range(300)), f"Train Epoch: {i} Loss: {9 / (i + 1):.4f}")
+    ]
+    steps, losses = _read(lines)
+    assert steps[-10:] == list(range(10, 20))
+    assert losses[-1] == 0.45
+
+
+def test_two_epochs_of_many_lines_count_at_the_end():
+    lines = [f"Epoch {1 + i // 20}/2.. Train Loss {9 / (i + 1):.3f}.. " for i in range(40)]
+    assert _read(lines)[0] == [1 + i // 20 for i in range(40)]
