@@ -48,17 +48,16 @@ _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=
 _GLUED = rb"(?:(?<=\b[Ee]poch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
 """What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`."""
 _TOKEN = re.compile(
-    rb"(?P<clock>\d{8}[-_T ]\d\d:\d\d(?::\d\d)?"
+    rb"(?=\d)(?:(?P<clock>\d{8}[-_T ]\d\d:\d\d(?::\d\d)?"
     rb"|\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
     rb"|\d\d/\d\d,? \d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w])"
     rb"|\d{1,2} \d\d:\d\d:\d\d(?: [A-Z]{3,5})? \d{4}\b"  # as ctime has it: Fri Oct 18 08:28:52 2024
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
-    rb"|(?:(?<![\w.#+$/-])|(?=\d)"
-    + _GLUED
-    + rb")(?P<done>\d+)(?: ?/ *|\]/\[| {1,8}(?:out )?of {1,8})(?P<total>\d+)(?![\w/]|\.\w)"
+    rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>\d+)"
+    rb"(?: ?/ *|\]/\[| {1,8}(?:out )?of {1,8})(?P<total>\d+)(?![\w/]|\.\w)"
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
-    rb"|(?=\d)" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w)"
+    rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w))"
     rb"|(?<![\w.#+$/-])(?P<value>" + VALUE + rb")"
     rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/\w|,\d)"
 )
