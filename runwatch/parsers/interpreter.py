@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
-from runwatch.batch import BAR, TRAIN, Event
+from runwatch.batch import BAR, EVAL, TRAIN, Event
+from runwatch.metrics import LOSS
 from runwatch.parsers.columns import Columns
 from runwatch.parsers.dispatch import Dispatch
 from runwatch.parsers.escapes import UP, bare, rows
@@ -252,7 +253,10 @@ class Interpreter:
         found = self._dispatch.first(line, training=self._open)
         if found is None:
             return None
-        if found.match.layout.kind == TRAIN:
+        layout = found.match.layout
+        if self.format is None and layout.kind == EVAL and LOSS in layout.names:
+            return None  # what tells the loss of training is no evaluation of a format that is not known
+        if layout.kind == TRAIN:
             self._settle(found.format, logged=found.logged)
         return found.match
 
