@@ -22,8 +22,8 @@ from runwatch.parsers.patterns import NUMBER, Layout, Match, values
 from runwatch.parsers.readers import Row, RowMaker
 
 if TYPE_CHECKING:
-    from runwatch.parsers.pictures import Pictures
     from runwatch.parsers.decoded import Floats
+    from runwatch.parsers.pictures import Pictures
 
 _BAR = (
     rb":\s{1,6}\d{1,3}%\|[^|\r\n]{0,400}\|\s{0,6}(?P<done>\d+)/(?P<total>\d+) "

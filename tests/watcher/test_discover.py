@@ -83,6 +83,15 @@ def test_the_console_copy_of_a_tracker_is_no_run_of_its_own(tmp_path):
     assert len(find([str(tmp_path)])) == 1
 
 
+def test_the_console_copy_is_no_run_before_the_trackers_own_file_is_there(tmp_path):
+    run = tmp_path / "wandb" / "run-20260101_000000-ab"
+    copy = write(run / "files" / "output.log")
+    with pytest.raises(SourceError):
+        find([str(tmp_path)])
+    os.utime(run, (1e9, 1e9))  # it will not come any more
+    assert [found.path for found in find([str(tmp_path)])] == [copy]
+
+
 def test_a_text_without_a_run_does_not_hide_whose_a_tracker_is(tmp_path):
     write(tmp_path / "debug.log", "connecting\nconnected\n" * 100)
     log = write(tmp_path / "train.log", "".join(f"step {n}/50 loss: 2.{n}\n" for n in range(50)))

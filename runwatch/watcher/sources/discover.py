@@ -7,6 +7,7 @@ import glob
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -38,6 +39,8 @@ _TABLES = (".json", ".jsonl", ".csv", ".tsv")
 _SKIPPED = re.compile(r"\..*|__pycache__|node_modules|site-packages|venv|env")
 """Directories in which no run is looked for."""
 _WANDB_RUN = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-.*")
+_BEGUN = 60.0
+"""Seconds in which W&B writes the first files of a run."""
 _NO_LOG = re.compile(
     r"latest_checkpointed_iteration\.txt|commit_success\.txt|(?:.*[._-])?(?:requirements|vocab|merges|licen[cs]e|readme)"
     r"(?:[._-].*)?\.txt|(?:top_level|entry_points|sources|cmakelists)\.txt",
@@ -105,7 +108,7 @@ def find(
     told = {named[path]: member for path, member in members.items()} | told
     titles = {path: _title(path, member) for path, member in told.items()}
     different = list(dict.fromkeys(titles.values()))
-    short = dict(zip(different, names(different), strict=True))
+    short = dict(zip(different, layout.names(different, SUFFIXES), strict=True))
     found = [Found(path, short[titles[path]], _printable(member)) for path, member in told.items()]
     usual = tuple(prefer) == ORDER[: len(prefer)]
     return found if usual else sorted(found, key=lambda each: each.member.place(prefer)[0])
@@ -240,8 +243,7 @@ def _search(top: str, note: Callable[[str], object]) -> Iterator[File]:
                 note(f"the search ended after {MAX_ENTRIES:,} entries, at {where}: name what lies behind it")
                 return
             inside, names = _parted(entries)
-            wandb_run = _WANDB_RUN.fullmatch(os.path.basename(directory)) and _holds_wandb(entries)
-            if not wandb_run:
+            if not _is_wandb_run(directory, entries):
                 worth = _without_old(directory, names, inside)
                 below += [os.path.join(directory, n) for n in worth if not _SKIPPED.fullmatch(n)]
                 place = _place(directory, names, inside, asked=directory == top)
@@ -342,8 +344,12 @@ def _is_directory(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _holds_wandb(entries: Sequence[os.DirEntry[str]]) -> bool:
-    return any(entry.name.endswith(".wandb") for entry in entries)
+def _is_wandb_run(directory: str, entries: Sequence[os.DirEntry[str]]) -> bool:
+    """Return whether a directory is W&B's of one run. One just made may not hold the run's own file yet."""
+    if not _WANDB_RUN.fullmatch(os.path.basename(directory)):
+        return False
+    begun = time.time() - _written(directory) < _BEGUN
+    return begun or any(entry.name.endswith(".wandb") for entry in entries)
 
 
 def _file(entry: os.DirEntry[str], kind: str) -> File | None:
@@ -381,20 +387,3 @@ def is_binary(path: str) -> bool:
     head = head.lstrip(b"\0")  # a hole left by truncation is not binary content
     odd = len(head) - len(head.translate(None, _ODD))
     return odd > len(head) / 20
-
-
-def names(paths: Sequence[str]) -> list[str]:
-    """Return a short printable name for each path, all different: `train`, `a/train` or `train.err`."""
-    absolute = [os.path.abspath(path) for path in paths]
-    shown = [text.path(path) for path in absolute]
-    for depth in range(1, 8):
-        ends = ["/".join(path.split("/")[-depth:]) for path in shown]
-        for short in ([_stem(end) for end in ends], ends):
-            if len(set(short)) == len(short):
-                return short
-    return shown
-
-
-def _stem(name: str) -> str:
-    endings = (*SUFFIXES, ".wandb")
-    return next((name[: -len(s)] for s in endings if name.endswith(s) and name[: -len(s)]), name)
