@@ -104,6 +104,8 @@ class RankRow(msgspec.Struct, frozen=True):
     loss: float | None = None
     place: RankPlace | None = None
     """Its process and its GPUs, if it runs on the machine that is watched."""
+    loss_text: str = ""
+    """`nan` or `inf`, where its loss is no number."""
 
 
 class IncidentRow(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from runwatch.batch import NODE
-from runwatch.metrics import LOSS, STEP_TIME
+from runwatch.metrics import STEP_TIME
 from runwatch.render import cells, numbers, ranks
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
@@ -68,7 +68,7 @@ def _columns(rows: Sequence[RankRow], top: int) -> list[_Column]:
         _Column("done", 15, 0, _done),
         _Column("part", 6, 5, lambda row: _known(numbers.percent, ranks.level(row, "progress", top))),
         _Column("step time", 9, 2, lambda row: _known(lambda x: numbers.value(STEP_TIME, x), row.step_time)),
-        _Column("loss", 8, 3, lambda row: _known(lambda x: numbers.value(LOSS, x), row.loss)),
+        _Column("loss", 8, 3, ranks.loss),
         _Column("last seen", 9, 1, lambda row: "" if row.age is None else f"{numbers.brief(row.age)} ago"),
         _Column("process", 8, 4, lambda row: "" if row.place is None else row.place.state),
         _Column("GPU", 5, 6, lambda row: "" if row.place is None else ",".join(row.place.gpus)),
@@ -103,8 +103,8 @@ def words(
     told = [("progress", _progress(row, others), "")]
     if row.step_time is not None:
         told.append(("pace", _pace(row, others), ""))
-    if row.loss is not None:
-        told.append(("loss", numbers.value(LOSS, row.loss), ""))
+    if loss := ranks.loss(row):
+        told.append(("loss", loss, "crit" if row.loss_text else ""))
     seen = "not since the log is watched" if row.age is None else f"{numbers.brief(row.age)} ago"
     told.append(("last seen", seen, ""))
     if (place := row.place) is None:

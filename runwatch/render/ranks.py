@@ -95,7 +95,7 @@ def by_column(ranks: Sequence[RankRow], column: str, measure: str) -> list[RankR
         "rank": lambda row: row.rank,
         "done": lambda row: row.done,
         "step time": lambda row: None if row.step_time is None else -row.step_time,
-        "loss": lambda row: None if row.loss is None else -row.loss,
+        "loss": lambda row: -math.inf if row.loss_text else None if row.loss is None else -row.loss,
         "last seen": lambda row: None if row.age is None else -row.age,
         "gpu busy": lambda row: None if row.place is None else row.place.busy,
         "gpu temp": lambda row: (
@@ -112,7 +112,7 @@ def sortable(ranks: Sequence[RankRow]) -> list[str]:
     """Return what these ranks can be sorted by: not by what is known of none."""
     known = {
         "step time": any(row.step_time is not None for row in ranks),
-        "loss": any(row.loss is not None for row in ranks),
+        "loss": any(map(loss, ranks)),
         "gpu busy": any(row.place is not None and row.place.busy is not None for row in ranks),
         "gpu temp": any(row.place is not None and row.place.temperature is not None for row in ranks),
     }
@@ -127,7 +127,7 @@ def describe(row: RankRow, measure: str = "progress") -> str:
     if measure == "step time":
         return f"{name} " + ("no data" if row.step_time is None else numbers.value(STEP_TIME, row.step_time))
     if measure == "loss":
-        return f"{name} " + ("no data" if row.loss is None else f"loss {numbers.value(LOSS, row.loss)}")
+        return f"{name} " + (f"loss {told}" if (told := loss(row)) else "no data")
     if measure == "gpu":
         busy = None if row.place is None else row.place.busy
         return f"{name} " + ("no data" if busy is None else f"GPU {numbers.percent(busy, 0)}")
@@ -137,6 +137,11 @@ def describe(row: RankRow, measure: str = "progress") -> str:
     return f"{name} {numbers.step(row.done)}{total}"
 
 
+def loss(row: RankRow) -> str:
+    """Return a rank's loss as people read it, also one that is no number; empty if it told none."""
+    return row.loss_text if row.loss is None else numbers.value(LOSS, row.loss)
+
+
 def label(rank: int) -> str:
     """Return a rank's name: `r7`, or `n1.r7` where a log tells its node."""
     node, place = divmod(rank, NODE)
@@ -144,7 +149,7 @@ def label(rank: int) -> str:
 
 
 def notable(ranks: Sequence[RankRow], over: bool = False) -> list[str]:
-    """Return in words the ranks that stand out, the worst first: behind the others, slow, or silent.
+    """Return in words the ranks that stand out, the worst first: a loss that is no number, lag, silence.
 
     When the run is over, silence is no news.
     """
@@ -157,7 +162,9 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[str]:
     silent = [row for row in worst(ranks, "age") if row.rank in mute] if mute else []
     late = slow(ranks)
     named = lags | {row.rank for row in late}
-    out = [
+    spoilt = [describe(row, "loss") for row in ranks if row.loss_text]
+    out = spoilt if len(spoilt) < len(ranks) else []  # of all of them the run's own loss tells
+    out += [
         describe(row) + (f", {describe(row, 'age').partition(' ')[2]}" if row.rank in mute else "")
         for row in behind
     ]

@@ -303,6 +303,7 @@ def _rank(rank: int, state: RankState, run: Run, now: float, place: RankPlace | 
         None if state.seen is None else max(0.0, now - state.seen),
         step_time=_finite(state.step_time),
         loss=_finite(loss),
+        loss_text="" if loss is None or math.isfinite(loss) else str(loss),
         place=place,
     )
 

@@ -52,6 +52,14 @@ def test_a_slow_rank_is_named_with_how_slow_it_is():
     assert ranks.notable(behind) == ["r7 9"]
 
 
+def test_a_rank_whose_loss_is_no_number_is_named_and_comes_first():
+    rows = [RankRow(i, 9, 20, loss=2.5 + i) for i in range(3)] + [RankRow(3, 9, 20, loss_text="nan")]
+    assert ranks.notable(rows) == ["r3 loss nan"]
+    assert [row.rank for row in ranks.by_column(rows, "loss", "loss")] == [3, 2, 1, 0]
+    assert "loss" in ranks.sortable([RankRow(0, 9, loss_text="inf")])
+    assert ranks.notable([RankRow(i, 9, 20, loss_text="nan") for i in range(4)]) == []
+
+
 def test_nodes_stand_together():
     told = [RankRow(NODE * node + i, 9) for node in (1, 2) for i in range(4)]
     assert text(ranks.grid(told, 30, 3, by="node"))[0] == "n1 ████  n2 ████"
