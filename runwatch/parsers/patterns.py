@@ -198,7 +198,7 @@ class _Layouts:
             units.append(Unit() if name in META_COLUMNS else unit_of(name, unit, text))
             if name != text:
                 shown[name] = text
-        event = "finished" if b"train_runtime" in printed else None
+        event = "finished" if b"train_runtime" in printed and b"loss" not in printed else None
         epochs = self._epochs(names)
         if epochs is not None:
             names = ["step", "total", *(names[i] for i in epochs.rest)]
@@ -351,11 +351,10 @@ class DictPattern:
 
     @staticmethod
     def _kind(names: list[bytes]) -> str | None:
-        if b"train_runtime" in names:
-            return EVAL
         if b"loss" in names and (b"epoch" in names or b"learning_rate" in names):
-            return TRAIN
-        return EVAL if any(name.startswith(b"eval_") for name in names) else None
+            return TRAIN  # also where it tells how long it took so far, as with tokens counted
+        told = b"train_runtime" in names or any(name.startswith(b"eval_") for name in names)
+        return EVAL if told else None
 
 
 class BarPattern:

@@ -35,6 +35,8 @@ class Format:
     """Described by the user: it goes before all others."""
     weak: bool = False
     """Its lines are also printed beside those of other formats, which then are preferred."""
+    retells: bool = False
+    """Below the words that end a run it tells the best record once more."""
     package: str = ""
     """The package that brought it; empty for ours."""
 
