@@ -141,6 +141,16 @@ CASES = [
         {"step": [0], "total": [5], "train/box_loss": [0.125], "train/total_loss": [0.875]},
     ),
     Case(
+        "yolo",  # a classifier
+        "      Epoch    GPU_mem       loss  Instances       Size\n"
+        "        1/3         0G     0.5          4         32:  50%|##  | 2/4 2.5it/s 0.1s<1.2s\r"
+        "        1/3         0G     0.75         4         32: 100%|####| 4/4 22.2it/s 0.2s\n"
+        "               classes   top1_acc   top5_acc: 100%|####| 2/2 73.6it/s 0.0s\n"
+        "                   all        0.5          1\n",
+        {"step": [1], "total": [3], "train/loss": [0.75]},
+        {"step": [1], "val/accuracy_top1": [0.5], "val/accuracy_top5": [1]},
+    ),
+    Case(
         "yolox",
         "2030-01-02 03:04:05.678 | INFO     | yolox.core.trainer:after_iter:246 - epoch: 2/300, iter: 10/47, mem: 1491Mb, "
         "iter_time: 0.500s, data_time: 0.002s, total_loss: 10.75, iou_loss: 1.9, lr: 7.000e-06, size: 640, ETA: 1:54:27\r\n"
