@@ -43,7 +43,9 @@ _VALIDATION = re.compile(r"(?i:^(?:val|valid|eval|test)[_/ ])")
 _MAX_RANKS = 1024
 _NAN = -sys.float_info.max
 """Stands for NaN where values are compared: one NaN is like another."""
-_ALIASES = dict.fromkeys(("avr_loss", "train_loss_step", "loss_step", "step_loss"), "train/loss")
+_ALIASES = dict.fromkeys(
+    ("avr_loss", "train_loss_step", "loss_step", "step_loss", "loss/train/total"), "train/loss"
+)
 _Named = list[tuple[bytes, tuple[int, int]]]
 """Names and where their numbers stand."""
 
