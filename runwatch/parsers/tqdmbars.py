@@ -31,14 +31,20 @@ class _TqdmPictures(BarPictures):
             return None
         found = _TQDM.match(line, start)
         if found is None:
-            found = _IGNITE.match(line, start)
+            return self._ignite(line, start)
+        if found["postfix"] is None:
+            return None
+        place = [found.span(group) for group in ("done", "total", "pace") if found[group]]
+        unit = found["unit"]  # whatever is counted is a step
+        pace = b"" if unit is None else b"s/it" if unit[:2] == b"s/" else b"it/s"
+        return self.picture(found["text"], place, pace, named(line, *found.span("postfix")))
+
+    def _ignite(self, line: bytes, start: int) -> Match | None:
+        found = _IGNITE.match(line, start)
         if found is None or found["postfix"] is None:
             return None
-        told = found.groupdict()
-        place = [found.span(group) for group in ("done", "total", "pace") if told.get(group)]
-        unit = told.get("unit") or b""
-        pace = unit and (b"s/it" if unit[:2] == b"s/" else b"it/s")  # whatever is counted is a step
-        return self.picture(found["text"], place, pace, named(line, *found.span("postfix")))
+        place = [found.span("done"), found.span("total")]
+        return self.picture(found["text"], place, b"", named(line, *found.span("postfix")))
 
 
 class TqdmReader(BarReader):

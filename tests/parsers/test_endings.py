@@ -80,3 +80,22 @@ def test_a_trainer_that_counts_tokens_tells_its_time_with_each_step(rows):
     parsed = parse(text)
     assert (parsed.format, len(parsed.column("train/loss"))) == ("hf-trainer", rows)
     assert [event.kind for event in parsed.events] == ["finished"]
+
+
+def test_litgpt_tells_its_end():
+    text = (
+        b"Epoch 1 | iter 80 step 40 | loss train: 4.358, val: 4.310 | iter time: 1.26 ms (step) remaining time: 0:00:00\n"
+        b"Validating ...\nFinal evaluation | val loss: 4.308 | val ppl: 74.291\n"
+        b"----------------------------------------\n| Performance\n| - Training Time : 5.16 s\n"
+    )
+    parsed = parse(text)
+    assert parsed.column("val/loss", "eval").tolist() == [4.308]
+    assert "over" in [event.kind for event in parsed.events]
+
+
+def test_timm_tells_its_end():
+    text = (
+        b"Train: 0 [   1/8 ( 14%)]  Loss:  0.561 (0.561)  Time: 0.113s,   35.34/s  (0.113s,   35.34/s)  LR: 1.0e-05\n"
+        b"*** Best metric: 100.0 (epoch 2)\n--result\n[\n"
+    )
+    assert [event.kind for event in parse(text).events] == ["over"]
