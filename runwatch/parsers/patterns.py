@@ -41,7 +41,9 @@ ITEMS = re.compile(rb"['\"]([^'\"]+)['\"]: ?['\"]?(" + VALUE + rb")['\"]?(?=[,}]
 _PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])")
 """Step and total in one text of a dict, as ms-swift prints them."""
 _BAR = re.compile(
-    rb"\s*\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
+    rb"(?:\[(?:default|rank)\d{1,5}\]:)?\s*\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:("
+    + NUMBER
+    + rb")(s/it|it/s)|\?it/s)"
 )
 _NAME = 100  # longest metric name kept
 _OURS = frozenset({"offset", "line", "time"})
@@ -360,8 +362,8 @@ class DictPattern:
 class BarPattern:
     """A tqdm bar without a description: `12%|█▏  | 60/500 [00:31<03:48,  1.92it/s]`.
 
-    Bars with a description count something else (shards, dataset rows), and
-    counts with a unit (`2.56M/160M`) are bytes.
+    A launcher's tag may stand before it. Bars with a description count something else (shards,
+    dataset rows), and counts with a unit (`2.56M/160M`) are bytes.
     """
 
     prefix = b""

@@ -1,4 +1,4 @@
-"""Caffe: glog lines `solver.cpp:222] Iteration 400, loss = 0.0625`, the rate on its own line; scikit-learn."""
+"""Caffe: glog lines `solver.cpp:222] Iteration 400, loss = 0.0625`, the rate apart; scikit-learn's MLPs."""
 
 from runwatch.batch import EVAL, PLAN, TRAIN
 from runwatch.parsers.formats import Format
