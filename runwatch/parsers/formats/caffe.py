@@ -29,10 +29,10 @@ SKLEARN = Format(
     title="scikit-learn's MLPs (verbose=True)",
     example="Iteration 40, loss = 0.06250000",
     matchers=(
-        LinePattern(  # never behind a logger's stamp, as Caffe's always are
+        LinePattern(  # never behind a logger's stamp, as Caffe's are, and always to eight digits
             "train",
             TRAIN,
-            rb"Iteration (?P<step>\d+), loss = (?P<loss>" + VALUE + rb")\s*$",
+            rb"Iteration (?P<step>\d+), loss = (?P<loss>\d+\.\d{8}|nan|inf)\s*$",
             prefix=b"Iteration ",
         ),
         LinePattern(
