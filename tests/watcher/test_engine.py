@@ -14,6 +14,7 @@ from runwatch.errors import ConfigError
 from runwatch.parsers.log import LogParser
 from runwatch.watcher.document import document
 from runwatch.watcher.engine import Engine
+from runwatch.watcher.headless import Headless
 
 NOW = 1_700_000_000.0
 
@@ -297,3 +298,22 @@ def test_a_failing_rule_is_switched_off_and_told():
     assert "is off for run" in engine.troubles[0]
     live(engine, parser, rows(60, 70), NOW)
     assert len(engine.troubles) == 1
+
+
+def test_how_far_a_run_came_is_told_before_its_end():
+    """Between two times at which its progress is due a run may go on to its end."""
+    engine, parser = Engine(), LogParser()
+    engine.add_source("run", "run", "run.log")
+    text = log(40)
+    half = text.index(b"step 00020")
+    stream = Headless(engine, interval=1e6, every=None)
+    engine.fold("run", parser.feed(text[:half]), written=NOW)
+    told = [*stream.progress(NOW)]
+    engine.fold("run", parser.feed(text[half:]), written=NOW)
+    engine.finish(NOW + 1e4)
+    told += stream.progress(NOW + 1e4)
+    assert [(o["type"], o.get("step")) for o in told if o["type"] in ("progress", "end")] == [
+        ("progress", 19),
+        ("progress", 39),
+        ("end", None),
+    ]
