@@ -178,9 +178,10 @@ def blocks(rng: Random, epochs: int) -> Iterator[str]:
 
 def epochs(rng: Random, count: int) -> Iterator[str]:
     """Tables as skorch draws them: cells may be empty, and another table may follow."""
+    extra = rng.random() < 0.5
     for epoch in range(1, count + 1):
         if epoch == 1 or rng.random() < 0.01:
-            extra = rng.random() < 0.5
+            extra ^= rng.random() < 0.04
             yield (
                 "  epoch    train_loss    valid_loss    cp     dur\n"
                 if extra
@@ -203,7 +204,7 @@ KINDS: dict[str, tuple[Callable[[Random, int], Iterator[str]], int]] = {
     "spacy": (spacy, 1600),
     "stable-baselines3": (boxes, 250),
     "epoch-block": (blocks, 700),
-    "epoch-table": (epochs, 1800),
+    "epoch-table": (epochs, 2400),
 }
 """What draws a log of each format, and how much of it makes some 64 KiB or a settled format."""
 
