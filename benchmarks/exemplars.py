@@ -90,6 +90,36 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
         "2030-01-02 03:04:{_second:02d} [INFO]\t[TRAIN] epoch: {epoch}, iter: {step}/{total}, loss: {loss:.4f}, "
         "lr: {lr:.6f}, batch_cost: {small:.4f}, reader_cost: {one:.5f}, ips: {mfu:.4f} samples/sec",
     ),
+    "detectron2": (
+        "[01/02 03:04:{_second:02d} d2.utils.events]:  eta: 0:07:{_second:02d}  iter: {step}  total_loss: {loss:.4g}  "
+        "loss_cls: {norm:.4g}  loss_box_reg: {small:.4g}  time: {one:.4f}  data_time: {mfu:.4f}  lr: {lr:.5g}  "
+        "max_mem: {rate}M",
+    ),
+    "slowfast": (
+        '[01/02 03:04:05][INFO] logging.py:   99: json_stats: {{"_type": "train_iter_", "dt": {small:.5f}, '
+        '"epoch": "{epoch}/{epochs}", "eta": "0:07:20", "gpu_mem": "19.35G", "grad_norm": {norm:.5f}, '
+        '"iter": "{within}/{per}", "loss": {loss:.5f}, "lr": {lr:.5f}, "top1_err": {mfu:.5f}}}',
+    ),
+    "paddledetection": (
+        "[01/02 03:04:{_second:02d}] ppdet.engine INFO: Epoch: [{epoch}] [{within:3d}/{per}] learning_rate: {lr:.6f} "
+        "loss_class: {norm:.6f} loss: {loss:.6f} eta: 2:36:{_second:02d} batch_cost: {small:.4f} data_cost: {one:.4f} "
+        "ips: {mfu:.4f} images/s",
+    ),
+    "paddleocr": (
+        "[2030/01/02 03:04:{_second:02d}] ppocr INFO: epoch: [{epoch}/{_epochs}], global_step: {step}, lr: {lr:.6f}, "
+        "loss: {loss:.6f}, avg_reader_cost: {one:.5f} s, avg_batch_cost: {small:.5f} s, avg_samples: {norm:.1f}, "
+        "ips: {mfu:.5f} samples/s, eta: 0:35:{_second:02d}",
+    ),
+    "paddleclas": (
+        "[2030/01/02 03:04:{_second:02d}] ppcls INFO: [Train][Epoch {epoch}/{epochs}][Iter: {within}/{per}]"
+        "lr(LinearWarmup): {lr:.8f}, CELoss: {norm:.5f}, loss: {loss:.5f}, batch_cost: {small:.5f}s, "
+        "reader_cost: {one:.5f}, ips: {mfu:.5f} samples/s, eta: 4:33:{_second:02d}",
+    ),
+    "paddlegan": (
+        "[01/02 03:04:{_second:02d}] ppgan.engine.trainer INFO: Epoch: {epoch}/{epochs}, iter: {within}/{per} "
+        "lr: {lr:.3e} loss: {loss:.3f} batch_cost: {small:.5f} sec reader_cost: {one:.5f} sec ips: {mfu:.5f} images/s "
+        "eta: 1 day, 2:03:{_second:02d}",
+    ),
     "paddle-cyclegan": ("epoch id: {epoch}, batch step: {step}, g_loss: {loss:.6f}",),
     "yolo": (
         "{step:7d}/{total}      {_mem:.2f}G {loss:10.4g} {norm:10.4g} {small:10.4g} {_within:10d}        640: "
@@ -156,6 +186,11 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
     "progress-bar": (
         "Epoch {epoch}: {_pct:3.0f}%|##5       | {within}/{per} [00:10<00:30, {small:5.2f}s/it, loss={loss:.3f}, "
         "v_num=7]",
+    ),
+    "openpcdet-bars": (
+        "train: {_pct:3.0f}%|##5       | {_within}/{_per} [00:10<00:30, {_small:5.2f}s/it, total_it={step}]\x1b[A",
+        "epochs:  10%|#         | 9/90 [00:10<00:30, {_ms:5.2f}s/it, loss={loss:.3g}, lr={lr:.3g}, "
+        "d_time=0.00(0.00), f_time={_one:.2f}({_one:.2f}), b_time={small:.2f}({_small:.2f})]",
     ),
     "llamafactory-jsonl": (
         '{{"current_steps": {step}, "total_steps": {total}, "loss": {loss!r}, "lr": {lr!r}, "epoch": {time!r}, '

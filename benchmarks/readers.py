@@ -26,6 +26,9 @@ LOOPS = {
         re.compile(rf"Epoch (\d+): +\d+%\|[^|]*\| (\d+)/(\d+) \[[^,]*, +({NUMBER})s/it"),
         re.compile(rf"(\w+)=({NUMBER})"),
     ),
+    "openpcdet-bars": Loop(
+        re.compile(r"(?:train|epochs): +\d+%\|[^|]*\| (\d+)/(\d+) \["), re.compile(rf"(\w+)=({NUMBER})")
+    ),
     "lightning-rich": Loop(
         re.compile(rf"Epoch (\d+)/(\d+) +[^ ]+ (\d+)/(\d+) .*? ({NUMBER})it/s"),
         re.compile(rf"(\w+): ({NUMBER})"),

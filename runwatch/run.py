@@ -317,9 +317,9 @@ class Run:
         """Progress in [0, 1]; None if the total or the step is not known."""
         if self.total is None or self.total <= 0 or self.last_step is None:
             return None
-        if self.finished:
-            return 1.0
         done = self.last_step + (self.first_step == 0 and self.last_step < self.total and self.records > 0)
+        if self.finished and done >= DONE * self.total:  # what finishes earlier has not done all of it
+            return 1.0
         return min(1.0, max(0.0, done / self.total))
 
     def progress(self) -> Progress:

@@ -43,3 +43,10 @@ def test_training_goes_on_after_an_evaluation():
     begun = "Start inference on 5000 images\n"
     assert run_of([1.0] * 20, begun).phase == "evaluating"
     assert run_of([1.0] * 20, begun + "Evaluation done in 12.5 s\n").phase == "training"
+
+
+@pytest.mark.parametrize(("steps", "fraction"), [(99, 0.099), (985, 1.0), (1000, 1.0)])
+def test_what_finishes_early_has_not_done_all(steps, fraction):
+    run = run_of([1.0] * steps, "Total training time: 1.00m\n")
+    assert run.phase == "finished"
+    assert run.progress().fraction == pytest.approx(fraction)

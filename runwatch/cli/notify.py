@@ -51,6 +51,7 @@ def _test(channel: str, config: str | None) -> int:
     from runwatch.alerts.channels.build import build
     from runwatch.alerts.notification import Rejected, Retry, Sent, Unsure
     from runwatch.config import load
+    from runwatch.render.numbers import duration
 
     channels = load(Path(config) if config else None).everyone()
     if channel not in channels:
@@ -58,7 +59,7 @@ def _test(channel: str, config: str | None) -> int:
         raise UsageError("no such channel", channel, known)
     began = time.monotonic()
     outcome = build(channel, channels[channel]).send(sample(time.time()))
-    took = f"{time.monotonic() - began:.1f} s"
+    took = duration(time.monotonic() - began)
     match outcome:
         case Sent():
             print(f"{channel}: delivered in {took}")

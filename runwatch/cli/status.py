@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runwatch.cli import document
-from runwatch.errors import EngineError, ExitCode
+from runwatch.errors import EngineError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,10 +49,16 @@ def command(run: str | None, as_json: bool, tmux: bool, every: bool, ascii_only:
         return _json(run)
     rows = [row for part in ask(protocol.Runs(), protocol.RunList) for row in part.runs]
     (health,) = ask(protocol.Health(), protocol.HealthReport)
-    _print(
-        [row for row in rows if run in (None, row.name, row.id)], health, every=every, ascii_only=ascii_only
-    )
+    wanted = [row for row in rows if run in (None, row.name, row.id)]
+    _check(run, wanted, [row.name for row in rows])
+    _print(wanted, health, every=every, ascii_only=ascii_only)
     return ExitCode.OK
+
+
+def _check(run: str | None, found: Sequence[object], known: Sequence[str]) -> None:
+    """Raise UsageError if a run was asked for that is not there."""
+    if run is not None and not found:
+        raise UsageError("no such run", run, f"known here: {', '.join(known[:5]) or 'none yet'}")
 
 
 def _is_old(row: RunRow) -> bool:
@@ -66,6 +72,7 @@ def _json(run: str | None) -> int:
 
     found = [body for part in ask(protocol.Runs(documents=True), protocol.RunList) for body in part.documents]
     wanted = [body for body in found if run in (None, body["name"])]
+    _check(run, wanted, [str(body["name"]) for body in found])
     document.show(runs=wanted)
     return ExitCode.OK
 

@@ -19,15 +19,15 @@ from runwatch.parsers.patterns import VALUE, Layout, Match
 from runwatch.parsers.readers import Row, RowMaker
 
 if TYPE_CHECKING:
+    from runwatch.parsers.decoded import Floats
     from runwatch.parsers.pictures import Part, Pictures
-    from runwatch.parsers.skeleton import Floats
 
 _Values = Sequence[Any]
 """Of one picture, or columns of them."""
 
 _EPOCH = re.compile(rb"(?i:epoch)[ :=\[]*(\d+)(?: ?(?:/|of) ?(\d+))?\]?[^\d]{0,40}$")
 NAMED = re.compile(
-    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80})\s{0,8}[=:]\s*("
+    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80})(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
     + VALUE
     + rb")(?:(?<=[fnFN])\.0{0,8})?%?(?=[\s,\]]|$)"  # Lightning fills NaN up as it does numbers: nan.0
 )

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from runwatch.parsers.decoded import Decoded
     from runwatch.parsers.lines import Lines
-    from runwatch.parsers.skeleton import Decoded
 
 BULK_SIZE = 1 << 15
 """Pieces at least this long are worth the bulk path."""
@@ -212,7 +212,8 @@ class BlockReader:
         found: list[Decoded] = []
         open_ = text.copy()
         for decoder in self._records.decoders:
-            parts = decoder.decode(lines, np.flatnonzero(open_ & lines.beginning(decoder.matcher.prefix)))
+            candidates = np.flatnonzero(open_ & lines.beginning(decoder.matcher.prefix))
+            parts = decoder.decode(lines, candidates) if len(candidates) else []
             for part in parts:
                 open_[part.lines] = False
             found += parts
@@ -227,6 +228,7 @@ class BlockReader:
         import numpy as np
 
         from runwatch.parsers.lines import PAINTED_INSIDE, UNCLEAN, worth
+        from runwatch.parsers.spots import TRIGGERS
 
         records, events, folded = self._records, self._records.events, self._records.folded
         rest = np.flatnonzero(text & ~used)
@@ -236,7 +238,7 @@ class BlockReader:
         quiet = ~telling
         unclean = UNCLEAN if folded is not None else (b"\0",)  # a reader looks at lines as they are
         needles = (*records.needles, *unclean)
-        telling[quiet] = lines.holding(rest[quiet], needles, events.trigger, PAINTED_INSIDE)
+        telling[quiet] = lines.holding(rest[quiet], needles, TRIGGERS, PAINTED_INSIDE)
         ordinals = (np.cumsum(text) - 1 + self._ordinal)[rest]
         decoded = np.cumsum(used)
         places = (rest, lines.starts[rest], lines.line[rest], ordinals, decoded[rest])

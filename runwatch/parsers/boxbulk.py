@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers import numerals
+from runwatch.parsers.decoded import Decoded, Floats
 from runwatch.parsers.lines import Bytes, Ints, Lines
 from runwatch.parsers.numerals import Flags
 from runwatch.parsers.patterns import Layout
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.readers import Row
-from runwatch.parsers.skeleton import Decoded, Floats
 
 if TYPE_CHECKING:
     from runwatch.parsers.boxes import BoxReader

@@ -15,11 +15,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.parsers.decoded import Decoded, Floats
 from runwatch.parsers.escapes import bare
 from runwatch.parsers.jsonbulk import GroupDecoder, decoded
 from runwatch.parsers.lines import PAD, Bytes, Ints, Lines
 from runwatch.parsers.patterns import ITEMS, DictPattern, Layout
-from runwatch.parsers.skeleton import Decoded, Floats, Number, fold, number_shape
+from runwatch.parsers.skeleton import Number, fold, number_shape
 from runwatch.parsers.stamps import may_hold
 
 _NUMBERS = b"+-.0123456789"

@@ -12,8 +12,9 @@ from runwatch.parsers.patterns import VALUE, Layout, Match, values
 from runwatch.parsers.readers import Row, RowMaker, same_until
 
 if TYPE_CHECKING:
+    from runwatch.parsers.bulk import BulkDecoder
     from runwatch.parsers.pictures import Pictures
-    from runwatch.parsers.skeleton import BulkDecoder, Floats
+    from runwatch.parsers.decoded import Floats
 
 _HEAD = re.compile(rb"\s{0,3}epoch(?: {2,80}[A-Za-z][\w.@/-]{0,60}){1,40} {2,80}(?:time|dur)\s*$")
 _WORD = re.compile(rb"\S+")
@@ -77,7 +78,7 @@ class _Rows:
 
     def bulk(self) -> BulkDecoder:
         """Return the bulk path of rows."""
-        from runwatch.parsers.skeleton import BulkDecoder
+        from runwatch.parsers.bulk import BulkDecoder
 
         self._decoder = BulkDecoder(self)
         return self._decoder

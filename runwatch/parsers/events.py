@@ -89,9 +89,6 @@ class Tally:
 class EventScanner:
     """Turns lines into events. Its state is bounded: open tracebacks, tables and counts."""
 
-    trigger = signs.TRIGGER
-    """Finds nothing in a text that is no event, unless inside a traceback or a marker's line."""
-
     def __init__(self, markers: tuple[tuple[bytes, str], ...] = ()) -> None:
         self.use(markers)
         self._tracebacks = Tracebacks()

@@ -14,6 +14,7 @@ import re
 from typing import NamedTuple
 
 from runwatch.metrics import SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, Unit, unit_of
+from runwatch.parsers import tongues
 from runwatch.parsers.patterns import VALUE
 
 MAX_FIELDS = 256
@@ -44,14 +45,19 @@ SCALES = {
 }  # fmt: skip
 _PLAIN = (b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
+_GLUED = rb"(?:(?<=\b[Ee]poch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
+"""What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`."""
 _TOKEN = re.compile(
-    rb"(?P<clock>\d{8}[-_T ]\d\d:\d\d(?::\d\d)?"
+    rb"(?=\d)(?:(?P<clock>\d{8}[-_T ]\d\d:\d\d(?::\d\d)?"
     rb"|\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
     rb"|\d\d/\d\d,? \d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w])"
+    rb"|\d{1,2} \d\d:\d\d:\d\d(?: [A-Z]{3,5})? \d{4}\b"  # as ctime has it: Fri Oct 18 08:28:52 2024
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
-    rb"|(?<![\w.#+$/-])(?P<done>\d+)(?: ?/ *|\]/\[| {1,8}(?:out )?of {1,8})(?P<total>\d+)(?![\w/]|\.\w)"
+    rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>\d+)"
+    rb"(?: ?/ *|\]/\[| {1,8}(?:out )?of {1,8})(?P<total>\d+)(?![\w/]|\.\w)"
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
+    rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w))"
     rb"|(?<![\w.#+$/-])(?P<value>" + VALUE + rb")"
     rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/\w|,\d)"
 )
@@ -61,12 +67,12 @@ _NAME = re.compile(
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
     rb"(?P<mark>['\"]?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[({]*\s*$"
 )
-_HAN = re.compile(rb"(?P<name>(?:[\xe4-\xe9][\x80-\xbf]{2}){1,12})(?P<unit>)\s*(?::|=|\xef\xbc\x9a)\s*$")
-"""A name in Chinese characters (U+4000 to U+9FFF, as UTF-8)."""
 _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b(?=\s*(?:[,;|]|$)))"
 )
 """A score that is named behind its number: `0.95 C.E. Loss, 98.1% Accuracy`."""
+_COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
+"""What is counted, named behind its number: `[50000 eps] reward=0.5`."""
 _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of)(?: \S+)? (step|iter|iteration|epoch|episode|batch)\Z"
 )
@@ -78,6 +84,8 @@ _WINDOW = re.compile(
 )
 """Over how many a value is a mean, behind its name: `Avg reward (last 100): 2.5`."""
 _BEHIND = re.compile(rb"[A-Za-z_][\w./-]*(?: [A-Za-z_][\w./-]*){0,3} ?\Z")
+_PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)\Z")
+"""What a number stands at that is printed without a name: `epoch 0, batch 12: 4.98`."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 
@@ -128,6 +136,8 @@ def fields(line: bytes) -> list[Field]:
             if field is not None:
                 if said and field.name.lower() in _COPULAS and field.total is None:
                     field = field._replace(name=said)
+                elif found and line[before:start].strip() == b":" and _PLACE.search(found[-1].name):
+                    field = field._replace(name=b"value")
                 of = _SAID.match(field.name)
                 said = of[1] if of else b""
                 if of:
@@ -140,14 +150,20 @@ def fields(line: bytes) -> list[Field]:
 
 
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
-    named = _NAME.search(gap) or (None if gap.isascii() else _HAN.search(gap))
+    foreign = not gap.isascii()
+    if foreign:
+        gap = tongues.with_ascii_colon(gap)
+    named = _NAME.search(gap) or (tongues.named(gap) if foreign else None)
     name = _SENTENCE.split(named["name"])[-1].rstrip(b"'>-") if named else b""
     if not named and line[:1] == b"|":  # a box: | name | value |
         name = gap.strip(b" |")
+    if foreign:
+        name = tongues.ordinal(gap, line, token.end()) or name
     if token["done"] is not None:
         return Field(name, *token.span("done"), b"", token.span("total"))
-    if token["until"] is not None:
-        return Field(name, *token.span("until"), b"")
+    for place in ("until", "at"):
+        if token[place] is not None:
+            return Field(name, *token.span(place), b"")
     start, end = token.span("value")
     suffix = token["unit"] or (named["unit"] if named else None) or b""
     if suffix in (b"sec", b"secs"):
@@ -161,6 +177,9 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         and (not named or (named["mark"].strip() in (b"", b":") and b"." in token["value"]))
     ):
         name = after["name"]
+    if not name and not suffix and line[start:end].isdigit():
+        counted = _COUNTED.match(line, token.end())
+        name = counted["name"] if counted else name
     if not name and suffix in RATES:
         name = RATES[suffix].encode()
     return Field(name, start, end, suffix)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
-from runwatch.batch import BAR, TRAIN, Event
+from runwatch.batch import BAR, EVAL, TRAIN, Event
+from runwatch.metrics import LOSS
 from runwatch.parsers.columns import Columns
 from runwatch.parsers.dispatch import Dispatch
 from runwatch.parsers.escapes import UP, bare, rows
@@ -27,9 +28,9 @@ from runwatch.text import decode
 
 if TYPE_CHECKING:
     from runwatch.parsers.boxbulk import WholeBoxes
+    from runwatch.parsers.bulk import Decoder
     from runwatch.parsers.pictures import Folded, Folding
     from runwatch.parsers.sieve import Sieve
-    from runwatch.parsers.skeleton import Decoder
 
 MAX_LINE = 1 << 16
 """A longer line is read past: its first bytes are parsed, the rest is dropped."""
@@ -252,7 +253,10 @@ class Interpreter:
         found = self._dispatch.first(line, training=self._open)
         if found is None:
             return None
-        if found.match.layout.kind == TRAIN:
+        layout = found.match.layout
+        if self.format is None and layout.kind == EVAL and LOSS in layout.names:
+            return None  # what tells the loss of training is no evaluation of a format that is not known
+        if layout.kind == TRAIN:
             self._settle(found.format, logged=found.logged)
         return found.match
 
@@ -289,7 +293,7 @@ class Interpreter:
         self._first = tuple(m for m, of in self._dispatch.owned if self._open and of is fmt and _trains(m))
         known, self.decoders, self.tables = self.decoders, [], []
         if self._bulk and (not self._readers or self._open) and not self._own:
-            from runwatch.parsers.skeleton import decoders
+            from runwatch.parsers.bulk import decoders
 
             self.decoders = decoders(self._first if self._open else matchers, known)
             if not self._open:

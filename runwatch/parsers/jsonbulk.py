@@ -16,13 +16,13 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 import numpy as np
 
+from runwatch.parsers.decoded import Decoded, Floats
 from runwatch.parsers.escapes import bare
 from runwatch.parsers.interpreter import MAX_LINE
 from runwatch.parsers.jsonlines import JsonLine, Record, load
 from runwatch.parsers.lines import Ints, Lines
 from runwatch.parsers.patterns import VALUE, Layout, Matcher
 from runwatch.parsers.records import MAX_DEPTH, flatten, numeric
-from runwatch.parsers.skeleton import Decoded, Floats
 
 _HOLDS_NUMBER = re.compile(rf"^{VALUE.decode()}$", re.MULTILINE | re.ASCII)
 _GROUP = 1024  # lines decoded at once; halved where one of them has another shape

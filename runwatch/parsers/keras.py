@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from runwatch.parsers.decoded import Floats
     from runwatch.parsers.lines import Ints
     from runwatch.parsers.pictures import Pictures
-    from runwatch.parsers.skeleton import Floats
 
 _EPOCH = re.compile(rb"Epoch (\d+)/(\d+)\s*$")
 _BAR = re.compile(

@@ -7,10 +7,19 @@ from collections.abc import Mapping
 from runwatch.parsers.learn_counters import ENOUGH, Kept, grows
 from runwatch.parsers.learn_enough import FEW
 from runwatch.parsers.learn_families import aliases, interleaved, usual_of
-from runwatch.parsers.learn_words import EPOCH_RANK, is_quality, is_telling, is_val, place, words
+from runwatch.parsers.learn_words import (
+    EPOCH_RANK,
+    SAVES,
+    VAL,
+    is_quality,
+    is_telling,
+    is_val,
+    place,
+    words,
+)
 from runwatch.parsers.learned import Plan
 
-_SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
+_NO_HEADING = SAVES | VAL | {b"early", b"stop", b"stopping", b"stopped"}
 """Words of lines that tell what was done then, not that a record begins."""
 
 
@@ -23,7 +32,9 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
     alone = [
         (counted, lines)
         for lines in families.values()
-        if len(lines) >= FEW and _SAVES.isdisjoint(words(lines[0].head)) and all(map(_places_alone, lines))
+        if len(lines) >= FEW
+        and _NO_HEADING.isdisjoint(words(lines[0].head))
+        and all(map(_places_alone, lines))
         for counted in {place(r, lines[0].found[i].name) for r, i in lines[0].ranked}
         if grows(lines, counted, least=0.5)
     ]
@@ -53,11 +64,17 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
 
 
 def _places_alone(kept: Kept) -> bool:
-    """Whether a line tells nothing but places: `Epoch: 3/30`, `[step=4/90,epoch=0]`, `Epoch: 3, step=4`."""
+    """Whether a line tells nothing but places, or one and a time.
+
+    `Epoch: 3/30`, `[step=4/90,epoch=0]`, `Epoch: 3, step=4`, `epoch: 3  time: 17`.
+    """
     if len(kept.found) == 1:
         return True
     if all(any(i == index for _, i in kept.ranked) for index in range(len(kept.found))):
         return all(kept.found[i].name for _, i in kept.ranked)
-    ends = sum(kept.found[i].total is not None for _, i in kept.ranked)
-    others = [f for f in kept.found if not f.total and b"time" not in words(f.name)]
+    places = {i for _, i in kept.ranked}
+    others = [f for i, f in enumerate(kept.found) if not f.total and b"time" not in words(f.name)]
+    if len(places) == 1 and all(i in places or b"time" in words(f.name) for i, f in enumerate(kept.found)):
+        return True
+    ends = sum(kept.found[i].total is not None for i in places)
     return ends == 1 and not any(is_telling(f.name) or b"." in kept.text(f) for f in others)

@@ -82,6 +82,11 @@ def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | 
         if grows(lines, counted, least=0.5):
             return counted, None, False
     named = [p for p in places if p[0] in _NAMED]
+    for counted in named if last else ():  # few epochs, with many lines each
+        values = steps_of(lines, counted)
+        whole = ratio(lines, counted) and len(values) == len(lines)
+        if whole and values == sorted(values) and values[0] < values[-1]:
+            return counted, None, False
     told = any(2 * len(steps_of(lines, counted)) > len(lines) for counted in named)
     return None, epoch, told and not last and len(lines) < _PATIENCE  # it may yet grow
 
@@ -148,4 +153,9 @@ def begins_anew(lines: list[Kept], counted: Place, epoch: Place) -> bool | None:
         return None
     inside = [later[1] > earlier[1] for earlier, later in pairwise(pairs) if later[0] == earlier[0]]
     grows = sum(inside) >= max(2, 0.9 * len(inside)) or ratio(lines, counted)
+    if not inside and len({s for _, s in pairs}) > 1:  # of each epoch one line, and it is not its end
+        return False
+    falls = sum(later[1] < earlier[1] for earlier, later in pairwise(pairs) if later[0] == earlier[0])
+    if falls > 0.1 * len(inside):
+        return False
     return grows and 2 * sum(turns) > len(turns)

@@ -16,6 +16,7 @@ from runwatch.parsers.fields import RATES
 from runwatch.parsers.learn_counters import (
     ENOUGH,
     Kept,
+    begins_anew,
     counter_of,
     grows,
     names_of,
@@ -37,14 +38,19 @@ from runwatch.parsers.learn_words import (
     words,
 )
 from runwatch.parsers.learned import Plan
+from runwatch.parsers.tongues import spelled
 
 _WHOLE = frozenset(b"total tot all overall sum combined joint full final".split())
 _LOSSES = _WHOLE | frozenset(
     b"train training trn batch avr avg average mean running loss losses cost".split()
 )
 """Words of the names of the loss itself where others are its parts; those of its sum before others."""
+_LOSS_COUNTS = 12
+"""A line that tells the loss of training counts as much as four with another score."""
 LOSSLESS = 0.75
 """The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
+_STRETCH = 4
+"""Lines of a family in a row, on average, that are a stage of their own."""
 _TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
 
 
@@ -73,6 +79,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     by_epoch = counter is not None and is_epoch(counter[1]) and grows(lines, counter, least=0.9)
     structured = by_epoch or (counter is not None and (epoch is not None or two_ratios(lines)))
     within = counter is not None and epoch is not None and ratio(lines, counter)
+    unseen = counter is not None and epoch is not None and begins_anew(lines, counter, epoch) is None
     if not telling and not (structured and _has_floats(lines)):
         return None
     if counter is None:
@@ -95,8 +102,9 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         losses=frozenset(name for name in quality & usual if is_loss(name)),
         aliases=aliases(lines, usual),
         pattern="learned" + BY_EPOCH * repeats,
+        unseen=within and unseen,
     )
-    score = (3 if quality else 1) * (2 if counter else 1) * len(lines)
+    score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
     return Judgement(plan, score, _certainty(plan), waits)
 
 
@@ -110,7 +118,7 @@ def _certainty(plan: Plan) -> float:
 
 def _meant(plan: Plan) -> set[str]:
     """Return the metrics that a plan's losses are read as."""
-    return {plan.aliases.get(name) or canonical(name.decode("utf-8", "replace")) for name in plan.losses}
+    return {plan.aliases.get(name) or canonical(spelled(name)) for name in plan.losses}
 
 
 def _splits(lines: list[Kept], counts: Counter[bytes]) -> frozenset[bytes]:
@@ -140,6 +148,9 @@ def _quality(
     """Return the names that make a line a record: the most frequent that says how well training goes."""
     scores = [name for name in telling if is_quality(name)] or sorted(splits)
     scores = [name for name in scores if not is_val(name)] or [n for n in scores if 2 * names[n] > count]
+    losses = [name for name in scores if is_loss(name) and not is_val(name)]
+    if scores and 3 * max((names[name] for name in losses), default=0) > max(map(names.__getitem__, scores)):
+        scores = losses  # other scores may stand on lines of their own
     most = max((names[name] for name in scores), default=0)
     return frozenset(name for name in scores if 2 * names[name] > most) if 5 * most > count else frozenset()
 
@@ -147,7 +158,7 @@ def _quality(
 def aliases(lines: list[Kept], names: frozenset[bytes]) -> dict[bytes, str]:
     """Return what a family's names mean where they alone do not tell."""
     meant: dict[bytes, str] = {}
-    if not any(canonical(name.decode("utf-8", "replace")) == LOSS for name in names):
+    if not any(canonical(spelled(name)) == LOSS for name in names):
         losses = [n for n in sorted(names) if (is_loss(n) or n.lower() == b"total") and not is_val(n)]
         whole = [n for n in losses if _LOSSES.issuperset(words(n))]
         whole.sort(key=lambda name: _WHOLE.isdisjoint(words(name)))
@@ -155,7 +166,7 @@ def aliases(lines: list[Kept], names: frozenset[bytes]) -> dict[bytes, str]:
         meant.update(dict.fromkeys(best, LOSS))
         if not any(is_quality(name) and not is_val(name) for name in names):  # train=2.5 val=2.6
             meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in names if is_split(name)})
-    if not any(canonical(name.decode("utf-8", "replace")) == VAL_LOSS for name in names):
+    if not any(canonical(spelled(name)) == VAL_LOSS for name in names):
         losses = [name for name in sorted(names) if is_loss(name) and is_val(name)]
         if len(losses) == 1:
             meant.setdefault(losses[0], VAL_LOSS)
@@ -180,3 +191,10 @@ def counts_alike(plan: Plan, main: Plan) -> bool:
 def interleaved(lines: list[Kept], main: list[Kept]) -> bool:
     """Whether one family's lines stand among the other's, and not before or after them."""
     return lines[0].offset < main[-1].offset and main[0].offset < lines[-1].offset
+
+
+def in_stretches(lines: list[Kept], main: list[Kept]) -> bool:
+    """Whether two families take turns after many lines each, as the stages of folds do."""
+    order = sorted([(k.offset, 0) for k in lines] + [(k.offset, 1) for k in main])
+    turns = sum(a != b for (_, a), (_, b) in pairwise(order))
+    return _STRETCH * turns <= len(order)

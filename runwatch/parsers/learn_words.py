@@ -10,9 +10,16 @@ from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
 
+from runwatch.parsers import tongues
 from runwatch.parsers.fields import Field, masked
+from runwatch.parsers.prefix import spans_before
 
 _WORDS = re.compile(rb"[A-Za-z]+")
+_GLUED = re.compile(
+    rb"(trn|tr|train|valid|val|vl|test|ts|te|dev|eval)(loss|acc|accuracy|auc|roc|f1|err|error)"
+)
+"""A part of the data and a score in one word: `trloss`, `valacc`."""
+_SHORT = {b"tr": b"train", b"trn": b"train", b"vl": b"val", b"te": b"test", b"ts": b"test"}
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid "
@@ -31,7 +38,7 @@ _STEP_RANKS: Mapping[bytes, int] = {
     **dict.fromkeys(b"step steps updates timesteps".split(), 1),
     **dict.fromkeys(b"iteration iterations iter iters it itr".split(), 2),
     **dict.fromkeys(b"update batch minibatch tick round episode episodes generation".split(), 3),
-    **dict.fromkeys(b"epoch epochs ep".split(), 7),
+    **dict.fromkeys(b"epoch epochs ep eps".split(), 7),
     b"train": 8,
     b"training": 8,
 }
@@ -56,12 +63,14 @@ TOLD_AGAIN = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )
 """Words of lines and names that tell again what others told."""
+SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
+"""Words of lines that tell what was done then, not that a record begins."""
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
     b"lr step iter epoch batch update tick train episode generation".split()
 )
-"""A line that can be of use holds one of these, in any case; or it is Chinese, or heads a table."""
+"""A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(TELLING))
 is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$").match
 """Whether a line holds a counter and its total, and nothing else: the heading of a block."""
@@ -69,22 +78,6 @@ _OBJECT = re.compile(rb"\{\s?['\"]")
 _TYPE_VAL = re.compile(rb"['\"]_?(?:type|mode|split|phase|stage)['\"]: ?['\"](?:val|test|eval)")
 """An object that says of itself that it is about validation."""
 _RANK = re.compile(rb"\[?(?i:rank|default) ?(\d{1,5})\]?[: ]")
-_CHINESE = {
-    chinese.encode(): b" %b " % english
-    for chinese, english in {
-        "损失": b"loss",
-        "训练": b"train",
-        "验证": b"val",
-        "测试": b"test",
-        "准确率": b"accuracy",
-        "奖励": b"reward",
-        "学习率": b"lr",
-        "轮次": b"epoch",
-        "步数": b"step",
-        "迭代": b"iteration",
-    }.items()
-}
-_HAN = re.compile(b"|".join(_CHINESE))
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
 """Progress bars, which redraw what they show where a record is printed once, warnings and settings."""
@@ -100,8 +93,14 @@ _NAMES = 1024
 def words(name: bytes) -> list[bytes]:
     """Return the words of a printed name in lower case: `Train/avg_loss` -> train, avg, loss."""
     if not name.isascii():
-        name = _HAN.sub(lambda found: _CHINESE[found[0]], name)
-    return [word.lower() for word in _WORDS.findall(name)]
+        name = tongues.translated(name)
+    return [part for word in _WORDS.findall(name) for part in _apart(word.lower())]
+
+
+def _apart(word: bytes) -> tuple[bytes, ...]:
+    """Return a word, or the two of which it is made: `valloss`."""
+    glued = _GLUED.fullmatch(word)
+    return (word,) if glued is None else (_SHORT.get(glued[1], glued[1]), glued[2])
 
 
 @lru_cache(_NAMES)
@@ -146,7 +145,7 @@ def relevant(line: bytes) -> bool:
     """One cheap look: False for a line that cannot be of use."""
     if not _NUMBER.search(line) or line.endswith((b"},", b"),", b"(", b"{")):  # the latter is source code
         return False
-    known = _RELEVANT.search(line.lower()) or (not line.isascii() and _HAN.search(line))
+    known = _RELEVANT.search(line.lower()) or (not line.isascii() and tongues.tells(line))
     if not known and not is_count(line):
         return False
     if _OTHER.search(line):
@@ -163,15 +162,20 @@ def rank(line: bytes, number: Field) -> int | None:
         return 0
     parts = words(name)
     last = parts[-1] if parts else b""
+    if last == b"e" and number.total is not None and line[number.start - 1 : number.start] == b"E":
+        last = b"epoch"  # E3/10
     if last in _INDEX and len(parts) > 1:
         last = parts[-2]
     if last in _STEP_RANKS:
         return _STEP_RANKS[last]
-    leads = not line[: number.start].strip(b" \t|[(#") or line[: number.start].strip() in (name, name + b":")
+    before = line[: number.start].rstrip()
+    leads = not before.strip(b" \t|[(#") or before.lstrip() in (name, name + b":")
     if name.lower() in _LABELS and leads:
         return 3
     if number.total is not None and not is_telling(name):
         return RATIO
+    if before.endswith(b"[") and line[number.end : number.end + 1] == b"]" and not is_telling(name):
+        leads = leads or spans_before(line, len(before) - 1) is not None
     return LEADING if leads and last not in _CLASSES else None
 
 

@@ -17,6 +17,7 @@ from runwatch.metrics import EPOCH, LOSS, VAL_LOSS, Unit, canonical
 from runwatch.parsers.fields import Field, fields
 from runwatch.parsers.learn_words import (
     RATIO,
+    SAVES,
     TOLD_AGAIN,
     VAL,
     counters,
@@ -29,6 +30,8 @@ from runwatch.parsers.learn_words import (
     words,
 )
 from runwatch.parsers.patterns import Epochs, Layout, Match
+from runwatch.parsers.patterns import number as parsed
+from runwatch.parsers.tongues import spelled
 from runwatch.text import decode
 
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total val valid validation".split())
@@ -69,6 +72,8 @@ class Plan:
     """Whether the counter stands on a line of its own, and the numbers of its record on others."""
     losses: frozenset[bytes] = frozenset()
     """Names of its losses: what holds none of them is no record."""
+    unseen: bool = False
+    """Whether no epoch was seen to end: the step may go on into the next one, and not begin anew."""
     main: bool = True
     """False for lines that stand beside the records and are none."""
 
@@ -101,6 +106,11 @@ class LearnedMatcher:
         self._ranked: dict[Layout, Layout] = {}
         self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
         self._layouts: dict[tuple[object, ...], Layout] = {}
+        self._newest: dict[bytes, tuple[float, float]] = {}
+        """Epoch and step of the newest line, where no epoch was seen to end."""
+        if any(plan.unseen for plan in plans.values()):
+            self.bulk = lambda: None  # what it reads changes as soon as one ends
+            """Returns no bulk path."""
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learnt family; `start` is 0, as its lines have no prefix."""
@@ -113,7 +123,7 @@ class LearnedMatcher:
         rank = rank_span(line)
         plan = self.plans.get(family or b"")
         if boxed and (plan is None or not plan.alone):
-            columns = self._metrics(found, set(), plan.aliases if plan else {}, False)
+            columns = self._metrics(line, found, set(), plan.aliases if plan else {}, False)
             return self._match("beside", EVAL, columns, None) if len(columns) == 1 else None
         if family is None:
             return None
@@ -122,7 +132,7 @@ class LearnedMatcher:
         if plan is None:
             match = self._evaluation(line, found, ranked)
         else:
-            match = self._read(plan, family, found, ranked)
+            match = self._read(plan, family, line, found, ranked)
         return match if match is None or rank is None else self._of_rank(match, rank)
 
     def _of_rank(self, match: Match, rank: tuple[int, int]) -> Match:
@@ -134,7 +144,7 @@ class LearnedMatcher:
         return Match(known, (*match.spans, rank))
 
     def _means_loss(self, name: bytes) -> bool:
-        return (self._main.aliases.get(name) or canonical(name.decode("utf-8", "replace"))) == LOSS
+        return (self._main.aliases.get(name) or canonical(spelled(name))) == LOSS
 
     def _stage(self, family: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Plan | None:
         """Return the plan of a record with another head: that of a later stage, or of another tag."""
@@ -146,7 +156,7 @@ class LearnedMatcher:
         if is_quality(family) and not is_quality(main.head):  # `Target loss 0.1 reached at step 9`
             return None
         said = set(words(family)).difference(words(main.head))
-        if 2 * len(main.names & names) < len(main.names) or not (TOLD_AGAIN | VAL).isdisjoint(said):
+        if 2 * len(main.names & names) < len(main.names) or not (TOLD_AGAIN | SAVES | VAL).isdisjoint(said):
             return None
         if family not in self._stages:
             if len(self._stages) >= _MAX_STAGES:
@@ -156,8 +166,10 @@ class LearnedMatcher:
         return self._stages[family]
 
     def _read(
-        self, plan: Plan, family: bytes, found: list[Field], ranked: list[tuple[int, int]]
+        self, plan: Plan, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
     ) -> Match | None:
+        if plan.unseen:
+            plan = self._settled(plan, line, found, ranked)
         columns: list[Column] = []
         taken: set[int] = set()
         for what, counted in (("step", plan.counter), (EPOCH, plan.epoch)):
@@ -177,12 +189,28 @@ class LearnedMatcher:
             return None
         whole = plan.epoch is not None and any(column[0] == "total" for column in columns)
         metrics = (
-            [] if plan.alone else self._metrics(found, taken, plan.aliases, kind == EVAL and is_val(family))
+            []
+            if plan.alone
+            else self._metrics(line, found, taken, plan.aliases, kind == EVAL and is_val(family))
         )
         columns += metrics if kind == TRAIN else self._beside(metrics)
         if not plan.alone and not any(column[0] not in META_COLUMNS for column in columns):
             return None
         return self._match(plan.pattern, kind, columns, plan.base if whole else None)
+
+    def _settled(self, plan: Plan, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Plan:
+        """Return the plan as the first epoch to end makes it: its step begins anew, or is of all epochs."""
+        wanted = (plan.epoch, plan.counter)
+        at = [_find(counted, found, ranked) for counted in wanted if counted is not None]
+        if None in at or len(at) < 2:
+            return plan
+        epoch, step = (parsed(line[found[i].start : found[i].end]) for i in at if i is not None)
+        before, self._newest[plan.head] = self._newest.get(plan.head, (epoch, step)), (epoch, step)
+        if epoch <= before[0]:
+            return plan
+        plan = replace(plan, unseen=False, epoch=plan.epoch if step <= before[1] else None)
+        self.plans = {**self.plans, plan.head: plan}
+        return plan
 
     def _evaluation(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Match | None:
         """Return the match of a line that says of itself that it is about validation."""
@@ -196,11 +224,14 @@ class LearnedMatcher:
         if not inside and not any(is_val(f.name) for f in scores):
             return None
         main = next(plan for plan in self.plans.values() if plan.main)
-        at = next((index for r, index in ranked if r < RATIO), None) if main.epoch is None else None
+        at = None
+        if main.epoch is None:
+            same = None if main.counter is None else _find(main.counter, found, ranked)
+            at = next((index for r, index in ranked if r < RATIO), same)
         says = _SAYS_VAL.match(line) and (len(scores) > 1 or b" = " not in line)  # else it may be code
         if main.counter is not None and at is None and not says:
             return None
-        columns = self._beside(self._metrics(found, {index for _, index in ranked}, {}, inside))
+        columns = self._beside(self._metrics(line, found, {index for _, index in ranked}, {}, inside))
         if at is not None:
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
         return self._match("evaluation", EVAL, columns, None) if columns else None
@@ -214,7 +245,7 @@ class LearnedMatcher:
 
     @staticmethod
     def _metrics(
-        found: list[Field], taken: set[int], aliases: Mapping[bytes, str], validation: bool
+        line: bytes, found: list[Field], taken: set[int], aliases: Mapping[bytes, str], validation: bool
     ) -> list[Column]:
         """Return every named number that is not taken."""
         columns = []
@@ -222,10 +253,12 @@ class LearnedMatcher:
         for index, number in enumerate(found):
             if index in taken or not number.name:
                 continue
-            text = number.name.decode("utf-8", "replace")
+            text = spelled(number.name)
             metric = aliases.get(number.name) or canonical(text)
             if validation and (metric == LOSS or set(words(number.name)) <= _PLAIN_LOSS):
                 metric = VAL_LOSS
+            if metric == LOSS and metric in seen and is_val(line[found[index - 1].end : number.start]):
+                metric = VAL_LOSS  # Train: loss=1.2 acc=0.5 | Val: loss=1.4
             if metric not in seen:
                 seen.add(metric)
                 columns.append((metric, number.name, number.unit(metric), (number.start, number.end)))
@@ -245,7 +278,7 @@ class LearnedMatcher:
         if layout is None:
             if len(self._layouts) > 4096:  # names that hold random text: never grow without bound
                 self._layouts.clear()
-            printed = {metric: raw.decode("utf-8", "replace") for metric, raw, _, _ in columns if raw}
+            printed = {metric: spelled(raw) for metric, raw, _, _ in columns if raw}
             names = tuple(column[0] for column in columns)
             epochs = None if base is None else _epochs(names, base)
             if epochs is not None:

@@ -11,6 +11,7 @@ from runwatch.parsers.learn_counters import ENOUGH
 from runwatch.parsers.learn_families import aliases
 from runwatch.parsers.learn_words import is_loss, is_quality
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
+from runwatch.parsers.tongues import spelled
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|loss")
@@ -79,7 +80,7 @@ class TableMatcher:
         self._printed: dict[str, str] = {}
         meant = {} if self.counted else aliases([], frozenset(columns))
         for index, column in enumerate(columns):
-            text = column.decode("utf-8", "replace")
+            text = spelled(column)
             name = "step" if index == _counter(columns) else meant.get(column) or canonical(text)
             if name in self._names or (name in META_COLUMNS and name != "step"):
                 name = f"{text} (column {index + 1})"

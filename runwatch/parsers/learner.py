@@ -15,6 +15,7 @@ changed, or many lines have been seen.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -23,9 +24,16 @@ from runwatch.parsers.formats import Format
 from runwatch.parsers.learn_blocks import blocks
 from runwatch.parsers.learn_counters import ENOUGH, Kept
 from runwatch.parsers.learn_enough import FEW, PLAIN, few_are_enough, speaks_plainly
-from runwatch.parsers.learn_families import LOSSLESS, Judgement, counts_alike, interleaved, judge
+from runwatch.parsers.learn_families import (
+    LOSSLESS,
+    Judgement,
+    counts_alike,
+    in_stretches,
+    interleaved,
+    judge,
+)
 from runwatch.parsers.learn_shapes import reading_of
-from runwatch.parsers.learn_words import VAL_LED, is_loss, is_val, rank_span, relevant, words
+from runwatch.parsers.learn_words import SAVES, VAL_LED, is_loss, is_val, rank_span, relevant, words
 from runwatch.parsers.learned import LearnedMatcher, Plan
 from runwatch.parsers.learned_tables import TableMatcher, header
 from runwatch.parsers.patterns import Matcher
@@ -40,6 +48,8 @@ _TOLD = frozenset((b"best", b"summary"))
 """Words of the heads of lines that tell again what others told."""
 _LOOK = 16
 """Lines kept before the first look."""
+_RARER = 8
+"""A family of lines may be so much rarer than another if it is to be waited for."""
 _HEADING = re.compile(rb"#{1,6} \S")
 _LONGEST_EXAMPLE = 256
 """Lines after which a code block of a Markdown text is no longer believed to be one."""
@@ -152,9 +162,15 @@ class Learner:
         self._added += 1
         self._bytes += len(kept.line)
         if len(self.kept) > KEPT_LINES or self._bytes > KEPT_BYTES:
-            gone = len(self.kept) // 4 + 1  # a quarter at a time: dropping the first of a list is slow
-            self._bytes -= sum(len(old.line) for old in self.kept[:gone])
-            del self.kept[:gone]
+            self._drop(len(self.kept) // 4 + 1)  # a quarter at a time: dropping the first of a list is slow
+
+    def _drop(self, count: int) -> None:
+        """Drop lines of the most frequent family, the oldest first: of others there may be few."""
+        family = Counter(kept.head for kept in self.kept).most_common(1)[0][0]
+        at = [index for index, kept in enumerate(self.kept) if kept.head == family][:count]
+        gone = set(at)
+        self.kept = [kept for index, kept in enumerate(self.kept) if index not in gone]
+        self._bytes = sum(len(kept.line) for kept in self.kept)
 
     def _decide(self, *, last: bool) -> Format | None:
         families: dict[bytes, list[Kept]] = {}
@@ -170,7 +186,9 @@ class Learner:
             if (len(lines) >= ENOUGH or (last and not self._markdown and few_are_enough(lines, self._lines)))
             and (judgement := judge(lines, last=last)) is not None
         ]
-        judged = _of_training(judged)
+        judged = _of_training(judged, last=last)
+        if judged and not last and _better_may_come(judged[0], families):
+            return None
         if (not judged or judged[0].plan.counter is None) and (last or not _promising(families)):
             plans = blocks(families, self._lines)
             if plans is not None:
@@ -197,14 +215,31 @@ class Learner:
         return Format(NAME, "learned from this log", decode(example, 200), (matcher,), weak=True)
 
 
-def _of_training(judged: list[Judgement]) -> list[Judgement]:
+def _of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
     """Return the judgements about lines that are not of validation, the likeliest first.
 
-    Lines led by a score of validation count if there are no others: each may tell of both.
+    Lines led by a score of validation count if there are no others: each may tell of both. So do
+    at the end those that tell what was saved, and how good it was.
     """
-    train = [j for j in judged if not is_val(j.plan.head)]
+    train = [j for j in judged if not is_val(j.plan.head) or _names_training(j.plan)]
     train = train or [j for j in judged if j.plan.head.endswith(VAL_LED)]
-    return sorted(train, key=lambda judgement: -judgement.score)
+    steps = [j for j in train if SAVES.isdisjoint(words(j.plan.head))]
+    return sorted(steps or (train if last else []), key=lambda judgement: -judgement.score)
+
+
+def _names_training(plan: Plan) -> bool:
+    """Whether a loss says that it is of training: `Eval step 100 | train loss 1.9 | val loss 2.0`."""
+    return any(b"train" in words(name) for name in plan.losses)
+
+
+def _better_may_come(judgement: Judgement, families: Mapping[bytes, list[Kept]]) -> bool:
+    """Whether a judgement about lines without a loss is to wait for a rarer family that tells one."""
+    if judgement.plan.losses:
+        return False
+    many = len(families[judgement.plan.head])
+    few = (lines for lines in families.values() if FEW <= len(lines) < ENOUGH and many <= _RARER * len(lines))
+    plans = (judged.plan for lines in few if (judged := judge(lines, last=True)) is not None)
+    return any(plan.counter and plan.losses and not is_val(plan.head) for plan in plans)
 
 
 def _promising(families: Mapping[bytes, list[Kept]]) -> bool:
@@ -220,7 +255,8 @@ def _side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]])
     plans = {main.head: main}
     for other in (judgement.plan for judgement in judged[1:]):
         if counts_alike(other, main) and _TOLD.isdisjoint(words(other.head)):  # told again
-            among = interleaved(families[other.head], families[main.head])
+            lines = families[other.head], families[main.head]
+            among = interleaved(*lines) and not (other.names == main.names and in_stretches(*lines))
             beside = among or is_val(other.head) or (not other.quality and bool(main.quality))
             plans[other.head] = replace(other, main=not beside, pattern=f"{NAME}-{len(plans) + 1}")
     return plans

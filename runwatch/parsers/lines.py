@@ -9,6 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.parsers.spots import Spots
+
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 
@@ -114,11 +116,11 @@ class Lines:
         return np.asarray(np.logical_or.reduceat(flags, first))
 
     def holding(
-        self, index: Ints, needles: Iterable[bytes], *patterns: re.Pattern[bytes]
+        self, index: Ints, needles: Iterable[bytes], spots: Spots, pattern: re.Pattern[bytes]
     ) -> NDArray[np.bool_]:
-        """Return a mask of the records `index` that hold a needle or what a pattern finds in lines."""
+        """Return a mask of the records `index` that hold a needle, a spot or what a pattern finds."""
         joined = b"\n".join(self.records(index))
-        at = [found.start() for pattern in patterns for found in pattern.finditer(joined)]
+        at = [*spots.places(joined), *(found.start() for found in pattern.finditer(joined))]
         for needle in needles:
             place = joined.find(needle)
             while place >= 0:
@@ -151,6 +153,8 @@ class Lines:
 
         Colours may stand before them. Those that begin with any other escape are among them.
         """
+        if not prefix:
+            return np.ones(len(self.starts[index]), bool)
         head = prefix[:8]
         mask = np.uint64((1 << 8 * len(head)) - 1)
         wanted = np.uint64(int.from_bytes(head, "little"))

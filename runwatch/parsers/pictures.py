@@ -14,11 +14,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.parsers.bulk import BulkDecoder
+from runwatch.parsers.decoded import Decoded, Floats
 from runwatch.parsers.lines import Ints, Lines
 from runwatch.parsers.patterns import Layout, Match, Matcher, values
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.readers import Reader, Row, behind_bar
-from runwatch.parsers.skeleton import BulkDecoder, Decoded, Floats
 
 
 class Part(NamedTuple):

@@ -13,7 +13,7 @@ from runwatch.metrics import LOSS
 from runwatch.parsers.patterns import Layout
 
 if TYPE_CHECKING:
-    from runwatch.parsers.skeleton import Decoded
+    from runwatch.parsers.decoded import Decoded
 
 
 class Held(NamedTuple):
@@ -73,7 +73,7 @@ class Piece:
             tables = (_less(table, without) for table in self.tables())
             return tuple(table for table in tables if table.rows)
         if self._bulk:
-            from runwatch.parsers.skeleton import merge
+            from runwatch.parsers.decoded import merge
 
             return tuple(
                 _table(

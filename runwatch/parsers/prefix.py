@@ -24,11 +24,14 @@ _STAMP = (
     rb"|[IWEF]\d{4,8} \d\d:\d\d:\d\d(?:\.\d{1,9})?(?: +\d+)? [\w.<>/-]{1,80}:\d+\]"  # glog
     rb"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?: [\w.-]{1,64} [\w./-]{1,64}(?:\[\d+\])?:)?"  # syslog
 )
+_BEHIND_PLACE = rb"(?:" + rb"|".join(rb"(?<=\.py:%s\] )" % (rb"\d" * n) for n in range(1, 5)) + rb")"
 _FIRST = re.compile(
     rb"\s+"
     rb"|(?P<node>\d{1,5}):(?=[\s\[A-Za-z])"  # srun -l
     rb"|\[\d{1,5},(?P<mpi>\d{1,5})\]<std(?:out|err)>: ?"  # mpirun --tag-output
     rb"|\[ ?(?:[Rr][Aa][Nn][Kk][ :=]?|default)(?P<rank>\d{1,5})\]:?"
+    rb"|\[[> ]{1,80}\] \d{1,9}/\d{1,9}, [\d.]{1,12} task/s, elapsed: \d{1,9}s, ETA: {1,6}\d{1,9}s"  # mmcv
+    rb"|" + _BEHIND_PLACE + rb"\((?P<of>\d{1,5})/\d{1,5}\)(?= )"  # icefall: `[train.py:123] (3/8) Epoch`
     rb"|\[(?:" + _STAMP + rb")\]"
     rb"|\[" + _NOT_TRAINING + rb"[^\[\]\r\n]{1,120}\]:?"
     rb"|\(" + _NOT_TRAINING + rb"[^()\r\n]{1,120}\):?"
@@ -38,7 +41,7 @@ _FIRST = re.compile(
 _NEXT = re.compile(  # a logger's or a module's name, and what separates the parts
     rb"[-|:>]{1,3}(?=\s|[A-Za-z_]|$)"
     rb"|" + _NOT_TRAINING + rb"[A-Za-z_<][\w.<>/-]{0,80}(?:(?::[\w<>]{1,60})?:\d{1,6})?"
-    rb"(?:\s*(?:-|\||>{1,2})(?=\s|$)|:(?=\w|\s|$))"
+    rb"(?:\s*(?:-|\||>{1,2})(?=\s|$)|: +\d{1,6}:(?=\s|$)|:(?=\w|\s|$)| (?=" + _LEVEL + rb":))"
 )
 _MAX_PIECES = 24
 _Span = tuple[int, int]

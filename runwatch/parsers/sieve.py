@@ -19,7 +19,7 @@ from runwatch.parsers.interpreter import MAX_LINE
 from runwatch.parsers.learn_words import TELLING, is_count
 from runwatch.parsers.learned_tables import may_head
 from runwatch.parsers.lines import UNCLEAN, Bytes, Ints, Lines
-from runwatch.parsers.signs import TRIGGER
+from runwatch.parsers.spots import TRIGGERS
 
 _SMALL = np.uint8(32)
 _SLICE = 1 << 17
@@ -42,17 +42,14 @@ class Sieve:
         self._heads = tuple(heads)
         words = {*TELLING, *(word for word, more in gate.words if more is None)}
         self._sought = _sought(frozenset(map(_folded, words)))
-        self._patterns = (TRIGGER, *(more for _, more in gate.words if more is not None))
+        self._patterns = [more for _, more in gate.words if more is not None]
 
     def through(self, lines: Lines) -> list[int]:
         """Return the indices of the records that may tell something."""
         mask = np.zeros(len(lines), bool)
         text, begin, end = lines.text, lines.begin, lines.begin + lines.size
-        hits = [
-            found.start() - begin
-            for pattern in self._patterns
-            for found in pattern.finditer(text, begin, end)
-        ]
+        hits = [*TRIGGERS.places(text[begin:end])]
+        hits += [m.start() - begin for pattern in self._patterns for m in pattern.finditer(text, begin, end)]
         hits += [at - begin for byte in UNCLEAN for at in _places(text, byte, begin, end)]
         places = np.concatenate([np.array(found, np.int64) for found in (hits, *self._hits(lines))])
         mask[np.searchsorted(lines.starts, places, "right") - 1] = True

@@ -12,8 +12,9 @@ from runwatch.parsers.patterns import VALUE, Layout, Match, values
 from runwatch.parsers.readers import Row, RowMaker, same_until
 
 if TYPE_CHECKING:
+    from runwatch.parsers.bulk import BulkDecoder
+    from runwatch.parsers.decoded import Floats
     from runwatch.parsers.pictures import Pictures
-    from runwatch.parsers.skeleton import BulkDecoder, Floats
 
 _SPACY_HEAD = re.compile(rb"\s{0,3}E\s+#\s+(\S.*SCORE)\s*$")
 _NUMBERS = re.compile(rb"\s*" + VALUE + rb"(?:\s+" + VALUE + rb"){2,40}\s*$")
@@ -58,7 +59,7 @@ class _SpacyRows:
 
     def bulk(self) -> BulkDecoder:
         """Return the bulk path of rows."""
-        from runwatch.parsers.skeleton import BulkDecoder
+        from runwatch.parsers.bulk import BulkDecoder
 
         self._decoder = BulkDecoder(self)
         return self._decoder

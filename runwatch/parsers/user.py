@@ -37,7 +37,7 @@ from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 
 if TYPE_CHECKING:
-    from runwatch.parsers.skeleton import Decoder
+    from runwatch.parsers.bulk import Decoder
 
 MAX_LENGTH = 2048
 """Bytes of a line that a user's pattern sees."""
@@ -96,7 +96,7 @@ class UserPattern:
 
     def bulk(self) -> Decoder | None:
         """Return the bulk path, which only patterns may take that are digit-blind."""
-        from runwatch.parsers.skeleton import BulkDecoder
+        from runwatch.parsers.bulk import BulkDecoder
 
         return BulkDecoder(self) if self._digit_blind else None
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.batch import TRAIN
+from runwatch.parsers.decoded import Decoded
 from runwatch.parsers.patterns import Layout
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.recordio import Records
-from runwatch.parsers.skeleton import Decoded
 from runwatch.parsers.wandb_items import Bools, HistoryItems, Ints, Keys, sort
 from runwatch.parsers.wandb_log import Shape
 

@@ -13,10 +13,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from runwatch.parsers import numerals
+from runwatch.parsers.decoded import Decoded, Floats
 from runwatch.parsers.lines import PAD, Bytes, Ints, Lines
 from runwatch.parsers.numerals import Flags
 from runwatch.parsers.patterns import Layout, Matcher
-from runwatch.parsers.skeleton import Decoded, Floats
 
 _MIN = 24  # fewer rows than this are cheaper through the matcher
 _ROWS = 16384  # rows a pass works on

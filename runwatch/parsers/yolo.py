@@ -11,10 +11,10 @@ from runwatch.parsers.patterns import NUMBER, VALUE, Layout, LinePattern, Match,
 from runwatch.parsers.readers import Row, RowMaker, same_until
 
 if TYPE_CHECKING:
+    from runwatch.parsers.decoded import Floats
     from runwatch.parsers.lines import Ints
     from runwatch.parsers.numerals import Flags
     from runwatch.parsers.pictures import Pictures
-    from runwatch.parsers.skeleton import Floats
     from runwatch.parsers.words import WordDecoder, Words
 
 _WORD = re.compile(rb"\S+")
@@ -97,6 +97,8 @@ class _YoloRows:
         The last two are the batch's instances and the image size.
         """
         names = [f"train/loss_{i + 1}" for i in range(count - 2)]
+        if count > 4:  # of a classifier there is one loss; of all else the boxes' comes first
+            names[0] = "train/box_loss"
         if len(self._names) == count:
             names = [
                 n if n == "loss" or n.endswith("_loss") else f"{n}_loss" for n in self._names[: count - 2]

@@ -251,12 +251,12 @@ def _foot(span: _Window, marks: Sequence[Mark], options: Options) -> Row:
     first, last = span.first / unit, span.last / unit
     count = min(8, span.cells // 24)
     inner = axis.ticks(axis.Scale(first, last), count) if count and last > first else []
-    oldest = axis.trimmed(numbers.si(first)) + letter
+    oldest = _end(first, places) + letter
     for room in range(5):  # a mark at an end moves the label a little
         if _write(signs, room, oldest):
             break
     if span.last > span.first:
-        newest = axis.trimmed(numbers.si(last, 4)) + letter
+        newest = _end(last, places) + letter
         for room in range(4):
             if _write(signs, span.cells - len(newest) - room, newest):
                 break
@@ -265,10 +265,19 @@ def _foot(span: _Window, marks: Sequence[Mark], options: Options) -> Row:
     return cells.runs(signs, roles)
 
 
+def _end(x: float, places: xaxis.Axis) -> str:
+    """Return the label of an end of the axis: a step as logs write it, where that is short."""
+    if places.name == xaxis.STEP and x < 1e5 and x == round(x):
+        return f"{x:.0f}"
+    return axis.trimmed(numbers.si(x, 4))
+
+
 def _write(signs: list[str], at: int, text: str) -> bool:
-    """Put a label on the rule if nothing else is there or right before it."""
+    """Put a label on the rule if nothing else is there or right before it, and no label right behind it."""
     end = at + len(text)
     if at < 0 or end > len(signs) or len(set(signs[max(0, at - 1) : end])) > 1:
+        return False
+    if signs[end : end + 1] and signs[end].isdigit():
         return False
     signs[at:end] = text
     return True

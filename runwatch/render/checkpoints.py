@@ -20,7 +20,7 @@ _ROLES = {
     "told": "",
 }
 _FEW = 100
-"""Checkpoints that still fit from which on it is worth saying when the disk will be full."""
+"""Checkpoints that still fit, below which it is worth saying how many, and when the disk will be full."""
 _CHANGED = 0.01
 """Fraction by which the newest one's size must differ from the usual for that to be said."""
 _GRAVE = frozenset({"traceback", "error", "oom", "nccl", "signal", "xid", "killed", "segfault", "crash"})
@@ -144,8 +144,8 @@ def _said(saving: Saving) -> Iterator[str]:
         yield f"every {numbers.step(round(saving.interval))} steps"
     if saving.next_in is not None:
         wait = numbers.brief(abs(saving.next_in))
-        at = "" if saving.next_at is None else f" {numbers.step(saving.next_at)}"
-        yield f"next{at} {wait} late" if saving.next_in < 0 else f"next{at} in {wait}"
+        when = f"{wait} late" if saving.next_in < 0 else f"in {wait}" if saving.next_in else "due"
+        yield f"next {when}" if saving.next_at is None else f"next {numbers.step(saving.next_at)} {when}"
     if saving.rotates and saving.present:
         yield f"keeps {saving.present:,}"
     elif saving.deleted:
@@ -154,7 +154,8 @@ def _said(saving: Saving) -> Iterator[str]:
         change = numbers.percent(abs(saving.size_ratio - 1), 0)
         yield f"newest {change} {'smaller' if saving.size_ratio < 1 else 'larger'}"
     if saving.room is not None and saving.usual_bytes:
-        yield f"room for {saving.room:,} more of {numbers.size(saving.usual_bytes)}"
+        count = "many" if saving.room >= _FEW else saving.room
+        yield f"room for {count} more of {numbers.size(saving.usual_bytes)}"
     if saving.full_in is not None and saving.full_in < 7 * 86_400 and (saving.room or 0) < _FEW:
         yield f"disk full in {numbers.brief(max(0.0, saving.full_in))}"
 

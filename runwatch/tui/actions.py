@@ -73,6 +73,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("help", ("?", "f1"), "Help", "what is on the screen, and the keys", "everywhere", _ALL, 1),
     Action("back", ("escape",), "Back", "one level up; clear the cursor", "everywhere", _ALL, 5),
     Action("palette", (":", "ctrl+p"), "Cmd", "find and run any command", "everywhere", rank=28),
+    Action("suspend", ("ctrl+z",), "", "back to the shell; fg returns here", "everywhere", _ALL),
     Action("retry", ("R",), "Restart engine", "start a lost engine again", "everywhere", rank=2),
     Action("runs", ("0",), "", "all runs", "views", _ALL),
     Action("overview", ("1",), "", "overview of the run", "views", _ALL),

@@ -194,7 +194,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
             return bool(scene.firing()) or any(row.critical for row in runs)
         if action == "retry":
             return scene.link == "lost" and self._reopen is not None
-        return True
+        return action != "suspend" or (self._driver is not None and self._driver.can_suspend)
 
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry: on the screen if it knows it, else here."""
@@ -210,6 +210,8 @@ class RunwatchApp(App[int], inherit_bindings=False):
     def do_quit(self) -> None:
         """Leave."""
         self.exit(int(ExitCode.UNREADABLE if self.scene.link == "lost" else ExitCode.OK))
+
+    do_suspend = App.action_suspend_process
 
     def do_help(self) -> None:
         """Show the keys of this view."""
@@ -230,6 +232,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         if name == actions.RANKS and not (run and (run.ranks or run.has_machine)):
             self.say("no ranks, GPUs or processes are known of this run")
             return
+        self.scene.due = 2  # the one on its way, and one with what this view shows: also while paused
         screen = self._views.open(name)
         if isinstance(screen, Overview) and screen.is_mounted:
             screen.unzoom()
@@ -239,7 +242,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         if self.scene.paused:
             self.scene.resume()
         else:
-            self.scene.paused = True
+            self.scene.hold()
         self.refresh_view()
 
     def do_palette(self) -> None:

@@ -32,3 +32,12 @@ class HeldDriver(LinuxDriver):
             self._released = True
             super().write(self._kept)
             self._kept = ""
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Come back from a stop by Ctrl-Z.
+
+        SIGCONT comes without one too, with the SIGHUP of a terminal that goes and the SIGTERM of
+        schedulers: a second reader of the keys, begun then, would outlive the screen.
+        """
+        if self._must_signal_resume:
+            super()._sigcont_application()

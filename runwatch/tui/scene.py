@@ -43,7 +43,8 @@ class Scene:
     pending: Snapshot | None = None
     """Newest snapshot while paused."""
     paused: bool = False
-    missed: int = 0
+    due: int = 0
+    """Pictures that are taken though paused."""
     run_id: str | None = None
     """The run that a person asked for."""
     began: float | None = None
@@ -84,10 +85,10 @@ class Scene:
         self.link, self.reason = "live", ""
         if self.began is None:
             self.began = self.clock()
-        if self.paused:
+        if self.paused and not self.due:
             self.pending = snapshot
-            self.missed += 1
             return
+        self.due = max(0, self.due - 1)
         before = self.run.id if self.run else None
         if snapshot.run is None and snapshot.runs and self.run_id is not None:
             # It is known by another id now, or turned out to be no run.
@@ -118,9 +119,13 @@ class Scene:
         attempts = [row.id for row in self.snapshot.runs if _source(row.id) == here]
         return attempts[-1] if attempts and len(attempts) < len(self.snapshot.runs) else None
 
+    def hold(self) -> None:
+        """Show this picture until `resume`."""
+        self.paused, self.due = True, 0
+
     def resume(self) -> None:
         """Show the newest picture again."""
-        self.paused, self.missed = False, 0
+        self.paused = False
         if self.pending is not None:
             snapshot, self.pending = self.pending, None
             link, reason = self.link, self.reason

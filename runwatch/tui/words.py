@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from runwatch import metrics
@@ -90,8 +91,10 @@ _VIEWS: dict[str, tuple[Told, ...]] = {
 
 
 _FRESH = (
-    "how old the picture is: time since the log grew; STALE: more than ten usual steps ago, and at least 30 s"
+    "how old the picture is: time since the log grew; STALE: more than ten usual steps ago, and at least 30s"
 )
+_NUMBER = re.compile(r",|\d")
+"""Where the word for how fresh the picture is ends."""
 
 
 def explain(view: str, scene: Scene) -> list[Told]:
@@ -116,7 +119,7 @@ def _head(scene: Scene) -> Iterator[Told]:
         )
     if run.elapsed is not None:
         yield "up", "training time as the log counts it"
-    yield freshness(scene)[0].strip(" ●○*ox"), _FRESH
+    yield _NUMBER.split(freshness(scene)[0], maxsplit=1)[0].strip(" ●○*ox"), _FRESH
 
 
 def _charts(view: str, scene: Scene) -> Iterator[Told]:

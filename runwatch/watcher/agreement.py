@@ -83,22 +83,28 @@ class Telling:
 def compare(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) -> Outcome:
     """Compare two histories of one metric.
 
-    Four arrays, steps ascending or not; of a step told twice the first counts.
+    Four arrays, steps ascending or not; of a step told twice the first counts. One that counts its
+    steps from 0 agrees once they are shifted; where they do not agree, the shift counts that makes
+    most steps common: which steps a source lacks must not decide what is found.
     """
-    found: Difference | None = None
+    worst: tuple[int, Difference] | None = None
     for shift in (0.0, 1.0, -1.0):
         _, here, there = np.intersect1d(steps, their_steps + shift, return_indices=True)
         a, b = ours[here], theirs[there]
         known = np.isfinite(a) & np.isfinite(b)
-        if np.count_nonzero(known) < ENOUGH:
+        count = int(np.count_nonzero(known))
+        if count < ENOUGH // 2:
             continue
         a, b, at = a[known], b[known], steps[here][known]
         apart = np.abs(a - b) > _rounding(a) + _rounding(b) + _FLOAT32 * np.maximum(np.abs(a), np.abs(b))
         if np.mean(apart) <= MOST:
-            return Outcome(True)
+            return Outcome(count >= ENOUGH)
         first = int(np.argmax(apart))
-        found = found or Difference(int(at[first]), float(a[first]), float(b[first]))
-    return Outcome(found is not None, found)
+        if worst is None or count > worst[0]:
+            worst = count, Difference(int(at[first]), float(a[first]), float(b[first]))
+    if worst is None or worst[0] < ENOUGH:
+        return Outcome(False)
+    return Outcome(True, worst[1])
 
 
 def clocks(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) -> Outcome:

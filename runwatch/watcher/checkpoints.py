@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from runwatch.checkpoint import Checkpoint, State
+from msgspec import structs
+
+from runwatch.checkpoint import Checkpoint, State, Summary
+from runwatch.render.states import ended
 from runwatch.run import Run, Saved
 from runwatch.snapshot import CheckpointRow, Saving
+from runwatch.watcher.directories import LOOK_EVERY
+
+_JITTER = 0.05
+"""Part of the usual distance by which one may come later than usual without being late."""
 
 
 def rows(run: Run, now: float, limit: int) -> tuple[CheckpointRow, ...]:
@@ -15,15 +22,21 @@ def rows(run: Run, now: float, limit: int) -> tuple[CheckpointRow, ...]:
     return tuple((seen + told)[:limit])
 
 
-def saving(run: Run, now: float) -> Saving:
-    """Return what the checkpoints say together."""
+def saving(run: Run, phase: str, now: float, sound: int | None = None) -> Saving:
+    """Return what the checkpoints say together; after the end, or the last step, none is next.
+
+    Those after step `sound` are not good, however complete.
+    """
     summary = run.checkpoints.summary()
-    good = summary.last_good
+    good = summary.last_good if sound is None else run.checkpoints.last_good(sound + 1)
+    beyond = run.total is not None and (summary.next_at or 0) > run.total
+    if ended(phase) or beyond:
+        summary = structs.replace(summary, next_at=None, next_time=None, full_time=None)
     return Saving(
         last_good=good.at if good is not None else None,
         interval=summary.interval,
         interval_seconds=summary.interval_seconds,
-        next_in=None if summary.next_time is None else summary.next_time - now,
+        next_in=_due(summary, now),
         usual_bytes=summary.usual_bytes,
         room=summary.room,
         full_in=None if summary.full_time is None else summary.full_time - now,
@@ -33,6 +46,14 @@ def saving(run: Run, now: float) -> Saving:
         rotates=summary.rotates,
         size_ratio=summary.size_ratio,
     )
+
+
+def _due(summary: Summary, now: float) -> float | None:
+    """Return the seconds until the next one is due; 0 where it may be there by now, not seen yet."""
+    if summary.next_time is None:
+        return None
+    due, unseen = summary.next_time - now, max(2 * LOOK_EVERY, _JITTER * (summary.interval_seconds or 0.0))
+    return 0.0 if -unseen <= due < 0 else due
 
 
 def _seen(saved: Checkpoint, now: float) -> CheckpointRow:

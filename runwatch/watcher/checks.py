@@ -54,6 +54,8 @@ class Path(msgspec.Struct, frozen=True):
     answered: bool = True
     wandb: bool = False
     """Whether W&B writes it, or below it."""
+    missing: bool = False
+    """Whether there is no such file or directory."""
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -128,6 +130,9 @@ def _paths(facts: Facts) -> Iterator[Check]:
         if not item.answered:
             advice = f"timeout 5 stat {_word(item.path)}; mount | grep {_word(item.mount.point)}"
             yield Check("path", "bad", f"{where}: the file system does not answer", advice)
+        elif item.missing:
+            says = f"{text.path(item.path)}: no such file or directory"
+            yield Check("path", "bad", says, f"ls -d {_word(item.path)}*")
         elif events_reliable(item.mount.fstype):
             yield Check("path", "ok", f"{where}: changes are seen as they happen")
         else:

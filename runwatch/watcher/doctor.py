@@ -138,8 +138,9 @@ def _path(path: str) -> checks.Path:
     if answered and os.path.isfile(full):
         seen = ask(sampler.Setup("machine", raw, interval=60.0), Processes)
         processes = next((message for message in seen if isinstance(message, Processes)), None)
+    missing = answered and not os.path.exists(full)
     wandb = answered and (full.endswith((".wandb", "/wandb")) or os.path.isdir(os.path.join(full, "wandb")))
-    return checks.Path(path, mount, space, processes, answered, wandb)
+    return checks.Path(path, mount, space, processes, answered, wandb, missing)
 
 
 def _hidepid() -> bool:

@@ -10,6 +10,7 @@ from runwatch.findings import Severity
 from runwatch.run import RankState, Run
 from runwatch.snapshot import IncidentRow
 from runwatch.watcher.engine import Engine
+from runwatch.watcher.evidence import sound
 from runwatch.watcher.group import Group, WatchedRun
 
 SCHEMA = 1
@@ -41,6 +42,7 @@ def run_object(engine: Engine, group: Group, watched: WatchedRun, now: float) ->
             for rank, state in sorted(run.ranks.items())
         },
         "checkpoints": _checkpoints(run),
+        "last_good_checkpoint": run.good_before(sound(watched.incidents.rows())),
         "incidents": [incident_object(row) for row in sorted(watched.incidents.rows(), key=place)],
     }
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.run import Run
+from runwatch.snapshot import IncidentRow
+
+_SPOILS = frozenset({"nonfinite", "masked_nan", "divergence"})
+"""Rules whose critical findings mean that the weights are no longer worth saving."""
 
 
-def _sound(finding: Finding) -> int | None:
+def _sound(finding: Finding | IncidentRow) -> int | None:
     """Return the step up to which all was well, as far as the finding tells."""
     known = (finding.evidence.get(name) for name in ("sound_step", "best_step"))
     return next((step for step in known if isinstance(step, int)), finding.step)
+
+
+def sound(incidents: Iterable[IncidentRow]) -> int | None:
+    """Return the step up to which the weights are good; None where nothing is known against the newest."""
+    spoilt = (
+        _sound(row)
+        for row in incidents
+        if row.rule in _SPOILS and row.severity == "critical" and row.state in ("firing", "acknowledged")
+    )
+    return min((step for step in spoilt if step is not None), default=None)
 
 
 def placed(finding: Finding, run: Run, source: str) -> Finding:

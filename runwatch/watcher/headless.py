@@ -72,8 +72,8 @@ class Headless:
         for group, watched in runs:
             if watched.run.id not in self._ended and self._is_over(group, watched, now):
                 self._ended[watched.run.id] = watched.run.records
-                if self._told.get(watched.run.id, (0.0, 0))[1] != (watched.run.last_step or 0):
-                    yield self._progress(watched, now)  # how far it came, which was not due yet
+                if self._told.get(watched.run.id, (now, None))[1] != (watched.run.last_step or 0):
+                    yield self._progress(watched, now)  # so that the newest that is told is where it ended
                 yield self._end(group, watched, now)
         if not self._gave_up and self._is_nothing(now):
             self._gave_up = True

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import msgspec
 
 WORKER = "runwatch.watcher.worker"
+_KILLED = 1.0
+"""Seconds in which what was killed is gone."""
 
 
 class Spare:
@@ -47,7 +49,9 @@ class Spare:
         self.given = setup
 
     def drop(self) -> None:
-        """End it, whatever it does. One that hangs is not waited for."""
+        """End it, whatever it does. One that is stuck in the kernel is not waited for."""
         self.process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_KILLED)
         if self.process.stdout is not None:
             self.process.stdout.close()

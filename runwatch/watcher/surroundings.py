@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runwatch.checkpoint import State
 from runwatch.metrics import LOSS, VAL_BPB, VAL_LOSS
+from runwatch.watcher.evidence import sound
 
 if TYPE_CHECKING:
     from runwatch.alerts.incidents import Change
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from runwatch.alerts.signals import Target
     from runwatch.run import Run
     from runwatch.watcher.engine import Engine
+    from runwatch.watcher.group import WatchedRun
 
 TREND_POINTS = 240
 
@@ -37,7 +39,8 @@ def around(engine: Engine, change: Change) -> Surroundings:
     for group, watched in engine.runs():
         if watched.run.id != change.run:
             continue
-        good = watched.run.checkpoints.summary().last_good
+        bound = sound(watched.incidents.rows())
+        good = watched.run.checkpoints.last_good(None if bound is None else bound + 1)
         series = watched.run.series.get(change.row.metric or "")
         trend: tuple[float, ...] = ()
         span = None
@@ -81,7 +84,7 @@ def looks(engine: Engine, now: float, command: str) -> list[Look]:
                 total=run.total,
                 eta=progress.eta_seconds,
                 metrics=partial(_metrics, run),
-                checkpoint=partial(_checkpoint, run),
+                checkpoint=partial(_checkpoint, watched),
                 look=command,
             )
         )
@@ -101,16 +104,16 @@ def _metrics(run: Run) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _checkpoint(run: Run) -> str:
+def _checkpoint(watched: WatchedRun) -> str:
     """Return the best checkpoint, where checkpoints tell a validation loss; else the last good one."""
     judged = [
         (checkpoint.metrics[name], checkpoint)
-        for checkpoint in run.checkpoints
+        for checkpoint in watched.run.checkpoints
         for name in (VAL_LOSS, VAL_BPB)
         if checkpoint.state is State.COMPLETE and name in checkpoint.metrics
     ]
     if judged:
         value, best = min(judged, key=lambda pair: pair[0])
         return f"Best checkpoint: {best.at} ({value:.4g})"
-    good = run.good_before(None)
+    good = watched.run.good_before(sound(watched.incidents.rows()))
     return "" if good is None else f"Last good checkpoint: step {good:,}"

@@ -27,6 +27,7 @@ from runwatch.snapshot import (
 )
 from runwatch.text import plain
 from runwatch.watcher import checkpoints, parallel, under
+from runwatch.watcher.evidence import sound
 from runwatch.watcher.group import Group, Source, WatchedRun
 from runwatch.watcher.protocol import View
 
@@ -234,7 +235,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         ranks=_ranks(run, group.machine, now),
         incidents=watched.incidents.rows()[:MAX_INCIDENTS] if watched else (),
         checkpoints=checkpoints.rows(run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS),
-        saving=checkpoints.saving(run, now),
+        saving=checkpoints.saving(run, phase, now, sound(watched.incidents.rows()) if watched else None),
         events=_events(run) if view.details else (),
         about=run.about if view.details else {},
         log=tuple(newest),

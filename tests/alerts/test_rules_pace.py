@@ -277,6 +277,13 @@ def test_an_estimate_that_gets_better_is_not_believed():
         assert rule.tick(status) == []
 
 
+def test_the_last_of_steps_that_count_from_0_is_no_early_end():
+    rule = Finished()
+    rule.observe(heard(0, 100.0))
+    (found,) = rule.tick(Status(now=1.0, phase="finished", finished=True, last_step=19, total=20))
+    assert found.title == "finished at step 19 of 20"
+
+
 def test_the_end_is_a_note_when_it_was_watched():
     end = Status(now=1.0, phase="finished", finished=True, last_step=600, total=1000)
     assert Finished().tick(end) == []

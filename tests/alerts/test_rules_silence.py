@@ -221,6 +221,14 @@ def test_some_ends_are_certain_at_once(kind):
     assert brief(Crash().observe(only(event(kind, 10)))) == [("firing", "critical")]
 
 
+def test_what_killed_it_is_looked_for_before_memory_is_blamed():
+    (found,) = Crash().observe(only(event("killed", 10)))
+    assert "by whom the log does not tell" in found.cause
+    assert found.advice.startswith("See whether dmesg")
+    (found,) = Crash().observe(only(event("host_oom", 10)))
+    assert found.advice.startswith("Lower data loader workers")
+
+
 def test_a_handled_exception_clears_after_three_rows():
     rule = Crash()
     found = list(rule.observe(rows(0, 100, events=[event("traceback", 5050)])))
@@ -317,6 +325,8 @@ def test_the_kernels_word_outranks_the_programs():
         ("traceback", "RuntimeError: CUDA error: an illegal memory access", "illegal_access", Role.ROOT),
         ("traceback", "OSError: [Errno 28] No space left on device", "disk_full", Role.ROOT),
         ("traceback", "BrokenPipeError: [Errno 32] Broken pipe", "teardown", Role.CASCADE),
+        ("elastic", "runwatch: the command exited with code 3 after 3 s", "exit", Role.CASCADE),
+        ("elastic", "main_worker exits with code 1", "elastic", Role.CASCADE),
         (
             "traceback",
             "torch.distributed.DistNetworkError: Connection reset by peer",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runwatch.checkpoint import Checkpoint, Checkpoints, Look, State, in_order, last_good, summarise
+from runwatch.run import Run
+from runwatch.watcher.checkpoints import saving
+from runwatch.watcher.directories import LOOK_EVERY
 
 
 def saved(step, when=None, state=State.COMPLETE, **more):
@@ -81,3 +84,24 @@ def test_looks_are_folded_by_id_and_problems_clear():
     assert not known.problems
     assert [c.step for c in known] == [1, 2]
     assert known.summary().last_good.step == 2
+
+
+def told(now, phase="training", total=None):
+    """What the view of checkpoints says of a run that saved every 100 steps, every 20 s."""
+    run = Run("r", "r")
+    run.total = total
+    run.checkpoints.fold(Look("d", (saved(100, 0.0), saved(200, 20.0), saved(300, 40.0))))
+    seen = saving(run, phase, now)
+    return seen.next_at, seen.next_in
+
+
+def test_what_may_be_there_unseen_is_not_late():
+    assert told(50.0) == (400, 10.0)
+    assert told(60.0 + 2 * LOOK_EVERY) == (400, 0.0)
+    assert told(61.0 + 2 * LOOK_EVERY) == (400, -1.0 - 2 * LOOK_EVERY)
+
+
+def test_no_checkpoint_is_next_after_the_end():
+    assert told(99.0, total=400)[0] == 400
+    assert told(99.0, total=300) == (None, None)
+    assert told(99.0, "finished") == told(99.0, "crashed") == (None, None)

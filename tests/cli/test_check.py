@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -29,12 +32,12 @@ def test_json_contract(log):
     (run,) = document["runs"]
     assert list(run) == [
         "name", "title", "sources", "format", "state", "lines", "unparsed_lines", "steps", "progress", "eta_seconds",
-        "metrics", "ranks", "checkpoints", "incidents",
+        "metrics", "ranks", "checkpoints", "last_good_checkpoint", "incidents",
     ]  # fmt: skip
     assert (run["name"], run["sources"], run["format"]) == ("speedrun", [str(log)], "nanochat")
     assert run["steps"] == {"records": 300, "first": 0, "last": 299, "total": 300}
     assert (run["state"], run["progress"], run["eta_seconds"]) == ("finished", 1.0, 0.0)
-    assert run["checkpoints"] == []
+    assert (run["checkpoints"], run["last_good_checkpoint"]) == ([], None)
     assert run["metrics"]["train/loss"].keys() == {
         "count",
         "first",
@@ -194,3 +197,18 @@ def test_a_line_of_one_of_several_files_is_told_with_its_file(tmp_path):
     line = (tmp_path / "rank_1.log").read_bytes().count(b"\n")
     done = called("check", tmp_path, "--fail-on", "never")
     assert f"({tmp_path / 'rank_1.log'}, line {line})" in done.stdout
+
+
+def test_the_checkpoint_to_go_on_from_is_named(log):
+    for step in (100, 200, 300):
+        path = log.parent / "checkpoints" / f"model_{step:06d}.pt"
+        path.parent.mkdir(exist_ok=True)
+        torch_file = io.BytesIO()
+        with zipfile.ZipFile(torch_file, "w") as file:
+            file.writestr("model/data.pkl", bytes(4096))
+        # The newest one is cut short.
+        path.write_bytes(torch_file.getvalue()[: 1000 if step == 300 else None])
+        os.utime(path, (time.time() - 9000 + step,) * 2)
+    (run,) = json.loads(runwatch("check", log.parent, "--json", "--fail-on", "never").stdout)["runs"]
+    assert [row["complete"] for row in run["checkpoints"]] == [True, True, False]
+    assert run["last_good_checkpoint"] == 200

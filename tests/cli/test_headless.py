@@ -10,6 +10,7 @@ import time
 import pytest
 
 from runwatch.cli.headless import Printer
+from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
 from runwatch.render.glyphs import ASCII
 from runwatch.watcher.engine import Engine
@@ -112,6 +113,24 @@ def test_the_end_of_standard_input_is_the_end_of_its_run(tmp_path):
     assert done.returncode == 0
     assert "ended, neither finished nor crashed  step 19/10,000" in done.stdout.splitlines()[-1]
     assert done.stdout.count("step 19/") == 2
+
+
+def test_before_the_end_the_newest_is_told_however_long_the_interval():
+    engine = Engine()
+    group = engine.add_source("a.log", "a", "a.log")
+    stream, parser = Headless(engine, interval=600.0, every=None), LogParser()
+
+    def line(n):
+        return f"step {n:05d}/00100 (1.00%) | loss: {5 - n / 100:.6f} | dt: 10.00ms\n".encode()
+
+    for n in range(3):
+        engine.fold("a.log", parser.feed(line(n)), live=True, arrival=float(n), written=float(n))
+    assert [body["type"] for body in stream.progress(3.0)] == ["run", "progress"]
+    engine.fold("a.log", parser.feed(line(3)), live=True, arrival=4.0, written=4.0)
+    group.sources["a.log"].ended = True
+    newest, end = stream.progress(5.0)
+    assert (newest["type"], newest["step"], newest["metrics"]["train/loss"]) == ("progress", 3, 4.97)
+    assert end["type"] == "end"
 
 
 def test_an_old_log_that_holds_no_run_ends(tmp_path):

@@ -40,6 +40,7 @@ class Terminal:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self.seen, self._fed = b"", 0
+        self._nothing: int | None = None
         self.pid, self._master = pty.fork()
         if self.pid == 0:
             os.environ.update({"TERM": "xterm-256color", "COLUMNS": "", "LINES": "", **(env or {})})
@@ -75,6 +76,11 @@ class Terminal:
                 return picture
         raise AssertionError("never came:\n" + "\n".join(self.lines))
 
+    def hang_up(self) -> None:
+        """Take the terminal away, as the end of an SSH session does."""
+        os.close(self._master)
+        self._master, self._nothing = os.pipe()  # says nothing more
+
     def end(self) -> int:
         """Return the exit code once the program has ended."""
         deadline = time.monotonic() + WAIT
@@ -96,6 +102,8 @@ class Terminal:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
         os.close(self._master)
+        if self._nothing is not None:
+            os.close(self._nothing)
 
 
 @pytest.fixture
@@ -130,6 +138,28 @@ def test_resize_views_and_help(log):
         terminal.until(lambda p: "─ help ─" not in p)
         terminal.keys("1")
         terminal.until(lambda p: "[1]Overview" in p)
+
+
+def test_ctrl_z_gives_the_terminal_back_and_fg_returns(log):
+    with Terminal("tail", str(log.path)) as terminal:
+        terminal.until(lambda p: "step 399" in p)
+        terminal.keys("\x1a")
+        terminal.until(lambda p: psutil.Process(terminal.pid).status() == psutil.STATUS_STOPPED)
+        assert terminal.seen.endswith(b"\x1b[?1004l")  # the last word of a screen that leaves
+        log.steps(1, total=1000)
+        os.kill(terminal.pid, signal.SIGCONT)
+        terminal.until(lambda p: "step 400" in p and "q Quit" in p)
+        terminal.keys("q")
+        assert terminal.end() == 0
+
+
+def test_a_terminal_that_goes_takes_the_screen_with_it(log):
+    with Terminal("tail", str(log.path)) as terminal:
+        terminal.until(lambda p: "step 399" in p)
+        children = psutil.Process(terminal.pid).children(recursive=True)
+        terminal.hang_up()
+        assert terminal.end() == 128 + signal.SIGHUP
+        assert psutil.wait_procs(children, WAIT)[1] == []
 
 
 def test_ascii_only(log):

@@ -56,6 +56,11 @@ def test_status(daemon):
     first, *_, last = done.stdout.splitlines()
     assert re.match(r"▶ RUNNING  speedrun  step 4,005/5,568  ━+.*  72%  loss 2\.500  ETA .*1▲.* ago", first)
     assert "1 run, 1 file; alerts are sent nowhere" in last
+    assert daemon.run("status", "speedrun").stdout.splitlines()[0] == first
+    for asked in (["nope"], ["--json", "nope"]):
+        done = daemon.run("status", *asked)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == "runwatch: no such run: nope: known here: speedrun\n"
 
 
 def test_status_for_a_status_line(daemon):

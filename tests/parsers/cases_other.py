@@ -95,6 +95,14 @@ CASES = [
         {"step": [422], "total": [969], "train/loss": [23.5], "train/learning_rate": [2.375e-4], "perf/step_time": [0.25]},
     ),
     Case(
+        "openpcdet",
+        "2030-01-02 03:04:05,678   INFO  epoch: 2/36, acc_iter=2050, cur_iter=49/1000, batch_size=1, time_cost(epoch): "
+        "00:19/1:30:59, time_cost(all): 00:19/54:46:32, loss=23.5, d_time=0.00(0.03), f_time=0.32(0.36), "
+        "b_time=0.25(0.39), norm=7.5, lr=0.000375\n",
+        {"step": [2050], "total": [36000], "train/loss": [23.5], "train/learning_rate": [3.75e-4],
+         "perf/step_time": [0.25], "train/grad_norm": [7.5]},
+    ),
+    Case(
         "openmmlab",
         "2030-01-02 03:04:05,678 - mmdet - INFO - Epoch [2][50/271]\tlr: 4.875e-04, eta: 2:21:04, time: 0.750, data_time: 0.250, "
         "memory: 5683, s0.loss_cls: 0.1875, loss: 0.6875, grad_norm: 5.75\n"
@@ -119,6 +127,107 @@ CASES = [
         "2030-01-02 03:04:06 [INFO]\t[EVAL] #Images: 500 mIoU: 0.5000 Acc: 0.7500 Kappa: 0.5 \n",
         {"step": [10], "total": [900], "train/loss": [6.85], "perf/step_time": [1.5], "perf/samples_per_sec": [1.25]},
         {"mIoU": [0.5], "Acc": [0.75]},
+    ),
+    Case(
+        "paddledetection",
+        "[01/02 03:04:05] ppdet.engine INFO: Epoch: [2] [ 40/900] learning_rate: 0.000125 loss_class: 0.25 loss_bbox: 0.5 "
+        "loss: 2.125 eta: 1 day, 2:36:11 batch_cost: 0.5 data_cost: 0.0625 ips: 3.5 images/s\n",
+        {"step": [1840], "total": [2700], "train/loss": [2.125], "train/learning_rate": [0.000125],
+         "perf/step_time": [0.5], "perf/samples_per_sec": [3.5]},
+    ),
+    Case(
+        "paddledetection",
+        "[01/02 03:04:05] ppdet.engine INFO: Epoch: [0] [  0/900] learning_rate: 0.25 loss: 4.5 batch_cost: 0.5\n"
+        "[01/02 03:04:06] ppdet.engine INFO:  940/5400 iters Epoch: [1] [ 40/900] learning_rate: 0.125 sup_loss: 0.25 "
+        "loss: 2.125 eta: 2:36:11 batch_cost: 0.5 data_cost: 0.0625 ips: 3.5 images/s\n",
+        {"step": [0, 940], "total": [900, 5400], "train/loss": [4.5, 2.125]},
+    ),
+    Case(
+        "paddleocr",
+        "[2030/01/02 03:04:05] ppocr INFO: epoch: [2/90], global_step: 40, lr: 0.000125, loss: 2.125000, avg_reader_cost: "
+        "0.0625 s, avg_batch_cost: 0.5 s, avg_samples: 4.0, ips: 3.5 samples/s, eta: 0:35:10\n"
+        "[2030/01/02 03:04:06] ppocr INFO: cur metric, precision: 0.5, recall: 0.25, hmean: 0.375, fps: 1.5\n",
+        {"step": [40], "train/loss": [2.125], "train/learning_rate": [0.000125], "perf/step_time": [0.5],
+         "perf/samples_per_sec": [3.5]},
+        {"precision": [0.5], "hmean": [0.375]},
+    ),
+    Case(
+        "paddleocr",
+        "[2030/01/02 03:04:05] root INFO: epoch: [2/90], iter: 40, lr: 0.000125, loss: 2.125, acc: 0.25, reader_cost: "
+        "0.0625 s, batch_cost: 0.5 s, samples: 4, ips: 3.5\n",
+        {"step": [40], "train/loss": [2.125], "perf/step_time": [0.5]},
+    ),
+    Case(
+        "paddleclas",
+        "[2030/01/02 03:04:05] ppcls INFO: [Train][Epoch 2/90][Iter: 40/900]lr(LinearWarmup): 0.00012500, CELoss: 6.5, "
+        "loss: 6.75, batch_cost: 0.5s, reader_cost: 0.0625, ips: 3.5 samples/s, eta: 2 days, 20:58:19\n"
+        "[2030/01/02 03:04:06] ppcls INFO: [Eval][Epoch 2][Iter: 0/25]CELoss: 6.5, loss: 9.5, top1: 0.0\n"
+        "[2030/01/02 03:04:07] ppcls INFO: [Eval][Epoch 2][Avg]CELoss: 6.25, loss: 6.5, top1: 0.25, top5: 0.5\n",
+        {"step": [940], "total": [81000], "train/loss": [6.75], "train/learning_rate": [0.000125],
+         "perf/step_time": [0.5], "perf/samples_per_sec": [3.5]},
+        {"val/loss": [6.5], "val/top1": [0.25]},
+    ),
+    Case(
+        "paddlegan",
+        "[01/02 03:04:05] ppgan.engine.trainer INFO: Epoch: 2/90, iter: 40/900 lr: 1.250e-04 perceptual: 102.5 G_loss: 2.125 "
+        "batch_cost: 0.5 sec reader_cost: 0.0625 sec ips: 3.5 images/s eta: 1 day, 2:03:04\n",
+        {"step": [940], "total": [81000], "perceptual": [102.5], "G_loss": [2.125], "train/learning_rate": [0.000125],
+         "perf/step_time": [0.5]},
+    ),
+    Case(
+        "detectron2",
+        "[01/02 03:04:05 d2.utils.events]:  iter: 0    lr: N/A  max_mem: 1308M\n"
+        "[01/02 03:04:06 d2.utils.events]:  eta: 1 day, 0:07:20  iter: 39  total_loss: 2.125  loss_cls: 0.25  time: 0.5  "
+        "data_time: 0.0625  lr: 0.00125  max_mem: 1308M\n"
+        "[01/02 03:04:07] d2.utils.events INFO:  eta: 0:07:10    iter: 59    total_loss: 2    loss_cls: 0.125    time: 0.25    "
+        "last_time: 0.5  lr: 0.0025    max_mem: 1308M\n",
+        {"step": [39, 59], "train/loss": [2.125, 2.0], "loss_cls": [0.25, 0.125], "perf/step_time": [0.5, 0.25],
+         "train/learning_rate": [0.00125, 0.0025]},
+    ),
+    Case(
+        "detectron2",
+        "[01/02 03:04:05 fastreid.utils.events]:  eta: 0:07:20  epoch/iter: 0/199  total_loss: 2.125  loss_cls: 0.25  time: 0.5  "
+        "data_time: 0.0625  lr: 1.25e-03  max_mem: 1308M\n",
+        {"step": [199], "train/loss": [2.125], "train/learning_rate": [0.00125]},
+    ),
+    Case(
+        "slowfast",
+        '[01/02 03:04:05][INFO] logging.py:   99: json_stats: {"_type": "train_iter_", "dt": 0.5, "dt_data": 0.125, "epoch": '
+        '"2/90", "eta": "3:22:31", "gpu_mem": "19.35G", "grad_norm": 6.5, "iter": "40/900", "loss": 3.5, "lr": 0.125}\n'
+        '[01/02 03:04:06][INFO] logging.py:   99: json_stats: {"RAM": "13.90/187.58G", "_type": "train_epoch", "dt": 0.5, '
+        '"epoch": "2/90", "grad_norm": 4.5, "loss": 3.25, "lr": 0.125}\n'
+        '[01/02 03:04:07][INFO] logging.py:   99: json_stats: {"RAM": "12/187G", "_type": "val_epoch", "epoch": "2/90", '
+        '"time_diff": 0.5, "top1_err": 76.5, "top5_err": 50.5}\n',
+        {"step": [940], "total": [81000], "train/loss": [3.5], "train/learning_rate": [0.125], "perf/step_time": [0.5],
+         "train/grad_norm": [6.5]},
+        {"val/top1_err": [76.5]},
+    ),
+    Case(
+        "slowfast",
+        '[01/02 03:04:05][INFO] slowfast.utils.logging:   96: json_stats: {"_type": "train_iter", "epoch": "1/196", "eta": '
+        '"19 days, 15:42:16", "gpu_mem": "4.45 GB", "iter": "10/900", "loss": 6.125, "lr": 0.125, "time_diff": 0.25}\n',
+        {"step": [10], "train/loss": [6.125], "perf/step_time": [0.25]},
+    ),
+    Case(
+        "openpcdet-bars",
+        "epochs:   0%|          | 0/80 [00:00<?, ?it/s]\n\r"
+        "train:   0%|          | 0/464 [00:00<?, ?it/s]\x1b[A\n\r"
+        "train:   0%|          | 1/464 [00:04<32:58,  4.27s/it]\x1b[A\n\r"
+        "train:   0%|          | 1/464 [00:04<32:58,  4.27s/it, total_it=929]\x1b[A\r"
+        "epochs:   0%|          | 0/78 [00:04<?, ?it/s, loss=10.5, lr=0.25, d_time=3.14(3.14), b_time=4.5(4.27)]\r"
+        "epochs:   0%|          | 0/78 [00:04<?, ?it/s, loss=10.5, lr=0.25, d_time=3.14(3.14), b_time=4.5(4.27)]\n\r"
+        "train:   0%|          | 2/464 [00:04<16:16,  2.11s/it, total_it=929]\x1b[A\n\r"
+        "train:   0%|          | 2/464 [00:04<16:16,  2.11s/it, total_it=930]\x1b[A\r"
+        "epochs:   0%|          | 0/78 [00:05<?, ?it/s, loss=9.5, lr=0.5, d_time=0.00(1.57), b_time=0.5(2.44)]\n\r"
+        "train:   0%|          | 1/464 [00:04<16:16,  2.11s/it, total_it=1393]\x1b[A\r"
+        "epochs:   1%|          | 1/78 [08:05<9:12:13, 430.11s/it, loss=8.5, lr=0.75]\n\r"
+        "train:   0%|          | 2/464 [00:04<16:16,  2.11s/it, total_it=1393]\x1b[A\r"
+        "train:   0%|          | 2/464 [00:04<16:16,  2.11s/it, total_it=1.4e+3]\x1b[A\r"
+        "epochs:   1%|          | 1/78 [08:05<9:12:13, 430.11s/it, loss=7.5, lr=0.75]\n\r"
+        "train:   0%|          | 3/464 [00:04<16:16,  2.11s/it, total_it=1.4e+3]\x1b[A\r"
+        "epochs:   1%|          | 1/78 [08:05<9:12:13, 430.11s/it, loss=6.5, lr=0.75]\n",
+        {"step": [929, 930, 1393, 1394, 1395], "total": [37120] * 5, "train/loss": [10.5, 9.5, 8.5, 7.5, 6.5],
+         "train/learning_rate": [0.25, 0.5, 0.75, 0.75, 0.75], "perf/step_time": [4.5, 0.5]},
     ),
     Case(
         "paddle-cyclegan", "epoch id: 0, batch step: 3, g_loss: 17.125000\n", {"step": [3], "g_loss": [17.125]}

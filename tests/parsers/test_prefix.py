@@ -26,6 +26,9 @@ PREFIXES = [
     b"INFO:trainer:",
     b"(RayTrainWorker pid=4242, ip=10.0.0.1) ",
     b"[03:04:05] [STDERR] ",
+    b"[01/02 03:04:05] ppdet.engine INFO: ",
+    b"[>>>>>>          ] 572/1500, 16.1 task/s, elapsed: 35s, ETA:    58s2024-01-02 04:04:05,678 - mmdet - INFO - ",
+    b"[01/02 03:04:05][INFO] train_net.py:   42: ",
 ]
 BARE = [
     b"step 00012/05568 (0.22%) | loss: 2.5 | dt: 997.50ms",
@@ -43,6 +46,25 @@ def test_any_logging_prefix_may_stand_before(prefix, line):
     assert parsed.column("train/loss").tolist() == [2.5, 2.5]
     ranks = parsed.column("rank").tolist()
     assert ranks == ([3, 3] if b"3" in prefix[:9] and b"0" not in prefix and b"pid" not in prefix else [])
+
+
+@pytest.mark.parametrize("bulk", [True, False])
+def test_icefall_tells_its_rank_behind_the_place(bulk):
+    line = (
+        "2030-01-02 03:04:05,678 INFO [train.py:{}] ({}/2) Epoch 1, batch {}, loss[loss={}.5, over 9.00 frames.], "
+        "tot_loss[loss=2.5, over 9.00 frames.], batch size: 52, lr: 3.00e-03\n"
+    )
+    text = "".join(line.format(888, rank, 50 * i, rank) for i in range(99) for rank in (1, 0))
+    parsed = parse(text.encode(), bulk=bulk)
+    assert parsed.format == "icefall"
+    assert parsed.column("rank").tolist() == [1, 0] * 99
+    assert parsed.column("train/loss").tolist() == [1.5, 0.5] * 99
+
+
+@pytest.mark.parametrize("place", ["[train]", "[03:04:05]", "train.py:42:", ""])
+def test_of_how_many_is_else_no_rank(place):
+    text = f"{place} (3/8) completed step: 40, seconds: 0.512, loss: 2.5\n" * 2
+    assert not len(parse(text.encode()).column("rank"))
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,13 @@ def test_the_bulk_path_is_really_used(kind):
     assert sum(taken) > 200
 
 
+def test_the_boxes_loss_comes_first_under_no_header():
+    row = "       {}/90      2.5G      1.125      2.25      1.375         12        640: 100%|####| 10/10 [00:02<00:00,  5.00it/s]\n"
+    parsed = parse("".join(row.format(epoch) for epoch in range(1, 9)).encode())
+    assert parsed.column("train/box_loss").tolist() == [1.125] * 8
+    assert parsed.column("train/loss_2").tolist() == [2.25] * 8
+
+
 def test_rows_have_the_names_of_their_own_header():
     rows = "".join(
         f"{i // 9:3} {i * 200:7} {i % 7}.25 {i % 5}.50 {i % 90 + 10}.00 0.50\n" for i in range(1500)

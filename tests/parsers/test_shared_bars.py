@@ -128,3 +128,36 @@ def test_moves_up_without_end_take_no_time(piece):
     log, begin = piece * 40_000 + b"\n", time.process_time()
     parse(log)
     assert time.process_time() - begin < 4.0  # linear takes hundredths, quadratic minutes
+
+
+def _pcdet(first: int, last: int) -> str:
+    """What OpenPCDet's two bars show from one iteration to another, as tqdm rounds long numbers."""
+    text = ""
+    for at in range(first, last):
+        epoch, done = divmod(at - first, 40)
+        shown = min(str(at), f"{at:.3g}".replace("+0", "+"), key=len)
+        text += f"train:  25%|##5       | {done + 1}/40 [00:24<12:25,  1.24s/it, total_it={shown}]\x1b[A\n\r"
+        bar = f"epochs:   0%|          | {epoch}/99 [24:23<?, ?it/s, loss={at % 7}.5, lr=0.25, b_time=0.5(0.75)]"
+        text += 2 * f"{bar}\r"
+    return text + "\n"
+
+
+@pytest.mark.parametrize("cut", [1, 999, 20011, 65536])
+def test_the_upper_bar_tells_what_the_lower_one_counts(cut):
+    """The lower one's count of all iterations is rounded from 10000 to 10049."""
+    steps = [*range(9801, 10201), *range(1, 81)]
+    data = (_pcdet(9801, 10201) + "a note\n" + _pcdet(1, 81)).encode()
+    parsed = parse(data, [cut])
+    assert parsed.format == "openpcdet-bars"
+    assert parsed.column("step").tolist() == steps
+    assert parsed.column("train/loss").tolist() == [at % 7 + 0.5 for at in steps]
+    assert set(parsed.column("total").tolist()) == {9800 + 99 * 40, 99 * 40}
+    parsed.same_as(parse(data, bulk=False))
+
+
+def test_a_loss_behind_a_blank_in_the_postfix():
+    bar = "SFT:   3%|#         | {}/375 [02:09<1:13:19, 12.05s/it, loss {}.5]\r"
+    parsed = parse("".join(2 * bar.format(step, 9 - step) for step in range(9)).encode())
+    assert parsed.format == "progress-bar"
+    assert parsed.column("step").tolist() == [*range(1, 9)]
+    assert parsed.column("train/loss").tolist() == [9.5 - step for step in range(1, 9)]

@@ -1,6 +1,7 @@
 """Charts: exact size for any numbers, spikes and NaN visible, limits that stay put."""
 
 import math
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -105,6 +106,19 @@ def test_marks_stand_on_the_axis_and_incidents_win():
     assert foot.count("▼") == 1
     assert "◆" not in foot
     assert "◇" in foot
+
+
+@pytest.mark.parametrize("last", [101, 103, 105, 108, 109, 112])
+def test_labels_of_the_axis_do_not_run_together(last):
+    foot = text(chart([columns([1.0] * (last + 1), every=1)], 59, 6))[-1]
+    assert re.findall(r"\d+", foot.strip())[-1] == str(last)
+    assert set(re.findall(r"\d+", foot)) <= {"0", "50", "100", str(last)}
+
+
+def test_the_ends_of_the_axis_are_steps_as_the_log_has_them():
+    numbers = [float(n) for n in range(5633)]
+    assert text(chart([columns(numbers, every=1)], 40, 6))[-1].endswith("5632")
+    assert text(chart([columns(numbers, every=100)], 40, 6))[-1].endswith("563.2k")
 
 
 def test_limits_do_not_move_with_small_changes():

@@ -43,6 +43,14 @@ def test_the_summary_says_as_much_as_fits():
     assert checkpoints.summary(Saving()) == ("", "")
 
 
+def test_the_summary_is_no_more_exact_than_it_matters():
+    assert (
+        checkpoints.summary(Saving(room=952_316, usual_bytes=1 << 20))[0] == "room for many more of 1.00 MiB"
+    )
+    assert checkpoints.summary(Saving(room=99, usual_bytes=1 << 20))[0] == "room for 99 more of 1.00 MiB"
+    assert checkpoints.summary(Saving(next_in=0.0, next_at=100))[0] == "next 100 due"
+
+
 def test_the_summary_says_what_is_deleted_and_how_the_size_changed():
     assert checkpoints.summary(Saving(present=3, deleted=9, rotates=True)) == ("keeps 3", "")
     assert checkpoints.summary(Saving(present=3, deleted=9)) == ("9 deleted", "")

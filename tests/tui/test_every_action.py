@@ -44,6 +44,7 @@ BEFORE: dict[tuple[str, str], tuple[str, ...]] = {
 ELSEWHERE = {
     "retry": "test_restart.py: only a lost engine can be started again",
     "quit": "test_keys.py: leaves",
+    "suspend": "cli/test_screen.py: needs a terminal",
 }
 
 

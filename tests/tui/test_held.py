@@ -36,3 +36,14 @@ async def test_the_first_picture_brings_the_screen_up(open_app, monkeypatch):
         await s.settle()
         assert up
         assert up[0] is not None
+
+
+def test_a_sigcont_that_follows_no_stop_begins_no_second_reader_of_the_keys(monkeypatch):
+    held, begun = driver(), []
+    monkeypatch.setattr(held, "resume_application_mode", lambda: begun.append(1))
+    held._auto_restart, held._must_signal_resume = True, False
+    held._sigcont_application()
+    assert begun == []
+    held._must_signal_resume = True
+    held._sigcont_application()
+    assert begun == [1]

@@ -64,6 +64,14 @@ async def test_q_closes_the_help_first(open_app):
         assert s.app.return_value is None
 
 
+async def test_no_name_of_the_help_is_cut(open_app):
+    async with open_app((80, 24), phase="finished", age=54 * 60.0) as s:
+        await s.press("question_mark")
+        names = [row[0][0] for row in s.app.screen.panel.rows(60)[1:] if row and row[0][1] == "value"]
+        assert "ended" in [name.strip() for name in names]
+        assert not any("…" in name for name in names)
+
+
 async def test_a_digit_leads_out_of_the_help(open_app):
     async with open_app() as s:
         await s.press("question_mark", "6")
@@ -98,10 +106,27 @@ async def test_pause_holds_the_picture(open_app):
         await s.press("space")
         await s.push(step=50_000)
         assert "41,230" in s.drawn("#head")
-        assert "PAUSED 2s, 1 new" in s.drawn("#head")
+        s.clock.now += 42.0
+        s.app.refresh_view()
+        await s.settle()
+        assert "PAUSED 42s" in s.drawn("#head")
         await s.press("space")
         assert "50,000" in s.drawn("#head")
         assert "PAUSED" not in s.drawn("#head")
+
+
+async def test_a_view_that_is_opened_while_paused_has_its_own_picture(open_app):
+    def make(asked):
+        events = (EventRow("restart", "started again"),) if asked.details else ()
+        return picture(asked, events=events)
+
+    async with open_app(make=make) as s:
+        await s.press("space", "6")
+        assert "started again" in s.text()
+        await s.push(step=50_000)
+        await s.push(step=60_000)
+        assert "60,000" not in s.drawn("#head")
+        assert "PAUSED" in s.drawn("#head")
 
 
 async def test_brackets_change_the_run(open_app):

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from runwatch.snapshot import CheckpointRow, EventRow, Progress, RankRow, Snapshot
+from runwatch.snapshot import CheckpointRow, EventRow, Progress, RankRow, RunRow, Snapshot
 
 from .fake_engine import METRICS, OLD, SLOW, SPIKE, picture
 from .test_machine import MACHINE
@@ -110,6 +110,20 @@ async def test_empty_details_say_what_to_do(open_app, key, advice):
     async with open_app((80, 24), checkpoints=(), events=(), about={}) as s:
         await s.press(key)
         assert advice in " ".join(line.strip("│ ") for line in s.text().splitlines())
+
+
+async def test_the_time_left_is_not_cut_in_the_list_of_runs(open_app):
+    def make(asked):
+        runs = tuple(
+            RunRow(name, name, "training", Progress(1, 9, 0.1, left))
+            for name, left in (("a", 2939.0), ("b", 43_500.0), ("c", 223_200.0), ("d", 59.0))
+        )
+        return msgspec.structs.replace(picture(asked), runs=runs)
+
+    async with open_app((80, 24), make=make) as s:
+        await s.press("0")
+        listed = [line.rstrip("│ ").split("  ")[-1] for line in s.text().splitlines()[5:9]]
+        assert listed == ["48m", "12h", "2d 14h", "59 s"]
 
 
 async def test_a_long_configuration_scrolls_to_its_end(open_app):

@@ -36,6 +36,19 @@ def test_few_common_steps_or_none_are_no_judgement():
     assert compare(STEPS, LOSS, STEPS + 500, LOSS * 2) == UNJUDGED
 
 
+@given(
+    begin=st.integers(1, 40),
+    have=st.integers(1, 60),
+    lacks=st.integers(0, 3),
+    shift=st.sampled_from((-1, 0, 1)),
+)
+def test_a_copy_that_has_only_begun_is_no_disagreement(begin, have, lacks, shift):
+    """Sources grow at their own pace, and one may miss what the other told first."""
+    rate, here, there = STEPS * 0.0625, slice(begin, begin + have), slice(begin + lacks, None)
+    assert compare(STEPS[here], rate[here], STEPS[there] + shift, rate[there]).difference is None
+    assert compare(STEPS[there] + shift, rate[there], STEPS[here], rate[here]).difference is None
+
+
 def test_nan_is_not_compared():
     nan = np.full(100, np.nan)
     assert compare(STEPS, nan, STEPS, LOSS) == UNJUDGED

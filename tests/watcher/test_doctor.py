@@ -105,6 +105,7 @@ def space(**changes):
         (Path("/data/x", LOCAL), "path", "ok", "as they happen"),
         (Path("/data/x", REMOTE), "path", "note", "at intervals"),
         (Path("/data/x", REMOTE, answered=False), "path", "bad", "does not answer"),
+        (Path("/data/x", LOCAL, missing=True), "path", "bad", "no such file"),
         (Path("/data/x", LOCAL, space()), "space", "ok", "free on /data"),
         (Path("/data/x", LOCAL, space(free=1)), "space", "bad", "almost full"),
         (Path("/data/x", LOCAL, space(inodes_free=1)), "space", "bad", "almost full"),
@@ -187,3 +188,8 @@ def test_in_words_and_with_a_broken_configuration(tmp_path):
     (line,) = [line for line in done.stdout.splitlines() if " config " in line]
     assert line.startswith("bad")
     assert "runwatch.toml:1" in line
+
+
+def test_a_path_that_is_not_there_is_told(tmp_path):
+    assert doctor._path(str(tmp_path / "nope")).missing
+    assert not doctor._path(str(tmp_path)).missing

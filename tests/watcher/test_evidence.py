@@ -13,7 +13,10 @@ from runwatch.watcher.check import check
 from runwatch.watcher.document import document
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.member import Member
+from runwatch.watcher.protocol import View
 from runwatch.watcher.sources.looked import Beside
+from runwatch.watcher.surroundings import looks
+from runwatch.watcher.views import Shown, snapshot
 
 from ..checkpoints.made import family
 
@@ -84,6 +87,34 @@ def test_incidents_name_the_last_good_checkpoint_before_them():
     fold.see(saved(100), saved(200), saved(300, State.DAMAGED), saved(400))
     fold.read("log", steps(0, 350) + steps(350, 420, "nan"))
     assert fold.found("nonfinite")["evidence"]["last_checkpoint"] == 200
+
+
+def told_good(fold: Fold) -> set[int | None]:
+    """What the document, the screen and the notice of an end call the last good checkpoint."""
+    ((group, _),) = fold.engine.runs()
+    (run,) = document(fold.engine, NOW)["runs"]
+    seen = snapshot([Shown(group)], View(), NOW).run.saving.last_good
+    (look,) = looks(fold.engine, NOW, "")
+    notice = look.checkpoint().rpartition(" ")[2].replace(",", "")
+    return {run["last_good_checkpoint"], seen, int(notice) if notice else None}
+
+
+def test_a_checkpoint_of_spoilt_weights_is_not_the_last_good_one():
+    fold = Fold(log=Member("g"))
+    fold.see(saved(100), saved(200), saved(300), saved(400))
+    fold.read("log", steps(0, 250))
+    assert told_good(fold) == {400}
+    fold.read("log", steps(250, 420, "nan"))
+    assert told_good(fold) == {200}
+
+
+def test_a_hang_spoils_no_weights():
+    fold = Fold(log=Member("g"))
+    fold.see(saved(100), saved(200))
+    fold.read("log", steps(0, 150))
+    fold.engine.tick(NOW + 9000)
+    assert fold.found("hang")["state"] == "firing"
+    assert told_good(fold) == {200}
 
 
 def test_without_a_directory_the_log_tells_of_checkpoints():

@@ -65,6 +65,14 @@ async def test_one_that_died_while_it_waited_is_replaced(setup):
     assert "started again" in told[0]
 
 
+def test_one_that_is_dropped_leaves_no_zombie(setup):
+    spare = Spare()
+    spare.give(setup)
+    spare.drop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(spare.process.pid, 0)
+
+
 def test_it_ends_with_whoever_would_hand_it_something(setup):
     """The other end of its pipe is closed by the end of a process, however that came about."""
     waits, gate = os.pipe()

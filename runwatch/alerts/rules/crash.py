@@ -290,4 +290,5 @@ def _elsewhere(first: Event | None, rank: int | None) -> str:
 
 
 def _short(title: str, limit: int = 160) -> str:
+    title = title.removeprefix("runwatch: ")
     return title if len(title) <= limit else title[: limit - 1] + "…"

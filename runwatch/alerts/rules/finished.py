@@ -58,7 +58,8 @@ class Finished(RunRule):
         self._open = True
         title = "finished" if status.last_step is None else f"finished at step {status.last_step}"
         if status.total:
-            early = status.last_step is not None and status.last_step < self.complete * status.total
+            # Where steps count from 0, the last one is one less than the total.
+            early = status.last_step is not None and status.last_step + 1 < self.complete * status.total
             title += f" of {status.total}" + (", before its end" if early else "")
         where = Place(status.last_step, status.last_line)
         return [self.say(Verdict.FIRING, Severity.INFO, title, where, time=status.now)]

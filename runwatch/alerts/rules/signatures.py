@@ -71,6 +71,7 @@ def _signature(
 
 _MEMORY = "Lower the micro batch or sequence length, or shard or recompute more."
 _HOST = "Lower data loader workers or what they cache, or ask for more host memory."
+_WHO = "See whether dmesg or the scheduler says who killed it; mostly it is for want of host memory."
 _RELAUNCH = "Relaunch from the last complete checkpoint."
 _HARDWARE = "Take the node out of the job and look at the kernel log; then relaunch from the last checkpoint."
 _CODE = "Read the traceback of the first rank that failed; later ones follow from it."
@@ -126,6 +127,14 @@ SIGNATURES: tuple[Signature, ...] = (
         "a kernel accessed memory it should not",
         "Run it again with CUDA_LAUNCH_BLOCKING=1 to find the kernel; check index ranges and label values.",
         pattern=r"illegal memory access|device-side assert|misaligned address",
+    ),
+    _signature(
+        "exit",
+        Role.CASCADE,
+        "the program ended itself with an error, and its log does not say why",
+        "Look at the last lines of its log, and at what else it writes to.",
+        kinds="elastic",
+        pattern=r"^runwatch: the command exited",
     ),
     _signature("elastic", Role.CASCADE, "a worker process failed", _CODE, kinds="elastic"),
     _signature(
@@ -185,7 +194,7 @@ SIGNATURES: tuple[Signature, ...] = (
     _signature("terminated", Role.CASCADE, "it was told to end", _RELAUNCH, kinds="signal"),
     _signature("segfault", Role.ROOT, "native code crashed", _CODE, kinds="segfault"),
     _signature(
-        "killed", Role.LATE_ROOT, "it was killed; by whom the log does not tell", _HOST, kinds="killed"
+        "killed", Role.LATE_ROOT, "it was killed; by whom the log does not tell", _WHO, kinds="killed"
     ),
     _signature("worker", Role.ROOT, "a data loader worker died", _HOST, kinds="worker"),
     _signature("cuda_error", Role.ROOT, "a CUDA call failed", _RELAUNCH, kinds="cuda_error"),

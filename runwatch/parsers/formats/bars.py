@@ -1,7 +1,8 @@
-"""Progress bars that carry the metrics: PyTorch Lightning, kohya, own tqdm loops; Keras."""
+"""Progress bars that carry the metrics: PyTorch Lightning, kohya, own tqdm loops; OpenPCDet; Keras."""
 
 from runwatch.parsers.formats import Format
 from runwatch.parsers.keras import KerasReader
+from runwatch.parsers.pcdetbars import PcdetReader
 from runwatch.parsers.richbars import RichReader
 from runwatch.parsers.tqdmbars import TqdmReader
 
@@ -12,6 +13,14 @@ TQDM = Format(
     matchers=(),
     readers=(TqdmReader,),
     weak=True,
+)
+
+PCDET = Format(
+    name="openpcdet-bars",
+    title="OpenPCDet up to 0.5 (two bars)",
+    example="epochs:   2%|2         | 2/90 [00:05<00:30,  2.50s/it, loss=2.125, lr=0.00125]",
+    matchers=(),
+    readers=(PcdetReader,),
 )
 
 RICH = Format(

@@ -4,7 +4,7 @@ Each prints a value and, in brackets, its running mean; the value is taken.
 """
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.metrics import LEARNING_RATE, LOSS, STEP_TIME
+from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS, STEP_TIME
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import NUMBER, VALUE, ExactPattern, LinePattern
 
@@ -120,6 +120,23 @@ OPENPCDET = Format(
             prefix=b"Train: ",
             aliases={**_TIME, "loss": LOSS, "lr": LEARNING_RATE},
             first_epoch=1,
+        ),
+        LinePattern(  # as 0.6 prints it
+            "train-iter",
+            TRAIN,
+            rb"epoch: (?P<epoch>\d+)/(?P<epochs>\d+), acc_iter=(?P<step>\d+), cur_iter=\d+/(?P<per>\d+), "
+            rb"(?=[^\r\n]{0,400}? loss=(?P<loss>"
+            + VALUE
+            + rb"))(?:(?=[^\r\n]{0,400}? b_time=(?P<time>"
+            + NUMBER
+            + rb")\())?(?:(?=[^\r\n]{0,400}? norm=(?P<norm>"
+            + VALUE
+            + rb")))?(?:(?=[^\r\n]{0,500}? lr=(?P<lr>"
+            + VALUE
+            + rb")))?",
+            prefix=b"epoch: ",
+            aliases={**_TIME, "loss": LOSS, "lr": LEARNING_RATE, "norm": GRAD_NORM},
+            first_epoch=0,
         ),
     ),
     logged=True,

@@ -35,8 +35,7 @@ def freshness(scene: Scene) -> Segment:
     if scene.link == "lost":
         return f"{glyphs.dead} ENGINE LOST {numbers.brief(scene.since_frame())}", "crit"
     if scene.paused:
-        old = "" if age is None else f" {numbers.brief(age)}"
-        return f"{glyphs.stale} PAUSED{old}, {scene.missed} new", "warn"
+        return f"{glyphs.stale} PAUSED {numbers.brief(scene.since_frame())}", "warn"
     if run is None or age is None:
         return f"{glyphs.stale} {'connected' if scene.link == 'live' else scene.link}", "dim"
     old = numbers.brief(age)

@@ -76,6 +76,8 @@ class RunTable(Panel):
         left = "" if ended else plain.eta(row.progress, scene.glyphs).removeprefix("ETA ")
         if widths.left < 12:
             left = left.partition(f" {scene.glyphs.spread}")[0]
+        if cells.width(left) > widths.left and row.progress.eta_seconds is not None:
+            left = numbers.brief(row.progress.eta_seconds)
         age = "" if row.age is None else numbers.brief(row.age)
         old = not ended and (row.age or 0.0) >= _OLD
         word = f"{states.phase_sign(row.phase, scene.glyphs)} {_word(row)}"

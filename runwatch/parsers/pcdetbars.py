@@ -1,0 +1,181 @@
+"""The two bars of OpenPCDet up to version 0.5: the one below counts, the one above tells the loss.
+
+    epochs:   0%|          | 0/80 [00:05<?, ?it/s, loss=9.95, lr=0.0003, b_time=0.60(2.44)]
+    train:    0%|          | 2/464 [00:04<16:16,  2.11s/it, total_it=2]
+
+Both are drawn several times an iteration. tqdm rounds what is long: `total_it=1e+4` is any of 50, and then
+the iterations of the epoch count on.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from runwatch.batch import TRAIN
+from runwatch.metrics import STEP_TIME, Unit
+from runwatch.parsers.bars import named
+from runwatch.parsers.escapes import UP
+from runwatch.parsers.patterns import NUMBER, Layout, Match, values
+from runwatch.parsers.readers import Row, RowMaker
+
+if TYPE_CHECKING:
+    from runwatch.parsers.decoded import Floats
+    from runwatch.parsers.pictures import Pictures
+
+_BAR = (
+    rb":\s{1,6}\d{1,3}%\|[^|\r\n]{0,400}\|\s{0,6}(?P<done>\d+)/(?P<total>\d+) "
+    rb"\[[\d:]{4,9}<[\d:?]{1,9}, {1,4}[\d.?]+(?:s/it|it/s)"
+)
+_COUNTS = re.compile(rb"\s{0,8}train" + _BAR + rb", total_it=(?:(?P<at>\d+)|\d[\d.]{0,3}e\+\d{1,2})\]")
+_TELLS = re.compile(rb"\s{0,8}epochs" + _BAR + rb", (?P<postfix>[^\]\r\n]{0,400}\bloss=[^\]\r\n]{0,400})\]")
+_TOOK = re.compile(rb"\bb_time=(" + NUMBER + rb")\(")
+_FILLING = re.compile(rb"%\|[^|\r\n]{1,400}\|")
+_PLACE = ("done", "total")
+
+
+class _Counting:
+    """What the bar of an epoch shows: done, total, and if not rounded the iterations of all epochs."""
+
+    prefix = b""
+    exact = Layout("picture", "pcdet-train", (*_PLACE, "at"), (Unit(),) * 3)
+    rounded = Layout("picture", "pcdet-train", _PLACE, (Unit(),) * 2)
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        found = _COUNTS.match(line, start) if b"total_it=" in line else None
+        if found is None:
+            return None
+        place = (found.span("done"), found.span("total"))
+        if found["at"] is None:
+            return Match(self.rounded, place)
+        return Match(self.exact, (*place, found.span("at")))
+
+
+class _Telling:
+    """What the bar of the epochs shows: done, total, and what has a name."""
+
+    prefix = b""
+
+    def __init__(self) -> None:
+        self._layouts: dict[tuple[str, ...], Layout] = {}
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        found = _TELLS.match(line, start) if b"loss=" in line else None
+        if found is None:
+            return None
+        spans = {name.decode("ascii"): span for name, span in reversed(named(line, *found.span("postfix")))}
+        took = _TOOK.search(line, *found.span("postfix"))
+        if took is not None:
+            spans[STEP_TIME] = took.span(1)
+        names = (*_PLACE, *(name for name in spans if name not in _PLACE))
+        if names not in self._layouts:
+            if len(self._layouts) > 256:
+                self._layouts.clear()
+            self._layouts[names] = Layout("picture", "pcdet-epochs", names, (Unit(),) * len(names))
+        place = (found.span("done"), found.span("total"))
+        return Match(self._layouts[names], (*place, *(spans[name] for name in names[2:])))
+
+
+class PcdetReader:
+    """Reads what the bar above tells at the iteration that the bar below counts."""
+
+    begins = b""
+    awake = False
+
+    def __init__(self) -> None:
+        self.pictures = (_Counting(), _Telling())
+        self._row = RowMaker("pcdet")
+        self._counted: tuple[float, float, float] | None = None
+        """Done, total and iterations of the newest bar below; NaN where they are rounded."""
+        self._base = 0.0
+        """Iterations before the bars began."""
+        self._pending: tuple[float, Row] | None = None
+
+    def feed(self, line: bytes, number_: int) -> list[Row] | None:
+        """Take one picture of either bar."""
+        for matcher in self.pictures:
+            match = matcher.match(line)
+            if match is not None:
+                return self.take(match.layout, values(line, match), number_)
+        return None
+
+    def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
+        """Take one picture; return the record that it completes."""
+        if layout.pattern == "pcdet-train":
+            self._counted = shown[0], shown[1], shown[2] if len(shown) > 2 else math.nan
+            return []
+        if self._counted is None:
+            return []
+        done, per, at = self._counted
+        drawn = shown[0] * per + done
+        self._base = self._base if math.isnan(at) else at - drawn
+        step, total = self._base + drawn, self._base + shown[1] * per
+        out = self.flush() if self._pending is not None and self._pending[0] != step else []
+        self._pending = step, Row(self._told(layout), number_, [step, total, *shown[2:]])
+        return out
+
+    def _told(self, layout: Layout) -> Layout:
+        return self._row.layout(TRAIN, ("step", "total", *layout.names[2:]))
+
+    def flush(self) -> list[Row]:
+        """Return the record of the newest iteration."""
+        pending, self._pending = self._pending, None
+        return [] if pending is None else [pending[1]]
+
+    def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
+        """Take many pictures, each as if by itself; return the records they complete."""
+        import numpy as np
+
+        counts = [part for part in pictures.parts if part.layout.pattern == "pcdet-train"]
+        tells = [part for part in pictures.parts if part.layout.pattern != "pcdet-train"]
+        if self._counted is None or not (counts and tells):
+            yield from pictures.one_by_one(0, len(pictures), self.take)
+            return
+        told = np.sort(np.concatenate([part.at for part in tells]))
+        place = np.full((3, len(pictures)), np.nan)  # of the bar below
+        for part in counts:
+            place[: len(part.columns), part.at] = part.columns
+        below = np.concatenate([part.at for part in counts])
+        below.sort()
+        # what the bar below showed last, for each picture of the one above; -1: before these pictures
+        known = np.concatenate([place[:, below], np.array([self._counted]).T], axis=1)
+        done, per, at = known[:, np.searchsorted(below, told) - 1]
+        epochs = np.empty((2, len(told)))
+        for part in tells:
+            epochs[:, np.searchsorted(told, part.at)] = part.columns[:2]
+        drawn = epochs[0] * per + done
+        base = np.append(at - drawn, self._base)
+        newest = np.maximum.accumulate(np.where(np.isnan(base[:-1]), -1, np.arange(len(told))))
+        base = base[newest]
+        step, total = base + drawn, base + epochs[1] * per
+        if self._pending is not None and self._pending[0] != step[0]:
+            yield pictures.single(self.flush()[0], int(told[0]))
+        last = np.append(step[1:] != step[:-1], False)
+        next_offset = np.append(pictures.offset[told[1:]], 0.0)
+        for part in tells:
+            i = np.searchsorted(told, part.at)
+            row = np.stack([next_offset[i], pictures.line[part.at], step[i], total[i], *part.columns[2:]])
+            yield self._told(part.layout), row[:, last[i]]
+            if part.at[-1] == told[-1]:
+                shown = row[2:, -1].tolist()
+                self._pending = shown[0], Row(self._told(part.layout), int(pictures.line[told[-1]]), shown)
+        self._base = float(base[-1])
+        self._counted = tuple(known[:, len(below) - 1].tolist())
+
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may hold a bar."""
+        return b"%|" in line
+
+    def minds(self, line: bytes) -> bool:
+        """Return False: only pictures tell anything."""
+        return False
+
+    def until(self, block: bytes, begin: int, end: int) -> int:
+        """Return the end: all bars are read alike."""
+        return end
+
+    def thin(self, text: bytes) -> bytes:
+        """Return the text with empty bars and no way up from one to the other."""
+        return _FILLING.sub(b"%||", text).replace(UP, b"")

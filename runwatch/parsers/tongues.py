@@ -1,0 +1,90 @@
+"""Names of numbers in Chinese, Japanese, Korean and Russian: how they are found, and what they mean.
+
+Text is UTF-8, or Chinese in GB18030: no word of the latter is right UTF-8, so neither is
+taken for the other.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_MEANT = {
+    "loss": "损失 損失 손실 потер",
+    "error": "误差 誤差 오차 ошибк",
+    "accuracy": "准确率 精度 정확도 точност",
+    "reward": "奖励 報酬 보상 наград",
+    "lr": "学习率 学習率 학습률 скорость%обучени",
+    "train": "训练 訓練 学習 학습 훈련 обучени тренировочн",
+    "val": "验证 検証 검증 валидац проверочн",
+    "test": "测试 テスト 테스트 тест",
+    "epoch": "轮次 轮 エポック 에포크 에폭 эпох",
+    "episode": "回合 エピソード 에피소드 эпизод",
+    "step": "步数 步 ステップ 스텝 шаг",
+    "iteration": "迭代 반복 итерац",
+    "batch": "批次 バッチ 배치 батч",
+}
+"""English words, and stems of those that mean the same; % stands for a space."""
+
+
+def _spellings() -> dict[bytes, bytes]:
+    """Return every stem in each encoding and case, and the word that it means."""
+    known = {}
+    for word, stems in _MEANT.items():
+        for stem in stems.replace("%", "\0").split():
+            plain = stem.replace("\0", " ")
+            for text in (plain, plain.capitalize(), plain.upper()):
+                known[text.encode()] = b" %b " % word.encode()
+            if "\u4e00" <= plain[0] <= "\u9fff" and len(plain) > 1:
+                known[plain.encode("gb18030")] = b" %b " % word.encode()
+    return known
+
+
+_WORDS = _spellings()
+_LONGEST_FIRST = sorted(_WORDS, key=len, reverse=True)
+_KNOWN = re.compile(b"|".join(map(re.escape, _LONGEST_FIRST)))
+_LETTER = rb"(?:[\xd0\xd1][\x80-\xbf]|\xe3[\x81-\xbf][\x80-\xbf]|[\xe4-\xed][\x80-\xbf]{2})"
+_TWO_BYTES = rb"(?:[\xb0-\xf7][\xa1-\xfe])"
+_COLON = re.compile(rb"(?:\xef\xbc\x9a|\xa3\xba)\s*$")
+"""A wide colon, in either encoding."""
+_NAME = re.compile(
+    rb"(?P<name>" + _LETTER + rb"{1,24}(?: " + _LETTER + rb"{1,24}){0,2}|" + _TWO_BYTES + rb"{2,12})"
+    rb"(?P<unit>)(?P<mark>\s*[:=]?\s*)$"
+)
+_ORDINAL = "第".encode(), "第".encode("gb18030")
+_COUNTED = re.compile(rb"\s*(?P<name>" + _LETTER + rb"{1,8}|" + _TWO_BYTES + rb"{1,4}|[Ee]poch)")
+
+
+def with_ascii_colon(gap: bytes) -> bytes:
+    """Return the text before a number, with the colon at its end as ASCII has it."""
+    return _COLON.sub(b":", gap)
+
+
+def named(gap: bytes) -> re.Match[bytes] | None:
+    """Return the name at the end of the text before a number; groups: name, unit (empty), mark."""
+    return _NAME.search(gap)
+
+
+def ordinal(gap: bytes, line: bytes, end: int) -> bytes:
+    """Return what is counted where the number's text says `the fifth` of it; else nothing."""
+    counted = _COUNTED.match(line, end) if gap.rstrip().endswith(_ORDINAL) else None
+    return counted["name"] if counted else b""
+
+
+def translated(name: bytes) -> bytes:
+    """Return a name with the words that are known in English."""
+    return _KNOWN.sub(lambda found: _WORDS[found[0]], name)
+
+
+def tells(line: bytes) -> bool:
+    """Whether a line that is not ASCII holds a word that is known."""
+    return _KNOWN.search(line) is not None
+
+
+@lru_cache(1024)
+def spelled(name: bytes) -> str:
+    """Return a printed name as text."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return name.decode("gb18030", "replace") if _NAME.search(name) else name.decode("utf-8", "replace")

@@ -1,0 +1,158 @@
+"""Which of a log's lines are its records: those that tell the loss, not what was saved or what a stage adds."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from runwatch.batch import EVAL
+
+from .logs import parse
+
+
+def _read(lines: list[str]) -> tuple[list[float], list[float]]:
+    parsed = parse(("\n".join(lines) + "\n").encode(), formats=())
+    return parsed.column("step").tolist(), parsed.column("train/loss").tolist()
+
+
+def test_lines_that_tell_the_loss_go_before_more_frequent_ones():
+    lines = [
+        line
+        for i in range(1, 31)
+        for line in (
+            f"[Pretrain] Epoch {i:03d} | Dataset 00 | ACC 0.1 | AUC 0.5",
+            f"[Pretrain] Epoch {i:03d} | Dataset 01 | ACC 0.2 | AUC 0.6",
+            f"Epoch {i:03d} | Avg Loss {9 / i:.4f} | Mean AUC 0.55",
+        )
+    ]
+    assert _read(lines) == (list(range(1, 31)), [float(f"{9 / i:.4f}") for i in range(1, 31)])
+
+
+def test_other_scores_on_lines_of_the_same_kind_are_no_records():
+    lines = [
+        line
+        for i in range(1, 31)
+        for line in (f"Epoch {i} - avg_train_loss: {9 / i:.4f}  time: 9s", f"Epoch {i} - Score: 0.5")
+    ]
+    assert _read(lines) == (list(range(1, 31)), [float(f"{9 / i:.4f}") for i in range(1, 31)])
+
+
+def test_what_was_saved_is_no_step():
+    lines = [f"Checkpoint saved -> out/best.pt (epoch {i * i}, loss {9 / i:.4f})" for i in range(1, 31)]
+    lines += [f"epoch {100 * i} | loss {5 / i:.4f} | lr 1e-4" for i in range(10, 26)]
+    assert _read(lines)[0] == [100 * i for i in range(10, 26)]
+
+
+def test_stages_that_take_turns_are_all_training():
+    lines = [
+        f"[Fold {fold}] {stage} E{i}/{ends}: train_loss={9 / i:.4f} val_mse=3.5"
+        for fold in range(5)
+        for stage, ends in (("Head", 6), ("Finetune", 10))
+        for i in range(1, ends + 1)
+    ]
+    steps, losses = _read(lines)
+    assert sorted(steps) == sorted(5 * [*range(1, 7), *range(1, 11)])
+    assert len(losses) == 80
+
+
+@pytest.mark.parametrize("anew", [True, False])
+@pytest.mark.parametrize("known", [20, 400])
+def test_a_step_of_all_epochs_is_told_from_one_that_begins_anew(anew, known):
+    """`known` is how many lines an epoch has: of many, the end is seen long after the lines are believed."""
+    lines, steps = [], []
+    for epoch in range(3):
+        for i in range(known):
+            printed = i if anew else epoch * known + i
+            total = known if anew else 3 * known
+            lines.append(
+                f"[train] epoch:{epoch} step:{printed}/{total} loss:{1 + random.Random(i).random():.4f}"
+            )
+            steps.append(epoch * known + i)
+    assert _read(lines)[0] == steps
+
+
+def test_a_number_that_falls_within_an_epoch_is_not_its_place():
+    rng = random.Random(3)
+    lines = [
+        f"{agent} [Epoch {i:02d}/30] #Expl.:{300 - 9 * i - rng.randrange(9)}/300 Loss:{9 / i:.4f}"
+        for i in range(1, 31)
+        for agent in 2 * ["agent"]
+    ]
+    assert _read(lines)[0] == [i for i in range(1, 31) for _ in range(2)]
+
+
+PLACES = {
+    "behind": "  [{step:8d} eps] loss={loss}  reward=0.5",
+    "in brackets behind a logger's prefix": "INFO:tensorflow:[ {step}] | gnorm 0.3 | loss {loss}",
+    "glued": "epoch{step} loss {loss}",
+    "under a date of ctime": "[ Fri Oct 18 08:28:52 2024 ] Epoch {step} loss {loss}.",
+    "glued names": "Epoch: {step}, trloss: {loss}, tracc: 0.5, valloss: 0.7, testloss_1: 0.6",
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_places_as_loops_print_them(name):
+    losses = [round(9 / i, 4) for i in range(1, 31)]
+    lines = [PLACES[name].format(step=i, loss=loss) for i, loss in enumerate(losses, 1)]
+    assert _read(lines) == (list(range(1, 31)), losses)
+
+
+def test_values_without_a_name():
+    lines = [f"epoch {e}, batch {b}: {1 + b / 10}" for e in range(4) for b in range(12)]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == 4 * list(range(12))
+    assert parsed.column("value").tolist() == 4 * [1 + b / 10 for b in range(12)]
+
+
+def test_a_heading_with_a_time_heads_its_block_and_one_of_validation_none():
+    lines = [
+        line
+        for i in range(20)
+        for line in (
+            *(f"val_epoch: {i} it: {j}  time: 9\nval_acc 0.5 val_loss: 0.7" for j in range(3)),
+            f"epoch: {i}     time: 17",
+            f"train_loss: {9 / (i + 1):.4f}",
+        )
+    ]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(20))
+    assert parsed.column("train/loss", EVAL).tolist() == [float(f"{9 / (i + 1):.4f}") for i in range(20)]
+
+
+def test_validation_behind_training_on_one_line():
+    lines = [
+        f"Epoch {i}/30 | Train: loss={9 / i:.4f} acc=0.7 | Val: loss={8 / i:.4f} acc=0.6"
+        for i in range(1, 31)
+    ]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("train/loss").tolist() == [float(f"{9 / i:.4f}") for i in range(1, 31)]
+    assert parsed.column("val/loss").tolist() == [float(f"{8 / i:.4f}") for i in range(1, 31)]
+
+
+def test_a_loss_of_training_on_lines_about_evaluations():
+    lines = [f"Eval step {1000 * i} | train loss {9 / (i + 1):.4f} | val loss 2.5" for i in range(30)]
+    assert _read(lines) == ([1000 * i for i in range(30)], [float(f"{9 / (i + 1):.4f}") for i in range(30)])
+
+
+def test_what_tells_the_loss_of_training_is_no_evaluation_of_an_unknown_format():
+    lines = [f"Step {100 * i:4d} | norm: 2.5 | lr: 0.001 | loss: {9 / (i + 1):.4f}" for i in range(40)]
+    parsed = parse("\n".join(lines).encode())
+    assert parsed.column("step").tolist() == [100 * i for i in range(40)]
+    assert len(parsed.column("train/loss")) == 40
+
+
+def test_rare_lines_are_kept_among_many_without_a_place():
+    lines = [
+        line
+        for i in range(20)
+        for line in (*(f"loss: 0.{j:03d}" for j in range(300)), f"Train Epoch: {i} Loss: {9 / (i + 1):.4f}")
+    ]
+    steps, losses = _read(lines)
+    assert steps[-10:] == list(range(10, 20))
+    assert losses[-1] == 0.45
+
+
+def test_two_epochs_of_many_lines_count_at_the_end():
+    lines = [f"Epoch {1 + i // 20}/2.. Train Loss {9 / (i + 1):.3f}.. " for i in range(40)]
+    assert _read(lines)[0] == [1 + i // 20 for i in range(40)]

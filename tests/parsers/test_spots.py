@@ -1,0 +1,37 @@
+"""A large text is searched for events by tables of byte pairs: what the regex finds is found, and no more."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.parsers.signs import MILESTONES, TRIGGER, TROUBLE
+from runwatch.parsers.spots import TRIGGERS
+
+SLICE = 1 << 16
+NEEDLES = sorted(
+    {needle for signs in (TROUBLE, MILESTONES) for sign in signs.signs for needle in sign.needles}
+)
+PIECES = st.lists(
+    st.sampled_from([*NEEDLES, b"%|", b"%", b"\n", b" and ", b"training loss", b"X"]) | st.binary()
+)
+
+
+@settings(max_examples=50)
+@given(PIECES, st.integers(0, 12))
+def test_it_finds_what_the_regex_finds(pieces, before):
+    text = b"".join(pieces)
+    everywhere = [at for at in range(len(text)) if TRIGGER.match(text, at)]
+    assert list(TRIGGERS.places(text)) == everywhere
+    padding = b"." * (SLICE - before)  # so that words lie across the border between two slices
+    assert list(TRIGGERS.places(padding + text)) == [
+        at for at in range(SLICE - before, SLICE - before + len(text)) if TRIGGER.match(padding + text, at)
+    ]
+
+
+def test_it_finds_what_the_text_ends_with():
+    assert list(TRIGGERS.places(b"Epoch 1:  10%|")) == [12]
+    assert list(TRIGGERS.places(b"." * (SLICE - 1) + b"%|")) == [SLICE - 1]
+    assert list(TRIGGERS.places(b"." * SLICE + b"%|")) == [SLICE]
+    assert list(TRIGGERS.places(b"%")) == []
+    assert list(TRIGGERS.places(b"")) == []
