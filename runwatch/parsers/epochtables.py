@@ -13,8 +13,8 @@ from runwatch.parsers.readers import Row, RowMaker, same_until
 
 if TYPE_CHECKING:
     from runwatch.parsers.bulk import BulkDecoder
-    from runwatch.parsers.pictures import Pictures
     from runwatch.parsers.decoded import Floats
+    from runwatch.parsers.pictures import Pictures
 
 _HEAD = re.compile(rb"\s{0,3}epoch(?: {2,80}[A-Za-z][\w.@/-]{0,60}){1,40} {2,80}(?:time|dur)\s*$")
 _WORD = re.compile(rb"\S+")
