@@ -267,7 +267,7 @@ def cases(names: list[str]) -> Iterator[tuple[str, str, str]]:
         if kind(fmt.name) == "line" and any(matcher.prefix for matcher in fmt.matchers):
             for label, prefix in PREFIXES.items():
                 stamped = EXEMPLARS[fmt.name][0][:1] == "[" or "2030-" in EXEMPLARS[fmt.name][0]
-                if label == "colour" or not stamped:
+                if label == "colour" or not (stamped or fmt.alone):
                     yield fmt.name, label, prefix
 
 

@@ -44,6 +44,8 @@ class Segment:
 
     block: Block
     begins_run: bool = False
+    leads_anew: bool = False
+    """Whether a lower rank tells the steps from the first from now on: those of another count no more."""
 
 
 @dataclass(slots=True)
@@ -78,11 +80,13 @@ class Splitter:
     """Newest planned total that stood outside of step lines."""
     _rank: float = np.inf
     """Lowest rank (of the lowest node) whose records were seen: only its records make series."""
+    _led_from: float = np.nan
+    """First step that it told."""
     _echoes: Echoes = field(default_factory=Echoes)
 
     def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
         """Yield the batch's blocks in order; concatenated they are the batch."""
-        batch, others = self._of_lowest_rank(batch)
+        batch, others, anew = self._of_lowest_rank(batch)
         batch = self._echoes.without(batch)
         bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(train, bars)
@@ -116,7 +120,7 @@ class Splitter:
                 live=live,
                 arrival=arrival,
             )
-            yield Segment(block, begins_run=index > 0)
+            yield Segment(block, begins_run=index > 0, leads_anew=anew and not index)
             for rank, columns in by_rank(others, low, high).items():
                 steps = columns.pop("progress")
                 yield Segment(
@@ -131,23 +135,26 @@ class Splitter:
         printed = newest_of(train.total)
         return self._plan if printed is None and (len(train) or planned is not None) else printed
 
-    def _of_lowest_rank(self, batch: Batch) -> tuple[Batch, list[Table]]:
+    def _of_lowest_rank(self, batch: Batch) -> tuple[Batch, list[Table], bool]:
         """Return the batch with the records of the lowest rank seen so far, and those of the others.
 
         Launchers that tag lines with ranks print the same step once per rank: series are of one rank.
+        Which of them is first to print the first step is chance: what others told before the lowest one
+        tells it counts no more, and True is returned too if that stood in earlier batches.
         """
         if not any(table.kind in (TRAIN, EVAL) and "rank" in table.names for table in batch.tables):
-            return batch, []
+            return batch, [], False
         ranked = [t for t in batch.tables if t.kind in (TRAIN, EVAL) and "rank" in t.names]
-        offset, rank, node = (column_of(ranked, name) for name in ("offset", "rank", "node"))
+        offset, rank, node, step = (column_of(ranked, name) for name in ("offset", "rank", "node", "step"))
         order = np.argsort(offset, kind="stable")
         who = number_of(rank[order], node[order])
         lowest = np.minimum(np.minimum.accumulate(who), self._rank)
+        begin, anew = self._led_anew(lowest, step[order])
         self._rank = float(lowest[-1])
         keep = np.empty(len(who), bool)
-        keep[order] = who == lowest
+        keep[order] = (who == lowest) & (np.arange(len(who)) >= begin)
         if keep.all():
-            return batch, []
+            return batch, [], anew
         tables: list[Table] = []
         others: list[Table] = []
         at = 0
@@ -161,7 +168,22 @@ class Splitter:
                 tables.append(pick(table, kept))
             if not kept.all():
                 others.append(pick(table, ~kept))
-        return msgspec.structs.replace(batch, tables=tuple(tables)), others
+        return msgspec.structs.replace(batch, tables=tuple(tables)), others, anew
+
+    def _led_anew(self, lowest: Floats, step: Floats) -> tuple[int, bool]:
+        """Return where the lowest rank begins that tells the steps from the first, and if others led before.
+
+        `lowest` is the lowest rank up to each record of a batch, `step` its step, both of shape (n,).
+        """
+        begin, known, anew = 0, math.isfinite(self._rank), False
+        for at in np.flatnonzero(lowest < np.append(self._rank, lowest[:-1])).tolist():
+            if not known and not at:
+                self._led_from = float(step[at])
+            elif step[at] <= self._led_from:
+                self._led_from, begin, anew = float(step[at]), at, known
+        if anew:
+            self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
+        return begin, anew
 
     def _fill_steps(self, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
         """Give records without a step what the bar before them shows; say which those are."""
@@ -270,6 +292,9 @@ class Splitter:
         if not self._bars:
             return None
         total, bar = max(self._bars.items(), key=lambda item: (item[1].records, item[1].updates))
+        newest = self._bars.get(self._total)
+        if newest is not None and newest.records > 1 and self._total > total:  # resumed, with more to do
+            total, bar = self._total, newest
         return bar.first, bar.last, int(total)
 
 

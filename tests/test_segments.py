@@ -104,6 +104,16 @@ def test_a_bar_that_ended_within_another_tells_no_step(size):
     assert steps_of_runs(found) == [[*range(1, 21), 20, 22]]
 
 
+@pytest.mark.parametrize("size", [1, 50, 10_000])
+def test_a_run_resumed_with_more_steps_to_do_is_as_far_as_its_newest_bar(size):
+    log = b"".join(bar(step, 12) + record(4.0) for step in range(1, 13))
+    log += b"{'train_runtime': 1.5, 'train_loss': 4.0, 'epoch': 1.0}\n" + bar(0, 20)
+    log += b"".join(bar(step, 20) + record(4.0) for step in range(13, 16))
+    found = segments(*(log[i : i + size] for i in range(0, len(log), size)))
+    assert steps_of_runs(found) == [[*range(1, 16)]]
+    assert found[-1].block.bar == (0, 15, 20)
+
+
 def test_bars_alone_tell_progress():
     found = segments(bar(0, 4), bar(1, 4), bar(4, 4))
     assert found[-1].block.bar == (0, 4, 4)

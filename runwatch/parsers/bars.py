@@ -6,7 +6,9 @@ record is complete when the bar moves on (or the stream ends).
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,9 @@ _Values = Sequence[Any]
 
 _EPOCH = re.compile(rb"(?i:epoch)[ :=\[]*(\d+)(?: ?(?:/|of) ?(\d+))?\]?[^\d]{0,40}$")
 NAMED = re.compile(
-    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80})(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )(" + VALUE + rb")%?(?=[\s,\]]|$)"
+    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80})(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
+    + VALUE
+    + rb")(?:(?<=[fnFN])\.0{0,8})?%?(?=[\s,\]]|$)"  # Lightning fills NaN up as it does numbers: nan.0
 )
 _NOT_TRAINING = re.compile(rb"(?i:\bval|\beval|\btest|predict|infer|sanity|generat)")
 _RANK = re.compile(
@@ -37,7 +41,11 @@ _VALIDATION = re.compile(r"(?i:^(?:val|valid|eval|test)[_/ ])")
 
 
 _MAX_RANKS = 1024
-_ALIASES = dict.fromkeys(("avr_loss", "train_loss_step", "loss_step", "step_loss"), "train/loss")
+_NAN = -sys.float_info.max
+"""Stands for NaN where values are compared: one NaN is like another."""
+_ALIASES = dict.fromkeys(
+    ("avr_loss", "train_loss_step", "loss_step", "step_loss", "loss/train/total"), "train/loss"
+)
 _Named = list[tuple[bytes, tuple[int, int]]]
 """Names and where their numbers stand."""
 
@@ -235,9 +243,8 @@ class BarReader:
             out += self._end()
         if bar.validation:
             validated = bar.validated(shown)
-            validation = dict(
-                zip(bar.validation, validated[len(validated) - len(bar.validation) :], strict=True)
-            )
+            measured = validated[len(validated) - len(bar.validation) :]
+            validation = {n: _comparable(value) for n, value in zip(bar.validation, measured, strict=True)}
             if validation != self._validation:
                 self._validation = validation
                 out.append(Row(bar.eval, number_, [place[0], *bar.validated(shown)]))
@@ -288,6 +295,7 @@ class BarReader:
         at = np.flatnonzero(has.any(axis=0))
         value, has = value[:, at], has[:, at]
         changed = np.zeros(len(pictures), bool)
+        value = np.where(np.isnan(value), _NAN, value)
         changed[at[1:]] = ((has[:, 1:] != has[:, :-1]) | (value[:, 1:] != value[:, :-1])).any(axis=0)
         first, self._validation = self._validation, {}
         ends = [{n: float(value[i, j]) for i, n in enumerate(names) if has[i, j]} for j in (0, -1)]
@@ -322,6 +330,11 @@ class BarReader:
         self._pending = (tuple(place), row) if done[last] else None
         if not done[last]:
             self._told = None
+
+
+def _comparable(value: float) -> float:
+    """Return a value that equals itself."""
+    return _NAN if math.isnan(value) else value
 
 
 def _padded(place: tuple[float, ...]) -> tuple[float, ...]:

@@ -48,6 +48,8 @@ class LogParser:
         self._carry = self._recent = b""
         self._skipping = False
         self._offset = start
+        self._retold: list[int] = []
+        """Line below the newest end of a run, which may come with the next piece."""
 
     @property
     def held(self) -> int:
@@ -200,11 +202,21 @@ class LogParser:
         ]
         return tuple((n, decode(text, 1000)) for n, text in shown if text)[-count:]
 
+    def _told_again(self, piece: Piece) -> list[int]:
+        """Return the lines of a piece that tell a record once more; see Format.retells."""
+        fmt = self._records.format
+        if fmt is None or not fmt.retells:
+            return []
+        ends = [event.line + 1 for event in piece.events if event.kind in ("early_stop", "over")]
+        lines = [*self._retold, *ends]
+        self._retold = lines[-1:]
+        return lines
+
     def _batch(self, piece: Piece, tail: tuple[tuple[int, str], ...] = ()) -> Batch:
         return Batch(
             start=piece.start,
             end=self._offset - len(self._carry),
-            tables=piece.tables(),
+            tables=piece.tables(self._told_again(piece)),
             events=tuple(piece.events),
             lines=piece.lines,
             unparsed=piece.unparsed,

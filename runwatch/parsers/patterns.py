@@ -41,7 +41,9 @@ ITEMS = re.compile(rb"['\"]([^'\"]+)['\"]: ?['\"]?(" + VALUE + rb")['\"]?(?=[,}]
 _PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])")
 """Step and total in one text of a dict, as ms-swift prints them."""
 _BAR = re.compile(
-    rb"\s*\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
+    rb"(?:\[(?:default|rank)\d{1,5}\]:)?\s*\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:("
+    + NUMBER
+    + rb")(s/it|it/s)|\?it/s)"
 )
 _NAME = 100  # longest metric name kept
 _OURS = frozenset({"offset", "line", "time"})
@@ -198,7 +200,7 @@ class _Layouts:
             units.append(Unit() if name in META_COLUMNS else unit_of(name, unit, text))
             if name != text:
                 shown[name] = text
-        event = "finished" if b"train_runtime" in printed else None
+        event = "finished" if b"train_runtime" in printed and b"loss" not in printed else None
         epochs = self._epochs(names)
         if epochs is not None:
             names = ["step", "total", *(names[i] for i in epochs.rest)]
@@ -351,18 +353,17 @@ class DictPattern:
 
     @staticmethod
     def _kind(names: list[bytes]) -> str | None:
-        if b"train_runtime" in names:
-            return EVAL
         if b"loss" in names and (b"epoch" in names or b"learning_rate" in names):
-            return TRAIN
-        return EVAL if any(name.startswith(b"eval_") for name in names) else None
+            return TRAIN  # also where it tells how long it took so far, as with tokens counted
+        told = b"train_runtime" in names or any(name.startswith(b"eval_") for name in names)
+        return EVAL if told else None
 
 
 class BarPattern:
     """A tqdm bar without a description: `12%|█▏  | 60/500 [00:31<03:48,  1.92it/s]`.
 
-    Bars with a description count something else (shards, dataset rows), and
-    counts with a unit (`2.56M/160M`) are bytes.
+    A launcher's tag may stand before it. Bars with a description count something else (shards,
+    dataset rows), and counts with a unit (`2.56M/160M`) are bytes.
     """
 
     prefix = b""

@@ -6,6 +6,8 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from runwatch.batch import Event, Table
 from runwatch.metrics import LOSS
 from runwatch.parsers.patterns import Layout
@@ -65,8 +67,11 @@ class Piece:
         """Add records decoded in bulk."""
         self._bulk.setdefault(decoded.layout, []).append(decoded)
 
-    def tables(self) -> tuple[Table, ...]:
-        """Return one table per layout, each in stream order."""
+    def tables(self, without: Sequence[int] = ()) -> tuple[Table, ...]:
+        """Return one table per layout, each in stream order, less the records of lines `without`."""
+        if without:
+            tables = (_less(table, without) for table in self.tables())
+            return tuple(table for table in tables if table.rows)
         if self._bulk:
             from runwatch.parsers.decoded import merge
 
@@ -94,3 +99,12 @@ def _transpose(rows: array[float], width: int) -> tuple[int, bytes]:
 
 def _table(layout: Layout, rows: int, data: bytes) -> Table:
     return Table(layout.kind, layout.pattern, ("offset", "line", *layout.names), rows, data)
+
+
+def _less(table: Table, lines: Sequence[int]) -> Table:
+    import numpy as np
+
+    kept = ~np.isin(table.column("line"), lines)
+    return (
+        table if kept.all() else replace(table, rows=int(kept.sum()), data=table.matrix()[:, kept].tobytes())
+    )

@@ -11,9 +11,16 @@ from runwatch.parsers.readers import Row
 
 _TQDM = re.compile(
     rb"(?P<text>[^|%\"\r\n]{0,120}?)\s*\d{1,3}%\|[^|\r\n]{0,400}\|\s*(?P<done>\d+)/(?P<total>\d+) "
-    rb"\[[\d:]+<[\d:?]+,\s*(?:(?P<pace>" + NUMBER + rb")(?P<unit>s/it|it/s)|\?it/s)"
+    rb"\[[\d:]+<[\d:?]+,\s*(?:(?P<pace>"
+    + NUMBER
+    + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s)"
     rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
 )
+_IGNITE = re.compile(
+    rb"(?P<text>[^|%\"\r\n]{0,120}?)\s*\[(?P<done>\d+)/(?P<total>\d+)\]\s*\d{1,3}%\|"
+    rb"[^|,\[\r\n]{0,400}(?:, (?P<postfix>[^\[\r\n]{1,2000}))? \[[\d:]+<[\d:?]+\]"
+)
+"""In the order in which PyTorch Ignite has it: the count first, the values before the times."""
 _FILLING = re.compile(rb"%\|[^|\r\n]{1,400}\|")
 
 
@@ -23,10 +30,21 @@ class _TqdmPictures(BarPictures):
         if b"%|" not in line or b"]" not in line:
             return None
         found = _TQDM.match(line, start)
-        if found is None or found["postfix"] is None:
+        if found is None:
+            return self._ignite(line, start)
+        if found["postfix"] is None:
             return None
         place = [found.span(group) for group in ("done", "total", "pace") if found[group]]
-        return self.picture(found["text"], place, found["unit"] or b"", named(line, *found.span("postfix")))
+        unit = found["unit"]  # whatever is counted is a step
+        pace = b"" if unit is None else b"s/it" if unit[:2] == b"s/" else b"it/s"
+        return self.picture(found["text"], place, pace, named(line, *found.span("postfix")))
+
+    def _ignite(self, line: bytes, start: int) -> Match | None:
+        found = _IGNITE.match(line, start)
+        if found is None or found["postfix"] is None:
+            return None
+        place = [found.span("done"), found.span("total")]
+        return self.picture(found["text"], place, b"", named(line, *found.span("postfix")))
 
 
 class TqdmReader(BarReader):

@@ -17,14 +17,19 @@ _HEAD = re.compile(
     rb"(?P<indent> *)(?P<before>(?:[^\s'\"`].{0,200}?[\s>:|\]-])?)(?:\+ Exception Group )?"
     rb"Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
 )
+_GLUED = re.compile(rb"(?<=[\w%)])Traceback \(most recent call last\):\s*$")
+"""Behind a bar or another line that was not ended."""
 _FRAME = re.compile(
-    rb"\s|[\x80-\xff>|]|$|\^|During handling of|The above exception|Traceback \(most|During task with name"
+    rb"\s|[\x80-\xff>|]|$|\^|During handling of|The above exception|(?:Original )?Traceback \(most"
+    rb"|During task with name"
 )
 _RAISED = re.compile(
     rb"(?!(?:DEBUG|INFO|WARN|ERROR|CRITICAL|Call stack|Message|Arguments|Epoch|Step)\b|wandb:)"
     rb"(?:[A-Za-z_]\w*\.)*(?:[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning|Failure|Group|Iteration)(?=:|\s|$)"
     rb"|\w*rror(?::|$)|[A-Z]\w*: )|(?:[A-Za-z_]\w*\.)+\w+(?:: |$)"
 )
+_CAUGHT = re.compile(rb"\w+: Caught \w+ in .{1,80}\.$")
+"""What torch raises anew for a worker; the original stands below."""
 _MAX_FRAMES = 60
 _MAX_OPEN = 64
 _APART = 512
@@ -72,8 +77,12 @@ class Tracebacks:
 
     def begin(self, text: bytes, tag: bytes, offset: int, line: int, ordinal: int) -> bool:
         """Return whether `text` is the first line of a traceback, which then is open."""
-        head = _HEAD.match(text) if HEAD in text else None
-        if head is None or len(self._open) >= _MAX_OPEN:
+        if HEAD not in text or len(self._open) >= _MAX_OPEN:
+            return False
+        head = _HEAD.match(text)
+        if head is None and _GLUED.search(text):
+            head = _HEAD.match(text, text.rfind(b"Traceback"))
+        if head is None:
             return False
         before = b"" if head["before"][:1] >= b"\x80" else head["before"]
         self._open[tag] = _Open(line, offset, ordinal + 1, _shape(before), len(head["indent"]))
@@ -90,7 +99,7 @@ class Tracebacks:
             return False, self._end(tag)
         text = _inner(text, open_)
         open_.next = ordinal + 1
-        if _FRAME.match(text):
+        if _FRAME.match(text) or _CAUGHT.match(text):
             open_.stray, open_.offset = 0, offset
             if len(open_.frames) < _MAX_FRAMES:
                 open_.frames.append(decode(text, 200))

@@ -25,7 +25,10 @@ _YOLO_ROW = re.compile(
 _YOLO_ANY = re.compile(rb"\s*(?:\d+/\d|all\s|Epoch\s)")
 """What a row, a header and a validation begin with."""
 _YOLO_HEAD = re.compile(rb"\s*Epoch\s+(?:GPU_mem|gpu_mem)\s+(\S.*\S)\s*$")
-_YOLO_ALL = re.compile(rb"\s*all\s+\d+\s+\d+((?:\s+" + NUMBER + rb"){1,8})\s*$")
+_YOLO_ALL = re.compile(
+    rb"\s*all(?:\s+\d+\s+\d+((?:\s+" + NUMBER + rb"){1,8})|((?:\s+" + NUMBER + rb"){2}))\s*$"
+)
+"""A validation: instances and what was measured, or of a classifier its accuracy alone."""
 
 
 class _YoloRows:
@@ -97,7 +100,9 @@ class _YoloRows:
         if count > 4:  # of a classifier there is one loss; of all else the boxes' comes first
             names[0] = "train/box_loss"
         if len(self._names) == count:
-            names = [n if n.endswith("_loss") else f"{n}_loss" for n in self._names[: count - 2]]
+            names = [
+                n if n == "loss" or n.endswith("_loss") else f"{n}_loss" for n in self._names[: count - 2]
+            ]
             names = [f"train/{name}" for name in names]
         kept = [i for i, name in enumerate(names) if name not in names[:i]]
         return self._row.layout(TRAIN, ("epoch", "total", *(names[i] for i in kept))), kept
@@ -189,6 +194,7 @@ class YoloReader:
     begins = _YOLO_ANY.pattern
     awake = False
     _EVAL = ("val/precision", "val/recall", "val/mAP50", "val/mAP50-95")
+    _ACCURACY = ("val/accuracy_top1", "val/accuracy_top5")
 
     def __init__(self) -> None:
         self._row = RowMaker("yolo", {"epoch": "step"})
@@ -213,7 +219,8 @@ class YoloReader:
         found = _YOLO_ALL.match(line)
         if found is None or self._pending is None:
             return None
-        measured = zip(self._EVAL, map(number, found[1].split()), strict=False)
+        names = self._ACCURACY if found[1] is None else self._EVAL
+        measured = zip(names, map(number, found[found.lastindex or 1].split()), strict=False)
         return [self._row(EVAL, number_, [("epoch", self._pending.values[0]), *measured])]
 
     def flush(self) -> list[Row]:

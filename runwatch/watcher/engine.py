@@ -99,6 +99,8 @@ class Engine:
         changes: list[Change] = []
         for segment in source.splitter.split(batch, live=live, arrival=arrival):
             leads = source is group.leader or group.leader is None
+            if segment.leads_anew and leads and group.runs:
+                group.runs[-1] = self._watch(group.runs[-1].run.led_anew(None))
             if segment.begins_run and leads and group.runs:
                 changes += self._close(group.runs[-1], arrival)
                 self._begin(group)

@@ -250,6 +250,16 @@ CASES = [
         {"step": [0], "total": [5], "train/box_loss": [0.125], "train/total_loss": [0.875]},
     ),
     Case(
+        "yolo",  # a classifier
+        "      Epoch    GPU_mem       loss  Instances       Size\n"
+        "        1/3         0G     0.5          4         32:  50%|##  | 2/4 2.5it/s 0.1s<1.2s\r"
+        "        1/3         0G     0.75         4         32: 100%|####| 4/4 22.2it/s 0.2s\n"
+        "               classes   top1_acc   top5_acc: 100%|####| 2/2 73.6it/s 0.0s\n"
+        "                   all        0.5          1\n",
+        {"step": [1], "total": [3], "train/loss": [0.75]},
+        {"step": [1], "val/accuracy_top1": [0.5], "val/accuracy_top5": [1]},
+    ),
+    Case(
         "yolox",
         "2030-01-02 03:04:05.678 | INFO     | yolox.core.trainer:after_iter:246 - epoch: 2/300, iter: 10/47, mem: 1491Mb, "
         "iter_time: 0.500s, data_time: 0.002s, total_loss: 10.75, iou_loss: 1.9, lr: 7.000e-06, size: 640, ETA: 1:54:27\r\n"
@@ -366,6 +376,48 @@ CASES = [
         "313/313 [==============================] - 1s 3ms/step - loss: 0.875 - accuracy: 0.9\n",
         {"step": [1, 2], "total": [3, 3], "train/loss": [0.5, 0.25], "accuracy": [0.75, 0.8]},
         {"val/loss": [0.625], "evaluate/loss": [0.875]},
+    ),
+    Case(
+        "progress-bar",  # whatever is counted, here batches
+        "".join(
+            f"train   Epoch   0:  {5 * i}%|##   | {i}/20 [00:00<00:00, 25.00ba/s, loss/train/total={i / 8:.4f}]   \x1b[A\n"
+            for i in range(1, 21)
+        )
+        + "eval    Epoch   0:  50%|##   | 2/4 [00:00<00:00, 300.0ba/s, metrics/eval/CrossEntropy=0.0460]\n",
+        {"step": [*range(1, 21)], "train/loss": [i / 8 for i in range(1, 21)], "perf/step_time": [0.04] * 20},
+    ),
+    Case(
+        "progress-bar",  # Ignite
+        "\r[1/20]   5%|#    [00:00<?]"
+        + "".join(f"\rEpoch [1/4]: [{i}/20]  {5 * i}%|#  , loss={i / 8} [00:00<00:01]" for i in range(1, 21))
+        + "\nValidation Results - Epoch: 1  Avg accuracy: 0.97 Avg loss: 0.25\n",
+        {"step": [*range(1, 21)], "total": [80] * 20, "train/loss": [i / 8 for i in range(1, 21)]},
+    ),
+    Case(
+        "sklearn-mlp",
+        "Iteration 1, loss = 0.87500000\nValidation score: 0.500000\nIteration 2, loss = 0.75000000\n"
+        "Validation score: 0.625000\nIteration 3, loss = 0.62500000\nValidation score: 0.625000\n"
+        "Validation score did not improve more than tol=0.000100 for 10 consecutive epochs. Stopping.\n",
+        {"step": [1, 2, 3], "train/loss": [0.875, 0.75, 0.625]},
+        {"val/score": [0.5, 0.625, 0.625]},
+    ),
+    Case(
+        "epoch-table",  # skorch
+        "  epoch    roc_auc    train_loss    valid_acc    valid_loss    cp     dur\n"
+        "-------  ---------  ------------  -----------  ------------  ----  ------\n"
+        "      1     \x1b[36m0.7500\x1b[0m        \x1b[32m0.6250\x1b[0m       0.5000        0.7500     +  0.0125\n"
+        "      2     0.7500           nan       0.5000        0.5000        0.0250\n",
+        {"step": [1, 2], "train/loss": [0.625, NAN], "perf/step_time": [0.0125, 0.025]},
+        {"step": [1, 2], "val/loss": [0.75, 0.5], "roc_auc": [0.75, 0.75]},
+    ),
+    Case(
+        "epoch-table",  # fastai
+        "epoch     train_loss  valid_loss  accuracy  time    \n"
+        "Epoch 1/2 : |##------| 25.00% [5/20 00:00<00:00... 0.5000]\r"
+        "0         0.625000    0.750000    0.875000  00:01     \n"
+        "1         0.500000    0.250000    1.000000  1:00:01     \n",
+        {"step": [0, 1], "train/loss": [0.625, 0.5]},
+        {"step": [0, 1], "val/loss": [0.75, 0.25], "accuracy": [0.875, 1]},
     ),
     Case(
         "progress-bar",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from runwatch.parsers.log import LogParser
@@ -135,3 +136,18 @@ def test_bars_of_a_single_batch():
     parsed = parse(("Epoch 1/1\n" + line.format(2.5) + line.format(1.5)).encode())
     assert parsed.column("train/loss").tolist() == [2.5]
     assert parsed.column("evaluate/loss", "eval").tolist() == [1.5]
+
+
+@pytest.mark.parametrize("steps", [20, 6000])
+@pytest.mark.parametrize("bulk", [False, True])
+def test_lightning_fills_up_nan_as_it_does_numbers(steps, bulk):
+    text = b"".join(
+        b"\rEpoch 0:  %d%%|##   | %d/%d [00:00<00:00, 41.50it/s, v_num=0, train_loss=%s, val_loss=%s]"
+        % (100 * i // steps, i, steps, b"nan.0" if i > 3 else b"7.070", b"nan.0" if i < 9 else b"-inf.")
+        for i in range(1, steps + 1)
+    )
+    parsed = parse(text, bulk=bulk)
+    loss, held_out = parsed.column("train/loss"), parsed.column("val/loss", "eval")
+    assert (len(loss), np.isnan(loss).sum()) == (steps, steps - 3)
+    assert parsed.column("step").tolist() == [*range(1, steps + 1)]
+    assert (len(held_out), np.isnan(held_out).sum(), held_out[-1]) == (2, 1, -np.inf)

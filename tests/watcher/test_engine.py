@@ -14,6 +14,7 @@ from runwatch.errors import ConfigError
 from runwatch.parsers.log import LogParser
 from runwatch.watcher.document import document
 from runwatch.watcher.engine import Engine
+from runwatch.watcher.headless import Headless
 
 NOW = 1_700_000_000.0
 
@@ -106,6 +107,52 @@ def test_a_crash_is_named_by_its_exception():
 
 def test_an_exception_that_training_survives_is_no_crash():
     assert not any(severity == "critical" for _, severity, _ in found("handled"))
+
+
+def test_an_exception_behind_the_last_step_is_a_crash_where_nothing_says_that_it_finished():
+    """An epoch's bar ends at its total also where more epochs were to come."""
+    bars = b"".join(
+        b"\rEpoch 2: %d%%|##| %d/20 [00:01<00:00, 9.99it/s, v_num=0, loss=%d.5]" % (5 * i, i, i)
+        for i in range(1, 21)
+    )
+    run = only_run(fold(bars + b"\n" + TRACE.encode() + b"\n"))
+    assert run["steps"]["last"] == run["steps"]["total"]
+    assert (run["state"], [(i["rule"], i["severity"]) for i in run["incidents"]]) == (
+        "crashed",
+        [("crash", "warning")],
+    )
+    told = b"\n`Trainer.fit` stopped: `max_epochs=3` reached.\n"
+    assert only_run(fold(bars + told + TRACE.encode() + b"\n"))["state"] == "finished"
+
+
+def ranks(first: int, steps: int = 30) -> bytes:
+    """Two ranks print each step; the `first` is first to print, after that they take turns."""
+    order = [first, 1 - first, *(rank for step in range(1, steps) for rank in ((0, 1), (1, 0))[step % 2])]
+    return b"".join(
+        b"[rank%d]:[titan] 2030-01-02 03:04:05,678 - root - INFO - step: %2d  loss: %8.5f  grad_norm: 1.5\n"
+        % (rank, 1 + at // 2, 9 / (1 + at // 2) + rank)
+        for at, rank in enumerate(order)
+    )
+
+
+@pytest.mark.parametrize("cuts", [[], range(0, 6000, 50), [5], [120], [180]])
+def test_whichever_rank_is_first_to_print_the_lowest_tells_the_run(cuts):
+    runs = [only_run(fold(ranks(first), [*cuts])) for first in (0, 1)]
+    loss = runs[1]["metrics"]["train/loss"]
+    assert (loss["count"], loss["first"], runs[1]["steps"]["records"], runs[1]["steps"]["first"]) == (
+        30,
+        9,
+        30,
+        1,
+    )
+    assert loss == runs[0]["metrics"]["train/loss"]
+    assert list(runs[1]["ranks"]) == ["0", "1"]
+
+
+def test_a_lower_rank_that_comes_much_later_takes_nothing_back():
+    alone = b"".join(line for line in ranks(1).splitlines(keepends=True)[:40] if b"[rank1]" in line)
+    run = only_run(fold(alone + ranks(0)[-400:]))
+    assert run["metrics"]["train/loss"]["first"] == 10
 
 
 def test_a_log_that_just_ends_is_a_hang():
@@ -251,3 +298,22 @@ def test_a_failing_rule_is_switched_off_and_told():
     assert "is off for run" in engine.troubles[0]
     live(engine, parser, rows(60, 70), NOW)
     assert len(engine.troubles) == 1
+
+
+def test_how_far_a_run_came_is_told_before_its_end():
+    """Between two times at which its progress is due a run may go on to its end."""
+    engine, parser = Engine(), LogParser()
+    engine.add_source("run", "run", "run.log")
+    text = log(40)
+    half = text.index(b"step 00020")
+    stream = Headless(engine, interval=1e6, every=None)
+    engine.fold("run", parser.feed(text[:half]), written=NOW)
+    told = [*stream.progress(NOW)]
+    engine.fold("run", parser.feed(text[half:]), written=NOW)
+    engine.finish(NOW + 1e4)
+    told += stream.progress(NOW + 1e4)
+    assert [(o["type"], o.get("step")) for o in told if o["type"] in ("progress", "end")] == [
+        ("progress", 19),
+        ("progress", 39),
+        ("end", None),
+    ]

@@ -238,7 +238,7 @@ class Crash(RunRule):
         death = self._death
         if death is None or death.firing:
             return ()
-        if status.finished:
+        if status.finished and self._finished:  # not only its last step, or that of an epoch, was told
             self._death = None
             return [self._clear("it finished", Place(status.last_step, status.last_line))]
         if status.live and status.log_silent_for < max(self.settle, 2 * self._pace.median):

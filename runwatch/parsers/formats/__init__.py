@@ -35,6 +35,8 @@ class Format:
     """Described by the user: it goes before all others."""
     weak: bool = False
     """Its lines are also printed beside those of other formats, which then are preferred."""
+    retells: bool = False
+    """Below the words that end a run it tells the best record once more."""
     package: str = ""
     """The package that brought it; empty for ours."""
 
@@ -80,6 +82,7 @@ def builtin() -> tuple[Format, ...]:
         detectron2,
         dl4j,
         documents,
+        epochs,
         fairseq,
         gan,
         hf_trainer,
@@ -145,12 +148,14 @@ def builtin() -> tuple[Format, ...]:
         boosting.XGBOOST,
         boosting.LIGHTGBM,
         boosting.CATBOOST,
+        caffe.SKLEARN,
         caffe.FORMAT,
         dl4j.FORMAT,
         gan.STYLEGAN,
         gan.PIX2PIX,
         nlp.FLAIR,
         nlp.SPACY,
+        epochs.EPOCH_TABLE,
         rl.SB3,
         rl.CLEANRL,
         scripts.BATCH_LOSS,

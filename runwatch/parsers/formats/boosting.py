@@ -30,6 +30,7 @@ XGBOOST = Format(
         ),
     ),
     markers=((b"update end, ", "over"),),
+    retells=True,
 )
 
 LIGHTGBM = Format(
@@ -60,6 +61,8 @@ LIGHTGBM = Format(
             fields=_METRIC,
         ),
     ),
+    markers=((b"Did not meet early stopping. Best iteration is:", "over"),),
+    retells=True,
 )
 
 CATBOOST = Format(

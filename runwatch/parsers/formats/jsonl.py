@@ -136,7 +136,10 @@ RLLIB = Format(
                     "info/learner/default_policy/learner_stats/cur_lr": LEARNING_RATE,
                     "info/learner/default_policy/learner_stats/grad_gnorm": GRAD_NORM,
                 },
-                skip=re.compile(r"^(?:config|hist_stats|sampler_results|pid|timestamp)$|/hist_stats$"),
+                skip=re.compile(  # counts of parameters are NaN from the second iteration on
+                    r"^(?:config|hist_stats|sampler_results|pid|timestamp)$"
+                    r"|/(?:hist_stats|num_(?:non_)?trainable_parameters)$"
+                ),
             )
         ),
     ),

@@ -36,8 +36,14 @@ FORMAT = Format(
             units={"time": "ms"},
         ),
         LinePattern(
+            "final",
+            EVAL,
+            rb"Final evaluation \| val loss: (?P<val_loss>" + VALUE + rb")(?= \|)",
+            prefix=b"Final evaluation | val loss: ",
+        ),
+        LinePattern(
             "val", EVAL, rb"iter (?P<iter>\d+): val loss (?P<val_loss>" + VALUE + rb"),", prefix=b"iter "
         ),
     ),
-    markers=((b"Training time: ", "over"),),
+    markers=((b"Training time: ", "over"), (b"| - Training Time", "over")),
 )

@@ -65,7 +65,9 @@ RLLIB = Format(
                 needs=frozenset({"training_iteration", "time_this_iter_s"}),
                 train=re.compile("^training_iteration$"),
                 aliases={"time_this_iter_s": STEP_TIME},
-                skip=re.compile(r"^(?:config|hist_stats|pid|timestamp)\b"),
+                skip=re.compile(
+                    r"^(?:config|hist_stats|pid|timestamp)\b|/num_(?:non_)?trainable_parameters$"
+                ),
             )
         ),
     ),

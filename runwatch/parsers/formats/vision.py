@@ -50,6 +50,7 @@ TIMM = Format(
             aliases={"loss": "val/loss", "acc1": "val/acc1", "acc5": "val/acc5"},
         ),
     ),
+    markers=((b"*** Best metric: ", "over"),),
 )
 
 SWIN = Format(

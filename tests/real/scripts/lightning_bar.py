@@ -1,4 +1,7 @@
-"""A Lightning module with a progress bar, a CSVLogger and checkpoints. argv: directory, file for what was logged."""
+"""A Lightning module with a progress bar, a CSVLogger and checkpoints.
+
+argv: directory, file for what was logged, "nan" for weights that turn to NaN after step 15.
+"""
 
 import json
 import sys
@@ -10,7 +13,7 @@ from gate import gate
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
 
-top, said = sys.argv[1:]
+top, said, nan = *sys.argv[1:3], "nan" in sys.argv[3:]
 rows = []
 
 
@@ -27,6 +30,9 @@ class Line(lightning.LightningModule):
         loss = self.layer(batch[0]).pow(2).mean()
         self.log("train_loss", loss, prog_bar=True)
         rows.append({"step": self.global_step, "train_loss": float(loss)})
+        if nan and self.global_step == 14:
+            with torch.no_grad():
+                self.layer.weight.fill_(float("nan"))
         return loss
 
     def validation_step(self, batch, index):

@@ -1,0 +1,101 @@
+"""What programs print as a run ends or breaks: the best round once more, a traceback behind a bar."""
+
+from __future__ import annotations
+
+import pytest
+
+from .logs import hf, parse
+
+
+def rounds(count: int) -> bytes:
+    return b"".join(b"[%d]\ttraining's l2: 0.%04d\tvalid's l2: 0.%04d\n" % (i, i, i) for i in range(1, count))
+
+
+BEST = b"[3]\ttraining's l2: 0.0003\tvalid's l2: 0.0003\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "ends"),
+    [
+        (b"Early stopping, best iteration is:\n", "early_stop"),
+        (b"Did not meet early stopping. Best iteration is:\n", "over"),
+    ],
+)
+@pytest.mark.parametrize("count", [9, 3000])
+@pytest.mark.parametrize("bulk", [False, True])
+def test_lightgbm_tells_its_best_round_twice_and_it_counts_once(words, ends, count, bulk):
+    text = rounds(count) + words + BEST
+    parsed = parse(text, bulk=bulk)
+    assert parsed.column("step").tolist() == list(range(1, count))
+    assert [event.kind for event in parsed.events] == [ends]
+    for cut in (len(text) - len(BEST), len(text) - len(BEST) - len(words), len(text) - 5):
+        parse(text, [cut], bulk=bulk).same_as(parsed)
+    assert parse(text + rounds(9), bulk=bulk).column("step").tolist()[count - 1 :] == list(range(1, 9))
+
+
+def test_older_xgboost_tells_its_best_round_twice_too():
+    text = b"".join(b"[%d]\tvalidation_0-rmse:0.%d\n" % (i, i) for i in range(9))
+    parsed = parse(text + b"Stopping. Best iteration:\n[3]\tvalidation_0-rmse:0.3\n\n")
+    assert (parsed.column("step").tolist(), [e.kind for e in parsed.events]) == ([*range(9)], ["early_stop"])
+
+
+@pytest.mark.parametrize(
+    "bar",
+    [
+        b"\r 4/32 \xe2\x94\x81\xe2\x94\x81\xe2\x94\x81\xe2\x94\x81 0s 23ms/step - loss: 0.4977",
+        b"\rloss 0.5 (40%)",
+    ],
+)
+@pytest.mark.parametrize("epochs", [3, 900])
+def test_a_traceback_behind_a_bar_that_was_not_ended(bar, epochs):
+    told = [b"Epoch %d/900\n32/32 - 2s - 9ms/step - loss: 0.5\n" % epoch for epoch in range(1, epochs)]
+    text = (
+        b"".join(told)
+        + bar
+        + b'Traceback (most recent call last):\n  File "a.py", line 1\nRuntimeError: bad batch\n'
+    )
+    (event,) = parse(text).events
+    assert (event.kind, event.title) == ("traceback", "RuntimeError: bad batch")
+    assert 'File "a.py"' in event.data["frames"]
+
+
+def test_words_about_a_traceback_begin_none():
+    assert parse(b"the log said 'Traceback (most recent call last):\nKeyError: 1\n").events == []
+
+
+def test_what_a_worker_raised_is_told_as_it_was_raised_there():
+    text = (
+        b"Traceback (most recent call last):\n  File a\nKeyError: Caught KeyError in DataLoader worker process 0.\n"
+        b"Original Traceback (most recent call last):\n  File b\nKeyError: 'input_ids'\n\n\r 15%|#  | 9/60 [00:02<00:12,  3.93it/s]\n"
+    )
+    (event,) = parse(text).events
+    assert event.title == "KeyError: 'input_ids'"
+    assert "DataLoader worker process 0" in event.data["frames"]
+
+
+@pytest.mark.parametrize("rows", [10, 900])
+def test_a_trainer_that_counts_tokens_tells_its_time_with_each_step(rows):
+    """transformers 5 prints it in every dict when `include_num_input_tokens_seen` is set."""
+    text = hf(rows).replace(b"{'loss'", b"{'train_runtime': 1.5, 'num_input_tokens_seen': 32, 'loss'")
+    parsed = parse(text)
+    assert (parsed.format, len(parsed.column("train/loss"))) == ("hf-trainer", rows)
+    assert [event.kind for event in parsed.events] == ["finished"]
+
+
+def test_litgpt_tells_its_end():
+    text = (
+        b"Epoch 1 | iter 80 step 40 | loss train: 4.358, val: 4.310 | iter time: 1.26 ms (step) remaining time: 0:00:00\n"
+        b"Validating ...\nFinal evaluation | val loss: 4.308 | val ppl: 74.291\n"
+        b"----------------------------------------\n| Performance\n| - Training Time : 5.16 s\n"
+    )
+    parsed = parse(text)
+    assert parsed.column("val/loss", "eval").tolist() == [4.308]
+    assert "over" in [event.kind for event in parsed.events]
+
+
+def test_timm_tells_its_end():
+    text = (
+        b"Train: 0 [   1/8 ( 14%)]  Loss:  0.561 (0.561)  Time: 0.113s,   35.34/s  (0.113s,   35.34/s)  LR: 1.0e-05\n"
+        b"*** Best metric: 100.0 (epoch 2)\n--result\n[\n"
+    )
+    assert [event.kind for event in parse(text).events] == ["over"]
