@@ -36,6 +36,8 @@ from runwatch.rows import (
 )
 
 _MAX_BARS = 64
+_HEAD_START = 4
+"""Records by which ranks of one launch may be ahead of its lowest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class Splitter:
     """Lowest rank (of the lowest node) whose records were seen: only its records make series."""
     _led_from: float = np.nan
     """First step that it told."""
+    _led: int = 0
+    """Records that it told so far."""
     _echoes: Echoes = field(default_factory=Echoes)
 
     def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
@@ -149,7 +153,7 @@ class Splitter:
         order = np.argsort(offset, kind="stable")
         who = number_of(rank[order], node[order])
         lowest = np.minimum(np.minimum.accumulate(who), self._rank)
-        begin, anew = self._led_anew(lowest, step[order])
+        begin, anew = self._led_anew(who, lowest, step[order])
         self._rank = float(lowest[-1])
         keep = np.empty(len(who), bool)
         keep[order] = (who == lowest) & (np.arange(len(who)) >= begin)
@@ -170,17 +174,21 @@ class Splitter:
                 others.append(pick(table, ~kept))
         return msgspec.structs.replace(batch, tables=tuple(tables)), others, anew
 
-    def _led_anew(self, lowest: Floats, step: Floats) -> tuple[int, bool]:
+    def _led_anew(self, who: Floats, lowest: Floats, step: Floats) -> tuple[int, bool]:
         """Return where the lowest rank begins that tells the steps from the first, and if others led before.
 
-        `lowest` is the lowest rank up to each record of a batch, `step` its step, both of shape (n,).
+        One that comes when another one has led for long is of a launch of its own. All of shape (n,), a
+        record of the batch each: its rank, the lowest rank up to it, its step.
         """
-        begin, known, anew = 0, math.isfinite(self._rank), False
+        begin, known, anew, since = 0, math.isfinite(self._rank), False, 0
         for at in np.flatnonzero(lowest < np.append(self._rank, lowest[:-1])).tolist():
+            led = self._led + int(np.count_nonzero(who[since:at] == lowest[at - 1])) if at else self._led
             if not known and not at:
                 self._led_from = float(step[at])
-            elif step[at] <= self._led_from:
+            elif step[at] <= self._led_from and led <= _HEAD_START:
                 self._led_from, begin, anew = float(step[at]), at, known
+            self._led, since = 0, at
+        self._led += int(np.count_nonzero(who[since:] == lowest[-1]))
         if anew:
             self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
         return begin, anew

@@ -155,6 +155,14 @@ def test_a_lower_rank_that_comes_much_later_takes_nothing_back():
     assert run["metrics"]["train/loss"]["first"] == 10
 
 
+@pytest.mark.parametrize("cuts", [[], range(0, 6000, 50)])
+def test_a_launch_told_by_a_lower_rank_takes_no_launch_before_it_back(cuts):
+    first = b"".join(line for line in ranks(1).splitlines(keepends=True) if b"[rank1]" in line)
+    run = only_run(fold(first + TRACE.encode() + b"\n" + ranks(0), [*cuts]))
+    assert run["metrics"]["train/loss"]["first"] == 10
+    assert "crash" in [incident["rule"] for incident in run["incidents"]]
+
+
 def test_a_log_that_just_ends_is_a_hang():
     run = only_run(fold(FAULTY["ends"]))
     assert run["state"] == "stalled"
