@@ -56,7 +56,9 @@ def test_sparse_rows_of_lightning():
 
 
 def test_lightning_steps_of_a_metric_called_loss():
-    parsed = read(b"epoch,loss_epoch,loss_step,lr-AdamW,step,val_loss\n,,,0.5,49,\n0,,2.5,,49,\n0,3.5,,,99,4.5\n")
+    parsed = read(
+        b"epoch,loss_epoch,loss_step,lr-AdamW,step,val_loss\n,,,0.5,49,\n0,,2.5,,49,\n0,3.5,,,99,4.5\n"
+    )
     assert parsed.format == "lightning-metrics-csv"
     assert parsed.column("train/loss").tolist() == [2.5]
     assert parsed.column("loss_epoch").tolist() == [3.5]
