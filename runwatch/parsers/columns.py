@@ -25,7 +25,7 @@ HEADER_WITHIN = 8
 """How many lines may stand before the header (comments, a note of the launcher)."""
 _MAX_COLUMNS = 2048
 _MAX_PLANS = 256
-_NAME = re.compile(r"[A-Za-z_][^\x00-\x1f]{0,119}")
+_NAME = re.compile(r"(?:% )?[A-Za-z_][^\x00-\x1f]{0,119}")
 
 Rows = list[tuple[Layout, Sequence[Sequence[float]]]]
 """Layout and stored values of rows that follow each other."""

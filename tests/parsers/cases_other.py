@@ -177,12 +177,13 @@ CASES = [
     Case(
         "detectron2",
         "[01/02 03:04:05 d2.utils.events]:  iter: 0    lr: N/A  max_mem: 1308M\n"
+        "\x1b[32m[01/02 03:04:05 d2.utils.events]: \x1b[0m iter: 19  total_loss: 2.5  loss_cls: 0.5  lr: 0.0005  max_mem: 1308M\n"
         "[01/02 03:04:06 d2.utils.events]:  eta: 1 day, 0:07:20  iter: 39  total_loss: 2.125  loss_cls: 0.25  time: 0.5  "
         "data_time: 0.0625  lr: 0.00125  max_mem: 1308M\n"
         "[01/02 03:04:07] d2.utils.events INFO:  eta: 0:07:10    iter: 59    total_loss: 2    loss_cls: 0.125    time: 0.25    "
         "last_time: 0.5  lr: 0.0025    max_mem: 1308M\n",
-        {"step": [39, 59], "train/loss": [2.125, 2.0], "loss_cls": [0.25, 0.125], "perf/step_time": [0.5, 0.25],
-         "train/learning_rate": [0.00125, 0.0025]},
+        {"step": [19, 39, 59], "train/loss": [2.5, 2.125, 2.0], "loss_cls": [0.5, 0.25, 0.125],
+         "perf/step_time": [0.5, 0.25], "train/learning_rate": [0.0005, 0.00125, 0.0025]},
     ),
     Case(
         "detectron2",
@@ -303,16 +304,18 @@ CASES = [
     ),
     Case(
         "pix2pix",
-        "(epoch: 1, iters: 100, time: 0.125, data: 2.625) G_GAN: 2.875 G_L1: 10.125 D_real: 0.125 D_fake: 1.250 \n",
-        {"step": [100], "train/epoch": [1], "G_GAN": [2.875], "D_fake": [1.25]},
+        "(epoch: 1, iters: 100, time: 0.125, data: 2.625) G_GAN: 2.875 G_L1: 10.125 D_real: 0.125 D_fake: 1.250 \n"
+        "(epoch: 1, iters: 200, time: 0.125) G_GAN: 1.875 D_fake: 1.500 \n",
+        {"step": [100, 200], "train/epoch": [1, 1], "G_GAN": [2.875, 1.875], "D_fake": [1.25, 1.5]},
     ),
     Case(
         "flair",
         "2030-01-02 03:04:05,678 epoch 2 - iter 4/47 - loss 5.12500000\n"
         "2030-01-02 03:04:06,678 epoch 2 - iter 8/47 - loss 4.12500000\n"
-        "2030-01-02 03:04:07,678 DEV : loss 8.25 - f-score 0.5 - acc 0.5\n",
+        "2030-01-02 03:04:07,678 DEV : loss 8.25 - f-score 0.5 - acc 0.5\n"
+        "2030-01-02 03:04:08,678 DEV  : loss 7.25 - f-score 0.5 - acc 0.5\n",
         {"step": [51, 55], "train/loss": [5.125, 4.125]},
-        {"val/loss": [8.25]},
+        {"val/loss": [8.25, 7.25]},
     ),
     Case(
         "flair",

@@ -55,6 +55,15 @@ def test_sparse_rows_of_lightning():
     assert parsed.column("train_loss_epoch").tolist() == [6.5]
 
 
+def test_lightning_steps_of_a_metric_called_loss():
+    parsed = read(
+        b"epoch,loss_epoch,loss_step,lr-AdamW,step,val_loss\n,,,0.5,49,\n0,,2.5,,49,\n0,3.5,,,99,4.5\n"
+    )
+    assert parsed.format == "lightning-metrics-csv"
+    assert parsed.column("train/loss").tolist() == [2.5]
+    assert parsed.column("loss_epoch").tolist() == [3.5]
+
+
 def test_sb3_progress():
     parsed = read(b"rollout/ep_rew_mean,time/total_timesteps,train/loss\n-5.5,2048,\n,4096,0.5\n")
     assert parsed.format == "sb3-progress-csv"
@@ -111,6 +120,7 @@ def test_tables_of_openai_baselines():
         ("timesteps,epoch,loss", "train/loss"),
         ("TotalEnvInteracts,Epoch,AverageEpRet", "AverageEpRet"),
         ("TimestepsSoFar,EpisodesSoFar,EpRewMean", "EpRewMean"),
+        ("steps,% time spent exploring,mean 100 episode reward", "mean 100 episode reward"),
     ],
 )
 def test_heads_as_people_write_them(head, metric):

@@ -19,6 +19,14 @@ FORMAT = Format(
             fields=True,
             aliases={"time": STEP_TIME, "total_loss": LOSS},
         ),
+        LinePattern(  # the first line, before a time is known to reckon with
+            "first",
+            TRAIN,
+            rb"iter: (?P<step>\d+) {1,4}(?=total_loss: )",
+            prefix=b"iter: ",
+            fields=True,
+            aliases={"time": STEP_TIME, "total_loss": LOSS},
+        ),
     ),
     logged=True,
 )

@@ -33,8 +33,8 @@ PIX2PIX = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"\(epoch: (?P<epoch>\d+), iters: (?P<step>\d+), time: (?P<time_per_image>" + NUMBER + rb"), "
-            rb"data: (?P<data>" + NUMBER + rb")\) ",
+            rb"\(epoch: (?P<epoch>\d+), iters: (?P<step>\d+), time: (?P<time_per_image>" + NUMBER + rb")"
+            rb"(?:, data: (?P<data>" + NUMBER + rb"))?\) ",  # CycleGAN's first versions had none
             prefix=b"(epoch: ",
             fields=True,
         ),

@@ -31,8 +31,8 @@ FLAIR = Format(
         LinePattern(
             "dev",
             EVAL,
-            rb"DEV : loss (?P<loss>" + VALUE + rb") - ",
-            prefix=b"DEV : ",
+            rb"DEV {1,2}: loss (?P<loss>" + VALUE + rb") - ",  # 0.4 pads DEV to the width of TEST
+            prefix=b"DEV ",
             aliases={"loss": VAL_LOSS},
         ),
         LinePattern(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from runwatch.metrics import LEARNING_RATE, STEP_TIME, VAL_LOSS
+from runwatch.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.columns import Columns
 from runwatch.parsers.formats import Format
 from runwatch.parsers.records import NOTHING, STEPS, Schema
 
 _LOSS = re.compile(
     r"(?:^|(?:train\w*|total|avg|mean|policy|value|actor|critic|gen\w*|disc\w*|[dg])[/_ .])loss\b"
-    r"|^(?:(?:mean|avg|average|ep|episode)[/_ .])*(?:reward|return)s?(?:[/_ .]mean)?$"
+    r"|^(?:(?:mean|avg|average|ep|episode|\d{1,6})[/_ .])*(?:reward|return)s?(?:[/_ .]mean)?$"
     r"|^(?:average|mean)?ep(?:isode)?(?:ret(?:urn)?|rew(?:ard)?)(?:mean)?$|^(?:average|mean)(?:return|reward)$"
     r"|^loss[/_ ]|^(?:train[/_])?(?:ppl|perplexity|bpb)$|^train(?:ing)?[/_ .]",
     re.IGNORECASE,
@@ -32,7 +32,7 @@ LIGHTNING = Format(
                 needs=frozenset({"epoch", "step"}),
                 train=re.compile(r"loss|acc|train|val|lr", re.IGNORECASE),
                 evals=NOTHING,
-                aliases={f"lr-{name}": LEARNING_RATE for name in _OPTIMIZERS},
+                aliases={"loss_step": LOSS, **{f"lr-{name}": LEARNING_RATE for name in _OPTIMIZERS}},
             )
         ),
     ),
