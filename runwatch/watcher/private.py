@@ -9,6 +9,7 @@ import contextlib
 import signal
 import sys
 
+from runwatch.lean import import_asyncio
 from runwatch.watcher.spare import Spare
 
 
@@ -18,6 +19,7 @@ def main() -> None:
     spare = None
     with contextlib.suppress(OSError):  # then the worker that is started later tells why
         spare = Spare()
+    import_asyncio()
     from runwatch.watcher import serving
 
     serving.run(sys.argv[1], spare)
