@@ -43,10 +43,16 @@ SCALES = {
     b"k": 1e3, b"K": 1e3, b"M": 1e6, b"B": 1e9,
     b"KB": 2.0**10, b"MB": 2.0**20, b"Mb": 2.0**20, b"GB": 2.0**30, b"G": 2.0**30, b"TiB": 2.0**40,
 }  # fmt: skip
-_PLAIN = (b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
+_JULIA = b"f0"
+"""Ends a number of single precision as Julia shows it."""
+_PLAIN = (_JULIA, b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
-_GLUED = rb"(?:(?<=\b[Ee]poch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
-"""What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`."""
+_GLUED = (
+    rb"(?:(?<=\b[Ee]poch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE)"
+    rb"|(?<=\b[Ee]poch-)|(?<=\b[Ss]tep-)|(?<=\b[Ii]ter-))"
+)
+"""What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`."""
+_THOUSANDS = rb"\d{1,3}(?:,\d{3})+"
 _TOKEN = re.compile(
     rb"(?=\d)(?:(?P<clock>\d{8}[-_T ]\d\d:\d\d(?::\d\d)?"
     rb"|\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
@@ -54,10 +60,11 @@ _TOKEN = re.compile(
     rb"|\d{1,2} \d\d:\d\d:\d\d(?: [A-Z]{3,5})? \d{4}\b"  # as ctime has it: Fri Oct 18 08:28:52 2024
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
-    rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>\d+)"
-    rb"(?: ?/ *|\]/\[| {1,8}(?:out )?of {1,8})(?P<total>\d+)(?![\w/]|\.\w)"
+    rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>" + _THOUSANDS + rb"(?= ?/ *" + _THOUSANDS + rb"\b)|\d+)"
+    rb"(?: ?/ *|\]/\[| {1,8}(?:out )?of {1,8})(?P<total>" + _THOUSANDS + rb"(?!,?\d)|\d+)(?![\w/]|\.\w)"
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
-    rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w))"
+    rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w)"
+    rb"|(?<![\w.#+$/,-])(?P<begun>\d+)(?=\.\.\.?(?:\s|$)))"
     rb"|(?<![\w.#+$/-])(?P<value>" + VALUE + rb")"
     rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/\w|,\d)"
 )
@@ -71,6 +78,8 @@ _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b(?=\s*(?:[,;|]|$)))"
 )
 """A score that is named behind its number: `0.95 C.E. Loss, 98.1% Accuracy`."""
+_GRADIENT = re.compile(rb", (?:device='\w+:?\d*', )?grad_fn=")
+"""Behind the number of a tensor that is trained on, which is a loss: `tensor(0.53, grad_fn=<...>)`."""
 _COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
 """What is counted, named behind its number: `[50000 eps] reward=0.5`."""
 _SAID = re.compile(
@@ -136,6 +145,9 @@ def fields(line: bytes) -> list[Field]:
             if field is not None:
                 if said and field.name.lower() in _COPULAS and field.total is None:
                     field = field._replace(name=said)
+                elif found and _tells_place_first(line, found[-1], field):
+                    field = field._replace(name=found[-1].name)
+                    found[-1] = found[-1]._replace(name=b"step")
                 elif found and line[before:start].strip() == b":" and _PLACE.search(found[-1].name):
                     field = field._replace(name=b"value")
                 of = _SAID.match(field.name)
@@ -149,11 +161,20 @@ def fields(line: bytes) -> list[Field]:
     return found
 
 
+def _tells_place_first(line: bytes, first: Field, second: Field) -> bool:
+    """Whether the name of a loss stands before its place and its value: `Train loss 120 0.53`."""
+    if second.name or first.suffix or first.total or not first.name.lower().endswith(b"loss"):
+        return False
+    alone = line[first.start : first.end].isdigit() and line[first.end : second.start].isspace()
+    return alone and b"." in line[second.start : second.end] and line[first.start - 1 : first.start] == b" "
+
+
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     foreign = not gap.isascii()
     if foreign:
         gap = tongues.with_ascii_colon(gap)
-    named = _NAME.search(gap) or (tongues.named(gap) if foreign else None)
+    named = (tongues.accented(gap) if foreign else None) or _NAME.search(gap)
+    named = named or (tongues.named(gap) if foreign else None)
     name = _SENTENCE.split(named["name"])[-1].rstrip(b"'>-") if named else b""
     if not named and line[:1] == b"|":  # a box: | name | value |
         name = gap.strip(b" |")
@@ -161,13 +182,17 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         name = tongues.ordinal(gap, line, token.end()) or name
     if token["done"] is not None:
         return Field(name, *token.span("done"), b"", token.span("total"))
-    for place in ("until", "at"):
+    for place in ("until", "at", "begun"):
         if token[place] is not None:
             return Field(name, *token.span(place), b"")
     start, end = token.span("value")
     suffix = token["unit"] or (named["unit"] if named else None) or b""
     if suffix in (b"sec", b"secs"):
         suffix = b"s"
+    elif suffix == _JULIA:
+        suffix = b""
+    if name in (b"", b"tensor") and gap.endswith(b"tensor(") and _GRADIENT.match(line, token.end()):
+        name = b"loss"
     if name and _SOURCE.search(name):
         return None  # train.py:120 is a place
     after = _FOLLOWS.match(line, token.end())

@@ -23,9 +23,11 @@ _SHORT = {b"tr": b"train", b"trn": b"train", b"vl": b"val", b"te": b"test", b"ts
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid "
-    b"score".split()
+    b"score exactitud genauigkeit dogruluk".split()
 )
 """Words of names that say how well training goes."""
+_LOSSES = frozenset(b"trl perda perdida perte verlust kayip".split())
+"""Words that mean a loss, besides those that end in `loss`."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
 """Words of names that only training prints."""
@@ -38,7 +40,7 @@ _STEP_RANKS: Mapping[bytes, int] = {
     **dict.fromkeys(b"step steps updates timesteps".split(), 1),
     **dict.fromkeys(b"iteration iterations iter iters it itr".split(), 2),
     **dict.fromkeys(b"update batch minibatch tick round episode episodes generation".split(), 3),
-    **dict.fromkeys(b"epoch epochs ep eps".split(), 7),
+    **dict.fromkeys(b"epoch epochs ep eps epoche epoca epok".split(), 7),
     b"train": 8,
     b"training": 8,
 }
@@ -68,7 +70,7 @@ SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loa
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
-    b"lr step iter epoch batch update tick train episode generation".split()
+    b"perda perte verlust kayip grad_fn lr step iter epoch batch update tick train episode generation".split()
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(TELLING))
@@ -113,14 +115,14 @@ def is_quality(name: bytes) -> bool:
 
 def is_epoch(name: bytes) -> bool:
     """Whether a name is that of an epoch, or of an episode."""
-    return words(name)[-1:] in ([b"epoch"], [b"episode"])
+    return words(name)[-1:] in ([b"epoch"], [b"episode"], [b"epoche"], [b"epoca"], [b"epok"])
 
 
 @lru_cache(_NAMES)
 def is_loss(name: bytes) -> bool:
     """Whether a name is that of a loss."""
     parts = words(name)
-    if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
+    if any(word.endswith((b"loss", b"losses")) or word in _LOSSES for word in parts):
         return True
     return b"cost" in parts and _COSTS.isdisjoint(parts)
 
