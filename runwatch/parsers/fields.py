@@ -43,13 +43,13 @@ SCALES = {
     b"k": 1e3, b"K": 1e3, b"M": 1e6, b"B": 1e9,
     b"KB": 2.0**10, b"MB": 2.0**20, b"Mb": 2.0**20, b"GB": 2.0**30, b"G": 2.0**30, b"TiB": 2.0**40,
 }  # fmt: skip
-_JULIA = b"f0"
-"""Ends a number of single precision as Julia shows it."""
-_PLAIN = (_JULIA, b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
+_SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b""}
+"""Units as they are kept; `f0` ends a number of single precision as Julia shows it."""
+_PLAIN = (b"f0", b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _GLUED = (
-    rb"(?:(?<=\b[Ee]poch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE)"
-    rb"|(?<=\b[Ee]poch-)|(?<=\b[Ss]tep-)|(?<=\b[Ii]ter-))"
+    rb"(?:(?<=[hprE])(?:(?<=\b[Ee]poch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
+    rb"|(?<=[hpr]-)(?:(?<=\b[Ee]poch-)|(?<=\b[Ss]tep-)|(?<=\b[Ii]ter-)))"
 )
 """What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`."""
 _THOUSANDS = rb"\d{1,3}(?:,\d{3})+"
@@ -63,8 +63,7 @@ _TOKEN = re.compile(
     rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>" + _THOUSANDS + rb"(?= ?/ *" + _THOUSANDS + rb"\b)|\d+)"
     rb"(?: ?/ *|\]/\[| {1,8}(?:out )?of {1,8})(?P<total>" + _THOUSANDS + rb"(?!,?\d)|\d+)(?![\w/]|\.\w)"
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
-    rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w)"
-    rb"|(?<![\w.#+$/,-])(?P<begun>\d+)(?=\.\.\.?(?:\s|$)))"
+    rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w))"
     rb"|(?<![\w.#+$/-])(?P<value>" + VALUE + rb")"
     rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/\w|,\d)"
 )
@@ -72,7 +71,7 @@ _NAME = re.compile(
     rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
     rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w ]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
-    rb"(?P<mark>['\"]?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[({]*\s*$"
+    rb"(?P<mark>(?:['\"],?)?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[({]*\s*$"
 )
 _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b(?=\s*(?:[,;|]|$)))"
@@ -145,11 +144,8 @@ def fields(line: bytes) -> list[Field]:
             if field is not None:
                 if said and field.name.lower() in _COPULAS and field.total is None:
                     field = field._replace(name=said)
-                elif found and _tells_place_first(line, found[-1], field):
-                    field = field._replace(name=found[-1].name)
-                    found[-1] = found[-1]._replace(name=b"step")
-                elif found and line[before:start].strip() == b":" and _PLACE.search(found[-1].name):
-                    field = field._replace(name=b"value")
+                elif found and not field.name:
+                    found[-1], field = _by_place(line, found[-1], field)
                 of = _SAID.match(field.name)
                 said = of[1] if of else b""
                 if of:
@@ -161,12 +157,18 @@ def fields(line: bytes) -> list[Field]:
     return found
 
 
-def _tells_place_first(line: bytes, first: Field, second: Field) -> bool:
-    """Whether the name of a loss stands before its place and its value: `Train loss 120 0.53`."""
-    if second.name or first.suffix or first.total or not first.name.lower().endswith(b"loss"):
-        return False
-    alone = line[first.start : first.end].isdigit() and line[first.end : second.start].isspace()
-    return alone and b"." in line[second.start : second.end] and line[first.start - 1 : first.start] == b" "
+def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
+    """Return a place and the nameless number behind it with the names that they have if they are a pair.
+
+    `epoch 0, batch 12: 4.98` and `Train loss 120 0.53`, which names the value before its place.
+    """
+    between = line[place.total[1] if place.total else place.end : value.start]
+    if between.strip() == b":" and _PLACE.search(place.name):
+        return place, value._replace(name=b"value")
+    whole = line[place.start - 1 : place.end].strip().isdigit() and not place.suffix and not place.total
+    if whole and between.isspace() and place.name.lower().endswith(b"loss"):
+        return place._replace(name=b"step"), value._replace(name=place.name)
+    return place, value
 
 
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
@@ -182,15 +184,13 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         name = tongues.ordinal(gap, line, token.end()) or name
     if token["done"] is not None:
         return Field(name, *token.span("done"), b"", token.span("total"))
-    for place in ("until", "at", "begun"):
+    for place in ("until", "at"):
         if token[place] is not None:
             return Field(name, *token.span(place), b"")
     start, end = token.span("value")
+    end -= line[end - 1 : end + 1] == b".."  # epoch 12...
     suffix = token["unit"] or (named["unit"] if named else None) or b""
-    if suffix in (b"sec", b"secs"):
-        suffix = b"s"
-    elif suffix == _JULIA:
-        suffix = b""
+    suffix = _SPELLED.get(suffix, suffix)
     if name in (b"", b"tensor") and gap.endswith(b"tensor(") and _GRADIENT.match(line, token.end()):
         name = b"loss"
     if name and _SOURCE.search(name):

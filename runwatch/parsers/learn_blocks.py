@@ -78,8 +78,12 @@ def _places_alone(kept: Kept) -> bool:
     others = [f for f in kept.found if not f.total and not _is_time(f)]
     if len(places) == 1 and all(i in places or _is_time(f) for i, f in enumerate(kept.found)):
         return True
+    named = [i for r, i in kept.ranked if r <= EPOCH_RANK and kept.found[i].name]
+    if len(named) == 1 and all(kept.whole(i) and not is_telling(f.name) for i, f in enumerate(kept.found)):
+        return True
     ends = sum(kept.found[i].total is not None for i in places)
-    return ends == 1 and not any(is_telling(f.name) or b"." in kept.text(f) for f in others)
+    lr = [f for f in others if is_telling(f.name) and not is_quality(f.name)]
+    return ends == 1 and not any(f not in lr and (is_quality(f.name) or b"." in kept.text(f)) for f in others)
 
 
 def _is_time(field: Field) -> bool:

@@ -26,7 +26,7 @@ _QUALITY = frozenset(
     b"score exactitud genauigkeit dogruluk".split()
 )
 """Words of names that say how well training goes."""
-_LOSSES = frozenset(b"trl perda perdida perte verlust kayip".split())
+_LOSSES = frozenset(b"trl perda perdida perdita perte verlust kayip".split())
 """Words that mean a loss, besides those that end in `loss`."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
@@ -39,7 +39,7 @@ _SPLITS = VAL | frozenset(b"train training trn".split())
 _STEP_RANKS: Mapping[bytes, int] = {
     **dict.fromkeys(b"step steps updates timesteps".split(), 1),
     **dict.fromkeys(b"iteration iterations iter iters it itr".split(), 2),
-    **dict.fromkeys(b"update batch minibatch tick round episode episodes generation".split(), 3),
+    **dict.fromkeys(b"update batch minibatch tick round episode episodes generation count".split(), 3),
     **dict.fromkeys(b"epoch epochs ep eps epoche epoca epok".split(), 7),
     b"train": 8,
     b"training": 8,
@@ -70,12 +70,14 @@ SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loa
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
-    b"perda perte verlust kayip grad_fn lr step iter epoch batch update tick train episode generation".split()
+    b"perd perte verlust kayip grad_fn lr step iter epoch batch update tick train episode generation".split()
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(TELLING))
 is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$").match
 """Whether a line holds a counter and its total, and nothing else: the heading of a block."""
+_TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s|e?d|ing)?\b")
+"""Says whether a record begins or ends there: `epoch 3 begins`."""
 _OBJECT = re.compile(rb"\{\s?['\"]")
 _TYPE_VAL = re.compile(rb"['\"]_?(?:type|mode|split|phase|stage)['\"]: ?['\"](?:val|test|eval)")
 """An object that says of itself that it is about validation."""
@@ -150,7 +152,7 @@ def relevant(line: bytes) -> bool:
     known = _RELEVANT.search(line.lower()) or (not line.isascii() and tongues.tells(line))
     if not known and not is_count(line):
         return False
-    if _OTHER.search(line):
+    if _OTHER.search(line) or (b"{'" in line and line.count(b"{") > line.count(b"}")):
         return False
     return b"': " not in line or len(_SETTING.findall(line)) <= _SETTINGS
 
@@ -227,7 +229,9 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
     indented = b"  " if line[:_INDENTED].isspace() else b""
     counted = b"#/#" if first.total else b"#"
     ending = b" val" if is_val(said) else VAL_LED if _led_by_val(later) else b""
-    return indented + masked(line[: first.start]) + counted + ending
+    turn = _TURN.match(line, first.end) if len(found) == 1 else None
+    said = b" " + turn[1].lower() if turn else b""
+    return indented + masked(line[: first.start]) + counted + ending + said
 
 
 def _led_by_val(found: list[Field]) -> bool:

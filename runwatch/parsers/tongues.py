@@ -59,7 +59,9 @@ _ACCENTED = re.compile(
     rb"(?: (?:[A-Za-z]|" + _ACCENT + rb")+){0,3})(?P<unit>)(?P<mark>['\"]?\s*[:=]?\s*)$"
 )
 _ORDINAL = "第".encode(), "第".encode("gb18030")
-_COUNTED = re.compile(rb"\s*(?P<name>" + _LETTER + rb"{1,8}|" + _TWO_BYTES + rb"{1,4}|[Ee]poch)")
+_COUNTED = re.compile(
+    rb"\s*(?:\xe4\xb8\xaa)?(?P<name>" + _LETTER + rb"{1,8}|" + _TWO_BYTES + rb"{1,4}|[Ee]poch)"
+)
 
 
 def with_ascii_colon(gap: bytes) -> bytes:
