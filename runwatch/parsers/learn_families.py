@@ -164,7 +164,7 @@ def aliases(lines: list[Kept], names: frozenset[bytes]) -> dict[bytes, str]:
         losses = [n for n in sorted(names) if (is_loss(n) or n.lower() == b"total") and not is_val(n)]
         losses = [name for name in losses if _TOLD.isdisjoint(words(name))]
         whole = [n for n in losses if _LOSSES.issuperset(words(n))]
-        whole.sort(key=lambda name: _WHOLE.isdisjoint(words(name)))
+        whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
         best = whole[:1] or (losses if len(losses) == 1 else [])
         meant.update(dict.fromkeys(best, LOSS))
         if not any(is_quality(name) and not is_val(name) for name in names):  # train=2.5 val=2.6

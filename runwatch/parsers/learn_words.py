@@ -23,7 +23,7 @@ _SHORT = {b"tr": b"train", b"trn": b"train", b"vl": b"val", b"te": b"test", b"ts
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid "
-    b"score exactitud genauigkeit dogruluk".split()
+    b"score fitness exactitud genauigkeit dogruluk".split()
 )
 """Words of names that say how well training goes."""
 _LOSSES = frozenset(b"trl perda perdida perdita perte verlust kayip".split())
@@ -36,9 +36,10 @@ VAL = frozenset(
     b"test tested testing dev".split()
 )
 _SPLITS = VAL | frozenset(b"train training trn".split())
+_ITERATION = 2
 _STEP_RANKS: Mapping[bytes, int] = {
     **dict.fromkeys(b"step steps updates timesteps".split(), 1),
-    **dict.fromkeys(b"iteration iterations iter iters it itr".split(), 2),
+    **dict.fromkeys(b"iteration iterations iter iters it itr".split(), _ITERATION),
     **dict.fromkeys(b"update batch minibatch tick round episode episodes generation count".split(), 3),
     **dict.fromkeys(b"epoch epochs ep eps epoche epoca epok".split(), 7),
     b"train": 8,
@@ -187,12 +188,12 @@ def rank(line: bytes, number: Field) -> int | None:
 def place(rank: int, name: bytes) -> tuple[int, bytes]:
     """Return what a counter is known by: its rank and the word that says what it counts.
 
-    `LSTM_e10 Epoch` and `Fine-Tune Epoch` count epochs; `best epoch` tells again what others told.
+    `LSTM_e10 Epoch` and `Fine-Tune Epoch` count epochs, `Iter` what `Iteration` does; `best epoch` tells again what others told.
     """
     last = name.rpartition(b" ")[2].lower()
-    if len(last) == len(name) or last not in _STEP_RANKS or not TOLD_AGAIN.isdisjoint(words(name)):
+    if last not in _STEP_RANKS or not TOLD_AGAIN.isdisjoint(words(name)):
         return rank, name
-    return rank, last
+    return rank, b"iter" if _STEP_RANKS[last] == _ITERATION else last
 
 
 def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
