@@ -188,7 +188,8 @@ def rank(line: bytes, number: Field) -> int | None:
 def place(rank: int, name: bytes) -> tuple[int, bytes]:
     """Return what a counter is known by: its rank and the word that says what it counts.
 
-    `LSTM_e10 Epoch` and `Fine-Tune Epoch` count epochs, `Iter` what `Iteration` does; `best epoch` tells again what others told.
+    `LSTM_e10 Epoch` and `Fine-Tune Epoch` count epochs, `Iter` what `Iteration` does;
+    `best epoch` tells again what others told.
     """
     last = name.rpartition(b" ")[2].lower()
     if last not in _STEP_RANKS or not TOLD_AGAIN.isdisjoint(words(name)):

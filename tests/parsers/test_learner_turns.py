@@ -163,3 +163,12 @@ def test_a_counter_that_is_spelled_another_way_is_the_same():
     lines += [f"Elapsed [0:01:0{i % 10}], Iter [{500 * i}/9000], loss: {i}.5" for i in range(1, 19)]
     parsed = parse("\n".join(lines).encode(), formats=())
     assert len(parsed.column("step")) == 37
+
+
+def test_an_end_that_differs_from_line_to_line_is_none():
+    lines = [
+        f"TRAIN Batch {epoch}/{30 * i} loss {5 / (i + 1):.3f} lr 0.1" for epoch in (0, 1) for i in range(20)
+    ]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert not len(parsed.column("total"))
+    assert not set(parsed.column("step")) & {0, 1}
