@@ -188,7 +188,8 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         if token[place] is not None:
             return Field(name, *token.span(place), b"")
     start, end = token.span("value")
-    end -= line[end - 1 : end + 1] == b".."  # epoch 12...
+    if line[end - 1 : end] == b"." and (line[end : end + 1] == b"." or _PLACE.search(name)):
+        end -= 1  # `epoch 12...` and `Finished epoch 12. Loss: 0.5`
     suffix = token["unit"] or (named["unit"] if named else None) or b""
     suffix = _SPELLED.get(suffix, suffix)
     if name in (b"", b"tensor") and gap.endswith(b"tensor(") and _GRADIENT.match(line, token.end()):

@@ -76,16 +76,21 @@ def _places_alone(kept: Kept) -> bool:
         return all(kept.found[i].name for _, i in kept.ranked)
     places = {i for _, i in kept.ranked}
     others = [f for f in kept.found if not f.total and not _is_time(f)]
-    if len(places) == 1 and all(i in places or _is_time(f) for i, f in enumerate(kept.found)):
+    if len(places) == 1 and all(i in places or _is_time(f) or _is_soft(f) for i, f in enumerate(kept.found)):
         return True
     named = [i for r, i in kept.ranked if r <= EPOCH_RANK and kept.found[i].name]
     if len(named) == 1 and all(kept.whole(i) and not is_telling(f.name) for i, f in enumerate(kept.found)):
         return True
     ends = sum(kept.found[i].total is not None for i in places)
-    lr = [f for f in others if is_telling(f.name) and not is_quality(f.name)]
+    lr = [f for f in others if _is_soft(f)]
     return ends == 1 and not any(f not in lr and (is_quality(f.name) or b"." in kept.text(f)) for f in others)
 
 
 def _is_time(field: Field) -> bool:
     """Whether a number is a time: `time: 17`, `took 12.4s`."""
     return b"time" in words(field.name) or (field.suffix in _TIMES and not is_telling(field.name))
+
+
+def _is_soft(field: Field) -> bool:
+    """Whether only training prints a number that says not how well it goes: a learning rate."""
+    return is_telling(field.name) and not is_quality(field.name)

@@ -46,6 +46,7 @@ def test_blocks_of_lines():
         "Starting epoch {i}...",
         "Epoch {i}: 128 batches, 8192 samples",
         "Epoch {i}/20, lr: 0.0010",
+        "Epoch-{i} lr: 0.0010",
         "batch i:{i}, episode_len:28",
         "trainer: epoch {i} begins",
     ],
