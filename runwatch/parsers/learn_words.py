@@ -32,7 +32,7 @@ _NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
 """Words of names that only training prints."""
 VAL = frozenset(
-    b"val valid validation validated validating eval evaluation evaluated evaluating "
+    b"val vali valid validate validation validated validating eval evaluation evaluated evaluating "
     b"test tested testing dev".split()
 )
 _SPLITS = VAL | frozenset(b"train training trn".split())

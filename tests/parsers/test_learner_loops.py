@@ -74,6 +74,7 @@ HOME_MADE = {
     "object": Loop('METRICS {{"time": {a}, "epoch": {epoch}, "train_loss": {loss}, "test_acc": {b}}}'),
     "rewards": Loop("Episode {epoch}\tAverage Score: {loss}", metric="Average Score"),
     "updates": Loop("Update {epoch}/30 | Step {step} | Mean Return: {loss} | SPS: 950", "step", "Mean Return"),
+    "validate": Loop("Training epoch {epoch}: Loss: {loss}\nValidate epoch {epoch}: Loss: {a}"),
     "sentence": Loop("Finished epoch {epoch}. Loss = {loss}"),
     "dashed": Loop("Iter-{step}; D_loss: {loss}; G_loss: {a}", "step", "D_loss"),
     "tensor": Loop("{epoch} tensor({loss}, grad_fn=<NllLossBackward0>)"),
