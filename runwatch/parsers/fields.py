@@ -43,10 +43,16 @@ SCALES = {
     b"k": 1e3, b"K": 1e3, b"M": 1e6, b"B": 1e9,
     b"KB": 2.0**10, b"MB": 2.0**20, b"Mb": 2.0**20, b"GB": 2.0**30, b"G": 2.0**30, b"TiB": 2.0**40,
 }  # fmt: skip
-_PLAIN = (b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
+_SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b""}
+"""Units as they are kept; `f0` ends a number of single precision as Julia shows it."""
+_PLAIN = (b"f0", b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
-_GLUED = rb"(?:(?<=\b[Ee]poch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
-"""What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`."""
+_GLUED = (
+    rb"(?:(?<=[hprE])(?:(?<=\b[Ee]poch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
+    rb"|(?<=[hpr]-)(?:(?<=\b[Ee]poch-)|(?<=\b[Ss]tep-)|(?<=\b[Ii]ter-)))"
+)
+"""What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`."""
+_THOUSANDS = rb"\d{1,3}(?:,\d{3})+"
 _TOKEN = re.compile(
     rb"(?=\d)(?:(?P<clock>\d{8}[-_T ]\d\d:\d\d(?::\d\d)?"
     rb"|\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
@@ -54,8 +60,8 @@ _TOKEN = re.compile(
     rb"|\d{1,2} \d\d:\d\d:\d\d(?: [A-Z]{3,5})? \d{4}\b"  # as ctime has it: Fri Oct 18 08:28:52 2024
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
-    rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>\d+)"
-    rb"(?: ?/ *|\]/\[| {1,8}(?:out )?of {1,8})(?P<total>\d+)(?![\w/]|\.\w)"
+    rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>" + _THOUSANDS + rb"(?= ?/ *" + _THOUSANDS + rb"\b)|\d+)"
+    rb"(?: ?/ *|\]/\[| {1,8}(?:out )?of {1,8})(?P<total>" + _THOUSANDS + rb"(?!,?\d)|\d+)(?![\w/]|\.\w)"
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
     rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w))"
     rb"|(?<![\w.#+$/-])(?P<value>" + VALUE + rb")"
@@ -65,12 +71,14 @@ _NAME = re.compile(
     rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
     rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w ]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
-    rb"(?P<mark>['\"]?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[({]*\s*$"
+    rb"(?P<mark>(?:['\"],?)?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[({]*\s*$"
 )
 _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b(?=\s*(?:[,;|]|$)))"
 )
 """A score that is named behind its number: `0.95 C.E. Loss, 98.1% Accuracy`."""
+_GRADIENT = re.compile(rb", (?:device='\w+:?\d*', )?grad_fn=")
+"""Behind the number of a tensor that is trained on, which is a loss: `tensor(0.53, grad_fn=<...>)`."""
 _COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
 """What is counted, named behind its number: `[50000 eps] reward=0.5`."""
 _SAID = re.compile(
@@ -136,8 +144,8 @@ def fields(line: bytes) -> list[Field]:
             if field is not None:
                 if said and field.name.lower() in _COPULAS and field.total is None:
                     field = field._replace(name=said)
-                elif found and line[before:start].strip() == b":" and _PLACE.search(found[-1].name):
-                    field = field._replace(name=b"value")
+                elif found and not field.name:
+                    found[-1], field = _by_place(line, found[-1], field)
                 of = _SAID.match(field.name)
                 said = of[1] if of else b""
                 if of:
@@ -149,11 +157,26 @@ def fields(line: bytes) -> list[Field]:
     return found
 
 
+def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
+    """Return a place and the nameless number behind it with the names that they have if they are a pair.
+
+    `epoch 0, batch 12: 4.98` and `Train loss 120 0.53`, which names the value before its place.
+    """
+    between = line[place.total[1] if place.total else place.end : value.start]
+    if between.strip() == b":" and _PLACE.search(place.name):
+        return place, value._replace(name=b"value")
+    whole = line[place.start - 1 : place.end].strip().isdigit() and not place.suffix and not place.total
+    if whole and between.isspace() and place.name.lower().endswith(b"loss"):
+        return place._replace(name=b"step"), value._replace(name=place.name)
+    return place, value
+
+
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     foreign = not gap.isascii()
     if foreign:
         gap = tongues.with_ascii_colon(gap)
-    named = _NAME.search(gap) or (tongues.named(gap) if foreign else None)
+    named = (tongues.accented(gap) if foreign else None) or _NAME.search(gap)
+    named = named or (tongues.named(gap) if foreign else None)
     name = _SENTENCE.split(named["name"])[-1].rstrip(b"'>-") if named else b""
     if not named and line[:1] == b"|":  # a box: | name | value |
         name = gap.strip(b" |")
@@ -165,9 +188,12 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         if token[place] is not None:
             return Field(name, *token.span(place), b"")
     start, end = token.span("value")
+    if line[end - 1 : end] == b"." and (line[end : end + 1] == b"." or _PLACE.search(name)):
+        end -= 1  # `epoch 12...` and `Finished epoch 12. Loss: 0.5`
     suffix = token["unit"] or (named["unit"] if named else None) or b""
-    if suffix in (b"sec", b"secs"):
-        suffix = b"s"
+    suffix = _SPELLED.get(suffix, suffix)
+    if name in (b"", b"tensor") and gap.endswith(b"tensor(") and _GRADIENT.match(line, token.end()):
+        name = b"loss"
     if name and _SOURCE.search(name):
         return None  # train.py:120 is a place
     after = _FOLLOWS.match(line, token.end())

@@ -133,8 +133,11 @@ def rounded(lines: list[Kept], counted: Place) -> bool:
 
 
 def ratio(lines: list[Kept], counted: Place) -> bool:
-    """Whether a counter is printed with its end, `12/500`."""
-    return any((i := k.find(counted)) is not None and k.found[i].total for k in lines)
+    """Whether a counter is printed with its end, `12/500`; what changes while it stays is none."""
+    places = [(k, k.found[i]) for k in lines if (i := k.find(counted)) is not None]
+    told = [(k.text(f), k.line[slice(*f.total)]) for k, f in places if f.total]
+    alone = sum(a[0] == b[0] and a[1] != b[1] for a, b in pairwise(told))
+    return bool(told) and 2 * alone < len(told)
 
 
 def two_ratios(lines: list[Kept]) -> bool:

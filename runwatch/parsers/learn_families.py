@@ -42,9 +42,11 @@ from runwatch.parsers.tongues import spelled
 
 _WHOLE = frozenset(b"total tot all overall sum combined joint full final".split())
 _LOSSES = _WHOLE | frozenset(
-    b"train training trn batch avr avg average mean running loss losses cost".split()
+    b"train training trn batch avr avg average mean running current loss losses cost".split()
 )
 """Words of the names of the loss itself where others are its parts; those of its sum before others."""
+_TOLD = frozenset((b"best", b"min", b"lowest"))
+"""Words of the names of losses that were."""
 _LOSS_COUNTS = 12
 """A line that tells the loss of training counts as much as four with another score."""
 LOSSLESS = 0.75
@@ -160,8 +162,9 @@ def aliases(lines: list[Kept], names: frozenset[bytes]) -> dict[bytes, str]:
     meant: dict[bytes, str] = {}
     if not any(canonical(spelled(name)) == LOSS for name in names):
         losses = [n for n in sorted(names) if (is_loss(n) or n.lower() == b"total") and not is_val(n)]
+        losses = [name for name in losses if _TOLD.isdisjoint(words(name))]
         whole = [n for n in losses if _LOSSES.issuperset(words(n))]
-        whole.sort(key=lambda name: _WHOLE.isdisjoint(words(name)))
+        whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
         best = whole[:1] or (losses if len(losses) == 1 else [])
         meant.update(dict.fromkeys(best, LOSS))
         if not any(is_quality(name) and not is_val(name) for name in names):  # train=2.5 val=2.6

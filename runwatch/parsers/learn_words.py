@@ -23,22 +23,25 @@ _SHORT = {b"tr": b"train", b"trn": b"train", b"vl": b"val", b"te": b"test", b"ts
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid "
-    b"score".split()
+    b"score fitness exactitud genauigkeit dogruluk".split()
 )
 """Words of names that say how well training goes."""
+_LOSSES = frozenset(b"trl perda perdida perdita perte verlust kayip".split())
+"""Words that mean a loss, besides those that end in `loss`."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
 """Words of names that only training prints."""
 VAL = frozenset(
-    b"val valid validation validated validating eval evaluation evaluated evaluating "
+    b"val vali valid validate validation validated validating eval evaluation evaluated evaluating "
     b"test tested testing dev".split()
 )
 _SPLITS = VAL | frozenset(b"train training trn".split())
+_ITERATION = 2
 _STEP_RANKS: Mapping[bytes, int] = {
     **dict.fromkeys(b"step steps updates timesteps".split(), 1),
-    **dict.fromkeys(b"iteration iterations iter iters it itr".split(), 2),
-    **dict.fromkeys(b"update batch minibatch tick round episode episodes generation".split(), 3),
-    **dict.fromkeys(b"epoch epochs ep eps".split(), 7),
+    **dict.fromkeys(b"iteration iterations iter iters it itr".split(), _ITERATION),
+    **dict.fromkeys(b"update batch minibatch tick round episode episodes generation count".split(), 3),
+    **dict.fromkeys(b"epoch epochs ep eps epoche epoca epok".split(), 7),
     b"train": 8,
     b"training": 8,
 }
@@ -68,12 +71,14 @@ SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loa
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
-    b"lr step iter epoch batch update tick train episode generation".split()
+    b"perd perte verlust kayip grad_fn lr step iter epoch batch update tick train episode generation".split()
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(TELLING))
 is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$").match
 """Whether a line holds a counter and its total, and nothing else: the heading of a block."""
+_TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s|e?d|ing)?\b")
+"""Says whether a record begins or ends there: `epoch 3 begins`."""
 _OBJECT = re.compile(rb"\{\s?['\"]")
 _TYPE_VAL = re.compile(rb"['\"]_?(?:type|mode|split|phase|stage)['\"]: ?['\"](?:val|test|eval)")
 """An object that says of itself that it is about validation."""
@@ -113,14 +118,14 @@ def is_quality(name: bytes) -> bool:
 
 def is_epoch(name: bytes) -> bool:
     """Whether a name is that of an epoch, or of an episode."""
-    return words(name)[-1:] in ([b"epoch"], [b"episode"])
+    return words(name)[-1:] in ([b"epoch"], [b"episode"], [b"epoche"], [b"epoca"], [b"epok"])
 
 
 @lru_cache(_NAMES)
 def is_loss(name: bytes) -> bool:
     """Whether a name is that of a loss."""
     parts = words(name)
-    if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
+    if any(word.endswith((b"loss", b"losses")) or word in _LOSSES for word in parts):
         return True
     return b"cost" in parts and _COSTS.isdisjoint(parts)
 
@@ -148,7 +153,7 @@ def relevant(line: bytes) -> bool:
     known = _RELEVANT.search(line.lower()) or (not line.isascii() and tongues.tells(line))
     if not known and not is_count(line):
         return False
-    if _OTHER.search(line):
+    if _OTHER.search(line) or (b"{'" in line and line.count(b"{") > line.count(b"}")):
         return False
     return b"': " not in line or len(_SETTING.findall(line)) <= _SETTINGS
 
@@ -183,12 +188,13 @@ def rank(line: bytes, number: Field) -> int | None:
 def place(rank: int, name: bytes) -> tuple[int, bytes]:
     """Return what a counter is known by: its rank and the word that says what it counts.
 
-    `LSTM_e10 Epoch` and `Fine-Tune Epoch` count epochs; `best epoch` tells again what others told.
+    `LSTM_e10 Epoch` and `Fine-Tune Epoch` count epochs, `Iter` what `Iteration` does;
+    `best epoch` tells again what others told.
     """
     last = name.rpartition(b" ")[2].lower()
-    if len(last) == len(name) or last not in _STEP_RANKS or not TOLD_AGAIN.isdisjoint(words(name)):
+    if last not in _STEP_RANKS or not TOLD_AGAIN.isdisjoint(words(name)):
         return rank, name
-    return rank, last
+    return rank, b"iter" if _STEP_RANKS[last] == _ITERATION else last
 
 
 def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
@@ -225,7 +231,9 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
     indented = b"  " if line[:_INDENTED].isspace() else b""
     counted = b"#/#" if first.total else b"#"
     ending = b" val" if is_val(said) else VAL_LED if _led_by_val(later) else b""
-    return indented + masked(line[: first.start]) + counted + ending
+    turn = _TURN.match(line, first.end) if len(found) == 1 else None
+    said = b" " + turn[1].lower() if turn else b""
+    return indented + masked(line[: first.start]) + counted + ending + said
 
 
 def _led_by_val(found: list[Field]) -> bool:

@@ -214,7 +214,8 @@ class LearnedMatcher:
 
     def _evaluation(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Match | None:
         """Return the match of a line that says of itself that it is about validation."""
-        scores = [f for f in found if is_quality(f.name) or f.name.lower() in VAL]
+        splits = (f for f in found if f.name.lower() in VAL and not line[f.start : f.end].isdigit())
+        scores = [*(f for f in found if is_quality(f.name)), *splits]
         if not scores:
             return None
         said = words(line[: scores[0].start])

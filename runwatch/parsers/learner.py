@@ -189,7 +189,8 @@ class Learner:
         judged = _of_training(judged, last=last)
         if judged and not last and _better_may_come(judged[0], families):
             return None
-        if (not judged or judged[0].plan.counter is None) and (last or not _promising(families)):
+        partial = not judged or judged[0].plan.counter is None or not judged[0].plan.quality
+        if partial and (last or not _promising(families)):
             plans = blocks(families, self._lines)
             if plans is not None:
                 told = {f.name for kept in self.kept if kept.head in plans for f in kept.found}

@@ -1,4 +1,6 @@
-"""Names of numbers in Chinese, Japanese, Korean and Russian: how they are found, and what they mean.
+"""Names of numbers in other languages than English: how they are found, and what they mean.
+
+Those in Latin letters that ASCII has are in learn_words.
 
 Text is UTF-8, or Chinese in GB18030: no word of the latter is right UTF-8, so neither is
 taken for the other.
@@ -10,15 +12,15 @@ import re
 from functools import lru_cache
 
 _MEANT = {
-    "loss": "损失 損失 손실 потер",
+    "loss": "损失 損失 손실 потер pérdida kayıp",
     "error": "误差 誤差 오차 ошибк",
-    "accuracy": "准确率 精度 정확도 точност",
+    "accuracy": "准确率 精度 정확도 точност précision precisión acurácia exactitud doğruluk",
     "reward": "奖励 報酬 보상 наград",
     "lr": "学习率 学習率 학습률 скорость%обучени",
     "train": "训练 訓練 学習 학습 훈련 обучени тренировочн",
-    "val": "验证 検証 검증 валидац проверочн",
+    "val": "验证 検証 검증 валидац проверочн validação validación",
     "test": "测试 テスト 테스트 тест",
-    "epoch": "轮次 轮 エポック 에포크 에폭 эпох",
+    "epoch": "轮次 轮 エポック 에포크 에폭 эпох época époque épocas",
     "episode": "回合 エピソード 에피소드 эпизод",
     "step": "步数 步 ステップ 스텝 шаг",
     "iteration": "迭代 반복 итерац",
@@ -51,8 +53,15 @@ _NAME = re.compile(
     rb"(?P<name>" + _LETTER + rb"{1,24}(?: " + _LETTER + rb"{1,24}){0,2}|" + _TWO_BYTES + rb"{2,12})"
     rb"(?P<unit>)(?P<mark>\s*[:=]?\s*)$"
 )
+_ACCENT = rb"[\xc3-\xc5][\x80-\xbf]"
+_ACCENTED = re.compile(
+    rb"(?<![\w/\x80-\xff])(?P<name>(?:[A-Za-z]+ ){0,2}[A-Za-z]*(?:" + _ACCENT + rb"[A-Za-z]*)+"
+    rb"(?: (?:[A-Za-z]|" + _ACCENT + rb")+){0,3})(?P<unit>)(?P<mark>['\"]?\s*[:=]?\s*)$"
+)
 _ORDINAL = "第".encode(), "第".encode("gb18030")
-_COUNTED = re.compile(rb"\s*(?P<name>" + _LETTER + rb"{1,8}|" + _TWO_BYTES + rb"{1,4}|[Ee]poch)")
+_COUNTED = re.compile(
+    rb"\s*(?:\xe4\xb8\xaa)?(?P<name>" + _LETTER + rb"{1,8}|" + _TWO_BYTES + rb"{1,4}|[Ee]poch)"
+)
 
 
 def with_ascii_colon(gap: bytes) -> bytes:
@@ -63,6 +72,12 @@ def with_ascii_colon(gap: bytes) -> bytes:
 def named(gap: bytes) -> re.Match[bytes] | None:
     """Return the name at the end of the text before a number; groups: name, unit (empty), mark."""
     return _NAME.search(gap)
+
+
+def accented(gap: bytes) -> re.Match[bytes] | None:
+    """Return the name with accents at the end of the text before a number, if a word of it is known."""
+    found = _ACCENTED.search(gap)
+    return found if found is not None and tells(found["name"]) else None
 
 
 def ordinal(gap: bytes, line: bytes, end: int) -> bytes:

@@ -89,3 +89,11 @@ def test_rows_of_classes_are_no_steps():
     parsed = parse("\n".join(lines).encode(), formats=())
     assert parsed.column("step").tolist() == list(range(40))
     assert parsed.column("G loss").tolist() == [0.25] * 40
+
+
+def test_entries_of_an_object_over_many_lines_are_no_records():
+    text = "".join(
+        f"    {i}: {{'model_id': {i}, 'rank': {i % 7}, 'cost': 0.{i}, 'ensemble_weight': 0.02, 'data': <a.b\n"
+        for i in range(10, 40)
+    )
+    assert parse(text.encode(), formats=()).format is None

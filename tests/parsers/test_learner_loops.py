@@ -74,6 +74,18 @@ HOME_MADE = {
     "object": Loop('METRICS {{"time": {a}, "epoch": {epoch}, "train_loss": {loss}, "test_acc": {b}}}'),
     "rewards": Loop("Episode {epoch}\tAverage Score: {loss}", metric="Average Score"),
     "updates": Loop("Update {epoch}/30 | Step {step} | Mean Return: {loss} | SPS: 950", "step", "Mean Return"),
+    "validate": Loop("Training epoch {epoch}: Loss: {loss}\nValidate epoch {epoch}: Loss: {a}"),
+    "sentence": Loop("Finished epoch {epoch}. Loss = {loss}"),
+    "dashed": Loop("Iter-{step}; D_loss: {loss}; G_loss: {a}", "step", "D_loss"),
+    "tensor": Loop("{epoch} tensor({loss}, grad_fn=<NllLossBackward0>)"),
+    "place behind name": Loop("Train loss {step} {loss} Grad Norm {a} {b}s/it", "step"),
+    "name behind value": Loop("epoch {epoch}: {loss} loss, {a}% acc"),
+    "julia": Loop("(epoch = {epoch}, loss = {loss}f0)"),
+    "tuple": Loop("('epoch', {epoch}, 'loss', {loss}, 'acc', {a})"),
+    "count": Loop("INFO:root:count: {step}, loss:{loss}: ", "step"),
+    "best so far": Loop("Current epoch: {epoch}, current loss: {loss}, best loss: {a}"),
+    "spanish": Loop("Época {epoch}/30 - Pérdida: {loss} - Exactitud: {a}"),
+    "german": Loop("Epoche {epoch}: Verlust {loss}, Genauigkeit {a}"),
     "cost": Loop("step {step}, training cost {loss}", "step"),
     "cost after": Loop("Cost after iteration {step}: {loss}", "step"),
     "score at": Loop("Score at iteration {step} is {loss}", "step", "Score"),
@@ -102,6 +114,22 @@ def test_steps_in_thousands():
     parsed = parse("\n".join(lines).encode(), formats=())
     assert parsed.column("step").tolist() == [1000.0 * (i // 2) for i in range(2, 40)]
     assert len(parsed.column("train/loss")) == 38
+
+
+def test_ends_with_thousands_separators():
+    text = "".join(f"Step {500 * i:,} / 15,000 | Loss: {3 / i:.4f}\n" for i in range(1, 31))
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("step").tolist() == [500 * i for i in range(1, 31)]
+    assert set(parsed.column("total")) == {15000}
+
+
+def test_counts_of_data_are_no_scores():
+    text = "Train: 100, Val: 4623, Test: 4624\n" + "".join(
+        f"Epoch {i} | train: {3 / i:.4f} | val: {4 / i:.4f}\n" for i in range(1, 21)
+    )
+    parsed = parse(text.encode(), formats=())
+    assert len(parsed.column("val/loss")) == 20
+    assert not len(parsed.column("val/loss", "eval"))
 
 
 def test_the_best_so_far_is_no_evaluation():

@@ -39,6 +39,37 @@ def test_blocks_of_lines():
     assert parsed.column("train/loss", "eval").tolist() == [5 / i for i in range(1, 21)]
 
 
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Epoch {i} took 12.5s",
+        "Starting epoch {i}...",
+        "Epoch {i}: 128 batches, 8192 samples",
+        "Epoch {i}/20, lr: 0.0010",
+        "Epoch-{i} lr: 0.0010",
+        "batch i:{i}, episode_len:28",
+        "trainer: epoch {i} begins",
+    ],
+)
+def test_headings_that_tell_more_than_their_place(heading):
+    lines = []
+    for i in range(1, 21):
+        lines += [heading.format(i=i), f"  mean loss: {5 / i:.3f}", "  perplexity: 9.5"]
+        lines += [f"trainer: epoch {i} ends"] * heading.endswith("begins")
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(1, 21))
+    assert parsed.column("train/loss", "eval").tolist() == [float(f"{5 / i:.3f}") for i in range(1, 21)]
+
+
+def test_in_a_block_the_loss_is_that_of_training():
+    text = "".join(
+        f"epoch {i}\ntrain mean loss={5 / i:.3f}, accuracy=0.5\ntest  mean loss={6 / i:.3f}, accuracy=0.5\n"
+        for i in range(1, 21)
+    )
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("train/loss", "eval").tolist() == [float(f"{5 / i:.3f}") for i in range(1, 21)]
+
+
 def test_a_block_below_its_step():
     lines = []
     for i in range(20):

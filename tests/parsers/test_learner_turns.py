@@ -156,3 +156,19 @@ def test_rare_lines_are_kept_among_many_without_a_place():
 def test_two_epochs_of_many_lines_count_at_the_end():
     lines = [f"Epoch {1 + i // 20}/2.. Train Loss {9 / (i + 1):.3f}.. " for i in range(40)]
     assert _read(lines)[0] == [1 + i // 20 for i in range(40)]
+
+
+def test_a_counter_that_is_spelled_another_way_is_the_same():
+    lines = [f"Elapsed [0:01:0{i % 10}], Iteration [{500 * i}/9000], loss: {i}.5" for i in range(1, 20)]
+    lines += [f"Elapsed [0:01:0{i % 10}], Iter [{500 * i}/9000], loss: {i}.5" for i in range(1, 19)]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert len(parsed.column("step")) == 37
+
+
+def test_an_end_that_differs_from_line_to_line_is_none():
+    lines = [
+        f"TRAIN Batch {epoch}/{30 * i} loss {5 / (i + 1):.3f} lr 0.1" for epoch in (0, 1) for i in range(20)
+    ]
+    parsed = parse("\n".join(lines).encode(), formats=())
+    assert not len(parsed.column("total"))
+    assert not set(parsed.column("step")) & {0, 1}
