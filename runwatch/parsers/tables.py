@@ -115,7 +115,7 @@ class SpacyReader:
 
 _BLOCK_EPOCH = re.compile(rb"\W{0,12}[Ee]poch:? *\[?(\d+)(?:/(\d+)\]?)?\W{0,12}$")
 _BLOCK_PART = re.compile(
-    rb"([A-Za-z][\w ]{0,40}?):? +(" + VALUE + rb")s?(?= - | \| |, | +[A-Za-z][\w ]{0,40}: |\s*$)"
+    rb"([A-Za-z][\w ]{0,40}?):? +(" + VALUE + rb")s?(?= - | \| |[,;] | +[A-Za-z][\w ]{0,40}: |\s*$)"
 )
 
 _KINDS = {"validation": EVAL, "train": TRAIN}
@@ -127,6 +127,8 @@ _BLOCK_HEADS = (
     b"val_loss",
     b"valid loss",
     b"validation loss",
+    b"test loss",
+    b"test_loss",
     b"time taken",
     b"lr:",
     b"learning rate",
@@ -156,7 +158,13 @@ class _BlockLines:
             items.setdefault(m[1].strip(), m.span(2))
         if not items:
             return None
-        kind = "validation" if head.startswith(b"val") else "train" if head.startswith(b"train") else "note"
+        kind = (
+            "validation"
+            if head.startswith((b"val", b"test"))
+            else "train"
+            if head.startswith(b"train")
+            else "note"
+        )
         return Match(self._layout(kind, tuple(items)), tuple(items.values()))
 
     def _layout(self, kind: str, printed: tuple[bytes, ...]) -> Layout:
@@ -165,6 +173,10 @@ class _BlockLines:
             if len(self._layouts) > 1024:
                 self._layouts.clear()
             names = tuple(name.decode("ascii") for name in printed)
+            if (
+                kind == "validation"
+            ):  # `Val loss: 0.5; Acc: 0.9`: the other numbers of the line are its own too
+                names = tuple(n if n[:3].lower() in ("val", "tes") else f"val/{n}" for n in names)
             layout = self._layouts[kind, printed] = Layout(kind, "block", names, (Unit(),) * len(names))
         return layout
 

@@ -31,7 +31,7 @@ CASES = [
         "Epoch 0/24\n----------\ntrain Loss: 0.6562 Acc: 0.6311\nval Loss: 0.1844 Acc: 0.9477\n\n"
         "Epoch 1/24\n----------\ntrain Loss: 0.5302 Acc: 0.7746\nval Loss: 0.3322 Acc: 0.8627\n",
         {"step": [0, 1], "total": [24, 24], "train/loss": [0.6562, 0.5302], "Acc": [0.6311, 0.7746]},
-        {"val/loss": [0.1844, 0.3322], "Acc": [0.9477, 0.8627]},
+        {"val/loss": [0.1844, 0.3322], "val/Acc": [0.9477, 0.8627]},
     ),
     Case(
         "lightgbm",

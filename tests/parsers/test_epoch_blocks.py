@@ -33,3 +33,17 @@ def test_blocks_that_follow_each_other_are(rule, size):
     assert parsed.format == "epoch-block"
     assert parsed.column("step").tolist() == [3, 4, 5, 6, 7]
     assert parsed.column("val/loss", "eval").tolist() == [0.4, 0.5, 0.6, 0.7, 0.8]
+
+
+@pytest.mark.parametrize("size", [7, 1 << 20])
+@pytest.mark.parametrize("held_out", [b"Validation", b"Test"])
+def test_what_was_measured_on_held_out_data_is_no_number_of_training(held_out, size):
+    text = b"".join(
+        b"Epoch: %d\nTraining loss: 0.%d; Acc: 0.7\n%s loss: 0.%d; Acc: 0.5\n" % (i, i, held_out, i + 1)
+        for i in range(1, 900)
+    )
+    parsed = parse(text, range(size, len(text), size))
+    assert set(parsed.column("Acc").tolist()) == {0.7}
+    assert set(parsed.column("val/Acc", "eval").tolist()) == {0.5}
+    name = "val/loss" if held_out == b"Validation" else "Test loss"
+    assert len(parsed.column(name, "eval")) == len(parsed.column("train/loss")) == 899
