@@ -73,7 +73,9 @@ def look(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> check
     )
 
 
-def ask(setup: sampler.Setup, *wanted: type[Message], deadline: float = DEADLINE) -> list[Message]:
+def ask(
+    setup: sampler.Setup, *wanted: type[Message] | tuple[type[Message], ...], deadline: float = DEADLINE
+) -> list[Message]:
     """Run a sampler until it sent one of each `wanted`, ended, or the deadline (seconds) is over."""
     found: list[Message] = []
     until = time.monotonic() + deadline
@@ -131,7 +133,7 @@ def _path(path: str) -> checks.Path:
     full = os.path.abspath(path)
     raw = (os.fsencode(full),)
     mount = mount_of(full)
-    answers = ask(sampler.Setup("space", raw, interval=60.0), Space)
+    answers = ask(sampler.Setup("space", raw, interval=60.0), (Space, Told))  # or why it cannot say
     space = next((message for message in answers if isinstance(message, Space)), None)
     answered = space is not None or any(isinstance(message, Told) for message in answers)
     processes = None

@@ -190,6 +190,10 @@ def test_in_words_and_with_a_broken_configuration(tmp_path):
     assert "runwatch.toml:1" in line
 
 
-def test_a_path_that_is_not_there_is_told(tmp_path):
+def test_a_path_that_is_not_there_is_told_at_once(tmp_path, monkeypatch):
+    ask = doctor.ask
+    monkeypatch.setattr(
+        doctor, "ask", lambda *args: ask(*args, deadline=1e9)
+    )  # no answer would take for ever
     assert doctor._path(str(tmp_path / "nope")).missing
     assert not doctor._path(str(tmp_path)).missing

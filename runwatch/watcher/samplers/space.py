@@ -50,8 +50,8 @@ class SpaceSampler:
                 seconds=time.monotonic() - begun,
                 read_only=bool(room.f_flag & os.ST_RDONLY),
             )
-            self._tell_read_only(path, space)
             self._send(space)
+            self._tell_read_only(path, space)
 
     def wait(self, seconds: float) -> None:
         """Wait for the next look."""
