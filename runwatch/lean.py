@@ -1,4 +1,4 @@
-"""asyncio without OpenSSL, which it brings in where it can: 4 MB a process, for sockets that are local."""
+"""asyncio without OpenSSL, which it brings in where it can: a process of local sockets needs none."""
 
 from __future__ import annotations
 

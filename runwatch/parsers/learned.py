@@ -109,8 +109,7 @@ class LearnedMatcher:
         self._newest: dict[bytes, tuple[float, float]] = {}
         """Epoch and step of the newest line, where no epoch was seen to end."""
         if any(plan.unseen for plan in plans.values()):
-            self.bulk = lambda: None  # what it reads changes as soon as one ends
-            """Returns no bulk path."""
+            self.bulk = lambda: None  # no bulk path: what it reads changes as soon as one ends
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learnt family; `start` is 0, as its lines have no prefix."""

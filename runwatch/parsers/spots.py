@@ -2,7 +2,7 @@
 
 A regex of many words tries them at every byte that one of them begins with. Here two lookups of
 a pair of bytes each, for all places of the text at once, leave those at which three bytes fit;
-only there the regex is tried. That takes less than half the time (benchmarks/unknown.py).
+only there the regex is tried.
 """
 
 from __future__ import annotations

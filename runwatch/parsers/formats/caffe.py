@@ -1,4 +1,4 @@
-"""Caffe: glog lines `solver.cpp:222] Iteration 400, loss = 0.0625`, the rate apart; scikit-learn's MLPs."""
+"""Caffe: glog lines `solver.cpp:222] Iteration 400, loss = 0.0625`, the learning rate on its own line."""
 
 from runwatch.batch import EVAL, PLAN, TRAIN
 from runwatch.parsers.formats import Format
@@ -22,30 +22,4 @@ FORMAT = Format(
     ),
     markers=((b"Optimization Done", "finished"), (b"done solving", "over")),
     logged=True,
-)
-
-SKLEARN = Format(
-    name="sklearn-mlp",
-    title="scikit-learn's MLPs (verbose=True)",
-    example="Iteration 40, loss = 0.06250000",
-    matchers=(
-        LinePattern(  # never behind a logger's stamp, as Caffe's are, and always to eight digits
-            "train",
-            TRAIN,
-            rb"Iteration (?P<step>\d+), loss = (?P<loss>\d+\.\d{8}|nan|inf)\s*$",
-            prefix=b"Iteration ",
-        ),
-        LinePattern(
-            "score",
-            EVAL,
-            rb"Validation score: (?P<score>" + VALUE + rb")\s*$",
-            prefix=b"Validation score: ",
-            aliases={"score": "val/score"},
-        ),
-    ),
-    markers=(
-        (b"Validation score did not improve more than tol=", "early_stop"),
-        (b"Training loss did not improve more than tol=", "early_stop"),
-    ),
-    alone=True,
 )

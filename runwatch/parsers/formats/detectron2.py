@@ -5,6 +5,8 @@ from runwatch.metrics import LOSS, STEP_TIME
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import LinePattern
 
+_ALIASES = {"time": STEP_TIME, "total_loss": LOSS}
+
 FORMAT = Format(
     name="detectron2",
     title="Detectron2 and its kin (AdelaiDet, FastReID)",
@@ -17,7 +19,7 @@ FORMAT = Format(
             rb"(?=[^\r\n]{0,2000}?total_loss: )",
             prefix=b"eta: ",
             fields=True,
-            aliases={"time": STEP_TIME, "total_loss": LOSS},
+            aliases=_ALIASES,
         ),
         LinePattern(  # the first line, before a time is known to reckon with
             "first",
@@ -25,7 +27,7 @@ FORMAT = Format(
             rb"iter: (?P<step>\d+) {1,4}(?=total_loss: )",
             prefix=b"iter: ",
             fields=True,
-            aliases={"time": STEP_TIME, "total_loss": LOSS},
+            aliases=_ALIASES,
         ),
     ),
     logged=True,

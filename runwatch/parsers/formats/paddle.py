@@ -66,7 +66,7 @@ OCR = Format(
             rb"epoch: \[(?P<epoch>\d+)/\d+\], (?:global_step|iter): (?P<step>\d+), (?=lr: )",
             prefix=b"epoch: [",
             fields=True,
-            aliases={"ips": SAMPLES_PER_SEC, "batch_cost": STEP_TIME, "avg_batch_cost": STEP_TIME},
+            aliases={**_PACE, "avg_batch_cost": STEP_TIME},
         ),
         LinePattern("metric", EVAL, rb"cur metric, ", prefix=b"cur metric, ", fields=True),
     ),
