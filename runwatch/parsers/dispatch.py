@@ -6,7 +6,7 @@ the line, or, behind a logging prefix, stands in it. What a line holds is looked
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from runwatch.batch import TRAIN
@@ -101,19 +101,17 @@ class Dispatch:
         if asked is None:
             if len(self._kinds) >= _MAX_KINDS:
                 self._kinds.clear()
-            asked = self._kinds[kind] = tuple(
-                one for one in self._asked if _may(one, head, held) and not (asleep and one.waits)
-            )
+            asked = self._kinds[kind] = tuple(self._may_read(*kind))
         return asked
+
+    def _may_read(self, head: bytes, held: frozenset[bytes], asleep: bool) -> Iterator[_Asked]:
+        """Yield those that may read lines that begin with `head` and hold needles."""
+        inside = {needle for needle in self.needles if any(word.startswith(needle) for word in held)} | {b""}
+        for one in self._asked:
+            if one.needle[:1] == head if one.begins else one.needle in inside and not (asleep and one.waits):
+                yield one
 
 
 def _bare(matcher: Matcher, fmt: Format) -> _Asked:
     needle = matcher.prefix or getattr(matcher, "needle", b"")
     return _Asked(needle, bool(matcher.prefix), matcher, fmt, False, not needle and hasattr(matcher, "awake"))
-
-
-def _may(asked: _Asked, head: bytes, held: frozenset[bytes]) -> bool:
-    """Return whether a matcher may read lines that begin with `head` and hold needles."""
-    if asked.begins:
-        return asked.needle[:1] == head
-    return not asked.needle or any(word.startswith(asked.needle) for word in held)
