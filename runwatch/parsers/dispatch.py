@@ -6,7 +6,7 @@ the line, or, behind a logging prefix, stands in it. What a line holds is looked
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from runwatch.batch import TRAIN
@@ -73,15 +73,21 @@ class Dispatch:
         """What other records begin with; None if they may begin with anything."""
         self._needles = Needles(self.needles) if len(self.needles) > _FEW else None
         self._kinds: dict[tuple[bytes, frozenset[bytes], bool], tuple[_Asked, ...]] = {}
-        """Who is asked about lines that begin with a byte and hold some needles."""
+        """Who is asked about lines that begin with a byte and may hold some needles."""
 
     def first(self, line: bytes, *, training: bool, asleep: bool = False) -> Found | None:
         """Return what the first matcher reads; with `training` those go first that read a training step.
 
         `asleep` tells that no matcher waits for a line whatever it holds.
         """
+        head = line[:1]
+        held = self.needles if self._needles is None else self._needles.held(line)
+        kind = (head if head in self._heads else b"", held, asleep)
+        asked = self._kinds.get(kind)
+        if asked is None:
+            asked = self._asked_about(*kind)
         other = None
-        for needle, begins, matcher, fmt, logged, _ in self._asked_about(line, asleep):
+        for needle, begins, matcher, fmt, logged, _ in asked:
             if not (line.startswith(needle) if begins else needle in line):
                 continue
             match = matcher.match(line)
@@ -91,25 +97,18 @@ class Dispatch:
                 other = other or Found(match, fmt, logged)
         return other
 
-    def _asked_about(self, line: bytes, asleep: bool) -> tuple[_Asked, ...]:
-        """Return those that may read a line, in their order, and some others."""
-        if self._needles is None:
-            return self._asked
-        head, held = line[:1], self._needles.held(line)
-        kind = (head if head in self._heads else b"", held, asleep)
-        asked = self._kinds.get(kind)
-        if asked is None:
-            if len(self._kinds) >= _MAX_KINDS:
-                self._kinds.clear()
-            asked = self._kinds[kind] = tuple(self._may_read(*kind))
-        return asked
-
-    def _may_read(self, head: bytes, held: frozenset[bytes], asleep: bool) -> Iterator[_Asked]:
-        """Yield those that may read lines that begin with `head` and hold needles."""
+    def _asked_about(self, head: bytes, held: frozenset[bytes], asleep: bool) -> tuple[_Asked, ...]:
+        """Return those that may read lines that begin with `head` and hold needles; remember them."""
         inside = {needle for needle in self.needles if any(word.startswith(needle) for word in held)} | {b""}
-        for one in self._asked:
-            if one.needle[:1] == head if one.begins else one.needle in inside and not (asleep and one.waits):
-                yield one
+        asked = tuple(
+            one
+            for one in self._asked
+            if (one.needle[:1] == head if one.begins else one.needle in inside and not (asleep and one.waits))
+        )
+        if len(self._kinds) >= _MAX_KINDS:
+            self._kinds.clear()
+        self._kinds[head, held, asleep] = asked
+        return asked
 
 
 def _bare(matcher: Matcher, fmt: Format) -> _Asked:
