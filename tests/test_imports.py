@@ -28,7 +28,11 @@ TRACKERS = {"wandb", "pynvml"}
             | HTTP
             | TRACKERS,
         ),
-        ("runwatch.watcher.server", {"watchdog", "sqlite3"} | TUI | HTTP - {"http.client"} | TRACKERS),
+        ("runwatch.config", {"numpy", "watchdog", "hashlib"} | TUI | HTTP | TRACKERS),
+        (
+            "runwatch.watcher.server",
+            {"watchdog", "sqlite3", "hashlib", "shutil"} | TUI | HTTP - {"http.client"} | TRACKERS,
+        ),
         ("runwatch.watcher.daemon", {"watchdog", "click"} | TUI | HTTP - {"http.client"} | TRACKERS),
         ("runwatch.watcher.hub", {"numpy", "watchdog", "click"} | TUI | HTTP - {"http.client"} | TRACKERS),
         ("runwatch.cli.status", {"msgspec", "numpy", "asyncio", "watchdog"} | TUI | HTTP | TRACKERS),

@@ -15,7 +15,6 @@ nothing else, so that reading the same log again gives the same ids.
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Collection, Mapping
 
@@ -23,6 +22,7 @@ import msgspec
 
 from runwatch.alerts.parentage import Life, Point, before, parents
 from runwatch.findings import Finding, Severity, Verdict
+from runwatch.lean import blake2b
 from runwatch.snapshot import IncidentRow
 
 MAX_RESOLVED = 500
@@ -218,7 +218,7 @@ class IncidentBook:
         self._occurrences[finding.scope] = occurrence
         identity = repr((self._run_id, finding.scope, occurrence)).encode()
         return IncidentRow(
-            id=hashlib.blake2b(identity, digest_size=6).hexdigest(),
+            id=blake2b(identity, digest_size=6).hexdigest(),
             run=self._run_name,
             rule=finding.rule,
             severity=finding.severity.value,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
+from runwatch.lean import blake2b
 from runwatch.snapshot import IncidentRow
 
 
@@ -149,4 +149,4 @@ class Channel(Protocol):
 
 def digest(secret: str) -> str:
     """Return a short digest by which a destination is recognised and not told."""
-    return hashlib.blake2b(secret.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
+    return blake2b(secret.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()

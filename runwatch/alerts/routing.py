@@ -10,7 +10,6 @@ alert that was never told is never told to be resolved.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +22,7 @@ from runwatch.alerts.inhibition import Source, inhibited, sources
 from runwatch.alerts.notification import Notification, digest
 from runwatch.alerts.policy import Policy, Receiver, Route, matches
 from runwatch.alerts.silences import Mute, muted
+from runwatch.lean import blake2b
 
 MOST_NAMED = 10
 """Incidents one message names besides its first."""
@@ -208,9 +208,7 @@ class Router:
             if receiver is None or alert.rank < receiver.min_severity.rank:
                 continue
             values = [channel, str(number), *(labels[label] for label in route.group_by)]
-            key = hashlib.blake2b(
-                "\n".join(values).encode("utf-8", "backslashreplace"), digest_size=8
-            ).hexdigest()
+            key = blake2b("\n".join(values).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
             if key not in self._groups:
                 self._groups[key] = Group(channel, number)
             self._groups[key].members[name] = None

@@ -1,7 +1,7 @@
 """Who is asked about a record: matchers sorted by what their lines begin with or hold.
 
 Most lines are of no format, and there are many: a matcher is asked only where its prefix begins
-the line, or, behind a logging prefix, stands in it.
+the line, or, behind a logging prefix, stands in it. What a line holds is looked up once for all.
 """
 
 from __future__ import annotations
@@ -11,8 +11,14 @@ from typing import NamedTuple
 
 from runwatch.batch import TRAIN
 from runwatch.parsers.formats import Format
+from runwatch.parsers.needles import Needles
 from runwatch.parsers.patterns import Match, Matcher
-from runwatch.parsers.prefix import Logged, has_stem
+from runwatch.parsers.prefix import Logged
+
+_FEW = 8
+"""So few needles are asked about one by one."""
+_MAX_KINDS = 512
+"""Kinds of lines remembered at once."""
 
 
 class Found(NamedTuple):
@@ -24,8 +30,17 @@ class Found(NamedTuple):
     """Whether it stands behind a logging prefix."""
 
 
-_Bare = tuple[tuple[Matcher, Format], ...]
-_Behind = tuple[tuple[bytes, Logged, Format], ...]
+class _Asked(NamedTuple):
+    """A matcher that may be asked."""
+
+    needle: bytes
+    begins: bool
+    """Whether its lines begin with the needle, not only hold it."""
+    matcher: Matcher
+    format: Format
+    logged: bool
+    waits: bool = False
+    """Whether it says when it waits for a line, whatever that holds; then only it may read one."""
 
 
 class Dispatch:
@@ -41,42 +56,61 @@ class Dispatch:
         """
         known = {} if behind is None else behind
         owned = [(matcher, fmt) for fmt in formats for matcher in fmt.matchers]
-        self._bare: _Bare = tuple((m, fmt) for m, fmt in owned if not logged or not m.prefix or fmt.alone)
+        bare = [(m, fmt) for m, fmt in owned if not logged or not m.prefix or fmt.alone]
         prefixed = [(m, fmt) for m, fmt in owned if logged is not False and m.prefix and not fmt.alone]
-        self._logged: _Behind = tuple(
-            (m.prefix, known.setdefault(id(m), Logged(m)), fmt) for m, fmt in prefixed
+        self._asked = (
+            *(_bare(m, fmt) for m, fmt in bare),
+            *(_Asked(m.prefix, False, known.setdefault(id(m), Logged(m)), fmt, True) for m, fmt in prefixed),
         )
-        self._stemless = tuple(one for one in self._logged if not has_stem(one[0]))
-        self._headless: _Bare = tuple(pair for pair in self._bare if not pair[0].prefix)
-        first = {m.prefix[:1] for m, _ in self._bare if m.prefix}
-        self._by_head: dict[bytes, _Bare] = {
-            head: tuple(pair for pair in self._bare if pair[0].prefix[:1] in (head, b"")) for head in first
-        }
-        self.owned = (*self._bare, *((m, fmt) for _, m, fmt in self._logged))
+        self._heads = {asked.needle[:1] for asked in self._asked if asked.begins}
+        self.owned = tuple((asked.matcher, asked.format) for asked in self._asked)
         """Every matcher with its format."""
         self.matchers: tuple[Matcher, ...] = tuple(m for m, _ in self.owned)
-        needles = [getattr(m, "needle", b"") for m, _ in self._headless]
-        self.needles = frozenset(filter(None, needles)) | {needle for needle, _, _ in self._logged}
+        self.needles = frozenset(one.needle for one in self._asked if one.needle and not one.begins)
         """What a record holds that begins with none of the heads, if there are any heads."""
-        self.heads = tuple(m.prefix for m, _ in self._bare if m.prefix) if all(needles) else None
+        silent = any(not asked.needle for asked in self._asked)
+        self.heads = None if silent else tuple(one.needle for one in self._asked if one.begins)
         """What other records begin with; None if they may begin with anything."""
+        self._needles = Needles(self.needles) if len(self.needles) > _FEW else None
+        self._kinds: dict[tuple[bytes, frozenset[bytes], bool], tuple[_Asked, ...]] = {}
+        """Who is asked about lines that begin with a byte and may hold some needles."""
 
-    def first(self, line: bytes, *, training: bool) -> Found | None:
-        """Return what the first matcher reads; with `training` those go first that read a training step."""
+    def first(self, line: bytes, *, training: bool, asleep: bool = False) -> Found | None:
+        """Return what the first matcher reads; with `training` those go first that read a training step.
+
+        `asleep` tells that no matcher waits for a line whatever it holds.
+        """
+        head = line[:1]
+        held = self.needles if self._needles is None else self._needles.held(line)
+        kind = (head if head in self._heads else b"", held, asleep)
+        asked = self._kinds.get(kind)
+        if asked is None:
+            asked = self._asked_about(*kind)
         other = None
-        for matcher, fmt in self._by_head.get(line[:1], self._headless):
+        for needle, begins, matcher, fmt, logged, _ in asked:
+            if not (line.startswith(needle) if begins else needle in line):
+                continue
             match = matcher.match(line)
             if match is not None:
                 if not training or match.layout.kind == TRAIN:
-                    return Found(match, fmt, False)
-                other = other or Found(match, fmt, False)
-        if not self._logged:
-            return other
-        for needle, logged, fmt in self._logged if has_stem(line) else self._stemless:
-            if needle in line:
-                match = logged.match(line)
-                if match is not None:
-                    if not training or match.layout.kind == TRAIN:
-                        return Found(match, fmt, True)
-                    other = other or Found(match, fmt, True)
+                    return Found(match, fmt, logged)
+                other = other or Found(match, fmt, logged)
         return other
+
+    def _asked_about(self, head: bytes, held: frozenset[bytes], asleep: bool) -> tuple[_Asked, ...]:
+        """Return those that may read lines that begin with `head` and hold needles; remember them."""
+        inside = {needle for needle in self.needles if any(word.startswith(needle) for word in held)} | {b""}
+        asked = tuple(
+            one
+            for one in self._asked
+            if (one.needle[:1] == head if one.begins else one.needle in inside and not (asleep and one.waits))
+        )
+        if len(self._kinds) >= _MAX_KINDS:
+            self._kinds.clear()
+        self._kinds[head, held, asleep] = asked
+        return asked
+
+
+def _bare(matcher: Matcher, fmt: Format) -> _Asked:
+    needle = matcher.prefix or getattr(matcher, "needle", b"")
+    return _Asked(needle, bool(matcher.prefix), matcher, fmt, False, not needle and hasattr(matcher, "awake"))

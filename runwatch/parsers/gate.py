@@ -11,14 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
+from runwatch.parsers.needles import any_of
 from runwatch.parsers.patterns import Matcher
-from runwatch.parsers.prefix import Logged, has_stem
+from runwatch.parsers.prefix import Logged
 from runwatch.parsers.readers import Reader
 
+BAR = b"%|"
+"""What a bar of tqdm holds."""
 _Word = tuple[bytes, bytes]
 """What a line holds, and a regex that is found in it too; empty if there is none."""
+
+_AWAKE = attrgetter("awake")
 
 
 class Gate:
@@ -32,29 +38,30 @@ class Gate:
         self.made = all(hasattr(one, "awake") for one in self._waiting)
         """Whether it can be shut at all: those of other packages do not say when they wait."""
         logged = [m.matcher if isinstance(m, Logged) else m for m in matchers if not m.prefix]
-        words = {(b"%|", b""), *(word for word in map(_word, logged) if word[0])}
+        words = {(BAR, b""), *(word for word in map(_word, logged) if word[0])}
         bare = {m.prefix for m in matchers} - {word for word, _ in words} - {b""}
         begins = [re.escape(head) for head in sorted(bare)]
-        begins += filter(None, (getattr(reader, "begins", b"") for reader in readers))
-        self._stemmed, self._others = _sorted(frozenset(words))
-        self.words = self._stemmed + self._others
+        reads = [*filter(None, (getattr(reader, "begins", b"") for reader in readers))]
+        self.words = _least(frozenset(words))
         """What a line must hold one of, unless it begins with something."""
-        self.begins = _compiled(b"|".join(begins) or rb"(?!)").match
+        self._holds = any_of(frozenset(word for word, more in self.words if more is None)).search
+        self._signed = tuple((word, more.search) for word, more in self.words if more is not None)
+        self.begins = _compiled(b"|".join(begins + reads) or rb"(?!)").match
+        self._reads = _compiled(b"|".join(reads) or rb"(?!)").match
 
     def asleep(self) -> bool:
         """Return whether nothing waits for the next line, whatever it holds."""
-        return self.made and not any(one.awake for one in self._waiting)
+        return self.made and not any(map(_AWAKE, self._waiting))
+
+    def is_read(self, line: bytes) -> bool:
+        """Return whether a reader that is asleep may want a line."""
+        return BAR in line or self._reads(line) is not None
 
     def shuts_out(self, line: bytes) -> bool:
         """Return whether a line is no record."""
-        for word, more in self._others:
-            if word in line and (more is None or more.search(line)):
-                return False
-        if has_stem(line):
-            for word, more in self._stemmed:
-                if word in line and (more is None or more.search(line)):
-                    return False
-        if self.begins(line):
+        if self._holds(line) or self.begins(line):
+            return False
+        if any(word in line and search(line) for word, search in self._signed):
             return False
         return not self._asked or all(matcher.match(line) is None for matcher in self._asked)
 
@@ -68,17 +75,12 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
     return re.compile(pattern)
 
 
-_Sought = tuple[tuple[bytes, "re.Pattern[bytes] | None"], ...]
-
-
 @cache
-def _sorted(words: frozenset[_Word]) -> tuple[_Sought, _Sought]:
-    """Return the words that hold a stem (see has_stem), and the others; none holds another one."""
+def _least(words: frozenset[_Word]) -> tuple[tuple[bytes, re.Pattern[bytes] | None], ...]:
+    """Return the words, none of which holds another one."""
     plain = {word for word, more in words if not more}
-    least = [
+    return tuple(
         (word, re.compile(more) if more else None)
         for word, more in sorted(words)
         if not any(other in word and (other, b"") != (word, more) for other in plain)
-    ]
-    stemmed = tuple(pair for pair in least if has_stem(pair[0]))
-    return stemmed, tuple(pair for pair in least if not has_stem(pair[0]))
+    )

@@ -129,7 +129,8 @@ class Interpreter:
         self, match: Match | None, line: bytes, offset: int, number: int, ordinal: int, piece: Piece
     ) -> bool:
         """Ask everyone about a line; `match` is what those that go first have found."""
-        if match is None and self._readers and self._read(line, offset, number, piece):
+        reads = match is None and self._readers and self._quiet.is_read(line)
+        if reads and self._read(line, offset, number, piece):
             match = self._read_further(line, offset, number, ordinal, piece)
             if match is None:
                 return True
@@ -250,7 +251,7 @@ class Interpreter:
             match = _BAR.match(line)
             if match is not None:
                 return match
-        found = self._dispatch.first(line, training=self._open)
+        found = self._dispatch.first(line, training=self._open, asleep=self._quiet.lasts)
         if found is None:
             return None
         layout = found.match.layout

@@ -58,19 +58,6 @@ class Prefix(NamedTuple):
     parts: tuple[_Span, ...] = ()
 
 
-def has_stem(text: bytes) -> bool:
-    """Return whether `text` holds a part of the words that most needles hold: a cheap first look."""
-    return (
-        b"step" in text
-        or b"poch" in text
-        or b"iter" in text
-        or b"Iter" in text
-        or b"rain" in text
-        or b"loss" in text
-        or b"eval" in text
-    )
-
-
 def spans_before(line: bytes, end: int) -> Prefix | None:
     """Return what line[:end] tells of the line, or None if that is no logging prefix."""
     at, pieces = 0, 0

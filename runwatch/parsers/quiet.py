@@ -46,6 +46,10 @@ class Quiet:
         """See whether anyone waits for the next line, now that they were asked about one."""
         self.lasts = self._gate.asleep()
 
+    def is_read(self, line: bytes) -> bool:
+        """Return whether a reader may want a line."""
+        return not self.lasts or self._gate.is_read(line)
+
     def shuts_out(self, line: bytes) -> bool:
         """Return whether a line is no record."""
         return self.lasts and self._gate.shuts_out(line)

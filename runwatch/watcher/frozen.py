@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import io
 import pickle
 import sys
@@ -33,6 +32,7 @@ import numpy as np
 from runwatch.alerts.rules.base import Rule
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.block import Block, Samples
+from runwatch.lean import blake2b
 from runwatch.machine import Machine
 from runwatch.watcher.engine import adapted
 from runwatch.watcher.group import LOG_LINES, Group, WatchedRun
@@ -206,7 +206,7 @@ def _is_rule(module: str) -> bool:
 
 
 def _digest(modules: Iterable[str]) -> str:
-    found = hashlib.blake2b(digest_size=8)
+    found = blake2b(digest_size=8)
     for name in modules:
         path = getattr(import_module(name), "__file__", None)
         found.update(Path(path).read_bytes() if path else name.encode())

@@ -9,7 +9,6 @@ directory of ours under /tmp.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import socket
 import stat
@@ -43,6 +42,8 @@ def places(state: Path) -> Iterator[Path]:
     usual = state / NAME
     if len(os.fsencode(usual)) <= LONGEST:
         yield usual
+    import hashlib  # here: rarely needed, and brings OpenSSL
+
     name = hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
     yield Path(f"/tmp/runwatch-{os.geteuid()}") / f"{name}.sock"  # noqa: S108  checked by `secure`
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -56,7 +55,11 @@ _decode = msgspec.json.Decoder(list[_Thread]).decode
 def program() -> str | None:
     """Return where py-spy is: beside this Python, or on the path."""
     beside = os.path.join(os.path.dirname(sys.executable), "py-spy")
-    return beside if os.access(beside, os.X_OK) else shutil.which("py-spy")
+    if os.access(beside, os.X_OK):
+        return beside
+    import shutil  # here: rarely needed, and brings in compressors
+
+    return shutil.which("py-spy")
 
 
 def wanted(engine: Engine, change: Change) -> tuple[str, list[Process]] | None:

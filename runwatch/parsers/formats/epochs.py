@@ -1,7 +1,7 @@
 """fastai and skorch: a table with a row per epoch."""
 
-from runwatch.parsers.epochtables import EpochTableReader
 from runwatch.parsers.formats import Format
+from runwatch.parsers.headed import EpochTableReader
 
 EPOCH_TABLE = Format(
     name="epoch-table",

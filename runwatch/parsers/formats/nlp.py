@@ -3,8 +3,8 @@
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import LOSS, VAL_LOSS
 from runwatch.parsers.formats import Format
+from runwatch.parsers.headed import SpacyReader
 from runwatch.parsers.patterns import VALUE, LinePattern
-from runwatch.parsers.tables import SpacyReader
 
 FLAIR = Format(
     name="flair",

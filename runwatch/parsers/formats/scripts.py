@@ -1,9 +1,9 @@
 """Shapes that many hand-written training scripts share."""
 
 from runwatch.batch import EVAL, TRAIN
+from runwatch.parsers.epochblocks import EpochBlockReader
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import VALUE, DictPattern, LinePattern
-from runwatch.parsers.tables import EpochBlockReader
 
 LOGGED_LOSS = Format(
     name="hf-custom-logger",

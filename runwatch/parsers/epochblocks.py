@@ -1,117 +1,19 @@
-"""Tables and blocks printed over several lines: spaCy's rows under a header, epoch blocks."""
+"""Epochs told in blocks: a headline, and below it what was measured, a few numbers a line."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.metrics import EPOCH, Unit
+from runwatch.metrics import Unit
 from runwatch.parsers.patterns import VALUE, Layout, Match, values
-from runwatch.parsers.readers import Row, RowMaker, same_until
+from runwatch.parsers.readers import Row, RowMaker
 
 if TYPE_CHECKING:
-    from runwatch.parsers.bulk import BulkDecoder
     from runwatch.parsers.decoded import Floats
     from runwatch.parsers.pictures import Pictures
-
-_SPACY_HEAD = re.compile(rb"\s{0,3}E\s+#\s+(\S.*SCORE)\s*$")
-_NUMBERS = re.compile(rb"\s*" + VALUE + rb"(?:\s+" + VALUE + rb"){2,40}\s*$")
-_WORD = re.compile(rb"\S+")
-
-
-class _SpacyRows:
-    """Matches the rows under the newest header."""
-
-    prefix = b""
-
-    def __init__(self) -> None:
-        self._row = RowMaker("spacy")
-        self._names: tuple[str, ...] = ()
-        self._layout: Layout | None = None
-        self._columns: list[int] = []
-        self._decoder: BulkDecoder | None = None
-
-    def head(self, line: bytes) -> tuple[str, ...]:
-        """Return the columns of a header, or nothing."""
-        head = _SPACY_HEAD.match(line) if line.rstrip().endswith(b"SCORE") else None
-        return (
-            () if head is None else (EPOCH, "step", *re.split(r"\s{2,}", head[1].decode("utf-8", "replace")))
-        )
-
-    def use(self, names: tuple[str, ...]) -> None:
-        """Take the names of a header; of two columns of one name the first counts."""
-        if self._decoder is not None and names != self._names:
-            self._decoder.forget()  # its rows have the names of the header before
-        self._names = names
-        self._columns = [i for i, name in enumerate(names) if name not in names[:i]]
-        self._layout = self._row.layout(TRAIN, tuple(names[i] for i in self._columns))
-
-    def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the numbers of a row."""
-        if self._layout is None or not _NUMBERS.match(line, start):
-            return None
-        spans = [word.span() for word in _WORD.finditer(line, start)]
-        if len(spans) != len(self._names):
-            return None
-        return Match(self._layout, tuple(spans[i] for i in self._columns))
-
-    def bulk(self) -> BulkDecoder:
-        """Return the bulk path of rows."""
-        from runwatch.parsers.bulk import BulkDecoder
-
-        self._decoder = BulkDecoder(self)
-        return self._decoder
-
-
-class SpacyReader:
-    """spaCy's training table: a header `E  #  LOSS NER ... SCORE`, then rows of numbers."""
-
-    begins = rb"\s{0,3}E\s+#"
-
-    def __init__(self) -> None:
-        self._rows = _SpacyRows()
-        self.pictures = (self._rows,)
-        self._head: tuple[str, ...] = ()
-
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take the header or a row."""
-        head = self._rows.head(line)
-        if head:
-            self._head = head
-            self._rows.use(head)
-            return []
-        match = self._rows.match(line)
-        return None if match is None else [Row(match.layout, number_, values(line, match))]
-
-    @property
-    def awake(self) -> bool:
-        """Whether a header was seen: any numbers may be a row."""
-        return bool(self._head)
-
-    def flush(self) -> list[Row]:
-        """Return nothing: a row is complete with its line."""
-        return []
-
-    def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return where another header stands."""
-        return same_until(
-            block, begin, end, (b"SCORE",), lambda line: self._rows.head(line) in (self._head, ())
-        )
-
-    def may(self, line: bytes) -> bool:
-        """Return whether a line may be a row or a header."""
-        return line[:40].lstrip()[:1] in b"+-.0123456789nNiI" or b"SCORE" in line
-
-    def minds(self, line: bytes) -> bool:
-        """Return whether a line is a header."""
-        return b"SCORE" in line
-
-    def fold(self, pictures: Pictures) -> Iterable[tuple[Layout, Floats]]:
-        """Return the rows: each is a record."""
-        return pictures.tables()
-
 
 _BLOCK_EPOCH = re.compile(rb"\W{0,12}[Ee]poch:? *\[?(\d+)(?:/(\d+)\]?)?\W{0,12}$")
 _BLOCK_PART = re.compile(
