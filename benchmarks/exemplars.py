@@ -175,6 +175,11 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
         "Epoch {step}/{total}",
         "900/900 [==============================] - 9s 10ms/step - loss: {loss:.4f} - val_loss: {norm:.4f}",
     ),
+    "pytorch-cifar": (
+        "Epoch: {step}",
+        " [============================ 391/391 ===========================>]  Step: 75ms | Tot: 43s169ms | "
+        "Loss: {loss:.3f} | Acc: {_pct:.3f}% (16120/50000)",
+    ),
     "deepspeed-pipeline": (
         "steps: {step} loss: {loss:.4f} iter time (s): {small:.3f} samples/sec: {mfu:.3f}",
     ),

@@ -36,6 +36,9 @@ LOOPS = {
     "keras": Loop(
         re.compile(r"Epoch (\d+)/(\d+)$|(\d+)/(\d+) \[[=>.]+\] -"), re.compile(rf" - (\w+): ({NUMBER})")
     ),
+    "pytorch-cifar": Loop(
+        re.compile(r"Epoch: (\d+)$| \[[=>.]+ (\d+)/(\d+) [=>.]+\]"), re.compile(rf"\| (\w+): ({NUMBER})")
+    ),
     "epoch-block": Loop(re.compile(r"Epoch: (\d+)/(\d+)$|(?:Train|Val)"), re.compile(rf"(\w+): ({NUMBER})")),
     "yolo": Loop(
         re.compile(rf" +(\d+)/(\d+) +{NUMBER}G +({NUMBER}) +({NUMBER}) +({NUMBER}) +({NUMBER}) +({NUMBER}): ")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import Unit
-from runwatch.parsers.patterns import VALUE, Layout, Match, values
+from runwatch.parsers.patterns import VALUE, Layout, Match, Matcher, values
 from runwatch.parsers.readers import Row, RowMaker
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _BAR = re.compile(
 _ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): (" + VALUE + rb")(?= - |[\s\b]*$)")
 _FILLING = re.compile(rb"\[[=>.]{10,80}\]")
 _HEAVY = re.compile(rb"(?:\xe2\x94[\x80-\xbf]){2,200}")
-_HEADLINE, _DRAWN, _UNKNOWN, _WHOLE = "headline", "drawn", "unknown", "whole"
+HEADLINE, DRAWN, _UNKNOWN, _WHOLE = "headline", "drawn", "unknown", "whole"
 """What a line shows: an epoch's headline, a bar, a bar without a total, a bar that is printed once."""
 
 
@@ -44,9 +45,7 @@ class _KerasPictures:
         """Return what a line shows."""
         if line[:6] == b"Epoch ":
             head = _EPOCH.match(line)
-            return head and Match(
-                self._layout(_HEADLINE, (b"epoch", b"epochs")), (head.span(1), head.span(2))
-            )
+            return head and Match(self._layout(HEADLINE, (b"epoch", b"epochs")), (head.span(1), head.span(2)))
         found = _BAR.match(line) if b" - " in line else None
         if found is None:
             return None
@@ -62,7 +61,7 @@ class _KerasPictures:
         spans = tuple((before + m.start(2), before + m.end(2)) for m in items)
         if drawn:
             place = found.span("done"), found.span("total")
-            return Match(self._layout(_DRAWN, (b"done", b"total", *names)), (*place, *spans))
+            return Match(self._layout(DRAWN, (b"done", b"total", *names)), (*place, *spans))
         # what is printed twice is no number that may change
         form = f"{_WHOLE} {(found['all'] or b'1').decode()}"
         return Match(self._layout(form, names), spans)
@@ -81,8 +80,8 @@ class _KerasPictures:
 class _Values:
     """Which numbers of a bar are those of training and which of validation; of two of one name the first."""
 
-    def __init__(self, row: RowMaker, layout: Layout) -> None:
-        first = 2 if layout.pattern == _DRAWN else 0
+    def __init__(self, row: RowMaker, layout: Layout, evaluation: str) -> None:
+        first = 2 if layout.pattern == DRAWN else 0
         self.first = first
         items: dict[str, int] = {}
         for i, name in enumerate(layout.names[first:], first):
@@ -93,7 +92,7 @@ class _Values:
         self.every = list(items.values())
         self.train_row = row.layout(TRAIN, ("epoch", "total", *train))
         self.validation_row = row.layout(EVAL, ("epoch", *validation))
-        self.every_row = row.layout(EVAL, tuple(f"evaluate/{name}" for name in items))
+        self.every_row = row.layout(EVAL, tuple(evaluation + name for name in items))
 
 
 class KerasReader:
@@ -107,12 +106,15 @@ class KerasReader:
 
     begins = rb"Epoch |\s*\d+/(?:\d|Unknown)|\s- |\d+s - "
     awake = False
+    pattern = "keras"
+    evaluation = "evaluate/"
+    """What the names of an evaluation's numbers begin with."""
 
-    def __init__(self) -> None:
-        self.pictures = (_KerasPictures(),)
-        self._row = RowMaker("keras", {"epoch": "step"})
+    def __init__(self, pictures: Matcher | None = None) -> None:
+        self.pictures = (pictures or _KerasPictures(),)
+        self._row = RowMaker(self.pattern, {"epoch": "step"})
         self._values: dict[Layout, _Values] = {}
-        self._epoch: tuple[float, float] | None = None
+        self.epoch: tuple[float, float] | None = None
         """Epoch and epochs of the newest headline; None before the first."""
         self._open = True
         """Whether the next bar trains: nothing was full since the headline or the beginning."""
@@ -124,24 +126,24 @@ class KerasReader:
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take an epoch's headline or a picture of a bar."""
         match = self.pictures[0].match(line)
-        return None if match is None else self._take(match.layout, values(line, match), number_)
+        return None if match is None else self.take(match.layout, values(line, match), number_)
 
     def flush(self) -> list[Row]:
         """Return the bar that is complete."""
         return self._complete()
 
-    def _take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
+    def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
         """Take one picture; return the records it completes."""
         if layout.pattern == _UNKNOWN:
             return []
-        if layout.pattern == _HEADLINE:
-            epoch, epochs = shown
-            if self._full and epoch > 1 and (self._epoch is None or self._lost(self._full[1], epoch)):
-                self._epoch, self._open = (epoch - 1, epochs), True  # a log or run begins without one
+        if layout.pattern == HEADLINE:
+            epoch, epochs = (*shown, math.nan)[:2]
+            if self._full and epoch > 1 and (self.epoch is None or self._lost(self._full[1], epoch)):
+                self.epoch, self._open = (epoch - 1, epochs), True  # a log or run begins without one
             rows = self._complete(headline=True)
-            self._epoch, self._open, self._done, self._total = (epoch, epochs), True, 0.0, -1.0
+            self.epoch, self._open, self._done, self._total = (epoch, epochs), True, 0.0, -1.0
             return rows
-        drawn = layout.pattern == _DRAWN
+        drawn = layout.pattern == DRAWN
         done, total = shown[:2] if drawn else 2 * (float(layout.pattern.split()[1]),)
         begins = not drawn or done < self._done or total != self._total
         if self._full and self._full[0] != number_:  # a redraw shows the same loss
@@ -154,7 +156,7 @@ class KerasReader:
 
     def _lost(self, layout: Layout, epoch: float) -> bool:
         """Whether a bar without a headline is of the epoch before the next one, of another run."""
-        begins_anew = self._epoch is not None and epoch <= self._epoch[0]
+        begins_anew = self.epoch is not None and epoch <= self.epoch[0]
         return begins_anew and not self._open and bool(self._of(layout).validation)
 
     def _of(self, layout: Layout) -> _Values:
@@ -162,7 +164,7 @@ class KerasReader:
         if found is None:
             if len(self._values) > 1024:
                 self._values.clear()
-            found = self._values[layout] = _Values(self._row, layout)
+            found = self._values[layout] = _Values(self._row, layout, self.evaluation)
         return found
 
     def _first(self, layout: Layout, shown: Sequence[float]) -> tuple[str, float]:
@@ -178,11 +180,11 @@ class KerasReader:
         line, layout, shown = full
         of = self._of(layout)
         trains, self._open = self._open, False
-        if self._epoch is None and headline and not of.validation:
+        if self.epoch is None and headline and not of.validation:
             trains = False  # an evaluation before training
         if not trains:
             return [Row(of.every_row, line, [shown[i] for i in of.every])]
-        epoch = self._epoch or (1.0, 1.0)
+        epoch = self.epoch or (1.0, 1.0)
         rows = [Row(of.train_row, line, [*epoch, *(shown[i] for i in of.train)])]
         if of.validation:
             rows.append(Row(of.validation_row, line, [epoch[0], *(shown[i] for i in of.validation)]))
@@ -210,15 +212,15 @@ class KerasReader:
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many pictures, each as if by itself: whole epochs together, what stands around them singly."""
-        heads = [part.at for part in pictures.parts if part.layout.pattern == _HEADLINE]
+        heads = [part.at for part in pictures.parts if part.layout.pattern == HEADLINE]
         first, last = (int(heads[0][0]), int(heads[0][-1])) if heads else (0, 0)
         done, total = self._places(pictures)
         if first == last or (done > total)[first:last].any():
             first, last = -1, 0
-        yield from pictures.one_by_one(0, first + 1, self._take)
+        yield from pictures.one_by_one(0, first + 1, self.take)
         if first >= 0:
             yield from self._epochs(pictures, heads[0], done, total)
-        yield from pictures.one_by_one(last, len(pictures), self._take)
+        yield from pictures.one_by_one(last, len(pictures), self.take)
 
     def _places(self, pictures: Pictures) -> tuple[Floats, Floats]:
         """Return done and total of each picture; -1 for headlines and bars without a total."""
@@ -226,8 +228,8 @@ class KerasReader:
         for part in pictures.parts:
             form, _, number_ = part.layout.pattern.partition(" ")
             for i in range(2):
-                if form in (_DRAWN, _WHOLE):
-                    columns[i].append((part, part.columns[i] if form == _DRAWN else float(number_)))
+                if form in (DRAWN, _WHOLE):
+                    columns[i].append((part, part.columns[i] if form == DRAWN else float(number_)))
         return pictures.spread(columns[0], -1.0), pictures.spread(columns[1], -1.0)
 
     def _epochs(
@@ -250,9 +252,10 @@ class KerasReader:
         offset = np.zeros(len(pictures))
         offset[full] = pictures.offset[ends[np.searchsorted(ends, full, "right")]]
         epoch = np.searchsorted(heads, full) - 1
-        headline = next(part for part in pictures.parts if part.layout.pattern == _HEADLINE)
-        place, following = np.zeros((2, len(pictures))), headline.columns[:, epoch + 1]
-        place[:, full] = headline.columns[:, epoch]
+        headline = next(part for part in pictures.parts if part.layout.pattern == HEADLINE)
+        told = np.vstack((headline.columns, heads * np.nan))[:2]
+        place, following = np.zeros((2, len(pictures))), told[:, epoch + 1]
+        place[:, full] = told[:, epoch]
         changes = epoch[1:] != epoch[:-1]
         lost = np.append(False, ~changes) & np.append(changes, True) & self._may_train(pictures)[full]
         lost &= (following[0] > 1) & (following[0] <= place[0, full])  # see _lost
@@ -261,7 +264,7 @@ class KerasReader:
         trains[full] = np.append(True, changes) | lost
         evaluates[full] = ~trains[full]
         for part in pictures.parts:
-            if part.layout.pattern in (_HEADLINE, _UNKNOWN):
+            if part.layout.pattern in (HEADLINE, _UNKNOWN):
                 continue
             of = self._of(part.layout)
             epochs = [*place[:, part.at]]
@@ -275,21 +278,21 @@ class KerasReader:
 
     def _may_train(self, pictures: Pictures) -> NDArray[np.bool_]:
         """Return which pictures tell values of validation, as only those of training do."""
-        named = [part for part in pictures.parts if part.layout.pattern not in (_HEADLINE, _UNKNOWN)]
+        named = [part for part in pictures.parts if part.layout.pattern not in (HEADLINE, _UNKNOWN)]
         return pictures.spread([(part, bool(self._of(part.layout).validation)) for part in named]) > 0
 
     def _beginnings(
         self, pictures: Pictures, bars: Ints, heads: Ints, done: Floats, total: Floats
     ) -> NDArray[np.bool_]:
-        """Return which of the pictures `bars` begin a bar (see _take)."""
+        """Return which of the pictures `bars` begin a bar (see take)."""
         import numpy as np
 
-        named = [part for part in pictures.parts if part.layout.pattern not in (_HEADLINE, _UNKNOWN)]
+        named = [part for part in pictures.parts if part.layout.pattern not in (HEADLINE, _UNKNOWN)]
         names = sorted({self._first_name(part.layout) for part in named})
         firsts = [(part, part.columns[self._of(part.layout).first]) for part in named]
         loss = pictures.spread(firsts)[bars]
         name = pictures.spread([(p, names.index(self._first_name(p.layout))) for p in named])[bars]
-        whole = pictures.spread([(p, p.layout.pattern != _DRAWN) for p in named])[bars] > 0
+        whole = pictures.spread([(p, p.layout.pattern != DRAWN) for p in named])[bars] > 0
         done, total, line = done[bars], total[bars], pictures.line[bars]
         epoch = np.searchsorted(heads, bars)
         again = (line[1:] != line[:-1]) & (done == total)[:-1]

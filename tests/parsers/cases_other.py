@@ -381,6 +381,16 @@ CASES = [
         {"val/loss": [0.625], "evaluate/loss": [0.875]},
     ),
     Case(
+        "pytorch-cifar",  # as a file has it, the count behind backspaces; then as it is copied from a terminal
+        "\nEpoch: 4\n [>......]  Step: 1s19ms | Tot: 1ms | Loss: 2.500 | Acc: 12.500% (1/8)   " + 9 * "\b" + " 1/2 \r"
+        " [===>...]  Step: 19ms | Tot: 20ms | Loss: 2.250 | Acc: 25.000% (4/16)   " + 9 * "\b" + " 2/2 \n"
+        " [======>]  Step: 9ms | Tot: 9ms | Loss: 2.125 | Acc: 37.500% (3/8)   " + 9 * "\b" + " 1/1 \n"
+        "Saving..\n\nEpoch: 5\n [=== 2/2 ===>]  Step: 19ms | Tot: 1m2s | Loss: 1.250 | Acc: 50.000% (8/16)\n"
+        " [=== 1/1 ===>]  Step: 9ms | Tot: 9ms | Loss: 1.125 | Acc: 62.500% (5/8)\n",
+        {"step": [4, 5], "train/loss": [2.25, 1.25], "acc": [25, 50]},
+        {"val/loss": [2.125, 1.125], "val/acc": [37.5, 62.5]},
+    ),
+    Case(
         "progress-bar",  # whatever is counted, here batches
         "".join(
             f"train   Epoch   0:  {5 * i}%|##   | {i}/20 [00:00<00:00, 25.00ba/s, loss/train/total={i / 8:.4f}]   \x1b[A\n"

@@ -114,6 +114,26 @@ def keras(rng: Random, epochs: int) -> Iterator[str]:
             yield f" - 5s 3ms/step - loss: {value(rng)}\n"
 
 
+def cifar(rng: Random, epochs: int) -> Iterator[str]:
+    """Epochs of pytorch-cifar, a bar that trains and one that tests, as a file or a terminal has them."""
+    copied = rng.random() < 0.5
+    for epoch in range(epochs):
+        if rng.random() < 0.97:
+            yield f"\nEpoch: {epoch % 50}\n"
+        for total in (8 if rng.random() < 0.99 else 7, 3):
+            for done in range(1, total + 1):
+                bar, count = "=" * (6 * done) + ">" + "." * (6 * (8 - done)), f" {done}/{total} "
+                rest = f"  Step: {rng.randrange(900)}ms | Tot: {done}s4ms | Loss: {value(rng)}"
+                rest += f" | Acc: {value(rng)}% ({done}/64)" + ("" if rng.random() < 0.99 else " | L2: 0.5")
+                if copied:
+                    yield f" [{bar[:20]}{count}{bar[27:]}]{rest}" + "\r" * (done < total)
+                else:
+                    yield f" [{bar}]{rest}{' ' * 9}{chr(8) * 40}{count}" + "\r" * (done < total)
+            yield "\n"
+        if rng.random() < 0.3:
+            yield "Saving..\n"
+
+
 def yolo(rng: Random, epochs: int) -> Iterator[str]:
     """Rows redrawn until the epoch ends, each epoch under its header, then its validation."""
     names = ["box_loss", "cls_loss", "dfl_loss", "Instances", "Size"]
@@ -200,6 +220,7 @@ KINDS: dict[str, tuple[Callable[[Random, int], Iterator[str]], int]] = {
     "progress-bar": (tqdm, 1300),
     "lightning-rich": (rich, 1600),
     "keras": (keras, 140),
+    "pytorch-cifar": (cifar, 60),
     "yolo": (yolo, 70),
     "spacy": (spacy, 1600),
     "stable-baselines3": (boxes, 250),

@@ -162,6 +162,7 @@ def builtin() -> tuple[Format, ...]:
         scripts.BATCH_LOSS,
         scripts.EPOCH_BLOCK,
         bars.KERAS,
+        bars.CIFAR,
         deepspeed.PIPELINE,
         deepspeed.FORMAT,
         rl.CLEANRL_EVAL,

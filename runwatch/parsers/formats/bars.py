@@ -1,5 +1,6 @@
-"""Progress bars that carry the metrics: PyTorch Lightning, kohya, own tqdm loops; OpenPCDet; Keras."""
+"""Progress bars that carry the metrics: Lightning, kohya, own tqdm loops; OpenPCDet; Keras; pytorch-cifar."""
 
+from runwatch.parsers.cifarbars import CifarReader
 from runwatch.parsers.formats import Format
 from runwatch.parsers.keras import KerasReader
 from runwatch.parsers.pcdetbars import PcdetReader
@@ -38,4 +39,12 @@ KERAS = Format(
     example="900/900 [==============================] - 9s 10ms/step - loss: 0.6250 - val_loss: 0.7500",
     matchers=(),
     readers=(KerasReader,),
+)
+
+CIFAR = Format(
+    name="pytorch-cifar",
+    title="pytorch-cifar and other users of its progress_bar",
+    example=" [===== 391/391 =====>]  Step: 28ms | Tot: 9s | Loss: 1.625 | Acc: 25.0% (32/128)",
+    matchers=(),
+    readers=(CifarReader,),
 )
