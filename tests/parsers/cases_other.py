@@ -50,6 +50,49 @@ CASES = [
         {"step": [100, 200], "train/loss": [1.625, NAN]},
     ),
     Case(
+        "swav",  # as Kaggle's notebooks have it: the first epoch is 1
+        "========== fold: 0 training ==========\n"
+        "Epoch: [1][0/400] Elapsed 0m 1s (remain 5m 3s) Loss: 2.5000(2.5000) Grad: 12.5  LR: 0.00002500  \n"
+        "Epoch: [1][399/400] Elapsed 0m 9s (remain 0m 0s) Loss: 1.2500(1.8750) Grad: 6.25  LR: 0.00002500  \n"
+        "EVAL: [99/100] Elapsed 0m 9s (remain 0m 0s) Loss: 0.6000(0.5000) \n"
+        "Epoch 1 - avg_train_loss: 1.8750  avg_val_loss: 0.5000  time: 101s\nEpoch 1 - Score: 0.8125\n"
+        "Epoch: [2][0/400] Elapsed 0m 1s (remain 5m 3s) Loss: 1.0000(1.0000) Grad: 3.125  LR: 0.00001250  \n",
+        {"step": [0, 399, 400], "total": [400, 400, 800], "train/loss": [2.5, 1.25, 1.0], "Grad": [12.5, 6.25, 3.125]},
+        {"val/loss": [0.5], "train/epoch_loss": [1.875]},
+    ),
+    Case(
+        "swav",  # as PyTorch's ImageNet example has it
+        "Epoch: [0][   1/5005]\tTime  3.500 ( 3.500)\tLoss 6.9e+00 (6.9e+00)\tAcc@1   0.00 (  0.00)\n"
+        "Epoch: [1][  11/5005]\tTime  0.500 ( 1.500)\tLoss 6.5e+00 (6.7e+00)\tAcc@1   0.39 (  0.20)\n"
+        "Test: [  1/196]\tTime  0.500 ( 1.500)\tLoss 6.5e+00 (6.7e+00)\n *   Acc@1 70.125 Acc@5 89.250\n",
+        {"step": [1, 5016], "total": [5005, 10010], "train/loss": [6.9, 6.5]},
+        {"val/acc1": [70.125], "val/acc5": [89.25]},
+    ),
+    Case(
+        "torchvision",
+        "Epoch: [0]  [  0/500]  eta: 1 day, 0:10:00  lr: 0.001  img/s: 10.25  loss: 6.5000 (6.7500)  acc1: 0.0000 (0.0000)"
+        "  time: 1.2500  data: 0.5000  max mem: 1200\n"
+        "Epoch: [0]  [499/500]  eta: 0:00:00  lr: 0.001  img/s: 310.5  loss: 6.2500 (6.5000)  acc1: 0.0000 (0.2841)"
+        "  time: 0.2500  data: 0.0100  max mem: 1200\n"
+        "Epoch: [0] Total time: 0:05:12 (0.6240 s / it)\n"
+        "Test:   [  0/100]  eta: 0:01:00  loss: 5.7500 (5.7500)  acc1: 6.2500 (6.2500)  time: 0.6000  data: 0.5000\n"
+        "Test:   [ 99/100]  eta: 0:00:00  loss: 5.2500 (5.5000)  acc1: 6.2500 (6.2500)  time: 0.1000  data: 0.0000\n"
+        "Test:  Total time: 0:00:10\nTest:  Acc@1 5.812 Acc@5 15.218\n"
+        "Epoch: [1]  [  0/500]  eta: 0:10:00  lr: 0.001  img/s: 10.25  loss: 6.1250 (6.1250)  acc1: 0.0000 (0.0000)"
+        "  time: 1.2500  data: 0.5000  max mem: 1200\n",
+        {"step": [0, 499, 500], "total": [500, 500, 1000], "train/loss": [6.5, 6.25, 6.125], "perf/step_time": [1.25, 0.25, 1.25],
+         "perf/samples_per_sec": [10.25, 310.5, 10.25]},
+        {"val/loss": [5.5], "val/acc1": [5.812]},
+    ),
+    Case(
+        "torchvision",  # as DINO and ALBEF have it, one in one, one in all
+        "Train Epoch: [1/3]  [  0/20]  eta: 0:10:00  lr: 0.001  loss: 6.5000 (6.7500)  time: 1.2500  data: 0.5000  max mem: 1200\n"
+        "Train Epoch: [2/3]  [ 10/20]  eta: 0:10:00  lr: 0.001  loss: 6.2500 (6.7500)  time: 1.2500  data: 0.5000  max mem: 1200\n"
+        "* Acc@1 5.812 Acc@5 15.218 loss 1.250\n",
+        {"step": [0, 30], "train/loss": [6.5, 6.25]},
+        {"val/loss": [1.25], "val/acc5": [15.218]},
+    ),
+    Case(
         "timm",
         "Train: 1 [   0/900 (  0%)]  Loss:  7.010710 (7.0107)  Time: 1.820s,   70.32/s  (1.820s,   70.32/s)  LR: 5.000e-07  "
         "Data: 1.382 (1.382)\n"
