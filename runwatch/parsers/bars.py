@@ -209,6 +209,11 @@ class BarReader:
         self._ranks: dict[int, BarReader] = {}
         """What is remembered of each rank's bar, where bars tell ranks."""
 
+    @property
+    def place(self) -> tuple[float, ...] | None:
+        """Step, total and perhaps epoch at which the bar stands; None where ranks have bars of their own."""
+        return None if self._ranks else self._told if self._pending is None else self._pending[0]
+
     def flush(self) -> list[Row]:
         """Return the last picture of the bar, or of each rank's."""
         return self._end() + [row for rank in self._ranks.values() for row in rank.flush()]
@@ -236,7 +241,7 @@ class BarReader:
         if bar.rate is not None and shown[bar.rate] == 0:  # that tells no pace
             shown = [value for i, value in enumerate(shown) if i != bar.rate]
             bar = self._of.bar(self._of.unpaced(layout))
-        place = bar.place(shown, self._counts_from(bar, shown))
+        place = bar.place(shown, self.counts_from(layout, shown) or 0)
         out: list[Row] = []
         key = tuple(place)
         if self._pending is not None and self._pending[0] != key:
@@ -254,11 +259,12 @@ class BarReader:
             self._pending = key, Row(bar.train, number_, [*place, *bar.metrics(shown)])
         return out
 
-    def _counts_from(self, bar: _Bar, shown: Sequence[float]) -> int:
-        """Return the number of the first epoch, which the first bar that shows one tells."""
+    def counts_from(self, layout: Layout, shown: Sequence[float]) -> int | None:
+        """Return the number of the first epoch, which the first bar that shows one tells; None before."""
+        bar = self._of.bar(layout)
         if self._first_epoch is None and bar.epochs:
-            self._first_epoch = 0 if shown[2] == 0 or bar.epochs == 1 else 1
-        return self._first_epoch or 0
+            self._first_epoch = int(shown[2] == 1 or (bar.epochs > 1 and shown[2] > 0))
+        return self._first_epoch
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many pictures, each as if by itself; return the records they complete."""
@@ -272,7 +278,9 @@ class BarReader:
         done = np.empty(len(pictures))
         for part in sorted(pictures.parts, key=lambda part: int(part.at[0])):
             bar = self._of.bar(part.layout)
-            place = bar.place([*part.columns], self._counts_from(bar, part.columns[:, 0].tolist()))
+            place = bar.place(
+                [*part.columns], self.counts_from(part.layout, part.columns[:, 0].tolist()) or 0
+            )
             key[: len(place), part.at] = place
             done[part.at] = part.columns[0]
         yield from self._changes(pictures, key)

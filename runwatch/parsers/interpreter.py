@@ -91,6 +91,13 @@ class Interpreter:
             if fmt.name == settled:
                 self._settle(fmt)
 
+    def prime(self, lines: list[bytes]) -> None:
+        """Show the first lines of a stream whose middle is read to those who look for something there."""
+        matchers = [matcher for fmt in self.formats for matcher in fmt.matchers]
+        for one in (*matchers, *(reader for reader, _ in self._readers)):
+            if hasattr(one, "prime"):
+                one.prime(lines)
+
     def finish(self, offset: int, piece: Piece) -> None:
         """Take what the stream's end (or a break in it) completes."""
         for reader, fmt in self._readers:

@@ -466,6 +466,17 @@ CASES = [
         {"step": [0, 1], "val/loss": [0.75, 0.25], "accuracy": [0.875, 1]},
     ),
     Case(
+        "progress-bar",  # no bar of Lightning: epochs count from 1; what was validated stands below each
+        "Epoch 1:  50%|#####     | 1/2 [00:02<00:02,  2.00s/it, loss=2.5]\r"
+        "Epoch 1: 100%|##########| 2/2 [00:04<00:00,  2.00s/it, loss=2.25]\nEpoch 1: val_loss 0.75, val_acc 0.5\n"
+        "Epoch 2:  50%|#####     | 1/2 [00:02<00:02,  2.00s/it, loss=2.0]\r"
+        "Epoch 2: 100%|##########| 2/2 [00:04<00:00,  2.00s/it, loss=1.75]\nBest val loss: 0.75\n"
+        "Epoch 2 | train loss: 1.9 | val loss: 0.625 | time: 4s\n"
+        "Epoch 3:  50%|#####     | 1/2 [00:02<00:02,  2.00s/it, loss=1.5]\n",
+        {"step": [1, 2, 3, 4, 5], "total": [2, 2, 4, 4, 6], "train/loss": [2.5, 2.25, 2.0, 1.75, 1.5]},
+        {"step": [2, 4], "val/loss": [0.75, 0.625], "val_acc": [0.5]},
+    ),
+    Case(
         "progress-bar",
         "Epoch 1:   0%|          | 0/20 [00:00<?, ?it/s, loss=2.5, v_num=7]\r"
         "Epoch 1:   5%|5         | 1/20 [00:02<00:38,  2.00s/it, loss=2.5, v_num=7]\r"
