@@ -375,6 +375,22 @@ CASES = [
         {"step": [0, 200], "LOSS NER": [36.75, 933.5], "train/epoch": [0, 66], "SCORE": [0, 0.47]},
     ),
     Case(
+        "stable-baselines3",  # as baselines' deepq has it
+        "Logging to /tmp/x\n" + "".join(
+            "----------------------------------\n"
+            f"| % time spent exploring  | {98 - i}   |\n| episodes                | {100 * i}  |\n"
+            f"| mean 100 episode reward | {i}.5 |\n| steps                   | {1250 * i} |\n"
+            "----------------------------------\n" for i in (1, 2)
+        ),
+        {"step": [1250, 2500], "mean 100 episode reward": [1.5, 2.5], "episodes": [100, 200], "% time spent exploring": [97, 96]},
+    ),
+    Case(
+        "stable-baselines3",  # as its trpo_mpi has it
+        "-------------------------------\n| EpisodesSoFar  | 9            |\n| EpRewMean      | -12.5        |\n"
+        "| TimestepsSoFar | 1024         |\n-------------------------------\n",
+        {"step": [1024], "EpRewMean": [-12.5]},
+    ),
+    Case(
         "stable-baselines3",
         "----------------------------------\n| rollout/           |          |\n|    ep_rew_mean     | -109     |\n"
         "| time/              |          |\n|    fps             | 802      |\n|    total_timesteps | 500      |\n"
