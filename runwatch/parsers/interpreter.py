@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 MAX_LINE = 1 << 16
 """A longer line is read past: its first bytes are parsed, the rest is dropped."""
 _BAR = BarPattern()
+_LOSSES = frozenset({LOSS, "train/epoch_loss"})
 _SURE_RECORDS = 1024
 """So many training records of a weak format that was settled on, and no other one is looked for."""
 
@@ -93,8 +94,7 @@ class Interpreter:
 
     def prime(self, lines: list[bytes]) -> None:
         """Show the first lines of a stream whose middle is read to those who look for something there."""
-        matchers = [matcher for fmt in self.formats for matcher in fmt.matchers]
-        for one in (*matchers, *(reader for reader, _ in self._readers)):
+        for one in (*(m for fmt in self.formats for m in fmt.matchers), *(r for r, _ in self._readers)):
             if hasattr(one, "prime"):
                 one.prime(lines)
 
@@ -261,7 +261,7 @@ class Interpreter:
         if found is None:
             return None
         layout = found.match.layout
-        if self.format is None and layout.kind == EVAL and LOSS in layout.names:
+        if self.format is None and layout.kind == EVAL and not _LOSSES.isdisjoint(layout.names):
             return None  # what tells the loss of training is no evaluation of a format that is not known
         if layout.kind == TRAIN:
             self._settle(found.format, logged=found.logged)

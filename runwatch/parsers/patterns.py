@@ -196,6 +196,8 @@ class Layouts:
             name = self._aliases.get(text) or (text if text in _PLACES else canonical(text))
             if name in _OURS:
                 name = f"printed/{name}"
+            if name in names:  # two words for one thing: the first counts
+                name = text
             names.append(name)
             unit = suffix.decode("ascii", "replace").strip() or self._units.get(text, "")
             units.append(Unit() if name in META_COLUMNS else unit_of(name, unit, text))

@@ -85,6 +85,12 @@ CASES = [
         {"val/loss": [5.5], "val/acc1": [5.812]},
     ),
     Case(
+        "torchvision",
+        "[03:04:05.678901] Epoch: [0]  [ 20/900]  eta: 0:10:00  lr: 0.001  edge_loss: 0.5  total_loss: 6.5000 (6.7500)"
+        "  loss: 0.5000 (0.5000)  time: 1.2500\n",
+        {"step": [20], "train/loss": [6.5], "loss": [0.5], "edge_loss": [0.5]},
+    ),
+    Case(
         "torchvision",  # as DINO and ALBEF have it, one in one, one in all
         "Train Epoch: [1/3]  [  0/20]  eta: 0:10:00  lr: 0.001  loss: 6.5000 (6.7500)  time: 1.2500  data: 0.5000  max mem: 1200\n"
         "Train Epoch: [2/3]  [ 10/20]  eta: 0:10:00  lr: 0.001  loss: 6.2500 (6.7500)  time: 1.2500  data: 0.5000  max mem: 1200\n"

@@ -142,7 +142,7 @@ def _epoch_line(prefix: bytes) -> EpochLine:
         + _ETA,
         prefix=prefix,
         fields=True,
-        aliases={**_TIME, "img/s": "perf/samples_per_sec"},
+        aliases={**_TIME, "img/s": "perf/samples_per_sec", "total_loss": LOSS},
         first_epoch=0,
     )
 
