@@ -516,6 +516,15 @@ CASES = [
         {"step": [36, 37], "total": [96, 96], "train/loss": [0.075, 0.0625]},
     ),
     Case(
+        "lightning-rich",  # on a terminal so narrow that the value stands below its name
+        "".join(
+            f"Epoch 0/2  \u2501\u2501\u2578\u2501\u2501 {i}/4 0:00:00 \u2022 22.50it/s train_loss: \n"
+            f"                           0:00:01             {i}.5        \n"
+            for i in (1, 2, 3)
+        ),
+        {"step": [1, 2, 3], "train/loss": [1.5, 2.5, 3.5]},
+    ),
+    Case(
         "lightning-rich",
         "\x1b[2KEpoch 0/2  \u2501\u257a\u2501\u2501 2/32 0:00:00 \u2022 0:00:01 8.00it/s train_loss: 1.500\r"
         "\x1b[2KEpoch 0/2  \u2501\u2501\u2578\u2501 18/32 0:00:00 \u2022        16.0it/s train_loss: 0.750\n"
