@@ -27,7 +27,7 @@ _Values = Sequence[Any]
 
 _EPOCH = re.compile(rb"(?i:epoch)[ :=\[]*(\d+)(?: ?(?:/|of) ?(\d+))?\]?[^\d]{0,40}$")
 NAMED = re.compile(
-    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80})(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
+    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80}(?: in s)?)(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
     + VALUE
     + rb")(?:(?<=[fnFN])\.0{0,8})?%?(?=[\s,\]]|$)"  # Lightning fills NaN up as it does numbers: nan.0
 )
@@ -44,8 +44,9 @@ _MAX_RANKS = 1024
 _NAN = -sys.float_info.max
 """Stands for NaN where values are compared: one NaN is like another."""
 _ALIASES = dict.fromkeys(
-    ("avr_loss", "train_loss_step", "loss_step", "step_loss", "loss/train/total"), "train/loss"
-)
+    ("avr_loss", "train_loss_step", "loss_step", "step_loss", "loss/train/total", "reduced_train_loss"),
+    "train/loss",
+) | {"train_step_timing in s": STEP_TIME}
 _Named = list[tuple[bytes, tuple[int, int]]]
 """Names and where their numbers stand."""
 

@@ -35,7 +35,7 @@ FIELDS = re.compile(
     rb"(?:\s*[:=]\s*|\s+)"
     rb"(" + VALUE + rb")"
     rb"(%|[A-Za-z]{1,3}(?![\w/])| ms\b)?"  # its unit, if it stands here
-    rb"(?=[\s|;)(\]]|,(?!\d)|$)"  # 1,051,31 was cut: it is not 1,051
+    rb"(?=[\s|;)(\]]|,(?!\d)|$)(?! days?,)"  # 1,051,31 was cut: it is not 1,051
 )
 ITEMS = re.compile(rb"['\"]([^'\"]+)['\"]: ?['\"]?(" + VALUE + rb")['\"]?(?=[,}])")
 _PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])")

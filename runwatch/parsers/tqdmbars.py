@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 _TQDM = re.compile(
     rb"(?P<text>[^|%\"\r\n]{0,120}?)\s*\d{1,3}%\|[^|\r\n]{0,400}\|\s*(?P<done>\d+)/(?P<total>\d+) "
-    rb"\[[\d:]+<[\d:?]+,\s*(?:(?P<pace>"
+    rb"\[[\d:]+<[\d:?]+(?:,\s*(?:(?P<pace>"
     + NUMBER
-    + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s)"
+    + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s))?"  # NeMo shows none
     rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
 )
 _IGNITE = re.compile(

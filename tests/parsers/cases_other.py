@@ -6,6 +6,11 @@ from .case import NAN, Case
 
 CASES = [
     Case(
+        "openmmlab",
+        "2030/01/02 03:04:05 - mmengine - INFO - Epoch(train) [1][50/900]  lr: 1.25e-03  eta: 1 day, 10:00:00  loss: 1.5000\n",
+        {"step": [50], "train/loss": [1.5], "eta": []},
+    ),
+    Case(
         "keras",
         "Epoch 1/3\n7/6 - 3s - loss: 1.4740 - acc: 0.3053 - val_loss: 1.3883 - val_acc: 0.3333\n"
         "Epoch 2/3\n7/6 - 1s - loss: 1.4262 - acc: 0.2211 - val_loss: 1.3878 - val_acc: 0.2222\n",
@@ -486,6 +491,14 @@ CASES = [
         "1         0.500000    0.250000    1.000000  1:00:01     \n",
         {"step": [0, 1], "train/loss": [0.625, 0.5]},
         {"step": [0, 1], "val/loss": [0.75, 0.25], "accuracy": [0.875, 1]},
+    ),
+    Case(
+        "progress-bar",  # as NeMo has it, without a pace; of two losses of training the first counts
+        "Epoch 0: :   1%|1         | 1/100 [00:02<?, v_num=0-0, reduced_train_loss=10.50, global_step=0.000, "
+        "train_step_timing in s=1.250, train_loss=9.5]\r"
+        "Epoch 0: :   2%|2         | 2/100 [00:03<02:30, v_num=0-0, reduced_train_loss=10.25, global_step=1.000, "
+        "train_step_timing in s=1.500, train_loss=9.5]\n",
+        {"step": [1, 2], "total": [100, 100], "train/loss": [10.5, 10.25], "perf/step_time": [1.25, 1.5]},
     ),
     Case(
         "progress-bar",  # no bar of Lightning: epochs count from 1; what was validated stands below each
