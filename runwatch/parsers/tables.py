@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
     from runwatch.parsers.pictures import Pictures
 
-_SPACY_HEAD = re.compile(rb"\s{0,3}E\s+#\s+(\S.*SCORE)\s*$")
+_SPACY_HEAD = re.compile(rb"\s{0,3}(?:E\s+#\s+(\S.*SCORE)|Itn\.?\s{2,}(\S.*WPS))\s*$")
+_SPACY_ENDS = (b"SCORE", b"WPS")
+"""The last columns of version 3 and of version 2."""
 _NUMBERS = re.compile(rb"\s*" + VALUE + rb"(?:\s+" + VALUE + rb"){2,40}\s*$")
 _WORD = re.compile(rb"\S+")
 
@@ -35,10 +37,11 @@ class _SpacyRows:
 
     def head(self, line: bytes) -> tuple[str, ...]:
         """Return the columns of a header, or nothing."""
-        head = _SPACY_HEAD.match(line) if line.rstrip().endswith(b"SCORE") else None
-        return (
-            () if head is None else (EPOCH, "step", *re.split(r"\s{2,}", head[1].decode("utf-8", "replace")))
-        )
+        head = _SPACY_HEAD.match(line) if line.rstrip().endswith(_SPACY_ENDS) else None
+        if head is None:
+            return ()
+        first = ("step",) if head[1] is None else (EPOCH, "step")
+        return (*first, *re.split(r"\s{2,}", (head[1] or head[2]).decode("utf-8", "replace")))
 
     def use(self, names: tuple[str, ...]) -> None:
         """Take the names of a header; of two columns of one name the first counts."""
@@ -66,9 +69,12 @@ class _SpacyRows:
 
 
 class SpacyReader:
-    """spaCy's training table: a header `E  #  LOSS NER ... SCORE`, then rows of numbers."""
+    """spaCy's training table: a header `E  #  LOSS NER ... SCORE`, then rows of numbers.
 
-    begins = rb"\s{0,3}E\s+#"
+    That of version 2 begins with `Itn`: a row per epoch.
+    """
+
+    begins = rb"\s{0,3}(?:E\s+#|Itn)"
 
     def __init__(self) -> None:
         self._rows = _SpacyRows()
@@ -97,16 +103,16 @@ class SpacyReader:
     def until(self, block: bytes, begin: int, end: int) -> int:
         """Return where another header stands."""
         return same_until(
-            block, begin, end, (b"SCORE",), lambda line: self._rows.head(line) in (self._head, ())
+            block, begin, end, _SPACY_ENDS, lambda line: self._rows.head(line) in (self._head, ())
         )
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may be a row or a header."""
-        return line[:40].lstrip()[:1] in b"+-.0123456789nNiI" or b"SCORE" in line
+        return line[:40].lstrip()[:1] in b"+-.0123456789nNiI" or self.minds(line)
 
     def minds(self, line: bytes) -> bool:
         """Return whether a line is a header."""
-        return b"SCORE" in line
+        return b"SCORE" in line or b"WPS" in line
 
     def fold(self, pictures: Pictures) -> Iterable[tuple[Layout, Floats]]:
         """Return the rows: each is a record."""
