@@ -50,6 +50,18 @@ CASES = [
     ),
     Case(
         "dl4j",
+        "o.d.o.l.ScoreIterationListener - Score at iteration 100 is 1.625\n"
+        "o.d.o.l.ScoreIterationListener - Score at iteration 200 is 1.5\n",
+        {"step": [100, 200], "train/loss": [1.625, 1.5]},
+    ),
+    Case(
+        "catboost",  # AUC is not computed on what is learnt from
+        "0:\ttest: 0.6250000\tbest: 0.6250000 (0)\ttotal: 58.5ms\tremaining: 58.4s\n"
+        "100:\ttest: 0.7500000\tbest: 0.8125000 (99)\ttotal: 1.5s\tremaining: 10s\n",
+        {"step": [0, 100], "test": [0.625, 0.75]},
+    ),
+    Case(
+        "dl4j",
         "03:04:05.678 [main] INFO org.deeplearning4j.optimize.listeners.ScoreIterationListener - Score at iteration 100 is 1.625\n"
         "03:05:05.678 [main] INFO org.deeplearning4j.optimize.listeners.ScoreIterationListener - Score at iteration 200 is NaN\n",
         {"step": [100, 200], "train/loss": [1.625, NAN]},
