@@ -31,7 +31,7 @@ NAMED = re.compile(
     + VALUE
     + rb")(?:(?<=[fnFN])\.0{0,8})?%?(?=[\s,\]]|$)"  # Lightning fills NaN up as it does numbers: nan.0
 )
-_NOT_TRAINING = re.compile(rb"(?i:\bval|\beval|\btest|predict|infer|sanity|generat)")
+NOT_TRAINING = re.compile(rb"(?i:\bval|\beval|\btest|predict|infer|sanity|generat)")
 _RANK = re.compile(
     rb"(?:(?<![Ll]o[Rr][Aa] )\b(?:[Ll]ocal[ _])?[Rr](?:ank|ANK)|\bGPU|\bcuda|\[default)"
     rb"[ _:=#]{0,3}(\d{1,5})(?!\d)"
@@ -160,7 +160,7 @@ class BarPictures:
 
         `place` are the spans of done, total and, if shown, the pace; `named` those of other numbers.
         """
-        if _NOT_TRAINING.search(text):
+        if NOT_TRAINING.search(text):
             return None
         found = _EPOCH.search(text)
         epochs = [] if found is None else [found.span(i) for i in (1, 2) if found[i] is not None]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL
-from runwatch.parsers.bars import BarPictures, BarReader, Shown, named
+from runwatch.parsers.bars import NOT_TRAINING, BarPictures, BarReader, Shown, named
 from runwatch.parsers.escapes import UP
 from runwatch.parsers.patterns import FIELDS, NUMBER, Layout, Match, number, values
 from runwatch.parsers.readers import Row, RowMaker
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from runwatch.parsers.pictures import Pictures
 
 _TQDM = re.compile(
-    rb"(?P<text>[^|%\"\r\n]{0,120}?)\s*\d{1,3}%\|[^|\r\n]{0,400}\|\s*(?P<done>\d+)/(?P<total>\d+) "
+    rb"(?P<text>(?:\d{1,9}\|\d{1,9}\|)?[^|%\"\r\n]{0,120}?)\s*\d{1,3}%"  # torchtune begins with `1|20|`
+    rb"\|[^|\r\n]{0,400}\|\s*(?P<done>\d+)/(?P<total>\d+) "
     rb"\[[\d:]+<[\d:?]+(?:,\s*(?:(?P<pace>"
     + NUMBER
     + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s))?"  # NeMo shows none
@@ -49,12 +50,18 @@ class _TqdmPictures(BarPictures):
         found = _TQDM.match(line, start)
         if found is None:
             return self._ignite(line, start)
-        if found["postfix"] is None:
-            return None
         place = [found.span(group) for group in ("done", "total", "pace") if found[group]]
         unit = found["unit"]  # whatever is counted is a step
         pace = b"" if unit is None else b"s/it" if unit[:2] == b"s/" else b"it/s"
-        return self.picture(found["text"], place, pace, named(line, *found.span("postfix")))
+        if found["postfix"] is not None:
+            return self.picture(found["text"], place, pace, named(line, *found.span("postfix")))
+        if b"oss" not in found["text"] or NOT_TRAINING.search(found["text"]):
+            return None
+        begin = found.start("text")  # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
+        told = named(line, begin, begin + len(found["text"].rstrip(b": ")))
+        items = [(name, span) for name, span in told if name.lower() != b"epoch"]
+        end = min((span[0] - len(name) for name, span in items), default=begin)
+        return self.picture(line[begin : end - 1], place, pace, items) if items else None
 
     def _ignite(self, line: bytes, start: int) -> Match | None:
         found = _IGNITE.match(line, start)

@@ -511,6 +511,20 @@ CASES = [
         {"step": [0, 1], "val/loss": [0.75, 0.25], "accuracy": [0.875, 1]},
     ),
     Case(
+        "progress-bar",  # with the loss in its description
+        "Epoch 1/3 loss: 2.500, acc: 0.5:  50%|#####     | 1/2 [00:02<00:02,  2.00s/it]\r"
+        "Epoch 1/3 loss: 2.250, acc: 0.5: 100%|##########| 2/2 [00:04<00:00,  2.00s/it]\n"
+        "Val loss: 9.5: 100%|##########| 7/7 [00:04<00:00,  2.00s/it]\n"
+        "Epoch 2/3 loss: 2.000, acc: 0.5:  50%|#####     | 1/2 [00:02<00:02,  2.00s/it]\n",
+        {"step": [1, 2, 3], "total": [6, 6, 6], "train/loss": [2.5, 2.25, 2.0], "acc": [0.5, 0.5, 0.5]},
+    ),
+    Case(
+        "progress-bar",  # as torchtune has it
+        "1|1|Loss: 1.625:   1%|          | 1/200 [00:02<06:00,  2.00s/it]\r"
+        "1|2|Loss: 1.5:   1%|1         | 2/200 [00:04<06:00,  2.00s/it]\n",
+        {"step": [1, 2], "total": [200, 200], "train/loss": [1.625, 1.5]},
+    ),
+    Case(
         "progress-bar",  # as NeMo has it, without a pace; of two losses of training the first counts
         "Epoch 0: :   1%|1         | 1/100 [00:02<?, v_num=0-0, reduced_train_loss=10.50, global_step=0.000, "
         "train_step_timing in s=1.250, train_loss=9.5]\r"
