@@ -78,6 +78,10 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
         "Epoch[{epoch}] - Iter: [{within}/{per}]\tTime {small:.3f} ({_small:.3f})\tLoss {loss:.4f} ({_loss:.4f})\t"
         "LR {one:.3f}",
     ),
+    "torchvision": (
+        "Epoch: [{epoch}]  [{within:4d}/{per}]  eta: 0:07:{_second:02d}  lr: {lr:.6f}  loss: {loss:.4f} ({_loss:.4f})  "
+        "time: {small:.4f}",
+    ),
     "openpcdet": (
         "Train:  {epoch:3d}/{epochs} ({_pct:3.0f}%) [{_within:4d}/{per} ({_pct:3.0f}%)]  Loss: {loss:.3f} ({_loss:.2f})  "
         "LR: {lr:.3e}  Acc_iter {step}  Batch time: {small:.2f}({_small:.2f})",

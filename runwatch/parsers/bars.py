@@ -27,11 +27,11 @@ _Values = Sequence[Any]
 
 _EPOCH = re.compile(rb"(?i:epoch)[ :=\[]*(\d+)(?: ?(?:/|of) ?(\d+))?\]?[^\d]{0,40}$")
 NAMED = re.compile(
-    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80})(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
+    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80}(?: in s)?)(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
     + VALUE
     + rb")(?:(?<=[fnFN])\.0{0,8})?%?(?=[\s,\]]|$)"  # Lightning fills NaN up as it does numbers: nan.0
 )
-_NOT_TRAINING = re.compile(rb"(?i:\bval|\beval|\btest|predict|infer|sanity|generat)")
+NOT_TRAINING = re.compile(rb"(?i:\bval|\beval|\btest|predict|infer|sanity|generat)")
 _RANK = re.compile(
     rb"(?:(?<![Ll]o[Rr][Aa] )\b(?:[Ll]ocal[ _])?[Rr](?:ank|ANK)|\bGPU|\bcuda|\[default)"
     rb"[ _:=#]{0,3}(\d{1,5})(?!\d)"
@@ -44,8 +44,9 @@ _MAX_RANKS = 1024
 _NAN = -sys.float_info.max
 """Stands for NaN where values are compared: one NaN is like another."""
 _ALIASES = dict.fromkeys(
-    ("avr_loss", "train_loss_step", "loss_step", "step_loss", "loss/train/total"), "train/loss"
-)
+    ("avr_loss", "train_loss_step", "loss_step", "step_loss", "loss/train/total", "reduced_train_loss"),
+    "train/loss",
+) | {"train_step_timing in s": STEP_TIME}
 _Named = list[tuple[bytes, tuple[int, int]]]
 """Names and where their numbers stand."""
 
@@ -159,7 +160,7 @@ class BarPictures:
 
         `place` are the spans of done, total and, if shown, the pace; `named` those of other numbers.
         """
-        if _NOT_TRAINING.search(text):
+        if NOT_TRAINING.search(text):
             return None
         found = _EPOCH.search(text)
         epochs = [] if found is None else [found.span(i) for i in (1, 2) if found[i] is not None]
@@ -209,6 +210,11 @@ class BarReader:
         self._ranks: dict[int, BarReader] = {}
         """What is remembered of each rank's bar, where bars tell ranks."""
 
+    @property
+    def place(self) -> tuple[float, ...] | None:
+        """Step, total and perhaps epoch at which the bar stands; None where ranks have bars of their own."""
+        return None if self._ranks else self._told if self._pending is None else self._pending[0]
+
     def flush(self) -> list[Row]:
         """Return the last picture of the bar, or of each rank's."""
         return self._end() + [row for rank in self._ranks.values() for row in rank.flush()]
@@ -236,7 +242,7 @@ class BarReader:
         if bar.rate is not None and shown[bar.rate] == 0:  # that tells no pace
             shown = [value for i, value in enumerate(shown) if i != bar.rate]
             bar = self._of.bar(self._of.unpaced(layout))
-        place = bar.place(shown, self._counts_from(bar, shown))
+        place = bar.place(shown, self.counts_from(layout, shown) or 0)
         out: list[Row] = []
         key = tuple(place)
         if self._pending is not None and self._pending[0] != key:
@@ -254,11 +260,12 @@ class BarReader:
             self._pending = key, Row(bar.train, number_, [*place, *bar.metrics(shown)])
         return out
 
-    def _counts_from(self, bar: _Bar, shown: Sequence[float]) -> int:
-        """Return the number of the first epoch, which the first bar that shows one tells."""
+    def counts_from(self, layout: Layout, shown: Sequence[float]) -> int | None:
+        """Return the number of the first epoch, which the first bar that shows one tells; None before."""
+        bar = self._of.bar(layout)
         if self._first_epoch is None and bar.epochs:
-            self._first_epoch = 0 if shown[2] == 0 or bar.epochs == 1 else 1
-        return self._first_epoch or 0
+            self._first_epoch = int(shown[2] == 1 or (bar.epochs > 1 and shown[2] > 0))
+        return self._first_epoch
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many pictures, each as if by itself; return the records they complete."""
@@ -272,7 +279,9 @@ class BarReader:
         done = np.empty(len(pictures))
         for part in sorted(pictures.parts, key=lambda part: int(part.at[0])):
             bar = self._of.bar(part.layout)
-            place = bar.place([*part.columns], self._counts_from(bar, part.columns[:, 0].tolist()))
+            place = bar.place(
+                [*part.columns], self.counts_from(part.layout, part.columns[:, 0].tolist()) or 0
+            )
             key[: len(place), part.at] = place
             done[part.at] = part.columns[0]
         yield from self._changes(pictures, key)

@@ -14,17 +14,30 @@ if TYPE_CHECKING:
     from runwatch.parsers.boxbulk import WholeBoxes
 
 _CELL = re.compile(  # each run of spaces is tried once: a line of spaces must not take quadratic time
-    rb"\|\s+(?=\S)(?:([\w./-][\w./ -]{0,59}?)\s*|(?<=\s\s))\|\s*(?:(" + VALUE + rb")\s*)?\|\s*$"
+    rb"\|\s+(?=\S)(?:([\w./%-][\w./% -]{0,59}?)\s*|(?<=\s\s))\|\s*(?:(" + VALUE + rb")\s*)?\|\s*$"
 )
 _RULE = re.compile(rb"-{10,200}\s*$")
 _MAX_ITEMS = 200
 _STEP = "total_timesteps"
+_STEPS = (_STEP, f"misc/{_STEP}", "TimestepsSoFar", "total/steps")
+"""What tells the step, of several the first: in stable-baselines3 and, the others, in baselines."""
+_COUNTED = frozenset({"steps", "episodes"})
+"""What the boxes of baselines' deepq count; the steps are of the first."""
+_Items = list[tuple[str, float]]
+
+
+def _placed(items: _Items) -> _Items | None:
+    """Return the values of a box with the one that tells the step under its name; None if none does."""
+    names = [name for name, _ in items]
+    step = next((name for name in _STEPS if name in names), "steps" if _COUNTED.issubset(names) else None)
+    return None if step is None else [(_STEP if name == step else name, value) for name, value in items]
 
 
 class BoxReader:
     """A box of `| name | value |` rows between two rules, its sections ending in a slash.
 
-    stable-baselines3 prints one per iteration; `time/total_timesteps` is the step.
+    stable-baselines3 prints one per iteration; `time/total_timesteps` is the step. OpenAI's baselines
+    had other names for it.
     """
 
     begins = rb"-{10}|\| [^|]*\|[^|]*\|\s*\Z"
@@ -33,7 +46,7 @@ class BoxReader:
     def __init__(self) -> None:
         self._row = RowMaker("box", {_STEP: "step"})
         self._section = ""
-        self._items: list[tuple[str, float]] | None = None
+        self._items: _Items | None = None
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one line of a box."""
@@ -52,9 +65,8 @@ class BoxReader:
         if line[:10] != b"----------" or not _RULE.match(line):
             return None
         items, self._items, self._section = self._items, [], ""
-        if items and any(name == _STEP for name, _ in items):
-            return [self._row(TRAIN, number_, items)]
-        return []
+        placed = _placed(items) if items else None
+        return [] if placed is None else [self._row(TRAIN, number_, placed)]
 
     def flush(self) -> list[Row]:
         """Return nothing: a box that is not closed is no record."""
@@ -79,7 +91,8 @@ class BoxReader:
 
     def columns(self) -> tuple[Layout | None, list[int]]:
         """Return the layout of the open box, None if it tells no step, and which of its values are kept."""
-        names = [name for name, _ in self._items or ()]
+        placed = _placed(self._items or [])
+        names = [name for name, _ in placed or self._items or ()]
         kept = [i for i, name in enumerate(names) if name not in names[:i]]
-        layout = self._row.layout(TRAIN, tuple(names[i] for i in kept)) if _STEP in names else None
+        layout = None if placed is None else self._row.layout(TRAIN, tuple(names[i] for i in kept))
         return layout, kept

@@ -21,6 +21,8 @@ _BLOCK_PART = re.compile(
 )
 
 _KINDS = {"validation": EVAL, "train": TRAIN}
+_MAX_HELD = 1024
+"""Records that wait for the next epoch, at most."""
 _BLOCK_HEADS = (
     b"train loss",
     b"training loss",
@@ -87,7 +89,7 @@ class EpochBlockReader:
     """`Epoch: 3/30`, then lines such as `Train Loss: 5.94 - Train Perplexity: 380.1`; a step is an epoch.
 
     Anyone may write a line `Epoch 3`. One without a total tells a step only if the next epoch follows,
-    and if what it measured stands right below it.
+    and if what it measured stands right below it; where that is so once, it holds for the epochs before.
     """
 
     begins = rb"\W{0,12}[Ee]poch|[-=_*#~ ]*\Z|(?i:" + b"|".join(map(re.escape, _BLOCK_HEADS)) + b")"
@@ -101,33 +103,40 @@ class EpochBlockReader:
         self._noted: list[tuple[str, float]] = []
         self._sure = False
         self._held: list[Row] = []
-        """The records of an epoch that another one has to follow."""
+        """The records of epochs that follow each other, which another one has to follow."""
         self._near = 0
         """The newest line of its block, or a rule right below it."""
+        self._below = False
+        """Whether any of its records stands right below its headline."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one line of a block."""
         match = self._lines.match(line)
         if match is None and number_ - self._near == 1 and not line.strip(b"-=_*#~ "):
             self._near = number_
-        return None if match is None else self._take(match.layout, values(line, match), number_)
+        if match is None:
+            return None
+        apart = not self._sure and match.layout.kind != "epoch" and number_ - self._near > 1
+        rows = self._take(match.layout, values(line, match), number_)
+        return None if apart else rows  # others may know better what it is
 
     def _take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
         """Take what one line shows."""
         items = list(zip(layout.names, shown, strict=True))
         if layout.kind == "epoch":
             follows = bool(self._held) and items[0][1] == self._epoch[0][1] + 1
-            self._sure |= follows or len(items) > 1
-            self._epoch, self._noted, self._lines.inside = items, [], True
-            held, self._held, self._near = self._held if follows else [], [], number_
+            self._sure |= (follows and self._below) or len(items) > 1
+            self._epoch, self._noted, self._lines.inside, self._below = items, [], True, False
+            self._near = number_
+            if follows and not self._sure:
+                return []  # what stood further below still waits
+            held, self._held = self._held if follows else [], []
             return held
         if self._sure:
             return self._told(layout, items, number_)
-        if number_ - self._near > 1:
-            self._lines.inside = False
-            return []
-        self._near = number_
-        self._held += self._told(layout, items, number_)
+        if number_ - self._near == 1:
+            self._near, self._below = number_, True
+        self._held += self._told(layout, items, number_)[: _MAX_HELD - len(self._held)]
         return []
 
     def _told(self, layout: Layout, items: list[tuple[str, float]], number_: int) -> list[Row]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
     from runwatch.parsers.pictures import Pictures
 
-_SPACY_HEAD = re.compile(rb"\s{0,3}E\s+#\s+(\S.*SCORE)\s*$")
+_SPACY_HEAD = re.compile(rb"\s{0,3}(?:E\s+#\s+(\S.*SCORE)|Itn\.?\s{2,}(\S.*WPS))\s*$")
 _NUMBERS = re.compile(rb"\s*" + VALUE + rb"(?:\s+" + VALUE + rb"){2,40}\s*$")
 _EPOCH_HEAD = re.compile(rb"\s{0,3}epoch(?: {2,80}[A-Za-z][\w.@/-]{0,60}){1,40} {2,80}(?:time|dur)\s*$")
 _WORD = re.compile(rb"\S+")
@@ -31,8 +31,8 @@ class _Rows(ABC, Generic[_Column]):
     """Matches the rows under the newest header."""
 
     prefix = b""
-    held: bytes
-    """What a header holds."""
+    held: tuple[bytes, ...]
+    """One of these is in any header."""
 
     def __init__(self) -> None:
         self.columns: tuple[_Column, ...] = ()
@@ -92,17 +92,17 @@ class _Reader(ABC):
     def until(self, block: bytes, begin: int, end: int) -> int:
         """Return where another header stands."""
         known = (self._rows.columns, ())
-        return same_until(block, begin, end, (self._rows.held,), lambda line: self._rows.head(line) in known)
+        return same_until(block, begin, end, self._rows.held, lambda line: self._rows.head(line) in known)
 
     def minds(self, line: bytes) -> bool:
         """Return whether a line may be a header."""
-        return self._rows.held in line
+        return any(held in line for held in self._rows.held)
 
 
 class _SpacyRows(_Rows[str]):
     """Rows of as many numbers as the header has names."""
 
-    held = b"SCORE"
+    held = b"SCORE", b"WPS"
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,9 +113,10 @@ class _SpacyRows(_Rows[str]):
     def head(self, line: bytes) -> tuple[str, ...]:
         """See _Rows."""
         head = _SPACY_HEAD.match(line) if line.rstrip().endswith(self.held) else None
-        return (
-            () if head is None else (EPOCH, "step", *re.split(r"\s{2,}", head[1].decode("utf-8", "replace")))
-        )
+        if head is None:
+            return ()
+        first = ("step",) if head[1] is None else (EPOCH, "step")
+        return (*first, *re.split(r"\s{2,}", (head[1] or head[2]).decode("utf-8", "replace")))
 
     def use(self, columns: tuple[str, ...]) -> None:
         """See _Rows; of two columns of one name the first counts."""
@@ -134,9 +135,12 @@ class _SpacyRows(_Rows[str]):
 
 
 class SpacyReader(_Reader):
-    """spaCy's training table: a header `E  #  LOSS NER ... SCORE`, then rows of numbers."""
+    """spaCy's training table: a header `E  #  LOSS NER ... SCORE`, then rows of numbers.
 
-    begins = rb"\s{0,3}E\s+#"
+    That of version 2 begins with `Itn`: a row per epoch.
+    """
+
+    begins = rb"\s{0,3}(?:E\s+#|Itn)"
 
     def __init__(self) -> None:
         super().__init__(_SpacyRows())
@@ -159,7 +163,7 @@ class _EpochRows(_Rows[tuple[str, int, int]]):
     A column is its name, and where that begins and ends.
     """
 
-    held = b"train_loss"
+    held = (b"train_loss",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,7 +171,7 @@ class _EpochRows(_Rows[tuple[str, int, int]]):
 
     def head(self, line: bytes) -> tuple[tuple[str, int, int], ...]:
         """See _Rows."""
-        if self.held not in line or len(line) > _WIDEST or not _EPOCH_HEAD.match(line):
+        if self.held[0] not in line or len(line) > _WIDEST or not _EPOCH_HEAD.match(line):
             return ()
         return tuple((word[0].decode("ascii"), *word.span()) for word in _WORD.finditer(line))
 

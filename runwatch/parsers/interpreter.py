@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 MAX_LINE = 1 << 16
 """A longer line is read past: its first bytes are parsed, the rest is dropped."""
 _BAR = BarPattern()
+_LOSSES = frozenset({LOSS, "train/epoch_loss"})
 _SURE_RECORDS = 1024
 """So many training records of a weak format that was settled on, and no other one is looked for."""
 
@@ -72,7 +73,7 @@ class Interpreter:
         self._own = tuple((matcher, fmt) for fmt in self.formats if fmt.own for matcher in fmt.matchers)
         self._behind: dict[int, Logged] = {}
         """Each matcher for lines behind a logging prefix."""
-        self._readers: tuple[tuple[Reader, Format], ...]
+        self._readers: tuple[tuple[Reader, Format], ...] = ()
         self._dispatch: Dispatch
         self.heads: list[bytes]
         """What a line begins with that may be a record; any other holds a needle or is an event."""
@@ -90,6 +91,12 @@ class Interpreter:
         for fmt in self.formats:
             if fmt.name == settled:
                 self._settle(fmt)
+
+    def prime(self, lines: list[bytes]) -> None:
+        """Show the first lines of a stream whose middle is read to those who look for something there."""
+        for one in (*(m for fmt in self.formats for m in fmt.matchers), *(r for r, _ in self._readers)):
+            if hasattr(one, "prime"):
+                one.prime(lines)
 
     def finish(self, offset: int, piece: Piece) -> None:
         """Take what the stream's end (or a break in it) completes."""
@@ -255,7 +262,7 @@ class Interpreter:
         if found is None:
             return None
         layout = found.match.layout
-        if self.format is None and layout.kind == EVAL and LOSS in layout.names:
+        if self.format is None and layout.kind == EVAL and not _LOSSES.isdisjoint(layout.names):
             return None  # what tells the loss of training is no evaluation of a format that is not known
         if layout.kind == TRAIN:
             self._settle(found.format, logged=found.logged)
@@ -278,17 +285,12 @@ class Interpreter:
             self.format, self._open, self._told = fmt, fmt.weak, 0
             self.learner = self.sure = self.certainty = None
             self.events.use(fmt.markers)
-        readers = tuple(
-            (reader, of) for reader, of in self._readers if of is fmt
-        )  # they know what stood before
         others = tuple(other for other in self.formats if not other.weak) if self._open else ()
         self._use((fmt, *others), logged=None if fmt.weak else logged or fmt.logged)
         self._weak = None
         if not self._open:
             self._own = ()  # or they are among the matchers now
             self.formats = (fmt,)  # the others, of which every source has its own, are let go
-        if readers:
-            self._readers = readers + tuple(pair for pair in self._readers if pair[1] is not fmt)
         self._quiet = self._made_quiet()
         matchers = self._dispatch.matchers
         self._first = tuple(m for m, of in self._dispatch.owned if self._open and of is fmt and _trains(m))
@@ -387,7 +389,12 @@ class Interpreter:
     def _use(self, formats: tuple[Format, ...], *, logged: bool | None = None) -> None:
         """Ask the matchers and readers of `formats` from now on; see Dispatch for `logged`."""
         self._dispatch = Dispatch(formats, logged, self._behind)
-        self._readers = tuple((make(), fmt) for fmt in formats for make in fmt.readers)
+        known = self._readers  # they know what stood before
+        self._readers = tuple(
+            pair
+            for fmt in formats
+            for pair in [one for one in known if one[1] is fmt] or [(make(), fmt) for make in fmt.readers]
+        )
         heads = self._dispatch.heads
         told = (*(heads or ()), *self.events.heads, b"^")  # or an echoed key
         self.heads = [b""] if self._readers or heads is None else list(dict.fromkeys(told))

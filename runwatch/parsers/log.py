@@ -88,9 +88,7 @@ class LogParser:
 
     def prime(self, head: bytes) -> None:
         """Show how the stream begins, where it is read from its middle: tables have their header there."""
-        for matcher in (matcher for fmt in self._records.formats for matcher in fmt.matchers):
-            if hasattr(matcher, "prime"):
-                matcher.prime(head.splitlines())
+        self._records.prime(head.splitlines())
 
     def warm(self, head: bytes, recent: bytes, *, whole: bool) -> None:
         """Show what stands before the start, of which nothing is told again.

@@ -35,7 +35,7 @@ FIELDS = re.compile(
     rb"(?:\s*[:=]\s*|\s+)"
     rb"(" + VALUE + rb")"
     rb"(%|[A-Za-z]{1,3}(?![\w/])| ms\b)?"  # its unit, if it stands here
-    rb"(?=[\s|;)(\]]|,(?!\d)|$)"  # 1,051,31 was cut: it is not 1,051
+    rb"(?=[\s|;)(\]]|,(?!\d)|$)(?! days?,)"  # 1,051,31 was cut: it is not 1,051
 )
 ITEMS = re.compile(rb"['\"]([^'\"]+)['\"]: ?['\"]?(" + VALUE + rb")['\"]?(?=[,}])")
 _PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])")
@@ -162,7 +162,7 @@ def values(line: bytes, match: Match) -> list[float]:
     return printed if match.layout.epochs is None else match.layout.epochs.apply(printed)
 
 
-class _Layouts:
+class Layouts:
     """Interns layouts, so that lines of one shape share one object."""
 
     def __init__(
@@ -179,6 +179,7 @@ class _Layouts:
         self._known: dict[tuple[object, ...], Layout] = {}
 
     def get(self, kind: str, printed: tuple[bytes, ...], suffixes: tuple[bytes, ...]) -> Layout:
+        """Return the layout of printed names with the units behind their values."""
         key = (kind, printed, suffixes)
         if key not in self._known:
             if len(self._known) > 4096:  # names that hold random text: never grow without bound
@@ -195,6 +196,8 @@ class _Layouts:
             name = self._aliases.get(text) or (text if text in _PLACES else canonical(text))
             if name in _OURS:
                 name = f"printed/{name}"
+            if name in names:  # two words for one thing: the first counts
+                name = text
             names.append(name)
             unit = suffix.decode("ascii", "replace").strip() or self._units.get(text, "")
             units.append(Unit() if name in META_COLUMNS else unit_of(name, unit, text))
@@ -259,7 +262,7 @@ class LinePattern:
         self._fields = FIELDS if fields is True else fields or None
         self._has_units = self._fields is not None and self._fields.groups == 4
         self._text = head
-        self._layouts = _Layouts(name, aliases or {}, units, first_epoch)
+        self._layouts = Layouts(name, aliases or {}, units, first_epoch)
 
     @cached_property
     def _head(self) -> re.Pattern[bytes]:
@@ -319,7 +322,7 @@ class DictPattern:
     needle = b"{'"
 
     def __init__(self, name: str, aliases: Mapping[str, str] | None = None) -> None:
-        self._layouts = _Layouts(name, aliases or {})
+        self._layouts = Layouts(name, aliases or {})
         self._stamped: dict[tuple[Layout, Stamp], Layout] = {}
 
     def match(self, line: bytes, start: int = 0) -> Match | None:

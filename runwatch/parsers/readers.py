@@ -69,11 +69,12 @@ class RowMaker:
         return layout
 
     def _make(self, kind: str, printed: tuple[str, ...]) -> Layout:
-        names = tuple(
-            self._aliases.get(name) or (name if name in META_COLUMNS else canonical(name)) for name in printed
-        )
+        names: list[str] = []
+        for name in printed:
+            known = self._aliases.get(name) or (name if name in META_COLUMNS else canonical(name))
+            names.append(name if known in names else known)  # two words for one thing: the first counts
         shown = {name: text for name, text in zip(names, printed, strict=True) if name != text}
-        return Layout(kind, self._pattern, names, tuple(Unit() for _ in names), shown)
+        return Layout(kind, self._pattern, tuple(names), tuple(Unit() for _ in names), shown)
 
 
 def behind_bar(line: bytes) -> bytes:

@@ -15,7 +15,7 @@ _RICH = re.compile(
     + rb")it/s(?P<rest>.{0,2000})"
 )
 _RICH_FILLING = re.compile(rb"(?:\xe2[\x94\x95][\x80-\xbf]){5,400}")
-_RICH_MORE = re.compile(rb" {8,400}(?:(?:[\d:]{4,12}|-:--:--) +)?(?=[A-Za-z])")
+_RICH_MORE = re.compile(rb" {8,400}(?:(?:[\d:]{4,12}|-:--:--) +)?(?=[A-Za-z]|[-+]?\d[\d.e+-]*\s*$)")
 
 
 class _RichPictures(BarPictures):
@@ -31,7 +31,7 @@ class _RichPictures(BarPictures):
 class RichReader(BarReader):
     """`Epoch 0/2  ----- 18/32 0:00:00 * 0:00:01 22.5it/s train_loss: 0.535`, as Lightning draws it with rich.
 
-    A narrow terminal breaks the columns: more values follow on the next line.
+    A narrow terminal breaks the columns: more values follow on the next line, or that of the last name.
     """
 
     begins = rb"Epoch "
@@ -45,8 +45,10 @@ class RichReader(BarReader):
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one picture of a bar, or the values that did not fit beside it."""
         (before, text), self._newest = self._newest, (0, b"")
-        if text and before + 1 == number_ and _RICH_MORE.match(line):
-            line = text + line if NAMED.search(line) else b""
+        more = _RICH_MORE.match(line) if text and before + 1 == number_ else None
+        if more is not None:
+            told = NAMED.search(line) or text.rstrip().endswith(b":")
+            line = text.rstrip() + b" " + line[more.end() :] if told else b""
         elif line[:6] == b"Epoch ":
             self._newest = number_, line
         match = self.pictures[0].match(line)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from runwatch.parsers.bars import BarPictures, BarReader, Shown, named
+from runwatch.batch import EVAL
+from runwatch.parsers.bars import NOT_TRAINING, BarPictures, BarReader, Shown, named
 from runwatch.parsers.escapes import UP
-from runwatch.parsers.patterns import NUMBER, Match, values
-from runwatch.parsers.readers import Row
+from runwatch.parsers.patterns import FIELDS, NUMBER, Layout, Match, number, values
+from runwatch.parsers.readers import Row, RowMaker
+
+if TYPE_CHECKING:
+    from runwatch.parsers.decoded import Floats
+    from runwatch.parsers.pictures import Pictures
 
 _TQDM = re.compile(
-    rb"(?P<text>[^|%\"\r\n]{0,120}?)\s*\d{1,3}%\|[^|\r\n]{0,400}\|\s*(?P<done>\d+)/(?P<total>\d+) "
-    rb"\[[\d:]+<[\d:?]+,\s*(?:(?P<pace>"
+    rb"(?P<text>(?:\d{1,9}\|\d{1,9}\|)?[^|%\"\r\n]{0,120}?)\s*\d{1,3}%"  # torchtune begins with `1|20|`
+    rb"\|[^|\r\n]{0,400}\|\s*(?P<done>\d+)/(?P<total>\d+) "
+    rb"\[[\d:]+<[\d:?]+(?:,\s*(?:(?P<pace>"
     + NUMBER
-    + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s)"
+    + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s))?"  # NeMo shows none
     rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
 )
 _IGNITE = re.compile(
@@ -21,6 +29,16 @@ _IGNITE = re.compile(
     rb"[^|,\[\r\n]{0,400}(?:, (?P<postfix>[^\[\r\n]{1,2000}))? \[[\d:]+<[\d:?]+\]"
 )
 """In the order in which PyTorch Ignite has it: the count first, the values before the times."""
+_HELD_OUT = re.compile(r"(?i)\b(?:val(?:id(?:ation)?)?|eval(?:uation)?|dev|test)(?:[ _/-].*)?$")
+_HELD_OUT_LOSS = re.compile(
+    rb"(?i:\b(?:val(?:id(?:ation)?)?|eval(?:uation)?|dev|test)(?:[ _/-]\w{1,20})?[ _/-]loss)"
+)
+_RETOLD = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\||\{['\"]")
+"""What stands in lines that tell a value once more, or that others read."""
+_NEAR = 64
+"""Lines behind a bar within which what was measured on held-out data is of its step."""
+_SURE = 16
+"""Records from which these lines are nobody else's."""
 _FILLING = re.compile(rb"%\|[^|\r\n]{1,400}\|")
 
 
@@ -32,12 +50,18 @@ class _TqdmPictures(BarPictures):
         found = _TQDM.match(line, start)
         if found is None:
             return self._ignite(line, start)
-        if found["postfix"] is None:
-            return None
         place = [found.span(group) for group in ("done", "total", "pace") if found[group]]
         unit = found["unit"]  # whatever is counted is a step
         pace = b"" if unit is None else b"s/it" if unit[:2] == b"s/" else b"it/s"
-        return self.picture(found["text"], place, pace, named(line, *found.span("postfix")))
+        if found["postfix"] is not None:
+            return self.picture(found["text"], place, pace, named(line, *found.span("postfix")))
+        if b"oss" not in found["text"] or NOT_TRAINING.search(found["text"]):
+            return None
+        begin = found.start("text")  # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
+        told = named(line, begin, begin + len(found["text"].rstrip(b": ")))
+        items = [(name, span) for name, span in told if name.lower() != b"epoch"]
+        end = min((span[0] - len(name) for name, span in items), default=begin)
+        return self.picture(line[begin : end - 1], place, pace, items) if items else None
 
     def _ignite(self, line: bytes, start: int) -> Match | None:
         found = _IGNITE.match(line, start)
@@ -55,7 +79,6 @@ class TqdmReader(BarReader):
     """
 
     begins = b""  # `%|` is looked for in any case
-    awake = False
 
     def __init__(self) -> None:
         self.pictures = (_TqdmPictures("tqdm"),)
@@ -64,6 +87,15 @@ class TqdmReader(BarReader):
         """Text and total of the newest bar at the top."""
         self._below = False
         """Whether there are such bars below it."""
+        self._row = RowMaker("tqdm")
+        self._line = -_NEAR
+        """Line number of the newest bar."""
+        self._records = 0
+        """Records so far, as long as they are few."""
+        self._waiting: list[Row] = []
+        """What was measured on held-out data before there were enough of them."""
+        self.awake = False
+        """Whether the next lines may tell of held-out data."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one picture of a bar."""
@@ -74,20 +106,69 @@ class TqdmReader(BarReader):
             self._top = self._top if above else drawn
         match = self.pictures[0].match(line)
         if match is None:
-            return None
+            return self._held_out(line, number_)
+        self._line, self.awake = number_, True
+        self._note(line)
         shown = values(line, match)
         layout = match.layout
         if self._below and not (isinstance(layout, Shown) and layout.ranked):
             layout, shown = self.pictures[0].ranked(layout), [*shown, float(above)]
-        return self.take(layout, shown, number_)
+        rows = self.take(layout, shown, number_)
+        if self._records < _SURE:
+            self._records += len(rows)
+            rows, self._waiting = self._waiting + rows, []
+        return rows
+
+    def flush(self) -> list[Row]:
+        """Return the last picture of the bar, or of each rank's."""
+        waiting, self._waiting = self._waiting, []
+        return waiting + super().flush()
+
+    def prime(self, lines: list[bytes]) -> None:
+        """Look for the first epoch among the first lines of a stream whose middle is read."""
+        for line in lines:
+            match = self.pictures[0].match(line)
+            self._note(line)
+            if match is not None and self.counts_from(match.layout, values(line, match)) is not None:
+                return
+
+    def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
+        """Take many pictures, each as if by itself; return the records they complete."""
+        self._line, self._records = int(pictures.line[-1]), _SURE  # else there would be no block
+        return super().fold(pictures)
+
+    def _note(self, line: bytes) -> None:
+        """See whether it is Lightning that draws the bar: it counts epochs from 0."""
+        if self._first_epoch is None and b"v_num=" in line:
+            self._first_epoch = 0
+
+    def _held_out(self, line: bytes, number_: int) -> list[Row] | None:
+        """Return what a line near a bar tells of held-out data, at the step at which the bar stands."""
+        self.awake = number_ - self._line < _NEAR
+        place = self.place
+        if place is None or not self.awake or not self.minds(line):
+            return None
+        items = []
+        for field in FIELDS.finditer(line):
+            name = _HELD_OUT.search(field[1].decode("ascii"))
+            if name is not None:
+                items.append((name[0], number(field[3])))
+        if not items:
+            return None
+        row = self._row(EVAL, number_, [("step", place[0]), *items])
+        if self._records >= _SURE:
+            return [row]
+        self._waiting = [*self._waiting[-_NEAR:], row]
+        return None  # others may know better what it is
 
     def may(self, line: bytes) -> bool:
-        """Return whether a line may hold a bar."""
-        return b"%|" in line
+        """Return whether a line may hold a bar, or a loss of held-out data."""
+        return b"%|" in line or self.minds(line)
 
     def minds(self, line: bytes) -> bool:
-        """Return False: only pictures tell anything."""
-        return False
+        """Return whether a line may tell a loss of held-out data."""
+        told = (b"oss" in line or b"LOSS" in line) and len(line) < 400 and _HELD_OUT_LOSS.search(line)
+        return bool(told) and not _RETOLD.search(line)
 
     def until(self, block: bytes, begin: int, end: int) -> int:
         """Return where a bar stands that is drawn below others: those are read one by one."""

@@ -6,6 +6,11 @@ from .case import NAN, Case
 
 CASES = [
     Case(
+        "openmmlab",
+        "2030/01/02 03:04:05 - mmengine - INFO - Epoch(train) [1][50/900]  lr: 1.25e-03  eta: 1 day, 10:00:00  loss: 1.5000\n",
+        {"step": [50], "train/loss": [1.5], "eta": []},
+    ),
+    Case(
         "keras",
         "Epoch 1/3\n7/6 - 3s - loss: 1.4740 - acc: 0.3053 - val_loss: 1.3883 - val_acc: 0.3333\n"
         "Epoch 2/3\n7/6 - 1s - loss: 1.4262 - acc: 0.2211 - val_loss: 1.3878 - val_acc: 0.2222\n",
@@ -45,9 +50,70 @@ CASES = [
     ),
     Case(
         "dl4j",
+        "o.d.o.l.ScoreIterationListener - Score at iteration 100 is 1.625\n"
+        "o.d.o.l.ScoreIterationListener - Score at iteration 200 is 1.5\n",
+        {"step": [100, 200], "train/loss": [1.625, 1.5]},
+    ),
+    Case(
+        "catboost",  # AUC is not computed on what is learnt from
+        "0:\ttest: 0.6250000\tbest: 0.6250000 (0)\ttotal: 58.5ms\tremaining: 58.4s\n"
+        "100:\ttest: 0.7500000\tbest: 0.8125000 (99)\ttotal: 1.5s\tremaining: 10s\n",
+        {"step": [0, 100], "test": [0.625, 0.75]},
+    ),
+    Case(
+        "dl4j",
         "03:04:05.678 [main] INFO org.deeplearning4j.optimize.listeners.ScoreIterationListener - Score at iteration 100 is 1.625\n"
         "03:05:05.678 [main] INFO org.deeplearning4j.optimize.listeners.ScoreIterationListener - Score at iteration 200 is NaN\n",
         {"step": [100, 200], "train/loss": [1.625, NAN]},
+    ),
+    Case(
+        "swav",  # as Kaggle's notebooks have it: the first epoch is 1
+        "========== fold: 0 training ==========\n"
+        "Epoch: [1][0/400] Elapsed 0m 1s (remain 5m 3s) Loss: 2.5000(2.5000) Grad: 12.5  LR: 0.00002500  \n"
+        "Epoch: [1][399/400] Elapsed 0m 9s (remain 0m 0s) Loss: 1.2500(1.8750) Grad: 6.25  LR: 0.00002500  \n"
+        "EVAL: [99/100] Elapsed 0m 9s (remain 0m 0s) Loss: 0.6000(0.5000) \n"
+        "Epoch 1 - avg_train_loss: 1.8750  avg_val_loss: 0.5000  time: 101s\nEpoch 1 - Score: 0.8125\n"
+        "Epoch: [2][0/400] Elapsed 0m 1s (remain 5m 3s) Loss: 1.0000(1.0000) Grad: 3.125  LR: 0.00001250  \n",
+        {"step": [0, 399, 400], "total": [400, 400, 800], "train/loss": [2.5, 1.25, 1.0], "Grad": [12.5, 6.25, 3.125]},
+        {"val/loss": [0.5], "train/epoch_loss": [1.875]},
+    ),
+    Case(
+        "swav",  # as PyTorch's ImageNet example has it
+        "Epoch: [0][   1/5005]\tTime  3.500 ( 3.500)\tLoss 6.9e+00 (6.9e+00)\tAcc@1   0.00 (  0.00)\n"
+        "Epoch: [1][  11/5005]\tTime  0.500 ( 1.500)\tLoss 6.5e+00 (6.7e+00)\tAcc@1   0.39 (  0.20)\n"
+        "Test: [  1/196]\tTime  0.500 ( 1.500)\tLoss 6.5e+00 (6.7e+00)\n *   Acc@1 70.125 Acc@5 89.250\n",
+        {"step": [1, 5016], "total": [5005, 10010], "train/loss": [6.9, 6.5]},
+        {"val/acc1": [70.125], "val/acc5": [89.25]},
+    ),
+    Case(
+        "torchvision",
+        "Epoch: [0]  [  0/500]  eta: 1 day, 0:10:00  lr: 0.001  img/s: 10.25  loss: 6.5000 (6.7500)  acc1: 0.0000 (0.0000)"
+        "  time: 1.2500  data: 0.5000  max mem: 1200\n"
+        "Epoch: [0]  [499/500]  eta: 0:00:00  lr: 0.001  img/s: 310.5  loss: 6.2500 (6.5000)  acc1: 0.0000 (0.2841)"
+        "  time: 0.2500  data: 0.0100  max mem: 1200\n"
+        "Epoch: [0] Total time: 0:05:12 (0.6240 s / it)\n"
+        "Test:   [  0/100]  eta: 0:01:00  loss: 5.7500 (5.7500)  acc1: 6.2500 (6.2500)  time: 0.6000  data: 0.5000\n"
+        "Test:   [ 99/100]  eta: 0:00:00  loss: 5.2500 (5.5000)  acc1: 6.2500 (6.2500)  time: 0.1000  data: 0.0000\n"
+        "Test:  Total time: 0:00:10\nTest:  Acc@1 5.812 Acc@5 15.218\n"
+        "Epoch: [1]  [  0/500]  eta: 0:10:00  lr: 0.001  img/s: 10.25  loss: 6.1250 (6.1250)  acc1: 0.0000 (0.0000)"
+        "  time: 1.2500  data: 0.5000  max mem: 1200\n",
+        {"step": [0, 499, 500], "total": [500, 500, 1000], "train/loss": [6.5, 6.25, 6.125], "perf/step_time": [1.25, 0.25, 1.25],
+         "perf/samples_per_sec": [10.25, 310.5, 10.25]},
+        {"val/loss": [5.5], "val/acc1": [5.812]},
+    ),
+    Case(
+        "torchvision",
+        "[03:04:05.678901] Epoch: [0]  [ 20/900]  eta: 0:10:00  lr: 0.001  edge_loss: 0.5  total_loss: 6.5000 (6.7500)"
+        "  loss: 0.5000 (0.5000)  time: 1.2500\n",
+        {"step": [20], "train/loss": [6.5], "loss": [0.5], "edge_loss": [0.5]},
+    ),
+    Case(
+        "torchvision",  # as DINO and ALBEF have it, one in one, one in all
+        "Train Epoch: [1/3]  [  0/20]  eta: 0:10:00  lr: 0.001  loss: 6.5000 (6.7500)  time: 1.2500  data: 0.5000  max mem: 1200\n"
+        "Train Epoch: [2/3]  [ 10/20]  eta: 0:10:00  lr: 0.001  loss: 6.2500 (6.7500)  time: 1.2500  data: 0.5000  max mem: 1200\n"
+        "* Acc@1 5.812 Acc@5 15.218 loss 1.250\n",
+        {"step": [0, 30], "train/loss": [6.5, 6.25]},
+        {"val/loss": [1.25], "val/acc5": [15.218]},
     ),
     Case(
         "timm",
@@ -326,10 +392,32 @@ CASES = [
         {"val/loss": [0.125]},
     ),
     Case(
+        "spacy",  # version 2
+        "Itn  Tag Loss    NER Loss   NER P   Token %  CPU WPS\n---  ----------  ---------  ------  -------  -------\n"
+        "  1     250.500   5000.125  80.250  100.000    12000\n  2     125.250   2500.125  81.500  100.000    12500\n",
+        {"step": [1, 2], "Tag Loss": [250.5, 125.25], "NER Loss": [5000.125, 2500.125], "CPU WPS": [12000, 12500]},
+    ),
+    Case(
         "spacy",
         "E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  SCORE \n---  ------  ------------  --------  ------  ------\n"
         "  0       0          0.00     36.75    0.00    0.00\n 66     200         16.25    933.50   47.00    0.47\n",
         {"step": [0, 200], "LOSS NER": [36.75, 933.5], "train/epoch": [0, 66], "SCORE": [0, 0.47]},
+    ),
+    Case(
+        "stable-baselines3",  # as baselines' deepq has it
+        "Logging to /tmp/x\n" + "".join(
+            "----------------------------------\n"
+            f"| % time spent exploring  | {98 - i}   |\n| episodes                | {100 * i}  |\n"
+            f"| mean 100 episode reward | {i}.5 |\n| steps                   | {1250 * i} |\n"
+            "----------------------------------\n" for i in (1, 2)
+        ),
+        {"step": [1250, 2500], "mean 100 episode reward": [1.5, 2.5], "episodes": [100, 200], "% time spent exploring": [97, 96]},
+    ),
+    Case(
+        "stable-baselines3",  # as its trpo_mpi has it
+        "-------------------------------\n| EpisodesSoFar  | 9            |\n| EpRewMean      | -12.5        |\n"
+        "| TimestepsSoFar | 1024         |\n-------------------------------\n",
+        {"step": [1024], "EpRewMean": [-12.5]},
     ),
     Case(
         "stable-baselines3",
@@ -433,6 +521,39 @@ CASES = [
         {"step": [0, 1], "val/loss": [0.75, 0.25], "accuracy": [0.875, 1]},
     ),
     Case(
+        "progress-bar",  # with the loss in its description
+        "Epoch 1/3 loss: 2.500, acc: 0.5:  50%|#####     | 1/2 [00:02<00:02,  2.00s/it]\r"
+        "Epoch 1/3 loss: 2.250, acc: 0.5: 100%|##########| 2/2 [00:04<00:00,  2.00s/it]\n"
+        "Val loss: 9.5: 100%|##########| 7/7 [00:04<00:00,  2.00s/it]\n"
+        "Epoch 2/3 loss: 2.000, acc: 0.5:  50%|#####     | 1/2 [00:02<00:02,  2.00s/it]\n",
+        {"step": [1, 2, 3], "total": [6, 6, 6], "train/loss": [2.5, 2.25, 2.0], "acc": [0.5, 0.5, 0.5]},
+    ),
+    Case(
+        "progress-bar",  # as torchtune has it
+        "1|1|Loss: 1.625:   1%|          | 1/200 [00:02<06:00,  2.00s/it]\r"
+        "1|2|Loss: 1.5:   1%|1         | 2/200 [00:04<06:00,  2.00s/it]\n",
+        {"step": [1, 2], "total": [200, 200], "train/loss": [1.625, 1.5]},
+    ),
+    Case(
+        "progress-bar",  # as NeMo has it, without a pace; of two losses of training the first counts
+        "Epoch 0: :   1%|1         | 1/100 [00:02<?, v_num=0-0, reduced_train_loss=10.50, global_step=0.000, "
+        "train_step_timing in s=1.250, train_loss=9.5]\r"
+        "Epoch 0: :   2%|2         | 2/100 [00:03<02:30, v_num=0-0, reduced_train_loss=10.25, global_step=1.000, "
+        "train_step_timing in s=1.500, train_loss=9.5]\n",
+        {"step": [1, 2], "total": [100, 100], "train/loss": [10.5, 10.25], "perf/step_time": [1.25, 1.5]},
+    ),
+    Case(
+        "progress-bar",  # no bar of Lightning: epochs count from 1; what was validated stands below each
+        "Epoch 1:  50%|#####     | 1/2 [00:02<00:02,  2.00s/it, loss=2.5]\r"
+        "Epoch 1: 100%|##########| 2/2 [00:04<00:00,  2.00s/it, loss=2.25]\nEpoch 1: val_loss 0.75, val_acc 0.5\n"
+        "Epoch 2:  50%|#####     | 1/2 [00:02<00:02,  2.00s/it, loss=2.0]\r"
+        "Epoch 2: 100%|##########| 2/2 [00:04<00:00,  2.00s/it, loss=1.75]\nBest val loss: 0.75\n"
+        "Epoch 2 | train loss: 1.9 | val loss: 0.625 | time: 4s\n"
+        "Epoch 3:  50%|#####     | 1/2 [00:02<00:02,  2.00s/it, loss=1.5]\n",
+        {"step": [1, 2, 3, 4, 5], "total": [2, 2, 4, 4, 6], "train/loss": [2.5, 2.25, 2.0, 1.75, 1.5]},
+        {"step": [2, 4], "val/loss": [0.75, 0.625], "val_acc": [0.5]},
+    ),
+    Case(
         "progress-bar",
         "Epoch 1:   0%|          | 0/20 [00:00<?, ?it/s, loss=2.5, v_num=7]\r"
         "Epoch 1:   5%|5         | 1/20 [00:02<00:38,  2.00s/it, loss=2.5, v_num=7]\r"
@@ -448,6 +569,15 @@ CASES = [
         "steps:  38%|###8      | 36/96 [13:09<21:55, 21.93s/it, avr_loss=0.0750]INFO: epoch is incremented\n"
         "steps:  39%|###8      | 37/96 [13:19<21:14, 21.61s/it, avr_loss=0.0625]\n",
         {"step": [36, 37], "total": [96, 96], "train/loss": [0.075, 0.0625]},
+    ),
+    Case(
+        "lightning-rich",  # on a terminal so narrow that the value stands below its name
+        "".join(
+            f"Epoch 0/2  \u2501\u2501\u2578\u2501\u2501 {i}/4 0:00:00 \u2022 22.50it/s train_loss: \n"
+            f"                           0:00:01             {i}.5        \n"
+            for i in (1, 2, 3)
+        ),
+        {"step": [1, 2, 3], "train/loss": [1.5, 2.5, 3.5]},
     ),
     Case(
         "lightning-rich",

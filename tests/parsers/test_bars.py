@@ -151,3 +151,39 @@ def test_lightning_fills_up_nan_as_it_does_numbers(steps, bulk):
     assert (len(loss), np.isnan(loss).sum()) == (steps, steps - 3)
     assert parsed.column("step").tolist() == [*range(1, steps + 1)]
     assert (len(held_out), np.isnan(held_out).sum(), held_out[-1]) == (2, 1, -np.inf)
+
+
+@pytest.mark.parametrize("size", [1 << 20, 4099])
+def test_what_is_validated_between_bars_stands_at_their_step(size):
+    text = b"".join(
+        b"".join(
+            b"Epoch %d:  50%%|#####     | %d/900 [00:10<00:10,  2.00it/s, loss=%d.5]\r" % (e, i, 900 * e + i)
+            for i in range(1, 901)
+        )
+        + b"\nEpoch %d: val_loss 0.%d\nval_loss improved, saving\nlast test loss was low\n" % (e, e)
+        for e in range(1, 8)
+    )
+    parsed = parse(text, range(size, len(text), size))
+    assert parsed.format == "progress-bar"
+    assert parsed.column("step").tolist() == list(range(1, 6301))
+    assert parsed.column("step", "eval").tolist() == [900 * e for e in range(1, 8)]
+    assert parsed.column("val/loss", "eval").tolist() == [e / 10 for e in range(1, 8)]
+    parsed.same_as(parse(text, bulk=False))
+
+
+def test_the_head_of_a_log_tells_how_its_bars_number_epochs():
+    bars = [f"Epoch {e}:  50%|#####     | 1/2 [00:10<00:10,  2.00it/s, loss={e}.5]\n" for e in range(1, 60)]
+    parser = LogParser(settled="progress-bar", start=1000, first_line=40)
+    parser.prime("".join(bars[:3]).encode())
+    parsed = Parsed()
+    parsed.add(parser.feed("".join(bars[40:]).encode()))
+    assert parsed.column("step")[0] == 81
+
+
+def test_the_head_of_a_log_tells_how_its_lines_number_epochs():
+    lines = [f"Epoch: [{e}][0/2]\tTime 0.5 (0.5)\tLoss {e}.5 (1.0)\n" for e in range(1, 60)]
+    parser = LogParser(settled="swav", start=1000, first_line=40)
+    parser.prime("".join(lines[:3]).encode())
+    parsed = Parsed()
+    parsed.add(parser.feed("".join(lines[40:]).encode()))
+    assert parsed.column("step").tolist() == [2 * e for e in range(40, 59)]

@@ -47,3 +47,30 @@ def test_what_was_measured_on_held_out_data_is_no_number_of_training(held_out, s
     assert set(parsed.column("val/Acc", "eval").tolist()) == {0.5}
     name = "val/loss" if held_out == b"Validation" else "Test loss"
     assert len(parsed.column(name, "eval")) == len(parsed.column("train/loss")) == 899
+
+
+@pytest.mark.parametrize("size", [7, 1 << 20])
+def test_an_epoch_is_told_where_its_numbers_stand_further_below(size):
+    text = b"".join(
+        b"Epoch %d\n%sTraining loss: 0.%d\nValidation loss: 0.%d\n"
+        % (i, b"warning: slow\nwarning: slow\n" * (i in (0, 1, 5)), i, i + 1)
+        for i in range(9)
+    )
+    parsed = parse(text, range(size, len(text), size))
+    assert parsed.format == "epoch-block"
+    assert parsed.column("step").tolist() == list(range(9))
+    assert parsed.column("train/loss").tolist() == [i / 10 for i in range(9)]
+    assert parsed.column("val/loss", "eval").tolist() == [i / 10 for i in range(1, 10)]
+
+
+def test_an_epoch_is_told_although_its_batches_were_learnt_before():
+    text = b"".join(
+        b"Epoch %d/4\n" % e
+        + b"".join(b"  Batch %d, Loss: %d.5\n" % (50 * i, i + 1) for i in range(15))
+        + b"Train Loss: 0.%d, Val Loss: 0.%d\n\n" % (e, e + 1)
+        for e in range(1, 5)
+    )
+    parsed = parse(text)
+    assert parsed.format == "epoch-block"
+    assert parsed.column("total").tolist()[-4:] == [4, 4, 4, 4]
+    assert parsed.column("train/loss").tolist()[-4:] == [0.1, 0.2, 0.3, 0.4]

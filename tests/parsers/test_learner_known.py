@@ -67,3 +67,14 @@ def test_a_later_stage_with_another_head_is_read_as_another_kind_of_line():
         *(i + 0.25 for i in range(20)),
     ]
     assert len({pattern for _, pattern, _ in parsed.tables}) == 2
+
+
+def test_means_of_epochs_alone_are_no_evaluations_of_a_known_format():
+    text = b"".join(
+        b"Epoch %d - avg_train_loss: 0.%d  avg_val_loss: 0.%d  time: 20s\nEpoch %d - Score: 0.5\n"
+        % (i, i, i, i)
+        for i in range(1, 10)
+    )
+    parsed = parse(text)
+    assert parsed.format == "learned"
+    assert parsed.column("train/loss").tolist() == [i / 10 for i in range(1, 10)]

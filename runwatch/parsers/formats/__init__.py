@@ -133,6 +133,7 @@ def builtin() -> tuple[Format, ...]:
         vision.TIMM,
         vision.SWIN,
         vision.SWAV,
+        vision.TORCHVISION,
         vision.OPENPCDET,
         openmmlab.FORMAT,
         detectron2.FORMAT,

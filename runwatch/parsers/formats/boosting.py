@@ -81,5 +81,11 @@ CATBOOST = Format(
             rb"(?=[^\r\n]{0,200}\ttotal: )",
             needle=b":\tlearn: ",
         ),
+        LinePattern(  # where a metric is too dear to be computed on what is learnt from, as AUC
+            "train",
+            TRAIN,
+            rb"(?P<step>\d+):\ttest: (?P<test>" + VALUE + rb")\tbest: (?=[^\r\n]{0,200}\ttotal: )",
+            needle=b":\ttest: ",
+        ),
     ),
 )

@@ -12,6 +12,7 @@ from runwatch.parsers.patterns import ITEMS, LinePattern
 
 _ALIASES = {"wps": TOKENS_PER_SEC, "num_updates": "step", "valid_num_updates": "step"}
 _VALID = {"num_updates": "step", "loss": "val/loss", "ppl": "val/ppl", "best_loss": "val/best_loss"}
+_VALID |= {name: f"val/{name}" for name in ("nll_loss", "wps", "wpb", "bsz")}
 _BATCH = rb"epoch (?P<epoch>\d+): +\d+ / (?P<per>\d+)(?= [^\r\n]{0,4000}?\bnum_updates=(?P<step>\d+)(?!\d))"
 _TRAIN: dict[str, Any] = {"fields": True, "aliases": {"wps": TOKENS_PER_SEC}, "first_epoch": 1}
 

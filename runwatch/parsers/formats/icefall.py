@@ -26,7 +26,7 @@ FORMAT = Format(
             rb"Epoch (?P<epoch>\d+), validation: (?=loss=)",
             prefix=b"Epoch ",
             fields=True,
-            aliases={"loss": "val/loss", "simple_loss": "val/simple_loss", "pruned_loss": "val/pruned_loss"},
+            aliases={name: f"val/{name}" for name in ("loss", "simple_loss", "pruned_loss", "over")},
         ),
     ),
 )

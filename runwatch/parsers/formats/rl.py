@@ -7,7 +7,7 @@ from runwatch.parsers.patterns import VALUE, LinePattern
 
 SB3 = Format(
     name="stable-baselines3",
-    title="stable-baselines3",
+    title="stable-baselines3, OpenAI baselines",
     example="|    ep_rew_mean        | -12.5    |",
     matchers=(),
     readers=(BoxReader,),

@@ -1,14 +1,36 @@
-"""Image trainers that print one line per interval: timm, Swin, SwAV, OpenPCDet.
+"""Image trainers that print one line per interval: timm, Swin, SwAV, torchvision's scripts, OpenPCDet.
 
 Each prints a value and, in brackets, its running mean; the value is taken.
 """
 
+import re
+
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS, STEP_TIME
+from runwatch.parsers.epochlines import EpochLine, LastBatch
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import NUMBER, VALUE, ExactPattern, LinePattern
 
 _TIME = {"time": STEP_TIME, "Time": STEP_TIME}
+_MEANS = {"acc1": "val/acc1", "acc5": "val/acc5", "loss": "val/loss"}
+
+
+def _accuracy(prefix: bytes) -> LinePattern:
+    """Return what matches the line below an evaluation of PyTorch's ImageNet example and its kin."""
+    return LinePattern(
+        "accuracy",
+        EVAL,
+        re.escape(prefix)
+        + rb" {0,4}(?:Acc|Prec)@1 +(?P<acc1>"
+        + NUMBER
+        + rb"),? (?:Acc|Prec)@5 +(?P<acc5>"
+        + NUMBER
+        + rb")"
+        rb"(?: loss (?P<loss>" + VALUE + rb"))?",
+        prefix=prefix,
+        aliases=_MEANS,
+    )
+
 
 TIMM = Format(
     name="timm",
@@ -47,7 +69,7 @@ TIMM = Format(
             + NUMBER
             + rb")\))?",
             prefix=b"Test",
-            aliases={"loss": "val/loss", "acc1": "val/acc1", "acc5": "val/acc5"},
+            aliases=_MEANS,
         ),
     ),
     markers=((b"*** Best metric: ", "over"),),
@@ -67,14 +89,7 @@ SWIN = Format(
             aliases={**_TIME, "tot_loss": LOSS},
             first_epoch=0,
         ),
-        LinePattern(
-            "accuracy",
-            EVAL,
-            rb"\* Acc@1 (?P<acc1>" + NUMBER + rb") Acc@5 (?P<acc5>" + NUMBER + rb")"
-            rb"(?: loss (?P<loss>" + VALUE + rb"))?",
-            prefix=b"* Acc@1 ",
-            aliases={"acc1": "val/acc1", "acc5": "val/acc5", "loss": "val/loss"},
-        ),
+        _accuracy(b"* "),
     ),
     logged=True,
 )
@@ -84,10 +99,11 @@ SWAV = Format(
     title="SwAV and other users of its logger",
     example="Epoch[2] - Iter: [40/900]\tTime 0.512 (0.520)\tLoss 2.1250 (2.2500)\tLR 0.125",
     matchers=(
-        LinePattern(
+        EpochLine(
             "train",
             TRAIN,
-            rb"Epoch(?:\[(?P<epoch>\d+)\] - Iter: |: \[(?P<epoch_>\d+)\])\[(?P<within>\d+)/(?P<per>\d+)\]\s",
+            rb"Epoch(?:\[(?P<epoch>\d+)\] - Iter: |: \[(?P<epoch_>\d+)\])"
+            rb"\[ *(?P<within>\d+)/(?P<per>\d+)\]\s+(?:Elapsed [^()\r\n]{1,40}\(remain [^()\r\n]{1,40}\))?",
             prefix=b"Epoch",
             fields=True,
             aliases={**_TIME, "epoch ": "train/epoch"},
@@ -99,8 +115,60 @@ SWAV = Format(
             rb"Test:\tTime " + NUMBER + rb"\tLoss (?P<loss>" + VALUE + rb")\t"
             rb"Acc@1 (?P<acc1>" + NUMBER + rb")",
             prefix=b"Test:\t",
-            aliases={"loss": "val/loss", "acc1": "val/acc1"},
+            aliases=_MEANS,
         ),
+        _accuracy(b"* "),
+        LinePattern(
+            "means",
+            EVAL,
+            rb"Epoch (?P<epoch>\d+) - avg_train_loss: (?P<mean>" + VALUE + rb") +"
+            rb"avg_val_loss: (?P<loss>" + VALUE + rb")",
+            prefix=b"Epoch ",
+            aliases={"mean": "train/epoch_loss", "loss": "val/loss", "epoch": "epoch"},
+        ),
+    ),
+    logged=True,
+)
+
+_ETA = rb" +eta: (?:\d+ days?, )?\d+:\d\d:\d\d"
+
+
+def _epoch_line(prefix: bytes) -> EpochLine:
+    return EpochLine(
+        "train",
+        TRAIN,
+        re.escape(prefix)
+        + rb"(?P<epoch>\d+)(?:/(?P<epochs>\d+))?\] +\[ *(?P<within>\d+)/(?P<per>\d+)\]"
+        + _ETA,
+        prefix=prefix,
+        fields=True,
+        aliases={**_TIME, "img/s": "perf/samples_per_sec", "total_loss": LOSS},
+        first_epoch=0,
+    )
+
+
+TORCHVISION = Format(
+    name="torchvision",
+    title="torchvision's reference scripts and users of their logger (DeiT, MAE, DINO, DETR, BLIP)",
+    example="Epoch: [2]  [ 40/900]  eta: 0:07:20  lr: 0.00125  loss: 2.1250 (2.2500)  time: 0.5120  ...",
+    matchers=(
+        _epoch_line(b"Epoch: ["),
+        _epoch_line(b"Train Epoch: ["),
+        LastBatch(
+            "test",
+            EVAL,
+            rb"Test: +\[ *\d+/\d+\]"
+            + _ETA
+            + rb"(?=[^\r\n]{0,400}?\bloss: "
+            + VALUE
+            + rb" \((?P<loss>"
+            + VALUE
+            + rb")\))",
+            prefix=b"Test: ",
+            aliases=_MEANS,
+        ),
+        _accuracy(b"* "),
+        _accuracy(b"Test:  "),
     ),
     logged=True,
 )
