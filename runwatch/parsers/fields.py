@@ -49,27 +49,31 @@ _PLAIN = (b"f0", b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _GLUED = (
     rb"(?:(?<=[hprE])(?:(?<=\b[Ee]poch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
-    rb"|(?<=[hpr]-)(?:(?<=\b[Ee]poch-)|(?<=\b[Ss]tep-)|(?<=\b[Ii]ter-)))"
+    rb"|(?<=[hpr]-)(?:(?<=\b[Ee]poch-)|(?<=\b[Ss]tep-)|(?<=\b[Ii]ter-))"
+    rb"|(?<=[a-zB ][#B])(?:(?<=[a-z] #)|(?<= B))|(?<=^#))"
 )
-"""What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`."""
+"""What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`, `Round #3`."""
+_NO_WORD = rb"(?:(?<![\w.#+$/-])|(?<=[Ll]oss)(?=\d+\.\d)|(?<=\d/)(?=\d+\.\d))"
+"""Before a number: no part of a word, but for `loss0.69`, and the second of a pair as in `0.5/0.6`."""
 _THOUSANDS = rb"\d{1,3}(?:,\d{3})+"
 _TOKEN = re.compile(
     rb"(?=\d)(?:(?P<clock>\d{8}[-_T ]\d\d:\d\d(?::\d\d)?"
     rb"|\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
     rb"|\d\d/\d\d,? \d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w])"
     rb"|\d{1,2} \d\d:\d\d:\d\d(?: [A-Z]{3,5})? \d{4}\b"  # as ctime has it: Fri Oct 18 08:28:52 2024
+    rb"|(?<=[A-Z][a-z][a-z] )\d\d \d\d:\d\d:\d\d\b"  # as syslog has it: Oct 18 08:28:52
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
     rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>" + _THOUSANDS + rb"(?= ?/ *" + _THOUSANDS + rb"\b)|\d+)"
-    rb"(?: ?/ *|\]/\[| {1,8}(?:out )?of {1,8})(?P<total>" + _THOUSANDS + rb"(?!,?\d)|\d+)(?![\w/]|\.\w)"
+    rb"(?: ?/ *|\]/\[| {1,8}(?:out )?(?:of|von|de|di|sur|z|\xd0\xb8\xd0\xb7) {1,8})(?P<total>" + _THOUSANDS + rb"(?!,?\d)|\d+)(?![\w/]|\.\w)"
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
     rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w))"
-    rb"|(?<![\w.#+$/-])(?P<value>" + VALUE + rb")"
-    rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/\w|,\d)"
+    rb"|" + _NO_WORD + rb"(?P<value>" + VALUE + rb")"
+    rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/(?!\d+\.\d)\w|,\d)"
 )
 _NAME = re.compile(
     rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
-    rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w ]{0,20}\))?)"
+    rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w /]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
     rb"(?P<mark>(?:['\"],?)?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[({]*\s*$"
 )
@@ -82,7 +86,7 @@ _GRADIENT = re.compile(rb", (?:device='\w+:?\d*', )?grad_fn=")
 _COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
 """What is counted, named behind its number: `[50000 eps] reward=0.5`."""
 _SAID = re.compile(
-    rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of)(?: \S+)? (step|iter|iteration|epoch|episode|batch)\Z"
+    rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)? (step|iter|iteration|epoch|episode|batch|round)\Z"
 )
 """A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
 _SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
@@ -94,6 +98,11 @@ _WINDOW = re.compile(
 _BEHIND = re.compile(rb"[A-Za-z_][\w./-]*(?: [A-Za-z_][\w./-]*){0,3} ?\Z")
 _PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)\Z")
 """What a number stands at that is printed without a name: `epoch 0, batch 12: 4.98`."""
+_PAIRED = re.compile(rb"\b([A-Za-z]\w*)/([A-Za-z][\w/]*)\b")
+"""What two numbers with a slash between them are, each by itself."""
+_SPLIT = re.compile(rb"(?i)train(?:ing)?|val(?:id(?:ation)?)?|test|dev")
+_OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
+"""Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 
@@ -146,6 +155,10 @@ def fields(line: bytes) -> list[Field]:
                     field = field._replace(name=said)
                 elif found and not field.name:
                     found[-1], field = _by_place(line, found[-1], field)
+                    found[-1], field = _by_pair(line, found[-1], field)
+                elif found and _SPLIT.fullmatch(field.name):
+                    whole = _OF_SPLIT.match(found[-1].name)
+                    field = field._replace(name=whole[1] + field.name) if whole else field
                 of = _SAID.match(field.name)
                 said = of[1] if of else b""
                 if of:
@@ -169,6 +182,22 @@ def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     if whole and between.isspace() and place.name.lower().endswith(b"loss"):
         return place._replace(name=b"step"), value._replace(name=place.name)
     return place, value
+
+
+def _by_pair(line: bytes, first: Field, second: Field) -> tuple[Field, Field]:
+    """Return two numbers with a slash between them with names of their own: `train/val loss: 0.5/0.6`.
+
+    Of `train/val/test`, the second keeps what is left for the number behind it.
+    """
+    between = line[first.end : second.start]
+    named = _PAIRED.search(first.name) if between.strip() == b"/" else None
+    if named is None:
+        return first, second
+    before, behind = first.name[: named.start()], first.name[named.end() :]
+    return (
+        first._replace(name=before + named[1] + behind),
+        second._replace(name=before + named[2] + behind),
+    )
 
 
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, LOSS, VAL_LOSS, Unit, canonical
 from runwatch.parsers.fields import Field, fields
+from runwatch.parsers.learn_sections import VAL_SECTION, Sections
 from runwatch.parsers.learn_words import (
     RATIO,
     SAVES,
@@ -108,17 +109,22 @@ class LearnedMatcher:
         self._layouts: dict[tuple[object, ...], Layout] = {}
         self._newest: dict[bytes, tuple[float, float]] = {}
         """Epoch and step of the newest line, where no epoch was seen to end."""
-        if any(plan.unseen for plan in plans.values()):
-            self.bulk = lambda: None  # no bulk path: what it reads changes as soon as one ends
+        self._sections = Sections() if any(head.startswith(VAL_SECTION) for head in plans) else None
+        if self._sections is not None or any(plan.unseen for plan in plans.values()):
+            self.bulk = lambda: None  # no bulk path: what a line means depends on those before it
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learnt family; `start` is 0, as its lines have no prefix."""
         boxed = self._boxed and line[:1] == b"|"
         if not boxed and not relevant(line):
+            if self._sections is not None:
+                self._sections.pass_by(line)
             return None
         found = fields(line)
         ranked = counters(line, found)
         family = head(line, found, ranked)
+        if self._sections is not None and family is not None:
+            family = self._sections.family(family, line, found, ranked)
         rank = rank_span(line)
         plan = self.plans.get(family or b"")
         if boxed and (plan is None or not plan.alone):
