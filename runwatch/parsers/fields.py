@@ -75,7 +75,7 @@ _NAME = re.compile(
     rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
     rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w /]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
-    rb"(?P<mark>(?:['\"],?)?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[({]*\s*$"
+    rb"(?P<mark>(?:['\"],?)?\s*(?:(?:[:=]>?|->)\s*(?:[A-Za-z][\w.]{0,20}\()?)?)['\"\[({]*\s*$"
 )
 _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b(?=\s*(?:[,;|]|$)))"
@@ -85,6 +85,7 @@ _GRADIENT = re.compile(rb", (?:device='\w+:?\d*', )?grad_fn=")
 """Behind the number of a tensor that is trained on, which is a loss: `tensor(0.53, grad_fn=<...>)`."""
 _COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
 """What is counted, named behind its number: `[50000 eps] reward=0.5`."""
+_BATCHES = re.compile(rb"(?i) batch(?:es)?\b(?! ?[=:])")
 _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)? (step|iter|iteration|epoch|episode|batch|round)\Z"
 )
@@ -212,6 +213,8 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     if foreign:
         name = tongues.ordinal(gap, line, token.end()) or name
     if token["done"] is not None:
+        if _BATCHES.match(line, token.end()):
+            name = b"batch"
         return Field(name, *token.span("done"), b"", token.span("total"))
     for place in ("until", "at"):
         if token[place] is not None:

@@ -91,6 +91,8 @@ _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
 _COSTS = frozenset(b"batch reader time data".split())
 """What else costs: time."""
+_TIME = frozenset(b"time elapsed took eta seconds sec duration".split())
+_TIME_UNITS = (b"s", b"ms", b"us", b"m", b"min", b"h")
 _NAMES = 1024
 """Names of which is remembered what they say."""
 
@@ -138,6 +140,12 @@ def is_loss(name: bytes) -> bool:
 def is_telling(name: bytes) -> bool:
     """Whether a name is one that only training prints."""
     return is_quality(name) or not _SOFT.isdisjoint(words(name))
+
+
+def is_time(field: Field) -> bool:
+    """Whether a number is a time: `time: 17`, `took 12.4s`."""
+    said = not _TIME.isdisjoint(words(field.name))
+    return said or (field.suffix in _TIME_UNITS and not is_telling(field.name))
 
 
 def is_val(text: bytes) -> bool:

@@ -78,7 +78,7 @@ class TableMatcher:
         """Whether a column tells the step."""
         self._names: list[str] = []
         self._printed: dict[str, str] = {}
-        meant = {} if self.counted else aliases([], frozenset(columns))
+        meant = aliases([], frozenset(columns), part=not self.counted)
         for index, column in enumerate(columns):
             text = spelled(column)
             name = "step" if index == _counter(columns) else meant.get(column) or canonical(text)

@@ -186,7 +186,7 @@ class Learner:
         families.pop(SECTION, None)
         if self._table is not None and 2 * len(rows) > len(self.kept) and self._table.counts(rows):
             trust = (1.0 if self._table.reads_loss else LOSSLESS) * (1.0 if self._table.counted else 0.8)
-            return self._believe(self._table, rows[-1], trust)
+            return self._believe(self._table, self._table, rows[-1], trust)
         judged = [
             judgement
             for lines in families.values()
@@ -212,15 +212,19 @@ class Learner:
         """Return the format of these plans, the main one first; None if it finds no record after all."""
         main = plans[next(iter(plans))]
         self.reads_loss = bool(main.counter and main.losses)
-        return self._believe(LearnedMatcher(plans), families[next(iter(plans))][-1].line, certainty)
+        example = families[next(iter(plans))][-1].line
+        return self._believe(LearnedMatcher(plans), LearnedMatcher(plans), example, certainty)
 
-    def _believe(self, matcher: Matcher, example: bytes, certainty: float) -> Format | None:
+    def _believe(
+        self, matcher: Matcher, fresh: Matcher, example: bytes, certainty: float
+    ) -> Format | None:
+        """Return the format of a matcher; None if it finds no record. `fresh` is one that has read nothing."""
         kinds = [match.layout.kind for kept in self.kept if (match := matcher.match(kept.line)) is not None]
         if TRAIN not in kinds:
             return None
         self.sure = len(kinds) / sum(kept.head != SECTION for kept in self.kept)
         self.certainty = certainty * min(1.0, 2 * self.sure)
-        return Format(NAME, "learned from this log", decode(example, 200), (matcher,), weak=True)
+        return Format(NAME, "learned from this log", decode(example, 200), (fresh,), weak=True)
 
 
 def _of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
