@@ -50,7 +50,7 @@ _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=
 _GLUED = (
     rb"(?:(?<=[hprE])(?:(?<=\b[Ee]poch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
     rb"|(?<=[hpr]-)(?:(?<=\b[Ee]poch-)|(?<=\b[Ss]tep-)|(?<=\b[Ii]ter-))"
-    rb"|(?<=[a-zB ][#B])(?:(?<=[a-z] #)|(?<= B))|(?<=^#))"
+    rb"|(?<=[a-zB ][#B])(?:(?<=[a-z] #)|(?<= B))|(?<=^#)|(?<=\b[Ee]p\.))"
 )
 """What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`, `Round #3`."""
 _NO_WORD = rb"(?:(?<![\w.#+$/-])|(?<=[Ll]oss)(?=\d+\.\d)|(?<=\d/)(?=\d+\.\d))"
@@ -65,7 +65,9 @@ _TOKEN = re.compile(
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
     rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>" + _THOUSANDS + rb"(?= ?/ *" + _THOUSANDS + rb"\b)|\d+)"
-    rb"(?: ?/ *|\]/\[| {1,8}(?:out )?(?:of|von|de|di|sur|z|\xd0\xb8\xd0\xb7) {1,8})(?P<total>" + _THOUSANDS + rb"(?!,?\d)|\d+)(?![\w/]|\.\w)"
+    rb"(?: ?/ *|\]/\[| {1,8}(?:out )?(?:of|von|de|di|sur|z|\xd0\xb8\xd0\xb7) {1,8})(?P<total>"
+    + _THOUSANDS
+    + rb"(?!,?\d)|\d+)(?![\w/]|\.\w)"
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
     rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w))"
     rb"|" + _NO_WORD + rb"(?P<value>" + VALUE + rb")"
@@ -85,10 +87,13 @@ _GRADIENT = re.compile(rb", (?:device='\w+:?\d*', )?grad_fn=")
 """Behind the number of a tensor that is trained on, which is a loss: `tensor(0.53, grad_fn=<...>)`."""
 _COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
 """What is counted, named behind its number: `[50000 eps] reward=0.5`."""
+_COUNTED_AT = re.compile(_COUNTED.pattern.partition(rb"\b(?!")[0] + rb"\b")
 _BATCHES = re.compile(rb"(?i) batch(?:es)?\b(?! ?[=:])")
 _SAID = re.compile(
-    rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)? (step|iter|iteration|epoch|episode|batch|round)\Z"
+    rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)?"
+    rb" (step|iter|iteration|epoch|episode|batch|round)\Z"
 )
+_AFTER = re.compile(rb"(?i)(.+) after\Z")
 """A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
 _SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
 """Ends a sentence, which names nothing behind it: `Epoch 1 completed. Loss: 9.98`; but not `Valid. loss`."""
@@ -152,7 +157,8 @@ def fields(line: bytes) -> list[Field]:
         elif token["clock"] is None:
             field = _field(line, token, line[max(before, start - _MAX_NAME) : start])
             if field is not None:
-                if said and field.name.lower() in _COPULAS and field.total is None:
+                counted = bool(found) and field.name == found[-1].name  # 5 epochs = 0.5
+                if said and (counted or field.name.lower() in _COPULAS) and field.total is None:
                     field = field._replace(name=said)
                 elif found and not field.name:
                     found[-1], field = _by_place(line, found[-1], field)
@@ -160,10 +166,7 @@ def fields(line: bytes) -> list[Field]:
                 elif found and _SPLIT.fullmatch(field.name):
                     whole = _OF_SPLIT.match(found[-1].name)
                     field = field._replace(name=whole[1] + field.name) if whole else field
-                of = _SAID.match(field.name)
-                said = of[1] if of else b""
-                if of:
-                    field = field._replace(name=of[2])
+                field, said = _said(line, field)
                 found.append(field)
                 if len(found) >= MAX_FIELDS:
                     break
@@ -183,6 +186,16 @@ def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     if whole and between.isspace() and place.name.lower().endswith(b"loss"):
         return place._replace(name=b"step"), value._replace(name=place.name)
     return place, value
+
+
+def _said(line: bytes, field: Field) -> tuple[Field, bytes]:
+    """Return a place by its name, and what the text before it calls the next number; or the field itself."""
+    of = _SAID.match(field.name)
+    if of:
+        return field._replace(name=of[2]), of[1]
+    after = _AFTER.match(field.name)
+    counted = _COUNTED_AT.match(line, field.end) if after else None
+    return (field._replace(name=counted["name"]), after[1]) if after and counted else (field, b"")
 
 
 def _by_pair(line: bytes, first: Field, second: Field) -> tuple[Field, Field]:
@@ -213,12 +226,18 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     if foreign:
         name = tongues.ordinal(gap, line, token.end()) or name
     if token["done"] is not None:
-        if _BATCHES.match(line, token.end()):
-            name = b"batch"
+        name = b"batch" if _BATCHES.match(line, token.end()) else name
         return Field(name, *token.span("done"), b"", token.span("total"))
     for place in ("until", "at"):
         if token[place] is not None:
             return Field(name, *token.span(place), b"")
+    return _value(line, token, gap, name, named)
+
+
+def _value(
+    line: bytes, token: re.Match[bytes], gap: bytes, name: bytes, named: re.Match[bytes] | None
+) -> Field | None:
+    """Return a number that is no place with its unit; it may be named behind it."""
     start, end = token.span("value")
     if line[end - 1 : end] == b"." and (line[end : end + 1] == b"." or _PLACE.search(name)):
         end -= 1  # `epoch 12...` and `Finished epoch 12. Loss: 0.5`

@@ -144,7 +144,7 @@ def _has_floats(lines: list[Kept]) -> bool:
 
 
 def _steady(lines: list[Kept], counter: Place) -> bool:
-    """Whether lines name a step that grows by as much each time, or its end too, and what is measured there."""
+    """Whether lines name a step that grows by as much each time, or its end too, and what was measured."""
     if len(lines) < ENOUGH or counter[0] > STEP_RANK:
         return False
     steps = steps_of(lines, counter)

@@ -19,8 +19,10 @@ _LONGEST = 96
 _OPENS = re.compile(
     rb"(?i)(?:[^a-z]{0,40}(?:info|debug)\W+(?:[\w.]+ ?[-:|] )?)?\W*"
     rb"(?:(?:phase|mode|split|stage|starting|start|on|the|running)\W+){0,2}"
-    rb"(?:(?P<train>train(?:ing)?)|val(?:id(?:ation|ating|ate)?)?|test(?:ing)?|eval(?:uation|uating|uate)?|dev)"
-    rb"(?:[ _-]?(?:set|data|phase|mode|split|stage|loop|step|results?|metrics|stats|summary|performance))?\W*\Z"
+    rb"(?:(?P<train>train(?:ing)?)|val(?:id(?:ation|ating|ate)?)?|test(?:ing)?|eval(?:uation|uating|uate)?"
+    rb"|dev)"
+    rb"(?:[ _-]?(?:set|data|phase|mode|split|stage|loop|step|results?|metrics|stats|summary|performance))?"
+    rb"\W*\Z"
 )
 
 
@@ -42,9 +44,7 @@ class Sections:
             self._val = found["train"] is None
         return found is not None
 
-    def family(
-        self, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
-    ) -> bytes:
+    def family(self, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes:
         """Return the family of a line: below the name of a section, that of its lines.
 
         A line that tells a place stands for itself, and ends the section before it.

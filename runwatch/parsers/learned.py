@@ -77,7 +77,7 @@ class Plan:
     unseen: bool = False
     """Whether no epoch was seen to end: the step may go on into the next one, and not begin anew."""
     turns: bool = False
-    """Whether the step counts the batches of one epoch after the other, and no line tells which (see Turns)."""
+    """Whether the step counts the batches of each epoch anew, and no line tells the epoch (see Turns)."""
     main: bool = True
     """False for lines that stand beside the records and are none."""
 

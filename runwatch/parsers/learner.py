@@ -107,9 +107,9 @@ class Learner:
             if self._sections.pass_by(line):
                 self._keep(Kept(line, offset, number, SECTION, [], []))
                 return None
-            columns = header(line)
-            if columns is not None and (self._table is None or self._table.columns != columns):
-                self._table = TableMatcher(columns)
+            head = header(line)
+            if head is not None and (self._table is None or self._table.head != head):
+                self._table = TableMatcher(head)
                 self.kept = [kept for kept in self.kept if kept.head != ROW]
             return None
         family, found, ranked = reading
@@ -215,10 +215,8 @@ class Learner:
         example = families[next(iter(plans))][-1].line
         return self._believe(LearnedMatcher(plans), LearnedMatcher(plans), example, certainty)
 
-    def _believe(
-        self, matcher: Matcher, fresh: Matcher, example: bytes, certainty: float
-    ) -> Format | None:
-        """Return the format of a matcher; None if it finds no record. `fresh` is one that has read nothing."""
+    def _believe(self, matcher: Matcher, fresh: Matcher, example: bytes, certainty: float) -> Format | None:
+        """Return the format of a matcher, if it finds a record; `fresh` is one that has read nothing yet."""
         kinds = [match.layout.kind for kept in self.kept if (match := matcher.match(kept.line)) is not None]
         if TRAIN not in kinds:
             return None

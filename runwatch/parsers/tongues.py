@@ -12,7 +12,8 @@ from functools import lru_cache
 _MEANT = {
     "loss": "损失 損失 손실 потер pérdida kayıp kayb kaybı",
     "error": "误差 誤差 오차 ошибк",
-    "accuracy": "准确率 精度 정확도 точност précision precisión acurácia exactitud doğruluk dokładność độ%chính%xác",
+    "accuracy": "准确率 精度 정확도 точност précision precisión acurácia exactitud doğruluk dokładność "
+    "độ%chính%xác",
     "reward": "奖励 報酬 보상 наград",
     "lr": "学习率 学習率 학습률 скорость%обучени",
     "train": "训练 訓練 学習 학습 훈련 обучени тренировочн entraînement eğitim",
@@ -32,7 +33,8 @@ _LATIN = {
     "accuracy": "exactitud exactitude genauigkeit dogruluk accuratezza acuracia dokladnosc",
     "train": "trainings treino treinamento entrenamiento entrainement apprentissage addestramento egitim "
     "treningowa treningowy uczenia",
-    "val": "validierungs validierung validacion validacao validazione walidacyjna walidacyjny walidacji dogrulama",
+    "val": "validierungs validierung validacion validacao validazione "
+    "walidacyjna walidacyjny walidacji dogrulama",
     "epoch": "epoche epoca epok epoka epoque",
     "iteration": "iteracion iteracao iterazione iteracja",
     "step": "schritt paso passo krok etape",
