@@ -54,6 +54,7 @@ _LOSS_COUNTS = 12
 """A line that tells the loss of training counts as much as four with another score."""
 LOSSLESS = 0.75
 """The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
+_NAMELESS = frozenset((b"", b"value"))
 _STRETCH = 4
 """Lines of a family in a row, on average, that are a stage of their own."""
 _TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
@@ -152,7 +153,8 @@ def _steady(lines: list[Kept], counter: Place) -> bool:
     if len(steps) < len(lines) or not (len(strides) == 1 or ratio(lines, counter)) or min(strides) <= 0:
         return False
     measured = [
-        {k.text(f) for f in k.found if f.name and b"." in k.text(f) and not is_time(f)} for k in lines
+        {k.text(f) for f in k.found if f.name not in _NAMELESS and b"." in k.text(f) and not is_time(f)}
+        for k in lines
     ]
     return all(measured) and 2 * len(set().union(*measured)) > len(lines)
 

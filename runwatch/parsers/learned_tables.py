@@ -56,9 +56,8 @@ class Header(NamedTuple):
 def header(line: bytes) -> Header | None:
     """Return the header that a line is if it heads a table of training, else None."""
     ruled = line[:1] == b"\xe2" and _RULED.match(line) is not None
-    if len(line) > 512 or (b"  " not in line.strip() and not _GAPPED.search(line)):
-        return None
-    if b"loss" not in line and not ruled and not may_head(line):
+    gapped = ruled or b"  " in line.strip() or _GAPPED.search(line)
+    if len(line) > 512 or not gapped or not (ruled or b"loss" in line or may_head(line)):
         return None
     bare = line.strip(b" \t|\r")
     gap, cell = (_RULED, _RULED_WORD) if ruled else (_GAP, _WORD)
