@@ -109,6 +109,8 @@ _PAIRED = re.compile(rb"\b([A-Za-z]\w*)/([A-Za-z][\w/]*)\b")
 _SPLIT = re.compile(rb"(?i)train(?:ing)?|val(?:id(?:ation)?)?|test|dev")
 _OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
 """Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
+_BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"=>"))
+"""What stands between a place and the number told there, if it has a point: `Epoch 3 2.57`."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 
@@ -177,10 +179,12 @@ def fields(line: bytes) -> list[Field]:
 def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     """Return a place and the nameless number behind it with the names that they have if they are a pair.
 
-    `epoch 0, batch 12: 4.98` and `Train loss 120 0.53`, which names the value before its place.
+    `epoch 0, batch 12: 4.98`, `Epoch 3 2.57`, and `Train loss 120 0.53`, which names the value first.
     """
     between = line[place.total[1] if place.total else place.end : value.start]
-    if between.strip() == b":" and _PLACE.search(place.name):
+    bare = between.strip()
+    real = b"." in line[value.start : value.end] and not value.suffix
+    if (bare == b":" or (real and bare in _BARELY)) and _PLACE.search(place.name):
         return place, value._replace(name=b"value")
     whole = line[place.start - 1 : place.end].strip().isdigit() and not place.suffix and not place.total
     if whole and between.isspace() and place.name.lower().endswith(b"loss"):

@@ -70,6 +70,8 @@ class Judgement:
     """How likely its counter and its values are what they seem, in [0, 1], if many lines are read."""
     waits: bool = False
     """Whether the counter may begin anew with the next epoch, and none has been seen to end."""
+    guessed: bool = False
+    """Whether nothing but the steadiness of its step speaks for training."""
 
 
 def judge(every: list[Kept], *, last: bool) -> Judgement | None:
@@ -84,16 +86,16 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     # numbers told once per epoch, or per step within one, are of training whatever they are called
     by_epoch = counter is not None and is_epoch(counter[1]) and grows(lines, counter, least=0.9)
     structured = by_epoch or (counter is not None and (epoch is not None or two_ratios(lines)))
-    structured = structured or (counter is not None and _steady(lines, counter))
+    guessed = not telling and not structured and counter is not None and _steady(lines, counter)
     within = counter is not None and epoch is not None and ratio(lines, counter)
     unseen = counter is not None and epoch is not None and begins_anew(lines, counter, epoch) is None
-    if not telling and not (structured and _has_floats(lines)):
+    if not telling and not guessed and not (structured and _has_floats(lines)):
         return None
     if counter is None:
         needed = FEW + 3 if last else 2 * ENOUGH
         if len(lines) < needed or not quality or len(telling) + (epoch is not None) < 2:
             return None
-    elif not quality and not structured:
+    elif not quality and not structured and not guessed:
         share = sum(any(is_telling(f.name) for f in kept.found) for kept in lines) / len(lines)
         if share < 0.5 and not (ratio(lines, counter) and grows(lines, counter, least=0.9)):
             return None
@@ -113,7 +115,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         turns=counter is not None and epoch is None and takes_turns(lines, counter),
     )
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
-    return Judgement(plan, score, _certainty(plan), waits)
+    return Judgement(plan, score, _certainty(plan), waits, guessed)
 
 
 def _certainty(plan: Plan) -> float:

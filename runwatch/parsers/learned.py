@@ -270,7 +270,8 @@ class LearnedMatcher:
                 continue
             text = spelled(number.name)
             metric = aliases.get(number.name) or canonical(text)
-            if validation and (metric == LOSS or set(words(number.name)) <= _PLAIN_LOSS):
+            of = set(words(number.name))
+            if validation and b"train" not in of and (metric == LOSS or of <= _PLAIN_LOSS):
                 metric = VAL_LOSS
             if metric == LOSS and metric in seen and is_val(line[found[index - 1].end : number.start]):
                 metric = VAL_LOSS  # Train: loss=1.2 acc=0.5 | Val: loss=1.4

@@ -193,6 +193,8 @@ class Learner:
             if (len(lines) >= ENOUGH or (last and not self._markdown and few_are_enough(lines, self._lines)))
             and (judgement := judge(lines, last=last)) is not None
         ]
+        if any(is_loss(f.name) for kept in self.kept for f in kept.found):
+            judged = [judgement for judgement in judged if not judgement.guessed]
         judged = _of_training(judged, last=last)
         if judged and not last and _better_may_come(judged[0], families):
             return None
