@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 
 from runwatch.parsers.fields import Field
-from runwatch.parsers.learn_words import is_val
+from runwatch.parsers.learn_words import is_val, words
 
 SECTION = b"section"
 """Family of the lines that open a section and hold no number; the head of no other."""
 VAL_SECTION = b"val: "
 """Begins the family of lines in a section of validation."""
+_TRAIN = frozenset((b"train", b"training", b"trn"))
 _LONGEST = 96
 _OPENS = re.compile(
     rb"(?i)(?:[^a-z]{0,40}(?:info|debug)\W+(?:[\w.]+ ?[-:|] )?)?\W*"
@@ -47,9 +48,12 @@ class Sections:
     def family(self, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes:
         """Return the family of a line: below the name of a section, that of its lines.
 
-        A line that tells a place stands for itself, and ends the section before it.
+        A line that tells a place stands for itself, and ends the section before it; so does, but for the
+        end, one that says itself that it is of training.
         """
         if not ranked:
-            return VAL_SECTION + family if self._val else family
+            if not self._val or not _TRAIN.isdisjoint(words(line[: found[-1].start])):
+                return family
+            return VAL_SECTION + family
         self._val = len(found) == len(ranked) and is_val(line[: found[ranked[0][1]].start])
         return family

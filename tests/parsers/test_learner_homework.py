@@ -75,6 +75,7 @@ SECTIONED = (
     "*** Epoch {i} ***\nTraining:\n  loss: {x}\nValidation:\n  loss: {y}\n",
     "Epoch {i}/30\nPhase: train\nLoss: {x}\nPhase: val\nLoss: {y}\n",
     "[INFO] Epoch {i}/30\n[INFO] train results\n[INFO] loss = {x}\n[INFO] test results\n[INFO] loss = {y}\n",
+    "[INFO] Epoch {i}/30\nTraining\nValidation\nTraining loss: {x}\nValidation loss: {y}\n",
     "Train epoch: {i}\n  loss: {x}\nEval epoch: {i}\n  loss: {y}\n",
 )
 
