@@ -30,6 +30,7 @@ _BLOCK_HEADS = (
     b"val loss",
     b"val_loss",
     b"valid loss",
+    b"valid_loss",
     b"validation loss",
     b"test loss",
     b"test_loss",

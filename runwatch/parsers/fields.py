@@ -49,29 +49,35 @@ _PLAIN = (b"f0", b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _GLUED = (
     rb"(?:(?<=[hprE])(?:(?<=\b[Ee]poch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
-    rb"|(?<=[hpr]-)(?:(?<=\b[Ee]poch-)|(?<=\b[Ss]tep-)|(?<=\b[Ii]ter-)))"
+    rb"|(?<=[hpr]-)(?:(?<=\b[Ee]poch-)|(?<=\b[Ss]tep-)|(?<=\b[Ii]ter-))"
+    rb"|(?<=[a-zB ][#B])(?:(?<=[a-z] #)|(?<= B))|(?<=^#)|(?<=\b[Ee]p\.))"
 )
-"""What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`."""
+"""What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`, `Round #3`."""
+_NO_WORD = rb"(?:(?<![\w.#+$/-])|(?<=[Ll]oss)(?=\d+\.\d)|(?<=\d/)(?=\d+\.\d))"
+"""Before a number: no part of a word, but for `loss0.69`, and the second of a pair as in `0.5/0.6`."""
 _THOUSANDS = rb"\d{1,3}(?:,\d{3})+"
 _TOKEN = re.compile(
     rb"(?=\d)(?:(?P<clock>\d{8}[-_T ]\d\d:\d\d(?::\d\d)?"
     rb"|\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
     rb"|\d\d/\d\d,? \d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w])"
     rb"|\d{1,2} \d\d:\d\d:\d\d(?: [A-Z]{3,5})? \d{4}\b"  # as ctime has it: Fri Oct 18 08:28:52 2024
+    rb"|(?<=[A-Z][a-z][a-z] )\d\d \d\d:\d\d:\d\d\b"  # as syslog has it: Oct 18 08:28:52
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
     rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>" + _THOUSANDS + rb"(?= ?/ *" + _THOUSANDS + rb"\b)|\d+)"
-    rb"(?: ?/ *|\]/\[| {1,8}(?:out )?of {1,8})(?P<total>" + _THOUSANDS + rb"(?!,?\d)|\d+)(?![\w/]|\.\w)"
+    rb"(?: ?/ *|\]/\[| {1,8}(?:out )?(?:of|von|de|di|sur|z|\xd0\xb8\xd0\xb7) {1,8})(?P<total>"
+    + _THOUSANDS
+    + rb"(?!,?\d)|\d+)(?![\w/]|\.\w)"
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
     rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w))"
-    rb"|(?<![\w.#+$/-])(?P<value>" + VALUE + rb")"
-    rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/\w|,\d)"
+    rb"|" + _NO_WORD + rb"(?P<value>" + VALUE + rb")"
+    rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/(?!\d+\.\d)\w|,\d)"
 )
 _NAME = re.compile(
     rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
-    rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w ]{0,20}\))?)"
+    rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w /]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
-    rb"(?P<mark>(?:['\"],?)?\s*(?:(?:[:=]>?|->)\s*(?:np\.\w+\(|tensor\()?)?)['\"\[({]*\s*$"
+    rb"(?P<mark>(?:['\"],?)?\s*(?:(?:[:=]>?|->)\s*(?:[A-Za-z][\w.]{0,20}\()?)?)['\"\[({]*\s*$"
 )
 _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b(?=\s*(?:[,;|]|$)))"
@@ -81,9 +87,13 @@ _GRADIENT = re.compile(rb", (?:device='\w+:?\d*', )?grad_fn=")
 """Behind the number of a tensor that is trained on, which is a loss: `tensor(0.53, grad_fn=<...>)`."""
 _COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
 """What is counted, named behind its number: `[50000 eps] reward=0.5`."""
+_COUNTED_AT = re.compile(_COUNTED.pattern.partition(rb"\b(?!")[0] + rb"\b")
+_BATCHES = re.compile(rb"(?i) batch(?:es)?\b(?! ?[=:])")
 _SAID = re.compile(
-    rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of)(?: \S+)? (step|iter|iteration|epoch|episode|batch)\Z"
+    rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)?"
+    rb" (step|iter|iteration|epoch|episode|batch|round)\Z"
 )
+_AFTER = re.compile(rb"(?i)(.+) after\Z")
 """A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
 _SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
 """Ends a sentence, which names nothing behind it: `Epoch 1 completed. Loss: 9.98`; but not `Valid. loss`."""
@@ -94,6 +104,13 @@ _WINDOW = re.compile(
 _BEHIND = re.compile(rb"[A-Za-z_][\w./-]*(?: [A-Za-z_][\w./-]*){0,3} ?\Z")
 _PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)\Z")
 """What a number stands at that is printed without a name: `epoch 0, batch 12: 4.98`."""
+_PAIRED = re.compile(rb"\b([A-Za-z]\w*)/([A-Za-z][\w/]*)\b")
+"""What two numbers with a slash between them are, each by itself."""
+_SPLIT = re.compile(rb"(?i)train(?:ing)?|val(?:id(?:ation)?)?|test|dev")
+_OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
+"""Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
+_BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"=>"))
+"""What stands between a place and the number told there, if it has a point: `Epoch 3 2.57`."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 
@@ -142,14 +159,16 @@ def fields(line: bytes) -> list[Field]:
         elif token["clock"] is None:
             field = _field(line, token, line[max(before, start - _MAX_NAME) : start])
             if field is not None:
-                if said and field.name.lower() in _COPULAS and field.total is None:
+                counted = bool(found) and field.name == found[-1].name  # 5 epochs = 0.5
+                if said and (counted or field.name.lower() in _COPULAS) and field.total is None:
                     field = field._replace(name=said)
                 elif found and not field.name:
                     found[-1], field = _by_place(line, found[-1], field)
-                of = _SAID.match(field.name)
-                said = of[1] if of else b""
-                if of:
-                    field = field._replace(name=of[2])
+                    found[-1], field = _by_pair(line, found[-1], field)
+                elif found and _SPLIT.fullmatch(field.name):
+                    whole = _OF_SPLIT.match(found[-1].name)
+                    field = field._replace(name=whole[1] + field.name) if whole else field
+                field, said = _said(line, field)
                 found.append(field)
                 if len(found) >= MAX_FIELDS:
                     break
@@ -160,15 +179,43 @@ def fields(line: bytes) -> list[Field]:
 def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     """Return a place and the nameless number behind it with the names that they have if they are a pair.
 
-    `epoch 0, batch 12: 4.98` and `Train loss 120 0.53`, which names the value before its place.
+    `epoch 0, batch 12: 4.98`, `Epoch 3 2.57`, and `Train loss 120 0.53`, which names the value first.
     """
     between = line[place.total[1] if place.total else place.end : value.start]
-    if between.strip() == b":" and _PLACE.search(place.name):
+    bare = between.strip()
+    real = b"." in line[value.start : value.end] and not value.suffix
+    if (bare == b":" or (real and bare in _BARELY)) and _PLACE.search(place.name):
         return place, value._replace(name=b"value")
     whole = line[place.start - 1 : place.end].strip().isdigit() and not place.suffix and not place.total
     if whole and between.isspace() and place.name.lower().endswith(b"loss"):
         return place._replace(name=b"step"), value._replace(name=place.name)
     return place, value
+
+
+def _said(line: bytes, field: Field) -> tuple[Field, bytes]:
+    """Return a place by its name, and what the text before it calls the next number; or the field itself."""
+    of = _SAID.match(field.name)
+    if of:
+        return field._replace(name=of[2]), of[1]
+    after = _AFTER.match(field.name)
+    counted = _COUNTED_AT.match(line, field.end) if after else None
+    return (field._replace(name=counted["name"]), after[1]) if after and counted else (field, b"")
+
+
+def _by_pair(line: bytes, first: Field, second: Field) -> tuple[Field, Field]:
+    """Return two numbers with a slash between them with names of their own: `train/val loss: 0.5/0.6`.
+
+    Of `train/val/test`, the second keeps what is left for the number behind it.
+    """
+    between = line[first.end : second.start]
+    named = _PAIRED.search(first.name) if between.strip() == b"/" else None
+    if named is None:
+        return first, second
+    before, behind = first.name[: named.start()], first.name[named.end() :]
+    return (
+        first._replace(name=before + named[1] + behind),
+        second._replace(name=before + named[2] + behind),
+    )
 
 
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
@@ -183,10 +230,18 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     if foreign:
         name = tongues.ordinal(gap, line, token.end()) or name
     if token["done"] is not None:
+        name = b"batch" if _BATCHES.match(line, token.end()) else name
         return Field(name, *token.span("done"), b"", token.span("total"))
     for place in ("until", "at"):
         if token[place] is not None:
             return Field(name, *token.span(place), b"")
+    return _value(line, token, gap, name, named)
+
+
+def _value(
+    line: bytes, token: re.Match[bytes], gap: bytes, name: bytes, named: re.Match[bytes] | None
+) -> Field | None:
+    """Return a number that is no place with its unit; it may be named behind it."""
     start, end = token.span("value")
     if line[end - 1 : end] == b"." and (line[end : end + 1] == b"." or _PLACE.search(name)):
         end -= 1  # `epoch 12...` and `Finished epoch 12. Loss: 0.5`

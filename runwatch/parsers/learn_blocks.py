@@ -14,13 +14,13 @@ from runwatch.parsers.learn_words import (
     VAL,
     is_quality,
     is_telling,
+    is_time,
     is_val,
     place,
     words,
 )
 from runwatch.parsers.learned import Plan
 
-_TIMES = (b"s", b"ms", b"m", b"min", b"h")
 _NO_HEADING = SAVES | VAL | {b"early", b"stop", b"stopping", b"stopped"}
 """Words of lines that tell what was done then, not that a record begins."""
 
@@ -75,8 +75,8 @@ def _places_alone(kept: Kept) -> bool:
     if all(any(i == index for _, i in kept.ranked) for index in range(len(kept.found))):
         return all(kept.found[i].name for _, i in kept.ranked)
     places = {i for _, i in kept.ranked}
-    others = [f for f in kept.found if not f.total and not _is_time(f)]
-    if len(places) == 1 and all(i in places or _is_time(f) or _is_soft(f) for i, f in enumerate(kept.found)):
+    others = [f for f in kept.found if not f.total and not is_time(f)]
+    if len(places) == 1 and all(i in places or is_time(f) or _is_soft(f) for i, f in enumerate(kept.found)):
         return True
     named = [i for r, i in kept.ranked if r <= EPOCH_RANK and kept.found[i].name]
     if len(named) == 1 and all(kept.whole(i) and not is_telling(f.name) for i, f in enumerate(kept.found)):
@@ -84,11 +84,6 @@ def _places_alone(kept: Kept) -> bool:
     ends = sum(kept.found[i].total is not None for i in places)
     lr = [f for f in others if _is_soft(f)]
     return ends == 1 and not any(f not in lr and (is_quality(f.name) or b"." in kept.text(f)) for f in others)
-
-
-def _is_time(field: Field) -> bool:
-    """Whether a number is a time: `time: 17`, `took 12.4s`."""
-    return b"time" in words(field.name) or (field.suffix in _TIMES and not is_telling(field.name))
 
 
 def _is_soft(field: Field) -> bool:

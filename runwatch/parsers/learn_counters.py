@@ -72,7 +72,9 @@ def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | 
     Without a step, the epoch that the lines name, if any.
     """
     places = sorted({place(r, kept.found[i].name) for kept in lines for r, i in kept.ranked})
-    least = RATIO if any(r == INNER for r, _ in places) else EPOCH_RANK
+    nested = any(r == INNER for r, _ in places)
+    nested = nested or (two_ratios(lines) and not any(r == EPOCH_RANK for r, _ in places))
+    least = RATIO if nested else EPOCH_RANK
     epoch = next((p for p in places if p[0] >= least and grows(lines, p, least=0.0)), None)
     for counted in places:
         if epoch is not None and 0 < counted[0] < min(EPOCH_RANK, epoch[0]):

@@ -16,6 +16,7 @@ from runwatch.parsers.fields import RATES
 from runwatch.parsers.learn_counters import (
     ENOUGH,
     Kept,
+    Place,
     begins_anew,
     counter_of,
     grows,
@@ -34,15 +35,17 @@ from runwatch.parsers.learn_words import (
     is_quality,
     is_split,
     is_telling,
+    is_time,
     is_val,
     words,
 )
 from runwatch.parsers.learned import Plan
+from runwatch.parsers.learned_turns import takes_turns
 from runwatch.parsers.tongues import spelled
 
 _WHOLE = frozenset(b"total tot all overall sum combined joint full final".split())
 _LOSSES = _WHOLE | frozenset(
-    b"train training trn batch avr avg average mean running current loss losses cost".split()
+    b"main train training trn batch avr avg average mean running current loss losses cost".split()
 )
 """Words of the names of the loss itself where others are its parts; those of its sum before others."""
 _TOLD = frozenset((b"best", b"min", b"lowest"))
@@ -51,6 +54,7 @@ _LOSS_COUNTS = 12
 """A line that tells the loss of training counts as much as four with another score."""
 LOSSLESS = 0.75
 """The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
+_NAMELESS = frozenset((b"", b"value"))
 _STRETCH = 4
 """Lines of a family in a row, on average, that are a stage of their own."""
 _TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
@@ -66,6 +70,8 @@ class Judgement:
     """How likely its counter and its values are what they seem, in [0, 1], if many lines are read."""
     waits: bool = False
     """Whether the counter may begin anew with the next epoch, and none has been seen to end."""
+    guessed: bool = False
+    """Whether nothing but the steadiness of its step speaks for training."""
 
 
 def judge(every: list[Kept], *, last: bool) -> Judgement | None:
@@ -80,15 +86,16 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     # numbers told once per epoch, or per step within one, are of training whatever they are called
     by_epoch = counter is not None and is_epoch(counter[1]) and grows(lines, counter, least=0.9)
     structured = by_epoch or (counter is not None and (epoch is not None or two_ratios(lines)))
+    guessed = not telling and not structured and counter is not None and _steady(lines, counter)
     within = counter is not None and epoch is not None and ratio(lines, counter)
     unseen = counter is not None and epoch is not None and begins_anew(lines, counter, epoch) is None
-    if not telling and not (structured and _has_floats(lines)):
+    if not telling and not guessed and not (structured and _has_floats(lines)):
         return None
     if counter is None:
         needed = FEW + 3 if last else 2 * ENOUGH
         if len(lines) < needed or not quality or len(telling) + (epoch is not None) < 2:
             return None
-    elif not quality and not structured:
+    elif not quality and not structured and not guessed:
         share = sum(any(is_telling(f.name) for f in kept.found) for kept in lines) / len(lines)
         if share < 0.5 and not (ratio(lines, counter) and grows(lines, counter, least=0.9)):
             return None
@@ -105,9 +112,10 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         aliases=aliases(lines, usual),
         pattern="learned" + BY_EPOCH * repeats,
         unseen=within and unseen,
+        turns=counter is not None and epoch is None and takes_turns(lines, counter),
     )
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
-    return Judgement(plan, score, _certainty(plan), waits)
+    return Judgement(plan, score, _certainty(plan), waits, guessed)
 
 
 def _certainty(plan: Plan) -> float:
@@ -138,6 +146,21 @@ def _has_floats(lines: list[Kept]) -> bool:
     return all(any(f.name and not k.whole(i) for i, f in enumerate(k.found)) for k in lines)
 
 
+def _steady(lines: list[Kept], counter: Place) -> bool:
+    """Whether lines name a step that grows by as much each time, or its end too, and what was measured."""
+    if len(lines) < ENOUGH or counter[0] > STEP_RANK:
+        return False
+    steps = steps_of(lines, counter)
+    strides = {b - a for a, b in pairwise(steps)}
+    if len(steps) < len(lines) or not (len(strides) == 1 or ratio(lines, counter)) or min(strides) <= 0:
+        return False
+    measured = [
+        {k.text(f) for f in k.found if f.name not in _NAMELESS and b"." in k.text(f) and not is_time(f)}
+        for k in lines
+    ]
+    return all(measured) and 2 * len(set().union(*measured)) > len(lines)
+
+
 def usual_of(lines: list[Kept]) -> frozenset[bytes]:
     """Return the names that most of the lines have."""
     counts = Counter(name for kept in lines for name in {f.name for f in kept.found if f.name})
@@ -157,15 +180,18 @@ def _quality(
     return frozenset(name for name in scores if 2 * names[name] > most) if 5 * most > count else frozenset()
 
 
-def aliases(lines: list[Kept], names: frozenset[bytes]) -> dict[bytes, str]:
-    """Return what a family's names mean where they alone do not tell."""
+def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) -> dict[bytes, str]:
+    """Return what a family's names mean where they alone do not tell.
+
+    `part` tells whether a loss of another name, as of a part of the model, is the loss if there is no other.
+    """
     meant: dict[bytes, str] = {}
     if not any(canonical(spelled(name)) == LOSS for name in names):
         losses = [n for n in sorted(names) if (is_loss(n) or n.lower() == b"total") and not is_val(n)]
         losses = [name for name in losses if _TOLD.isdisjoint(words(name))]
         whole = [n for n in losses if _LOSSES.issuperset(words(n))]
         whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
-        best = whole[:1] or (losses if len(losses) == 1 else [])
+        best = whole[:1] or (losses if part and len(losses) == 1 else [])
         meant.update(dict.fromkeys(best, LOSS))
         if not any(is_quality(name) and not is_val(name) for name in names):  # train=2.5 val=2.6
             meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in names if is_split(name)})
@@ -177,7 +203,7 @@ def aliases(lines: list[Kept], names: frozenset[bytes]) -> dict[bytes, str]:
         rate = RATES.get(name.lower())
         if rate is not None and rate != STEP_TIME:
             meant[name] = rate
-        elif b"time" in (parts := set(words(name))) and parts <= _TIMES:
+        elif b"time" in (parts := set(words(name))) and parts <= _TIMES and lines:
             values = [k.value(i) for k in lines for i, f in enumerate(k.found) if f.name == name]
             rising = all(b >= a for a, b in pairwise(values)) and len(set(values)) > len(values) // 2
             meant[name] = "elapsed" if rising else STEP_TIME

@@ -23,11 +23,9 @@ _SHORT = {b"tr": b"train", b"trn": b"train", b"vl": b"val", b"te": b"test", b"ts
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid "
-    b"score fitness exactitud genauigkeit dogruluk".split()
+    b"score fitness".split()
 )
 """Words of names that say how well training goes."""
-_LOSSES = frozenset(b"trl perda perdida perdita perte verlust kayip".split())
-"""Words that mean a loss, besides those that end in `loss`."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
 """Words of names that only training prints."""
@@ -41,7 +39,7 @@ _STEP_RANKS: Mapping[bytes, int] = {
     **dict.fromkeys(b"step steps updates timesteps".split(), 1),
     **dict.fromkeys(b"iteration iterations iter iters it itr".split(), _ITERATION),
     **dict.fromkeys(b"update batch minibatch tick round episode episodes generation count".split(), 3),
-    **dict.fromkeys(b"epoch epochs ep eps epoche epoca epok".split(), 7),
+    **dict.fromkeys(b"epoch epochs ep eps".split(), 7),
     b"train": 8,
     b"training": 8,
 }
@@ -68,10 +66,12 @@ TOLD_AGAIN = frozenset(
 """Words of lines and names that tell again what others told."""
 SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
 """Words of lines that tell what was done then, not that a record begins."""
+_EPOCHS = tuple([word] for word in b"epoch episode round e".split())
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
-    b"perd perte verlust kayip grad_fn lr step iter epoch batch update tick train episode generation".split()
+    b"round perd perte verlust kayip strat grad_fn lr step iter epoc epok batch update tick train episode "
+    b"generation".split()
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(TELLING))
@@ -91,6 +91,8 @@ _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
 _COSTS = frozenset(b"batch reader time data".split())
 """What else costs: time."""
+_TIME = frozenset(b"time elapsed took eta seconds sec duration".split())
+_TIME_UNITS = (b"s", b"ms", b"us", b"m", b"min", b"h")
 _NAMES = 1024
 """Names of which is remembered what they say."""
 
@@ -103,9 +105,13 @@ def words(name: bytes) -> list[bytes]:
 
 
 def _apart(word: bytes) -> tuple[bytes, ...]:
-    """Return a word, or the two of which it is made: `valloss`."""
+    """Return a word in English, or the two of which it is made: `valloss`, `Trainingsverlust`."""
     glued = _GLUED.fullmatch(word)
-    return (word,) if glued is None else (_SHORT.get(glued[1], glued[1]), glued[2])
+    if glued is not None:
+        return _SHORT.get(glued[1], glued[1]), glued[2]
+    compound = tongues.COMPOUND.fullmatch(word)
+    parts = (word,) if compound is None else (compound[1], compound[2])
+    return tuple(tongues.LATIN.get(part, part) for part in parts)
 
 
 @lru_cache(_NAMES)
@@ -118,14 +124,14 @@ def is_quality(name: bytes) -> bool:
 
 def is_epoch(name: bytes) -> bool:
     """Whether a name is that of an epoch, or of an episode."""
-    return words(name)[-1:] in ([b"epoch"], [b"episode"], [b"epoche"], [b"epoca"], [b"epok"])
+    return words(name)[-1:] in _EPOCHS
 
 
 @lru_cache(_NAMES)
 def is_loss(name: bytes) -> bool:
     """Whether a name is that of a loss."""
     parts = words(name)
-    if any(word.endswith((b"loss", b"losses")) or word in _LOSSES for word in parts):
+    if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
         return True
     return b"cost" in parts and _COSTS.isdisjoint(parts)
 
@@ -134,6 +140,12 @@ def is_loss(name: bytes) -> bool:
 def is_telling(name: bytes) -> bool:
     """Whether a name is one that only training prints."""
     return is_quality(name) or not _SOFT.isdisjoint(words(name))
+
+
+def is_time(field: Field) -> bool:
+    """Whether a number is a time: `time: 17`, `took 12.4s`."""
+    said = not _TIME.isdisjoint(words(field.name))
+    return said or (field.suffix in _TIME_UNITS and not is_telling(field.name))
 
 
 def is_val(text: bytes) -> bool:
@@ -167,14 +179,13 @@ def rank(line: bytes, number: Field) -> int | None:
         return 0
     parts = words(name)
     last = parts[-1] if parts else b""
-    if last == b"e" and number.total is not None and line[number.start - 1 : number.start] == b"E":
-        last = b"epoch"  # E3/10
+    last = _glued(line, number, last)
     if last in _INDEX and len(parts) > 1:
         last = parts[-2]
     if last in _STEP_RANKS:
         return _STEP_RANKS[last]
     before = line[: number.start].rstrip()
-    leads = not before.strip(b" \t|[(#") or before.lstrip() in (name, name + b":")
+    leads = not before.strip(b" \t|[(#<>") or before.lstrip() in (name, name + b":")
     if name.lower() in _LABELS and leads:
         return 3
     if number.total is not None and not is_telling(name):
@@ -182,6 +193,14 @@ def rank(line: bytes, number: Field) -> int | None:
     if before.endswith(b"[") and line[number.end : number.end + 1] == b"]" and not is_telling(name):
         leads = leads or spans_before(line, len(before) - 1) is not None
     return LEADING if leads and last not in _CLASSES else None
+
+
+def _glued(line: bytes, number: Field, word: bytes) -> bytes:
+    """Return what a letter right before a number stands for: `E3/10`, `E03 B0010/500`."""
+    letter = line[number.start - 1 : number.start]
+    if letter == b"B" and word == b"b":
+        return b"batch"
+    return b"epoch" if letter == b"E" and word == b"e" else word
 
 
 @lru_cache(4096)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, LOSS, VAL_LOSS, Unit, canonical
 from runwatch.parsers.fields import Field, fields
+from runwatch.parsers.learn_sections import VAL_SECTION, Sections
 from runwatch.parsers.learn_words import (
     RATIO,
     SAVES,
@@ -29,6 +30,7 @@ from runwatch.parsers.learn_words import (
     relevant,
     words,
 )
+from runwatch.parsers.learned_turns import Turns, placed
 from runwatch.parsers.patterns import Epochs, Layout, Match
 from runwatch.parsers.patterns import number as parsed
 from runwatch.parsers.tongues import spelled
@@ -74,6 +76,8 @@ class Plan:
     """Names of its losses: what holds none of them is no record."""
     unseen: bool = False
     """Whether no epoch was seen to end: the step may go on into the next one, and not begin anew."""
+    turns: bool = False
+    """Whether the step counts the batches of each epoch anew, and no line tells the epoch (see Turns)."""
     main: bool = True
     """False for lines that stand beside the records and are none."""
 
@@ -106,19 +110,25 @@ class LearnedMatcher:
         self._ranked: dict[Layout, Layout] = {}
         self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
         self._layouts: dict[tuple[object, ...], Layout] = {}
+        self._turns = Turns()
         self._newest: dict[bytes, tuple[float, float]] = {}
         """Epoch and step of the newest line, where no epoch was seen to end."""
-        if any(plan.unseen for plan in plans.values()):
-            self.bulk = lambda: None  # no bulk path: what it reads changes as soon as one ends
+        self._sections = Sections() if any(head.startswith(VAL_SECTION) for head in plans) else None
+        if self._sections is not None or any(p.unseen or p.turns for p in plans.values()):
+            self.bulk = lambda: None  # no bulk path: what a line means depends on those before it
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learnt family; `start` is 0, as its lines have no prefix."""
         boxed = self._boxed and line[:1] == b"|"
         if not boxed and not relevant(line):
+            if self._sections is not None:
+                self._sections.pass_by(line)
             return None
         found = fields(line)
         ranked = counters(line, found)
         family = head(line, found, ranked)
+        if self._sections is not None and family is not None:
+            family = self._sections.family(family, line, found, ranked)
         rank = rank_span(line)
         plan = self.plans.get(family or b"")
         if boxed and (plan is None or not plan.alone):
@@ -195,6 +205,11 @@ class LearnedMatcher:
         columns += metrics if kind == TRAIN else self._beside(metrics)
         if not plan.alone and not any(column[0] not in META_COLUMNS for column in columns):
             return None
+        if plan.turns and kind == TRAIN and columns[1:2] and columns[1][0] == "total":
+            step, total = (parsed(line[slice(*column[3])]) for column in columns[:2])
+            rank = rank_span(line)
+            turns = self._turns.before(family + line[slice(*rank)] if rank else family, step, total)
+            return self._match(plan.pattern, kind, columns, None, (total, turns) if turns else None)
         return self._match(plan.pattern, kind, columns, plan.base if whole else None)
 
     def _settled(self, plan: Plan, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Plan:
@@ -255,7 +270,8 @@ class LearnedMatcher:
                 continue
             text = spelled(number.name)
             metric = aliases.get(number.name) or canonical(text)
-            if validation and (metric == LOSS or set(words(number.name)) <= _PLAIN_LOSS):
+            of = set(words(number.name))
+            if validation and b"train" not in of and (metric == LOSS or of <= _PLAIN_LOSS):
                 metric = VAL_LOSS
             if metric == LOSS and metric in seen and is_val(line[found[index - 1].end : number.start]):
                 metric = VAL_LOSS  # Train: loss=1.2 acc=0.5 | Val: loss=1.4
@@ -270,10 +286,11 @@ class LearnedMatcher:
         kind: str,
         columns: list[Column],
         base: int | None,
+        turned: tuple[float, int] | None = None,
     ) -> Match:
         unique = {column[0]: column for column in reversed(columns)}
         columns = [column for column in columns if unique[column[0]] is column]
-        key = (pattern, kind, base, *(column[:3] for column in columns))
+        key = (pattern, kind, base, turned, *(column[:3] for column in columns))
         layout = self._layouts.get(key)
         if layout is None:
             if len(self._layouts) > 4096:  # names that hold random text: never grow without bound
@@ -281,6 +298,7 @@ class LearnedMatcher:
             printed = {metric: spelled(raw) for metric, raw, _, _ in columns if raw}
             names = tuple(column[0] for column in columns)
             epochs = None if base is None else _epochs(names, base)
+            epochs = epochs if turned is None else placed(names, *turned)
             if epochs is not None:
                 names = ("step", "total", *(names[index] for index in epochs.rest))
             layout = self._layouts[key] = Layout(

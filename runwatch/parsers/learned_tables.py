@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import islice, pairwise
+from typing import NamedTuple
 
 from runwatch.batch import META_COLUMNS, TRAIN
 from runwatch.metrics import LOSS, Unit, canonical
@@ -21,6 +22,12 @@ _COUNTERS = (b"#", b"step", b"steps", b"iteration", b"iter", b"update", b"batch"
 """Names of the column that counts, the best first."""
 _MAX_COLUMNS = 32
 _WORD = re.compile(rb"[^\s|]+")
+_LISTED = re.compile(rb"\s*[,;]\s*")
+_LISTED_WORD = re.compile(rb"[^\s,;]+")
+"""The gaps and cells of rows that are lists: `1;2.5;2.6`."""
+_RULED = re.compile(rb"\s*\xe2[\x94\x95][\x80-\xbf]\s*")
+_RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+")
+"""The same between the lines of a box that is drawn."""
 _CELL = re.compile(
     rb"(" + VALUE + rb")(?:%|s)?"
     rb"|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|-+"
@@ -38,23 +45,40 @@ def may_head(line: bytes) -> bool:
     return (bare[:1].isalpha() or bare[:1] == b"#") and not _NAMELESS.search(bare)
 
 
-def header(line: bytes) -> tuple[bytes, ...] | None:
-    """Return the columns of a line that may head a table of training, else None."""
-    if len(line) > 512 or (b"  " not in line.strip() and not _GAPPED.search(line)):
+class Header(NamedTuple):
+    """The header of a table."""
+
+    columns: tuple[bytes, ...]
+    cell: re.Pattern[bytes] = _WORD
+    """Finds the cells of its rows."""
+
+
+def header(line: bytes) -> Header | None:
+    """Return the header that a line is if it heads a table of training, else None."""
+    ruled = line[:1] == b"\xe2" and _RULED.match(line) is not None
+    gapped = ruled or b"  " in line.strip() or _GAPPED.search(line)
+    if len(line) > 512 or not gapped or not (ruled or b"loss" in line or may_head(line)):
         return None
-    if b"loss" not in line and not may_head(line):
-        return None
-    columns = tuple(column for column in _GAP.split(line.strip(b" \t|\r")) if column)
-    if len(columns) == 1:
+    bare = line.strip(b" \t|\r")
+    gap, cell = (_RULED, _RULED_WORD) if ruled else (_GAP, _WORD)
+    columns = tuple(column for column in gap.split(bare) if column)
+    if len(columns) == 1 and not ruled and len(listed := _LISTED.split(bare.lstrip(b"# "))) > 2:
+        columns, cell = tuple(listed), _LISTED_WORD
+    elif len(columns) == 1:
         columns = tuple(line.split())
+    return Header(columns, cell) if _heads(columns, line) else None
+
+
+def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
+    """Whether columns are those of a table of training: names, one of which counts, or says how it goes."""
     if not 2 <= len(columns) <= _MAX_COLUMNS or len(set(columns)) < len(columns):
-        return None
+        return False
     if len(columns) == 2 and not (_counter(columns) == 0 and re.search(rb"[\t|]", line)):
-        return None
+        return False
     if any(not column[:1].isalpha() and column != b"#" for column in columns):
-        return None
+        return False
     counted = _counter(columns) is not None or (b"\t" in line and _of_losses(columns))
-    return columns if counted and any(is_quality(name) and len(name) < 40 for name in columns) else None
+    return counted and any(is_quality(name) and len(name) < 40 for name in columns)
 
 
 def _of_losses(columns: tuple[bytes, ...]) -> bool:
@@ -72,13 +96,14 @@ class TableMatcher:
 
     prefix = b""
 
-    def __init__(self, columns: tuple[bytes, ...]) -> None:
-        self.columns = columns
+    def __init__(self, head: Header) -> None:
+        self.head = head
+        columns = head.columns
         self.counted = _counter(columns) is not None
         """Whether a column tells the step."""
         self._names: list[str] = []
         self._printed: dict[str, str] = {}
-        meant = {} if self.counted else aliases([], frozenset(columns))
+        meant = aliases([], frozenset(columns), part=not self.counted)
         for index, column in enumerate(columns):
             text = spelled(column)
             name = "step" if index == _counter(columns) else meant.get(column) or canonical(text)
@@ -94,7 +119,9 @@ class TableMatcher:
         """Return the numbers of a row; cells that are none are absent."""
         if len(line) > 1024:
             return None
-        words = list(islice(_WORD.finditer(line, start), len(self._names)))  # cell by cell: time stays linear
+        words = list(
+            islice(self.head.cell.finditer(line, start), len(self._names))
+        )  # cell by cell: time stays linear
         if len(words) < len(self._names) or not _REMARK.fullmatch(line, words[-1].end()):
             return None
         spans: dict[str, tuple[int, int]] = {}

@@ -32,6 +32,7 @@ from runwatch.parsers.learn_families import (
     interleaved,
     judge,
 )
+from runwatch.parsers.learn_sections import SECTION, Sections
 from runwatch.parsers.learn_shapes import reading_of
 from runwatch.parsers.learn_words import SAVES, VAL_LED, is_loss, is_val, rank_span, relevant, words
 from runwatch.parsers.learned import LearnedMatcher, Plan
@@ -66,6 +67,7 @@ class Learner:
         self._due = _LOOK
         self._table: TableMatcher | None = None
         """Reads the rows under the newest header."""
+        self._sections = Sections()
         self._markdown = False
         """Whether a heading was seen."""
         self._fence: int | None = None
@@ -102,9 +104,12 @@ class Learner:
             return self._look()
         reading = reading_of(line) if len(line) <= 4096 and (line[:1] == b"|" or relevant(line)) else None
         if reading is None:
-            columns = header(line)
-            if columns is not None and (self._table is None or self._table.columns != columns):
-                self._table = TableMatcher(columns)
+            if self._sections.pass_by(line):
+                self._keep(Kept(line, offset, number, SECTION, [], []))
+                return None
+            head = header(line)
+            if head is not None and (self._table is None or self._table.head != head):
+                self._table = TableMatcher(head)
                 self.kept = [kept for kept in self.kept if kept.head != ROW]
             return None
         family, found, ranked = reading
@@ -112,6 +117,7 @@ class Learner:
             return None
         if ranked and not self.saw_loss:
             self.saw_loss = any(is_loss(f.name) and not is_val(f.name) for f in found)
+        family = self._sections.family(family, line, found, ranked)
         rank = rank_span(line)
         of = line[slice(*rank)] if rank else b""
         self._keep(Kept(line, offset, number, family, found, ranked, self._lines - 1, of))
@@ -159,7 +165,7 @@ class Learner:
 
     def _keep(self, kept: Kept) -> None:
         self.kept.append(kept)
-        self._added += 1
+        self._added += kept.head != SECTION
         self._bytes += len(kept.line)
         if len(self.kept) > KEPT_LINES or self._bytes > KEPT_BYTES:
             self._drop(len(self.kept) // 4 + 1)  # a quarter at a time: dropping the first of a list is slow
@@ -177,15 +183,18 @@ class Learner:
         for kept in self.kept:
             families.setdefault(kept.head, []).append(kept)
         rows = [kept.line for kept in families.pop(ROW, [])]
+        families.pop(SECTION, None)
         if self._table is not None and 2 * len(rows) > len(self.kept) and self._table.counts(rows):
             trust = (1.0 if self._table.reads_loss else LOSSLESS) * (1.0 if self._table.counted else 0.8)
-            return self._believe(self._table, rows[-1], trust)
+            return self._believe(self._table, self._table, rows[-1], trust)
         judged = [
             judgement
             for lines in families.values()
             if (len(lines) >= ENOUGH or (last and not self._markdown and few_are_enough(lines, self._lines)))
             and (judgement := judge(lines, last=last)) is not None
         ]
+        if any(is_loss(f.name) for kept in self.kept for f in kept.found):
+            judged = [judgement for judgement in judged if not judgement.guessed]
         judged = _of_training(judged, last=last)
         if judged and not last and _better_may_come(judged[0], families):
             return None
@@ -205,15 +214,17 @@ class Learner:
         """Return the format of these plans, the main one first; None if it finds no record after all."""
         main = plans[next(iter(plans))]
         self.reads_loss = bool(main.counter and main.losses)
-        return self._believe(LearnedMatcher(plans), families[next(iter(plans))][-1].line, certainty)
+        example = families[next(iter(plans))][-1].line
+        return self._believe(LearnedMatcher(plans), LearnedMatcher(plans), example, certainty)
 
-    def _believe(self, matcher: Matcher, example: bytes, certainty: float) -> Format | None:
+    def _believe(self, matcher: Matcher, fresh: Matcher, example: bytes, certainty: float) -> Format | None:
+        """Return the format of a matcher, if it finds a record; `fresh` is one that has read nothing yet."""
         kinds = [match.layout.kind for kept in self.kept if (match := matcher.match(kept.line)) is not None]
         if TRAIN not in kinds:
             return None
-        self.sure = len(kinds) / len(self.kept)
+        self.sure = len(kinds) / sum(kept.head != SECTION for kept in self.kept)
         self.certainty = certainty * min(1.0, 2 * self.sure)
-        return Format(NAME, "learned from this log", decode(example, 200), (matcher,), weak=True)
+        return Format(NAME, "learned from this log", decode(example, 200), (fresh,), weak=True)
 
 
 def _of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from runwatch.parsers.gate import Gate
 from runwatch.parsers.interpreter import MAX_LINE
+from runwatch.parsers.learn_sections import opens
 from runwatch.parsers.learn_words import TELLING, is_count
 from runwatch.parsers.learned_tables import may_head
 from runwatch.parsers.lines import UNCLEAN, Bytes, Ints, Lines
@@ -86,6 +87,7 @@ class Sieve:
             or line.startswith(self._heads)
             or may_head(line)
             or is_count(line)
+            or opens(line)
             or len(line) > MAX_LINE
         )
 

@@ -1,7 +1,5 @@
 """Names of numbers in other languages than English: how they are found, and what they mean.
 
-Those in Latin letters that ASCII has are in learn_words.
-
 Text is UTF-8, or Chinese in GB18030: no word of the latter is right UTF-8, so neither is
 taken for the other.
 """
@@ -12,21 +10,39 @@ import re
 from functools import lru_cache
 
 _MEANT = {
-    "loss": "损失 損失 손실 потер pérdida kayıp",
+    "loss": "损失 損失 손실 потер pérdida kayıp kayb kaybı",
     "error": "误差 誤差 오차 ошибк",
-    "accuracy": "准确率 精度 정확도 точност précision precisión acurácia exactitud doğruluk",
+    "accuracy": "准确率 精度 정확도 точност précision precisión acurácia exactitud doğruluk dokładność "
+    "độ%chính%xác",
     "reward": "奖励 報酬 보상 наград",
     "lr": "学习率 学習率 학습률 скорость%обучени",
-    "train": "训练 訓練 学習 학습 훈련 обучени тренировочн",
-    "val": "验证 検証 검증 валидац проверочн validação validación",
+    "train": "训练 訓練 学習 학습 훈련 обучени тренировочн entraînement eğitim",
+    "val": "验证 検証 검증 валидац проверочн validação validación doğrulama",
     "test": "测试 テスト 테스트 тест",
-    "epoch": "轮次 轮 エポック 에포크 에폭 эпох época époque épocas",
+    "epoch": "轮次 轮 エポック 에포크 에폭 эпох época époque épocas vòng",
     "episode": "回合 エピソード 에피소드 эпизод",
     "step": "步数 步 ステップ 스텝 шаг",
     "iteration": "迭代 반복 итерац",
     "batch": "批次 バッチ 배치 батч",
 }
 """English words, and stems of those that mean the same; % stands for a space."""
+
+_LATIN = {
+    "loss": "perda perdida perdita perte verlust kayip strata straty",
+    "error": "fehler erreur errore erro blad",
+    "accuracy": "exactitud exactitude genauigkeit dogruluk accuratezza acuracia dokladnosc",
+    "train": "trainings treino treinamento entrenamiento entrainement apprentissage addestramento egitim "
+    "treningowa treningowy uczenia",
+    "val": "validierungs validierung validacion validacao validazione "
+    "walidacyjna walidacyjny walidacji dogrulama",
+    "epoch": "epoche epoca epok epoka epoque",
+    "iteration": "iteracion iteracao iterazione iteracja",
+    "step": "schritt paso passo krok etape",
+}
+"""The same for words of letters that ASCII has; these are whole."""
+LATIN = {word.encode(): english.encode() for english, words in _LATIN.items() for word in words.split()}
+COMPOUND = re.compile(rb"(trainings|validierungs|test)(verlust|fehler|genauigkeit)")
+"""Two such words written as one."""
 
 
 def _spellings() -> dict[bytes, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.parsers.learned_tables import TableMatcher
+from runwatch.parsers.learned_tables import Header, TableMatcher
 
 from .logs import parse
 
@@ -112,7 +112,7 @@ def test_table_cells_that_are_no_numbers():
 def test_hard_rows_cost_little(line):
     import time
 
-    table = TableMatcher((b"step", b"loss", *(b"column %d" % i for i in range(30))))
+    table = TableMatcher(Header((b"step", b"loss", *(b"column %d" % i for i in range(30)))))
     begun = time.perf_counter()
     assert table.match(line) is None
     assert time.perf_counter() - begun < 0.1

@@ -1,4 +1,4 @@
-"""Names in other scripts are read: Chinese in either encoding, Japanese, Korean and Russian."""
+"""Names in other languages are read, whatever script they are in, and Chinese in either encoding."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ LINES = {
     "japanese": "エポック {step}/30 損失: {loss} 精度: {score}",
     "korean": "에포크 {step}/30 - 손실: {loss} - 정확도: {score}",
     "russian": "Эпоха {step}/30, Потери: {loss}, Точность: {score}",
+    "russian, of": "Эпоха {step} из 30: потери на обучении {loss}, точность {score}",
+    "german": "Epoche {step} von 30 | Trainingsverlust: {loss} | Validierungsverlust: {score}",
+    "spanish": "Época {step} de 30: pérdida entrenamiento {loss}, pérdida validación {score}",
+    "french": "Epoque {step}/30 - perte entraînement : {loss} - perte validation : {score}",
+    "italian": "Epoca {step}/30 - perdita: {loss} - perdita validazione: {score}",
+    "polish": "Epoka {step}/30: strata treningowa={loss}, strata walidacyjna={score}",
+    "turkish": "Epoch {step}/30 - Eğitim Kaybı: {loss} - Doğrulama Kaybı: {score}",
+    "vietnamese": "Vòng {step}/30: loss = {loss}, độ chính xác = {score}",
 }
 
 

@@ -1,0 +1,60 @@
+"""Places batches within a run whose lines tell no epoch: `batch 10/200`, again and again.
+
+A counter that falls after it has reached its end has begun the next epoch; one that falls before has
+begun another run.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from runwatch.parsers.learn_counters import Kept, Place, ratio
+from runwatch.parsers.learn_words import is_epoch
+from runwatch.parsers.patterns import Epochs, number
+
+_BATCHES = (b"batch", b"batches", b"minibatch")
+
+
+def takes_turns(lines: list[Kept], counted: Place) -> bool:
+    """Whether a counter is printed with its end and counts the batches of one epoch after the other.
+
+    Its name says so, or it was seen to begin anew at its end each time.
+    """
+    if is_epoch(counted[1]) or not ratio(lines, counted):
+        return False
+    places = [place for kept in lines if (place := _place(kept, counted)) is not None]
+    turns = Turns()
+    ended = [turns.before(b"", *place) for place in places]
+    falls = sum(b[0] < a[0] for a, b in pairwise(places))
+    return ended[-1] == falls if falls else counted[1] in _BATCHES
+
+
+def _place(kept: Kept, counted: Place) -> tuple[float, float] | None:
+    index = kept.find(counted)
+    total = None if index is None else kept.found[index].total
+    return None if index is None or total is None else (kept.value(index), number(kept.line[slice(*total)]))
+
+
+class Turns:
+    """How many epochs have ended. Its state is the newest place of each counter."""
+
+    def __init__(self) -> None:
+        self._at: dict[bytes, tuple[float, float, int]] = {}
+        """Newest step, longest stride and epochs ended, by what is counted."""
+
+    def before(self, what: bytes, step: float, total: float) -> int:
+        """Return how many epochs have ended before this step of `total`."""
+        newest, stride, turns = self._at.get(what, (0.0, 0.0, 0))
+        if step < newest:
+            turns = turns + 1 if newest + max(stride, 1.0) >= total else 0
+        else:
+            stride = max(stride, step - newest)
+        self._at[what] = step, stride, turns
+        return turns
+
+
+def placed(names: tuple[str, ...], total: float, turns: int) -> Epochs:
+    """Return how a step and its total become those of the whole run after so many turns."""
+    at = {name: index for index, name in enumerate(names)}
+    rest = tuple(index for name, index in at.items() if name not in ("step", "total"))
+    return Epochs(at["total"], at["total"], at["step"], None, None, rest, int(total) - turns)

@@ -1,0 +1,112 @@
+"""Lines as many authors print them are learnt: pairs, sections, rounds, batches that begin anew, lists."""
+
+from __future__ import annotations
+
+import pytest
+
+from runwatch.batch import EVAL
+
+from .logs import parse
+
+LOSSES = [round(3 / (i + 1), 4) for i in range(30)]
+STEPS = list(range(1, 31))
+
+LINES = {
+    "pair": "Epoch {i}: train/val loss: {x}/{y}, acc: 0.5{i}/0.4{i}",
+    "pair, named behind": "Epoch {i} | loss (train/val): {x} / {y}",
+    "pair of scores": "Epoch {i} train (loss/acc): {x}/0.7{i}",
+    "one name for two": "Epoch {i} LOSS train {x} valid {y}",
+    "glued": "EPOCH[{i}/30] loss{x}-|Sample:1.{i}|",
+    "dotted": "Ep.{i:03d} Loss {x} Val {y}",
+    "hashed": "#{i:04d}: loss={x}, t=0.{i}s",
+    "over": "Mean loss over epoch {i}: {x} (took 12.{i}s)",
+    "after": "Training loss after {i} epochs = {x}",
+    "angled": "<{i}> train_loss={x}; lr=1e-3",
+    "syslog": "Jan 07 10:00:{i:02d} node12 train[2211]: epoch={i} loss={x}",
+    "array": "epoch={i}, {{'loss': Array({x}, dtype=float32), 'acc': Array(0.5{i}, dtype=float32)}}",
+    "round": "Round {i}\nTrain loss: {x}, Test acc: 0.5{i}",
+    "clients": "--- Round {i} ---\n[client 1] loss 0.{i}\n[client 2] loss 0.{i}\nGlobal loss: {x} | acc: 0.5",
+    "semicolons": "{i};{x};{y}",
+    "drawn box": "║ {i:>5} ║ {x} ║ {y} ║",
+}
+HEADS = {"semicolons": "epoch;loss;val_loss", "drawn box": "║ Epoch ║ Loss ║ Val Loss ║"}
+
+
+def _log(line: str, head: str = "") -> bytes:
+    rows = [line.format(i=i, x=x, y=x + 1) for i, x in zip(STEPS, LOSSES, strict=True)]
+    return "\n".join([*filter(None, [head]), *rows, ""]).encode()
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_step_and_loss_of_home_made_lines(name):
+    parsed = parse(_log(LINES[name], HEADS.get(name, "")), formats=())
+    assert parsed.column("step").tolist() == STEPS
+    kind = EVAL if "ound" in name or "client" in name else "train"
+    assert parsed.column("train/loss", kind).tolist() == LOSSES
+
+
+def test_the_second_of_a_pair_is_of_validation():
+    parsed = parse(_log(LINES["pair"]), formats=())
+    assert parsed.column("val/loss").tolist() == [x + 1 for x in LOSSES]
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("Iter {step} | critic {x} | gen {y}", "critic"),
+        ("Iteration #{step}  E = {x}", "E"),
+        ("Generation {i}/30 - Best: {x} - Std: 0.{i}", "Best"),
+    ],
+)
+def test_steady_measures_need_no_known_name(line, name):
+    rows = [line.format(i=i, step=50 * i, x=x, y=x + 1) for i, x in zip(STEPS, LOSSES, strict=True)]
+    assert parse("\n".join([*rows, ""]).encode(), formats=()).column(name).tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    "line", ["Step {step} took {x} s", "Iteration {step}: {x} ms/op", "step {odd} size {x}"]
+)
+def test_times_and_uneven_counts_alone_are_no_training(line):
+    rows = [line.format(step=i, odd=i * i, x=x) for i, x in zip(STEPS, LOSSES, strict=True)]
+    assert parse("\n".join([*rows, ""]).encode()).format is None
+
+
+SECTIONED = (
+    "*** Epoch {i} ***\nTraining:\n  loss: {x}\nValidation:\n  loss: {y}\n",
+    "Epoch {i}/30\nPhase: train\nLoss: {x}\nPhase: val\nLoss: {y}\n",
+    "[INFO] Epoch {i}/30\n[INFO] train results\n[INFO] loss = {x}\n[INFO] test results\n[INFO] loss = {y}\n",
+    "[INFO] Epoch {i}/30\nTraining\nValidation\nTraining loss: {x}\nValidation loss: {y}\n",
+    "Train epoch: {i}\n  loss: {x}\nEval epoch: {i}\n  loss: {y}\n",
+)
+
+
+@pytest.mark.parametrize("block", SECTIONED)
+def test_a_section_says_what_its_lines_are_about(block):
+    parsed = parse(_log(block), formats=())
+    assert parsed.column("step").tolist() == STEPS
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == [x + 1 for x in LOSSES]
+
+
+def test_sections_are_the_same_line_by_line():
+    text = b"some preamble\n" * 3000 + _log(SECTIONED[0])  # longer than what is passed over at once
+    parse(text).same_as(parse(text, bulk=False))
+
+
+def test_batches_that_begin_anew_at_their_end_go_on():
+    line = "Batch {b}/200, loss: {x}\n"
+    text = "".join(line.format(b=20 * (i % 10 + 1), x=x) for i, x in enumerate(LOSSES))
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("step").tolist() == [20 * (i + 1) for i in range(30)]
+    assert parsed.column("total").tolist() == [200.0 * (i // 10 + 1) for i in range(30)]
+
+
+def test_batches_that_begin_anew_before_their_end_are_another_run():
+    places = [20 * (i % 10 + 1) for i in range(25)] + [20, 40, 60, 80]
+    text = "".join(f"Batch {b}/200, loss: {i}.5\n" for i, b in enumerate(places))
+    assert parse(text.encode(), formats=()).column("step").tolist()[-5:] == [500, 20, 40, 60, 80]
+
+
+def test_epochs_that_begin_anew_do_not_go_on():
+    text = "".join(f"Epoch {i % 10 + 1}/10 loss {i}.5\n" for i in range(30))
+    assert parse(text.encode(), formats=()).column("step").tolist() == [i % 10 + 1 for i in range(30)]
