@@ -331,6 +331,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """What the user should know about runwatch itself: blind sources, failed deliveries."""
     compared: tuple[Compared, ...] = ()
     lost: str = ""
-    """Why the daemon of the run that is shown is out of reach; "" if it is not."""
+    """What became of the daemon of the run that is shown, in two words; "" if it is within reach."""
+    advice: str = ""
+    """What else is known of that, and what to do."""
     late: float = 0.0
     """Seconds since this was true, if it is out of reach."""

@@ -132,10 +132,10 @@ class RunwatchApp(App[int], inherit_bindings=False):
             return
         if event.link is not self.link:
             return  # one that was given up
-        self.scene.link, self.scene.reason = "lost", event.reason
+        self.scene.link, self.scene.lost, self.scene.reason = "lost", Scene.lost, event.reason
         if self._reopen is not None:
             key = self.registry.by_id["retry"].shown
-            self.scene.reason += f"; {key} starts it again"
+            self.scene.reason += f"; {key} watches again"
         self.refresh_view()
 
     def subscribe(self) -> None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from textual.message_pump import MessagePump
 
 
-_CLOSED = "the engine closed the connection"
-_NEVER = "the engine ended before it began: set RUNWATCH_ENGINE_LOG=FILE to see why"
+_CLOSED = "the process that reads the log ended"
+_NEVER = "the process that reads the log ended before it began: set RUNWATCH_ENGINE_LOG=FILE to see why"
 
 
 class SnapshotReady(Message, bubble=False):
@@ -76,7 +76,7 @@ class Link:
                 elif isinstance(reply, protocol.Hello) and reply.version == protocol.VERSION:
                     reason = _CLOSED
                 elif isinstance(reply, protocol.Hello):
-                    reason = f"the engine speaks protocol {reply.version}, this screen {protocol.VERSION}"
+                    reason = f"the other end speaks protocol {reply.version}, this screen {protocol.VERSION}"
                     break
         except RunwatchError as error:
             reason = str(error)

@@ -180,7 +180,8 @@ class Hub:
                     run, id=self._id(host, run.id), name=self._name(host, run.name), age=age
                 )
         chosen = self._chosen
-        lost = chosen.reason if chosen is not None and not chosen.live and chosen.tried.is_set() else ""
+        lost = chosen.lost if chosen is not None else ""
+        advice = chosen.advice(now) if chosen is not None and lost else ""
         late = now - chosen.received if chosen is not None and lost else 0.0
         compared = () if chosen is None or chosen.snapshot is None else chosen.snapshot.compared
         return Snapshot(
@@ -191,6 +192,7 @@ class Hub:
             # Only runs of the same host have curves to lay over each other.
             compared=tuple(msgspec.structs.replace(c, id=self._id(chosen, c.id)) for c in compared if chosen),
             lost=lost,
+            advice=advice,
             late=late,
         )
 
