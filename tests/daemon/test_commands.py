@@ -84,7 +84,7 @@ def test_alerts_and_acknowledging_one(daemon):
     assert line.startswith(f"{row['id'][:8]}  ▲ CRIT  speedrun  nonfinite")
     assert "see runwatch alerts" in daemon.run("ack", "0000").stderr
     done = daemon.run("ack", row["id"][:8])
-    assert done.stdout.startswith("acknowledged: speedrun: train/loss is NaN")
+    assert done.stdout.startswith("acknowledged: speedrun: loss is NaN")
     assert "ACK" in daemon.run("alerts").stdout
     assert "⚠" not in daemon.run("status", "--tmux").stdout
 

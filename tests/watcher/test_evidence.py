@@ -221,7 +221,7 @@ def test_sources_that_contradict_each_other_are_a_note():
         fold.read("csv", f"{n},{(3 - n / 100) * 2}\n")
     found = fold.found("disagreement")
     assert (found["severity"], found["metric"]) == ("info", "train/loss")
-    assert found["title"] == "train/loss is 3 in log.log and 6 in csv.log"
+    assert found["title"] == "loss is 3 in log.log and 6 in csv.log"
     assert {found["evidence"][key] for key in ("source", "other")} == {"log.log", "csv.log"}
 
 

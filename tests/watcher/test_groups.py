@@ -413,8 +413,8 @@ def test_what_each_source_is_and_why_it_belongs_to_the_run_is_told():
 @pytest.mark.parametrize(
     ("one", "two", "said"),
     [
-        ("/r/train.log", "/r/a/m.csv", "train/loss is 2.125 in train.log and 3.375 in m.csv"),
-        ("/r/a/m.csv", "/r/b/m.csv", "train/loss is 2.125 in /r/a/m.csv and 3.375 in /r/b/m.csv"),
+        ("/r/train.log", "/r/a/m.csv", "loss is 2.125 in train.log and 3.375 in m.csv"),
+        ("/r/a/m.csv", "/r/b/m.csv", "loss is 2.125 in /r/a/m.csv and 3.375 in /r/b/m.csv"),
     ],
 )
 def test_a_disagreement_names_the_files_in_short_where_that_tells_them_apart(one, two, said):
