@@ -204,6 +204,15 @@ def test_a_key_starts_a_dead_engine_again(log):
         assert terminal.end() == 0
 
 
+def test_check_says_at_once_what_it_does_and_leaves_nothing_of_that(tmp_path, log):
+    with Terminal("check", str(tmp_path)) as terminal:
+        picture = terminal.until(lambda p: "no findings" in p)
+        assert f"searching {tmp_path}"[:60].encode() in terminal.seen
+        assert "searching" not in picture
+        assert "reading" not in picture
+        assert terminal.end() == 0
+
+
 def test_a_key_that_means_two_things_is_one_line(log, tmp_path):
     config = tmp_path / "keys.toml"
     config.write_text("[keys]\nzoom = 's'\n")

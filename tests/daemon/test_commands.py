@@ -56,7 +56,8 @@ def test_status(daemon):
     first, *_, last = done.stdout.splitlines()
     assert re.match(r"▶ RUNNING  speedrun  step 4,005/5,568  ━+.*  72%  loss 2\.500  ETA .*1▲.* ago", first)
     assert "1 run, 1 file; alerts are sent nowhere" in last
-    assert daemon.run("status", "speedrun").stdout.splitlines()[0] == first
+    again = daemon.run("status", "speedrun").stdout.splitlines()[0]
+    assert again.partition("ETA")[0] == first.partition("ETA")[0], "but for what the clock changes"
     for asked in (["nope"], ["--json", "nope"]):
         done = daemon.run("status", *asked)
         assert (done.returncode, done.stdout) == (2, "")
