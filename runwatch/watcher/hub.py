@@ -81,6 +81,11 @@ class Hub:
             self._following = True
             for host in self.hosts:
                 host.follow(request)
+        elif isinstance(request, protocol.Query):
+            name, _, run = request.run.rpartition(APART)
+            for host in self.hosts:
+                if host.name == name:
+                    host.send(msgspec.structs.replace(request, run=run))
         elif not isinstance(request, protocol.Hello) and (host := self._chosen or self.hosts[0]):
             host.send(request)
 
