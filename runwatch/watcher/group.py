@@ -217,7 +217,8 @@ class Group:
         if len(self.sources) == 1:
             return ""
         reasons = dict.fromkeys(s.member.why for s in self.sources.values() if s.member.why)
-        return f"{len(self.paths)} sources ({'; '.join(list(reasons)[:3])})"
+        why = f" ({'; '.join(list(reasons)[:3])})" if reasons else ""
+        return f"{len(self.paths)} sources{why}"
 
     def speaker(self, path: str | None = None) -> Source | None:
         """Return the source at `path`, else the leader, else whoever said something."""

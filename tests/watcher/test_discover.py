@@ -168,6 +168,12 @@ def test_a_search_is_bounded(tmp_path, monkeypatch):
         find([str(tmp_path / "data")])
 
 
+def test_a_log_that_is_empty_yet_is_told(tmp_path):
+    (tmp_path / "train.log").touch()
+    with pytest.raises(SourceError, match="train.log is empty yet: tail --wait waits for it"):
+        find([str(tmp_path)])
+
+
 def test_where_everything_lies_nothing_is_meant(tmp_path, monkeypatch):
     monkeypatch.setattr(discover, "MAX_ENTRIES", 50)
     monkeypatch.setattr(discover, "MAX_AMONG", 20)

@@ -190,7 +190,9 @@ def _nothing_in(path: str, files: Sequence[File], unseen: Sequence[str]) -> Sour
     except SourceError as error:
         return error
     wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
-    hint = "; ".join(unseen) or f"give a log file, or a directory with {wanted}"
+    empty = next((e.name for e in _entries(path, note=lambda said: None) if _kind(e.name) == LOG), "")
+    hint = f"{empty} is empty yet: tail --wait waits for it" if empty and not files else ""
+    hint = "; ".join(unseen) or hint or f"give a log file, or a directory with {wanted}"
     return SourceError("no runs in this directory", path, hint)
 
 
