@@ -13,7 +13,7 @@ import numpy as np
 from runwatch.batch import EVAL, RANK, TRAIN, Event
 from runwatch.block import Block
 from runwatch.checkpoint import Checkpoints
-from runwatch.metrics import STEP_TIME
+from runwatch.metrics import EPOCH, STEP_TIME
 from runwatch.series import Series
 from runwatch.snapshot import Progress
 
@@ -335,7 +335,8 @@ class Run:
                 eta, spread = left * seconds, left * half_width
         if self.finished:
             eta, spread = 0.0, None
-        return Progress(self.last_step, self.total, fraction, eta, spread, rate)
+        epoch = self.latest(EPOCH) if self.last_step is None else None
+        return Progress(self.last_step, self.total, fraction, eta, spread, rate, epoch)
 
     def _pace(self) -> tuple[float, float] | None:
         """Return (seconds per step, half width of its likely range) from recent history.

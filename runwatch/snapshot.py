@@ -21,6 +21,8 @@ class Progress(msgspec.Struct, frozen=True):
     """Half width of the likely range around eta_seconds."""
     rate: float | None = None
     """Steps per second, recent."""
+    epoch: float | None = None
+    """Newest epoch, where the log tells no step."""
 
 
 class Latest(msgspec.Struct, frozen=True):

@@ -50,3 +50,15 @@ def test_what_finishes_early_has_not_done_all(steps, fraction):
     run = run_of([1.0] * steps, "Total training time: 1.00m\n")
     assert run.phase == "finished"
     assert run.progress().fraction == pytest.approx(fraction)
+
+
+def test_records_without_steps_tell_their_epoch():
+    parser, splitter, run = LogParser(), Splitter(), Run("run", "run")
+    rows = "".join(
+        f"{{'loss': 2.5, 'grad_norm': 0.5, 'learning_rate': 0.1, 'epoch': {n / 8}}}\n" for n in range(9)
+    )
+    for batch in (parser.feed(rows.encode()), parser.flush()):
+        for segment in splitter.split(batch):
+            run.fold(segment.block)
+    assert (run.progress().step, run.progress().epoch) == (None, 1.0)
+    assert run_of([1.0] * 20).progress().epoch is None
