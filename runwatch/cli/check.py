@@ -100,8 +100,8 @@ def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
         steps = f"step {run.last_step}"
         if run.last_step is None:
             steps = f"{run.records} records without a step" if run.records else "no training steps"
-        if run.total is not None:
-            steps += f" of {run.total} ({100 * (run.fraction or 0):.0f} %)"
+        if run.planned is not None:
+            steps += f" of {run.planned} ({100 * (run.fraction or 0):.0f} %)"
         loss = run.latest(LOSS)
         parts = [run.format or "unknown format", engine.state(group, watched, now), steps]
         if loss is not None:

@@ -81,7 +81,7 @@ def looks(engine: Engine, now: float, command: str) -> list[Look]:
                 live=run.progressed is not None or phase == "running",
                 records=run.records,
                 step=run.last_step,
-                total=run.total,
+                total=run.planned,
                 eta=progress.eta_seconds,
                 metrics=partial(_metrics, run),
                 checkpoint=partial(_checkpoint, watched),
