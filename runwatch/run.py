@@ -318,23 +318,22 @@ class Run:
     @property
     def planned(self) -> int | None:
         """Planned number of steps, if one is known: `total` may be but where the epoch ends."""
-        return None if self.rolls else self.total
+        return None if self.rolls and not self.finished else self.total
 
     @property
     def fraction(self) -> float | None:
-        """Progress in [0, 1]; None if the total or the step is not known."""
-        total = self.planned
-        if total is None or total <= 0 or self.last_step is None:
+        """Progress in [0, 1], if need be of the epoch; None if the total or the step is not known."""
+        if self.total is None or self.total <= 0 or self.last_step is None:
             return None
-        done = self.last_step + (self.first_step == 0 and self.last_step < total and self.records > 0)
-        if self.finished and done >= DONE * total:  # what finishes earlier has not done all of it
+        done = self.last_step + (self.first_step == 0 and self.last_step < self.total and self.records > 0)
+        if self.finished and done >= DONE * self.total:  # what finishes earlier has not done all of it
             return 1.0
-        return min(1.0, max(0.0, done / total))
+        return min(1.0, max(0.0, done / self.total))
 
     def progress(self) -> Progress:
         """Return step, total, fraction, ETA and its spread in seconds, and steps per second."""
         pace = self._pace()
-        fraction = self.fraction
+        fraction = None if self.rolls and not self.finished else self.fraction
         eta = spread = rate = None
         if pace is not None:
             seconds, half_width = pace

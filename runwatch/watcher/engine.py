@@ -326,7 +326,7 @@ class Engine:
             fraction=run.fraction,
             last_step=run.last_step,
             last_line=run.last_line,
-            total=run.planned,
+            total=run.total,
             deadline=min((told for told in deadlines if told is not None), default=None),
             eta=run.progress().eta_seconds,
             checkpoints=run.checkpoints.summary() if len(run.checkpoints) else None,
