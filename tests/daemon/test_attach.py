@@ -28,9 +28,7 @@ def test_a_daemon_that_stops_is_told_and_comes_back(place, columns):
         assert "399" in picture, "the last picture stays"
         assert "goes on by itself" in picture
         assert "ENGINE" not in picture.upper()
-        log = Log(place.path / "more.log")
-        log.steps(10)
-        place.run("watch", "-d", place.path)
+        place.run("watch", "-d", place.path / "run.log")
         terminal.until(lambda p: "STOPPED" not in p and "399" in p)
         terminal.keys("q")
         assert terminal.end() == 0
