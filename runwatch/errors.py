@@ -5,6 +5,7 @@ RunwatchError
 ├── ConfigError         2  runwatch.toml: unknown key, bad value, not TOML
 ├── SourceError         3  nothing readable at PATH
 └── EngineError         3  the engine process could not be started or was lost
+    └── DaemonError     3  no daemon is running
 
 A message says what happened, where, and what to do, on one line.
 """
@@ -52,3 +53,7 @@ class EngineError(RunwatchError):
     """The engine process could not be started or was lost."""
 
     exit_code = ExitCode.UNREADABLE
+
+
+class DaemonError(EngineError):
+    """No daemon is running."""

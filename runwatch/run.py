@@ -13,7 +13,7 @@ import numpy as np
 from runwatch.batch import EVAL, RANK, TRAIN, Event
 from runwatch.block import Block
 from runwatch.checkpoint import Checkpoints
-from runwatch.metrics import STEP_TIME
+from runwatch.metrics import EPOCH, STEP_TIME
 from runwatch.series import Series
 from runwatch.snapshot import Progress
 
@@ -114,6 +114,8 @@ class Run:
     first_step: int | None = None
     last_step: int | None = None
     total: int | None = None
+    rolls: bool = False
+    """The total is but where the epoch ends; how many there will be is not told."""
     finished: bool = False
     series: dict[str, Series] = field(default_factory=dict)
     ranks: dict[int, RankState] = field(default_factory=dict)
@@ -165,6 +167,7 @@ class Run:
             self.first_step = self.first_step if self.stepped else first
         elif block.total is not None:
             self.total = block.total
+        self.rolls |= block.rolls
         self._follow_phase(block)
         self._take_ranks(block)
         self.lead = self.lead if block.lead is None else block.lead
@@ -313,8 +316,13 @@ class Run:
         return "finished" if self.finished else self._phase
 
     @property
+    def planned(self) -> int | None:
+        """Planned number of steps, if one is known: `total` may be but where the epoch ends."""
+        return None if self.rolls and not self.finished else self.total
+
+    @property
     def fraction(self) -> float | None:
-        """Progress in [0, 1]; None if the total or the step is not known."""
+        """Progress in [0, 1], if need be of the epoch; None if the total or the step is not known."""
         if self.total is None or self.total <= 0 or self.last_step is None:
             return None
         done = self.last_step + (self.first_step == 0 and self.last_step < self.total and self.records > 0)
@@ -325,7 +333,7 @@ class Run:
     def progress(self) -> Progress:
         """Return step, total, fraction, ETA and its spread in seconds, and steps per second."""
         pace = self._pace()
-        fraction = self.fraction
+        fraction = None if self.rolls and not self.finished else self.fraction
         eta = spread = rate = None
         if pace is not None:
             seconds, half_width = pace
@@ -335,7 +343,8 @@ class Run:
                 eta, spread = left * seconds, left * half_width
         if self.finished:
             eta, spread = 0.0, None
-        return Progress(self.last_step, self.total, fraction, eta, spread, rate)
+        epoch = self.latest(EPOCH) if self.last_step is None else None
+        return Progress(self.last_step, self.planned, fraction, eta, spread, rate, epoch)
 
     def _pace(self) -> tuple[float, float] | None:
         """Return (seconds per step, half width of its likely range) from recent history.

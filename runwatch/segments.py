@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from runwatch.batch import BAR, BESIDE, EVAL, PLAN, QUICK, SYSTEM, TRAIN, Batch, Table
 from runwatch.block import Block, Samples
 from runwatch.echoes import Echoes
-from runwatch.metrics import STEP_TIME
+from runwatch.metrics import EPOCH, STEP_TIME
 from runwatch.rows import (
     Floats,
     Rows,
@@ -80,6 +80,8 @@ class Splitter:
     _prints_steps: bool = False
     _plan: int | None = None
     """Newest planned total that stood outside of step lines."""
+    _ends: float = np.nan
+    """Newest total that a training record printed."""
     _rank: float = np.inf
     """Lowest rank (of the lowest node) whose records were seen: only its records make series."""
     _led_from: float = np.nan
@@ -118,6 +120,7 @@ class Splitter:
                 restarts=[int(offset) for offset in restarts if low <= offset < high],
                 ranks=ranks_of(batch, low, high),
                 marks=marks_of(batch, low, high),
+                rolls=EPOCH in samples and self._rolls(rows, anew=index > 0),
                 total=self._newest_total(rows, plans.between(low, high)),
                 bar=None if self._prints_steps else self._training_bar(),
                 lead=int(self._rank) if math.isfinite(self._rank) else None,
@@ -138,6 +141,16 @@ class Splitter:
             self._plan = planned
         printed = newest_of(train.total)
         return self._plan if printed is None and (len(train) or planned is not None) else printed
+
+    def _rolls(self, train: Rows, *, anew: bool) -> bool:
+        """Return True if a total moved on by an epoch as the steps reached it: it is no run's."""
+        told = ~np.isnan(train.total) & ~np.isnan(train.step)
+        step, total = train.step[told], train.total[told]
+        before = np.append(np.nan if anew else self._ends, total)[:-1]
+        self._ends = float(total[-1]) if len(total) else np.nan if anew else self._ends
+        per = total - before
+        moved = (per > 0) & (step >= before) & (step <= total)
+        return bool(np.any(np.mod(before[moved], per[moved]) == 0))
 
     def _of_lowest_rank(self, batch: Batch) -> tuple[Batch, list[Table], bool]:
         """Return the batch with the records of the lowest rank seen so far, and those of the others.

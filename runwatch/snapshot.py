@@ -21,6 +21,8 @@ class Progress(msgspec.Struct, frozen=True):
     """Half width of the likely range around eta_seconds."""
     rate: float | None = None
     """Steps per second, recent."""
+    epoch: float | None = None
+    """Newest epoch, where the log tells no step."""
 
 
 class Latest(msgspec.Struct, frozen=True):
@@ -331,6 +333,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """What the user should know about runwatch itself: blind sources, failed deliveries."""
     compared: tuple[Compared, ...] = ()
     lost: str = ""
-    """Why the daemon of the run that is shown is out of reach; "" if it is not."""
+    """What became of the daemon of the run that is shown, in two words; "" if it is within reach."""
+    advice: str = ""
+    """What else is known of that, and what to do."""
     late: float = 0.0
     """Seconds since this was true, if it is out of reach."""

@@ -50,3 +50,42 @@ def test_what_finishes_early_has_not_done_all(steps, fraction):
     run = run_of([1.0] * steps, "Total training time: 1.00m\n")
     assert run.phase == "finished"
     assert run.progress().fraction == pytest.approx(fraction)
+
+
+def test_records_without_steps_tell_their_epoch():
+    parser, splitter, run = LogParser(), Splitter(), Run("run", "run")
+    rows = "".join(
+        f"{{'loss': 2.5, 'grad_norm': 0.5, 'learning_rate': 0.1, 'epoch': {n / 8}}}\n" for n in range(9)
+    )
+    for batch in (parser.feed(rows.encode()), parser.flush()):
+        for segment in splitter.split(batch):
+            run.fold(segment.block)
+    assert (run.progress().step, run.progress().epoch) == (None, 1.0)
+    assert run_of([1.0] * 20).progress().epoch is None
+
+
+def learnt(rows: str, size: int) -> Run:
+    """Return the run of a home-made log, read in pieces of so many bytes."""
+    parser, splitter, run = LogParser(), Splitter(), Run("run", "run")
+    data = rows.encode()
+    pieces = [parser.feed(data[at : at + size]) for at in range(0, len(data), size)]
+    for batch in (*pieces, parser.flush()):
+        for segment in splitter.split(batch):
+            run.fold(segment.block)
+    return run
+
+
+@pytest.mark.parametrize("size", [200, 1 << 20])
+@pytest.mark.parametrize(
+    ("epochs", "planned"), [("", [100, None, None]), ("/8", [100, 800, 800])], ids=["unknown", "told"]
+)
+def test_where_an_epoch_ends_is_no_total_once_it_was_passed(size, epochs, planned):
+    rows = [
+        f"INFO Epoch {n // 100 + 1}{epochs} Batch {n % 100}/100 | loss={2.5 - n / 500:.4f} | lr=0.1\n"
+        for n in range(290)
+    ]
+    for count, wanted in zip((90, 150, 290), planned, strict=True):
+        run = learnt("".join(rows[:count]), size)
+        assert (run.last_step, run.planned) == (count - 1, wanted)
+        assert (run.progress().fraction is None) == (wanted is None)
+        assert wanted is not None or run.progress().eta_seconds is None

@@ -80,6 +80,12 @@ class IncidentBook:
         self._occurrences: dict[Scope, int] = {}
         self._order = 0
 
+    def rename(self, run_name: str) -> None:
+        """Call the run by another name, also in what is known already."""
+        self._run_name = run_name
+        for incident in (*self._open.values(), *self._resolved):
+            incident.row = msgspec.structs.replace(incident.row, run=run_name)
+
     def apply(self, finding: Finding, *, now: float | None, live: bool) -> Change | None:
         """Take one finding; return the change it makes, if it makes one.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runwatch.cli.busy import busy
 from runwatch.cli.main import error_line
 from runwatch.errors import ExitCode
 
@@ -50,17 +51,22 @@ def command(
 
     now = time.time()
     settings = load(Path(config) if config else None)
+    missing: list[str] = []
     try:
-        engine = check(
-            paths,
-            settings.ruleset(),
-            now,
-            lambda error: error_line(str(error)),
-            [own.build() for own in settings.formats],
-            format_name(wanted, settings),
-            settings.sources.order,
-        )
+        with busy() as say:
+            engine = check(
+                paths,
+                settings.ruleset(),
+                now,
+                lambda error: missing.append(str(error)),
+                [own.build() for own in settings.formats],
+                format_name(wanted, settings),
+                settings.sources.order,
+                say,
+            )
     finally:
+        for path in missing:
+            error_line(path)
         for trouble in troubles():  # of formats from other packages; perhaps why nothing was recognised
             error_line(trouble)
     for trouble in engine.troubles:
@@ -94,8 +100,8 @@ def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
         steps = f"step {run.last_step}"
         if run.last_step is None:
             steps = f"{run.records} records without a step" if run.records else "no training steps"
-        if run.total is not None:
-            steps += f" of {run.total} ({100 * (run.fraction or 0):.0f} %)"
+        if run.planned is not None:
+            steps += f" of {run.planned} ({100 * (run.fraction or 0):.0f} %)"
         loss = run.latest(LOSS)
         parts = [run.format or "unknown format", engine.state(group, watched, now), steps]
         if loss is not None:

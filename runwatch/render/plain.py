@@ -13,7 +13,9 @@ _FOR = re.compile(r"\bfor (?:\d+ (?:s|min|h|d)\b ?)+")
 
 
 def steps(progress: Progress, ended: bool = False) -> str:
-    """Return `step 41,230/120,000`, or what is known of it."""
+    """Return `step 41,230/120,000`, or what is known of it: `epoch 1.49` where a log tells no step."""
+    if progress.step is None and progress.epoch is not None:
+        return f"epoch {progress.epoch:.4g}"
     if progress.step is None:
         return "no step" if ended else "no step yet"
     total = "" if progress.total is None else f"/{numbers.step(progress.total)}"

@@ -31,6 +31,7 @@ from runwatch.tui.views import Views
 from runwatch.watcher import protocol
 
 if TYPE_CHECKING:
+    from runwatch.tui.export import Exports
     from runwatch.tui.screens.logs import Logs
 
 _TICK = 1.0
@@ -70,6 +71,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         self._reopen = reopen
         self._private = private
         self._views = Views(self)
+        self.exports: Exports | None = None
         self.animation_level = "none"
 
     def on_mount(self) -> None:
@@ -113,7 +115,10 @@ class RunwatchApp(App[int], inherit_bindings=False):
     def on_answered(self, event: Answered) -> None:
         """Say what the engine answered; of silences, ask which one ends."""
         reply = event.reply
-        if not isinstance(reply, protocol.SilenceList):
+        if isinstance(reply, protocol.Series):
+            if self.exports is not None:
+                self.exports.take(reply)
+        elif not isinstance(reply, protocol.SilenceList):
             self.say(reply.message)
         elif not reply.silences:
             self.say("nothing is silenced")
@@ -132,10 +137,10 @@ class RunwatchApp(App[int], inherit_bindings=False):
             return
         if event.link is not self.link:
             return  # one that was given up
-        self.scene.link, self.scene.reason = "lost", event.reason
+        self.scene.link, self.scene.lost, self.scene.reason = "lost", Scene.lost, event.reason
         if self._reopen is not None:
             key = self.registry.by_id["retry"].shown
-            self.scene.reason += f"; {key} starts it again"
+            self.scene.reason += f"; {key} watches again"
         self.refresh_view()
 
     def subscribe(self) -> None:

@@ -100,6 +100,20 @@ def _silence(app: RunwatchApp, word: str) -> str:
     return ""
 
 
+def _export(app: RunwatchApp, word: str) -> str:
+    from runwatch.tui.export import FORMATS, Exports
+    from runwatch.tui.screens.charts import ChartScreen
+
+    chart = app.view.current_chart() if isinstance(app.view, ChartScreen) else None
+    if word not in FORMATS:
+        return f"as what? {', '.join(FORMATS)}"
+    if chart is None:
+        return "no chart is here: 1 and 2 have some"
+    if app.exports is None:
+        app.exports = Exports(app)
+    return app.exports.begin(chart.metrics, word)
+
+
 COMMANDS = (
     Command("run", "NAME", "show the run of that name", _run),
     Command("metric", "NAME", "one chart, large", _metric),
@@ -107,6 +121,7 @@ COMMANDS = (
     Command("window", "STEPS", "show so many steps in charts; all for the whole run", _window),
     Command("find", "TEXT", "search the log", _search),
     Command("silence", "RULE", "send nothing about a rule for 1h, or as said: silence RULE 4h", _silence),
+    Command("export", "csv|json", "save the numbers of the chart in the working directory", _export),
     Command("theme", "NAME", ", ".join(themes.NAMES), _theme),
 )  # fmt: skip
 _BY_NAME = {command.name: command for command in COMMANDS}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 from textual.message import Message
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from textual.message_pump import MessagePump
 
 
-_CLOSED = "the engine closed the connection"
-_NEVER = "the engine ended before it began: set RUNWATCH_ENGINE_LOG=FILE to see why"
+Answer: TypeAlias = protocol.Done | protocol.Refused | protocol.SilenceList | protocol.Series
+_CLOSED = "the process that reads the log ended"
+_NEVER = "the process that reads the log ended before it began: set RUNWATCH_ENGINE_LOG=FILE to see why"
 
 
 class SnapshotReady(Message, bubble=False):
@@ -42,7 +43,7 @@ class LinkLost(Message, bubble=False):
 class Answered(Message, bubble=False):
     """The engine answers a request: in words, or with what was asked for."""
 
-    def __init__(self, reply: protocol.Done | protocol.Refused | protocol.SilenceList) -> None:
+    def __init__(self, reply: Answer) -> None:
         super().__init__()
         self.reply = reply
 
@@ -68,7 +69,7 @@ class Link:
                 if isinstance(reply, protocol.Frame):
                     self.snapshot = reply.snapshot
                     self._target.post_message(SnapshotReady())
-                elif isinstance(reply, protocol.Done | protocol.Refused | protocol.SilenceList):
+                elif isinstance(reply, Answer):
                     self._target.post_message(Answered(reply))
                 elif isinstance(reply, protocol.Failure):
                     reason, exit_code = reply.message, reply.exit_code
@@ -76,7 +77,7 @@ class Link:
                 elif isinstance(reply, protocol.Hello) and reply.version == protocol.VERSION:
                     reason = _CLOSED
                 elif isinstance(reply, protocol.Hello):
-                    reason = f"the engine speaks protocol {reply.version}, this screen {protocol.VERSION}"
+                    reason = f"the other end speaks protocol {reply.version}, this screen {protocol.VERSION}"
                     break
         except RunwatchError as error:
             reason = str(error)

@@ -39,7 +39,10 @@ class Scene:
     """When the newest snapshot came, by `clock`."""
     link: str = "connecting"
     """connecting, live or lost."""
+    lost: str = "watching stopped"
+    """What became of the other end, in two words, if the link is lost."""
     reason: str = ""
+    """What else is known of that, and what to do."""
     pending: Snapshot | None = None
     """Newest snapshot while paused."""
     paused: bool = False
@@ -96,7 +99,7 @@ class Scene:
             self.run_id = next((row.id for row in reversed(snapshot.runs) if _source(row.id) == here), None)
         self.snapshot, self.received = snapshot, self.clock() - snapshot.late
         if snapshot.lost:
-            self.link, self.reason = "lost", snapshot.lost
+            self.link, self.lost, self.reason = "lost", snapshot.lost, snapshot.advice
         if snapshot.run is None or snapshot.run.id != before:
             self.columns.clear()
             self.cursor = self.log_source = self.right = None
@@ -239,9 +242,9 @@ class Scene:
     def waiting_for(self) -> str:
         """Return what an empty screen waits for."""
         if self.link == "lost":
-            return f"engine lost: {self.reason}" if self.reason else "engine lost"
+            return f"{self.lost}: {self.reason}" if self.reason else self.lost
         if self.snapshot is None:
-            return "waiting for the engine"
+            return "starting"
         if self.run is None:
             return f"waiting for a run in {self.title}" if self.title else "waiting for a run"
         if self.run.history is not None:

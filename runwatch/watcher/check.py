@@ -34,22 +34,27 @@ def check(
     own: Sequence[Format] = (),
     only: str | None = None,
     prefer: tuple[str, ...] = ORDER,
+    busy: Callable[[str], object] = lambda doing: None,
 ) -> Engine:
     """Return an engine that has read and judged every log behind `paths`.
 
     `own` are formats to try before the known ones, `only` names the one to read logs as,
     `prefer` the kinds of source in the order in which those of one run are believed.
     `now` (Unix time) decides what an old file is. A file that cannot be read is told to
-    `unreadable` and left out.
+    `unreadable` and left out; `busy` is told what is being done.
     Raises SourceError if nothing can be read or no run is in it.
     """
     now = time.time() if now is None else now
     engine = Engine(rules, prefer)
+    for path in paths:
+        if os.path.isdir(path):
+            busy(f"searching {path}")
     files = discover.find(paths, prefer=prefer, note=engine.troubles.append)
     formats = restricted((*own, *catalogue()), only)
     errors: list[SourceError] = []
     older = rotated(file.path for file in files if file.member.kind == LOG)
-    for file in files:
+    for number, file in enumerate(files, 1):
+        busy(f"reading {file.path}" + (f" ({number:,} of {len(files):,})" if len(files) > 1 else ""))
         try:
             if file.path.startswith(SCHEME):
                 _ask(engine, file)

@@ -29,7 +29,7 @@ def saving(run: Run, phase: str, now: float, sound: int | None = None) -> Saving
     """
     summary = run.checkpoints.summary()
     good = summary.last_good if sound is None else run.checkpoints.last_good(sound + 1)
-    beyond = run.total is not None and (summary.next_at or 0) > run.total
+    beyond = run.planned is not None and (summary.next_at or 0) > run.planned
     if ended(phase) or beyond:
         summary = structs.replace(summary, next_at=None, next_time=None, full_time=None)
     return Saving(

@@ -26,7 +26,7 @@ from runwatch.sample import MachineEvent, Message
 from runwatch.watcher.endings import event_of, orphaned
 from runwatch.watcher.evidence import placed
 from runwatch.watcher.group import Group, Source, WatchedRun, title_of
-from runwatch.watcher.member import ORDER, Member
+from runwatch.watcher.member import LOG, ORDER, Member
 from runwatch.watcher.reference import beside
 from runwatch.watcher.sources.looked import Beside
 
@@ -64,6 +64,8 @@ class Engine:
         if group_id not in self.groups or afresh:
             self.groups[group_id] = Group(group_id, name, deadline=self.deadline, prefer=self._prefer)
         group = self.groups[group_id]
+        if member.kind == LOG and group.sources and all(s.member.kind != LOG for s in group.sources.values()):
+            self._rename(group, name)  # as it is called where the log was there at first
         group.sources[source_id] = Source(source_id, name, path, member, opened=len(group.sources))
         self.sources[source_id] = group, group.sources[source_id]
         return group
@@ -249,6 +251,14 @@ class Engine:
         name = group.name if group.begun == 1 else f"{group.name}#{group.begun}"
         group.runs.append(self._watch(Run(f"{group.id}#{group.begun}", name)))
         del group.runs[:-MAX_RUNS]
+
+    def _rename(self, group: Group, name: str) -> None:
+        """Call a group and its runs by another name; what rules have learned stays."""
+        before, group.name = group.name, name
+        for watched in group.runs:
+            watched.run.name = name + watched.run.name.removeprefix(before)
+            watched.incidents.rename(watched.run.name)
+            watched.rules = adapted(watched.rules, self.rules.build(watched.run.name))
 
     def _watch(self, run: Run) -> WatchedRun:
         return WatchedRun(run, self.rules.build(run.name), IncidentBook(run.id, run.name))

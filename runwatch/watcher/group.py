@@ -20,6 +20,7 @@ from runwatch.alerts.rules.durations import duration
 from runwatch.batch import BAR, NODE, TRAIN, Batch, Event
 from runwatch.block import Block, Samples
 from runwatch.machine import Machine
+from runwatch.metrics import label
 from runwatch.rows import times_of
 from runwatch.run import Run
 from runwatch.segments import Splitter
@@ -216,7 +217,8 @@ class Group:
         if len(self.sources) == 1:
             return ""
         reasons = dict.fromkeys(s.member.why for s in self.sources.values() if s.member.why)
-        return f"{len(self.paths)} sources ({'; '.join(list(reasons)[:3])})"
+        why = f" ({'; '.join(list(reasons)[:3])})" if reasons else ""
+        return f"{len(self.paths)} sources{why}"
 
     def speaker(self, path: str | None = None) -> Source | None:
         """Return the source at `path`, else the leader, else whoever said something."""
@@ -321,7 +323,7 @@ class Group:
             first = owner.path if owner is not None else "the log"
             one, two = (path.rpartition("/")[2] for path in (first, source.path))
             one, two = (one, two) if one != two else (first, source.path)
-            title = f"{name} is {found.ours:g} in {one} and {found.theirs:g} in {two}"
+            title = f"{label(name)} is {found.ours:g} in {one} and {found.theirs:g} in {two}"
             data = {
                 "metric": name,
                 "ours": f"{found.ours:g}",

@@ -155,7 +155,7 @@ def _told(run: Run, progress: Progress, phase: str, now: float) -> dict[str, Any
         "time": now,
         "phase": phase,
         "step": run.last_step,
-        "total": run.total,
+        "total": run.planned,
         "progress": finite(progress.fraction),
         "eta_seconds": finite(progress.eta_seconds),
         "metrics": {name: finite(run.latest(name)) for name in run.series},

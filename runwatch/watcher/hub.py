@@ -81,6 +81,11 @@ class Hub:
             self._following = True
             for host in self.hosts:
                 host.follow(request)
+        elif isinstance(request, protocol.Query):
+            name, _, run = request.run.rpartition(APART)
+            for host in self.hosts:
+                if host.name == name:
+                    host.send(msgspec.structs.replace(request, run=run))
         elif not isinstance(request, protocol.Hello) and (host := self._chosen or self.hosts[0]):
             host.send(request)
 
@@ -180,7 +185,8 @@ class Hub:
                     run, id=self._id(host, run.id), name=self._name(host, run.name), age=age
                 )
         chosen = self._chosen
-        lost = chosen.reason if chosen is not None and not chosen.live and chosen.tried.is_set() else ""
+        lost = chosen.lost if chosen is not None else ""
+        advice = chosen.advice(now) if chosen is not None and lost else ""
         late = now - chosen.received if chosen is not None and lost else 0.0
         compared = () if chosen is None or chosen.snapshot is None else chosen.snapshot.compared
         return Snapshot(
@@ -191,6 +197,7 @@ class Hub:
             # Only runs of the same host have curves to lay over each other.
             compared=tuple(msgspec.structs.replace(c, id=self._id(chosen, c.id)) for c in compared if chosen),
             lost=lost,
+            advice=advice,
             late=late,
         )
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from runwatch import __version__
-from runwatch.errors import EngineError
+from runwatch.errors import DaemonError, EngineError
 from runwatch.render import numbers
 from runwatch.snapshot import Snapshot
 from runwatch.text import plain
@@ -50,6 +50,8 @@ class Host:
         """Set once it answered or could not be reached."""
         self.reason = ""
         """Why it cannot be reached."""
+        self.stopped = False
+        """No daemon runs there, rather than that the way to it is broken."""
         self.snapshot: Snapshot | None = None
         self.received = time.monotonic()
         """When it said something last, by the monotonic clock."""
@@ -70,9 +72,12 @@ class Host:
             self._why = ""
             try:
                 await self._speak()
-                self.reason = self._why or "the daemon ended"
+                self.reason, self.stopped = self._why or "the daemon stopped", not self._why
+            except DaemonError as error:
+                self.reason, self.stopped = str(error), True
             except (EngineError, OSError, ValueError, msgspec.MsgspecError) as error:
                 self.reason = self._why or plain(str(error)) or type(error).__name__
+                self.stopped = False
             pause = FIRST if self.live else pause
             self.live, self._writer = False, None
             self.stop()
@@ -81,7 +86,7 @@ class Host:
             self._again = time.monotonic() + wait
             self._changed(self)
             await asyncio.sleep(wait)
-            pause = min(LONGEST, 2 * pause)
+            pause = min(LONGEST, 2 * pause) if self.name != HERE else FIRST  # a look here costs nothing
 
     @property
     def title(self) -> str:
@@ -114,8 +119,32 @@ class Host:
         if self.live or not self.tried.is_set():
             return ""
         age = f"; shown as it was {numbers.brief(now - self.received)} ago" if self.snapshot else ""
-        again = max(0.0, self._again - now)
-        return f"{self.title} is out of reach ({self.reason}){age}; trying again in {numbers.brief(again)}"
+        if self.stopped:
+            return f"no daemon runs {self._place}{age}; {self.advice(now)}"
+        return f"{self.title} is out of reach ({self.reason}){age}; {self._next(now)}"
+
+    @property
+    def lost(self) -> str:
+        """Return what became of it, in two words; "" while it is within reach or was not tried yet."""
+        if self.live or not self.tried.is_set():
+            return ""
+        if self.stopped:
+            return "daemon stopped" if self.snapshot else "no daemon"
+        return "daemon silent" if self.name == HERE else "connection lost"
+
+    def advice(self, now: float) -> str:
+        """Return what else is known of that, and what to do."""
+        if self.stopped:
+            place = "" if self.name == HERE else f" {self._place}"
+            return f"runwatch watch -d starts it{place}, and this goes on by itself"
+        return f"{self.title}: {self.reason}; {self._next(now)}"
+
+    @property
+    def _place(self) -> str:
+        return "here" if self.name == HERE else f"on {self.name}"
+
+    def _next(self, now: float) -> str:
+        return f"trying again in {numbers.brief(max(0.0, self._again - now))}"
 
     def hang_up(self, why: str) -> None:
         """Break the link, so that it is made anew."""
@@ -150,7 +179,9 @@ class Host:
         self.received = time.monotonic()
         if isinstance(reply, protocol.Hello):
             if reply.version != protocol.VERSION:
-                raise EngineError(f"it speaks protocol {reply.version}, this screen {protocol.VERSION}")
+                raise EngineError(
+                    f"it speaks protocol {reply.version}, this screen {protocol.VERSION}", "", "attach again"
+                )
             self.live, self._writer = True, writer
             # A view keeps the daemon talking, so that silence is a sign.
             self.send(protocol.Subscribe(self._view or protocol.View(run="\x1f", interval=2.0)))
@@ -196,6 +227,8 @@ class Host:
             await within(self._process.wait(), 2.0)
         lines = [plain(line) for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
         last = lines[-1].removeprefix("runwatch: ") if lines else ""
+        if self._process.returncode == 0 or last.startswith(sockets.NO_DAEMON):
+            raise DaemonError(last or "the daemon stopped")
         if self._process.returncode == 127:
             last = f"no command {self._remote} there: name it with --remote, such as ~/venv/bin/runwatch"
         self._why = last or f"ssh ended with exit code {self._process.returncode}"

@@ -16,9 +16,10 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from runwatch.errors import EngineError
+from runwatch.errors import DaemonError, EngineError
 
 NAME = "daemon.sock"
+NO_DAEMON = "no daemon is running"
 STATE_VARIABLE = "RUNWATCH_STATE"
 LONGEST = 107
 """Bytes of the longest path the kernel takes."""
@@ -87,7 +88,7 @@ def listen(state: Path) -> tuple[socket.socket, Path]:
 
 
 def connect(state: Path, timeout: float | None = None) -> socket.socket:
-    """Return a socket to the daemon with this state directory. Raises EngineError if none runs."""
+    """Return a socket to the daemon with this state directory. Raises DaemonError if none runs."""
     for place in places(state):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.settimeout(timeout)
@@ -99,7 +100,7 @@ def connect(state: Path, timeout: float | None = None) -> socket.socket:
         if owner(sock) in (os.geteuid(), 0, None):
             return sock
         sock.close()
-    raise EngineError("no daemon is running", str(state), "start one with: runwatch watch -d PATH")
+    raise DaemonError(NO_DAEMON, str(state), "start one with: runwatch watch -d PATH")
 
 
 def owner(sock: socket.socket) -> int | None:

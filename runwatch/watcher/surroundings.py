@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from runwatch.checkpoint import State
-from runwatch.metrics import LOSS, VAL_BPB, VAL_LOSS
+from runwatch.metrics import LOSS, VAL_BPB, VAL_LOSS, label
 from runwatch.watcher.evidence import sound
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def looks(engine: Engine, now: float, command: str) -> list[Look]:
                 live=run.progressed is not None or phase == "running",
                 records=run.records,
                 step=run.last_step,
-                total=run.total,
+                total=run.planned,
                 eta=progress.eta_seconds,
                 metrics=partial(_metrics, run),
                 checkpoint=partial(_checkpoint, watched),
@@ -100,7 +100,7 @@ def _metrics(run: Run) -> tuple[str, ...]:
             continue
         best = series.summary.minimum
         behind = math.isfinite(best) and not value <= best and name != LOSS
-        told.append(f"{name} {value:.4g}" + (f" (best {best:.4g})" if behind else ""))
+        told.append(f"{label(name)} {value:.4g}" + (f" (best {best:.4g})" if behind else ""))
     return tuple(told)
 
 

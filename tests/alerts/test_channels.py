@@ -111,7 +111,7 @@ def test_discord_gets_escaped_markdown_and_no_mentions():
         channel.send(RESOLVED)
     firing, resolved = (request.body for request in server.got)
     assert firing["allowed_mentions"] == {"parse": []}
-    assert firing["content"] == "▲ Critical\\: train/loss is NaN since step 500 \\(speedrun\\)"
+    assert firing["content"] == "▲ Critical\\: loss is NaN since step 500 \\(speedrun\\)"
     assert "What to do\\: go back" in firing["embeds"][0]["description"]
     assert firing["embeds"][0]["color"] != resolved["embeds"][0]["color"]
 
@@ -124,7 +124,7 @@ def test_teams_gets_a_card_of_plain_runs():
     (card,) = (part["content"] for part in server.got[1].body["attachments"])
     assert {block["type"] for block in card["body"]} == {"RichTextBlock"}
     lines = [run["text"] for block in card["body"] for run in block["inlines"]]
-    assert lines[0] == "▲ Critical: train/loss is NaN since step 500"
+    assert lines[0] == "▲ Critical: loss is NaN since step 500"
     assert "Rank: 3" in lines
 
 
@@ -181,7 +181,7 @@ def test_a_webhook_gets_the_documented_json():
     assert (body["schema"], body["id"], body["change"], body["run"], body["host"]) == (
         1, "n1", "firing", "speedrun", "node1",
     )  # fmt: skip
-    assert body["subject"] == "▲ Critical: train/loss is NaN since step 500 (speedrun)"
+    assert body["subject"] == "▲ Critical: loss is NaN since step 500 (speedrun)"
     assert (body["incident"]["rule"], body["incident"]["rank"], body["incident"]["step"]) == (
         "nonfinite",
         3,

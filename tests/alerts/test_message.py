@@ -181,13 +181,13 @@ def test_a_message_has_what_somebody_needs_at_night():
         "trend █▅▁!", "With it: loss stands still",
     ):  # fmt: skip
         assert part in body
-    assert told.subject == "▲ Critical: train/loss is NaN since step 500 (speedrun)"
+    assert told.subject == "▲ Critical: loss is NaN since step 500 (speedrun)"
 
 
 def test_what_is_over_is_short_and_a_group_names_its_others():
     told = compose(msgspec.structs.replace(RESOLVED, checkpoint=1, more=(INCIDENT,), left_out=7))
     assert (told.cause, told.advice, told.numbers) == ("", "", "")
-    assert told.others == ("▲ Critical: train/loss is NaN since step 500 (r1)", "and 7 more")
+    assert told.others == ("▲ Critical: loss is NaN since step 500 (r1)", "and 7 more")
     assert not any("checkpoint" in fact for fact in told.facts)
 
 

@@ -348,10 +348,7 @@ def test_a_loss_next_to_nothing_that_nothing_validates_is_a_note():
     log = Log(train__loss=2.3 * np.exp(-steps / 200), train__epoch=steps / 10)
     (found,) = log.judge(Memorised())
     assert (found.severity.value, found.step) == ("info", 639)
-    assert (
-        found.title
-        == "train/loss is 0.048 of what it was untrained after 64 epochs, and nothing validates it"
-    )
+    assert found.title == "loss is 0.048 of what it was untrained after 64 epochs, and nothing validates it"
     assert log.judge(Memorised(), range(0, 1000, 7)) == log.judge(Memorised()), "cuts do not matter"
     assert log.judge(Memorised(epochs=80))[0].step == 831
     assert Log(train__loss=log.columns[LOSS]).judge(Memorised()) == [], "its epochs are unknown"

@@ -56,7 +56,7 @@ def test_a_nan_loss_is_critical_at_its_first_step():
         500,
         501,
     )
-    assert finding.title == "train/loss is NaN since step 500"
+    assert finding.title == "loss is NaN since step 500"
     assert finding.evidence["last_finite"] == log.columns[LOSS][499]
     assert finding.evidence["last_finite_step"] == 499
     assert finding.evidence[LR] == 6e-4
@@ -64,7 +64,7 @@ def test_a_nan_loss_is_critical_at_its_first_step():
 
 def test_an_infinite_loss_at_the_first_row_of_all_is_critical():
     (finding,) = Log(val__loss=[np.inf, np.inf]).judge(NonFinite())
-    assert finding.title == "val/loss is infinite since step 0"
+    assert finding.title == "val loss is infinite since step 0"
     assert finding.severity is Severity.CRITICAL
 
 

@@ -16,6 +16,7 @@ from runwatch.block import Status
 from runwatch.config import read
 from runwatch.errors import ConfigError
 from runwatch.findings import Severity
+from runwatch.metrics import label
 
 from .columns import Log, brief
 
@@ -40,6 +41,15 @@ def test_it_fires_beyond_the_limit_and_ends_when_that_is_over():
     assert found[0].title == "The policy collapsed: reward/mean is 0.01, below 0.1"
     assert found[0].evidence == {"value": 0.01, "limit": 0.1}
     assert found[0].metric == REWARD
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["train/loss", "train/grad_norm", "train/learning_rate", "train/lr_multiplier", "val/loss", "val/bpb",
+     "perf/step_time", "perf/tokens_per_sec", "perf/samples_per_sec", "perf/mfu", "perf/tflops"],
+)  # fmt: skip
+def test_a_metric_may_be_named_as_the_screen_does(metric):
+    assert make("mine", OwnRule(metric=label(metric), above=1.0))().metric == metric
 
 
 def test_both_limits_are_a_band():

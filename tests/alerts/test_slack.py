@@ -25,7 +25,7 @@ INCIDENT = IncidentRow(
     rule="nonfinite",
     severity="critical",
     state="firing",
-    title="train/loss is NaN since step 500",
+    title="loss is NaN since step 500",
     cause="the gradient overflowed one step before",
     advice="go back to the checkpoint of step 400 and lower the learning rate",
     metric="train/loss",
@@ -69,9 +69,9 @@ def changed(**fields) -> Notification:
 class TestMessage:
     def test_a_firing_message_says_all_in_plain_words(self):
         payload = message(FIRING)
-        assert payload["text"] == "▲ Critical: train/loss is NaN since step 500 (speedrun)"
+        assert payload["text"] == "▲ Critical: loss is NaN since step 500 (speedrun)"
         assert texts(payload)[1:] == [
-            "▲ Critical: train/loss is NaN since step 500",
+            "▲ Critical: loss is NaN since step 500",
             "Run: speedrun\nHost: node1\nRule: nonfinite\nRank: 3\nStep: 12,500\nTime: 2023-11-14 22:13:20 UTC",
             "Likely cause: the gradient overflowed one step before",
             "What to do: go back to the checkpoint of step 400 and lower the learning rate",
@@ -81,7 +81,7 @@ class TestMessage:
 
     def test_a_resolved_message_is_short(self):
         payload = message(RESOLVED)
-        assert payload["text"] == "✓ Resolved: train/loss is NaN since step 500 (speedrun)"
+        assert payload["text"] == "✓ Resolved: loss is NaN since step 500 (speedrun)"
         assert len(payload["blocks"]) == 2
         assert "Step: 12,500 to 12,700" in texts(payload)[2]
 

@@ -40,13 +40,13 @@ def test_an_incident_is_one_thread_whose_head_is_rewritten(slack):
     for notification in (FIRING, ESCALATED, RESOLVED):  # each by another process
         assert bot(slack, memory).send(notification) == Sent()
     head, escalated, resolved = slack.messages
-    assert head["blocks"][0]["text"]["text"] == "✓ Resolved: train/loss is NaN since step 500"
+    assert head["blocks"][0]["text"]["text"] == "✓ Resolved: loss is NaN since step 500"
     assert head["text"].startswith("✓ Resolved")
     assert {escalated["thread_ts"], resolved["thread_ts"]} == {head["ts"]}
     assert (escalated["reply_broadcast"], resolved["reply_broadcast"]) == (True, False)
     assert (escalated["text"], resolved["text"]) == (
-        "▲ Critical: train/loss is NaN since step 500 (speedrun)",
-        "✓ Resolved: train/loss is NaN since step 500 (speedrun)",
+        "▲ Critical: loss is NaN since step 500 (speedrun)",
+        "✓ Resolved: loss is NaN since step 500 (speedrun)",
     )
 
 

@@ -28,7 +28,7 @@ def test_fields_are_filled_in_and_empty_lines_are_left_out():
         title="{run} on {host}: {title}",
         body="rank {rank}, step {step}\nsince {since}\ncheckpoint {checkpoint}\n{{braces}}\n\n{cause}",
     )
-    assert told.subject == "▲ Critical: speedrun on node1: train/loss is NaN since step 500"
+    assert told.subject == "▲ Critical: speedrun on node1: loss is NaN since step 500"
     assert told.body() == ("rank 3, step 12,500\n{braces}\n\nthe gradient overflowed one step before")
 
 
@@ -39,7 +39,7 @@ def test_a_title_alone_leaves_the_body_as_it_is():
 def test_an_end_and_its_notes_are_told_too():
     repeated = msgspec.structs.replace(RESOLVED, note="still firing")
     told = worded(repeated, body="{state}: {title} {cause}")
-    assert told.body() == "resolved: train/loss is NaN since step 500\n\nstill firing"
+    assert told.body() == "resolved: loss is NaN since step 500\n\nstill firing"
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,6 @@ def test_a_corpus_is_judged_by_its_index(tmp_path):
         "Of 5 logs: 1 of 2 healthy ones are silent at warning and above; 1 of 2 faults are"
     )
     assert rest == [
-        "- alarm.log, healthy: nonfinite (firing): train/loss is NaN since step 40",
+        "- alarm.log, healthy: nonfinite (firing): loss is NaN since step 40",
         "- late.log, nan loss: not told (told at step 40, line 41)",
     ]

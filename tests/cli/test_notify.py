@@ -81,7 +81,7 @@ def test_what_was_given_up_is_listed_and_sent_again(run, tmp_path):
         gone.close()
         code, out, _ = run("dead", config=None, **env)
         assert (code, out.count("the webhook does not exist: 404"), out.count("too old")) == (1, 2, 2)
-        assert "slack  ▲ Critical: train/loss is NaN since step 500 (run0)" in out
+        assert "slack  ▲ Critical: loss is NaN since step 500 (run0)" in out
         code, out, _ = run("retry", "slack", **env)
         assert (code, out) == (0, "2 taken up again, 0 still waiting\n")
         assert sorted(post["text"][-6:] for post in slack.shown) == ["(run0)", "(run1)"]

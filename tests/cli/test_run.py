@@ -317,7 +317,7 @@ def test_findings_and_the_last_step_are_told(log, start):
     process = start("--say", "--log", log, "--", *python(code + "input()\n"))
     until(process, b"step 00049/")
     process.stdin.write(b"\n")
-    until(process, b"CRITICAL nonfinite: train/loss is NaN since step 50", "stderr")
+    until(process, b"CRITICAL nonfinite: loss is NaN since step 50", "stderr")
     process.stdin.write(b"\n")
     _, err = close(process)
     assert err.splitlines()[-1].startswith("runwatch: exit code 0 after ")

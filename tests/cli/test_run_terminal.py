@@ -104,7 +104,7 @@ def test_a_critical_finding_is_one_line_on_the_terminal(log):
     line = "print(f'step {{s:05d}}/10000 (0.10%) | loss: {loss} | dt: 10.00ms')\n"
     code = "for s in range(50): " + line.format(loss="2.5") + "s = 50\n" + line.format(loss="nan") + "input()"
     with terminal(log, *python(code)) as screen:
-        screen.until(rb"runwatch: CRITICAL nonfinite: train/loss is NaN since step 50 \(line 51\)\r\n")
+        screen.until(rb"runwatch: CRITICAL nonfinite: loss is NaN since step 50 \(line 51\)\r\n")
         screen.type(b"\n")
         screen.until(b"exit code 0 after [^;]*; step 50/10,000; 1 critical: ")
 

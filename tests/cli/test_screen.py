@@ -184,7 +184,7 @@ def test_a_dead_engine_leaves_the_last_picture(log):
         terminal.until(lambda p: "399" in p)
         children = psutil.Process(terminal.pid).children()
         next(p for p in children if "runwatch.watcher.private" in p.cmdline()).kill()
-        picture = terminal.until(lambda p: "engine" in p.lower())
+        picture = terminal.until(lambda p: "WATCHING STOPPED" in p)
         assert "399" in picture
         terminal.keys("q")
         assert terminal.end() == 3
@@ -195,12 +195,21 @@ def test_a_key_starts_a_dead_engine_again(log):
         terminal.until(lambda p: "399" in p)
         children = psutil.Process(terminal.pid).children()
         children[0].kill()
-        terminal.until(lambda p: "R Restart engine" in p)
+        terminal.until(lambda p: "R Watch again" in p)
         terminal.keys("R")
-        terminal.until(lambda p: "LOST" not in p and "399" in p)
+        terminal.until(lambda p: "STOPPED" not in p and "399" in p)
         terminal.keys("4")
         terminal.until(lambda p: "following" in p and "step 00399" in p)
         terminal.keys("q")
+        assert terminal.end() == 0
+
+
+def test_check_says_at_once_what_it_does_and_leaves_nothing_of_that(tmp_path, log):
+    with Terminal("check", str(tmp_path)) as terminal:
+        picture = terminal.until(lambda p: "no findings" in p)
+        assert f"searching {tmp_path}"[:60].encode() in terminal.seen
+        assert "searching" not in picture
+        assert "reading" not in picture
         assert terminal.end() == 0
 
 

@@ -53,7 +53,7 @@ def test_what_a_message_says_to_do_works_and_outlives_a_killed_daemon(tmp_path, 
         kill(daemon)
     with start(tmp_path) as daemon:
         assert states(daemon) == {incident: "firing"}
-        assert daemon.run(*command.split()).stdout.startswith("acknowledged: run: train/loss is NaN")
+        assert daemon.run(*command.split()).stdout.startswith("acknowledged: run: loss is NaN")
         assert daemon.run(*command.split()).stdout.startswith("acknowledged already: run: ")
         assert "silenced until" in daemon.run("silence", "add", "rule=crash", "--comment", "known").stdout
         kill(daemon)
@@ -112,7 +112,7 @@ def test_an_action_that_waits_is_listed_and_can_be_stopped(tmp_path, slack):
         (row,) = json.loads(daemon.run("actions", "--json").stdout)["actions"]
         assert (row["name"], row["run"], row["dry_run"]) == ("note it", "run", False)
         assert re.match(
-            r"\w+\.note it  in \w+( \w+)?  true is run: train/loss is NaN", daemon.run("actions").stdout
+            r"\w+\.note it  in \w+( \w+)?  true is run: loss is NaN", daemon.run("actions").stdout
         )
         assert "no action zzzz: see runwatch actions" in daemon.run("actions", "cancel", "zzzz").stderr
         done = daemon.run("actions", "cancel", row["incident"][:6])

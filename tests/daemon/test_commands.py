@@ -56,7 +56,8 @@ def test_status(daemon):
     first, *_, last = done.stdout.splitlines()
     assert re.match(r"▶ RUNNING  speedrun  step 4,005/5,568  ━+.*  72%  loss 2\.500  ETA .*1▲.* ago", first)
     assert "1 run, 1 file; alerts are sent nowhere" in last
-    assert daemon.run("status", "speedrun").stdout.splitlines()[0] == first
+    again = daemon.run("status", "speedrun").stdout.splitlines()[0]
+    assert again.partition("ETA")[0] == first.partition("ETA")[0], "but for what the clock changes"
     for asked in (["nope"], ["--json", "nope"]):
         done = daemon.run("status", *asked)
         assert (done.returncode, done.stdout) == (2, "")
@@ -84,7 +85,7 @@ def test_alerts_and_acknowledging_one(daemon):
     assert line.startswith(f"{row['id'][:8]}  ▲ CRIT  speedrun  nonfinite")
     assert "see runwatch alerts" in daemon.run("ack", "0000").stderr
     done = daemon.run("ack", row["id"][:8])
-    assert done.stdout.startswith("acknowledged: speedrun: train/loss is NaN")
+    assert done.stdout.startswith("acknowledged: speedrun: loss is NaN")
     assert "ACK" in daemon.run("alerts").stdout
     assert "⚠" not in daemon.run("status", "--tmux").stdout
 

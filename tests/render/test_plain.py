@@ -16,6 +16,7 @@ SPIKE = IncidentRow(
     ("progress", "words"),
     [
         (Progress(), "no step yet"),
+        (Progress(epoch=1.4932), "epoch 1.493"),
         (Progress(41_230), "step 41,230"),
         (Progress(41_230, 120_000), "step 41,230/120,000"),
     ],

@@ -83,7 +83,7 @@ def test_a_message_and_its_end_arrive_in_one_thread(serve):
     assert one.send(FIRING) == Sent()
     assert one.send(RESOLVED) == Sent()
     firing, resolved = box.mails
-    assert firing["Subject"] == "▲ Critical: train/loss is NaN since step 500 (speedrun)"
+    assert firing["Subject"] == "▲ Critical: loss is NaN since step 500 (speedrun)"
     assert firing["To"] == "a@example.org, b@example.org"
     assert firing["References"] == resolved["References"]
     assert "What to do: go back to the checkpoint" in firing.get_content()

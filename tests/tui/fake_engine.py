@@ -64,6 +64,8 @@ class FakeEngine:
             if isinstance(request, Subscribe):
                 self.view = request.view
                 self.push()
+            elif isinstance(request, protocol.Query):
+                self.send(protocol.Series(request.id, columns(request.metric, 200, 41_230, request.first)))
             elif isinstance(request, Shutdown):
                 break
         self.hang_up()

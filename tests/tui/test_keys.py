@@ -209,6 +209,33 @@ async def test_the_list_of_runs_begins_at_the_one_on_the_screen(open_app):
         assert s.drawn("#runs").splitlines()[3].startswith("│▸")
 
 
+async def test_of_many_runs_what_is_wrong_stands_first_and_the_pointer_stays_at_its_run(open_app):
+    def many(view, wrong):
+        shown = picture(view)
+        rows = tuple(
+            msgspec.structs.replace(shown.runs[0], id=f"r{n}", name=f"exp_{n}", critical=int(n in wrong))
+            for n in range(50)
+        )
+        ended = (msgspec.structs.replace(shown.runs[1], id="old"),)
+        return msgspec.structs.replace(shown, runs=(*ended, *rows))
+
+    async with open_app((100, 30), make=lambda view: many(view, {40})) as s:
+        await s.press("0", "home")
+        rows = s.drawn("#runs").splitlines()[2:]
+        assert "exp_40" in rows[0]
+        assert "exp_0 " in rows[1]
+        await s.press("down", "down", "down")
+        assert "▸" in next(row for row in s.drawn("#runs").splitlines() if "exp_2 " in row)
+        s.engine.picture = lambda view: many(view, {30, 40})
+        s.engine.push()
+        await s.until(lambda: "exp_30" in s.drawn("#runs").splitlines()[2])
+        assert "▸" in next(row for row in s.drawn("#runs").splitlines() if "exp_2 " in row)
+        await s.press("end")
+        assert "abl-17-wd" in next(row for row in s.drawn("#runs").splitlines() if "▸" in row)
+        await s.press("home", "down", "enter")
+        assert s.engine.view.run == "r40"
+
+
 async def test_a_key_of_the_footer_can_be_clicked(open_app):
     async with open_app((120, 40), ranks=8) as s:
         row = s.drawn("#keys")

@@ -31,8 +31,8 @@ async def test_lost_engine_keeps_the_last_picture(open_app):
         s.clock.now += 75
         s.app._tick()
         await s.settle()
-        assert "ENGINE LOST 1m" in s.drawn("#head")
-        assert "the engine closed the connection" in s.drawn("#head")
+        assert "WATCHING STOPPED 1m" in s.drawn("#head")
+        assert "the process that reads the log ended" in s.drawn("#head")
         assert "41,230" in s.drawn("#head")
         await s.press("2", "1", "y")
         assert "log y" in s.drawn("#main-0")

@@ -1,8 +1,11 @@
 """The palette finds every action, and commands take a word."""
 
+import csv
+import json
+
 from runwatch.tui import actions, commands
 from runwatch.tui.screens.palette import Palette
-from runwatch.watcher.protocol import Silence
+from runwatch.watcher.protocol import Query, Silence
 
 from .fake_engine import SPIKE
 
@@ -115,3 +118,48 @@ async def test_a_rule_is_silenced_by_its_name(open_app):
         assert "for how long? 15m, 1h, 4h, 1d, run" in s.drawn("#head")
         await typed(s, "silence hang")
         assert "no alert here is of the rule hang" in s.drawn("#head")
+
+
+async def test_the_chart_is_saved_as_numbers(open_app, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with open_app((120, 40)) as s:
+        await s.press("tab")
+        await typed(s, "export csv")
+        await s.until(lambda: list(tmp_path.glob("*.csv")))
+        await s.until(lambda: "saved runwatch-llama-7b-r3-" in s.drawn("#head"))
+        await typed(s, "window 1000")
+        await typed(s, "export json")
+        await s.until(lambda: list(tmp_path.glob("*.json")))
+        asked = [request for request in s.engine.requests if isinstance(request, Query)]
+        await typed(s, "export xls")
+        assert "as what? csv, json" in s.drawn("#head")
+    rows = list(csv.reader(next(tmp_path.glob("*.csv")).read_text().splitlines()))
+    assert rows[0] == ["metric", "step", "mean", "low", "high", "last", "nonfinite"]
+    metrics = list(dict.fromkeys(row[0] for row in rows[1:]))
+    assert metrics == [request.metric for request in asked[: len(metrics)]]
+    steps = [float(step) for metric, step, *_ in rows[1:] if metric == metrics[0]]
+    assert steps == sorted(steps)
+    assert len(steps) > 100, "what the engine has, not what fits the chart"
+    told = json.loads(next(tmp_path.glob("*.json")).read_text())
+    assert told["run"] == "llama-7b-r3"
+    assert [series["metric"] for series in told["series"]] == metrics
+    assert min(told["series"][0]["step"]) >= 40_000, "the part that is shown"
+
+
+async def test_a_chart_that_cannot_be_saved_is_told(open_app, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    async with open_app((120, 30)) as s:
+        await typed(s, "export csv")
+        await s.until(lambda: "cannot save here: No such file" in s.drawn("#head"))
+        await s.press("4")
+        await typed(s, "export csv")
+        assert "no chart is here" in s.drawn("#head")
+        await s.press("1")
+        s.engine.hang_up()
+        await s.until(lambda: s.scene.link == "lost")
+        asked = len(s.engine.requests)
+        await typed(s, "export csv")
+        await s.settle()
+        assert len(s.engine.requests) == asked

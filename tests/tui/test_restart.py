@@ -38,25 +38,25 @@ async def test_the_last_picture_stays_with_its_age(open_app):
         await lost(s)
         s.clock.now += 75
         s.view.tick()
-        assert "ENGINE LOST 1m" in s.drawn("#head")
+        assert "WATCHING STOPPED 1m" in s.drawn("#head")
         assert "41,230" in s.drawn("#head")
         assert "⣀" in s.drawn("#main-0") or "⠤" in s.drawn("#main-0")
-        assert "Restart engine" not in s.drawn("#keys")  # nobody told how
+        assert "Watch again" not in s.drawn("#keys")  # nobody told how
 
 
 async def test_a_key_starts_the_engine_again(open_app, another):
     another.sock = await another.engine.start()
     async with open_app((120, 40), reopen=another) as s:
-        assert "Restart engine" not in s.drawn("#keys")
+        assert "Watch again" not in s.drawn("#keys")
         await s.press("R")
         assert another.opened == 0
         await lost(s)
-        assert "R Restart engine" in s.drawn("#keys")
-        assert "R starts it again" in s.drawn("#head")
+        assert "R Watch again" in s.drawn("#keys")
+        assert "R watches again" in s.drawn("#head")
         s.engine = another.engine
         await s.press("R")
         await s.until(lambda: "41,300" in s.drawn("#head"), "the new engine's picture did not come")
-        assert "LOST" not in s.drawn("#head")
+        assert "STOPPED" not in s.drawn("#head")
         assert another.opened == 1
         await s.press("4")
         assert another.engine.view.log_lines > 0

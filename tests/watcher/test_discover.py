@@ -168,6 +168,23 @@ def test_a_search_is_bounded(tmp_path, monkeypatch):
         find([str(tmp_path / "data")])
 
 
+def test_a_log_that_is_empty_yet_is_told(tmp_path):
+    (tmp_path / "train.log").touch()
+    with pytest.raises(SourceError, match="is empty yet: tail --wait waits for it"):
+        find([str(tmp_path)])
+
+
+def test_where_everything_lies_nothing_is_meant(tmp_path, monkeypatch):
+    monkeypatch.setattr(discover, "MAX_ENTRIES", 50)
+    monkeypatch.setattr(discover, "MAX_AMONG", 20)
+    for number in range(60):
+        write(tmp_path / "some" / f"{number // 30}" / f"{number}.txt")
+    told = "too much to search: .*: the first 50 entries hold 30 texts: name the directory"
+    with pytest.raises(SourceError, match=told):
+        find([str(tmp_path)])
+    assert len(find([str(tmp_path / "some" / "1")])) == 30
+
+
 def test_a_directory_full_of_data_does_not_end_the_search(tmp_path, monkeypatch):
     monkeypatch.setattr(discover, "MAX_HERE", 20)
     for number in range(30):

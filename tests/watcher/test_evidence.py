@@ -79,6 +79,16 @@ def test_a_run_of_one_file_needs_no_name():
     assert "source" not in fold.found("nonfinite")["evidence"]
 
 
+@pytest.mark.parametrize(("trace", "severity"), [(True, "critical"), (False, "warning")])
+def test_a_full_disk_that_ends_a_run_of_unknown_length_is_critical_with_its_traceback(trace, severity):
+    rows = "".join(f"iter {n}: loss 2.{n:04d}, time 50.00ms, mfu 3.21%\n" for n in range(60))
+    head = 'Traceback (most recent call last):\n  File "train.py", line 30, in <module>\n    save()\n'
+    fold = Fold(run=Member())
+    fold.read("run", rows + head * trace + "OSError: [Errno 28] No space left on device\n")
+    fold.engine.tick(NOW + 900)
+    assert fold.found("crash")["severity"] == severity
+
+
 # -- which checkpoint ------------------------------------------------------------------------------
 
 
@@ -221,7 +231,7 @@ def test_sources_that_contradict_each_other_are_a_note():
         fold.read("csv", f"{n},{(3 - n / 100) * 2}\n")
     found = fold.found("disagreement")
     assert (found["severity"], found["metric"]) == ("info", "train/loss")
-    assert found["title"] == "train/loss is 3 in log.log and 6 in csv.log"
+    assert found["title"] == "loss is 3 in log.log and 6 in csv.log"
     assert {found["evidence"][key] for key in ("source", "other")} == {"log.log", "csv.log"}
 
 

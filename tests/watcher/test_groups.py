@@ -413,8 +413,8 @@ def test_what_each_source_is_and_why_it_belongs_to_the_run_is_told():
 @pytest.mark.parametrize(
     ("one", "two", "said"),
     [
-        ("/r/train.log", "/r/a/m.csv", "train/loss is 2.125 in train.log and 3.375 in m.csv"),
-        ("/r/a/m.csv", "/r/b/m.csv", "train/loss is 2.125 in /r/a/m.csv and 3.375 in /r/b/m.csv"),
+        ("/r/train.log", "/r/a/m.csv", "loss is 2.125 in train.log and 3.375 in m.csv"),
+        ("/r/a/m.csv", "/r/b/m.csv", "loss is 2.125 in /r/a/m.csv and 3.375 in /r/b/m.csv"),
     ],
 )
 def test_a_disagreement_names_the_files_in_short_where_that_tells_them_apart(one, two, said):
@@ -439,3 +439,21 @@ def test_what_is_told_of_a_run_before_its_first_step_is_not_lost():
     assert {"config.lr": "0.1", "config.depth": "4"}.items() <= watched.run.about.items()
     watched.run.name, watched.run.format = "ab12cd34", "wandb"  # on a server
     assert watched.run.label == "brisk-sun-7 (ab12cd34)"
+
+
+def test_a_log_that_comes_later_names_the_run_that_its_tracker_began():
+    fold = Fold(wandb=Member(kind="wandb"))
+    fold.engine.groups["wandb"].name = "run-ab12cd34"
+    fold.engine.fold("wandb", StreamParser().feed(trackers.wandb_log(5)))
+    assert fold.runs()[0]["title"] == "my run (ab12cd34)"
+    fold.parsers["log"] = StreamParser()
+    fold.engine.add_source("log", "llama-7b", "llama-7b.log", Member("wandb"))
+    assert fold.runs()[0]["name"] == "llama-7b"
+    fold.read("log", steps(0, 50).replace("2.0000", "nan"))
+    (run,) = fold.runs()
+    assert (run["name"], run["title"]) == ("llama-7b", "llama-7b")
+    ((group, watched),) = fold.engine.runs()
+    assert {row.run for row in watched.incidents.rows()} == {"llama-7b"}
+    assert group.about == "2 sources"
+    fold.engine.add_source("err", "other", "llama-7b.err", Member("wandb"))
+    assert fold.runs()[0]["name"] == "llama-7b"

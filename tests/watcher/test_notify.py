@@ -304,7 +304,7 @@ class TestRuns:
             "▶ Started: a started at step 39 of 1,000",
             "✗ Crashed: a crashed at step 39 of 1,000",
         ]
-        assert "train/loss 2.5" in str(slack.shown[1])
+        assert "loss 2.5" in str(slack.shown[1])
 
     @pytest.mark.parametrize(
         ("config", "shown"),

@@ -43,10 +43,10 @@ def found(tmp_path, missing):
 
 def test_a_smooth_curve_that_is_too_high_is_told(found):
     (told,) = found(lambda step: 1 + 0.3 * np.minimum(1, step / 1000))
-    assert told == ("critical", "train/loss is 30% above that of base.jsonl at step 1500")
+    assert told == ("critical", "loss is 30% above that of base.jsonl at step 1500")
     ((severity, title),) = found(lambda step: 1.12)
     assert severity == "warning"
-    assert title.startswith("train/loss is 12% above")
+    assert title.startswith("loss is 12% above")
 
 
 def test_a_run_as_good_as_its_reference_is_left_alone(found):

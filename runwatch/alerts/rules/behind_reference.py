@@ -7,7 +7,7 @@ runs have, eight stretches at least, the median of ln(loss / loss of the referen
 max(ln(1 + rise), 4 standard errors), and each of them is above half of that. A warning;
 critical from `grave` on. Ends below half of it.
 
-Example: 'train/loss is 31% above that of baseline at step 4200'.
+Example: 'loss is 31% above that of baseline at step 4200'.
 
 What to do: compare the two configurations and the data; the first step at which the
 curves part says where to look.
@@ -32,7 +32,7 @@ from runwatch.alerts.rules.base import Place, RunRule, threshold
 from runwatch.alerts.rules.baseline import grow, jitter
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import LOSS
+from runwatch.metrics import LOSS, label
 
 _OFTEN = 64
 """New rows after which it is compared again."""
@@ -91,7 +91,7 @@ class BehindReference(RunRule):
             self.say(
                 Verdict.FIRING,
                 severity,
-                f"{LOSS} is {rise:.0%} above that of {name} at step {steps[-1]:.0f}",
+                f"{label(LOSS)} is {rise:.0%} above that of {name} at step {steps[-1]:.0f}",
                 here,
                 metric=LOSS,
                 advice="Compare configuration and data of the two runs.",

@@ -245,7 +245,8 @@ class Crash(RunRule):
             return ()
         death.firing = True
         mild = status.fraction is not None and status.fraction >= self.complete
-        mild |= status.fraction is None and death.root.kind == "error"
+        loose = death.root.kind == "error" and "frames" not in death.root.data  # words alone, no traceback
+        mild |= status.fraction is None and loose
         return [self._finding(death, Verdict.FIRING, mild=mild)]
 
     def _clear(self, title: str, where: Place) -> Finding:

@@ -6,7 +6,7 @@ Formula: sources of a run are compared where they tell the same metric at the sa
 steps; a difference beyond rounding at most of them makes the note, once per metric
 and source, if it is at least `least`, relative. It does not end.
 
-Example: 'train/loss is 2.31 in train.log and 2.35 in wandb/run-1'.
+Example: 'loss is 2.31 in train.log and 2.35 in wandb/run-1'.
 
 What to do: see which of the two numbers you meant; runwatch goes by the source that it
 names first.

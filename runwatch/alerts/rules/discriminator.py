@@ -34,6 +34,7 @@ from runwatch.alerts.rules.context import Recent
 from runwatch.alerts.rules.roles import FORGER, JUDGE, cast
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
+from runwatch.metrics import label
 
 _FIRST, _HOP = 64, 64
 _REAL = 0.05
@@ -133,7 +134,7 @@ class Discriminator(RunRule):
         """Judge one level."""
         if loss.firing is not None and level > 5 * self.part * first:
             severity, loss.firing = loss.firing, None
-            return self.say(Verdict.CLEAR, severity, f"{metric} is back", here, metric=metric)
+            return self.say(Verdict.CLEAR, severity, f"{label(metric)} is back", here, metric=metric)
         if level >= self.part * first or not self._sure(metric, loss, self.part * first, offset):
             return None
         forger = next((m for m in sorted(self._forgers) if self._forgers[m].risen(offset, self.rise)), "")
@@ -144,7 +145,7 @@ class Discriminator(RunRule):
         return self.say(
             Verdict.FIRING,
             severity,
-            f"{metric} is {level:.3g}, {100 * level / first:.2g}% of what it was at first",
+            f"{label(metric)} is {level:.3g}, {100 * level / first:.2g}% of what it was at first",
             here,
             metric=metric,
             cause=f"the discriminator wins, and {forger} has risen" if forger else "",

@@ -13,7 +13,7 @@ is about twice 6 standard errors of a median of 20. A warning; critical when the
 risen by `grave`, or after `long` points, because slow rises do not recover. Clears when
 f is back below half of that. While firing, a further rise by the same margin confirms it.
 
-Example: 'train/loss is 24% above its best of 2.31 at step 5210', and 40 rows later
+Example: 'loss is 24% above its best of 2.31 at step 5210', and 40 rows later
 still is.
 
 What to do: stop, or wait for it to become critical if it may recover. Go back to the
@@ -55,7 +55,7 @@ from runwatch.alerts.rules.context import Recent, lr_jump, surge
 from runwatch.alerts.rules.waves import Waves
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS
+from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
 
 _HOP = 16
 _SMOOTH = 20
@@ -220,7 +220,7 @@ class Divergence(RankRule):
     def _clear(self, here: Place) -> Finding:
         rise, self._rise = self._rise, None
         severity = (rise and rise.firing) or Severity.WARNING
-        return self.say(Verdict.CLEAR, severity, f"{LOSS} is back near its best", here, metric=LOSS)
+        return self.say(Verdict.CLEAR, severity, f"{label(LOSS)} is back near its best", here, metric=LOSS)
 
     def _finding(self, rise: _Rise, verdict: Verdict, level: float) -> Finding:
         height = grow(level - self._best.level) - 1
@@ -228,7 +228,7 @@ class Divergence(RankRule):
         return self.say(
             verdict,
             rise.firing or Severity.WARNING,
-            f"{LOSS} is {height:.0%} above its best of {grow(best.level):.4g} at {best.where}",
+            f"{label(LOSS)} is {height:.0%} above its best of {grow(best.level):.4g} at {best.where}",
             rise.where,
             metric=LOSS,
             cause=rise.cause,

@@ -10,7 +10,7 @@ or when `several` rows in a row are above `high` medians; critical when
 `sustained` are. It ends after 20 rows below `factor` medians, or after
 256 rows, when the new level is the usual one.
 
-Example: 'train/grad_norm rose to 38x its median at step 1602', three rows before the
+Example: 'grad norm rose to 38x its median at step 1602', three rows before the
 loss.
 
 What to do: watch the loss. If it follows, go back to the checkpoint before it; if
@@ -38,7 +38,7 @@ from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, Segments, grow, positive
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import GRAD_NORM
+from runwatch.metrics import GRAD_NORM, label
 
 
 @dataclass
@@ -141,7 +141,7 @@ class GradSpike(RankRule):
             self.say(
                 Verdict.FIRING,
                 severity,
-                f"{GRAD_NORM} rose to {spike.peak:.0f}x its median at {spike.where}{more}",
+                f"{label(GRAD_NORM)} rose to {spike.peak:.0f}x its median at {spike.where}{more}",
                 spike.where,
                 metric=GRAD_NORM,
                 advice="" if severity is Severity.INFO else _ADVICE,
@@ -152,7 +152,9 @@ class GradSpike(RankRule):
     def _end(self, spike: _Spike, where: Place) -> Finding:
         self._spike = None
         severity = spike.firing or Severity.INFO
-        return self.say(Verdict.CLEAR, severity, f"{GRAD_NORM} is usual again", where, metric=GRAD_NORM)
+        return self.say(
+            Verdict.CLEAR, severity, f"{label(GRAD_NORM)} is usual again", where, metric=GRAD_NORM
+        )
 
 
 _ADVICE = (

@@ -7,7 +7,7 @@ critical. A norm below the rolling median by z robust deviations and by `factor`
 in `rows` rows in a row: a warning. Ends when it is above half of that median
 for as many rows, or after 512 rows, when the new level is the usual one.
 
-Example: 'train/grad_norm is exactly 0 since step 77': the graph was cut by a detach.
+Example: 'grad norm is exactly 0 since step 77': the graph was cut by a detach.
 
 What to do: at zero, stop: nothing is learned. Look for a detached graph, frozen
 parameters, or steps that are all skipped.
@@ -32,7 +32,7 @@ from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, Floats, Segments, grow, take
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import GRAD_NORM
+from runwatch.metrics import GRAD_NORM, label
 
 _TINY = -60.0
 """ln of what stands for zero."""
@@ -129,7 +129,7 @@ class GradVanish(RankRule):
             self.say(
                 Verdict.FIRING,
                 severity,
-                f"{GRAD_NORM} {what} since {low.where}",
+                f"{label(GRAD_NORM)} {what} since {low.where}",
                 low.where,
                 metric=GRAD_NORM,
                 cause="no gradient reaches the weights" if zero else "",
@@ -142,4 +142,6 @@ class GradVanish(RankRule):
         self._low = None
         if low.firing is None:
             return []
-        return [self.say(Verdict.CLEAR, low.firing, f"{GRAD_NORM} is usual again", where, metric=GRAD_NORM)]
+        return [
+            self.say(Verdict.CLEAR, low.firing, f"{label(GRAD_NORM)} is usual again", where, metric=GRAD_NORM)
+        ]

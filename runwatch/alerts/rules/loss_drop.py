@@ -6,7 +6,7 @@ Formula, in y = ln(loss) against the rolling baseline (median m, deviation s): m
 > max(z * s, -ln(1 - fall)) in `rows` rows in a row: a warning. It ends when the
 loss is above half of the fall for as many rows, or after 256 rows.
 
-Example: 'train/loss fell 58% at step 2100, and stays there': labels had leaked into the
+Example: 'loss fell 58% at step 2100, and stays there': labels had leaked into the
 inputs.
 
 What to do: do not trust the run before you know why: look for labels in the inputs, a
@@ -33,7 +33,7 @@ from runwatch.alerts.rules.baseline import Baseline, Segments, before_negative, 
 from runwatch.alerts.rules.epoch_mean import EpochMean
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import LOSS
+from runwatch.metrics import LOSS, label
 
 
 @dataclass
@@ -121,7 +121,7 @@ class LossDrop(RankRule):
             self.say(
                 Verdict.FIRING,
                 Severity.WARNING,
-                f"{LOSS} fell {1 - grow(-depth):.0%} at {fall.where}, and stays there",
+                f"{label(LOSS)} fell {1 - grow(-depth):.0%} at {fall.where}, and stays there",
                 fall.where,
                 metric=LOSS,
                 cause="labels leak into the inputs, labels are masked, or data is repeated",
@@ -134,5 +134,5 @@ class LossDrop(RankRule):
         self._fall = None
         if not fall.firing:
             return []
-        title = f"{LOSS} is where it was, or the new level is usual"
+        title = f"{label(LOSS)} is where it was, or the new level is usual"
         return [self.say(Verdict.CLEAR, Severity.WARNING, title, where, metric=LOSS)]

@@ -14,7 +14,7 @@ warning; critical after `long` rows. After 512 rows the new level is the usual
 one. While there is no baseline, a row spikes when it is 10 times the highest so
 far, if that was above 0.5.
 
-Example: 'train/loss rose 63% at step 1605 and did not recover at once'; a single bad
+Example: 'loss rose 63% at step 1605 and did not recover at once'; a single bad
 batch is a note.
 
 What to do: nothing, if it recovers. If it stays, go back to the checkpoint before it,
@@ -59,7 +59,7 @@ from runwatch.alerts.rules.context import Recent, lr_jump, surge
 from runwatch.alerts.rules.epoch_mean import EpochMean
 from runwatch.block import Block, Samples, Status
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS
+from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
 
 
 @dataclass
@@ -277,7 +277,7 @@ class LossSpike(RankRule):
         return self.say(Verdict.CLEAR, severity, "the spike is over", where, metric=LOSS)
 
     def _title(self, spike: _Spike, ending: str) -> str:
-        return f"{LOSS} rose {spike.rise:.0%} at {spike.where} {ending}".rstrip()
+        return f"{label(LOSS)} rose {spike.rise:.0%} at {spike.where} {ending}".rstrip()
 
     def _finding(self, spike: _Spike, verdict: Verdict, severity: Severity, title: str) -> Finding:
         return self.say(

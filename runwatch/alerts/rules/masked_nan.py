@@ -8,7 +8,7 @@ norms that are zero or not finite (`early` rows where no loss has been seen);
 or `same` rows of one value, after a window in which values differed, and at
 least four times the longest such stretch so far. Ends at the third other value.
 
-Example: 'train/loss is exactly 0 since step 410', where it was 2.1 just before.
+Example: 'loss is exactly 0 since step 410', where it was 2.1 just before.
 
 What to do: look at the gradient norms and the loss scale: if they are not finite or
 zero, stop and go back to a checkpoint from before. Switch the trainer's NaN filter off
@@ -37,7 +37,7 @@ from runwatch.alerts.rules.context import Recent
 from runwatch.alerts.rules.rewards import Rewards
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import GRAD_NORM, LOSS
+from runwatch.metrics import GRAD_NORM, LOSS, label
 
 _OTHER = 3
 
@@ -195,7 +195,7 @@ class MaskedNan(RankRule):
         return self.say(
             Verdict.FIRING,
             Severity.CRITICAL,
-            f"{LOSS} {what} since {self._here()}",
+            f"{label(LOSS)} {what} since {self._here()}",
             self._here(),
             metric=LOSS,
             cause=cause,

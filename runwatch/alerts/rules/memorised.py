@@ -6,7 +6,7 @@ Formula: the median of 64 rows, taken every 64, is below `part` of the highest l
 first 16 rows, at least `epochs` epochs are done, and no validation metric has ever been
 printed: a note. Ends when one is.
 
-Example: 'train/loss is 0.029 of what it was untrained after 68 epochs, and nothing validates it'.
+Example: 'loss is 0.029 of what it was untrained after 68 epochs, and nothing validates it'.
 
 What to do: evaluate on data that it has not seen before you use it.
 
@@ -29,7 +29,7 @@ from runwatch.alerts.rules.baseline import Floats, Segments, Windows, before_neg
 from runwatch.alerts.rules.context import Recent, newest
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import EPOCH, LOSS
+from runwatch.metrics import EPOCH, LOSS, label
 
 _FIRST, _WIDTH = 16, 64
 
@@ -90,7 +90,7 @@ class Memorised(RankRule):
                 self._open = True
                 part = float(level[at]) / untrained
                 title = (
-                    f"{LOSS} is {part:.2g} of what it was untrained after {epoch:.0f} epochs, "
+                    f"{label(LOSS)} is {part:.2g} of what it was untrained after {epoch:.0f} epochs, "
                     "and nothing validates it"
                 )
                 evidence = {"untrained": untrained, "now": float(level[at]), "epoch": epoch}

@@ -9,7 +9,7 @@ usual number of classes or tokens k: a warning. Elsewhere nothing is said, since
 fine-tuning may rightly begin where it ends. Ends when the median of 64 rows has
 fallen by 3 %.
 
-Example: 'train/loss has not fallen in the first 400 rows: 10.83', which is ln(50257).
+Example: 'loss has not fallen in the first 400 rows: 10.83', which is ln(50257).
 
 What to do: stop and check, in this order: whether the parameters are in the optimiser,
 labels that fit their inputs, the learning rate, a single batch that it can overfit.
@@ -42,7 +42,7 @@ from runwatch.alerts.rules.baseline import (
 )
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import LOSS
+from runwatch.metrics import LOSS, label
 
 _CLASSES = (2, 10, 100, 256, 1000, 10000, 21841)
 _VOCABULARIES = (30522, 32000, 32128, 49152, 50257, 50304, 65024, 65536, 100277, 128000, 128256, 131072)
@@ -113,7 +113,7 @@ class NeverLearns(RankRule):
         finding = self.say(
             Verdict.FIRING,
             Severity.WARNING,
-            f"{LOSS} has not fallen in the first {self.rows} rows: {grow(float(end)):.4g}",
+            f"{label(LOSS)} has not fallen in the first {self.rows} rows: {grow(float(end)):.4g}",
             place(rows, missing - 1),
             metric=LOSS,
             cause="it stands at the level of guessing",
@@ -135,7 +135,7 @@ class NeverLearns(RankRule):
             return []
         row = int(ends[fallen[0]]) - start - 1
         self._windows = None
-        title = f"{LOSS} falls after all"
+        title = f"{label(LOSS)} falls after all"
         return [self.say(Verdict.CLEAR, Severity.WARNING, title, place(rows, row), metric=LOSS)]
 
     def _end(self, rows: Samples) -> list[Finding]:

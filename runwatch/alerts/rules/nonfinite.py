@@ -6,7 +6,7 @@ non-finite gradient norm is a warning, and critical from `grad_count` in
 `grad_window` samples on or when the loss is non-finite too. Latched until
 `streak` finite samples in a row. There is no warm-up.
 
-Example: 'train/loss is NaN since step 31216', critical at the first such row.
+Example: 'loss is NaN since step 31216', critical at the first such row.
 
 What to do: stop the run, since every step from now on is lost; go back to the last
 checkpoint before that step, with a lower learning rate or without the batches that
@@ -36,7 +36,7 @@ from runwatch.alerts.rules.context import Recent, newest, surge
 from runwatch.alerts.rules.roles import over_episodes
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS, LOSS_SCALE, VAL_BPB, VAL_LOSS
+from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS, LOSS_SCALE, VAL_BPB, VAL_LOSS, label
 
 _FATAL = frozenset({LOSS, VAL_LOSS, VAL_BPB})
 _CONTEXT = (LOSS, GRAD_NORM, LEARNING_RATE, LOSS_SCALE)
@@ -134,7 +134,7 @@ class NonFinite(RankRule):
         assert where is not None
         assert watch.firing is not None
         severity, watch.firing = watch.firing, None
-        clear = self.say(Verdict.CLEAR, severity, f"{metric} is finite again", where, metric=metric)
+        clear = self.say(Verdict.CLEAR, severity, f"{label(metric)} is finite again", where, metric=metric)
         return float(samples.offset[bad + self.streak]), clear
 
     def _hit(
@@ -149,7 +149,7 @@ class NonFinite(RankRule):
             return []
         if watch.firing is None:
             kind = "NaN" if np.isnan(samples.value[row]) else "infinite"
-            watch.title = f"{metric} is {kind} since {place(samples, row)}"
+            watch.title = f"{label(metric)} is {kind} since {place(samples, row)}"
         watch.firing = severity
         before = np.flatnonzero(np.isfinite(samples.value[:row]))
         if len(before):
@@ -186,7 +186,7 @@ class NonFinite(RankRule):
 
     def _cause(self, metric: str, offset: float) -> str:
         if metric != LOSS and metric in _FATAL and self._is_bad(LOSS, offset):
-            return f"{LOSS} was already non-finite"
+            return f"{label(LOSS)} was already non-finite"
         causes = []
         if metric != GRAD_NORM:
             norms = self._recent[GRAD_NORM].until(offset - 1, 16)

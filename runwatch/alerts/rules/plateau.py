@@ -6,7 +6,7 @@ Formula: of medians of 64 rows, taken every 64, none of the last max(`rows`, a
 quarter of the run so far) is below the best before them by max(`least`, half of
 the noise). Ends at the next such improvement.
 
-Example: 'train/loss has not improved for 896 rows, since step 26240'.
+Example: 'loss has not improved for 896 rows, since step 26240'.
 
 What to do: nothing has to be done. Stop, lower the rate, or let it run to its end as
 planned.
@@ -30,7 +30,7 @@ from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Segments, Windows, before_negative, grow, positive, spread
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import LOSS
+from runwatch.metrics import LOSS, label
 
 _WIDTH = 64
 
@@ -91,7 +91,7 @@ class Plateau(RankRule):
                 continue  # that is no plateau
             self._open = True
             best = self._best
-            title = f"{LOSS} has not improved for {flat} rows, since {best[2]}"
+            title = f"{label(LOSS)} has not improved for {flat} rows, since {best[2]}"
             found.append(
                 self.say(
                     Verdict.FIRING,
@@ -108,4 +108,4 @@ class Plateau(RankRule):
         if not self._open:
             return []
         self._open = False
-        return [self.say(Verdict.CLEAR, Severity.INFO, f"{LOSS} improves again", where, metric=LOSS)]
+        return [self.say(Verdict.CLEAR, Severity.INFO, f"{label(LOSS)} improves again", where, metric=LOSS)]

@@ -37,6 +37,7 @@ from runwatch.alerts.rules.rewards import Rewards
 from runwatch.alerts.rules.roles import ENTROPY, LENGTH, SPREAD, cast, role
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
+from runwatch.metrics import label
 
 _WIDTH, _HOP = 16, 8
 _MOST = 8
@@ -104,7 +105,7 @@ class PolicyCollapse(RunRule):
         """Judge one level."""
         if sign.firing is not None and level > 2 * self.part * sign.first:
             severity, sign.firing, sign.under = sign.firing, None, 0
-            return self.say(Verdict.CLEAR, severity, f"{metric} is back", here, metric=metric)
+            return self.say(Verdict.CLEAR, severity, f"{label(metric)} is back", here, metric=metric)
         sign.under = sign.under + 1 if level < self.part * sign.first else 0
         sign.since = here if sign.under == 1 else sign.since
         if sign.under < self.persist or not self._rewards.known(offset):
@@ -117,7 +118,7 @@ class PolicyCollapse(RunRule):
         return self.say(
             Verdict.FIRING,
             severity,
-            f"{metric} is {level:.3g}, {share} of what it was at first",
+            f"{label(metric)} is {level:.3g}, {share} of what it was at first",
             sign.since or here,
             metric=metric,
             cause="" if severity is Severity.INFO else _CAUSES[role(metric)],

@@ -34,6 +34,7 @@ from runwatch.alerts.rules.rewards import Rewards
 from runwatch.alerts.rules.roles import KL, cast
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
+from runwatch.metrics import label
 
 _NOW, _BEFORE, _HOP = 16, 64, 8
 _MOST = 8
@@ -128,7 +129,7 @@ class PolicyShift(RunRule):
         return self.say(
             Verdict.FIRING,
             shift.firing,
-            f"{metric} is {level:.3g}, {times}",
+            f"{label(metric)} is {level:.3g}, {times}",
             shift.since or Place(None, None),
             metric=metric,
             advice="Lower the learning rate or the number of epochs per batch, or raise the penalty on KL.",
@@ -137,4 +138,6 @@ class PolicyShift(RunRule):
 
     def _clear(self, metric: str, shift: _Shift, where: Place) -> Finding:
         severity, shift.firing, shift.over = shift.firing or Severity.WARNING, None, 0
-        return self.say(Verdict.CLEAR, severity, f"{metric} is near its usual level", where, metric=metric)
+        return self.say(
+            Verdict.CLEAR, severity, f"{label(metric)} is near its usual level", where, metric=metric
+        )

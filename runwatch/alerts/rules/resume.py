@@ -8,7 +8,7 @@ or of the last 64 before it. Higher by max(`rise`, `z` standard errors): a
 warning, and critical when it is higher by `grave`. Lower by as much at the same
 steps: a note. Ends when the median of as many rows is back.
 
-Example: 'train/loss is 12% higher after the restart at step 800 than before it': the
+Example: 'loss is 12% higher after the restart at step 800 than before it': the
 optimiser's state was not loaded.
 
 What to do: stop and see what was not loaded: weights, optimiser, scheduler, the place
@@ -43,7 +43,7 @@ from runwatch.alerts.rules.baseline import (
 )
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import LOSS
+from runwatch.metrics import LOSS, label
 
 _BEFORE = 256
 
@@ -136,7 +136,7 @@ class Resume(RankRule):
             self.say(
                 Verdict.FIRING,
                 severity,
-                f"{LOSS} is {rise:.0%} higher after the restart at {self._where} than before it",
+                f"{label(LOSS)} is {rise:.0%} higher after the restart at {self._where} than before it",
                 here,
                 metric=LOSS,
                 cause="the restart did not restore the weights, the optimiser or the data as they were",
@@ -150,7 +150,7 @@ class Resume(RankRule):
         return self.say(
             Verdict.FIRING,
             Severity.INFO,
-            f"{LOSS} is {-rise:.0%} lower after the restart at {self._where} than before it",
+            f"{label(LOSS)} is {-rise:.0%} lower after the restart at {self._where} than before it",
             here,
             metric=LOSS,
             cause="data that were seen before are read again, or the loss is computed otherwise",

@@ -37,6 +37,7 @@ from runwatch.alerts.rules.baseline import Segments, Windows, median, spread
 from runwatch.alerts.rules.roles import REWARD, cast, of_episode
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
+from runwatch.metrics import label
 
 _WIDTH, _HOP = 32, 16
 _LEAST = 0.2
@@ -131,7 +132,7 @@ class RewardCollapse(RunRule):
         return self.say(
             Verdict.FIRING,
             _severity(metric),
-            f"{metric} is {level:.4g}, down from its best of {reward.best:.4g} at {reward.where}",
+            f"{label(metric)} is {level:.4g}, down from its best of {reward.best:.4g} at {reward.where}",
             reward.since or here,
             metric=metric,
             advice="Go back to a checkpoint near the best; lower the learning rate, or stay closer to "
@@ -146,7 +147,9 @@ class RewardCollapse(RunRule):
         )
 
     def _clear(self, metric: str, where: Place) -> Finding:
-        return self.say(Verdict.CLEAR, _severity(metric), f"{metric} rises again", where, metric=metric)
+        return self.say(
+            Verdict.CLEAR, _severity(metric), f"{label(metric)} rises again", where, metric=metric
+        )
 
 
 def _severity(metric: str) -> Severity:

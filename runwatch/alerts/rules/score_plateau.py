@@ -27,6 +27,7 @@ import numpy as np
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
+from runwatch.metrics import label
 
 _SCORES = frozenset({"accuracy", "acc", "acc1", "top1", "f1", "map", "bleu", "auc", "score", "miou"})
 _PERFECT = frozenset({1.0, 100.0})
@@ -79,15 +80,14 @@ class ScorePlateau(RankRule):
             if not watch.open:
                 return None
             watch.open = False
-            return self.say(Verdict.CLEAR, Severity.INFO, f"{name} rises again", here, metric=name)
+            return self.say(Verdict.CLEAR, Severity.INFO, f"{label(name)} rises again", here, metric=name)
         watch.since += 1
         patience = max(self.evals, self.part * watch.count)
         if watch.open or watch.since < patience or watch.best in _PERFECT:
             return None
         watch.open = True
-        title = (
-            f"{name} has not risen above {watch.best:.4g} for {watch.since} evaluations, since {watch.where}"
-        )
+        best = f"{watch.best:.4g} for {watch.since} evaluations, since {watch.where}"
+        title = f"{label(name)} has not risen above {best}"
         evidence = {"best": watch.best, "best_step": watch.where.step, "now": value}
         return self.say(Verdict.FIRING, Severity.INFO, title, watch.where, metric=name, evidence=evidence)
 

@@ -132,10 +132,14 @@ class ChartScreen(ZoomScreen):
         """Move the cursor one column to later steps."""
         self._move_cursor(1)
 
-    def _move_cursor(self, by: int) -> None:
-        scene, charts = self.scene, self.visible_charts()
+    def current_chart(self) -> ChartPanel | None:
+        """Return the chart with the focus, else the first one."""
+        charts = self.visible_charts()
         focused = self.focused if isinstance(self.focused, ChartPanel) else None
-        panel = focused or (charts[0] if charts else None)
+        return focused or (charts[0] if charts else None)
+
+    def _move_cursor(self, by: int) -> None:
+        scene, panel = self.scene, self.current_chart()
         columns = scene.columns.get(panel.metrics[0]) if panel and panel.metrics else None
         if panel is None or columns is None or not columns.x:
             return

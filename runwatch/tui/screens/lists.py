@@ -84,10 +84,9 @@ class Runs(FilterScreen, ListScreen):
 
     def do_open(self) -> None:
         """Show the selected run."""
-        runs = self.query_one(RunTable).found()
-        at = self.query_one(RunTable).at
-        if at < len(runs):
-            self.runwatch.choose_run(runs[at].id)
+        row = self.query_one(RunTable).selected()
+        if row is not None:
+            self.runwatch.choose_run(row.id)
             self.runwatch.open_view(actions.OVERVIEW)
 
 

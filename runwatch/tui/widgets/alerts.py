@@ -101,7 +101,7 @@ def _nothing(scene: Scene, width: int) -> list[Row]:
     """Return why there is no alert, and what would be one."""
     sign = scene.glyphs.states["resolved"]
     run = scene.run
-    if run is None or run.progress.step is None:
+    if run is None or (run.progress.step is None and not run.latest):
         said = "no step to judge yet" if run is None or not states.ended(run.phase) else "no step was found"
         rows: list[Row] = [[(said, "dim")]]
     else:

@@ -33,7 +33,7 @@ def freshness(scene: Scene) -> Segment:
     """Return how much to trust the picture: live, stale, paused, lost."""
     glyphs, age, run = scene.glyphs, scene.age(), scene.run
     if scene.link == "lost":
-        return f"{glyphs.dead} ENGINE LOST {numbers.brief(scene.since_frame())}", "crit"
+        return f"{glyphs.dead} {scene.lost.upper()} {numbers.brief(scene.since_frame())}", "crit"
     if scene.paused:
         return f"{glyphs.stale} PAUSED {numbers.brief(scene.since_frame())}", "warn"
     if run is None or age is None:
@@ -113,9 +113,11 @@ def _news(scene: Scene, view: str, width: int) -> Row:
     if urgent and width < 100 and not scene.said and scene.link != "lost":
         return _strip(scene, view, urgent, news, width)
     # An answer to a key is read now; a note stands in the alerts too, and leaves the views their names.
-    most = width // 2 if news[1] != "warn" else 16
+    most = {"warn": 16, "crit": width}.get(news[1], width // 2)
     wanted = min(cells.width(cells.settled(news[0])), most)
     sets = [_tabs(scene, view, names, urgent) for names in (_LONG, _SHORT, {})]
+    if scene.link == "lost":  # what to do about it goes before the digits of views
+        sets.append([(f"[{actions.VIEWS.index(view)}]{_LONG[view]} ", "title")])
     tabs = next((row for row in sets if cells.row_width(row) + wanted + 2 <= width), sets[-1])
     text = cells.clip(news[0], width - cells.row_width(tabs) - 2, scene.glyphs.ellipsis)
     return cells.spread(tabs, [(text, news[1])], width, scene.glyphs.ascii)

@@ -35,11 +35,24 @@ class RunTable(Panel):
         self.at = 0
         self._placed = False
         """Whether the pointer was put at the run on the screen, where it begins."""
+        self._pointed: tuple[int, str] = 0, ""
+        """Where the pointer was drawn, and the id of the run there."""
 
     def found(self) -> list[RunRow]:
-        """Return the runs that the filter lets through."""
+        """Return the runs that the filter lets through: what is wrong first, what has ended last."""
         runs = self.scene.snapshot.runs if self.scene.snapshot else ()
-        return [row for row in runs if self.scene.fits(actions.RUNS, row.name, row.host, _word(row))]
+        fit = [row for row in runs if self.scene.fits(actions.RUNS, row.name, row.host, _word(row))]
+        return sorted(fit, key=lambda row: (not row.critical, states.ended(row.phase)))
+
+    def selected(self) -> RunRow | None:
+        """Return the run at the pointer, which stays at its run where the order changes."""
+        found, (place, run) = self.found(), self._pointed
+        moved = self.at - place
+        place = next((i for i, row in enumerate(found) if row.id == run), place)
+        self.at = max(0, min(place + moved, len(found) - 1))
+        row = found[self.at] if found else None
+        self._pointed = self.at, row.id if row is not None else ""
+        return row
 
     def content(self, width: int, height: int) -> Content:
         """Return the rows around the selected one."""
@@ -48,7 +61,8 @@ class RunTable(Panel):
         if not self._placed and scene.run is not None:
             self._placed = True
             self.at = next((i for i, row in enumerate(found) if row.id == scene.run.id), 0)
-        self.at = max(0, min(self.at, len(found) - 1))
+            self._pointed = self.at, scene.run.id
+        self.selected()
         title: Row = [("runs", "title"), (f" {len(runs)}", "dim"), *scene.filtered(actions.RUNS, len(found))]
         if not found:
             return Content(title, [[("no run fits; esc shows all" if runs else scene.waiting_for(), "dim")]])

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -38,6 +38,7 @@ _METRICS = re.compile(
 _TABLES = (".json", ".jsonl", ".csv", ".tsv")
 _SKIPPED = re.compile(r"\..*|__pycache__|node_modules|site-packages|venv|env")
 """Directories in which no run is looked for."""
+_KERNEL = frozenset({"/proc", "/sys", "/dev"})
 _WANDB_RUN = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-.*")
 _BEGUN = 60.0
 """Seconds in which W&B writes the first files of a run."""
@@ -52,6 +53,8 @@ MAX_ENTRIES = 200_000
 """Directory entries looked at before a search ends."""
 MAX_HERE = 50_000
 """Entries of one directory that are looked at: one full of data must not end the search."""
+MAX_AMONG = 4096
+"""Files of runs among so many entries: with more, nobody can have meant all of them."""
 MAX_SOURCES = 16_384
 """Files read of one directory: the newest."""
 _HEAD = 4096
@@ -157,7 +160,11 @@ def _files(path: str, *, wait: bool) -> list[str]:
 def _of_directory(path: str, *, wait: bool, note: Callable[[str], object]) -> dict[str, Member]:
     """Return the files of the runs in a directory."""
     unseen: list[str] = []
-    newest = _without_repeats(sorted(_search(path, unseen.append), key=lambda file: -file.written))
+    files, ended = _search(path, unseen.append)
+    if ended and len(files) > MAX_AMONG and not wait:
+        what = f"{path}: the first {MAX_ENTRIES:,} entries hold {len(files):,} texts"
+        raise SourceError("too much to search", what, "name the directory of your runs")
+    newest = _without_repeats(sorted(files, key=lambda file: -file.written))
     if len(newest) > MAX_SOURCES:
         where = text.path(path)
         unseen.append(f"{where} holds {len(newest):,} files of runs: the newest {MAX_SOURCES:,} are read")
@@ -183,7 +190,9 @@ def _nothing_in(path: str, files: Sequence[File], unseen: Sequence[str]) -> Sour
     except SourceError as error:
         return error
     wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
-    hint = "; ".join(unseen) or f"give a log file, or a directory with {wanted}"
+    empty = next((e.name for e in _entries(path, note=lambda said: None) if _kind(e.name) == LOG), "")
+    hint = f"{empty} is empty yet: tail --wait waits for it" if empty and not files else ""
+    hint = "; ".join(unseen) or hint or f"give a log file, or a directory with {wanted}"
     return SourceError("no runs in this directory", path, hint)
 
 
@@ -230,9 +239,12 @@ def _without_repeats(files: Sequence[File]) -> list[File]:
     return out
 
 
-def _search(top: str, note: Callable[[str], object]) -> Iterator[File]:
-    """Yield the files by whose names a run may be told, nearest directories first, not following links."""
-    level, seen, told = [top], 0, set[str]()
+def _search(top: str, note: Callable[[str], object]) -> tuple[list[File], bool]:
+    """Return the files by whose names a run may be told, and whether the search ended at its bound.
+
+    Nearest directories come first; links are not followed, nor what the kernel makes up.
+    """
+    level, seen, told, out = [top], 0, set[str](), list[File]()
     for _ in range(MAX_DEPTH):
         below: list[str] = []
         for directory in level:
@@ -241,7 +253,7 @@ def _search(top: str, note: Callable[[str], object]) -> Iterator[File]:
             if seen > MAX_ENTRIES:
                 where = text.path(directory)
                 note(f"the search ended after {MAX_ENTRIES:,} entries, at {where}: name what lies behind it")
-                return
+                return out, True
             inside, names = _parted(entries)
             if not _is_wandb_run(directory, entries):
                 worth = _without_old(directory, names, inside)
@@ -249,14 +261,15 @@ def _search(top: str, note: Callable[[str], object]) -> Iterator[File]:
                 place = _place(directory, names, inside, asked=directory == top)
                 if place is not None and place.path not in told:
                     told.add(place.path)
-                    yield place
+                    out.append(place)
             for entry in entries:
                 kind = _kind(entry.name)
                 if kind == LOG and os.path.basename(directory) == "wandb":
                     continue  # what W&B says of itself
                 if kind is not None and (file := _file(entry, kind)) is not None:
-                    yield file
-        level = below
+                    out.append(file)
+        level = [path for path in below if path not in _KERNEL]
+    return out, False
 
 
 def _parted(entries: Sequence[os.DirEntry[str]]) -> tuple[list[str], list[str]]:

@@ -156,13 +156,12 @@ def _log_units(files: Sequence[File], *, searched: bool) -> list[_Unit]:
 
 def _give_ranks_to_their_run(grouped: dict[str, list[tuple[File, Member]]]) -> None:
     """Put logs of ranks under the one other log of their directory: `train.log` beside `rank0.log`, ..."""
+    homes: dict[str, list[str]] = defaultdict(list)
+    for name in grouped:
+        homes[os.path.dirname(name)].append(name)
     for group in [name for name in grouped if name.endswith("/*") and len(grouped[name]) > 1]:
-        home = os.path.dirname(group)
-        beside = [
-            name
-            for name, found in grouped.items()
-            if os.path.dirname(name) == home and found[0][1] == Member() and found[0][0].tells
-        ]
+        present = ((name, grouped[name][0]) for name in homes[os.path.dirname(group)] if name in grouped)
+        beside = [name for name, (first, member) in present if member == Member() and first.tells]
         if len(beside) == 1:
             run = beside[0]
             ranks = [(file, _regroup(member, run)) for file, member in grouped.pop(group)]
