@@ -88,7 +88,7 @@ _GRADIENT = re.compile(rb", (?:device='\w+:?\d*', )?grad_fn=")
 _COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
 """What is counted, named behind its number: `[50000 eps] reward=0.5`."""
 _COUNTED_AT = re.compile(_COUNTED.pattern.partition(rb"\b(?!")[0] + rb"\b")
-_BATCHES = re.compile(rb"(?i) batch(?:es)?\b(?! ?[=:])")
+_BATCHES = re.compile(rb"(?i) batch(?:es)?\b(?! ?[=:#\[(]? ?\d| ?[=:])")
 _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)?"
     rb" (step|iter|iteration|epoch|episode|batch|round)\Z"
@@ -230,7 +230,7 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     if foreign:
         name = tongues.ordinal(gap, line, token.end()) or name
     if token["done"] is not None:
-        name = b"batch" if _BATCHES.match(line, token.end()) else name
+        name = b"batch" if not _PLACE.search(name) and _BATCHES.match(line, token.end()) else name
         return Field(name, *token.span("done"), b"", token.span("total"))
     for place in ("until", "at"):
         if token[place] is not None:

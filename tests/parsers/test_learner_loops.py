@@ -62,6 +62,8 @@ HOME_MADE = {
     "pair": Loop("[{epoch}, {batch:5d}] loss: {loss}", "batch"),
     "two ratios": Loop("[{epoch}/3][{batch}/200] D_loss: {loss} | lr: {a}", "global"),
     "batches": Loop("| epoch {epoch:3d} | {batch:5d}/  200 batches | ms/batch {a} | loss {loss}", "global"),
+    "batch of epoch": Loop("Epoch {epoch}/3 Batch {batch}/200 | loss={loss} | lr=0.1", "global"),
+    "batch loss": Loop("Epoch {epoch}/30 batch loss {loss} took {a}"),
     "in epoch": Loop("Epoch {epoch}, Batch {batch}, Loss: {loss}", "batch", beside="Epoch {epoch} done. Average loss: {a}"),
     "names unknown": Loop("(epoch: {epoch}, iters: {batch}, time: {a}) G_A: {loss} D_A: {b}", "batch", "G_A"),
     "mnist": Loop("Train Epoch: {epoch} [{batch}/200 (5%)]\tLoss: {loss}", "global", beside="Test set: Average loss: {a}"),
