@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.console import RenderableType
-from textual import work
+from textual import events, work
 from textual._compositor import ChopsUpdate
 from textual.app import App
 from textual.binding import BindingsMap, BindingType
@@ -249,6 +249,18 @@ class RunwatchApp(App[int], inherit_bindings=False):
         else:
             self.scene.hold()
         self.refresh_view()
+
+    def on_key(self, event: events.Key) -> None:
+        """Give a field what was typed before it had the keys: by a quick hand, or over a slow line."""
+        if event.character is None or not event.is_printable:
+            return
+        if (take := getattr(self.screen, "type_ahead", None)) is not None:
+            take(event.character)
+        elif (field := self.focused) is not None and hasattr(field, "insert_text_at_cursor"):
+            field.post_message(events.Key(event.key, event.character))
+        else:
+            return
+        event.prevent_default()
 
     def do_palette(self) -> None:
         """Find a command by some letters."""

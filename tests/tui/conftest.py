@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from runwatch.tui.app import RunwatchApp
 from runwatch.tui.widgets.rows import Rows
@@ -76,6 +77,14 @@ class Session:
 
     async def press(self, *keys):
         await self.pilot.press(*keys)
+        await self.settle()
+
+    async def paste_keys(self, text):
+        """Press the keys of a text as a terminal has them that sends all at once."""
+        for char in text:
+            self.app.post_message(
+                events.Key({":": "colon", "/": "slash", " ": "space"}.get(char, char), char)
+            )
         await self.settle()
 
     async def push(self, **changes):

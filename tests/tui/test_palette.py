@@ -3,6 +3,8 @@
 import csv
 import json
 
+import pytest
+
 from runwatch.tui import actions, commands
 from runwatch.tui.screens.palette import Palette
 from runwatch.watcher.protocol import Query, Silence
@@ -36,6 +38,24 @@ async def test_an_action_by_its_name(open_app):
         assert isinstance(s.app.screen, Palette)
         await s.press(*"log", "space", *"sca", "enter")
         assert s.scene.log_y
+        assert s.app.screen is s.view
+
+
+async def test_what_is_typed_at_once_is_a_command(open_app):
+    async with open_app((120, 40)) as s:
+        await s.paste_keys(":log sca")
+        assert s.app.screen.panel.typed == "log sca"
+        await s.press("enter")
+        assert s.scene.log_y
+
+
+@pytest.mark.parametrize("view", ["4", "7"])
+async def test_what_is_typed_at_once_is_searched_for(open_app, view):
+    async with open_app((120, 40), incidents=(SPIKE,)) as s:
+        await s.press(view)
+        await s.paste_keys("/loss 7 2")
+        assert s.app.focused.value == "loss 7 2"
+        assert not s.scene.paused
         assert s.app.screen is s.view
 
 

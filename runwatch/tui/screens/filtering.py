@@ -31,7 +31,7 @@ class FilterScreen(RunScreen):
         """Ask for the words."""
         self.field.value = self.scene.filters.get(self.view, "")
         self.field.add_class("-open")
-        self.field.focus()
+        self.set_focus(self.field)
 
     @on(Input.Changed, "#filter")
     def changed(self, event: Input.Changed) -> None:

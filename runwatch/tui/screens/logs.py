@@ -103,7 +103,7 @@ class Logs(ListScreen):
     def do_search(self) -> None:
         """Ask what to search for."""
         self.field.add_class("-open")
-        self.field.focus()
+        self.set_focus(self.field)
 
     @on(Input.Submitted)
     def submitted(self, event: Input.Submitted) -> None:

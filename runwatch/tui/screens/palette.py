@@ -69,12 +69,24 @@ class Palette(ModalScreen[None], inherit_bindings=False):
     def __init__(self, offered: list[Entry]) -> None:
         super().__init__()
         self._offered = offered
+        self._early = ""
 
     def compose(self) -> ComposeResult:
         """Lay out field and list."""
         with Vertical(id="palette"):
-            yield Input(placeholder="command", id="command")
+            yield Input(placeholder="command", id="command", select_on_focus=False)
             yield PalettePanel(self._offered)
+
+    def on_mount(self) -> None:
+        """Take what was typed until now."""
+        self.query_one(Input).insert_text_at_cursor(self._early)
+
+    def type_ahead(self, text: str) -> None:
+        """Take a letter that was typed before the field was there."""
+        if self.is_mounted:
+            self.query_one(Input).insert_text_at_cursor(text)
+        else:
+            self._early += text
 
     @property
     def panel(self) -> PalettePanel:
