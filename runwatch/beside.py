@@ -95,7 +95,7 @@ def _is_even(epoch: Floats, total: float, final: float) -> bool:
 
 
 def _final_epoch(batch: Batch) -> float:
-    """Return the epoch at which the training ended, as its last record of all tells; NaN if it did not yet."""
+    """Return the epoch at which the training ended, as its last record tells; NaN if it did not yet."""
     told = [table for table in batch.tables if table.kind == EVAL and "train_runtime" in table.names]
     epoch = column_of(told, EPOCH)
     return float(epoch[-1]) if len(epoch) == 1 else np.nan

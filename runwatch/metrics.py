@@ -168,7 +168,7 @@ SHARE = Unit(divide=100.0, share=True)
 
 
 def _known(name: str) -> str | None:
-    """Return what a name in small letters means, also under the head of the training's own; None if unknown."""
+    """Return what a name in small letters means, also below `train/`; None if unknown."""
     known = _ALIASES.get(name)
     if known is None and name.startswith("train/"):
         known = _ALIASES.get(name[6:])
