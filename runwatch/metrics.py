@@ -6,6 +6,7 @@ here is kept as it was printed.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ _ALIASES: dict[str, str] = {
     "loss": LOSS,
     "train_loss": LOSS,
     "training loss": LOSS,
+    "training_loss": LOSS,
     "lm loss": LOSS,
     "grad norm": GRAD_NORM,
     "grad_norm": GRAD_NORM,
@@ -43,6 +45,7 @@ _ALIASES: dict[str, str] = {
     "lr": LEARNING_RATE,
     "learning rate": LEARNING_RATE,
     "learning_rate": LEARNING_RATE,
+    "train_lr": LEARNING_RATE,
     "lrm": LR_MULTIPLIER,
     "lr mult": LR_MULTIPLIER,
     "epoch": EPOCH,
@@ -56,6 +59,8 @@ _ALIASES: dict[str, str] = {
     "val/loss": VAL_LOSS,
     "valid_loss": VAL_LOSS,
     "valid loss": VAL_LOSS,
+    "valid/loss": VAL_LOSS,
+    "validation/loss": VAL_LOSS,
     "lm loss value": VAL_LOSS,
     "iter_time": STEP_TIME,
     "iter time": STEP_TIME,
@@ -111,6 +116,9 @@ _ALIASES: dict[str, str] = {
     "学习率": LEARNING_RATE,
 }
 
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Where a word begins in LearningRate and TrainLR."""
+
 _DIVISORS: dict[str, float] = {"ms": 1e3, "us": 1e6, "%": 1e2, "s": 1.0}
 _MULTIPLIERS: dict[str, float] = {
     "m": 60.0,
@@ -159,10 +167,20 @@ SHARE = Unit(divide=100.0, share=True)
 """A fraction, or per cent where it exceeds 1."""
 
 
+def _known(name: str) -> str | None:
+    """Return what a name in small letters means, also below `train/`; None if unknown."""
+    known = _ALIASES.get(name)
+    if known is None and name.startswith("train/"):
+        known = _ALIASES.get(name[6:])
+    return known
+
+
 def canonical(printed: str) -> str:
     """Return the canonical name of a printed metric name, or the name itself."""
     name = printed.strip()
-    known = _ALIASES.get(name.lower())
+    known = _known(name.lower())
+    if known is None and _HUMP.search(name):
+        known = _known(_HUMP.sub("_", name).lower())
     if known is not None:
         return known
     return f"val/{name[5:]}" if name[:5] in ("eval_", "eval/") and name[5:] else name

@@ -16,7 +16,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.batch import BAR, BESIDE, EVAL, PLAN, QUICK, SYSTEM, TRAIN, Batch, Table
+from runwatch.batch import BAR, EVAL, PLAN, SYSTEM, TRAIN, Batch, Table
+from runwatch.beside import Redraws, without_held_back
 from runwatch.block import Block, Samples
 from runwatch.echoes import Echoes
 from runwatch.metrics import EPOCH, STEP_TIME
@@ -88,6 +89,9 @@ class Splitter:
     """First step that it told."""
     _led: int = 0
     """Records that it told so far."""
+    _redraws: Redraws = field(default_factory=Redraws)
+    _filled: bool = False
+    """Whether a bar has told the step of a record."""
     _echoes: Echoes = field(default_factory=Echoes)
 
     def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
@@ -95,7 +99,7 @@ class Splitter:
         batch, others, anew = self._of_lowest_rank(batch)
         batch = self._echoes.without(batch)
         bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
-        train, stepless = self._fill_steps(train, bars)
+        train, stepless = self._fill_steps(batch, train, bars)
         first_step = self._step
         begins, restarts = self._boundaries(batch, train, evals)
         evals = step_of_last(evals, train, first_step)
@@ -206,7 +210,7 @@ class Splitter:
             self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
         return begin, anew
 
-    def _fill_steps(self, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
+    def _fill_steps(self, batch: Batch, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
         """Give records without a step what the bar before them shows; say which those are."""
         stepless = np.isnan(train.step)
         if stepless.any():
@@ -221,12 +225,14 @@ class Splitter:
             ]
             beside = self._without_inner(shown[:3])
             if len(bars):
-                beside[0] = _drawn_again(beside, shown[2:], train, bars, at)
+                beside[0] = self._redraws.steps(beside, shown[2:], train, bars, at)
             step, total, seconds = (
                 np.where(stepless, b, own)
                 for b, own in zip(beside, (train.step, train.total, train.seconds), strict=True)
             )
             train = replace(train, step=step, total=total, seconds=seconds)
+            train = without_held_back(batch, train, stepless, at, first=not self._filled)
+            self._filled = True
         if len(bars):
             self._beside = (bars.step[-1], bars.total[-1], bars.seconds[-1])
             self._drawn = (bars.offset[-1], bars.line[-1])
@@ -317,26 +323,6 @@ class Splitter:
         if newest is not None and newest.records > 1 and self._total > total:  # resumed, with more to do
             total, bar = self._total, newest
         return bar.first, bar.last, int(total)
-
-
-def _drawn_again(
-    beside: Sequence[Floats], before: Sequence[Floats], train: Rows, bars: Rows, at: NDArray[np.int64]
-) -> Floats:
-    """Return the steps of records (n,): of the bar beside them, or of that right behind, drawn for them.
-
-    A quick bar lags behind: tqdm redraws it every 0.1 s. `tqdm.write` draws it once more, below the
-    text, with the count as it is and a pace that it has not measured anew: that bar is exact. `beside`
-    are step, total and seconds per step of the training's bar, `before` seconds per step, offset and
-    line of the one before each record, `at` is the one behind.
-    """
-    step, total, pace = beside
-    seconds, offset, line = before
-    last = np.append(at[1:] != at[:-1], True) & (at < len(bars))
-    behind = bars.take(np.minimum(at, len(bars) - 1))
-    quick = (line == train.line) & (train.offset - offset <= BESIDE) & ~(seconds >= QUICK)
-    same = (behind.total == total) & ((behind.seconds == pace) | np.isnan(pace))
-    again = last & quick & same & (behind.line == train.line + 1) & (behind.step >= step)
-    return np.where(again, behind.step, step)
 
 
 def _turns(train: Rows, evals: Rows, ends: Floats, finished: bool) -> list[tuple[float, str, int]]:

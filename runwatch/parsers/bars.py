@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.metrics import EPOCH, STEP_TIME, Unit
+from runwatch.metrics import EPOCH, LOSS, STEP_TIME, Unit
 from runwatch.parsers.patterns import VALUE, Layout, Match
 from runwatch.parsers.readers import Row, RowMaker
 
@@ -26,6 +26,8 @@ _Values = Sequence[Any]
 """Of one picture, or columns of them."""
 
 _EPOCH = re.compile(rb"(?i:epoch)[ :=\[]*(\d+)(?: ?(?:/|of) ?(\d+))?\]?[^\d]{0,40}$")
+_TORCHTUNE = re.compile(rb"(\d{1,9})\|\d{1,9}\|[^\d]{0,40}$")
+"""Its description begins with epoch and step."""
 NAMED = re.compile(
     rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80}(?: in s)?)(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
     + VALUE
@@ -44,8 +46,18 @@ _MAX_RANKS = 1024
 _NAN = -sys.float_info.max
 """Stands for NaN where values are compared: one NaN is like another."""
 _ALIASES = dict.fromkeys(
-    ("avr_loss", "train_loss_step", "loss_step", "step_loss", "loss/train/total", "reduced_train_loss"),
-    "train/loss",
+    (
+        "avr_loss",
+        "train_loss_step",
+        "loss_step",
+        "step_loss",
+        "loss/train/total",
+        "reduced_train_loss",
+        "total_loss",
+        *(f"{of}_loss" for of in ("batch", "running", "avg", "average", "mean", "cur", "current", "iter")),
+        *(f"{of} loss" for of in ("batch", "running", "avg", "average", "mean", "total")),
+    ),
+    LOSS,
 ) | {"train_step_timing in s": STEP_TIME}
 _Named = list[tuple[bytes, tuple[int, int]]]
 """Names and where their numbers stand."""
@@ -162,8 +174,9 @@ class BarPictures:
         """
         if NOT_TRAINING.search(text):
             return None
-        found = _EPOCH.search(text)
-        epochs = [] if found is None else [found.span(i) for i in (1, 2) if found[i] is not None]
+        found = _EPOCH.search(text) or _TORCHTUNE.match(text)
+        groups = range(1, 1 + (found.lastindex or 0)) if found else ()
+        epochs = [found.span(i) for i in groups] if found else []
         items: dict[bytes, tuple[int, int]] = {}
         for name, span in named:
             items.setdefault(name, span)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _EPOCH = re.compile(rb"Epoch (\d+)/(\d+)\s*$")
 _BAR = re.compile(
     rb"\s*(?P<done>\d+)/(?P<total>\d+|Unknown) "
-    rb"(?:(?:\[[=>.]{10,80}\]|\S{10,200}) ?- |(?=\xe2\x94[\x80-\xbf])\S{1,400} )(?P<rest>[^\r\n]{1,4000})"
+    rb"(?:(?:\[[=>.]{10,80}\]|\S{10,200}) ?- |(?<=Unknown )(?:- )?(?=\d+s )|"
+    rb"(?=\xe2\x94[\x80-\xbf])\S{1,400} )(?P<rest>[^\r\n]{1,4000})"
     rb"|(?:(?:\s*(?P<all>\d+)/(?P<of>\d+) |\s)- |(?=\d+s - ))(?P<whole>\d+m?s [^\r\n]{1,4000})"  # verbose=2
 )
 _ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): (" + VALUE + rb")(?= - |[\s\b]*$)")

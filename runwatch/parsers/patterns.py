@@ -37,7 +37,10 @@ FIELDS = re.compile(
     rb"(%|[A-Za-z]{1,3}(?![\w/])| ms\b)?"  # its unit, if it stands here
     rb"(?=[\s|;)(\]]|,(?!\d)|$)(?! days?,)"  # 1,051,31 was cut: it is not 1,051
 )
-ITEMS = re.compile(rb"['\"]([^'\"]+)['\"]: ?['\"]?(" + VALUE + rb")['\"]?(?=[,}])")
+ITEMS = re.compile(
+    rb"['\"]([^'\"]+)['\"]: ?(?:['\"]|(?:np\.|numpy\.|torch\.)?(?:float\d\d|int\d\d|tensor)\(\[?)?"
+    rb"(" + VALUE + rb")(?:['\"]|\]?(?:, [^(){}]{0,80})?\))?(?=[,}])"  # np.float64(0.5), tensor(0.5)
+)
 _PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])")
 """Step and total in one text of a dict, as ms-swift prints them."""
 _BAR = re.compile(

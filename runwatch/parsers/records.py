@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from runwatch.batch import EVAL, META_COLUMNS, TRAIN
+from runwatch.batch import BY_EPOCH, EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import (
     EPOCH,
     GRAD_NORM,
@@ -74,11 +74,16 @@ TRAINED = re.compile(
     re.IGNORECASE,
 )
 """Keys that only a record of training has (once keys of evaluations are left out)."""
-_SETS = r"(?:val|valid|validation|eval|evaluation|dev|test)(?:[_/ .-]|$)"
+_SETS = (
+    r"(?:(?:val|valid|validation|eval|evaluation|dev|test)(?:[_/ .-]|$)"
+    r"|(?-i:(?:[Vv]al(?:id(?:ation)?)?|[Ee]val(?:uation)?|[Dd]ev|[Tt]est)(?=[A-Z][a-z])))"
+)
 HELD_OUT = re.compile(rf"(?:^|[_/ .-]){_SETS}", re.IGNORECASE)
 """Keys that speak of data held out from training."""
 _HEAD = re.compile(_SETS, re.IGNORECASE)
-_VAL_HEAD = re.compile(r"(?:val|valid|validation|eval|evaluation|dev)[_ ](?=.)", re.IGNORECASE)
+_VAL_HEAD = re.compile(
+    r"(?:val|valid|validation|eval|evaluation|dev)(?:[_ ](?=.)|(?-i:(?=[A-Z])))", re.IGNORECASE
+)
 _VAL_WORD = re.compile(r"(?:val|eval|test|dev|predict)", re.IGNORECASE)
 _NUMERIC = re.compile(VALUE.decode(), re.ASCII)
 _OF = re.compile(r"(\d{1,15})/(\d{1,15})", re.ASCII)
@@ -281,7 +286,8 @@ class Reader:
         if not schema.ends & keys and not columns.keys() - META_COLUMNS:
             return None
         ended = "finished" if schema.ends & keys else None
-        layout = Layout(kind, schema.name, tuple(columns), tuple(units), printed, ended)
+        pattern = schema.name + BY_EPOCH * (step in ("epoch", "epochs"))  # one process writes those
+        layout = Layout(kind, pattern, tuple(columns), tuple(units), printed, ended)
         layout = self._layouts.setdefault((layout, tuple(printed.items())), layout)
         return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runwatch.parsers.pictures import Pictures
 
 _TQDM = re.compile(
-    rb"(?P<text>(?:\d{1,9}\|\d{1,9}\|)?[^|%\"\r\n]{0,120}?)\s*\d{1,3}%"  # torchtune begins with `1|20|`
+    rb"(?P<text>[^%\"\r\n]{0,200}?)\s*\d{1,3}%"  # torchtune begins with `1|20|`
     rb"\|[^|\r\n]{0,400}\|\s*(?P<done>\d+)/(?P<total>\d+) "
     rb"\[[\d:]+<[\d:?]+(?:,\s*(?:(?P<pace>"
     + NUMBER
@@ -55,7 +55,8 @@ class _TqdmPictures(BarPictures):
         pace = b"" if unit is None else b"s/it" if unit[:2] == b"s/" else b"it/s"
         if found["postfix"] is not None:
             return self.picture(found["text"], place, pace, named(line, *found.span("postfix")))
-        if b"oss" not in found["text"] or NOT_TRAINING.search(found["text"]):
+        before, loss, _ = found["text"].partition(b"oss")  # what is held out may be told behind it
+        if not loss or NOT_TRAINING.search(before):
             return None
         begin = found.start("text")  # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
         told = named(line, begin, begin + len(found["text"].rstrip(b": ")))

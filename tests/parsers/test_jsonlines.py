@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.jsonlines import load
 from runwatch.parsers.log import LogParser
+from runwatch.segments import Splitter
 
 from .structured import lines, read, trainer_log
 
@@ -168,6 +169,28 @@ def test_deit():
     assert parsed.column("train/learning_rate").tolist() == [0.1]
     assert parsed.column("val/loss").tolist() == [2.5]
     assert not len(parsed.column("n_parameters"))
+
+
+def test_runs_of_a_sweep_that_append_to_one_file_are_no_ranks():
+    losses = [1.5, 1.25, 1.125, 1.0625]
+    text = "".join(
+        json.dumps({"train_loss": loss + run / 256, "epoch": epoch}) + "\n"
+        for epoch, loss in enumerate(losses * 2)
+        for run in range(4)
+    )
+    parser, splitter = LogParser(), Splitter()
+    batches = parser.feed(text.encode()), parser.flush()
+    found = [segment.block.samples for batch in batches for segment in splitter.split(batch)]
+    assert sum(len(samples["train/loss"]) for samples in found if "train/loss" in samples) == 32
+
+
+def test_names_whose_words_stand_together():
+    training = {"step": 1, "TrainLoss": 1.5, "LearningRate": 0.25, "Train/GradNorm": 2.5}
+    parsed = read((json.dumps(training) + "\n" + json.dumps({"step": 1, "ValLoss": 2.25}) + "\n").encode())
+    assert parsed.column("train/loss").tolist() == [1.5]
+    assert parsed.column("train/learning_rate").tolist() == [0.25]
+    assert parsed.column("train/grad_norm").tolist() == [2.5]
+    assert parsed.column("val/loss", "eval").tolist() == [2.25]
 
 
 def test_rllib_nested_with_nan():

@@ -1,8 +1,10 @@
 """Image generation: StyleGAN's ticks, and the loss log of pix2pix and CycleGAN."""
 
+import re
+
 from runwatch.batch import TRAIN
 from runwatch.parsers.formats import Format
-from runwatch.parsers.patterns import NUMBER, LinePattern
+from runwatch.parsers.patterns import NUMBER, VALUE, LinePattern
 
 STYLEGAN = Format(
     name="stylegan",
@@ -25,6 +27,7 @@ STYLEGAN = Format(
     markers=((b"Exiting...", "over"),),
 )
 
+_GLUED = re.compile(rb"([A-Z]{1,3}_[A-Za-z]{1,20}): (" + VALUE + rb")(?![\d.])")
 PIX2PIX = Format(
     name="pix2pix",
     title="pix2pix / CycleGAN (PyTorch)",
@@ -37,6 +40,14 @@ PIX2PIX = Format(
             rb"(?:, data: (?P<data>" + NUMBER + rb"))?\) ",  # CycleGAN's first versions had none
             prefix=b"(epoch: ",
             fields=True,
+        ),
+        LinePattern(  # kin of it without brackets, some without a space before a name
+            "train",
+            TRAIN,
+            rb"epoch: (?P<epoch>\d+), iters: (?P<step>\d+), time: (?P<time_per_image>" + NUMBER + rb")"
+            rb"(?:, data: (?P<data>" + NUMBER + rb"))?,? ?(?=[A-Z]{1,3}_\w{1,20}: )",
+            prefix=b"epoch: ",
+            fields=_GLUED,
         ),
     ),
 )

@@ -109,6 +109,15 @@ SWAV = Format(
             aliases={**_TIME, "epoch ": "train/epoch"},
             first_epoch=0,
         ),
+        EpochLine(  # of SupContrast and its kin
+            "train",
+            TRAIN,
+            rb"Train: \[(?P<epoch>\d+)\]\[(?P<within>\d+)/(?P<per>\d+)\]\s(?=BT )",
+            prefix=b"Train: [",
+            fields=True,
+            aliases={"BT": STEP_TIME, "DT": "data_time"},
+            first_epoch=0,
+        ),
         LinePattern(
             "test",
             EVAL,
