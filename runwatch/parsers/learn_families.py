@@ -48,6 +48,12 @@ _LOSSES = _WHOLE | frozenset(
     b"main train training trn batch avr avg average mean running current loss losses cost".split()
 )
 """Words of the names of the loss itself where others are its parts; those of its sum before others."""
+_BARE = _LOSSES | frozenset(
+    b"mse mae ce bce nll l cross entropy model step epoch iter is was the info".split()
+)
+"""Words of the name of a loss that is believed to be one of training if its lines tell nothing else."""
+_DENSE = 512
+"""So many of these lines right below each other are enough."""
 _TOLD = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses that were."""
 _LOSS_COUNTS = 12
@@ -93,7 +99,8 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         return None
     if counter is None:
         needed = FEW + 3 if last else 2 * ENOUGH
-        if len(lines) < needed or not quality or len(telling) + (epoch is not None) < 2:
+        much = len(telling) + (epoch is not None) > 1
+        if len(lines) < needed or not quality or not (much or _tells_but_a_loss(lines, telling, last=last)):
             return None
     elif not quality and not structured and not guessed:
         share = sum(any(is_telling(f.name) for f in kept.found) for kept in lines) / len(lines)
@@ -138,6 +145,24 @@ def _splits(lines: list[Kept], counts: Counter[bytes]) -> frozenset[bytes]:
         name
         for name in names
         if not any(k.whole(i) for k in lines for i, f in enumerate(k.found) if f.name == name)
+    )
+
+
+def _tells_but_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:
+    """Whether lines tell the loss of training, hardly ever the same one, and but a time beside it.
+
+    Where they stand right below each other, one that tells a place may yet come between them.
+    """
+    if len(names) != 1 or not is_loss(names[0]) or not _BARE.issuperset(words(names[0])):
+        return False
+    values = [k.text(f) for k in lines for f in k.found if f.name == names[0]]
+    dense = 2 * (lines[-1].seen - lines[0].seen) < 3 * len(lines) < 3 * _DENSE
+    alone = all(f.name == names[0] or is_time(f) for k in lines for f in k.found)
+    return (
+        alone
+        and (last or not dense)
+        and all(b"." in value for value in values)
+        and 4 * len(set(values)) > 3 * len(values)
     )
 
 
