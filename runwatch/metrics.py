@@ -43,6 +43,8 @@ _ALIASES: dict[str, str] = {
     "lr": LEARNING_RATE,
     "learning rate": LEARNING_RATE,
     "learning_rate": LEARNING_RATE,
+    "learn rate": LEARNING_RATE,
+    "learn_rate": LEARNING_RATE,
     "lrm": LR_MULTIPLIER,
     "lr mult": LR_MULTIPLIER,
     "epoch": EPOCH,

@@ -54,6 +54,11 @@ _BARE = _LOSSES | frozenset(
 """Words of the name of a loss that is believed to be one of training if its lines tell nothing else."""
 _DENSE = 512
 """So many of these lines right below each other are enough."""
+_PARTS = frozenset(
+    b"pde ode bc bcs ic ics residual physics boundary initial data energy mse ce bce nll kl kld recon rec "
+    b"reconstruction adv adversarial perceptual reg regularization l box cls obj dfl dice loss".split()
+)
+"""Words of the parts of a loss."""
 _TOLD = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses that were."""
 _LOSS_COUNTS = 12
@@ -233,6 +238,12 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
             rising = all(b >= a for a, b in pairwise(values)) and len(set(values)) > len(values) // 2
             meant[name] = "elapsed" if rising else STEP_TIME
     return meant
+
+
+def loss_of_parts(names: frozenset[bytes]) -> bytes | None:
+    """Return the `total` that is the loss, since parts of one stand beside it: `total,pde,bc,data`."""
+    parts = sum(not _PARTS.isdisjoint(words(name)) for name in names)
+    return next((name for name in names if name.lower() == b"total"), None) if parts > 1 else None
 
 
 def counts_alike(plan: Plan, main: Plan) -> bool:

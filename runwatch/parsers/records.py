@@ -156,6 +156,8 @@ class Schema:
     """Whether the step an evaluation prints counts the same thing as that of training."""
     counts: bool = False
     """Records carry no step: the n-th record is step n."""
+    guesses: bool = False
+    """Whether a loss may be called in any way: then what the keys mean is told from all of them."""
     ends: frozenset[str] = frozenset()
     """Keys of the record that is written when the run has finished."""
 
