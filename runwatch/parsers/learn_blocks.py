@@ -13,6 +13,7 @@ from runwatch.parsers.learn_words import (
     SAVES,
     VAL,
     is_bare_score,
+    is_boxed,
     is_quality,
     is_telling,
     is_time,
@@ -62,7 +63,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
     every = [kept for lines in values for kept in lines]
     if len(steps) < ENOUGH and 8 * (len(steps) + len(every)) <= seen - steps[0].seen:
         return None
-    boxed = steps[0].line[:1] == b"|"  # there, each name stands by itself and means what it says
+    boxed = is_boxed(steps[0].line)  # there, each name stands by itself and means what it says
     meant = {} if boxed else aliases(every, frozenset().union(*map(usual_of, values)))
     plans = {steps[0].head: Plan(steps[0].head, counted, alone=True)}
     for lines in values:

@@ -158,6 +158,11 @@ def is_split(name: bytes) -> bool:
     return bool(parts := words(name)) and _SPLITS.issuperset(parts)
 
 
+def is_boxed(line: bytes) -> bool:
+    """Whether a line is a row of a box, and does not stand behind a logger's bar: `| 10:00:00 | Epoch 3`."""
+    return line[:1] == b"|" and line.rstrip()[-1:] == b"|"
+
+
 def is_bare_score(line: bytes, number: Field) -> bool:
     """Whether a number that is no count is named only by a part of the data: `Validation: 0.97`."""
     return b"." in line[number.start : number.end] and is_split(number.name)
@@ -241,7 +246,7 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
     scored = (index for index, number in enumerate(found) if is_telling(number.name))
     splits = (index for index, number in enumerate(found) if is_bare_score(line, number))
     index = ranked[0][1] if ranked else next(scored, next(splits, None))
-    if index is None and found and line[:1] == b"|":
+    if index is None and found and is_boxed(line):
         index = 0  # a line of a box says one thing
     if index is None:
         return None

@@ -68,3 +68,29 @@ def test_rows_shorter_than_their_heading_tell_up_to_the_loss():
 def test_a_long_table_is_read_to_its_end():
     rows = "".join(f"{i}  {2.5 / i:.6f}  0.10\n" for i in range(1, 4000))  # more than is read at once
     assert parse(f"epoch  loss  acc\n{rows}".encode()).column("step").tolist() == list(range(1, 4000))
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "Epoch #{i}\nTrain: {loss}\nValidation: 51.5",
+        "Epoch {i}\n  train: {loss}\n  val: 2.5",
+        "=== Epoch {i}/40 ===\nTraining: {loss}\nTest: 2.5",
+        "| 2026-11-21 13:17:08 | INFO | Start epoch {i}:\n| 2026-11-21 13:18:12 | INFO | Train Loss: {loss}, tp: 2, Acc: 0.6",
+    ],
+)
+def test_blocks_whose_loss_is_hard_to_see(block):
+    text = "\n".join(block.format(i=i, loss=loss) for i, loss in enumerate(LOSSES))
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(len(LOSSES)))
+    assert parsed.column("train/loss", "eval").tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    "line", ["{i}th epoch, loss is {loss}", "In the {i}th iteration, the loss is {loss}"]
+)
+def test_ordinals_are_places(line):
+    text = "\n".join(line.format(i=i, loss=loss) for i, loss in enumerate(LOSSES))
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(len(LOSSES)))
+    assert parsed.column("train/loss").tolist() == LOSSES
