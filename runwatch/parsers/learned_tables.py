@@ -12,6 +12,7 @@ from runwatch.parsers.learn_counters import ENOUGH
 from runwatch.parsers.learn_families import LOSSLESS, aliases
 from runwatch.parsers.learn_words import is_loss, is_quality
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
+from runwatch.parsers.prefix import behind_logger
 from runwatch.parsers.tongues import spelled
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
@@ -53,6 +54,8 @@ class Header(NamedTuple):
     columns: tuple[bytes, ...]
     cell: re.Pattern[bytes] = _WORD
     """Finds the cells of its rows."""
+    logged: bool = False
+    """Whether it stands behind what a logger prints, as its rows do."""
 
 
 def header(line: bytes) -> Header | None:
@@ -64,6 +67,10 @@ def header(line: bytes) -> Header | None:
     gapped = ruled or b"  " in line.strip() or _GAPPED.search(line)
     if len(line) > 512 or not gapped or not (ruled or b"oss" in line or may_head(line)):
         return None
+    before = b"oss" in bare and behind_logger(bare)
+    if before:
+        told = header(bare[before.end() :])
+        return told and told._replace(logged=True)
     gap, cell = (_RULED, _RULED_WORD) if ruled else (_GAP, _WORD)
     columns = tuple(column for column in gap.split(bare) if column)
     if len(columns) == 1 and not ruled and len(listed := _LISTED.split(bare.lstrip(b"# "))) > 2:
@@ -133,6 +140,8 @@ class TableMatcher:
         """Return the numbers of a row; cells that are none are absent."""
         if len(line) > 1024:
             return None
+        before = behind_logger(line, start) if self.head.logged else None
+        start = before.end() if before else start
         words = list(
             islice(self.head.cell.finditer(line, start), len(self._names))
         )  # cell by cell: time stays linear

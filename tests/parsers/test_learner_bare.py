@@ -94,3 +94,22 @@ def test_ordinals_are_places(line):
     parsed = parse(text.encode(), formats=())
     assert parsed.column("step").tolist() == list(range(len(LOSSES)))
     assert parsed.column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "2026-11-21 10:00:00,123 INFO ",
+        "2026-11-21 10:00:00,123 - root - INFO - ",
+        "INFO:root:",
+        "[10:00:00] ",
+    ],
+)
+@pytest.mark.parametrize("gap", [" | ", "    "])
+def test_tables_behind_what_a_logger_prints(before, gap):
+    rows = [["epoch", "train loss", "val loss"]] + [
+        [str(i), str(loss), "2.5"] for i, loss in enumerate(LOSSES)
+    ]
+    parsed = parse("\n".join(before + gap.join(row) for row in rows).encode())
+    assert parsed.column("step").tolist() == list(range(len(LOSSES)))
+    assert parsed.column("train/loss").tolist() == LOSSES
