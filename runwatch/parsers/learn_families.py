@@ -83,6 +83,8 @@ class Judgement:
     """Whether the counter may begin anew with the next epoch, and none has been seen to end."""
     guessed: bool = False
     """Whether nothing but the steadiness of its step speaks for training."""
+    bare: bool = False
+    """Whether nothing but a loss is told, and no place."""
 
 
 def judge(every: list[Kept], *, last: bool) -> Judgement | None:
@@ -102,10 +104,10 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     unseen = counter is not None and epoch is not None and begins_anew(lines, counter, epoch) is None
     if not telling and not guessed and not (structured and _has_floats(lines)):
         return None
+    bare = counter is None and len(telling) + (epoch is not None) < 2
     if counter is None:
         needed = FEW + 3 if last else 2 * ENOUGH
-        much = len(telling) + (epoch is not None) > 1
-        if len(lines) < needed or not quality or not (much or _tells_but_a_loss(lines, telling, last=last)):
+        if len(lines) < needed or not quality or (bare and not _tells_but_a_loss(lines, telling, last=last)):
             return None
     elif not quality and not structured and not guessed:
         share = sum(any(is_telling(f.name) for f in kept.found) for kept in lines) / len(lines)
@@ -127,7 +129,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         turns=counter is not None and epoch is None and takes_turns(lines, counter),
     )
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
-    return Judgement(plan, score, _certainty(plan), waits, guessed)
+    return Judgement(plan, score, _certainty(plan), waits, guessed, bare)
 
 
 def _certainty(plan: Plan) -> float:

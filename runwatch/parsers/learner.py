@@ -200,6 +200,8 @@ class Learner:
         ]
         if any(is_loss(f.name) for kept in self.kept for f in kept.found):
             judged = [judgement for judgement in judged if not judgement.guessed]
+        if self.saw_loss:
+            judged = [judgement for judgement in judged if not judgement.bare]
         judged = _of_training(judged, last=last)
         if judged and not last and _better_may_come(judged[0], families):
             return None

@@ -113,3 +113,9 @@ def test_tables_behind_what_a_logger_prints(before, gap):
     parsed = parse("\n".join(before + gap.join(row) for row in rows).encode())
     assert parsed.column("step").tolist() == list(range(len(LOSSES)))
     assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_losses_between_lines_that_tell_a_place_are_no_records():
+    losses = "\n".join(f"loss: 0.{i:03d}" for i in range(300))
+    text = "\n".join(f"{losses}\nTrain Epoch:{i} Loss:{loss}" for i, loss in enumerate(LOSSES[:9]))
+    assert len(parse(text.encode(), formats=()).tables) == 0
