@@ -46,6 +46,8 @@ _ALIASES: dict[str, str] = {
     "learning rate": LEARNING_RATE,
     "learning_rate": LEARNING_RATE,
     "train_lr": LEARNING_RATE,
+    "learn rate": LEARNING_RATE,
+    "learn_rate": LEARNING_RATE,
     "lrm": LR_MULTIPLIER,
     "lr mult": LR_MULTIPLIER,
     "epoch": EPOCH,

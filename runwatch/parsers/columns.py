@@ -11,11 +11,13 @@ from __future__ import annotations
 import contextlib
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
+from runwatch.metrics import LOSS
+from runwatch.parsers.learn_families import aliases, loss_of_parts
 from runwatch.parsers.patterns import Layout, Match
 from runwatch.parsers.records import ANYTHING, NOTHING, Reader, Schema, Shape
 from runwatch.parsers.told import Told
@@ -37,6 +39,18 @@ def _is_float(cell: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _reader(schema: Schema) -> Reader:
+    return Reader(replace(schema, needs=frozenset(), train=ANYTHING, evals=NOTHING))
+
+
+def _meant(names: Iterable[str]) -> dict[str, str]:
+    """Return what columns mean where their names alone do not tell: `Avg Train loss`, a `total` of parts."""
+    keys = {name.encode(): name for name in names}
+    total = loss_of_parts(frozenset(keys))
+    losses = frozenset(key for key in keys if key == total or b"loss" in key.lower())
+    return {keys[key]: metric for key, metric in aliases([], losses, part=False).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +92,7 @@ class Columns:
 
     def __init__(self, schema: Schema, separator: bytes = b",") -> None:
         self._schema = schema
-        self._reader = Reader(replace(schema, needs=frozenset(), train=ANYTHING, evals=NOTHING))
+        self._reader = _reader(schema)
         self._separator = separator
         self._keys: tuple[str, ...] = ()
         self._plans: dict[bytes, _Plan | None] = {}
@@ -221,6 +235,8 @@ class Columns:
         if keys != self._keys:
             self._keys = keys
             self._plans.clear()
+            if self._schema.guesses:
+                self._reader = _reader(replace(self._schema, aliases=_meant(keys)))
 
     def _header(self, line: bytes) -> tuple[str, ...]:
         """Return the column names if this is the header of a training log, else nothing."""
@@ -233,7 +249,8 @@ class Columns:
             return ()
         schema, keys = self._schema, frozenset(named)
         placed = schema.counts or schema.step_key(keys)
-        if not placed or not schema.needs <= keys or not any(schema.is_training(key) for key in keys):
+        trains = any(map(schema.is_training, keys)) or (schema.guesses and LOSS in _meant(named).values())
+        if not placed or not schema.needs <= keys or not trains:
             return ()
         return tuple(names)
 

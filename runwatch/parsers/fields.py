@@ -53,6 +53,10 @@ _GLUED = (
     rb"|(?<=[a-zB ][#B])(?:(?<=[a-z] #)|(?<= B))|(?<=^#)|(?<=\b[Ee]p\.))"
 )
 """What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`, `Round #3`."""
+_ORDINAL = (
+    rb"(?:st|nd|rd|th)(?= (?P<nth>(?i:epoch|episode|step|iter(?:ation)?|(?:mini-?)?batch|round|update))\b)"
+)
+"""Behind a number: it is a place, `0th epoch, 3rd mini-batch`."""
 _NO_WORD = rb"(?:(?<![\w.#+$/-])|(?<=[Ll]oss)(?=\d+\.\d)|(?<=\d/)(?=\d+\.\d))"
 """Before a number: no part of a word, but for `loss0.69`, and the second of a pair as in `0.5/0.6`."""
 _THOUSANDS = rb"\d{1,3}(?:,\d{3})+"
@@ -71,7 +75,7 @@ _TOKEN = re.compile(
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
     rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w))"
     rb"|" + _NO_WORD + rb"(?P<value>" + VALUE + rb")"
-    rb"(?:[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/(?!\d+\.\d)\w|,\d)"
+    rb"(?:" + _ORDINAL + rb"|[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/(?!\d+\.\d)\w|,\d)"
 )
 _NAME = re.compile(
     rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
@@ -261,6 +265,7 @@ def _value(
     if not name and not suffix and line[start:end].isdigit():
         counted = _COUNTED.match(line, token.end())
         name = counted["name"] if counted else name
+    name = token["nth"] or name
     if not name and suffix in RATES:
         name = RATES[suffix].encode()
     return Field(name, start, end, suffix)

@@ -12,6 +12,8 @@ from runwatch.parsers.learn_words import (
     EPOCH_RANK,
     SAVES,
     VAL,
+    is_bare_score,
+    is_boxed,
     is_quality,
     is_telling,
     is_time,
@@ -50,14 +52,18 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
         and not any(r < EPOCH_RANK for kept in lines for r, _ in kept.ranked)
         and len(lines) <= len(steps) + 1
         and interleaved(lines, steps)
-        and any(is_telling(f.name) for f in lines[0].found)
+        and any(is_telling(f.name) or is_bare_score(lines[0].line, f) for f in lines[0].found)
     ]
-    if not any(is_quality(f.name) and not is_val(f.name) for lines in values for f in lines[0].found):
+    if not any(
+        (is_quality(f.name) or is_bare_score(lines[0].line, f)) and not is_val(f.name)
+        for lines in values
+        for f in lines[0].found
+    ):
         return None
     every = [kept for lines in values for kept in lines]
     if len(steps) < ENOUGH and 8 * (len(steps) + len(every)) <= seen - steps[0].seen:
         return None
-    boxed = steps[0].line[:1] == b"|"  # there, each name stands by itself and means what it says
+    boxed = is_boxed(steps[0].line)  # there, each name stands by itself and means what it says
     meant = {} if boxed else aliases(every, frozenset().union(*map(usual_of, values)))
     plans = {steps[0].head: Plan(steps[0].head, counted, alone=True)}
     for lines in values:

@@ -48,6 +48,17 @@ _LOSSES = _WHOLE | frozenset(
     b"main train training trn batch avr avg average mean running current loss losses cost".split()
 )
 """Words of the names of the loss itself where others are its parts; those of its sum before others."""
+_BARE = _LOSSES | frozenset(
+    b"mse mae ce bce nll l cross entropy model step epoch iter is was the info".split()
+)
+"""Words of the name of a loss that is believed to be one of training if its lines tell nothing else."""
+_DENSE = 512
+"""So many of these lines right below each other are enough."""
+_PARTS = frozenset(
+    b"pde ode bc bcs ic ics residual physics boundary initial data energy mse ce bce nll kl kld recon rec "
+    b"reconstruction adv adversarial perceptual reg regularization l box cls obj dfl dice loss".split()
+)
+"""Words of the parts of a loss."""
 _TOLD = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses that were."""
 _LOSS_COUNTS = 12
@@ -72,6 +83,8 @@ class Judgement:
     """Whether the counter may begin anew with the next epoch, and none has been seen to end."""
     guessed: bool = False
     """Whether nothing but the steadiness of its step speaks for training."""
+    bare: bool = False
+    """Whether nothing but a loss is told, and no place."""
 
 
 def judge(every: list[Kept], *, last: bool) -> Judgement | None:
@@ -91,9 +104,10 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     unseen = counter is not None and epoch is not None and begins_anew(lines, counter, epoch) is None
     if not telling and not guessed and not (structured and _has_floats(lines)):
         return None
+    bare = counter is None and len(telling) + (epoch is not None) < 2
     if counter is None:
         needed = FEW + 3 if last else 2 * ENOUGH
-        if len(lines) < needed or not quality or len(telling) + (epoch is not None) < 2:
+        if len(lines) < needed or not quality or (bare and not _tells_but_a_loss(lines, telling, last=last)):
             return None
     elif not quality and not structured and not guessed:
         share = sum(any(is_telling(f.name) for f in kept.found) for kept in lines) / len(lines)
@@ -115,7 +129,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         turns=counter is not None and epoch is None and takes_turns(lines, counter),
     )
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
-    return Judgement(plan, score, _certainty(plan), waits, guessed)
+    return Judgement(plan, score, _certainty(plan), waits, guessed, bare)
 
 
 def _certainty(plan: Plan) -> float:
@@ -138,6 +152,24 @@ def _splits(lines: list[Kept], counts: Counter[bytes]) -> frozenset[bytes]:
         name
         for name in names
         if not any(k.whole(i) for k in lines for i, f in enumerate(k.found) if f.name == name)
+    )
+
+
+def _tells_but_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:
+    """Whether lines tell the loss of training, hardly ever the same one, and but a time beside it.
+
+    Where they stand right below each other, one that tells a place may yet come between them.
+    """
+    if len(names) != 1 or not is_loss(names[0]) or not _BARE.issuperset(words(names[0])):
+        return False
+    values = [k.text(f) for k in lines for f in k.found if f.name == names[0]]
+    dense = 2 * (lines[-1].seen - lines[0].seen) < 3 * len(lines) < 3 * _DENSE
+    alone = all(f.name == names[0] or is_time(f) for k in lines for f in k.found)
+    return (
+        alone
+        and (last or not dense)
+        and all(b"." in value for value in values)
+        and 4 * len(set(values)) > 3 * len(values)
     )
 
 
@@ -208,6 +240,12 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
             rising = all(b >= a for a, b in pairwise(values)) and len(set(values)) > len(values) // 2
             meant[name] = "elapsed" if rising else STEP_TIME
     return meant
+
+
+def loss_of_parts(names: frozenset[bytes]) -> bytes | None:
+    """Return the `total` that is the loss, since parts of one stand beside it: `total,pde,bc,data`."""
+    parts = sum(not _PARTS.isdisjoint(words(name)) for name in names)
+    return next((name for name in names if name.lower() == b"total"), None) if parts > 1 else None
 
 
 def counts_alike(plan: Plan, main: Plan) -> bool:

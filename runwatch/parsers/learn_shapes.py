@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 
 from runwatch.parsers.fields import Field, fields
-from runwatch.parsers.learn_words import counters, head, is_telling
+from runwatch.parsers.learn_words import counters, head, is_bare_score, is_boxed, is_telling
 
 _ZEROS = bytes(48 if 48 <= c <= 57 else c for c in range(256))
 _DIGIT = re.compile(rb"\d")
@@ -60,7 +60,11 @@ def _read(line: bytes) -> Reading | None:
     if not found:
         return None
     ranked = counters(line, found)
-    telling = ranked or line[:1] == b"|" or any(is_telling(field.name) for field in found)
+    telling = (
+        ranked
+        or is_boxed(line)
+        or any(is_telling(field.name) or is_bare_score(line, field) for field in found)
+    )
     family = head(line, found, ranked) if telling else None
     return _NOTHING if family is None else Reading(family, found, ranked)
 

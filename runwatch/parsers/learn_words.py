@@ -71,7 +71,7 @@ _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
     b"round perd perte verlust kayip strat grad_fn lr step iter epoc epok batch update tick train episode "
-    b"generation".split()
+    b"generation valid".split()
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(TELLING))
@@ -158,6 +158,16 @@ def is_split(name: bytes) -> bool:
     return bool(parts := words(name)) and _SPLITS.issuperset(parts)
 
 
+def is_boxed(line: bytes) -> bool:
+    """Whether a line is a row of a box, and does not stand behind a logger's bar: `| 10:00:00 | Epoch 3`."""
+    return line[:1] == b"|" and line.rstrip()[-1:] == b"|"
+
+
+def is_bare_score(line: bytes, number: Field) -> bool:
+    """Whether a number that is no count is named only by a part of the data: `Validation: 0.97`."""
+    return b"." in line[number.start : number.end] and is_split(number.name)
+
+
 def relevant(line: bytes) -> bool:
     """One cheap look: False for a line that cannot be of use."""
     if not _NUMBER.search(line) or line.endswith((b"},", b"),", b"(", b"{")):  # the latter is source code
@@ -234,8 +244,9 @@ def _follows(line: bytes, first: Field, second: Field) -> bool:
 def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes | None:
     """Return the family a line belongs to, or None if it can be of none."""
     scored = (index for index, number in enumerate(found) if is_telling(number.name))
-    index = ranked[0][1] if ranked else next(scored, None)
-    if index is None and found and line[:1] == b"|":
+    splits = (index for index, number in enumerate(found) if is_bare_score(line, number))
+    index = ranked[0][1] if ranked else next(scored, next(splits, None))
+    if index is None and found and is_boxed(line):
         index = 0  # a line of a box says one thing
     if index is None:
         return None

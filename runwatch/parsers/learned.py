@@ -23,6 +23,7 @@ from runwatch.parsers.learn_words import (
     VAL,
     counters,
     head,
+    is_boxed,
     is_quality,
     is_val,
     place,
@@ -119,7 +120,7 @@ class LearnedMatcher:
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learnt family; `start` is 0, as its lines have no prefix."""
-        boxed = self._boxed and line[:1] == b"|"
+        boxed = self._boxed and is_boxed(line)
         if not boxed and not relevant(line):
             if self._sections is not None:
                 self._sections.pass_by(line)

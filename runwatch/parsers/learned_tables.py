@@ -9,13 +9,14 @@ from typing import NamedTuple
 from runwatch.batch import META_COLUMNS, TRAIN
 from runwatch.metrics import LOSS, Unit, canonical
 from runwatch.parsers.learn_counters import ENOUGH
-from runwatch.parsers.learn_families import aliases
+from runwatch.parsers.learn_families import LOSSLESS, aliases
 from runwatch.parsers.learn_words import is_loss, is_quality
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
+from runwatch.parsers.prefix import behind_logger
 from runwatch.parsers.tongues import spelled
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
-_GAPPED = re.compile(rb"[\t|]|loss")
+_GAPPED = re.compile(rb"[\t|]|[Ll]oss")
 _NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*[^A-Za-z#\s|]")
 """A column that does not begin with a letter."""
 _COUNTERS = (b"#", b"step", b"steps", b"iteration", b"iter", b"update", b"batch", b"epoch", b"ep", b"e")
@@ -23,16 +24,18 @@ _COUNTERS = (b"#", b"step", b"steps", b"iteration", b"iter", b"update", b"batch"
 _MAX_COLUMNS = 32
 _WORD = re.compile(rb"[^\s|]+")
 _LISTED = re.compile(rb"\s*[,;]\s*")
-_LISTED_WORD = re.compile(rb"[^\s,;]+")
+_LISTED_WORD = {b",": re.compile(rb"[^\s,;]+"), b";": re.compile(rb"[^\s;](?:[^;]*[^\s;])?")}
 """The gaps and cells of rows that are lists: `1;2.5;2.6`."""
 _RULED = re.compile(rb"\s*\xe2[\x94\x95][\x80-\xbf]\s*")
 _RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+")
 """The same between the lines of a box that is drawn."""
 _CELL = re.compile(
     rb"(" + VALUE + rb")(?:%|s)?"
-    rb"|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|-+"
+    rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|-+"
 )
-"""A number, or one of the things that stand among numbers: a clock time, a size, a gap."""
+"""A number, or one of the things that stand among numbers: an object, a clock time, a size, a gap."""
+_BARE = re.compile(rb"(?i)#? ?(?:(?:avg|average|mean|total|train|training)[ _.-]?){0,2}loss(?:es)?\.?")
+"""A heading that stands alone over a column of losses."""
 _REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")
 """What may stand behind the last cell: `<- best`."""
 
@@ -51,19 +54,27 @@ class Header(NamedTuple):
     columns: tuple[bytes, ...]
     cell: re.Pattern[bytes] = _WORD
     """Finds the cells of its rows."""
+    logged: bool = False
+    """Whether it stands behind what a logger prints, as its rows do."""
 
 
 def header(line: bytes) -> Header | None:
     """Return the header that a line is if it heads a table of training, else None."""
+    bare = line[:512].strip(b" \t|\r")
+    if _BARE.fullmatch(bare):
+        return Header((bare,))
     ruled = line[:1] == b"\xe2" and _RULED.match(line) is not None
     gapped = ruled or b"  " in line.strip() or _GAPPED.search(line)
-    if len(line) > 512 or not gapped or not (ruled or b"loss" in line or may_head(line)):
+    if len(line) > 512 or not gapped or not (ruled or b"oss" in line or may_head(line)):
         return None
-    bare = line.strip(b" \t|\r")
+    before = b"oss" in bare and behind_logger(bare)
+    if before:
+        told = header(bare[before.end() :])
+        return told and told._replace(logged=True)
     gap, cell = (_RULED, _RULED_WORD) if ruled else (_GAP, _WORD)
     columns = tuple(column for column in gap.split(bare) if column)
     if len(columns) == 1 and not ruled and len(listed := _LISTED.split(bare.lstrip(b"# "))) > 2:
-        columns, cell = tuple(listed), _LISTED_WORD
+        columns, cell = tuple(listed), _LISTED_WORD[b";" if b";" in bare else b","]
     elif len(columns) == 1:
         columns = tuple(line.split())
     return Header(columns, cell) if _heads(columns, line) else None
@@ -73,7 +84,8 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
     """Whether columns are those of a table of training: names, one of which counts, or says how it goes."""
     if not 2 <= len(columns) <= _MAX_COLUMNS or len(set(columns)) < len(columns):
         return False
-    if len(columns) == 2 and not (_counter(columns) == 0 and re.search(rb"[\t|]", line)):
+    paired = _counter(columns) == 0 or all(map(is_loss, columns))
+    if len(columns) == 2 and not (paired and re.search(rb"[\t|]", line)):
         return False
     if any(not column[:1].isalpha() and column != b"#" for column in columns):
         return False
@@ -95,6 +107,8 @@ class TableMatcher:
     """Matches the rows under one header: as many cells as columns and nothing else."""
 
     prefix = b""
+    awake = True
+    """Any line may be a row: none holds a word to be found by."""
 
     def __init__(self, head: Header) -> None:
         self.head = head
@@ -113,27 +127,38 @@ class TableMatcher:
             if name not in ("step", text):
                 self._printed[name] = text
         self.reads_loss = LOSS in self._names
+        self._width = 0
+        """Cells of the first row; 0 before. If they are fewer than the columns, no more are
+        believed than up to the first loss: which of the others are missing, nothing tells."""
         self._layouts: dict[tuple[str, ...], Layout] = {}
+
+    def fresh(self) -> TableMatcher:
+        """Return a matcher of the same tables that has seen no row."""
+        return TableMatcher(self.head)
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a row; cells that are none are absent."""
         if len(line) > 1024:
             return None
+        before = behind_logger(line, start) if self.head.logged else None
+        start = before.end() if before else start
         words = list(
             islice(self.head.cell.finditer(line, start), len(self._names))
         )  # cell by cell: time stays linear
-        if len(words) < len(self._names) or not _REMARK.fullmatch(line, words[-1].end()):
+        if len(words) != (self._width or max(1, len(words))) or not _REMARK.fullmatch(line, words[-1].end()):
             return None
-        spans: dict[str, tuple[int, int]] = {}
-        for name, word in zip(self._names, words, strict=True):
-            cell = _CELL.fullmatch(line, *word.span())
-            if cell is None:
-                return None
-            if cell[1]:
-                spans[name] = cell.span(1)
+        columns = self._told(len(words))
+        cells = [_CELL.fullmatch(line, *word.span()) for word in words]
+        if len(cells) < len(columns) or None in cells:
+            return None
+        told = zip(columns, cells, strict=False)
+        spans = {name: cell.span(1) for name, cell in told if cell is not None and cell[1]}
         names = tuple(spans)
-        if ("step" not in names if self.counted else len(names) < len(self._names)) or len(names) < 2:
+        if "step" not in names if self.counted else len(names) < len(self._names):
             return None
+        if len(names) < min(2, len(self._names)):
+            return None
+        self._width = len(words)
         layout = self._layouts.get(names)
         if layout is None:
             if len(self._layouts) > 256:
@@ -142,13 +167,31 @@ class TableMatcher:
             layout = self._layouts[names] = Layout(TRAIN, "table", names, units, self._printed)
         return Match(layout, tuple(spans.values()))
 
+    def _told(self, width: int) -> list[str]:
+        """Return the columns that are read of rows of so many cells."""
+        short = width < len(self._names) and self.reads_loss
+        return self._names[: self._names.index(LOSS) + 1] if short else self._names
+
+    @property
+    def trust(self) -> float:
+        """How far its reading is to be trusted, in [0, 1]."""
+        doubts = (not self.counted) + (self._width < len(self._names))
+        return (1.0 if self.reads_loss else LOSSLESS) * 0.8**doubts
+
+    @property
+    def bare(self) -> bool:
+        """Whether it is a column of numbers and nothing else: it ends with them."""
+        return len(self._names) == 1
+
     def counts(self, rows: list[bytes]) -> bool:
         """Whether the column that counts grows from row to row, but for tables that begin anew.
 
         Without one, whether the rows are many and tell of no counts.
         """
         if not self.counted:
-            return len(rows) >= ENOUGH and all(row.count(b".") >= len(self._names) - 1 for row in rows)
+            return len(rows) >= ENOUGH and all(
+                row.count(b".") >= max(1, len(self._names) - 1) for row in rows
+            )
         steps = []
         for row in rows:
             found = self.match(row)

@@ -102,6 +102,8 @@ class Learner:
         if self._table is not None and self._table.match(line):
             self._keep(Kept(line, offset, number, ROW, [], []))
             return self._look()
+        if self._table is not None and self._table.bare and line.strip():
+            self._head(None)
         reading = reading_of(line) if len(line) <= 4096 and (line[:1] == b"|" or relevant(line)) else None
         if reading is None:
             if self._sections.pass_by(line):
@@ -109,8 +111,7 @@ class Learner:
                 return None
             head = header(line)
             if head is not None and (self._table is None or self._table.head != head):
-                self._table = TableMatcher(head)
-                self.kept = [kept for kept in self.kept if kept.head != ROW]
+                self._head(TableMatcher(head))
             return None
         family, found, ranked = reading
         if family is None:
@@ -122,6 +123,11 @@ class Learner:
         of = line[slice(*rank)] if rank else b""
         self._keep(Kept(line, offset, number, family, found, ranked, self._lines - 1, of))
         return self._look()
+
+    def _head(self, table: TableMatcher | None) -> None:
+        """Read the rows under another header, or none."""
+        self._table = table
+        self.kept = [kept for kept in self.kept if kept.head != ROW]
 
     def _quoted(self, line: bytes) -> bool:
         """Whether a line stands in a code block or a table of a Markdown text: an example, and no log."""
@@ -185,8 +191,7 @@ class Learner:
         rows = [kept.line for kept in families.pop(ROW, [])]
         families.pop(SECTION, None)
         if self._table is not None and 2 * len(rows) > len(self.kept) and self._table.counts(rows):
-            trust = (1.0 if self._table.reads_loss else LOSSLESS) * (1.0 if self._table.counted else 0.8)
-            return self._believe(self._table, self._table, rows[-1], trust)
+            return self._believe(self._table, self._table, rows[-1], self._table.trust)
         judged = [
             judgement
             for lines in families.values()
@@ -195,6 +200,8 @@ class Learner:
         ]
         if any(is_loss(f.name) for kept in self.kept for f in kept.found):
             judged = [judgement for judgement in judged if not judgement.guessed]
+        if self.saw_loss:
+            judged = [judgement for judgement in judged if not judgement.bare]
         judged = _of_training(judged, last=last)
         if judged and not last and _better_may_come(judged[0], families):
             return None

@@ -43,6 +43,11 @@ _NEXT = re.compile(  # a logger's or a module's name, and what separates the par
     rb"|" + _NOT_TRAINING + rb"[A-Za-z_<][\w.<>/-]{0,80}(?:(?::[\w<>]{1,60})?:\d{1,6})?"
     rb"(?:\s*(?:-|\||>{1,2})(?=\s|$)|: +\d{1,6}:(?=\s|$)|:(?=\w|\s|$)| (?=" + _LEVEL + rb":))"
 )
+behind_logger = re.compile(
+    rb"(?:[\[(]?(?:" + _STAMP + rb"|" + _LEVEL + rb")[\])]?(?:\s{0,8}[-|:>]{1,2}\s|:|\s)\s{0,8}"
+    rb"(?:[\w.]{1,40}(?: - (?=" + _LEVEL + rb")|:))?)+"
+).match
+"""Matches what a logger puts before a message that holds bars itself: times, levels and a name."""
 _MAX_PIECES = 24
 _Span = tuple[int, int]
 

@@ -118,6 +118,8 @@ _SHARED: dict[str, str] = {
     "main/loss": LOSS,  # Chainer's, by its reports' observers
     "validation/main/loss": VAL_LOSS,
 }
+_HOLDERS = frozenset(("metrics", "data", "logs", "log", "scalars", "stats", "results", "values", "losses"))
+"""Keys of objects that hold what was measured."""
 _UNITS: dict[str, Unit] = {
     "step_time_ms": Unit(divide=1e3),
     "iter_time_ms": Unit(divide=1e3),
@@ -161,6 +163,8 @@ class Schema:
     """Whether the step an evaluation prints counts the same thing as that of training."""
     counts: bool = False
     """Records carry no step: the n-th record is step n."""
+    guesses: bool = False
+    """Whether a loss may be called in any way: then what the keys mean is told from all of them."""
     ends: frozenset[str] = frozenset()
     """Keys of the record that is written when the run has finished."""
 
@@ -193,13 +197,23 @@ class Schema:
         alias = self.aliases.get(key) or _SHARED.get(key.lower())
         if key in META_COLUMNS and alias is None:
             return None
-        name = alias or canonical(key)
+        name = alias or _held(key)
         if _HEAD.match(key):
             head = _VAL_HEAD.match(key)
             return name if name != key or head is None else f"val/{key[head.end() :]}"
         if self.evals is not HELD_OUT and self.evals.search(key):  # what this format evaluates, on any line
             return f"val/{key}"
         return name if kind == TRAIN else _beside(key, name, alias)
+
+
+def _held(key: str) -> str:
+    """Return what a key means; one that is held by another that says no more, what it means by itself."""
+    name = canonical(key)
+    holder, _, held = key.rpartition("/")
+    if name == key and held and holder.lower() in _HOLDERS:
+        alone = _SHARED.get(held.lower()) or canonical(held)
+        return key if alone == held else alone
+    return name
 
 
 def _beside(key: str, name: str, alias: str | None) -> str | None:

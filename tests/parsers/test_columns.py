@@ -226,3 +226,25 @@ def test_rows_are_really_taken_together():
     parser.feed(TABLES["csv"])
     matcher = parser._records.tables[0]
     assert len(matcher._plans) > 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "stage,step,total,pde,bc_sides",
+        "stage,step,total,kl,recon",
+        "run,Epoch,Avg Train loss,Avg Eval loss,Learn rate",
+        "run,epoch,Average Training Loss,Average Validation Loss,time",
+    ],
+)
+def test_a_loss_by_another_name(head):
+    rows = "".join(f"adam,{i},{5 / i},0.5,0.25\n" for i in range(1, 30))
+    parsed = parse(f"{head}\n{rows}".encode())
+    assert parsed.format == "csv"
+    assert parsed.column("train/loss").tolist() == [5 / i for i in range(1, 30)]
+
+
+@pytest.mark.parametrize("head", ["day,step,total,distance", "id,iteration,total,cost", "a,epoch,total,data"])
+def test_other_totals_are_no_losses(head):
+    rows = "".join(f"x,{i},{5 / i},0.5\n" for i in range(1, 30))
+    assert parse(f"{head}\n{rows}".encode()).format is None

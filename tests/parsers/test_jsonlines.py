@@ -326,3 +326,11 @@ def test_catalogue_examples_of_objects_are_understood():
             and "'" not in known.example
         ):
             assert read(known.example.encode() + b"\n").format == known.name
+
+
+@pytest.mark.parametrize("holder", ["metrics", "logs", "data"])
+def test_what_an_object_holds_means_what_it_says(holder):
+    lines = [f'{{"epoch": {i}, "{holder}": {{"train_loss": {5 / i}, "mAP": 0.5}}}}' for i in range(1, 9)]
+    parsed = read("\n".join(lines).encode())
+    assert parsed.column("train/loss").tolist() == [5 / i for i in range(1, 9)]
+    assert parsed.column(f"{holder}/mAP").tolist() == [0.5] * 8

@@ -1,0 +1,121 @@
+"""Losses that no step stands beside, and tables that are not quite tables, are learnt."""
+
+from __future__ import annotations
+
+import pytest
+
+from .logs import parse
+
+LOSSES = [float(f"{2.5 / (1 + i / 20):.4f}") for i in range(40)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Training Loss: {loss}\n\nModel evaluation.\n\nModel test error: 0.61342",
+        "training loss(MSE): {loss}\nvalidation loss(MSE): 2.5\n",
+        "Loss: {loss}\nTime: 19.7794",
+        "Current loss is {loss}",
+        "2026-11-21 10:00:00 INFO Loss: {loss}",
+        "Average cost: {loss}",
+    ],
+)
+def test_a_loss_without_a_step(line):
+    parsed = parse("\n".join(line.format(loss=loss) for loss in LOSSES).encode(), formats=())
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    "line", ["trade loss: {loss}", "packet loss: {n}.5%", "best loss: 0.5", "validation loss: {loss}"]
+)
+def test_other_losses_without_a_step_are_none_of_training(line):
+    text = "\n".join(line.format(loss=loss, n=n % 3) for n, loss in enumerate(LOSSES))
+    assert parse(text.encode()).format is None
+
+
+@pytest.mark.parametrize("head", ["Loss\t", "train_loss", "# loss", "Avg Loss"])
+def test_a_column_of_losses(head):
+    rows = "".join(f" {loss:.4e}\t\n" for loss in LOSSES)
+    assert parse(f"ready\n{head}\n{rows}done\n".encode()).column("train/loss").tolist() == LOSSES
+
+
+def test_a_heading_over_one_number_heads_no_column():
+    assert parse(b"Loss\n0.5\nAccuracy\n0.8\n" * 40).format is None
+
+
+def test_two_columns_of_losses():
+    rows = "".join(f"{loss}\t2.5\n" for loss in LOSSES)
+    parsed = parse(f"training loss\ttest loss\n{rows}".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == [2.5] * len(LOSSES)
+
+
+@pytest.mark.parametrize("gap", [";", "; "])
+def test_cells_that_hold_objects(gap):
+    rows = [gap.join((str(i), "1.5", str(loss), "{min=-0.7, max=0.2}")) for i, loss in enumerate(LOSSES)]
+    parsed = parse("\n".join(["epoch;epsilon;Loss;actual", *rows]).encode())
+    assert parsed.column("step").tolist() == list(range(len(LOSSES)))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_rows_shorter_than_their_heading_tell_up_to_the_loss():
+    rows = "".join(f" {i}.0000e+00\t {loss}\t 212.5\t\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"Epoch\tTraining loss.\tVal pixel acc.\tmean IU\t\n{rows}".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert {key[2] for key in parsed.tables} == {("offset", "line", "step", "train/loss")}
+
+
+def test_a_long_table_is_read_to_its_end():
+    rows = "".join(f"{i}  {2.5 / i:.6f}  0.10\n" for i in range(1, 4000))  # more than is read at once
+    assert parse(f"epoch  loss  acc\n{rows}".encode()).column("step").tolist() == list(range(1, 4000))
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "Epoch #{i}\nTrain: {loss}\nValidation: 51.5",
+        "Epoch {i}\n  train: {loss}\n  val: 2.5",
+        "=== Epoch {i}/40 ===\nTraining: {loss}\nTest: 2.5",
+        "| 2026-11-21 13:17:08 | INFO | Start epoch {i}:\n| 2026-11-21 13:18:12 | INFO | Train Loss: {loss}, tp: 2, Acc: 0.6",
+    ],
+)
+def test_blocks_whose_loss_is_hard_to_see(block):
+    text = "\n".join(block.format(i=i, loss=loss) for i, loss in enumerate(LOSSES))
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(len(LOSSES)))
+    assert parsed.column("train/loss", "eval").tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    "line", ["{i}th epoch, loss is {loss}", "In the {i}th iteration, the loss is {loss}"]
+)
+def test_ordinals_are_places(line):
+    text = "\n".join(line.format(i=i, loss=loss) for i, loss in enumerate(LOSSES))
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(len(LOSSES)))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "2026-11-21 10:00:00,123 INFO ",
+        "2026-11-21 10:00:00,123 - root - INFO - ",
+        "INFO:root:",
+        "[10:00:00] ",
+    ],
+)
+@pytest.mark.parametrize("gap", [" | ", "    "])
+def test_tables_behind_what_a_logger_prints(before, gap):
+    rows = [["epoch", "train loss", "val loss"]] + [
+        [str(i), str(loss), "2.5"] for i, loss in enumerate(LOSSES)
+    ]
+    parsed = parse("\n".join(before + gap.join(row) for row in rows).encode())
+    assert parsed.column("step").tolist() == list(range(len(LOSSES)))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_losses_between_lines_that_tell_a_place_are_no_records():
+    losses = "\n".join(f"loss: 0.{i:03d}" for i in range(300))
+    text = "\n".join(f"{losses}\nTrain Epoch:{i} Loss:{loss}" for i, loss in enumerate(LOSSES[:9]))
+    assert len(parse(text.encode(), formats=()).tables) == 0
