@@ -100,6 +100,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         if share < 0.5 and not (ratio(lines, counter) and grows(lines, counter, least=0.9)):
             return None
     usual = usual_of(lines)
+    validated = any(is_val(name) and is_quality(name) for name in usual)  # so each tells a whole epoch
     repeats = counter is not None and (is_epoch(counter[1]) or rounded(lines, counter))
     plan = Plan(
         head=every[0].head,
@@ -112,9 +113,10 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         aliases=aliases(lines, usual),
         pattern="learned" + BY_EPOCH * repeats,
         unseen=within and unseen,
-        turns=counter is not None and epoch is None and takes_turns(lines, counter),
+        turns=counter is not None and epoch is None and not validated and takes_turns(lines, counter),
     )
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
+    score *= 1.0 if any(_LOSSES.issuperset(words(name)) for name in plan.losses) else 0.9
     return Judgement(plan, score, _certainty(plan), waits, guessed)
 
 

@@ -56,10 +56,11 @@ _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
 _INDEX = frozenset(b"id idx index num number no i n in out".split())
 """Words behind the word that says what is counted: `batch_idx`, `step number`."""
 _CLASSES = frozenset(
-    b"class cls category label fold layer head gpu rank worker thread device node port pid "
-    b"sps fps ips tps wps ups qps speed throughput".split()
+    b"class cls category label layer head gpu rank worker thread device node port pid "
+    b"fold run trial seed split experiment exp client model agent task subject stage attempt repeat config "
+    b"memory mem ram vram correct patience sps fps ips tps wps ups qps speed throughput".split()
 )
-"""Words of names whose numbers count no time: classes, and rates."""
+"""Words of names whose numbers count no time: classes, runs, amounts and rates."""
 TOLD_AGAIN = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )
@@ -188,7 +189,7 @@ def rank(line: bytes, number: Field) -> int | None:
     leads = not before.strip(b" \t|[(#<>") or before.lstrip() in (name, name + b":")
     if name.lower() in _LABELS and leads:
         return 3
-    if number.total is not None and not is_telling(name):
+    if number.total is not None and not is_telling(name) and last not in _CLASSES:
         return RATIO
     if before.endswith(b"[") and line[number.end : number.end + 1] == b"]" and not is_telling(name):
         leads = leads or spans_before(line, len(before) - 1) is not None
@@ -210,7 +211,7 @@ def place(rank: int, name: bytes) -> tuple[int, bytes]:
     `LSTM_e10 Epoch` and `Fine-Tune Epoch` count epochs, `Iter` what `Iteration` does;
     `best epoch` tells again what others told.
     """
-    last = name.rpartition(b" ")[2].lower()
+    last = name.rpartition(b" ")[2].lower().rstrip(b".")
     if last not in _STEP_RANKS or not TOLD_AGAIN.isdisjoint(words(name)):
         return rank, name
     return rank, b"iter" if _STEP_RANKS[last] == _ITERATION else last
@@ -228,7 +229,8 @@ def _follows(line: bytes, first: Field, second: Field) -> bool:
     """Whether the second of two nameless counters stands next to the first: `[1, 200]`, `[1/9][20/500]`."""
     between = line[first.total[1] if first.total else first.end : second.start]
     whole = _INTEGER.match(line, second.start, second.end) and not second.suffix
-    return bool(whole) and not first.name and not second.name and not between.strip(b" \t,:;|[]()-")
+    nameless = not first.name and second.name in (b"", b"#")
+    return bool(whole) and nameless and not between.strip(b" \t,:;|[]()-#")
 
 
 def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes | None:
