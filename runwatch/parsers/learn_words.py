@@ -44,9 +44,9 @@ _STEP_RANKS: Mapping[bytes, int] = {
     b"training": 8,
 }
 _GLOBAL = frozenset((b"global_step", b"global_steps", b"total_timesteps", b"num_updates", b"current_steps"))
-STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK = 3, 4, 5, 6, 7
+STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK, UNKNOWN = 3, 4, 5, 6, 7, 9
 """Ranks, lower is better: the worst of a named step, the second of two nameless counters as in `[1, 200]`,
-a nameless `12/500`, a number that begins the line, and an epoch."""
+a nameless `12/500`, a number that begins the line, an epoch, and of what no known word names."""
 VAL_LED = b" val?"
 """Ends the head of lines whose first score is validation's, and another does not say whose it is."""
 _INDENTED = 24
@@ -55,12 +55,16 @@ _COUNT_SUFFIXES = (b"", b"k", b"K", b"M")
 _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
 _INDEX = frozenset(b"id idx index num number no i n in out".split())
 """Words behind the word that says what is counted: `batch_idx`, `step number`."""
-_CLASSES = frozenset(
-    b"class cls category label layer head gpu rank worker thread device node port pid "
-    b"fold run trial seed split experiment exp client model agent task subject stage attempt repeat config "
-    b"memory mem ram vram correct patience sps fps ips tps wps ups qps speed throughput".split()
+_RUNS = frozenset(
+    b"fold run trial seed split experiment exp client model agent task subject stage attempt repeat "
+    b"config".split()
 )
-"""Words of names whose numbers count no time: classes, runs, amounts and rates."""
+"""Words of names whose numbers tell trainings apart."""
+_CLASSES = _RUNS | frozenset(
+    b"class cls category label layer head gpu rank worker thread device node port pid "
+    b"memory mem ram vram correct patience size sps fps ips tps wps ups qps speed throughput".split()
+)
+"""Words of names whose numbers count no time: runs, classes, amounts and rates."""
 TOLD_AGAIN = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )
@@ -84,6 +88,7 @@ _OBJECT = re.compile(rb"\{\s?['\"]")
 _TYPE_VAL = re.compile(rb"['\"]_?(?:type|mode|split|phase|stage)['\"]: ?['\"](?:val|test|eval)")
 """An object that says of itself that it is about validation."""
 _RANK = re.compile(rb"\[?(?i:rank|default) ?(\d{1,5})\]?[: ]")
+_LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
 """Progress bars, which redraw what they show where a record is printed once, warnings and settings."""
@@ -154,9 +159,19 @@ def is_val(text: bytes) -> bool:
     return not VAL.isdisjoint(words(text))
 
 
+def told_by(family: bytes) -> bytes:
+    """Return a head without what a logger prints before its level, as in `[test] main.py[line:#] INFO: #`."""
+    return _LOGGER.sub(b"", family)
+
+
 def is_split(name: bytes) -> bool:
     """Whether a name is only that of a part of the data, as in `train=2.5 val=2.6`."""
     return bool(parts := words(name)) and _SPLITS.issuperset(parts)
+
+
+def tells_runs_apart(name: bytes) -> bool:
+    """Whether a name is that of a run, a fold, or what else is trained one after the other."""
+    return not _RUNS.isdisjoint(words(name)[-1:])
 
 
 def relevant(line: bytes) -> bool:
@@ -222,7 +237,25 @@ def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
     ranks = [rank(line, number) for number in found[:24]]
     if len(ranks) > 1 and ranks[0] in (RATIO, LEADING) and _follows(line, *found[:2]):
         ranks[1] = INNER
+    if all(r in (None, LEADING) for r in ranks):
+        unknown = _unknown(line, found[: len(ranks)], ranks)
+        if unknown is not None:
+            ranks[unknown] = INNER if LEADING in ranks else UNKNOWN
     return sorted((r, index) for index, r in enumerate(ranks) if r is not None)
+
+
+def _unknown(line: bytes, found: list[Field], ranks: list[int | None]) -> int | None:
+    """Return which number before a loss may count, though no known word says so: `[1] [data:50] loss`."""
+    told = next((i for i, number in enumerate(found) if is_telling(number.name)), None)
+    if told is None or not any(is_loss(number.name) for number in found[told:]):
+        return None
+    return next((i for i in range(told) if ranks[i] is None and _may_count(line, found[i])), None)
+
+
+def _may_count(line: bytes, number: Field) -> bool:
+    """Whether a number is a whole one with a name that is of nothing else."""
+    whole = _INTEGER.match(line, number.start, number.end) and not number.suffix and not number.total
+    return bool(whole and number.name) and not is_time(number) and _CLASSES.isdisjoint(words(number.name))
 
 
 def _follows(line: bytes, first: Field, second: Field) -> bool:
