@@ -83,6 +83,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     splits = _splits(every, counts)
     telling = [name for name in counts if is_telling(name) or name in splits]
     quality = _quality(telling, splits, counts, len(every))
+    quality = _by_itself(quality, every)
     lines = [k for k in every if quality & {f.name for f in k.found}] if quality else every
     counter, epoch, waits = counter_of(lines, last=last)
     if counter is None:
@@ -191,6 +192,14 @@ def _quality(
         scores = losses  # other scores may stand on lines of their own
     most = max((names[name] for name in scores), default=0)
     return frozenset(name for name in scores if 2 * names[name] > most) if 5 * most > count else frozenset()
+
+
+def _by_itself(quality: frozenset[bytes], lines: list[Kept]) -> frozenset[bytes]:
+    """Return the plain loss alone if its parts stand on lines of their own: `step 1 box_loss`."""
+    plain = frozenset(name for name in quality if is_loss(name) and _LOSSES.issuperset(words(name)))
+    told = [quality & {f.name for f in kept.found} for kept in lines]
+    apart = all(is_loss(name) for name in quality) and not any(t & plain and t - plain for t in told)
+    return plain if plain and apart else quality
 
 
 def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) -> dict[bytes, str]:

@@ -237,10 +237,10 @@ def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
     ranks = [rank(line, number) for number in found[:24]]
     if len(ranks) > 1 and ranks[0] in (RATIO, LEADING) and _follows(line, *found[:2]):
         ranks[1] = INNER
-    if all(r in (None, LEADING) for r in ranks):
+    if all(r in (None, LEADING, EPOCH_RANK) for r in ranks):
         unknown = _unknown(line, found[: len(ranks)], ranks)
         if unknown is not None:
-            ranks[unknown] = INNER if LEADING in ranks else UNKNOWN
+            ranks[unknown] = INNER if LEADING in ranks and EPOCH_RANK not in ranks else UNKNOWN
     return sorted((r, index) for index, r in enumerate(ranks) if r is not None)
 
 

@@ -153,7 +153,7 @@ class LearnedMatcher:
         return match if match is None or rank is None else self._of_rank(match, rank)
 
     def _behind(self, line: bytes) -> Match | None:
-        """Return the match of a record behind a line that was not ended: `Valid: 0.75Epoch: 1 | Loss: 0.5`."""
+        """Return the match of a record behind a line that was not ended: `Valid: 0.7Epoch: 1 | Loss: 0.5`."""
         at = line.rfind(self._lead, 1) if self._lead else -1
         match = self.match(line[at:]) if at > 0 and line[at - 1 : at].isalnum() else None
         if match is None or match.layout.kind != TRAIN:
