@@ -156,7 +156,10 @@ class LearnedMatcher:
         """Return the match of a record behind a line that was not ended: `Valid: 0.7Epoch: 1 | Loss: 0.5`."""
         at = line.rfind(self._lead, 1) if self._lead else -1
         match = self.match(line[at:]) if at > 0 and line[at - 1 : at].isalnum() else None
-        if match is None or match.layout.kind != TRAIN:
+        if match is None or match.layout.kind != TRAIN or line.count(self._lead) > 2:
+            return None
+        before = self.match(line[:at])
+        if before is not None and before.layout.kind == TRAIN:  # one of the two would be lost unseen
             return None
         return Match(match.layout, tuple((begin + at, end + at) for begin, end in match.spans))
 
