@@ -50,6 +50,8 @@ _LOSSES = _WHOLE | frozenset(
     b"main train training trn batch avr avg average mean running current loss losses cost".split()
 )
 """Words of the names of the loss itself where others are its parts; those of its sum before others."""
+_PLAIN = _LOSSES - {b"all"}
+"""The same where each stands on a line of its own; `all` is then one of several sets of data."""
 _TOLD = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses that were."""
 _LOSS_COUNTS = 12
@@ -196,7 +198,7 @@ def _quality(
 
 def _by_itself(quality: frozenset[bytes], lines: list[Kept]) -> frozenset[bytes]:
     """Return the plain loss alone if its parts stand on lines of their own: `step 1 box_loss`."""
-    plain = frozenset(name for name in quality if is_loss(name) and _LOSSES.issuperset(words(name)))
+    plain = frozenset(name for name in quality if is_loss(name) and _PLAIN.issuperset(words(name)))
     told = [quality & {f.name for f in kept.found} for kept in lines]
     apart = all(is_loss(name) for name in quality) and not any(t & plain and t - plain for t in told)
     return plain if plain and apart else quality
