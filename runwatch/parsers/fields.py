@@ -49,10 +49,11 @@ _PLAIN = (b"f0", b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _GLUED = (
     rb"(?:(?<=[hprE])(?:(?<=\b[Ee]poch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
-    rb"|(?<=[hpr]-)(?:(?<=\b[Ee]poch-)|(?<=\b[Ss]tep-)|(?<=\b[Ii]ter-))"
-    rb"|(?<=[a-zB ][#B])(?:(?<=[a-z] #)|(?<= B))|(?<=^#)|(?<=\b[Ee]p\.))"
+    rb"|(?<=[hpr][-.])(?:(?<=\b[Ee]poch[-.])|(?<=\b[Ss]tep[-.])|(?<=\b[Ii]ter[-.]))"
+    rb"|(?<=[a-zB\] ][#B])(?:(?<=[a-z\]] #)|(?<= B))|(?<=^#)|(?<=\b[Ee]p\.))"
 )
-"""What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`, `Round #3`."""
+"""What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`, `Epoch.7`,
+`Round #3`."""
 _ORDINAL = (
     rb"(?:st|nd|rd|th)(?= (?P<nth>(?i:epoch|episode|step|iter(?:ation)?|(?:mini-?)?batch|round|update))\b)"
 )
@@ -92,11 +93,15 @@ _GRADIENT = re.compile(rb", (?:device='\w+:?\d*', )?grad_fn=")
 _COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
 """What is counted, named behind its number: `[50000 eps] reward=0.5`."""
 _COUNTED_AT = re.compile(_COUNTED.pattern.partition(rb"\b(?!")[0] + rb"\b")
+_AMOUNT = re.compile(rb" ?([KMGT]i?B|%|W|C|\xc2\xb0C|MHz)(?!\w)")
+"""The unit of two amounts, which makes them no place: `6661/8192 MiB`."""
 _BATCHES = re.compile(rb"(?i) batch(?:es)?\b(?! ?[=:#\[(]? ?\d| ?[=:])")
 _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)?"
     rb" (step|iter|iteration|epoch|episode|batch|round)\Z"
 )
+_OF = re.compile(rb"(?i)((?:\S+ )?\S*(?:loss|cost|error)) (step|iter|iteration|epoch|episode|batch|round)\Z")
+"""The same without a word between: `Loss epoch 3: 0.5`."""
 _AFTER = re.compile(rb"(?i)(.+) after\Z")
 """A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
 _SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
@@ -198,7 +203,7 @@ def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
 
 def _said(line: bytes, field: Field) -> tuple[Field, bytes]:
     """Return a place by its name, and what the text before it calls the next number; or the field itself."""
-    of = _SAID.match(field.name)
+    of = _SAID.match(field.name) or _OF.match(field.name)
     if of:
         return field._replace(name=of[2]), of[1]
     after = _AFTER.match(field.name)
@@ -235,6 +240,9 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         name = tongues.ordinal(gap, line, token.end()) or name
     if token["done"] is not None:
         name = b"batch" if not _PLACE.search(name) and _BATCHES.match(line, token.end()) else name
+        amount = _AMOUNT.match(line, token.end())
+        if amount:
+            return Field(name, *token.span("done"), amount[1])
         return Field(name, *token.span("done"), b"", token.span("total"))
     for place in ("until", "at"):
         if token[place] is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from runwatch.parsers.fields import SCALES, Field
-from runwatch.parsers.learn_words import EPOCH_RANK, INNER, RATIO, STEP_RANK, place
+from runwatch.parsers.learn_words import EPOCH_RANK, INNER, RATIO, STEP_RANK, UNKNOWN, place
 from runwatch.parsers.patterns import number
 
 Place = tuple[int, bytes]
@@ -77,7 +77,8 @@ def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | 
     least = RATIO if nested else EPOCH_RANK
     epoch = next((p for p in places if p[0] >= least and grows(lines, p, least=0.0)), None)
     for counted in places:
-        if epoch is not None and 0 < counted[0] < min(EPOCH_RANK, epoch[0]):
+        inside = epoch is not None and 0 < counted[0] < min(EPOCH_RANK, epoch[0])
+        if epoch is not None and (inside or (counted[0] == UNKNOWN and epoch[0] == EPOCH_RANK)):
             anew = begins_anew(lines, counted, epoch)
             if anew or (anew is None and not last and ratio(lines, counted)):
                 return counted, epoch, anew is None and len(lines) < _PATIENCE

@@ -7,6 +7,7 @@ begins anew with each epoch), repetition, and names that only training prints.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -37,10 +38,11 @@ from runwatch.parsers.learn_words import (
     is_telling,
     is_time,
     is_val,
+    tells_runs_apart,
     words,
 )
 from runwatch.parsers.learned import Plan
-from runwatch.parsers.learned_turns import takes_turns
+from runwatch.parsers.learned_turns import takes_turns, turning
 from runwatch.parsers.tongues import spelled
 
 _WHOLE = frozenset(b"total tot all overall sum combined joint full final".split())
@@ -59,6 +61,8 @@ _PARTS = frozenset(
     b"reconstruction adv adversarial perceptual reg regularization l box cls obj dfl dice loss".split()
 )
 """Words of the parts of a loss."""
+_PLAIN = _LOSSES - {b"all"}
+"""The same where each stands on a line of its own; `all` is then one of several sets of data."""
 _TOLD = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses that were."""
 _LOSS_COUNTS = 12
@@ -94,8 +98,11 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     splits = _splits(every, counts)
     telling = [name for name in counts if is_telling(name) or name in splits]
     quality = _quality(telling, splits, counts, len(every))
+    quality = _by_itself(quality, every)
     lines = [k for k in every if quality & {f.name for f in k.found}] if quality else every
     counter, epoch, waits = counter_of(lines, last=last)
+    if counter is None:
+        counter = turning(lines)
     # numbers told once per epoch, or per step within one, are of training whatever they are called
     by_epoch = counter is not None and is_epoch(counter[1]) and grows(lines, counter, least=0.9)
     structured = by_epoch or (counter is not None and (epoch is not None or two_ratios(lines)))
@@ -114,6 +121,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         if share < 0.5 and not (ratio(lines, counter) and grows(lines, counter, least=0.9)):
             return None
     usual = usual_of(lines)
+    validated = any(is_val(name) and is_quality(name) for name in usual)  # so each tells a whole epoch
     repeats = counter is not None and (is_epoch(counter[1]) or rounded(lines, counter))
     plan = Plan(
         head=every[0].head,
@@ -121,15 +129,20 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         epoch=epoch if within else None,
         base=0 if epoch is not None and within and min(steps_of(lines, epoch)) == 0 else 1,
         quality=quality,
-        names=usual - names_of(lines, counter) - names_of(lines, epoch),
+        names=frozenset(
+            name
+            for name in usual - names_of(lines, counter) - names_of(lines, epoch)
+            if not tells_runs_apart(name)
+        ),
         losses=frozenset(name for name in quality & usual if is_loss(name)),
         aliases=aliases(lines, usual),
         pattern="learned" + BY_EPOCH * repeats,
         unseen=within and unseen,
-        turns=counter is not None and epoch is None and takes_turns(lines, counter),
+        turns=counter is not None and epoch is None and not validated and takes_turns(lines, counter),
     )
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
-    return Judgement(plan, score, _certainty(plan), waits, guessed, bare)
+    whole = any(_LOSSES.issuperset(words(name)) for name in plan.losses)
+    return Judgement(plan, score if whole else 0.9 * score, _certainty(plan), waits, guessed, bare)
 
 
 def _certainty(plan: Plan) -> float:
@@ -145,14 +158,17 @@ def _meant(plan: Plan) -> set[str]:
     return {plan.aliases.get(name) or canonical(spelled(name)) for name in plan.losses}
 
 
-def _splits(lines: list[Kept], counts: Counter[bytes]) -> frozenset[bytes]:
-    """Return the names such as `train` and `val` that stand for a loss, since their values are no counts."""
-    names = [name for name in counts if is_split(name)]
-    return frozenset(
-        name
-        for name in names
-        if not any(k.whole(i) for k in lines for i, f in enumerate(k.found) if f.name == name)
-    )
+def _splits(lines: list[Kept], names: Collection[bytes]) -> frozenset[bytes]:
+    """Return the names such as `train` and `val` that stand for a loss, since their values are no counts.
+
+    The only other name beside a `val` is training's, whatever it is: `fit = 0.34, val = 0.47`.
+    """
+    whole = {f.name for k in lines for i, f in enumerate(k.found) if k.whole(i) or is_time(f)}
+    splits = frozenset(name for name in names if name not in whole and is_split(name))
+    if len(splits) != 1 or not all(map(is_val, splits)):
+        return splits
+    others = [name for name in names if name not in whole | splits]
+    return splits.union(others) if len(others) == 1 and not is_telling(others[0]) else splits
 
 
 def _tells_but_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:
@@ -212,6 +228,14 @@ def _quality(
     return frozenset(name for name in scores if 2 * names[name] > most) if 5 * most > count else frozenset()
 
 
+def _by_itself(quality: frozenset[bytes], lines: list[Kept]) -> frozenset[bytes]:
+    """Return the plain loss alone if its parts stand on lines of their own: `step 1 box_loss`."""
+    plain = frozenset(name for name in quality if is_loss(name) and _PLAIN.issuperset(words(name)))
+    told = [quality & {f.name for f in kept.found} for kept in lines]
+    apart = all(is_loss(name) for name in quality) and not any(t & plain and t - plain for t in told)
+    return plain if plain and apart else quality
+
+
 def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) -> dict[bytes, str]:
     """Return what a family's names mean where they alone do not tell.
 
@@ -226,7 +250,7 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         best = whole[:1] or (losses if part and len(losses) == 1 else [])
         meant.update(dict.fromkeys(best, LOSS))
         if not any(is_quality(name) and not is_val(name) for name in names):  # train=2.5 val=2.6
-            meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in names if is_split(name)})
+            meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in _splits(lines, names)})
     if not any(canonical(spelled(name)) == VAL_LOSS for name in names):
         losses = [name for name in sorted(names) if is_loss(name) and is_val(name)]
         if len(losses) == 1:

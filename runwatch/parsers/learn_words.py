@@ -44,9 +44,9 @@ _STEP_RANKS: Mapping[bytes, int] = {
     b"training": 8,
 }
 _GLOBAL = frozenset((b"global_step", b"global_steps", b"total_timesteps", b"num_updates", b"current_steps"))
-STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK = 3, 4, 5, 6, 7
+STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK, UNKNOWN = 3, 4, 5, 6, 7, 9
 """Ranks, lower is better: the worst of a named step, the second of two nameless counters as in `[1, 200]`,
-a nameless `12/500`, a number that begins the line, and an epoch."""
+a nameless `12/500`, a number that begins the line, an epoch, and of what no known word names."""
 VAL_LED = b" val?"
 """Ends the head of lines whose first score is validation's, and another does not say whose it is."""
 _INDENTED = 24
@@ -55,11 +55,16 @@ _COUNT_SUFFIXES = (b"", b"k", b"K", b"M")
 _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
 _INDEX = frozenset(b"id idx index num number no i n in out".split())
 """Words behind the word that says what is counted: `batch_idx`, `step number`."""
-_CLASSES = frozenset(
-    b"class cls category label fold layer head gpu rank worker thread device node port pid "
-    b"sps fps ips tps wps ups qps speed throughput".split()
+_RUNS = frozenset(
+    b"fold run trial seed split experiment exp client model agent task subject stage attempt repeat "
+    b"config".split()
 )
-"""Words of names whose numbers count no time: classes, and rates."""
+"""Words of names whose numbers tell trainings apart."""
+_CLASSES = _RUNS | frozenset(
+    b"class cls category label layer head gpu rank worker thread device node port pid "
+    b"memory mem ram vram correct patience size sps fps ips tps wps ups qps speed throughput".split()
+)
+"""Words of names whose numbers count no time: runs, classes, amounts and rates."""
 TOLD_AGAIN = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )
@@ -83,6 +88,7 @@ _OBJECT = re.compile(rb"\{\s?['\"]")
 _TYPE_VAL = re.compile(rb"['\"]_?(?:type|mode|split|phase|stage)['\"]: ?['\"](?:val|test|eval)")
 """An object that says of itself that it is about validation."""
 _RANK = re.compile(rb"\[?(?i:rank|default) ?(\d{1,5})\]?[: ]")
+_LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
 """Progress bars, which redraw what they show where a record is printed once, warnings and settings."""
@@ -153,6 +159,11 @@ def is_val(text: bytes) -> bool:
     return not VAL.isdisjoint(words(text))
 
 
+def told_by(family: bytes) -> bytes:
+    """Return a head without what a logger prints before its level, as in `[test] main.py[line:#] INFO: #`."""
+    return _LOGGER.sub(b"", family)
+
+
 def is_split(name: bytes) -> bool:
     """Whether a name is only that of a part of the data, as in `train=2.5 val=2.6`."""
     return bool(parts := words(name)) and _SPLITS.issuperset(parts)
@@ -166,6 +177,11 @@ def is_boxed(line: bytes) -> bool:
 def is_bare_score(line: bytes, number: Field) -> bool:
     """Whether a number that is no count is named only by a part of the data: `Validation: 0.97`."""
     return b"." in line[number.start : number.end] and is_split(number.name)
+
+
+def tells_runs_apart(name: bytes) -> bool:
+    """Whether a name is that of a run, a fold, or what else is trained one after the other."""
+    return not _RUNS.isdisjoint(words(name)[-1:])
 
 
 def relevant(line: bytes) -> bool:
@@ -198,7 +214,7 @@ def rank(line: bytes, number: Field) -> int | None:
     leads = not before.strip(b" \t|[(#<>") or before.lstrip() in (name, name + b":")
     if name.lower() in _LABELS and leads:
         return 3
-    if number.total is not None and not is_telling(name):
+    if number.total is not None and not is_telling(name) and last not in _CLASSES:
         return RATIO
     if before.endswith(b"[") and line[number.end : number.end + 1] == b"]" and not is_telling(name):
         leads = leads or spans_before(line, len(before) - 1) is not None
@@ -220,7 +236,7 @@ def place(rank: int, name: bytes) -> tuple[int, bytes]:
     `LSTM_e10 Epoch` and `Fine-Tune Epoch` count epochs, `Iter` what `Iteration` does;
     `best epoch` tells again what others told.
     """
-    last = name.rpartition(b" ")[2].lower()
+    last = name.rpartition(b" ")[2].lower().rstrip(b".")
     if last not in _STEP_RANKS or not TOLD_AGAIN.isdisjoint(words(name)):
         return rank, name
     return rank, b"iter" if _STEP_RANKS[last] == _ITERATION else last
@@ -231,14 +247,33 @@ def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
     ranks = [rank(line, number) for number in found[:24]]
     if len(ranks) > 1 and ranks[0] in (RATIO, LEADING) and _follows(line, *found[:2]):
         ranks[1] = INNER
+    if all(r in (None, LEADING, EPOCH_RANK) for r in ranks):
+        unknown = _unknown(line, found[: len(ranks)], ranks)
+        if unknown is not None:
+            ranks[unknown] = INNER if LEADING in ranks and EPOCH_RANK not in ranks else UNKNOWN
     return sorted((r, index) for index, r in enumerate(ranks) if r is not None)
+
+
+def _unknown(line: bytes, found: list[Field], ranks: list[int | None]) -> int | None:
+    """Return which number before a loss may count, though no known word says so: `[1] [data:50] loss`."""
+    told = next((i for i, number in enumerate(found) if is_telling(number.name)), None)
+    if told is None or not any(is_loss(number.name) for number in found[told:]):
+        return None
+    return next((i for i in range(told) if ranks[i] is None and _may_count(line, found[i])), None)
+
+
+def _may_count(line: bytes, number: Field) -> bool:
+    """Whether a number is a whole one with a name that is of nothing else."""
+    whole = _INTEGER.match(line, number.start, number.end) and not number.suffix and not number.total
+    return bool(whole and number.name) and not is_time(number) and _CLASSES.isdisjoint(words(number.name))
 
 
 def _follows(line: bytes, first: Field, second: Field) -> bool:
     """Whether the second of two nameless counters stands next to the first: `[1, 200]`, `[1/9][20/500]`."""
     between = line[first.total[1] if first.total else first.end : second.start]
     whole = _INTEGER.match(line, second.start, second.end) and not second.suffix
-    return bool(whole) and not first.name and not second.name and not between.strip(b" \t,:;|[]()-")
+    nameless = not first.name and second.name in (b"", b"#")
+    return bool(whole) and nameless and not between.strip(b" \t,:;|[]()-#")
 
 
 def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes | None:

@@ -29,6 +29,7 @@ from runwatch.parsers.learn_words import (
     place,
     rank_span,
     relevant,
+    told_by,
     words,
 )
 from runwatch.parsers.learned_turns import Turns, placed
@@ -45,6 +46,8 @@ _SAYS_VAL = re.compile(
 _MAX_STAGES = 64
 """Heads of records, besides those learnt, that are remembered."""
 _MAX_NAME = 100
+_LONG = 4
+"""Bytes before the first number of a record that tell where one begins."""
 _EPOCHS = "epochs"
 """Stands for how many epochs there will be, where a line tells."""
 
@@ -111,6 +114,8 @@ class LearnedMatcher:
         self._ranked: dict[Layout, Layout] = {}
         self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
         self._layouts: dict[tuple[object, ...], Layout] = {}
+        lead = self._main.head.partition(b"#")[0]
+        self._lead = lead if len(lead) >= _LONG and self._main.counter is not None else b""
         self._turns = Turns()
         self._newest: dict[bytes, tuple[float, float]] = {}
         """Epoch and step of the newest line, where no epoch was seen to end."""
@@ -138,12 +143,26 @@ class LearnedMatcher:
         if family is None:
             return None
         if plan is None:
+            behind = self._behind(line)
+            if behind is not None:
+                return behind
             plan = self._stage(family, found, ranked)
         if plan is None:
             match = self._evaluation(line, found, ranked)
         else:
             match = self._read(plan, family, line, found, ranked)
         return match if match is None or rank is None else self._of_rank(match, rank)
+
+    def _behind(self, line: bytes) -> Match | None:
+        """Return the match of a record behind a line that was not ended: `Valid: 0.7Epoch: 1 | Loss: 0.5`."""
+        at = line.rfind(self._lead, 1) if self._lead else -1
+        match = self.match(line[at:]) if at > 0 and line[at - 1 : at].isalnum() else None
+        if match is None or match.layout.kind != TRAIN or line.count(self._lead) > 2:
+            return None
+        before = self.match(line[:at])
+        if before is not None and before.layout.kind == TRAIN:  # one of the two would be lost unseen
+            return None
+        return Match(match.layout, tuple((begin + at, end + at) for begin, end in match.spans))
 
     def _of_rank(self, match: Match, rank: tuple[int, int]) -> Match:
         known = self._ranked.get(match.layout)
@@ -165,7 +184,7 @@ class LearnedMatcher:
             return None
         if is_quality(family) and not is_quality(main.head):  # `Target loss 0.1 reached at step 9`
             return None
-        said = set(words(family)).difference(words(main.head))
+        said = set(words(told_by(family))).difference(words(main.head))
         if 2 * len(main.names & names) < len(main.names) or not (TOLD_AGAIN | SAVES | VAL).isdisjoint(said):
             return None
         if family not in self._stages:

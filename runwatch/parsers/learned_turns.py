@@ -9,10 +9,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 from runwatch.parsers.learn_counters import Kept, Place, ratio
-from runwatch.parsers.learn_words import is_epoch
+from runwatch.parsers.learn_words import RATIO, is_epoch, place
 from runwatch.parsers.patterns import Epochs, number
 
 _BATCHES = (b"batch", b"batches", b"minibatch")
+_AGAIN = 3
+"""Ends of a counter that are enough to believe it begins anew there."""
 
 
 def takes_turns(lines: list[Kept], counted: Place) -> bool:
@@ -22,11 +24,26 @@ def takes_turns(lines: list[Kept], counted: Place) -> bool:
     """
     if is_epoch(counted[1]) or not ratio(lines, counted):
         return False
-    places = [place for kept in lines if (place := _place(kept, counted)) is not None]
+    falls, at_end = _falls(lines, counted)
+    return at_end if falls else counted[1] in _BATCHES
+
+
+def turning(lines: list[Kept]) -> Place | None:
+    """Return a counter that was seen to begin anew at its end, and there only, again and again."""
+    at = {place(r, kept.found[i].name) for kept in lines for r, i in kept.ranked if r <= RATIO}
+    for counted in sorted(at):
+        if takes_turns(lines, counted) and _falls(lines, counted)[0] >= _AGAIN:
+            return counted
+    return None
+
+
+def _falls(lines: list[Kept], counted: Place) -> tuple[int, bool]:
+    """Return how often a counter began anew, and whether at its end each time."""
+    places = [at for kept in lines if (at := _place(kept, counted)) is not None]
     turns = Turns()
-    ended = [turns.before(b"", *place) for place in places]
+    ended = [turns.before(b"", *at) for at in places]
     falls = sum(b[0] < a[0] for a, b in pairwise(places))
-    return ended[-1] == falls if falls else counted[1] in _BATCHES
+    return falls, ended[-1] == falls
 
 
 def _place(kept: Kept, counted: Place) -> tuple[float, float] | None:

@@ -268,12 +268,28 @@ def _promising(families: Mapping[bytes, list[Kept]]) -> bool:
     return any(plan.counter and plan.quality and not is_val(plan.head) for plan in plans)
 
 
+def _stages_before(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return the plans of a stage with a counter of its own: `Epoch 7`, then `L-BFGS Step 3`."""
+    stages: dict[bytes, Plan] = {}
+    for head, lines in families.items():
+        if len(lines) >= FEW and lines[-1].offset < families[main.head][0].offset:
+            judged = judge(lines, last=True)
+            if judged is not None and judged.plan.counter and judged.plan.losses and not is_val(head):
+                same = 4 * len(judged.plan.names & main.names) > 3 * len(main.names) and counts_alike(
+                    judged.plan, main
+                )
+                stages.update({head: replace(judged.plan, pattern=f"{NAME}-0{len(stages)}")} if same else {})
+    return stages
+
+
 def _side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
     """Return the plans of the likeliest family and of those whose lines count the same steps."""
     main = judged[0].plan
-    plans = {main.head: main}
+    plans = {main.head: main, **_stages_before(main, families)}
     for other in (judgement.plan for judgement in judged[1:]):
-        if counts_alike(other, main) and _TOLD.isdisjoint(words(other.head)):  # told again
+        if (
+            other.head not in plans and counts_alike(other, main) and _TOLD.isdisjoint(words(other.head))
+        ):  # told again
             lines = families[other.head], families[main.head]
             among = interleaved(*lines) and not (other.names == main.names and in_stretches(*lines))
             beside = among or is_val(other.head) or (not other.quality and bool(main.quality))

@@ -1,0 +1,119 @@
+"""Which number of a home-made line is its place: amounts, runs and folds are none, unknown names may be one."""
+
+from __future__ import annotations
+
+import pytest
+
+from .logs import parse
+
+EPOCHS = range(1, 31)
+BATCHES = [(epoch, batch) for epoch in range(1, 7) for batch in range(50, 501, 50)]
+
+
+def _loss(i: int) -> float:
+    return round(9 / i, 4)
+
+
+def _read(lines: list[str]) -> tuple[list[float], list[float]]:
+    parsed = parse("\n".join(lines).encode() + b"\n", formats=())
+    return parsed.column("step").tolist(), parsed.column("train/loss").tolist()
+
+
+OF_EPOCHS = {
+    "memory": "Epoch: {e}, Loss: {l}, GPU Memory: {m}/8192 MiB, GPU Utilization: 38%",
+    "ram": "Epoch {e} | RAM {m}/64 GB | loss {l}",
+    "watts": "epoch={e} power {m}/300 W loss={l}",
+    "right answers": "Epoch {e}: loss {l} correct: {m}/9000",
+    "run": "curve GP Run 2/8, Epoch {e}/2000, Training Loss (NLML): {l}",
+    "fold": "Fold 3 Epoch {e} loss: {l} acc: 0.5",
+    "trial": "[Trial 2/4][Epoch {e}/30] train_loss {l} val_loss 0.5",
+    "seed": "seed=7 step={e} loss={l}",
+    "dotted": "---Epoch.{e} Train Overall Log-Loss per event: {l}. ",
+    "name before": "Loss epoch {e} | train {l} | test 0.5",
+    "partner": "[nb.py:45] INFO - Epoch   {e}, trlast = {l}, val = 0.5",
+    "fit": "epoch {e:3d} fit {l} val 0.5",
+}
+
+
+@pytest.mark.parametrize("name", OF_EPOCHS)
+def test_the_epoch_is_the_place(name):
+    lines = [OF_EPOCHS[name].format(e=e, l=_loss(e), m=6000 + e) for e in EPOCHS]
+    assert _read(lines) == (list(EPOCHS), [_loss(e) for e in EPOCHS])
+
+
+UNKNOWN = {
+    "two in brackets": "[{e}] [data:{b}] loss: {l}",
+    "samples": "({e}) samples {b} loss {l}",
+    "within an epoch": "[epoch {e}] data {b}: loss {l}",
+    "number sign": "10:00:00 [INFO ] [{e}/6] #{b} clf_loss: 0.5, total_loss:{l}",
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_grows_within_a_slower_counter_is_the_place(name):
+    lines = [UNKNOWN[name].format(e=e, b=b, l=_loss(e + b)) for e, b in BATCHES]
+    assert _read(lines) == ([b for _, b in BATCHES], [_loss(e + b) for e, b in BATCHES])
+
+
+@pytest.mark.parametrize(
+    "printed", ["games: {0} | loss: {1}", "images seen {0}, cost={1}", "pass {0} loss {1}"]
+)
+def test_what_grows_is_the_place_whatever_it_is_called(printed):
+    lines = [printed.format(10 * e, _loss(e)) for e in EPOCHS]
+    assert _read(lines) == ([10 * e for e in EPOCHS], [_loss(e) for e in EPOCHS])
+
+
+def test_what_stays_is_no_place():
+    assert _read([f"size 128 loss {_loss(e)}" for e in EPOCHS])[0] == []
+
+
+def test_epochs_that_tell_validation_begin_anew_and_batches_go_on():
+    turns = [(turn, i) for turn in range(3) for i in range(1, 11)]
+    lines = [f"{i}/10 | accuracy: 0.5 | loss: {_loss(i)} | val_accuracy: 0.4" for _, i in turns]
+    assert _read(lines)[0] == [i for _, i in turns]
+    lines = [f"{i}/10 | loss: {_loss(i)}" for _, i in turns]
+    assert _read(lines)[0] == [10 * turn + i for turn, i in turns]
+
+
+def test_a_counter_with_two_lines_an_epoch():
+    turns = [(turn, at) for turn in range(8) for at in (128, 131200)]
+    lines = [f"loss: {_loss(turn + 1)}  [{at:6d}/184490]" for turn, at in turns]
+    assert _read(lines)[0] == [184490 * turn + at for turn, at in turns]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("INFO Training average {}_loss at step {}: 0.5", "INFO Training average loss at step {}: {}"),
+        ("step {1} {0}_loss: 0.5", "step {} loss: {}"),
+        ("[{1}] {0} loss: 0.5", "[{}] total loss: {}"),
+    ],
+)
+def test_the_plain_loss_stands_for_its_parts_on_other_lines(parts):
+    part, whole = parts
+    lines = [
+        x for e in EPOCHS for x in (part.format("box", e), whole.format(e, _loss(e)), part.format("kl", e))
+    ]
+    assert _read(lines) == (list(EPOCHS), [_loss(e) for e in EPOCHS])
+
+
+@pytest.mark.parametrize("printed", ["Epoch: {} | Batch: {} | Loss: {}", "epoch {} batch {} loss {}"])
+def test_a_record_behind_a_line_that_was_not_ended(printed):
+    text = "".join(
+        printed.format(e, b, _loss(e + b))
+        + (f"\nEpoch: {e} | Valid: 0.75 | Test: 0.76" if b == 500 else "\n")
+        for e, b in BATCHES
+    )
+    assert _read([text])[1] == [_loss(e + b) for e, b in BATCHES]
+
+
+def test_a_tag_of_the_logger_is_no_word_of_the_record():
+    lines = [f"[test] main.py[line:31] INFO: Epoch {e:04d} | Loss: {_loss(e)} | best 0.1" for e in (1, 2, 3)]
+    lines += [f"[INFO] ## Epoch {e:04d} | Loss: {_loss(e)} | best 0.1" for e in EPOCHS]
+    assert len(_read(lines)[0]) == 33
+
+
+def test_a_stage_before_another_has_a_counter_of_its_own():
+    lines = [f"Epoch {100 * e}: Total Loss: {_loss(e)} | PDE: 0.1 | LR: 0.1" for e in range(1, 9)]
+    lines += [f"L-BFGS Step {e}: Total Loss: {_loss(e)} | PDE: 0.1" for e in EPOCHS]
+    assert _read(lines)[0] == [100 * e for e in range(1, 9)] + list(EPOCHS)
