@@ -104,6 +104,8 @@ class Status:
     finished: bool = False
     fraction: float | None = None
     """Progress in [0, 1], if the total is known."""
+    epoch: float | None = None
+    """Progress in [0, 1] of the epoch, where only the step at which that ends is known."""
     last_step: int | None = None
     last_line: int | None = None
     total: int | None = None
@@ -116,5 +118,7 @@ class Status:
     facts: Mapping[str, str] = field(default_factory=dict)
     machine: Machine | None = None
     """What is known of the machine below it; None where nobody looks."""
+    lived: bool = True
+    """Whether it was seen alive since somebody watches; if not, it has ended before."""
     reference: Reference | None = None
     """The run it is compared with, if one was named and is known."""

@@ -330,10 +330,14 @@ class Run:
             return 1.0
         return min(1.0, max(0.0, done / self.total))
 
+    @property
+    def covered(self) -> float | None:
+        """Progress in [0, 1] of the whole run; None also where only the epoch's end is known."""
+        return None if self.planned is None else self.fraction
+
     def progress(self) -> Progress:
         """Return step, total, fraction, ETA and its spread in seconds, and steps per second."""
-        pace = self._pace()
-        fraction = None if self.rolls and not self.finished else self.fraction
+        pace, fraction = self._pace(), self.covered
         eta = spread = rate = None
         if pace is not None:
             seconds, half_width = pace

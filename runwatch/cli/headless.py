@@ -174,7 +174,7 @@ def _values(body: dict[str, Any]) -> str:
     if body["progress"] is not None:
         parts.append(f"{100 * body['progress']:.1f}%")
     if body["eta_seconds"] and not ended(body["phase"]):
-        parts.append(f"ETA {numbers.duration(body['eta_seconds'])}")
+        parts.append(f"ETA {numbers.left(body['eta_seconds'])}")
     for name in _SHOWN:
         if name in body["metrics"]:
             value = body["metrics"][name]  # JSON has no word for NaN: null stands for it

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runwatch.snapshot import RunRow
-    from runwatch.watcher.protocol import HealthReport
+    from runwatch.watcher.protocol import HealthReport, SilenceRow
 
 OLD = 7 * 86_400.0
 """Seconds after which a run that says nothing more is shown only with --all."""
+
+NAMED = 3
+"""Silences that are named; of more only their number is told."""
 
 
 @click.command("status")
@@ -49,9 +52,11 @@ def command(run: str | None, as_json: bool, tmux: bool, every: bool, ascii_only:
         return _json(run)
     rows = [row for part in ask(protocol.Runs(), protocol.RunList) for row in part.runs]
     (health,) = ask(protocol.Health(), protocol.HealthReport)
+    (silences,) = ask(protocol.Silences(), protocol.SilenceList)
     wanted = [row for row in rows if run in (None, row.name, row.id)]
     _check(run, wanted, [row.name for row in rows])
-    _print(wanted, health, every=every, ascii_only=ascii_only)
+    silenced = _silenced(silences.silences, time.time())
+    _print(wanted, health, silenced, every=every, ascii_only=ascii_only)
     return ExitCode.OK
 
 
@@ -77,7 +82,20 @@ def _json(run: str | None) -> int:
     return ExitCode.OK
 
 
-def _print(rows: Sequence[RunRow], health: HealthReport, *, every: bool, ascii_only: bool) -> None:
+def _silenced(silences: Sequence[SilenceRow], now: float) -> str:
+    """Return in one line about what nothing is sent at Unix time `now`; "" if there is no such silence."""
+    from runwatch.render import numbers
+    from runwatch.text import plain
+
+    held = [row for row in silences if row.starts <= now < row.ends]
+    told = [f"{' '.join(row.matchers)} for {numbers.brief(row.ends - now)} more" for row in held[:NAMED]]
+    more = f"; and {len(held) - NAMED} more" if len(held) > NAMED else ""
+    return plain(f"silenced: {'; '.join(told)}{more}") if held else ""
+
+
+def _print(
+    rows: Sequence[RunRow], health: HealthReport, silenced: str, *, every: bool, ascii_only: bool
+) -> None:
     from runwatch.render import numbers
     from runwatch.render.glyphs import glyphs
     from runwatch.render.table import status
@@ -87,13 +105,16 @@ def _print(rows: Sequence[RunRow], health: HealthReport, *, every: bool, ascii_o
     signs = glyphs(ascii_only)
     archived = 0 if every else sum(map(_is_old, rows))
     rows = rows if every else [row for row in rows if not _is_old(row)]
-    room = len(rows) if every or not sys.stdout.isatty() else max(3, height - 5 - len(health.notices))
+    below = 5 + len(health.notices) + bool(silenced)
+    room = len(rows) if every or not sys.stdout.isatty() else max(3, height - below)
     for line in status(rows[:room], signs, width if sys.stdout.isatty() else 160):
         print(line)
     if len(rows) > room or archived:
         print(f"  and {max(0, len(rows) - room) + archived} more: --all shows them")
     elif not rows:
         print("no training run recognised yet" if health.sources else "no log found yet")
+    if silenced:
+        print(silenced)
     for text in health.notices:
         print(f"! {plain(text)}")
     sends = f"alerts to {', '.join(health.channels)}" if health.channels else "alerts are sent nowhere"

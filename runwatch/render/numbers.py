@@ -135,6 +135,11 @@ def duration(seconds: float | None) -> str:
     return sign + text
 
 
+def left(seconds: float | None) -> str:
+    """`3 s`, `12m 05s`: a time that is left, as `duration`, but no finer than whole seconds."""
+    return f"{math.ceil(seconds)} s" if seconds is not None and 0 < seconds <= 59 else duration(seconds)
+
+
 def brief(seconds: float | None) -> str:
     """`2s`, `18m`, `3h`, `2d`: an age or a rough length, one unit."""
     if seconds is None or not math.isfinite(seconds):

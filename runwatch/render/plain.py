@@ -26,7 +26,7 @@ def eta(progress: Progress, glyphs: Glyphs = UNICODE) -> str:
     """Return `ETA 2d 14h ±3h`, or "" when it is unknown."""
     if progress.eta_seconds is None:
         return ""
-    text = f"ETA {numbers.duration(progress.eta_seconds)}"
+    text = f"ETA {numbers.left(progress.eta_seconds)}"
     spread = progress.eta_spread
     if spread is not None and spread >= 1.0:
         text += f" {glyphs.spread}{numbers.brief(spread)}"

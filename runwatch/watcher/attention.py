@@ -14,6 +14,9 @@ CALM = 1.5
 IDLE = 86_400.0
 """Seconds after its last line for which the machine under an unfinished run is looked at."""
 
+SOUGHT = 30.0
+"""Seconds after its last line until which a process of a run that was not seen alive is looked for."""
+
 
 class Attention:
     """When the silence of each group is judged next."""
@@ -41,6 +44,9 @@ class Attention:
 def goes_on(group: Group, now: float) -> bool:
     """Return whether the machine under a group is worth a look: its newest run may go on, or stands still."""
     silent = now - (group.written or 0.0)
+    nobody = group.machine.note and not group.machine.processes
+    if nobody and not group.lived and silent > SOUGHT:
+        return False  # it had ended before: others are worth the look
     over = not group.runs or group.runs[-1].phase in ("finished", "crashed")
     return silent < FRESH or not (over or group.stale or silent > IDLE)
 

@@ -33,7 +33,12 @@ def run_object(engine: Engine, group: Group, watched: WatchedRun, now: float) ->
         "state": engine.state(group, watched, now),
         "lines": group.lines,
         "unparsed_lines": group.unparsed,
-        "steps": {"records": run.records, "first": run.first_step, "last": run.last_step, "total": run.total},
+        "steps": {
+            "records": run.records,
+            "first": run.first_step,
+            "last": run.last_step,
+            "total": run.planned,
+        },
         "progress": finite(progress.fraction),
         "eta_seconds": finite(progress.eta_seconds),
         "metrics": {name: _metric(watched, name) for name in run.series},

@@ -91,6 +91,7 @@ class Engine:
         `late` tells that it was written while nobody watched: `arrival` says little.
         """
         group, source = self.sources[source_id]
+        group.lived |= live and batch.end > batch.start
         batch = source.take(batch, written, arrival if live and not late else 0.0)
         if apart := tuple(group.clocks_apart(source, batch)):
             batch = msgspec.structs.replace(batch, events=(*batch.events, *apart))
@@ -157,6 +158,7 @@ class Engine:
         """Take in what a sampler says of the machine under a group; return what changed in incidents."""
         group = self.groups[group_id]
         group.machine.fold(message)
+        group.lived |= any(group.machine.own())
         if not isinstance(message, MachineEvent) or not group.runs:
             return []
         watched = group.runs[-1]
@@ -177,9 +179,10 @@ class Engine:
                     group.machine.ended = orphaned(group, watched.run, now)
                 _end(group, watched, now)
                 status = self._status(group, watched.run, now, live=True)
-                lives = any(group.machine.own())
-                send = watched.run.progressed is not None or not group.stale or lives
-                changes += self._tick(watched, status, now if send else None, send=send)
+                send = group.lived
+                found = self._tick(watched, status, now if send else None, send=send)
+                changes += [*found, *_released(watched)] if send else found
+                watched.held += [change.row.id for change in found if change.kind == "firing" and not send]
         return changes
 
     def finish(self, now: float) -> list[Change]:
@@ -315,7 +318,8 @@ class Engine:
         deadlines = [group.deadline, machine.job.deadline if machine.job is not None else None]
         written = group.written if group.written is not None else now
         silent_for = max(0.0, now - (run.progressed if run.progressed is not None else written))
-        run.rest(silent_for)
+        if not live or run.planned is not None:  # an epoch's end that is watched may be followed by another
+            run.rest(silent_for)
         return Status(
             now=now,
             phase=run.phase,
@@ -323,15 +327,17 @@ class Engine:
             log_silent_for=max(0.0, now - written),
             live=live,
             finished=run.finished,
-            fraction=run.fraction,
+            fraction=run.covered,
+            epoch=run.fraction if run.planned is None else None,
             last_step=run.last_step,
             last_line=run.last_line,
-            total=run.total,
+            total=run.planned,
             deadline=min((told for told in deadlines if told is not None), default=None),
             eta=run.progress().eta_seconds,
             checkpoints=run.checkpoints.summary() if len(run.checkpoints) else None,
             facts=run.facts(),
             machine=machine if live else None,
+            lived=group.lived,
             reference=self._reference(run),
         )
 
@@ -345,13 +351,22 @@ def _apply(
             yield change
 
 
+def _released(watched: WatchedRun) -> list[Change]:
+    """Return what is told after all, now that the run was seen alive."""
+    if not watched.held:
+        return []
+    held, watched.held = set(watched.held), []
+    leading = [row.id for row in watched.incidents.rows() if row.id in held]
+    return [change for key in leading if (change := watched.incidents.announce(key)) is not None]
+
+
 def _end(group: Group, watched: WatchedRun, now: float) -> None:
     """Take a run for finished whose processes all ended with exit code 0, if the log says nothing else."""
     ended, run = group.machine.ended, watched.run
     if ended is None or now - ended.time < GONE or ended.exit_code != 0 or run.finished:
         return
     died = any(row.rule == "crash" and row.state != "resolved" for row in watched.incidents.every())
-    whole = run.fraction is None or run.fraction >= DONE
+    whole = run.covered is None or run.covered >= DONE
     run.finished = whole and not died and (run.progressed is None or run.progressed <= ended.time + 1.0)
 
 

@@ -57,6 +57,8 @@ class WatchedRun:
     """Another run of the same sources has begun."""
     source: str = ""
     """Path of the source whose records make its steps, where it has several."""
+    held: list[str] = field(default_factory=list)
+    """Ids of incidents that the passing of time raised before the run was seen alive."""
 
     @property
     def phase(self) -> str:
@@ -150,7 +152,12 @@ class Group:
     begun: int = 0
     """Runs that ever began here."""
     stale: bool = False
-    """It was old when it was opened: what silence says about it is history."""
+    """It was old when it was opened."""
+    lived: bool = False
+    """It was seen alive: it grew while somebody watched, or a process of it was there.
+
+    What silence says of one that was not is history: it ended before.
+    """
     leader: Source | None = None
     machine: Machine = field(default_factory=Machine)
     deadline: float | None = None

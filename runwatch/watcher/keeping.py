@@ -70,6 +70,8 @@ class Keeper:
         """Groups that were committed since this began: the first time is not put off."""
         self._urgent: set[str] = set()
         """Those, and such whose logs were rotated or truncated: what was read is there for no long time."""
+        self._lived: set[str] = set()
+        """Groups that were seen alive, of which that was noted: the next engine has to know."""
         self._changes: dict[str, Change] = {}
         self._handed: list[str] = []
         """Changes that delivery has taken, to be struck off."""
@@ -108,6 +110,7 @@ class Keeper:
                 self._rebuilt[key] = places
                 continue
             self._engine.adopt(group)
+            self._lived |= {key} if group.lived else set()
             self._places.update((source, places[source]) for source in group.sources if source in places)
         if self._rebuilt:
             self._notice(
@@ -145,7 +148,9 @@ class Keeper:
     def opened(self, message: wire.Opened) -> None:
         """Note where a source is."""
         if self._store is not None:
-            member = self._engine.sources[message.source][1].member
+            group, source = self._engine.sources[message.source]
+            group.lived |= group.id in self._rebuilt and not group.stale  # as it was before, most likely
+            member = source.member
             known = self._places.get(message.source)
             resume = None if known is None else known.resume
             self._places[message.source] = Place(message.path, member, resume)
@@ -214,6 +219,10 @@ class Keeper:
         if self._store is None:
             return
         now = self._clock()
+        for group in self._engine.groups.values():
+            if group.lived and group.id not in self._lived:
+                self._lived.add(group.id)
+                self._dirty.setdefault(group.id, now)
         self._room = min(BURST, self._room + (now - self._filled) * RATE)
         self._filled = now
         if self._failed and now - self._committed < EVERY:
@@ -233,6 +242,7 @@ class Keeper:
         self._places.pop(source, None)
         self._adrift.discard(source)
         self._rebuilt.pop(group, None)
+        self._lived.discard(group)
         if self._store is not None:
             self._gone.append(source)
             if group in self._engine.groups:

@@ -16,6 +16,7 @@ from runwatch.alerts.rules.plateau import Plateau
 from runwatch.alerts.rules.resume import Resume
 from runwatch.alerts.rules.score_plateau import ScorePlateau
 from runwatch.alerts.rules.validation import Validation
+from runwatch.block import Block, Samples
 from runwatch.findings import Verdict
 
 from .columns import GRAD, LOSS, LR, SCALE, Log, brief, healthy
@@ -201,6 +202,23 @@ def test_a_plateau_is_a_note():
     assert {s for s, _ in fired(log.judge(Plateau()))} == {"info"}
     log.columns[LOSS] = np.linspace(8, 2, 3000)
     assert log.judge(Plateau()) == []
+
+
+def test_the_last_steps_of_an_epoch_are_not_those_of_the_run():
+    loss = 2.5 * np.exp(0.005 * np.random.default_rng(0).normal(size=3000))
+    at = np.arange(3000.0)
+
+    def judged(*, rolls: bool) -> list[str]:
+        rule = Plateau()
+        found = []
+        for low in range(0, 3000, 100):  # an epoch each
+            part = at[low : low + 100]
+            samples = {LOSS: Samples(part, part, part, loss[low : low + 100])}
+            found += rule.observe(Block(samples, samples[LOSS], total=low + 100, rolls=rolls and low == 100))
+        return [f.severity.value for f in found if f.verdict is Verdict.FIRING]
+
+    assert judged(rolls=True) == ["info"]
+    assert judged(rolls=False) == [], "each of them told the run's length"
 
 
 def evaluated(values):

@@ -28,6 +28,10 @@ def test_steps(progress, words):
 def test_time_left_with_its_spread():
     assert plain.eta(Progress()) == ""
     assert plain.eta(Progress(eta_seconds=223_200.0)) == "ETA 2d 14h"
+    assert plain.eta(Progress(eta_seconds=2.44)) == "ETA 3 s", "nobody knows it better"
+    assert plain.eta(Progress(eta_seconds=0.2)) == "ETA 1 s"
+    assert plain.eta(Progress(eta_seconds=12.4)) == "ETA 13 s"
+    assert plain.eta(Progress(eta_seconds=0.0)) == "ETA 0 s"
     assert plain.eta(Progress(eta_seconds=223_200.0, eta_spread=10_800.0)) == "ETA 2d 14h ±3h"
     assert plain.eta(Progress(eta_seconds=223_200.0, eta_spread=10_800.0), ASCII).isascii()
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import difflib
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from runwatch.tui.widgets.rows import Rows
 
 from .fake_engine import FakeEngine, picture
 
+PATIENCE = 20.0
+"""Seconds that a screen may take to get where it should: how often it is looked at depends on the load."""
 GOLDEN = Path(__file__).with_name("golden")
 
 
@@ -45,7 +48,8 @@ class Session:
 
     async def until(self, condition, why="the screen did not get there"):
         """Let the app work until the condition holds."""
-        for _ in range(200):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             if condition():
                 return
             await self.pilot.pause()
@@ -55,7 +59,8 @@ class Session:
     async def settle(self):
         """Let requests, pictures and layout come to rest."""
         quiet, before = 0, None
-        for _ in range(500):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             if quiet % 3 == 0:  # it asks each widget, which costs most of a test
                 await self.pilot._wait_for_screen()
                 self.app.screen._on_timer_update()
@@ -85,6 +90,12 @@ class Session:
             self.app.post_message(
                 events.Key({":": "colon", "/": "slash", " ": "space"}.get(char, char), char)
             )
+        await self.settle()
+
+    async def resize(self, width, height):
+        """Give the terminal another size; textual passes it on when it is idle."""
+        await self.pilot.resize_terminal(width, height)
+        await self.until(lambda: self.app.screen.size == (width, height), "the size did not arrive")
         await self.settle()
 
     async def push(self, **changes):

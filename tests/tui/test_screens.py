@@ -186,8 +186,7 @@ async def test_too_small_says_so(open_app, size):
     async with open_app(size) as s:
         assert "too small" in s.text()
         assert "RUNNING" not in s.text()
-        await s.pilot.resize_terminal(80, 24)
-        await s.settle()
+        await s.resize(80, 24)
         assert "too small" not in s.text()
         assert "RUNNING" in s.text()
 
@@ -281,8 +280,7 @@ async def test_resize(open_app):
     async with open_app((80, 24), ranks=64, incidents=ALERTS) as s:
         assert s.view.query_one("#stats").display
         small = {c.metric: c.width for c in s.engine.view.charts}
-        await s.pilot.resize_terminal(200, 50)
-        await s.settle()
+        await s.resize(200, 50)
         assert not s.view.query_one("#stats").display
         assert s.view.query_one("#summary").display
         assert all(len(line) <= 200 for line in s.text().splitlines())

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.errors import ConfigError
 from runwatch.parsers.log import LogParser
+from runwatch.sample import Process, Processes
 from runwatch.watcher.document import document
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.headless import Headless
 
 NOW = 1_700_000_000.0
+MAIN = Process(4711, NOW - 60, "main", "python train.py", "running", 1)
 
 
 def log(steps: int = 400, *, faults: dict[int, str] | None = None, tail: bytes = b"") -> bytes:
@@ -258,14 +260,78 @@ def test_without_a_total_silence_is_only_a_warning():
     assert (change.row.rule, change.row.severity) == ("hang", "warning")
 
 
-@pytest.mark.parametrize(("stale", "sent"), [(True, False), (False, True)])
-def test_what_silence_says_of_an_old_log_is_history(stale, sent):
+def opened(data: bytes) -> tuple[Engine, LogParser]:
+    """An engine that has begun to watch beside a log that was written at NOW."""
     engine, parser = Engine(), LogParser()
-    source = engine.add_source("run", "run", "run.log")
-    source.stale = stale
-    engine.fold("run", parser.feed(rows(0, 300)), written=NOW)
-    changes = [c for s in range(5, 2000, 5) for c in engine.tick(NOW + s) if c.kind == "firing"]
-    assert [(c.row.rule, c.send) for c in changes] == [("hang", sent)]
+    engine.add_source("run", "run", "run.log")
+    engine.fold("run", parser.feed(data), written=NOW)
+    return engine, parser
+
+
+def fired(engine: Engine, first: int = 5, last: int = 2000) -> list[tuple[str, str, bool]]:
+    changes = [c for s in range(first, last, 5) for c in engine.tick(NOW + s) if c.kind == "firing"]
+    return [(c.row.rule, c.row.severity, c.send) for c in changes]
+
+
+ENDLESS = b"".join(b"step %5d | loss: 2.0 | dt: 100.00ms\n" % step for step in range(300))
+
+
+def test_a_log_that_never_grew_had_ended_before_it_was_watched():
+    assert fired(opened(ENDLESS)[0]) == []
+    assert fired(opened(rows(0, 300))[0]) == [("hang", "critical", False)], "cut short: shown, not sent"
+
+
+@pytest.mark.parametrize(("data", "severity"), [(ENDLESS, "warning"), (rows(0, 300), "critical")])
+def test_a_log_that_grew_and_falls_silent_is_told(data, severity):
+    engine, parser = opened(data)
+    live(engine, parser, b"a line that says nothing of its steps\n", NOW + 1)
+    assert fired(engine) == [("hang", severity, True)]
+
+
+@pytest.mark.parametrize("data", [ENDLESS, rows(0, 300)])
+@pytest.mark.parametrize("found", [1, 1000])
+def test_a_process_that_is_there_and_silent_is_told_as_soon_as_it_is_found(data, found):
+    engine, _ = opened(data)
+    before = fired(engine, last=found)
+    engine.sample("run", Processes(NOW + found, (MAIN,)))
+    told = fired(engine, found)
+    assert told == [("hang", "critical", True)]
+    assert not any(sent for *_, sent in before)
+    engine.sample("run", Processes(NOW + 2000, ()))
+    assert fired(engine, 2005, 2100) == [], "and told once"
+
+
+def test_a_log_that_grows_after_all_is_judged_anew():
+    engine, parser = opened(rows(0, 300))
+    assert fired(engine) == [("hang", "critical", False)]
+    live(engine, parser, b"evaluating\n", NOW + 2000)
+    assert [(c.kind, c.send) for c in engine.tick(NOW + 2001)] == [("resolved", False)]
+    assert fired(engine, 2005, 4000) == [("hang", "critical", True)]
+
+
+def epochs(last: int) -> bytes:
+    """A home-made log of three epochs of 100 batches, which ends at `last` of the third."""
+    ends = (100, 100, last)
+    return "".join(
+        f"Epoch {epoch} Batch {batch}/100 loss {2 / epoch + batch / 1e4:.4f}\n"
+        for epoch, end in enumerate(ends, 1)
+        for batch in range(1, end + 1)
+    ).encode()
+
+
+def test_the_end_of_an_epoch_is_not_taken_for_that_of_the_run():
+    run = document(fold(epochs(67), written=NOW - 9000), NOW)["runs"][0]
+    assert [(i["rule"], i["severity"], i["title"]) for i in run["incidents"]] == [
+        ("hang", "warning", "log ends within an epoch, at step 267, without an error or a finish line")
+    ]
+    assert run["steps"]["total"] is None
+    whole = document(fold(epochs(100), written=NOW - 9000), NOW)["runs"][0]
+    assert (whole["state"], whole["incidents"]) == ("finished", [])
+
+
+def test_a_silence_within_an_epoch_is_a_hang_and_one_behind_it_may_be_the_end():
+    assert fired(watched(epochs(67))[0]) == [("hang", "critical", True)]
+    assert fired(watched(epochs(100))[0]) == [("hang", "warning", True)]
 
 
 def test_another_total_from_the_start_is_another_run():

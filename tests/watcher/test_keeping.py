@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from runwatch.alerts.silences import silence
+from runwatch.sample import Process, Processes
 from runwatch.watcher import feeds, frozen, keeping, wire
 from runwatch.watcher.directories import DirectorySource
 from runwatch.watcher.document import document
@@ -253,6 +254,49 @@ async def test_another_version_tells_late_what_arose_meanwhile(world, monkeypatc
     assert world.told(1) == ["firing nonfinite"]
     assert "found late" in world.hook.got[0].body["note"]
     two.end()
+
+
+def silent(life: Life) -> None:
+    """Let an hour pass in which nothing is written."""
+    life.server.changed(life.server.engine.tick(time.time() + HOUR))
+
+
+@pytest.mark.parametrize("shape", ["", "another"])
+async def test_a_run_that_was_watched_and_died_while_nobody_did_is_told(world, monkeypatch, shape):
+    one = world.live(ago=60.0)
+    world.write(WHOLE[:HALF])
+    one.read()
+    one.end()
+    if shape:
+        monkeypatch.setattr(frozen, "shape", lambda: shape)
+    two = world.live()
+    silent(two)
+    assert world.told(1) == ["firing hang"]
+    two.end()
+
+
+async def test_a_run_whose_process_was_seen_and_died_while_nobody_watched_is_told(world):
+    world.write(WHOLE[:HALF])
+    world.live(ago=120.0).end()
+    one = world.live(ago=60.0)
+    (group,) = one.server.engine.groups
+    process = Process(4711, time.time() - 60, "main", "python train.py", "sleeping", 1)
+    one.server.sampled(group, Processes(time.time(), (process,)))
+    one.tick()
+    one.end()
+    two = world.live()
+    silent(two)
+    assert world.told(1) == ["firing hang"]
+    two.end()
+
+
+async def test_what_had_ended_before_anyone_watched_is_not_told_after_a_restart_either(world):
+    world.write(WHOLE[:HALF])
+    for ago in (60.0, 0.0):
+        life = world.live(ago=ago)
+        silent(life)
+        life.end()
+    assert world.hook.got == []
 
 
 async def test_acknowledged_stays_acknowledged(world):

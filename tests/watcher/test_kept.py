@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from runwatch.parsers.formats import catalogue
+from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.engine import Engine
+
 from ..alerts.endpoints import HttpServer
-from .kept import KeptEngine, Log, clean_pass, differences, is_committed, kept_document, told, until
+from .kept import KeptEngine, Log, clean_pass, differences, is_committed, kept_document, timeless, told, until
 
 
 def config(tmp_path: Path, server: HttpServer) -> str:
@@ -55,3 +59,18 @@ def test_killed_at_random_it_tells_what_one_pass_tells_and_once(tmp_path, seed):
         assert not found, "\n".join(found)
         assert len(sent) > 5
         assert sorted(told(server)) == sorted(sent)
+
+
+@pytest.mark.parametrize("seed", range(2, 26, 3))  # those whose fault is a spike
+def test_a_log_that_was_finished_says_the_same_at_every_look_at_the_clock(tmp_path, seed):
+    log = Log(tmp_path / "run.log", seed, chance=0.1)
+    log.append(200)
+    log.chance = 1.0
+    log.append(2)
+    log.finish()
+    engine, parser = Engine(), StreamParser(catalogue())
+    engine.add_source("run", "run", "run.log")
+    engine.fold("run", parser.feed(log.path.read_bytes()), live=True, arrival=1e9, written=1e9)
+    before = timeless(engine)
+    engine.tick(1e9 + 1)
+    assert differences(timeless(engine), before) == []

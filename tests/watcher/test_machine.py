@@ -13,6 +13,7 @@ from runwatch.parsers.stream import StreamParser
 from runwatch.render import machine as rendered
 from runwatch.sample import Blind, Gpu, GpuProcesses, Gpus, Job, MachineEvent, Process, Processes, Sample
 from runwatch.watcher import parallel, protocol, views
+from runwatch.watcher.attention import goes_on
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.feeds import newest
 from runwatch.watcher.machine import LIBRARY, Samplers, has_driver
@@ -366,3 +367,16 @@ def test_ranks_are_told_with_the_gpu_they_own_and_those_elsewhere_without():
     assert places(NOW + 500)[0].busy is None, "too old to say how things are"
     engine.sample("run", Gpus(NOW, (gpus[0], gpus[1], Gpu("2", state="lost"))))
     assert places(NOW + 10)[1].gpu_state == "lost"
+
+
+def test_processes_are_looked_for_under_other_runs_where_nobody_was_found():
+    """Only the newest few are looked at: of many that had ended, one may be there and hang."""
+    engine = Engine()
+    group = engine.add_source("run", "run", "run.log")
+    engine.fold("run", LogParser().feed(endless()), written=NOW)
+    assert goes_on(group, NOW + 60)
+    engine.sample("run", Processes(NOW, (), "no process holds run.log open for writing"))
+    assert goes_on(group, NOW + 20), "it may only just begin"
+    assert not goes_on(group, NOW + 60)
+    engine.fold("run", LogParser().feed(endless()), live=True, arrival=NOW + 60, written=NOW + 60)
+    assert goes_on(group, NOW + 120)

@@ -19,7 +19,8 @@ dump) on every rank and whether the mounts answer; then kill the job and resume 
 last checkpoint. If they do not, the scheduler and dmesg say why.
 
 Traps: many programs end without saying so. Where neither the run's length nor a
-process of it is known, silence is a warning: it hangs, or it has ended. Buffered output
+process of it is known, silence is a warning: it hangs, or it has ended; and nothing is said of a log that
+did not grow since it is watched: it had ended before. Buffered output
 arrives in bursts and fakes silence; while other lines still arrive, three times the
 silence is asked for. A crash explains silence and is not a hang, nor is a run whose
 processes have ended. What they do goes along as evidence (where they stand in their
@@ -133,6 +134,10 @@ class Hang(RunRule):
         limit = self.timeout(status.phase)
         if not status.live:
             return self._judge_end(status, limit)
+        alive = status.machine is not None and any(status.machine.own())
+        over = status.fraction is None and not alive and not self._within(status)
+        if over and not status.lived:
+            return self._calm(status)
         self._silence[status.phase] = max(self._silence.get(status.phase, 0.0), status.silent_for)
         if status.silent_for < limit / 2:
             return self._calm(status)
@@ -142,8 +147,6 @@ class Hang(RunRule):
         if self._open in {verdict, Verdict.FIRING}:
             return ()
         self._open = verdict
-        alive = status.machine is not None and any(status.machine.own())
-        over = status.fraction is None and not alive
         severity = Sev.CRITICAL if firing and not over else Sev.WARNING
         title = f"no progress while {status.phase}"  # for how long is its age, which grows
         title += f", since step {status.last_step}" if status.last_step is not None else ""
@@ -158,6 +161,9 @@ class Hang(RunRule):
         if status.fraction is not None and status.fraction < self.complete:
             title = f"log ends at step {status.last_step} of {status.total} without an error or a finish line"
             severity = Sev.CRITICAL if self._rows >= self.excerpt else Sev.INFO
+        elif self._within(status):
+            title = f"log ends within an epoch, at step {status.last_step}, without an error or a finish line"
+            severity = Sev.WARNING if self._rows >= self.excerpt else Sev.INFO
         elif status.fraction is None and status.phase == "evaluating":
             title = f"log ends in an evaluation after step {status.last_step}, and tells no result or end"
             severity = Sev.INFO  # what came of it may be written in words that nobody knows
@@ -165,6 +171,10 @@ class Hang(RunRule):
             return ()
         self._open = Verdict.FIRING
         return [self._finding(Verdict.FIRING, severity, title, status, limit, _ENDED)]
+
+    def _within(self, status: Status) -> bool:
+        """Whether it stands within an epoch, where a run does not end by itself."""
+        return status.epoch is not None and status.epoch < self.complete
 
     def _calm(self, status: Status) -> Sequence[Finding]:
         if self._open is None:

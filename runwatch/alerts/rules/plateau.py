@@ -51,13 +51,16 @@ class Plateau(RankRule):
     _best: tuple[float, int, Place] | None = field(default=None, init=False, repr=False)
     """The best median of ln(loss), its row number and its place."""
     _total: int | None = field(default=None, init=False, repr=False)
+    _rolls: bool = field(default=False, init=False, repr=False)
+    """The totals are but where epochs end."""
     _open: bool = field(default=False, init=False, repr=False)
     _signed: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the training loss of a block."""
         found: list[Finding] = []
-        self._total = block.total or self._total
+        self._rolls |= block.rolls
+        self._total = None if self._rolls else block.total or self._total
         for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
             if restarted:
                 self._windows = Windows(_WIDTH, _WIDTH)
