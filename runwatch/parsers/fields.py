@@ -122,6 +122,8 @@ _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"=>"))
 """What stands between a place and the number told there, if it has a point: `Epoch 3 2.57`."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
+_CALLER = re.compile(rb"[\w.<>]+:[\w.<>]+:\Z")
+"""Before the line of a source, as loguru has it: `__main__:main:65 - `."""
 
 
 class Field(NamedTuple):
@@ -261,7 +263,7 @@ def _value(
     suffix = _SPELLED.get(suffix, suffix)
     if name in (b"", b"tensor") and gap.endswith(b"tensor(") and _GRADIENT.match(line, token.end()):
         name = b"loss"
-    if name and _SOURCE.search(name):
+    if name and (_SOURCE.search(name) or _CALLER.search(gap)):
         return None  # train.py:120 is a place
     after = _FOLLOWS.match(line, token.end())
     if (

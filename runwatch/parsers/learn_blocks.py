@@ -48,7 +48,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
     values = [
         lines
         for lines in families.values()
-        if len(lines) >= FEW
+        if len(lines) >= min(FEW, len(steps) - 1)  # the newest record may be under way
         and not any(r < EPOCH_RANK for kept in lines for r, _ in kept.ranked)
         and len(lines) <= len(steps) + 1
         and interleaved(lines, steps)

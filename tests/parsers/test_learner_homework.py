@@ -110,3 +110,17 @@ def test_batches_that_begin_anew_before_their_end_are_another_run():
 def test_epochs_that_begin_anew_do_not_go_on():
     text = "".join(f"Epoch {i % 10 + 1}/10 loss {i}.5\n" for i in range(30))
     assert parse(text.encode(), formats=()).column("step").tolist() == [i % 10 + 1 for i in range(30)]
+
+
+def test_the_line_of_a_program_is_no_place():
+    stamp = "2030-01-02 03:04:05.678 | INFO     | __main__:main:{line} - "
+    rows = [stamp.format(line=60 + i) + f"Untrained loss: {x}\n" for i, x in enumerate(LOSSES[:8])]
+    assert parse("".join(rows).encode(), formats=()).format is None
+
+
+def test_all_lines_of_a_block_are_learnt():
+    block = "Epoch {i}/30\n{rule}\nTRAINING:\nRecon Loss: 0.{i} | KL Loss: 0.5{i}\nTotal Training Loss: {x}\n{rule}\n"
+    rows = [block.format(i=i, x=x, rule="-" * 20) for i, x in zip(STEPS, LOSSES, strict=True)]
+    parsed = parse("".join(rows).encode(), formats=())
+    assert parsed.column("step").tolist() == STEPS
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
