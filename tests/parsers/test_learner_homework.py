@@ -119,8 +119,12 @@ def test_the_line_of_a_program_is_no_place():
 
 
 def test_all_lines_of_a_block_are_learnt():
-    block = "Epoch {i}/30\n{rule}\nTRAINING:\nRecon Loss: 0.{i} | KL Loss: 0.5{i}\nTotal Training Loss: {x}\n{rule}\n"
-    rows = [block.format(i=i, x=x, rule="-" * 20) for i, x in zip(STEPS, LOSSES, strict=True)]
+    block = (
+        "Epoch {i}/30\nTRAINING:\nRecon Loss_a: 0.{i} | KL Loss: 0.5{i}\nTotal Training Loss: {x}\n"
+        "VALIDATION:\nRecon Loss_b: 0.{i} | KL Loss: 0.5{i}\nGenerator Loss: 0.0 | Discriminator Loss: 0.{i}\n"
+        "Total Validation Loss: 1.{i}\nValidation loss improved from 2.0 to 1.{i}. Saving model...\n"
+    )
+    rows = [block.format(i=i, x=x) for i, x in zip(STEPS, LOSSES, strict=True)]
     parsed = parse("".join(rows).encode(), formats=())
     assert parsed.column("step").tolist() == STEPS
     assert parsed.column("train/loss", EVAL).tolist() == LOSSES
