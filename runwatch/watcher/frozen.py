@@ -43,6 +43,7 @@ _FOLDED = (
     "runwatch.alerts.incidents",
     "runwatch.alerts.parentage",
     "runwatch.batch",
+    "runwatch.beside",
     "runwatch.block",
     "runwatch.checkpoint",
     "runwatch.echoes",
