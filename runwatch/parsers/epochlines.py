@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from runwatch.parsers.patterns import ExactPattern, Layouts, LinePattern, Match, number
 from runwatch.parsers.prefix import Logged
@@ -25,25 +26,12 @@ class EpochLine(LinePattern):
         kind: str,
         head: bytes,
         *,
-        prefix: bytes = b"",
-        needle: bytes = b"",
-        sign: bytes = b"",
-        fields: bool | re.Pattern[bytes] = False,
-        aliases: Mapping[str, str] | None = None,
         first_epoch: int,
+        aliases: Mapping[str, str] | None = None,
+        **other: Any,
     ) -> None:
         """See LinePattern."""
-        super().__init__(
-            name,
-            kind,
-            head,
-            prefix=prefix,
-            needle=needle,
-            sign=sign,
-            fields=fields,
-            aliases=aliases,
-            first_epoch=first_epoch,
-        )
+        super().__init__(name, kind, head, first_epoch=first_epoch, aliases=aliases, **other)
         self._from_one = Layouts(name, aliases or {}, first_epoch=1)
         self._seen = False
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from runwatch.metrics import canonical
 from runwatch.parsers.formats import catalogue
 
-from . import cases_kin, cases_language, cases_other
+from . import cases_drawn, cases_kin, cases_language, cases_other
 from .case import Case
 from .logs import parse
 
-CASES = [*cases_language.CASES, *cases_other.CASES, *cases_kin.CASES]
+CASES = [*cases_language.CASES, *cases_other.CASES, *cases_drawn.CASES, *cases_kin.CASES]
 IDS = [f"{case.format} {i}" for i, case in enumerate(CASES)]
 
 
