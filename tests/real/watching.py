@@ -66,7 +66,8 @@ def facts(run: Object) -> Object:
         for name, metric in run["metrics"].items()
     }
     incidents = sorted(
-        (i["rule"], i["metric"] or "", i["rank"], i["step"])
+        # which step a rank had told when another one crashed depends on which file was read first
+        (i["rule"], i["metric"] or "", i["rank"], None if i["rule"] == "crash" else i["step"])
         for i in run["incidents"]
         if i["rule"] != "finished"  # a notice, of a run that was seen to finish
     )
