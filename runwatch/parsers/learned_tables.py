@@ -142,9 +142,8 @@ class TableMatcher:
             return None
         before = behind_logger(line, start) if self.head.logged else None
         start = before.end() if before else start
-        words = list(
-            islice(self.head.cell.finditer(line, start), len(self._names))
-        )  # cell by cell: time stays linear
+        # no more cells than columns: time stays linear
+        words = list(islice(self.head.cell.finditer(line, start), len(self._names)))
         if len(words) != (self._width or max(1, len(words))) or not _REMARK.fullmatch(line, words[-1].end()):
             return None
         columns = self._told(len(words))
