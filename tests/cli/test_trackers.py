@@ -163,6 +163,31 @@ def test_checking_a_run_on_a_server(server, tmp_path):
     assert done.stdout.startswith("abc: wandb · finished · step 39")
 
 
+STOP_THE_SERVICE = """
+import atexit, psutil
+def stop():
+    for child in psutil.Process().children():
+        if child.name() == "wandb-core":
+            child.suspend()
+register = atexit.register
+def and_stop(hook, *arguments, **named):
+    register(hook, *arguments, **named)
+    register(stop)
+    return hook
+atexit.register = and_stop
+"""
+
+
+def test_a_service_of_the_package_that_does_not_end_is_not_waited_for(server, tmp_path):
+    pytest.importorskip("wandb", reason="wandb is an extra")
+    server.rows, server.state = online_rows(0, 40), "finished"
+    (tmp_path / "sitecustomize.py").write_text(STOP_THE_SERVICE)
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = check(ONLINE, env={**surroundings(server, tmp_path), "PYTHONPATH": paths})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("abc: wandb · finished · step 39")
+
+
 @pytest.mark.parametrize("command", ["tail", "check"])
 def test_without_the_package_one_line_says_what_to_do(command, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(

@@ -7,17 +7,23 @@ credentials. Its calls block, so they are made in a thread.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import queue
 import random
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from itertools import islice
 from typing import Any
+
+import psutil
 
 from runwatch import text
 from runwatch.batch import Batch, Event
@@ -33,6 +39,8 @@ LONGEST = 300.0
 """Seconds between looks at a run that has ended, or at a server that does not answer."""
 TIMEOUT = 20
 """Seconds a request may take, its repetitions by the package among them."""
+LINGER = 2.0
+"""Seconds the package's service has to end when we exit."""
 _ROWS = 1000
 _ENDED = {
     "finished": "finished",
@@ -90,6 +98,7 @@ class OnlineRun:
         try:
             if self._run is None:
                 self._run = self._connect().run(self._path)
+                _end_service_at_exit()
             else:
                 self._run.load(force=True)
             yield self._notes()
@@ -261,6 +270,29 @@ def _connect() -> Any:
     import wandb
 
     return wandb.Api(timeout=TIMEOUT)
+
+
+@cache
+def _end_service_at_exit() -> None:
+    """Have the package's service process killed if it lingers when we exit.
+
+    The package waits for it without limit, and now and then it does not end. We only
+    read: nothing is lost. To be called when the service runs: what is registered last
+    is called first.
+    """
+    atexit.register(_limit_service)
+
+
+def _limit_service() -> None:
+    signal.signal(signal.SIGALRM, _kill_service)  # a thread can no longer be started at exit
+    signal.setitimer(signal.ITIMER_REAL, LINGER)
+
+
+def _kill_service(number: int, frame: object) -> None:
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if child.name() == "wandb-core":
+                child.kill()
 
 
 def _worse(error: Exception, url: str) -> SourceError | None:
