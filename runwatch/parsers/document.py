@@ -11,7 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from runwatch.parsers.formats.documents import ARRAYS, ENTRIES, TRAINER_STATE, DocumentFormat
+from runwatch.parsers.formats.documents import (
+    ARRAYS,
+    CATBOOST,
+    ENTRIES,
+    TRAINER_STATE,
+    DocumentFormat,
+)
 from runwatch.parsers.records import flatten
 
 _MAX_ENTRIES = 2_000_000
@@ -50,6 +56,9 @@ def parse(data: bytes) -> Document | str:
         total = flatten({"max_steps": value.get("max_steps")}, fmt.schema.skip)
         at = max(0, text.find('"log_history"'))
         entries = list(_listed(text, at, value["log_history"], total))
+    elif isinstance(value, dict) and isinstance(value.get("iterations"), list):
+        fmt, named = CATBOOST, _named(value["iterations"], value.get("meta"))
+        entries = list(_listed(text, max(0, text.find('"iterations"')), *named))
     elif isinstance(value, dict):
         fmt, entries = ARRAYS, _side_by_side(value)
     elif isinstance(value, list):
@@ -76,6 +85,34 @@ def _listed(text: str, at: int, items: list[Any], more: dict[str, float]) -> Ite
         yield Entry(begin, line, {**flatten(item, ENTRIES.schema.skip), **more})
         line += text.count("\n", begin, end)
         at = end
+
+
+def _named(items: list[Any], meta: object) -> tuple[list[Any], dict[str, float]]:
+    """Return CatBoost's iterations with names for the values they list by place, and their number."""
+    about = meta if isinstance(meta, dict) else {}
+    names = {
+        part: [f"{part}/{_metric(metric)}" for metric in _items(about.get(f"{kind}_metrics"))]
+        for kind in ("learn", "test")
+        for part in _items(about.get(f"{kind}_sets"))
+        if isinstance(part, str)
+    }
+    total = flatten({"iteration_count": about.get("iteration_count")}, CATBOOST.schema.skip)
+    return [_by_name(item, names) if isinstance(item, dict) else item for item in items], total
+
+
+def _metric(told: object) -> str:
+    """Return a metric's name; older versions wrote its direction behind a tab."""
+    name = told.get("name") if isinstance(told, dict) else told
+    return str(name).split("\t")[0]
+
+
+def _by_name(item: dict[str, Any], names: dict[str, list[str]]) -> dict[str, Any]:
+    values = {name: v for part in names for name, v in zip(names[part], _items(item.get(part)), strict=False)}
+    return {"iteration": item.get("iteration"), **values}
+
+
+def _items(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _side_by_side(value: dict[str, Any]) -> list[Entry]:

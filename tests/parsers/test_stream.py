@@ -116,6 +116,31 @@ def test_parallel_arrays():
     assert parsed.column("train/epoch").tolist() == [1, 1, 2]
 
 
+@pytest.mark.parametrize("metrics", [[{"name": "RMSE", "best_value": "Min"}], ["RMSE\tmin"]])
+def test_catboost_names_what_it_lists_by_place(metrics):
+    rows = [{"learn": [4.5 - n], "iteration": n, "test": [5.5 - n], "passed_time": n} for n in range(3)]
+    meta = {"learn_sets": ["learn"], "test_sets": ["test"], "iteration_count": 10}
+    meta |= {"learn_metrics": metrics, "test_metrics": metrics}
+    parsed = read(json.dumps({"meta": meta, "iterations": rows}).encode())
+    assert parsed.format == "catboost-json"
+    assert parsed.column("step").tolist() == [0, 1, 2]
+    assert set(parsed.column("total")) == {10}
+    assert parsed.column("learn/RMSE").tolist() == [4.5, 3.5, 2.5]
+    assert parsed.column("test/RMSE").tolist() == [5.5, 4.5, 3.5]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"iterations": [{"learn": [1.5]}]},
+        {"iterations": [3, None], "meta": [1]},
+        {"iterations": [], "meta": {}},
+    ],
+)
+def test_what_only_looks_like_catboost_is_declined(told):
+    assert read(json.dumps(told).encode()).format is None
+
+
 def test_arrays_without_steps_are_counted():
     parsed = read(b'{"loss": [2.0, 1.0], "val_loss": [3.0, 2.0]}')
     assert parsed.column("step").tolist() == [1, 2]

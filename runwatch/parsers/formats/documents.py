@@ -35,6 +35,19 @@ TRAINER_STATE = DocumentFormat(
         ends=frozenset({"train_runtime"}),
     ),
 )
+CATBOOST = DocumentFormat(
+    name="catboost-json",
+    title="CatBoost's catboost_training.json",
+    example='{"meta": {"learn_metrics": [...]}, "iterations": [{"learn": [0.69], "iteration": 0}, ...]}',
+    schema=Schema(
+        "catboost",
+        steps=("iteration",),
+        needs=frozenset({"iteration"}),
+        train=re.compile("^learn/"),
+        totals=("iteration_count",),
+        modes=(),
+    ),
+)
 ARRAYS = DocumentFormat(
     name="training-metrics",
     title="JSON arrays side by side: training_metrics.json, a Keras history",
@@ -48,5 +61,5 @@ ENTRIES = DocumentFormat(
     schema=Schema("json"),
 )
 
-FORMATS = tuple(Format(f.name, f.title, f.example, ()) for f in (TRAINER_STATE, ARRAYS, ENTRIES))
+FORMATS = tuple(Format(f.name, f.title, f.example, ()) for f in (TRAINER_STATE, CATBOOST, ARRAYS, ENTRIES))
 """For lists of formats; no line of theirs means anything by itself."""
