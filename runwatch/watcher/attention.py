@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from runwatch.watcher.engine import FRESH
-from runwatch.watcher.group import Group
+from runwatch.watcher.group import FRESH, Group
 
 SLOWEST = 30.0
 """Most seconds between two judgements of a group's silence."""
@@ -48,7 +47,7 @@ def goes_on(group: Group, now: float) -> bool:
     if nobody and not group.lived and silent > SOUGHT:
         return False  # it had ended before: others are worth the look
     over = not group.runs or group.runs[-1].phase in ("finished", "crashed")
-    return silent < FRESH or not (over or group.stale or silent > IDLE)
+    return silent < FRESH or not (over or silent > IDLE)
 
 
 def newest(groups: Iterable[Group]) -> list[Group]:

@@ -34,8 +34,6 @@ MAX_RUNS = 64
 """Runs kept per group; of a longer pipeline the oldest are forgotten."""
 GONE = 10.0
 """Seconds after the end of a run's last process until nothing more is expected of it."""
-FRESH = 300.0
-"""Seconds after its last write for which a file that just ends still counts as running."""
 SWITCHED_OFF = "its rule was switched off"
 
 T = TypeVar("T")
@@ -240,12 +238,9 @@ class Engine:
 
     def state(self, group: Group, watched: WatchedRun, now: float) -> str:
         """Return running, stalled, crashed, finished or unknown."""
-        phase = watched.phase
-        if phase in ("crashed", "stalled", "finished"):
-            return phase
-        fresh = group.written is not None and now - group.written < FRESH
-        lives = fresh or any(group.machine.own())
-        return "running" if lives and not watched.closed else "unknown"
+        if watched.phase in ("crashed", "stalled", "finished"):
+            return watched.phase
+        return "running" if group.lives(now) and not watched.closed else "unknown"
 
     # -- inside ----------------------------------------------------------------------------------
 

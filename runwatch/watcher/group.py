@@ -28,6 +28,8 @@ from runwatch.snapshot import Progress
 from runwatch.watcher.agreement import Telling, clocks, compare
 from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, TENSORBOARD, WANDB, Member
 
+FRESH = 300.0
+"""Seconds after its last write for which a file that just ends still counts as running."""
 LOG_LINES = 2000
 """Newest log lines kept per source, for views."""
 EARLY = 64
@@ -179,6 +181,16 @@ class Group:
     def written(self) -> float | None:
         """Unix time of the newest write to any source, as far as known."""
         return max((s.written for s in self.sources.values() if s.written is not None), default=None)
+
+    def lives(self, now: float) -> bool:
+        """Return whether it was written to lately, or a process of it is there, at Unix time `now`."""
+        return (self.written is not None and now - self.written < FRESH) or any(self.machine.own())
+
+    def shown_phase(self, watched: WatchedRun, now: float) -> str:
+        """Return a run's phase for people: one that nobody saw alive may have ended long ago."""
+        phase = watched.phase
+        gone = watched.closed or not (self.lived or self.lives(now))
+        return "unknown" if gone and phase not in ("finished", "crashed", "stalled") else phase
 
     @property
     def format(self) -> str | None:

@@ -13,8 +13,8 @@ from runwatch.errors import ExitCode
 from runwatch.run import Run
 from runwatch.snapshot import Progress
 from runwatch.watcher.document import finite, incident_object, run_object
-from runwatch.watcher.engine import FRESH, Engine
-from runwatch.watcher.group import Group, WatchedRun
+from runwatch.watcher.engine import Engine
+from runwatch.watcher.group import FRESH, Group, WatchedRun
 from runwatch.watcher.views import Shown
 
 SETTLE = 3.0

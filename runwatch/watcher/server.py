@@ -20,8 +20,9 @@ from runwatch.watcher import protocol, sampler, stacks, views, wire
 from runwatch.watcher.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.clock import Clock
 from runwatch.watcher.connection import Connection
-from runwatch.watcher.engine import FRESH, Engine
+from runwatch.watcher.engine import Engine
 from runwatch.watcher.frames import SAME, Frames
+from runwatch.watcher.group import FRESH
 from runwatch.watcher.keeping import Keeper
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers

@@ -197,7 +197,7 @@ def _row(shown: Shown, watched: WatchedRun | None, run: Run, now: float) -> RunR
     return RunRow(
         id=run.id,
         name=run.label,
-        phase=watched.phase if watched else run.phase,
+        phase=shown.group.shown_phase(watched, now) if watched else run.phase,
         progress=watched.progress() if watched and watched.run is run else run.progress(),
         critical=sum(r.severity == "critical" for r in firing),
         warning=sum(r.severity == "warning" for r in firing),
@@ -209,7 +209,7 @@ def _row(shown: Shown, watched: WatchedRun | None, run: Run, now: float) -> RunR
 
 def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, now: float) -> RunView:
     group = shown.group
-    phase = watched.phase if watched and shown.preview is None else run.phase
+    phase = group.shown_phase(watched, now) if watched and shown.preview is None else run.phase
     written = group.written
     speaker = group.speaker(view.log_source)
     lines: Sequence[tuple[int, str]] = speaker.log if speaker is not None else ()

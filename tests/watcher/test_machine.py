@@ -369,6 +369,19 @@ def test_ranks_are_told_with_the_gpu_they_own_and_those_elsewhere_without():
     assert places(NOW + 10)[1].gpu_state == "lost"
 
 
+def test_processes_are_looked_for_once_under_a_log_that_was_silent_before_anyone_watched():
+    engine = Engine()
+    group = engine.add_source("run", "run", "run.log")
+    group.stale = True
+    engine.fold("run", LogParser().feed(endless()), written=NOW - 3600)
+    assert goes_on(group, NOW)
+    engine.sample("run", Processes(NOW, (Process(10, NOW - 7200, "main", "python", "sleeping", 1),)))
+    assert goes_on(group, NOW + 60), "it hangs"
+    engine.sample("run", Processes(NOW + 60, (), "no process holds run.log open for writing"))
+    group.lived = False
+    assert not goes_on(group, NOW + 60)
+
+
 def test_processes_are_looked_for_under_other_runs_where_nobody_was_found():
     """Only the newest few are looked at: of many that had ended, one may be there and hang."""
     engine = Engine()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from runwatch.machine import Process, Processes
 from runwatch.parsers.log import LogParser
 from runwatch.watcher import protocol, views
 from runwatch.watcher.engine import Engine
@@ -69,3 +70,15 @@ def test_what_is_shown_first_is_not_what_went_wrong_days_ago():
     assert picture(engine).name == "hung"
     del engine.groups["hung"]
     assert picture(engine).name == "training"
+
+
+def test_a_run_that_nobody_saw_alive_is_not_shown_as_running():
+    engine = Engine()
+    engine.add_source("run", "run", "run.log")
+    engine.fold("run", LogParser().feed(log(400)), written=NOW - 1200)
+    assert picture(engine).phase == "unknown"
+    assert [row.phase for row in views.rows([views.Shown(g) for g in engine.groups.values()], NOW)] == [
+        "unknown"
+    ]
+    engine.sample("run", Processes(NOW, (Process(10, NOW, "main", "python", "sleeping", 1),)))
+    assert picture(engine).phase == "training", "it may hang, but it is there"
