@@ -164,6 +164,7 @@ class Run:
             self._advance(block)
         if block.bar is not None:
             first, self.last_step, self.total = block.bar
+            first = min(max(first, 1), self.last_step)  # at 0 a bar stands before the first step
             self.first_step = self.first_step if self.stepped else first
         elif block.total is not None:
             self.total = block.total
