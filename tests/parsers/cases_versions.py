@@ -71,6 +71,12 @@ CASES = [
         {"step": [5, 5], "train/loss": [0.125, 0.25]},
     ),
     Case(
+        "verl",  # of supervised fine-tuning
+        "step:1 - train/loss:1.125 - train/lr(1e-3):0.0125\nstep:1 - val/loss:1.5\n",
+        {"step": [1], "train/loss": [1.125], "train/learning_rate": [1.25e-5]},
+        {"step": [1], "val/loss": [1.5]},
+    ),
+    Case(
         "fairseq",  # under Hydra
         '[2030-01-02 03:04:05,678][train_inner][INFO] - {"epoch": 1, "update": 0.05, "loss": "6.125", "wps": "900.5", '
         '"num_updates": "40", "lr": "0.0005", "gnorm": "1.25"}\n'
