@@ -164,6 +164,8 @@ class Run:
             self._advance(block)
         if block.bar is not None:
             first, self.last_step, self.total = block.bar
+            if self.records:  # of steps that nobody told: at 0 the bar stands before the first
+                first = min(max(first, 1), self.last_step)
             self.first_step = self.first_step if self.stepped else first
         elif block.total is not None:
             self.total = block.total

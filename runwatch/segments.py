@@ -21,6 +21,7 @@ from runwatch.beside import Redraws, without_held_back
 from runwatch.block import Block, Samples
 from runwatch.echoes import Echoes
 from runwatch.metrics import EPOCH, STEP_TIME
+from runwatch.retold import Retold
 from runwatch.rows import (
     Floats,
     Rows,
@@ -93,11 +94,12 @@ class Splitter:
     _filled: bool = False
     """Whether a bar has told the step of a record."""
     _echoes: Echoes = field(default_factory=Echoes)
+    _retold: Retold = field(default_factory=Retold)
 
     def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
         """Yield the batch's blocks in order; concatenated they are the batch."""
         batch, others, anew = self._of_lowest_rank(batch)
-        batch = self._echoes.without(batch)
+        batch = self._retold.without(self._echoes.without(batch))
         bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(batch, train, bars)
         first_step = self._step

@@ -89,3 +89,15 @@ def test_where_an_epoch_ends_is_no_total_once_it_was_passed(size, epochs, planne
         assert (run.last_step, run.planned) == (count - 1, wanted)
         assert (run.progress().fraction is None) == (wanted is None)
         assert wanted is not None or run.progress().eta_seconds is None
+
+
+def test_a_bar_that_stands_at_none_is_no_first_step():
+    bars = b"".join(b"\r %d%%|  | %d/8 [00:0%d<00:09,  1.50s/it]" % (n, n, n) for n in range(9))
+    rows = b"".join(
+        b"{'loss': 2.5, 'grad_norm': 0.%d, 'learning_rate': 0.1, 'epoch': 0.%d}\n" % (n, n) for n in (1, 2, 4)
+    )
+    parser, splitter, run = LogParser(), Splitter(), Run("run", "run")
+    for batch in (parser.feed(bars + b"\n" + rows), parser.flush()):
+        for segment in splitter.split(batch):
+            run.fold(segment.block)
+    assert (run.records, run.first_step, run.last_step) == (3, 1, 8)

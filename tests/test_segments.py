@@ -225,3 +225,35 @@ def test_what_ranks_print_alike_beside_one_bar_was_not_held_back():
 
 def test_a_bar_that_has_not_moved_tells_no_step():
     assert np.isnan(loss_steps(shown(0, "?it/s") + b"\nwarning: slow\n" + told(5))).tolist() == [True]
+
+
+def _dicts(
+    logged: bytes, printed: bytes, bar: bytes = b"\r 5%%|x    | %d/100 [00:10<00:50,  1.50s/it]"
+) -> bytes:
+    steps = range(5, 30, 5)
+    return b"".join(bar % n + logged % (n, n) + b"\r   \r" + printed % (n, n) + bar % n for n in steps)
+
+
+@pytest.mark.parametrize(
+    ("logged", "printed"),
+    [
+        (  # AutoTrain
+            b"INFO     | 2030-01-02 03:04:05 | a.b:on_log:367 - {'loss': 1.%d, 'grad_norm': 2.%d5, 'learning_rate': 1e-05, 'epoch': 0.12345}\n",
+            b"{'loss': 1.%d, 'grad_norm': 2.%d5, 'learning_rate': 1e-05, 'epoch': 0.12}\n",
+        ),
+        (  # LLaMA-Factory
+            b"\n[INFO|callbacks.py:310] 2030-01-02 03:04:05,678 >> {'loss': 1.%d, 'learning_rate': 1.2346e-05, 'epoch': 0.%d}\n",
+            b"{'loss': 1.%d, 'learning_rate': 1.23456e-05, 'epoch': 0.%d}\n",
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [7, 10_000])
+def test_what_a_logger_tells_and_the_trainer_prints_again_is_one_record(logged, printed, size):
+    text = _dicts(logged, printed)
+    found = segments(*(text[i : i + size] for i in range(0, len(text), size)))
+    assert steps_of_runs(found) == [[5, 10, 15, 20, 25]]
+
+
+def test_equal_dicts_without_a_sign_of_a_logger_are_steps_of_their_own():
+    text = b"{'loss': 0.0, 'grad_norm': 0.0, 'learning_rate': 1e-05, 'epoch': 0.12}\n" * 3
+    assert sum(len(s.block.progress) for s in segments(text) if s.block.progress) == 3

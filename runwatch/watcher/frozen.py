@@ -49,6 +49,7 @@ _FOLDED = (
     "runwatch.echoes",
     "runwatch.findings",
     "runwatch.machine",
+    "runwatch.retold",
     "runwatch.rows",
     "runwatch.run",
     "runwatch.segments",

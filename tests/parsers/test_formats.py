@@ -12,11 +12,17 @@ from hypothesis import strategies as st
 from runwatch.metrics import canonical
 from runwatch.parsers.formats import catalogue
 
-from . import cases_drawn, cases_kin, cases_language, cases_other
+from . import cases_drawn, cases_kin, cases_language, cases_other, cases_versions
 from .case import Case
 from .logs import parse
 
-CASES = [*cases_language.CASES, *cases_other.CASES, *cases_drawn.CASES, *cases_kin.CASES]
+CASES = [
+    *cases_language.CASES,
+    *cases_other.CASES,
+    *cases_drawn.CASES,
+    *cases_kin.CASES,
+    *cases_versions.CASES,
+]
 IDS = [f"{case.format} {i}" for i, case in enumerate(CASES)]
 
 
@@ -34,7 +40,7 @@ def test_columns(case):
 
 
 def test_every_format_has_a_case_or_a_test_of_its_own():
-    elsewhere = {"nanochat", "build-nanogpt", "build-nanogpt-logtxt", "nanogpt"}
+    elsewhere = {"build-nanogpt", "build-nanogpt-logtxt"}
     lines = {fmt.name for fmt in catalogue() if not fmt.alone} | {"sklearn-mlp"}
     assert lines - elsewhere == {case.format for case in CASES}
 

@@ -129,6 +129,7 @@ def builtin() -> tuple[Format, ...]:
         nemo.FORMAT,
         verl.FORMAT,
         fairseq.FORMAT,
+        fairseq.EPOCHS,
         icefall.FORMAT,
         vision.TIMM,
         vision.SWIN,

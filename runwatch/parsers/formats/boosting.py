@@ -7,13 +7,19 @@ from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
 
 _SETS = re.compile(
-    rb"(?<!\S)([A-Za-z][\w.@'/+-]{0,80}(?:'s [\w.@+-]{1,80})?): ?("
+    rb"(?:(?<!\S)|(?<=#011))([A-Za-z][\w.@'/+-]{0,80}(?:'s [\w.@+-]{1,80}(?: [\w.@+-]{1,80})?)?): ?("
     + VALUE
     + rb")(?:\+"
     + VALUE
-    + rb")?(?=\s|$)"
+    + rb")?(?=\s|#011|$)"
 )
 _METRIC = re.compile(rb"([A-Za-z][\w.+-]{0,40} [A-Za-z][\w@.+-]{0,40}) : (" + VALUE + rb")\s*$")
+
+_TAB = rb"\s{1,16}"  # spaces where it was pasted
+_TESTS = b"".join(
+    rb"(?:" + _TAB + name + rb":? (?P<" + name + rb">" + VALUE + rb"))?" for name in (b"test", b"test1")
+)
+_TOTAL = rb"[^\r\n]{0,200}\stotal: "
 
 XGBOOST = Format(
     name="xgboost",
@@ -23,9 +29,9 @@ XGBOOST = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"\[(?P<step>\d+)\]\s+(?=[A-Za-z][\w.]*-[\w@.-]+:)",
+            rb"\[(?P<step>\d+)\](?:\s+|#011)(?=[A-Za-z][\w.]*-[\w@.-]+:)",  # syslog's tabs
             prefix=b"[",
-            sign=rb"\[\d+\]\s+[A-Za-z][\w.]*-",
+            sign=rb"\[\d+\](?:\s+|#011)[A-Za-z][\w.]*-",
             fields=_SETS,
         ),
     ),
@@ -73,19 +79,31 @@ CATBOOST = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"(?P<step>\d+):\t(?=learn: )(?:learn: (?P<learn>"
+            rb"(?P<step>\d+):"
+            + _TAB
+            + rb"learn:? (?P<learn>"
             + VALUE
-            + rb"))(?:\ttest: (?P<test>"
-            + VALUE
-            + rb"))?"
-            rb"(?=[^\r\n]{0,200}\ttotal: )",
-            needle=b":\tlearn: ",
+            + rb")"
+            + _TESTS
+            + rb"(?="
+            + _TOTAL
+            + rb")",
+            needle=b"learn",
+            sign=rb"\d:" + _TAB + rb"learn:? ",
         ),
         LinePattern(  # where a metric is too dear to be computed on what is learnt from, as AUC
             "train",
             TRAIN,
-            rb"(?P<step>\d+):\ttest: (?P<test>" + VALUE + rb")\tbest: (?=[^\r\n]{0,200}\ttotal: )",
-            needle=b":\ttest: ",
+            rb"(?P<step>\d+):(?="
+            + _TAB
+            + rb"test)"
+            + _TESTS
+            + _TAB
+            + rb"best(?:Test)?:? (?="
+            + _TOTAL
+            + rb")",
+            needle=b"test",
+            sign=rb"\d:" + _TAB + rb"test:? ",
         ),
     ),
 )

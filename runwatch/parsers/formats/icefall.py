@@ -4,8 +4,12 @@ The step is the batch within the epoch, whose length is not printed.
 """
 
 from runwatch.batch import EVAL, TRAIN
+from runwatch.metrics import LOSS
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import LinePattern
+
+_LOSSES = ("", "simple_", "pruned_", "ctc_", "att_", "attention_decoder_", "cr_", "mmi_")
+_EVALUATED = (*(f"{name}loss" for name in _LOSSES), "over", "WER")
 
 FORMAT = Format(
     name="icefall",
@@ -16,17 +20,32 @@ FORMAT = Format(
             "train",
             TRAIN,
             rb"Epoch (?P<epoch>\d+), batch (?P<step>\d+), (?:global_batch_idx: \d+, )?(?:batch size: \d+, )?"
-            rb"loss\[(?=[^\r\n]{0,2000}\], )",
+            rb"(?:[a-z]\w{0,30}_)?loss\[(?=[^\r\n]{0,2000}\], )",
+            prefix=b"Epoch ",
+            fields=True,
+        ),
+        LinePattern(  # of 2021
+            "train-older",
+            TRAIN,
+            rb"Epoch (?P<epoch>\d+), batch (?P<step>\d+), (?=batch avg )",
+            prefix=b"Epoch ",
+            fields=True,
+            aliases={"batch avg loss": LOSS, "total avg loss": "total avg loss"},
+        ),
+        LinePattern(
+            "validation-older",
+            EVAL,
+            rb"Epoch (?P<epoch>\d+), (?=valid (?:\w+ )?loss )",
             prefix=b"Epoch ",
             fields=True,
         ),
         LinePattern(
             "validation",
             EVAL,
-            rb"Epoch (?P<epoch>\d+), validation: (?=loss=)",
+            rb"Epoch (?P<epoch>\d+), validation:? (?=\w*loss=)",
             prefix=b"Epoch ",
             fields=True,
-            aliases={name: f"val/{name}" for name in ("loss", "simple_loss", "pruned_loss", "over")},
+            aliases={name: f"val/{name}" for name in _EVALUATED},
         ),
     ),
 )

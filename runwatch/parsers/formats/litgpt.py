@@ -29,7 +29,7 @@ FORMAT = Format(
         LinePattern(
             "train-older",
             TRAIN,
-            rb"iter (?P<iter>\d+)(?: step (?P<step>\d+))?: loss (?P<loss>" + VALUE + rb"),"
+            rb"iter (?P<iter>\d+)(?:(?: \|)? step (?P<step>\d+))?: loss (?P<loss>" + VALUE + rb"),"
             rb"(?: iter)? time: (?P<time>" + NUMBER + rb") ?ms",
             prefix=b"iter ",
             aliases={"time": STEP_TIME},
@@ -43,6 +43,12 @@ FORMAT = Format(
         ),
         LinePattern(
             "val", EVAL, rb"iter (?P<iter>\d+): val loss (?P<val_loss>" + VALUE + rb"),", prefix=b"iter "
+        ),
+        LinePattern(  # older ones call the iteration a step here
+            "val-older",
+            EVAL,
+            rb"step (?P<iter>\d+): val loss (?P<val_loss>" + VALUE + rb")(?=,|\s*$)",
+            prefix=b"step ",
         ),
     ),
     markers=((b"Training time: ", "over"), (b"| - Training Time", "over")),

@@ -23,11 +23,26 @@ FORMAT = Format(
             rb"(?=[ |(\r]|$)(?:" + _LATER + rb"norm {1,12}(?P<norm>" + VALUE + rb")))?"
             rb"(?:" + _LATER + rb"lr {1,12}(?P<lr>" + VALUE + rb")))?"
             rb"" + _LATER + rb" {0,12}(?P<dt>" + NUMBER + rb") ms)"
-            rb"(?:" + _LATER + rb"(?P<mfu>" + NUMBER + rb")% (?:bf16|fp16|fp32|tf32) MFU))?"
+            rb"(?:"
+            + _LATER
+            + rb"(?P<mfu>"
+            + NUMBER
+            + rb")% (?:[AHBV]\d{2,3} )?(?:bf16|fp16|fp32|tf32) MFU))?"
             rb"(?:" + _LATER + rb"(?P<tok_s>" + NUMBER + rb") tok/s))?",
             prefix=b"step ",
             aliases={"tok s": "perf/tokens_per_sec"},
             units={"dt": "ms", "mfu": "%"},
+        ),
+        LinePattern(
+            "train-cpu",
+            TRAIN,
+            rb"step (?P<step>\d+): train loss (?P<loss>"
+            + VALUE
+            + rb") \(took (?P<dt>"
+            + NUMBER
+            + rb") ms\)\s*$",
+            prefix=b"step ",
+            units={"dt": "ms"},
         ),
         LinePattern("val", EVAL, rb"val loss (?P<val_loss>" + VALUE + rb")\s*$", prefix=b"val loss "),
         LinePattern(

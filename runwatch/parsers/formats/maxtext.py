@@ -26,5 +26,12 @@ FORMAT = Format(
             fields=True,
             aliases={"loss": "val/loss"},
         ),
+        LinePattern(
+            "eval-older",
+            EVAL,
+            rb"[Aa]verage loss after step=(?P<step>\d+)[:,] ",
+            needle=b"verage loss after step=",
+            fields=True,
+        ),
     ),
 )

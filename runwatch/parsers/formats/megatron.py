@@ -5,6 +5,7 @@ the loss scale was sought.
 """
 
 from runwatch.batch import EVAL, TRAIN
+from runwatch.metrics import VAL_LOSS
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import LinePattern
 
@@ -16,6 +17,16 @@ _ALIASES = {
     "approx flops per GPU": "perf/tflops",
     "tokens per gpu per second": "perf/tokens_per_sec",
 }
+
+_VALID = {
+    "loss": VAL_LOSS,
+    "LM loss": VAL_LOSS,
+    "lm_loss value": VAL_LOSS,
+    "PPL": "val/ppl",
+    "LM PPL": "val/ppl",
+    "lm_loss_ppl value": "val/ppl",
+}
+"""What GPT-NeoX, GLM and SwissArmyTransformer, and the first Megatron call what they evaluate."""
 
 FORMAT = Format(
     name="megatron",
@@ -44,6 +55,15 @@ FORMAT = Format(
             rb"validation loss at iteration (?P<step>\d+)(?: on validation set)? \|(?! *test)",
             prefix=b"validation loss at iteration ",
             fields=True,
+            aliases=_VALID,
+        ),
+        LinePattern(
+            "validation-neox",
+            EVAL,
+            rb"validation results at iteration (?P<step>\d+) \|",
+            prefix=b"validation results at iteration ",
+            fields=True,
+            aliases=_VALID,
         ),
         LinePattern(
             "test",

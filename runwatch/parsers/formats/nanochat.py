@@ -7,7 +7,7 @@ loss`. The loss is a debiased moving average, not a raw value.
 
 from runwatch.batch import EVAL, RANK, TRAIN
 from runwatch.parsers.formats import Format
-from runwatch.parsers.patterns import LinePattern
+from runwatch.parsers.patterns import VALUE, LinePattern
 
 _UNITS = {"mfu": "%"}  # also where the first step, which compiles, reaches less than 1 %
 
@@ -38,6 +38,19 @@ FORMAT = Format(
             rb"Step (?P<step>\d+)/(?P<total>\d+) \|(?= Training loss)",
             prefix=b"Step ",
             fields=True,
+        ),
+        LinePattern(
+            "rl",
+            TRAIN,
+            rb"Step (?P<step>\d+)/(?P<total>\d+) \|(?= Average reward: )",
+            prefix=b"Step ",
+            fields=True,
+        ),
+        LinePattern(  # several to a step
+            "rl-pass",
+            EVAL,
+            rb"Step (?P<step>\d+)/\d+ \| Example step \d+ \| Pass \d+ \| loss: (?P<loss>" + VALUE + rb") \|",
+            prefix=b"Step ",
         ),
         LinePattern(  # a loss or a learning rate by itself is what other programs train with
             "eval",

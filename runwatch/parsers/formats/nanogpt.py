@@ -21,10 +21,13 @@ FORMAT = Format(
         LinePattern(
             "eval",
             EVAL,
-            rb"step (?P<step>\d+):(?= train loss )",
+            rb"step (?P<step>\d+):(?= train loss [^\r\n(]*,)",
             prefix=b"step ",
             fields=True,
             aliases={"train loss": "eval/train_loss"},
+        ),
+        LinePattern(  # Lit-LLaMA prints the same step lines
+            "val", EVAL, rb"step (?P<step>\d+):(?= val loss )", prefix=b"step ", fields=True
         ),
     ),
     markers=((b"saving checkpoint to ", "checkpoint"),),

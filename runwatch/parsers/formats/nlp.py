@@ -1,7 +1,7 @@
 """Older language toolkits: Flair and spaCy."""
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.metrics import LOSS, VAL_LOSS
+from runwatch.metrics import LOSS, SAMPLES_PER_SEC, VAL_LOSS
 from runwatch.parsers.formats import Format
 from runwatch.parsers.headed import SpacyReader
 from runwatch.parsers.patterns import VALUE, LinePattern
@@ -14,11 +14,13 @@ FLAIR = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"epoch (?P<epoch>\d+) - iter (?P<within>\d+)/(?P<per>\d+) - loss (?P<loss>" + VALUE + rb") -",
+            rb"epoch (?P<epoch>\d+) - iter (?P<within>\d+)/(?P<per>\d+) - loss (?P<loss>"
+            + VALUE
+            + rb")(?: -|(?= throughput))",
             prefix=b"epoch ",
             fields=True,
             first_epoch=1,
-            aliases={"loss": LOSS},
+            aliases={"loss": LOSS, "throughput": SAMPLES_PER_SEC},
         ),
         LinePattern(  # before 0.4.2 nothing stood behind the loss
             "train",

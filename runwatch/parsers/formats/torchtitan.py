@@ -4,7 +4,7 @@ Colours are taken off before; the planned steps stand in one line at the start.
 """
 
 from runwatch.batch import EVAL, PLAN, TRAIN
-from runwatch.metrics import TOKENS_PER_SEC
+from runwatch.metrics import STEP_TIME, TOKENS_PER_SEC
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import LinePattern
 
@@ -19,7 +19,7 @@ FORMAT = Format(
             rb"step: +(?P<step>\d+) +(?=(?:global_avg_)?loss: )",
             prefix=b"step: ",
             fields=True,
-            aliases={"global_avg_loss": "train/loss", "wps": TOKENS_PER_SEC},
+            aliases={"global_avg_loss": "train/loss", "wps": TOKENS_PER_SEC, "iter": STEP_TIME},
         ),
         LinePattern(
             "validate",

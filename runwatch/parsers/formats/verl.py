@@ -7,7 +7,9 @@ from runwatch.metrics import GRAD_NORM, LEARNING_RATE, STEP_TIME
 from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
 
-_FIELDS = re.compile(rb"(?<= - )([A-Za-z_][\w/@.+-]{0,160}):(?:np\.\w+\()?(" + VALUE + rb")\)?(?= - |\s*$)")
+_FIELDS = re.compile(
+    rb"(?<= - )([A-Za-z_][\w/@.+-]{0,160}(?:\(1e-3\))?):(?:np\.\w+\()?(" + VALUE + rb")\)?(?= - |\s*$)"
+)
 
 FORMAT = Format(
     name="verl",
@@ -20,7 +22,13 @@ FORMAT = Format(
             rb"step:(?P<step>\d+)(?= - (?!val))",
             prefix=b"step:",
             fields=_FIELDS,
-            aliases={"actor/grad_norm": GRAD_NORM, "actor/lr": LEARNING_RATE, "timing_s/step": STEP_TIME},
+            aliases={
+                "actor/grad_norm": GRAD_NORM,
+                "actor/lr": LEARNING_RATE,
+                "train/lr(1e-3)": LEARNING_RATE,
+                "timing_s/step": STEP_TIME,
+            },
+            units={"train/lr(1e-3)": "ms"},  # in thousandths
         ),
         LinePattern("val", EVAL, rb"step:(?P<step>\d+)(?= - val)", prefix=b"step:", fields=_FIELDS),
         LinePattern(
