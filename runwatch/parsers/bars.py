@@ -32,7 +32,7 @@ _LEADING = re.compile(rb"\W{0,8}\[(\d{1,6})/(\d{1,6})\]")
 _TORCHTUNE = re.compile(rb"(\d{1,9})\|\d{1,9}\|[^\d]{0,40}$")
 """Its description begins with epoch and step."""
 NAMED = re.compile(
-    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80}(?: in s)?)(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
+    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?)(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
     + VALUE
     + rb")(?:(?<=[fnFN])\.0{0,8})?%?(?=[\s,\]]|$)"  # Lightning fills NaN up as it does numbers: nan.0
 )
@@ -57,6 +57,7 @@ _ALIASES = dict.fromkeys(
         "loss/train/total",
         "reduced_train_loss",
         "total_loss",
+        *(f"loss ({of})" for of in ("batch", "step")),
         *(f"{of}_loss" for of in ("batch", "running", "avg", "average", "mean", "cur", "current", "iter")),
         *(f"{of} loss" for of in ("batch", "running", "avg", "average", "mean", "total")),
     ),

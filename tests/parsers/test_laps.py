@@ -85,3 +85,11 @@ def test_the_epoch_may_stand_among_the_values():
 def test_a_bar_that_was_broken_off_is_no_epoch():
     text = f"{bar(0)}\n{bar(1, steps=7)}\nKilled\n{bar(0)}\n"
     assert parse(text.encode()).column("step").tolist() == [*range(1, 28), *range(1, 21)]
+
+
+@pytest.mark.parametrize("name", ["loss (batch)", "loss (step)", "batch_loss"])
+def test_the_loss_of_a_batch_is_the_loss(name):
+    text = "\n".join(bar(e, f"Epoch {e + 1}/3:").replace("loss=", f"{name}=") for e in range(3)) + "\n"
+    step, total = told(text, 3)
+    assert step == list(range(1, 3 * PER + 1))
+    assert set(total) == {3 * PER}
