@@ -141,8 +141,14 @@ class TqdmReader(BarReader):
         for line in lines:
             match = self.pictures[0].match(line)
             self._note(line)
-            if match is not None and self.counts_from(match.layout, values(line, match)) is not None:
+            if match is None:
+                self._hear(line)
+                continue
+            shown = values(line, match)
+            if self.counts_from(match.layout, shown) is not None:
                 return
+            if bare(match.layout):
+                self._laps.take(shown[0], shown[1])
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many pictures, each as if by itself; return the records they complete."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from .logs import parse
+from runwatch.parsers.log import LogParser
+
+from .logs import Parsed, parse
 
 PER = 20
 
@@ -93,3 +95,17 @@ def test_the_loss_of_a_batch_is_the_loss(name):
     step, total = told(text, 3)
     assert step == list(range(1, 3 * PER + 1))
     assert set(total) == {3 * PER}
+
+
+@pytest.mark.parametrize(
+    ("line", "begin"),
+    [("Epoch {0}/9\n{1}\n", "45%|##        | 9/20"), ("{1}\nEpoch {0}/9: done\n", "Epoch 6/9")],
+)
+def test_the_head_of_a_log_tells_where_its_lines_tell_the_epoch(line, begin):
+    text = "".join(line.format(e + 1, bar(e)) for e in range(9))
+    parser = LogParser(settled="progress-bar", start=1000, first_line=40)
+    parser.prime(text[: len(text) // 4].replace("\r", "\n").encode())
+    parsed = Parsed()
+    parsed.add(parser.feed(text[text.index(begin, len(text) // 2) :].encode()))
+    parsed.add(parser.flush())
+    assert parsed.column("step")[-1] == 9 * PER
