@@ -56,6 +56,8 @@ class Laps:
         """Number of the first epoch."""
         self._epoch, self._epochs = 1, 0
         self._done, self._total = -1.0, -1.0
+        self._moved = False
+        """Whether any was seen under way: bars that are only drawn when full are no series of steps."""
         self._told: tuple[int, int] | None = None
         """What the next bar is of."""
         self._any = False
@@ -83,7 +85,7 @@ class Laps:
 
     def begin(self, total: float) -> None:
         """Note that a bar is drawn that has done nothing."""
-        if total == self._total and self._done > 0:
+        if total == self._total and self._done > 0 and self._moved:
             self._turn(total)
             self._done = 0.0
 
@@ -105,6 +107,7 @@ class Laps:
         if self._total < 0 or total != self._total or (done < self._done and 2 * done <= total):
             self._turn(total)
         self._done, self._total = done, total
+        self._moved |= 0 < done < total
         return self._now()
 
     def _now(self) -> tuple[int, ...]:
@@ -123,6 +126,7 @@ class Laps:
             self._done, self._total = float(before[at]), float(of[at])
             stretches.append((at, self.take(float(done[at]), float(total[at]))))
         self._done, self._total = float(done[-1]), float(total[-1])
+        self._moved |= bool(np.any((done > 0) & (done < total)))
         return stretches
 
 

@@ -109,3 +109,14 @@ def test_the_head_of_a_log_tells_where_its_lines_tell_the_epoch(line, begin):
     parsed.add(parser.feed(text[text.index(begin, len(text) // 2) :].encode()))
     parsed.add(parser.flush())
     assert parsed.column("step")[-1] == 9 * PER
+
+
+def test_bars_that_are_only_drawn_when_full_leave_the_word_to_lines():
+    begun, full = bar(0).split("\r")[1], bar(0).split("\r")[-1]
+    text = "".join(
+        f"Epoch {e}/30\n{full}\n{begun}Saved best model\nEpoch {e} done in 9.5s - Train Loss: {e}.25\n"
+        for e in range(1, 31)
+    )
+    parsed = parse(text.encode())
+    assert parsed.format == "learned"
+    assert parsed.column("train/loss").tolist() == [e + 0.25 for e in range(1, 31)]
