@@ -26,10 +26,13 @@ _Values = Sequence[Any]
 """Of one picture, or columns of them."""
 
 _EPOCH = re.compile(rb"(?i:epoch)[ :=\[]*(\d+)(?: ?(?:/|of) ?(\d+))?\]?[^\d]{0,40}$")
+_OUTER = re.compile(rb"(?i:\bepochs?(?: progress)?)[ :]{0,3}$")
+_LEADING = re.compile(rb"\W{0,8}\[(\d{1,6})/(\d{1,6})\]")
+"""An epoch in front: `[3/10] train`."""
 _TORCHTUNE = re.compile(rb"(\d{1,9})\|\d{1,9}\|[^\d]{0,40}$")
 """Its description begins with epoch and step."""
 NAMED = re.compile(
-    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80}(?: in s)?)(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
+    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?)(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
     + VALUE
     + rb")(?:(?<=[fnFN])\.0{0,8})?%?(?=[\s,\]]|$)"  # Lightning fills NaN up as it does numbers: nan.0
 )
@@ -54,6 +57,7 @@ _ALIASES = dict.fromkeys(
         "loss/train/total",
         "reduced_train_loss",
         "total_loss",
+        *(f"loss ({of})" for of in ("batch", "step")),
         *(f"{of}_loss" for of in ("batch", "running", "avg", "average", "mean", "cur", "current", "iter")),
         *(f"{of} loss" for of in ("batch", "running", "avg", "average", "mean", "total")),
     ),
@@ -73,6 +77,8 @@ class Shown(Layout):
     """Its unit; empty if there is none."""
     ranked: bool = False
     """Whether the last of them is a rank."""
+    outer: bool = False
+    """Whether it counts epochs, below which another bar may be drawn."""
     __hash__ = Layout.__hash__  # quicker than one of all fields
 
 
@@ -129,7 +135,7 @@ class BarPictures:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._row = RowMaker(pattern, _ALIASES)
-        self._layouts: dict[tuple[int, bytes, tuple[bytes, ...], bool], Layout | None] = {}
+        self._layouts: dict[tuple[int, bytes, tuple[bytes, ...], bool, bool], Layout | None] = {}
         self._bars: dict[Layout, _Bar] = {}
 
     def bar(self, layout: Layout) -> _Bar:
@@ -154,6 +160,13 @@ class BarPictures:
         first = 2 + layout.numbers + bool(layout.pace)
         return self._make(layout.numbers, layout.pace, layout.names[first:], True)
 
+    def placed(self, layout: Layout, epochs: int) -> Layout:
+        """Return the layout of the same pictures with so many numbers of the epoch."""
+        assert isinstance(layout, Shown)
+        first = 2 + bool(layout.pace)
+        names = layout.names[first : len(layout.names) - layout.ranked]
+        return self._make(epochs, layout.pace, names, layout.ranked)
+
     def by_pace(self, part: Part) -> list[Part]:
         """Return pictures apart that have a pace of zero steps a second: it tells none."""
         rate = self.bar(part.layout).rate
@@ -167,41 +180,58 @@ class BarPictures:
             part._replace(layout=self.unpaced(part.layout), at=part.at[zero], columns=rest[:, zero]),
         ]
 
-    def picture(self, text: bytes, place: list[tuple[int, int]], pace: bytes, named: _Named) -> Match | None:
+    def picture(
+        self,
+        text: bytes,
+        place: list[tuple[int, int]],
+        pace: bytes,
+        named: _Named,
+        epoch: tuple[int, int] | None = None,
+    ) -> Match | None:
         """Return the picture of a bar behind `text`, which begins its line; None if it is not of training.
 
-        `place` are the spans of done, total and, if shown, the pace; `named` those of other numbers.
+        `place` are the spans of done, total and, if shown, the pace; `named` those of other numbers, and
+        `epoch` the one among them that is the epoch's number.
         """
         if NOT_TRAINING.search(text):
             return None
-        found = _EPOCH.search(text) or _TORCHTUNE.match(text)
+        found = _EPOCH.search(text) or _TORCHTUNE.match(text) or _LEADING.match(text)
         groups = range(1, 1 + (found.lastindex or 0)) if found else ()
         epochs = [found.span(i) for i in groups] if found else []
         items: dict[bytes, tuple[int, int]] = {}
         for name, span in named:
             items.setdefault(name, span)
+        if not epochs and b"epoch" in items and epoch == items[b"epoch"]:
+            epochs = [items.pop(b"epoch")]
         rank = _RANK.search(text)
-        layout = self._layout(len(epochs), pace, tuple(items), rank is not None)
+        outer = not epochs and _OUTER.search(text) is not None
+        layout = self._layout(len(epochs), pace, tuple(items), rank is not None, outer)
         if layout is None:
             return None
         spans = (*place[:2], *epochs, *place[2:], *items.values())
         return Match(layout, spans if rank is None else (*spans, rank.span(1)))
 
-    def _layout(self, epochs: int, pace: bytes, printed: tuple[bytes, ...], ranked: bool) -> Layout | None:
-        key = (epochs, pace, printed, ranked)
+    def _layout(
+        self, epochs: int, pace: bytes, printed: tuple[bytes, ...], ranked: bool, outer: bool
+    ) -> Layout | None:
+        key = (epochs, pace, printed, ranked, outer)
         if key not in self._layouts:
             if len(self._layouts) > 1024:
                 self._layouts.clear()
             names = tuple(name.decode("ascii") for name in printed)
             trains = any(_LOSS.search(name) and not _VALIDATION.match(name) for name in names)
-            self._layouts[key] = self._make(epochs, pace, names, ranked) if trains else None
+            self._layouts[key] = self._make(epochs, pace, names, ranked, outer) if trains else None
         return self._layouts[key]
 
-    def _make(self, epochs: int, pace: bytes, named: tuple[str, ...], ranked: bool) -> Shown:
+    def _make(
+        self, epochs: int, pace: bytes, named: tuple[str, ...], ranked: bool, outer: bool = False
+    ) -> Shown:
         names = ("done", "total", "epoch", "epochs")[: 2 + epochs] + (("pace",) if pace else ()) + named
         names += ("rank",) if ranked else ()
         units = (Unit(),) * len(names)
-        return Shown("picture", self._pattern, names, units, numbers=epochs, pace=pace, ranked=ranked)
+        return Shown(
+            "picture", self._pattern, names, units, numbers=epochs, pace=pace, ranked=ranked, outer=outer
+        )
 
 
 class BarReader:

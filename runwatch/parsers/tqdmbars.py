@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL
 from runwatch.parsers.bars import NOT_TRAINING, BarPictures, BarReader, Shown, named
 from runwatch.parsers.escapes import UP
+from runwatch.parsers.laps import Laps, bare, epoch_of, outer_of, place_all, spliced
 from runwatch.parsers.patterns import FIELDS, NUMBER, Layout, Match, number, values
 from runwatch.parsers.readers import Row, RowMaker
 
@@ -39,6 +40,7 @@ _NEAR = 64
 """Lines behind a bar within which what was measured on held-out data is of its step."""
 _SURE = 16
 """Records from which these lines are nobody else's."""
+_BEGUN = re.compile(rb"%\|[^|\r\n]{0,400}\|\s*0/(\d+) \[")
 _FILLING = re.compile(rb"%\|[^|\r\n]{1,400}\|")
 
 
@@ -54,7 +56,9 @@ class _TqdmPictures(BarPictures):
         unit = found["unit"]  # whatever is counted is a step
         pace = b"" if unit is None else b"s/it" if unit[:2] == b"s/" else b"it/s"
         if found["postfix"] is not None:
-            return self.picture(found["text"], place, pace, named(line, *found.span("postfix")))
+            items = named(line, *found.span("postfix"))
+            epoch = next((s for name, s in items if name == b"epoch" and line[slice(*s)].isdigit()), None)
+            return self.picture(found["text"], place, pace, items, epoch)
         before, loss, _ = found["text"].partition(b"oss")  # what is held out may be told behind it
         if not loss or NOT_TRAINING.search(before):
             return None
@@ -89,6 +93,11 @@ class TqdmReader(BarReader):
         self._below = False
         """Whether there are such bars below it."""
         self._row = RowMaker("tqdm")
+        self._laps = Laps()
+        self._under = False
+        """Whether there is a bar of epochs above."""
+        self._nested = False
+        """Whether there were bars below one of epochs that showed a loss."""
         self._line = -_NEAR
         """Line number of the newest bar."""
         self._records = 0
@@ -107,6 +116,7 @@ class TqdmReader(BarReader):
             self._top = self._top if above else drawn
         match = self.pictures[0].match(line)
         if match is None:
+            self._hear(line)
             return self._held_out(line, number_)
         self._line, self.awake = number_, True
         self._note(line)
@@ -114,7 +124,7 @@ class TqdmReader(BarReader):
         layout = match.layout
         if self._below and not (isinstance(layout, Shown) and layout.ranked):
             layout, shown = self.pictures[0].ranked(layout), [*shown, float(above)]
-        rows = self.take(layout, shown, number_)
+        rows = self._one(layout, shown, number_)
         if self._records < _SURE:
             self._records += len(rows)
             rows, self._waiting = self._waiting + rows, []
@@ -123,6 +133,7 @@ class TqdmReader(BarReader):
     def flush(self) -> list[Row]:
         """Return the last picture of the bar, or of each rank's."""
         waiting, self._waiting = self._waiting, []
+        self._laps.end()
         return waiting + super().flush()
 
     def prime(self, lines: list[bytes]) -> None:
@@ -130,13 +141,57 @@ class TqdmReader(BarReader):
         for line in lines:
             match = self.pictures[0].match(line)
             self._note(line)
-            if match is not None and self.counts_from(match.layout, values(line, match)) is not None:
+            if match is None:
+                self._hear(line)
+                continue
+            shown = values(line, match)
+            if self.counts_from(match.layout, shown) is not None:
                 return
+            if bare(match.layout):
+                self._laps.take(shown[0], shown[1])
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many pictures, each as if by itself; return the records they complete."""
         self._line, self._records = int(pictures.line[-1]), _SURE  # else there would be no block
+        outer = [isinstance(part.layout, Shown) and part.layout.outer for part in pictures.parts]
+        if any(outer) and (self._nested or not all(outer)):
+            return pictures.one_by_one(0, len(pictures), self._one)
+        if place_all(pictures, self._laps, self.pictures[0].placed):
+            self._first_epoch = self._laps.first
         return super().fold(pictures)
+
+    def _one(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
+        """Take one picture of a bar, which may be one of epochs above another that trains."""
+        assert isinstance(layout, Shown)
+        if layout.outer and self._nested:
+            self._laps.tell_outer(int(shown[0]) + 1, int(shown[1]))
+            return []
+        shown = [*shown]
+        self._nested |= self._under and not layout.outer
+        return self.take(self._place(layout, shown), shown, number_)
+
+    def _hear(self, line: bytes) -> None:
+        """Take what a line that is no picture tells of epochs."""
+        if b"%|" not in line:
+            told = epoch_of(line)
+            if told is not None:
+                self._laps.tell(*told)
+        elif (outer := outer_of(line)) is not None:
+            self._laps.tell_outer(*outer)
+            self._under = True
+        elif (begun := _BEGUN.search(line)) is not None:
+            self._laps.begin(float(begun[1]))
+
+    def _place(self, layout: Layout, shown: list[float]) -> Layout:
+        """Tell the epoch of a picture that shows none, if it is known: `shown` gets it; return the layout."""
+        if not bare(layout):
+            return layout
+        epoch = self._laps.take(shown[0], shown[1])
+        if not epoch:
+            return layout
+        self._first_epoch = self._laps.first
+        shown[:] = spliced(shown, epoch)
+        return self.pictures[0].placed(layout, len(epoch))
 
     def _note(self, line: bytes) -> None:
         """See whether it is Lightning that draws the bar: it counts epochs from 0."""
@@ -147,7 +202,7 @@ class TqdmReader(BarReader):
         """Return what a line near a bar tells of held-out data, at the step at which the bar stands."""
         self.awake = number_ - self._line < _NEAR
         place = self.place
-        if place is None or not self.awake or not self.minds(line):
+        if place is None or not self.awake or not self._tells_loss(line):
             return None
         items = []
         for field in FIELDS.finditer(line):
@@ -167,7 +222,15 @@ class TqdmReader(BarReader):
         return b"%|" in line or self.minds(line)
 
     def minds(self, line: bytes) -> bool:
-        """Return whether a line may tell a loss of held-out data."""
+        """Return whether a line may tell a loss of held-out data, or of epochs."""
+        if b"%|" in line:
+            return b" 0/" in line or b"poch" in line
+        if b"poch" in line or b"POCH" in line:
+            return True
+        return self._tells_loss(line)
+
+    @staticmethod
+    def _tells_loss(line: bytes) -> bool:
         told = (b"oss" in line or b"LOSS" in line) and len(line) < 400 and _HELD_OUT_LOSS.search(line)
         return bool(told) and not _RETOLD.search(line)
 

@@ -149,6 +149,8 @@ _SPREAD = frozenset(
     ("box", "rich", "epoch-block", "keras", "yolo", "spacy", "trainer-state", "arrays", "json")
 )
 """Patterns whose records take numbers from several lines."""
+_COUNTED = ("tqdm", "train/epoch")
+"""Bars that show no epoch are counted, or told by lines between them."""
 
 
 def invented(data: bytes, tables: dict[tuple[str, str, tuple[str, ...]], object]) -> list[tuple[object, ...]]:
@@ -167,6 +169,8 @@ def invented(data: bytes, tables: dict[tuple[str, str, tuple[str, ...]], object]
             else:
                 held = known.setdefault(line, numbers(lines[line - 1]))
             for name, value in zip(names, row, strict=True):
+                if (pattern, name) == _COUNTED:
+                    continue
                 if name not in META_COLUMNS and (NAN if value != value else value) not in held:
                     found.append((pattern, line, name, value, lines[line - 1][:300]))
     return found

@@ -1,0 +1,122 @@
+"""Bars that show no epoch: laid end to end, by what is told between them or by counting."""
+
+from __future__ import annotations
+
+import pytest
+
+from runwatch.parsers.log import LogParser
+
+from .logs import Parsed, parse
+
+PER = 20
+
+
+def bar(epoch: int, text: str = "", *, steps: int = PER, post: str = "", begun: bool = True) -> str:
+    """Return a bar of `PER` batches, drawn `steps` times; its losses count on through the epochs."""
+    drawn = [f"\r{text}  0%|          | 0/{PER} [00:00<?, ?it/s]"] if begun else []
+    for i in range(1, steps + 1):
+        loss = f"{post}loss={100 * epoch + i}.5"
+        drawn.append(f"\r{text} {5 * i}%|##        | {i}/{PER} [00:02<00:09,  2.00it/s, {loss}]")
+    return "".join(drawn)
+
+
+def below(text: str) -> str:
+    """Return a bar as tqdm draws it below another one."""
+    return "".join(f"\n\r{drawn}\x1b[A" for drawn in text.split("\r")[1:])
+
+
+def told(text: str, times: int, size: int = 1 << 20):
+    """Return what is read of a text; of one that is read in pieces, too."""
+    data = text.encode()
+    parsed = parse(data, range(size, len(data), size))
+    parsed.same_as(parse(data, bulk=False))
+    assert parsed.column("train/loss").tolist() == [
+        100 * e + i + 0.5 for e in range(times) for i in range(1, PER + 1)
+    ]
+    return parsed.column("step").tolist(), parsed.column("total").tolist()
+
+
+@pytest.mark.parametrize("times", [3, 200])
+@pytest.mark.parametrize("begun", [True, False])
+@pytest.mark.parametrize("text", ["", "Training: "])
+def test_bars_that_end_and_begin_anew_are_epochs(times, begun, text):
+    step, total = told("\n".join(bar(e, text, begun=begun) for e in range(times)) + "\n", times, 40_000)
+    assert step == list(range(1, PER * times + 1))
+    assert total == [PER * (e + 1) for e in range(times) for _ in range(PER)]
+
+
+@pytest.mark.parametrize("times", [3, 200])
+@pytest.mark.parametrize("line", ["Epoch {0}/{1}", "2030-01-02 03:04:05 - INFO - --- EPOCH [{0}/{1}] ---"])
+def test_a_line_before_each_bar_tells_its_epoch(times, line):
+    text = "".join(f"{line.format(e + 1, times)}\n{bar(e)}\n" for e in range(times))
+    step, total = told(text, times)
+    assert step == list(range(1, PER * times + 1))
+    assert total == [PER * times] * PER * times
+
+
+@pytest.mark.parametrize("times", [3, 200])
+def test_a_line_behind_each_bar_tells_of_what_has_ended(times):
+    text = "".join(f"{bar(e)}\nEpoch {e + 1}/{times}: done\n" for e in range(times))
+    step, total = told(text, times)
+    assert step == list(range(1, PER * times + 1))
+    assert total[PER:] == [PER * times] * PER * (times - 1)
+
+
+@pytest.mark.parametrize("times", [3, 200])
+@pytest.mark.parametrize("post", [", loss=7.5", ""])
+def test_a_bar_of_epochs_above_tells_of_those_below(times, post):
+    outer = "\rEpochs: 10%|#     | {0}/{1} [00:02<00:09,  2.00s/it{2}]"
+    text = "".join(f"{outer.format(e, times, post if e else '')}{below(bar(e))}" for e in range(times))
+    step, total = told(text + outer.format(times, times, post) + "\n", times)
+    assert step == list(range(1, PER * times + 1))
+    assert total == [PER * times] * PER * times
+
+
+def test_a_bar_of_epochs_alone_counts_steps():
+    outer = "\rEpochs: 10%|#     | {0}/50 [00:02<00:09,  2.00s/it, loss={0}.5]"
+    parsed = parse("".join(map(outer.format, range(1, 51))).encode() + b"\n")
+    assert parsed.column("step").tolist() == list(range(1, 51))
+    assert set(parsed.column("total").tolist()) == {50}
+
+
+def test_the_epoch_may_stand_among_the_values():
+    text = "\n".join(bar(e, post=f"epoch={e}, ") for e in range(3)) + "\n"
+    assert told(text, 3)[0] == list(range(1, 3 * PER + 1))
+
+
+def test_a_bar_that_was_broken_off_is_no_epoch():
+    text = f"{bar(0)}\n{bar(1, steps=7)}\nKilled\n{bar(0)}\n"
+    assert parse(text.encode()).column("step").tolist() == [*range(1, 28), *range(1, 21)]
+
+
+@pytest.mark.parametrize("name", ["loss (batch)", "loss (step)", "batch_loss"])
+def test_the_loss_of_a_batch_is_the_loss(name):
+    text = "\n".join(bar(e, f"Epoch {e + 1}/3:").replace("loss=", f"{name}=") for e in range(3)) + "\n"
+    step, total = told(text, 3)
+    assert step == list(range(1, 3 * PER + 1))
+    assert set(total) == {3 * PER}
+
+
+@pytest.mark.parametrize(
+    ("line", "begin"),
+    [("Epoch {0}/9\n{1}\n", "45%|##        | 9/20"), ("{1}\nEpoch {0}/9: done\n", "Epoch 6/9")],
+)
+def test_the_head_of_a_log_tells_where_its_lines_tell_the_epoch(line, begin):
+    text = "".join(line.format(e + 1, bar(e)) for e in range(9))
+    parser = LogParser(settled="progress-bar", start=1000, first_line=40)
+    parser.prime(text[: len(text) // 4].replace("\r", "\n").encode())
+    parsed = Parsed()
+    parsed.add(parser.feed(text[text.index(begin, len(text) // 2) :].encode()))
+    parsed.add(parser.flush())
+    assert parsed.column("step")[-1] == 9 * PER
+
+
+def test_bars_that_are_only_drawn_when_full_leave_the_word_to_lines():
+    begun, full = bar(0).split("\r")[1], bar(0).split("\r")[-1]
+    text = "".join(
+        f"Epoch {e}/30\n{full}\n{begun}Saved best model\nEpoch {e} done in 9.5s - Train Loss: {e}.25\n"
+        for e in range(1, 31)
+    )
+    parsed = parse(text.encode())
+    assert parsed.format == "learned"
+    assert parsed.column("train/loss").tolist() == [e + 0.25 for e in range(1, 31)]
