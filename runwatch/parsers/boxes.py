@@ -19,8 +19,8 @@ _CELL = re.compile(  # each run of spaces is tried once: a line of spaces must n
 _RULE = re.compile(rb"-{10,200}\s*$")
 _MAX_ITEMS = 200
 _STEP = "total_timesteps"
-_STEPS = (_STEP, f"misc/{_STEP}", "TimestepsSoFar", "total/steps")
-"""What tells the step, of several the first: in stable-baselines3 and, the others, in baselines."""
+_STEPS = (_STEP, f"misc/{_STEP}", "TimestepsSoFar", "total/steps", "TotalEnvInteracts")
+"""What tells the step, of several the first: in stable-baselines3, baselines and, the last, Spinning Up."""
 _COUNTED = frozenset({"steps", "episodes"})
 """What the boxes of baselines' deepq count; the steps are of the first."""
 _Items = list[tuple[str, float]]
@@ -37,7 +37,7 @@ class BoxReader:
     """A box of `| name | value |` rows between two rules, its sections ending in a slash.
 
     stable-baselines3 prints one per iteration; `time/total_timesteps` is the step. OpenAI's baselines
-    had other names for it.
+    had other names for it, and so has Spinning Up.
     """
 
     begins = rb"-{10}|\| [^|]*\|[^|]*\|\s*\Z"
