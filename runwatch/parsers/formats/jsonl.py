@@ -218,6 +218,36 @@ MLPERF = Format(
     ),
 )
 
+
+
+def _ticked(record: Record) -> Record:
+    """Return {name: mean} of the moments that StyleGAN keeps of each quantity."""
+    return {
+        name: moments["mean"]
+        for name, moments in record.items()
+        if isinstance(moments, dict) and "mean" in moments
+    }
+
+
+STYLEGAN = Format(
+    name="stylegan-stats-jsonl",
+    title="StyleGAN 2 and 3: stats.jsonl",
+    example='{"Loss/G/loss": {"num": 4, "mean": 0.7, "std": 0.0}, "Progress/tick": {"mean": 2}}',
+    matchers=(
+        JsonLine(
+            Schema(  # the console counts ticks too
+                "stylegan-stats",
+                steps=("Progress/tick",),
+                needs=frozenset({"Progress/tick", "Progress/kimg"}),
+                train=re.compile("^Progress/tick$"),
+                evals=NOTHING,
+                modes=(),
+            ),
+            reshape=_ticked,
+        ),
+    ),
+)
+
 GENERIC = Format(
     name="jsonl",
     title="JSON lines with a step and a loss",
@@ -225,4 +255,4 @@ GENERIC = Format(
     matchers=(JsonLine(Schema("jsonl", ends=frozenset({"train_runtime"}))),),
 )
 
-FORMATS = (LLAMAFACTORY, MMLOG, DETECTRON2, RLLIB, DEIT, JSON_STATS, MLPERF, MMENGINE, GENERIC)
+FORMATS = (LLAMAFACTORY, MMLOG, DETECTRON2, RLLIB, DEIT, JSON_STATS, MLPERF, MMENGINE, STYLEGAN, GENERIC)

@@ -109,6 +109,14 @@ SWAV = Format(
             aliases={**_TIME, "epoch ": "train/epoch"},
             first_epoch=0,
         ),
+        LinePattern(  # SwAV itself does not tell how many batches there are
+            "train-batch",
+            TRAIN,
+            rb"Epoch: \[(?P<epoch>\d+)\]\[(?P<step>\d+)\]\s+(?=Time )",
+            prefix=b"Epoch: [",
+            fields=True,
+            aliases=_TIME,
+        ),
         EpochLine(  # of SupContrast and its kin
             "train",
             TRAIN,
