@@ -219,7 +219,6 @@ MLPERF = Format(
 )
 
 
-
 def _ticked(record: Record) -> Record:
     """Return {name: mean} of the moments that StyleGAN keeps of each quantity."""
     return {
@@ -232,7 +231,7 @@ def _ticked(record: Record) -> Record:
 STYLEGAN = Format(
     name="stylegan-stats-jsonl",
     title="StyleGAN 2 and 3: stats.jsonl",
-    example='{"Loss/G/loss": {"num": 4, "mean": 0.7, "std": 0.0}, "Progress/tick": {"mean": 2}}',
+    example='{"Loss/G/loss": {"mean": 0.7}, "Progress/tick": {"mean": 2}, "Progress/kimg": {"mean": 8}}',
     matchers=(
         JsonLine(
             Schema(  # the console counts ticks too
