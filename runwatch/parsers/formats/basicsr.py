@@ -8,7 +8,7 @@ from runwatch.parsers.patterns import NUMBER, VALUE, LinePattern
 FORMAT = Format(
     name="basicsr",
     title="BasicSR and its kin",
-    example="2030-01-02 03:04:05,678 INFO: [train..][epoch:  2, iter:   1,200, lr:(2.000e-04,)] ... l_pix: 0.06",
+    example="2030-01-02 03:04:05,678 INFO: [x..][epoch:  2, iter:   1,200, lr:(2.000e-04,)] ... l_pix: 0.06",
     matchers=(
         LinePattern(
             "train",

@@ -1,4 +1,4 @@
-"""Darknet (pjreddie's and AlexeyAB's): ` 40: 2.125000, 2.250000 avg loss, 0.001000 rate, 0.5 seconds, ...`."""
+"""Darknet (pjreddie's and AlexeyAB's): ` 40: 2.125000, 2.250000 avg loss, 0.001000 rate, ...`."""
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import LEARNING_RATE, STEP_TIME
