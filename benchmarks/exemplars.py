@@ -223,6 +223,10 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
         '{{"training_iteration": {step}, "episode_reward_mean": {loss!r}, "time_this_iter_s": {small!r}, '
         '"timers": {{"learn_ms": {ms!r}}}}}',
     ),
+    "sb3-progress-json": (
+        '{{"time/fps": {rate}, "time/iterations": {epoch}, "time/total_timesteps": {step}, '
+        '"rollout/ep_rew_mean": {norm!r}, "train/loss": {loss!r}}}',
+    ),
     "deit-mae-jsonl": (
         '{{"train_lr": {lr!r}, "train_loss": {loss!r}, "test_loss": {norm!r}, "test_acc1": {mfu!r}, '
         '"epoch": {step}}}',

@@ -177,4 +177,28 @@ CASES = [
         },
         {"val/psnr": [30.5]},
     ),
+    Case(
+        "detectron2",  # before there is a time to reckon with
+        "[01/02 03:04:05 d2.utils.events]: eta: N/A  iter: 0  total_loss: 2.5  loss_cls: 1.5  time: N/A  data_time: N/A  lr: 0.0005\n"
+        "[01/02 03:04:06 d2.utils.events]: eta: 0:10:00  iter: 20  total_loss: 1.5  loss_cls: 1.25  time: 0.5  data_time: 0.25  lr: 0.0005\n",
+        {
+            "step": [0, 20],
+            "train/loss": [2.5, 1.5],
+            "train/learning_rate": [5e-4, 5e-4],
+            "perf/step_time": [0.5],
+        },
+    ),
+    Case(
+        "torchvision",  # LAVIS
+        "Train: data epoch: [0]  [  0/500]  eta: 0:10:00  lr: 0.001  loss: 2.5  time: 1.25  data: 0.5  max mem: 1200\n"
+        "Train: data epoch: [0] Total time: 0:05:12 (0.6240 s / it)\n"
+        "Train: data epoch: [1]  [ 50/500]  eta: 0:10:00  lr: 0.001  loss: 1.5  time: 1.25  data: 0.5  max mem: 1200\n",
+        {"step": [0, 550], "train/loss": [2.5, 1.5], "train/epoch": [0, 1]},
+    ),
+    Case(
+        "torchvision",  # DINOv2
+        "I20300102 03:04:05 1234 dinov2 helpers.py:102] Training  [  40/125000]  eta: 1 day, 0:10:00  lr: 0.001 (0.001)  "
+        "wd: 0.04 (0.04)  total_loss: 10.5 (10.75)  ibot_loss: 2.5 (2.75)  time: 0.5  data: 0.25  max mem: 1200\n",
+        {"step": [40], "total": [125000], "train/loss": [10.5], "ibot_loss": [2.5], "perf/step_time": [0.5]},
+    ),
 ]

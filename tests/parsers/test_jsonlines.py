@@ -356,3 +356,13 @@ def test_of_stylegans_statistics_the_means_count():
     assert parsed.column("step").tolist() == [0, 1, 2]
     assert parsed.column("Loss/G/loss").tolist() == [2.5, 1.25, 2.5 / 3]
     assert parsed.column("Progress/kimg").tolist() == [0, 4, 8]
+
+
+def test_progress_of_stable_baselines_has_losses_from_the_second_record_on():
+    records = [{"time/total_timesteps": 2048 * i, "rollout/ep_rew_mean": 20.5 + i} for i in range(1, 4)]
+    for record in records[1:]:
+        record["train/loss"] = 0.5
+    parsed = read(lines(*records))
+    assert parsed.format == "sb3-progress-json"
+    assert parsed.column("step").tolist() == [2048, 4096, 6144]
+    assert parsed.column("train/loss").tolist() == [0.5, 0.5]

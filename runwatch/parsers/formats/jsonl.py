@@ -145,6 +145,23 @@ RLLIB = Format(
     ),
 )
 
+SB3 = Format(
+    name="sb3-progress-json",
+    title="Stable-Baselines3's progress.json",
+    example='{"time/iterations": 2, "time/total_timesteps": 4096, "rollout/ep_rew_mean": 12.5}',
+    matchers=(
+        JsonLine(
+            Schema(
+                "sb3",
+                steps=("time/total_timesteps",),
+                needs=frozenset({"time/total_timesteps"}),
+                train=re.compile(r"^(?:train|rollout|time)/"),
+                modes=(),
+            )
+        ),
+    ),
+)
+
 JSON_STATS = Format(
     name="json-stats",
     title="Torch scripts that print json_stats: {...} an epoch",
@@ -254,4 +271,4 @@ GENERIC = Format(
     matchers=(JsonLine(Schema("jsonl", ends=frozenset({"train_runtime"}))),),
 )
 
-FORMATS = (LLAMAFACTORY, MMLOG, DETECTRON2, RLLIB, DEIT, JSON_STATS, MLPERF, MMENGINE, STYLEGAN, GENERIC)
+FORMATS = (LLAMAFACTORY, MMLOG, DETECTRON2, RLLIB, SB3, DEIT, JSON_STATS, MLPERF, MMENGINE, STYLEGAN, GENERIC)
