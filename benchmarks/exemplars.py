@@ -144,6 +144,13 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
         "remaining: {_mfu:.1f}s",
     ),
     "caffe": ("I0102 03:04:{_second:02d}.678901  1234 solver.cpp:222] Iteration {step}, loss = {loss:.6f}",),
+    "darknet": (
+        " {step}: {loss:.6f}, {norm:.6f} avg loss, {lr:.6f} rate, {small:.6f} seconds, {rate} images, {mfu:.6f} hours left",
+    ),
+    "basicsr": (
+        "2030-01-02 03:04:{_second:02d},678 INFO: [train..][epoch:{epoch:3d}, iter:{step:8,d}, lr:({lr:.3e},)] "
+        "[eta: 1 day, 3:04:05, time (data): {small:.3f} (0.002)] l_pix: {loss:.4e} l_percep: {norm:.4e} ",
+    ),
     "stylegan": (
         "tick {step}    kimg {ms:.1f}    time 1h 02m 03s   sec/tick {mfu:.1f}   sec/kimg {norm:.2f}   "
         "maintenance {one:.1f}  gpumem {mem:.2f}",
@@ -216,12 +223,21 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
         '{{"training_iteration": {step}, "episode_reward_mean": {loss!r}, "time_this_iter_s": {small!r}, '
         '"timers": {{"learn_ms": {ms!r}}}}}',
     ),
+    "sb3-progress-json": (
+        '{{"time/fps": {rate}, "time/iterations": {epoch}, "time/total_timesteps": {step}, '
+        '"rollout/ep_rew_mean": {norm!r}, "train/loss": {loss!r}}}',
+    ),
     "deit-mae-jsonl": (
         '{{"train_lr": {lr!r}, "train_loss": {loss!r}, "test_loss": {norm!r}, "test_acc1": {mfu!r}, '
         '"epoch": {step}}}',
     ),
     "json-stats": (
         'json_stats: {{"epoch":{step},"loss":{loss!r},"lr":{lr!r},"train_time":{mfu!r},"test_acc":{mem!r}}}',
+    ),
+    "stylegan-stats-jsonl": (
+        '{{"Loss/G/loss": {{"num": 4000, "mean": {loss!r}, "std": {norm!r}}}, '
+        '"Progress/tick": {{"num": 1, "mean": {step}, "std": 0.0}}, '
+        '"Progress/kimg": {{"num": 1, "mean": {ms!r}, "std": 0.0}}, "timestamp": {speed!r}}}',
     ),
     "mlperf-mllog": (
         ':::MLLOG {{"key": "eval_accuracy", "value": {loss!r}, "metadata": {{"epoch_num": {step}}}}}',

@@ -93,7 +93,7 @@ class WholeBoxes:
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may be of a box."""
-        return line.startswith((b"| ", b"----------"))
+        return line.startswith((b"| ", b"----------", b"["))
 
     def begin(
         self, lines: Lines, text: NDArray[np.bool_], start: int, first_line: int, piece: Piece

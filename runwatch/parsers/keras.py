@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from runwatch.parsers.lines import Ints
     from runwatch.parsers.pictures import Pictures
 
-_EPOCH = re.compile(rb"Epoch (\d+)/(\d+)\s*$")
+_COLOUR = rb"(?:\[\d{1,2}m){0,3}"
+"""Colours of Keras 3 whose escape characters were lost on the way."""
+_EPOCH = re.compile(_COLOUR + rb"Epoch (\d+)/(\d+)" + _COLOUR + rb"\s*$")
 _BAR = re.compile(
-    rb"\s*(?P<done>\d+)/(?P<total>\d+|Unknown) "
+    _COLOUR + rb"\s*(?P<done>\d+)/(?P<total>\d+|Unknown)" + _COLOUR + rb" "
     rb"(?:(?:\[[=>.]{10,80}\]|\S{10,200}) ?- |(?<=Unknown )(?:- )?(?=\d+s )|"
-    rb"(?=\xe2\x94[\x80-\xbf])\S{1,400} )(?P<rest>[^\r\n]{1,4000})"
+    rb"(?=" + _COLOUR + rb"(?:\xe2\x94[\x80-\xbf]|\?{10}))\S{1,400} )(?P<rest>[^\r\n]{1,4000})"
     rb"|(?:(?:\s*(?P<all>\d+)/(?P<of>\d+) |\s)- |(?=\d+s - ))(?P<whole>\d+m?s [^\r\n]{1,4000})"  # verbose=2
 )
 _ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): (" + VALUE + rb")(?= - |[\s\b]*$)")
+_PLACE = re.compile(rb"/(\d+)(?= \[[=>.]{10,80}\] ?- )")
+"""Where a bar tells its place; many in a line were glued together as carriage returns were lost."""
 _FILLING = re.compile(rb"\[[=>.]{10,80}\]")
 _HEAVY = re.compile(rb"(?:\xe2\x94[\x80-\xbf]){2,200}")
 HEADLINE, DRAWN, _UNKNOWN, _WHOLE = "headline", "drawn", "unknown", "whole"
@@ -44,10 +48,10 @@ class _KerasPictures:
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a line shows."""
-        if line[:6] == b"Epoch ":
+        if b"Epoch " in line[:11]:
             head = _EPOCH.match(line)
             return head and Match(self._layout(HEADLINE, (b"epoch", b"epochs")), (head.span(1), head.span(2)))
-        found = _BAR.match(line) if b" - " in line else None
+        found = _BAR.match(line, _last_bar(line)) if b" - " in line else None
         if found is None:
             return None
         drawn = found["rest"] is not None
@@ -55,7 +59,7 @@ class _KerasPictures:
         items = list(_ITEM.finditer(b" - " + found["rest" if drawn else "whole"]))
         names = tuple(m[1] for m in items)
         ended = int(found["all"] or 1) >= int(found["of"] or 1) or any(n[:4] == b"val_" for n in names)
-        if b"loss" not in names or not ended:
+        if not ended or not any(name.endswith(b"loss") for name in names):
             return None
         if found["total"] == b"Unknown":
             return Match(self._layout(_UNKNOWN, ()), ())
@@ -78,6 +82,14 @@ class _KerasPictures:
         return layout
 
 
+def _last_bar(line: bytes) -> int:
+    """Return where the last of the bars begins that are glued together; 0 for a bar alone."""
+    places = list(_PLACE.finditer(line))
+    if len(places) < 2:
+        return 0
+    return places[-1].start() - len(places[-1][1])  # what is done is padded to the total's width
+
+
 class _Values:
     """Which numbers of a bar are those of training and which of validation; of two of one name the first."""
 
@@ -90,6 +102,7 @@ class _Values:
         train = {n: i for n, i in items.items() if n[:4] != "val_" and n not in ("epoch", "total")}
         validation = {n: i for n, i in items.items() if n[:4] == "val_"}
         self.train, self.validation = list(train.values()), list(validation.values())
+        self.names = frozenset(items)
         self.every = list(items.values())
         self.train_row = row.layout(TRAIN, ("epoch", "total", *train))
         self.validation_row = row.layout(EVAL, ("epoch", *validation))
@@ -105,7 +118,7 @@ class KerasReader:
     single epoch: what a bar without one was is known when the next bar, headline or the end comes.
     """
 
-    begins = rb"Epoch |\s*\d+/(?:\d|Unknown)|\s- |\d+s - "
+    begins = rb"(?:\[\d{1,2}m)*(?:Epoch |\s*\d+/(?:\d|Unknown))|\s- |\d+s - "
     awake = False
     pattern = "keras"
     evaluation = "evaluate/"
@@ -148,7 +161,7 @@ class KerasReader:
         done, total = shown[:2] if drawn else 2 * (float(layout.pattern.split()[1]),)
         begins = not drawn or done < self._done or total != self._total
         if self._full and self._full[0] != number_:  # a redraw shows the same loss
-            begins |= self._first(layout, shown) != self._first(*self._full[1:])
+            begins |= self._first(layout, shown) != self._first(*self._full[1:]) and not self._closes(layout)
         rows = self._complete() if begins else []
         self._done, self._total = done, total
         if done == total:
@@ -159,6 +172,10 @@ class KerasReader:
         """Whether a bar without a headline is of the epoch before the next one, of another run."""
         begins_anew = self.epoch is not None and epoch <= self.epoch[0]
         return begins_anew and not self._open and bool(self._of(layout).validation)
+
+    def _closes(self, layout: Layout) -> bool:
+        """Whether a full bar below a full one is its last picture, which tells more, as of the validation."""
+        return self._full is not None and self._of(self._full[1]).names < self._of(layout).names
 
     def _of(self, layout: Layout) -> _Values:
         found = self._values.get(layout)
@@ -199,7 +216,7 @@ class KerasReader:
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may be a headline or hold a bar."""
-        return b" - " in line or line[:6] == b"Epoch "
+        return b" - " in line or b"Epoch " in line[:11]
 
     def minds(self, line: bytes) -> bool:
         """Return False: only pictures tell anything."""
@@ -289,15 +306,19 @@ class KerasReader:
         import numpy as np
 
         named = [part for part in pictures.parts if part.layout.pattern not in (HEADLINE, _UNKNOWN)]
+        told = [self._of(part.layout).names for part in named]
+        closes = np.array([[full < of for of in told] for full in told])
         names = sorted({self._first_name(part.layout) for part in named})
         firsts = [(part, part.columns[self._of(part.layout).first]) for part in named]
         loss = pictures.spread(firsts)[bars]
         name = pictures.spread([(p, names.index(self._first_name(p.layout))) for p in named])[bars]
         whole = pictures.spread([(p, p.layout.pattern != DRAWN) for p in named])[bars] > 0
+        kind = pictures.spread((part, i) for i, part in enumerate(named))[bars].astype(np.intp)
         done, total, line = done[bars], total[bars], pictures.line[bars]
         epoch = np.searchsorted(heads, bars)
         again = (line[1:] != line[:-1]) & (done == total)[:-1]
         again &= (loss[1:] != loss[:-1]) | (name[1:] != name[:-1])
+        again &= ~closes[kind[:-1], kind[1:]]
         begins = again | (epoch[1:] != epoch[:-1]) | (done[1:] < done[:-1]) | (total[1:] != total[:-1])
         return np.append(True, begins | whole[1:])
 

@@ -265,7 +265,7 @@ class LinePattern:
         self._fields = FIELDS if fields is True else fields or None
         self._has_units = self._fields is not None and self._fields.groups == 4
         self._text = head
-        self._layouts = Layouts(name, aliases or {}, units, first_epoch)
+        self._layouts = Layouts(name, {} if aliases is None else aliases, units, first_epoch)
 
     @cached_property
     def _head(self) -> re.Pattern[bytes]:

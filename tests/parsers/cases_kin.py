@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .case import Case
+from .case import NAN, Case
 
 CASES = [
     Case(
@@ -55,5 +55,150 @@ CASES = [
             "data_time": [0.125, 0.125],
             "Acc@1": [10.5, 11.5],
         },
+    ),
+    Case(
+        "keras",  # Keras 3 in a file from which the escape characters were lost
+        "[1mEpoch 1/2[0m\n"
+        "[1m1/2[0m [32m━━━━━━━━━━[0m[37m━━━━━━━━━━[0m [1m1s[0m 80ms/step - accuracy: 0.2500 - loss: 9.5\r"
+        "[1m2/2[0m [32m━━━━━━━━━━━━━━━━━━━━[0m[37m[0m [1m0s[0m 80ms/step - accuracy: 0.5000 - loss: 1.5\n"
+        "[1mEpoch 2/2[0m\n"
+        "[1m2/2[0m [32m━━━━━━━━━━━━━━━━━━━━[0m[37m[0m [1m0s[0m 80ms/step - accuracy: 0.7500 - loss: 1.25\n",
+        {"step": [1, 2], "total": [2, 2], "train/loss": [1.5, 1.25], "accuracy": [0.5, 0.75]},
+    ),
+    Case(
+        "keras",  # each picture on a line of its own: the last tells the validation, and other means
+        "Epoch 1/2\n1/2 [=====>.....] - ETA: 0s - accuracy: 0.1250 - loss: 9.5\n"
+        "2/2 [===========] - ETA: 0s - accuracy: 0.2500 - loss: 2.5\n"
+        "2/2 [===========] - 1s 80ms/step - accuracy: 0.5000 - loss: 1.5 - val_accuracy: 0.25 - val_loss: 1.75 - lr: 0.001\n"
+        "Epoch 2/2\n2/2 [===========] - ETA: 0s - accuracy: 0.5000 - loss: 1.5\n"
+        "2/2 [===========] - 1s 80ms/step - accuracy: 0.7500 - loss: 1.25 - val_accuracy: 0.5 - val_loss: 1.5 - lr: 0.001\n"
+        "2/2 [===========] - 0s 3ms/step - accuracy: 0.5 - loss: 1.75\n",
+        {"step": [1, 2], "train/loss": [1.5, 1.25], "train/learning_rate": [0.001, 0.001]},
+        {"val/loss": [1.75, 1.5], "evaluate/loss": [1.75]},
+    ),
+    Case(
+        "keras",  # the carriage returns between the pictures were lost
+        "Epoch 1/2\n 1/10 [==>........] - ETA: 9s - loss: 9.5000 9/10 [========>..] - ETA: 1s - loss: 2.5000"
+        "10/10 [===========] - 1s 80ms/step - loss: 1.5000 - val_loss: 1.7500\n"
+        "Epoch 2/2\n 1/10 [==>........] - ETA: 9s - loss: 8.500010/10 [===========] - 1s 80ms/step - loss: 1.2500"
+        " - val_loss: 1.5000\n",
+        {"step": [1, 2], "train/loss": [1.5, 1.25]},
+        {"val/loss": [1.75, 1.5]},
+    ),
+    Case(
+        "keras",  # losses of a model with a train_step of its own
+        "Epoch 1/2\n9/9 [===========] - 1s 80ms/step - d_loss: 0.5 - g_loss: 2.5\n"
+        "Epoch 2/2\n9/9 [===========] - 1s 80ms/step - d_loss: 0.25 - g_loss: 1.5\n",
+        {"step": [1, 2], "d_loss": [0.5, 0.25], "g_loss": [2.5, 1.5]},
+    ),
+    Case(
+        "openmmlab",  # the workflow validates too: a loss of its own
+        "2030-01-02 03:04:05,678 - mmdet - INFO - Epoch [1][50/271]\tlr: 4.875e-04, eta: 2:21:04, time: 0.750, "
+        "acc: 75.5, loss_cls: 0.25, loss: 0.6875\n"
+        "2030-01-02 03:04:06,678 - mmdet - INFO - Epoch(val) [1][20]\tacc: 50.5, loss_cls: 0.5, loss: 0.75, bbox_mAP: 0.125\n",
+        {"step": [50], "train/loss": [0.6875], "acc": [75.5]},
+        {"val/loss": [0.75], "val/loss_cls": [0.5], "val/acc": [50.5], "bbox_mAP": [0.125]},
+    ),
+    Case(
+        "caffe",
+        "I0102 03:04:05.678901  5405 solver.cpp:330] Iteration 0, Testing net (#0)\n"
+        "I0102 03:04:05.678901  5405 solver.cpp:397]     Test net output #0: accuracy = 0.125\n"
+        "I0102 03:04:05.678901  5405 solver.cpp:397]     Test net output #1: loss = 2.5 (* 1 = 2.5 loss)\n"
+        "I0102 03:04:05.678901  5405 solver.cpp:218] Iteration 0 (-nan iter/s, 0s/10 iters), loss = 2.25\n"
+        "I0102 03:04:06.678901  5405 solver.cpp:330] Iteration 10, Testing net (#0)\n"
+        "I0102 03:04:06.678901  5405 solver.cpp:397]     Test net output #0: accuracy = 0.25\n"
+        "I0102 03:04:06.678901  5405 solver.cpp:397]     Test net output #1: loss = 1.5 (* 1 = 1.5 loss)\n"
+        "I0102 03:04:06.678901  5405 solver.cpp:218] Iteration 10 (5 iter/s, 2s/10 iters), loss = 1.25\n",
+        {"step": [0, 10], "train/loss": [2.25, 1.25]},
+        {"val/accuracy": [0.125, 0.25], "val/loss": [2.5, 1.5]},
+    ),
+    Case(
+        "swav",  # the number of batches is not told
+        "INFO - 01/02/30 03:04:05 - 0:00:10 - Epoch: [0][50]\tTime 0.5 (0.6)\tData 0.1 (0.1)\tLoss 7.5000 (7.6250)\tLr: 0.3000\n"
+        "INFO - 01/02/30 03:04:06 - 0:00:11 - Epoch: [0][100]\tTime 0.5 (0.6)\tData 0.1 (0.1)\tLoss 7.2500 (7.5000)\tLr: 0.3000\n",
+        {
+            "step": [50, 100],
+            "train/epoch": [0, 0],
+            "train/loss": [7.5, 7.25],
+            "perf/step_time": [0.5, 0.5],
+            "train/learning_rate": [0.3, 0.3],
+        },
+    ),
+    Case(
+        "stable-baselines3",  # Spinning Up
+        "---------------------------------------\n|             Epoch |               0 |\n|      AverageEpRet |            20.5 |\n"
+        "| TotalEnvInteracts |           4e+03 |\n|             LossV |           152.5 |\n---------------------------------------\n"
+        "---------------------------------------\n|             Epoch |               1 |\n|      AverageEpRet |            22.5 |\n"
+        "| TotalEnvInteracts |           8e+03 |\n|             LossV |           140.5 |\n---------------------------------------\n",
+        {"step": [4000, 8000], "AverageEpRet": [20.5, 22.5], "LossV": [152.5, 140.5], "train/epoch": [0, 1]},
+    ),
+    Case(
+        "stable-baselines3",  # a box of each of two processes under mpirun: those of one of them are read
+        "[1,0]<stdout>:------------------------\n[1,1]<stdout>:------------------------\n"
+        "[1,0]<stdout>:| EpRewMean      | 20.5 |\n[1,1]<stdout>:| EpRewMean      | 10.5 |\n"
+        "[1,0]<stdout>:| TimestepsSoFar | 2048 |\n[1,1]<stdout>:| TimestepsSoFar | 2048 |\n"
+        "[1,0]<stdout>:------------------------\n[1,1]<stdout>:------------------------\n",
+        {"step": [2048], "EpRewMean": [20.5]},
+    ),
+    Case(
+        "darknet",
+        "Region 82 Avg IOU: 0.25, Class: 0.5, Obj: 0.5, No Obj: 0.5, .5R: 0.25, .75R: 0.0,  count: 4\n"
+        "1: 725.500000, 730.250000 avg, 0.000000 rate, 5.5 seconds, 64 images\n"
+        "Loaded: 0.000031 seconds\n"
+        " 2: 700.500000, 727.250000 avg loss, 0.001000 rate, 5.25 seconds, 128 images, 1.5 hours left\n"
+        " mean average precision (mAP@0.50) = 0.625, or 62.50 % \n",
+        {
+            "step": [1, 2],
+            "train/loss": [725.5, 700.5],
+            "avg loss": [730.25, 727.25],
+            "train/learning_rate": [0, 0.001],
+            "perf/step_time": [5.5, 5.25],
+        },
+        {"val/mAP50": [0.625]},
+    ),
+    Case(
+        "darknet",  # a classifier
+        "10, 0.125: 2.500000, 2.750000 avg, 0.100000 rate, 0.5 seconds, 1280 images\n"
+        "11, 0.137: nan, nan avg, 0.100000 rate, 0.5 seconds, 1408 images\n",
+        {"step": [10, 11], "train/loss": [2.5, NAN]},
+    ),
+    Case(
+        "basicsr",
+        "2030-01-02 03:04:05,678 INFO: [train..][epoch:  0, iter:     900, lr:(2.000e-04,)] [eta: 1 day, 3:04:05, "
+        "time (data): 0.500 (0.002)] l_pix: 6.2500e-02 l_percep: 1.2500e+00 \n"
+        "2030-01-02 03:04:06,678 INFO: Validation Set5\n\t # psnr: 30.5000\tBest: 30.5000 @ 900 iter\n"
+        "2030-01-02 03:04:07,678 INFO: [train..][epoch:  1, iter:   1,000, lr:(1.000e-04,1.000e-04,)] [eta: 3:04:05, "
+        "time (data): 0.250 (0.002)] l_pix: 3.1250e-02 l_percep: 1.0000e+00 \n",
+        {
+            "step": [900, 1000],
+            "l_pix": [0.0625, 0.03125],
+            "train/learning_rate": [2e-4, 1e-4],
+            "perf/step_time": [0.5, 0.25],
+        },
+        {"val/psnr": [30.5]},
+    ),
+    Case(
+        "detectron2",  # before there is a time to reckon with
+        "[01/02 03:04:05 d2.utils.events]: eta: N/A  iter: 0  total_loss: 2.5  loss_cls: 1.5  time: N/A  data_time: N/A  lr: 0.0005\n"
+        "[01/02 03:04:06 d2.utils.events]: eta: 0:10:00  iter: 20  total_loss: 1.5  loss_cls: 1.25  time: 0.5  data_time: 0.25  lr: 0.0005\n",
+        {
+            "step": [0, 20],
+            "train/loss": [2.5, 1.5],
+            "train/learning_rate": [5e-4, 5e-4],
+            "perf/step_time": [0.5],
+        },
+    ),
+    Case(
+        "torchvision",  # LAVIS
+        "Train: data epoch: [0]  [  0/500]  eta: 0:10:00  lr: 0.001  loss: 2.5  time: 1.25  data: 0.5  max mem: 1200\n"
+        "Train: data epoch: [0] Total time: 0:05:12 (0.6240 s / it)\n"
+        "Train: data epoch: [1]  [ 50/500]  eta: 0:10:00  lr: 0.001  loss: 1.5  time: 1.25  data: 0.5  max mem: 1200\n",
+        {"step": [0, 550], "train/loss": [2.5, 1.5], "train/epoch": [0, 1]},
+    ),
+    Case(
+        "torchvision",  # DINOv2
+        "I20300102 03:04:05 1234 dinov2 helpers.py:102] Training  [  40/125000]  eta: 1 day, 0:10:00  lr: 0.001 (0.001)  "
+        "wd: 0.04 (0.04)  total_loss: 10.5 (10.75)  ibot_loss: 2.5 (2.75)  time: 0.5  data: 0.25  max mem: 1200\n",
+        {"step": [40], "total": [125000], "train/loss": [10.5], "ibot_loss": [2.5], "perf/step_time": [0.5]},
     ),
 ]

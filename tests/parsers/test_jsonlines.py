@@ -334,3 +334,35 @@ def test_what_an_object_holds_means_what_it_says(holder):
     parsed = read("\n".join(lines).encode())
     assert parsed.column("train/loss").tolist() == [5 / i for i in range(1, 9)]
     assert parsed.column(f"{holder}/mAP").tolist() == [0.5] * 8
+
+
+def test_of_stylegans_statistics_the_means_count():
+    def moments(mean):
+        return {"num": 4, "mean": mean, "std": 0.5}
+
+    text = lines(
+        *(
+            {
+                "Loss/G/loss": moments(2.5 / (tick + 1)),
+                "Progress/tick": moments(tick),
+                "Progress/kimg": moments(4 * tick),
+                "timestamp": 1893456000.5,
+            }
+            for tick in range(3)
+        )
+    )
+    parsed = read(text)
+    assert parsed.format == "stylegan-stats-jsonl"
+    assert parsed.column("step").tolist() == [0, 1, 2]
+    assert parsed.column("Loss/G/loss").tolist() == [2.5, 1.25, 2.5 / 3]
+    assert parsed.column("Progress/kimg").tolist() == [0, 4, 8]
+
+
+def test_progress_of_stable_baselines_has_losses_from_the_second_record_on():
+    records = [{"time/total_timesteps": 2048 * i, "rollout/ep_rew_mean": 20.5 + i} for i in range(1, 4)]
+    for record in records[1:]:
+        record["train/loss"] = 0.5
+    parsed = read(lines(*records))
+    assert parsed.format == "sb3-progress-json"
+    assert parsed.column("step").tolist() == [2048, 4096, 6144]
+    assert parsed.column("train/loss").tolist() == [0.5, 0.5]

@@ -75,9 +75,11 @@ def builtin() -> tuple[Format, ...]:
     """Return the formats that come with runwatch."""
     from runwatch.parsers.formats import (
         bars,
+        basicsr,
         boosting,
         build_nanogpt,
         caffe,
+        darknet,
         deepspeed,
         detectron2,
         dl4j,
@@ -153,6 +155,8 @@ def builtin() -> tuple[Format, ...]:
         boosting.CATBOOST,
         sklearn.FORMAT,
         caffe.FORMAT,
+        darknet.FORMAT,
+        basicsr.FORMAT,
         dl4j.FORMAT,
         gan.STYLEGAN,
         gan.PIX2PIX,

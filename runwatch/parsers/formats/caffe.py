@@ -1,8 +1,13 @@
 """Caffe: glog lines `solver.cpp:222] Iteration 400, loss = 0.0625`, the learning rate on its own line."""
 
+import re
+
 from runwatch.batch import EVAL, PLAN, TRAIN
 from runwatch.parsers.formats import Format
+from runwatch.parsers.heldout import HeldOut
 from runwatch.parsers.patterns import VALUE, LinePattern
+
+_OUTPUT = re.compile(rb"([\w/.-]{1,80}) = (" + VALUE + rb")(?= \(\* |\s*$)")
 
 FORMAT = Format(
     name="caffe",
@@ -12,11 +17,20 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Iteration (?P<step>\d+)(?: \([^)\r\n]{1,80}\))?, loss = (?P<loss>" + VALUE + rb")\s*$",
+            rb"Iteration (?P<step>\d+)(?: \([^)\r\n]{1,80}\))?, (?:[\d.]+/[\d.]+ep, )?"
+            rb"loss = (?P<loss>" + VALUE + rb")\s*$",
             prefix=b"Iteration ",
         ),
         LinePattern(
             "lr", EVAL, rb"Iteration (?P<step>\d+), lr = (?P<lr>" + VALUE + rb")\s*$", prefix=b"Iteration "
+        ),
+        LinePattern(
+            "test",
+            EVAL,
+            rb"Test net output #\d+: ",
+            prefix=b"Test net output #",
+            fields=_OUTPUT,
+            aliases=HeldOut(re.compile("")),
         ),
         LinePattern("plan", PLAN, rb"max_iter: (?P<total>\d+)\s*$", prefix=b"max_iter: "),
     ),

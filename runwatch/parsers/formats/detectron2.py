@@ -15,7 +15,7 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"eta: (?:\d+ days?, )?[\d:]{4,8} {1,4}(?:iter: |epoch/iter: \d+/)(?P<step>\d+) {1,4}"
+            rb"eta: (?:(?:\d+ days?, )?[\d:]{4,8}|N/A) {1,4}(?:iter: |epoch/iter: \d+/)(?P<step>\d+) {1,4}"
             rb"(?=[^\r\n]{0,2000}?total_loss: )",
             prefix=b"eta: ",
             fields=True,

@@ -145,6 +145,23 @@ RLLIB = Format(
     ),
 )
 
+SB3 = Format(
+    name="sb3-progress-json",
+    title="Stable-Baselines3's progress.json",
+    example='{"time/iterations": 2, "time/total_timesteps": 4096, "rollout/ep_rew_mean": 12.5}',
+    matchers=(
+        JsonLine(
+            Schema(
+                "sb3",
+                steps=("time/total_timesteps",),
+                needs=frozenset({"time/total_timesteps"}),
+                train=re.compile(r"^(?:train|rollout|time)/"),
+                modes=(),
+            )
+        ),
+    ),
+)
+
 JSON_STATS = Format(
     name="json-stats",
     title="Torch scripts that print json_stats: {...} an epoch",
@@ -218,6 +235,35 @@ MLPERF = Format(
     ),
 )
 
+
+def _ticked(record: Record) -> Record:
+    """Return {name: mean} of the moments that StyleGAN keeps of each quantity."""
+    return {
+        name: moments["mean"]
+        for name, moments in record.items()
+        if isinstance(moments, dict) and "mean" in moments
+    }
+
+
+STYLEGAN = Format(
+    name="stylegan-stats-jsonl",
+    title="StyleGAN 2 and 3: stats.jsonl",
+    example='{"Loss/G/loss": {"mean": 0.7}, "Progress/tick": {"mean": 2}, "Progress/kimg": {"mean": 8}}',
+    matchers=(
+        JsonLine(
+            Schema(  # the console counts ticks too
+                "stylegan-stats",
+                steps=("Progress/tick",),
+                needs=frozenset({"Progress/tick", "Progress/kimg"}),
+                train=re.compile("^Progress/tick$"),
+                evals=NOTHING,
+                modes=(),
+            ),
+            reshape=_ticked,
+        ),
+    ),
+)
+
 GENERIC = Format(
     name="jsonl",
     title="JSON lines with a step and a loss",
@@ -225,4 +271,4 @@ GENERIC = Format(
     matchers=(JsonLine(Schema("jsonl", ends=frozenset({"train_runtime"}))),),
 )
 
-FORMATS = (LLAMAFACTORY, MMLOG, DETECTRON2, RLLIB, DEIT, JSON_STATS, MLPERF, MMENGINE, GENERIC)
+FORMATS = (LLAMAFACTORY, MMLOG, DETECTRON2, RLLIB, SB3, DEIT, JSON_STATS, MLPERF, MMENGINE, STYLEGAN, GENERIC)

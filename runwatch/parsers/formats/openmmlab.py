@@ -1,13 +1,18 @@
 """OpenMMLab (MMDetection, MMEngine): `Epoch [2][50/900]  lr: 1.250e-03, eta: ..., loss: 0.6`."""
 
+import re
+
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import STEP_TIME
 from runwatch.parsers.formats import Format
+from runwatch.parsers.heldout import HeldOut
 from runwatch.parsers.patterns import LinePattern
 
 _ALIASES = {"time": STEP_TIME}
 _VAL = rb" ?\(val\) +(?:\[\d+\])?\[ *\d+(?:/\d+)?\]\s+(?!eta)"
-_VAL_ALIASES = {"time": "val/time", "data_time": "val/data_time", "lr": "val/lr"}
+_VAL_ALIASES = HeldOut(  # where the workflow validates, its lines tell what those of training do
+    re.compile(r"^(?:(?:data_)?time|lr|memory|grad_norm)$|(?:^|[._])(?:loss|acc)(?:_|$)")
+)
 
 FORMAT = Format(
     name="openmmlab",

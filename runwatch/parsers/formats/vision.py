@@ -109,6 +109,14 @@ SWAV = Format(
             aliases={**_TIME, "epoch ": "train/epoch"},
             first_epoch=0,
         ),
+        LinePattern(  # SwAV itself does not tell how many batches there are
+            "train-batch",
+            TRAIN,
+            rb"Epoch: \[(?P<epoch>\d+)\]\[(?P<step>\d+)\]\s+(?=Time )",
+            prefix=b"Epoch: [",
+            fields=True,
+            aliases=_TIME,
+        ),
         EpochLine(  # of SupContrast and its kin
             "train",
             TRAIN,
@@ -158,11 +166,20 @@ def _epoch_line(prefix: bytes) -> EpochLine:
 
 TORCHVISION = Format(
     name="torchvision",
-    title="torchvision's reference scripts and users of their logger (DeiT, MAE, DINO, DETR, BLIP)",
+    title="torchvision's reference scripts and users of their logger (DeiT, MAE, DINO, DETR, BLIP, LAVIS)",
     example="Epoch: [2]  [ 40/900]  eta: 0:07:20  lr: 0.00125  loss: 2.1250 (2.2500)  time: 0.5120  ...",
     matchers=(
         _epoch_line(b"Epoch: ["),
         _epoch_line(b"Train Epoch: ["),
+        _epoch_line(b"Train: data epoch: ["),  # LAVIS
+        LinePattern(  # DINOv2 counts iterations alone
+            "train-iter",
+            TRAIN,
+            rb"Training +\[ *(?P<step>\d+)/(?P<total>\d+)\]" + _ETA,
+            prefix=b"Training ",
+            fields=True,
+            aliases={**_TIME, "total_loss": LOSS},
+        ),
         LastBatch(
             "test",
             EVAL,
