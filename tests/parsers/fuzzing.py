@@ -98,7 +98,7 @@ _CLOCK = re.compile(rb"(?:(\d+)[:h] ?)?(\d+)[:m] ?(\d+(?:\.\d+)?)")
 _SCALES: list[tuple[re.Pattern[bytes], Callable[[float], Iterable[float]]]] = [
     (re.compile(rb"(?<![A-Za-z])(?:" + unit + rb")(?![A-Za-z])"), scale)
     for unit, scale in (
-        (rb"ms|msec", lambda x: (x / 1e3,)),
+        (rb"ms|msec|lr\(1e-3\)", lambda x: (x / 1e3,)),
         (rb"us", lambda x: (x / 1e6,)),
         (rb"%|(?i:mfu)|percent|pct", lambda x: (x / 1e2,)),
         (rb"m|min", lambda x: (x * 60.0,)),

@@ -17,7 +17,7 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Iteration (?P<step>\d+)(?: \([^)\r\n]{1,80}\))?, (?:[\d.]+/[\d.]+ep, )?"
+            rb"Iteration (?P<step>\d+)(?: \([^)\r\n]{1,80}\))?, "
             rb"loss = (?P<loss>" + VALUE + rb")\s*$",
             prefix=b"Iteration ",
         ),
