@@ -172,7 +172,7 @@ def _splits(lines: list[Kept], names: Collection[bytes]) -> frozenset[bytes]:
 
 
 def _tells_but_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:
-    """Whether lines tell the loss of training, hardly ever the same one, and but a time beside it.
+    """Whether lines tell the loss of training, hardly ever the same one, and but a time or a share beside it.
 
     Where they stand right below each other, one that tells a place may yet come between them.
     """
@@ -180,7 +180,7 @@ def _tells_but_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> b
         return False
     values = [k.text(f) for k in lines for f in k.found if f.name == names[0]]
     dense = 2 * (lines[-1].seen - lines[0].seen) < 3 * len(lines) < 3 * _DENSE
-    alone = all(f.name == names[0] or is_time(f) for k in lines for f in k.found)
+    alone = all(f.name == names[0] or is_time(f) or f.suffix == b"%" for k in lines for f in k.found)
     return (
         alone
         and (last or not dense)
@@ -255,6 +255,9 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         losses = [name for name in sorted(names) if is_loss(name) and is_val(name)]
         if len(losses) == 1:
             meant.setdefault(losses[0], VAL_LOSS)
+        elif not losses and lines and all(is_loss(name) for name in names if is_quality(name)):
+            vals = [name for name in names & _splits(lines, names) if is_val(name)]
+            meant.update({name: VAL_LOSS for name in vals if len(vals) == 1})  # loss 0.5 val 0.6
     for name in sorted(names):
         rate = RATES.get(name.lower())
         if rate is not None and rate != STEP_TIME:

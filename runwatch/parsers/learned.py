@@ -17,6 +17,7 @@ from runwatch.metrics import EPOCH, LOSS, VAL_LOSS, Unit, canonical
 from runwatch.parsers.fields import Field, fields
 from runwatch.parsers.learn_sections import VAL_SECTION, Sections
 from runwatch.parsers.learn_words import (
+    EPOCH_RANK,
     RATIO,
     SAVES,
     TOLD_AGAIN,
@@ -40,7 +41,7 @@ from runwatch.text import decode
 
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total val valid validation".split())
 _SAYS_VAL = re.compile(
-    rb"(?i)(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*(?:val|test|eval)"
+    rb"(?i)(?!\s{9})[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*(?:val|test|eval)"
 )
 """A line whose first word, behind what loggers print, is about validation."""
 _MAX_STAGES = 64
@@ -264,7 +265,8 @@ class LearnedMatcher:
             same = None if main.counter is None else _find(main.counter, found, ranked)
             at = next((index for r, index in ranked if r < RATIO), same)
         says = _SAYS_VAL.match(line) and (len(scores) > 1 or b" = " not in line)  # else it may be code
-        if main.counter is not None and at is None and not says:
+        dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1 and inside
+        if main.counter is not None and at is None and not says and not dated:
             return None
         columns = self._beside(self._metrics(line, found, {index for _, index in ranked}, {}, inside))
         if at is not None:

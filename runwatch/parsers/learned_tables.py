@@ -56,6 +56,8 @@ class Header(NamedTuple):
     """Finds the cells of its rows."""
     logged: bool = False
     """Whether it stands behind what a logger prints, as its rows do."""
+    indent: int = 0
+    """Bytes before the first column: room for the index of a data frame, which has no name."""
 
 
 def header(line: bytes) -> Header | None:
@@ -77,7 +79,8 @@ def header(line: bytes) -> Header | None:
         columns, cell = tuple(listed), _LISTED_WORD[b";" if b";" in bare else b","]
     elif len(columns) == 1:
         columns = tuple(line.split())
-    return Header(columns, cell) if _heads(columns, line) else None
+    indent = 0 if ruled else len(line) - len(line.lstrip(b" "))
+    return Header(columns, cell, indent=indent) if _heads(columns, line) else None
 
 
 def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
@@ -143,7 +146,9 @@ class TableMatcher:
         before = behind_logger(line, start) if self.head.logged else None
         start = before.end() if before else start
         # no more cells than columns: time stays linear
-        words = list(islice(self.head.cell.finditer(line, start), len(self._names)))
+        words = list(islice(self.head.cell.finditer(line, start), len(self._names) + 1))
+        if len(words) > len(self._names):
+            words = words[1:] if _is_index(line, words[0], self.head.indent) else words[:-1]
         if len(words) != (self._width or max(1, len(words))) or not _REMARK.fullmatch(line, words[-1].end()):
             return None
         columns = self._told(len(words))
@@ -198,6 +203,11 @@ class TableMatcher:
                 steps.append(number(row[slice(*found.spans[found.layout.names.index("step")])]))
         rises = sum(b > a for a, b in pairwise(steps))
         return len(steps) >= 3 and rises >= max(2, 0.8 * (len(steps) - 1)) and _distinct(steps)
+
+
+def _is_index(line: bytes, word: re.Match[bytes], indent: int) -> bool:
+    """Whether a row's first cell is that of a column without a name: a whole number left of all others."""
+    return word.start() == 0 and word.end() <= indent and line[: word.end()].isdigit()
 
 
 def _distinct(steps: list[float]) -> bool:
