@@ -63,6 +63,8 @@ _PARTS = frozenset(
 """Words of the parts of a loss."""
 _PLAIN = _LOSSES - {b"all"}
 """The same where each stands on a line of its own; `all` is then one of several sets of data."""
+_TESTED = _PLAIN - {b"train", b"training", b"trn"} | frozenset(b"test set data global".split())
+"""Words of the name of the loss of test data."""
 _TOLD = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses that were."""
 _LOSS_COUNTS = 12
@@ -267,6 +269,13 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
             rising = all(b >= a for a, b in pairwise(values)) and len(set(values)) > len(values) // 2
             meant[name] = "elapsed" if rising else STEP_TIME
     return meant
+
+
+def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
+    """Return the name of a loss of test data as that of validation, if only that is told of either."""
+    losses = [name for name in names if is_loss(name) and is_val(name)]
+    plain = [name for name in losses if b"test" in words(name) and _TESTED.issuperset(words(name))]
+    return dict.fromkeys(plain, VAL_LOSS) if len(losses) == 1 else {}
 
 
 def loss_of_parts(names: frozenset[bytes]) -> bytes | None:

@@ -107,8 +107,10 @@ class LearnedMatcher:
 
     prefix = b""
 
-    def __init__(self, plans: Mapping[bytes, Plan]) -> None:
+    def __init__(self, plans: Mapping[bytes, Plan], evaluated: Mapping[bytes, str] | None = None) -> None:
+        """Read lines by these plans; `evaluated` tells what names mean in validation lines of no family."""
         self.plans = plans
+        self._evaluated = evaluated or {}
         self._main = next(plan for plan in plans.values() if plan.main)
         self._has_loss = any(self._means_loss(name) for name in self._main.quality)
         self._stages: dict[bytes, Plan] = {}
@@ -268,7 +270,7 @@ class LearnedMatcher:
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1 and inside
         if main.counter is not None and at is None and not says and not dated:
             return None
-        columns = self._beside(self._metrics(line, found, {index for _, index in ranked}, {}, inside))
+        columns = self._beside(self._metrics(line, found, {i for _, i in ranked}, self._evaluated, inside))
         if at is not None:
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
         return self._match("evaluation", EVAL, columns, None) if columns else None

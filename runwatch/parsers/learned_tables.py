@@ -36,6 +36,8 @@ _CELL = re.compile(
 """A number, or one of the things that stand among numbers: an object, a clock time, a size, a gap."""
 _BARE = re.compile(rb"(?i)#? ?(?:(?:avg|average|mean|total|train|training)[ _.-]?){0,2}loss(?:es)?\.?")
 """A heading that stands alone over a column of losses."""
+_TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? ?\w+\s*\Z")
+"""What a header of two columns holds, or all there is of it: other pairs of words are prose."""
 _REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")
 """What may stand behind the last cell: `<- best`."""
 
@@ -75,10 +77,12 @@ def header(line: bytes) -> Header | None:
         return told and told._replace(logged=True)
     gap, cell = (_RULED, _RULED_WORD) if ruled else (_GAP, _WORD)
     columns = tuple(column for column in gap.split(bare) if column)
-    if len(columns) == 1 and not ruled and len(listed := _LISTED.split(bare.lstrip(b"# "))) > 2:
+    if len(columns) == 1 and not ruled and len(listed := _LISTED.split(bare.lstrip(b"# "))) > 1:
         columns, cell = tuple(listed), _LISTED_WORD[b";" if b";" in bare else b","]
     elif len(columns) == 1:
         columns = tuple(line.split())
+        if columns[0] == b"#" and _counter(columns[1:]) is not None:  # a comment
+            columns = columns[1:]
     indent = 0 if ruled else len(line) - len(line.lstrip(b" "))
     return Header(columns, cell, indent=indent) if _heads(columns, line) else None
 
@@ -88,7 +92,7 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
     if not 2 <= len(columns) <= _MAX_COLUMNS or len(set(columns)) < len(columns):
         return False
     paired = _counter(columns) == 0 or all(map(is_loss, columns))
-    if len(columns) == 2 and not (paired and re.search(rb"[\t|]", line)):
+    if len(columns) == 2 and not (paired and _TWO.search(line)):
         return False
     if any(not column[:1].isalpha() and column != b"#" for column in columns):
         return False

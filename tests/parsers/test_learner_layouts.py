@@ -71,3 +71,25 @@ def test_progress_that_is_told_in_percent_only_is_no_step():
     )
     assert parsed.column("train/loss").tolist() == LOSSES
     assert len(parsed.column("step")) == 0
+
+
+@pytest.mark.parametrize("head", ["epoch loss", "step;loss", "# iter loss"])
+def test_a_table_of_two_columns_below_other_text(head):
+    gap = ";" if ";" in head else " "
+    rows = ["Number of parameters: 11", head, *(f"{i}{gap}{x}" for i, x in zip(STEPS, LOSSES, strict=True))]
+    parsed = parse("\n".join([*rows, "done", ""]).encode())
+    assert parsed.column("step").tolist() == STEPS
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_a_pair_of_words_heads_no_table_of_sentences():
+    parsed = parse(b"epoch loss\n" + b"".join(b"%d apples %d\n" % (i, i) for i in STEPS))
+    assert parsed.format is None
+
+
+@pytest.mark.parametrize("also", ["", "Val Loss: {x}, Acc: 0.4\n"])
+def test_the_loss_of_test_data_is_that_of_validation_if_there_is_no_other(also):
+    line = "epoch: {i}, train loss: {x}, train acc: 0.11\n" + also + "Test Loss: {y}, Acc: 0.4\n***"
+    parsed = parse(_log(line))
+    assert parsed.column("step").tolist() == STEPS
+    assert parsed.column("val/loss", EVAL).tolist() == (LOSSES if also else VALS)
