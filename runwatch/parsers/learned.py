@@ -41,7 +41,8 @@ from runwatch.text import decode
 
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total val valid validation".split())
 _SAYS_VAL = re.compile(
-    rb"(?i)(?!\s{9})[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*(?:val|test|eval)"
+    rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*|\s{1,8})"
+    rb"(?:val|test|eval)"
 )
 """A line whose first word, behind what loggers print, is about validation."""
 _MAX_STAGES = 64

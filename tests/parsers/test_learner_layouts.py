@@ -93,3 +93,9 @@ def test_the_loss_of_test_data_is_that_of_validation_if_there_is_no_other(also):
     parsed = parse(_log(line))
     assert parsed.column("step").tolist() == STEPS
     assert parsed.column("val/loss", EVAL).tolist() == (LOSSES if also else VALS)
+
+
+def test_what_is_told_again_below_a_record_is_no_evaluation():
+    parsed = parse(_log("Epoch {i} - Train Loss: {x}, Val Loss: {y}\n  \u4fdd\u5b58 (val_loss={y})"))
+    assert parsed.column("val/loss").tolist() == VALS
+    assert len(parsed.column("val/loss", EVAL)) == 0
