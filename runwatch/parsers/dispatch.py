@@ -12,7 +12,7 @@ from typing import NamedTuple
 from runwatch.batch import TRAIN
 from runwatch.parsers.formats import Format
 from runwatch.parsers.needles import Needles
-from runwatch.parsers.patterns import Match, Matcher
+from runwatch.parsers.patterns import LinePattern, Match, Matcher
 from runwatch.parsers.prefix import Logged
 
 _FEW = 8
@@ -28,6 +28,12 @@ class Found(NamedTuple):
     format: Format
     logged: bool
     """Whether it stands behind a logging prefix."""
+
+
+def trains(matcher: Matcher) -> bool:
+    """Return whether a matcher reads nothing but training records."""
+    bare = matcher.matcher if isinstance(matcher, Logged) else matcher
+    return isinstance(bare, LinePattern) and bare.kind == TRAIN
 
 
 class _Asked(NamedTuple):

@@ -82,7 +82,7 @@ _NAME = re.compile(
     rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
     rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w /]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
-    rb"(?P<mark>(?:['\"],?)?\s*(?:(?:[:=]>?|->)\s*(?:[A-Za-z][\w.]{0,20}\()?)?)['\"\[({]*\s*$"
+    rb"(?P<mark>(?:['\"],?)?\s*(?:(?:[:=]>?|->|\.{3,}:?|-{3,}>?)\s*(?:[A-Za-z][\w.]{0,20}\()?)?)['\"\[({]*\s*$"
 )
 _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b(?=\s*(?:[,;|]|$)))"
@@ -235,7 +235,7 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         gap = tongues.with_ascii_colon(gap)
     named = (tongues.accented(gap) if foreign else None) or _NAME.search(gap)
     named = named or (tongues.named(gap) if foreign else None)
-    name = _SENTENCE.split(named["name"])[-1].rstrip(b"'>-") if named else b""
+    name = _SENTENCE.split(named["name"])[-1].rstrip(b"'>-.") if named else b""
     if not named and line[:1] == b"|":  # a box: | name | value |
         name = gap.strip(b" |")
     if foreign:

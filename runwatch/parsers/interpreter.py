@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, cast
 from runwatch.batch import BAR, EVAL, TRAIN, Event
 from runwatch.metrics import LOSS
 from runwatch.parsers.columns import Columns
-from runwatch.parsers.dispatch import Dispatch
+from runwatch.parsers.dispatch import Dispatch, trains
 from runwatch.parsers.escapes import UP, bare, rows
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import Format, catalogue
 from runwatch.parsers.learner import Learner
-from runwatch.parsers.patterns import BarPattern, LinePattern, Match, Matcher, values
+from runwatch.parsers.patterns import BarPattern, Match, Matcher, values
 from runwatch.parsers.piece import Held, Piece, tell_loss
 from runwatch.parsers.prefix import Logged
 from runwatch.parsers.quiet import Quiet
 from runwatch.parsers.readers import Reader, Row, message_behind, tells_little
-from runwatch.parsers.weak import WeakFormats
+from runwatch.parsers.weak import Early, WeakFormats
 from runwatch.text import decode
 
 if TYPE_CHECKING:
@@ -38,12 +38,6 @@ _BAR = BarPattern()
 _LOSSES = frozenset({LOSS, "train/epoch_loss"})
 _SURE_RECORDS = 1024
 """So many training records of a weak format that was settled on, and no other one is looked for."""
-
-
-def _trains(matcher: Matcher) -> bool:
-    """Return whether a matcher reads nothing but training records."""
-    bare = matcher.matcher if isinstance(matcher, Logged) else matcher
-    return isinstance(bare, LinePattern) and bare.kind == TRAIN
 
 
 class Interpreter:
@@ -69,7 +63,7 @@ class Interpreter:
         """How likely a learnt format reads step and loss right, in [0, 1]; None for any other."""
         self.understood = 0
         """Line with records that were taken for none and turned out to be some."""
-        self.events = EventScanner()
+        self.events, self._early = EventScanner(), Early()
         self._own = tuple((matcher, fmt) for fmt in self.formats if fmt.own for matcher in fmt.matchers)
         self._behind: dict[int, Logged] = {}
         """Each matcher for lines behind a logging prefix."""
@@ -88,9 +82,8 @@ class Interpreter:
         """Its tables, whose plain rows are taken many at a time."""
         self.folded: Folded | WholeBoxes | None = None
         """The bulk path of its reader, in front of which it stands."""
-        for fmt in self.formats:
-            if fmt.name == settled:
-                self._settle(fmt)
+        for fmt in (one for one in self.formats if one.name == settled):
+            self._settle(fmt)
 
     def prime(self, lines: list[bytes]) -> None:
         """Show the first lines of a stream whose middle is read to those who look for something there."""
@@ -106,6 +99,7 @@ class Interpreter:
             self._release(piece)
         if self.learner is not None and (learned := self.learner.finish()) is not None:
             self._replay(learned, self.learner, piece)
+        self._early.release(piece)
         piece.events += self.events.flush()
 
     def read(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
@@ -124,9 +118,8 @@ class Interpreter:
         match = self._leading(line) if self._own or self._first else None
         if match is None and self._quiet.shuts_out(line):
             told = self._tell(line, offset, number, ordinal, piece)
-            if self.learner is not None:
-                return self._learn(self.learner, line, offset, number, piece) or told
-            return told
+            learned = self.learner is not None and self._learn(self.learner, line, offset, number, piece)
+            return learned or told
         told = self._ask(match, line, offset, number, ordinal, piece)
         if self._open and match is None:  # else no reader was asked
             self._quiet.look()
@@ -142,7 +135,9 @@ class Interpreter:
             if match is None:
                 return True
         match = match or self._match(line)
-        if match is None and self._weak is not None and self._hold_match(line, offset, number, piece):
+        if self.format is not None:
+            self._early.release(piece)
+        elif self._hold_match(match, line, offset, number, piece):
             return True
         if match is not None:
             piece.add(match.layout, offset, number, values(line, match))
@@ -185,9 +180,8 @@ class Interpreter:
         return self._dispatch.needles
 
     def _made_quiet(self) -> Quiet:
-        weak = self._weak.matchers if self._weak is not None else ()
-        readers = [reader for reader, _ in self._readers]
-        return Quiet((*self._dispatch.matchers, *weak), readers, self.events.heads)
+        matchers = self._dispatch.matchers + (self._weak.matchers if self._weak is not None else ())
+        return Quiet(matchers, [reader for reader, _ in self._readers], self.events.heads)
 
     def _leading(self, line: bytes) -> Match | None:
         """Match a line with what goes before the readers: the users' formats, then the settled one."""
@@ -293,7 +287,7 @@ class Interpreter:
             self.formats = (fmt,)  # the others, of which every source has its own, are let go
         self._quiet = self._made_quiet()
         matchers = self._dispatch.matchers
-        self._first = tuple(m for m, of in self._dispatch.owned if self._open and of is fmt and _trains(m))
+        self._first = tuple(m for m, of in self._dispatch.owned if self._open and of is fmt and trains(m))
         known, self.decoders, self.tables = self.decoders, [], []
         if self._bulk and (not self._readers or self._open) and not self._own:
             from runwatch.parsers.bulk import decoders
@@ -319,8 +313,13 @@ class Interpreter:
             self._told += records - 1
             self._settle(self.format)
 
-    def _hold_match(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
-        """Hold what weak formats read in a line that no other format knows."""
+    def _hold_match(self, found: Match | None, line: bytes, offset: int, number: int, piece: Piece) -> bool:
+        """Hold an early evaluation, or what weak formats read in a line that no other format knows."""
+        if found is not None:
+            early = self._early.hold(line, found, offset, number)
+            if early and self.learner is not None:
+                self._learn(self.learner, line, offset, number, piece)
+            return early
         used = False
         for fmt, match in self._weak.read(line) if self._weak is not None else ():
             used = True
@@ -372,6 +371,7 @@ class Interpreter:
         They stand before this piece, and lines that were counted as not understood no longer are.
         """
         self._settle(learned)
+        self._early.release(None)
         self.sure, self.certainty = learner.sure, learner.certainty
         told = -1
         match = None

@@ -63,6 +63,8 @@ _PARTS = frozenset(
 """Words of the parts of a loss."""
 _PLAIN = _LOSSES - {b"all"}
 """The same where each stands on a line of its own; `all` is then one of several sets of data."""
+_TESTED = _PLAIN - {b"train", b"training", b"trn"} | frozenset(b"test set data global".split())
+"""Words of the name of the loss of test data."""
 _TOLD = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses that were."""
 _LOSS_COUNTS = 12
@@ -172,7 +174,7 @@ def _splits(lines: list[Kept], names: Collection[bytes]) -> frozenset[bytes]:
 
 
 def _tells_but_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:
-    """Whether lines tell the loss of training, hardly ever the same one, and but a time beside it.
+    """Whether lines tell the loss of training, hardly ever the same one, and but a time or a share beside it.
 
     Where they stand right below each other, one that tells a place may yet come between them.
     """
@@ -180,7 +182,7 @@ def _tells_but_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> b
         return False
     values = [k.text(f) for k in lines for f in k.found if f.name == names[0]]
     dense = 2 * (lines[-1].seen - lines[0].seen) < 3 * len(lines) < 3 * _DENSE
-    alone = all(f.name == names[0] or is_time(f) for k in lines for f in k.found)
+    alone = all(f.name == names[0] or is_time(f) or f.suffix == b"%" for k in lines for f in k.found)
     return (
         alone
         and (last or not dense)
@@ -255,6 +257,9 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         losses = [name for name in sorted(names) if is_loss(name) and is_val(name)]
         if len(losses) == 1:
             meant.setdefault(losses[0], VAL_LOSS)
+        elif not losses and lines and all(is_loss(name) for name in names if is_quality(name)):
+            vals = [name for name in names & _splits(lines, names) if is_val(name)]
+            meant.update({name: VAL_LOSS for name in vals if len(vals) == 1})  # loss 0.5 val 0.6
     for name in sorted(names):
         rate = RATES.get(name.lower())
         if rate is not None and rate != STEP_TIME:
@@ -264,6 +269,13 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
             rising = all(b >= a for a, b in pairwise(values)) and len(set(values)) > len(values) // 2
             meant[name] = "elapsed" if rising else STEP_TIME
     return meant
+
+
+def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
+    """Return the name of a loss of test data as that of validation, if only that is told of either."""
+    losses = [name for name in names if is_loss(name) and is_val(name)]
+    plain = [name for name in losses if b"test" in words(name) and _TESTED.issuperset(words(name))]
+    return dict.fromkeys(plain, VAL_LOSS) if len(losses) == 1 else {}
 
 
 def loss_of_parts(names: frozenset[bytes]) -> bytes | None:

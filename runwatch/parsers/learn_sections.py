@@ -55,5 +55,6 @@ class Sections:
             if not self._val or not _TRAIN.isdisjoint(words(line[: found[-1].start])):
                 return family
             return VAL_SECTION + family
-        self._val = len(found) == len(ranked) and is_val(line[: found[ranked[0][1]].start])
+        first = found[ranked[0][1]]
+        self._val = len(found) == len(ranked) and (is_val(line[: first.start]) or family.endswith(b"# val"))
         return family

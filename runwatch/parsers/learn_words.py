@@ -16,10 +16,16 @@ from runwatch.parsers.prefix import spans_before
 
 _WORDS = re.compile(rb"[A-Za-z]+")
 _GLUED = re.compile(
-    rb"(trn|tr|train|valid|val|vl|test|ts|te|dev|eval)(loss|acc|accuracy|auc|roc|f1|err|error)"
+    rb"(trn|tr|train|valid|val|vl|va|test|tst|ts|te|dev|eval)(loss|acc|accuracy|auc|roc|f1|err|error)"
 )
 """A part of the data and a score in one word: `trloss`, `valacc`."""
-_SHORT = {b"tr": b"train", b"trn": b"train", b"vl": b"val", b"te": b"test", b"ts": b"test"}
+_SHORT = {
+    **dict.fromkeys((b"tr", b"trn"), b"train"),
+    **dict.fromkeys((b"vl", b"va", b"vd", b"vld"), b"val"),
+    **dict.fromkeys((b"te", b"ts", b"tst"), b"test"),
+}
+_SCORED = frozenset(b"loss losses acc accuracy auc err error mse mae f ppl".split())
+"""Words behind which, or before which, a short one is a part of the data: `tr_loss`, `loss_va`."""
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid "
@@ -107,7 +113,10 @@ def words(name: bytes) -> list[bytes]:
     """Return the words of a printed name in lower case: `Train/avg_loss` -> train, avg, loss."""
     if not name.isascii():
         name = tongues.translated(name)
-    return [part for word in _WORDS.findall(name) for part in _apart(word.lower())]
+    parts = [part for word in _WORDS.findall(name) for part in _apart(word.lower())]
+    if len(parts) > 1 and not _SCORED.isdisjoint(parts):
+        return [_SHORT.get(part, part) for part in parts]
+    return parts
 
 
 def _apart(word: bytes) -> tuple[bytes, ...]:
@@ -298,6 +307,8 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
     ending = b" val" if is_val(said) else VAL_LED if _led_by_val(later) else b""
     turn = _TURN.match(line, first.end) if len(found) == 1 else None
     said = b" " + turn[1].lower() if turn else b""
+    if not said and len(found) == 1 and is_val(line[first.end :]) and not is_val(line[: first.start]):
+        said = b" val"  # `Epoch 3 - Validation` is no `Epoch 3 - Training`
     return indented + masked(line[: first.start]) + counted + ending + said
 
 

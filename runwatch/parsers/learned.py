@@ -17,6 +17,7 @@ from runwatch.metrics import EPOCH, LOSS, VAL_LOSS, Unit, canonical
 from runwatch.parsers.fields import Field, fields
 from runwatch.parsers.learn_sections import VAL_SECTION, Sections
 from runwatch.parsers.learn_words import (
+    EPOCH_RANK,
     RATIO,
     SAVES,
     TOLD_AGAIN,
@@ -40,7 +41,8 @@ from runwatch.text import decode
 
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total val valid validation".split())
 _SAYS_VAL = re.compile(
-    rb"(?i)(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*(?:val|test|eval)"
+    rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*|\s{1,8})"
+    rb"(?:val|test|eval)"
 )
 """A line whose first word, behind what loggers print, is about validation."""
 _MAX_STAGES = 64
@@ -106,8 +108,10 @@ class LearnedMatcher:
 
     prefix = b""
 
-    def __init__(self, plans: Mapping[bytes, Plan]) -> None:
+    def __init__(self, plans: Mapping[bytes, Plan], evaluated: Mapping[bytes, str] | None = None) -> None:
+        """Read lines by these plans; `evaluated` tells what names mean in validation lines of no family."""
         self.plans = plans
+        self._evaluated = evaluated or {}
         self._main = next(plan for plan in plans.values() if plan.main)
         self._has_loss = any(self._means_loss(name) for name in self._main.quality)
         self._stages: dict[bytes, Plan] = {}
@@ -264,9 +268,10 @@ class LearnedMatcher:
             same = None if main.counter is None else _find(main.counter, found, ranked)
             at = next((index for r, index in ranked if r < RATIO), same)
         says = _SAYS_VAL.match(line) and (len(scores) > 1 or b" = " not in line)  # else it may be code
-        if main.counter is not None and at is None and not says:
+        dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1 and inside
+        if main.counter is not None and at is None and not says and not dated:
             return None
-        columns = self._beside(self._metrics(line, found, {index for _, index in ranked}, {}, inside))
+        columns = self._beside(self._metrics(line, found, {i for _, i in ranked}, self._evaluated, inside))
         if at is not None:
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
         return self._match("evaluation", EVAL, columns, None) if columns else None

@@ -36,6 +36,8 @@ _CELL = re.compile(
 """A number, or one of the things that stand among numbers: an object, a clock time, a size, a gap."""
 _BARE = re.compile(rb"(?i)#? ?(?:(?:avg|average|mean|total|train|training)[ _.-]?){0,2}loss(?:es)?\.?")
 """A heading that stands alone over a column of losses."""
+_TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? ?\w+\s*\Z")
+"""What a header of two columns holds, or all there is of it: other pairs of words are prose."""
 _REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")
 """What may stand behind the last cell: `<- best`."""
 
@@ -56,6 +58,8 @@ class Header(NamedTuple):
     """Finds the cells of its rows."""
     logged: bool = False
     """Whether it stands behind what a logger prints, as its rows do."""
+    indent: int = 0
+    """Bytes before the first column: room for the index of a data frame, which has no name."""
 
 
 def header(line: bytes) -> Header | None:
@@ -73,11 +77,14 @@ def header(line: bytes) -> Header | None:
         return told and told._replace(logged=True)
     gap, cell = (_RULED, _RULED_WORD) if ruled else (_GAP, _WORD)
     columns = tuple(column for column in gap.split(bare) if column)
-    if len(columns) == 1 and not ruled and len(listed := _LISTED.split(bare.lstrip(b"# "))) > 2:
+    if len(columns) == 1 and not ruled and len(listed := _LISTED.split(bare.lstrip(b"# "))) > 1:
         columns, cell = tuple(listed), _LISTED_WORD[b";" if b";" in bare else b","]
     elif len(columns) == 1:
         columns = tuple(line.split())
-    return Header(columns, cell) if _heads(columns, line) else None
+        if columns[0] == b"#" and _counter(columns[1:]) is not None:  # a comment
+            columns = columns[1:]
+    indent = 0 if ruled else len(line) - len(line.lstrip(b" "))
+    return Header(columns, cell, indent=indent) if _heads(columns, line) else None
 
 
 def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
@@ -85,7 +92,7 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
     if not 2 <= len(columns) <= _MAX_COLUMNS or len(set(columns)) < len(columns):
         return False
     paired = _counter(columns) == 0 or all(map(is_loss, columns))
-    if len(columns) == 2 and not (paired and re.search(rb"[\t|]", line)):
+    if len(columns) == 2 and not (paired and _TWO.search(line)):
         return False
     if any(not column[:1].isalpha() and column != b"#" for column in columns):
         return False
@@ -143,7 +150,9 @@ class TableMatcher:
         before = behind_logger(line, start) if self.head.logged else None
         start = before.end() if before else start
         # no more cells than columns: time stays linear
-        words = list(islice(self.head.cell.finditer(line, start), len(self._names)))
+        words = list(islice(self.head.cell.finditer(line, start), len(self._names) + 1))
+        if len(words) > len(self._names):
+            words = words[1:] if _is_index(line, words[0], self.head.indent) else words[:-1]
         if len(words) != (self._width or max(1, len(words))) or not _REMARK.fullmatch(line, words[-1].end()):
             return None
         columns = self._told(len(words))
@@ -198,6 +207,11 @@ class TableMatcher:
                 steps.append(number(row[slice(*found.spans[found.layout.names.index("step")])]))
         rises = sum(b > a for a, b in pairwise(steps))
         return len(steps) >= 3 and rises >= max(2, 0.8 * (len(steps) - 1)) and _distinct(steps)
+
+
+def _is_index(line: bytes, word: re.Match[bytes], indent: int) -> bool:
+    """Whether a row's first cell is that of a column without a name: a whole number left of all others."""
+    return word.start() == 0 and word.end() <= indent and line[: word.end()].isdigit()
 
 
 def _distinct(steps: list[float]) -> bool:

@@ -31,6 +31,7 @@ from runwatch.parsers.learn_families import (
     in_stretches,
     interleaved,
     judge,
+    tests_of,
 )
 from runwatch.parsers.learn_sections import SECTION, Sections
 from runwatch.parsers.learn_shapes import reading_of
@@ -222,7 +223,9 @@ class Learner:
         main = plans[next(iter(plans))]
         self.reads_loss = bool(main.counter and main.losses)
         example = families[next(iter(plans))][-1].line
-        return self._believe(LearnedMatcher(plans), LearnedMatcher(plans), example, certainty)
+        tests = tests_of({f.name for kept in self.kept for f in kept.found})
+        matchers = LearnedMatcher(plans, tests), LearnedMatcher(plans, tests)
+        return self._believe(*matchers, example, certainty)
 
     def _believe(self, matcher: Matcher, fresh: Matcher, example: bytes, certainty: float) -> Format | None:
         """Return the format of a matcher, if it finds a record; `fresh` is one that has read nothing yet."""

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runwatch.batch import TRAIN
+from runwatch.batch import EVAL, TRAIN
 from runwatch.parsers.formats import Format
-from runwatch.parsers.patterns import Match, Matcher
-from runwatch.parsers.piece import Held, tell_loss
+from runwatch.parsers.patterns import Match, Matcher, values
+from runwatch.parsers.piece import Held, Piece, tell_loss
 from runwatch.parsers.prefix import Logged
 
 _ENOUGH = 16
 """So many training records of a weak format, and none of another, settle on it."""
 _PATIENCE = 8
 """So many times more, where it tells no loss and lines that no format knows do."""
+
+
+_TRAIN_LOSS = "eval/train_loss"
+_MOST = 64
+"""Evaluations held at most."""
 
 
 class WeakFormats:
@@ -62,6 +67,30 @@ class WeakFormats:
             if _steps(rows) > 1:  # one is no evidence
                 return fmt, rows
         return None
+
+
+class Early:
+    """Evaluations that tell the loss of training too, while no format is known.
+
+    The records of a script may look like that.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[Held] = []
+
+    def hold(self, line: bytes, match: Match, offset: int, number: int) -> bool:
+        """Hold what was read in a line if it may be a record; return whether it may."""
+        if match.layout.kind != EVAL or _TRAIN_LOSS not in match.layout.names or len(self._held) >= _MOST:
+            return False
+        self._held.append(Held(match.layout, offset, number, values(line, match)))
+        return True
+
+    def release(self, piece: Piece | None) -> None:
+        """Give out what is held, or, without a piece, forget it: these were records."""
+        if piece is not None:
+            for row in self._held:
+                piece.add(*row)
+        self._held.clear()
 
 
 def _steps(rows: Sequence[Held]) -> int:
