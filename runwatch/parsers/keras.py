@@ -26,7 +26,7 @@ _EPOCH = re.compile(_COLOUR + rb"Epoch (\d+)/(\d+)" + _COLOUR + rb"\s*$")
 _BAR = re.compile(
     _COLOUR + rb"\s*(?P<done>\d+)/(?P<total>\d+|Unknown)" + _COLOUR + rb" "
     rb"(?:(?:\[[=>.]{10,80}\]|\S{10,200}) ?- |(?<=Unknown )(?:- )?(?=\d+s )|"
-    rb"(?=" + _COLOUR + rb"(?:\xe2\x94[\x80-\xbf]|\?{10}))\S{1,400} )(?P<rest>[^\r\n]{1,4000})"
+    rb"(?=" + _COLOUR + rb"(?:\xe2\x94[\x80-\xbf]|\?{10}|={10}))\S{1,400} )(?P<rest>[^\r\n]{1,4000})"
     rb"|(?:(?:\s*(?P<all>\d+)/(?P<of>\d+) |\s)- |(?=\d+s - ))(?P<whole>\d+m?s [^\r\n]{1,4000})"  # verbose=2
 )
 _ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): (" + VALUE + rb")(?= - |[\s\b]*$)")

@@ -66,6 +66,15 @@ CASES = [
         {"step": [1, 2], "total": [2, 2], "train/loss": [1.5, 1.25], "accuracy": [0.5, 0.75]},
     ),
     Case(
+        "keras",  # Keras 3 on Windows, where its bars become equals signs
+        "Epoch 1/2\n  1/100 ==================== 7:57 5s/step - accuracy: 0.0625 - loss: 1.75\n"
+        "100/100 ==================== 10s 48ms/step - accuracy: 0.5000 - loss: 1.5 - val_loss: 1.75\n"
+        "Epoch 2/2\n  1/100 ==================== 6s 68ms/step - accuracy: 0.5000 - loss: 1.5\n"
+        "100/100 ==================== 4s 44ms/step - accuracy: 0.7500 - loss: 1.25 - val_loss: 1.5\n",
+        {"step": [1, 2], "total": [2, 2], "train/loss": [1.5, 1.25]},
+        {"val/loss": [1.75, 1.5]},
+    ),
+    Case(
         "keras",  # each picture on a line of its own: the last tells the validation, and other means
         "Epoch 1/2\n1/2 [=====>.....] - ETA: 0s - accuracy: 0.1250 - loss: 9.5\n"
         "2/2 [===========] - ETA: 0s - accuracy: 0.2500 - loss: 2.5\n"

@@ -327,6 +327,11 @@ CASES = [
         {"step": [22, 55], "episodic_return": [22, 33.5]},
     ),
     Case(
+        "cleanrl",
+        "global step=2048, episodic return=14.5\nglobal step=4096, episodic return=15.25\n",
+        {"step": [2048, 4096], "episodic_return": [14.5, 15.25]},
+    ),
+    Case(
         "cleanrl-eval",
         "eval_episode=0, episodic_return=400.0\neval_episode=1, episodic_return=128.0\n",
         {"step": [0, 1], "episodic_return": [400, 128]},

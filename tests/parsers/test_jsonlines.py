@@ -358,6 +358,14 @@ def test_of_stylegans_statistics_the_means_count():
     assert parsed.column("Progress/kimg").tolist() == [0, 4, 8]
 
 
+def test_the_one_loss_of_a_diffusion_model_is_its_loss():
+    rows = [
+        {k: {"mean": v} for k, v in (("Loss/loss", 2.5 - n), ("Progress/tick", n), ("Progress/kimg", n))}
+        for n in (0, 1)
+    ]
+    assert read(lines(*rows)).column("train/loss").tolist() == [2.5, 1.5]
+
+
 def test_progress_of_stable_baselines_has_losses_from_the_second_record_on():
     records = [{"time/total_timesteps": 2048 * i, "rollout/ep_rew_mean": 20.5 + i} for i in range(1, 4)]
     for record in records[1:]:

@@ -258,6 +258,7 @@ STYLEGAN = Format(
                 train=re.compile("^Progress/tick$"),
                 evals=NOTHING,
                 modes=(),
+                aliases={"Loss/loss": LOSS},  # EDM's; a GAN has two
             ),
             reshape=_ticked,
         ),

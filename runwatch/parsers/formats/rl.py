@@ -13,7 +13,7 @@ SB3 = Format(
     readers=(BoxReader,),
 )
 
-_RETURN = rb"episodic_return=\[?(?P<return>" + VALUE + rb")"
+_RETURN = rb"episodic[_ ]return=\[?(?P<return>" + VALUE + rb")"
 _NAMES = {"return": "episodic_return"}
 
 CLEANRL = Format(
@@ -22,7 +22,7 @@ CLEANRL = Format(
     example="global_step=4000, episodic_return=[125.]",
     matchers=(
         LinePattern(
-            "train", TRAIN, rb"global_step=(?P<step>\d+), " + _RETURN, prefix=b"global_step=", aliases=_NAMES
+            "train", TRAIN, rb"global[_ ]step=(?P<step>\d+), " + _RETURN, prefix=b"global", aliases=_NAMES
         ),
         LinePattern("pace", EVAL, rb"SPS: (?P<SPS>\d+)\s*$", prefix=b"SPS: "),
         LinePattern(
