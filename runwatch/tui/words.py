@@ -107,7 +107,9 @@ def _head(scene: Scene) -> Iterator[Told]:
     if run is None:
         yield "nothing yet", scene.waiting_for()
         return
-    yield states.phase_word(run.phase), "what the run does, as its log and its processes tell"
+    silent = "whether it still runs: its log is silent, and no process of it was found"
+    does = "what the run does, as its log and its processes tell"
+    yield states.phase_word(run.phase), silent if run.phase == "unknown" else does
     progress = run.progress
     if progress.step is not None:
         of = "" if progress.total is None else f", of {numbers.step(progress.total)} that it says it will do"
