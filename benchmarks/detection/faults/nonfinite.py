@@ -8,7 +8,7 @@ from benchmarks.detection.faults.base import OPTIMISER, fault
 from benchmarks.detection.trace import Trace
 
 
-@fault("nonfinite", r"loss is NaN|grad_norm is NaN", group="non-finite", rows=5, also=OPTIMISER)
+@fault("nonfinite", r"loss is NaN|grad norm is NaN", group="non-finite", rows=5, also=OPTIMISER)
 def nan_from_a_step_on(t: Trace, at: int) -> None:
     t.columns["loss"][at:] = np.nan
     t.columns["grad"][at:] = np.nan
@@ -20,7 +20,7 @@ def infinite_loss(t: Trace, at: int) -> None:
     t.columns["loss"][at + 5 :] = np.nan
 
 
-@fault("nonfinite", r"grad_norm is infinite", needs="grad", group="non-finite", rows=5, also=OPTIMISER)
+@fault("nonfinite", r"grad norm is infinite", needs="grad", group="non-finite", rows=5, also=OPTIMISER)
 def gradient_overflows_then_nan(t: Trace, at: int) -> None:
     t.columns["grad"][at] = np.inf
     t.columns["grad"][at + 1 :] = np.nan
@@ -32,13 +32,13 @@ def nan_for_a_few_rows(t: Trace, at: int) -> None:
     t.columns["loss"][at : at + int(t.rng.integers(1, 6))] = np.nan
 
 
-@fault("nonfinite", r"val/\w+ is NaN", needs="val", group="non-finite", rows=5, also=OPTIMISER)
+@fault("nonfinite", r"val \w+ is NaN", needs="val", group="non-finite", rows=5, also=OPTIMISER)
 def nan_in_validation(t: Trace, at: int) -> None:
     t.val = {row: value for row, value in t.val.items() if row < at or row > at + 5}
     t.val[at] = np.nan
 
 
-@fault("nonfinite", r"grad_norm is NaN", needs="grad", group="non-finite", rows=5, also=OPTIMISER)
+@fault("nonfinite", r"grad norm is NaN", needs="grad", group="non-finite", rows=5, also=OPTIMISER)
 def nan_gradients_only(t: Trace, at: int) -> None:
     t.columns["grad"][at:] = np.nan
 
