@@ -141,7 +141,13 @@ class _Reader:
 
     def formats(self, given: object) -> tuple[FormatConfig, ...]:
         tables = self.list(("formats",), given)
-        return tuple(self.format(("formats", index), table) for index, table in enumerate(tables))
+        found = [self.format(("formats", index), table) for index, table in enumerate(tables)]
+        names = [one.name for one in found]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                where = self.where("formats", index, "name")
+                raise ConfigError(f"two formats are called {name!r}", where, "rename one of them")
+        return tuple(found)
 
     def format(self, keys: Keys, given: object) -> FormatConfig:
         from runwatch.parsers.user import PatternError

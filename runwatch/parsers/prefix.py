@@ -24,10 +24,19 @@ _STAMP = (
     rb"|[IWEF]\d{4,8} \d\d:\d\d:\d\d(?:\.\d{1,9})?(?: +\d+)?(?: [\w.]{1,40})? [\w.<>/-]{1,80}:\d+\]"  # glog
     rb"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?: [\w.-]{1,64} [\w./-]{1,64}(?:\[\d+\])?:)?"  # syslog
 )
+_HOST = rb"[\w.-]{1,64}"
+_PROCESS = (
+    _HOST + rb" [\w./-]{1,64}\[\d{1,9}\]:(?= )"  # journalctl -o short-iso
+    rb"|" + _HOST + rb" [\w./-]{1,64} (?:\d{1,9}|-) [\w-]{1,32} (?:-|\[[^\]\r\n]{0,120}\])(?= )"  # RFC 5424
+)
 _BEHIND_PLACE = rb"(?:" + rb"|".join(rb"(?<=\.py:%s\] )" % (rb"\d" * n) for n in range(1, 5)) + rb")"
 _FIRST = re.compile(
     rb"\s+"
     rb"|(?P<node>\d{1,5}):(?=[\s\[A-Za-z])"  # srun -l
+    rb"|^" + _NOT_TRAINING + rb"[A-Za-z][\w.-]{0,62} {1,20}\|(?= )"  # docker compose
+    rb"|^" + _NOT_TRAINING + rb"(?=[A-Za-z_.-]{0,62}\d)[\w.-]{2,63}:(?= )"  # pdsh, mpssh: `worker-3: `
+    rb"|^<\d{1,3}>1(?= )"  # syslog as of RFC 5424
+    rb"|std(?:out|err) [FP](?= )"  # what Kubernetes writes
     rb"|\[\d{1,5},(?P<mpi>\d{1,5})\]<std(?:out|err)>: ?"  # mpirun --tag-output
     rb"|\[ ?(?:[Rr][Aa][Nn][Kk][ :=]?|default)(?P<rank>\d{1,5})\]:?"
     rb"|\[[> ]{1,80}\] \d{1,9}/\d{1,9}, [\d.]{1,12} task/s, elapsed: \d{1,9}s, ETA: {1,6}\d{1,9}s"  # mmcv
@@ -40,6 +49,7 @@ _FIRST = re.compile(
 )
 _NEXT = re.compile(  # a logger's or a module's name, and what separates the parts
     rb"[-|:>]{1,3}(?=\s|[A-Za-z_]|$)"
+    rb"|" + _PROCESS + rb"|[\w./-]{1,80}\.py:\d{1,6}(?= )"
     rb"|" + _NOT_TRAINING + rb"[A-Za-z_<][\w.<>/-]{0,80}(?:(?::[\w<>]{1,60})?:\d{1,6})?"
     rb"(?:\s*(?:-|\||>{1,2})(?=\s|$)|: +\d{1,6}:(?=\s|$)|:(?=\w|\s|$)| (?=" + _LEVEL + rb":))"
 )
@@ -49,6 +59,7 @@ behind_logger = re.compile(
 ).match
 """Matches what a logger puts before a message that holds bars itself: times, levels and a name."""
 _MAX_PIECES = 24
+_MAX_STARTS = 8
 _Span = tuple[int, int]
 
 
@@ -106,7 +117,7 @@ class Logged:
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of the message, and the rank and time that its prefix tells."""
         at = line.find(self.needle, start)
-        for _ in range(3):  # a logger's name may hold the needle too
+        for _ in range(_MAX_STARTS):  # what stands before may hold the needle too, such as brackets
             if at < 0:
                 return None
             match = self.matcher.match(line, at)

@@ -200,7 +200,7 @@ class StreamParser:
             return self._log.feed(data, tail=tail)
         if self._kind is _Is.UNSURE and not self._held and self._text is None and _is_log(data):
             self._kind = _Is.LOG  # most streams are: without a copy
-            return self._log.feed(data, tail=tail)
+            return self._log.feed(_unmarked(data), tail=tail)
         self._held += data
         return self._look(tail=tail)
 
@@ -244,7 +244,7 @@ class StreamParser:
                 return self._tell(*found, tail)
         if self._kind is _Is.DOCUMENT:
             return self._nothing()
-        data = bytes(held)
+        data = _unmarked(bytes(held))
         held.clear()
         return self._log.feed(data, tail=tail)
 
@@ -323,6 +323,14 @@ def _is_log(head: bytes) -> bool:
         or may_be_framed(head)
         or framing(head)
     )
+
+
+def _unmarked(head: bytes) -> bytes:
+    """Return a stream's beginning with an escape sequence, which tells nothing, for UTF-8's byte order mark.
+
+    It is as long, so that all that follows keeps its place.
+    """
+    return b"\x1b[m" + head[3:] if head[:3] == codecs.BOM_UTF8 else head
 
 
 def joined(first: Batch, rest: Batch) -> Batch:

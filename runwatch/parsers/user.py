@@ -28,6 +28,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
@@ -44,7 +45,21 @@ MAX_LENGTH = 2048
 _SLOW = 0.1
 """Seconds that one match may take: quadratic ones take a tenth of it at most, cubic ones far more."""
 _PLACE = re.compile(r"\{([A-Za-z_][\w./ -]*)\}")
+_OURS = frozenset({"offset", "line", "time"})
+"""Columns that no field of a line is."""
+_PLACES = META_COLUMNS - _OURS
 _UNITS = ("s", "ms", "us", "m", "min", "h", "%", "it/s", "KiB", "MiB", "GiB", "k", "M", "B")
+
+
+_TOKEN = re.compile(
+    r"\\(?P<back>[1-9])|\\x[0-9A-Fa-f]{2}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<refer>\(\?P=)"
+    r"|(?P<open>\((?:\?(?:P<\w+>|.|<[=!]))?)"
+    r"|(?P<close>\))|(?P<choice>\|)|(?P<fixed>\{\d+\})|(?P<many>[*+?]|\{\d*,\d*\})|.",
+    re.DOTALL,
+)
+"""The pieces of a regular expression: an escape or a class is one character."""
+_BYTES = tuple(bytes([byte]) for byte in (*range(97, 123), *range(256)))
+"""Letters first: they are easy to read."""
 
 
 class PatternError(ValueError):
@@ -106,7 +121,7 @@ class UserPattern:
         printed: dict[str, str] = {}
         for group in groups:
             text = self._names[group]
-            name = self._renamed.get(text) or (text if text in META_COLUMNS else canonical(text))
+            name = _column(text, self._renamed)
             names.append(name)
             units.append(_unit(name, self._units.get(text, "")))
             if name != text:
@@ -134,7 +149,7 @@ def build(
             continue
         pattern, groups = _expression(text) if key == "regex" else _template(key, text)
         known.update(groups.values())
-        columns = [names.get(group) or canonical(group) for group in groups.values()]
+        columns = [_column(group, names) for group in groups.values()]
         if len(set(columns)) < len(columns):
             raise PatternError(key, f"two fields of {key} are the same metric", "rename one under names")
         matchers.append(UserPattern(kind, pattern, groups, units, names, digit_blind=key != "regex"))
@@ -144,7 +159,12 @@ def build(
                 raise PatternError(
                     key, f"{key} names no field {field!r}", f"fields: {', '.join(sorted(known))}"
                 )
-    for unit in units.values():
+    for field, metric in names.items():
+        if not metric.isprintable() or not metric.strip() or metric in _OURS:
+            raise PatternError("names", f"{metric!r} is no name for {field!r}", "such as train/loss")
+    for field, unit in units.items():
+        if _column(field, names) in _PLACES:
+            raise PatternError("units", f"{field!r} is a plain number, without a unit", "leave its unit out")
         if unit not in _UNITS:
             raise PatternError("units", f"unknown unit {unit!r}", f"known: {', '.join(_UNITS)}")
     return Format(name, "described in runwatch.toml", train or regex, tuple(matchers), own=True)
@@ -173,7 +193,7 @@ def _template(key: str, text: str) -> tuple[re.Pattern[bytes], dict[int, str]]:
                 raise PatternError(key, f"field {piece!r} stands twice", "call one of them {_}")
             groups[len(groups) + 1] = piece
             parts.append(rb"[ ]*(" + VALUE + rb")(?![\d.])")
-    if set(groups.values()) <= META_COLUMNS:
+    if set(groups.values()) <= _PLACES:
         raise PatternError(key, "no field is a metric", 'such as {loss} in "it {step} loss={loss}"')
     start = rb"(?<![\w.])" if text[:1].isalnum() or text[:1] == "{" else b""
     return re.compile(start + b"".join(parts)), groups
@@ -186,7 +206,7 @@ def _expression(text: str) -> tuple[re.Pattern[bytes], dict[int, str]]:
     except (re.error, OverflowError, RecursionError) as error:
         raise PatternError("regex", "not a regular expression", str(error)) from None
     groups = {index: name for name, index in sorted(pattern.groupindex.items(), key=lambda item: item[1])}
-    if set(groups.values()) <= META_COLUMNS:
+    if set(groups.values()) <= _PLACES:
         raise PatternError("regex", "no named group is a metric", r"such as (?P<loss>[\d.]+)")
     if _runs_away(text):
         raise PatternError(
@@ -207,15 +227,10 @@ def _runs_away(text: str) -> bool:
     Read token by token: an escape or a class is one character; a group is
     `varied` if it holds a quantifier other than {n}, or a choice.
     """
-    token = re.compile(
-        r"\\(?P<back>[1-9])|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<refer>\(\?P=)|(?P<open>\((?:\?(?:P<\w+>|.|<[=!]))?)"
-        r"|(?P<close>\))|(?P<choice>\|)|(?P<fixed>\{\d+\})|(?P<many>[*+?]|\{\d*,\d*\})|.",
-        re.DOTALL,
-    )
     varied = [False]
     closed = False
     """Whether the token before ended a varied group."""
-    for found in token.finditer(text):
+    for found in _TOKEN.finditer(text):
         if found["back"] or found["refer"]:
             return True
         if (found["many"] or found["fixed"]) and closed and found["many"] != "?":
@@ -234,19 +249,73 @@ def _runs_away(text: str) -> bool:
 def _is_slow(pattern: re.Pattern[bytes], text: str) -> bool:
     """Whether a match of a hard line takes long: lines that nearly match, short ones first."""
     literals = re.sub(r"\\.|[^\w :=,]", " ", text).encode() or b" "
-    for seed in (b"1", b"a", b" ", b"1 ", b"a=1 ", literals, literals + b"1 "):
-        length = 64
+    usual = (b"1", b"a", b" ", b"1 ", b"a=1 ", literals, literals + b"1 ")
+    for seed in dict.fromkeys((*usual, *_repeated(text))):
+        length = 16.0
         while length <= MAX_LENGTH:
-            line = (seed * (length // len(seed) + 1))[: length - 1] + b"\0"
-            begun = time.thread_time()  # a busy machine is no fault of the expression
-            pattern.search(line)
-            if time.thread_time() - begun > _SLOW:
-                begun = time.thread_time()  # once more: caches may have been cold
-                pattern.search(line)
-                if time.thread_time() - begun > _SLOW:
-                    return True
-            length *= 2
+            line = (seed * (int(length) // len(seed) + 1))[: int(length) - 1] + b"\0"
+            if (
+                _seconds(pattern, line) > _SLOW and _seconds(pattern, line) > _SLOW
+            ):  # caches may have been cold
+                return True
+            length *= 1.5  # at most a hundred times as long as the line before, where one is told
     return False
+
+
+def _seconds(pattern: re.Pattern[bytes], line: bytes) -> float:
+    begun = time.thread_time()  # a busy machine is no fault of the expression
+    pattern.search(line)
+    return time.thread_time() - begun
+
+
+def _repeated(text: str) -> list[bytes]:
+    r"""Return what the expression repeats: it is hard where a line holds nothing else.
+
+    Of characters one stands for all that the same quantified pieces take: of `\d+`, `[a-f]*` and
+    `x*` there are a digit, a letter up to f, and x.
+    """
+    begun = [b""]
+    """An example of each open group."""
+    last, atom = b"", ""
+    atoms: list[str] = []
+    groups: list[bytes] = []
+    for found in _TOKEN.finditer(text):
+        token = found[0]
+        if found["open"]:
+            begun.append(b"")
+            continue
+        if found["many"] or found["fixed"]:
+            if atom:
+                atoms.append(atom)
+            elif len(last) > 1:
+                groups.append(last)
+            continue
+        if found["close"] and len(begun) > 1:
+            last, atom = begun.pop(), ""
+        else:
+            last, atom = next(iter(_taken(token)), b""), token
+        begun[-1] += last
+    classes: dict[tuple[bool, ...], bytes] = {}
+    taken = [frozenset(_taken(one)) for one in dict.fromkeys(atoms)]
+    for byte in _BYTES:
+        classes.setdefault(tuple(byte in few for few in taken), byte)
+    return [*(byte for of, byte in classes.items() if any(of)), *groups]
+
+
+@cache
+def _taken(atom: str) -> tuple[bytes, ...]:
+    """Return the bytes that a piece of an expression matches, if it matches one."""
+    try:
+        one = re.compile(atom.encode()).fullmatch
+    except re.error:
+        return ()
+    return tuple(byte for byte in _BYTES if one(byte))
+
+
+def _column(field: str, names: Mapping[str, str]) -> str:
+    """Return the column that a field becomes. `time` is none of ours: it may be that of a step."""
+    name = names.get(field) or (field if field in _PLACES else canonical(field))
+    return f"printed/{name}" if name in _OURS else name
 
 
 def _unit(metric: str, suffix: str) -> Unit:

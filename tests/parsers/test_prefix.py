@@ -29,6 +29,13 @@ PREFIXES = [
     b"[01/02 03:04:05] ppdet.engine INFO: ",
     b"[>>>>>>          ] 572/1500, 16.1 task/s, elapsed: 35s, ETA:    58s2024-01-02 04:04:05,678 - mmdet - INFO - ",
     b"[01/02 03:04:05][INFO] train_net.py:   42: ",
+    b"2030-01-02 03:04:05,678 INFO train.py:42 ",
+    b"2030-01-02T03:04:05.678901234Z stdout F ",
+    b"2030-01-02T03:04:05+0000 node17 python3[4242]: ",
+    b"<14>1 2030-01-02T03:04:05.678Z node17 train 4242 - - ",
+    b"trainer-1  | ",
+    b"worker-0: ",
+    b"10.0.0.4: ",
 ]
 BARE = [
     b"step 00012/05568 (0.22%) | loss: 2.5 | dt: 997.50ms",
@@ -46,6 +53,13 @@ def test_any_logging_prefix_may_stand_before(prefix, line):
     assert parsed.column("train/loss").tolist() == [2.5, 2.5]
     ranks = parsed.column("rank").tolist()
     assert ranks == ([3, 3] if b"3" in prefix[:9] and b"0" not in prefix and b"pid" not in prefix else [])
+
+
+def test_brackets_may_stand_before_a_line_that_begins_with_one():
+    line = b"[2030-01-02 03:04:05] [INFO] [boost.py:96] [Rank 3] [40]\ttrain-logloss:0.25\n"
+    parsed = parse(line)
+    assert parsed.format == "xgboost"
+    assert parsed.column("rank").tolist() == [3]
 
 
 @pytest.mark.parametrize("bulk", [True, False])
@@ -74,6 +88,7 @@ def test_of_how_many_is_else_no_rank(place):
         b"[val] completed step: 40, seconds: 0.512, loss: 2.5",
         b"the model was completed step: 40, seconds: 0.512, loss: 2.5",
         b"eval | step:42/900 train_loss:2.5",
+        b"val-1: step:42/900 train_loss:2.5",
         b'print(f"step:{step}/{steps} train_loss:{loss}")',
         b"$ python train.py | grep 'iter 2500: loss 2.5, time 3ms'",
     ],

@@ -182,6 +182,14 @@ def test_a_log_behind_a_configuration():
     assert len(parsed.column("train/loss")) == 20
 
 
+@pytest.mark.parametrize("text", [nanochat(20), lines({"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0})])
+@pytest.mark.parametrize("cuts", [[], [1], [2, 3], [3], [40]])
+def test_a_byte_order_mark_costs_no_record(text, cuts):
+    marked, plain = read(b"\xef\xbb\xbf" + text, cuts), read(text)
+    assert marked.column("train/loss").tolist() == plain.column("train/loss").tolist()
+    assert marked.column("offset").tolist() == [at and at + 3 for at in plain.column("offset")]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf_16(encoding):
     text = ("\ufeff" + "step 1/2 (50.00%) | loss: 1.5 | größe: 3\r\n").encode(encoding)

@@ -105,6 +105,12 @@ def test_an_expression_with_an_optional_field():
         ({"regex": r"(?P<loss>\d+)=(?P=loss)"}, "repeated group"),
         ({"regex": r"(?P<loss>\d).*.*.*.*.*x$"}, "too long"),
         ({"regex": r"\s*\s*\s*\s*(?P<loss>\d)"}, "too long"),
+        ({"regex": r"q*q*q*q*q*z(?P<loss>\d)"}, "too long"),
+        ({"regex": r"[xq]*[qw]*[qe]*[\x71r]*z(?P<loss>\d)"}, "too long"),
+        ({"regex": r"(?:a[bc])*(?:ab)*(?:a\w)*(?:[ax]b)*z(?P<loss>\d)"}, "too long"),
+        ({"train": "it {step} l {loss}", "units": {"step": "k"}}, "without a unit"),
+        ({"train": "l {loss}", "names": {"loss": " "}}, "is no name for 'loss'"),
+        ({"train": "l {loss}", "names": {"loss": "time"}}, "'time' is no name for 'loss'"),
         ({"train": "l {loss}", "units": {"dt": "ms"}}, "no field 'dt'"),
         ({"train": "l {loss}", "units": {"loss": "parsec"}}, "unknown unit"),
         ({"train": "l {loss}", "names": {"x": "y"}}, "no field 'x'"),
@@ -125,6 +131,13 @@ def test_what_is_refused(keys, message):
 )
 def test_ordinary_expressions_are_taken(regex):
     build("mine", regex=regex)
+
+
+def test_a_time_in_a_line_is_no_clock():
+    own = build("mine", train="it {step} loss {loss} time {time} line {line}")
+    parsed = parse(b"12:30:00 it 1 loss 2.5 time 0.25 line 7\n", own)
+    assert not {0.25, 7.0} & {*parsed.column("time").tolist()}
+    assert parsed.column("printed/time").tolist() == [0.25]
 
 
 def test_a_template_is_fast_on_hard_lines():
@@ -150,6 +163,7 @@ def test_the_configuration(tmp_path):
         ("[[formats]]\ntrain = 'x {loss}'", "a format needs a name: runwatch.toml:1"),
         ("[[formats]]\nname = 'a'\ntrain = 'l {l}'\n[[formats]]\nname = 'b'\nregex = '('", "not a regular expression: runwatch.toml:6"),
         ("[[formats]]\nname = 'a'\n\ntrian = 'x'", "unknown name 'trian': runwatch.toml:4: did you mean 'train'?"),
+        ("[[formats]]\nname = 'a'\ntrain = 'l {l}'\n[[formats]]\nname = 'a'\ntrain = 'm {l}'", "two formats are called 'a': runwatch.toml:5"),
         ("[[formats]]\nname = 3", "formats.name must be text in quotes, not this number: runwatch.toml:2"),
         ("[[formats]]\nname = 'a'\ntrain = 'l {l}'\nunits = {l = 3}", "formats.units must be names with text"),
         ("[formats]\nname = 'a'", "formats must be sections with doubled brackets, [[formats]], not a section: runwatch.toml:1"),
