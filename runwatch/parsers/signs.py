@@ -112,7 +112,15 @@ TROUBLE = Signs(
         rb"Segmentation fault(?! (?!in\b|at\b)[a-z])|SIGSEGV|Fatal Python error|\(core dumped\)",
         rb"^zsh: (?:segmentation fault|bus error|abort|illegal hardware instruction) |!!! Segfault encountered",
         rb"^\s*Bus error\s*$|: line \d+: +\d+ Bus error {2,}\S|task\S* \S+: Bus error\s*$",
-        needles=(b"Segmentation", b"Segfault", b"SIG", b"Fatal Python", b"core dumped", b"zsh: ", b"Bus error"),
+        needles=(
+            b"Segmentation",
+            b"Segfault",
+            b"SIG",
+            b"Fatal Python",
+            b"core dumped",
+            b"zsh: ",
+            b"Bus error",
+        ),
     ),
     _sign(
         "killed",
@@ -218,7 +226,16 @@ MILESTONES = Signs(
         # launchers and trackers that saw it end well, and MLPerf
         rb"\bProcess \d+ exits successfully|W&B process to finish\.\.\. \(success\)",
         rb":::MLPv[\d.]+ .*\brun_(?:stop|final)\b",
-        needles=(b"raining", b"RAINING", b"Run fini", b"Run complete", b"xits successfully", b"(success)", b"run_stop", b"run_final"),
+        needles=(
+            b"raining",
+            b"RAINING",
+            b"Run fini",
+            b"Run complete",
+            b"xits successfully",
+            b"(success)",
+            b"run_stop",
+            b"run_final",
+        ),
     ),
     _sign("left", rb"^wandb: +Run summary:", needles=(b"Run summary",)),
     _sign(

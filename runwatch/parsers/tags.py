@@ -1,4 +1,4 @@
-"""What launchers put before each line of one process: torchrun, srun -l, mpirun, Ray, or the program itself."""
+"""What stands before each line of one process: put there by torchrun, srun -l, mpirun, Ray, or by itself."""
 
 from __future__ import annotations
 

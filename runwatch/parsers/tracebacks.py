@@ -14,8 +14,8 @@ from runwatch.text import decode
 
 HEAD = b"Traceback (most recent call last)"
 _HEAD = re.compile(
-    rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)(?P<group>(?:\+ Exception Group )?)"
-    rb"Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
+    rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
+    rb"(?P<group>(?:\+ Exception Group )?)Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
 )
 _GLUED = re.compile(rb"(?<=[\w%)])Traceback \(most recent call last\):\s*$")
 """Behind a bar or another line that was not ended."""
