@@ -110,7 +110,7 @@ TROUBLE = Signs(
     _sign(
         "segfault",
         rb"Segmentation fault(?! (?!in\b|at\b)[a-z])|SIGSEGV|Fatal Python error|\(core dumped\)",
-        rb"^zsh: (?:segmentation fault|bus error|abort|illegal hardware instruction) |!!! Segfault encountered",
+        rb"^zsh: (?:segmentation fault|bus error|illegal hardware instruction) |!!! Segfault",
         rb"^\s*Bus error\s*$|: line \d+: +\d+ Bus error {2,}\S|task\S* \S+: Bus error\s*$",
         needles=(
             b"Segmentation",
@@ -145,7 +145,7 @@ TROUBLE = Signs(
     _sign(
         "signal",
         rb"^KeyboardInterrupt(?! handler)|Detected KeyboardInterrupt, attempting",
-        rb"(?:[Rr]eceiv(?:ed|ing)|[Gg]ot|[Cc]aught|[Hh]andling) (?:an? |the )?(?:[Ss]ignal:? |Signals\.|SLURM )?"
+        rb"(?:[Rr]eceiv(?:ed|ing)|[Gg]ot|[Cc]aught|[Hh]andling) (?:a |the )?(?:[Ss]ignal:? |Signals\.)?"
         rb"SIG" + _TOLD_TO_END + rb"\b|\bSIG" + _TOLD_TO_END + rb" (?:was )?(?:received|caught|detected)\b",
         rb"(?:[Rr]eceived|[Gg]ot|[Cc]aught|called with) signal:? (?:2|10|12|15)\b",
         rb"Received \d+ death signal|^\s*Terminated\s*$|task\S* \S+: Terminated\s*$",
@@ -271,7 +271,8 @@ MILESTONES = Signs(
         rb"[Cc]onnection (?:was )?(?:reset|refused|aborted|timed out)|Connection(?:Reset)?Error",
         rb"Retrying (?:in|after|request|\()|\b[Rr]etry(?:ing)? (?:[1-9]|attempt|in \d|after \d)",
         rb"retrying (?:in|request)|retry loop|Max retries|Read timed out|ReadTimeout(?! *[=:] *\d)",
-        rb"HTTP Error (?:429|5\d\d)|503 (?:Slow Down|Service)|429 Too Many|Temporary failure in name resolution",
+        rb"HTTP Error (?:429|5\d\d)|503 (?:Slow Down|Service)|429 Too Many",
+        rb"Temporary failure in name resolution",
         needles=(
             b"onnection",
             b"etry",
