@@ -37,6 +37,7 @@ _ALIASES: dict[str, str] = {
     "grad norm": GRAD_NORM,
     "grad_norm": GRAD_NORM,
     "gnorm": GRAD_NORM,
+    "gradnorm": GRAD_NORM,
     "gradient norm": GRAD_NORM,
     "gradient_norm": GRAD_NORM,
     "global_grad_norm": GRAD_NORM,
@@ -86,6 +87,9 @@ _ALIASES: dict[str, str] = {
     "tps": TOKENS_PER_SEC,
     "tgs": TOKENS_PER_SEC,
     "tokens_per_second": TOKENS_PER_SEC,
+    "tokens_per_sec": TOKENS_PER_SEC,
+    "tokens per sec": TOKENS_PER_SEC,
+    "tok_per_sec": TOKENS_PER_SEC,
     "tokens_per_second_per_gpu": TOKENS_PER_SEC,
     "tokens_per_sec_per_gpu": TOKENS_PER_SEC,
     "tokens per second per gpu": TOKENS_PER_SEC,
@@ -94,7 +98,10 @@ _ALIASES: dict[str, str] = {
     "tok/s/gpu": TOKENS_PER_SEC,
     "tok/sec/gpu": TOKENS_PER_SEC,
     "samples_per_second": SAMPLES_PER_SEC,
+    "samples_per_sec": SAMPLES_PER_SEC,
     "imgs/s": SAMPLES_PER_SEC,
+    "img/s": SAMPLES_PER_SEC,
+    "images/s": SAMPLES_PER_SEC,
     "images/sec": SAMPLES_PER_SEC,
     "tflops": TFLOPS,
     "tflop/s": TFLOPS,
@@ -172,6 +179,8 @@ SHARE = Unit(divide=100.0, share=True)
 def _known(name: str) -> str | None:
     """Return what a name in small letters means, also below `train/`; None if unknown."""
     known = _ALIASES.get(name)
+    if known is None and name.endswith("_ms"):
+        known = STEP_TIME if _ALIASES.get(name[:-3]) == STEP_TIME else None
     if known is None and name.startswith("train/"):
         known = _ALIASES.get(name[6:])
     return known
@@ -190,6 +199,8 @@ def canonical(printed: str) -> str:
 
 def unit_of(metric: str, suffix: str, printed: str = "") -> Unit:
     """Return the unit of a value for canonical `metric`, printed with `suffix` ("" if none) as `printed`."""
+    if metric == STEP_TIME and not suffix and printed.lower().endswith("_ms"):
+        suffix = "ms"
     if suffix in _DIVISORS:
         return Unit(divide=_DIVISORS[suffix])
     if suffix in _MULTIPLIERS:

@@ -204,7 +204,7 @@ class Splitter:
             led = self._led + int(np.count_nonzero(who[since:at] == lowest[at - 1])) if at else self._led
             if not known and not at:
                 self._led_from = float(step[at])
-            elif step[at] <= self._led_from and led <= _HEAD_START:
+            elif not step[at] > self._led_from and led <= _HEAD_START:  # or they tell no steps
                 self._led_from, begin, anew = float(step[at]), at, known
             self._led, since = 0, at
         self._led += int(np.count_nonzero(who[since:] == lowest[-1]))

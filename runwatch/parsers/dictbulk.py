@@ -22,6 +22,7 @@ from runwatch.parsers.lines import PAD, Bytes, Ints, Lines
 from runwatch.parsers.patterns import ITEMS, DictPattern, Layout
 from runwatch.parsers.skeleton import Number, fold, number_shape
 from runwatch.parsers.stamps import may_hold
+from runwatch.parsers.tags import ranked
 
 _NUMBERS = b"+-.0123456789"
 """What numbers are made of, beside an exponent's e: without these, dicts of one shape are the same."""
@@ -187,7 +188,7 @@ class DictDecoder(GroupDecoder):
             return None if at else line
         if line.find(b"%|", 0, at) >= 0:
             return None  # a bar, of which the matcher tells too
-        return line if may_hold(line, at) else line[at:]
+        return line if may_hold(line, at) or ranked(line, 0, at) else line[at:]
 
     def learn(self, text: bytes) -> _Shape | None:
         """Return the shape of a dict, or None if it is no record or holds anything but numbers."""

@@ -12,18 +12,12 @@ import re
 from typing import NamedTuple
 
 from runwatch.batch import Event
-from runwatch.parsers import signs
+from runwatch.parsers import signs, tags
 from runwatch.parsers.failures import ROOT_CAUSE, FailureTables, Root
 from runwatch.parsers.stamps import stamped
 from runwatch.parsers.tracebacks import HEAD, Ended, Tracebacks
 from runwatch.text import decode
 
-_TAG = re.compile(
-    rb"(?:\[(?:rank ?|default)?(?P<rank>\d{1,6})\]:\s?| {0,4}(?P<task>\d{1,6}):(?: |$)"
-    rb"|\[\d{1,5},(?P<mpi>\d{1,5})\]<std(?:out|err)>: ?|\(\w+ pid=\d+(?:, ip=[\d.]+)?\) ?)*"
-)
-_TAGGED = b"[( 0123456789"
-"""What a tag begins with."""
 _XID = re.compile(rb"Xid \(([^)]*)\): (\d+)")
 _EXIT = re.compile(rb"(?:code\s*[:=]? *|exitcode: *)(-?\d+)")
 _TASK = re.compile(rb"\btask (\d+): ")
@@ -51,19 +45,21 @@ class Line(NamedTuple):
     """Of its line in the log."""
     ordinal: int
     """Of the record; a gap means that step lines stood between."""
+    before: bytes = b""
+    """What stands before the tag: a time, or nothing."""
 
     @classmethod
     def of(cls, text: bytes, offset: int, number: int, ordinal: int) -> Line:
         """Return a record's line, its tag taken off."""
-        if text[:1] not in _TAGGED:
+        start, end = tags.place(text)
+        if not end:
             return cls(text[:_LOOK], b"", None, offset, number, ordinal)
-        found = _TAG.match(text)
-        end = found.end() if found else 0
-        return cls(text[end : end + _LOOK], text[:end].strip(), _rank(found), offset, number, ordinal)
+        tag = text[start:end].strip()
+        return cls(text[end : end + _LOOK], tag, tags.rank(tag), offset, number, ordinal, text[:start])
 
     def data(self) -> dict[str, str]:
         """Return when it was written, if it says so; see stamps for what that means."""
-        seconds = stamped(self.text)
+        seconds = stamped(self.before or self.text)
         return {} if seconds is None else {"time": f"{seconds:.3f}"}
 
 
@@ -137,10 +133,10 @@ class EventScanner:
 
     def _go_on(self, line: Line) -> tuple[bool, list[Event]]:
         """Return whether a line belongs to what has begun before, and what that became."""
-        belongs, ended = self._tracebacks.feed(*line[:2], *line[3:])
+        belongs, ended = self._tracebacks.feed(*line[:2], *line[3:6])
         told = [_of_traceback(ended)] if ended else []
         if not belongs:
-            belongs, root = self._failures.feed(*line[:2], *line[3:])
+            belongs, root = self._failures.feed(*line[:2], *line[3:6])
             told += [_of_root(root)] if root else []
         self._trouble = line.ordinal if told else self._trouble
         self.inside = bool(self._tracebacks) or bool(self._failures)
@@ -150,7 +146,7 @@ class EventScanner:
         """Return whether something that spans lines begins with this one."""
         if not (HEAD in line.text or line.text.startswith(ROOT_CAUSE)):
             return False
-        begun = self._tracebacks.begin(*line[:2], *line[3:]) or self._failures.begin(*line[:2], *line[3:])
+        begun = self._tracebacks.begin(*line[:2], *line[3:6]) or self._failures.begin(*line[:2], *line[3:6])
         self.inside |= begun
         return begun
 
@@ -200,13 +196,8 @@ class EventScanner:
         return [Event(kind, line.offset, line.number, decode(line.text.strip(), 300), line.rank, step, data)]
 
 
-def _rank(tag: re.Match[bytes] | None) -> int | None:
-    ranks = tag.group("rank", "mpi", "task") if tag else ()
-    return next((int(text) for text in ranks if text), None)
-
-
 def _of_traceback(ended: Ended) -> Event:
-    rank, data = _rank(_TAG.match(ended.tag + b" ")), {"frames": ended.frames}
+    rank, data = tags.rank(ended.tag), {"frames": ended.frames}
     if not ended.raised:
         return Event(
             "traceback", ended.offset, ended.line, "Traceback without its last line", rank, data=data

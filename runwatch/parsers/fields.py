@@ -28,6 +28,9 @@ RATES = {
     b"tokens/sec": TOKENS_PER_SEC,
     b"samples/s": SAMPLES_PER_SEC,
     b"samples/sec": SAMPLES_PER_SEC,
+    b"img/s": SAMPLES_PER_SEC,
+    b"imgs/s": SAMPLES_PER_SEC,
+    b"images/s": SAMPLES_PER_SEC,
     b"s/it": STEP_TIME,
     b"s/iter": STEP_TIME,
     b"s/step": STEP_TIME,
@@ -37,8 +40,11 @@ RATES = {
     b"it/s": STEP_TIME,
     b"iter/s": STEP_TIME,
     b"steps/s": STEP_TIME,
+    b"steps/sec": STEP_TIME,
 }
 """Units that say what a number is, even where no name stands before it."""
+_SPEEDS = frozenset((b"", b"speed", b"throughput", b"rate"))
+"""Names that leave it to the unit what a number is."""
 SCALES = {
     b"k": 1e3, b"K": 1e3, b"M": 1e6, b"B": 1e9,
     b"KB": 2.0**10, b"MB": 2.0**20, b"Mb": 2.0**20, b"GB": 2.0**30, b"G": 2.0**30, b"TiB": 2.0**40,
@@ -106,6 +112,7 @@ _AFTER = re.compile(rb"(?i)(.+) after\Z")
 """A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
 _SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
 """Ends a sentence, which names nothing behind it: `Epoch 1 completed. Loss: 9.98`; but not `Valid. loss`."""
+_NUMBER_NEXT = re.compile(rb" +[+-]?\d[\d.,]*(?:e[+-]?\d+)?[kKMB]?(?=\s|$|[,;|])")
 _WINDOW = re.compile(
     rb"\((?:(?:last|over|past|prev|previous|of) |(?=\d+ [a-z]))(\d+)(?: [a-z]{1,10})?\)(?=\s*[:=])"
 )
@@ -143,7 +150,7 @@ class Field(NamedTuple):
         if self.suffix in RATES:
             if self.suffix.startswith(b"ms/"):
                 return Unit(divide=1e3)
-            return Unit(invert=RATES[self.suffix] == STEP_TIME and self.suffix.endswith(b"/s"))
+            return Unit(invert=RATES[self.suffix] == STEP_TIME and self.suffix.endswith((b"/s", b"/sec")))
         if self.suffix in SCALES:
             return Unit(multiply=SCALES[self.suffix])
         name = self.name.decode("ascii", "replace")
@@ -183,7 +190,8 @@ def fields(line: bytes) -> list[Field]:
                 found.append(field)
                 if len(found) >= MAX_FIELDS:
                     break
-        before = token.end()
+        named_next = token["unit"] in RATES and found and found[-1].suffix != token["unit"]
+        before = token.end("value") if named_next else token.end()
     return found
 
 
@@ -261,6 +269,8 @@ def _value(
         end -= 1  # `epoch 12...` and `Finished epoch 12. Loss: 0.5`
     suffix = token["unit"] or (named["unit"] if named else None) or b""
     suffix = _SPELLED.get(suffix, suffix)
+    if suffix in RATES and name.lower() not in _SPEEDS and _NUMBER_NEXT.match(line, token.end()):
+        suffix = b""  # it names the next number: `loss 2.5 it/s 4.0`
     if name in (b"", b"tensor") and gap.endswith(b"tensor(") and _GRADIENT.match(line, token.end()):
         name = b"loss"
     if name and (_SOURCE.search(name) or _CALLER.search(gap)):
@@ -276,6 +286,8 @@ def _value(
         counted = _COUNTED.match(line, token.end())
         name = counted["name"] if counted else name
     name = token["nth"] or name
-    if not name and suffix in RATES:
+    if not suffix and RATES.get(name) == STEP_TIME:
+        suffix = name
+    if suffix in RATES and (suffix == name or name.lower() in _SPEEDS):
         name = RATES[suffix].encode()
     return Field(name, start, end, suffix)

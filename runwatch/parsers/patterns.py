@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, cast
 from runwatch.batch import BAR, EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, STEP_TIME, Unit, canonical, unit_of
 from runwatch.parsers.stamps import Stamp, Stamped, find
+from runwatch.parsers.tags import ranked
 from runwatch.text import decode
 
 NUMBER = (
@@ -326,7 +327,7 @@ class DictPattern:
 
     def __init__(self, name: str, aliases: Mapping[str, str] | None = None) -> None:
         self._layouts = Layouts(name, aliases or {})
-        self._stamped: dict[tuple[Layout, Stamp], Layout] = {}
+        self._placed: dict[tuple[Layout, tuple[str, ...], Stamp | None], Layout] = {}
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of the line's dict; a dict cut before its end is no record."""
@@ -347,15 +348,18 @@ class DictPattern:
             names += (b"step", b"total")
             spans += (place.span(1), place.span(2))
         layout = self._layouts.get(kind, tuple(names), (b"",) * len(names))
-        stamp = find(line, begin, start) if start > begin else None
-        if stamp is None:
+        if start == begin:
             return Match(layout, tuple(spans))
-        key = (layout, stamp[0])
-        if key not in self._stamped:
-            if len(self._stamped) > 4096:
-                self._stamped.clear()
-            self._stamped[key] = layout.stamped(stamp[0])
-        return Match(self._stamped[key], (*spans, *stamp[1]))
+        told = ranked(line, begin, start)
+        stamp, parts = find(line, begin, start) or (None, ())
+        key = (layout, tuple(told), stamp)
+        placed = self._placed.get(key)
+        if placed is None:
+            if len(self._placed) > 4096:
+                self._placed.clear()
+            placed = layout.extended(tuple(told)) if told else layout
+            placed = self._placed[key] = placed if stamp is None else placed.stamped(stamp)
+        return Match(placed, (*spans, *told.values(), *parts))
 
     @staticmethod
     def _kind(names: list[bytes]) -> str | None:

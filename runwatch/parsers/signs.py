@@ -68,12 +68,13 @@ class Signs:
         return None
 
 
+_TOLD_TO_END = rb"(?:INT|TERM|HUP|QUIT|USR[12]|XCPU)"
 TROUBLE = Signs(
     _sign(
         "worker",
         rb"DataLoader worker \(pid",
-        rb"bus error encountered in worker",
-        needles=(b"DataLoader w", b"bus error"),
+        rb"(?:bus error|segmentation fault) encountered in worker|DataLoader timed out after",
+        needles=(b"DataLoader ", b"bus error", b"segmentation"),
     ),
     _sign(
         "host_oom",
@@ -83,15 +84,16 @@ TROUBLE = Signs(
     ),
     _sign(
         "oom",
-        rb"CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED",
-        rb"RESOURCE_EXHAUSTED: Out of mem",
-        needles=(b"ut of ", b"OutOfMem", b"ALLOC_FAILED"),
+        rb"(?:CUDA(?: error:)?|HIP(?: error:)?|XPU|NPU|MLU|MUSA|MPS backend) out of memory|OutOfMemoryError",
+        rb"CUBLAS_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED: Out of mem|OOM when allocating",
+        needles=(b"ut of ", b"OutOfMem", b"ALLOC_FAILED", b"OOM when"),
     ),
     _sign("xid", rb"NVRM: Xid \(", rb"NVRM: GPU at PCI\S+ has fallen off the bus", needles=(b"NVRM: ",)),
     _sign(
         "nccl",
         rb"Watchdog caught collective operation timeout|Process group watchdog thread terminated",
-        needles=(b"atchdog",),
+        rb"ProcessGroupNCCL's watchdog got stuck|NCCL operations have failed or timed out",
+        needles=(b"atchdog", b"NCCL operations"),
     ),
     _sign(
         "cuda_error",
@@ -100,44 +102,80 @@ TROUBLE = Signs(
     ),
     _sign(
         "scheduler",
-        rb"slurmstepd: error: .*CANCELLED AT|DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)",
+        rb"slurmstepd: error: .*(?:CANCELLED AT|STEPD TERMINATED ON)",
+        rb"DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)|srun: error: Node failure on ",
         rb"PBS: job killed|TERM_(?:RUNLIMIT|MEMLIMIT|PREEMPT|OWNER): ",
-        needles=(b"slurmstepd", b"DUE TO ", b"PBS: ", b"TERM_"),
+        needles=(b"slurmstepd", b"DUE TO ", b"PBS: ", b"TERM_", b"Node failure"),
     ),
     _sign(
         "segfault",
-        rb"Segmentation fault|SIGSEGV|Fatal Python error|\(core dumped\)",
-        needles=(b"Segmentation", b"SIG", b"Fatal Python", b"core dumped"),
+        rb"Segmentation fault(?! (?!in\b|at\b)[a-z])|SIGSEGV|Fatal Python error|\(core dumped\)",
+        rb"^zsh: (?:segmentation fault|bus error|illegal hardware instruction) |!!! Segfault",
+        rb"^\s*Bus error\s*$|: line \d+: +\d+ Bus error {2,}\S|task\S* \S+: Bus error\s*$",
+        needles=(
+            b"Segmentation",
+            b"Segfault",
+            b"SIG",
+            b"Fatal Python",
+            b"core dumped",
+            b"zsh: ",
+            b"Bus error",
+        ),
     ),
     _sign(
         "killed",
         rb"^\s*Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
+        rb"^zsh: killed {2,}\S|^\[\d+\][+-]? +(?:\d+ )?[Kk]illed {2,}\S",
         rb"killed by signal: Killed|\bSIGKILL\b",
-        needles=(b"illed", b"SIG"),
+        needles=(b"illed", b"SIG", b"zsh: "),
     ),
     _sign(
         "elastic",
         rb"ChildFailedError|failed \(exitcode: -?\d+\)",
         rb"[Ee]xit(?:ed|s) with (?:exit |return )?code\s*[:=]? *-?[1-9]|finished with exit code -?[1-9]",
-        needles=(b"FailedError", b"code"),
+        rb"srun: (?:Job step aborted|forcing job termination)",
+        needles=(b"FailedError", b"code", b"srun: "),
     ),
     _sign(
         "nccl",
-        rb"NCCL error|ncclRemoteError|ncclInternalError|ncclSystemError",
-        needles=(b"NCCL error", b"ncclRemote", b"ncclInternal", b"ncclSystem"),
+        rb"NCCL error|NCCL communicator was aborted|nccl(?:RemoteError|InternalError|SystemError)",
+        rb"nccl(?:UnhandledCudaError|InvalidUsage|InvalidArgument)",
+        needles=(b"NCCL error", b"NCCL commun", b"nccl"),
     ),
     _sign(
         "signal",
-        rb"^KeyboardInterrupt|Detected KeyboardInterrupt, attempting",
-        rb"[Rr]eceived (?:Signals\.)?SIG(?:INT|TERM)|got signal: (?:2|15)\b",
+        rb"^KeyboardInterrupt(?! handler)|Detected KeyboardInterrupt, attempting",
+        rb"(?:[Rr]eceiv(?:ed|ing)|[Gg]ot|[Cc]aught|[Hh]andling) (?:a |the )?(?:[Ss]ignal:? |Signals\.)?"
+        rb"SIG" + _TOLD_TO_END + rb"\b|\bSIG" + _TOLD_TO_END + rb" (?:was )?(?:received|caught|detected)\b",
+        rb"(?:[Rr]eceived|[Gg]ot|[Cc]aught|called with) signal:? (?:2|10|12|15)\b",
         rb"Received \d+ death signal|^\s*Terminated\s*$|task\S* \S+: Terminated\s*$",
-        rb"[Pp]reemption (?:notice|signal|warning)|being preempted|[Ss]pot (?:instance )?interruption",
-        needles=(b"KeyboardInterrupt", b"SIG", b"signal", b"Terminated", b"reempt", b"interruption"),
+        rb"[Pp]reemption (?:notice|signal|warning|event)|being preempted|[Ss]pot (?:instance )?interruption",
+        rb"(?:[Ww]all ?time|(?:[Jj]ob|SLURM) time limit) (?:limit )?(?:is )?(?:reached|exceeded|approach)",
+        needles=(
+            b"KeyboardInterrupt",
+            b"SIG",
+            b"signal",
+            b"Terminated",
+            b"reempt",
+            b"interruption",
+            b"all time",
+            b"alltime",
+            b"job time l",
+            b"Job time l",
+            b"SLURM time",
+        ),
     ),
     _sign(
         "error",
         rb"No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
-        needles=(b"No space", b"quota", b"Stale file", b"bad_alloc"),
+        rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
+        needles=(b"No space", b"quota", b"Stale file", b"bad_alloc", b"ailed to ", b"te called"),
+    ),
+    # of a program that does not even begin, Python prints no traceback
+    _sign(
+        "traceback",
+        rb"^(?:Syntax|Indentation|Tab)Error: ",
+        needles=(b"SyntaxError: ", b"IndentationError: ", b"TabError: "),
     ),
 )
 """What may end a run."""
@@ -150,6 +188,7 @@ MILESTONES = Signs(
     _sign(
         "resume",
         rb"[Rr]esum(?:ing|ed) (?:\w+ )?(?:from|at)\b|[Rr]esumed epoch|[Cc]ontinuing training from",
+        rb"[Rr]esume from (?:checkpoint|step|iteration|epoch|update)\b[^:={]{0,200}\d",
         rb"successfully loaded checkpoint|[Ll]oaded checkpoint\b.*\b(?:iteration|step|updates)\b",
         rb"Restor(?:ed|ing) (?:all )?(?:the )?states from|restoring from .{0,80}step \d",
         needles=(b"esum", b"ontinuing", b"oaded ", b"estor"),
@@ -165,12 +204,14 @@ MILESTONES = Signs(
         rb"(?:[Ss]av(?:ed|ing)|Preparing to save) (?:the |current )?(?:\w+ )?"
         rb"(?:model|checkpoints?|optimizer|state|weights)\b.*?(?:\b(?:to|in|at|for|from)\b|\()",
         rb"(?:[Cc]heckpoint|weights|[Mm]odel) (?:is )?(?:saved|written)\b",
+        rb"(?:Writing|Wrote) (?:the |a )?(?:\w+ )?checkpoint\b|Checkpoint \S+ is ready now",
         rb"\b[Ss]av(?:ed|ing):? \S*(?:\.(?:pt|pth|ckpt|bin|h5|keras|safetensors)\b|checkpoint)",
-        needles=(b"aved", b"aving", b"eparing", b"ritten"),
+        needles=(b"aved", b"aving", b"eparing", b"ritten", b"riting ", b"rote ", b"ready now"),
     ),
     _sign(
         "finished",
-        rb"^Training completed|^\d+ epochs completed in |Finished training|done training in",
+        rb"^Training completed|^\d+ epochs completed in |done training in",
+        rb"Finished training\b" + _NOT_OF,
         _WHOLE + rb"[Tt]raining (?:is )?(?:complete|finished|done)\b" + _NOT_OF,
         rb"^`Trainer\.fit` stopped: |Training time \d+:\d",
         needles=(b"raining", b"epochs completed", b"rainer.fit"),
@@ -181,10 +222,20 @@ MILESTONES = Signs(
         rb"|[Tt]raining (?:is |has )?(?:[Cc]ompleted?|COMPLETED?|[Ff]inished|FINISHED|[Dd]one|DONE))\b"
         + _NOT_OF,
         rb"Finished Training|Total training time: *\d",
+        rb"\b(?:[Tt]raining run|Run) (?:finished|completed?)(?: successfully)?[.!]*\s*$",
         # launchers and trackers that saw it end well, and MLPerf
         rb"\bProcess \d+ exits successfully|W&B process to finish\.\.\. \(success\)",
         rb":::MLPv[\d.]+ .*\brun_(?:stop|final)\b",
-        needles=(b"raining", b"RAINING", b"xits successfully", b"(success)", b"run_stop", b"run_final"),
+        needles=(
+            b"raining",
+            b"RAINING",
+            b"Run fini",
+            b"Run complete",
+            b"xits successfully",
+            b"(success)",
+            b"run_stop",
+            b"run_final",
+        ),
     ),
     _sign("left", rb"^wandb: +Run summary:", needles=(b"Run summary",)),
     _sign(
@@ -203,7 +254,8 @@ MILESTONES = Signs(
     ),
     _sign(
         "eval_begin",
-        rb"^\**\s*Running (?:[Ee]valuation|Prediction)|^Evaluating\b|[Bb]egin validation",
+        rb"^\**\s*Running (?:[Ee]valuation|Prediction)|^Evaluating\b|^Validating\s*(?:\.\.|$)",
+        rb"\b[Bb]egin (?:validation|evaluation)",
         rb"Start(?:ing)? (?:inference|evaluation|validation)",
         needles=(b"unning ", b"valuating", b"valuation", b"alidat", b"Start"),
     ),
@@ -217,15 +269,17 @@ MILESTONES = Signs(
     _sign(
         "retry",
         rb"[Cc]onnection (?:was )?(?:reset|refused|aborted|timed out)|Connection(?:Reset)?Error",
-        rb"Retrying (?:in|after|request|\()|\b[Rr]etry(?:ing)? (?:\d|attempt|in \d|after \d)",
-        rb"retrying in|retry loop|Max retries|Read timed out|ReadTimeout",
-        rb"503 (?:Slow Down|Service)|429 Too Many|Temporary failure in name resolution",
+        rb"Retrying (?:in|after|request|\()|\b[Rr]etry(?:ing)? (?:[1-9]|attempt|in \d|after \d)",
+        rb"retrying (?:in|request)|retry loop|Max retries|Read timed out|ReadTimeout(?! *[=:] *\d)",
+        rb"HTTP Error (?:429|5\d\d)|503 (?:Slow Down|Service)|429 Too Many",
+        rb"Temporary failure in name resolution",
         needles=(
             b"onnection",
             b"etry",
             b"retries",
             b"timed out",
             b"imeout",
+            b"HTTP Error",
             b"503 ",
             b"429 ",
             b"Temporary fail",
@@ -249,17 +303,25 @@ _TRIGGERS = (
     (b"Root Cause", b"Running", b"Run summary", b"SIG", b"Saving", b"Service", b"Segmentation"),
     (b"Slow Down", b"Spot ", b"Stale", b"Start", b"Stop", b"TERM_", b"Temporary fail", b"Terminated"),
     (b"Too Many", b"Total inf", b"Traceback", b"Training", rb"Trainer\.fit", b"Validation ", b"Watchdog"),
-    (b"XLA", b"Xid"),
+    (b"XLA", b"Xid", b"zsh: ", b"srun: ", b"Segfault", b"Bus error", b"te called", b"all time", b"alltime"),
+    (b"Run finished", b"Run complete", b"time limit", b"Wrote ", b"segmentation", b"Validating"),
 )
 """Every event holds one of these. They begin with a byte that is rare in text, and with three plain ones."""
 
 TRIGGER = _grouped(chain(*_TRIGGERS))
 """Finds them in a line; in a large text spots.TRIGGERS does."""
 TRIGGER_HEADS = frozenset(word.replace(b"\\", b"")[:3] for word in chain(*_TRIGGERS))
-HARMLESS = re.compile(
-    rb"might be|may be caused|could be|please try|[Cc]ompile with|DSA|error_if_nonfinite|0 errors"
+_ADVICE = re.compile(
+    rb"might be|may be caused|could be|please try|[Cc]ompile with|DSA|error_if_nonfinite|\b[Ii]f you\b"
+    rb"|\b[Ii]n case\b|\b[Hh]ow (?:do|to|can)\b|\bwill (?:send|be)\b|\bhandlers? (?:for|on)\b"
+    rb"|\b[Rr]egister|\b[Ii]nstall|^\W{0,4}(?i:prompt|sample|user|assistant|question|answer|completion|generated)"
+    rb"(?: \d+)?\W{0,3}: "
 )
-"""Words of advice beside words of trouble."""
+"""Words of advice, or of a text that a model writes, before words of trouble."""
+_DENIED = re.compile(rb"\b(?:[Nn]ot?|NO|NOT|[Nn]ever|[Ww]ithout)(?: (?:any|an?|the|more|yet|being|been))? \Z")
+_NONE = re.compile(rb"\w*['\" ]{0,3}[:=|]{1,2} *(?:0+|[Nn]o|[Nn]one|[Ff]alse)['\"]?\s*(?:[,;|}]|\Z)")
+"""What says that what was counted did not come: `ConnectionErrors: 0`."""
+_CODE_LINE = re.compile(rb"\s*(?://|(?:def|if|raise)\b|print\w*\(|\w*log\w*\.\w+\()")
 _CODE_HEAD = re.compile(rb"\s*(?:#|//|(?:def|if|raise|self\.|assert|return)\b)")
 _CODE = re.compile(rb"print\w*\(|\blog\w*\.\w+\(|\w=\w+,.*\w=| every ")
 """Source code and dumps of settings, which name milestones without reaching them."""
@@ -279,13 +341,21 @@ DONE = re.compile(rb"[Ss]aved\b|[Ff]inished|written|success|writing took")
 def trouble(line: bytes) -> tuple[str, re.Match[bytes]] | None:
     """Return the kind of trouble that a line tells, and the words that told it."""
     found = TROUBLE.first(line)
-    return None if found is None or HARMLESS.search(line) else found
+    if found is None or _CODE_LINE.match(line) or b" 0 errors" in line:
+        return None
+    return None if _ADVICE.search(line, 0, found[1].end()) or _denied(line, found[1]) else found
 
 
 def milestone(line: bytes) -> tuple[str, re.Match[bytes]] | None:
     """Return the kind of milestone that a line tells, and the words that told it."""
     found = MILESTONES.first(line)
-    return None if found is None or _is_code(line) else found
+    return None if found is None or _is_code(line) or _denied(line, found[1]) else found
+
+
+def _denied(line: bytes, words: re.Match[bytes]) -> bool:
+    """Return whether a line says that something has not happened, or no times."""
+    before = line[max(0, words.start() - 24) : words.start()]
+    return _DENIED.search(before) is not None or _NONE.match(line, words.end()) is not None
 
 
 def path(line: bytes) -> bytes | None:

@@ -14,8 +14,8 @@ from runwatch.text import decode
 
 HEAD = b"Traceback (most recent call last)"
 _HEAD = re.compile(
-    rb"(?P<indent> *)(?P<before>(?:[^\s'\"`].{0,200}?[\s>:|\]-])?)(?:\+ Exception Group )?"
-    rb"Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
+    rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
+    rb"(?P<group>(?:\+ Exception Group )?)Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
 )
 _GLUED = re.compile(rb"(?<=[\w%)])Traceback \(most recent call last\):\s*$")
 """Behind a bar or another line that was not ended."""
@@ -50,6 +50,8 @@ class _Open:
     before: bytes
     """What a logger put before its first line, digits as 0."""
     indent: int
+    barred: bool = False
+    """Whether it is of an exception group: a bar stands before each line."""
     frames: list[str] = field(default_factory=list)
     stray: int = 0
 
@@ -85,7 +87,9 @@ class Tracebacks:
         if head is None:
             return False
         before = b"" if head["before"][:1] >= b"\x80" else head["before"]
-        self._open[tag] = _Open(line, offset, ordinal + 1, _shape(before), len(head["indent"]))
+        barred = bool(head["group"]) or before == b"| "
+        before = b"" if barred else _shape(before)
+        self._open[tag] = _Open(line, offset, ordinal + 1, before, len(head["indent"]), barred)
         return True
 
     def feed(
@@ -132,4 +136,5 @@ def _inner(body: bytes, open_: _Open) -> bytes:
     if size and _shape(body[:size]) == open_.before:
         return body[size:]
     spaces = len(body) - len(body.lstrip(b" "))
-    return body[min(spaces, open_.indent) :]
+    body = body[min(spaces, open_.indent) :]
+    return body[2:] if open_.barred and body[:2] == b"| " else body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from runwatch.parsers.log import LogParser
 from runwatch.segments import Splitter
@@ -51,3 +52,25 @@ def test_a_planned_total_outside_of_step_lines():
     parser, splitter = LogParser(), Splitter()
     totals = [s.block.total for s in splitter.split(parser.feed(text.encode()))]
     assert totals[-1] == 900
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "[rank{}]:",
+        "[default{}]:",
+        "{}: ",
+        "[1,{}]<stdout>: ",
+        "[rank: {}] ",
+        "2030-01-02 03:04:05 [rank{}]: ",
+    ],
+)
+def test_dicts_of_several_ranks_are_told_apart(tag):
+    line = "{}{{'loss': {}, 'grad_norm': 1.5, 'learning_rate': 1e-05, 'epoch': {:.2f}}}\n"
+    text = "".join(
+        line.format(tag.format(rank), 4.5 - rank - step / 1024, step / 100)
+        for step in range(600)
+        for rank in (1, 0, 2)
+    )
+    for cut in (40, 20000):
+        assert _losses(text, cut) == [4.5 - step / 1024 for step in range(600)]

@@ -100,6 +100,53 @@ def test_tracebacks_of_ranks_that_mix_are_told_apart():
     assert told[3:] == [(3, "Traceback without its last line")]
 
 
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "[rank: {}] ",
+        "[Rank {}] ",
+        "Rank {}: ",
+        "2030-01-02 03:04:0{} [rank{}]: ",
+        "[2030-01-02 03:04:05][rank{1}] ",
+    ],
+)
+def test_ranks_that_programs_write_themselves_tell_tracebacks_apart(tag):
+    lines = ["Traceback (most recent call last):", '  File "a.py", line 9', "ValueError: bad shard"]
+    text = "".join(f"{tag.format(rank, rank)}{line}\n" for line in lines for rank in range(3))
+    told = [(event.rank, event.title) for event in parse(text.encode()).events]
+    assert told == [(rank, "ValueError: bad shard") for rank in range(3)]
+
+
+def test_an_event_behind_a_time_and_a_rank_tells_both():
+    (event,) = parse(b"2030-01-02T03:04:05Z [rank3]: torch.OutOfMemoryError: CUDA out of memory\n").events
+    assert (event.rank, event.data["time"]) == (3, "1893553445.000")
+
+
+GROUP = """  + Exception Group Traceback (most recent call last):
+  |   File "a.py", line 1, in <module>
+  |     raise ExceptionGroup("load", errors)
+  | ExceptionGroup: load (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "a.py", line 2, in f
+    | ValueError: bad shard
+    +---------------- 2 ----------------
+    | torch.OutOfMemoryError: CUDA out of memory.
+    +------------------------------------
+"""
+
+
+@pytest.mark.parametrize("tag", ["", "[rank1]: "])
+def test_a_group_of_exceptions_and_those_in_it(tag):
+    text = "".join(f"{tag}{line}\n" for line in GROUP.splitlines())
+    events = parse(text.encode()).events
+    assert [(event.kind, event.line) for event in events] == [("traceback", 4), ("traceback", 8), ("oom", 10)]
+    assert [event.title for event in events[:2]] == [
+        "ExceptionGroup: load (2 sub-exceptions)",
+        "ValueError: bad shard",
+    ]
+
+
 def test_a_line_of_another_process_does_not_break_a_traceback():
     text = (
         b"Traceback (most recent call last):\nW0407 08:18:54.025 79282 api.py:1] closing signal SIGTERM\n"

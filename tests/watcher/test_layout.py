@@ -71,6 +71,11 @@ def test_ranks_of_several_nodes_are_told_apart():
     assert [member.rank for member in found.values()] == [0, 1, 1_000_000, 1_000_001]
 
 
+def test_a_directory_per_node_tells_its_ranks_apart():
+    found = members([file(f"/x/node{node}/rank_{rank}.log") for node in (0, 1) for rank in (0, 1)])
+    assert [(m.group, m.rank) for m in found.values()] == [("/x/*", n) for n in (0, 1, 1_000_000, 1_000_001)]
+
+
 def test_launches_of_torchrun_at_the_same_time_are_nodes():
     found = members(
         [file(f"/x/none_{node}/attempt_0/{rank}/stdout.log", 100.0) for node in "ab" for rank in (0, 1)]

@@ -198,6 +198,14 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     _signature("worker", Role.ROOT, "a data loader worker died", _HOST, kinds="worker"),
     _signature("cuda_error", Role.ROOT, "a CUDA call failed", _RELAUNCH, kinds="cuda_error"),
+    _signature(
+        "exceptions",
+        Role.LATE_ROOT,
+        "several exceptions were raised at once",
+        "Read the exceptions of the group, which stand below its line.",
+        kinds="traceback",
+        pattern=r"^(Base)?ExceptionGroup: ",
+    ),
     _signature("exception", Role.ROOT, "the program raised an exception", _CODE, kinds="traceback"),
     _signature("error", Role.LATE_ROOT, "the program reported a fatal error", _CODE, kinds="error"),
 )

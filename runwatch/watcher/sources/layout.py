@@ -30,6 +30,7 @@ _IN_NAME = re.compile(
 _IN_FOLDER = re.compile(
     rf"(?P<top>.*/)(?:node[._-]?(?P<node>\d+)/)?{_WORD}[._-]?(?P<rank>\d+)/(?P<rest>[^/]+)", re.IGNORECASE
 )
+_NODE_ABOVE = re.compile(r"(?P<top>.*/)node[._-]?(?P<node>\d+)/", re.IGNORECASE)
 _NUMBERED = re.compile(r"(?P<top>.*/)(?P<stem>[^/]*(?:log|out|err|txt))\.(?P<rank>\d+)(?P<rest>)")
 """log.0, log.1, ...: ranks, unless there is a `log` beside them, whose rotated files they then are."""
 _TASKS = re.compile(r"(?P<top>.*/)(?P<stem>[^/]*?\d{4,})_(?P<rank>\d+)(?P<rest>\.(?:out|log|err|txt))")
@@ -220,8 +221,11 @@ def _of_rank(path: str, paths: set[str]) -> Member | None:
         if found is None or not _is_rank(pattern, found, paths):
             continue
         parts = found.groupdict()
+        top = parts["top"]
+        if above := _NODE_ABOVE.fullmatch(top) if pattern is _IN_NAME and not parts["node"] else None:
+            top, parts["node"] = above["top"], above["node"]
         node = int(parts.get("node") or 0)
-        group = f"{parts['top']}{parts.get('stem') or ''}*"
+        group = f"{top}{parts.get('stem') or ''}*"
         return Member(group, rank=int(parts["rank"]) + node * NODE, why=why)
     return None
 
