@@ -17,8 +17,9 @@ from runwatch.parsers.prefix import spans_before
 _WORDS = re.compile(rb"[A-Za-z]+")
 _GLUED = re.compile(
     rb"(trn|tr|train|valid|val|vl|va|test|tst|ts|te|dev|eval)(loss|acc|accuracy|auc|roc|f1|err|error)"
+    rb"|r?(ms)(train|valid|val|test)?(?:err|error)"
 )
-"""A part of the data and a score in one word: `trloss`, `valacc`."""
+"""A part of the data and a score in one word: `trloss`, `valacc`, `MSTestError`."""
 _SHORT = {
     **dict.fromkeys((b"tr", b"trn"), b"train"),
     **dict.fromkeys((b"vl", b"va", b"vd", b"vld"), b"val"),
@@ -101,6 +102,8 @@ _OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
 _SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")
 _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
+_MEASURED = frozenset(b"ms squared square batch minibatch reconstruction recon".split())
+"""What an error is of, or how it is taken, that is a loss; other errors are shares of what was guessed wrong."""
 _COSTS = frozenset(b"batch reader time data".split())
 """What else costs: time."""
 _TIME = frozenset(b"time elapsed took eta seconds sec duration".split())
@@ -122,6 +125,8 @@ def words(name: bytes) -> list[bytes]:
 def _apart(word: bytes) -> tuple[bytes, ...]:
     """Return a word in English, or the two of which it is made: `valloss`, `Trainingsverlust`."""
     glued = _GLUED.fullmatch(word)
+    if glued is not None and glued[3]:
+        return (b"ms", glued[4], b"error") if glued[4] else (b"ms", b"error")
     if glued is not None:
         return _SHORT.get(glued[1], glued[1]), glued[2]
     compound = tongues.COMPOUND.fullmatch(word)
@@ -147,6 +152,8 @@ def is_loss(name: bytes) -> bool:
     """Whether a name is that of a loss."""
     parts = words(name)
     if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
+        return True
+    if b"error" in parts and not _MEASURED.isdisjoint(parts):
         return True
     return b"cost" in parts and _COSTS.isdisjoint(parts)
 

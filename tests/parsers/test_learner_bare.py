@@ -50,6 +50,19 @@ def test_two_columns_of_losses():
     assert parsed.column("val/loss").tolist() == [2.5] * len(LOSSES)
 
 
+@pytest.mark.parametrize("row", ["{loss},50.5,2.5,40.5", "    {loss},    50.500,    2.5000,    40.500"])
+def test_columns_of_losses_and_accuracies_alone(row):
+    rows = "\n".join(row.format(loss=loss) for loss in LOSSES)
+    parsed = parse(f"train_loss, train_accuracy, test_loss, test_accuracy\n{rows}\n".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == [2.5] * len(LOSSES)
+
+
+def test_columns_of_other_things_beside_a_loss_are_no_table():
+    rows = "\n".join(f"{loss}, 50.5, 40.5" for loss in LOSSES)
+    assert parse(f"loss, profit, turnover\n{rows}\n".encode()).format is None
+
+
 @pytest.mark.parametrize("gap", [";", "; "])
 def test_cells_that_hold_objects(gap):
     rows = [gap.join((str(i), "1.5", str(loss), "{min=-0.7, max=0.2}")) for i, loss in enumerate(LOSSES)]
