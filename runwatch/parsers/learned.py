@@ -45,6 +45,8 @@ _SAYS_VAL = re.compile(
     rb"(?:val|test|eval)"
 )
 """A line whose first word, behind what loggers print, is about validation."""
+_LAST = re.compile(rb"\b(?i:final|last)\b")
+"""Stands where others have a number: `layer 0`, `layer 1`, `layer final`."""
 _MAX_STAGES = 64
 """Heads of records, besides those learnt, that are remembered."""
 _MAX_NAME = 100
@@ -188,7 +190,8 @@ class LearnedMatcher:
             return None
         if is_quality(family) and not is_quality(main.head):  # `Target loss 0.1 reached at step 9`
             return None
-        said = set(words(told_by(family))).difference(words(main.head))
+        told = b"" if _LAST.sub(b"#", family) == main.head else told_by(family)
+        said = set(words(told)).difference(words(main.head))
         if 2 * len(main.names & names) < len(main.names) or not (TOLD_AGAIN | SAVES | VAL).isdisjoint(said):
             return None
         if family not in self._stages:
