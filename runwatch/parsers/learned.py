@@ -39,7 +39,9 @@ from runwatch.parsers.patterns import number as parsed
 from runwatch.parsers.tongues import spelled
 from runwatch.text import decode
 
-_PLAIN_LOSS = frozenset(b"lm loss value avg average mean total val valid validation".split())
+_PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
+    VAL - {b"test", b"tested", b"testing"}
+)
 _SAYS_VAL = re.compile(
     rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*|\s{1,8})"
     rb"(?:val|test|eval)"

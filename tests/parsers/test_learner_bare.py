@@ -18,6 +18,7 @@ LOSSES = [float(f"{2.5 / (1 + i / 20):.4f}") for i in range(40)]
         "Current loss is {loss}",
         "2026-11-21 10:00:00 INFO Loss: {loss}",
         "Average cost: {loss}",
+        "Tensor loss of type float. Dims: (): {loss}",
     ],
 )
 def test_a_loss_without_a_step(line):
