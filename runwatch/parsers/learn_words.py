@@ -82,8 +82,8 @@ _EPOCHS = tuple([word] for word in b"epoch episode round e".split())
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
-    b"round perd perte verlust kayip strat grad_fn lr step iter epoc epok batch update tick train episode "
-    b"generation valid".split()
+    b"round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick train "
+    b"episode generation valid".split()
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(TELLING))
@@ -103,9 +103,11 @@ _SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")
 _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
 _MEASURED = frozenset(b"ms squared square batch minibatch reconstruction recon".split())
-"""What an error is of, or how it is taken, that is a loss; other errors are shares of what was guessed wrong."""
+"""What an error is of, or how it is taken, that is a loss; others are shares of what was guessed wrong."""
 _COSTS = frozenset(b"batch reader time data".split())
 """What else costs: time."""
+_NOW = frozenset(b"lr learning rate current new the now train training".split())
+"""Words of the name of a learning rate."""
 _TIME = frozenset(b"time elapsed took eta seconds sec duration".split())
 _TIME_UNITS = (b"s", b"ms", b"us", b"m", b"min", b"h")
 _NAMES = 1024
@@ -162,6 +164,17 @@ def is_loss(name: bytes) -> bool:
 def is_telling(name: bytes) -> bool:
     """Whether a name is one that only training prints."""
     return is_quality(name) or not _SOFT.isdisjoint(words(name))
+
+
+@lru_cache(_NAMES)
+def is_rate(name: bytes) -> bool:
+    """Whether a name is that of the learning rate, and of no other's: `lr`, `Current learning rate`."""
+    parts = words(name)
+    return (
+        bool(parts)
+        and (parts[-1] == b"lr" or parts[-2:] == [b"learning", b"rate"])
+        and _NOW.issuperset(parts)
+    )
 
 
 def is_time(field: Field) -> bool:

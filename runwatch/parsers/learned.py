@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
-from runwatch.metrics import EPOCH, LOSS, VAL_LOSS, Unit, canonical
+from runwatch.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit, canonical
 from runwatch.parsers.fields import Field, fields
 from runwatch.parsers.learn_sections import VAL_SECTION, Sections
 from runwatch.parsers.learn_words import (
@@ -26,6 +26,7 @@ from runwatch.parsers.learn_words import (
     head,
     is_boxed,
     is_quality,
+    is_rate,
     is_val,
     place,
     rank_span,
@@ -90,6 +91,8 @@ class Plan:
     """Whether the step counts the batches of each epoch anew, and no line tells the epoch (see Turns)."""
     main: bool = True
     """False for lines that stand beside the records and are none."""
+    rated: bool = False
+    """Whether nothing but the learning rate is read."""
 
     def kind(self, names: set[bytes]) -> str | None:
         """Return the table kind of a line with values of these names; None if it was cut short."""
@@ -226,11 +229,13 @@ class LearnedMatcher:
         if kind is None:
             return None
         whole = plan.epoch is not None and any(column[0] == "total" for column in columns)
-        metrics = (
-            []
-            if plan.alone
-            else self._metrics(line, found, taken, plan.aliases, kind == EVAL and is_val(family))
-        )
+        validation = kind == EVAL and is_val(family)
+        if plan.alone or plan.rated:
+            metrics = [_rate(f) for index, f in enumerate(found) if index not in taken and is_rate(f.name)][
+                :1
+            ]
+        else:
+            metrics = self._metrics(line, found, taken, plan.aliases, validation)
         columns += metrics if kind == TRAIN else self._beside(metrics)
         if not plan.alone and not any(column[0] not in META_COLUMNS for column in columns):
             return None
@@ -340,6 +345,11 @@ class LearnedMatcher:
                 epochs=epochs,
             )
         return Match(layout, tuple(column[3] for column in columns))
+
+
+def _rate(number: Field) -> Column:
+    """Return the column of a learning rate."""
+    return LEARNING_RATE, number.name, number.unit(LEARNING_RATE), (number.start, number.end)
 
 
 def _epochs(names: tuple[str, ...], first: int) -> Epochs:

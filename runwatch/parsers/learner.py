@@ -33,6 +33,7 @@ from runwatch.parsers.learn_families import (
     judge,
     tests_of,
 )
+from runwatch.parsers.learn_rates import rates
 from runwatch.parsers.learn_sections import SECTION, Sections
 from runwatch.parsers.learn_shapes import reading_of
 from runwatch.parsers.learn_words import SAVES, VAL_LED, is_loss, is_val, rank_span, relevant, words
@@ -214,7 +215,10 @@ class Learner:
                 return self._format(plans, families, 0.8 if any(map(is_loss, told)) else LOSSLESS)
         if not judged or (judged[0].waits and not last):
             return None
-        return self._format(_side_by_side(judged, families), families, judged[0].certainty)
+        plans = _side_by_side(judged, families)
+        for head, plan in rates(judged[0].plan, families).items():
+            plans.setdefault(head, plan)
+        return self._format(plans, families, judged[0].certainty)
 
     def _format(
         self, plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]], certainty: float
