@@ -134,6 +134,18 @@ class LearnedMatcher:
         if self._sections is not None or any(p.unseen or p.turns for p in plans.values()):
             self.bulk = lambda: None  # no bulk path: what a line means depends on those before it
 
+    @property
+    def head(self) -> bytes:
+        """The head of its records."""
+        return self._main.head
+
+    def of_stage(self, number: int) -> LearnedMatcher:
+        """Return a matcher of the same lines that has read none, as those of another stage of training."""
+        plans = {
+            head: replace(plan, pattern=f"stage {number} {plan.pattern}") for head, plan in self.plans.items()
+        }
+        return LearnedMatcher(plans, self._evaluated)
+
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learnt family; `start` is 0, as its lines have no prefix."""
         boxed = self._boxed and is_boxed(line)
