@@ -10,6 +10,7 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from runwatch.batch import TRAIN
 from runwatch.parsers.columns import Rows
 from runwatch.parsers.escapes import glued
 from runwatch.parsers.interpreter import MAX_LINE, Interpreter
@@ -86,7 +87,7 @@ class BlockReader:
     def read_record(self, text: bytes, offset: int, piece: Piece) -> None:
         """Read a record that is not empty."""
         used = self._records.read(text, offset, self.line, self._ordinal, piece)
-        self._line_used |= used or self._records.understood == self.line
+        self._line_used |= used or self.line in self._records.understood
         self._line_has_text = True
         self._ordinal += 1
 
@@ -178,13 +179,14 @@ class BlockReader:
         lines = Lines(block, begin, end)
         text = lines.lengths > 1
         decoded = self._decode(lines, text)
-        used = np.zeros(len(lines), bool)
+        used, trains = np.zeros(len(lines), bool), np.zeros(len(lines), bool)
         for part in decoded:
             used[part.lines] = True
+            trains[part.lines] = part.layout.kind == TRAIN
         offset, folded = piece.start + begin, self._records.folded
         if folded is not None:
             used |= folded.begin(lines, text, offset, self.line, piece)
-        count = self._read_rest(lines, text, used, piece)
+        count = self._read_rest(lines, text, used, trains, piece)
         if folded is not None:
             folded.end()
         for part in decoded:
@@ -196,9 +198,15 @@ class BlockReader:
         line_text, line_used = lines.by_line(text), lines.by_line(used)
         line_text[0] |= self._line_has_text
         line_used[0] |= self._line_used
+        for number in self._records.understood:
+            if self.line <= number < self.line + len(line_used):
+                line_used[number - self.line] = True
         whole = int(np.count_nonzero(lines.ends_line[:count]))
         piece.lines += whole
-        piece.unparsed += int(np.count_nonzero(line_text[:whole] & ~line_used[:whole]))
+        unparsed = line_text[:whole] & ~line_used[:whole]
+        piece.unparsed += int(np.count_nonzero(unparsed))
+        if self._records.learner is not None:
+            self._records.learner.ended_many(self.line, unparsed.tolist())
         self.line += whole
         open_end = len(line_text) > whole  # the block ends with a redrawn, unfinished line
         self._line_has_text = bool(open_end and line_text[-1])
@@ -219,8 +227,17 @@ class BlockReader:
             found += parts
         return found
 
-    def _read_rest(self, lines: Lines, text: NDArray[np.bool_], used: NDArray[np.bool_], piece: Piece) -> int:
+    def _read_rest(
+        self,
+        lines: Lines,
+        text: NDArray[np.bool_],
+        used: NDArray[np.bool_],
+        trains: NDArray[np.bool_],
+        piece: Piece,
+    ) -> int:
         """Read what was not decoded, in order, and note in `used` what told anything.
+
+        `trains` tells which of those that were decoded are records of training.
 
         Return how many records of the block are done: all, or those up to the one that
         changed the format or made it sure.
@@ -240,7 +257,7 @@ class BlockReader:
         needles = (*records.needles, *unclean)
         telling[quiet] = lines.holding(rest[quiet], needles, TRIGGERS, PAINTED_INSIDE)
         ordinals = (np.cumsum(text) - 1 + self._ordinal)[rest]
-        decoded = np.cumsum(used)
+        decoded = np.cumsum(trains)
         places = (rest, lines.starts[rest], lines.line[rest], ordinals, decoded[rest])
         indices, starts, numbers, ordinal, before = (place.tolist() for place in places)
         offset, confirmed, heads = piece.start + lines.begin, 0, records.heads

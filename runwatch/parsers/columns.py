@@ -19,7 +19,7 @@ import msgspec
 from runwatch.metrics import LOSS
 from runwatch.parsers.learn_families import aliases, loss_of_parts
 from runwatch.parsers.patterns import Layout, Match
-from runwatch.parsers.records import ANYTHING, NOTHING, Reader, Schema, Shape
+from runwatch.parsers.records import ANYTHING, MODES, NOTHING, Reader, Schema, Shape
 from runwatch.parsers.told import Told
 from runwatch.parsers.told import row as known_by
 
@@ -28,6 +28,8 @@ HEADER_WITHIN = 8
 _MAX_COLUMNS = 2048
 _MAX_PLANS = 256
 _NAME = re.compile(r"(?:% )?[A-Za-z_][^\x00-\x1f]{0,119}")
+_TRAINS = frozenset(("train", "training", "is_train", "is_training"))
+"""Columns whose cells say `True` in the rows of training and `False` in those of validation."""
 
 Rows = list[tuple[Layout, Sequence[Sequence[float]]]]
 """Layout and stored values of rows that follow each other."""
@@ -39,6 +41,20 @@ def _is_float(cell: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _mode_at(names: Sequence[str]) -> int | None:
+    """Return the column that says which part of the data a row is of."""
+    lower = [name.lower() for name in names]
+    return next((lower.index(name) for name in (*MODES, *sorted(_TRAINS)) if name in lower), None)
+
+
+def _mode(name: str, cell: bytes) -> str | None:
+    """Return which part of the data a row is of, by the column that says so; None if it does not."""
+    text = cell.decode("utf-8", "replace").strip().lower()
+    if name.lower() in _TRAINS:
+        return {"true": "train", "false": "validation"}.get(text)
+    return text
 
 
 def _reader(schema: Schema) -> Reader:
@@ -95,6 +111,8 @@ class Columns:
         self._reader = _reader(schema)
         self._separator = separator
         self._keys: tuple[str, ...] = ()
+        self._mode_at: int | None = None
+        """The column that says which part of the data a row is of."""
         self._plans: dict[bytes, _Plan | None] = {}
         """How the cells of a row become its values, by which of them are empty."""
         self._seen = self._rows = 0
@@ -137,12 +155,12 @@ class Columns:
     def take(self, lines: list[bytes]) -> Rows | None:
         """Return what the plain rows that `lines` begin with hold.
 
-        Each is what match() would tell; it has to be asked about the line after them. None
-        while this table may yet find its header.
+        Each is what match() would tell; it has to be asked about the line after them, and about all
+        where each may be of another part of the data. None while this table may yet find its header.
         """
         if not self._keys:
             return None if self._seen < HEADER_WITHIN else []
-        if not lines or not self._rows or self._rows < self._known.rows:
+        if not lines or self._mode_at is not None or not self._rows or self._rows < self._known.rows:
             return []
         return self._alike(lines) or self._one_by_one(lines)
 
@@ -234,6 +252,7 @@ class Columns:
         """Take the names of another header."""
         if keys != self._keys:
             self._keys = keys
+            self._mode_at = _mode_at(keys)
             self._plans.clear()
             if self._schema.guesses:
                 self._reader = _reader(replace(self._schema, aliases=_meant(keys)))
@@ -276,7 +295,8 @@ class Columns:
             }
         if self._schema.counts:
             numbers["step"] = self._rows + 1.0
-        match = self._reader.read(numbers)
+        at = self._mode_at
+        match = self._reader.read(numbers, None if at is None else _mode(self._keys[at], cells[at]))
         if match is None:
             return None
         if not self._rows:

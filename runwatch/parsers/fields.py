@@ -129,6 +129,8 @@ _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"=>"))
 """What stands between a place and the number told there, if it has a point: `Epoch 3 2.57`."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
+_TENSOR = re.compile(rb"\bTensor (\w+) of type \w+\. Dims: \(\): \Z")
+"""Before the one number of a tensor, as Caffe2 prints it."""
 _CALLER = re.compile(rb"[\w.<>]+:[\w.<>]+:\Z")
 """Before the line of a source, as loguru has it: `__main__:main:65 - `."""
 
@@ -246,6 +248,9 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     name = _SENTENCE.split(named["name"])[-1].rstrip(b"'>-.") if named else b""
     if not named and line[:1] == b"|":  # a box: | name | value |
         name = gap.strip(b" |")
+    if not named and gap.endswith(b"(): "):
+        tensor = _TENSOR.search(gap)
+        name = tensor[1] if tensor else name
     if foreign:
         name = tongues.ordinal(gap, line, token.end()) or name
     if token["done"] is not None:

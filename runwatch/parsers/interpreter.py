@@ -23,6 +23,7 @@ from runwatch.parsers.piece import Held, Piece, tell_loss
 from runwatch.parsers.prefix import Logged
 from runwatch.parsers.quiet import Quiet
 from runwatch.parsers.readers import Reader, Row, message_behind, tells_little
+from runwatch.parsers.relearner import Relearner
 from runwatch.parsers.weak import Early, WeakFormats
 from runwatch.text import decode
 
@@ -55,14 +56,16 @@ class Interpreter:
         """Training records of a weak format since it was settled on."""
         self._first: tuple[Matcher, ...] = ()
         """What reads these: nobody else is asked about them."""
-        self.learner = Learner() if learn else None
-        """The last resort: there until any format is settled on."""
+        self.learner: Learner | None = Learner() if learn else None
+        """The last resort: there until any format is settled on, and beside one that was learnt."""
+        self._records = 0
+        """Training records that the settled format has read in lines."""
         self.sure: float | None = None
         """Share of the lines a learnt format was learnt from that it reads; None for any other."""
         self.certainty: float | None = None
         """How likely a learnt format reads step and loss right, in [0, 1]; None for any other."""
-        self.understood = 0
-        """Line with records that were taken for none and turned out to be some."""
+        self.understood: list[int] = []
+        """Lines not yet counted with records that were taken for none and turned out to be some."""
         self.events, self._early = EventScanner(), Early()
         self._own = tuple((matcher, fmt) for fmt in self.formats if fmt.own for matcher in fmt.matchers)
         self._behind: dict[int, Logged] = {}
@@ -97,8 +100,9 @@ class Interpreter:
             self._take_rows(fmt, reader.flush(), offset, piece)
         if self._open and self.format is None:
             self._release(piece)
-        if self.learner is not None and (learned := self.learner.finish()) is not None:
-            self._replay(learned, self.learner, piece)
+        learner = None if self.learner is None else self.learner.below(self._records)
+        if learner is not None and (learned := learner.finish()) is not None:
+            self._replay(learned, learner, piece)
         self._early.release(piece)
         piece.events += self.events.flush()
 
@@ -201,10 +205,11 @@ class Interpreter:
             self.read(behind, offset + len(line) - len(behind), number, ordinal, piece)
         if not tells_little(line):
             return None
+        if self.sure is not None:
+            return self._match(line)
         if self.learner is not None:
             self._learn(self.learner, line, offset, number, piece)
-            return None
-        return self._match(line) if self.sure is not None else None
+        return None
 
     def _tell(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
         """Take the events of a line that is no record; return whether it told any or belongs to one."""
@@ -259,6 +264,7 @@ class Interpreter:
         if self.format is None and layout.kind == EVAL and not _LOSSES.isdisjoint(layout.names):
             return None  # what tells the loss of training is no evaluation of a format that is not known
         if layout.kind == TRAIN:
+            self._records += 1
             self._settle(found.format, logged=found.logged)
         return found.match
 
@@ -308,7 +314,8 @@ class Interpreter:
                 self.heads = [*self.events.heads, b"^"]
 
     def confirm(self, records: int) -> None:
-        """Count training records of the weak format that was settled on."""
+        """Count training records of the format that was settled on."""
+        self._records += records
         if self._open and self.format is not None and records:
             self._told += records - 1
             self._settle(self.format)
@@ -359,32 +366,25 @@ class Interpreter:
 
     def _learn(self, learner: Learner, line: bytes, offset: int, number: int, piece: Piece) -> bool:
         """Show the learner a line that no format knows; return whether it now turns out to be a record."""
+        self.learner = learner = learner.below(self._records)
         learned = learner.see(line, offset, number)
         if learned is None:
             return False
         self._release(piece)  # a weak format is better than none that is known
-        return self.format is None and self._replay(learned, learner, piece)
+        return self.learner is learner and self._replay(learned, learner, piece)
 
     def _replay(self, learned: Format, learner: Learner, piece: Piece) -> bool:
         """Settle on a learnt format and take the records it was learnt from; return if the newest is one.
 
         They stand before this piece, and lines that were counted as not understood no longer are.
         """
+        self._open = True  # another stage of a learnt format takes its place
         self._settle(learned)
         self._early.release(None)
         self.sure, self.certainty = learner.sure, learner.certainty
-        told = -1
-        match = None
-        for kept in learner.kept:
-            match = learned.matchers[0].match(kept.line)
-            if match is not None:
-                piece.add(match.layout, kept.offset, kept.number, values(kept.line, match))
-                if kept.unparsed and kept.number != told:
-                    piece.unparsed -= 1
-                    told = kept.number
-                if not kept.unparsed:
-                    self.understood = kept.number
-        return match is not None
+        self.learner = Relearner.behind(learner, learned)
+        self._records, (newest, self.understood) = 0, learner.replay(learned.matchers[-1], piece)
+        return newest
 
     def _use(self, formats: tuple[Format, ...], *, logged: bool | None = None) -> None:
         """Ask the matchers and readers of `formats` from now on; see Dispatch for `logged`."""

@@ -246,7 +246,8 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
     meant: dict[bytes, str] = {}
     if not any(canonical(spelled(name)) == LOSS for name in names):
         losses = [n for n in sorted(names) if (is_loss(n) or n.lower() == b"total") and not is_val(n)]
-        losses = [name for name in losses if _TOLD.isdisjoint(words(name))]
+        shares = {f.name for kept in lines for f in kept.found if f.suffix == b"%"}
+        losses = [name for name in losses if _TOLD.isdisjoint(words(name)) and name not in shares]
         whole = [n for n in losses if _LOSSES.issuperset(words(n))]
         whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
         best = whole[:1] or (losses if part and len(losses) == 1 else [])

@@ -17,8 +17,9 @@ from runwatch.parsers.prefix import spans_before
 _WORDS = re.compile(rb"[A-Za-z]+")
 _GLUED = re.compile(
     rb"(trn|tr|train|valid|val|vl|va|test|tst|ts|te|dev|eval)(loss|acc|accuracy|auc|roc|f1|err|error)"
+    rb"|r?(ms)(train|valid|val|test)?(?:err|error)"
 )
-"""A part of the data and a score in one word: `trloss`, `valacc`."""
+"""A part of the data and a score in one word: `trloss`, `valacc`, `MSTestError`."""
 _SHORT = {
     **dict.fromkeys((b"tr", b"trn"), b"train"),
     **dict.fromkeys((b"vl", b"va", b"vd", b"vld"), b"val"),
@@ -81,8 +82,8 @@ _EPOCHS = tuple([word] for word in b"epoch episode round e".split())
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
-    b"round perd perte verlust kayip strat grad_fn lr step iter epoc epok batch update tick train episode "
-    b"generation valid".split()
+    b"round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick train "
+    b"episode generation valid".split()
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(TELLING))
@@ -101,8 +102,12 @@ _OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
 _SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")
 _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
+_MEASURED = frozenset(b"ms squared square batch minibatch reconstruction recon".split())
+"""What an error is of, or how it is taken, that is a loss; others are shares of what was guessed wrong."""
 _COSTS = frozenset(b"batch reader time data".split())
 """What else costs: time."""
+_NOW = frozenset(b"lr learning rate current new the now train training".split())
+"""Words of the name of a learning rate."""
 _TIME = frozenset(b"time elapsed took eta seconds sec duration".split())
 _TIME_UNITS = (b"s", b"ms", b"us", b"m", b"min", b"h")
 _NAMES = 1024
@@ -122,6 +127,8 @@ def words(name: bytes) -> list[bytes]:
 def _apart(word: bytes) -> tuple[bytes, ...]:
     """Return a word in English, or the two of which it is made: `valloss`, `Trainingsverlust`."""
     glued = _GLUED.fullmatch(word)
+    if glued is not None and glued[3]:
+        return (b"ms", glued[4], b"error") if glued[4] else (b"ms", b"error")
     if glued is not None:
         return _SHORT.get(glued[1], glued[1]), glued[2]
     compound = tongues.COMPOUND.fullmatch(word)
@@ -148,6 +155,8 @@ def is_loss(name: bytes) -> bool:
     parts = words(name)
     if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
         return True
+    if b"error" in parts and not _MEASURED.isdisjoint(parts):
+        return True
     return b"cost" in parts and _COSTS.isdisjoint(parts)
 
 
@@ -155,6 +164,17 @@ def is_loss(name: bytes) -> bool:
 def is_telling(name: bytes) -> bool:
     """Whether a name is one that only training prints."""
     return is_quality(name) or not _SOFT.isdisjoint(words(name))
+
+
+@lru_cache(_NAMES)
+def is_rate(name: bytes) -> bool:
+    """Whether a name is that of the learning rate, and of no other's: `lr`, `Current learning rate`."""
+    parts = words(name)
+    return (
+        bool(parts)
+        and (parts[-1] == b"lr" or parts[-2:] == [b"learning", b"rate"])
+        and _NOW.issuperset(parts)
+    )
 
 
 def is_time(field: Field) -> bool:

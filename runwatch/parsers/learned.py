@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
-from runwatch.metrics import EPOCH, LOSS, VAL_LOSS, Unit, canonical
+from runwatch.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit, canonical
 from runwatch.parsers.fields import Field, fields
 from runwatch.parsers.learn_sections import VAL_SECTION, Sections
 from runwatch.parsers.learn_words import (
@@ -26,6 +26,7 @@ from runwatch.parsers.learn_words import (
     head,
     is_boxed,
     is_quality,
+    is_rate,
     is_val,
     place,
     rank_span,
@@ -39,12 +40,16 @@ from runwatch.parsers.patterns import number as parsed
 from runwatch.parsers.tongues import spelled
 from runwatch.text import decode
 
-_PLAIN_LOSS = frozenset(b"lm loss value avg average mean total val valid validation".split())
+_PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
+    VAL - {b"test", b"tested", b"testing"}
+)
 _SAYS_VAL = re.compile(
     rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*|\s{1,8})"
     rb"(?:val|test|eval)"
 )
 """A line whose first word, behind what loggers print, is about validation."""
+_LAST = re.compile(rb"\b(?i:final|last)\b")
+"""Stands where others have a number: `layer 0`, `layer 1`, `layer final`."""
 _MAX_STAGES = 64
 """Heads of records, besides those learnt, that are remembered."""
 _MAX_NAME = 100
@@ -86,6 +91,8 @@ class Plan:
     """Whether the step counts the batches of each epoch anew, and no line tells the epoch (see Turns)."""
     main: bool = True
     """False for lines that stand beside the records and are none."""
+    rated: bool = False
+    """Whether nothing but the learning rate is read."""
 
     def kind(self, names: set[bytes]) -> str | None:
         """Return the table kind of a line with values of these names; None if it was cut short."""
@@ -126,6 +133,18 @@ class LearnedMatcher:
         self._sections = Sections() if any(head.startswith(VAL_SECTION) for head in plans) else None
         if self._sections is not None or any(p.unseen or p.turns for p in plans.values()):
             self.bulk = lambda: None  # no bulk path: what a line means depends on those before it
+
+    @property
+    def head(self) -> bytes:
+        """The head of its records."""
+        return self._main.head
+
+    def of_stage(self, number: int) -> LearnedMatcher:
+        """Return a matcher of the same lines that has read none, as those of another stage of training."""
+        plans = {
+            head: replace(plan, pattern=f"stage {number} {plan.pattern}") for head, plan in self.plans.items()
+        }
+        return LearnedMatcher(plans, self._evaluated)
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learnt family; `start` is 0, as its lines have no prefix."""
@@ -188,7 +207,8 @@ class LearnedMatcher:
             return None
         if is_quality(family) and not is_quality(main.head):  # `Target loss 0.1 reached at step 9`
             return None
-        said = set(words(told_by(family))).difference(words(main.head))
+        told = b"" if _LAST.sub(b"#", family) == main.head else told_by(family)
+        said = set(words(told)).difference(words(main.head))
         if 2 * len(main.names & names) < len(main.names) or not (TOLD_AGAIN | SAVES | VAL).isdisjoint(said):
             return None
         if family not in self._stages:
@@ -221,11 +241,13 @@ class LearnedMatcher:
         if kind is None:
             return None
         whole = plan.epoch is not None and any(column[0] == "total" for column in columns)
-        metrics = (
-            []
-            if plan.alone
-            else self._metrics(line, found, taken, plan.aliases, kind == EVAL and is_val(family))
-        )
+        validation = kind == EVAL and is_val(family)
+        if plan.alone or plan.rated:
+            metrics = [_rate(f) for index, f in enumerate(found) if index not in taken and is_rate(f.name)][
+                :1
+            ]
+        else:
+            metrics = self._metrics(line, found, taken, plan.aliases, validation)
         columns += metrics if kind == TRAIN else self._beside(metrics)
         if not plan.alone and not any(column[0] not in META_COLUMNS for column in columns):
             return None
@@ -335,6 +357,11 @@ class LearnedMatcher:
                 epochs=epochs,
             )
         return Match(layout, tuple(column[3] for column in columns))
+
+
+def _rate(number: Field) -> Column:
+    """Return the column of a learning rate."""
+    return LEARNING_RATE, number.name, number.unit(LEARNING_RATE), (number.start, number.end)
 
 
 def _epochs(names: tuple[str, ...], first: int) -> Epochs:

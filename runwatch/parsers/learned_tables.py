@@ -96,7 +96,8 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
         return False
     if any(not column[:1].isalpha() and column != b"#" for column in columns):
         return False
-    counted = _counter(columns) is not None or (b"\t" in line and _of_losses(columns))
+    alone = b"\t" in line or (b"," in line and all(map(is_quality, columns)))
+    counted = _counter(columns) is not None or (alone and _of_losses(columns))
     return counted and any(is_quality(name) and len(name) < 40 for name in columns)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runwatch.batch import TRAIN
@@ -33,12 +33,14 @@ from runwatch.parsers.learn_families import (
     judge,
     tests_of,
 )
+from runwatch.parsers.learn_rates import rates
 from runwatch.parsers.learn_sections import SECTION, Sections
 from runwatch.parsers.learn_shapes import reading_of
 from runwatch.parsers.learn_words import SAVES, VAL_LED, is_loss, is_val, rank_span, relevant, words
 from runwatch.parsers.learned import LearnedMatcher, Plan
 from runwatch.parsers.learned_tables import TableMatcher, header
-from runwatch.parsers.patterns import Matcher
+from runwatch.parsers.patterns import Matcher, values
+from runwatch.parsers.piece import Piece
 from runwatch.text import decode
 
 NAME = "learned"
@@ -94,6 +96,10 @@ class Learner:
     def pass_over(self, lines: int) -> None:
         """Count lines that are of no use (see TELLING)."""
         self._lines += lines
+
+    def below(self, records: int) -> Learner:
+        """Return who is to see the lines below so many records: until a format is learnt, there are none."""
+        return self
 
     def see(self, line: bytes, offset: int, number: int) -> Format | None:
         """Take one record that no format knows; return the format as soon as one is believed."""
@@ -166,9 +172,34 @@ class Learner:
                 break
             kept.unparsed = True
 
+    def ended_many(self, first: int, unparsed: Sequence[bool]) -> None:
+        """Say of physical lines that have ended, from number `first` on, which were not understood."""
+        for kept in reversed(self.kept):
+            if kept.number < first:
+                break
+            if kept.number - first < len(unparsed):
+                kept.unparsed = bool(unparsed[kept.number - first])
+
     def finish(self) -> Format | None:
         """Return the format if what there is of the stream is enough to believe one."""
         return self._decide(last=True)
+
+    def replay(self, matcher: Matcher, piece: Piece) -> tuple[bool, list[int]]:
+        """Add the records that were kept to a piece; return whether the newest line is one.
+
+        The other result is the lines with records that were not counted yet: they are understood.
+        """
+        match, told, understood = None, -1, []
+        for kept in self.kept:
+            match = matcher.match(kept.line)
+            if match is not None:
+                piece.add(match.layout, kept.offset, kept.number, values(kept.line, match))
+                if kept.unparsed and kept.number != told:
+                    piece.unparsed -= 1
+                    told = kept.number
+                if not kept.unparsed:
+                    understood.append(kept.number)
+        return match is not None, understood
 
     def _keep(self, kept: Kept) -> None:
         self.kept.append(kept)
@@ -214,7 +245,10 @@ class Learner:
                 return self._format(plans, families, 0.8 if any(map(is_loss, told)) else LOSSLESS)
         if not judged or (judged[0].waits and not last):
             return None
-        return self._format(_side_by_side(judged, families), families, judged[0].certainty)
+        plans = _side_by_side(judged, families)
+        for head, plan in rates(judged[0].plan, families).items():
+            plans.setdefault(head, plan)
+        return self._format(plans, families, judged[0].certainty)
 
     def _format(
         self, plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]], certainty: float

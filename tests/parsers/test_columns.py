@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.batch import EVAL
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
 
@@ -248,3 +249,25 @@ def test_a_loss_by_another_name(head):
 def test_other_totals_are_no_losses(head):
     rows = "".join(f"x,{i},{5 / i},0.5\n" for i in range(1, 30))
     assert parse(f"{head}\n{rows}".encode()).format is None
+
+
+@pytest.mark.parametrize(
+    ("column", "training", "validation"),
+    [("train", "True", "False"), ("is_training", "true", "false"), ("split", "train", "val")],
+)
+@pytest.mark.parametrize("bulk", [True, False])
+def test_a_column_says_which_part_of_the_data_a_row_is_of(column, training, validation, bulk):
+    rows = [
+        f"{e},7,{part},{3 / e + (part == validation)},0.{e}"
+        for e in range(1, 9)
+        for part in (training, validation)
+    ]
+    parsed = read("\n".join([f"epoch,seed,{column},loss,accuracy", *rows, ""]).encode(), bulk=bulk)
+    assert parsed.column("step").tolist() == [*range(1, 9)]
+    assert parsed.column("train/loss").tolist() == [3 / e for e in range(1, 9)]
+    assert parsed.column("val/loss", EVAL).tolist() == [3 / e + 1 for e in range(1, 9)]
+
+
+def test_a_column_called_train_that_holds_numbers_says_nothing_of_its_rows():
+    parsed = read(b"epoch,train,loss\n" + b"".join(b"%d,0.5,%d.5\n" % (e, e) for e in range(1, 9)))
+    assert parsed.column("train/loss").tolist() == [e + 0.5 for e in range(1, 9)]

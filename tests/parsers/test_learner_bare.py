@@ -18,6 +18,7 @@ LOSSES = [float(f"{2.5 / (1 + i / 20):.4f}") for i in range(40)]
         "Current loss is {loss}",
         "2026-11-21 10:00:00 INFO Loss: {loss}",
         "Average cost: {loss}",
+        "Tensor loss of type float. Dims: (): {loss}",
     ],
 )
 def test_a_loss_without_a_step(line):
@@ -48,6 +49,19 @@ def test_two_columns_of_losses():
     parsed = parse(f"training loss\ttest loss\n{rows}".encode())
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss").tolist() == [2.5] * len(LOSSES)
+
+
+@pytest.mark.parametrize("row", ["{loss},50.5,2.5,40.5", "    {loss},    50.500,    2.5000,    40.500"])
+def test_columns_of_losses_and_accuracies_alone(row):
+    rows = "\n".join(row.format(loss=loss) for loss in LOSSES)
+    parsed = parse(f"train_loss, train_accuracy, test_loss, test_accuracy\n{rows}\n".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == [2.5] * len(LOSSES)
+
+
+def test_columns_of_other_things_beside_a_loss_are_no_table():
+    rows = "\n".join(f"{loss}, 50.5, 40.5" for loss in LOSSES)
+    assert parse(f"loss, profit, turnover\n{rows}\n".encode()).format is None
 
 
 @pytest.mark.parametrize("gap", [";", "; "])

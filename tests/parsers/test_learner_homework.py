@@ -128,3 +128,27 @@ def test_all_lines_of_a_block_are_learnt():
     parsed = parse("".join(rows).encode(), formats=())
     assert parsed.column("step").tolist() == STEPS
     assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{i}  MSError={x}, MSTestError=2.5, |G|=1{i}.5",
+        "{i}/40 batch error is : {x}",
+        "Epoch {i}: reconstruction error = {x}",
+        "step {i} - mean squared error: {x}",
+    ],
+)
+def test_errors_that_are_losses(line):
+    losses = [round(3 / i, 4) for i in range(1, 41)]
+    rows = [line.format(i=i, x=x) for i, x in enumerate(losses, 1)]
+    parsed = parse("\n".join([*rows, ""]).encode())
+    assert parsed.column("step").tolist() == [*range(1, 41)]
+    assert parsed.column("train/loss").tolist() == losses
+
+
+@pytest.mark.parametrize("line", ["epoch {i} batch error: {x}%", "epoch {i} train error: {x}"])
+def test_shares_of_what_was_guessed_wrong_are_no_losses(line):
+    rows = [line.format(i=i, x=round(30 / i, 4)) for i in range(1, 41)]
+    parsed = parse("\n".join([*rows, ""]).encode())
+    assert not any("train/loss" in names for _, _, names in parsed.tables)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.batch import EVAL
+from runwatch.batch import EVAL, TRAIN
 
 from .logs import parse
 
@@ -99,3 +99,28 @@ def test_what_is_told_again_below_a_record_is_no_evaluation():
     parsed = parse(_log("Epoch {i} - Train Loss: {x}, Val Loss: {y}\n  \u4fdd\u5b58 (val_loss={y})"))
     assert parsed.column("val/loss").tolist() == VALS
     assert len(parsed.column("val/loss", EVAL)) == 0
+
+
+RATE = {
+    "below": "10:00:{i:02d} - Epoch {i}/20, Train Loss: {x}\n10:00:{i:02d} - Current learning rate: {r}",
+    "among others": "iter {i} || A_loss: {x} || \nall:2{i}.50  small:1{i}.50 lr:{r}",
+    "above, and validation": "new lr {r}\nEpoch {i}/20, Train Loss: {x}\nEpoch {i}/20, Val Loss: {x}",
+    "in a heading": "[10:00:{i:02d}] Epoch {i}, lr={r}\n[10:00:{i:02d}] Loss:{x}   TrainAcc:0.5",
+}
+
+
+@pytest.mark.parametrize("name", RATE)
+def test_the_learning_rate_on_a_line_beside_its_record(name):
+    rows = [RATE[name].format(i=i, x=x, r=i / 1e3) for i, x in zip(STEPS, LOSSES, strict=True)]
+    parsed = parse("\n".join([*rows, ""]).encode())
+    assert parsed.column("step").tolist() == STEPS
+    kind = TRAIN if name == "in a heading" else EVAL
+    assert parsed.column("train/learning_rate", kind).tolist() == [i / 1e3 for i in STEPS]
+    assert not any("all" in names for _, _, names in parsed.tables)
+
+
+def test_the_setting_of_each_of_several_launches_is_no_learning_rate_of_its_records():
+    runs = ["lr: 0.1\n" + "".join(f"epoch {i} loss {x}\n" for i, x in zip(STEPS, LOSSES, strict=True))] * 4
+    parsed = parse("".join(runs).encode())
+    assert parsed.column("step").tolist() == STEPS * 4
+    assert not any("train/learning_rate" in names for _, _, names in parsed.tables)

@@ -117,3 +117,12 @@ def test_a_stage_before_another_has_a_counter_of_its_own():
     lines = [f"Epoch {100 * e}: Total Loss: {_loss(e)} | PDE: 0.1 | LR: 0.1" for e in range(1, 9)]
     lines += [f"L-BFGS Step {e}: Total Loss: {_loss(e)} | PDE: 0.1" for e in EPOCHS]
     assert _read(lines)[0] == [100 * e for e in range(1, 9)] + list(EPOCHS)
+
+
+def test_the_last_of_numbered_stages_may_be_called_so():
+    rows = [
+        f"Pre-training layer {k}, epoch {i}, cost  0.{i + 1}" for k in ("0", "1", "final") for i in range(40)
+    ]
+    rows += [f"Pre-training layer average, epoch {i}, cost  0.5" for i in range(40)]
+    parsed = parse("\n".join([*rows, ""]).encode())
+    assert parsed.column("step").tolist() == [*range(40)] * 3

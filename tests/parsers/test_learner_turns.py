@@ -172,3 +172,14 @@ def test_an_end_that_differs_from_line_to_line_is_none():
     parsed = parse("\n".join(lines).encode(), formats=())
     assert not len(parsed.column("total"))
     assert not set(parsed.column("step")) & {0, 1}
+
+
+@pytest.mark.parametrize("name", ["dev loss", "eval loss", "valid loss"])
+def test_the_loss_of_a_line_of_its_own_that_is_of_validation(name):
+    rows = [
+        f"Epoch: {i}, train loss: 0.{50 - i}\nEpoch: {i}, {name}: 0.{90 - i}, f1 score: 0.8{i}"
+        for i in range(9, 40)
+    ]
+    parsed = parse("\n".join([*rows, ""]).encode())
+    assert parsed.column("step").tolist() == [*range(9, 40)]
+    assert parsed.column("val/loss", EVAL).tolist() == [float(f"0.{90 - i}") for i in range(9, 40)]

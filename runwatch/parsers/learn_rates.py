@@ -1,0 +1,36 @@
+"""Finds the learning rate of records that tell it on lines of their own: `Current learning rate: 1e-4`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runwatch.parsers.fields import Field
+from runwatch.parsers.learn_counters import Kept
+from runwatch.parsers.learn_enough import FEW
+from runwatch.parsers.learn_families import interleaved
+from runwatch.parsers.learn_words import is_rate
+from runwatch.parsers.learned import Plan
+
+
+def rates(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return the plans of lines beside the records of `main` that tell their learning rate, and no place.
+
+    There is about one of them for each record: what is printed once, or once for each of several
+    launches, is a setting. Nothing but the rate is read of them.
+    """
+    records = [k for k in families[main.head] if not main.quality or main.quality & {f.name for f in k.found}]
+    if any(map(is_rate, main.names)):
+        return {}
+    return {
+        head: Plan(head, None, main=False, rated=True)
+        for head, lines in families.items()
+        if FEW <= len(lines) <= len(records) + 1
+        and 2 * len(lines) > len(records)
+        and interleaved(lines, records)
+        and all(not kept.ranked and _tells_rate(kept.found) for kept in lines)
+    }
+
+
+def _tells_rate(found: list[Field]) -> bool:
+    """Whether one number of a line is a learning rate."""
+    return sum(is_rate(field.name) for field in found) == 1
