@@ -13,12 +13,14 @@ from runwatch.parsers.formats import Format
 from runwatch.parsers.learn_counters import ENOUGH
 from runwatch.parsers.learn_words import SAVES, TOLD_AGAIN, VAL, told_by, words
 from runwatch.parsers.learned import LearnedMatcher
-from runwatch.parsers.learner import Learner
+from runwatch.parsers.learner import KEPT_LINES, Learner
 
 _SURE = 0.8
 """How likely a later stage must be read right."""
 _MANY = 2 * ENOUGH
 """Lines of a stage that are enough while the stream goes on; at its end, half of them are."""
+_PATIENCE = 4 * KEPT_LINES
+"""Lines below a record that may be of use, after which no more are looked at until another record comes."""
 _MOST = 1024
 """Heads remembered."""
 _BESIDE = SAVES | TOLD_AGAIN | VAL
@@ -57,6 +59,10 @@ class Relearner(Learner):
         beside = {kept.head for kept in self.kept}
         known = self._known if beside <= self._known or len(self._known) > _MOST else self._known | beside
         return Relearner(self._fmt, known, self._trust, records)
+
+    def see(self, line: bytes, offset: int, number: int) -> Format | None:
+        """Take one record that the format does not read; see Learner."""
+        return super().see(line, offset, number) if self._added < _PATIENCE else None
 
     def _plain(self) -> Format | None:
         return None
