@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from runwatch.parsers.bars import Shown
 from runwatch.parsers.patterns import Layout
+from runwatch.parsers.shown import Shown
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL
-from runwatch.parsers.bars import NOT_TRAINING, BarPictures, BarReader, Shown, named
+from runwatch.parsers.bars import BarReader
 from runwatch.parsers.escapes import UP
 from runwatch.parsers.laps import Laps, bare, epoch_of, outer_of, place_all, spliced
 from runwatch.parsers.patterns import FIELDS, NUMBER, Layout, Match, number, values
 from runwatch.parsers.readers import Row, RowMaker
+from runwatch.parsers.shown import NOT_TRAINING, BarPictures, Shown, named
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
