@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from runwatch.parsers.endless import Lengths, epochs_of, is_open
 from runwatch.parsers.patterns import Layout
 from runwatch.parsers.readers import Row
 from runwatch.parsers.shown import BarPictures, Shown
@@ -39,6 +40,7 @@ class BarReader:
         self._told: tuple[float, ...] | None = None
         """Place of the record that was flushed: the bar may be drawn once more as it was."""
         self._validation: dict[str, float] = {}
+        self._lengths = Lengths()
         self._rank: int | None = None
         self._ranks: dict[int, BarReader] = {}
         """What is remembered of each rank's bar, where bars tell ranks."""
@@ -50,6 +52,7 @@ class BarReader:
 
     def flush(self) -> list[Row]:
         """Return the last picture of the bar, or of each rank's."""
+        self._lengths = Lengths()  # what comes next is of another run
         return self._end() + [row for rank in self._ranks.values() for row in rank.flush()]
 
     def _end(self) -> list[Row]:
@@ -71,6 +74,9 @@ class BarReader:
                 self._ranks[rank] = BarReader(self._of, self._first_epoch)
                 self._ranks[rank]._rank = rank
             return self._ranks[rank].take(layout, shown, number_) if rank in self._ranks else []
+        if is_open(layout):
+            before = self._lengths.take(shown[0], epochs_of(layout, shown))
+            shown = [shown[0], before, *shown[2:]]
         bar = self._of.bar(layout)
         if bar.rate is not None and shown[bar.rate] == 0:  # that tells no pace
             shown = [value for i, value in enumerate(shown) if i != bar.rate]
@@ -107,6 +113,7 @@ class BarReader:
         if self._ranks or any(isinstance(p.layout, Shown) and p.layout.ranked for p in pictures.parts):
             yield from pictures.one_by_one(0, len(pictures), self.take)
             return
+        self._lengths.fold(pictures)
         pictures.parts = [part for whole in pictures.parts for part in self._of.by_pace(whole)]
         key = np.full((3, len(pictures)), -1.0)  # -1 where no epoch is shown: it has no sign
         done = np.empty(len(pictures))
@@ -162,12 +169,12 @@ class BarReader:
             yield pictures.single(self._pending[1], begin)
         for part in pictures.parts:
             bar = self._of.bar(part.layout)
-            columns = [key[i, part.at] for i in range(3 if bar.epochs else 2)]
+            columns = [key[i, part.at] for i in range(bar.places)]
             columns += bar.metrics([*part.columns])
             yield bar.train, pictures.rows(part, moves, columns, pictures.next_offset)
             if part.at[-1] == last:
                 newest = part.columns[:, -1].tolist()
-                place = key[: 3 if bar.epochs else 2, last].tolist()
+                place = key[: bar.places, last].tolist()
                 row = Row(bar.train, int(pictures.line[last]), [*place, *bar.metrics(newest)])
         self._pending = (tuple(place), row) if done[last] else None
         if not done[last]:
@@ -180,4 +187,4 @@ def _comparable(value: float) -> float:
 
 
 def _padded(place: tuple[float, ...]) -> tuple[float, ...]:
-    return place if len(place) == 3 else (*place, -1.0)
+    return (*place, -1.0, -1.0)[:3]

@@ -6,7 +6,7 @@ A picture depends on its line alone. What many of them tell is for their reader 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,8 @@ class Shown(Layout):
     """Whether the last of them is a rank."""
     outer: bool = False
     """Whether it counts epochs, below which another bar may be drawn."""
+    open: bool = False
+    """Whether it has no total: what was done before it began is to be told in its place."""
     __hash__ = Layout.__hash__  # quicker than one of all fields
 
 
@@ -86,7 +88,12 @@ class _Bar:
         self._rank = len(layout.names) - 1 if layout.ranked else None
         self.epochs = epochs
         self._pace = 2 + epochs if pace else None
-        place = ("step", "total", EPOCH)[: 2 + (epochs > 0)] + (("rank",) if layout.ranked else ())
+        self._open = layout.open
+        place: tuple[str, ...] = ("step",) if layout.open else ("step", "total")
+        place += (EPOCH,) if epochs else ()
+        self.places = len(place)
+        """How many numbers tell its place: step, perhaps total and epoch."""
+        place += ("rank",) if layout.ranked else ()
         place += (STEP_TIME,) if pace else ()
         validation = {name: i for i, name in enumerate(names, first) if _VALIDATION.match(name)}
         metrics = {n: i for i, n in enumerate(names, first) if n not in validation and n not in place}
@@ -98,8 +105,10 @@ class _Bar:
         self.eval = row.layout(EVAL, ("step", *(("rank",) if layout.ranked else ()), *validation))
 
     def place(self, shown: _Values, first_epoch: int) -> list[Any]:
-        """Return step, total and perhaps epoch; bars that begin anew with each epoch are laid end to end."""
+        """Return step, total and epoch, if there are such; bars that begin anew are laid end to end."""
         done, total = shown[0], shown[1]
+        if self._open:
+            return [total + done, *shown[2 : 2 + (self.epochs > 0)]]
         if not self.epochs:
             return [done, total]
         past = shown[2] - first_epoch
@@ -128,7 +137,7 @@ class BarPictures:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._row = RowMaker(pattern, _ALIASES)
-        self._layouts: dict[tuple[int, bytes, tuple[bytes, ...], bool, bool], Layout | None] = {}
+        self._layouts: dict[tuple[Hashable, ...], Layout | None] = {}
         self._bars: dict[Layout, _Bar] = {}
 
     def bar(self, layout: Layout) -> _Bar:
@@ -145,20 +154,20 @@ class BarPictures:
         """Return the layout of the same pictures without their pace."""
         assert isinstance(layout, Shown)
         names = layout.names[3 + layout.numbers : len(layout.names) - layout.ranked]
-        return self._make(layout.numbers, b"", names, layout.ranked)
+        return self._make(layout.numbers, b"", names, layout.ranked, open_=layout.open)
 
     def ranked(self, layout: Layout) -> Layout:
         """Return the layout of the same pictures with a rank behind all else."""
         assert isinstance(layout, Shown)
         first = 2 + layout.numbers + bool(layout.pace)
-        return self._make(layout.numbers, layout.pace, layout.names[first:], True)
+        return self._make(layout.numbers, layout.pace, layout.names[first:], True, open_=layout.open)
 
     def placed(self, layout: Layout, epochs: int) -> Layout:
         """Return the layout of the same pictures with so many numbers of the epoch."""
         assert isinstance(layout, Shown)
         first = 2 + bool(layout.pace)
         names = layout.names[first : len(layout.names) - layout.ranked]
-        return self._make(epochs, layout.pace, names, layout.ranked)
+        return self._make(epochs, layout.pace, names, layout.ranked, open_=layout.open)
 
     def by_pace(self, part: Part) -> list[Part]:
         """Return pictures apart that have a pace of zero steps a second: it tells none."""
@@ -183,8 +192,9 @@ class BarPictures:
     ) -> Match | None:
         """Return the picture of a bar behind `text`, which begins its line; None if it is not of training.
 
-        `place` are the spans of done, total and, if shown, the pace; `named` those of other numbers, and
-        `epoch` the one among them that is the epoch's number.
+        `place` are the spans of done, total and, if shown, the pace; for the total stands once more what is
+        done where there is none. `named` are those of other numbers, and `epoch` the one among them that is
+        the epoch's number.
         """
         if NOT_TRAINING.search(text):
             return None
@@ -198,32 +208,46 @@ class BarPictures:
             epochs = [items.pop(b"epoch")]
         rank = _RANK.search(text)
         outer = not epochs and _OUTER.search(text) is not None
-        layout = self._layout(len(epochs), pace, tuple(items), rank is not None, outer)
+        layout = self._layout(len(epochs), pace, tuple(items), rank is not None, outer, place[0] == place[1])
         if layout is None:
             return None
         spans = (*place[:2], *epochs, *place[2:], *items.values())
         return Match(layout, spans if rank is None else (*spans, rank.span(1)))
 
     def _layout(
-        self, epochs: int, pace: bytes, printed: tuple[bytes, ...], ranked: bool, outer: bool
+        self, epochs: int, pace: bytes, printed: tuple[bytes, ...], ranked: bool, outer: bool, open_: bool
     ) -> Layout | None:
-        key = (epochs, pace, printed, ranked, outer)
+        key = (epochs, pace, printed, ranked, outer, open_)
         if key not in self._layouts:
             if len(self._layouts) > 1024:
                 self._layouts.clear()
             names = tuple(name.decode("ascii") for name in printed)
             trains = any(_LOSS.search(name) and not _VALIDATION.match(name) for name in names)
-            self._layouts[key] = self._make(epochs, pace, names, ranked, outer) if trains else None
+            self._layouts[key] = self._make(epochs, pace, names, ranked, outer, open_) if trains else None
         return self._layouts[key]
 
     def _make(
-        self, epochs: int, pace: bytes, named: tuple[str, ...], ranked: bool, outer: bool = False
+        self,
+        epochs: int,
+        pace: bytes,
+        named: tuple[str, ...],
+        ranked: bool,
+        outer: bool = False,
+        open_: bool = False,
     ) -> Shown:
-        names = ("done", "total", "epoch", "epochs")[: 2 + epochs] + (("pace",) if pace else ()) + named
-        names += ("rank",) if ranked else ()
+        names = ("done", "before" if open_ else "total", "epoch", "epochs")[: 2 + epochs]
+        names += (("pace",) if pace else ()) + named + (("rank",) if ranked else ())
         units = (Unit(),) * len(names)
         return Shown(
-            "picture", self._pattern, names, units, numbers=epochs, pace=pace, ranked=ranked, outer=outer
+            "picture",
+            self._pattern,
+            names,
+            units,
+            numbers=epochs,
+            pace=pace,
+            ranked=ranked,
+            outer=outer,
+            open=open_,
         )
 
 

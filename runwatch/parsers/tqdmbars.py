@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from runwatch.batch import EVAL
 from runwatch.parsers.bars import BarReader
 from runwatch.parsers.escapes import UP
-from runwatch.parsers.laps import Laps, bare, epoch_of, outer_of, place_all, spliced
+from runwatch.parsers.laps import Laps, bare, epoch_of, outer_of, place_all, spliced, total_of
 from runwatch.parsers.patterns import FIELDS, NUMBER, Layout, Match, number, values
-from runwatch.parsers.readers import Row, RowMaker
+from runwatch.parsers.readers import ENDLESS, Row, RowMaker, is_endless
 from runwatch.parsers.shown import NOT_TRAINING, BarPictures, Shown, named
 
 if TYPE_CHECKING:
@@ -26,6 +26,14 @@ _TQDM = re.compile(
     + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s))?"  # NeMo shows none
     rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
 )
+_ENDLESS = re.compile(
+    rb"(?P<text>[^%|\"\r\n]{0,200}?)(?:\|[^|\r\n]{0,400}\|\s*(?=\d+/\? )|(?<![\w.])(?=\d+ ?[A-Za-z]))"
+    rb"(?P<done>\d+)(?:/\?| ?[A-Za-z]{1,12}) \[[\d:]+(?:<\?)?(?:,\s*(?:(?P<pace>"
+    + NUMBER
+    + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s))?"
+    rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
+)
+"""Without a total, as tqdm prints it of its own accord or where another one draws a bar all the same."""
 _IGNITE = re.compile(
     rb"(?P<text>[^|%\"\r\n]{0,120}?)\s*\[(?P<done>\d+)/(?P<total>\d+)\]\s*\d{1,3}%\|"
     rb"[^|,\[\r\n]{0,400}(?:, (?P<postfix>[^\[\r\n]{1,2000}))? \[[\d:]+<[\d:?]+\]"
@@ -48,12 +56,13 @@ _FILLING = re.compile(rb"%\|[^|\r\n]{1,400}\|")
 class _TqdmPictures(BarPictures):
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a bar with a postfix shows."""
-        if b"%|" not in line or b"]" not in line:
+        if not _holds(line) or b"]" not in line:
             return None
-        found = _TQDM.match(line, start)
+        found = _bar(line, start)
         if found is None:
             return self._ignite(line, start)
-        place = [found.span(group) for group in ("done", "total", "pace") if found[group]]
+        total = "done" if found.re is _ENDLESS else "total"
+        place = [found.span(group) for group in ("done", total, "pace") if found[group]]
         unit = found["unit"]  # whatever is counted is a step
         pace = b"" if unit is None else b"s/it" if unit[:2] == b"s/" else b"it/s"
         if found["postfix"] is not None:
@@ -77,6 +86,16 @@ class _TqdmPictures(BarPictures):
         return self.picture(found["text"], place, b"", named(line, *found.span("postfix")))
 
 
+def _holds(line: bytes) -> bool:
+    """Return whether a line may hold a bar."""
+    return b"%|" in line or is_endless(line) is not None
+
+
+def _bar(line: bytes, start: int = 0) -> re.Match[bytes] | None:
+    """Return the bar that a line begins with, with a total or without one."""
+    return (_TQDM if b"%|" in line else _ENDLESS).match(line, start)
+
+
 class TqdmReader(BarReader):
     """`Epoch 0:  22%|##  | 4/18 [00:17<01:02, 4.47s/it, loss=9.947, v_num=193315]`.
 
@@ -85,6 +104,7 @@ class TqdmReader(BarReader):
     """
 
     begins = b""  # `%|` is looked for in any case
+    needles = ENDLESS
 
     def __init__(self) -> None:
         self.pictures = (_TqdmPictures("tqdm"),)
@@ -111,8 +131,8 @@ class TqdmReader(BarReader):
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one picture of a bar."""
         above = line.count(UP)
-        if (above or not self._below) and b"%|" in line and (bar := _TQDM.match(line)):
-            drawn = bar["text"].strip(), bar["total"]
+        if (above or not self._below) and _holds(line) and (bar := _bar(line)):
+            drawn = bar["text"].strip(), b"" if bar.re is _ENDLESS else bar["total"]
             self._below |= above > 0 and drawn == self._top
             self._top = self._top if above else drawn
         match = self.pictures[0].match(line)
@@ -149,7 +169,7 @@ class TqdmReader(BarReader):
             if self.counts_from(match.layout, shown) is not None:
                 return
             if bare(match.layout):
-                self._laps.take(shown[0], shown[1])
+                self._laps.take(shown[0], total_of(match.layout, shown))
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many pictures, each as if by itself; return the records they complete."""
@@ -187,7 +207,7 @@ class TqdmReader(BarReader):
         """Tell the epoch of a picture that shows none, if it is known: `shown` gets it; return the layout."""
         if not bare(layout):
             return layout
-        epoch = self._laps.take(shown[0], shown[1])
+        epoch = self._laps.take(shown[0], total_of(layout, shown))
         if not epoch:
             return layout
         self._first_epoch = self._laps.first
@@ -220,7 +240,7 @@ class TqdmReader(BarReader):
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may hold a bar, or a loss of held-out data."""
-        return b"%|" in line or self.minds(line)
+        return _holds(line) or self.minds(line)
 
     def minds(self, line: bytes) -> bool:
         """Return whether a line may tell a loss of held-out data, or of epochs."""
