@@ -82,3 +82,8 @@ def test_a_run_that_starts_anew_counts_from_its_own_beginning():
 )
 def test_without_a_loss_of_training_they_tell_nothing(text):
     assert parse(text.encode()).format is None
+
+
+@pytest.mark.parametrize("lines", [100, 40_000])
+def test_they_are_found_behind_much_else(lines):
+    told("A shard of the corpus was read.\n" * lines + bars(TQDM, ["train: "] * 2), 2)
