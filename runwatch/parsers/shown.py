@@ -6,9 +6,9 @@ A picture depends on its line alone. What many of them tell is for their reader 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import EPOCH, LOSS, STEP_TIME, Unit
@@ -56,6 +56,7 @@ _ALIASES = dict.fromkeys(
     ),
     LOSS,
 ) | {"train_step_timing in s": STEP_TIME}
+_EPOCHS = ("epoch", "epochs")
 _Named = list[tuple[bytes, tuple[int, int]]]
 """Names and where their numbers stand."""
 
@@ -74,7 +75,21 @@ class Shown(Layout):
     """Whether it counts epochs, below which another bar may be drawn."""
     open: bool = False
     """Whether it has no total: what was done before it began is to be told in its place."""
+    scaled: bool = False
+    """Whether done or total are printed in thousands or the like."""
     __hash__ = Layout.__hash__  # quicker than one of all fields
+
+
+class _Key(NamedTuple):
+    """What tells layouts apart."""
+
+    epochs: int
+    pace: bytes
+    printed: tuple[bytes, ...]
+    ranked: bool
+    outer: bool
+    open: bool
+    scales: tuple[float, ...]
 
 
 class _Bar:
@@ -88,7 +103,7 @@ class _Bar:
         self._rank = len(layout.names) - 1 if layout.ranked else None
         self.epochs = epochs
         self._pace = 2 + epochs if pace else None
-        self._open = layout.open
+        self._open, self._scaled = layout.open, layout.scaled
         place: tuple[str, ...] = ("step",) if layout.open else ("step", "total")
         place += (EPOCH,) if epochs else ()
         self.places = len(place)
@@ -106,7 +121,7 @@ class _Bar:
 
     def place(self, shown: _Values, first_epoch: int) -> list[Any]:
         """Return step, total and epoch, if there are such; bars that begin anew are laid end to end."""
-        done, total = shown[0], shown[1]
+        done, total = shown[:2] if not self._scaled else ((count + 0.5) // 1 for count in shown[:2])
         if self._open:
             return [total + done, *shown[2 : 2 + (self.epochs > 0)]]
         if not self.epochs:
@@ -137,7 +152,7 @@ class BarPictures:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._row = RowMaker(pattern, _ALIASES)
-        self._layouts: dict[tuple[Hashable, ...], Layout | None] = {}
+        self._layouts: dict[_Key, Layout | None] = {}
         self._bars: dict[Layout, _Bar] = {}
 
     def bar(self, layout: Layout) -> _Bar:
@@ -153,21 +168,18 @@ class BarPictures:
     def unpaced(self, layout: Layout) -> Layout:
         """Return the layout of the same pictures without their pace."""
         assert isinstance(layout, Shown)
-        names = layout.names[3 + layout.numbers : len(layout.names) - layout.ranked]
-        return self._make(layout.numbers, b"", names, layout.ranked, open_=layout.open)
+        at = 2 + layout.numbers
+        return replace(_spliced(layout, at, 1, ()), pace=b"")
 
     def ranked(self, layout: Layout) -> Layout:
         """Return the layout of the same pictures with a rank behind all else."""
         assert isinstance(layout, Shown)
-        first = 2 + layout.numbers + bool(layout.pace)
-        return self._make(layout.numbers, layout.pace, layout.names[first:], True, open_=layout.open)
+        return replace(_spliced(layout, len(layout.names), 0, ("rank",)), ranked=True)
 
     def placed(self, layout: Layout, epochs: int) -> Layout:
         """Return the layout of the same pictures with so many numbers of the epoch."""
         assert isinstance(layout, Shown)
-        first = 2 + bool(layout.pace)
-        names = layout.names[first : len(layout.names) - layout.ranked]
-        return self._make(epochs, layout.pace, names, layout.ranked, open_=layout.open)
+        return replace(_spliced(layout, 2, layout.numbers, _EPOCHS[:epochs]), numbers=epochs)
 
     def by_pace(self, part: Part) -> list[Part]:
         """Return pictures apart that have a pace of zero steps a second: it tells none."""
@@ -189,12 +201,13 @@ class BarPictures:
         pace: bytes,
         named: _Named,
         epoch: tuple[int, int] | None = None,
+        scales: tuple[float, ...] = (1.0, 1.0, 1.0),
     ) -> Match | None:
         """Return the picture of a bar behind `text`, which begins its line; None if it is not of training.
 
         `place` are the spans of done, total and, if shown, the pace; for the total stands once more what is
         done where there is none. `named` are those of other numbers, and `epoch` the one among them that is
-        the epoch's number.
+        the epoch's number. `scales` are of done, total and pace.
         """
         if NOT_TRAINING.search(text):
             return None
@@ -208,47 +221,53 @@ class BarPictures:
             epochs = [items.pop(b"epoch")]
         rank = _RANK.search(text)
         outer = not epochs and _OUTER.search(text) is not None
-        layout = self._layout(len(epochs), pace, tuple(items), rank is not None, outer, place[0] == place[1])
+        key = _Key(len(epochs), pace, tuple(items), rank is not None, outer, place[0] == place[1], scales)
+        layout = self._layout(key)
         if layout is None:
             return None
         spans = (*place[:2], *epochs, *place[2:], *items.values())
         return Match(layout, spans if rank is None else (*spans, rank.span(1)))
 
-    def _layout(
-        self, epochs: int, pace: bytes, printed: tuple[bytes, ...], ranked: bool, outer: bool, open_: bool
-    ) -> Layout | None:
-        key = (epochs, pace, printed, ranked, outer, open_)
+    def _layout(self, key: _Key) -> Layout | None:
         if key not in self._layouts:
             if len(self._layouts) > 1024:
                 self._layouts.clear()
-            names = tuple(name.decode("ascii") for name in printed)
+            names = tuple(name.decode("ascii") for name in key.printed)
             trains = any(_LOSS.search(name) and not _VALIDATION.match(name) for name in names)
-            self._layouts[key] = self._make(epochs, pace, names, ranked, outer, open_) if trains else None
+            self._layouts[key] = self._make(key, names) if trains else None
         return self._layouts[key]
 
-    def _make(
-        self,
-        epochs: int,
-        pace: bytes,
-        named: tuple[str, ...],
-        ranked: bool,
-        outer: bool = False,
-        open_: bool = False,
-    ) -> Shown:
-        names = ("done", "before" if open_ else "total", "epoch", "epochs")[: 2 + epochs]
-        names += (("pace",) if pace else ()) + named + (("rank",) if ranked else ())
-        units = (Unit(),) * len(names)
+    def _make(self, key: _Key, named: tuple[str, ...]) -> Shown:
+        epochs = _EPOCHS[: key.epochs]
+        pace = ("pace",) if key.pace else ()
+        rank = ("rank",) if key.ranked else ()
+        names = ("done", "before" if key.open else "total", *epochs, *pace, *named, *rank)
+        units = dict.fromkeys(range(len(names)), Unit())
+        for at, scale in zip((0, 1, 2 + key.epochs), key.scales, strict=True):
+            if scale != 1.0 and (at < 2 or key.pace):
+                units[at] = Unit(multiply=scale)
         return Shown(
             "picture",
             self._pattern,
             names,
-            units,
-            numbers=epochs,
-            pace=pace,
-            ranked=ranked,
-            outer=outer,
-            open=open_,
+            tuple(units.values()),
+            numbers=key.epochs,
+            pace=key.pace,
+            ranked=key.ranked,
+            outer=key.outer,
+            open=key.open,
+            scaled=max(key.scales[:2]) > 1.0,
         )
+
+
+def _spliced(layout: Shown, at: int, out: int, names: tuple[str, ...]) -> Shown:
+    """Return a layout with some names in place of `out` of them."""
+    units = (Unit(),) * len(names)
+    return replace(
+        layout,
+        names=layout.names[:at] + names + layout.names[at + out :],
+        units=layout.units[:at] + units + layout.units[at + out :],
+    )
 
 
 def named(line: bytes, begin: int, end: int) -> _Named:

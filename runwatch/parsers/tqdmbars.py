@@ -20,20 +20,23 @@ if TYPE_CHECKING:
 
 _TQDM = re.compile(
     rb"(?P<text>[^%\"\r\n]{0,200}?)\s*\d{1,3}%"  # torchtune begins with `1|20|`
-    rb"\|[^|\r\n]{0,400}\|\s*(?P<done>\d+)/(?P<total>\d+) "
+    rb"\|[^|\r\n]{0,400}\|\s*(?P<done>\d+(?:\.\d+)?)(?P<by>[kMGT]?)/(?P<total>\d+(?:\.\d+)?)(?P<of>[kMGT]?) "
     rb"\[[\d:]+<[\d:?]+(?:,\s*(?:(?P<pace>"
     + NUMBER
     + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s))?"  # NeMo shows none
     rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
 )
 _ENDLESS = re.compile(
-    rb"(?P<text>[^%|\"\r\n]{0,200}?)(?:\|[^|\r\n]{0,400}\|\s*(?=\d+/\? )|(?<![\w.])(?=\d+ ?[A-Za-z]))"
-    rb"(?P<done>\d+)(?:/\?| ?[A-Za-z]{1,12}) \[[\d:]+(?:<\?)?(?:,\s*(?:(?P<pace>"
+    rb"(?P<text>[^%|\"\r\n]{0,200}?)(?:\|[^|\r\n]{0,400}\|\s*(?=[\d.]+[kMGT]?/\? )|(?<![\w.])(?=\d))"
+    rb"(?P<done>\d+(?:\.\d+)?)(?P<by>[kMGT]?)(?:/\?| ?[A-Za-z]{1,12}) \[[\d:]+(?:<\?)?(?:,\s*(?:(?P<pace>"
     + NUMBER
     + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s))?"
     rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
 )
 """Without a total, as tqdm prints it of its own accord or where another one draws a bar all the same."""
+_SCALES = {b"": 1.0, b"k": 1e3, b"M": 1e6, b"G": 1e9, b"T": 1e12}
+"""As `unit_scale` of tqdm has them: `1.25k/20.0k`."""
+_SCALED_PACE = re.compile(rb"[kMGT](?=it/s)")
 _IGNITE = re.compile(
     rb"(?P<text>[^|%\"\r\n]{0,120}?)\s*\[(?P<done>\d+)/(?P<total>\d+)\]\s*\d{1,3}%\|"
     rb"[^|,\[\r\n]{0,400}(?:, (?P<postfix>[^\[\r\n]{1,2000}))? \[[\d:]+<[\d:?]+\]"
@@ -65,10 +68,13 @@ class _TqdmPictures(BarPictures):
         place = [found.span(group) for group in ("done", total, "pace") if found[group]]
         unit = found["unit"]  # whatever is counted is a step
         pace = b"" if unit is None else b"s/it" if unit[:2] == b"s/" else b"it/s"
+        by, of = found["by"], found["by" if total == "done" else "of"]
+        scale = _SCALED_PACE.match(unit) if unit else None
+        scales = _SCALES[by], _SCALES[of], _SCALES[scale[0] if scale else b""]
         if found["postfix"] is not None:
             items = named(line, *found.span("postfix"))
             epoch = next((s for name, s in items if name == b"epoch" and line[slice(*s)].isdigit()), None)
-            return self.picture(found["text"], place, pace, items, epoch)
+            return self.picture(found["text"], place, pace, items, epoch, scales)
         before, loss, _ = found["text"].partition(b"oss")  # what is held out may be told behind it
         if not loss or NOT_TRAINING.search(before):
             return None
@@ -76,7 +82,7 @@ class _TqdmPictures(BarPictures):
         told = named(line, begin, begin + len(found["text"].rstrip(b": ")))
         items = [(name, span) for name, span in told if name.lower() != b"epoch"]
         end = min((span[0] - len(name) for name, span in items), default=begin)
-        return self.picture(line[begin : end - 1], place, pace, items) if items else None
+        return self.picture(line[begin : end - 1], place, pace, items, None, scales) if items else None
 
     def _ignite(self, line: bytes, start: int) -> Match | None:
         found = _IGNITE.match(line, start)

@@ -87,3 +87,26 @@ def test_without_a_loss_of_training_they_tell_nothing(text):
 @pytest.mark.parametrize("lines", [100, 40_000])
 def test_they_are_found_behind_much_else(lines):
     told("A shard of the corpus was read.\n" * lines + bars(TQDM, ["train: "] * 2), 2)
+
+
+@pytest.mark.parametrize("times", [1, 40])
+def test_counts_in_thousands_are_counts(times):
+    drawn = [("50.0", 50), ("999", 999), ("1.01k", 1010), ("1.25k", 1250), ("4.02k", 4020), ("19.9k", 19900)]
+    text = "".join(
+        f"\r  6%|6         | {done}/20.0k [00:01<00:05, 2.00kit/s, loss={count}.5]"
+        for done, count in drawn
+        for _ in range(times)
+    )
+    data = f"{text}\n".encode()
+    parsed = parse(data)
+    parsed.same_as(parse(data, bulk=False))
+    assert parsed.column("step").tolist() == [count for _, count in drawn]
+    assert parsed.column("total").tolist() == [20_000] * len(drawn)
+    assert parsed.column("train/loss").tolist() == [count + 0.5 for _, count in drawn]
+    assert parsed.column("perf/step_time").tolist() == [0.0005] * len(drawn)
+
+
+def test_counts_in_thousands_may_have_no_total():
+    text = "".join(f"\r{i / 1000:.2f}kit [00:01, 11.90it/s, loss={i}.5]" for i in range(1000, 1500, 10))
+    parsed = parse(f"{text}\n".encode())
+    assert parsed.column("step").tolist() == list(range(1000, 1500, 10))
