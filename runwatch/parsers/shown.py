@@ -28,7 +28,9 @@ _LEADING = re.compile(rb"\W{0,8}\[(\d{1,6})/(\d{1,6})\]")
 _TORCHTUNE = re.compile(rb"(\d{1,9})\|\d{1,9}\|[^\d]{0,40}$")
 """Its description begins with epoch and step."""
 NAMED = re.compile(
-    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?)(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
+    rb"(?<![\w./@-])((?<=, )(?:(?:Train|Val|Eval|Test|Best)\w{0,8} [Ll]oss|[A-Z][\w-]{0,40}"
+    rb"(?: [\w-]{1,40}){0,3} (?![\w-]{0,40}[Ll]oss=)[A-Za-z][\w-]{0,40})(?==)"  # `Average key norm=0.5`
+    rb"|[A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?)(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
     + VALUE
     + rb")(?:(?<=[fnFN])\.0{0,8})?%?(?=[\s,\]]|$)"  # Lightning fills NaN up as it does numbers: nan.0
 )
