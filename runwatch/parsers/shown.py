@@ -59,6 +59,8 @@ _ALIASES = dict.fromkeys(
     LOSS,
 ) | {"train_step_timing in s": STEP_TIME}
 _EPOCHS = ("epoch", "epochs")
+PLACES = frozenset(("done", "total", "before", "pace", "rank", *_EPOCHS))
+"""What numbers of a picture are called that are no values."""
 _Named = list[tuple[bytes, tuple[int, int]]]
 """Names and where their numbers stand."""
 

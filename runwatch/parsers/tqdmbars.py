@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL
+from runwatch.metrics import LOSS
+from runwatch.parsers.aside import Aside, Picture, tells_total
 from runwatch.parsers.bars import BarReader
 from runwatch.parsers.escapes import UP
 from runwatch.parsers.laps import Laps, bare, epoch_of, outer_of, place_all, spliced, total_of
 from runwatch.parsers.patterns import FIELDS, NUMBER, Layout, Match, number, values
 from runwatch.parsers.readers import ENDLESS, Row, RowMaker, is_endless
-from runwatch.parsers.shown import NOT_TRAINING, BarPictures, Shown, named
+from runwatch.parsers.shown import NOT_TRAINING, PLACES, BarPictures, Shown, named
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
@@ -120,7 +122,7 @@ class TqdmReader(BarReader):
         self._below = False
         """Whether there are such bars below it."""
         self._row = RowMaker("tqdm")
-        self._laps = Laps()
+        self._laps, self._aside = Laps(), Aside()
         self._under = False
         """Whether there is a bar of epochs above."""
         self._nested = False
@@ -160,6 +162,7 @@ class TqdmReader(BarReader):
     def flush(self) -> list[Row]:
         """Return the last picture of the bar, or of each rank's."""
         waiting, self._waiting = self._waiting, []
+        waiting += self._tell(*self._aside.end())
         self._laps.end()
         return waiting + super().flush()
 
@@ -181,7 +184,7 @@ class TqdmReader(BarReader):
         """Take many pictures, each as if by itself; return the records they complete."""
         self._line, self._records = int(pictures.line[-1]), _SURE  # else there would be no block
         outer = [isinstance(part.layout, Shown) and part.layout.outer for part in pictures.parts]
-        if any(outer) and (self._nested or not all(outer)):
+        if (any(outer) and (self._nested or not all(outer))) or not self._aside.quick(pictures):
             return pictures.one_by_one(0, len(pictures), self._one)
         if place_all(pictures, self._laps, self.pictures[0].placed):
             self._first_epoch = self._laps.first
@@ -193,7 +196,24 @@ class TqdmReader(BarReader):
         if layout.outer and self._nested:
             self._laps.tell_outer(int(shown[0]) + 1, int(shown[1]))
             return []
-        shown = [*shown]
+        if tells_total(layout) and LOSS in self.pictures[0].bar(layout).train.names:
+            return self._tell(*self._aside.take(Picture(layout, shown, number_)))
+        return self._trained(Picture(layout, shown, number_))
+
+    def _tell(self, validated: Picture | None, trained: list[Picture]) -> list[Row]:
+        """Return what was validated, at the step at which the bar stands, and what trains."""
+        rows: list[Row] = []
+        if validated is not None and self.place is not None:
+            layout, shown, line = validated
+            items = zip(layout.names, shown, strict=True)
+            values = [(f"val_{name}", value) for name, value in items if name not in PLACES]
+            rows = [self._row(EVAL, line, [("step", self.place[0]), *values])]
+        return [*rows, *(row for picture in trained for row in self._trained(picture))]
+
+    def _trained(self, picture: Picture) -> list[Row]:
+        """Return the records that a picture of training completes."""
+        layout, shown, number_ = picture.layout, [*picture.shown], picture.line
+        assert isinstance(layout, Shown)
         self._nested |= self._under and not layout.outer
         return self.take(self._place(layout, shown), shown, number_)
 
