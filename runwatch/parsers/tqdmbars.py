@@ -10,40 +10,17 @@ from runwatch.batch import EVAL
 from runwatch.metrics import LOSS
 from runwatch.parsers.aside import Aside, Picture, tells_total
 from runwatch.parsers.bars import BarReader
+from runwatch.parsers.drawn import NEEDLES, drawn, holds
 from runwatch.parsers.escapes import UP
 from runwatch.parsers.laps import Laps, bare, epoch_of, outer_of, place_all, spliced, total_of
-from runwatch.parsers.patterns import FIELDS, NUMBER, Layout, Match, number, values
-from runwatch.parsers.readers import ENDLESS, Row, RowMaker, is_endless
+from runwatch.parsers.patterns import FIELDS, Layout, Match, number, values
+from runwatch.parsers.readers import Row, RowMaker
 from runwatch.parsers.shown import NOT_TRAINING, PLACES, BarPictures, Shown, named
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
     from runwatch.parsers.pictures import Pictures
 
-_TQDM = re.compile(
-    rb"(?P<text>[^%\"\r\n]{0,200}?)\s*\d{1,3}%"  # torchtune begins with `1|20|`
-    rb"\|[^|\r\n]{0,400}\|\s*(?P<done>\d+(?:\.\d+)?)(?P<by>[kMGT]?)/(?P<total>\d+(?:\.\d+)?)(?P<of>[kMGT]?) "
-    rb"\[[\d:]+<[\d:?]+(?:,\s*(?:(?P<pace>"
-    + NUMBER
-    + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s))?"  # NeMo shows none
-    rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
-)
-_ENDLESS = re.compile(
-    rb"(?P<text>[^%|\"\r\n]{0,200}?)(?:\|[^|\r\n]{0,400}\|\s*(?=[\d.]+[kMGT]?/\? )|(?<![\w.])(?=\d))"
-    rb"(?P<done>\d+(?:\.\d+)?)(?P<by>[kMGT]?)(?:/\?| ?[A-Za-z]{1,12}) \[[\d:]+(?:<\?)?(?:,\s*(?:(?P<pace>"
-    + NUMBER
-    + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s))?"
-    rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
-)
-"""Without a total, as tqdm prints it of its own accord or where another one draws a bar all the same."""
-_SCALES = {b"": 1.0, b"k": 1e3, b"M": 1e6, b"G": 1e9, b"T": 1e12}
-"""As `unit_scale` of tqdm has them: `1.25k/20.0k`."""
-_SCALED_PACE = re.compile(rb"[kMGT](?=it/s)")
-_IGNITE = re.compile(
-    rb"(?P<text>[^|%\"\r\n]{0,120}?)\s*\[(?P<done>\d+)/(?P<total>\d+)\]\s*\d{1,3}%\|"
-    rb"[^|,\[\r\n]{0,400}(?:, (?P<postfix>[^\[\r\n]{1,2000}))? \[[\d:]+<[\d:?]+\]"
-)
-"""In the order in which PyTorch Ignite has it: the count first, the values before the times."""
 _HELD_OUT = re.compile(r"(?i)\b(?:val(?:id(?:ation)?)?|eval(?:uation)?|dev|test)(?:[ _/-].*)?$")
 _HELD_OUT_LOSS = re.compile(
     rb"(?i:\b(?:val(?:id(?:ation)?)?|eval(?:uation)?|dev|test)(?:[ _/-]\w{1,20})?[ _/-]loss)"
@@ -61,47 +38,24 @@ _FILLING = re.compile(rb"%\|[^|\r\n]{1,400}\|")
 class _TqdmPictures(BarPictures):
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a bar with a postfix shows."""
-        if not _holds(line) or b"]" not in line:
+        bar = drawn(line, start)
+        if bar is None:
             return None
-        found = _bar(line, start)
-        if found is None:
-            return self._ignite(line, start)
-        total = "done" if found.re is _ENDLESS else "total"
-        place = [found.span(group) for group in ("done", total, "pace") if found[group]]
-        unit = found["unit"]  # whatever is counted is a step
-        pace = b"" if unit is None else b"s/it" if unit[:2] == b"s/" else b"it/s"
-        by, of = found["by"], found["by" if total == "done" else "of"]
-        scale = _SCALED_PACE.match(unit) if unit else None
-        scales = _SCALES[by], _SCALES[of], _SCALES[scale[0] if scale else b""]
-        if found["postfix"] is not None:
-            items = named(line, *found.span("postfix"))
+        begin, end = bar.text
+        text = line[begin:end]
+        if bar.postfix is not None:
+            items = named(line, *bar.postfix)
             epoch = next((s for name, s in items if name == b"epoch" and line[slice(*s)].isdigit()), None)
-            return self.picture(found["text"], place, pace, items, epoch, scales)
-        before, loss, _ = found["text"].partition(b"oss")  # what is held out may be told behind it
+            return self.picture(text, bar.place, bar.pace, items, epoch, bar.scales)
+        before, loss, _ = text.partition(b"oss")  # what is held out may be told behind it
         if not loss or NOT_TRAINING.search(before):
             return None
-        begin = found.start("text")  # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
-        told = named(line, begin, begin + len(found["text"].rstrip(b": ")))
+        # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
+        told = named(line, begin, begin + len(text.rstrip(b": ")))
         items = [(name, span) for name, span in told if name.lower() != b"epoch"]
         end = min((span[0] - len(name) for name, span in items), default=begin)
-        return self.picture(line[begin : end - 1], place, pace, items, None, scales) if items else None
-
-    def _ignite(self, line: bytes, start: int) -> Match | None:
-        found = _IGNITE.match(line, start)
-        if found is None or found["postfix"] is None:
-            return None
-        place = [found.span("done"), found.span("total")]
-        return self.picture(found["text"], place, b"", named(line, *found.span("postfix")))
-
-
-def _holds(line: bytes) -> bool:
-    """Return whether a line may hold a bar."""
-    return b"%|" in line or is_endless(line) is not None
-
-
-def _bar(line: bytes, start: int = 0) -> re.Match[bytes] | None:
-    """Return the bar that a line begins with, with a total or without one."""
-    return (_TQDM if b"%|" in line else _ENDLESS).match(line, start)
+        text = line[begin : end - 1]
+        return self.picture(text, bar.place, bar.pace, items, None, bar.scales) if items else None
 
 
 class TqdmReader(BarReader):
@@ -112,7 +66,7 @@ class TqdmReader(BarReader):
     """
 
     begins = b""  # `%|` is looked for in any case
-    needles = ENDLESS
+    needles = NEEDLES
 
     def __init__(self) -> None:
         self.pictures = (_TqdmPictures("tqdm"),)
@@ -139,10 +93,10 @@ class TqdmReader(BarReader):
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one picture of a bar."""
         above = line.count(UP)
-        if (above or not self._below) and _holds(line) and (bar := _bar(line)):
-            drawn = bar["text"].strip(), b"" if bar.re is _ENDLESS else bar["total"]
-            self._below |= above > 0 and drawn == self._top
-            self._top = self._top if above else drawn
+        if (above or not self._below) and (bar := drawn(line)):
+            seen = line[slice(*bar.text)].strip(), line[slice(*bar.place[1])] if bar.total else b""
+            self._below |= above > 0 and seen == self._top
+            self._top = self._top if above else seen
         match = self.pictures[0].match(line)
         if match is None:
             self._hear(line)
@@ -266,7 +220,7 @@ class TqdmReader(BarReader):
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may hold a bar, or a loss of held-out data."""
-        return _holds(line) or self.minds(line)
+        return holds(line) or self.minds(line)
 
     def minds(self, line: bytes) -> bool:
         """Return whether a line may tell a loss of held-out data, or of epochs."""
