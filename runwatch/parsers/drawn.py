@@ -1,4 +1,9 @@
-"""What bars look like: those of tqdm, with a total or without one, and in the order of PyTorch Ignite."""
+"""What bars look like: tqdm's, with a total or without one, PyTorch Ignite's, rich's and alive-progress's.
+
+ 35%|###5      | 14/40 [00:02<00:04,  6.67it/s, loss=1.5]
+Epoch 1/2 ━━━━━━━━━━━━━━╸━━━━━━━━━━ 14/40 0:00:02 0:00:04 loss: 1.5
+Epoch 1/2 |██████████████             | ▃▅▇ 14/40 [35%] in 2s (~4s, 6.7/s) loss: 1.5
+"""
 
 from __future__ import annotations
 
@@ -34,7 +39,24 @@ _IGNITE = re.compile(
     rb"[^|,\[\r\n]{0,400}(?:, (?P<postfix>[^\[\r\n]{1,2000}))? \[[\d:]+<[\d:?]+\]"
 )
 """In the order in which PyTorch Ignite has it: the count first, the values before the times."""
-NEEDLES = ENDLESS
+_RICH = re.compile(
+    rb"(?P<text>[^\xe2\r\n]{0,200}?) {1,8}(?:\xe2[\x94\x95][\x80-\xbf]){4,400} {1,40}(?:\d{1,3}% {1,8})?"
+    rb"(?P<done>\d+)/(?P<total>\d+)(?P<postfix>(?: [^\r\n]{0,2000})?)$"
+)
+_ALIVE = re.compile(
+    rb"(?P<text>[^|\r\n]{0,200}?) ?\|[^|\r\n]{0,600}\| (?:[\x80-\xff]{1,80} )?(?P<done>\d+)/(?P<total>\d+) "
+    rb"\[\d{1,3}%\] in [\d:.msh ]{1,20}(?:\((?:~[\d:.msh ]{1,20}, )?(?P<pace>"
+    + NUMBER
+    + rb")/s\))?(?P<postfix>[^\r\n]{0,2000})$"
+)
+_ENDS = (b"\xe2\x94\x81 ", b"\xe2\x95\xb8 ", b"\xe2\x95\xba ")
+"""What bars of rich end with: a whole line, or half of one."""
+_IN = b"%] in "
+_LIGHTNING = re.compile(rb"Epoch \d+/\d+ .*\xe2\x80\xa2")
+"""A bar of rich that has a reader of its own."""
+OTHERS = (_ENDS[0][:3], _IN)
+"""What stands in a log where bars of rich or alive-progress may be; colours may end them."""
+NEEDLES = (*ENDLESS, *_ENDS, _IN)
 """What a line holds that may be a bar, but for `%|`."""
 
 
@@ -60,11 +82,22 @@ class Drawn(NamedTuple):
 
 def holds(line: bytes) -> bool:
     """Return whether a line may hold a bar: a cheap look."""
-    return b"%|" in line or is_endless(line) is not None
+    return b"%|" in line or is_endless(line) is not None or is_other(line)
+
+
+def is_other(line: bytes) -> bool:
+    """Return whether it may be one of rich or alive-progress, as far as a cheap look tells."""
+    if b"%|" in line:
+        return False
+    rich = b"\xe2" in line and any(end in line for end in _ENDS) and not _LIGHTNING.match(line)
+    return rich or _IN in line
 
 
 def drawn(line: bytes, start: int = 0) -> Drawn | None:
     """Return the bar that a line begins with."""
+    if is_other(line):
+        found = (_ALIVE if _IN in line else _RICH).match(line, start)
+        return None if found is None else _other(found)
     if b"]" not in line:
         return None
     if b"%|" in line:
@@ -90,3 +123,10 @@ def _ignite(line: bytes, start: int) -> Drawn | None:
         return None
     place = [found.span("done"), found.span("total")]
     return Drawn(found.span("text"), place, b"", (1.0, 1.0, 1.0), found.span("postfix"))
+
+
+def _other(found: re.Match[bytes]) -> Drawn:
+    pace = [found.span("pace")] if found.re is _ALIVE and found["pace"] else []
+    postfix = found.span("postfix") if b"oss" in found["postfix"] else None
+    place = [found.span("done"), found.span("total"), *pace]
+    return Drawn(found.span("text"), place, b"it/s" if pace else b"", (1.0, 1.0, 1.0), postfix)

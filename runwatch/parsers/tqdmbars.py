@@ -10,7 +10,7 @@ from runwatch.batch import EVAL
 from runwatch.metrics import LOSS
 from runwatch.parsers.aside import Aside, Picture, tells_total
 from runwatch.parsers.bars import BarReader
-from runwatch.parsers.drawn import NEEDLES, drawn, holds
+from runwatch.parsers.drawn import NEEDLES, OTHERS, drawn, holds, is_other
 from runwatch.parsers.escapes import UP
 from runwatch.parsers.laps import Laps, bare, epoch_of, outer_of, place_all, spliced, total_of
 from runwatch.parsers.patterns import FIELDS, Layout, Match, number, values
@@ -29,6 +29,9 @@ _RETOLD = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)
 """What stands in lines that tell a value once more, or that others read."""
 _NEAR = 64
 """Lines behind a bar within which what was measured on held-out data is of its step."""
+_MOST_ENDED = 256
+_WINDOW = 1 << 10
+"""Bytes searched first: where there are many such bars, the rest of a block is not searched for each."""
 _SURE = 16
 """Records from which these lines are nobody else's."""
 _BEGUN = re.compile(rb"%\|[^|\r\n]{0,400}\|\s*0/(\d+) \[")
@@ -77,6 +80,8 @@ class TqdmReader(BarReader):
         """Whether there are such bars below it."""
         self._row = RowMaker("tqdm")
         self._laps, self._aside = Laps(), Aside()
+        self._ended: dict[tuple[Layout, tuple[float, ...]], None] = {}
+        """Bars of rich that have ended, as they were last."""
         self._under = False
         """Whether there is a bar of epochs above."""
         self._nested = False
@@ -105,6 +110,8 @@ class TqdmReader(BarReader):
         self._note(line)
         shown = values(line, match)
         layout = match.layout
+        if self._again(layout, shown, line):
+            return []
         if self._below and not (isinstance(layout, Shown) and layout.ranked):
             layout, shown = self.pictures[0].ranked(layout), [*shown, float(above)]
         rows = self._one(layout, shown, number_)
@@ -112,6 +119,17 @@ class TqdmReader(BarReader):
             self._records += len(rows)
             rows, self._waiting = self._waiting + rows, []
         return rows
+
+    def _again(self, layout: Layout, shown: list[float], line: bytes) -> bool:
+        """Return whether a bar that has ended is drawn once more: rich draws all, whichever moves."""
+        if shown[0] != shown[1] or not is_other(line):
+            return False
+        seen = layout, tuple(shown)
+        again = seen in self._ended
+        self._ended[seen] = None
+        if len(self._ended) > _MOST_ENDED:
+            del self._ended[next(iter(self._ended))]
+        return again
 
     def flush(self) -> list[Row]:
         """Return the last picture of the bar, or of each rank's."""
@@ -236,15 +254,17 @@ class TqdmReader(BarReader):
         return bool(told) and not _RETOLD.search(line)
 
     def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return where a bar stands that is drawn below others: those are read one by one."""
+        """Return where a bar stands that is drawn below others, or not by tqdm: those are read one by one."""
         if self._below:
             return begin
-        below = block.find(UP, begin, end)
-        return (
-            end
-            if below < 0
-            else max(block.rfind(b"\n", begin, below), block.rfind(b"\r", begin, below), begin)
-        )
+        low, size = begin, _WINDOW
+        while low < end:
+            places = (block.find(word, low, min(low + size + 8, end)) for word in (UP, *OTHERS))
+            first = min((at for at in places if at >= 0), default=-1)
+            if first >= 0:
+                return max(block.rfind(b"\n", begin, first), block.rfind(b"\r", begin, first), begin)
+            low, size = low + size, 2 * size
+        return end
 
     def thin(self, text: bytes) -> bytes:
         """Return the text with empty bars."""
