@@ -39,11 +39,15 @@ _FILLING = re.compile(rb"%\|[^|\r\n]{1,400}\|")
 
 
 class _TqdmPictures(BarPictures):
+    others = False
+    """Whether any was not drawn by tqdm."""
+
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a bar with a postfix shows."""
         bar = drawn(line, start)
         if bar is None:
             return None
+        self.others = self.others or is_other(line)
         begin, end = bar.text
         text = line[begin:end]
         if bar.postfix is not None:
@@ -257,9 +261,10 @@ class TqdmReader(BarReader):
         """Return where a bar stands that is drawn below others, or not by tqdm: those are read one by one."""
         if self._below:
             return begin
-        low, size = begin, _WINDOW
+        words = (UP, *OTHERS) if self.pictures[0].others else (UP,)
+        low, size = begin, _WINDOW if self.pictures[0].others else end
         while low < end:
-            places = (block.find(word, low, min(low + size + 8, end)) for word in (UP, *OTHERS))
+            places = (block.find(word, low, min(low + size + 8, end)) for word in words)
             first = min((at for at in places if at >= 0), default=-1)
             if first >= 0:
                 return max(block.rfind(b"\n", begin, first), block.rfind(b"\r", begin, first), begin)
