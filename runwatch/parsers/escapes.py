@@ -21,7 +21,8 @@ _ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
 def bare(line: bytes) -> bytes:
     """Return the text of a line alone."""
     if b"\x1b" in line or b"\0" in line:
-        up = UP * line.count(UP) if b"%|" in line else b""  # behind a bar it tells the bar's position
+        bar = b"%|" in line or b"it [" in line
+        up = UP * line.count(UP) if bar else b""  # behind a bar it tells the bar's position
         line = _ESCAPES.sub(b"", line) + up
     return _ECHO.sub(b"", line) if line[:1] == b"^" else line
 

@@ -38,7 +38,8 @@ class Gate:
         self.made = all(hasattr(one, "awake") for one in self._waiting)
         """Whether it can be shut at all: those of other packages do not say when they wait."""
         logged = [m.matcher if isinstance(m, Logged) else m for m in matchers if not m.prefix]
-        words = {(BAR, b""), *(word for word in map(_word, logged) if word[0])}
+        wanted = {BAR, *(word for reader in readers for word in getattr(reader, "needles", ()))}
+        words = {*((word, b"") for word in wanted), *(word for word in map(_word, logged) if word[0])}
         bare = {m.prefix for m in matchers} - {word for word, _ in words} - {b""}
         begins = [re.escape(head) for head in sorted(bare)]
         reads = [*filter(None, (getattr(reader, "begins", b"") for reader in readers))]
@@ -48,6 +49,7 @@ class Gate:
         self._signed = tuple((word, more.search) for word, more in self.words if more is not None)
         self.begins = _compiled(b"|".join(begins + reads) or rb"(?!)").match
         self._reads = _compiled(b"|".join(reads) or rb"(?!)").match
+        self._wanted = any_of(frozenset(wanted)).search
 
     def asleep(self) -> bool:
         """Return whether nothing waits for the next line, whatever it holds."""
@@ -55,7 +57,7 @@ class Gate:
 
     def is_read(self, line: bytes) -> bool:
         """Return whether a reader that is asleep may want a line."""
-        return BAR in line or self._reads(line) is not None
+        return self._wanted(line) is not None or self._reads(line) is not None
 
     def shuts_out(self, line: bytes) -> bool:
         """Return whether a line is no record."""

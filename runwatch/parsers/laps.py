@@ -6,13 +6,15 @@ Epoch 2/10
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from runwatch.parsers.bars import Shown
+from runwatch.parsers.endless import is_open
 from runwatch.parsers.patterns import Layout
+from runwatch.parsers.shown import Shown
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
@@ -99,7 +101,8 @@ class Laps:
             self._epoch, self._epochs = self._told
             self._told, self._latched = None, True
         elif self._total >= 0:
-            ended = total == self._total and self._done >= min(_NEARLY * total, max(total - 2, 1))
+            whole = math.isinf(total) or self._done >= min(_NEARLY * total, max(total - 2, 1))
+            ended = total == self._total and whole
             self._epoch = self._epoch + 1 if ended else self.first
 
     def take(self, done: float, total: float) -> tuple[int, ...]:
@@ -130,6 +133,11 @@ class Laps:
         return stretches
 
 
+def total_of(layout: Layout, shown: Sequence[float]) -> float:
+    """Return the total of a picture; infinite where it has none: any such bar that begins anew has ended."""
+    return math.inf if is_open(layout) else shown[1]
+
+
 def spliced(shown: Sequence[Any], epoch: Sequence[Any]) -> list[Any]:
     """Return the numbers of a bar with those of the epoch behind done and total."""
     return [*shown[:2], *epoch, *shown[2:]]
@@ -153,7 +161,9 @@ def place_all(pictures: Pictures, laps: Laps, placed: Callable[[Layout, int], La
     at = np.concatenate([part.at for part in parts])
     order = np.argsort(at)
     at = at[order]
-    done, total = np.concatenate([part.columns[:2] for part in parts], axis=1)[:, order]
+    done = np.concatenate([part.columns[0] for part in parts])[order]
+    totals = [np.full(len(p.at), math.inf) if is_open(p.layout) else p.columns[1] for p in parts]
+    total = np.concatenate(totals)[order]
     stretches = laps.fold(done, total)
     if not any(epoch for _, epoch in stretches):
         return False

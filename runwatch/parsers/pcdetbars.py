@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from runwatch.batch import TRAIN
 from runwatch.metrics import STEP_TIME, Unit
-from runwatch.parsers.bars import named
 from runwatch.parsers.escapes import UP
 from runwatch.parsers.patterns import NUMBER, Layout, Match, values
 from runwatch.parsers.readers import Row, RowMaker
+from runwatch.parsers.shown import named
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats

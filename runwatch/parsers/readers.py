@@ -18,6 +18,10 @@ from runwatch.parsers.patterns import Layout
 
 _BAR_END = re.compile(rb"^(?:.*?\[[\d:]+<[^\]\r\n]{0,2000}\]\s*|.*)")
 """A bar up to its end."""
+ENDLESS = (b"it [", b"/? [", b"step [", b"steps [", b"batch [", b"batches [", b"samples [")
+"""A bar of tqdm that has no total holds one of these: `120it [00:10, 11.90it/s, loss=0.5]`."""
+is_endless = re.compile(rb"(?:it|/\?|steps?|batch(?:es)?|samples) \[\d").search
+"""Finds them in a line."""
 _MESSAGE = re.compile(rb"[^\s,\])}][^\r\n]{0,400}?[:=]")
 """Something that may tell a number."""
 
@@ -98,7 +102,7 @@ def tells_little(line: bytes) -> bool:
 
     Headlines of epochs and cells of boxes are; bars and rows are not.
     """
-    return len(line) < 64 and b"%|" not in line and b" - " not in line
+    return len(line) < 64 and b"%|" not in line and b" - " not in line and not is_endless(line)
 
 
 def same_until(

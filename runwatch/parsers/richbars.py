@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from runwatch.parsers.bars import NAMED, BarPictures, BarReader, named
+from runwatch.parsers.bars import BarReader
 from runwatch.parsers.patterns import NUMBER, Match, values
 from runwatch.parsers.readers import Row
+from runwatch.parsers.shown import NAMED, BarPictures, named
 
 _RICH = re.compile(
     rb"(?P<text>Epoch \d+/\d+) +(?:\xe2[\x94\x95][\x80-\xbf]){4,400} (?P<done>\d+)/(?P<total>\d+) +"

@@ -7,29 +7,20 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL
-from runwatch.parsers.bars import NOT_TRAINING, BarPictures, BarReader, Shown, named
+from runwatch.metrics import LOSS
+from runwatch.parsers.aside import Aside, Picture, tells_total
+from runwatch.parsers.bars import BarReader
+from runwatch.parsers.drawn import NEEDLES, OTHERS, drawn, holds, is_other
 from runwatch.parsers.escapes import UP
-from runwatch.parsers.laps import Laps, bare, epoch_of, outer_of, place_all, spliced
-from runwatch.parsers.patterns import FIELDS, NUMBER, Layout, Match, number, values
+from runwatch.parsers.laps import Laps, bare, epoch_of, outer_of, place_all, spliced, total_of
+from runwatch.parsers.patterns import FIELDS, Layout, Match, number, values
 from runwatch.parsers.readers import Row, RowMaker
+from runwatch.parsers.shown import NOT_TRAINING, PLACES, BarPictures, Shown, named
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
     from runwatch.parsers.pictures import Pictures
 
-_TQDM = re.compile(
-    rb"(?P<text>[^%\"\r\n]{0,200}?)\s*\d{1,3}%"  # torchtune begins with `1|20|`
-    rb"\|[^|\r\n]{0,400}\|\s*(?P<done>\d+)/(?P<total>\d+) "
-    rb"\[[\d:]+<[\d:?]+(?:,\s*(?:(?P<pace>"
-    + NUMBER
-    + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s))?"  # NeMo shows none
-    rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
-)
-_IGNITE = re.compile(
-    rb"(?P<text>[^|%\"\r\n]{0,120}?)\s*\[(?P<done>\d+)/(?P<total>\d+)\]\s*\d{1,3}%\|"
-    rb"[^|,\[\r\n]{0,400}(?:, (?P<postfix>[^\[\r\n]{1,2000}))? \[[\d:]+<[\d:?]+\]"
-)
-"""In the order in which PyTorch Ignite has it: the count first, the values before the times."""
 _HELD_OUT = re.compile(r"(?i)\b(?:val(?:id(?:ation)?)?|eval(?:uation)?|dev|test)(?:[ _/-].*)?$")
 _HELD_OUT_LOSS = re.compile(
     rb"(?i:\b(?:val(?:id(?:ation)?)?|eval(?:uation)?|dev|test)(?:[ _/-]\w{1,20})?[ _/-]loss)"
@@ -38,6 +29,9 @@ _RETOLD = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)
 """What stands in lines that tell a value once more, or that others read."""
 _NEAR = 64
 """Lines behind a bar within which what was measured on held-out data is of its step."""
+_MOST_ENDED = 256
+_WINDOW = 1 << 10
+"""Bytes searched first: where there are many such bars, the rest of a block is not searched for each."""
 _SURE = 16
 """Records from which these lines are nobody else's."""
 _BEGUN = re.compile(rb"%\|[^|\r\n]{0,400}\|\s*0/(\d+) \[")
@@ -45,35 +39,30 @@ _FILLING = re.compile(rb"%\|[^|\r\n]{1,400}\|")
 
 
 class _TqdmPictures(BarPictures):
+    others = False
+    """Whether any was not drawn by tqdm."""
+
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a bar with a postfix shows."""
-        if b"%|" not in line or b"]" not in line:
+        bar = drawn(line, start)
+        if bar is None:
             return None
-        found = _TQDM.match(line, start)
-        if found is None:
-            return self._ignite(line, start)
-        place = [found.span(group) for group in ("done", "total", "pace") if found[group]]
-        unit = found["unit"]  # whatever is counted is a step
-        pace = b"" if unit is None else b"s/it" if unit[:2] == b"s/" else b"it/s"
-        if found["postfix"] is not None:
-            items = named(line, *found.span("postfix"))
+        self.others = self.others or is_other(line)
+        begin, end = bar.text
+        text = line[begin:end]
+        if bar.postfix is not None:
+            items = named(line, *bar.postfix)
             epoch = next((s for name, s in items if name == b"epoch" and line[slice(*s)].isdigit()), None)
-            return self.picture(found["text"], place, pace, items, epoch)
-        before, loss, _ = found["text"].partition(b"oss")  # what is held out may be told behind it
+            return self.picture(text, bar.place, bar.pace, items, epoch, bar.scales)
+        before, loss, _ = text.partition(b"oss")  # what is held out may be told behind it
         if not loss or NOT_TRAINING.search(before):
             return None
-        begin = found.start("text")  # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
-        told = named(line, begin, begin + len(found["text"].rstrip(b": ")))
+        # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
+        told = named(line, begin, begin + len(text.rstrip(b": ")))
         items = [(name, span) for name, span in told if name.lower() != b"epoch"]
         end = min((span[0] - len(name) for name, span in items), default=begin)
-        return self.picture(line[begin : end - 1], place, pace, items) if items else None
-
-    def _ignite(self, line: bytes, start: int) -> Match | None:
-        found = _IGNITE.match(line, start)
-        if found is None or found["postfix"] is None:
-            return None
-        place = [found.span("done"), found.span("total")]
-        return self.picture(found["text"], place, b"", named(line, *found.span("postfix")))
+        text = line[begin : end - 1]
+        return self.picture(text, bar.place, bar.pace, items, None, bar.scales) if items else None
 
 
 class TqdmReader(BarReader):
@@ -84,6 +73,7 @@ class TqdmReader(BarReader):
     """
 
     begins = b""  # `%|` is looked for in any case
+    needles = NEEDLES
 
     def __init__(self) -> None:
         self.pictures = (_TqdmPictures("tqdm"),)
@@ -93,7 +83,9 @@ class TqdmReader(BarReader):
         self._below = False
         """Whether there are such bars below it."""
         self._row = RowMaker("tqdm")
-        self._laps = Laps()
+        self._laps, self._aside = Laps(), Aside()
+        self._ended: dict[tuple[Layout, tuple[float, ...]], None] = {}
+        """Bars of rich that have ended, as they were last."""
         self._under = False
         """Whether there is a bar of epochs above."""
         self._nested = False
@@ -110,10 +102,10 @@ class TqdmReader(BarReader):
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one picture of a bar."""
         above = line.count(UP)
-        if (above or not self._below) and b"%|" in line and (bar := _TQDM.match(line)):
-            drawn = bar["text"].strip(), bar["total"]
-            self._below |= above > 0 and drawn == self._top
-            self._top = self._top if above else drawn
+        if (above or not self._below) and (bar := drawn(line)):
+            seen = line[slice(*bar.text)].strip(), line[slice(*bar.place[1])] if bar.total else b""
+            self._below |= above > 0 and seen == self._top
+            self._top = self._top if above else seen
         match = self.pictures[0].match(line)
         if match is None:
             self._hear(line)
@@ -122,6 +114,8 @@ class TqdmReader(BarReader):
         self._note(line)
         shown = values(line, match)
         layout = match.layout
+        if self._again(layout, shown, line):
+            return []
         if self._below and not (isinstance(layout, Shown) and layout.ranked):
             layout, shown = self.pictures[0].ranked(layout), [*shown, float(above)]
         rows = self._one(layout, shown, number_)
@@ -130,9 +124,21 @@ class TqdmReader(BarReader):
             rows, self._waiting = self._waiting + rows, []
         return rows
 
+    def _again(self, layout: Layout, shown: list[float], line: bytes) -> bool:
+        """Return whether a bar that has ended is drawn once more: rich draws all, whichever moves."""
+        if shown[0] != shown[1] or not is_other(line):
+            return False
+        seen = layout, tuple(shown)
+        again = seen in self._ended
+        self._ended[seen] = None
+        if len(self._ended) > _MOST_ENDED:
+            del self._ended[next(iter(self._ended))]
+        return again
+
     def flush(self) -> list[Row]:
         """Return the last picture of the bar, or of each rank's."""
         waiting, self._waiting = self._waiting, []
+        waiting += self._tell(*self._aside.end())
         self._laps.end()
         return waiting + super().flush()
 
@@ -148,13 +154,13 @@ class TqdmReader(BarReader):
             if self.counts_from(match.layout, shown) is not None:
                 return
             if bare(match.layout):
-                self._laps.take(shown[0], shown[1])
+                self._laps.take(shown[0], total_of(match.layout, shown))
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many pictures, each as if by itself; return the records they complete."""
         self._line, self._records = int(pictures.line[-1]), _SURE  # else there would be no block
         outer = [isinstance(part.layout, Shown) and part.layout.outer for part in pictures.parts]
-        if any(outer) and (self._nested or not all(outer)):
+        if (any(outer) and (self._nested or not all(outer))) or not self._aside.quick(pictures):
             return pictures.one_by_one(0, len(pictures), self._one)
         if place_all(pictures, self._laps, self.pictures[0].placed):
             self._first_epoch = self._laps.first
@@ -166,7 +172,24 @@ class TqdmReader(BarReader):
         if layout.outer and self._nested:
             self._laps.tell_outer(int(shown[0]) + 1, int(shown[1]))
             return []
-        shown = [*shown]
+        if tells_total(layout) and LOSS in self.pictures[0].bar(layout).train.names:
+            return self._tell(*self._aside.take(Picture(layout, shown, number_)))
+        return self._trained(Picture(layout, shown, number_))
+
+    def _tell(self, validated: Picture | None, trained: list[Picture]) -> list[Row]:
+        """Return what was validated, at the step at which the bar stands, and what trains."""
+        rows: list[Row] = []
+        if validated is not None and self.place is not None:
+            layout, shown, line = validated
+            items = zip(layout.names, shown, strict=True)
+            values = [(f"val_{name}", value) for name, value in items if name not in PLACES]
+            rows = [self._row(EVAL, line, [("step", self.place[0]), *values])]
+        return [*rows, *(row for picture in trained for row in self._trained(picture))]
+
+    def _trained(self, picture: Picture) -> list[Row]:
+        """Return the records that a picture of training completes."""
+        layout, shown, number_ = picture.layout, [*picture.shown], picture.line
+        assert isinstance(layout, Shown)
         self._nested |= self._under and not layout.outer
         return self.take(self._place(layout, shown), shown, number_)
 
@@ -186,7 +209,7 @@ class TqdmReader(BarReader):
         """Tell the epoch of a picture that shows none, if it is known: `shown` gets it; return the layout."""
         if not bare(layout):
             return layout
-        epoch = self._laps.take(shown[0], shown[1])
+        epoch = self._laps.take(shown[0], total_of(layout, shown))
         if not epoch:
             return layout
         self._first_epoch = self._laps.first
@@ -219,7 +242,7 @@ class TqdmReader(BarReader):
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may hold a bar, or a loss of held-out data."""
-        return b"%|" in line or self.minds(line)
+        return holds(line) or self.minds(line)
 
     def minds(self, line: bytes) -> bool:
         """Return whether a line may tell a loss of held-out data, or of epochs."""
@@ -235,15 +258,18 @@ class TqdmReader(BarReader):
         return bool(told) and not _RETOLD.search(line)
 
     def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return where a bar stands that is drawn below others: those are read one by one."""
+        """Return where a bar stands that is drawn below others, or not by tqdm: those are read one by one."""
         if self._below:
             return begin
-        below = block.find(UP, begin, end)
-        return (
-            end
-            if below < 0
-            else max(block.rfind(b"\n", begin, below), block.rfind(b"\r", begin, below), begin)
-        )
+        words = (UP, *OTHERS) if self.pictures[0].others else (UP,)
+        low, size = begin, _WINDOW if self.pictures[0].others else end
+        while low < end:
+            places = (block.find(word, low, min(low + size + 8, end)) for word in words)
+            first = min((at for at in places if at >= 0), default=-1)
+            if first >= 0:
+                return max(block.rfind(b"\n", begin, first), block.rfind(b"\r", begin, first), begin)
+            low, size = low + size, 2 * size
+        return end
 
     def thin(self, text: bytes) -> bytes:
         """Return the text with empty bars."""

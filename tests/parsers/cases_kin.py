@@ -13,6 +13,19 @@ CASES = [
         {"step": [1, 2, 3], "train/epoch": [1, 1, 2], "train/loss": [1.625, 1.5, 1.25]},
     ),
     Case(
+        "progress-bar",  # kohya with scaled weights: names of several words
+        "steps:   1%|          | 1/200 [00:02<06:00,  2.00s/it, Average key norm=0.01, Keys Scaled=0, avr_loss=1.5]\r"
+        "steps:   1%|1         | 2/200 [00:04<06:00,  2.00s/it, Average key norm=0.02, Keys Scaled=3, avr_loss=1.25]\n"
+        "steps:   2%|1         | 3/200 [00:06<06:00,  2.00s/it, Train Loss=1, Val Loss=0.5, G Loss=9]\n",
+        {
+            "step": [1, 2, 3],
+            "train/loss": [1.5, 1.25, 1],
+            "Average key norm": [0.01, 0.02],
+            "Keys Scaled": [0, 3],
+        },
+        {"val/loss": [0.5]},
+    ),
+    Case(
         "progress-bar",  # the description has bars of its own
         "Training:   1%|          | 1/200 [00:02<06:00,  2.00s/it]\r"
         "Loss: 1.5 | Acc: 0.5 | ETA: 3.4h | GPU: 6.4/8.8GB:   1%|1         | 2/200 [00:04<06:00,  2.00s/it]\n"

@@ -1,0 +1,118 @@
+"""Bars of validation that do not say so: another total and a plain loss, between bars of training.
+
+100%|##########| 400/400 [01:20<00:00,  5.00it/s, loss=0.5]
+100%|##########| 50/50 [00:05<00:00, 10.00it/s, loss=0.6]
+100%|##########| 400/400 [01:20<00:00,  5.00it/s, loss=0.4]
+
+The first such bar tells what it is only when the longer one comes again. It waits until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from runwatch.parsers.patterns import Layout
+from runwatch.parsers.shown import Shown
+
+if TYPE_CHECKING:
+    from runwatch.parsers.pictures import Pictures
+
+_SHARE = 0.6
+"""Validation is shorter than this share of training; batches of changing size change less."""
+_MOST = 4096
+"""Pictures that wait at most."""
+
+
+class Picture(NamedTuple):
+    """What a bar shows."""
+
+    layout: Layout
+    shown: Sequence[float]
+    line: int
+
+
+class Aside:
+    """Tells bars of training and those between them apart."""
+
+    def __init__(self) -> None:
+        self._done, self._total = -1.0, -1.0
+        """Of the newest bar that trains."""
+        self._known: set[float] = set()
+        """Totals of validation."""
+        self._waiting: list[Picture] = []
+        """What a bar beside it has shown; of one that is known, the newest."""
+
+    def take(self, picture: Picture) -> tuple[Picture | None, list[Picture]]:
+        """Return what a validation has come to, if one has just ended, and the pictures that train."""
+        done, total = picture.shown[:2]
+        told: Picture | None = None
+        trained: list[Picture] = []
+        if self._waiting:
+            last = self._waiting[-1].shown
+            if total == last[1] and not (done < last[0] and 2 * done <= total):
+                return None, self._wait(picture)
+            told, trained = self._ended(done, total)
+        if total != self._total and (total in self._known or self._may(total)):
+            return told, trained + self._wait(picture)
+        self._done, self._total = done, total
+        return told, [*trained, picture]
+
+    def end(self) -> tuple[Picture | None, list[Picture]]:
+        """Return the same where a run has ended."""
+        waiting = self._waiting
+        known = bool(waiting) and waiting[-1].shown[1] in self._known
+        self.__init__()  # type: ignore[misc]
+        if known:
+            return (waiting[-1] if _full(*waiting[-1].shown[:2]) else None), []
+        return None, waiting
+
+    def quick(self, pictures: Pictures) -> bool:
+        """Take many pictures of bars of about the same total, which train; return False if they differ."""
+        own = [part for part in pictures.parts if tells_total(part.layout)]
+        if not own:
+            return True
+        totals = [*(float(of) for part in own for of in (part.columns[1].min(), part.columns[1].max()))]
+        totals += [self._total] * (self._total > 0)
+        if self._waiting or not self._known.isdisjoint(totals) or min(totals) <= _SHARE * max(totals):
+            return False
+        newest = max(own, key=lambda part: int(part.at[-1]))
+        self._done, self._total = newest.columns[:2, -1].tolist()
+        return True
+
+    def _may(self, total: float) -> bool:
+        return 0 < total <= _SHARE * self._total
+
+    def _wait(self, picture: Picture) -> list[Picture]:
+        """Keep a picture beside training; return those of which there are too many to wait longer."""
+        done, total = picture.shown[:2]
+        if total in self._known:
+            self._waiting = [picture]
+        else:
+            self._waiting.append(picture)
+            if len(self._waiting) > _MOST:
+                waiting, self._waiting = self._waiting, []
+                self._done, self._total = done, total
+                return waiting
+        return []
+
+    def _ended(self, done: float, total: float) -> tuple[Picture | None, list[Picture]]:
+        """Take that the bar aside has given way to another one."""
+        waiting, self._waiting = self._waiting, []
+        newest = waiting[-1].shown
+        goes_on = total == self._total and (_full(self._done, total) or done >= self._done)
+        if newest[1] in self._known or (goes_on and _full(*newest[:2])):
+            self._known.add(newest[1])
+            return waiting[-1], []
+        self._done, self._total = newest[:2]
+        return None, waiting
+
+
+def tells_total(layout: Layout) -> bool:
+    """Return whether pictures are of bars of steps that have a total, each by itself."""
+    return isinstance(layout, Shown) and not (layout.open or layout.ranked or layout.outer)
+
+
+def _full(done: float, total: float) -> bool:
+    """Return whether a bar has ended: one that is wiped at its end is last seen a little before."""
+    return done >= min(0.9 * total, max(total - 2, 1))

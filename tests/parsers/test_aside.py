@@ -1,0 +1,62 @@
+"""Bars of validation that do not say so stand between bars of training."""
+
+from __future__ import annotations
+
+import pytest
+
+from .logs import parse
+
+
+def bar(total: int, first: float, text: str = "", begin: int = 1) -> str:
+    """Return a bar whose losses count on."""
+    drawn = (
+        f"\r{text} 40%|##        | {i}/{total} [00:02<00:09,  2.00it/s, loss={first + i}.5, acc=0.25]"
+        for i in range(begin, total + 1)
+    )
+    return "".join(drawn)
+
+
+def told(text: str, size: int = 1 << 20):
+    """Return steps and losses of training, and those of validation; the same in pieces and line by line."""
+    data = text.encode()
+    parsed = parse(data, range(size, len(data), size))
+    parsed.same_as(parse(data, bulk=False))
+    train = zip(parsed.column("step").tolist(), parsed.column("train/loss").tolist(), strict=True)
+    step, loss = parsed.column("step", "eval").tolist(), parsed.column("val/loss", "eval").tolist()
+    assert set(parsed.column("val/acc", "eval").tolist()) <= {0.25}
+    return list(train), list(zip(step, loss, strict=True))
+
+
+@pytest.mark.parametrize("times", [2, 60])
+@pytest.mark.parametrize("text", ["", "Epoch {}/99", "Epoch {}"])
+def test_a_shorter_bar_after_each_is_validation(times, text):
+    laps = [text.format(lap + 1) for lap in range(times)]
+    bars = "\n".join(f"{bar(40, 100 * lap, at)}\n{bar(8, 10_000 + lap, at)}" for lap, at in enumerate(laps))
+    train, val = told(bars + "\n" + bar(40, 100 * times, text.format(times + 1)) + "\n", 30_000)
+    assert train == [(40 * lap + i, 100 * lap + i + 0.5) for lap in range(times + 1) for i in range(1, 41)]
+    assert val == [(40 * lap + 40, 10_000 + lap + 8.5) for lap in range(times)]
+
+
+def test_it_may_stand_in_the_middle_of_an_epoch():
+    half = bar(40, 0).split("\r")
+    text = "\r".join(half[:21]) + "\n" + bar(8, 500) + "\n" + bar(40, 0, begin=21) + "\n" + bar(8, 600) + "\n"
+    train, val = told(text)
+    assert train == [(i, i + 0.5) for i in range(1, 41)]
+    assert val == [(20, 508.5), (40, 608.5)]
+
+
+@pytest.mark.parametrize("then", [[8, 8], [8, 16], [8]])
+def test_shorter_bars_that_go_on_are_training(then):
+    totals = [40, *then]
+    train, val = told("\n".join(bar(total, 100 * i) for i, total in enumerate(totals)) + "\n")
+    assert [loss for _, loss in train] == [
+        100 * i + n + 0.5 for i, of in enumerate(totals) for n in range(1, of + 1)
+    ]
+    assert val == []
+
+
+def test_a_bar_that_was_broken_off_is_no_validation():
+    broken = "\r".join(bar(8, 100).split("\r")[:5])
+    train, val = told(f"{bar(40, 0)}\n{broken}\n{bar(40, 200)}\n")
+    assert len(train) == 84
+    assert val == []
