@@ -1,8 +1,8 @@
 """Records that a program's own logger tells and the Trainer beside it prints once more.
 
 AutoTrain's callback and LLaMA-Factory's log a dict; the Trainer prints the same one right below, with
-the epoch rounded. It is one record: the first counts. Two steps have no gradients of the same norm, and
-of dicts without one only the logger's has a time.
+the epoch rounded. It is one record: the first counts. That it is the same is known by the logger's time,
+or by the rounding, once either was seen: steps may also be alike.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class Retold:
 
     _before: tuple[float, ...] = (np.nan,) * len(_COLUMNS)
     """Those of the newest record without a step."""
+    _known: bool = False
+    """Whether any was told again for certain."""
 
     def without(self, batch: Batch) -> Batch:
         """Return the batch without records that were told just before."""
@@ -61,9 +63,13 @@ class Retold:
         """Return which records repeat the one before them, shape (n,); `columns` are those of _COLUMNS."""
         line, time, loss, rate, epoch, norm = columns
         was = [np.append(before, now)[:-1] for before, now in zip(self._before, columns, strict=True)]
-        logged = np.isnan(time) & ~np.isnan(was[1]) & np.isnan(norm + was[5])
-        same: NDArray[np.bool_] = (logged | ((norm == was[5]) & (norm > 0))) & (abs(line - was[0]) <= _NEAR)
+        logged = np.isnan(time) & ~np.isnan(was[1])
+        same: NDArray[np.bool_] = (abs(line - was[0]) <= _NEAR) & (abs(epoch - was[4]) < _ROUNDED[EPOCH])
         same &= (abs(loss - was[2]) < _ROUNDED[LOSS]) | (np.isnan(loss) & np.isnan(was[2]))
         same &= abs(rate - was[3]) <= _DIGITS * abs(was[3])
-        same &= abs(epoch - was[4]) < _ROUNDED[EPOCH]
+        normed = same & (norm == was[5]) & (norm > 0)
+        known = np.logical_or.accumulate(np.append(self._known, normed & (logged | (epoch != was[4]))))
+        self._known = bool(known[-1])
+        same &= np.isnan(norm + was[5]) & logged
+        same |= normed & known[1:]
         return same

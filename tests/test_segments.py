@@ -254,6 +254,7 @@ def test_what_a_logger_tells_and_the_trainer_prints_again_is_one_record(logged, 
     assert steps_of_runs(found) == [[5, 10, 15, 20, 25]]
 
 
-def test_equal_dicts_without_a_sign_of_a_logger_are_steps_of_their_own():
-    text = b"{'loss': 0.0, 'grad_norm': 0.0, 'learning_rate': 1e-05, 'epoch': 0.12}\n" * 3
+@pytest.mark.parametrize("norm", [b"0.0", b"1.0"])
+def test_equal_dicts_without_a_sign_of_a_logger_are_steps_of_their_own(norm):
+    text = b"{'loss': 0.5, 'grad_norm': %s, 'learning_rate': 1e-05, 'epoch': 0.12}\n" % norm * 3
     assert sum(len(s.block.progress) for s in segments(text) if s.block.progress) == 3
