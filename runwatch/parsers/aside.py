@@ -43,6 +43,13 @@ class Aside:
         self._waiting: list[Picture] = []
         """What a bar beside it has shown; of one that is known, the newest."""
 
+    def goes_on(self, picture: Picture) -> bool:
+        """Take a picture if it is of the bar that trains, and nothing waits; return whether it is."""
+        if self._waiting or picture.shown[1] != self._total:
+            return False
+        self._done = picture.shown[0]
+        return True
+
     def take(self, picture: Picture) -> tuple[Picture | None, list[Picture]]:
         """Return what a validation has come to, if one has just ended, and the pictures that train."""
         done, total = picture.shown[:2]

@@ -73,6 +73,8 @@ class Drawn(NamedTuple):
     """What done, total and pace are to be multiplied by."""
     postfix: _Span | None
     """The values behind it."""
+    other: bool = False
+    """Whether rich or alive-progress drew it."""
 
     @property
     def total(self) -> bool:
@@ -82,7 +84,7 @@ class Drawn(NamedTuple):
 
 def holds(line: bytes) -> bool:
     """Return whether a line may hold a bar: a cheap look."""
-    return b"%|" in line or is_endless(line) is not None or is_other(line)
+    return b"%|" in line or (b" [" in line and is_endless(line) is not None) or is_other(line)
 
 
 def is_other(line: bytes) -> bool:
@@ -95,14 +97,16 @@ def is_other(line: bytes) -> bool:
 
 def drawn(line: bytes, start: int = 0) -> Drawn | None:
     """Return the bar that a line begins with."""
+    if b"%|" in line:
+        found = _TQDM.match(line, start) if b"]" in line else None
+        if found is None:
+            return _ignite(line, start)
+        return _tqdm(found, "total", "of")
     if is_other(line):
         found = (_ALIVE if _IN in line else _RICH).match(line, start)
         return None if found is None else _other(found)
     if b"]" not in line:
         return None
-    if b"%|" in line:
-        found = _TQDM.match(line, start)
-        return _ignite(line, start) if found is None else _tqdm(found, "total", "of")
     found = _ENDLESS.match(line, start) if is_endless(line) else None
     return None if found is None else _tqdm(found, "done", "by")
 
@@ -129,4 +133,4 @@ def _other(found: re.Match[bytes]) -> Drawn:
     pace = [found.span("pace")] if found.re is _ALIVE and found["pace"] else []
     postfix = found.span("postfix") if b"oss" in found["postfix"] else None
     place = [found.span("done"), found.span("total"), *pace]
-    return Drawn(found.span("text"), place, b"it/s" if pace else b"", (1.0, 1.0, 1.0), postfix)
+    return Drawn(found.span("text"), place, b"it/s" if pace else b"", (1.0, 1.0, 1.0), postfix, other=True)

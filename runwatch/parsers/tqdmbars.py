@@ -10,7 +10,7 @@ from runwatch.batch import EVAL
 from runwatch.metrics import LOSS
 from runwatch.parsers.aside import Aside, Picture, tells_total
 from runwatch.parsers.bars import BarReader
-from runwatch.parsers.drawn import NEEDLES, OTHERS, drawn, holds, is_other
+from runwatch.parsers.drawn import NEEDLES, OTHERS, Drawn, drawn, holds
 from runwatch.parsers.escapes import UP
 from runwatch.parsers.laps import Laps, bare, epoch_of, outer_of, place_all, spliced, total_of
 from runwatch.parsers.patterns import FIELDS, Layout, Match, number, values
@@ -45,9 +45,11 @@ class _TqdmPictures(BarPictures):
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a bar with a postfix shows."""
         bar = drawn(line, start)
-        if bar is None:
-            return None
-        self.others = self.others or is_other(line)
+        return None if bar is None else self.read(line, bar)
+
+    def read(self, line: bytes, bar: Drawn) -> Match | None:
+        """Return what a bar that is drawn in a line shows."""
+        self.others |= bar.other
         begin, end = bar.text
         text = line[begin:end]
         if bar.postfix is not None:
@@ -101,20 +103,20 @@ class TqdmReader(BarReader):
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one picture of a bar."""
-        above = line.count(UP)
-        if (above or not self._below) and (bar := drawn(line)):
+        above, bar = line.count(UP), drawn(line)
+        if bar is not None and (above or not self._below):
             seen = line[slice(*bar.text)].strip(), line[slice(*bar.place[1])] if bar.total else b""
             self._below |= above > 0 and seen == self._top
             self._top = self._top if above else seen
-        match = self.pictures[0].match(line)
-        if match is None:
+        match = None if bar is None else self.pictures[0].read(line, bar)
+        if bar is None or match is None:
             self._hear(line)
             return self._held_out(line, number_)
         self._line, self.awake = number_, True
         self._note(line)
         shown = values(line, match)
         layout = match.layout
-        if self._again(layout, shown, line):
+        if bar.other and self._again(layout, shown):
             return []
         if self._below and not (isinstance(layout, Shown) and layout.ranked):
             layout, shown = self.pictures[0].ranked(layout), [*shown, float(above)]
@@ -124,9 +126,9 @@ class TqdmReader(BarReader):
             rows, self._waiting = self._waiting + rows, []
         return rows
 
-    def _again(self, layout: Layout, shown: list[float], line: bytes) -> bool:
+    def _again(self, layout: Layout, shown: list[float]) -> bool:
         """Return whether a bar that has ended is drawn once more: rich draws all, whichever moves."""
-        if shown[0] != shown[1] or not is_other(line):
+        if shown[0] != shown[1]:
             return False
         seen = layout, tuple(shown)
         again = seen in self._ended
@@ -172,9 +174,11 @@ class TqdmReader(BarReader):
         if layout.outer and self._nested:
             self._laps.tell_outer(int(shown[0]) + 1, int(shown[1]))
             return []
-        if tells_total(layout) and LOSS in self.pictures[0].bar(layout).train.names:
-            return self._tell(*self._aside.take(Picture(layout, shown, number_)))
-        return self._trained(Picture(layout, shown, number_))
+        picture = Picture(layout, shown, number_)
+        told = tells_total(layout) and LOSS in self.pictures[0].bar(layout).train.names
+        if not told or self._aside.goes_on(picture):
+            return self._trained(picture)
+        return self._tell(*self._aside.take(picture))
 
     def _tell(self, validated: Picture | None, trained: list[Picture]) -> list[Row]:
         """Return what was validated, at the step at which the bar stands, and what trains."""
@@ -242,7 +246,11 @@ class TqdmReader(BarReader):
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may hold a bar, or a loss of held-out data."""
-        return holds(line) or self.minds(line)
+        if b"%|" in line or b"poch" in line or b"POCH" in line:
+            return True
+        if (b"oss" in line or b"LOSS" in line) and self._tells_loss(line):
+            return True
+        return (b" [" in line or b"%] in " in line or b"\xe2" in line) and holds(line)
 
     def minds(self, line: bytes) -> bool:
         """Return whether a line may tell a loss of held-out data, or of epochs."""
