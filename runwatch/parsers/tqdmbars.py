@@ -35,6 +35,8 @@ _WINDOW = 1 << 10
 _SURE = 16
 """Records from which these lines are nobody else's."""
 _BEGUN = re.compile(rb"%\|[^|\r\n]{0,400}\|\s*0/(\d+) \[")
+_MAY = re.compile(rb"%\||poch|POCH|oss|LOSS| \[|%\] in |\xe2")
+"""What a line holds that is a bar or tells of one: most hold none of it."""
 _FILLING = re.compile(rb"%\|[^|\r\n]{1,400}\|")
 
 
@@ -246,11 +248,7 @@ class TqdmReader(BarReader):
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may hold a bar, or a loss of held-out data."""
-        if b"%|" in line or b"poch" in line or b"POCH" in line:
-            return True
-        if (b"oss" in line or b"LOSS" in line) and self._tells_loss(line):
-            return True
-        return (b" [" in line or b"%] in " in line or b"\xe2" in line) and holds(line)
+        return _MAY.search(line) is not None and (self.minds(line) or holds(line))
 
     def minds(self, line: bytes) -> bool:
         """Return whether a line may tell a loss of held-out data, or of epochs."""
@@ -269,6 +267,8 @@ class TqdmReader(BarReader):
         """Return where a bar stands that is drawn below others, or not by tqdm: those are read one by one."""
         if self._below:
             return begin
+        if not self.pictures[0].others and block.find(UP[:1], begin, end) < 0:  # one byte is found at once
+            return end
         words = (UP, *OTHERS) if self.pictures[0].others else (UP,)
         low, size = begin, _WINDOW if self.pictures[0].others else end
         while low < end:
