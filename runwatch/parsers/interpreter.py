@@ -37,7 +37,7 @@ MAX_LINE = 1 << 16
 """A longer line is read past: its first bytes are parsed, the rest is dropped."""
 _BAR = BarPattern()
 _LOSSES = frozenset({LOSS, "train/epoch_loss"})
-_SURE_RECORDS = 1024
+_SURE_RECORDS = 512
 """So many training records of a weak format that was settled on, and no other one is looked for."""
 
 
