@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from runwatch.parsers.laps import is_full
 from runwatch.parsers.patterns import Layout
 from runwatch.parsers.shown import Shown
 
@@ -66,12 +67,10 @@ class Aside:
         return told, [*trained, picture]
 
     def end(self) -> tuple[Picture | None, list[Picture]]:
-        """Return the same where a run has ended."""
+        """Return the same where a run has ended: what comes next is for another of these."""
         waiting = self._waiting
-        known = bool(waiting) and waiting[-1].shown[1] in self._known
-        self.__init__()  # type: ignore[misc]
-        if known:
-            return (waiting[-1] if _full(*waiting[-1].shown[:2]) else None), []
+        if waiting and waiting[-1].shown[1] in self._known:
+            return (waiting[-1] if is_full(*waiting[-1].shown[:2]) else None), []
         return None, waiting
 
     def quick(self, pictures: Pictures) -> bool:
@@ -107,8 +106,8 @@ class Aside:
         """Take that the bar aside has given way to another one."""
         waiting, self._waiting = self._waiting, []
         newest = waiting[-1].shown
-        goes_on = total == self._total and (_full(self._done, total) or done >= self._done)
-        if newest[1] in self._known or (goes_on and _full(*newest[:2])):
+        goes_on = total == self._total and (is_full(self._done, total) or done >= self._done)
+        if newest[1] in self._known or (goes_on and is_full(*newest[:2])):
             self._known.add(newest[1])
             return waiting[-1], []
         self._done, self._total = newest[:2]
@@ -118,8 +117,3 @@ class Aside:
 def tells_total(layout: Layout) -> bool:
     """Return whether pictures are of bars of steps that have a total, each by itself."""
     return isinstance(layout, Shown) and not (layout.open or layout.ranked or layout.outer)
-
-
-def _full(done: float, total: float) -> bool:
-    """Return whether a bar has ended: one that is wiped at its end is last seen a little before."""
-    return done >= min(0.9 * total, max(total - 2, 1))

@@ -46,6 +46,11 @@ def outer_of(line: bytes) -> tuple[int, int] | None:
     return None if found is None else (int(found[1]) + 1, int(found[2]))
 
 
+def is_full(done: float, total: float) -> bool:
+    """Return whether a bar that was seen at `done` has come to its end."""
+    return done >= min(_NEARLY * total, max(total - 2, 1))
+
+
 class Laps:
     """Numbers the bars that come one after the other.
 
@@ -91,17 +96,13 @@ class Laps:
             self._turn(total)
             self._done = 0.0
 
-    def end(self) -> None:
-        """Note that a run has ended: what comes next is of another one."""
-        self.__init__()  # type: ignore[misc]
-
     def _turn(self, total: float) -> None:
         """Take a bar that has begun anew."""
         if self._told is not None:
             self._epoch, self._epochs = self._told
             self._told, self._latched = None, True
         elif self._total >= 0:
-            whole = math.isinf(total) or self._done >= min(_NEARLY * total, max(total - 2, 1))
+            whole = math.isinf(total) or is_full(self._done, total)
             ended = total == self._total and whole
             self._epoch = self._epoch + 1 if ended else self.first
 

@@ -143,7 +143,7 @@ class TqdmReader(BarReader):
         """Return the last picture of the bar, or of each rank's."""
         waiting, self._waiting = self._waiting, []
         waiting += self._tell(*self._aside.end())
-        self._laps.end()
+        self._laps, self._aside = Laps(), Aside()  # what comes next is of another run
         return waiting + super().flush()
 
     def prime(self, lines: list[bytes]) -> None:
