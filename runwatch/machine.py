@@ -173,6 +173,10 @@ class Machine:
         elif isinstance(message, Told):
             self.told.append(message.message)
 
+    def history(self) -> Machine:
+        """Return what a restart must not lose: measurements by time. Samplers say the rest again."""
+        return Machine(rooms=self.rooms, trails=self.trails)
+
     # -- what others ask -------------------------------------------------------------------------
 
     def value(self, name: str, now: float, fresh: float = FRESH) -> float | None:

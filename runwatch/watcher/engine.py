@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from runwatch.alerts.incidents import Change, IncidentBook
-from runwatch.alerts.rules.base import Rule, thresholds
+from runwatch.alerts.rules.base import Rule, restore, state_of
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.batch import Batch
@@ -373,10 +373,9 @@ def adapted(old: Iterable[Rule], new: Iterable[Rule]) -> list[Rule]:
     known = {rule.name: rule for rule in old}
     out: list[Rule] = []
     for rule in new:
-        kept = known.get(rule.name, rule)
-        if getattr(kept, "metric", None) == getattr(rule, "metric", None):
-            own = {threshold.name for threshold in thresholds(type(rule))}
-            vars(rule).update({name: value for name, value in vars(kept).items() if name not in own})
+        kept = known.get(rule.name)
+        if kept is not None and getattr(kept, "metric", None) == getattr(rule, "metric", None):
+            restore(rule, state_of(kept))
         out.append(rule)
     return out
 

@@ -1,10 +1,11 @@
 """A group as bytes, and back: what the fold of its sources has come to.
 
-Each rule is frozen by itself, so that one which cannot be (its state holds
-something that no pickle can) costs only its own memory: a new one is shown
-what the series still hold. A body is known by a digest of the source of all
-that it is made of. Of an upgrade that changed any of it the body is not read,
-of one that changed a rule only that rule begins anew.
+The state of each rule is frozen by itself, without its thresholds, which the
+configuration gives. A body carries digests of the source code that made it. It
+is restored whole or not at all: if the code of the fold or of one of its rules
+has changed, or the state of one rule cannot be kept or restored, `thaw` says
+so, and the group is folded again from its logs. A rule that starts without
+what it knew would miss a crash that it was waiting for, or never resolve one.
 
 Bodies are our own, in a directory of the user's; still, no class but those of
 runs and rules is ever made of them.
@@ -19,7 +20,7 @@ import pickle
 import sys
 import zlib
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib import import_module
 from itertools import islice
@@ -29,12 +30,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from runwatch.alerts.rules.base import Rule
+from runwatch.alerts.rules.base import Rule, restore, state_of
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.block import Block, Samples
 from runwatch.lean import blake2b
-from runwatch.machine import Machine
-from runwatch.watcher.engine import adapted
 from runwatch.watcher.group import LOG_LINES, Group, WatchedRun
 
 KEPT_LINES = 100
@@ -79,11 +78,22 @@ _PLAIN = {
 _NUMPY = {"_frombuffer", "_reconstruct", "scalar"}
 
 
-class _Run(msgspec.Struct, frozen=True):
-    """One run: its rules apart, for any of them may fail."""
+class _RuleState(msgspec.Struct, frozen=True):
+    """What one rule of one run has come to know."""
 
-    rules: list[tuple[str, str, bytes | None]]
-    """Name, digest and state of each rule that judges it; without a state it could not be frozen."""
+    name: str
+    code: str
+    """Digest of the source code that the state belongs to."""
+    metric: str | None
+    """What a rule of the user's looks at; one that looks at another metric begins anew."""
+    state: bytes | None
+    """Its fields, but for thresholds; None if they cannot be frozen."""
+
+
+class _Run(msgspec.Struct, frozen=True):
+    """One run: the rules that judge it."""
+
+    rules: list[_RuleState]
 
 
 class _Body(msgspec.Struct, frozen=True):
@@ -92,12 +102,19 @@ class _Body(msgspec.Struct, frozen=True):
     runs: list[_Run]
 
 
-class OtherShapeError(Exception):
-    """The body was made by another version, or is damaged."""
+class NotRestoredError(Exception):
+    """A body cannot be restored; the message says why."""
 
 
-def freeze(group: Group) -> bytes:
-    """Return a group as bytes; what is known of the machine below it is left out."""
+class OtherShapeError(NotRestoredError):
+    """The body was made by another version."""
+
+
+def freeze(group: Group, trouble: Callable[[str], None]) -> bytes:
+    """Return a group as bytes; of the machine below it only what was measured over time.
+
+    A rule whose state cannot be frozen is reported to `trouble`.
+    """
     sources = {
         key: replace(source, log=deque(islice(reversed(source.log), KEPT_LINES)))
         for key, source in group.sources.items()
@@ -108,9 +125,9 @@ def freeze(group: Group) -> bytes:
         sources=sources,
         runs=[replace(watched, rules=[]) for watched in group.runs],
         leader=None if leader is None else sources.get(leader.id),
-        machine=Machine(),
+        machine=group.machine.history(),
     )
-    runs = [_Run([_freeze_rule(rule) for rule in watched.rules]) for watched in group.runs]
+    runs = [_Run([_freeze_rule(rule, trouble) for rule in watched.rules]) for watched in group.runs]
     body = msgspec.msgpack.encode(_Body(shape(), pickle.dumps(bare, protocol=5), runs))
     return zlib.crc32(body).to_bytes(4, "little") + body
 
@@ -118,25 +135,26 @@ def freeze(group: Group) -> bytes:
 def thaw(data: bytes, rules: Ruleset) -> Group:
     """Return the group that was frozen, judged by the rules as they are set now.
 
-    Raises OtherShapeError if that cannot be.
+    Raises NotRestoredError if that cannot be: OtherShapeError if another version made it.
     """
     if zlib.crc32(data[4:]).to_bytes(4, "little") != data[:4]:
-        raise OtherShapeError("damaged")
+        raise NotRestoredError("its state is damaged")
     try:
         body = msgspec.msgpack.decode(data[4:], type=_Body)
-        if body.shape != shape():
-            raise OtherShapeError("of another version")
+    except msgspec.DecodeError as error:
+        raise OtherShapeError("of another version") from error
+    if body.shape != shape():
+        raise OtherShapeError("of another version")
+    try:
         group = _load(body.group)
-        if not isinstance(group, Group):
-            raise OtherShapeError("no group")
-    except OtherShapeError:
-        raise
     except Exception as error:  # whatever a body of old holds
-        raise OtherShapeError(type(error).__name__) from error
+        raise NotRestoredError(f"its state cannot be read: {_reason(error)}") from error
+    if not isinstance(group, Group):
+        raise NotRestoredError("its state is that of no group")
     for source in group.sources.values():
         source.log = deque(reversed(source.log), maxlen=LOG_LINES)
     for watched, run in zip(group.runs, body.runs, strict=True):
-        watched.rules = list(_thaw_rules(watched, run.rules, rules.build(watched.run.name)))
+        watched.rules = _thaw_rules(watched, run.rules, rules.build(watched.run.name))
     return group
 
 
@@ -149,30 +167,44 @@ def shape() -> str:
 # -- rules ---------------------------------------------------------------------------------------
 
 
-def _freeze_rule(rule: Rule) -> tuple[str, str, bytes | None]:
+def _freeze_rule(rule: Rule, trouble: Callable[[str], None]) -> _RuleState:
+    state: bytes | None = None
     try:
-        return rule.name, _key(rule), pickle.dumps(rule, protocol=5)
-    except Exception:  # a rule may be anybody's code
-        return rule.name, "", None
+        state = pickle.dumps(state_of(rule), protocol=5)
+    except Exception as error:  # a rule may be anybody's code
+        trouble(
+            f"rule {rule.name}: its state cannot be kept: {_reason(error)};"
+            " the logs it judges are read again after a restart"
+        )
+    return _RuleState(rule.name, _code(rule), getattr(rule, "metric", None), state)
 
 
-def _thaw_rules(
-    watched: WatchedRun, frozen: Sequence[tuple[str, str, bytes | None]], built: Iterable[Rule]
-) -> Iterable[Rule]:
-    """Yield the rules that are to judge a run: as they were, or new ones that were shown its series."""
-    new = {rule.name: rule for rule in built}
-    old: dict[str, Rule] = {}
-    for name, key, state in frozen:
-        if name in new and state is not None and key == _key(new[name]):
-            with contextlib.suppress(Exception):  # as above
-                found = _load(state, type(new[name]).__module__)
-                if type(found) is type(new[name]):
-                    old[name] = found
-    for rule in adapted(old.values(), new.values()):
-        yield rule if rule.name in old else _shown(rule, watched)
+def _thaw_rules(watched: WatchedRun, frozen: Iterable[_RuleState], built: Iterable[Rule]) -> list[Rule]:
+    """Return the rules that are to judge a run: with the state they had, or shown its series if they are new.
+
+    Raises NotRestoredError if a state cannot be restored.
+    """
+    states = {state.name: state for state in frozen}
+    rules = list(built)
+    for rule in rules:
+        known = states.get(rule.name)
+        if known is None or known.metric != getattr(rule, "metric", None):
+            _show(rule, watched)
+        elif known.code != _code(rule):
+            raise OtherShapeError(f"rule {rule.name} is of another version")
+        elif known.state is None:
+            raise NotRestoredError(f"the state of rule {rule.name} was not kept")
+        else:
+            try:
+                restore(rule, _load(known.state, type(rule).__module__))
+            except Exception as error:  # as above
+                raise NotRestoredError(
+                    f"the state of rule {rule.name} cannot be restored: {_reason(error)}"
+                ) from error
+    return rules
 
 
-def _shown(rule: Rule, watched: WatchedRun) -> Rule:
+def _show(rule: Rule, watched: WatchedRun) -> None:
     """Show a new rule what the series still hold, as history. What it finds in it was told before."""
     samples: dict[str, Samples] = {}
     for name, series in watched.run.series.items():
@@ -183,25 +215,28 @@ def _shown(rule: Rule, watched: WatchedRun) -> Rule:
     progress = None if longest is None else replace(longest, value=longest.step)
     with contextlib.suppress(Exception):  # it fails again at the next block, and that is told
         list(rule.observe(Block(samples, progress)))
-    return rule
 
 
 @functools.cache
-def _key_of(module: str) -> str:
+def _code_of(module: str) -> str:
     shared = sorted(name for name in sys.modules if name.startswith(f"{_RULES}."))
     helpers = [name for name in shared if not _is_rule(name)]
     return _digest([module, *helpers, "runwatch.block", "runwatch.findings"])
 
 
-def _key(rule: Rule) -> str:
+def _code(rule: Rule) -> str:
     """Return the digest of a rule's own source and of what rules share."""
-    return _key_of(type(rule).__module__)
+    return _code_of(type(rule).__module__)
 
 
 def _is_rule(module: str) -> bool:
     from runwatch.alerts.rules.catalogue import CATALOGUE
 
     return module in {rule.__module__ for rule in CATALOGUE} or module.endswith("catalogue")
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 # -- bytes ---------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from runwatch import text
 from runwatch.alerts.incidents import Change
 from runwatch.watcher import frozen, wire
 from runwatch.watcher.engine import Engine
@@ -102,21 +103,28 @@ class Keeper:
         if self._store is None:
             return ()
         kept = self._store.load()
+        broken: dict[str, list[str]] = {}
         for key, body in kept.groups.items():
             places = kept.places.get(key, {})
             try:
                 group = frozen.thaw(body, self._engine.rules)
-            except frozen.OtherShapeError:
+            except frozen.NotRestoredError as error:
                 self._rebuilt[key] = places
+                if not isinstance(error, frozen.OtherShapeError):
+                    broken.setdefault(str(error), []).append(key)
                 continue
             self._engine.adopt(group)
             self._lived |= {key} if group.lived else set()
             self._places.update((source, places[source]) for source in group.sources if source in places)
-        if self._rebuilt:
+        other = len(self._rebuilt) - sum(map(len, broken.values()))
+        if other:
             self._notice(
-                f"{len(self._rebuilt)} of {len(kept.groups)} runs were kept by another version of runwatch:"
+                f"{other} of {len(kept.groups)} runs were kept by another version of runwatch:"
                 " their logs are read again"
             )
+        for why, keys in broken.items():
+            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+            self._notice(f"{text.path(keys[0])}{more} is read again from its log: {why}")
         if kept.alive is not None:
             self._gap = max(0.0, now - kept.alive)
             self._since, self._before = kept.alive, kept.roots
@@ -273,7 +281,7 @@ class Keeper:
             if group is None or not self._adrift.isdisjoint(group.sources):
                 continue
             try:
-                saved.append(Saved(key, frozen.freeze(group), self._of(group)))
+                saved.append(Saved(key, frozen.freeze(group, self._notice), self._of(group)))
             except Exception as error:  # whatever a batch has left in it
                 self._notice(f"{group.name} cannot be kept: {type(error).__name__}: {error}")
         changes, handed = list(self._changes.values()), list(self._handed)

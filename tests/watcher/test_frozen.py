@@ -21,7 +21,7 @@ from runwatch.parsers.log import LogParser
 from runwatch.watcher import frozen
 from runwatch.watcher.document import document
 from runwatch.watcher.engine import Engine
-from runwatch.watcher.frozen import OtherShapeError, freeze, thaw
+from runwatch.watcher.frozen import NotRestoredError, OtherShapeError, freeze, thaw
 from runwatch.watcher.group import LOG_LINES
 
 from .test_engine import FAULTY, NOW, log
@@ -31,7 +31,7 @@ def through(engine: Engine, rules=None) -> Engine:
     """Return an engine that goes on with what this one would have committed."""
     other = Engine(rules if rules is not None else engine.rules)
     for group in engine.groups.values():
-        other.adopt(thaw(freeze(group), other.rules))
+        other.adopt(thaw(freeze(group, pytest.fail), other.rules))
     return other
 
 
@@ -90,11 +90,40 @@ class Locked(RunRule):
         return [Finding(self.name, Verdict.FIRING, Severity.INFO, "locked")]
 
 
-def test_a_rule_that_cannot_be_frozen_is_shown_what_the_series_hold():
-    engine = Engine(Ruleset(rules=(*CATALOGUE, Locked)))
+def locked_body() -> tuple[bytes, list[str]]:
+    engine, troubles = Engine(Ruleset(rules=(*CATALOGUE, Locked))), []
     engine.add_source("run", "run", "run.log")
     engine.fold("run", LogParser().feed(log()), written=NOW)
-    other = through(engine)
+    return freeze(engine.groups["run"], troubles.append), troubles
+
+
+def test_a_state_that_cannot_be_frozen_is_reported_and_read_again_from_the_log():
+    data, troubles = locked_body()
+    assert len(troubles) == 1
+    assert troubles[0].startswith("rule locked: its state cannot be kept: TypeError: cannot pickle")
+    with pytest.raises(NotRestoredError, match="the state of rule locked was not kept"):
+        thaw(data, Ruleset(rules=(*CATALOGUE, Locked)))
+
+
+def test_a_state_that_cannot_be_restored_is_reported(monkeypatch):
+    data = body()
+    monkeypatch.setattr(frozen, "restore", lambda rule, state: 1 / 0)
+    with pytest.raises(NotRestoredError, match="cannot be restored: ZeroDivisionError"):
+        thaw(data, Ruleset())
+
+
+def test_a_rule_of_another_version_is_read_again_from_the_log(monkeypatch):
+    data = body()
+    monkeypatch.setattr(frozen, "_code", lambda rule: "another")
+    with pytest.raises(OtherShapeError, match=r"rule .* is of another version"):
+        thaw(data, Ruleset())
+
+
+def test_a_rule_that_is_new_is_shown_what_the_series_hold():
+    engine = Engine()
+    engine.add_source("run", "run", "run.log")
+    engine.fold("run", LogParser().feed(log()), written=NOW)
+    other = through(engine, Ruleset(rules=(*CATALOGUE, Locked)))
     (watched,) = (watched for _, watched in other.runs())
     assert [rule.seen for rule in watched.rules if isinstance(rule, Locked)] == [400]
     assert document(other, NOW) == document(engine, NOW)
@@ -127,7 +156,7 @@ def body() -> bytes:
     engine = Engine()
     engine.add_source("run", "run", "run.log")
     engine.fold("run", LogParser().feed(log()), written=NOW)
-    return freeze(engine.groups["run"])
+    return freeze(engine.groups["run"], pytest.fail)
 
 
 def test_a_body_of_another_shape_is_not_read(monkeypatch):
@@ -155,10 +184,10 @@ def test_a_damaged_body_is_not_read():
     for _ in range(30):
         torn = bytearray(data)
         torn[rng.randrange(len(torn))] ^= 1 + rng.randrange(255)
-        with pytest.raises(OtherShapeError):
+        with pytest.raises(NotRestoredError):
             thaw(bytes(torn), Ruleset())
     for cut in (0, 3, 100, len(data) - 1):
-        with pytest.raises(OtherShapeError):
+        with pytest.raises(NotRestoredError):
             thaw(bytes(data[:cut]), Ruleset())
 
 

@@ -10,7 +10,7 @@ runwatch.toml and are listed in the documentation; every other field is state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast
@@ -64,6 +64,17 @@ def thresholds(rule: type[Rule]) -> tuple[Threshold, ...]:
     """Return the thresholds of a rule, in the order they are written."""
     made = (f for f in fields(rule) if "meaning" in f.metadata)
     return tuple(Threshold(f.name, cast(float, f.default), **f.metadata) for f in made)
+
+
+def state_of(rule: Rule) -> dict[str, Any]:
+    """Return what a rule has come to know: all of its fields that are no thresholds."""
+    chosen = {threshold.name for threshold in thresholds(type(rule))}
+    return {name: value for name, value in vars(rule).items() if name not in chosen}
+
+
+def restore(rule: Rule, state: Mapping[str, Any]) -> None:
+    """Let a rule go on from `state_of` an earlier one; its thresholds stay its own."""
+    vars(rule).update(state)
 
 
 @dataclass

@@ -44,18 +44,25 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One way in which runs end."""
+    """One way in which runs end. Plain data: rules keep it across a restart."""
 
     name: str
     role: Role
+    cause: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """What the events of one signature look like."""
+
+    signature: Signature
     kinds: frozenset[str]
     """Kinds of events it applies to; empty for any."""
     pattern: re.Pattern[str] | None
     """What the title must contain; None for anything."""
-    cause: str
-    advice: str
 
-    def fits(self, event: Event) -> bool:
+    def matches(self, event: Event) -> bool:
         """Return whether an event shows this signature."""
         if self.kinds and event.kind not in self.kinds:
             return False
@@ -64,9 +71,9 @@ class Signature:
 
 def _signature(
     name: str, role: Role, cause: str, advice: str, *, kinds: str = "", pattern: str = ""
-) -> Signature:
+) -> Matcher:
     compiled = re.compile(pattern, re.IGNORECASE) if pattern else None
-    return Signature(name, role, frozenset(kinds.split()), compiled, cause, advice)
+    return Matcher(Signature(name, role, cause, advice), frozenset(kinds.split()), compiled)
 
 
 _MEMORY = "Lower the micro batch or sequence length, or shard or recompute more."
@@ -76,7 +83,7 @@ _RELAUNCH = "Relaunch from the last complete checkpoint."
 _HARDWARE = "Take the node out of the job and look at the kernel log; then relaunch from the last checkpoint."
 _CODE = "Read the traceback of the first rank that failed; later ones follow from it."
 
-SIGNATURES: tuple[Signature, ...] = (
+SIGNATURES: tuple[Matcher, ...] = (
     _signature(
         "host_oom", Role.PROOF, "the kernel killed it for want of host memory", _HOST, kinds="host_oom"
     ),
@@ -214,4 +221,4 @@ SIGNATURES: tuple[Signature, ...] = (
 
 def classify(event: Event) -> Signature:
     """Return the signature of an event whose kind is in CRASH_KINDS."""
-    return next(signature for signature in SIGNATURES if signature.fits(event))
+    return next(matcher.signature for matcher in SIGNATURES if matcher.matches(event))
