@@ -42,7 +42,10 @@ def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None
 
         sockets.secure(state)
         if detach:
-            logs.to_file(state / logs.NAME)
+            try:
+                logs.to_file(state / logs.NAME)
+            except OSError as error:
+                raise sockets.unusable(state, error) from None
         else:
             logs.to_stderr()
         return daemon.run(assignment, ready)

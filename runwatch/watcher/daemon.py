@@ -12,7 +12,9 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from runwatch import text
 from runwatch.errors import EngineError, ExitCode, RunwatchError
+from runwatch.notice import Notice
 from runwatch.watcher import logs, sockets
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.lock import Lock
@@ -50,10 +52,11 @@ class _Daemon:
         self._looked = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._interrupted = False
+        self._taken = False
 
     async def run(self, ready: Callable[[str], object]) -> int:
         loop = asyncio.get_running_loop()
-        self._server = server = Server(self._assignment, logs.tell)
+        self._server = server = Server(self._assignment, logs.tell, ours=self._ours)
         if not server.paths:
             told = server.config.path
             write = f"under [watch] in {told}" if told else "into a configuration: runwatch init"
@@ -133,11 +136,19 @@ class _Daemon:
         if now - self._looked < EVERY or self._server.stopped.is_set():
             return
         self._looked = now
-        if not self._lock.held():
-            logs.tell("error", "another daemon has taken this state directory")
+        if not self._ours():
             self._server.stopped.set()
         elif not self._there():
             self._begin(self._open_again)
+
+    def _ours(self) -> bool:
+        """Whether no other daemon took the state directory; if it is gone, make it again."""
+        if self._lock.held():
+            return True
+        if not self._taken:
+            self._taken = True
+            logs.tell("error", "another daemon has taken this state directory: this one ends")
+        return False
 
     async def _open_again(self) -> None:
         """Put back a socket that somebody removed; clients that are connected stay."""
@@ -145,9 +156,11 @@ class _Daemon:
         try:
             await self._open()
         except RunwatchError as error:
-            self._server.notice(str(error))
+            self._server.notice(Notice(str(error), "socket"))
             return
-        logs.tell("notice", "the socket was removed and is there again", socket=self._place)
+        self._server.notice(
+            Notice(f"the socket was removed and is there again: {text.path(str(self._place))}", "socket")
+        )
         if before is not None:
             before.close()
 

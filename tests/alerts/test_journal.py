@@ -140,8 +140,8 @@ def test_a_directory_that_cannot_be_made_leaves_delivery_in_memory(opened, tmp_p
 def test_a_full_disk_is_told_once_and_all_is_written_when_there_is_room(opened):
     notices = []
     journal = opened(notice=notices.append)
-    pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
-    journal._db.execute(f"PRAGMA max_page_count = {pages}")
+    pages = journal._file.db.execute("PRAGMA page_count").fetchone()[0]
+    journal._file.db.execute(f"PRAGMA max_page_count = {pages}")
     channel = Scripted()
     box = Outbox([channel], clock=FastClock(), journal=journal)
     for number in range(50):
@@ -149,7 +149,7 @@ def test_a_full_disk_is_told_once_and_all_is_written_when_there_is_room(opened):
         assert channel.sent.acquire(timeout=5)
     assert channel.ids() == [f"{number}" for number in range(50)]
     assert [notice.split(":")[0] for notice in notices] == ["alerts are kept in memory only"]
-    journal._db.execute("PRAGMA max_page_count = 100000")
+    journal._file.db.execute("PRAGMA max_page_count = 100000")
     box.submit(note("last"))
     assert channel.sent.acquire(timeout=5)
     box.close()
@@ -162,7 +162,7 @@ def test_a_database_damaged_while_open_does_not_stop_delivery(opened, tmp_path):
     journal = opened(notice=notices.append)
     channel = Scripted()
     box = Outbox([channel], clock=FastClock(), journal=journal)
-    journal._db.execute("DROP TABLE messages")
+    journal._file.db.execute("DROP TABLE messages")
     box.submit(note("a"))
     assert channel.sent.acquire(timeout=5)
     assert box.close() == 0
@@ -211,7 +211,7 @@ def test_what_became_too_old_meanwhile_is_given_up_and_told(opened):
 def test_the_file_stays_small(opened):
     first = opened()
     first.commit([(NAME, note(f"{number}")) for number in range(5000)])
-    first._db.execute("UPDATE messages SET state = 'done'")
+    first._file.db.execute("UPDATE messages SET state = 'done'")
     first.close()
     second = opened()
     assert second.known(NAME) == [f"{number}" for number in range(904, 5000)]
@@ -250,7 +250,7 @@ def test_what_dead_processes_gave_up_and_what_their_channels_remember_is_kept(op
 def test_a_journal_of_an_older_version_is_taken_over(opened, tmp_path):
     old = opened()
     old.commit([(NAME, note("a"))])
-    old._db.execute("DROP TABLE notes")
+    old._file.db.execute("DROP TABLE notes")
     other = opened()
     old.close()
     other.close()
