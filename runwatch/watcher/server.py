@@ -74,6 +74,8 @@ class Server:
         self.fatal: str | None = None
         self.opened = asyncio.Event()
         """Set once it is known what there is to watch, or that there is nothing."""
+        self.heard = asyncio.Event()
+        """Set once a worker has said anything."""
         self.stopped = asyncio.Event()
         self.beat: Callable[[], object] = lambda: None
         """Called after each look at the clock: the loop is well."""
@@ -113,7 +115,10 @@ class Server:
         await self._samplers.stop()
         for client in tuple(self.clients):
             client.close()
-        await asyncio.to_thread(self.notifier.close)
+        try:
+            await asyncio.to_thread(self.notifier.close)
+        except RuntimeError:  # no memory is left for a thread
+            self.notifier.close()
         self.keeper.close()
 
     async def serve(self, sock: socket.socket) -> None:
@@ -209,6 +214,7 @@ class Server:
 
     def receive(self, message: wire.Message) -> None:
         """Take one message of a worker. What cannot be folded is told, and the rest goes on."""
+        self.heard.set()
         try:
             self._take(message)
         except Exception as error:  # whatever it was, watching the other sources must go on

@@ -6,6 +6,7 @@ import ctypes
 import os
 import shutil
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -17,7 +18,7 @@ from runwatch.watcher.store import Store
 
 from ..alerts.slack_server import SlackServer
 from ..cli.live import Log
-from .live import Daemon, Peer, Place, until
+from .live import WAIT, Daemon, Peer, Place, until
 
 _DROP, _OVERRIDE = 24, 1
 """PR_CAPBSET_DROP and CAP_DAC_OVERRIDE: what makes root write where permissions forbid it."""
@@ -185,3 +186,36 @@ def test_the_log_of_a_detached_daemon_comes_back(tmp_path):
             handler.close()
         for handler in before:
             logs._LOGGER.addHandler(handler)
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("os.kill(os.getpid(), 9)", "the daemon was killed by signal 9 before it was ready: out of memory"),
+        ("os._exit(7)", "the daemon ended with exit code 7 before it was ready"),
+        (
+            "resource.setrlimit(resource.RLIMIT_AS, (1 << 20, 1 << 20)); bytearray(1 << 26)",
+            "out of memory: raise the limit",
+        ),
+        ("raise ValueError('x')", "ValueError: x"),
+        ("time.sleep(60)", "the daemon was not ready after 2 s and was ended"),
+    ],
+)
+def test_how_a_daemon_ended_before_it_was_ready_is_told(end, said):
+    script = f"""
+import os, resource, sys, time
+from runwatch.errors import RunwatchError
+from runwatch.watcher.detach import detach
+def start(ready):
+    {end}
+try:
+    print(detach(start, 2.0))
+except RunwatchError as error:
+    sys.exit(str(error))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=WAIT, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(said)
+    assert len(done.stderr.splitlines()) == 1
