@@ -34,7 +34,7 @@ class State(str, Enum):
     """A file is truncated, empty or does not begin as it must."""
     DELETED = "deleted"
     UNKNOWN = "unknown"
-    """It cannot be read; nothing is claimed."""
+    """It cannot be read, or is not recognised as what its name says; nothing is claimed."""
 
 
 _BROKEN = (State.INCOMPLETE, State.DAMAGED)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from runwatch import owned
 from runwatch.alerts.grouping import Alert
 from runwatch.alerts.message import FACT, TITLE, clean, document
 from runwatch.alerts.notification import Notification
@@ -81,11 +82,10 @@ class Trail:
         }
         raw = json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
         with self._lock:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            owned.directory(self._path.parent)
             if self._path.exists() and self._path.stat().st_size > TRAIL_SIZE:
                 os.replace(self._path, self._path.with_suffix(".old"))
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = os.open(self._path, flags, 0o600)
+            descriptor = owned.opened(self._path, os.O_WRONLY | os.O_APPEND)
             try:
                 os.write(descriptor, raw)
             finally:

@@ -17,6 +17,7 @@ import msgspec
 from runwatch.alerts.grouping import Alert
 from runwatch.alerts.message import FACT, PROSE, TITLE, clean, severity
 from runwatch.alerts.notification import Outcome, Sent
+from runwatch.notice import Notice
 
 RESEND = 60.0
 """Seconds between two rounds."""
@@ -187,14 +188,15 @@ class Pusher:
             self._failing = None
             if self._down:
                 self._down = False
-                self._notice("alertmanager: reached again")
+                self._notice(Notice("alertmanager: reached again", "alertmanager"))
                 self._fallen(False)
             return
         now = time.monotonic()
         self._failing = now if self._failing is None else self._failing
         if not self._down and now - self._failing >= self._patience:
             self._down = True
-            self._notice(f"alertmanager: alerts go to the channels instead: {failed[0].reason}")
+            why = f"alertmanager: alerts go to the channels instead: {failed[0].reason}"
+            self._notice(Notice(why, "alertmanager"))
             self._fallen(True)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
+from runwatch import owned
 from runwatch.alerts.journal import Journal
 from runwatch.alerts.message import compose
 from runwatch.alerts.notification import Notification
@@ -30,10 +32,10 @@ class Dead(msgspec.Struct, frozen=True):
 def dead(directory: Path) -> list[Dead]:
     """Return what was given up, of all processes that share the directory; oldest first.
 
-    A file that cannot be read is left out.
+    A file that cannot be read is left out. Raises OSError if the directory cannot be read.
     """
     found = []
-    for path in sorted(directory.glob("*.db")):
+    for path in _files(directory):
         with contextlib.suppress(sqlite3.Error), _opened(path, "ro") as db:
             rows = db.execute(
                 "SELECT id, channel, born, tries, reason, body FROM messages WHERE state = 'dead'"
@@ -48,7 +50,7 @@ def revive(directory: Path, journal: Journal, channel: str = "") -> int:
     Those of processes that live are taken from them. `channel` is a name; "" is all of them.
     """
     count = 0
-    for path in sorted(directory.glob("*.db")):
+    for path in _files(directory):
         if path == journal.path:
             continue
         with contextlib.suppress(sqlite3.Error), _opened(path, "rw") as db:
@@ -64,6 +66,17 @@ def revive(directory: Path, journal: Journal, channel: str = "") -> int:
     return count + sum(
         journal.revive(identity) for identity in journal.dead_channels() if channel in ("", _name(identity))
     )
+
+
+def _files(directory: Path) -> list[Path]:
+    """Return the journals in a directory; none if it is not there. Raises OSError."""
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    return [
+        path for name in sorted(names) if name.endswith(".db") and owned.is_file(path := directory / name)
+    ]
 
 
 def _name(identity: str) -> str:

@@ -8,13 +8,13 @@ process, and a power cut may repeat the last of them.
 
 Several processes may share the directory: each owns one numbered file, by a
 lock that dies with it, and takes over what dead ones left. A journal that
-cannot be read or written is told and never stops delivery: it goes on in memory.
+cannot be read or written is told and never stops delivery: it goes on in memory,
+until there can be a file (again).
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import threading
 import time
@@ -26,14 +26,13 @@ from typing import Any
 import msgspec
 
 from runwatch import text
-from runwatch.alerts.journal_file import SCHEMA, Row, leftovers, locked, remove, set_aside
-from runwatch.alerts.notification import Notification, Recent
-from runwatch.alerts.queue import REMEMBERED
+from runwatch.alerts.journal_file import JournalFile, Row
+from runwatch.alerts.notification import Notification
+from runwatch.alerts.queue import CAPACITY, REMEMBERED
+from runwatch.notice import Notice
 
-SLOTS = 64
-"""Processes that can keep a journal in one directory."""
 MOST_UNWRITTEN = 20_000
-"""Statements kept to be tried again while the disk is full; beyond, the journal is given up."""
+"""Statements kept to be tried again while the disk is full; beyond, the file is given up for memory."""
 FORGET_EVERY = 256
 """Deliveries after which ids of long ago are forgotten."""
 KEEP_DEAD = 30 * 86400.0
@@ -42,10 +41,6 @@ KEEP_DEAD = 30 * 86400.0
 _ADD = (
     "INSERT OR IGNORE INTO messages (channel, id, state, born, due, body) VALUES (?, ?, 'waiting', ?, ?, ?)"
 )
-_COPY = (
-    "INSERT OR IGNORE INTO messages (channel, id, state, born, due, tries, body, reason)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
 
 Statement = tuple[str, Row]
 _FORGET: Statement = (
@@ -53,6 +48,16 @@ _FORGET: Statement = (
     " AND seq <= (SELECT max(seq) FROM messages WHERE state = 'done') - ?",
     (REMEMBERED,),
 )
+_FEWER_DEAD: Statement = (
+    "DELETE FROM messages WHERE state = 'dead'"
+    " AND seq <= (SELECT max(seq) FROM messages WHERE state = 'dead') - ?",
+    (CAPACITY,),
+)
+_FEWER_NOTES: Statement = (
+    "DELETE FROM notes WHERE rowid <= (SELECT max(rowid) FROM notes) - ?",
+    (REMEMBERED,),
+)
+"""What bounds a journal that is kept in memory."""
 
 
 @dataclass(frozen=True)
@@ -77,24 +82,31 @@ class Journal:
         now: Callable[[], float] = time.time,
     ) -> None:
         """Open or make it. `wal` is False where the directory is not on a local disk."""
-        self._directory, self._notice, self._wal, self._now = directory, notice, wal, now
+        self._directory, self._notice, self._now = directory, notice, now
         self._guard = threading.Lock()
-        self._db: sqlite3.Connection | None = None
-        self._lock: int | None = None
+        self._file = JournalFile(directory, notice, now, wal)
         self._unwritten: list[Statement] = []
-        self.path: Path | None = None
-        self._unkept = Recent()  # notes of channels, where there is no file
         self._failed = False
+        """Whether it was said that what waits is not on disk."""
+        self._closed = False
         self._delivered = 0
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            slot = self._own()
-            self.path = directory / f"{slot}.db"
-            self._db = self._open_or_replace(slot)
-            self._adopt(slot)
+            self._file.open()
             self._prune()
         except (OSError, sqlite3.Error) as error:
-            self._give_up(error)
+            self._leave(error)
+
+    @property
+    def path(self) -> Path | None:
+        """The file of this process; None if there is none."""
+        return self._file.path
+
+    def look(self) -> None:
+        """See that there is a file, and that it is the one that is written to. To be called now and then."""
+        with self._guard:
+            if not self._closed and (self._file.path is None or self._file.removed()):
+                self._again()
+                self._flush()
 
     # -- reading, at the start -------------------------------------------------------------------
 
@@ -133,7 +145,7 @@ class Journal:
     def recall(self, channel: str, key: str) -> str:
         """Return what a channel noted under a key; "" if nothing was, or long ago."""
         rows = self._rows("SELECT value FROM notes WHERE channel = ? AND key = ?", channel, key)
-        return str(rows[0][0]) if rows else self._unkept.recall(channel, key)
+        return str(rows[0][0]) if rows else ""
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -180,15 +192,15 @@ class Journal:
     def dead(self, channel: str, key: str, reason: str) -> None:
         """Note that a message was given up, and keep it for people."""
         sql = "UPDATE messages SET state = 'dead', reason = ? WHERE channel = ? AND id = ?"
-        self._write([(sql, (reason, channel, key))])
+        self._write([(sql, (reason, channel, key)), *([] if self.path else [_FEWER_DEAD])])
 
     def note(self, channel: str, key: str, value: str) -> None:
         """Keep what a channel is to remember, such as the thread of an incident."""
-        if self._db is None:
-            self._unkept.note(channel, key, value)
-        self._write(
-            [("INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?)", (channel, key, value, self._now()))]
+        add: Statement = (
+            "INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?)",
+            (channel, key, value, self._now()),
         )
+        self._write([add, *([] if self.path else [_FEWER_NOTES])])
 
     # -- messages that were given up (see deadletters) -------------------------------------------
 
@@ -213,124 +225,91 @@ class Journal:
     def close(self) -> None:
         """Let go of the file; what waits in it is found by whoever opens it next."""
         with self._guard:
-            self._release()
+            self._closed = True
+            self._file.close()
 
     # -- inside ----------------------------------------------------------------------------------
 
     def _rows(self, sql: str, *values: object) -> list[Any]:
         with self._guard:
-            if self._db is None:
+            if self._closed:
                 return []
             try:
-                return self._db.execute(sql, values).fetchall()
+                return self._file.db.execute(sql, values).fetchall()
             except sqlite3.Error as error:
-                self._give_up(error)
+                self._leave(error)
                 return []
 
     def _write(self, statements: list[Statement]) -> None:
         with self._guard:
-            if self._db is None:
+            if self._closed:
                 return
             self._unwritten += statements
-            try:
-                with self._db:
-                    self._db.execute("BEGIN IMMEDIATE")
-                    for sql, values in self._unwritten:
-                        self._db.execute(sql, values)
-                self._unwritten.clear()
-                if self._failed:
-                    self._failed = False
-                    self._notice("alerts are kept on disk again")
-            except sqlite3.OperationalError as error:  # full, read-only: it may pass
-                if len(self._unwritten) > MOST_UNWRITTEN:
-                    self._give_up(error)
-                elif not self._failed:
-                    self._failed = True
-                    self._notice(f"alerts are kept in memory only: {self._where()}: {_plainly(error)}")
-            except sqlite3.Error as error:
-                self._give_up(error)
+            if self._file.removed():
+                self._again()
+            self._flush()
 
-    def _own(self) -> int:
-        """Take the first free place; return its number."""
-        for slot in range(SLOTS):
-            lock = locked(self._directory / f"{slot}.lock")
-            if lock is not None:
-                self._lock = lock
-                return slot
-        raise OSError(None, "too many processes")
-
-    def _open_or_replace(self, slot: int) -> sqlite3.Connection:
-        path = self._directory / f"{slot}.db"
+    def _flush(self) -> None:
+        """Write what is to be written. The guard is held."""
+        db = self._file.db
         try:
-            return self._open(path)
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError:  # damaged
-            aside = text.path(str(set_aside(path, self._now())))
-            self._notice(f"undelivered alerts of before cannot be read: the file is set aside: {aside}")
-            return self._open(path)
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                for sql, values in self._unwritten:
+                    db.execute(sql, values)
+            self._unwritten.clear()
+        except sqlite3.OperationalError as error:  # full, read-only: it may pass
+            if len(self._unwritten) > MOST_UNWRITTEN:
+                self._leave(error)
+            else:
+                self._unkept(error)
+        except sqlite3.Error as error:
+            self._leave(error)
+        else:
+            if self._file.path is not None and self._failed:
+                self._failed = False
+                self._say("alerts are kept on disk again")
 
-    def _open(self, path: Path) -> sqlite3.Connection:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        db = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
+    def _again(self) -> None:
+        """Begin a file where there is none. The guard is held."""
+        gone = self._file.path is not None
         try:
-            db.execute(f"PRAGMA journal_mode = {'WAL' if self._wal else 'DELETE'}")
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.executescript(SCHEMA)
-            if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-                raise sqlite3.DatabaseError("damaged")
-        except sqlite3.Error:
-            db.close()
-            raise
-        return db
+            self._file.open_again()
+        except (OSError, sqlite3.Error) as error:
+            if gone:
+                self._leave(error)
+            else:
+                self._unkept(error)
+            return
+        if gone:
+            self._say(f"the outbox was removed while it was in use: it is written anew: {self._where()}")
 
-    def _adopt(self, own: int) -> None:
-        """Take over what processes that died left in their own files."""
-        assert self._db is not None
-        for path in sorted(self._directory.glob("*.db"), key=lambda path: path.name):
-            if path.stem == str(own):
-                continue
-            lock = locked(path.with_suffix(".lock"))
-            if lock is None:  # its owner lives
-                continue
-            try:
-                messages, routing, notes = leftovers(path)
-                with self._db:
-                    self._db.execute("BEGIN IMMEDIATE")
-                    self._db.executemany(_COPY, messages)
-                    self._db.executemany("INSERT OR IGNORE INTO routing VALUES (?, ?)", routing)
-                    self._db.executemany("INSERT OR IGNORE INTO notes VALUES (?, ?, ?, ?)", notes)
-                remove(path)
-            except sqlite3.OperationalError:
-                pass  # perhaps next time
-            except sqlite3.DatabaseError:
-                self._notice(
-                    "alerts that another process left cannot be read: "
-                    + text.path(str(set_aside(path, self._now())))
-                )
-            finally:
-                os.close(lock)
+    def _leave(self, error: Exception) -> None:
+        """Go on in memory, without a file. The guard is held."""
+        self._unkept(error)
+        if self._file.path is not None:
+            self._file.leave()
+        with contextlib.suppress(sqlite3.Error), self._file.db as db:
+            for sql, values in self._unwritten:
+                db.execute(sql, values)
+        self._unwritten.clear()
 
     def _prune(self) -> None:
-        assert self._db is not None
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute(*_FORGET)
+        with self._file.db as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute(*_FORGET)
             before = (self._now() - KEEP_DEAD,)
-            self._db.execute("DELETE FROM messages WHERE state != 'done' AND born < ?", before)
-            self._db.execute("DELETE FROM notes WHERE at < ?", before)
+            db.execute("DELETE FROM messages WHERE state != 'done' AND born < ?", before)
+            db.execute("DELETE FROM notes WHERE at < ?", before)
 
-    def _give_up(self, error: Exception) -> None:
-        self._notice(f"alerts are kept in memory only: {self._where()}: {_plainly(error)}")
-        self._release()
+    def _unkept(self, error: Exception) -> None:
+        """Say, once, that what waits is not on disk."""
+        if not self._failed:
+            self._failed = True
+            self._say(f"alerts are kept in memory only: {self._where()}: {_plainly(error)}")
 
-    def _release(self) -> None:
-        if self._db is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.close()
-        if self._lock is not None:
-            os.close(self._lock)
-        self._db = self._lock = None
+    def _say(self, words: str) -> None:
+        self._notice(Notice(words, "outbox"))
 
     def _where(self) -> str:
         return text.path(str(self._directory))

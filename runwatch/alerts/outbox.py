@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from runwatch.alerts.journal import Journal, Kept
 from runwatch.alerts.notification import Channel, Notification, Outcome, Rejected, Retry, Sent, Unsure
 from runwatch.alerts.queue import LONGEST_ORDER, LONGEST_PAUSE, Entry, Fate, Queue
+from runwatch.notice import Notice
 
 SETTLE = 1.0
 """Seconds that a message in flight gets at least when the outbox closes, so that it is not sent twice."""
@@ -86,6 +87,11 @@ class Outbox:
         if self._journal is not None:
             self._journal.close()
         return self.left()
+
+    def look(self) -> None:
+        """See that what waits is on disk. To be called now and then."""
+        if self._journal is not None:
+            self._journal.look()
 
     def left(self) -> int:
         """Return how many messages wait, over all channels."""
@@ -219,7 +225,7 @@ class _Lane:
         match outcome:
             case Sent():
                 if self._failures >= self.TELL_AFTER:
-                    self._tell("delivering again")
+                    self._tell("delivering again", self.channel.name)
                 self._failures = 0
                 self._refusal = ""
             case Rejected(reason):
@@ -229,8 +235,8 @@ class _Lane:
             case Retry(reason) | Unsure(reason):
                 self._failures += 1
                 if self._failures == self.TELL_AFTER:
-                    self._tell(f"not delivering, still trying: {reason}")
+                    self._tell(f"not delivering, still trying: {reason}", self.channel.name)
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str, about: str = "") -> None:
         with contextlib.suppress(Exception):  # whoever listens must not stop delivery
-            self._notice(f"{self.channel.name}: {text}")
+            self._notice(Notice(f"{self.channel.name}: {text}", about and f"channel {about}"))

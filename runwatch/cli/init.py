@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from runwatch import owned
 from runwatch.errors import ConfigError, ExitCode
 
 UNIT = "runwatch.service"
@@ -65,7 +66,8 @@ def command(directories: tuple[str, ...], systemd: bool, user: bool, show: bool,
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all, readable by its owner: it may come to hold secrets."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            owned.directory(path.parent)
         half = path.with_name(f".{path.name}.{os.getpid()}")
         with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)

@@ -110,6 +110,9 @@ def main(arguments: list[str] | None = None) -> None:
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         code = ExitCode.INTERRUPTED
+    except MemoryError:
+        error_line("out of memory: raise the limit of this shell or job (ulimit -v)")
+        code = ExitCode.INTERNAL
     except Exception as error:  # our own mistake: still one line
         if os.environ.get("RUNWATCH_DEBUG"):
             raise

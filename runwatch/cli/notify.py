@@ -79,9 +79,12 @@ def _test(channel: str, config: str | None) -> int:
 def _dead(as_json: bool) -> int:
     """List messages that were given up: too old, refused, or too many. Exit code 1 if there are any."""
     from runwatch.alerts.deadletters import dead
-    from runwatch.watcher.sockets import state_directory
+    from runwatch.watcher.sockets import state_directory, unusable
 
-    found = dead(state_directory() / "outbox")
+    try:
+        found = dead(state_directory() / "outbox")
+    except OSError as error:
+        raise unusable(state_directory(), error) from None
     if as_json:
         document.show(dead=found)
         return ExitCode.FINDINGS if found else ExitCode.OK
@@ -106,7 +109,7 @@ def _retry(channel: str | None, config: str | None) -> int:
     from runwatch.alerts.outbox import Outbox
     from runwatch.config import load
     from runwatch.watcher.notify import open_journal
-    from runwatch.watcher.sockets import state_directory
+    from runwatch.watcher.sockets import state_directory, unusable
 
     loaded = load(Path(config) if config else None)
     channels = loaded.everyone()
@@ -114,7 +117,10 @@ def _retry(channel: str | None, config: str | None) -> int:
         raise UsageError("no such channel", channel, f"one of {', '.join(channels)}" if channels else "")
     said: list[str] = []
     journal = open_journal(said.append)
-    revived = revive(state_directory() / "outbox", journal, channel or "")
+    try:
+        revived = revive(state_directory() / "outbox", journal, channel or "")
+    except OSError as error:
+        raise unusable(state_directory(), error) from None
     built = [build(name, given, journal, loaded.messages.wording()) for name, given in channels.items()]
     left = Outbox(built, said.append, journal=journal).close(DRAIN)
     for line in said:

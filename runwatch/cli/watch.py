@@ -24,6 +24,7 @@ def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None
     from runwatch import config as configuration
     from runwatch.cli import absent
     from runwatch.watcher import daemon, logs
+    from runwatch.watcher import detach as detaching
     from runwatch.watcher.launch import Assignment
     from runwatch.watcher.sockets import state_directory
     from runwatch.watcher.sources.patterns import absolute
@@ -42,7 +43,10 @@ def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None
 
         sockets.secure(state)
         if detach:
-            logs.to_file(state / logs.NAME)
+            try:
+                logs.to_file(state / logs.NAME)
+            except OSError as error:
+                raise sockets.unusable(state, error) from None
         else:
             logs.to_stderr()
         return daemon.run(assignment, ready)
@@ -50,7 +54,7 @@ def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None
     absent.tell(paths)
     if not detach:
         return start(lambda words: None)
-    words, pid = daemon.detach(start)
+    words, pid = detaching.detach(start)
     print(f"runwatch: process {pid} is {words}", file=sys.stderr)
     print(
         f"runwatch: see it with: runwatch status, runwatch attach; its log is {state / logs.NAME}",

@@ -103,6 +103,8 @@ class Facts(msgspec.Struct, frozen=True):
     channels: tuple[Channel, ...] = ()
     given_up: int = 0
     """Messages that could not be delivered."""
+    state_error: str = ""
+    """Why the state directory cannot be read."""
     paths: tuple[Path, ...] = ()
     flush: str = ""
     """What the environment says of the seconds after which W&B writes its file."""
@@ -311,6 +313,9 @@ def _alerts(facts: Facts) -> Iterator[Check]:
             yield Check("channel", "bad", says, f"{fix}{proxy}")
         else:
             yield Check("channel", "ok", f"{who} can be used (nothing was sent)")
+    if facts.state_error:
+        says = f"the state directory cannot be read: {text.path(facts.state_error)}"
+        yield Check("alerts", "bad", says, "set RUNWATCH_STATE to another")
     if facts.given_up:
         says = f"{facts.given_up:,} messages were given up"
         yield Check("alerts", "note", says, "runwatch notify dead; runwatch notify retry")

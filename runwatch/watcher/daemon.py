@@ -7,18 +7,21 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from runwatch import text
 from runwatch.errors import EngineError, ExitCode, RunwatchError
+from runwatch.notice import Notice
 from runwatch.watcher import logs, sockets
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.lock import Lock
 from runwatch.watcher.server import Server
 from runwatch.watcher.systemd import Manager
 
+SIGN = 10.0
+"""Seconds in which a worker gives its first sign of life; without one, clients are answered all the same."""
 EVERY = 2.0
 """Seconds between two looks at whether socket and lock are still there."""
 
@@ -50,10 +53,11 @@ class _Daemon:
         self._looked = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._interrupted = False
+        self._taken = False
 
     async def run(self, ready: Callable[[str], object]) -> int:
         loop = asyncio.get_running_loop()
-        self._server = server = Server(self._assignment, logs.tell)
+        self._server = server = Server(self._assignment, logs.tell, ours=self._ours)
         if not server.paths:
             told = server.config.path
             write = f"under [watch] in {told}" if told else "into a configuration: runwatch init"
@@ -64,6 +68,7 @@ class _Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._begin, self._reload)
         server.beat = self._beat
         working = asyncio.create_task(server.run())
+        await self._first_sign(working)
         logs.tell("start", self._words(), pid=os.getpid(), socket=self._place)
         self._manager.ready(self._status())
         ready(self._words())
@@ -75,13 +80,23 @@ class _Daemon:
         logs.tell("stop", "ended")
         return int(ExitCode.OK)
 
+    async def _first_sign(self, working: asyncio.Task[None]) -> None:
+        """Wait until a worker has answered, or a while: it may hang on a dead mount. Raises what ended it."""
+        signs = [asyncio.ensure_future(event.wait()) for event in (self._server.heard, self._server.stopped)]
+        await asyncio.wait([*signs, working], timeout=SIGN, return_when=asyncio.FIRST_COMPLETED)
+        for sign in signs:
+            sign.cancel()
+        if working.done():
+            working.result()
+
     def _words(self) -> str:
         """Return what is done and where alerts go, for people."""
         count, config = len(self._server.paths), self._server.config
         paths = f"{count} path{'s' * (count != 1)}"
         where = ", ".join(config.everyone())
         sends = f"alerts go to {where}" if where else "alerts are sent nowhere: no channel is configured"
-        return f"watching {paths} ({config.path or 'no configuration file'}); {sends}"
+        blind = "" if self._server.heard.is_set() else "; nothing could be read yet: see runwatch status"
+        return f"watching {paths} ({config.path or 'no configuration file'}); {sends}{blind}"
 
     def _status(self) -> str:
         groups = self._server.engine.groups.values()
@@ -133,11 +148,19 @@ class _Daemon:
         if now - self._looked < EVERY or self._server.stopped.is_set():
             return
         self._looked = now
-        if not self._lock.held():
-            logs.tell("error", "another daemon has taken this state directory")
+        if not self._ours():
             self._server.stopped.set()
         elif not self._there():
             self._begin(self._open_again)
+
+    def _ours(self) -> bool:
+        """Whether no other daemon took the state directory; if it is gone, make it again."""
+        if self._lock.held():
+            return True
+        if not self._taken:
+            self._taken = True
+            logs.tell("error", "another daemon has taken this state directory: this one ends")
+        return False
 
     async def _open_again(self) -> None:
         """Put back a socket that somebody removed; clients that are connected stay."""
@@ -145,9 +168,11 @@ class _Daemon:
         try:
             await self._open()
         except RunwatchError as error:
-            self._server.notice(str(error))
+            self._server.notice(Notice(str(error), "socket"))
             return
-        logs.tell("notice", "the socket was removed and is there again", socket=self._place)
+        self._server.notice(
+            Notice(f"the socket was removed and is there again: {text.path(str(self._place))}", "socket")
+        )
         if before is not None:
             before.close()
 
@@ -184,61 +209,3 @@ def _limit() -> int:
     from runwatch.watcher.protocol import MAX_REQUEST
 
     return MAX_REQUEST
-
-
-def detach(start: Callable[[Callable[[str], object]], int]) -> tuple[str, int]:
-    """Run `start` in a process that belongs to no terminal; return what it says once it is ready.
-
-    Raises EngineError with its words if it does not come to that.
-    """
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        _become_daemon(start, writing)
-    os.close(writing)
-    with open(reading, "rb") as pipe:
-        said = pipe.read().decode("utf-8", "replace")
-    os.waitpid(child, 0)
-    word, _, text = said.partition(" ")
-    if word.isdecimal():
-        return text, int(word)
-    error = EngineError(text or "the daemon ended before it was ready")
-    if word.startswith("E") and word[1:].isdecimal():
-        error.exit_code = ExitCode(int(word[1:]))
-    raise error
-
-
-def _become_daemon(start: Callable[[Callable[[str], object]], int], writing: int) -> None:
-    """Leave session, directory and terminal behind; run, and end the process."""
-
-    def say(text: str) -> None:
-        nonlocal writing
-        if writing >= 0:
-            with contextlib.suppress(OSError):
-                os.write(writing, text.encode("utf-8", "replace"))
-                os.close(writing)
-            writing = -1
-
-    code = int(ExitCode.INTERNAL)
-    try:
-        os.setsid()
-        if os.fork():
-            os._exit(0)
-        os.chdir("/")
-        os.umask(0o077)
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(nowhere, descriptor)
-        if nowhere > 2:
-            os.close(nowhere)
-        code = start(lambda text: say(f"{os.getpid()} {text}"))
-    except RunwatchError as error:
-        code = int(error.exit_code)
-        say(f"E{code} {error}")
-    except BaseException as error:
-        logs.tell("error", f"{type(error).__name__}: {error}")
-        say(f"E{code} {type(error).__name__}: {error}")
-    finally:
-        sys.stdout.flush()
-        os._exit(code)

@@ -46,6 +46,7 @@ def look(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> check
     version = re.match(r"(\d+)\.(\d+)", uname.release)
     own = [pid for pid in proc.pids() if proc.owner(pid) == os.geteuid()]
     job = slurm.from_environment(environ, time.time())
+    given_up, state_error = _given_up()
     return checks.Facts(
         system=uname.system,
         kernel=(int(version[1]), int(version[2])) if version else (0, 0),
@@ -67,7 +68,8 @@ def look(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> check
         config=str(config.path) if config is not None and config.path is not None else "",
         config_error=config_error,
         channels=_channels(config, environ),
-        given_up=len(dead(state_directory() / "outbox")),
+        given_up=given_up,
+        state_error=state_error,
         paths=tuple(map(_path, paths)),
         flush=environ.get(checks.FLUSH, ""),
     )
@@ -172,6 +174,15 @@ def _open_files() -> int | None:
         return None
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return None if soft == resource.RLIM_INFINITY else soft
+
+
+def _given_up() -> tuple[int, str]:
+    """Return how many messages were given up, and why that cannot be seen."""
+    state = state_directory()
+    try:
+        return len(dead(state / "outbox")), ""
+    except OSError as error:
+        return 0, f"{state}: {error.strerror or error}"
 
 
 def _config(environ: Mapping[str, str]) -> tuple[Config | None, str]:

@@ -273,7 +273,7 @@ class LogSource:
         if problem is not None:
             send(wire.Trouble(self.id, self._unread(problem)))
         elif self._problem is not None:
-            send(wire.Note(self.id, f"{self._called} can be read again"))
+            send(wire.Note(self.id, f"{self._called} can be read again", mended=True))
         self._problem = problem
 
     def _unread(self, problem: str) -> str:

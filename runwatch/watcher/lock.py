@@ -11,9 +11,15 @@ import socket
 import time
 from pathlib import Path
 
+from runwatch import owned
 from runwatch.errors import EngineError
+from runwatch.watcher.sockets import unusable
 
 NAME = "daemon.lock"
+
+
+class TakenError(EngineError):
+    """Another daemon holds the lock."""
 
 
 class Lock:
@@ -27,11 +33,9 @@ class Lock:
     def _take(self) -> int:
         while True:
             try:
-                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                descriptor = owned.opened(self._path, os.O_RDWR)
             except OSError as error:
-                raise EngineError(
-                    "cannot use the state directory", str(self._path.parent), _why(error)
-                ) from None
+                raise unusable(self._path.parent, error) from None
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -41,7 +45,7 @@ class Lock:
                     raise EngineError(
                         "no lock can be had on this file system", str(self._path), "set RUNWATCH_STATE"
                     ) from None
-                raise EngineError(
+                raise TakenError(
                     "a daemon is running already",
                     held,
                     "see it with runwatch status, end it with runwatch stop",
@@ -56,17 +60,19 @@ class Lock:
         return descriptor
 
     def held(self) -> bool:
-        """Return whether the file is still ours, or could be taken again after it was removed.
+        """Return whether no other daemon took the place; a file that was removed is made again.
 
-        False if another daemon took the place.
+        Where it cannot be made, no other can have it either.
         """
         if self._same(self._descriptor):
             return True
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            owned.directory(self._path.parent, 1)
             taken = self._take()
+        except TakenError:
+            return False
         except (EngineError, OSError):
-            return not self._path.exists()
+            return True
         os.close(self._descriptor)
         self._descriptor = taken
         return True
@@ -79,7 +85,7 @@ class Lock:
 
     def _same(self, descriptor: int) -> bool:
         try:
-            ours, there = os.fstat(descriptor), os.stat(self._path)
+            ours, there = os.fstat(descriptor), os.lstat(self._path)
         except OSError:
             return False
         return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
@@ -92,14 +98,11 @@ class Lock:
             return str(self._path.parent)
 
 
-def _why(error: OSError) -> str:
-    return f"{error.strerror or error}: set RUNWATCH_STATE to another"
-
-
 def wait_until_free(state: Path, seconds: float) -> bool:
     """Wait until no daemon holds the lock; return whether that came to be."""
     deadline = time.monotonic() + seconds
-    with contextlib.suppress(FileNotFoundError), open(state / NAME, "rb") as file:
+    how = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+    with contextlib.suppress(FileNotFoundError), open(os.open(state / NAME, how), "rb") as file:
         while True:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

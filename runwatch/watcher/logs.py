@@ -5,6 +5,7 @@ journald keeps time and process itself and wants a priority before each line.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import logging.handlers
@@ -12,8 +13,10 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from io import TextIOWrapper
 from pathlib import Path
 
+from runwatch import owned
 from runwatch.text import plain
 
 NAME = "daemon.log"
@@ -35,10 +38,39 @@ def tell(kind: str, text: str, **facts: object) -> None:
 
 
 def to_file(path: Path) -> None:
-    """Log to a file, made readable by its owner alone, and start a new one when it is full."""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=KEPT)
-    _use(handler, "time=%(asctime)s level=%(levelname)s %(message)s")
+    """Log to a file, made readable by its owner alone, and start a new one when it is full.
+
+    Raises OSError.
+    """
+    _use(_File(path), "time=%(asctime)s level=%(levelname)s %(message)s")
+
+
+class _File(logging.handlers.RotatingFileHandler):
+    """A file that is made again when it was removed. Where it cannot be, the removed one takes the lines."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        super().__init__(path, maxBytes=MAX_BYTES, backupCount=KEPT)
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = owned.opened(self._path, os.O_WRONLY | os.O_APPEND)
+        return open(descriptor, "a", encoding="utf-8", errors="backslashreplace")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.stream is not None and self._removed(self.stream.fileno()):
+            with contextlib.suppress(OSError):
+                owned.directory(self._path.parent, 1)
+                before, self.stream = self.stream, self._open()
+                before.close()
+        super().emit(record)
+
+    def _removed(self, descriptor: int) -> bool:
+        ours = os.fstat(descriptor)
+        try:
+            there = os.lstat(self._path)
+        except OSError:
+            return True
+        return (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino)
 
 
 def to_stderr(environ: Mapping[str, str] = os.environ) -> None:

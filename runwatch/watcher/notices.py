@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
+
+from runwatch.notice import Notice
 
 MOST = 20
 KEPT = 6 * 3600.0
 """Seconds after which one is no news any more."""
+
+
+class _Said(NamedTuple):
+    at: float
+    about: str
 
 
 class Notices:
@@ -15,17 +23,19 @@ class Notices:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._said: dict[str, float] = {}
-        """Text -> when it was said."""
+        self._said: dict[str, _Said] = {}
         self._standing = ""
 
     def add(self, text: str) -> bool:
-        """Keep one; return False if it is known already."""
-        now = self._clock()
-        for old in [old for old, said in self._said.items() if now - said > KEPT]:
+        """Keep one; return False if it is known already. What was said about the same thing is withdrawn."""
+        now, about = self._clock(), text.about if isinstance(text, Notice) else ""
+        text = str(text)
+        for old in [old for old, said in self._said.items() if now - said.at > KEPT]:
             del self._said[old]
         known = self._said.pop(text, None)
-        self._said[text] = now
+        for old in [old for old, said in self._said.items() if about and said.about == about]:
+            del self._said[old]
+        self._said[text] = _Said(now, about)
         if known is not None:
             return False
         for old in list(self._said)[:-MOST]:
@@ -45,5 +55,5 @@ class Notices:
     def texts(self) -> tuple[str, ...]:
         """Return them, the oldest first."""
         now = self._clock()
-        kept = tuple(text for text, said in self._said.items() if now - said <= KEPT)
+        kept = tuple(text for text, said in self._said.items() if now - said.at <= KEPT)
         return (*kept, self._standing) if self._standing else kept

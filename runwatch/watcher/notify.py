@@ -98,7 +98,10 @@ class Notifier:
 
         `read` are the groups whose history is read to its end; left out, all are.
         """
-        if self._lifecycle is None or self._engine is None or self._outbox is None:
+        if self._outbox is None:
+            return
+        self._outbox.look()
+        if self._lifecycle is None or self._engine is None:
             return
         every = looks(self._engine, now, self._look)
         fresh = self._lifecycle.fold(every, now, self._engine.groups if read is None else read)

@@ -85,7 +85,7 @@ class OnlineSource:
         if problem is not None and self._problem is None:
             send(wire.Trouble(self.id, f"cannot read {self.name}: {problem}"))
         elif problem is None and self._problem is not None:
-            send(wire.Note(self.id, f"{self.name} can be read again"))
+            send(wire.Note(self.id, f"{self.name} can be read again", mended=True))
         self._problem = problem
 
     def _date(self, batch: Batch) -> None:

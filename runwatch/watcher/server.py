@@ -16,6 +16,7 @@ from runwatch import sample
 from runwatch.alerts.incidents import Change
 from runwatch.alerts.silences import InMemory, Silences
 from runwatch.config import load
+from runwatch.notice import Notice
 from runwatch.watcher import protocol, sampler, stacks, views, wire
 from runwatch.watcher.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.clock import Clock
@@ -53,9 +54,14 @@ class Server:
         assignment: Assignment,
         tell: Callable[[str, str], object] = lambda kind, text: None,
         spare: Spare | None = None,
+        ours: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Make ready to `run`; `tell` takes a kind of news and a line, for a log. Raises ConfigError."""
+        """Make ready to `run`; `tell` takes a kind of news and a line, for a log. Raises ConfigError.
+
+        `ours` returns whether no other daemon took our place; one that did alerts people from then on.
+        """
         self._loop = asyncio.get_running_loop()
+        self._ours = ours
         self.assignment, self._tell = assignment, tell
         self.config = load(assignment.config_path)
         self._watchlist = Watchlist(assignment, self.config)
@@ -68,6 +74,8 @@ class Server:
         self.fatal: str | None = None
         self.opened = asyncio.Event()
         """Set once it is known what there is to watch, or that there is nothing."""
+        self.heard = asyncio.Event()
+        """Set once a worker has said anything."""
         self.stopped = asyncio.Event()
         self.beat: Callable[[], object] = lambda: None
         """Called after each look at the clock: the loop is well."""
@@ -107,7 +115,10 @@ class Server:
         await self._samplers.stop()
         for client in tuple(self.clients):
             client.close()
-        await asyncio.to_thread(self.notifier.close)
+        try:
+            await asyncio.to_thread(self.notifier.close)
+        except RuntimeError:  # no memory is left for a thread
+            self.notifier.close()
         self.keeper.close()
 
     async def serve(self, sock: socket.socket) -> None:
@@ -197,12 +208,13 @@ class Server:
 
         limits = self.config.state
         where = self.assignment.state_path
-        return Store(where, self.notice, keep_days=limits.keep_days, max_mb=limits.max_mb)
+        return Store(where, self.notice, keep_days=limits.keep_days, max_mb=limits.max_mb, ours=self._ours)
 
     # -- what workers say ------------------------------------------------------------------------
 
     def receive(self, message: wire.Message) -> None:
         """Take one message of a worker. What cannot be folded is told, and the rest goes on."""
+        self.heard.set()
         try:
             self._take(message)
         except Exception as error:  # whatever it was, watching the other sources must go on
@@ -262,9 +274,10 @@ class Server:
             if first:
                 self.wake(at_once=True)
         elif isinstance(message, wire.Trouble):
-            self._give_up(message.message) if message.fatal else self.notice(message.message)
+            why = Notice(message.message, message.source)
+            self._give_up(message.message) if message.fatal else self.notice(why)
         elif isinstance(message, wire.Note):
-            self.notice(message.message)
+            self.notice(Notice(message.message, message.source if message.mended else ""))
         elif isinstance(message, wire.Beat):
             self.opened.set()  # what there is was read; there may be nothing yet
         elif isinstance(message, wire.Ended):
@@ -308,8 +321,12 @@ class Server:
         while self.engine.troubles:
             self.notice(self.engine.troubles.pop())
         changes = list(changes)
+        mine = self._ours() if any(change.send for change in changes) else True
         self.keeper.before(changes)
-        self._hand(changes)
+        if mine:
+            self._hand(changes)
+        else:
+            self.stopped.set()
         for change in changes:
             if (closer := stacks.wanted(self.engine, change)) is not None:
                 self._samplers.look_closer(*closer)
@@ -333,7 +350,7 @@ class Server:
     def notice(self, text: str) -> None:
         """Tell clients something about runwatch itself."""
         if self._notices.add(text):
-            self._spread(text)
+            self._spread(str(text))
 
     def _spread(self, notice: str) -> None:
         self._tell("notice", notice)

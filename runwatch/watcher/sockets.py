@@ -1,6 +1,6 @@
 """Where the daemon's socket is, how it is opened, and who is at its other end.
 
-It lies in the state directory, which only its owner may enter, so that every
+It lies in the state directory, to which only its owner may write, so that every
 session of a user finds it, whatever that session's environment. Where that
 path is too long for a socket, or its file system has none, it lies in a
 directory of ours under /tmp.
@@ -8,7 +8,6 @@ directory of ours under /tmp.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import stat
@@ -16,6 +15,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from runwatch import owned
 from runwatch.errors import DaemonError, EngineError
 
 NAME = "daemon.sock"
@@ -49,19 +49,24 @@ def places(state: Path) -> Iterator[Path]:
     yield Path(f"/tmp/runwatch-{os.geteuid()}") / f"{name}.sock"  # noqa: S108  checked by `secure`
 
 
-def secure(directory: Path) -> None:
-    """Make a directory that only we may enter. Raises EngineError if it is somebody else's."""
+def secure(directory: Path, most: int | None = None) -> None:
+    """Make a directory that only we may enter, as `owned.directory`; one that is there is not changed.
+
+    Raises EngineError if it is somebody else's, or others can write to it.
+    """
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = directory.lstat()
-        if not stat.S_ISDIR(found.st_mode):
-            raise EngineError("not a directory", str(directory))
-        if found.st_uid != os.geteuid():
-            raise EngineError("this directory is another user's", str(directory), "set RUNWATCH_STATE")
-        if stat.S_IMODE(found.st_mode) & 0o077:
-            directory.chmod(0o700)
+        owned.directory(directory, most)
     except OSError as error:
-        raise EngineError("cannot use", str(directory), error.strerror or str(error)) from error
+        raise unusable(directory, error) from None
+
+
+def unusable(directory: Path, error: OSError) -> EngineError:
+    """Return what to say of a directory of ours that cannot be used."""
+    return EngineError(
+        "cannot use the state directory",
+        str(directory),
+        f"{error.strerror or error}: set {STATE_VARIABLE} to another",
+    )
 
 
 def listen(state: Path) -> tuple[socket.socket, Path]:
@@ -71,11 +76,10 @@ def listen(state: Path) -> tuple[socket.socket, Path]:
     """
     why = ""
     for place in places(state):
-        secure(place.parent)
+        secure(place.parent, 1)
+        _clear(place)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            with contextlib.suppress(FileNotFoundError):
-                place.unlink()
             listener.bind(str(place))
             place.chmod(0o600)
             listener.listen(BACKLOG)
@@ -87,8 +91,23 @@ def listen(state: Path) -> tuple[socket.socket, Path]:
     raise EngineError("cannot open a socket", why)
 
 
+def _clear(place: Path) -> None:
+    """Remove a socket that was left behind; what else is there is not ours to remove."""
+    try:
+        if not stat.S_ISSOCK(place.lstat().st_mode):
+            raise EngineError("this is in the way of the daemon's socket", str(place), "move it away")
+        place.unlink()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise unusable(place.parent, error) from None
+
+
 def connect(state: Path, timeout: float | None = None) -> socket.socket:
-    """Return a socket to the daemon with this state directory. Raises DaemonError if none runs."""
+    """Return a socket to the daemon with this state directory.
+
+    Raises DaemonError if none runs, EngineError if that cannot be seen: the directory may not be entered.
+    """
     for place in places(state):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.settimeout(timeout)
@@ -100,6 +119,12 @@ def connect(state: Path, timeout: float | None = None) -> socket.socket:
         if owner(sock) in (os.geteuid(), 0, None):
             return sock
         sock.close()
+    try:
+        os.stat(os.path.join(state, "."))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise unusable(state, error) from None
     raise DaemonError(NO_DAEMON, str(state), "start one with: runwatch watch -d PATH")
 
 

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+from runwatch import owned
 from runwatch.watcher.sources.mounts import events_reliable, mount_of
 
 SCHEMA = 1
@@ -61,7 +62,7 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises NewerError, OSError, and sqlite3.Error: of its kinds sqlite3.DatabaseError itself for
     a file that is damaged.
     """
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    owned.database(path)
     db = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
     try:
         version = schema_of(db)
@@ -83,6 +84,8 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def read_only(path: Path) -> sqlite3.Connection | None:
     """Open a file that may not be written; None if it cannot be read either."""
+    if not owned.is_file(path):
+        return None
     for how in ("mode=ro", "mode=ro&immutable=1"):
         db = None
         try:

@@ -21,10 +21,11 @@ from typing import Any
 
 import msgspec
 
-from runwatch import text
+from runwatch import owned, text
 from runwatch.alerts.incidents import Change
 from runwatch.alerts.journal_file import set_aside
 from runwatch.alerts.silences import Silence
+from runwatch.notice import Notice
 from runwatch.snapshot import IncidentRow
 from runwatch.watcher import statefile
 from runwatch.watcher.kept import Kept, Place, Record, Saved
@@ -49,10 +50,14 @@ class Store:
         keep_days: float = 90.0,
         max_mb: float = 1024.0,
         now: Callable[[], float] = time.time,
+        ours: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Open or make `directory`/state.db; incidents are kept `keep_days`, all of it below `max_mb`."""
+        """Open or make `directory`/state.db; incidents are kept `keep_days`, all of it below `max_mb`.
+
+        `ours` tells whether the directory is still ours: a file that another made there is not touched.
+        """
         self.path = directory / FILE
-        self._notice, self._now = notice, now
+        self._notice, self._now, self._ours = notice, now, ours
         self._keep, self._most = keep_days * DAY, int(max_mb * (1 << 20))
         self._db: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
@@ -237,8 +242,10 @@ class Store:
     def _write(self, work: Callable[[sqlite3.Connection], object]) -> bool:
         if self._foreign:
             return False
-        if self._db is None or self._moved():
-            self._open()
+        if self._inode is None or self._moved():
+            if not self._ours():
+                return False
+            self._open(1)
         if self._db is None or self._inode is None:
             return False
         try:
@@ -255,15 +262,15 @@ class Store:
             return False
         if self._told:
             self._told = ""
-            self._notice("the state is kept on disk again")
+            self._notice(Notice("the state is kept on disk again", "state"))
         return True
 
-    def _open(self) -> None:
-        """Open the file; make it if there is none."""
+    def _open(self, most: int | None = None) -> None:
+        """Open the file; make it if there is none, and at most so many directories."""
         self.close()
         self._inode = None
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            owned.directory(self.path.parent, most)
             self._db = statefile.connect(self.path)
             self.epoch = self._name()
             status = os.stat(self.path)
@@ -286,16 +293,15 @@ class Store:
         return str(self._db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])
 
     def _moved(self) -> bool:
-        """Whether the file that is open is not the one at the path, or was opened for reading alone."""
-        if self._inode is None:
-            return True
+        """Whether the file that is open is not the one at the path."""
         status = None
         with contextlib.suppress(OSError):
             status = os.stat(self.path)
         if status is not None and (status.st_dev, status.st_ino) == self._inode:
             return False
         self.lost = True
-        self._notice(f"the state was removed while it was in use: it is written anew: {self._where()}")
+        anew = f"the state was removed while it was in use: it is written anew: {self._where()}"
+        self._notice(Notice(anew, "state"))
         return True
 
     def _failed(self, error: Exception) -> None:
@@ -317,7 +323,7 @@ class Store:
     def _say(self, what: str) -> None:
         if what != self._told:
             self._told = what
-            self._notice(what)
+            self._notice(Notice(what, "state"))
 
     def _where(self) -> str:
         return text.path(str(self.path))

@@ -68,6 +68,8 @@ class Child(Generic[_M]):
                 why = self._ended()
             except TimeoutError:
                 why = self._silent()
+            except (OSError, RuntimeError, MemoryError) as error:  # no process or thread is to be had
+                why = f"could not be started ({text.plain(str(error), 120) or 'out of memory'})"
             finally:
                 self.stop()
                 await self._reap()

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import time
 
 import pytest
@@ -140,8 +141,8 @@ def test_a_directory_that_cannot_be_made_leaves_delivery_in_memory(opened, tmp_p
 def test_a_full_disk_is_told_once_and_all_is_written_when_there_is_room(opened):
     notices = []
     journal = opened(notice=notices.append)
-    pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
-    journal._db.execute(f"PRAGMA max_page_count = {pages}")
+    pages = journal._file.db.execute("PRAGMA page_count").fetchone()[0]
+    journal._file.db.execute(f"PRAGMA max_page_count = {pages}")
     channel = Scripted()
     box = Outbox([channel], clock=FastClock(), journal=journal)
     for number in range(50):
@@ -149,7 +150,7 @@ def test_a_full_disk_is_told_once_and_all_is_written_when_there_is_room(opened):
         assert channel.sent.acquire(timeout=5)
     assert channel.ids() == [f"{number}" for number in range(50)]
     assert [notice.split(":")[0] for notice in notices] == ["alerts are kept in memory only"]
-    journal._db.execute("PRAGMA max_page_count = 100000")
+    journal._file.db.execute("PRAGMA max_page_count = 100000")
     box.submit(note("last"))
     assert channel.sent.acquire(timeout=5)
     box.close()
@@ -162,7 +163,7 @@ def test_a_database_damaged_while_open_does_not_stop_delivery(opened, tmp_path):
     journal = opened(notice=notices.append)
     channel = Scripted()
     box = Outbox([channel], clock=FastClock(), journal=journal)
-    journal._db.execute("DROP TABLE messages")
+    journal._file.db.execute("DROP TABLE messages")
     box.submit(note("a"))
     assert channel.sent.acquire(timeout=5)
     assert box.close() == 0
@@ -211,7 +212,7 @@ def test_what_became_too_old_meanwhile_is_given_up_and_told(opened):
 def test_the_file_stays_small(opened):
     first = opened()
     first.commit([(NAME, note(f"{number}")) for number in range(5000)])
-    first._db.execute("UPDATE messages SET state = 'done'")
+    first._file.db.execute("UPDATE messages SET state = 'done'")
     first.close()
     second = opened()
     assert second.known(NAME) == [f"{number}" for number in range(904, 5000)]
@@ -250,8 +251,70 @@ def test_what_dead_processes_gave_up_and_what_their_channels_remember_is_kept(op
 def test_a_journal_of_an_older_version_is_taken_over(opened, tmp_path):
     old = opened()
     old.commit([(NAME, note("a"))])
-    old._db.execute("DROP TABLE notes")
+    old._file.db.execute("DROP TABLE notes")
     other = opened()
     old.close()
     other.close()
     assert ids(opened()) == ["a"]
+
+
+@pytest.mark.parametrize("wal", [True, False])
+def test_what_was_removed_comes_back_with_all_that_is_not_delivered(opened, tmp_path, wal):
+    notices = []
+    directory = tmp_path / "state" / "outbox"
+    journal = opened(directory, notice=notices.append, wal=wal)
+    journal.commit([(NAME, note("a")), (NAME, note("b")), (NAME, note("c"))], {"x": b"1"})
+    journal.done(NAME, "b")
+    journal.dead(NAME, "c", "too old")
+    journal.note(NAME, "thread", "C1")
+    shutil.rmtree(directory.parent)
+    journal.look()
+    journal.look()
+    assert ["the outbox was removed while it was in use" in line for line in notices] == [True]
+    assert (directory.parent.stat().st_mode & 0o777, directory.stat().st_mode & 0o777) == (0o700, 0o700)
+    journal.commit([(NAME, note("d"))])
+    journal.close()
+    heir = opened(directory)
+    assert (ids(heir), heir.known(NAME)) == (["a", "d"], ["b", "c"])
+    assert (heir.routing(), heir.recall(NAME, "thread")) == ({"x": b"1"}, "C1")
+    assert [one.id for one in letters(directory)] == ["c"]
+
+
+def test_where_it_cannot_come_back_all_is_kept_in_memory_until_it_can(opened, tmp_path):
+    notices = []
+    directory = tmp_path / "mount" / "state" / "outbox"
+    journal = opened(directory, notice=notices.append)
+    journal.commit([(NAME, note("a"))])
+    shutil.rmtree(tmp_path / "mount")  # as where a disk is unplugged: nothing is made in its place
+    for key in "bc":
+        journal.commit([(NAME, note(key))])
+        journal.look()
+    journal.done(NAME, "b")
+    assert (ids(journal), journal.path) == (["a", "c"], None)
+    assert not (tmp_path / "mount").exists()
+    assert ["kept in memory only" in line for line in notices] == [True]
+    (tmp_path / "mount").mkdir()
+    journal.look()
+    assert notices[1:] == ["alerts are kept on disk again"]
+    journal.close()
+    assert ids(opened(directory)) == ["a", "c"]
+
+
+def test_in_memory_it_stays_small(opened, tmp_path):
+    (tmp_path / "file").touch()
+    journal = opened(tmp_path / "file" / "outbox")
+    for number in range(1300):
+        journal.commit([(NAME, note(f"{number}"))])
+        journal.dead(NAME, f"{number}", "refused")
+    assert len(journal.known(NAME)) == 1024
+
+
+def test_a_pipe_in_the_place_of_its_files_is_not_waited_for(opened, tmp_path):
+    (tmp_path / "outbox").mkdir(mode=0o700)
+    for name in ("0.lock", "1.db", "2.db-wal"):
+        os.mkfifo(tmp_path / "outbox" / name)
+    notices = []
+    journal = opened(notice=notices.append)
+    assert journal.path is None
+    assert "0.lock is not a regular file" in notices[0]
+    assert letters(tmp_path / "outbox") == []

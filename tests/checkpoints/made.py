@@ -30,6 +30,11 @@ def tensors(size: int = 4096, **more) -> bytes:
     return len(text).to_bytes(8, "little") + text + bytes(size)
 
 
+def shard(size: int) -> bytes:
+    """So many bytes of a torch DCP shard: each tensor is a zip archive of its own."""
+    return (archive(256) + bytes(size))[:size]
+
+
 class _Info:
     def __init__(self, relative_path, offset, length):
         self.relative_path, self.offset, self.length = relative_path, offset, length

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import pickle
+import random
 import struct
+import tarfile
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.parsers.checkpoints.contents import Whole, check, shards
+from runwatch.parsers.checkpoints.contents import Whole, check, checkable, shards
 from tests.checkpoints import made
 
 
@@ -107,3 +111,83 @@ def test_dcp_metadata_that_is_cut_is_an_error_and_runs_nothing(length, more):
         shards(b"cos\nsystem\n(S'exit 1'\ntR" + more)
     except ValueError:
         return
+
+
+# -- formats known by how they begin ----------------------------------------------------------------
+
+
+def hdf5(version: int, due: int, size: int) -> bytes:
+    """A superblock as the HDF5 library writes it, and so many bytes in all."""
+    if version < 2:
+        head = struct.pack("<8s8B2HI", b"\x89HDF\r\n\x1a\n", version, 0, 0, 0, 0, 8, 8, 0, 4, 16, 0)
+        head += bytes(4 * version) + struct.pack("<4Q", 0, 2**64 - 1, due, 2**64 - 1)
+    else:
+        head = struct.pack("<8s4B4Q", b"\x89HDF\r\n\x1a\n", version, 8, 8, 0, 0, 2**64 - 1, due, 96)
+    return head + bytes(size - len(head))
+
+
+def tar() -> bytes:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w:") as file:
+        info = tarfile.TarInfo("storages")
+        info.size = 9000
+        file.addfile(info, io.BytesIO(b"\x01" * 9000))
+    return held.getvalue()
+
+
+def manifest(size: int = 200) -> bytes:
+    return struct.pack(">I", 0x0CDB3A2A) + struct.pack("<Q", size) + bytes(size - 12)
+
+
+STATE = {"model": {"weight": [0.5] * 99}, "step": 7}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "whole"),
+    [
+        ("model.pt", made.LEGACY, Whole.UNTOLD),
+        ("model.pt", pickle.dumps(0x1950A86A20F9469CFC6C, 4) + b"more", Whole.UNTOLD),
+        *(("model.ckpt", pickle.dumps(STATE, protocol), Whole.UNTOLD) for protocol in (2, 3, 4, 5)),
+        ("model.pth.tar", tar(), Whole.YES),
+        ("model.pth.tar", tar()[:8192], Whole.NO),
+        ("model.h5", hdf5(0, 2048, 2048), Whole.YES),
+        ("model.h5", hdf5(1, 2048, 2048), Whole.YES),
+        ("model.h5", hdf5(3, 2048, 2048), Whole.YES),
+        ("model.hdf5", hdf5(2, 2048, 2047), Whole.NO),
+        ("model.h5", hdf5(0, 2048, 1000), Whole.NO),
+        ("model.keras", ARCHIVE, Whole.YES),
+        ("weights.npz", ARCHIVE, Whole.YES),
+        ("weights.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'", Whole.UNTOLD),
+        ("flax_model.msgpack", b"\x82\xa6params\x80\xa4step\x07", Whole.UNTOLD),
+        ("flax_model.msgpack", b"\xde\x00\x20\xd9\x21" + b"x" * 33, Whole.UNTOLD),
+        ("default/manifest.ocdbt", manifest(), Whole.YES),
+        ("manifest.ocdbt", manifest()[:-1], Whole.NO),
+        ("__0_0.distcp", made.shard(5000), Whole.YES),
+        ("__0_0.distcp", TENSORS, Whole.YES),
+        ("__0_0.distcp", b"", Whole.YES),  # of a rank with nothing to write
+    ],
+)
+def test_a_format_is_known_by_how_it_begins(name, data, whole):
+    assert checkable(name)
+    assert judged(name, data).whole is whole
+
+
+NAMES = [
+    "model.pt", "model.pth", "best.pth.tar", "last.ckpt", "pytorch_model.bin", "model.safetensors", "w.npz", "w.npy",
+    "model.h5", "model.hdf5", "model.keras", "flax_model.msgpack", "__0_0.distcp", "manifest.ocdbt",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_random_bytes_and_other_files_are_nothing_known(name):
+    rng = random.Random(name)
+    for data in (
+        rng.randbytes(5000),
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 7\n",
+    ):
+        assert judged(name, b"\x7f" + data).whole is Whole.UNKNOWN
+
+
+@given(st.binary(max_size=600), st.sampled_from(NAMES))
+def test_any_bytes_get_some_verdict(data, name):
+    assert isinstance(judged(name, data).whole, Whole)

@@ -9,7 +9,7 @@ import pytest
 
 from runwatch.checkpoint import State
 from runwatch.watcher.sources.checkpoints import CheckpointSource
-from tests.checkpoints.made import archive, family, metadata, put, tensors
+from tests.checkpoints.made import archive, family, metadata, put, shard, tensors
 
 from .watched import NOW, OLD, Watched, hf, only
 
@@ -147,26 +147,26 @@ def test_deepspeed_shards(tmp_path):
 def test_dcp_metadata_tells_missing_and_short_shards(tmp_path):
     here = tmp_path / "step-1000"
     put(here / ".metadata", metadata({"__0_0.distcp": 100, "__2_0.distcp": 200}), now=OLD)
-    put(here / "__0_0.distcp", bytes(100), now=OLD)
+    put(here / "__0_0.distcp", shard(100), now=OLD)
     assert only(tmp_path).missing == ("__2_0.distcp",)
     (here / "__0_0.distcp").unlink()
     assert only(tmp_path).missing == ("__0_0.distcp", "__2_0.distcp"), "each is said once"
-    put(here / "__0_0.distcp", bytes(100), now=OLD)
-    put(here / "__2_0.distcp", bytes(200), now=OLD)
+    put(here / "__0_0.distcp", shard(100), now=OLD)
+    put(here / "__2_0.distcp", shard(200), now=OLD)
     found = only(tmp_path)
     assert (found.kind, found.step, found.state, found.ranks) == ("dcp", 1000, State.COMPLETE, 2)
-    put(here / "__2_0.distcp", bytes(150), now=OLD)
+    put(here / "__2_0.distcp", shard(150), now=OLD)
     found = only(tmp_path)
     assert (found.state, found.reason) == (State.DAMAGED, "__2_0.distcp stops short: 150 of 200 bytes")
 
 
 def test_dcp_without_its_metadata_is_not_finished(tmp_path):
-    put(tmp_path / "step-1000" / "__0_0.distcp", bytes(100), now=NOW)
+    put(tmp_path / "step-1000" / "__0_0.distcp", shard(100), now=NOW)
     assert only(tmp_path).state is State.WRITING
     assert only(tmp_path, later=60).state is State.INCOMPLETE
     assert only(tmp_path, later=60).missing == (".metadata",)
     put(tmp_path / "step-500" / ".metadata", metadata({"__0_0.distcp": 100}), now=OLD)
-    put(tmp_path / "step-500" / "__0_0.distcp", bytes(100), now=OLD)
+    put(tmp_path / "step-500" / "__0_0.distcp", shard(100), now=OLD)
     watched = Watched(tmp_path)
     watched.look(60)
     assert watched[1000].missing == (".metadata",), "that the one before has it is no second hole"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.checkpoint import State
+from runwatch.parsers.checkpoints.layout import Size
 from runwatch.watcher.sources.checkpoints import CheckpointSource
-from tests.checkpoints.made import LEGACY, archive, family, metadata, put, tensors
+from runwatch.watcher.sources.inspect import Inside, inspect
+from tests.checkpoints.made import LEGACY, archive, family, metadata, put, shard, tensors
 
 from .watched import NOW, OLD, Watched, hf, only
 
@@ -272,8 +275,63 @@ def test_a_slow_look_shows_signs_of_life(tmp_path):
 def test_megatron_s_distributed_checkpoints_follow_the_pointer(tmp_path):
     here = tmp_path / "iter_0001000"
     put(here / ".metadata", metadata({"__0_0.distcp": 100}), now=OLD)
-    put(here / "__0_0.distcp", bytes(100), now=OLD)
+    put(here / "__0_0.distcp", shard(100), now=OLD)
     put(tmp_path / "latest_checkpointed_iteration.txt", b"1000", now=OLD)
     assert (only(tmp_path).kind, only(tmp_path).state) == ("megatron", State.COMPLETE)
-    put(here / "__0_0.distcp", bytes(99), now=OLD)
+    put(here / "__0_0.distcp", shard(99), now=OLD)
     assert only(tmp_path).state is State.DAMAGED
+
+
+def test_what_is_not_recognised_is_shown_and_never_the_last_good_one(tmp_path):
+    """Somebody's own format, or no checkpoint at all: no alarm, and nothing to resume from."""
+    noise = random.Random(1).randbytes(5000)
+    put(tmp_path / "ckpt_step100.pt", archive(), now=OLD)
+    for step, ending in enumerate(("pt", "pth", "ckpt", "bin", "safetensors", "npz"), 2):
+        put(tmp_path / f"ckpt_step{step}00.{ending}", noise, now=OLD + step)
+    watched = Watched(tmp_path)
+    watched.look()
+    watched.look(60)
+    assert watched.states == {100: "complete", **dict.fromkeys(range(200, 800, 100), "unknown")}
+    assert watched[200].reason == "ckpt_step200.pt is in no known format"
+    summary = watched.known.summary()
+    assert summary.last_good is not None
+    assert (summary.last_good.step, summary.newest.step, summary.broken) == (100, 700, None)
+    assert watched.known.last_good(501) == summary.last_good
+
+
+def test_one_that_is_being_written_is_not_yet_unknown(tmp_path):
+    path = put(tmp_path / "ckpt_step100.pt", b"\x01" * 999, now=NOW)
+    watched = Watched(tmp_path)
+    watched.look()
+    assert watched[100].state is State.WRITING
+    watched.look(60)
+    assert watched[100].state is State.UNKNOWN
+    put(path, archive(), now=NOW + 70)
+    watched.look(10)
+    assert watched[100].state is State.COMPLETE
+    assert watched[100].reason == ""
+
+
+def test_a_part_that_is_not_recognised_counts_and_a_tokenizer_does_not(tmp_path):
+    here = hf(tmp_path, 500, OLD)
+    put(here / "tokenizer.bin", b"\x01" * 999, now=OLD)
+    assert only(tmp_path).state is State.COMPLETE
+    put(here / "optimizer.pt", b"\x01" * 999, now=OLD)
+    assert only(tmp_path, later=60).state is State.UNKNOWN
+    (here / "optimizer.pt").unlink()
+    (here / "model.safetensors").unlink()
+    put(here / "pytorch_model.bin", b"\x01" * 999, now=OLD)
+    assert only(tmp_path, later=60).state is State.UNKNOWN
+
+
+def test_of_many_shards_a_few_are_opened(tmp_path):
+    here = tmp_path / "step-1000"
+    names = [f"__{rank}_0.distcp" for rank in range(40)]
+    put(here / ".metadata", metadata(dict.fromkeys(names, 400)), now=OLD)
+    for name in names:
+        put(here / name, shard(400), now=OLD)
+    assert only(tmp_path).state is State.COMPLETE
+    found = inspect(str(here), {name: Size(400, OLD) for name in names}, Inside())
+    assert found.opened == 8
+    put(here / "__0_0.distcp", b"\x01" * 400, now=OLD)
+    assert only(tmp_path).state is State.UNKNOWN

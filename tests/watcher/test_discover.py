@@ -9,6 +9,7 @@ import pytest
 from runwatch.errors import SourceError
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.discover import find
+from runwatch.watcher.sources.packed import is_packed
 
 from ..parsers import trackers
 
@@ -142,7 +143,7 @@ def test_links_in_a_circle_and_closed_folders_are_survived(tmp_path):
 
 
 def test_what_may_not_be_read_is_no_empty_directory(tmp_path, monkeypatch):
-    def closed(path, *_):
+    def closed(path, *_, **__):
         raise PermissionError(13, "Permission denied", path)
 
     log = write(tmp_path / "train.log")
@@ -276,3 +277,12 @@ def test_event_files_are_called_by_their_directory(tmp_path):
     path.write_bytes(trackers.event_file(2))
     assert [found.name for found in find([str(tmp_path)])] == ["Jan01_host"]
     assert [found.name for found in find([str(path)])] == ["Jan01_host"]
+
+
+def test_a_pipe_without_a_writer_is_not_waited_for(tmp_path):
+    """It may take a log's place between the look at it and its opening."""
+    os.mkfifo(tmp_path / "train.log")
+    with pytest.raises(SourceError, match=r"train\.log is no regular file: pipe it into `runwatch tail -`"):
+        discover.find([str(tmp_path)])
+    assert not discover.is_binary(str(tmp_path / "train.log"))
+    assert not is_packed(str(tmp_path / "train.log"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runwatch.notice import Notice
 from runwatch.watcher.notices import KEPT, MOST, Notices
 
 
@@ -40,3 +41,14 @@ def test_what_stands_is_said_as_long_as_it_is_true():
     assert notices.texts() == ("nothing found (2 lines)",)
     notices.stand("")
     assert notices.texts() == ()
+
+
+def test_a_notice_is_withdrawn_when_its_opposite_comes():
+    notices = Notices()
+    assert notices.add(Notice("kept in memory only", "state"))
+    assert notices.add(Notice("alerts are kept in memory only", "outbox"))
+    assert notices.add(Notice("kept on disk again", "state"))
+    assert notices.texts() == ("alerts are kept in memory only", "kept on disk again")
+    assert notices.add(Notice("kept in memory only", "state"))
+    assert notices.texts() == ("alerts are kept in memory only", "kept in memory only")
+    assert {type(text) for text in notices.texts()} == {str}

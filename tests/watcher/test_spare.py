@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from runwatch.watcher import wire
+from runwatch.watcher import wire, workers
 from runwatch.watcher.handover import handed
 from runwatch.watcher.spare import Spare
 from runwatch.watcher.workers import Worker
@@ -89,3 +89,18 @@ def test_nothing_large_is_imported_before_it_is_started():
     """What stands before its start is waited for by everything that is shown."""
     code = "import sys, runwatch.watcher.private; print({'asyncio', 'msgspec', 'numpy'} & {*sys.modules})"
     assert subprocess.check_output([sys.executable, "-c", code]) == b"set()\n"
+
+
+class Unstartable(Worker):
+    """One for which there is no process to be had."""
+
+    async def _start(self):
+        raise RuntimeError("can't start new thread")
+
+
+async def test_a_reader_that_cannot_be_started_is_told_and_given_up(setup, monkeypatch):
+    monkeypatch.setattr(workers, "MAX_STARTS", 1)
+    told: list[str] = []
+    await Unstartable(setup, lambda message: None, told.append, told.append).run()
+    assert len(told) == 1
+    assert "could not be started (can't start new thread)" in told[0]

@@ -3,77 +3,59 @@
 What is looked for: the end record of a zip archive (torch.save, Lightning,
 numpy's .npz), the header of a safetensors file (which says how long the file
 must be), the brackets of a JSON document, and the sizes that a torch DCP
-`.metadata` gives for its shards (read opcode by opcode).
+`.metadata` gives for its shards (read opcode by opcode). What begins unlike
+all that is known (`signatures`) is neither whole nor damaged: it is unknown.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable
-from enum import Enum
-from typing import NamedTuple
 
-Read = Callable[[int, int], bytes]
-"""(offset, length) -> the bytes there, fewer at the end of the file. May raise OSError."""
+from runwatch.parsers.checkpoints import signatures
+from runwatch.parsers.checkpoints.signatures import FINE, Read, Verdict, Whole
+
+__all__ = ["Read", "Verdict", "Whole", "check", "checkable", "document", "shards"]
 
 MAX_HEADER = 64 << 20
 """A longer safetensors header is not read; the format's own limit is 100 MB."""
 MAX_JSON = 1 << 20
 MAX_METADATA = 2 << 20
 """A longer `.metadata` is not taken apart: its shards' sizes stay unchecked."""
-_ARCHIVES = (".pt", ".pth", ".ckpt", ".bin", ".npz", ".tar")
+_LONGEST_HEADER = 100_000_000
+"""Bytes that a safetensors header may have: what says more is no such file."""
+_ARCHIVES = (".pt", ".pth", ".ckpt", ".bin", ".npz", ".npy", ".tar", ".keras", ".h5", ".hdf5", ".msgpack")
+_MANIFEST = "manifest.ocdbt"
 _END = 22  # a zip's end record; behind it a comment of up to 65,535 bytes, which torch does not write
-_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-"""The pickled magic number with which torch.save began before it wrote zip archives."""
-
-
-class Whole(Enum):
-    """What a look at a file's bytes says."""
-
-    YES = "yes"
-    NO = "no"
-    UNTOLD = "untold"
-    """A format whose end cannot be recognised."""
-
-
-class Verdict(NamedTuple):
-    """The judgement of one file, and why."""
-
-    whole: Whole
-    reason: str = ""
-
-
-_FINE = Verdict(Whole.YES)
 
 
 def checkable(name: str) -> bool:
     """Whether the bytes of a file of this name tell if it is whole."""
-    return name.endswith((*_ARCHIVES, ".safetensors"))
+    return name.endswith((*_ARCHIVES, ".safetensors", ".distcp", _MANIFEST))
 
 
 def check(name: str, size: int, read: Read) -> Verdict:
     """Return whether the file is whole, judged by its format. Raises what `read` raises."""
-    if size == 0:
-        return Verdict(Whole.NO, "is empty")
+    if size == 0:  # a rank that has nothing to write may leave an empty shard
+        return FINE if name.endswith(".distcp") else Verdict(Whole.NO, "is empty")
     if name.endswith(".safetensors"):
         return safetensors(size, read)
-    if name.endswith(_ARCHIVES):
-        return archive(size, read)
     if name.endswith(".json"):
         return document(size, read)
-    return _FINE
+    head = read(0, signatures.HEAD) if checkable(name) else b""
+    if name.endswith(".distcp"):
+        return signatures.shard(head)
+    if name.endswith(_MANIFEST):
+        return signatures.manifest(head, size)
+    return archive(name, head, size, read) if head else FINE
 
 
-def archive(size: int, read: Read) -> Verdict:
-    """Judge what torch.save or numpy.savez wrote: a zip archive, or torch's older format."""
-    head = read(0, len(_LEGACY))
-    if head.startswith(_LEGACY):
-        return Verdict(Whole.UNTOLD, "is in torch's old format: its end cannot be checked")
+def archive(name: str, head: bytes, size: int, read: Read) -> Verdict:
+    """Judge what torch.save, numpy or Keras wrote: a zip archive, or one of the older formats."""
     if not head.startswith(b"PK\x03\x04"):
-        if not head.strip(b"\0"):
+        if not head[:16].strip(b"\0"):
             return Verdict(Whole.NO, "begins with zero bytes")
-        return Verdict(Whole.UNTOLD, "is in no format that can be checked")
+        return signatures.known(name, head, size, read)
     tail = read(max(0, size - _END - 76), _END + 76)
     at = tail.rfind(b"PK\x05\x06")
     if at < 0:
@@ -99,7 +81,7 @@ def _directory(size: int, tail: bytes, at: int, read: Read) -> Verdict:
         return Verdict(Whole.NO, "has a zip directory that does not fit its size")
     if length and read(begin, 4) != b"PK\x01\x02":
         return Verdict(Whole.NO, "has no zip directory where its end record says")
-    return _FINE
+    return FINE
 
 
 def safetensors(size: int, read: Read) -> Verdict:
@@ -110,10 +92,8 @@ def safetensors(size: int, read: Read) -> Verdict:
     if size < 8:
         return Verdict(Whole.NO, f"stops short: {size} bytes, less than a header")
     (length,) = struct.unpack("<Q", read(0, 8))
-    if length == 0 or 8 + length > size:
-        return Verdict(Whole.NO, "stops short: its header is longer" if length else "has no header")
-    if length > MAX_HEADER:
-        return Verdict(Whole.UNTOLD, "has a header too long to be read")
+    if not 0 < length <= min(size - 8, MAX_HEADER):
+        return _unread(length, size)
     try:
         header = json.loads(read(8, length))
         ends = [int(t["data_offsets"][1]) for name, t in header.items() if name != "__metadata__"]
@@ -122,19 +102,28 @@ def safetensors(size: int, read: Read) -> Verdict:
     due = 8 + length + max(ends, default=0)
     if size < due:
         return Verdict(Whole.NO, f"stops short: {size:,} of {due:,} bytes")
-    return _FINE if size == due else Verdict(Whole.NO, f"is too long: {size:,} bytes instead of {due:,}")
+    return FINE if size == due else Verdict(Whole.NO, f"is too long: {size:,} bytes instead of {due:,}")
+
+
+def _unread(length: int, size: int) -> Verdict:
+    """Judge a safetensors file whose header, so long as it says, is not read."""
+    if length > _LONGEST_HEADER:
+        return Verdict(Whole.UNKNOWN, "is no safetensors file")
+    if length == 0 or 8 + length > size:
+        return Verdict(Whole.NO, "stops short: its header is longer" if length else "has no header")
+    return Verdict(Whole.UNTOLD, "has a header too long to be read")
 
 
 def document(size: int, read: Read) -> Verdict:
     """Judge a JSON document; of a long one only that it begins and ends with brackets."""
     if size > MAX_JSON:
         ends = read(0, 64).strip()[:1] + read(size - 64, 64).strip()[-1:]
-        return _FINE if ends in (b"{}", b"[]") else Verdict(Whole.NO, "stops short: no closing bracket")
+        return FINE if ends in (b"{}", b"[]") else Verdict(Whole.NO, "stops short: no closing bracket")
     try:
         json.loads(read(0, size))
     except (ValueError, RecursionError):
         return Verdict(Whole.NO, "is not complete JSON")
-    return _FINE
+    return FINE
 
 
 def shards(metadata: bytes) -> dict[str, int]:

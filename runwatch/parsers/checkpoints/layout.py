@@ -168,7 +168,12 @@ def judge(
         holes.append(layout.seal)
     holes = list(dict.fromkeys(holes))
     broken = [f"{name} {verdict.reason}" for name, verdict in verdicts.items() if verdict.whole is Whole.NO]
-    unsure = [
+    unknown = [
+        f"{name} {verdict.reason}"
+        for name, verdict in verdicts.items()
+        if verdict.whole is Whole.UNKNOWN and _counts(layout, name)
+    ]
+    unsure = unknown + [
         f"{name} {verdict.reason}" for name, verdict in verdicts.items() if verdict.whole is Whole.UNTOLD
     ]
     fresh = idle < (max(STALE, quiet) if temporary else quiet)
@@ -187,11 +192,21 @@ def judge(
         state, reason = State.WRITING, "more may follow: it was written to a moment ago"
     elif fresh and unsure:
         state, reason = State.WRITING, unsure[0]
+    elif unknown:
+        state, reason = State.UNKNOWN, unknown[0]
     else:
         state, reason = State.COMPLETE, unsure[0] if unsure else ""
     if state in (State.INCOMPLETE, State.DAMAGED):
         state = State.WRITING if fresh else state
     return Judgement(state, reason, tuple(holes[:MAX_MISSING]), ranks, expected)
+
+
+def _counts(layout: Layout, name: str) -> bool:
+    """Whether a file that is not recognised leaves open what its checkpoint is good for.
+
+    Anything may be called `.bin`, such as a tokenizer: one counts if the layout has such a part.
+    """
+    return not name.endswith(".bin") or any(part.pattern.fullmatch(name) for part in layout.parts)
 
 
 def _holes(

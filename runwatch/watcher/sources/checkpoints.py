@@ -287,11 +287,12 @@ class CheckpointSource:
                 yield public
 
     def _settle(self, now: float) -> None:
-        """Let go of the files of what is good, or no checkpoint at all, and has not changed for a while."""
+        """Let go of the files of what will stay as it is judged, and of what is no checkpoint at all."""
         for record in self._records.values():
             if record.files is None:
                 continue
-            good = record.public is not None and record.public.state is State.COMPLETE
+            state = None if record.public is None else record.public.state
+            good = state is State.COMPLETE or (state is State.UNKNOWN and not record.unreadable)
             if now - record.changed >= (self._quiet if good else STALE) and (good or record.layout is None):
                 record.files, record.shape = None, Shape()
                 if record.checked:

@@ -25,7 +25,7 @@ from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, SCHEME, TENS
 from runwatch.watcher.sources import layout
 from runwatch.watcher.sources.beside import FACTS
 from runwatch.watcher.sources.layout import File
-from runwatch.watcher.sources.packed import blocks, packed
+from runwatch.watcher.sources.packed import at_once, blocks, packed
 
 SUFFIXES = (".log", ".out", ".err", ".txt")
 """What a log file's name ends with, when a directory is searched."""
@@ -190,10 +190,18 @@ def _nothing_in(path: str, files: Sequence[File], unseen: Sequence[str]) -> Sour
     except SourceError as error:
         return error
     wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
-    empty = next((e.name for e in _entries(path, note=lambda said: None) if _kind(e.name) == LOG), "")
-    hint = f"{empty} is empty yet: tail --wait waits for it" if empty and not files else ""
+    empty = next((e for e in _entries(path, note=lambda said: None) if _kind(e.name) == LOG), None)
+    hint = _not_yet(empty) if empty is not None and not files else ""
     hint = "; ".join(unseen) or hint or f"give a log file, or a directory with {wanted}"
     return SourceError("no runs in this directory", path, hint)
+
+
+def _not_yet(entry: os.DirEntry[str]) -> str:
+    """Return what to do about a log that holds nothing."""
+    with contextlib.suppress(OSError):
+        if not entry.is_file():
+            return f"{entry.name} is no regular file: pipe it into `runwatch tail -`"
+    return f"{entry.name} is empty yet: tail --wait waits for it"
 
 
 def _sounded(files: Sequence[File]) -> list[File]:
@@ -207,7 +215,7 @@ def _sounded(files: Sequence[File]) -> list[File]:
 def _tells(path: str) -> bool:
     """Return whether the beginning or the end of a log holds a training record, or a bar."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=at_once) as file:
             from runwatch.parsers.log import LogParser  # here: it is large, and trackers' files need none
 
             parser = LogParser(bulk=False)
@@ -387,7 +395,7 @@ def _is_readable(path: str) -> bool:
 def is_binary(path: str) -> bool:
     """Return True if the file is neither text nor a tracker's. Raises SourceError if it cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=at_once) as file:
             head = file.read(_HEAD)
     except OSError as error:
         raise SourceError("cannot read", path, error.strerror or str(error)) from error

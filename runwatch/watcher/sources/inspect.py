@@ -12,6 +12,8 @@ from runwatch.parsers.checkpoints.layout import Size
 from runwatch.watcher.sources import files
 
 _MAX_INDEX = 16 << 20
+_SHARDS = 8
+"""Shards of torch DCP that are opened; `.metadata` tells the sizes of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,13 @@ def inspect(top: str, held: Mapping[str, Size], before: Inside) -> Inside:
     metrics: dict[str, float] = {}
     listed: list[str] = []
     opened = 0
+    passed = set([name for name in held if name.endswith(".distcp")][_SHARDS:])
     for folder in dict.fromkeys(os.path.dirname(name) for name in held if name.endswith(".distcp")):
         listed.append(os.path.join(folder, ".metadata"))
     for name, size in held.items():
         plain = os.path.basename(name)
         telling = notes.NOTES.fullmatch(plain) or notes.INDEXES.fullmatch(name) or plain == ".metadata"
-        if not telling and not contents.checkable(name):
+        if not telling and (name in passed or not contents.checkable(name)):
             continue
         if not telling and before.sizes.get(name) == size:
             if name in before.verdicts:
@@ -59,7 +62,7 @@ def inspect(top: str, held: Mapping[str, Size], before: Inside) -> Inside:
         except OSError as error:
             if not os.path.lexists(path):
                 continue  # deleted meanwhile: the next look tells
-            verdict = Verdict(Whole.UNTOLD, f"cannot be read: {error.strerror}")
+            verdict = Verdict(Whole.UNKNOWN, f"cannot be read: {error.strerror}")
         if verdict.whole is not Whole.YES:
             verdicts[name] = verdict
     return Inside(dict(held), verdicts, tuple(listed), metrics, opened)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,11 @@ SUFFIXES = ("gz", "bz2", "xz", "zst")
 _BEGINS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "lzma", b"\x28\xb5\x2f\xfd": "compression.zstd"}
 
 
+def at_once(path: str, flags: int) -> int:
+    """Open a file, as `open` wants its opener; a pipe that has no writer is not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def packed(head: bytes) -> bool:
     """Return whether a file that begins so is compressed."""
     return head.startswith(tuple(_BEGINS))
@@ -22,7 +28,7 @@ def packed(head: bytes) -> bool:
 def is_packed(path: str) -> bool:
     """Return whether the file at `path` is compressed; False if it cannot be read."""
     try:
-        with open(path, "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0, opener=at_once) as file:
             return packed(file.read(6))
     except OSError:
         return False
@@ -49,7 +55,7 @@ def blocks(path: str, size: int) -> Iterator[bytes]:
 @contextmanager
 def opened(path: str) -> Iterator[IO[bytes]]:
     """Open a file to read what it holds, decompressed if it is compressed. Raises OSError and SourceError."""
-    with open(path, "rb", buffering=0) as stream:
+    with open(path, "rb", buffering=0, opener=at_once) as stream:
         head = stream.read(6)
         stream.seek(0)
         way = next((way for begin, way in _BEGINS.items() if head.startswith(begin)), None)
