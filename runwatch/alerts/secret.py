@@ -40,6 +40,16 @@ class Secret:
             raise ConfigError("the secret is empty", f"{kind} {rest[0]}", advice)
         return found
 
+    @property
+    def inline(self) -> bool:
+        """Whether the configuration itself holds the string."""
+        return bool(self._value)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command that prints it, if one does."""
+        return self._source[1:] if self._source[:1] == ("command",) else ()
+
     def __bool__(self) -> bool:
         return bool(self._value or self._source)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from runwatch import sample
 from runwatch.alerts.incidents import Change
 from runwatch.alerts.silences import InMemory, Silences
-from runwatch.config import load
+from runwatch.config import Config, load
 from runwatch.watcher import protocol, sampler, stacks, views, wire
 from runwatch.watcher.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.clock import Clock
@@ -57,7 +57,8 @@ class Server:
         """Make ready to `run`; `tell` takes a kind of news and a line, for a log. Raises ConfigError."""
         self._loop = asyncio.get_running_loop()
         self.assignment, self._tell = assignment, tell
-        self.config = load(assignment.config_path)
+        remarks: list[str] = []
+        self.config = self._load(remarks)
         self._watchlist = Watchlist(assignment, self.config)
         self.engine = Engine(self.config.ruleset(), self.config.sources.order)
         self.engine.deadline = assignment.deadline
@@ -95,6 +96,8 @@ class Server:
             self.opened.set()
         self._hand(owed)
         self.changed(self.engine.retired())  # a rule may have been switched off meanwhile
+        for remark in remarks:
+            self.notice(remark)
 
     async def run(self) -> None:
         """Work until told to stop."""
@@ -167,7 +170,8 @@ class Server:
 
     async def reload(self) -> str:
         """Read the configuration again; return what was done. Raises ConfigError, changing nothing."""
-        config = load(self.assignment.config_path)
+        remarks: list[str] = []
+        config = self._load(remarks)
         self._watchlist.check(config)
         self.engine.configure(config.ruleset())  # the last that can fail
         self._watchlist.use(config)
@@ -178,7 +182,14 @@ class Server:
         self.changed(self.engine.retired())
         self._read()
         self._notices.clear()
+        for remark in remarks:
+            self.notice(remark)
         return f"configuration: {config.path or 'none, the defaults'}"
+
+    def _load(self, remarks: list[str]) -> Config:
+        """Return the configuration; what people should know about its file is added to `remarks`."""
+        assignment = self.assignment
+        return load(assignment.config_path, found=assignment.config_found, tell=remarks.append)
 
     def _notify(self) -> Notifier:
         return Notifier(
