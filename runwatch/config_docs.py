@@ -38,7 +38,7 @@ you and root can write it: the file, a link to it, and the directory that holds 
 others, unless it is your own private group (your user name, no other member). Otherwise a line says why it is
 passed over, and the next place counts; `--config` and `$RUNWATCH_CONFIG` are always read. Secrets' commands,
 command channels and actions run only where alerts are delivered: `tail`, `run`, `watch`, `notify test`,
-`notify retry`; `doctor` says that they are not run. If everybody can read secrets in the file, a line says so.
+`notify retry`; `doctor` says that they are not run. A line also says if all can read secrets in the file.
 
 <!-- Made by `python -m runwatch.config_docs` from the code: change it there. -->
 """
