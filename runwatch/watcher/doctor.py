@@ -122,7 +122,7 @@ def knock(address: str, environ: Mapping[str, str], *, timeout: float = KNOCK) -
         with socket.create_connection((target.hostname or "", port), timeout=timeout):
             return ""
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        why = error.strerror if isinstance(error, OSError) else ""  # in other words it may repeat the address
         return f"{'the proxy ' if proxy else ''}{target.hostname}: {why or type(error).__name__}"
 
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from runwatch.redaction import redact
 from runwatch.text import plain
 
 NAME = "daemon.log"
@@ -77,5 +78,5 @@ def _with_priority(record: logging.LogRecord) -> bool:
 
 
 def _value(value: object) -> str:
-    text = plain(str(value))
+    text = redact(plain(str(value)))
     return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)

@@ -16,6 +16,7 @@ from runwatch import sample
 from runwatch.alerts.incidents import Change
 from runwatch.alerts.silences import InMemory, Silences
 from runwatch.config import Config, load
+from runwatch.redaction import redact
 from runwatch.watcher import protocol, sampler, stacks, views, wire
 from runwatch.watcher.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.clock import Clock
@@ -343,6 +344,7 @@ class Server:
 
     def notice(self, text: str) -> None:
         """Tell clients something about runwatch itself."""
+        text = redact(text)
         if self._notices.add(text):
             self._spread(text)
 
