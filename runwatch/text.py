@@ -11,13 +11,24 @@ _ESCAPES = re.compile(
     r"|\x1b."  # any other two-byte escape
 )
 _CONTROLS = re.compile(
-    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ud800-\udfff\ufeff]"
+    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029"
+    # What Unicode says is shown as nothing (Default_Ignorable_Code_Point), among it all that turns the
+    # direction of a line, joiners, variation selectors and tags.
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    r"\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff"
+    r"\U00013430-\U0001343f]"  # how hieroglyphs are arranged
 )
+
+_SILENT = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Those of them that Python calls printable all the same."""
 
 
 def plain(text: str, limit: int = 2000) -> str:
-    """Return `text` on one line, without escape sequences or control characters."""
-    if not text.isprintable():
+    """Return `text` on one line, without escape sequences and characters that control or show nothing."""
+    if not text.isprintable() or (not text.isascii() and _SILENT.search(text)):
         text = _CONTROLS.sub("", _ESCAPES.sub("", text)).replace("\t", "    ")
     text = text.rstrip()
     return text if len(text) <= limit else text[: limit - 1] + "…"
