@@ -7,13 +7,9 @@ behind such a word, or in the answer of a server: elsewhere they are a commit. N
 
 from __future__ import annotations
 
-import base64
-import binascii
-import html
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from urllib.parse import unquote, urlsplit
 
 from runwatch import text
 
@@ -113,16 +109,20 @@ def _named(found: re.Match[str]) -> str:
 
 def _basic(found: re.Match[str]) -> str:
     """Return the word Basic and what follows, cut out if that holds a name and a password."""
+    import base64  # here and below: rarely needed
+
     coded = found[2].rstrip("=").replace("-", "+").replace("_", "/")
     try:
         holds = b":" in base64.b64decode(coded + "==")
-    except (binascii.Error, ValueError):
+    except ValueError:
         holds = False
     return found[1] + MARK if holds else found[0]
 
 
 def _parts(secrets: Iterable[str]) -> set[str]:
     """Return the secrets, and of addresses and headers what in them is secret."""
+    from urllib.parse import unquote, urlsplit
+
     found: set[str] = set()
     for secret in secrets:
         found |= {secret, secret.rpartition(" ")[2]}
@@ -146,6 +146,9 @@ def _parts(secrets: Iterable[str]) -> set[str]:
 
 def _readings(said: str) -> Iterator[str]:
     """Yield a text as it is and decoded: percent signs, JSON, HTML; several times over."""
+    import html
+    from urllib.parse import unquote
+
     for _ in range(4):
         yield said
         before, said = said, html.unescape(unquote(_unescaped(said)))
@@ -175,6 +178,8 @@ def _holds(said: str, parts: set[str]) -> bool:
 
 def _base64(raw: bytes) -> Iterator[str]:
     """Yield what bytes look like within base64, wherever they begin and in both alphabets."""
+    import base64
+
     for before in range(3):
         coded = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
         first = (0, 2, 3)[before]
