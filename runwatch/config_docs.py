@@ -33,6 +33,13 @@ Looked for at: `--config PATH`, `$RUNWATCH_CONFIG`, `./runwatch.toml`, `~/.confi
 The first that exists counts, whole. An unknown key or a value that cannot be meant is an error that names its
 line. A running daemon takes a changed file with `runwatch reload`; a bad one changes nothing.
 
+A configuration holds commands, so `./runwatch.toml`, which is found and not named, is read only if nobody but
+you and root can write it: the file, a link to it, and the directory that holds them. The group counts as
+others, unless it is your own private group (your user name, no other member). Otherwise a line says why it is
+passed over, and the next place counts; `--config` and `$RUNWATCH_CONFIG` are always read. Secrets' commands,
+command channels and actions run only where alerts are delivered: `tail`, `run`, `watch`, `notify test`,
+`notify retry`; `doctor` says that they are not run. A line also says if all can read secrets in the file.
+
 <!-- Made by `python -m runwatch.config_docs` from the code: change it there. -->
 """
 _LEAD = re.compile(r'(\[+[\w.]+\]+|type = "\w+"): ')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -229,6 +230,9 @@ class _Reader:
         found = self.value((*keys, name), kinds[name], place)
         if not found:
             raise ConfigError("a secret comes from somewhere", self.where(*keys), 'such as { env = "NAME" }')
+        if name == "env" and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(found)):
+            what = "not the name of an environment variable"
+            raise ConfigError(what, self.where(*keys), "the secret itself stands without { env = }")
         return Secret("", (name, found) if isinstance(found, str) else (name, *found))
 
     def wrong(self, keys: Keys, expected: str, given: object) -> ConfigError:

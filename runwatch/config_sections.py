@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from runwatch.alerts.channels.settings import AnyChannel, SlackConfig
+from runwatch.alerts.channels.settings import AnyChannel, SlackConfig, secrets
 from runwatch.alerts.rules.settings import OwnRule, RuleConfig, RunConfig
+from runwatch.alerts.secret import Secret
 from runwatch.alerts.settings import (
     ActionConfig,
     AlertsConfig,
@@ -121,6 +124,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """What of it is about telling people, all else left at its defaults."""
         return msgspec.structs.replace(Config(), **{name: getattr(self, name) for name in TELLING})
 
+    def secrets(self) -> Iterator[Secret]:
+        """Yield all secrets that are set."""
+        for section in (*self.everyone().values(), self.alerts):
+            yield from secrets(section)
+
     def ruleset(self) -> Ruleset:
         """Return what judges runs. Raises ConfigError for a rule or threshold that does not exist."""
         from runwatch.alerts.rules.ruleset import configured
@@ -132,15 +140,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.path is None:
             return "configuration"
         try:
-            return where_is(self.path, contents(self.path), keys)
+            return where_is(self.path, contents(self.path)[0], keys)
         except ConfigError:  # it went away or changed since
             return str(self.path)
 
 
-def contents(path: Path) -> str:
-    """Return the text of a file. Raises ConfigError."""
+def contents(path: Path, judge: Callable[[int], None] | None = None) -> tuple[str, int]:
+    """Return the text of a file and its mode; `judge` may refuse its descriptor. Raises ConfigError."""
     try:
-        return path.read_text("utf-8-sig")
+        with open(path, encoding="utf-8-sig") as file:
+            if judge is not None:
+                judge(file.fileno())
+            return file.read(), os.fstat(file.fileno()).st_mode
     except OSError as error:
         raise ConfigError("cannot read the configuration", str(path), error.strerror or "") from None
     except UnicodeDecodeError as error:

@@ -179,6 +179,12 @@ def test_a_webhook_that_is_no_address_is_refused_and_not_repeated(place, bad):
     assert "hush" not in str(caught.value)
 
 
+def test_an_address_in_the_place_of_a_variable_is_refused_and_not_repeated(place):
+    said = error_of(place, '[slack]\nwebhook = { env = "https://hooks.slack.com/services/T0/B0/hush" }')
+    assert said.startswith("not the name of an environment variable: runwatch.toml:2: ")
+    assert "hush" not in said
+
+
 def test_broken_toml_on_the_line_of_the_webhook_does_not_repeat_it(place):
     for line in (
         'webhook = "https://x/hushhush',

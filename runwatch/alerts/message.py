@@ -7,7 +7,6 @@ bounded length, so that a channel only has to escape its own markup.
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +17,7 @@ from runwatch import text
 from runwatch.alerts.notification import Notification
 from runwatch.alerts.wording import fill
 from runwatch.findings import Severity
+from runwatch.redaction import redact
 from runwatch.render import evidence
 from runwatch.render.numbers import duration
 from runwatch.render.sparkline import sparkline
@@ -36,14 +36,6 @@ _WORDS = {
     "digest": "☰ Digest",
 }
 _GLYPHS = {Severity.CRITICAL: "▲", Severity.WARNING: "●", Severity.INFO: "○"}
-_SECRETS = re.compile(
-    r"https://(?:hooks\.slack\.com|discord(?:app)?\.com/api/webhooks|[\w.-]*webhook\.office\.com)/\S+"
-    r"|\b(?:xox[a-z]-|gh[pousr]_|github_pat_|hf_|sk-|glpat-|AKIA)[\w-]{8,}"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
-    r"|(?i:(?<=bearer )|(?<=authorization: ))\S+"
-    r"|(?i:\b\w{0,40}(?:token|passw(?:or)?d|secret|api[_-]?key|access[_-]?key)\w{0,10}[\"']?\s{0,3}[=:]\s{0,3})[^\s,;]+"
-)
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -171,11 +163,6 @@ def severity(incident: IncidentRow) -> Severity:
 def clean(said: str, limit: int) -> str:
     """Return one line of at most `limit` characters, without control characters and secrets."""
     return text.plain(redact(text.plain(said[: 8 * limit], 4 * limit)), limit)
-
-
-def redact(said: str) -> str:
-    """Return text with what looks like a password, a token, a key or a webhook cut out."""
-    return _SECRETS.sub("[secret]", said)
 
 
 def document(notification: Notification) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import click
 
 from runwatch.cli import document
 from runwatch.errors import ExitCode
+from runwatch.text import plain
 
 _SIGNS = {"ok": "ok   ", "note": "note ", "blind": "blind", "bad": "bad  "}
 
@@ -27,7 +28,7 @@ def command(paths: tuple[str, ...], as_json: bool) -> int:
     else:
         width = max(len(check.name) for check in found)
         for check in found:
-            print(f"{_SIGNS[check.state]}  {check.name:{width}}  {check.says}")
+            print(f"{_SIGNS[check.state]}  {check.name:{width}}  {plain(check.says)}")
             if check.fix:
-                print(f"{'':{width + 9}}-> {check.fix}")
+                print(f"{'':{width + 9}}-> {plain(check.fix)}")
     return ExitCode.FINDINGS if any(check.state == "bad" for check in found) else ExitCode.OK

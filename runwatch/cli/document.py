@@ -6,9 +6,11 @@ from typing import Any
 
 import click
 
+from runwatch.text import escaped
+
 
 def show(**fields: Any) -> None:
     """Print one JSON document, of the first version of its schema."""
     import msgspec
 
-    click.echo(msgspec.json.encode({"schema": 1, **fields}))
+    click.echo(escaped(msgspec.json.encode({"schema": 1, **fields}).decode()))

@@ -18,9 +18,11 @@ from runwatch.errors import EngineError, ExitCode, RunwatchError
 from runwatch.render import cells, numbers
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.states import ended
-from runwatch.text import plain
+from runwatch.text import escaped, plain
 from runwatch.watcher import protocol
 
+LONGEST = 1 << 16
+"""Characters of a line at most."""
 _SHOWN = (
     metrics.LOSS,
     metrics.VAL_LOSS,
@@ -117,10 +119,17 @@ class Printer:
         """Run -> rule, metric, rank and step of each incident -> its severity."""
 
     def text(self, body: dict[str, Any]) -> str:
-        """Return the line that says `body`; "" if it is no news."""
+        """Return the line that says `body`; "" if it is no news. It may come from a daemon elsewhere."""
         if self.as_json:
-            return msgspec.json.encode(body).decode()
-        line: str = getattr(self, f"_{body['type']}")(str(body["run"]), body)
+            return escaped(msgspec.json.encode(body).decode())
+        say = {
+            "run": self._run,
+            "preview": self._preview,
+            "progress": self._progress,
+            "incident": self._incident,
+            "end": self._end,
+        }.get(str(body["type"]))
+        line = "" if say is None else plain(say(str(body["run"]), body), LONGEST)
         line = f"{time.strftime('%H:%M:%S')} {line}" if line else ""
         return cells.settled(line, ascii_only=True) if self._glyphs.ascii else line
 

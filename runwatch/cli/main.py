@@ -138,4 +138,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def error_line(message: str) -> None:
     """Print one error line to standard error."""
-    print("runwatch: " + plain(" ".join(message.split())), file=sys.stderr)
+    from runwatch.redaction import redact  # here: rarely needed
+
+    print("runwatch: " + redact(plain(" ".join(message.split()))), file=sys.stderr)

@@ -12,6 +12,7 @@ import click
 
 from runwatch.cli import document
 from runwatch.errors import ExitCode, UsageError
+from runwatch.text import plain
 
 if TYPE_CHECKING:
     from runwatch.alerts.notification import Notification
@@ -90,8 +91,8 @@ def _dead(as_json: bool) -> int:
         return ExitCode.FINDINGS if found else ExitCode.OK
     for one in found:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.born))
-        print(f"{when}  {one.channel}  {one.subject or 'a message of another version'}")
-        print(f"{'':18}{one.reason or 'given up'}")
+        print(plain(f"{when}  {one.channel}  {one.subject or 'a message of another version'}"))
+        print(plain(f"{'':18}{one.reason or 'given up'}"))
     if found:
         print("send them again: runwatch notify retry")
     else:

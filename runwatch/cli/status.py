@@ -125,6 +125,7 @@ def _print(
         for count, word in ((health.runs, "run"), (health.sources, "file"))
     )
     unknown = f" ({health.unknown} without a run so far)" if health.unknown else ""
-    print(f"daemon {health.pid} on {health.host}, up {up}: {counts}{unknown}; {sends}{late}")
+    daemon = f"daemon {health.pid} on {health.host}, up {up}: {counts}{unknown}; {sends}{late}"
+    print(plain(daemon))
     if not os.access(health.state or "/", os.W_OK):
-        print(f"! its state directory cannot be written: {health.state}")
+        print(plain(f"! its state directory cannot be written: {health.state}"))

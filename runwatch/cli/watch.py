@@ -30,10 +30,12 @@ def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None
     from runwatch.watcher.sources.patterns import absolute
 
     state = state_directory().absolute()
-    found = configuration.find(None if config is None else Path(config))
+    named = None if config is None else Path(config)
+    found = configuration.find(named, tell=configuration.to_stderr if detach else lambda line: None)
     assignment = Assignment(
         tuple(os.fsencode(absolute(path)) for path in paths),
         config=os.fsencode(found.absolute()) if found else None,
+        config_found=found is not None and configuration.is_judged(found, named),
         poll=poll,
         state=os.fsencode(state),
     )

@@ -8,11 +8,10 @@ secret is not repeated.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
-from itertools import pairwise
 
 from runwatch import text
+from runwatch.redaction import MARK, is_secret, redact
 
 Facts = dict[str, str]
 
@@ -25,39 +24,6 @@ _MAX_ITEMS = 12
 """Items of a list that are shown."""
 _SERIES = frozenset({"log_history"})
 """Keys under which a document holds series, not facts."""
-
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-_SECRETS = re.compile(
-    r"password|passwd|passphrase|pwd|secrets?|credentials?|apikey|cookie|dsn|webhook|auth|bearer"
-)
-_PAIRS = frozenset({("access", "key"), ("api", "key"), ("private", "key"), ("access", "token")})
-_VOCABULARY = re.compile(
-    r"pad|eos|bos|unk|cls|sep|mask|image|video|audio|special|stop|start|end|begin|boi|eoi|per"
-)
-"""Words before `token` that speak of text, not of access."""
-_VALUES = re.compile(
-    r"(?P<url>\b[a-z][a-z0-9+.-]*://)(?:[^\s/@:]*:[^\s/@]+|[\w-]{16,})@"
-    r"|(?P<named>(?:api[_-]?key|access[_-]?key|token|secret|password|passwd)[\"']?\s*[=:]\s*[\"']?"
-    r"|--[\w-]*(?:key|token|secret|password)\s+)[^\s\"',;&]{6,}"
-    r"|https://hooks\.slack\.com/\S+"
-    r"|\b(?:hf_|sk-|ghp_|gho_|github_pat_|glpat-|xox[abposr]-|AKIA|ya29\.|eyJ[\w-]{8,}\.)[\w.-]{12,}",
-    re.IGNORECASE,
-)
-
-
-def is_secret(name: str) -> bool:
-    """Return whether a name is that of a secret: `WANDB_API_KEY`, `hub_token`, not `pad_token`."""
-    words = [word.lower() for word in _WORD.findall(name)]
-    if any(_SECRETS.fullmatch(word) for word in words):
-        return True
-    if any(pair in _PAIRS for pair in pairwise(words)) or words[-1:] == ["key"]:
-        return True
-    return words[-1:] == ["token"] and not _VOCABULARY.fullmatch("".join(words[-2:-1]))
-
-
-def without_secrets(value: str) -> str:
-    """Return a text in which what looks like a password, token or key is hidden."""
-    return _VALUES.sub(lambda m: (m["url"] or m["named"] or "") + HIDDEN, value)
 
 
 def from_object(value: object) -> Facts:
@@ -167,7 +133,7 @@ def _add(found: Facts, name: str, value: str) -> None:
         "false",
     )
     safe = text.plain(value[: 8 * MAX_VALUE], 4 * MAX_VALUE)
-    found[name] = HIDDEN if hidden else text.plain(without_secrets(safe), MAX_VALUE)
+    found[name] = HIDDEN if hidden else text.plain(redact(safe).replace(MARK, HIDDEN), MAX_VALUE)
 
 
 def _leaves(value: object) -> Iterator[tuple[str, str]]:

@@ -30,6 +30,7 @@ from runwatch.metrics import (
     unit_of,
 )
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
+from runwatch.text import shown
 
 STEPS = (
     "step",
@@ -288,15 +289,16 @@ class Reader:
                 continue
             if name in columns:  # two keys of one meaning: the second keeps its own name
                 name = key
-            if name in columns or name in META_COLUMNS or len(name) > _MAX_NAME or not name.isprintable():
+            name, told = shown(name), shown(key)
+            if name in columns or name in META_COLUMNS or len(name) > _MAX_NAME:
                 continue
             if len(columns) >= _MAX_COLUMNS:
                 break
             columns[name] = key
             bare = unit_of(name, "", key) if name == MFU else Unit()
             units.append(_UNITS.get(key.lower(), bare) if name in (STEP_TIME, MFU) else Unit())
-            if name != key:
-                printed[name] = key
+            if name != told:
+                printed[name] = told
         if not schema.ends & keys and not columns.keys() - META_COLUMNS:
             return None
         ended = "finished" if schema.ends & keys else None

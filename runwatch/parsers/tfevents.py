@@ -29,6 +29,7 @@ from runwatch.parsers.protobuf import (
 )
 from runwatch.parsers.recordio import Records
 from runwatch.parsers.records import Schema
+from runwatch.text import shown
 
 _SCHEMA = Schema(
     "tfevents",
@@ -187,7 +188,8 @@ class EventDecoder:
         if len(self._layouts) >= _MAX_SHAPES:
             self._layouts.clear()
         names = tuple(self._name(tag) for tag in tags)
-        printed = {name: tag for name, tag in zip(names, tags, strict=True) if name != tag}
+        told = map(shown, tags)
+        printed = {name: tag for name, tag in zip(names, told, strict=True) if name != tag}
         units = (Unit(),) * (len(names) + 2)
         first, beside = (
             Layout(kind, "tfevents", ("step", "time", *names), units, printed) for kind in (TRAIN, EVAL)
@@ -201,7 +203,7 @@ class EventDecoder:
             if len(self._names) >= _MAX_TAGS:
                 self._names.clear()
             name = _SCHEMA.metric(tag, TRAIN) or f"tag/{tag}"
-            self._names[tag] = tag if name in self._names.values() else name
+            self._names[tag] = shown(tag if name in self._names.values() else name)
         return self._names[tag]
 
 
@@ -237,7 +239,7 @@ def _summary(data: bytes) -> Iterator[tuple[str, float]]:
                 number = _tensor(message(value))
             elif inner == 9:
                 plugin = _plugin(message(value))
-        if number is not None and plugin in ("", "scalars") and tag and tag.isprintable():
+        if number is not None and plugin in ("", "scalars") and tag:
             yield tag, number
 
 

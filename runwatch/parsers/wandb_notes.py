@@ -163,8 +163,8 @@ def machine(when: float, items: Iterable[tuple[str, bytes | float]]) -> tuple[La
     for key, raw in items:
         name, unit = _place(key)
         with suppress(ValueError):
-            if len(row) < _MAX_STATS and name.isprintable():
-                row[name] = unit.apply(float(raw))
+            if len(row) < _MAX_STATS:
+                row[text.shown(name)] = unit.apply(float(raw))
     if not row:
         return None
     names = sorted(row)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from runwatch.errors import EngineError, ExitCode, RunwatchError
+from runwatch.text import plain
 from runwatch.watcher import sockets
 
 PATIENCE = 20.0
@@ -49,7 +50,7 @@ def order(request: Any, timeout: float = PATIENCE) -> str:
     from runwatch.watcher import protocol
 
     (done,) = ask(request, protocol.Done, timeout=timeout)
-    return done.message
+    return plain(done.message)
 
 
 def segment(run: str | None, *, ascii_only: bool, timeout: float = 2.0) -> str:
@@ -62,7 +63,7 @@ def segment(run: str | None, *, ascii_only: bool, timeout: float = 2.0) -> str:
         for line in _lines(sock, json.dumps(request).encode() + b"\n"):
             reply = json.loads(line)
             if reply.get("type") in ("done", "refused") and reply.get("id") == 1:
-                return str(reply.get("message", ""))
+                return plain(str(reply.get("message", "")))
     raise EngineError("the daemon hung up before it answered")
 
 

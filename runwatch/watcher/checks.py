@@ -67,6 +67,8 @@ class Channel(msgspec.Struct, frozen=True):
     """Why it cannot work; "" if nothing is known against it."""
     unreached: str = ""
     """Why no connection could be made; "" if one could, or none is needed."""
+    unseen: str = ""
+    """What was not looked at because that would run a command; "" if all was."""
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -100,6 +102,8 @@ class Facts(msgspec.Struct, frozen=True):
     config: str = ""
     """The configuration file in use."""
     config_error: str = ""
+    config_remarks: tuple[str, ...] = ()
+    """What people should know about the configuration's file, such as why one is not read."""
     channels: tuple[Channel, ...] = ()
     given_up: int = 0
     """Messages that could not be delivered."""
@@ -121,7 +125,7 @@ def judge(facts: Facts) -> tuple[Check, ...]:
         *_events(facts),
         _files(facts),
         _scheduler(facts),
-        _config(facts),
+        *_config(facts),
         *_alerts(facts),
     )
 
@@ -291,12 +295,14 @@ def _scheduler(facts: Facts) -> Check:
     return Check("scheduler", "note", f"{says}: there is no scontrol here", "add SLURM's commands to PATH")
 
 
-def _config(facts: Facts) -> Check:
+def _config(facts: Facts) -> Iterator[Check]:
+    for remark in facts.config_remarks:
+        yield Check("config", "note", text.plain(remark))
     if facts.config_error:
-        return Check("config", "bad", text.plain(facts.config_error, 300))
-    return Check(
-        "config", "ok", text.path(facts.config) if facts.config else "no runwatch.toml; none is needed"
-    )
+        yield Check("config", "bad", text.plain(facts.config_error, 300))
+    elif facts.config or not facts.config_remarks:
+        says = text.path(facts.config) if facts.config else "no runwatch.toml; none is needed"
+        yield Check("config", "ok", says)
 
 
 def _alerts(facts: Facts) -> Iterator[Check]:
@@ -307,6 +313,9 @@ def _alerts(facts: Facts) -> Iterator[Check]:
         who = f"{channel.name} ({channel.kind})"
         if channel.problem:
             yield Check("channel", "bad", f"{who}: {channel.problem}")
+        elif channel.unseen:
+            fix = f"runwatch notify test {_word(channel.name)}"
+            yield Check("channel", "note", f"{who}: {channel.unseen}", fix)
         elif channel.unreached:
             says, fix = f"{who} cannot be reached: {channel.unreached}", "check its address and the network"
             proxy = "" if channel.kind == "email" else "; set HTTPS_PROXY if there is a proxy"

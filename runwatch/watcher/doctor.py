@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -41,7 +41,8 @@ KNOCK = 5.0
 def look(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> checks.Facts:
     """Return the facts about this machine and some paths."""
     proc = Proc()
-    config, config_error = _config(environ)
+    remarks: list[str] = []
+    config, config_error = _config(environ, remarks.append)
     uname = platform.uname()
     version = re.match(r"(\d+)\.(\d+)", uname.release)
     own = [pid for pid in proc.pids() if proc.owner(pid) == os.geteuid()]
@@ -67,6 +68,7 @@ def look(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> check
         scontrol=shutil.which("scontrol") is not None,
         config=str(config.path) if config is not None and config.path is not None else "",
         config_error=config_error,
+        config_remarks=tuple(remarks),
         channels=_channels(config, environ),
         given_up=given_up,
         state_error=state_error,
@@ -122,7 +124,7 @@ def knock(address: str, environ: Mapping[str, str], *, timeout: float = KNOCK) -
         with socket.create_connection((target.hostname or "", port), timeout=timeout):
             return ""
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        why = error.strerror if isinstance(error, OSError) else ""  # in other words it may repeat the address
         return f"{'the proxy ' if proxy else ''}{target.hostname}: {why or type(error).__name__}"
 
 
@@ -185,22 +187,22 @@ def _given_up() -> tuple[int, str]:
         return 0, f"{state}: {error.strerror or error}"
 
 
-def _config(environ: Mapping[str, str]) -> tuple[Config | None, str]:
+def _config(environ: Mapping[str, str], tell: Callable[[str], object]) -> tuple[Config | None, str]:
     from runwatch.config import load
 
     try:
-        return load(None, environ), ""
+        return load(None, environ, tell=tell), ""
     except ConfigError as error:
         return None, str(error)
 
 
 def _channels(config: Config | None, environ: Mapping[str, str]) -> tuple[checks.Channel, ...]:
-    """Return the configured channels, and the Alertmanager's peers where they page."""
+    """Return the configured channels, and the Alertmanager's peers where they page. Runs no command."""
     found = []
     for name, given in config.everyone().items() if config is not None else ():
         need = needs(name, given)
         unreached = knock(need.address, environ) if need.address else ""
-        found.append(checks.Channel(name, need.kind, need.problem, unreached))
+        found.append(checks.Channel(name, need.kind, need.problem, unreached, need.unseen))
     if config is not None and config.alerts.mode is Mode.ALERTMANAGER:
         for peer in config.alerts.peers:
             host = urlsplit(peer).hostname or ""

@@ -22,6 +22,8 @@ class Assignment(msgspec.Struct, frozen=True):
     socket: int = -1
     """File descriptor of a connected socket to the one client it serves; -1: it listens for clients."""
     config: bytes | None = None
+    config_found: bool = False
+    """The configuration was found, not named: it is judged whenever it is read."""
     poll: bool = False
     wait: bool = False
     pids: tuple[int, ...] = ()
@@ -40,7 +42,7 @@ class Assignment(msgspec.Struct, frozen=True):
 
     @property
     def config_path(self) -> Path | None:
-        """The configuration file that a person named."""
+        """The configuration file that a person named, or that was found."""
         return Path(os.fsdecode(self.config)) if self.config else None
 
     @property

@@ -17,6 +17,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from runwatch import owned
+from runwatch.redaction import redact
 from runwatch.text import plain
 
 NAME = "daemon.log"
@@ -109,5 +110,5 @@ def _with_priority(record: logging.LogRecord) -> bool:
 
 
 def _value(value: object) -> str:
-    text = plain(str(value))
+    text = redact(plain(str(value)))
     return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)

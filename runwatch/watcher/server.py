@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from runwatch import sample
 from runwatch.alerts.incidents import Change
 from runwatch.alerts.silences import InMemory, Silences
-from runwatch.config import load
+from runwatch.config import Config, load
 from runwatch.notice import Notice
+from runwatch.redaction import redact
 from runwatch.watcher import protocol, sampler, stacks, views, wire
 from runwatch.watcher.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.clock import Clock
@@ -63,7 +64,8 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._ours = ours
         self.assignment, self._tell = assignment, tell
-        self.config = load(assignment.config_path)
+        remarks: list[str] = []
+        self.config = self._load(remarks)
         self._watchlist = Watchlist(assignment, self.config)
         self.engine = Engine(self.config.ruleset(), self.config.sources.order)
         self.engine.deadline = assignment.deadline
@@ -103,6 +105,8 @@ class Server:
             self.opened.set()
         self._hand(owed)
         self.changed(self.engine.retired())  # a rule may have been switched off meanwhile
+        for remark in remarks:
+            self.notice(remark)
 
     async def run(self) -> None:
         """Work until told to stop."""
@@ -178,7 +182,8 @@ class Server:
 
     async def reload(self) -> str:
         """Read the configuration again; return what was done. Raises ConfigError, changing nothing."""
-        config = load(self.assignment.config_path)
+        remarks: list[str] = []
+        config = self._load(remarks)
         self._watchlist.check(config)
         self.engine.configure(config.ruleset())  # the last that can fail
         self._watchlist.use(config)
@@ -189,7 +194,14 @@ class Server:
         self.changed(self.engine.retired())
         self._read()
         self._notices.clear()
+        for remark in remarks:
+            self.notice(remark)
         return f"configuration: {config.path or 'none, the defaults'}"
+
+    def _load(self, remarks: list[str]) -> Config:
+        """Return the configuration; what people should know about its file is added to `remarks`."""
+        assignment = self.assignment
+        return load(assignment.config_path, found=assignment.config_found, tell=remarks.append)
 
     def _notify(self) -> Notifier:
         return Notifier(
@@ -349,6 +361,7 @@ class Server:
 
     def notice(self, text: str) -> None:
         """Tell clients something about runwatch itself."""
+        text = Notice(redact(text), text.about if isinstance(text, Notice) else "")
         if self._notices.add(text):
             self._spread(str(text))
 

@@ -62,6 +62,8 @@ def first_setup(assignment: Assignment) -> wire.Setup:
     from runwatch.watcher.readers import by_mount
     from runwatch.watcher.watchlist import Watchlist
 
-    watchlist = Watchlist(assignment, load(assignment.config_path))
+    # The server says what there is to say about the file.
+    config = load(assignment.config_path, found=assignment.config_found, tell=lambda line: None)
+    watchlist = Watchlist(assignment, config)
     paths = next(iter(by_mount(watchlist.paths).values()), ())
     return msgspec.structs.replace(watchlist.setup(), paths=paths)

@@ -12,7 +12,8 @@ from runwatch.alerts.channels import discord, slack, teams, telegram
 from runwatch.alerts.channels.desktop import tmux_text
 from runwatch.alerts.channels.email import EmailChannel
 from runwatch.alerts.channels.pagerduty import PagerDutyChannel
-from runwatch.alerts.message import clean, compose, document, redact
+from runwatch.alerts.message import clean, compose, document
+from runwatch.redaction import redact
 
 from .slack_server import invalid
 from .test_slack import FIRING, INCIDENT, RESOLVED, texts

@@ -170,6 +170,13 @@ class TestSecrets:
         with pytest.raises(ConfigError, match=r"the secret is empty: env THE_KEY"):
             self.reveal("env", "THE_KEY")
 
+    @pytest.mark.parametrize("kind", ["env", "file", "command"])
+    def test_a_secret_in_the_place_of_its_name_is_not_repeated(self, kind):
+        for secret in ("https://hooks.slack.com/services/T0/B0/hush1", "xoxb-hush1", "hush1" * 6):
+            with pytest.raises(ConfigError) as caught:
+                self.reveal(kind, secret)
+            assert "hush1" not in str(caught.value)
+
     def test_from_a_file_that_nobody_else_can_read(self, tmp_path):
         path = tmp_path / "key"
         path.write_text("hush\n")

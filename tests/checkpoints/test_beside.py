@@ -126,7 +126,7 @@ def test_words_of_the_trade_are_no_secrets(name):
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        ("postgres://me:hunter22@db/runs", "postgres://(not shown)db/runs"),
+        ("postgres://me:hunter22@db/runs", "postgres://(not shown)@db/runs"),
         ("train.py --api-key abcdef123 --lr 1", "train.py --api-key (not shown) --lr 1"),
         ("HF_TOKEN=hf_abcdefghijkl", "HF_TOKEN=(not shown)"),
         ("see https://hooks.slack.com/services/T0/B0/xyz", "see (not shown)"),

@@ -11,6 +11,7 @@ import sys
 import msgspec
 import pytest
 
+from runwatch.config import read
 from runwatch.sample import Gpu, Gpus, Job, Process, Processes, Space
 from runwatch.watcher import checks, doctor
 from runwatch.watcher.checks import Facts, Path
@@ -188,6 +189,40 @@ def test_in_words_and_with_a_broken_configuration(tmp_path):
     (line,) = [line for line in done.stdout.splitlines() if " config " in line]
     assert line.startswith("bad")
     assert "runwatch.toml:1" in line
+
+
+def test_it_runs_no_command_for_a_secret(tmp_path, monkeypatch):
+    mark, config = tmp_path / "ran", tmp_path / "runwatch.toml"
+    config.write_text(
+        f"""
+        [channels.hook]
+        type = "webhook"
+        url = {{ command = ["touch", "{mark}"] }}
+        [channels.lost]
+        type = "ntfy"
+        topic = {{ command = ["no-such-program"] }}
+        [alerts]
+        token = {{ command = ["touch", "{mark}"] }}
+        """
+    )
+    hook, lost = doctor._channels(read(config), {})
+    assert "not run here" in hook.unseen
+    assert lost.problem == "no such program: no-such-program"
+    assert not mark.exists()
+    said = check("channel", channels=(hook,))
+    assert (said.state, said.fix) == ("note", "runwatch notify test hook")
+
+
+def test_a_configuration_that_is_not_read_is_noted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runwatch.toml").touch()
+    (tmp_path / "runwatch.toml").chmod(0o666)
+    remarks = []
+    config, error = doctor._config({}, remarks.append)
+    assert (config.path, error) == (None, "")
+    said = check("config", config_remarks=tuple(remarks))
+    assert said.state == "note"
+    assert said.says.startswith("configuration not read, others can write it")
 
 
 def test_a_path_that_is_not_there_is_told_at_once(tmp_path, monkeypatch):

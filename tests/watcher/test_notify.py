@@ -382,3 +382,23 @@ class TestActions:
             time.sleep(0.01)
         assert notices[1] == "action save: touch ended with 0"
         assert done.exists()
+
+
+def test_nothing_that_is_kept_or_told_holds_a_secret_that_a_server_repeats(notifier, tmp_path):
+    """Refused and given up messages alike: notices and every file of the state directory."""
+    token, key = "Sup3rS3cretTok", "T0k3nOfTheHeader"
+    words = f"no %2Fhooks%2F{token} for {token}, nor {key} nor %54{key[1:]}"
+    with HttpServer(*[(status, words, {}) for status in (400, 500, 401)]) as server:
+        notices = []
+        one = notifier(
+            f'[channels.it]\ntype = "webhook"\nurl = "{server.url}/hooks/{token}"\ntoken = "{key}"\n', notices
+        )
+        for number in range(3):
+            one.submit(change(f"i{number}"))
+        one.close(3.0)
+        assert len(server.got) >= 2
+    kept = b"".join(path.read_bytes() for path in state_directory().rglob("*") if path.is_file())
+    assert b"i1" in kept
+    for secret in (token, key, key[1:]):
+        assert secret.encode() not in kept
+        assert secret not in "".join(notices)

@@ -11,11 +11,11 @@ from email.message import EmailMessage
 from email.utils import formatdate
 from urllib.error import URLError
 
-from runwatch import text
 from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.channels.http import plainly
 from runwatch.alerts.message import compose
 from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
+from runwatch.redaction import quoted
 
 STEPS = 8
 """Steps of a delivery, each of which may take the whole timeout."""
@@ -97,9 +97,7 @@ class EmailChannel:
         else:
             code, said = error.smtp_code, error.smtp_error
         told = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-        if self._password:
-            told = told.replace(self._password, "…")
-        what = f"{self._host} answered {code} {text.plain(told, 80)}".rstrip()
+        what = f"{self._host} answered {code} {quoted(told, (self._password,), 80)}".rstrip()
         return Retry(what) if 400 <= code < 500 else Rejected(what)
 
     def _mail(self, notification: Notification) -> EmailMessage:

@@ -17,11 +17,10 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-import msgspec
-
 from runwatch import __version__, text
 from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.notification import Outcome, Rejected, Retry, Sent, Unsure
+from runwatch.redaction import quoted
 
 MOST_READ = 65536
 """Bytes of an answer that are read."""
@@ -55,10 +54,12 @@ def post_json(
     headers: Mapping[str, str] | None = None,
     understand: Understand = lambda _: Sent(),
     *,
+    secrets: tuple[str, ...] = (),
     pages: bool = False,
 ) -> Outcome:
     """POST a JSON document; `service` is what people call the other side.
 
+    `secrets` are those in the document, which an answer may repeat; the address and headers are known.
     Unless it may answer with `pages`, a web page is no answer: one for signing in delivers nothing.
     """
 
@@ -66,7 +67,8 @@ def post_json(
         return Retry(page(service)) if _PAGE.match(said) and not pages else understand(said)
 
     raw = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-    return post(service, url, raw, timeout, {"Content-Type": "application/json", **(headers or {})}, judged)
+    all_headers = {"Content-Type": "application/json", **(headers or {})}
+    return post(service, url, raw, timeout, all_headers, judged, secrets)
 
 
 def post(
@@ -76,6 +78,7 @@ def post(
     timeout: float,
     headers: Mapping[str, str],
     understand: Understand = lambda _: Sent(),
+    secrets: tuple[str, ...] = (),
 ) -> Outcome:
     """POST `body` once. Takes at most about `timeout` seconds, or twice as long for an answer that drips.
 
@@ -90,7 +93,8 @@ def post(
                 said = _read(error, time.monotonic() + timeout)
             except (OSError, HTTPException):
                 said = ""
-        return judge(service, error.code, said, error.headers, (url, *headers.values()))
+        sent = (url, headers.get("Authorization", ""), *secrets)
+        return judge(service, error.code, said, error.headers, sent)
     except URLError as error:  # the request never left whole
         return Retry(f"cannot reach {host(url)}: {plainly(error.reason)}")
     except (OSError, HTTPException) as error:  # it left, the answer was lost
@@ -107,13 +111,8 @@ def _ask(request: Request, timeout: float) -> str:
 def judge(
     service: str, status: int, body: str, headers: Message | Mapping[str, str], secrets: tuple[str, ...]
 ) -> Outcome:
-    """Return what an answer other than 2xx means."""
-    said = text.plain(body, MOST_READ)
-    for secret in secrets:
-        path = urlsplit(secret).path if "://" in secret else ""
-        for part in (secret, path, secret.rpartition(" ")[2], *(p for p in path.split("/") if len(p) > 7)):
-            said = said.replace(part, "…") if len(part) > 3 else said
-    said = "" if _PAGE.match(said) else text.plain(said, 80)
+    """Return what an answer other than 2xx means; `secrets` are those that were sent."""
+    said = "" if _PAGE.match(body) else quoted(body, secrets, 80)
     what = ": ".join(filter(None, (f"{service} answered {status} {said}".rstrip(), _LIKELY.get(status, ""))))
     after = seconds(headers.get("Retry-After"))
     if after is None and (asked := _ASKED.search(body)):
@@ -160,10 +159,3 @@ def plainly(error: object) -> str:
     if isinstance(error, OSError) and error.strerror and error.errno:
         return text.plain(error.strerror, 80)
     return type(error).__name__
-
-
-def hide(outcome: Outcome, secret: str) -> Outcome:
-    """Return a failure without a secret that an answer may repeat."""
-    if isinstance(outcome, Sent) or secret not in outcome.reason:
-        return outcome
-    return msgspec.structs.replace(outcome, reason=outcome.reason.replace(secret, "…"))

@@ -37,4 +37,4 @@ class NtfyChannel:
             "priority": 3 if over else _PRIORITY[severity(notification.incident)],
         }
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        return post_json("ntfy", self._server, body, self._timeout, headers)
+        return post_json("ntfy", self._server, body, self._timeout, headers, secrets=(self._topic,))

@@ -31,7 +31,7 @@ class PagerDutyChannel:
 
     def send(self, notification: Notification) -> Outcome:
         """Send an event for each incident of the message; stop at the first that fails."""
-        from runwatch.alerts.channels.http import hide, post_json
+        from runwatch.alerts.channels.http import post_json
 
         if notification.change == "notice":
             return Sent()  # nobody is paged because a run ended
@@ -41,9 +41,9 @@ class PagerDutyChannel:
             own = msgspec.structs.replace(
                 notification, incident=incident, run=incident.run, change=change, more=(), left_out=0
             )
-            outcome = post_json("PagerDuty", self._url, self._event(own), self._timeout)
+            outcome = post_json("PagerDuty", self._url, self._event(own), self._timeout, secrets=(self._key,))
             if not isinstance(outcome, Sent):
-                return hide(outcome, self._key)
+                return outcome
         return Sent()
 
     def _event(self, notification: Notification) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a channel needs to work, as far as that can be told without sending anything."""
+"""What a channel needs to work, as far as that can be told without sending or running anything."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from runwatch import text
 from runwatch.alerts.channels import settings as kinds
 from runwatch.alerts.channels.build import build
-from runwatch.alerts.channels.settings import KINDS, AnyChannel
+from runwatch.alerts.channels.settings import KINDS, AnyChannel, secrets
 from runwatch.errors import ConfigError
 
 
@@ -21,11 +21,18 @@ class Needs(NamedTuple):
     """Where it connects to, as a web address; a secret. "" if it connects to nothing."""
     problem: str = ""
     """Why it cannot work, if that is known already; names no secret."""
+    unseen: str = ""
+    """What is not known because a command would have to be run; "" if all is."""
 
 
 def needs(name: str, config: AnyChannel) -> Needs:
-    """Return what a channel needs. Secrets are looked up, which may run a command."""
+    """Return what a channel needs. Secrets are looked up, but no command is run."""
     kind = next(word for word, known in KINDS.items() if isinstance(config, known))
+    if commands := [secret.command for secret in secrets(config) if secret.command]:
+        absent = next((command[0] for command in commands if shutil.which(command[0]) is None), None)
+        if absent is not None:
+            return Needs(kind, problem=f"no such program: {text.path(absent)}")
+        return Needs(kind, unseen="a command prints its secret, and is not run here")
     try:
         build(name, config)
         return Needs(kind, _address(config), _missing(config))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -166,6 +167,13 @@ _NEEDED: dict[type, tuple[str, ...]] = {
     TelegramConfig: ("token", "chat"),
     AppriseConfig: ("address",),
 }
+
+
+def secrets(section: msgspec.Struct) -> Iterator[Secret]:
+    """Yield the secrets that are set in a section of the configuration."""
+    for key in section.__struct_fields__:
+        if isinstance(value := getattr(section, key), Secret) and value:
+            yield value
 
 
 def missing(given: AnyChannel) -> str:

@@ -19,6 +19,7 @@ from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.channels.http import page
 from runwatch.alerts.message import compose
 from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
+from runwatch.redaction import quoted
 
 if TYPE_CHECKING:
     from slack_sdk.webhook import WebhookClient
@@ -89,8 +90,7 @@ class SlackChannel:
     def _judge(self, status: int, body: str, headers: Any) -> Outcome:
         if status == 200 and not body.lstrip().startswith("<"):
             return Sent()
-        secret = urlsplit(self._webhook).path
-        said = text.plain(body.replace(self._webhook, "…"), 80).replace(secret, "…")
+        said = quoted(body, (self._webhook,), 80)
         if status == 200:
             return Retry(page("Slack"))
         said = "" if said.lstrip().startswith("<") else said

@@ -13,7 +13,6 @@ from urllib.error import URLError
 
 import msgspec
 
-from runwatch import text
 from runwatch.alerts.channels import slack
 from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.channels.http import plainly, post, seconds
@@ -30,6 +29,7 @@ from runwatch.alerts.notification import (
     digest,
 )
 from runwatch.findings import Severity
+from runwatch.redaction import quoted
 
 API = "https://slack.com/api/"
 LOOK_BACK = 120.0
@@ -245,7 +245,7 @@ class SlackBotChannel:
         """Return what an answer other than "ok" means."""
         status, data, headers = response.status_code, response.data, response.headers
         code = str(data.get("error", "")) if isinstance(data, dict) else ""
-        said = text.plain(code, 80).replace(self._token, "…")
+        said = quoted(code, (self._token,), 80)
         after = seconds(next((v for k, v in headers.items() if k.lower() == "retry-after"), None))
         if status == 429 or code in ("ratelimited", "rate_limited"):
             return _Failed(Retry("Slack asks to slow down", 30.0 if after is None else after), code)

@@ -40,7 +40,7 @@ class TelegramChannel:
 
     def send(self, notification: Notification) -> Outcome:
         """Send it once."""
-        from runwatch.alerts.channels.http import hide, post_json
+        from runwatch.alerts.channels.http import post_json
 
         body: dict[str, Any] = {
             "chat_id": self._chat,
@@ -64,7 +64,8 @@ class TelegramChannel:
             return Sent()
 
         url = f"{self._api}/bot{self._token}/sendMessage"
-        return hide(post_json("Telegram", url, body, self._timeout, understand=understand), self._token)
+        secrets = (self._token, self._token.rpartition(":")[2])
+        return post_json("Telegram", url, body, self._timeout, understand=understand, secrets=secrets)
 
 
 def message(notification: Notification) -> str:
