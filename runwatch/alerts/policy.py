@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from runwatch.alerts.expression import MAX_LENGTH, expression
 from runwatch.findings import Severity
 
 LABELS = ("run", "rule", "severity", "host", "metric", "rank", "incident")
@@ -35,11 +36,18 @@ class Matcher(msgspec.Struct, frozen=True):
         found = labels.get(self.label, "")
         if self.operator in ("=", "!="):
             return (found == self.value) == (self.operator == "=")
-        return bool(re.fullmatch(self.value, found, re.DOTALL)) == (self.operator == "=~")
+        try:
+            return expression(self.value).matches(found) == (self.operator == "=~")
+        except ValueError:  # a silence that an older version kept: what it means is not known
+            return False
 
 
 def parse_matcher(text: str) -> Matcher:
     """Return the matcher that a text such as `run=~exp.*` is. Raises ValueError in plain words."""
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"a matcher has {MAX_LENGTH} characters at most")
+    if any(ord(character) < 32 or character == "\x7f" for character in text):
+        raise ValueError("a matcher holds a control character")
     found = _MATCHER.fullmatch(text)
     if found is None:
         raise ValueError("a matcher looks like severity=critical or run=~exp.*")
@@ -48,10 +56,7 @@ def parse_matcher(text: str) -> Matcher:
         raise ValueError(f"no label of that name; there are {', '.join(LABELS)}")
     value = bare if quoted is None else quoted
     if operator in ("=~", "!~"):
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error.msg}") from None
+        expression(value)
     return Matcher(label, operator, value)
 
 

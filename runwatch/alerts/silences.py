@@ -21,6 +21,8 @@ from runwatch.alerts.policy import Matcher, Quiet, matches, parse_matcher
 
 LONGEST = 366 * 86400.0
 """Seconds that one silence may last."""
+MOST_MATCHERS = 16
+"""Conditions of one silence."""
 MOST = 1000
 """Silences at a time."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -151,6 +153,8 @@ def silence(
 ) -> Silence:
     """Return a new silence of texts such as "run=speedrun". Raises ValueError in plain words."""
     matchers = tuple(parse_matcher(condition) for condition in match)
+    if len(matchers) > MOST_MATCHERS:
+        raise ValueError(f"a silence has {MOST_MATCHERS} matchers at most")
     if not matchers:
         raise ValueError("a silence needs a matcher, such as run=speedrun")
     if all(matcher.holds({}) for matcher in matchers):

@@ -12,15 +12,15 @@ number of no interest, and a space stands for any run of them:
 Both may match anywhere in a line; `step`, `total` and `rank` place the record,
 every other name is a metric.
 
-A regular expression can take exponential time, and Python's engine cannot be
-stopped. google-re2 could not run away, but it is a compiled package with other
-syntax: the same file would mean different things on two machines. So patterns
-are guarded instead, the same everywhere. Templates are safe as they are built.
-An expression is refused where a repeated group holds what can itself vary in
-length (the only way to exponential time here, back-references being refused
-too), and, since what is left may still be a high polynomial, where it takes
-long on lines made to be hard, tried short ones first. Lines are cut at
-MAX_LENGTH before they are matched, so the measured time is a bound.
+A regular expression can take exponential time. google-re2 could not run away, but it is a compiled
+package with other syntax that not every machine can have: the same file would mean different things
+on two machines. So expressions are guarded instead, the same everywhere. Templates are safe as they
+are built: no two of their parts can share a stretch of a line in two ways. An expression is refused
+where a repeated group holds what can itself vary in length (the only way to exponential time here,
+back-references being refused too), and, since what is left may still be a high polynomial, where it
+takes long on lines made to be hard. That is a search for bad lines, not a proof. So what an expression
+takes is limited where it is used, too: lines are cut at MAX_LENGTH, and one that takes longer than it
+may is stopped, switched off for that log, and said to be.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
+from runwatch.cputime import Allowance, SlowError
 from runwatch.metrics import Unit, canonical, unit_of
 from runwatch.parsers.fields import SCALES
-from runwatch.parsers.formats import Format
+from runwatch.parsers.formats import Format, report
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ MAX_LENGTH = 2048
 """Bytes of a line that a user's pattern sees."""
 _SLOW = 0.1
 """Seconds that one match may take: quadratic ones take a tenth of it at most, cubic ones far more."""
+_LONGEST_TRIAL = 3.0
+"""Seconds that all trials of an expression may take."""
+MOST_TIME = 0.25
+"""Seconds of CPU time that an expression may take for one line."""
+TIME_PER_BYTE = 10e-6
+"""And in the long run, for a byte."""
 _PLACE = re.compile(r"\{([A-Za-z_][\w./ -]*)\}")
 _OURS = frozenset({"offset", "line", "time"})
 """Columns that no field of a line is."""
@@ -85,8 +92,12 @@ class UserPattern:
         renamed: Mapping[str, str],
         *,
         digit_blind: bool,
+        owner: str = "",
     ) -> None:
-        """`names` tells what each group is; `units` and `renamed` go by those names."""
+        """`names` tells what each group is; `units` and `renamed` go by those names.
+
+        `owner` is the name of the format, for people.
+        """
         self._digit_blind = digit_blind
         """Whether it does not care which digits it sees."""
         self._regex = regex
@@ -94,10 +105,26 @@ class UserPattern:
         self._layouts: dict[tuple[int, ...], Layout] = {}
         self._names = dict(names)
         self._kind, self._units, self._renamed = kind, dict(units), dict(renamed)
+        self._owner = owner
+        self._allowance: Allowance | None = None if digit_blind else Allowance(MOST_TIME, TIME_PER_BYTE)
+        """What it may take, where it is not safe as it is built."""
+        self._off = False
+
+    def fresh(self) -> UserPattern:
+        """Return the same for another source: what takes too long there is switched off there alone."""
+        return UserPattern(
+            self._kind,
+            self._regex,
+            self._names,
+            self._units,
+            self._renamed,
+            digit_blind=self._digit_blind,
+            owner=self._owner,
+        )
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of this kind."""
-        found = self._regex.search(line, start, MAX_LENGTH)
+        found = None if self._off else self._search(line, start)
         if found is None:
             return None
         groups = tuple(group for group in self._groups if found.start(group) >= 0)
@@ -108,6 +135,20 @@ class UserPattern:
         if layout is None:
             layout = self._layouts[groups] = self._layout(groups)
         return Match(layout, spans)
+
+    def _search(self, line: bytes, start: int) -> re.Match[bytes] | None:
+        """Search a line; a search that takes too long is the last one."""
+        if self._allowance is None:
+            return self._regex.search(line, start, MAX_LENGTH)
+        try:
+            return self._allowance.spend(len(line) - start, self._regex.search, line, start, MAX_LENGTH)
+        except SlowError:
+            self._off = True
+            report(
+                f"format {self._owner!r} takes too long on a line: it is off for that log, which is not read "
+                "with it: use a template, or fewer .* and more of the line's own text"
+            )
+            return None
 
     def bulk(self) -> Decoder | None:
         """Return the bulk path, which only patterns may take that are digit-blind."""
@@ -152,7 +193,8 @@ def build(
         columns = [_column(group, names) for group in groups.values()]
         if len(set(columns)) < len(columns):
             raise PatternError(key, f"two fields of {key} are the same metric", "rename one under names")
-        matchers.append(UserPattern(kind, pattern, groups, units, names, digit_blind=key != "regex"))
+        blind = key != "regex"
+        matchers.append(UserPattern(kind, pattern, groups, units, names, digit_blind=blind, owner=name))
     for key, given in (("units", units), ("names", names)):
         for field in given:
             if field not in known:
@@ -192,13 +234,15 @@ def _template(key: str, text: str) -> tuple[re.Pattern[bytes], dict[int, str]]:
             if piece in groups.values():
                 raise PatternError(key, f"field {piece!r} stands twice", "call one of them {_}")
             groups[len(groups) + 1] = piece
-            parts.append(rb"[ ]*(" + VALUE + rb")(?![\d.])")
+            spaces = b"" if pieces[index - 1][-1:].strip() == "" else rb"[ ]*"  # two runs of spaces are slow
+            parts.append(spaces + rb"(" + VALUE + rb")(?![\d.])")
     if set(groups.values()) <= _PLACES:
         raise PatternError(key, "no field is a metric", 'such as {loss} in "it {step} loss={loss}"')
     start = rb"(?<![\w.])" if text[:1].isalnum() or text[:1] == "{" else b""
     return re.compile(start + b"".join(parts)), groups
 
 
+@lru_cache(maxsize=256)
 def _expression(text: str) -> tuple[re.Pattern[bytes], dict[int, str]]:
     """Return a checked regular expression and its groups' names."""
     try:
@@ -250,22 +294,24 @@ def _is_slow(pattern: re.Pattern[bytes], text: str) -> bool:
     """Whether a match of a hard line takes long: lines that nearly match, short ones first."""
     literals = re.sub(r"\\.|[^\w :=,]", " ", text).encode() or b" "
     usual = (b"1", b"a", b" ", b"1 ", b"a=1 ", literals, literals + b"1 ")
+    trials = Allowance(_LONGEST_TRIAL)
     for seed in dict.fromkeys((*usual, *_repeated(text))):
         length = 16.0
         while length <= MAX_LENGTH:
             line = (seed * (int(length) // len(seed) + 1))[: int(length) - 1] + b"\0"
-            if (
-                _seconds(pattern, line) > _SLOW and _seconds(pattern, line) > _SLOW
-            ):  # caches may have been cold
+            try:
+                if all(trials.spend(0, _takes_long, pattern, line) for _ in range(2)):  # caches may be cold
+                    return True
+            except SlowError:
                 return True
-            length *= 1.5  # at most a hundred times as long as the line before, where one is told
+            length *= 1.5
     return False
 
 
-def _seconds(pattern: re.Pattern[bytes], line: bytes) -> float:
+def _takes_long(pattern: re.Pattern[bytes], line: bytes) -> bool:
     begun = time.thread_time()  # a busy machine is no fault of the expression
     pattern.search(line)
-    return time.thread_time() - begun
+    return time.thread_time() - begun > _SLOW
 
 
 def _repeated(text: str) -> list[bytes]:

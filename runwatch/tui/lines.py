@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from runwatch.tui.search import Search
+
 _CRITICAL = re.compile(
     r"\b(?:error|exception|traceback|fatal|critical|killed|segfault|out of memory|sig(?:term|kill|segv))\b"
     r"|\w+Error\b|\bOOM\b|NCCL.*(?:timeout|abort)|CUDA error",
@@ -47,7 +49,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._texts: dict[int, str] = {}
-        self.pattern: re.Pattern[str] | None = None
+        self.pattern: Search | None = None
         self.only = False
         """Whether only lines that match the pattern are shown."""
         self.rank: int | None = None
@@ -83,7 +85,7 @@ class Lines:
         if self.rank is not None:
             known = [n for n in known if rank_of(self._texts[n]) == self.rank]
         if self.only and self.pattern is not None:
-            known = [n for n in known if self.pattern.search(self._texts[n])]
+            known = [n for n in known if self.pattern.finds(self._texts[n])]
         return known
 
     def ranks(self) -> list[int]:
@@ -95,9 +97,7 @@ class Lines:
         """Return the lines that match the pattern; without one, errors and warnings."""
         pattern = self.pattern
         return [
-            n
-            for n in self.shown()
-            if (pattern.search(self._texts[n]) if pattern else role_of(self._texts[n]))
+            n for n in self.shown() if (pattern.finds(self._texts[n]) if pattern else role_of(self._texts[n]))
         ]
 
     def errors(self) -> list[int]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from runwatch import __version__
 from runwatch.alerts.actions import Waiting, what
 from runwatch.alerts.silences import Silence, silence
-from runwatch.errors import RunwatchError
+from runwatch.errors import ExitCode, RunwatchError
 from runwatch.render import states
 from runwatch.render.glyphs import glyphs
 from runwatch.render.segment import segment
 from runwatch.snapshot import Columns, IncidentRow, RunRow
+from runwatch.text import plain
 from runwatch.watcher import protocol, views
 from runwatch.watcher.document import run_object
 from runwatch.watcher.group import WatchedRun
@@ -37,18 +38,19 @@ DAY = 86_400.0
 T = TypeVar("T")
 
 
-async def answers(server: Server, request: protocol.Request) -> AsyncIterator[Reply]:
-    """Yield the replies to a request that has any. What a person did wrong is Refused."""
+def answers(server: Server, request: protocol.Request) -> Iterator[Reply]:
+    """Yield the replies to a request that has any. What cannot be done is Refused, whatever the reason."""
+    to = getattr(request, "id", 0)
     try:
-        if isinstance(request, protocol.Reload):
-            yield Done(request.id, await server.reload())
-            return
-        for reply in _answers(server, request, time.time()):
-            yield reply
+        yield from _answers(server, request, time.time())
     except RunwatchError as error:
-        yield Refused(str(error), getattr(request, "id", 0), int(error.exit_code))
+        yield Refused(plain(str(error)), to, int(error.exit_code))
     except ValueError as error:
-        yield Refused(str(error), getattr(request, "id", 0))
+        yield Refused(plain(str(error)), to)
+    except Exception as error:  # one request must not end the others
+        what = plain(f"{type(error).__name__}: {error}", 300)
+        server.notice(f"a request could not be answered: {what}")
+        yield Refused(f"this is a mistake of runwatch: {what}", to, int(ExitCode.INTERNAL))
 
 
 def _answers(server: Server, request: protocol.Request, now: float) -> Iterator[Reply]:  # noqa: PLR0912
@@ -91,6 +93,8 @@ def _answers(server: Server, request: protocol.Request, now: float) -> Iterator[
             yield _health(server, to)
         case protocol.Segment(run, ascii_only, to):
             yield Done(to, _segment(server, run, ascii_only, now))
+        case protocol.Reload(to):
+            yield Done(to, server.reload())
         case protocol.Stop(to):
             server.leave()
             yield Done(to, f"stopping, process {os.getpid()}")

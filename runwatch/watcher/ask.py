@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runwatch.errors import EngineError, ExitCode, RunwatchError
+from runwatch.errors import EngineError, ExitCode, RunwatchError, UsageError
 from runwatch.text import plain
 from runwatch.watcher import sockets
 
@@ -29,10 +29,14 @@ def ask(request: Any, kind: type[R], state: Path | None = None, timeout: float =
 
     from runwatch.watcher import protocol
 
-    order = msgspec.structs.replace(request, id=1)
+    try:
+        order = protocol.encode(msgspec.structs.replace(request, id=1))
+    except UnicodeEncodeError as wrong:  # a name in another encoding, as the command line has it
+        advice = "name the directory it is in, or a pattern such as DIRECTORY/*.log"
+        raise UsageError("the daemon takes UTF-8 only", repr(wrong.object), advice) from None
     found: list[R] = []
     with _open(state, timeout) as sock:
-        for line in _lines(sock, protocol.encode(protocol.Hello()) + protocol.encode(order)):
+        for line in _lines(sock, protocol.encode(protocol.Hello()) + order):
             reply = protocol.decode_reply(line)
             if isinstance(reply, protocol.Failure | protocol.Refused):
                 error = RunwatchError(reply.message)

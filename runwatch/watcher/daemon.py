@@ -15,6 +15,7 @@ from runwatch import text
 from runwatch.errors import EngineError, ExitCode, RunwatchError
 from runwatch.notice import Notice
 from runwatch.watcher import logs, sockets
+from runwatch.watcher.connection import CHUNK
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.lock import Lock
 from runwatch.watcher.server import Server
@@ -111,7 +112,7 @@ class _Daemon:
         found = self._place.lstat()
         self._identity = found.st_dev, found.st_ino
         self._door = await asyncio.start_unix_server(
-            self._admit, sock=listener, limit=_limit(), backlog=sockets.BACKLOG
+            self._admit, sock=listener, limit=CHUNK, backlog=sockets.BACKLOG
         )
 
     async def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -121,7 +122,7 @@ class _Daemon:
             logs.tell("notice", "a client of another user was turned away", uid=who)
             writer.close()
             return
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):  # cancelled: the loop ends
             await self._server.admit(reader, writer)
 
     def _close(self) -> None:
@@ -187,7 +188,7 @@ class _Daemon:
     async def _reload(self) -> None:
         self._manager.reloading()
         try:
-            logs.tell("reload", await self._server.reload())
+            logs.tell("reload", self._server.reload())
         except RunwatchError as error:
             self._server.notice(f"the configuration was not taken, the old one holds: {error}")
         self._manager.ready(self._status())
@@ -203,9 +204,3 @@ class _Daemon:
         with contextlib.suppress(OSError):
             os.write(2, b"runwatch: stopping; press ctrl-c again to end at once\n")
         self._stop("SIGINT")
-
-
-def _limit() -> int:
-    from runwatch.watcher.protocol import MAX_REQUEST
-
-    return MAX_REQUEST

@@ -49,7 +49,7 @@ class View(msgspec.Struct, frozen=True):
     compare: tuple[str, ...] = ()
     """Ids of other runs whose charts are wanted too, over the same steps."""
     interval: float = 0.5
-    """Seconds between frames at most; incident changes come at once."""
+    """Seconds between frames at least; incident changes come at once."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
@@ -161,7 +161,7 @@ class Add(msgspec.Struct, frozen=True, tag="add"):
     """Client: watch these too, until the daemon ends. Answered by Done."""
 
     paths: tuple[str, ...]
-    """Files, directories and patterns, absolute."""
+    """Files, directories and patterns, absolute, in UTF-8."""
     id: int = 0
 
 

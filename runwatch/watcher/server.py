@@ -21,7 +21,7 @@ from runwatch.redaction import redact
 from runwatch.watcher import protocol, sampler, stacks, views, wire
 from runwatch.watcher.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.clock import Clock
-from runwatch.watcher.connection import Connection
+from runwatch.watcher.connection import CHUNK, Connection
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.frames import SAME, Frames
 from runwatch.watcher.group import FRESH
@@ -34,6 +34,7 @@ from runwatch.watcher.notify import Notifier
 from runwatch.watcher.readers import Readers
 from runwatch.watcher.sources.patterns import wanted
 from runwatch.watcher.spare import Spare
+from runwatch.watcher.turns import Turns
 from runwatch.watcher.views import Shown
 from runwatch.watcher.watchlist import Watchlist
 
@@ -45,6 +46,11 @@ UNKNOWN_AFTER = 3.0
 TICK = 1.0
 """Seconds between looks at the clock."""
 MAX_CLIENTS = 256
+"""Clients at a time; where there is no place, the one that was silent longest has to go."""
+MAX_WATCHING = 224
+"""Of them, those that pictures or lines are sent to: there is always a place for a question."""
+MAX_HELD = 64 << 20
+"""Bytes kept for all clients: requests that they have begun, and answers that they have not taken."""
 
 
 class Server:
@@ -73,6 +79,7 @@ class Server:
         self.since = self.clock.now
         self._notices = Notices()
         self.clients: set[Connection] = set()
+        self.turns = Turns()
         self.fatal: str | None = None
         self.opened = asyncio.Event()
         """Set once it is known what there is to watch, or that there is nothing."""
@@ -127,7 +134,7 @@ class Server:
 
     async def serve(self, sock: socket.socket) -> None:
         """Serve the one client of a private engine, and end with it."""
-        reader, writer = await asyncio.open_connection(sock=sock, limit=protocol.MAX_REQUEST)
+        reader, writer = await asyncio.open_connection(sock=sock, limit=CHUNK)
         try:
             await self.admit(reader, writer)
         finally:
@@ -135,16 +142,32 @@ class Server:
 
     async def admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a client until it leaves."""
-        if len(self.clients) >= MAX_CLIENTS:
-            writer.write(protocol.encode(protocol.Failure(f"too many clients: {MAX_CLIENTS} are connected")))
-            writer.close()
-            return
+        idle = [client for client in self.clients if not client.watching]
+        if len(self.clients) >= MAX_CLIENTS and idle:
+            self._hang_up(min(idle, key=_seen), f"{MAX_CLIENTS} clients are connected: the idlest has to go")
         client = Connection(self, writer)
         self.clients.add(client)
         try:
             await client.run(reader)
         finally:
             self.clients.discard(client)
+
+    def make_place(self, client: Connection) -> None:
+        """See that one more client can be sent pictures or lines. Raises ValueError."""
+        if sum(other.watching for other in self.clients) >= MAX_WATCHING:
+            raise ValueError(f"{MAX_WATCHING} clients are sent pictures or lines already: end one of them")
+
+    def make_room(self) -> None:
+        """Hang up on those that were silent longest until what is held for clients is within its bound."""
+        over = sum(client.held for client in self.clients) - MAX_HELD
+        for client in sorted(self.clients, key=_seen) if over > 0 else ():
+            if over > 0 and client.held:
+                over -= client.held
+                self._hang_up(client, "too much is kept for clients that do not read or end a request")
+
+    def _hang_up(self, client: Connection, why: str) -> None:
+        self.clients.discard(client)
+        client.hang_up(why)
 
     # -- what is watched -------------------------------------------------------------------------
 
@@ -180,7 +203,7 @@ class Server:
                 del self._places[group], self.shown[group]
         self.keeper.roots = self.paths
 
-    async def reload(self) -> str:
+    def reload(self) -> str:
         """Read the configuration again; return what was done. Raises ConfigError, changing nothing."""
         remarks: list[str] = []
         config = self._load(remarks)
@@ -424,3 +447,7 @@ class Server:
         except Exception as error:  # notices are not worth the clock
             self.notice(f"runs could not be looked at: {type(error).__name__}: {error}")
         self.wake()
+
+
+def _seen(client: Connection) -> float:
+    return client.seen

@@ -12,6 +12,7 @@ import os
 import socket
 import stat
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,10 @@ NO_DAEMON = "no daemon is running"
 STATE_VARIABLE = "RUNWATCH_STATE"
 LONGEST = 107
 """Bytes of the longest path the kernel takes."""
-BACKLOG = 64
+BACKLOG = 1024
+"""Clients that may wait to be let in."""
+AGAIN = 0.02
+"""Seconds between two tries where too many wait already."""
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -106,13 +110,16 @@ def _clear(place: Path) -> None:
 def connect(state: Path, timeout: float | None = None) -> socket.socket:
     """Return a socket to the daemon with this state directory.
 
-    Raises DaemonError if none runs, EngineError if that cannot be seen: the directory may not be entered.
+    Raises DaemonError if none runs, EngineError if it lets nobody in or its directory may not be entered.
     """
     for place in places(state):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.settimeout(timeout)
         try:
-            sock.connect(str(place))
+            _connect(sock, str(place))
+        except BlockingIOError:
+            sock.close()
+            raise EngineError("the daemon does not answer", str(place), "too many clients wait") from None
         except OSError:
             sock.close()
             continue
@@ -126,6 +133,18 @@ def connect(state: Path, timeout: float | None = None) -> socket.socket:
     except OSError as error:
         raise unusable(state, error) from None
     raise DaemonError(NO_DAEMON, str(state), "start one with: runwatch watch -d PATH")
+
+
+def _connect(sock: socket.socket, place: str) -> None:
+    """Connect, also where many wait to be let in: the kernel says "try again" then. Raises OSError."""
+    until = time.monotonic() + (sock.gettimeout() or 0.0)
+    while True:
+        try:
+            return sock.connect(place)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(AGAIN)
 
 
 def owner(sock: socket.socket) -> int | None:

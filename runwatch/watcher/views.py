@@ -8,6 +8,8 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from runwatch.batch import NODE, Batch
 from runwatch.machine import Machine
 from runwatch.metrics import LOSS
@@ -29,7 +31,7 @@ from runwatch.text import plain
 from runwatch.watcher import checkpoints, parallel, under
 from runwatch.watcher.evidence import sound
 from runwatch.watcher.group import Group, Source, WatchedRun
-from runwatch.watcher.protocol import View
+from runwatch.watcher.protocol import Chart, View
 
 MAX_RUNS = 256
 """Runs in the list of one picture."""
@@ -46,8 +48,18 @@ FEW_CHECKPOINTS = 20
 MAX_EVENTS = 100
 MAX_COMPARED = 4
 """Runs laid over another at once."""
+MAX_NAMED = 64
+"""Runs a view may name to be laid over another."""
 MAX_WIDTH = 4096
 """Widest chart a client may ask for, in columns."""
+MAX_CHARTS = 160
+"""Charts of one view."""
+MAX_CURVES = 256
+"""Charts of one picture: those of the run that is shown, then those of the runs compared with it."""
+MAX_COLUMNS = 8192
+"""Columns of all charts of one picture; where more are asked for, each chart gets its part of them."""
+FASTEST = 0.02
+"""Least seconds between two pictures for one client."""
 
 
 class Shown:
@@ -174,19 +186,39 @@ def _entries(shown: Sequence[Shown]) -> Iterator[tuple[Shown, WatchedRun | None,
             yield item, watched, run
 
 
+def checked(view: View) -> View:
+    """Return a view as it can be shown: no chart too wide, no picture too soon. Raises ValueError."""
+    if len(view.charts) > MAX_CHARTS:
+        raise ValueError(f"a view has {MAX_CHARTS} charts at most, this one {len(view.charts)}")
+    if len(view.compare) > MAX_NAMED:
+        raise ValueError(f"a view names {MAX_NAMED} runs at most, this one {len(view.compare)}")
+    widths = [max(1, min(chart.width, MAX_WIDTH)) for chart in view.charts]
+    runs = 1 + min(len(view.compare), MAX_COMPARED)
+    share = min(1.0, MAX_COLUMNS / max(1, sum(widths) * runs))
+    charts = tuple(
+        replace(chart, width=max(1, int(width * share)))
+        for chart, width in zip(view.charts, widths, strict=True)
+    )
+    return replace(view, charts=charts, interval=max(FASTEST, view.interval))
+
+
 def _compared(shown: Sequence[Shown], view: View) -> tuple[Compared, ...]:
-    """Return the charts of the runs that the shown one is compared with."""
+    """Return the charts of the runs that the shown one is compared with, as many as a picture holds."""
     runs = {watched.run.id: watched.run for item in shown for watched in item.group.runs if view.compare}
     wanted = [runs[name] for name in dict.fromkeys(view.compare) if name in runs]
-    return tuple(Compared(run.id, _charts(run, view)) for run in wanted[:MAX_COMPARED])
-
-
-def _charts(run: Run, view: View) -> tuple[Columns, ...]:
+    left = MAX_CURVES - len(view.charts)
     return tuple(
-        run.series[chart.metric].columns(chart.first, chart.last, max(1, min(chart.width, MAX_WIDTH)))
+        Compared(run.id, _charts(run, view.charts[: max(0, left - number * len(view.charts))]))
+        for number, run in enumerate(wanted[:MAX_COMPARED])
+    )
+
+
+def _charts(run: Run, charts: Sequence[Chart]) -> tuple[Columns, ...]:
+    return tuple(
+        run.series[chart.metric].columns(chart.first, chart.last, chart.width)
         if chart.metric in run.series
         else Columns(chart.metric)
-        for chart in view.charts
+        for chart in charts
     )
 
 
@@ -230,7 +262,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         history=shown.history,
         records=run.records,
         latest=tuple(_latest(run, name) for name in list(run.series)[:MAX_METRICS]),
-        charts=_charts(run, view),
+        charts=_charts(run, view.charts),
         marks=tuple(_marks(watched, run)),
         ranks=_ranks(run, group.machine, now),
         incidents=watched.incidents.rows()[:MAX_INCIDENTS] if watched else (),

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from runwatch import text
 from runwatch.config import Config, format_name
+from runwatch.errors import ConfigError
 from runwatch.watcher import wire
 from runwatch.watcher.launch import Assignment
-from runwatch.watcher.sources.patterns import absolute
+from runwatch.watcher.sources.patterns import absolute, impossible
 
+MAX_PATHS = 1000
+"""Paths that are watched at a time; a directory or a pattern is one."""
 PACE = 1.0
 """Seconds between two reads of a log that a daemon's worker takes, at least: nobody looks that closely."""
 
@@ -24,8 +28,11 @@ class Watchlist:
         self.check(config)
 
     def check(self, config: Config) -> None:
-        """Raise ConfigError if a configuration names a format that there is not."""
+        """Raise ConfigError if a configuration names a format or a path that there cannot be."""
         format_name(self._assignment.format, config)
+        for number, path in enumerate(config.watch.paths):
+            if why := impossible(os.fsencode(path)):
+                raise ConfigError(why, config.where("watch", "paths", number))
 
     def use(self, config: Config) -> None:
         """Read by another configuration from now on."""
@@ -45,18 +52,24 @@ class Watchlist:
         """Watch these too; return what was done, in words. Raises ValueError."""
         for path in paths:
             if not path.startswith((b"/", b"wandb://")):
-                raise ValueError(f"not an absolute path: {os.fsdecode(path)}")
-        new = [path for path in dict.fromkeys(paths) if path not in self.paths]
+                raise ValueError(f"not an absolute path: {text.path(os.fsdecode(path))}")
+            if why := impossible(path):
+                raise ValueError(f"{why}: {text.path(os.fsdecode(path))}")
+        known = set(self.paths)
+        new = [path for path in dict.fromkeys(paths) if path not in known]
+        if new and len(known) + len(new) > MAX_PATHS:
+            raise ValueError(f"{len(known)} paths are watched, {MAX_PATHS} at most: add their directory")
         self._asked = (*self._asked, *new)
         return f"watching {len(new)} more, {len(self.paths)} in all" if new else "watched already"
 
     def drop(self, paths: Sequence[bytes]) -> str:
         """Watch these no longer; return what was done, in words. Raises ValueError."""
-        if missing := [os.fsdecode(path) for path in paths if path not in self._asked]:
-            configured = os.fsencode(missing[0]) in self.paths
+        asked, dropped = set(self._asked), set(paths)
+        if missing := [path for path in paths if path not in asked]:
+            configured = missing[0] in self.paths
             why = "it is in the configuration" if configured else "see the paths of `runwatch status`"
-            raise ValueError(f"not among what was asked for: {missing[0]}: {why}")
-        self._asked = tuple(path for path in self._asked if path not in paths)
+            raise ValueError(f"not among what was asked for: {text.path(os.fsdecode(missing[0]))}: {why}")
+        self._asked = tuple(path for path in self._asked if path not in dropped)
         return f"watching {len(self.paths)}"
 
     def setup(self) -> wire.Setup:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runwatch.config import read
 from runwatch.errors import ConfigError
-from runwatch.parsers.formats import catalogue
+from runwatch.parsers.formats import catalogue, troubles
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.user import PatternError, build
 
@@ -175,3 +175,34 @@ def test_errors_tell_their_line(tmp_path, text, message):
     with pytest.raises(ConfigError) as caught:
         read(path)
     assert message in str(caught.value).replace(f"{tmp_path}/", "")
+
+
+HARD = r"(?P<loss>\d) .*[p][q].*[r][s].*[t][u].*[v][w]z"
+"""Nothing tells beforehand that it is slow on HARD_LINE, which would take it hours."""
+HARD_LINE = b"1 " + b"pq" * 250 + b"rs" * 250 + b"tu" * 250 + b"vw" * 250
+
+
+def test_an_expression_that_takes_too_long_on_a_line_is_off_for_that_log_and_said_to_be():
+    own = build("hard", regex=HARD)
+    one, other = own.fresh().matchers[0], own.fresh().matchers[0]
+    good = b"1 pqrstuvwz"
+    assert one.match(good) is not None
+    assert one.match(HARD_LINE) is None
+    assert one.match(good) is None  # it is off
+    assert other.match(good) is not None  # there is nothing wrong with the other log
+    assert any("format 'hard' takes too long" in trouble for trouble in troubles())
+
+
+def test_lines_that_are_a_little_slow_add_up():
+    own = build("slow", regex=HARD).matchers[0]
+    line = b"1 " + b"pq" * 40 + b"rs" * 40 + b"tu" * 40 + b"vw" * 40
+    for _ in range(1000):
+        own.match(line)
+    assert own.match(b"1 pqrstuvwz") is None
+
+
+def test_no_line_is_slow_for_a_template():
+    own = build("mine", train="it {step} {a} {b} {c} {_} {d} end").matchers[0]
+    for stretch in (b" " * 300, b"\t" * 300, b"1" * 300, b" 1 " * 100, b"1." * 150, b"it 1 1 1 " * 40):
+        assert own.match(b"it" + (stretch + b"1") * 6) is None
+    assert own.match(b"it  1   2 3\t4    5 6 end") is not None

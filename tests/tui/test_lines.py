@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from runwatch.text import plain
 from runwatch.tui.lines import Lines, rank_of, role_of, step_of
+from runwatch.tui.search import Search
 
 
 @pytest.mark.parametrize(
@@ -99,3 +100,16 @@ async def test_a_hostile_log_stays_in_its_panel(open_app, size, key):
         assert not set("\u202e\u2066\u200b\u200d\u0301") & set(text)
         await s.press("4", "w", "pageup", "slash", *"evil", "enter")
         assert "cannot show" not in s.text()
+
+
+def test_a_search_that_takes_too_long_is_given_up():
+    search = Search(r"(\w+\s?)*$!")
+    assert not search.finds("a" * 4000)
+    assert search.slow
+    assert search.hits("a!") == []
+
+
+def test_a_search_for_what_is_no_expression_takes_it_as_it_is():
+    search = Search("loss (")
+    assert search.hits("the LOSS (mean)") == [(4, 10)]
+    assert not search.slow

@@ -52,8 +52,14 @@ _troubles: list[str] = []
 
 
 def troubles() -> tuple[str, ...]:
-    """Return what went wrong with formats of other packages so far, a line each."""
+    """Return what went wrong with formats of other packages and of the user so far, a line each."""
     return tuple(_troubles)
+
+
+def report(trouble: str) -> None:
+    """Take note of what went wrong with a format, once."""
+    if trouble not in _troubles:
+        _troubles.append(trouble)
 
 
 def restricted(formats: Sequence[Format], name: str | None) -> tuple[Format, ...]:

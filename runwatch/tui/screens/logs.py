@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from textual import on
@@ -13,6 +12,7 @@ from runwatch.metrics import LOSS
 from runwatch.tui import actions, choose
 from runwatch.tui.lines import step_of
 from runwatch.tui.screens.lists import ListScreen
+from runwatch.tui.search import Search
 from runwatch.tui.widgets.logs import LogView
 
 _AHEAD = 4
@@ -113,11 +113,7 @@ class Logs(ListScreen):
 
     def search_for(self, text: str) -> None:
         """Go to the last hit; text that is no regular expression is searched as it is."""
-        try:
-            pattern = re.compile(text, re.IGNORECASE) if text else None
-        except re.error:
-            pattern = re.compile(re.escape(text), re.IGNORECASE)
-        self.log_view.search(pattern)
+        self.log_view.search(Search(text) if text else None)
         self.show()
 
     def _close(self) -> None:

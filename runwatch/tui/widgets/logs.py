@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 
 from runwatch.render import cells, plain
@@ -10,8 +9,10 @@ from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.snapshot import RunView
 from runwatch.tui.lines import Lines, role_of
+from runwatch.tui.search import Search
 from runwatch.tui.widgets.rows import Panel
 
+NOTHING_FOUND = "nothing found in the lines at hand"
 _PATIENCE = 4
 """Pictures to wait for all lines that the engine keeps."""
 
@@ -165,10 +166,10 @@ class LogView(Panel):
             return [(text, role)]
         out: Row = []
         last = 0
-        for hit in self.lines.pattern.finditer(text):
-            if hit.end() > hit.start():
-                out += [(text[last : hit.start()], role), (hit.group(), "hit")]
-                last = hit.end()
+        for start, end in self.lines.pattern.hits(text):
+            if end > start:
+                out += [(text[last:start], role), (text[start:end], "hit")]
+                last = end
         return [*out, (text[last:], role)]
 
     def scroll_lines(self, by: int) -> None:
@@ -225,7 +226,8 @@ class LogView(Panel):
     def find(self, hits: list[int], forward: bool) -> None:
         """Go to the next of these lines, or the one before; round the end."""
         if not hits:
-            self.note = "nothing found in the lines at hand"
+            given_up = self.lines.pattern is not None and self.lines.pattern.slow
+            self.note = "the search takes too long: use fewer * and +" if given_up else NOTHING_FOUND
             self.redraw()
             return
         start = self.at if self.at is not None else self.bottom + 1 if not forward else 0
@@ -240,7 +242,7 @@ class LogView(Panel):
             return self.at
         return max((n for n in self.lines.shown() if n <= self.bottom), default=None)
 
-    def search(self, pattern: re.Pattern[str] | None) -> None:
+    def search(self, pattern: Search | None) -> None:
         """Search from the newest line backward; None ends the search."""
         self.lines.pattern, self.at, self.note = pattern, None, ""
         if pattern is None:

@@ -9,10 +9,25 @@ from collections.abc import Iterable
 
 from runwatch.watcher.member import SCHEME
 
+MAX_PATH = 4095
+"""Bytes of the longest path that the system takes."""
+MAX_NAME = 255
+"""Bytes of the longest name in it."""
+
 
 def absolute(path: str, base: str = "") -> str:
     """Return a path of a person's as an absolute one, from `base` or the current directory."""
     return path if path.startswith(SCHEME) else os.path.abspath(os.path.join(base, os.path.expanduser(path)))
+
+
+def impossible(path: bytes) -> str:
+    """Return why a path, as the system spells it, can be no file's; "" if it may be one."""
+    if any(byte < 32 or byte == 127 for byte in path):
+        return "a path holds a control character: watch the directory it is in"
+    longest = max(map(len, path.split(b"/")))
+    if len(path) > MAX_PATH or (longest > MAX_NAME and not glob.has_magic(path)):
+        return f"a path is too long: {len(path)} bytes: the system takes {MAX_PATH}, and {MAX_NAME} of a name"
+    return ""
 
 
 def wanted(path: bytes, paths: Iterable[bytes], exclude: Iterable[str] = ()) -> bool:

@@ -1,0 +1,85 @@
+"""Who is served first, and what comes between."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from runwatch.watcher.turns import LITTLE, Share, Turns
+
+
+def burn(seconds: float) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+async def test_who_used_little_goes_before_who_used_much():
+    turns, much, little = Turns(), Share(), Share()
+    order: list[str] = []
+    much.use(10 * LITTLE)
+
+    def piece(name: str) -> None:
+        order.append(name)
+        burn(0.002)
+
+    greedy = [asyncio.create_task(turns.do(much, lambda: piece("much"))) for _ in range(20)]
+    await asyncio.sleep(0)
+    await turns.do(little, lambda: piece("little"))
+    assert order.index("little") <= 1
+    await asyncio.gather(*greedy)
+    assert order.count("much") == 20
+
+
+async def test_a_picture_lets_a_question_pass():
+    turns = Turns()
+    order: list[str] = []
+    first = asyncio.create_task(turns.do(Share(), lambda: burn(0.01)))
+    pictures = [
+        asyncio.create_task(turns.do(Share(), lambda: order.append("picture"), patient=True))
+        for _ in range(5)
+    ]
+    await asyncio.sleep(0)
+    question = asyncio.create_task(turns.do(Share(), lambda: order.append("question")))
+    await asyncio.gather(first, question, *pictures)
+    assert order[0] == "question"
+
+
+async def test_the_loop_does_other_things_between_two_pieces():
+    turns, share, rounds = Turns(), Share(), 0
+    share.use(10 * LITTLE)
+
+    async def other() -> None:
+        nonlocal rounds
+        while True:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    for _ in range(50):
+        await turns.do(share, lambda: None)
+    beside.cancel()
+    assert rounds >= 49
+
+
+async def test_a_client_that_leaves_while_it_waits_holds_up_nobody():
+    turns = Turns()
+    busy = asyncio.create_task(turns.do(Share(), lambda: burn(0.01)))
+    gone = [asyncio.create_task(turns.do(Share(), lambda: None)) for _ in range(3)]
+    await asyncio.sleep(0)
+    gone[0].cancel()
+    await busy
+    for task in gone[1:]:
+        await asyncio.sleep(0)
+        task.cancel()
+    await asyncio.gather(*gone, return_exceptions=True)
+    assert await turns.do(Share(), lambda: 5) == 5
+
+
+async def test_what_fails_fails_for_its_client_alone():
+    turns = Turns()
+    with pytest.raises(ZeroDivisionError):
+        await turns.do(Share(), lambda: 1 // 0)
+    assert await turns.do(Share(), lambda: 5) == 5
