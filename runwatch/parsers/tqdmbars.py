@@ -77,6 +77,8 @@ class TqdmReader(BarReader):
     """
 
     begins = b""  # `%|` is looked for in any case
+    remembers = True
+    """Whether what it reads next may depend on the newest line, also on one that it has not read."""
     needles = NEEDLES
 
     def __init__(self) -> None:
@@ -262,6 +264,12 @@ class TqdmReader(BarReader):
     def _tells_loss(line: bytes) -> bool:
         told = (b"oss" in line or b"LOSS" in line) and len(line) < 400 and _HELD_OUT_LOSS.search(line)
         return bool(told) and not _RETOLD.search(line)
+
+    def passes(self, line: bytes) -> bool:
+        """Return whether a redraw tells nothing, of itself or of the bars around it, whichever its numbers."""
+        if UP in line or self.pictures[0].match(line) is not None or self._tells_loss(line):
+            return False
+        return outer_of(line) is None if b"%|" in line else epoch_of(line) is None
 
     def until(self, block: bytes, begin: int, end: int) -> int:
         """Return where a bar stands that is drawn below others, or not by tqdm: those are read one by one."""
