@@ -51,6 +51,17 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.offset)
 
+    def drop(self, places: Sequence[int]) -> None:
+        """Leave some pictures out."""
+        if not places:
+            return
+        kept = np.ones(len(self), bool)
+        kept[places] = False
+        rank = np.cumsum(kept) - 1
+        parts = [(part, kept[part.at]) for part in self.parts]
+        self.parts = [p._replace(at=rank[p.at[k]], columns=p.columns[:, k]) for p, k in parts if k.any()]
+        self.offset, self.line = self.offset[kept], self.line[kept]
+
     @property
     def next_offset(self) -> Floats:
         """Offset of the picture after each, (n,): where it was completed, if it was."""
