@@ -57,7 +57,10 @@ class BlockReader:
         while start < end:
             if single < start:
                 single = glued(block, start, end)
-            if self._records.decoders and single - start >= BULK_SIZE:
+            if plain < start:
+                plain = self._plain(block, start, single)
+            redrawn = self._records.wavers and plain - start < BULK_SIZE
+            if (self._records.decoders or redrawn) and single - start >= BULK_SIZE:
                 stop = self._near(block, start, single) if self._records.wavers else single
                 start = self._read_bulk(block, start, stop, piece)
                 self._go_on(start == stop)
@@ -68,15 +71,8 @@ class BlockReader:
                 if alike - start >= BULK_SIZE:
                     start = self._read_bulk(block, start, alike, piece)
                     continue
-            if plain < start:
-                plain = self._plain(block, start, single)
             if plain - start >= BULK_SIZE and not self._line_has_text and self._records.quiet:
                 start = self._pass_over(block, start, plain, piece)
-                continue
-            if single - start >= BULK_SIZE > plain - start and self._records.unknown:
-                stop = self._near(block, start, single)
-                start = self._read_bulk(block, start, stop, piece)
-                self._go_on(start == stop)
                 continue
             if self._records.tables and not self._line_has_text:
                 start += self._read_rows(block, start, end, piece)
@@ -197,12 +193,14 @@ class BlockReader:
             used |= folded.begin(lines, text, offset, self.line, piece)
         runs = self._idle_runs(lines, text & ~used)
         if runs:
-            counted, runs = self._records.idle.count(lines, runs)
+            counted, runs = self._records.idle.counts(lines, runs)
             for part in counted:
                 used[part.lines] = True
             decoded += counted
         rest = Rest(self._records, lines, text, used, trains, piece)
         count = rest.read(runs, self.line, self._ordinal)
+        if runs:
+            self._records.idle.done()
         if folded is not None:
             folded.end()
         for part in decoded:
@@ -248,8 +246,6 @@ class BlockReader:
         import numpy as np
 
         records = self._records
-        if not records.idles:
-            return []
         every, learns = b"" in records.heads or records.folded is not None, records.learner is not None
         return records.idle.passed(lines, np.flatnonzero(rest), learns=learns, every=every)
 

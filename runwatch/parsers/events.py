@@ -122,10 +122,10 @@ class EventScanner:
             return told + self._milestone(marker, seen, _redrawn(line))
         return told + (self._line(seen) or []) or None
 
-    def redraws(self, line: bytes) -> bool | None:
-        """Return whether redraws that are like a line tell one event; None if any may tell one of its own.
+    def redraws(self, line: bytes) -> bytes | None:
+        """Return the words of the one event that redraws like a line tell; empty if they tell none.
 
-        Nothing has begun before them.
+        None if any may tell one of its own. Nothing has begun before them.
         """
         if signs.TRIGGER.search(_BLIND.sub(b"", line)):
             return None
@@ -134,8 +134,8 @@ class EventScanner:
         if told is not None:
             kind, words = told[0], told[1][0]
         if kind is None:
-            return False
-        return True if kind in _REDRAWN and not _DIGIT.search(words) else None
+            return b""
+        return words if kind in _REDRAWN and not _DIGIT.search(words) else None
 
     def tell_again(self, first: int, last: int) -> None:
         """Take records up to number `last` that tell once more what number `first` told."""

@@ -77,6 +77,13 @@ class Tells(Enum):
     """The event that the first of them told."""
 
 
+class _Told(NamedTuple):
+    """What redraws of a kind tell, and the words of their event."""
+
+    tells: Tells
+    words: bytes = b""
+
+
 class Run(NamedTuple):
     """Redraws that follow each other, as indices of records."""
 
@@ -96,21 +103,24 @@ class IdleRedraws:
         self._matchers, self._events = matchers, events
         self._bars: list[Any] = [reader for reader in readers if hasattr(reader, "passes")]
         self._readers = [reader for reader in readers if not hasattr(reader, "passes")]
-        self._kinds: dict[bytes, Tells] = {}
+        self._kinds: dict[bytes, _Told] = {}
         """Kinds of redraws, as regexes, the oldest first."""
         self._known: list[tuple[Tells, _Find]] = []
         """What matches runs of them."""
         self._seen: dict[bytes, bool] = {}
         """Other kinds, and whether they were looked at: one that comes once is not worth it."""
-        self._counts = BulkDecoder(_COUNT)
+        self._counter = BulkDecoder(_COUNT)
+        self._thin: tuple[Lines, Lines] | None = None
+        """A block, and the same with bars that are not filled."""
 
     @cached_property
     def _gate(self) -> Gate:
         return Gate(self._matchers, self._readers, bars=False)
 
-    @property
-    def asleep(self) -> bool:
-        """Whether nobody but a reader of bars waits for the next line, whatever it holds."""
+    def asleep(self, tells: Tells) -> bool:
+        """Return whether nobody waits for redraws that tell so much, whatever they hold."""
+        if tells is Tells.COUNT:  # matchers are asked about no bar that does
+            return all(hasattr(reader, "awake") and not reader.awake for reader in self._readers)
         return self._gate.asleep()
 
     @property
@@ -127,24 +137,36 @@ class IdleRedraws:
         last = self.remembered
         runs = self._runs(lines, rest[_redrawn(lines, rest, every=every)], learns=learns)
         inner = (run.inside(first=run.tells is Tells.AGAIN, last=last) for run in runs)
-        return [run for run in inner if run.begin < run.end and not (last and run.tells is Tells.COUNT)]
+        asleep = {tells for tells in Tells if self.asleep(tells)}
+        return [run for run in inner if run.begin < run.end and run.tells in asleep]
 
-    def count(self, lines: Lines, runs: Sequence[Run]) -> tuple[list[Decoded], list[Run]]:
+    def counts(self, lines: Lines, runs: Sequence[Run]) -> tuple[list[Decoded], list[Run]]:
         """Decode those records of runs that tell where a bar stands; return what is left of the runs too.
 
-        What was not decoded is to be read.
+        What was not decoded is to be read. Where something is remembered, nothing is decoded before its time.
         """
         counted = [np.arange(run.begin, run.end) for run in runs if run.tells is Tells.COUNT]
-        if not counted:
+        if not counted or self.remembered:
             return [], [*runs]
-        text = _FILLING.sub(b"%||", lines.text[lines.begin : lines.begin + lines.size])
-        thin = Lines(text, 0, len(text))
         index = np.concatenate(counted)
-        decoded = self._counts.decode(thin, index[thin.lengths[index] > 1])
-        done = np.sort(np.concatenate([index[thin.lengths[index] == 1], *(part.lines for part in decoded)]))
+        decoded = self.count(lines, index)
+        empty = index[lines.lengths[index] == 1]
+        done = np.sort(np.concatenate([empty, *(part.lines for part in decoded)]))
         edges = np.flatnonzero(np.diff(done) > 1) + 1
         left = [Run(int(at[0]), int(at[-1]) + 1, Tells.COUNT) for at in np.split(done, edges) if len(at)]
         return decoded, sorted((*left, *(run for run in runs if run.tells is not Tells.COUNT)))
+
+    def count(self, lines: Lines, index: Ints) -> list[Decoded]:
+        """Decode records that tell where a bar stands, as far as that is quicker."""
+        if self._thin is None or self._thin[0] is not lines:
+            text = _FILLING.sub(b"%||", lines.text[lines.begin : lines.begin + lines.size])
+            self._thin = lines, Lines(text, 0, len(text))
+        thin = self._thin[1]
+        return self._counter.decode(thin, index[thin.lengths[index] > 1])
+
+    def done(self) -> None:
+        """Let go of the block."""
+        self._thin = None
 
     def _runs(self, lines: Lines, index: Ints, *, learns: bool) -> Iterator[Run]:
         """Yield the runs that begin with any of some records, in order; kinds are learnt on the way."""
@@ -173,31 +195,35 @@ class IdleRedraws:
         if looked is None and len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
         self._seen[form] = looked is not None
-        tells = self._told(line, learns) if looked is False else None
-        if tells is None:
+        told = self._told(line, learns) if looked is False else None
+        if told is None:
             return False
         if len(self._kinds) >= _MOST_KINDS:
             del self._kinds[next(iter(self._kinds))]
-        self._kinds[form] = tells
+        self._kinds[form] = told
         self._known = [*_matches(self._kinds)]
         return True
 
-    def _told(self, line: bytes, learns: bool) -> Tells | None:
-        """Return what a redraw tells, whichever its numbers, while nobody waits for it; None if anything else."""
+    def _told(self, line: bytes, learns: bool) -> _Told | None:
+        """Return what a redraw tells, whichever its numbers, while nobody waits; None if anything else."""
         text = bare(line)
-        rest = text.replace(BAR, b"% ")
-        if text[:1] in _ODD or (BAR in text and message_behind(text)) or not self._gate.shuts_out(rest):
+        words = self._events.redraws(text)
+        if words is None or self._may_read(text, learns):
             return None
-        if not all(reader.passes(text) for reader in self._bars):
-            return None
-        if learns and (relevant(text) or opens(text)):
-            return None
-        if learns and BAR not in text and (may_head(text) or b"oss" in text):
-            return None  # else what stands behind the bar is no name of a column
-        again = self._events.redraws(text)
         if _COUNT.match(text) is not None:
-            return Tells.COUNT if again is False else None
-        return None if again is None else Tells.AGAIN if again else Tells.NOTHING
+            return None if words else _Told(Tells.COUNT)
+        return _Told(Tells.AGAIN if words else Tells.NOTHING, words)
+
+    def _may_read(self, text: bytes, learns: bool) -> bool:
+        """Return whether anyone may read a redraw, or what stands behind its bar."""
+        bar = BAR in text
+        if text[:1] in _ODD or (bar and message_behind(text)) or not self._gate.shuts_out(text):
+            return True
+        if learns and (relevant(text) or opens(text)):
+            return True
+        if learns and not bar and (may_head(text) or b"oss" in text):
+            return True  # of a table; behind a bar stands no name of a column
+        return not all(reader.passes(text) for reader in self._bars)
 
 
 def _form(line: bytes) -> bytes | None:
@@ -216,13 +242,11 @@ def _form(line: bytes) -> bytes | None:
     return b"".join((*parts, re.escape(line[at:]))) if parts and size <= _LONGEST else None
 
 
-def _matches(kinds: Mapping[bytes, Tells]) -> Iterator[tuple[Tells, _Find]]:
-    """Yield what matches runs of redraws; those that tell an event again have to be of one kind."""
-    for tells in Tells:
-        forms = [form for form, told in kinds.items() if told is tells]
-        for same in [[form] for form in forms] if tells is Tells.AGAIN else [forms] if forms else []:
-            run = rb"(?:(?:%b) *[\r\n]+){1,%d}" % (b"|".join(same), _AT_ONCE)
-            yield tells, re.compile(run).match
+def _matches(kinds: Mapping[bytes, _Told]) -> Iterator[tuple[Tells, _Find]]:
+    """Yield what matches runs of redraws that tell the same."""
+    for told in sorted(set(kinds.values()), key=lambda told: (told.tells.value, told.words)):
+        same = b"|".join(form for form, of in kinds.items() if of == told)
+        yield told.tells, re.compile(rb"(?:(?:%b) *[\r\n]+){1,%d}" % (same, _AT_ONCE)).match
 
 
 def _redrawn(lines: Lines, index: Ints, *, every: bool) -> NDArray[np.bool_]:

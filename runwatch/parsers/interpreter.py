@@ -30,7 +30,7 @@ from runwatch.text import decode
 if TYPE_CHECKING:
     from runwatch.parsers.boxbulk import WholeBoxes
     from runwatch.parsers.bulk import Decoder
-    from runwatch.parsers.idle import IdleRedraws
+    from runwatch.parsers.idle import IdleRedraws, Tells
     from runwatch.parsers.pictures import Folded, Folding
     from runwatch.parsers.sieve import Sieve
 
@@ -166,11 +166,6 @@ class Interpreter:
         return quiet and (self.learner is None or not self.learner.awake)
 
     @property
-    def unknown(self) -> bool:
-        """Whether there is no format yet, but a bulk path once there is."""
-        return self._bulk and self.format is None
-
-    @property
     def idle(self) -> IdleRedraws:
         """What finds the redraws of a block that tell nothing."""
         if self._idle is None:
@@ -179,11 +174,11 @@ class Interpreter:
             self._idle = IdleRedraws(self._matchers, [reader for reader, _ in self._readers], self.events)
         return self._idle
 
-    @property
-    def idles(self) -> bool:
-        """Whether what the idle redraws tell is sure: nothing waits for any line, whatever it holds."""
-        waits = self._own or self.events.inside or (self.learner is not None and self.learner.awake)
-        return not waits and self.idle.asleep
+    def idles(self, tells: Tells) -> bool:
+        """Return whether redraws that tell so much tell no more: nothing waits for any line."""
+        if self._own or self.events.inside or not self.idle.asleep(tells):
+            return False
+        return tells is tells.COUNT or self.learner is None or not self.learner.awake
 
     def pass_redraws(self, count: int) -> None:
         """Take note of redraws that no format knows, and that tell nothing new."""
@@ -197,8 +192,8 @@ class Interpreter:
 
     @property
     def wavers(self) -> bool:
-        """Whether another format may yet take the place of the one that was settled on."""
-        return self._open and self.format is not None
+        """Whether a format may yet be settled on, or take the place of the one that was."""
+        return self._bulk and self._open
 
     def pass_over(self, lines: int) -> None:
         """Take note of lines that tell nothing."""

@@ -99,30 +99,46 @@ class Rest:
         self._confirmed = trained
 
     def _pass(self, run: Run, line: int) -> int:
-        """Pass over redraws, or read those for which something waits.
+        """Pass over redraws, or read those for which something waits; `line` is the number of the first line.
 
         Return how many records are done if one has changed the format, else 0.
         """
-        records, lines, heads = self._records, self._lines, self._records.heads
-        first = int(self._ordinals[run.begin - 1]) if run.begin else -1
+        heads, sure = self._records.heads, False
         for index in range(run.begin, run.end):
-            if records.idles:
-                self._confirm(int(self._trained[index]))
-                last = int(self._ordinals[run.end - 1])
-                if run.tells is Tells.AGAIN:
-                    records.events.tell_again(first, last)
-                    self._used[index : run.end] = self._text[index : run.end]
+            if not sure and self._records.idles(run.tells):
+                self._skip(run._replace(begin=index), line)
                 if run.tells is not Tells.COUNT:
-                    records.pass_redraws(last - int(self._ordinals[index]) + 1)
-                return 0
-            first = int(self._ordinals[index])
-            if not self._text[index]:
-                continue
-            place = int(lines.starts[index]), line + int(lines.line[index]), first
-            if run.tells is Tells.COUNT:
-                records.tell(lines.record(index), self._offset + place[0], *place[1:], self._piece)
-            else:
-                self._read(index, *place, int(self._trained[index]))
-            if records.heads is not heads:
+                    break
+                sure = True  # what was not decoded is read
+            if self._text[index] and not (sure and self._used[index]):
+                self._read_alone(index, line)
+            if self._records.heads is not heads:
                 return index + 1
         return 0
+
+    def _skip(self, run: Run, line: int) -> None:
+        """Take redraws for what they are known to tell."""
+        records, chosen = self._records, slice(run.begin, run.end)
+        before = int(self._ordinals[run.begin]) - int(self._text[run.begin])
+        last = int(self._ordinals[run.end - 1])
+        self._confirm(int(self._trained[run.begin]))
+        if run.tells is Tells.COUNT:
+            index = np.arange(run.begin, run.end)[self._text[chosen] & ~self._used[chosen]]
+            for part in records.idle.count(self._lines, index) if len(index) else ():
+                self._used[part.lines] = True
+                part.place(self._lines, self._offset, line)
+                self._piece.add_bulk(part)
+            return
+        if run.tells is Tells.AGAIN:
+            records.events.tell_again(before, last)
+            self._used[chosen] = self._text[chosen]
+        records.pass_redraws(last - before)
+
+    def _read_alone(self, index: int, line: int) -> None:
+        """Read a record, or of one that was decoded the events."""
+        start, number = int(self._lines.starts[index]), line + int(self._lines.line[index])
+        ordinal, record = int(self._ordinals[index]), self._lines.record(index)
+        if self._used[index]:
+            self._records.tell(record, self._offset + start, number, ordinal, self._piece)
+        else:
+            self._read(index, start, number, ordinal, int(self._trained[index]))

@@ -284,7 +284,7 @@ class TqdmReader(BarReader):
         return bool(told) and not _RETOLD.search(line)
 
     def passes(self, line: bytes) -> bool:
-        """Return whether a redraw tells nothing, of itself or of the bars around it, whichever its numbers."""
+        """Return whether a redraw tells nothing of any bar, whichever its numbers."""
         if UP in line or self.pictures[0].match(line) is not None or self._tells_loss(line):
             return False
         return outer_of(line) is None if b"%|" in line else epoch_of(line) is None
