@@ -163,7 +163,13 @@ class Unit:
         return value * self.multiply / self.divide
 
     def scale(self, column: NDArray[np.float64]) -> None:
-        """Make stored values of printed ones in place, all but those that are inverted."""
+        """Make stored values of printed ones in place."""
+        if self.invert:
+            zero = column == 0.0
+            column[zero] = 1.0
+            column[:] = 1.0 / column
+            column[zero] = float("inf")
+            return
         if self.multiply != 1.0:
             column *= self.multiply
         if self.share:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from runwatch.batch import TRAIN
 from runwatch.parsers.columns import Rows
 from runwatch.parsers.escapes import glued
-from runwatch.parsers.interpreter import MAX_LINE, Interpreter
+from runwatch.parsers.interpreter import Interpreter
 from runwatch.parsers.piece import Piece
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runwatch.parsers.decoded import Decoded
+    from runwatch.parsers.idle import Run
     from runwatch.parsers.lines import Lines
 
 BULK_SIZE = 1 << 15
@@ -56,7 +57,10 @@ class BlockReader:
         while start < end:
             if single < start:
                 single = glued(block, start, end)
-            if self._records.decoders and single - start >= BULK_SIZE:
+            if plain < start:
+                plain = self._plain(block, start, single)
+            redrawn = self._records.wavers and plain - start < BULK_SIZE
+            if (self._records.decoders or redrawn) and single - start >= BULK_SIZE:
                 stop = self._near(block, start, single) if self._records.wavers else single
                 start = self._read_bulk(block, start, stop, piece)
                 self._go_on(start == stop)
@@ -67,8 +71,6 @@ class BlockReader:
                 if alike - start >= BULK_SIZE:
                     start = self._read_bulk(block, start, alike, piece)
                     continue
-            if plain < start:
-                plain = self._plain(block, start, single)
             if plain - start >= BULK_SIZE and not self._line_has_text and self._records.quiet:
                 start = self._pass_over(block, start, plain, piece)
                 continue
@@ -164,7 +166,9 @@ class BlockReader:
     def _near(self, block: bytes, begin: int, end: int) -> int:
         """Return where to stop in block[begin:end]: what is behind a line that settles is read again."""
         near = begin + self._reach
-        return block.rfind(b"\n", begin, near) + 1 or end if near + BULK_SIZE <= end else end
+        if near + BULK_SIZE > end:
+            return end
+        return max(block.rfind(b"\n", begin, near), block.rfind(b"\r", begin, near)) + 1 or end
 
     def _go_on(self, unchanged: bool) -> None:
         """Read more at once next, or little if the format has changed."""
@@ -175,6 +179,7 @@ class BlockReader:
         import numpy as np
 
         from runwatch.parsers.lines import Lines
+        from runwatch.parsers.rest import Rest
 
         lines = Lines(block, begin, end)
         text = lines.lengths > 1
@@ -186,7 +191,16 @@ class BlockReader:
         offset, folded = piece.start + begin, self._records.folded
         if folded is not None:
             used |= folded.begin(lines, text, offset, self.line, piece)
-        count = self._read_rest(lines, text, used, trains, piece)
+        runs = self._idle_runs(lines, text & ~used)
+        if runs:
+            counted, runs = self._records.idle.counts(lines, runs)
+            for part in counted:
+                used[part.lines] = True
+            decoded += counted
+        rest = Rest(self._records, lines, text, used, trains, piece)
+        count = rest.read(runs, self.line, self._ordinal)
+        if runs:
+            self._records.idle.done()
         if folded is not None:
             folded.end()
         for part in decoded:
@@ -227,54 +241,13 @@ class BlockReader:
             found += parts
         return found
 
-    def _read_rest(
-        self,
-        lines: Lines,
-        text: NDArray[np.bool_],
-        used: NDArray[np.bool_],
-        trains: NDArray[np.bool_],
-        piece: Piece,
-    ) -> int:
-        """Read what was not decoded, in order, and note in `used` what told anything.
-
-        `trains` tells which of those that were decoded are records of training.
-
-        Return how many records of the block are done: all, or those up to the one that
-        changed the format or made it sure.
-        """
+    def _idle_runs(self, lines: Lines, rest: NDArray[np.bool_]) -> list[Run]:
+        """Return the runs of redraws among the records `rest` that tell nothing new."""
         import numpy as np
 
-        from runwatch.parsers.lines import PAINTED_INSIDE, UNCLEAN, worth
-        from runwatch.parsers.spots import TRIGGERS
-
-        records, events, folded = self._records, self._records.events, self._records.folded
-        rest = np.flatnonzero(text & ~used)
-        telling = lines.lengths[rest] > MAX_LINE
-        for head in records.heads:
-            telling |= lines.beginning(head, rest)
-        quiet = ~telling
-        unclean = UNCLEAN if folded is not None else (b"\0",)  # a reader looks at lines as they are
-        needles = (*records.needles, *unclean)
-        telling[quiet] = lines.holding(rest[quiet], needles, TRIGGERS, PAINTED_INSIDE)
-        ordinals = (np.cumsum(text) - 1 + self._ordinal)[rest]
-        decoded = np.cumsum(trains)
-        places = (rest, lines.starts[rest], lines.line[rest], ordinals, decoded[rest])
-        indices, starts, numbers, ordinal, before = (place.tolist() for place in places)
-        offset, confirmed, heads = piece.start + lines.begin, 0, records.heads
-        if folded is not None:
-            telling |= np.fromiter(map(folded.may, lines.records(rest)), bool, len(rest))
-        for at in worth(telling.nonzero()[0].tolist(), len(telling), lambda: events.inside):
-            index, start = indices[at], starts[at]
-            record = lines.record(index)
-            if folded is not None:
-                folded.at = offset + start
-            records.confirm(before[at] - confirmed)
-            confirmed = before[at]
-            used[index] = records.read(record, offset + start, self.line + numbers[at], ordinal[at], piece)
-            if records.heads is not heads:
-                return int(index) + 1
-        records.confirm(int(decoded[-1]) - confirmed)
-        return len(lines)
+        records = self._records
+        every, learns = b"" in records.heads or records.folded is not None, records.learner is not None
+        return records.idle.passed(lines, np.flatnonzero(rest), learns=learns, every=every)
 
     def _end_line(self, piece: Piece) -> None:
         piece.lines += 1

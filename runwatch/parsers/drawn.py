@@ -39,8 +39,10 @@ _IGNITE = re.compile(
     rb"[^|,\[\r\n]{0,400}(?:, (?P<postfix>[^\[\r\n]{1,2000}))? \[[\d:]+<[\d:?]+\]"
 )
 """In the order in which PyTorch Ignite has it: the count first, the values before the times."""
+HEAVY = rb"\xe2[\x94\x95][\x80-\xbf\xe2]{10,1200}"
+"""The line that rich draws: four of its signs or more, told by their first."""
 _RICH = re.compile(
-    rb"(?P<text>[^\xe2\r\n]{0,200}?) {1,8}(?:\xe2[\x94\x95][\x80-\xbf]){4,400} {1,40}(?:\d{1,3}% {1,8})?"
+    rb"(?P<text>[^\xe2\r\n]{0,200}?) {1,8}" + HEAVY + rb" {1,40}(?:\d{1,3}% {1,8})?"
     rb"(?P<done>\d+)/(?P<total>\d+)(?P<postfix>(?: [^\r\n]{0,2000})?)$"
 )
 _ALIVE = re.compile(
@@ -54,8 +56,6 @@ _ENDS = (b"\xe2\x94\x81 ", b"\xe2\x95\xb8 ", b"\xe2\x95\xba ")
 _IN = b"%] in "
 _LIGHTNING = re.compile(rb"Epoch \d+/\d+ .*\xe2\x80\xa2")
 """A bar of rich that has a reader of its own."""
-OTHERS = (_ENDS[0][:3], _IN)
-"""What stands in a log where bars of rich or alive-progress may be; colours may end them."""
 NEEDLES = (*ENDLESS, *_ENDS, _IN)
 """What a line holds that may be a bar, but for `%|`."""
 

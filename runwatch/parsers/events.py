@@ -25,6 +25,9 @@ _LOOK = 4096
 """Bytes of a line in which words are looked for, so that no line takes long."""
 _REDRAWN = frozenset({"eval_begin", "load", "compile"})
 """Kinds whose lines are redrawn: the same words right behind each other are one event."""
+_BLIND = re.compile(rb"%\||[Ee]valuati|[Vv]alidati|[Tt]raining|[Cc]heckpoint|Load")
+"""Words of bars; what tells events by them alone looks at no digits."""
+_DIGIT = re.compile(rb"\d")
 _COUNTED = frozenset({"retry", "compile"})
 _APART = 100
 """Records between two lines of a kind from which the later begins a count of its own."""
@@ -115,8 +118,30 @@ class EventScanner:
         if belongs or self._begin(seen):
             return told
         if marker is not None:
-            return told + self._milestone(marker, Line(line, b"", None, offset, number, ordinal), line)
+            seen = Line(line, b"", None, offset, number, ordinal)
+            return told + self._milestone(marker, seen, _redrawn(line))
         return told + (self._line(seen) or []) or None
+
+    def redraws(self, line: bytes) -> bytes | None:
+        """Return the words of the one event that redraws like a line tell; empty if they tell none.
+
+        None if any may tell one of its own. Nothing has begun before them.
+        """
+        if signs.TRIGGER.search(_BLIND.sub(b"", line)):
+            return None
+        kind, words = self._marker(line), _redrawn(line)
+        told = None if kind else signs.trouble(line) or signs.milestone(line)
+        if told is not None:
+            kind, words = told[0], told[1][0]
+        if kind is None:
+            return b""
+        return words if kind in _REDRAWN and not _DIGIT.search(words) else None
+
+    def tell_again(self, first: int, last: int) -> None:
+        """Take records up to number `last` that tell once more what number `first` told."""
+        kind, words, ordinal = self._drawn
+        if ordinal == first:
+            self._drawn = kind, words, last
 
     def flush(self) -> list[Event]:
         """Return the events of what the log's end (or a break in it) cut off."""
@@ -194,6 +219,12 @@ class EventScanner:
             steps = signs.STEP.findall(line.text)
             step = int(b"".join(steps[-1])) if steps else None
         return [Event(kind, line.offset, line.number, decode(line.text.strip(), 300), line.rank, step, data)]
+
+
+def _redrawn(line: bytes) -> bytes:
+    """Return what stays the same of a line where it is redrawn: what stands before a bar."""
+    text, bar, _ = line.partition(b"%|")
+    return text.rstrip(b" 0123456789") if bar else line
 
 
 def _of_traceback(ended: Ended) -> Event:

@@ -30,7 +30,8 @@ _AWAKE = attrgetter("awake")
 class Gate:
     """Stands before the matchers and readers of some formats."""
 
-    def __init__(self, matchers: Sequence[Matcher], readers: Sequence[Reader]) -> None:
+    def __init__(self, matchers: Sequence[Matcher], readers: Sequence[Reader], *, bars: bool = True) -> None:
+        """`bars` tells whether it is open to bars of tqdm, whoever reads them."""
         silent = [m for m in matchers if not (m.prefix or getattr(m, "needle", b""))]
         self._asked = tuple(m for m in silent if not hasattr(m, "fresh"))
         """They say nothing of what their lines hold, and remember none."""
@@ -38,7 +39,8 @@ class Gate:
         self.made = all(hasattr(one, "awake") for one in self._waiting)
         """Whether it can be shut at all: those of other packages do not say when they wait."""
         logged = [m.matcher if isinstance(m, Logged) else m for m in matchers if not m.prefix]
-        wanted = {BAR, *(word for reader in readers for word in getattr(reader, "needles", ()))}
+        wanted = {word for reader in readers for word in getattr(reader, "needles", ())}
+        wanted |= {BAR} if bars else set()
         words = {*((word, b"") for word in wanted), *(word for word in map(_word, logged) if word[0])}
         bare = {m.prefix for m in matchers} - {word for word, _ in words} - {b""}
         begins = [re.escape(head) for head in sorted(bare)]

@@ -30,6 +30,7 @@ from runwatch.text import decode
 if TYPE_CHECKING:
     from runwatch.parsers.boxbulk import WholeBoxes
     from runwatch.parsers.bulk import Decoder
+    from runwatch.parsers.idle import IdleRedraws, Tells
     from runwatch.parsers.pictures import Folded, Folding
     from runwatch.parsers.sieve import Sieve
 
@@ -72,6 +73,7 @@ class Interpreter:
         """Each matcher for lines behind a logging prefix."""
         self._readers: tuple[tuple[Reader, Format], ...] = ()
         self._dispatch: Dispatch
+        self._idle: IdleRedraws | None
         self.heads: list[bytes]
         """What a line begins with that may be a record; any other holds a needle or is an event."""
         self._use(tuple(fmt for fmt in self.formats if not fmt.weak))
@@ -164,9 +166,34 @@ class Interpreter:
         return quiet and (self.learner is None or not self.learner.awake)
 
     @property
+    def idle(self) -> IdleRedraws:
+        """What finds the redraws of a block that tell nothing."""
+        if self._idle is None:
+            from runwatch.parsers.idle import IdleRedraws
+
+            self._idle = IdleRedraws(self._matchers, [reader for reader, _ in self._readers], self.events)
+        return self._idle
+
+    def idles(self, tells: Tells) -> bool:
+        """Return whether redraws that tell so much tell no more: nothing waits for any line."""
+        if self._own or self.events.inside or not self.idle.asleep(tells):
+            return False
+        return tells is tells.COUNT or self.learner is None or not self.learner.awake
+
+    def pass_redraws(self, count: int) -> None:
+        """Take note of redraws that no format knows, and that tell nothing new."""
+        if self.learner is not None:
+            self.learner = self.learner.below(self._records)
+            self.learner.pass_over(count)
+
+    def tell(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
+        """Take the events of a record that was decoded; return whether it told any."""
+        return self._tell(bare(line), offset, number, ordinal, piece)
+
+    @property
     def wavers(self) -> bool:
-        """Whether another format may yet take the place of the one that was settled on."""
-        return self._open and self.format is not None
+        """Whether a format may yet be settled on, or take the place of the one that was."""
+        return self._bulk and self._open
 
     def pass_over(self, lines: int) -> None:
         """Take note of lines that tell nothing."""
@@ -183,9 +210,12 @@ class Interpreter:
         """What a record holds that does not begin with one of the heads."""
         return self._dispatch.needles
 
+    @property
+    def _matchers(self) -> tuple[Matcher, ...]:
+        return self._dispatch.matchers + (self._weak.matchers if self._weak is not None else ())
+
     def _made_quiet(self) -> Quiet:
-        matchers = self._dispatch.matchers + (self._weak.matchers if self._weak is not None else ())
-        return Quiet(matchers, [reader for reader, _ in self._readers], self.events.heads)
+        return Quiet(self._matchers, [reader for reader, _ in self._readers], self.events.heads)
 
     def _leading(self, line: bytes) -> Match | None:
         """Match a line with what goes before the readers: the users' formats, then the settled one."""
@@ -388,7 +418,7 @@ class Interpreter:
 
     def _use(self, formats: tuple[Format, ...], *, logged: bool | None = None) -> None:
         """Ask the matchers and readers of `formats` from now on; see Dispatch for `logged`."""
-        self._dispatch = Dispatch(formats, logged, self._behind)
+        self._dispatch, self._idle = Dispatch(formats, logged, self._behind), None
         known = self._readers  # they know what stood before
         self._readers = tuple(
             pair

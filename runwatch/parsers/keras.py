@@ -33,7 +33,7 @@ _ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): (" + VALUE + rb")(?= - |[\s\b]
 _PLACE = re.compile(rb"/(\d+)(?= \[[=>.]{10,80}\] ?- )")
 """Where a bar tells its place; many in a line were glued together as carriage returns were lost."""
 _FILLING = re.compile(rb"\[[=>.]{10,80}\]")
-_HEAVY = re.compile(rb"(?:\xe2\x94[\x80-\xbf]){2,200}")
+_HEAVY = re.compile(rb"\xe2\x94[\x80-\xbf\xe2]{4,300}")
 HEADLINE, DRAWN, _UNKNOWN, _WHOLE = "headline", "drawn", "unknown", "whole"
 """What a line shows: an epoch's headline, a bar, a bar without a total, a bar that is printed once."""
 

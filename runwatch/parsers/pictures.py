@@ -51,6 +51,17 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.offset)
 
+    def drop(self, places: Sequence[int]) -> None:
+        """Leave some pictures out."""
+        if not places:
+            return
+        kept = np.ones(len(self), bool)
+        kept[places] = False
+        rank = np.cumsum(kept) - 1
+        parts = [(part, kept[part.at]) for part in self.parts]
+        self.parts = [p._replace(at=rank[p.at[k]], columns=p.columns[:, k]) for p, k in parts if k.any()]
+        self.offset, self.line = self.offset[kept], self.line[kept]
+
     @property
     def next_offset(self) -> Floats:
         """Offset of the picture after each, (n,): where it was completed, if it was."""
@@ -141,6 +152,8 @@ class Folded:
     While a block is read, lines come here one by one that were not decoded, with `at` as their offset.
     """
 
+    remembers = False
+
     def __init__(self, reader: Folding) -> None:
         self._reader = reader
         self._decoders = [
@@ -160,6 +173,12 @@ class Folded:
     def may(self, line: bytes) -> bool:
         """Return whether a line may be read, by the reader or as a bar."""
         return b"%|" in line or self._reader.may(line)
+
+    def passes(self, line: bytes) -> bool:
+        """Return whether a redraw tells nothing, whichever its numbers, while a block is read."""
+        if any(matcher.match(line) is not None for matcher in self._reader.pictures):
+            return False
+        return not self._reader.minds(line) or (hasattr(self._reader, "passes") and self._reader.passes(line))
 
     def begin(
         self, lines: Lines, text: NDArray[np.bool_], start: int, first_line: int, piece: Piece

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 
 from runwatch.parsers.bars import BarReader
+from runwatch.parsers.drawn import HEAVY
 from runwatch.parsers.patterns import NUMBER, Match, values
 from runwatch.parsers.readers import Row
 from runwatch.parsers.shown import NAMED, BarPictures, named
 
 _RICH = re.compile(
-    rb"(?P<text>Epoch \d+/\d+) +(?:\xe2[\x94\x95][\x80-\xbf]){4,400} (?P<done>\d+)/(?P<total>\d+) +"
+    rb"(?P<text>Epoch \d+/\d+) +" + HEAVY + rb" (?P<done>\d+)/(?P<total>\d+) +"
     rb"\d+:\d\d:\d\d \xe2\x80\xa2(?: +(?:[\d:]{4,12}|-:--:--))? +(?P<pace>"
     + NUMBER
     + rb")it/s(?P<rest>.{0,2000})"
 )
-_RICH_FILLING = re.compile(rb"(?:\xe2[\x94\x95][\x80-\xbf]){5,400}")
+_RICH_FILLING = re.compile(HEAVY)
 _RICH_MORE = re.compile(rb" {8,400}(?:(?:[\d:]{4,12}|-:--:--) +)?(?=[A-Za-z]|[-+]?\d[\d.e+-]*\s*$)")
 
 
@@ -69,11 +70,12 @@ class RichReader(BarReader):
         return False
 
     def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return where the first broken bar begins, or the last line, which may yet be broken."""
+        """Return where the first broken bar begins, or the last record, which may yet be broken."""
         if block.startswith(b"        ", begin):
             return begin
         broken = block.find(b"\n        ", begin, end)
-        return block.rfind(b"\n", begin, end - 1 if broken < 0 else broken) + 1 or begin
+        last = len(block[begin:end].rstrip(b"\r\n")) + begin if broken < 0 else broken
+        return max(block.rfind(b"\n", begin, last), block.rfind(b"\r", begin, last)) + 1 or begin
 
     def thin(self, text: bytes) -> bytes:
         """Return the text with short bars."""

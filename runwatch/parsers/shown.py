@@ -81,6 +81,8 @@ class Shown(Layout):
     """Whether it has no total: what was done before it began is to be told in its place."""
     scaled: bool = False
     """Whether done or total are printed in thousands or the like."""
+    other: bool = False
+    """Whether rich or alive-progress drew it: all their bars are drawn again, whichever moves."""
     __hash__ = Layout.__hash__  # quicker than one of all fields
 
 
@@ -94,6 +96,7 @@ class _Key(NamedTuple):
     outer: bool
     open: bool
     scales: tuple[float, ...]
+    other: bool
 
 
 class _Bar:
@@ -206,12 +209,15 @@ class BarPictures:
         named: _Named,
         epoch: tuple[int, int] | None = None,
         scales: tuple[float, ...] = (1.0, 1.0, 1.0),
+        *,
+        other: bool = False,
     ) -> Match | None:
         """Return the picture of a bar behind `text`, which begins its line; None if it is not of training.
 
         `place` are the spans of done, total and, if shown, the pace; for the total stands once more what is
         done where there is none. `named` are those of other numbers, and `epoch` the one among them that is
-        the epoch's number. `scales` are of done, total and pace.
+        the epoch's number. `scales` are of done, total and pace; `other` tells that
+        it was not drawn by tqdm.
         """
         if NOT_TRAINING.search(text):
             return None
@@ -225,7 +231,8 @@ class BarPictures:
             epochs = [items.pop(b"epoch")]
         rank = _RANK.search(text)
         outer = not epochs and _OUTER.search(text) is not None
-        key = _Key(len(epochs), pace, tuple(items), rank is not None, outer, place[0] == place[1], scales)
+        open_ = place[0] == place[1]
+        key = _Key(len(epochs), pace, tuple(items), rank is not None, outer, open_, scales, other)
         layout = self._layout(key)
         if layout is None:
             return None
@@ -261,6 +268,7 @@ class BarPictures:
             outer=key.outer,
             open=key.open,
             scaled=max(key.scales[:2]) > 1.0,
+            other=key.other,
         )
 
 

@@ -114,7 +114,7 @@ def learn(matcher: Matcher, line: bytes, match: Match, fixed: Set[int] = frozens
     `fixed` are digits that tell lines apart which are else alike.
     """
     text = line[:-1]
-    if match.layout.event or any(unit.invert for unit in match.layout.units):
+    if match.layout.event:
         return None
     free = _free_digits(matcher, text, match) - fixed
     values: list[Number | float] = []

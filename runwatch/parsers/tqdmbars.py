@@ -10,7 +10,7 @@ from runwatch.batch import EVAL
 from runwatch.metrics import LOSS
 from runwatch.parsers.aside import Aside, Picture, tells_total
 from runwatch.parsers.bars import BarReader
-from runwatch.parsers.drawn import NEEDLES, OTHERS, Drawn, drawn, holds
+from runwatch.parsers.drawn import HEAVY, NEEDLES, Drawn, drawn, holds
 from runwatch.parsers.escapes import UP
 from runwatch.parsers.laps import Laps, bare, epoch_of, outer_of, place_all, spliced, total_of
 from runwatch.parsers.patterns import FIELDS, Layout, Match, number, values
@@ -30,14 +30,15 @@ _RETOLD = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)
 _NEAR = 64
 """Lines behind a bar within which what was measured on held-out data is of its step."""
 _MOST_ENDED = 256
-_WINDOW = 1 << 10
-"""Bytes searched first: where there are many such bars, the rest of a block is not searched for each."""
 _SURE = 16
 """Records from which these lines are nobody else's."""
 _BEGUN = re.compile(rb"%\|[^|\r\n]{0,400}\|\s*0/(\d+) \[")
 _MAY = re.compile(rb"%\||poch|POCH|oss|LOSS| \[|%\] in |\xe2")
 """What a line holds that is a bar or tells of one: most hold none of it."""
 _FILLING = re.compile(rb"%\|[^|\r\n]{1,400}\|")
+_HEAVY = re.compile(HEAVY)
+_ALIVE = re.compile(rb"\|[^|\r\n]{1,600}\|(?: [\x80-\xff]{1,80})?(?= \d{1,12}/\d{1,12} \[\d{1,3}%\] in )")
+"""What alive-progress draws, with the signs that move beside it."""
 
 
 class _TqdmPictures(BarPictures):
@@ -57,7 +58,7 @@ class _TqdmPictures(BarPictures):
         if bar.postfix is not None:
             items = named(line, *bar.postfix)
             epoch = next((s for name, s in items if name == b"epoch" and line[slice(*s)].isdigit()), None)
-            return self.picture(text, bar.place, bar.pace, items, epoch, bar.scales)
+            return self.picture(text, bar.place, bar.pace, items, epoch, bar.scales, other=bar.other)
         before, loss, _ = text.partition(b"oss")  # what is held out may be told behind it
         if not loss or NOT_TRAINING.search(before):
             return None
@@ -66,7 +67,9 @@ class _TqdmPictures(BarPictures):
         items = [(name, span) for name, span in told if name.lower() != b"epoch"]
         end = min((span[0] - len(name) for name, span in items), default=begin)
         text = line[begin : end - 1]
-        return self.picture(text, bar.place, bar.pace, items, None, bar.scales) if items else None
+        if not items:
+            return None
+        return self.picture(text, bar.place, bar.pace, items, None, bar.scales, other=bar.other)
 
 
 class TqdmReader(BarReader):
@@ -77,6 +80,8 @@ class TqdmReader(BarReader):
     """
 
     begins = b""  # `%|` is looked for in any case
+    remembers = True
+    """Whether what it reads next may depend on the newest line, also on one that it has not read."""
     needles = NEEDLES
 
     def __init__(self) -> None:
@@ -118,7 +123,7 @@ class TqdmReader(BarReader):
         self._note(line)
         shown = values(line, match)
         layout = match.layout
-        if bar.other and self._again(layout, shown):
+        if self._again(layout, shown):
             return []
         if self._below and not (isinstance(layout, Shown) and layout.ranked):
             layout, shown = self.pictures[0].ranked(layout), [*shown, float(above)]
@@ -128,9 +133,9 @@ class TqdmReader(BarReader):
             rows, self._waiting = self._waiting + rows, []
         return rows
 
-    def _again(self, layout: Layout, shown: list[float]) -> bool:
+    def _again(self, layout: Layout, shown: Sequence[float]) -> bool:
         """Return whether a bar that has ended is drawn once more: rich draws all, whichever moves."""
-        if shown[0] != shown[1]:
+        if not (isinstance(layout, Shown) and layout.other) or shown[0] != shown[1]:
             return False
         seen = layout, tuple(shown)
         again = seen in self._ended
@@ -163,12 +168,27 @@ class TqdmReader(BarReader):
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many pictures, each as if by itself; return the records they complete."""
         self._line, self._records = int(pictures.line[-1]), _SURE  # else there would be no block
+        pictures.drop(self._drawn_again(pictures))
+        if not len(pictures):
+            return iter(())
         outer = [isinstance(part.layout, Shown) and part.layout.outer for part in pictures.parts]
         if (any(outer) and (self._nested or not all(outer))) or not self._aside.quick(pictures):
             return pictures.one_by_one(0, len(pictures), self._one)
         if place_all(pictures, self._laps, self.pictures[0].placed):
             self._first_epoch = self._laps.first
         return super().fold(pictures)
+
+    def _drawn_again(self, pictures: Pictures) -> list[int]:
+        """Return the pictures of bars that had ended before."""
+        ended = [
+            (int(part.at[i]), part.layout, part.columns[:, i].tolist())
+            for part in pictures.parts
+            if isinstance(part.layout, Shown) and part.layout.other
+            for i in (part.columns[0] == part.columns[1]).nonzero()[0].tolist()
+        ]
+        return [
+            at for at, layout, shown in sorted(ended, key=lambda one: one[0]) if self._again(layout, shown)
+        ]
 
     def _one(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
         """Take one picture of a bar, which may be one of epochs above another that trains."""
@@ -263,22 +283,28 @@ class TqdmReader(BarReader):
         told = (b"oss" in line or b"LOSS" in line) and len(line) < 400 and _HELD_OUT_LOSS.search(line)
         return bool(told) and not _RETOLD.search(line)
 
+    def passes(self, line: bytes) -> bool:
+        """Return whether a redraw tells nothing of any bar, whichever its numbers."""
+        if UP in line or self.pictures[0].match(line) is not None or self._tells_loss(line):
+            return False
+        return outer_of(line) is None if b"%|" in line else epoch_of(line) is None
+
     def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return where a bar stands that is drawn below others, or not by tqdm: those are read one by one."""
+        """Return where a bar stands that is drawn below others: those are read one by one."""
         if self._below:
             return begin
-        if not self.pictures[0].others and block.find(UP[:1], begin, end) < 0:  # one byte is found at once
+        if block.find(UP[:1], begin, end) < 0:  # one byte is found at once
             return end
-        words = (UP, *OTHERS) if self.pictures[0].others else (UP,)
-        low, size = begin, _WINDOW if self.pictures[0].others else end
-        while low < end:
-            places = (block.find(word, low, min(low + size + 8, end)) for word in words)
-            first = min((at for at in places if at >= 0), default=-1)
-            if first >= 0:
-                return max(block.rfind(b"\n", begin, first), block.rfind(b"\r", begin, first), begin)
-            low, size = low + size, 2 * size
-        return end
+        above = block.find(UP, begin, end)
+        return (
+            end
+            if above < 0
+            else max(block.rfind(b"\n", begin, above), block.rfind(b"\r", begin, above), begin)
+        )
 
     def thin(self, text: bytes) -> bytes:
         """Return the text with empty bars."""
-        return _FILLING.sub(b"%||", text)
+        text = _FILLING.sub(b"%||", text)
+        if not self.pictures[0].others:
+            return text
+        return _ALIVE.sub(b"||", _HEAVY.sub(4 * b"\xe2\x94\x81", text))

@@ -1,0 +1,144 @@
+"""What the bulk path has left over of a block: its records in order, each read or passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runwatch.parsers.idle import Run, Tells
+from runwatch.parsers.interpreter import MAX_LINE, Interpreter
+from runwatch.parsers.lines import PAINTED_INSIDE, UNCLEAN, Ints, Lines, worth
+from runwatch.parsers.piece import Piece
+from runwatch.parsers.spots import TRIGGERS
+
+
+class Rest:
+    """Reads what is left over of one block. Its state is how far it has come."""
+
+    def __init__(
+        self,
+        records: Interpreter,
+        lines: Lines,
+        text: NDArray[np.bool_],
+        used: NDArray[np.bool_],
+        trains: NDArray[np.bool_],
+        piece: Piece,
+    ) -> None:
+        """`text` tells which records hold any, `used` which were decoded, and `trains` which of those train.
+
+        What tells anything is noted in `used`.
+        """
+        self._records, self._lines, self._piece = records, lines, piece
+        self._text, self._used = text, used
+        self._trained = np.cumsum(trains)
+        """Records of training decoded so far, by record."""
+        self._ordinals = np.cumsum(text)
+        self._offset = piece.start + lines.begin
+        self._confirmed = 0
+
+    def read(self, runs: Sequence[Run], line: int, ordinal: int) -> int:
+        """Read what is left over; return how many records are done.
+
+        These are all, or those up to the one that changed the format or made it sure. `line` and `ordinal`
+        are the numbers of the first one; `runs` are the redraws that may be passed over.
+        """
+        records, lines = self._records, self._lines
+        left = self._text & ~self._used
+        for run in runs:
+            left[run.begin : run.end] = False
+        rest = np.flatnonzero(left)
+        telling = self._telling(rest).nonzero()[0].tolist()
+        self._ordinals += np.int64(ordinal - 1)
+        places = (rest, lines.starts[rest], lines.line[rest], self._ordinals[rest], self._trained[rest])
+        indices, starts, numbers, ordinals, trained = (place.tolist() for place in places)
+        heads, due = records.heads, 0
+        for at in worth(telling, len(rest), lambda: records.events.inside):
+            index = indices[at]
+            while due < len(runs) and runs[due].begin < index:
+                changed = self._pass(runs[due], line)
+                due += 1
+                if changed:
+                    return changed
+            self._read(index, starts[at], line + numbers[at], ordinals[at], trained[at])
+            if records.heads is not heads:
+                return int(index) + 1
+        for run in runs[due:]:
+            changed = self._pass(run, line)
+            if changed:
+                return changed
+        records.confirm(int(self._trained[-1]) - self._confirmed)
+        return len(lines)
+
+    def _telling(self, rest: Ints) -> NDArray[np.bool_]:
+        """Return which of the records `rest` may tell something."""
+        records, lines, folded = self._records, self._lines, self._records.folded
+        telling = lines.lengths[rest] > MAX_LINE
+        for head in records.heads:
+            telling |= lines.beginning(head, rest)
+        quiet = ~telling
+        unclean = UNCLEAN if folded is not None else (b"\0",)  # a reader looks at lines as they are
+        needles = (*records.needles, *unclean)
+        telling[quiet] = lines.holding(rest[quiet], needles, TRIGGERS, PAINTED_INSIDE)
+        if folded is not None:
+            telling |= np.fromiter(map(folded.may, lines.records(rest)), bool, len(rest))
+        return telling
+
+    def _read(self, index: int, start: int, number: int, ordinal: int, trained: int) -> None:
+        """Read one record; `trained` records of training stand before it."""
+        offset, records = self._offset + start, self._records
+        if records.folded is not None:
+            records.folded.at = offset
+        self._confirm(trained)
+        told = records.read(self._lines.record(index), offset, number, ordinal, self._piece)
+        self._used[index] = told
+
+    def _confirm(self, trained: int) -> None:
+        self._records.confirm(trained - self._confirmed)
+        self._confirmed = trained
+
+    def _pass(self, run: Run, line: int) -> int:
+        """Pass over redraws, or read those for which something waits; `line` is the number of the first line.
+
+        Return how many records are done if one has changed the format, else 0.
+        """
+        heads, sure = self._records.heads, False
+        for index in range(run.begin, run.end):
+            if not sure and self._records.idles(run.tells):
+                self._skip(run._replace(begin=index), line)
+                if run.tells is not Tells.COUNT:
+                    break
+                sure = True  # what was not decoded is read
+            if self._text[index] and not (sure and self._used[index]):
+                self._read_alone(index, line)
+            if self._records.heads is not heads:
+                return index + 1
+        return 0
+
+    def _skip(self, run: Run, line: int) -> None:
+        """Take redraws for what they are known to tell."""
+        records, chosen = self._records, slice(run.begin, run.end)
+        before = int(self._ordinals[run.begin]) - int(self._text[run.begin])
+        last = int(self._ordinals[run.end - 1])
+        self._confirm(int(self._trained[run.begin]))
+        if run.tells is Tells.COUNT:
+            index = np.arange(run.begin, run.end)[self._text[chosen] & ~self._used[chosen]]
+            for part in records.idle.count(self._lines, index) if len(index) else ():
+                self._used[part.lines] = True
+                part.place(self._lines, self._offset, line)
+                self._piece.add_bulk(part)
+            return
+        if run.tells is Tells.AGAIN:
+            records.events.tell_again(before, last)
+            self._used[chosen] = self._text[chosen]
+        records.pass_redraws(last - before)
+
+    def _read_alone(self, index: int, line: int) -> None:
+        """Read a record, or of one that was decoded the events."""
+        start, number = int(self._lines.starts[index]), line + int(self._lines.line[index])
+        ordinal, record = int(self._ordinals[index]), self._lines.record(index)
+        if self._used[index]:
+            self._records.tell(record, self._offset + start, number, ordinal, self._piece)
+        else:
+            self._read(index, start, number, ordinal, int(self._trained[index]))
