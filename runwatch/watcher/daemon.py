@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runwatch.errors import EngineError, ExitCode, RunwatchError
-from runwatch.watcher import logs, sockets
+from runwatch.watcher import logs, openfiles, sockets
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.lock import Lock
 from runwatch.watcher.server import Server
@@ -31,6 +31,7 @@ def run(assignment: Assignment, ready: Callable[[str], object]) -> int:
     state = assignment.state_path
     sockets.secure(state)
     lock = Lock(state)
+    openfiles.raise_limit(openfiles.ENGINE)
     try:
         return asyncio.run(_Daemon(assignment, state, lock).run(ready))
     finally:

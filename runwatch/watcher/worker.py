@@ -22,7 +22,7 @@ import msgspec
 
 from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format, catalogue, restricted, troubles
-from runwatch.watcher import wire
+from runwatch.watcher import openfiles, wire
 from runwatch.watcher.feeds import (
     LogSource,
     Send,
@@ -53,8 +53,6 @@ BATCH = 256
 """Files opened, or told of, between two signs of life."""
 PIPE = 1 << 20
 """Bytes that may wait for the engine, where the system has such pipes: 64 KiB hold no batch of history."""
-OPEN_FILES = 1 << 16
-"""Files that a worker may hold open, if the system lets it."""
 
 
 class _Send:
@@ -72,12 +70,18 @@ class _Send:
 class Reader:
     """The sources behind the paths of a setup, in the order they are read."""
 
-    def __init__(self, setup: wire.Setup, pulse: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        setup: wire.Setup,
+        pulse: Callable[[], object] = lambda: None,
+        logs: openfiles.OpenLogs | None = None,
+    ) -> None:
         """Open what there is. `pulse` is called in between where a look may take long.
 
-        Raises SourceError if a path gives nothing.
+        `logs` keeps to the limit of open files. Raises SourceError if a path gives nothing.
         """
         self._setup, self._pulse = setup, pulse
+        self._logs = openfiles.OpenLogs() if logs is None else logs
         self._formats = cache(partial(_formats, setup))
         self._paths = [os.fsdecode(path) for path in setup.paths]
         self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
@@ -125,7 +129,9 @@ class Reader:
             return DirectorySource(found, self._pulse, resume)
         if is_packed(found.path):
             raise SourceError("compressed: it will not grow", found.path, "read it with `runwatch check`")
-        return LogSource(found, resume, self._formats, settled, older)
+        log = LogSource(found, resume, self._formats, settled, older)
+        self._logs.add(log)
+        return log
 
     def appeared(self) -> list[AnySource]:
         """Return the sources that came into being since the last search; it looks now and then."""
@@ -159,14 +165,23 @@ class Reader:
             group = source.member.group or source.id
             if group in busy or not self._is_due(source, due):
                 continue
+            if isinstance(source, LogSource) and not self._logs.may_look(source):
+                more.add(source.id)  # once others are closed
+                continue
+            news = False
             try:
-                if source.step(send):
-                    more.add(source.id)
+                news = source.step(send)
             except SourceError as error:
                 send(wire.Trouble(source.id, str(error)))
+            if news:
+                more.add(source.id)
+            if isinstance(source, LogSource):
+                self._logs.looked(source, news=news)
             if _in_history(source):
                 busy.add(group)
         self._more, self.behind = more, bool(busy)
+        if self._logs.note:
+            self._note(self._logs.note)
         return bool(more)
 
     def _is_due(self, source: AnySource, due: Collection[str] | None) -> bool:
@@ -270,19 +285,6 @@ def _opened(source: AnySource) -> wire.Opened:
     return wire.Opened(source.id, source.name, path, source.left, source.written(), source.member)
 
 
-def _open_more_files() -> None:
-    """Raise the number of open files as far as we may: each log that is followed is one."""
-    try:
-        import resource
-    except ImportError:
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
 def _widen(descriptor: int) -> None:
     """Let a pipe hold more, so that we go on reading while the engine is at work."""
     with contextlib.suppress(ImportError, AttributeError, OSError):
@@ -298,7 +300,7 @@ def main() -> None:
     """
     with contextlib.suppress(OSError):
         os.nice(5)
-    _open_more_files()
+    limit = openfiles.raise_limit()
     gc.freeze()  # of what modules hold nothing is garbage
     if sys.argv[2:] and not called(sys.argv[2]):
         return
@@ -307,7 +309,7 @@ def main() -> None:
     send = _Send(os.dup(1))
     os.dup2(2, 1)  # a stray print must not break the stream
     try:
-        watch(Reader(setup, lambda: send(wire.Beat())), send, setup)
+        watch(Reader(setup, lambda: send(wire.Beat()), openfiles.OpenLogs(limit)), send, setup)
     except SourceError as error:
         send(wire.Trouble("", str(error), fatal=True))
     except (BrokenPipeError, KeyboardInterrupt):
