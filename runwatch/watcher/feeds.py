@@ -136,6 +136,10 @@ class LogSource:
         """Close its file until it changes; return False if it cannot be closed now."""
         return (self.older is None or not self.older.is_open) and self._tail.rest()
 
+    def shut(self) -> None:
+        """Close all of it: it is read no longer."""
+        self._tail.close()
+
     def rest(self) -> bool:
         """Let go of the parser too, as if a successor was to go on; return False if that cannot be now."""
         if self.left or not self._told:

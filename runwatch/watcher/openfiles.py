@@ -75,6 +75,13 @@ class OpenLogs:
         self._logs += 1
         self.looked(log, news=True)
 
+    def drop(self, log: LogSource) -> None:
+        """Close a log that is read no longer."""
+        log.shut()
+        self._logs -= 1
+        self._held -= self._open.pop(log, 0)
+        self._parsing.pop(log, None)
+
     def may_look(self, log: LogSource) -> bool:
         """Return whether a log may be looked at now: not if that may open it and no other can be closed."""
         return log in self._open or self._held <= self._files

@@ -40,6 +40,7 @@ from runwatch.watcher.sources.patterns import excluded
 if TYPE_CHECKING:
     from runwatch.watcher.directories import DirectorySource
     from runwatch.watcher.online import OnlineSource
+    from runwatch.watcher.sources.wake import Waker
 
     AnySource = LogSource | StdinSource | DirectorySource | OnlineSource
 
@@ -91,6 +92,8 @@ class Reader:
         """Whether there is history left to read."""
         self.notes: list[str] = []
         """What people should know of the search, each said once."""
+        self._dropped: set[str] = set()
+        """Paths that there was no room for: what they held then is no news."""
         self._more: set[str] = set()
         """Sources that had something new at the last sweep."""
         found = self._find(self._paths, wait=setup.wait or bool(setup.resume))
@@ -145,12 +148,41 @@ class Reader:
                 if found.path in known:
                     continue
                 source = self._open(found)
-                source.arrived()
+                if found.path not in self._dropped:
+                    source.arrived()
                 new.append(source)
         self.sources += new
         self._searched = time.monotonic()
         self._pause = max(RESCAN, 50 * (self._searched - now))
         return new
+
+    def too_many(self) -> list[AnySource]:
+        """Return the sources that are read no longer, since newer ones have appeared than are read at once.
+
+        They are of runs that a search found and that were written to longest ago.
+        """
+        runs: dict[str, list[AnySource]] = {}
+        for source in self.sources:
+            runs.setdefault(source.member.group or source.id, []).append(source)
+        left, most = len(self.sources), discover.MAX_SOURCES
+        if len(runs) <= discover.MAX_RUNS and left <= most:
+            return []
+        roots = [os.fsencode(path) for path in self._search]
+        age = {key: max(source.written() or 0.0 for source in run) for key, run in runs.items()}
+        dropped: list[AnySource] = []
+        for key in sorted(runs, key=age.__getitem__):
+            if len(runs) <= discover.MAX_RUNS and left <= most:
+                break
+            if all(_below(source.path, roots) for source in runs[key]):
+                dropped += runs.pop(key)
+                left = len(self.sources) - len(dropped)
+        gone = {source.id for source in dropped}
+        self._dropped.update(source.path for source in dropped)
+        self.sources = [source for source in self.sources if source.id not in gone]
+        for source in dropped:
+            if isinstance(source, LogSource):
+                self._logs.drop(source)
+        return dropped
 
     def sweep(self, send: Send, due: Collection[str] | None = None) -> bool:
         """Read a block of each source; return whether any had something new.
@@ -245,10 +277,12 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
 
     for source in reader.sources:
         tell(_opened(source))
+    for note in reader.notes:
+        tell(wire.Note("", note))
     stdin = any(isinstance(source, StdinSource) for source in reader.sources)
     files = [source.path for source in reader.sources if isinstance(source, LogSource)]
     sweep = setup.interval if setup.poll and setup.interval else max(SWEEP, len(files) * PER_FILE)
-    told, failed, noted, looked, began = "", 0, 0, 0.0, 0.0
+    told, failed, noted, looked, began = "", 0, len(reader.notes), 0.0, 0.0
     busy = reader.sweep(tell)
     waker = Waker(files, poll=setup.poll, sweep=sweep, busy=max(BUSY, setup.pace))
     with contextlib.closing(waker):
@@ -257,10 +291,7 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
                 looked = time.monotonic()
                 if looked - said >= IDLE:  # whatever was said is a sign of life
                     tell(wire.Beat())
-                for source in reader.appeared():
-                    tell(_opened(source))
-                    if isinstance(source, LogSource):
-                        waker.add(source.path)
+                _look_for_new(reader, tell, waker)
                 if waker.note != told:
                     told = waker.note
                     tell(wire.Note("", told))
@@ -278,6 +309,18 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
             busy = reader.sweep(tell, due)
             if behind and not reader.behind:
                 give_back()
+
+
+def _look_for_new(reader: Reader, send: Send, waker: Waker) -> None:
+    """Read what has appeared, and no longer what there is no room for any more."""
+    appeared = reader.appeared()
+    for source in appeared:
+        send(_opened(source))
+        if isinstance(source, LogSource):
+            waker.add(source.path)
+    for source in reader.too_many() if appeared else ():
+        send(wire.Dropped(source.id))
+        waker.remove(source.path)
 
 
 def _opened(source: AnySource) -> wire.Opened:
