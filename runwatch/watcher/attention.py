@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 from runwatch.watcher.group import FRESH, Group
 
@@ -25,15 +26,19 @@ class Attention:
         self._least = least
         self._due: dict[str, float] = {}
 
-    def judged(self, groups: Iterable[Group], now: float) -> list[str]:
-        """Return the ids of those to be judged at Unix time `now`."""
-        found = []
-        for group in groups:
-            if self._due.get(group.id, 0.0) <= now:
-                silent = now - (group.written or now)
-                self._due[group.id] = now + min(SLOWEST, max(self._least, silent / 60.0))
-                found.append(group.id)
-        return found
+    def due(self, groups: Iterable[Group], now: float) -> list[Group]:
+        """Return those to be judged at Unix time `now`, the one that waits for longest first."""
+        waiting = [(due, group) for group in groups if (due := self._due.get(group.id, 0.0)) <= now]
+        return [group for _, group in sorted(waiting, key=itemgetter(0))]
+
+    def judged(self, group: Group, now: float) -> None:
+        """Note that a group is judged."""
+        silent = now - (group.written or now)
+        self._due[group.id] = now + min(SLOWEST, max(self._least, silent / 60.0))
+
+    def forget(self, group_id: str) -> None:
+        """Forget a group that is watched no longer."""
+        self._due.pop(group_id, None)
 
     def reset(self) -> None:
         """Judge all of them next: the clock was set."""

@@ -14,7 +14,7 @@ from typing import Any
 from runwatch import text
 from runwatch.errors import EngineError, ExitCode, RunwatchError
 from runwatch.notice import Notice
-from runwatch.watcher import logs, sockets
+from runwatch.watcher import logs, openfiles, sockets
 from runwatch.watcher.connection import CHUNK
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.lock import Lock
@@ -35,6 +35,7 @@ def run(assignment: Assignment, ready: Callable[[str], object]) -> int:
     state = assignment.state_path
     sockets.secure(state)
     lock = Lock(state)
+    openfiles.raise_limit(openfiles.ENGINE)
     try:
         return asyncio.run(_Daemon(assignment, state, lock).run(ready))
     finally:

@@ -76,15 +76,7 @@ class LogSource:
         self._tail.last_block(0)  # opens it
         self._make = partial(StreamParser, formats, settled=settled)
         if resume is not None and self._place is not None:
-            self._make = partial(
-                StreamParser,
-                formats,
-                start=resume.offset,
-                first_line=resume.line,
-                settled=resume.format or settled,
-                origin=resume.offset - self._place.offset,
-                told=resume.told,
-            )
+            self._make = self._successor(resume, self._place)
         backlog = self._tail.backlog
         self.history = backlog if resume is None else min(resume.history, backlog)
         """Bytes that were there before anyone watched; 0 once they are read."""
@@ -98,6 +90,8 @@ class LogSource:
         """Whether the engine knows where this stands."""
         self._newest: float | None = None
         """Unix time of the newest record, where records tell."""
+        self.rested = False
+        """Whether it was closed once and its parser let go."""
         self._previewed: tuple[float, float, int] = (0.0, 0.0, -1)
         """When a preview was sent last, the seconds it took, and where the file ended then."""
         self._problem: str | None = None
@@ -115,6 +109,52 @@ class LogSource:
     def _parser(self) -> StreamParser:
         """Its parser, made when there is something to parse: that of a file that says nothing is large."""
         return self._make()
+
+    def _successor(self, resume: wire.Resume, place: Position) -> partial[StreamParser]:
+        """Return what makes the parser that goes on where another stopped."""
+        return partial(
+            StreamParser,
+            self._formats,
+            start=resume.offset,
+            first_line=resume.line,
+            settled=resume.format or self._settled,
+            origin=resume.offset - place.offset,
+            told=resume.told,
+        )
+
+    @property
+    def files(self) -> int:
+        """Files that it holds open."""
+        return self._tail.files + (self.older is not None and self.older.is_open)
+
+    @property
+    def is_parsing(self) -> bool:
+        """Whether it has a parser."""
+        return "_parser" in vars(self)
+
+    def close(self) -> bool:
+        """Close its file until it changes; return False if it cannot be closed now."""
+        return (self.older is None or not self.older.is_open) and self._tail.rest()
+
+    def shut(self) -> None:
+        """Close all of it: it is read no longer."""
+        self._tail.close()
+
+    def rest(self) -> bool:
+        """Let go of the parser too, as if a successor was to go on; return False if that cannot be now."""
+        if self.left or not self._told:
+            return False
+        if self._parser.held and not self._tail.files:
+            self._tail.last_block(0)  # opens it: the place before the unfinished line has to be known
+        if not self._tail.rest(self._parser.held):
+            return False
+        resume = self._resume()
+        if resume.position is not None:
+            self._make = self._successor(resume, resume.position)
+        self._place, self._unfinished = resume.position, resume.unfinished
+        del self._parser
+        self.rested = True
+        return True
 
     @property
     def _called(self) -> str:
@@ -146,7 +186,7 @@ class LogSource:
             self._preview(send)
         if self.older is not None:
             return self._read_older(self.older, send)
-        if self._place is not None:
+        if self._place is not None and self._tail.changed():
             self._go_on(self._place)
         piece = self._poll(send)
         self._tell_problem(send)
@@ -216,20 +256,21 @@ class LogSource:
         self._date(batch)
         now, written = time.time(), self.written()
         arrival = min(now, written) if late and written is not None else now
-        resume = None
-        if whole:
-            offset, line = self._parser.place
-            resume = wire.Resume(
-                self._tail.position(self._parser.held),
-                offset,
-                line,
-                self._parser.format,
-                self._parser.told,
-                history=self.history,
-                unfinished=self._parser.unfinished[:MAX_UNFINISHED],
-            )
-            self._told = True
+        resume = self._resume() if whole else None
+        self._told |= whole
         send(wire.Read(self.id, batch, live, arrival, written, self.left, resume, late))
+
+    def _resume(self) -> wire.Resume:
+        """Return where a successor goes on."""
+        parser = self._parser
+        return wire.Resume(
+            self._tail.position(parser.held),
+            *parser.place,
+            parser.format,
+            parser.told,
+            history=self.history,
+            unfinished=parser.unfinished[:MAX_UNFINISHED],
+        )
 
     def _go_on(self, place: Position) -> None:
         """Show the parser how the file begins and what stands before the place, once it is there."""

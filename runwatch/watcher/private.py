@@ -10,12 +10,14 @@ import signal
 import sys
 
 from runwatch.lean import import_asyncio
+from runwatch.watcher import openfiles
 from runwatch.watcher.spare import Spare
 
 
 def main() -> None:
     """Run as an engine process: the only argument names the descriptor of its assignment."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c is for the client; we end with it
+    openfiles.raise_limit(openfiles.ENGINE)
     spare = None
     with contextlib.suppress(OSError):  # then the worker that is started later tells why
         spare = Spare()

@@ -24,7 +24,7 @@ from runwatch.watcher.clock import Clock
 from runwatch.watcher.connection import CHUNK, Connection
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.frames import SAME, Frames
-from runwatch.watcher.group import FRESH
+from runwatch.watcher.group import FRESH, Group
 from runwatch.watcher.keeping import Keeper
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
@@ -45,6 +45,10 @@ UNKNOWN_AFTER = 3.0
 """Seconds after which logs without a run are told to hold none yet."""
 TICK = 1.0
 """Seconds between looks at the clock."""
+SPELL = 0.25
+"""Seconds a round spends on what silence says of groups, about; the others come first in the next."""
+FEW = 16
+"""Groups judged before clients and workers get their turn."""
 MAX_CLIENTS = 256
 """Clients at a time; where there is no place, the one that was silent longest has to go."""
 MAX_WATCHING = 224
@@ -96,6 +100,8 @@ class Server:
         self.shown = {key: Shown.kept(group) for key, group in self.engine.groups.items()}
         self._places = self.keeper.paths()
         """Group -> source -> where it is, as the system spells it."""
+        self._named: dict[str, str] = {}
+        """Name -> the group that had it last."""
         self._silences: Silences = self.store or InMemory()
         self.notifier = self._notify()
         every = sampler.EVERY if assignment.private else sampler.CALM
@@ -196,12 +202,21 @@ class Server:
         for group, places in tuple(self._places.items()):
             for source, path in tuple(places.items()):
                 if not wanted(path, self.paths, setup.exclude):
-                    del places[source]
-                    self.engine.drop_source(source)
-                    self.keeper.dropped(source, group)
-            if not places:
-                del self._places[group], self.shown[group]
+                    self._forget(source)
+            if not places:  # it never had any
+                self._places.pop(group, None)
+                self.shown.pop(group, None)
         self.keeper.roots = self.paths
+
+    def _forget(self, source: str) -> None:
+        """Watch a source no longer, and forget the runs of its group if it was the last of it."""
+        group = self.engine.sources[source][0].id
+        self._places[group].pop(source, None)
+        self.engine.drop_source(source)
+        self.keeper.dropped(source, group)
+        if not self._places[group]:
+            del self._places[group], self.shown[group]
+            self._attention.forget(group)
 
     def reload(self) -> str:
         """Read the configuration again; return what was done. Raises ConfigError, changing nothing."""
@@ -268,7 +283,7 @@ class Server:
         if not isinstance(message, sample.Sample):
             self.wake()
 
-    def _take(self, message: wire.Message) -> None:
+    def _take(self, message: wire.Message) -> None:  # noqa: PLR0912 -- one branch a message
         source = getattr(message, "source", "")
         if isinstance(message, wire.Opened):
             self._open(message)
@@ -308,6 +323,8 @@ class Server:
             shown.take_preview(message.source, message.batch, message.written)
             if first:
                 self.wake(at_once=True)
+        elif isinstance(message, wire.Dropped):
+            self._forget(message.source)
         elif isinstance(message, wire.Trouble):
             why = Notice(message.message, message.source)
             self._give_up(message.message) if message.fatal else self.notice(why)
@@ -326,9 +343,11 @@ class Server:
 
     def _open(self, message: wire.Opened) -> None:
         if message.source not in self.engine.sources:
-            taken = {shown.group.name for shown in self.shown.values()}
-            name = message.name if message.name not in taken else message.source
+            namesake = self.engine.groups.get(self._named.get(message.name, ""))
+            taken = namesake is not None and namesake.name == message.name
+            name = message.source if taken else message.name
             group = self.engine.add_source(message.source, name, message.source, message.member)
+            self._named[group.name] = group.id
             stale = message.written is not None and time.time() - message.written > FRESH
             group.stale = stale and (group.stale or len(group.sources) == 1)
             self.shown.setdefault(group.id, Shown(group))
@@ -421,12 +440,12 @@ class Server:
         while True:
             await asyncio.sleep(TICK)
             try:
-                self._look_at_the_clock()
+                await self._look_at_the_clock()
             except Exception as error:  # whatever it was, watching must go on
                 self.notice(f"a look at the clock went wrong: {type(error).__name__}: {error}")
             self.beat()
 
-    def _look_at_the_clock(self) -> None:
+    async def _look_at_the_clock(self) -> None:
         if jump := self.clock.look(TICK):
             self.engine.shift(jump)
             self._attention.reset()
@@ -439,7 +458,7 @@ class Server:
         alive = [group.id for group in groups if self.assignment.private or goes_on(group, now)]
         self._samplers.want({group: self._places[group].values() for group in alive})
         read = [item.group for item in self.shown.values() if not item.left]
-        self.changed(self.keeper.late(self.engine.tick(now, self._attention.judged(read, now))))
+        await self._judge(read, now)
         self.changed(self.keeper.settled({group.id for group in read}))
         self.keeper.tick()
         try:
@@ -447,6 +466,19 @@ class Server:
         except Exception as error:  # notices are not worth the clock
             self.notice(f"runs could not be looked at: {type(error).__name__}: {error}")
         self.wake()
+
+    async def _judge(self, groups: Iterable[Group], now: float) -> None:
+        """Judge what silence says of groups, those that wait for longest first, as far as time allows."""
+        due = self._attention.due(groups, now)
+        until = time.monotonic() + SPELL
+        for first in range(0, len(due), FEW):
+            here = [group for group in due[first : first + FEW] if group.id in self.engine.groups]
+            for group in here:
+                self._attention.judged(group, now)
+            self.changed(self.keeper.late(self.engine.tick(now, [group.id for group in here])))
+            if time.monotonic() > until:
+                return
+            await asyncio.sleep(0)
 
 
 def _seen(client: Connection) -> float:

@@ -53,6 +53,12 @@ class Opened(msgspec.Struct, frozen=True, tag="opened"):
     member: Member = Member()
 
 
+class Dropped(msgspec.Struct, frozen=True, tag="dropped"):
+    """A source is read no longer: there are too many newer ones."""
+
+    source: str
+
+
 class Read(msgspec.Struct, frozen=True, tag="read"):
     """The next batch of a source."""
 
@@ -149,7 +155,7 @@ class Setup(msgspec.Struct, frozen=True):
     """Kinds of source in the order in which those of one run are believed, and so read."""
 
 
-Message = Opened | Read | Looked | Preview | Trouble | Note | Ended | Beat
+Message = Opened | Dropped | Read | Looked | Preview | Trouble | Note | Ended | Beat
 
 _encoder = msgspec.msgpack.Encoder()
 decode = msgspec.msgpack.Decoder(Message).decode

@@ -22,7 +22,7 @@ import msgspec
 
 from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format, catalogue, restricted, troubles
-from runwatch.watcher import wire
+from runwatch.watcher import openfiles, wire
 from runwatch.watcher.feeds import (
     LogSource,
     Send,
@@ -40,6 +40,7 @@ from runwatch.watcher.sources.patterns import excluded
 if TYPE_CHECKING:
     from runwatch.watcher.directories import DirectorySource
     from runwatch.watcher.online import OnlineSource
+    from runwatch.watcher.sources.wake import Waker
 
     AnySource = LogSource | StdinSource | DirectorySource | OnlineSource
 
@@ -53,8 +54,6 @@ BATCH = 256
 """Files opened, or told of, between two signs of life."""
 PIPE = 1 << 20
 """Bytes that may wait for the engine, where the system has such pipes: 64 KiB hold no batch of history."""
-OPEN_FILES = 1 << 16
-"""Files that a worker may hold open, if the system lets it."""
 
 
 class _Send:
@@ -72,12 +71,18 @@ class _Send:
 class Reader:
     """The sources behind the paths of a setup, in the order they are read."""
 
-    def __init__(self, setup: wire.Setup, pulse: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        setup: wire.Setup,
+        pulse: Callable[[], object] = lambda: None,
+        logs: openfiles.OpenLogs | None = None,
+    ) -> None:
         """Open what there is. `pulse` is called in between where a look may take long.
 
-        Raises SourceError if a path gives nothing.
+        `logs` keeps to the limit of open files. Raises SourceError if a path gives nothing.
         """
         self._setup, self._pulse = setup, pulse
+        self._logs = openfiles.OpenLogs() if logs is None else logs
         self._formats = cache(partial(_formats, setup))
         self._paths = [os.fsdecode(path) for path in setup.paths]
         self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
@@ -87,6 +92,8 @@ class Reader:
         """Whether there is history left to read."""
         self.notes: list[str] = []
         """What people should know of the search, each said once."""
+        self._dropped: set[str] = set()
+        """Paths that there was no room for: what they held then is no news."""
         self._more: set[str] = set()
         """Sources that had something new at the last sweep."""
         found = self._find(self._paths, wait=setup.wait or bool(setup.resume))
@@ -125,7 +132,9 @@ class Reader:
             return DirectorySource(found, self._pulse, resume)
         if is_packed(found.path):
             raise SourceError("compressed: it will not grow", found.path, "read it with `runwatch check`")
-        return LogSource(found, resume, self._formats, settled, older)
+        log = LogSource(found, resume, self._formats, settled, older)
+        self._logs.add(log)
+        return log
 
     def appeared(self) -> list[AnySource]:
         """Return the sources that came into being since the last search; it looks now and then."""
@@ -139,12 +148,41 @@ class Reader:
                 if found.path in known:
                     continue
                 source = self._open(found)
-                source.arrived()
+                if found.path not in self._dropped:
+                    source.arrived()
                 new.append(source)
         self.sources += new
         self._searched = time.monotonic()
         self._pause = max(RESCAN, 50 * (self._searched - now))
         return new
+
+    def too_many(self) -> list[AnySource]:
+        """Return the sources that are read no longer, since newer ones have appeared than are read at once.
+
+        They are of runs that a search found and that were written to longest ago.
+        """
+        runs: dict[str, list[AnySource]] = {}
+        for source in self.sources:
+            runs.setdefault(source.member.group or source.id, []).append(source)
+        left, most = len(self.sources), discover.MAX_SOURCES
+        if len(runs) <= discover.MAX_RUNS and left <= most:
+            return []
+        roots = [os.fsencode(path) for path in self._search]
+        age = {key: max(source.written() or 0.0 for source in run) for key, run in runs.items()}
+        dropped: list[AnySource] = []
+        for key in sorted(runs, key=age.__getitem__):
+            if len(runs) <= discover.MAX_RUNS and left <= most:
+                break
+            if all(_below(source.path, roots) for source in runs[key]):
+                dropped += runs.pop(key)
+                left = len(self.sources) - len(dropped)
+        gone = {source.id for source in dropped}
+        self._dropped.update(source.path for source in dropped)
+        self.sources = [source for source in self.sources if source.id not in gone]
+        for source in dropped:
+            if isinstance(source, LogSource):
+                self._logs.drop(source)
+        return dropped
 
     def sweep(self, send: Send, due: Collection[str] | None = None) -> bool:
         """Read a block of each source; return whether any had something new.
@@ -159,14 +197,23 @@ class Reader:
             group = source.member.group or source.id
             if group in busy or not self._is_due(source, due):
                 continue
+            if isinstance(source, LogSource) and not self._logs.may_look(source):
+                more.add(source.id)  # once others are closed
+                continue
+            news = False
             try:
-                if source.step(send):
-                    more.add(source.id)
+                news = source.step(send)
             except SourceError as error:
                 send(wire.Trouble(source.id, str(error)))
+            if news:
+                more.add(source.id)
+            if isinstance(source, LogSource):
+                self._logs.looked(source, news=news)
             if _in_history(source):
                 busy.add(group)
         self._more, self.behind = more, bool(busy)
+        if self._logs.note:
+            self._note(self._logs.note)
         return bool(more)
 
     def _is_due(self, source: AnySource, due: Collection[str] | None) -> bool:
@@ -230,10 +277,12 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
 
     for source in reader.sources:
         tell(_opened(source))
+    for note in reader.notes:
+        tell(wire.Note("", note))
     stdin = any(isinstance(source, StdinSource) for source in reader.sources)
     files = [source.path for source in reader.sources if isinstance(source, LogSource)]
     sweep = setup.interval if setup.poll and setup.interval else max(SWEEP, len(files) * PER_FILE)
-    told, failed, noted, looked, began = "", 0, 0, 0.0, 0.0
+    told, failed, noted, looked, began = "", 0, len(reader.notes), 0.0, 0.0
     busy = reader.sweep(tell)
     waker = Waker(files, poll=setup.poll, sweep=sweep, busy=max(BUSY, setup.pace))
     with contextlib.closing(waker):
@@ -242,10 +291,7 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
                 looked = time.monotonic()
                 if looked - said >= IDLE:  # whatever was said is a sign of life
                     tell(wire.Beat())
-                for source in reader.appeared():
-                    tell(_opened(source))
-                    if isinstance(source, LogSource):
-                        waker.add(source.path)
+                _look_for_new(reader, tell, waker)
                 if waker.note != told:
                     told = waker.note
                     tell(wire.Note("", told))
@@ -265,22 +311,21 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
                 give_back()
 
 
+def _look_for_new(reader: Reader, send: Send, waker: Waker) -> None:
+    """Read what has appeared, and no longer what there is no room for any more."""
+    appeared = reader.appeared()
+    for source in appeared:
+        send(_opened(source))
+        if isinstance(source, LogSource):
+            waker.add(source.path)
+    for source in reader.too_many() if appeared else ():
+        send(wire.Dropped(source.id))
+        waker.remove(source.path)
+
+
 def _opened(source: AnySource) -> wire.Opened:
     path = os.fsencode(source.path)
     return wire.Opened(source.id, source.name, path, source.left, source.written(), source.member)
-
-
-def _open_more_files() -> None:
-    """Raise the number of open files as far as we may: each log that is followed is one."""
-    try:
-        import resource
-    except ImportError:
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _widen(descriptor: int) -> None:
@@ -298,7 +343,7 @@ def main() -> None:
     """
     with contextlib.suppress(OSError):
         os.nice(5)
-    _open_more_files()
+    limit = openfiles.raise_limit()
     gc.freeze()  # of what modules hold nothing is garbage
     if sys.argv[2:] and not called(sys.argv[2]):
         return
@@ -307,7 +352,7 @@ def main() -> None:
     send = _Send(os.dup(1))
     os.dup2(2, 1)  # a stray print must not break the stream
     try:
-        watch(Reader(setup, lambda: send(wire.Beat())), send, setup)
+        watch(Reader(setup, lambda: send(wire.Beat()), openfiles.OpenLogs(limit)), send, setup)
     except SourceError as error:
         send(wire.Trouble("", str(error), fatal=True))
     except (BrokenPipeError, KeyboardInterrupt):

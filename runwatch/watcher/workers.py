@@ -31,6 +31,8 @@ LIMIT = 1 << 20
 """Bytes of a child's output that are held until they are looked at."""
 REAP = 1.0
 """Seconds in which a process that was killed is gone, if it can be killed."""
+TURN = 0.01
+"""Seconds of work after which others get their turn: a child may send without a pause."""
 AGAIN = 120.0
 """Seconds until one that was given up is tried again, by an engine that is to run for months."""
 
@@ -155,12 +157,16 @@ class Child(Generic[_M]):
 
     async def _pass_on(self, reader: asyncio.StreamReader) -> None:
         """Take messages until the process closes its output."""
+        turn = time.monotonic() + TURN
         with contextlib.suppress(asyncio.IncompleteReadError):
             while True:
                 head = await reader.readexactly(wire.HEADER.size)
                 body = await reader.readexactly(wire.HEADER.unpack(head)[0])
                 self._heard = time.monotonic()
                 self._take(self._decode(body))
+                if time.monotonic() > turn:  # what is there already is read without waiting
+                    await asyncio.sleep(0)
+                    turn = time.monotonic() + TURN
 
     async def _until_silent(self, listening: asyncio.Task[None]) -> None:
         """Return when nothing more will come. Raises TimeoutError if nothing comes for too long."""
@@ -263,6 +269,9 @@ class Worker(Child[wire.Message]):
         if isinstance(message, wire.Opened):
             self._opened[message.source] = message.path
             self._members.setdefault(message.source, message.member)
+        elif isinstance(message, wire.Dropped):
+            for known in (self._opened, self._members, self._resume):
+                known.pop(message.source, None)
         elif isinstance(message, wire.Read | wire.Looked) and message.resume is not None:
             self._resume[message.source] = message.resume
         self._receive(message)

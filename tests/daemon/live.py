@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +55,18 @@ class Place:
 class Daemon(Place):
     """`runwatch watch` in the foreground."""
 
-    def __init__(self, path: Path, *arguments: str | Path, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *arguments: str | Path,
+        environ: dict[str, str] | None = None,
+        under: Sequence[str] = (),
+    ) -> None:
+        """`under` is a command that starts another, named behind it."""
         super().__init__(path)
         self.environ.update(environ or {})
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "runwatch", "watch", *map(str, arguments)],
+            [*under, sys.executable, "-m", "runwatch", "watch", *map(str, arguments)],
             env=self.environ, cwd=path, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:

@@ -196,14 +196,15 @@ def test_a_directory_full_of_data_does_not_end_the_search(tmp_path, monkeypatch)
     assert told == [f"{tmp_path}/data holds more than 20 entries: the others are not looked at"]
 
 
-def test_of_very_many_files_the_newest_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(discover, "MAX_SOURCES", 2)
+@pytest.mark.parametrize(("bound", "what"), [("MAX_SOURCES", "files of runs"), ("MAX_RUNS", "runs")])
+def test_of_very_many_files_the_newest_are_read(tmp_path, monkeypatch, bound, what):
+    monkeypatch.setattr(discover, bound, 2)
     logs = [write(tmp_path / f"{name}.log") for name in "abc"]
     for age, path in enumerate(logs):
         os.utime(path, (1e9 - age, 1e9 - age))
     told: list[str] = []
     assert [found.path for found in find([str(tmp_path)], note=told.append)] == logs[:2]
-    assert told == [f"{tmp_path} holds 3 files of runs: the newest 2 are read"]
+    assert told == [f"{tmp_path} holds more than 2 {what}: only the newest are read"]
 
 
 @pytest.mark.parametrize("what", ["missing.log", "empty", "*.log"])

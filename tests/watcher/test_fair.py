@@ -15,6 +15,7 @@ from runwatch.watcher.clock import Clock
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.feeds import LogSource
 from runwatch.watcher.protocol import View
+from runwatch.watcher.sources import discover
 from runwatch.watcher.views import Shown, rows, snapshot
 
 from .test_engine import NOW, log
@@ -146,7 +147,12 @@ def test_silence_is_judged_less_often_the_longer_it_lasts():
     attention = Attention()
 
     def looks(begin):
-        return sum(bool(attention.judged([group], begin + second)) for second in range(60))
+        looks = 0
+        for second in range(60):
+            for one in attention.due([group], begin + second):
+                attention.judged(one, begin + second)
+                looks += 1
+        return looks
 
     assert looks(NOW) >= 55
     assert looks(NOW + 86_400) <= 3
@@ -168,3 +174,27 @@ def test_a_picture_lists_what_matters_of_a_thousand_runs():
     assert {"run0", "run200", "run999"} <= set(names)
     assert "run500" not in names
     assert len(rows(shown, NOW)) == 1000
+
+
+def test_where_too_many_runs_appear_the_oldest_are_read_no_longer(tmp_path, monkeypatch):
+    monkeypatch.setattr(discover, "MAX_RUNS", 3)
+
+    def written(name, age):
+        (tmp_path / name).write_bytes(log(2))
+        os.utime(tmp_path / name, (NOW - age, NOW - age))
+
+    for name, age in (("a.log", 30), ("b.log", 40), ("c.log", 10)):
+        written(name, age)
+    reader = worker.Reader(wire.Setup((os.fsencode(tmp_path),)))
+    assert reader.too_many() == []
+    written("d.log", 5)
+    written("e.log", 4)
+    monkeypatch.setattr(worker, "RESCAN", 0.0)
+    reader._pause = 0.0
+    assert [source.name for source in reader.appeared()] == ["d", "e"]
+    assert [source.name for source in reader.too_many()] == ["b", "a"]
+    assert [source.name for source in reader.sources] == ["c", "d", "e"]
+    written("a.log", 1)
+    reader._pause = 0.0
+    (again,) = reader.appeared()
+    assert (again.name, again.history) == ("a", len(log(2)))  # what it had held is no news

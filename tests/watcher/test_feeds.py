@@ -119,10 +119,15 @@ def test_replaced_workers_tell_of_a_log_what_one_would_have(tmp_path, kind):
         once = grown(tmp_path / "run.log", data, cuts, restarts=False)
         many = grown(tmp_path / "run.log", data, cuts, restarts=True)
         many.parsed.same_as(once.parsed)
+        rested = grown(tmp_path / "run.log", data, cuts, rests=rng)
+        rested.parsed.same_as(once.parsed)
 
 
-def grown(path, data, cuts, *, restarts):
-    """Return what was read of a file that grew to each of `cuts`, by one worker or by many."""
+def grown(path, data, cuts, *, restarts=False, rests=None):
+    """Return what was read of a file that grew to each of `cuts`, by one worker or by many.
+
+    Or by one that closes the file in between, and lets go of its parser, as `rests` has it.
+    """
     path.write_bytes(b"")
     engine, before = Engine(path), 0
     for cut in [*cuts, len(data)]:
@@ -132,6 +137,10 @@ def grown(path, data, cuts, *, restarts):
         engine.read()
         if restarts:
             engine.start()
+        for let_go in (engine.source.close, engine.source.rest):
+            if rests is not None and rests.random() < 0.7:
+                assert let_go()
+                assert not engine.source.files
     return engine
 
 
@@ -145,6 +154,7 @@ def test_replaced_workers_tell_what_one_would_have(tmp_path, kind):
         many = grown(tmp_path / name, data, cuts, restarts=True)
         assert once.parsed.format == many.parsed.format
         many.parsed.same_as(once.parsed)
+        grown(tmp_path / name, data, cuts, rests=rng).parsed.same_as(once.parsed)
         once.parsed.add(once.source._parser.flush())
         assert len(once.parsed.column("step")) == len(read(data).column("step"))
 

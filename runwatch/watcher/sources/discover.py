@@ -8,8 +8,9 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from heapq import nlargest
 from itertools import islice
 from typing import NamedTuple
 
@@ -57,6 +58,8 @@ MAX_AMONG = 4096
 """Files of runs among so many entries: with more, nobody can have meant all of them."""
 MAX_SOURCES = 16_384
 """Files read of one directory: the newest."""
+MAX_RUNS = 4096
+"""Runs that they may be of, or what looks like runs: each takes 60 KB and a judgement now and then."""
 _HEAD = 4096
 _ODD = bytes(byte for byte in range(32) if byte < 8 or 13 < byte < 27 or byte > 27)
 """Bytes that no text has many of; bars of Keras go back with as many backspaces as they are long."""
@@ -167,15 +170,31 @@ def _of_directory(path: str, *, wait: bool, note: Callable[[str], object]) -> di
     newest = _without_repeats(sorted(files, key=lambda file: -file.written))
     if len(newest) > MAX_SOURCES:
         where = text.path(path)
-        unseen.append(f"{where} holds {len(newest):,} files of runs: the newest {MAX_SOURCES:,} are read")
+        unseen.append(f"{where} holds more than {MAX_SOURCES:,} files of runs: only the newest are read")
     for left_out in unseen:
         note(left_out)
     newest = newest[:MAX_SOURCES]
     files = [file for file in newest if file.kind == DIRECTORY or _is_readable(file.path)]
     found = layout.members(_sounded(sorted(files, key=lambda file: file.path)), searched=True, note=note)
+    found = _of_newest(path, found, {file.path: file.written for file in files}, note)
     if not found and not wait:
         raise _nothing_in(path, newest, unseen)
     return found
+
+
+def _of_newest(
+    directory: str, found: dict[str, Member], written: Mapping[str, float], note: Callable[[str], object]
+) -> dict[str, Member]:
+    """Return the files of the runs that were written to last, where there are too many."""
+    runs: dict[str, float] = {}
+    for path, member in found.items():
+        run = member.group or path
+        runs[run] = max(runs.get(run, 0.0), written[path])
+    if len(runs) <= MAX_RUNS:
+        return found
+    note(f"{text.path(directory)} holds more than {MAX_RUNS:,} runs: only the newest are read")
+    newest = set(nlargest(MAX_RUNS, runs, key=runs.__getitem__))
+    return {path: member for path, member in found.items() if (member.group or path) in newest}
 
 
 def _nothing_in(path: str, files: Sequence[File], unseen: Sequence[str]) -> SourceError:

@@ -117,6 +117,11 @@ class OlderFiles:
         self._log, self._candidates = log, candidates
         self._pieces: Iterator[bytes] | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether one of them is being read."""
+        return self._pieces is not None
+
     def read(self, formats: Sequence[Format], size: int = 1 << 20) -> bytes | None:
         """Return the next block, empty at the end of a file, None at the end of all.
 

@@ -170,7 +170,7 @@ class OpenFile:
         """Return the place `held` bytes before the offset."""
         offset = max(0, self.offset - held)
         recent = self._recent
-        if held:
+        if held or len(recent) < min(RECENT, offset):  # behind a hole it holds only what was given
             with suppress(OSError):
                 recent = self._before(offset)
         return Position(*self.identity, offset, crc32(self._head[:offset]), crc32(recent), self.changed)

@@ -78,6 +78,7 @@ class Tail:
         self._known: deque[tuple[int, int]] = deque(maxlen=64)  # files that were rotated, newest last
         self._mark: Mark | None = None  # owed to the next piece
         self._line_open = False  # the last byte given was not a newline
+        self._rested: tuple[int, int, int, int] | None = None  # what the file was when it was closed
         self._active = clock()
 
     @classmethod
@@ -127,6 +128,7 @@ class Tail:
         The position does not move. (0, b"") if there is nothing to read.
         """
         if not self._queue:
+            self._rested = None
             self._look()
         with suppress(OSError, IndexError):
             return self._queue[-1].last_block(count)
@@ -138,10 +140,40 @@ class Tail:
         At most so many of each; None while there is no file.
         """
         if not self._queue:
+            self._rested = None
             self._look()
         with suppress(OSError, IndexError):
             return self._queue[0].around(head, recent)
         return None
+
+    @property
+    def files(self) -> int:
+        """Files that are open."""
+        return len(self._queue) + len(self._late)
+
+    def rest(self, held: int = 0) -> bool:
+        """Close the file until it changes, then go on `held` bytes before the place.
+
+        Return False, and close nothing, while it is being rotated or has left its path: it
+        could not be found again.
+        """
+        if len(self._queue) > 1 or self._late or self.problem or any(file.gone() for file in self._queue):
+            return False
+        for file in self._queue:
+            self._anchor = file.position(held)
+            self._line_open &= not held
+            size = file.size if file.size == file.offset else -1  # what is unread is a change, too
+            self._rested = (*file.identity, size, file.changed)
+            file.close()
+        self._queue.clear()
+        return True
+
+    def changed(self) -> bool:
+        """Return whether there may be something new: not if the file is closed and is what it was."""
+        try:
+            return self._rested is None or self._rested != _state(os.stat(self.path))
+        except OSError:
+            return True
 
     def close(self) -> None:
         """Close every file; a later poll would begin anew where this one stopped."""
@@ -155,10 +187,15 @@ class Tail:
         try:
             now = os.stat(self.path)
             require_regular(self.path, now)
+            if self._rested == _state(now):
+                return
+            self._rested = None
             if not self._queue or self._queue[-1].identity != (now.st_dev, now.st_ino):
                 self._take(OpenFile.open(self.path))
             self.problem = None
         except OSError as error:
+            if self.problem is None:
+                self._follow_renamed()
             self.problem = error.strerror
             self._start = 0
             self._let_go_of_deleted()
@@ -198,6 +235,17 @@ class Tail:
         else:
             self._mark = written_anew(file, anchor)
         self._start = 0
+
+    def _follow_renamed(self) -> None:
+        """Open the file again that was closed at rest and has left its path since."""
+        if self._rested is None or self._anchor is None:
+            return
+        renamed = find_renamed(self.path, self._anchor)
+        if renamed is not None:
+            if not renamed.offset and self._anchor.offset:
+                self._mark = written_anew(renamed, self._anchor)
+            self._queue.append(renamed)
+            self._rested = self._anchor = None
 
     def _let_go_of_deleted(self) -> None:
         if len(self._queue) == 1 and self._clock() - self._active > DELETED_WAIT and self._queue[0].gone():
@@ -277,3 +325,7 @@ class Tail:
         piece = self._give(data)
         self._mark = owed or (Mark.LATE if self._line_open else None)
         return piece
+
+
+def _state(now: os.stat_result) -> tuple[int, int, int, int]:
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
