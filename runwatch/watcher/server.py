@@ -16,6 +16,7 @@ from runwatch import sample
 from runwatch.alerts.incidents import Change
 from runwatch.alerts.silences import InMemory, Silences
 from runwatch.config import load
+from runwatch.sight import unheard, unread
 from runwatch.watcher import protocol, sampler, stacks, views, wire
 from runwatch.watcher.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.clock import Clock
@@ -261,10 +262,11 @@ class Server:
             shown.take_preview(message.source, message.batch, message.written)
             if first:
                 self.wake(at_once=True)
-        elif isinstance(message, wire.Trouble):
-            self._give_up(message.message) if message.fatal else self.notice(message.message)
-        elif isinstance(message, wire.Note):
-            self.notice(message.message)
+        elif isinstance(message, wire.Sight):
+            self._sight(message)
+        elif isinstance(message, wire.Trouble | wire.Note):
+            fatal = isinstance(message, wire.Trouble) and message.fatal
+            self._give_up(message.message) if fatal else self.notice(message.message)
         elif isinstance(message, wire.Beat):
             self.opened.set()  # what there is was read; there may be nothing yet
         elif isinstance(message, wire.Ended):
@@ -288,7 +290,22 @@ class Server:
         self._shown(message.source).opened(message.source, message.backlog, message.written)
         self._places.setdefault(self.engine.sources[message.source][0].id, {})[message.source] = message.path
         self.keeper.opened(message)
+        self._sight(wire.Sight(message.source, message.problem, time.time()))
         self.opened.set()
+
+    def _sight(self, message: wire.Sight) -> None:
+        """Note that a source, or all that a worker reads, cannot be read, or can again."""
+        now, why, since = time.time(), message.why, message.since
+        if not message.source:
+            for places in self._places.values():
+                for source, path in places.items():
+                    if wanted(path, message.paths):
+                        self.engine.lose(source, unheard(source, why, since), now)
+        elif why:
+            self.engine.lose(message.source, unread(message.source, why, since, brief=message.brief), now)
+            self._shown(message.source).lost(message.source)
+        else:
+            self.engine.see(message.source, now)
 
     def _shown(self, source: str) -> Shown:
         return self.shown[self.engine.sources[source][0].id]
@@ -386,7 +403,8 @@ class Server:
         alive = [group.id for group in groups if self.assignment.private or goes_on(group, now)]
         self._samplers.want({group: self._places[group].values() for group in alive})
         read = [item.group for item in self.shown.values() if not item.left]
-        self.changed(self.keeper.late(self.engine.tick(now, self._attention.judged(read, now))))
+        judged = [item.group for item in self.shown.values() if not item.left or item.group.lost]
+        self.changed(self.keeper.late(self.engine.tick(now, self._attention.judged(judged, now))))
         self.changed(self.keeper.settled({group.id for group in read}))
         self.keeper.tick()
         try:
