@@ -155,7 +155,6 @@ class Source:
 
         `read` is the Unix time at which its lines came; 0 if they had been there before.
         """
-        self._drifted(batch, read or written or 0.0)
         if batch.tail and (not self.read_when or self.read_when[-1][1] != read):
             self.read_when.append((batch.tail[0][0], read))
         self.lines += batch.lines
@@ -165,6 +164,7 @@ class Source:
         self.written = self.written if written is None else written
         kinds = {table.kind for table in batch.tables}
         self.records += sum(table.rows for table in batch.tables if table.kind == TRAIN)
+        self._drifted(batch, read or written or 0.0)
         told = _RECORDS if TRAIN in kinds else _BARS if BAR in kinds else _NOTHING
         self.strength = max(self.strength, told)
         rank = self.member.rank

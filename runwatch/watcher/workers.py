@@ -259,7 +259,8 @@ class Worker(Child[wire.Message]):
 
     def _blinded(self, why: str) -> None:
         since = time.time() - (time.monotonic() - self._heard)
-        self._receive(wire.Sight("", why, since, self._setup.paths))
+        if self._opened or self._resume:  # else there is nothing that was seen
+            self._receive(wire.Sight("", why, since, self._setup.paths))
 
     @property
     def _paths(self) -> str:

@@ -410,10 +410,10 @@ def _may_be_read(path: str) -> bool:
 def _opens(path: str) -> bool:
     """Return whether a file can be opened to be read."""
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        with open(path, "rb"):
+            return True
     except OSError:
         return False
-    return True
 
 
 def is_binary(path: str) -> bool:
