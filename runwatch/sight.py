@@ -38,6 +38,8 @@ class Lost(msgspec.Struct, frozen=True):
     """It is not there any more, which after the end of a run is usual."""
     brief: bool = False
     """It may be over in a moment: no state of the run before GRACE."""
+    grows: bool = False
+    """It goes on, whatever was read last: also what had finished."""
     always: bool = False
     """It counts also in a log that nobody has seen grow."""
 
@@ -74,7 +76,7 @@ def misread(path: str, line: int, since: float) -> Lost:
     name = text.path(path)
     says = f"{name} grows, but its lines are no longer understood since line {line}"
     advice = f"see what is read: runwatch formats {shlex.quote(name)}; describe new lines in runwatch.toml"
-    return Lost(says, advice, since, always=True)
+    return Lost(says, advice, since, grows=True, always=True)
 
 
 def _advice(name: str, why: str) -> str:

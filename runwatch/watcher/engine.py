@@ -292,8 +292,8 @@ class Engine:
         if not group.runs:
             return lost if expected and not lost.gone else None
         watched = group.runs[-1]
-        over = watched.run.finished or watched.phase == "crashed"
-        over |= lost.gone and watched.blind is None and watched.phase == "stalled"
+        over = watched.phase == "crashed" or (watched.run.finished and not lost.grows)
+        over |= lost.gone and watched.phase == "stalled"
         return lost if (expected or group.lived) and not over else None
 
     def _sight(self, group: Group, now: float) -> Lost | None:

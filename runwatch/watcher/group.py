@@ -82,11 +82,9 @@ class WatchedRun:
         firing = {row.rule for row in self.incidents.rows() if row.state in ("firing", "acknowledged")}
         if "crash" in firing:
             return "crashed"
-        if self.run.finished:
-            return self.run.phase
         if self.blind is not None:
             return "blind"
-        return "stalled" if firing & {"hang", "ended"} else self.run.phase
+        return "stalled" if firing & {"hang", "ended"} and not self.run.finished else self.run.phase
 
     def progress(self) -> Progress:
         """Return how far the run is; one that stands still, or cannot be seen, has no ETA."""
