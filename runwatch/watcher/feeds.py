@@ -281,7 +281,8 @@ class LogSource:
             return
         if problem is not None:
             send(wire.Trouble(self.id, self._unread(problem)))
-            send(wire.Sight(self.id, problem, time.time(), brief=self._read))
+            brief = self._read and problem == _GONE
+            send(wire.Sight(self.id, problem, time.time(), brief=brief))
         elif self._problem is not None:
             send(wire.Note(self.id, f"{self._called} can be read again"))
             send(wire.Sight(self.id, "", time.time()))
