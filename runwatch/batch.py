@@ -109,3 +109,7 @@ class Batch(msgspec.Struct, frozen=True):
     """Canonical metric name -> the name it was printed with, where they differ."""
     tail: tuple[tuple[int, str], ...] = ()
     """(line number, text) of the newest lines, for log views only."""
+    strange: int = 0
+    """Lines below the newest record that look like records of training and gave none."""
+    strange_from: int = 0
+    """Number of the first of them; 0 if there is none."""

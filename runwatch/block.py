@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from runwatch.batch import Event
     from runwatch.checkpoint import Summary
     from runwatch.machine import Machine
+    from runwatch.sight import Lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +123,7 @@ class Status:
     """Whether it was seen alive since somebody watches; if not, it has ended before."""
     reference: Reference | None = None
     """The run it is compared with, if one was named and is known."""
+    blind: Lost | None = None
+    """Why the log cannot be read: only rules that do not need it are asked then."""
+    blind_ranks: bool = False
+    """The log of another rank cannot be read: ranks are not compared."""

@@ -3,7 +3,7 @@
 RunwatchError
 ├── UsageError          2  an option or argument that cannot be meant
 ├── ConfigError         2  runwatch.toml: unknown key, bad value, not TOML
-├── SourceError         3  nothing readable at PATH
+├── SourceError         3  PATH, or a part of it, cannot be read
 └── EngineError         3  the engine process could not be started or was lost
     └── DaemonError     3  no daemon is running
 

@@ -313,6 +313,12 @@ class Run:
         return f"{self.title} ({self.name.removeprefix('run-')})"  # a W&B file is `run-` and the run's id
 
     @property
+    def bare(self) -> bool:
+        """Whether nothing is known of it."""
+        seen = self.records or self.series or self.ranks or self.events or len(self.checkpoints)
+        return not seen and self.last_step is None
+
+    @property
     def phase(self) -> str:
         """Phase as the log tells it; incidents (crashed, stalled) are laid over it elsewhere."""
         return "finished" if self.finished else self._phase

@@ -256,7 +256,7 @@ class RunRow(msgspec.Struct, frozen=True):
     id: str
     name: str
     phase: str
-    """starting, warmup, training, evaluating, checkpointing, finished, crashed or stalled."""
+    """starting, warmup, training, evaluating, checkpointing, finished, crashed, stalled or blind."""
     progress: Progress
     critical: int = 0
     warning: int = 0
@@ -267,6 +267,8 @@ class RunRow(msgspec.Struct, frozen=True):
     """Name of the machine it is watched on, where runs of several are shown together."""
     age: float | None = None
     """Seconds since its newest line was written, as far as known."""
+    reason: str = ""
+    """Why it is blind and what to do, on one line; "" if it is not."""
 
 
 class RunView(msgspec.Struct, frozen=True):
@@ -313,6 +315,8 @@ class RunView(msgspec.Struct, frozen=True):
     """Whether processes or GPUs of it are known, so that there is something to show."""
     machine: MachineView | None = None
     """Only for views that show it."""
+    reason: str = ""
+    """Why it is blind and what to do, on one line; "" if it is not."""
 
 
 class Compared(msgspec.Struct, frozen=True):

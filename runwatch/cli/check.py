@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from runwatch import text
 from runwatch.cli.busy import busy
 from runwatch.cli.main import error_line
-from runwatch.errors import ExitCode
+from runwatch.errors import ExitCode, SourceError
 
 if TYPE_CHECKING:
     from runwatch.render.glyphs import Glyphs
     from runwatch.snapshot import IncidentRow
     from runwatch.watcher.engine import Engine
+
+
+MOST = 20
+"""Files that cannot be read of which each has a line of its own."""
 
 
 @click.command("check")
@@ -42,7 +49,7 @@ def command(
     """Read PATHS to the end, judge them, print what was found.
 
     Exits with 0 if healthy, 1 if there are findings (see --fail-on), 2 for bad
-    usage or configuration, 3 if there is nothing readable.
+    usage or configuration, 3 if something cannot be read or is no longer understood.
     """
     from runwatch.config import format_name, load
     from runwatch.findings import Severity
@@ -51,22 +58,24 @@ def command(
 
     now = time.time()
     settings = load(Path(config) if config else None)
-    missing: list[str] = []
+    missing: list[SourceError] = []
     try:
         with busy() as say:
             engine = check(
                 paths,
                 settings.ruleset(),
                 now,
-                lambda error: missing.append(str(error)),
+                missing.append,
                 [own.build() for own in settings.formats],
                 format_name(wanted, settings),
                 settings.sources.order,
                 say,
             )
     finally:
-        for path in missing:
-            error_line(path)
+        for error in missing[:MOST]:
+            error_line(str(error))
+        if len(missing) > MOST:
+            error_line(f"and {len(missing) - MOST:,} more; --json names all of them")
         for trouble in troubles():  # of formats from other packages; perhaps why nothing was recognised
             error_line(trouble)
     for trouble in engine.troubles:
@@ -76,7 +85,7 @@ def command(
 
         from runwatch.watcher.document import document
 
-        click.echo(msgspec.json.encode(document(engine, now)))
+        click.echo(msgspec.json.encode({**document(engine, now), "unreadable": _unreadable(missing)}))
     else:
         from runwatch.render.glyphs import glyphs
 
@@ -87,7 +96,20 @@ def command(
     found = any(
         Severity(row.severity).rank >= limit for _, run in engine.runs() for row in run.incidents.rows()
     )
-    return ExitCode.FINDINGS if found else ExitCode.OK
+    unseen = bool(_unreadable(missing)) or any(engine.state(*run, now) == "blind" for run in engine.runs())
+    if found or (unseen and limit <= Severity.WARNING.rank):
+        return ExitCode.FINDINGS
+    return ExitCode.UNREADABLE if unseen else ExitCode.OK
+
+
+def _unreadable(errors: Iterable[SourceError]) -> list[dict[str, str]]:
+    """Return what the system did not let us read; a file that is empty is none of that."""
+    causes = [error.__cause__ for error in errors]
+    return [
+        {"path": text.path(os.fsdecode(cause.filename or "")), "reason": cause.strerror or str(cause)}
+        for cause in causes
+        if isinstance(cause, OSError)
+    ]
 
 
 def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:

@@ -105,10 +105,13 @@ def _print(
     signs = glyphs(ascii_only)
     archived = 0 if every else sum(map(_is_old, rows))
     rows = rows if every else [row for row in rows if not _is_old(row)]
-    below = 5 + len(health.notices) + bool(silenced)
+    below = 5 + len(health.notices) + bool(silenced) + sum(bool(row.reason) for row in rows)
     room = len(rows) if every or not sys.stdout.isatty() else max(3, height - below)
     for line in status(rows[:room], signs, width if sys.stdout.isatty() else 160):
         print(line)
+    for row in rows[:room]:
+        if row.reason:
+            print(plain(f"  {row.name}: {row.reason}"))
     if len(rows) > room or archived:
         print(f"  and {max(0, len(rows) - room) + archived} more: --all shows them")
     elif not rows:

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from runwatch.batch import BESIDE, Batch
 from runwatch.parsers.blocks import BlockReader
 from runwatch.parsers.columns import Columns
+from runwatch.parsers.drift import strange
 from runwatch.parsers.formats import Format
 from runwatch.parsers.interpreter import MAX_LINE, Interpreter
 from runwatch.parsers.piece import Piece
@@ -141,13 +144,18 @@ class LogParser:
         ready = settled(self._recent, block, cut)
         cut = ready if end - ready <= MAX_LINE else cut
         self._carry = block[cut:end]
+        first = self._blocks.line
         if cut:
             self._blocks.read(block, cut, piece)
             self._recent = (self._recent + block[max(0, cut - BESIDE) : cut])[-BESIDE:]
         newest = self._tail(block[max(0, cut - _TAIL_BYTES) : cut], tail) if tail and cut else ()
         if len(self._carry) > MAX_LINE:
             self._give_up(piece)
-        return self._batch(piece, newest)
+        batch = self._batch(piece, newest)
+        if not cut or self.format is None:
+            return batch
+        count, first = strange(block, cut, piece.start, first, batch.tables)
+        return replace(batch, strange=count, strange_from=first) if count else batch
 
     def flush(self) -> Batch:
         """Take the unfinished line as all there will be of it: the stream ends or breaks here."""

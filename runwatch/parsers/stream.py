@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from runwatch.batch import Batch, Event
 from runwatch.parsers.document import Document, parse
+from runwatch.parsers.drift import RECORDS
 from runwatch.parsers.formats import Format
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.recordfile import Known, RecordFile
@@ -335,6 +336,8 @@ def _unmarked(head: bytes) -> bytes:
 
 def joined(first: Batch, rest: Batch) -> Batch:
     """Return two batches that follow each other as one."""
+    known = any(table.kind in RECORDS and table.rows for table in rest.tables)
+    before = (0, 0) if known else (first.strange, first.strange_from)
     return Batch(
         start=first.start,
         end=rest.end,
@@ -345,4 +348,6 @@ def joined(first: Batch, rest: Batch) -> Batch:
         format=first.format or rest.format,
         printed={**first.printed, **rest.printed},
         tail=first.tail + rest.tail,
+        strange=before[0] + rest.strange,
+        strange_from=before[1] or rest.strange_from,
     )

@@ -32,7 +32,8 @@ def _counts(row: RunRow) -> bool:
     """Return whether a run goes on, ended so lately that it is news, or has something wrong."""
     fresh = row.age is None or row.age < OLD
     news = row.age is not None and row.age < OLD / 6
-    return bool(row.critical or row.warning) or (fresh and (news or not states.ended(row.phase)))
+    wrong = row.critical or row.warning or row.phase == "blind"
+    return bool(wrong) or (fresh and (news or not states.ended(row.phase)))
 
 
 def _parts(row: RunRow) -> list[str]:

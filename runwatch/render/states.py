@@ -18,6 +18,7 @@ _PHASES: dict[str, tuple[str, str]] = {
     "finished": ("FINISHED", "good"),
     "crashed": ("CRASHED", "crit"),
     "stalled": ("STALLED", "warn"),
+    "blind": ("BLIND", "warn"),
 }
 _SEVERITIES: dict[str, tuple[str, str]] = {
     "critical": ("CRIT", "crit"),

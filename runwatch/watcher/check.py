@@ -12,6 +12,7 @@ from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.errors import SourceError
 from runwatch.parsers.formats import Format, catalogue, restricted
 from runwatch.parsers.stream import StreamParser
+from runwatch.sight import unread
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.feeds import newest
 from runwatch.watcher.member import DIRECTORY, LOG, ORDER, SCHEME, TENSORBOARD, WANDB
@@ -49,9 +50,10 @@ def check(
     for path in paths:
         if os.path.isdir(path):
             busy(f"searching {path}")
-    files = discover.find(paths, prefer=prefer, note=engine.troubles.append)
-    formats = restricted((*own, *catalogue()), only)
     errors: list[SourceError] = []
+    blind = unreadable or (lambda error: None)
+    files = discover.find(paths, prefer=prefer, note=engine.troubles.append, unread=blind)
+    formats = restricted((*own, *catalogue()), only)
     older = rotated(file.path for file in files if file.member.kind == LOG)
     for number, file in enumerate(files, 1):
         busy(f"reading {file.path}" + (f" ({number:,} of {len(files):,})" if len(files) > 1 else ""))
@@ -65,6 +67,8 @@ def check(
                 )
         except SourceError as error:
             errors.append(error)
+            if isinstance(error.__cause__, OSError):
+                _lose(engine, file, error.__cause__, now)
     if len(errors) == len(files):
         raise errors[0]
     for missing in errors:
@@ -116,6 +120,15 @@ def _read(
             raise
         engine.troubles.append(str(error))
     engine.fold(source, parser.flush(), written=written or status.st_mtime)
+
+
+def _lose(engine: Engine, file: discover.Found, error: OSError, now: float) -> None:
+    """Note that a file cannot be read: what cannot be seen is not well."""
+    source = text.path(str(Path(file.path).absolute()))
+    if source not in engine.sources:
+        engine.add_source(source, file.name, text.path(file.path), file.member)
+    why = error.strerror or str(error)
+    engine.lose(source, unread(text.path(file.path), why, now, always=True), now)
 
 
 def _read_older(engine: Engine, source: str, older: Older, parser: StreamParser, written: float) -> None:

@@ -31,6 +31,7 @@ def run_object(engine: Engine, group: Group, watched: WatchedRun, now: float) ->
         "sources": list(group.paths),
         "format": run.format,
         "state": engine.state(group, watched, now),
+        "reason": watched.reason or None,
         "lines": group.lines,
         "unparsed_lines": group.unparsed,
         "steps": {
@@ -49,6 +50,7 @@ def run_object(engine: Engine, group: Group, watched: WatchedRun, now: float) ->
         "checkpoints": _checkpoints(run),
         "last_good_checkpoint": run.good_before(sound(watched.incidents.rows())),
         "incidents": [incident_object(row) for row in sorted(watched.incidents.rows(), key=place)],
+        "unseen": [source.unseen.reason for source in group.sources.values() if source.unseen is not None],
     }
 
 

@@ -7,6 +7,7 @@ state, whether they come live, from history, or in a test.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
@@ -23,9 +24,10 @@ from runwatch.checkpoint import Look
 from runwatch.findings import Finding
 from runwatch.run import DONE, Run
 from runwatch.sample import MachineEvent, Message
+from runwatch.sight import Lost
 from runwatch.watcher.endings import event_of, orphaned
 from runwatch.watcher.evidence import placed
-from runwatch.watcher.group import Group, Source, WatchedRun, title_of
+from runwatch.watcher.group import ENDED_OR_BLIND, Group, Source, WatchedRun, title_of
 from runwatch.watcher.member import LOG, ORDER, Member
 from runwatch.watcher.reference import beside
 from runwatch.watcher.sources.looked import Beside
@@ -90,6 +92,8 @@ class Engine:
         """
         group, source = self.sources[source_id]
         group.lived |= live and batch.end > batch.start
+        if source.lost is not None and live and batch.end > batch.start:  # its path is gone, it is still open
+            source.lost = msgspec.structs.replace(source.lost, since=arrival, brief=True)
         batch = source.take(batch, written, arrival if live and not late else 0.0)
         if apart := tuple(group.clocks_apart(source, batch)):
             batch = msgspec.structs.replace(batch, events=(*batch.events, *apart))
@@ -120,10 +124,28 @@ class Engine:
             watched.run.printed.update(batch.printed)
             watched.run.fold(block)
             changes += self._judge(watched, block)
+        self._sight(group, arrival)
         if source.member.rank is not None and group.runs:
             rank = group.runs[-1].run.rank(source.member.rank)
             rank.seen = arrival if live and batch.lines else rank.seen
         return changes
+
+    def lose(self, source_id: str, lost: Lost, now: float) -> None:
+        """Note at Unix time `now` that a source cannot be read."""
+        group, source = self.sources[source_id]
+        known = source.lost
+        if known is not None:
+            brief = known.brief and lost.brief
+            lost = msgspec.structs.replace(lost, since=min(known.since, lost.since), brief=brief)
+        source.lost = lost
+        self._sight(group, now)
+
+    def see(self, source_id: str, now: float) -> None:
+        """Note at Unix time `now` that a source can be read."""
+        group, source = self.sources[source_id]
+        if source.lost is not None:
+            source.lost = None
+            self._sight(group, now)
 
     def look(
         self,
@@ -172,21 +194,34 @@ class Engine:
         changes: list[Change] = []
         for group_id in self.groups if group_ids is None else group_ids:
             group = self.groups[group_id]
+            if self._sight(group, now) is not None and not group.runs:
+                self._begin(group)
+                group.runs[-1].begun_blind = True
+                self._sight(group, now)
             for watched in group.runs[-1:]:
-                if group.machine.ended is None or group.machine.ended.inferred:
+                lost = self._lost(group)
+                if lost is None and (group.machine.ended is None or group.machine.ended.inferred):
                     group.machine.ended = orphaned(group, watched.run, now)
-                _end(group, watched, now)
+                if lost is None:
+                    _end(group, watched, now)
                 status = self._status(group, watched.run, now, live=True)
-                send = group.lived
+                send = group.lived or lost is not None
                 found = self._tick(watched, status, now if send else None, send=send)
                 changes += [*found, *_released(watched)] if send else found
                 watched.held += [change.row.id for change in found if change.kind == "firing" and not send]
+                if lost is None and watched.begun_blind:
+                    watched.begun_blind = False
+                    if watched.run.bare:  # nothing tells that it was a run at all
+                        group.aside = group.runs.pop()
         return changes
 
     def finish(self, now: float) -> list[Change]:
         """Judge every group as sources that are complete: nothing more will come."""
         changes: list[Change] = []
         for group in self.groups.values():
+            if self._sight(group, now) is not None and not group.runs:
+                self._begin(group)
+                self._sight(group, now)
             for watched in group.runs[-1:]:
                 status = self._status(group, watched.run, now, live=False)
                 name = self.rules.reference(watched.run.name)
@@ -225,6 +260,10 @@ class Engine:
         for group in self.groups.values():
             for source in group.sources.values():
                 source.written = moved(source.written, seconds)
+                if source.lost is not None:
+                    source.lost = msgspec.structs.replace(source.lost, since=source.lost.since + seconds)
+            group.dark_since = moved(group.dark_since, seconds)
+            group.dark = deque(((a + seconds, b + seconds) for a, b in group.dark), group.dark.maxlen)
             for watched in group.runs[-1:]:
                 watched.run.progressed = moved(watched.run.progressed, seconds)
                 for rank in watched.run.ranks.values():
@@ -237,14 +276,43 @@ class Engine:
                 yield group, watched
 
     def state(self, group: Group, watched: WatchedRun, now: float) -> str:
-        """Return running, stalled, crashed, finished or unknown."""
-        if watched.phase in ("crashed", "stalled", "finished"):
+        """Return running, stalled, crashed, finished, blind or unknown."""
+        if watched.phase in ENDED_OR_BLIND:
             return watched.phase
         return "running" if group.lives(now) and not watched.closed else "unknown"
 
     # -- inside ----------------------------------------------------------------------------------
 
+    def _lost(self, group: Group) -> Lost | None:
+        """Return why the newest run of a group, which may go on, cannot be seen; None if it can."""
+        lost = group.lost
+        if lost is None:
+            return None
+        expected = lost.always or group.lives(lost.since)
+        if not group.runs:
+            return lost if expected and not lost.gone else None
+        watched = group.runs[-1]
+        over = watched.phase == "crashed" or (watched.run.finished and not lost.grows)
+        over |= lost.gone and watched.phase == "stalled"
+        return lost if (expected or group.lived) and not over else None
+
+    def _sight(self, group: Group, now: float) -> Lost | None:
+        """See at Unix time `now` whether the newest run of a group can be seen; return why not."""
+        lost = self._lost(group)
+        if lost is not None:
+            group.dark_since = lost.since
+        elif group.dark_since is not None:
+            group.dark.append((group.dark_since, now))
+            group.dark_since = None
+        for watched in group.runs[-1:]:
+            watched.blind = lost if lost is not None and lost.counts(now) else None
+        return lost
+
     def _begin(self, group: Group) -> None:
+        if group.aside is not None:
+            group.runs.append(group.aside)
+            group.aside = None
+            return
         group.begun += 1
         name = group.name if group.begun == 1 else f"{group.name}#{group.begun}"
         group.runs.append(self._watch(Run(f"{group.id}#{group.begun}", name)))
@@ -283,6 +351,8 @@ class Engine:
     def _tick(self, watched: WatchedRun, status: Status, now: float | None, *, send: bool) -> list[Change]:
         changes: list[Change] = []
         for rule in tuple(watched.rules):
+            if _needs_sight(rule, status):
+                continue
             found = self._ask(watched, rule, rule.tick, status)
             changes += _apply(watched, found, now, send=send, source=watched.source)
         return changes
@@ -312,14 +382,17 @@ class Engine:
         machine = group.machine
         deadlines = [group.deadline, machine.job.deadline if machine.job is not None else None]
         written = group.written if group.written is not None else now
-        silent_for = max(0.0, now - (run.progressed if run.progressed is not None else written))
-        if not live or run.planned is not None:  # an epoch's end that is watched may be followed by another
+        moved_at = run.progressed if run.progressed is not None else written
+        silent_for = max(0.0, now - moved_at - group.unseen_for(moved_at, now))
+        lost = self._lost(group)
+        # An epoch's end that is watched may be followed by another.
+        if lost is None and (not live or run.planned is not None):
             run.rest(silent_for)
         return Status(
             now=now,
             phase=run.phase,
             silent_for=silent_for,
-            log_silent_for=max(0.0, now - written),
+            log_silent_for=max(0.0, now - written - group.unseen_for(written, now)),
             live=live,
             finished=run.finished,
             fraction=run.covered,
@@ -334,7 +407,16 @@ class Engine:
             machine=machine if live else None,
             lived=group.lived,
             reference=self._reference(run),
+            blind=lost,
+            blind_ranks=lost is None and group.lost_ranks,
         )
+
+
+def _needs_sight(rule: Rule, status: Status) -> bool:
+    """Return whether a rule has to wait: what it judges time by cannot be read."""
+    if status.blind is not None:
+        return getattr(rule, "needs_log", True)  # a rule of a package may not say
+    return status.blind_ranks and rule.of_ranks
 
 
 def _apply(

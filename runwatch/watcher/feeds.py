@@ -73,7 +73,10 @@ class LogSource:
         self._place = resume.position if resume is not None else None
         """Where a predecessor stopped, until the file is there."""
         self._tail = Tail.resume(found.path, self._place)
-        self._tail.last_block(0)  # opens it
+        try:
+            self._tail.last_block(0)  # opens it
+        except SourceError as error:
+            self._tail.problem = _cause(error)
         self._make = partial(StreamParser, formats, settled=settled)
         if resume is not None and self._place is not None:
             self._make = self._successor(resume, self._place)
@@ -163,6 +166,11 @@ class LogSource:
         return f"{self.name} ({text.path(own)})" if self.member.group else self.name
 
     @property
+    def problem(self) -> str:
+        """Why it cannot be read, in the system's words; "" if it can."""
+        return self._tail.problem or ""
+
+    @property
     def left(self) -> int:
         """Bytes to be read until all is known that was there at the beginning."""
         return self.history + self.late + (self.older.left if self.older is not None else 0)
@@ -218,13 +226,14 @@ class LogSource:
         return True
 
     def _poll(self, send: Send) -> Piece | None:
-        """Return what the file holds next; what was gathered is sent before an error is raised."""
+        """Return what the file holds next; what was gathered is sent before a problem is."""
         try:
             return self._tail.poll()
-        except SourceError:
+        except SourceError as error:
             if self._gathered is not None:
                 self._send(send, self._parser.feed(b""), live=False)
-            raise
+            self._tail.problem = _cause(error)
+            return None
 
     def _gather(self, batch: Batch) -> bool:
         """Keep a batch of history back, to be told with the next; return False if there is enough to tell."""
@@ -313,8 +322,11 @@ class LogSource:
             return
         if problem is not None:
             send(wire.Trouble(self.id, self._unread(problem)))
+            brief = self._read and problem == _GONE
+            send(wire.Sight(self.id, problem, time.time(), brief=brief))
         elif self._problem is not None:
             send(wire.Note(self.id, f"{self._called} can be read again", mended=True))
+            send(wire.Sight(self.id, "", time.time()))
         self._problem = problem
 
     def _unread(self, problem: str) -> str:
@@ -389,6 +401,11 @@ class StdinSource:
             self._open = False
             send(wire.Ended(self.id))
         return True
+
+
+def _cause(error: SourceError) -> str:
+    """Return what is wrong, without the place and the advice."""
+    return str(error).partition(": ")[0]
 
 
 def newest(batch: Batch) -> float | None:

@@ -53,6 +53,7 @@ _FOLDED = (
     "runwatch.run",
     "runwatch.segments",
     "runwatch.series",
+    "runwatch.sight",
     "runwatch.snapshot",
     "runwatch.watcher.agreement",
     "runwatch.watcher.group",

@@ -17,13 +17,14 @@ import msgspec
 from runwatch.alerts.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
 from runwatch.alerts.rules.durations import duration
-from runwatch.batch import BAR, NODE, TRAIN, Batch, Event
+from runwatch.batch import BAR, EVAL, NODE, RANK, TRAIN, Batch, Event
 from runwatch.block import Block, Samples
 from runwatch.machine import Machine
 from runwatch.metrics import label
 from runwatch.rows import times_of
 from runwatch.run import Run
 from runwatch.segments import Splitter
+from runwatch.sight import FEWER, KNOWN, LAYOUT, Lost, misread
 from runwatch.snapshot import Progress
 from runwatch.watcher.agreement import Telling, clocks, compare
 from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, TENSORBOARD, WANDB, Member
@@ -36,6 +37,10 @@ EARLY = 64
 """Facts kept, a batch of them each, until a run is known."""
 YOUNG = 64
 """Training records until which a source that ought to lead may still take over."""
+MOST_DARK = 64
+"""Times in which a group could not be seen that are remembered."""
+ENDED_OR_BLIND = ("finished", "crashed", "stalled", "blind")
+"""Phases that a run keeps when nobody has seen it alive."""
 _NOTHING, _BARS, _RECORDS = range(3)
 KINDS = {
     LOG: "log",
@@ -61,6 +66,15 @@ class WatchedRun:
     """Path of the source whose records make its steps, where it has several."""
     held: list[str] = field(default_factory=list)
     """Ids of incidents that the passing of time raised before the run was seen alive."""
+    blind: Lost | None = None
+    """Why nothing is known of it now; see runwatch.sight."""
+    begun_blind: bool = False
+    """It is shown because its log cannot be read; nothing was read of it yet."""
+
+    @property
+    def reason(self) -> str:
+        """Why it is blind and what to do, on one line; "" if it is not."""
+        return self.blind.reason if self.blind is not None and self.phase == "blind" else ""
 
     @property
     def phase(self) -> str:
@@ -68,12 +82,14 @@ class WatchedRun:
         firing = {row.rule for row in self.incidents.rows() if row.state in ("firing", "acknowledged")}
         if "crash" in firing:
             return "crashed"
+        if self.blind is not None:
+            return "blind"
         return "stalled" if firing & {"hang", "ended"} and not self.run.finished else self.run.phase
 
     def progress(self) -> Progress:
-        """Return how far the run is; one that stands still has no ETA."""
+        """Return how far the run is; one that stands still, or cannot be seen, has no ETA."""
         progress = self.run.progress()
-        if self.phase in ("crashed", "stalled"):
+        if self.phase in ("crashed", "stalled", "blind"):
             return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None, rate=None)
         return progress
 
@@ -111,6 +127,18 @@ class Source:
     """Facts that it told before a run was known: of that run, when it comes."""
     strength: int = _NOTHING
     """What it has told so far: nothing of a run, bars, or records."""
+    lost: Lost | None = None
+    """Why it cannot be read, while that is so."""
+    strange: int = 0
+    """Lines below its newest record that look like records of training and gave none."""
+    strange_from: int = 0
+    drift: Lost | None = None
+    """That it grows and is no longer understood, while that is so."""
+
+    @property
+    def unseen(self) -> Lost | None:
+        """Why nothing is known of what it tells now; None if all is well."""
+        return self.lost or self.drift
 
     def keep_early(self, block: Block) -> None:
         """Keep the facts of a block that tells of no run yet; the newest of them, if there are many."""
@@ -134,6 +162,7 @@ class Source:
         self.written = self.written if written is None else written
         kinds = {table.kind for table in batch.tables}
         self.records += sum(table.rows for table in batch.tables if table.kind == TRAIN)
+        self._drifted(batch, read or written or 0.0)
         told = _RECORDS if TRAIN in kinds else _BARS if BAR in kinds else _NOTHING
         self.strength = max(self.strength, told)
         rank = self.member.rank
@@ -141,6 +170,18 @@ class Source:
             return batch
         events = tuple(_of_rank(event, rank) for event in batch.events)
         return msgspec.structs.replace(batch, events=events)
+
+    def _drifted(self, batch: Batch, now: float) -> None:
+        """Note whether the layout of its records has changed, by Unix time `now`."""
+        if any(table.rows for table in batch.tables if table.kind in (TRAIN, EVAL, BAR, RANK)):
+            self.strange = self.strange_from = 0
+        self.strange += batch.strange
+        self.strange_from = self.strange_from or batch.strange_from
+        usual = self.strange_from // max(1, self.records)  # lines to a record, about
+        if self.records < KNOWN or self.strange < max(LAYOUT, FEWER * usual):
+            self.drift = None
+        elif self.drift is None:
+            self.drift = misread(self.path, self.strange_from, now)
 
 
 @dataclass(slots=True)
@@ -166,6 +207,12 @@ class Group:
     """Unix time by which its runs must have ended, if a person said so."""
     prefer: tuple[str, ...] = ORDER
     """Kinds of source, those that are believed first."""
+    dark_since: float | None = None
+    """Unix time since which its newest run cannot be seen; None while it can."""
+    dark: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=MOST_DARK))
+    """When it could not be seen, from and until Unix time, the newest last."""
+    aside: WatchedRun | None = None
+    """A run of which nothing was read, begun because its log could not be."""
 
     @property
     def lines(self) -> int:
@@ -182,6 +229,24 @@ class Group:
         """Unix time of the newest write to any source, as far as known."""
         return max((s.written for s in self.sources.values() if s.written is not None), default=None)
 
+    @property
+    def lost(self) -> Lost | None:
+        """Why its runs cannot be seen: their leader, or, before there is one, no source can be read."""
+        if self.leader is not None:
+            return self.leader.unseen
+        read = [source for source in self.sources.values() if source.member.kind != DIRECTORY]
+        return read[0].unseen if read and all(source.unseen for source in read) else None
+
+    @property
+    def lost_ranks(self) -> bool:
+        """Whether the log of any rank cannot be read: ranks cannot be compared."""
+        return any(source.unseen for source in self.sources.values() if source.member.rank is not None)
+
+    def unseen_for(self, since: float, now: float) -> float:
+        """Return for how many of the seconds between two Unix times it could not be seen."""
+        dark = [*self.dark, (self.dark_since, now)] if self.dark_since is not None else self.dark
+        return sum(max(0.0, min(end, now) - max(begin, since)) for begin, end in dark)
+
     def lives(self, now: float) -> bool:
         """Return whether it was written to lately, or a process of it is there, at Unix time `now`."""
         return (self.written is not None and now - self.written < FRESH) or any(self.machine.own())
@@ -190,7 +255,7 @@ class Group:
         """Return a run's phase for people: one that nobody saw alive may have ended long ago."""
         phase = watched.phase
         gone = watched.closed or not (self.lived or self.lives(now))
-        return "unknown" if gone and phase not in ("finished", "crashed", "stalled") else phase
+        return "unknown" if gone and phase not in ENDED_OR_BLIND else phase
 
     @property
     def format(self) -> str | None:

@@ -111,7 +111,8 @@ class Headless:
         run = watched.run
         self._told[run.id] = (now, run.last_step or 0)
         body = _told(run, watched.progress(), watched.phase, now)
-        return {"type": "progress", **body, "records": run.records}
+        why = {"reason": watched.reason} if watched.reason else {}
+        return {"type": "progress", **body, **why, "records": run.records}
 
     def _is_over(self, group: Group, watched: WatchedRun, now: float) -> bool:
         if watched.closed or all(source.ended for source in group.sources.values()):

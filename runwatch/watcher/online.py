@@ -84,8 +84,10 @@ class OnlineSource:
         """Say when the server can no longer be read, and when it can again; not each try."""
         if problem is not None and self._problem is None:
             send(wire.Trouble(self.id, f"cannot read {self.name}: {problem}"))
+            send(wire.Sight(self.id, problem, time.time(), brief=True))
         elif problem is None and self._problem is not None:
             send(wire.Note(self.id, f"{self.name} can be read again", mended=True))
+            send(wire.Sight(self.id, "", time.time()))
         self._problem = problem
 
     def _date(self, batch: Batch) -> None:

@@ -18,6 +18,7 @@ from runwatch.alerts.silences import InMemory, Silences
 from runwatch.config import Config, load
 from runwatch.notice import Notice
 from runwatch.redaction import redact
+from runwatch.sight import unheard, unread
 from runwatch.watcher import protocol, sampler, stacks, views, wire
 from runwatch.watcher.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.clock import Clock
@@ -323,6 +324,8 @@ class Server:
             shown.take_preview(message.source, message.batch, message.written)
             if first:
                 self.wake(at_once=True)
+        elif isinstance(message, wire.Sight):
+            self._sight(message)
         elif isinstance(message, wire.Dropped):
             self._forget(message.source)
         elif isinstance(message, wire.Trouble):
@@ -355,7 +358,22 @@ class Server:
         self._shown(message.source).opened(message.source, message.backlog, message.written)
         self._places.setdefault(self.engine.sources[message.source][0].id, {})[message.source] = message.path
         self.keeper.opened(message)
+        self._sight(wire.Sight(message.source, message.problem, time.time()))
         self.opened.set()
+
+    def _sight(self, message: wire.Sight) -> None:
+        """Note that a source, or all that a worker reads, cannot be read, or can again."""
+        now, why, since = time.time(), message.why, message.since
+        if not message.source:
+            for places in self._places.values():
+                for source, path in places.items():
+                    if wanted(path, message.paths):
+                        self.engine.lose(source, unheard(source, why, since), now)
+        elif why:
+            self.engine.lose(message.source, unread(message.source, why, since, brief=message.brief), now)
+            self._shown(message.source).lost(message.source)
+        else:
+            self.engine.see(message.source, now)
 
     def _shown(self, source: str) -> Shown:
         return self.shown[self.engine.sources[source][0].id]
@@ -458,7 +476,8 @@ class Server:
         alive = [group.id for group in groups if self.assignment.private or goes_on(group, now)]
         self._samplers.want({group: self._places[group].values() for group in alive})
         read = [item.group for item in self.shown.values() if not item.left]
-        await self._judge(read, now)
+        judged = [item.group for item in self.shown.values() if not item.left or item.group.lost]
+        await self._judge(judged, now)
         self.changed(self.keeper.settled({group.id for group in read}))
         self.keeper.tick()
         try:

@@ -101,6 +101,11 @@ class Shown:
             self.preview = None
         return bool(before and not self.left)
 
+    def lost(self, source: str) -> None:
+        """Note that a source that was kept is not there to be read."""
+        if source not in self.backlogs:
+            self.lefts[source] = 0
+
     def take_preview(self, source: str, batch: Batch, written: float | None) -> None:
         """Show the newest lines of a source whose history is still being read."""
         run = None
@@ -236,6 +241,7 @@ def _row(shown: Shown, watched: WatchedRun | None, run: Run, now: float) -> RunR
         loss=_finite(loss),
         loss_text="" if loss is None or math.isfinite(loss) else str(loss),
         age=None if written is None else max(0.0, now - written),
+        reason=watched.reason if watched else "",
     )
 
 
@@ -275,6 +281,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         log_read=_read_when(speaker, newest),
         link=_link(run),
         facts=_about(group),
+        reason=watched.reason if watched and shown.preview is None else "",
         parallel=parallel.sizes(run.about) if run.ranks or group.machine.processes else {},
         has_machine=bool(group.machine.processes or group.machine.gpus),
         machine=under.view(group.machine, now, group.deadline) if view.machine else None,
@@ -309,6 +316,8 @@ def _events(run: Run) -> tuple[EventRow, ...]:
 
 def _about(group: Group) -> dict[str, str]:
     about = {"lines": f"{group.lines:,}", "not understood": f"{group.unparsed:,}"}
+    if unread := [source.unseen.says for source in group.sources.values() if source.unseen is not None]:
+        about["cannot be seen"] = "; ".join(unread[:4])
     if not group.about:
         return about
     return {"read from": group.about, "believed first": ", ".join(group.prefer[:4]), **about}

@@ -51,6 +51,8 @@ class Opened(msgspec.Struct, frozen=True, tag="opened"):
     written: float | None = None
     """Unix time of the file's last change before that, if known."""
     member: Member = Member()
+    problem: str = ""
+    """Why it cannot be read, in the system's words; "" if it can."""
 
 
 class Dropped(msgspec.Struct, frozen=True, tag="dropped"):
@@ -105,6 +107,21 @@ class Trouble(msgspec.Struct, frozen=True, tag="trouble"):
     fatal: bool = False
 
 
+class Sight(msgspec.Struct, frozen=True, tag="sight"):
+    """A source can no longer be read, or can again."""
+
+    source: str
+    """Its id; "" for all that one worker reads."""
+    why: str
+    """In the system's words; "" if it can be read."""
+    since: float
+    """Unix time."""
+    paths: tuple[bytes, ...] = ()
+    """What the worker was to read."""
+    brief: bool = False
+    """Whether it was read a moment ago: it may be rotated just now."""
+
+
 class Note(msgspec.Struct, frozen=True, tag="note"):
     """Something a person may want to know: rotated, truncated, polling."""
 
@@ -155,7 +172,7 @@ class Setup(msgspec.Struct, frozen=True):
     """Kinds of source in the order in which those of one run are believed, and so read."""
 
 
-Message = Opened | Dropped | Read | Looked | Preview | Trouble | Note | Ended | Beat
+Message = Opened | Dropped | Read | Looked | Preview | Trouble | Sight | Note | Ended | Beat
 
 _encoder = msgspec.msgpack.Encoder()
 decode = msgspec.msgpack.Decoder(Message).decode

@@ -14,7 +14,7 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -97,6 +97,8 @@ class Reader:
         self._more: set[str] = set()
         """Sources that had something new at the last sweep."""
         found = self._find(self._paths, wait=setup.wait or bool(setup.resume))
+        self.missing = list(self._missing({source_id(each.path) for each in found}))
+        """(source, why) of what was read before, is to be read, and cannot be found."""
         members = setup.members
         before = {each.path: members[key] for each in found if (key := source_id(each.path)) in members}
         new = (each for each in found if source_id(each.path) not in setup.resume)
@@ -110,9 +112,26 @@ class Reader:
             self.sources.append(source)
 
     def _find(self, paths: Sequence[str], *, wait: bool = False) -> list[discover.Found]:
-        found = discover.find(paths, wait=wait, prefer=self._setup.prefer, note=self._note)
+        prefer = self._setup.prefer
+        found = discover.find(paths, wait=wait, prefer=prefer, note=self._note, unread=self._unread)
         patterns = self._setup.exclude
         return [each for each in found if not excluded(each.path, patterns)] if patterns else found
+
+    def _missing(self, found: Container[str]) -> Iterator[tuple[str, str]]:
+        setup = self._setup
+        for key in setup.resume:
+            member = setup.members.get(key)
+            if key in found or (member is not None and member.kind == DIRECTORY):
+                continue
+            if key.startswith(SCHEME) or not _below(key, setup.paths) or excluded(key, setup.exclude):
+                continue
+            try:
+                os.stat(key)
+            except OSError as error:
+                yield key, error.strerror or str(error)
+
+    def _unread(self, error: SourceError) -> None:
+        self._note(str(error))
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -279,6 +298,8 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
         tell(_opened(source))
     for note in reader.notes:
         tell(wire.Note("", note))
+    for missing, why in reader.missing:
+        tell(wire.Sight(missing, why, time.time()))
     stdin = any(isinstance(source, StdinSource) for source in reader.sources)
     files = [source.path for source in reader.sources if isinstance(source, LogSource)]
     sweep = setup.interval if setup.poll and setup.interval else max(SWEEP, len(files) * PER_FILE)
@@ -325,7 +346,8 @@ def _look_for_new(reader: Reader, send: Send, waker: Waker) -> None:
 
 def _opened(source: AnySource) -> wire.Opened:
     path = os.fsencode(source.path)
-    return wire.Opened(source.id, source.name, path, source.left, source.written(), source.member)
+    problem = source.problem if isinstance(source, LogSource) else ""
+    return wire.Opened(source.id, source.name, path, source.left, source.written(), source.member, problem)
 
 
 def _widen(descriptor: int) -> None:

@@ -78,6 +78,7 @@ class Child(Generic[_M]):
             if self._renewed:
                 self._renewed, starts = False, 0
                 continue
+            self._blinded(why)
             if time.monotonic() - begun > HEALTHY:
                 starts = 0
             if starts >= MAX_STARTS:
@@ -122,6 +123,9 @@ class Child(Generic[_M]):
     def _lost(self, why: str) -> str:
         """Return the sentence that says what cannot be seen any more."""
         return f"blind: {self._title()} {why}"
+
+    def _blinded(self, why: str) -> None:
+        """Say that nothing is seen until a replacement answers."""
 
     def _ended(self) -> str:
         return "ended unexpectedly"
@@ -261,6 +265,11 @@ class Worker(Child[wire.Message]):
     def _silent(self) -> str:
         return f"{super()._silent()} (does its file system still answer?)"
 
+    def _blinded(self, why: str) -> None:
+        since = time.time() - (time.monotonic() - self._heard)
+        if self._opened or self._resume:  # else there is nothing that was seen
+            self._receive(wire.Sight("", why, since, self._setup.paths))
+
     @property
     def _paths(self) -> str:
         return ", ".join(os.fsdecode(path).encode("utf-8", "replace").decode() for path in self._setup.paths)
@@ -275,6 +284,8 @@ class Worker(Child[wire.Message]):
         elif isinstance(message, wire.Read | wire.Looked) and message.resume is not None:
             self._resume[message.source] = message.resume
         self._receive(message)
+        if isinstance(message, wire.Trouble) and message.fatal:
+            self._blinded(f"ended: {message.message}")
 
 
 class Sampler(Child[sample.Message]):

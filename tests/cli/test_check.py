@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 
 from ..parsers.logs import hf, nanochat
 from .command import called, runwatch
+from .unprivileged import obey_permissions
 
 
 @pytest.fixture
@@ -31,8 +33,8 @@ def test_json_contract(log):
     assert document["schema"] == 1
     (run,) = document["runs"]
     assert list(run) == [
-        "name", "title", "sources", "format", "state", "lines", "unparsed_lines", "steps", "progress", "eta_seconds",
-        "metrics", "ranks", "checkpoints", "last_good_checkpoint", "incidents",
+        "name", "title", "sources", "format", "state", "reason", "lines", "unparsed_lines", "steps", "progress", "eta_seconds",
+        "metrics", "ranks", "checkpoints", "last_good_checkpoint", "incidents", "unseen",
     ]  # fmt: skip
     assert (run["name"], run["sources"], run["format"]) == ("speedrun", [str(log)], "nanochat")
     assert run["steps"] == {"records": 300, "first": 0, "last": 299, "total": 300}
@@ -212,3 +214,51 @@ def test_the_checkpoint_to_go_on_from_is_named(log):
     (run,) = json.loads(runwatch("check", log.parent, "--json", "--fail-on", "never").stdout)["runs"]
     assert [row["complete"] for row in run["checkpoints"]] == [True, True, False]
     assert run["last_good_checkpoint"] == 200
+
+
+def test_what_cannot_be_read_in_a_directory_is_named_and_is_not_well(tmp_path):
+    for name in ("a.log", "b.log", "below/c.log"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(
+            nanochat(60, seed=11, noise=0.05).replace(b"nan", b"2").replace(b"inf", b"2")
+        )
+    (tmp_path / "round.log").symlink_to("round.log")
+    closed = (tmp_path / "b.log", tmp_path / "below")
+    for path in closed:
+        path.chmod(0)
+    try:
+        done, warned = (
+            runwatch("check", tmp_path, "--json", *more, preexec_fn=obey_permissions)
+            for more in ((), ("--fail-on", "warning"))
+        )
+        (tmp_path / "a.log").unlink()
+        nothing = runwatch("check", tmp_path, preexec_fn=obey_permissions)
+    finally:
+        for path in closed:
+            path.chmod(0o700)
+    assert (done.returncode, warned.returncode, nothing.returncode) == (3, 1, 3)
+    assert len(done.stderr.splitlines()) == 3
+    document = json.loads(done.stdout)
+    loop = os.strerror(errno.ELOOP)
+    reasons = {os.path.basename(row["path"]): row["reason"] for row in document["unreadable"]}
+    assert reasons == {"b.log": "Permission denied", "below": "Permission denied", "round.log": loop}
+    runs = {run["name"]: run for run in document["runs"]}
+    assert {name: run["state"] for name, run in runs.items()} == {
+        "a": "finished",
+        "b": "blind",
+        "round": "blind",
+    }
+    assert runs["b"]["reason"].startswith(f"cannot read {tmp_path}/b.log: Permission denied: ")
+    assert [row["severity"] for row in runs["b"]["incidents"]] == ["warning"]
+    assert runs["a"]["incidents"] == []
+
+
+def test_a_log_that_is_no_longer_understood_is_not_well(tmp_path):
+    log = tmp_path / "train.log"
+    steps = (f"step {n:05d}/05000 (1.00%) | loss: {5 - n / 1000:.6f} | dt: 1000.00ms\n" for n in range(100))
+    other = (f"[train] iteration={n} total_loss={5 - n / 1000:.4f}\n" for n in range(100, 398))
+    log.write_text("".join([*steps, *other]))
+    done = called("check", log)
+    assert done.returncode == 3
+    assert "blind" in done.stdout.splitlines()[0]
+    assert "its lines are no longer understood since line 101" in done.stdout

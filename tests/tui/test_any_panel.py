@@ -31,7 +31,9 @@ from .test_machine import MACHINE
 NUMBERS = st.one_of(st.none(), st.floats(), st.integers(-(2**70), 2**70).map(float))
 COUNTS = st.one_of(st.none(), st.integers(0, 2**62))
 TEXT = st.text(max_size=30)
-PHASES = st.sampled_from(["starting", "training", "finished", "crashed", "stalled", "evaluating", "odd"])
+PHASES = st.sampled_from(
+    ["starting", "training", "finished", "crashed", "stalled", "blind", "evaluating", "odd"]
+)
 STATES = st.sampled_from(["pending", "firing", "acknowledged", "resolved", "odd"])
 NAMES = ("train/loss", "perf/mfu", "perf/step_time", "gpu/0/memory_used", "odd")
 

@@ -243,6 +243,17 @@ async def test_an_ended_run_without_steps_waits_for_nothing(open_app):
         assert "waiting" not in s.text()
 
 
+@pytest.mark.parametrize("width", [80, 120])
+async def test_a_blind_run_says_why_where_its_progress_would_stand(open_app, width):
+    reason = "cannot read /runs/llama/train.log: Permission denied: let this user read it"
+    async with open_app((width, 30), phase="blind", reason=reason) as s:
+        assert "⊘ BLIND" in s.drawn("#head")
+        assert reason[:70] in s.drawn("#head")
+        await s.push(phase="training", reason="")
+        assert "▶ RUNNING" in s.drawn("#head")
+        assert "cannot read" not in s.drawn("#head")
+
+
 async def test_history_is_announced(open_app):
     async with open_app((120, 30), history=0.37) as s:
         assert "reading history 37%" in s.text()

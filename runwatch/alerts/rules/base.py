@@ -83,6 +83,8 @@ class RunRule:
 
     name: ClassVar[str]
     of_ranks: ClassVar[bool] = False
+    needs_log: ClassVar[bool] = True
+    """It judges time by what the log tells, so that it waits while that cannot be read."""
     rank: int | None = field(default=None, init=False)
     """The rank that findings are about; None for the run."""
 

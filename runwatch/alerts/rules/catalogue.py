@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from runwatch.alerts.rules.base import Rule, Threshold, thresholds
 from runwatch.alerts.rules.behind_reference import BehindReference
+from runwatch.alerts.rules.blind import Blind
 from runwatch.alerts.rules.checkpoint_broken import CheckpointBroken
 from runwatch.alerts.rules.checkpoint_overdue import CheckpointOverdue
 from runwatch.alerts.rules.checkpoint_shrunken import CheckpointShrunken
@@ -96,6 +97,7 @@ CATALOGUE: tuple[type[Rule], ...] = (
     Straggler,
     SilentRank,
     RankDivergence,
+    Blind,
     Hang,
     Crash,
     RestartLoop,

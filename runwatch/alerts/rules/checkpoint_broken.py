@@ -38,6 +38,7 @@ class CheckpointBroken(RunRule):
 
     name: ClassVar[str] = "checkpoint_broken"
     summary: ClassVar[str] = "A checkpoint is damaged or incomplete."
+    needs_log: ClassVar[bool] = False
 
     intervals: float = threshold(2.0, "usual distances by which the last good one may be older")
 

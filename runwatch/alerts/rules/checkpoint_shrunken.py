@@ -36,6 +36,7 @@ class CheckpointShrunken(RunRule):
 
     name: ClassVar[str] = "checkpoint_shrunken"
     summary: ClassVar[str] = "The newest checkpoint is much smaller than those before it."
+    needs_log: ClassVar[bool] = False
 
     part: float = threshold(0.9, "part of the usual size below which it is a warning")
     half: float = threshold(0.5, "part of the usual size below which it is critical")

@@ -53,6 +53,7 @@ class GpuUnderuse(MachineRule):
 
     name: ClassVar[str] = "gpu_underuse"
     summary: ClassVar[str] = "The run's GPUs do little while it trains; says what they wait for."
+    needs_log: ClassVar[bool] = True
 
     seconds: float = threshold(600.0, "seconds of training over which use is judged", most=KEPT)
     low: float = threshold(0.3, "use below which it is noted")

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from runwatch.alerts.rules.base import Place, RunRule
 from runwatch.block import Block, Status
@@ -76,6 +76,7 @@ class Counter:
 class MachineRule(RunRule):
     """A rule that looks at the machine under a run."""
 
+    needs_log: ClassVar[bool] = False
     _open: dict[str | None, Severity] = field(default_factory=dict, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:

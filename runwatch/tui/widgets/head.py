@@ -87,6 +87,9 @@ def _progress(scene: Scene, width: int) -> Row:
     run = scene.run
     if run is None:
         return cells.fit([(scene.waiting_for(), "dim")], width, scene.glyphs.ascii)
+    if run.reason:
+        reason = cells.clip(run.reason, width, scene.glyphs.ellipsis)
+        return cells.fit([(reason, "warn")], width, scene.glyphs.ascii)
     right: Row = []
     if width >= 100 and not states.ended(run.phase) and (text := plain.eta(run.progress, scene.glyphs)):
         right = [_GAP, (text, "value")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import os
 import re
@@ -85,13 +86,15 @@ def find(
     wait: bool = False,
     prefer: Sequence[str] = ORDER,
     note: Callable[[str], object] = lambda text: None,
+    unread: Callable[[SourceError], object] = lambda error: None,
 ) -> list[Found]:
     """Return the files to read for what a person gave: files, directories and globs, each file once.
 
     Of one group those come first whose kind stands first in `prefer`: they lead.
-    What a bound left out is told to `note`.
-    With `wait`, paths that give nothing yet are no error, and a missing file is
-    returned all the same. Else raises SourceError, saying what is wrong and what to do.
+    What a bound left out is told to `note`, a directory that cannot be looked into to `unread`;
+    a file of a searched directory that cannot be read is returned all the same.
+    With `wait`, paths that give nothing yet are no error, and a missing file, or one that
+    cannot be read, is returned all the same. Else raises SourceError, saying what is wrong and what to do.
     """
     named: dict[str, str] = {}
     told: dict[str, Member] = {}
@@ -107,7 +110,8 @@ def find(
             # W&B's link goes to another run when that begins; the one before is still the same file.
             link = path.rstrip("/")
             latest = os.path.basename(link) == "latest-run" and os.path.islink(link)
-            told |= _of_directory(os.path.realpath(link) if latest else path, wait=wait, note=note)
+            place = os.path.realpath(link) if latest else path
+            told |= _of_directory(place, wait=wait, note=note, unread=unread)
         else:
             named |= {os.path.abspath(file): file for file in _files(path, wait=wait)}
     members = layout.members([File(path, _kind(path) or LOG) for path in named])
@@ -139,7 +143,7 @@ def _printable(member: Member) -> Member:
 def _files(path: str, *, wait: bool) -> list[str]:
     """Return the file PATH names, or those a glob does."""
     if glob.has_magic(path) and not os.path.lexists(path):
-        found = sorted(name for name in glob.glob(path) if os.path.isfile(name) and not is_binary(name))
+        found = sorted(name for name in glob.glob(path) if os.path.isfile(name) and _may_be_read(name))
         if not found and not wait:
             raise SourceError("no file matches", path, "check the pattern, and quote it from the shell")
         return found
@@ -152,18 +156,24 @@ def _files(path: str, *, wait: bool) -> list[str]:
             "no such file or directory", path, "check the path (tail can --wait for it)"
         ) from None
     except OSError as error:
+        if wait:
+            return [path]
         raise SourceError("cannot look at", path, error.strerror or str(error)) from error
     if not stat.S_ISREG(mode):
         raise SourceError("not a regular file", path, "give a log file, or pipe into `runwatch tail -`")
+    if wait and not _opens(path):
+        return [path]
     if is_binary(path):
         raise SourceError("a binary file, not a log", path, "give the log that the run prints to")
     return [path]
 
 
-def _of_directory(path: str, *, wait: bool, note: Callable[[str], object]) -> dict[str, Member]:
+def _of_directory(
+    path: str, *, wait: bool, note: Callable[[str], object], unread: Callable[[SourceError], object]
+) -> dict[str, Member]:
     """Return the files of the runs in a directory."""
     unseen: list[str] = []
-    files, ended = _search(path, unseen.append)
+    files, ended = _search(path, unseen.append, unread)
     if ended and len(files) > MAX_AMONG and not wait:
         what = f"{path}: the first {MAX_ENTRIES:,} entries hold {len(files):,} texts"
         raise SourceError("too much to search", what, "name the directory of your runs")
@@ -174,7 +184,9 @@ def _of_directory(path: str, *, wait: bool, note: Callable[[str], object]) -> di
     for left_out in unseen:
         note(left_out)
     newest = newest[:MAX_SOURCES]
-    files = [file for file in newest if file.kind == DIRECTORY or _is_readable(file.path)]
+    files = [file for file in newest if file.kind == DIRECTORY or _may_be_read(file.path)]
+    if not wait and not any(file.kind == DIRECTORY or _opens(file.path) for file in files):
+        raise _nothing_in(path, newest, unseen)
     found = layout.members(_sounded(sorted(files, key=lambda file: file.path)), searched=True, note=note)
     found = _of_newest(path, found, {file.path: file.written for file in files}, note)
     if not found and not wait:
@@ -245,8 +257,8 @@ def _tells(path: str) -> bool:
                     if _training(parser.feed(file.read(_HEAD))):
                         return True
             return _training(parser.flush())
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno != errno.ENOENT  # who knows
 
 
 def _training(batch: Batch) -> bool:
@@ -266,7 +278,9 @@ def _without_repeats(files: Sequence[File]) -> list[File]:
     return out
 
 
-def _search(top: str, note: Callable[[str], object]) -> tuple[list[File], bool]:
+def _search(
+    top: str, note: Callable[[str], object], unread: Callable[[SourceError], object]
+) -> tuple[list[File], bool]:
     """Return the files by whose names a run may be told, and whether the search ended at its bound.
 
     Nearest directories come first; links are not followed, nor what the kernel makes up.
@@ -275,7 +289,7 @@ def _search(top: str, note: Callable[[str], object]) -> tuple[list[File], bool]:
     for _ in range(MAX_DEPTH):
         below: list[str] = []
         for directory in level:
-            entries = _entries(directory, note)
+            entries = _entries(directory, note, unread)
             seen += len(entries)
             if seen > MAX_ENTRIES:
                 where = text.path(directory)
@@ -365,7 +379,11 @@ def _kind(name: str) -> str | None:
     return LOG if stream or name.endswith(SUFFIXES) else None
 
 
-def _entries(directory: str, note: Callable[[str], object]) -> list[os.DirEntry[str]]:
+def _entries(
+    directory: str,
+    note: Callable[[str], object],
+    unread: Callable[[SourceError], object] = lambda error: None,
+) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(directory) as found:
             entries = sorted(islice(found, MAX_HERE), key=lambda entry: entry.name)
@@ -373,7 +391,11 @@ def _entries(directory: str, note: Callable[[str], object]) -> list[os.DirEntry[
                 where = text.path(directory)
                 note(f"{where} holds more than {MAX_HERE:,} entries: the others are not looked at")
             return entries
-    except OSError:  # unreadable, or gone meanwhile
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):  # gone meanwhile
+            lost = SourceError("cannot look into", text.path(directory), error.strerror or str(error))
+            lost.__cause__ = error
+            unread(lost)
         return []
 
 
@@ -393,21 +415,31 @@ def _is_wandb_run(directory: str, entries: Sequence[os.DirEntry[str]]) -> bool:
 
 
 def _file(entry: os.DirEntry[str], kind: str) -> File | None:
-    """Return the file if it holds something."""
+    """Return the file if it holds something, as far as can be seen."""
     try:
         status = entry.stat()
-    except OSError:
-        return None
+    except OSError as error:
+        return None if error.errno == errno.ENOENT else File(entry.path, kind, 0.0)
     if not stat.S_ISREG(status.st_mode) or not status.st_size:
         return None
     return File(entry.path, kind, status.st_mtime)
 
 
-def _is_readable(path: str) -> bool:
-    """Return whether a file is one of ours that can be read."""
+def _may_be_read(path: str) -> bool:
+    """Return whether a file is one of ours, as far as can be seen: one that cannot be opened may be."""
     try:
         return not is_binary(path)
-    except SourceError:
+    except SourceError as error:
+        cause = error.__cause__
+        return isinstance(cause, OSError) and cause.errno not in (None, errno.ENOENT)
+
+
+def _opens(path: str) -> bool:
+    """Return whether a file can be opened to be read."""
+    try:
+        with open(path, "rb"):
+            return True
+    except OSError:
         return False
 
 
