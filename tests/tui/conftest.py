@@ -17,7 +17,7 @@ from runwatch.tui.widgets.rows import Rows
 
 from .fake_engine import FakeEngine, picture
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds that a screen may take to get where it should: how often it is looked at depends on the load."""
 GOLDEN = Path(__file__).with_name("golden")
 
