@@ -21,7 +21,9 @@ def test_faults_name_rules_that_exist():
     assert known - told == notes | {"behind_reference"}
 
 
-@pytest.mark.parametrize("name", ["nan_from_a_step_on", pytest.param("disk_becomes_read_only", marks=pytest.mark.deep)])
+@pytest.mark.parametrize(
+    "name", ["nan_from_a_step_on", pytest.param("disk_becomes_read_only", marks=pytest.mark.deep)]
+)
 def test_a_fault_is_caught_and_named(name):
     out = judge_fault(FAULTS[name], 0)["runwatch"]
     assert out.caught is not None

@@ -130,7 +130,10 @@ def log(tmp_path):
     return made
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(80, 24), *(pytest.param(*size, marks=pytest.mark.deep) for size in ((120, 40), (200, 50)))])
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [(80, 24), *(pytest.param(*size, marks=pytest.mark.deep) for size in ((120, 40), (200, 50)))],
+)
 def test_the_picture_follows_the_log(log, columns, rows):
     with Terminal("tail", str(log.path), columns=columns, rows=rows) as terminal:
         words = ("speedrun", "RUNNING", "step 00399/01000", "loss", "q Quit")

@@ -262,7 +262,9 @@ async def test_wide_characters_keep_the_frame(open_app):
         assert right
 
 
-@pytest.mark.parametrize("size", [(40, 10), *(pytest.param(s, marks=DEEP) for s in ((1, 1), (12, 4), (79, 23), (300, 80)))])
+@pytest.mark.parametrize(
+    "size", [(40, 10), *(pytest.param(s, marks=DEEP) for s in ((1, 1), (12, 4), (79, 23), (300, 80)))]
+)
 async def test_no_size_breaks_a_view(open_app, size):
     async with open_app(size, ranks=7, incidents=ALERTS) as s:
         for key in "234501":
