@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
 SERVICES := $(VENV)/.installed-services
 
-.PHONY: help demo test test-web test-real test-services install-real lint types check bench bench-sources soak corpus detection detection-real format clean
+.PHONY: help demo test test-more test-web test-real test-services install-real lint types check bench bench-sources soak corpus detection detection-real format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ demo: $(STAMP)  ## Train a small real model for half a minute and watch it
 
 test: $(STAMP)  ## Run the tests
 	$(BIN)/python -m pytest -n 3 --dist worksteal
+
+test-more: $(STAMP)  ## Run the tests that take longer: every size, view and cut, all examples
+	RUNWATCH_DEEP=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m 'deep or hypothesis'
 
 $(REAL): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,real]'
@@ -48,7 +51,7 @@ lint: $(STAMP)  ## Check style and the module floors
 types: $(STAMP)  ## Check types (mypy, strict)
 	$(BIN)/mypy
 
-check: lint types test  ## All of what CI runs
+check: lint types test test-more  ## Lint, types and all tests that need nothing else
 
 bench: $(STAMP)  ## Measure: parsing, check, memory, every format, text without training, sampling
 	$(BIN)/python benchmarks/run.py

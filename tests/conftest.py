@@ -1,21 +1,49 @@
 """What every test needs: a state directory of its own, also for the processes it starts.
 
 Hypothesis tries the same examples every time, so that a run says something about
-the change and not about its luck. RUNWATCH_FUZZ=N tries N times as many, at random.
+the change and not about its luck: by default a few of them, with RUNWATCH_DEEP=1
+(`make test-more`) as many as each test says. RUNWATCH_FUZZ=N tries N times as many, at random.
+
+RUNWATCH_SHUFFLE=SEED runs the tests in another order.
 """
 
 import itertools
 import os
+import random
+import signal
+import sys
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 settings.register_profile("same", derandomize=True)
 if "RUNWATCH_FUZZ" not in os.environ:
     settings.load_profile("same")
+FEWER = 1 if {"RUNWATCH_DEEP", "RUNWATCH_FUZZ"} & os.environ.keys() else 4
+"""By how much fewer examples are tried than a test says."""
+LEAST = 4
 _number = itertools.count()
+
+# Each process that a test starts would compile all it imports, and pytest every test file.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# A shell's background job and nohup ignore these, and so would all that tests start and then interrupt.
+for _signal in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+    if signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, signal.default_int_handler if _signal == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
 def _state(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("RUNWATCH_STATE", str(tmp_path_factory.getbasetemp() / f"state-{next(_number)}"))
+
+
+def pytest_collection_modifyitems(items):
+    if FEWER > 1:
+        for test in {item.function for item in items if is_hypothesis_test(getattr(item, "function", None))}:
+            said = getattr(test, "_hypothesis_internal_use_settings", settings.default)
+            tried = min(said.max_examples, max(LEAST, said.max_examples // FEWER))
+            test._hypothesis_internal_use_settings = settings(said, max_examples=tried)
+    if "RUNWATCH_SHUFFLE" in os.environ:
+        random.Random(os.environ["RUNWATCH_SHUFFLE"]).shuffle(items)

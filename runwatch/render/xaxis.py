@@ -39,8 +39,8 @@ class Axis:
         if len(steps) < 2 or not math.isfinite(step):
             return step
         i = min(max(bisect_left(steps, step), 1), len(steps) - 1)
-        pace = (values[i] - values[i - 1]) / (steps[i] - steps[i - 1])
-        return max(0.0, values[i - 1] + (step - steps[i - 1]) * pace)
+        share = (step - steps[i - 1]) / (steps[i] - steps[i - 1])  # the pace may be too much for a float
+        return max(0.0, values[i - 1] + share * (values[i] - values[i - 1]))
 
     def unit(self, extent: float) -> tuple[float, str]:
         """Return size and letter of the unit that suits an axis of that length."""

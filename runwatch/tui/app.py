@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import socket
@@ -211,6 +212,14 @@ class RunwatchApp(App[int], inherit_bindings=False):
             return
         name = f"do_{action}"
         (getattr(self.screen, name, None) or getattr(self, name))()
+
+    def leave(self, code: int) -> bool:
+        """Exit with that code, asked by a signal or another thread; return False if nothing runs."""
+        if (loop := self._loop) is None:
+            return False
+        with contextlib.suppress(RuntimeError):  # it has just ended
+            loop.call_soon_threadsafe(self.exit, code)
+        return True
 
     def do_quit(self) -> None:
         """Leave."""

@@ -7,7 +7,14 @@ engine's first picture, or for a moment at most.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
 from textual.drivers.linux_driver import LinuxDriver
+
+from runwatch.tui.leaving import HUNG_UP, Outlet
+
+if TYPE_CHECKING:
+    from runwatch.tui.app import RunwatchApp
 
 HOLD = 1.0
 """Seconds after which the screen comes up in any case, and says that it waits."""
@@ -18,6 +25,11 @@ class HeldDriver(LinuxDriver):
 
     _kept = ""
     _released = False
+
+    def __init__(self, app: RunwatchApp, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._leave = app.leave
+        self._file = cast(Any, Outlet(cast("TextIO", self._file), self._hang_up))
 
     def write(self, data: str) -> None:
         """Write to the terminal, or keep it for later."""
@@ -41,3 +53,13 @@ class HeldDriver(LinuxDriver):
         """
         if self._must_signal_resume:
             super()._sigcont_application()
+
+    def run_input_thread(self) -> None:
+        """Read the keys until the screen ends."""
+        try:
+            super().run_input_thread()
+        except OSError:  # a terminal that cannot be read
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._leave(HUNG_UP)

@@ -37,7 +37,7 @@ def run(
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
     gc.set_threshold(20_000)  # of modules and widgets, which stay, nothing is garbage
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # asyncio would load OpenSSL; we do without
-    from runwatch.tui import actions, themes
+    from runwatch.tui import actions, leaving, themes
     from runwatch.tui.app import RunwatchApp
     from runwatch.tui.held import HeldDriver
 
@@ -51,7 +51,8 @@ def run(
         reopen=reopen,
         driver=None if "TEXTUAL_DRIVER" in os.environ else HeldDriver,
     )
-    code = app.run()
+    with leaving.by_signals(app.leave):
+        code = app.run()
     if app.failure:
         sys.stderr.write(f"runwatch: {app.failure}\n")
     return int(code if code is not None else app.return_code or 0)

@@ -120,7 +120,7 @@ def test_while_none_can_be_reached_people_are_told_and_then_no_more(monkeypatch)
             [server.url], "", Told(), notice=notices.append, fallen=falls.put, muted=never, patience=0.01
         )
         push.take(alert("a", at=time.time()), time.time())
-        assert [falls.get(timeout=20), falls.get(timeout=20)] == [True, False]
+        assert [falls.get(timeout=60), falls.get(timeout=60)] == [True, False]
         push.close()
     assert falls.empty()
     assert [notice.split(":")[1].split()[0] for notice in notices] == ["alerts", "reached"]

@@ -11,12 +11,12 @@ import pytest
 
 from .slack_server import SlackServer
 
-KILLS = int(os.environ.get("RUNWATCH_TEST_KILLS", "12"))
+KILLS = int(os.environ.get("RUNWATCH_TEST_KILLS", "12" if "RUNWATCH_DEEP" in os.environ else "4"))
 """How often the process is killed; more take longer."""
 SCRIPT = Path(__file__).with_name("deliverer.py")
 
 
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.deep)])
 def test_killed_at_any_instant_it_loses_nothing_and_marks_what_repeats(tmp_path, seed):
     chance = random.Random(seed)
     total = 60 * KILLS

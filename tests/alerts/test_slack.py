@@ -239,7 +239,7 @@ def outbox():
     for box in boxes:
         box.close(0.0)
         for lane in box._lanes.values():
-            lane.thread.join(10)
+            lane.thread.join(60)
             assert not lane.thread.is_alive()
 
 
@@ -306,5 +306,5 @@ class TestTogether:
 
         box = outbox(f"http://127.0.0.1:{port}{PATH}", notice=notice)
         box.submit(FIRING)
-        assert told.wait(10)
+        assert told.wait(60)
         assert notices == ["slack: not delivering, still trying: cannot reach 127.0.0.1: Connection refused"]

@@ -21,7 +21,9 @@ def test_faults_name_rules_that_exist():
     assert known - told == notes | {"behind_reference"}
 
 
-@pytest.mark.parametrize("name", ["nan_from_a_step_on", "disk_becomes_read_only"])
+@pytest.mark.parametrize(
+    "name", ["nan_from_a_step_on", pytest.param("disk_becomes_read_only", marks=pytest.mark.deep)]
+)
 def test_a_fault_is_caught_and_named(name):
     out = judge_fault(FAULTS[name], 0)["runwatch"]
     assert out.caught is not None
@@ -50,6 +52,7 @@ def test_a_part_above_one_half_is_scaled_by_what_it_leaves():
     assert (sweep.scaled(0.5, 2.0), sweep.scaled(3, 0.5), sweep.scaled(1, 0.5)) == (1.0, 2, 1)
 
 
+@pytest.mark.deep
 def test_no_threshold_is_scaled_above_the_most_it_may_be():
     task = ("fault", "one_rank_is_slow", 0)
     text = sweep.table([task], [sweep.judge_one(task)])

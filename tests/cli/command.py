@@ -25,7 +25,7 @@ def runwatch(*arguments: str | Path, **options) -> Done:
     command = [sys.executable, "-m", "runwatch", *map(str, arguments)]
     environment = {**ENVIRONMENT, **options.pop("env", {})}
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env=environment, check=False, **options
+        command, capture_output=True, text=True, timeout=120, env=environment, check=False, **options
     )
 
 

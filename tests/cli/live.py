@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-WAIT = 20.0
+WAIT = 120.0
 """Seconds before something that should happen counts as not happening."""
 
 

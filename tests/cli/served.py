@@ -58,6 +58,6 @@ def serving(directory: Path, text: bytes | None = None, name: str = "train log.t
         yield Served(process, found[1], found[2], log)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
         assert process.stdout is not None
         process.stdout.close()

@@ -23,7 +23,7 @@ def run(tmp_path):
         named = [] if config is None else ["--config", str(tmp_path / "runwatch.toml")]
         done = subprocess.run(
             [sys.executable, "-m", "runwatch", "notify", *arguments, *named],
-            env={**os.environ, "no_proxy": "*", **env}, capture_output=True, text=True, check=False, timeout=60,
+            env={**os.environ, "no_proxy": "*", **env}, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         assert "hush" not in done.stdout + done.stderr
         return done.returncode, done.stdout, done.stderr

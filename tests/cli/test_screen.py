@@ -25,6 +25,22 @@ ALTERNATE = b"\x1b[?1049h"
 PATIENT = "from runwatch.tui import held; held.HOLD = 60.0; from runwatch.cli.main import main; main()"
 """Runs `runwatch` with time for a slow machine's engine to tell what is wrong."""
 
+IN_A_LAYOUT = """
+import os, signal
+from textual.screen import Screen
+arrange = Screen.arrange
+def ended_here(self, *args, **options):
+    if self.__class__.__name__ == "Logs":
+        os.kill(os.getpid(), signal.SIGTERM)
+    return arrange(self, *args, **options)
+Screen.arrange = ended_here
+from runwatch.cli.main import main; main()
+"""
+"""Runs `runwatch` and sends it SIGTERM while it lays out view 4."""
+NO_HANGUP = (
+    "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from runwatch.cli.main import main; main()"
+)
+
 
 class Terminal:
     """A terminal of a given size in which `runwatch` runs."""
@@ -41,6 +57,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self.seen, self._fed = b"", 0
         self._nothing: int | None = None
+        self.tail = b""  # what came last, after `end`
         self.pid, self._master = pty.fork()
         if self.pid == 0:
             os.environ.update({"TERM": "xterm-256color", "COLUMNS": "", "LINES": "", **(env or {})})
@@ -87,7 +104,7 @@ class Terminal:
         while time.monotonic() < deadline:
             if select.select([self._master], [], [], 0.05)[0]:
                 with contextlib.suppress(OSError):
-                    os.read(self._master, 1 << 16)
+                    self.tail = (self.tail + os.read(self._master, 1 << 16))[-64:]
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self.pid = 0
@@ -113,7 +130,10 @@ def log(tmp_path):
     return made
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40), (200, 50)])
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [(80, 24), *(pytest.param(*size, marks=pytest.mark.deep) for size in ((120, 40), (200, 50)))],
+)
 def test_the_picture_follows_the_log(log, columns, rows):
     with Terminal("tail", str(log.path), columns=columns, rows=rows) as terminal:
         words = ("speedrun", "RUNNING", "step 00399/01000", "loss", "q Quit")
@@ -160,6 +180,21 @@ def test_a_terminal_that_goes_takes_the_screen_with_it(log):
         terminal.hang_up()
         assert terminal.end() == 128 + signal.SIGHUP
         assert psutil.wait_procs(children, WAIT)[1] == []
+
+
+def test_a_screen_that_ignores_hangups_ends_with_its_terminal_too(log):
+    with Terminal("tail", str(log.path), program=("-c", NO_HANGUP)) as terminal:
+        terminal.until(lambda p: "step 399" in p)
+        terminal.hang_up()
+        assert terminal.end() == 128 + signal.SIGHUP
+
+
+def test_a_signal_in_the_middle_of_a_layout_ends_the_screen(log):
+    with Terminal("tail", str(log.path), program=("-c", IN_A_LAYOUT)) as terminal:
+        terminal.until(lambda p: "step 399" in p)
+        terminal.keys("4")
+        assert terminal.end() == 128 + signal.SIGTERM
+        assert b"\x1b[?1049l" in terminal.tail  # the full screen is left
 
 
 def test_ascii_only(log):

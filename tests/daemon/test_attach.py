@@ -19,7 +19,7 @@ def place(tmp_path):
     place.run("stop")
 
 
-@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("columns", [80, pytest.param(120, marks=pytest.mark.deep)])
 def test_a_daemon_that_stops_is_told_and_comes_back(place, columns):
     with Terminal("attach", columns=columns, rows=24, env=place.environ) as terminal:
         terminal.until(lambda p: "399" in p)

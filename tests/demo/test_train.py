@@ -63,7 +63,7 @@ def run(tmp_path_factory):
             directory = tmp_path_factory.mktemp("demo")
             process = launch.start(directory, **{"step_seconds": 0.0, **options})
             try:
-                status = process.wait(30)
+                status = process.wait(120)
             finally:
                 launch.stop(process)
             made[key] = Log(directory, status)

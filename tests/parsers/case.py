@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 NAN = "nan"
 
 
-@dataclass
+@dataclass(eq=False)
 class Case:
     """Lines, the format they are, and columns that must come out ("kind/name" -> values)."""
 

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
@@ -68,6 +68,7 @@ PAIRS = st.lists(st.tuples(st.floats(), FLOATS), max_size=30)
 
 @settings(max_examples=80, deadline=None)
 @given(PAIRS, PAIRS, PAIRS, st.sampled_from(xaxis.AXES), st.floats())
+@example([(-1e-196, 0.0), (0.0, 1e51)], [(0.0, 1e257)], [], "tokens", 0.0)
 def test_any_numbers_make_an_axis_that_ascends(one, two, three, name, step):
     axis = xaxis.axis(name, table(columns(STEP_TIME, one), columns(TOKENS_PER_SEC, two)))
     assert isinstance(axis.value(step), str)

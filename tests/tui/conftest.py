@@ -10,15 +10,19 @@ import time
 from pathlib import Path
 
 import pytest
-from textual import events
+from textual import _wait, events
 
 from runwatch.tui.app import RunwatchApp
 from runwatch.tui.widgets.rows import Rows
 
 from .fake_engine import FakeEngine, picture
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds that a screen may take to get where it should: how often it is looked at depends on the load."""
+_wait.SLEEP_GRANULARITY, _wait.SLEEP_IDLE = (
+    1 / 200,
+    1 / 4000,
+)  # a key waits twice for that long: a quarter of Textual's
 GOLDEN = Path(__file__).with_name("golden")
 
 

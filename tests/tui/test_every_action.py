@@ -79,7 +79,10 @@ def test_each_key_is_bound_to_its_action():
             assert all(bound[key] == f"app.do('{action.id}')" for key in action.keys), (view, action.id)
 
 
-@pytest.mark.parametrize("view", [*VIEWS, HELP])
+@pytest.mark.parametrize(
+    "view",
+    ["overview", *(pytest.param(v, marks=pytest.mark.deep) for v in (*VIEWS, HELP) if v != "overview")],
+)
 async def test_each_action_does_something(open_app, monkeypatch, tmp_path, view):
     monkeypatch.chdir(tmp_path)  # where a picture of the screen is saved
 

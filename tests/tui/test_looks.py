@@ -46,6 +46,7 @@ async def test_the_states_are_words_and_signs_in_every_theme(open_app):
         assert "● live 2s" in s.drawn("#head")
 
 
+@pytest.mark.deep
 async def test_every_view_is_ascii_if_asked(open_app):
     async with open_app((100, 30), ascii_only=True, ranks=64, incidents=ALERTS) as s:
         for key in "2345671":

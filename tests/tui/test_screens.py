@@ -9,6 +9,8 @@ from .fake_engine import METRICS, OLD, SLOW, SPIKE, picture
 from .test_machine import MACHINE
 
 ALERTS = (SPIKE, SLOW, OLD)
+DEEP = pytest.mark.deep
+EVERY_SIZE = [(80, 24), pytest.param((120, 40), marks=DEEP), pytest.param((200, 50), marks=DEEP)]
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +45,7 @@ async def test_view(open_app, golden, key, name):
         golden(f"view-{name}", s.text())
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+@pytest.mark.parametrize("size", EVERY_SIZE)
 async def test_every_view_without_colour(open_app, golden, monkeypatch, size):
     """State and series have to be told by signs and words alone."""
     monkeypatch.setenv("NO_COLOR", "1")
@@ -56,7 +58,7 @@ async def test_every_view_without_colour(open_app, golden, monkeypatch, size):
         golden(f"plain-{size[0]}x{size[1]}", "\n\n".join(pages))
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+@pytest.mark.parametrize("size", EVERY_SIZE)
 async def test_every_view_in_ascii(open_app, golden, size):
     machine = {"machine": MACHINE, "has_machine": True}
     async with open_app(size, ascii_only=True, ranks=64, incidents=ALERTS, **machine, **DETAILS) as s:
@@ -271,7 +273,9 @@ async def test_wide_characters_keep_the_frame(open_app):
         assert right
 
 
-@pytest.mark.parametrize("size", [(1, 1), (12, 4), (40, 10), (79, 23), (300, 80)])
+@pytest.mark.parametrize(
+    "size", [(40, 10), *(pytest.param(s, marks=DEEP) for s in ((1, 1), (12, 4), (79, 23), (300, 80)))]
+)
 async def test_no_size_breaks_a_view(open_app, size):
     async with open_app(size, ranks=7, incidents=ALERTS) as s:
         for key in "234501":

@@ -28,7 +28,7 @@ from runwatch.watcher.store import FILE, Store
 
 from ..alerts.endpoints import HttpServer
 
-WAIT = 60.0
+WAIT = 120.0
 CALM = 8
 """Rows after which no spike is open."""
 TIMED = {"finished", "crash", "hang", "ended", "silent_rank"}

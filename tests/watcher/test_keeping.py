@@ -104,7 +104,7 @@ class World:
 
     def told(self, count: int) -> list[str]:
         """Wait for so many messages; return what they say happened, of those that are repeated once."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while len({r.body["id"] for r in self.hook.got}) < count and time.monotonic() < end:
             time.sleep(0.01)
         bodies = {r.body["id"]: r.body for r in self.hook.got}

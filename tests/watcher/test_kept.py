@@ -23,8 +23,8 @@ def config(tmp_path: Path, server: HttpServer) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("seed", [1])
-def test_killed_at_random_it_tells_what_one_pass_tells_and_once(tmp_path, seed):
+@pytest.mark.parametrize(("seed", "lives"), [(1, 3), pytest.param(1, 6, marks=pytest.mark.deep)])
+def test_killed_at_random_it_tells_what_one_pass_tells_and_once(tmp_path, seed, lives):
     rng = random.Random(seed)
     logs = [Log(tmp_path / f"run{i}.log", seed * 10 + i) for i in range(3)]
     paths, state = [log.path for log in logs], tmp_path / "state"
@@ -32,7 +32,7 @@ def test_killed_at_random_it_tells_what_one_pass_tells_and_once(tmp_path, seed):
         env = {"KEPT_CONFIG": config(tmp_path, server)}
         engine = KeptEngine(state, paths, **env)
         engine.committed()
-        for life in range(6):
+        for life in range(lives):
             end = time.monotonic() + rng.uniform(0.7, 1.6)
             rotated: set[int] = set()
             while time.monotonic() < end:

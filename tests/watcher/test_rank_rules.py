@@ -143,7 +143,7 @@ def test_a_rank_that_falls_silent_while_others_go_on_is_named_and_comes_back(man
     ]
 
 
-@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("many", [False, pytest.param(True, marks=pytest.mark.deep)])
 def test_a_rank_that_gets_slow_is_told_while_it_runs(many):
     ranks = Ranks(many)
     seconds = 0.5 * noise(300, 0.03)

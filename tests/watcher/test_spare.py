@@ -46,14 +46,14 @@ async def test_it_may_be_at_work_before_there_is_anybody_to_listen(setup):
     spare = Spare()
     spare.give(setup)
     assert await first(setup, spare) == ("Opened", [])
-    assert spare.process.wait(30) < 0  # it was the one that was listened to, and ended
+    assert spare.process.wait(120) < 0  # it was the one that was listened to, and ended
 
 
 async def test_one_that_reads_something_else_by_now_is_replaced(setup):
     spare = Spare()
     spare.give(wire.Setup((b"/nowhere/train.log",), wait=True))
     assert await first(setup, spare) == ("Opened", [])
-    assert spare.process.wait(30) < 0
+    assert spare.process.wait(120) < 0
 
 
 async def test_one_that_died_while_it_waited_is_replaced(setup):
@@ -81,7 +81,7 @@ def test_it_ends_with_whoever_would_hand_it_something(setup):
         with subprocess.Popen(command, pass_fds=(descriptor, waits), stdout=subprocess.PIPE) as worker:
             os.close(waits)
             os.close(gate)
-            assert worker.communicate(timeout=30) == (b"", None)
+            assert worker.communicate(timeout=120) == (b"", None)
             assert worker.returncode == 0
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-WAIT = 30.0
+WAIT = 120.0
 """Seconds before something that should happen counts as not happening."""
 RUN = [sys.executable, "-m", "runwatch", "run"]
 QUIET = {**os.environ, "RUNWATCH_SLACK_WEBHOOK": ""}

@@ -60,7 +60,7 @@ def test_a_log_whose_writer_is_gone_is_told_once():
     told: list[int] = []
     feed = Feed(writer, lambda: told.append(1))
     feed.put(b"x")
-    feed._thread.join(20)
+    feed._thread.join(120)
     feed.put(b"y")
     assert feed.close(20)
     assert told == [1]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
+from functools import cache
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast
 
@@ -60,6 +61,7 @@ def threshold(default: float, meaning: str, *, least: float = 0.0, most: float =
     return field(default=default, metadata={"meaning": meaning, "least": least, "most": most})
 
 
+@cache  # asked for each rule of each run
 def thresholds(rule: type[Rule]) -> tuple[Threshold, ...]:
     """Return the thresholds of a rule, in the order they are written."""
     made = (f for f in fields(rule) if "meaning" in f.metadata)

@@ -18,7 +18,7 @@ from runwatch.watcher import sampler
 from runwatch.watcher.handover import handed
 
 NVML = Path(__file__).parents[2] / "nvml" / "fake_nvml.c"
-DEADLINE = 30.0
+DEADLINE = 120.0
 MOUNTABLE = pytest.mark.skipif(
     not os.access("/dev/fuse", os.W_OK) or os.geteuid() != 0, reason="needs to mount: root and /dev/fuse"
 )

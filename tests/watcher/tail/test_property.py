@@ -197,7 +197,7 @@ class RestingLog(AnyLog):
 
 
 _SETTINGS = settings(
-    max_examples=150,
+    max_examples=150 if "RUNWATCH_DEEP" in os.environ else 40,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
