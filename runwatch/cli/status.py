@@ -78,7 +78,8 @@ def _json(run: str | None) -> int:
     found = [body for part in ask(protocol.Runs(documents=True), protocol.RunList) for body in part.documents]
     wanted = [body for body in found if run in (None, body["name"])]
     _check(run, wanted, [str(body["name"]) for body in found])
-    document.show(runs=wanted)
+    unseen = [each for body in wanted for each in body["unseen"]]  # type: ignore[attr-defined]
+    document.show(runs=wanted, unreadable=unseen)
     return ExitCode.OK
 
 

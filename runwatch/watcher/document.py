@@ -50,7 +50,11 @@ def run_object(engine: Engine, group: Group, watched: WatchedRun, now: float) ->
         "checkpoints": _checkpoints(run),
         "last_good_checkpoint": run.good_before(sound(watched.incidents.rows())),
         "incidents": [incident_object(row) for row in sorted(watched.incidents.rows(), key=place)],
-        "unseen": [source.unseen.reason for source in group.sources.values() if source.unseen is not None],
+        "unseen": [
+            {"path": source.id, "reason": source.unseen.reason}
+            for source in group.sources.values()
+            if source.unseen is not None
+        ],
     }
 
 

@@ -180,7 +180,9 @@ def test_one_ranks_log_of_several_does_not_blind_the_run():
     watched.trains(1200, "/runs/rank0.log")
     assert (watched.run["state"], watched.run["reason"]) == ("running", None)
     assert watched.told == []  # rank 1 is not silent: it is not seen
-    assert watched.run["unseen"][0].startswith("cannot read /runs/rank1.log: Permission denied")
+    (unseen,) = watched.run["unseen"]
+    assert unseen["path"] == "/runs/rank1.log"
+    assert unseen["reason"].startswith("cannot read /runs/rank1.log: Permission denied")
     watched.loses(DENIED, "/runs/rank0.log")
     assert watched.run["state"] == "blind"
 
@@ -216,7 +218,7 @@ def test_blindness_is_kept_with_the_run(watched):
     watched.passes(GRACE)
     (group,) = watched.engine.groups.values()
     engine = Engine()
-    engine.adopt(frozen.thaw(frozen.freeze(group), Ruleset()))
+    engine.adopt(frozen.thaw(frozen.freeze(group, pytest.fail), Ruleset()))
     watched.engine = engine
     watched.passes(600)
     assert watched.run["state"] == "blind"
