@@ -35,7 +35,7 @@ from runwatch.block import Block, Samples
 from runwatch.lean import blake2b
 from runwatch.machine import Machine
 from runwatch.watcher.engine import adapted
-from runwatch.watcher.group import LOG_LINES, Group, WatchedRun
+from runwatch.watcher.group import Group, WatchedRun
 
 KEPT_LINES = 100
 """Newest log lines of each source that are kept: enough for a first picture."""
@@ -134,7 +134,7 @@ def thaw(data: bytes, rules: Ruleset) -> Group:
     except Exception as error:  # whatever a body of old holds
         raise OtherShapeError(type(error).__name__) from error
     for source in group.sources.values():
-        source.log = deque(reversed(source.log), maxlen=LOG_LINES)
+        source.log = deque(reversed(source.log), maxlen=source.read_when.maxlen)
     for watched, run in zip(group.runs, body.runs, strict=True):
         watched.rules = list(_thaw_rules(watched, run.rules, rules.build(watched.run.name)))
     return group

@@ -16,6 +16,7 @@ from runwatch import sample
 from runwatch.alerts.incidents import Change
 from runwatch.alerts.silences import InMemory, Silences
 from runwatch.config import load
+from runwatch.series import FULL, LEAN
 from runwatch.watcher import protocol, sampler, stacks, views, wire
 from runwatch.watcher.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.clock import Clock
@@ -63,7 +64,8 @@ class Server:
         self.assignment, self._tell = assignment, tell
         self.config = load(assignment.config_path)
         self._watchlist = Watchlist(assignment, self.config)
-        self.engine = Engine(self.config.ruleset(), self.config.sources.order)
+        detail = FULL if assignment.private else LEAN
+        self.engine = Engine(self.config.ruleset(), self.config.sources.order, detail)
         self.engine.deadline = assignment.deadline
         self.clock = Clock()
         self.since = self.clock.now
