@@ -142,7 +142,7 @@ class Reader:
 
     @property
     def pace(self) -> float:
-        """Seconds between two reads of what is written line by line, at least: batches cost more than lines."""
+        """Seconds between two reads of what is written line by line, at least: a batch costs more."""
         return min(SLOWEST, max(self._setup.pace, len(self._more) * PER_LOG)) if self._setup.pace else 0.0
 
     def appeared(self) -> list[AnySource]:
