@@ -14,7 +14,7 @@ from runwatch.batch import EVAL, RANK, TRAIN, Event
 from runwatch.block import Block
 from runwatch.checkpoint import Checkpoints
 from runwatch.metrics import EPOCH, STEP_TIME
-from runwatch.series import Series
+from runwatch.series import FULL, Detail, Series
 from runwatch.snapshot import Progress
 
 MAX_SERIES = 512
@@ -142,6 +142,8 @@ class Run:
     """Line of the newest training record."""
     progressed: float | None = None
     """Unix time at which the newest progress arrived, if seen live."""
+    detail: Detail = FULL
+    """How much of it is kept."""
     _phase: str = "starting"
     _ended: tuple[str, int] = ("", -1)
     """Where its end was told last, and it has not gone on since: path of the source, and offset."""
@@ -158,7 +160,7 @@ class Run:
             if name not in self.series:
                 if len(self.series) >= MAX_SERIES:
                     continue
-                self.series[name] = Series(name)
+                self.series[name] = Series(name, self.detail)
             self.series[name].add(samples)
         if block.progress is not None:
             self._advance(block)
@@ -288,6 +290,7 @@ class Run:
             checkpoints=self.checkpoints,
             about=self.about,
             owners=kept,
+            detail=self.detail,
         )
 
     def _save(self, saved: Saved) -> None:

@@ -24,6 +24,24 @@ CHUNK = 4096
 BUCKETS = 1024
 """Most buckets kept; with CHUNK, a power of two."""
 
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How much of a run is kept. It is filled within minutes, and then the run takes no more memory."""
+
+    chunk: int
+    """Samples folded at once; twice as many of the newest are kept raw at most."""
+    buckets: int
+    """Most buckets of a metric."""
+    lines: int
+    """Newest log lines of a source."""
+
+
+FULL = Detail(CHUNK, BUCKETS, 2000)
+"""For one run that is looked at."""
+LEAN = Detail(256, 512, 500)
+"""For a daemon, which may have hundreds of runs."""
+
 _COUNT, _NONFINITE, _LOW, _HIGH, _SUM, _LAST, _FIRST_X, _LAST_X = range(8)
 
 
@@ -82,10 +100,11 @@ class Points:
 class Series:
     """The history of one metric of one run and rank, in bounded memory."""
 
-    def __init__(self, metric: str = "") -> None:
+    def __init__(self, metric: str = "", detail: Detail | None = None) -> None:
         self.metric = metric
+        self._chunk, self._most = (CHUNK, BUCKETS) if detail is None else (detail.chunk, detail.buckets)
         self.summary = Summary()
-        self.bucket = CHUNK // BUCKETS
+        self.bucket = max(1, self._chunk // self._most)
         """Samples in a bucket."""
         self._buckets: Floats = np.empty((8, 0))
         self._used = 0
@@ -93,9 +112,9 @@ class Series:
         """x and value of the newest samples."""
         self._fill = 0
         self._begin = 0
-        """Number of the sample at the start of `_raw`, a multiple of CHUNK."""
+        """Number of the sample at the start of `_raw`, a multiple of the chunk."""
         self._folded = 0
-        """Samples that are in buckets, a multiple of CHUNK."""
+        """Samples that are in buckets, a multiple of the chunk."""
         self._x = np.nan
         """The newest step."""
 
@@ -115,31 +134,31 @@ class Series:
         self.summary.add(samples.value)
         taken = 0
         while taken < len(samples):
-            room = min(CHUNK - self._fill % CHUNK, len(samples) - taken)
+            room = min(self._chunk - self._fill % self._chunk, len(samples) - taken)
             self._reserve(self._fill + room)
             self._raw[0, self._fill : self._fill + room] = steps[taken : taken + room]
             self._raw[1, self._fill : self._fill + room] = samples.value[taken : taken + room]
             self._fill += room
             taken += room
-            if self._fill % CHUNK == 0:
-                self._fold(self._raw[:, self._fill - CHUNK : self._fill])
-            if self._fill == 2 * CHUNK:
-                self._raw[:, :CHUNK] = self._raw[:, CHUNK : 2 * CHUNK]
-                self._begin += CHUNK
-                self._fill = CHUNK
+            if self._fill % self._chunk == 0:
+                self._fold(self._raw[:, self._fill - self._chunk : self._fill])
+            if self._fill == 2 * self._chunk:
+                self._raw[:, : self._chunk] = self._raw[:, self._chunk : 2 * self._chunk]
+                self._begin += self._chunk
+                self._fill = self._chunk
 
     def tail(self, count: int) -> Floats:
-        """Return up to `count` of the newest values; at least CHUNK of them are kept."""
+        """Return up to `count` of the newest values; at least a chunk of them is kept."""
         newest: Floats = self._raw[1, max(0, self._fill - count) : self._fill].copy()
         return newest
 
     def newest(self) -> tuple[Floats, Floats]:
-        """Return (step, value) of the newest samples, at least CHUNK of them; two arrays of shape (n,)."""
+        """Return (step, value) of the newest samples, at least a chunk of them; two arrays of shape (n,)."""
         newest: Floats = self._raw[:, : self._fill].copy()
         return newest[0], newest[1]
 
     def buckets(self) -> Points:
-        """Return the buckets; the newest samples, up to CHUNK - 1 of them, are not in any yet."""
+        """Return the buckets; the newest samples, less than a chunk of them, are not in any yet."""
         return _points(self._buckets[:, : self._used])
 
     def columns(self, first_step: float | None, last_step: float | None, width: int) -> Columns:
@@ -183,23 +202,23 @@ class Series:
 
     def _reserve(self, size: int) -> None:
         if size > self._raw.shape[1]:
-            grown = np.empty((2, min(2 * CHUNK, 1 << (size - 1).bit_length())))
+            grown = np.empty((2, min(2 * self._chunk, 1 << (size - 1).bit_length())))
             grown[:, : self._fill] = self._raw[:, : self._fill]
             self._raw = grown
 
     def _fold(self, chunk: Floats) -> None:
-        """Put CHUNK samples into buckets."""
-        size = min(self.bucket, CHUNK)
+        """Put a chunk of samples into buckets."""
+        size = min(self.bucket, self._chunk)
         if not self._buckets.size:
-            self._buckets = np.empty((8, BUCKETS))
+            self._buckets = np.empty((8, self._most))
         into_last = self._folded % self.bucket
-        while not into_last and self._used + CHUNK // size > BUCKETS:
+        while not into_last and self._used + self._chunk // size > self._most:
             half = self._used // 2
             merged = _pairs(self._buckets[:, : self._used].reshape(8, half, 2))
             self._buckets[:, :half] = merged
             self._used = half
             self.bucket *= 2
-            size = min(self.bucket, CHUNK)
+            size = min(self.bucket, self._chunk)
         table = _summarise(chunk, size)
         if into_last:
             last = self._buckets[:, self._used - 1 : self._used]
@@ -207,7 +226,7 @@ class Series:
         else:
             self._buckets[:, self._used : self._used + table.shape[1]] = table
             self._used += table.shape[1]
-        self._folded += CHUNK
+        self._folded += self._chunk
 
     def _table(self, first: float | None, last: float | None) -> Floats:
         """Return the stretches (8, n) that touch the range: raw ones alone if they cover it."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.block import Samples
-from runwatch.series import BUCKETS, CHUNK, Series
+from runwatch.series import BUCKETS, CHUNK, LEAN, Series
 
 
 def samples(values, steps=None) -> Samples:
@@ -87,12 +87,12 @@ def test_buckets_are_what_brute_force_says(seed, count):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 2**32), st.integers(16, 3000))
-def test_buckets_longer_than_a_chunk_are_too(seed, count):
+@given(st.integers(0, 2**32), st.integers(16, 3000), st.sampled_from([(16, 8), (8, 16), (8, 8)]))
+def test_buckets_longer_than_a_chunk_are_too(seed, count, sizes):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("runwatch.series.CHUNK", 16)
-        patch.setattr("runwatch.series.BUCKETS", 8)
-        check_buckets(noisy(seed, count), 16, 8)
+        patch.setattr("runwatch.series.CHUNK", sizes[0])
+        patch.setattr("runwatch.series.BUCKETS", sizes[1])
+        check_buckets(noisy(seed, count), *sizes)
         same(filled(samples(noisy(seed, count)), []), filled(samples(noisy(seed, count)), range(7, count, 7)))
         columns = filled(samples(noisy(seed, count)), []).columns(None, None, 5)
         assert sum(columns.nonfinite) == np.sum(~np.isfinite(noisy(seed, count)))
@@ -208,6 +208,15 @@ def test_memory_does_not_grow_with_the_run():
     assert stored[-1] == stored[5] <= 2 * 2 * CHUNK + 8 * BUCKETS
     assert series.summary.count == 1_000_000
     assert len(series.tail(10**9)) >= CHUNK
+
+
+def test_in_a_daemon_it_is_filled_within_minutes():
+    series = Series(detail=LEAN)
+    series.add(samples(np.zeros(600)))  # two minutes at five lines a second
+    stored = series.stored
+    series.add(samples(np.zeros(100_000)))
+    assert series.stored == stored <= 2 * 2 * LEAN.chunk + 8 * LEAN.buckets
+    assert len(series.tail(10**9)) >= LEAN.chunk
 
 
 def test_a_short_series_is_small():

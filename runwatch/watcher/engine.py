@@ -24,6 +24,7 @@ from runwatch.checkpoint import Look
 from runwatch.findings import Finding
 from runwatch.run import DONE, Run
 from runwatch.sample import MachineEvent, Message
+from runwatch.series import FULL, Detail
 from runwatch.sight import Lost
 from runwatch.watcher.endings import event_of, orphaned
 from runwatch.watcher.evidence import placed
@@ -44,9 +45,14 @@ T = TypeVar("T")
 class Engine:
     """All sources in their groups, and the judgement of their runs."""
 
-    def __init__(self, rules: Ruleset | None = None, prefer: tuple[str, ...] = ORDER) -> None:
-        """`prefer`: kinds of source in the order in which those of one run are believed."""
-        self._prefer = prefer
+    def __init__(
+        self, rules: Ruleset | None = None, prefer: tuple[str, ...] = ORDER, detail: Detail = FULL
+    ) -> None:
+        """`prefer`: kinds of source in the order in which those of one run are believed.
+
+        `detail`: how much of each run is kept.
+        """
+        self._prefer, self._detail = prefer, detail
         self.rules = rules or Ruleset()
         self.rules.check()  # a bad threshold is an error now, not at the first run
         self.groups: dict[str, Group] = {}
@@ -66,8 +72,11 @@ class Engine:
         group = self.groups[group_id]
         if member.kind == LOG and group.sources and all(s.member.kind != LOG for s in group.sources.values()):
             self._rename(group, name)  # as it is called where the log was there at first
-        group.sources[source_id] = Source(source_id, name, path, member, opened=len(group.sources))
-        self.sources[source_id] = group, group.sources[source_id]
+        source = Source(source_id, name, path, member, opened=len(group.sources))
+        source.log = deque(maxlen=self._detail.lines)
+        source.read_when = deque(maxlen=self._detail.lines)
+        group.sources[source_id] = source
+        self.sources[source_id] = group, source
         return group
 
     def adopt(self, group: Group) -> None:
@@ -315,7 +324,7 @@ class Engine:
             return
         group.begun += 1
         name = group.name if group.begun == 1 else f"{group.name}#{group.begun}"
-        group.runs.append(self._watch(Run(f"{group.id}#{group.begun}", name)))
+        group.runs.append(self._watch(Run(f"{group.id}#{group.begun}", name, detail=self._detail)))
         del group.runs[:-MAX_RUNS]
 
     def _rename(self, group: Group, name: str) -> None:

@@ -126,6 +126,11 @@ class LogSource:
         )
 
     @property
+    def behind(self) -> bool:
+        """Whether there is more to be read at once than was read at the last step."""
+        return self.left > 0 or self._tail.backlog > 0
+
+    @property
     def files(self) -> int:
         """Files that it holds open."""
         return self._tail.files + (self.older is not None and self.older.is_open)

@@ -34,7 +34,7 @@ from runwatch.alerts.rules.base import Rule, restore, state_of
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.block import Block, Samples
 from runwatch.lean import blake2b
-from runwatch.watcher.group import LOG_LINES, Group, WatchedRun
+from runwatch.watcher.group import Group, WatchedRun
 
 KEPT_LINES = 100
 """Newest log lines of each source that are kept: enough for a first picture."""
@@ -153,7 +153,7 @@ def thaw(data: bytes, rules: Ruleset) -> Group:
     if not isinstance(group, Group):
         raise NotRestoredError("its state is that of no group")
     for source in group.sources.values():
-        source.log = deque(reversed(source.log), maxlen=LOG_LINES)
+        source.log = deque(reversed(source.log), maxlen=source.read_when.maxlen)
     for watched, run in zip(group.runs, body.runs, strict=True):
         watched.rules = _thaw_rules(watched, run.rules, rules.build(watched.run.name))
     return group

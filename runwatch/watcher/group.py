@@ -159,6 +159,7 @@ class Source:
         self.unparsed += batch.unparsed
         self.format = batch.format or self.format
         self.log.extend(batch.tail)
+        self._forget_when()
         self.written = self.written if written is None else written
         kinds = {table.kind for table in batch.tables}
         self.records += sum(table.rows for table in batch.tables if table.kind == TRAIN)
@@ -170,6 +171,15 @@ class Source:
             return batch
         events = tuple(_of_rank(event, rank) for event in batch.events)
         return msgspec.structs.replace(batch, events=events)
+
+    def _forget_when(self) -> None:
+        """Forget when lines were read that are kept no longer; line numbers may have begun anew."""
+        when = self.read_when
+        while len(when) > 1:
+            first, line = when[0][0], self.log[0][0] if self.log else 0
+            if not (first <= when[1][0] <= line or (when[1][0] < first and line < first)):
+                return
+            when.popleft()
 
     def _drifted(self, batch: Batch, now: float) -> None:
         """Note whether the layout of its records has changed, by Unix time `now`."""

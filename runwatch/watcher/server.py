@@ -18,6 +18,7 @@ from runwatch.alerts.silences import InMemory, Silences
 from runwatch.config import Config, load
 from runwatch.notice import Notice
 from runwatch.redaction import redact
+from runwatch.series import FULL, LEAN
 from runwatch.sight import unheard, unread
 from runwatch.watcher import protocol, sampler, stacks, views, wire
 from runwatch.watcher.attention import CALM, Attention, goes_on, newest
@@ -78,7 +79,8 @@ class Server:
         remarks: list[str] = []
         self.config = self._load(remarks)
         self._watchlist = Watchlist(assignment, self.config)
-        self.engine = Engine(self.config.ruleset(), self.config.sources.order)
+        detail = FULL if assignment.private else LEAN
+        self.engine = Engine(self.config.ruleset(), self.config.sources.order, detail)
         self.engine.deadline = assignment.deadline
         self.clock = Clock()
         self.since = self.clock.now

@@ -50,6 +50,8 @@ RESCAN = 5.0
 """Seconds between two searches for new files; longer where a search takes long."""
 PER_FILE = 0.005
 """Seconds for each file that a look at all of them is put off: with thousands a look is work."""
+PER_LOG, SLOWEST = 0.03, 5.0
+"""Seconds for each log written to that a daemon takes the lines of together, and how many at most."""
 BATCH = 256
 """Files opened, or told of, between two signs of life."""
 PIPE = 1 << 20
@@ -90,6 +92,8 @@ class Reader:
         self.sources: list[AnySource] = []
         self.behind = False
         """Whether there is history left to read."""
+        self.hurried = False
+        """Whether a source had more to give at the last sweep than was read of it."""
         self.notes: list[str] = []
         """What people should know of the search, each said once."""
         self._dropped: set[str] = set()
@@ -155,6 +159,11 @@ class Reader:
         self._logs.add(log)
         return log
 
+    @property
+    def pace(self) -> float:
+        """Seconds between two reads of what is written line by line, at least: a batch costs more."""
+        return min(SLOWEST, max(self._setup.pace, len(self._more) * PER_LOG)) if self._setup.pace else 0.0
+
     def appeared(self) -> list[AnySource]:
         """Return the sources that came into being since the last search; it looks now and then."""
         now = time.monotonic()
@@ -212,6 +221,7 @@ class Reader:
         """
         more: set[str] = set()
         busy: set[str] = set()
+        self.hurried = False
         for source in self.sources:
             group = source.member.group or source.id
             if group in busy or not self._is_due(source, due):
@@ -226,6 +236,7 @@ class Reader:
                 send(wire.Trouble(source.id, str(error)))
             if news:
                 more.add(source.id)
+                self.hurried |= not isinstance(source, LogSource) or source.behind
             if isinstance(source, LogSource):
                 self._logs.looked(source, news=news)
             if _in_history(source):
@@ -322,8 +333,8 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
                 for note in reader.notes[noted:]:
                     tell(wire.Note("", note))
                 noted = len(reader.notes)
-            rest = 0.0 if busy else began + setup.pace - time.monotonic()
-            if rest > 0:  # lines that come one by one are taken together
+            rest = 0.0 if reader.hurried else began + reader.pace - time.monotonic()
+            if rest > 0:  # lines that come one by one are taken together, also where others go on coming
                 time.sleep(rest)
             due = waker.wait(0.0 if busy else 0.05 if stdin else IDLE)
             began, behind = time.monotonic(), reader.behind

@@ -19,6 +19,7 @@ import msgspec
 
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
+from runwatch.series import LEAN
 from runwatch.watcher.document import document
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.keeping import Keeper
@@ -201,7 +202,7 @@ def is_committed(state: Path, path: Path) -> bool:
 
 def kept_document(state: Path) -> list[dict[str, Any]]:
     """Return the runs that a store holds, without what depends on the hour."""
-    store, engine = Store(state), Engine()
+    store, engine = Store(state), Engine(detail=LEAN)
     Keeper(store, engine, print).restore((), time.time())
     store.close()
     return timeless(engine)
@@ -209,7 +210,7 @@ def kept_document(state: Path) -> list[dict[str, Any]]:
 
 def clean_pass(streams: dict[Path, list[bytes]]) -> tuple[list[dict[str, Any]], set[tuple[str, str, str]]]:
     """Return what one pass over the bytes of each path gives: runs, and what is to be sent."""
-    engine, sent = Engine(), set()
+    engine, sent = Engine(detail=LEAN), set()  # as a daemon's
     for path, name, member in find([str(path) for path in streams], wait=True):
         engine.add_source(path, name, path, member)
         parser = StreamParser(catalogue())
