@@ -14,14 +14,18 @@ import signal
 import sys
 
 import pytest
-from hypothesis import is_hypothesis_test, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
-settings.register_profile("same", derandomize=True)
-if "RUNWATCH_FUZZ" not in os.environ:
-    settings.load_profile("same")
+settings.register_profile(
+    "same",
+    derandomize="RUNWATCH_FUZZ" not in os.environ,
+    deadline=None,  # how long an example takes depends on how busy the machine is
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("same")
 FEWER = 1 if {"RUNWATCH_DEEP", "RUNWATCH_FUZZ"} & os.environ.keys() else 4
 """By how much fewer examples are tried than a test says."""
-LEAST = 4
+LEAST = 2
 _number = itertools.count()
 
 # Each process that a test starts would compile all it imports, and pytest every test file.

@@ -151,7 +151,7 @@ def trainer(logged: int, pace: str, *, drawn_again: bool = True, every: int = 3,
     return text.encode() + b"\n"
 
 
-@pytest.mark.parametrize("size", [1, 7, 100, 1 << 20])
+@pytest.mark.parametrize("size", [pytest.param(1, marks=pytest.mark.deep), 7, 100, 1 << 20])
 @pytest.mark.parametrize("logged", [1, 5, 7])
 def test_a_dict_beside_a_quick_bar_has_the_step_of_the_bar_drawn_behind_it(size, logged):
     text = trainer(logged, "27")

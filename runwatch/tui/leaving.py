@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
 
-GRACE = 20
+GRACE = 30
 """Seconds for an exit in good order. After them the kernel ends the process."""
 HUNG_UP = 128 + signal.SIGHUP
 """Exit code of a screen whose terminal is gone."""

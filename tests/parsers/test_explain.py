@@ -33,6 +33,7 @@ def test_every_kind_of_log_is_explained(text):
         assert told.words in dict(WORDS).values()
 
 
+@pytest.mark.deep
 def test_the_section_proposed_reads_the_line_it_was_made_of():
     made = 0
     for text in TEXTS:

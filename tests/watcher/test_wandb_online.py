@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -259,3 +261,24 @@ def test_the_package_against_a_server(server):
     assert server.asked.count("HistoryPage") == 1  # the new step alone
     assert [event.kind for event in parsed.events] == ["facts", "finished"]
     assert os.environ["WANDB_BASE_URL"] == server.url
+
+
+ENDS_SLOWLY = """
+import atexit, sys, time, types
+from runwatch.watcher.sources import wandb_online
+wandb_online.LINGER, wandb_online.available = 0.05, lambda: None
+sys.modules["wandb"] = types.SimpleNamespace(Api=lambda timeout: atexit.register(int))
+wandb_online._connect()
+wandb_online._end_service_at_exit()
+
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(0.5)
+
+slow = Slow()
+"""
+
+
+def test_the_limit_of_the_service_does_not_end_us():
+    done = subprocess.run([sys.executable, "-c", ENDS_SLOWLY], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -269,6 +269,7 @@ def _connect() -> Any:
     available()
     import wandb
 
+    _no_limit_after_it()
     return wandb.Api(timeout=TIMEOUT)
 
 
@@ -286,6 +287,15 @@ def _end_service_at_exit() -> None:
 def _limit_service() -> None:
     signal.signal(signal.SIGALRM, _kill_service)  # a thread can no longer be started at exit
     signal.setitimer(signal.ITIMER_REAL, LINGER)
+
+
+@cache
+def _no_limit_after_it() -> None:
+    """Have the limit lifted once the service has ended: what is registered first is called last.
+
+    Python gives signals up before it has ended. On a busy machine the alarm came then, and was our exit code.
+    """
+    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0.0)
 
 
 def _kill_service(number: int, frame: object) -> None:
