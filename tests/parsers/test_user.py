@@ -195,7 +195,7 @@ def test_an_expression_that_takes_too_long_on_a_line_is_off_for_that_log_and_sai
 
 def test_lines_that_are_a_little_slow_add_up():
     own = build("slow", regex=HARD).matchers[0]
-    line = b"1 " + b"pq" * 40 + b"rs" * 40 + b"tu" * 40 + b"vw" * 40
+    line = b"1 " + b"pq" * 60 + b"rs" * 60 + b"tu" * 60 + b"vw" * 60
     for _ in range(1000):
         own.match(line)
     assert own.match(b"1 pqrstuvwz") is None
