@@ -53,6 +53,7 @@ check: lint types test  ## All of what CI runs
 bench: $(STAMP)  ## Measure: parsing, check, memory, every format, text without training, sampling
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/formats.py
+	$(BIN)/python benchmarks/bars.py
 	$(BIN)/python benchmarks/unknown.py
 	$(BIN)/python benchmarks/samplers.py
 	$(BIN)/python -m benchmarks.screen
