@@ -56,6 +56,7 @@ check: lint types test test-more  ## Lint, types and all tests that need nothing
 bench: $(STAMP)  ## Measure: parsing, check, memory, every format, text without training, sampling
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/formats.py
+	$(BIN)/python benchmarks/bars.py
 	$(BIN)/python benchmarks/unknown.py
 	$(BIN)/python benchmarks/samplers.py
 	$(BIN)/python -m benchmarks.screen
