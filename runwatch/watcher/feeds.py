@@ -40,6 +40,7 @@ FRESH = 300.0
 DAY = 86_400.0
 _BREAKS = {
     Mark.ROTATED: "rotated",
+    Mark.COPIED: "rotated",
     Mark.TRUNCATED: "truncated",
     Mark.REPLACED: "replaced by another file",
     Mark.REWRITTEN: "rewritten in place",
@@ -94,6 +95,8 @@ class LogSource:
         """What stands before it in other files, until that is read."""
         self._unfinished = b"" if resume is None else resume.unfinished
         """What a predecessor had read behind the place, until something was read."""
+        self._carried = b"" if resume is None else resume.carried
+        """What of it stands in a file before this one, until something was read."""
         self._told = False
         """Whether the engine knows where this stands."""
         self._newest: float | None = None
@@ -156,26 +159,40 @@ class LogSource:
                 self._send(send, self._parser.feed(b""), live=live)
             return False
         before: Batch | None = None
-        unfinished, self._unfinished = self._unfinished, b""
+        data = self._continued(piece)
         if piece.mark is not None:
-            self._parser.feed(unfinished)
             if not self.path.endswith(".json"):  # a document is written whole, again and again
-                send(wire.Note(self.id, f"{self._called} was {_BREAKS[piece.mark]}"))
-            before = self._parser.break_off()
+                send(wire.Note(self.id, f"{self._called} was {_BREAKS[piece.mark]}{_lost(piece.lost)}"))
+            before = self._turn(piece.mark)
             if self.history:
-                self._send(send, before, live=False, whole=False)
+                self._send(send, before or self._parser.feed(b""), live=False, whole=False)
                 self.history, before = 0, None
         live, late = not self.history, bool(self.late and not self.history)
         if live:
             self.late = max(0, min(self.late - len(piece.data), self._tail.backlog))
         else:
             self.history = max(0, min(self.history - len(piece.data), self._tail.backlog))
-        batch = self._parser.feed(piece.data, tail=LOG_LINES)
+        batch = self._parser.feed(data, tail=LOG_LINES)
         batch = batch if before is None else joined(before, batch)
         if self.history and self._gather(batch):
             return True
         self._send(send, batch, live=live, late=late)
         return True
+
+    def _continued(self, piece: Piece) -> bytes:
+        """Return what the parser is to be fed: first what a predecessor had read and no place leads to."""
+        unfinished, carried = self._unfinished, self._carried
+        self._unfinished = self._carried = b""
+        if piece.mark not in (None, Mark.COPIED):  # the line ends where it was cut
+            self._parser.feed(max(unfinished, carried, key=len))
+            carried = b""
+        return carried + piece.data
+
+    def _turn(self, mark: Mark) -> Batch | None:
+        """Take what comes next as the beginning of a file: it goes on from the one before, or begins anew."""
+        if mark is Mark.COPIED and self._parser.turn():
+            return None
+        return self._parser.break_off()
 
     def _poll(self, send: Send) -> Piece | None:
         """Return what the file holds next; what was gathered is sent before an error is raised."""
@@ -227,6 +244,7 @@ class LogSource:
                 self._parser.told,
                 history=self.history,
                 unfinished=self._parser.unfinished[:MAX_UNFINISHED],
+                carried=self._parser.unfinished[: self._tail.elsewhere(self._parser.held)],
             )
             self._told = True
         send(wire.Read(self.id, batch, live, arrival, written, self.left, resume, late))
@@ -348,6 +366,11 @@ class StdinSource:
             self._open = False
             send(wire.Ended(self.id))
         return True
+
+
+def _lost(count: int) -> str:
+    """Say how many bytes are in no file any more."""
+    return f": {count:,} bytes of it could not be read" if count else ""
 
 
 def newest(batch: Batch) -> float | None:
