@@ -181,6 +181,10 @@ class LogParser:
                 matcher.break_off()
         return batch
 
+    def turn(self) -> None:
+        """Count lines from one again; an unfinished one goes on."""
+        self._blocks.line = 1
+
     # -- lines that never end, and the newest lines --------------------------------------------
 
     def _skip(self, data: bytes) -> bytes:

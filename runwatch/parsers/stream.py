@@ -194,6 +194,16 @@ class StreamParser:
         self._kind, self._offset, self._tried, self._looked = _Is.UNSURE, batch.end, 0, 0
         return batch
 
+    def turn(self) -> bool:
+        """Take what comes next as the same log in another file, whose lines are counted from one.
+
+        False if this is no log: what is written whole, or in records, does not go on like this.
+        """
+        if self._kind not in (_Is.LOG, _Is.UNSURE):
+            return False
+        self._log.turn()
+        return True
+
     def _feed(self, data: bytes, tail: int) -> Batch:
         if self._records is not None:
             return self._records.feed(data, tail=tail)

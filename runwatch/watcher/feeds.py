@@ -40,6 +40,7 @@ FRESH = 300.0
 DAY = 86_400.0
 _BREAKS = {
     Mark.ROTATED: "rotated",
+    Mark.COPIED: "rotated",
     Mark.TRUNCATED: "truncated",
     Mark.REPLACED: "replaced by another file",
     Mark.REWRITTEN: "rewritten in place",
@@ -89,6 +90,8 @@ class LogSource:
         """What stands before it in other files, until that is read."""
         self._unfinished = b"" if resume is None else resume.unfinished
         """What a predecessor had read behind the place, until something was read."""
+        self._carried = b"" if resume is None else resume.carried
+        """What of it stands in a file before this one, until something was read."""
         self._told = False
         """Whether the engine knows where this stands."""
         self._newest: float | None = None
@@ -209,26 +212,40 @@ class LogSource:
                 self._send(send, self._parser.feed(b""), live=live)
             return False
         before: Batch | None = None
-        unfinished, self._unfinished = self._unfinished, b""
+        data = self._continued(piece)
         if piece.mark is not None:
-            self._parser.feed(unfinished)
             if not self.path.endswith(".json"):  # a document is written whole, again and again
-                send(wire.Note(self.id, f"{self._called} was {_BREAKS[piece.mark]}"))
-            before = self._parser.break_off()
+                send(wire.Note(self.id, f"{self._called} was {_BREAKS[piece.mark]}{_lost(piece.lost)}"))
+            before = self._turn(piece.mark)
             if self.history:
-                self._send(send, before, live=False, whole=False)
+                self._send(send, before or self._parser.feed(b""), live=False, whole=False)
                 self.history, before = 0, None
         live, late = not self.history, bool(self.late and not self.history)
         if live:
             self.late = max(0, min(self.late - len(piece.data), self._tail.backlog))
         else:
             self.history = max(0, min(self.history - len(piece.data), self._tail.backlog))
-        batch = self._parser.feed(piece.data, tail=LOG_LINES)
+        batch = self._parser.feed(data, tail=LOG_LINES)
         batch = batch if before is None else joined(before, batch)
         if self.history and self._gather(batch):
             return True
         self._send(send, batch, live=live, late=late)
         return True
+
+    def _continued(self, piece: Piece) -> bytes:
+        """Return what the parser is to be fed: first what a predecessor had read and no place leads to."""
+        unfinished, carried = self._unfinished, self._carried
+        self._unfinished = self._carried = b""
+        if piece.mark not in (None, Mark.COPIED):  # the line ends where it was cut
+            self._parser.feed(max(unfinished, carried, key=len))
+            carried = b""
+        return carried + piece.data
+
+    def _turn(self, mark: Mark) -> Batch | None:
+        """Take what comes next as the beginning of a file: it goes on from the one before, or begins anew."""
+        if mark is Mark.COPIED and self._parser.turn():
+            return None
+        return self._parser.break_off()
 
     def _poll(self, send: Send) -> Piece | None:
         """Return what the file holds next; what was gathered is sent before a problem is."""
@@ -284,6 +301,7 @@ class LogSource:
             parser.told,
             history=self.history,
             unfinished=parser.unfinished[:MAX_UNFINISHED],
+            carried=parser.unfinished[: self._tail.elsewhere(parser.held)],
         )
 
     def _go_on(self, place: Position) -> None:
@@ -411,6 +429,11 @@ class StdinSource:
 def _cause(error: SourceError) -> str:
     """Return what is wrong, without the place and the advice."""
     return str(error).partition(": ")[0]
+
+
+def _lost(count: int) -> str:
+    """Say how many bytes are in no file any more."""
+    return f": {count:,} bytes of it could not be read" if count else ""
 
 
 def newest(batch: Batch) -> float | None:

@@ -34,6 +34,8 @@ class Resume(msgspec.Struct, frozen=True):
     """Bytes after it that were there before anyone watched."""
     unfinished: bytes = b""
     """The line that begins there, as far as it was read: should the file be cut or gone meanwhile."""
+    carried: bytes = b""
+    """The beginning of that line, if it stands in a copy that was made before the file was cut."""
     files: dict[str, Resume] = {}
     """Of a directory: where its files that tell series stand, by their name."""
 

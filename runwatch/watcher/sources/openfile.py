@@ -27,6 +27,8 @@ class Mark(Enum):
     """Another file is at the path; the old one, read to its end, lives on under another name."""
     REPLACED = "replaced"
     """Another file is at the path; the old one, read to its end where it could be, is gone."""
+    COPIED = "copied"
+    """The file was copied and then cut; its copy was read to the end, and what follows goes on from there."""
     TRUNCATED = "truncated"
     """The file was cut and is read from its beginning; bytes not yet read were lost."""
     REWRITTEN = "rewritten"
@@ -47,6 +49,8 @@ class Position(msgspec.Struct, frozen=True):
     """CRC-32 of the last bytes before the offset, at most RECENT."""
     changed: int = 0
     """When the file was written to last, in ns, as far as it was known then."""
+    copied: bool = False
+    """Whether it is a copy, made before the file at the path was cut: that file continues it."""
 
     def begins(self, head: bytes) -> bool:
         """Return whether this file began with `head`, the first HEAD bytes or more of one."""
@@ -62,6 +66,14 @@ class OpenFile:
         self.size = now.st_size
         self.changed = now.st_mtime_ns
         self.offset = 0
+        self.begin = 0
+        """Where its text begins: behind the hole, if a writer has left one."""
+        self.copied = False
+        """Whether it is a copy that the file at the path continues."""
+        self.certain = False
+        """Whether it has a name that only a rotated file has."""
+        self._known = (self.size, self.changed)
+        """Size and time of the last write when the bytes before the offset were seen intact."""
         self._head = b""  # the first bytes, as they were given
         self._recent = b""  # the bytes just before the offset, as they were given
 
@@ -97,36 +109,60 @@ class OpenFile:
 
     def seek(self, offset: int) -> None:
         """Go to `offset`, trusting what is there now."""
-        self.offset = offset
+        self.offset, self.begin = offset, 0
+        self._known = (self.size, self.changed)
         self._recent = self._before(offset)
         self._head = os.pread(self.fd, min(HEAD, offset), 0)
 
     def read(self, block: int, *, whole_lines: bool = False) -> tuple[Mark | None, bytes]:
-        """Return the bytes after the offset, and how the file was changed before it, if it was.
+        """Return the bytes after the offset; none and a mark if those before it are not what they were.
 
         With `whole_lines` an unfinished last line stays unread, unless it fills a block.
         """
-        mark = None
+        first = not self.offset
         data = self._continue(block)
         if data is None:
-            mark = Mark.TRUNCATED if self._was_cut() else Mark.REWRITTEN
-            self.seek(0)
-            data = self._continue(block) or b""
+            return (Mark.TRUNCATED if self._was_cut() else Mark.REWRITTEN), b""
         if whole_lines and (b"\n" in data or len(data) < block):
             data = data[: data.rfind(b"\n") + 1]
+        if not first:
+            self._known = (self.size, self.changed)
         if data:
             self.offset += len(data)
             self._recent = (self._recent + data[-RECENT:])[-RECENT:]
             if len(self._head) < min(HEAD, self.offset):
                 self._head = os.pread(self.fd, min(HEAD, self.offset), 0)
-        return mark, data
+        return None, data
+
+    def intact(self) -> bool:
+        """Whether the bytes before the offset are what they were; True if the file does not answer."""
+        try:
+            return self._continue(0) is not None
+        except OSError:
+            return True
+
+    @property
+    def unread(self) -> int:
+        """Bytes that are known to have stood behind the offset when it was intact."""
+        return max(0, self._known[0] - self.offset)
+
+    def written_since(self) -> int | None:
+        """Return a time, in ns, if the file was written to since it was asked so last; else None.
+
+        Any copy of what it held meanwhile is younger. (One of text that it had is as old as that.)
+        """
+        size, changed = self._known
+        if changed == self.changed:
+            return None
+        self._known = (self.size, self.changed)
+        return changed - 1 if size else changed
 
     def _continue(self, block: int) -> bytes | None:
         """Return the bytes after the offset; None if those before it are not what they were."""
         self.measure()
         if self.size < self.offset:
             return None
-        if not self._recent and not self._skip_hole(block):
+        if not self._recent and (not block or not self._skip_hole(block)):
             return b""
         kept = len(self._recent)
         chunk = os.pread(self.fd, kept + block, self.offset - kept)
@@ -154,34 +190,40 @@ class OpenFile:
             text = chunk.lstrip(b"\0")
             at += len(chunk) - len(text)
             if text:
-                self.offset = at
+                self.offset = self.begin = at
                 return True
         return False
 
     def around(self, head: int, recent: int) -> tuple[bytes, bytes]:
-        """Return the first bytes, and the last ones before the offset."""
-        return os.pread(self.fd, head, 0), self._before(self.offset, recent)
+        """Return the first bytes, and the last ones before the offset; a hole there is none."""
+        before = self._before(self.offset, recent)
+        return os.pread(self.fd, head, 0), before if before.strip(b"\0") else b""
 
     def _before(self, offset: int, count: int = RECENT) -> bytes:
         count = min(count, offset)
         return os.pread(self.fd, count, offset - count)
 
     def position(self, held: int = 0) -> Position:
-        """Return the place `held` bytes before the offset."""
-        offset = max(0, self.offset - held)
-        recent = self._recent
-        if held or len(recent) < min(RECENT, offset):  # behind a hole it holds only what was given
+        """Return the place `held` bytes before the offset, or where the text begins."""
+        offset = max(self.begin, self.offset - held)
+        recent = self._recent.rjust(min(RECENT, offset), b"\0")  # before it stands a hole
+        if offset < self.offset:
             with suppress(OSError):
                 recent = self._before(offset)
-        return Position(*self.identity, offset, crc32(self._head[:offset]), crc32(recent), self.changed)
+        head = crc32(self._head[:offset])
+        changed = self._known[1] - (not offset and self.offset > 0)  # a copy of the text may be as old
+        return Position(*self.identity, offset, head, crc32(recent), changed, self.copied)
 
     def matches(self, position: Position) -> bool:
         """Whether this is the file of `position`, by its number or, if much was read, by its text alone."""
-        offset = position.offset
         same = self.identity == (position.device, position.inode)
+        return (same or position.offset >= HEAD) and self.continues(position)
+
+    def continues(self, position: Position) -> bool:
+        """Whether this holds what had been read at `position`, as far as its prints tell."""
+        offset = position.offset
         return (
-            (same or offset >= HEAD)
-            and self.size >= offset
+            self.size >= offset
             and crc32(os.pread(self.fd, min(HEAD, offset), 0)) == position.head
             and crc32(self._before(offset)) == position.recent
         )
@@ -211,6 +253,6 @@ def require_regular(path: str, now: os.stat_result) -> None:
     raise SourceError(f"a {kind} cannot be followed as a log", path, "name a regular file")
 
 
-def written_anew(file: OpenFile, position: Position) -> Mark:
-    """Return what happened to the file of `position`, whose text is another."""
-    return Mark.TRUNCATED if file.size < position.offset else Mark.REWRITTEN
+def written_anew(size: int, position: Position) -> Mark:
+    """Return what happened to the file of `position`, now of `size`, whose text is another."""
+    return Mark.TRUNCATED if size < position.offset else Mark.REWRITTEN

@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
 from runwatch.errors import SourceError
 
 SUFFIXES = ("gz", "bz2", "xz", "zst")
+Opener = Callable[[str, int], int]
+"""What returns a descriptor of a file, as `open` takes it."""
 _BEGINS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "lzma", b"\x28\xb5\x2f\xfd": "compression.zstd"}
 
 
@@ -34,13 +36,13 @@ def is_packed(path: str) -> bool:
         return False
 
 
-def blocks(path: str, size: int) -> Iterator[bytes]:
+def blocks(path: str, size: int, opener: Opener | None = None) -> Iterator[bytes]:
     """Yield what a file holds, decompressed if need be, in blocks of at most `size` bytes.
 
     Raises OSError, and SourceError where the rest cannot be decompressed.
     """
     try:
-        with opened(path) as stream:
+        with opened(path, opener) as stream:
             read = getattr(stream, "read1", stream.read)  # what comes before damage, and not the error alone
             while data := read(size):
                 yield data
@@ -53,9 +55,9 @@ def blocks(path: str, size: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[IO[bytes]]:
+def opened(path: str, opener: Opener | None = None) -> Iterator[IO[bytes]]:
     """Open a file to read what it holds, decompressed if it is compressed. Raises OSError and SourceError."""
-    with open(path, "rb", buffering=0, opener=at_once) as stream:
+    with open(path, "rb", buffering=0, opener=opener or at_once) as stream:
         head = stream.read(6)
         stream.seek(0)
         way = next((way for begin, way in _BEGINS.items() if head.startswith(begin)), None)

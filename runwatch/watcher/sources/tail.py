@@ -5,11 +5,13 @@ goes on. `Tail` hides that: `poll` returns the next bytes, each once and in
 order, and a mark where the stream breaks, so that a reader can end the line it
 holds. It neither sleeps nor watches; the caller decides when to look.
 
-Three ideas carry it. An open file keeps its inode, so a number cannot be
+Four ideas carry it. An open file keeps its inode, so a number cannot be
 reused while we read. The bytes just before the offset are read again with the
-bytes after it: if they changed, the file was rewritten under us. And a file
-that left its path is read on until the new one has text, and after that for
-`rotate_wait` seconds, because its writers may not have noticed yet.
+bytes after it: if they changed, the file was rewritten under us. A file that
+was cut may have been copied before: its copy is looked for among the rotated
+files and read to its end first. And a file that left its path is read on until
+the new one has text, and after that for `rotate_wait` seconds, because its
+writers may not have noticed yet.
 """
 
 from __future__ import annotations
@@ -21,11 +23,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from runwatch.watcher.sources.openfile import HEAD, Mark, OpenFile, Position, require_regular, written_anew
-from runwatch.watcher.sources.rotated import between, find_renamed
+from runwatch.watcher.sources.rotated import AnyFile, between, continuation, renamed, was_packed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["HEAD", "Mark", "Piece", "Position", "Tail"]
 
@@ -39,6 +43,8 @@ class Piece:
 
     data: bytes
     mark: Mark | None = None
+    lost: int = 0
+    """Bytes just before them that are known to be in no file any more."""
 
 
 BLOCK = 3 << 18
@@ -71,12 +77,14 @@ class Tail:
         self._clock = clock
         self._start = start
         self._anchor: Position | None = None  # where to go on in the next file opened, if it is that file
-        self._queue: deque[OpenFile] = deque()  # being read, and those found at the path since
+        self._queue: deque[AnyFile] = deque()  # being read, and those found at the path since
         self._late: list[
-            tuple[OpenFile, float]
+            tuple[AnyFile, float]
         ] = []  # left behind but perhaps still written to, and until when
-        self._known: deque[tuple[int, int]] = deque(maxlen=64)  # files that were rotated, newest last
+        self._known: deque[tuple[int, ...]] = deque(maxlen=64)  # files that were rotated, newest last
         self._mark: Mark | None = None  # owed to the next piece
+        self._lost = 0  # bytes of which the next piece is to tell
+        self._end = 0  # where the text ended, as far as it was read, in a file that was cut
         self._line_open = False  # the last byte given was not a newline
         self._rested: tuple[int, int, int, int] | None = None  # what the file was when it was closed
         self._active = clock()
@@ -103,9 +111,13 @@ class Tail:
     def position(self, held: int = 0) -> Position | None:
         """Return the place after the last piece; None before anything was opened.
 
-        `held` bytes of it are to be read again (an unfinished line).
+        `held` bytes of it are to be read again (an unfinished line), those that stand in this file.
         """
         return self._queue[0].position(held) if self._queue else self._anchor
+
+    def elsewhere(self, held: int) -> int:
+        """Return how many of the last `held` bytes stand in a file before the one that is read."""
+        return max(0, held - self._queue[0].offset + self._queue[0].begin) if self._queue else 0
 
     @property
     def offset(self) -> int:
@@ -157,7 +169,9 @@ class Tail:
         Return False, and close nothing, while it is being rotated or has left its path: it
         could not be found again.
         """
-        if len(self._queue) > 1 or self._late or self.problem or any(file.gone() for file in self._queue):
+        if len(self._queue) > 1 or self._late or self.problem:
+            return False
+        if any(file.gone() or file.copied for file in self._queue):
             return False
         for file in self._queue:
             self._anchor = file.position(held)
@@ -201,21 +215,29 @@ class Tail:
             self._let_go_of_deleted()
         for file in self._queue:
             file.measure()
+        if self._queue and not self._queue[-1].offset:
+            self._find_copies(self._queue[-1])
 
     def _take(self, file: OpenFile) -> None:
         if not self._queue:
             self._begin(file)
             return
         old = self._queue[-1]
-        if len(self._queue) == 1 and old.gone() and file.is_copy_of(old):
+        if len(self._queue) == 1 and isinstance(old, OpenFile) and old.gone() and file.is_copy_of(old):
             # A copier (rsync, an editor) put a longer copy in place: the same stream goes on.
             file.seek(old.offset)
             self._queue.pop().close()
             self._queue.append(file)
             return
-        self._queue += between(self.path, old.position(), file, self._known)
+        intact = old.intact()
+        if not old.offset:
+            self._find_copies(old)
+        elif not intact:  # cut, and then rotated
+            self._begin_anew(old)
+        chain = between(self.path, old.position(), file, {*self._known, old.identity})
+        self._queue += [each for each in chain if not was_packed(each, old)]
         self._queue.append(file)
-        self._known += [file.identity for file in self._queue]
+        self._note(self._queue)
 
     def _begin(self, file: OpenFile) -> None:
         anchor, self._anchor = self._anchor, None
@@ -224,28 +246,65 @@ class Tail:
             file.seek(self._start)
         elif file.matches(anchor):
             file.seek(anchor.offset)
-        elif renamed := find_renamed(self.path, anchor):
-            if not renamed.offset and anchor.offset:
-                self._mark = written_anew(renamed, anchor)
-            self._queue.extendleft(reversed([renamed, *between(self.path, renamed.position(), file)]))
-        elif file.identity != (anchor.device, anchor.inode):
-            self._mark = Mark.REPLACED
-            if anchor.changed:  # it is gone; what came after it may have been rotated
-                self._queue.extendleft(reversed(between(self.path, anchor, file)))
+            if not anchor.offset:  # nothing was read of it: it may have been copied and cut since
+                self._put_before(file, between(self.path, anchor, file, certain=True), copies=True)
+        elif anchor.offset and (chain := continuation(self.path, anchor, file)):
+            self._put_before(file, chain)
         else:
-            self._mark = written_anew(file, anchor)
+            chain = between(self.path, anchor, file)
+            self._put_before(file, chain)
+            place = (anchor.device, anchor.inode)
+            same = next((each for each in (*chain, file) if each.identity == place), None)
+            if same is None:
+                self._mark = Mark.REPLACED
+            elif anchor.offset:
+                self._mark = written_anew(same.size, anchor)
         self._start = 0
 
     def _follow_renamed(self) -> None:
         """Open the file again that was closed at rest and has left its path since."""
         if self._rested is None or self._anchor is None:
             return
-        renamed = find_renamed(self.path, self._anchor)
-        if renamed is not None:
-            if not renamed.offset and self._anchor.offset:
-                self._mark = written_anew(renamed, self._anchor)
-            self._queue.append(renamed)
+        found = renamed(self.path, self._anchor)
+        if found is not None:
+            self._queue.append(found)
             self._rested = self._anchor = None
+
+    def _begin_anew(self, file: AnyFile, mark: Mark = Mark.TRUNCATED) -> None:
+        """Go to the beginning of a file that was cut or rewritten; its copy, if there is one, comes first."""
+        old, unread = file.position(), file.unread
+        file.seek(0)
+        self._end = old.offset + unread
+        if not isinstance(file, OpenFile):
+            return
+        if not (chain := continuation(self.path, old, file, self._known)):
+            self._mark, self._lost = mark, self._lost + unread
+            chain = between(self.path, old, file, self._known, certain=True)
+        self._put_before(file, chain, copies=True)
+
+    def _find_copies(self, file: AnyFile) -> bool:
+        """Look for copies of what a file held of which nothing was read; return whether there are any."""
+        since = file.written_since()
+        if since is None or not isinstance(file, OpenFile):
+            return False
+        old = msgspec.structs.replace(file.position(), offset=0, changed=since)
+        chain = between(self.path, old, file, self._known, certain=True)
+        self._put_before(file, chain, copies=True)
+        return self._queue[0] is not file
+
+    def _put_before(self, file: AnyFile, chain: list[AnyFile], *, copies: bool = False) -> None:
+        """Read a chain of files before one that is in the queue."""
+        at = self._queue.index(file)
+        chain = [each for each in chain if not was_packed(each, file)]
+        for each in reversed(chain):
+            each.copied |= copies
+            self._queue.insert(at, each)
+            self._end = max(self._end, each.size if each.copied else 0)
+        self._note(chain)
+
+    def _note(self, files: Iterable[AnyFile]) -> None:
+        """Remember what is read; a copy may be overwritten by the next one."""
+        self._known += [(*file.identity, file.changed) if file.copied else file.identity for file in files]
 
     def _let_go_of_deleted(self) -> None:
         if len(self._queue) == 1 and self._clock() - self._active > DELETED_WAIT and self._queue[0].gone():
@@ -262,13 +321,27 @@ class Tail:
     def _read(self) -> Piece | None:
         while self._queue:
             file = self._queue[0]
+            first = not file.offset
             try:
                 mark, data = file.read(self._block)
             except OSError as error:  # ESTALE, EIO: open it again at the next poll
                 self.problem = error.strerror
                 self._drop()
                 return None
-            self._mark = mark or self._mark
+            if mark and file.copied and len(self._queue) > 1:  # the next copy was put in its place
+                self._mark, self._lost = Mark.COPIED, self._lost + file.unread
+                self._queue.popleft().close()
+                continue
+            if mark:
+                self._begin_anew(file, mark)
+                continue
+            if data and first:
+                if self._find_copies(file):
+                    file.seek(0)
+                    continue
+                if file.begin and self._end:  # the hole tells how much was written before
+                    self._lost += max(0, file.begin - self._end)
+                self._end = 0
             if data:
                 self._active = self._clock()
                 return self._give(data)
@@ -285,15 +358,20 @@ class Tail:
         """
         newer = next((index for index, file in enumerate(self._queue) if index and file.size), 0)
         if newer:
-            self._mark = Mark.REPLACED if self._queue[0].gone() else Mark.ROTATED
+            rotated = Mark.REPLACED if self._queue[0].gone() else Mark.ROTATED
+            self._mark = Mark.COPIED if self._queue[0].copied else rotated
         until = self._clock() + self._rotate_wait
         for _ in range(newer):
-            self._late.append((self._queue.popleft(), until))
+            file = self._queue.popleft()
+            if file.copied:
+                file.close()
+            else:
+                self._late.append((file, until))
         return newer > 0
 
     def _give(self, data: bytes) -> Piece:
-        piece = Piece(data, self._mark)
-        self._mark = None
+        piece = Piece(data, self._mark, self._lost)
+        self._mark, self._lost = None, 0
         self._line_open = not data.endswith(b"\n")
         return piece
 

@@ -4,7 +4,7 @@ The log is written in tokens of eight bytes, each unique, so a delivered stream
 can be taken apart again. What a token's fate must be:
 
 * on a file that stood at the path during some poll: delivered exactly once,
-  unless the file was truncated before a poll got to it;
+  unless the file was truncated, without a copy, before a poll got to it;
 * written to a file after it left the path: delivered exactly once if that
   happens within `rotate_wait` of its leaving;
 * on a file that came and went between two polls: nobody can have seen it, and
@@ -13,8 +13,10 @@ can be taken apart again. What a token's fate must be:
 
 from __future__ import annotations
 
+import gzip
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,7 +53,8 @@ class AnyLog(RuleBasedStateMachine):
         self.origin: list[tuple[Writer, int]] = []
         self.delivered: list[int] = []
         self.owed: set[int] = set()
-        self.renames = 0
+        self.renames = self.copies = 0
+        self.written = 1_700_000_000 * 10**9
 
     def teardown(self) -> None:
         for _ in range(2):
@@ -72,6 +75,7 @@ class AnyLog(RuleBasedStateMachine):
     def create(self, append: bool) -> None:
         flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else 0)
         self.current = Writer(os.open(self.path, flags))
+        self._age(self.current.fd)
 
     @precondition(lambda self: self.current)
     @rule(count=st.integers(1, 5), whole=st.booleans())
@@ -89,6 +93,7 @@ class AnyLog(RuleBasedStateMachine):
             self.origin.append((writer, writer.epoch))
             end = b"\n" if whole and index == count - 1 else b"."
             os.write(writer.fd, b"%07d" % number + end)
+            self._age(writer.fd)
             writer.unread.append(number)
             if writer.seen and (writer.left is None or self.now < writer.left + WAIT):
                 self.owed.add(number)
@@ -126,9 +131,37 @@ class AnyLog(RuleBasedStateMachine):
     @rule()
     def truncate(self) -> None:
         os.truncate(self.path, 0)
+        self._age(self.path)
         self.owed -= set(self.current.unread)
         self.current.unread.clear()
         self.current.epoch += 1
+
+    @precondition(lambda self: self.current)
+    @rule(times=st.booleans(), pack=st.booleans(), later=st.booleans())
+    def copytruncate(self, times: bool, pack: bool, later: bool) -> None:
+        """As logrotate does; the copy keeps the time or has its own, and may be compressed."""
+        for number in range(self.copies, 0, -1):
+            for end in ("", ".gz"):
+                with suppress(FileNotFoundError):
+                    os.rename(f"{self.path}.{number}{end}", f"{self.path}.{number + 1}{end}")
+        self.copies += 1
+        copy = Path(f"{self.path}.1.gz" if pack else f"{self.path}.1")
+        data = self.path.read_bytes()
+        copy.write_bytes(gzip.compress(data, 1) if pack else data)
+        if times:
+            os.utime(copy, ns=(self.path.stat().st_mtime_ns,) * 2)
+        else:
+            self._age(copy)
+        os.truncate(self.path, 0)
+        self._age(self.path, later)
+        if not self.current.seen:
+            self.current.unread.clear()
+        self.current.epoch += 1
+
+    def _age(self, file: int | Path, later: bool = True) -> None:
+        """Give a file the time of its last write: the next one, as if some passed between any two."""
+        self.written += 4_000_000 * later
+        os.utime(file, ns=(self.written, self.written))
 
     @rule(seconds=st.sampled_from([0.1, 3.0, WAIT]))
     def time_passes(self, seconds: float) -> None:
