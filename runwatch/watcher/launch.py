@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -85,6 +86,12 @@ class Engine:
         finally:
             theirs.close()
         self.socket = ours
+
+    def give_way(self, nice: int) -> None:
+        """Lower its priority below ours; the processes that it starts from now on have the same."""
+        with contextlib.suppress(OSError):
+            own = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, own + nice)
 
     def close(self) -> None:
         """End the engine and wait for it a few seconds."""

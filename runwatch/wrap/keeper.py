@@ -22,6 +22,8 @@ _STEP = 0.25
 """Seconds between looks at streams that outlive their command."""
 _HOLD = 10.0
 """Seconds for which the log waits for its engine: what the engine finds there is history, and not sent."""
+_HELD = 16 << 20
+"""Bytes that may wait for that; more are history rather than lost."""
 _DELIVERY = 10.0
 """Seconds an engine may take to send what it has found."""
 
@@ -34,6 +36,9 @@ class Keeper:
         self._say = stderr_says(setup.say)
         self._control: socket.socket | None = socket.socket(fileno=setup.control)
         self._feed: int | None = setup.feed
+        self._held: list[bytes] = []
+        """What was read and waits for the engine."""
+        self._held_size = 0
         self._streams: list[tuple[int, int] | None] = []
         """(reading end, where it goes) of the command that runs; None once let go."""
         self._strays: list[Relay] = []
@@ -48,10 +53,18 @@ class Keeper:
 
     def run(self) -> None:
         """Work until there is nothing left to be read."""
-        while self._feed is not None or self._strays or (self._control is not None and self._last is None):
+        while (
+            self._feed is not None
+            or self._held
+            or self._strays
+            or (self._control is not None and self._last is None)
+        ):
             self._wait()
+            if self._held and not self._holds():
+                self._flush()
             self._strays = [relay for relay in self._strays if not _over(relay)]
-            if self._feed is None and self._last is not None and self._control is not None:
+            done = self._feed is None and not self._held
+            if done and self._last is not None and self._control is not None:
                 self._finish(self._control, self._last)
         if self._watch is not None:
             self._watch.close()
@@ -61,7 +74,7 @@ class Keeper:
         control = self._control.fileno() if self._control is not None else None
         holds = self._holds()
         poll = select.poll()
-        for descriptor in (None if holds else self._feed, control, engine):
+        for descriptor in (self._feed, control, engine):
             if descriptor is not None:
                 poll.register(descriptor, select.POLLIN)
         for descriptor, _ in poll.poll(1e3 * _STEP if self._strays or holds else None):
@@ -87,6 +100,7 @@ class Keeper:
             or self._watch.ready
             or self._watch.descriptor is None
             or self._control is None
+            or self._held_size >= _HELD
         ):
             return False
         worth = self._last is None or self._sends(self._last)
@@ -99,11 +113,20 @@ class Keeper:
     def _write(self) -> None:
         assert self._feed is not None
         data = os.read(self._feed, _READ)
-        if data:
-            self._log.write(data)
-        else:
+        if not data:
             os.close(self._feed)
             self._feed = None
+        elif self._held or self._holds():
+            self._held.append(data)
+            self._held_size += len(data)
+        else:
+            self._log.write(data)
+
+    def _flush(self) -> None:
+        """Write what waited for the engine."""
+        for data in self._held:
+            self._log.write(data)
+        self._held = []
 
     def _hear(self) -> None:
         assert self._control is not None
@@ -140,6 +163,7 @@ class Keeper:
     def _pass_on(self, place: int) -> None:
         stream, self._streams[place] = self._streams[place], None
         if stream is not None:
+            self._flush()
             relay = Relay(stream[0], os.dup(stream[1]), self._log.write, lambda: None)
             relay.start()
             self._strays.append(relay)
@@ -151,6 +175,7 @@ class Keeper:
         self._control = None
         while self._feed is not None:
             self._write()
+        self._flush()
         if self._last is not None:
             return
         if any(self._streams):

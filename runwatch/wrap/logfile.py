@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from runwatch.text import path as shown
-from runwatch.wrap.relay import gap
+from runwatch.wrap.feed import gap
 
 
 class LogFile:

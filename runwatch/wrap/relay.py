@@ -1,13 +1,7 @@
-"""Passes a command's output on, unchanged, and gives the log what was passed.
-
-Only where the output goes to may make the command wait, as it would without
-us. The log may not: what it cannot take in time is kept up to a bound, then
-dropped, counted, and told in the log itself.
-"""
+"""Passes a command's output on, unchanged, and gives the log what was passed."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import select
@@ -17,8 +11,6 @@ from collections.abc import Callable
 _READ = 1 << 18
 _LINGER = 0.2
 """Seconds without output after the command's end before whoever still holds its output is left alone."""
-_MOST = 64 << 20
-"""Bytes that wait for a log that is slow."""
 _LINE = 1 << 16
 """Longest line that waits for its end while another stream is written too."""
 _PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -112,75 +104,6 @@ class Relay:
         return True
 
 
-class Feed:
-    """A queue towards the log's writer that never makes anyone wait."""
-
-    def __init__(self, descriptor: int, gone: Callable[[], object], most: int = _MOST) -> None:
-        """`gone` is called once, if the writer goes away."""
-        self._descriptor = descriptor
-        self._gone = gone
-        self._most = most
-        self._queue: list[bytes] = []
-        self._size = 0
-        self._missing = 0
-        self._closed = False
-        self._fresh = True
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def put(self, data: bytes) -> None:
-        """Queue bytes for the log."""
-        with self._changed:
-            if self._closed:
-                return
-            if self._size + len(data) > self._most:
-                self._missing += len(data)
-                return
-            if self._missing:
-                data = gap(self._missing) + data
-                self._missing = 0
-            self._queue.append(data)
-            self._size += len(data)
-            self._fresh = data.endswith(b"\n")
-            self._changed.notify()
-
-    def line(self, text: str) -> None:
-        """Queue a line of our own."""
-        self.put((b"" if self._fresh else b"\n") + text.encode() + b"\n")
-
-    def close(self, seconds: float) -> bool:
-        """Write what is queued, at most for so long, and close; return whether all was written."""
-        with self._changed:
-            if self._missing:
-                self._queue.append(gap(self._missing))
-            self._closed = True
-            self._changed.notify()
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._closed)
-                if not self._queue:
-                    break
-                data, self._queue = b"".join(self._queue), []
-            try:
-                write(self._descriptor, data)
-            except OSError:
-                with self._changed:
-                    gone, self._closed = not self._closed, True
-                    self._queue = []
-                if gone:
-                    self._gone()
-                break
-            with self._changed:
-                self._size -= len(data)
-        with contextlib.suppress(OSError):
-            os.close(self._descriptor)
-
-
 class Lines:
     """Brings several streams into one log without cutting the lines of one by those of another."""
 
@@ -209,15 +132,3 @@ class Lines:
                 self._tails[stream] = b""
                 if tail:
                     self._put(tail + b"\n")
-
-
-def gap(missing: int) -> bytes:
-    """Return the line that stands in a log where bytes are missing."""
-    return b"\n[runwatch: %d bytes of output are missing here]\n" % missing
-
-
-def write(descriptor: int, data: bytes) -> None:
-    """Write all of it. Raises OSError."""
-    left = memoryview(data)
-    while left:
-        left = left[os.write(descriptor, left) :]

@@ -26,6 +26,8 @@ SETTLE = 8.0
 
 MAX_STARTS = 4
 """Starts in a row of an engine before the command goes on unwatched."""
+NICE = 5
+"""By how much the engine's priority is below the command's, which it must not slow."""
 HEALTHY = 60.0
 """Seconds of work after which earlier starts are forgotten."""
 
@@ -58,6 +60,7 @@ class Watch:
         try:
             self._engine = PrivateEngine([self._path], config=self._config, wait=True, pids=[os.getppid()])
             self._engine.socket.setblocking(False)
+            self._engine.give_way(NICE)
             self._ask(protocol.Hello(), protocol.Follow(PACE))
         except RunwatchError as error:
             self._lose(str(error))

@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import signal
+import stat
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 from runwatch.errors import RunwatchError
 from runwatch.text import path as shown
 from runwatch.wrap.ending import Ending, Memory
+from runwatch.wrap.feed import Feed
 from runwatch.wrap.launch import Broken, Busy, Done, Ended, Keeper, Last, Streams
-from runwatch.wrap.relay import Feed, Lines, Relay
+from runwatch.wrap.relay import Lines, Relay
 from runwatch.wrap.signals import ENDING, Received, Signals
 from runwatch.wrap.streams import Stream, open_streams
 
@@ -71,6 +73,10 @@ class Wrapper:
         self._done: Done | None = None
         self._lost = False
         """Whether the keeper is gone."""
+        self._before = _size(plan.log)
+        """Bytes that the log held before."""
+        self._owed = 0
+        """Bytes that it should have gained by what the command wrote."""
 
     def run(self) -> Ending:
         """Run the command, again if that was asked for; return how it ended. Raises NotStartedError."""
@@ -237,6 +243,7 @@ class Wrapper:
     def _close(self, ending: Ending | None) -> None:
         """Let the log be finished, at most for a few seconds, and say how it ended."""
         line = ending.line() if ending is not None else "runwatch: the command could not be started"
+        self._owed = self._feed.total if self._feed is not None else 0
         self._log(line)
         if self._feed is not None and self._keeper is not None:
             failed = ending is not None and ending.exit_code != 0
@@ -278,9 +285,18 @@ class Wrapper:
         if done is not None:
             found = [f"{count} {word}" for count, word in _counts(done) if count]
             parts += [part for part in (done.step, ", ".join(found)) if part]
-            if done.lost:
-                parts.append(f"{done.lost:,} bytes could not be logged")
+        if missing := self._missing():
+            parts.append(f"{missing:,} bytes could not be logged")
         return "; ".join(parts) + f": {shown(_short(self._plan.log))}"
+
+    def _missing(self) -> int:
+        """Return how many bytes of output are not in the log."""
+        if self._feed is None:
+            return 0
+        if self._done is not None:
+            return self._feed.missing + self._done.lost
+        after = _size(self._plan.log)  # its writer has not said what became of the rest
+        return self._feed.missing if after is None else max(0, self._owed - after + (self._before or 0))
 
     def _keeper_gone(self) -> None:
         """Tell it once; the feed's thread may notice it too."""
@@ -303,6 +319,14 @@ class Wrapper:
 
 def _counts(done: Done) -> list[tuple[int, str]]:
     return [(done.critical, "critical"), (done.warning, "warning")]
+
+
+def _size(path: str) -> int | None:
+    """Return the size of a regular file; None if it is none."""
+    with contextlib.suppress(OSError):
+        found = os.stat(path)
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return None
 
 
 def _short(path: str) -> str:

@@ -137,20 +137,21 @@ def test_options_of_the_command_are_its_own(tmp_path):
 # -- bytes ---------------------------------------------------------------------------------------------
 
 
-def test_fifty_megabytes_pass_unchanged(log, tmp_path, start):
+def test_a_burst_passes_unchanged_and_is_logged_whole(log, tmp_path, start):
+    """More than waits for the log, before its writer has begun."""
     random = os.urandom(1 << 20)
     data = tmp_path / "data"
-    data.write_bytes(random * 50)
+    data.write_bytes(random * 80)
     process = start("-q", "--log", log, "--", "cat", data)
     got = hashlib.sha256()
     while block := os.read(process.stdout.fileno(), 1 << 20):
         got.update(block)
     assert process.wait(WAIT) == 0
     close(process)
-    wanted = hashlib.sha256(random * 50).digest()
+    wanted = hashlib.sha256(random * 80).digest()
     assert got.digest() == wanted
     with log.open("rb") as kept:
-        assert hashlib.sha256(kept.read(50 << 20)).digest() == wanted
+        assert hashlib.sha256(kept.read(80 << 20)).digest() == wanted
         assert kept.read().strip().startswith(b"runwatch: exit code 0")
 
 
@@ -258,15 +259,16 @@ def test_a_disk_that_is_full_for_a_while(tmp_path, start):
 
 
 @pytest.mark.parametrize(
-    ("victim", "words"),
+    ("victim", "words", "lost"),
     [
-        ("runwatch.wrap.keeper", "the log's writer is gone: the command goes on, unlogged and unwatched"),
-        ("runwatch.watcher.private", "the engine ended; started again"),
+        ("runwatch.wrap.keeper", "the log's writer is gone: the command goes on, unlogged and unwatched", 21),
+        ("runwatch.watcher.private", "the engine ended; started again", 0),
     ],
 )
-def test_the_command_outlives_our_helpers(victim, words, log, start):
+def test_the_command_outlives_our_helpers(victim, words, lost, log, start):
     process = start("--log", log, "--", *python(SPEAKS))
     until(process, b"ready\n")
+    wait_for(lambda: log.exists() and log.read_bytes() == b"ready\n")
     part(process, victim).kill()
     until(process, f"runwatch: {words}\n".encode(), "stderr")
     for i in range(3):
@@ -275,6 +277,35 @@ def test_the_command_outlives_our_helpers(victim, words, log, start):
     out, err = close(process)
     assert (process.returncode, out) == (0, b"")
     assert err.startswith("runwatch: exit code 0 after ")
+    assert (f"; {lost} bytes could not be logged" in err) == bool(lost)
+
+
+def test_what_a_writer_that_hangs_has_not_logged_is_told(log, start):
+    process = start("--log", log, "--", *python(SPEAKS))
+    until(process, b"ready\n")
+    wait_for(lambda: log.exists() and log.read_bytes() == b"ready\n")
+    keeper = part(process, "runwatch.wrap.keeper")
+    keeper.suspend()
+    process.stdin.write(b"1\n")
+    process.stdin.close()
+    assert process.wait(WAIT) == 0
+    keeper.resume()
+    assert process.stdout.read() == b"line 1\n"
+    assert b"; 7 bytes could not be logged" in process.stderr.read()
+
+
+def test_a_log_that_may_not_grow_stops_nothing(log):
+    limit = 'ulimit -f 8; exec "$@"'
+    command = ["sh", "-c", "yes | head -c 100000; exit 4"]
+    done = subprocess.run(
+        ["sh", "-c", limit, "sh", *RUN, "--log", log, "--", *command],
+        capture_output=True, env=QUIET, timeout=WAIT, check=False,
+    )  # fmt: skip
+    assert (done.returncode, len(done.stdout)) == (4, 100_000)
+    first, last = done.stderr.decode().splitlines()
+    assert first.startswith("runwatch: the log cannot be written: File too large: ")
+    lost = int(re.search(r"; ([\d,]+) bytes could not be logged: ", last)[1].replace(",", ""))
+    assert log.stat().st_size < 100_000 <= log.stat().st_size + lost
 
 
 def test_the_command_outlives_the_wrapper(log, start):

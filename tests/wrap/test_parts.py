@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,8 @@ from runwatch.parsers.events import EventScanner
 from runwatch.watcher.samplers.cgroup import Cgroups
 from runwatch.watcher.samplers.procfs import Proc
 from runwatch.wrap.ending import Ending, Memory
-from runwatch.wrap.relay import Feed, Lines
+from runwatch.wrap.feed import Feed
+from runwatch.wrap.relay import Lines
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.binary(max_size=12).map(lambda b: b.replace(b"\r", b"\n")))))
@@ -43,7 +46,7 @@ def test_a_lone_stream_is_not_touched():
 
 def test_what_a_slow_log_cannot_take_is_told_in_it():
     reader, writer = os.pipe()
-    feed = Feed(writer, lambda: None, most=100_000)
+    feed = Feed(writer, lambda: None, most=100_000, stall=0)
     feed.put(b"a" * 90_000)  # more than a pipe holds: its writer waits now
     feed.put(b"b" * 20_000)
     feed.put(b"c" * 5_000)
@@ -52,6 +55,41 @@ def test_what_a_slow_log_cannot_take_is_told_in_it():
         text = log.read()
     assert text == b"a" * 90_000 + b"\n[runwatch: 20000 bytes of output are missing here]\n" + b"c" * 5_000
     assert feed.close(20)
+    assert feed.missing == 20_000
+    assert feed.total == len(text) + 20_000
+
+
+def test_a_log_that_advances_is_waited_for_and_loses_nothing():
+    reader, writer = os.pipe()
+    feed = Feed(writer, lambda: None, most=100_000, stall=20)
+    got: list[bytes] = []
+    with ThreadPoolExecutor() as pool, open(reader, "rb", buffering=0) as log:
+        reading = pool.submit(lambda: got.extend(iter(lambda: log.read(1 << 12), b"")))
+        for number in range(40):
+            feed.put(b"%02d" % number * 25_000)
+        assert feed.close(20)
+        reading.result()
+    assert b"".join(got) == b"".join(b"%02d" % number * 25_000 for number in range(40))
+    assert feed.missing == 0
+
+
+def test_a_log_that_does_not_advance_is_waited_for_in_all_for_a_bounded_time():
+    reader, writer = os.pipe()
+    feed = Feed(writer, lambda: None, most=100_000, stall=0.05, allowance=0.1)
+    for _ in range(5):
+        feed.put(b"a" * 90_000)  # it is in the way of the next, and dropping goes on until it is gone
+        feed.put(b"b" * 90_000)
+    lost = 9 * 90_000
+    assert feed.missing == lost + 90_000
+    for _ in range(3):  # each time the log has caught up, one is waited for again
+        while feed.missing > lost:  # bytes wait
+            if select.select([reader], [], [], 0.01)[0]:
+                os.read(reader, 1 << 20)
+        feed.put(b"a" * 90_000)
+        feed.put(b"b" * 90_000)
+        lost += 90_000
+    os.close(reader)
+    assert feed._allowance <= 0.0
 
 
 def test_a_log_whose_writer_is_gone_is_told_once():
@@ -64,6 +102,7 @@ def test_a_log_whose_writer_is_gone_is_told_once():
     feed.put(b"y")
     assert feed.close(20)
     assert told == [1]
+    assert feed.missing == 2
 
 
 @pytest.mark.parametrize(
