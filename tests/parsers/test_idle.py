@@ -185,6 +185,12 @@ def test_redraws_are_passed_over_whatever_stands_before(kind, draw, monkeypatch)
     assert parsed.lines == before.count(b"\n") + 1
 
 
+def test_bars_of_ranks_behind_a_block_of_others_are_told_apart():
+    rng = random.Random(1)
+    data = "".join((*epochs(rng, 1500), *ranks(rng, 100))).encode()
+    parse(data).same_as(parse(data, bulk=False))
+
+
 def test_an_evaluation_bar_is_one_event():
     bar = "".join("\r" + tqdm("Evaluating: ", i, 3000) for i in range(3000))
     for bulk in (True, False):
