@@ -137,11 +137,17 @@ class EventScanner:
             return b""
         return words if kind in _REDRAWN and not _DIGIT.search(words) else None
 
-    def tell_again(self, first: int, last: int) -> None:
-        """Take records up to number `last` that tell once more what number `first` told."""
-        kind, words, ordinal = self._drawn
-        if ordinal == first:
-            self._drawn = kind, words, last
+    def drew(self, ordinal: int) -> bool:
+        """Return whether a record told an event that is not told again right behind it."""
+        return self._drawn[2] == ordinal
+
+    def tell_again(self, line: bytes, last: int) -> bool:
+        """Take records like `line`, up to number `last`, that tell the newest event once more.
+
+        Return whether they belong to it: those of a format's marker do.
+        """
+        self._drawn = *self._drawn[:2], last
+        return self._marker(line) is not None
 
     def flush(self) -> list[Event]:
         """Return the events of what the log's end (or a break in it) cut off."""

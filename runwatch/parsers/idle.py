@@ -128,6 +128,12 @@ class IdleRedraws:
         """Whether a reader remembers the last of some redraws that tell nothing."""
         return any(reader.remembers for reader in self._bars)
 
+    def pass_by(self, lines: Lines, run: Run) -> bool:
+        """Show a run to what remembers the newest bar; return False if it has to be read one by one."""
+        begin = lines.begin + int(lines.starts[run.begin])
+        end = lines.begin + int(lines.starts[run.end - 1] + lines.lengths[run.end - 1])
+        return not self.remembered or all(reader.pass_by(lines.text[begin:end]) for reader in self._bars)
+
     def passed(self, lines: Lines, rest: Ints, *, learns: bool, every: bool) -> list[Run]:
         """Return the runs that need not be read among the records `rest`.
 

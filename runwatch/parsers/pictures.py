@@ -161,6 +161,8 @@ class Folded:
             for matcher in reader.pictures
         ]
         self._piece: Piece | None = None
+        self._text = b""
+        """The block that is read."""
         self._tables: list[tuple[Layout, Floats]] = []
         """What was decoded of the block and is not folded yet."""
         self._single: dict[Layout, list[list[float]]] = {}
@@ -180,6 +182,10 @@ class Folded:
             return False
         return not self._reader.minds(line) or (hasattr(self._reader, "passes") and self._reader.passes(line))
 
+    def pass_by(self, text: bytes) -> bool:
+        """Return True: what a block holds is taken at its end."""
+        return True
+
     def begin(
         self, lines: Lines, text: NDArray[np.bool_], start: int, first_line: int, piece: Piece
     ) -> NDArray[np.bool_]:
@@ -188,6 +194,7 @@ class Folded:
         `text` tells which records hold any.
         """
         self._piece = piece
+        self._text = lines.text[lines.begin : lines.begin + lines.size]
         thin = self._thin(lines)
         open_ = text & (thin.lengths > 1)
         by_layout: dict[Layout, list[Decoded]] = {}
@@ -202,9 +209,8 @@ class Folded:
     def _thin(self, lines: Lines) -> Lines:
         if not hasattr(self._reader, "thin"):
             return lines
-        text = lines.text[lines.begin : lines.begin + lines.size]
-        bare = self._reader.thin(text)
-        return lines if bare is text else Lines(bare, 0, len(bare))
+        bare = self._reader.thin(self._text)
+        return lines if bare is self._text else Lines(bare, 0, len(bare))
 
     def feed(self, line: bytes, number: int) -> list[Row] | None:
         """Read one line as the reader would."""
@@ -230,7 +236,9 @@ class Folded:
         """Take what is left of the block."""
         self.at = -1
         self._fold()
-        self._piece = None
+        if hasattr(self._reader, "took"):
+            self._reader.took(self._text)
+        self._piece, self._text = None, b""
 
     def _fold(self) -> None:
         """Fold what stands before the line at `at`."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.parsers.escapes import bare
 from runwatch.parsers.idle import Run, Tells
 from runwatch.parsers.interpreter import MAX_LINE, Interpreter
 from runwatch.parsers.lines import PAINTED_INSIDE, UNCLEAN, Ints, Lines, worth
@@ -103,18 +104,28 @@ class Rest:
 
         Return how many records are done if one has changed the format, else 0.
         """
-        heads, sure = self._records.heads, False
+        records = self._records
+        heads, waits, passed = records.heads, True, False
         for index in range(run.begin, run.end):
-            if not sure and self._records.idles(run.tells):
-                self._skip(run._replace(begin=index), line)
-                if run.tells is not Tells.COUNT:
-                    break
-                sure = True  # what was not decoded is read
-            if self._text[index] and not (sure and self._used[index]):
+            if waits and self._may_pass(run.tells, index):
+                waits, left = False, run._replace(begin=index)
+                if records.idle.pass_by(self._lines, left):
+                    self._skip(left, line)
+                    if run.tells is not Tells.COUNT:
+                        break
+                    passed = True
+            if self._text[index] and not (passed and self._used[index]):
                 self._read_alone(index, line)
-            if self._records.heads is not heads:
+            if records.heads is not heads:
                 return index + 1
         return 0
+
+    def _may_pass(self, tells: Tells, index: int) -> bool:
+        """Return whether nothing waits for redraws from `index` on; who tells an event again has told it."""
+        if not self._records.idles(tells):
+            return False
+        before = int(self._ordinals[index]) - int(self._text[index])
+        return tells is not Tells.AGAIN or self._records.events.drew(before)
 
     def _skip(self, run: Run, line: int) -> None:
         """Take redraws for what they are known to tell."""
@@ -130,8 +141,8 @@ class Rest:
                 self._piece.add_bulk(part)
             return
         if run.tells is Tells.AGAIN:
-            records.events.tell_again(before, last)
-            self._used[chosen] = self._text[chosen]
+            redraw = self._lines.record(run.begin + int(self._text[chosen].argmax()))
+            self._used[chosen] |= self._text[chosen] & records.events.tell_again(bare(redraw), last)
         records.pass_redraws(last - before)
 
     def _read_alone(self, index: int, line: int) -> None:

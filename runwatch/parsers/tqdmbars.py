@@ -10,6 +10,7 @@ from runwatch.batch import EVAL
 from runwatch.metrics import LOSS
 from runwatch.parsers.aside import Aside, Picture, tells_total
 from runwatch.parsers.bars import BarReader
+from runwatch.parsers.below import apart, newest
 from runwatch.parsers.drawn import HEAVY, NEEDLES, Drawn, drawn, holds
 from runwatch.parsers.escapes import UP
 from runwatch.parsers.laps import Laps, bare, epoch_of, outer_of, place_all, spliced, total_of
@@ -285,22 +286,33 @@ class TqdmReader(BarReader):
 
     def passes(self, line: bytes) -> bool:
         """Return whether a redraw tells nothing of any bar, whichever its numbers."""
-        if UP in line or self.pictures[0].match(line) is not None or self._tells_loss(line):
+        if self.pictures[0].match(line) is not None or self._tells_loss(line):
             return False
         return outer_of(line) is None if b"%|" in line else epoch_of(line) is None
 
+    def pass_by(self, text: bytes) -> bool:
+        """Take redraws that tell nothing of their own; return False if they have to be read one by one."""
+        if not self._below:
+            if UP in text and not apart(text, self._top[0]):
+                return False
+            self.took(text)
+        return True
+
+    def took(self, text: bytes) -> None:
+        """Take note of the bars of a text that was read at once."""
+        if not self._below:
+            self._top = newest(text) or self._top
+
     def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return where a bar stands that is drawn below others: those are read one by one."""
+        """Return where a bar stands that is drawn below others and may say the same: it is read singly."""
         if self._below:
             return begin
         if block.find(UP[:1], begin, end) < 0:  # one byte is found at once
             return end
         above = block.find(UP, begin, end)
-        return (
-            end
-            if above < 0
-            else max(block.rfind(b"\n", begin, above), block.rfind(b"\r", begin, above), begin)
-        )
+        if above < 0 or apart(block[begin:end], self._top[0]):
+            return end
+        return max(block.rfind(b"\n", begin, above), block.rfind(b"\r", begin, above), begin)
 
     def thin(self, text: bytes) -> bytes:
         """Return the text with empty bars."""

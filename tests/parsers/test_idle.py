@@ -78,7 +78,24 @@ def below(rng: random.Random, count: int) -> Iterator[str]:
         yield "\r" + tqdm("shard 0: ", i, count) + "\n\r" + tqdm("shard 1: ", i, count) + UP
 
 
-DRAWN = (download, evaluation, bare, epochs, endless, others, below)
+def nested(rng: random.Random, count: int) -> Iterator[str]:
+    """A bar of epochs, and below it those of training."""
+    for i in range(count):
+        if i % 60 == 0:
+            yield "\r" + tqdm("Epochs: ", i // 60, count)
+        yield "\n\r" + tqdm("Train: ", i % 60, 60, postfix=f", loss={rng.random():.3f}" * (i % 60 > 1)) + UP
+
+
+def ranks(rng: random.Random, count: int) -> Iterator[str]:
+    """The bars of two processes, each on a line of its own."""
+    for i in range(count):
+        bars = [
+            tqdm(f"Epoch {i // 60}: ", i % 60, 60, postfix=f", loss={rng.random():.3f}") for _ in range(2)
+        ]
+        yield "\r" + bars[0] + "\n\r" + bars[1] + UP
+
+
+DRAWN = (download, evaluation, bare, epochs, endless, others, below, nested, ranks)
 AMONG = (
     "step 00012/05568 (0.22%) | loss: 2.336916 | lrm: 1.00 | dt: 997.40ms | tok/sec: 1,051,311\n",
     "trainer: iter=7 objective_loss=1.5 gnorm=0.25\n",
@@ -157,7 +174,7 @@ def read_by_itself(data: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[Parsed
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("draw", [download, evaluation, endless, bare])
+@pytest.mark.parametrize("draw", [download, evaluation, endless, bare, below])
 def test_redraws_are_passed_over_whatever_stands_before(kind, draw, monkeypatch):
     before = steps(kind, random.Random(0)).encode()
     _, few = read_by_itself(before, monkeypatch)
@@ -166,6 +183,12 @@ def test_redraws_are_passed_over_whatever_stands_before(kind, draw, monkeypatch)
     parsed, reads = read_by_itself(before + bars, monkeypatch)
     assert reads - few < 3000
     assert parsed.lines == before.count(b"\n") + 1
+
+
+def test_bars_of_ranks_behind_a_block_of_others_are_told_apart():
+    rng = random.Random(1)
+    data = "".join((*epochs(rng, 1500), *ranks(rng, 100))).encode()
+    parse(data).same_as(parse(data, bulk=False))
 
 
 def test_an_evaluation_bar_is_one_event():

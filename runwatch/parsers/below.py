@@ -1,0 +1,40 @@
+"""Bars that are drawn below each other: where many are, whether those above and below differ.
+
+tqdm moves the cursor up behind each bar that is not at the top, as many times as there are bars above.
+"""
+
+from __future__ import annotations
+
+import re
+
+from runwatch.parsers.drawn import drawn
+from runwatch.parsers.escapes import UP, bare
+
+_RECORD = re.compile(rb"([^%|\x1b\r\n]*)[^\x1b\r\n]*([^\r\n]*)[\r\n]+")
+"""What a record says before its bar, and what stands in it from the first escape on."""
+
+
+def apart(text: bytes, top: bytes) -> bool:
+    """Return whether no bar of a text says the same as one above it, nor as `top`, the newest at the top."""
+    records = set(_RECORD.findall(text))
+    below = {_said(words) for words, rest in records if UP in rest}
+    return below.isdisjoint({_said(top), *(_said(words) for words, rest in records if UP not in rest)})
+
+
+def newest(text: bytes) -> tuple[bytes, bytes] | None:
+    """Return text and total of the last bar at the top; None if there is none."""
+    end = len(text)
+    while end > 0:
+        begin = max(text.rfind(b"\n", 0, end), text.rfind(b"\r", 0, end)) + 1
+        line = text[begin:end]
+        bar = None if line.endswith(UP) or not line else drawn(bare(line))
+        if bar is not None:
+            line = bare(line)
+            return line[slice(*bar.text)].strip(), line[slice(*bar.place[1])] if bar.total else b""
+        end = begin - 1
+    return None
+
+
+def _said(words: bytes) -> bytes:
+    """Return words without the per cent behind them."""
+    return words.strip().rstrip(b"0123456789").strip()
