@@ -71,7 +71,7 @@ def objection(place: Place, user: User) -> Objection | None:
 def judge(path: str, descriptor: int, user: User) -> Objection | None:
     """Return why a file that was opened by its path is not trusted; None if it is. Raises OSError."""
     opened = os.fstat(descriptor)
-    for place in (_place(path, "file", opened, descriptor), *_ways(path)):
+    for place in (describe(path, "file", opened, descriptor), *_ways(path)):
         if found := objection(place, user):
             return found
     now = os.stat(path)
@@ -83,11 +83,11 @@ def _ways(path: str) -> Iterator[Place]:
     """Yield the directories and links that lead from a path to a file. Raises OSError."""
     for _ in range(_MOST_LINKS):
         directory = os.path.dirname(path) or "."
-        yield _place(directory, "directory", os.stat(directory), directory)
+        yield describe(directory, "directory", os.stat(directory), directory)
         found = os.lstat(path)
         if not stat.S_ISLNK(found.st_mode):
             return
-        yield _place(path, "link", found)
+        yield describe(path, "link", found)
         path = os.path.join(directory, os.readlink(path))
 
 
@@ -122,7 +122,8 @@ def open_to_all(path: str, mode: int) -> bool:
         directory = os.path.dirname(directory)
 
 
-def _place(path: str, kind: Kind, found: os.stat_result, listed: int | str | None = None) -> Place:
+def describe(path: str, kind: Kind, found: os.stat_result, listed: int | str | None = None) -> Place:
+    """Return who can write what was found at a path; `listed` is where its access list is looked up."""
     return Place(path, kind, found.st_uid, found.st_gid, found.st_mode, _has_access_list(listed))
 
 

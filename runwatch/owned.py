@@ -9,7 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
+
+from runwatch import config_trust
 
 BESIDE = ("-wal", "-shm", "-journal")
 """Endings of the files that SQLite keeps beside a database."""
@@ -39,7 +42,9 @@ def _check(path: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, "is not a directory")
     if found.st_uid != os.geteuid() or link.st_uid not in (0, os.geteuid()):
         raise PermissionError(errno.EPERM, "belongs to another user")
-    if found.st_mode & 0o022:
+    place = config_trust.describe(str(path), "directory", found, str(path))
+    unstuck = replace(place, mode=place.mode & ~stat.S_ISVTX)  # nobody else may even add a file
+    if config_trust.objection(unstuck, config_trust.current_user()):
         raise PermissionError(errno.EPERM, "others can write to it (chmod go-w it)")
 
 

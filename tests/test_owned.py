@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runwatch import owned
+from runwatch import config_trust, owned
 
 ROOT = os.geteuid() == 0
 
@@ -52,7 +52,7 @@ def test_a_directory_that_others_may_read_is_used_as_it_is(tmp_path, given):
     assert mode(place / "file") == 0o600
 
 
-@pytest.mark.parametrize("given", [0o1777, 0o777, 0o775, 0o702])
+@pytest.mark.parametrize("given", [0o1777, 0o777, 0o702])
 def test_one_that_others_may_write_to_is_refused_and_not_changed(tmp_path, given):
     place = tmp_path / "state"
     place.mkdir()
@@ -60,6 +60,20 @@ def test_one_that_others_may_write_to_is_refused_and_not_changed(tmp_path, given
     with pytest.raises(PermissionError, match="others can write to it"):
         owned.directory(place)
     assert mode(place) == given
+
+
+def test_the_group_may_write_to_one_if_nobody_else_is_in_it(tmp_path, monkeypatch):
+    """As with a umask of 002 and a private group for each user."""
+    place = tmp_path / "state"
+    place.mkdir()
+    place.chmod(0o775)
+    user, group = os.geteuid(), place.stat().st_gid
+    monkeypatch.setattr(config_trust, "current_user", lambda: config_trust.User(user, group))
+    owned.directory(place)
+    monkeypatch.setattr(config_trust, "current_user", lambda: config_trust.User(user))
+    with pytest.raises(PermissionError, match="others can write to it"):
+        owned.directory(place)
+    assert mode(place) == 0o775
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can be another user")
