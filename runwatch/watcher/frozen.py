@@ -16,8 +16,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import os
 import pickle
-import sys
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -161,8 +161,9 @@ def thaw(data: bytes, rules: Ruleset) -> Group:
 
 @functools.cache
 def shape() -> str:
-    """Return the digest of all that a group is made of but its rules."""
-    return _digest(_FOLDED)
+    """Return the digest of all that a group and the rules of the catalogue are made of."""
+    rules = Path(_source(f"{_RULES}.base")).parent.glob("*.py")  # all: which are imported yet is chance
+    return _digest([*map(_source, _FOLDED), *map(str, sorted(rules))])
 
 
 # -- rules ---------------------------------------------------------------------------------------
@@ -218,22 +219,14 @@ def _show(rule: Rule, watched: WatchedRun) -> None:
         list(rule.observe(Block(samples, progress)))
 
 
-@functools.cache
-def _code_of(module: str) -> str:
-    shared = sorted(name for name in sys.modules if name.startswith(f"{_RULES}."))
-    helpers = [name for name in shared if not _is_rule(name)]
-    return _digest([module, *helpers, "runwatch.block", "runwatch.findings"])
-
-
 def _code(rule: Rule) -> str:
-    """Return the digest of a rule's own source and of what rules share."""
-    return _code_of(type(rule).__module__)
+    """Return the digest of the module that a rule is of, which may be a package of somebody's."""
+    return _digest_of(type(rule).__module__)
 
 
-def _is_rule(module: str) -> bool:
-    from runwatch.alerts.rules.catalogue import CATALOGUE
-
-    return module in {rule.__module__ for rule in CATALOGUE} or module.endswith("catalogue")
+@functools.cache
+def _digest_of(module: str) -> str:
+    return _digest([_source(module)])
 
 
 def _reason(error: Exception) -> str:
@@ -243,11 +236,15 @@ def _reason(error: Exception) -> str:
 # -- bytes ---------------------------------------------------------------------------------------
 
 
-def _digest(modules: Iterable[str]) -> str:
+def _source(module: str) -> str:
+    """Return the path of a module's source; its name if it has none."""
+    return getattr(import_module(module), "__file__", None) or module
+
+
+def _digest(sources: Iterable[str]) -> str:
     found = blake2b(digest_size=8)
-    for name in modules:
-        path = getattr(import_module(name), "__file__", None)
-        found.update(Path(path).read_bytes() if path else name.encode())
+    for path in sources:
+        found.update(Path(path).read_bytes() if os.path.isfile(path) else path.encode())
     return found.hexdigest()
 
 

@@ -17,7 +17,7 @@ def test_faults_name_rules_that_exist():
     assert len(FAULTS) >= 80
     assert all(fault.rules <= known for fault in FAULTS.values())
     told = set().union(*(fault.rules for fault in FAULTS.values()))
-    notes = {"disagreement", "finished", "low_mfu", "memorised", "score_plateau"}
+    notes = {"blind", "disagreement", "finished", "low_mfu", "memorised", "score_plateau"}
     assert known - told == notes | {"behind_reference"}
 
 

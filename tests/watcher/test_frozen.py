@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import random
+import subprocess
+import sys
 import threading
 from typing import ClassVar
 
@@ -168,14 +170,24 @@ def test_a_body_of_another_shape_is_not_read(monkeypatch):
 
 def test_the_shape_is_that_of_the_source(tmp_path, monkeypatch):
     """Whatever is changed in a module of the fold makes another shape."""
-    before = frozen._digest(frozen._FOLDED)
+    before = frozen.shape.__wrapped__()
     changed = tmp_path / "series.py"
     import runwatch.series
 
     with open(runwatch.series.__file__, "rb") as file:
         changed.write_bytes(file.read() + b"\nCHUNK = 8192\n")
     monkeypatch.setattr(runwatch.series, "__file__", str(changed))
-    assert frozen._digest(frozen._FOLDED) != before
+    assert frozen.shape.__wrapped__() != before
+
+
+def test_the_shape_does_not_depend_on_what_was_imported():
+    """Another process, which has imported more or less, must be able to restore the body."""
+    code = "{}; from runwatch.watcher import frozen; print(frozen.shape())"
+    shapes = {
+        subprocess.check_output([sys.executable, "-c", code.format(first)])
+        for first in ("pass", "import runwatch.alerts.rules.explain, runwatch.alerts.rules.plugins")
+    }
+    assert len(shapes) == 1
 
 
 def test_a_damaged_body_is_not_read():
