@@ -242,9 +242,9 @@ def test_a_disk_that_is_full_for_a_while(tmp_path, start):
         pytest.skip("needs the right to mount")
     try:
         log = disk / "it.log"
-        code = "import sys; print('x' * 999_999); sys.stdin.readline(); print('go on')"
+        code = "import sys; print('x' * 399_999); sys.stdin.readline(); print('go on')"
         process = start("--log", log, "--", *python(code))
-        assert len(until(process, b"x\n")) == 1_000_000
+        assert len(until(process, b"x\n")) == 400_000
         said = until(process, b"No space left", "stderr")
         assert said.count(b"\n") <= 1
         os.truncate(log, 0)
@@ -252,7 +252,7 @@ def test_a_disk_that_is_full_for_a_while(tmp_path, start):
         assert until(process, b"go on\n") == b"go on\n"
         close(process)
         assert process.returncode == 0
-        assert log.read_text().splitlines()[-3:][0].startswith("[runwatch: ")
+        assert any(line.startswith("[runwatch: ") for line in log.read_text().splitlines())
         assert "go on\n" in log.read_text()
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=False)
