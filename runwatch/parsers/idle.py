@@ -187,6 +187,8 @@ class IdleRedraws:
             for tells, find in self._known:
                 found = find(text, places[at], end)
                 if found is not None:
+                    while (more := find(text, found.end(), end)) is not None:
+                        found = more
                     last = int(np.searchsorted(lines.starts, found.end() - lines.begin)) - 1
                     yield Run(records[at], last + 1, tells)
                     at = bisect_left(places, found.end(), at)
