@@ -12,6 +12,8 @@ from runwatch.parsers.escapes import UP, bare
 
 _RECORD = re.compile(rb"([^%|\x1b\r\n]*)[^\x1b\r\n]*([^\r\n]*)[\r\n]+")
 """What a record says before its bar, and what stands in it from the first escape on."""
+_LOOKS = 64
+"""Records looked at for the newest bar, whatever they hold."""
 
 
 def apart(text: bytes, top: bytes) -> bool:
@@ -22,17 +24,30 @@ def apart(text: bytes, top: bytes) -> bool:
 
 
 def newest(text: bytes) -> tuple[bytes, bytes] | None:
-    """Return text and total of the last bar at the top; None if there is none."""
-    end = len(text)
+    """Return text and total of the last bar at the top; None if there is none.
+
+    Where many records at the end are no such bar, only those of tqdm are looked for before them.
+    """
+    end, looks = len(text), _LOOKS
     while end > 0:
+        if not looks:
+            end = _line_end(text, text.rfind(b"%|", 0, end))
         begin = max(text.rfind(b"\n", 0, end), text.rfind(b"\r", 0, end)) + 1
         line = text[begin:end]
-        bar = None if line.endswith(UP) or not line else drawn(bare(line))
+        bar = drawn(bare(line)) if line and not line.endswith(UP) else None
         if bar is not None:
             line = bare(line)
             return line[slice(*bar.text)].strip(), line[slice(*bar.place[1])] if bar.total else b""
-        end = begin - 1
+        end, looks = begin - 1, looks - (looks > 0)
     return None
+
+
+def _line_end(text: bytes, at: int) -> int:
+    """Return where the record ends that holds place `at`; 0 where that is none."""
+    if at < 0:
+        return 0
+    ends = [end for end in (text.find(b"\n", at), text.find(b"\r", at)) if end >= 0]
+    return min(ends, default=len(text))
 
 
 def _said(words: bytes) -> bytes:

@@ -35,6 +35,8 @@ _MOST_KINDS = 16
 """Kinds of redraws known at once; the oldest is forgotten."""
 _MOST_SEEN = 256
 """Shapes remembered that were seen once, or tell something."""
+_FEW = 64
+"""Records of a block that are left over and as quickly read as looked at."""
 _LOOKS = 64
 """Redraws of unknown kinds looked at in a block."""
 _AT_ONCE = 1024
@@ -140,6 +142,8 @@ class IdleRedraws:
         The first that tells an event is read, and the last where it is remembered. `learns` tells whether
         the learner is shown what tells nothing, `every` whether all records are read, else those with a bar.
         """
+        if len(rest) < _FEW:
+            return []
         last = self.remembered
         runs = self._runs(lines, rest[_redrawn(lines, rest, every=every)], learns=learns)
         inner = (run.inside(first=run.tells is Tells.AGAIN, last=last) for run in runs)
@@ -183,6 +187,8 @@ class IdleRedraws:
             for tells, find in self._known:
                 found = find(text, places[at], end)
                 if found is not None:
+                    while (more := find(text, found.end(), end)) is not None:
+                        found = more
                     last = int(np.searchsorted(lines.starts, found.end() - lines.begin)) - 1
                     yield Run(records[at], last + 1, tells)
                     at = bisect_left(places, found.end(), at)

@@ -316,7 +316,10 @@ class TqdmReader(BarReader):
 
     def thin(self, text: bytes) -> bytes:
         """Return the text with empty bars."""
-        text = _FILLING.sub(b"%||", text)
-        if not self.pictures[0].others:
-            return text
-        return _ALIVE.sub(b"||", _HEAVY.sub(4 * b"\xe2\x94\x81", text))
+        if b"%|" in text:
+            text = _FILLING.sub(b"%||", text)
+        if self.pictures[0].others and b"\xe2\x94" in text:
+            text = _HEAVY.sub(4 * b"\xe2\x94\x81", text)
+        if self.pictures[0].others and b"%] in " in text:
+            text = _ALIVE.sub(b"||", text)
+        return text
