@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "corpus.py"
 LOSS = {"count": 3, "first": 3.5, "last": 2.5, "min": 2.5, "max": 3.5, "nonfinite": 0}
 CORE = {"records": 3, "first_step": 1, "last_step": 3, "total_steps": 9, "metrics": {"train/loss": LOSS}}
@@ -64,6 +66,7 @@ def test_a_log_that_is_declined(tmp_path):
     assert "0.log: run: expected a document, got exit code 3: runwatch: no training run" in done.stdout
 
 
+@pytest.mark.deep
 def test_a_choice_of_logs(tmp_path):
     logs = (("a", log(), CORE), ("b", log(), NOTHING))
     assert report(tmp_path, *logs, options=("--format", "a")).returncode == 0

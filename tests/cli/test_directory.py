@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from ..checkpoints.made import archive
 from .live import Follower, Log
 
@@ -55,6 +57,7 @@ def test_a_crash_on_any_rank_is_heard_at_once(tmp_path):
         assert follower.incident("crash")["incident"]["evidence"]["failed_rank"] == 1
 
 
+@pytest.mark.deep
 def test_the_preferred_source_leads_in_check_and_tail_alike(tmp_path):
     Log(tmp_path / "train.log").steps(100)
     rows = "".join(f"{n},9.5\n" for n in range(120))

@@ -40,6 +40,7 @@ def logs(tmp_path):
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), pytest.param(200, 50, marks=pytest.mark.deep)])
+@pytest.mark.deep
 def test_every_view_stays_whole(logs, columns, rows):
     with Terminal("tail", *logs, columns=columns, rows=rows) as terminal:
         terminal.until(lambda p: "loss" in p)

@@ -289,6 +289,7 @@ def test_the_command_outlives_our_helpers(victim, words, lost, log, start):
     assert (f"; {lost} bytes could not be logged" in err) == bool(lost)
 
 
+@pytest.mark.deep
 def test_what_a_writer_that_hangs_has_not_logged_is_told(log, start):
     process = start("--log", log, "--", *python(SPEAKS))
     until(process, b"ready\n")

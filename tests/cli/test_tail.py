@@ -52,6 +52,7 @@ def test_rotation_and_truncation_lose_nothing_and_repeat_nothing(log, tmp_path):
         assert follower.records(70)["step"] == 69
 
 
+@pytest.mark.deep
 def test_polling_sees_growth_too(log):
     with Follower(log.path, "--interval", "0.05", "--poll") as follower:
         follower.records(50)
@@ -97,6 +98,7 @@ def test_crashed_run_ends_with_one(log):
         assert follower.seen[-1]["state"] == "crashed"
 
 
+@pytest.mark.deep
 def test_a_run_that_is_started_again_after_its_end_goes_on_and_ends_again(log):
     log.write("Traceback (most recent call last):\n  File 'x'\nRuntimeError: boom\n")
     with Follower(log.path, "--interval", "0.05") as follower:
@@ -197,6 +199,7 @@ def test_plain_lines_for_people(log):
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.deep
 def test_exit_waits_for_every_run(log, tmp_path):
     log.write("Total training time: 1.00m\n")
     other = Log(tmp_path / "other.log")
@@ -246,6 +249,7 @@ def test_progress_every_so_many_steps_goes_on_after_a_restart(log):
         assert follower.until(lambda o: o["type"] == "progress")["step"] == 10
 
 
+@pytest.mark.deep
 def test_a_reader_killed_while_the_log_is_gone_comes_back(log):
     with Follower(log.path, "--interval", "0.05") as follower:
         follower.records(50)

@@ -87,6 +87,7 @@ def test_a_stopped_process_is_the_evidence_for_a_hang(run, tmp_path):
         assert "stopped by a signal" in incident["cause"]
 
 
+@pytest.mark.deep
 def test_a_lost_gpu_of_the_run(run, tmp_path):
     """The whole way: the driver's library, pynvml, the sampler's process, the rule."""
     build(NVML, tmp_path / "lib" / "libnvidia-ml.so.1")
@@ -103,6 +104,7 @@ def test_a_lost_gpu_of_the_run(run, tmp_path):
         assert incident["metric"] == "gpu/1"
 
 
+@pytest.mark.deep
 def test_a_driver_that_crashes_blinds_only_its_sampler(run, tmp_path):
     build(NVML, tmp_path / "lib" / "libnvidia-ml.so.1")
     scenario = tmp_path / "scenario"
@@ -131,6 +133,7 @@ while True:
 
 
 @MOUNTABLE
+@pytest.mark.deep
 def test_a_mount_that_stops_answering_is_named_as_the_cause(tmp_path):
     """The whole way: a real FUSE mount, a process stuck in the kernel, the rule."""
     mount = StallingMount(tmp_path)
@@ -157,6 +160,7 @@ def test_a_mount_that_stops_answering_is_named_as_the_cause(tmp_path):
         process.wait()
 
 
+@pytest.mark.deep
 def test_a_named_process_needs_no_link(tmp_path):
     log = Log(tmp_path / "train.log")
     log.steps(20)

@@ -79,6 +79,7 @@ def test_only_terminals_that_understand_progress_are_told(environ, understood):
     assert ("\x1b]9;4" in shown(progress(), environ=environ)) == understood
 
 
+@pytest.mark.deep
 def test_in_a_real_terminal(tmp_path):
     log = Log(tmp_path / "train.log")
     log.steps(30, total=30)

@@ -45,6 +45,7 @@ def kill_reader(follower: Follower) -> None:
         ("events.out.tfevents.1", trackers.event_file(600, begun=time.time() - 600), 7000),
     ],
 )
+@pytest.mark.deep
 def test_a_reader_killed_while_a_trackers_file_grows_loses_and_repeats_nothing(tmp_path, name, data, each):
     path = tmp_path / name
     path.write_bytes(data[:each])
@@ -85,6 +86,7 @@ def wandb_run(top: Path, second: int, data: bytes) -> Path:
 LOG = trackers.wandb_log(900, begun=time.time() - 60)
 
 
+@pytest.mark.deep
 def test_the_next_run_of_a_project_is_a_run_of_its_own(tmp_path):
     first = wandb_run(tmp_path, 1, LOG[:9000])
     with Follower(tmp_path / "wandb", "--interval", "0.05") as follower:
@@ -135,6 +137,7 @@ def online_rows(first: int, last: int) -> list[dict[str, float]]:
     return [{"_step": s, "train/loss": 0.1 * s + 0.05, "_timestamp": now} for s in range(first, last)]
 
 
+@pytest.mark.deep
 def test_a_run_on_a_server_is_followed_and_a_killed_reader_repeats_nothing(server, tmp_path):
     pytest.importorskip("wandb", reason="wandb is an extra")
     server.rows = online_rows(0, 40)
@@ -178,6 +181,7 @@ atexit.register = and_stop
 """
 
 
+@pytest.mark.deep
 def test_a_service_of_the_package_that_does_not_end_is_not_waited_for(server, tmp_path):
     pytest.importorskip("wandb", reason="wandb is an extra")
     server.rows, server.state = online_rows(0, 40), "finished"

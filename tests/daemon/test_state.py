@@ -120,6 +120,7 @@ def test_an_undelivered_alert_outlives_a_removed_state_directory(tmp_path, log):
             assert "loss is NaN" in slack.titles()[0]
 
 
+@pytest.mark.deep
 def test_where_it_cannot_be_made_again_all_goes_on_in_memory_until_it_can(tmp_path, log):
     """The place of the directory is taken by a file; an alert is delivered all the same."""
     with SlackServer() as slack:

@@ -166,6 +166,7 @@ def test_nan_shows_in_the_grad_norm_then_in_the_loss_and_stays(run):
     assert json.loads((log.directory / "checkpoints" / "meta_000060.json").read_text())["val_bpb"] is None
 
 
+@pytest.mark.deep
 def test_spike_jumps_and_recovers(run):
     log = run(steps=240, fault="spike", fault_at=0.5)
     assert log.status == 0
@@ -176,6 +177,7 @@ def test_spike_jumps_and_recovers(run):
     assert statistics.median(log.norm[-20:]) < 2 * before_norm
 
 
+@pytest.mark.deep
 def test_slow_makes_one_rank_hold_up_all(run):
     log = run(steps=60, fault="slow", step_seconds=0.02)
     at = round(0.58 * 60)

@@ -136,6 +136,7 @@ def test_numbers_that_were_once_made_up(line):
         b"step N/N (50.00%) | loss: N | dt: 2.00ms",
     ],
 )
+@pytest.mark.deep
 def test_numbers_of_thousands_of_digits_harm_nothing(tmp_path, line):
     for digits in (20, 400, 5000):
         text = (line.replace(b"N", b"9" * digits) + b"\n") * 20

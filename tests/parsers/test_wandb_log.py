@@ -297,6 +297,7 @@ def test_bits_in_bulk_are_those_of_the_walk():
     assert np.signbit(bulk.column("x")).all()
 
 
+@pytest.mark.deep
 def test_hostile_rows_are_read_by_the_walk_alone():
     text = blocks(history({"_step": i, f"k{i}": 1.0, "loss": 0.5}) for i in range(6000))
     parsed = read(text)

@@ -20,6 +20,7 @@ def colours(s, selector="#head"):
     return {style.color.name for style in styles if style.color}
 
 
+@pytest.mark.deep
 async def test_every_theme_paints_every_view_in_its_own_colours(open_app):
     async with open_app((100, 30), ranks=8, incidents=ALERTS) as s:
         for name in (*themes.NAMES[1:], themes.NAMES[0]):

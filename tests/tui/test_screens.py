@@ -59,6 +59,7 @@ async def test_every_view_without_colour(open_app, golden, monkeypatch, size):
 
 
 @pytest.mark.parametrize("size", EVERY_SIZE)
+@pytest.mark.deep
 async def test_every_view_in_ascii(open_app, golden, size):
     machine = {"machine": MACHINE, "has_machine": True}
     async with open_app(size, ascii_only=True, ranks=64, incidents=ALERTS, **machine, **DETAILS) as s:

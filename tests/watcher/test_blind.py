@@ -276,6 +276,7 @@ def test_what_is_no_training_or_is_read_again_blinds_nobody(behind):
 # -- where it is found ----------------------------------------------------------------------------
 
 
+@pytest.mark.deep
 async def test_what_a_stuck_reader_read_is_blind_until_another_one_reads_it(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "GRACE", 0.1)
     log = tmp_path / "train.log"

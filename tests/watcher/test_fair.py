@@ -160,6 +160,7 @@ def test_silence_is_judged_less_often_the_longer_it_lasts():
     assert not goes_on(group, NOW + 10 * 86_400)
 
 
+@pytest.mark.deep
 def test_a_picture_lists_what_matters_of_a_thousand_runs():
     engine = Engine()
     first = LogParser().feed(line(1).encode())

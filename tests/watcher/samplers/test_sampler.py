@@ -77,6 +77,7 @@ def environ(monkeypatch):
     return put
 
 
+@pytest.mark.deep
 async def test_a_driver_that_hangs(driver, environ):
     environ(driver.environ)
     async with supervised(QUICK) as gpu, supervised(Setup("machine", interval=0.1)) as machine:
@@ -167,6 +168,7 @@ async def test_no_driver_ends_in_good_order(environ):
         assert gpu.notices == []
 
 
+@pytest.mark.deep
 async def test_a_file_system_that_never_answers(tmp_path, environ):
     if not sys.platform.startswith("linux"):
         pytest.skip("needs LD_PRELOAD")
