@@ -16,7 +16,7 @@ import msgspec
 from runwatch import text
 
 GRACE = 60.0
-"""Seconds without sight before people are told; a log that is rotated is gone for a moment."""
+"""Seconds without sight before it is reported; a log that is rotated is gone for a moment."""
 GONE = os.strerror(errno.ENOENT)
 LAYOUT = 100
 """Lines in a row that look like records of training, of which none is read: the layout has changed."""

@@ -8,7 +8,7 @@ process, and a power cut may repeat the last of them.
 
 Several processes may share the directory: each owns one numbered file, by a
 lock that dies with it, and takes over what dead ones left. A journal that
-cannot be read or written is told and never stops delivery: it goes on in memory,
+cannot be read or written is reported and never stops delivery: it goes on in memory,
 until there can be a file (again).
 """
 

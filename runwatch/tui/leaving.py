@@ -1,4 +1,4 @@
-"""How a screen leaves when it is told to by a signal, or when its terminal is gone.
+"""How a screen exits when it gets a signal, or when its terminal is gone.
 
 A signal handler that raises does so in the middle of any widget's task. Others then wait for that
 task, and Textual's thread that reads the keyboard stays: it would keep the process for ever. So the

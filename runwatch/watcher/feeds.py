@@ -157,6 +157,8 @@ class LogSource:
             return False
         if self._parser.held and not self._tail.files:
             self._tail.last_block(0)  # opens it: the place before the unfinished line has to be known
+        if self._tail.elsewhere(self._parser.held):  # a part of that line stands in a copy that is read
+            return False
         if not self._tail.rest(self._parser.held):
             return False
         resume = self._resume()
@@ -348,7 +350,7 @@ class LogSource:
             brief = self._read and problem == _GONE
             send(wire.Sight(self.id, problem, time.time(), brief=brief))
         elif self._problem is not None:
-            send(wire.Note(self.id, f"{self._called} can be read again", mended=True))
+            send(wire.Note(self.id, f"{self._called} can be read again", resolved=True))
             send(wire.Sight(self.id, "", time.time()))
         self._problem = problem
 

@@ -86,7 +86,7 @@ class OnlineSource:
             send(wire.Trouble(self.id, f"cannot read {self.name}: {problem}"))
             send(wire.Sight(self.id, problem, time.time(), brief=True))
         elif problem is None and self._problem is not None:
-            send(wire.Note(self.id, f"{self.name} can be read again", mended=True))
+            send(wire.Note(self.id, f"{self.name} can be read again", resolved=True))
             send(wire.Sight(self.id, "", time.time()))
         self._problem = problem
 

@@ -334,7 +334,7 @@ class Server:
             why = Notice(message.message, message.source)
             self._give_up(message.message) if message.fatal else self.notice(why)
         elif isinstance(message, wire.Note):
-            self.notice(Notice(message.message, message.source if message.mended else ""))
+            self.notice(Notice(message.message, message.source if message.resolved else ""))
         elif isinstance(message, wire.Beat):
             self.opened.set()  # what there is was read; there may be nothing yet
         elif isinstance(message, wire.Ended):

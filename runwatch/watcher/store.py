@@ -64,7 +64,7 @@ class Store:
         self.epoch = os.urandom(4).hex()
         """Stays the same as long as the file does."""
         self._told = ""
-        """What was said to be wrong last, and is not mended yet."""
+        """What was said to be wrong last, and is not resolved yet."""
         self._foreign = False
         """The file is a newer version's: it is neither read nor written."""
         self._swept: float | None = None

@@ -129,8 +129,8 @@ class Note(msgspec.Struct, frozen=True, tag="note"):
 
     source: str
     message: str
-    mended: bool = False
-    """The trouble that was told of this source is over."""
+    resolved: bool = False
+    """The trouble reported about this source is over."""
 
 
 class Ended(msgspec.Struct, frozen=True, tag="ended"):

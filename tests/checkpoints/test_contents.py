@@ -90,9 +90,9 @@ def test_a_zip64_archive_is_read_by_its_own_end_record():
 
 
 def test_formats_whose_end_cannot_be_told_say_so():
-    assert judged("model.pt", made.LEGACY).whole is Whole.UNTOLD
+    assert judged("model.pt", made.LEGACY).whole is Whole.UNCHECKED
     assert "cannot be checked" in judged("model.pt", made.LEGACY).reason
-    assert judged("data.pt", b"\x93NUMPY or anything").whole is Whole.UNTOLD
+    assert judged("data.pt", b"\x93NUMPY or anything").whole is Whole.UNCHECKED
 
 
 @pytest.mark.parametrize("protocol", [2, 4, 5])
@@ -145,9 +145,9 @@ STATE = {"model": {"weight": [0.5] * 99}, "step": 7}
 @pytest.mark.parametrize(
     ("name", "data", "whole"),
     [
-        ("model.pt", made.LEGACY, Whole.UNTOLD),
-        ("model.pt", pickle.dumps(0x1950A86A20F9469CFC6C, 4) + b"more", Whole.UNTOLD),
-        *(("model.ckpt", pickle.dumps(STATE, protocol), Whole.UNTOLD) for protocol in (2, 3, 4, 5)),
+        ("model.pt", made.LEGACY, Whole.UNCHECKED),
+        ("model.pt", pickle.dumps(0x1950A86A20F9469CFC6C, 4) + b"more", Whole.UNCHECKED),
+        *(("model.ckpt", pickle.dumps(STATE, protocol), Whole.UNCHECKED) for protocol in (2, 3, 4, 5)),
         ("model.pth.tar", tar(), Whole.YES),
         ("model.pth.tar", tar()[:8192], Whole.NO),
         ("model.h5", hdf5(0, 2048, 2048), Whole.YES),
@@ -157,9 +157,9 @@ STATE = {"model": {"weight": [0.5] * 99}, "step": 7}
         ("model.h5", hdf5(0, 2048, 1000), Whole.NO),
         ("model.keras", ARCHIVE, Whole.YES),
         ("weights.npz", ARCHIVE, Whole.YES),
-        ("weights.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'", Whole.UNTOLD),
-        ("flax_model.msgpack", b"\x82\xa6params\x80\xa4step\x07", Whole.UNTOLD),
-        ("flax_model.msgpack", b"\xde\x00\x20\xd9\x21" + b"x" * 33, Whole.UNTOLD),
+        ("weights.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'", Whole.UNCHECKED),
+        ("flax_model.msgpack", b"\x82\xa6params\x80\xa4step\x07", Whole.UNCHECKED),
+        ("flax_model.msgpack", b"\xde\x00\x20\xd9\x21" + b"x" * 33, Whole.UNCHECKED),
         ("default/manifest.ocdbt", manifest(), Whole.YES),
         ("manifest.ocdbt", manifest()[:-1], Whole.NO),
         ("__0_0.distcp", made.shard(5000), Whole.YES),

@@ -1,4 +1,4 @@
-"""What a channel needs to work, as far as that can be told without sending or running anything."""
+"""What a channel needs to work, as far as can be seen without sending or running anything."""
 
 from __future__ import annotations
 

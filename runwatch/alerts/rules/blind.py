@@ -43,7 +43,7 @@ class Blind(RunRule):
     summary: ClassVar[str] = "The log cannot be read, or is no longer understood."
     needs_log: ClassVar[bool] = False
 
-    grace: float = threshold(GRACE, "seconds without sight before it is told")
+    grace: float = threshold(GRACE, "seconds without sight before it is reported")
 
     _says: str = field(default="", init=False, repr=False)
     """What was said, while it is so."""

@@ -111,7 +111,7 @@ def _unread(length: int, size: int) -> Verdict:
         return Verdict(Whole.UNKNOWN, "is no safetensors file")
     if length == 0 or 8 + length > size:
         return Verdict(Whole.NO, "stops short: its header is longer" if length else "has no header")
-    return Verdict(Whole.UNTOLD, "has a header too long to be read")
+    return Verdict(Whole.UNCHECKED, "has a header too long to be read")
 
 
 def document(size: int, read: Read) -> Verdict:

@@ -174,7 +174,7 @@ def judge(
         if verdict.whole is Whole.UNKNOWN and _counts(layout, name)
     ]
     unsure = unknown + [
-        f"{name} {verdict.reason}" for name, verdict in verdicts.items() if verdict.whole is Whole.UNTOLD
+        f"{name} {verdict.reason}" for name, verdict in verdicts.items() if verdict.whole is Whole.UNCHECKED
     ]
     fresh = idle < (max(STALE, quiet) if temporary else quiet)
     if temporary:

@@ -20,7 +20,7 @@ class Whole(Enum):
 
     YES = "yes"
     NO = "no"
-    UNTOLD = "untold"
+    UNCHECKED = "unchecked"
     """A known format whose end cannot be recognised."""
     UNKNOWN = "unknown"
     """It is not recognised as what its name says, or cannot be read."""
@@ -55,13 +55,13 @@ def known(name: str, head: bytes, size: int, read: Read) -> Verdict:
     """Judge a file by the format that its `head` shows. Raises what `read` raises."""
     for begin, reason in _BEGINS:
         if re.match(begin, head, re.DOTALL):
-            return Verdict(Whole.UNTOLD, reason)
+            return Verdict(Whole.UNCHECKED, reason)
     if head[257:262] == b"ustar":
         return _tar(size, read)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return _hdf5(head, size)
     if name.endswith(".msgpack") and _MAP.match(head):
-        return Verdict(Whole.UNTOLD, "is msgpack: its end cannot be checked")
+        return Verdict(Whole.UNCHECKED, "is msgpack: its end cannot be checked")
     return STRANGE
 
 
@@ -82,7 +82,7 @@ def _hdf5(head: bytes, size: int) -> Verdict:
     if len(head) < at + 8:
         return Verdict(Whole.NO, "stops short: no whole superblock")
     if head[wide] != 8:
-        return Verdict(Whole.UNTOLD, "is HDF5 with short addresses: its end is not checked")
+        return Verdict(Whole.UNCHECKED, "is HDF5 with short addresses: its end is not checked")
     (due,) = struct.unpack_from("<Q", head, at)
     return FINE if size >= due else Verdict(Whole.NO, f"stops short: {size:,} of {due:,} bytes")
 

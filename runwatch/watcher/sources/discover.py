@@ -91,7 +91,7 @@ def find(
     """Return the files to read for what a person gave: files, directories and globs, each file once.
 
     Of one group those come first whose kind stands first in `prefer`: they lead.
-    What a bound left out is told to `note`, a directory that cannot be looked into to `unread`;
+    What a bound left out is reported to `note`, a directory that cannot be looked into to `unread`;
     a file of a searched directory that cannot be read is returned all the same.
     With `wait`, paths that give nothing yet are no error, and a missing file, or one that
     cannot be read, is returned all the same. Else raises SourceError, saying what is wrong and what to do.

@@ -49,7 +49,7 @@ def between(
 ) -> list[AnyFile]:
     """Open the files that were at `path` after that of `old` and before `new`, the oldest first.
 
-    They are told by their names and by when they were written last; `certain` asks for names that
+    They are recognized by their names and by when they were written last; `certain` asks for names that
     nothing else has. A copy of the old one is none; the old one itself is one, if it was written
     anew and then rotated.
     """
