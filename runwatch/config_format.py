@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from runwatch.parsers.formats import Format
+    from runwatch.parsers.api import Format
 
 
 class FormatConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,8 +14,8 @@ from runwatch.text import path as safe_path
 from runwatch.text import plain
 
 if TYPE_CHECKING:
+    from runwatch.parsers.api import Format
     from runwatch.parsers.explain import Explanation, Records
-    from runwatch.parsers.formats import Format
 
 SAMPLE = 8 << 20
 """Bytes of a log looked at."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from runwatch.batch import TRAIN
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.needles import Needles
 from runwatch.parsers.patterns import LinePattern, Match, Matcher
 from runwatch.parsers.prefix import Logged

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, cast
 
 from runwatch.batch import BAR, EVAL, TRAIN, Event
 from runwatch.metrics import LOSS
+from runwatch.parsers.api import MAX_LINE, Format
 from runwatch.parsers.columns import Columns
 from runwatch.parsers.dispatch import Dispatch, trains
 from runwatch.parsers.escapes import UP, bare, rows
 from runwatch.parsers.events import EventScanner
-from runwatch.parsers.formats import Format, catalogue
+from runwatch.parsers.formats import catalogue
 from runwatch.parsers.learner import Learner
 from runwatch.parsers.patterns import BarPattern, Match, Matcher, values
 from runwatch.parsers.piece import Held, Piece, tell_loss
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from runwatch.parsers.pictures import Folded, Folding
     from runwatch.parsers.sieve import Sieve
 
-MAX_LINE = 1 << 16
-"""A longer line is read past: its first bytes are parsed, the rest is dropped."""
 _BAR = BarPattern()
 _LOSSES = frozenset({LOSS, "train/epoch_loss"})
 _SURE_RECORDS = 512

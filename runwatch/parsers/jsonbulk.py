@@ -16,9 +16,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 import numpy as np
 
+from runwatch.parsers.api import MAX_LINE
 from runwatch.parsers.decoded import Decoded, Floats
 from runwatch.parsers.escapes import bare
-from runwatch.parsers.interpreter import MAX_LINE
 from runwatch.parsers.jsonlines import JsonLine, Record, load
 from runwatch.parsers.lines import Ints, Lines
 from runwatch.parsers.patterns import VALUE, Layout, Matcher

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runwatch.batch import TRAIN
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.learn_blocks import blocks
 from runwatch.parsers.learn_counters import ENOUGH, Kept
 from runwatch.parsers.learn_enough import FEW, PLAIN, few_are_enough, speaks_plainly

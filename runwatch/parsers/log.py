@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from runwatch.batch import BESIDE, Batch
+from runwatch.parsers.api import MAX_LINE, Format
 from runwatch.parsers.blocks import BlockReader
 from runwatch.parsers.columns import Columns
 from runwatch.parsers.drift import strange
-from runwatch.parsers.formats import Format
-from runwatch.parsers.interpreter import MAX_LINE, Interpreter
+from runwatch.parsers.interpreter import Interpreter
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.redraws import settled
 from runwatch.parsers.told import Told

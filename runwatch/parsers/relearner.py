@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.learn_counters import ENOUGH
 from runwatch.parsers.learn_words import SAVES, TOLD_AGAIN, VAL, told_by, words
 from runwatch.parsers.learned import LearnedMatcher

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.parsers.api import MAX_LINE
 from runwatch.parsers.escapes import bare
 from runwatch.parsers.idle import Run, Tells
-from runwatch.parsers.interpreter import MAX_LINE, Interpreter
+from runwatch.parsers.interpreter import Interpreter
 from runwatch.parsers.lines import PAINTED_INSIDE, UNCLEAN, Ints, Lines, worth
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.spots import TRIGGERS

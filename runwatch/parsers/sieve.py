@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.parsers.api import MAX_LINE
 from runwatch.parsers.gate import Gate
-from runwatch.parsers.interpreter import MAX_LINE
 from runwatch.parsers.learn_sections import opens
 from runwatch.parsers.learn_words import TELLING, is_count
 from runwatch.parsers.learned_tables import may_head

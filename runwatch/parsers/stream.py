@@ -17,9 +17,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from runwatch.batch import Batch, Event
+from runwatch.parsers.api import Format
 from runwatch.parsers.document import Document, parse
 from runwatch.parsers.drift import RECORDS
-from runwatch.parsers.formats import Format
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.recordfile import Known, RecordFile
 from runwatch.parsers.recordio import FRAMINGS, framing, may_be_framed

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import Match, Matcher, values
 from runwatch.parsers.piece import Held, Piece, tell_loss
 from runwatch.parsers.prefix import Logged

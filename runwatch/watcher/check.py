@@ -10,7 +10,8 @@ from pathlib import Path
 from runwatch import text
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.errors import SourceError
-from runwatch.parsers.formats import Format, catalogue, restricted
+from runwatch.parsers.api import Format
+from runwatch.parsers.formats import catalogue, restricted
 from runwatch.parsers.stream import StreamParser
 from runwatch.sight import unread
 from runwatch.watcher.engine import Engine

@@ -13,7 +13,8 @@ from functools import cached_property, partial
 from runwatch import text
 from runwatch.batch import SYSTEM, Batch
 from runwatch.errors import SourceError
-from runwatch.parsers.formats import Format, catalogue
+from runwatch.parsers.api import Format
+from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser, joined
 from runwatch.watcher import wire
 from runwatch.watcher.member import SCHEME, TENSORBOARD, WANDB, Member

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from runwatch.errors import SourceError
-from runwatch.parsers.formats import Format, catalogue, restricted, troubles
+from runwatch.parsers.api import Format
+from runwatch.parsers.formats import catalogue, restricted, troubles
 from runwatch.watcher import openfiles, wire
 from runwatch.watcher.feeds import (
     LogSource,

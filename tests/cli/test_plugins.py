@@ -27,7 +27,7 @@ TINY = (
 )
 HEAD = (
     "from runwatch.batch import TRAIN\n"
-    "from runwatch.parsers.formats import Format\n"
+    "from runwatch.parsers.api import Format\n"
     "from runwatch.parsers.patterns import LinePattern\n"
 )
 GOOD = HEAD + (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from runwatch.batch import Batch, Event
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.log import LogParser
 
 NANOCHAT_NOISE = (

@@ -8,8 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runwatch.batch import TRAIN
+from runwatch.parsers.api import Format
 from runwatch.parsers.dispatch import Dispatch, Found
-from runwatch.parsers.formats import Format, builtin
+from runwatch.parsers.formats import builtin
 from runwatch.parsers.gate import Gate
 from runwatch.parsers.needles import Needles
 from runwatch.parsers.patterns import LinePattern

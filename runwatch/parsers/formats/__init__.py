@@ -1,52 +1,12 @@
-"""One declarative file per log format.
-
-A format names its lines and markers; splitting, detection, bulk decoding and
-events are shared and live in runwatch.parsers.
-"""
+"""One declarative file per log format, and the catalogue of all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
-from runwatch.parsers.patterns import Matcher, fresh
-from runwatch.parsers.readers import Reader
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """How one framework or script writes its log."""
-
-    name: str
-    title: str
-    example: str
-    """A typical line, for people."""
-    matchers: tuple[Matcher, ...]
-    markers: tuple[tuple[bytes, str], ...] = ()
-    """(text a line begins with, event kind): what this format says in words."""
-    readers: tuple[Callable[[], Reader], ...] = ()
-    """Makers of readers, for records that a single line does not tell."""
-    logged: bool = False
-    """Some of its lines stand behind a logging prefix although others do not."""
-    alone: bool = False
-    """Its records are whole lines: no logging prefix stands before them."""
-    own: bool = False
-    """Described by the user: it goes before all others."""
-    weak: bool = False
-    """Its lines are also printed beside those of other formats, which then are preferred."""
-    retells: bool = False
-    """Below the words that end a run it tells the best record once more."""
-    package: str = ""
-    """The package that brought it; empty for ours."""
-
-    def fresh(self) -> Format:
-        """Return this format with matchers that have read nothing yet, for one more source."""
-        matchers = tuple(fresh(matcher) for matcher in self.matchers)
-        if all(mine is other for mine, other in zip(self.matchers, matchers, strict=True)):
-            return self
-        return replace(self, matchers=matchers)
-
+from runwatch.parsers.api import Format
 
 _troubles: list[str] = []
 

@@ -1,7 +1,7 @@
 """Progress bars that carry the metrics: Lightning, kohya, own tqdm loops; OpenPCDet; Keras; pytorch-cifar."""
 
+from runwatch.parsers.api import Format
 from runwatch.parsers.cifarbars import CifarReader
-from runwatch.parsers.formats import Format
 from runwatch.parsers.keras import KerasReader
 from runwatch.parsers.pcdetbars import PcdetReader
 from runwatch.parsers.richbars import RichReader

@@ -1,7 +1,7 @@
 """build-nanogpt: `step  9536 | loss: 3.144028 | lr 2.6655e-04 | norm: 0.2896 | ...`, and its log.txt."""
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
 
 FORMAT = Format(

@@ -3,7 +3,7 @@
 import re
 
 from runwatch.batch import EVAL, PLAN, TRAIN
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.heldout import HeldOut
 from runwatch.parsers.patterns import VALUE, LinePattern
 

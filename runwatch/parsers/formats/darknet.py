@@ -2,7 +2,7 @@
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import LEARNING_RATE, STEP_TIME
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import NUMBER, VALUE, LinePattern
 
 FORMAT = Format(

@@ -7,7 +7,7 @@ pipeline engine prints `steps: 40 loss: 2.1250 iter time (s): 0.512 samples/sec:
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import STEP_TIME, VAL_LOSS
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
 
 _STEP = rb"step=(?P<step>\d+), skipped=(?P<skipped>\d+), lr=\[(?P<lr>" + VALUE + rb")"

@@ -2,7 +2,7 @@
 
 from runwatch.batch import TRAIN
 from runwatch.metrics import LOSS, STEP_TIME
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import LinePattern
 
 _ALIASES = {"time": STEP_TIME, "total_loss": LOSS}

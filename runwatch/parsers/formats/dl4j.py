@@ -3,7 +3,7 @@
 import re
 
 from runwatch.batch import TRAIN
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
 
 _SCORE = b"Score at iteration "

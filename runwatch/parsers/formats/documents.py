@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from runwatch.metrics import EPOCH
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.records import Schema
 
 

@@ -1,6 +1,6 @@
 """fastai and skorch: a table with a row per epoch."""
 
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.headed import EpochTableReader
 
 EPOCH_TABLE = Format(

@@ -7,7 +7,7 @@ from typing import Any
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import TOKENS_PER_SEC
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import ITEMS, LinePattern
 
 _ALIASES = {"wps": TOKENS_PER_SEC, "train_wps": TOKENS_PER_SEC}

@@ -5,7 +5,7 @@ training bar beside them does.
 """
 
 from runwatch.batch import PLAN
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import DictPattern, LinePattern
 
 FORMAT = Format(

@@ -5,7 +5,7 @@ The step is the batch within the epoch, whose length is not printed.
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import LOSS
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import LinePattern
 
 _LOSSES = ("", "simple_", "pruned_", "ctc_", "att_", "attention_decoder_", "cr_", "mmi_")

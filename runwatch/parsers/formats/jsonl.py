@@ -15,7 +15,7 @@ from runwatch.metrics import (
     TOKENS_PER_SEC,
     VAL_LOSS,
 )
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.jsonlines import JsonLine, Record
 from runwatch.parsers.patterns import VALUE, LinePattern
 from runwatch.parsers.records import ANYTHING, HELD_OUT, LOSSES, NOTHING, Schema

@@ -5,7 +5,7 @@ Several iterations make one step. The validation loss is repeated until there is
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import STEP_TIME
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import NUMBER, VALUE, LinePattern
 
 FORMAT = Format(

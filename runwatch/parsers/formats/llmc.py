@@ -6,7 +6,7 @@ print `train loss` and put the times in brackets.
 """
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import NUMBER, VALUE, LinePattern
 
 _LATER = rb"(?=[^\r\n]{0,200}?[|( ]"

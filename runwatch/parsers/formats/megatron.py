@@ -6,7 +6,7 @@ the loss scale was sought.
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import VAL_LOSS
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import LinePattern
 
 _ALIASES = {

@@ -4,7 +4,7 @@ Newer versions print no training loss. `step_avg` is a running mean, `nan` at fi
 """
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import LinePattern
 
 FORMAT = Format(

@@ -6,7 +6,7 @@ loss`. The loss is a debiased moving average, not a raw value.
 """
 
 from runwatch.batch import EVAL, RANK, TRAIN
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
 
 _UNITS = {"mfu": "%"}  # also where the first step, which compiles, reaches less than 1 %

@@ -1,7 +1,7 @@
 """nanoGPT derivatives that tag their lines: `[train] iter 40: loss 6.1250 512 ms/iter`."""
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
 
 FORMAT = Format(

@@ -2,7 +2,7 @@
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import LOSS, SAMPLES_PER_SEC, VAL_LOSS
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.headed import SpacyReader
 from runwatch.parsers.patterns import VALUE, LinePattern
 

@@ -4,7 +4,7 @@ import re
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import STEP_TIME
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.heldout import HeldOut
 from runwatch.parsers.patterns import LinePattern
 

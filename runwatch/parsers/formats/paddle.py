@@ -5,7 +5,7 @@ Where a line tells the iterations of the epoch only, they are counted on from th
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import LEARNING_RATE, SAMPLES_PER_SEC, STEP_TIME
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
 
 SEG = Format(

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from runwatch.extensions import Tell, entry_points, package_of, reason
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import Match, Matcher, fresh, values
 from runwatch.parsers.readers import Reader, Row
 

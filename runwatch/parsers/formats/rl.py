@@ -1,8 +1,8 @@
 """Reinforcement learning on the console: stable-baselines3 boxes and CleanRL lines."""
 
 from runwatch.batch import EVAL, TRAIN
+from runwatch.parsers.api import Format
 from runwatch.parsers.boxes import BoxReader
-from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
 
 SB3 = Format(

@@ -1,8 +1,8 @@
 """Shapes that many hand-written training scripts share."""
 
 from runwatch.batch import EVAL, TRAIN
+from runwatch.parsers.api import Format
 from runwatch.parsers.epochblocks import EpochBlockReader
-from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import VALUE, DictPattern, LinePattern
 
 LOGGED_LOSS = Format(

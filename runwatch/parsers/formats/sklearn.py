@@ -1,7 +1,7 @@
 """scikit-learn's MLPs: `Iteration 40, loss = 0.06250000`, as Caffe prints it behind a stamp."""
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
 
 FORMAT = Format(

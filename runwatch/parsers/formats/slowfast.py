@@ -5,7 +5,7 @@ Its json_stats.log, of epochs alone, is read as json-stats.
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import STEP_TIME
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import ITEMS, LinePattern
 
 _EPOCH = rb"(?=[^\r\n]{0,400}?\"epoch\": \"(?P<epoch>\d+)/(?P<epochs>\d+)\")"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from runwatch.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
+from runwatch.parsers.api import Format
 from runwatch.parsers.columns import Columns
-from runwatch.parsers.formats import Format
 from runwatch.parsers.records import NOTHING, STEPS, Schema
 
 _LOSS = re.compile(

@@ -5,7 +5,7 @@ Colours are taken off before; the planned steps stand in one line at the start.
 
 from runwatch.batch import EVAL, PLAN, TRAIN
 from runwatch.metrics import STEP_TIME, TOKENS_PER_SEC
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import LinePattern
 
 FORMAT = Format(

@@ -4,7 +4,7 @@ import re
 
 from runwatch.batch import EVAL, PLAN, TRAIN
 from runwatch.metrics import GRAD_NORM, LEARNING_RATE, STEP_TIME
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import VALUE, LinePattern
 
 _FIELDS = re.compile(

@@ -7,8 +7,8 @@ import re
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS, STEP_TIME
+from runwatch.parsers.api import Format
 from runwatch.parsers.epochlines import EpochLine, LastBatch
-from runwatch.parsers.formats import Format
 from runwatch.parsers.patterns import NUMBER, VALUE, ExactPattern, LinePattern
 
 _TIME = {"time": STEP_TIME, "Time": STEP_TIME}

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from runwatch import text
 from runwatch.batch import TRAIN, Batch
 from runwatch.errors import SourceError
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.watcher.sources import packed
 from runwatch.watcher.sources.rotated import ROTATED
 
