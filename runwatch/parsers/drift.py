@@ -33,23 +33,40 @@ _LONGEST = 4096
 """Bytes of a line that are looked at."""
 
 
-def strange(block: bytes, end: int, start: int, line: int, tables: Iterable[Table]) -> tuple[int, int]:
-    """Return how many such lines stand in block[:end] below the newest record, and the first one's number.
+class Drift:
+    """Counts such lines, block by block. Of a line that is redrawn, what stays on the screen counts."""
 
-    The block begins at byte `start` of the stream, with line number `line`.
-    """
-    at = _below(block, end, start, tables)
-    count, first = 0, 0
-    while (found := _DECIMAL.search(block, at, end)) is not None:
-        place = found.start()
-        begin = max(at, block.rfind(b"\n", at, place) + 1, block.rfind(b"\r", at, place) + 1)
-        stop = _LINE_END.search(block, found.end(), end)
-        at = end if stop is None else stop.start() + 1
-        text = block[begin : min(at, begin + _LONGEST)].lower()
-        if _is_record(text):
-            count += 1
-            first = first or line + block.count(b"\n", 0, begin)
-    return count, first
+    def __init__(self) -> None:
+        self._ended = False
+        """Whether the block before ended such a line with `\\r`: with `\\n` next, the line counts."""
+
+    def strange(
+        self, block: bytes, end: int, start: int, line: int, tables: Iterable[Table]
+    ) -> tuple[int, int]:
+        """Return how many such lines stand in block[:end] below the newest record, and the first one's number.
+
+        The block begins at byte `start` of the stream, with line number `line`.
+        """
+        at = _below(block, end, start, tables)
+        count = int(self._ended and at == 0 and block[:1] == b"\n")
+        first = line if count else 0
+        self._ended = block[end - 1 : end] == b"\r" and _is_record(_shown(block, at, end - 1))
+        while (found := _DECIMAL.search(block, at, end)) is not None:
+            stop = block.find(b"\n", found.end(), end)
+            if stop < 0:
+                break
+            if _is_record(_shown(block, at, stop - (block[stop - 1 : stop] == b"\r"))):
+                count += 1
+                first = first or line + block.count(b"\n", 0, stop)
+            at = stop + 1
+        return count, first
+
+
+def _shown(block: bytes, at: int, stop: int) -> bytes:
+    """Return in lower case what the line that ends at `stop` shows at last; it begins at `at` or later."""
+    begin = max(at, block.rfind(b"\n", at, stop) + 1)
+    begin = max(begin, block.rfind(b"\r", begin, stop) + 1)
+    return block[begin : min(stop, begin + _LONGEST)].lower()
 
 
 def _is_record(text: bytes) -> bool:

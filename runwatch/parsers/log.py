@@ -16,7 +16,7 @@ from runwatch.batch import BESIDE, Batch
 from runwatch.parsers.api import MAX_LINE, Format
 from runwatch.parsers.blocks import BlockReader
 from runwatch.parsers.columns import Columns
-from runwatch.parsers.drift import strange
+from runwatch.parsers.drift import Drift
 from runwatch.parsers.interpreter import Interpreter
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.redraws import settled
@@ -50,6 +50,7 @@ class LogParser:
         self._blocks = BlockReader(self._records, first_line)
         self._carry = self._recent = b""
         self._skipping = False
+        self._drift = Drift()
         self._offset = start
         self._retold: list[int] = []
         """Line below the newest end of a run, which may come with the next piece."""
@@ -154,7 +155,7 @@ class LogParser:
         batch = self._batch(piece, newest)
         if not cut or self.format is None:
             return batch
-        count, first = strange(block, cut, piece.start, first, batch.tables)
+        count, first = self._drift.strange(block, cut, piece.start, first, batch.tables)
         return replace(batch, strange=count, strange_from=first) if count else batch
 
     def flush(self) -> Batch:
