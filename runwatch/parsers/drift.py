@@ -43,7 +43,7 @@ class Drift:
     def strange(
         self, block: bytes, end: int, start: int, line: int, tables: Iterable[Table]
     ) -> tuple[int, int]:
-        """Return how many such lines stand in block[:end] below the newest record, and the number of the first.
+        """Return how many such lines block[:end] has below the newest record, and the number of the first.
 
         The block begins at byte `start` of the stream, with line number `line`.
         """
