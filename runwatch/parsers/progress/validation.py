@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from runwatch.parsers.laps import is_full
 from runwatch.parsers.patterns import Layout
-from runwatch.parsers.shown import Shown
+from runwatch.parsers.progress.epochs import is_full
+from runwatch.parsers.progress.picture import Shown
 
 if TYPE_CHECKING:
     from runwatch.parsers.pictures import Pictures

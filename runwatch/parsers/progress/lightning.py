@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from runwatch.parsers.bars import BarReader
-from runwatch.parsers.drawn import HEAVY
 from runwatch.parsers.patterns import NUMBER, Match, values
+from runwatch.parsers.progress.grammar import HEAVY
+from runwatch.parsers.progress.picture import NAMED, BarPictures, named
+from runwatch.parsers.progress.tracker import BarReader
 from runwatch.parsers.readers import Row
-from runwatch.parsers.shown import NAMED, BarPictures, named
 
 _RICH = re.compile(
     rb"(?P<text>Epoch \d+/\d+) +" + HEAVY + rb" (?P<done>\d+)/(?P<total>\d+) +"

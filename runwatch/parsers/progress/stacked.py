@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from runwatch.parsers.drawn import drawn
 from runwatch.parsers.escapes import UP, bare
+from runwatch.parsers.progress.grammar import drawn
 
 _RECORD = re.compile(rb"([^%|\x1b\r\n]*)[^\x1b\r\n]*([^\r\n]*)[\r\n]+")
 """What a record says before its bar, and what stands in it from the first escape on."""

@@ -18,8 +18,8 @@ from runwatch.batch import TRAIN
 from runwatch.metrics import STEP_TIME, Unit
 from runwatch.parsers.escapes import UP
 from runwatch.parsers.patterns import NUMBER, Layout, Match, values
+from runwatch.parsers.progress.picture import named
 from runwatch.parsers.readers import Row, RowMaker
-from runwatch.parsers.shown import named
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from runwatch.parsers.endless import Lengths, epochs_of, is_open
 from runwatch.parsers.patterns import Layout
+from runwatch.parsers.progress.endless import Lengths, epochs_of, is_open
+from runwatch.parsers.progress.picture import BarPictures, Shown
 from runwatch.parsers.readers import Row
-from runwatch.parsers.shown import BarPictures, Shown
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from runwatch.parsers.patterns import Layout
-from runwatch.parsers.shown import Shown
+from runwatch.parsers.progress.picture import Shown
 
 if TYPE_CHECKING:
     from runwatch.parsers.pictures import Pictures

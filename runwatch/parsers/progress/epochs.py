@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from runwatch.parsers.endless import is_open
 from runwatch.parsers.patterns import Layout
-from runwatch.parsers.shown import Shown
+from runwatch.parsers.progress.endless import is_open
+from runwatch.parsers.progress.picture import Shown
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats

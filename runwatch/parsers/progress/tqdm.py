@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL
 from runwatch.metrics import LOSS
-from runwatch.parsers.aside import Aside, Picture, tells_total
-from runwatch.parsers.bars import BarReader
-from runwatch.parsers.below import apart, newest
-from runwatch.parsers.drawn import HEAVY, NEEDLES, Drawn, drawn, holds
 from runwatch.parsers.escapes import UP
-from runwatch.parsers.laps import Laps, bare, epoch_of, outer_of, place_all, spliced, total_of
 from runwatch.parsers.patterns import FIELDS, Layout, Match, number, values
+from runwatch.parsers.progress.epochs import Laps, bare, epoch_of, outer_of, place_all, spliced, total_of
+from runwatch.parsers.progress.grammar import HEAVY, NEEDLES, Drawn, drawn, holds
+from runwatch.parsers.progress.picture import NOT_TRAINING, PLACES, BarPictures, Shown, named
+from runwatch.parsers.progress.stacked import apart, newest
+from runwatch.parsers.progress.tracker import BarReader
+from runwatch.parsers.progress.validation import Aside, Picture, tells_total
 from runwatch.parsers.readers import Row, RowMaker
-from runwatch.parsers.shown import NOT_TRAINING, PLACES, BarPictures, Shown, named
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
