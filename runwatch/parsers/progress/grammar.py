@@ -20,14 +20,14 @@ _TQDM = re.compile(
     rb"\|[^|\r\n]{0,400}\|\s*(?P<done>\d+(?:\.\d+)?)(?P<by>[kMGT]?)/(?P<total>\d+(?:\.\d+)?)(?P<of>[kMGT]?) "
     rb"\[[\d:]+<[\d:?]+(?:,\s*(?:(?P<pace>"
     + NUMBER
-    + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s))?"  # NeMo shows none
+    + rb")|\?) ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s))?"  # NeMo shows none
     rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
 )
 _ENDLESS = re.compile(
     rb"(?P<text>[^%|\"\r\n]{0,200}?)(?:\|[^|\r\n]{0,400}\|\s*(?=[\d.]+[kMGT]?/\? )|(?<![\w.])(?=\d))"
     rb"(?P<done>\d+(?:\.\d+)?)(?P<by>[kMGT]?)(?:/\?| ?[A-Za-z]{1,12}) \[[\d:]+(?:<\?)?(?:,\s*(?:(?P<pace>"
     + NUMBER
-    + rb") ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s)|\? ?[A-Za-z]{1,12}/s))?"
+    + rb")|\?) ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s))?"
     rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
 )
 """Without a total, as tqdm prints it of its own accord or where another one draws a bar all the same."""
@@ -75,6 +75,8 @@ class Drawn(NamedTuple):
     """The values behind it."""
     other: bool = False
     """Whether rich or alive-progress drew it."""
+    unit: bytes = b""
+    """What it counts."""
 
     @property
     def total(self) -> bool:
@@ -113,12 +115,14 @@ def drawn(line: bytes, start: int = 0) -> Drawn | None:
 
 def _tqdm(found: re.Match[bytes], total: str, of: str) -> Drawn:
     place = [found.span(group) for group in ("done", total, "pace") if found[group]]
-    unit = found["unit"]  # whatever is counted is a step
-    pace = b"" if unit is None else b"s/it" if unit[:2] == b"s/" else b"it/s"
-    scaled = _SCALED_PACE.match(unit) if unit else None
+    unit = found["unit"] or b""
+    slow = unit[:2] == b"s/"
+    pace = b"" if found["pace"] is None else b"s/it" if slow else b"it/s"  # whatever is counted is a step
+    scaled = _SCALED_PACE.match(unit) if pace else None
     scales = _SCALES[found["by"]], _SCALES[found[of]], _SCALES[scaled[0] if scaled else b""]
     postfix = found.span("postfix") if found["postfix"] is not None else None
-    return Drawn(found.span("text"), place, pace, scales, postfix)
+    counted = unit[2:] if slow else unit[:-2]
+    return Drawn(found.span("text"), place, pace, scales, postfix, unit=counted)
 
 
 def _ignite(line: bytes, start: int) -> Drawn | None:

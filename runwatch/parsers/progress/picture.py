@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.metrics import EPOCH, LOSS, STEP_TIME, Unit
+from runwatch.metrics import EPOCH, STEP_TIME, Unit
 from runwatch.parsers.patterns import VALUE, Layout, Match
+from runwatch.parsers.progress.names import ALIASES, counts_other, is_loss, is_validation
 from runwatch.parsers.readers import RowMaker
 
 if TYPE_CHECKING:
@@ -30,34 +31,16 @@ _TORCHTUNE = re.compile(rb"(\d{1,9})\|\d{1,9}\|[^\d]{0,40}$")
 NAMED = re.compile(
     rb"(?<![\w./@-])((?<=, )(?:(?:Train|Val|Eval|Test|Best)\w{0,8} [Ll]oss|[A-Z][\w-]{0,40}"
     rb"(?: [\w-]{1,40}){0,3} (?![\w-]{0,40}[Ll]oss=)[A-Za-z][\w-]{0,40})(?==)"  # `Average key norm=0.5`
-    rb"|[A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?)(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
+    rb"|(?:[Bb]est|[Ll]owest|[Mm]in(?:imum)?) [Ll]oss|[A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?)(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
     + VALUE
     + rb")(?:(?<=[fnFN])\.0{0,8})?%?(?=[\s,\]]|$)"  # Lightning fills NaN up as it does numbers: nan.0
 )
-NOT_TRAINING = re.compile(rb"(?i:\bval|\beval|\btest|predict|infer|sanity|generat)")
 _RANK = re.compile(
     rb"(?:(?<![Ll]o[Rr][Aa] )\b(?:[Ll]ocal[ _])?[Rr](?:ank|ANK)|\bGPU|\bcuda|\[default)"
     rb"[ _:=#]{0,3}(\d{1,5})(?!\d)"
 )
-_LOSS = re.compile(r"(?i:loss)(?!.*epoch)")
-_VALIDATION = re.compile(r"(?i:^(?:val|valid|eval|test)[_/ ])")
 
 
-_ALIASES = dict.fromkeys(
-    (
-        "avr_loss",
-        "train_loss_step",
-        "loss_step",
-        "step_loss",
-        "loss/train/total",
-        "reduced_train_loss",
-        "total_loss",
-        *(f"loss ({of})" for of in ("batch", "step")),
-        *(f"{of}_loss" for of in ("batch", "running", "avg", "average", "mean", "cur", "current", "iter")),
-        *(f"{of} loss" for of in ("batch", "running", "avg", "average", "mean", "total")),
-    ),
-    LOSS,
-) | {"train_step_timing in s": STEP_TIME}
 _EPOCHS = ("epoch", "epochs")
 PLACES = frozenset(("done", "total", "before", "pace", "rank", *_EPOCHS))
 """What numbers of a picture are called that are no values."""
@@ -117,7 +100,7 @@ class _Bar:
         """How many numbers tell its place: step, perhaps total and epoch."""
         place += ("rank",) if layout.ranked else ()
         place += (STEP_TIME,) if pace else ()
-        validation = {name: i for i, name in enumerate(names, first) if _VALIDATION.match(name)}
+        validation = {name: i for i, name in enumerate(names, first) if is_validation(name)}
         metrics = {n: i for i, n in enumerate(names, first) if n not in validation and n not in place}
         self.rate = 2 + epochs if pace == b"it/s" else None
         """Which number is a pace in steps a second."""
@@ -158,7 +141,7 @@ class BarPictures:
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
-        self._row = RowMaker(pattern, _ALIASES)
+        self._row = RowMaker(pattern, ALIASES)
         self._layouts: dict[_Key, Layout | None] = {}
         self._bars: dict[Layout, _Bar] = {}
 
@@ -210,16 +193,17 @@ class BarPictures:
         epoch: tuple[int, int] | None = None,
         scales: tuple[float, ...] = (1.0, 1.0, 1.0),
         *,
+        unit: bytes = b"",
         other: bool = False,
     ) -> Match | None:
         """Return the picture of a bar behind `text`, which begins its line; None if it is not of training.
 
         `place` are the spans of done, total and, if shown, the pace; for the total stands once more what is
         done where there is none. `named` are those of other numbers, and `epoch` the one among them that is
-        the epoch's number. `scales` are of done, total and pace; `other` tells that
-        it was not drawn by tqdm.
+        the epoch's number. `scales` are of done, total and pace, `unit` is what is counted;
+        `other` tells that it was not drawn by tqdm.
         """
-        if NOT_TRAINING.search(text):
+        if counts_other(text, unit):
             return None
         found = _EPOCH.search(text) or _TORCHTUNE.match(text) or _LEADING.match(text)
         groups = range(1, 1 + (found.lastindex or 0)) if found else ()
@@ -244,7 +228,7 @@ class BarPictures:
             if len(self._layouts) > 1024:
                 self._layouts.clear()
             names = tuple(name.decode("ascii") for name in key.printed)
-            trains = any(_LOSS.search(name) and not _VALIDATION.match(name) for name in names)
+            trains = any(map(is_loss, names))
             self._layouts[key] = self._make(key, names) if trains else None
         return self._layouts[key]
 

@@ -12,7 +12,8 @@ from runwatch.parsers.escapes import UP
 from runwatch.parsers.patterns import FIELDS, Layout, Match, number, values
 from runwatch.parsers.progress.epochs import Laps, bare, epoch_of, outer_of, place_all, spliced, total_of
 from runwatch.parsers.progress.grammar import HEAVY, NEEDLES, Drawn, drawn, holds
-from runwatch.parsers.progress.picture import NOT_TRAINING, PLACES, BarPictures, Shown, named
+from runwatch.parsers.progress.names import counts_other, held_out, tells_held_out
+from runwatch.parsers.progress.picture import PLACES, BarPictures, Shown, named
 from runwatch.parsers.progress.stacked import apart, newest
 from runwatch.parsers.progress.tracker import BarReader
 from runwatch.parsers.progress.validation import Aside, Picture, tells_total
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
     from runwatch.parsers.pictures import Pictures
 
-_HELD_OUT = re.compile(r"(?i)\b(?:val(?:id(?:ation)?)?|eval(?:uation)?|dev|test)(?:[ _/-].*)?$")
-_HELD_OUT_LOSS = re.compile(
-    rb"(?i:\b(?:val(?:id(?:ation)?)?|eval(?:uation)?|dev|test)(?:[ _/-]\w{1,20})?[ _/-]loss)"
-)
-_RETOLD = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\||\{['\"]")
-"""What stands in lines that tell a value once more, or that others read."""
 _NEAR = 64
 """Lines behind a bar within which what was measured on held-out data is of its step."""
 _MOST_ENDED = 256
@@ -59,9 +54,11 @@ class _TqdmPictures(BarPictures):
         if bar.postfix is not None:
             items = named(line, *bar.postfix)
             epoch = next((s for name, s in items if name == b"epoch" and line[slice(*s)].isdigit()), None)
-            return self.picture(text, bar.place, bar.pace, items, epoch, bar.scales, other=bar.other)
+            return self.picture(
+                text, bar.place, bar.pace, items, epoch, bar.scales, unit=bar.unit, other=bar.other
+            )
         before, loss, _ = text.partition(b"oss")  # what is held out may be told behind it
-        if not loss or NOT_TRAINING.search(before):
+        if not loss or counts_other(before):
             return None
         # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
         told = named(line, begin, begin + len(text.rstrip(b": ")))
@@ -70,7 +67,9 @@ class _TqdmPictures(BarPictures):
         text = line[begin : end - 1]
         if not items:
             return None
-        return self.picture(text, bar.place, bar.pace, items, None, bar.scales, other=bar.other)
+        return self.picture(
+            text, bar.place, bar.pace, items, None, bar.scales, unit=bar.unit, other=bar.other
+        )
 
 
 class TqdmReader(BarReader):
@@ -252,13 +251,13 @@ class TqdmReader(BarReader):
         """Return what a line near a bar tells of held-out data, at the step at which the bar stands."""
         self.awake = number_ - self._line < _NEAR
         place = self.place
-        if place is None or not self.awake or not self._tells_loss(line):
+        if place is None or not self.awake or not tells_held_out(line):
             return None
         items = []
         for field in FIELDS.finditer(line):
-            name = _HELD_OUT.search(field[1].decode("ascii"))
-            if name is not None:
-                items.append((name[0], number(field[3])))
+            name = held_out(field[1].decode("ascii"))
+            if name:
+                items.append((name, number(field[3])))
         if not items:
             return None
         row = self._row(EVAL, number_, [("step", place[0]), *items])
@@ -277,16 +276,11 @@ class TqdmReader(BarReader):
             return b" 0/" in line or b"poch" in line
         if b"poch" in line or b"POCH" in line:
             return True
-        return self._tells_loss(line)
-
-    @staticmethod
-    def _tells_loss(line: bytes) -> bool:
-        told = (b"oss" in line or b"LOSS" in line) and len(line) < 400 and _HELD_OUT_LOSS.search(line)
-        return bool(told) and not _RETOLD.search(line)
+        return tells_held_out(line)
 
     def passes(self, line: bytes) -> bool:
         """Return whether a redraw tells nothing of any bar, whichever its numbers."""
-        if self.pictures[0].match(line) is not None or self._tells_loss(line):
+        if self.pictures[0].match(line) is not None or tells_held_out(line):
             return False
         return outer_of(line) is None if b"%|" in line else epoch_of(line) is None
 
