@@ -119,7 +119,7 @@ class _Full(NamedTuple):
 
 
 class _Headless:
-    """Counts epochs where no headline was ever seen: each fit() was of one epoch, or headlines went elsewhere.
+    """Counts epochs where no headline was ever seen: each fit() had one epoch, or they went elsewhere.
 
     The first bar trains, and each with values of validation. Another of its kind, with the same names and
     total, trains if evaluations are of another kind. One directly behind it may be an evaluation of the

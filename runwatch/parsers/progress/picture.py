@@ -1,22 +1,25 @@
-"""What a progress bar shows: its picture, as a match, and how the numbers in it become records.
+"""What one redraw of a bar shows: its picture, as a match, and how the numbers in it become records.
 
-A picture depends on its line alone. What many of them tell is for their reader (see bars).
+A picture depends on its line alone. What many of them come to is for the tracker.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import EPOCH, STEP_TIME, Unit
-from runwatch.parsers.patterns import VALUE, Layout, Match
-from runwatch.parsers.progress.names import ALIASES, counts_other, is_loss, is_validation
+from runwatch.parsers.patterns import Layout, Match
+from runwatch.parsers.progress.epochs import Counts, Place
+from runwatch.parsers.progress.grammar import Bar, Named
+from runwatch.parsers.progress.names import ALIASES, counts_other, is_loss, is_validation, spans_run
 from runwatch.parsers.readers import RowMaker
 
 if TYPE_CHECKING:
+    from runwatch.parsers.decoded import Floats
     from runwatch.parsers.pictures import Part
 
 _Values = Sequence[Any]
@@ -28,110 +31,98 @@ _LEADING = re.compile(rb"\W{0,8}\[(\d{1,6})/(\d{1,6})\]")
 """An epoch in front: `[3/10] train`."""
 _TORCHTUNE = re.compile(rb"(\d{1,9})\|\d{1,9}\|[^\d]{0,40}$")
 """Its description begins with epoch and step."""
-NAMED = re.compile(
-    rb"(?<![\w./@-])((?<=, )(?:(?:Train|Val|Eval|Test|Best)\w{0,8} [Ll]oss|[A-Z][\w-]{0,40}"
-    rb"(?: [\w-]{1,40}){0,3} (?![\w-]{0,40}[Ll]oss=)[A-Za-z][\w-]{0,40})(?==)"  # `Average key norm=0.5`
-    rb"|(?:[Bb]est|[Ll]owest|[Mm]in(?:imum)?) [Ll]oss|[A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?)(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
-    + VALUE
-    + rb")(?:(?<=[fnFN])\.0{0,8})?%?(?=[\s,\]]|$)"  # Lightning fills NaN up as it does numbers: nan.0
-)
 _RANK = re.compile(
     rb"(?:(?<![Ll]o[Rr][Aa] )\b(?:[Ll]ocal[ _])?[Rr](?:ank|ANK)|\bGPU|\bcuda|\[default)"
     rb"[ _:=#]{0,3}(\d{1,5})(?!\d)"
 )
-
-
 _EPOCHS = ("epoch", "epochs")
-PLACES = frozenset(("done", "total", "before", "pace", "rank", *_EPOCHS))
-"""What numbers of a picture are called that are no values."""
-_Named = list[tuple[bytes, tuple[int, int]]]
-"""Names and where their numbers stand."""
+_MOST = 1024
+"""Layouts remembered."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown(Layout):
-    """What a bar shows: done and total; epoch, epochs and pace if there are such; what has a name; a rank."""
+class BarLayout(Layout):
+    """What a bar shows: n and total; epoch, epochs and rate if there are such; its values; a rank."""
 
-    numbers: int = 0
+    numbered: int = 0
     """How many of them tell the epoch."""
-    pace: bytes = b""
-    """Its unit; empty if there is none."""
+    rate: bytes = b""
+    """Unit of the rate: `it/s`, `s/it`, or none."""
     ranked: bool = False
     """Whether the last of them is a rank."""
     outer: bool = False
     """Whether it counts epochs, below which another bar may be drawn."""
     open: bool = False
-    """Whether it has no total: what was done before it began is to be told in its place."""
+    """Whether it has no total: n stands twice."""
+    run_wide: bool = False
+    """Whether its description says that it spans the run."""
     scaled: bool = False
-    """Whether done or total are printed in thousands or the like."""
-    other: bool = False
+    """Whether n or total are printed in thousands or the like."""
+    redrawn: bool = False
     """Whether rich or alive-progress drew it: all their bars are drawn again, whichever moves."""
     __hash__ = Layout.__hash__  # quicker than one of all fields
 
+    @property
+    def first(self) -> int:
+        """Where its values begin."""
+        return 2 + self.numbered + bool(self.rate)
 
-class _Key(NamedTuple):
-    """What tells layouts apart."""
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The names of its values."""
+        return self.names[self.first : len(self.names) - self.ranked]
 
-    epochs: int
-    pace: bytes
-    printed: tuple[bytes, ...]
-    ranked: bool
-    outer: bool
-    open: bool
-    scales: tuple[float, ...]
-    other: bool
+    def counts(self, shown: _Values) -> Counts:
+        """Return what a picture, or columns of them, show of their place."""
+        n, total = shown[:2] if not self.scaled else ((count + 0.5) // 1 for count in shown[:2])
+        zero = 0.0 * n
+        return Counts(
+            n,
+            total if not self.open else zero + float("inf"),
+            shown[2] if self.numbered else zero - 1,
+            shown[3] if self.numbered > 1 else zero - 1,
+            zero + (not (self.numbered or self.ranked or self.outer)),
+            zero + self.run_wide,
+        )
+
+    def with_rank(self) -> BarLayout:
+        """Return the layout of the same pictures with a rank behind all else."""
+        return replace(self, names=(*self.names, "rank"), units=(*self.units, Unit()), ranked=True)
 
 
-class _Bar:
+class Columns:
     """How the numbers that bars of one layout show become records, for floats and for columns alike."""
 
-    def __init__(self, row: RowMaker, layout: Shown) -> None:
-        """`row` makes the layouts of the records."""
-        epochs, pace = layout.numbers, layout.pace
-        first = 2 + epochs + bool(pace)
-        names = layout.names[first : len(layout.names) - layout.ranked]
-        self._rank = len(layout.names) - 1 if layout.ranked else None
-        self.epochs = epochs
-        self._pace = 2 + epochs if pace else None
-        self._open, self._scaled = layout.open, layout.scaled
-        place: tuple[str, ...] = ("step",) if layout.open else ("step", "total")
-        place += (EPOCH,) if epochs else ()
-        self.places = len(place)
-        """How many numbers tell its place: step, perhaps total and epoch."""
-        place += ("rank",) if layout.ranked else ()
-        place += (STEP_TIME,) if pace else ()
+    def __init__(self, row: RowMaker, layout: BarLayout, placed: bool, timed: bool) -> None:
+        """`placed` tells whether the epoch is known, `timed` whether the rate tells a time."""
+        first, names = layout.first, layout.values
+        self._rank = [len(layout.names) - 1] * layout.ranked
+        self._rate = [first - 1] * timed
+        self._per_second = layout.rate == b"it/s"
+        self._open, self._placed = layout.open, placed
+        rank = ("rank",) * layout.ranked
+        place = ("step", *("total",) * (not layout.open), *(EPOCH,) * placed, *rank, *(STEP_TIME,) * timed)
         validation = {name: i for i, name in enumerate(names, first) if is_validation(name)}
         metrics = {n: i for i, n in enumerate(names, first) if n not in validation and n not in place}
-        self.rate = 2 + epochs if pace == b"it/s" else None
-        """Which number is a pace in steps a second."""
         self.validation = tuple(validation)
         self._metrics, self._validated = tuple(metrics.values()), tuple(validation.values())
         self.train = row.layout(TRAIN, (*place, *metrics))
-        self.eval = row.layout(EVAL, ("step", *(("rank",) if layout.ranked else ()), *validation))
+        self.eval = row.layout(EVAL, ("step", *rank, *validation))
 
-    def place(self, shown: _Values, first_epoch: int) -> list[Any]:
-        """Return step, total and epoch, if there are such; bars that begin anew are laid end to end."""
-        done, total = shown[:2] if not self._scaled else ((count + 0.5) // 1 for count in shown[:2])
-        if self._open:
-            return [total + done, *shown[2 : 2 + (self.epochs > 0)]]
-        if not self.epochs:
-            return [done, total]
-        past = shown[2] - first_epoch
-        planned = shown[3] + 1 - first_epoch if self.epochs > 1 else past + 1
-        return [past * total + done, planned * total, shown[2]]
+    def trained(self, place: Iterable[Any], shown: _Values) -> list[Any]:
+        """Return the values of training at a place: step, total and epoch."""
+        step, total, epoch = place
+        took = [1.0 / shown[i] if self._per_second else shown[i] for i in self._rate]
+        known = [step, *(() if self._open else (total,)), *((epoch,) if self._placed else ())]
+        return [*known, *(shown[i] for i in self._rank), *took, *(shown[i] for i in self._metrics)]
 
-    def metrics(self, shown: _Values) -> list[Any]:
-        """Return the seconds per step, if a pace is shown, and the values of training."""
-        pace = [] if self._pace is None else [shown[self._pace]]
-        pace = pace if self.rate is None else [1.0 / pace[0]]
-        return [*self._ranks(shown), *pace, *(shown[i] for i in self._metrics)]
+    def validated(self, step: Any, shown: _Values) -> list[Any]:
+        """Return the values of validation at a step."""
+        return [step, *(shown[i] for i in self._rank), *self.measured(shown)]
 
-    def validated(self, shown: _Values) -> list[Any]:
-        """Return the values of validation."""
-        return [*self._ranks(shown), *(shown[i] for i in self._validated)]
-
-    def _ranks(self, shown: _Values) -> list[Any]:
-        return [] if self._rank is None else [shown[self._rank]]
+    def measured(self, shown: _Values) -> list[Any]:
+        """Return what was validated alone."""
+        return [shown[i] for i in self._validated]
 
 
 class BarPictures:
@@ -142,131 +133,122 @@ class BarPictures:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._row = RowMaker(pattern, ALIASES)
-        self._layouts: dict[_Key, Layout | None] = {}
-        self._bars: dict[Layout, _Bar] = {}
+        self._layouts: dict[tuple[Any, ...], BarLayout | None] = {}
+        self._columns: dict[tuple[BarLayout, bool, bool], Columns] = {}
 
-    def bar(self, layout: Layout) -> _Bar:
+    def columns(self, layout: BarLayout, *, placed: bool, timed: bool) -> Columns:
         """Return how the numbers of pictures of a layout become records."""
-        bar = self._bars.get(layout)
-        if bar is None:
-            assert isinstance(layout, Shown)
-            if len(self._bars) > 1024:
-                self._bars.clear()
-            bar = self._bars[layout] = _Bar(self._row, layout)
-        return bar
+        key = layout, placed, timed
+        found = self._columns.get(key)
+        if found is None:
+            if len(self._columns) > _MOST:
+                self._columns.clear()
+            found = self._columns[key] = Columns(self._row, *key)
+        return found
 
-    def unpaced(self, layout: Layout) -> Layout:
-        """Return the layout of the same pictures without their pace."""
-        assert isinstance(layout, Shown)
-        at = 2 + layout.numbers
-        return replace(_spliced(layout, at, 1, ()), pace=b"")
+    def losses(self, layout: BarLayout) -> tuple[str, ...]:
+        """Return the names of what a layout's pictures tell of training."""
+        return self.columns(layout, placed=False, timed=False).train.names
 
-    def ranked(self, layout: Layout) -> Layout:
-        """Return the layout of the same pictures with a rank behind all else."""
-        assert isinstance(layout, Shown)
-        return replace(_spliced(layout, len(layout.names), 0, ("rank",)), ranked=True)
+    def columns_of(self, layout: BarLayout, place: Place, shown: _Values) -> Columns:
+        """Return the same of one picture; a rate of zero steps a second tells no time."""
+        timed = bool(layout.rate) and (layout.rate == b"s/it" or shown[layout.first - 1] != 0)
+        return self.columns(layout, placed=place.epoch >= 0, timed=timed)
 
-    def placed(self, layout: Layout, epochs: int) -> Layout:
-        """Return the layout of the same pictures with so many numbers of the epoch."""
-        assert isinstance(layout, Shown)
-        return replace(_spliced(layout, 2, layout.numbers, _EPOCHS[:epochs]), numbers=epochs)
+    def cut(self, part: Part, places: Floats) -> list[tuple[Columns, Part]]:
+        """Return pictures apart whose epoch is known or not, and whose rate tells a time or not."""
+        import numpy as np
 
-    def by_pace(self, part: Part) -> list[Part]:
-        """Return pictures apart that have a pace of zero steps a second: it tells none."""
-        rate = self.bar(part.layout).rate
-        if rate is None or part.columns[rate].all():
-            return [part]
-        zero = part.columns[rate] == 0
-        rest = part.columns[[i for i in range(len(part.columns)) if i != rate]]
-        parts = [part._replace(at=part.at[~zero], columns=part.columns[:, ~zero])] if not zero.all() else []
-        return [
-            *parts,
-            part._replace(layout=self.unpaced(part.layout), at=part.at[zero], columns=rest[:, zero]),
-        ]
+        layout = part.layout
+        assert isinstance(layout, BarLayout)
+        placed = places[2, part.at] >= 0
+        timed = np.full(len(part.at), bool(layout.rate))
+        if layout.rate == b"it/s":
+            timed = part.columns[layout.first - 1] != 0
+        kinds = 2 * placed + timed
+        if (kinds == kinds[0]).all():
+            return [(self.columns(layout, placed=bool(placed[0]), timed=bool(timed[0])), part)]
+        cuts = []
+        for kind in np.unique(kinds).tolist():
+            own = kinds == kind
+            columns = self.columns(layout, placed=kind > 1, timed=bool(kind % 2))
+            cuts.append((columns, part._replace(at=part.at[own], columns=part.columns[:, own])))
+        return cuts
 
     def picture(
         self,
-        text: bytes,
-        place: list[tuple[int, int]],
-        pace: bytes,
-        named: _Named,
-        epoch: tuple[int, int] | None = None,
-        scales: tuple[float, ...] = (1.0, 1.0, 1.0),
+        line: bytes,
+        bar: Bar,
+        named: Named,
         *,
-        unit: bytes = b"",
-        other: bool = False,
+        epoch: tuple[int, int] | None = None,
+        desc: bytes | None = None,
     ) -> Match | None:
-        """Return the picture of a bar behind `text`, which begins its line; None if it is not of training.
+        """Return the picture of a bar; None if it is not of training.
 
-        `place` are the spans of done, total and, if shown, the pace; for the total stands once more what is
-        done where there is none. `named` are those of other numbers, and `epoch` the one among them that is
-        the epoch's number. `scales` are of done, total and pace, `unit` is what is counted;
-        `other` tells that it was not drawn by tqdm.
+        `named` are the spans of its values, and `epoch` the one among them that is the epoch's number.
+        `desc` is the description, where values stand in it, too.
         """
-        if counts_other(text, unit):
+        begin = bar.desc[0]
+        text = line[slice(*bar.desc)] if desc is None else desc
+        if counts_other(text, bar.unit):
             return None
         found = _EPOCH.search(text) or _TORCHTUNE.match(text) or _LEADING.match(text)
         groups = range(1, 1 + (found.lastindex or 0)) if found else ()
-        epochs = [found.span(i) for i in groups] if found else []
+        epochs = [(begin + found.start(i), begin + found.end(i)) for i in groups] if found else []
         items: dict[bytes, tuple[int, int]] = {}
         for name, span in named:
             items.setdefault(name, span)
         if not epochs and b"epoch" in items and epoch == items[b"epoch"]:
             epochs = [items.pop(b"epoch")]
         rank = _RANK.search(text)
-        outer = not epochs and _OUTER.search(text) is not None
-        open_ = place[0] == place[1]
-        key = _Key(len(epochs), pace, tuple(items), rank is not None, outer, open_, scales, other)
-        layout = self._layout(key)
+        key = (
+            *(len(epochs), bar.rate_unit, tuple(items), rank is not None, bar.total is None),
+            *(not epochs and _OUTER.search(text) is not None, spans_run(text), bar.scales, bar.redrawn),
+        )
+        if key not in self._layouts:
+            if len(self._layouts) > _MOST:
+                self._layouts.clear()
+            self._layouts[key] = self._layout(*key)
+        layout = self._layouts[key]
         if layout is None:
             return None
-        spans = (*place[:2], *epochs, *place[2:], *items.values())
-        return Match(layout, spans if rank is None else (*spans, rank.span(1)))
+        rate = () if bar.rate is None else (bar.rate,)
+        spans: tuple[tuple[int, int], ...] = (bar.n, bar.total or bar.n, *epochs, *rate, *items.values())
+        return Match(
+            layout, spans if rank is None else (*spans, (begin + rank.start(1), begin + rank.end(1)))
+        )
 
-    def _layout(self, key: _Key) -> Layout | None:
-        if key not in self._layouts:
-            if len(self._layouts) > 1024:
-                self._layouts.clear()
-            names = tuple(name.decode("ascii") for name in key.printed)
-            trains = any(map(is_loss, names))
-            self._layouts[key] = self._make(key, names) if trains else None
-        return self._layouts[key]
-
-    def _make(self, key: _Key, named: tuple[str, ...]) -> Shown:
-        epochs = _EPOCHS[: key.epochs]
-        pace = ("pace",) if key.pace else ()
-        rank = ("rank",) if key.ranked else ()
-        names = ("done", "before" if key.open else "total", *epochs, *pace, *named, *rank)
-        units = dict.fromkeys(range(len(names)), Unit())
-        for at, scale in zip((0, 1, 2 + key.epochs), key.scales, strict=True):
-            if scale != 1.0 and (at < 2 or key.pace):
-                units[at] = Unit(multiply=scale)
-        return Shown(
+    def _layout(
+        self,
+        epochs: int,
+        rate: bytes,
+        printed: tuple[bytes, ...],
+        ranked: bool,
+        open_: bool,
+        outer: bool,
+        run_wide: bool,
+        scales: tuple[float, float, float],
+        redrawn: bool,
+    ) -> BarLayout | None:
+        values = tuple(name.decode("ascii") for name in printed)
+        if not any(map(is_loss, values)):
+            return None
+        of = {"n": scales[0], "total": scales[1]} | dict.fromkeys(_EPOCHS[:epochs], 1.0)
+        of |= {"rate": scales[2]} if rate else {}
+        names = (*of, *values, *("rank",) * ranked)
+        units = [Unit(multiply=scale) if scale != 1.0 else Unit() for scale in of.values()]
+        return BarLayout(
             "picture",
             self._pattern,
             names,
-            tuple(units.values()),
-            numbers=key.epochs,
-            pace=key.pace,
-            ranked=key.ranked,
-            outer=key.outer,
-            open=key.open,
-            scaled=max(key.scales[:2]) > 1.0,
-            other=key.other,
+            (*units, *(Unit() for _ in names[len(units) :])),
+            numbered=epochs,
+            rate=rate,
+            ranked=ranked,
+            outer=outer,
+            open=open_,
+            run_wide=run_wide,
+            scaled=max(scales[:2]) > 1.0,
+            redrawn=redrawn,
         )
-
-
-def _spliced(layout: Shown, at: int, out: int, names: tuple[str, ...]) -> Shown:
-    """Return a layout with some names in place of `out` of them."""
-    units = (Unit(),) * len(names)
-    return replace(
-        layout,
-        names=layout.names[:at] + names + layout.names[at + out :],
-        units=layout.units[:at] + units + layout.units[at + out :],
-    )
-
-
-def named(line: bytes, begin: int, end: int) -> _Named:
-    """Return the named numbers of a bar, but for the version that loggers count."""
-    found = NAMED.finditer(line, begin, end)
-    return [(m[1], m.span(2)) for m in found if m[1] != b"v_num"]

@@ -1,4 +1,4 @@
-"""Progress bars that carry metrics: tqdm with a postfix, Lightning's rich bar.
+"""Folds the redraws of bars that carry metrics into records: tqdm with a postfix, Lightning's rich bar.
 
 A bar is redrawn many times; the last picture of a step is its record. So a
 record is complete when the bar moves on (or the stream ends).
@@ -9,20 +9,22 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from runwatch.parsers.patterns import Layout
-from runwatch.parsers.progress.endless import Lengths, epochs_of, is_open
-from runwatch.parsers.progress.picture import BarPictures, Shown
+from runwatch.parsers.progress.epochs import Epochs
+from runwatch.parsers.progress.picture import BarLayout, BarPictures, Columns
 from runwatch.parsers.readers import Row
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
-    from runwatch.parsers.pictures import Pictures
+    from runwatch.parsers.pictures import Part, Pictures
 
 _MAX_RANKS = 1024
 _NAN = -sys.float_info.max
 """Stands for NaN where values are compared: one NaN is like another."""
+_Key = tuple[float, ...]
+"""Step, total and epoch; -1 where they are not known."""
 
 
 class BarReader:
@@ -35,31 +37,31 @@ class BarReader:
 
     def __init__(self, of: BarPictures, first_epoch: int | None = None) -> None:
         self._of = of
-        self._first_epoch = first_epoch
-        self._pending: tuple[tuple[float, ...], Row] | None = None
-        self._told: tuple[float, ...] | None = None
+        self._epochs = Epochs(first_epoch)
+        self._pending: tuple[_Key, Row] | None = None
+        self._flushed: _Key | None = None
         """Place of the record that was flushed: the bar may be drawn once more as it was."""
         self._validation: dict[str, float] = {}
-        self._lengths = Lengths()
         self._rank: int | None = None
         self._ranks: dict[int, BarReader] = {}
         """What is remembered of each rank's bar, where bars tell ranks."""
 
     @property
-    def place(self) -> tuple[float, ...] | None:
-        """Step, total and perhaps epoch at which the bar stands; None where ranks have bars of their own."""
-        return None if self._ranks else self._told if self._pending is None else self._pending[0]
+    def step(self) -> float | None:
+        """Step at which the bar stands; None where ranks have bars of their own."""
+        place = self._flushed if self._pending is None else self._pending[0]
+        return None if self._ranks or place is None else place[0]
 
     def flush(self) -> list[Row]:
         """Return the last picture of the bar, or of each rank's."""
-        self._lengths = Lengths()  # what comes next is of another run
+        self._epochs = Epochs(self._epochs.first)  # what comes next is of another run
         return self._end() + [row for rank in self._ranks.values() for row in rank.flush()]
 
     def _end(self) -> list[Row]:
         pending, self._pending = self._pending, None
         if pending is None:
             return []
-        self._told = pending[0]
+        self._flushed = pending[0]
         return [pending[1]]
 
     def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
@@ -67,78 +69,61 @@ class BarReader:
 
         Bars of several ranks that are drawn into one log are read each by itself.
         """
-        assert isinstance(layout, Shown)
+        layout = cast("BarLayout", layout)
         if layout.ranked and self._rank is None:
             rank = int(shown[-1])
             if rank not in self._ranks and len(self._ranks) < _MAX_RANKS:
-                self._ranks[rank] = BarReader(self._of, self._first_epoch)
+                self._ranks[rank] = BarReader(self._of, self._epochs.first)
                 self._ranks[rank]._rank = rank
             return self._ranks[rank].take(layout, shown, number_) if rank in self._ranks else []
-        if is_open(layout):
-            before = self._lengths.take(shown[0], epochs_of(layout, shown))
-            shown = [shown[0], before, *shown[2:]]
-        bar = self._of.bar(layout)
-        if bar.rate is not None and shown[bar.rate] == 0:  # that tells no pace
-            shown = [value for i, value in enumerate(shown) if i != bar.rate]
-            bar = self._of.bar(self._of.unpaced(layout))
-        place = bar.place(shown, self.counts_from(layout, shown) or 0)
+        counts = layout.counts(shown)
+        place = self._epochs.take(counts)
+        columns = self._of.columns_of(layout, place, shown)
+        key = (place.before + counts.n, *place[1:])
         out: list[Row] = []
-        key = tuple(place)
         if self._pending is not None and self._pending[0] != key:
             out += self._end()
-        if bar.validation:
-            validated = bar.validated(shown)
-            measured = validated[len(validated) - len(bar.validation) :]
-            validation = {n: _comparable(value) for n, value in zip(bar.validation, measured, strict=True)}
+        if columns.validation:
+            measured = zip(columns.validation, columns.measured(shown), strict=True)
+            validation = {name: _comparable(value) for name, value in measured}
             if validation != self._validation:
                 self._validation = validation
-                out.append(Row(bar.eval, number_, [place[0], *bar.validated(shown)]))
-        if shown[0] == 0:  # it has just begun anew: what it shows is of the epoch before
-            self._told = None
-        elif key != self._told:
-            self._pending = key, Row(bar.train, number_, [*place, *bar.metrics(shown)])
+                out.append(Row(columns.eval, number_, columns.validated(key[0], shown)))
+        if counts.n == 0:  # it has just begun anew: what it shows is of the epoch before
+            self._flushed = None
+        elif key != self._flushed:
+            self._pending = key, Row(columns.train, number_, columns.trained(key, shown))
         return out
-
-    def counts_from(self, layout: Layout, shown: Sequence[float]) -> int | None:
-        """Return the number of the first epoch, which the first bar that shows one tells; None before."""
-        bar = self._of.bar(layout)
-        if self._first_epoch is None and bar.epochs:
-            self._first_epoch = int(shown[2] == 1 or (bar.epochs > 1 and shown[2] > 0))
-        return self._first_epoch
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many pictures, each as if by itself; return the records they complete."""
         import numpy as np
 
-        if self._ranks or any(isinstance(p.layout, Shown) and p.layout.ranked for p in pictures.parts):
+        if self._ranks or any(cast("BarLayout", part.layout).ranked for part in pictures.parts):
             yield from pictures.one_by_one(0, len(pictures), self.take)
             return
-        self._lengths.fold(pictures)
-        pictures.parts = [part for whole in pictures.parts for part in self._of.by_pace(whole)]
-        key = np.full((3, len(pictures)), -1.0)  # -1 where no epoch is shown: it has no sign
-        done = np.empty(len(pictures))
-        for part in sorted(pictures.parts, key=lambda part: int(part.at[0])):
-            bar = self._of.bar(part.layout)
-            place = bar.place(
-                [*part.columns], self.counts_from(part.layout, part.columns[:, 0].tolist()) or 0
-            )
-            key[: len(place), part.at] = place
-            done[part.at] = part.columns[0]
-        yield from self._changes(pictures, key)
-        yield from self._steps(pictures, key, done)
+        counts = np.empty((6, len(pictures)))
+        for part in pictures.parts:
+            counts[:, part.at] = cast("BarLayout", part.layout).counts([*part.columns])
+        key = self._epochs.fold(counts)
+        key[0] += counts[0]
+        cuts = [cut for part in pictures.parts for cut in self._of.cut(part, key)]
+        yield from self._changes(pictures, cuts, key)
+        yield from self._steps(pictures, cuts, key, counts[0])
 
-    def _changes(self, pictures: Pictures, key: Floats) -> Iterator[tuple[Layout, Floats]]:
+    def _changes(
+        self, pictures: Pictures, cuts: Sequence[tuple[Columns, Part]], key: Floats
+    ) -> Iterator[tuple[Layout, Floats]]:
         """Return the validation values of the pictures in which they change."""
         import numpy as np
 
-        bars = [self._of.bar(part.layout) for part in pictures.parts]
-        names = list(dict.fromkeys(name for bar in bars for name in bar.validation))
+        names = list(dict.fromkeys(name for columns, _ in cuts for name in columns.validation))
         if not names:
             return
         value = np.zeros((len(names), len(pictures)))
         has = np.zeros(value.shape, bool)
-        for bar, part in zip(bars, pictures.parts, strict=True):
-            for name, column in zip(bar.validation, bar.validated([*part.columns]), strict=True):
+        for columns, part in cuts:
+            for name, column in zip(columns.validation, columns.measured([*part.columns]), strict=True):
                 value[names.index(name), part.at] = column
                 has[names.index(name), part.at] = True
         at = np.flatnonzero(has.any(axis=0))
@@ -150,41 +135,39 @@ class BarReader:
         ends = [{n: float(value[i, j]) for i, n in enumerate(names) if has[i, j]} for j in (0, -1)]
         changed[at[0]] = ends[0] != first
         self._validation = ends[1]
-        for bar, part in zip(bars, pictures.parts, strict=True):
-            if bar.validation:
-                columns = [key[0, part.at], *bar.validated([*part.columns])]
-                yield bar.eval, pictures.rows(part, changed, columns)
+        for columns, part in cuts:
+            if columns.validation:
+                validated = columns.validated(key[0, part.at], [*part.columns])
+                yield columns.eval, pictures.rows(part, changed, validated)
 
-    def _steps(self, pictures: Pictures, key: Floats, done: Floats) -> Iterator[tuple[Layout, Floats]]:
+    def _steps(
+        self, pictures: Pictures, cuts: Sequence[tuple[Columns, Part]], key: Floats, n: Floats
+    ) -> Iterator[tuple[Layout, Floats]]:
         """Return the last picture of each step that another one follows; keep the newest."""
+        import numpy as np
+
         begin, last = 0, len(pictures) - 1
-        if self._pending is None and self._told is not None:
-            other = (_padded(self._told) != key.T).any(axis=1)
+        if self._pending is None and self._flushed is not None:
+            other = (np.array(self._flushed) != key.T).any(axis=1)
             begin = int(other.argmax()) if other.any() else last + 1
         if begin > last:
             return
-        moves = pictures.last_of(key) & (done != 0)
+        moves = pictures.last_of(key) & (n != 0)
         moves[:begin] = False
-        if self._pending is not None and (key[:, begin] != _padded(self._pending[0])).any():
+        if self._pending is not None and (key[:, begin] != self._pending[0]).any():
             yield pictures.single(self._pending[1], begin)
-        for part in pictures.parts:
-            bar = self._of.bar(part.layout)
-            columns = [key[i, part.at] for i in range(bar.places)]
-            columns += bar.metrics([*part.columns])
-            yield bar.train, pictures.rows(part, moves, columns, pictures.next_offset)
+        for columns, part in cuts:
+            trained = columns.trained(key[:, part.at], [*part.columns])
+            yield columns.train, pictures.rows(part, moves, trained, pictures.next_offset)
             if part.at[-1] == last:
-                newest = part.columns[:, -1].tolist()
-                place = key[: bar.places, last].tolist()
-                row = Row(bar.train, int(pictures.line[last]), [*place, *bar.metrics(newest)])
-        self._pending = (tuple(place), row) if done[last] else None
-        if not done[last]:
-            self._told = None
+                place = key[:, last].tolist()
+                values = columns.trained(place, part.columns[:, -1].tolist())
+                newest = tuple(place), Row(columns.train, int(pictures.line[last]), values)
+        self._pending = newest if n[last] else None
+        if not n[last]:
+            self._flushed = None
 
 
 def _comparable(value: float) -> float:
     """Return a value that equals itself."""
     return _NAN if math.isnan(value) else value
-
-
-def _padded(place: tuple[float, ...]) -> tuple[float, ...]:
-    return (*place, -1.0, -1.0)[:3]
