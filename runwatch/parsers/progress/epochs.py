@@ -98,9 +98,9 @@ class Epochs:
         self._begun = -1.0
         """Total of a bar that had done nothing and was drawn since."""
 
-    def tell(self, epoch: int, epochs: int) -> None:
-        """Take what a line tells."""
-        self._around.tell(epoch, epochs)
+    def tell(self, epoch: int, epochs: int, *, for_all: bool = False) -> None:
+        """Take what a line tells; `for_all`: bars of other ranks, too, which are not all at one place."""
+        self._around.tell(epoch, epochs, for_all=for_all)
 
     def tell_outer(self, epoch: int, epochs: int) -> None:
         """Take what a bar of epochs shows."""
@@ -193,7 +193,7 @@ class _Around:
         self._told: tuple[int, int] | None = None
         """What the next bar is of."""
         self._by_line = False
-        """Whether a line told that, before its bar."""
+        """Whether a line told that, before its bar, and of no other bar."""
         self._any = False
         """Whether anything was told of which epoch it is."""
         self._latched = False
@@ -201,13 +201,13 @@ class _Around:
         self._behind = False
         """Whether lines tell the epoch when its bar has ended."""
 
-    def tell(self, epoch: int, epochs: int) -> None:
+    def tell(self, epoch: int, epochs: int, *, for_all: bool) -> None:
         if not self._any:
             self._behind = self._total >= 0
             self.first = int(epoch == 1 or (epochs > 0 and epoch > 0))
             if self._behind:
                 self._epoch = epoch
-        self._any, self._by_line = True, not self._behind
+        self._any, self._by_line = True, not (self._behind or for_all)
         self._told = epoch + self._behind, epochs or -1
 
     def tell_outer(self, epoch: int, epochs: int) -> None:

@@ -81,7 +81,7 @@ class BarLayout(Layout):
             total if not self.open else zero + float("inf"),
             shown[2] if self.numbered else zero - 1,
             shown[3] if self.numbered > 1 else zero - 1,
-            zero + (not (self.numbered or self.ranked or self.outer)),
+            zero + (not (self.numbered or self.outer)),
             zero + self.run_wide,
         )
 

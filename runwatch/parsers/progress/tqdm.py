@@ -176,7 +176,8 @@ class TqdmReader(BarReader):
         """Take one picture of a bar, which may be one of epochs above another that trains."""
         layout = cast("BarLayout", layout)
         if layout.outer and self._nested:
-            self._epochs.tell_outer(int(shown[0]) + 1, int(shown[1]))
+            for bar in self.bars:
+                bar.tell_outer(int(shown[0]) + 1, int(shown[1]))
             return []
         picture = Picture(layout, shown, number_)
         told = tells_total(layout) and LOSS in self.pictures[0].losses(layout)
@@ -201,15 +202,18 @@ class TqdmReader(BarReader):
 
     def _observe(self, line: bytes) -> None:
         """Take what a line that is no picture tells of epochs."""
-        if b"%|" not in line:
-            told = epoch_of(line)
+        told = epoch_of(line)
+        outer = outer_of(line) if b"%|" in line else None
+        total = begun(line) if b"%|" in line and outer is None else None
+        self._under |= outer is not None
+        bars = self.bars
+        for bar in bars:
             if told is not None:
-                self._epochs.tell(*told)
-        elif (outer := outer_of(line)) is not None:
-            self._epochs.tell_outer(*outer)
-            self._under = True
-        elif (total := begun(line)) is not None:
-            self._epochs.begin(total)
+                bar.tell(*told, for_all=len(bars) > 1)
+            elif outer is not None:
+                bar.tell_outer(*outer)
+            elif total is not None and len(bars) == 1:
+                bar.begin(total)
 
     def _note(self, line: bytes) -> None:
         """See whether it is Lightning that draws the bar: it counts epochs from 0."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING, cast
 
 from runwatch.parsers.patterns import Layout
@@ -52,6 +53,11 @@ class BarReader:
         place = self._flushed if self._pending is None else self._pending[0]
         return None if self._ranks or place is None else place[0]
 
+    @property
+    def bars(self) -> list[Epochs]:
+        """Return what knows where bars stand: the one bar, or each rank's."""
+        return [self._epochs, *(rank._epochs for rank in self._ranks.values())]
+
     def flush(self) -> list[Row]:
         """Return the last picture of the bar, or of each rank's."""
         self._epochs = Epochs(self._epochs.first)  # what comes next is of another run
@@ -73,8 +79,8 @@ class BarReader:
         if layout.ranked and self._rank is None:
             rank = int(shown[-1])
             if rank not in self._ranks and len(self._ranks) < _MAX_RANKS:
-                self._ranks[rank] = BarReader(self._of, self._epochs.first)
-                self._ranks[rank]._rank = rank
+                self._ranks[rank] = BarReader(self._of)
+                self._ranks[rank]._rank, self._ranks[rank]._epochs = rank, deepcopy(self._epochs)
             return self._ranks[rank].take(layout, shown, number_) if rank in self._ranks else []
         counts = layout.counts(shown)
         place = self._epochs.take(counts)
