@@ -19,7 +19,7 @@ from runwatch.parsers.columns import Columns
 from runwatch.parsers.drift import Drift
 from runwatch.parsers.interpreter import Interpreter
 from runwatch.parsers.piece import Piece
-from runwatch.parsers.redraws import settled
+from runwatch.parsers.progress.redraws import settled
 from runwatch.parsers.told import Told
 from runwatch.text import decode
 
