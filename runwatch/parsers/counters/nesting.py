@@ -15,13 +15,19 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
-from itertools import pairwise, starmap
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from runwatch.batch import NODE, TRAIN, Table
 from runwatch.metrics import EPOCH
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 WITHIN, PER, PLANNED = "step in epoch", "steps per epoch", "epochs planned"
 """Columns of a nested counter: the step within the epoch, the steps of an epoch, the epochs of the run."""
@@ -32,10 +38,9 @@ _MAX_EPOCHS = 4096
 """Epochs whose first step is remembered."""
 _MOST = 2.0**53
 _MAX_RANKS = 4096
-_COUNTED = (EPOCH, WITHIN, PER, PLANNED)
-_PLACES = (*_COUNTED, "rank", "node")
-
-Numbers = Sequence[float]
+_PLACES = (EPOCH, WITHIN, PER, PLANNED, "rank", "node")
+_MANY = 256
+"""Lines that numpy is quicker with."""
 
 
 class Nest(msgspec.Struct):
@@ -64,22 +69,35 @@ class Nest(msgspec.Struct):
     before: dict[float, float] = {}
     """Steps before each epoch that was seen."""
 
-    def place(
-        self, epochs: Numbers, within: Numbers, per: Numbers, planned: Numbers
-    ) -> tuple[list[float], list[float]]:
-        """Return steps and totals of lines in stream order; of the latter NaN where none is known.
+    def place(self, epoch: float, step: float, per: float, planned: float) -> tuple[float, float]:
+        """Return the step and the total of a line; the latter is NaN if none is known.
 
-        Numbers that a line does not tell are -1.
+        A number that the line does not tell is -1.
         """
-        steps: list[float] = []
-        totals: list[float] = []
-        for begin, end in pairwise((0, *_breaks(epochs, within, per), len(within))):
-            stretch = within[begin:end]
-            self._begin(epochs[begin], stretch[0], per[begin])
-            self._follow(stretch)
-            steps += [step + self.base for step in stretch]
-            totals += [self._total(planned[begin])] * len(stretch)
-        return steps, totals
+        self._begin(epoch, step, per)
+        self._follow(step, step - self.newest, step - self.newest)
+        return self.base + step, self._total(planned)
+
+    def place_many(self, places: Floats) -> Floats:
+        """Return steps and totals (2, n) of lines in stream order, by their epochs, steps ... (4, n)."""
+        import numpy as np
+
+        fell = places[1, 1:] < places[1, :-1]
+        other = (places[::2, 1:] != places[::2, :-1]).any(axis=0)
+        edges = [0, *(np.flatnonzero(fell | other) + 1).tolist(), places.shape[1]]
+        shift = np.empty((2, len(edges) - 1))
+        for at, (begin, end) in enumerate(pairwise(edges)):
+            epoch, first, per, planned = places[:, begin].tolist()
+            self._begin(epoch, first, per)
+            gaps = np.diff(places[1, begin:end], prepend=self.newest)
+            gaps = gaps[gaps > 0]
+            gap, longest = (float(gaps[-1]), float(gaps.max())) if len(gaps) else (0.0, 0.0)
+            self.zero = self.zero or first == 0
+            self._follow(float(places[1, end - 1]), gap, longest)
+            shift[:, at] = self.base, self._total(planned)
+        placed = np.repeat(shift, np.diff(edges), axis=1)
+        placed[0] += places[1]
+        return placed
 
     def _total(self, planned: float) -> float:
         """Return the planned steps of the run, as far as they are known; else NaN."""
@@ -95,7 +113,7 @@ class Nest(msgspec.Struct):
         if epoch % 1:
             epoch = _UNKNOWN  # a share of an epoch tells no more than the step
         fell = step < self.newest
-        if epoch == self.epoch and not fell and per == self.per:
+        if epoch == self.epoch and not fell and per == self.per and self.newest != _UNKNOWN:
             return
         if epoch == _UNKNOWN:
             if fell:  # at its end, the next epoch has begun, else another run
@@ -110,7 +128,7 @@ class Nest(msgspec.Struct):
             self.base = (epoch - self.origin) * per
         elif epoch < self.epoch:
             self.base = self.before.get(epoch, 0.0)
-        if epoch != self.epoch or fell:
+        if epoch != self.epoch or fell or self.newest == _UNKNOWN:
             self.first, self.newest, self.gap = step, step, 0.0
         self.epoch, self.per = epoch, per
         if self.nested and per == _UNKNOWN:
@@ -141,27 +159,12 @@ class Nest(msgspec.Struct):
         self.length = told if exact and alike else math.nan
         return paced if paced < _MOST else 0.0
 
-    def _follow(self, steps: Numbers) -> None:
-        """Take the steps of a stretch, which do not fall."""
-        self.zero = self.zero or steps[0] == 0
-        before = steps[0] if self.newest == _UNKNOWN else self.newest
-        gaps = [gap for gap in (steps[0] - before, *starmap(_gap, pairwise(steps))) if gap > 0]
-        if gaps:
-            self.gap, self.stride = gaps[-1], max(self.stride, *gaps)
-        self.newest = steps[-1]
-
-
-def _gap(before: float, after: float) -> float:
-    return after - before
-
-
-def _breaks(epochs: Numbers, within: Numbers, per: Numbers) -> list[int]:
-    """Return where another epoch begins, or the step falls."""
-    return [
-        i
-        for i in range(1, len(within))
-        if within[i] < within[i - 1] or epochs[i] != epochs[i - 1] or per[i] != per[i - 1]
-    ]
+    def _follow(self, step: float, gap: float, longest: float) -> None:
+        """Take the newest step, how far it is from the one before, and the most that any was from it."""
+        self.zero = self.zero or step == 0
+        if gap > 0:
+            self.gap, self.stride = gap, max(self.stride, longest)
+        self.newest = step
 
 
 class Nests:
@@ -177,42 +180,60 @@ class Nests:
         if not any(t.kind == HEADING or WITHIN in t.names for t in tables):
             return tables
         nested = [t for t in tables if t.kind == HEADING or (t.kind == TRAIN and WITHIN in t.names)]
-        columns = {name: [x for t in nested for x in _column(t, name)] for name in (*_PLACES, "offset")}
-        order = sorted(range(len(columns["offset"])), key=columns["offset"].__getitem__)
-        ranks = self._by_rank(columns, order)
-        steps, totals = array("d", bytes(8 * len(order))), array("d", bytes(8 * len(order)))
-        for rank, lines in ranks.items():
-            nest = self._nest(rank)
-            epochs, within, per, planned = ([columns[name][i] for i in lines] for name in _COUNTED)
-            for i, step, total in zip(lines, *nest.place(epochs, within, per, planned), strict=True):
-                steps[i], totals[i] = step, total
+        many = sum(table.rows for table in nested) >= _MANY
+        placed = iter((self._place_many if many else self._place)(nested))
         out: list[Table] = []
-        begin = 0
         for table in tables:
-            if table.kind != HEADING and WITHIN not in table.names:
+            if table.kind == HEADING:
+                next(placed)
+            elif WITHIN not in table.names:
                 out.append(table)
             elif table.kind == TRAIN:
-                end = begin + table.rows
-                out += _with(table, steps[begin:end], totals[begin:end])
-                begin = end
-            elif table.kind == HEADING:
-                begin += table.rows
+                out += _with(table, *next(placed))
             else:
                 out.append(_without(table))
         return tuple(out)
 
-    def _by_rank(self, columns: dict[str, list[float]], order: list[int]) -> dict[float, list[int]]:
-        """Return the lines with a step by rank, in stream order; give them the epochs of their headings."""
-        epochs, within, planned = columns[EPOCH], columns[WITHIN], columns[PLANNED]
-        lines: dict[float, list[int]] = {}
-        for i in order:
-            if within[i] == _UNKNOWN:
-                self._heading = epochs[i], planned[i]
+    def _place(self, tables: list[Table]) -> list[tuple[array[float], array[float]]]:
+        """Return steps and totals of some tables."""
+        placed = [(array("d", bytes(8 * t.rows)), array("d", bytes(8 * t.rows))) for t in tables]
+        columns = [[_column(table, name) for name in ("offset", *_PLACES)] for table in tables]
+        rows = sorted(
+            (row, which, at)
+            for which, numbers in enumerate(columns)
+            for at, row in enumerate(zip(*numbers, strict=True))
+        )
+        for (_, epoch, step, per, planned, rank, node), which, at in rows:
+            if step == _UNKNOWN:
+                self._heading = epoch, planned
                 continue
-            if epochs[i] == _UNKNOWN:
-                epochs[i], planned[i] = self._heading
-            lines.setdefault(columns["rank"][i] + NODE * columns["node"][i], []).append(i)
-        return lines
+            of, ends = (epoch, planned) if epoch != _UNKNOWN else self._heading
+            nest = self._nest(rank + NODE * node)
+            placed[which][0][at], placed[which][1][at] = nest.place(of, step, per, ends)
+        return placed
+
+    def _place_many(self, tables: list[Table]) -> list[tuple[array[float], array[float]]]:
+        """Return the same for many lines at once."""
+        import numpy as np
+
+        lines = np.concatenate(
+            [np.array([_column(t, name) for name in ("offset", *_PLACES)]) for t in tables], 1
+        )
+        order = np.argsort(lines[0], kind="stable")
+        places, who = lines[1:5, order], lines[5, order] + NODE * lines[6, order]
+        headed, heads = places[0] == _UNKNOWN, places[1] == _UNKNOWN
+        if heads.any() or self._heading[0] != _UNKNOWN:
+            known = np.concatenate((np.array([self._heading]).T, places[::3, heads]), axis=1)
+            places[::3] = np.where(headed, known[:, np.cumsum(heads)], places[::3])
+            self._heading = float(known[0, -1]), float(known[1, -1])
+        placed = np.empty((2, len(order)))
+        for rank in np.unique(who[~heads]).tolist():
+            own = np.flatnonzero((who == rank) & ~heads)
+            placed[:, order[own]] = self._nest(rank).place_many(places[:, own])
+        ends = np.cumsum([table.rows for table in tables])[:-1]
+        return [
+            (array("d", p[0].tobytes()), array("d", p[1].tobytes())) for p in np.split(placed, ends, axis=1)
+        ]
 
     def _nest(self, rank: float) -> Nest:
         if rank not in self.nests and len(self.nests) >= _MAX_RANKS:
