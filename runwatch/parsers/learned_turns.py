@@ -9,7 +9,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from runwatch.parsers.learn_counters import Kept, Place, ratio
-from runwatch.parsers.learn_words import RATIO, is_epoch, place
+from runwatch.parsers.learn_words import RATIO, place
+from runwatch.parsers.lexicon.words import is_epoch
 from runwatch.parsers.patterns import Epochs, number
 
 _BATCHES = (b"batch", b"batches", b"minibatch")
