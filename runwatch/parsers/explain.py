@@ -20,7 +20,8 @@ from itertools import pairwise
 from runwatch.batch import BAR, PLAN, TRAIN, Batch
 from runwatch.parsers.api import Format
 from runwatch.parsers.fields import fields
-from runwatch.parsers.learn_words import EPOCH_RANK, RATIO, counters, is_quality, is_val, relevant
+from runwatch.parsers.learn_words import EPOCH_RANK, RATIO, counters, relevant
+from runwatch.parsers.lexicon.words import is_quality, is_val
 from runwatch.parsers.sample import Sample, sample, template
 from runwatch.parsers.stream import StreamParser
 

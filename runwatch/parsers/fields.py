@@ -13,42 +13,17 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from runwatch.metrics import SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, Unit, unit_of
-from runwatch.parsers import tongues
+from runwatch.metrics import Unit
+from runwatch.parsers.lexicon import languages
+from runwatch.parsers.lexicon.names import SPEED, unit_of
+from runwatch.parsers.lexicon.units import RATES, SCALES
 from runwatch.parsers.patterns import VALUE
 
 MAX_FIELDS = 256
 """More numbers in one line than this are not looked at."""
 _MAX_NAME = 80
 
-RATES = {
-    b"tok/s": TOKENS_PER_SEC,
-    b"tok/sec": TOKENS_PER_SEC,
-    b"tokens/s": TOKENS_PER_SEC,
-    b"tokens/sec": TOKENS_PER_SEC,
-    b"samples/s": SAMPLES_PER_SEC,
-    b"samples/sec": SAMPLES_PER_SEC,
-    b"img/s": SAMPLES_PER_SEC,
-    b"imgs/s": SAMPLES_PER_SEC,
-    b"images/s": SAMPLES_PER_SEC,
-    b"s/it": STEP_TIME,
-    b"s/iter": STEP_TIME,
-    b"s/step": STEP_TIME,
-    b"ms/it": STEP_TIME,
-    b"ms/iter": STEP_TIME,
-    b"ms/step": STEP_TIME,
-    b"it/s": STEP_TIME,
-    b"iter/s": STEP_TIME,
-    b"steps/s": STEP_TIME,
-    b"steps/sec": STEP_TIME,
-}
-"""Units that say what a number is, even where no name stands before it."""
-_SPEEDS = frozenset((b"", b"speed", b"throughput", b"rate"))
-"""Names that leave it to the unit what a number is."""
-SCALES = {
-    b"k": 1e3, b"K": 1e3, b"M": 1e6, b"B": 1e9,
-    b"KB": 2.0**10, b"MB": 2.0**20, b"Mb": 2.0**20, b"GB": 2.0**30, b"G": 2.0**30, b"TiB": 2.0**40,
-}  # fmt: skip
+_SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
 _SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b""}
 """Units as they are kept; `f0` ends a number of single precision as Julia shows it."""
 _PLAIN = (b"f0", b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
@@ -149,14 +124,9 @@ class Field(NamedTuple):
 
     def unit(self, metric: str) -> Unit:
         """Return how the number becomes the stored one if it is `metric`."""
-        if self.suffix in RATES:
-            if self.suffix.startswith(b"ms/"):
-                return Unit(divide=1e3)
-            return Unit(invert=RATES[self.suffix] == STEP_TIME and self.suffix.endswith((b"/s", b"/sec")))
         if self.suffix in SCALES:
             return Unit(multiply=SCALES[self.suffix])
-        name = self.name.decode("ascii", "replace")
-        return unit_of(metric, self.suffix.decode("ascii", "replace"), name)
+        return unit_of(metric, self.suffix.decode("ascii", "replace"), languages.spelled(self.name))
 
 
 def masked(text: bytes) -> bytes:
@@ -242,9 +212,9 @@ def _by_pair(line: bytes, first: Field, second: Field) -> tuple[Field, Field]:
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     foreign = not gap.isascii()
     if foreign:
-        gap = tongues.with_ascii_colon(gap)
-    named = (tongues.accented(gap) if foreign else None) or _NAME.search(gap)
-    named = named or (tongues.named(gap) if foreign else None)
+        gap = languages.with_ascii_colon(gap)
+    named = (languages.accented(gap) if foreign else None) or _NAME.search(gap)
+    named = named or (languages.named(gap) if foreign else None)
     name = _SENTENCE.split(named["name"])[-1].rstrip(b"'>-.") if named else b""
     if not named and line[:1] == b"|":  # a box: | name | value |
         name = gap.strip(b" |")
@@ -252,7 +222,7 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         tensor = _TENSOR.search(gap)
         name = tensor[1] if tensor else name
     if foreign:
-        name = tongues.ordinal(gap, line, token.end()) or name
+        name = languages.ordinal(gap, line, token.end()) or name
     if token["done"] is not None:
         name = b"batch" if not _PLACE.search(name) and _BATCHES.match(line, token.end()) else name
         amount = _AMOUNT.match(line, token.end())
@@ -291,8 +261,6 @@ def _value(
         counted = _COUNTED.match(line, token.end())
         name = counted["name"] if counted else name
     name = token["nth"] or name
-    if not suffix and RATES.get(name) == STEP_TIME:
-        suffix = name
-    if suffix in RATES and (suffix == name or name.lower() in _SPEEDS):
-        name = RATES[suffix].encode()
+    if suffix in RATES and name.lower() in _SPEEDS:
+        name = suffix
     return Field(name, start, end, suffix)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from runwatch.metrics import canonical
+from runwatch.parsers.lexicon.names import canonical
 
 
 class HeldOut(Mapping[str, str]):

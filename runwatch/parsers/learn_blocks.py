@@ -8,20 +8,9 @@ from runwatch.parsers.fields import Field
 from runwatch.parsers.learn_counters import ENOUGH, Kept, grows
 from runwatch.parsers.learn_enough import FEW
 from runwatch.parsers.learn_families import aliases, interleaved, usual_of
-from runwatch.parsers.learn_words import (
-    EPOCH_RANK,
-    SAVES,
-    VAL,
-    is_bare_score,
-    is_boxed,
-    is_quality,
-    is_telling,
-    is_time,
-    is_val,
-    place,
-    words,
-)
+from runwatch.parsers.learn_words import EPOCH_RANK, is_bare_score, is_boxed, is_time, place
 from runwatch.parsers.learned import Plan
+from runwatch.parsers.lexicon.words import SAVES, VAL, is_quality, is_telling, is_val, words
 
 _NO_HEADING = SAVES | VAL | {b"early", b"stop", b"stopping", b"stopped"}
 """Words of lines that tell what was done then, not that a record begins."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from runwatch.parsers.fields import SCALES, Field
+from runwatch.parsers.fields import Field
 from runwatch.parsers.learn_words import EPOCH_RANK, INNER, RATIO, STEP_RANK, UNKNOWN, place
+from runwatch.parsers.lexicon.units import SCALES
 from runwatch.parsers.patterns import number
 
 Place = tuple[int, bytes]

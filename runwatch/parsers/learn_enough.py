@@ -8,8 +8,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 from runwatch.parsers.learn_counters import Kept, steps_of
-from runwatch.parsers.learn_words import STEP_RANK, is_quality, is_telling, is_val
+from runwatch.parsers.learn_words import STEP_RANK
 from runwatch.parsers.learned import Plan
+from runwatch.parsers.lexicon.words import is_quality, is_telling, is_val
 
 FEW = 3
 """Lines of a family that are enough at the end, if other lines are not too many."""

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from runwatch.batch import BY_EPOCH
-from runwatch.metrics import LOSS, STEP_TIME, VAL_LOSS, canonical
-from runwatch.parsers.fields import RATES
+from runwatch.metrics import LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.learn_counters import (
     ENOUGH,
     Kept,
@@ -27,22 +26,21 @@ from runwatch.parsers.learn_counters import (
     two_ratios,
 )
 from runwatch.parsers.learn_enough import FEW
-from runwatch.parsers.learn_words import (
-    EPOCH_RANK,
-    STEP_RANK,
+from runwatch.parsers.learn_words import EPOCH_RANK, STEP_RANK, is_time
+from runwatch.parsers.learned import Plan
+from runwatch.parsers.learned_turns import takes_turns, turning
+from runwatch.parsers.lexicon.languages import spelled
+from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.words import (
     is_epoch,
     is_loss,
     is_quality,
     is_split,
     is_telling,
-    is_time,
     is_val,
     tells_runs_apart,
     words,
 )
-from runwatch.parsers.learned import Plan
-from runwatch.parsers.learned_turns import takes_turns, turning
-from runwatch.parsers.tongues import spelled
 
 _WHOLE = frozenset(b"total tot all overall sum combined joint full final".split())
 _LOSSES = _WHOLE | frozenset(
@@ -257,10 +255,7 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
             vals = [name for name in names & _splits(lines, names) if is_val(name)]
             meant.update({name: VAL_LOSS for name in vals if len(vals) == 1})  # loss 0.5 val 0.6
     for name in sorted(names):
-        rate = RATES.get(name.lower())
-        if rate is not None and rate != STEP_TIME:
-            meant[name] = rate
-        elif b"time" in (parts := set(words(name))) and parts <= _TIMES and lines:
+        if b"time" in (parts := set(words(name))) and parts <= _TIMES and lines:
             values = [k.value(i) for k in lines for i, f in enumerate(k.found) if f.name == name]
             rising = all(b >= a for a, b in pairwise(values)) and len(set(values)) > len(values) // 2
             meant[name] = "elapsed" if rising else STEP_TIME

@@ -8,8 +8,8 @@ from runwatch.parsers.fields import Field
 from runwatch.parsers.learn_counters import Kept
 from runwatch.parsers.learn_enough import FEW
 from runwatch.parsers.learn_families import interleaved
-from runwatch.parsers.learn_words import is_rate
 from runwatch.parsers.learned import Plan
+from runwatch.parsers.lexicon.words import is_rate
 
 
 def rates(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from runwatch.parsers.fields import Field
-from runwatch.parsers.learn_words import is_val, words
+from runwatch.parsers.lexicon.words import is_val, words
 
 SECTION = b"section"
 """Family of the lines that open a section and hold no number; the head of no other."""

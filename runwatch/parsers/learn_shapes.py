@@ -11,7 +11,8 @@ import re
 from typing import NamedTuple
 
 from runwatch.parsers.fields import Field, fields
-from runwatch.parsers.learn_words import counters, head, is_bare_score, is_boxed, is_telling
+from runwatch.parsers.learn_words import counters, head, is_bare_score, is_boxed
+from runwatch.parsers.lexicon.words import is_telling
 
 _ZEROS = bytes(48 if 48 <= c <= 57 else c for c in range(256))
 _DIGIT = re.compile(rb"\d")

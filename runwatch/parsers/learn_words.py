@@ -10,37 +10,21 @@ from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
 
-from runwatch.parsers import tongues
 from runwatch.parsers.fields import Field, masked
+from runwatch.parsers.lexicon import languages
+from runwatch.parsers.lexicon.names import meaning
+from runwatch.parsers.lexicon.words import (
+    RUNS,
+    TOLD_AGAIN,
+    is_loss,
+    is_quality,
+    is_split,
+    is_telling,
+    is_val,
+    words,
+)
 from runwatch.parsers.prefix import spans_before
 
-_WORDS = re.compile(rb"[A-Za-z]+")
-_GLUED = re.compile(
-    rb"(trn|tr|train|valid|val|vl|va|test|tst|ts|te|dev|eval)(loss|acc|accuracy|auc|roc|f1|err|error)"
-    rb"|r?(ms)(train|valid|val|test)?(?:err|error)"
-)
-"""A part of the data and a score in one word: `trloss`, `valacc`, `MSTestError`."""
-_SHORT = {
-    **dict.fromkeys((b"tr", b"trn"), b"train"),
-    **dict.fromkeys((b"vl", b"va", b"vd", b"vld"), b"val"),
-    **dict.fromkeys((b"te", b"ts", b"tst"), b"test"),
-}
-_SCORED = frozenset(b"loss losses acc accuracy auc err error mse mae f ppl".split())
-"""Words behind which, or before which, a short one is a part of the data: `tr_loss`, `loss_va`."""
-_QUALITY = frozenset(
-    b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
-    b"error err accuracy auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid "
-    b"score fitness".split()
-)
-"""Words of names that say how well training goes."""
-_NOT_QUALITY = frozenset(b"scale time coeff code".split())
-_SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
-"""Words of names that only training prints."""
-VAL = frozenset(
-    b"val vali valid validate validation validated validating eval evaluation evaluated evaluating "
-    b"test tested testing dev".split()
-)
-_SPLITS = VAL | frozenset(b"train training trn".split())
 _ITERATION = 2
 _STEP_RANKS: Mapping[bytes, int] = {
     **dict.fromkeys(b"step steps updates timesteps".split(), 1),
@@ -62,23 +46,11 @@ _COUNT_SUFFIXES = (b"", b"k", b"K", b"M")
 _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
 _INDEX = frozenset(b"id idx index num number no i n in out".split())
 """Words behind the word that says what is counted: `batch_idx`, `step number`."""
-_RUNS = frozenset(
-    b"fold run trial seed split experiment exp client model agent task subject stage attempt repeat "
-    b"config".split()
-)
-"""Words of names whose numbers tell trainings apart."""
-_CLASSES = _RUNS | frozenset(
+_CLASSES = RUNS | frozenset(
     b"class cls category label layer head gpu rank worker thread device node port pid "
     b"memory mem ram vram correct patience size sps fps ips tps wps ups qps speed throughput".split()
 )
 """Words of names whose numbers count no time: runs, classes, amounts and rates."""
-TOLD_AGAIN = frozenset(
-    b"best final finished end average avg mean overall last early stop stopping summary".split()
-)
-"""Words of lines and names that tell again what others told."""
-SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
-"""Words of lines that tell what was done then, not that a record begins."""
-_EPOCHS = tuple([word] for word in b"epoch episode round e".split())
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
@@ -102,79 +74,8 @@ _OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
 _SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")
 _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
-_MEASURED = frozenset(b"ms squared square batch minibatch reconstruction recon".split())
-"""What an error is of, or how it is taken, that is a loss; others are shares of what was guessed wrong."""
-_COSTS = frozenset(b"batch reader time data".split())
-"""What else costs: time."""
-_NOW = frozenset(b"lr learning rate current new the now train training".split())
-"""Words of the name of a learning rate."""
 _TIME = frozenset(b"time elapsed took eta seconds sec duration".split())
 _TIME_UNITS = (b"s", b"ms", b"us", b"m", b"min", b"h")
-_NAMES = 1024
-"""Names of which is remembered what they say."""
-
-
-def words(name: bytes) -> list[bytes]:
-    """Return the words of a printed name in lower case: `Train/avg_loss` -> train, avg, loss."""
-    if not name.isascii():
-        name = tongues.translated(name)
-    parts = [part for word in _WORDS.findall(name) for part in _apart(word.lower())]
-    if len(parts) > 1 and not _SCORED.isdisjoint(parts):
-        return [_SHORT.get(part, part) for part in parts]
-    return parts
-
-
-def _apart(word: bytes) -> tuple[bytes, ...]:
-    """Return a word in English, or the two of which it is made: `valloss`, `Trainingsverlust`."""
-    glued = _GLUED.fullmatch(word)
-    if glued is not None and glued[3]:
-        return (b"ms", glued[4], b"error") if glued[4] else (b"ms", b"error")
-    if glued is not None:
-        return _SHORT.get(glued[1], glued[1]), glued[2]
-    compound = tongues.COMPOUND.fullmatch(word)
-    parts = (word,) if compound is None else (compound[1], compound[2])
-    return tuple(tongues.LATIN.get(part, part) for part in parts)
-
-
-@lru_cache(_NAMES)
-def is_quality(name: bytes) -> bool:
-    """Whether a name says how well training goes: loss, accuracy, reward."""
-    parts = words(name)
-    known = is_loss(name) or not _QUALITY.isdisjoint(parts)
-    return known and _NOT_QUALITY.isdisjoint(parts)
-
-
-def is_epoch(name: bytes) -> bool:
-    """Whether a name is that of an epoch, or of an episode."""
-    return words(name)[-1:] in _EPOCHS
-
-
-@lru_cache(_NAMES)
-def is_loss(name: bytes) -> bool:
-    """Whether a name is that of a loss."""
-    parts = words(name)
-    if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
-        return True
-    if b"error" in parts and not _MEASURED.isdisjoint(parts):
-        return True
-    return b"cost" in parts and _COSTS.isdisjoint(parts)
-
-
-@lru_cache(_NAMES)
-def is_telling(name: bytes) -> bool:
-    """Whether a name is one that only training prints."""
-    return is_quality(name) or not _SOFT.isdisjoint(words(name))
-
-
-@lru_cache(_NAMES)
-def is_rate(name: bytes) -> bool:
-    """Whether a name is that of the learning rate, and of no other's: `lr`, `Current learning rate`."""
-    parts = words(name)
-    return (
-        bool(parts)
-        and (parts[-1] == b"lr" or parts[-2:] == [b"learning", b"rate"])
-        and _NOW.issuperset(parts)
-    )
 
 
 def is_time(field: Field) -> bool:
@@ -183,19 +84,9 @@ def is_time(field: Field) -> bool:
     return said or (field.suffix in _TIME_UNITS and not is_telling(field.name))
 
 
-def is_val(text: bytes) -> bool:
-    """Whether a name or a head speaks of validation."""
-    return not VAL.isdisjoint(words(text))
-
-
 def told_by(family: bytes) -> bytes:
     """Return a head without what a logger prints before its level, as in `[test] main.py[line:#] INFO: #`."""
     return _LOGGER.sub(b"", family)
-
-
-def is_split(name: bytes) -> bool:
-    """Whether a name is only that of a part of the data, as in `train=2.5 val=2.6`."""
-    return bool(parts := words(name)) and _SPLITS.issuperset(parts)
 
 
 def is_boxed(line: bytes) -> bool:
@@ -208,16 +99,11 @@ def is_bare_score(line: bytes, number: Field) -> bool:
     return b"." in line[number.start : number.end] and is_split(number.name)
 
 
-def tells_runs_apart(name: bytes) -> bool:
-    """Whether a name is that of a run, a fold, or what else is trained one after the other."""
-    return not _RUNS.isdisjoint(words(name)[-1:])
-
-
 def relevant(line: bytes) -> bool:
     """One cheap look: False for a line that cannot be of use."""
     if not _NUMBER.search(line) or line.endswith((b"},", b"),", b"(", b"{")):  # the latter is source code
         return False
-    known = _RELEVANT.search(line.lower()) or (not line.isascii() and tongues.tells(line))
+    known = _RELEVANT.search(line.lower()) or (not line.isascii() and languages.tells(line))
     if not known and not is_count(line):
         return False
     if _OTHER.search(line) or (b"{'" in line and line.count(b"{") > line.count(b"}")):
@@ -238,7 +124,7 @@ def rank(line: bytes, number: Field) -> int | None:
     if last in _INDEX and len(parts) > 1:
         last = parts[-2]
     if last in _STEP_RANKS:
-        return _STEP_RANKS[last]
+        return _STEP_RANKS[last] if meaning(languages.spelled(name)).role in ("", "counter") else None
     before = line[: number.start].rstrip()
     leads = not before.strip(b" \t|[(#<>") or before.lstrip() in (name, name + b":")
     if name.lower() in _LABELS and leads:

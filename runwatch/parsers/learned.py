@@ -11,32 +11,29 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
-from runwatch.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit, canonical
+from runwatch.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
 from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
 from runwatch.parsers.fields import Field, fields
 from runwatch.parsers.learn_sections import VAL_SECTION, Sections
 from runwatch.parsers.learn_words import (
     EPOCH_RANK,
     RATIO,
-    SAVES,
-    TOLD_AGAIN,
-    VAL,
     counters,
     head,
     is_boxed,
-    is_quality,
-    is_rate,
-    is_val,
     place,
     rank_span,
     relevant,
     told_by,
-    words,
 )
+from runwatch.parsers.lexicon.languages import spelled
+from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.names import columns as columns_of
+from runwatch.parsers.lexicon.words import SAVES, TOLD_AGAIN, VAL, is_quality, is_rate, is_val, words
 from runwatch.parsers.patterns import Layout, Match
-from runwatch.parsers.tongues import spelled
 from runwatch.text import decode
 
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
@@ -281,11 +278,12 @@ class LearnedMatcher:
         """Return every named number that is not taken."""
         columns = []
         seen: set[str] = set(META_COLUMNS)
+        named = [n.name for index, n in enumerate(found) if n.name and index not in taken]
+        meant = _meant(tuple(named), tuple(aliases.items()))
         for index, number in enumerate(found):
             if index in taken or not number.name:
                 continue
-            text = spelled(number.name)
-            metric = aliases.get(number.name) or canonical(text)
+            metric = meant[number.name]
             of = set(words(number.name))
             if validation and b"train" not in of and (metric == LOSS or of <= _PLAIN_LOSS):
                 metric = VAL_LOSS
@@ -313,6 +311,13 @@ class LearnedMatcher:
                 {metric: text for metric, text in printed.items() if metric != text},
             )
         return Match(layout, tuple(column[3] for column in columns))
+
+
+@lru_cache(1024)
+def _meant(names: tuple[bytes, ...], aliases: tuple[tuple[bytes, str], ...]) -> dict[bytes, str]:
+    """Return what the names of one line mean."""
+    known = {spelled(name): metric for name, metric in aliases}
+    return dict(zip(names, columns_of(map(spelled, names), known), strict=True))
 
 
 def _rate(number: Field) -> Column:

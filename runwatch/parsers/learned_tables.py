@@ -7,13 +7,14 @@ from itertools import islice, pairwise
 from typing import NamedTuple
 
 from runwatch.batch import META_COLUMNS, TRAIN
-from runwatch.metrics import LOSS, Unit, canonical
+from runwatch.metrics import LOSS, Unit
 from runwatch.parsers.learn_counters import ENOUGH
 from runwatch.parsers.learn_families import LOSSLESS, aliases
-from runwatch.parsers.learn_words import is_loss, is_quality
+from runwatch.parsers.lexicon.languages import spelled
+from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.words import is_loss, is_quality
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 from runwatch.parsers.prefix import behind_logger
-from runwatch.parsers.tongues import spelled
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")

@@ -10,7 +10,8 @@ from itertools import pairwise
 
 from runwatch.parsers.counters.nesting import Nest
 from runwatch.parsers.learn_counters import Kept, Place, ratio
-from runwatch.parsers.learn_words import RATIO, is_epoch, place
+from runwatch.parsers.learn_words import RATIO, place
+from runwatch.parsers.lexicon.words import is_epoch
 from runwatch.parsers.patterns import number
 
 _BATCHES = (b"batch", b"batches", b"minibatch")

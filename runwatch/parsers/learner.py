@@ -36,9 +36,10 @@ from runwatch.parsers.learn_families import (
 from runwatch.parsers.learn_rates import rates
 from runwatch.parsers.learn_sections import SECTION, Sections
 from runwatch.parsers.learn_shapes import reading_of
-from runwatch.parsers.learn_words import SAVES, VAL_LED, is_loss, is_val, rank_span, relevant, words
+from runwatch.parsers.learn_words import VAL_LED, rank_span, relevant
 from runwatch.parsers.learned import LearnedMatcher, Plan
 from runwatch.parsers.learned_tables import TableMatcher, header
+from runwatch.parsers.lexicon.words import SAVES, is_loss, is_val, words
 from runwatch.parsers.patterns import Matcher, values
 from runwatch.parsers.piece import Piece
 from runwatch.text import decode

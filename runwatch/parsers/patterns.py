@@ -14,7 +14,8 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol, cast
 
 from runwatch.batch import BAR, EVAL, META_COLUMNS, TRAIN
-from runwatch.metrics import EPOCH, STEP_TIME, Unit, canonical, unit_of
+from runwatch.metrics import EPOCH, STEP_TIME, Unit
+from runwatch.parsers.lexicon.names import columns, unit_of
 from runwatch.parsers.stamps import Stamp, Stamped, find
 from runwatch.parsers.tags import ranked
 from runwatch.text import decode
@@ -192,17 +193,13 @@ class Layouts:
         return self._known[key]
 
     def _build(self, kind: str, printed: tuple[bytes, ...], suffixes: tuple[bytes, ...]) -> Layout:
-        names: list[str] = []
         units: list[Unit] = []
         shown: dict[str, str] = {}
-        for raw, suffix in zip(printed, suffixes, strict=True):
-            text = decode(raw, _NAME)
-            name = self._aliases.get(text) or (text if text in _PLACES else canonical(text))
-            if name in _OURS:
-                name = f"printed/{name}"
-            if name in names:  # two words for one thing: the first counts
-                name = text
-            names.append(name)
+        texts = [decode(raw, _NAME) for raw in printed]
+        known = {text: name for text in texts if (name := self._aliases.get(text))}
+        places = {text: text for text in texts if text in _PLACES}
+        names = [f"printed/{n}" if n in _OURS else n for n in columns(texts, {**places, **known})]
+        for text, name, suffix in zip(texts, names, suffixes, strict=True):
             unit = suffix.decode("ascii", "replace").strip() or self._units.get(text, "")
             units.append(Unit() if name in META_COLUMNS else unit_of(name, unit, text))
             if name != text:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from runwatch.batch import META_COLUMNS
-from runwatch.metrics import Unit, canonical
+from runwatch.metrics import Unit
+from runwatch.parsers.lexicon.names import columns
 from runwatch.parsers.patterns import Layout
 
 _BAR_END = re.compile(rb"^(?:.*?\[[\d:]+<[^\]\r\n]{0,2000}\]\s*|.*)")
@@ -73,10 +74,8 @@ class RowMaker:
         return layout
 
     def _make(self, kind: str, printed: tuple[str, ...]) -> Layout:
-        names: list[str] = []
-        for name in printed:
-            known = self._aliases.get(name) or (name if name in META_COLUMNS else canonical(name))
-            names.append(name if known in names else known)  # two words for one thing: the first counts
+        places = {name: name for name in printed if name in META_COLUMNS}
+        names = columns(printed, {**places, **self._aliases})
         shown = {name: text for name, text in zip(names, printed, strict=True) if name != text}
         return Layout(kind, self._pattern, tuple(names), tuple(Unit() for _ in names), shown)
 

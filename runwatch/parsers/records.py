@@ -26,9 +26,8 @@ from runwatch.metrics import (
     TOKENS_PER_SEC,
     VAL_LOSS,
     Unit,
-    canonical,
-    unit_of,
 )
+from runwatch.parsers.lexicon.names import canonical, unit_of
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 from runwatch.text import shown
 

@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from runwatch.parsers.api import Format
 from runwatch.parsers.learn_counters import ENOUGH
-from runwatch.parsers.learn_words import SAVES, TOLD_AGAIN, VAL, told_by, words
+from runwatch.parsers.learn_words import told_by
 from runwatch.parsers.learned import LearnedMatcher
 from runwatch.parsers.learner import KEPT_LINES, Learner
+from runwatch.parsers.lexicon.words import SAVES, TOLD_AGAIN, VAL, words
 
 _SURE = 0.8
 """How likely a later stage must be read right."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from runwatch.batch import META_COLUMNS
-from runwatch.metrics import MFU, SAMPLES_PER_SEC, STEP_TIME, TFLOPS, TOKENS_PER_SEC, canonical
+from runwatch.metrics import MFU, SAMPLES_PER_SEC, STEP_TIME, TFLOPS, TOKENS_PER_SEC
+from runwatch.parsers.lexicon.names import canonical
 from runwatch.parsers.patterns import values
 from runwatch.parsers.trace import Token, tokens, trace
 from runwatch.parsers.user import PatternError, build

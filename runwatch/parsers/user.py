@@ -33,10 +33,11 @@ from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.cputime import Allowance, SlowError
-from runwatch.metrics import Unit, canonical, unit_of
+from runwatch.metrics import Unit
 from runwatch.parsers.api import Format
-from runwatch.parsers.fields import SCALES
 from runwatch.parsers.formats import report
+from runwatch.parsers.lexicon.names import canonical, unit_of
+from runwatch.parsers.lexicon.units import SCALES
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 
 if TYPE_CHECKING:

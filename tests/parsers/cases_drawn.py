@@ -63,7 +63,7 @@ CASES = [
         "yolo",
         "     Epoch   gpu_mem       box       obj       cls     total    labels  img_size\n"
         "       0/5     2.62G   0.125   0.25   0.5    0.875         5       640: 100% 36/36 [18:42<00:00,  3.29it/s]\n",
-        {"step": [0], "total": [5], "train/box_loss": [0.125], "train/total_loss": [0.875]},
+        {"step": [0], "total": [5], "train/box_loss": [0.125], "train/loss": [0.875]},
     ),
     Case(
         "yolo",  # a classifier
@@ -249,18 +249,18 @@ CASES = [
         "     0/149     12.5G   0.0625   0.0125         0    0.0750        52       640    0.125     0.25    0.5    0.0625   0.0500    0.025         0\n"
         "     1/149     12.5G    0.050   0.0100         0    0.0600        27       640    0.250     0.50    0.5    0.1250   0.0375    0.010         0\n",
         {"step": [0, 1], "total": [149, 149], "train/box_loss": [0.0625, 0.05], "train/obj_loss": [0.0125, 0.01],
-         "train/total_loss": [0.075, 0.06], "val/precision": [0.125, 0.25], "val/mAP50-95": [0.0625, 0.125],
+         "train/loss": [0.075, 0.06], "val/precision": [0.125, 0.25], "val/mAP50-95": [0.0625, 0.125],
          "val/box_loss": [0.05, 0.0375], "val/cls_loss": [0, 0]},
     ),
     Case(
         "yolo-results-txt",  # with landmarks
         "      3/9     1.25G   0.0625   0.0125     0.025    0.0500    0.1500        52       640    0.125     0.25    0.5    0.0625   0.0500    0.025         0\n",
-        {"step": [3], "total": [9], "train/landmark_loss": [0.05], "train/total_loss": [0.15], "val/recall": [0.25]},
+        {"step": [3], "total": [9], "train/landmark_loss": [0.05], "train/loss": [0.15], "val/recall": [0.25]},
     ),
     Case(
         "yolo-results-txt",  # with key points
         "      3/9     1.25G   0.0625   0.0125     0.025    0.0500    0.025     0.1750        52       640    0.125     0.25    0.5    0.0625   0.0500    0.025         0\n",
-        {"step": [3], "train/kpt_loss": [0.05], "train/kptv_loss": [0.025], "train/total_loss": [0.175], "val/recall": [0.25]},
+        {"step": [3], "train/kpt_loss": [0.05], "train/kptv_loss": [0.025], "train/loss": [0.175], "val/recall": [0.25]},
     ),
     Case(
         "keras",  # backspaces, as many as the bar is long, as terminals and notebooks get them

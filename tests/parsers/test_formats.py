@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.metrics import canonical
 from runwatch.parsers.formats import catalogue
+from runwatch.parsers.lexicon.names import canonical
 
 from . import cases_drawn, cases_kin, cases_language, cases_other, cases_versions
 from .case import Case

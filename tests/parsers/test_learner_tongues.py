@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.parsers.fields import fields
-from runwatch.parsers.tongues import spelled, with_ascii_colon
+from runwatch.parsers.lexicon.languages import spelled, with_ascii_colon
 
 from .logs import parse
 

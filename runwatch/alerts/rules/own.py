@@ -30,7 +30,8 @@ from runwatch.alerts.rules.baseline import Floats, Segments, take
 from runwatch.alerts.rules.settings import Aggregate, OwnRule
 from runwatch.block import Block, Samples, Status
 from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import STEP_TIME, canonical, label
+from runwatch.metrics import STEP_TIME, label
+from runwatch.parsers.lexicon.names import canonical
 
 CALM = 10
 """Samples after which a condition can be over."""

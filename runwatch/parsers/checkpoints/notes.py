@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from runwatch.batch import EVAL, Table
 from runwatch.checkpoint import Checkpoint
-from runwatch.metrics import canonical
 from runwatch.parsers.checkpoints import nanochat, plain
+from runwatch.parsers.lexicon.names import canonical
 from runwatch.parsers.records import flatten
 
 NOTES = re.compile(r"meta_\d+\.json|trainer_state\.json")

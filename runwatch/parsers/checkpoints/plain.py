@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from runwatch.metrics import canonical
 from runwatch.parsers.checkpoints.layout import Layout, Part
+from runwatch.parsers.lexicon.names import canonical
 
 _ANY = (Part("file", re.compile(r".*")),)
 

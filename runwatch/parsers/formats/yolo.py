@@ -14,7 +14,7 @@ ULTRALYTICS = Format(
     readers=(YoloReader,),
 )
 
-_TRAINED = ("box", "obj", "cls", "landmark", "kpt", "kptv", "total")
+_TRAINED = ("box", "obj", "cls", "landmark", "kpt", "kptv")
 _VALIDATED = ("precision", "recall", "mAP50", "mAP50-95", "box_loss", "obj_loss", "cls_loss")
 
 
@@ -37,7 +37,8 @@ _RESULTS = ResultsPattern(
     + rb"\s*$",
     needle=b"/",
     sign=rb"\d/\d+\s+\d+(?:\.\d+)?[GM]",
-    aliases={f"t {name}": f"train/{name}_loss" for name in _TRAINED}
+    aliases={"t total": LOSS}
+    | {f"t {name}": f"train/{name}_loss" for name in _TRAINED}
     | {f"v {i}": f"val/{name}" for i, name in enumerate(_VALIDATED)},
 )
 RESULTS = Format(

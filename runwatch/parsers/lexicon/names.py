@@ -1,0 +1,360 @@
+"""Printed names: the metric, role, part of the data and unit that each means, and the rule that says so.
+
+A name is read by its words, whatever the spelling: `val_loss`, `loss/val`, `Validation Loss`, `valLoss`.
+Every word has to be known, or the name is kept as it was printed: `lr_mult` and `max_grad_norm` are others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
+
+from runwatch.metrics import (
+    DATA_TIME,
+    EPOCH,
+    GRAD_NORM,
+    LEARNING_RATE,
+    LOSS,
+    LOSS_SCALE,
+    LR_MULTIPLIER,
+    MFU,
+    SHARE,
+    STEP_TIME,
+    TFLOPS,
+    TOKENS_PER_SEC,
+    VAL_BPB,
+    VAL_LOSS,
+    Unit,
+)
+from runwatch.parsers.lexicon import units
+from runwatch.parsers.lexicon.languages import spelled, translated
+from runwatch.parsers.lexicon.words import apart, is_loss, is_quality, without_split
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+class Kind(NamedTuple):
+    """One row of the lexicon: names made of these words, in any order, mean one metric."""
+
+    metric: str
+    role: str
+    cores: tuple[frozenset[str], ...]
+    """What the words of a name are without those that change nothing."""
+    beside: frozenset[str] = frozenset()
+    """Words that change nothing: of two names in a record, the one with fewer of them is the metric."""
+    numbered: bool = False
+    """Whether a number in the name is one of a list, as in `lr/group0`, of which the first counts."""
+    splits: frozenset[str] = frozenset(("", "train"))
+    """Parts of the data of which a name can be."""
+
+
+def _cores(text: str) -> tuple[frozenset[str], ...]:
+    return tuple(_words(core) for core in text.split(","))
+
+
+_ANY = _words(
+    "avg average averaged mean avr running cur current curr now new smooth smoothed ema the and is at of"
+)
+"""Words that change nothing, whatever the name."""
+_WHOLE = _words("total overall main global reduced combined all")
+_HELD_OUT = frozenset(("val",))
+KINDS = (
+    Kind(
+        LOSS,
+        "loss",
+        _cores("loss,losses,lm loss"),
+        _WHOLE | _words("batch minibatch mini step iter iteration joint tot"),
+    ),
+    Kind(
+        VAL_LOSS, "loss", _cores("loss,losses,lm loss"), _WHOLE | _words("epoch set data"), False, _HELD_OUT
+    ),
+    Kind(VAL_BPB, "score", _cores("bpb,bits per byte"), _WHOLE | _words("epoch"), False, _HELD_OUT),
+    Kind(
+        GRAD_NORM,
+        "gradient norm",
+        _cores(
+            "grad norm,gradient norm,gradients norm,grads norm,gnorm,gradnorm,grdn,g norm,norm,gradientnorm"
+        ),
+        _WHOLE | _words("l2 optim optimizer model"),
+        numbered=True,
+    ),
+    Kind(
+        LEARNING_RATE,
+        "learning rate",
+        _cores("lr,learning rate,learn rate,learningrate,learnrate,lrate,lr rate"),
+        _words("base last group groups pg param params optim optimizer opt scheduler schedule sched"),
+        numbered=True,
+    ),
+    Kind(LR_MULTIPLIER, "amount", _cores("lrm,lr mult,lr multiplier,learning rate multiplier")),
+    Kind(LOSS_SCALE, "amount", _cores("loss scale,grad scale,loss scaling,amp scale,loss scaler")),
+    Kind(EPOCH, "counter", _cores("epoch"), splits=frozenset(("",))),
+    Kind(MFU, "share", _cores("mfu,model flops utilization"), _words("bf16")),
+    Kind(TFLOPS, "rate", _cores("tflops,tflop s,tflops s"), units.DEVICE | _words("per")),
+    Kind(TOKENS_PER_SEC, "rate", _cores("tps,tgs,wps")),
+    Kind(
+        STEP_TIME,
+        "duration",
+        _cores("dt,step time,iter time,iteration time,it time,itr time,batch time,update time,updt time")
+        + _cores("time per step,time per iter,time per iteration,time per it,time per batch,time per update")
+        + _cores("step duration,iter duration,iteration duration,batch duration,step timing,iter timing")
+        + _cores("step latency,batch cost"),
+        _words("elapsed"),
+    ),
+    Kind(
+        DATA_TIME,
+        "duration",
+        _cores("data time,data load time,data loading time,data loader time,dataload time,dataloader time")
+        + _cores("dataloading time,data wait time,data wait,data fetch time,data prep time"),
+    ),
+)
+"""The lexicon. Times may end with their unit: `step_ms`, `data_s`, `iter time (ms)`."""
+_EXACT = {
+    "lm loss value": VAL_LOSS,  # Megatron's, on its lines of validation
+}
+_OWN = _words("train_samples_per_second train_steps_per_second train_runtime time_step timestep")
+"""Means over the whole run, as the Hugging Face Trainer prints them at its end, and counters."""
+_PERCENT = _words("bf16_mfu percent pct %")
+"""Names, and words of names, of a share that is printed in per cent."""
+_SORTS = _words("ce bce mse nll xent cross entropy crossentropy lm mlm clm ntp huber l1 smoothl1 ctc")
+"""Words for the function that a loss is computed by: such a loss is the loss if there is no other."""
+_BARE = _cores("nll,xent,cross entropy,crossentropy,ce,bce,cost,objective")
+_HOLDERS = _words(
+    "metrics data logs log scalars stats results values losses loss_metrics perf performance throughput "
+    "device optim optimizer opt timing timings timer timers speed system schedule scheduler"
+)
+"""What holds a metric and says no more, before a slash."""
+_CLOCKED = {
+    **dict.fromkeys(units.STEP, STEP_TIME),
+    **dict.fromkeys(("data", "dataload", "dataloader", "dataloading"), DATA_TIME),
+}
+"""What takes a time, where only the unit says that it is one: `step_ms`, `data_s`."""
+_TOLD = _words("best min lowest max highest")
+"""Words of names that say again what others said."""
+SPEED = _words("speed throughput rate")
+"""Names that leave it to the unit what a number is."""
+WEAK = 10
+"""How loose a reading is that holds only if no other name of the record means the same."""
+_OPTIMIZER = re.compile(
+    r"(?i)(?<![a-z])(?:fused|paged|cpu|deepspeed(?:cpu)?)?(?:adam|sgd|rmsprop|adagrad|adafactor|adadelta|lion|lamb|lars|"
+    r"muon|sophia|shampoo)[a-z]{0,10}(?![a-z])"
+)
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Where a word begins in LearningRate and TrainLR."""
+_TOKEN = re.compile(r"l[12](?![a-z0-9])|bf16|[a-z]+|%|/|\d+(?:\.\d+)?")
+_HELD = re.compile(r"(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
+
+
+AS_PRINTED = Unit()
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a printed name means."""
+
+    metric: str
+    """The canonical name, or the name as it was printed."""
+    rule: str = ""
+    """Which rule applied, for people; empty if none did."""
+    role: str = ""
+    """counter, loss, score, learning rate, gradient norm, duration, rate, share or amount; "" if unknown."""
+    split: str = ""
+    """Part of the data: train, val, test, or "" where the name does not say."""
+    unit: Unit = AS_PRINTED
+    loose: int = 0
+    """How much of the name was passed over: of two names of one meaning the less loose one counts."""
+    unless: str = ""
+    """The metric it is if the record names no other of that kind."""
+
+
+@lru_cache(4096)
+def meaning(printed: str, suffix: str = "") -> Meaning:
+    """Return what a printed name means whose value has the unit `suffix` behind it."""
+    name = printed.strip()
+    told = units.rate_suffix(suffix)
+    if told is not None and name.lower() in ("", suffix.lower(), *SPEED):
+        return Meaning(told[0], f"unit {suffix}", "rate", unit=told[1])
+    found = _read(name)
+    unit = units.of_suffix(suffix)
+    return found if unit is None else replace(found, unit=unit)
+
+
+def canonical(printed: str) -> str:
+    """Return the canonical name of a printed metric name, or the name itself."""
+    return meaning(printed).metric
+
+
+def unit_of(metric: str, suffix: str, printed: str = "") -> Unit:
+    """Return the unit of a value for canonical `metric`, printed with `suffix` ("" if none) as `printed`."""
+    behind = units.of_suffix(suffix)
+    if behind is not None:
+        return behind
+    found = meaning(printed)
+    if metric in (found.metric, found.unless):
+        return found.unit
+    if metric in (STEP_TIME, DATA_TIME):
+        last = _tokens(printed)[0][-1:]
+        return units.of_seconds(last[0]) if last and last[0] in units.SECONDS else Unit()
+    return SHARE if metric == MFU else Unit()
+
+
+def promoted(named: Mapping[str, str]) -> dict[str, str]:
+    """Return what names of one record mean because no other of them does, by {printed: metric}.
+
+    The loss of a certain kind, as `ce_loss`, is the loss if there is no other, and one of test data
+    that stands beside that of training is the validation loss.
+    """
+    found: dict[str, str] = {}
+    losses = {name: told for name in named if (told := meaning(name)).role == "loss"}
+    for target in (LOSS, VAL_LOSS):
+        if target in named.values():
+            continue
+        rivals = [
+            name for name, told in losses.items() if (told.split in ("val", "test")) == (target == VAL_LOSS)
+        ]
+        if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] != rivals[0]:
+            continue
+        if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
+            found[rivals[0]] = target
+    return found
+
+
+def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) -> list[str]:
+    """Return the metric of each name of one record; of two names of one metric the other keeps its own.
+
+    `aliases` tells what some names mean in the format; they go before the lexicon.
+    """
+    aliases = aliases or {}
+    names = list(printed)
+    named = {name: aliases.get(name) or canonical(name) for name in names}
+    named.update({name: metric for name, metric in promoted(named).items() if name not in aliases})
+    best: dict[str, str] = {}
+    for name in sorted(named, key=lambda name: 0 if name in aliases else meaning(name).loose):
+        best.setdefault(named[name], name)
+    return [named[name] if best[named[name]] == name else name for name in names]
+
+
+# -- how a name is read ------------------------------------------------------------------------------
+
+
+def _read(name: str) -> Meaning:
+    """Return what a name means by itself."""
+    lower = name.lower()
+    if lower in _EXACT:
+        return Meaning(_EXACT[lower], f"{lower!r} itself", "loss", "val")
+    if lower in _OWN:
+        return Meaning(name)
+    tokens, numbers = _tokens(name)
+    found = _known(tokens, numbers)
+    if found is None and "/" in name:
+        *heads, last = name.split("/")
+        kept = [head for head in heads if head.lower() not in _HOLDERS]
+        if len(kept) < len(heads):
+            found = _known(*_tokens("/".join((*kept, last))))
+            found = found and replace(found, loose=found.loose + len(heads) - len(kept))
+    if found is not None:
+        if not found.metric:
+            found = replace(found, metric=name)
+        return (
+            replace(found, unit=Unit(divide=100.0))
+            if found.metric == MFU and _percent(lower, tokens)
+            else found
+        )
+    metric = f"val/{name[5:]}" if name[:5] in ("eval_", "eval/") and name[5:] else name
+    return Meaning(metric, "eval_ before it" if metric != name else "", _role(name), without_split(tokens)[0])
+
+
+def _percent(lower: str, tokens: tuple[str, ...]) -> bool:
+    return lower in _PERCENT or not _PERCENT.isdisjoint(tokens)
+
+
+def _tokens(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the words of a name, and the numbers between them; a slash in a rate is a `per`."""
+    if not name.isascii():
+        name = spelled(translated(name.encode())).strip()
+    short = _OPTIMIZER.sub(" ", name)
+    text = _HELD.sub("heldout", _HUMP.sub("_", short if short.strip(" -_/") else name).lower())
+    found = _TOKEN.findall(text)
+    tokens: list[str] = []
+    for token, behind in zip(found, (*found[1:], ""), strict=False):
+        if token[0].isdigit():
+            continue
+        if token.isalnum() or token in _PERCENT:
+            tokens += apart(token)
+        elif units.is_per(tokens, behind):
+            tokens.append("per")
+    return tuple(tokens), tuple(token for token in found if token[0].isdigit())
+
+
+def _known(tokens: tuple[str, ...], numbers: tuple[str, ...]) -> Meaning | None:
+    """Return the meaning of words all of which are known, the metric "" for the name itself; else None."""
+    split, words = without_split(tokens)
+    if not words:
+        return None
+    rate = None if numbers or split in ("val", "test") else _rate(words)
+    if rate is not None:
+        return replace(rate, split=split)
+    loose = sum(int(float(number)) for number in numbers)
+    for kind in KINDS:
+        if numbers and not kind.numbered:
+            continue
+        extra, unit = _extra(kind, words)
+        if extra is None:
+            continue
+        rule = f"{' '.join(words)}: {kind.role}"
+        if split in kind.splits:
+            return Meaning(kind.metric, rule, kind.role, split, unit, loose + extra)
+        if split == "test" and kind.metric == VAL_LOSS:
+            return Meaning("", rule, kind.role, split, unit, loose + extra, VAL_LOSS)
+    return None if numbers else _loss_of_a_sort(split, words)
+
+
+def _extra(kind: Kind, words: tuple[str, ...]) -> tuple[int | None, Unit]:
+    """Return how many words change nothing, None if a name is of another kind, and the unit it ends with."""
+    last, unit = words[-1], SHARE if kind.metric == MFU else Unit()
+    if kind.role == "duration" and last in units.IN_NAMES:
+        words, unit = tuple(word for word in words[:-1] if word != "in"), units.of_seconds(last)
+        clocked = [word for word in words if word not in _ANY]
+        if len(clocked) == 1 and kind.metric == _CLOCKED.get(clocked[0]):
+            words = (*words, "time")
+    elif kind.metric == MFU:
+        words = tuple(word for word in words if word not in _PERCENT)
+    said = frozenset(words)
+    fits = [said - core for core in kind.cores if core <= said and said - core <= kind.beside | _ANY]
+    return min(map(len, fits), default=None), unit
+
+
+def _rate(words: tuple[str, ...]) -> Meaning | None:
+    """Return the meaning of a rate, as `tokens per s per gpu` or `ms per iter`."""
+    bare = tuple(word for word in words if word not in _ANY | SPEED | _WHOLE)
+    if len(bare) == 2 and bare[1] in ("s", "sec") and bare[0] in units.MANY:  # samples_s
+        bare = (bare[0], "per", bare[1])
+    found = units.rate(bare)
+    if found is None:
+        return None
+    metric, unit = found
+    role = "duration" if metric == STEP_TIME and not unit.invert else "rate"
+    return Meaning(
+        metric, f"{' '.join(words)}: {role}", role, "", unit, abs(len(words) - len(bare)) + len(bare) // 4
+    )
+
+
+def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
+    """Return the meaning of a loss that its name says how to compute: `ce_loss`, `val_nll`."""
+    bare = frozenset(words) - _ANY - {"total"}
+    sort = bare - {"loss"}
+    if not ((len(sort) < len(bare) and sort and sort <= _SORTS) or bare in _BARE):
+        return None
+    target = VAL_LOSS if split in ("val", "test") else LOSS
+    return Meaning("", f"{' '.join(words)}: a loss of some kind", "loss", split, Unit(), WEAK, target)
+
+
+def _role(name: str) -> str:
+    raw = name.encode()
+    if not _TOLD.isdisjoint(_tokens(name)[0]):
+        return ""
+    return "loss" if is_loss(raw) else "score" if is_quality(raw) else ""

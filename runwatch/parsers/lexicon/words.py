@@ -1,0 +1,176 @@
+"""The words of printed names: which say how training goes, and which part of the data it is.
+
+Everything here looks at one name, at its words and never at its digits.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from runwatch.parsers.lexicon import languages
+
+_WORDS = re.compile(rb"[A-Za-z]+")
+_HUMP = re.compile(rb"(?<=[a-z0-9])(?=[A-Z][a-z])")
+"""Where a word begins in `valLoss` and `LearningRate`."""
+_HELD_OUT = re.compile(rb"(?i)(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
+_GLUED = re.compile(
+    rb"(trn|tr|train|valid|val|vl|va|test|tst|ts|te|dev|eval)(loss|acc|accuracy|auc|roc|f1|err|error)"
+    rb"|r?(ms)(train|valid|val|test)?(?:err|error)"
+)
+"""A part of the data and a score in one word: `trloss`, `valacc`, `MSTestError`."""
+_SHORT = {
+    **dict.fromkeys((b"tr", b"trn"), b"train"),
+    **dict.fromkeys((b"vl", b"va", b"vd", b"vld"), b"val"),
+    **dict.fromkeys((b"te", b"ts", b"tst"), b"test"),
+}
+_SCORED = frozenset(b"loss losses acc accuracy auc err error mse mae f ppl".split())
+"""Words behind which, or before which, a short one is a part of the data: `tr_loss`, `loss_va`."""
+_QUALITY = frozenset(
+    b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
+    b"error err accuracy auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid "
+    b"score fitness".split()
+)
+"""Words of names that say how well training goes."""
+_NOT_QUALITY = frozenset(b"scale time coeff code".split())
+_SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
+"""Words of names that only training prints."""
+TEST = frozenset(b"test tested testing".split())
+VAL = TEST | frozenset(
+    b"val vali valid validate validation validated validating eval evaluation evaluated evaluating dev "
+    b"heldout holdout".split()
+)
+"""Words for data that is not trained on; a name that holds one is of such data."""
+TRAIN = frozenset(b"train training trn".split())
+_PASSES = frozenset(b"predict predicting prediction infer inference".split())
+"""Words for passes over data that are no training, where a column or key says what its row is of."""
+_SPLITS = VAL | TRAIN
+RUNS = frozenset(
+    b"fold run trial seed split experiment exp client model agent task subject stage attempt repeat "
+    b"config".split()
+)
+"""Words of names whose numbers tell trainings apart."""
+TOLD_AGAIN = frozenset(
+    b"best final finished end average avg mean overall last early stop stopping summary".split()
+)
+"""Words of lines and names that tell again what others told."""
+SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
+"""Words of lines that tell what was done then, not that a record begins."""
+_EPOCHS = tuple([word] for word in b"epoch episode round e".split())
+_MEASURED = frozenset(b"ms squared square batch minibatch reconstruction recon".split())
+"""What an error is of, or how it is taken, that is a loss; others are shares of what was guessed wrong."""
+_COSTS = frozenset(b"batch reader time data".split())
+"""What else costs: time."""
+_NOW = frozenset(b"lr learning rate current new the now train training".split())
+"""Words of the name of a learning rate."""
+_NAMES = 1024
+"""Names of which is remembered what they say."""
+
+
+def words(name: bytes) -> list[bytes]:
+    """Return the words of a printed name in lower case: `Train/avg_loss` -> train, avg, loss."""
+    if not name.isascii():
+        name = languages.translated(name)
+    name = _HELD_OUT.sub(b"heldout", _HUMP.sub(b" ", name))
+    parts = [part for word in _WORDS.findall(name) for part in _apart(word.lower())]
+    if len(parts) > 1 and not _SCORED.isdisjoint(parts):
+        return [_SHORT.get(part, part) for part in parts]
+    return parts
+
+
+def _apart(word: bytes) -> tuple[bytes, ...]:
+    """Return a word in English, or the two of which it is made: `valloss`, `Trainingsverlust`."""
+    glued = _GLUED.fullmatch(word)
+    if glued is not None and glued[3]:
+        return (b"ms", glued[4], b"error") if glued[4] else (b"ms", b"error")
+    if glued is not None:
+        return _SHORT.get(glued[1], glued[1]), glued[2]
+    compound = languages.COMPOUND.fullmatch(word)
+    parts = (word,) if compound is None else (compound[1], compound[2])
+    return tuple(languages.LATIN.get(part, part) for part in parts)
+
+
+def apart(word: str) -> list[str]:
+    """Return a word of a name in English, or the two of which it is made: `valloss` -> val, loss."""
+    return [part.decode() for part in _apart(word.encode())]
+
+
+def without_split(tokens: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return the part of the data that words speak of, and the other words.
+
+    It is train, val, test, "" for none, or "both" for those that speak of training and of validation.
+    """
+    said = [token.encode() for token in tokens]
+    if not _SCORED.isdisjoint(said):
+        said = [_SHORT.get(token, token) for token in said]
+    rest = tuple(token.decode() for token in said if token not in _SPLITS)
+    trains, held_out = not TRAIN.isdisjoint(said), not VAL.isdisjoint(said)
+    if trains and held_out:
+        return "both", rest
+    return "test" if not TEST.isdisjoint(said) else "val" if held_out else "train" if trains else "", rest
+
+
+@lru_cache(_NAMES)
+def is_quality(name: bytes) -> bool:
+    """Whether a name says how well training goes: loss, accuracy, reward."""
+    parts = words(name)
+    known = is_loss(name) or not _QUALITY.isdisjoint(parts)
+    return known and _NOT_QUALITY.isdisjoint(parts)
+
+
+def is_epoch(name: bytes) -> bool:
+    """Whether a name is that of an epoch, or of an episode."""
+    return words(name)[-1:] in _EPOCHS
+
+
+@lru_cache(_NAMES)
+def is_loss(name: bytes) -> bool:
+    """Whether a name is that of a loss."""
+    parts = words(name)
+    if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
+        return True
+    if b"error" in parts and not _MEASURED.isdisjoint(parts):
+        return True
+    return b"cost" in parts and _COSTS.isdisjoint(parts)
+
+
+@lru_cache(_NAMES)
+def is_telling(name: bytes) -> bool:
+    """Whether a name is one that only training prints."""
+    return is_quality(name) or not _SOFT.isdisjoint(words(name))
+
+
+@lru_cache(_NAMES)
+def is_rate(name: bytes) -> bool:
+    """Whether a name is that of the learning rate, and of no other's: `lr`, `Current learning rate`."""
+    parts = words(name)
+    return (
+        bool(parts)
+        and (parts[-1] == b"lr" or parts[-2:] == [b"learning", b"rate"])
+        and _NOW.issuperset(parts)
+    )
+
+
+def is_val(text: bytes) -> bool:
+    """Whether a name or a head speaks of validation."""
+    return not VAL.isdisjoint(words(text))
+
+
+def split_of(text: bytes) -> str:
+    """Return the part of the data that a name or a cell speaks of: train, val, test, or "" for none."""
+    parts = words(text)
+    if not TEST.isdisjoint(parts):
+        return "test"
+    if not (VAL | _PASSES).isdisjoint(parts):
+        return "val"
+    return "" if TRAIN.isdisjoint(parts) else "train"
+
+
+def is_split(name: bytes) -> bool:
+    """Whether a name is only that of a part of the data, as in `train=2.5 val=2.6`."""
+    return bool(parts := words(name)) and _SPLITS.issuperset(parts)
+
+
+def tells_runs_apart(name: bytes) -> bool:
+    """Whether a name is that of a run, a fold, or what else is trained one after the other."""
+    return not RUNS.isdisjoint(words(name)[-1:])
