@@ -33,7 +33,7 @@ from ..alerts.endpoints import Request
 WAIT = 120.0
 CALM = 8
 """Rows after which no spike is open."""
-TIMED = {"finished", "crash", "hang", "ended", "silent_rank"}
+TIMED = {"finished", "crash", "hang", "ended", "silent_rank", "blind"}
 """Rules that judge silence: a slow machine makes it."""
 
 
