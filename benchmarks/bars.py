@@ -123,6 +123,12 @@ def below() -> Iterator[str]:
         yield tqdm("shard 0: ", i, REDRAWS) + "\n" + tqdm("shard 1: ", i, REDRAWS) + "\x1b[A"
 
 
+def ranks() -> Iterator[str]:
+    for i in range(REDRAWS // 2):
+        bar = tqdm("Training: ", i, REDRAWS // 2, postfix=f", loss={loss(i)}")
+        yield f"{bar}\n{bar}\x1b[A"
+
+
 def among(steps: Iterator[str], bars: Iterator[str]) -> Iterator[str]:
     """Yield a line of steps behind each hundred redraws."""
     for redraw, bar in enumerate(bars):
@@ -166,6 +172,7 @@ CASES: dict[str, Callable[[], Iterator[str]]] = {
     "nanochat among map": lambda: among(nanochat(REDRAWS), mapping()),
     "learnt among map": lambda: among(keys(REDRAWS), mapping()),
     "nanochat, two below": lambda: chain(nanochat(), below()),
+    "ranks below": ranks,
 }
 
 

@@ -21,10 +21,13 @@ _ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
 def bare(line: bytes) -> bytes:
     """Return the text of a line alone."""
     if b"\x1b" in line or b"\0" in line:
-        bar = b"%|" in line or b"it [" in line
-        up = UP * line.count(UP) if bar else b""  # behind a bar it tells the bar's position
+        up = UP * line.count(UP) if _is_bar(line) else b""  # behind a bar it tells the bar's position
         line = _ESCAPES.sub(b"", line) + up
     return _ECHO.sub(b"", line) if line[:1] == b"^" else line
+
+
+def _is_bar(line: bytes) -> bool:
+    return b"%|" in line or b"it [" in line
 
 
 def rows(line: bytes) -> list[tuple[int, bytes]]:
@@ -71,7 +74,8 @@ class Uncoloured:
             places += range(at, found.start())
             at = found.end()
         places += range(at, len(line))
-        match = self._matcher.match(bytes([line[i] for i in places]))
+        text = bytes([line[i] for i in places])
+        match = self._matcher.match(text + UP * line.count(UP) if _is_bar(line) else text)
         if match is None:
             return None
         spans = tuple((places[begin], places[end - 1] + 1) for begin, end in match.spans)

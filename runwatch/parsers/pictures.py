@@ -9,6 +9,7 @@ the reader's own path and joins the others at its place, so both paths tell the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from runwatch.parsers.bulk import BulkDecoder
 from runwatch.parsers.decoded import Decoded, Floats
+from runwatch.parsers.escapes import UP
 from runwatch.parsers.lines import Ints, Lines
 from runwatch.parsers.patterns import Layout, Match, Matcher, values
 from runwatch.parsers.piece import Piece
@@ -51,16 +53,16 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.offset)
 
-    def drop(self, places: Sequence[int]) -> None:
-        """Leave some pictures out."""
-        if not places:
-            return
-        kept = np.ones(len(self), bool)
-        kept[places] = False
+    def only(self, kept: NDArray[np.bool_]) -> Pictures:
+        """Return some of the pictures."""
+        if kept.all():
+            return self
+        chosen = copy(self)
         rank = np.cumsum(kept) - 1
         parts = [(part, kept[part.at]) for part in self.parts]
-        self.parts = [p._replace(at=rank[p.at[k]], columns=p.columns[:, k]) for p, k in parts if k.any()]
-        self.offset, self.line = self.offset[kept], self.line[kept]
+        chosen.parts = [p._replace(at=rank[p.at[k]], columns=p.columns[:, k]) for p, k in parts if k.any()]
+        chosen.offset, chosen.line = self.offset[kept], self.line[kept]
+        return chosen
 
     @property
     def next_offset(self) -> Floats:
@@ -275,7 +277,8 @@ class _Whole:
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the picture of a line."""
-        return None if b"%|" in line and behind_bar(line) else self._matcher.match(line, start)
+        behind = b"%|" in line and behind_bar(line).replace(UP, b"")
+        return None if behind else self._matcher.match(line, start)
 
 
 def _ordered(parts: list[Decoded]) -> Floats:

@@ -61,7 +61,10 @@ def test_bars_that_say_the_same_are_told_apart_by_their_position(text):
 @pytest.mark.parametrize("text", ["rank {0}: ", "Training: "])
 def test_bars_of_ranks_that_begin_anew_are_epochs(text, line):
     bars = [f"{line.format(e + 1)}\n".encode() * 3 + drawn(text, e) for e in range(3)]
-    parsed = parse(b"".join(bars))
+    text = b"".join(bars)
+    parsed = parse(text)
+    parsed.same_as(parse(text, bulk=False))
+    parsed.same_as(parse(text, range(33_000, len(text), 33_000)))
     own = [float(step) for step in range(1, 181)]
     losses = [float(step) for step in range(1, 61)] * 3
     assert by_rank(parsed) == {r: (own, [100.0 * r + s for s in losses]) for r in range(3)}

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import EPOCH, STEP_TIME, Unit
+from runwatch.parsers.escapes import UP
 from runwatch.parsers.patterns import Layout, Match
 from runwatch.parsers.progress.epochs import Counts, Place
 from runwatch.parsers.progress.grammar import Bar, Named
@@ -54,6 +55,8 @@ class BarLayout(Layout):
     """Whether it counts epochs, below which another bar may be drawn."""
     open: bool = False
     """Whether it has no total: n stands twice."""
+    position: int = 0
+    """How many bars it is drawn below."""
     run_wide: bool = False
     """Whether its description says that it spans the run."""
     scaled: bool = False
@@ -85,22 +88,17 @@ class BarLayout(Layout):
             zero + self.run_wide,
         )
 
-    def with_rank(self) -> BarLayout:
-        """Return the layout of the same pictures with a rank behind all else."""
-        return replace(self, names=(*self.names, "rank"), units=(*self.units, Unit()), ranked=True)
-
 
 class Columns:
     """How the numbers that bars of one layout show become records, for floats and for columns alike."""
 
-    def __init__(self, row: RowMaker, layout: BarLayout, placed: bool, timed: bool) -> None:
-        """`placed` tells whether the epoch is known, `timed` whether the rate tells a time."""
+    def __init__(self, row: RowMaker, layout: BarLayout, placed: bool, timed: bool, ranked: bool) -> None:
+        """`placed`: whether the epoch is known; `timed`: whether the rate tells a time; `ranked`: a rank."""
         first, names = layout.first, layout.values
-        self._rank = [len(layout.names) - 1] * layout.ranked
         self._rate = [first - 1] * timed
         self._per_second = layout.rate == b"it/s"
         self._open, self._placed = layout.open, placed
-        rank = ("rank",) * layout.ranked
+        rank = ("rank",) * ranked
         place = ("step", *("total",) * (not layout.open), *(EPOCH,) * placed, *rank, *(STEP_TIME,) * timed)
         validation = {name: i for i, name in enumerate(names, first) if is_validation(name)}
         metrics = {n: i for i, n in enumerate(names, first) if n not in validation and n not in place}
@@ -109,20 +107,24 @@ class Columns:
         self.train = row.layout(TRAIN, (*place, *metrics))
         self.eval = row.layout(EVAL, ("step", *rank, *validation))
 
-    def trained(self, place: Iterable[Any], shown: _Values) -> list[Any]:
+    def trained(self, place: Iterable[Any], shown: _Values, rank: int | None) -> list[Any]:
         """Return the values of training at a place: step, total and epoch."""
         step, total, epoch = place
         took = [1.0 / shown[i] if self._per_second else shown[i] for i in self._rate]
         known = [step, *(() if self._open else (total,)), *((epoch,) if self._placed else ())]
-        return [*known, *(shown[i] for i in self._rank), *took, *(shown[i] for i in self._metrics)]
+        return [*known, *_ranks(step, rank), *took, *(shown[i] for i in self._metrics)]
 
-    def validated(self, step: Any, shown: _Values) -> list[Any]:
+    def validated(self, step: Any, shown: _Values, rank: int | None) -> list[Any]:
         """Return the values of validation at a step."""
-        return [step, *(shown[i] for i in self._rank), *self.measured(shown)]
+        return [step, *_ranks(step, rank), *self.measured(shown)]
 
     def measured(self, shown: _Values) -> list[Any]:
         """Return what was validated alone."""
         return [shown[i] for i in self._validated]
+
+
+def _ranks(step: Any, rank: int | None) -> list[Any]:
+    return [] if rank is None else [0.0 * step + rank]
 
 
 class BarPictures:
@@ -134,11 +136,13 @@ class BarPictures:
         self._pattern = pattern
         self._row = RowMaker(pattern, ALIASES)
         self._layouts: dict[tuple[Any, ...], BarLayout | None] = {}
-        self._columns: dict[tuple[BarLayout, bool, bool], Columns] = {}
+        self._columns: dict[tuple[BarLayout, bool, bool, bool], Columns] = {}
 
-    def columns(self, layout: BarLayout, *, placed: bool, timed: bool) -> Columns:
+    def columns(
+        self, layout: BarLayout, *, placed: bool = False, timed: bool = False, ranked: bool = False
+    ) -> Columns:
         """Return how the numbers of pictures of a layout become records."""
-        key = layout, placed, timed
+        key = layout, placed, timed, ranked
         found = self._columns.get(key)
         if found is None:
             if len(self._columns) > _MOST:
@@ -148,14 +152,14 @@ class BarPictures:
 
     def losses(self, layout: BarLayout) -> tuple[str, ...]:
         """Return the names of what a layout's pictures tell of training."""
-        return self.columns(layout, placed=False, timed=False).train.names
+        return self.columns(layout).train.names
 
-    def columns_of(self, layout: BarLayout, place: Place, shown: _Values) -> Columns:
+    def columns_of(self, layout: BarLayout, place: Place, shown: _Values, *, ranked: bool) -> Columns:
         """Return the same of one picture; a rate of zero steps a second tells no time."""
         timed = bool(layout.rate) and (layout.rate == b"s/it" or shown[layout.first - 1] != 0)
-        return self.columns(layout, placed=place.epoch >= 0, timed=timed)
+        return self.columns(layout, placed=place.epoch >= 0, timed=timed, ranked=ranked)
 
-    def cut(self, part: Part, places: Floats) -> list[tuple[Columns, Part]]:
+    def cut(self, part: Part, places: Floats, *, ranked: bool) -> list[tuple[Columns, Part]]:
         """Return pictures apart whose epoch is known or not, and whose rate tells a time or not."""
         import numpy as np
 
@@ -166,13 +170,12 @@ class BarPictures:
         if layout.rate == b"it/s":
             timed = part.columns[layout.first - 1] != 0
         kinds = 2 * placed + timed
-        if (kinds == kinds[0]).all():
-            return [(self.columns(layout, placed=bool(placed[0]), timed=bool(timed[0])), part)]
         cuts = []
         for kind in np.unique(kinds).tolist():
             own = kinds == kind
-            columns = self.columns(layout, placed=kind > 1, timed=bool(kind % 2))
-            cuts.append((columns, part._replace(at=part.at[own], columns=part.columns[:, own])))
+            columns = self.columns(layout, placed=kind > 1, timed=bool(kind % 2), ranked=ranked)
+            kept = part if own.all() else part._replace(at=part.at[own], columns=part.columns[:, own])
+            cuts.append((columns, kept))
         return cuts
 
     def picture(
@@ -205,6 +208,7 @@ class BarPictures:
         key = (
             *(len(epochs), bar.rate_unit, tuple(items), rank is not None, bar.total is None),
             *(not epochs and _OUTER.search(text) is not None, spans_run(text), bar.scales, bar.redrawn),
+            line.count(UP),
         )
         if key not in self._layouts:
             if len(self._layouts) > _MOST:
@@ -230,6 +234,7 @@ class BarPictures:
         run_wide: bool,
         scales: tuple[float, float, float],
         redrawn: bool,
+        position: int,
     ) -> BarLayout | None:
         values = tuple(name.decode("ascii") for name in printed)
         if not any(map(is_loss, values)):
@@ -251,4 +256,5 @@ class BarPictures:
             run_wide=run_wide,
             scaled=max(scales[:2]) > 1.0,
             redrawn=redrawn,
+            position=position,
         )

@@ -77,8 +77,6 @@ class TqdmReader(BarReader):
         super().__init__(*self.pictures)
         self._top: tuple[bytes, bytes] = b"", b""
         """Text and total of the newest bar at the top."""
-        self._below = False
-        """Whether there are such bars below it."""
         self._row = RowMaker("tqdm")
         self._aside = Aside()
         self._ended: dict[tuple[Layout, tuple[float, ...]], None] = {}
@@ -99,9 +97,9 @@ class TqdmReader(BarReader):
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one picture of a bar."""
         above, bar = line.count(UP), bar_in(line)
-        if bar is not None and (above or not self._below):
+        if bar is not None and (above or not self._stacked):
             shown_by = seen(line, bar)
-            self._below |= above > 0 and shown_by == self._top
+            self._stacked |= above > 0 and shown_by == self._top
             self._top = self._top if above else shown_by
         match = None if bar is None else self.pictures[0].read(line, bar)
         if bar is None or match is None:
@@ -113,8 +111,6 @@ class TqdmReader(BarReader):
         layout = cast("BarLayout", match.layout)
         if self._again(layout, shown):
             return []
-        if self._below and not layout.ranked:
-            layout, shown = layout.with_rank(), [*shown, float(above)]
         rows = self._one(layout, shown, number_)
         if self._records < _SURE:
             self._records += len(rows)
@@ -153,11 +149,14 @@ class TqdmReader(BarReader):
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many pictures, each as if by itself; return the records they complete."""
         self._line, self._records = int(pictures.line[-1]), _SURE  # else there would be no block
-        pictures.drop(self._drawn_again(pictures))
+        kept = pictures.spread((), 1.0) > 0
+        kept[self._drawn_again(pictures)] = False
+        pictures = pictures.only(kept)
         if not len(pictures):
             return iter(())
         outer = [cast("BarLayout", part.layout).outer for part in pictures.parts]
-        if (any(outer) and (self._nested or not all(outer))) or not self._aside.quick(pictures):
+        nested = any(outer) and (self._nested or not all(outer))
+        if nested or not (self._stacked or self._aside.quick(pictures)):
             return pictures.one_by_one(0, len(pictures), self._one)
         return super().fold(pictures)
 
@@ -180,7 +179,7 @@ class TqdmReader(BarReader):
                 bar.tell_outer(int(shown[0]) + 1, int(shown[1]))
             return []
         picture = Picture(layout, shown, number_)
-        told = tells_total(layout) and LOSS in self.pictures[0].losses(layout)
+        told = tells_total(layout) and not self._stacked and LOSS in self.pictures[0].losses(layout)
         if not told or self._aside.goes_on(picture):
             return self._trained(picture)
         return self._tell(*self._aside.take(picture))
@@ -258,7 +257,7 @@ class TqdmReader(BarReader):
 
     def pass_by(self, text: bytes) -> bool:
         """Take redraws that tell nothing of their own; return False if they have to be read one by one."""
-        if not self._below:
+        if not self._stacked:
             if UP in text and not apart(text, self._top[0]):
                 return False
             self.took(text)
@@ -266,14 +265,12 @@ class TqdmReader(BarReader):
 
     def took(self, text: bytes) -> None:
         """Take note of the bars of a text that was read at once."""
-        if not self._below:
+        if not self._stacked:
             self._top = newest(text) or self._top
 
     def until(self, block: bytes, begin: int, end: int) -> int:
         """Return where a bar stands that is drawn below others and may say the same: it is read singly."""
-        if self._below:
-            return begin
-        if block.find(UP[:1], begin, end) < 0:  # one byte is found at once
+        if self._stacked or block.find(UP[:1], begin, end) < 0:  # one byte is found at once
             return end
         above = block.find(UP, begin, end)
         if above < 0 or apart(block[begin:end], self._top[0]):

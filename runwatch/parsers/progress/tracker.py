@@ -43,6 +43,8 @@ class BarReader:
         self._flushed: _Key | None = None
         """Place of the record that was flushed: the bar may be drawn once more as it was."""
         self._validation: dict[str, float] = {}
+        self._stacked = False
+        """Whether bars that say the same are drawn below each other: those of ranks."""
         self._rank: int | None = None
         self._ranks: dict[int, BarReader] = {}
         """What is remembered of each rank's bar, where bars tell ranks."""
@@ -70,21 +72,25 @@ class BarReader:
         self._flushed = pending[0]
         return [pending[1]]
 
+    def _of_rank(self, rank: int) -> BarReader | None:
+        """Return the reader of a rank's bar; None if there are too many."""
+        if rank not in self._ranks and len(self._ranks) < _MAX_RANKS:
+            reader = self._ranks[rank] = BarReader(self._of)
+            reader._rank, reader._epochs = rank, deepcopy(self._epochs)
+        return self._ranks.get(rank)
+
     def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
         """Take one picture of a bar; return the records it completes.
 
         Bars of several ranks that are drawn into one log are read each by itself.
         """
         layout = cast("BarLayout", layout)
-        if layout.ranked and self._rank is None:
-            rank = int(shown[-1])
-            if rank not in self._ranks and len(self._ranks) < _MAX_RANKS:
-                self._ranks[rank] = BarReader(self._of)
-                self._ranks[rank]._rank, self._ranks[rank]._epochs = rank, deepcopy(self._epochs)
-            return self._ranks[rank].take(layout, shown, number_) if rank in self._ranks else []
+        if self._rank is None and (layout.ranked or self._stacked):
+            reader = self._of_rank(int(shown[-1]) if layout.ranked else layout.position)
+            return [] if reader is None else reader.take(layout, shown, number_)
         counts = layout.counts(shown)
         place = self._epochs.take(counts)
-        columns = self._of.columns_of(layout, place, shown)
+        columns = self._of.columns_of(layout, place, shown, ranked=self._rank is not None)
         key = (place.before + counts.n, *place[1:])
         out: list[Row] = []
         if self._pending is not None and self._pending[0] != key:
@@ -94,28 +100,45 @@ class BarReader:
             validation = {name: _comparable(value) for name, value in measured}
             if validation != self._validation:
                 self._validation = validation
-                out.append(Row(columns.eval, number_, columns.validated(key[0], shown)))
+                out.append(Row(columns.eval, number_, columns.validated(key[0], shown, self._rank)))
         if counts.n == 0:  # it has just begun anew: what it shows is of the epoch before
             self._flushed = None
         elif key != self._flushed:
-            self._pending = key, Row(columns.train, number_, columns.trained(key, shown))
+            self._pending = key, Row(columns.train, number_, columns.trained(key, shown, self._rank))
         return out
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many pictures, each as if by itself; return the records they complete."""
         import numpy as np
 
-        if self._ranks or any(cast("BarLayout", part.layout).ranked for part in pictures.parts):
-            yield from pictures.one_by_one(0, len(pictures), self.take)
+        if self._rank is None and (self._stacked or _ranked(pictures)):
+            yield from self._by_rank(pictures)
             return
         counts = np.empty((6, len(pictures)))
         for part in pictures.parts:
             counts[:, part.at] = cast("BarLayout", part.layout).counts([*part.columns])
         key = self._epochs.fold(counts)
         key[0] += counts[0]
-        cuts = [cut for part in pictures.parts for cut in self._of.cut(part, key)]
+        cuts = [
+            cut for part in pictures.parts for cut in self._of.cut(part, key, ranked=self._rank is not None)
+        ]
         yield from self._changes(pictures, cuts, key)
         yield from self._steps(pictures, cuts, key, counts[0])
+
+    def _by_rank(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
+        """Take pictures of several ranks, each rank's by itself."""
+        if not self._stacked and len(_ranked(pictures)) < len(pictures.parts):
+            yield from pictures.one_by_one(0, len(pictures), self.take)
+            return
+        ranks = pictures.spread(
+            (part, part.columns[-1] if layout.ranked else layout.position)
+            for part in pictures.parts
+            for layout in [cast("BarLayout", part.layout)]
+        )
+        for rank in dict.fromkeys(ranks.tolist()):
+            reader = self._of_rank(int(rank))
+            if reader is not None:
+                yield from reader.fold(pictures.only(ranks == rank))
 
     def _changes(
         self, pictures: Pictures, cuts: Sequence[tuple[Columns, Part]], key: Floats
@@ -143,7 +166,7 @@ class BarReader:
         self._validation = ends[1]
         for columns, part in cuts:
             if columns.validation:
-                validated = columns.validated(key[0, part.at], [*part.columns])
+                validated = columns.validated(key[0, part.at], [*part.columns], self._rank)
                 yield columns.eval, pictures.rows(part, changed, validated)
 
     def _steps(
@@ -163,15 +186,20 @@ class BarReader:
         if self._pending is not None and (key[:, begin] != self._pending[0]).any():
             yield pictures.single(self._pending[1], begin)
         for columns, part in cuts:
-            trained = columns.trained(key[:, part.at], [*part.columns])
+            trained = columns.trained(key[:, part.at], [*part.columns], self._rank)
             yield columns.train, pictures.rows(part, moves, trained, pictures.next_offset)
             if part.at[-1] == last:
                 place = key[:, last].tolist()
-                values = columns.trained(place, part.columns[:, -1].tolist())
+                values = columns.trained(place, part.columns[:, -1].tolist(), self._rank)
                 newest = tuple(place), Row(columns.train, int(pictures.line[last]), values)
         self._pending = newest if n[last] else None
         if not n[last]:
             self._flushed = None
+
+
+def _ranked(pictures: Pictures) -> list[Part]:
+    """Return the pictures that tell a rank."""
+    return [part for part in pictures.parts if cast("BarLayout", part.layout).ranked]
 
 
 def _comparable(value: float) -> float:
