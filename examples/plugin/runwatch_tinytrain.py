@@ -10,7 +10,7 @@ The time in front is not described: runwatch knows what loggers put before a mes
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import STEP_TIME, VAL_LOSS
-from runwatch.parsers.formats import Format
+from runwatch.parsers.api import Format
 from runwatch.parsers.patterns import LinePattern
 
 FORMAT = Format(
