@@ -29,7 +29,9 @@ FEWER = 1 if {"RUNWATCH_DEEP", "RUNWATCH_FUZZ"} & os.environ.keys() else 4
 LEAST = 2
 _number = itertools.count()
 
-gc.set_threshold(20_000, 20, 20)  # of modules and collected tests nothing is garbage: a quarter of all CPU time
+gc.set_threshold(
+    20_000, 20, 20
+)  # of modules and collected tests nothing is garbage: a quarter of all CPU time
 
 # Each process that a test starts would compile all it imports, and pytest every test file.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -54,7 +54,7 @@ def test_detaches(place, log):
         until(lambda: peer.step("run") == 9)
     assert "kind=source" in (place.state / "daemon.log").read_text()
     assert place.run("stop").returncode == 0
-    assert gone(process)
+    until(lambda: gone(process))
     assert not place.socket.exists()
 
 
