@@ -62,18 +62,31 @@ class Redraws:
         return np.where(near & ((measured & quick) | unmeasured), behind.step, step)
 
 
-def without_held_back(
-    batch: Batch, train: Rows, stepless: NDArray[np.bool_], at: NDArray[np.int64], *, first: bool
-) -> Rows:
-    """Return the records without the steps of such as stand with others of later epochs beside one bar.
+def without_unrelated(
+    batch: Batch,
+    train: Rows,
+    stepless: NDArray[np.bool_],
+    at: NDArray[np.int64],
+    offset: Floats,
+    *,
+    first: bool,
+    before: float | None,
+) -> tuple[Rows, float]:
+    """Return the records without the steps of bars that have nothing to do with them; and the newest epoch.
 
-    Neither is a bar that has not moved yet beside its record.
+    Such are a bar that has not moved yet, one that is full for the second record or was drawn
+    long before, and that beside which many of later epochs stand: they were held back.
 
-    `at` tells the bar behind each record, `first` whether the run has had no record without a step before.
+    `at` tells the bar behind each record, `offset` where the one before was drawn, `first` whether the run
+    has had no record without a step before, `before` the epoch of the newest one since the newest bar.
     """
     tables = [table for table in batch.tables if table.kind == TRAIN]
     order = np.argsort(column_of(tables, "offset"), kind="stable")
     epoch, step = column_of(tables, EPOCH)[order], train.step.copy()
+    full = stepless & (step == train.total)
+    again = np.append(at[0] == 0 and before is not None and before != epoch[0], at[1:] == at[:-1])
+    again[1:] &= epoch[1:] != epoch[:-1]
+    other = full & (again | (train.offset - offset > BESIDE))
     edges = np.flatnonzero(np.append(True, (at[1:] != at[:-1]) | (stepless[1:] != stepless[:-1])))
     step[stepless & (step == 0)] = np.nan
     for begin, end in zip(edges.tolist(), [*edges[1:].tolist(), len(train)], strict=True):
@@ -83,9 +96,11 @@ def without_held_back(
         done, total = float(step[begin]), float(train.total[begin])
         if first and not begin and done == total and _is_even(told, total, _final_epoch(batch)):
             step[begin:end] = np.arange(1, count + 1) * (total / count)
+            other[begin:end] = False
         elif count >= _HELD_BACK and (done == total or not train.seconds[begin] < QUICK):
             step[begin:end] = np.nan
-    return replace(train, step=step)
+    step[other] = np.nan
+    return replace(train, step=step), float(epoch[-1])
 
 
 def _is_even(epoch: Floats, total: float, final: float) -> bool:

@@ -17,7 +17,7 @@ import msgspec
 from runwatch.alerts.expression import MAX_LENGTH
 from runwatch.alerts.silences import MOST_MATCHERS
 from runwatch.config_docs import comments
-from runwatch.watcher import protocol, server, sockets, views
+from runwatch.watcher import clients, protocol, sockets, views
 from runwatch.watcher.watchlist import MAX_PATHS
 
 _HEAD = f"""\
@@ -47,9 +47,9 @@ nothing else.
   one before, requests are read when the answer before was taken, and of lines the newest 1,024 are kept.
 - **Limits.** A view has {views.MAX_CHARTS} charts at most and names {views.MAX_NAMED} runs to compare
   with; else it is `refused`. A chart gets {views.MAX_WIDTH:,} columns at most, all charts of a picture
-  together {views.MAX_COLUMNS:,}: where more are asked for, each gets its part. {server.MAX_CLIENTS} clients
-  may be connected, {server.MAX_WATCHING} of them with pictures or lines; for one more, the client that was
-  silent longest has to go. {server.MAX_HELD >> 20} MiB are kept for all clients together. A matcher has
+  together {views.MAX_COLUMNS:,}: where more are asked for, each gets its part. {clients.MAX_CLIENTS} clients
+  may be connected, {clients.MAX_WATCHING} of them with pictures or lines; for one more, the client that was
+  silent longest has to go. {clients.MAX_HELD >> 20} MiB are kept for all clients together. A matcher has
   {MAX_LENGTH:,} characters, a silence {MOST_MATCHERS} matchers; {MAX_PATHS:,} paths are watched.
 - **Turns.** Requests, parts of answers and pictures are done one at a time, first for the client that used
   least CPU time of late, and take half of the engine's time at most.

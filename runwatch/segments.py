@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.batch import BAR, EVAL, PLAN, SYSTEM, TRAIN, Batch, Table
-from runwatch.beside import Redraws, without_held_back
+from runwatch.beside import Redraws, without_unrelated
 from runwatch.block import Block, Samples
 from runwatch.echoes import Echoes
 from runwatch.metrics import EPOCH, STEP_TIME
@@ -93,6 +93,8 @@ class Splitter:
     _redraws: Redraws = field(default_factory=Redraws)
     _filled: bool = False
     """Whether a bar has told the step of a record."""
+    _since: float | None = None
+    """Epoch of the newest record without a step since the newest bar; None if there was none."""
     _echoes: Echoes = field(default_factory=Echoes)
     _retold: Retold = field(default_factory=Retold)
 
@@ -233,8 +235,13 @@ class Splitter:
                 for b, own in zip(beside, (train.step, train.total, train.seconds), strict=True)
             )
             train = replace(train, step=step, total=total, seconds=seconds)
-            train = without_held_back(batch, train, stepless, at, first=not self._filled)
+            train, epoch = without_unrelated(
+                batch, train, stepless, at, shown[3], first=not self._filled, before=self._since
+            )
             self._filled = True
+            self._since = epoch if at[-1] == len(bars) else None
+        elif len(bars):
+            self._since = None
         if len(bars):
             self._beside = (bars.step[-1], bars.total[-1], bars.seconds[-1])
             self._drawn = (bars.offset[-1], bars.line[-1])

@@ -1,10 +1,11 @@
-"""Heavy libraries are imported on the path that needs them, and nowhere else."""
+"""Heavy libraries are imported on the path that needs them, and nowhere else; no imports run in a circle."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
+import grimp
 import pytest
 
 from tests.parsers.trackers import wandb_log
@@ -80,3 +81,13 @@ def test_first_picture_comes_before_numpy():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "False\n"
     )
+
+
+def test_no_imports_run_in_a_circle():
+    """Not within functions either, and not for the sake of types."""
+    graph = grimp.build_graph("runwatch", cache_dir=None)
+    below = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    while leaves := {module for module, imported in below.items() if not imported & below.keys()}:
+        below = {module: imported for module, imported in below.items() if module not in leaves}
+    above = {module for imported in below.values() for module in imported}
+    assert sorted(above & below.keys()) == []

@@ -39,6 +39,19 @@ PIPELINE = (
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("size", [1, 64, 10_000])
+@pytest.mark.parametrize("logged", [b"", b"12:00:00 - INFO - model ready, training begins\n" * 30])
+def test_a_bar_that_ended_before_training_tells_no_step(size, logged):
+    rows = [f"{{'loss': {i}.5, 'learning_rate': 0.5, 'epoch': {i / 10}}}\n".encode() for i in range(1, 9)]
+    text = b"".join(bar(i, 40) for i in range(1, 41)) + logged + b"".join(rows)
+    found = segments(*(text[i : i + size] for i in range(0, len(text), size)))
+    steps = np.concatenate(
+        [s.block.samples["train/loss"].step for s in found if "train/loss" in s.block.samples]
+    )
+    assert len(steps) == 8
+    assert np.isnan(steps[0 if logged else 1 :]).all()
+
+
 @pytest.mark.parametrize("size", [1, 7, 64, 10_000])
 def test_a_pipeline_is_several_runs(size):
     found = segments(*(PIPELINE[i : i + size] for i in range(0, len(PIPELINE), size)))

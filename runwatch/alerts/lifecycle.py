@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from runwatch.alerts.notification import Notification, digest
+from runwatch.render import numbers
 from runwatch.snapshot import IncidentRow
 
 MOST_RUNS = 1024
@@ -120,7 +121,7 @@ class Lifecycle:
         title = f"{look.name} {what}{'' if what == 'started' and not look.step else at + of}"
         lines = []
         if known.began is not None and what != "started":
-            lines.append(f"Watched for: {duration(now - known.began)}")
+            lines.append(f"Watched for: {numbers.duration(now - known.began)}")
         lines += look.metrics()
         if what != "started" and (checkpoint := look.checkpoint()):
             lines.append(checkpoint)
@@ -158,20 +159,9 @@ def next_digest(
     return now - now % 1 + (left if left > 0 else left + 86400)
 
 
-def duration(seconds: float) -> str:
-    """Return a length of time in words, such as "3 h 20 min"."""
-    minutes = int(seconds) // 60
-    if minutes < 1:
-        return f"{int(seconds)} s"
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = ((days, "d"), (hours, "h"), (minutes, "min"))
-    return " ".join(f"{count} {unit}" for count, unit in parts if count)
-
-
 def _line(look: Look) -> str:
     step = "" if look.step is None else f", step {look.step:,}"
     of = "" if look.total is None or look.step is None else f" of {look.total:,}"
-    eta = "" if look.eta is None or look.phase in _ENDS else f", {duration(look.eta)} to go"
+    eta = "" if look.eta is None or look.phase in _ENDS else f", {numbers.left(look.eta)} to go"
     newest = "".join(f", {said}" for said in look.metrics()[:1])
     return f"{look.name}: {look.phase}{step}{of}{eta}{newest}"

@@ -254,48 +254,63 @@ class Router:
 
     def _news(self, key: str, group: Group, by: list[Source], now: float) -> News | None:
         """Return what a group has to say, if it may speak; put its next time right."""
-        route, receiver = self._route(group), self._receivers[group.channel]
-        group.due = None
         self._dirty.add(f"group/{key}")
+        news = self._gathered(key, group, by, now)
+        self._retire(group, {alert.name for alert in news.over}, now)
+        again = self._repeats_at(group, news)
+        group.due = earliest(again, news.wakes)
+        if not (news.fresh or news.over or (again is not None and now >= again)):
+            return None
+        if quiet := self._quiet(news, now):
+            group.due = now + quiet
+            return None
+        return news
+
+    def _gathered(self, key: str, group: Group, by: list[Source], now: float) -> News:
+        """Sort a group's alerts: what is new, what is over, what still fires; and when that may change."""
         alerts = [self._alerts[name] for name in group.members if name in self._alerts]
         mutes = {alert.name: self._muted(alert, now) for alert in alerts if alert.firing}
         held = {alert.name: self._stories.held(alert, now) for alert in alerts}
         calm = self.policy.damping.calm
         ease = {a.name: a.changed + calm for a in alerts if eased(a, group.told.get(a.name))}
+
+        def heard(alert: Alert) -> bool:
+            return not mutes[alert.name] and not inhibited(self.policy.inhibitions, alert, by)
+
+        def is_news(alert: Alert) -> bool:
+            gets_worse = worse(alert, group.told.get(alert.name), flaps=held[alert.name] > 0)
+            return gets_worse or ease.get(alert.name, math.inf) <= now
+
+        firing = [alert for alert in alerts if alert.firing and heard(alert)]
+        fresh = [alert for alert in firing if is_news(alert)]
+        resolved = self._receivers[group.channel].send_resolved
+        told = [alert for alert in alerts if resolved and alert.name in group.told]
+        over = [alert for alert in told if not alert.firing and not held[alert.name]]
         wakes = min((t for times in (mutes, held, ease) for t in times.values() if t > now), default=None)
-        firing = [
-            alert
-            for alert in alerts
-            if alert.firing and not mutes[alert.name] and not inhibited(self.policy.inhibitions, alert, by)
-        ]
-        fresh = [
-            alert
-            for alert in firing
-            if worse(alert, group.told.get(alert.name), flaps=held[alert.name] > 0)
-            or ease.get(alert.name, math.inf) <= now
-        ]
-        ended = [alert for alert in alerts if not alert.firing and not held[alert.name]]
-        over = [alert for alert in ended if alert.name in group.told and receiver.send_resolved]
-        for alert in ended:
-            if alert not in over:
-                del group.members[alert.name]
-                group.told.pop(alert.name, None)
-        open_ones = [a for a in firing if a.row.state == "firing" and a.name not in self._old]
-        repeat = False
-        if route.repeat_interval and group.told_at is not None and open_ones:
-            group.due = group.told_at + route.repeat_interval
-            repeat = now >= group.due
-        group.due = earliest(group.due, wakes)
-        if not (fresh or over or repeat):
-            return None
-        still = [alert for alert in firing if alert not in fresh]
-        news = News(key, group, fresh, over, still, wakes)
+        return News(key, group, fresh, over, [alert for alert in firing if alert not in fresh], wakes)
+
+    def _retire(self, group: Group, told: set[str], now: float) -> None:
+        """Forget those members that are over and of which nobody will be told."""
+        for name in list(group.members):
+            alert = self._alerts.get(name)
+            if alert and not alert.firing and name not in told and not self._stories.held(alert, now):
+                del group.members[name]
+                group.told.pop(name, None)
+
+    def _repeats_at(self, group: Group, news: News) -> float | None:
+        """Return when a group says again what still fires, of what nobody has acknowledged."""
+        interval = self._route(group).repeat_interval
+        open_ones = (
+            a for a in news.fresh + news.still if a.row.state == "firing" and a.name not in self._old
+        )
+        return group.told_at + interval if interval and group.told_at is not None and any(open_ones) else None
+
+    def _quiet(self, news: News, now: float) -> float:
+        """Return the seconds for which quiet hours hold this back; 0 if they do not."""
         quiet = self.policy.quiet
-        left = quiet.left(now, self._local) if quiet is not None else 0.0
-        if quiet is not None and left > 0 and not (fresh and news.rank >= quiet.override.rank):
-            group.due = now + left
-            return None
-        return news
+        if quiet is None or (news.fresh and news.rank >= quiet.override.rank):
+            return 0.0
+        return max(0.0, quiet.left(now, self._local))
 
     def _speak(self, channel: str, found: list[News], now: float) -> list[Notification]:
         """Return the messages of one channel, as many as its limit allows: the gravest first."""
@@ -322,32 +337,17 @@ class Router:
         return min(float(receiver.per_minute), tokens + max(0.0, now - at) * receiver.per_minute / 60.0)
 
     def _message(self, found: list[News], now: float, note: str = "") -> Notification:
+        """Return one message of all that is found, and take it for told."""
         fresh = sorted((a for news in found for a in news.fresh), key=lambda a: -a.rank)
         over = [a for news in found for a in news.over]
         still = sorted((a for news in found for a in news.still), key=lambda a: -a.rank)
         named = (fresh + over + still) if fresh else (over + still) if over else still
+        note = note or ("" if fresh or over else "still firing") or self._calmness(found, named, now)
+        parts = [f"{self._epoch}.{alert.change}" for alert in fresh + over]
+        parts += [part for news in found for part in self._told(news, now)]
         lead, others = named[0], named[1:]
-        if not fresh and not over:
-            note = note or "still firing"
-        note = note or self._calmness(found, named, now)
-        told = [f"{self._epoch}.{alert.change}" for alert in fresh + over]
-        for news in found:
-            if not news.fresh and not news.over:
-                news.group.repeats += 1
-                told.append(f"{self._epoch}.{news.key}.{news.group.repeats}")
-            news.group.told_at = now
-            for alert in news.fresh:
-                flaps = self._stories.flaps(alert, now)
-                news.group.told[alert.name] = (alert.rank, *FLAPPING) if flaps else alert.place
-            for alert in news.over:
-                del news.group.told[alert.name]
-                news.group.members.pop(alert.name, None)
-            route = self._route(news.group)
-            repeats = route.repeat_interval and news.group.told
-            again = now + route.repeat_interval if repeats else None
-            news.group.due = earliest(again, news.wakes)
         return Notification(
-            id=told[0] if len(told) == 1 else f"{self._epoch}.{digest(chr(10).join(sorted(told)))}",
+            id=parts[0] if len(parts) == 1 else f"{self._epoch}.{digest(chr(10).join(sorted(parts)))}",
             run=lead.row.run,
             change="firing" if lead.firing else "resolved",
             incident=lead.shown,
@@ -365,6 +365,23 @@ class Router:
             epoch=self._epoch,
             late=lead.late,
         )
+
+    def _told(self, news: News, now: float) -> list[str]:
+        """Note that a group's news is told; return the id of a mere repetition."""
+        group = news.group
+        group.told_at = now
+        for alert in news.fresh:
+            flaps = self._stories.flaps(alert, now)
+            group.told[alert.name] = (alert.rank, *FLAPPING) if flaps else alert.place
+        for alert in news.over:
+            del group.told[alert.name]
+            group.members.pop(alert.name, None)
+        interval = self._route(group).repeat_interval
+        group.due = earliest(now + interval if interval and group.told else None, news.wakes)
+        if news.fresh or news.over:
+            return []
+        group.repeats += 1
+        return [f"{self._epoch}.{news.key}.{group.repeats}"]
 
     def _calmness(self, found: list[News], named: list[Alert], now: float) -> str:
         """Return a line about the first that flaps or has calmed down; "" if there is none."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runwatch.parsers.decoded import Decoded
-    from runwatch.parsers.idle import Run
     from runwatch.parsers.lines import Lines
+    from runwatch.parsers.progress.idle import Run
 
 BULK_SIZE = 1 << 15
 """Pieces at least this long are worth the bulk path."""

@@ -87,7 +87,7 @@ class BoxReader:
         """Return what reads the boxes of a block, with this reader behind it."""
         from runwatch.parsers.boxbulk import WholeBoxes
 
-        return WholeBoxes(self)
+        return WholeBoxes(self, BoxReader)
 
     def items(self, lines: Iterable[bytes]) -> list[bool] | None:
         """Return which lines between two rules hold a value, or None if they are not all of a box."""

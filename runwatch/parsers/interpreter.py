@@ -31,8 +31,8 @@ from runwatch.text import decode
 if TYPE_CHECKING:
     from runwatch.parsers.boxbulk import WholeBoxes
     from runwatch.parsers.bulk import Decoder
-    from runwatch.parsers.idle import IdleRedraws, Tells
     from runwatch.parsers.pictures import Folded, Folding
+    from runwatch.parsers.progress.idle import IdleRedraws, Tells
     from runwatch.parsers.sieve import Sieve
 
 _BAR = BarPattern()
@@ -168,7 +168,7 @@ class Interpreter:
     def idle(self) -> IdleRedraws:
         """What finds the redraws of a block that tell nothing."""
         if self._idle is None:
-            from runwatch.parsers.idle import IdleRedraws
+            from runwatch.parsers.progress.idle import IdleRedraws
 
             self._idle = IdleRedraws(self._matchers, [reader for reader, _ in self._readers], self.events)
         return self._idle

@@ -19,10 +19,10 @@ import numpy as np
 from runwatch.parsers.api import MAX_LINE
 from runwatch.parsers.decoded import Decoded, Floats
 from runwatch.parsers.escapes import bare
-from runwatch.parsers.jsonlines import JsonLine, Record, load
+from runwatch.parsers.jsontext import Record, load
 from runwatch.parsers.lines import Ints, Lines
 from runwatch.parsers.patterns import VALUE, Layout, Matcher
-from runwatch.parsers.records import MAX_DEPTH, flatten, numeric
+from runwatch.parsers.records import MAX_DEPTH, Reader, flatten, numeric
 
 _HOLDS_NUMBER = re.compile(rf"^{VALUE.decode()}$", re.MULTILINE | re.ASCII)
 _GROUP = 1024  # lines decoded at once; halved where one of them has another shape
@@ -201,12 +201,26 @@ class GroupDecoder(ABC):
         return row
 
 
+class JsonMatcher(Matcher, Protocol):
+    """A matcher of JSON lines, as far as its decoder needs it."""
+
+    needle: bytes
+    body: int
+    words: tuple[str, ...]
+    reshape: Callable[[Record], Record] | None
+    reader: Reader
+
+    def mode(self, record: Record) -> str | None:
+        """Return the word that says which part of training a record is about."""
+        ...
+
+
 class JsonDecoder(GroupDecoder):
     """Decodes the objects of a matcher of JSON lines."""
 
-    def __init__(self, matcher: JsonLine) -> None:
+    def __init__(self, matcher: JsonMatcher) -> None:
         super().__init__()
-        self.matcher: JsonLine = matcher
+        self.matcher: JsonMatcher = matcher
         self.needle = matcher.needle
 
     def text(self, line: bytes) -> bytes | None:

@@ -82,6 +82,8 @@ def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | 
             anew = begins_anew(lines, counted, epoch)
             if anew or (anew is None and not last and ratio(lines, counted)):
                 return counted, epoch, anew is None and len(lines) < _PATIENCE
+            if anew is None and not ratio(lines, counted) and grows(lines, counted, least=0.5):
+                return counted, epoch, False  # it may yet start again with the next epoch
         if grows(lines, counted, least=0.5):
             return counted, None, False
     named = [p for p in places if p[0] in _NAMED]

@@ -18,7 +18,6 @@ from runwatch.parsers.learn_counters import (
     ENOUGH,
     Kept,
     Place,
-    begins_anew,
     counter_of,
     grows,
     names_of,
@@ -109,8 +108,6 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     by_epoch = counter is not None and is_epoch(counter[1]) and grows(lines, counter, least=0.9)
     structured = by_epoch or (counter is not None and (epoch is not None or two_ratios(lines)))
     guessed = not telling and not structured and counter is not None and _steady(lines, counter)
-    within = counter is not None and epoch is not None and ratio(lines, counter)
-    unseen = counter is not None and epoch is not None and begins_anew(lines, counter, epoch) is None
     if not telling and not guessed and not (structured and _has_floats(lines)):
         return None
     bare = counter is None and len(telling) + (epoch is not None) < 2
@@ -128,8 +125,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     plan = Plan(
         head=every[0].head,
         counter=counter,
-        epoch=epoch if within else None,
-        base=0 if epoch is not None and within and min(steps_of(lines, epoch)) == 0 else 1,
+        epoch=epoch if counter is not None else None,
         quality=quality,
         names=frozenset(
             name
@@ -139,8 +135,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         losses=frozenset(name for name in quality & usual if is_loss(name)),
         aliases=aliases(lines, usual),
         pattern="learned" + BY_EPOCH * repeats,
-        unseen=within and unseen,
-        turns=counter is not None and epoch is None and not validated and takes_turns(lines, counter),
+        nested=counter is not None and (epoch is not None or (not validated and takes_turns(lines, counter))),
     )
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
     whole = any(_LOSSES.issuperset(words(name)) for name in plan.losses)

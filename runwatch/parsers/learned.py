@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit, canonical
+from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
 from runwatch.parsers.fields import Field, fields
 from runwatch.parsers.learn_sections import VAL_SECTION, Sections
 from runwatch.parsers.learn_words import (
@@ -34,9 +35,7 @@ from runwatch.parsers.learn_words import (
     told_by,
     words,
 )
-from runwatch.parsers.learned_turns import Turns, placed
-from runwatch.parsers.patterns import Epochs, Layout, Match
-from runwatch.parsers.patterns import number as parsed
+from runwatch.parsers.patterns import Layout, Match
 from runwatch.parsers.tongues import spelled
 from runwatch.text import decode
 
@@ -55,9 +54,7 @@ _MAX_STAGES = 64
 _MAX_NAME = 100
 _LONG = 4
 """Bytes before the first number of a record that tell where one begins."""
-_EPOCHS = "epochs"
-"""Stands for how many epochs there will be, where a line tells."""
-
+_PLACES = META_COLUMNS | {WITHIN, PER, PLANNED}
 
 Column = tuple[str, bytes, Unit, tuple[int, int]]
 """Metric, printed name, unit and span of one number of a line."""
@@ -72,8 +69,6 @@ class Plan:
     """Rank and name of the step; None for lines that print none."""
     epoch: tuple[int, bytes] | None = None
     """The same of the epoch within which the step counts."""
-    base: int = 1
-    """Number of the first epoch."""
     quality: frozenset[bytes] = frozenset()
     """Names one of which every record has; empty if any will do."""
     names: frozenset[bytes] = frozenset()
@@ -85,10 +80,8 @@ class Plan:
     """Whether the counter stands on a line of its own, and the numbers of its record on others."""
     losses: frozenset[bytes] = frozenset()
     """Names of its losses: what holds none of them is no record."""
-    unseen: bool = False
-    """Whether no epoch was seen to end: the step may go on into the next one, and not begin anew."""
-    turns: bool = False
-    """Whether the step counts the batches of each epoch anew, and no line tells the epoch (see Turns)."""
+    nested: bool = False
+    """Whether the step may start again with each epoch, be it one that no line tells (see counters)."""
     main: bool = True
     """False for lines that stand beside the records and are none."""
     rated: bool = False
@@ -127,11 +120,8 @@ class LearnedMatcher:
         self._layouts: dict[tuple[object, ...], Layout] = {}
         lead = self._main.head.partition(b"#")[0]
         self._lead = lead if len(lead) >= _LONG and self._main.counter is not None else b""
-        self._turns = Turns()
-        self._newest: dict[bytes, tuple[float, float]] = {}
-        """Epoch and step of the newest line, where no epoch was seen to end."""
         self._sections = Sections() if any(head.startswith(VAL_SECTION) for head in plans) else None
-        if self._sections is not None or any(p.unseen or p.turns for p in plans.values()):
+        if self._sections is not None:
             self.bulk = lambda: None  # no bulk path: what a line means depends on those before it
 
     @property
@@ -162,7 +152,7 @@ class LearnedMatcher:
         plan = self.plans.get(family or b"")
         if boxed and (plan is None or not plan.alone):
             columns = self._metrics(line, found, set(), plan.aliases if plan else {}, False)
-            return self._match("beside", EVAL, columns, None) if len(columns) == 1 else None
+            return self._match("beside", EVAL, columns) if len(columns) == 1 else None
         if family is None:
             return None
         if plan is None:
@@ -221,11 +211,10 @@ class LearnedMatcher:
     def _read(
         self, plan: Plan, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
     ) -> Match | None:
-        if plan.unseen:
-            plan = self._settled(plan, line, found, ranked)
         columns: list[Column] = []
         taken: set[int] = set()
-        for what, counted in (("step", plan.counter), (EPOCH, plan.epoch)):
+        places = (WITHIN, PER) if plan.nested else ("step", "total"), (EPOCH, PLANNED)
+        for (what, end), counted in zip(places, (plan.counter, plan.epoch), strict=True):
             if counted is None:
                 continue
             index = _find(counted, found, ranked)
@@ -234,13 +223,12 @@ class LearnedMatcher:
             number = found[index]
             taken.add(index)
             unit = number.unit(what) if number.suffix else Unit()
-            columns.append((what, b"" if what == "step" else number.name, unit, (number.start, number.end)))
+            columns.append((what, number.name if what == EPOCH else b"", unit, (number.start, number.end)))
             if number.total is not None:
-                columns.append(("total" if what == "step" else _EPOCHS, b"", Unit(), number.total))
+                columns.append((end, b"", Unit(), number.total))
         kind = plan.kind({number.name for index, number in enumerate(found) if index not in taken})
         if kind is None:
             return None
-        whole = plan.epoch is not None and any(column[0] == "total" for column in columns)
         validation = kind == EVAL and is_val(family)
         if plan.alone or plan.rated:
             metrics = [_rate(f) for index, f in enumerate(found) if index not in taken and is_rate(f.name)][
@@ -249,28 +237,9 @@ class LearnedMatcher:
         else:
             metrics = self._metrics(line, found, taken, plan.aliases, validation)
         columns += metrics if kind == TRAIN else self._beside(metrics)
-        if not plan.alone and not any(column[0] not in META_COLUMNS for column in columns):
+        if not plan.alone and all(column[0] in _PLACES for column in columns):
             return None
-        if plan.turns and kind == TRAIN and columns[1:2] and columns[1][0] == "total":
-            step, total = (parsed(line[slice(*column[3])]) for column in columns[:2])
-            rank = rank_span(line)
-            turns = self._turns.before(family + line[slice(*rank)] if rank else family, step, total)
-            return self._match(plan.pattern, kind, columns, None, (total, turns) if turns else None)
-        return self._match(plan.pattern, kind, columns, plan.base if whole else None)
-
-    def _settled(self, plan: Plan, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Plan:
-        """Return the plan as the first epoch to end makes it: its step begins anew, or is of all epochs."""
-        wanted = (plan.epoch, plan.counter)
-        at = [_find(counted, found, ranked) for counted in wanted if counted is not None]
-        if None in at or len(at) < 2:
-            return plan
-        epoch, step = (parsed(line[found[i].start : found[i].end]) for i in at if i is not None)
-        before, self._newest[plan.head] = self._newest.get(plan.head, (epoch, step)), (epoch, step)
-        if epoch <= before[0]:
-            return plan
-        plan = replace(plan, unseen=False, epoch=plan.epoch if step <= before[1] else None)
-        self.plans = {**self.plans, plan.head: plan}
-        return plan
+        return self._match(plan.pattern, kind, columns)
 
     def _evaluation(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Match | None:
         """Return the match of a line that says of itself that it is about validation."""
@@ -296,7 +265,7 @@ class LearnedMatcher:
         columns = self._beside(self._metrics(line, found, {i for _, i in ranked}, self._evaluated, inside))
         if at is not None:
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
-        return self._match("evaluation", EVAL, columns, None) if columns else None
+        return self._match("evaluation", EVAL, columns) if columns else None
 
     def _beside(self, metrics: list[Column]) -> list[Column]:
         """Return the metrics of a line that is no record: the loss is what the records say it is."""
@@ -327,34 +296,21 @@ class LearnedMatcher:
                 columns.append((metric, number.name, number.unit(metric), (number.start, number.end)))
         return columns
 
-    def _match(
-        self,
-        pattern: str,
-        kind: str,
-        columns: list[Column],
-        base: int | None,
-        turned: tuple[float, int] | None = None,
-    ) -> Match:
+    def _match(self, pattern: str, kind: str, columns: list[Column]) -> Match:
         unique = {column[0]: column for column in reversed(columns)}
         columns = [column for column in columns if unique[column[0]] is column]
-        key = (pattern, kind, base, turned, *(column[:3] for column in columns))
+        key = (pattern, kind, *(column[:3] for column in columns))
         layout = self._layouts.get(key)
         if layout is None:
             if len(self._layouts) > 4096:  # names that hold random text: never grow without bound
                 self._layouts.clear()
             printed = {metric: spelled(raw) for metric, raw, _, _ in columns if raw}
-            names = tuple(column[0] for column in columns)
-            epochs = None if base is None else _epochs(names, base)
-            epochs = epochs if turned is None else placed(names, *turned)
-            if epochs is not None:
-                names = ("step", "total", *(names[index] for index in epochs.rest))
             layout = self._layouts[key] = Layout(
                 kind,
                 pattern,
-                names,
+                tuple(column[0] for column in columns),
                 tuple(column[2] for column in columns),
                 {metric: text for metric, text in printed.items() if metric != text},
-                epochs=epochs,
             )
         return Match(layout, tuple(column[3] for column in columns))
 
@@ -362,13 +318,6 @@ class LearnedMatcher:
 def _rate(number: Field) -> Column:
     """Return the column of a learning rate."""
     return LEARNING_RATE, number.name, number.unit(LEARNING_RATE), (number.start, number.end)
-
-
-def _epochs(names: tuple[str, ...], first: int) -> Epochs:
-    """Return how a step and a total that count within an epoch become those of the whole run."""
-    at = {name: index for index, name in enumerate(names)}
-    rest = tuple(index for name, index in at.items() if name not in ("step", "total", _EPOCHS))
-    return Epochs(at[EPOCH], at["total"], at["step"], at.get(_EPOCHS), None, rest, first)
 
 
 def _find(wanted: tuple[int, bytes], found: list[Field], ranked: list[tuple[int, int]]) -> int | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from runwatch.parsers.counters.nesting import Nest
 from runwatch.parsers.learn_counters import Kept, Place, ratio
 from runwatch.parsers.learn_words import RATIO, is_epoch, place
-from runwatch.parsers.patterns import Epochs, number
+from runwatch.parsers.patterns import number
 
 _BATCHES = (b"batch", b"batches", b"minibatch")
 _AGAIN = 3
@@ -40,38 +41,15 @@ def turning(lines: list[Kept]) -> Place | None:
 def _falls(lines: list[Kept], counted: Place) -> tuple[int, bool]:
     """Return how often a counter began anew, and whether at its end each time."""
     places = [at for kept in lines if (at := _place(kept, counted)) is not None]
-    turns = Turns()
-    ended = [turns.before(b"", *at) for at in places]
+    nest, bases = Nest(), []
+    for step, total in places:
+        nest.place(-1.0, step, total, -1.0)
+        bases.append(nest.base)
     falls = sum(b[0] < a[0] for a, b in pairwise(places))
-    return falls, ended[-1] == falls
+    return falls, sum(b > a for a, b in pairwise(bases)) == falls
 
 
 def _place(kept: Kept, counted: Place) -> tuple[float, float] | None:
     index = kept.find(counted)
     total = None if index is None else kept.found[index].total
     return None if index is None or total is None else (kept.value(index), number(kept.line[slice(*total)]))
-
-
-class Turns:
-    """How many epochs have ended. Its state is the newest place of each counter."""
-
-    def __init__(self) -> None:
-        self._at: dict[bytes, tuple[float, float, int]] = {}
-        """Newest step, longest stride and epochs ended, by what is counted."""
-
-    def before(self, what: bytes, step: float, total: float) -> int:
-        """Return how many epochs have ended before this step of `total`."""
-        newest, stride, turns = self._at.get(what, (0.0, 0.0, 0))
-        if step < newest:
-            turns = turns + 1 if newest + max(stride, 1.0) >= total else 0
-        else:
-            stride = max(stride, step - newest)
-        self._at[what] = step, stride, turns
-        return turns
-
-
-def placed(names: tuple[str, ...], total: float, turns: int) -> Epochs:
-    """Return how a step and its total become those of the whole run after so many turns."""
-    at = {name: index for index, name in enumerate(names)}
-    rest = tuple(index for name, index in at.items() if name not in ("step", "total"))
-    return Epochs(at["total"], at["total"], at["step"], None, None, rest, int(total) - turns)

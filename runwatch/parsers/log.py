@@ -16,10 +16,11 @@ from runwatch.batch import BESIDE, Batch
 from runwatch.parsers.api import MAX_LINE, Format
 from runwatch.parsers.blocks import BlockReader
 from runwatch.parsers.columns import Columns
+from runwatch.parsers.counters.nesting import Nests
 from runwatch.parsers.drift import Drift
 from runwatch.parsers.interpreter import Interpreter
 from runwatch.parsers.piece import Piece
-from runwatch.parsers.redraws import settled
+from runwatch.parsers.progress.redraws import settled
 from runwatch.parsers.told import Told
 from runwatch.text import decode
 
@@ -51,6 +52,7 @@ class LogParser:
         self._carry = self._recent = b""
         self._skipping = False
         self._drift = Drift()
+        self._nests = Nests()
         self._offset = start
         self._retold: list[int] = []
         """Line below the newest end of a run, which may come with the next piece."""
@@ -227,7 +229,7 @@ class LogParser:
         return Batch(
             start=piece.start,
             end=self._offset - len(self._carry),
-            tables=piece.tables(self._told_again(piece)),
+            tables=self._nests.placed(piece.tables(self._told_again(piece))),
             events=tuple(piece.events),
             lines=piece.lines,
             unparsed=piece.unparsed,

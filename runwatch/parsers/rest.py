@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from runwatch.parsers.api import MAX_LINE
 from runwatch.parsers.escapes import bare
-from runwatch.parsers.idle import Run, Tells
 from runwatch.parsers.interpreter import Interpreter
 from runwatch.parsers.lines import PAINTED_INSIDE, UNCLEAN, Ints, Lines, worth
 from runwatch.parsers.piece import Piece
+from runwatch.parsers.progress.idle import Run, Tells
 from runwatch.parsers.spots import TRIGGERS
 
 

@@ -19,7 +19,7 @@ from runwatch.parsers.patterns import Layout
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.recordio import Records
 from runwatch.parsers.wandb_items import Bools, HistoryItems, Ints, Keys, sort
-from runwatch.parsers.wandb_log import Shape
+from runwatch.parsers.wandb_shape import Shape
 
 _MAX_KEYS = 4096
 

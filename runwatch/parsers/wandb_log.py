@@ -8,8 +8,8 @@ bit for bit. Summary records repeat the history and are not looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ from runwatch.parsers.protobuf import (
 from runwatch.parsers.recordio import Records
 from runwatch.parsers.records import Reader, Schema
 from runwatch.parsers.wandb_notes import Console, Facts, stats
+from runwatch.parsers.wandb_shape import Shape
 
 if TYPE_CHECKING:
     from runwatch.parsers.wandb_bulk import HistoryDecoder
@@ -55,25 +56,6 @@ _MANY = 256
 
 Row = tuple[dict[bytes, bytes], int, int]
 """A history row, {key: JSON text}, and its record's offset and number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What history rows that hold the same keys become."""
-
-    layout: Layout
-    again: Layout
-    """For one more row of a step: its samples count, but it is no further step."""
-    unplaced: Layout
-    """For a row that only says how many rows there were before it, where others know the step."""
-    columns: tuple[bytes, ...]
-    """The keys of the columns."""
-    get: Callable[[Mapping[bytes, bytes]], tuple[bytes, ...]]
-    """Returns the texts of the columns' values."""
-    units: tuple[tuple[int, Unit], ...]
-    """The columns that are not stored as they are, and how."""
-    counted: bool
-    """Its step is the number of rows before it."""
 
 
 class WandbDecoder:

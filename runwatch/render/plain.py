@@ -9,7 +9,7 @@ from runwatch.render import numbers, states
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.snapshot import IncidentRow, Progress
 
-_FOR = re.compile(r"\bfor (?:\d+ (?:s|min|h|d)\b ?)+")
+_FOR = re.compile(r"\bfor (?:[\d.]{1,9} ?(?:s|min|[mhd])\b ?)+")
 
 
 def steps(progress: Progress, ended: bool = False) -> str:

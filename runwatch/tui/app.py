@@ -280,13 +280,31 @@ class RunwatchApp(App[int], inherit_bindings=False):
             known = [
                 a for a in self.registry.of_view(view.view) if a.id != "palette" and self.available(a.id)
             ]
-            self.push_screen(Palette(commands.entries(known)))
+            self.push_screen(Palette(commands.entries(known)), callback=self._chosen)
 
-    def carry_out(self, entry: commands.Entry, typed: str) -> None:
-        """Run what was chosen in the palette, and say what is wrong with it."""
+    def _chosen(self, chosen: tuple[commands.Entry, str] | None) -> None:
+        """Run what was chosen in the palette, once the view below has the keys again."""
+        if chosen is not None:
+            self.call_later(self._carry_out, *chosen)
+
+    def _carry_out(self, entry: commands.Entry, typed: str) -> None:
+        """Run a command, and say what is wrong with it."""
         allowed = entry.argument or self.available(entry.name.replace(" ", "_"))
         if allowed and (wrong := commands.carry_out(self, entry, typed)):
             self.say(wrong)
+
+    def export(self, ending: str) -> str:
+        """Save the numbers of the chart with the focus; return why that cannot be, or ""."""
+        from runwatch.tui.export import FORMATS, Exports
+
+        chart = self.view.current_chart() if isinstance(self.view, ChartScreen) else None
+        if ending not in FORMATS:
+            return f"as what? {', '.join(FORMATS)}"
+        if chart is None:
+            return "no chart is here: 1 and 2 have some"
+        if self.exports is None:
+            self.exports = Exports(self)
+        return self.exports.begin(chart.metrics, ending)
 
     def say(self, text: str) -> None:
         """Show a short answer in the header, until the next key."""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from runwatch.tui import silencing, themes
 from runwatch.tui.actions import Action
-
-if TYPE_CHECKING:
-    from runwatch.tui.app import RunwatchApp
+from runwatch.tui.api import AppApi
 
 
 @dataclass(frozen=True)
@@ -20,7 +17,7 @@ class Command:
     name: str
     argument: str
     description: str
-    carry_out: Callable[[RunwatchApp, str], str]
+    carry_out: Callable[[AppApi, str], str]
     """Takes the argument; returns what was wrong with it, or ""."""
 
 
@@ -34,7 +31,7 @@ class Entry:
     argument: str = ""
 
 
-def _run(app: RunwatchApp, word: str) -> str:
+def _run(app: AppApi, word: str) -> str:
     rows = app.scene.snapshot.runs if app.scene.snapshot else ()
     found = [row for row in rows if row.name == word] or [
         row for row in rows if word.lower() in row.name.lower()
@@ -45,7 +42,7 @@ def _run(app: RunwatchApp, word: str) -> str:
     return ""
 
 
-def _goto(app: RunwatchApp, word: str) -> str:
+def _goto(app: AppApi, word: str) -> str:
     try:
         step = int(word.replace(",", "").replace("_", ""))
     except ValueError:
@@ -54,7 +51,7 @@ def _goto(app: RunwatchApp, word: str) -> str:
     return ""
 
 
-def _window(app: RunwatchApp, word: str) -> str:
+def _window(app: AppApi, word: str) -> str:
     if word == "all":
         app.scene.window = app.scene.right = None
     elif word.isdecimal() and int(word) > 1:
@@ -65,19 +62,19 @@ def _window(app: RunwatchApp, word: str) -> str:
     return ""
 
 
-def _theme(app: RunwatchApp, word: str) -> str:
+def _theme(app: AppApi, word: str) -> str:
     if word not in themes.NAMES:
         return f"no such theme; there are {', '.join(themes.NAMES)}"
     app.use_theme(word)
     return ""
 
 
-def _search(app: RunwatchApp, word: str) -> str:
+def _search(app: AppApi, word: str) -> str:
     app.search_log(word)
     return ""
 
 
-def _metric(app: RunwatchApp, word: str) -> str:
+def _metric(app: AppApi, word: str) -> str:
     names = [item.metric for item in app.scene.run.latest] if app.scene.run else []
     found = [name for name in names if name == word] or [
         name for name in names if word.lower() in name.lower()
@@ -88,7 +85,7 @@ def _metric(app: RunwatchApp, word: str) -> str:
     return ""
 
 
-def _silence(app: RunwatchApp, word: str) -> str:
+def _silence(app: AppApi, word: str) -> str:
     rule, _, span = word.partition(" ")
     span = span.strip() or "1h"
     row = next((row for row in app.scene.incidents() if row.rule == rule), None)
@@ -100,18 +97,8 @@ def _silence(app: RunwatchApp, word: str) -> str:
     return ""
 
 
-def _export(app: RunwatchApp, word: str) -> str:
-    from runwatch.tui.export import FORMATS, Exports
-    from runwatch.tui.screens.charts import ChartScreen
-
-    chart = app.view.current_chart() if isinstance(app.view, ChartScreen) else None
-    if word not in FORMATS:
-        return f"as what? {', '.join(FORMATS)}"
-    if chart is None:
-        return "no chart is here: 1 and 2 have some"
-    if app.exports is None:
-        app.exports = Exports(app)
-    return app.exports.begin(chart.metrics, word)
+def _export(app: AppApi, word: str) -> str:
+    return app.export(word)
 
 
 COMMANDS = (
@@ -153,7 +140,7 @@ def matching(offered: Iterable[Entry], typed: str) -> list[Entry]:
     return [entry for _, entry in sorted(ranked, key=lambda pair: pair[0])]
 
 
-def carry_out(app: RunwatchApp, entry: Entry, typed: str) -> str:
+def carry_out(app: AppApi, entry: Entry, typed: str) -> str:
     """Do what an entry says; return what is wrong, or ""."""
     if not entry.argument:
         app.action_do(entry.name.replace(" ", "_"))

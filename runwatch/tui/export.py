@@ -6,16 +6,13 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from runwatch.snapshot import Columns, RunView
 from runwatch.tui import capture
+from runwatch.tui.api import AppApi
 from runwatch.watcher.protocol import Query, Series
-
-if TYPE_CHECKING:
-    from runwatch.tui.app import RunwatchApp
 
 FORMATS = ("csv", "json")
 WIDTH = 4096
@@ -70,7 +67,7 @@ class Export:
 class Exports:
     """Asks for what is to be saved, and saves it once it is there; the newest alone."""
 
-    def __init__(self, app: RunwatchApp) -> None:
+    def __init__(self, app: AppApi) -> None:
         self._app = app
         self._newest: Export | None = None
 

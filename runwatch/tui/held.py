@@ -7,14 +7,13 @@ engine's first picture, or for a moment at most.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import Any, TextIO, cast
 
+from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
+from runwatch.tui.api import api
 from runwatch.tui.leaving import HUNG_UP, Outlet
-
-if TYPE_CHECKING:
-    from runwatch.tui.app import RunwatchApp
 
 HOLD = 1.0
 """Seconds after which the screen comes up in any case, and says that it waits."""
@@ -26,9 +25,9 @@ class HeldDriver(LinuxDriver):
     _kept = ""
     _released = False
 
-    def __init__(self, app: RunwatchApp, **options: Any) -> None:
+    def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
-        self._leave = app.leave
+        self._leave = api(app).leave
         self._file = cast(Any, Outlet(cast("TextIO", self._file), self._hang_up))
 
     def write(self, data: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from runwatch import __version__
 from runwatch.alerts.actions import Waiting, what
@@ -15,15 +15,13 @@ from runwatch.errors import ExitCode, RunwatchError
 from runwatch.render import states
 from runwatch.render.glyphs import glyphs
 from runwatch.render.segment import segment
-from runwatch.snapshot import Columns, IncidentRow, RunRow
+from runwatch.snapshot import RunRow
 from runwatch.text import plain
 from runwatch.watcher import protocol, views
 from runwatch.watcher.document import run_object
 from runwatch.watcher.group import WatchedRun
 from runwatch.watcher.protocol import Done, Refused, Reply
-
-if TYPE_CHECKING:
-    from runwatch.watcher.server import Server
+from runwatch.watcher.server_api import ServerApi
 
 PART = 100
 """Rows in one message."""
@@ -38,7 +36,7 @@ DAY = 86_400.0
 T = TypeVar("T")
 
 
-def answers(server: Server, request: protocol.Request) -> Iterator[Reply]:
+def answers(server: ServerApi, request: protocol.Request) -> Iterator[Reply]:
     """Yield the replies to a request that has any. What cannot be done is Refused, whatever the reason."""
     to = getattr(request, "id", 0)
     try:
@@ -53,51 +51,41 @@ def answers(server: Server, request: protocol.Request) -> Iterator[Reply]:
         yield Refused(f"this is a mistake of runwatch: {what}", to, int(ExitCode.INTERNAL))
 
 
-def _answers(server: Server, request: protocol.Request, now: float) -> Iterator[Reply]:  # noqa: PLR0912
-    match request:
-        case protocol.Runs(documents, to):
-            yield from _runs(server, documents, to, now)
-        case protocol.Query(run, metric, width, first, last, to):
-            yield protocol.Series(to, _series(server, run, metric, width, first, last))
-        case protocol.Incidents(wanted, resolved, to):
-            rows = _incidents(server, wanted, resolved=resolved)
-            for part, more in _parts(rows, PART):
-                yield protocol.IncidentList(to, part, more)
-        case protocol.Acknowledge(incident, to):
-            yield Done(to, _acknowledge(server, incident))
-        case protocol.Silence(matchers, ends, comment, author, to):
-            made = silence(matchers, ends - now, now=now, comment=comment, author=author)
-            server.notifier.silence(made)
-            yield Done(to, f"silenced until {_when(made.ends)}: {_conditions(made)} ({made.id})")
-        case protocol.Unsilence(start, to):
-            ended = one(
-                start, [held.id for held in server.notifier.silences()], "silence", "runwatch silence list"
-            )
-            server.notifier.unsilence(ended)
-            yield Done(to, f"ended: silence {ended}")
-        case protocol.Silences(to):
-            yield protocol.SilenceList(to, tuple(map(_silence_row, server.notifier.silences())))
-        case protocol.Actions(to):
-            yield protocol.ActionList(to, tuple(map(_action_row, server.notifier.waiting())))
-        case protocol.Cancel(start, author, to):
-            name = one(
-                start, [waiting.id for waiting in server.notifier.waiting()], "action", "runwatch actions"
-            )
-            server.notifier.cancel(name, author)
-            yield Done(to, f"cancelled: {name}")
-        case protocol.Add(paths, to):
-            yield Done(to, server.add(tuple(map(os.fsencode, paths))))
-        case protocol.Drop(paths, to):
-            yield Done(to, server.drop(tuple(map(os.fsencode, paths))))
-        case protocol.Health(to):
-            yield _health(server, to)
-        case protocol.Segment(run, ascii_only, to):
-            yield Done(to, _segment(server, run, ascii_only, now))
-        case protocol.Reload(to):
-            yield Done(to, server.reload())
-        case protocol.Stop(to):
-            server.leave()
-            yield Done(to, f"stopping, process {os.getpid()}")
+def _answers(server: ServerApi, request: protocol.Request, now: float) -> Iterator[Reply]:
+    kind = type(request)
+    if (act := _ORDERS.get(kind)) is not None:
+        yield Done(getattr(request, "id", 0), act(server, request, now))
+    elif (tell := _QUESTIONS.get(kind)) is not None:
+        yield from tell(server, request, now)
+
+
+# -- orders: each returns what was done, in words --------------------------------------------------
+
+
+def _silence(server: ServerApi, request: protocol.Silence, now: float) -> str:
+    seconds = request.ends - now
+    made = silence(request.matchers, seconds, now=now, comment=request.comment, author=request.author)
+    server.notifier.silence(made)
+    return f"silenced until {_when(made.ends)}: {_conditions(made)} ({made.id})"
+
+
+def _unsilence(server: ServerApi, request: protocol.Unsilence, now: float) -> str:
+    ids = [held.id for held in server.notifier.silences()]
+    ended = one(request.silence, ids, "silence", "runwatch silence list")
+    server.notifier.unsilence(ended)
+    return f"ended: silence {ended}"
+
+
+def _cancel(server: ServerApi, request: protocol.Cancel, now: float) -> str:
+    ids = [waiting.id for waiting in server.notifier.waiting()]
+    name = one(request.action, ids, "action", "runwatch actions")
+    server.notifier.cancel(name, request.author)
+    return f"cancelled: {name}"
+
+
+def _stop(server: ServerApi, request: protocol.Stop, now: float) -> str:
+    server.leave()
+    return f"stopping, process {os.getpid()}"
 
 
 def _silence_row(held: Silence) -> protocol.SilenceRow:
@@ -120,10 +108,10 @@ def _when(unix: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix))
 
 
-def _health(server: Server, to: int) -> protocol.HealthReport:
+def _health(server: ServerApi, request: protocol.Health, now: float) -> Iterator[Reply]:
     config = server.config
-    return protocol.HealthReport(
-        to,
+    yield protocol.HealthReport(
+        request.id,
         software=f"runwatch {__version__}",
         host=socket.gethostname(),
         pid=os.getpid(),
@@ -135,14 +123,15 @@ def _health(server: Server, to: int) -> protocol.HealthReport:
         runs=sum(len(group.runs) for group in server.engine.groups.values()),
         sources=len(server.engine.sources),
         unknown=sum(shown.quiet for shown in server.shown.values()),
-        clients=len(server.clients),
+        clients=server.connected,
         lag=server.clock.lag,
         notices=server.notices,
     )
 
 
-def _runs(server: Server, documents: bool, to: int, now: float) -> Iterator[Reply]:
-    if not documents:
+def _runs(server: ServerApi, request: protocol.Runs, now: float) -> Iterator[Reply]:
+    to = request.id
+    if not request.documents:
         for rows, more in _parts(urgent(views.rows(tuple(server.shown.values()), now)), PART):
             yield protocol.RunList(to, runs=rows, more=more)
         return
@@ -168,7 +157,7 @@ def _parts(rows: Sequence[T], most: int) -> Iterator[tuple[tuple[T, ...], bool]]
         yield tuple(rows[first : first + most]), first + most < len(rows)
 
 
-def _of_name(server: Server, name: str) -> WatchedRun:
+def _of_name(server: ServerApi, name: str) -> WatchedRun:
     """Return the run of that id, or the newest of that name. Raises ValueError."""
     runs = [watched for _, watched in server.engine.runs()]
     found = [w for w in runs if w.run.id == name] or [w for w in runs if w.run.name == name]
@@ -178,26 +167,34 @@ def _of_name(server: Server, name: str) -> WatchedRun:
     return found[-1]
 
 
-def _series(
-    server: Server, run: str, metric: str, width: int, first: float | None, last: float | None
-) -> Columns:
-    found = _of_name(server, run).run
+def _series(server: ServerApi, request: protocol.Query, now: float) -> Iterator[Reply]:
+    found, metric = _of_name(server, request.run).run, request.metric
     if metric not in found.series:
         known = ", ".join(list(found.series)[:8]) or "none yet"
         raise ValueError(f"no such metric: {metric}: {found.name} has {known}")
-    return found.series[metric].columns(first, last, max(1, min(width, views.MAX_WIDTH)))
+    width = max(1, min(request.width, views.MAX_WIDTH))
+    yield protocol.Series(request.id, found.series[metric].columns(request.first, request.last, width))
 
 
-def _incidents(server: Server, run: str | None, *, resolved: bool) -> list[IncidentRow]:
-    wanted = None if run is None else _of_name(server, run)
+def _incidents(server: ServerApi, request: protocol.Incidents, now: float) -> Iterator[Reply]:
+    wanted = None if request.run is None else _of_name(server, request.run)
     rows = [
         row
         for _, watched in server.engine.runs()
         if wanted in (None, watched)
         for row in watched.incidents.rows()
-        if row.state != "pending" and (resolved or row.state != "resolved")
+        if row.state != "pending" and (request.resolved or row.state != "resolved")
     ]
-    return sorted(rows, key=states.urgency)
+    for part, more in _parts(sorted(rows, key=states.urgency), PART):
+        yield protocol.IncidentList(request.id, part, more)
+
+
+def _silences(server: ServerApi, request: protocol.Silences, now: float) -> Iterator[Reply]:
+    yield protocol.SilenceList(request.id, tuple(map(_silence_row, server.notifier.silences())))
+
+
+def _actions(server: ServerApi, request: protocol.Actions, now: float) -> Iterator[Reply]:
+    yield protocol.ActionList(request.id, tuple(map(_action_row, server.notifier.waiting())))
 
 
 def one(start: str, ids: Sequence[str], what: str, listed: str) -> str:
@@ -212,8 +209,9 @@ def one(start: str, ids: Sequence[str], what: str, listed: str) -> str:
     return found[0]
 
 
-def _acknowledge(server: Server, start: str) -> str:
+def _acknowledge(server: ServerApi, request: protocol.Acknowledge, now: float) -> str:
     """Note that an incident was seen; that it is over or was seen is no mistake. Raises ValueError."""
+    start = request.incident
     books = [watched.incidents for _, watched in server.engine.runs()]
     rows = {row.id: row for book in books for row in book.every() if row.state != "pending"}
     firing = [key for key, row in rows.items() if row.state == "firing"]
@@ -230,9 +228,30 @@ def _acknowledge(server: Server, start: str) -> str:
     return f"{word}: {row.run}: {row.title}"
 
 
-def _segment(server: Server, run: str | None, ascii_only: bool, now: float) -> str:
+def _segment(server: ServerApi, request: protocol.Segment, now: float) -> str:
     rows = urgent(views.rows(tuple(server.shown.values()), now))
-    if run is not None:
-        wanted = _of_name(server, run).run.id
+    if request.run is not None:
+        wanted = _of_name(server, request.run).run.id
         rows = [row for row in rows if row.id == wanted]
-    return segment(rows, glyphs(ascii_only))
+    return segment(rows, glyphs(request.ascii))
+
+
+_ORDERS: dict[type, Callable[[ServerApi, Any, float], str]] = {
+    protocol.Acknowledge: _acknowledge,
+    protocol.Silence: _silence,
+    protocol.Unsilence: _unsilence,
+    protocol.Cancel: _cancel,
+    protocol.Add: lambda server, request, now: server.add(tuple(map(os.fsencode, request.paths))),
+    protocol.Drop: lambda server, request, now: server.drop(tuple(map(os.fsencode, request.paths))),
+    protocol.Segment: _segment,
+    protocol.Reload: lambda server, request, now: server.reload(),
+    protocol.Stop: _stop,
+}
+_QUESTIONS: dict[type, Callable[[ServerApi, Any, float], Iterator[Reply]]] = {
+    protocol.Runs: _runs,
+    protocol.Query: _series,
+    protocol.Incidents: _incidents,
+    protocol.Silences: _silences,
+    protocol.Actions: _actions,
+    protocol.Health: _health,
+}

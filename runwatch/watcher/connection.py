@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -27,11 +27,9 @@ from runwatch.text import plain
 from runwatch.watcher import protocol, views
 from runwatch.watcher.answers import answers
 from runwatch.watcher.headless import Headless
-from runwatch.watcher.turns import Share
+from runwatch.watcher.server_api import ServerApi
+from runwatch.watcher.turns import Share, Turns
 from runwatch.watcher.waiting import wait
-
-if TYPE_CHECKING:
-    from runwatch.watcher.server import Server
 
 PACE = 0.2
 """Seconds between two looks for news, for a client that shows nothing."""
@@ -49,11 +47,23 @@ BROKEN = (ValueError, RecursionError, OverflowError, msgspec.MsgspecError)
 T = TypeVar("T")
 
 
+class Others(Protocol):
+    """What a client shares with the others."""
+
+    turns: Turns
+
+    def make_place(self) -> None:
+        """See that one more client can be sent pictures or lines. Raises ValueError."""
+
+    def make_room(self) -> None:
+        """See that what is held for clients is within its bound."""
+
+
 class Connection:
     """A client, from its greeting to its end."""
 
-    def __init__(self, server: Server, writer: asyncio.StreamWriter) -> None:
-        self._server = server
+    def __init__(self, server: ServerApi, others: Others, writer: asyncio.StreamWriter) -> None:
+        self._server, self._others = server, others
         self._writer = writer
         self._transport = writer.transport
         self._share = Share()
@@ -152,7 +162,7 @@ class Connection:
             if len(self._begun) > protocol.MAX_REQUEST:
                 raise ValueError(f"a request of more than {protocol.MAX_REQUEST >> 20} MiB")
             if len(self._begun) > CHUNK:
-                self._server.make_room()
+                self._others.make_room()
         if self._begun:
             yield bytes(self._begun)
 
@@ -181,7 +191,7 @@ class Connection:
     def _watch(self, request: protocol.Subscribe | protocol.Follow) -> None:
         """Send pictures or lines from now on. Raises ValueError if there can be none."""
         if not self.watching:
-            self._server.make_place(self)
+            self._others.make_place()
         if isinstance(request, protocol.Subscribe):
             self._view = views.checked(request.view)
             self.wake(at_once=True)
@@ -233,12 +243,12 @@ class Connection:
 
     async def _turn(self, work: Callable[[], T], *, patient: bool = False) -> T:
         """Return what `work` gives, when it is this client's turn."""
-        return await self._server.turns.do(self._share, work, patient=patient)
+        return await self._others.turns.do(self._share, work, patient=patient)
 
     async def _drain(self) -> None:
         """Return when most of what was written was taken. Raises ConnectionError if the client is gone."""
         if self._unread:
-            self._server.make_room()
+            self._others.make_room()
         await self._writer.drain()
         self.seen = time.monotonic()
 

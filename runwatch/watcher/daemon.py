@@ -124,7 +124,7 @@ class _Daemon:
             writer.close()
             return
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):  # cancelled: the loop ends
-            await self._server.admit(reader, writer)
+            await self._server.clients.admit(reader, writer)
 
     def _close(self) -> None:
         """Take no more clients."""

@@ -25,6 +25,7 @@ from dataclasses import replace
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -38,29 +39,7 @@ from runwatch.watcher.group import Group, WatchedRun
 
 KEPT_LINES = 100
 """Newest log lines of each source that are kept: enough for a first picture."""
-_FOLDED = (
-    "runwatch.alerts.incidents",
-    "runwatch.alerts.parentage",
-    "runwatch.batch",
-    "runwatch.beside",
-    "runwatch.block",
-    "runwatch.checkpoint",
-    "runwatch.echoes",
-    "runwatch.findings",
-    "runwatch.machine",
-    "runwatch.retold",
-    "runwatch.rows",
-    "runwatch.run",
-    "runwatch.segments",
-    "runwatch.series",
-    "runwatch.sight",
-    "runwatch.snapshot",
-    "runwatch.watcher.agreement",
-    "runwatch.watcher.group",
-    "runwatch.watcher.member",
-)
-"""What a group is made of, but for its rules."""
-_RULES = "runwatch.alerts.rules"
+_RULES = Rule.__module__.rpartition(".")[0]
 _PLAIN = {
     ("_codecs", "encode"),  # bytes of old protocols
     ("array", "_array_reconstructor"),
@@ -162,8 +141,27 @@ def thaw(data: bytes, rules: Ruleset) -> Group:
 @functools.cache
 def shape() -> str:
     """Return the digest of all that a group and the rules of the catalogue are made of."""
-    rules = Path(_source(f"{_RULES}.base")).parent.glob("*.py")  # all: which are imported yet is chance
-    return _digest([*map(_source, _FOLDED), *map(str, sorted(rules))])
+    rules = Path(_source(Rule.__module__)).parent.rglob("*.py")  # all: which are imported yet is chance
+    return _digest([*map(_source, sorted(_folded())), *map(str, sorted(rules))])
+
+
+@functools.cache
+def _folded() -> frozenset[str]:
+    """Return the modules that a group is made of, but for its rules: what its own imports, and so on."""
+    found: set[str] = set()
+    waiting = [Group.__module__]
+    while waiting:
+        name = waiting.pop()
+        if name.startswith("runwatch.") and name not in found:
+            found.add(name)
+            for value in vars(import_module(name)).values():
+                waiting.append(value.__name__ if isinstance(value, ModuleType) else _module(value))
+    return frozenset(found)
+
+
+def _module(value: object) -> str:
+    name = getattr(value, "__module__", None)
+    return name if isinstance(name, str) else ""
 
 
 # -- rules ---------------------------------------------------------------------------------------
@@ -256,7 +254,7 @@ class _Unpickler(pickle.Unpickler):
         self._module = module
 
     def find_class(self, module: str, name: str) -> Any:
-        ours = module in _FOLDED or module == self._module or module.startswith(f"{_RULES}.")
+        ours = module in _folded() or module == self._module or module.startswith(f"{_RULES}.")
         numpy = module.startswith("numpy.") and name in _NUMPY
         if (module, name) not in _PLAIN and not ours and not numpy:
             raise pickle.UnpicklingError(f"{module}.{name} is no part of a run")

@@ -16,11 +16,11 @@ import msgspec
 
 from runwatch.alerts.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
-from runwatch.alerts.rules.durations import duration
 from runwatch.batch import BAR, EVAL, NODE, RANK, TRAIN, Batch, Event
 from runwatch.block import Block, Samples
 from runwatch.machine import Machine
 from runwatch.metrics import label
+from runwatch.render.numbers import duration
 from runwatch.rows import times_of
 from runwatch.run import Run
 from runwatch.segments import Splitter

@@ -19,14 +19,15 @@ from runwatch.config import Config, load
 from runwatch.notice import Notice
 from runwatch.redaction import redact
 from runwatch.series import FULL, LEAN
-from runwatch.sight import unheard, unread
-from runwatch.watcher import protocol, sampler, stacks, views, wire
+from runwatch.watcher import protocol, sampler, stacks, views
 from runwatch.watcher.attention import CALM, Attention, goes_on, newest
+from runwatch.watcher.clients import Clients
 from runwatch.watcher.clock import Clock
-from runwatch.watcher.connection import CHUNK, Connection
+from runwatch.watcher.connection import CHUNK
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.frames import SAME, Frames
-from runwatch.watcher.group import FRESH, Group
+from runwatch.watcher.group import Group
+from runwatch.watcher.intake import Intake
 from runwatch.watcher.keeping import Keeper
 from runwatch.watcher.launch import Assignment
 from runwatch.watcher.machine import Samplers
@@ -34,10 +35,7 @@ from runwatch.watcher.memory import give_back
 from runwatch.watcher.notices import Notices
 from runwatch.watcher.notify import Notifier
 from runwatch.watcher.readers import Readers
-from runwatch.watcher.sources.patterns import wanted
 from runwatch.watcher.spare import Spare
-from runwatch.watcher.turns import Turns
-from runwatch.watcher.views import Shown
 from runwatch.watcher.watchlist import Watchlist
 
 if TYPE_CHECKING:
@@ -51,12 +49,6 @@ SPELL = 0.25
 """Seconds a round spends on what silence says of groups, about; the others come first in the next."""
 FEW = 16
 """Groups judged before clients and workers get their turn."""
-MAX_CLIENTS = 256
-"""Clients at a time; where there is no place, the one that was silent longest has to go."""
-MAX_WATCHING = 224
-"""Of them, those that pictures or lines are sent to: there is always a place for a question."""
-MAX_HELD = 64 << 20
-"""Bytes kept for all clients: requests that they have begun, and answers that they have not taken."""
 
 
 class Server:
@@ -85,13 +77,8 @@ class Server:
         self.clock = Clock()
         self.since = self.clock.now
         self._notices = Notices()
-        self.clients: set[Connection] = set()
-        self.turns = Turns()
+        self.clients = Clients(self)
         self.fatal: str | None = None
-        self.opened = asyncio.Event()
-        """Set once it is known what there is to watch, or that there is nothing."""
-        self.heard = asyncio.Event()
-        """Set once a worker has said anything."""
         self.stopped = asyncio.Event()
         self.beat: Callable[[], object] = lambda: None
         """Called after each look at the clock: the loop is well."""
@@ -100,11 +87,9 @@ class Server:
         self.store = self._open_store()
         self.keeper = Keeper(self.store, self.engine, self.notice)
         owed = self.keeper.restore(self.paths, self.since)
-        self.shown = {key: Shown.kept(group) for key, group in self.engine.groups.items()}
-        self._places = self.keeper.paths()
-        """Group -> source -> where it is, as the system spells it."""
-        self._named: dict[str, str] = {}
-        """Name -> the group that had it last."""
+        self._intake = Intake(self.engine, self.keeper, self)
+        self.opened, self.heard = self._intake.opened, self._intake.heard
+        self.receive, self.shown = self._intake.receive, self._intake.shown
         self._silences: Silences = self.store or InMemory()
         self.notifier = self._notify()
         every = sampler.EVERY if assignment.private else sampler.CALM
@@ -112,7 +97,7 @@ class Server:
         self._readers = Readers(
             self.receive,
             self.notice,
-            self._give_up,
+            self.give_up,
             patient=not assignment.private,
             known=self.keeper.ready,
             spare=spare,
@@ -133,8 +118,7 @@ class Server:
         await asyncio.gather(ticking, return_exceptions=True)
         await self._readers.stop()
         await self._samplers.stop()
-        for client in tuple(self.clients):
-            client.close()
+        self.clients.close()
         try:
             await asyncio.to_thread(self.notifier.close)
         except RuntimeError:  # no memory is left for a thread
@@ -145,38 +129,9 @@ class Server:
         """Serve the one client of a private engine, and end with it."""
         reader, writer = await asyncio.open_connection(sock=sock, limit=CHUNK)
         try:
-            await self.admit(reader, writer)
+            await self.clients.admit(reader, writer)
         finally:
             self.stopped.set()
-
-    async def admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a client until it leaves."""
-        idle = [client for client in self.clients if not client.watching]
-        if len(self.clients) >= MAX_CLIENTS and idle:
-            self._hang_up(min(idle, key=_seen), f"{MAX_CLIENTS} clients are connected: the idlest has to go")
-        client = Connection(self, writer)
-        self.clients.add(client)
-        try:
-            await client.run(reader)
-        finally:
-            self.clients.discard(client)
-
-    def make_place(self, client: Connection) -> None:
-        """See that one more client can be sent pictures or lines. Raises ValueError."""
-        if sum(other.watching for other in self.clients) >= MAX_WATCHING:
-            raise ValueError(f"{MAX_WATCHING} clients are sent pictures or lines already: end one of them")
-
-    def make_room(self) -> None:
-        """Hang up on those that were silent longest until what is held for clients is within its bound."""
-        over = sum(client.held for client in self.clients) - MAX_HELD
-        for client in sorted(self.clients, key=_seen) if over > 0 else ():
-            if over > 0 and client.held:
-                over -= client.held
-                self._hang_up(client, "too much is kept for clients that do not read or end a request")
-
-    def _hang_up(self, client: Connection, why: str) -> None:
-        self.clients.discard(client)
-        client.hang_up(why)
 
     # -- what is watched -------------------------------------------------------------------------
 
@@ -202,24 +157,13 @@ class Server:
         """Have the workers read what is to be watched, and forget what is not."""
         setup = self._watchlist.setup()
         self._readers.want(self.paths, setup)
-        for group, places in tuple(self._places.items()):
-            for source, path in tuple(places.items()):
-                if not wanted(path, self.paths, setup.exclude):
-                    self._forget(source)
-            if not places:  # it never had any
-                self._places.pop(group, None)
-                self.shown.pop(group, None)
+        self._intake.keep(self.paths, setup.exclude)
         self.keeper.roots = self.paths
 
-    def _forget(self, source: str) -> None:
-        """Watch a source no longer, and forget the runs of its group if it was the last of it."""
-        group = self.engine.sources[source][0].id
-        self._places[group].pop(source, None)
-        self.engine.drop_source(source)
-        self.keeper.dropped(source, group)
-        if not self._places[group]:
-            del self._places[group], self.shown[group]
-            self._attention.forget(group)
+    @property
+    def connected(self) -> int:
+        """How many clients there are."""
+        return len(self.clients.connections)
 
     def reload(self) -> str:
         """Read the configuration again; return what was done. Raises ConfigError, changing nothing."""
@@ -265,18 +209,6 @@ class Server:
 
     # -- what workers say ------------------------------------------------------------------------
 
-    def receive(self, message: wire.Message) -> None:
-        """Take one message of a worker. What cannot be folded is told, and the rest goes on."""
-        self.heard.set()
-        try:
-            self._take(message)
-        except Exception as error:  # whatever it was, watching the other sources must go on
-            self.notice(
-                f"a batch could not be taken in, its part is missing: {type(error).__name__}: {error}"
-            )
-        if not isinstance(message, wire.Beat):
-            self.wake()
-
     def sampled(self, group: str, message: sample.Message) -> None:
         """Take what is said of the machine under a group: part of the next picture; events wake at once."""
         try:
@@ -286,101 +218,21 @@ class Server:
         if not isinstance(message, sample.Sample):
             self.wake()
 
-    def _take(self, message: wire.Message) -> None:  # noqa: PLR0912 -- one branch a message
-        source = getattr(message, "source", "")
-        if isinstance(message, wire.Opened):
-            self._open(message)
-        elif source and source not in self.engine.sources:
-            pass  # it is watched no longer: the last words of a worker
-        elif isinstance(message, wire.Read):
-            all_in = self._shown(message.source).read(message.source, message.left)
-            self.keeper.took(message)
-            changes = self.engine.fold(
-                message.source,
-                message.batch,
-                live=message.live,
-                arrival=message.arrival,
-                written=message.written,
-                late=message.late,
-            )
-            self.changed(self.keeper.late(changes, late=message.late))
-            if all_in:
-                self._all_in()
-        elif isinstance(message, wire.Looked):
-            self.keeper.took(message)
-            self.changed(
-                self.engine.look(
-                    message.source,
-                    message.look,
-                    message.beside,
-                    live=message.live,
-                    arrival=message.arrival,
-                    partial=message.partial,
-                )
-            )
-            if not message.live:  # the first picture of a directory
-                self.wake(at_once=True)
-        elif isinstance(message, wire.Preview):
-            shown = self._shown(message.source)
-            first = shown.preview is None
-            shown.take_preview(message.source, message.batch, message.written)
-            if first:
-                self.wake(at_once=True)
-        elif isinstance(message, wire.Sight):
-            self._sight(message)
-        elif isinstance(message, wire.Dropped):
-            self._forget(message.source)
-        elif isinstance(message, wire.Trouble):
-            why = Notice(message.message, message.source)
-            self._give_up(message.message) if message.fatal else self.notice(why)
-        elif isinstance(message, wire.Note):
-            self.notice(Notice(message.message, message.source if message.resolved else ""))
-        elif isinstance(message, wire.Beat):
-            self.opened.set()  # what there is was read; there may be nothing yet
-        elif isinstance(message, wire.Ended):
-            self.engine.sources[message.source][1].ended = True
-            self.changed(self.engine.finish(time.time()))
+    def found(self, source: str, group: str) -> None:
+        """Take note of a new source, and the name of its group."""
+        self._tell("source", f"{source} ({group})")
 
-    def _all_in(self) -> None:
+    def forgotten(self, group_id: str) -> None:
+        """Take note that a group is watched no longer."""
+        self._attention.forget(group_id)
+
+    def whole(self) -> None:
+        """Take note that the last of a group's history is in."""
         self.wake(at_once=True)
         if not any(shown.left for shown in self.shown.values()):
             self._loop.call_later(SAME, give_back)  # behind the picture that is waited for
 
-    def _open(self, message: wire.Opened) -> None:
-        if message.source not in self.engine.sources:
-            namesake = self.engine.groups.get(self._named.get(message.name, ""))
-            taken = namesake is not None and namesake.name == message.name
-            name = message.source if taken else message.name
-            group = self.engine.add_source(message.source, name, message.source, message.member)
-            self._named[group.name] = group.id
-            stale = message.written is not None and time.time() - message.written > FRESH
-            group.stale = stale and (group.stale or len(group.sources) == 1)
-            self.shown.setdefault(group.id, Shown(group))
-            self._tell("source", f"{message.source} ({group.name})")
-        self._shown(message.source).opened(message.source, message.backlog, message.written)
-        self._places.setdefault(self.engine.sources[message.source][0].id, {})[message.source] = message.path
-        self.keeper.opened(message)
-        self._sight(wire.Sight(message.source, message.problem, time.time()))
-        self.opened.set()
-
-    def _sight(self, message: wire.Sight) -> None:
-        """Note that a source, or all that a worker reads, cannot be read, or can again."""
-        now, why, since = time.time(), message.why, message.since
-        if not message.source:
-            for places in self._places.values():
-                for source, path in places.items():
-                    if wanted(path, message.paths):
-                        self.engine.lose(source, unheard(source, why, since), now)
-        elif why:
-            self.engine.lose(message.source, unread(message.source, why, since, brief=message.brief), now)
-            self._shown(message.source).lost(message.source)
-        else:
-            self.engine.see(message.source, now)
-
-    def _shown(self, source: str) -> Shown:
-        return self.shown[self.engine.sources[source][0].id]
-
-    def _give_up(self, why: str) -> None:
+    def give_up(self, why: str) -> None:
         """Take note that a worker found nothing to watch; if nobody else does, that is the end."""
         if self.opened.is_set():
             self.notice(why)
@@ -407,8 +259,7 @@ class Server:
             if change.send:
                 row = change.row
                 self._tell("incident", f"{change.kind} {row.severity} {row.run}: {row.rule}: {row.title}")
-            for client in self.clients:
-                client.incident(change)
+            self.clients.incident(change)
 
     def _hand(self, changes: Iterable[Change]) -> None:
         """Hand changes that were committed to delivery."""
@@ -429,8 +280,7 @@ class Server:
 
     def _spread(self, notice: str) -> None:
         self._tell("notice", notice)
-        for client in self.clients:
-            client.notice(notice)
+        self.clients.notice(notice)
         self.wake()
 
     @property
@@ -441,8 +291,7 @@ class Server:
     def wake(self, *, at_once: bool = False) -> None:
         """Let every client know that there is something new."""
         self._frames.forget()
-        for client in self.clients:
-            client.wake(at_once=at_once)
+        self.clients.wake(at_once=at_once)
 
     def picture(self, view: protocol.View, now: float) -> bytes:
         """Return the frame for a view, encoded."""
@@ -474,9 +323,9 @@ class Server:
         unknown = views.unrecognised(self.shown.values(), now, UNKNOWN_AFTER)
         if self._notices.stand(unknown):
             self._spread(unknown)
-        groups = newest(self.engine.groups[group] for group in self._places)
+        groups = newest(self.engine.groups[group] for group in self._intake.places)
         alive = [group.id for group in groups if self.assignment.private or goes_on(group, now)]
-        self._samplers.want({group: self._places[group].values() for group in alive})
+        self._samplers.want({group: self._intake.places[group].values() for group in alive})
         read = [item.group for item in self.shown.values() if not item.left]
         judged = [item.group for item in self.shown.values() if not item.left or item.group.lost]
         await self._judge(judged, now)
@@ -500,7 +349,3 @@ class Server:
             if time.monotonic() > until:
                 return
             await asyncio.sleep(0)
-
-
-def _seen(client: Connection) -> float:
-    return client.seen

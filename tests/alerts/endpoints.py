@@ -10,12 +10,19 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+HANG = 20.0
+"""Seconds for which an endpoint that hangs keeps a request."""
+FAULT = 0
+"""The status of an answer that is none; its body says what happens: "reset", "hang", or "lost" once accepted."""
+
 
 @dataclass
 class Request:
     path: str
     headers: dict[str, str]
     body: Any
+    status: int = 200
+    """What it was answered; FAULT if it was accepted and its answer was lost."""
 
 
 class HttpServer:
@@ -23,13 +30,19 @@ class HttpServer:
 
     def __init__(self, *script: tuple[int, str, dict[str, str]]) -> None:
         self.script, self.got = deque(script), []
+        self.closed = threading.Event()
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
-                endpoint.got.append(Request(self.path, dict(self.headers), json.loads(raw)))
                 status, body, headers = endpoint.script.popleft() if endpoint.script else (200, "{}", {})
+                if status or body == "lost":
+                    endpoint.got.append(Request(self.path, dict(self.headers), json.loads(raw), status))
+                if not status:
+                    endpoint.closed.wait(HANG if body == "hang" else 0)
+                    self.close_connection = True
+                    return
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -53,6 +66,7 @@ class HttpServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.closed.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

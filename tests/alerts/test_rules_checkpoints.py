@@ -137,7 +137,7 @@ def test_what_is_still_to_come_must_fit(free, expected):
     if free == 5500:
         assert (
             found[0].title
-            == "the disk has space for 5 of the 6 checkpoints that are to come; it is full in 9 min"
+            == "the disk has space for 5 of the 6 checkpoints that are to come; it is full in 9m"
         )
 
 

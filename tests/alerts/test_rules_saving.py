@@ -38,7 +38,7 @@ def watch(pauses, live=True, rule=None):
 def test_saves_that_get_slow_are_told_and_end():
     found = watch([90, 10, 11, 9, 100, 110, 120, 10])
     assert brief(found) == [("firing", "warning", 120), ("clear", "warning", 160)]
-    assert found[0].title == "training waited 1 min for the last checkpoint, usually 10 s"
+    assert found[0].title == "training waited 1m 50s for the last checkpoint, usually 10 s"
 
 
 @pytest.mark.parametrize(

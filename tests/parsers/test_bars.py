@@ -49,6 +49,36 @@ def test_a_single_epoch_without_validation(draw):
     assert parsed.column("evaluate/loss", "eval").tolist() == [1.5]
 
 
+@pytest.mark.parametrize("draw", [bar, quiet])
+@pytest.mark.parametrize("then", ["", "Epoch 1/1\n"])
+def test_bars_with_validation_train_without_any_headline(draw, then):
+    """Headlines may go to another stream, or each fit() is of one epoch."""
+    text = "".join(draw(16, f"loss: {i}.5 - mae: 1.5 - val_loss: {i}.25") for i in range(1, 4))
+    parsed = parse((text + (then and then + draw(16, "loss: 0.5 - mae: 1.5"))).encode())
+    assert parsed.column("step").tolist() == [1, 2, 3] + [1] * bool(then)
+    assert parsed.column("train/loss").tolist() == [1.5, 2.5, 3.5] + [0.5] * bool(then)
+    assert parsed.column("val/loss", "eval").tolist() == [1.25, 2.25, 3.25]
+    assert parsed.column("evaluate/loss", "eval").tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("totals", "trained", "evaluated"),
+    [
+        ([16, 16, 16, 16], [0, 1, 2, 3], []),
+        ([16, 2, 16, 2, 16], [0, 2, 4], [1, 3]),
+        ([16, 16], [0], [1]),
+        ([16, 16, 2], [0], [1, 2]),
+        ([16, 2, 2], [0], [1, 2]),
+    ],
+)
+@pytest.mark.parametrize("draw", [bar, quiet])
+def test_bars_of_one_kind_train_without_any_headline(draw, totals, trained, evaluated):
+    parsed = parse("".join(draw(of, f"loss: {i}.5 - mae: 1.5") for i, of in enumerate(totals)).encode())
+    assert parsed.column("step").tolist() == list(range(1, len(trained) + 1))
+    assert parsed.column("train/loss").tolist() == [i + 0.5 for i in trained]
+    assert sorted(parsed.column("evaluate/loss", "eval").tolist()) == [i + 0.5 for i in evaluated]
+
+
 @pytest.mark.parametrize("draw", [bar, quiet, older])
 def test_an_evaluation_as_long_as_an_epoch_is_no_epoch(draw):
     text = "".join(f"Epoch {i}/2\n" + draw(16, f"loss: {2 / i} - mae: 1.5") for i in (1, 2))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.parsers.formats import catalogue
-from runwatch.parsers.jsonlines import load
+from runwatch.parsers.jsontext import load
 from runwatch.parsers.log import LogParser
 from runwatch.segments import Splitter
 

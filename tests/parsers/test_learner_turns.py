@@ -101,7 +101,7 @@ def test_places_as_loops_print_them(name):
 def test_values_without_a_name():
     lines = [f"epoch {e}, batch {b}: {1 + b / 10}" for e in range(4) for b in range(12)]
     parsed = parse("\n".join(lines).encode(), formats=())
-    assert parsed.column("step").tolist() == 4 * list(range(12))
+    assert parsed.column("step").tolist() == list(range(48))
     assert parsed.column("value").tolist() == 4 * [1 + b / 10 for b in range(12)]
 
 

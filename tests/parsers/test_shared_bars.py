@@ -57,6 +57,17 @@ def test_bars_that_say_the_same_are_told_apart_by_their_position(text):
     assert by_rank(parse(drawn(text, 2))) == {r: (own, [100.0 * r + s for s in own]) for r in range(3)}
 
 
+@pytest.mark.parametrize("line", ["", "Epoch {0}/3"])
+@pytest.mark.parametrize("text", ["rank {0}: ", "Training: "])
+def test_bars_of_ranks_that_begin_anew_are_epochs(text, line):
+    bars = [f"{line.format(e + 1)}\n".encode() * 3 + drawn(text, e) for e in range(3)]
+    parsed = parse(b"".join(bars))
+    own = [float(step) for step in range(1, 181)]
+    losses = [float(step) for step in range(1, 61)] * 3
+    assert by_rank(parsed) == {r: (own, [100.0 * r + s for s in losses]) for r in range(3)}
+    assert set(parsed.column("total").tolist()) == ({180} if line else {60, 120, 180})
+
+
 def test_a_bar_within_another_is_no_rank():
     lines = [
         f"\rEpochs: {epoch}/9\n\r{step / 50:4.0%}|###  | {step}/50 [00:01<00:02,  1.50it/s, loss={step}.5]\x1b[A"

@@ -41,8 +41,9 @@ def test_what_is_not_known_is_left_out():
     assert evidence.words(row(failed_rank=None, kind="oom")) == [("kind", "oom")]
 
 
-def test_a_hang_grows_while_it_lasts():
-    hang = row(title="no progress for 1 h 2 min while training", since=100.0, silent_for=3720.0)
+@pytest.mark.parametrize("said", ["1h 02m", "1 h 2 min", "59 s", "9.31 s"])
+def test_a_hang_grows_while_it_lasts(said):
+    hang = row(title=f"no progress for {said} while training", since=100.0, silent_for=3720.0)
     assert plain.title(hang, 100.0 + 3600) == "no progress for 2h while training"
     assert plain.title(hang) == hang.title
     over = row(title=hang.title, since=100.0, state="resolved", silent_for=3720.0)

@@ -1,9 +1,12 @@
 """`make soak`: a daemon over many logs that is killed again and again, for minutes.
 
-Logs are appended to, rotated, truncated and deleted; clients come and go; the
-webhook dies and comes back. In the end runs, series, incidents and messages
-must be those of one clean pass over the same bytes, and a daemon that is left
-alive must not grow: memory, descriptors and threads are read from /proc.
+Logs are appended to, rotated (renamed, or copied and cut), truncated and
+deleted; the daemon is killed or stopped, its workers are killed; clients come
+and go; the webhook refuses, hangs, resets, loses its answers, dies and comes
+back. In the end runs, series, incidents and messages must be those of one
+clean pass over the same bytes, no message came twice without saying so, and a
+daemon that is left alive must not grow: memory, descriptors and threads are
+read from /proc.
 
 What is truncated or deleted before anybody read it is lost to any reader, so
 that waits until it was committed.
@@ -23,13 +26,12 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 from runwatch.watcher.store import FILE
 
-from ..alerts.endpoints import HttpServer
+from ..alerts.endpoints import FAULT, HttpServer, Request
 from ..watcher.kept import Log, clean_pass, differences, is_committed, kept_document, places, told
 
 DAEMON = """
@@ -73,6 +75,19 @@ class Daemon:
         self.process.kill()
         self.process.wait()
 
+    def stop(self) -> None:
+        """End it in good order."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+    def kill_worker(self) -> None:
+        """Kill the process that reads its logs; the daemon starts another one."""
+        for pid in self.family()[1:]:
+            with contextlib.suppress(OSError):  # it may be gone
+                if b"runwatch.watcher.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+                    return
+
     def client(self) -> subprocess.Popen[bytes]:
         """Ask it how things stand, as a client that may be gone before the answer."""
         return subprocess.Popen(
@@ -102,28 +117,56 @@ class Daemon:
 
 
 class Webhook(HttpServer):
-    """A webhook that dies and comes back."""
+    """A webhook of which two answers in five go wrong, until it is healed."""
 
-    def die(self, seconds: float) -> None:
-        """Answer with an error for a while."""
-        failing = True
+    FAULTS = (
+        (429, "{}", {"Retry-After": "1"}),
+        (500, "{}", {}),
+        (FAULT, "reset", {}),
+        (FAULT, "lost", {}),
+        (FAULT, "hang", {}),
+    )
+    WEIGHTS = (4, 4, 4, 4, 1)
+
+    def __init__(self, rng: random.Random) -> None:
+        super().__init__()
+        self._rng, self._failing_until, self.healed = rng, 0.0, False
+        endpoint = self
 
         class Endless:
             def __bool__(self) -> bool:
-                return failing
+                return not endpoint.healed
 
             def popleft(self) -> tuple[int, str, dict[str, str]]:
-                return 503, "{}", {}
+                return endpoint.answer()
 
         self.script = Endless()
 
-        def heal() -> None:
-            nonlocal failing
-            failing = False
+    def die(self, seconds: float) -> None:
+        """Answer with an error for a while."""
+        self._failing_until = time.monotonic() + seconds
 
-        timer = threading.Timer(seconds, heal)
-        timer.daemon = True
-        timer.start()
+    def answer(self) -> tuple[int, str, dict[str, str]]:
+        """Return what the next request is answered."""
+        if time.monotonic() < self._failing_until:
+            return 503, "{}", {}
+        if self._rng.random() < 0.4:
+            return self._rng.choices(self.FAULTS, self.WEIGHTS)[0]
+        return 200, "{}", {}
+
+    def accepted(self) -> list[Request]:
+        """Return the requests that were taken, those among them whose answer was lost too."""
+        return [request for request in self.got if request.status in (200, FAULT)]
+
+    def unmarked(self) -> list[str]:
+        """Return the ids of messages that came once more and did not say that they may repeat."""
+        seen: set[str] = set()
+        found = []
+        for request in self.accepted():
+            if request.body["id"] in seen and not request.body["may_repeat"]:
+                found.append(request.body["id"])
+            seen.add(request.body["id"])
+        return found
 
 
 def disturb(daemon: Daemon, hook: Webhook, logs: list[Log], rng: random.Random, end: float) -> None:
@@ -140,13 +183,16 @@ def disturb(daemon: Daemon, hook: Webhook, logs: list[Log], rng: random.Random, 
             elif is_committed(daemon.state, log.path):
                 getattr(log, owed.pop(log))()
         if rng.random() < 0.2:
-            rng.choice(logs).rotate()
+            which = rng.randrange(len(logs))
+            (logs[which].copytruncate if which % 3 == 2 else logs[which].rotate)()
         if rng.random() < 0.1:
             log = rng.choice(logs)
             log.settle()
             owed[log] = rng.choice(["truncate", "delete"])
         if rng.random() < 0.1:
             clients.append(daemon.client())
+        if rng.random() < 0.004:
+            daemon.kill_worker()
         for client in clients[:-3]:
             client.kill()
         for client in [client for client in clients if client.poll() is not None]:
@@ -157,7 +203,7 @@ def disturb(daemon: Daemon, hook: Webhook, logs: list[Log], rng: random.Random, 
         if dies is None and alive(daemon.state) != seen:
             dies = begun + rng.uniform(0.2, 6)
         if dies is not None and begun > dies:
-            daemon.kill()
+            (daemon.kill if rng.random() < 0.7 else daemon.stop)()
             seen, dies = alive(daemon.state), None
             daemon.start()
         time.sleep(max(0.0, begun + 0.2 - time.monotonic()))
@@ -216,7 +262,7 @@ def soak(root: Path, seconds: float, runs: int, seed: int) -> list[str]:
     rng, state, config = random.Random(seed), root / "state", root / "runwatch.toml"
     (root / "logs").mkdir()
     logs = [Log(root / "logs" / f"run{i:02}.log", seed * 1000 + i, chance=0.0005) for i in range(runs)]
-    with Webhook() as hook:
+    with Webhook(random.Random(seed + 1)) as hook:
         config.write_text(
             f"[channels.hook]\ntype = 'webhook'\nurl = '{hook.url}'\nper_minute = 600\n"
             "[routing]\nflap_count = 0\n"
@@ -230,15 +276,17 @@ def soak(root: Path, seconds: float, runs: int, seed: int) -> list[str]:
         for log in logs:
             log.finish()
         settled(state, logs)
+        hook.healed = True
         expected, sent = clean_pass({log.path: log.segments for log in logs})
         time.sleep(2)
         end = time.monotonic() + 300
-        while len(set(told(hook))) < len(sent) and time.monotonic() < end:
+        while len(set(told(hook.accepted()))) < len(sent) and time.monotonic() < end:
             time.sleep(1)
         daemon.process.send_signal(signal.SIGTERM)
         daemon.process.wait(60)
         wrong += differences(kept_document(state), expected)
-        heard = told(hook)
+        heard = told(hook.accepted())
+        wrong += [f"came twice, unmarked: {one}" for one in hook.unmarked()]
         wrong += [f"not told: {one}" for one in sorted(sent - set(heard))]
         wrong += [f"told though nothing was: {one}" for one in sorted(set(heard) - sent)]
         wrong += [
@@ -246,7 +294,17 @@ def soak(root: Path, seconds: float, runs: int, seed: int) -> list[str]:
         ]
         size = sum(path.stat().st_size for path in state.glob("state.db*")) / 1e6
         lines = sum(run["lines"] for run in expected)
-        print(json.dumps({"lines": lines, "messages": len(heard), "state_mb": round(size, 1)}), flush=True)
+        print(
+            json.dumps(
+                {
+                    "lines": lines,
+                    "messages": len(heard),
+                    "requests": len(hook.got),
+                    "state_mb": round(size, 1),
+                }
+            ),
+            flush=True,
+        )
     return wrong
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -27,7 +28,7 @@ from runwatch.watcher.kept import Place
 from runwatch.watcher.sources.discover import find
 from runwatch.watcher.store import FILE, Store
 
-from ..alerts.endpoints import HttpServer
+from ..alerts.endpoints import Request
 
 WAIT = 120.0
 CALM = 8
@@ -88,6 +89,13 @@ class Log:
         self.path.rename(self.path.with_name(f"{self.path.name}.{self._rotated}"))
         self.path.write_bytes(b"")
         self.segments.append(b"")
+
+    def copytruncate(self) -> None:
+        """Copy it, and cut it to nothing, as logrotate does where a program keeps its log open."""
+        self.settle()
+        self._rotated += 1
+        shutil.copyfile(self.path, self.path.with_name(f"{self.path.name}.{self._rotated}"))
+        self.truncate()
 
     def delete(self) -> None:
         """Remove it, and begin another one."""
@@ -250,9 +258,9 @@ def differences(ours: Any, theirs: Any, where: str = "") -> list[str]:
     return [] if repr(ours) == repr(theirs) else [f"{where}: {ours!r} is not {theirs!r}"]
 
 
-def told(server: HttpServer) -> list[tuple[str, str, str]]:
+def told(requests: Sequence[Request]) -> list[tuple[str, str, str]]:
     """Return (incident, change, severity) of all messages, those with the same key once."""
-    messages = {request.body["id"]: request.body for request in server.got}
+    messages = {request.body["id"]: request.body for request in requests}
     found = []
     for body in messages.values():
         for incident in (body["incident"], *body["others"]):

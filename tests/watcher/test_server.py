@@ -25,7 +25,7 @@ async def test_a_picture_is_sent_at_once_when_the_last_of_the_history_is_in(tmp_
     server = Server(Assignment((os.fsencode(log),), socket=0))  # private: it keeps no state
     server.receive(wire.Opened(log, "train", os.fsencode(log), 300))
     client = Client()
-    server.clients.add(client)  # type: ignore[arg-type]
+    server.clients.connections.add(client)  # type: ignore[arg-type]
     for left in (200, 100, 0, 0):
         server.receive(wire.Read(log, LogParser().feed(b""), left > 0, 0.0, None, left))
     assert client.woken == [False, False, True, False, False]

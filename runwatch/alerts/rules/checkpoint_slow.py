@@ -28,10 +28,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import RunRule, place, threshold
-from runwatch.alerts.rules.durations import duration
 from runwatch.alerts.rules.pace import Pace
 from runwatch.block import Block
 from runwatch.findings import Finding, Severity, Verdict
+from runwatch.render.numbers import duration
 
 
 @dataclass

@@ -27,10 +27,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import Place, RunRule, threshold
-from runwatch.alerts.rules.durations import duration
 from runwatch.block import Status
 from runwatch.checkpoint import Summary
 from runwatch.findings import Finding, Severity, Verdict
+from runwatch.render.numbers import brief
 
 _OF_NOW = 3600.0
 """Seconds since the log was written after which the run is taken to be over."""
@@ -77,7 +77,7 @@ class CheckpointSpace(RunRule):
         if not seen.room:
             title = "the next checkpoint does not fit on the disk"
         when = None if seen.full_time is None else seen.full_time - status.now
-        soon = f"; it is full in {duration(when)}" if seen.room and when is not None and when > 0 else ""
+        soon = f"; it is full in {brief(when)}" if seen.room and when is not None and when > 0 else ""
         return self.say(
             Verdict.FIRING,
             severity,

@@ -7,7 +7,7 @@ the time left, and has been for `seconds`, in which the lateness has not shrunk 
 fifth. A warning; critical when the deadline
 is less than `near` away. Ends when the estimate is before the deadline again.
 
-Example: 'it will end 2 h after its deadline, at the present pace'.
+Example: 'it will end 2h 00m after its deadline, at the present pace'.
 
 What to do: ask for more time, or see to it that a checkpoint is saved before the limit.
 
@@ -26,9 +26,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import Place, RunRule, threshold
-from runwatch.alerts.rules.durations import duration
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Severity, Verdict
+from runwatch.render.numbers import duration
 
 
 @dataclass

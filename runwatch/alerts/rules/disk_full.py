@@ -5,7 +5,7 @@ Formula: less than `least` bytes free, no inode left for long (under `inodes` of
 or mounted read-only: critical. Free space shrank in each quarter of the last `trend`
 seconds and will be gone within `soon`: a warning, within `very_soon`: critical.
 
-Example: '/scratch will be full in 3 h'.
+Example: '/scratch will be full in 3h'.
 
 What to do: delete or move something now; the next checkpoint fails.
 
@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import threshold
-from runwatch.alerts.rules.durations import duration
 from runwatch.alerts.rules.symptoms import MachineRule, Symptom
 from runwatch.alerts.rules.trend import seconds_to
 from runwatch.block import Status
 from runwatch.findings import Severity
 from runwatch.machine import KEPT_ROOM, Machine
+from runwatch.render.numbers import brief
 from runwatch.sample import Space
 
 _ADVICE = "Free space, or keep fewer checkpoints."
@@ -76,7 +76,7 @@ class DiskFull(MachineRule):
         if gone is not None and gone < self.soon:
             severity = Severity.CRITICAL if gone < self.very_soon else Severity.WARNING
             evidence["seconds_left"] = round(gone)
-            return Symptom(name, severity, f"{mount} will be full in {duration(gone)}", "", _ADVICE, evidence)
+            return Symptom(name, severity, f"{mount} will be full in {brief(gone)}", "", _ADVICE, evidence)
         if space.inodes_total and space.inodes_free < self.inodes * space.inodes_total:
             title = f"{mount} has room for {space.inodes_free:,} more files only"
             return Symptom(name, Severity.WARNING, title, "", "Delete small files.", evidence)

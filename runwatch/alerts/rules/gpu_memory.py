@@ -5,7 +5,7 @@ Formula: over the last `seconds`, memory in use grew in each quarter of the time
 `least` of the capacity in all, and reaches it within `soon` at that slope (the median
 of all slopes). A warning; ends when it does not grow any more.
 
-Example: 'the memory of GPU 0 will be full in 40 min'.
+Example: 'the memory of GPU 0 will be full in 40m'.
 
 What to do: save soon. Look for tensors that are kept from step to step (losses that are
 summed with their graph, growing caches).
@@ -24,12 +24,12 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import threshold
-from runwatch.alerts.rules.durations import duration
 from runwatch.alerts.rules.symptoms import Held, MachineRule, Symptom
 from runwatch.alerts.rules.trend import seconds_to
 from runwatch.block import Status
 from runwatch.findings import Severity
 from runwatch.machine import KEPT, Machine
+from runwatch.render.numbers import brief
 
 
 @dataclass
@@ -64,7 +64,7 @@ class GpuMemory(MachineRule):
                 yield Symptom(
                     name,
                     Severity.WARNING,
-                    f"the memory of GPU {index} will be full in {duration(left)}",
+                    f"the memory of GPU {index} will be full in {brief(left)}",
                     "it grows steadily: something keeps tensors (losses in a list, a graph never freed)",
                     "Save a checkpoint before; look for tensors kept across steps (detach, item).",
                     {"used": points[-1][1], "total": total, "seconds_left": round(left)},

@@ -6,7 +6,7 @@ for `seconds`: a warning; below `very_low`: critical. Or it shrank in each quart
 the last `trend` seconds and will be gone within `soon` at that slope: a warning. A
 kill in the container is critical at once. Ends at twice `low`.
 
-Example: 'the memory of the container will be used up in 25 min'.
+Example: 'the memory of the container will be used up in 25m'.
 
 What to do: see which process grows (a data loader's workers, most often) and restart it
 with fewer workers, before the kernel kills one.
@@ -24,12 +24,12 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import threshold
-from runwatch.alerts.rules.durations import duration
 from runwatch.alerts.rules.symptoms import BEFORE, Held, MachineRule, Symptom
 from runwatch.alerts.rules.trend import seconds_to
 from runwatch.block import Status
 from runwatch.findings import Severity
 from runwatch.machine import KEPT, Machine
+from runwatch.render.numbers import brief
 
 _ADVICE = "Lower data loader workers or what they cache; see which process grows."
 _KILLED_FOR = 600.0
@@ -92,7 +92,7 @@ class HostMemory(MachineRule):
             severity = Severity.CRITICAL if very else Severity.WARNING
             yield Symptom(name, severity, f"only {100 * part:.1f} % of {what} is left", "", _ADVICE, evidence)
         elif gone is not None and gone < self.soon and part < 0.5:
-            title = f"{what} will be used up in {duration(gone)}"
+            title = f"{what} will be used up in {brief(gone)}"
             cause = "something grows steadily: often what data workers keep"
             yield Symptom(
                 name, Severity.WARNING, title, cause, _ADVICE, {**evidence, "seconds_left": round(gone)}

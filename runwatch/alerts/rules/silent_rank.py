@@ -7,7 +7,7 @@ max(`seconds`, `times` its longest silence so far and the longest of its peers'
 present ones), while at least half of the ranks moved meanwhile. Critical. Ends
 when it prints again.
 
-Example: 'rank 3 has printed nothing for 4 min, while others go on'.
+Example: 'rank 3 has printed nothing for 4m 00s, while others go on'.
 
 What to do: see on that rank's node whether its process lives, and where it stands (py-
 spy dump). The job will stop at the next collective.
@@ -27,10 +27,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import RunRule, threshold
-from runwatch.alerts.rules.durations import duration
 from runwatch.alerts.rules.peers import rank_of
 from runwatch.block import Block, Status
 from runwatch.findings import Finding, Severity, Verdict
+from runwatch.render.numbers import duration
 
 
 @dataclass

@@ -1,11 +1,11 @@
 """Progress bars that carry the metrics: Lightning, kohya, own tqdm loops; OpenPCDet; Keras; pytorch-cifar."""
 
 from runwatch.parsers.api import Format
-from runwatch.parsers.cifarbars import CifarReader
-from runwatch.parsers.keras import KerasReader
-from runwatch.parsers.pcdetbars import PcdetReader
-from runwatch.parsers.richbars import RichReader
-from runwatch.parsers.tqdmbars import TqdmReader
+from runwatch.parsers.progress.cifar import CifarReader
+from runwatch.parsers.progress.keras import KerasReader
+from runwatch.parsers.progress.lightning import RichReader
+from runwatch.parsers.progress.openpcdet import PcdetReader
+from runwatch.parsers.progress.tqdm import TqdmReader
 
 TQDM = Format(
     name="progress-bar",

@@ -16,7 +16,8 @@ from runwatch.metrics import (
     VAL_LOSS,
 )
 from runwatch.parsers.api import Format
-from runwatch.parsers.jsonlines import JsonLine, Record
+from runwatch.parsers.jsonlines import JsonLine
+from runwatch.parsers.jsontext import Record
 from runwatch.parsers.patterns import VALUE, LinePattern
 from runwatch.parsers.records import ANYTHING, HELD_OUT, LOSSES, NOTHING, Schema
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.screen import Screen
 
 from runwatch.render import plain, xaxis
 from runwatch.tui import actions
+from runwatch.tui.api import AppApi, api
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.head import Head
 from runwatch.tui.widgets.keys import Keys
@@ -16,9 +17,6 @@ from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.rows import ROLES, Rows
 from runwatch.tui.widgets.small import LEAST, TooSmall
 from runwatch.watcher import protocol
-
-if TYPE_CHECKING:
-    from runwatch.tui.app import RunwatchApp
 
 
 class RunScreen(Screen[None], inherit_bindings=False):
@@ -36,9 +34,9 @@ class RunScreen(Screen[None], inherit_bindings=False):
         return self.runwatch.scene
 
     @property
-    def runwatch(self) -> RunwatchApp:
-        """The app, as what it is."""
-        return cast("RunwatchApp", self.app)
+    def runwatch(self) -> AppApi:
+        """What the app can be asked for."""
+        return api(self.app)
 
     def compose(self) -> ComposeResult:
         """Lay out header, body and footer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingsMap
@@ -17,8 +17,6 @@ from runwatch.tui.widgets.rows import Panel
 
 if TYPE_CHECKING:
     from textual.widgets import Input
-
-    from runwatch.tui.app import RunwatchApp
 
 
 _NAMES, _MOST = 14, 3
@@ -179,8 +177,3 @@ class Help(ModalScreen[None], inherit_bindings=False):
         self.query("#filter").remove()
         self.panel.wanted = ""
         self.panel.redraw()
-
-    @property
-    def runwatch(self) -> RunwatchApp:
-        """The app, as what it is."""
-        return cast("RunwatchApp", self.app)

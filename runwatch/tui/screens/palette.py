@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -17,9 +17,6 @@ from runwatch.render.panel import Content
 from runwatch.tui import commands
 from runwatch.tui.commands import Entry
 from runwatch.tui.widgets.rows import Panel
-
-if TYPE_CHECKING:
-    from runwatch.tui.app import RunwatchApp
 
 _NAMES = 20
 
@@ -57,8 +54,8 @@ class PalettePanel(Panel):
         return Content([("commands", "title"), (f" {len(found)}", "dim")], rows, right)
 
 
-class Palette(ModalScreen[None], inherit_bindings=False):
-    """Finds and runs actions; what is typed stays until it was right."""
+class Palette(ModalScreen[tuple[Entry, str] | None], inherit_bindings=False):
+    """Returns the command that was chosen, and what was typed; None if the person thought better of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", show=False, priority=True),
@@ -99,8 +96,8 @@ class Palette(ModalScreen[None], inherit_bindings=False):
         self.panel.redraw()
 
     def action_close(self) -> None:
-        """Do nothing and close."""
-        self.dismiss()
+        """Return nothing."""
+        self.dismiss(None)
 
     @on(Input.Changed)
     def typed(self, event: Input.Changed) -> None:
@@ -110,7 +107,7 @@ class Palette(ModalScreen[None], inherit_bindings=False):
 
     @on(Input.Submitted)
     def submitted(self, event: Input.Submitted) -> None:
-        """Run what the pointer is at, once the view below has the keys again."""
+        """Return what the pointer is at."""
         found = self.panel.found()
         if not found:
             return
@@ -121,6 +118,4 @@ class Palette(ModalScreen[None], inherit_bindings=False):
             field.value = f"{entry.name} "
             field.cursor_position = len(field.value)
             return
-        self.dismiss()
-        app = cast("RunwatchApp", self.app)
-        app.call_later(app.carry_out, entry, event.value)
+        self.dismiss((entry, event.value))

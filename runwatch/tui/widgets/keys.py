@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from textual.events import Click
 
 from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.tui import actions
+from runwatch.tui.api import api
 from runwatch.tui.widgets.rows import Rows
-
-if TYPE_CHECKING:
-    from runwatch.tui.app import RunwatchApp
 
 
 class Keys(Rows):
@@ -26,7 +22,7 @@ class Keys(Rows):
 
     def draw(self, width: int, height: int) -> list[Row]:
         """Return as many keys as fit."""
-        app = cast("RunwatchApp", self.app)
+        app = api(self.app)
         known = app.registry.of_view(self._view)
         live = [action for action in known if action.label and app.available(action.id)]
         arrows = str.maketrans({"←": "<", "→": ">"} if self.scene.glyphs.ascii else {})
@@ -50,7 +46,7 @@ class Keys(Rows):
 
     def on_click(self, event: Click) -> None:
         """Do what the key does; for several views, go to the next."""
-        app = cast("RunwatchApp", self.app)
+        app = api(self.app)
         for first, end, action_id in self._places:
             if first <= event.x < end:
                 at = actions.VIEWS.index(self._view) if self._view in actions.VIEWS else 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -14,10 +12,8 @@ from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content, framed
 from runwatch.tui import paint
+from runwatch.tui.api import api
 from runwatch.tui.scene import Scene
-
-if TYPE_CHECKING:
-    from runwatch.tui.app import RunwatchApp
 
 ROLES = (
     "axis", "raw", "smooth", "second", "third", "fourth", "cursor", "bad", "mark-incident", "mark-checkpoint",
@@ -39,7 +35,7 @@ class Rows(Widget):
     @property
     def scene(self) -> Scene:
         """What there is to show."""
-        return cast("RunwatchApp", self.app).scene
+        return api(self.app).scene
 
     def draw(self, width: int, height: int) -> list[Row]:
         """Return the rows to show."""
@@ -84,7 +80,7 @@ class Rows(Widget):
         style = self._palette.get(role)
         if style is None:
             name = f"rows--{role.replace('.', '-')}"
-            view = cast("RunwatchApp", self.app).view
+            view = api(self.app).view
             known = view is not None and name in view.COMPONENT_CLASSES
             style = view.get_component_rich_style(name) if view is not None and known else self.rich_style
             self._palette[role] = style
@@ -110,7 +106,7 @@ class Rows(Widget):
     def on_resize(self) -> None:
         """Draw at the new size, and ask for what that size needs."""
         self.redraw()
-        cast("RunwatchApp", self.app).subscribe()
+        api(self.app).subscribe()
 
 
 class Panel(Rows):

@@ -4,73 +4,60 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from runwatch.batch import EVAL
 from runwatch.metrics import LOSS
-from runwatch.parsers.aside import Aside, Picture, tells_total
-from runwatch.parsers.bars import BarReader
-from runwatch.parsers.below import apart, newest
-from runwatch.parsers.drawn import HEAVY, NEEDLES, Drawn, drawn, holds
 from runwatch.parsers.escapes import UP
-from runwatch.parsers.laps import Laps, bare, epoch_of, outer_of, place_all, spliced, total_of
 from runwatch.parsers.patterns import FIELDS, Layout, Match, number, values
+from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
+from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, named
+from runwatch.parsers.progress.names import counts_other, held_out, tells_held_out
+from runwatch.parsers.progress.picture import BarLayout, BarPictures
+from runwatch.parsers.progress.stacked import apart, newest, seen
+from runwatch.parsers.progress.tracker import BarReader
+from runwatch.parsers.progress.validation import Aside, Picture, tells_total
 from runwatch.parsers.readers import Row, RowMaker
-from runwatch.parsers.shown import NOT_TRAINING, PLACES, BarPictures, Shown, named
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
     from runwatch.parsers.pictures import Pictures
 
-_HELD_OUT = re.compile(r"(?i)\b(?:val(?:id(?:ation)?)?|eval(?:uation)?|dev|test)(?:[ _/-].*)?$")
-_HELD_OUT_LOSS = re.compile(
-    rb"(?i:\b(?:val(?:id(?:ation)?)?|eval(?:uation)?|dev|test)(?:[ _/-]\w{1,20})?[ _/-]loss)"
-)
-_RETOLD = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\||\{['\"]")
-"""What stands in lines that tell a value once more, or that others read."""
 _NEAR = 64
 """Lines behind a bar within which what was measured on held-out data is of its step."""
 _MOST_ENDED = 256
 _SURE = 16
 """Records from which these lines are nobody else's."""
-_BEGUN = re.compile(rb"%\|[^|\r\n]{0,400}\|\s*0/(\d+) \[")
 _MAY = re.compile(rb"%\||poch|POCH|oss|LOSS| \[|%\] in |\xe2")
 """What a line holds that is a bar or tells of one: most hold none of it."""
-_FILLING = re.compile(rb"%\|[^|\r\n]{1,400}\|")
-_HEAVY = re.compile(HEAVY)
-_ALIVE = re.compile(rb"\|[^|\r\n]{1,600}\|(?: [\x80-\xff]{1,80})?(?= \d{1,12}/\d{1,12} \[\d{1,3}%\] in )")
-"""What alive-progress draws, with the signs that move beside it."""
 
 
 class _TqdmPictures(BarPictures):
-    others = False
+    redrawn = False
     """Whether any was not drawn by tqdm."""
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a bar with a postfix shows."""
-        bar = drawn(line, start)
+        bar = bar_in(line, start)
         return None if bar is None else self.read(line, bar)
 
-    def read(self, line: bytes, bar: Drawn) -> Match | None:
+    def read(self, line: bytes, bar: Bar) -> Match | None:
         """Return what a bar that is drawn in a line shows."""
-        self.others |= bar.other
-        begin, end = bar.text
-        text = line[begin:end]
+        self.redrawn |= bar.redrawn
         if bar.postfix is not None:
             items = named(line, *bar.postfix)
             epoch = next((s for name, s in items if name == b"epoch" and line[slice(*s)].isdigit()), None)
-            return self.picture(text, bar.place, bar.pace, items, epoch, bar.scales, other=bar.other)
+            return self.picture(line, bar, items, epoch=epoch)
+        begin, end = bar.desc
+        text = line[begin:end]
         before, loss, _ = text.partition(b"oss")  # what is held out may be told behind it
-        if not loss or NOT_TRAINING.search(before):
+        if not loss or counts_other(before):
             return None
         # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
         told = named(line, begin, begin + len(text.rstrip(b": ")))
         items = [(name, span) for name, span in told if name.lower() != b"epoch"]
         end = min((span[0] - len(name) for name, span in items), default=begin)
-        text = line[begin : end - 1]
-        if not items:
-            return None
-        return self.picture(text, bar.place, bar.pace, items, None, bar.scales, other=bar.other)
+        return self.picture(line, bar, items, desc=line[begin : end - 1]) if items else None
 
 
 class TqdmReader(BarReader):
@@ -93,7 +80,7 @@ class TqdmReader(BarReader):
         self._below = False
         """Whether there are such bars below it."""
         self._row = RowMaker("tqdm")
-        self._laps, self._aside = Laps(), Aside()
+        self._aside = Aside()
         self._ended: dict[tuple[Layout, tuple[float, ...]], None] = {}
         """Bars of rich that have ended, as they were last."""
         self._under = False
@@ -111,36 +98,36 @@ class TqdmReader(BarReader):
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one picture of a bar."""
-        above, bar = line.count(UP), drawn(line)
+        above, bar = line.count(UP), bar_in(line)
         if bar is not None and (above or not self._below):
-            seen = line[slice(*bar.text)].strip(), line[slice(*bar.place[1])] if bar.total else b""
-            self._below |= above > 0 and seen == self._top
-            self._top = self._top if above else seen
+            shown_by = seen(line, bar)
+            self._below |= above > 0 and shown_by == self._top
+            self._top = self._top if above else shown_by
         match = None if bar is None else self.pictures[0].read(line, bar)
         if bar is None or match is None:
-            self._hear(line)
+            self._observe(line)
             return self._held_out(line, number_)
         self._line, self.awake = number_, True
         self._note(line)
         shown = values(line, match)
-        layout = match.layout
+        layout = cast("BarLayout", match.layout)
         if self._again(layout, shown):
             return []
-        if self._below and not (isinstance(layout, Shown) and layout.ranked):
-            layout, shown = self.pictures[0].ranked(layout), [*shown, float(above)]
+        if self._below and not layout.ranked:
+            layout, shown = layout.with_rank(), [*shown, float(above)]
         rows = self._one(layout, shown, number_)
         if self._records < _SURE:
             self._records += len(rows)
             rows, self._waiting = self._waiting + rows, []
         return rows
 
-    def _again(self, layout: Layout, shown: Sequence[float]) -> bool:
+    def _again(self, layout: BarLayout, shown: Sequence[float]) -> bool:
         """Return whether a bar that has ended is drawn once more: rich draws all, whichever moves."""
-        if not (isinstance(layout, Shown) and layout.other) or shown[0] != shown[1]:
+        if not layout.redrawn or shown[0] != shown[1]:
             return False
-        seen = layout, tuple(shown)
-        again = seen in self._ended
-        self._ended[seen] = None
+        full = layout, tuple(shown)
+        again = full in self._ended
+        self._ended[full] = None
         if len(self._ended) > _MOST_ENDED:
             del self._ended[next(iter(self._ended))]
         return again
@@ -149,7 +136,7 @@ class TqdmReader(BarReader):
         """Return the last picture of the bar, or of each rank's."""
         waiting, self._waiting = self._waiting, []
         waiting += self._tell(*self._aside.end())
-        self._laps, self._aside = Laps(), Aside()  # what comes next is of another run
+        self._aside = Aside()  # what comes next is of another run
         return waiting + super().flush()
 
     def prime(self, lines: list[bytes]) -> None:
@@ -158,13 +145,10 @@ class TqdmReader(BarReader):
             match = self.pictures[0].match(line)
             self._note(line)
             if match is None:
-                self._hear(line)
+                self._observe(line)
                 continue
-            shown = values(line, match)
-            if self.counts_from(match.layout, shown) is not None:
-                return
-            if bare(match.layout):
-                self._laps.take(shown[0], total_of(match.layout, shown))
+            self._epochs.take(cast("BarLayout", match.layout).counts(values(line, match)))
+        self._epochs.forget_lengths()
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many pictures, each as if by itself; return the records they complete."""
@@ -172,33 +156,31 @@ class TqdmReader(BarReader):
         pictures.drop(self._drawn_again(pictures))
         if not len(pictures):
             return iter(())
-        outer = [isinstance(part.layout, Shown) and part.layout.outer for part in pictures.parts]
+        outer = [cast("BarLayout", part.layout).outer for part in pictures.parts]
         if (any(outer) and (self._nested or not all(outer))) or not self._aside.quick(pictures):
             return pictures.one_by_one(0, len(pictures), self._one)
-        if place_all(pictures, self._laps, self.pictures[0].placed):
-            self._first_epoch = self._laps.first
         return super().fold(pictures)
 
     def _drawn_again(self, pictures: Pictures) -> list[int]:
         """Return the pictures of bars that had ended before."""
         ended = [
-            (int(part.at[i]), part.layout, part.columns[:, i].tolist())
+            (int(part.at[i]), layout, part.columns[:, i].tolist())
             for part in pictures.parts
-            if isinstance(part.layout, Shown) and part.layout.other
+            if (layout := cast("BarLayout", part.layout)).redrawn
             for i in (part.columns[0] == part.columns[1]).nonzero()[0].tolist()
         ]
-        return [
-            at for at, layout, shown in sorted(ended, key=lambda one: one[0]) if self._again(layout, shown)
-        ]
+        ended.sort(key=lambda one: one[0])
+        return [at for at, layout, shown in ended if self._again(layout, shown)]
 
     def _one(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
         """Take one picture of a bar, which may be one of epochs above another that trains."""
-        assert isinstance(layout, Shown)
+        layout = cast("BarLayout", layout)
         if layout.outer and self._nested:
-            self._laps.tell_outer(int(shown[0]) + 1, int(shown[1]))
+            for bar in self.bars:
+                bar.tell_outer(int(shown[0]) + 1, int(shown[1]))
             return []
         picture = Picture(layout, shown, number_)
-        told = tells_total(layout) and LOSS in self.pictures[0].bar(layout).train.names
+        told = tells_total(layout) and LOSS in self.pictures[0].losses(layout)
         if not told or self._aside.goes_on(picture):
             return self._trained(picture)
         return self._tell(*self._aside.take(picture))
@@ -206,62 +188,51 @@ class TqdmReader(BarReader):
     def _tell(self, validated: Picture | None, trained: list[Picture]) -> list[Row]:
         """Return what was validated, at the step at which the bar stands, and what trains."""
         rows: list[Row] = []
-        if validated is not None and self.place is not None:
+        if validated is not None and self.step is not None:
             layout, shown, line = validated
-            items = zip(layout.names, shown, strict=True)
-            values = [(f"val_{name}", value) for name, value in items if name not in PLACES]
-            rows = [self._row(EVAL, line, [("step", self.place[0]), *values])]
+            values = zip(layout.values, shown[layout.first :], strict=False)
+            items = [(f"val_{name}", value) for name, value in values]
+            rows = [self._row(EVAL, line, [("step", self.step), *items])]
         return [*rows, *(row for picture in trained for row in self._trained(picture))]
 
     def _trained(self, picture: Picture) -> list[Row]:
         """Return the records that a picture of training completes."""
-        layout, shown, number_ = picture.layout, [*picture.shown], picture.line
-        assert isinstance(layout, Shown)
-        self._nested |= self._under and not layout.outer
-        return self.take(self._place(layout, shown), shown, number_)
+        self._nested |= self._under and not picture.layout.outer
+        return self.take(picture.layout, picture.shown, picture.line)
 
-    def _hear(self, line: bytes) -> None:
+    def _observe(self, line: bytes) -> None:
         """Take what a line that is no picture tells of epochs."""
-        if b"%|" not in line:
-            told = epoch_of(line)
+        told = epoch_of(line)
+        outer = outer_of(line) if b"%|" in line else None
+        total = begun(line) if b"%|" in line and outer is None else None
+        self._under |= outer is not None
+        bars = self.bars
+        for bar in bars:
             if told is not None:
-                self._laps.tell(*told)
-        elif (outer := outer_of(line)) is not None:
-            self._laps.tell_outer(*outer)
-            self._under = True
-        elif (begun := _BEGUN.search(line)) is not None:
-            self._laps.begin(float(begun[1]))
-
-    def _place(self, layout: Layout, shown: list[float]) -> Layout:
-        """Tell the epoch of a picture that shows none, if it is known: `shown` gets it; return the layout."""
-        if not bare(layout):
-            return layout
-        epoch = self._laps.take(shown[0], total_of(layout, shown))
-        if not epoch:
-            return layout
-        self._first_epoch = self._laps.first
-        shown[:] = spliced(shown, epoch)
-        return self.pictures[0].placed(layout, len(epoch))
+                bar.tell(*told, for_all=len(bars) > 1)
+            elif outer is not None:
+                bar.tell_outer(*outer)
+            elif total is not None and len(bars) == 1:
+                bar.begin(total)
 
     def _note(self, line: bytes) -> None:
         """See whether it is Lightning that draws the bar: it counts epochs from 0."""
-        if self._first_epoch is None and b"v_num=" in line:
-            self._first_epoch = 0
+        if self._epochs.first is None and b"v_num=" in line:
+            self._epochs.first = 0
 
     def _held_out(self, line: bytes, number_: int) -> list[Row] | None:
         """Return what a line near a bar tells of held-out data, at the step at which the bar stands."""
         self.awake = number_ - self._line < _NEAR
-        place = self.place
-        if place is None or not self.awake or not self._tells_loss(line):
+        if self.step is None or not self.awake or not tells_held_out(line):
             return None
         items = []
         for field in FIELDS.finditer(line):
-            name = _HELD_OUT.search(field[1].decode("ascii"))
-            if name is not None:
-                items.append((name[0], number(field[3])))
+            name = held_out(field[1].decode("ascii"))
+            if name:
+                items.append((name, number(field[3])))
         if not items:
             return None
-        row = self._row(EVAL, number_, [("step", place[0]), *items])
+        row = self._row(EVAL, number_, [("step", self.step), *items])
         if self._records >= _SURE:
             return [row]
         self._waiting = [*self._waiting[-_NEAR:], row]
@@ -277,16 +248,11 @@ class TqdmReader(BarReader):
             return b" 0/" in line or b"poch" in line
         if b"poch" in line or b"POCH" in line:
             return True
-        return self._tells_loss(line)
-
-    @staticmethod
-    def _tells_loss(line: bytes) -> bool:
-        told = (b"oss" in line or b"LOSS" in line) and len(line) < 400 and _HELD_OUT_LOSS.search(line)
-        return bool(told) and not _RETOLD.search(line)
+        return tells_held_out(line)
 
     def passes(self, line: bytes) -> bool:
         """Return whether a redraw tells nothing of any bar, whichever its numbers."""
-        if self.pictures[0].match(line) is not None or self._tells_loss(line):
+        if self.pictures[0].match(line) is not None or tells_held_out(line):
             return False
         return outer_of(line) is None if b"%|" in line else epoch_of(line) is None
 
@@ -316,10 +282,4 @@ class TqdmReader(BarReader):
 
     def thin(self, text: bytes) -> bytes:
         """Return the text with empty bars."""
-        if b"%|" in text:
-            text = _FILLING.sub(b"%||", text)
-        if self.pictures[0].others and b"\xe2\x94" in text:
-            text = _HEAVY.sub(4 * b"\xe2\x94\x81", text)
-        if self.pictures[0].others and b"%] in " in text:
-            text = _ALIVE.sub(b"||", text)
-        return text
+        return emptied(text, redrawn=self.pictures[0].redrawn)

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import re
 
-from runwatch.parsers.bars import BarReader
-from runwatch.parsers.drawn import HEAVY
-from runwatch.parsers.patterns import NUMBER, Match, values
+from runwatch.parsers.patterns import Match, values
+from runwatch.parsers.progress.grammar import NAMED, emptied, lightning, named
+from runwatch.parsers.progress.picture import BarPictures
+from runwatch.parsers.progress.tracker import BarReader
 from runwatch.parsers.readers import Row
-from runwatch.parsers.shown import NAMED, BarPictures, named
 
-_RICH = re.compile(
-    rb"(?P<text>Epoch \d+/\d+) +" + HEAVY + rb" (?P<done>\d+)/(?P<total>\d+) +"
-    rb"\d+:\d\d:\d\d \xe2\x80\xa2(?: +(?:[\d:]{4,12}|-:--:--))? +(?P<pace>"
-    + NUMBER
-    + rb")it/s(?P<rest>.{0,2000})"
-)
-_RICH_FILLING = re.compile(HEAVY)
-_RICH_MORE = re.compile(rb" {8,400}(?:(?:[\d:]{4,12}|-:--:--) +)?(?=[A-Za-z]|[-+]?\d[\d.e+-]*\s*$)")
+_MORE = re.compile(rb" {8,400}(?:(?:[\d:]{4,12}|-:--:--) +)?(?=[A-Za-z]|[-+]?\d[\d.e+-]*\s*$)")
 
 
 class _RichPictures(BarPictures):
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return what a bar shows; of one that a narrow terminal broke, the first line."""
-        found = _RICH.match(line, start) if line[start : start + 6] == b"Epoch " else None
-        if found is None:
+        """Return what a bar shows."""
+        bar = lightning(line, start)
+        if bar is None or bar.postfix is None:
             return None
-        place = [found.span("done"), found.span("total"), found.span("pace")]
-        return self.picture(found["text"], place, b"it/s", named(line, *found.span("rest")))
+        return self.picture(line, bar, named(line, *bar.postfix))
 
 
 class RichReader(BarReader):
@@ -47,7 +39,7 @@ class RichReader(BarReader):
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one picture of a bar, or the values that did not fit beside it."""
         (before, text), self._newest = self._newest, (0, b"")
-        more = _RICH_MORE.match(line) if text and before + 1 == number_ else None
+        more = _MORE.match(line) if text and before + 1 == number_ else None
         if more is not None:
             told = NAMED.search(line) or text.rstrip().endswith(b":")
             line = text.rstrip() + b" " + line[more.end() :] if told else b""
@@ -79,4 +71,4 @@ class RichReader(BarReader):
 
     def thin(self, text: bytes) -> bytes:
         """Return the text with short bars."""
-        return _RICH_FILLING.sub(4 * b"\xe2\x94\x81", text)
+        return emptied(text, redrawn=True)

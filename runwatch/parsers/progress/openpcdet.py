@@ -18,8 +18,8 @@ from runwatch.batch import TRAIN
 from runwatch.metrics import STEP_TIME, Unit
 from runwatch.parsers.escapes import UP
 from runwatch.parsers.patterns import NUMBER, Layout, Match, values
+from runwatch.parsers.progress.grammar import emptied, named
 from runwatch.parsers.readers import Row, RowMaker
-from runwatch.parsers.shown import named
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
@@ -32,7 +32,6 @@ _BAR = (
 _COUNTS = re.compile(rb"\s{0,8}train" + _BAR + rb", total_it=(?:(?P<at>\d+)|\d[\d.]{0,3}e\+\d{1,2})\]")
 _TELLS = re.compile(rb"\s{0,8}epochs" + _BAR + rb", (?P<postfix>[^\]\r\n]{0,400}\bloss=[^\]\r\n]{0,400})\]")
 _TOOK = re.compile(rb"\bb_time=(" + NUMBER + rb")\(")
-_FILLING = re.compile(rb"%\|[^|\r\n]{1,400}\|")
 _PLACE = ("done", "total")
 
 
@@ -178,4 +177,4 @@ class PcdetReader:
 
     def thin(self, text: bytes) -> bytes:
         """Return the text with empty bars and no way up from one to the other."""
-        return _FILLING.sub(b"%||", text).replace(UP, b"")
+        return emptied(text, redrawn=False).replace(UP, b"")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import Unit
@@ -109,6 +109,57 @@ class _Values:
         self.every_row = row.layout(EVAL, tuple(evaluation + name for name in items))
 
 
+class _Full(NamedTuple):
+    """A bar that is full."""
+
+    line: int
+    layout: Layout
+    shown: Sequence[float]
+    total: float
+
+
+class _Headless:
+    """Counts epochs where no headline was ever seen: each fit() had one epoch, or they went elsewhere.
+
+    The first bar trains, and each with values of validation. Another of its kind, with the same names and
+    total, trains if evaluations are of another kind. One directly behind it may be an evaluation of the
+    same data: it waits until a third one comes, or something else.
+    """
+
+    def __init__(self) -> None:
+        self.epochs = 0.0
+        self._kind: tuple[frozenset[str], float] | None = None
+        """Names and total of the first bar."""
+        self._sure = False
+        """Whether each bar of its kind trains."""
+        self._waiting: _Full | None = None
+
+    def release(self) -> list[_Full]:
+        """Return the bar that waits: it was an evaluation."""
+        waiting, self._waiting = self._waiting, None
+        return [] if waiting is None else [waiting]
+
+    def take(self, full: _Full, values: _Values) -> tuple[list[_Full], list[tuple[float, _Full]]]:
+        """Take a full bar; return which evaluated, and which trained, with their epochs."""
+        kind = values.names, full.total
+        self._kind = self._kind or kind
+        waiting = self.release()
+        if not self.epochs or values.validation:
+            return waiting, self._count([full])
+        if kind != self._kind:
+            self._sure |= not waiting
+            return [*waiting, full], []
+        self._sure |= bool(waiting)
+        if self._sure:
+            return [], self._count([*waiting, full])
+        self._waiting = full
+        return [], []
+
+    def _count(self, trained: list[_Full]) -> list[tuple[float, _Full]]:
+        first, self.epochs = self.epochs + 1, self.epochs + len(trained)
+        return [(first + i, full) for i, full in enumerate(trained)]
+
+
 class KerasReader:
     """`Epoch 3/10`, then `1875/1875 [=====] - 30s 16ms/step - loss: 0.4137 - val_loss: 0.4354`.
 
@@ -116,6 +167,7 @@ class KerasReader:
     headline is an evaluation, unless it tells values of validation, as only training does, and
     the next headline begins anew: then its own was lost. fit() prints no headline for a
     single epoch: what a bar without one was is known when the next bar, headline or the end comes.
+    Where no headline was ever seen, see Headless.
     """
 
     begins = rb"(?:\[\d{1,2}m)*(?:Epoch |\s*\d+/(?:\d|Unknown))|\s- |\d+s - "
@@ -134,8 +186,9 @@ class KerasReader:
         """Whether the next bar trains: nothing was full since the headline or the beginning."""
         self._done, self._total = 0.0, -1.0
         """The newest picture of a bar."""
-        self._full: tuple[int, Layout, Sequence[float]] | None = None
-        """Line and numbers of a bar that is full, in its newest picture."""
+        self._full: _Full | None = None
+        """A bar that is full, in its newest picture."""
+        self._headless = _Headless()
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take an epoch's headline or a picture of a bar."""
@@ -144,7 +197,8 @@ class KerasReader:
 
     def flush(self) -> list[Row]:
         """Return the bar that is complete."""
-        return self._complete()
+        rows = self._complete()
+        return [*rows, *(row for full in self._headless.release() for row in self._evaluated(full))]
 
     def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
         """Take one picture; return the records it completes."""
@@ -152,7 +206,7 @@ class KerasReader:
             return []
         if layout.pattern == HEADLINE:
             epoch, epochs = (*shown, math.nan)[:2]
-            if self._full and epoch > 1 and (self.epoch is None or self._lost(self._full[1], epoch)):
+            if self._full and epoch > 1 and (self.epoch is None or self._lost(self._full.layout, epoch)):
                 self.epoch, self._open = (epoch - 1, epochs), True  # a log or run begins without one
             rows = self._complete(headline=True)
             self.epoch, self._open, self._done, self._total = (epoch, epochs), True, 0.0, -1.0
@@ -160,12 +214,13 @@ class KerasReader:
         drawn = layout.pattern == DRAWN
         done, total = shown[:2] if drawn else 2 * (float(layout.pattern.split()[1]),)
         begins = not drawn or done < self._done or total != self._total
-        if self._full and self._full[0] != number_:  # a redraw shows the same loss
-            begins |= self._first(layout, shown) != self._first(*self._full[1:]) and not self._closes(layout)
+        if self._full and self._full.line != number_:  # a redraw shows the same loss
+            other = self._first(layout, shown) != self._first(self._full.layout, self._full.shown)
+            begins |= other and not self._closes(layout)
         rows = self._complete() if begins else []
         self._done, self._total = done, total
         if done == total:
-            self._full = number_, layout, shown
+            self._full = _Full(number_, layout, shown, total)
         return rows
 
     def _lost(self, layout: Layout, epoch: float) -> bool:
@@ -175,7 +230,7 @@ class KerasReader:
 
     def _closes(self, layout: Layout) -> bool:
         """Whether a full bar below a full one is its last picture, which tells more, as of the validation."""
-        return self._full is not None and self._of(self._full[1]).names < self._of(layout).names
+        return self._full is not None and self._of(self._full.layout).names < self._of(layout).names
 
     def _of(self, layout: Layout) -> _Values:
         found = self._values.get(layout)
@@ -195,18 +250,27 @@ class KerasReader:
         full, self._full = self._full, None
         if full is None:
             return []
-        line, layout, shown = full
-        of = self._of(layout)
         trains, self._open = self._open, False
-        if self.epoch is None and headline and not of.validation:
-            trains = False  # an evaluation before training
-        if not trains:
-            return [Row(of.every_row, line, [shown[i] for i in of.every])]
-        epoch = self.epoch or (1.0, 1.0)
-        rows = [Row(of.train_row, line, [*epoch, *(shown[i] for i in of.train)])]
+        if self.epoch is None:
+            if headline and not self._of(full.layout).validation and not self._headless.epochs:
+                return self._evaluated(full)  # before training
+            evaluated, trained = self._headless.take(full, self._of(full.layout))
+            rows = [row for one in evaluated for row in self._evaluated(one)]
+            return [*rows, *(row for epoch, one in trained for row in self._trained(one, (epoch, epoch)))]
+        return self._trained(full, self.epoch) if trains else self._evaluated(full)
+
+    def _trained(self, full: _Full, epoch: tuple[float, float]) -> list[Row]:
+        of = self._of(full.layout)
+        rows = [Row(of.train_row, full.line, [*epoch, *(full.shown[i] for i in of.train)])]
         if of.validation:
-            rows.append(Row(of.validation_row, line, [epoch[0], *(shown[i] for i in of.validation)]))
+            rows.append(
+                Row(of.validation_row, full.line, [epoch[0], *(full.shown[i] for i in of.validation)])
+            )
         return rows
+
+    def _evaluated(self, full: _Full) -> list[Row]:
+        of = self._of(full.layout)
+        return [Row(of.every_row, full.line, [full.shown[i] for i in of.every])]
 
     # -- many pictures at once ---------------------------------------------------------------------
 

@@ -14,8 +14,8 @@ import re
 from collections.abc import Sequence
 
 from runwatch.metrics import Unit
-from runwatch.parsers.keras import DRAWN, HEADLINE, KerasReader
 from runwatch.parsers.patterns import VALUE, Layout, Match
+from runwatch.parsers.progress.keras import DRAWN, HEADLINE, KerasReader
 from runwatch.parsers.readers import Row
 
 _EPOCH = re.compile(rb"Epoch: (\d+)\s*$")

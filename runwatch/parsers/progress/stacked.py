@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from runwatch.parsers.drawn import drawn
 from runwatch.parsers.escapes import UP, bare
+from runwatch.parsers.progress.grammar import Bar, bar_in
 
 _RECORD = re.compile(rb"([^%|\x1b\r\n]*)[^\x1b\r\n]*([^\r\n]*)[\r\n]+")
 """What a record says before its bar, and what stands in it from the first escape on."""
@@ -23,6 +23,11 @@ def apart(text: bytes, top: bytes) -> bool:
     return below.isdisjoint({_said(top), *(_said(words) for words, rest in records if UP not in rest)})
 
 
+def seen(line: bytes, bar: Bar) -> tuple[bytes, bytes]:
+    """Return description and total of a bar."""
+    return line[slice(*bar.desc)].strip(), line[slice(*bar.total)] if bar.total else b""
+
+
 def newest(text: bytes) -> tuple[bytes, bytes] | None:
     """Return text and total of the last bar at the top; None if there is none.
 
@@ -34,10 +39,9 @@ def newest(text: bytes) -> tuple[bytes, bytes] | None:
             end = _line_end(text, text.rfind(b"%|", 0, end))
         begin = max(text.rfind(b"\n", 0, end), text.rfind(b"\r", 0, end)) + 1
         line = text[begin:end]
-        bar = drawn(bare(line)) if line and not line.endswith(UP) else None
+        bar = bar_in(bare(line)) if line and not line.endswith(UP) else None
         if bar is not None:
-            line = bare(line)
-            return line[slice(*bar.text)].strip(), line[slice(*bar.place[1])] if bar.total else b""
+            return seen(bare(line), bar)
         end, looks = begin - 1, looks - (looks > 0)
     return None
 

@@ -10,11 +10,10 @@ The first such bar tells what it is only when the longer one comes again. It wai
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from runwatch.parsers.laps import is_full
-from runwatch.parsers.patterns import Layout
-from runwatch.parsers.shown import Shown
+from runwatch.parsers.progress.epochs import is_full
+from runwatch.parsers.progress.picture import BarLayout
 
 if TYPE_CHECKING:
     from runwatch.parsers.pictures import Pictures
@@ -28,7 +27,7 @@ _MOST = 4096
 class Picture(NamedTuple):
     """What a bar shows."""
 
-    layout: Layout
+    layout: BarLayout
     shown: Sequence[float]
     line: int
 
@@ -75,7 +74,7 @@ class Aside:
 
     def quick(self, pictures: Pictures) -> bool:
         """Take many pictures of bars of about the same total, which train; return False if they differ."""
-        own = [part for part in pictures.parts if tells_total(part.layout)]
+        own = [part for part in pictures.parts if tells_total(cast("BarLayout", part.layout))]
         if not own:
             return True
         totals = [*(float(of) for part in own for of in (part.columns[1].min(), part.columns[1].max()))]
@@ -114,6 +113,6 @@ class Aside:
         return None, waiting
 
 
-def tells_total(layout: Layout) -> bool:
+def tells_total(layout: BarLayout) -> bool:
     """Return whether pictures are of bars of steps that have a total, each by itself."""
-    return isinstance(layout, Shown) and not (layout.open or layout.ranked or layout.outer)
+    return not (layout.open or layout.ranked or layout.outer)

@@ -1,0 +1,284 @@
+"""Nested counters: a step that starts again with every epoch becomes one growing step of the run.
+
+A matcher emits what a line prints: the step within the epoch, and where they stand there the epoch, the
+steps an epoch has and the epochs planned. How these make a step depends on the lines before, so it is
+decided here, once, for tables in stream order:
+
+- An inner counter that falls while the epoch moves on is nested: its steps follow those of the epoch that
+  has ended. One that goes on counts the steps of all epochs.
+- The length of an epoch is what lines print (`5/200`), else what the ended epoch was seen to have.
+- An epoch that goes back is a restart: its steps are those it had before.
+- Where no line tells an epoch, a counter that falls at its printed end has begun the next one.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from runwatch.batch import NODE, TRAIN, Table
+from runwatch.metrics import EPOCH
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+WITHIN, PER, PLANNED = "step in epoch", "steps per epoch", "epochs planned"
+"""Columns of a nested counter: the step within the epoch, the steps of an epoch, the epochs of the run."""
+HEADING = "heading"
+"""Table kind of lines that tell nothing but the epoch of the lines below them."""
+_UNKNOWN = -1.0
+_MAX_EPOCHS = 4096
+"""Epochs whose first step is remembered."""
+_MOST = 2.0**53
+_MAX_RANKS = 4096
+_PLACES = (EPOCH, WITHIN, PER, PLANNED, "rank", "node")
+_MANY = 256
+"""Lines that numpy is quicker with."""
+
+
+class Nest(msgspec.Struct):
+    """Where one nested counter stands. Bounded; a successor may go on with it."""
+
+    epoch: float = _UNKNOWN
+    origin: float = 1.0
+    """Number of the first epoch."""
+    base: float = 0.0
+    """Steps before this epoch."""
+    first: float = _UNKNOWN
+    """First step of this epoch that was printed."""
+    newest: float = _UNKNOWN
+    gap: float = 0.0
+    """Steps between the newest two that were printed."""
+    stride: float = 0.0
+    """The most steps between two that were printed."""
+    per: float = _UNKNOWN
+    """Printed length of an epoch."""
+    length: float = _UNKNOWN
+    """Length of the epochs that have ended, if their lines tell it exactly and it is the same."""
+    nested: bool | None = None
+    """Whether the step starts again with each epoch; None until one has ended."""
+    zero: bool = False
+    """Whether a step 0 was printed."""
+    before: dict[float, float] = {}
+    """Steps before each epoch that was seen."""
+
+    def place(self, epoch: float, step: float, per: float, planned: float) -> tuple[float, float]:
+        """Return the step and the total of a line; the latter is NaN if none is known.
+
+        A number that the line does not tell is -1.
+        """
+        self._begin(epoch, step, per)
+        self._follow(step, step - self.newest, step - self.newest)
+        return self.base + step, self._total(planned)
+
+    def place_many(self, places: Floats) -> Floats:
+        """Return steps and totals (2, n) of lines in stream order, by their epochs, steps ... (4, n)."""
+        import numpy as np
+
+        fell = places[1, 1:] < places[1, :-1]
+        other = (places[::2, 1:] != places[::2, :-1]).any(axis=0)
+        edges = [0, *(np.flatnonzero(fell | other) + 1).tolist(), places.shape[1]]
+        shift = np.empty((2, len(edges) - 1))
+        for at, (begin, end) in enumerate(pairwise(edges)):
+            epoch, first, per, planned = places[:, begin].tolist()
+            self._begin(epoch, first, per)
+            gaps = np.diff(places[1, begin:end], prepend=self.newest)
+            gaps = gaps[gaps > 0]
+            gap, longest = (float(gaps[-1]), float(gaps.max())) if len(gaps) else (0.0, 0.0)
+            self.zero = self.zero or first == 0
+            self._follow(float(places[1, end - 1]), gap, longest)
+            shift[:, at] = self.base, self._total(planned)
+        placed = np.repeat(shift, np.diff(edges), axis=1)
+        placed[0] += places[1]
+        return placed
+
+    def _total(self, planned: float) -> float:
+        """Return the planned steps of the run, as far as they are known; else NaN."""
+        if self.per != _UNKNOWN:
+            if self.nested is False:
+                return self.per
+            return self.base + self.per if planned == _UNKNOWN else planned * self.per
+        known = planned != _UNKNOWN and self.length > 0 and self.nested
+        return planned * self.length if known else math.nan
+
+    def _begin(self, epoch: float, step: float, per: float) -> None:
+        """Take the first line of a stretch: of an epoch, or of what follows a step that fell."""
+        if epoch % 1:
+            epoch = _UNKNOWN  # a share of an epoch tells no more than the step
+        fell = step < self.newest
+        if epoch == self.epoch and not fell and per == self.per and self.newest != _UNKNOWN:
+            return
+        if epoch == _UNKNOWN:
+            if fell:  # at its end, the next epoch has begun, else another run
+                ended = self.per != _UNKNOWN and self.newest + max(self.stride, 1.0) >= self.per
+                self.base = self.base + self.per if ended else 0.0
+        elif self.epoch == _UNKNOWN:
+            self.origin = min(epoch, 1.0)
+            self.base = (epoch - self.origin) * max(per, 0.0)
+        elif epoch > self.epoch:
+            self._move_on(epoch, step, per)
+        elif self.nested is not False and per != _UNKNOWN:
+            self.base = (epoch - self.origin) * per
+        elif epoch < self.epoch:
+            self.base = self.before.get(epoch, 0.0)
+        if epoch != self.epoch or fell or self.newest == _UNKNOWN:
+            self.first, self.newest, self.gap = step, step, 0.0
+        self.epoch, self.per = epoch, per
+        if self.nested and per == _UNKNOWN:
+            if len(self.before) >= _MAX_EPOCHS:
+                self.before.clear()
+            self.before[epoch] = self.base
+
+    def _move_on(self, epoch: float, step: float, per: float) -> None:
+        """Take the first line of a later epoch."""
+        if self.nested is None and step > self.newest:
+            self.nested = False if per != _UNKNOWN else None  # without an end, it may yet start again
+        elif self.nested is None:
+            self.nested = True
+            self.before = {self.epoch: self.base}
+        if not self.nested:
+            self.base = 0.0
+        elif per != _UNKNOWN:
+            self.base = (epoch - self.origin) * per
+        else:
+            self.base += (epoch - self.epoch) * self._ended()
+
+    def _ended(self) -> float:
+        """Return how many steps the epoch that has ended had: so many that printed ones keep their pace."""
+        told = self.newest + self.zero
+        exact = self.stride <= 1 or 0 < self.gap < self.stride  # then the last one was printed
+        paced = told if exact else max(told, self.newest + self.stride - self.first)
+        alike = self.length in (_UNKNOWN, told) and self.base == (self.epoch - self.origin) * told
+        self.length = told if exact and alike else math.nan
+        return paced if paced < _MOST else 0.0
+
+    def _follow(self, step: float, gap: float, longest: float) -> None:
+        """Take the newest step, how far it is from the one before, and the most that any was from it."""
+        self.zero = self.zero or step == 0
+        if gap > 0:
+            self.gap, self.stride = gap, max(self.stride, longest)
+        self.newest = step
+
+
+class Nests:
+    """The nested counters of one source, by rank: a stage that tables pass in stream order."""
+
+    def __init__(self) -> None:
+        self.nests: dict[float, Nest] = {}
+        self._heading = (_UNKNOWN, _UNKNOWN)
+        """Epoch of the newest heading, and how many are planned."""
+
+    def placed(self, tables: tuple[Table, ...]) -> tuple[Table, ...]:
+        """Return tables with the run's steps in place of nested counters."""
+        if not any(t.kind == HEADING or WITHIN in t.names for t in tables):
+            return tables
+        nested = [t for t in tables if t.kind == HEADING or (t.kind == TRAIN and WITHIN in t.names)]
+        many = sum(table.rows for table in nested) >= _MANY
+        placed = iter((self._place_many if many else self._place)(nested))
+        out: list[Table] = []
+        for table in tables:
+            if table.kind == HEADING:
+                next(placed)
+            elif WITHIN not in table.names:
+                out.append(table)
+            elif table.kind == TRAIN:
+                out += _with(table, *next(placed))
+            else:
+                out.append(_without(table))
+        return tuple(out)
+
+    def _place(self, tables: list[Table]) -> list[tuple[array[float], array[float]]]:
+        """Return steps and totals of some tables."""
+        placed = [(array("d", bytes(8 * t.rows)), array("d", bytes(8 * t.rows))) for t in tables]
+        columns = [[_column(table, name) for name in ("offset", *_PLACES)] for table in tables]
+        rows = sorted(
+            (row, which, at)
+            for which, numbers in enumerate(columns)
+            for at, row in enumerate(zip(*numbers, strict=True))
+        )
+        for (_, epoch, step, per, planned, rank, node), which, at in rows:
+            if step == _UNKNOWN:
+                self._heading = epoch, planned
+                continue
+            of, ends = (epoch, planned) if epoch != _UNKNOWN else self._heading
+            nest = self._nest(rank + NODE * node)
+            placed[which][0][at], placed[which][1][at] = nest.place(of, step, per, ends)
+        return placed
+
+    def _place_many(self, tables: list[Table]) -> list[tuple[array[float], array[float]]]:
+        """Return the same for many lines at once."""
+        import numpy as np
+
+        lines = np.concatenate(
+            [np.array([_column(t, name) for name in ("offset", *_PLACES)]) for t in tables], 1
+        )
+        order = np.argsort(lines[0], kind="stable")
+        places, who = lines[1:5, order], lines[5, order] + NODE * lines[6, order]
+        headed, heads = places[0] == _UNKNOWN, places[1] == _UNKNOWN
+        if heads.any() or self._heading[0] != _UNKNOWN:
+            known = np.concatenate((np.array([self._heading]).T, places[::3, heads]), axis=1)
+            places[::3] = np.where(headed, known[:, np.cumsum(heads)], places[::3])
+            self._heading = float(known[0, -1]), float(known[1, -1])
+        placed = np.empty((2, len(order)))
+        for rank in np.unique(who[~heads]).tolist():
+            own = np.flatnonzero((who == rank) & ~heads)
+            placed[:, order[own]] = self._nest(rank).place_many(places[:, own])
+        ends = np.cumsum([table.rows for table in tables])[:-1]
+        return [
+            (array("d", p[0].tobytes()), array("d", p[1].tobytes())) for p in np.split(placed, ends, axis=1)
+        ]
+
+    def _nest(self, rank: float) -> Nest:
+        if rank not in self.nests and len(self.nests) >= _MAX_RANKS:
+            self.nests.clear()
+        return self.nests.setdefault(rank, Nest())
+
+
+def _column(table: Table, name: str) -> array[float]:
+    """Return a column of a table; -1 for each row if it has none."""
+    if name not in table.names:
+        return array("d", [_UNKNOWN]) * table.rows
+    begin = 8 * table.rows * table.names.index(name)
+    return array("d", table.data[begin : begin + 8 * table.rows])
+
+
+def _without(table: Table, step: bytes = b"", total: bytes = b"") -> Table:
+    """Return a table with a step, and a total if there is one, in place of its nested counter."""
+    names: list[str] = []
+    data: list[bytes] = []
+    for name in table.names:
+        if name == WITHIN:
+            names += ["step"] * bool(step) + ["total"] * bool(total)
+            data += [step, total]
+        elif name not in (PER, PLANNED):
+            names.append(name)
+            data.append(_column(table, name).tobytes())
+    return msgspec.structs.replace(table, names=tuple(names), data=b"".join(data))
+
+
+def _with(table: Table, steps: array[float], totals: array[float]) -> list[Table]:
+    """Return the rows of a table without a total, and those with one."""
+    known = sum(map(math.isfinite, totals))
+    if not known or known == len(totals):
+        return [_without(table, steps.tobytes(), totals.tobytes() if known else b"")]
+    return [
+        part
+        for wanted in (False, True)
+        for rows in [[i for i, total in enumerate(totals) if math.isfinite(total) == wanted]]
+        for part in _with(
+            _rows(table, rows), array("d", [steps[i] for i in rows]), array("d", [totals[i] for i in rows])
+        )
+    ]
+
+
+def _rows(table: Table, rows: list[int]) -> Table:
+    """Return some rows of a table."""
+    data = array("d", [column[i] for column in (_column(table, name) for name in table.names) for i in rows])
+    return msgspec.structs.replace(table, rows=len(rows), data=data.tobytes())

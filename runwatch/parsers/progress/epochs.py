@@ -1,0 +1,283 @@
+"""Where a bar stands in its run: which epoch it is of, and how many steps there were before it began.
+
+Epoch 2/10
+ 35%|###5      | 14/40 [00:02<00:04,  6.67it/s, loss=1.5]
+
+A bar shows its epoch, or lines between bars tell it, or a bar of epochs above, or it is counted. Bars of
+epochs are laid end to end. One bar may as well span the run: its `n` goes on growing as the epoch moves on.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from runwatch.parsers.decoded import Floats
+
+_LINE = re.compile(
+    rb"(?i)(?:[^\r\n]{0,80}?[\]:|>-]\s{1,3})?[^A-Za-z0-9\r\n]{0,80}(?:(?:start|begin)(?:n?ing)? |running )?"
+    rb"(?:train(?:ing)? )?epoch[ :=#\[(]{0,4}(\d{1,6})(?:\s?(?:/|of)\s?(\d{1,6}))?(?![\d.%]|\w)"
+)
+_OUTER = re.compile(
+    rb"(?i)[^%|\r\n]{0,60}\bepochs?(?: progress)?\s*:?\s*\d{1,3}%\|[^|\r\n]{0,400}\| *(\d+)/(\d+) \["
+)
+_BEGUN = re.compile(rb"%\|[^|\r\n]{0,400}\|\s*0/(\d+) \[")
+_NEARLY = 0.9
+"""Share from which a bar has ended: one that is wiped at its end is last seen a little before."""
+_SLACK = 0.02
+"""Share of a bar that spans a run by which an epoch may end before or behind its place."""
+
+
+def epoch_of(line: bytes) -> tuple[int, int] | None:
+    """Return the epoch that a line tells, and how many there will be (0: it does not say)."""
+    found = _LINE.match(line) if b"%|" not in line and len(line) < 400 else None
+    return None if found is None else (int(found[1]), int(found[2] or 0))
+
+
+def outer_of(line: bytes) -> tuple[int, int] | None:
+    """Return the same of what a bar of epochs shows; the one that is under way, counted from 1."""
+    found = _OUTER.match(line)
+    return None if found is None else (int(found[1]) + 1, int(found[2]))
+
+
+def begun(line: bytes) -> float | None:
+    """Return the total of a bar that has done nothing yet; None if a line holds no such bar."""
+    found = _BEGUN.search(line)
+    return None if found is None else float(found[1])
+
+
+def is_full(n: float, total: float) -> bool:
+    """Return whether a bar that was seen at `n` has come to its end."""
+    return n >= min(_NEARLY * total, max(total - 2, 1))
+
+
+class Counts(NamedTuple):
+    """What a picture shows of its place."""
+
+    n: float
+    total: float
+    """Infinite for a bar without one."""
+    epoch: float = -1.0
+    """-1 where it shows none."""
+    epochs: float = -1.0
+    counted: float = 0.0
+    """1 where its epoch is told by what stands around it."""
+    run_wide: float = 0.0
+    """1 where its description says that it spans the run."""
+
+
+class Place(NamedTuple):
+    """Where the bar of a picture stands in the run."""
+
+    before: float
+    """Steps before it began."""
+    total: float
+    """Steps of the run; -1 where none are known."""
+    epoch: float
+    """-1 where none is known."""
+
+
+class Epochs:
+    """Places the pictures of bars that come one after the other. Memory: a few numbers.
+
+    Only at the first picture of a stretch, in which nothing but `n` moves on, anything is decided.
+    """
+
+    def __init__(self, first: int | None = None) -> None:
+        """`first` is the number of the first epoch, if it is known."""
+        self.first = first
+        self._around = _Around()
+        self._open = _Open()
+        self._run_wide = False
+        """Whether `n` goes on from epoch to epoch."""
+        self._low, self._newest = 0.0, Counts(-1.0, -1.0)
+        """Where the newest bar that shows its epoch was first seen in it, and last."""
+        self._begun = -1.0
+        """Total of a bar that had done nothing and was drawn since."""
+
+    def tell(self, epoch: int, epochs: int, *, for_all: bool = False) -> None:
+        """Take what a line tells; `for_all`: bars of other ranks, too, which are not all at one place."""
+        self._around.tell(epoch, epochs, for_all=for_all)
+
+    def tell_outer(self, epoch: int, epochs: int) -> None:
+        """Take what a bar of epochs shows."""
+        self._around.tell_outer(epoch, epochs)
+
+    def begin(self, total: float) -> None:
+        """Note that a bar is drawn that has done nothing."""
+        self._around.begin(total)
+        self._begun = total
+
+    def forget_lengths(self) -> None:
+        """Let go of what bars without a total have come to."""
+        self._open = _Open()
+
+    def take(self, counts: Counts) -> Place:
+        """Return the place of a picture."""
+        n, total, epoch, epochs, counted, run_wide = counts
+        if counted:
+            epoch, epochs = self._around.take(n, total, run_wide=bool(run_wide))
+            if epoch >= 0:
+                self.first = self._around.first
+        elif epoch >= 0:
+            if self.first is None:
+                self.first = int(epoch == 1 or (epochs >= 0 and epoch > 0))
+            self._watch(counts)
+        if math.isinf(total):
+            return Place(self._open.take(n, epoch), -1.0, epoch)
+        if epoch < 0 or (self._around.run_wide if counted else self._run_wide):
+            return Place(0.0, total, epoch)
+        first = self.first or 0
+        planned = epochs + 1 - first if epochs >= 0 else epoch - first + 1
+        return Place((epoch - first) * total, planned * total, epoch)
+
+    def fold(self, counts: Floats) -> Floats:
+        """Take pictures (as Counts, n), each as if by itself; return their places (as Place, n)."""
+        import numpy as np
+
+        changes = (counts[1:, 1:] != counts[1:, :-1]).any(axis=0) | (counts[0, 1:] < counts[0, :-1])
+        places = np.empty((3, counts.shape[1]))
+        for begin, end in pairwise([0, *(np.flatnonzero(changes) + 1).tolist(), counts.shape[1]]):
+            places[:, begin:end] = np.array([self.take(Counts(*counts[:, begin].tolist()))]).T
+            if end > begin + 1:
+                self.take(Counts(*counts[:, end - 1].tolist()))
+                n, total = counts[:2, begin:end]
+                if counts[4, begin]:
+                    self._around.moved |= bool(np.any((n > 0) & (n < total)))
+        return places
+
+    def _watch(self, counts: Counts) -> None:
+        """See whether a bar goes on where its epoch moves on."""
+        before, self._newest = self._newest, counts
+        begun, self._begun = self._begun == counts.total, -1.0
+        if counts.total != before.total or counts.epoch <= before.epoch:
+            if (counts.total, counts.epoch) != (before.total, before.epoch) or counts.n < self._low:
+                self._low = counts.n
+            return
+        went_on = counts.n > before.n or (counts.n == before.n > self._low)
+        self._low = counts.n
+        if counts.n < before.n:
+            self._run_wide = False
+        elif went_on and not begun and not math.isinf(counts.total):
+            self._run_wide |= not is_full(before.n, before.total) or self._in_step(before, counts)
+
+    def _in_step(self, before: Counts, now: Counts) -> bool:
+        """Return whether both pictures stand in a bar of the whole run where their epochs would."""
+        if now.epochs < 0:
+            return False
+        first, slack = self.first or 0, 1 + _SLACK * now.total
+        per = now.total / max(now.epochs + 1 - first, 1)
+        ended, began = (before.epoch + 1 - first) * per, (now.epoch - first) * per
+        return before.n <= ended + slack and now.n + slack >= began
+
+
+class _Around:
+    """Numbers bars that show no epoch, by what stands around them.
+
+    What was told counts from when a bar begins anew. Where nothing was, one that begins when the one
+    before had come to its end is of the next epoch; else the program was started again.
+    """
+
+    def __init__(self) -> None:
+        self.first = 1
+        """Number of the first epoch."""
+        self.moved = False
+        """Whether any was seen under way: bars that are only drawn when full are no series of steps."""
+        self.run_wide = False
+        """Whether the bar goes on from epoch to epoch."""
+        self._epoch, self._epochs = 1, -1
+        self._n, self._total = -1.0, -1.0
+        self._told: tuple[int, int] | None = None
+        """What the next bar is of."""
+        self._by_line = False
+        """Whether a line told that, before its bar, and of no other bar."""
+        self._any = False
+        """Whether anything was told of which epoch it is."""
+        self._latched = False
+        """Whether the newest bar's was."""
+        self._behind = False
+        """Whether lines tell the epoch when its bar has ended."""
+
+    def tell(self, epoch: int, epochs: int, *, for_all: bool) -> None:
+        if not self._any:
+            self._behind = self._total >= 0
+            self.first = int(epoch == 1 or (epochs > 0 and epoch > 0))
+            if self._behind:
+                self._epoch = epoch
+        self._any, self._by_line = True, not (self._behind or for_all)
+        self._told = epoch + self._behind, epochs or -1
+
+    def tell_outer(self, epoch: int, epochs: int) -> None:
+        if epoch <= epochs:
+            self._any, self._by_line, self.first = True, False, 1
+            self._told = epoch, epochs or -1
+
+    def begin(self, total: float) -> None:
+        if total == self._total and self._n > 0 and self.moved:
+            self._turn(total)
+            self._n = 0.0
+
+    def take(self, n: float, total: float, *, run_wide: bool) -> tuple[int, int]:
+        """Return the epoch of a picture, and how many there are; -1 where they are not known."""
+        if self._total < 0 or total != self._total:
+            self.run_wide = run_wide
+            self._turn(total)
+        elif n < self._n and 2 * n <= total:
+            self._turn(total)
+        elif self._told is not None and (self.run_wide or self._goes_on(n)):
+            self.run_wide = True
+            self._begin_told(self._told)
+        self._n, self._total = n, total
+        self.moved |= 0 < n < total
+        return (self._epoch, self._epochs) if self._latched or self._known else (-1, -1)
+
+    @property
+    def _known(self) -> bool:
+        return self._epochs >= 0 or self._epoch > self.first
+
+    def _goes_on(self, n: float) -> bool:
+        """Return whether a bar goes on although a line has told the next epoch."""
+        assert self._told is not None
+        next_ = self._by_line and self._latched and self._told[0] > self._epoch
+        under_way = n >= self._n > 0 and not is_full(self._n, self._total)
+        return next_ and under_way and not math.isinf(self._total)
+
+    def _turn(self, total: float) -> None:
+        """Take a bar that has begun anew."""
+        if self._told is not None:
+            self.run_wide &= self._total < 0 or self._told[0] <= self._epoch
+            self._begin_told(self._told)
+        elif self._total >= 0 and not self.run_wide:
+            whole = math.isinf(total) or is_full(self._n, total)
+            ended = total == self._total and whole
+            self._epoch = self._epoch + 1 if ended else self.first
+
+    def _begin_told(self, told: tuple[int, int]) -> None:
+        self._epoch, self._epochs = told
+        self._told, self._latched = None, True
+
+
+class _Open:
+    """Adds up what bars without a total came to, as those over a stream of data.
+
+    Of a run that is read from its middle on, only what was seen counts.
+    """
+
+    def __init__(self) -> None:
+        self._before = 0.0
+        self._n, self._epoch = 0.0, -1.0
+
+    def take(self, n: float, epoch: float) -> float:
+        """Return the steps before the bar of a picture; `epoch` is -1 where none is known.
+
+        One that begins anew within its epoch, or is of an earlier one, was started again.
+        """
+        if epoch > self._epoch or (epoch < 0 and n < self._n and epoch == self._epoch):
+            self._before += self._n
+        elif epoch < self._epoch:
+            self._before = 0.0
+        self._n, self._epoch = n, epoch
+        return self._before

@@ -1,0 +1,199 @@
+"""What bars look like: tqdm's, with a total or without one, PyTorch Ignite's, rich's and alive-progress's.
+
+ 35%|###5      | 14/40 [00:02<00:04,  6.67it/s, loss=1.5]
+Epoch 1/2 ━━━━━━━━━━━━━━╸━━━━━━━━━━ 14/40 0:00:02 0:00:04 loss: 1.5
+Epoch 1/2 |██████████████             | ▃▅▇ 14/40 [35%] in 2s (~4s, 6.7/s) loss: 1.5
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from runwatch.parsers.patterns import NUMBER, VALUE
+from runwatch.parsers.readers import ENDLESS, is_endless
+
+_Span = tuple[int, int]
+Named = list[tuple[bytes, _Span]]
+"""Names and where their numbers stand."""
+
+_TQDM = re.compile(
+    rb"(?P<desc>[^%\"\r\n]{0,200}?)\s*\d{1,3}%"  # torchtune begins with `1|20|`
+    rb"\|[^|\r\n]{0,400}\|\s*(?P<n>\d+(?:\.\d+)?)(?P<by>[kMGT]?)/(?P<total>\d+(?:\.\d+)?)(?P<of>[kMGT]?) "
+    rb"\[[\d:]+<[\d:?]+(?:,\s*(?:(?P<rate>"
+    + NUMBER
+    + rb")|\?) ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s))?"  # NeMo shows none
+    rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
+)
+_ENDLESS = re.compile(
+    rb"(?P<desc>[^%|\"\r\n]{0,200}?)(?:\|[^|\r\n]{0,400}\|\s*(?=[\d.]+[kMGT]?/\? )|(?<![\w.])(?=\d))"
+    rb"(?P<n>\d+(?:\.\d+)?)(?P<by>[kMGT]?)(?:/\?| ?[A-Za-z]{1,12}) \[[\d:]+(?:<\?)?(?:,\s*(?:(?P<rate>"
+    + NUMBER
+    + rb")|\?) ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s))?"
+    rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
+)
+"""Without a total, as tqdm prints it of its own accord or where another one draws a bar all the same."""
+_SCALES = {b"": 1.0, b"k": 1e3, b"M": 1e6, b"G": 1e9, b"T": 1e12}
+"""As `unit_scale` of tqdm has them: `1.25k/20.0k`."""
+_SCALED_RATE = re.compile(rb"[kMGT](?=it/s)")
+_IGNITE = re.compile(
+    rb"(?P<desc>[^|%\"\r\n]{0,120}?)\s*\[(?P<n>\d+)/(?P<total>\d+)\]\s*\d{1,3}%\|"
+    rb"[^|,\[\r\n]{0,400}(?:, (?P<postfix>[^\[\r\n]{1,2000}))? \[[\d:]+<[\d:?]+\]"
+)
+"""In the order in which PyTorch Ignite has it: the count first, the values before the times."""
+HEAVY = rb"\xe2[\x94\x95][\x80-\xbf\xe2]{10,1200}"
+"""The line that rich draws: four of its signs or more, told by their first."""
+_RICH = re.compile(
+    rb"(?P<desc>[^\xe2\r\n]{0,200}?) {1,8}" + HEAVY + rb" {1,40}(?:\d{1,3}% {1,8})?"
+    rb"(?P<n>\d+)/(?P<total>\d+)(?P<postfix>(?: [^\r\n]{0,2000})?)$"
+)
+_ALIVE = re.compile(
+    rb"(?P<desc>[^|\r\n]{0,200}?) ?\|[^|\r\n]{0,600}\| (?:[\x80-\xff]{1,80} )?(?P<n>\d+)/(?P<total>\d+) "
+    rb"\[\d{1,3}%\] in [\d:.msh ]{1,20}(?:\((?:~[\d:.msh ]{1,20}, )?(?P<rate>"
+    + NUMBER
+    + rb")/s\))?(?P<postfix>[^\r\n]{0,2000})$"
+)
+_ENDS = (b"\xe2\x94\x81 ", b"\xe2\x95\xb8 ", b"\xe2\x95\xba ")
+"""What bars of rich end with: a whole line, or half of one."""
+_IN = b"%] in "
+_IS_LIGHTNING = re.compile(rb"Epoch \d+/\d+ .*\xe2\x80\xa2")
+"""A bar of rich that has a reader of its own."""
+_LIGHTNING = re.compile(
+    rb"(?P<desc>Epoch \d+/\d+) +" + HEAVY + rb" (?P<n>\d+)/(?P<total>\d+) +"
+    rb"\d+:\d\d:\d\d \xe2\x80\xa2(?: +(?:[\d:]{4,12}|-:--:--))? +(?P<rate>"
+    + NUMBER
+    + rb")it/s(?P<postfix>.{0,2000})"
+)
+NAMED = re.compile(
+    rb"(?<![\w./@-])((?<=, )(?:(?:Train|Val|Eval|Test|Best)\w{0,8} [Ll]oss|[A-Z][\w-]{0,40}"
+    rb"(?: [\w-]{1,40}){0,3} (?![\w-]{0,40}[Ll]oss=)[A-Za-z][\w-]{0,40})(?==)"  # `Average key norm=0.5`
+    rb"|(?:[Bb]est|[Ll]owest|[Mm]in(?:imum)?) [Ll]oss"
+    rb"|[A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?)(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) )("
+    + VALUE
+    + rb")(?:(?<=[fnFN])\.0{0,8})?%?(?=[\s,\]]|$)"  # Lightning fills NaN up as it does numbers: nan.0
+)
+"""A value with its name."""
+NEEDLES = (*ENDLESS, *_ENDS, _IN)
+"""What a line holds that may be a bar, but for `%|`."""
+
+
+class Bar(NamedTuple):
+    """Where in a line the parts of a bar stand, in the words of tqdm."""
+
+    desc: _Span
+    """What stands before it."""
+    n: _Span
+    total: _Span | None
+    rate: _Span | None = None
+    rate_unit: bytes = b""
+    """`it/s` or `s/it`, whatever is counted; empty without a rate."""
+    unit: bytes = b""
+    """What is counted, as far as it is shown."""
+    scales: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """What n, total and rate are to be multiplied by."""
+    postfix: _Span | None = None
+    """The values behind it."""
+    redrawn: bool = False
+    """Whether rich or alive-progress drew it."""
+
+
+def holds(line: bytes) -> bool:
+    """Return whether a line may hold a bar: a cheap look."""
+    return b"%|" in line or (b" [" in line and is_endless(line) is not None) or is_other(line)
+
+
+def is_other(line: bytes) -> bool:
+    """Return whether it may be one of rich or alive-progress, as far as a cheap look tells."""
+    if b"%|" in line:
+        return False
+    rich = b"\xe2" in line and any(end in line for end in _ENDS) and not _IS_LIGHTNING.match(line)
+    return rich or _IN in line
+
+
+def bar_in(line: bytes, start: int = 0) -> Bar | None:
+    """Return the bar that a line begins with."""
+    if b"%|" in line:
+        found = _TQDM.match(line, start) if b"]" in line else None
+        return _ignite(line, start) if found is None else _tqdm(found, found.span("total"), found["of"])
+    if is_other(line):
+        found = (_ALIVE if _IN in line else _RICH).match(line, start)
+        return None if found is None else _redrawn(found)
+    if b"]" not in line:
+        return None
+    found = _ENDLESS.match(line, start) if is_endless(line) else None
+    return None if found is None else _tqdm(found, None, found["by"])
+
+
+def _tqdm(found: re.Match[bytes], total: _Span | None, of: bytes) -> Bar:
+    per = found["unit"] or b""
+    slow = per[:2] == b"s/"
+    timed = found["rate"] is not None
+    scaled = _SCALED_RATE.match(per) if timed else None
+    return Bar(
+        found.span("desc"),
+        found.span("n"),
+        total,
+        rate=found.span("rate") if timed else None,
+        rate_unit=b"" if not timed else b"s/it" if slow else b"it/s",  # whatever is counted is a step
+        unit=per[2:] if slow else per[:-2],
+        scales=(_SCALES[found["by"]], _SCALES[of], _SCALES[scaled[0] if scaled else b""]),
+        postfix=found.span("postfix") if found["postfix"] is not None else None,
+    )
+
+
+def _ignite(line: bytes, start: int) -> Bar | None:
+    found = _IGNITE.match(line, start)
+    if found is None or found["postfix"] is None:
+        return None
+    return Bar(found.span("desc"), found.span("n"), found.span("total"), postfix=found.span("postfix"))
+
+
+def _redrawn(found: re.Match[bytes]) -> Bar:
+    rate = found.span("rate") if found.re is _ALIVE and found["rate"] else None
+    return Bar(
+        found.span("desc"),
+        found.span("n"),
+        found.span("total"),
+        rate=rate,
+        rate_unit=b"it/s" if rate else b"",
+        postfix=found.span("postfix") if b"oss" in found["postfix"] else None,
+        redrawn=True,
+    )
+
+
+def lightning(line: bytes, start: int = 0) -> Bar | None:
+    """Return the bar that Lightning draws with rich; of one that a narrow terminal broke, the first line."""
+    found = _LIGHTNING.match(line, start) if line[start : start + 6] == b"Epoch " else None
+    if found is None:
+        return None
+    n, total, rate = (found.span(part) for part in ("n", "total", "rate"))
+    return Bar(found.span("desc"), n, total, rate=rate, rate_unit=b"it/s", postfix=found.span("postfix"))
+
+
+def named(line: bytes, begin: int, end: int) -> Named:
+    """Return the named numbers of a bar, but for the version that loggers count."""
+    return [(m[1], m.span(2)) for m in NAMED.finditer(line, begin, end) if m[1] != b"v_num"]
+
+
+_ALIVE_FILLING = re.compile(
+    rb"\|[^|\r\n]{1,600}\|(?: [\x80-\xff]{1,80})?(?= \d{1,12}/\d{1,12} \[\d{1,3}%\] in )"
+)
+_FILLINGS = (
+    (b"%|", re.compile(rb"%\|[^|\r\n]{1,400}\|"), b"%||"),
+    (b"\xe2\x94", re.compile(HEAVY), 4 * b"\xe2\x94\x81"),
+    (
+        _IN,
+        re.compile(rb"\|[^|\r\n]{1,600}\|(?: [\x80-\xff]{1,80})?(?= \d{1,12}/\d{1,12} \[\d{1,3}%\] in )"),
+        b"||",
+    ),
+)
+"""What holds a filling, the filling, and what stands for it: of tqdm, of rich, of alive-progress
+with the signs that move beside it."""
+
+
+def emptied(text: bytes, *, redrawn: bool) -> bytes:
+    """Return a text with bars that are filled alike; `redrawn` tells whether any is not tqdm's."""
+    for sign, filling, empty in _FILLINGS if redrawn else _FILLINGS[:1]:
+        if sign in text:
+            text = filling.sub(empty, text)
+    return text

@@ -1,0 +1,82 @@
+"""The words of bars: which names are losses, of which split, and what a description or unit counts."""
+
+from __future__ import annotations
+
+import re
+
+from runwatch.metrics import LOSS, STEP_TIME
+
+ALIASES = dict.fromkeys(
+    (
+        "avr_loss",
+        "train_loss_step",
+        "loss_step",
+        "step_loss",
+        "loss/train/total",
+        "reduced_train_loss",
+        "total_loss",
+        *(f"loss ({of})" for of in ("batch", "step")),
+        *(f"{of}_loss" for of in ("batch", "running", "avg", "average", "mean", "cur", "current", "iter")),
+        *(f"{of} loss" for of in ("batch", "running", "avg", "average", "mean", "total")),
+    ),
+    LOSS,
+) | {"train_step_timing in s": STEP_TIME}
+"""What bars print, and what it is."""
+
+_HELD_OUT = r"val(?:id(?:ation)?)?|eval(?:uation)?|dev|test"
+_VALIDATION = re.compile(r"(?i:^(?:val|valid|eval|test)[_/ ])")
+_HELD_OUT_NAME = re.compile(rf"(?i)\b(?:{_HELD_OUT})(?:[ _/-].*)?$")
+_HELD_OUT_LOSS = re.compile(rf"(?i:\b(?:{_HELD_OUT})(?:[ _/-]\w{{1,20}})?[ _/-]loss)".encode())
+_REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\||\{['\"]")
+"""What stands in lines that print a value again, or that others read."""
+_LOSS = re.compile(r"(?i:loss)(?!.*epoch)")
+_BEST = re.compile(r"(?i:best|lowest|min(?:imum)?)[_/ -]")
+_OTHER = re.compile(
+    rb"(?i:\bval|\beval|\btest|predict|infer|sanity|generat"
+    rb"|^\W{0,8}(?:token|download|upload|map\b|filter|cach|extract|search|sampling|scor|calibrat|quanti[sz])"
+    rb"|hyper.?param|\bsweep|\bgrid.?search)"
+)
+_TRIAL = re.compile(rb"(?i:\btrials?\b)")
+_STEPS = re.compile(rb"(?i:epoch|train|step|batch)")
+_RUN_WIDE = re.compile(rb"(?i)\W{0,8}(?:(?:global|optimization|training|total) )?steps\W{0,8}$")
+_COUNTED = re.compile(rb"(?i:(?:trial|file|fold|shard|config|model|combination|candidate|url|doc)s?)$")
+
+
+def counts_other(desc: bytes, unit: bytes = b"") -> bool:
+    """Return whether a bar counts something else than steps of training, as its description or unit says.
+
+    A trial that is named before an epoch or a step is only where these belong: `Trial 3, epoch 1/4`.
+    """
+    if _OTHER.search(desc) is not None or (unit and _COUNTED.match(unit) is not None):
+        return True
+    return _TRIAL.search(desc) is not None and _STEPS.search(desc) is None
+
+
+def spans_run(desc: bytes) -> bool:
+    """Return whether a description says that a bar counts the steps of the run, not of an epoch.
+
+    So do kohya and the examples of diffusers: `steps:  10%|#         | 160/1600`.
+    """
+    return _RUN_WIDE.match(desc) is not None
+
+
+def is_validation(name: str) -> bool:
+    """Return whether a value of a training bar is of validation."""
+    return _VALIDATION.match(name) is not None
+
+
+def is_loss(name: str) -> bool:
+    """Return whether a value is a loss of the step at which the bar stands."""
+    return _LOSS.search(name) is not None and not is_validation(name) and _BEST.match(name) is None
+
+
+def held_out(name: str) -> str:
+    """Return the part of a name in a line beside a bar that is of held-out data; empty if none is."""
+    found = _HELD_OUT_NAME.search(name)
+    return found[0] if found else ""
+
+
+def tells_held_out(line: bytes) -> bool:
+    """Return whether a line beside a bar prints a loss of held-out data for the first time."""
+    found = (b"oss" in line or b"LOSS" in line) and len(line) < 400 and _HELD_OUT_LOSS.search(line)
+    return bool(found) and not _REPEATED.search(line)

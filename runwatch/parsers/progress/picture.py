@@ -1,0 +1,254 @@
+"""What one redraw of a bar shows: its picture, as a match, and how the numbers in it become records.
+
+A picture depends on its line alone. What many of them come to is for the tracker.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from runwatch.batch import EVAL, TRAIN
+from runwatch.metrics import EPOCH, STEP_TIME, Unit
+from runwatch.parsers.patterns import Layout, Match
+from runwatch.parsers.progress.epochs import Counts, Place
+from runwatch.parsers.progress.grammar import Bar, Named
+from runwatch.parsers.progress.names import ALIASES, counts_other, is_loss, is_validation, spans_run
+from runwatch.parsers.readers import RowMaker
+
+if TYPE_CHECKING:
+    from runwatch.parsers.decoded import Floats
+    from runwatch.parsers.pictures import Part
+
+_Values = Sequence[Any]
+"""Of one picture, or columns of them."""
+
+_EPOCH = re.compile(rb"(?i:epoch)[ :=\[]*(\d+)(?: ?(?:/|of) ?(\d+))?\]?[^\d]{0,40}$")
+_OUTER = re.compile(rb"(?i:\bepochs?(?: progress)?)[ :]{0,3}$")
+_LEADING = re.compile(rb"\W{0,8}\[(\d{1,6})/(\d{1,6})\]")
+"""An epoch in front: `[3/10] train`."""
+_TORCHTUNE = re.compile(rb"(\d{1,9})\|\d{1,9}\|[^\d]{0,40}$")
+"""Its description begins with epoch and step."""
+_RANK = re.compile(
+    rb"(?:(?<![Ll]o[Rr][Aa] )\b(?:[Ll]ocal[ _])?[Rr](?:ank|ANK)|\bGPU|\bcuda|\[default)"
+    rb"[ _:=#]{0,3}(\d{1,5})(?!\d)"
+)
+_EPOCHS = ("epoch", "epochs")
+_MOST = 1024
+"""Layouts remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class BarLayout(Layout):
+    """What a bar shows: n and total; epoch, epochs and rate if there are such; its values; a rank."""
+
+    numbered: int = 0
+    """How many of them tell the epoch."""
+    rate: bytes = b""
+    """Unit of the rate: `it/s`, `s/it`, or none."""
+    ranked: bool = False
+    """Whether the last of them is a rank."""
+    outer: bool = False
+    """Whether it counts epochs, below which another bar may be drawn."""
+    open: bool = False
+    """Whether it has no total: n stands twice."""
+    run_wide: bool = False
+    """Whether its description says that it spans the run."""
+    scaled: bool = False
+    """Whether n or total are printed in thousands or the like."""
+    redrawn: bool = False
+    """Whether rich or alive-progress drew it: all their bars are drawn again, whichever moves."""
+    __hash__ = Layout.__hash__  # quicker than one of all fields
+
+    @property
+    def first(self) -> int:
+        """Where its values begin."""
+        return 2 + self.numbered + bool(self.rate)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The names of its values."""
+        return self.names[self.first : len(self.names) - self.ranked]
+
+    def counts(self, shown: _Values) -> Counts:
+        """Return what a picture, or columns of them, show of their place."""
+        n, total = shown[:2] if not self.scaled else ((count + 0.5) // 1 for count in shown[:2])
+        zero = 0.0 * n
+        return Counts(
+            n,
+            total if not self.open else zero + float("inf"),
+            shown[2] if self.numbered else zero - 1,
+            shown[3] if self.numbered > 1 else zero - 1,
+            zero + (not (self.numbered or self.outer)),
+            zero + self.run_wide,
+        )
+
+    def with_rank(self) -> BarLayout:
+        """Return the layout of the same pictures with a rank behind all else."""
+        return replace(self, names=(*self.names, "rank"), units=(*self.units, Unit()), ranked=True)
+
+
+class Columns:
+    """How the numbers that bars of one layout show become records, for floats and for columns alike."""
+
+    def __init__(self, row: RowMaker, layout: BarLayout, placed: bool, timed: bool) -> None:
+        """`placed` tells whether the epoch is known, `timed` whether the rate tells a time."""
+        first, names = layout.first, layout.values
+        self._rank = [len(layout.names) - 1] * layout.ranked
+        self._rate = [first - 1] * timed
+        self._per_second = layout.rate == b"it/s"
+        self._open, self._placed = layout.open, placed
+        rank = ("rank",) * layout.ranked
+        place = ("step", *("total",) * (not layout.open), *(EPOCH,) * placed, *rank, *(STEP_TIME,) * timed)
+        validation = {name: i for i, name in enumerate(names, first) if is_validation(name)}
+        metrics = {n: i for i, n in enumerate(names, first) if n not in validation and n not in place}
+        self.validation = tuple(validation)
+        self._metrics, self._validated = tuple(metrics.values()), tuple(validation.values())
+        self.train = row.layout(TRAIN, (*place, *metrics))
+        self.eval = row.layout(EVAL, ("step", *rank, *validation))
+
+    def trained(self, place: Iterable[Any], shown: _Values) -> list[Any]:
+        """Return the values of training at a place: step, total and epoch."""
+        step, total, epoch = place
+        took = [1.0 / shown[i] if self._per_second else shown[i] for i in self._rate]
+        known = [step, *(() if self._open else (total,)), *((epoch,) if self._placed else ())]
+        return [*known, *(shown[i] for i in self._rank), *took, *(shown[i] for i in self._metrics)]
+
+    def validated(self, step: Any, shown: _Values) -> list[Any]:
+        """Return the values of validation at a step."""
+        return [step, *(shown[i] for i in self._rank), *self.measured(shown)]
+
+    def measured(self, shown: _Values) -> list[Any]:
+        """Return what was validated alone."""
+        return [shown[i] for i in self._validated]
+
+
+class BarPictures:
+    """What bars show: matches those of training that carry a loss."""
+
+    prefix = b""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._row = RowMaker(pattern, ALIASES)
+        self._layouts: dict[tuple[Any, ...], BarLayout | None] = {}
+        self._columns: dict[tuple[BarLayout, bool, bool], Columns] = {}
+
+    def columns(self, layout: BarLayout, *, placed: bool, timed: bool) -> Columns:
+        """Return how the numbers of pictures of a layout become records."""
+        key = layout, placed, timed
+        found = self._columns.get(key)
+        if found is None:
+            if len(self._columns) > _MOST:
+                self._columns.clear()
+            found = self._columns[key] = Columns(self._row, *key)
+        return found
+
+    def losses(self, layout: BarLayout) -> tuple[str, ...]:
+        """Return the names of what a layout's pictures tell of training."""
+        return self.columns(layout, placed=False, timed=False).train.names
+
+    def columns_of(self, layout: BarLayout, place: Place, shown: _Values) -> Columns:
+        """Return the same of one picture; a rate of zero steps a second tells no time."""
+        timed = bool(layout.rate) and (layout.rate == b"s/it" or shown[layout.first - 1] != 0)
+        return self.columns(layout, placed=place.epoch >= 0, timed=timed)
+
+    def cut(self, part: Part, places: Floats) -> list[tuple[Columns, Part]]:
+        """Return pictures apart whose epoch is known or not, and whose rate tells a time or not."""
+        import numpy as np
+
+        layout = part.layout
+        assert isinstance(layout, BarLayout)
+        placed = places[2, part.at] >= 0
+        timed = np.full(len(part.at), bool(layout.rate))
+        if layout.rate == b"it/s":
+            timed = part.columns[layout.first - 1] != 0
+        kinds = 2 * placed + timed
+        if (kinds == kinds[0]).all():
+            return [(self.columns(layout, placed=bool(placed[0]), timed=bool(timed[0])), part)]
+        cuts = []
+        for kind in np.unique(kinds).tolist():
+            own = kinds == kind
+            columns = self.columns(layout, placed=kind > 1, timed=bool(kind % 2))
+            cuts.append((columns, part._replace(at=part.at[own], columns=part.columns[:, own])))
+        return cuts
+
+    def picture(
+        self,
+        line: bytes,
+        bar: Bar,
+        named: Named,
+        *,
+        epoch: tuple[int, int] | None = None,
+        desc: bytes | None = None,
+    ) -> Match | None:
+        """Return the picture of a bar; None if it is not of training.
+
+        `named` are the spans of its values, and `epoch` the one among them that is the epoch's number.
+        `desc` is the description, where values stand in it, too.
+        """
+        begin = bar.desc[0]
+        text = line[slice(*bar.desc)] if desc is None else desc
+        if counts_other(text, bar.unit):
+            return None
+        found = _EPOCH.search(text) or _TORCHTUNE.match(text) or _LEADING.match(text)
+        groups = range(1, 1 + (found.lastindex or 0)) if found else ()
+        epochs = [(begin + found.start(i), begin + found.end(i)) for i in groups] if found else []
+        items: dict[bytes, tuple[int, int]] = {}
+        for name, span in named:
+            items.setdefault(name, span)
+        if not epochs and b"epoch" in items and epoch == items[b"epoch"]:
+            epochs = [items.pop(b"epoch")]
+        rank = _RANK.search(text)
+        key = (
+            *(len(epochs), bar.rate_unit, tuple(items), rank is not None, bar.total is None),
+            *(not epochs and _OUTER.search(text) is not None, spans_run(text), bar.scales, bar.redrawn),
+        )
+        if key not in self._layouts:
+            if len(self._layouts) > _MOST:
+                self._layouts.clear()
+            self._layouts[key] = self._layout(*key)
+        layout = self._layouts[key]
+        if layout is None:
+            return None
+        rate = () if bar.rate is None else (bar.rate,)
+        spans: tuple[tuple[int, int], ...] = (bar.n, bar.total or bar.n, *epochs, *rate, *items.values())
+        return Match(
+            layout, spans if rank is None else (*spans, (begin + rank.start(1), begin + rank.end(1)))
+        )
+
+    def _layout(
+        self,
+        epochs: int,
+        rate: bytes,
+        printed: tuple[bytes, ...],
+        ranked: bool,
+        open_: bool,
+        outer: bool,
+        run_wide: bool,
+        scales: tuple[float, float, float],
+        redrawn: bool,
+    ) -> BarLayout | None:
+        values = tuple(name.decode("ascii") for name in printed)
+        if not any(map(is_loss, values)):
+            return None
+        of = {"n": scales[0], "total": scales[1]} | dict.fromkeys(_EPOCHS[:epochs], 1.0)
+        of |= {"rate": scales[2]} if rate else {}
+        names = (*of, *values, *("rank",) * ranked)
+        units = [Unit(multiply=scale) if scale != 1.0 else Unit() for scale in of.values()]
+        return BarLayout(
+            "picture",
+            self._pattern,
+            names,
+            (*units, *(Unit() for _ in names[len(units) :])),
+            numbered=epochs,
+            rate=rate,
+            ranked=ranked,
+            outer=outer,
+            open=open_,
+            run_wide=run_wide,
+            scaled=max(scales[:2]) > 1.0,
+            redrawn=redrawn,
+        )

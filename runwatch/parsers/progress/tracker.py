@@ -1,0 +1,179 @@
+"""Folds the redraws of bars that carry metrics into records: tqdm with a postfix, Lightning's rich bar.
+
+A bar is redrawn many times; the last picture of a step is its record. So a
+record is complete when the bar moves on (or the stream ends).
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from typing import TYPE_CHECKING, cast
+
+from runwatch.parsers.patterns import Layout
+from runwatch.parsers.progress.epochs import Epochs
+from runwatch.parsers.progress.picture import BarLayout, BarPictures, Columns
+from runwatch.parsers.readers import Row
+
+if TYPE_CHECKING:
+    from runwatch.parsers.decoded import Floats
+    from runwatch.parsers.pictures import Part, Pictures
+
+_MAX_RANKS = 1024
+_NAN = -sys.float_info.max
+"""Stands for NaN where values are compared: one NaN is like another."""
+_Key = tuple[float, ...]
+"""Step, total and epoch; -1 where they are not known."""
+
+
+class BarReader:
+    """What bars of training have in common.
+
+    Only bars that carry a loss are training; a description such as Validation
+    excludes them. Validation values in a training bar are repeated with every
+    picture: they count when they change.
+    """
+
+    def __init__(self, of: BarPictures, first_epoch: int | None = None) -> None:
+        self._of = of
+        self._epochs = Epochs(first_epoch)
+        self._pending: tuple[_Key, Row] | None = None
+        self._flushed: _Key | None = None
+        """Place of the record that was flushed: the bar may be drawn once more as it was."""
+        self._validation: dict[str, float] = {}
+        self._rank: int | None = None
+        self._ranks: dict[int, BarReader] = {}
+        """What is remembered of each rank's bar, where bars tell ranks."""
+
+    @property
+    def step(self) -> float | None:
+        """Step at which the bar stands; None where ranks have bars of their own."""
+        place = self._flushed if self._pending is None else self._pending[0]
+        return None if self._ranks or place is None else place[0]
+
+    @property
+    def bars(self) -> list[Epochs]:
+        """Return what knows where bars stand: the one bar, or each rank's."""
+        return [self._epochs, *(rank._epochs for rank in self._ranks.values())]
+
+    def flush(self) -> list[Row]:
+        """Return the last picture of the bar, or of each rank's."""
+        self._epochs = Epochs(self._epochs.first)  # what comes next is of another run
+        return self._end() + [row for rank in self._ranks.values() for row in rank.flush()]
+
+    def _end(self) -> list[Row]:
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return []
+        self._flushed = pending[0]
+        return [pending[1]]
+
+    def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
+        """Take one picture of a bar; return the records it completes.
+
+        Bars of several ranks that are drawn into one log are read each by itself.
+        """
+        layout = cast("BarLayout", layout)
+        if layout.ranked and self._rank is None:
+            rank = int(shown[-1])
+            if rank not in self._ranks and len(self._ranks) < _MAX_RANKS:
+                self._ranks[rank] = BarReader(self._of)
+                self._ranks[rank]._rank, self._ranks[rank]._epochs = rank, deepcopy(self._epochs)
+            return self._ranks[rank].take(layout, shown, number_) if rank in self._ranks else []
+        counts = layout.counts(shown)
+        place = self._epochs.take(counts)
+        columns = self._of.columns_of(layout, place, shown)
+        key = (place.before + counts.n, *place[1:])
+        out: list[Row] = []
+        if self._pending is not None and self._pending[0] != key:
+            out += self._end()
+        if columns.validation:
+            measured = zip(columns.validation, columns.measured(shown), strict=True)
+            validation = {name: _comparable(value) for name, value in measured}
+            if validation != self._validation:
+                self._validation = validation
+                out.append(Row(columns.eval, number_, columns.validated(key[0], shown)))
+        if counts.n == 0:  # it has just begun anew: what it shows is of the epoch before
+            self._flushed = None
+        elif key != self._flushed:
+            self._pending = key, Row(columns.train, number_, columns.trained(key, shown))
+        return out
+
+    def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
+        """Take many pictures, each as if by itself; return the records they complete."""
+        import numpy as np
+
+        if self._ranks or any(cast("BarLayout", part.layout).ranked for part in pictures.parts):
+            yield from pictures.one_by_one(0, len(pictures), self.take)
+            return
+        counts = np.empty((6, len(pictures)))
+        for part in pictures.parts:
+            counts[:, part.at] = cast("BarLayout", part.layout).counts([*part.columns])
+        key = self._epochs.fold(counts)
+        key[0] += counts[0]
+        cuts = [cut for part in pictures.parts for cut in self._of.cut(part, key)]
+        yield from self._changes(pictures, cuts, key)
+        yield from self._steps(pictures, cuts, key, counts[0])
+
+    def _changes(
+        self, pictures: Pictures, cuts: Sequence[tuple[Columns, Part]], key: Floats
+    ) -> Iterator[tuple[Layout, Floats]]:
+        """Return the validation values of the pictures in which they change."""
+        import numpy as np
+
+        names = list(dict.fromkeys(name for columns, _ in cuts for name in columns.validation))
+        if not names:
+            return
+        value = np.zeros((len(names), len(pictures)))
+        has = np.zeros(value.shape, bool)
+        for columns, part in cuts:
+            for name, column in zip(columns.validation, columns.measured([*part.columns]), strict=True):
+                value[names.index(name), part.at] = column
+                has[names.index(name), part.at] = True
+        at = np.flatnonzero(has.any(axis=0))
+        value, has = value[:, at], has[:, at]
+        changed = np.zeros(len(pictures), bool)
+        value = np.where(np.isnan(value), _NAN, value)
+        changed[at[1:]] = ((has[:, 1:] != has[:, :-1]) | (value[:, 1:] != value[:, :-1])).any(axis=0)
+        first, self._validation = self._validation, {}
+        ends = [{n: float(value[i, j]) for i, n in enumerate(names) if has[i, j]} for j in (0, -1)]
+        changed[at[0]] = ends[0] != first
+        self._validation = ends[1]
+        for columns, part in cuts:
+            if columns.validation:
+                validated = columns.validated(key[0, part.at], [*part.columns])
+                yield columns.eval, pictures.rows(part, changed, validated)
+
+    def _steps(
+        self, pictures: Pictures, cuts: Sequence[tuple[Columns, Part]], key: Floats, n: Floats
+    ) -> Iterator[tuple[Layout, Floats]]:
+        """Return the last picture of each step that another one follows; keep the newest."""
+        import numpy as np
+
+        begin, last = 0, len(pictures) - 1
+        if self._pending is None and self._flushed is not None:
+            other = (np.array(self._flushed) != key.T).any(axis=1)
+            begin = int(other.argmax()) if other.any() else last + 1
+        if begin > last:
+            return
+        moves = pictures.last_of(key) & (n != 0)
+        moves[:begin] = False
+        if self._pending is not None and (key[:, begin] != self._pending[0]).any():
+            yield pictures.single(self._pending[1], begin)
+        for columns, part in cuts:
+            trained = columns.trained(key[:, part.at], [*part.columns])
+            yield columns.train, pictures.rows(part, moves, trained, pictures.next_offset)
+            if part.at[-1] == last:
+                place = key[:, last].tolist()
+                values = columns.trained(place, part.columns[:, -1].tolist())
+                newest = tuple(place), Row(columns.train, int(pictures.line[last]), values)
+        self._pending = newest if n[last] else None
+        if not n[last]:
+            self._flushed = None
+
+
+def _comparable(value: float) -> float:
+    """Return a value that equals itself."""
+    return _NAN if math.isnan(value) else value

@@ -1,0 +1,127 @@
+"""Loops that print an epoch and a batch: the step of the run grows, however the log is cut."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.parsers.stream import StreamParser
+
+from .logs import Parsed, parse
+
+LINES = {
+    "words": "Epoch {e} Batch {b} Loss {loss}",
+    "colons": "epoch: {e}, iter: {b}, loss: {loss}",
+    "brackets": "[{e}, {b:5d}] loss: {loss}",
+    "epochs planned": "Epoch [{e}/9] Batch {b}: loss={loss}",
+    "step of epoch": "step {b} of epoch {e}: loss {loss}",
+    "pairs": "step={b} epoch={e} loss={loss}",
+    "letters": "E{e:02d} B{b:04d} loss {loss}",
+    "logger": "2030-01-02 03:04:05,678 - INFO - Epoch: {e}, Batch: {b}, Loss: {loss}",
+}
+
+
+def _loss(i: int) -> float:
+    return round(2.5 * 0.99**i + 0.3 + i % 7 / 1e4, 5)
+
+
+def _log(line: str, places: list[tuple[int, int]], preamble: int = 2) -> bytes:
+    head = [f"Loading shard {i} of the data" for i in range(preamble)]
+    rows = [line.format(e=e, b=b, loss=f"{_loss(i):.5f}") for i, (e, b) in enumerate(places)]
+    return "\n".join([*head, *rows, ""]).encode()
+
+
+def _places(
+    epochs: int, per: int, every: int = 1, first: int = 1, last: bool = False
+) -> list[tuple[int, int]]:
+    """The (epoch, batch) that a loop prints: each `every`th batch, and the last one if `last`."""
+    batches = [b for b in range(first, per + first) if b % every == 0 or (last and b == per + first - 1)]
+    return [(e, b) for e in range(first, epochs + first) for b in batches]
+
+
+def _steps(text: bytes) -> list[float]:
+    return parse(text).column("step").tolist()
+
+
+@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize("per", [20, 200])
+def test_the_batches_of_all_epochs_are_one_growing_step(name, per):
+    places = _places(4, per)
+    parsed = parse(_log(LINES[name], places))
+    assert parsed.column("step").tolist() == list(range(1, 4 * per + 1))
+    assert parsed.column("train/loss").tolist() == [_loss(i) for i in range(4 * per)]
+    assert parsed.column("train/epoch").tolist() == [e for e, _ in places]
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, True), (1, True), (0, False), (1, False)])
+def test_what_is_printed_now_and_then_keeps_its_pace(first, last):
+    """Of 938 batches each hundredth is printed: where the last one is not, an epoch is as long as it seems."""
+    steps = _steps(_log(LINES["words"], _places(5, 938, 100, first, last)))
+    length = 938 if last else 1000 if not first else 900
+    shown = [b for _, b in _places(1, 938, 100, first, last)]
+    assert steps == [e * length + b for e in range(5) for b in shown]
+
+
+def test_the_total_is_known_once_the_first_epoch_has_ended():
+    parsed = parse(_log(LINES["epochs planned"], _places(5, 20)))
+    assert parsed.column("total").tolist() == [180] * 80
+
+
+def test_epochs_of_different_length_have_no_total():
+    places = [(e, b) for e, per in enumerate((20, 22, 19, 21), 1) for b in range(1, per + 1)]
+    parsed = parse(_log(LINES["epochs planned"], places))
+    assert parsed.column("step").tolist() == list(range(1, len(places) + 1))
+    assert len(parsed.column("total")) == 22
+
+
+def test_a_step_of_all_epochs_stays_as_it_is():
+    places = [(1 + i // 20, i) for i in range(100)]
+    assert _steps(_log(LINES["words"], places)) == list(range(100))
+
+
+def test_a_resumed_epoch_has_the_steps_it_had_before():
+    places = [*_places(3, 20)[:50], *_places(5, 20)[40:]]
+    assert _steps(_log(LINES["words"], places)) == [*range(1, 51), *range(41, 101)]
+
+
+def test_a_second_run_in_one_log_begins_anew():
+    places = _places(3, 20)
+    assert _steps(_log(LINES["words"], places * 2)) == [*range(1, 61)] * 2
+
+
+def test_each_rank_counts_for_itself():
+    lines = [f"[rank{r}]: Epoch {e} Batch {b} Loss {_loss(b):.5f}" for e, b in _places(4, 20) for r in (0, 1)]
+    parsed = parse("\n".join([*lines, ""]).encode())
+    for rank in (0, 1):
+        own = parsed.column("rank") == rank
+        assert parsed.column("step")[own].tolist() == list(range(1, 81))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    name=st.sampled_from(sorted(LINES)),
+    epochs=st.integers(2, 5),
+    per=st.integers(3, 90),
+    every=st.integers(1, 9),
+    first=st.integers(0, 1),
+    again=st.booleans(),
+    cuts=st.lists(st.floats(0, 1), max_size=6),
+)
+def test_the_same_bytes_give_the_same_steps_in_any_pieces(name, epochs, per, every, first, again, cuts):
+    places = _places(epochs, per, every, first) * (1 + again)
+    text = _log(LINES[name], places)
+    whole, pieces = parse(text), Parsed()
+    parser, edges = StreamParser(), sorted({0, len(text), *(int(cut * len(text)) for cut in cuts)})
+    for begin, end in pairwise(edges):
+        pieces.add(parser.feed(text[begin:end]))
+    pieces.add(parser.flush())
+    whole.same_as(pieces)
+    scalar = StreamParser(bulk=False)
+    one = Parsed()
+    for line in text.splitlines(keepends=True):
+        one.add(scalar.feed(line))
+    one.add(scalar.flush())
+    whole.same_as(one)
