@@ -171,6 +171,7 @@ def test_slack_hears_of_live_incidents_only(log):
         assert "resolved" in resolved.lower()
 
 
+@pytest.mark.deep
 def test_a_dead_slack_delays_nothing(log):
     environment = {"RUNWATCH_SLACK_WEBHOOK": "http://127.0.0.1:9/services/x"}
     with Follower(log.path, "--interval", "0.05", env=environment) as follower:
@@ -217,14 +218,6 @@ def test_a_log_that_goes_away_is_told(log):
         follower.records(55)
 
 
-def test_progress_every_so_many_steps_goes_on_after_a_restart(log):
-    with Follower(log.path, "--every", "20") as follower:
-        follower.records(50)
-        log.step = 10
-        log.steps(1)
-        assert follower.until(lambda o: o["type"] == "progress")["step"] == 10
-
-
 @pytest.mark.deep
 def test_a_reader_killed_while_the_log_is_gone_comes_back(log):
     with Follower(log.path, "--interval", "0.05") as follower:
@@ -235,6 +228,7 @@ def test_a_reader_killed_while_the_log_is_gone_comes_back(log):
         follower.records(55)
 
 
+@pytest.mark.deep
 def test_what_is_written_while_the_reader_is_down_is_live(log):
     with (
         SlackServer() as slack,

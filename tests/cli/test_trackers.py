@@ -238,8 +238,6 @@ def test_logs_are_read_as_the_format_that_was_asked_for(tmp_path):
 def test_the_format_asked_for_reaches_the_reader(tmp_path):
     log = Log(tmp_path / "train.log")
     log.steps(20)
-    with Follower(log.path, "--format", "nanochat", "--interval", "0.05") as follower:
-        follower.records(20)
     with Follower(log.path, "--format", "megatron", "--interval", "0.05") as follower:
         follower.says("no training run recognised")
     with Follower(log.path, "--format", "nanochatt") as follower:
