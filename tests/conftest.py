@@ -7,6 +7,7 @@ the change and not about its luck: by default a few of them, with RUNWATCH_DEEP=
 RUNWATCH_SHUFFLE=SEED runs the tests in another order.
 """
 
+import gc
 import itertools
 import os
 import random
@@ -28,6 +29,10 @@ FEWER = 1 if {"RUNWATCH_DEEP", "RUNWATCH_FUZZ"} & os.environ.keys() else 4
 LEAST = 2
 _number = itertools.count()
 
+gc.set_threshold(
+    20_000, 20, 20
+)  # of modules and collected tests nothing is garbage: a quarter of all CPU time
+
 # Each process that a test starts would compile all it imports, and pytest every test file.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
@@ -36,6 +41,10 @@ sys.dont_write_bytecode = False
 for _signal in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(_signal) is signal.SIG_IGN:
         signal.signal(_signal, signal.default_int_handler if _signal == signal.SIGINT else signal.SIG_DFL)
+
+
+def pytest_collection_finish():
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -38,7 +38,7 @@ TRACKERS = {"wandb", "pynvml"}
         ("runwatch.watcher.hub", {"numpy", "watchdog", "click"} | TUI | HTTP - {"http.client"} | TRACKERS),
         ("runwatch.cli.status", {"msgspec", "numpy", "asyncio", "watchdog"} | TUI | HTTP | TRACKERS),
         ("runwatch.cli.attach", {"numpy", "watchdog"} | TUI | HTTP | TRACKERS),
-        ("runwatch.watcher.check", {"watchdog", "asyncio"} | TUI | HTTP | TRACKERS),
+        ("runwatch.watcher.check", {"watchdog", "asyncio", "psutil"} | TUI | HTTP | TRACKERS),
         (
             "runwatch.watcher.sampler",
             {"numpy", "asyncio", "psutil", "hashlib", "tempfile"} | TUI | HTTP | TRACKERS,

@@ -29,8 +29,8 @@ def runwatch(*arguments: str | Path, **options) -> Done:
     )
 
 
-def called(*arguments: str | Path, cwd: Path | None = None) -> Done:
-    """Call it in this process, in the same environment and with the same streams as in one of its own."""
+def called(*arguments: str | Path, cwd: Path | None = None, env: dict[str, str] = ENVIRONMENT) -> Done:
+    """Call it in this process, in that environment and with the same streams as in one of its own."""
     words = list(map(str, arguments))
     streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2)]
     code, here = 0, os.getcwd()
@@ -38,7 +38,7 @@ def called(*arguments: str | Path, cwd: Path | None = None) -> Done:
     try:
         os.chdir(cwd or here)
         with (
-            patch.dict(os.environ, ENVIRONMENT, clear=True),
+            patch.dict(os.environ, env, clear=True),
             contextlib.redirect_stdout(streams[0]),
             contextlib.redirect_stderr(streams[1]),
         ):

@@ -13,7 +13,9 @@ import pytest
 from .live import WAIT
 
 
-@pytest.mark.parametrize("end", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "end", [signal.SIGHUP, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.deep)]
+)
 def test_the_run_of_a_demo_ends_with_it(tmp_path, end):
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "runwatch", "demo", "--headless", "--fault", "hang"]

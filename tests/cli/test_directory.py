@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from ..checkpoints.made import archive
+from .command import called
 from .live import Follower, Log
 
 
@@ -65,17 +64,7 @@ def test_the_preferred_source_leads_in_check_and_tail_alike(tmp_path):
     config = tmp_path / "runwatch.toml"
     for prefer, loss in (("log", 2.5), ("metrics", 9.5)):
         config.write_text(f'[sources]\nprefer = ["{prefer}"]\n')
-        command = [
-            sys.executable,
-            "-m",
-            "runwatch",
-            "check",
-            str(tmp_path),
-            "--json",
-            "--config",
-            str(config),
-        ]
-        (run,) = json.loads(subprocess.run(command, capture_output=True, check=False).stdout)["runs"]
+        (run,) = json.loads(called("check", tmp_path, "--json", "--config", config).stdout)["runs"]
         assert run["metrics"]["train/loss"]["last"] == loss
         with Follower(tmp_path, "--interval", "0.05", "--config", config) as follower:
             body = follower.until(lambda o: o["type"] == "progress" and "train/loss" in o["metrics"])
@@ -88,9 +77,7 @@ def test_a_directory_per_checkpoint_is_one_checkpoint_with_its_step(tmp_path):
         weights = tmp_path / f"step_{step:06d}" / "model.pt"
         weights.parent.mkdir()
         weights.write_bytes(archive()[:size])
-    command = [sys.executable, "-m", "runwatch", "check", "--json", str(tmp_path)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    (run,) = json.loads(ran.stdout)["runs"]
+    (run,) = json.loads(called("check", "--json", tmp_path).stdout)["runs"]
     assert [(row["step"], row["complete"]) for row in run["checkpoints"]] == [(250, True), (500, False)]
     good, cut = run["checkpoints"]
     assert (good["state"], good["reason"], good["kind"]) == ("complete", "", "torch")

@@ -17,6 +17,7 @@ from runwatch.watcher.engine import Engine
 from runwatch.watcher.headless import Headless
 from runwatch.watcher.views import Shown
 
+from .command import called
 from .live import WAIT, Log
 
 INCIDENT = {
@@ -93,10 +94,10 @@ def test_ascii_lines():
     assert all(line.isascii() for line in said(Printer(False, ASCII), *bodies))
 
 
-def run(*arguments, stdin=None, **environment):
+def run(*arguments, stdin=None):
     return subprocess.run(
         [sys.executable, "-m", "runwatch", *map(str, arguments)],
-        input=stdin, capture_output=True, text=True, timeout=WAIT, env={**os.environ, **environment}, check=False,
+        input=stdin, capture_output=True, text=True, timeout=WAIT, check=False,
     )  # fmt: skip
 
 
@@ -133,6 +134,22 @@ def test_before_the_end_the_newest_is_told_however_long_the_interval():
     assert end["type"] == "end"
 
 
+def test_progress_every_so_many_steps_goes_on_after_a_restart():
+    engine = Engine()
+    engine.add_source("a.log", "a", "a.log")
+    stream, parser = Headless(engine, interval=0.0, every=20), LogParser()
+
+    def told(*steps):
+        lines = "".join(f"step {n:05d}/00100 (1.00%) | loss: 2.500000 | dt: 10.00ms\n" for n in steps)
+        engine.fold("a.log", parser.feed(lines.encode()), live=True, arrival=1.0, written=1.0)
+        return [body["step"] for body in stream.progress(1.0) if body["type"] == "progress"]
+
+    assert told(*range(50)) == [49]
+    assert told(50) == []
+    assert told(10) == [10]
+    assert told(11) == []
+
+
 def test_an_old_log_that_holds_no_run_ends(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("hello\nworld\n")
@@ -154,7 +171,7 @@ def test_an_old_log_that_holds_no_run_ends(tmp_path):
     ],
 )
 def test_mistyped_words_get_the_nearest(words, advice):
-    done = run(*words)
+    done = called(*words)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert advice in done.stderr
@@ -164,5 +181,5 @@ def test_check_in_ascii(tmp_path):
     log = Log(tmp_path / "train.log")
     log.steps(30)
     log.steps(3, loss="nan")
-    assert run("check", "--ascii", log.path).stdout.isascii()
-    assert not run("check", log.path, PYTHONIOENCODING="utf-8").stdout.isascii()
+    assert called("check", "--ascii", log.path).stdout.isascii()
+    assert not called("check", log.path).stdout.isascii()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from .command import runwatch
+from .command import called, runwatch
 from .live import Follower
 
 if sys.version_info >= (3, 11):
@@ -56,6 +56,15 @@ def place(tmp_path):
     return tmp_path / "site"
 
 
+def run_tests(example: Path, monkeypatch) -> None:
+    """Run the tests of an example package as it is on the path."""
+    monkeypatch.syspath_prepend(str(example))
+    for path in (example / "tests").glob("test_*.py"):
+        tests = runpy.run_path(str(path))
+        called = [test() for name, test in tests.items() if name.startswith("test_")]
+        assert called
+
+
 def run(place: Path, *arguments):
     root = Path(__file__).parents[2]
     return runwatch(*arguments, env={"PYTHONPATH": f"{place}:{root}"}, cwd=place.parent)
@@ -83,22 +92,13 @@ def test_the_example_of_the_documentation_reads_a_log(place):
     assert "tinytrain" in run(place, "formats").stdout
 
 
-def test_the_test_of_the_example_passes(tmp_path):
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:asyncio", "-q"]
-    done = subprocess.run(
-        [*command, "-c", os.devnull, "--rootdir", tmp_path, EXAMPLE / "tests"],
-        env={"PYTHONPATH": f"{EXAMPLE}:{root}", "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
+def test_the_test_of_the_example_passes(monkeypatch):
+    run_tests(EXAMPLE, monkeypatch)
 
 
 def test_without_the_package_its_log_is_not_known(place):
     (place.parent / "x.log").write_text(TINY)
-    assert run(place, "check", "x.log").returncode == 3
+    assert called("check", "x.log", cwd=place.parent).returncode == 3
 
 
 BROKEN = {
@@ -119,16 +119,15 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("case", BROKEN)
-def test_a_broken_one_is_told_and_left_out(place, case):
-    source, said = BROKEN[case]
-    points = {"aaa": "broken:FORMAT", "zzz": "good:FORMAT"}
-    install(place, "some-plugins", points, {"broken.py": source, "good.py": GOOD})
+def test_broken_ones_are_told_and_left_out(place):
+    points = {f"point{n:02}": f"broken{n}:FORMAT" for n in range(len(BROKEN))}
+    modules = {f"broken{n}.py": source for n, (source, _) in enumerate(BROKEN.values())}
+    install(place, "some-plugins", {**points, "zzz": "good:FORMAT"}, {**modules, "good.py": GOOD})
     found, errors = read(place, "good 1: loss=2.5\ngood 2: loss=2.25\n")
     assert (found["format"], found["steps"]["records"]) == ("good", 2)
-    (error,) = errors
-    assert error.startswith("runwatch: format plugin aaa of some-plugins is left out: ")
-    assert said in error
+    for case, (_, said), point, error in zip(BROKEN, BROKEN.values(), points, errors, strict=True):
+        assert error.startswith(f"runwatch: format plugin {point} of some-plugins is left out: "), case
+        assert said in error, case
 
 
 def test_two_of_one_name(place):
@@ -156,17 +155,20 @@ class Late:
 )
 
 
-@pytest.mark.parametrize("what", ["(Late(),)", "(), readers=(Late,)"])
-def test_one_that_raises_at_some_line_is_switched_off(place, what):
-    source = LATE + f"FORMAT = Format('late', 'Late', 'late', {what})\n"
-    install(place, "late", {"late": "late_plugin:FORMAT"}, {"late_plugin.py": source})
+def test_one_that_raises_at_some_line_is_switched_off(place):
+    made = {"matcher": "(Late(),)", "reader": "(), readers=(Late,)"}
+    source = LATE + "".join(
+        f"{name} = Format('{name}', 'Late', 'late', {what})\n" for name, what in made.items()
+    )
+    install(place, "late", {name: f"late_plugin:{name}" for name in made}, {"late_plugin.py": source})
     lines = "".join(
         f"late step {n}/9 (1.00%) | loss: 2.5\nstep {n}/9 (1.00%) | loss: 2.5\n" for n in range(9)
     )
     found, errors = read(place, lines)
     assert (found["format"], found["steps"]["records"]) == ("nanochat", 9)
-    (error,) = errors
-    assert error.startswith("runwatch: format late of late failed and is off: ")
+    assert len(errors) == 2
+    for name, error in zip(made, sorted(errors), strict=True):
+        assert error.startswith(f"runwatch: format {name} of late failed and is off: ")
 
 
 def test_a_group_that_holds_no_number_is_no_record(place):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from .command import runwatch
-from .test_plugins import install
+from .command import called, runwatch
+from .test_plugins import install, run_tests
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rule-plugin"
 LOG = "".join(f"iter {n}: loss {9 / (n + 1):.4f}, time 250.00ms, mfu 40.00%\n" for n in range(40))
@@ -35,7 +32,7 @@ def run(place, *arguments):
     return runwatch(*arguments, env={"PYTHONPATH": f"{place}:{root}"}, cwd=place.parent)
 
 
-def plug(place, source, name="broken", point="Good"):
+def plug(place, source, name, point):
     install(place, name, {"aaa": f"{name}:{point}"}, {f"{name}.py": source}, group="runwatch.rules")
 
 
@@ -46,7 +43,7 @@ def test_they_are_listed_as_configured(place):
     )
     listed = {}
     for name in ("", "exp-1"):
-        lines = run(place, "rules", "--run", name).stdout.splitlines()
+        lines = called("rules", "--run", name, cwd=place.parent).stdout.splitlines()
         listed[name] = {
             one.split()[0]: (one.split()[1], two) for one, two in zip(lines[1::2], lines[2::2], strict=False)
         }
@@ -60,7 +57,7 @@ def test_they_are_listed_as_configured(place):
 
 def test_one_is_explained_as_configured(place):
     (place.parent / "runwatch.toml").write_text("[rules.hang]\nleast = 60\n")
-    text = run(place, "rules", "hang").stdout
+    text = called("rules", "hang", cwd=place.parent).stdout
     assert "It is on, retuned in runwatch.toml; it takes about " in text
     assert "least = 60 " in text
     assert "Default: 300." in text
@@ -70,25 +67,19 @@ def test_the_rule_of_the_documentation_judges(place):
     source = (EXAMPLE / "runwatch_entropy.py").read_text()
     plug(place, source, "runwatch_entropy", "EntropyCollapse")
     rows = [{"step": n, "loss": 2.0, "policy/entropy": 2.0 if n < 150 else 0.01} for n in range(300)]
-    (place.parent / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = run(place, "check", "m.jsonl")
-    assert "the entropy fell to 0.01 at step 191, from 2 [entropy_collapse]" in found.stdout
-    (place.parent / "runwatch.toml").write_text("[rules.entropy_collapse]\npart = 0.001\n")
-    assert "entropy_collapse" not in run(place, "check", "m.jsonl").stdout
+    for name in ("m", "calm"):
+        (place.parent / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (place.parent / "runwatch.toml").write_text(
+        '[[runs]]\nmatch = "calm*"\nrules.entropy_collapse = { part = 0.001 }\n'
+    )
+    found = run(place, "check", "m.jsonl", "calm.jsonl").stdout
+    assert found.count("the entropy fell to 0.01 at step 191, from 2 [entropy_collapse]") == 1
+    assert found.index("m.jsonl: ") < found.index("[entropy_collapse]") < found.index("calm.jsonl: ")
     assert "explores nothing" in run(place, "rules", "entropy_collapse").stdout
 
 
-def test_the_test_of_the_example_passes(tmp_path):
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:asyncio", "-q"]
-    done = subprocess.run(
-        [*command, "-c", os.devnull, "--rootdir", tmp_path, EXAMPLE / "tests"],
-        env={"PYTHONPATH": f"{EXAMPLE}:{root}", "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
+def test_the_test_of_the_example_passes(monkeypatch):
+    run_tests(EXAMPLE, monkeypatch)
 
 
 BROKEN = {
@@ -102,20 +93,30 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("case", BROKEN)
-def test_a_broken_one_is_told_and_left_out(place, case):
-    source, said = BROKEN[case]
-    plug(place, source)
+def plug_all(place, sources):
+    """Install one package whose rules are of these sources, one module each."""
+    points = {f"point{n}": f"broken{n}:Good" for n in range(len(sources))}
+    modules = {f"broken{n}.py": source for n, source in enumerate(sources)}
+    install(place, "broken", points, modules, group="runwatch.rules")
+    return points
+
+
+def test_broken_ones_are_told_and_left_out(place):
+    points = plug_all(place, [source for source, _ in BROKEN.values()])
     done = run(place, "check", "x.log")
-    (error,) = done.stderr.splitlines()
-    assert error.startswith("runwatch: rule plugin aaa of broken is left out: ")
-    assert said in error
     assert done.returncode == 0
+    errors = done.stderr.splitlines()
+    for case, (_, said), point, error in zip(BROKEN, BROKEN.values(), points, errors, strict=True):
+        assert error.startswith(f"runwatch: rule plugin {point} of broken is left out: "), case
+        assert said in error, case
 
 
-@pytest.mark.parametrize("body", ["return 1 / 0", "return ['not a finding']"])
-def test_one_that_raises_is_switched_off(place, body):
-    plug(place, GOOD + f"    def judge(self, block):\n        {body}\n")
+def test_one_that_raises_is_switched_off(place):
+    bodies = {"good": "return 1 / 0", "fine": "return ['not a finding']"}
+    judge = "    def judge(self, block):\n        {}\n"
+    plug_all(
+        place, [GOOD.replace("'good'", f"'{name}'") + judge.format(body) for name, body in bodies.items()]
+    )
     done = run(place, "check", "x.log")
-    (error,) = done.stderr.splitlines()
-    assert error.startswith("runwatch: rule good failed and is off for x: ")
+    for name, error in zip(sorted(bodies), sorted(done.stderr.splitlines()), strict=True):
+        assert error.startswith(f"runwatch: rule {name} failed and is off for x: ")

@@ -85,11 +85,11 @@ def close(process):
 @pytest.mark.parametrize(
     ("script", "code", "words"),
     [
-        ("exit 0", 0, "exit code 0 after"),
+        pytest.param("exit 0", 0, "exit code 0 after", marks=pytest.mark.deep),
         ("exit 1", 1, "exit code 1 after"),
-        ("exit 137", 137, "exit code 137 after"),
+        pytest.param("exit 137", 137, "exit code 137 after", marks=pytest.mark.deep),
         ("kill -9 $$", 137, "killed by SIGKILL after"),
-        ("kill -TERM $$", 143, "killed by SIGTERM after"),
+        pytest.param("kill -TERM $$", 143, "killed by SIGTERM after", marks=pytest.mark.deep),
         ("kill -INT $$", -2, "killed by SIGINT after"),
     ],
 )

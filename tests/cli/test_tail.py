@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from ..alerts.slack_server import SlackServer
+from .command import called
 from .live import WAIT, Follower, Log
 
 
@@ -22,7 +23,7 @@ def log(tmp_path):
     return made
 
 
-def test_history_then_growth(log):
+def test_history_growth_and_rotation(log, tmp_path):
     with Follower(log.path, "--interval", "0.05") as follower:
         run = follower.until(lambda o: o["type"] == "run")
         assert run == {"type": "run", "run": "train", "format": "nanochat", "sources": [str(log.path)]}
@@ -34,22 +35,19 @@ def test_history_then_growth(log):
         log.write("step 00075/10000 (0.10%) | lo")
         log.write("ss: 1.5\nstep 00076/10000 (0.10%) | loss: 1.25\n")
         assert follower.records(77)["metrics"]["train/loss"] == 1.25
-
-
-def test_rotation_and_truncation_lose_nothing_and_repeat_nothing(log, tmp_path):
-    with Follower(log.path, "--interval", "0.05") as follower:
-        follower.records(50)
+        # Rotation and truncation lose nothing and repeat nothing.
         log.path.rename(tmp_path / "train.log.1")
+        log.step = 77
         log.steps(10)
-        follower.records(60)
+        follower.records(87)
         with log.path.open("r+") as file:
             file.truncate(0)
         log.steps(7)
-        follower.records(67)
+        follower.records(94)
         new = tmp_path / "new"
-        new.write_text("".join(f"step {s:05d}/10000 (0.10%) | loss: 3.0\n" for s in range(67, 70)))
+        new.write_text("".join(f"step {s:05d}/10000 (0.10%) | loss: 3.0\n" for s in range(94, 97)))
         new.replace(log.path)
-        assert follower.records(70)["step"] == 69
+        assert follower.records(97)["step"] == 96
 
 
 @pytest.mark.deep
@@ -89,13 +87,20 @@ def test_finished_run_ends_with_zero(log):
         assert summary["metrics"]["train/loss"]["count"] == 50
 
 
-def test_crashed_run_ends_with_one(log):
+def test_crashed_run_ends_with_one_and_its_history_is_shown_as_it_ended_but_not_sent(log):
+    log.steps(3, loss="nan")
+    log.steps(40)
     log.write("Traceback (most recent call last):\n  File 'x'\nRuntimeError: boom\n")
-    with Follower(log.path, "--exit") as follower:
-        assert follower.end() == 1
-        crash = next(o for o in follower.seen if o["type"] == "incident")
-        assert "RuntimeError: boom" in crash["incident"]["title"]
-        assert follower.seen[-1]["state"] == "crashed"
+    week_ago = time.time() - 7 * 86_400
+    os.utime(log.path, (week_ago, week_ago))
+    with SlackServer() as slack:
+        with Follower(log.path, "--exit", env={"RUNWATCH_SLACK_WEBHOOK": slack.url}) as follower:
+            assert follower.end() == 1
+            nan, crash = (o for o in follower.seen if o["type"] == "incident")
+            assert (nan["incident"]["rule"], nan["change"]) == ("nonfinite", "resolved")
+            assert "RuntimeError: boom" in crash["incident"]["title"]
+            assert follower.seen[-1]["state"] == "crashed"
+        assert slack.posts == []
 
 
 @pytest.mark.deep
@@ -122,7 +127,7 @@ def test_interrupt_is_130_and_leaves_nothing_behind(log):
         assert psutil.wait_procs(family, WAIT)[1] == []
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("end", [pytest.param(signal.SIGTERM, marks=pytest.mark.deep), signal.SIGKILL])
 def test_no_process_outlives_its_client(log, end):
     with Follower(log.path) as follower:
         follower.records(50)
@@ -166,6 +171,7 @@ def test_slack_hears_of_live_incidents_only(log):
         assert "resolved" in resolved.lower()
 
 
+@pytest.mark.deep
 def test_a_dead_slack_delays_nothing(log):
     environment = {"RUNWATCH_SLACK_WEBHOOK": "http://127.0.0.1:9/services/x"}
     with Follower(log.path, "--interval", "0.05", env=environment) as follower:
@@ -178,24 +184,15 @@ def test_a_dead_slack_delays_nothing(log):
         assert time.monotonic() - begin < WAIT / 2
 
 
-def test_stdin_until_its_end(log):
+def test_stdin_until_its_end_in_plain_lines_where_no_terminal_is(log):
     text = log.path.read_text() + "Total training time: 1.00m\n"
     done = subprocess.run(
-        [sys.executable, "-m", "runwatch", "tail", "-", "--headless", "--exit"],
-        input=text, capture_output=True, text=True, timeout=WAIT, env=dict(os.environ), check=False,
+        [sys.executable, "-m", "runwatch", "tail", "-", "--exit"],
+        input=text, capture_output=True, text=True, timeout=WAIT, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    assert "finished" in done.stdout.splitlines()[-1]
-
-
-def test_plain_lines_for_people(log):
-    log.write("Total training time: 1.00m\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "runwatch", "tail", str(log.path), "--exit"],
-        capture_output=True, text=True, timeout=WAIT, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0
     assert "step 49/10,000" in done.stdout
+    assert "finished" in done.stdout.splitlines()[-1]
     assert "\x1b" not in done.stdout
 
 
@@ -211,26 +208,6 @@ def test_exit_waits_for_every_run(log, tmp_path):
         assert follower.end() == 0
 
 
-def test_history_is_told_as_it_ended(log):
-    log.steps(3, loss="nan")
-    log.steps(40)
-    log.write("Total training time: 1.00m\n")
-    with Follower(log.path, "--exit") as follower:
-        follower.end()
-        assert [o["change"] for o in follower.seen if o["type"] == "incident"] == ["resolved"]
-
-
-def test_an_old_crash_is_shown_but_not_sent(log):
-    log.write("Traceback (most recent call last):\n  File 'x'\nRuntimeError: boom\n")
-    week_ago = time.time() - 7 * 86_400
-    os.utime(log.path, (week_ago, week_ago))
-    with SlackServer() as slack:
-        with Follower(log.path, "--exit", env={"RUNWATCH_SLACK_WEBHOOK": slack.url}) as follower:
-            assert follower.end() == 1
-            assert any(o["type"] == "incident" for o in follower.seen)
-        assert slack.posts == []
-
-
 def test_a_log_that_goes_away_is_told(log):
     with Follower(log.path, "--interval", "0.05") as follower:
         follower.records(50)
@@ -239,14 +216,6 @@ def test_a_log_that_goes_away_is_told(log):
         log.step = 0
         log.steps(5)
         follower.records(55)
-
-
-def test_progress_every_so_many_steps_goes_on_after_a_restart(log):
-    with Follower(log.path, "--every", "20") as follower:
-        follower.records(50)
-        log.step = 10
-        log.steps(1)
-        assert follower.until(lambda o: o["type"] == "progress")["step"] == 10
 
 
 @pytest.mark.deep
@@ -259,6 +228,7 @@ def test_a_reader_killed_while_the_log_is_gone_comes_back(log):
         follower.records(55)
 
 
+@pytest.mark.deep
 def test_what_is_written_while_the_reader_is_down_is_live(log):
     with (
         SlackServer() as slack,
@@ -274,32 +244,27 @@ def test_what_is_written_while_the_reader_is_down_is_live(log):
 def test_hostile_names_reach_no_terminal(tmp_path):
     path = tmp_path / "evil\x1b]0;owned\x07\x1b[31m.log"
     path.write_bytes(b"{'ev\xc2\x9b31mil\x07': nan, 'loss': 1.0, 'epoch': 1.0}\n" * 30)
-    done = subprocess.run(
-        [sys.executable, "-m", "runwatch", "check", str(path)], capture_output=True, timeout=WAIT, check=False
-    )
+    done = called("check", path)
     assert done.returncode == 0, done.stderr
-    assert not set(done.stdout) & {0x1B, 0x07}
-    assert b"\xc2\x9b" not in done.stdout
+    assert not set(done.stdout) & {"\x1b", "\x07", "\x9b"}
 
 
 def test_a_name_that_is_not_utf8(tmp_path):
     path = os.fsencode(tmp_path) + b"/bad\xff.log"
     with open(path, "wb") as file:
         file.write(b"step 1/2 (50.00%) | loss: 1.5\nTotal training time: 1.00m\n")
-    for arguments in ([b"check", path], [b"tail", path, b"--headless", b"--exit"]):
-        done = subprocess.run(
-            [os.fsencode(sys.executable), b"-m", b"runwatch", *arguments],
-            capture_output=True, timeout=WAIT, check=False,
-        )  # fmt: skip
-        assert (done.returncode, done.stderr) == (0, b"")
+    done = called("check", os.fsdecode(path))
+    assert (done.returncode, done.stderr) == (0, "")
+    done = subprocess.run(
+        [os.fsencode(sys.executable), b"-m", b"runwatch", b"tail", path, b"--headless", b"--exit"],
+        capture_output=True, timeout=WAIT, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_bad_file_among_good_ones(log, tmp_path):
     (tmp_path / "empty.log").touch()
-    done = subprocess.run(
-        [sys.executable, "-m", "runwatch", "check", str(log.path), str(tmp_path / "empty.log")],
-        capture_output=True, text=True, timeout=WAIT, check=False,
-    )  # fmt: skip
+    done = called("check", log.path, tmp_path / "empty.log")
     assert done.returncode == 0
     assert "step 49" in done.stdout
     assert done.stderr.count("\n") == 1

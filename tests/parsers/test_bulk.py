@@ -112,7 +112,7 @@ SPOILT = (
 
 
 @pytest.mark.parametrize("around", ["{}\n", "\x1b[32m{}\x1b[39m\n", "[rank0]:{}\r\n", "01:02:07 INFO {}\n"])
-@pytest.mark.parametrize(("small", "name"), [(1e-3, "y"), (1e-7, "x9")])
+@pytest.mark.parametrize(("small", "name"), [pytest.param(1e-3, "y", marks=pytest.mark.deep), (1e-7, "x9")])
 def test_one_spoilt_dict_among_many(around, small, name):
     whole = [f"{{'loss': {small * i!r}, 'epoch': {i / 7!r}, 'x9': -1.5}}" for i in range(1, 1200)]
     for spoilt in SPOILT:
@@ -211,7 +211,7 @@ def test_rows_of_words_that_are_not_aligned(seed, share):
     parsed.same_as(parse(text, bulk=False))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.deep) for n in range(2, 8))])
 def test_lines_in_several_colours(seed):
     rng = random.Random(seed)
     colours = (b"", b"\x1b[32m", b"\x1b[1m\x1b[32m", b"\x1b[38;5;214m", b"\0", b"\x1b[0m", b"^C")

@@ -173,8 +173,14 @@ def read_by_itself(data: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[Parsed
     return parsed, reads
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("draw", [download, evaluation, endless, bare, below])
+@pytest.mark.parametrize(
+    ("kind", "draw"),
+    [
+        pytest.param(kind, draw, marks=[] if draw is download or nth == 0 else pytest.mark.deep)
+        for nth, kind in enumerate(KINDS)
+        for draw in (download, evaluation, endless, bare, below)
+    ],
+)
 def test_redraws_are_passed_over_whatever_stands_before(kind, draw, monkeypatch):
     before = steps(kind, random.Random(0)).encode()
     _, few = read_by_itself(before, monkeypatch)

@@ -98,7 +98,7 @@ DETAILS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("size", [(80, 24), (100, 30)])
+@pytest.mark.parametrize("size", [(80, 24), pytest.param((100, 30), marks=DEEP)])
 @pytest.mark.parametrize(("key", "name"), [("6", "checkpoints"), ("7", "config")])
 async def test_view_of_details(open_app, golden, key, name, size):
     async with open_app(size, **DETAILS) as s:
@@ -184,11 +184,12 @@ async def test_symptoms_stand_under_what_leads_them(open_app):
         assert detail.index("symptoms") < detail.index("grad norm rose to 40") < detail.index("tok/s fell")
 
 
-@pytest.mark.parametrize("size", [(38, 24), (80, 9), (9, 3)])
-async def test_too_small_says_so(open_app, size):
-    async with open_app(size) as s:
-        assert "too small" in s.text()
-        assert "RUNNING" not in s.text()
+async def test_too_small_says_so(open_app):
+    async with open_app((38, 24)) as s:
+        for size in ((80, 9), (9, 3), (38, 24)):
+            await s.resize(*size)
+            assert "too small" in s.text()
+            assert "RUNNING" not in s.text()
         await s.resize(80, 24)
         assert "too small" not in s.text()
         assert "RUNNING" in s.text()

@@ -22,6 +22,8 @@ WAIT = 120.0
 """Seconds before something that should happen counts as not happening."""
 RUN = [sys.executable, "-m", "runwatch", "run"]
 QUIET = {**os.environ, "RUNWATCH_SLACK_WEBHOOK": ""}
+UNWATCHED = {**QUIET, "RUNWATCH_ENGINE_LOG": "/nonexistent/engine.log"}
+"""No engine can be started: most of the time of a test that is about the command and its log alone."""
 
 
 def python(code: str) -> list[str]:
@@ -29,16 +31,22 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-u", "-c", code]
 
 
+def _environment(arguments: tuple[str | Path, ...]) -> dict[str, str]:
+    return UNWATCHED if arguments[:1] == ("-q",) else QUIET
+
+
 def run(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[bytes]:
-    """Run `runwatch run ARGUMENTS` to its end."""
-    options = {"capture_output": True, "env": QUIET, "timeout": WAIT, **options}
+    """Run `runwatch run ARGUMENTS` to its end; with -q unwatched."""
+    options = {"capture_output": True, "env": _environment(arguments), "timeout": WAIT, **options}
     return subprocess.run([*RUN, *map(str, arguments)], check=False, **options)  # type: ignore[call-overload]
 
 
 def started(*arguments: str | Path, **options: object) -> subprocess.Popen[bytes]:
-    """Start `runwatch run ARGUMENTS` with pipes."""
+    """Start `runwatch run ARGUMENTS` with pipes; with -q unwatched."""
     pipe = subprocess.PIPE
-    options = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "env": QUIET, "bufsize": 0, **options}
+    options = {
+        "stdin": pipe, "stdout": pipe, "stderr": pipe, "env": _environment(arguments), "bufsize": 0, **options,
+    }  # fmt: skip
     return subprocess.Popen([*RUN, *map(str, arguments)], **options)  # type: ignore[call-overload]
 
 

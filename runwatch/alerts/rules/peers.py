@@ -17,6 +17,8 @@ from runwatch.block import Block, Samples
 Floats = NDArray[np.float64]
 MAX_ROWS = 1 << 18
 """Rows that wait, of all ranks together; of more each rank's oldest are dropped."""
+MAX_PARTS = 64
+"""Parts in which the rows of a rank wait, so that waiting for a rank that is gone stays cheap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Peers:
         rows = Rows(samples.step[known], samples.value[known], samples.line[known], source)
         parts = self._waiting.setdefault(rank, [])
         parts.append(rows)
+        if len(parts) > MAX_PARTS:
+            parts[:] = [_joined(parts)]
         self._newest[rank] = float(rows.step[-1])
         most = MAX_ROWS // len(self._newest)
         if sum(map(len, parts)) > most:

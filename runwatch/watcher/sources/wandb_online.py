@@ -23,8 +23,6 @@ from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
-import psutil
-
 from runwatch import text
 from runwatch.batch import Batch, Event
 from runwatch.errors import SourceError
@@ -285,6 +283,8 @@ def _end_service_at_exit() -> None:
 
 
 def _limit_service() -> None:
+    import psutil  # noqa: F401  for the handler: every other source does without
+
     signal.signal(signal.SIGALRM, _kill_service)  # a thread can no longer be started at exit
     signal.setitimer(signal.ITIMER_REAL, LINGER)
 
@@ -299,6 +299,8 @@ def _no_limit_after_it() -> None:
 
 
 def _kill_service(number: int, frame: object) -> None:
+    import psutil
+
     for child in psutil.Process().children():
         with suppress(psutil.Error):
             if child.name() == "wandb-core":
