@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit, canonical
-from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
+from runwatch.parsers.counters.nesting import HEADING, PER, PLANNED, WITHIN
 from runwatch.parsers.fields import Field, fields
 from runwatch.parsers.learn_sections import VAL_SECTION, Sections
 from runwatch.parsers.learn_words import (
@@ -68,7 +68,7 @@ class Plan:
     counter: tuple[int, bytes] | None
     """Rank and name of the step; None for lines that print none."""
     epoch: tuple[int, bytes] | None = None
-    """The same of the epoch within which the step counts."""
+    """The same of the epoch within which the step counts; alone, it is that of the lines below."""
     quality: frozenset[bytes] = frozenset()
     """Names one of which every record has; empty if any will do."""
     names: frozenset[bytes] = frozenset()
@@ -226,6 +226,8 @@ class LearnedMatcher:
             columns.append((what, number.name if what == EPOCH else b"", unit, (number.start, number.end)))
             if number.total is not None:
                 columns.append((end, b"", Unit(), number.total))
+        if plan.counter is None and plan.epoch is not None:
+            return self._match(plan.pattern, HEADING, columns)
         kind = plan.kind({number.name for index, number in enumerate(found) if index not in taken})
         if kind is None:
             return None
@@ -236,6 +238,8 @@ class LearnedMatcher:
             ]
         else:
             metrics = self._metrics(line, found, taken, plan.aliases, validation)
+        if kind == EVAL and plan.nested:  # its batches are those of the evaluation
+            columns = [column for column in columns if column[0] not in (WITHIN, PER, PLANNED)]
         columns += metrics if kind == TRAIN else self._beside(metrics)
         if not plan.alone and all(column[0] in _PLACES for column in columns):
             return None

@@ -21,7 +21,7 @@ from dataclasses import replace
 
 from runwatch.batch import TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.learn_blocks import blocks
+from runwatch.parsers.learn_blocks import blocks, headings
 from runwatch.parsers.learn_counters import ENOUGH, Kept
 from runwatch.parsers.learn_enough import FEW, PLAIN, few_are_enough, speaks_plainly
 from runwatch.parsers.learn_families import (
@@ -246,6 +246,11 @@ class Learner:
         if not judged or (judged[0].waits and not last):
             return None
         plans = _side_by_side(judged, families)
+        main = judged[0].plan
+        if heads := headings(main, families[main.head], families):
+            plans = {
+                h: replace(p, nested=p.nested or p.counter == main.counter) for h, p in plans.items()
+            } | heads
         for head, plan in rates(judged[0].plan, families).items():
             plans.setdefault(head, plan)
         return self._format(plans, families, judged[0].certainty)

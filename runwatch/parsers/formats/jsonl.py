@@ -269,7 +269,7 @@ GENERIC = Format(
     name="jsonl",
     title="JSON lines with a step and a loss",
     example='{"step": 100, "loss": 2.31, "lr": 0.0003, "grad_norm": 0.8}',
-    matchers=(JsonLine(Schema("jsonl", ends=frozenset({"train_runtime"}))),),
+    matchers=(JsonLine(Schema("jsonl", nested=True, ends=frozenset({"train_runtime"}))),),
 )
 
 FORMATS = (LLAMAFACTORY, MMLOG, DETECTRON2, RLLIB, SB3, DEIT, JSON_STATS, MLPERF, MMENGINE, STYLEGAN, GENERIC)
