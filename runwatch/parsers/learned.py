@@ -108,8 +108,17 @@ class LearnedMatcher:
 
     prefix = b""
 
-    def __init__(self, plans: Mapping[bytes, Plan], evaluated: Mapping[bytes, str] | None = None) -> None:
-        """Read lines by these plans; `evaluated` tells what names mean in validation lines of no family."""
+    def __init__(
+        self,
+        plans: Mapping[bytes, Plan],
+        evaluated: Mapping[bytes, str] | None = None,
+        *,
+        sections: bool = False,
+    ) -> None:
+        """Read lines by these plans; `evaluated` tells what names mean in validation lines of no family.
+
+        `sections` tells that such lines stand below one that opens a section of validation.
+        """
         self.plans = plans
         self._evaluated = evaluated or {}
         self._main = next(plan for plan in plans.values() if plan.main)
@@ -120,7 +129,8 @@ class LearnedMatcher:
         self._layouts: dict[tuple[object, ...], Layout] = {}
         lead = self._main.head.partition(b"#")[0]
         self._lead = lead if len(lead) >= _LONG and self._main.counter is not None else b""
-        self._sections = Sections() if any(head.startswith(VAL_SECTION) for head in plans) else None
+        sections = sections or any(head.startswith(VAL_SECTION) for head in plans)
+        self._sections = Sections() if sections else None
         if self._sections is not None:
             self.bulk = lambda: None  # no bulk path: what a line means depends on those before it
 
@@ -134,7 +144,7 @@ class LearnedMatcher:
         plans = {
             head: replace(plan, pattern=f"stage {number} {plan.pattern}") for head, plan in self.plans.items()
         }
-        return LearnedMatcher(plans, self._evaluated)
+        return LearnedMatcher(plans, self._evaluated, sections=self._sections is not None)
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learnt family; `start` is 0, as its lines have no prefix."""
@@ -161,7 +171,7 @@ class LearnedMatcher:
                 return behind
             plan = self._stage(family, found, ranked)
         if plan is None:
-            match = self._evaluation(line, found, ranked)
+            match = self._evaluation(family, line, found, ranked)
         else:
             match = self._read(plan, family, line, found, ranked)
         return match if match is None or rank is None else self._of_rank(match, rank)
@@ -245,8 +255,10 @@ class LearnedMatcher:
             return None
         return self._match(plan.pattern, kind, columns)
 
-    def _evaluation(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Match | None:
-        """Return the match of a line that says of itself that it is about validation."""
+    def _evaluation(
+        self, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
+    ) -> Match | None:
+        """Return the match of a line that is about validation: it says so, or a line above it does."""
         splits = (f for f in found if f.name.lower() in VAL and not line[f.start : f.end].isdigit())
         scores = [*(f for f in found if is_quality(f.name)), *splits]
         if not scores:
@@ -254,7 +266,8 @@ class LearnedMatcher:
         said = words(line[: scores[0].start])
         if b"best" in said:  # told again
             return None
-        inside = not VAL.isdisjoint(said)
+        below = family.startswith(VAL_SECTION)
+        inside = below or not VAL.isdisjoint(said)
         if not inside and not any(is_val(f.name) for f in scores):
             return None
         main = next(plan for plan in self.plans.values() if plan.main)
@@ -264,7 +277,7 @@ class LearnedMatcher:
             at = next((index for r, index in ranked if r < RATIO), same)
         says = _SAYS_VAL.match(line) and (len(scores) > 1 or b" = " not in line)  # else it may be code
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1 and inside
-        if main.counter is not None and at is None and not says and not dated:
+        if main.counter is not None and at is None and not (says or dated or below):
             return None
         columns = self._beside(self._metrics(line, found, {i for _, i in ranked}, self._evaluated, inside))
         if at is not None:

@@ -34,7 +34,7 @@ from runwatch.parsers.learn_families import (
     tests_of,
 )
 from runwatch.parsers.learn_rates import rates
-from runwatch.parsers.learn_sections import SECTION, Sections
+from runwatch.parsers.learn_sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.learn_shapes import reading_of
 from runwatch.parsers.learn_words import SAVES, VAL_LED, is_loss, is_val, rank_span, relevant, words
 from runwatch.parsers.learned import LearnedMatcher, Plan
@@ -263,8 +263,10 @@ class Learner:
         self.reads_loss = bool(main.counter and main.losses)
         example = families[next(iter(plans))][-1].line
         tests = tests_of({f.name for kept in self.kept for f in kept.found})
-        matchers = LearnedMatcher(plans, tests), LearnedMatcher(plans, tests)
-        return self._believe(*matchers, example, certainty)
+        below = (kept for kept in self.kept if kept.head.startswith(VAL_SECTION) and kept.head not in plans)
+        sections = any(is_loss(f.name) for kept in below for f in kept.found)
+        matcher, fresh = (LearnedMatcher(plans, tests, sections=sections) for _ in range(2))
+        return self._believe(matcher, fresh, example, certainty)
 
     def _believe(self, matcher: Matcher, fresh: Matcher, example: bytes, certainty: float) -> Format | None:
         """Return the format of a matcher, if it finds a record; `fresh` is one that has read nothing yet."""

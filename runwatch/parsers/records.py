@@ -150,6 +150,8 @@ class Schema:
     steps: tuple[str, ...] = STEPS
     needs: frozenset[str] = frozenset()
     """Keys without which an object is no record of this format."""
+    lacks: frozenset[str] = frozenset()
+    """Keys with which an object is none."""
     train: re.Pattern[str] = TRAINED
     """A record that has such a key (not of an evaluation) is one of training."""
     evals: re.Pattern[str] = HELD_OUT
@@ -186,7 +188,7 @@ class Schema:
 
     def kind(self, keys: frozenset[str], mode: str | None) -> str | None:
         """Return the kind of table a record with these keys belongs to, or None."""
-        if not self.needs <= keys or not self.step_key(keys):
+        if not self.needs <= keys or keys & self.lacks or not self.step_key(keys):
             return None
         if mode is not None and _VAL_WORD.match(mode):
             return EVAL

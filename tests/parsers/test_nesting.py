@@ -21,6 +21,7 @@ LINES = {
     "epochs planned": "Epoch [{e}/9] Batch {b}: loss={loss}",
     "step of epoch": "step {b} of epoch {e}: loss {loss}",
     "pairs": "step={b} epoch={e} loss={loss}",
+    "letters alone": "e={e} i={b} loss={loss}",
     "letters": "E{e:02d} B{b:04d} loss {loss}",
     "logger": "2030-01-02 03:04:05,678 - INFO - Epoch: {e}, Batch: {b}, Loss: {loss}",
 }
@@ -163,6 +164,27 @@ def test_a_heading_tells_the_epoch_of_the_lines_below(name, per):
     assert parsed.column("step").tolist() == list(range(1, 4 * per + 1))
     assert len(parsed.column("train/loss")) == 4 * per
     assert set(parsed.column("total")) == ({9 * per} if name == "ruled" else set())
+
+
+def test_batches_below_a_heading_and_evaluations_below_theirs():
+    """As PyTorch's quickstart prints them: samples of the epoch, and what a test found."""
+    lines, steps = [], []
+    for epoch in range(5):
+        lines += [f"Epoch {epoch + 1}", "-------------------------------"]
+        for batch in range(0, 938, 100):
+            lines.append(f"loss: {_loss(epoch * 10 + batch // 100):.5f}  [{64 * (batch + 1):>5d}/60000]")
+            steps.append(60000 * epoch + 64 * (batch + 1))
+        lines.append(f"Test Error: \n Accuracy: {64.9 + epoch}%, Avg loss: {1.08 - epoch / 10:.6f} \n")
+    parsed = parse("\n".join([*lines, "Done!", ""]).encode())
+    assert parsed.column("step").tolist() == steps
+    assert parsed.column("train/loss").tolist() == [_loss(i) for i in range(50)]
+    assert parsed.column("val/loss", "eval").tolist() == [round(1.08 - e / 10, 6) for e in range(5)]
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("M", 1e6), ("B", 1e9), ("k", 1e3)])
+def test_tokens_seen_are_a_step_where_nothing_finer_is_told(unit, scale):
+    lines = [f"tokens: {i * 1.5:.1f}{unit} loss: {_loss(i)} lr: 0.001" for i in range(1, 60)]
+    assert _steps("\n".join([*lines, ""]).encode()) == [i * 1.5 * scale for i in range(1, 60)]
 
 
 @pytest.mark.parametrize("name", ["words", "epochs planned"])

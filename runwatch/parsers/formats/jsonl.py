@@ -108,6 +108,7 @@ DEIT = Format(
                 "deit",
                 steps=("epoch",),
                 needs=frozenset({"epoch", "train_loss"}),
+                lacks=frozenset({"step", "iter", "batch"}),  # an epoch a line
                 train=re.compile(r"^train_"),
                 aliases={"test_loss": VAL_LOSS},  # its "test" loader is the validation set
                 skip=re.compile("n_parameters"),
