@@ -79,6 +79,11 @@ TOLD_AGAIN = frozenset(
 """Words of lines and names that tell again what others told."""
 SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
 """Words of lines that tell what was done then, not that a record begins."""
+OTHER_WORK = frozenset(
+    b"predict predicting prediction predictions infer inferring inference download downloading tokenizing "
+    b"preprocessing".split()
+)
+"""Words of the heads of lines that count something else than training."""
 _EPOCHS = tuple([word] for word in b"epoch episode round e".split())
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k", b"e"))
 _AMOUNTS = [[word] for word in b"tokens samples examples sequences images frames".split()]

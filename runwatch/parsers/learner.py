@@ -36,7 +36,16 @@ from runwatch.parsers.learn_families import (
 from runwatch.parsers.learn_rates import rates
 from runwatch.parsers.learn_sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.learn_shapes import reading_of
-from runwatch.parsers.learn_words import SAVES, VAL_LED, is_loss, is_val, rank_span, relevant, words
+from runwatch.parsers.learn_words import (
+    OTHER_WORK,
+    SAVES,
+    VAL_LED,
+    is_loss,
+    is_val,
+    rank_span,
+    relevant,
+    words,
+)
 from runwatch.parsers.learned import LearnedMatcher, Plan
 from runwatch.parsers.learned_tables import TableMatcher, header
 from runwatch.parsers.patterns import Matcher, values
@@ -284,6 +293,7 @@ def _of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
     Lines led by a score of validation count if there are no others: each may tell of both. So do
     at the end those that tell what was saved, and how good it was.
     """
+    judged = [j for j in judged if OTHER_WORK.isdisjoint(words(j.plan.head))]
     train = [j for j in judged if not is_val(j.plan.head) or _names_training(j.plan)]
     train = train or [j for j in judged if j.plan.head.endswith(VAL_LED)]
     steps = [j for j in train if SAVES.isdisjoint(words(j.plan.head))]
