@@ -4,9 +4,9 @@ The figure is a share with a head start. Of the lines that look like a training
 step it counts those that were read (n) and those that were not (m, at most n):
 (n + k) / (n + k + 1 + w m). A format whose lines no other prints has k = 4 and
 w = 1/4, for its records speak for themselves; others have k = w = 1. A step
-that falls is evidence against. A learnt format says itself how sure it is (at
-most "likely" where it reads no loss of training); of n records that is
-n / (n + 1), less half the share of the lines that were not read.
+that falls is evidence against, the more so where the format is learnt.
+A learnt format says itself how sure it is (at most "likely" where it reads no
+loss of training); of n records that is n / (n + 1), less half the share of the lines that were not read.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from runwatch.parsers.stream import StreamParser
 WORDS = ((0.95, "sure"), (0.8, "fairly sure"), (0.6, "likely"), (0.0, "unsure"))
 """What a certainty of at least so much is called."""
 _SPOKE = 3
+_FALL = 4
+"""So many records of a learnt format does a step that falls weigh."""
 _LONGEST = 4096
 """Bytes of a line that are looked at, to see whether it should have been read."""
 
@@ -192,8 +194,8 @@ def _certainty(reading: _Reading, fmt: Format | None) -> tuple[float, tuple[str,
     falls = sum(after < before for before, after in pairwise(steps))
     if learned is not None:
         sure = learned * len(rows) / (len(rows) + 1) * _read_share(reading, rows, missed)
-    if falls:
-        sure *= 1 - falls / len(steps)
+    if falls:  # a run restarts now and then; what falls more often was taken for its step
+        sure *= max(0.0, 1 - (1 if learned is None else _FALL) * falls / len(steps))
     return sure, (f"{len(rows):,} records of training read", *_reasons(fmt, learned, missed, steps, falls))
 
 

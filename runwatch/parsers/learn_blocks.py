@@ -1,8 +1,9 @@
-"""Finds records of several lines: the step on one, the numbers on others."""
+"""Finds records of several lines: the epoch or the step on one, the numbers on others."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from runwatch.parsers.fields import Field
 from runwatch.parsers.learn_counters import ENOUGH, Kept, grows
@@ -10,10 +11,22 @@ from runwatch.parsers.learn_enough import FEW
 from runwatch.parsers.learn_families import aliases, interleaved, usual_of
 from runwatch.parsers.learn_words import EPOCH_RANK, is_bare_score, is_boxed, is_time, place
 from runwatch.parsers.learned import Plan
-from runwatch.parsers.lexicon.words import SAVES, VAL, is_quality, is_telling, is_val, words
+from runwatch.parsers.lexicon.words import (
+    SAVES,
+    TOLD_AGAIN,
+    VAL,
+    is_epoch,
+    is_quality,
+    is_telling,
+    is_val,
+    words,
+)
 
 _NO_HEADING = SAVES | VAL | {b"early", b"stop", b"stopping", b"stopped"}
 """Words of lines that tell what was done then, not that a record begins."""
+
+_NO_EPOCH = _NO_HEADING | TOLD_AGAIN
+"""Words of lines that stand below an epoch, or tell another one."""
 
 
 def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan] | None:
@@ -58,6 +71,28 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
     for lines in values:
         plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
     return plans
+
+
+def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return the plan of the lines that head the epochs whose lines tell only the step, if there are any.
+
+    One stands above the first line, and one wherever the step falls.
+    """
+    if main.counter is None or main.epoch is not None or main.nested or is_epoch(main.counter[1]):
+        return {}
+    at = [(kept.offset, step) for kept in lines if (step := kept.at(main.counter)) is not None]
+    falls = [(a[0], b[0]) for a, b in pairwise(at) if b[1] <= a[1]]
+    for head, heads in families.items():
+        epoch = place(EPOCH_RANK, heads[0].found[heads[0].ranked[0][1]].name) if heads[0].ranked else None
+        told = [kept.at(epoch) for kept in heads] if epoch and is_epoch(epoch[1]) else [None]
+        rises = all(a is not None and b is not None and a < b for a, b in pairwise(told))
+        if None in told or not rises or not _NO_EPOCH.isdisjoint(words(head)):
+            continue
+        offsets = [kept.offset for kept in heads]
+        above = all(any(a < offset < b for offset in offsets) for a, b in falls)
+        if above and offsets[0] < at[0][0] and all(map(_places_alone, heads)):
+            return {head: Plan(head, None, epoch=epoch, main=False)}
+    return {}
 
 
 def _places_alone(kept: Kept) -> bool:

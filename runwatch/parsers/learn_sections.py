@@ -22,7 +22,8 @@ _OPENS = re.compile(
     rb"(?:(?:phase|mode|split|stage|starting|start|on|the|running)\W+){0,2}"
     rb"(?:(?P<train>train(?:ing)?)|val(?:id(?:ation|ating|ate)?)?|test(?:ing)?|eval(?:uation|uating|uate)?"
     rb"|dev)"
-    rb"(?:[ _-]?(?:set|data|phase|mode|split|stage|loop|step|results?|metrics|stats|summary|performance))?"
+    rb"(?:[ _-]?(?:set|data|phase|mode|split|stage|loop|step|results?|metrics|stats|summary"
+    rb"|performance|errors?))?"
     rb"\W*\Z"
 )
 

@@ -42,6 +42,7 @@ VAL_LED = b" val?"
 """Ends the head of lines whose first score is validation's, and another does not say whose it is."""
 _INDENTED = 24
 """Spaces before a line that put it in a column of its own."""
+_LARGE = (b"k", b"K", b"M", b"B")
 _COUNT_SUFFIXES = (b"", b"k", b"K", b"M")
 _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
 _INDEX = frozenset(b"id idx index num number no i n in out".split())
@@ -51,7 +52,9 @@ _CLASSES = RUNS | frozenset(
     b"memory mem ram vram correct patience size sps fps ips tps wps ups qps speed throughput".split()
 )
 """Words of names whose numbers count no time: runs, classes, amounts and rates."""
-_LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k"))
+_LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k", b"e"))
+_AMOUNTS = [[word] for word in b"tokens samples examples sequences images frames".split()]
+"""What training consumes: an amount in thousands or millions of these may be its place."""
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
     b"round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick train "
@@ -126,9 +129,9 @@ def rank(line: bytes, number: Field) -> int | None:
     if last in _STEP_RANKS:
         return _STEP_RANKS[last] if meaning(languages.spelled(name)).role in ("", "counter") else None
     before = line[: number.start].rstrip()
-    leads = not before.strip(b" \t|[(#<>") or before.lstrip() in (name, name + b":")
+    leads = not before.strip(b" \t|[(#<>") or before.lstrip() in (name, name + b":", name + b"=")
     if name.lower() in _LABELS and leads:
-        return 3
+        return EPOCH_RANK if name in (b"e", b"E") else STEP_RANK
     if number.total is not None and not is_telling(name) and last not in _CLASSES:
         return RATIO
     if before.endswith(b"[") and line[number.end : number.end + 1] == b"]" and not is_telling(name):
@@ -180,6 +183,7 @@ def _unknown(line: bytes, found: list[Field], ranks: list[int | None]) -> int | 
 def _may_count(line: bytes, number: Field) -> bool:
     """Whether a number is a whole one with a name that is of nothing else."""
     whole = _INTEGER.match(line, number.start, number.end) and not number.suffix and not number.total
+    whole = whole or (number.suffix in _LARGE and words(number.name)[-1:] in _AMOUNTS)
     return bool(whole and number.name) and not is_time(number) and _CLASSES.isdisjoint(words(number.name))
 
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
-from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
+from runwatch.parsers.counters.nesting import HEADING, PER, PLANNED, WITHIN
 from runwatch.parsers.fields import Field, fields
 from runwatch.parsers.learn_sections import VAL_SECTION, Sections
 from runwatch.parsers.learn_words import (
@@ -65,7 +65,7 @@ class Plan:
     counter: tuple[int, bytes] | None
     """Rank and name of the step; None for lines that print none."""
     epoch: tuple[int, bytes] | None = None
-    """The same of the epoch within which the step counts."""
+    """The same of the epoch within which the step counts; alone, it is that of the lines below."""
     quality: frozenset[bytes] = frozenset()
     """Names one of which every record has; empty if any will do."""
     names: frozenset[bytes] = frozenset()
@@ -105,8 +105,17 @@ class LearnedMatcher:
 
     prefix = b""
 
-    def __init__(self, plans: Mapping[bytes, Plan], evaluated: Mapping[bytes, str] | None = None) -> None:
-        """Read lines by these plans; `evaluated` tells what names mean in validation lines of no family."""
+    def __init__(
+        self,
+        plans: Mapping[bytes, Plan],
+        evaluated: Mapping[bytes, str] | None = None,
+        *,
+        sections: bool = False,
+    ) -> None:
+        """Read lines by these plans; `evaluated` tells what names mean in validation lines of no family.
+
+        `sections` tells that such lines stand below one that opens a section of validation.
+        """
         self.plans = plans
         self._evaluated = evaluated or {}
         self._main = next(plan for plan in plans.values() if plan.main)
@@ -117,7 +126,8 @@ class LearnedMatcher:
         self._layouts: dict[tuple[object, ...], Layout] = {}
         lead = self._main.head.partition(b"#")[0]
         self._lead = lead if len(lead) >= _LONG and self._main.counter is not None else b""
-        self._sections = Sections() if any(head.startswith(VAL_SECTION) for head in plans) else None
+        sections = sections or any(head.startswith(VAL_SECTION) for head in plans)
+        self._sections = Sections() if sections else None
         if self._sections is not None:
             self.bulk = lambda: None  # no bulk path: what a line means depends on those before it
 
@@ -131,7 +141,7 @@ class LearnedMatcher:
         plans = {
             head: replace(plan, pattern=f"stage {number} {plan.pattern}") for head, plan in self.plans.items()
         }
-        return LearnedMatcher(plans, self._evaluated)
+        return LearnedMatcher(plans, self._evaluated, sections=self._sections is not None)
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learnt family; `start` is 0, as its lines have no prefix."""
@@ -158,7 +168,7 @@ class LearnedMatcher:
                 return behind
             plan = self._stage(family, found, ranked)
         if plan is None:
-            match = self._evaluation(line, found, ranked)
+            match = self._evaluation(family, line, found, ranked)
         else:
             match = self._read(plan, family, line, found, ranked)
         return match if match is None or rank is None else self._of_rank(match, rank)
@@ -223,6 +233,8 @@ class LearnedMatcher:
             columns.append((what, number.name if what == EPOCH else b"", unit, (number.start, number.end)))
             if number.total is not None:
                 columns.append((end, b"", Unit(), number.total))
+        if plan.counter is None and plan.epoch is not None:
+            return self._match(plan.pattern, HEADING, columns)
         kind = plan.kind({number.name for index, number in enumerate(found) if index not in taken})
         if kind is None:
             return None
@@ -233,13 +245,17 @@ class LearnedMatcher:
             ]
         else:
             metrics = self._metrics(line, found, taken, plan.aliases, validation)
+        if kind == EVAL and plan.nested:  # its batches are those of the evaluation
+            columns = [column for column in columns if column[0] not in (WITHIN, PER, PLANNED)]
         columns += metrics if kind == TRAIN else self._beside(metrics)
         if not plan.alone and all(column[0] in _PLACES for column in columns):
             return None
         return self._match(plan.pattern, kind, columns)
 
-    def _evaluation(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Match | None:
-        """Return the match of a line that says of itself that it is about validation."""
+    def _evaluation(
+        self, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
+    ) -> Match | None:
+        """Return the match of a line that is about validation: it says so, or a line above it does."""
         splits = (f for f in found if f.name.lower() in VAL and not line[f.start : f.end].isdigit())
         scores = [*(f for f in found if is_quality(f.name)), *splits]
         if not scores:
@@ -247,7 +263,8 @@ class LearnedMatcher:
         said = words(line[: scores[0].start])
         if b"best" in said:  # told again
             return None
-        inside = not VAL.isdisjoint(said)
+        below = family.startswith(VAL_SECTION)
+        inside = below or not VAL.isdisjoint(said)
         if not inside and not any(is_val(f.name) for f in scores):
             return None
         main = next(plan for plan in self.plans.values() if plan.main)
@@ -257,7 +274,7 @@ class LearnedMatcher:
             at = next((index for r, index in ranked if r < RATIO), same)
         says = _SAYS_VAL.match(line) and (len(scores) > 1 or b" = " not in line)  # else it may be code
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1 and inside
-        if main.counter is not None and at is None and not says and not dated:
+        if main.counter is not None and at is None and not (says or dated or below):
             return None
         columns = self._beside(self._metrics(line, found, {i for _, i in ranked}, self._evaluated, inside))
         if at is not None:

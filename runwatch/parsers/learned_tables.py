@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from runwatch.batch import META_COLUMNS, TRAIN
 from runwatch.metrics import LOSS, Unit
+from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.learn_counters import ENOUGH
 from runwatch.parsers.learn_families import LOSSLESS, aliases
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
-from runwatch.parsers.lexicon.words import is_loss, is_quality
+from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_quality
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 from runwatch.parsers.prefix import behind_logger
 
@@ -126,14 +127,17 @@ class TableMatcher:
         """Whether a column tells the step."""
         self._names: list[str] = []
         self._printed: dict[str, str] = {}
+        at = _counter(columns)
+        epochs = [column for column in columns if is_epoch(column)]
+        self._step = WITHIN if at is not None and epochs and columns[at] not in epochs else "step"
         meant = aliases([], frozenset(columns), part=not self.counted)
         for index, column in enumerate(columns):
             text = spelled(column)
-            name = "step" if index == _counter(columns) else meant.get(column) or canonical(text)
-            if name in self._names or (name in META_COLUMNS and name != "step"):
+            name = self._step if index == at else meant.get(column) or canonical(text)
+            if name in self._names or (name in META_COLUMNS and name != self._step):
                 name = f"{text} (column {index + 1})"
             self._names.append(name)
-            if name not in ("step", text):
+            if name not in (self._step, text):
                 self._printed[name] = text
         self.reads_loss = LOSS in self._names
         self._width = 0
@@ -164,7 +168,7 @@ class TableMatcher:
         told = zip(columns, cells, strict=False)
         spans = {name: cell.span(1) for name, cell in told if cell is not None and cell[1]}
         names = tuple(spans)
-        if "step" not in names if self.counted else len(names) < len(self._names):
+        if self._step not in names if self.counted else len(names) < len(self._names):
             return None
         if len(names) < min(2, len(self._names)):
             return None
@@ -206,7 +210,7 @@ class TableMatcher:
         for row in rows:
             found = self.match(row)
             if found is not None:
-                steps.append(number(row[slice(*found.spans[found.layout.names.index("step")])]))
+                steps.append(number(row[slice(*found.spans[found.layout.names.index(self._step)])]))
         rises = sum(b > a for a, b in pairwise(steps))
         return len(steps) >= 3 and rises >= max(2, 0.8 * (len(steps) - 1)) and _distinct(steps)
 

@@ -44,7 +44,7 @@ def _falls(lines: list[Kept], counted: Place) -> tuple[int, bool]:
     places = [at for kept in lines if (at := _place(kept, counted)) is not None]
     nest, bases = Nest(), []
     for step, total in places:
-        nest.place(-1.0, step, total, -1.0)
+        nest.place(0.0, -1.0, step, total, -1.0)
         bases.append(nest.base)
     falls = sum(b[0] < a[0] for a, b in pairwise(places))
     return falls, sum(b > a for a, b in pairwise(bases)) == falls

@@ -21,7 +21,7 @@ from dataclasses import replace
 
 from runwatch.batch import TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.learn_blocks import blocks
+from runwatch.parsers.learn_blocks import blocks, headings
 from runwatch.parsers.learn_counters import ENOUGH, Kept
 from runwatch.parsers.learn_enough import FEW, PLAIN, few_are_enough, speaks_plainly
 from runwatch.parsers.learn_families import (
@@ -34,12 +34,12 @@ from runwatch.parsers.learn_families import (
     tests_of,
 )
 from runwatch.parsers.learn_rates import rates
-from runwatch.parsers.learn_sections import SECTION, Sections
+from runwatch.parsers.learn_sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.learn_shapes import reading_of
 from runwatch.parsers.learn_words import VAL_LED, rank_span, relevant
 from runwatch.parsers.learned import LearnedMatcher, Plan
 from runwatch.parsers.learned_tables import TableMatcher, header
-from runwatch.parsers.lexicon.words import SAVES, is_loss, is_val, words
+from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_loss, is_val, words
 from runwatch.parsers.patterns import Matcher, values
 from runwatch.parsers.piece import Piece
 from runwatch.text import decode
@@ -247,6 +247,11 @@ class Learner:
         if not judged or (judged[0].waits and not last):
             return None
         plans = _side_by_side(judged, families)
+        main = judged[0].plan
+        if heads := headings(main, families[main.head], families):
+            plans = {
+                h: replace(p, nested=p.nested or p.counter == main.counter) for h, p in plans.items()
+            } | heads
         for head, plan in rates(judged[0].plan, families).items():
             plans.setdefault(head, plan)
         return self._format(plans, families, judged[0].certainty)
@@ -259,8 +264,10 @@ class Learner:
         self.reads_loss = bool(main.counter and main.losses)
         example = families[next(iter(plans))][-1].line
         tests = tests_of({f.name for kept in self.kept for f in kept.found})
-        matchers = LearnedMatcher(plans, tests), LearnedMatcher(plans, tests)
-        return self._believe(*matchers, example, certainty)
+        below = (kept for kept in self.kept if kept.head.startswith(VAL_SECTION) and kept.head not in plans)
+        sections = any(is_loss(f.name) for kept in below for f in kept.found)
+        matcher, fresh = (LearnedMatcher(plans, tests, sections=sections) for _ in range(2))
+        return self._believe(matcher, fresh, example, certainty)
 
     def _believe(self, matcher: Matcher, fresh: Matcher, example: bytes, certainty: float) -> Format | None:
         """Return the format of a matcher, if it finds a record; `fresh` is one that has read nothing yet."""
@@ -278,6 +285,7 @@ def _of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
     Lines led by a score of validation count if there are no others: each may tell of both. So do
     at the end those that tell what was saved, and how good it was.
     """
+    judged = [j for j in judged if OTHER_WORK.isdisjoint(words(j.plan.head))]
     train = [j for j in judged if not is_val(j.plan.head) or _names_training(j.plan)]
     train = train or [j for j in judged if j.plan.head.endswith(VAL_LED)]
     steps = [j for j in train if SAVES.isdisjoint(words(j.plan.head))]

@@ -9,6 +9,7 @@ the bulk path first (see blocks).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 from msgspec.structs import replace
 
@@ -120,10 +121,15 @@ class LogParser:
 
     @property
     def told(self) -> Told:
-        """What a successor has to know of a table that may be written anew."""
+        """What a successor has to know of a table that may be written anew, and of nested counters."""
         matchers = self._records.format.matchers if self._records.format else ()
         tables = [matcher.told for matcher in matchers if isinstance(matcher, Columns)]
-        return max(tables, key=lambda told: told.rows, default=Told())
+        told = max(tables, key=lambda told: told.rows, default=Told())
+        return replace(told, counters=deepcopy(self._nests)) if self._nests.ranks else told
+
+    def count_on(self, counters: Nests) -> None:
+        """Take over where a predecessor's nested counters stood."""
+        self._nests = deepcopy(counters)
 
     def recall(self, told: Told) -> None:
         """Take over what a predecessor told of the table that is gone on with."""

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from runwatch.batch import BAR, EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, STEP_TIME, Unit
+from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.names import columns, unit_of
 from runwatch.parsers.stamps import Stamp, Stamped, find
 from runwatch.parsers.tags import ranked
@@ -53,7 +54,10 @@ _BAR = re.compile(
 _NAME = 100  # longest metric name kept
 _OURS = frozenset({"offset", "line", "time"})
 """Columns that no printed name may take."""
-_PLACES = META_COLUMNS - _OURS
+_PLACES = META_COLUMNS - _OURS | {WITHIN}
+_WITHIN = WITHIN.encode()
+_BATCHES = (b"batch", b"batch_idx", b"iter", b"iteration")
+"""Keys of a dict that count within the epoch beside them, as far as it tells no step."""
 _ODD_NONFINITE = {b"1.#QNAN": "nan", b"1.#IND": "nan", b"1.#INF": "inf"}
 
 
@@ -340,6 +344,9 @@ class DictPattern:
         kind = self._kind(names)
         if kind is None:
             return None
+        if b"epoch" in names and b"step" not in names:
+            batch = next((name for name in _BATCHES if name in names), b"")
+            names = [_WITHIN if name == batch else name for name in names]
         place = _PLACE.search(line, start)
         if place is not None and b"step" not in names:
             names += (b"step", b"total")

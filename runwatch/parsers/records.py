@@ -27,6 +27,7 @@ from runwatch.metrics import (
     VAL_LOSS,
     Unit,
 )
+from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.names import canonical, unit_of
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 from runwatch.text import shown
@@ -55,10 +56,14 @@ STEPS = (
     "consumed_tokens",
     "tokens_seen",
     "num_input_tokens_seen",
+    "batch",
+    "batch_idx",
+    "minibatch",
     "epoch",
     "epochs",
 )
 """Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
+_EPOCHS = ("epoch", "epochs")
 TOTALS = ("total_steps", "max_steps", "total_iters", "max_iters", "num_steps", "total_iterations")
 TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
 """Keys whose number says when a record was written, in Unix seconds."""
@@ -144,6 +149,8 @@ class Schema:
     steps: tuple[str, ...] = STEPS
     needs: frozenset[str] = frozenset()
     """Keys without which an object is no record of this format."""
+    lacks: frozenset[str] = frozenset()
+    """Keys with which an object is none."""
     train: re.Pattern[str] = TRAINED
     """A record that has such a key (not of an evaluation) is one of training."""
     evals: re.Pattern[str] = HELD_OUT
@@ -165,6 +172,8 @@ class Schema:
     """Records carry no step: the n-th record is step n."""
     guesses: bool = False
     """Whether a loss may be called in any way: then what the keys mean is told from all of them."""
+    nested: bool = False
+    """Whether a step beside an epoch may start again with each (see counters)."""
     ends: frozenset[str] = frozenset()
     """Keys of the record that is written when the run has finished."""
 
@@ -178,7 +187,7 @@ class Schema:
 
     def kind(self, keys: frozenset[str], mode: str | None) -> str | None:
         """Return the kind of table a record with these keys belongs to, or None."""
-        if not self.needs <= keys or not self.step_key(keys):
+        if not self.needs <= keys or keys & self.lacks or not self.step_key(keys):
             return None
         if mode is not None and _VAL_WORD.match(mode):
             return EVAL
@@ -272,8 +281,10 @@ class Reader:
             return None
         columns: dict[str, str] = {}
         step = schema.step_key(keys)
+        epoch = next((key for key in keys if key.lower() in _EPOCHS), None) if schema.nested else None
+        place = WITHIN if epoch and step and step.lower() not in _EPOCHS else "step"
         if step and (kind == TRAIN or schema.eval_step):
-            columns["step"] = step
+            columns[place] = step
         total = next((key for key in schema.totals if key in keys), None)
         if total and kind == TRAIN:
             columns["total"] = total
@@ -281,9 +292,9 @@ class Reader:
         if written:
             columns["time"] = written
         units: list[Unit] = [Unit()] * len(columns)
-        printed = {"step": step} if step and step != "step" and "step" in columns else {}
+        printed = {"step": step} if step and step != "step" and place in columns else {}
         for key in sorted(keys - {step, total, written, "_step"}, key=self._order):
-            name = schema.metric(key, kind)
+            name = EPOCH if key == epoch and kind == TRAIN else schema.metric(key, kind)
             if not name or schema.skip.search(key) or not schema.keep.search(key):
                 continue
             if name in columns:  # two keys of one meaning: the second keeps its own name
@@ -298,10 +309,10 @@ class Reader:
             units.append(_UNITS.get(key.lower(), bare) if name in (STEP_TIME, MFU) else Unit())
             if name != told:
                 printed[name] = told
-        if not schema.ends & keys and not columns.keys() - META_COLUMNS:
+        if not schema.ends & keys and not columns.keys() - META_COLUMNS - {WITHIN}:
             return None
         ended = "finished" if schema.ends & keys else None
-        pattern = schema.name + BY_EPOCH * (step in ("epoch", "epochs"))  # one process writes those
+        pattern = schema.name + BY_EPOCH * (step in _EPOCHS)  # one process writes those
         layout = Layout(kind, pattern, tuple(columns), tuple(units), printed, ended)
         layout = self._layouts.setdefault((layout, tuple(printed.items())), layout)
         return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))

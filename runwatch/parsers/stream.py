@@ -16,6 +16,8 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from runwatch.batch import Batch, Event
 from runwatch.parsers.api import Format
 from runwatch.parsers.document import Document, parse
@@ -97,6 +99,8 @@ class StreamParser:
         log = self._begun(self._offset, first_line=self._first_line, settled=self._settled)
         if self._told.rows:
             log.recall(self._told)
+        if self._told.counters is not None:
+            log.count_on(self._told.counters)
         return log
 
     @property
@@ -138,7 +142,7 @@ class StreamParser:
         if self._records is not None:
             return self._told
         told = self._log.told
-        return told if told.rows else self._told
+        return told if told.rows else msgspec.structs.replace(self._told, counters=told.counters)
 
     @property
     def place(self) -> tuple[int, int]:
@@ -163,6 +167,8 @@ class StreamParser:
             if recent and not self._told.rows:
                 self._kind = _Is.LOG
                 self._log.warm(head, recent, whole=len(recent) == self._offset - self._origin)
+                if self._told.counters is not None:
+                    self._log.count_on(self._told.counters)
         elif self._records is not None:
             self._records.prime(head, recent)
         elif self._offset > self._origin:

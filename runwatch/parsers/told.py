@@ -1,4 +1,4 @@
-"""What is remembered of a file that its writer may write anew, so that no row of it is told twice."""
+"""What a successor has to know: which rows of a file were told, and where nested counters stood."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from itertools import islice
 
 import msgspec
+
+from runwatch.parsers.counters.nesting import Nests
 
 _COLUMNS = 16
 """So many of a row's numbers tell it from others."""
@@ -20,6 +22,8 @@ class Told(msgspec.Struct, frozen=True):
     """Rows read of the newest writing."""
     row: dict[str, str] = {}
     """Name -> the number's repr, as a NaN equals nothing."""
+    counters: Nests | None = None
+    """Where nested counters stood; None if there are none."""
 
     def knows(self, numbers: Mapping[str, float]) -> bool:
         """Return whether these are the numbers of that row, be it that some were added since."""

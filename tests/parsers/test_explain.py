@@ -84,6 +84,15 @@ def test_a_learnt_reading_is_sure_of_a_loss_and_its_step():
     assert _told("epoch {i}: loss {x:.4f} acc 0.5\n", count=5).words == "fairly sure"
 
 
+def test_a_step_that_falls_now_and_again_makes_a_learnt_reading_less_sure():
+    rows = [f"step {i}: loss {2.5 - i / 1000:.4f}" for i in range(1, 41)]
+    once, often = (
+        explain(("\n".join(part) + "\n").encode(), builtin()) for part in (rows * 2, rows[:10] * 8)
+    )
+    assert once.words in ("sure", "fairly sure")
+    assert often.certainty < 0.8
+
+
 @pytest.mark.parametrize(
     "record",
     [

@@ -19,6 +19,8 @@ NOTHING = {
     "csv": "{step},{loss},{lr},{acc}",
     "errors": "error: line {step}: return code {step}, step {step} failed in batch {step}",
     "tests": "tests/test_loss.py::test_step_{step} PASSED [{step}%]",
+    "predictions": "Predicting batch {step}/{total} score 0.{step}",
+    "inference": "inference iter {step}, latency {ms} ms, score 0.{step}",
     "vmstat": "nr_writeback_temp {step}",
 }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.parsers.stream import StreamParser
+from runwatch.parsers.told import Told
 
 from .logs import Parsed, parse
 
@@ -19,8 +21,22 @@ LINES = {
     "epochs planned": "Epoch [{e}/9] Batch {b}: loss={loss}",
     "step of epoch": "step {b} of epoch {e}: loss {loss}",
     "pairs": "step={b} epoch={e} loss={loss}",
+    "letters alone": "e={e} i={b} loss={loss}",
     "letters": "E{e:02d} B{b:04d} loss {loss}",
     "logger": "2030-01-02 03:04:05,678 - INFO - Epoch: {e}, Batch: {b}, Loss: {loss}",
+}
+
+CARRIERS = {
+    "JSON lines": '{{"epoch": {e}, "batch": {b}, "loss": {loss}}}',
+    "dict": "{{'epoch': {e}, 'batch': {b}, 'loss': {loss}}}",
+    "CSV": "{e},{b},{loss}",
+    "TSV": "{e}\t{b}\t{loss}",
+    "Markdown": "| {e} | {b} | {loss} |",
+}
+HEADERS = {
+    "CSV": "epoch,batch,loss\n",
+    "TSV": "Epoch\tIteration\tloss\n",
+    "Markdown": "| epoch | batch | loss |\n|---|---|---|\n",
 }
 
 
@@ -54,6 +70,33 @@ def test_the_batches_of_all_epochs_are_one_growing_step(name, per):
     assert parsed.column("step").tolist() == list(range(1, 4 * per + 1))
     assert parsed.column("train/loss").tolist() == [_loss(i) for i in range(4 * per)]
     assert parsed.column("train/epoch").tolist() == [e for e, _ in places]
+
+
+@pytest.mark.parametrize("name", CARRIERS)
+@pytest.mark.parametrize("per", [20, 200])
+def test_every_carrier_asks_the_same_counters(name, per):
+    text = HEADERS.get(name, "").encode() + _log(CARRIERS[name], _places(4, per), preamble=0)
+    parsed = parse(text)
+    assert parsed.column("step").tolist() == list(range(1, 4 * per + 1))
+    assert parsed.column("train/loss").tolist() == [_loss(i) for i in range(4 * per)]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_evaluation_has_its_step_only_where_that_counts_all_epochs(again):
+    rows = [
+        row
+        for e in range(1, 4)
+        for b in range(1, 21)
+        for at in [b if again else 20 * (e - 1) + b]
+        for row in (
+            f'{{"epoch": {e}, "iter": {at}, "loss": {_loss(b)}}}',
+            *[f'{{"epoch": {e}, "iter": {at}, "val_loss": 0.5}}'] * (b == 20),
+        )
+    ]
+    parsed = parse("\n".join([*rows, ""]).encode())
+    assert parsed.column("step").tolist() == list(range(1, 61))
+    assert parsed.column("step", "eval").tolist() == ([20] if again else [20, 40, 60])
+    assert len(parsed.column("val/loss", "eval")) == 3
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, True), (1, True), (0, False), (1, False)])
@@ -100,9 +143,71 @@ def test_each_rank_counts_for_itself():
         assert parsed.column("step")[own].tolist() == list(range(1, 81))
 
 
+HEADINGS = {
+    "batches": ("Epoch {e}", "Batch {b} loss {loss}"),
+    "ruled": ("=== Epoch {e}/9 ===", "step {b}: loss {loss}"),
+    "starting": ("Starting epoch {e}", "  iter {b} | loss {loss} | lr 0.001"),
+}
+
+
+@pytest.mark.parametrize("name", HEADINGS)
+@pytest.mark.parametrize("per", [20, 200])
+def test_a_heading_tells_the_epoch_of_the_lines_below(name, per):
+    heading, line = HEADINGS[name]
+    places = _places(4, per)
+    both = [f"{heading.format(e=e)}\n" * (b == 1) + line for e, b in places]
+    lines = [
+        text.format(b=b, loss=f"{_loss(i):.5f}")
+        for i, (text, (_, b)) in enumerate(zip(both, places, strict=True))
+    ]
+    parsed = parse("\n".join(["hello", *lines, ""]).encode())
+    assert parsed.column("step").tolist() == list(range(1, 4 * per + 1))
+    assert len(parsed.column("train/loss")) == 4 * per
+    assert set(parsed.column("total")) == ({9 * per} if name == "ruled" else set())
+
+
+def test_batches_below_a_heading_and_evaluations_below_theirs():
+    """As PyTorch's quickstart prints them: samples of the epoch, and what a test found."""
+    lines, steps = [], []
+    for epoch in range(5):
+        lines += [f"Epoch {epoch + 1}", "-------------------------------"]
+        for batch in range(0, 938, 100):
+            lines.append(f"loss: {_loss(epoch * 10 + batch // 100):.5f}  [{64 * (batch + 1):>5d}/60000]")
+            steps.append(60000 * epoch + 64 * (batch + 1))
+        lines.append(f"Test Error: \n Accuracy: {64.9 + epoch}%, Avg loss: {1.08 - epoch / 10:.6f} \n")
+    parsed = parse("\n".join([*lines, "Done!", ""]).encode())
+    assert parsed.column("step").tolist() == steps
+    assert parsed.column("train/loss").tolist() == [_loss(i) for i in range(50)]
+    assert parsed.column("val/loss", "eval").tolist() == [round(1.08 - e / 10, 6) for e in range(5)]
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("M", 1e6), ("B", 1e9), ("k", 1e3)])
+def test_tokens_seen_are_a_step_where_nothing_finer_is_told(unit, scale):
+    lines = [f"tokens: {i * 1.5:.1f}{unit} loss: {_loss(i)} lr: 0.001" for i in range(1, 60)]
+    assert _steps("\n".join([*lines, ""]).encode()) == [i * 1.5 * scale for i in range(1, 60)]
+
+
+@pytest.mark.parametrize("name", ["words", "epochs planned"])
+def test_a_successor_goes_on_where_the_counter_stood(name):
+    """What it is shown again of the file does not hold the epochs before."""
+    text = _log(LINES[name], _places(9, 400))
+    whole, found = parse(text), Parsed()
+    cut = text.index(b"\n", len(text) // 2) + 1
+    first = StreamParser()
+    found.add(first.feed(text[:cut]))
+    told = msgspec.json.decode(msgspec.json.encode(first.told), type=Told)
+    offset, line = first.place
+    second = StreamParser(start=offset, first_line=line, settled=first.format, told=told)
+    second.prime(text[:2000], text[offset - 2000 : offset])
+    found.add(second.feed(text[offset:]))
+    found.add(second.flush())
+    assert found.column("step").tolist() == whole.column("step").tolist()
+    assert found.column("total").tolist() == whole.column("total").tolist()
+
+
 @settings(max_examples=40, deadline=None)
 @given(
-    name=st.sampled_from(sorted(LINES)),
+    name=st.sampled_from(sorted(LINES | CARRIERS)),
     epochs=st.integers(2, 5),
     per=st.integers(3, 90),
     every=st.integers(1, 9),
@@ -112,7 +217,8 @@ def test_each_rank_counts_for_itself():
 )
 def test_the_same_bytes_give_the_same_steps_in_any_pieces(name, epochs, per, every, first, again, cuts):
     places = _places(epochs, per, every, first) * (1 + again)
-    text = _log(LINES[name], places)
+    head = 0 if name in CARRIERS else 2
+    text = HEADERS.get(name, "").encode() + _log((LINES | CARRIERS)[name], places, head)
     whole, pieces = parse(text), Parsed()
     parser, edges = StreamParser(), sorted({0, len(text), *(int(cut * len(text)) for cut in cuts)})
     for begin, end in pairwise(edges):

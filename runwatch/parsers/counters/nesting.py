@@ -34,7 +34,9 @@ WITHIN, PER, PLANNED = "step in epoch", "steps per epoch", "epochs planned"
 HEADING = "heading"
 """Table kind of lines that tell nothing but the epoch of the lines below them."""
 _UNKNOWN = -1.0
-_MAX_EPOCHS = 4096
+_NEVER = 2.0**63
+"""An offset behind all others. A JSON text holds no infinity."""
+_MAX_EPOCHS = 512
 """Epochs whose first step is remembered."""
 _MOST = 2.0**53
 _MAX_RANKS = 4096
@@ -61,42 +63,44 @@ class Nest(msgspec.Struct):
     per: float = _UNKNOWN
     """Printed length of an epoch."""
     length: float = _UNKNOWN
-    """Length of the epochs that have ended, if their lines tell it exactly and it is the same."""
+    """Length of the epochs that have ended; 0 if it differs, or their lines do not tell it exactly."""
     nested: bool | None = None
     """Whether the step starts again with each epoch; None until one has ended."""
     zero: bool = False
     """Whether a step 0 was printed."""
     before: dict[float, float] = {}
     """Steps before each epoch that was seen."""
+    since: float = _NEVER
+    """Offset of the line that told that the step starts again with each epoch."""
 
-    def place(self, epoch: float, step: float, per: float, planned: float) -> tuple[float, float]:
-        """Return the step and the total of a line; the latter is NaN if none is known.
+    def place(self, at: float, epoch: float, step: float, per: float, planned: float) -> tuple[float, float]:
+        """Return the step and the total of the line at an offset; the latter is NaN if none is known.
 
         A number that the line does not tell is -1.
         """
-        self._begin(epoch, step, per)
+        self._begin(at, epoch, step, per)
         self._follow(step, step - self.newest, step - self.newest)
         return self.base + step, self._total(planned)
 
     def place_many(self, places: Floats) -> Floats:
-        """Return steps and totals (2, n) of lines in stream order, by their epochs, steps ... (4, n)."""
+        """Return steps and totals (2, n) of lines in stream order; `places` (5, n) are what place() takes."""
         import numpy as np
 
-        fell = places[1, 1:] < places[1, :-1]
-        other = (places[::2, 1:] != places[::2, :-1]).any(axis=0)
+        fell = places[2, 1:] < places[2, :-1]
+        other = (places[1::2, 1:] != places[1::2, :-1]).any(axis=0)
         edges = [0, *(np.flatnonzero(fell | other) + 1).tolist(), places.shape[1]]
         shift = np.empty((2, len(edges) - 1))
-        for at, (begin, end) in enumerate(pairwise(edges)):
-            epoch, first, per, planned = places[:, begin].tolist()
-            self._begin(epoch, first, per)
-            gaps = np.diff(places[1, begin:end], prepend=self.newest)
+        for which, (begin, end) in enumerate(pairwise(edges)):
+            at, epoch, first, per, planned = places[:, begin].tolist()
+            self._begin(at, epoch, first, per)
+            gaps = np.diff(places[2, begin:end], prepend=self.newest)
             gaps = gaps[gaps > 0]
             gap, longest = (float(gaps[-1]), float(gaps.max())) if len(gaps) else (0.0, 0.0)
             self.zero = self.zero or first == 0
-            self._follow(float(places[1, end - 1]), gap, longest)
-            shift[:, at] = self.base, self._total(planned)
+            self._follow(float(places[2, end - 1]), gap, longest)
+            shift[:, which] = self.base, self._total(planned)
         placed = np.repeat(shift, np.diff(edges), axis=1)
-        placed[0] += places[1]
+        placed[0] += places[2]
         return placed
 
     def _total(self, planned: float) -> float:
@@ -108,7 +112,7 @@ class Nest(msgspec.Struct):
         known = planned != _UNKNOWN and self.length > 0 and self.nested
         return planned * self.length if known else math.nan
 
-    def _begin(self, epoch: float, step: float, per: float) -> None:
+    def _begin(self, at: float, epoch: float, step: float, per: float) -> None:
         """Take the first line of a stretch: of an epoch, or of what follows a step that fell."""
         if epoch % 1:
             epoch = _UNKNOWN  # a share of an epoch tells no more than the step
@@ -123,7 +127,7 @@ class Nest(msgspec.Struct):
             self.origin = min(epoch, 1.0)
             self.base = (epoch - self.origin) * max(per, 0.0)
         elif epoch > self.epoch:
-            self._move_on(epoch, step, per)
+            self._move_on(at, epoch, step, per)
         elif self.nested is not False and per != _UNKNOWN:
             self.base = (epoch - self.origin) * per
         elif epoch < self.epoch:
@@ -136,12 +140,12 @@ class Nest(msgspec.Struct):
                 self.before.clear()
             self.before[epoch] = self.base
 
-    def _move_on(self, epoch: float, step: float, per: float) -> None:
+    def _move_on(self, at: float, epoch: float, step: float, per: float) -> None:
         """Take the first line of a later epoch."""
         if self.nested is None and step > self.newest:
             self.nested = False if per != _UNKNOWN else None  # without an end, it may yet start again
         elif self.nested is None:
-            self.nested = True
+            self.nested, self.since = True, at
             self.before = {self.epoch: self.base}
         if not self.nested:
             self.base = 0.0
@@ -156,7 +160,7 @@ class Nest(msgspec.Struct):
         exact = self.stride <= 1 or 0 < self.gap < self.stride  # then the last one was printed
         paced = told if exact else max(told, self.newest + self.stride - self.first)
         alike = self.length in (_UNKNOWN, told) and self.base == (self.epoch - self.origin) * told
-        self.length = told if exact and alike else math.nan
+        self.length = told if exact and alike else 0.0
         return paced if paced < _MOST else 0.0
 
     def _follow(self, step: float, gap: float, longest: float) -> None:
@@ -167,13 +171,13 @@ class Nest(msgspec.Struct):
         self.newest = step
 
 
-class Nests:
-    """The nested counters of one source, by rank: a stage that tables pass in stream order."""
+class Nests(msgspec.Struct):
+    """The nested counters of one source: a stage that tables pass in stream order."""
 
-    def __init__(self) -> None:
-        self.nests: dict[float, Nest] = {}
-        self._heading = (_UNKNOWN, _UNKNOWN)
-        """Epoch of the newest heading, and how many are planned."""
+    ranks: dict[float, Nest] = {}
+    """By rank."""
+    heading: tuple[float, float] = (_UNKNOWN, _UNKNOWN)
+    """Epoch of the newest heading, and how many are planned."""
 
     def placed(self, tables: tuple[Table, ...]) -> tuple[Table, ...]:
         """Return tables with the run's steps in place of nested counters."""
@@ -191,8 +195,17 @@ class Nests:
             elif table.kind == TRAIN:
                 out += _with(table, *next(placed))
             else:
-                out.append(_without(table))
+                out += self._evaluations(table)
         return tuple(out)
+
+    def _evaluations(self, table: Table) -> list[Table]:
+        """Return the rows of evaluations: while the step is of all epochs, they have it; then, none."""
+        since = min((nest.since for nest in self.ranks.values()), default=_NEVER)
+        offsets = _column(table, "offset")
+        early = _rows(table, [i for i, offset in enumerate(offsets) if offset < since])
+        late = _rows(table, [i for i, offset in enumerate(offsets) if offset >= since])
+        placed = [_without(early, _column(early, WITHIN).tobytes()), _without(late)]
+        return [part for part in placed if part.rows]
 
     def _place(self, tables: list[Table]) -> list[tuple[array[float], array[float]]]:
         """Return steps and totals of some tables."""
@@ -203,13 +216,13 @@ class Nests:
             for which, numbers in enumerate(columns)
             for at, row in enumerate(zip(*numbers, strict=True))
         )
-        for (_, epoch, step, per, planned, rank, node), which, at in rows:
+        for (offset, epoch, step, per, planned, rank, node), which, at in rows:
             if step == _UNKNOWN:
-                self._heading = epoch, planned
+                self.heading = epoch, planned
                 continue
-            of, ends = (epoch, planned) if epoch != _UNKNOWN else self._heading
+            of, ends = (epoch, planned) if epoch != _UNKNOWN else self.heading
             nest = self._nest(rank + NODE * node)
-            placed[which][0][at], placed[which][1][at] = nest.place(of, step, per, ends)
+            placed[which][0][at], placed[which][1][at] = nest.place(offset, of, step, per, ends)
         return placed
 
     def _place_many(self, tables: list[Table]) -> list[tuple[array[float], array[float]]]:
@@ -220,12 +233,12 @@ class Nests:
             [np.array([_column(t, name) for name in ("offset", *_PLACES)]) for t in tables], 1
         )
         order = np.argsort(lines[0], kind="stable")
-        places, who = lines[1:5, order], lines[5, order] + NODE * lines[6, order]
-        headed, heads = places[0] == _UNKNOWN, places[1] == _UNKNOWN
-        if heads.any() or self._heading[0] != _UNKNOWN:
-            known = np.concatenate((np.array([self._heading]).T, places[::3, heads]), axis=1)
-            places[::3] = np.where(headed, known[:, np.cumsum(heads)], places[::3])
-            self._heading = float(known[0, -1]), float(known[1, -1])
+        places, who = lines[:5, order], lines[5, order] + NODE * lines[6, order]
+        headed, heads = places[1] == _UNKNOWN, places[2] == _UNKNOWN
+        if heads.any() or self.heading[0] != _UNKNOWN:
+            known = np.concatenate((np.array([self.heading]).T, places[1::3, heads]), axis=1)
+            places[1::3] = np.where(headed, known[:, np.cumsum(heads)], places[1::3])
+            self.heading = float(known[0, -1]), float(known[1, -1])
         placed = np.empty((2, len(order)))
         for rank in np.unique(who[~heads]).tolist():
             own = np.flatnonzero((who == rank) & ~heads)
@@ -236,9 +249,9 @@ class Nests:
         ]
 
     def _nest(self, rank: float) -> Nest:
-        if rank not in self.nests and len(self.nests) >= _MAX_RANKS:
-            self.nests.clear()
-        return self.nests.setdefault(rank, Nest())
+        if rank not in self.ranks and len(self.ranks) >= _MAX_RANKS:
+            self.ranks.clear()
+        return self.ranks.setdefault(rank, Nest())
 
 
 def _column(table: Table, name: str) -> array[float]:

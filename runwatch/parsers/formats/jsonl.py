@@ -109,6 +109,7 @@ DEIT = Format(
                 "deit",
                 steps=("epoch",),
                 needs=frozenset({"epoch", "train_loss"}),
+                lacks=frozenset({"step", "iter", "batch"}),  # an epoch a line
                 train=re.compile(r"^train_"),
                 aliases={"test_loss": VAL_LOSS},  # its "test" loader is the validation set
                 skip=re.compile("n_parameters"),
@@ -270,7 +271,7 @@ GENERIC = Format(
     name="jsonl",
     title="JSON lines with a step and a loss",
     example='{"step": 100, "loss": 2.31, "lr": 0.0003, "grad_norm": 0.8}',
-    matchers=(JsonLine(Schema("jsonl", ends=frozenset({"train_runtime"}))),),
+    matchers=(JsonLine(Schema("jsonl", nested=True, ends=frozenset({"train_runtime"}))),),
 )
 
 FORMATS = (LLAMAFACTORY, MMLOG, DETECTRON2, RLLIB, SB3, DEIT, JSON_STATS, MLPERF, MMENGINE, STYLEGAN, GENERIC)

@@ -161,8 +161,8 @@ GENERIC = Format(
     title="CSV or TSV with a step and a training loss or reward",
     example="step,loss,lr,grad_norm",
     matchers=(
-        Columns(Schema("csv", steps=_STEPS, train=_LOSS, guesses=True)),
-        Columns(Schema("tsv", steps=_STEPS, train=_LOSS, guesses=True), b"\t"),
+        Columns(Schema("csv", steps=_STEPS, train=_LOSS, guesses=True, nested=True)),
+        Columns(Schema("tsv", steps=_STEPS, train=_LOSS, guesses=True, nested=True), b"\t"),
     ),
 )
 

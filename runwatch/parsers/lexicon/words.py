@@ -56,6 +56,10 @@ TOLD_AGAIN = frozenset(
 """Words of lines and names that tell again what others told."""
 SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
 """Words of lines that tell what was done then, not that a record begins."""
+OTHER_WORK = _PASSES | frozenset(
+    b"predictions inferring download downloading tokenizing preprocessing".split()
+)
+"""Words of the heads of lines that count something else than training."""
 _EPOCHS = tuple([word] for word in b"epoch episode round e".split())
 _MEASURED = frozenset(b"ms squared square batch minibatch reconstruction recon".split())
 """What an error is of, or how it is taken, that is a loss; others are shares of what was guessed wrong."""
