@@ -113,6 +113,7 @@ KINDS = (
     ),
 )
 """The lexicon. Times may end with their unit: `step_ms`, `data_s`, `iter time (ms)`."""
+_METRICS = frozenset(kind.metric for kind in KINDS)
 _EXACT = {
     "lm loss value": VAL_LOSS,  # Megatron's, on its lines of validation
 }
@@ -142,6 +143,10 @@ WEAK = 10
 _OPTIMIZER = re.compile(
     r"(?i)(?<![a-z])(?:fused|paged|cpu|deepspeed(?:cpu)?)?(?:adam|sgd|rmsprop|adagrad|adafactor|adadelta|lion|lamb|lars|"
     r"muon|sophia|shampoo)[a-z]{0,10}(?![a-z])"
+)
+_BEGINS = re.compile(
+    r"(?:(?P<test>[Tt]est|TEST)|(?i:val|valid|validation|vali|eval|evaluation|dev|h[eo]ld[_ -]?out))"
+    r"(?:(?P<sep>[_/ .-])|$|(?=[A-Z][a-z]))"
 )
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a word begins in LearningRate and TrainLR."""
@@ -202,6 +207,18 @@ def unit_of(metric: str, suffix: str, printed: str = "") -> Unit:
     return SHARE if metric == MFU else Unit()
 
 
+def of_validation(printed: str) -> str | None:
+    """Return a name that begins with a word for held-out data as one of validation: `eval_ppl` -> val/ppl.
+
+    One that does so before a slash, or speaks of a test, stays as it is printed; None for all others.
+    """
+    found = _BEGINS.match(printed)
+    if found is None:
+        return None
+    rest = printed[found.end() :]
+    return printed if found["sep"] in ("/", ".", "-") or found["test"] or not rest else f"val/{rest}"
+
+
 def promoted(named: Mapping[str, str]) -> dict[str, str]:
     """Return what names of one record mean because no other of them does, by {printed: metric}.
 
@@ -216,7 +233,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
         rivals = [
             name for name, told in losses.items() if (told.split in ("val", "test")) == (target == VAL_LOSS)
         ]
-        if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] != rivals[0]:
+        if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] in _METRICS:
             continue
         if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
             found[rivals[0]] = target
@@ -275,7 +292,7 @@ def _percent(lower: str, tokens: tuple[str, ...]) -> bool:
 def _tokens(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the words of a name, and the numbers between them; a slash in a rate is a `per`."""
     if not name.isascii():
-        name = spelled(translated(name.encode())).strip()
+        name = spelled(translated(name.encode(errors="replace"))).strip()
     short = _OPTIMIZER.sub(" ", name)
     text = _HELD.sub("heldout", _HUMP.sub("_", short if short.strip(" -_/") else name).lower())
     found = _TOKEN.findall(text)
@@ -354,7 +371,7 @@ def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
 
 
 def _role(name: str) -> str:
-    raw = name.encode()
+    raw = name.encode(errors="replace")
     if not _TOLD.isdisjoint(_tokens(name)[0]):
         return ""
     return "loss" if is_loss(raw) else "score" if is_quality(raw) else ""
