@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from runwatch.batch import BY_EPOCH, EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
-from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, promoted, unit_of
+from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, promoted, unit_of
 from runwatch.parsers.lexicon.words import is_val
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 from runwatch.text import shown
@@ -112,7 +112,7 @@ class Schema:
 
     def is_training(self, key: str) -> bool:
         """Return whether only a record of training has this key."""
-        return bool(self.train.search(key)) and not self.is_held_out(key)
+        return bool(self.train.search(key) or own(key) == LOSS) and not self.is_held_out(key)
 
     def is_held_out(self, key: str) -> bool:
         """Return whether a key is of an evaluation."""
@@ -136,7 +136,7 @@ class Schema:
         """Return the name of the metric that `key` holds in a record of `kind`, or None."""
         if kind == EVAL and key in self.eval_aliases:
             return self.eval_aliases[key]
-        alias = self.aliases.get(key)
+        alias = own(key) or self.aliases.get(key)
         if key in META_COLUMNS and alias is None:
             return None
         name = alias or canonical(key)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.metrics import EPOCH, LOSS, STEP_TIME, Unit
+from runwatch.metrics import EPOCH, LOSS, STEP_TIME, VAL_BPB, VAL_LOSS, Unit
+from runwatch.parsers.lexicon.names import meaning, of_validation
 from runwatch.parsers.patterns import VALUE, Layout, Match
 from runwatch.parsers.readers import RowMaker
 
@@ -40,24 +41,7 @@ _RANK = re.compile(
     rb"[ _:=#]{0,3}(\d{1,5})(?!\d)"
 )
 _LOSS = re.compile(r"(?i:loss)(?!.*epoch)")
-_VALIDATION = re.compile(r"(?i:^(?:val|valid|eval|test)[_/ ])")
 
-
-_ALIASES = dict.fromkeys(
-    (
-        "avr_loss",
-        "train_loss_step",
-        "loss_step",
-        "step_loss",
-        "loss/train/total",
-        "reduced_train_loss",
-        "total_loss",
-        *(f"loss ({of})" for of in ("batch", "step")),
-        *(f"{of}_loss" for of in ("batch", "running", "avg", "average", "mean", "cur", "current", "iter")),
-        *(f"{of} loss" for of in ("batch", "running", "avg", "average", "mean", "total")),
-    ),
-    LOSS,
-) | {"train_step_timing in s": STEP_TIME}
 _EPOCHS = ("epoch", "epochs")
 PLACES = frozenset(("done", "total", "before", "pace", "rank", *_EPOCHS))
 """What numbers of a picture are called that are no values."""
@@ -99,6 +83,15 @@ class _Key(NamedTuple):
     other: bool
 
 
+_ALIASES = {"reduced_train_loss": LOSS}
+"""NeMo's, beside a `train_loss` that is the mean of the epoch."""
+
+
+def is_validated(name: str) -> bool:
+    """Whether a number of a bar is of held-out data."""
+    return of_validation(name) is not None or meaning(name).metric in (VAL_LOSS, VAL_BPB)
+
+
 class _Bar:
     """How the numbers that bars of one layout show become records, for floats and for columns alike."""
 
@@ -117,7 +110,7 @@ class _Bar:
         """How many numbers tell its place: step, perhaps total and epoch."""
         place += ("rank",) if layout.ranked else ()
         place += (STEP_TIME,) if pace else ()
-        validation = {name: i for i, name in enumerate(names, first) if _VALIDATION.match(name)}
+        validation = {name: i for i, name in enumerate(names, first) if is_validated(name)}
         metrics = {n: i for i, n in enumerate(names, first) if n not in validation and n not in place}
         self.rate = 2 + epochs if pace == b"it/s" else None
         """Which number is a pace in steps a second."""
@@ -244,7 +237,7 @@ class BarPictures:
             if len(self._layouts) > 1024:
                 self._layouts.clear()
             names = tuple(name.decode("ascii") for name in key.printed)
-            trains = any(_LOSS.search(name) and not _VALIDATION.match(name) for name in names)
+            trains = any(_LOSS.search(name) and not is_validated(name) for name in names)
             self._layouts[key] = self._make(key, names) if trains else None
         return self._layouts[key]
 
