@@ -21,7 +21,7 @@ from runwatch.alerts.settings import (
     MessagesConfig,
     RoutingConfig,
 )
-from runwatch.config_format import FormatConfig
+from runwatch.config_format import FormatConfig, NameConfig
 from runwatch.config_sections import (
     SOURCES,
     Config,
@@ -69,6 +69,10 @@ class _Reader:
             watch=self.section(WatchConfig, ("watch",), tables.get("watch", {})),
             state=self.section(StateConfig, ("state",), tables.get("state", {})),
             formats=self.formats(tables.get("formats", [])),
+            names={
+                name: self.name(("names", name), given)
+                for name, given in self.table(("names",), tables.get("names", {})).items()
+            },
             channels={
                 name: self.channel(("channels", name), table)
                 for name, table in self.table(("channels",), tables.get("channels", {})).items()
@@ -161,6 +165,18 @@ class _Reader:
         except PatternError as error:
             raise ConfigError(str(error), self.where(*keys, error.key), error.advice) from None
         return found
+
+    def name(self, keys: Keys, given: object) -> str | NameConfig:
+        from runwatch.parsers.lexicon.names import NamingError
+
+        plain = not isinstance(given, Mapping)
+        found = NameConfig(self.value(keys, str, given)) if plain else self.section(NameConfig, keys, given)
+        try:
+            found.build()
+        except NamingError as error:
+            where = self.where(*keys) if plain or error.key not in found.__struct_fields__ else None
+            raise ConfigError(str(error), where or self.where(*keys, error.key), error.advice) from None
+        return found.metric if plain else found
 
     def section(self, kind: type[_T], keys: Keys, given: object) -> _T:
         table = self.table(keys, given)

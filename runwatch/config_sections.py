@@ -19,7 +19,7 @@ from runwatch.alerts.settings import (
     MessagesConfig,
     RoutingConfig,
 )
-from runwatch.config_format import FormatConfig
+from runwatch.config_format import FormatConfig, NameConfig
 from runwatch.errors import ConfigError
 from runwatch.tomlplace import where_is
 
@@ -100,6 +100,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state: StateConfig = StateConfig()
     formats: tuple[FormatConfig, ...] = ()
     """Formats of the user's own; they are tried before the built-in ones."""
+    names: dict[str, str | NameConfig] = {}
+    """What printed names mean, as name = "train/loss"; they go before the lexicon."""
     channels: dict[str, AnyChannel] = {}
     """Ways to reach people, as [channels.NAME]; [slack] is one more."""
     routing: RoutingConfig = RoutingConfig()

@@ -52,12 +52,15 @@ def command(
     usage or configuration, 3 if something cannot be read or is no longer understood.
     """
     from runwatch.config import format_name, load
+    from runwatch.config_format import meanings
     from runwatch.findings import Severity
     from runwatch.parsers.formats import troubles
+    from runwatch.parsers.lexicon.names import use
     from runwatch.watcher.check import check
 
     now = time.time()
     settings = load(Path(config) if config else None)
+    use(meanings(settings.names))
     missing: list[SourceError] = []
     try:
         with busy() as say:

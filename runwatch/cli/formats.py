@@ -40,9 +40,12 @@ def command(path: str | None, as_json: bool, config: str | None) -> int:
     line of each kind. Exits with 3 if nothing of a training run is found.
     """
     from runwatch.config import load
+    from runwatch.config_format import meanings
     from runwatch.parsers.formats import catalogue, troubles
+    from runwatch.parsers.lexicon.names import use
 
     settings = load(Path(config) if config else None)
+    use(meanings(settings.names))
     formats = (*(own.build() for own in settings.formats), *catalogue())
     try:
         return _list(formats, as_json) if path is None else _explain(path, formats, as_json)
@@ -163,7 +166,8 @@ def _print_records(records: Records) -> None:
         value = f"{_number(taken.value)} {taken.unit}".rstrip()
         called = "" if taken.printed == taken.name else f"{taken.printed} "
         source = f"from {called}{taken.text}" if taken.text else "computed"
-        print(f"      {taken.name:28} = {value:22} {source}".rstrip())
+        rule = f" ({taken.rule})" if taken.rule else ""
+        print(f"      {taken.name:28} = {value:22} {source}{rule}".rstrip())
 
 
 def _print_lines(lines: Sequence[tuple[int, str]], indent: str) -> None:
@@ -214,6 +218,7 @@ def _records_object(records: Records) -> dict[str, Any]:
                 "unit": taken.unit or None,
                 "printed": taken.printed,
                 "text": taken.text or None,
+                "rule": taken.rule or None,
             }
             for taken in records.sample.taken
         ],

@@ -18,8 +18,9 @@ import msgspec
 
 from runwatch.metrics import LOSS
 from runwatch.parsers.learn_families import aliases, loss_of_parts
+from runwatch.parsers.lexicon.words import split_of
 from runwatch.parsers.patterns import Layout, Match
-from runwatch.parsers.records import ANYTHING, MODES, NOTHING, Reader, Schema, Shape
+from runwatch.parsers.records import ANYTHING, MODES, Reader, Schema, Shape
 from runwatch.parsers.told import Told
 from runwatch.parsers.told import row as known_by
 
@@ -51,14 +52,13 @@ def _mode_at(names: Sequence[str]) -> int | None:
 
 def _mode(name: str, cell: bytes) -> str | None:
     """Return which part of the data a row is of, by the column that says so; None if it does not."""
-    text = cell.decode("utf-8", "replace").strip().lower()
     if name.lower() in _TRAINS:
-        return {"true": "train", "false": "validation"}.get(text)
-    return text
+        return {b"true": "train", b"false": "val"}.get(cell.strip().lower())
+    return split_of(cell) or None
 
 
 def _reader(schema: Schema) -> Reader:
-    return Reader(replace(schema, needs=frozenset(), train=ANYTHING, evals=NOTHING))
+    return Reader(replace(schema, needs=frozenset(), train=ANYTHING, held_out=False))
 
 
 def _meant(names: Iterable[str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from runwatch.parsers.jsontext import Record, load
+from runwatch.parsers.lexicon.words import split_of
 from runwatch.parsers.patterns import Match
 from runwatch.parsers.records import Reader, Schema, flatten
 
@@ -55,10 +56,13 @@ class JsonLine:
         return self.reader.read(numbers, self.mode(record))
 
     def mode(self, record: Record) -> str | None:
-        """Return the word that says which part of training a record is about."""
+        """Return the part of the data that a record says it is about."""
         for key in self.reader.schema.modes:
-            if isinstance(word := record.get(key), str) and len(word) < 24:
-                return word
+            word = record.get(key)
+            short = isinstance(word, str) and len(word) < 24
+            split = split_of(str(word).encode(errors="replace")) if short else ""
+            if split:
+                return split
         return None
 
     def bulk(self) -> JsonDecoder:

@@ -67,7 +67,9 @@ is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$").match
 _TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s|e?d|ing)?\b")
 """Says whether a record begins or ends there: `epoch 3 begins`."""
 _OBJECT = re.compile(rb"\{\s?['\"]")
-_TYPE_VAL = re.compile(rb"['\"]_?(?:type|mode|split|phase|stage)['\"]: ?['\"](?:val|test|eval)")
+_TYPE_VAL = re.compile(
+    rb"['\"]_?(?:type|mode|split|phase|stage|set|subset)['\"]: ?['\"](?:val|test|eval|dev|held)"
+)
 """An object that says of itself that it is about validation."""
 _RANK = re.compile(rb"\[?(?i:rank|default) ?(\d{1,5})\]?[: ]")
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)

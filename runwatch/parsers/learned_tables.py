@@ -12,7 +12,8 @@ from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.learn_counters import ENOUGH
 from runwatch.parsers.learn_families import LOSSLESS, aliases
 from runwatch.parsers.lexicon.languages import spelled
-from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.names import columns as columns_of
+from runwatch.parsers.lexicon.names import unit_of
 from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_quality
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 from runwatch.parsers.prefix import behind_logger
@@ -131,12 +132,15 @@ class TableMatcher:
         epochs = [column for column in columns if is_epoch(column)]
         self._step = WITHIN if at is not None and epochs and columns[at] not in epochs else "step"
         meant = aliases([], frozenset(columns), part=not self.counted)
-        for index, column in enumerate(columns):
-            text = spelled(column)
-            name = self._step if index == at else meant.get(column) or canonical(text)
+        texts = list(map(spelled, columns))
+        known = columns_of(texts, {spelled(column): metric for column, metric in meant.items()})
+        self._units: dict[str, Unit] = {}
+        for index, text in enumerate(texts):
+            name = self._step if index == at else known[index]
             if name in self._names or (name in META_COLUMNS and name != self._step):
                 name = f"{text} (column {index + 1})"
             self._names.append(name)
+            self._units[name] = unit_of(name, "", text)
             if name not in (self._step, text):
                 self._printed[name] = text
         self.reads_loss = LOSS in self._names
@@ -177,7 +181,7 @@ class TableMatcher:
         if layout is None:
             if len(self._layouts) > 256:
                 self._layouts.clear()
-            units = tuple(Unit() for _ in names)
+            units = tuple(self._units[name] for name in names)
             layout = self._layouts[names] = Layout(TRAIN, "table", names, units, self._printed)
         return Match(layout, tuple(spans.values()))
 

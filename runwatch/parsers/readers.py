@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from itertools import repeat
 from typing import NamedTuple, Protocol
 
 from runwatch.batch import META_COLUMNS
 from runwatch.metrics import Unit
-from runwatch.parsers.lexicon.names import columns
+from runwatch.parsers.lexicon.names import columns, unit_of
 from runwatch.parsers.patterns import Layout
 
 _BAR_END = re.compile(rb"^(?:.*?\[[\d:]+<[^\]\r\n]{0,2000}\]\s*|.*)")
@@ -75,7 +76,10 @@ class RowMaker:
 
     def _make(self, kind: str, printed: tuple[str, ...]) -> Layout:
         places = {name: name for name in printed if name in META_COLUMNS}
-        names = columns(printed, {**places, **self._aliases})
+        known = columns(printed, {**places, **self._aliases})
+        # a value that is not printed in our unit keeps its name: rows hold the numbers as they are printed
+        ours = [unit.share or unit == Unit() for unit in map(unit_of, known, repeat(""), printed)]
+        names = [name if is_ours else text for name, is_ours, text in zip(known, ours, printed, strict=True)]
         shown = {name: text for name, text in zip(names, printed, strict=True) if name != text}
         return Layout(kind, self._pattern, tuple(names), tuple(Unit() for _ in names), shown)
 

@@ -14,21 +14,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from runwatch.batch import BY_EPOCH, EVAL, META_COLUMNS, TRAIN
-from runwatch.metrics import (
-    EPOCH,
-    GRAD_NORM,
-    LEARNING_RATE,
-    LOSS,
-    LOSS_SCALE,
-    MFU,
-    SAMPLES_PER_SEC,
-    STEP_TIME,
-    TOKENS_PER_SEC,
-    VAL_LOSS,
-    Unit,
-)
+from runwatch.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
 from runwatch.parsers.counters.nesting import WITHIN
-from runwatch.parsers.lexicon.names import canonical, unit_of
+from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, promoted, unit_of
+from runwatch.parsers.lexicon.words import is_val
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
 from runwatch.text import shown
 
@@ -67,73 +56,20 @@ _EPOCHS = ("epoch", "epochs")
 TOTALS = ("total_steps", "max_steps", "total_iters", "max_iters", "num_steps", "total_iterations")
 TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
 """Keys whose number says when a record was written, in Unix seconds."""
-MODES = ("mode", "split", "phase", "stage")
-"""Keys whose word says which part of training a record is about."""
+MODES = ("split", "mode", "phase", "stage", "set", "subset", "dataset", "type", "_type", "part", "kind")
+"""Keys whose word may say which part of the data a record is about."""
 
 ANYTHING = re.compile("")
 NOTHING = re.compile(r"(?!)")
-LOSSES = re.compile(r"loss|perplexity|^ppl$|bpb", re.IGNORECASE)
+LOSSES = re.compile(r"loss|perplexity|^ppl$|bpb|^(?:train[_/])?(?:nll|xent|cross_entropy)$", re.IGNORECASE)
 TRAINED = re.compile(
     LOSSES.pattern + r"|^lr$|learning_rate|grad(?:ient)?_?norm|tokens_per_sec|(?:ep|episode)_(?:rew|return)"
     r"|^train[_/]\w*acc",
     re.IGNORECASE,
 )
 """Keys that only a record of training has (once keys of evaluations are left out)."""
-_SETS = (
-    r"(?:(?:val|valid|validation|eval|evaluation|dev|test)(?:[_/ .-]|$)"
-    r"|(?-i:(?:[Vv]al(?:id(?:ation)?)?|[Ee]val(?:uation)?|[Dd]ev|[Tt]est)(?=[A-Z][a-z])))"
-)
-HELD_OUT = re.compile(rf"(?:^|[_/ .-]){_SETS}", re.IGNORECASE)
-"""Keys that speak of data held out from training."""
-_HEAD = re.compile(_SETS, re.IGNORECASE)
-_VAL_HEAD = re.compile(
-    r"(?:val|valid|validation|eval|evaluation|dev)(?:[_ ](?=.)|(?-i:(?=[A-Z])))", re.IGNORECASE
-)
-_VAL_WORD = re.compile(r"(?:val|eval|test|dev|predict)", re.IGNORECASE)
 _NUMERIC = re.compile(VALUE.decode(), re.ASCII)
 _OF = re.compile(r"(\d{1,15})/(\d{1,15})", re.ASCII)
-_SHARED: dict[str, str] = {
-    "train/loss_step": LOSS,
-    "train_loss_step": LOSS,
-    "total_loss": LOSS,
-    "train_lr": LEARNING_RATE,
-    "train/lr": LEARNING_RATE,
-    "train/gnorm": GRAD_NORM,
-    "gradient_norm": GRAD_NORM,
-    "loss_scale": LOSS_SCALE,
-    "step_time": STEP_TIME,
-    "step_time_s": STEP_TIME,
-    "step_time_ms": STEP_TIME,
-    "iter_time_ms": STEP_TIME,
-    "dt_ms": STEP_TIME,
-    "mfu_percent": MFU,
-    "mfu_pct": MFU,
-    "mfu(%)": MFU,
-    "throughput/device/mfu": MFU,
-    "tokens_per_sec": TOKENS_PER_SEC,
-    "tokens_per_second": TOKENS_PER_SEC,
-    "samples_per_sec": SAMPLES_PER_SEC,
-    "samples_per_second": SAMPLES_PER_SEC,
-    "eval/loss": VAL_LOSS,
-    "valid_loss": VAL_LOSS,
-    "valid/loss": VAL_LOSS,
-    "validation_loss": VAL_LOSS,
-    "validation/loss": VAL_LOSS,
-    "dev_loss": VAL_LOSS,
-    "main/loss": LOSS,  # Chainer's, by its reports' observers
-    "validation/main/loss": VAL_LOSS,
-}
-_HOLDERS = frozenset(("metrics", "data", "logs", "log", "scalars", "stats", "results", "values", "losses"))
-"""Keys of objects that hold what was measured."""
-_UNITS: dict[str, Unit] = {
-    "step_time_ms": Unit(divide=1e3),
-    "iter_time_ms": Unit(divide=1e3),
-    "dt_ms": Unit(divide=1e3),
-    "mfu_percent": Unit(divide=100.0),
-    "mfu_pct": Unit(divide=100.0),
-    "mfu(%)": Unit(divide=100.0),
-}
-"""Keys that name a unit other than ours; a bare number is in ours: seconds, fractions."""
 MAX_DEPTH = 4
 """Objects nested deeper are not looked into."""
 _MAX_LAYOUTS = 512
@@ -153,8 +89,10 @@ class Schema:
     """Keys with which an object is none."""
     train: re.Pattern[str] = TRAINED
     """A record that has such a key (not of an evaluation) is one of training."""
-    evals: re.Pattern[str] = HELD_OUT
-    """A record that has only such keys is an evaluation."""
+    held_out: bool = True
+    """Whether keys that speak of held-out data are those of an evaluation; else they are a record's own."""
+    evals: re.Pattern[str] = NOTHING
+    """Further keys of an evaluation. A record that has only such keys is one."""
     otherwise: str | None = None
     """Kind of a record that holds neither, nor anything that speaks of training in other formats."""
     totals: tuple[str, ...] = TOTALS
@@ -183,19 +121,23 @@ class Schema:
 
     def is_training(self, key: str) -> bool:
         """Return whether only a record of training has this key."""
-        return bool(self.train.search(key)) and not self.evals.search(key)
+        return bool(self.train.search(key) or own(key) == LOSS) and not self.is_held_out(key)
+
+    def is_held_out(self, key: str) -> bool:
+        """Return whether a key is of an evaluation."""
+        return bool(self.evals.search(key)) or (self.held_out and is_val(key.encode(errors="replace")))
 
     def kind(self, keys: frozenset[str], mode: str | None) -> str | None:
         """Return the kind of table a record with these keys belongs to, or None."""
         if not self.needs <= keys or keys & self.lacks or not self.step_key(keys):
             return None
-        if mode is not None and _VAL_WORD.match(mode):
+        if mode in ("val", "test"):
             return EVAL
         if keys & self.ends:
             return EVAL
         if any(self.is_training(key) for key in keys):
             return TRAIN
-        if any(self.evals.search(key) for key in keys):
+        if any(map(self.is_held_out, keys)):
             return EVAL
         return None if any(TRAINED.search(key) for key in keys) else self.otherwise
 
@@ -203,26 +145,16 @@ class Schema:
         """Return the name of the metric that `key` holds in a record of `kind`, or None."""
         if kind == EVAL and key in self.eval_aliases:
             return self.eval_aliases[key]
-        alias = self.aliases.get(key) or _SHARED.get(key.lower())
+        alias = own(key) or self.aliases.get(key)
         if key in META_COLUMNS and alias is None:
             return None
-        name = alias or _held(key)
-        if _HEAD.match(key):
-            head = _VAL_HEAD.match(key)
-            return name if name != key or head is None else f"val/{key[head.end() :]}"
-        if self.evals is not HELD_OUT and self.evals.search(key):  # what this format evaluates, on any line
+        name = alias or canonical(key)
+        validated = of_validation(key)
+        if validated is not None:
+            return name if name != key else validated
+        if self.evals.search(key):  # what this format evaluates, on any line
             return f"val/{key}"
         return name if kind == TRAIN else _beside(key, name, alias)
-
-
-def _held(key: str) -> str:
-    """Return what a key means; one that is held by another that says no more, what it means by itself."""
-    name = canonical(key)
-    holder, _, held = key.rpartition("/")
-    if name == key and held and holder.lower() in _HOLDERS:
-        alone = _SHARED.get(held.lower()) or canonical(held)
-        return key if alone == held else alone
-    return name
 
 
 def _beside(key: str, name: str, alias: str | None) -> str | None:
@@ -293,22 +225,29 @@ class Reader:
             columns["time"] = written
         units: list[Unit] = [Unit()] * len(columns)
         printed = {"step": step} if step and step != "step" and place in columns else {}
-        for key in sorted(keys - {step, total, written, "_step"}, key=self._order):
-            name = EPOCH if key == epoch and kind == TRAIN else schema.metric(key, kind)
-            if not name or schema.skip.search(key) or not schema.keep.search(key):
-                continue
-            if name in columns:  # two keys of one meaning: the second keeps its own name
-                name = key
-            name, told = shown(name), shown(key)
+        rest = sorted(keys - {step, total, written, "_step"}, key=self._order)
+        named = {
+            key: name
+            for key in rest
+            if not schema.skip.search(key)
+            and schema.keep.search(key)
+            and (name := EPOCH if key == epoch and kind == TRAIN else schema.metric(key, kind))
+        }
+        told = promoted(named) if schema.held_out or schema.guesses else {}
+        named.update({key: name for key, name in told.items() if kind == TRAIN or name != LOSS})
+        for key, metric in named.items():
+            name, text = (
+                shown(key if metric in columns else metric),
+                shown(key),
+            )  # of two the second keeps its own
             if name in columns or name in META_COLUMNS or len(name) > _MAX_NAME:
                 continue
             if len(columns) >= _MAX_COLUMNS:
                 break
             columns[name] = key
-            bare = unit_of(name, "", key) if name == MFU else Unit()
-            units.append(_UNITS.get(key.lower(), bare) if name in (STEP_TIME, MFU) else Unit())
-            if name != told:
-                printed[name] = told
+            units.append(unit_of(name, "", key))
+            if name != text:
+                printed[name] = text
         if not schema.ends & keys and not columns.keys() - META_COLUMNS - {WITHIN}:
             return None
         ended = "finished" if schema.ends & keys else None
@@ -317,9 +256,9 @@ class Reader:
         layout = self._layouts.setdefault((layout, tuple(printed.items())), layout)
         return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
 
-    def _order(self, key: str) -> tuple[bool, bool, str]:
+    def _order(self, key: str) -> tuple[bool, bool, int, str]:
         """Sort the telling keys first: they get the canonical names, and never fall to the limit."""
-        return key not in self.schema.aliases, not TRAINED.search(key), key
+        return key not in self.schema.aliases, not TRAINED.search(key), meaning(key).loose, key
 
 
 def numeric(text: str) -> float | None:

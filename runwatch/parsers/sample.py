@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from runwatch.batch import META_COLUMNS
 from runwatch.metrics import MFU, SAMPLES_PER_SEC, STEP_TIME, TFLOPS, TOKENS_PER_SEC
-from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.names import canonical, meaning
 from runwatch.parsers.patterns import values
 from runwatch.parsers.trace import Token, tokens, trace
 from runwatch.parsers.user import PatternError, build
@@ -46,6 +46,8 @@ class Taken:
     """What the log calls it."""
     text: str
     """The number as the log prints it; empty if it was computed, or is a word of the log's."""
+    rule: str = ""
+    """The rule of the lexicon by which its name is this metric; empty if the format says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,10 @@ def _taken(name: str, value: float, printed: Mapping[str, str], token: Token | N
     if not unit and token is not None and token.value != value:
         unit = _STORED_AS.get(token.unit, "")
     text = token.text if token else ""
-    return Taken(plain(name, 100), value, unit, plain(printed.get(name, name), 100), text)
+    called = printed.get(name, name)
+    known = meaning(called)
+    rule = known.rule if name in (known.metric, known.unless) and name != called else ""
+    return Taken(plain(name, 100), value, unit, plain(called, 100), text, plain(rule, 100))
 
 
 def _lines(text: bytes, first: int, found: Sequence[Token | None]) -> tuple[tuple[int, str], ...]:

@@ -12,8 +12,9 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 
 from runwatch.batch import EVAL, TRAIN, Event
-from runwatch.metrics import Unit
+from runwatch.metrics import LOSS, Unit
 from runwatch.parsers import crc
+from runwatch.parsers.lexicon.names import meaning, unit_of
 from runwatch.parsers.patterns import Layout
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.protobuf import (
@@ -34,8 +35,7 @@ from runwatch.text import shown
 _SCHEMA = Schema(
     "tfevents",
     aliases={
-        "train/lm_loss": "train/loss",
-        "lm_loss": "train/loss",
+        "total_loss": "train/loss",
         "lm-loss-training/lm loss": "train/loss",
     },
 )
@@ -160,7 +160,9 @@ class EventDecoder:
             layouts = self._layouts.get(tags)
             if layouts is None:
                 layouts = self._build(tags)
-            piece.add(layouts[self._beside(tags, step)], offset, line, [step, time, *values])
+            layout = layouts[self._beside(tags, step)]
+            stored = (unit.apply(value) for unit, value in zip(layout.units[2:], values, strict=True))
+            piece.add(layout, offset, line, [step, time, *stored])
 
     def _beside(self, tags: tuple[str, ...], step: float) -> bool:
         """Return whether an event is of a step that was told; note how far its tags are.
@@ -190,7 +192,7 @@ class EventDecoder:
         names = tuple(self._name(tag) for tag in tags)
         told = map(shown, tags)
         printed = {name: tag for name, tag in zip(names, told, strict=True) if name != tag}
-        units = (Unit(),) * (len(names) + 2)
+        units = (Unit(), Unit(), *(unit_of(name, "", tag) for name, tag in zip(names, tags, strict=True)))
         first, beside = (
             Layout(kind, "tfevents", ("step", "time", *names), units, printed) for kind in (TRAIN, EVAL)
         )
@@ -203,6 +205,8 @@ class EventDecoder:
             if len(self._names) >= _MAX_TAGS:
                 self._names.clear()
             name = _SCHEMA.metric(tag, TRAIN) or f"tag/{tag}"
+            if name == LOSS and tag not in _SCHEMA.aliases and meaning(tag).loose:
+                name = tag  # the loss itself may be a later tag
             self._names[tag] = shown(tag if name in self._names.values() else name)
         return self._names[tag]
 

@@ -83,6 +83,7 @@ class Watchlist:
             wait=assignment.wait or not assignment.private,
             exclude=() if assignment.private else config.watch.exclude,
             formats=config.formats,
+            names=config.names,
             format=format_name(assignment.format, config),
             online=config.tail.online,
             prefer=config.sources.order,

@@ -8,7 +8,7 @@ import msgspec
 
 from runwatch.batch import Batch
 from runwatch.checkpoint import Look
-from runwatch.config_format import FormatConfig
+from runwatch.config_format import FormatConfig, NameConfig
 from runwatch.parsers.told import Told
 from runwatch.watcher.member import ORDER, Member
 from runwatch.watcher.sources.looked import Beside
@@ -168,6 +168,8 @@ class Setup(msgspec.Struct, frozen=True):
     """Patterns of paths that are not read though a search finds them."""
     formats: tuple[FormatConfig, ...] = ()
     """Formats of the user's own."""
+    names: dict[str, str | NameConfig] = {}
+    """What printed names mean, as the user says."""
     format: str | None = None
     """The only format to read logs as; None: it is detected."""
     prefer: tuple[str, ...] = ORDER

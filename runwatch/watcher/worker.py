@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from runwatch.config_format import meanings
 from runwatch.errors import SourceError
 from runwatch.parsers.api import Format
 from runwatch.parsers.formats import catalogue, restricted, troubles
+from runwatch.parsers.lexicon.names import use
 from runwatch.watcher import openfiles, wire
 from runwatch.watcher.feeds import (
     LogSource,
@@ -87,6 +89,7 @@ class Reader:
         self._setup, self._pulse = setup, pulse
         self._logs = openfiles.OpenLogs() if logs is None else logs
         self._formats = cache(partial(_formats, setup))
+        use(meanings(setup.names))
         self._paths = [os.fsdecode(path) for path in setup.paths]
         self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
         self._searched, self._pause = time.monotonic(), RESCAN

@@ -19,7 +19,7 @@ from runwatch.parsers.api import Format
 from runwatch.parsers.jsonlines import JsonLine
 from runwatch.parsers.jsontext import Record
 from runwatch.parsers.patterns import VALUE, LinePattern
-from runwatch.parsers.records import ANYTHING, HELD_OUT, LOSSES, NOTHING, Schema
+from runwatch.parsers.records import ANYTHING, LOSSES, Schema
 
 LLAMAFACTORY = Format(
     name="llamafactory-jsonl",
@@ -90,9 +90,7 @@ DETECTRON2 = Format(
                 needs=frozenset({"iteration"}),
                 train=re.compile("^total_loss$"),
                 otherwise=EVAL,
-                evals=re.compile(
-                    HELD_OUT.pattern + r"|^(?:bbox|segm|keypoints|box_proposals|sem_seg|panoptic_seg)/"
-                ),
+                evals=re.compile(r"^(?:bbox|segm|keypoints|box_proposals|sem_seg|panoptic_seg)/"),
                 aliases={"time": STEP_TIME},
             )
         ),
@@ -129,7 +127,7 @@ RLLIB = Format(
                 steps=("training_iteration",),
                 needs=frozenset({"training_iteration", "time_this_iter_s"}),
                 train=ANYTHING,
-                evals=NOTHING,
+                held_out=False,
                 modes=(),
                 aliases={
                     "time_this_iter_s": STEP_TIME,
@@ -210,7 +208,7 @@ MLPERF = Format(
                 "mllog",
                 steps=("step",),
                 train=re.compile("^eval_accuracy$"),
-                evals=NOTHING,
+                held_out=False,
                 otherwise=EVAL,
                 modes=(),
                 aliases={"eval_accuracy": "val/accuracy"},
@@ -258,7 +256,7 @@ STYLEGAN = Format(
                 steps=("Progress/tick",),
                 needs=frozenset({"Progress/tick", "Progress/kimg"}),
                 train=re.compile("^Progress/tick$"),
-                evals=NOTHING,
+                held_out=False,
                 modes=(),
                 aliases={"Loss/loss": LOSS},  # EDM's; a GAN has two
             ),

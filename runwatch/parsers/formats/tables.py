@@ -7,7 +7,7 @@ import re
 from runwatch.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format
 from runwatch.parsers.columns import Columns
-from runwatch.parsers.records import NOTHING, STEPS, Schema
+from runwatch.parsers.records import STEPS, Schema
 
 _LOSS = re.compile(
     r"(?:^|(?:train\w*|total|avg|mean|policy|value|actor|critic|gen\w*|disc\w*|[dg])[/_ .])loss\b"
@@ -31,7 +31,7 @@ LIGHTNING = Format(
                 steps=("step",),
                 needs=frozenset({"epoch", "step"}),
                 train=re.compile(r"loss|acc|train|val|lr", re.IGNORECASE),
-                evals=NOTHING,
+                held_out=False,
                 aliases={"loss_step": LOSS, **{f"lr-{name}": LEARNING_RATE for name in _OPTIMIZERS}},
             )
         ),
@@ -137,7 +137,7 @@ CATBOOST = Format(
                 steps=("iter",),
                 needs=frozenset({"iter"}),
                 train=re.compile(r"^(?!iter$|Passed$|Remaining$)"),  # time_left.tsv holds nothing learnt
-                evals=NOTHING,
+                held_out=False,
             ),
             b"\t",
         ),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
+from runwatch.batch import META_COLUMNS
 from runwatch.metrics import (
     DATA_TIME,
     EPOCH,
@@ -31,9 +32,10 @@ from runwatch.metrics import (
 )
 from runwatch.parsers.lexicon import units
 from runwatch.parsers.lexicon.languages import spelled, translated
-from runwatch.parsers.lexicon.words import apart, is_loss, is_quality, without_split
+from runwatch.parsers.lexicon.words import apart, is_loss, is_quality, is_telling, own_losses, without_split
 
 
+@lru_cache
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
@@ -43,7 +45,7 @@ class Kind(NamedTuple):
 
     metric: str
     role: str
-    cores: tuple[frozenset[str], ...]
+    cores: tuple[str, ...]
     """What the words of a name are without those that change nothing."""
     beside: frozenset[str] = frozenset()
     """Words that change nothing: of two names in a record, the one with fewer of them is the metric."""
@@ -53,11 +55,11 @@ class Kind(NamedTuple):
     """Parts of the data of which a name can be."""
 
 
-def _cores(text: str) -> tuple[frozenset[str], ...]:
-    return tuple(_words(core) for core in text.split(","))
+def _cores(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
 
 
-_ANY = _words(
+ANY = _words(
     "avg average averaged mean avr running cur current curr now new smooth smoothed ema the and is at of"
 )
 """Words that change nothing, whatever the name."""
@@ -94,7 +96,7 @@ KINDS = (
     Kind(LOSS_SCALE, "amount", _cores("loss scale,grad scale,loss scaling,amp scale,loss scaler")),
     Kind(EPOCH, "counter", _cores("epoch"), splits=frozenset(("",))),
     Kind(MFU, "share", _cores("mfu,model flops utilization"), _words("bf16")),
-    Kind(TFLOPS, "rate", _cores("tflops,tflop s,tflops s"), units.DEVICE | _words("per")),
+    Kind(TFLOPS, "rate", _cores("tflops,tflop per s,tflops per s"), units.DEVICE | _words("per")),
     Kind(TOKENS_PER_SEC, "rate", _cores("tps,tgs,wps")),
     Kind(
         STEP_TIME,
@@ -113,6 +115,7 @@ KINDS = (
     ),
 )
 """The lexicon. Times may end with their unit: `step_ms`, `data_s`, `iter time (ms)`."""
+_METRICS = frozenset(kind.metric for kind in KINDS)
 _EXACT = {
     "lm loss value": VAL_LOSS,  # Megatron's, on its lines of validation
 }
@@ -120,7 +123,7 @@ _OWN = _words("train_samples_per_second train_steps_per_second train_runtime tim
 """Means over the whole run, as the Hugging Face Trainer prints them at its end, and counters."""
 _PERCENT = _words("bf16_mfu percent pct %")
 """Names, and words of names, of a share that is printed in per cent."""
-_SORTS = _words("ce bce mse nll xent cross entropy crossentropy lm mlm clm ntp huber l1 smoothl1 ctc")
+SORTS = _words("ce bce mse nll xent cross entropy crossentropy lm mlm clm ntp huber l1 smoothl1 ctc")
 """Words for the function that a loss is computed by: such a loss is the loss if there is no other."""
 _BARE = _cores("nll,xent,cross entropy,crossentropy,ce,bce,cost,objective")
 _HOLDERS = _words(
@@ -128,11 +131,6 @@ _HOLDERS = _words(
     "device optim optimizer opt timing timings timer timers speed system schedule scheduler"
 )
 """What holds a metric and says no more, before a slash."""
-_CLOCKED = {
-    **dict.fromkeys(units.STEP, STEP_TIME),
-    **dict.fromkeys(("data", "dataload", "dataloader", "dataloading"), DATA_TIME),
-}
-"""What takes a time, where only the unit says that it is one: `step_ms`, `data_s`."""
 _TOLD = _words("best min lowest max highest")
 """Words of names that say again what others said."""
 SPEED = _words("speed throughput rate")
@@ -143,9 +141,15 @@ _OPTIMIZER = re.compile(
     r"(?i)(?<![a-z])(?:fused|paged|cpu|deepspeed(?:cpu)?)?(?:adam|sgd|rmsprop|adagrad|adafactor|adadelta|lion|lamb|lars|"
     r"muon|sophia|shampoo)[a-z]{0,10}(?![a-z])"
 )
+_BEGINS = re.compile(
+    r"(?:(?P<test>[Tt]est|TEST)|(?i:val|valid|validation|vali|eval|evaluation|dev|h[eo]ld[_ -]?out))"
+    r"(?:(?P<sep>[_/ .-])|$|(?=[A-Z][a-z]))"
+)
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a word begins in LearningRate and TrainLR."""
 _TOKEN = re.compile(r"l[12](?![a-z0-9])|bf16|[a-z]+|%|/|\d+(?:\.\d+)?")
+_own: dict[str, Meaning] = {}
+"""The user's names, in small letters."""
 _HELD = re.compile(r"(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
 
 
@@ -178,7 +182,7 @@ def meaning(printed: str, suffix: str = "") -> Meaning:
     told = units.rate_suffix(suffix)
     if told is not None and name.lower() in ("", suffix.lower(), *SPEED):
         return Meaning(told[0], f"unit {suffix}", "rate", unit=told[1])
-    found = _read(name)
+    found = _own.get(name.lower()) or _read(name)
     unit = units.of_suffix(suffix)
     return found if unit is None else replace(found, unit=unit)
 
@@ -202,6 +206,65 @@ def unit_of(metric: str, suffix: str, printed: str = "") -> Unit:
     return SHARE if metric == MFU else Unit()
 
 
+class NamingError(ValueError):
+    """A name that the user tells a meaning of which is none; `key` is what is wrong of it."""
+
+    def __init__(self, key: str, what: str, advice: str) -> None:
+        super().__init__(what)
+        self.key, self.advice = key, advice
+
+
+def told(metric: str, unit: str = "", split: str = "") -> Meaning:
+    """Return the meaning that the user gives a name. Raises NamingError if it is none."""
+    if not metric.isprintable() or not metric.strip() or metric in META_COLUMNS:
+        raise NamingError("metric", f"{metric!r} is no metric", "such as train/loss")
+    if split not in ("", "train", "val", "test"):
+        raise NamingError("split", f"unknown split {split!r}", "known: train, val, test")
+    known = units.of_suffix(unit) or (Unit(multiply=units.SCALES[unit.encode()]) if _scales(unit) else None)
+    if unit and known is None:
+        raise NamingError("unit", f"unknown unit {unit!r}", "such as ms, s, %, it/s, tok/s, k")
+    found = meaning(metric)
+    name = found.metric
+    if split in ("val", "test") and not name.startswith(f"{split}/"):
+        name = f"{split}/{name.removeprefix('train/')}"
+    return Meaning(name, "[names]", found.role, split or found.split, known or found.unit)
+
+
+def _scales(unit: str) -> bool:
+    return unit.encode() in units.SCALES
+
+
+def use(names: Mapping[str, Meaning]) -> None:
+    """Let the user's names go before all others, in any case; to be called before a log is read."""
+    own = {name.strip().lower(): meant for name, meant in names.items()}
+    if own == _own:
+        return
+    _own.clear()
+    _own.update(own)
+    own_losses.clear()
+    own_losses.update(name.encode() for name, meant in own.items() if meant.role == "loss")
+    for known in (meaning, is_loss, is_quality, is_telling):
+        known.cache_clear()
+
+
+def own(printed: str) -> str | None:
+    """Return the metric that the user says a name is; None for other names."""
+    found = _own.get(printed.strip().lower()) if _own else None
+    return None if found is None else found.metric
+
+
+def of_validation(printed: str) -> str | None:
+    """Return a name that begins with a word for held-out data as one of validation: `eval_ppl` -> val/ppl.
+
+    One that does so before a slash, or speaks of a test, stays as it is printed; None for all others.
+    """
+    found = _BEGINS.match(printed)
+    if found is None:
+        return None
+    rest = printed[found.end() :]
+    return printed if found["sep"] in ("/", ".", "-") or found["test"] or not rest else f"val/{rest}"
+
+
 def promoted(named: Mapping[str, str]) -> dict[str, str]:
     """Return what names of one record mean because no other of them does, by {printed: metric}.
 
@@ -216,7 +279,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
         rivals = [
             name for name, told in losses.items() if (told.split in ("val", "test")) == (target == VAL_LOSS)
         ]
-        if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] != rivals[0]:
+        if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] in _METRICS:
             continue
         if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
             found[rivals[0]] = target
@@ -230,6 +293,7 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
     """
     aliases = aliases or {}
     names = list(printed)
+    aliases = {name: metric for name in names if (metric := own(name) or aliases.get(name))}
     named = {name: aliases.get(name) or canonical(name) for name in names}
     named.update({name: metric for name, metric in promoted(named).items() if name not in aliases})
     best: dict[str, str] = {}
@@ -275,7 +339,7 @@ def _percent(lower: str, tokens: tuple[str, ...]) -> bool:
 def _tokens(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the words of a name, and the numbers between them; a slash in a rate is a `per`."""
     if not name.isascii():
-        name = spelled(translated(name.encode())).strip()
+        name = spelled(translated(name.encode(errors="replace"))).strip()
     short = _OPTIMIZER.sub(" ", name)
     text = _HELD.sub("heldout", _HUMP.sub("_", short if short.strip(" -_/") else name).lower())
     found = _TOKEN.findall(text)
@@ -316,21 +380,23 @@ def _known(tokens: tuple[str, ...], numbers: tuple[str, ...]) -> Meaning | None:
 def _extra(kind: Kind, words: tuple[str, ...]) -> tuple[int | None, Unit]:
     """Return how many words change nothing, None if a name is of another kind, and the unit it ends with."""
     last, unit = words[-1], SHARE if kind.metric == MFU else Unit()
+    said = [frozenset(words)]
     if kind.role == "duration" and last in units.IN_NAMES:
-        words, unit = tuple(word for word in words[:-1] if word != "in"), units.of_seconds(last)
-        clocked = [word for word in words if word not in _ANY]
-        if len(clocked) == 1 and kind.metric == _CLOCKED.get(clocked[0]):
-            words = (*words, "time")
+        rest = frozenset(words[:-1]) - {"in"}
+        said, unit = (
+            [rest, rest | {"time"}],
+            units.of_seconds(last),
+        )  # `step_ms` says by its unit that it is one
     elif kind.metric == MFU:
-        words = tuple(word for word in words if word not in _PERCENT)
-    said = frozenset(words)
-    fits = [said - core for core in kind.cores if core <= said and said - core <= kind.beside | _ANY]
-    return min(map(len, fits), default=None), unit
+        said = [said[0] - _PERCENT]
+    beside = (name - core for name in said for core in map(_words, kind.cores) if core <= name)
+    fits = [len(rest) for rest in beside if rest <= kind.beside | ANY]
+    return min(fits, default=None), unit
 
 
 def _rate(words: tuple[str, ...]) -> Meaning | None:
     """Return the meaning of a rate, as `tokens per s per gpu` or `ms per iter`."""
-    bare = tuple(word for word in words if word not in _ANY | SPEED | _WHOLE)
+    bare = tuple(word for word in words if word not in ANY | SPEED | _WHOLE)
     if len(bare) == 2 and bare[1] in ("s", "sec") and bare[0] in units.MANY:  # samples_s
         bare = (bare[0], "per", bare[1])
     found = units.rate(bare)
@@ -345,16 +411,16 @@ def _rate(words: tuple[str, ...]) -> Meaning | None:
 
 def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
     """Return the meaning of a loss that its name says how to compute: `ce_loss`, `val_nll`."""
-    bare = frozenset(words) - _ANY - {"total"}
+    bare = frozenset(words) - ANY - {"total"}
     sort = bare - {"loss"}
-    if not ((len(sort) < len(bare) and sort and sort <= _SORTS) or bare in _BARE):
+    if not ((len(sort) < len(bare) and sort and sort <= SORTS) or bare in map(_words, _BARE)):
         return None
     target = VAL_LOSS if split in ("val", "test") else LOSS
     return Meaning("", f"{' '.join(words)}: a loss of some kind", "loss", split, Unit(), WEAK, target)
 
 
 def _role(name: str) -> str:
-    raw = name.encode()
+    raw = name.encode(errors="replace")
     if not _TOLD.isdisjoint(_tokens(name)[0]):
         return ""
     return "loss" if is_loss(raw) else "score" if is_quality(raw) else ""

@@ -30,7 +30,10 @@ _COUNTED = {
     **dict.fromkeys(STEPS, STEP_TIME),
     **_each("tok toks token tokens word words", TOKENS_PER_SEC),
     **_each("sample samples smpl example examples ex img imgs image images", SAMPLES_PER_SEC),
-    **_each("seq seqs sequence sequences sent sents sentence sentences instance instances", SAMPLES_PER_SEC),
+    **_each(
+        "seq seqs sequence sequences sent sents sentence sentences instance instances clip clips",
+        SAMPLES_PER_SEC,
+    ),
 }
 """Words for what is counted, and the metric of how many a second there are."""
 MANY = frozenset(word for word in _COUNTED if word.endswith("s") or word == "tok")
@@ -122,3 +125,11 @@ def is_per(before: list[str], behind: str) -> bool:
         word in _COUNTED or (word[:1] in _THOUSANDS and word[1:] in _COUNTED) or word in ("tflop", "tflops")
     )
     return counted and SECONDS.get(behind) == 1.0
+
+
+def by_metric() -> dict[str, list[str]]:
+    """Return the words for what is counted, by the metric of how many a second there are."""
+    found: dict[str, list[str]] = {}
+    for word, metric in _COUNTED.items():
+        found.setdefault(metric, []).append(word)
+    return found

@@ -67,6 +67,8 @@ _COSTS = frozenset(b"batch reader time data".split())
 """What else costs: time."""
 _NOW = frozenset(b"lr learning rate current new the now train training".split())
 """Words of the name of a learning rate."""
+own_losses: set[bytes] = set()
+"""Names of losses that the user tells, in small letters."""
 _NAMES = 1024
 """Names of which is remembered what they say."""
 
@@ -130,6 +132,8 @@ def is_epoch(name: bytes) -> bool:
 @lru_cache(_NAMES)
 def is_loss(name: bytes) -> bool:
     """Whether a name is that of a loss."""
+    if name.lower() in own_losses:
+        return True
     parts = words(name)
     if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
         return True

@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import re
 
-from runwatch.metrics import LOSS, STEP_TIME
+from runwatch.metrics import LOSS, VAL_BPB, VAL_LOSS
+from runwatch.parsers.lexicon.names import meaning, of_validation
 
-ALIASES = dict.fromkeys(
-    (
-        "avr_loss",
-        "train_loss_step",
-        "loss_step",
-        "step_loss",
-        "loss/train/total",
-        "reduced_train_loss",
-        "total_loss",
-        *(f"loss ({of})" for of in ("batch", "step")),
-        *(f"{of}_loss" for of in ("batch", "running", "avg", "average", "mean", "cur", "current", "iter")),
-        *(f"{of} loss" for of in ("batch", "running", "avg", "average", "mean", "total")),
-    ),
-    LOSS,
-) | {"train_step_timing in s": STEP_TIME}
-"""What bars print, and what it is."""
+ALIASES = {"reduced_train_loss": LOSS}
+"""NeMo's, beside a `train_loss` that is the mean of the epoch."""
 
 _HELD_OUT = r"val(?:id(?:ation)?)?|eval(?:uation)?|dev|test"
-_VALIDATION = re.compile(r"(?i:^(?:val|valid|eval|test)[_/ ])")
 _HELD_OUT_NAME = re.compile(rf"(?i)\b(?:{_HELD_OUT})(?:[ _/-].*)?$")
 _HELD_OUT_LOSS = re.compile(rf"(?i:\b(?:{_HELD_OUT})(?:[ _/-]\w{{1,20}})?[ _/-]loss)".encode())
 _REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\||\{['\"]")
@@ -62,7 +48,7 @@ def spans_run(desc: bytes) -> bool:
 
 def is_validation(name: str) -> bool:
     """Return whether a value of a training bar is of validation."""
-    return _VALIDATION.match(name) is not None
+    return of_validation(name) is not None or meaning(name).metric in (VAL_LOSS, VAL_BPB)
 
 
 def is_loss(name: str) -> bool:
