@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from runwatch.batch import META_COLUMNS, TRAIN
 from runwatch.metrics import LOSS, Unit, canonical
+from runwatch.parsers.envelope.header import behind_logger
 from runwatch.parsers.learn_counters import ENOUGH
 from runwatch.parsers.learn_families import LOSSLESS, aliases
 from runwatch.parsers.learn_words import is_loss, is_quality
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
-from runwatch.parsers.prefix import behind_logger
 from runwatch.parsers.tongues import spelled
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
