@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-RECORDS = 48
+RECORDS = 24
 DATED = "2030-01-02 03:{m:02d}:{s:02d}"
 ZONED = "2030-01-02T03:{m:02d}:{s:02d}"
 

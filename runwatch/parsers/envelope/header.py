@@ -55,7 +55,9 @@ _LOGGED = b"|".join(
     (
         rb"(?P<contained>" + _CRI + rb"|" + _PROCESS + rb")",
         # what separates the parts, but for the first cell of a box
-        rb"(?:[-:>]{1,2}|\|(?= {1,4}" + LEVEL + rb"\b)|\|(?![^\r\n]{0,300}\|\s*$))(?= )",
+        rb"(?:[-:>]{1,2}|\|(?= {1,4}(?:"
+        + LEVEL
+        + rb"\b|[\w.<>]{1,80}:[\w<>]{1,60}:\d))|\|(?![^\r\n]{0,300}\|\s*$))(?= )",
         # levels, and a logger's name before one
         rb"\[" + _CALM + rb"\]:?",
         _CALM + rb"\b:?(?= )",
