@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 _CELL = re.compile(  # each run of spaces is tried once: a line of spaces must not take quadratic time
     rb"\|\s+(?=\S)(?:([\w./%-][\w./% -]{0,59}?)\s*|(?<=\s\s))\|\s*(?:(" + VALUE + rb")\s*)?\|\s*$"
 )
-_TAG = re.compile(rb"(?:\[\d{1,5},\d{1,5}\]<std(?:out|err)>|\[\d{1,5}\]): ?")
-"""The process that printed a line, as mpirun and torchrun tell it."""
 _RULE = re.compile(rb"-{10,200}\s*$")
 _MAX_ITEMS = 200
 _STEP = "total_timesteps"
@@ -42,25 +40,16 @@ class BoxReader:
     had other names for it, and so has Spinning Up.
     """
 
-    begins = rb"\[\d|-{10}|\| [^|]*\|[^|]*\|\s*\Z"
+    begins = rb"-{10}|\| [^|]*\|[^|]*\|\s*\Z"
     awake = False
 
     def __init__(self) -> None:
         self._row = RowMaker("box", {_STEP: "step"})
         self._section = ""
         self._items: _Items | None = None
-        self._tag: bytes | None = None
-        """Of the process whose boxes are read: the first that printed one."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one line of a box."""
-        tag = _TAG.match(line) if line[:1] == b"[" else None
-        if tag is not None:
-            line = line[tag.end() :]
-            if line[:10] == b"----------" and self._tag is None:
-                self._tag = tag[0]
-            if tag[0] != self._tag:
-                return None
         if line[:2] == b"| ":
             cell = _CELL.match(line)
             if cell is None or self._items is None:

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from runwatch.parsers.decoded import Decoded
+from runwatch.parsers.envelope.enveloped import Enveloped, Logged, Unopened
 from runwatch.parsers.escapes import Uncoloured
 from runwatch.parsers.lines import PAD, Ints, Lines
 from runwatch.parsers.patterns import DictPattern, Matcher
@@ -71,13 +72,15 @@ class BulkDecoder:
 
     matcher: Matcher
     _reads: Matcher = field(init=False)
-    """The matcher, made to see through escape sequences: they become bytes of a skeleton."""
+    """The matcher, made to see through envelopes and escape sequences: they become bytes of a skeleton."""
     _skeletons: list[Skeleton] = field(default_factory=list)
     _hopeless: set[bytes] = field(default_factory=set)
     """Shapes that are no record, or that no skeleton can hold."""
 
     def __post_init__(self) -> None:
-        self._reads = Uncoloured(self.matcher)
+        behind = Logged, Unopened  # they look at envelopes themselves
+        bare = bool(self.matcher.prefix) or isinstance(self.matcher, behind)
+        self._reads = Uncoloured(self.matcher if bare else Enveloped(self.matcher))
 
     def forget(self) -> None:
         """Learn anew: the matcher reads the same lines in another way from now on."""

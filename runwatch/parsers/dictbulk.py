@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers.decoded import Decoded, Floats
+from runwatch.parsers.envelope.enveloped import Enveloped
+from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.escapes import bare
 from runwatch.parsers.jsonbulk import GroupDecoder, decoded
 from runwatch.parsers.lines import PAD, Bytes, Ints, Lines
 from runwatch.parsers.patterns import ITEMS, DictPattern, Layout
 from runwatch.parsers.skeleton import Number, fold, number_shape
-from runwatch.parsers.stamps import may_hold
-from runwatch.parsers.tags import ranked
 
 _NUMBERS = b"+-.0123456789"
 """What numbers are made of, beside an exponent's e: without these, dicts of one shape are the same."""
@@ -129,6 +129,7 @@ class DictDecoder(GroupDecoder):
     def __init__(self, matcher: DictPattern) -> None:
         super().__init__()
         self.matcher = matcher
+        self._reads = Enveloped(matcher)
         self.needle = matcher.needle
 
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
@@ -188,11 +189,12 @@ class DictDecoder(GroupDecoder):
             return None if at else line
         if line.find(b"%|", 0, at) >= 0:
             return None  # a bar, of which the matcher tells too
-        return line if may_hold(line, at) or ranked(line, 0, at) else line[at:]
+        header = opened(line)
+        return line if header is not None and (header.parts or header.spans) else line[at:]
 
     def learn(self, text: bytes) -> _Shape | None:
         """Return the shape of a dict, or None if it is no record or holds anything but numbers."""
-        match = self.matcher.match(text)
+        match = self._reads.match(text)
         if match is None or match.layout.event:
             return None
         if any(unit.invert for unit in match.layout.units):

@@ -7,13 +7,15 @@ the line, or, behind a logging prefix, stands in it. What a line holds is looked
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from runwatch.batch import TRAIN
 from runwatch.parsers.api import Format
+from runwatch.parsers.envelope.enveloped import Logged, Placing, message_at
+from runwatch.parsers.envelope.header import Header
+from runwatch.parsers.envelope.ranks import Ranks
 from runwatch.parsers.needles import Needles
 from runwatch.parsers.patterns import LinePattern, Match, Matcher
-from runwatch.parsers.prefix import Logged
 
 _FEW = 8
 """So few needles are asked about one by one."""
@@ -53,12 +55,17 @@ class Dispatch:
     """The matchers of some formats, in the formats' order. It never changes."""
 
     def __init__(
-        self, formats: Sequence[Format], logged: bool | None, behind: dict[int, Logged] | None = None
+        self,
+        formats: Sequence[Format],
+        logged: bool | None,
+        behind: dict[int, Logged] | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         """Sort the matchers of `formats`.
 
         `logged` tells whether lines stand behind a logging prefix; None: both ways are tried.
         `behind` holds the matchers of such lines by the identity of the bare ones; new ones are added.
+        `ranks` holds the matchers of each rank's lines.
         """
         known = {} if behind is None else behind
         owned = [(matcher, fmt) for fmt in formats for matcher in fmt.matchers]
@@ -78,42 +85,62 @@ class Dispatch:
         self.heads = None if silent else tuple(one.needle for one in self._asked if one.begins)
         """What other records begin with; None if they may begin with anything."""
         self._needles = Needles(self.needles) if len(self.needles) > _FEW else None
-        self._kinds: dict[tuple[bytes, frozenset[bytes], bool], tuple[_Asked, ...]] = {}
+        self._placing, self._ranks = Placing(), Ranks() if ranks is None else ranks
+        self._kinds: dict[tuple[bytes, frozenset[bytes], bool, bool], tuple[_Asked, ...]] = {}
         """Who is asked about lines that begin with a byte and may hold some needles."""
 
-    def first(self, line: bytes, *, training: bool, asleep: bool = False) -> Found | None:
+    def first(
+        self, line: bytes, header: Header | None = None, *, training: bool, asleep: bool = False
+    ) -> Found | None:
         """Return what the first matcher reads; with `training` those go first that read a training step.
 
-        `asleep` tells that no matcher waits for a line whatever it holds.
+        `header` is what stands before the message of the line. `asleep` tells that no matcher waits
+        for a line whatever it holds.
         """
-        head = line[:1]
+        message = line if header is None else line[header.end :]
+        head = message[:1]
         held = self.needles if self._needles is None else self._needles.held(line)
-        kind = (head if head in self._heads else b"", held, asleep)
+        kind = (head if head in self._heads else b"", held, asleep, header is not None)
         asked = self._kinds.get(kind)
         if asked is None:
             asked = self._asked_about(*kind)
         other = None
         for needle, begins, matcher, fmt, logged, _ in asked:
-            if not (line.startswith(needle) if begins else needle in line):
+            if not (message.startswith(needle) if begins else needle in line):
                 continue
-            match = matcher.match(line)
+            bare = header is None or logged
+            match = matcher.match(line) if bare else self._behind(matcher, line, cast("Header", header))
             if match is not None:
+                found = Found(match, fmt, logged or (begins and header is not None and not fmt.alone))
                 if not training or match.layout.kind == TRAIN:
-                    return Found(match, fmt, logged)
-                other = other or Found(match, fmt, logged)
+                    return found
+                other = other or found
         return other
 
-    def _asked_about(self, head: bytes, held: frozenset[bytes], asleep: bool) -> tuple[_Asked, ...]:
-        """Return those that may read lines that begin with `head` and hold needles; remember them."""
+    def _behind(self, matcher: Matcher, line: bytes, header: Header) -> Match | None:
+        """Return what a matcher reads in the message of a line; each rank has its own, where it remembers."""
+        at = message_at(matcher, header)
+        match = self._ranks.matcher(header.key(line), matcher).match(line[at:])
+        return None if match is None else self._placing.match(match, line, header, at)
+
+    def _asked_about(
+        self, head: bytes, held: frozenset[bytes], asleep: bool, behind: bool
+    ) -> tuple[_Asked, ...]:
+        """Return those that may read lines that begin with `head` and hold needles; remember them.
+
+        Of messages behind an envelope those last whose records are whole lines elsewhere.
+        """
         inside = {needle for needle in self.needles if any(word.startswith(needle) for word in held)} | {b""}
         asked = tuple(
             one
             for one in self._asked
             if (one.needle[:1] == head if one.begins else one.needle in inside and not (asleep and one.waits))
         )
+        if behind:
+            asked = tuple(sorted(asked, key=lambda one: one.format.alone))
         if len(self._kinds) >= _MAX_KINDS:
             self._kinds.clear()
-        self._kinds[head, held, asleep] = asked
+        self._kinds[head, held, asleep, behind] = asked
         return asked
 
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from runwatch.parsers.envelope.enveloped import Logged
 from runwatch.parsers.patterns import ExactPattern, Layouts, LinePattern, Match, number
-from runwatch.parsers.prefix import Logged
 
 _COUNT = re.compile(rb"\[ *(\d+)/(\d+)\]")
 

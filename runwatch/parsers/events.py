@@ -12,9 +12,10 @@ import re
 from typing import NamedTuple
 
 from runwatch.batch import Event
-from runwatch.parsers import signs, tags
+from runwatch.parsers import signs
+from runwatch.parsers.envelope.header import opened
+from runwatch.parsers.envelope.stamps import stamped
 from runwatch.parsers.failures import ROOT_CAUSE, FailureTables, Root
-from runwatch.parsers.stamps import stamped
 from runwatch.parsers.tracebacks import HEAD, Ended, Tracebacks
 from runwatch.text import decode
 
@@ -48,21 +49,23 @@ class Line(NamedTuple):
     """Of its line in the log."""
     ordinal: int
     """Of the record; a gap means that step lines stood between."""
-    before: bytes = b""
-    """What stands before the tag: a time, or nothing."""
+    whole: bytes = b""
+    """With its tag and the time that may stand before it; empty if there is none."""
 
     @classmethod
     def of(cls, text: bytes, offset: int, number: int, ordinal: int) -> Line:
         """Return a record's line, its tag taken off."""
-        start, end = tags.place(text)
-        if not end:
+        header = opened(text, lenient=True)
+        end = header.launched if header is not None else 0
+        if header is None or not end:
             return cls(text[:_LOOK], b"", None, offset, number, ordinal)
-        tag = text[start:end].strip()
-        return cls(text[end : end + _LOOK], tag, tags.rank(tag), offset, number, ordinal, text[:start])
+        rank = header.rank(text)
+        return cls(text[end : end + _LOOK], header.process, rank, offset, number, ordinal, text[:end])
 
     def data(self) -> dict[str, str]:
         """Return when it was written, if it says so; see stamps for what that means."""
-        seconds = stamped(self.before or self.text)
+        seconds = stamped(self.whole)
+        seconds = stamped(self.text) if seconds is None else seconds
         return {} if seconds is None else {"time": f"{seconds:.3f}"}
 
 
@@ -234,7 +237,8 @@ def _redrawn(line: bytes) -> bytes:
 
 
 def _of_traceback(ended: Ended) -> Event:
-    rank, data = tags.rank(ended.tag), {"frames": ended.frames}
+    header, data = opened(ended.tag + b" {", lenient=True), {"frames": ended.frames}
+    rank = header.rank(ended.tag) if header is not None else None
     if not ended.raised:
         return Event(
             "traceback", ended.offset, ended.line, "Traceback without its last line", rank, data=data

@@ -14,9 +14,9 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
+from runwatch.parsers.envelope.enveloped import Logged
 from runwatch.parsers.needles import any_of
 from runwatch.parsers.patterns import Matcher
-from runwatch.parsers.prefix import Logged
 from runwatch.parsers.readers import Reader
 
 BAR = b"%|"

@@ -15,13 +15,16 @@ from runwatch.metrics import LOSS
 from runwatch.parsers.api import MAX_LINE, Format
 from runwatch.parsers.columns import Columns
 from runwatch.parsers.dispatch import Dispatch, trains
+from runwatch.parsers.envelope.containers import may_wrap, unwrapped
+from runwatch.parsers.envelope.enveloped import Enveloped, Logged, Placing
+from runwatch.parsers.envelope.header import Header, opened
+from runwatch.parsers.envelope.ranks import RankedReader, Ranks
 from runwatch.parsers.escapes import UP, bare, rows
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.learner import Learner
-from runwatch.parsers.patterns import BarPattern, Match, Matcher, values
+from runwatch.parsers.patterns import BarPattern, Layout, Match, Matcher, values
 from runwatch.parsers.piece import Held, Piece, tell_loss
-from runwatch.parsers.prefix import Logged
 from runwatch.parsers.quiet import Quiet
 from runwatch.parsers.readers import Reader, Row, message_behind, tells_little
 from runwatch.parsers.relearner import Relearner
@@ -67,10 +70,18 @@ class Interpreter:
         self.understood: list[int] = []
         """Lines not yet counted with records that were taken for none and turned out to be some."""
         self.events, self._early = EventScanner(), Early()
-        self._own = tuple((matcher, fmt) for fmt in self.formats if fmt.own for matcher in fmt.matchers)
+        self._own = tuple((Enveloped(m), fmt) for fmt in self.formats if fmt.own for m in fmt.matchers)
         self._behind: dict[int, Logged] = {}
         """Each matcher for lines behind a logging prefix."""
         self._readers: tuple[tuple[Reader, Format], ...] = ()
+        self._ranks, self._placing = Ranks(), Placing()
+        """The matchers and readers of each rank's lines, and the columns that envelopes tell."""
+        self._line = b""
+        """The line that is read."""
+        self._header: Header | None = None
+        """What stands before its message."""
+        self._outer: tuple[bytes, Header] | None = None
+        """The line at whose end it stands, and that one's header."""
         self._dispatch: Dispatch
         self._idle: IdleRedraws | None
         self.heads: list[bytes]
@@ -91,14 +102,15 @@ class Interpreter:
 
     def prime(self, lines: list[bytes]) -> None:
         """Show the first lines of a stream whose middle is read to those who look for something there."""
+        headers = [(line, opened(line)) for line in lines]
+        lines = [line if header is None else line[header.end :] for line, header in headers]
         for one in (*(m for fmt in self.formats for m in fmt.matchers), *(r for r, _ in self._readers)):
             if hasattr(one, "prime"):
                 one.prime(lines)
 
     def finish(self, offset: int, piece: Piece) -> None:
         """Take what the stream's end (or a break in it) completes."""
-        for reader, fmt in self._readers:
-            self._take_rows(fmt, reader.flush(), offset, piece)
+        self._flush_readers(offset, piece)
         if self._open and self.format is None:
             self._release(piece)
         learner = None if self.learner is None else self.learner.below(self._records)
@@ -113,16 +125,19 @@ class Interpreter:
             title = f"line {number} is longer than {MAX_LINE} bytes; the rest of it is not read"
             piece.events.append(Event("overlong", offset, number, title))
             line = line[:MAX_LINE]
+        line = unwrapped(line) or line
         if UP not in line:
             return self._read_row(bare(line), offset, number, ordinal, piece)
         told = [self._read_row(text, offset + at, number, ordinal, piece) for at, text in rows(line)]
         return any(told)
 
     def _read_row(self, line: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
-        """Parse the text of one row of the terminal."""
-        match = self._leading(line) if self._own or self._first else None
-        if match is None and self._quiet.shuts_out(line):
-            told = self._tell(line, offset, number, ordinal, piece)
+        """Parse the text of one row of the terminal: its message behind its envelope."""
+        self._line, self._header = line, opened(line)
+        line = line if self._header is None else line[self._header.end :]
+        match = self._leading(self._line) if self._own or self._first else None
+        if match is None and not self._ranks and self._quiet.shuts_out(line):
+            told = self._tell(self._line, offset, number, ordinal, piece)
             learned = self.learner is not None and self._learn(self.learner, line, offset, number, piece)
             return learned or told
         told = self._ask(match, line, offset, number, ordinal, piece)
@@ -133,7 +148,7 @@ class Interpreter:
     def _ask(
         self, match: Match | None, line: bytes, offset: int, number: int, ordinal: int, piece: Piece
     ) -> bool:
-        """Ask everyone about a line; `match` is what those that go first have found."""
+        """Ask everyone about a message; `match` is what those that go first have found in its line."""
         reads = match is None and self._readers and self._quiet.is_read(line)
         if reads and self._read(line, offset, number, piece):
             match = self._read_further(line, offset, number, ordinal, piece)
@@ -145,23 +160,39 @@ class Interpreter:
         elif self._hold_match(match, line, offset, number, piece):
             return True
         if match is not None:
-            piece.add(match.layout, offset, number, values(line, match))
+            piece.add(*self._placed(match.layout, offset, number, values(self._line, match)))
             if match.layout.event:
-                piece.events.append(Event(match.layout.event, offset, number, decode(line, 300)))
+                piece.events.append(Event(match.layout.event, offset, number, decode(self._line, 300)))
             if match.layout.kind != BAR:
                 return True
         if b"%|" in line and (behind := message_behind(line)):
-            at = len(line) - len(behind)
-            return self.read(behind, offset + at, number, ordinal, piece) or match is not None
-        told = self._tell(line, offset, number, ordinal, piece)
+            return self._read_behind(behind, offset, number, ordinal, piece) or match is not None
+        told = self._tell(self._line, offset, number, ordinal, piece)
         if match is None and self.learner is not None:
             return self._learn(self.learner, line, offset, number, piece) or told
         return match is not None or told
 
+    def _read_behind(self, behind: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
+        """Read what stands behind a bar in the line that is read, and is of the same rank."""
+        line, header, outer = self._line, self._header, self._outer
+        self._outer = (line, header) if header is not None else outer
+        told = self.read(behind, offset + len(line) - len(behind), number, ordinal, piece)
+        self._line, self._header, self._outer = line, header, outer
+        return told
+
+    def _placed(
+        self, layout: Layout, offset: int, number: int, numbers: list[float]
+    ) -> tuple[Layout, int, int, list[float]]:
+        """Return a record with what the line tells at whose end its own stands."""
+        if self._outer is not None:
+            layout, numbers = self._placing.row(layout, numbers, *self._outer)
+        return layout, offset, number, numbers
+
     @property
     def quiet(self) -> bool:
         """Whether a line that the sieve holds back tells nothing."""
-        quiet = self._bulk and self._quiet.lasts and not (self._own or self._first or self.events.inside)
+        busy = self._own or self._first or self.events.inside or self._ranks
+        quiet = self._bulk and self._quiet.lasts and not busy
         return quiet and (self.learner is None or not self.learner.awake)
 
     @property
@@ -209,6 +240,13 @@ class Interpreter:
         """What a record holds that does not begin with one of the heads."""
         return self._dispatch.needles
 
+    def may_begin(self, line: bytes) -> bool:
+        """Return whether the message behind an envelope may be a record."""
+        if may_wrap(line):
+            return True
+        header = opened(line)
+        return header is not None and (self.folded is not None or line.startswith(self._begins, header.end))
+
     @property
     def _matchers(self) -> tuple[Matcher, ...]:
         return self._dispatch.matchers + (self._weak.matchers if self._weak is not None else ())
@@ -220,7 +258,7 @@ class Interpreter:
         """Match a line with what goes before the readers: the users' formats, then the settled one."""
         match = self._match_own(line) if self._own else None
         for matcher in self._first if match is None else ():
-            match = matcher.match(line)
+            match = Enveloped(matcher).match(line) if self._header is not None else matcher.match(line)
             if match is not None:
                 self.confirm(1)
                 break
@@ -231,7 +269,7 @@ class Interpreter:
     ) -> Match | None:
         """See what else a line tells that a reader took; return what another format makes of it."""
         if b"%|" in line and (behind := message_behind(line)):
-            self.read(behind, offset + len(line) - len(behind), number, ordinal, piece)
+            self._read_behind(behind, offset, number, ordinal, piece)
         if not tells_little(line):
             return None
         if self.sure is not None:
@@ -244,8 +282,7 @@ class Interpreter:
         """Take the events of a line that is no record; return whether it told any or belongs to one."""
         found = self.events.feed(line, offset, number, ordinal)
         if found and self._readers and any(event.kind in {"finished", "over"} for event in found):
-            for reader, fmt in self._readers:  # what was read so far is of the run that has ended
-                self._take_rows(fmt, reader.flush(), offset - 1, piece)
+            self._flush_readers(offset - 1, piece)  # what was read so far is of the run that has ended
         piece.events += found or ()
         return found is not None
 
@@ -262,14 +299,30 @@ class Interpreter:
     def _read(self, line: bytes, offset: int, number: int, piece: Piece) -> bool:
         """Give a line to the readers, the settled format's first; return whether it was theirs."""
         used = False
+        rank = self._header.key(self._line) if self._header is not None else b""
         for reader, fmt in self._readers:
-            rows = reader.feed(line, number)
+            rows = (self._of_rank(rank, reader, fmt) if rank else reader).feed(line, number)
             if rows is not None:
                 used = True
                 self._take_rows(fmt, rows, offset, piece)
                 if not self._open or fmt is self.format:
                     break
         return used
+
+    def _of_rank(self, rank: bytes, reader: Reader, fmt: Format) -> Reader:
+        """Return the reader of the lines of a rank, which the header of the newest line tells."""
+        index = _place(self._readers, reader, fmt)
+        line, header = self._line, cast("Header", self._header)
+        return self._ranks.copy(
+            rank, (fmt.name, index), reader, lambda: RankedReader(fmt.readers[index](), line, header)
+        )
+
+    def _flush_readers(self, offset: int, piece: Piece) -> None:
+        """Take the records that were not complete yet."""
+        readers = self._readers
+        for reader, fmt in readers:
+            for one in (reader, *self._ranks.readers((fmt.name, _place(readers, reader, fmt)))):
+                self._take_rows(fmt, one.flush(), offset, piece)
 
     def _take_rows(self, fmt: Format, rows: list[Row], offset: int, piece: Piece) -> None:
         """Take a reader's records, at the place where they were completed."""
@@ -279,14 +332,15 @@ class Interpreter:
                 continue
             if self._open and row.layout.kind == TRAIN:
                 self._settle(fmt)
-            piece.add(row.layout, offset, row.line, row.values)
+            piece.add(*self._placed(row.layout, offset, row.line, row.values))
 
     def _match(self, line: bytes) -> Match | None:
         if b"%|" in line:
-            match = _BAR.match(line)
+            match = _BAR.match(self._line, 0 if self._header is None else self._header.end)
             if match is not None:
                 return match
-        found = self._dispatch.first(line, training=self._open, asleep=self._quiet.lasts)
+        asleep = self._quiet.lasts and not self._ranks
+        found = self._dispatch.first(self._line, self._header, training=self._open, asleep=asleep)
         if found is None:
             return None
         layout = found.match.layout
@@ -330,7 +384,8 @@ class Interpreter:
             self.decoders = decoders(self._first if self._open else matchers, known)
             if not self._open:
                 self.tables = [matcher for matcher in matchers if isinstance(matcher, Columns)]
-        if self._bulk and not self._open and not fmt.matchers and len(self._readers) == 1:
+        alone = not self._ranks and len(self._readers) == 1
+        if self._bulk and not self._open and not fmt.matchers and alone:
             reader = self._readers[0][0]
             if hasattr(reader, "bulk"):
                 self.folded = reader.bulk()
@@ -352,14 +407,16 @@ class Interpreter:
     def _hold_match(self, found: Match | None, line: bytes, offset: int, number: int, piece: Piece) -> bool:
         """Hold an early evaluation, or what weak formats read in a line that no other format knows."""
         if found is not None:
-            early = self._early.hold(line, found, offset, number)
+            early = self._early.hold(self._line, found, offset, number)
             if early and self.learner is not None:
                 self._learn(self.learner, line, offset, number, piece)
             return early
         used = False
-        for fmt, match in self._weak.read(line) if self._weak is not None else ():
+        for fmt, match in self._weak.read(self._line) if self._weak is not None else ():
             used = True
-            self._hold(fmt, Held(match.layout, offset, number, values(line, match)), piece)
+            self._hold(
+                fmt, Held(*self._placed(match.layout, offset, number, values(self._line, match))), piece
+            )
             if self._weak is None:
                 break  # settled
         return used
@@ -396,7 +453,7 @@ class Interpreter:
     def _learn(self, learner: Learner, line: bytes, offset: int, number: int, piece: Piece) -> bool:
         """Show the learner a line that no format knows; return whether it now turns out to be a record."""
         self.learner = learner = learner.below(self._records)
-        learned = learner.see(line, offset, number)
+        learned = learner.see(line, offset, number, self._line, self._header)
         if learned is None:
             return False
         self._release(piece)  # a weak format is better than none that is known
@@ -417,7 +474,7 @@ class Interpreter:
 
     def _use(self, formats: tuple[Format, ...], *, logged: bool | None = None) -> None:
         """Ask the matchers and readers of `formats` from now on; see Dispatch for `logged`."""
-        self._dispatch, self._idle = Dispatch(formats, logged, self._behind), None
+        self._dispatch, self._idle = Dispatch(formats, logged, self._behind, self._ranks), None
         known = self._readers  # they know what stood before
         self._readers = tuple(
             pair
@@ -426,4 +483,10 @@ class Interpreter:
         )
         heads = self._dispatch.heads
         told = (*(heads or ()), *self.events.heads, b"^")  # or an echoed key
+        self._begins = tuple(told)
         self.heads = [b""] if self._readers or heads is None else list(dict.fromkeys(told))
+
+
+def _place(readers: tuple[tuple[Reader, Format], ...], reader: Reader, fmt: Format) -> int:
+    """Return which of the readers of its format one is."""
+    return next(i for i, one in enumerate(of for of, owner in readers if owner is fmt) if one is reader)

@@ -18,6 +18,7 @@ import numpy as np
 
 from runwatch.parsers.api import MAX_LINE
 from runwatch.parsers.decoded import Decoded, Floats
+from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.escapes import bare
 from runwatch.parsers.jsontext import Record, load
 from runwatch.parsers.lines import Ints, Lines
@@ -229,7 +230,9 @@ class JsonDecoder(GroupDecoder):
         if matcher.prefix:
             return line[matcher.body :] if line.startswith(matcher.prefix) else None
         at = line.find(matcher.needle)
-        return line[at + matcher.body :] if at >= 0 else None
+        if at < 0 or (at and opened(line) is not None):
+            return None  # the matcher reads what stands before it, too
+        return line[at + matcher.body :]
 
     def learn(self, text: bytes) -> _Shape | None:
         """Return the shape of an object, or None if it is no record."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+from runwatch.parsers.envelope.header import Header
 from runwatch.parsers.fields import Field
 from runwatch.parsers.learn_words import EPOCH_RANK, INNER, RATIO, STEP_RANK, UNKNOWN, place
 from runwatch.parsers.lexicon.units import SCALES
@@ -43,6 +44,10 @@ class Kept:
     """The rank that a launcher put before it, as printed."""
     unparsed: bool = False
     """Whether its physical line has been counted as not understood."""
+    outer: bytes = b""
+    """The line with its envelope, where that is not empty."""
+    header: Header | None = None
+    """What stands before `line` in it."""
 
     def value(self, index: int) -> float:
         """Return the number of one field."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
 
+from runwatch.parsers.envelope.header import before as header_before
 from runwatch.parsers.fields import Field, masked
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.names import meaning
@@ -23,7 +24,6 @@ from runwatch.parsers.lexicon.words import (
     is_val,
     words,
 )
-from runwatch.parsers.prefix import spans_before
 
 _ITERATION = 2
 _STEP_RANKS: Mapping[bytes, int] = {
@@ -71,7 +71,6 @@ _TYPE_VAL = re.compile(
     rb"['\"]_?(?:type|mode|split|phase|stage|set|subset)['\"]: ?['\"](?:val|test|eval|dev|held)"
 )
 """An object that says of itself that it is about validation."""
-_RANK = re.compile(rb"\[?(?i:rank|default) ?(\d{1,5})\]?[: ]")
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
@@ -137,7 +136,7 @@ def rank(line: bytes, number: Field) -> int | None:
     if number.total is not None and not is_telling(name) and last not in _CLASSES:
         return RATIO
     if before.endswith(b"[") and line[number.end : number.end + 1] == b"]" and not is_telling(name):
-        leads = leads or spans_before(line, len(before) - 1) is not None
+        leads = leads or header_before(line, len(before) - 1) is not None
     return LEADING if leads and last not in _CLASSES else None
 
 
@@ -243,9 +242,3 @@ def _between(line: bytes, row: list[Field]) -> bytes:
         value = number is row[-1] or b"." in line[number.start : number.end]
         parts.append(text.rpartition(number.name)[0] if value and number.name else text)
     return b" ".join(parts)
-
-
-def rank_span(line: bytes) -> tuple[int, int] | None:
-    """Return where a line that a launcher put a rank before tells that rank: `[rank3]: step 5`."""
-    found = _RANK.match(line)
-    return found.span(1) if found else None

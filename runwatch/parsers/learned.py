@@ -25,7 +25,6 @@ from runwatch.parsers.learn_words import (
     head,
     is_boxed,
     place,
-    rank_span,
     relevant,
     told_by,
 )
@@ -121,7 +120,6 @@ class LearnedMatcher:
         self._main = next(plan for plan in plans.values() if plan.main)
         self._has_loss = any(self._means_loss(name) for name in self._main.quality)
         self._stages: dict[bytes, Plan] = {}
-        self._ranked: dict[Layout, Layout] = {}
         self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
         self._layouts: dict[tuple[object, ...], Layout] = {}
         lead = self._main.head.partition(b"#")[0]
@@ -130,6 +128,7 @@ class LearnedMatcher:
         self._sections = Sections() if sections else None
         if self._sections is not None:
             self.bulk = lambda: None  # no bulk path: what a line means depends on those before it
+            self.twin = lambda: LearnedMatcher(self.plans, self._evaluated)
 
     @property
     def head(self) -> bytes:
@@ -144,7 +143,7 @@ class LearnedMatcher:
         return LearnedMatcher(plans, self._evaluated, sections=self._sections is not None)
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the numbers of a line of a learnt family; `start` is 0, as its lines have no prefix."""
+        """Return the numbers of a line of a learnt family; `start` is 0, as it sees messages alone."""
         boxed = self._boxed and is_boxed(line)
         if not boxed and not relevant(line):
             if self._sections is not None:
@@ -155,7 +154,6 @@ class LearnedMatcher:
         family = head(line, found, ranked)
         if self._sections is not None and family is not None:
             family = self._sections.family(family, line, found, ranked)
-        rank = rank_span(line)
         plan = self.plans.get(family or b"")
         if boxed and (plan is None or not plan.alone):
             columns = self._metrics(line, found, set(), plan.aliases if plan else {}, False)
@@ -168,10 +166,8 @@ class LearnedMatcher:
                 return behind
             plan = self._stage(family, found, ranked)
         if plan is None:
-            match = self._evaluation(family, line, found, ranked)
-        else:
-            match = self._read(plan, family, line, found, ranked)
-        return match if match is None or rank is None else self._of_rank(match, rank)
+            return self._evaluation(family, line, found, ranked)
+        return self._read(plan, family, line, found, ranked)
 
     def _behind(self, line: bytes) -> Match | None:
         """Return the match of a record behind a line that was not ended: `Valid: 0.7Epoch: 1 | Loss: 0.5`."""
@@ -183,14 +179,6 @@ class LearnedMatcher:
         if before is not None and before.layout.kind == TRAIN:  # one of the two would be lost unseen
             return None
         return Match(match.layout, tuple((begin + at, end + at) for begin, end in match.spans))
-
-    def _of_rank(self, match: Match, rank: tuple[int, int]) -> Match:
-        known = self._ranked.get(match.layout)
-        if known is None:
-            if len(self._ranked) > 4096:
-                self._ranked.clear()
-            known = self._ranked[match.layout] = match.layout.extended(("rank",))
-        return Match(known, (*match.spans, rank))
 
     def _means_loss(self, name: bytes) -> bool:
         return (self._main.aliases.get(name) or canonical(spelled(name))) == LOSS

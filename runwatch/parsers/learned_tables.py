@@ -9,6 +9,7 @@ from typing import NamedTuple
 from runwatch.batch import META_COLUMNS, TRAIN
 from runwatch.metrics import LOSS, Unit
 from runwatch.parsers.counters.nesting import WITHIN
+from runwatch.parsers.envelope.header import behind_logger
 from runwatch.parsers.learn_counters import ENOUGH
 from runwatch.parsers.learn_families import LOSSLESS, aliases
 from runwatch.parsers.lexicon.languages import spelled
@@ -16,7 +17,6 @@ from runwatch.parsers.lexicon.names import columns as columns_of
 from runwatch.parsers.lexicon.names import unit_of
 from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_quality
 from runwatch.parsers.patterns import VALUE, Layout, Match, number
-from runwatch.parsers.prefix import behind_logger
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")

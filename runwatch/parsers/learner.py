@@ -21,6 +21,9 @@ from dataclasses import replace
 
 from runwatch.batch import TRAIN
 from runwatch.parsers.api import Format
+from runwatch.parsers.envelope.enveloped import Placing
+from runwatch.parsers.envelope.header import Header
+from runwatch.parsers.envelope.ranks import Ranks
 from runwatch.parsers.learn_blocks import blocks, headings
 from runwatch.parsers.learn_counters import ENOUGH, Kept
 from runwatch.parsers.learn_enough import FEW, PLAIN, few_are_enough, speaks_plainly
@@ -36,7 +39,7 @@ from runwatch.parsers.learn_families import (
 from runwatch.parsers.learn_rates import rates
 from runwatch.parsers.learn_sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.learn_shapes import reading_of
-from runwatch.parsers.learn_words import VAL_LED, rank_span, relevant
+from runwatch.parsers.learn_words import VAL_LED, relevant
 from runwatch.parsers.learned import LearnedMatcher, Plan
 from runwatch.parsers.learned_tables import TableMatcher, header
 from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_loss, is_val, words
@@ -102,13 +105,18 @@ class Learner:
         """Return who is to see the lines below so many records: until a format is learnt, there are none."""
         return self
 
-    def see(self, line: bytes, offset: int, number: int) -> Format | None:
-        """Take one record that no format knows; return the format as soon as one is believed."""
+    def see(
+        self, line: bytes, offset: int, number: int, whole: bytes = b"", before: Header | None = None
+    ) -> Format | None:
+        """Take one record that no format knows; return the format as soon as one is believed.
+
+        `line` is the message; `before` is what stands before it in the whole line, if anything does.
+        """
         self._lines += 1
         if self._quoted(line):
             return None
         if self._table is not None and self._table.match(line):
-            self._keep(Kept(line, offset, number, ROW, [], []))
+            self._keep(Kept(line, offset, number, ROW, [], [], outer=whole, header=before))
             return self._look()
         if self._table is not None and self._table.bare and line.strip():
             self._head(None)
@@ -127,9 +135,9 @@ class Learner:
         if ranked and not self.saw_loss:
             self.saw_loss = any(is_loss(f.name) and not is_val(f.name) for f in found)
         family = self._sections.family(family, line, found, ranked)
-        rank = rank_span(line)
-        of = line[slice(*rank)] if rank else b""
-        self._keep(Kept(line, offset, number, family, found, ranked, self._lines - 1, of))
+        rank = before.key(whole) if before is not None else b""
+        kept = Kept(line, offset, number, family, found, ranked, self._lines - 1, rank, False, whole, before)
+        self._keep(kept)
         return self._look()
 
     def _head(self, table: TableMatcher | None) -> None:
@@ -190,11 +198,14 @@ class Learner:
 
         The other result is the lines with records that were not counted yet: they are understood.
         """
-        match, told, understood = None, -1, []
+        match, told, understood, placing, ranks = None, -1, [], Placing(), Ranks()
         for kept in self.kept:
-            match = matcher.match(kept.line)
+            match = ranks.matcher(kept.rank, matcher).match(kept.line)
             if match is not None:
-                piece.add(match.layout, kept.offset, kept.number, values(kept.line, match))
+                layout, row = match.layout, values(kept.line, match)
+                if kept.header is not None:
+                    layout, row = placing.row(layout, row, kept.outer, kept.header)
+                piece.add(layout, kept.offset, kept.number, row)
                 if kept.unparsed and kept.number != told:
                     piece.unparsed -= 1
                     told = kept.number

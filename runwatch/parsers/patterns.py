@@ -16,9 +16,8 @@ from typing import Any, NamedTuple, Protocol, cast
 from runwatch.batch import BAR, EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, STEP_TIME, Unit
 from runwatch.parsers.counters.nesting import WITHIN
+from runwatch.parsers.envelope.stamps import Stamp, Stamped
 from runwatch.parsers.lexicon.names import columns, unit_of
-from runwatch.parsers.stamps import Stamp, Stamped, find
-from runwatch.parsers.tags import ranked
 from runwatch.text import decode
 
 NUMBER = (
@@ -47,9 +46,7 @@ ITEMS = re.compile(
 _PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])")
 """Step and total in one text of a dict, as ms-swift prints them."""
 _BAR = re.compile(
-    rb"(?:\[(?:default|rank)\d{1,5}\]:)?\s*\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:("
-    + NUMBER
-    + rb")(s/it|it/s)|\?it/s)"
+    rb"\s*\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
 )
 _NAME = 100  # longest metric name kept
 _OURS = frozenset({"offset", "line", "time"})
@@ -110,8 +107,7 @@ class Layout:
         """Return this layout with more columns that place a row, printed after the others."""
         units = (*self.units, *(Unit() for _ in names))
         epochs = self.epochs
-        assert not isinstance(epochs, Stamped), "the time comes last"
-        if epochs is not None:
+        if epochs is not None and not isinstance(epochs, Stamped):
             epochs = replace(epochs, rest=(*epochs.rest, *range(len(self.units), len(units))))
         return replace(self, names=(*self.names, *names), units=units, epochs=epochs)
 
@@ -121,7 +117,7 @@ class Layout:
             self,
             names=(*self.names, "time"),
             units=(*self.units, *(Unit() for _ in range(stamp.width))),
-            epochs=Stamped(stamp, self.epochs),
+            epochs=Stamped(stamp, len(self.units), self.epochs),
         )
 
 
@@ -328,11 +324,10 @@ class DictPattern:
 
     def __init__(self, name: str, aliases: Mapping[str, str] | None = None) -> None:
         self._layouts = Layouts(name, aliases or {})
-        self._placed: dict[tuple[Layout, tuple[str, ...], Stamp | None], Layout] = {}
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of the line's dict; a dict cut before its end is no record."""
-        begin, start = start, line.find(self.needle, start)
+        start = line.find(self.needle, start)
         if start < 0 or not line.rstrip().endswith(b"}"):
             return None
         names: list[bytes] = []
@@ -351,19 +346,7 @@ class DictPattern:
         if place is not None and b"step" not in names:
             names += (b"step", b"total")
             spans += (place.span(1), place.span(2))
-        layout = self._layouts.get(kind, tuple(names), (b"",) * len(names))
-        if start == begin:
-            return Match(layout, tuple(spans))
-        told = ranked(line, begin, start)
-        stamp, parts = find(line, begin, start) or (None, ())
-        key = (layout, tuple(told), stamp)
-        placed = self._placed.get(key)
-        if placed is None:
-            if len(self._placed) > 4096:
-                self._placed.clear()
-            placed = layout.extended(tuple(told)) if told else layout
-            placed = self._placed[key] = placed if stamp is None else placed.stamped(stamp)
-        return Match(placed, (*spans, *told.values(), *parts))
+        return Match(self._layouts.get(kind, tuple(names), (b"",) * len(names)), tuple(spans))
 
     @staticmethod
     def _kind(names: list[bytes]) -> str | None:
@@ -376,8 +359,8 @@ class DictPattern:
 class BarPattern:
     """A tqdm bar without a description: `12%|█▏  | 60/500 [00:31<03:48,  1.92it/s]`.
 
-    A launcher's tag may stand before it. Bars with a description count something else (shards,
-    dataset rows), and counts with a unit (`2.56M/160M`) are bytes.
+    Bars with a description count something else (shards, dataset rows), and counts with a unit
+    (`2.56M/160M`) are bytes.
     """
 
     prefix = b""

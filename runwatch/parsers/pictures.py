@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from runwatch.parsers.bulk import BulkDecoder
 from runwatch.parsers.decoded import Decoded, Floats
+from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.escapes import UP
 from runwatch.parsers.lines import Ints, Lines
 from runwatch.parsers.patterns import Layout, Match, Matcher, values
@@ -268,7 +269,7 @@ class Folded:
 
 
 class _Whole:
-    """A matcher of lines in which nothing stands behind a bar: that might be an event."""
+    """A matcher of lines in which nothing stands before or behind a bar: an envelope or an event."""
 
     prefix = b""
 
@@ -278,7 +279,9 @@ class _Whole:
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the picture of a line."""
         behind = b"%|" in line and behind_bar(line).replace(UP, b"")
-        return None if behind else self._matcher.match(line, start)
+        if behind or opened(line) is not None:
+            return None
+        return self._matcher.match(line, start)
 
 
 def _ordered(parts: list[Decoded]) -> Floats:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runwatch.parsers.api import Format
+from runwatch.parsers.envelope.header import Header
 from runwatch.parsers.learn_counters import ENOUGH
 from runwatch.parsers.learn_words import told_by
 from runwatch.parsers.learned import LearnedMatcher
@@ -61,9 +62,11 @@ class Relearner(Learner):
         known = self._known if beside <= self._known or len(self._known) > _MOST else self._known | beside
         return Relearner(self._fmt, known, self._trust, records)
 
-    def see(self, line: bytes, offset: int, number: int) -> Format | None:
+    def see(
+        self, line: bytes, offset: int, number: int, whole: bytes = b"", before: Header | None = None
+    ) -> Format | None:
         """Take one record that the format does not read; see Learner."""
-        return super().see(line, offset, number) if self._added < _PATIENCE else None
+        return super().see(line, offset, number, whole, before) if self._added < _PATIENCE else None
 
     def _plain(self) -> Format | None:
         return None

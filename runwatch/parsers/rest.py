@@ -85,6 +85,9 @@ class Rest:
         telling[quiet] = lines.holding(rest[quiet], needles, TRIGGERS, PAINTED_INSIDE)
         if folded is not None:
             telling |= np.fromiter(map(folded.may, lines.records(rest)), bool, len(rest))
+        quiet = ~telling
+        behind = map(records.may_begin, lines.records(rest[quiet]))
+        telling[quiet] = np.fromiter(behind, bool, int(np.count_nonzero(quiet)))
         return telling
 
     def _read(self, index: int, start: int, number: int, ordinal: int, trained: int) -> None:

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers.api import MAX_LINE
+from runwatch.parsers.envelope.containers import may_wrap
+from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.gate import Gate
 from runwatch.parsers.learn_sections import opens
 from runwatch.parsers.learn_words import TELLING, is_count
@@ -28,7 +30,7 @@ _SLICE = 1 << 17
 _GOLDEN = np.uint32(2654435769)
 _COMMON = b" etaoinsrhldcumfpgwybvkxjqz"
 """Letters of English, the most frequent first."""
-_HEADS = frozenset(b"#`|^")
+_HEADS = (b"#", b"`", b"|", b"^")
 """What a line begins with that is of Markdown, a cell of a box, or an echoed key."""
 _HAN = 0xE4
 """The least first byte of a Chinese character, of which the learner knows some words."""
@@ -81,8 +83,12 @@ class Sieve:
 
     def _odd(self, line: bytes) -> bool:
         """Return whether a line begins with something, or may be the header of a table."""
+        if may_wrap(line):
+            return True
+        header = opened(line)
+        line = line if header is None else line[header.end :]
         return bool(
-            line[0] in _HEADS
+            line[:1] in _HEADS
             or self.gate.begins(line)
             or line.startswith(self._heads)
             or may_head(line)

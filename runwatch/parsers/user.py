@@ -84,6 +84,8 @@ class UserPattern:
     """One kind of line as a user describes it."""
 
     prefix = b""
+    whole = True
+    """It sees whole lines: a user may describe what a logger writes, too."""
 
     def __init__(
         self,

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format
+from runwatch.parsers.envelope.enveloped import Logged
 from runwatch.parsers.patterns import Match, Matcher, values
 from runwatch.parsers.piece import Held, Piece, tell_loss
-from runwatch.parsers.prefix import Logged
 
 _ENOUGH = 16
 """So many training records of a weak format, and none of another, settle on it."""

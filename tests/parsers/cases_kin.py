@@ -155,12 +155,12 @@ CASES = [
         {"step": [4000, 8000], "AverageEpRet": [20.5, 22.5], "LossV": [152.5, 140.5], "train/epoch": [0, 1]},
     ),
     Case(
-        "stable-baselines3",  # a box of each of two processes under mpirun: those of one of them are read
+        "stable-baselines3",  # a box of each of two processes under mpirun
         "[1,0]<stdout>:------------------------\n[1,1]<stdout>:------------------------\n"
         "[1,0]<stdout>:| EpRewMean      | 20.5 |\n[1,1]<stdout>:| EpRewMean      | 10.5 |\n"
         "[1,0]<stdout>:| TimestepsSoFar | 2048 |\n[1,1]<stdout>:| TimestepsSoFar | 2048 |\n"
         "[1,0]<stdout>:------------------------\n[1,1]<stdout>:------------------------\n",
-        {"step": [2048], "EpRewMean": [20.5]},
+        {"step": [2048, 2048], "EpRewMean": [20.5, 10.5], "rank": [0, 1]},
     ),
     Case(
         "darknet",

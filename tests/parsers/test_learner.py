@@ -140,7 +140,7 @@ def test_dates_and_places_are_no_metrics():
     text = b"".join(
         b"2026-11-21 10:00:%02d.5 train.py:88] step %d loss 2.5 eta 1:02:03\n" % (i, i) for i in range(20)
     )
-    assert {names for _, _, names in parse(text).tables} == {("offset", "line", "step", "train/loss")}
+    assert {names for _, _, names in parse(text).tables} == {("offset", "line", "step", "train/loss", "time")}
 
 
 def test_memory_is_bounded():

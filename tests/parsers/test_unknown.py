@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.parsers.envelope.enveloped import Logged
 from runwatch.parsers.formats import builtin
 from runwatch.parsers.gate import Gate
 from runwatch.parsers.learn_shapes import _read, reading_of
@@ -15,7 +16,6 @@ from runwatch.parsers.learn_words import relevant
 from runwatch.parsers.learned_tables import header
 from runwatch.parsers.lines import Lines
 from runwatch.parsers.log import LogParser
-from runwatch.parsers.prefix import Logged
 from runwatch.parsers.sieve import Sieve
 from runwatch.parsers.signs import TRIGGER
 

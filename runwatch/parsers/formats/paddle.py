@@ -45,7 +45,7 @@ DETECTION = Format(
         LinePattern(  # semi-supervised: the numbers in front count all iterations
             "train-semi",
             TRAIN,
-            rb"(?:\[\d\d/\d\d \d\d:\d\d:\d\d\] ppdet[\w.]{1,40} INFO: +)?(?P<step>\d+)/(?P<total>\d+) iters "
+            rb" {0,8}(?P<step>\d+)/(?P<total>\d+) iters "
             rb"Epoch: \[(?P<epoch>\d+)\] \[ *\d+/\d+\] (?=learning_rate: )",
             needle=b" iters Epoch: [",
             fields=True,

@@ -60,17 +60,19 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """What turns the printed numbers of a line with a stamp into columns: the last one is `time`."""
+    """What turns the printed numbers of a line with a stamp into columns, `time` in the stamp's place."""
 
     stamp: Stamp
+    at: int
+    """How many numbers are printed before its parts; those behind stay as they are."""
     inner: Any
-    """What turns the numbers before the stamp's into columns, if anything."""
+    """What turns the numbers before it into columns, if anything."""
 
     def apply(self, columns: Sequence[Any]) -> list[Any]:
-        """Return the columns of the line, and the time."""
-        cut = len(columns) - self.stamp.width
-        before = list(columns[:cut]) if self.inner is None else self.inner.apply(columns[:cut])
-        return [*before, self.stamp.seconds(columns[cut:])]
+        """Return the columns of the line, the time among them."""
+        end = self.at + self.stamp.width
+        before = list(columns[: self.at]) if self.inner is None else self.inner.apply(columns[: self.at])
+        return [*before, self.stamp.seconds(columns[self.at : end]), *columns[end:]]
 
 
 def find(line: bytes, start: int, end: int) -> tuple[Stamp, tuple[_Span, ...]] | None:

@@ -1,0 +1,198 @@
+"""Where the message of a line begins, and what stands before it.
+
+`[rank3]:[titan] 2026-04-18 22:15:40,200 - root - INFO - step: 10 ...`: launchers, containers and
+loggers each put something before a line. `opened` takes off what is surely no part of the message.
+`before` tells whether all in front of a known message is of that kind, be it less sure by itself.
+Both are blind to digits and look at each byte a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from runwatch.parsers.envelope import launchers
+from runwatch.parsers.envelope.launchers import NOT_TRAINING, SPEAKS, telling
+from runwatch.parsers.envelope.stamps import Stamp, find
+
+LEVEL = rb"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|STDOUT|STDERR)"
+_CALM = rb"(?:TRACE|DEBUG|INFO|NOTICE|STDOUT|STDERR)"
+"""Levels that tell nothing; others stay with the message."""
+_FRACTION = rb"(?:[.,]\d{1,9})?"
+_DATED = (
+    rb"\d{4}[-/]\d\d[-/]\d\d[T _]\d\d:\d\d:\d\d" + _FRACTION + rb"(?: ?Z| ?[+-]\d\d:?\d\d)?"
+    rb"|\d\d/\d\d(?:/\d{2,4})?,? \d\d:\d\d:\d\d" + _FRACTION
+)
+_CLOCK = rb"\d{1,3}:\d\d:\d\d" + _FRACTION
+_SYSLOG = rb"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
+_GLOG = rb"[IWEF]\d{4,8} \d\d:\d\d:\d\d(?:\.\d{1,9})?(?: +\d+)?(?: [\w.]{1,40})? [\w.<>/-]{1,80}:\d+\]"
+_SYSLOG_PROCESS = rb"(?: [\w.-]{1,64} [\w./-]{1,64}(?:\[\d+\])?:)"
+STAMP = _DATED + rb"|" + _CLOCK + rb"|" + _GLOG + rb"|" + _SYSLOG + _SYSLOG_PROCESS + rb"?"
+_PROCESS = (
+    rb"[\w.-]{1,64} [\w./-]{1,64}\[\d{1,9}\]:(?= )"  # journalctl -o short-iso
+    rb"|\w[\w.-]{0,63} [\w./-]{1,64} (?:\d{1,9}|-) [\w-]{1,32} (?:-|\[[^\]\r\n]{0,120}\])(?= )"  # RFC 5424
+)
+_CRI = rb"std(?:out|err) [FP](?= )"
+"""What Kubernetes writes behind the time."""
+_SOURCE = rb"[\w./-]{1,80}\.py"
+_BEHIND_SOURCE = rb"(?:" + rb"|".join(rb"(?<=\.py:%s\] )" % (rb"\d" * n) for n in range(1, 5)) + rb")"
+_ICEFALL = _BEHIND_SOURCE + rb"\((?P<of>\d{1,5})/\d{1,5}\)(?= )"
+"""`[train.py:123] (3/8) Epoch`."""
+
+_NOT_A_ROW = rb"(?![\d:,;.\t/Z]| {0,4}[|;] {0,4}[\d.]| {1,8}-?[\d.]{1,20}[\d. e+-]{0,200}\s*$)"
+"""Behind a time that begins no row of a table."""
+_LAUNCHED = (
+    rb"(?P<launched>" + launchers.RANK + rb"|" + launchers.PROCESS + rb"|(?:" + launchers.TASK + rb")"
+    rb"%s" + rb"|" + rb"(?:" + launchers.CONTAINER + rb"|" + launchers.HOST + rb")" + SPEAKS + rb")"
+)
+_TIMED = (
+    rb"(?P<timed>\[" + _CALM + rb"\|(?:" + _DATED + rb"|" + _SOURCE + rb":\d{1,6})\]"  # transformers
+    rb"|\[(?:" + _DATED + rb"|" + _CLOCK + rb")(?: [\w.]{1,60})?\]:?|(?:" + _DATED + rb"|" + _CLOCK + rb")"
+    + _NOT_A_ROW + rb"|" + _GLOG + rb"|" + _SYSLOG + _SYSLOG_PROCESS + rb"|<\d{1,3}>(?:1(?= )|(?=[A-Z]))"
+    rb"|" + _CALM + rb":" + NOT_TRAINING + rb"(?!(?i:epoch|step|iter|batch))[A-Za-z_][\w.]{0,60}:)"
+)  # fmt: skip
+_LOGGED = b"|".join(
+    (
+        rb"(?P<contained>" + _CRI + rb"|" + _PROCESS + rb")",
+        # what separates the parts, but for the first cell of a box
+        rb"(?:[-:>]{1,2}|\|(?= {1,4}(?:"
+        + LEVEL
+        + rb"\b|[\w.<>]{1,80}:[\w<>]{1,60}:\d))|\|(?![^\r\n]{0,300}\|\s*$))(?= )",
+        # levels, and a logger's name before one
+        rb"\[" + _CALM + rb"\]:?",
+        _CALM + rb"\b:?(?= )",
+        NOT_TRAINING + rb"[A-Za-z_][\w.]{0,60}(?: {1,8}[-|>]{1,2} {0,4}|: ?| )(?=" + _CALM + rb"\b)",
+        rb"\[" + NOT_TRAINING + rb"(?!train)[\w./-]{1,60}\](?= ?\[" + _CALM + rb"\])",
+        # the place in the source, or the module
+        rb"\[" + _SOURCE + rb":\d{1,6}(?::[\w<>]{1,60})?\]",
+        _SOURCE + rb": {0,4}\d{1,6}:?(?= )",
+        rb"[\w.<>]{1,80}:[\w<>]{1,60}:\d{1,6}(?= -)",
+        rb"(?:__\w{1,40}__|\w{1,40}(?:\.\w{1,40}){1,6})(?= - )",
+        _ICEFALL,
+    )
+)
+"""What a logger writes behind the time."""
+
+
+def _pieces(task_ends: bytes, logged: bytes) -> re.Pattern[bytes]:
+    return re.compile(
+        rb" {0,8}(?:" + b"|".join((_LAUNCHED.replace(b"%s", task_ends), _TIMED, logged)) + rb")"
+    )
+
+
+_TASK_ENDS = {False: rb"(?= )" + SPEAKS, True: rb"(?= |$)"}
+"""What stands behind a task's tag, also where any number and colon are taken for one."""
+_FIRST, _LATER = (
+    {lenient: _pieces(ends, logged) for lenient, ends in _TASK_ENDS.items()} for logged in (_ICEFALL, _LOGGED)
+)
+_MAY = re.compile(
+    rb"[\[(<\d]| {0,4}\d{1,5}: |[Rr]ank ?\d|[A-Z][a-z]{2} [ \d]\d |[IWEF]\d{4}|[A-Z]{4,6}:"
+    rb"|[A-Za-z][\w.-]{0,62}(?:: | {1,20}\| )"
+).match
+"""What a line begins with that may have something before its message: a quick look."""
+_LOOSE = re.compile(
+    rb"\s+|^<\d{1,3}>1(?= )|" + _CRI +
+    rb"|" + launchers.RANK + rb"|(?P<node>\d{1,5}):(?=[\s\[A-Za-z])|\[(?P<local>\d{1,5})\]:"
+    rb"|^" + launchers.CONTAINER + rb"|^" + launchers.HOST +
+    rb"|\[[> ]{1,80}\] \d{1,9}/\d{1,9}, [\d.]{1,12} task/s, elapsed: \d{1,9}s, ETA: {1,6}\d{1,9}s"  # mmcv
+    rb"|" + _ICEFALL +
+    rb"|\[(?:" + STAMP + rb")\]"
+    rb"|\[" + NOT_TRAINING + rb"[^\[\]\r\n]{1,120}\]:?"
+    rb"|\(" + NOT_TRAINING + rb"[^()\r\n]{1,120}\):?"
+    rb"|(?:" + STAMP + rb")(?![\d:])"
+    rb"|" + LEVEL + rb"\b:?"
+)  # fmt: skip
+_LOOSE_NEXT = re.compile(  # a logger's or a module's name, and what separates the parts
+    rb"[-|:>]{1,3}(?=\s|[A-Za-z_]|$)"
+    rb"|" + _PROCESS + rb"|" + _SOURCE + rb":\d{1,6}(?= )"
+    rb"|" + NOT_TRAINING + rb"[A-Za-z_<][\w.<>/-]{0,80}(?:(?::[\w<>]{1,60})?:\d{1,6})?"
+    rb"(?:\s*(?:-|\||>{1,2})(?=\s|$)|: +\d{1,6}:(?=\s|$)|:(?=\w|\s|$)| (?=" + LEVEL + rb":))"
+)
+behind_logger = re.compile(
+    rb"(?:[\[(]?(?:" + STAMP + rb"|" + LEVEL + rb")[\])]?(?:\s{0,8}[-|:>]{1,2}\s|:|\s)\s{0,8}"
+    rb"(?:[\w.]{1,40}(?: - (?=" + LEVEL + rb")|:))?)+"
+).match
+"""Matches what a logger puts before a message that holds bars itself: times, levels and a name."""
+_RANKS = ("rank", "mpi", "said", "local", "of", "node")
+"""Groups that hold a rank, the one that counts first."""
+_MAX_PIECES = 24
+_Span = tuple[int, int]
+
+
+class Header(NamedTuple):
+    """What stands before the message of a line."""
+
+    end: int
+    """Where the message begins."""
+    names: tuple[str, ...] = ()
+    """`rank` and `node`, where it tells them."""
+    spans: tuple[_Span, ...] = ()
+    stamp: Stamp | None = None
+    """The time of the line, and where its parts stand."""
+    parts: tuple[_Span, ...] = ()
+    launched: int = 0
+    """Where the last tag of a launcher or a container ends; a logger's part may follow."""
+    process: bytes = b""
+    """The tags of launchers: lines that share them are of one process."""
+
+    def rank(self, line: bytes) -> int | None:
+        """Return the rank that it tells."""
+        return int(line[slice(*self.spans[0])]) if self.names else None
+
+    def key(self, line: bytes) -> bytes:
+        """Return what tells ranks apart; empty where it tells none."""
+        return b":".join(line[slice(*span)].lstrip(b"0") or b"0" for span in self.spans)
+
+
+def opened(line: bytes, *, lenient: bool = False) -> Header | None:
+    """Return what surely stands before the message of a line, or None if nothing does.
+
+    `lenient`: a number and a colon are a task's, whatever the message says.
+    """
+    if _MAY(line) is None:
+        return None
+    at = launched = 0
+    found: dict[str, _Span] = {}
+    process = []
+    pieces = _FIRST[lenient]
+    for _ in range(_MAX_PIECES):
+        piece = pieces.match(line, at)
+        if piece is None:
+            break
+        at, kind = piece.end(), piece.lastgroup
+        at += line[at : at + 1] == b" "
+        if kind == "launched":
+            process.append(piece[kind])
+        if kind in ("launched", "contained"):
+            launched = at
+        found |= {name: piece.span(name) for name in _RANKS if piece[name] is not None and name not in found}
+        pieces = _LATER[lenient] if kind == "timed" else pieces
+    return _header(line, at, found, launched, b" ".join(process)) if at else None
+
+
+def before(line: bytes, end: int) -> Header | None:
+    """Return what line[:end] tells, where a message is known to begin at `end`; None if it is no header."""
+    sure = opened(line)
+    if sure is None or sure.end > end:
+        sure = Header(0)
+    at, pieces = sure.end, sure.end > 0
+    found = dict(zip(sure.names, sure.spans, strict=True))
+    for _ in range(_MAX_PIECES):
+        if at >= end:
+            return _header(line, end, found, sure.launched, sure.process)
+        piece = _LOOSE.match(line, at, end) or (_LOOSE_NEXT.match(line, at, end) if pieces else None)
+        if piece is None or piece.end() == at:
+            return None
+        kind = piece.lastgroup
+        if kind == "node" and line[:at].strip():
+            return None
+        if kind is not None:
+            found.setdefault(kind, piece.span(kind))
+        at, pieces = piece.end(), True
+    return None
+
+
+def _header(line: bytes, end: int, found: dict[str, _Span], launched: int, process: bytes) -> Header:
+    told = telling(found)
+    stamp, parts = find(line, 0, end) or (None, ())
+    return Header(end, tuple(told), tuple(told.values()), stamp, parts, launched, process)

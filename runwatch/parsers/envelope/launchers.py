@@ -1,0 +1,45 @@
+"""What launchers put before each line of one process: torchrun, srun, mpirun, Ray, pdsh, compose, ...
+
+One table. A tag that could as well be part of a message, as `12: ` could be a step, counts only where
+the message behind it tells a step of its own or opens something.
+"""
+
+from __future__ import annotations
+
+NOT_TRAINING = rb"(?![ *]*(?i:val|eval|test|dev|pred|infer))"
+"""What says whose numbers follow is no name of a host, a container or a logger."""
+_NO_COUNTER = (
+    rb"(?!(?i:(?:global_?)?step|iter|epoch|ep|batch|update|round|fold|layer|it|loss|lr)[a-z]{0,8}[-_. ]?\d)"
+)
+RANK = (
+    rb"\[ ?(?:(?i:rank)[ :=]{0,2}|default)(?P<rank>\d{1,5})\]:?"  # torchrun, torchrun --tee, DeepSpeed
+    rb"|\[\d{1,5},(?P<mpi>\d{1,5})\]<std(?:out|err)>: ?"  # mpirun --tag-output
+    rb"|[Rr]ank ?(?P<said>\d{1,5}): "
+)
+"""Tags that tell the rank and are nothing else."""
+PROCESS = rb"\(\w[\w.:-]{0,80} pid=\d{1,9}(?:, ip=[\d.:a-f]{2,40})?\)"
+"""Ray's: the process, not the rank."""
+TASK = rb"\[(?P<local>\d{1,5})\]:|(?P<node>\d{1,5}):"
+"""Tags that tell the rank, or the node before another tag, and may be a counter: `[3]: `, srun -l."""
+CONTAINER = NOT_TRAINING + _NO_COUNTER + rb"[A-Za-z][\w.-]{0,62} {1,20}\|(?= )"
+"""docker compose."""
+HOST = NOT_TRAINING + _NO_COUNTER + rb"(?=[A-Za-z_.-]{0,62}\d)[\w.-]{2,63}:(?= )"
+"""pdsh, mpssh: `worker-3: `, `10.0.0.4: `."""
+SPEAKS = (
+    rb"(?= {0,8}(?:[\[{(<|]|\d{1,9}/\d{1,9} |-{10}|\d{1,9}:\s{1,16}(?:learn|test):"
+    rb"|\d[\d.eE+-]{0,40}(?:,[\d.eE+-]{1,40})+\s*$"
+    rb"|[^\r\n]{0,300}?(?:%\||(?<![A-Za-z])(?i:(?:global_?)?steps?|iter(?:ation)?s?|epochs?|batch|updates?|episodes?"
+    rb"|iteration|time_?steps?)(?![A-Za-z])|: {1,8}(?:INFO|DEBUG)|\d\d:\d\d:\d\d)))(?! *[\d.]+, )"
+)
+"""A message that tells its own step, or opens something: what stands before it is no counter."""
+
+
+def telling(found: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """Return where rank and node stand, of the tags found by their names."""
+    if not found:
+        return {}
+    node = found.pop("node", None)
+    if not found:
+        return {} if node is None else {"rank": node}  # srun -l with a task per rank
+    rank = {"rank": next(iter(found.values()))}
+    return rank if node is None else rank | {"node": node}

@@ -1,0 +1,81 @@
+"""Who reads the lines of which rank: each rank has its own of what remembers lines.
+
+The lines of several ranks take turns in one log: the headline of one must not be taken for that of
+another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TypeVar, cast
+
+from runwatch.parsers.envelope.header import Header
+from runwatch.parsers.patterns import Layout, Matcher
+from runwatch.parsers.readers import Reader, Row
+
+_Of = TypeVar("_Of")
+_MOST = 4096
+"""Copies kept at once; the ranks that come later share the first."""
+
+
+class Ranks:
+    """The copies of matchers and readers by rank. Bounded."""
+
+    def __init__(self) -> None:
+        self._copies: dict[tuple[bytes, Hashable], tuple[object, object]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._copies)
+
+    def matcher(self, rank: bytes, matcher: Matcher) -> Matcher:
+        """Return the matcher of a rank's lines; `rank` is empty where none is told."""
+        make = getattr(matcher, "twin", None) or getattr(matcher, "fresh", None)
+        return matcher if not rank or make is None else self.copy(rank, id(matcher), matcher, make)
+
+    def copy(self, rank: bytes, key: Hashable, original: _Of, make: Callable[[], _Of]) -> _Of:
+        """Return what stands for an original, known by its key, where lines are of a rank."""
+        known = self._copies.get((rank, key))
+        if known is None:
+            if len(self._copies) >= _MOST:
+                return original
+            known = self._copies[rank, key] = original, make()  # kept too: no other may get its identity
+        return cast("_Of", known[1])
+
+    def readers(self, key: Hashable) -> list[Reader]:
+        """Return the readers that were made for a key."""
+        return [cast("Reader", copy) for (_, of), (_, copy) in self._copies.items() if of == key]
+
+
+class RankedReader:
+    """A reader of one rank's lines: its records tell the rank."""
+
+    def __init__(self, reader: Reader, line: bytes, header: Header) -> None:
+        """`header` is that of a line of the rank."""
+        self._reader, self._names = reader, header.names
+        self._numbers = [float(line[slice(*span)]) for span in header.spans]
+        self._layouts: dict[int, tuple[Layout, Layout]] = {}
+
+    def feed(self, line: bytes, number: int) -> list[Row] | None:
+        """Return the records that a message completes; see Reader."""
+        rows = self._reader.feed(line, number)
+        return rows and self._ranked(rows)
+
+    def flush(self) -> list[Row]:
+        """Return the record that the stream's end completes."""
+        return self._ranked(self._reader.flush())
+
+    def _ranked(self, rows: list[Row]) -> list[Row]:
+        return [
+            row
+            if "rank" in row.layout.names
+            else Row(self._layout(row.layout), row.line, [*row.values, *self._numbers])
+            for row in rows
+        ]
+
+    def _layout(self, layout: Layout) -> Layout:
+        known = self._layouts.get(id(layout))
+        if known is None:
+            if len(self._layouts) > 1024:
+                self._layouts.clear()
+            known = self._layouts[id(layout)] = layout, layout.extended(self._names)
+        return known[1]
