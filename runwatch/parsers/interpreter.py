@@ -301,6 +301,9 @@ class Interpreter:
         used = False
         rank = self._header.key(self._line) if self._header is not None else b""
         for reader, fmt in self._readers:
+            if not rank and self._ranks and hasattr(reader, "observe"):
+                for one in self._ranks.readers((fmt.name, _place(self._readers, reader, fmt))):
+                    cast("RankedReader", one).observe(line)
             rows = (self._of_rank(rank, reader, fmt) if rank else reader).feed(line, number)
             if rows is not None:
                 used = True
@@ -313,9 +316,8 @@ class Interpreter:
         """Return the reader of the lines of a rank, which the header of the newest line tells."""
         index = _place(self._readers, reader, fmt)
         line, header = self._line, cast("Header", self._header)
-        return self._ranks.copy(
-            rank, (fmt.name, index), reader, lambda: RankedReader(fmt.readers[index](), line, header)
-        )
+        make = getattr(reader, "of_rank", fmt.readers[index])
+        return self._ranks.copy(rank, (fmt.name, index), reader, lambda: RankedReader(make(), line, header))
 
     def _flush_readers(self, offset: int, piece: Piece) -> None:
         """Take the records that were not complete yet."""

@@ -60,6 +60,10 @@ class RankedReader:
         rows = self._reader.feed(line, number)
         return rows and self._ranked(rows)
 
+    def observe(self, line: bytes) -> None:
+        """Take what a line without a rank tells, such as an epoch's headline."""
+        self._reader.observe(line)  # type: ignore[attr-defined]  # those without are not called
+
     def flush(self) -> list[Row]:
         """Return the record that the stream's end completes."""
         return self._ranked(self._reader.flush())

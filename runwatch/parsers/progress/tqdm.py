@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING, cast
 
 from runwatch.batch import EVAL
@@ -199,8 +200,19 @@ class TqdmReader(BarReader):
         self._nested |= self._under and not picture.layout.outer
         return self.take(picture.layout, picture.shown, picture.line)
 
-    def _observe(self, line: bytes) -> None:
-        """Take what a line that is no picture tells of epochs."""
+    def of_rank(self) -> TqdmReader:
+        """Return a reader of one rank's lines, which has seen what lines without a rank told of epochs."""
+        reader = TqdmReader()
+        reader._epochs = deepcopy(self._epochs)
+        return reader
+
+    def observe(self, line: bytes) -> None:
+        """Take what a line without a rank tells the reader of a rank."""
+        if b"poch" in line or b"POCH" in line:
+            self._observe(line, for_all=True)
+
+    def _observe(self, line: bytes, *, for_all: bool = False) -> None:
+        """Take what a line that is no picture tells of epochs; `for_all`: each rank may print it."""
         told = epoch_of(line)
         outer = outer_of(line) if b"%|" in line else None
         total = begun(line) if b"%|" in line and outer is None else None
@@ -208,7 +220,7 @@ class TqdmReader(BarReader):
         bars = self.bars
         for bar in bars:
             if told is not None:
-                bar.tell(*told, for_all=len(bars) > 1)
+                bar.tell(*told, for_all=for_all or len(bars) > 1)
             elif outer is not None:
                 bar.tell_outer(*outer)
             elif total is not None and len(bars) == 1:
