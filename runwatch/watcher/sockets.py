@@ -54,7 +54,7 @@ def places(state: Path) -> Iterator[Path]:
 
 
 def secure(directory: Path, most: int | None = None) -> None:
-    """Make a directory that only we may enter, as `owned.directory`; one that is there is not changed.
+    """Make a directory that only we may enter; one that is there is not changed.
 
     Raises EngineError if it is somebody else's, or others can write to it.
     """

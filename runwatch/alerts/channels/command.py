@@ -1,4 +1,4 @@
-"""A program of one's own: gets the document of runwatch.alerts.message.document on its standard input.
+"""A program of one's own: gets the document of runwatch.alerts.message on its standard input.
 
 No shell: nothing of a log line is ever part of a command. Exit code 0 is
 delivered, 75 (EX_TEMPFAIL) is "try again later", any other is a refusal.

@@ -28,9 +28,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import RunRule, place, threshold
-from runwatch.alerts.rules.baseline import Floats, Segments, Windows, positive
-from runwatch.block import Block, Samples
+from runwatch.alerts.rules.base import Place, place, threshold
+from runwatch.alerts.rules.baseline import Floats, Windows, positive
+from runwatch.alerts.rules.metric_rule import MetricRule
+from runwatch.block import Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import GRAD_NORM
 
@@ -40,16 +41,16 @@ _SAME = 0.999
 
 
 @dataclass
-class ClipSaturation(RunRule):
+class ClipSaturation(MetricRule):
     """Notes that nearly all gradients are clipped, where they were not before."""
 
     name: ClassVar[str] = "clip_saturation"
+    about = GRAD_NORM
     summary: ClassVar[str] = "Nearly every gradient is clipped, and was not before (a note)."
 
     many: float = threshold(0.95, "share of the norms at their ceiling that is noted")
     few: float = threshold(0.5, "share below which clipping is usual")
 
-    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _windows: Windows = field(default_factory=lambda: Windows(_CELL, _CELL), init=False, repr=False)
     _highest: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
     _count: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
@@ -58,16 +59,14 @@ class ClipSaturation(RunRule):
     """The highest value that few norms stood at."""
     _firing: bool = field(default=False, init=False, repr=False)
 
-    def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge the gradient norms of a block."""
-        found: list[Finding] = []
-        for restarted, piece in self._segments.split(block.samples.get(GRAD_NORM), block.restarts):
-            if restarted:
-                self._windows, self._highest, self._count = Windows(_CELL, _CELL), np.empty(0), np.empty(0)
-            found += self._walk(positive(piece))
-        return found
+    def restart(self, where: Place) -> Sequence[Finding]:
+        """Begin anew."""
+        self._windows, self._highest, self._count = Windows(_CELL, _CELL), np.empty(0), np.empty(0)
+        return ()
 
-    def _walk(self, rows: Samples) -> list[Finding]:
+    def walk(self, rows: Samples) -> list[Finding]:
+        """Judge the next rows."""
+        rows = positive(rows)
         start = self._windows.rows
         ends, cells = self._windows.add(rows.value)
         if not len(ends):

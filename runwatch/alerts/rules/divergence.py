@@ -42,16 +42,14 @@ from numpy.typing import NDArray
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import (
     Floats,
-    Segments,
     Windows,
-    before_negative,
     deviation,
     grow,
     median,
-    positive,
     swing,
 )
 from runwatch.alerts.rules.context import Recent, lr_jump, surge
+from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.alerts.rules.waves import Waves
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
@@ -89,7 +87,7 @@ class _Rise:
 
 
 @dataclass
-class Divergence(RankRule):
+class Divergence(LossRule, RankRule):
     """Fires when the smoothed training loss stays above its best."""
 
     name: ClassVar[str] = "divergence"
@@ -102,7 +100,6 @@ class Divergence(RankRule):
     long: int = threshold(8, "evaluations in a row from which it is critical")
     waves: float = threshold(2.0, "multiple of the second highest rise so far that was lost again")
 
-    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _windows: Windows = field(default_factory=lambda: Windows(32, _HOP), init=False, repr=False)
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
@@ -111,25 +108,21 @@ class Divergence(RankRule):
     _rise: _Rise | None = field(default=None, init=False, repr=False)
     _newest: Floats = field(default_factory=lambda: np.empty((2, 0)), init=False, repr=False)
     """Step and level of the newest points, shape (2, n)."""
-    _signed: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge the training loss of a block."""
+        """Judge a block, with what it says beside the loss."""
         self._grad.push(block.samples.get(GRAD_NORM))
         self._rate.push(block.samples.get(LEARNING_RATE))
-        found: list[Finding] = []
-        for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
-            if restarted:
-                self._windows, self._best, self._waves = Windows(32, _HOP), _Best(), Waves()
-                self._newest = np.empty((2, 0))
-                if self._rise:
-                    found.append(self._clear(place(piece, 0)))
-            if not self._signed:
-                judged, self._signed = before_negative(piece)
-                found += self._walk(positive(judged))
-        return found
+        return super().judge(block)
 
-    def _walk(self, rows: Samples) -> list[Finding]:
+    def restart(self, where: Place) -> Sequence[Finding]:
+        """Begin anew."""
+        self._windows, self._best, self._waves = Windows(32, _HOP), _Best(), Waves()
+        self._newest = np.empty((2, 0))
+        return [self._clear(where)] if self._rise else []
+
+    def walk_positive(self, rows: Samples) -> list[Finding]:
+        """Judge the next rows."""
         start = self._windows.rows
         ends, windows = self._windows.add(np.log(rows.value))
         if not len(ends):

@@ -35,8 +35,9 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Baseline, Segments, grow, positive
-from runwatch.block import Block, Samples
+from runwatch.alerts.rules.baseline import Baseline, grow, positive
+from runwatch.alerts.rules.metric_rule import MetricRule
+from runwatch.block import Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import GRAD_NORM, label
 
@@ -59,10 +60,11 @@ class _Spike:
 
 
 @dataclass
-class GradSpike(RankRule):
+class GradSpike(MetricRule, RankRule):
     """Fires at a sudden rise of the gradient norm."""
 
     name: ClassVar[str] = "grad_spike"
+    about = GRAD_NORM
     summary: ClassVar[str] = "The gradient norm jumped far above its recent level."
 
     z: float = threshold(8.0, "robust deviations above the rolling median that make a spike")
@@ -77,22 +79,17 @@ class GradSpike(RankRule):
     """Rows after which a new level counts as usual."""
     warmup: int = threshold(50, "first rows of a run, which are not judged")
 
-    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.05), init=False, repr=False)
     _spike: _Spike | None = field(default=None, init=False, repr=False)
 
-    def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge the gradient norm of a block."""
-        found: list[Finding] = []
-        for restarted, piece in self._segments.split(block.samples.get(GRAD_NORM), block.restarts):
-            if restarted:
-                self._baseline = Baseline(floor=0.05)
-                if self._spike:
-                    found.append(self._end(self._spike, place(piece, 0)))
-            found += self._walk(positive(piece))
-        return found
+    def restart(self, where: Place) -> Sequence[Finding]:
+        """Begin anew."""
+        self._baseline = Baseline(floor=0.05)
+        return [self._end(self._spike, where)] if self._spike else []
 
-    def _walk(self, rows: Samples) -> list[Finding]:
+    def walk(self, rows: Samples) -> list[Finding]:
+        """Judge the next rows."""
+        rows = positive(rows)
         start = self._baseline.rows
         y = np.log(rows.value)
         usual, sigma = self._baseline.judge(y)

@@ -29,8 +29,9 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Baseline, Floats, Segments, grow, take
-from runwatch.block import Block, Samples
+from runwatch.alerts.rules.baseline import Baseline, Floats, grow, take
+from runwatch.alerts.rules.metric_rule import MetricRule
+from runwatch.block import Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import GRAD_NORM, label
 
@@ -54,10 +55,11 @@ class _Low:
 
 
 @dataclass
-class GradVanish(RankRule):
+class GradVanish(MetricRule, RankRule):
     """Fires when the gradient norm is far below its usual level, or zero."""
 
     name: ClassVar[str] = "grad_vanish"
+    about = GRAD_NORM
     summary: ClassVar[str] = "The gradient norm fell to zero, or far below its usual level."
 
     z: float = threshold(8.0, "robust deviations below the rolling median")
@@ -68,23 +70,18 @@ class GradVanish(RankRule):
     """Rows after which a new level counts as usual."""
     warmup: int = threshold(100, "first rows of a run, which are not judged")
 
-    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.05), init=False, repr=False)
     _low: _Low | None = field(default=None, init=False, repr=False)
 
-    def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge the gradient norm of a block."""
-        found: list[Finding] = []
-        for restarted, piece in self._segments.split(block.samples.get(GRAD_NORM), block.restarts):
-            if restarted:
-                self._baseline = Baseline(floor=0.05)
-                if self._low:
-                    found += self._end(self._low, place(piece, 0))
-            keep = np.isfinite(piece.value) & (piece.value >= 0)
-            found += self._walk(piece if keep.all() else take(piece, keep))
-        return found
+    def restart(self, where: Place) -> Sequence[Finding]:
+        """Begin anew."""
+        self._baseline = Baseline(floor=0.05)
+        return self._end(self._low, where) if self._low else []
 
-    def _walk(self, rows: Samples) -> list[Finding]:
+    def walk(self, rows: Samples) -> list[Finding]:
+        """Judge the next rows."""
+        keep = np.isfinite(rows.value) & (rows.value >= 0)
+        rows = rows if keep.all() else take(rows, keep)
         start = self._baseline.rows
         y = np.where(rows.value > 0, np.log(rows.value), _TINY)
         usual, sigma = self._baseline.judge(y)

@@ -29,8 +29,9 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Baseline, Segments, before_negative, grow, positive
+from runwatch.alerts.rules.baseline import Baseline, grow
 from runwatch.alerts.rules.epoch_mean import EpochMean
+from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import LOSS, label
@@ -51,7 +52,7 @@ class _Fall:
 
 
 @dataclass
-class LossDrop(RankRule):
+class LossDrop(LossRule, RankRule):
     """Fires when the loss collapses to a fraction of what it was."""
 
     name: ClassVar[str] = "loss_drop"
@@ -64,27 +65,22 @@ class LossDrop(RankRule):
     """Rows after which a new level counts as usual."""
     warmup: int = threshold(200, "first rows of a run, which are not judged")
 
-    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.002), init=False, repr=False)
     _means: EpochMean = field(default_factory=EpochMean, init=False, repr=False)
     _fall: _Fall | None = field(default=None, init=False, repr=False)
-    _signed: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge the training loss of a block."""
+        """Judge a block, with what it says beside the loss."""
         self._means.push(block)
-        found: list[Finding] = []
-        for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
-            if restarted:
-                self._baseline = Baseline(floor=0.002)
-                if self._fall:
-                    found += self._end(self._fall, place(piece, 0))
-            if not self._signed:
-                judged, self._signed = before_negative(piece)
-                found += self._walk(positive(judged))
-        return found
+        return super().judge(block)
 
-    def _walk(self, rows: Samples) -> list[Finding]:
+    def restart(self, where: Place) -> Sequence[Finding]:
+        """Begin anew."""
+        self._baseline = Baseline(floor=0.002)
+        return self._end(self._fall, where) if self._fall else []
+
+    def walk_positive(self, rows: Samples) -> list[Finding]:
+        """Judge the next rows."""
         start = self._baseline.rows
         y = np.log(rows.value)
         usual, sigma = self._baseline.judge(y)

@@ -25,41 +25,38 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Floats, Segments
-from runwatch.block import Block, Samples
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.baseline import Floats
+from runwatch.alerts.rules.metric_rule import MetricRule
+from runwatch.block import Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import LOSS_SCALE
 
 
 @dataclass
-class LossScale(RankRule):
+class LossScale(MetricRule, RankRule):
     """Fires when the fp16 loss scale keeps falling."""
 
     name: ClassVar[str] = "loss_scale"
+    about = LOSS_SCALE
     summary: ClassVar[str] = "The fp16 loss scale keeps falling: every step overflows."
 
     halvings: int = threshold(8, "halvings within the window that are a warning")
     window: int = threshold(50, "rows within which the scale fell")
     search: int = threshold(100, "first rows, in which the scale is searched")
 
-    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _rows: int = field(default=0, init=False, repr=False)
     _tail: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
     _firing: Severity | None = field(default=None, init=False, repr=False)
     _low: float = field(default=0.0, init=False, repr=False)
 
-    def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge the loss scale of a block."""
-        found: list[Finding] = []
-        for restarted, piece in self._segments.split(block.samples.get(LOSS_SCALE), block.restarts):
-            if restarted:
-                self._rows, self._tail = 0, np.empty(0)
-                found += self._clear(piece, 0) if self._firing else []
-            found += self._walk(piece)
-        return found
+    def restart(self, where: Place) -> Sequence[Finding]:
+        """Begin anew."""
+        self._rows, self._tail = 0, np.empty(0)
+        return self._clear(where) if self._firing else []
 
-    def _walk(self, rows: Samples) -> list[Finding]:
+    def walk(self, rows: Samples) -> list[Finding]:
+        """Judge the next rows."""
         carried = len(self._tail)
         data = np.concatenate([self._tail, rows.value])
         self._tail = data[-self.window :].copy()
@@ -74,7 +71,7 @@ class LossScale(RankRule):
             if self._firing:
                 self._low = min(self._low, scale)
                 if scale >= 2 * self._low:
-                    found += self._clear(rows, row)
+                    found += self._clear(place(rows, row))
                     continue
             if start + row < self.search or not 0 < scale < np.inf:
                 continue
@@ -99,7 +96,6 @@ class LossScale(RankRule):
                 )
         return found
 
-    def _clear(self, rows: Samples, row: int) -> list[Finding]:
+    def _clear(self, where: Place) -> list[Finding]:
         severity, self._firing = self._firing or Severity.WARNING, None
-        where = place(rows, row)
         return [self.say(Verdict.CLEAR, severity, "the loss scale rises again", where, metric=LOSS_SCALE)]

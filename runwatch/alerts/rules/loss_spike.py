@@ -50,13 +50,11 @@ from runwatch.alerts.rules.baseline import (
     Baseline,
     Floats,
     Rounding,
-    Segments,
-    before_negative,
     grow,
-    positive,
 )
 from runwatch.alerts.rules.context import Recent, lr_jump, surge
 from runwatch.alerts.rules.epoch_mean import EpochMean
+from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.block import Block, Samples, Status
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
@@ -91,7 +89,7 @@ class _Spike:
 
 
 @dataclass
-class LossSpike(RankRule):
+class LossSpike(LossRule, RankRule):
     """Fires at a sudden rise of the training loss, and says whether it recovered."""
 
     name: ClassVar[str] = "loss_spike"
@@ -112,7 +110,6 @@ class LossSpike(RankRule):
     cooldown: ClassVar[int] = 64
     """Rows after a spike in which only a higher one is reported."""
 
-    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.002), init=False, repr=False)
     _rounding: Rounding = field(default_factory=Rounding, init=False, repr=False)
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
@@ -125,21 +122,20 @@ class LossSpike(RankRule):
     """ln(loss) of the first rows."""
     _highest: float = field(default=-np.inf, init=False, repr=False)
     """Highest ln(loss) while there is no baseline."""
-    _signed: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge the training loss of a block."""
+        """Judge a block, with what it says beside the loss."""
         self._grad.push(block.samples.get(GRAD_NORM))
         self._rate.push(block.samples.get(LEARNING_RATE))
         self._means.push(block)
-        found: list[Finding] = []
-        for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
-            if restarted:
-                found += self._restart(place(piece, 0))
-            if not self._signed:
-                judged, self._signed = before_negative(piece)
-                found += self._walk(judged)
-        return found
+        return super().judge(block)
+
+    def restart(self, where: Place) -> Sequence[Finding]:
+        """Begin anew."""
+        self._baseline, self._highest = Baseline(floor=0.002), -np.inf
+        self._past.clear()
+        spike, self._spike = self._spike, None
+        return [self._clear(spike, where)] if spike else []
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """When no more rows can come, a spike of more than one row that has not recovered is certain."""
@@ -150,14 +146,8 @@ class LossSpike(RankRule):
         severity = Severity.WARNING if lasts else self._severity(spike)
         return [self._fire(spike, severity, "and had not recovered at the end")]
 
-    def _restart(self, where: Place) -> list[Finding]:
-        self._baseline, self._highest = Baseline(floor=0.002), -np.inf
-        self._past.clear()
-        spike, self._spike = self._spike, None
-        return [self._clear(spike, where)] if spike else []
-
-    def _walk(self, samples: Samples) -> list[Finding]:
-        rows = positive(samples)
+    def walk_positive(self, rows: Samples) -> list[Finding]:
+        """Judge the next rows."""
         start = self._baseline.rows
         y = np.log(rows.value)
         self._first += y[: 16 - len(self._first)].tolist()

@@ -32,8 +32,8 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Segments
 from runwatch.alerts.rules.context import Recent
+from runwatch.alerts.rules.metric_rule import MetricRule
 from runwatch.alerts.rules.rewards import Rewards
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
@@ -60,17 +60,17 @@ class _Stretch:
 
 
 @dataclass
-class MaskedNan(RankRule):
+class MaskedNan(MetricRule, RankRule):
     """Fires when the printed loss cannot be a loss."""
 
     name: ClassVar[str] = "masked_nan"
+    about = LOSS
     summary: ClassVar[str] = "The training loss is exactly zero, or stays at one value to the last digit."
 
     zeros: int = threshold(3, "rows of exactly zero, after real losses")
     early: int = threshold(10, "rows of exactly zero, where there was no other loss yet")
     same: int = threshold(24, "rows of one and the same value")
 
-    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _rewards: Rewards = field(default_factory=Rewards, init=False, repr=False)
     _now: _Stretch = field(default_factory=_Stretch, init=False, repr=False)
@@ -81,15 +81,20 @@ class MaskedNan(RankRule):
     """Rows in a row that contradict what is firing."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge the training loss of a block."""
+        """Judge a block, with what it says beside the loss."""
         self._grad.push(block.samples.get(GRAD_NORM))
         self._rewards.push(block)
-        found: list[Finding] = []
-        for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
-            if restarted:
-                self._now = _Stretch(above=self._now.above)
-            found += self._walk(piece)
-            self._signed = self._signed or bool((piece.value < 0).any())
+        return super().judge(block)
+
+    def restart(self, where: Place) -> Sequence[Finding]:
+        """Begin anew."""
+        self._now = _Stretch(above=self._now.above)
+        return ()
+
+    def walk(self, rows: Samples) -> list[Finding]:
+        """Judge the next rows."""
+        found = self._walk(rows)
+        self._signed = self._signed or bool((rows.value < 0).any())
         return found
 
     def _walk(self, rows: Samples) -> list[Finding]:

@@ -27,7 +27,8 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Segments, Windows, before_negative, grow, positive, spread
+from runwatch.alerts.rules.baseline import Windows, grow, spread
+from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.block import Block, Samples
 from runwatch.findings import Finding, Severity, Verdict
 from runwatch.metrics import LOSS, label
@@ -36,7 +37,7 @@ _WIDTH = 64
 
 
 @dataclass
-class Plateau(RankRule):
+class Plateau(LossRule, RankRule):
     """Notes when the training loss stands still for long."""
 
     name: ClassVar[str] = "plateau"
@@ -46,7 +47,6 @@ class Plateau(RankRule):
     part: float = threshold(0.25, "of the rows so far, at least")
     least: float = threshold(0.005, "improvement that counts, as a fraction")
 
-    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _WIDTH), init=False, repr=False)
     _best: tuple[float, int, Place] | None = field(default=None, init=False, repr=False)
     """The best median of ln(loss), its row number and its place."""
@@ -54,24 +54,20 @@ class Plateau(RankRule):
     _rolls: bool = field(default=False, init=False, repr=False)
     """The totals are but where epochs end."""
     _open: bool = field(default=False, init=False, repr=False)
-    _signed: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge the training loss of a block."""
-        found: list[Finding] = []
+        """Judge a block, with what it says beside the loss."""
         self._rolls |= block.rolls
         self._total = None if self._rolls else block.total or self._total
-        for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
-            if restarted:
-                self._windows = Windows(_WIDTH, _WIDTH)
-                self._best = None
-                found += self._end(place(piece, 0))
-            if not self._signed:
-                judged, self._signed = before_negative(piece)
-                found += self._walk(positive(judged))
-        return found
+        return super().judge(block)
 
-    def _walk(self, rows: Samples) -> list[Finding]:
+    def restart(self, where: Place) -> Sequence[Finding]:
+        """Begin anew."""
+        self._windows, self._best = Windows(_WIDTH, _WIDTH), None
+        return self._end(where)
+
+    def walk_positive(self, rows: Samples) -> list[Finding]:
+        """Judge the next rows."""
         start = self._windows.rows
         ends, windows = self._windows.add(np.log(rows.value))
         if not len(ends):

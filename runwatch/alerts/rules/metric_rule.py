@@ -1,0 +1,59 @@
+"""What rules about one metric share: its rows are cut where the run restarted, then judged in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from runwatch.alerts.rules.base import Place, RunRule, place
+from runwatch.alerts.rules.baseline import Segments, before_negative, positive
+from runwatch.block import Block, Samples
+from runwatch.findings import Finding
+from runwatch.metrics import LOSS
+
+
+@dataclass
+class MetricRule(RunRule):
+    """Judges the rows of the metric `about`. To judge each rank by itself, derive from RankRule too."""
+
+    about: ClassVar[str]
+
+    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the metric in a block."""
+        found: list[Finding] = []
+        for restarted, piece in self._segments.split(block.samples.get(self.about), block.restarts):
+            if restarted:
+                found += self.restart(place(piece, 0))
+            found += self.walk(piece)
+        return found
+
+    def restart(self, where: Place) -> Sequence[Finding]:
+        """Begin anew: what comes now is of a restarted run."""
+        raise NotImplementedError
+
+    def walk(self, rows: Samples) -> Sequence[Finding]:
+        """Judge the next rows."""
+        raise NotImplementedError
+
+
+@dataclass
+class LossRule(MetricRule):
+    """Judges the positive rows of the training loss, up to the first negative one: that has no logarithm."""
+
+    about = LOSS
+
+    _signed: bool = field(default=False, init=False, repr=False)
+
+    def walk(self, rows: Samples) -> Sequence[Finding]:
+        """Judge the next rows up to the first negative one."""
+        if self._signed:
+            return ()
+        judged, self._signed = before_negative(rows)
+        return self.walk_positive(positive(judged))
+
+    def walk_positive(self, rows: Samples) -> Sequence[Finding]:
+        """Judge the next rows, all of them positive."""
+        raise NotImplementedError
