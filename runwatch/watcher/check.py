@@ -15,8 +15,8 @@ from runwatch.parsers.formats import catalogue, restricted
 from runwatch.parsers.stream import StreamParser
 from runwatch.sight import unread
 from runwatch.watcher.engine import Engine
-from runwatch.watcher.feeds import newest
 from runwatch.watcher.member import DIRECTORY, LOG, ORDER, SCHEME, TENSORBOARD, WANDB
+from runwatch.watcher.record_times import newest
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.beside import BesideSource
 from runwatch.watcher.sources.checkpoints import CheckpointSource

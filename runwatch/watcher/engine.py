@@ -8,29 +8,28 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
 
 from runwatch.alerts.incidents import Change, IncidentBook
-from runwatch.alerts.rules.base import Rule, restore, state_of
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.alerts.rules.signatures import CRASH_KINDS
 from runwatch.batch import Batch
 from runwatch.block import Block, Reference, Status
 from runwatch.checkpoint import Look
-from runwatch.findings import Finding
 from runwatch.run import DONE, Run
 from runwatch.sample import MachineEvent, Message
 from runwatch.series import FULL, Detail
 from runwatch.sight import Lost
 from runwatch.watcher.endings import event_of, orphaned
-from runwatch.watcher.evidence import placed
-from runwatch.watcher.group import ENDED_OR_BLIND, Group, Source, WatchedRun, title_of
+from runwatch.watcher.group import ENDED_OR_BLIND, Group, WatchedRun, title_of
+from runwatch.watcher.judging import Judging, adapted
 from runwatch.watcher.member import LOG, ORDER, Member
 from runwatch.watcher.reference import beside
+from runwatch.watcher.source import Source
 from runwatch.watcher.sources.looked import Beside
 
 MAX_RUNS = 64
@@ -61,6 +60,7 @@ class Engine:
         """Unix time by which every run must have ended, if a person said so."""
         self.troubles: list[str] = list(self.rules.troubles)
         """What went wrong in runwatch itself, for people."""
+        self._judging = Judging(self.troubles)
 
     def add_source(self, source_id: str, name: str, path: str, member: Member | None = None) -> Group:
         """Watch another stream; a known id starts afresh. Return the group it belongs to."""
@@ -132,7 +132,7 @@ class Engine:
             watched.run.title = title_of(source, whole, watched.run.title)
             watched.run.printed.update(batch.printed)
             watched.run.fold(block)
-            changes += self._judge(watched, block)
+            changes += self._judging.judge(watched, block)
         self._sight(group, arrival)
         if source.member.rank is not None and group.runs:
             rank = group.runs[-1].run.rank(source.member.rank)
@@ -196,7 +196,7 @@ class Engine:
             return []
         block = Block({}, None, events=(event,), live=True, arrival=message.time)
         watched.run.fold(block)
-        return self._judge(watched, block)
+        return self._judging.judge(watched, block)
 
     def tick(self, now: float, group_ids: Iterable[str] | None = None) -> list[Change]:
         """Let rules about silence judge the newest run of each group, or of those named."""
@@ -215,7 +215,7 @@ class Engine:
                     _end(group, watched, now)
                 status = self._status(group, watched.run, now, live=True)
                 send = group.lived or lost is not None
-                found = self._tick(watched, status, now if send else None, send=send)
+                found = self._judging.tick(watched, status, now if send else None, send=send)
                 changes += [*found, *_released(watched)] if send else found
                 watched.held += [change.row.id for change in found if change.kind == "firing" and not send]
                 if lost is None and watched.begun_blind:
@@ -236,7 +236,7 @@ class Engine:
                 name = self.rules.reference(watched.run.name)
                 if name and status.reference is None:
                     self.troubles.append(f"there is no run {name!r} to compare {watched.run.name} with")
-                changes += self._tick(watched, status, None, send=False)
+                changes += self._judging.tick(watched, status, None, send=False)
         return changes
 
     def drop_source(self, source_id: str) -> None:
@@ -343,43 +343,7 @@ class Engine:
         watched.closed = True
         watched.run.rest(silent_for=math.inf)
         status = Status(now=now, phase=watched.run.phase, live=False, finished=watched.run.finished)
-        return self._tick(watched, status, None, send=False)
-
-    def _judge(self, watched: WatchedRun, block: Block) -> list[Change]:
-        changes: list[Change] = []
-        # Records of another rank repeat what the leading one says: only rules about ranks look at them.
-        others = block
-        if block.rank is not None:
-            others = Block({}, None, events=block.events, live=block.live, arrival=block.arrival)
-        for rule in tuple(watched.rules):
-            seen = block if rule.of_ranks else others
-            found = self._ask(watched, rule, rule.observe, seen)
-            changes += _apply(watched, found, block.arrival or None, send=block.live, source=block.source)
-        return changes
-
-    def _tick(self, watched: WatchedRun, status: Status, now: float | None, *, send: bool) -> list[Change]:
-        changes: list[Change] = []
-        for rule in tuple(watched.rules):
-            if _needs_sight(rule, status):
-                continue
-            found = self._ask(watched, rule, rule.tick, status)
-            changes += _apply(watched, found, now, send=send, source=watched.source)
-        return changes
-
-    def _ask(
-        self, watched: WatchedRun, rule: Rule, ask: Callable[[T], Iterable[Finding]], about: T
-    ) -> list[Finding]:
-        """Return what a rule finds. One that fails is switched off, and that is told: the rest go on."""
-        try:
-            found = list(ask(about))
-            if not all(isinstance(finding, Finding) for finding in found):
-                raise TypeError("it gave something that is no Finding")
-            return found
-        except Exception as error:  # a rule may be anybody's code
-            watched.rules.remove(rule)
-            what = f"{type(error).__name__}: {error}"
-            self.troubles.append(f"rule {rule.name} failed and is off for {watched.run.name}: {what}")
-            return []
+        return self._judging.tick(watched, status, None, send=False)
 
     def _reference(self, run: Run) -> Reference | None:
         """Return the run that this one is compared with, if one is named and known."""
@@ -421,22 +385,6 @@ class Engine:
         )
 
 
-def _needs_sight(rule: Rule, status: Status) -> bool:
-    """Return whether a rule has to wait: what it judges time by cannot be read."""
-    if status.blind is not None:
-        return getattr(rule, "needs_log", True)  # a rule of a package may not say
-    return status.blind_ranks and rule.of_ranks
-
-
-def _apply(
-    watched: WatchedRun, findings: Iterable[Finding], now: float | None, *, send: bool, source: str
-) -> Iterator[Change]:
-    for finding in findings:
-        change = watched.incidents.apply(placed(finding, watched.run, source), now=now, live=send)
-        if change is not None:
-            yield change
-
-
 def _released(watched: WatchedRun) -> list[Change]:
     """Return what is told after all, now that the run was seen alive."""
     if not watched.held:
@@ -454,21 +402,6 @@ def _end(group: Group, watched: WatchedRun, now: float) -> None:
     died = any(row.rule == "crash" and row.state != "resolved" for row in watched.incidents.every())
     whole = run.covered is None or run.covered >= DONE
     run.finished = whole and not died and (run.progressed is None or run.progressed <= ended.time + 1.0)
-
-
-def adapted(old: Iterable[Rule], new: Iterable[Rule]) -> list[Rule]:
-    """Return the new rules with the state of the old ones: all of theirs that is no threshold.
-
-    A rule of the user's that looks at another metric begins anew.
-    """
-    known = {rule.name: rule for rule in old}
-    out: list[Rule] = []
-    for rule in new:
-        kept = known.get(rule.name)
-        if kept is not None and getattr(kept, "metric", None) == getattr(rule, "metric", None):
-            restore(rule, state_of(kept))
-        out.append(rule)
-    return out
 
 
 def moved(time: float | None, seconds: float) -> float | None:

@@ -1,23 +1,23 @@
-"""What a worker reads of logs and of standard input: each step sends what is new."""
+"""What a worker reads of logs: each step sends what is new."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-import struct
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 
 from runwatch import text
-from runwatch.batch import SYSTEM, Batch
+from runwatch.batch import Batch
 from runwatch.errors import SourceError
 from runwatch.parsers.api import Format
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser, joined
 from runwatch.watcher import wire
-from runwatch.watcher.member import SCHEME, TENSORBOARD, WANDB, Member
+from runwatch.watcher.member import SCHEME, TENSORBOARD, WANDB
+from runwatch.watcher.record_times import newest
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.older import OlderFiles
 from runwatch.watcher.sources.tail import Mark, Piece, Position, Tail
@@ -38,7 +38,6 @@ MAX_UNFINISHED = 4096
 """Bytes of an unfinished line that a successor is told."""
 FRESH = 300.0
 """Seconds after its last write for which a file that appears is news, not history."""
-DAY = 86_400.0
 _BREAKS = {
     Mark.ROTATED: "rotated",
     Mark.COPIED: "rotated",
@@ -391,44 +390,6 @@ class LogSource:
         return parser.feed(data, tail=LOG_LINES)
 
 
-class StdinSource:
-    """Standard input, read as it comes."""
-
-    path = id = "-"
-    name = "stdin"
-    member = Member()
-    history = left = 0
-
-    def __init__(
-        self, formats: Callable[[], Sequence[Format]] = catalogue, settled: str | None = None
-    ) -> None:
-        self._parser = StreamParser(formats, settled=settled)
-        self._open = True
-        os.set_blocking(0, False)
-
-    def written(self) -> None:
-        """Return None: a stream has no date."""
-
-    def arrived(self, since: float | None = None) -> None:
-        """Do nothing: all of it is new."""
-
-    def step(self, send: Send) -> bool:
-        """Read and send what has arrived; return False if nothing has."""
-        if not self._open:
-            return False
-        try:
-            data = os.read(0, 1 << 20)
-        except BlockingIOError:
-            return False
-        batch = self._parser.feed(data, tail=LOG_LINES) if data else self._parser.flush()
-        now = time.time()
-        send(wire.Read(self.id, batch, True, now, now, 0))
-        if not data:
-            self._open = False
-            send(wire.Ended(self.id))
-        return True
-
-
 def _cause(error: SourceError) -> str:
     """Return what is wrong, without the place and the advice."""
     return str(error).partition(": ")[0]
@@ -437,19 +398,6 @@ def _cause(error: SourceError) -> str:
 def _lost(count: int) -> str:
     """Say how many bytes are in no file any more."""
     return f": {count:,} bytes of it could not be read" if count else ""
-
-
-def newest(batch: Batch) -> float | None:
-    """Return the greatest Unix time that records of a batch tell, or None.
-
-    What is measured of the machine does not count: that goes on when the training hangs.
-    """
-    times: list[float] = []
-    for table in batch.tables:
-        if table.kind != SYSTEM and "time" in table.names:
-            at = table.names.index("time") * table.rows * 8
-            times += struct.unpack_from("<d", table.data, at + 8 * (table.rows - 1))
-    return max((t for t in times if 0 < t < time.time() + DAY), default=None)
 
 
 def source_id(path: str) -> str:

@@ -7,7 +7,8 @@ import time
 from runwatch.batch import Batch
 from runwatch.errors import SourceError
 from runwatch.watcher import wire
-from runwatch.watcher.feeds import Send, newest
+from runwatch.watcher.feeds import Send
+from runwatch.watcher.record_times import newest
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.wandb_online import OnlineRun, Poller, Update
 

@@ -30,8 +30,9 @@ from runwatch.snapshot import (
 from runwatch.text import plain
 from runwatch.watcher import checkpoints, parallel, under
 from runwatch.watcher.evidence import sound
-from runwatch.watcher.group import Group, Source, WatchedRun
+from runwatch.watcher.group import Group, WatchedRun
 from runwatch.watcher.protocol import Chart, View
+from runwatch.watcher.source import Source
 
 MAX_RUNS = 256
 """Runs in the list of one picture."""

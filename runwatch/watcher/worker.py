@@ -26,12 +26,7 @@ from runwatch.parsers.api import Format
 from runwatch.parsers.formats import catalogue, restricted, troubles
 from runwatch.parsers.lexicon.names import use
 from runwatch.watcher import openfiles, wire
-from runwatch.watcher.feeds import (
-    LogSource,
-    Send,
-    StdinSource,
-    source_id,
-)
+from runwatch.watcher.feeds import LogSource, Send, source_id
 from runwatch.watcher.handover import called, taken
 from runwatch.watcher.member import DIRECTORY, LOG, SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.memory import give_back
@@ -39,6 +34,7 @@ from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.older import rotated
 from runwatch.watcher.sources.packed import is_packed
 from runwatch.watcher.sources.patterns import excluded
+from runwatch.watcher.stdin import StdinSource
 
 if TYPE_CHECKING:
     from runwatch.watcher.directories import DirectorySource

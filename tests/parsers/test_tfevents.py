@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.sources import discover
+from runwatch.watcher.sources import discover, kinds
 
 from .logs import Parsed, nanochat
 from .structured import read
@@ -215,7 +215,7 @@ def test_a_log_in_the_place_of_an_event_file():
 def test_they_are_no_binary_files_to_pass_over(tmp_path, data):
     path = tmp_path / "file"
     path.write_bytes(data)
-    assert not discover.is_binary(str(path))
+    assert not kinds.is_binary(str(path))
     assert [found.path for found in discover.find([str(path)])] == [str(path)]
     path.write_bytes(data[1:])
-    assert discover.is_binary(str(path))
+    assert kinds.is_binary(str(path))

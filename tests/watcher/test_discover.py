@@ -7,7 +7,7 @@ import os
 import pytest
 
 from runwatch.errors import SourceError
-from runwatch.watcher.sources import discover
+from runwatch.watcher.sources import discover, kinds, search
 from runwatch.watcher.sources.discover import find
 from runwatch.watcher.sources.packed import is_packed
 
@@ -63,12 +63,12 @@ def test_of_very_many_checkpoints_only_the_newest_are_searched(tmp_path):
     write(top / "train.log")
     os.utime(top / "checkpoint-199" / "trainer_state.json", (2e9, 2e9))
     opened = []
-    real = discover.is_binary
+    real = kinds.is_binary
     try:
-        discover.is_binary = lambda path: opened.append(path) or real(path)
+        kinds.is_binary = lambda path: opened.append(path) or real(path)
         found = [each.path for each in find([str(tmp_path)])]
     finally:
-        discover.is_binary = real
+        kinds.is_binary = real
     assert str(top / "checkpoint-199" / "trainer_state.json") in found
     assert str(top / "train.log") in found
     assert str(top) in found
@@ -148,16 +148,16 @@ def test_what_may_not_be_read_is_no_empty_directory(tmp_path, monkeypatch):
 
     log = write(tmp_path / "train.log")
     with monkeypatch.context() as patch:
-        patch.setattr(discover.os, "scandir", closed)
+        patch.setattr(search.os, "scandir", closed)
         with pytest.raises(SourceError, match=f"cannot look into: {tmp_path}: Permission denied"):
             find([str(tmp_path)])
-    monkeypatch.setattr(discover, "open", closed, raising=False)
+    monkeypatch.setattr(kinds, "open", closed, raising=False)
     with pytest.raises(SourceError, match=f"cannot read: {log}: Permission denied"):
         find([str(tmp_path)])
 
 
 def test_a_search_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(discover, "MAX_ENTRIES", 50)
+    monkeypatch.setattr(search, "MAX_ENTRIES", 50)
     log = write(tmp_path / "train.log")
     for number in range(60):
         (tmp_path / "data" / f"{number}").mkdir(parents=True)
@@ -176,7 +176,7 @@ def test_a_log_that_is_empty_yet_is_told(tmp_path):
 
 
 def test_where_everything_lies_nothing_is_meant(tmp_path, monkeypatch):
-    monkeypatch.setattr(discover, "MAX_ENTRIES", 50)
+    monkeypatch.setattr(search, "MAX_ENTRIES", 50)
     monkeypatch.setattr(discover, "MAX_AMONG", 20)
     for number in range(60):
         write(tmp_path / "some" / f"{number // 30}" / f"{number}.txt")
@@ -187,7 +187,7 @@ def test_where_everything_lies_nothing_is_meant(tmp_path, monkeypatch):
 
 
 def test_a_directory_full_of_data_does_not_end_the_search(tmp_path, monkeypatch):
-    monkeypatch.setattr(discover, "MAX_HERE", 20)
+    monkeypatch.setattr(search, "MAX_HERE", 20)
     for number in range(30):
         write(tmp_path / "data" / f"{number}.npy")
     log = write(tmp_path / "runs" / "a" / "train.log")
@@ -218,10 +218,8 @@ def test_nothing_there_is_an_error_unless_one_waits(tmp_path, what):
 
 def test_bars_that_go_back_with_backspaces_are_text(tmp_path):
     bar = " 1/10 [==>...........................] - ETA: 0s - loss: 0.6250"
-    assert not discover.is_binary(
-        write(tmp_path / "train.out", "Epoch 1/100\n" + (bar + "\b" * 60 + "\r") * 50)
-    )
-    assert discover.is_binary(write(tmp_path / "odd.bin", "\1\2\3\4loss\b" * 500))
+    assert not kinds.is_binary(write(tmp_path / "train.out", "Epoch 1/100\n" + (bar + "\b" * 60 + "\r") * 50))
+    assert kinds.is_binary(write(tmp_path / "odd.bin", "\1\2\3\4loss\b" * 500))
 
 
 def orbax(top, step):
@@ -285,5 +283,5 @@ def test_a_pipe_without_a_writer_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "train.log")
     with pytest.raises(SourceError, match=r"train\.log is no regular file: pipe it into `runwatch tail -`"):
         discover.find([str(tmp_path)])
-    assert not discover.is_binary(str(tmp_path / "train.log"))
+    assert not kinds.is_binary(str(tmp_path / "train.log"))
     assert not is_packed(str(tmp_path / "train.log"))

@@ -24,7 +24,7 @@ from runwatch.watcher import frozen
 from runwatch.watcher.document import document
 from runwatch.watcher.engine import Engine
 from runwatch.watcher.frozen import NotRestoredError, OtherShapeError, freeze, thaw
-from runwatch.watcher.group import LOG_LINES
+from runwatch.watcher.source import LOG_LINES
 
 from .test_engine import FAULTY, NOW, log
 

@@ -155,8 +155,8 @@ def test_a_tracker_adds_what_the_log_does_not_tell():
 def test_sources_that_tell_other_numbers_are_told_once(scale, differs):
     fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
     seen = []
-    judge = fold.engine._judge
-    fold.engine._judge = lambda watched, block: seen.extend(block.events) or judge(watched, block)
+    judge = fold.engine._judging.judge
+    fold.engine._judging.judge = lambda watched, block: seen.extend(block.events) or judge(watched, block)
     fold.read("log", "".join(steps(n, n + 1, loss=3 - n / 100) for n in range(100)))
     fold.read("csv", "step,loss\n")
     for n in range(100):

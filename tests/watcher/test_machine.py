@@ -15,9 +15,9 @@ from runwatch.sample import Blind, Gpu, GpuProcesses, Gpus, Job, MachineEvent, P
 from runwatch.watcher import parallel, protocol, views
 from runwatch.watcher.attention import goes_on
 from runwatch.watcher.engine import Engine
-from runwatch.watcher.feeds import newest
 from runwatch.watcher.machine import LIBRARY, Samplers, has_driver
 from runwatch.watcher.member import Member
+from runwatch.watcher.record_times import newest
 from tests.parsers.trackers import blocks, field, history, rows, wandb
 from tests.watcher.test_engine import log
 
