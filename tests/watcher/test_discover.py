@@ -176,7 +176,8 @@ def test_a_log_that_is_empty_yet_is_told(tmp_path):
 
 
 def test_where_everything_lies_nothing_is_meant(tmp_path, monkeypatch):
-    monkeypatch.setattr(search, "MAX_ENTRIES", 50)
+    for module in (search, discover):
+        monkeypatch.setattr(module, "MAX_ENTRIES", 50)
     monkeypatch.setattr(discover, "MAX_AMONG", 20)
     for number in range(60):
         write(tmp_path / "some" / f"{number // 30}" / f"{number}.txt")
