@@ -8,7 +8,7 @@ import sys
 import msgspec
 import pytest
 
-from runwatch.alerts.channels.slack import SlackChannel
+from runwatch.alerts.channels.slack.webhook import SlackChannel
 from runwatch.alerts.journal import Journal
 
 from ..alerts.endpoints import HttpServer
