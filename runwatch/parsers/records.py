@@ -165,6 +165,8 @@ def _beside(key: str, name: str, alias: str | None) -> str | None:
         return key
     if name in (EPOCH, LEARNING_RATE, "eta_seconds"):  # they tell of the training that goes on
         return None
+    if name.startswith("val/"):
+        return name
     return VAL_LOSS if name == LOSS else f"val/{key}"
 
 
