@@ -2,20 +2,200 @@
 
 A format names its lines and markers; splitting, detection, bulk decoding and
 events are shared and live elsewhere in runwatch.parsers.
+
+A matcher looks at one record (a line without its end) and says which numbers stand where. It must
+be digit-blind: changing a digit of a value may change neither the names nor the spans it returns.
+A reader remembers: the header of a table, the epoch of a bar, the value that a redrawn bar may
+still change. It sees every record in order. Both have capabilities that a subclass may declare;
+what it leaves out has a default that is safe, and slow at worst.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
-from runwatch.parsers.patterns import Layout, Match, Matcher, fresh
-from runwatch.parsers.readers import Reader, Row
-
-__all__ = ["MAX_LINE", "Format", "Layout", "Match", "Matcher", "Reader", "Row", "fresh"]
+from runwatch.metrics import Unit
+from runwatch.parsers.envelope.stamps import Stamp, Stamped
 
 MAX_LINE = 1 << 16
 """Of a longer line the first bytes are parsed; the rest is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epochs:
+    """How epoch, place within the epoch and epoch length become a step and a total.
+
+    Each field but `first` is the index of a printed number. Where the log does not
+    say how many epochs are planned, the total is the step at which this one ends.
+    """
+
+    epoch: int
+    per: int
+    within: int | None
+    epochs: int | None
+    step: int | None
+    rest: tuple[int, ...]
+    """The numbers kept as they are."""
+    first: int
+
+    def apply(self, columns: Sequence[Any]) -> list[Any]:
+        """Return step, total and the rest, for floats and for columns of them alike."""
+        done = columns[self.epoch] - self.first
+        per = columns[self.per]
+        within = columns[self.within] if self.within is not None else 0.0
+        step = done * per + within if self.step is None else columns[self.step]
+        total = (done + 1.0 if self.epochs is None else columns[self.epochs]) * per
+        return [step, total, *(columns[i] for i in self.rest)]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns that a kind of line yields; rows of one layout make one table."""
+
+    kind: str
+    pattern: str
+    names: tuple[str, ...]
+    units: tuple[Unit, ...]
+    """One per printed number; `epochs` may turn them into other columns."""
+    printed: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
+    event: str | None = None
+    """Kind of the event that such a record also is."""
+    epochs: Epochs | Stamped | None = None
+    """What turns the printed numbers into columns, where they are not the columns themselves."""
+
+    def __hash__(self) -> int:  # as every record asks for it, by the little that tells most apart
+        return hash((self.pattern, self.names))
+
+    def extended(self, names: tuple[str, ...]) -> Layout:
+        """Return this layout with more columns that place a row, printed after the others."""
+        units = (*self.units, *(Unit() for _ in names))
+        epochs = self.epochs
+        if epochs is not None and not isinstance(epochs, Stamped):
+            epochs = replace(epochs, rest=(*epochs.rest, *range(len(self.units), len(units))))
+        return replace(self, names=(*self.names, *names), units=units, epochs=epochs)
+
+    def stamped(self, stamp: Stamp) -> Layout:
+        """Return this layout with a column `time`, whose parts are printed after the others."""
+        return replace(
+            self,
+            names=(*self.names, "time"),
+            units=(*self.units, *(Unit() for _ in range(stamp.width))),
+            epochs=Stamped(stamp, len(self.units), self.epochs),
+        )
+
+
+class Match(NamedTuple):
+    """Where the numbers of one record stand."""
+
+    layout: Layout
+    spans: tuple[tuple[int, int], ...]
+    stored: tuple[float, ...] | None = None
+    """The numbers themselves in stored units, from a matcher that had to decode them anyway."""
+
+
+class Matcher:
+    """Recognizes one kind of line."""
+
+    prefix: bytes = b""
+    """What every line it matches begins with; empty if that is unknown."""
+    needle: bytes = b""
+    """What every line it matches holds; empty if that is unknown."""
+    sign: bytes = b""
+    """A regex found in every line it matches, where other lines often hold the needle too."""
+    whole: bool = False
+    """Whether it sees the line with its envelope, not only the message."""
+    skeletons: bool = True
+    """Whether many lines may be decoded by skeletons learnt from it, if `bulk` returns no decoder."""
+    remembers: bool = False
+    """Whether it remembers lines it has read; then `fresh` makes a copy that remembers none."""
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the layout and the value spans of `line` from `start` on, or None."""
+        raise NotImplementedError
+
+    @property
+    def awake(self) -> bool:
+        """Of one that remembers: whether the next line may be its own, whatever that holds."""
+        return True
+
+    def fresh(self) -> Matcher:
+        """Return a matcher for another source: a copy where it remembers what it read, else itself."""
+        return self
+
+    def of_rank(self) -> Matcher | None:
+        """Return a matcher of one rank's lines; None: this one reads those of all ranks."""
+        return self.fresh() if self.remembers else None
+
+    def prime(self, lines: list[bytes]) -> None:
+        """Look at the first lines of a stream whose middle is read."""
+
+    def break_off(self) -> None:
+        """Take what comes next as the beginning of another file."""
+
+    def bulk(self) -> Any:
+        """Return a decoder of its own for many lines (see bulk.Decoder), or None."""
+        return None
+
+
+class Row(NamedTuple):
+    """One record that a reader has completed."""
+
+    layout: Layout
+    line: int
+    """Line number of the record, which may be before the line that completed it."""
+    values: list[float]
+
+
+class Reader:
+    """Reads records that span lines or redraws. One object per stream."""
+
+    needles: tuple[bytes, ...] = ()
+    """What lines hold that it may want."""
+    begins: bytes = b""
+    """A regex that the lines begin with that it may want."""
+    observes: bool = False
+    """Whether `observe` makes something of lines."""
+    reads_redraws: bool = False
+    """Whether it says which redraws of bars tell nothing (`passes`, `pass_by`)."""
+    remembers: bool = False
+    """Of one that reads redraws: whether what it reads next may depend on the newest one."""
+
+    @property
+    def awake(self) -> bool:
+        """Whether it may want the next line, whatever that holds."""
+        return True
+
+    def feed(self, line: bytes, number: int) -> list[Row] | None:
+        """Return the records that `line` completes, [] for a line that is part of one, None for any other."""
+        raise NotImplementedError
+
+    def flush(self) -> list[Row]:
+        """Return the record that the stream's end completes."""
+        return []
+
+    def prime(self, lines: list[bytes]) -> None:
+        """Look at the first lines of a stream whose middle is read."""
+
+    def of_rank(self) -> Reader | None:
+        """Return a reader of one rank's lines; None: any new one."""
+        return None
+
+    def observe(self, line: bytes) -> None:
+        """Take what a line without a rank says, for a reader of one rank."""
+
+    def passes(self, line: bytes) -> bool:
+        """Return whether a redraw tells nothing, whichever its numbers."""
+        return False
+
+    def pass_by(self, text: bytes) -> bool:
+        """Take redraws that tell nothing of their own; return False if they have to be read one by one."""
+        return True
+
+    def bulk(self) -> Any:
+        """Return what reads blocks and single lines in its place (see pictures.BlockFold), or None."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +226,6 @@ class Format:
 
     def fresh(self) -> Format:
         """Return this format with matchers that have read nothing yet, for one more source."""
-        matchers = tuple(fresh(matcher) for matcher in self.matchers)
-        if all(mine is other for mine, other in zip(self.matchers, matchers, strict=True)):
+        if not any(matcher.remembers for matcher in self.matchers):
             return self
-        return replace(self, matchers=matchers)
+        return replace(self, matchers=tuple(matcher.fresh() for matcher in self.matchers))

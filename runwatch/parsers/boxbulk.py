@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers import numerals
+from runwatch.parsers.api import Layout, Row
 from runwatch.parsers.decoded import Decoded, Floats
+from runwatch.parsers.folding import BlockFold
 from runwatch.parsers.lines import Bytes, Ints, Lines
 from runwatch.parsers.numerals import Flags
-from runwatch.parsers.patterns import Layout
 from runwatch.parsers.piece import Piece
-from runwatch.parsers.readers import Row
 
 _MIN = 4  # fewer boxes than this are cheaper line by line
 _LONGEST = 1 << 14
@@ -96,7 +96,7 @@ class _Plan:
         return values.reshape(shape)[self.kept], good & right.reshape(shape).all(axis=0)
 
 
-class WholeBoxes:
+class WholeBoxes(BlockFold):
     """Reads the boxes of blocks, and single lines through the reader in front of which it stands."""
 
     def __init__(self, reader: Boxes, fresh: Callable[[], Boxes]) -> None:
@@ -104,11 +104,6 @@ class WholeBoxes:
         self._reader, self._fresh = reader, fresh
         self._plans: dict[int, list[_Plan]] = {}
         """By the length of a box."""
-        self.at = 0
-
-    def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return the end: nothing changes how boxes are read."""
-        return end
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may be of a box."""
@@ -142,9 +137,6 @@ class WholeBoxes:
     def flush(self) -> list[Row]:
         """Return what the stream's end completes."""
         return self._reader.flush()
-
-    def end(self) -> None:
-        """Take what is left of the block: nothing."""
 
     def _decode(self, lines: Lines, first: Ints, last: Ints, size: int) -> list[tuple[Decoded, Ints]]:
         """Return what boxes of one length tell, and their first records."""

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from runwatch.batch import TRAIN
-from runwatch.parsers.patterns import VALUE, Layout, number
-from runwatch.parsers.readers import Row, RowMaker
+from runwatch.parsers.api import Layout, Reader, Row
+from runwatch.parsers.patterns import VALUE, number
+from runwatch.parsers.readers import RowMaker
 
 if TYPE_CHECKING:
     from runwatch.parsers.boxbulk import WholeBoxes
@@ -33,7 +34,7 @@ def _placed(items: _Items) -> _Items | None:
     return None if step is None else [(_STEP if name == step else name, value) for name, value in items]
 
 
-class BoxReader:
+class BoxReader(Reader):
     """A box of `| name | value |` rows between two rules, its sections ending in a slash.
 
     stable-baselines3 prints one per iteration; `time/total_timesteps` is the step. OpenAI's baselines
@@ -67,10 +68,6 @@ class BoxReader:
         items, self._items, self._section = self._items, [], ""
         placed = _placed(items) if items else None
         return [] if placed is None else [self._row(TRAIN, number_, placed)]
-
-    def flush(self) -> list[Row]:
-        """Return nothing: a box that is not closed is no record."""
-        return []
 
     def bulk(self) -> WholeBoxes:
         """Return what reads the boxes of a block, with this reader behind it."""

@@ -12,11 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
+from runwatch.parsers.api import Matcher
 from runwatch.parsers.decoded import Decoded
 from runwatch.parsers.envelope.enveloped import Enveloped, Logged, Unopened
 from runwatch.parsers.escapes import Uncoloured
 from runwatch.parsers.lines import PAD, Ints, Lines
-from runwatch.parsers.patterns import DictPattern, Matcher
+from runwatch.parsers.patterns import DictPattern
 from runwatch.parsers.skeleton import Skeleton, learn
 
 _ROWS = 4096  # rows a pass works on
@@ -46,24 +47,22 @@ class Decoder(Protocol):
 
 
 def decoders(matchers: Iterable[Matcher], known: Iterable[Decoder] = ()) -> list[Decoder]:
-    """Return the bulk path of each matcher: its own (`bulk()`; None if it has none), or skeletons.
+    """Return the bulk path of each matcher that has one.
 
     Those that are `known` already go on with what they have learnt.
     """
-    found: list[Decoder | None] = []
     learnt = {id(decoder.matcher): decoder for decoder in known}
-    for matcher in matchers:
-        if id(matcher) in learnt:
-            found.append(learnt[id(matcher)])
-            continue
-        if isinstance(matcher, DictPattern):
-            from runwatch.parsers.dictbulk import DictDecoder
-
-            found.append(DictDecoder(matcher))
-            continue
-        own = getattr(matcher, "bulk", None)
-        found.append(BulkDecoder(matcher) if own is None else own())
+    found = (learnt.get(id(matcher)) or _decoder(matcher) for matcher in matchers)
     return [decoder for decoder in found if decoder is not None]
+
+
+def _decoder(matcher: Matcher) -> Decoder | None:
+    if isinstance(matcher, DictPattern):
+        from runwatch.parsers.dictbulk import DictDecoder
+
+        return DictDecoder(matcher)
+    own: Decoder | None = matcher.bulk()
+    return BulkDecoder(matcher) if own is None and matcher.skeletons else own
 
 
 @dataclass(slots=True)
@@ -173,7 +172,7 @@ class BulkDecoder:
         Or, if they are few, whether none of some holds what every line of the matcher does.
         """
         if len(rest) < _MANY:
-            needle = self.matcher.prefix or getattr(self.matcher, "needle", b"")
+            needle = self.matcher.prefix or self.matcher.needle
             probes = [lines.record(int(rest[i])) for i in (0, len(rest) // 2, -1)]
             return not any(needle in probe for probe in probes) or self._is_hopeless(probes[0])
         return all(self._is_hopeless(lines.record(i)) for i in rest[:: -(-len(rest) // _PROBES)].tolist())

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from runwatch.metrics import LOSS
+from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.learn_families import aliases, loss_of_parts
 from runwatch.parsers.lexicon.words import split_of
-from runwatch.parsers.patterns import Layout, Match
 from runwatch.parsers.records import ANYTHING, MODES, Reader, Schema, Shape
 from runwatch.parsers.told import Told
 from runwatch.parsers.told import row as known_by
@@ -98,13 +98,11 @@ class _Plan:
         return cls(shape.layout, cells, [i for i in numbers if i not in cells], words, counter)
 
 
-class Columns:
+class Columns(Matcher):
     """Rows under one header: all of them records of training, since both kinds of value share the rows.
 
     Rows of another width, as a cut last line, are no records.
     """
-
-    prefix = b""
 
     def __init__(self, schema: Schema, separator: bytes = b",") -> None:
         self._schema = schema
@@ -118,6 +116,9 @@ class Columns:
         self._seen = self._rows = 0
         self._known = Told()
         """The first row of the file, and how many rows an earlier writing of it held already."""
+
+    remembers = True
+    skeletons = False  # rows depend on their header (see take)
 
     def fresh(self) -> Columns:
         """Return a matcher of the same tables that has seen no header."""
@@ -148,9 +149,6 @@ class Columns:
     def awake(self) -> bool:
         """Whether a header or a row may come: one was seen, or may yet be."""
         return bool(self._keys) or self._seen < HEADER_WITHIN
-
-    def bulk(self) -> None:
-        """Return no bulk path of this kind: rows depend on their header (see take)."""
 
     def take(self, lines: list[bytes]) -> Rows | None:
         """Return what the plain rows that `lines` begin with hold.

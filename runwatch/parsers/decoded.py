@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.parsers.api import Layout
 from runwatch.parsers.lines import Ints, Lines
-from runwatch.parsers.patterns import Layout
 
 Floats = NDArray[np.float64]
 

@@ -15,13 +15,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.parsers.api import Layout
 from runwatch.parsers.decoded import Decoded, Floats
 from runwatch.parsers.envelope.enveloped import Enveloped
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.escapes import bare
 from runwatch.parsers.jsonbulk import GroupDecoder, decoded
 from runwatch.parsers.lines import PAD, Bytes, Ints, Lines
-from runwatch.parsers.patterns import ITEMS, DictPattern, Layout
+from runwatch.parsers.patterns import ITEMS, DictPattern
 from runwatch.parsers.skeleton import Number, fold, number_shape
 
 _NUMBERS = b"+-.0123456789"

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 from runwatch.batch import TRAIN
-from runwatch.parsers.api import Format
+from runwatch.parsers.api import Format, Match, Matcher
 from runwatch.parsers.envelope.enveloped import Logged, Placing, message_at
 from runwatch.parsers.envelope.header import Header
 from runwatch.parsers.envelope.ranks import Ranks
-from runwatch.parsers.needles import Needles
-from runwatch.parsers.patterns import LinePattern, Match, Matcher
+from runwatch.parsers.patterns import LinePattern
+from runwatch.parsers.prefilter.words import WordSet
 
 _FEW = 8
 """So few needles are asked about one by one."""
@@ -84,7 +84,7 @@ class Dispatch:
         silent = any(not asked.needle for asked in self._asked)
         self.heads = None if silent else tuple(one.needle for one in self._asked if one.begins)
         """What other records begin with; None if they may begin with anything."""
-        self._needles = Needles(self.needles) if len(self.needles) > _FEW else None
+        self._needles = WordSet(self.needles) if len(self.needles) > _FEW else None
         self._placing, self._ranks = Placing(), Ranks() if ranks is None else ranks
         self._kinds: dict[tuple[bytes, frozenset[bytes], bool, bool], tuple[_Asked, ...]] = {}
         """Who is asked about lines that begin with a byte and may hold some needles."""
@@ -145,5 +145,5 @@ class Dispatch:
 
 
 def _bare(matcher: Matcher, fmt: Format) -> _Asked:
-    needle = matcher.prefix or getattr(matcher, "needle", b"")
-    return _Asked(needle, bool(matcher.prefix), matcher, fmt, False, not needle and hasattr(matcher, "awake"))
+    needle = matcher.prefix or matcher.needle
+    return _Asked(needle, bool(matcher.prefix), matcher, fmt, False, not needle and matcher.remembers)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import Unit
-from runwatch.parsers.patterns import VALUE, Layout, Match, values
-from runwatch.parsers.readers import Row, RowMaker
+from runwatch.parsers.api import Layout, Match, Matcher, Row
+from runwatch.parsers.patterns import VALUE, values
+from runwatch.parsers.readers import FoldingReader, RowMaker
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
@@ -40,10 +41,8 @@ _BLOCK_HEADS = (
 )
 
 
-class _BlockLines:
+class _BlockLines(Matcher):
     """Matches an epoch's headline and the lines of its block. Once one was seen, `inside` is to be set."""
-
-    prefix = b""
 
     def __init__(self) -> None:
         self.inside = False
@@ -86,7 +85,7 @@ class _BlockLines:
         return layout
 
 
-class EpochBlockReader:
+class EpochBlockReader(FoldingReader):
     """`Epoch: 3/30`, then lines such as `Train Loss: 5.94 - Train Perplexity: 380.1`; a step is an epoch.
 
     Anyone may write a line `Epoch 3`. One without a total tells a step only if the next epoch follows,
@@ -149,14 +148,6 @@ class EpochBlockReader:
             return []
         noted, self._noted = self._noted, []
         return [self._row(TRAIN, number_, [*self._epoch, *noted])]
-
-    def flush(self) -> list[Row]:
-        """Return nothing: each line is complete."""
-        return []
-
-    def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return the end: nothing changes how lines are read."""
-        return end
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may be of a block."""

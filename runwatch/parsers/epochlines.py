@@ -7,8 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from runwatch.parsers.api import Epochs, Match
 from runwatch.parsers.envelope.enveloped import Logged
-from runwatch.parsers.patterns import ExactPattern, Layouts, LinePattern, Match, number
+from runwatch.parsers.patterns import ExactPattern, Layouts, LinePattern, number
 
 _COUNT = re.compile(rb"\[ *(\d+)/(\d+)\]")
 
@@ -35,6 +36,8 @@ class EpochLine(LinePattern):
         self._from_one = Layouts(name, aliases or {}, first_epoch=1)
         self._seen = False
 
+    remembers = True
+
     def fresh(self) -> EpochLine:
         """Return a matcher of the same lines that has seen none."""
         return copy.copy(self)
@@ -53,7 +56,7 @@ class EpochLine(LinePattern):
             return match
         self._seen = True
         epochs = match.layout.epochs
-        begin, end = match.spans[getattr(epochs, "epoch", 0)]
+        begin, end = match.spans[epochs.epoch if isinstance(epochs, Epochs) else 0]
         if number(line[begin:end]) != 1:
             return match
         self._layouts = self._from_one

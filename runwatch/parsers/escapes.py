@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import islice, pairwise
 
-from runwatch.parsers.patterns import Match, Matcher
+from runwatch.parsers.api import Match, Matcher
 
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)|\x00+")
 UP = b"\x1b[A"
@@ -54,7 +54,7 @@ def glued(block: bytes, begin: int, end: int) -> int:
     return max(block.rfind(b"\n", begin, at), block.rfind(b"\r", begin, at), begin - 1) + 1
 
 
-class Uncoloured:
+class Uncoloured(Matcher):
     """A matcher that reads a line through its escape sequences; spans are those in the line as it is.
 
     A span may hold a sequence that stands inside a number; such a line has no skeleton.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import EPOCH, STEP_TIME, Unit
-from runwatch.parsers.patterns import VALUE, Layout, Match, values
-from runwatch.parsers.readers import Row, RowMaker, same_until
+from runwatch.parsers.api import Layout, Match, Matcher, Row
+from runwatch.parsers.patterns import VALUE, values
+from runwatch.parsers.readers import FoldingReader, RowMaker, same_until
 
 if TYPE_CHECKING:
     from runwatch.parsers.bulk import BulkDecoder
@@ -27,10 +28,9 @@ _WIDEST = 1024
 _Column = TypeVar("_Column")
 
 
-class _Rows(ABC, Generic[_Column]):
+class _Rows(Matcher, Generic[_Column]):
     """Matches the rows under the newest header."""
 
-    prefix = b""
     held: tuple[bytes, ...]
     """One of these is in any header."""
 
@@ -42,17 +42,15 @@ class _Rows(ABC, Generic[_Column]):
     def head(self, line: bytes) -> tuple[_Column, ...]:
         """Return the columns of a header, or nothing."""
 
-    @abstractmethod
-    def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the numbers of a row."""
-
     def use(self, columns: tuple[_Column, ...]) -> None:
         """Take a header."""
         if self._decoder is not None and columns != self.columns:
             self._decoder.forget()  # its rows have the names of the header before
         self.columns = columns
 
-    def bulk(self) -> BulkDecoder:
+    skeletons = False
+
+    def bulk(self) -> Any:
         """Return the bulk path of rows."""
         from runwatch.parsers.bulk import BulkDecoder
 
@@ -60,7 +58,7 @@ class _Rows(ABC, Generic[_Column]):
         return self._decoder
 
 
-class _Reader(ABC):
+class _Reader(FoldingReader):
     """Reads a header, then rows: each is complete with its line."""
 
     def __init__(self, rows: _Rows[Any]) -> None:
@@ -84,10 +82,6 @@ class _Reader(ABC):
     def awake(self) -> bool:
         """Whether a header was seen: any numbers may be a row."""
         return bool(self._rows.columns)
-
-    def flush(self) -> list[Row]:
-        """Return nothing."""
-        return []
 
     def until(self, block: bytes, begin: int, end: int) -> int:
         """Return where another header stands."""

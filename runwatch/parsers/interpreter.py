@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from runwatch.batch import BAR, EVAL, TRAIN, Event
 from runwatch.metrics import LOSS
-from runwatch.parsers.api import MAX_LINE, Format
+from runwatch.parsers.api import MAX_LINE, Format, Layout, Match, Matcher, Reader, Row
 from runwatch.parsers.columns import Columns
 from runwatch.parsers.dispatch import Dispatch, trains
 from runwatch.parsers.envelope.containers import may_wrap, unwrapped
@@ -23,20 +23,19 @@ from runwatch.parsers.escapes import UP, bare, rows
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.learner import Learner
-from runwatch.parsers.patterns import BarPattern, Layout, Match, Matcher, values
+from runwatch.parsers.patterns import BarPattern, values
 from runwatch.parsers.piece import Held, Piece, tell_loss
-from runwatch.parsers.quiet import Quiet
-from runwatch.parsers.readers import Reader, Row, message_behind, tells_little
+from runwatch.parsers.prefilter.gate import Gate
+from runwatch.parsers.readers import FoldingReader, message_behind, tells_little
 from runwatch.parsers.relearner import Relearner
 from runwatch.parsers.weak import Early, WeakFormats
 from runwatch.text import decode
 
 if TYPE_CHECKING:
-    from runwatch.parsers.boxbulk import WholeBoxes
     from runwatch.parsers.bulk import Decoder
-    from runwatch.parsers.pictures import Folded, Folding
+    from runwatch.parsers.folding import BlockFold
+    from runwatch.parsers.prefilter.sieve import Sieve
     from runwatch.parsers.progress.idle import IdleRedraws, Tells
-    from runwatch.parsers.sieve import Sieve
 
 _BAR = BarPattern()
 _LOSSES = frozenset({LOSS, "train/epoch_loss"})
@@ -74,10 +73,8 @@ class Interpreter:
         self._behind: dict[int, Logged] = {}
         """Each matcher for lines behind a logging prefix."""
         self._readers: tuple[tuple[Reader, Format], ...] = ()
-        self._ranks, self._placing = Ranks(), Placing()
+        self._ranks, self._placing, self._line = Ranks(), Placing(), b""
         """The matchers and readers of each rank's lines, and the columns that envelopes tell."""
-        self._line = b""
-        """The line that is read."""
         self._header: Header | None = None
         """What stands before its message."""
         self._outer: tuple[bytes, Header] | None = None
@@ -88,14 +85,17 @@ class Interpreter:
         """What a line begins with that may be a record; any other holds a needle or is an event."""
         self._use(tuple(fmt for fmt in self.formats if not fmt.weak))
         self._weak: WeakFormats | None = WeakFormats(self.formats)
+        self._gate: Gate | None = None
+        """What shuts out lines that nobody wants, made when the first one was declined."""
+        self._asleep = False
+        """Whether nobody waits for the next line."""
         self._readers += tuple((make(), fmt) for fmt in self.formats if fmt.weak for make in fmt.readers)
-        self._quiet = self._made_quiet()
         self._bulk = bulk
         self.decoders: list[Decoder] = []
         """The bulk path of the settled format."""
         self.tables: list[Columns] = []
         """Its tables, whose plain rows are taken many at a time."""
-        self.folded: Folded | WholeBoxes | None = None
+        self.folded: BlockFold | None = None
         """The bulk path of its reader, in front of which it stands."""
         for fmt in (one for one in self.formats if one.name == settled):
             self._settle(fmt)
@@ -104,9 +104,10 @@ class Interpreter:
         """Show the first lines of a stream whose middle is read to those who look for something there."""
         headers = [(line, opened(line)) for line in lines]
         lines = [line if header is None else line[header.end :] for line, header in headers]
-        for one in (*(m for fmt in self.formats for m in fmt.matchers), *(r for r, _ in self._readers)):
-            if hasattr(one, "prime"):
-                one.prime(lines)
+        for matcher in (matcher for fmt in self.formats for matcher in fmt.matchers):
+            matcher.prime(lines)
+        for reader, _ in self._readers:
+            reader.prime(lines)
 
     def finish(self, offset: int, piece: Piece) -> None:
         """Take what the stream's end (or a break in it) completes."""
@@ -136,20 +137,20 @@ class Interpreter:
         self._line, self._header = line, opened(line)
         line = line if self._header is None else line[self._header.end :]
         match = self._leading(self._line) if self._own or self._first else None
-        if match is None and not self._ranks and self._quiet.shuts_out(line):
+        if match is None and self._asleep and not self._ranks and self._shut.shuts_out(line):
             told = self._tell(self._line, offset, number, ordinal, piece)
             learned = self.learner is not None and self._learn(self.learner, line, offset, number, piece)
             return learned or told
         told = self._ask(match, line, offset, number, ordinal, piece)
         if self._open and match is None:  # else no reader was asked
-            self._quiet.look()
+            self._asleep = self._shut.asleep()
         return told
 
     def _ask(
         self, match: Match | None, line: bytes, offset: int, number: int, ordinal: int, piece: Piece
     ) -> bool:
         """Ask everyone about a message; `match` is what those that go first have found in its line."""
-        reads = match is None and self._readers and self._quiet.is_read(line)
+        reads = match is None and self._readers and (not self._asleep or self._shut.is_read(line))
         if reads and self._read(line, offset, number, piece):
             match = self._read_further(line, offset, number, ordinal, piece)
             if match is None:
@@ -192,7 +193,7 @@ class Interpreter:
     def quiet(self) -> bool:
         """Whether a line that the sieve holds back tells nothing."""
         busy = self._own or self._first or self.events.inside or self._ranks
-        quiet = self._bulk and self._quiet.lasts and not busy
+        quiet = self._bulk and self._asleep and not busy
         return quiet and (self.learner is None or not self.learner.awake)
 
     @property
@@ -233,7 +234,9 @@ class Interpreter:
     @property
     def sieve(self) -> Sieve:
         """What finds the lines of a block that may tell something, while all is quiet."""
-        return self._quiet.sieve
+        from runwatch.parsers.prefilter.sieve import Sieve
+
+        return Sieve(self._shut, self.events.heads)
 
     @property
     def needles(self) -> frozenset[bytes]:
@@ -251,8 +254,11 @@ class Interpreter:
     def _matchers(self) -> tuple[Matcher, ...]:
         return self._dispatch.matchers + (self._weak.matchers if self._weak is not None else ())
 
-    def _made_quiet(self) -> Quiet:
-        return Quiet(self._matchers, [reader for reader, _ in self._readers], self.events.heads)
+    @property
+    def _shut(self) -> Gate:
+        if self._gate is None:
+            self._gate = Gate(self._matchers, [reader for reader, _ in self._readers])
+        return self._gate
 
     def _leading(self, line: bytes) -> Match | None:
         """Match a line with what goes before the readers: the users' formats, then the settled one."""
@@ -301,9 +307,9 @@ class Interpreter:
         used = False
         rank = self._header.key(self._line) if self._header is not None else b""
         for reader, fmt in self._readers:
-            if not rank and self._ranks and hasattr(reader, "observe"):
+            if not rank and self._ranks and reader.observes:
                 for one in self._ranks.readers((fmt.name, _place(self._readers, reader, fmt))):
-                    cast("RankedReader", one).observe(line)
+                    one.observe(line)
             rows = (self._of_rank(rank, reader, fmt) if rank else reader).feed(line, number)
             if rows is not None:
                 used = True
@@ -316,8 +322,12 @@ class Interpreter:
         """Return the reader of the lines of a rank, which the header of the newest line tells."""
         index = _place(self._readers, reader, fmt)
         line, header = self._line, cast("Header", self._header)
-        make = getattr(reader, "of_rank", fmt.readers[index])
-        return self._ranks.copy(rank, (fmt.name, index), reader, lambda: RankedReader(make(), line, header))
+        return self._ranks.copy(
+            rank,
+            (fmt.name, index),
+            reader,
+            lambda: RankedReader(reader.of_rank() or fmt.readers[index](), line, header),
+        )
 
     def _flush_readers(self, offset: int, piece: Piece) -> None:
         """Take the records that were not complete yet."""
@@ -341,7 +351,7 @@ class Interpreter:
             match = _BAR.match(self._line, 0 if self._header is None else self._header.end)
             if match is not None:
                 return match
-        asleep = self._quiet.lasts and not self._ranks
+        asleep = self._asleep and not self._ranks
         found = self._dispatch.first(self._line, self._header, training=self._open, asleep=asleep)
         if found is None:
             return None
@@ -376,7 +386,7 @@ class Interpreter:
         if not self._open:
             self._own = ()  # or they are among the matchers now
             self.formats = (fmt,)  # the others, of which every source has its own, are let go
-        self._quiet = self._made_quiet()
+        self._gate, self._asleep = None, False
         matchers = self._dispatch.matchers
         self._first = tuple(m for m, of in self._dispatch.owned if self._open and of is fmt and trains(m))
         known, self.decoders, self.tables = self.decoders, [], []
@@ -389,12 +399,11 @@ class Interpreter:
         alone = not self._ranks and len(self._readers) == 1
         if self._bulk and not self._open and not fmt.matchers and alone:
             reader = self._readers[0][0]
-            if hasattr(reader, "bulk"):
-                self.folded = reader.bulk()
-            elif hasattr(reader, "fold"):
-                from runwatch.parsers.pictures import Folded
+            self.folded = reader.bulk()
+            if isinstance(reader, FoldingReader):
+                from runwatch.parsers.folding import Folded
 
-                self.folded = Folded(cast("Folding", reader))
+                self.folded = Folded(reader)
             if self.folded is not None:
                 self._readers = ((self.folded, fmt),)
                 self.heads = [*self.events.heads, b"^"]

@@ -11,18 +11,18 @@ import operator
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import msgspec
 import numpy as np
 
-from runwatch.parsers.api import MAX_LINE
+from runwatch.parsers.api import MAX_LINE, Layout, Matcher
 from runwatch.parsers.decoded import Decoded, Floats
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.escapes import bare
 from runwatch.parsers.jsontext import Record, load
 from runwatch.parsers.lines import Ints, Lines
-from runwatch.parsers.patterns import VALUE, Layout, Matcher
+from runwatch.parsers.patterns import VALUE
 from runwatch.parsers.records import MAX_DEPTH, Reader, flatten, numeric
 
 _HOLDS_NUMBER = re.compile(rf"^{VALUE.decode()}$", re.MULTILINE | re.ASCII)
@@ -202,9 +202,10 @@ class GroupDecoder(ABC):
         return row
 
 
-class JsonMatcher(Matcher, Protocol):
+class JsonMatcher(Protocol):
     """A matcher of JSON lines, as far as its decoder needs it."""
 
+    prefix: bytes
     needle: bytes
     body: int
     words: tuple[str, ...]
@@ -221,12 +222,13 @@ class JsonDecoder(GroupDecoder):
 
     def __init__(self, matcher: JsonMatcher) -> None:
         super().__init__()
-        self.matcher: JsonMatcher = matcher
+        self.matcher = cast("Matcher", matcher)
+        self._json = matcher
         self.needle = matcher.needle
 
     def text(self, line: bytes) -> bytes | None:
         """Return the object of a line."""
-        matcher = self.matcher
+        matcher = self._json
         if matcher.prefix:
             return line[matcher.body :] if line.startswith(matcher.prefix) else None
         at = line.find(matcher.needle)
@@ -239,15 +241,15 @@ class JsonDecoder(GroupDecoder):
         record = load(text)
         if not record:
             return None
-        reader = self.matcher.reader
+        reader = self._json.reader
         try:
-            survey = _Survey(record, (*reader.schema.modes, *self.matcher.words), reader.schema.skip)
+            survey = _Survey(record, (*reader.schema.modes, *self._json.words), reader.schema.skip)
         except (ValueError, TypeError):
             return None
-        reshape = self.matcher.reshape or (lambda record: record)
+        reshape = self._json.reshape or (lambda record: record)
         marked = reshape(survey.marked)
         places = flatten(marked, reader.schema.skip)
-        shape = reader.shape(tuple(places), self.matcher.mode(marked))
+        shape = reader.shape(tuple(places), self._json.mode(marked))
         if shape is None or shape.layout.event or not shape.keys or any(u.invert for u in shape.layout.units):
             return None
         kept = [leaf for key in shape.keys if (leaf := survey.leaf(places[key])) is not None]

@@ -7,18 +7,18 @@ not know but Python writes, are values; null is absent.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from runwatch.parsers.api import Match, Matcher
 from runwatch.parsers.jsontext import Record, load
 from runwatch.parsers.lexicon.words import split_of
-from runwatch.parsers.patterns import Match
 from runwatch.parsers.records import Reader, Schema, flatten
 
 if TYPE_CHECKING:
-    from runwatch.parsers.jsonbulk import JsonDecoder
+    pass
 
 
-class JsonLine:
+class JsonLine(Matcher):
     """An object that stands at the line's end, behind a fixed prefix that may reach into it."""
 
     def __init__(
@@ -65,7 +65,9 @@ class JsonLine:
                 return split
         return None
 
-    def bulk(self) -> JsonDecoder:
+    skeletons = False
+
+    def bulk(self) -> Any:
         """Return a decoder of whole blocks."""
         from runwatch.parsers.jsonbulk import JsonDecoder
 

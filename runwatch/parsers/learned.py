@@ -12,9 +12,11 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
+from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.counters.nesting import HEADING, PER, PLANNED, WITHIN
 from runwatch.parsers.fields import Field, fields
 from runwatch.parsers.learn_sections import VAL_SECTION, Sections
@@ -32,8 +34,10 @@ from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
 from runwatch.parsers.lexicon.names import columns as columns_of
 from runwatch.parsers.lexicon.words import SAVES, TOLD_AGAIN, VAL, is_quality, is_rate, is_val, words
-from runwatch.parsers.patterns import Layout, Match
 from runwatch.text import decode
+
+if TYPE_CHECKING:
+    pass
 
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
     VAL - {b"test", b"tested", b"testing"}
@@ -99,10 +103,8 @@ class Plan:
         return TRAIN
 
 
-class LearnedMatcher:
+class LearnedMatcher(Matcher):
     """Matches the lines of learnt families, and evaluations wherever they name themselves."""
-
-    prefix = b""
 
     def __init__(
         self,
@@ -126,9 +128,11 @@ class LearnedMatcher:
         self._lead = lead if len(lead) >= _LONG and self._main.counter is not None else b""
         sections = sections or any(head.startswith(VAL_SECTION) for head in plans)
         self._sections = Sections() if sections else None
-        if self._sections is not None:
-            self.bulk = lambda: None  # no bulk path: what a line means depends on those before it
-            self.twin = lambda: LearnedMatcher(self.plans, self._evaluated)
+        self.skeletons = self._sections is None  # else what a line means depends on those before it
+
+    def of_rank(self) -> LearnedMatcher | None:
+        """Return a matcher of one rank's lines, where what a line means depends on those before it."""
+        return None if self._sections is None else LearnedMatcher(self.plans, self._evaluated)
 
     @property
     def head(self) -> bytes:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from runwatch.batch import META_COLUMNS, TRAIN
 from runwatch.metrics import LOSS, Unit
+from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.envelope.header import behind_logger
 from runwatch.parsers.learn_counters import ENOUGH
@@ -16,7 +17,7 @@ from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import columns as columns_of
 from runwatch.parsers.lexicon.names import unit_of
 from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_quality
-from runwatch.parsers.patterns import VALUE, Layout, Match, number
+from runwatch.parsers.patterns import VALUE, number
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")
@@ -114,12 +115,10 @@ def _counter(columns: tuple[bytes, ...]) -> int | None:
     return next((lower.index(name) for name in _COUNTERS if name in lower), None)
 
 
-class TableMatcher:
+class TableMatcher(Matcher):
     """Matches the rows under one header: as many cells as columns and nothing else."""
 
-    prefix = b""
-    awake = True
-    """Any line may be a row: none holds a word to be found by."""
+    remembers = True
 
     def __init__(self, head: Header) -> None:
         self.head = head

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runwatch.batch import TRAIN
-from runwatch.parsers.api import Format
+from runwatch.parsers.api import Format, Matcher
 from runwatch.parsers.envelope.enveloped import Placing
 from runwatch.parsers.envelope.header import Header
 from runwatch.parsers.envelope.ranks import Ranks
@@ -43,7 +43,7 @@ from runwatch.parsers.learn_words import VAL_LED, relevant
 from runwatch.parsers.learned import LearnedMatcher, Plan
 from runwatch.parsers.learned_tables import TableMatcher, header
 from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_loss, is_val, words
-from runwatch.parsers.patterns import Matcher, values
+from runwatch.parsers.patterns import values
 from runwatch.parsers.piece import Piece
 from runwatch.text import decode
 

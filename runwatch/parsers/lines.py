@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.parsers.spots import Spots
+from runwatch.parsers.prefilter.search import Search
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -116,11 +116,11 @@ class Lines:
         return np.asarray(np.logical_or.reduceat(flags, first))
 
     def holding(
-        self, index: Ints, needles: Iterable[bytes], spots: Spots, pattern: re.Pattern[bytes]
+        self, index: Ints, needles: Iterable[bytes], words: Search, pattern: re.Pattern[bytes]
     ) -> NDArray[np.bool_]:
-        """Return a mask of the records `index` that hold a needle, a spot or what a pattern finds."""
+        """Return a mask of the records `index` that hold a needle, some word, or what a pattern finds."""
         joined = b"\n".join(self.records(index))
-        at = [*spots.places(joined), *(found.start() for found in pattern.finditer(joined))]
+        at = [*words.places(joined), *(found.start() for found in pattern.finditer(joined))]
         for needle in needles:
             place = joined.find(needle)
             while place >= 0:

@@ -186,8 +186,7 @@ class LogParser:
         batch = self.flush()
         self._blocks.line = 1
         for matcher in self._records.format.matchers if self._records.format else ():
-            if hasattr(matcher, "break_off"):  # it remembers what it read
-                matcher.break_off()
+            matcher.break_off()
         return batch
 
     def turn(self) -> None:

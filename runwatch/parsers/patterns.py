@@ -1,22 +1,15 @@
-"""Matchers: what a format knows about one kind of line.
-
-A matcher looks at one record (a line without its end) and says which numbers
-stand where. It must be digit-blind: changing a digit of a value may change
-neither the names nor the spans it returns. The skeleton engine relies on it.
-"""
+"""Patterns: the matchers that formats are made of, each with a regex of its own."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol, cast
 
 from runwatch.batch import BAR, EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, STEP_TIME, VAL_LOSS, Unit
+from runwatch.parsers.api import Epochs, Layout, Match, Matcher
 from runwatch.parsers.counters.nesting import WITHIN
-from runwatch.parsers.envelope.stamps import Stamp, Stamped
 from runwatch.parsers.lexicon.names import columns, meaning, unit_of
 from runwatch.text import decode
 
@@ -59,95 +52,6 @@ _PLACED = frozenset((b"epoch", b"step", *_COUNTERS))
 _BATCHES = (b"batch", b"batch_idx", b"iter", b"iteration")
 """Keys of a dict that count within the epoch beside them, as far as it tells no step."""
 _ODD_NONFINITE = {b"1.#QNAN": "nan", b"1.#IND": "nan", b"1.#INF": "inf"}
-
-
-@dataclass(frozen=True, slots=True)
-class Epochs:
-    """How epoch, place within the epoch and epoch length become a step and a total.
-
-    Each field but `first` is the index of a printed number. Where the log does not
-    say how many epochs are planned, the total is the step at which this one ends.
-    """
-
-    epoch: int
-    per: int
-    within: int | None
-    epochs: int | None
-    step: int | None
-    rest: tuple[int, ...]
-    """The numbers kept as they are."""
-    first: int
-
-    def apply(self, columns: Sequence[Any]) -> list[Any]:
-        """Return step, total and the rest, for floats and for columns of them alike."""
-        done = columns[self.epoch] - self.first
-        per = columns[self.per]
-        within = columns[self.within] if self.within is not None else 0.0
-        step = done * per + within if self.step is None else columns[self.step]
-        total = (done + 1.0 if self.epochs is None else columns[self.epochs]) * per
-        return [step, total, *(columns[i] for i in self.rest)]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The columns that a kind of line yields; rows of one layout make one table."""
-
-    kind: str
-    pattern: str
-    names: tuple[str, ...]
-    units: tuple[Unit, ...]
-    """One per printed number; `epochs` may turn them into other columns."""
-    printed: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
-    event: str | None = None
-    """Kind of the event that such a record also is."""
-    epochs: Epochs | Stamped | None = None
-    """What turns the printed numbers into columns, where they are not the columns themselves."""
-
-    def __hash__(self) -> int:  # as every record asks for it, by the little that tells most apart
-        return hash((self.pattern, self.names))
-
-    def extended(self, names: tuple[str, ...]) -> Layout:
-        """Return this layout with more columns that place a row, printed after the others."""
-        units = (*self.units, *(Unit() for _ in names))
-        epochs = self.epochs
-        if epochs is not None and not isinstance(epochs, Stamped):
-            epochs = replace(epochs, rest=(*epochs.rest, *range(len(self.units), len(units))))
-        return replace(self, names=(*self.names, *names), units=units, epochs=epochs)
-
-    def stamped(self, stamp: Stamp) -> Layout:
-        """Return this layout with a column `time`, whose parts are printed after the others."""
-        return replace(
-            self,
-            names=(*self.names, "time"),
-            units=(*self.units, *(Unit() for _ in range(stamp.width))),
-            epochs=Stamped(stamp, len(self.units), self.epochs),
-        )
-
-
-class Match(NamedTuple):
-    """Where the numbers of one record stand."""
-
-    layout: Layout
-    spans: tuple[tuple[int, int], ...]
-    stored: tuple[float, ...] | None = None
-    """The numbers themselves in stored units, from a matcher that had to decode them anyway."""
-
-
-class Matcher(Protocol):
-    """Recognises one kind of line."""
-
-    prefix: bytes
-    """What every line it matches begins with; empty if that is unknown."""
-
-    def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the layout and the value spans of `line` from `start` on, or None."""
-        ...
-
-
-def fresh(matcher: Matcher) -> Matcher:
-    """Return a matcher for another source: a copy where it remembers what it read, else itself."""
-    copy = getattr(matcher, "fresh", None)
-    return matcher if copy is None else cast("Matcher", copy())
 
 
 def number(text: bytes) -> float:
@@ -229,7 +133,7 @@ class Layouts:
         )
 
 
-class LinePattern:
+class LinePattern(Matcher):
     """A head matched at the line's start, then optional `name: value unit` fields to its end.
 
     Named groups of the head become columns: `step`, `total`, `rank` place the
@@ -314,15 +218,12 @@ class LinePattern:
 class ExactPattern(LinePattern):
     """A LinePattern to which digits matter, as in `[78/78]`: its lines are read one by one."""
 
-    def bulk(self) -> None:
-        """Return no bulk path: skeletons are blind to digits."""
-        return
+    skeletons = False
 
 
-class DictPattern:
+class DictPattern(Matcher):
     """A Python dict of metrics printed anywhere in a line, as the Hugging Face Trainer does."""
 
-    prefix = b""  # loggers put timestamps and names before the dict
     needle = b"{'"
 
     def __init__(self, name: str, aliases: Mapping[str, str] | None = None) -> None:
@@ -362,14 +263,13 @@ class DictPattern:
         return EVAL if counts and any(meaning(name.decode()).metric == VAL_LOSS for name in names) else None
 
 
-class BarPattern:
+class BarPattern(Matcher):
     """A tqdm bar without a description: `12%|█▏  | 60/500 [00:31<03:48,  1.92it/s]`.
 
     Bars with a description count something else (shards, dataset rows), and counts with a unit
     (`2.56M/160M`) are bytes.
     """
 
-    prefix = b""
     _COUNT = Layout(BAR, "tqdm", ("step", "total"), (Unit(), Unit()))
     _SECONDS = Layout(BAR, "tqdm", ("step", "total", STEP_TIME), (Unit(), Unit(), Unit()))
     _RATE = Layout(BAR, "tqdm", ("step", "total", STEP_TIME), (Unit(), Unit(), Unit(invert=True)))

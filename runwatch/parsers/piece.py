@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from runwatch.batch import Event, Table
 from runwatch.metrics import LOSS
-from runwatch.parsers.patterns import Layout
+from runwatch.parsers.api import Layout
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Decoded

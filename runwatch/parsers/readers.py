@@ -11,12 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from itertools import repeat
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 from runwatch.batch import META_COLUMNS
 from runwatch.metrics import Unit
+from runwatch.parsers.api import Layout, Matcher, Reader, Row
 from runwatch.parsers.lexicon.names import columns, unit_of
-from runwatch.parsers.patterns import Layout
+
+if TYPE_CHECKING:
+    from runwatch.parsers.decoded import Floats
+    from runwatch.parsers.pictures import Pictures
 
 _BAR_END = re.compile(rb"^(?:.*?\[[\d:]+<[^\]\r\n]{0,2000}\]\s*|.*)")
 """A bar up to its end."""
@@ -28,25 +32,34 @@ _MESSAGE = re.compile(rb"[^\s,\])}][^\r\n]{0,400}?[:=]")
 """Something that may tell a number."""
 
 
-class Row(NamedTuple):
-    """One record that a reader has completed."""
+class FoldingReader(Reader):
+    """A reader whose bulk path folds what many lines show (see pictures)."""
 
-    layout: Layout
-    line: int
-    """Line number of the record, which may be before the line that completed it."""
-    values: list[float]
+    pictures: tuple[Matcher, ...]
+    """What its lines show; a line that one of them matches is read by nothing but `fold`'s like."""
 
+    def until(self, block: bytes, begin: int, end: int) -> int:
+        """Return the end of those lines of block[begin:end] whose pictures are read alike."""
+        return end
 
-class Reader(Protocol):
-    """Reads records that span lines or redraws. One object per stream."""
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may be a picture, or minded: a cheap look."""
+        raise NotImplementedError
 
-    def feed(self, line: bytes, number: int) -> list[Row] | None:
-        """Return the records that `line` completes, [] for a line that is part of one, None for any other."""
-        ...
+    def minds(self, line: bytes) -> bool:
+        """Return whether a line that is no picture may be read by `feed`, or change what it remembers."""
+        return False
 
-    def flush(self) -> list[Row]:
-        """Return the record that the stream's end completes."""
-        ...
+    def thin(self, text: bytes) -> bytes:
+        """Return a text with the same records, without what tells nothing and varies, as a bar's filling."""
+        return text
+
+    def took(self, text: bytes) -> None:
+        """Take note of a block that was read at once."""
+
+    def fold(self, pictures: Pictures) -> Iterable[tuple[Layout, Floats]]:
+        """Take pictures as `feed` would; return the records (offset, line and values, n) they complete."""
+        raise NotImplementedError
 
 
 class RowMaker:

@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 from runwatch.batch import BY_EPOCH, EVAL, META_COLUMNS, TRAIN
 from runwatch.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
+from runwatch.parsers.api import Layout, Match
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, promoted, unit_of
 from runwatch.parsers.lexicon.words import is_val
-from runwatch.parsers.patterns import VALUE, Layout, Match, number
+from runwatch.parsers.patterns import VALUE, number
 from runwatch.text import shown
 
 STEPS = (

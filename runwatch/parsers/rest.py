@@ -12,8 +12,8 @@ from runwatch.parsers.escapes import bare
 from runwatch.parsers.interpreter import Interpreter
 from runwatch.parsers.lines import PAINTED_INSIDE, UNCLEAN, Ints, Lines, worth
 from runwatch.parsers.piece import Piece
+from runwatch.parsers.prefilter.search import TRIGGERS
 from runwatch.parsers.progress.idle import Run, Tells
-from runwatch.parsers.spots import TRIGGERS
 
 
 class Rest:

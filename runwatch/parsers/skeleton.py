@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.decoded import Floats
 from runwatch.parsers.lines import Bytes
-from runwatch.parsers.patterns import Layout, Match, Matcher, number
+from runwatch.parsers.patterns import number
 
 _DIGITS = frozenset(b"0123456789")
 _ABREAST = 16  # rows compared at once

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from runwatch.batch import EVAL, TRAIN, Event
 from runwatch.metrics import LOSS, Unit
 from runwatch.parsers import crc
+from runwatch.parsers.api import Layout
 from runwatch.parsers.lexicon.names import meaning, unit_of
-from runwatch.parsers.patterns import Layout
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.protobuf import (
     MalformedError,

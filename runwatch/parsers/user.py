@@ -34,14 +34,14 @@ from typing import TYPE_CHECKING
 from runwatch.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.cputime import Allowance, SlowError
 from runwatch.metrics import Unit
-from runwatch.parsers.api import Format
+from runwatch.parsers.api import Format, Layout, Match, Matcher
 from runwatch.parsers.formats import report
 from runwatch.parsers.lexicon.names import canonical, unit_of
 from runwatch.parsers.lexicon.units import SCALES
-from runwatch.parsers.patterns import VALUE, Layout, Match, number
+from runwatch.parsers.patterns import VALUE, number
 
 if TYPE_CHECKING:
-    from runwatch.parsers.bulk import Decoder
+    pass
 
 MAX_LENGTH = 2048
 """Bytes of a line that a user's pattern sees."""
@@ -80,10 +80,9 @@ class PatternError(ValueError):
         self.advice = advice
 
 
-class UserPattern:
+class UserPattern(Matcher):
     """One kind of line as a user describes it."""
 
-    prefix = b""
     whole = True
     """It sees whole lines: a user may describe what a logger writes, too."""
 
@@ -104,6 +103,7 @@ class UserPattern:
         """
         self._digit_blind = digit_blind
         """Whether it does not care which digits it sees."""
+        self.skeletons = digit_blind
         self._regex = regex
         self._groups = tuple(names)
         self._layouts: dict[tuple[int, ...], Layout] = {}
@@ -113,6 +113,8 @@ class UserPattern:
         self._allowance: Allowance | None = None if digit_blind else Allowance(MOST_TIME, TIME_PER_BYTE)
         """What it may take, where it is not safe as it is built."""
         self._off = False
+
+    remembers = True
 
     def fresh(self) -> UserPattern:
         """Return the same for another source: what takes too long there is switched off there alone."""
@@ -153,12 +155,6 @@ class UserPattern:
                 "with it: use a template, or fewer .* and more of the line's own text"
             )
             return None
-
-    def bulk(self) -> Decoder | None:
-        """Return the bulk path, which only patterns may take that are digit-blind."""
-        from runwatch.parsers.bulk import BulkDecoder
-
-        return BulkDecoder(self) if self._digit_blind else None
 
     def _layout(self, groups: tuple[int, ...]) -> Layout:
         names: list[str] = []

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.batch import TRAIN
+from runwatch.parsers.api import Layout
 from runwatch.parsers.decoded import Decoded
-from runwatch.parsers.patterns import Layout
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.recordio import Records
 from runwatch.parsers.wandb_items import Bools, HistoryItems, Ints, Keys, sort

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from runwatch.batch import EVAL, PLAN, TRAIN, Event
 from runwatch.metrics import Unit
-from runwatch.parsers.patterns import Layout
+from runwatch.parsers.api import Layout
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.protobuf import (
     MalformedError,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from runwatch import text
 from runwatch.batch import SYSTEM, Event
 from runwatch.metrics import Unit
-from runwatch.parsers.patterns import Layout
+from runwatch.parsers.api import Layout
 from runwatch.parsers.protobuf import Value, fields, message
 from runwatch.parsers.protobuf import text as field_text
 from runwatch.parsers.records import TOTALS, numeric

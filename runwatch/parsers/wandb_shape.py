@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from runwatch.metrics import Unit
-from runwatch.parsers.patterns import Layout
+from runwatch.parsers.api import Layout
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.parsers.api import Format
+from runwatch.parsers.api import Format, Match, Matcher
 from runwatch.parsers.envelope.enveloped import Logged
-from runwatch.parsers.patterns import Match, Matcher, values
+from runwatch.parsers.patterns import values
 from runwatch.parsers.piece import Held, Piece, tell_loss
 
 _ENOUGH = 16

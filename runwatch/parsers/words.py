@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 
 from runwatch.parsers import numerals
+from runwatch.parsers.api import Layout, Matcher
 from runwatch.parsers.decoded import Decoded, Floats
 from runwatch.parsers.lines import PAD, Bytes, Ints, Lines
 from runwatch.parsers.numerals import Flags
-from runwatch.parsers.patterns import Layout, Matcher
 
 _MIN = 24  # fewer rows than this are cheaper through the matcher
 _ROWS = 16384  # rows a pass works on
@@ -72,7 +72,7 @@ class Rows(NamedTuple):
         return Rows(*(part[which] for part in self))
 
 
-class RowMatcher(Matcher, Protocol):
+class RowMatcher(Protocol):
     """A matcher of rows that can take many at once. They begin with a digit: few other lines do."""
 
     @property
@@ -92,11 +92,12 @@ class WordDecoder:
     """Decodes the rows of one matcher. It remembers nothing."""
 
     def __init__(self, matcher: RowMatcher) -> None:
-        self.matcher = matcher
+        self.matcher = cast("Matcher", matcher)
+        self._rows = matcher
 
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
         """Decode those of `candidates` (record indices) whose words are read without a doubt."""
-        count = self.matcher.words
+        count = self._rows.words
         if len(candidates) < _MIN or count < 1:
             return []
         line_begin = lines.starts[candidates]
@@ -112,7 +113,7 @@ class WordDecoder:
                 if ends is None:
                     break
                 like, fit = _cut(lines, rest, ends)
-                read = self.matcher.read(like) if fit.any() else None
+                read = self._rows.read(like) if fit.any() else None
                 if read is None:
                     break
                 layout, values, good = read

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.parsers.patterns import NUMBER, VALUE, Layout, LinePattern, Match, number, values
-from runwatch.parsers.readers import Row, RowMaker, same_until
+from runwatch.parsers.api import Layout, Match, Matcher, Row
+from runwatch.parsers.patterns import NUMBER, VALUE, LinePattern, number, values
+from runwatch.parsers.readers import FoldingReader, RowMaker, same_until
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
     from runwatch.parsers.lines import Ints
     from runwatch.parsers.numerals import Flags
     from runwatch.parsers.pictures import Pictures
-    from runwatch.parsers.words import WordDecoder, Words
+    from runwatch.parsers.words import Words
 
 _WORD = re.compile(rb"\S+")
 _YOLO_ROW = re.compile(
@@ -31,10 +32,8 @@ _YOLO_ALL = re.compile(
 """A validation: instances and what was measured, or of a classifier its accuracy alone."""
 
 
-class _YoloRows:
+class _YoloRows(Matcher):
     """Matches an epoch's row: epoch, epochs and losses, under the names of the newest header."""
-
-    prefix = b""
 
     def __init__(self) -> None:
         self._row = RowMaker("yolo", {"epoch": "step"})
@@ -57,7 +56,9 @@ class _YoloRows:
         layout, kept = self._layouts[len(words)]
         return Match(layout, (found.span("epoch"), found.span("epochs"), *(words[i] for i in kept)))
 
-    def bulk(self) -> WordDecoder:
+    skeletons = False
+
+    def bulk(self) -> Any:
         """Return the bulk path of rows, which are words."""
         from runwatch.parsers.words import WordDecoder
 
@@ -159,7 +160,9 @@ class ResultsPattern(LinePattern):
 
     words = 15
 
-    def bulk(self) -> WordDecoder:
+    skeletons = False
+
+    def bulk(self) -> Any:
         """Return the bulk path of rows, which are words."""
         from runwatch.parsers.words import WordDecoder
 
@@ -185,7 +188,7 @@ class ResultsPattern(LinePattern):
         return match.layout, np.array([epoch, total, *losses, *measures]), good & right & further
 
 
-class YoloReader:
+class YoloReader(FoldingReader):
     """Ultralytics YOLO: an epoch's row is redrawn until the epoch ends; a step is an epoch.
 
     Loss columns differ between versions and tasks, so the header names them.

@@ -11,9 +11,9 @@ from runwatch.batch import TRAIN
 from runwatch.parsers.api import Format
 from runwatch.parsers.dispatch import Dispatch, Found
 from runwatch.parsers.formats import builtin
-from runwatch.parsers.gate import Gate
-from runwatch.parsers.needles import Needles
 from runwatch.parsers.patterns import LinePattern
+from runwatch.parsers.prefilter.gate import Gate
+from runwatch.parsers.prefilter.words import WordSet
 
 from .fuzzing import LINES, TEXTS, logs
 
@@ -44,7 +44,7 @@ class Everyone:
 
 def stateless():
     """All formats but tables, whose matchers are changed by being asked."""
-    return [fmt for fmt in builtin() if not any(hasattr(m, "fresh") for m in fmt.matchers)]
+    return [fmt for fmt in builtin() if not any(m.remembers for m in fmt.matchers)]
 
 
 def lines(text):
@@ -76,7 +76,7 @@ def test_the_answer_is_that_of_asking_everyone_about_each_known_line():
 @example({b"steps: ", b"s:"}, [b"steps: 5"])
 def test_every_word_that_stands_somewhere_is_held(words, pieces):
     line = b"".join(pieces)
-    held = Needles(words).held(line)
+    held = WordSet(words).held(line)
     assert held <= words
     assert {word for word in words if any(one.startswith(word) for one in held)} == {
         word for word in words if word in line

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from runwatch.parsers.envelope.enveloped import Logged
 from runwatch.parsers.formats import builtin
-from runwatch.parsers.gate import Gate
 from runwatch.parsers.learn_shapes import _read, reading_of
 from runwatch.parsers.learn_words import relevant
 from runwatch.parsers.learned_tables import header
 from runwatch.parsers.lines import Lines
 from runwatch.parsers.log import LogParser
-from runwatch.parsers.sieve import Sieve
+from runwatch.parsers.prefilter.gate import Gate
+from runwatch.parsers.prefilter.sieve import Sieve
 from runwatch.parsers.signs import TRIGGER
 
 from .fuzzing import LINES, TEXTS, logs
@@ -57,7 +57,7 @@ def test_no_record_is_shut_out():
     records = 0
     for fmt in builtin():
         for matcher in fmt.matchers:
-            if hasattr(matcher, "fresh"):  # it waits for a header: the gate stands open
+            if matcher.remembers:  # it waits for a header: the gate stands open
                 continue
             for line in (line.rstrip(b"\r\n") for line in LINES):
                 if line and (matcher.match(line) or (matcher.prefix and Logged(matcher).match(line))):
@@ -67,7 +67,7 @@ def test_no_record_is_shut_out():
             for text in TEXTS:
                 reader = make()
                 for number, line in enumerate(text.splitlines(), 1):
-                    if getattr(reader, "awake", True):
+                    if reader.awake:
                         reader.feed(line, number)
                     elif line and reader.feed(line, number) is not None:
                         records += 1

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from runwatch.batch import BAR
+from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.envelope.header import Header, before, opened
 from runwatch.parsers.envelope.stamps import Stamp
-from runwatch.parsers.patterns import Layout, Match, Matcher
+
+if TYPE_CHECKING:
+    pass
 
 _MAX_STARTS = 8
 _MOST = 4096
@@ -65,17 +69,15 @@ class Placing:
 
 def message_at(matcher: Matcher, header: Header) -> int:
     """Return where the text begins that a matcher is to see: what a user describes may be of the envelope."""
-    return 0 if getattr(matcher, "whole", False) else header.end
+    return 0 if matcher.whole else header.end
 
 
-class Enveloped:
+class Enveloped(Matcher):
     """A matcher of messages, asked about whole lines. It may read the same lines without an envelope."""
-
-    prefix = b""
 
     def __init__(self, matcher: Matcher) -> None:
         self.matcher = matcher
-        self.needle = getattr(matcher, "needle", b"")
+        self.needle = matcher.needle
         self._placing = Placing()
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
@@ -88,23 +90,15 @@ class Enveloped:
         return None if match is None else self._placing.match(match, line, header, at)
 
 
-class Logged:
+class Logged(Matcher):
     """A matcher of messages that begin with a known text, behind anything that may be an envelope."""
-
-    prefix = b""
 
     def __init__(self, matcher: Matcher) -> None:
         self.matcher = matcher
+        self.skeletons = matcher.skeletons  # its own bulk path is not made for lines behind a prefix
         self.needle = matcher.prefix
         """What every line it matches holds."""
         self._placing = Placing()
-
-    @property
-    def bulk(self) -> Callable[[], None]:
-        """No bulk path, where the matcher has one of its own: it is not made for lines behind a prefix."""
-        if not hasattr(self.matcher, "bulk"):
-            raise AttributeError("bulk")
-        return lambda: None
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of the message, and the rank and time that stand before it."""
@@ -121,10 +115,8 @@ class Logged:
         return None
 
 
-class Unopened:
+class Unopened(Matcher):
     """A matcher of lines that stand behind no envelope: the others are read by their message alone."""
-
-    prefix = b""
 
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher

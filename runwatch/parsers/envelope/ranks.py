@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TypeVar, cast
 
+from runwatch.parsers.api import Layout, Matcher, Reader, Row
 from runwatch.parsers.envelope.header import Header
-from runwatch.parsers.patterns import Layout, Matcher
-from runwatch.parsers.readers import Reader, Row
 
 _Of = TypeVar("_Of")
 _MOST = 4096
@@ -29,16 +28,19 @@ class Ranks:
 
     def matcher(self, rank: bytes, matcher: Matcher) -> Matcher:
         """Return the matcher of a rank's lines; `rank` is empty where none is told."""
-        make = getattr(matcher, "twin", None) or getattr(matcher, "fresh", None)
-        return matcher if not rank or make is None else self.copy(rank, id(matcher), matcher, make)
+        return self.copy(rank, id(matcher), matcher, matcher.of_rank) if rank else matcher
 
-    def copy(self, rank: bytes, key: Hashable, original: _Of, make: Callable[[], _Of]) -> _Of:
-        """Return what stands for an original, known by its key, where lines are of a rank."""
+    def copy(self, rank: bytes, key: Hashable, original: _Of, make: Callable[[], _Of | None]) -> _Of:
+        """Return what stands for an original, known by its key, where lines are of a rank.
+
+        That is the original itself where `make` makes none.
+        """
         known = self._copies.get((rank, key))
         if known is None:
-            if len(self._copies) >= _MOST:
+            copy = make() if len(self._copies) < _MOST else None
+            if copy is None:
                 return original
-            known = self._copies[rank, key] = original, make()  # kept too: no other may get its identity
+            known = self._copies[rank, key] = original, copy  # kept too: no other may get its identity
         return cast("_Of", known[1])
 
     def readers(self, key: Hashable) -> list[Reader]:
@@ -46,7 +48,7 @@ class Ranks:
         return [cast("Reader", copy) for (_, of), (_, copy) in self._copies.items() if of == key]
 
 
-class RankedReader:
+class RankedReader(Reader):
     """A reader of one rank's lines: its records tell the rank."""
 
     def __init__(self, reader: Reader, line: bytes, header: Header) -> None:
@@ -62,7 +64,7 @@ class RankedReader:
 
     def observe(self, line: bytes) -> None:
         """Take what a line without a rank tells, such as an epoch's headline."""
-        self._reader.observe(line)  # type: ignore[attr-defined]  # those without are not called
+        self._reader.observe(line)
 
     def flush(self) -> list[Row]:
         """Return the record that the stream's end completes."""

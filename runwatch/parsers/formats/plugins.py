@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runwatch.extensions import Tell, entry_points, package_of, reason
-from runwatch.parsers.api import Format
-from runwatch.parsers.patterns import Match, Matcher, fresh, values
-from runwatch.parsers.readers import Reader, Row
+from runwatch.parsers.api import Format, Match, Matcher, Reader, Row
+from runwatch.parsers.patterns import values
+
+if TYPE_CHECKING:
+    pass
 
 GROUP = "runwatch.formats"
 
@@ -85,21 +87,37 @@ class _Guard:
             self._tell(f"{self._what} failed and is off: {reason(error)}")
 
 
-class _Matcher:
+class _Matcher(Matcher):
     """A matcher of another package: it cannot raise, and what it finds are numbers."""
+
+    remembers = True
 
     def __init__(self, matcher: Matcher, guard: _Guard) -> None:
         self.prefix = matcher.prefix
         self._matcher, self._guard = matcher, guard
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in ("prime", "break_off", "bulk"):  # what a matcher may have besides
-            raise AttributeError(name)
-        return getattr(self._matcher, name)
+        own = getattr(type(matcher), "bulk", Matcher.bulk) is not Matcher.bulk
+        self.skeletons = getattr(matcher, "skeletons", True) and not own
 
     def fresh(self) -> _Matcher:
         """Return a matcher that has read nothing yet."""
-        return _Matcher(fresh(self._matcher), self._guard)
+        return _Matcher(self._optional("fresh", self._matcher), self._guard)
+
+    def prime(self, lines: list[bytes]) -> None:
+        """Show the first lines of a stream whose middle is read."""
+        self._optional("prime", None, lines)
+
+    def break_off(self) -> None:
+        """Take what comes next as the beginning of another file."""
+        self._optional("break_off", None)
+
+    def bulk(self) -> Any:
+        """Return its own bulk path, if it has one."""
+        return self._optional("bulk", None)
+
+    def _optional(self, name: str, default: Any, *args: Any) -> Any:
+        """Call a method that a matcher need not have: it is of another package, and may be no Matcher."""
+        method = getattr(self._matcher, name, None)
+        return default if method is None else method(*args)
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the layout and the value spans of `line`, or None."""
@@ -117,7 +135,7 @@ class _Matcher:
         return None
 
 
-class _Reader:
+class _Reader(Reader):
     """A reader of another package that cannot raise."""
 
     def __init__(self, reader: Reader, guard: _Guard) -> None:

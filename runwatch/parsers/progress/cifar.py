@@ -14,9 +14,9 @@ import re
 from collections.abc import Sequence
 
 from runwatch.metrics import Unit
-from runwatch.parsers.patterns import VALUE, Layout, Match
+from runwatch.parsers.api import Layout, Match, Matcher, Row
+from runwatch.parsers.patterns import VALUE
 from runwatch.parsers.progress.keras import DRAWN, HEADLINE, KerasReader
-from runwatch.parsers.readers import Row
 
 _EPOCH = re.compile(rb"Epoch: (\d+)\s*$")
 _BAR = re.compile(
@@ -28,10 +28,9 @@ _ITEM = re.compile(rb" \| ([A-Za-z][\w@.-]{0,40}): (" + VALUE + rb")(?=[% ]|$)")
 _FILLING = re.compile(rb"(?<=[=>.\[])[=>.]{2,200}(?=[\]= ])")
 
 
-class _Pictures:
+class _Pictures(Matcher):
     """Matches the headline of an epoch and bars with a loss (done and total, then values)."""
 
-    prefix = b""
     _headline = Layout("picture", HEADLINE, ("epoch",), (Unit(),))
 
     def __init__(self) -> None:

@@ -12,22 +12,23 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.parsers.api import Matcher, Reader
 from runwatch.parsers.bulk import BulkDecoder
 from runwatch.parsers.decoded import Decoded
 from runwatch.parsers.escapes import bare
 from runwatch.parsers.events import EventScanner
-from runwatch.parsers.gate import BAR, Gate
 from runwatch.parsers.learn_sections import opens
 from runwatch.parsers.learn_words import relevant
 from runwatch.parsers.learned_tables import may_head
 from runwatch.parsers.lines import Ints, Lines
-from runwatch.parsers.patterns import BarPattern, Matcher
-from runwatch.parsers.readers import Reader, message_behind
+from runwatch.parsers.patterns import BarPattern
+from runwatch.parsers.prefilter.gate import BAR, Gate
+from runwatch.parsers.readers import message_behind
 
 _LONGEST = 256
 """Bytes of a redraw, without what it is filled with."""
@@ -103,8 +104,8 @@ class IdleRedraws:
 
     def __init__(self, matchers: Sequence[Matcher], readers: Sequence[Reader], events: EventScanner) -> None:
         self._matchers, self._events = matchers, events
-        self._bars: list[Any] = [reader for reader in readers if hasattr(reader, "passes")]
-        self._readers = [reader for reader in readers if not hasattr(reader, "passes")]
+        self._bars = [reader for reader in readers if reader.reads_redraws]
+        self._readers = [reader for reader in readers if not reader.reads_redraws]
         self._kinds: dict[bytes, _Told] = {}
         """Kinds of redraws, as regexes, the oldest first."""
         self._known: list[tuple[Tells, _Find]] = []
@@ -122,7 +123,7 @@ class IdleRedraws:
     def asleep(self, tells: Tells) -> bool:
         """Return whether nobody waits for redraws that tell so much, whatever they hold."""
         if tells is Tells.COUNT:  # matchers are asked about no bar that does
-            return all(hasattr(reader, "awake") and not reader.awake for reader in self._readers)
+            return not any(reader.awake for reader in self._readers)
         return self._gate.asleep()
 
     @property

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import Unit
-from runwatch.parsers.patterns import VALUE, Layout, Match, Matcher, values
-from runwatch.parsers.readers import Row, RowMaker
+from runwatch.parsers.api import Layout, Match, Matcher, Row
+from runwatch.parsers.patterns import VALUE, values
+from runwatch.parsers.readers import FoldingReader, RowMaker
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,10 +39,8 @@ HEADLINE, DRAWN, _UNKNOWN, _WHOLE = "headline", "drawn", "unknown", "whole"
 """What a line shows: an epoch's headline, a bar, a bar without a total, a bar that is printed once."""
 
 
-class _KerasPictures:
+class _KerasPictures(Matcher):
     """Matches headlines (epoch and epochs) and bars with a loss (done and total where drawn, then values)."""
-
-    prefix = b""
 
     def __init__(self) -> None:
         self._layouts: dict[tuple[str, tuple[bytes, ...]], Layout] = {}
@@ -160,7 +159,7 @@ class _Headless:
         return [(first + i, full) for i, full in enumerate(trained)]
 
 
-class KerasReader:
+class KerasReader(FoldingReader):
     """`Epoch 3/10`, then `1875/1875 [=====] - 30s 16ms/step - loss: 0.4137 - val_loss: 0.4354`.
 
     The record is the full bar, in its last picture. A bar that follows a full one without a
@@ -274,17 +273,9 @@ class KerasReader:
 
     # -- many pictures at once ---------------------------------------------------------------------
 
-    def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return the end: nothing changes how lines are read."""
-        return end
-
     def may(self, line: bytes) -> bool:
         """Return whether a line may be a headline or hold a bar."""
         return b" - " in line or b"Epoch " in line[:11]
-
-    def minds(self, line: bytes) -> bool:
-        """Return False: only pictures tell anything."""
-        return False
 
     def thin(self, text: bytes) -> bytes:
         """Return the text with bars that are filled alike."""

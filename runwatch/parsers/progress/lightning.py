@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from runwatch.parsers.patterns import Match, values
+from runwatch.parsers.api import Match, Row
+from runwatch.parsers.patterns import values
 from runwatch.parsers.progress.grammar import NAMED, emptied, lightning, named
 from runwatch.parsers.progress.picture import BarPictures
 from runwatch.parsers.progress.tracker import BarReader
-from runwatch.parsers.readers import Row
 
 _MORE = re.compile(rb" {8,400}(?:(?:[\d:]{4,12}|-:--:--) +)?(?=[A-Za-z]|[-+]?\d[\d.e+-]*\s*$)")
 
@@ -31,8 +31,7 @@ class RichReader(BarReader):
     begins = rb"Epoch "
 
     def __init__(self) -> None:
-        self.pictures = (_RichPictures("rich"),)
-        super().__init__(*self.pictures, first_epoch=0)
+        super().__init__(_RichPictures("rich"), first_epoch=0)
         self._newest = 0, b""
         """Number and text of the line before, if a bar may be broken there."""
 
@@ -56,10 +55,6 @@ class RichReader(BarReader):
     def may(self, line: bytes) -> bool:
         """Return whether a line may hold a bar."""
         return line[:6] == b"Epoch "
-
-    def minds(self, line: bytes) -> bool:
-        """Return False: a bar that is broken is no part of a block."""
-        return False
 
     def until(self, block: bytes, begin: int, end: int) -> int:
         """Return where the first broken bar begins, or the last record, which may yet be broken."""

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from runwatch.batch import TRAIN
 from runwatch.metrics import STEP_TIME, Unit
+from runwatch.parsers.api import Layout, Match, Matcher, Row
 from runwatch.parsers.escapes import UP
-from runwatch.parsers.patterns import NUMBER, Layout, Match, values
+from runwatch.parsers.patterns import NUMBER, values
 from runwatch.parsers.progress.grammar import emptied, named
-from runwatch.parsers.readers import Row, RowMaker
+from runwatch.parsers.readers import FoldingReader, RowMaker
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
@@ -35,10 +36,9 @@ _TOOK = re.compile(rb"\bb_time=(" + NUMBER + rb")\(")
 _PLACE = ("done", "total")
 
 
-class _Counting:
+class _Counting(Matcher):
     """What the bar of an epoch shows: done, total, and if not rounded the iterations of all epochs."""
 
-    prefix = b""
     exact = Layout("picture", "pcdet-train", (*_PLACE, "at"), (Unit(),) * 3)
     rounded = Layout("picture", "pcdet-train", _PLACE, (Unit(),) * 2)
 
@@ -52,10 +52,8 @@ class _Counting:
         return Match(self.exact, (*place, found.span("at")))
 
 
-class _Telling:
+class _Telling(Matcher):
     """What the bar of the epochs shows: done, total, and what has a name."""
-
-    prefix = b""
 
     def __init__(self) -> None:
         self._layouts: dict[tuple[str, ...], Layout] = {}
@@ -77,7 +75,7 @@ class _Telling:
         return Match(self._layouts[names], (*place, *(spans[name] for name in names[2:])))
 
 
-class PcdetReader:
+class PcdetReader(FoldingReader):
     """Reads what the bar above tells at the iteration that the bar below counts."""
 
     begins = b""
@@ -166,14 +164,6 @@ class PcdetReader:
     def may(self, line: bytes) -> bool:
         """Return whether a line may hold a bar."""
         return b"%|" in line
-
-    def minds(self, line: bytes) -> bool:
-        """Return False: only pictures tell anything."""
-        return False
-
-    def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return the end: all bars are read alike."""
-        return end
 
     def thin(self, text: bytes) -> bytes:
         """Return the text with empty bars and no way up from one to the other."""

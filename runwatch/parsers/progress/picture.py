@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from runwatch.batch import EVAL, TRAIN
 from runwatch.metrics import EPOCH, STEP_TIME, Unit
+from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.escapes import UP
-from runwatch.parsers.patterns import Layout, Match
 from runwatch.parsers.progress.epochs import Counts, Place
 from runwatch.parsers.progress.grammar import Bar, Named
 from runwatch.parsers.progress.names import ALIASES, counts_other, is_loss, is_validation, spans_run
@@ -127,10 +127,8 @@ def _ranks(step: Any, rank: int | None) -> list[Any]:
     return [] if rank is None else [0.0 * step + rank]
 
 
-class BarPictures:
+class BarPictures(Matcher):
     """What bars show: matches those of training that carry a loss."""
-
-    prefix = b""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from runwatch.batch import EVAL
 from runwatch.metrics import LOSS
+from runwatch.parsers.api import Layout, Match, Row
 from runwatch.parsers.escapes import UP
-from runwatch.parsers.patterns import FIELDS, Layout, Match, number, values
+from runwatch.parsers.patterns import FIELDS, number, values
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
 from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, named
 from runwatch.parsers.progress.names import counts_other, held_out, tells_held_out
@@ -18,7 +19,7 @@ from runwatch.parsers.progress.picture import BarLayout, BarPictures
 from runwatch.parsers.progress.stacked import apart, newest, seen
 from runwatch.parsers.progress.tracker import BarReader
 from runwatch.parsers.progress.validation import Aside, Picture, tells_total
-from runwatch.parsers.readers import Row, RowMaker
+from runwatch.parsers.readers import RowMaker
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
@@ -69,13 +70,14 @@ class TqdmReader(BarReader):
     """
 
     begins = b""  # `%|` is looked for in any case
-    remembers = True
-    """Whether what it reads next may depend on the newest line, also on one that it has not read."""
+    remembers = reads_redraws = observes = True
+    awake = False
+    """Whether the next lines may tell of held-out data."""
     needles = NEEDLES
 
     def __init__(self) -> None:
-        self.pictures = (_TqdmPictures("tqdm"),)
-        super().__init__(*self.pictures)
+        self._bar = _TqdmPictures("tqdm")
+        super().__init__(self._bar)
         self._top: tuple[bytes, bytes] = b"", b""
         """Text and total of the newest bar at the top."""
         self._row = RowMaker("tqdm")
@@ -92,8 +94,6 @@ class TqdmReader(BarReader):
         """Records so far, as long as they are few."""
         self._waiting: list[Row] = []
         """What was measured on held-out data before there were enough of them."""
-        self.awake = False
-        """Whether the next lines may tell of held-out data."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one picture of a bar."""
@@ -102,7 +102,7 @@ class TqdmReader(BarReader):
             shown_by = seen(line, bar)
             self._stacked |= above > 0 and shown_by == self._top
             self._top = self._top if above else shown_by
-        match = None if bar is None else self.pictures[0].read(line, bar)
+        match = None if bar is None else self._bar.read(line, bar)
         if bar is None or match is None:
             self._observe(line)
             return self._held_out(line, number_)
@@ -139,7 +139,7 @@ class TqdmReader(BarReader):
     def prime(self, lines: list[bytes]) -> None:
         """Look for the first epoch among the first lines of a stream whose middle is read."""
         for line in lines:
-            match = self.pictures[0].match(line)
+            match = self._bar.match(line)
             self._note(line)
             if match is None:
                 self._observe(line)
@@ -180,7 +180,7 @@ class TqdmReader(BarReader):
                 bar.tell_outer(int(shown[0]) + 1, int(shown[1]))
             return []
         picture = Picture(layout, shown, number_)
-        told = tells_total(layout) and not self._stacked and LOSS in self.pictures[0].losses(layout)
+        told = tells_total(layout) and not self._stacked and LOSS in self._bar.losses(layout)
         if not told or self._aside.goes_on(picture):
             return self._trained(picture)
         return self._tell(*self._aside.take(picture))
@@ -263,7 +263,7 @@ class TqdmReader(BarReader):
 
     def passes(self, line: bytes) -> bool:
         """Return whether a redraw tells nothing of any bar, whichever its numbers."""
-        if self.pictures[0].match(line) is not None or tells_held_out(line):
+        if self._bar.match(line) is not None or tells_held_out(line):
             return False
         return outer_of(line) is None if b"%|" in line else epoch_of(line) is None
 
@@ -291,4 +291,4 @@ class TqdmReader(BarReader):
 
     def thin(self, text: bytes) -> bytes:
         """Return the text with empty bars."""
-        return emptied(text, redrawn=self.pictures[0].redrawn)
+        return emptied(text, redrawn=self._bar.redrawn)

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, cast
 
-from runwatch.parsers.patterns import Layout
+from runwatch.parsers.api import Layout, Row
 from runwatch.parsers.progress.epochs import Epochs
 from runwatch.parsers.progress.picture import BarLayout, BarPictures, Columns
-from runwatch.parsers.readers import Row
+from runwatch.parsers.readers import FoldingReader
 
 if TYPE_CHECKING:
     from runwatch.parsers.decoded import Floats
@@ -28,7 +28,7 @@ _Key = tuple[float, ...]
 """Step, total and epoch; -1 where they are not known."""
 
 
-class BarReader:
+class BarReader(FoldingReader):
     """What bars of training have in common.
 
     Only bars that carry a loss are training; a description such as Validation
@@ -37,7 +37,7 @@ class BarReader:
     """
 
     def __init__(self, of: BarPictures, first_epoch: int | None = None) -> None:
-        self._of = of
+        self._of, self.pictures = of, (of,)
         self._epochs = Epochs(first_epoch)
         self._pending: tuple[_Key, Row] | None = None
         self._flushed: _Key | None = None

@@ -1,8 +1,4 @@
-"""Which of many words a line holds, at the cost of one look.
-
-Asking a line about each word takes longer than all else that is done with it. One regex of them
-all, sorted by their first bytes, passes over the line once.
-"""
+"""Which of many words a line holds, by one regex of them all, sorted by their first bytes."""
 
 from __future__ import annotations
 
@@ -12,11 +8,11 @@ from functools import cache, cached_property
 from itertools import groupby
 
 _SHORT = 2
-"""Words of so many bytes stand almost anywhere: they are asked about one by one."""
+"""Words of so many bytes stand almost anywhere: they are searched for one by one."""
 
 
-class Needles:
-    """Tells which of some words lines hold. It never changes."""
+class WordSet:
+    """Finds which of some words a line holds. It never changes."""
 
     def __init__(self, words: Iterable[bytes]) -> None:
         """None of the words is empty."""

@@ -1,0 +1,77 @@
+"""Which records of a block may tell something while no format is known: the others are passed over.
+
+Nothing is missed: a record is let through if it may hold a word that some format, the learner or
+an event needs. What is let through is read like any other line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import numpy as np
+
+from runwatch.parsers.api import MAX_LINE
+from runwatch.parsers.envelope.containers import may_wrap
+from runwatch.parsers.envelope.header import opened
+from runwatch.parsers.learn_sections import opens
+from runwatch.parsers.learn_words import TELLING, is_count
+from runwatch.parsers.learned_tables import may_head
+from runwatch.parsers.lines import UNCLEAN, Lines
+from runwatch.parsers.prefilter.gate import Gate
+from runwatch.parsers.prefilter.search import TRIGGERS, Search, finds
+
+_SMALL = np.uint8(32)
+_HEADS = (b"#", b"`", b"|", b"^")
+"""What a line begins with that is of Markdown, a cell of a box, or an echoed key."""
+_HAN = 0xE4
+"""The least first byte of a Chinese character, of which the learner knows some words."""
+
+
+class Sieve:
+    """Lets through the records that a gate, the learner or events may want."""
+
+    def __init__(self, gate: Gate, heads: Iterable[bytes]) -> None:
+        """`heads` are what else tells something where a line begins with it."""
+        self._begins = gate.begins
+        self._heads = (*_HEADS, *heads)
+        words = {*TELLING, *(word for word, sign in gate.words if sign is None)}
+        self._words = _search(frozenset(bytes(byte | _SMALL for byte in word) for word in words))
+        self._signs = [sign for _, sign in gate.words if sign is not None]
+
+    def through(self, lines: Lines) -> list[int]:
+        """Return the indices of the records that may tell something."""
+        mask = np.zeros(len(lines), bool)
+        text, begin, end = lines.text, lines.begin, lines.begin + lines.size
+        folded = lines.buffer[: lines.size] | _SMALL  # letters become small, and some signs others
+        hits = [*TRIGGERS.places(text[begin:end]), *self._words.places(folded.tobytes())]
+        hits += [m.start() - begin for sign in self._signs for m in sign.finditer(text, begin, end)]
+        hits += [at - begin for byte in UNCLEAN for at in finds(text, byte, begin, end)]
+        places = np.concatenate((np.array(hits, np.int64), np.flatnonzero(folded >= _HAN)))
+        mask[np.searchsorted(lines.starts, places, "right") - 1] = True
+        open_ = np.flatnonzero(~mask & (lines.lengths > 1))
+        mask[open_] = np.fromiter(map(self._odd, lines.records(open_)), bool, len(open_))
+        mask &= lines.lengths > 1
+        found: list[int] = np.flatnonzero(mask).tolist()
+        return found
+
+    def _odd(self, line: bytes) -> bool:
+        """Return whether a line begins with something, or may be the header of a table."""
+        if may_wrap(line):
+            return True
+        header = opened(line)
+        line = line if header is None else line[header.end :]
+        return bool(
+            line.startswith(self._heads)
+            or self._begins(line)
+            or may_head(line)
+            or is_count(line)
+            or opens(line)
+            or len(line) > MAX_LINE
+        )
+
+
+@lru_cache(4)
+def _search(words: frozenset[bytes]) -> Search:
+    """Return what finds words; most sources look for the same."""
+    return Search(words)
