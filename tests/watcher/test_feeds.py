@@ -55,7 +55,7 @@ class Engine:
 
 
 FILES = {
-    "wandb": ("run-a.wandb", trackers.wandb_log(900, code=0)),
+    "wandb": ("run-a.wandb", trackers.wandb_log(300, code=0)),
     "tfevents": ("events.out.tfevents.1", trackers.event_file(300)),
     "csv": ("metrics.csv", metrics_csv(300)),
     "json lines": ("metrics.jsonl", trainer_log(300)),
@@ -184,7 +184,7 @@ def test_another_file_in_its_place_is_read_from_its_beginning(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ["wandb", "tfevents"])
 def test_a_long_trackers_file_shows_its_newest_values_first(tmp_path, kind):
-    many = {"wandb": trackers.wandb_log(4000), "tfevents": trackers.event_file(4000)}[kind]
+    many = {"wandb": trackers.wandb_log, "tfevents": trackers.event_file}[kind](4000)
     path = tmp_path / FILES[kind][0]
     path.write_bytes(many)
     assert len(many) > PREVIEW_BYTES
