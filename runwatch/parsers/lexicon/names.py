@@ -81,15 +81,19 @@ KINDS = (
         "gradient norm",
         _cores(
             "grad norm,gradient norm,gradients norm,grads norm,gnorm,gradnorm,grdn,g norm,norm,gradientnorm"
+            ",grad l2"
         ),
-        _WHOLE | _words("l2 optim optimizer model"),
+        _WHOLE | _words("l2 optim optimizer model unclipped"),
         numbered=True,
     ),
     Kind(
         LEARNING_RATE,
         "learning rate",
         _cores("lr,learning rate,learn rate,learningrate,learnrate,lrate,lr rate"),
-        _words("base last group groups pg param params optim optimizer opt scheduler schedule sched"),
+        _words(
+            "base last group groups pg param params optim optimizer opt scheduler schedule sched"
+            " generator gen g"
+        ),
         numbered=True,
     ),
     Kind(LR_MULTIPLIER, "amount", _cores("lrm,lr mult,lr multiplier,learning rate multiplier")),
@@ -132,7 +136,7 @@ ERRORS = _words("mse rmse rmsle mae mape l1 l2 huber quantile poisson gamma twee
 """Names of functions that regression minimizes: a loss if they stand beside a part of the data."""
 _HOLDERS = _words(
     "metrics data logs log scalars stats results values losses loss_metrics perf performance throughput "
-    "device optim optimizer opt timing timings timer timers speed system schedule scheduler"
+    "device trainer optim optimizer opt timing timings timer timers speed system schedule scheduler"
 )
 """What holds a metric and says no more, before a slash."""
 _TOLD = _words("best min lowest max highest")
