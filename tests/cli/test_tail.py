@@ -66,6 +66,7 @@ def test_a_file_that_comes_later(tmp_path):
         follower.records(3)
 
 
+@pytest.mark.deep
 def test_nan_fires_at_once_and_resolves(log):
     with Follower(log.path, "--interval", "3600") as follower:
         follower.records(50)

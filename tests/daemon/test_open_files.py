@@ -58,6 +58,7 @@ def test_a_daemon_reads_and_follows_all_logs(tmp_path, logs):
         until(lambda: peer.step("run001") == 5)
 
 
+@pytest.mark.deep
 def test_tail_and_check_read_all_logs(tmp_path, logs):
     place = Place(tmp_path)
 

@@ -109,7 +109,16 @@ CRASHES = {
 }
 
 
-@pytest.mark.parametrize("name", CRASHES)
+each_crash = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.deep] if name in ("crash", "crash, relaunched") else [])
+        for name in CRASHES  # what begins as another one does is deep
+    ],
+)
+
+
+@each_crash
 def test_a_crash_survives_a_restart_at_every_line(name):
     """The engine alone. Half a minute passes at each step, so that the crash is pending for a while."""
 
@@ -170,7 +179,7 @@ def lived(root: Path, data: bytes, cut: int | None, *, stop: bool) -> None:
 @pytest.mark.parametrize(
     "stop", [pytest.param(True, marks=pytest.mark.deep, id="stop"), pytest.param(False, id="kill")]
 )
-@pytest.mark.parametrize("name", CRASHES)
+@each_crash
 async def test_a_crash_is_sent_once_whenever_the_engine_ends(tmp_path, sent, name, stop):
     data = b"".join(CRASHES[name])
     lived(tmp_path / "whole", data, None, stop=True)
