@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from runwatch import config_trust
-from runwatch.alerts.channels.settings import SlackConfig
+from runwatch.alerts.channels.slack import SlackConfig
 from runwatch.alerts.rules.settings import RuleConfig
 from runwatch.alerts.secret import Secret
 from runwatch.config_format import FormatConfig

@@ -19,7 +19,8 @@ from typing import Any
 import msgspec
 
 from runwatch import config
-from runwatch.alerts.channels import settings
+from runwatch.alerts.channels.kinds import kinds
+from runwatch.alerts.channels.settings import ChannelConfig
 from runwatch.alerts.secret import Secret
 from runwatch.wording import expected
 
@@ -80,10 +81,10 @@ def _section(name: str, kind: Any, note: str) -> Iterator[str]:
         inside = _structs(found[1])
         if not all(map(_is_struct, inside)):
             yield f"\n## `[{name}]`\n\n{note}\n\nEach key takes {_takes(found[1])}.\n"
-        elif set(inside) == set(settings.KINDS.values()):
-            common = settings.ChannelConfig
+        elif inside == [ChannelConfig]:
+            common = ChannelConfig
             yield from _table(f"[{name}.NAME]", common, f"{note} The key `type` says which kind it is.")
-            for word, struct in settings.KINDS.items():
+            for word, struct in kinds().items():
                 known = common.__struct_fields__ if word != "slack" else ()
                 yield from _table(f'[{name}.NAME] type = "{word}"', struct, "", level=3, without=known)
         else:

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from runwatch.alerts import settings
-from runwatch.alerts.channels.settings import KINDS, AnyChannel, SlackConfig, missing
+from runwatch.alerts.channels.kinds import kinds
+from runwatch.alerts.channels.settings import ChannelConfig
+from runwatch.alerts.channels.slack import SlackConfig
 from runwatch.alerts.rules.settings import Number, OwnRule, RuleConfig, RunConfig
 from runwatch.alerts.secret import Secret
 from runwatch.alerts.settings import (
@@ -108,18 +110,18 @@ class _Reader:
             except settings.SettingError as error:
                 raise ConfigError(str(error), self.where(section, *error.key)) from None
 
-    def channel(self, keys: Keys, given: object) -> AnyChannel:
+    def channel(self, keys: Keys, given: object) -> ChannelConfig:
         table = dict(self.table(keys, given))
         kind = self.value((*keys, "type"), str, table.pop("type", ""))
         if not kind:
-            raise ConfigError("a channel needs a type", self.where(*keys), f"one of {', '.join(KINDS)}")
-        check_names([kind], KINDS, self.where(*keys, "type"))
+            raise ConfigError("a channel needs a type", self.where(*keys), f"one of {', '.join(kinds())}")
+        check_names([kind], kinds(), self.where(*keys, "type"))
         if keys[-1] == "slack":
             raise ConfigError(
                 "this name is taken by the section [slack]", self.where(*keys), "choose another"
             )
-        found = self.section(KINDS[kind], keys, table)
-        if key := missing(found):
+        found = self.section(kinds()[kind], keys, table)
+        if key := found.missing():
             raise ConfigError(f"a channel of type {kind} needs {key}", self.where(*keys))
         return found
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from runwatch.alerts.channels.settings import AnyChannel, SlackConfig, secrets
+from runwatch.alerts.channels.settings import ChannelConfig, secrets
+from runwatch.alerts.channels.slack import SlackConfig
 from runwatch.alerts.rules.settings import OwnRule, RuleConfig, RunConfig
 from runwatch.alerts.secret import Secret
 from runwatch.alerts.settings import (
@@ -102,7 +103,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Formats of the user's own; they are tried before the built-in ones."""
     names: dict[str, str | NameConfig] = {}
     """What printed names mean, as name = "train/loss"; they go before the lexicon."""
-    channels: dict[str, AnyChannel] = {}
+    channels: dict[str, ChannelConfig] = {}
     """Ways to reach people, as [channels.NAME]; [slack] is one more."""
     routing: RoutingConfig = RoutingConfig()
     screen: ScreenConfig = ScreenConfig()
@@ -117,7 +118,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: Path | None = None
     """The file this came from; not a key of the file."""
 
-    def everyone(self) -> dict[str, AnyChannel]:
+    def everyone(self) -> dict[str, ChannelConfig]:
         """Return all channels that lead somewhere, by name."""
         return {**({"slack": self.slack} if self.slack.webhook or self.slack.token else {}), **self.channels}
 

@@ -166,7 +166,7 @@ class Run:
             self.series[name].add(samples)
         if block.progress is not None:
             self._advance(block)
-        if block.bar is not None:
+        if block.bar is not None and not self._is_of_the_next(block):
             first, self.last_step, self.total = block.bar
             if self.records:  # of steps that nobody told: at 0 the bar stands before the first
                 first = min(max(first, 1), self.last_step)
@@ -184,6 +184,11 @@ class Run:
             self.progressed = block.arrival
             if self.last_step is not None:
                 self._arrivals.append((block.arrival, self.last_step))
+
+    def _is_of_the_next(self, block: Block) -> bool:
+        """Return whether a bar that begins anew, behind the run's end, is that of the next launch."""
+        ended = self.finished or not block.marks.keys().isdisjoint(_ENDS)
+        return ended and block.bar is not None and block.bar[1] < (self.last_step or 0)
 
     def _note(self, events: Iterable[Event]) -> None:
         """Remember what happened."""

@@ -16,6 +16,7 @@ import sys
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
+from hypothesis.internal.conjecture import providers
 
 settings.register_profile(
     "same",
@@ -27,6 +28,8 @@ settings.load_profile("same")
 FEWER = 1 if {"RUNWATCH_DEEP", "RUNWATCH_FUZZ"} & os.environ.keys() else 4
 """By how much fewer examples are tried than a test says."""
 LEAST = 2
+if FEWER > 1:  # no examples made of the numbers and words in our modules, which are read for that: a second
+    providers._get_local_constants = lambda: providers._local_constants
 _number = itertools.count()
 
 gc.set_threshold(

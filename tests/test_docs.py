@@ -66,14 +66,14 @@ def test_every_example_of_a_format_is_one_line():
 
 def test_the_alerts_shown_are_accepted_and_every_channel_is_shown(tmp_path, monkeypatch):
     from runwatch.alerts.channels.build import build
-    from runwatch.alerts.channels.settings import KINDS
+    from runwatch.alerts.channels.kinds import kinds
     from runwatch.alerts.wording import FIELDS
 
     text = (ROOT / "docs" / "alerts.md").read_text()
     sections = re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     (tmp_path / "runwatch.toml").write_text("\n".join(sections))
     config = read(tmp_path / "runwatch.toml")
-    assert {type(given) for given in config.everyone().values()} == set(KINDS.values())
+    assert {type(given) for given in config.everyone().values()} == set(kinds().values())
     for name in ("SLACK", "DISCORD", "TEAMS"):
         monkeypatch.setenv(f"{name}_WEBHOOK", "https://example.org/x")
     for name in ("HOOK_URL", "HOOK_TOKEN", "NTFY_TOPIC", "TELEGRAM_TOKEN", "APPRISE_URL"):

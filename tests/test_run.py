@@ -101,3 +101,23 @@ def test_a_bar_that_stands_at_none_is_no_first_step():
         for segment in splitter.split(batch):
             run.fold(segment.block)
     assert (run.records, run.first_step, run.last_step) == (3, 1, 8)
+
+
+@pytest.mark.parametrize("size", [64, 10_000])
+def test_the_bar_of_the_next_launch_does_not_move_a_run_that_has_ended(size):
+    def bar(step: int) -> str:
+        return f" 10%|#  | {step}/6 [00:10<01:00,  2.00s/it]\n"
+
+    launch = "".join(
+        bar(step) + f"{{'loss': 2.5, 'learning_rate': 0.5, 'epoch': {step / 6:.2f}}}\n"
+        for step in range(1, 7)
+    )
+    text = (launch + "{'train_runtime': 12.5, 'train_loss': 2.5, 'epoch': 1.0}\n" + bar(0) + launch).encode()
+    parser, splitter, runs = LogParser(), Splitter(), [Run("run", "run")]
+    batches = [parser.feed(text[i : i + size]) for i in range(0, len(text), size)]
+    for batch in (*batches, parser.flush()):
+        for segment in splitter.split(batch):
+            if segment.begins_run:
+                runs.append(Run("run", "run"))
+            runs[-1].fold(segment.block)
+    assert [(run.records, run.first_step, run.last_step, run.total) for run in runs] == [(6, 1, 6, 6)] * 2

@@ -11,7 +11,7 @@ import msgspec
 
 from runwatch.alerts import wording
 from runwatch.alerts.actions import Action
-from runwatch.alerts.channels.settings import AnyChannel
+from runwatch.alerts.channels.settings import ChannelConfig
 from runwatch.alerts.notification import Wording
 from runwatch.alerts.policy import (
     BUILT_IN,
@@ -180,7 +180,7 @@ class SettingError(ValueError):
         self.key = key
 
 
-def policy(routing: RoutingConfig, channels: dict[str, AnyChannel]) -> Policy:
+def policy(routing: RoutingConfig, channels: dict[str, ChannelConfig]) -> Policy:
     """Return what the configuration means. Raises SettingError."""
     _labels(routing.group_by, ("group_by",))
     base = Route(
@@ -198,7 +198,7 @@ def policy(routing: RoutingConfig, channels: dict[str, AnyChannel]) -> Policy:
     )
 
 
-def _route(index: int, given: RouteConfig, base: Route, channels: dict[str, AnyChannel]) -> Route:
+def _route(index: int, given: RouteConfig, base: Route, channels: dict[str, ChannelConfig]) -> Route:
     at = ("routes", index)
     for name in given.channels:
         if name not in channels:

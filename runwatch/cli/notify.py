@@ -32,13 +32,11 @@ def command() -> None:
 @_config
 def _list(config: str | None) -> int:
     """List the configured channels and what each carries."""
-    from runwatch.alerts.channels.settings import KINDS
     from runwatch.config import load
 
     channels = load(Path(config) if config else None).everyone()
-    kinds = {kind: name for name, kind in KINDS.items()}
     for name, given in channels.items():
-        print(f"{name}  {kinds[type(given)]}  {given.min_severity.value} and graver")
+        print(f"{name}  {given.kind}  {given.min_severity.value} and graver")
     if not channels:
         print("no channel is configured: set RUNWATCH_SLACK_WEBHOOK or see examples/runwatch.toml")
     return 0

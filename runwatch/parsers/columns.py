@@ -19,8 +19,9 @@ import msgspec
 from runwatch.metrics import LOSS
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.learn_families import aliases, loss_of_parts
-from runwatch.parsers.lexicon.words import split_of
-from runwatch.parsers.records import ANYTHING, MODES, Reader, Schema, Shape
+from runwatch.parsers.lexicon.names import meaning
+from runwatch.parsers.lexicon.words import is_loss, is_val, split_of
+from runwatch.parsers.records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
 from runwatch.parsers.told import Told
 from runwatch.parsers.told import row as known_by
 
@@ -59,6 +60,24 @@ def _mode(name: str, cell: bytes) -> str | None:
 
 def _reader(schema: Schema) -> Reader:
     return Reader(replace(schema, needs=frozenset(), train=ANYTHING, held_out=False))
+
+
+def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
+    """Return the columns that rows of training fill: losses, or other values if there is no loss.
+
+    A mean over the epoch (`loss_epoch`) is none where the steps (`loss_step`) have a column of their own.
+    """
+    step = schema.step_key(frozenset(names))
+    found = [
+        i
+        for i, name in enumerate(names)
+        if name != step
+        and schema.train.search(name)
+        and not is_val(name.encode())
+        and meaning(name).role not in ("counter", "learning rate")
+        and not (name.endswith("_epoch") and f"{name[:-6]}_step" in names)
+    ]
+    return [i for i in found if is_loss(names[i].encode())] or found
 
 
 def _meant(names: Iterable[str]) -> dict[str, str]:
@@ -111,6 +130,8 @@ class Columns(Matcher):
         self._keys: tuple[str, ...] = ()
         self._mode_at: int | None = None
         """The column that says which part of the data a row is of."""
+        self._trained: list[int] = []
+        """The columns one of which a row of training fills; none where all rows are of training."""
         self._plans: dict[bytes, _Plan | None] = {}
         """How the cells of a row become its values, by which of them are empty."""
         self._seen = self._rows = 0
@@ -226,7 +247,7 @@ class Columns(Matcher):
         keys = dict.fromkeys(self._keys[i] for i in numbers)
         if self._schema.counts:
             keys["step"] = None
-        shape = self._reader.shape(tuple(keys), None)
+        shape = self._reader.shape(tuple(keys), self._part(cells))
         plan = _Plan.of(shape, self._keys, numbers, words, counts=self._schema.counts) if shape else None
         if len(self._plans) >= _MAX_PLANS:
             self._plans.clear()
@@ -252,6 +273,7 @@ class Columns(Matcher):
             self._keys = keys
             self._mode_at = _mode_at(keys)
             self._plans.clear()
+            self._trained = _trained(self._schema, keys) if self._schema.mixed else []
             if self._schema.guesses:
                 self._reader = _reader(replace(self._schema, aliases=_meant(keys)))
 
@@ -293,8 +315,7 @@ class Columns(Matcher):
             }
         if self._schema.counts:
             numbers["step"] = self._rows + 1.0
-        at = self._mode_at
-        match = self._reader.read(numbers, None if at is None else _mode(self._keys[at], cells[at]))
+        match = self._reader.read(numbers, self._part(cells))
         if match is None:
             return None
         if not self._rows:
@@ -302,6 +323,12 @@ class Columns(Matcher):
             self._known = Told(rows, row=known_by(numbers))
         self._rows += 1
         return match if self._rows > self._known.rows else None
+
+    def _part(self, cells: Sequence[bytes]) -> str | None:
+        """Return which part of the data a row is of, or that it stands beside those of training."""
+        if self._mode_at is not None:
+            return _mode(self._keys[self._mode_at], cells[self._mode_at])
+        return BESIDE if self._trained and not any(cells[i] for i in self._trained) else None
 
     def _cells(self, line: bytes) -> list[bytes]:
         if b'"' not in line:

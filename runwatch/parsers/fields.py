@@ -49,6 +49,7 @@ _TOKEN = re.compile(
     rb"|\d{1,2} \d\d:\d\d:\d\d(?: [A-Z]{3,5})? \d{4}\b"  # as ctime has it: Fri Oct 18 08:28:52 2024
     rb"|(?<=[A-Z][a-z][a-z] )\d\d \d\d:\d\d:\d\d\b"  # as syslog has it: Oct 18 08:28:52
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
+    rb"|(?<=cuda:)\d+(?=')"  # tensor(0.5, device='cuda:0')
     rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
     rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>" + _THOUSANDS + rb"(?= ?/ *" + _THOUSANDS + rb"\b)|\d+)"
     rb"(?: ?/ *|\]/\[| {1,8}(?:out )?(?:of|von|de|di|sur|z|\xd0\xb8\xd0\xb7) {1,8})(?P<total>"
@@ -216,6 +217,8 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     named = (languages.accented(gap) if foreign else None) or _NAME.search(gap)
     named = named or (languages.named(gap) if foreign else None)
     name = _SENTENCE.split(named["name"])[-1].rstrip(b"'>-.") if named else b""
+    if gap.endswith(b" tensor("):  # train_loss tensor(0.5)
+        name = name.removesuffix(b" tensor")
     if not named and line[:1] == b"|":  # a box: | name | value |
         name = gap.strip(b" |")
     if not named and gap.endswith(b"(): "):

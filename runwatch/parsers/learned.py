@@ -44,9 +44,9 @@ _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
 )
 _SAYS_VAL = re.compile(
     rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*|\s{1,8})"
-    rb"(?:val|test|eval)"
+    rb"(?:val|test|eval|[a-z ]{1,40} (?:val|test|eval)[a-z]{0,8}(?: set| data)?:)"
 )
-"""A line whose first word, behind what loggers print, is about validation."""
+"""A line whose first word, after a logger's, is about validation, or whose words before a colon are."""
 _LAST = re.compile(rb"\b(?i:final|last)\b")
 """Stands where others have a number: `layer 0`, `layer 1`, `layer final`."""
 _MAX_STAGES = 64
@@ -236,7 +236,8 @@ class LearnedMatcher(Matcher):
                 :1
             ]
         else:
-            metrics = self._metrics(line, found, taken, plan.aliases, validation)
+            known = {**self._evaluated, **plan.aliases} if kind == EVAL else plan.aliases
+            metrics = self._metrics(line, found, taken, known, validation)
         if kind == EVAL and plan.nested:  # its batches are those of the evaluation
             columns = [column for column in columns if column[0] not in (WITHIN, PER, PLANNED)]
         columns += metrics if kind == TRAIN else self._beside(metrics)
@@ -265,7 +266,7 @@ class LearnedMatcher(Matcher):
             same = None if main.counter is None else _find(main.counter, found, ranked)
             at = next((index for r, index in ranked if r < RATIO), same)
         says = _SAYS_VAL.match(line) and (len(scores) > 1 or b" = " not in line)  # else it may be code
-        dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1 and inside
+        dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1
         if main.counter is not None and at is None and not (says or dated or below):
             return None
         columns = self._beside(self._metrics(line, found, {i for _, i in ranked}, self._evaluated, inside))

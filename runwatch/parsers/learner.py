@@ -254,15 +254,11 @@ class Learner:
             plans = blocks(families, self._lines)
             if plans is not None:
                 told = {f.name for kept in self.kept if kept.head in plans for f in kept.found}
+                plans = _within_epochs(plans, families)
                 return self._format(plans, families, 0.8 if any(map(is_loss, told)) else LOSSLESS)
         if not judged or (judged[0].waits and not last):
             return None
-        plans = _side_by_side(judged, families)
-        main = judged[0].plan
-        if heads := headings(main, families[main.head], families):
-            plans = {
-                h: replace(p, nested=p.nested or p.counter == main.counter) for h, p in plans.items()
-            } | heads
+        plans = _within_epochs(_side_by_side(judged, families), families)
         for head, plan in rates(judged[0].plan, families).items():
             plans.setdefault(head, plan)
         return self._format(plans, families, judged[0].certainty)
@@ -337,6 +333,16 @@ def _stages_before(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[byt
                 )
                 stages.update({head: replace(judged.plan, pattern=f"{NAME}-0{len(stages)}")} if same else {})
     return stages
+
+
+def _within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return plans with that of the headings of epochs, if there are any: the step counts within these."""
+    main = plans[next(iter(plans))]
+    heads = headings(main, families[main.head], families)
+    if not heads:
+        return plans
+    nested = {head: replace(p, nested=p.nested or p.counter == main.counter) for head, p in plans.items()}
+    return nested | heads
 
 
 def _side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from runwatch.batch import BAR, EVAL, META_COLUMNS, TRAIN
-from runwatch.metrics import EPOCH, STEP_TIME, Unit
+from runwatch.metrics import EPOCH, STEP_TIME, VAL_LOSS, Unit
 from runwatch.parsers.api import Epochs, Layout, Match, Matcher
 from runwatch.parsers.counters.nesting import WITHIN
-from runwatch.parsers.lexicon.names import columns, unit_of
+from runwatch.parsers.lexicon.names import columns, meaning, unit_of
 from runwatch.text import decode
-
-if TYPE_CHECKING:
-    pass
 
 NUMBER = (
     rb"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
@@ -50,6 +46,9 @@ _OURS = frozenset({"offset", "line", "time"})
 """Columns that no printed name may take."""
 _PLACES = META_COLUMNS - _OURS | {WITHIN}
 _WITHIN = WITHIN.encode()
+_COUNTERS = (b"global_step", b"global_steps", b"iteration")
+"""Names of the run's step in dicts."""
+_PLACED = frozenset((b"epoch", b"step", *_COUNTERS))
 _BATCHES = (b"batch", b"batch_idx", b"iter", b"iteration")
 """Keys of a dict that count within the epoch beside them, as far as it tells no step."""
 _ODD_NONFINITE = {b"1.#QNAN": "nan", b"1.#IND": "nan", b"1.#INF": "inf"}
@@ -244,9 +243,10 @@ class DictPattern(Matcher):
         kind = self._kind(names)
         if kind is None:
             return None
-        if b"epoch" in names and b"step" not in names:
-            batch = next((name for name in _BATCHES if name in names), b"")
-            names = [_WITHIN if name == batch else name for name in names]
+        if b"step" not in names:
+            batch = next((name for name in _BATCHES if name in names), b"") if b"epoch" in names else b""
+            counter = b"" if batch else next((name for name in _COUNTERS if name in names), b"")
+            names = [b"step" if name == counter else _WITHIN if name == batch else name for name in names]
         place = _PLACE.search(line, start)
         if place is not None and b"step" not in names:
             names += (b"step", b"total")
@@ -257,8 +257,10 @@ class DictPattern(Matcher):
     def _kind(names: list[bytes]) -> str | None:
         if b"loss" in names and (b"epoch" in names or b"learning_rate" in names):
             return TRAIN  # also where it tells how long it took so far, as with tokens counted
-        told = b"train_runtime" in names or any(name.startswith(b"eval_") for name in names)
-        return EVAL if told else None
+        if b"train_runtime" in names or any(name.startswith(b"eval_") for name in names):
+            return EVAL
+        counts = not _PLACED.isdisjoint(names)
+        return EVAL if counts and any(meaning(name.decode()).metric == VAL_LOSS for name in names) else None
 
 
 class BarPattern(Matcher):

@@ -60,6 +60,9 @@ TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
 MODES = ("split", "mode", "phase", "stage", "set", "subset", "dataset", "type", "_type", "part", "kind")
 """Keys whose word may say which part of the data a record is about."""
 
+BESIDE = "beside"
+"""The mode of rows that stand between those of training, with values of the same names."""
+
 ANYTHING = re.compile("")
 NOTHING = re.compile(r"(?!)")
 LOSSES = re.compile(r"loss|perplexity|^ppl$|bpb|^(?:train[_/])?(?:nll|xent|cross_entropy)$", re.IGNORECASE)
@@ -113,6 +116,8 @@ class Schema:
     """Whether a loss may be called in any way: then what the keys mean is told from all of them."""
     nested: bool = False
     """Whether a step beside an epoch may start again with each (see counters)."""
+    mixed: bool = False
+    """Whether the empty cells of a table say which of its rows are of training."""
     ends: frozenset[str] = frozenset()
     """Keys of the record that is written when the run has finished."""
 
@@ -166,6 +171,8 @@ def _beside(key: str, name: str, alias: str | None) -> str | None:
         return key
     if name in (EPOCH, LEARNING_RATE, "eta_seconds"):  # they tell of the training that goes on
         return None
+    if name.startswith("val/"):
+        return name
     return VAL_LOSS if name == LOSS else f"val/{key}"
 
 
@@ -253,7 +260,9 @@ class Reader:
             return None
         ended = "finished" if schema.ends & keys else None
         pattern = schema.name + BY_EPOCH * (step in _EPOCHS)  # one process writes those
-        layout = Layout(kind, pattern, tuple(columns), tuple(units), printed, ended)
+        layout = Layout(
+            EVAL if mode == BESIDE else kind, pattern, tuple(columns), tuple(units), printed, ended
+        )
         layout = self._layouts.setdefault((layout, tuple(printed.items())), layout)
         return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
 

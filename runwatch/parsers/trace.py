@@ -22,7 +22,7 @@ _SCALES = (
     1e-2, 1e-3, 1e-6, 60.0, 3600.0, 1e3, 1e6, 1e9, 2.0**10, 2.0**20, 2.0**30, 2.0**40,
 )  # fmt: skip
 """What units make of a printed number; see runwatch.metrics and runwatch.parsers.fields."""
-_BETWEEN = re.compile(rb"['\"]?\s*(?:\([^()]{1,20}\))?\s*[:=|]?\s*['\"\[(]*\Z")
+_BETWEEN = re.compile(rb"['\"]?\s*(?:\([^()]{1,20}\)\s*)?(?:[:=|]\s*)?['\"\[(]*\Z")
 MAX_TEXT = 1 << 14
 """Bytes that are looked at; longer texts are cut."""
 

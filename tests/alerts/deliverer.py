@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from runwatch.alerts.channels.slack import SlackChannel
+from runwatch.alerts.channels.slack.webhook import SlackChannel
 from runwatch.alerts.journal import Journal
 from runwatch.alerts.notification import Notification
 from runwatch.alerts.outbox import Outbox

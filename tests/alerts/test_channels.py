@@ -21,16 +21,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runwatch.alerts.channels.apprise import AppriseChannel
-from runwatch.alerts.channels.command import CommandChannel
-from runwatch.alerts.channels.desktop import DesktopChannel, TerminalChannel
-from runwatch.alerts.channels.discord import DiscordChannel
-from runwatch.alerts.channels.email import EmailChannel
-from runwatch.alerts.channels.ntfy import NtfyChannel
-from runwatch.alerts.channels.pagerduty import PagerDutyChannel
-from runwatch.alerts.channels.teams import TeamsChannel
-from runwatch.alerts.channels.telegram import TelegramChannel
-from runwatch.alerts.channels.webhook import WebhookChannel
+from runwatch.alerts.channels.apprise.channel import AppriseChannel
+from runwatch.alerts.channels.command.channel import CommandChannel
+from runwatch.alerts.channels.desktop.channel import DesktopChannel
+from runwatch.alerts.channels.discord.channel import DiscordChannel
+from runwatch.alerts.channels.email.channel import EmailChannel
+from runwatch.alerts.channels.ntfy.channel import NtfyChannel
+from runwatch.alerts.channels.pagerduty.channel import PagerDutyChannel
+from runwatch.alerts.channels.teams.channel import TeamsChannel
+from runwatch.alerts.channels.telegram.channel import TelegramChannel
+from runwatch.alerts.channels.terminal.channel import TerminalChannel
+from runwatch.alerts.channels.webhook.channel import WebhookChannel
 from runwatch.alerts.notification import Recent, Rejected, Retry, Sent, Unsure
 
 from .endpoints import HttpServer, SmtpServer

@@ -8,10 +8,10 @@ import pytest
 
 from runwatch.alerts.channels import deadline
 from runwatch.alerts.channels.deadline import within
-from runwatch.alerts.channels.email import EmailChannel
-from runwatch.alerts.channels.slack import SlackChannel
-from runwatch.alerts.channels.slack_bot import SlackBotChannel
-from runwatch.alerts.channels.webhook import WebhookChannel
+from runwatch.alerts.channels.email.channel import EmailChannel
+from runwatch.alerts.channels.slack.bot import SlackBotChannel
+from runwatch.alerts.channels.slack.webhook import SlackChannel
+from runwatch.alerts.channels.webhook.channel import WebhookChannel
 from runwatch.alerts.notification import Retry, Unsure
 
 from .test_slack import FIRING
@@ -60,7 +60,7 @@ CHANNELS = {
 def test_a_request_ends(dripping, make, monkeypatch):
     if make is CHANNELS["email"]:
         dripping.begins = b"220 "
-        monkeypatch.setattr("runwatch.alerts.channels.email.STEPS", 1)
+        monkeypatch.setattr("runwatch.alerts.channels.email.channel.STEPS", 1)
     channel = make(dripping.server_address[1])
     began = time.monotonic()
     outcome = channel.send(FIRING)

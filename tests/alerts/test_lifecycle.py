@@ -3,7 +3,7 @@
 import calendar
 import time
 
-from runwatch.alerts.channels.pagerduty import PagerDutyChannel
+from runwatch.alerts.channels.pagerduty.channel import PagerDutyChannel
 from runwatch.alerts.lifecycle import Lifecycle, Look, daily, next_digest
 from runwatch.alerts.message import compose
 from runwatch.alerts.notification import Sent

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.alerts.channels import discord, slack, teams, telegram
-from runwatch.alerts.channels.desktop import tmux_text
-from runwatch.alerts.channels.email import EmailChannel
-from runwatch.alerts.channels.pagerduty import PagerDutyChannel
+from runwatch.alerts.channels.discord import channel as discord
+from runwatch.alerts.channels.email.channel import EmailChannel
+from runwatch.alerts.channels.pagerduty.channel import PagerDutyChannel
+from runwatch.alerts.channels.slack import webhook as slack
+from runwatch.alerts.channels.teams import channel as teams
+from runwatch.alerts.channels.telegram import channel as telegram
+from runwatch.alerts.channels.terminal.channel import tmux_text
 from runwatch.alerts.message import clean, compose, document
 from runwatch.redaction import redact
 

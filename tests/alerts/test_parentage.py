@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -157,15 +158,24 @@ def judged(data, cuts):
     return {**parentage(rows), **checkpoints}
 
 
+@cache
+def in_one_piece(made):
+    return judged(made(), ())
+
+
 @pytest.mark.parametrize(
     ("made", "parts"), [(log, "grad_spike nonfinite"), (deaths, "crash retries lost_work")]
 )
 @settings(max_examples=8, deadline=None)
 @given(cuts=st.lists(st.integers(0, 60_000), max_size=30))
 def test_a_log_gives_the_same_parents_however_it_is_cut(made, parts, cuts):
-    data = made()
-    whole = judged(data, ())
+    data, whole = made(), in_one_piece(made)
     assert set(parts.split()) <= {key[0] for key in whole}
     assert any(whole.values())
     assert judged(data, [cut for cut in cuts if cut < len(data)]) == whole
-    assert judged(data, range(1000, len(data), 1000)) == whole
+
+
+@pytest.mark.parametrize("made", [log, deaths])
+def test_a_log_that_comes_bit_by_bit_gives_the_same_parents(made):
+    data = made()
+    assert judged(data, range(1000, len(data), 1000)) == in_one_piece(made)

@@ -3,7 +3,7 @@
 import pytest
 
 from runwatch.alerts.channels.build import build
-from runwatch.alerts.channels.settings import KINDS
+from runwatch.alerts.channels.kinds import kinds
 from runwatch.alerts.policy import BUILT_IN, Damping, Policy, Quiet, Receiver, Route, parse_matcher
 from runwatch.alerts.secret import Secret
 from runwatch.alerts.settings import policy
@@ -98,7 +98,7 @@ def test_every_key_is_read_and_every_channel_built(load, tmp_path, monkeypatch):
     config = load(FULL)
     channels = [build(name, given) for name, given in config.everyone().items()]
     assert [channel.name for channel in channels] == list(config.channels)
-    assert {type(given) for given in config.channels.values()} == set(KINDS.values())
+    assert {type(given) for given in config.channels.values()} == set(kinds().values())
     assert len({channel.identity for channel in channels}) == len(channels) == 12
     assert "hush" not in repr(config) + "".join(repr(c) + c.identity for c in channels)
     assert channels[3]._key == "hushkey"
@@ -130,7 +130,7 @@ def test_without_configuration_everything_is_told_at_once():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[channels.x]", "a channel needs a type: runwatch.toml:1: one of slack, discord, teams, telegram, ntfy, pagerduty, email, webhook, command, desktop, terminal, apprise"),
+        ("[channels.x]", "a channel needs a type: runwatch.toml:1: one of apprise, command, desktop, discord, email, ntfy, pagerduty, slack, teams, telegram, terminal, webhook"),
         ("[channels.x]\ntype = 'webhok'", "unknown name 'webhok': runwatch.toml:2: did you mean 'webhook'?"),
         ("[channels.x]\ntype = 'ntfy'", "a channel of type ntfy needs topic: runwatch.toml:1"),
         ("[channels.x]\ntype = 'ntfy'\ntopik = 'a'", "unknown name 'topik': runwatch.toml:3: did you mean 'topic'?"),
@@ -211,4 +211,4 @@ def test_an_address_that_is_none_is_told_when_the_channel_is_built(load, monkeyp
 
 
 def test_every_type_is_documented_by_its_words():
-    assert all(kind.__doc__ for kind in KINDS.values())
+    assert all(kind.__doc__ for kind in kinds().values())

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runwatch.alerts.channels.slack import SlackChannel, mask, message
+from runwatch.alerts.channels.slack.webhook import SlackChannel, mask, message
 from runwatch.alerts.notification import Notification, Rejected, Retry, Sent, Unsure
 from runwatch.alerts.outbox import Clock, Outbox
 from runwatch.snapshot import IncidentRow
@@ -160,7 +160,7 @@ class TestAnswers:
         assert outcome(slack.url) == Rejected(reason)
 
     def test_a_message_that_slack_cannot_read_is_final(self, slack, monkeypatch):
-        monkeypatch.setattr("runwatch.alerts.channels.slack.HEADER", 151)
+        monkeypatch.setattr("runwatch.alerts.channels.slack.webhook.HEADER", 151)
         assert outcome(slack.url, changed(title="x" * 200)) == Rejected(
             "Slack could not read the message: 400 invalid_blocks"
         )
@@ -212,7 +212,7 @@ class TestSecrecy:
 
 
 def test_the_sdk_is_imported_only_when_something_is_sent():
-    code = "import sys, runwatch.alerts.channels.slack as s; s.SlackChannel('http://x'); sys.exit('slack_sdk' in sys.modules)"
+    code = "import sys, runwatch.alerts.channels.slack.webhook as s; s.SlackChannel('http://x'); sys.exit('slack_sdk' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -7,7 +7,7 @@ import zlib
 import msgspec
 import pytest
 
-from runwatch.alerts.channels.slack_bot import SlackBotChannel
+from runwatch.alerts.channels.slack.bot import SlackBotChannel
 from runwatch.alerts.notification import Recent, Rejected, Retry, Sent, Unsure
 from runwatch.alerts.picture import HEIGHT, WIDTH, picture
 

@@ -86,7 +86,7 @@ def test_a_storm_becomes_few_messages_that_count_every_finding(runs, findings):
 
 def test_storms_that_come_and_go_grow_silent_and_do_not_pile_up():
     storm, sizes, spoken = Storm(20, 400), [], []
-    for _ in range(8):
+    for _ in range(6):
         before = len(storm.told)
         storm.wave(Verdict.FIRING)
         storm.wave(Verdict.CLEAR)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runwatch.alerts.channels import slack
 from runwatch.alerts.channels.build import build
-from runwatch.alerts.channels.settings import WebhookConfig
+from runwatch.alerts.channels.slack import webhook as slack
+from runwatch.alerts.channels.webhook import WebhookConfig
 from runwatch.alerts.message import compose
 from runwatch.alerts.notification import Wording
 from runwatch.alerts.secret import Secret

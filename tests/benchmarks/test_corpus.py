@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.corpus import differences
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "corpus.py"
 LOSS = {"count": 3, "first": 3.5, "last": 2.5, "min": 2.5, "max": 3.5, "nonfinite": 0}
 CORE = {"records": 3, "first_step": 1, "last_step": 3, "total_steps": 9, "metrics": {"train/loss": LOSS}}
@@ -46,24 +48,26 @@ def test_exact(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("core", "said"),
+    [
+        ({**CORE, "records": 4}, ("steps.records", 4, 3)),
+        ({**CORE, "total_steps": 10}, ("steps.total", 10, 9)),
+        ({**CORE, "metrics": {"train/loss": {**LOSS, "min": 2.6}}}, ("train/loss.min", 2.6, 2.5)),
+        ({**CORE, "metrics": {"val/loss": LOSS}}, ("val/loss", "3 values", "none")),
+    ],
+)
+def test_the_difference(core, said):
+    run = {"steps": {"records": 3, "first": 1, "last": 3, "total": 9}, "metrics": {"train/loss": LOSS}}
+    assert list(differences(CORE, run)) == []
+    assert [(found.field, found.expected, found.got) for found in differences(core, run)] == [said]
+
+
 def test_the_first_difference_of_each_wrong_file(tmp_path):
-    wrong = (
-        ({**CORE, "records": 4}, "steps.records: expected 4, got 3;"),
-        ({**CORE, "total_steps": 10}, "steps.total: expected 10, got 9;"),
-        ({**CORE, "metrics": {"train/loss": {**LOSS, "min": 2.6}}}, "train/loss.min: expected 2.6, got 2.5;"),
-        ({**CORE, "metrics": {"val/loss": LOSS}}, "val/loss: expected 3 values, got none;"),
-        (NOTHING, "steps.records: expected 0, got 3;"),
-    )
-    done = report(tmp_path, *(("x", log(), core) for core, _ in wrong))
+    done = report(tmp_path, ("x", log(), NOTHING), ("x", "Hello\n", CORE))
     assert done.returncode == 1
-    for number, (_, said) in enumerate(wrong):
-        assert f"  {number}.log: {said} read as nanochat" in done.stdout
-
-
-def test_a_log_that_is_declined(tmp_path):
-    done = report(tmp_path, ("x", "Hello\n", CORE))
-    assert done.returncode == 1
-    assert "0.log: run: expected a document, got exit code 3: runwatch: no training run" in done.stdout
+    assert "  0.log: steps.records: expected 0, got 3; read as nanochat" in done.stdout
+    assert "  1.log: run: expected a document, got exit code 3: runwatch: no training run" in done.stdout
 
 
 @pytest.mark.deep

@@ -14,7 +14,8 @@ from .live import WAIT
 
 
 @pytest.mark.parametrize(
-    "end", [signal.SIGHUP, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.deep)]
+    "end",
+    [signal.SIGHUP, *(pytest.param(end, marks=pytest.mark.deep) for end in (signal.SIGKILL, signal.SIGTERM))],
 )
 def test_the_run_of_a_demo_ends_with_it(tmp_path, end):
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}

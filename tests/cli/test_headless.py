@@ -107,6 +107,7 @@ def test_standard_input_without_a_run_ends_with_a_verdict():
     assert "stdin: no training run found" in done.stdout.splitlines()[-1]
 
 
+@pytest.mark.deep
 def test_the_end_of_standard_input_is_the_end_of_its_run(tmp_path):
     log = Log(tmp_path / "train.log")
     log.steps(20)

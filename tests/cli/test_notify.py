@@ -2,18 +2,17 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import msgspec
 import pytest
 
-from runwatch.alerts.channels.slack import SlackChannel
+from runwatch.alerts.channels.slack.webhook import SlackChannel
 from runwatch.alerts.journal import Journal
 
 from ..alerts.endpoints import HttpServer
 from ..alerts.slack_server import SlackServer
 from ..alerts.test_slack import FIRING
+from .command import called
 
 
 @pytest.fixture
@@ -21,10 +20,7 @@ def run(tmp_path):
     def run(*arguments: str, config: str | None = "", **env: str) -> tuple[int, str, str]:
         (tmp_path / "runwatch.toml").write_text(config or "")
         named = [] if config is None else ["--config", str(tmp_path / "runwatch.toml")]
-        done = subprocess.run(
-            [sys.executable, "-m", "runwatch", "notify", *arguments, *named],
-            env={**os.environ, "no_proxy": "*", **env}, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+        done = called("notify", *arguments, *named, env={**os.environ, "no_proxy": "*", **env})
         assert "hush" not in done.stdout + done.stderr
         return done.returncode, done.stdout, done.stderr
 

@@ -86,7 +86,7 @@ def close(process):
     ("script", "code", "words"),
     [
         pytest.param("exit 0", 0, "exit code 0 after", marks=pytest.mark.deep),
-        ("exit 1", 1, "exit code 1 after"),
+        pytest.param("exit 1", 1, "exit code 1 after", marks=pytest.mark.deep),
         pytest.param("exit 137", 137, "exit code 137 after", marks=pytest.mark.deep),
         ("kill -9 $$", 137, "killed by SIGKILL after"),
         pytest.param("kill -TERM $$", 143, "killed by SIGTERM after", marks=pytest.mark.deep),
@@ -101,7 +101,10 @@ def test_it_ends_as_its_command_ends(script, code, words, log):
     assert log.read_text().startswith("runwatch: ")
 
 
-@pytest.mark.parametrize(("command", "code"), [("/no/such/thing", 127), ("/etc/hostname", 126)])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("/no/such/thing", 127), pytest.param("/etc/hostname", 126, marks=pytest.mark.deep)],
+)
 def test_a_command_that_cannot_be_run(command, code, log):
     done = run("--log", log, "--", command)
     assert done.returncode == code
@@ -234,7 +237,7 @@ def test_what_was_ignored_stays_ignored(log):
 # -- what breaks on our side ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("place", ["/dev/full", "/proc/no/log"])
+@pytest.mark.parametrize("place", ["/dev/full", pytest.param("/proc/no/log", marks=pytest.mark.deep)])
 def test_a_log_that_cannot_be_written_stops_nothing(place):
     done = run("--log", place, "--", "sh", "-c", "seq 5; exit 4")
     assert (done.returncode, done.stdout) == (4, b"1\n2\n3\n4\n5\n")
@@ -271,7 +274,9 @@ def test_a_disk_that_is_full_for_a_while(tmp_path, start):
     ("victim", "words", "lost"),
     [
         ("runwatch.wrap.keeper", "the log's writer is gone: the command goes on, unlogged and unwatched", 21),
-        ("runwatch.watcher.private", "the engine ended; started again", 0),
+        pytest.param(
+            "runwatch.watcher.private", "the engine ended; started again", 0, marks=pytest.mark.deep
+        ),
     ],
 )
 def test_the_command_outlives_our_helpers(victim, words, lost, log, start):
@@ -304,6 +309,7 @@ def test_what_a_writer_that_hangs_has_not_logged_is_told(log, start):
     assert b"; 7 bytes could not be logged" in process.stderr.read()
 
 
+@pytest.mark.deep
 def test_a_log_that_may_not_grow_stops_nothing(log):
     limit = 'ulimit -f 8; exec "$@"'
     command = ["sh", "-c", "yes | head -c 100000; exit 4"]
@@ -375,7 +381,7 @@ def test_nothing_is_said_between_where_nobody_looks(log, start):
     assert len(close(process)[1].splitlines()) == 1
 
 
-def test_an_engine_that_was_killed_is_replaced_and_one_that_always_dies_is_given_up(log, start):
+def test_an_engine_that_was_killed_is_replaced(log, start):
     code = (
         STEPS.format(first=0, last=50, loss="2.5") + "input()\n" + STEPS.format(first=50, last=52, loss="nan")
     )
@@ -388,6 +394,10 @@ def test_an_engine_that_was_killed_is_replaced_and_one_that_always_dies_is_given
     assert b"CRITICAL nonfinite" in until(process, b"NaN since step 50", "stderr")
     process.stdin.write(b"\n")
     close(process)
+
+
+@pytest.mark.deep
+def test_an_engine_that_always_dies_is_given_up(log, start):
     process = start("--log", log, "--", *python(SPEAKS))
     for _ in range(MAX_STARTS - 1):
         part(process, "runwatch.watcher.private").kill()
@@ -451,7 +461,9 @@ def test_restarts_are_bounded(log):
     assert (done.returncode, done.stdout) == (137, b"x\n" * 3)
 
 
-@pytest.mark.parametrize("script", ["exit 0", "kill -INT $$", "exit 130"])
+@pytest.mark.parametrize(
+    "script", ["kill -INT $$", *(pytest.param(f"exit {n}", marks=pytest.mark.deep) for n in (0, 130))]
+)
 def test_never_again_after_success_or_ctrl_c(script, log):
     done = run("-q", "--log", log, "--restart", "3", "--delay", "0.01", "--", "sh", "-c", f"echo x; {script}")
     assert done.stdout == b"x\n"

@@ -160,17 +160,21 @@ def test_resize_views_and_help(log):
         terminal.until(lambda p: "[1]Overview" in p)
 
 
-def test_ctrl_z_gives_the_terminal_back_and_fg_returns(log):
-    with Terminal("tail", str(log.path)) as terminal:
-        terminal.until(lambda p: "step 399" in p)
+def test_ctrl_z_gives_the_terminal_back_and_fg_returns_and_quitting_leaves_no_process(log):
+    with Terminal("tail", str(log.path), "--ascii") as terminal:
+        assert terminal.until(lambda p: "step 00399/01000" in p and "q Quit" in p).isascii()
+        # The engine and its worker; on a slow machine the sampler is there by now too.
+        children = psutil.Process(terminal.pid).children(recursive=True)
+        assert len(children) >= 2
         terminal.keys("\x1a")
         terminal.until(lambda p: psutil.Process(terminal.pid).status() == psutil.STATUS_STOPPED)
         assert terminal.seen.endswith(b"\x1b[?1004l")  # the last word of a screen that leaves
         log.steps(1, total=1000)
         os.kill(terminal.pid, signal.SIGCONT)
-        terminal.until(lambda p: "step 400" in p and "q Quit" in p)
+        terminal.until(lambda p: "step 00400/01000" in p and "q Quit" in p)
         terminal.keys("q")
         assert terminal.end() == 0
+        assert psutil.wait_procs(children, WAIT)[1] == []
 
 
 def test_a_terminal_that_goes_takes_the_screen_with_it(log):
@@ -182,6 +186,7 @@ def test_a_terminal_that_goes_takes_the_screen_with_it(log):
         assert psutil.wait_procs(children, WAIT)[1] == []
 
 
+@pytest.mark.deep
 def test_a_screen_that_ignores_hangups_ends_with_its_terminal_too(log):
     with Terminal("tail", str(log.path), program=("-c", NO_HANGUP)) as terminal:
         terminal.until(lambda p: "step 399" in p)
@@ -189,24 +194,13 @@ def test_a_screen_that_ignores_hangups_ends_with_its_terminal_too(log):
         assert terminal.end() == 128 + signal.SIGHUP
 
 
+@pytest.mark.deep
 def test_a_signal_in_the_middle_of_a_layout_ends_the_screen(log):
     with Terminal("tail", str(log.path), program=("-c", IN_A_LAYOUT)) as terminal:
         terminal.until(lambda p: "step 399" in p)
         terminal.keys("4")
         assert terminal.end() == 128 + signal.SIGTERM
         assert b"\x1b[?1049l" in terminal.tail  # the full screen is left
-
-
-def test_ascii_only_and_quitting_leaves_no_process(log):
-    with Terminal("tail", str(log.path), "--ascii") as terminal:
-        picture = terminal.until(lambda p: "step 00399/01000" in p and "q Quit" in p)
-        assert picture.isascii()
-        # The engine and its worker; on a slow machine the sampler is there by now too.
-        children = psutil.Process(terminal.pid).children(recursive=True)
-        assert len(children) >= 2
-        terminal.keys("q")
-        assert terminal.end() == 0
-        assert psutil.wait_procs(children, WAIT)[1] == []
 
 
 def test_a_dead_engine_leaves_the_last_picture_and_a_key_starts_it_again(log):

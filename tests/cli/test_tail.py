@@ -58,6 +58,7 @@ def test_polling_sees_growth_too(log):
         follower.records(51)
 
 
+@pytest.mark.deep
 def test_a_file_that_comes_later(tmp_path):
     log = Log(tmp_path / "later.log")
     with Follower(log.path, "--interval", "0.05", "--wait") as follower:
@@ -156,6 +157,7 @@ def test_a_dead_engine_is_one_clear_line(log):
         assert follower.words.startswith("runwatch: the engine ended")
 
 
+@pytest.mark.deep
 def test_slack_hears_of_live_incidents_only(log):
     log.steps(1, loss="nan")
     log.steps(30)

@@ -40,14 +40,12 @@ def kill_reader(follower: Follower) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "each"),
-    [
-        ("run-a.wandb", trackers.wandb_log(600, begun=time.time() - 60), 7000),
-        ("events.out.tfevents.1", trackers.event_file(600, begun=time.time() - 600), 7000),
-    ],
+    ("name", "made", "ago"),
+    [("run-a.wandb", trackers.wandb_log, 60), ("events.out.tfevents.1", trackers.event_file, 600)],
 )
 @pytest.mark.deep
-def test_a_reader_killed_while_a_trackers_file_grows_loses_and_repeats_nothing(tmp_path, name, data, each):
+def test_a_reader_killed_while_a_trackers_file_grows_loses_and_repeats_nothing(tmp_path, name, made, ago):
+    data, each = made(600, begun=time.time() - ago), 7000
     path = tmp_path / name
     path.write_bytes(data[:each])
     with Follower(path, "--interval", "0.05") as follower:
@@ -84,32 +82,34 @@ def wandb_run(top: Path, second: int, data: bytes) -> Path:
     return path
 
 
-LOG = trackers.wandb_log(900, begun=time.time() - 60)
+@pytest.fixture(scope="module")
+def wandb_log() -> bytes:
+    return trackers.wandb_log(900, begun=time.time() - 60)
 
 
 @pytest.mark.deep
-def test_the_next_run_of_a_project_is_a_run_of_its_own(tmp_path):
-    first = wandb_run(tmp_path, 1, LOG[:9000])
+def test_the_next_run_of_a_project_is_a_run_of_its_own(tmp_path, wandb_log):
+    first = wandb_run(tmp_path, 1, wandb_log[:9000])
     with Follower(tmp_path / "wandb", "--interval", "0.05") as follower:
         begun = follower.until(lambda o: o["type"] == "progress")
-        second = wandb_run(tmp_path, 2, LOG[:50_000])
+        second = wandb_run(tmp_path, 2, wandb_log[:50_000])
         run = follower.until(lambda o: o["type"] == "run" and o["sources"] == [str(second)])
         follower.until(lambda o: o["type"] == "progress" and o["run"] == run["run"])
-        append(first, LOG[9000:20_000])
+        append(first, wandb_log[9000:20_000])
         follower.until(
             lambda o: o["type"] == "progress" and o["run"] == begun["run"] and o["step"] > begun["step"]
         )
 
 
-def test_the_newest_run_joins_the_log_also_when_it_appears_later(tmp_path):
+def test_the_newest_run_joins_the_log_also_when_it_appears_later(tmp_path, wandb_log):
     log = Log(tmp_path / "train.log")
     log.steps(20)
-    old = wandb_run(tmp_path, 1, LOG[:9000])
+    old = wandb_run(tmp_path, 1, wandb_log[:9000])
     with Follower(tmp_path, "--interval", "0.05") as follower:
         run = follower.until(lambda o: o["type"] == "run")
         assert sorted(run["sources"]) == sorted([str(log.path), str(old)])
         before = follower.until(lambda o: o["type"] == "progress" and "val/loss" in o["metrics"])
-        wandb_run(tmp_path, 2, LOG[:50_000])
+        wandb_run(tmp_path, 2, wandb_log[:50_000])
         log.steps(5)
         after = follower.until(
             lambda o: o["type"] == "progress" and o["metrics"]["val/loss"] > before["metrics"]["val/loss"]
@@ -159,6 +159,7 @@ def test_a_run_on_a_server_is_followed_and_a_killed_reader_repeats_nothing(serve
         assert follower.records(44)["step"] == 43
 
 
+@pytest.mark.deep
 def test_checking_a_run_on_a_server(server, tmp_path):
     pytest.importorskip("wandb", reason="wandb is an extra")
     server.rows, server.state = online_rows(0, 40), "finished"
@@ -193,7 +194,7 @@ def test_a_service_of_the_package_that_does_not_end_is_not_waited_for(server, tm
     assert done.stdout.startswith("abc: wandb · finished · step 39")
 
 
-@pytest.mark.parametrize("command", ["tail", "check"])
+@pytest.mark.parametrize("command", ["check", pytest.param("tail", marks=pytest.mark.deep)])
 def test_without_the_package_one_line_says_what_to_do(command, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import importlib.util as u\nfind = u.find_spec\n"

@@ -105,18 +105,6 @@ def test_a_removed_socket_or_state_directory_comes_back_and_clients_stay(tmp_pat
         assert "a daemon is running already" in daemon.run("watch", log.path).stderr
 
 
-def test_sigterm_ends_it_in_order(tmp_path, log):
-    with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
-        until(lambda: peer.step("run") == 9)
-        daemon.signal(signal.SIGTERM)
-        code, said = daemon.ended()
-        assert code == 0
-        assert "text=SIGTERM" in said
-        assert not daemon.socket.exists()
-        with pytest.raises(ConnectionResetError):
-            peer.next()
-
-
 def test_ctrl_c_twice_ends_it_at_once(tmp_path, log):
     with SlackServer("hang") as slack:  # what is to be delivered takes long
         config = tmp_path / "runwatch.toml"
@@ -224,12 +212,19 @@ def test_paths_are_added_and_dropped(tmp_path, log):
         assert records == {"run": 10, "other": 10}
 
 
-def test_runs_appear_where_nothing_was(tmp_path):
+def test_runs_appear_where_nothing_was_and_sigterm_ends_it_in_order(tmp_path):
     with Daemon(tmp_path, tmp_path / "later") as daemon, Peer(daemon.socket) as peer:
         assert peer.runs() == {}
         (tmp_path / "later").mkdir()
         Log(tmp_path / "later" / "new.log").steps(7)
         until(lambda: peer.step("new") == 6)
+        daemon.signal(signal.SIGTERM)
+        code, said = daemon.ended()
+        assert code == 0
+        assert "text=SIGTERM" in said
+        assert not daemon.socket.exists()
+        with pytest.raises(ConnectionResetError):
+            peer.next()
 
 
 def test_systemd_is_told(tmp_path, log):
@@ -278,6 +273,7 @@ def test_journald_keeps_time_itself(tmp_path, log):
         assert pipe.read() == '<4>kind=notice text=ab path="/x y"\n'
 
 
+@pytest.mark.deep
 def test_the_screen_is_never_imported(tmp_path, log):
     """Not at the start and not later: a stand-in in its place would leave a trace."""
     for name in ("textual", "rich"):

@@ -147,8 +147,8 @@ def test_every_rank_keeps_a_log(healthy):
         assert [int(step["step"]) for step in healthy.rank(rank)] == list(range(120))
 
 
-def test_the_same_seed_gives_the_same_losses(run, healthy):
-    assert run(steps=120, seed=1).loss == healthy.loss
+def test_the_same_seed_gives_the_same_losses(run):
+    assert run(steps=12, seed=1).loss == run(steps=12).loss
 
 
 def test_nan_shows_in_the_grad_norm_then_in_the_loss_and_stays(run):

@@ -4,7 +4,50 @@ from __future__ import annotations
 
 from .case import NAN, Case
 
+_ALLEN = "2030-01-02 03:04:05,678 - INFO - allennlp.training."
+
 CASES = [
+    Case(  # two functions: which of them is minimized, nobody says; of two sets neither is more than the other
+        "xgboost",
+        "[0]\ttrain-rmse:1.75000\ttrain-mae:1.50000\teval-logloss:0.50000\n"
+        "[1]\ttrain-rmse:1.50000\ttrain-mae:1.25000\teval-logloss:0.25000\n",
+        {"step": [0, 1], "train-rmse": [1.75, 1.5], "train-mae": [1.5, 1.25], "val/loss": [0.5, 0.25]},
+    ),
+    Case(
+        "xgboost",
+        "[0]\tvalidation_0-logloss:0.75000\tvalidation_1-logloss:0.87500\n"
+        "[1]\tvalidation_0-logloss:0.50000\tvalidation_1-logloss:0.62500\n",
+        {"step": [0, 1], "validation_0-logloss": [0.75, 0.5], "validation_1-logloss": [0.875, 0.625], "val/loss": []},
+    ),
+    Case(
+        "lightgbm",
+        "[10]\tvalid_0's auc: 0.5\tvalid_0's binary_logloss: 0.625\n[20]\tvalid_0's auc: 0.75\tvalid_0's binary_logloss: 0.5\n",
+        {"step": [10, 20], "val/loss": [0.625, 0.5], "valid_0's auc": [0.5, 0.75]},
+    ),
+    Case(
+        "allennlp",
+        f"{_ALLEN}trainer - Epoch 0/2\n{_ALLEN}trainer - Training\n"
+        f"{_ALLEN}tensorboard_writer -                     Training |  Validation\n"
+        f"{_ALLEN}tensorboard_writer - gpu_0_memory_MB |  1505.000  |       N/A\n"
+        f"{_ALLEN}tensorboard_writer - loss            |     5.125  |     3.125\n"
+        f"{_ALLEN}trainer - Epoch duration: 0:14:27.000794\n{_ALLEN}trainer - Epoch 1/2\n"
+        f"{_ALLEN}tensorboard_writer -                     Training |  Validation\n"
+        f"{_ALLEN}tensorboard_writer - loss            |     3.125  |     2.875\n"
+        f"{_ALLEN}tensorboard_writer - gpu_0_memory_MB |  1505.000  |       N/A\n"
+        f"{_ALLEN}trainer - Epoch 2/2\n",
+        {"step": [0, 1], "total": [3, 3], "train/loss": [5.125, 3.125], "gpu_0_memory_MB": [1505, 1505]},
+        {"step": [0, 1], "val/loss": [3.125, 2.875]},
+    ),
+    Case(
+        "paddlevit",
+        "2030-01-02 03:04:05,678 Now training epoch 1. LR=0.000125\n"
+        "2030-01-02 03:04:05,678 Epoch[001/090], Step[0000/0200], Avg Loss: 0.8750, Avg Acc: 0.7500\n"
+        "2030-01-02 03:04:06,678 Epoch[001/090], Step[0100/0200], Avg Loss: 0.6250, Avg Acc: 0.8750\n"
+        "2030-01-02 03:04:07,678 ----- Epoch[001/090], Train Loss: 0.7500, Train Acc: 0.8125, time: 173.49\n"
+        "2030-01-02 03:04:08,678 ----- Epoch[001/090], Validation Loss: 0.5000, Validation Acc@1: 0.8750, time: 9.5\n",
+        {"step": [0, 100], "total": [18000, 18000], "train/loss": [0.875, 0.625], "train/epoch": [1, 1]},
+        {"train/learning_rate": [0.000125], "train/epoch_loss": [0.75], "val/loss": [0.5]},
+    ),
     Case(
         "openmmlab",
         "2030/01/02 03:04:05 - mmengine - INFO - Epoch(train) [1][50/900]  lr: 1.25e-03  eta: 1 day, 10:00:00  loss: 1.5000\n",
@@ -269,13 +312,13 @@ CASES = [
         "[03:04:05] INFO: ../src/tree/updater_prune.cc:101: tree pruning end, 24 extra nodes\n"
         "[0]\tvalidation_0-mlogloss:1.75000\tvalidation_1-ndcg@10:0.50000\n"
         "[1]\tvalidation_0-mlogloss:1.50000\tvalidation_1-ndcg@10:0.62500+0.01250\n",
-        {"step": [0, 1], "validation_0-mlogloss": [1.75, 1.5], "validation_1-ndcg@10": [0.5, 0.625]},
+        {"step": [0, 1], "val/loss": [1.75, 1.5], "validation_1-ndcg@10": [0.5, 0.625]},
     ),
     Case(
         "lightgbm",
         "[LightGBM] [Info] Total Bins 255\n[1]\ttraining's l2: 0.25\tvalid_1's l2: 0.3125\n"
         "[2]\ttraining's l2: 0.125\tvalid_1's l2: 0.25\n",
-        {"step": [1, 2], "training's l2": [0.25, 0.125], "valid_1's l2": [0.3125, 0.25]},
+        {"step": [1, 2], "train/loss": [0.25, 0.125], "val/loss": [0.3125, 0.25]},
     ),
     Case(
         "catboost",

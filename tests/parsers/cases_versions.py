@@ -130,7 +130,7 @@ CASES = [
     Case(
         "xgboost",  # through syslog
         "[0]#011train-rmse:0.75000#011validation-rmse:0.87500\n[1]#011train-rmse:0.50000#011validation-rmse:0.62500\n",
-        {"step": [0, 1], "train-rmse": [0.75, 0.5], "validation-rmse": [0.875, 0.625]},
+        {"step": [0, 1], "train/loss": [0.75, 0.5], "val/loss": [0.875, 0.625]},
     ),
     Case(
         "lightgbm",  # 4's cross-validation

@@ -146,7 +146,7 @@ def numbers(text: bytes) -> set[float]:
 NAN = 1e-300
 """Stands for NaN, which is not equal to itself."""
 _SPREAD = frozenset(
-    ("box", "rich", "epoch-block", "keras", "yolo", "spacy", "trainer-state", "arrays", "json")
+    ("allennlp", "box", "rich", "epoch-block", "keras", "yolo", "spacy", "trainer-state", "arrays", "json")
 )
 """Patterns whose records take numbers from several lines."""
 _COUNTED = ("tqdm", "train/epoch")

@@ -187,16 +187,16 @@ def test_lightning_fills_up_nan_as_it_does_numbers(steps, bulk):
 def test_what_is_validated_between_bars_stands_at_their_step(size):
     text = b"".join(
         b"".join(
-            b"Epoch %d:  50%%|#####     | %d/900 [00:10<00:10,  2.00it/s, loss=%d.5]\r" % (e, i, 900 * e + i)
-            for i in range(1, 901)
+            b"Epoch %d:  50%%|#####     | %d/300 [00:10<00:10,  2.00it/s, loss=%d.5]\r" % (e, i, 300 * e + i)
+            for i in range(1, 301)
         )
         + b"\nEpoch %d: val_loss 0.%d\nval_loss improved, saving\nlast test loss was low\n" % (e, e)
         for e in range(1, 8)
     )
     parsed = parse(text, range(size, len(text), size))
     assert parsed.format == "progress-bar"
-    assert parsed.column("step").tolist() == list(range(1, 6301))
-    assert parsed.column("step", "eval").tolist() == [900 * e for e in range(1, 8)]
+    assert parsed.column("step").tolist() == list(range(1, 2101))
+    assert parsed.column("step", "eval").tolist() == [300 * e for e in range(1, 8)]
     assert parsed.column("val/loss", "eval").tolist() == [e / 10 for e in range(1, 8)]
     parsed.same_as(parse(text, bulk=False))
 

@@ -21,7 +21,7 @@ BEST = b"[3]\ttraining's l2: 0.0003\tvalid's l2: 0.0003\n"
         (b"Did not meet early stopping. Best iteration is:\n", "over"),
     ],
 )
-@pytest.mark.parametrize("count", [9, 3000])
+@pytest.mark.parametrize("count", [9, 300])
 @pytest.mark.parametrize("bulk", [False, True])
 def test_lightgbm_tells_its_best_round_twice_and_it_counts_once(words, ends, count, bulk):
     text = rounds(count) + words + BEST

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from runwatch.parsers.explain import WORDS, Explanation, explain
@@ -77,6 +79,13 @@ def test_of_two_that_are_as_likely_the_named_one_then_the_first_or_the_last():
 
 def _told(record: str, after: str = "", count: int = 60) -> Explanation:
     return explain(("".join(record.format(i=i, x=9 / (i + 1)) for i in range(count)) + after).encode(), ())
+
+
+def test_many_blanks_before_a_number_cost_little():
+    line = b" " * 120 + b"1"
+    begun = time.process_time()
+    assert trace(line * 9, tokens(line * 9), "step", 1.0) is not None
+    assert time.process_time() - begun < 0.1
 
 
 def test_a_learnt_reading_is_sure_of_a_loss_and_its_step():

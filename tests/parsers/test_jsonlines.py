@@ -60,7 +60,7 @@ def test_any_objects_in_any_pieces(records, data):
 @given(st.lists(RECORD, min_size=2, max_size=6))
 @settings(max_examples=60, deadline=None)
 def test_any_objects_in_bulk(records):
-    text = lines({"step": 1, "loss": 2.0}, *records) * 400
+    text = lines({"step": 1, "loss": 2.0}, *records) * 80
     read(text).same_as(read(text, bulk=False))
 
 

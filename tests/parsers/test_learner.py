@@ -36,7 +36,7 @@ def test_steps_and_losses(name):
 
 @pytest.mark.parametrize("name", LOGS)
 def test_bulk_and_line_by_line_agree(name):
-    text = log(LOGS[name], 900, per_epoch=100)
+    text = log(LOGS[name], 300, per_epoch=60)
     parse(text).same_as(parse(text, bulk=False))
     parse(text, formats=()).same_as(parse(text, bulk=False, formats=()))
 
@@ -145,7 +145,7 @@ def test_dates_and_places_are_no_metrics():
 
 def test_memory_is_bounded():
     learner = Learner()
-    for i in range(3 * KEPT_LINES):
+    for i in range(KEPT_LINES):
         learner.see(b"loss %d " % (i % 2) + b"x" * 1000, i, i)
     assert len(learner.kept) <= KEPT_LINES
     assert sum(len(kept.line) for kept in learner.kept) <= KEPT_BYTES

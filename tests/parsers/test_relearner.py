@@ -79,11 +79,11 @@ LONG = _text(
     ["Epoch 3 begins\rreading", *_rows("note {i}: {x} of loss", 5)],
     _rows(FIRST, 100, 1301),
     _rows(STAGES["other names"] + "\rloss 1", 60),
-    _rows(FIRST, 1200, 1401),
-    _rows(STAGES["in stretches"], 1500),
+    _rows(FIRST, 300, 1401),
+    _rows(STAGES["in stretches"], 500),
     *(
         _rows(f"probe round {k}: loss 0.5", 1) + _rows(STAGES["in stretches"], 40, 8001 + 40 * k)
-        for k in range(30)
+        for k in range(9)
     ),
     _rows("something else {i}: loss {x} unread", 20),
 )

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from runwatch.alerts.channels.settings import SlackConfig
+from runwatch.alerts.channels.slack import SlackConfig
 from runwatch.alerts.incidents import Change
 from runwatch.alerts.secret import Secret
 from runwatch.alerts.settings import RoutingConfig

@@ -8,11 +8,11 @@ import threading
 
 import pytest
 
-from runwatch.alerts.channels.discord import DiscordChannel
-from runwatch.alerts.channels.slack import SlackChannel
-from runwatch.alerts.channels.slack_bot import SlackBotChannel
-from runwatch.alerts.channels.telegram import TelegramChannel
-from runwatch.alerts.channels.webhook import WebhookChannel
+from runwatch.alerts.channels.discord.channel import DiscordChannel
+from runwatch.alerts.channels.slack.bot import SlackBotChannel
+from runwatch.alerts.channels.slack.webhook import SlackChannel
+from runwatch.alerts.channels.telegram.channel import TelegramChannel
+from runwatch.alerts.channels.webhook.channel import WebhookChannel
 from runwatch.alerts.notification import Retry, Sent
 
 from ..alerts.test_slack import FIRING

@@ -3,7 +3,7 @@
 import random
 import time
 
-from runwatch.alerts.channels.slack import SlackChannel
+from runwatch.alerts.channels.slack.webhook import SlackChannel
 from runwatch.alerts.notification import Notification
 from runwatch.alerts.outbox import Outbox
 from runwatch.alerts.queue import Queue

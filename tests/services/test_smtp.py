@@ -9,7 +9,7 @@ import subprocess
 import msgspec
 import pytest
 
-from runwatch.alerts.channels.email import EmailChannel
+from runwatch.alerts.channels.email.channel import EmailChannel
 from runwatch.alerts.notification import Rejected, Retry, Sent
 
 from ..alerts.test_channels import closed_port

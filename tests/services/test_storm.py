@@ -5,7 +5,7 @@ import time
 
 import psutil
 
-from runwatch.alerts.channels.settings import SlackConfig
+from runwatch.alerts.channels.slack import SlackConfig
 from runwatch.alerts.incidents import MAX_RESOLVED, IncidentBook
 from runwatch.alerts.secret import Secret
 from runwatch.alerts.settings import RoutingConfig

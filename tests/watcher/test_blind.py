@@ -146,7 +146,7 @@ def test_a_log_that_was_deleted_under_its_run_is_blind_after_the_grace(watched):
 
 def test_a_deleted_log_that_is_still_written_is_read_on(watched):
     watched.loses(GONE, brief=True)
-    watched.trains(300)
+    watched.trains(80)
     assert (watched.run["state"], watched.told) == ("running", [])
     watched.passes(GRACE)
     assert watched.run["state"] == "blind"

@@ -29,7 +29,7 @@ RuntimeError: CUDA error: an illegal memory access was encountered
 """
 OTHER = TRACE.replace(b"CUDA error: an illegal memory access was encountered", b"No space left on device")
 LINES = log(40).splitlines(keepends=True)
-QUICK = ("diverges_fast", "exception", "hangs_while_others_talk")
+QUICK = ("exception", "hangs_while_others_talk")
 
 
 def restarted(engine: Engine) -> Engine:
@@ -167,7 +167,9 @@ def lived(root: Path, data: bytes, cut: int | None, *, stop: bool) -> None:
     life.end()
 
 
-@pytest.mark.parametrize("stop", [True, False], ids=["stop", "kill"])
+@pytest.mark.parametrize(
+    "stop", [pytest.param(True, marks=pytest.mark.deep, id="stop"), pytest.param(False, id="kill")]
+)
 @pytest.mark.parametrize("name", CRASHES)
 async def test_a_crash_is_sent_once_whenever_the_engine_ends(tmp_path, sent, name, stop):
     data = b"".join(CRASHES[name])

@@ -1,1 +1,1 @@
-"""Where notifications go: one file per channel."""
+"""Where notifications go: one folder a kind of channel, beside what they share."""

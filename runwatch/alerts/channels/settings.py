@@ -1,14 +1,23 @@
-"""What runwatch.toml says about each channel: [slack] and [channels.NAME]. Durations are in seconds."""
+"""What every channel has in common in runwatch.toml, and what each kind adds: keys, its probe, how it opens.
+
+Durations are in seconds. Secrets are looked up when a channel is opened, not before.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar
+from urllib.parse import urlsplit
 
 import msgspec
 
+from runwatch import text
 from runwatch.alerts.secret import Secret
+from runwatch.errors import ConfigError
 from runwatch.findings import Severity
+
+if TYPE_CHECKING:
+    from runwatch.alerts.notification import Channel, Memory
 
 Timeout = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 Rate = Annotated[int, msgspec.Meta(ge=1, le=1000)]
@@ -30,143 +39,56 @@ class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest: bool = False
     """Whether to send what each day brought, at the hour of `[alerts] digest`."""
 
+    kind: ClassVar[str] = ""
+    """What `type` says in the file."""
+    needed: ClassVar[tuple[str, ...]] = ()
+    """Keys without which it leads nowhere."""
 
-class SlackConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "slack", and the section [slack]: by an incoming webhook, or by an app's bot token."""
+    def missing(self) -> str:
+        """Return a key without which the channel leads nowhere; "" if it leads somewhere."""
+        return next((key for key in self.needed if not getattr(self, key)), "")
 
-    webhook: Secret = Secret()
-    """Address of an incoming webhook. A secret: better set as $RUNWATCH_SLACK_WEBHOOK, which wins."""
-    token: Secret = Secret()
-    """Bot token (xoxb-...): one thread per incident, updated in place, with a picture."""
-    channel: str = ""
-    """Where the bot posts: the channel's id, or its name with #."""
-    api: str = "https://slack.com/api/"
+    def endpoint(self) -> str:
+        """Return the web address that it connects to, a secret; "" if it connects to none."""
+        return ""
 
+    def lacks(self) -> str:
+        """Return which program or library is not installed; "" if nothing is missing."""
+        return ""
 
-class WebhookConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "webhook": POSTs JSON to an address."""
+    def open(self, name: str, memory: Memory | None = None) -> Channel:
+        """Return the channel. Raises ConfigError, without repeating it, if a secret cannot be had or used.
 
-    url: Secret = Secret()
-    token: Secret = Secret()
-    """Sent as `Authorization: Bearer`, if there is one."""
-
-
-class CommandConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "command": runs a program with JSON on its standard input; no shell."""
-
-    command: tuple[str, ...] = ()
-    """Program and arguments."""
+        `memory` is where it keeps what it must know of earlier messages; left out, that ends with the
+        process.
+        """
+        raise NotImplementedError
 
 
-class NtfyConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "ntfy": a push message by ntfy.sh or a server of your own."""
-
-    topic: Secret = Secret()
-    """Whoever knows it can read along, so it is a secret."""
-    server: str = "https://ntfy.sh"
-    token: Secret = Secret()
-
-
-class PagerDutyConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "pagerduty": Events API v2; what is sent twice is one incident there."""
-
-    routing_key: Secret = Secret()
-    url: str = "https://events.pagerduty.com/v2/enqueue"
+def web_address(name: str, url: str) -> str:
+    """Return the address of a channel. Raises ConfigError if it is none."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and url.isascii()
+    except ValueError:
+        good = False
+    if not good or any(character <= " " for character in url):
+        raise ConfigError("not a web address", f"channel {name}", "it begins with https://")
+    return url
 
 
-class EmailConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "email": by an SMTP server."""
-
-    host: str = ""
-    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 587
-    security: str = "starttls"
-    """"starttls", "tls" or "none"."""
-    user: str = ""
-    password: Secret = Secret()
-    sender: str = ""
-    to: tuple[str, ...] = ()
+def header_value(name: str, secret: str) -> str:
+    """Return a secret that can be sent in a header. Raises ConfigError for others."""
+    if not secret.isascii() or not secret.isprintable():
+        raise ConfigError("a token with unusual characters", f"channel {name}", "look at where it comes from")
+    return secret
 
 
-class DiscordConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "discord": a channel's webhook."""
+def missing_program(program: str) -> str:
+    """Return that a program is not installed; "" if it is."""
+    import shutil
 
-    url: Secret = Secret()
-
-
-class TeamsConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "teams": a workflow that takes web requests."""
-
-    url: Secret = Secret()
-
-
-class TelegramConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "telegram": a bot that writes to a chat."""
-
-    token: Secret = Secret()
-    chat: str = ""
-    """Number of the chat, or @name of a channel."""
-    api: str = "https://api.telegram.org"
-
-
-class DesktopConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "desktop": notify-send."""
-
-
-class TerminalConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "terminal": a line and a bell in tmux, and a bell on the terminals that are named."""
-
-    ttys: tuple[str, ...] = ()
-    """Such as "/dev/pts/3"."""
-    socket: str = ""
-    """Name of tmux's socket, if it is not the usual one."""
-
-
-class AppriseConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "apprise": everything the library apprise knows; needs runwatch[apprise]."""
-
-    address: Secret = Secret()
-    """Such as "matrix://..."; see apprise's documentation."""
-
-
-AnyChannel: TypeAlias = (
-    SlackConfig
-    | WebhookConfig
-    | CommandConfig
-    | NtfyConfig
-    | PagerDutyConfig
-    | EmailConfig
-    | DiscordConfig
-    | TeamsConfig
-    | TelegramConfig
-    | DesktopConfig
-    | TerminalConfig
-    | AppriseConfig
-)
-KINDS: dict[str, type[AnyChannel]] = {
-    "slack": SlackConfig,
-    "discord": DiscordConfig,
-    "teams": TeamsConfig,
-    "telegram": TelegramConfig,
-    "ntfy": NtfyConfig,
-    "pagerduty": PagerDutyConfig,
-    "email": EmailConfig,
-    "webhook": WebhookConfig,
-    "command": CommandConfig,
-    "desktop": DesktopConfig,
-    "terminal": TerminalConfig,
-    "apprise": AppriseConfig,
-}
-_NEEDED: dict[type, tuple[str, ...]] = {
-    WebhookConfig: ("url",),
-    CommandConfig: ("command",),
-    NtfyConfig: ("topic",),
-    PagerDutyConfig: ("routing_key",),
-    EmailConfig: ("host", "sender", "to"),
-    DiscordConfig: ("url",),
-    TeamsConfig: ("url",),
-    TelegramConfig: ("token", "chat"),
-    AppriseConfig: ("address",),
-}
+    return "" if shutil.which(program) is not None else f"no such program: {text.path(program)}"
 
 
 def secrets(section: msgspec.Struct) -> Iterator[Secret]:
@@ -174,12 +96,3 @@ def secrets(section: msgspec.Struct) -> Iterator[Secret]:
     for key in section.__struct_fields__:
         if isinstance(value := getattr(section, key), Secret) and value:
             yield value
-
-
-def missing(given: AnyChannel) -> str:
-    """Return the key without which a channel leads nowhere; "" if it leads somewhere."""
-    if isinstance(given, SlackConfig):
-        if given.token:
-            return "" if given.channel else "channel"
-        return "" if given.webhook else "webhook, or token and channel"
-    return next((key for key in _NEEDED.get(type(given), ()) if not getattr(given, key)), "")

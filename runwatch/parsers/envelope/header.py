@@ -97,8 +97,8 @@ _LOOSE = re.compile(
     rb"|\[[> ]{1,80}\] \d{1,9}/\d{1,9}, [\d.]{1,12} task/s, elapsed: \d{1,9}s, ETA: {1,6}\d{1,9}s"  # mmcv
     rb"|" + _ICEFALL +
     rb"|\[(?:" + STAMP + rb")\]"
-    rb"|\[" + NOT_TRAINING + rb"[^\[\]\r\n]{1,120}\]:?"
-    rb"|\(" + NOT_TRAINING + rb"[^()\r\n]{1,120}\):?"
+    rb"|\[" + NOT_TRAINING + launchers.NO_PLACE + rb"[^\[\]\r\n]{1,120}\]:?"
+    rb"|\(" + NOT_TRAINING + launchers.NO_PLACE + rb"[^()\r\n]{1,120}\):?"
     rb"|(?:" + STAMP + rb")(?![\d:])"
     rb"|" + LEVEL + rb"\b:?"
 )  # fmt: skip

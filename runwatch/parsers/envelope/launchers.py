@@ -11,6 +11,11 @@ NOT_TRAINING = rb"(?![ *]*(?i:val|eval|test|dev|pred|infer))"
 _NO_COUNTER = (
     rb"(?!(?i:(?:global_?)?step|iter|epoch|ep|batch|update|round|fold|layer|it|loss|lr)[a-z]{0,8}[-_. ]?\d)"
 )
+NO_PLACE = (
+    rb"(?! ?\d{1,9} ?[,/] {0,8}\d{1,9} ?[\])])"
+    rb"(?! ?(?i:(?:global_?)?step|iter|epoch|ep|batch|update)[a-z]{0,8}[ :=#]{0,3}\d)"
+)
+"""What tells in brackets where training is, `[1, 200]` or `(epoch 1, step 4)`, belongs to the message."""
 RANK = (
     rb"\[ ?(?:(?i:rank)[ :=]{0,2}|default)(?P<rank>\d{1,5})\]:?"  # torchrun, torchrun --tee, DeepSpeed
     rb"|\[\d{1,5},(?P<mpi>\d{1,5})\]<std(?:out|err)>: ?"  # mpirun --tag-output

@@ -40,6 +40,7 @@ def catalogue() -> tuple[Format, ...]:
 def builtin() -> tuple[Format, ...]:
     """Return the formats that come with runwatch."""
     from runwatch.parsers.formats import (
+        allennlp,
         bars,
         basicsr,
         boosting,
@@ -113,6 +114,7 @@ def builtin() -> tuple[Format, ...]:
         paddle.CLAS,
         paddle.GAN,
         paddle.CYCLEGAN,
+        paddle.VIT,
         yolo.ULTRALYTICS,
         yolo.RESULTS,
         yolo.YOLOX,
@@ -128,6 +130,7 @@ def builtin() -> tuple[Format, ...]:
         gan.PIX2PIX,
         nlp.FLAIR,
         nlp.SPACY,
+        allennlp.FORMAT,
         epochs.EPOCH_TABLE,
         rl.SB3,
         rl.CLEANRL,

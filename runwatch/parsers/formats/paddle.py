@@ -1,4 +1,4 @@
-"""PaddlePaddle's toolkits: PaddleSeg, PaddleDetection, PaddleOCR, PaddleClas, PaddleGAN, and its CycleGAN.
+"""PaddlePaddle's toolkits: PaddleSeg, PaddleDetection, PaddleOCR, PaddleClas, PaddleGAN, CycleGAN, PaddleViT.
 
 Where a line tells the iterations of the epoch only, they are counted on from the epochs before.
 """
@@ -132,4 +132,36 @@ CYCLEGAN = Format(
             aliases={"g loss": "g_loss"},
         ),
     ),
+)
+
+VIT = Format(
+    name="paddlevit",
+    title="PaddleViT",
+    example="2030-01-02 03:04:05,678 Epoch[002/090], Step[0040/0900], Avg Loss: 2.1250, Avg Acc: 0.2500",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"Epoch\[(?P<epoch>\d+)/(?P<epochs>\d+)\], Step\[(?P<within>\d+)/(?P<per>\d+)\],"
+            rb"(?= (?:Avg )?Loss: )",
+            prefix=b"Epoch[",
+            fields=True,
+            first_epoch=1,
+        ),
+        LinePattern(
+            "epoch",
+            EVAL,
+            rb"----- Epoch\[\d+/\d+\], (?=(?:Train|Validation) Loss: )",
+            prefix=b"----- Epoch[",
+            fields=True,
+            aliases={"Train Loss": "train/epoch_loss"},
+        ),
+        LinePattern(
+            "rate",
+            EVAL,
+            rb"Now training epoch \d+\. LR=(?P<LR>" + VALUE + rb")",
+            prefix=b"Now training epoch ",
+        ),
+    ),
+    logged=True,
 )

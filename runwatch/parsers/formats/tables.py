@@ -32,6 +32,7 @@ LIGHTNING = Format(
                 needs=frozenset({"epoch", "step"}),
                 train=re.compile(r"loss|acc|train|val|lr", re.IGNORECASE),
                 held_out=False,
+                mixed=True,
                 aliases={"loss_step": LOSS, **{f"lr-{name}": LEARNING_RATE for name in _OPTIMIZERS}},
             )
         ),
@@ -161,8 +162,8 @@ GENERIC = Format(
     title="CSV or TSV with a step and a training loss or reward",
     example="step,loss,lr,grad_norm",
     matchers=(
-        Columns(Schema("csv", steps=_STEPS, train=_LOSS, guesses=True, nested=True)),
-        Columns(Schema("tsv", steps=_STEPS, train=_LOSS, guesses=True, nested=True), b"\t"),
+        Columns(Schema("csv", steps=_STEPS, train=_LOSS, guesses=True, nested=True, mixed=True)),
+        Columns(Schema("tsv", steps=_STEPS, train=_LOSS, guesses=True, nested=True, mixed=True), b"\t"),
     ),
 )
 

@@ -1,6 +1,7 @@
 """torchtitan: `step: 40  loss:  6.1250  grad_norm:  1.2500  memory: 12.50GiB(50.00%)  tps: 10,000 ...`.
 
-Colours are taken off before; the planned steps stand in one line at the start.
+A line without the memory (early on: `iter`) is any script's. Colours are taken off before;
+the planned steps stand in one line at the start.
 """
 
 from runwatch.batch import EVAL, PLAN, TRAIN
@@ -16,7 +17,7 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"step: +(?P<step>\d+) +(?=(?:global_avg_)?loss: )",
+            rb"step: +(?P<step>\d+) +(?=(?:global_avg_)?loss: [^\r\n]{1,200}? (?:memory|iter): )",
             prefix=b"step: ",
             fields=True,
             aliases={"global_avg_loss": "train/loss", "wps": TOKENS_PER_SEC, "iter": STEP_TIME},

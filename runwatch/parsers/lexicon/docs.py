@@ -51,6 +51,8 @@ def _metrics() -> Iterable[str]:
         yield f"| `{kind.metric}` | {kind.role} | {_listed(kind.cores)} | {_listed(sorted(kind.beside))} |"
     yield from ("", f"In any name these change nothing either: {_listed(sorted(names.ANY))}.", "")
     yield f"A loss of one kind ({_listed(sorted(names.SORTS))}) is the loss if its record names no other."
+    errors = _listed(sorted(names.ERRORS))
+    yield f"So is one of {errors} that is named with a part of the data (`train-rmse`, `valid_0's l2`)."
     yield "A loss of test data beside that of training is `val/loss` if its record names none of validation."
 
 

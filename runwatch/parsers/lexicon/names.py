@@ -81,15 +81,19 @@ KINDS = (
         "gradient norm",
         _cores(
             "grad norm,gradient norm,gradients norm,grads norm,gnorm,gradnorm,grdn,g norm,norm,gradientnorm"
+            ",grad l2"
         ),
-        _WHOLE | _words("l2 optim optimizer model"),
+        _WHOLE | _words("l2 optim optimizer model unclipped"),
         numbered=True,
     ),
     Kind(
         LEARNING_RATE,
         "learning rate",
         _cores("lr,learning rate,learn rate,learningrate,learnrate,lrate,lr rate"),
-        _words("base last group groups pg param params optim optimizer opt scheduler schedule sched"),
+        _words(
+            "base last group groups pg param params optim optimizer opt scheduler schedule sched"
+            " generator gen g"
+        ),
         numbered=True,
     ),
     Kind(LR_MULTIPLIER, "amount", _cores("lrm,lr mult,lr multiplier,learning rate multiplier")),
@@ -125,10 +129,14 @@ _PERCENT = _words("bf16_mfu percent pct %")
 """Names, and words of names, of a share that is printed in per cent."""
 SORTS = _words("ce bce mse nll xent cross entropy crossentropy lm mlm clm ntp huber l1 smoothl1 ctc")
 """Words for the function that a loss is computed by: such a loss is the loss if there is no other."""
-_BARE = _cores("nll,xent,cross entropy,crossentropy,ce,bce,cost,objective")
+_BARE = _cores(
+    "nll,xent,cross entropy,crossentropy,ce,bce,cost,objective,logloss,mlogloss,binary logloss,multi logloss"
+)
+ERRORS = _words("mse rmse rmsle mae mape l1 l2 huber quantile poisson gamma tweedie")
+"""Names of functions that regression minimizes: a loss if they stand beside a part of the data."""
 _HOLDERS = _words(
     "metrics data logs log scalars stats results values losses loss_metrics perf performance throughput "
-    "device optim optimizer opt timing timings timer timers speed system schedule scheduler"
+    "device trainer optim optimizer opt timing timings timer timers speed system schedule scheduler"
 )
 """What holds a metric and says no more, before a slash."""
 _TOLD = _words("best min lowest max highest")
@@ -276,9 +284,10 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     for target in (LOSS, VAL_LOSS):
         if target in named.values():
             continue
-        rivals = [
-            name for name, told in losses.items() if (told.split in ("val", "test")) == (target == VAL_LOSS)
-        ]
+        splits = ("", "train", "both") if target == LOSS else ("val", "test")
+        rivals = [name for name, told in losses.items() if told.split in splits]
+        if target == VAL_LOSS:
+            rivals = [name for name in rivals if losses[name].split == "val"] or rivals
         if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] in _METRICS:
             continue
         if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
@@ -340,7 +349,7 @@ def _tokens(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the words of a name, and the numbers between them; a slash in a rate is a `per`."""
     if not name.isascii():
         name = spelled(translated(name.encode(errors="replace"))).strip()
-    short = _OPTIMIZER.sub(" ", name)
+    short = _OPTIMIZER.sub(" ", name.replace("'s ", " "))
     text = _HELD.sub("heldout", _HUMP.sub("_", short if short.strip(" -_/") else name).lower())
     found = _TOKEN.findall(text)
     tokens: list[str] = []
@@ -374,7 +383,7 @@ def _known(tokens: tuple[str, ...], numbers: tuple[str, ...]) -> Meaning | None:
             return Meaning(kind.metric, rule, kind.role, split, unit, loose + extra)
         if split == "test" and kind.metric == VAL_LOSS:
             return Meaning("", rule, kind.role, split, unit, loose + extra, VAL_LOSS)
-    return None if numbers else _loss_of_a_sort(split, words)
+    return None if numbers and split != "val" else _loss_of_a_sort(split, words)
 
 
 def _extra(kind: Kind, words: tuple[str, ...]) -> tuple[int | None, Unit]:
@@ -413,7 +422,8 @@ def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
     """Return the meaning of a loss that its name says how to compute: `ce_loss`, `val_nll`."""
     bare = frozenset(words) - ANY - {"total"}
     sort = bare - {"loss"}
-    if not ((len(sort) < len(bare) and sort and sort <= SORTS) or bare in map(_words, _BARE)):
+    kinds = len(sort) < len(bare) and sort and sort <= SORTS
+    if not (kinds or bare in map(_words, _BARE) or (split and len(bare) == 1 and bare <= ERRORS)):
         return None
     target = VAL_LOSS if split in ("val", "test") else LOSS
     return Meaning("", f"{' '.join(words)}: a loss of some kind", "loss", split, Unit(), WEAK, target)

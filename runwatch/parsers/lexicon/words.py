@@ -15,13 +15,13 @@ _HUMP = re.compile(rb"(?<=[a-z0-9])(?=[A-Z][a-z])")
 """Where a word begins in `valLoss` and `LearningRate`."""
 _HELD_OUT = re.compile(rb"(?i)(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
 _GLUED = re.compile(
-    rb"(trn|tr|train|valid|val|vl|va|test|tst|ts|te|dev|eval)(loss|acc|accuracy|auc|roc|f1|err|error)"
+    rb"(trn|tr|train|valid|val|vl|va|cv|test|tst|ts|te|dev|eval)(loss|acc|accuracy|auc|roc|f1|err|error)"
     rb"|r?(ms)(train|valid|val|test)?(?:err|error)"
 )
 """A part of the data and a score in one word: `trloss`, `valacc`, `MSTestError`."""
 _SHORT = {
     **dict.fromkeys((b"tr", b"trn"), b"train"),
-    **dict.fromkeys((b"vl", b"va", b"vd", b"vld"), b"val"),
+    **dict.fromkeys((b"vl", b"va", b"vd", b"vld", b"cv"), b"val"),
     **dict.fromkeys((b"te", b"ts", b"tst"), b"test"),
 }
 _SCORED = frozenset(b"loss losses acc accuracy auc err error mse mae f ppl".split())

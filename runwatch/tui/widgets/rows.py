@@ -31,6 +31,8 @@ class Rows(Widget):
         self._width = 0
         self._strips: list[Strip] = []
         self._palette: dict[str, Style] = {}
+        self._faded = False
+        """Colours have changed since it was painted."""
 
     @property
     def scene(self) -> Scene:
@@ -95,13 +97,16 @@ class Rows(Widget):
     def notify_style_update(self) -> None:
         """Forget colours when the theme changes; the new ones are known only after this."""
         super().notify_style_update()
-        if self.is_attached and self.is_running:
+        if self.is_attached and self.is_running and not self._faded:
+            self._faded = True
             self.call_later(self._repaint)
 
     def _repaint(self) -> None:
+        """Paint what is drawn in new colours."""
+        self._faded = False
         self._palette.clear()
-        self._drawn = []
-        self.redraw()
+        self._strips = [self._strip(row, self._width) for row in self._drawn]
+        self.refresh()
 
     def on_resize(self) -> None:
         """Draw at the new size, and ask for what that size needs."""

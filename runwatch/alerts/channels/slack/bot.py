@@ -13,9 +13,9 @@ from urllib.error import URLError
 
 import msgspec
 
-from runwatch.alerts.channels import slack
 from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.channels.http import plainly, post, seconds
+from runwatch.alerts.channels.slack import webhook as slack
 from runwatch.alerts.message import compose
 from runwatch.alerts.notification import (
     Memory,

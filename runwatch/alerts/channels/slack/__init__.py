@@ -1,0 +1,47 @@
+"""Slack, by an incoming webhook or by an app's bot token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from runwatch.alerts.channels.settings import ChannelConfig, header_value, web_address
+from runwatch.alerts.secret import Secret
+
+if TYPE_CHECKING:
+    from runwatch.alerts.notification import Channel, Memory
+
+
+class SlackConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
+    """type = "slack", and the section [slack]: by an incoming webhook, or by an app's bot token."""
+
+    kind: ClassVar[str] = "slack"
+    webhook: Secret = Secret()
+    """Address of an incoming webhook. A secret: better set as $RUNWATCH_SLACK_WEBHOOK, which wins."""
+    token: Secret = Secret()
+    """Bot token (xoxb-...): one thread per incident, updated in place, with a picture."""
+    channel: str = ""
+    """Where the bot posts: the channel's id, or its name with #."""
+    api: str = "https://slack.com/api/"
+
+    def missing(self) -> str:
+        """Return the keys without which it leads nowhere."""
+        if self.token:
+            return "" if self.channel else "channel"
+        return "" if self.webhook else "webhook, or token and channel"
+
+    def endpoint(self) -> str:
+        """Return the address of the API, or of the webhook."""
+        return self.api if self.token else self.webhook.reveal()
+
+    def open(self, name: str, memory: Memory | None = None) -> Channel:
+        """Return the channel: the bot's if there is a token."""
+        if self.token:
+            from runwatch.alerts.channels.slack.bot import SlackBotChannel
+
+            api, token = web_address(name, self.api), header_value(name, self.token.reveal())
+            return SlackBotChannel(
+                token, self.channel, name=name, api=api, timeout=self.timeout, memory=memory
+            )
+        from runwatch.alerts.channels.slack.webhook import SlackChannel
+
+        return SlackChannel(web_address(name, self.webhook.reveal()), name=name, timeout=self.timeout)
