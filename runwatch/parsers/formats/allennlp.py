@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 from runwatch.batch import EVAL, TRAIN
-from runwatch.parsers.api import Format
+from runwatch.parsers.api import Format, Reader, Row
 from runwatch.parsers.patterns import VALUE, number
-from runwatch.parsers.readers import Row, RowMaker
+from runwatch.parsers.readers import RowMaker
 
 _EPOCH = re.compile(rb"Epoch (\d+)/(\d+)\s*\Z")
 _HEAD = re.compile(rb"\s{0,120}Training \|  Validation\s*\Z")
@@ -21,7 +21,7 @@ _END = b"Epoch duration: "
 _MAX_ROWS = 256
 
 
-class AllenReader:
+class AllenReader(Reader):
     """Reads the table of an epoch, which the epoch's duration ends. A step is an epoch, counted from 0."""
 
     begins = rb"Epoch \d+/\d+\s*\Z|\s{0,120}Training \||" + _END
