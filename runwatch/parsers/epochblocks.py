@@ -158,7 +158,10 @@ class EpochBlockReader(FoldingReader):
         return line[:24].lower().startswith(_BLOCK_HEADS)
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
-        """Take many lines, each as if by itself: together behind a headline, if nothing is noted."""
+        """Take many lines, each as if by itself: together behind a headline, if nothing is noted.
+
+        One after the other they take five times as long (0.9 and 4.5 us a line of benchmarks/formats.py).
+        """
         import numpy as np
 
         self._sure = True  # or nothing would be settled

@@ -13,20 +13,17 @@ from copy import deepcopy
 
 from msgspec.structs import replace
 
-from runwatch.batch import BESIDE, Batch
+from runwatch.batch import Batch
 from runwatch.parsers.api import MAX_LINE, Format
-from runwatch.parsers.blocks import BlockReader
 from runwatch.parsers.columns import Columns
 from runwatch.parsers.counters.nesting import Nests
 from runwatch.parsers.drift import Drift
-from runwatch.parsers.interpreter import Interpreter
+from runwatch.parsers.envelope.line import Line
 from runwatch.parsers.piece import Piece
-from runwatch.parsers.progress.redraws import settled
+from runwatch.parsers.pipeline import Pipeline
 from runwatch.parsers.told import Told
 from runwatch.text import decode
 
-_BEHIND = b"\n" * 1024
-"""What stands behind a block, so that its lines can be read in place (see lines.PAD)."""
 _TAIL_BYTES = 1 << 16
 
 
@@ -48,54 +45,57 @@ class LogParser:
         `settled` names the format of a stream that is gone on with; a learnt one is
         learnt again. `learn` tells whether an unknown format is learnt.
         """
-        self._records = Interpreter(formats, bulk=bulk, settled=settled, learn=learn)
-        self._blocks = BlockReader(self._records, first_line)
-        self._carry = self._recent = b""
-        self._skipping = False
+        self._pipeline = Pipeline(formats, bulk=bulk, start=start, first_line=first_line, learn=learn)
+        self._evidence, self._framing = self._pipeline.evidence, self._pipeline.framing
+        self._detector, self._blocks = self._evidence.detector, self._pipeline.blocks
+        for fmt in (one for one in self._detector.formats if one.name == settled):
+            self._detector.settle(fmt)
         self._drift = Drift()
-        self._nests = Nests()
-        self._offset = start
         self._retold: list[int] = []
         """Line below the newest end of a run, which may come with the next piece."""
 
     @property
     def held(self) -> int:
         """Bytes of an unfinished line that a successor has to be fed again."""
-        return len(self._carry)
+        return len(self._framing.unfinished)
 
     @property
     def unfinished(self) -> bytes:
         """The unfinished line."""
-        return self._carry
+        return self._framing.unfinished
 
     @property
     def place(self) -> tuple[int, int]:
         """Stream offset and line number at which the next record begins."""
-        return self._offset - len(self._carry), self._blocks.line
+        return self._framing.done, self._blocks.line
 
     @property
     def format(self) -> str | None:
         """Name of the detected format, or None while unsure."""
-        return self._records.format.name if self._records.format else None
+        return self._detector.format.name if self._detector.format else None
 
     @property
     def example(self) -> str | None:
         """A typical line of the detected format, or None while unsure."""
-        return self._records.format.example if self._records.format else None
+        return self._detector.format.example if self._detector.format else None
 
     @property
     def learned(self) -> float | None:
         """How sure a learnt format is: the share it reads of the lines it was learnt from; else None."""
-        return self._records.sure
+        return self._evidence.share
 
     @property
     def certainty(self) -> float | None:
         """How likely a learnt format reads step and loss right, in [0, 1]; None if none was learnt."""
-        return self._records.certainty
+        return self._evidence.certainty
 
     def prime(self, head: bytes) -> None:
         """Show how the stream begins, where it is read from its middle: tables have their header there."""
-        self._records.prime(head.splitlines())
+        lines = [Line(line, 0, 0, 0).body for line in head.splitlines()]
+        for matcher in (matcher for fmt in self._detector.formats for matcher in fmt.matchers):
+            matcher.prime(lines)
+        for one in self._detector.candidates.readers:
+            one.reader.prime(lines)
 
     def warm(self, head: bytes, recent: bytes, *, whole: bool) -> None:
         """Show what stands before the start, of which nothing is told again.
@@ -104,36 +104,40 @@ class LogParser:
         learnt from are known again. `recent` ends at the start, `head` is how the file
         begins; `whole` tells that `recent` does, too.
         """
-        start, line = self._offset, self._blocks.line
+        start, line = self._framing.offset, self._blocks.line
         if not whole:
             ends = [at for at in (recent.find(b"\n"), recent.find(b"\r")) if at >= 0]
             if not ends:
-                self._skipping = len(recent) >= MAX_LINE
-                if self._skipping:
+                self._framing.skipping = len(recent) >= MAX_LINE
+                if self._framing.skipping:
                     self._blocks.begin_inside()
                 return
             recent = recent[min(ends) + 1 :]
-            if self._records.format is None:
+            if self._detector.format is None:
                 self.feed(head[: head.rfind(b"\n") + 1])
-        self._offset, self._blocks.line = start - len(recent), line - recent.count(b"\n")
+        self._framing.offset, self._blocks.line = start - len(recent), line - recent.count(b"\n")
         self.feed(recent)
-        self._carry, self._offset, self._blocks.line = b"", start, line
+        self._framing.unfinished, self._framing.offset, self._blocks.line = b"", start, line
 
     @property
     def told(self) -> Told:
         """What a successor has to know of a table that may be written anew, and of nested counters."""
-        matchers = self._records.format.matchers if self._records.format else ()
+        matchers = self._detector.format.matchers if self._detector.format else ()
         tables = [matcher.told for matcher in matchers if isinstance(matcher, Columns)]
         told = max(tables, key=lambda told: told.rows, default=Told())
-        return replace(told, counters=deepcopy(self._nests)) if self._nests.ranks else told
+        return (
+            replace(told, counters=deepcopy(self._pipeline.counters))
+            if self._pipeline.counters.ranks
+            else told
+        )
 
     def count_on(self, counters: Nests) -> None:
         """Take over where a predecessor's nested counters stood."""
-        self._nests = deepcopy(counters)
+        self._pipeline.counters = deepcopy(counters)
 
     def recall(self, told: Told) -> None:
         """Take over what a predecessor told of the table that is gone on with."""
-        for matcher in self._records.format.matchers if self._records.format else ():
+        for matcher in self._detector.format.matchers if self._detector.format else ():
             if isinstance(matcher, Columns):
                 matcher.recall(told)
 
@@ -142,71 +146,32 @@ class LogParser:
 
         The unfinished last line is kept for the next call.
         """
-        self._offset += len(data)
-        if self._skipping:
-            data = self._skip(data)
-        end = len(self._carry) + len(data)
-        block = b"".join((self._carry, data, _BEHIND))
-        piece = Piece(self._offset - end)
-        newline = block.rfind(b"\n", 0, end)
-        cut = max(newline, block.rfind(b"\r", newline + 1, end)) + 1
-        ready = settled(self._recent, block, cut)
-        cut = ready if end - ready <= MAX_LINE else cut
-        self._carry = block[cut:end]
         first = self._blocks.line
-        if cut:
-            self._blocks.read(block, cut, piece)
-            self._recent = (self._recent + block[max(0, cut - BESIDE) : cut])[-BESIDE:]
-        newest = self._tail(block[max(0, cut - _TAIL_BYTES) : cut], tail) if tail and cut else ()
-        if len(self._carry) > MAX_LINE:
-            self._give_up(piece)
+        chunk, piece = self._pipeline.feed(data)
+        end = chunk.end
+        newest = self._tail(chunk.text[max(0, end - _TAIL_BYTES) : end], tail) if tail and end else ()
+        self._pipeline.end_overlong(piece)
         batch = self._batch(piece, newest)
-        if not cut or self.format is None:
+        if not end or self.format is None:
             return batch
-        count, first = self._drift.strange(block, cut, piece.start, first, batch.tables)
+        count, first = self._drift.strange(chunk.text, end, piece.start, first, batch.tables)
         return replace(batch, strange=count, strange_from=first) if count else batch
 
     def flush(self) -> Batch:
         """Take the unfinished line as all there will be of it: the stream ends or breaks here."""
-        start = self._offset - len(self._carry)
-        piece = Piece(start)
-        text, self._carry, self._recent, self._skipping = self._carry, b"", b"", False
-        cut = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
-        if cut:  # a record that waited for what comes behind it
-            self._blocks.read(text + _BEHIND, cut, piece)
-            text = text[cut:]
-        if text:
-            self._blocks.read_record(text, start + cut, piece)
-        self._blocks.end(piece)
-        self._records.finish(self._offset, piece)
-        return self._batch(piece)
+        return self._batch(self._pipeline.flush())
 
     def break_off(self) -> Batch:
         """Take what comes next as the beginning of another file: line numbers start again."""
         batch = self.flush()
         self._blocks.line = 1
-        for matcher in self._records.format.matchers if self._records.format else ():
+        for matcher in self._detector.format.matchers if self._detector.format else ():
             matcher.break_off()
         return batch
 
     def turn(self) -> None:
         """Count lines from one again; an unfinished one goes on."""
         self._blocks.line = 1
-
-    # -- lines that never end, and the newest lines --------------------------------------------
-
-    def _skip(self, data: bytes) -> bytes:
-        """Drop the rest of an overlong line; return what follows, from its line end on."""
-        ends = [i for i in (data.find(b"\n"), data.find(b"\r")) if i >= 0]
-        if not ends:
-            return b""
-        self._skipping = False
-        return data[min(ends) :]
-
-    def _give_up(self, piece: Piece) -> None:
-        """Stop keeping an overlong line: parse its beginning, drop the rest when it comes."""
-        self._blocks.read_record(self._carry, self._offset - len(self._carry), piece)
-        self._carry, self._skipping = b"", True
 
     def _tail(self, block: bytes, count: int) -> tuple[tuple[int, str], ...]:
         """Return the newest lines of a parsed block, of a redrawn line only what it shows last."""
@@ -222,7 +187,7 @@ class LogParser:
 
     def _told_again(self, piece: Piece) -> list[int]:
         """Return the lines of a piece that tell a record once more; see Format.retells."""
-        fmt = self._records.format
+        fmt = self._detector.format
         if fmt is None or not fmt.retells:
             return []
         ends = [event.line + 1 for event in piece.events if event.kind in ("early_stop", "over")]
@@ -233,8 +198,8 @@ class LogParser:
     def _batch(self, piece: Piece, tail: tuple[tuple[int, str], ...] = ()) -> Batch:
         return Batch(
             start=piece.start,
-            end=self._offset - len(self._carry),
-            tables=self._nests.placed(piece.tables(self._told_again(piece))),
+            end=self._framing.done,
+            tables=self._pipeline.columns(piece, self._told_again(piece)),
             events=tuple(piece.events),
             lines=piece.lines,
             unparsed=piece.unparsed,

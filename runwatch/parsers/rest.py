@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers.api import MAX_LINE
+from runwatch.parsers.detect.candidates import Candidates
+from runwatch.parsers.detect.evidence import Evidence
 from runwatch.parsers.escapes import bare
-from runwatch.parsers.interpreter import Interpreter
+from runwatch.parsers.events import EventScanner
 from runwatch.parsers.lines import PAINTED_INSIDE, UNCLEAN, Ints, Lines, worth
 from runwatch.parsers.piece import Piece
 from runwatch.parsers.prefilter.search import TRIGGERS
 from runwatch.parsers.progress.idle import Run, Tells
+
+
+class Records(Protocol):
+    """Who reads single records, and knows what blocks may pass over (see pipeline)."""
+
+    evidence: Evidence
+    events: EventScanner
+
+    @property
+    def candidates(self) -> Candidates:
+        """Who is asked about lines."""
+        ...
+
+    def read(self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
+        """Read one record that is not empty; return whether it told anything."""
+        ...
+
+    def tell(self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
+        """Take the events of a record that was decoded; return whether it told any."""
+        ...
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a line that the sieve holds back tells nothing."""
+        ...
+
+    def idles(self, tells: Tells) -> bool:
+        """Return whether redraws that tell so much tell no more: nothing waits for any line."""
+        ...
 
 
 class Rest:
@@ -21,7 +53,7 @@ class Rest:
 
     def __init__(
         self,
-        records: Interpreter,
+        records: Records,
         lines: Lines,
         text: NDArray[np.bool_],
         used: NDArray[np.bool_],
@@ -55,7 +87,7 @@ class Rest:
         self._ordinals += np.int64(ordinal - 1)
         places = (rest, lines.starts[rest], lines.line[rest], self._ordinals[rest], self._trained[rest])
         indices, starts, numbers, ordinals, trained = (place.tolist() for place in places)
-        heads, due = records.heads, 0
+        candidates, due = self._records.candidates, 0
         for at in worth(telling, len(rest), lambda: records.events.inside):
             index = indices[at]
             while due < len(runs) and runs[due].begin < index:
@@ -64,43 +96,43 @@ class Rest:
                 if changed:
                     return changed
             self._read(index, starts[at], line + numbers[at], ordinals[at], trained[at])
-            if records.heads is not heads:
+            if self._records.candidates is not candidates:
                 return int(index) + 1
         for run in runs[due:]:
             changed = self._pass(run, line)
             if changed:
                 return changed
-        records.confirm(int(self._trained[-1]) - self._confirmed)
+        records.evidence.confirm(int(self._trained[-1]) - self._confirmed)
         return len(lines)
 
     def _telling(self, rest: Ints) -> NDArray[np.bool_]:
         """Return which of the records `rest` may tell something."""
-        records, lines, folded = self._records, self._lines, self._records.folded
+        candidates, lines, folded = self._records.candidates, self._lines, self._records.candidates.folded
         telling = lines.lengths[rest] > MAX_LINE
-        for head in records.heads:
+        for head in candidates.heads:
             telling |= lines.beginning(head, rest)
         quiet = ~telling
         unclean = UNCLEAN if folded is not None else (b"\0",)  # a reader looks at lines as they are
-        needles = (*records.needles, *unclean)
+        needles = (*candidates.dispatch.needles, *unclean)
         telling[quiet] = lines.holding(rest[quiet], needles, TRIGGERS, PAINTED_INSIDE)
         if folded is not None:
             telling |= np.fromiter(map(folded.may, lines.records(rest)), bool, len(rest))
         quiet = ~telling
-        behind = map(records.may_begin, lines.records(rest[quiet]))
+        behind = map(candidates.may_begin, lines.records(rest[quiet]))
         telling[quiet] = np.fromiter(behind, bool, int(np.count_nonzero(quiet)))
         return telling
 
     def _read(self, index: int, start: int, number: int, ordinal: int, trained: int) -> None:
         """Read one record; `trained` records of training stand before it."""
         offset, records = self._offset + start, self._records
-        if records.folded is not None:
-            records.folded.at = offset
+        if self._records.candidates.folded is not None:
+            self._records.candidates.folded.at = offset
         self._confirm(trained)
         told = records.read(self._lines.record(index), offset, number, ordinal, self._piece)
         self._used[index] = told
 
     def _confirm(self, trained: int) -> None:
-        self._records.confirm(trained - self._confirmed)
+        self._records.evidence.confirm(trained - self._confirmed)
         self._confirmed = trained
 
     def _pass(self, run: Run, line: int) -> int:
@@ -108,19 +140,18 @@ class Rest:
 
         Return how many records are done if one has changed the format, else 0.
         """
-        records = self._records
-        heads, waits, passed = records.heads, True, False
+        candidates, waits, passed = self._records.candidates, True, False
         for index in range(run.begin, run.end):
             if waits and self._may_pass(run.tells, index):
                 waits, left = False, run._replace(begin=index)
-                if records.idle.pass_by(self._lines, left):
+                if self._records.candidates.idle.pass_by(self._lines, left):
                     self._skip(left, line)
                     if run.tells is not Tells.COUNT:
                         break
                     passed = True
             if self._text[index] and not (passed and self._used[index]):
                 self._read_alone(index, line)
-            if records.heads is not heads:
+            if self._records.candidates is not candidates:
                 return index + 1
         return 0
 
@@ -139,7 +170,7 @@ class Rest:
         self._confirm(int(self._trained[run.begin]))
         if run.tells is Tells.COUNT:
             index = np.arange(run.begin, run.end)[self._text[chosen] & ~self._used[chosen]]
-            for part in records.idle.count(self._lines, index) if len(index) else ():
+            for part in self._records.candidates.idle.count(self._lines, index) if len(index) else ():
                 self._used[part.lines] = True
                 part.place(self._lines, self._offset, line)
                 self._piece.add_bulk(part)
@@ -147,7 +178,7 @@ class Rest:
         if run.tells is Tells.AGAIN:
             redraw = self._lines.record(run.begin + int(self._text[chosen].argmax()))
             self._used[chosen] |= self._text[chosen] & records.events.tell_again(bare(redraw), last)
-        records.pass_redraws(last - before)
+        records.evidence.pass_over(last - before, redraws=True)
 
     def _read_alone(self, index: int, line: int) -> None:
         """Read a record, or of one that was decoded the events."""

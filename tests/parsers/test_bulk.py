@@ -55,7 +55,7 @@ def test_the_bulk_path_reads_a_weak_format_before_it_is_sure(monkeypatch):
     parser = LogParser()
     parser.feed(episodes(0, 40))
     read = []
-    monkeypatch.setattr(parser._records, "read", lambda line, *rest: read.append(line) or False)
+    monkeypatch.setattr(parser._pipeline, "read", lambda line, *rest: read.append(line) or False)
     parser.feed(b"global_step=7, episodic_return=[1.5]\n" * 1000)
     assert len(read) < 100
 

@@ -245,7 +245,7 @@ def test_rows_taken_together_are_those_taken_one_by_one(name, data):
 def test_rows_are_really_taken_together():
     parser = LogParser()
     parser.feed(TABLES["csv"])
-    matcher = parser._records.tables[0]
+    matcher = parser._pipeline.candidates.tables[0]
     assert len(matcher._plans) > 1
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.parsers.interpreter import Interpreter
 from runwatch.parsers.log import LogParser
+from runwatch.parsers.pipeline import Pipeline
 
 from .logs import Parsed, nanochat, parse
 
@@ -161,14 +161,14 @@ def test_redraws_tell_the_same_however_they_are_read(kind, seed, stretches, nois
 
 def read_by_itself(data: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[Parsed, int]:
     """Return what a log tells, and how many records were read one by one."""
-    reads, read = 0, Interpreter.read
+    reads, read = 0, Pipeline.read
 
-    def counted(self: Interpreter, *args: object) -> bool:
+    def counted(self: Pipeline, *args: object) -> bool:
         nonlocal reads
         reads += 1
         return read(self, *args)
 
-    monkeypatch.setattr(Interpreter, "read", counted)
+    monkeypatch.setattr(Pipeline, "read", counted)
     parsed = parse(data, range(1 << 20, len(data), 1 << 20))
     return parsed, reads
 

@@ -27,7 +27,7 @@ def test_bulk_path_gives_the_same_bits_as_the_matcher(seed):
 def test_bulk_path_is_really_used():
     parser = LogParser()
     parser.feed(LONG[0])
-    assert sum(len(decoder._shapes) for decoder in parser._records.decoders) > 1
+    assert sum(len(decoder._shapes) for decoder in parser._pipeline.candidates.decoders) > 1
 
 
 @given(st.data())

@@ -234,7 +234,7 @@ def test_a_line_that_never_ends_costs_bounded_memory_and_one_warning():
     events = []
     for _ in range(50):
         events += parser.feed(b"x" * (1 << 20)).events
-    assert len(parser._carry) <= MAX_LINE
+    assert parser.held <= MAX_LINE
     events += parser.feed(b"y\nstep 1/2 (50.00%) | loss: 1.5\n").events
     assert [event.kind for event in events] == ["overlong"]
     assert parser.feed(b"step 2/2 (99.00%) | loss: 2.5\n").tables[0].column("line").tolist() == [3]
@@ -264,7 +264,7 @@ def test_bulk_path_is_really_used():
     parser = LogParser()
     parser.feed(text)
     parser.feed(text)
-    assert sum(len(decoder._skeletons) for decoder in parser._records.decoders) > 3
+    assert sum(len(decoder._skeletons) for decoder in parser._pipeline.candidates.decoders) > 3
 
 
 def test_bulk_path_reads_coloured_lines_and_weak_formats():
@@ -272,7 +272,7 @@ def test_bulk_path_reads_coloured_lines_and_weak_formats():
         parser = LogParser()
         parser.feed(text)
         parser.feed(text)
-        assert sum(len(decoder._skeletons) for decoder in parser._records.decoders) > 3
+        assert sum(len(decoder._skeletons) for decoder in parser._pipeline.candidates.decoders) > 3
 
 
 def test_columns_are_rectangular_and_ordered():

@@ -42,7 +42,7 @@ def test_the_bulk_path_is_really_used(kind):
     text = log(kind, 2, noise=0.0)
     parser = LogParser()
     parser.feed(text)
-    folded = parser._records.folded
+    folded = parser._pipeline.candidates.folded
     assert folded is not None
     begin, taken = folded.begin, []
 

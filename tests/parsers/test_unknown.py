@@ -108,7 +108,7 @@ def test_what_is_passed_over_is_read_by_nobody(monkeypatch):
     parser = LogParser()
     parser.feed(PLAIN[0] * 50)
     read_ = []
-    monkeypatch.setattr(parser._records, "read", lambda line, *rest: read_.append(line) or False)
+    monkeypatch.setattr(parser._pipeline, "read", lambda line, *rest: read_.append(line) or False)
     batch = parser.feed(PLAIN[0] * 2000)
     assert len(read_) < 10
     assert (batch.lines, batch.unparsed) == (2000, 2000)

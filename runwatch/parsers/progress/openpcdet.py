@@ -122,7 +122,10 @@ class PcdetReader(FoldingReader):
         return [] if pending is None else [pending[1]]
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
-        """Take many pictures, each as if by itself; return the records they complete."""
+        """Take many pictures, each as if by itself; return the records they complete.
+
+        One after the other they take twice as long (2.7 and 5.0 us a line of benchmarks/formats.py).
+        """
         import numpy as np
 
         counts = [part for part in pictures.parts if part.layout.pattern == "pcdet-train"]

@@ -1,0 +1,127 @@
+"""Who is asked about the lines of a log: matchers, readers and bulk paths of the formats it may have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from runwatch.parsers.api import Format, Matcher, Reader
+from runwatch.parsers.columns import Columns
+from runwatch.parsers.dispatch import Dispatch
+from runwatch.parsers.envelope.containers import may_wrap
+from runwatch.parsers.envelope.enveloped import Enveloped
+from runwatch.parsers.envelope.header import opened
+from runwatch.parsers.events import EventScanner
+from runwatch.parsers.prefilter.gate import Gate
+from runwatch.parsers.readers import FoldingReader
+
+if TYPE_CHECKING:
+    from runwatch.parsers.bulk import Decoder
+    from runwatch.parsers.folding import BlockFold
+    from runwatch.parsers.prefilter.sieve import Sieve
+    from runwatch.parsers.progress.idle import IdleRedraws
+
+
+class ReaderOf(NamedTuple):
+    """A reader, its format, and which of that format's readers it is."""
+
+    reader: Reader
+    format: Format
+    place: int
+
+
+class Candidates:
+    """Those who are asked. Others take their place when the formats in question change."""
+
+    def __init__(
+        self,
+        dispatch: Dispatch,
+        readers: tuple[ReaderOf, ...],
+        events: EventScanner,
+        *,
+        own: tuple[tuple[Enveloped, Format], ...] = (),
+        first: tuple[Matcher, ...] = (),
+        weak: tuple[Matcher, ...] = (),
+    ) -> None:
+        """`own` are matchers of formats that the user described, `weak` those whose records are held back."""
+        self.dispatch, self.readers, self._events, self._weak = dispatch, readers, events, weak
+        self.own = own
+        """They go before all others."""
+        self.first = first
+        """What these match, nobody else is asked about."""
+        self.asleep = False
+        """Whether nobody waits for the next line: then one that the gate shuts out is no record."""
+        self._begins = (*(dispatch.heads or ()), *events.heads, b"^")  # or an echoed key
+        self.heads = [b""] if readers or dispatch.heads is None else list(dict.fromkeys(self._begins))
+        """What a line begins with that may be a record; any other holds a needle or is an event."""
+        self.decoders: list[Decoder] = []
+        """The bulk path of the settled format."""
+        self.tables: list[Columns] = []
+        """Its tables, whose plain rows are taken many at a time."""
+        self.folded: BlockFold | None = None
+        """The bulk path of its reader, which it replaces."""
+
+    def decode(self, known: Candidates, *, sure: bool) -> None:
+        """Take the bulk paths of the settled format; those `known` go on with what they learnt."""
+        from runwatch.parsers.bulk import decoders
+
+        self.decoders = decoders(self.dispatch.matchers if sure else self.first, known.decoders)
+        if sure:
+            self.tables = [matcher for matcher in self.dispatch.matchers if isinstance(matcher, Columns)]
+
+    def fold(self) -> None:
+        """Take the bulk path of the only reader, if it has one."""
+        reader = self.readers[0].reader
+        self.folded = reader.bulk()
+        if isinstance(reader, FoldingReader):
+            from runwatch.parsers.folding import Folded
+
+            self.folded = Folded(reader)
+        if self.folded is not None:
+            self.readers = (self.readers[0]._replace(reader=self.folded),)
+            self.heads = [*self._events.heads, b"^"]
+
+    @cached_property
+    def gate(self) -> Gate:
+        """What shuts out lines that nobody wants."""
+        return Gate(self._matchers, self._only_readers)
+
+    @cached_property
+    def sieve(self) -> Sieve:
+        """What finds the lines of a block that may tell something."""
+        from runwatch.parsers.prefilter.sieve import Sieve
+
+        return Sieve(self.gate, self._events.heads)
+
+    @cached_property
+    def idle(self) -> IdleRedraws:
+        """What finds the redraws of a block that tell nothing."""
+        from runwatch.parsers.progress.idle import IdleRedraws
+
+        return IdleRedraws(self._matchers, self._only_readers, self._events)
+
+    def may_begin(self, line: bytes) -> bool:
+        """Return whether the message behind an envelope may be a record."""
+        if may_wrap(line):
+            return True
+        header = opened(line)
+        return header is not None and (self.folded is not None or line.startswith(self._begins, header.end))
+
+    @property
+    def _matchers(self) -> tuple[Matcher, ...]:
+        return self.dispatch.matchers + self._weak
+
+    @property
+    def _only_readers(self) -> list[Reader]:
+        return [one.reader for one in self.readers]
+
+
+def readers_of(formats: Iterable[Format], known: Sequence[ReaderOf] = ()) -> tuple[ReaderOf, ...]:
+    """Return the readers of some formats; those that are known remember what stood before."""
+    return tuple(
+        one
+        for fmt in formats
+        for one in [one for one in known if one.format is fmt]
+        or [ReaderOf(make(), fmt, index) for index, make in enumerate(fmt.readers)]
+    )

@@ -1,0 +1,142 @@
+"""What speaks for a format until one is settled on: weak formats, early evaluations, the learner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runwatch.parsers.api import Format, Layout, Match
+from runwatch.parsers.detect.detector import Detector
+from runwatch.parsers.envelope.enveloped import Placing
+from runwatch.parsers.envelope.line import Line
+from runwatch.parsers.envelope.ranks import Ranks
+from runwatch.parsers.events import EventScanner
+from runwatch.parsers.learner import Learner
+from runwatch.parsers.patterns import values
+from runwatch.parsers.piece import Held, Piece, tell_loss
+from runwatch.parsers.relearner import Relearner
+from runwatch.parsers.weak import Early
+
+
+class Evidence:
+    """Gathers evidence for the detector. Its state is what is held back, and what is learnt."""
+
+    def __init__(
+        self, formats: Sequence[Format] | None, events: EventScanner, ranks: Ranks, *, bulk: bool, learn: bool
+    ) -> None:
+        """`learn` tells whether an unknown format is learnt."""
+        self.learner: Learner | None = Learner() if learn else None
+        """The last resort: there until any format is settled on, and beside one that was learnt."""
+        self.records = 0
+        """Training records that the settled format has read in lines."""
+        self.share: float | None = None
+        """Share of the lines a learnt format was learnt from that it reads; None for any other."""
+        self.certainty: float | None = None
+        """How likely a learnt format reads step and loss right, in [0, 1]; None for any other."""
+        self.understood: list[int] = []
+        """Lines not yet counted with records that were taken for none and turned out to be some."""
+        self._early, self._placing = Early(), Placing()
+        self.detector = Detector(formats, events, ranks, self._settled, bulk=bulk)
+
+    def _settled(self) -> None:
+        self.learner = self.share = self.certainty = None
+
+    def confirm(self, records: int) -> None:
+        """Count training records of the format that was settled on."""
+        self.records += records
+        self.detector.confirm(records)
+
+    def pass_over(self, count: int, *, redraws: bool = False) -> None:
+        """Take note of lines, or redraws, that no format knows and that tell nothing new."""
+        if self.learner is not None:
+            if redraws:
+                self.learner = self.learner.below(self.records)
+            self.learner.pass_over(count)
+
+    def placed(self, line: Line | None, layout: Layout, numbers: list[float]) -> tuple[Layout, list[float]]:
+        """Return a record with what the line's envelope tells at whose end its own line stands."""
+        outer = None if line is None else line.outer
+        if outer is None or outer.header is None:
+            return layout, numbers
+        return self._placing.row(layout, numbers, outer.text, outer.header)
+
+    def hold_match(self, found: Match | None, line: Line, piece: Piece) -> bool:
+        """Hold an early evaluation, or what weak formats read in a line that no other format knows."""
+        if found is not None:
+            early = self._early.hold(line.text, found, line.offset, line.number)
+            if early:
+                self.learn(line, piece)
+            return early
+        used, weak = False, self.detector.weak
+        for fmt, match in weak.read(line.text) if weak is not None else ():
+            used = True
+            layout, numbers = self.placed(line, match.layout, values(line.text, match))
+            self.hold(fmt, Held(layout, line.offset, line.number, numbers), piece)
+            if self.detector.weak is None:
+                break  # settled
+        return used
+
+    def hold(self, fmt: Format, held: Held, piece: Piece) -> None:
+        """Keep a weak format's record back until there are enough of them and nothing better came."""
+        weak = self.detector.weak
+        elsewhere = self.learner is not None and self.learner.saw_loss
+        if weak is not None and weak.hold(fmt, held, elsewhere=elsewhere):
+            self._release(piece)
+
+    def release_early(self, piece: Piece) -> None:
+        """Give out the evaluations that were held, now that a format is known."""
+        self._early.release(piece)
+
+    def learn(self, line: Line, piece: Piece) -> bool:
+        """Show the learner a line that no format knows; return whether it now turns out to be a record."""
+        if self.learner is None:
+            return False
+        self.learner = learner = self.learner.below(self.records)
+        learned = learner.see(line.body, line.offset, line.number, line.text, line.header)
+        if learned is None:
+            return False
+        self._release(piece)  # a weak format is better than none that is known
+        return self.learner is learner and self._replay(learned, learner, piece)
+
+    def finish(self, piece: Piece) -> None:
+        """Take what the stream's end (or a break in it) decides."""
+        if self.detector.format is None:
+            self._release(piece)
+        learner = None if self.learner is None else self.learner.below(self.records)
+        if learner is not None and (learned := learner.finish()) is not None:
+            self._replay(learned, learner, piece)
+        self._early.release(piece)
+
+    def _release(self, piece: Piece) -> None:
+        """Settle on the first weak format that has read training steps, and give them out."""
+        due = self.detector.weak.due() if self.detector.weak is not None else None
+        if due is None:
+            return
+        fmt, rows = due
+        if not tell_loss(rows) and self._prefer_learned(piece):
+            return
+        self.detector.settle(fmt)
+        for row in rows:
+            piece.add(*row)
+
+    def _prefer_learned(self, piece: Piece) -> bool:
+        """Settle on a learnt format that reads a loss, where the weak one that is due tells none."""
+        learner = self.learner
+        if learner is None or not learner.saw_loss:
+            return False
+        learned = learner.finish()
+        if learned is None or not learner.reads_loss:
+            return False
+        self._replay(learned, learner, piece)
+        return True
+
+    def _replay(self, learned: Format, learner: Learner, piece: Piece) -> bool:
+        """Settle on a learnt format and take the records it was learnt from; return if the newest is one.
+
+        They stand before this piece, and lines that were counted as not understood no longer are.
+        """
+        self.detector.settle_learned(learned)
+        self._early.release(None)
+        self.share, self.certainty = learner.sure, learner.certainty
+        self.learner = Relearner.behind(learner, learned)
+        self.records, (newest, self.understood) = 0, learner.replay(learned.matchers[-1], piece)
+        return newest

@@ -1,0 +1,1 @@
+"""Bytes to records. chunks: whole lines of a stream that comes in pieces."""

@@ -1,0 +1,72 @@
+"""What is whole of a stream that comes in pieces; the unfinished last line waits."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from runwatch.batch import BESIDE
+from runwatch.parsers.api import MAX_LINE
+from runwatch.parsers.progress.redraws import settled
+
+BEHIND = b"\n" * 1024
+"""What stands behind a block, so that its lines can be read in place (see lines.PAD)."""
+
+
+class Chunk(NamedTuple):
+    """Whole records: text[:end], which stands at `start` in the stream."""
+
+    text: bytes
+    end: int
+    start: int
+
+
+class Framing:
+    """Cuts a stream into whole records. Its state is the unfinished line, and where that begins."""
+
+    def __init__(self, start: int) -> None:
+        self.offset = start
+        """Where what was fed so far ends in the stream."""
+        self.unfinished = self._recent = b""
+        self.skipping = False
+        """Whether the rest of an overlong line is dropped."""
+
+    @property
+    def done(self) -> int:
+        """Where the unfinished line begins in the stream."""
+        return self.offset - len(self.unfinished)
+
+    def feed(self, data: bytes) -> Chunk:
+        """Take the next bytes; return what is whole by now."""
+        self.offset += len(data)
+        if self.skipping:
+            data = self._skip(data)
+        end = len(self.unfinished) + len(data)
+        text = b"".join((self.unfinished, data, BEHIND))
+        newline = text.rfind(b"\n", 0, end)
+        cut = max(newline, text.rfind(b"\r", newline + 1, end)) + 1
+        ready = settled(self._recent, text, cut)
+        cut = ready if end - ready <= MAX_LINE else cut
+        self.unfinished = text[cut:end]
+        if cut:
+            self._recent = (self._recent + text[max(0, cut - BESIDE) : cut])[-BESIDE:]
+        return Chunk(text, cut, self.offset - end)
+
+    def flush(self) -> tuple[Chunk, bytes]:
+        """Return the records that waited for what comes behind them, and the unfinished line."""
+        start, text = self.done, self.unfinished
+        self.unfinished, self._recent, self.skipping = b"", b"", False
+        cut = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
+        return Chunk(text + BEHIND, cut, start), text[cut:]
+
+    def give_up(self) -> bytes:
+        """Stop keeping an overlong line: return its beginning; the rest is dropped when it comes."""
+        text, self.unfinished, self.skipping = self.unfinished, b"", True
+        return text
+
+    def _skip(self, data: bytes) -> bytes:
+        """Drop the rest of an overlong line; return what follows, from its line end on."""
+        ends = [at for at in (data.find(b"\n"), data.find(b"\r")) if at >= 0]
+        if not ends:
+            return b""
+        self.skipping = False
+        return data[min(ends) :]

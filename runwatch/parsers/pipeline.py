@@ -1,0 +1,198 @@
+"""A log's way from bytes to columns: framing, envelope, body, lexicon, counters, columns.
+
+`feed` takes a piece of the stream, `read` a record of it. Framing cuts the bytes into records. The
+envelope is what stands before a message (Line). The body is read by matchers and readers (Body), or
+by the learner (Evidence); both ask the lexicon what the printed names mean when they make the layout
+of a row. The counters place the rows in the run (Nests); the rows of one layout become columns
+(Piece). Where the format is known, blocks take the same way at once (BlockReader).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from runwatch.batch import BAR, Event, Table
+from runwatch.parsers.api import MAX_LINE, Format, Match
+from runwatch.parsers.blocks import BlockReader
+from runwatch.parsers.counters.nesting import Nests
+from runwatch.parsers.detect.body import Body
+from runwatch.parsers.detect.candidates import Candidates
+from runwatch.parsers.detect.evidence import Evidence
+from runwatch.parsers.envelope.containers import unwrapped
+from runwatch.parsers.envelope.line import Line
+from runwatch.parsers.envelope.ranks import Ranks
+from runwatch.parsers.escapes import UP, bare, rows
+from runwatch.parsers.events import EventScanner
+from runwatch.parsers.framing.chunks import Chunk, Framing
+from runwatch.parsers.patterns import values
+from runwatch.parsers.piece import Piece
+from runwatch.parsers.readers import message_behind, tells_little
+from runwatch.text import decode
+
+if TYPE_CHECKING:
+    from runwatch.parsers.progress.idle import Tells
+
+
+class Pipeline:
+    """The stages of one source's log. Each of them owns its state."""
+
+    def __init__(
+        self, formats: Sequence[Format] | None, *, bulk: bool, start: int, first_line: int, learn: bool
+    ) -> None:
+        """See LogParser."""
+        ranks = Ranks()
+        self.framing, self.events = Framing(start), EventScanner()
+        self.evidence = Evidence(formats, self.events, ranks, bulk=bulk, learn=learn)
+        self._body = Body(self.evidence, ranks)
+        self.blocks = BlockReader(self, first_line)
+        self.counters = Nests()
+
+    # -- a piece of the stream ---------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> tuple[Chunk, Piece]:
+        """Read the next bytes of the stream; return the records that are whole, and what they tell."""
+        chunk = self.framing.feed(data)
+        piece = Piece(chunk.start)
+        if chunk.end:
+            self.blocks.read(chunk.text, chunk.end, piece)  # comes back to `read` for single records
+        return chunk, piece
+
+    def end_overlong(self, piece: Piece) -> None:
+        """Read the beginning of an unfinished line that is too long to wait for its end."""
+        if len(self.framing.unfinished) > MAX_LINE:
+            offset = self.framing.done
+            self.blocks.read_record(self.framing.give_up(), offset, piece)
+
+    def flush(self) -> Piece:
+        """Take the unfinished line as all there will be of it: the stream ends or breaks here."""
+        chunk, text = self.framing.flush()
+        piece = Piece(chunk.start)
+        if chunk.end:
+            self.blocks.read(chunk.text, chunk.end, piece)
+        if text:
+            self.blocks.read_record(text, chunk.start + chunk.end, piece)
+        self.blocks.end(piece)
+        self._body.flush_readers(self.framing.offset, piece)
+        self.evidence.finish(piece)
+        piece.events += self.events.flush()
+        return piece
+
+    def columns(self, piece: Piece, without: Sequence[int]) -> tuple[Table, ...]:
+        """Return what a piece holds as columns, its steps placed in the run, less the lines `without`."""
+        return self.counters.placed(piece.tables(without))
+
+    # -- a record ----------------------------------------------------------------------------------
+
+    def read(
+        self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece, outer: Line | None = None
+    ) -> bool:
+        """Read one record that is not empty; return whether it told anything.
+
+        `number` is that of its line, `ordinal` its own; it stands at the end of `outer`, if that is given.
+        """
+        if len(record) > MAX_LINE:
+            title = f"line {number} is longer than {MAX_LINE} bytes; the rest of it is not read"
+            piece.events.append(Event("overlong", offset, number, title))
+            record = record[:MAX_LINE]
+        record = unwrapped(record) or record
+        if UP not in record:
+            return self._read_line(Line(bare(record), offset, number, ordinal, outer), piece)
+        drawn = [Line(text, offset + at, number, ordinal, outer) for at, text in rows(record)]
+        told = [self._read_line(line, piece) for line in drawn]
+        return any(told)
+
+    def _read_line(self, line: Line, piece: Piece) -> bool:
+        """Read a line, its envelope told from its body."""
+        match = self._body.leading(line)
+        if match is None and self._body.shuts_out(line):
+            told = self._tell(line, piece)
+            return self.evidence.learn(line, piece) or told
+        told = self._read_body(match, line, piece)
+        if match is None and not self.evidence.detector.sure:  # else no reader was asked
+            self.candidates.asleep = self.candidates.gate.asleep()
+        return told
+
+    def _read_body(self, match: Match | None, line: Line, piece: Piece) -> bool:
+        """Ask everyone about a body; `match` is what those that go first have found in its line."""
+        if match is None and self._body.feed_readers(line, piece):
+            match = self._read_further(line, piece)
+            if match is None:
+                return True
+        match = match or self._body.match(line)
+        if self.evidence.detector.format is not None:
+            self.evidence.release_early(piece)
+        elif self.evidence.hold_match(match, line, piece):
+            return True
+        if match is not None:
+            self._add(match, line, piece)
+            if match.layout.kind != BAR:
+                return True
+        if behind := self._behind(line):
+            return self._read_behind(behind, line, piece) or match is not None
+        told = self._tell(line, piece)
+        return match is not None or self.evidence.learn(line, piece) or told
+
+    def _read_further(self, line: Line, piece: Piece) -> Match | None:
+        """See what else a line tells that a reader took; return what another format makes of it."""
+        if behind := self._behind(line):
+            self._read_behind(behind, line, piece)
+        if not tells_little(line.body):
+            return None
+        if self.evidence.share is not None:
+            return self._body.match(line)
+        self.evidence.learn(line, piece)
+        return None
+
+    @staticmethod
+    def _behind(line: Line) -> bytes:
+        return message_behind(line.body) if b"%|" in line.body else b""
+
+    def _read_behind(self, behind: bytes, line: Line, piece: Piece) -> bool:
+        """Read what stands behind a bar in a line, and is of the same rank."""
+        offset = line.offset + len(line.text) - len(behind)
+        outer = line if line.header is not None else line.outer
+        return self.read(behind, offset, line.number, line.ordinal, piece, outer)
+
+    def _add(self, match: Match, line: Line, piece: Piece) -> None:
+        """Add the row that was read in a line."""
+        layout, numbers = self.evidence.placed(line, match.layout, values(line.text, match))
+        piece.add(layout, line.offset, line.number, numbers)
+        if layout.event:
+            title = decode(line.text, 300)
+            piece.events.append(Event(layout.event, line.offset, line.number, title))
+
+    def tell(self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
+        """Take the events of a record that was decoded; return whether it told any."""
+        return self._tell(Line(bare(record), offset, number, ordinal), piece)
+
+    def _tell(self, line: Line, piece: Piece) -> bool:
+        """Take the events of a line that is no record; return whether it told any or belongs to one."""
+        found = self.events.feed(line.text, line.offset, line.number, line.ordinal)
+        if found and any(event.kind in {"finished", "over"} for event in found):
+            self._body.flush_readers(
+                line.offset - 1, piece, line
+            )  # what was read is of the run that has ended
+        piece.events += found or ()
+        return found is not None
+
+    # -- what blocks may pass over -----------------------------------------------------------------
+
+    @property
+    def candidates(self) -> Candidates:
+        """Who is asked about lines."""
+        return self.evidence.detector.candidates
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a line that the sieve holds back tells nothing."""
+        asked, learner = self.candidates, self.evidence.learner
+        busy = asked.own or asked.first or self.events.inside or self._body.ranks or not asked.asleep
+        return not busy and self.evidence.detector.bulk and not (learner is not None and learner.awake)
+
+    def idles(self, tells: Tells) -> bool:
+        """Return whether redraws that tell so much tell no more: nothing waits for any line."""
+        candidates, learner = self.candidates, self.evidence.learner
+        if candidates.own or self.events.inside or not candidates.idle.asleep(tells):
+            return False
+        return tells is tells.COUNT or learner is None or not learner.awake
