@@ -72,7 +72,7 @@ def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
         i
         for i, name in enumerate(names)
         if name != step
-        and schema.train.search(name)
+        and schema.is_training(name)
         and not is_val(name.encode())
         and meaning(name).role not in ("counter", "learning rate")
         and not (name.endswith("_epoch") and f"{name[:-6]}_step" in names)

@@ -32,6 +32,7 @@ HOST = NOT_TRAINING + _NO_COUNTER + rb"(?=[A-Za-z_.-]{0,62}\d)[\w.-]{2,63}:(?= )
 """pdsh, mpssh: `worker-3: `, `10.0.0.4: `."""
 SPEAKS = (
     rb"(?= {0,8}(?:[\[{(<|]|\d{1,9}/\d{1,9} |-{10}|\d{1,9}:\s{1,16}(?:learn|test):"
+    rb"|[=>#* -]{0,12}(?i:val|eval|test|dev)[A-Za-z]{0,12}\b[^\r\n]{0,60}? \d{1,9}\.\d"
     rb"|\d[\d.eE+-]{0,40}(?:,[\d.eE+-]{1,40})+\s*$"
     rb"|[^\r\n]{0,300}?(?:%\||(?<![A-Za-z])(?i:(?:global_?)?steps?|iter(?:ation)?s?|epochs?|batch|updates?|episodes?"
     rb"|iteration|time_?steps?)(?![A-Za-z])|: {1,8}(?:INFO|DEBUG)|\d\d:\d\d:\d\d)))(?! *[\d.]+, )"

@@ -32,7 +32,6 @@ LIGHTNING = Format(
                 needs=frozenset({"epoch", "step"}),
                 train=re.compile(r"loss|acc|train|val|lr", re.IGNORECASE),
                 held_out=False,
-                mixed=True,
                 aliases={"loss_step": LOSS, **{f"lr-{name}": LEARNING_RATE for name in _OPTIMIZERS}},
             )
         ),
