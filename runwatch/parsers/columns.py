@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from runwatch.metrics import LOSS
-from runwatch.parsers.learn_families import aliases, loss_of_parts
+from runwatch.parsers.learn_families import aliases, is_part, loss_of_parts
 from runwatch.parsers.lexicon.words import split_of
 from runwatch.parsers.patterns import Layout, Match
 from runwatch.parsers.records import ANYTHING, MODES, Reader, Schema, Shape
@@ -66,7 +66,7 @@ def _meant(names: Iterable[str]) -> dict[str, str]:
     keys = {name.encode(): name for name in names}
     total = loss_of_parts(frozenset(keys))
     losses = frozenset(key for key in keys if key == total or b"loss" in key.lower())
-    return {keys[key]: metric for key, metric in aliases([], losses, part=False).items()}
+    return {keys[key]: metric for key, metric in aliases([], losses, part=all(map(is_part, losses))).items()}
 
 
 @dataclass(frozen=True, slots=True)
