@@ -18,7 +18,7 @@ import msgspec
 
 from runwatch.metrics import LOSS
 from runwatch.parsers.api import Layout, Match, Matcher
-from runwatch.parsers.learn_families import aliases, loss_of_parts
+from runwatch.parsers.learn_families import aliases, is_part, loss_of_parts
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.words import is_loss, is_val, split_of
 from runwatch.parsers.records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
@@ -85,7 +85,7 @@ def _meant(names: Iterable[str]) -> dict[str, str]:
     keys = {name.encode(): name for name in names}
     total = loss_of_parts(frozenset(keys))
     losses = frozenset(key for key in keys if key == total or b"loss" in key.lower())
-    return {keys[key]: metric for key, metric in aliases([], losses, part=False).items()}
+    return {keys[key]: metric for key, metric in aliases([], losses, part=all(map(is_part, losses))).items()}
 
 
 @dataclass(frozen=True, slots=True)

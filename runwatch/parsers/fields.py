@@ -86,6 +86,8 @@ _OF = re.compile(rb"(?i)((?:\S+ )?\S*(?:loss|cost|error)) (step|iter|iteration|e
 """The same without a word between: `Loss epoch 3: 0.5`."""
 _AFTER = re.compile(rb"(?i)(.+) after\Z")
 """A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
+_ASIDE = re.compile(rb" \([A-Za-z][A-Za-z ]{0,30}\)(?= (?:at|after) )")
+"""Stands between a name and its place: `Loss (one batch) at step 100: 0.69`."""
 _SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
 """Ends a sentence, which names nothing behind it: `Epoch 1 completed. Loss: 9.98`; but not `Valid. loss`."""
 _NUMBER_NEXT = re.compile(rb" +[+-]?\d[\d.,]*(?:e[+-]?\d+)?[kKMB]?(?=\s|$|[,;|])")
@@ -211,6 +213,7 @@ def _by_pair(line: bytes, first: Field, second: Field) -> tuple[Field, Field]:
 
 
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
+    gap = _ASIDE.sub(b"", gap) if b") at " in gap or b") after " in gap else gap
     foreign = not gap.isascii()
     if foreign:
         gap = languages.with_ascii_colon(gap)

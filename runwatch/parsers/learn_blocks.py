@@ -109,7 +109,7 @@ def _places_alone(kept: Kept) -> bool:
     if len(places) == 1 and all(i in places or is_time(f) or _is_soft(f) for i, f in enumerate(kept.found)):
         return True
     named = [i for r, i in kept.ranked if r <= EPOCH_RANK and kept.found[i].name]
-    if len(named) == 1 and all(kept.whole(i) and not is_telling(f.name) for i, f in enumerate(kept.found)):
+    if named and all(kept.whole(i) and not is_telling(f.name) for i, f in enumerate(kept.found)):
         return True
     ends = sum(kept.found[i].total is not None for i in places)
     lr = [f for f in others if _is_soft(f)]

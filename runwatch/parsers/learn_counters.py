@@ -98,8 +98,20 @@ def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | 
         whole = ratio(lines, counted) and len(values) == len(lines)
         if whole and values == sorted(values) and values[0] < values[-1]:
             return counted, None, False
+    if last or len(lines) >= _PATIENCE:
+        at = next((p for p in named if p[0] == EPOCH_RANK and _begins(lines, p, last=last)), None)
+        if at is not None:
+            return at, None, False
     told = any(2 * len(steps_of(lines, counted)) > len(lines) for counted in named)
     return None, epoch, told and not last and len(lines) < _PATIENCE  # it may yet grow
+
+
+def _begins(lines: list[Kept], counted: Place, *, last: bool) -> bool:
+    """Whether all lines tell an epoch that hardly ever falls, and it moves on or is still the first one."""
+    values = steps_of(lines, counted)
+    if len(values) < len(lines) or not grows(lines, counted, least=0.0):
+        return False
+    return values[-1] > values[0] or (not last and values[0] <= 1)
 
 
 def steps_of(lines: list[Kept], counted: Place) -> list[float]:

@@ -252,7 +252,7 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         if len(losses) == 1:
             meant.setdefault(losses[0], VAL_LOSS)
         elif not losses and lines and all(is_loss(name) for name in names if is_quality(name)):
-            vals = [name for name in names & _splits(lines, names) if is_val(name)]
+            vals = [name for name in names & _splits(lines, names) if is_val(name) and name != b"eval"]
             meant.update({name: VAL_LOSS for name in vals if len(vals) == 1})  # loss 0.5 val 0.6
     for name in sorted(names):
         if b"time" in (parts := set(words(name))) and parts <= _TIMES and lines:
@@ -274,6 +274,11 @@ def loss_of_parts(names: frozenset[bytes]) -> bytes | None:
     """Return the `total` that is the loss, since parts of one stand beside it: `total,pde,bc,data`."""
     parts = sum(not _PARTS.isdisjoint(words(name)) for name in names)
     return next((name for name in names if name.lower() == b"total"), None) if parts > 1 else None
+
+
+def is_part(name: bytes) -> bool:
+    """Whether a name is that of a part of a loss, as `data_loss` is, and `weight_loss` is not."""
+    return _PARTS.issuperset(words(name))
 
 
 def counts_alike(plan: Plan, main: Plan) -> bool:

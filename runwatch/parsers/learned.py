@@ -198,7 +198,10 @@ class LearnedMatcher(Matcher):
             return None
         told = b"" if _LAST.sub(b"#", family) == main.head else told_by(family)
         said = set(words(told)).difference(words(main.head))
-        if 2 * len(main.names & names) < len(main.names) or not (TOLD_AGAIN | SAVES | VAL).isdisjoint(said):
+        marked = main.names <= names and said == {b"new", b"best"}  # `[NEW BEST] Epoch 3 loss 0.5`
+        if 2 * len(main.names & names) < len(main.names):
+            return None
+        if not (marked or (TOLD_AGAIN | SAVES | VAL).isdisjoint(said)):
             return None
         if family not in self._stages:
             if len(self._stages) >= _MAX_STAGES:

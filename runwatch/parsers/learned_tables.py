@@ -16,7 +16,7 @@ from runwatch.parsers.learn_families import LOSSLESS, aliases
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import columns as columns_of
 from runwatch.parsers.lexicon.names import unit_of
-from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_quality
+from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_quality, is_telling, words
 from runwatch.parsers.patterns import VALUE, number
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
@@ -100,7 +100,9 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
         return False
     if any(not column[:1].isalpha() and column != b"#" for column in columns):
         return False
-    alone = b"\t" in line or (b"," in line and all(map(is_quality, columns)))
+    alone = b"\t" in line or (
+        b"," in line and all(is_telling(name) or b"time" in words(name) for name in columns)
+    )
     counted = _counter(columns) is not None or (alone and _of_losses(columns))
     return counted and any(is_quality(name) and len(name) < 40 for name in columns)
 

@@ -123,7 +123,8 @@ class Schema:
 
     def step_key(self, keys: Mapping[str, object] | frozenset[str]) -> str | None:
         """Return the key that places a record with these keys."""
-        return next((key for key in self.steps if key in keys), None)
+        found = {key.lower(): key for key in keys}
+        return next((found[name.lower()] for name in self.steps if name.lower() in found), None)
 
     def is_training(self, key: str) -> bool:
         """Return whether only a record of training has this key."""

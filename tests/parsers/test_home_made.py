@@ -89,3 +89,74 @@ def test_a_tensor_is_named_by_what_stands_before_it():
 def test_learning_rate_by_any_name(name):
     parsed = parse(_log("Iter: {step}, D Learning Rate: 0.5, " + name + ": 0.25, Loss: {loss}"))
     assert parsed.column("train/learning_rate").tolist() == [0.25] * N
+
+
+def test_a_lone_eval_beside_a_loss_is_no_loss():
+    parsed = parse(_log("Iteration {step}  loss = {loss}  eval = 0.{step}"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert not len(parsed.column("val/loss"))
+
+
+@pytest.mark.parametrize("name", ["it", "n_iter", "Step", "ITER", "Round", "ep"])
+def test_a_table_counts_by_any_name(name):
+    rows = "".join(f"{i + 1},{loss},0.1\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"{name},loss,lr\n{rows}".encode())
+    assert parsed.column("step").tolist() == [i + 1 for i in range(N)]
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    "head", ["Episode,Score,Total_Reward,Epsilon", "Episode,Length,Avg agent reward,Steps"]
+)
+def test_a_table_of_episodes_needs_no_loss(head):
+    rows = "".join(f"{i},{i * 7 % 5},{loss},0.5\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"{head}\n{rows}".encode())
+    assert len(parsed.column("step")) == N
+
+
+def test_the_only_loss_of_a_table_is_the_loss():
+    rows = "".join(f"{i},{loss},0.5\n" for i, loss in enumerate(LOSSES))
+    assert parse(f"epoch,data_loss,r2\n{rows}".encode()).column("train/loss").tolist() == LOSSES
+
+
+def test_a_table_of_losses_may_have_a_time_and_no_step():
+    rows = "".join(
+        f"{loss}, 0.5, {val}, 0.{i}\n" for i, (loss, val) in enumerate(zip(LOSSES, VALS, strict=True))
+    )
+    parsed = parse(f"train_loss, train_acc, val_loss, time\n{rows}".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+def test_epochs_and_validation_on_json_lines_of_their_own():
+    parsed = parse(
+        _log('{{"epoch": {step}, "train_loss": {loss}}}', '{{"epoch": {step}, "val_loss": {val}}}')
+    )
+    assert parsed.column("val/loss", EVAL).tolist() == VALS[9::10]
+
+
+def test_the_epoch_is_the_step_of_many_lines_that_tell_nothing_else():
+    lines = "".join(f"epoch: {i // 300} | loss: {3 / (i + 1)}\n" for i in range(900))
+    assert parse(lines.encode()).column("step").tolist() == [i // 300 for i in range(900)]
+
+
+def test_a_remark_may_stand_between_a_name_and_its_place():
+    parsed = parse(_log("Training loss (for one batch) at step {step}: {loss}"))
+    assert parsed.column("step").tolist() == [i + 1 for i in range(N)]
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_the_best_epochs_may_be_marked():
+    marks = ["[NEW BEST] " * (i % 3 == 0) for i in range(N)]
+    lines = [
+        f"{m}Epoch #{i}: train_loss={x}, t=0.5s" for i, (m, x) in enumerate(zip(marks, LOSSES, strict=True))
+    ]
+    assert parse("\n".join([*lines, ""]).encode()).column("train/loss").tolist() == LOSSES
+
+
+def test_a_logger_may_tell_how_long_it_has_run():
+    parsed = parse(
+        _log("INFO - 01/02/30 03:04:05 - 1 days, 0:00:{step:02d} -   {step} - 5.5 words/s - LR: 0.5")
+    )
+    assert parsed.column("step").tolist() == [i + 1 for i in range(N)]
+    assert parsed.column("train/learning_rate").tolist() == [0.5] * N

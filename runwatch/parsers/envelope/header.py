@@ -49,6 +49,7 @@ _TIMED = (
     rb"(?P<timed>\[" + _CALM + rb"\|(?:" + _DATED + rb"|" + _SOURCE + rb":\d{1,6})\]"  # transformers
     rb"|\[(?:" + _DATED + rb"|" + _CLOCK + rb")(?: [\w.]{1,60})?\]:?|(?:" + _DATED + rb"|" + _CLOCK + rb")"
     + _NOT_A_ROW + rb"|" + _GLOG + rb"|" + _SYSLOG + _SYSLOG_PROCESS + rb"|<\d{1,3}>(?:1(?= )|(?=[A-Z]))"
+    rb"|" + _CALM + rb" - \d\d/\d\d/\d\d \d\d:\d\d:\d\d - (?:\d{1,3} days?, )?\d{1,3}:\d\d:\d\d -(?= )"  # XLM
     rb"|" + _CALM + rb":" + NOT_TRAINING + rb"(?!(?i:epoch|step|iter|batch))[A-Za-z_][\w.]{0,60}:)"
 )  # fmt: skip
 _LOGGED = b"|".join(
@@ -86,7 +87,7 @@ _FIRST, _LATER = (
     {lenient: _pieces(ends, logged) for lenient, ends in _TASK_ENDS.items()} for logged in (_ICEFALL, _LOGGED)
 )
 _MAY = re.compile(
-    rb"[\[(<\d]| {0,4}\d{1,5}: |[Rr]ank ?\d|[A-Z][a-z]{2} [ \d]\d |[IWEF]\d{4}|[A-Z]{4,6}:"
+    rb"[\[(<\d]| {0,4}\d{1,5}: |[Rr]ank ?\d|[A-Z][a-z]{2} [ \d]\d |[IWEF]\d{4}|[A-Z]{4,6}(?::| - \d)"
     rb"|[A-Za-z][\w.-]{0,62}(?:: | {1,20}\| )"
 ).match
 """What a line begins with that may have something before its message: a quick look."""

@@ -106,7 +106,7 @@ DEIT = Format(
             Schema(
                 "deit",
                 steps=("epoch",),
-                needs=frozenset({"epoch", "train_loss"}),
+                needs=frozenset({"epoch", "train_loss", "train_lr"}),
                 lacks=frozenset({"step", "iter", "batch"}),  # an epoch a line
                 train=re.compile(r"^train_"),
                 aliases={"test_loss": VAL_LOSS},  # its "test" loader is the validation set

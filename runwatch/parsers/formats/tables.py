@@ -13,6 +13,7 @@ _LOSS = re.compile(
     r"(?:^|(?:train\w*|total|avg|mean|policy|value|actor|critic|gen\w*|disc\w*|[dg])[/_ .])loss\b"
     r"|^(?:(?:mean|avg|average|ep|episode|\d{1,6})[/_ .])*(?:reward|return)s?(?:[/_ .]mean)?$"
     r"|^(?:average|mean)?ep(?:isode)?(?:ret(?:urn)?|rew(?:ard)?)(?:mean)?$|^(?:average|mean)(?:return|reward)$"
+    r"|^(?:[a-z]+[/_ .]){1,3}rewards?$|^epsilon$"
     r"|^loss[/_ ]|^(?:train[/_])?(?:ppl|perplexity|bpb)$|^train(?:ing)?[/_ .]",
     re.IGNORECASE,
 )
@@ -152,9 +153,9 @@ _FRAMES = (
 """What tables of reinforcement learning count: Spinning Up's, Baselines', rllab's and of scripts."""
 _STEPS = (
     *(name for name in STEPS if name not in _EPOCHS),
-    *(*_FRAMES, *_EPOCHS, "episode", "Step", "Iteration", "Epoch", "Episode"),
+    *("it", "itr", "n_iter", "update_step", "train_step", "round", "generation", "ep"),
+    *(*_FRAMES, *_EPOCHS, "episode", "episodes"),
 )
-"""Tables are often headed with words that begin large, where keys of objects do not."""
 
 GENERIC = Format(
     name="csv",
