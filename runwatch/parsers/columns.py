@@ -72,7 +72,7 @@ def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
         i
         for i, name in enumerate(names)
         if name != step
-        and schema.is_training(name)
+        and (schema.train.search(name) or meaning(name).metric == LOSS)
         and not is_val(name.encode())
         and meaning(name).role not in ("counter", "learning rate")
         and not (name.endswith("_epoch") and f"{name[:-6]}_step" in names)
@@ -288,7 +288,9 @@ class Columns(Matcher):
             return ()
         schema, keys = self._schema, frozenset(named)
         placed = schema.counts or schema.step_key(keys)
-        trains = any(map(schema.is_training, keys)) or (schema.guesses and LOSS in _meant(named).values())
+        trains = any(map(schema.is_training, keys))
+        if schema.guesses:
+            trains |= LOSS in {meaning(name).metric for name in named} | {*_meant(named).values()}
         if not placed or not schema.needs <= keys or not trains:
             return ()
         return tuple(names)

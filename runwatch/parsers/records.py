@@ -128,7 +128,7 @@ class Schema:
 
     def is_training(self, key: str) -> bool:
         """Return whether only a record of training has this key."""
-        return bool(self.train.search(key) or meaning(key).metric == LOSS) and not self.is_held_out(key)
+        return bool(self.train.search(key) or own(key) == LOSS) and not self.is_held_out(key)
 
     def is_held_out(self, key: str) -> bool:
         """Return whether a key is of an evaluation."""

@@ -49,31 +49,11 @@ def test_sparse_rows_of_lightning():
         b"epoch,step,train_loss_step,train_loss_epoch,val_loss,lr-AdamW\n0,49,7.5,,,\n0,99,nan,,,0.1\n0,99,,,4.5,\n0,99,,6.5,,\n"
     )
     assert parsed.format == "lightning-metrics-csv"
-    assert parsed.column("step").tolist() == [49, 99]
+    assert parsed.column("step").tolist() == [49, 99, 99, 99]
     assert parsed.column("train/loss")[0] == 7.5
     assert math.isnan(parsed.column("train/loss")[1])
-    assert parsed.column("step", "eval").tolist() == [99, 99]
-    assert parsed.column("val/loss", "eval").tolist() == [4.5]
-    assert parsed.column("train_loss_epoch", "eval").tolist() == [6.5]
-
-
-def test_what_lightning_logs_before_the_first_loss_is_no_record():
-    head = b"epoch,lr-Adam,step,train_loss,val_acc\n,0.125,49,,\n0,,49,2.5,\n,0.25,99,,\n0,,99,,0.5\n"
-    parsed = read(head + b"0,,99,1.5,\n1,,149,,0.75\n")
-    assert parsed.format == "lightning-metrics-csv"
-    assert parsed.column("step").tolist() == [49, 99]
-    assert parsed.column("train/loss").tolist() == [2.5, 1.5]
-    assert parsed.column("train/learning_rate", "eval").tolist() == [0.125, 0.25]
-    assert parsed.column("val/acc", "eval").tolist() == [0.5, 0.75]
-
-
-def test_lightning_that_logs_once_an_epoch_and_validates_first():
-    parsed = read(
-        b"epoch,step,train_acc,train_loss,val_loss\n0,9,,,2.5\n0,9,0.5,3.5,\n1,19,,,1.5\n1,19,0.75,2.5,\n"
-    )
-    assert parsed.format == "lightning-metrics-csv"
-    assert parsed.column("step").tolist() == [9, 19]
-    assert parsed.column("val/loss", "eval").tolist() == [2.5, 1.5]
+    assert parsed.column("val/loss").tolist() == [4.5]
+    assert parsed.column("train_loss_epoch").tolist() == [6.5]
 
 
 def test_lightning_steps_of_a_metric_called_loss():
@@ -82,7 +62,7 @@ def test_lightning_steps_of_a_metric_called_loss():
     )
     assert parsed.format == "lightning-metrics-csv"
     assert parsed.column("train/loss").tolist() == [2.5]
-    assert parsed.column("loss_epoch", "eval").tolist() == [3.5]
+    assert parsed.column("loss_epoch").tolist() == [3.5]
 
 
 def test_sb3_progress():
