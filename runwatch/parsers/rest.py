@@ -15,7 +15,7 @@ from runwatch.parsers.escapes import bare
 from runwatch.parsers.events import EventScanner
 from runwatch.parsers.lines import PAINTED_INSIDE, UNCLEAN, Ints, Lines, worth
 from runwatch.parsers.piece import Piece
-from runwatch.parsers.prefilter.search import TRIGGERS
+from runwatch.parsers.prefilter.sieve import TRIGGERS
 from runwatch.parsers.progress.idle import Run, Tells
 
 

@@ -309,7 +309,7 @@ _TRIGGERS = (
 """Every event holds one of these. They begin with a byte that is rare in text, and with three plain ones."""
 
 TRIGGER = _grouped(chain(*_TRIGGERS))
-"""Finds them in a line; in a large text prefilter.search.TRIGGERS does."""
+"""Finds them in a line; in a large text prefilter.sieve.TRIGGERS does."""
 TRIGGER_HEADS = frozenset(word.replace(b"\\", b"")[:3] for word in chain(*_TRIGGERS))
 _ADVICE = re.compile(
     rb"might be|may be caused|could be|please try|[Cc]ompile with|DSA|error_if_nonfinite|\b[Ii]f you\b"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.parsers.prefilter.search import TRIGGERS
+from runwatch.parsers.prefilter.sieve import TRIGGERS
 from runwatch.parsers.signs import MILESTONES, TRIGGER, TROUBLE
 
 SLICE = 1 << 17

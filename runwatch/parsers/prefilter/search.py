@@ -13,8 +13,6 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.parsers.signs import TRIGGER, TRIGGER_HEADS
-
 _SLICE = 1 << 17
 """Bytes hashed at once: they and their hashes stay in the processor's cache."""
 _GOLDEN = np.uint32(2654435769)
@@ -78,7 +76,3 @@ def _rarest(word: bytes) -> int:
     """Return where in a word those three bytes stand that are rarest in text."""
     rare = [_COMMON.find(byte) % 32 for byte in word]
     return max(range(len(word) - 2), key=lambda at: sum(rare[at : at + 3]))
-
-
-TRIGGERS = Search(TRIGGER_HEADS, TRIGGER)
-"""Where an event may be told."""

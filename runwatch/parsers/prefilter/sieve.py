@@ -19,13 +19,18 @@ from runwatch.parsers.learn_words import TELLING, is_count
 from runwatch.parsers.learned_tables import may_head
 from runwatch.parsers.lines import UNCLEAN, Lines
 from runwatch.parsers.prefilter.gate import Gate
-from runwatch.parsers.prefilter.search import TRIGGERS, Search, finds
+from runwatch.parsers.prefilter.search import Search, finds
+from runwatch.parsers.signs import TRIGGER, TRIGGER_HEADS
 
 _SMALL = np.uint8(32)
 _HEADS = (b"#", b"`", b"|", b"^")
 """What a line begins with that is of Markdown, a cell of a box, or an echoed key."""
 _HAN = 0xE4
 """The least first byte of a Chinese character, of which the learner knows some words."""
+
+
+TRIGGERS = Search(TRIGGER_HEADS, TRIGGER)
+"""Finds where an event may be told."""
 
 
 class Sieve:
