@@ -22,7 +22,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import make_log
 
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.check import BLOCK
+from runwatch.watcher.engine.check import BLOCK
 
 REDRAWS = int(os.environ.get("REDRAWS", "1000000"))
 FOLLOWED = 768 << 10

@@ -55,8 +55,8 @@ def folders(top: Path) -> None:
 
 def measure(directory: str) -> None:
     """Print what looks at `directory` cost, in this process."""
-    from runwatch.checkpoint import Checkpoints
-    from runwatch.watcher.sources.checkpoints import CheckpointSource
+    from runwatch.core.checkpoint import Checkpoints
+    from runwatch.watcher.checkpoints.directory import CheckpointSource
 
     before = peak()
     source, known, now = CheckpointSource(directory), Checkpoints(), time.time() + 3600

@@ -42,10 +42,10 @@ import make_log
 from exemplars import EXEMPLARS, HEADERS
 from readers import LOOPS
 
+from runwatch.parsers.body.matchers import ITEMS, DictPattern, LinePattern
 from runwatch.parsers.formats import catalogue
-from runwatch.parsers.patterns import ITEMS, DictPattern, LinePattern
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.check import BLOCK
+from runwatch.watcher.engine.check import BLOCK
 
 LINES = int(os.environ.get("LINES_OF_FORMAT", "200000"))
 RUNS = 3

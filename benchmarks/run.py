@@ -24,7 +24,7 @@ import make_log
 
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.parsers.log import LogParser
-from runwatch.watcher.check import BLOCK, check
+from runwatch.watcher.engine.check import BLOCK, check
 
 LINES = int(os.environ.get("LINES_OF_LOG", "1000000"))
 RUNS = 3
@@ -83,7 +83,7 @@ def cpu(work: Callable[[str], int], path: str) -> tuple[float, int]:
 
 def peak_of_check(path: str) -> float:
     """Return the peak memory of `runwatch check PATH` in MB."""
-    child = "import sys;from runwatch.watcher.check import check;check([sys.argv[1]]);"
+    child = "import sys;from runwatch.watcher.engine.check import check;check([sys.argv[1]]);"
     child += "print(open('/proc/self/status').read())"  # getrusage would count what this process had
     done = subprocess.run([sys.executable, "-c", child, path], capture_output=True, text=True, check=True)
     return int(re.search(r"VmHWM:\s+(\d+)", done.stdout)[1]) / 1024

@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from runwatch.watcher.handover import handed
-from runwatch.watcher.sampler import Setup
+from runwatch.watcher.processes.handover import handed
+from runwatch.watcher.samplers.sampler import Setup
 
 ROOT = Path(__file__).resolve().parents[1]
 BAR = 0.01
@@ -141,7 +141,7 @@ def start(loop: list[str] | Setup, environ: dict[str, str]) -> subprocess.Popen[
     """Start a command, or a sampler."""
     setup = loop if isinstance(loop, Setup) else Setup("machine")
     with handed(setup) as descriptor:
-        sampler = [sys.executable, "-m", "runwatch.watcher.sampler", str(descriptor)]
+        sampler = [sys.executable, "-m", "runwatch.watcher.samplers.sampler", str(descriptor)]
         return subprocess.Popen(
             loop if isinstance(loop, list) else sampler,
             env=environ,

@@ -31,7 +31,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks import screen_first, screen_leet
-from runwatch.snapshot import (
+from runwatch.core.snapshot import (
     Columns,
     Latest,
     Mark,

@@ -16,9 +16,9 @@ from textual.containers import Grid, Vertical
 from textual.widgets import DataTable, Footer, Static
 from textual_plot import PlotWidget
 
-from runwatch.snapshot import RunView
+from runwatch.core.snapshot import RunView
 from runwatch.watcher import protocol
-from runwatch.watcher.client import Client
+from runwatch.watcher.service.client import Client
 
 METRICS = ("train/loss", "train/grad_norm", "perf/tokens_per_sec", "perf/step_time")
 WIDTH = 50

@@ -105,7 +105,7 @@ def newest(path: str) -> int:
 
 def whole_check(path: str) -> int:
     """Run `runwatch check`: parsing, series, every rule."""
-    from runwatch.watcher.check import check
+    from runwatch.watcher.engine.check import check
 
     engine = check([path])
     return sum(s.summary.count for _, watched in engine.runs() for s in watched.run.series.values())

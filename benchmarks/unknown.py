@@ -28,7 +28,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from formats import RUNS, cpu
 
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.check import BLOCK
+from runwatch.watcher.engine.check import BLOCK
 
 LINES = int(os.environ.get("LINES_OF_KIND", "50000"))
 _LOOP = re.compile(r"(?:[Ss]tep|[Ii]ter(?:ation)?|[Ee]poch)\W+(\d+).*?loss\W+([-+\d.eE]+|nan|inf)")

@@ -6,10 +6,20 @@ import msgspec
 import platformdirs
 import pytest
 
-from runwatch.config import SOURCES, Config, RuleConfig, Secret, SlackConfig, check_names, find, load, read
-from runwatch.errors import ConfigError, ExitCode
-from runwatch.findings import Severity
-from runwatch.watcher.member import ORDER
+from runwatch.config.loader import (
+    SOURCES,
+    Config,
+    RuleConfig,
+    Secret,
+    SlackConfig,
+    check_names,
+    find,
+    load,
+    read,
+)
+from runwatch.core.errors import ConfigError, ExitCode
+from runwatch.core.findings import Severity
+from runwatch.watcher.sources.member import ORDER
 
 HOOK = "https://hooks.slack.com/services/T0/B0/hushhush"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from runwatch.config import find, is_judged, load
-from runwatch.config_trust import Place, User, objection, open_to_all
-from runwatch.errors import ConfigError
+from runwatch.config.loader import find, is_judged, load
+from runwatch.core.errors import ConfigError
+from runwatch.system.file_trust import Place, User, objection, open_to_all
 from tests.cli.command import called
 from tests.cli.live import Follower
 
@@ -123,7 +123,9 @@ def test_one_found_before_is_judged_again(place):
 def test_secrets_that_everybody_can_read_are_told(place, monkeypatch):
     path = place / "runwatch.toml"
     path.write_text('[slack]\nwebhook = "https://hooks.slack.com/services/T0/B0/hush"\n')
-    monkeypatch.setattr("runwatch.config_trust.open_to_all", lambda path, mode: bool(mode & stat.S_IROTH))
+    monkeypatch.setattr(
+        "runwatch.system.file_trust.open_to_all", lambda path, mode: bool(mode & stat.S_IROTH)
+    )
     assert "everybody can read the secrets" in read_by(place)[1][0]
     assert "hush" not in read_by(place)[1][0]
     path.chmod(0o600)

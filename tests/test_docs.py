@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from runwatch.alerts.secret import Secret
-from runwatch.config import read
-from runwatch.parsers.explain import explain
+from runwatch.alerts.channels.secret import Secret
+from runwatch.config.loader import read
+from runwatch.parsers.explain.explain import explain
 from runwatch.parsers.formats import builtin
 
 ROOT = Path(__file__).parents[1]
@@ -45,7 +45,7 @@ def test_the_formats_shown_for_the_configuration_are_accepted(tmp_path):
 
 
 def test_the_explanation_shown_is_the_one_that_is_printed(tmp_path, capsys):
-    from runwatch.cli.formats import command
+    from runwatch.cli.commands.formats import command
 
     (tmp_path / "x.log").write_bytes(
         b"".join(b"upd %d xloss %.3f acc 0.5\nnote\n" % (i, 9 / (i + 1)) for i in range(30))
@@ -67,7 +67,7 @@ def test_every_example_of_a_format_is_one_line():
 def test_the_alerts_shown_are_accepted_and_every_channel_is_shown(tmp_path, monkeypatch):
     from runwatch.alerts.channels.build import build
     from runwatch.alerts.channels.kinds import kinds
-    from runwatch.alerts.wording import FIELDS
+    from runwatch.alerts.delivery.templates import FIELDS
 
     text = (ROOT / "docs" / "alerts.md").read_text()
     sections = re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)

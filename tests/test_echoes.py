@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.core.run_boundaries import Splitter
 from runwatch.parsers.log import LogParser
-from runwatch.segments import Splitter
 
 STEPS = range(10, 410, 10)
 

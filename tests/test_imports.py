@@ -20,27 +20,39 @@ TRACKERS = {"wandb", "pynvml"}
     [
         ("runwatch", {"click", "msgspec", "numpy"} | TUI | HTTP | TRACKERS),
         ("runwatch.cli.main", {"msgspec", "numpy", "asyncio", "watchdog"} | TUI | HTTP | TRACKERS),
-        ("runwatch.cli.tail", {"numpy", "watchdog"} | TUI | HTTP | TRACKERS),
+        ("runwatch.cli.commands.tail", {"numpy", "watchdog"} | TUI | HTTP | TRACKERS),
         ("runwatch.parsers.log", {"numpy", "asyncio", "watchdog"} | TUI | HTTP | TRACKERS),
         (
-            "runwatch.watcher.worker",
-            {"numpy", "watchdog", "asyncio", "ssl", "hashlib", "tempfile", "statistics", "runwatch.config"}
+            "runwatch.watcher.ingest.worker",
+            {
+                "numpy",
+                "watchdog",
+                "asyncio",
+                "ssl",
+                "hashlib",
+                "tempfile",
+                "statistics",
+                "runwatch.config.loader",
+            }
             | TUI
             | HTTP
             | TRACKERS,
         ),
-        ("runwatch.config", {"numpy", "watchdog", "hashlib"} | TUI | HTTP | TRACKERS),
+        ("runwatch.config.loader", {"numpy", "watchdog", "hashlib"} | TUI | HTTP | TRACKERS),
         (
-            "runwatch.watcher.server",
+            "runwatch.watcher.service.server",
             {"watchdog", "sqlite3", "hashlib", "shutil"} | TUI | HTTP - {"http.client"} | TRACKERS,
         ),
-        ("runwatch.watcher.daemon", {"watchdog", "click"} | TUI | HTTP - {"http.client"} | TRACKERS),
-        ("runwatch.watcher.hub", {"numpy", "watchdog", "click"} | TUI | HTTP - {"http.client"} | TRACKERS),
-        ("runwatch.cli.status", {"msgspec", "numpy", "asyncio", "watchdog"} | TUI | HTTP | TRACKERS),
-        ("runwatch.cli.attach", {"numpy", "watchdog"} | TUI | HTTP | TRACKERS),
-        ("runwatch.watcher.check", {"watchdog", "asyncio", "psutil"} | TUI | HTTP | TRACKERS),
+        ("runwatch.watcher.daemon.daemon", {"watchdog", "click"} | TUI | HTTP - {"http.client"} | TRACKERS),
         (
-            "runwatch.watcher.sampler",
+            "runwatch.watcher.daemon.hub",
+            {"numpy", "watchdog", "click"} | TUI | HTTP - {"http.client"} | TRACKERS,
+        ),
+        ("runwatch.cli.commands.status", {"msgspec", "numpy", "asyncio", "watchdog"} | TUI | HTTP | TRACKERS),
+        ("runwatch.cli.commands.attach", {"numpy", "watchdog"} | TUI | HTTP | TRACKERS),
+        ("runwatch.watcher.engine.check", {"watchdog", "asyncio", "psutil"} | TUI | HTTP | TRACKERS),
+        (
+            "runwatch.watcher.samplers.sampler",
             {"numpy", "asyncio", "psutil", "hashlib", "tempfile"} | TUI | HTTP | TRACKERS,
         ),
         (
@@ -60,9 +72,13 @@ def test_import_brings_in_nothing_heavy(module, banned):
 
 def test_a_trackers_file_is_read_without_what_reads_logs():
     """A worker has it on the screen before it could have loaded all formats of logs."""
-    logs = {"runwatch.parsers.log", "runwatch.parsers.learner", "runwatch.parsers.formats.nanochat"}
+    logs = {
+        "runwatch.parsers.log",
+        "runwatch.parsers.inference.learner",
+        "runwatch.parsers.formats.llm.nanochat",
+    }
     code = (
-        "import sys, runwatch.watcher.worker; from runwatch.parsers.stream import StreamParser;"
+        "import sys, runwatch.watcher.ingest.worker; from runwatch.parsers.stream import StreamParser;"
         f"batch = StreamParser(bulk=False).feed({wandb_log(9)!r});"
         f"print(batch.format, *sorted(set(sys.modules) & {logs!r}))"
     )

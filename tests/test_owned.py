@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runwatch import config_trust, owned
+from runwatch.system import file_trust, private_files
 
 ROOT = os.geteuid() == 0
 
@@ -35,7 +35,7 @@ def another_user(*directories: Path) -> Iterator[None]:
 def test_what_is_made_is_for_its_owner_alone(tmp_path, umask):
     before = os.umask(umask)
     try:
-        owned.directory(tmp_path / "a" / "b")
+        private_files.directory(tmp_path / "a" / "b")
     finally:
         os.umask(before)
     assert (mode(tmp_path / "a"), mode(tmp_path / "a" / "b")) == (0o700, 0o700)
@@ -46,9 +46,9 @@ def test_a_directory_that_others_may_read_is_used_as_it_is(tmp_path, given):
     place = tmp_path / "state"
     place.mkdir()
     place.chmod(given)
-    owned.directory(place)
+    private_files.directory(place)
     assert mode(place) == given
-    os.close(owned.opened(place / "file", os.O_RDWR))
+    os.close(private_files.opened(place / "file", os.O_RDWR))
     assert mode(place / "file") == 0o600
 
 
@@ -58,7 +58,7 @@ def test_one_that_others_may_write_to_is_refused_and_not_changed(tmp_path, given
     place.mkdir()
     place.chmod(given)
     with pytest.raises(PermissionError, match="others can write to it"):
-        owned.directory(place)
+        private_files.directory(place)
     assert mode(place) == given
 
 
@@ -68,11 +68,11 @@ def test_the_group_may_write_to_one_if_nobody_else_is_in_it(tmp_path, monkeypatc
     place.mkdir()
     place.chmod(0o775)
     user, group = os.geteuid(), place.stat().st_gid
-    monkeypatch.setattr(config_trust, "current_user", lambda: config_trust.User(user, group))
-    owned.directory(place)
-    monkeypatch.setattr(config_trust, "current_user", lambda: config_trust.User(user))
+    monkeypatch.setattr(file_trust, "current_user", lambda: file_trust.User(user, group))
+    private_files.directory(place)
+    monkeypatch.setattr(file_trust, "current_user", lambda: file_trust.User(user))
     with pytest.raises(PermissionError, match="others can write to it"):
-        owned.directory(place)
+        private_files.directory(place)
     assert mode(place) == 0o775
 
 
@@ -86,29 +86,29 @@ def test_what_belongs_to_another_user_is_refused(tmp_path):
     os.chown(ours, 65534, 65534)
     with another_user(place):
         with pytest.raises(PermissionError, match="belongs to another user"):
-            owned.directory(place)
+            private_files.directory(place)
         with pytest.raises(PermissionError, match="belongs to another user"):
-            owned.opened(ours / "file", os.O_RDWR)
+            private_files.opened(ours / "file", os.O_RDWR)
     (tmp_path / "link").symlink_to(place)
-    owned.directory(tmp_path / "link")
+    private_files.directory(tmp_path / "link")
     os.chown(tmp_path / "link", 65534, 65534, follow_symlinks=False)
     with pytest.raises(PermissionError, match="belongs to another user"):
-        owned.directory(tmp_path / "link")
+        private_files.directory(tmp_path / "link")
 
 
 def test_a_file_in_the_place_of_a_directory(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError):
-        owned.directory(tmp_path / "file")
+        private_files.directory(tmp_path / "file")
     with pytest.raises(NotADirectoryError):
-        owned.directory(tmp_path / "file" / "below")
+        private_files.directory(tmp_path / "file" / "below")
 
 
 def test_no_more_is_made_than_asked_for(tmp_path):
     with pytest.raises(FileNotFoundError):
-        owned.directory(tmp_path / "gone" / "state", 1)
+        private_files.directory(tmp_path / "gone" / "state", 1)
     assert not (tmp_path / "gone").exists()
-    owned.directory(tmp_path / "state", 1)
+    private_files.directory(tmp_path / "state", 1)
 
 
 @pytest.mark.parametrize("flags", [os.O_RDWR, os.O_WRONLY | os.O_APPEND])
@@ -125,13 +125,13 @@ def test_only_a_regular_file_is_opened_and_nothing_is_waited_for(tmp_path, kind,
     else:
         path.symlink_to("/dev/null")
     with pytest.raises(OSError, match=r"state\.db is not a regular file"):
-        owned.opened(path, flags)
-    assert not owned.is_file(path)
+        private_files.opened(path, flags)
+    assert not private_files.is_file(path)
 
 
-@pytest.mark.parametrize("ending", owned.BESIDE)
+@pytest.mark.parametrize("ending", private_files.BESIDE)
 def test_what_lies_beside_a_database_is_looked_at_too(tmp_path, ending):
-    owned.database(tmp_path / "state.db")
+    private_files.database(tmp_path / "state.db")
     os.mkfifo(tmp_path / f"state.db{ending}")
     with pytest.raises(OSError, match=f"state.db{ending} is not a regular file"):
-        owned.database(tmp_path / "state.db")
+        private_files.database(tmp_path / "state.db")

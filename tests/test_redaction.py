@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from runwatch.alerts.channels.http import judge
 from runwatch.alerts.channels.slack.webhook import SlackChannel
-from runwatch.redaction import MARK, quoted, redact
+from runwatch.core.redaction import MARK, quoted, redact
 
 HEX40 = "0123456789abcdef0123456789abcdef01234567"
 

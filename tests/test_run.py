@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from runwatch.core.run import Run
+from runwatch.core.run_boundaries import Splitter
 from runwatch.parsers.log import LogParser
-from runwatch.run import Run
-from runwatch.segments import Splitter
 
 TOTAL = 1000
 

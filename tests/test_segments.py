@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from runwatch.core.run_boundaries import Segment, Splitter
 from runwatch.parsers.log import LogParser
-from runwatch.segments import Segment, Splitter
 
 
 def line(step: int, total: int | None = 100, loss: float = 2.0) -> bytes:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.block import Samples
-from runwatch.series import BUCKETS, CHUNK, LEAN, Series
+from runwatch.core.block import Samples
+from runwatch.core.series import BUCKETS, CHUNK, LEAN, Series
 
 
 def samples(values, steps=None) -> Samples:
@@ -90,8 +90,8 @@ def test_buckets_are_what_brute_force_says(seed, count):
 @given(st.integers(0, 2**32), st.integers(16, 3000), st.sampled_from([(16, 8), (8, 16), (8, 8)]))
 def test_buckets_longer_than_a_chunk_are_too(seed, count, sizes):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("runwatch.series.CHUNK", sizes[0])
-        patch.setattr("runwatch.series.BUCKETS", sizes[1])
+        patch.setattr("runwatch.core.series.CHUNK", sizes[0])
+        patch.setattr("runwatch.core.series.BUCKETS", sizes[1])
         check_buckets(noisy(seed, count), *sizes)
         same(filled(samples(noisy(seed, count)), []), filled(samples(noisy(seed, count)), range(7, count, 7)))
         columns = filled(samples(noisy(seed, count)), []).columns(None, None, 5)

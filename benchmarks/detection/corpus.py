@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runwatch.errors import SourceError
-from runwatch.snapshot import IncidentRow
-from runwatch.watcher.check import check
+from runwatch.core.errors import SourceError
+from runwatch.core.snapshot import IncidentRow
+from runwatch.watcher.engine.check import check
 
 LATER = 4_000_000_000.0
 """Unix time long after any log was written: those that just end have ended."""

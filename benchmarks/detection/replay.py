@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from benchmarks.detection.faults.base import BEGIN
 from benchmarks.detection.styles import STYLES, text
 from benchmarks.detection.trace import Trace
-from runwatch.alerts.incidents import Change
+from runwatch.alerts.incidents.incidents import Change
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.engine import Engine
-from runwatch.watcher.member import DIRECTORY, Member
-from runwatch.watcher.sources.beside import Beside
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.sources.member import DIRECTORY, Member
+from runwatch.watcher.sources.sidecars import Beside
 
 COARSE = 64
 """Rows that arrive together where nothing is at stake."""

@@ -23,7 +23,7 @@ from benchmarks.detection.replay import Alarm, Replay
 from benchmarks.detection.score import FINE, broken, sound
 from runwatch.alerts.rules import CATALOGUE
 from runwatch.alerts.rules.base import Rule, RunRule, Threshold, thresholds
-from runwatch.alerts.rules.crash import Crash
+from runwatch.alerts.rules.life.crash import Crash
 from runwatch.alerts.rules.ruleset import Ruleset
 
 FACTORS = (0.5, 0.7, 1.0, 1.4, 2.0)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.detection.trace import Floats, Trace, log_uniform
-from runwatch.checkpoint import Checkpoint, Look, State
-from runwatch.sample import Gpu, Gpus, Message, Process, Processes, Sample, Space
+from runwatch.core.checkpoint import Checkpoint, Look, State
+from runwatch.core.sample import Gpu, Gpus, Message, Process, Processes, Sample, Space
 
 GPUS = 2
 GB = 1e9

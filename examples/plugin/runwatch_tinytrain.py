@@ -8,10 +8,10 @@ tinytrain 0.3 on 8 devices
 The time in front is not described: runwatch knows what loggers put before a message.
 """
 
-from runwatch.batch import EVAL, TRAIN
-from runwatch.metrics import STEP_TIME, VAL_LOSS
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format
-from runwatch.parsers.patterns import LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 
 FORMAT = Format(
     name="tinytrain",

@@ -12,7 +12,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.baseline import Windows
-from runwatch.findings import Severity, Verdict
+from runwatch.core.findings import Severity, Verdict
 
 
 @dataclass

@@ -9,11 +9,14 @@ from typing import Annotated
 
 import msgspec
 
-from runwatch.alerts import wording
-from runwatch.alerts.actions import Action
+from runwatch.alerts.channels.secret import Secret
 from runwatch.alerts.channels.settings import ChannelConfig
-from runwatch.alerts.notification import Wording
-from runwatch.alerts.policy import (
+from runwatch.alerts.delivery import templates as wording
+from runwatch.alerts.delivery.actions import Action
+from runwatch.alerts.delivery.queue import KEEP_TRYING
+from runwatch.alerts.delivery.signals import SIGNALS
+from runwatch.alerts.routing.notification import Wording
+from runwatch.alerts.routing.policy import (
     BUILT_IN,
     LABELS,
     Damping,
@@ -25,11 +28,8 @@ from runwatch.alerts.policy import (
     Route,
     parse_matcher,
 )
-from runwatch.alerts.queue import KEEP_TRYING
-from runwatch.alerts.secret import Secret
-from runwatch.alerts.signals import SIGNALS
-from runwatch.alerts.silences import Once, Weekly, parse_hours, parse_weekly
-from runwatch.findings import Severity
+from runwatch.alerts.routing.silences import Once, Weekly, parse_hours, parse_weekly
+from runwatch.core.findings import Severity
 
 Duration = Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)]
 

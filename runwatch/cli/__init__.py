@@ -1,1 +1,4 @@
-"""One small file per command; parses arguments, calls one function, returns an exit code."""
+"""The command line: `main` finds a command and runs it; the other modules are what commands share.
+
+Nothing imports from here but commands.
+"""

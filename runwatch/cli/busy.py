@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from runwatch.text import plain
+from runwatch.core.text import plain
 
 PAUSE = 0.1
 """Seconds between two such lines at least."""

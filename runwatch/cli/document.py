@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from runwatch.text import escaped
+from runwatch.core.text import escaped
 
 
 def show(**fields: Any) -> None:

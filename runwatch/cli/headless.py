@@ -12,13 +12,13 @@ from typing import Any
 import click
 import msgspec
 
-from runwatch import metrics
 from runwatch.cli.terminal import Terminal
-from runwatch.errors import EngineError, ExitCode, RunwatchError
+from runwatch.core import metrics
+from runwatch.core.errors import EngineError, ExitCode, RunwatchError
+from runwatch.core.text import escaped, plain
 from runwatch.render import cells, numbers
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.states import ended
-from runwatch.text import escaped, plain
 from runwatch.watcher import protocol
 
 LONGEST = 1 << 16

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import click
 
 from runwatch import __version__
-from runwatch.errors import ExitCode, RunwatchError, UsageError
-from runwatch.text import plain
+from runwatch.core.errors import ExitCode, RunwatchError, UsageError
+from runwatch.core.text import plain
 
 COMMANDS = {
     "tail": "Watch a training log here and now.",
@@ -60,7 +60,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"runwatch.cli.{name}")
+        module = importlib.import_module(f"runwatch.cli.commands.{name}")
         command: click.Command = module.command
         return command
 
@@ -138,6 +138,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def error_line(message: str) -> None:
     """Print one error line to standard error."""
-    from runwatch.redaction import redact  # here: rarely needed
+    from runwatch.core.redaction import redact  # here: rarely needed
 
     print("runwatch: " + redact(plain(" ".join(message.split()))), file=sys.stderr)

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
+from runwatch.core.text import plain
 from runwatch.render.states import ended
-from runwatch.text import plain
 
 PAUSE = 10.0
 """Seconds between two bells at least."""

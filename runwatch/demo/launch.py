@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from runwatch.errors import UsageError
+from runwatch.core.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

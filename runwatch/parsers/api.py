@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from runwatch.metrics import Unit
+from runwatch.core.metrics import Unit
 from runwatch.parsers.envelope.stamps import Stamp, Stamped
 
 MAX_LINE = 1 << 16

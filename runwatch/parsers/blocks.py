@@ -10,17 +10,17 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from runwatch.batch import TRAIN
-from runwatch.parsers.columns import Rows
-from runwatch.parsers.escapes import glued
-from runwatch.parsers.piece import Piece
+from runwatch.core.batch import TRAIN
+from runwatch.parsers.body.piece import Piece
+from runwatch.parsers.framing.ansi import glued
+from runwatch.parsers.tables.delimited import Rows
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from runwatch.parsers.decoded import Decoded
-    from runwatch.parsers.lines import Lines
+    from runwatch.parsers.body.decoded import Decoded
+    from runwatch.parsers.framing.lines import Lines
     from runwatch.parsers.progress.idle import Run
     from runwatch.parsers.rest import Records
 
@@ -136,7 +136,7 @@ class BlockReader:
 
     def _pass_over(self, block: bytes, begin: int, end: int, piece: Piece) -> int:
         """Read those lines of a block that may tell something; return where to go on (see _read_bulk)."""
-        from runwatch.parsers.lines import Lines, worth
+        from runwatch.parsers.framing.lines import Lines, worth
 
         end = self._near(block, begin, end)
         lines, records = Lines(block, begin, end), self._records
@@ -178,7 +178,7 @@ class BlockReader:
         """Parse many records at once; return where to go on: before `end` where the format changed."""
         import numpy as np
 
-        from runwatch.parsers.lines import Lines
+        from runwatch.parsers.framing.lines import Lines
         from runwatch.parsers.rest import Rest
 
         lines = Lines(block, begin, end)

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from runwatch.parsers.formats.documents import (
+from runwatch.parsers.formats.generic.documents import (
     ARRAYS,
     CATBOOST,
     ENTRIES,
     TRAINER_STATE,
     DocumentFormat,
 )
-from runwatch.parsers.records import flatten
+from runwatch.parsers.structured.keyed_records import flatten
 
 _MAX_ENTRIES = 2_000_000
 

@@ -13,16 +13,16 @@ from copy import deepcopy
 
 from msgspec.structs import replace
 
-from runwatch.batch import Batch
+from runwatch.core.batch import Batch
+from runwatch.core.text import decode
 from runwatch.parsers.api import MAX_LINE, Format
-from runwatch.parsers.columns import Columns
+from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.counters.nesting import Nests
-from runwatch.parsers.drift import Drift
+from runwatch.parsers.detect.layout_drift import Drift
 from runwatch.parsers.envelope.line import Line
-from runwatch.parsers.piece import Piece
 from runwatch.parsers.pipeline import Pipeline
-from runwatch.parsers.told import Told
-from runwatch.text import decode
+from runwatch.parsers.resume_state import Told
+from runwatch.parsers.tables.delimited import Columns
 
 _TAIL_BYTES = 1 << 16
 

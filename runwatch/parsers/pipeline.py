@@ -12,23 +12,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from runwatch.batch import BAR, Event, Table
+from runwatch.core.batch import BAR, Event, Table
+from runwatch.core.text import decode
 from runwatch.parsers.api import MAX_LINE, Format, Match
 from runwatch.parsers.blocks import BlockReader
+from runwatch.parsers.body.matchers import values
+from runwatch.parsers.body.piece import Piece
+from runwatch.parsers.body.ranks import Ranks
+from runwatch.parsers.body.readers import message_behind, tells_little
 from runwatch.parsers.counters.nesting import Nests
 from runwatch.parsers.detect.body import Body
 from runwatch.parsers.detect.candidates import Candidates
 from runwatch.parsers.detect.evidence import Evidence
 from runwatch.parsers.envelope.containers import unwrapped
 from runwatch.parsers.envelope.line import Line
-from runwatch.parsers.envelope.ranks import Ranks
-from runwatch.parsers.escapes import UP, bare, rows
-from runwatch.parsers.events import EventScanner
+from runwatch.parsers.events.events import EventScanner
+from runwatch.parsers.framing.ansi import UP, bare, rows
 from runwatch.parsers.framing.chunks import Chunk, Framing
-from runwatch.parsers.patterns import values
-from runwatch.parsers.piece import Piece
-from runwatch.parsers.readers import message_behind, tells_little
-from runwatch.text import decode
 
 if TYPE_CHECKING:
     from runwatch.parsers.progress.idle import Tells

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers.api import MAX_LINE
+from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.detect.candidates import Candidates
 from runwatch.parsers.detect.evidence import Evidence
-from runwatch.parsers.escapes import bare
-from runwatch.parsers.events import EventScanner
-from runwatch.parsers.lines import PAINTED_INSIDE, UNCLEAN, Ints, Lines, worth
-from runwatch.parsers.piece import Piece
+from runwatch.parsers.events.events import EventScanner
+from runwatch.parsers.framing.ansi import bare
+from runwatch.parsers.framing.lines import PAINTED_INSIDE, UNCLEAN, Ints, Lines, worth
 from runwatch.parsers.prefilter.sieve import TRIGGERS
 from runwatch.parsers.progress.idle import Run, Tells
 

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from runwatch.batch import Batch, Event
+from runwatch.core.batch import Batch, Event
 from runwatch.parsers.api import Format
+from runwatch.parsers.body.piece import Piece
+from runwatch.parsers.detect.layout_drift import RECORDS
 from runwatch.parsers.document import Document, parse
-from runwatch.parsers.drift import RECORDS
-from runwatch.parsers.piece import Piece
-from runwatch.parsers.recordfile import Known, RecordFile
-from runwatch.parsers.recordio import FRAMINGS, framing, may_be_framed
-from runwatch.parsers.records import Reader
-from runwatch.parsers.told import Told
-from runwatch.parsers.told import row as known_by
+from runwatch.parsers.framing.record_files import FRAMINGS, framing, may_be_framed
+from runwatch.parsers.resume_state import Told
+from runwatch.parsers.resume_state import row as known_by
+from runwatch.parsers.structured.keyed_records import Reader
+from runwatch.parsers.trackers.record_stream import Known, RecordFile
 
 if TYPE_CHECKING:
     from runwatch.parsers.log import LogParser

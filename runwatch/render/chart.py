@@ -12,12 +12,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from runwatch.core.snapshot import Columns, Mark
 from runwatch.render import axis, cells, numbers, xaxis
 from runwatch.render.canvas import Canvas
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.smooth import smooth
-from runwatch.snapshot import Columns, Mark
 
 _ROLES = ("raw", "fourth", "third", "second", "smooth")
 """Layers of the canvas, lowest first."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import isfinite
 
+from runwatch.core.snapshot import CheckpointRow, EventRow, Saving
 from runwatch.render import cells, numbers, progress, states
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.snapshot import CheckpointRow, EventRow, Saving
 
 _ROLES = {
     "complete": "good",

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from runwatch import metrics
+from runwatch.core import metrics
+from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
-from runwatch.snapshot import IncidentRow
 
 Value = float | int | str | None
 Write = Callable[[float], str]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from runwatch.core.snapshot import GpuRow, MachineView, ProcessRow
 from runwatch.render import cells, numbers
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.sparkline import sparkline
-from runwatch.snapshot import GpuRow, MachineView, ProcessRow
 
 STATES = {"blocked": "warn", "stopped": "crit", "zombie": "warn", "running": "good"}
 """How the state of a process is shown."""

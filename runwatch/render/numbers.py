@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from runwatch import metrics
+from runwatch.core import metrics
 
 MISSING = "-"
 _SI = ("", "k", "M", "G", "T", "P", "E")

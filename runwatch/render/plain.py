@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import time
 
+from runwatch.core.snapshot import IncidentRow, Progress
 from runwatch.render import numbers, states
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.snapshot import IncidentRow, Progress
 
 _FOR = re.compile(r"\bfor (?:[\d.]{1,9} ?(?:s|min|[mhd])\b ?)+")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from runwatch.batch import NODE
-from runwatch.snapshot import RankRow
+from runwatch.core.batch import NODE
+from runwatch.core.snapshot import RankRow
 
 PER_NODE = 8
 """Ranks that are taken to be a node where nothing tells."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from runwatch.batch import NODE
-from runwatch.metrics import STEP_TIME
+from runwatch.core.batch import NODE
+from runwatch.core.metrics import STEP_TIME
+from runwatch.core.snapshot import ProcessRow, RankPlace, RankRow
 from runwatch.render import cells, numbers, ranks
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.machine import BUSY, STATES
-from runwatch.snapshot import ProcessRow, RankPlace, RankRow
 
 _NAMES = 10
 """Cells for the name of a thing in the words about one rank."""

@@ -12,12 +12,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from runwatch.batch import NODE
-from runwatch.metrics import LOSS, STEP_TIME
+from runwatch.core.batch import NODE
+from runwatch.core.metrics import LOSS, STEP_TIME
+from runwatch.core.snapshot import RankRow
 from runwatch.render import cells, numbers, rank_groups
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.snapshot import RankRow
 
 MEASURES = ("progress", "step time", "loss", "age", "gpu")
 """What can be shown: how far, how slow, which loss, silent for how long, how busy its GPU."""

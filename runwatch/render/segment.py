@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runwatch.core.snapshot import RunRow
 from runwatch.render import numbers, states
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.snapshot import RunRow
 
 OLD = 3600.0
 """Seconds without a line after which a run without findings is not worth a status line."""

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+from runwatch.core.snapshot import Columns
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.snapshot import Columns
 
 
 def _farthest(values: Sequence[float | None], centre: float) -> float | None:

@@ -5,9 +5,9 @@ Roles: "good", "busy", "warn", "crit", "dim".
 
 from __future__ import annotations
 
+from runwatch.core.snapshot import IncidentRow, RunRow, RunView
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.snapshot import IncidentRow, RunRow, RunView
 
 _PHASES: dict[str, tuple[str, str]] = {
     "starting": ("STARTING", "busy"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runwatch.core.snapshot import IncidentRow, RunRow
 from runwatch.render import cells, numbers, plain, progress, states
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.snapshot import IncidentRow, RunRow
 
 BAR = 12
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from runwatch.metrics import STEP_TIME, TOKENS_PER_SEC
+from runwatch.core.metrics import STEP_TIME, TOKENS_PER_SEC
+from runwatch.core.snapshot import Columns
 from runwatch.render import numbers
-from runwatch.snapshot import Columns
 
 STEP, TIME, TOKENS = "step", "time", "tokens"
 AXES = (STEP, TIME, TOKENS)

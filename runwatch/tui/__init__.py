@@ -1,5 +1,5 @@
 """The full-screen client: a picture of what the engine says, and keys."""
 
-from runwatch.lean import import_asyncio
+from runwatch.system.import_guards import import_asyncio
 
 import_asyncio()

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from textual.binding import Binding, BindingType
 from textual.keys import _character_to_key
 
-from runwatch.errors import ConfigError
-from runwatch.wording import check_names
+from runwatch.core.errors import ConfigError
+from runwatch.core.known_names import check_names
 
 RUNS, OVERVIEW, METRICS, RANKS, LOGS, ALERTS, CHECKPOINTS, CONFIGURATION, HELP = (
     "runs",

@@ -18,9 +18,9 @@ from textual.binding import BindingsMap, BindingType
 from textual.driver import Driver
 from textual.screen import Screen
 
-from runwatch.errors import ExitCode, RunwatchError
+from runwatch.core.errors import ExitCode, RunwatchError
 from runwatch.render.glyphs import glyphs
-from runwatch.tui import actions, capture, commands, held, paint, silencing, themes
+from runwatch.tui import actions, capture, commands, deferred, paint, silencing, themes
 from runwatch.tui.actions import Registry
 from runwatch.tui.link import Answered, Link, LinkLost
 from runwatch.tui.scene import Scene
@@ -80,11 +80,11 @@ class RunwatchApp(App[int], inherit_bindings=False):
         self.listen()
         self.open_view(actions.OVERVIEW)
         self.set_interval(_TICK, self._tick)
-        self.set_timer(held.HOLD, self._come_up)
+        self.set_timer(deferred.HOLD, self._come_up)
 
     def _come_up(self) -> None:
         """Let the terminal have what was drawn."""
-        if isinstance(self._driver, held.HeldDriver):
+        if isinstance(self._driver, deferred.HeldDriver):
             self._driver.release()
 
     @work(exclusive=True, group="link", exit_on_error=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from runwatch import metrics
-from runwatch.snapshot import RunView
+from runwatch.core import metrics
+from runwatch.core.snapshot import RunView
 
 _FIRST = (
     metrics.LOSS,

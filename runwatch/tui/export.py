@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from runwatch.snapshot import Columns, RunView
+from runwatch.core.snapshot import Columns, RunView
 from runwatch.tui import capture
 from runwatch.tui.api import AppApi
 from runwatch.watcher.protocol import Query, Series

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 from textual.message import Message
 
-from runwatch.errors import ExitCode, RunwatchError
-from runwatch.snapshot import Snapshot
+from runwatch.core.errors import ExitCode, RunwatchError
+from runwatch.core.snapshot import Snapshot
 from runwatch.watcher import protocol
-from runwatch.watcher.client import Client
+from runwatch.watcher.service.client import Client
 
 if TYPE_CHECKING:
     from textual.message_pump import MessagePump

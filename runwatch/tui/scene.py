@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from runwatch.core.snapshot import Columns, IncidentRow, Latest, RunView, Snapshot
 from runwatch.render import states, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.smooth import FACTORS
-from runwatch.snapshot import Columns, IncidentRow, Latest, RunView, Snapshot
 
 WINDOWS = (None, 100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100)
 """Steps shown by charts, longest first; None is the whole run."""

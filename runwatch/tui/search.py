@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from runwatch.cputime import Allowance, SlowError
+from runwatch.system.cpu_limit import Allowance, SlowError
 
 MOST_TIME = 0.5
 """Seconds of CPU time that a search may take at once."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runwatch.core.snapshot import IncidentRow
 from runwatch.render import plain
-from runwatch.snapshot import IncidentRow
 from runwatch.tui.screens.pick import Pick
 from runwatch.watcher import protocol
 

@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 
-from runwatch.text import path
+from runwatch.core.text import path
 
 DARK = "dark"
 
@@ -39,7 +39,7 @@ def run(
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # asyncio would load OpenSSL; we do without
     from runwatch.tui import actions, leaving, themes
     from runwatch.tui.app import RunwatchApp
-    from runwatch.tui.held import HeldDriver
+    from runwatch.tui.deferred import HeldDriver
 
     app = RunwatchApp(
         sock,

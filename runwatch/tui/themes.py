@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from textual.theme import BUILTIN_THEMES, Theme
 
-from runwatch.wording import check_names
+from runwatch.core.known_names import check_names
 
 DARK, LIGHT, CONTRAST, ANSI = "dark", "light", "contrast", "ansi"
 NAMES = (DARK, LIGHT, CONTRAST, ANSI)

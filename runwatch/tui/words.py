@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from runwatch import metrics
+from runwatch.core import metrics
 from runwatch.render import numbers, states, xaxis
 from runwatch.tui import actions, choose
 from runwatch.tui.scene import Scene

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from runwatch.snapshot import Columns, IncidentRow, RunRow, Snapshot
+from runwatch.core.snapshot import Columns, IncidentRow, RunRow, Snapshot
 
 VERSION = 1
 MAX_LINE = 4 << 20

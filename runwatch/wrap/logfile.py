@@ -7,7 +7,7 @@ import stat
 import threading
 from collections.abc import Callable
 
-from runwatch.text import path as shown
+from runwatch.core.text import path as shown
 from runwatch.wrap.feed import gap
 
 

@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from runwatch.errors import RunwatchError
+from runwatch.core.errors import RunwatchError
+from runwatch.core.snapshot import RunView
+from runwatch.core.text import plain
 from runwatch.render.numbers import step as step_words
-from runwatch.snapshot import RunView
-from runwatch.text import plain
 from runwatch.watcher import protocol
-from runwatch.watcher.launch import PrivateEngine
+from runwatch.watcher.service.launch import PrivateEngine
 
 PACE = 5.0
 """Seconds between two words about progress."""
@@ -175,7 +175,7 @@ def has_channel(config: str | None) -> bool:
     """Whether findings are sent anywhere."""
     from pathlib import Path
 
-    from runwatch.config import load
+    from runwatch.config.loader import load
 
     try:
         return bool(load(Path(config) if config else None, tell=lambda line: None).everyone())

@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runwatch.errors import RunwatchError
-from runwatch.text import path as shown
+from runwatch.core.errors import RunwatchError
+from runwatch.core.text import path as shown
 from runwatch.wrap.ending import Ending, Memory
 from runwatch.wrap.feed import Feed
 from runwatch.wrap.launch import Broken, Busy, Done, Ended, Keeper, Last, Streams

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from runwatch.block import Block, Samples, Status
+from runwatch.core.block import Block, Samples, Status
 
 LOSS, GRAD, TIME = "train/loss", "train/grad_norm", "perf/step_time"
 LR, TOKENS, SCALE = "train/learning_rate", "perf/tokens_per_sec", "train/loss_scale"

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from runwatch.alerts.channels.slack.webhook import SlackChannel
-from runwatch.alerts.journal import Journal
-from runwatch.alerts.notification import Notification
-from runwatch.alerts.outbox import Outbox
-from runwatch.snapshot import IncidentRow
+from runwatch.alerts.delivery.journal import Journal
+from runwatch.alerts.delivery.outbox import Outbox
+from runwatch.alerts.routing.notification import Notification
+from runwatch.core.snapshot import IncidentRow
 
 
 def main() -> None:

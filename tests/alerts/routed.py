@@ -3,14 +3,10 @@
 import itertools
 import time
 
-from runwatch.alerts.grouping import Alert
-from runwatch.alerts.policy import (
-    Policy,
-    Receiver,
-    Route,
-)
-from runwatch.alerts.routing import Router
-from runwatch.snapshot import IncidentRow
+from runwatch.alerts.routing.grouping import Alert
+from runwatch.alerts.routing.policy import Policy, Receiver, Route
+from runwatch.alerts.routing.router import Router
+from runwatch.core.snapshot import IncidentRow
 
 ONE = (Receiver("slack", per_minute=10_000),)
 NUMBERS = itertools.count()

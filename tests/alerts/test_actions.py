@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from runwatch.alerts.actions import Action, Actions, Trail
-from runwatch.alerts.policy import parse_matcher
-from runwatch.alerts.signals import Target, _started, send
+from runwatch.alerts.delivery.actions import Action, Actions, Trail
+from runwatch.alerts.delivery.signals import Target, _started, send
+from runwatch.alerts.routing.policy import parse_matcher
 
 from .routed import alert
 

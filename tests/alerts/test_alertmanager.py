@@ -6,8 +6,8 @@ import time
 import msgspec
 import pytest
 
-from runwatch.alerts import alertmanager
-from runwatch.alerts.alertmanager import Pusher, Told, alert_body
+from runwatch.alerts.channels import alertmanager
+from runwatch.alerts.channels.alertmanager import Pusher, Told, alert_body
 
 from .endpoints import HttpServer
 from .routed import alert

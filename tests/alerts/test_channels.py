@@ -32,7 +32,7 @@ from runwatch.alerts.channels.teams.channel import TeamsChannel
 from runwatch.alerts.channels.telegram.channel import TelegramChannel
 from runwatch.alerts.channels.terminal.channel import TerminalChannel
 from runwatch.alerts.channels.webhook.channel import WebhookChannel
-from runwatch.alerts.notification import Recent, Rejected, Retry, Sent, Unsure
+from runwatch.alerts.routing.notification import Recent, Rejected, Retry, Sent, Unsure
 
 from .endpoints import HttpServer, SmtpServer
 from .test_slack import FIRING, INCIDENT, RESOLVED

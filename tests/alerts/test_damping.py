@@ -6,12 +6,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.alerts.policy import (
-    Damping,
-    Policy,
-    Route,
-)
-from runwatch.alerts.routing import Router
+from runwatch.alerts.routing.policy import Damping, Policy, Route
+from runwatch.alerts.routing.router import Router
 
 from .routed import ONE, alert, grouped, router
 

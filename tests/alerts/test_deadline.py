@@ -12,7 +12,7 @@ from runwatch.alerts.channels.email.channel import EmailChannel
 from runwatch.alerts.channels.slack.bot import SlackBotChannel
 from runwatch.alerts.channels.slack.webhook import SlackChannel
 from runwatch.alerts.channels.webhook.channel import WebhookChannel
-from runwatch.alerts.notification import Retry, Unsure
+from runwatch.alerts.routing.notification import Retry, Unsure
 
 from .test_slack import FIRING
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.alerts.expression import Expression
-from runwatch.alerts.policy import Matcher, parse_matcher
+from runwatch.alerts.routing.expression import Expression
+from runwatch.alerts.routing.policy import Matcher, parse_matcher
 
 ATOMS = ["a", "b", ".", r"\d", r"\w", "[ab]", "[^a]", "[]a]", r"\.", "^", "$", r"\b", r"\A", r"\Z", r"\n",
          " ", "-", "(?i:A)", "(?-s:.)", "{", "a{,", r"\x61", "(?P<n>a)"]  # fmt: skip

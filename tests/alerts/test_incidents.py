@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.alerts.incidents import MAX_RESOLVED, IncidentBook
-from runwatch.findings import Finding, Severity, Verdict
+from runwatch.alerts.incidents.incidents import MAX_RESOLVED, IncidentBook
+from runwatch.core.findings import Finding, Severity, Verdict
 
 PENDING, FIRING, CLEAR = Verdict.PENDING, Verdict.FIRING, Verdict.CLEAR
 INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from runwatch.alerts.deadletters import dead as letters
-from runwatch.alerts.deadletters import revive
-from runwatch.alerts.journal import Journal, Kept
-from runwatch.alerts.notification import Retry
-from runwatch.alerts.outbox import Clock, Outbox
-from runwatch.alerts.queue import KEEP_TRYING
+from runwatch.alerts.delivery.dead_letters import dead as letters
+from runwatch.alerts.delivery.dead_letters import revive
+from runwatch.alerts.delivery.journal import Journal, Kept
+from runwatch.alerts.delivery.outbox import Clock, Outbox
+from runwatch.alerts.delivery.queue import KEEP_TRYING
+from runwatch.alerts.routing.notification import Retry
 
 from .test_outbox import FastClock, Scripted, note
 

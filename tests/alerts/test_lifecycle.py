@@ -4,9 +4,9 @@ import calendar
 import time
 
 from runwatch.alerts.channels.pagerduty.channel import PagerDutyChannel
-from runwatch.alerts.lifecycle import Lifecycle, Look, daily, next_digest
-from runwatch.alerts.message import compose
-from runwatch.alerts.notification import Sent
+from runwatch.alerts.delivery.message import compose
+from runwatch.alerts.delivery.run_notices import Lifecycle, Look, daily, next_digest
+from runwatch.alerts.routing.notification import Sent
 
 NOW = 1_700_000_000.0
 

@@ -15,8 +15,8 @@ from runwatch.alerts.channels.slack import webhook as slack
 from runwatch.alerts.channels.teams import channel as teams
 from runwatch.alerts.channels.telegram import channel as telegram
 from runwatch.alerts.channels.terminal.channel import tmux_text
-from runwatch.alerts.message import clean, compose, document
-from runwatch.redaction import redact
+from runwatch.alerts.delivery.message import clean, compose, document
+from runwatch.core.redaction import redact
 
 from .slack_server import invalid
 from .test_slack import FIRING, INCIDENT, RESOLVED, texts

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from runwatch.alerts.notification import Notification, Rejected, Retry, Sent, Unsure
-from runwatch.alerts.outbox import Clock, Outbox
-from runwatch.alerts.queue import CAPACITY, FIRST_PAUSE, KEEP_TRYING, LONGEST_PAUSE, Queue
-from runwatch.snapshot import IncidentRow
+from runwatch.alerts.delivery.outbox import Clock, Outbox
+from runwatch.alerts.delivery.queue import CAPACITY, FIRST_PAUSE, KEEP_TRYING, LONGEST_PAUSE, Queue
+from runwatch.alerts.routing.notification import Notification, Rejected, Retry, Sent, Unsure
+from runwatch.core.snapshot import IncidentRow
 
 
 def note(key, change="firing", incident=None, severity="warning") -> Notification:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.alerts.incidents import IncidentBook
-from runwatch.findings import Finding, Severity, Verdict
+from runwatch.alerts.incidents.incidents import IncidentBook
+from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.engine import Engine
+from runwatch.watcher.engine.engine import Engine
 
 RULES = (
     "nonfinite",

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from runwatch.alerts.policy import (
+from runwatch.alerts.routing.policy import (
     BUILT_IN,
     Inhibition,
     Quiet,
@@ -12,7 +12,7 @@ from runwatch.alerts.policy import (
     Route,
     parse_matcher,
 )
-from runwatch.findings import Severity
+from runwatch.core.findings import Severity
 
 from .routed import alert, grouped, router, told
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.alerts.policy import (
+from runwatch.alerts.routing.policy import (
     BUILT_IN,
     Policy,
     Quiet,
@@ -15,8 +15,8 @@ from runwatch.alerts.policy import (
     Route,
     parse_matcher,
 )
-from runwatch.alerts.routing import Router
-from runwatch.findings import Severity
+from runwatch.alerts.routing.router import Router
+from runwatch.core.findings import Severity
 
 from .routed import alert, grouped, router, told
 
@@ -74,7 +74,7 @@ POLICIES = st.builds(
 )
 
 
-@patch("runwatch.alerts.routing.RESUME", 1e9)
+@patch("runwatch.alerts.routing.router.RESUME", 1e9)
 @settings(max_examples=100, deadline=None)
 @given(POLICIES, STEPS)
 def test_whatever_happens_ends_are_told_of_what_was_told_and_nothing_is_forgotten(policy, steps):

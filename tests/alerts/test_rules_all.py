@@ -12,12 +12,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runwatch.alerts.rules import CATALOGUE
-from runwatch.alerts.rules.divergence import Divergence
-from runwatch.alerts.rules.grad_spike import GradSpike
-from runwatch.alerts.rules.loss_spike import LossSpike
-from runwatch.alerts.rules.nonfinite import NonFinite
-from runwatch.alerts.rules.step_time import StepTime
-from runwatch.batch import Event
+from runwatch.alerts.rules.nonfinite.nonfinite import NonFinite
+from runwatch.alerts.rules.optimization.divergence import Divergence
+from runwatch.alerts.rules.optimization.grad_spike import GradSpike
+from runwatch.alerts.rules.optimization.loss_spike import LossSpike
+from runwatch.alerts.rules.speed.step_time import StepTime
+from runwatch.core.batch import Event
 
 from .columns import END, LOSS, SCALE, TIME, TOKENS, Log, healthy
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from runwatch.alerts.causes import FOLLOWS
 from runwatch.alerts.rules import CATALOGUE, build
 from runwatch.alerts.rules.base import thresholds
-from runwatch.alerts.rules.disk_full import DiskFull
+from runwatch.alerts.rules.causes import FOLLOWS
 from runwatch.alerts.rules.explain import document, explain
-from runwatch.alerts.rules.throughput import Throughput
-from runwatch.errors import ConfigError
+from runwatch.alerts.rules.machine.disk_full import DiskFull
+from runwatch.alerts.rules.speed.throughput import Throughput
+from runwatch.core.errors import ConfigError
 
 
 def test_every_rule_and_threshold_explains_itself():

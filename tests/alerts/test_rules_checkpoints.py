@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.alerts.rules.checkpoint_broken import CheckpointBroken
-from runwatch.alerts.rules.checkpoint_overdue import CheckpointOverdue
-from runwatch.alerts.rules.checkpoint_shrunken import CheckpointShrunken
-from runwatch.alerts.rules.checkpoint_space import CheckpointSpace
-from runwatch.batch import Event
-from runwatch.block import Status
-from runwatch.checkpoint import Checkpoint, State, summarise
+from runwatch.alerts.rules.checkpoints.checkpoint_broken import CheckpointBroken
+from runwatch.alerts.rules.checkpoints.checkpoint_overdue import CheckpointOverdue
+from runwatch.alerts.rules.checkpoints.checkpoint_shrunken import CheckpointShrunken
+from runwatch.alerts.rules.checkpoints.checkpoint_space import CheckpointSpace
+from runwatch.core.batch import Event
+from runwatch.core.block import Status
+from runwatch.core.checkpoint import Checkpoint, State, summarise
 
 from .columns import healthy
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from runwatch.alerts.rules.grad_vanish import GradVanish
-from runwatch.alerts.rules.loss_drop import LossDrop
-from runwatch.alerts.rules.loss_scale import LossScale
-from runwatch.alerts.rules.loss_spike import LossSpike
-from runwatch.alerts.rules.lr_anomaly import LrAnomaly
-from runwatch.alerts.rules.masked_nan import MaskedNan
-from runwatch.alerts.rules.memorised import Memorised
-from runwatch.alerts.rules.never_learns import NeverLearns
-from runwatch.alerts.rules.plateau import Plateau
-from runwatch.alerts.rules.resume import Resume
-from runwatch.alerts.rules.score_plateau import ScorePlateau
-from runwatch.alerts.rules.validation import Validation
-from runwatch.block import Block, Samples
-from runwatch.findings import Verdict
+from runwatch.alerts.rules.nonfinite.loss_scale import LossScale
+from runwatch.alerts.rules.nonfinite.masked_nan import MaskedNan
+from runwatch.alerts.rules.optimization.grad_vanish import GradVanish
+from runwatch.alerts.rules.optimization.loss_drop import LossDrop
+from runwatch.alerts.rules.optimization.loss_spike import LossSpike
+from runwatch.alerts.rules.optimization.lr_anomaly import LrAnomaly
+from runwatch.alerts.rules.optimization.memorised import Memorised
+from runwatch.alerts.rules.optimization.never_learns import NeverLearns
+from runwatch.alerts.rules.optimization.plateau import Plateau
+from runwatch.alerts.rules.optimization.resume import Resume
+from runwatch.alerts.rules.optimization.score_plateau import ScorePlateau
+from runwatch.alerts.rules.optimization.validation import Validation
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Verdict
 
 from .columns import GRAD, LOSS, LR, SCALE, Log, brief, healthy
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.alerts.rules.gpu_fault import GpuFault
-from runwatch.alerts.rules.gpu_links import GpuLinks
-from runwatch.alerts.rules.gpu_slowed import GpuSlowed
-from runwatch.alerts.rules.host_limits import HostLimits
-from runwatch.block import Status
-from runwatch.machine import Machine
-from runwatch.sample import Gpu, GpuProcesses, Gpus, Process, Processes, Sample
+from runwatch.alerts.rules.machine.gpu_fault import GpuFault
+from runwatch.alerts.rules.machine.gpu_links import GpuLinks
+from runwatch.alerts.rules.machine.gpu_slowed import GpuSlowed
+from runwatch.alerts.rules.machine.host_limits import HostLimits
+from runwatch.core.block import Status
+from runwatch.core.machine import Machine
+from runwatch.core.sample import Gpu, GpuProcesses, Gpus, Process, Processes, Sample
 
 T0 = 1_000_000.0
 GB = 1e9

@@ -6,20 +6,20 @@ import msgspec
 import numpy as np
 import pytest
 
-from runwatch.alerts.rules.disk_full import DiskFull
-from runwatch.alerts.rules.ended import Ended
-from runwatch.alerts.rules.gpu_fault import GpuFault
-from runwatch.alerts.rules.gpu_memory import GpuMemory
-from runwatch.alerts.rules.gpu_slowed import GpuSlowed
-from runwatch.alerts.rules.gpu_underuse import GpuUnderuse
-from runwatch.alerts.rules.hang import Hang
-from runwatch.alerts.rules.host_memory import HostMemory
-from runwatch.alerts.rules.io_stall import IoStall
-from runwatch.alerts.rules.trend import seconds_to
-from runwatch.alerts.rules.witness import witness
-from runwatch.block import Status
-from runwatch.machine import Machine, Trail
-from runwatch.sample import (
+from runwatch.alerts.rules.common.trend import seconds_to
+from runwatch.alerts.rules.common.witness import witness
+from runwatch.alerts.rules.life.ended import Ended
+from runwatch.alerts.rules.life.hang import Hang
+from runwatch.alerts.rules.machine.disk_full import DiskFull
+from runwatch.alerts.rules.machine.gpu_fault import GpuFault
+from runwatch.alerts.rules.machine.gpu_memory import GpuMemory
+from runwatch.alerts.rules.machine.gpu_slowed import GpuSlowed
+from runwatch.alerts.rules.machine.gpu_underuse import GpuUnderuse
+from runwatch.alerts.rules.machine.host_memory import HostMemory
+from runwatch.alerts.rules.machine.io_stall import IoStall
+from runwatch.core.block import Status
+from runwatch.core.machine import Machine, Trail
+from runwatch.core.sample import (
     Blind,
     Gpu,
     GpuProcesses,

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from runwatch.alerts.rules import build
-from runwatch.alerts.rules.divergence import Divergence
-from runwatch.alerts.rules.grad_spike import GradSpike
-from runwatch.alerts.rules.loss_spike import LossSpike
-from runwatch.alerts.rules.nonfinite import NonFinite
-from runwatch.alerts.rules.step_time import StepTime
-from runwatch.findings import Severity, Verdict
+from runwatch.alerts.rules.nonfinite.nonfinite import NonFinite
+from runwatch.alerts.rules.optimization.divergence import Divergence
+from runwatch.alerts.rules.optimization.grad_spike import GradSpike
+from runwatch.alerts.rules.optimization.loss_spike import LossSpike
+from runwatch.alerts.rules.speed.step_time import StepTime
+from runwatch.core.findings import Severity, Verdict
 
 from .columns import GRAD, LOSS, LR, SCALE, TIME, TOKENS, Log, brief, healthy
 

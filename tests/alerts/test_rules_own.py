@@ -12,11 +12,11 @@ from runwatch.alerts.rules import CATALOGUE
 from runwatch.alerts.rules.own import CALM, make
 from runwatch.alerts.rules.ruleset import configured
 from runwatch.alerts.rules.settings import Aggregate, OwnRule
-from runwatch.block import Status
-from runwatch.config import read
-from runwatch.errors import ConfigError
-from runwatch.findings import Severity
-from runwatch.metrics import label
+from runwatch.config.loader import read
+from runwatch.core.block import Status
+from runwatch.core.errors import ConfigError
+from runwatch.core.findings import Severity
+from runwatch.core.metrics import label
 
 from .columns import Log, brief
 
@@ -198,7 +198,7 @@ def test_what_cannot_be_meant_is_told_with_its_line(load, text, message):
 
 
 def test_own_rules_judge_what_check_reads(tmp_path, load):
-    from runwatch.watcher.check import check
+    from runwatch.watcher.engine.check import check
 
     ruleset = load("[rules.slow]\nmetric = 'dt'\nabove = 0.2\nmessage = 'too slow for the budget'\n")
     lines = (f"iter {n}: loss {9 / (n + 1):.4f}, time 250.00ms, mfu 40.00%\n" for n in range(50))

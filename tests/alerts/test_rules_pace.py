@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runwatch.alerts.rules.checkpoint_overdue import CheckpointOverdue
-from runwatch.alerts.rules.deadline import Deadline
-from runwatch.alerts.rules.finished import Finished
-from runwatch.alerts.rules.jitter import Jitter
-from runwatch.alerts.rules.rank_divergence import RankDivergence
-from runwatch.alerts.rules.restart_loop import RestartLoop
-from runwatch.alerts.rules.retries import Retries
-from runwatch.alerts.rules.silent_rank import SilentRank
-from runwatch.alerts.rules.step_time import StepTime
-from runwatch.alerts.rules.straggler import Straggler
-from runwatch.alerts.rules.throughput import Throughput
-from runwatch.batch import Event
-from runwatch.block import Block, Samples, Status
-from runwatch.findings import Verdict
+from runwatch.alerts.rules.checkpoints.checkpoint_overdue import CheckpointOverdue
+from runwatch.alerts.rules.life.finished import Finished
+from runwatch.alerts.rules.life.restart_loop import RestartLoop
+from runwatch.alerts.rules.life.retries import Retries
+from runwatch.alerts.rules.ranks.rank_divergence import RankDivergence
+from runwatch.alerts.rules.ranks.silent_rank import SilentRank
+from runwatch.alerts.rules.ranks.straggler import Straggler
+from runwatch.alerts.rules.speed.deadline import Deadline
+from runwatch.alerts.rules.speed.jitter import Jitter
+from runwatch.alerts.rules.speed.step_time import StepTime
+from runwatch.alerts.rules.speed.throughput import Throughput
+from runwatch.core.batch import Event
+from runwatch.core.block import Block, Samples, Status
+from runwatch.core.findings import Verdict
 
 from .columns import END, GRAD, TIME, TOKENS, Log, brief, healthy
 

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.alerts.rules.clip_saturation import ClipSaturation
-from runwatch.alerts.rules.data_bound import DataBound
-from runwatch.alerts.rules.discriminator import Discriminator
-from runwatch.alerts.rules.nonfinite import NonFinite
-from runwatch.alerts.rules.policy_collapse import PolicyCollapse
-from runwatch.alerts.rules.policy_shift import PolicyShift
-from runwatch.alerts.rules.reward_collapse import RewardCollapse
-from runwatch.alerts.rules.roles import ENTROPY, JUDGE, KL, LENGTH, REWARD, role
-from runwatch.alerts.rules.skipped_steps import SkippedSteps
-from runwatch.findings import Verdict
+from runwatch.alerts.rules.common.roles import ENTROPY, JUDGE, KL, LENGTH, REWARD, role
+from runwatch.alerts.rules.nonfinite.nonfinite import NonFinite
+from runwatch.alerts.rules.nonfinite.skipped_steps import SkippedSteps
+from runwatch.alerts.rules.optimization.clip_saturation import ClipSaturation
+from runwatch.alerts.rules.policies.discriminator import Discriminator
+from runwatch.alerts.rules.policies.policy_collapse import PolicyCollapse
+from runwatch.alerts.rules.policies.policy_shift import PolicyShift
+from runwatch.alerts.rules.policies.reward_collapse import RewardCollapse
+from runwatch.alerts.rules.speed.data_bound import DataBound
+from runwatch.core.findings import Verdict
 
 from .columns import GRAD, TIME, Log, healthy
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.alerts.rules.lost_work import LostWork
-from runwatch.batch import Event
+from runwatch.alerts.rules.optimization.lost_work import LostWork
+from runwatch.core.batch import Event
 
 from .columns import Log
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from runwatch.alerts.rules.checkpoint_slow import CheckpointSlow
-from runwatch.alerts.rules.low_mfu import LowMfu
-from runwatch.batch import Event
-from runwatch.block import Status
-from runwatch.machine import Machine
-from runwatch.sample import Gpu, Gpus, Process, Processes
+from runwatch.alerts.rules.checkpoints.checkpoint_slow import CheckpointSlow
+from runwatch.alerts.rules.speed.low_mfu import LowMfu
+from runwatch.core.batch import Event
+from runwatch.core.block import Status
+from runwatch.core.machine import Machine
+from runwatch.core.sample import Gpu, Gpus, Process, Processes
 
 from .columns import Log, brief
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runwatch.alerts.rules.crash import Crash
-from runwatch.alerts.rules.hang import Hang
-from runwatch.alerts.rules.signatures import CRASH_KINDS, Role, classify
-from runwatch.batch import Event
-from runwatch.block import Block, Samples, Status
-from runwatch.machine import Machine
-from runwatch.sample import Process, Processes
+from runwatch.alerts.rules.common.signatures import CRASH_KINDS, Role, classify
+from runwatch.alerts.rules.life.crash import Crash
+from runwatch.alerts.rules.life.hang import Hang
+from runwatch.core.batch import Event
+from runwatch.core.block import Block, Samples, Status
+from runwatch.core.machine import Machine
+from runwatch.core.sample import Process, Processes
 
 TIME = "perf/step_time"
 

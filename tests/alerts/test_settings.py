@@ -4,12 +4,12 @@ import pytest
 
 from runwatch.alerts.channels.build import build
 from runwatch.alerts.channels.kinds import kinds
-from runwatch.alerts.policy import BUILT_IN, Damping, Policy, Quiet, Receiver, Route, parse_matcher
-from runwatch.alerts.secret import Secret
+from runwatch.alerts.channels.secret import Secret
+from runwatch.alerts.routing.policy import BUILT_IN, Damping, Policy, Quiet, Receiver, Route, parse_matcher
 from runwatch.alerts.settings import policy
-from runwatch.config import Config, read
-from runwatch.errors import ConfigError
-from runwatch.findings import Severity
+from runwatch.config.loader import Config, read
+from runwatch.core.errors import ConfigError
+from runwatch.core.findings import Severity
 
 FULL = """
 [channels.hook]

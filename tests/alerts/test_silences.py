@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runwatch.alerts.policy import parse_matcher
-from runwatch.alerts.silences import (
+from runwatch.alerts.routing.policy import parse_matcher
+from runwatch.alerts.routing.silences import (
     InMemory,
     Once,
     Silence,
@@ -147,7 +147,7 @@ class TestRouting:
         assert told(r, 2.0) == [("resolved", ["a"])]
 
     def test_one_that_is_silenced_later_is_not_repeated_until_the_end(self):
-        from runwatch.alerts.policy import Route
+        from runwatch.alerts.routing.policy import Route
 
         r = router(otherwise=Route(repeat_interval=600.0))
         r.take(alert("a"), 0.0)

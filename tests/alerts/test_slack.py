@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runwatch.alerts.channels.slack.webhook import SlackChannel, mask, message
-from runwatch.alerts.notification import Notification, Rejected, Retry, Sent, Unsure
-from runwatch.alerts.outbox import Clock, Outbox
-from runwatch.snapshot import IncidentRow
+from runwatch.alerts.delivery.outbox import Clock, Outbox
+from runwatch.alerts.routing.notification import Notification, Rejected, Retry, Sent, Unsure
+from runwatch.core.snapshot import IncidentRow
 
 from .slack_server import PATH, SlackServer, invalid
 

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from runwatch.alerts.channels.slack.bot import SlackBotChannel
-from runwatch.alerts.notification import Recent, Rejected, Retry, Sent, Unsure
-from runwatch.alerts.picture import HEIGHT, WIDTH, picture
+from runwatch.alerts.delivery.plot import HEIGHT, WIDTH, picture
+from runwatch.alerts.routing.notification import Recent, Rejected, Retry, Sent, Unsure
 
 from .slack_api import TOKEN, SlackApi
 from .test_slack import FIRING, INCIDENT, RESOLVED

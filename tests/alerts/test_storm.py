@@ -5,11 +5,11 @@ import time
 import msgspec
 import pytest
 
-from runwatch.alerts.grouping import Alert, Group
-from runwatch.alerts.incidents import IncidentBook
-from runwatch.alerts.policy import BUILT_IN, Damping, Policy, Receiver, Route
-from runwatch.alerts.routing import Router
-from runwatch.findings import Finding, Severity, Verdict
+from runwatch.alerts.incidents.incidents import IncidentBook
+from runwatch.alerts.routing.grouping import Alert, Group
+from runwatch.alerts.routing.policy import BUILT_IN, Damping, Policy, Receiver, Route
+from runwatch.alerts.routing.router import Router
+from runwatch.core.findings import Finding, Severity, Verdict
 
 MINUTE = 60.0
 PER_MINUTE = 30

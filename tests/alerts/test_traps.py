@@ -10,7 +10,7 @@ import pytest
 
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.engine import Engine
+from runwatch.watcher.engine.engine import Engine
 
 Columns = dict[str, np.ndarray]
 Trap = Callable[[Columns, np.random.Generator], dict[int, list[str]] | None]

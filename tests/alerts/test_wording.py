@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runwatch.alerts.channels.build import build
+from runwatch.alerts.channels.secret import Secret
 from runwatch.alerts.channels.slack import webhook as slack
 from runwatch.alerts.channels.webhook import WebhookConfig
-from runwatch.alerts.message import compose
-from runwatch.alerts.notification import Wording
-from runwatch.alerts.secret import Secret
-from runwatch.alerts.wording import FIELDS, check, fill
+from runwatch.alerts.delivery.message import compose
+from runwatch.alerts.delivery.templates import FIELDS, check, fill
+from runwatch.alerts.routing.notification import Wording
 
 from .endpoints import HttpServer
 from .slack_server import invalid

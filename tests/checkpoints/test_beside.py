@@ -9,23 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.checkpoint import Checkpoint, State
-from runwatch.parsers import facts
+from runwatch.core.checkpoint import Checkpoint, State
 from runwatch.parsers.checkpoints import notes
-from runwatch.watcher.sources.beside import BesideSource
+from runwatch.parsers.structured import run_facts
+from runwatch.watcher.sources.sidecars import BesideSource
 from tests.checkpoints.made import put
 
 # -- facts --------------------------------------------------------------------------------------
 
 
 def test_nested_json_becomes_flat_facts():
-    told = facts.from_json(b'{"model_config": {"n_layer": 20, "tie": true}, "lr": 3e-4, "tags": ["a", "b"]}')
+    told = run_facts.from_json(
+        b'{"model_config": {"n_layer": 20, "tie": true}, "lr": 3e-4, "tags": ["a", "b"]}'
+    )
     assert told == {"model_config/n_layer": "20", "model_config/tie": "True", "lr": "0.0003", "tags": "a, b"}
 
 
 def test_json_that_is_not_complete_yet_tells_nothing():
-    assert facts.from_json(b'{"a": 1') is None
-    assert facts.from_json(b"[1, 2]") is None
+    assert run_facts.from_json(b'{"a": 1') is None
+    assert run_facts.from_json(b"[1, 2]") is None
 
 
 def test_yaml_is_read_by_its_lines():
@@ -41,7 +43,7 @@ tags:
 - two
 run: &anchor demo
 """
-    assert facts.from_yaml(text) == {
+    assert run_facts.from_yaml(text) == {
         "model/name": "gpt",
         "model/layers": "12",
         "optimizer/lr": "3e-4",
@@ -54,7 +56,7 @@ def test_of_a_wandb_config_the_values_count():
     text = (
         b"wandb_version: 1\nlr:\n    desc: null\n    value: 0.001\n_wandb:\n    value:\n        cli: 0.19\n"
     )
-    assert facts.from_yaml(text) == {"wandb_version": "1", "lr": "0.001"}
+    assert run_facts.from_yaml(text) == {"wandb_version": "1", "lr": "0.001"}
 
 
 def test_report_sections_and_tables():
@@ -71,7 +73,7 @@ timestamp: 2026-01-02 03:04:05
 | CORE   | 0.22 | -   |
 | GSM8K  | -    | 0.05 |
 """
-    assert facts.from_markdown(text) == {
+    assert run_facts.from_markdown(text) == {
         "Base model training/timestamp": "2026-01-02 03:04:05",
         "Base model training/run": "speedrun",
         "Base model training/depth": "20",
@@ -99,8 +101,8 @@ timestamp: 2026-01-02 03:04:05
     ],
 )
 def test_secrets_are_hidden(name):
-    assert facts.is_secret(name)
-    assert facts.from_object({name: "hunter2"})[name] == facts.HIDDEN
+    assert run_facts.is_secret(name)
+    assert run_facts.from_object({name: "hunter2"})[name] == run_facts.HIDDEN
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_secrets_are_hidden(name):
     ],
 )
 def test_words_of_the_trade_are_no_secrets(name):
-    assert not facts.is_secret(name)
+    assert not run_facts.is_secret(name)
 
 
 @pytest.mark.parametrize(
@@ -136,27 +138,27 @@ def test_words_of_the_trade_are_no_secrets(name):
     ],
 )
 def test_secrets_within_values_are_hidden(value, shown):
-    assert facts.from_object({"note": value})["note"] == shown
+    assert run_facts.from_object({"note": value})["note"] == shown
 
 
 @settings(max_examples=60)
 @given(st.binary(max_size=400), st.sampled_from(["a.json", "a.yaml", "a.md"]))
 def test_any_bytes_give_short_printable_facts(data, name):
-    for key, value in (facts.of_file(name, data) or {}).items():
-        assert len(key) <= facts.MAX_NAME
-        assert len(value) <= facts.MAX_VALUE
+    for key, value in (run_facts.of_file(name, data) or {}).items():
+        assert len(key) <= run_facts.MAX_NAME
+        assert len(value) <= run_facts.MAX_VALUE
         assert "\x1b" not in key + value
         assert "\n" not in key + value
 
 
 def test_facts_are_bounded():
-    assert len(facts.from_object({f"k{i}": i for i in range(5000)})) == facts.MAX_FACTS
+    assert len(run_facts.from_object({f"k{i}": i for i in range(5000)})) == run_facts.MAX_FACTS
     deep: object = 1
     for _ in range(3000):
         deep = {"a": deep}
-    assert facts.from_object(deep) == {}
-    many = facts.from_yaml(b"".join(b"k%d: 1\n" % i for i in range(5000)))
-    assert len(many) == facts.MAX_FACTS
+    assert run_facts.from_object(deep) == {}
+    many = run_facts.from_yaml(b"".join(b"k%d: 1\n" % i for i in range(5000)))
+    assert len(many) == run_facts.MAX_FACTS
 
 
 # -- files that are written whole -----------------------------------------------------------------

@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
-from runwatch.checkpoint import State
-from runwatch.watcher.sources.checkpoints import CheckpointSource
+from runwatch.core.checkpoint import State
+from runwatch.watcher.checkpoints.directory import CheckpointSource
 from tests.checkpoints.made import archive, family, metadata, put, shard, tensors
 
 from .watched import NOW, OLD, Watched, hf, only

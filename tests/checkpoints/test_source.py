@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 
-from runwatch.checkpoint import Checkpoints, State
-from runwatch.watcher.sources import checkpoints as source_module
-from runwatch.watcher.sources.checkpoints import CheckpointSource
+from runwatch.core.checkpoint import Checkpoints, State
+from runwatch.watcher.checkpoints import directory as source_module
+from runwatch.watcher.checkpoints.directory import CheckpointSource
 from tests.checkpoints.made import archive, family, put
 
 from .watched import NOW, OLD, Watched, hf, only

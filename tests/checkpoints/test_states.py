@@ -11,10 +11,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.checkpoint import State
+from runwatch.core.checkpoint import State
 from runwatch.parsers.checkpoints.layout import Size
-from runwatch.watcher.sources.checkpoints import CheckpointSource
-from runwatch.watcher.sources.inspect import Inside, inspect
+from runwatch.watcher.checkpoints.contents import Inside, inspect
+from runwatch.watcher.checkpoints.directory import CheckpointSource
 from tests.checkpoints.made import LEGACY, archive, family, metadata, put, shard, tensors
 
 from .watched import NOW, OLD, Watched, hf, only

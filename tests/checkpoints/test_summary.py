@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.checkpoint import Checkpoint, Checkpoints, Look, State, in_order, last_good, summarise
-from runwatch.run import Run
-from runwatch.watcher.checkpoints import saving
-from runwatch.watcher.directories import LOOK_EVERY
+from runwatch.core.checkpoint import Checkpoint, Checkpoints, Look, State, in_order, last_good, summarise
+from runwatch.core.run import Run
+from runwatch.watcher.engine.checkpoint_view import saving
+from runwatch.watcher.ingest.directories import LOOK_EVERY
 
 
 def saved(step, when=None, state=State.COMPLETE, **more):

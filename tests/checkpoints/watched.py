@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 
-from runwatch.checkpoint import Checkpoints
-from runwatch.watcher.sources.checkpoints import CheckpointSource
+from runwatch.core.checkpoint import Checkpoints
+from runwatch.watcher.checkpoints.directory import CheckpointSource
 from tests.checkpoints.made import archive, put, tensors
 
 NOW = 1_700_000_000.0

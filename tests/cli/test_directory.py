@@ -25,7 +25,7 @@ def test_logs_of_ranks_are_one_run_and_new_files_join_it(tmp_path):
         run = follower.until(lambda o: o["type"] == "run")
         assert (run["run"], run["sources"]) == ("job", [str(log.path) for log in first])
         assert follower.records(50)["step"] == 49
-        reader = next(p for p in follower.family() if "runwatch.watcher.worker" in p.cmdline())
+        reader = next(p for p in follower.family() if "runwatch.watcher.ingest.worker" in p.cmdline())
         reader.kill()
         first[0].steps(3)
         assert follower.records(53)["step"] == 52

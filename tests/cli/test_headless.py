@@ -13,9 +13,9 @@ from runwatch.cli.headless import Printer
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
 from runwatch.render.glyphs import ASCII
-from runwatch.watcher.engine import Engine
-from runwatch.watcher.headless import Headless
-from runwatch.watcher.views import Shown
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.headless import Headless
+from runwatch.watcher.engine.views import Shown
 
 from .command import called
 from .live import WAIT, Log

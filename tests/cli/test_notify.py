@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from runwatch.alerts.channels.slack.webhook import SlackChannel
-from runwatch.alerts.journal import Journal
+from runwatch.alerts.delivery.journal import Journal
 
 from ..alerts.endpoints import HttpServer
 from ..alerts.slack_server import SlackServer

@@ -26,9 +26,9 @@ TINY = (
     "12:00:17 [tiny] update 80 of 900: loss=2.0000 lr=9.5e-04 took=130.0ms\n"
 )
 HEAD = (
-    "from runwatch.batch import TRAIN\n"
+    "from runwatch.core.batch import TRAIN\n"
     "from runwatch.parsers.api import Format\n"
-    "from runwatch.parsers.patterns import LinePattern\n"
+    "from runwatch.parsers.body.matchers import LinePattern\n"
 )
 GOOD = HEAD + (
     "FORMAT = Format('good', 'Good', 'good 1: loss=2.5',"

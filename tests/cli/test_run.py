@@ -275,7 +275,7 @@ def test_a_disk_that_is_full_for_a_while(tmp_path, start):
     [
         ("runwatch.wrap.keeper", "the log's writer is gone: the command goes on, unlogged and unwatched", 21),
         pytest.param(
-            "runwatch.watcher.private", "the engine ended; started again", 0, marks=pytest.mark.deep
+            "runwatch.watcher.service.private", "the engine ended; started again", 0, marks=pytest.mark.deep
         ),
     ],
 )
@@ -376,7 +376,7 @@ def test_nothing_is_said_between_where_nobody_looks(log, start):
         STEPS.format(first=0, last=50, loss="2.5") + STEPS.format(first=50, last=52, loss="nan") + "input()\n"
     )
     process = start("--log", log, "--", *python(code))
-    part(process, "runwatch.watcher.worker")
+    part(process, "runwatch.watcher.ingest.worker")
     process.stdin.write(b"\n")
     assert len(close(process)[1].splitlines()) == 1
 
@@ -386,10 +386,10 @@ def test_an_engine_that_was_killed_is_replaced(log, start):
         STEPS.format(first=0, last=50, loss="2.5") + "input()\n" + STEPS.format(first=50, last=52, loss="nan")
     )
     process = start("--say", "--log", log, "--", *python(code + "input()\n"))
-    part(process, "runwatch.watcher.worker")
-    part(process, "runwatch.watcher.private").kill()
+    part(process, "runwatch.watcher.ingest.worker")
+    part(process, "runwatch.watcher.service.private").kill()
     until(process, b"runwatch: the engine ended; started again\n", "stderr")
-    part(process, "runwatch.watcher.worker")
+    part(process, "runwatch.watcher.ingest.worker")
     process.stdin.write(b"\n")
     assert b"CRITICAL nonfinite" in until(process, b"NaN since step 50", "stderr")
     process.stdin.write(b"\n")
@@ -400,9 +400,9 @@ def test_an_engine_that_was_killed_is_replaced(log, start):
 def test_an_engine_that_always_dies_is_given_up(log, start):
     process = start("--log", log, "--", *python(SPEAKS))
     for _ in range(MAX_STARTS - 1):
-        part(process, "runwatch.watcher.private").kill()
+        part(process, "runwatch.watcher.service.private").kill()
         until(process, b"started again\n", "stderr")
-    part(process, "runwatch.watcher.private").kill()
+    part(process, "runwatch.watcher.service.private").kill()
     until(process, b"again and again: the command goes on unwatched\n", "stderr")
     process.stdin.close()
     process.wait(WAIT)
@@ -411,7 +411,7 @@ def test_an_engine_that_always_dies_is_given_up(log, start):
 def test_the_processes_of_the_command_are_watched_and_not_ours(log, start):
     process = start("--log", log, "--", *python(STEPS.format(first=0, last=50, loss="2.5") + "input()\n"))
     command = wait_for(lambda: next(filter(_runs_code, psutil.Process(process.pid).children()), None))
-    sampler = part(process, "runwatch.watcher.sampler")
+    sampler = part(process, "runwatch.watcher.samplers.sampler")
     wait_for(lambda: command.pid in _whose_end(sampler))
     assert _whose_end(sampler) <= {process.pid, command.pid}
 
@@ -434,7 +434,7 @@ def test_a_kill_is_sent_to_the_channel(log, start):
     with SlackServer() as slack:
         code = STEPS.format(first=0, last=50, loss="2.5") + "import os; input(); os.kill(os.getpid(), 9)"
         process = start("--log", log, "--", *python(code), env={**QUIET, "RUNWATCH_SLACK_WEBHOOK": slack.url})
-        part(process, "runwatch.watcher.worker")
+        part(process, "runwatch.watcher.ingest.worker")
         process.stdin.write(b"\n")
         close(process)
         assert process.returncode == 137
@@ -487,5 +487,5 @@ def test_never_again_once_somebody_asked_for_the_end(log, start):
 
 
 def test_no_heavy_import_in_the_wrapper():
-    code = "import sys, runwatch.cli.run, runwatch.wrap.wrapper; print(*{'numpy', 'asyncio', 'textual', 'rich'} & set(sys.modules))"
+    code = "import sys, runwatch.cli.commands.run, runwatch.wrap.wrapper; print(*{'numpy', 'asyncio', 'textual', 'rich'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"\n"

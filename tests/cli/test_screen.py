@@ -22,7 +22,9 @@ from .live import WAIT, Log
 
 ALTERNATE = b"\x1b[?1049h"
 """What switches a terminal to the full screen."""
-PATIENT = "from runwatch.tui import held; held.HOLD = 60.0; from runwatch.cli.main import main; main()"
+PATIENT = (
+    "from runwatch.tui import deferred as held; held.HOLD = 60.0; from runwatch.cli.main import main; main()"
+)
 """Runs `runwatch` with time for a slow machine's engine to tell what is wrong."""
 
 IN_A_LAYOUT = """

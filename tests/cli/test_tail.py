@@ -143,7 +143,7 @@ def test_a_killed_reader_is_replaced_and_repeats_no_incident(log):
     with Follower(log.path, "--interval", "0.05") as follower:
         follower.incident("nonfinite")
         follower.records(51)
-        reader = next(p for p in follower.family() if "runwatch.watcher.worker" in p.cmdline())
+        reader = next(p for p in follower.family() if "runwatch.watcher.ingest.worker" in p.cmdline())
         reader.kill()
         log.steps(5)
         follower.records(56)
@@ -153,7 +153,7 @@ def test_a_killed_reader_is_replaced_and_repeats_no_incident(log):
 def test_a_dead_engine_is_one_clear_line(log):
     with Follower(log.path) as follower:
         follower.records(50)
-        next(p for p in follower.family() if "runwatch.watcher.private" in p.cmdline()).kill()
+        next(p for p in follower.family() if "runwatch.watcher.service.private" in p.cmdline()).kill()
         assert follower.end() == 3
         assert follower.words.startswith("runwatch: the engine ended")
 
@@ -226,7 +226,7 @@ def test_a_reader_killed_while_the_log_is_gone_comes_back(log):
     with Follower(log.path, "--interval", "0.05") as follower:
         follower.records(50)
         log.path.unlink()
-        next(p for p in follower.family() if "runwatch.watcher.worker" in p.cmdline()).kill()
+        next(p for p in follower.family() if "runwatch.watcher.ingest.worker" in p.cmdline()).kill()
         log.steps(5)
         follower.records(55)
 
@@ -238,7 +238,7 @@ def test_what_is_written_while_the_reader_is_down_is_live(log):
         Follower(log.path, "--interval", "0.05", env={"RUNWATCH_SLACK_WEBHOOK": slack.url}) as follower,
     ):
         follower.records(50)
-        next(p for p in follower.family() if "runwatch.watcher.worker" in p.cmdline()).kill()
+        next(p for p in follower.family() if "runwatch.watcher.ingest.worker" in p.cmdline()).kill()
         log.steps(1, loss="nan")
         follower.incident("nonfinite")
         slack.wait(shown=1)

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from runwatch.errors import UsageError
+from runwatch.core.errors import UsageError
 from tests.cli.live import WAIT, Follower, Log
 from tests.watcher.samplers.conftest import MOUNTABLE, NVML, StallingMount, build
 
@@ -47,7 +47,7 @@ def sampling(follower: Follower) -> None:
     """Wait until the run's processes are looked at."""
     deadline = time.monotonic() + WAIT
     while True:
-        found = [p for p in follower.family() if "runwatch.watcher.sampler" in p.cmdline()]
+        found = [p for p in follower.family() if "runwatch.watcher.samplers.sampler" in p.cmdline()]
         # A sampler that holds a pidfd has found the process and watches it.
         if found and any(_pidfds(p.pid) for p in found):
             return
@@ -179,7 +179,7 @@ def test_a_named_process_needs_no_link(tmp_path):
 def test_a_deadline_is_a_time_or_a_span():
     from datetime import datetime, timezone
 
-    from runwatch.cli.tail import _deadline
+    from runwatch.cli.commands.tail import _deadline
 
     now = datetime(2026, 1, 30, 12, 0, tzinfo=timezone.utc)
     assert _deadline("90m", now) == now.timestamp() + 5400

@@ -32,7 +32,7 @@ def kill_reader(follower: Follower) -> None:
     while time.monotonic() < deadline:
         for process in follower.family():
             with contextlib.suppress(psutil.Error):
-                if "runwatch.watcher.worker" in process.cmdline():
+                if "runwatch.watcher.ingest.worker" in process.cmdline():
                     process.kill()
                     return
         time.sleep(0.02)

@@ -9,9 +9,9 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from runwatch.cli import web
-from runwatch.cli.tail import command
-from runwatch.errors import UsageError
+from runwatch.cli.commands import web
+from runwatch.cli.commands.tail import command
+from runwatch.core.errors import UsageError
 
 from .served import serving
 

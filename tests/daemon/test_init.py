@@ -9,11 +9,11 @@ import subprocess
 import pytest
 from click.testing import CliRunner
 
-from runwatch.cli import init
-from runwatch.config import read
-from runwatch.watcher import initial
-from runwatch.watcher.initial import Place as Found
-from runwatch.watcher.initial import configuration, unit
+from runwatch.cli.commands import init
+from runwatch.config.loader import read
+from runwatch.watcher.daemon import initial
+from runwatch.watcher.daemon.initial import Place as Found
+from runwatch.watcher.daemon.initial import configuration, unit
 
 from ..cli.live import Log
 from .live import Place

@@ -263,7 +263,7 @@ def test_journald_keeps_time_itself(tmp_path, log):
     code = (
         "import os, sys; os.dup2(int(sys.argv[1]), 2);"
         f"os.environ['JOURNAL_STREAM'] = '{found.st_dev}:{found.st_ino}';"
-        "from runwatch.watcher import logs; logs.to_stderr(); logs.tell('notice', 'a\\nb', path='/x y')"
+        "from runwatch.watcher.daemon import logs; logs.to_stderr(); logs.tell('notice', 'a\\nb', path='/x y')"
     )
     import subprocess
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runwatch.protocol_docs import render
+from runwatch.watcher.service.protocol_docs import render
 
 from ..cli.live import Log
 from .live import Daemon, Peer, until
@@ -19,7 +19,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 
 
 def test_the_page_is_up_to_date():
-    assert PAGE.read_text() == render(), "run: python -m runwatch.protocol_docs > docs/protocol.md"
+    assert PAGE.read_text() == render(), (
+        "run: python -m runwatch.watcher.service.protocol_docs > docs/protocol.md"
+    )
 
 
 @pytest.fixture(scope="module")

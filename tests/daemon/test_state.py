@@ -11,10 +11,11 @@ import sys
 
 import pytest
 
-from runwatch.errors import EngineError
-from runwatch.watcher import logs, sockets
-from runwatch.watcher.lock import Lock, wait_until_free
-from runwatch.watcher.store import Store
+from runwatch.core.errors import EngineError
+from runwatch.watcher.daemon import logs
+from runwatch.watcher.daemon.lock import Lock, wait_until_free
+from runwatch.watcher.persistence.store import Store
+from runwatch.watcher.service import sockets
 
 from ..alerts.slack_server import SlackServer
 from ..cli.live import Log
@@ -205,8 +206,8 @@ def test_the_log_of_a_detached_daemon_comes_back(tmp_path):
 def test_how_a_daemon_ended_before_it_was_ready_is_told(end, said):
     script = f"""
 import os, resource, sys, time
-from runwatch.errors import RunwatchError
-from runwatch.watcher.detach import detach
+from runwatch.core.errors import RunwatchError
+from runwatch.watcher.daemon.detach import detach
 def start(ready):
     {end}
 try:

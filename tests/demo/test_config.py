@@ -1,8 +1,8 @@
 """The demo's thresholds: a run of half a minute must be judged within seconds."""
 
-from runwatch.alerts.rules.hang import Hang
-from runwatch.cli.demo import CONFIG
-from runwatch.config import load
+from runwatch.alerts.rules.life.hang import Hang
+from runwatch.cli.commands.demo import CONFIG
+from runwatch.config.loader import load
 
 
 def test_a_hang_of_the_demo_is_found_in_seconds(tmp_path):

@@ -15,10 +15,10 @@ import numpy as np
 import psutil
 import pytest
 
+from runwatch.core.errors import UsageError
 from runwatch.demo import launch
 from runwatch.demo.faults import FAULTS
 from runwatch.demo.train import parse, schedule
-from runwatch.errors import UsageError
 
 STEP = re.compile(
     r"step (?P<step>\d{5})/(?P<total>\d{5}) \((?P<percent>\d+\.\d\d)%\) \| loss: (?P<loss>\d+\.\d{6}|nan|inf)"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from hypothesis import strategies as st
 
-from runwatch.batch import META_COLUMNS
+from runwatch.core.batch import META_COLUMNS
 from runwatch.parsers.formats import builtin
 
 from .logs import hf, nanochat

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from runwatch.batch import Batch, Event
+from runwatch.core.batch import Batch, Event
 from runwatch.parsers.api import Format
 from runwatch.parsers.log import LogParser
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.batch import EVAL
+from runwatch.core.batch import EVAL
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
 

@@ -7,11 +7,11 @@ import re
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runwatch.batch import TRAIN
+from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.dispatch import Dispatch, Found
+from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.detect.dispatch import Dispatch, Found
 from runwatch.parsers.formats import builtin
-from runwatch.parsers.patterns import LinePattern
 from runwatch.parsers.prefilter.gate import Gate
 from runwatch.parsers.prefilter.words import WordSet
 

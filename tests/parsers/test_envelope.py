@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.core.run_boundaries import Splitter
 from runwatch.parsers.log import LogParser
-from runwatch.segments import Splitter
 
 from .envelopes import CARRIERS, ENVELOPES, Envelope, one, two
 from .logs import Parsed, parse

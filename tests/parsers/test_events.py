@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.parsers import signs
+from runwatch.parsers.events import signatures
 
 from .logs import parse
 
@@ -312,11 +312,13 @@ def test_the_place_of_a_checkpoint():
 
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-@pytest.mark.parametrize("sign", [*signs.TROUBLE.signs, *signs.MILESTONES.signs], ids=lambda sign: sign.kind)
+@pytest.mark.parametrize(
+    "sign", [*signatures.TROUBLE.signs, *signatures.MILESTONES.signs], ids=lambda sign: sign.kind
+)
 def test_whatever_tells_an_event_holds_its_needle_and_a_trigger(sign, data):
     line = data.draw(st.from_regex(sign.pattern))
-    assert signs.Signs(sign).first(line) is not None
-    assert signs.TRIGGER.search(line) is not None
+    assert signatures.Signs(sign).first(line) is not None
+    assert signatures.TRIGGER.search(line) is not None
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from runwatch.parsers.explain import WORDS, Explanation, explain
+from runwatch.parsers.explain.explain import WORDS, Explanation, explain
+from runwatch.parsers.explain.spans import tokens, trace
 from runwatch.parsers.formats import builtin
-from runwatch.parsers.trace import tokens, trace
-from runwatch.parsers.user import build
+from runwatch.parsers.formats.user import build
 
 from .fuzzing import TEXTS
 from .structured import read

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runwatch.errors import SourceError
-from runwatch.parsers.explain import explain
+from runwatch.core.errors import SourceError
+from runwatch.parsers.explain.explain import explain
 from runwatch.parsers.formats import builtin
-from runwatch.watcher.check import check
-from runwatch.watcher.document import document
+from runwatch.watcher.engine.check import check
+from runwatch.watcher.engine.document import document
 
 from .fuzzing import EXAMPLES, NASTY, TEXTS, invented, logs, numbers
 from .structured import read

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.core.run_boundaries import Splitter
 from runwatch.parsers.formats import catalogue
-from runwatch.parsers.jsontext import load
 from runwatch.parsers.log import LogParser
-from runwatch.segments import Splitter
+from runwatch.parsers.structured.json_text import load
 
 from .structured import lines, read, trainer_log
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.parsers.fields import fields
-from runwatch.parsers.learner import KEPT_BYTES, KEPT_LINES, Learner
-from runwatch.parsers.patterns import number
+from runwatch.parsers.body.matchers import number
+from runwatch.parsers.inference.fields import fields
+from runwatch.parsers.inference.learner import KEPT_BYTES, KEPT_LINES, Learner
 
 from .logs import parse
 from .templates import LOGS, log

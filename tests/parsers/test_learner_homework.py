@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.batch import EVAL
+from runwatch.core.batch import EVAL
 
 from .logs import parse
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.batch import EVAL
-from runwatch.echoes import Echoes
+from runwatch.core.batch import EVAL
+from runwatch.core.rank_dedup import Echoes
 from runwatch.parsers.log import LogParser
 
 from .logs import parse

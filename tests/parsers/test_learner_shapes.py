@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.parsers.learned_tables import Header, TableMatcher
+from runwatch.parsers.inference.tables import Header, TableMatcher
 
 from .logs import parse
 

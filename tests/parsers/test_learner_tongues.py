@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.parsers.fields import fields
+from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.lexicon.languages import spelled, with_ascii_colon
 
 from .logs import parse

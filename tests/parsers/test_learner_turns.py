@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from runwatch.batch import EVAL
+from runwatch.core.batch import EVAL
 
 from .logs import parse
 

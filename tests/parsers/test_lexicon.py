@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.config import read
-from runwatch.config_format import meanings
-from runwatch.errors import ConfigError
-from runwatch.metrics import (
+from runwatch.config.formats import meanings
+from runwatch.config.loader import read
+from runwatch.core.errors import ConfigError
+from runwatch.core.metrics import (
     DATA_TIME,
     GRAD_NORM,
     LEARNING_RATE,
@@ -188,7 +188,7 @@ def test_names_of_the_user_go_before_all_others(own, carrier):
 
 
 def test_formats_says_which_rule_told_a_name(own, capsys):
-    from runwatch.cli.formats import command
+    from runwatch.cli.commands.formats import command
 
     (own / "x.log").write_text(CARRIERS["plain"]("learning-rate").replace("loss", "zork"))
     command.callback(str(own / "x.log"), as_json=False, config=str(own / "runwatch.toml"))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.parsers.resume_state import Told
 from runwatch.parsers.stream import StreamParser
-from runwatch.parsers.told import Told
 
 from .logs import Parsed, parse
 

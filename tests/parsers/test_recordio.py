@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runwatch.parsers.crc import crc32c, many, masked
-from runwatch.parsers.recordio import Blocks, Events, Found, Records, framing
+from runwatch.parsers.framing.crc32c import crc32c, many, masked
+from runwatch.parsers.framing.record_files import Blocks, Events, Found, Records, framing
 
 from .trackers import BLOCK, WANDB_HEAD, blocks, event_file, tfrecord, wandb_log
 

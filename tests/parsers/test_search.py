@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.parsers.events.signatures import MILESTONES, TRIGGER, TROUBLE
 from runwatch.parsers.prefilter.sieve import TRIGGERS
-from runwatch.parsers.signs import MILESTONES, TRIGGER, TROUBLE
 
 SLICE = 1 << 17
 NEEDLES = sorted(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS, VAL_LOSS
+from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, VAL_LOSS
 
 from .envelopes import ENVELOPES, Envelope
 from .logs import Parsed, parse

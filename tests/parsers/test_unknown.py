@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.parsers.envelope.enveloped import Logged
+from runwatch.parsers.body.enveloped import Logged
+from runwatch.parsers.events.signatures import TRIGGER
 from runwatch.parsers.formats import builtin
-from runwatch.parsers.learn_shapes import _read, reading_of
-from runwatch.parsers.learn_words import relevant
-from runwatch.parsers.learned_tables import header
-from runwatch.parsers.lines import Lines
+from runwatch.parsers.framing.lines import Lines
+from runwatch.parsers.inference.roles import relevant
+from runwatch.parsers.inference.shapes import _read, reading_of
+from runwatch.parsers.inference.tables import header
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.prefilter.gate import Gate
 from runwatch.parsers.prefilter.sieve import Sieve
-from runwatch.parsers.signs import TRIGGER
 
 from .fuzzing import LINES, TEXTS, logs
 from .logs import parse

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.config import read
-from runwatch.errors import ConfigError
+from runwatch.config.loader import read
+from runwatch.core.errors import ConfigError
 from runwatch.parsers.formats import catalogue, troubles
+from runwatch.parsers.formats.user import PatternError, build
 from runwatch.parsers.log import LogParser
-from runwatch.parsers.user import PatternError, build
 
 from .logs import Parsed
 

@@ -7,7 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Mapping
 
-from runwatch.parsers.crc import masked
+from runwatch.parsers.framing.crc32c import masked
 
 BLOCK = 32768
 WANDB_HEAD = b":W&B\xe1\xbe\x00"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from runwatch.checkpoint import Checkpoint, Checkpoints, State
-from runwatch.watcher.sources.beside import BesideSource
-from runwatch.watcher.sources.checkpoints import CheckpointSource
+from runwatch.core.checkpoint import Checkpoint, Checkpoints, State
+from runwatch.watcher.checkpoints.directory import CheckpointSource
+from runwatch.watcher.sources.sidecars import BesideSource
 
 pytestmark = pytest.mark.real
 

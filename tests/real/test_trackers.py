@@ -188,7 +188,7 @@ def test_a_wandb_run_that_died_is_told_from_a_running_one_by_its_process(tmp_pat
 
 def _samples(follower: Follower) -> bool:
     """Whether processes are looked for."""
-    return any("runwatch.watcher.sampler" in process.cmdline() for process in follower.family())
+    return any("runwatch.watcher.samplers.sampler" in process.cmdline() for process in follower.family())
 
 
 @pytest.mark.parametrize(

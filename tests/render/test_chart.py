@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
+from runwatch.core.snapshot import Columns, Mark
 from runwatch.render import axis, cells
 from runwatch.render.chart import Options, chart, nearest
 from runwatch.render.glyphs import ASCII, UNICODE
 from runwatch.render.smooth import smooth
-from runwatch.snapshot import Columns, Mark
 
 ANY = st.one_of(st.none(), st.floats())
 

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
+from runwatch.core.snapshot import CheckpointRow, EventRow, Saving
 from runwatch.render import cells, checkpoints
 from runwatch.render.glyphs import ASCII
-from runwatch.snapshot import CheckpointRow, EventRow, Saving
 
 DAMAGED = CheckpointRow(
     "step_30000", 30_000, "dcp", "damaged", "one file is cut short " * 3, 1 << 30, 22_000.0, 30.0

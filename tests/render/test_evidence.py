@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.core.snapshot import IncidentRow
 from runwatch.render import evidence, plain
-from runwatch.snapshot import IncidentRow
 
 
 def row(rule="hang", metric=None, since=None, state="firing", title="", **told):

@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
+from runwatch.core.snapshot import GpuRow, MachineView, ProcessRow
 from runwatch.render import cells, machine, panel
 from runwatch.render.glyphs import ASCII, UNICODE
-from runwatch.snapshot import GpuRow, MachineView, ProcessRow
-from runwatch.watcher.under import HOST
+from runwatch.watcher.engine.machine_view import HOST
 
 NUMBER = st.one_of(st.none(), st.floats())
 WORDS = st.text(max_size=60)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from runwatch.core.snapshot import IncidentRow, Progress
 from runwatch.render import plain
 from runwatch.render.glyphs import ASCII
-from runwatch.snapshot import IncidentRow, Progress
 
 SPIKE = IncidentRow(
     "i1", "r1", "loss_spike", "critical", "firing", "loss spiked to 5.13",

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
+from runwatch.core.snapshot import ProcessRow, RankPlace, RankRow
 from runwatch.render import cells, rank_table
 from runwatch.render.glyphs import ASCII, UNICODE
-from runwatch.snapshot import ProcessRow, RankPlace, RankRow
 
 NUMBER = st.one_of(st.none(), st.floats(), st.just(0.97))
 WORDS = st.text(max_size=20)

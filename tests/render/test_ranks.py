@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
-from runwatch.batch import NODE
+from runwatch.core.batch import NODE
+from runwatch.core.snapshot import RankPlace, RankRow
 from runwatch.render import cells, rank_groups, ranks
 from runwatch.render.glyphs import ASCII, UNICODE
-from runwatch.snapshot import RankPlace, RankRow
 
 
 def text(rows):

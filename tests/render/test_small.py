@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
+from runwatch.core.snapshot import Columns, RankRow
 from runwatch.render import cells, ranks
 from runwatch.render.glyphs import ASCII, UNICODE
 from runwatch.render.progress import bar
 from runwatch.render.sparkline import of_columns, sparkline
-from runwatch.snapshot import Columns, RankRow
 
 SETS = st.sampled_from([UNICODE, ASCII])
 

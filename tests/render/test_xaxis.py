@@ -7,11 +7,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
-from runwatch.metrics import STEP_TIME, TOKENS_PER_SEC
+from runwatch.core.metrics import STEP_TIME, TOKENS_PER_SEC
+from runwatch.core.snapshot import Columns, Mark
 from runwatch.render import cells, xaxis
 from runwatch.render.chart import Options, chart
 from runwatch.render.glyphs import ASCII, UNICODE
-from runwatch.snapshot import Columns, Mark
 
 
 def columns(metric, pairs):

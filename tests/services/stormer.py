@@ -9,13 +9,13 @@ import sys
 import time
 from pathlib import Path
 
+from runwatch.alerts.channels.secret import Secret
 from runwatch.alerts.channels.slack import SlackConfig
-from runwatch.alerts.incidents import Change
-from runwatch.alerts.secret import Secret
+from runwatch.alerts.incidents.incidents import Change
 from runwatch.alerts.settings import RoutingConfig
-from runwatch.config import Config
-from runwatch.snapshot import IncidentRow
-from runwatch.watcher.notify import Notifier
+from runwatch.config.loader import Config
+from runwatch.core.snapshot import IncidentRow
+from runwatch.watcher.service.notify import Notifier
 
 
 def change(number: int) -> Change:

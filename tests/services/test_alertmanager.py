@@ -10,9 +10,9 @@ import urllib.request
 
 import pytest
 
-from runwatch.alerts import alertmanager
-from runwatch.config import read
-from runwatch.watcher.notify import Notifier
+from runwatch.alerts.channels import alertmanager
+from runwatch.config.loader import read
+from runwatch.watcher.service.notify import Notifier
 
 from ..alerts.endpoints import HttpServer
 from ..watcher.test_notify import change

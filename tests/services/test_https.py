@@ -13,7 +13,7 @@ from runwatch.alerts.channels.slack.bot import SlackBotChannel
 from runwatch.alerts.channels.slack.webhook import SlackChannel
 from runwatch.alerts.channels.telegram.channel import TelegramChannel
 from runwatch.alerts.channels.webhook.channel import WebhookChannel
-from runwatch.alerts.notification import Retry, Sent
+from runwatch.alerts.routing.notification import Retry, Sent
 
 from ..alerts.test_slack import FIRING
 

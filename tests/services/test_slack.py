@@ -4,10 +4,10 @@ import random
 import time
 
 from runwatch.alerts.channels.slack.webhook import SlackChannel
-from runwatch.alerts.notification import Notification
-from runwatch.alerts.outbox import Outbox
-from runwatch.alerts.queue import Queue
-from runwatch.snapshot import IncidentRow
+from runwatch.alerts.delivery.outbox import Outbox
+from runwatch.alerts.delivery.queue import Queue
+from runwatch.alerts.routing.notification import Notification
+from runwatch.core.snapshot import IncidentRow
 
 from ..alerts.slack_server import SlackServer
 

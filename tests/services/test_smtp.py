@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from runwatch.alerts.channels.email.channel import EmailChannel
-from runwatch.alerts.notification import Rejected, Retry, Sent
+from runwatch.alerts.routing.notification import Rejected, Retry, Sent
 
 from ..alerts.test_channels import closed_port
 from ..alerts.test_message import CORPUS, poisoned

@@ -5,13 +5,13 @@ import time
 
 import psutil
 
+from runwatch.alerts.channels.secret import Secret
 from runwatch.alerts.channels.slack import SlackConfig
-from runwatch.alerts.incidents import MAX_RESOLVED, IncidentBook
-from runwatch.alerts.secret import Secret
+from runwatch.alerts.incidents.incidents import MAX_RESOLVED, IncidentBook
 from runwatch.alerts.settings import RoutingConfig
-from runwatch.config import Config
-from runwatch.findings import Finding, Severity, Verdict
-from runwatch.watcher.notify import Notifier
+from runwatch.config.loader import Config
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.watcher.service.notify import Notifier
 
 from ..alerts.slack_server import SlackServer
 

@@ -29,13 +29,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from runwatch.watcher.store import FILE
+from runwatch.watcher.persistence.store import FILE
 
 from ..alerts.endpoints import FAULT, HttpServer, Request
 from ..watcher.kept import Log, clean_pass, differences, is_committed, kept_document, places, told
 
 DAEMON = """
-from runwatch.watcher import keeping
+from runwatch.watcher.persistence import keeper as keeping
 keeping.EVERY, keeping.RATE = 2.0, 1e9
 from runwatch.cli.main import main
 main()
@@ -84,7 +84,7 @@ class Daemon:
         """Kill the process that reads its logs; the daemon starts another one."""
         for pid in self.family()[1:]:
             with contextlib.suppress(OSError):  # it may be gone
-                if b"runwatch.watcher.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if b"runwatch.watcher.ingest.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     os.kill(pid, signal.SIGKILL)
                     return
 

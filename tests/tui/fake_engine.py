@@ -7,7 +7,7 @@ import contextlib
 import math
 import socket
 
-from runwatch.snapshot import (
+from runwatch.core.snapshot import (
     CheckpointRow,
     Columns,
     EventRow,

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from runwatch.alerts.grouping import Alert
-from runwatch.alerts.policy import matches, parse_matcher
-from runwatch.snapshot import IncidentRow
+from runwatch.alerts.routing.grouping import Alert
+from runwatch.alerts.routing.policy import matches, parse_matcher
+from runwatch.core.snapshot import IncidentRow
 from runwatch.tui import actions
 from runwatch.watcher.protocol import (
     Acknowledge,
@@ -15,7 +15,7 @@ from runwatch.watcher.protocol import (
     SilenceRow,
     Silences,
     Unsilence,
-)  # fmt: skip
+)
 
 from .fake_engine import ALERTS, SLOW, SOURCES, SPIKE
 

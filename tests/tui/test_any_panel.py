@@ -6,9 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
-from runwatch.render import cells
-from runwatch.render.glyphs import ASCII, UNICODE
-from runwatch.snapshot import (
+from runwatch.core.snapshot import (
     CheckpointRow,
     Columns,
     EventRow,
@@ -22,6 +20,8 @@ from runwatch.snapshot import (
     Saving,
     Snapshot,
 )
+from runwatch.render import cells
+from runwatch.render.glyphs import ASCII, UNICODE
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets import alerts, charts, head, logs, machine, pages, ranks, runs, tables
 from runwatch.tui.widgets.rows import Panel, Rows

@@ -1,6 +1,6 @@
 """Keys of the charts: what they show, how wide, how large, and where the cursor stands."""
 
-from runwatch.snapshot import Mark
+from runwatch.core.snapshot import Mark
 from runwatch.tui import actions
 
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from textual.widgets import Input
 
-from runwatch.snapshot import EventRow, IncidentRow
+from runwatch.core.snapshot import EventRow, IncidentRow
 from runwatch.tui import actions
 from runwatch.tui.actions import ACTIONS, HELP, VIEWS, Registry
 

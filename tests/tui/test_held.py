@@ -1,6 +1,6 @@
 """What is drawn before there is something to show."""
 
-from runwatch.tui.held import HeldDriver
+from runwatch.tui.deferred import HeldDriver
 
 
 class Writer:

@@ -2,13 +2,11 @@
 
 import msgspec
 
-from runwatch.snapshot import EventRow, Progress, RunRow
+from runwatch.core.snapshot import EventRow, Progress, RunRow
 from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.help import Help
-from runwatch.watcher.protocol import (
-    Shutdown,
-)  # fmt: skip
+from runwatch.watcher.protocol import Shutdown
 
 from .fake_engine import ALERTS, CHECKPOINTS, picture
 

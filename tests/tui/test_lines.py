@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runwatch.text import plain
+from runwatch.core.text import plain
 from runwatch.tui.lines import Lines, rank_of, role_of, step_of
 from runwatch.tui.search import Search
 

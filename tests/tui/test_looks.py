@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from runwatch.errors import ConfigError
+from runwatch.core.errors import ConfigError
 from runwatch.tui import actions, themes
 
 from .fake_engine import OLD, SLOW, SPIKE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.snapshot import GpuRow, MachineView, ProcessRow
+from runwatch.core.snapshot import GpuRow, MachineView, ProcessRow
 
 MACHINE = MachineView(
     processes=(

@@ -2,8 +2,8 @@
 
 import msgspec
 
+from runwatch.core.snapshot import Compared
 from runwatch.render import chart
-from runwatch.snapshot import Compared
 from runwatch.tui import actions
 from runwatch.tui.screens.pick import Pick
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from runwatch.snapshot import MachineView, ProcessRow, RankPlace, RankRow
+from runwatch.core.snapshot import MachineView, ProcessRow, RankPlace, RankRow
 
 from .fake_engine import picture
 

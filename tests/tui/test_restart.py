@@ -2,7 +2,7 @@
 
 import pytest
 
-from runwatch.errors import EngineError
+from runwatch.core.errors import EngineError
 from runwatch.watcher.protocol import Shutdown
 
 from .fake_engine import FakeEngine, picture

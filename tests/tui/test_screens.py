@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from runwatch.snapshot import CheckpointRow, EventRow, Progress, RankRow, RunRow, Snapshot
+from runwatch.core.snapshot import CheckpointRow, EventRow, Progress, RankRow, RunRow, Snapshot
 
 from .fake_engine import METRICS, OLD, SLOW, SPIKE, picture
 from .test_machine import MACHINE

@@ -18,15 +18,15 @@ from typing import Any
 
 import msgspec
 
+from runwatch.core.series import LEAN
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
-from runwatch.series import LEAN
-from runwatch.watcher.document import document
-from runwatch.watcher.engine import Engine
-from runwatch.watcher.keeping import Keeper
-from runwatch.watcher.kept import Place
+from runwatch.watcher.engine.document import document
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.persistence.keeper import Keeper
+from runwatch.watcher.persistence.saved import Place
+from runwatch.watcher.persistence.store import FILE, Store
 from runwatch.watcher.sources.discover import find
-from runwatch.watcher.store import FILE, Store
 
 from ..alerts.endpoints import Request
 

@@ -7,14 +7,14 @@ import os
 import signal
 import sys
 
-from runwatch.watcher import keeping
-from runwatch.watcher.launch import Assignment
-from runwatch.watcher.server import Server
-from runwatch.watcher.sockets import state_directory
+from runwatch.watcher.persistence import keeper
+from runwatch.watcher.service.launch import Assignment
+from runwatch.watcher.service.server import Server
+from runwatch.watcher.service.sockets import state_directory
 
 
 async def main() -> None:
-    keeping.EVERY, keeping.RATE = float(os.environ.get("KEPT_EVERY", "0.2")), 1e9
+    keeper.EVERY, keeper.RATE = float(os.environ.get("KEPT_EVERY", "0.2")), 1e9
     config = os.environ.get("KEPT_CONFIG", "").encode() or None
     paths = tuple(map(os.fsencode, sys.argv[1:]))
     server = Server(Assignment(paths, config=config, state=os.fsencode(state_directory())))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.watcher.agreement import Outcome, clocks, compare
+from runwatch.watcher.engine.agreement import Outcome, clocks, compare
 
 STEPS = np.arange(100.0)
 AGREE, UNJUDGED = Outcome(True), Outcome(False)

@@ -11,17 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.alerts.rules.ruleset import Ruleset
+from runwatch.core.readability import GRACE, Lost, unheard, unread
 from runwatch.parsers.stream import StreamParser
-from runwatch.sight import GRACE, Lost, unheard, unread
-from runwatch.watcher import frozen, wire, workers
-from runwatch.watcher.document import document
-from runwatch.watcher.engine import Engine
-from runwatch.watcher.headless import Headless
-from runwatch.watcher.launch import Assignment
-from runwatch.watcher.member import Member
-from runwatch.watcher.server import Server
-from runwatch.watcher.views import Shown, rows
-from runwatch.watcher.workers import Worker
+from runwatch.watcher.engine.document import document
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.headless import Headless
+from runwatch.watcher.engine.views import Shown, rows
+from runwatch.watcher.ingest import wire, workers
+from runwatch.watcher.ingest.workers import Worker
+from runwatch.watcher.persistence import frozen
+from runwatch.watcher.service.launch import Assignment
+from runwatch.watcher.service.server import Server
+from runwatch.watcher.sources.member import Member
 
 NOW = 1_700_000_000.0
 DENIED, GONE = "Permission denied", "No such file or directory"

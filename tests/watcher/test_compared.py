@@ -1,9 +1,9 @@
 """What a picture holds for runs that are compared, and which marks it has."""
 
 from runwatch.parsers.log import LogParser
-from runwatch.watcher.engine import Engine
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.views import MAX_COMPARED, Shown, snapshot
 from runwatch.watcher.protocol import Chart, View
-from runwatch.watcher.views import MAX_COMPARED, Shown, snapshot
 
 NOW = 1_700_000_000.0
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.watcher import wire
-from runwatch.watcher.feeds import LogSource
+from runwatch.watcher.ingest import wire
+from runwatch.watcher.ingest.feeds import LogSource
 from runwatch.watcher.sources.discover import find
 
 from ..parsers.logs import Parsed, nanochat, parse

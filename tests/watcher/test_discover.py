@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from runwatch.errors import SourceError
+from runwatch.core.errors import SourceError
 from runwatch.watcher.sources import discover, kinds, search
+from runwatch.watcher.sources.compressed import is_packed
 from runwatch.watcher.sources.discover import find
-from runwatch.watcher.sources.packed import is_packed
 
 from ..parsers import trackers
 

@@ -11,10 +11,10 @@ import sys
 import msgspec
 import pytest
 
-from runwatch.config import read
-from runwatch.sample import Gpu, Gpus, Job, Process, Processes, Space
-from runwatch.watcher import checks, doctor
-from runwatch.watcher.checks import Facts, Path
+from runwatch.config.loader import read
+from runwatch.core.sample import Gpu, Gpus, Job, Process, Processes, Space
+from runwatch.watcher.daemon import checks, doctor
+from runwatch.watcher.daemon.checks import Facts, Path
 from runwatch.watcher.sources.mounts import Mount
 
 WELL = Facts(

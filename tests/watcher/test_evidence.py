@@ -7,16 +7,16 @@ import time
 
 import pytest
 
-from runwatch.checkpoint import Checkpoint, Look, State
+from runwatch.core.checkpoint import Checkpoint, Look, State
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.check import check
-from runwatch.watcher.document import document
-from runwatch.watcher.engine import Engine
-from runwatch.watcher.member import Member
+from runwatch.watcher.engine.check import check
+from runwatch.watcher.engine.document import document
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.surroundings import looks
+from runwatch.watcher.engine.views import Shown, snapshot
 from runwatch.watcher.protocol import View
-from runwatch.watcher.sources.looked import Beside
-from runwatch.watcher.surroundings import looks
-from runwatch.watcher.views import Shown, snapshot
+from runwatch.watcher.sources.member import Member
+from runwatch.watcher.sources.sidecar_facts import Beside
 
 from ..checkpoints.made import family
 

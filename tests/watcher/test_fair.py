@@ -7,16 +7,17 @@ import threading
 
 import pytest
 
-from runwatch.batch import Batch
+from runwatch.core.batch import Batch
 from runwatch.parsers.log import LogParser
-from runwatch.watcher import clock, wire, worker
-from runwatch.watcher.attention import Attention, goes_on
-from runwatch.watcher.clock import Clock
-from runwatch.watcher.engine import Engine
-from runwatch.watcher.feeds import LogSource
+from runwatch.watcher.engine.attention import Attention, goes_on
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.views import Shown, rows, snapshot
+from runwatch.watcher.ingest import wire, worker
+from runwatch.watcher.ingest.feeds import LogSource
 from runwatch.watcher.protocol import View
+from runwatch.watcher.service import clock
+from runwatch.watcher.service.clock import Clock
 from runwatch.watcher.sources import discover
-from runwatch.watcher.views import Shown, rows, snapshot
 
 from .test_engine import NOW, log
 

@@ -9,11 +9,11 @@ import random
 import msgspec
 import pytest
 
-from runwatch.watcher import engine as engine_module
-from runwatch.watcher import wire
-from runwatch.watcher.directories import FIRST_LOOK, DirectorySource
-from runwatch.watcher.feeds import PREVIEW_BYTES, LogSource
-from runwatch.watcher.sources import checkpoints as checkpoints_module
+from runwatch.watcher.checkpoints import directory as checkpoints_module
+from runwatch.watcher.engine import engine as engine_module
+from runwatch.watcher.ingest import wire
+from runwatch.watcher.ingest.directories import FIRST_LOOK, DirectorySource
+from runwatch.watcher.ingest.feeds import PREVIEW_BYTES, LogSource
 from runwatch.watcher.sources.discover import find
 from runwatch.watcher.sources.tail import Tail
 

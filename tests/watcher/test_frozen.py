@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from runwatch.alerts.rules.base import RunRule
 from runwatch.alerts.rules.catalogue import CATALOGUE
 from runwatch.alerts.rules.ruleset import Ruleset
-from runwatch.findings import Finding, Severity, Verdict
+from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.parsers.log import LogParser
-from runwatch.watcher import frozen
-from runwatch.watcher.document import document
-from runwatch.watcher.engine import Engine
-from runwatch.watcher.frozen import NotRestoredError, OtherShapeError, freeze, thaw
-from runwatch.watcher.source import LOG_LINES
+from runwatch.watcher.engine.document import document
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.source import LOG_LINES
+from runwatch.watcher.persistence import frozen
+from runwatch.watcher.persistence.frozen import NotRestoredError, OtherShapeError, freeze, thaw
 
 from .test_engine import FAULTY, NOW, log
 
@@ -172,17 +172,17 @@ def test_the_shape_is_that_of_the_source(tmp_path, monkeypatch):
     """Whatever is changed in a module of the fold makes another shape."""
     before = frozen.shape.__wrapped__()
     changed = tmp_path / "series.py"
-    import runwatch.series
+    import runwatch.core.series
 
-    with open(runwatch.series.__file__, "rb") as file:
+    with open(runwatch.core.series.__file__, "rb") as file:
         changed.write_bytes(file.read() + b"\nCHUNK = 8192\n")
-    monkeypatch.setattr(runwatch.series, "__file__", str(changed))
+    monkeypatch.setattr(runwatch.core.series, "__file__", str(changed))
     assert frozen.shape.__wrapped__() != before
 
 
 def test_the_shape_does_not_depend_on_what_was_imported():
     """Another process, which has imported more or less, must be able to restore the body."""
-    code = "{}; from runwatch.watcher import frozen; print(frozen.shape())"
+    code = "{}; from runwatch.watcher.persistence import frozen; print(frozen.shape())"
     shapes = {
         subprocess.check_output([sys.executable, "-c", code.format(first)])
         for first in ("pass", "import runwatch.alerts.rules.explain, runwatch.alerts.rules.plugins")

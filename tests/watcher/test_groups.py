@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.batch import Batch, Event
-from runwatch.checkpoint import Checkpoint, Look, State
+from runwatch.core.batch import Batch, Event
+from runwatch.core.checkpoint import Checkpoint, Look, State
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.document import document
-from runwatch.watcher.engine import Engine
-from runwatch.watcher.member import Member
-from runwatch.watcher.sources.looked import Beside
+from runwatch.watcher.engine.document import document
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.sources.member import Member
+from runwatch.watcher.sources.sidecar_facts import Beside
 
 from ..parsers import trackers
 

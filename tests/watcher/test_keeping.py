@@ -10,18 +10,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runwatch.alerts.silences import silence
-from runwatch.sample import Process, Processes
-from runwatch.watcher import feeds, frozen, keeping, wire
-from runwatch.watcher.directories import DirectorySource
-from runwatch.watcher.document import document
-from runwatch.watcher.feeds import LogSource
-from runwatch.watcher.launch import Assignment
-from runwatch.watcher.server import Server
+from runwatch.alerts.routing.silences import silence
+from runwatch.core.sample import Process, Processes
+from runwatch.watcher.engine.document import document
+from runwatch.watcher.ingest import feeds, wire
+from runwatch.watcher.ingest.directories import DirectorySource
+from runwatch.watcher.ingest.feeds import LogSource
+from runwatch.watcher.ingest.worker import Reader
+from runwatch.watcher.persistence import frozen, keeper
+from runwatch.watcher.persistence.store import Store
+from runwatch.watcher.service.launch import Assignment
+from runwatch.watcher.service.server import Server
 from runwatch.watcher.sources.discover import find
 from runwatch.watcher.sources.tail import Tail
-from runwatch.watcher.store import Store
-from runwatch.watcher.worker import Reader
 
 from ..alerts.endpoints import HttpServer
 from .test_engine import log
@@ -329,8 +330,8 @@ async def test_a_rotated_log_is_committed_at_once(world):
 
 async def test_large_bodies_are_committed_less_often(world, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(keeping, "RATE", 1000.0)
-    monkeypatch.setattr(keeping, "BURST", 1000.0)
+    monkeypatch.setattr(keeper, "RATE", 1000.0)
+    monkeypatch.setattr(keeper, "BURST", 1000.0)
     one = world.live()
     one.keeper._clock = lambda: now[0]
     one.keeper._filled = one.keeper._committed = one.keeper._swept = 0.0

@@ -10,7 +10,7 @@ import pytest
 
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.engine import Engine
+from runwatch.watcher.engine.engine import Engine
 
 from ..alerts.endpoints import HttpServer
 from .kept import KeptEngine, Log, clean_pass, differences, is_committed, kept_document, timeless, told, until

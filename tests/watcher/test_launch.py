@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from runwatch.watcher.launch import PrivateEngine, greet
+from runwatch.watcher.service.launch import PrivateEngine, greet
 
 
 def test_hundreds_of_long_paths_reach_the_engine_and_its_reader(tmp_path):

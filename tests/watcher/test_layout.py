@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from runwatch.watcher.member import DIRECTORY, LOG, METRICS, TENSORBOARD, WANDB
 from runwatch.watcher.sources.layout import File, members, title
+from runwatch.watcher.sources.member import DIRECTORY, LOG, METRICS, TENSORBOARD, WANDB
 
 
 def file(path: str, written: float = 0.0) -> File:

@@ -7,17 +7,18 @@ import signal
 import msgspec
 import pytest
 
-from runwatch.batch import Batch
+from runwatch.core.batch import Batch
+from runwatch.core.sample import Blind, Gpu, GpuProcesses, Gpus, Job, MachineEvent, Process, Processes, Sample
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
 from runwatch.render import machine as rendered
-from runwatch.sample import Blind, Gpu, GpuProcesses, Gpus, Job, MachineEvent, Process, Processes, Sample
-from runwatch.watcher import parallel, protocol, views
-from runwatch.watcher.attention import goes_on
-from runwatch.watcher.engine import Engine
-from runwatch.watcher.machine import LIBRARY, Samplers, has_driver
-from runwatch.watcher.member import Member
-from runwatch.watcher.record_times import newest
+from runwatch.watcher import protocol
+from runwatch.watcher.engine import parallel, views
+from runwatch.watcher.engine.attention import goes_on
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.ingest.record_times import newest
+from runwatch.watcher.service.sampling import LIBRARY, Samplers, has_driver
+from runwatch.watcher.sources.member import Member
 from tests.parsers.trackers import blocks, field, history, rows, wandb
 from tests.watcher.test_engine import log
 
@@ -201,7 +202,7 @@ def test_signs_of_a_driver(tmp_path, monkeypatch):
 
 
 async def test_samplers_run_for_the_groups_written_last_and_again_for_new_logs(monkeypatch):
-    from runwatch.watcher import machine
+    from runwatch.watcher.service import sampling
 
     started = []
 
@@ -216,9 +217,9 @@ async def test_samplers_run_for_the_groups_written_last_and_again_for_new_logs(m
         def stop(self):
             self.stopped = True
 
-    monkeypatch.setattr(machine, "Sampler", Child)
-    monkeypatch.setattr(machine, "has_driver", lambda: False)
-    monkeypatch.setattr(machine, "SETTLE", 0.0)
+    monkeypatch.setattr(sampling, "Sampler", Child)
+    monkeypatch.setattr(sampling, "has_driver", lambda: False)
+    monkeypatch.setattr(sampling, "SETTLE", 0.0)
     heard = []
     samplers = Samplers(lambda group, message: heard.append((group, message)), print)
     samplers.want({f"g{i}": {b"/logs/%d.log" % i} for i in range(6)})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from runwatch.notice import Notice
-from runwatch.watcher.notices import KEPT, MOST, Notices
+from runwatch.core.notice import Notice
+from runwatch.watcher.service.notices import KEPT, MOST, Notices
 
 
 def test_each_is_said_once_and_kept_for_a_while():

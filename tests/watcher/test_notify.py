@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from runwatch.alerts.incidents import Change
-from runwatch.alerts.silences import InMemory, silence
-from runwatch.config import read
+from runwatch.alerts.incidents.incidents import Change
+from runwatch.alerts.routing.silences import InMemory, silence
+from runwatch.config.loader import read
+from runwatch.core.snapshot import IncidentRow
 from runwatch.parsers.log import LogParser
-from runwatch.snapshot import IncidentRow
-from runwatch.watcher.engine import Engine
-from runwatch.watcher.notify import Notifier
-from runwatch.watcher.sockets import state_directory
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.service.notify import Notifier
+from runwatch.watcher.service.sockets import state_directory
 
 from ..alerts.endpoints import HttpServer
 from ..alerts.slack_server import SlackServer
@@ -96,8 +96,8 @@ def test_what_a_killed_process_had_not_told_is_told_by_the_next(tmp_path, notifi
     """Also what still waited for its group, and so is in no queue yet."""
     (tmp_path / "runwatch.toml").write_text(hook(slack, "[routing]\ngroup_wait = 3600"))
     code = (
-        "import os, signal; from pathlib import Path; from runwatch.config import read;"
-        "from runwatch.watcher.notify import Notifier; from tests.watcher.test_notify import change;"
+        "import os, signal; from pathlib import Path; from runwatch.config.loader import read;"
+        "from runwatch.watcher.service.notify import Notifier; from tests.watcher.test_notify import change;"
         f"one = Notifier(read(Path({str(tmp_path / 'runwatch.toml')!r})), print);"
         "one.submit(change('a')); one.submit(change('b')); os.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -265,7 +265,7 @@ class TestPagers:
         assert slack.posts == []
 
     def test_while_it_cannot_be_reached_our_channels_do(self, notifier, slack, monkeypatch):
-        monkeypatch.setattr("runwatch.alerts.alertmanager.RESEND", 0.2)
+        monkeypatch.setattr("runwatch.alerts.channels.alertmanager.RESEND", 0.2)
         notices = []
         one = notifier(self.CONFIG.format(url="http://127.0.0.1:9") + hook(slack), notices)
         one.submit(change("a"))

@@ -9,15 +9,15 @@ import os
 
 import pytest
 
-from runwatch.errors import SourceError
-from runwatch.watcher import wire
-from runwatch.watcher.check import check
-from runwatch.watcher.feeds import LogSource
-from runwatch.watcher.member import Member
-from runwatch.watcher.sources import older, packed
+from runwatch.core.errors import SourceError
+from runwatch.watcher.engine.check import check
+from runwatch.watcher.ingest import wire
+from runwatch.watcher.ingest.feeds import LogSource
+from runwatch.watcher.ingest.worker import Reader
+from runwatch.watcher.sources import compressed, rotated_history
 from runwatch.watcher.sources.discover import Found
-from runwatch.watcher.sources.older import rotated
-from runwatch.watcher.worker import Reader
+from runwatch.watcher.sources.member import Member
+from runwatch.watcher.sources.rotated_history import rotated
 
 COMPRESS = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 
@@ -80,7 +80,7 @@ def test_the_log_of_a_run_before_is_no_history(put):
 
 
 def test_what_is_too_much_is_left_out_and_said(log, monkeypatch):
-    monkeypatch.setattr(older, "MAX_BYTES", len(lines(101, 200)))
+    monkeypatch.setattr(rotated_history, "MAX_BYTES", len(lines(101, 200)))
     records, first, told = steps(log)
     assert (records, first) == (200, 101)
     assert told == [
@@ -97,7 +97,7 @@ def test_of_a_cut_file_what_stands_before_the_cut_is_read(put):
 
 
 def test_what_python_cannot_decompress_is_said(put, monkeypatch):
-    monkeypatch.setitem(packed._BEGINS, b"\x28\xb5\x2f\xfd", "no_such_module")
+    monkeypatch.setitem(compressed._BEGINS, b"\x28\xb5\x2f\xfd", "no_such_module")
     with pytest.raises(SourceError, match="cannot decompress"):
         check([put("train.log.zst", b"\x28\xb5\x2f\xfd....")])
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.document import document
-from runwatch.watcher.engine import Engine
-from runwatch.watcher.member import Member
+from runwatch.watcher.engine.document import document
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.sources.member import Member
 
 NOW = 1_700_000_000.0
 RANKS = 4

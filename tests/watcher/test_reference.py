@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runwatch.config import read
-from runwatch.watcher.check import check
+from runwatch.config.loader import read
+from runwatch.watcher.engine.check import check
 
 
 def write(path, factor, steps=1500, seed=0):

@@ -12,11 +12,11 @@ from benchmarks.detection.replay import Replay
 from benchmarks.detection.score import broken
 from runwatch.alerts.rules.ruleset import configured
 from runwatch.alerts.rules.settings import OwnRule
+from runwatch.core.sample import MachineEvent
 from runwatch.parsers.log import LogParser
-from runwatch.sample import MachineEvent
-from runwatch.watcher import frozen
-from runwatch.watcher.engine import Engine
-from runwatch.watcher.server import Server
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.persistence import frozen
+from runwatch.watcher.service.server import Server
 
 from .test_engine import NOW, log
 from .test_frozen import through

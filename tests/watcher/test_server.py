@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from runwatch.parsers.log import LogParser
-from runwatch.watcher import wire
-from runwatch.watcher.launch import Assignment
-from runwatch.watcher.server import Server
+from runwatch.watcher.ingest import wire
+from runwatch.watcher.service.launch import Assignment
+from runwatch.watcher.service.server import Server
 
 
 class Client:

@@ -2,10 +2,11 @@
 
 import pytest
 
-from runwatch.machine import Process, Processes
+from runwatch.core.machine import Process, Processes
 from runwatch.parsers.log import LogParser
-from runwatch.watcher import protocol, views
-from runwatch.watcher.engine import Engine
+from runwatch.watcher import protocol
+from runwatch.watcher.engine import views
+from runwatch.watcher.engine.engine import Engine
 from tests.watcher.test_engine import log
 from tests.watcher.test_machine import NOW, wandb_engine
 

@@ -10,10 +10,10 @@ from contextlib import suppress
 
 import pytest
 
-from runwatch.watcher import wire, workers
-from runwatch.watcher.handover import handed
-from runwatch.watcher.spare import Spare
-from runwatch.watcher.workers import Worker
+from runwatch.watcher.ingest import wire, workers
+from runwatch.watcher.ingest.prewarmed_worker import Spare
+from runwatch.watcher.ingest.workers import Worker
+from runwatch.watcher.processes.handover import handed
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_it_ends_with_whoever_would_hand_it_something(setup):
     """The other end of its pipe is closed by the end of a process, however that came about."""
     waits, gate = os.pipe()
     with handed(setup) as descriptor:
-        command = [sys.executable, "-m", "runwatch.watcher.worker", str(descriptor), str(waits)]
+        command = [sys.executable, "-m", "runwatch.watcher.ingest.worker", str(descriptor), str(waits)]
         with subprocess.Popen(command, pass_fds=(descriptor, waits), stdout=subprocess.PIPE) as worker:
             os.close(waits)
             os.close(gate)
@@ -87,7 +87,7 @@ def test_it_ends_with_whoever_would_hand_it_something(setup):
 
 def test_nothing_large_is_imported_before_it_is_started():
     """What stands before its start is waited for by everything that is shown."""
-    code = "import sys, runwatch.watcher.private; print({'asyncio', 'msgspec', 'numpy'} & {*sys.modules})"
+    code = "import sys, runwatch.watcher.service.private; print({'asyncio', 'msgspec', 'numpy'} & {*sys.modules})"
     assert subprocess.check_output([sys.executable, "-c", code]) == b"set()\n"
 
 

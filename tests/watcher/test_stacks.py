@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from runwatch.alerts.incidents import Change
-from runwatch.sample import Process, Processes, Stack, Stacks
-from runwatch.watcher import stacks
-from runwatch.watcher.engine import Engine
-from runwatch.watcher.machine import Samplers
+from runwatch.alerts.incidents.incidents import Change
+from runwatch.core.sample import Process, Processes, Stack, Stacks
+from runwatch.watcher.engine import stacks
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.service.sampling import Samplers
 from tests.watcher.test_machine import NOW, engine_with, half
 
 SCRIPT = """

@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from runwatch.alerts.incidents import Change
-from runwatch.alerts.silences import silence
-from runwatch.snapshot import IncidentRow
-from runwatch.watcher import statefile, wire
-from runwatch.watcher.kept import Place, Saved
-from runwatch.watcher.member import Member
+from runwatch.alerts.incidents.incidents import Change
+from runwatch.alerts.routing.silences import silence
+from runwatch.core.snapshot import IncidentRow
+from runwatch.watcher.ingest import wire
+from runwatch.watcher.persistence import state_file
+from runwatch.watcher.persistence.saved import Place, Saved
+from runwatch.watcher.persistence.store import DAY, FILE, Store
+from runwatch.watcher.sources.member import Member
 from runwatch.watcher.sources.tail import Position
-from runwatch.watcher.store import DAY, FILE, Store
 
 NOW = 1_700_000_000.0
 RESUME = wire.Resume(Position(1, 2, 300, 4, 5), 300, 7, "nanochat", history=9, unfinished=b"\xff")
@@ -281,9 +282,9 @@ def test_an_older_schema_is_brought_up_to_date(tmp_path, monkeypatch) -> None:
     one = again(tmp_path)
     one.commit()
     one.store.close()
-    monkeypatch.setattr(statefile, "SCHEMA", 3)
+    monkeypatch.setattr(state_file, "SCHEMA", 3)
     monkeypatch.setattr(
-        statefile,
+        state_file,
         "MIGRATIONS",
         {1: "CREATE TABLE t (x);\nINSERT INTO t VALUES (1);\n", 2: "UPDATE t SET x = x + 1"},
     )

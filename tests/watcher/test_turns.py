@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from runwatch.watcher.turns import LITTLE, Share, Turns
+from runwatch.watcher.service.turns import LITTLE, Share, Turns
 
 
 def burn(seconds: float) -> None:

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from runwatch.errors import SourceError
+from runwatch.core.errors import SourceError
 from runwatch.watcher.sources.wandb_online import OnlineRun, Poller, delay, run_path
 
 from ..parsers.logs import Parsed

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.alerts.rules.signatures import CERTAIN_KINDS, CRASH_KINDS
-from runwatch.cli.run import default_log, name_of
-from runwatch.parsers.events import EventScanner
+from runwatch.alerts.rules.common.signatures import CERTAIN_KINDS, CRASH_KINDS
+from runwatch.cli.commands.run import default_log, name_of
+from runwatch.parsers.events.events import EventScanner
 from runwatch.watcher.samplers.cgroup import Cgroups
 from runwatch.watcher.samplers.procfs import Proc
 from runwatch.wrap.ending import Ending, Memory

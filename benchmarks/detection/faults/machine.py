@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.detection.faults.base import BEGIN, SPEED, fault, slower
 from benchmarks.detection.trace import Trace, log_uniform
 from benchmarks.detection.world import GB, Change, World, last
-from runwatch.sample import MachineEvent
+from runwatch.core.sample import MachineEvent
 
 _HOURS = (3.0, 9.0)
 _ROWS = {"least": 250, "room": 250, "rows": 240, "group": "machine", "needs": "seconds"}

@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.detection.faults.base import BEGIN, SPEED, fault
 from benchmarks.detection.trace import Trace
 from benchmarks.detection.world import GB, World, last, quiet, saved
-from runwatch.checkpoint import State
+from runwatch.core.checkpoint import State
 
 _ROWS = {"needs": "total", "group": "checkpoints", "least": 450, "room": 250, "rows": 220}
 

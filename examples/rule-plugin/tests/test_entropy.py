@@ -3,7 +3,7 @@
 import numpy as np
 from runwatch_entropy import EntropyCollapse
 
-from runwatch.block import Block, Samples
+from runwatch.core.block import Block, Samples
 
 
 def block(values, first=0):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from runwatch.alerts.channels.settings import ChannelConfig
-from runwatch.alerts.notification import Channel, Memory, Notification, Outcome, Wording
+from runwatch.alerts.routing.notification import Channel, Memory, Notification, Outcome, Wording
 
 
 def build(

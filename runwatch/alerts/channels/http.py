@@ -17,10 +17,11 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from runwatch import __version__, text
+from runwatch import __version__
 from runwatch.alerts.channels.deadline import within
-from runwatch.alerts.notification import Outcome, Rejected, Retry, Sent, Unsure
-from runwatch.redaction import quoted
+from runwatch.alerts.routing.notification import Outcome, Rejected, Retry, Sent, Unsure
+from runwatch.core import text
+from runwatch.core.redaction import quoted
 
 MOST_READ = 65536
 """Bytes of an answer that are read."""

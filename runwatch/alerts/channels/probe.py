@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from typing import NamedTuple
 
-from runwatch import text
 from runwatch.alerts.channels.build import build
 from runwatch.alerts.channels.settings import ChannelConfig, secrets
-from runwatch.errors import ConfigError
+from runwatch.core import text
+from runwatch.core.errors import ConfigError
 
 
 class Needs(NamedTuple):

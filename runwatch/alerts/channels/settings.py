@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from runwatch import text
-from runwatch.alerts.secret import Secret
-from runwatch.errors import ConfigError
-from runwatch.findings import Severity
+from runwatch.alerts.channels.secret import Secret
+from runwatch.core import text
+from runwatch.core.errors import ConfigError
+from runwatch.core.findings import Severity
 
 if TYPE_CHECKING:
-    from runwatch.alerts.notification import Channel, Memory
+    from runwatch.alerts.routing.notification import Channel, Memory
 
 Timeout = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 Rate = Annotated[int, msgspec.Meta(ge=1, le=1000)]

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast
 
 import numpy as np
 
-from runwatch.block import Block, Samples, Status
-from runwatch.findings import Finding, Severity, Verdict
+from runwatch.core.block import Block, Samples, Status
+from runwatch.core.findings import Finding, Severity, Verdict
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from runwatch.block import Samples
+from runwatch.core.block import Samples
 
 Floats = NDArray[np.float64]
 

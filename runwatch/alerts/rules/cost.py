@@ -7,8 +7,8 @@ import time
 import numpy as np
 
 from runwatch.alerts.rules.base import Rule
-from runwatch.block import Block, Samples
-from runwatch.metrics import GRAD_NORM, LEARNING_RATE, LOSS, MFU, STEP_TIME, TOKENS_PER_SEC
+from runwatch.core.block import Block, Samples
+from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, MFU, STEP_TIME, TOKENS_PER_SEC
 
 ROWS, BLOCKS = 2048, 8
 """Rows that arrive together, as when a log is read, and how often."""

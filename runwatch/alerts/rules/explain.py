@@ -14,9 +14,9 @@ from pathlib import Path
 from textwrap import wrap
 from types import MappingProxyType
 
-from runwatch.alerts.causes import FOLLOWS
 from runwatch.alerts.rules.base import Rule, thresholds
 from runwatch.alerts.rules.catalogue import CATALOGUE
+from runwatch.alerts.rules.causes import FOLLOWS
 from runwatch.alerts.rules.settings import Number
 
 _HEAD = """# Rules

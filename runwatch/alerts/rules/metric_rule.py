@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from runwatch.alerts.rules.base import Place, RunRule, place
 from runwatch.alerts.rules.baseline import Segments, before_negative, positive
-from runwatch.block import Block, Samples
-from runwatch.findings import Finding
-from runwatch.metrics import LOSS
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding
+from runwatch.core.metrics import LOSS
 
 
 @dataclass

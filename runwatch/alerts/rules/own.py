@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Segments, take
 from runwatch.alerts.rules.settings import Aggregate, OwnRule
-from runwatch.block import Block, Samples, Status
-from runwatch.findings import Finding, Severity, Verdict
-from runwatch.metrics import STEP_TIME, label
+from runwatch.core.block import Block, Samples, Status
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import STEP_TIME, label
 from runwatch.parsers.lexicon.names import canonical
 
 CALM = 10

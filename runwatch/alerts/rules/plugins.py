@@ -13,7 +13,7 @@ from dataclasses import is_dataclass
 from typing import cast
 
 from runwatch.alerts.rules.base import Rule, thresholds
-from runwatch.extensions import Tell, entry_points, package_of, reason
+from runwatch.system.extensions import Tell, entry_points, package_of, reason
 
 GROUP = "runwatch.rules"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")

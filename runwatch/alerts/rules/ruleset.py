@@ -10,7 +10,7 @@ from runwatch.alerts.rules import own, plugins
 from runwatch.alerts.rules.base import Rule
 from runwatch.alerts.rules.catalogue import CATALOGUE, Where, build, dotted
 from runwatch.alerts.rules.settings import Number, Overrides, OwnRule, RuleConfig, RunConfig
-from runwatch.errors import ConfigError
+from runwatch.core.errors import ConfigError
 
 _LIMITS = frozenset({"above", "below"})
 _NEEDS = "a rule of your own needs a metric; `runwatch rules` lists the others"

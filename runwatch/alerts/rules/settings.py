@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from runwatch.findings import Severity
+from runwatch.core.findings import Severity
 
 Number = bool | int | float
 Overrides = Mapping[str, Mapping[str, Number]]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
-from runwatch.checkpoint import State
+from runwatch.core.checkpoint import State
 from runwatch.parsers.checkpoints.contents import Verdict, Whole
 
 MAX_GRID = 1 << 16

@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from runwatch.batch import EVAL, Table
-from runwatch.checkpoint import Checkpoint
+from runwatch.core.batch import EVAL, Table
+from runwatch.core.checkpoint import Checkpoint
 from runwatch.parsers.checkpoints import nanochat, plain
 from runwatch.parsers.lexicon.names import canonical
-from runwatch.parsers.records import flatten
+from runwatch.parsers.structured.keyed_records import flatten
 
 NOTES = re.compile(r"meta_\d+\.json|trainer_state\.json")
 """Files whose numbers belong to the checkpoint."""

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from runwatch.batch import NODE, TRAIN, Table
-from runwatch.metrics import EPOCH
+from runwatch.core.batch import NODE, TRAIN, Table
+from runwatch.core.metrics import EPOCH
 
 if TYPE_CHECKING:
     import numpy as np

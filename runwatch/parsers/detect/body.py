@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runwatch.batch import EVAL, TRAIN
-from runwatch.metrics import LOSS
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Format, Match, Reader, Row
+from runwatch.parsers.body.enveloped import Enveloped
+from runwatch.parsers.body.matchers import BarPattern
+from runwatch.parsers.body.piece import Held, Piece
+from runwatch.parsers.body.ranks import RankedReader, Ranks
 from runwatch.parsers.detect.candidates import ReaderOf
 from runwatch.parsers.detect.evidence import Evidence
-from runwatch.parsers.envelope.enveloped import Enveloped
 from runwatch.parsers.envelope.header import Header
 from runwatch.parsers.envelope.line import Line
-from runwatch.parsers.envelope.ranks import RankedReader, Ranks
-from runwatch.parsers.patterns import BarPattern
-from runwatch.parsers.piece import Held, Piece
 
 _BAR = BarPattern()
 _LOSSES = frozenset({LOSS, "train/epoch_loss"})

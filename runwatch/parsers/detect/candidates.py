@@ -7,18 +7,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from runwatch.parsers.api import Format, Matcher, Reader
-from runwatch.parsers.columns import Columns
-from runwatch.parsers.dispatch import Dispatch
+from runwatch.parsers.body.enveloped import Enveloped
+from runwatch.parsers.body.readers import FoldingReader
+from runwatch.parsers.detect.dispatch import Dispatch
 from runwatch.parsers.envelope.containers import may_wrap
-from runwatch.parsers.envelope.enveloped import Enveloped
 from runwatch.parsers.envelope.header import opened
-from runwatch.parsers.events import EventScanner
+from runwatch.parsers.events.events import EventScanner
 from runwatch.parsers.prefilter.gate import Gate
-from runwatch.parsers.readers import FoldingReader
+from runwatch.parsers.tables.delimited import Columns
 
 if TYPE_CHECKING:
-    from runwatch.parsers.bulk import Decoder
-    from runwatch.parsers.folding import BlockFold
+    from runwatch.parsers.columnar.bulk import Decoder
+    from runwatch.parsers.columnar.folding import BlockFold
     from runwatch.parsers.prefilter.sieve import Sieve
     from runwatch.parsers.progress.idle import IdleRedraws
 
@@ -64,7 +64,7 @@ class Candidates:
 
     def decode(self, known: Candidates, *, sure: bool) -> None:
         """Take the bulk paths of the settled format; those `known` go on with what they learnt."""
-        from runwatch.parsers.bulk import decoders
+        from runwatch.parsers.columnar.bulk import decoders
 
         self.decoders = decoders(self.dispatch.matchers if sure else self.first, known.decoders)
         if sure:
@@ -75,7 +75,7 @@ class Candidates:
         reader = self.readers[0].reader
         self.folded = reader.bulk()
         if isinstance(reader, FoldingReader):
-            from runwatch.parsers.folding import Folded
+            from runwatch.parsers.columnar.folding import Folded
 
             self.folded = Folded(reader)
         if self.folded is not None:

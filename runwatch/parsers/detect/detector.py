@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from runwatch.parsers.api import Format
+from runwatch.parsers.body.enveloped import Enveloped, Logged
+from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.detect.candidates import Candidates, readers_of
-from runwatch.parsers.dispatch import Dispatch, trains
-from runwatch.parsers.envelope.enveloped import Enveloped, Logged
-from runwatch.parsers.envelope.ranks import Ranks
-from runwatch.parsers.events import EventScanner
+from runwatch.parsers.detect.dispatch import Dispatch, trains
+from runwatch.parsers.detect.weak_formats import WeakFormats
+from runwatch.parsers.events.events import EventScanner
 from runwatch.parsers.formats import catalogue
-from runwatch.parsers.weak import WeakFormats
 
 _SURE_RECORDS = 512
 """So many training records of a weak format that was settled on, and no other one is looked for."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runwatch.parsers.api import Format, Layout, Match
+from runwatch.parsers.body.enveloped import Placing
+from runwatch.parsers.body.matchers import values
+from runwatch.parsers.body.piece import Held, Piece, tell_loss
+from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.detect.detector import Detector
-from runwatch.parsers.envelope.enveloped import Placing
+from runwatch.parsers.detect.weak_formats import Early
 from runwatch.parsers.envelope.line import Line
-from runwatch.parsers.envelope.ranks import Ranks
-from runwatch.parsers.events import EventScanner
-from runwatch.parsers.learner import Learner
-from runwatch.parsers.patterns import values
-from runwatch.parsers.piece import Held, Piece, tell_loss
-from runwatch.parsers.relearner import Relearner
-from runwatch.parsers.weak import Early
+from runwatch.parsers.events.events import EventScanner
+from runwatch.parsers.inference.learner import Learner
+from runwatch.parsers.inference.relearner import Relearner
 
 
 class Evidence:

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from runwatch.extensions import Tell, entry_points, package_of, reason
 from runwatch.parsers.api import Format, Match, Matcher, Reader, Row
-from runwatch.parsers.patterns import values
+from runwatch.parsers.body.matchers import values
+from runwatch.system.extensions import Tell, entry_points, package_of, reason
 
 if TYPE_CHECKING:
     pass

@@ -1,1 +1,4 @@
-"""Bytes to records. chunks: whole lines of a stream that comes in pieces."""
+"""Bytes to records: lines and redraws, what a terminal adds, the record files of trackers.
+
+Nothing here knows what a record means.
+"""

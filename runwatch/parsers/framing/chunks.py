@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from runwatch.batch import BESIDE
+from runwatch.core.batch import BESIDE
 from runwatch.parsers.api import MAX_LINE
-from runwatch.parsers.progress.redraws import settled
+from runwatch.parsers.framing.redraws import settled
 
 BEHIND = b"\n" * 1024
 """What stands behind a block, so that its lines can be read in place (see lines.PAD)."""

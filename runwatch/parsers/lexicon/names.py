@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from runwatch.batch import META_COLUMNS
-from runwatch.metrics import (
+from runwatch.core.batch import META_COLUMNS
+from runwatch.core.metrics import (
     DATA_TIME,
     EPOCH,
     GRAD_NORM,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TypeVar
 
-from runwatch.metrics import SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, Unit
+from runwatch.core.metrics import SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, Unit
 
 _T = TypeVar("_T")
 

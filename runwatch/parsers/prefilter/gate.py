@@ -8,7 +8,7 @@ from functools import cache
 from operator import attrgetter
 
 from runwatch.parsers.api import Matcher, Reader
-from runwatch.parsers.envelope.enveloped import Logged
+from runwatch.parsers.body.enveloped import Logged
 from runwatch.parsers.prefilter.words import any_of
 
 BAR = b"%|"

@@ -14,13 +14,13 @@ import numpy as np
 from runwatch.parsers.api import MAX_LINE
 from runwatch.parsers.envelope.containers import may_wrap
 from runwatch.parsers.envelope.header import opened
-from runwatch.parsers.learn_sections import opens
-from runwatch.parsers.learn_words import TELLING, is_count
-from runwatch.parsers.learned_tables import may_head
-from runwatch.parsers.lines import UNCLEAN, Lines
+from runwatch.parsers.events.signatures import TRIGGER, TRIGGER_HEADS
+from runwatch.parsers.framing.lines import UNCLEAN, Lines
+from runwatch.parsers.framing.search import Search, finds
+from runwatch.parsers.inference.roles import TELLING, is_count
+from runwatch.parsers.inference.sections import opens
+from runwatch.parsers.inference.tables import may_head
 from runwatch.parsers.prefilter.gate import Gate
-from runwatch.parsers.prefilter.search import Search, finds
-from runwatch.parsers.signs import TRIGGER, TRIGGER_HEADS
 
 _SMALL = np.uint8(32)
 _HEADS = (b"#", b"`", b"|", b"^")

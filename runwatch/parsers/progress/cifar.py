@@ -13,9 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from runwatch.metrics import Unit
+from runwatch.core.metrics import Unit
 from runwatch.parsers.api import Layout, Match, Matcher, Row
-from runwatch.parsers.patterns import VALUE
+from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.progress.keras import DRAWN, HEADLINE, KerasReader
 
 _EPOCH = re.compile(rb"Epoch: (\d+)\s*$")

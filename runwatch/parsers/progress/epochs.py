@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from runwatch.parsers.decoded import Floats
+    from runwatch.parsers.body.decoded import Floats
 
 _LINE = re.compile(
     rb"(?i)(?:[^\r\n]{0,80}?[\]:|>-]\s{1,3})?[^A-Za-z0-9\r\n]{0,80}(?:(?:start|begin)(?:n?ing)? |running )?"

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from runwatch.parsers.patterns import NUMBER, VALUE
-from runwatch.parsers.readers import ENDLESS, is_endless
+from runwatch.parsers.body.matchers import NUMBER, VALUE
+from runwatch.parsers.body.readers import ENDLESS, is_endless
 
 _Span = tuple[int, int]
 Named = list[tuple[bytes, _Span]]

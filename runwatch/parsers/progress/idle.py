@@ -18,17 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers.api import Matcher, Reader
-from runwatch.parsers.bulk import BulkDecoder
-from runwatch.parsers.decoded import Decoded
-from runwatch.parsers.escapes import bare
-from runwatch.parsers.events import EventScanner
-from runwatch.parsers.learn_sections import opens
-from runwatch.parsers.learn_words import relevant
-from runwatch.parsers.learned_tables import may_head
-from runwatch.parsers.lines import Ints, Lines
-from runwatch.parsers.patterns import BarPattern
+from runwatch.parsers.body.decoded import Decoded
+from runwatch.parsers.body.matchers import BarPattern
+from runwatch.parsers.body.readers import message_behind
+from runwatch.parsers.columnar.bulk import BulkDecoder
+from runwatch.parsers.events.events import EventScanner
+from runwatch.parsers.framing.ansi import bare
+from runwatch.parsers.framing.lines import Ints, Lines
+from runwatch.parsers.inference.roles import relevant
+from runwatch.parsers.inference.sections import opens
+from runwatch.parsers.inference.tables import may_head
 from runwatch.parsers.prefilter.gate import BAR, Gate
-from runwatch.parsers.readers import message_behind
 
 _LONGEST = 256
 """Bytes of a redraw, without what it is filled with."""

@@ -7,19 +7,19 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runwatch.batch import EVAL, TRAIN
-from runwatch.metrics import Unit
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import Unit
 from runwatch.parsers.api import Layout, Match, Matcher, Row
-from runwatch.parsers.patterns import VALUE, values
-from runwatch.parsers.readers import FoldingReader, RowMaker
+from runwatch.parsers.body.matchers import VALUE, values
+from runwatch.parsers.body.readers import FoldingReader, RowMaker
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from runwatch.parsers.decoded import Floats
-    from runwatch.parsers.lines import Ints
-    from runwatch.parsers.pictures import Pictures
+    from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Pictures
+    from runwatch.parsers.framing.lines import Ints
 
 _COLOUR = rb"(?:\[\d{1,2}m){0,3}"
 """Colours of Keras 3 whose escape characters were lost on the way."""

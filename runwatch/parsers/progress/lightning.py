@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from runwatch.parsers.api import Match, Row
-from runwatch.parsers.patterns import values
+from runwatch.parsers.body.matchers import values
 from runwatch.parsers.progress.grammar import NAMED, emptied, lightning, named
 from runwatch.parsers.progress.picture import BarPictures
 from runwatch.parsers.progress.tracker import BarReader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from runwatch.metrics import LOSS, VAL_BPB, VAL_LOSS
+from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS
 from runwatch.parsers.lexicon.names import meaning, of_validation
 
 ALIASES = {"reduced_train_loss": LOSS}

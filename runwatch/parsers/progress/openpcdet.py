@@ -14,17 +14,17 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from runwatch.batch import TRAIN
-from runwatch.metrics import STEP_TIME, Unit
+from runwatch.core.batch import TRAIN
+from runwatch.core.metrics import STEP_TIME, Unit
 from runwatch.parsers.api import Layout, Match, Matcher, Row
-from runwatch.parsers.escapes import UP
-from runwatch.parsers.patterns import NUMBER, values
+from runwatch.parsers.body.matchers import NUMBER, values
+from runwatch.parsers.body.readers import FoldingReader, RowMaker
+from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.grammar import emptied, named
-from runwatch.parsers.readers import FoldingReader, RowMaker
 
 if TYPE_CHECKING:
-    from runwatch.parsers.decoded import Floats
-    from runwatch.parsers.pictures import Pictures
+    from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Pictures
 
 _BAR = (
     rb":\s{1,6}\d{1,3}%\|[^|\r\n]{0,400}\|\s{0,6}(?P<done>\d+)/(?P<total>\d+) "

@@ -10,18 +10,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runwatch.batch import EVAL, TRAIN
-from runwatch.metrics import EPOCH, STEP_TIME, Unit
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import EPOCH, STEP_TIME, Unit
 from runwatch.parsers.api import Layout, Match, Matcher
-from runwatch.parsers.escapes import UP
+from runwatch.parsers.body.readers import RowMaker
+from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.epochs import Counts, Place
 from runwatch.parsers.progress.grammar import Bar, Named
 from runwatch.parsers.progress.names import ALIASES, counts_other, is_loss, is_validation, spans_run
-from runwatch.parsers.readers import RowMaker
 
 if TYPE_CHECKING:
-    from runwatch.parsers.decoded import Floats
-    from runwatch.parsers.pictures import Part
+    from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Part
 
 _Values = Sequence[Any]
 """Of one picture, or columns of them."""

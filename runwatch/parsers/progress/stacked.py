@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from runwatch.parsers.escapes import UP, bare
+from runwatch.parsers.framing.ansi import UP, bare
 from runwatch.parsers.progress.grammar import Bar, bar_in
 
 _RECORD = re.compile(rb"([^%|\x1b\r\n]*)[^\x1b\r\n]*([^\r\n]*)[\r\n]+")

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, cast
 
-from runwatch.batch import EVAL
-from runwatch.metrics import LOSS
+from runwatch.core.batch import EVAL
+from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Layout, Match, Row
-from runwatch.parsers.escapes import UP
-from runwatch.parsers.patterns import FIELDS, number, values
+from runwatch.parsers.body.matchers import FIELDS, number, values
+from runwatch.parsers.body.readers import RowMaker
+from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
 from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, named
 from runwatch.parsers.progress.names import counts_other, held_out, tells_held_out
@@ -19,11 +20,10 @@ from runwatch.parsers.progress.picture import BarLayout, BarPictures
 from runwatch.parsers.progress.stacked import apart, newest, seen
 from runwatch.parsers.progress.tracker import BarReader
 from runwatch.parsers.progress.validation import Aside, Picture, tells_total
-from runwatch.parsers.readers import RowMaker
 
 if TYPE_CHECKING:
-    from runwatch.parsers.decoded import Floats
-    from runwatch.parsers.pictures import Pictures
+    from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Pictures
 
 _NEAR = 64
 """Lines behind a bar within which what was measured on held-out data is of its step."""

@@ -13,13 +13,13 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, cast
 
 from runwatch.parsers.api import Layout, Row
+from runwatch.parsers.body.readers import FoldingReader
 from runwatch.parsers.progress.epochs import Epochs
 from runwatch.parsers.progress.picture import BarLayout, BarPictures, Columns
-from runwatch.parsers.readers import FoldingReader
 
 if TYPE_CHECKING:
-    from runwatch.parsers.decoded import Floats
-    from runwatch.parsers.pictures import Part, Pictures
+    from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Part, Pictures
 
 _MAX_RANKS = 1024
 _NAN = -sys.float_info.max

@@ -16,7 +16,7 @@ from runwatch.parsers.progress.epochs import is_full
 from runwatch.parsers.progress.picture import BarLayout
 
 if TYPE_CHECKING:
-    from runwatch.parsers.pictures import Pictures
+    from runwatch.parsers.body.frames import Pictures
 
 _SHARE = 0.6
 """Validation is shorter than this share of training; batches of changing size change less."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from runwatch.metrics import LOSS
-from runwatch.snapshot import IncidentRow
+from runwatch.core.metrics import LOSS
+from runwatch.core.snapshot import IncidentRow
 from runwatch.tui import actions, choose, silencing
 from runwatch.tui.screens.lists import MOVES, ListScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from runwatch.core.snapshot import Columns
 from runwatch.render import chart
 from runwatch.render.smooth import FACTORS
-from runwatch.snapshot import Columns
 from runwatch.tui.scene import WINDOWS
 from runwatch.tui.screens.pick import Pick
 from runwatch.tui.screens.zoom import ZoomScreen

@@ -8,7 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from runwatch.metrics import LOSS
+from runwatch.core.metrics import LOSS
 from runwatch.tui import actions, choose
 from runwatch.tui.lines import step_of
 from runwatch.tui.screens.lists import ListScreen

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import textwrap
 
-from runwatch import metrics
+from runwatch.core import metrics
+from runwatch.core.snapshot import IncidentRow
 from runwatch.render import cells, evidence, numbers, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
-from runwatch.snapshot import IncidentRow
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Panel
 

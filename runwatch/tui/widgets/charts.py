@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from runwatch import metrics
+from runwatch.core import metrics
+from runwatch.core.snapshot import Columns
 from runwatch.render import cells, chart, numbers, states, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
-from runwatch.snapshot import Columns
 from runwatch.tui import actions, choose
 from runwatch.tui.widgets.rows import Panel, centred
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from runwatch.core.snapshot import IncidentRow, RunView
 from runwatch.render import cells, numbers, plain, states
 from runwatch.render.cells import Row, Segment
 from runwatch.render.progress import bar
-from runwatch.snapshot import IncidentRow, RunView
 from runwatch.tui import actions
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Rows

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from runwatch.core.snapshot import RunView
 from runwatch.render import cells, plain
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
-from runwatch.snapshot import RunView
 from runwatch.tui.lines import Lines, role_of
 from runwatch.tui.search import Search
 from runwatch.tui.widgets.rows import Panel

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runwatch.batch import NODE
+from runwatch.core.batch import NODE
+from runwatch.core.snapshot import RankRow
 from runwatch.render import cells, rank_table, ranks, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
-from runwatch.snapshot import RankRow
 from runwatch.tui.lines import rank_of
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Panel

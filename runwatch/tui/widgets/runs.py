@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runwatch.core.snapshot import RunRow
 from runwatch.render import cells, numbers, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
-from runwatch.snapshot import RunRow
 from runwatch.tui import actions
 from runwatch.tui.widgets.rows import Panel
 

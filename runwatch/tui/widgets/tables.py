@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from runwatch import metrics
+from runwatch.core import metrics
+from runwatch.core.snapshot import Latest, RunRow
 from runwatch.render import cells, checkpoints, numbers, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.render.sparkline import of_columns, sparkline
-from runwatch.snapshot import Latest, RunRow
 from runwatch.tui import choose
 from runwatch.tui.widgets.rows import Panel, Rows
 

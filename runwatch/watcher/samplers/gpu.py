@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from runwatch import text
-from runwatch.sample import Alive, Gpu, GpuProcesses, Gpus, MachineEvent, Message, Sample
+from runwatch.core import text
+from runwatch.core.sample import Alive, Gpu, GpuProcesses, Gpus, MachineEvent, Message, Sample
 from runwatch.watcher.samplers.nvml import Denied, Device, Library, Lost, NoDriver
 
 SLOW = 10.0

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from runwatch import text
-from runwatch.sample import Job, MachineEvent, Message, Process, Processes, Sample
+from runwatch.core import text
+from runwatch.core.sample import Job, MachineEvent, Message, Process, Processes, Sample
 from runwatch.watcher.samplers import slurm
 from runwatch.watcher.samplers.cgroup import Cgroups, Group, Limits, OomKills
 from runwatch.watcher.samplers.exits import Exit, Exits

@@ -17,8 +17,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from runwatch import text
-from runwatch.sample import Process, Role, State
+from runwatch.core import text
+from runwatch.core.sample import Process, Role, State
 from runwatch.watcher.samplers.procfs import Proc, Stat
 
 # fmt: off

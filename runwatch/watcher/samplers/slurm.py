@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
 
-from runwatch import text
-from runwatch.sample import Job
+from runwatch.core import text
+from runwatch.core.sample import Job
 
 NAMES = frozenset(
     "SLURM_" + name

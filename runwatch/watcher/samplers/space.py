@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from runwatch import text
-from runwatch.sample import Blind, MachineEvent, Message, Sighted, Space, Told
+from runwatch.core import text
+from runwatch.core.sample import Blind, MachineEvent, Message, Sighted, Space, Told
 from runwatch.watcher.sources.mounts import mount_of
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from runwatch.sample import Process, process_key
+from runwatch.core.sample import Process, process_key
 from runwatch.watcher.samplers.host import Rates
 from runwatch.watcher.samplers.process import Linked
 from runwatch.watcher.samplers.procfs import TICKS, Proc

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from runwatch import text
+from runwatch.core import text
 from runwatch.watcher.samplers.procfs import Proc, Stat
 
 _CALLS = {

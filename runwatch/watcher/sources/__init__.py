@@ -1,1 +1,4 @@
-"""What a run is read from."""
+"""From a path to bytes: discovery, tailing, rotation, compression, file events, W&B servers.
+
+Workers import from here. Nothing here parses a log or knows of the engine.
+"""

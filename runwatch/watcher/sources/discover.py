@@ -14,14 +14,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from runwatch import text
-from runwatch.batch import BAR, TRAIN, Batch
-from runwatch.errors import SourceError
-from runwatch.watcher.member import DIRECTORY, LOG, ORDER, SCHEME, TENSORBOARD, WANDB, Member
+from runwatch.core import text
+from runwatch.core.batch import BAR, TRAIN, Batch
+from runwatch.core.errors import SourceError
 from runwatch.watcher.sources import layout
+from runwatch.watcher.sources.compressed import at_once
 from runwatch.watcher.sources.kinds import NUMBERED, SUFFIXES, is_binary, kind_of, may_be_read, opens
 from runwatch.watcher.sources.layout import File
-from runwatch.watcher.sources.packed import at_once
+from runwatch.watcher.sources.member import DIRECTORY, LOG, ORDER, SCHEME, TENSORBOARD, WANDB, Member
 from runwatch.watcher.sources.search import MAX_ENTRIES, entries_of, search
 
 MAX_AMONG = 4096

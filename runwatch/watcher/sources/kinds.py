@@ -6,10 +6,10 @@ import errno
 import os
 import re
 
-from runwatch.errors import SourceError
-from runwatch.parsers.recordio import framing
-from runwatch.watcher.member import LOG, METRICS, TENSORBOARD, WANDB
-from runwatch.watcher.sources.packed import at_once, blocks, packed
+from runwatch.core.errors import SourceError
+from runwatch.parsers.framing.record_files import framing
+from runwatch.watcher.sources.compressed import at_once, blocks, packed
+from runwatch.watcher.sources.member import LOG, METRICS, TENSORBOARD, WANDB
 
 SUFFIXES = (".log", ".out", ".err", ".txt")
 """What a log file's name ends with, when a directory is searched."""

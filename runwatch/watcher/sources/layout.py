@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from runwatch import text
-from runwatch.batch import NODE
-from runwatch.watcher.member import DIRECTORY, LOG, METRICS, ORDER, TENSORBOARD, WANDB, Member
+from runwatch.core import text
+from runwatch.core.batch import NODE
+from runwatch.watcher.sources.member import DIRECTORY, LOG, METRICS, ORDER, TENSORBOARD, WANDB, Member
 
 _TORCHRUN = re.compile(
     r"(?P<top>.*)/(?P<launch>[^/]+)/attempt_(?P<attempt>\d+)/(?P<rank>\d+)/(?:stdout|stderr)\.log"

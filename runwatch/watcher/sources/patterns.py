@@ -7,7 +7,7 @@ import glob
 import os
 from collections.abc import Iterable
 
-from runwatch.watcher.member import SCHEME
+from runwatch.watcher.sources.member import SCHEME
 
 MAX_PATH = 4095
 """Bytes of the longest path that the system takes."""

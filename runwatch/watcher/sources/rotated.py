@@ -7,13 +7,13 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 
-from runwatch.watcher.sources import packed
-from runwatch.watcher.sources.openfile import HEAD, OpenFile, Position
-from runwatch.watcher.sources.packedfile import PackedFile
+from runwatch.watcher.sources import compressed
+from runwatch.watcher.sources.compressed_file import PackedFile
+from runwatch.watcher.sources.open_file import HEAD, OpenFile, Position
 
 ROTATED = r"[._-]\d[\d._T:-]*"
 """What a rotation puts behind a name, or before its suffix."""
-_PACKED = rf"\.(?:{'|'.join(packed.SUFFIXES)})"
+_PACKED = rf"\.(?:{'|'.join(compressed.SUFFIXES)})"
 _COUNT = re.compile(rf"\.(\d{{1,4}})(?:{_PACKED})?$")
 _SECOND = 1_000_000_000
 
@@ -111,14 +111,14 @@ def _siblings(path: str, old: Position, read: set[tuple[int, ...]]) -> list[AnyF
             with suppress(OSError):  # it was renamed or compressed just now
                 file = _open(entry.path)
                 file.certain = match is not None and match[1] is not None
-                if entry.name.endswith(packed.SUFFIXES) != isinstance(file, PackedFile):
+                if entry.name.endswith(compressed.SUFFIXES) != isinstance(file, PackedFile):
                     match = None
                 again = not read.isdisjoint({file.identity, (*file.identity, file.changed)})
                 if again or not (match or _was_renamed(file, old)):
                     file.close()
                 else:
                     found[entry.name] = file
-    for name in [name for name in found if name.endswith(packed.SUFFIXES)]:
+    for name in [name for name in found if name.endswith(compressed.SUFFIXES)]:
         if name.rpartition(".")[0] in found:  # it is being compressed
             found.pop(name).close()
     return [found[name] for name in sorted(found, key=lambda name: _age(name, found[name]))]
@@ -137,7 +137,7 @@ def _age(name: str, file: AnyFile) -> tuple[int, int, str]:
 
 def _open(path: str) -> AnyFile:
     file = OpenFile.open(path)
-    return PackedFile(file, path) if packed.packed(os.pread(file.fd, 6, 0)) else file
+    return PackedFile(file, path) if compressed.packed(os.pread(file.fd, 6, 0)) else file
 
 
 def _was_renamed(file: AnyFile, old: Position) -> bool:

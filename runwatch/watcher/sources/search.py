@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from runwatch import text
-from runwatch.errors import SourceError
+from runwatch.core import text
+from runwatch.core.errors import SourceError
 from runwatch.parsers.checkpoints import holds_checkpoints
 from runwatch.parsers.checkpoints.grouping import grouped, is_checkpoint
-from runwatch.watcher.member import DIRECTORY, LOG
-from runwatch.watcher.sources.beside import FACTS
 from runwatch.watcher.sources.kinds import kind_of
 from runwatch.watcher.sources.layout import File
+from runwatch.watcher.sources.member import DIRECTORY, LOG
+from runwatch.watcher.sources.sidecars import FACTS
 
 _SKIPPED = re.compile(r"\..*|__pycache__|node_modules|site-packages|venv|env")
 """Directories in which no run is looked for."""

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runwatch.watcher.sources.openfile import HEAD, Mark, OpenFile, Position, require_regular, written_anew
+from runwatch.watcher.sources.open_file import HEAD, Mark, OpenFile, Position, require_regular, written_anew
 from runwatch.watcher.sources.rotated import AnyFile, between, continuation, renamed, was_packed
 
 if TYPE_CHECKING:

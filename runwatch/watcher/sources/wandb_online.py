@@ -23,13 +23,13 @@ from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
-from runwatch import text
-from runwatch.batch import Batch, Event
-from runwatch.errors import SourceError
-from runwatch.parsers.piece import Piece
-from runwatch.parsers.wandb_log import WandbDecoder
-from runwatch.parsers.wandb_notes import Facts, machine
-from runwatch.watcher.member import SCHEME
+from runwatch.core import text
+from runwatch.core.batch import Batch, Event
+from runwatch.core.errors import SourceError
+from runwatch.parsers.body.piece import Piece
+from runwatch.parsers.trackers.wandb.log import WandbDecoder
+from runwatch.parsers.trackers.wandb.notes import Facts, machine
+from runwatch.watcher.sources.member import SCHEME
 
 EVERY = 15.0
 """Seconds between looks; W&B's clients send about as often."""

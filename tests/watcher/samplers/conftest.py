@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from runwatch.watcher import sampler
-from runwatch.watcher.handover import handed
+from runwatch.watcher.processes.handover import handed
+from runwatch.watcher.samplers import sampler
 
 NVML = Path(__file__).parents[2] / "nvml" / "fake_nvml.c"
 DEADLINE = 120.0
@@ -77,7 +77,7 @@ class Sampling:
         self.seen: list[object] = []
         with handed(setup) as descriptor:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "runwatch.watcher.sampler", str(descriptor)],
+                [sys.executable, "-m", "runwatch.watcher.samplers.sampler", str(descriptor)],
                 stdout=subprocess.PIPE,
                 pass_fds=(descriptor,),
                 env={**os.environ, **environ},

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from runwatch.sample import GpuProcesses, Gpus, MachineEvent, Sample, throttle_reasons
-from runwatch.watcher.sampler import Setup
+from runwatch.core.sample import GpuProcesses, Gpus, MachineEvent, Sample, throttle_reasons
+from runwatch.watcher.samplers.sampler import Setup
 from tests.watcher.samplers.conftest import NVML
 
 QUICK = Setup("gpu", interval=0.05, slow=0.0, rare=0.0)

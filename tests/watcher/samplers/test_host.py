@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from runwatch.sample import Sighted
+from runwatch.core.sample import Sighted
 from runwatch.watcher.samplers import space
 from runwatch.watcher.samplers.cgroup import Cgroups, Group, OomKills
 from runwatch.watcher.samplers.host import Host, Rates, pressure

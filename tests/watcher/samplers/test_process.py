@@ -7,8 +7,8 @@ import os
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.machine import gpus_of
-from runwatch.sample import Process, process_key
+from runwatch.core.machine import gpus_of
+from runwatch.core.sample import Process, process_key
 from runwatch.watcher.samplers.process import Linker
 from runwatch.watcher.samplers.procfs import Proc, command_word, parse_stat
 
@@ -63,8 +63,8 @@ def test_below_a_wrapper_its_command_counts_and_those_who_watch_it_do_not(fake_p
     monkeypatch.setattr(os, "getppid", lambda: 92)
     fake_proc.add(90, "runwatch")
     fake_proc.add(91, parent=90, command=["python", "-m", "runwatch.wrap.keeper"])
-    fake_proc.add(92, parent=91, command=["python", "-m", "runwatch.watcher.private"])
-    fake_proc.add(93, parent=92, command=["python", "-m", "runwatch.watcher.sampler"])
+    fake_proc.add(92, parent=91, command=["python", "-m", "runwatch.watcher.service.private"])
+    fake_proc.add(93, parent=92, command=["python", "-m", "runwatch.watcher.samplers.sampler"])
     fake_proc.add(94, parent=90, command=["python", "train.py"])
     fake_proc.add(95, parent=94, command=["python", "train.py"])
     assert roles(fake_proc, pids=(90,)) == {90: ("shell", None), 94: ("main", None), 95: ("worker", None)}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runwatch.sample import MachineEvent, Processes, Sample
+from runwatch.core.sample import MachineEvent, Processes, Sample
 from runwatch.watcher.samplers.cgroup import Cgroups
 from runwatch.watcher.samplers.exits import Exits, meaning
 from runwatch.watcher.samplers.machine import Machine

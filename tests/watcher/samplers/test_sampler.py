@@ -15,10 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch import sample
-from runwatch.watcher import doctor, sampler, workers
-from runwatch.watcher.machine import Samplers
-from runwatch.watcher.sampler import Setup
+from runwatch.core import sample
+from runwatch.watcher.daemon import doctor
+from runwatch.watcher.ingest import workers
+from runwatch.watcher.samplers import sampler
+from runwatch.watcher.samplers.sampler import Setup
+from runwatch.watcher.service.sampling import Samplers
 from tests.watcher.samplers.conftest import DEADLINE, build
 from tests.watcher.test_machine import MAIN, engine_with, half
 
@@ -234,7 +236,7 @@ def test_what_is_sampled_for_some_logs(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 def test_standard_input_stands_for_the_pipe_it_is():
-    code = "from runwatch.watcher.sampler import setups; print(*(setup.paths for setup in setups([b'-'])))"
+    code = "from runwatch.watcher.samplers.sampler import setups; print(*(setup.paths for setup in setups([b'-'])))"
     done = subprocess.run([sys.executable, "-c", code], input="", capture_output=True, text=True, check=True)
     assert done.stdout.startswith("(b'pipe:[")
     assert done.stdout.strip().endswith("]',) ()")

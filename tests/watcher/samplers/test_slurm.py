@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.sample import Job
+from runwatch.core.sample import Job
 from runwatch.watcher.samplers import slurm
 
 SHOW = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from runwatch.sample import Processes, Sample, Space
-from runwatch.watcher.sampler import Setup
+from runwatch.core.sample import Processes, Sample, Space
+from runwatch.watcher.samplers.sampler import Setup
 from tests.watcher.samplers.conftest import MOUNTABLE, eventually
 
 pytestmark = MOUNTABLE

@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-from runwatch.errors import SourceError
+from runwatch.core.errors import SourceError
 from runwatch.watcher.sources.tail import Mark, Tail
 
 from .tailed import drain, lines, read

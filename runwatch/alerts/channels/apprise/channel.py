@@ -9,8 +9,8 @@ import logging
 from functools import partial
 
 from runwatch.alerts.channels.deadline import within
-from runwatch.alerts.message import compose
-from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
+from runwatch.alerts.delivery.message import compose
+from runwatch.alerts.routing.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
 
 LONGEST = 60.0
 """Seconds that apprise may take: it has no timeout of its own for all."""

@@ -1,4 +1,4 @@
-"""A program of one's own: gets the document of runwatch.alerts.message on its standard input.
+"""A program of one's own: gets the document of runwatch.alerts.delivery.message on its standard input.
 
 No shell: nothing of a log line is ever part of a command. Exit code 0 is
 delivered, 75 (EX_TEMPFAIL) is "try again later", any other is a refusal.
@@ -12,9 +12,9 @@ import signal
 import subprocess
 from collections.abc import Sequence
 
-from runwatch import text
-from runwatch.alerts.message import document
-from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
+from runwatch.alerts.delivery.message import document
+from runwatch.alerts.routing.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
+from runwatch.core import text
 
 TRY_LATER = 75
 

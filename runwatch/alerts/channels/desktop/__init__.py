@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from runwatch.alerts.channels.settings import ChannelConfig, missing_program
 
 if TYPE_CHECKING:
-    from runwatch.alerts.notification import Channel, Memory
+    from runwatch.alerts.routing.notification import Channel, Memory
 
 
 class DesktopConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):

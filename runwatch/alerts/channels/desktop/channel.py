@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 
 from runwatch.alerts.channels.program import run
-from runwatch.alerts.message import compose, severity
-from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent
-from runwatch.findings import Severity
+from runwatch.alerts.delivery.message import compose, severity
+from runwatch.alerts.routing.notification import Notification, Outcome, Rejected, Retry, Sent
+from runwatch.core.findings import Severity
 
 _URGENCY = {Severity.CRITICAL: "critical", Severity.WARNING: "normal", Severity.INFO: "low"}
 BODY = 1000

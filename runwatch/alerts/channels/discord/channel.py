@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from runwatch.alerts.message import compose, severity
-from runwatch.alerts.notification import Notification, Outcome, digest
-from runwatch.findings import Severity
+from runwatch.alerts.delivery.message import compose, severity
+from runwatch.alerts.routing.notification import Notification, Outcome, digest
+from runwatch.core.findings import Severity
 
 TITLE, BODY, PLAIN = 256, 3500, 1900
 """Longest text of each part, in characters as sent; Discord takes 256, 4,096 and 2,000."""

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
 
+from runwatch.alerts.channels.secret import Secret
 from runwatch.alerts.channels.settings import ChannelConfig
-from runwatch.alerts.secret import Secret
 
 if TYPE_CHECKING:
-    from runwatch.alerts.notification import Channel, Memory
+    from runwatch.alerts.routing.notification import Channel, Memory
 
 
 class EmailConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):

@@ -13,9 +13,9 @@ from urllib.error import URLError
 
 from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.channels.http import plainly
-from runwatch.alerts.message import compose
-from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
-from runwatch.redaction import quoted
+from runwatch.alerts.delivery.message import compose
+from runwatch.alerts.routing.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
+from runwatch.core.redaction import quoted
 
 STEPS = 8
 """Steps of a delivery, each of which may take the whole timeout."""

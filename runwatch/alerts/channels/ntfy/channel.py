@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from runwatch.alerts.message import compose, severity
-from runwatch.alerts.notification import Notification, Outcome, digest
-from runwatch.findings import Severity
+from runwatch.alerts.delivery.message import compose, severity
+from runwatch.alerts.routing.notification import Notification, Outcome, digest
+from runwatch.core.findings import Severity
 
 MOST = 3500
 """Bytes of text; beyond 4,096 ntfy makes an attachment of it."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from runwatch.alerts.message import FACT, PROSE, clean, compose, severity
-from runwatch.alerts.notification import Notification, Outcome, Sent, digest
-from runwatch.findings import Severity
+from runwatch.alerts.delivery.message import FACT, PROSE, clean, compose, severity
+from runwatch.alerts.routing.notification import Notification, Outcome, Sent, digest
+from runwatch.core.findings import Severity
 
 _SEVERITY = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "critical"}
 

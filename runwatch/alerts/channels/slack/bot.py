@@ -16,8 +16,8 @@ import msgspec
 from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.channels.http import plainly, post, seconds
 from runwatch.alerts.channels.slack import webhook as slack
-from runwatch.alerts.message import compose
-from runwatch.alerts.notification import (
+from runwatch.alerts.delivery.message import compose
+from runwatch.alerts.routing.notification import (
     Memory,
     Notification,
     Outcome,
@@ -28,8 +28,8 @@ from runwatch.alerts.notification import (
     Unsure,
     digest,
 )
-from runwatch.findings import Severity
-from runwatch.redaction import quoted
+from runwatch.core.findings import Severity
+from runwatch.core.redaction import quoted
 
 API = "https://slack.com/api/"
 LOOK_BACK = 120.0
@@ -187,7 +187,7 @@ class SlackBotChannel:
 
     def _illustrate(self, notification: Notification, thread: Thread) -> None:
         """Put a picture below the message. A message without one is told all the same."""
-        from runwatch.alerts.picture import picture
+        from runwatch.alerts.delivery.plot import picture
 
         image = picture(notification)
         if image is None:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
-from runwatch import text
 from runwatch.alerts.channels.deadline import within
 from runwatch.alerts.channels.http import page
-from runwatch.alerts.message import compose
-from runwatch.alerts.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
-from runwatch.redaction import quoted
+from runwatch.alerts.delivery.message import compose
+from runwatch.alerts.routing.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
+from runwatch.core import text
+from runwatch.core.redaction import quoted
 
 if TYPE_CHECKING:
     from slack_sdk.webhook import WebhookClient

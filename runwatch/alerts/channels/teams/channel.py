@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from runwatch.alerts.message import compose, severity
-from runwatch.alerts.notification import Notification, Outcome, Retry, Sent, digest
-from runwatch.findings import Severity
+from runwatch.alerts.delivery.message import compose, severity
+from runwatch.alerts.routing.notification import Notification, Outcome, Retry, Sent, digest
+from runwatch.core.findings import Severity
 
 _COLOUR = {Severity.CRITICAL: "attention", Severity.WARNING: "warning", Severity.INFO: "default"}
 

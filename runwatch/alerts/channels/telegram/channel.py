@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from runwatch.alerts.message import compose
-from runwatch.alerts.notification import Memory, Notification, Outcome, Recent, Rejected, Sent, digest
+from runwatch.alerts.delivery.message import compose
+from runwatch.alerts.routing.notification import Memory, Notification, Outcome, Recent, Rejected, Sent, digest
 
 API = "https://api.telegram.org"
 MOST = 3900

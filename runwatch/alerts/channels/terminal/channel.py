@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 
 from runwatch.alerts.channels.program import run
-from runwatch.alerts.message import compose
-from runwatch.alerts.notification import Notification, Outcome, Rejected, Sent
+from runwatch.alerts.delivery.message import compose
+from runwatch.alerts.routing.notification import Notification, Outcome, Rejected, Sent
 
 LINE = 200
 """Longest line, in characters."""

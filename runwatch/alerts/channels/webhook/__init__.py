@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from runwatch.alerts.channels.secret import Secret
 from runwatch.alerts.channels.settings import ChannelConfig, header_value, web_address
-from runwatch.alerts.secret import Secret
 
 if TYPE_CHECKING:
-    from runwatch.alerts.notification import Channel, Memory
+    from runwatch.alerts.routing.notification import Channel, Memory
 
 
 class WebhookConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):

@@ -1,12 +1,12 @@
-"""Any program that takes JSON by HTTP: POSTs the document of runwatch.alerts.message.document.
+"""Any program that takes JSON by HTTP: POSTs the document of runwatch.alerts.delivery.message.document.
 
 `Idempotency-Key` holds the message's id, so that a receiver can drop a repetition.
 """
 
 from __future__ import annotations
 
-from runwatch.alerts.message import document
-from runwatch.alerts.notification import Notification, Outcome, digest
+from runwatch.alerts.delivery.message import document
+from runwatch.alerts.routing.notification import Notification, Outcome, digest
 
 
 class WebhookChannel:

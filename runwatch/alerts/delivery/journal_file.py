@@ -1,0 +1,248 @@
+"""The files of journals: their tables, their locks, and what is left of those whose owner is gone.
+
+A journal that cannot have a file is kept in memory, in the same tables; so is what was in a file
+that cannot be used any more. Once there can be a file again, all of it goes there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from runwatch.core import text
+from runwatch.system import private_files
+
+SLOTS = 64
+"""Processes that can keep a journal in one directory."""
+MEMORY = ":memory:"
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS messages (
+    seq INTEGER PRIMARY KEY,
+    channel TEXT NOT NULL,      -- its identity
+    id TEXT NOT NULL,
+    state TEXT NOT NULL,        -- waiting, sending, done or dead
+    born REAL NOT NULL,         -- Unix times
+    due REAL NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    body BLOB,                  -- the notification; NULL once it is done
+    reason TEXT NOT NULL DEFAULT '',
+    UNIQUE (channel, id)
+);
+CREATE TABLE IF NOT EXISTS rests (channel TEXT PRIMARY KEY, until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS routing (key TEXT PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS notes (
+    channel TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (channel, key)
+);
+"""
+
+Row = tuple[object, ...]
+_COPY = (
+    "INSERT OR IGNORE INTO messages (channel, id, state, born, due, tries, body, reason)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_COLUMNS = {
+    "messages": "channel, id, state, born, due, tries, body, reason",
+    "rests": "channel, until",
+    "routing": "key, body",
+    "notes": "channel, key, value, at",
+}
+
+
+class JournalFile:
+    """The database of one journal: in a file that no other process has, or in memory."""
+
+    def __init__(
+        self, directory: Path, tell: Callable[[str], None], now: Callable[[], float], wal: bool
+    ) -> None:
+        """`wal` is False where the directory is not on a local disk."""
+        self._directory, self._tell, self._now, self._wal = directory, tell, now, wal
+        self.db = _connected(MEMORY, "MEMORY")
+        self.path: Path | None = None
+        """The file; None: it is kept in memory."""
+        self._inode = (0, 0)
+        self._lock: int | None = None
+
+    def open(self) -> None:
+        """Keep in a file from now on what is kept in memory. Raises OSError, sqlite3.Error."""
+        private_files.directory(self._directory)
+        self._take()
+        self._adopt()
+
+    def open_again(self) -> None:
+        """Keep in a file again, also what was in one that was removed; a parent that is gone stays so."""
+        private_files.directory(self._directory.parent, 1)
+        private_files.directory(self._directory, 1)
+        self._take()
+
+    def removed(self) -> bool:
+        """Return whether the file that is used is not the one at its path."""
+        if self.path is None:
+            return False
+        try:
+            there = os.lstat(self.path)
+        except OSError:
+            return True
+        return (there.st_dev, there.st_ino) != self._inode or not self.path.with_suffix(".lock").exists()
+
+    def leave(self) -> None:
+        """Go on in memory, with what can be read of the file. It stays locked: nobody takes it over."""
+        memory = _connected(MEMORY, "MEMORY")
+        with contextlib.suppress(sqlite3.Error):
+            _copy(self.db, memory)
+        self.db.close()
+        self.db, self.path = memory, None
+
+    def close(self) -> None:
+        """Let go of the file; what waits in it is found by whoever opens it next."""
+        with contextlib.suppress(sqlite3.Error):
+            self.db.close()
+        self._unlock()
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _take(self) -> None:
+        """Take the first file that is free, and put everything into it."""
+        self._unlock()
+        path = self._own()
+        try:
+            db = self._open_or_replace(path)
+            try:
+                _copy(self.db, db)
+                found = os.lstat(path)
+            except BaseException:
+                db.close()
+                raise
+        except BaseException:
+            self._unlock()
+            raise
+        self.db.close()
+        self.db, self.path, self._inode = db, path, (found.st_dev, found.st_ino)
+
+    def _own(self) -> Path:
+        for slot in range(SLOTS):
+            lock = locked(self._directory / f"{slot}.lock")
+            if lock is not None:
+                self._lock = lock
+                return self._directory / f"{slot}.db"
+        raise OSError(None, "too many processes")
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = None
+
+    def _open_or_replace(self, path: Path) -> sqlite3.Connection:
+        try:
+            return self._open(path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:  # damaged
+            aside = text.path(str(set_aside(path, self._now())))
+            self._tell(f"undelivered alerts of before cannot be read: the file is set aside: {aside}")
+            return self._open(path)
+
+    def _open(self, path: Path) -> sqlite3.Connection:
+        private_files.database(path)
+        return _connected(str(path), "WAL" if self._wal else "DELETE")
+
+    def _adopt(self) -> None:
+        """Take over what processes that died left in their own files."""
+        for path in sorted(self._directory.glob("*.db"), key=lambda path: path.name):
+            if path == self.path or not private_files.is_file(path):
+                continue
+            lock = locked(path.with_suffix(".lock"))
+            if lock is None:  # its owner lives
+                continue
+            try:
+                messages, routing, notes = leftovers(path)
+                with self.db:
+                    self.db.execute("BEGIN IMMEDIATE")
+                    self.db.executemany(_COPY, messages)
+                    self.db.executemany("INSERT OR IGNORE INTO routing VALUES (?, ?)", routing)
+                    self.db.executemany("INSERT OR IGNORE INTO notes VALUES (?, ?, ?, ?)", notes)
+                remove(path)
+            except sqlite3.OperationalError:
+                pass  # perhaps next time
+            except sqlite3.DatabaseError:
+                aside = text.path(str(set_aside(path, self._now())))
+                self._tell(f"alerts that another process left cannot be read: {aside}")
+            finally:
+                os.close(lock)
+
+
+def _connected(path: str, mode: str) -> sqlite3.Connection:
+    """Open a database with its tables; raise sqlite3.Error if it cannot be used."""
+    db = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute(f"PRAGMA journal_mode = {mode}")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(SCHEMA)
+        if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("damaged")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Put everything that one database holds into another; it counts more than what is there."""
+    held = {}
+    for table, columns in _COLUMNS.items():
+        held[table] = source.execute(f"SELECT {columns} FROM {table} ORDER BY rowid").fetchall()  # noqa: S608
+    with target:
+        target.execute("BEGIN IMMEDIATE")
+        for table, rows in held.items():
+            columns = _COLUMNS[table]
+            places = ", ".join("?" for _ in columns.split(","))
+            target.executemany(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({places})", rows)  # noqa: S608
+
+
+def set_aside(path: Path, now: float, mark: str = "damaged") -> Path:
+    """Rename a damaged database with its companions; return its new name. Raises OSError."""
+    aside = path.with_name(f"{path.name}.{mark}-{int(now)}")
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(f"{path}{suffix}", f"{aside}{suffix}")
+    return aside
+
+
+def remove(path: Path) -> None:
+    """Remove a database with its companions."""
+    for suffix in ("-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(f"{path}{suffix}")
+
+
+def leftovers(path: Path) -> tuple[list[Row], list[Row], list[Row]]:
+    """Return what a database holds whose owner is gone: messages not delivered, routing's state, notes."""
+    db = sqlite3.connect(path, timeout=1.0)
+    try:
+        db.executescript(SCHEMA)  # an older version's lacks a table
+        messages = db.execute(
+            "SELECT channel, id, state, born, due, tries, body, reason FROM messages"
+            " WHERE state != 'done' ORDER BY seq"
+        ).fetchall()
+        routing = db.execute("SELECT key, body FROM routing ORDER BY rowid").fetchall()
+        return messages, routing, db.execute("SELECT channel, key, value, at FROM notes").fetchall()
+    finally:
+        db.close()
+
+
+def locked(path: Path) -> int | None:
+    """Return a descriptor that holds the lock of a file; None if another process holds it."""
+    descriptor = private_files.opened(path, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor

@@ -1,0 +1,274 @@
+"""The words of a notification, for a person with a phone at 2 am: what, where, since when, why, what to do.
+
+Every part is one line without control characters, with secrets cut out and of
+bounded length, so that a channel only has to escape its own markup.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from runwatch.alerts.delivery.templates import fill
+from runwatch.alerts.routing.notification import Notification
+from runwatch.core import text
+from runwatch.core.findings import Severity
+from runwatch.core.redaction import redact
+from runwatch.core.snapshot import IncidentRow
+from runwatch.render import evidence
+from runwatch.render.numbers import duration
+from runwatch.render.sparkline import sparkline
+
+TITLE, FACT, PROSE, NUMBERS, OTHER, OWN = 150, 100, 700, 400, 120, 400
+"""Longest text of each part, in characters."""
+EVIDENCE_VALUES = 6
+TREND_CELLS, TREND_POINTS = 24, 48
+
+_WORDS = {
+    "resolved": "✓ Resolved",
+    "started": "▶ Started",
+    "finished": "✓ Finished",
+    "crashed": "✗ Crashed",
+    "digest": "☰ Digest",
+}
+_GLYPHS = {Severity.CRITICAL: "▲", Severity.WARNING: "●", Severity.INFO: "○"}
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A notification in words."""
+
+    word: str
+    """Glyph and severity, or that it is resolved."""
+    title: str
+    run: str
+    facts: tuple[str, ...]
+    """Such as "Run: speedrun", one a line."""
+    cause: str = ""
+    advice: str = ""
+    numbers: str = ""
+    """What the rule went by, and how the metric went."""
+    others: tuple[str, ...] = ()
+    """Other incidents of the same message, one a line."""
+    notes: tuple[str, ...] = ()
+    """About the message itself."""
+    own: bool = False
+    """Whether the title is the user's own words, and says all."""
+
+    @property
+    def subject(self) -> str:
+        """Return all of it in a line: for the phone's lock screen."""
+        return f"{self.word}: {self.title}" if self.own else f"{self.word}: {self.title} ({self.run})"
+
+    def prose(self) -> list[str]:
+        """Return cause and advice, each with its label."""
+        labelled = (("Likely cause", self.cause), ("What to do", self.advice))
+        return [f"{label}: {said}" for label, said in labelled if said]
+
+    def body(self) -> str:
+        """Return everything below the subject as plain text of several lines."""
+        blocks = ("\n".join(self.facts), *self.prose(), self.numbers, "\n".join(self.others))
+        return "\n\n".join(filter(None, (*blocks, "\n".join(self.notes))))
+
+
+def compose(notification: Notification, *, repeats: str = "") -> Message:
+    """Return the words of a notification.
+
+    `repeats` names a channel that shows a repeated message twice, for the note
+    that says so; empty for one that does not.
+    """
+    incident, firing = notification.incident, notification.change == "firing"
+    notes = [clean(notification.note, OTHER)] if notification.note else []
+    if notification.late > 0:
+        notes.append(f"found late: runwatch had not been watching for {duration(notification.late)}")
+    if notification.may_repeat and repeats:
+        notes.append(f"may repeat an earlier message: {repeats}'s answer to it was lost")
+    told = Message(
+        word=word(incident),
+        title=clean(incident.title, TITLE),
+        run=clean(notification.run, FACT),
+        facts=tuple(clean(fact, FACT) for fact in (*_facts(notification), *notification.lines)),
+        cause=clean(incident.cause, PROSE) if firing else "",
+        advice=clean(incident.advice, PROSE) if firing else "",
+        numbers=_numbers(notification) if firing else "",
+        others=_others(notification),
+        notes=tuple(notes),
+    )
+    return told if notification.wording is None else _reworded(told, notification)
+
+
+def _reworded(told: Message, notification: Notification) -> Message:
+    """Return the message in the user's own words."""
+    assert notification.wording is not None
+    own, values = notification.wording, _fields(told, notification)
+    if own.title:
+        title = clean(" ".join(fill(own.title, values)), TITLE)
+        told = msgspec.structs.replace(told, title=title or told.title, own=True)
+    if own.body:
+        lines = tuple(clean(line, OWN) for line in fill(own.body, values))
+        told = msgspec.structs.replace(told, facts=lines, cause="", advice="", numbers="", others=())
+    return told
+
+
+def _fields(told: Message, notification: Notification) -> dict[str, str]:
+    """Return what templates may name; empty where it is not known. Each is cleaned once filled in."""
+    incident, firing = notification.incident, notification.change == "firing"
+    since = incident.since
+    return {
+        "word": told.word,
+        "severity": severity(incident).value,
+        "state": incident.state,
+        "title": told.title,
+        "run": told.run,
+        "host": clean(notification.host, FACT),
+        "rule": clean(incident.rule, FACT),
+        "metric": clean(incident.metric or "", FACT),
+        "rank": "" if incident.rank is None else str(incident.rank),
+        "step": "" if incident.step is None else f"{incident.step:,}",
+        "since": "" if since is None else _clock("", since)[2:],
+        "time": _clock("", notification.time)[2:],
+        "cause": told.cause,
+        "advice": told.advice,
+        "numbers": told.numbers,
+        "trend": _trend(notification),
+        "checkpoint": f"{notification.checkpoint:,}"
+        if firing and notification.checkpoint is not None
+        else "",
+        "others": "; ".join(told.others),
+        "look": clean(notification.look, FACT),
+        "answer": clean(notification.answer, FACT),
+        "incident": clean(incident.id, FACT),
+    }
+
+
+def word(incident: IncidentRow) -> str:
+    """Return the glyph and the word of an incident's state or severity."""
+    if incident.state in _WORDS:
+        return _WORDS[incident.state]
+    grave = severity(incident)
+    return f"{_GLYPHS[grave]} {grave.value.capitalize()}"
+
+
+def severity(incident: IncidentRow) -> Severity:
+    """Return how grave it is; of a newer engine's word, rather too loud than unheard."""
+    try:
+        return Severity(incident.severity)
+    except ValueError:
+        return Severity.CRITICAL
+
+
+def clean(said: str, limit: int) -> str:
+    """Return one line of at most `limit` characters, without control characters and secrets."""
+    return text.plain(redact(text.plain(said[: 8 * limit], 4 * limit)), limit)
+
+
+def document(notification: Notification) -> dict[str, Any]:
+    """Return the JSON document that webhooks and commands get; `schema` is its version."""
+    message, incident = compose(notification), notification.incident
+    return {
+        "schema": 1,
+        "id": notification.id,
+        "change": notification.change,
+        "may_repeat": notification.may_repeat,
+        "time": notification.time,
+        "run": message.run,
+        "host": clean(notification.host, FACT),
+        "subject": message.subject,
+        "body": message.body(),
+        "checkpoint_step": notification.checkpoint,
+        "look": clean(notification.look, FACT),
+        "acknowledge": clean(notification.answer, FACT),
+        "incident": {
+            **_document(incident),
+            "cause": message.cause,
+            "advice": message.advice,
+            "evidence": _finite(incident.evidence),
+        },
+        "others": [_document(other) for other in notification.more],
+        "others_left_out": notification.left_out,
+        "note": message.notes[0] if message.notes else "",
+    }
+
+
+def _document(incident: IncidentRow) -> dict[str, Any]:
+    return {
+        "id": clean(incident.id, FACT),
+        "run": clean(incident.run, FACT),
+        "rule": clean(incident.rule, FACT),
+        "severity": severity(incident).value,
+        "state": clean(incident.state, FACT),
+        "title": clean(incident.title, TITLE),
+        "metric": None if incident.metric is None else clean(incident.metric, FACT),
+        "rank": incident.rank,
+        "step": incident.step,
+        "resolved_step": incident.resolved_step,
+    }
+
+
+def _finite(evidence: Mapping[str, float | int | str | None]) -> dict[str, float | int | str | None]:
+    """Return evidence that JSON can carry: numbers that are not finite as words."""
+    return {clean(name, FACT): _carried(value) for name, value in list(evidence.items())[:32]}
+
+
+def _carried(value: float | int | str | None) -> float | int | str | None:
+    if isinstance(value, str):
+        return clean(value, FACT)
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _facts(notification: Notification) -> list[str]:
+    incident = notification.incident
+    facts = [f"Run: {notification.run}", f"Host: {notification.host}"]
+    if notification.change == "notice":
+        return [*(facts if notification.run else facts[1:]), _clock("Time", notification.time)]
+    facts.append(f"Rule: {incident.rule}")
+    if incident.rank is not None:
+        facts.append(f"Rank: {incident.rank}")
+    if incident.step is not None:
+        began, ended = f"Step: {incident.step:,}", incident.resolved_step
+        facts.append(began if ended is None else f"{began} to {ended:,}")
+    if notification.checkpoint is not None and notification.change == "firing":
+        facts.append(f"Last good checkpoint: step {notification.checkpoint:,}")
+    since = incident.since
+    if since is not None and notification.change == "firing" and notification.time - since > 60:
+        facts.append(_clock("Since", since))
+    facts.append(_clock("Time", notification.time))
+    if notification.look:
+        facts.append(f"Look: {notification.look}")
+    if notification.answer and notification.change == "firing":
+        facts.append(f"Acknowledge: {notification.answer}")
+    return facts
+
+
+def _clock(label: str, when: float) -> str:
+    return time.strftime(f"{label}: %Y-%m-%d %H:%M:%S UTC", time.gmtime(when))
+
+
+def _numbers(notification: Notification) -> str:
+    incident = notification.incident
+    shown = [(name, value) for name, value in incident.evidence.items() if value is not None]
+    said = [
+        f"{evidence.label(clean(name, FACT))} {clean(evidence.value(incident, name, value), 80)}"
+        for name, value in shown[:EVIDENCE_VALUES]
+    ]
+    if trend := _trend(notification):
+        said.append(f"trend {trend}")
+    return clean(" · ".join(said), NUMBERS)
+
+
+def _trend(notification: Notification) -> str:
+    newest = notification.trend[-TREND_POINTS:]
+    return sparkline(newest, TREND_CELLS).strip() if len(newest) > 1 else ""
+
+
+def _others(notification: Notification) -> tuple[str, ...]:
+    lines = [clean(f"{word(other)}: {other.title} ({other.run})", OTHER) for other in notification.more]
+    if notification.left_out:
+        lines.append(f"and {notification.left_out:,} more")
+    beneath = notification.incident.symptoms
+    if beneath and notification.change == "firing":
+        lines.append(clean("With it: " + "; ".join(beneath), 2 * OTHER))
+    return tuple(lines)

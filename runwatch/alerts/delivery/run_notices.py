@@ -1,0 +1,167 @@
+"""Notices that are no alerts: a run began, finished or crashed, and what a day brought."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from runwatch.alerts.routing.notification import Notification, digest
+from runwatch.core.snapshot import IncidentRow
+from runwatch.render import numbers
+
+MOST_RUNS = 1024
+"""Runs that are kept in mind; the oldest is forgotten."""
+YOUNG = 200
+"""Records up to which a run that is seen for the first time has just begun."""
+KEY = "run/"
+"""Begins the keys under which it is kept what was told."""
+_ENDS = {"finished": "finished", "crashed": "crashed"}
+
+
+class Look(msgspec.Struct, frozen=True):
+    """One run as it is now."""
+
+    id: str
+    group: str
+    """What it was found in: a log may hold several runs."""
+    name: str
+    phase: str
+    live: bool
+    """Its log is being written."""
+    records: int = 0
+    step: int | None = None
+    total: int | None = None
+    eta: float | None = None
+    """Seconds."""
+    metrics: Callable[[], tuple[str, ...]] = tuple
+    """Gives the newest values, in words."""
+    checkpoint: Callable[[], str] = str
+    """Gives the best or the last good checkpoint, in words."""
+    look: str = ""
+
+
+class Known(msgspec.Struct):
+    """What was told of a run."""
+
+    phase: str
+    group: str
+    began: float | None = None
+    """Unix time at which it was first seen running."""
+
+
+class Lifecycle:
+    """Looks and times in, notices out. Pure of I/O."""
+
+    def __init__(self, epoch: str, host: str, saved: Mapping[str, bytes] | None = None) -> None:
+        """Begin with `saved`: what `changes` gave to a process that this one goes on for."""
+        self._epoch, self._host = epoch, host
+        self._known: dict[str, Known] = {}
+        self._groups: dict[str, None] = {}  # read before, so that what comes in them is new
+        self._dirty: set[str] = set()
+        for key, body in (saved or {}).items():
+            if key.startswith(KEY):
+                name = key.removeprefix(KEY)
+                try:
+                    self._known[name] = msgspec.msgpack.decode(body, type=Known)
+                    self._groups[self._known[name].group] = None
+                except msgspec.MsgspecError:  # another version's
+                    self._dirty.add(name)
+
+    def fold(self, looks: Iterable[Look], now: float, read: Iterable[str] = ()) -> list[Notification]:
+        """Return what is to be told. `read` are the groups whose history is read to its end; others wait."""
+        notices, complete = [], set(read)
+        for look in looks:
+            if look.group not in complete:
+                continue
+            known = self._known.get(look.id)
+            if known is None:
+                if look.records == 0:
+                    continue  # not yet a run
+                known = self._remember(look, now)
+                new = look.group in self._groups or look.records <= YOUNG
+                if look.live and new and look.phase not in _ENDS:
+                    notices.append(self._notice(look, "started", known, now))
+            elif look.phase != known.phase:
+                ended = look.phase in _ENDS and known.phase not in _ENDS and known.began is not None
+                known.phase = look.phase
+                self._dirty.add(look.id)
+                if look.live and known.began is None:
+                    known.began = now
+                if ended:
+                    notices.append(self._notice(look, _ENDS[look.phase], known, now))
+        self._groups |= dict.fromkeys(complete)
+        while len(self._groups) > 4 * MOST_RUNS:
+            del self._groups[next(iter(self._groups))]
+        return notices
+
+    def changes(self) -> dict[str, bytes | None]:
+        """Return what to keep since the last call, by key; None is to be removed."""
+        found = {
+            f"{KEY}{name}": msgspec.msgpack.encode(self._known[name]) if name in self._known else None
+            for name in self._dirty
+        }
+        self._dirty.clear()
+        return found
+
+    def _remember(self, look: Look, now: float) -> Known:
+        known = self._known[look.id] = Known(look.phase, look.group, now if look.live else None)
+        self._dirty.add(look.id)
+        if len(self._known) > MOST_RUNS:
+            oldest = next(iter(self._known))
+            del self._known[oldest]
+            self._dirty.add(oldest)
+        return known
+
+    def _notice(self, look: Look, what: str, known: Known, now: float) -> Notification:
+        grave = "critical" if what == "crashed" else "info"
+        at = "" if look.step is None else f" at step {look.step:,}"
+        of = "" if look.total is None else f" of {look.total:,}"
+        title = f"{look.name} {what}{'' if what == 'started' and not look.step else at + of}"
+        lines = []
+        if known.began is not None and what != "started":
+            lines.append(f"Watched for: {numbers.duration(now - known.began)}")
+        lines += look.metrics()
+        if what != "started" and (checkpoint := look.checkpoint()):
+            lines.append(checkpoint)
+        row = IncidentRow(f"{digest(look.id)}-{what}", look.name, what, grave, what, title)
+        return Notification(
+            f"{self._epoch}.{digest(look.id)}.{what}.{int(known.began or 0)}",
+            look.name, "notice", row, self._host, now, look=look.look, lines=tuple(lines),
+        )  # fmt: skip
+
+
+def daily(
+    epoch: str, host: str, looks: Iterable[Look], counts: Mapping[str, int], now: float
+) -> Notification:
+    """Return the digest of a day: how each run stands, and how many incidents began by severity."""
+    every = list(looks)
+    told = [f"{counts[grave]} {grave}" for grave in ("critical", "warning", "info") if counts.get(grave)]
+    total = sum(counts.values())
+    incidents = f"{total} incident{'' if total == 1 else 's'}"
+    lines = [f"{incidents} in a day" + (f": {', '.join(told)}" if told else "")]
+    lines += [_line(look) for look in every[:20]]
+    if len(every) > 20:
+        lines.append(f"and {len(every) - 20} runs more")
+    title = f"{len(every)} run{'' if len(every) == 1 else 's'}, {incidents}"
+    row = IncidentRow("digest", "", "digest", "info", "digest", title)
+    day = time.strftime("%Y-%m-%d", time.localtime(now))
+    return Notification(f"{epoch}.digest.{day}", host, "notice", row, host, now, lines=tuple(lines))
+
+
+def next_digest(
+    minute: int, now: float, local: Callable[[float], time.struct_time] = time.localtime
+) -> float:
+    """Return the next Unix time at which it is that minute of the local day."""
+    clock = local(now)
+    left = minute * 60 - (clock.tm_hour * 3600 + clock.tm_min * 60 + clock.tm_sec)
+    return now - now % 1 + (left if left > 0 else left + 86400)
+
+
+def _line(look: Look) -> str:
+    step = "" if look.step is None else f", step {look.step:,}"
+    of = "" if look.total is None or look.step is None else f" of {look.total:,}"
+    eta = "" if look.eta is None or look.phase in _ENDS else f", {numbers.left(look.eta)} to go"
+    newest = "".join(f", {said}" for said in look.metrics()[:1])
+    return f"{look.name}: {look.phase}{step}{of}{eta}{newest}"

@@ -1,0 +1,137 @@
+"""What routing looks at: the state of one incident, groups of them, and what a group has to say."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from runwatch.core.findings import Severity
+from runwatch.core.snapshot import IncidentRow
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """The newest state of one incident, with what a message about it needs."""
+
+    row: IncidentRow
+    host: str
+    changed: float
+    """Unix time of its newest change."""
+    checkpoint: int | None = None
+    trend: tuple[float, ...] = ()
+    span: tuple[int, int] | None = None
+    look: str = ""
+    answer: str = ""
+    number: int = 0
+    """Number of this change among those of the incident."""
+    late: float = 0.0
+    """Seconds for which nobody had watched before it was found."""
+    scope: str = ""
+    """Names what it is about: the same for the next incident there. Empty: none is awaited."""
+    story: str = ""
+    """Id of the incident as which it is told, where that is another."""
+
+    @property
+    def name(self) -> str:
+        """Return the id under which it is told."""
+        return self.story or self.row.id
+
+    @property
+    def shown(self) -> IncidentRow:
+        """Return the row under that id."""
+        return msgspec.structs.replace(self.row, id=self.story) if self.story else self.row
+
+    @property
+    def change(self) -> str:
+        """Return what the same change has whenever the log is read again, and no other change has."""
+        row = self.row
+        known = (row.state, row.severity, row.step, row.line, row.resolved_step)
+        return f"{row.id}.{self.number}.{'.'.join('' if part is None else str(part) for part in known)}"
+
+    @property
+    def firing(self) -> bool:
+        """Return whether it is not over."""
+        return self.row.state != "resolved"
+
+    @property
+    def rank(self) -> int:
+        """Return how grave it is; a severity of a newer engine is rather too loud than unheard."""
+        known = {severity.value: severity.rank for severity in Severity}
+        return known.get(self.row.severity, Severity.CRITICAL.rank)
+
+    @property
+    def place(self) -> tuple[int, int | None, int | None]:
+        """Return what was told when it was told: it is told again when it gets worse or moves."""
+        return (self.rank, self.row.step, self.row.line)
+
+    def labels(self) -> dict[str, str]:
+        """Return what matchers and groups look at."""
+        row = self.row
+        return {
+            "run": row.run,
+            "rule": row.rule,
+            "severity": row.severity,
+            "host": self.host,
+            "metric": row.metric or "",
+            "rank": "" if row.rank is None else str(row.rank),
+            "incident": self.name,
+        }
+
+
+class Group(msgspec.Struct):
+    """Alerts that share messages to one channel."""
+
+    channel: str
+    route: int
+    members: dict[str, None] = {}  # a set that remembers its order; msgspec copies the default
+    told: dict[str, tuple[int, int | None, int | None]] = {}
+    """What was told as firing, and is not yet told to be over."""
+    told_at: float | None = None
+    due: float | None = None
+    """When to look at it again."""
+    began: float | None = None
+    """When its first member came."""
+    repeats: int = 0
+    """How often it told again what still fires."""
+
+
+class News(NamedTuple):
+    """What a group has to say."""
+
+    key: str
+    group: Group
+    fresh: list[Alert]
+    over: list[Alert]
+    still: list[Alert]
+    wakes: float | None = None
+    """When the first mute ends that keeps something of it back."""
+
+    @property
+    def rank(self) -> int:
+        """Return how grave the gravest of it is."""
+        return max((alert.rank for alert in self.fresh or self.still or self.over), default=0)
+
+
+FLAPPING = (-1, -1)
+"""The place of what was told to flap."""
+
+
+def worse(alert: Alert, told: tuple[int, int | None, int | None] | None, *, flaps: bool = False) -> bool:
+    """Return whether a firing alert is to be told: not told yet, graver, or at another place.
+
+    One that flaps has no place, and one that somebody has seen is where it was.
+    """
+    if told is None or alert.rank > told[0]:
+        return True
+    place = FLAPPING if flaps else alert.place[1:]
+    return alert.row.state != "acknowledged" and place != tuple(told[1:])
+
+
+def eased(alert: Alert, told: tuple[int, int | None, int | None] | None) -> bool:
+    """Return whether one that nobody has answered is less grave than what was told."""
+    return told is not None and alert.row.state == "firing" and alert.rank < told[0]
+
+
+def earliest(one: float | None, other: float | None) -> float | None:
+    """Return the earlier of two times; None is never."""
+    return other if one is None else one if other is None else min(one, other)

@@ -1,0 +1,152 @@
+"""What is delivered, and what can become of it: the words shared by routing, the outbox and channels."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+from runwatch.core.snapshot import IncidentRow
+from runwatch.system.import_guards import blake2b
+
+
+class Wording(msgspec.Struct, frozen=True):
+    """Templates of the user's own, with fields such as {title}; empty: as usual."""
+
+    title: str = ""
+    body: str = ""
+
+
+class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One message about one change of one incident, or of a group led by it."""
+
+    id: str
+    """Idempotency key: the same change has the same id, however often it is tried."""
+    run: str
+    """Name of the run, as people know it."""
+    change: Literal["firing", "resolved", "notice"]
+    """A notice has no end: a run began or ended, or what a day brought."""
+    incident: IncidentRow
+    """The incident, or the gravest of a group."""
+    host: str
+    time: float
+    """Unix time of the change."""
+    may_repeat: bool = False
+    """True if an earlier attempt may have arrived although no answer came."""
+    groups: tuple[str, ...] = ()
+    """Messages that share a group keep their order; without one, those of one incident do."""
+    more: tuple[IncidentRow, ...] = ()
+    """Other incidents of the group, the gravest first."""
+    left_out: int = 0
+    """How many more there are than `more` names."""
+    note: str = ""
+    """One line about the message itself: a repetition, or messages held back."""
+    checkpoint: int | None = None
+    """Step of the last good checkpoint before the incident, if one is known."""
+    trend: tuple[float, ...] = ()
+    """Newest values of the incident's metric, oldest first; may hold NaN and infinities."""
+    span: tuple[int, int] | None = None
+    """Steps of the first and the last value of the trend, where known."""
+    look: str = ""
+    """The command that shows it."""
+    answer: str = ""
+    """The command that says somebody has seen it."""
+    lines: tuple[str, ...] = ()
+    """What a notice says, one fact a line."""
+    epoch: str = ""
+    """Names the fold it comes from: the same log read by another process is another story."""
+    wording: Wording | None = None
+    """The user's own words for title and body, if there are any. Not kept."""
+    late: float = 0.0
+    """Seconds for which nobody had watched before the incident was found."""
+
+    def thread(self, incident_id: str) -> str:
+        """Return what messages about one incident share, and no others: a key for a channel's memory."""
+        return f"{self.epoch}.{incident_id}"
+
+    @property
+    def orders(self) -> tuple[str, ...]:
+        """Return what it must keep its order within."""
+        return self.groups or (f"{self.run}\n{self.incident.id}",)
+
+
+class Memory(Protocol):
+    """What channels remember from one message to the next, such as the thread of an incident."""
+
+    def recall(self, channel: str, key: str) -> str:
+        """Return what was noted under a key; "" if nothing was, or long ago."""
+        ...
+
+    def note(self, channel: str, key: str, value: str) -> None:
+        """Keep a value; `channel` is the channel's identity."""
+        ...
+
+
+class Recent:
+    """A memory that ends with the process and holds the newest few thousand notes."""
+
+    MOST = 4096
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], str] = {}
+
+    def recall(self, channel: str, key: str) -> str:
+        """Return what was noted under a key; "" if nothing was, or long ago."""
+        return self._kept.get((channel, key), "")
+
+    def note(self, channel: str, key: str, value: str) -> None:
+        """Keep a value."""
+        self._kept.pop((channel, key), None)
+        self._kept[channel, key] = value
+        if len(self._kept) > self.MOST:
+            del self._kept[next(iter(self._kept))]
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """The channel has it."""
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """It did not arrive; it may later."""
+
+    reason: str
+    after: float | None = None
+    """Seconds the whole channel asked to be left alone, if it did."""
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """It did not arrive and never will, however often it is sent."""
+
+    reason: str
+
+
+class Unsure(msgspec.Struct, frozen=True):
+    """It was sent, but no answer came back: it may have arrived."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Sent | Retry | Rejected | Unsure
+
+
+class Channel(Protocol):
+    """A way to reach people."""
+
+    @property
+    def name(self) -> str:
+        """What people call it, for notices: "slack"."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Name and a digest of where it leads: what is kept for it is never sent elsewhere."""
+        ...
+
+    def send(self, notification: Notification) -> Outcome:
+        """Try once. May take its time: runs in the channel's own thread. Does not raise."""
+        ...
+
+
+def digest(secret: str) -> str:
+    """Return a short digest by which a destination is recognised and not told."""
+    return blake2b(secret.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()

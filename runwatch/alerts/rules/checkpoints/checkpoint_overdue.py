@@ -1,0 +1,207 @@
+"""No checkpoint has been saved for much longer than usual.
+
+Reason: what is not saved is lost; a save that hangs, or a disk that is full,
+often shows in nothing else until the run dies.
+Formula: the distance between checkpoints, in training rows, is learned from the
+last `gaps` of them, if they and three of four of all differ by no more than a tenth. No
+new one within `late` of that distance: a warning; within `very_late`: critical. Where a directory
+shows checkpoints at regular steps, the same multiples of their distance count, in
+steps and in seconds at once. Either evidence of a new one ends it, whichever began it.
+
+Example: 'no checkpoint for 1600 steps; usually there is one every 500'.
+
+What to do: see whether the disk is full, the mount answers and the program still saves.
+What has been trained since the last one is at risk.
+
+Traps: runs that save only what is best save at no regular distance, though a few in a row
+may look like one, and are not judged, nor are those that save within a few rows of each
+other, as when each epoch is a row; those that evaluate at equal distances and then save
+what is best save each time as long as each evaluation is: if three of four checkpoints
+followed one that was, none is expected but after another; lines about several files of
+one checkpoint count once; slow steps do not matter, as rows or steps are counted; steps
+that a log and a file count differently do not, as seconds must agree; nothing is expected
+before the first ones.
+
+Source: NVRx's watcher, which misses checkpoints by a fixed time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.core.batch import Event
+from runwatch.core.block import Block, Status
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import VAL_BPB, VAL_LOSS
+
+_ADVICE = "Check that saving works and the disk has room; all since then would be lost."
+_ALIKE = 0.1
+_REGULAR = 0.75
+"""Part of the distances that must be alike."""
+_LEAST = 8
+"""Rows between checkpoints, below which lines are about the same one."""
+
+
+@dataclass
+class _Choice:
+    """Whether only what is best is saved."""
+
+    best: float = np.inf
+    row: int = -1
+    """Rows there were at the newest evaluation that was the best so far."""
+    chosen: int = 0
+    """Checkpoints that followed such an evaluation at once."""
+    others: int = 0
+    due: bool = False
+    """Whether none has followed the newest evaluation, and that is the best."""
+
+    def evaluate(self, value: float, row: int) -> None:
+        """Take an evaluation after so many rows."""
+        self.due = value < self.best
+        if self.due:
+            self.best, self.row = value, row
+
+    def save(self, row: int) -> None:
+        """Take a checkpoint after so many rows; the line of an evaluation may be one itself."""
+        followed = self.due and row - self.row <= 1
+        self.chosen, self.others, self.due = self.chosen + followed, self.others + (not followed), False
+
+    def nothing(self) -> bool:
+        """Return whether nothing is to be saved now."""
+        return self.chosen >= 3 * self.others and self.chosen > 0 and not self.due
+
+
+@dataclass
+class CheckpointOverdue(RunRule):
+    """Fires when the usual distance between checkpoints is long past."""
+
+    name: ClassVar[str] = "checkpoint_overdue"
+    summary: ClassVar[str] = "No checkpoint was saved for much longer than usual."
+
+    late: float = threshold(2.0, "usual distances without a checkpoint that are a warning")
+    very_late: float = threshold(4.0, "usual distances without a checkpoint that are critical")
+    gaps: int = threshold(3, "distances that must agree before anything is judged")
+
+    _row: int = field(default=0, init=False, repr=False)
+    _saved: deque[tuple[int, Place]] = field(default_factory=lambda: deque(maxlen=32), init=False, repr=False)
+    """Row numbers and places of the newest checkpoints."""
+    _told: int = field(default=0, init=False, repr=False)
+    """Row number of the newest line about one."""
+    _choice: _Choice = field(default_factory=_Choice, init=False, repr=False)
+    _firing: Severity | None = field(default=None, init=False, repr=False)
+    _known: int | None = field(default=None, init=False, repr=False)
+    """Step of the newest checkpoint when it began to fire; None if that is not known."""
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Count the rows since the newest checkpoint."""
+        progress = block.progress
+        offsets = progress.offset if progress is not None else np.empty(0)
+        marks: list[tuple[float, Event | float | None]] = [(offset, None) for offset in block.restarts]
+        marks += [(event.offset, event) for event in block.events if event.kind == "checkpoint"]
+        for samples in (block.samples.get(VAL_LOSS), block.samples.get(VAL_BPB)):
+            if samples is not None:
+                marks += zip(samples.offset.tolist(), samples.value.tolist(), strict=True)
+        found: list[Finding] = []
+        done = 0
+        for offset, event in sorted(marks, key=lambda mark: mark[0]):
+            upto = int(np.searchsorted(offsets, offset))
+            found += self._count(block, done, upto)
+            done = upto
+            if isinstance(event, float):
+                self._choice.evaluate(event, self._row)
+            elif event is None:
+                self._saved.clear()
+                self._choice = _Choice()
+                found += self._end(
+                    place(progress, min(upto, len(offsets) - 1)) if progress else Place(None, None)
+                )
+            else:
+                self._choice.save(self._row)
+                if not self._saved or self._row - self._told >= _LEAST:
+                    self._saved.append((self._row, Place(event.step, event.line)))
+                elif self._row - self._saved[-1][0] >= _LEAST:  # always some more: there is no distance
+                    self._saved.clear()
+                    self._saved.append((self._row, Place(event.step, event.line)))
+                self._told = self._row
+                found += self._end(Place(event.step, event.line))
+        return found + self._count(block, done, len(offsets))
+
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """Judge what is seen in directories."""
+        seen, step = status.checkpoints, status.last_step
+        if seen is None or seen.newest is None or seen.newest.step is None or step is None:
+            return ()
+        newest = seen.newest.step
+        where = Place(status.last_step, status.last_line)
+        if self._firing is not None and self._known is None:
+            self._known = newest
+        elif self._firing is not None and self._known is not None and newest > self._known:
+            self._saved.append((self._row, Place(newest, None)))  # the log tells of them no longer
+            return self._end(where)
+        told = self._saved[-1][1].step if self._saved else None
+        if status.finished or not seen.regular or (told is not None and told > newest):
+            return ()
+        if not seen.interval or not seen.interval_seconds or seen.newest.written is None:
+            return ()
+        waited = status.now - status.log_silent_for - seen.newest.written
+        late = min((step - newest) / seen.interval, waited / seen.interval_seconds)
+        severity = Severity.CRITICAL if late >= self.very_late else Severity.WARNING
+        if late < self.late or (self._firing is not None and severity.rank <= self._firing.rank):
+            return ()
+        self._firing, self._known = severity, newest
+        return [
+            self.say(
+                Verdict.FIRING,
+                severity,
+                f"no checkpoint for {step - newest} steps; usually there is one every {seen.interval:g}",
+                where,
+                advice=_ADVICE,
+                evidence={"usual_steps": seen.interval, "last_step": newest, "path": seen.newest.path},
+            )
+        ]
+
+    def _count(self, block: Block, low: int, high: int) -> list[Finding]:
+        """Take training rows [low, high), between which nothing was saved."""
+        start, self._row = self._row, self._row + high - low
+        usual = self._usual()
+        if not usual or high <= low or self._choice.nothing():
+            return []
+        found: list[Finding] = []
+        last, where = self._saved[-1]
+        for limit, severity in ((self.late, Severity.WARNING), (self.very_late, Severity.CRITICAL)):
+            due = last + int(limit * usual)
+            if start < due <= self._row and (self._firing is None or severity.rank > self._firing.rank):
+                assert block.progress is not None
+                self._firing, self._known = severity, where.step
+                found.append(
+                    self.say(
+                        Verdict.FIRING,
+                        severity,
+                        f"no checkpoint for {due - last} rows; usually there is one every {usual}",
+                        place(block.progress, low + due - start - 1),
+                        advice=_ADVICE,
+                        evidence={"usual_rows": usual, "last_step": where.step, "last_line": where.line},
+                    )
+                )
+        return found
+
+    def _usual(self) -> int:
+        """Return the usual distance in rows; 0 if there is none."""
+        if len(self._saved) <= self.gaps:
+            return 0
+        gaps = np.diff([row for row, _ in self._saved])
+        usual = float(np.median(gaps[-self.gaps :]))
+        alike = np.abs(gaps - usual) <= max(_ALIKE * usual, 1)
+        return round(usual) if alike[-self.gaps :].all() and alike.mean() >= _REGULAR else 0
+
+    def _end(self, where: Place) -> list[Finding]:
+        if self._firing is None:
+            return []
+        severity, self._firing = self._firing, None
+        return [self.say(Verdict.CLEAR, severity, "a checkpoint was saved", where)]

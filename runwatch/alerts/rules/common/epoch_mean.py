@@ -1,0 +1,89 @@
+"""A loss that is printed as the mean since its epoch began, and begins anew with each.
+
+Keras' bars, and loops that keep a running average, print such means. At an epoch's border they
+jump to where the loss of single rows has been all along; the jump is no event. The mean m over
+k rows, and the one w rows before, give the mean of the last w rows: m + (k - w) / w * (m - before).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from runwatch.alerts.rules.baseline import Floats
+from runwatch.alerts.rules.common.context import Recent
+from runwatch.core.block import Block
+from runwatch.core.metrics import EPOCH, LOSS
+
+_ROWS = 64
+"""Most rows at an epoch's end that are looked at."""
+_LEAST = 32
+"""Rows of an epoch below which nothing is said."""
+_STEADY = 0.5
+"""Noise of single rows, as a part of their level, above which the printed loss is no mean."""
+
+
+class Border(NamedTuple):
+    """The newest border between epochs before a row."""
+
+    rows: int
+    """Rows since the epoch began, with this one."""
+    level: float
+    """Loss of single rows before the border, if means are printed."""
+    noise: float
+    """Deviation of single rows."""
+
+
+@dataclass
+class EpochMean:
+    """Remembers where epochs began, and what the loss was before."""
+
+    _loss: Recent = field(default_factory=lambda: Recent(_ROWS + 1))
+    _rows: int = 0
+    """Losses before the newest block."""
+    _offsets: Floats = field(default_factory=lambda: np.empty(0))
+    """Where the newest block's losses are."""
+    _epoch: float = np.nan
+    _begin: int = 0
+    """Losses before the newest epoch."""
+    _borders: list[tuple[float, int, float, float]] = field(default_factory=list)
+    """(offset, losses before it, level, noise) of the newest block's borders, and of one before."""
+
+    def push(self, block: Block) -> None:
+        """Take the losses and epochs of a new block."""
+        loss, epoch = block.samples.get(LOSS), block.samples.get(EPOCH)
+        self._rows += len(self._offsets)
+        self._offsets = np.empty(0) if loss is None else loss.offset
+        self._loss.push(loss)
+        del self._borders[:-1]
+        finite = None if epoch is None else np.isfinite(epoch.value)
+        if epoch is None or finite is None or not finite.any():
+            return
+        whole, offsets = np.floor(epoch.value[finite]), epoch.offset[finite]
+        changes = offsets[whole != np.append(self._epoch, whole[:-1])]
+        self._epoch = float(whole[-1])
+        begins = self._rows + np.searchsorted(self._offsets, changes)
+        counts = np.diff(begins, prepend=self._begin)
+        self._begin = int(begins[-1]) if len(begins) else self._begin
+        for number in np.flatnonzero(counts >= _LEAST).tolist():
+            level, noise = self._ended(float(changes[number]), int(counts[number]))
+            self._borders.append((float(changes[number]), int(begins[number]), level, noise))
+
+    def border(self, offset: float, within: int) -> Border | None:
+        """Return the border up to `within` rows before the loss at `offset`, if means are printed."""
+        known = [border for border in self._borders if border[0] <= offset]
+        _, begin, level, noise = known[-1] if known else (0.0, 0, 0.0, 0.0)
+        rows = self._rows + int(np.searchsorted(self._offsets, offset, "right")) - begin
+        return Border(rows, level, noise) if level > 0 and rows <= within else None
+
+    def _ended(self, offset: float, count: int) -> tuple[float, float]:
+        """Return (level, noise) of single rows at the end of an epoch of `count` rows; zeros if no mean."""
+        width = min(count // 2, _ROWS)
+        last = self._loss.until(offset - 1, width + 1).value
+        if len(last) <= width or not np.isfinite(last).all():
+            return 0.0, 0.0
+        level = float(last[-1] + (count - width) / width * (last[-1] - last[0]))
+        noise = float(np.std(np.diff(last))) * count
+        return (level, noise) if level > 0 and noise < _STEADY * last[-1] else (0.0, 0.0)

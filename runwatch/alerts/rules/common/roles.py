@@ -1,0 +1,98 @@
+"""What the series of reinforcement learning and of adversaries are called, in the logs of many frameworks.
+
+Rewards, entropies and divergences have no canonical names: they are shown as they
+are printed. Here a printed name is told to play a role, by its whole or by its last
+parts, as verl, trl, stable-baselines3, CleanRL, RLlib and rsl_rl print them, and as
+GAN code does since DCGAN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from runwatch.alerts.rules.baseline import take
+from runwatch.core.block import Samples
+
+REWARD = "reward"
+SPREAD = "reward spread"
+ENTROPY = "entropy"
+LENGTH = "reply length"
+KL = "divergence"
+JUDGE = "discriminator loss"
+FORGER = "generator loss"
+
+_NAMES = {
+    REWARD: """reward rewards return mean_reward reward_mean avg_reward mean_return episode_reward
+        episode_return episodic_return ep_rew_mean ep_ret_mean episode_reward_mean episode_return_mean
+        average_return reward/mean rewards/mean score/mean objective/scores objective/rlhf_reward
+        mean_scores mean_episode_reward""",
+    SPREAD: "reward_std reward/std rewards/std score/std",
+    ENTROPY: """entropy policy_entropy entropy_avg mean_entropy entropy_mean entropy_loss
+        actor_entropy entropy/mean""",
+    LENGTH: """response_length/mean completions/mean_length completion_length mean_response_length
+        response_length response_len""",
+    KL: """kl approx_kl approxkl approxkl_avg ppo_kl mean_kl kl_mean kl/mean reward_kl_penalty
+        kl_divergence kl_div kl_loss""",
+    JUDGE: """d_loss loss_d lossd errd disc_loss discriminator_loss loss_disc loss_discriminator
+        d_a d_b d_fake""",
+    FORGER: "g_loss loss_g lossg errg gen_loss generator_loss loss_gen loss_generator g_gan g_a g_b",
+}
+_ROLES = {name: role for role, names in _NAMES.items() for name in names.split()}
+_NEGATED = frozenset({"entropy_loss"})
+"""Names under which stable-baselines3 prints minus the value, and verl the value."""
+_SCORES = ("score/mean", "objective/scores", "mean_scores")
+"""Names of rewards before anything is subtracted from them; those after it rise when that falls."""
+_EPISODES = ("episodic_return", "episode_reward", "episode_return")
+_APART = ("val/", "eval/", "eval_", "test/", "val-", "router/", "attn", "attention", "timing")
+"""How the names of what is measured elsewhere begin."""
+
+
+class Part(NamedTuple):
+    """A series that plays a role."""
+
+    metric: str
+    samples: Samples
+
+
+@lru_cache(maxsize=8192)
+def role(metric: str) -> str:
+    """Return the role of a metric, "" if it has none."""
+    name = metric.lower().replace(" ", "_")
+    if name.startswith(_APART):
+        return ""
+    parts = name.split("/")
+    return _ROLES.get("/".join(parts[-2:])) or _ROLES.get(parts[-1], "")
+
+
+def is_score(metric: str) -> bool:
+    """Return whether a reward is the score alone, without a penalty on divergence in it."""
+    return metric.lower().endswith(_SCORES)
+
+
+def of_episode(metric: str) -> bool:
+    """Return whether a reward is that of a single episode, and no mean."""
+    return metric.lower().endswith(_EPISODES)
+
+
+def over_episodes(metric: str) -> bool:
+    """Return whether a series is over the episodes that ended: none in an interval where none did."""
+    return metric.lower().rpartition("/")[2].replace(" ", "_").startswith(("episode_", "episodic_", "ep_"))
+
+
+def cast(samples: Mapping[str, Samples], *roles: str) -> list[Part]:
+    """Return the series of a block that play one of `roles`, by name, without rows that are not finite."""
+    names = sorted(metric for metric in samples if role(metric) in roles)
+    return [Part(metric, _upright(metric, samples[metric])) for metric in names]
+
+
+def _upright(metric: str, samples: Samples) -> Samples:
+    """Return the finite samples, without a sign where only that of a loss was printed."""
+    finite = np.isfinite(samples.value)
+    kept = samples if finite.all() else take(samples, finite)
+    if metric.lower().rpartition("/")[2] not in _NEGATED:
+        return kept
+    return Samples(kept.offset, kept.line, kept.step, np.abs(kept.value))

@@ -1,0 +1,224 @@
+"""What the last words of a run mean: an ordered list of signatures with causal roles.
+
+A root can begin a crash; a cascade only follows from one (a collective that
+aborts because another rank died); a proof is written by the kernel or the
+driver and outranks what the program believed.
+
+Source: the roles are those of NVIDIA's restart-agent registry.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+
+from runwatch.core.batch import Event
+
+CRASH_KINDS = frozenset({
+    "traceback", "oom", "host_oom", "nccl", "cuda_error", "xid",
+    "killed", "segfault", "signal", "scheduler", "elastic", "error", "worker",
+})  # fmt: skip
+"""Kinds of events that may end a run."""
+
+CERTAIN_KINDS = frozenset({"host_oom", "killed", "segfault", "scheduler"})
+"""Kinds after which a process cannot go on."""
+
+
+LAUNCHER_ENDS = (
+    "torch.distributed.elastic.multiprocessing.errors.ChildFailedError",
+    "torch.distributed.elastic.multiprocessing.api.SignalException",
+)
+"""How the last words of a launcher begin, after which none of its ranks is left."""
+
+
+class Role(IntEnum):
+    """How good an explanation of a crash is; the greatest wins, then the earliest."""
+
+    CASCADE = 0
+    LATE_ROOT = 1
+    """A root only if there is no other: a collective times out when any rank died first."""
+    ROOT = 2
+    PROOF = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One way in which runs end. Plain data: rules keep it across a restart."""
+
+    name: str
+    role: Role
+    cause: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """What the events of one signature look like."""
+
+    signature: Signature
+    kinds: frozenset[str]
+    """Kinds of events it applies to; empty for any."""
+    pattern: re.Pattern[str] | None
+    """What the title must contain; None for anything."""
+
+    def matches(self, event: Event) -> bool:
+        """Return whether an event shows this signature."""
+        if self.kinds and event.kind not in self.kinds:
+            return False
+        return self.pattern is None or self.pattern.search(event.title) is not None
+
+
+def _signature(
+    name: str, role: Role, cause: str, advice: str, *, kinds: str = "", pattern: str = ""
+) -> Matcher:
+    compiled = re.compile(pattern, re.IGNORECASE) if pattern else None
+    return Matcher(Signature(name, role, cause, advice), frozenset(kinds.split()), compiled)
+
+
+_MEMORY = "Lower the micro batch or sequence length, or shard or recompute more."
+_HOST = "Lower data loader workers or what they cache, or ask for more host memory."
+_WHO = "See whether dmesg or the scheduler says who killed it; mostly it is for want of host memory."
+_RELAUNCH = "Relaunch from the last complete checkpoint."
+_HARDWARE = "Take the node out of the job and look at the kernel log; then relaunch from the last checkpoint."
+_CODE = "Read the traceback of the first rank that failed; later ones follow from it."
+
+SIGNATURES: tuple[Matcher, ...] = (
+    _signature(
+        "host_oom", Role.PROOF, "the kernel killed it for want of host memory", _HOST, kinds="host_oom"
+    ),
+    _signature(
+        "xid_of_application",
+        Role.CASCADE,
+        "the driver reset what the failing program held",
+        _CODE,
+        kinds="xid",
+        pattern=r"Xid.*?(: ?|\bXid )(13|31|43|45)\b",
+    ),
+    _signature("xid", Role.PROOF, "the GPU driver reported a fault (Xid)", _HARDWARE, kinds="xid"),
+    _signature(
+        "scheduler",
+        Role.ROOT,
+        "the scheduler ended the job",
+        "Relaunch it; ask for more time or save on the signal.",
+        kinds="scheduler",
+    ),
+    _signature("cuda_oom", Role.ROOT, "a GPU ran out of memory", _MEMORY, kinds="oom"),
+    _signature(
+        "cuda_oom",
+        Role.ROOT,
+        "a GPU ran out of memory",
+        _MEMORY,
+        pattern=r"(CUDA|HIP) out of memory|OutOfMemoryError|(CUBLAS|CUDNN)_STATUS_ALLOC_FAILED"
+        r"|hipErrorOutOfMemory"
+        r"|RESOURCE_EXHAUSTED",
+    ),
+    _signature(
+        "host_oom",
+        Role.ROOT,
+        "the host ran out of memory",
+        _HOST,
+        pattern=r"\bMemoryError|std::bad_alloc|Cannot allocate memory"
+        r"|DataLoader worker .* killed by signal: Killed",
+    ),
+    _signature(
+        "gpu_hardware",
+        Role.ROOT,
+        "a GPU failed",
+        _HARDWARE,
+        pattern=r"uncorrectable ECC|GPU is lost|fallen off the bus|unspecified launch failure",
+    ),
+    _signature(
+        "illegal_access",
+        Role.ROOT,
+        "a kernel accessed memory it should not",
+        "Run it again with CUDA_LAUNCH_BLOCKING=1 to find the kernel; check index ranges and label values.",
+        pattern=r"illegal memory access|device-side assert|misaligned address",
+    ),
+    _signature(
+        "exit",
+        Role.CASCADE,
+        "the program ended itself with an error, and its log does not say why",
+        "Look at the last lines of its log, and at what else it writes to.",
+        kinds="elastic",
+        pattern=r"^runwatch: the command exited",
+    ),
+    _signature("elastic", Role.CASCADE, "a worker process failed", _CODE, kinds="elastic"),
+    _signature(
+        "teardown",
+        Role.CASCADE,
+        "another process failed first",
+        _CODE,
+        pattern=r"Broken ?pipe|Connection (reset|refused|closed)|TCPStore|Rendezvous\w*Error|DistStoreError"
+        r"|DistNetworkError|destroy_process_group|remote process (exited|has)|ncclRemoteError|NCCL.*\babort"
+        r"|EOFError|ChildFailedError|SignalException|PythonFinalizationError|interpreter shutdown",
+    ),
+    _signature(
+        "nccl_timeout",
+        Role.LATE_ROOT,
+        "a collective timed out: some rank did not take part",
+        _RELAUNCH,
+        kinds="nccl",
+        pattern=r"time(d )?out|watchdog",
+    ),
+    _signature("nccl", Role.CASCADE, "a collective failed", _RELAUNCH, kinds="nccl"),
+    _signature(
+        "disk_full",
+        Role.ROOT,
+        "a disk or quota is full",
+        "Free space or raise the quota; check the newest checkpoint.",
+        pattern=r"No space left on device|ENOSPC|EDQUOT|quota exceeded",
+    ),
+    _signature(
+        "storage",
+        Role.ROOT,
+        "storage failed",
+        "Check the mount; then relaunch from the last complete checkpoint.",
+        pattern=r"Input/output error|Stale file handle|Read-only file system|Transport endpoint",
+    ),
+    _signature(
+        "shared_memory",
+        Role.ROOT,
+        "shared memory ran out",
+        "Enlarge /dev/shm or lower data loader workers.",
+        pattern=r"\bbus error|SIGBUS|shared memory \(shm\)",
+    ),
+    _signature(
+        "checkpoint",
+        Role.ROOT,
+        "a checkpoint could not be loaded",
+        "Load the one before it; this one may be damaged.",
+        pattern=r"loading state_dict|PytorchStreamReader|size mismatch for"
+        r"|invalid header|safetensors|UnpicklingError",
+    ),
+    _signature(
+        "user",
+        Role.ROOT,
+        "somebody interrupted it",
+        "",
+        pattern=r"KeyboardInterrupt|SIGINT|scancel",
+    ),
+    _signature("terminated", Role.CASCADE, "it was told to end", _RELAUNCH, kinds="signal"),
+    _signature("segfault", Role.ROOT, "native code crashed", _CODE, kinds="segfault"),
+    _signature(
+        "killed", Role.LATE_ROOT, "it was killed; by whom the log does not tell", _WHO, kinds="killed"
+    ),
+    _signature("worker", Role.ROOT, "a data loader worker died", _HOST, kinds="worker"),
+    _signature("cuda_error", Role.ROOT, "a CUDA call failed", _RELAUNCH, kinds="cuda_error"),
+    _signature(
+        "exceptions",
+        Role.LATE_ROOT,
+        "several exceptions were raised at once",
+        "Read the exceptions of the group, which stand below its line.",
+        kinds="traceback",
+        pattern=r"^(Base)?ExceptionGroup: ",
+    ),
+    _signature("exception", Role.ROOT, "the program raised an exception", _CODE, kinds="traceback"),
+    _signature("error", Role.LATE_ROOT, "the program reported a fatal error", _CODE, kinds="error"),
+)
+"""In the order in which they are tried; the last ones take what is left of each kind."""
+
+
+def classify(event: Event) -> Signature:
+    """Return the signature of an event whose kind is in CRASH_KINDS."""
+    return next(matcher.signature for matcher in SIGNATURES if matcher.matches(event))

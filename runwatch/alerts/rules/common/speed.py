@@ -1,0 +1,95 @@
+"""How long steps take, from the best source that a log has."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from runwatch.alerts.rules.baseline import Floats, Segments, positive, take
+from runwatch.alerts.rules.common.context import Recent
+from runwatch.core.block import Block, Samples
+from runwatch.core.metrics import SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC
+
+SOURCES = (STEP_TIME, TOKENS_PER_SEC, SAMPLES_PER_SEC)
+"""In order of preference: once one is seen, those after it are not judged any more."""
+BATCH = "global batch size"
+_TOKENS = 256
+
+
+class Piece(NamedTuple):
+    """Rows of one source, between restarts."""
+
+    metric: str
+    restarted: bool
+    """Whether they are the first after a restart."""
+    whole: Samples
+    """All of them, at least one."""
+    rows: Samples
+    """Those of them that can be judged; perhaps none."""
+    slowness: Floats
+    """ln(seconds) of `rows`, or ln(seconds per work): what grows when the run slows down."""
+
+
+class Speed:
+    """Chooses the source, cuts it at restarts, and takes out what a larger batch explains."""
+
+    def __init__(self) -> None:
+        self._source = len(SOURCES)
+        self._segments: dict[str, Segments] = {}
+        self._batch = (np.nan, np.nan)
+        """The first and the newest batch size."""
+        self._tokens = Recent(_TOKENS)
+        self._skipped: dict[str, int] = {}
+
+    def pieces(self, block: Block, skip: int) -> list[Piece]:
+        """Return what a block tells, without the first `skip` rows after each start."""
+        self._tokens.push(block.samples.get(TOKENS_PER_SEC))
+        found: list[Piece] = []
+        until = np.inf
+        for number, metric in enumerate(SOURCES[: self._source + 1]):
+            samples = block.samples.get(metric)
+            if samples is not None and len(samples):
+                self._source = min(self._source, number)
+                segments = self._segments.setdefault(metric, Segments())
+                chosen = samples if until == np.inf else take(samples, samples.offset < until)
+                if metric == STEP_TIME:
+                    chosen = self._per_work(chosen, block.samples.get(BATCH))
+                for restarted, piece in segments.split(chosen, block.restarts):
+                    found.append(self._piece(metric, restarted, piece, skip))
+                until = min(until, float(samples.offset[0]))
+            elif metric in self._segments:
+                self._segments[metric].split(None, block.restarts)
+        return found
+
+    def _piece(self, metric: str, restarted: bool, piece: Samples, skip: int) -> Piece:
+        rows, seen = positive(piece), 0 if restarted else self._skipped.get(metric, 0)
+        drop = min(max(0, skip - seen), len(rows))
+        self._skipped[metric] = seen + drop
+        rows = take(rows, slice(drop, None)) if drop else rows
+        slowness = np.log(rows.value)
+        return Piece(metric, restarted, piece, rows, slowness if metric == STEP_TIME else -slowness)
+
+    def _per_work(self, samples: Samples, batch: Samples | None) -> Samples:
+        """Return times as they would be with the first batch size, where the log prints it."""
+        first, newest = self._batch
+        if batch is None or not len(batch):
+            return samples
+        first = float(batch.value[0]) if np.isnan(first) else first
+        size = np.append(newest, batch.value)[np.searchsorted(batch.offset, samples.offset, "right")]
+        self._batch = (first, float(batch.value[-1]))
+        if not first > 0 or (size == first).all():
+            return samples
+        value = np.where(size > 0, samples.value * first / size, samples.value)
+        return Samples(samples.offset, samples.line, samples.step, value)
+
+    def tokens(self, offset: float, count: int, skip: int = 0) -> float:
+        """Return the median tokens per second of `count` rows up to `offset`, without the last `skip`."""
+        values = self._tokens.until(offset, min(count + skip, _TOKENS)).value
+        return usual(values[: len(values) - skip])
+
+
+def usual(values: Floats) -> float:
+    """Return the median of the values that are finite and above zero, else NaN."""
+    values = values[(values > 0) & (values < np.inf)]
+    return float(np.median(values)) if len(values) else np.nan

@@ -1,0 +1,295 @@
+"""The run died, and what killed it.
+
+Reason: the first error of many ranks explains the rest, and it is rarely the last
+line of the log.
+Formula: an event that may end a run is pending. It fires at once when its kind
+leaves no way on (killed, segmentation fault, cancelled by the scheduler), else when
+the log has been silent for `settle` seconds and two usual gaps between training
+rows, or has ended. `survive` training rows after it whose steps go on clear it: the
+exception was handled. A restart after it makes it certain, and over: it fires and
+resolves where training went on, or at the next launch's own error: when the launcher
+itself had ended, and something compiled or loaded since, that is another crash.
+Cause: of all errors since training last moved, what the kernel or the driver says wins,
+then what can begin a crash, then what only follows from another (a collective that
+aborts); among equals the first. Where a launcher's table says
+which rank failed first, what that rank said, or the signal that killed it, goes before
+what others said, unless it only ended because of others (SIGTERM, SIGABRT).
+
+Example: 'crashed on rank 2: torch.OutOfMemoryError: CUDA out of memory', though 63
+other ranks print NCCL errors below it.
+
+What to do: read the cause that is named, not the last line of the log; do what the
+advice beneath it says; resume from the last complete checkpoint.
+
+Traps: ranks print at their own pace, so a row or two may follow the error of
+another rank; a process group that complains after the finish line is no crash.
+
+Source: the causal roles of NVIDIA's restart agent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.common.pace import Pace
+from runwatch.alerts.rules.common.signatures import (
+    CERTAIN_KINDS,
+    CRASH_KINDS,
+    LAUNCHER_ENDS,
+    Role,
+    Signature,
+    classify,
+)
+from runwatch.core.batch import Event
+from runwatch.core.block import Block, Status
+from runwatch.core.findings import Finding, Severity, Verdict
+
+_KEPT = 16
+"""Distinct later symptoms that are remembered by name, and ranks whose errors are."""
+_TOLD = ("source", "host", "exitcode")
+"""What an event tells that is worth keeping."""
+_STARTS = frozenset({"start", "resume", "load", "compile"})
+"""Kinds of events of a program that begins."""
+_JUDGED = CRASH_KINDS | _STARTS | {"finished", "over"}
+"""Kinds of event that change anything here."""
+_ENDED_BY_OTHERS = frozenset({"-6", "-15"})
+
+
+@dataclass
+class _Death:
+    """Events that may have ended the run, since training last moved."""
+
+    source: int | None
+    """Rank of the log that told it; only its rows can show that it was survived."""
+    root: Event
+    signature: Signature
+    last_step: int | None
+    count: int = 0
+    symptoms: dict[str, None] = field(default_factory=dict)
+    by_rank: dict[int, tuple[Event, Signature]] = field(default_factory=dict)
+    """What explains best how each rank ended, of the first few."""
+    first: Event | None = None
+    """What the launcher says of the rank that failed first."""
+    rows: int = 0
+    """Training rows since the newest event."""
+    over: bool = False
+    """Whether the launcher itself has ended, and with it all ranks."""
+    relaunched: bool = False
+    firing: bool = False
+    path: str = ""
+    """What the newest event was read from."""
+    at: int = -1
+    """Where in it the event stands."""
+
+    def take(self, event: Event, signature: Signature) -> None:
+        """Note one more event; the best role wins, among equals the first."""
+        self.count += 1
+        self.rows = 0
+        self.over |= event.kind == "killed" or event.title.startswith(LAUNCHER_ENDS)
+        if signature.role > self.signature.role:
+            self._add_symptom(self.signature)
+            self.root, self.signature = event, signature
+        elif signature.name != self.signature.name:
+            self._add_symptom(signature)
+        if event.rank is None:
+            return
+        if event.title.startswith(f"rank {event.rank} failed first"):
+            if self.first is None and event.data.get("exitcode") not in _ENDED_BY_OTHERS:
+                self.first = event
+        elif event.rank not in self.by_rank:
+            if len(self.by_rank) < _KEPT:
+                self.by_rank[event.rank] = event, signature
+        elif signature.role > self.by_rank[event.rank][1].role:
+            self.by_rank[event.rank] = event, signature
+
+    def _add_symptom(self, signature: Signature) -> None:
+        if len(self.symptoms) < _KEPT:
+            self.symptoms[signature.name] = None
+
+    def explanation(self) -> tuple[Event, Signature, int | None]:
+        """Return what ended the run, what that means, and the rank on which it happened."""
+        root, signature, first = self.root, self.signature, self.first
+        if first is None or first.rank is None:
+            return root, signature, root.rank
+        if signature.role is Role.PROOF:
+            return root, signature, first.rank if root.rank is None else root.rank
+        own = self.by_rank.get(first.rank)
+        if own is not None and own[1].role > Role.CASCADE:
+            return *own, first.rank
+        if signature.role > Role.CASCADE and first.kind == "elastic":  # its own words are elsewhere
+            return root, signature, first.rank if root.rank is None else root.rank
+        return first, classify(first), first.rank
+
+
+@dataclass
+class Crash(RunRule):
+    """Fires when the run died, and names the first cause."""
+
+    name: ClassVar[str] = "crash"
+    summary: ClassVar[str] = "The run died; names the first cause, not the last line."
+
+    settle: float = threshold(5.0, "seconds of silence after an error that make it a crash")
+    survive: int = threshold(3, "training rows after an error that show it was handled")
+    complete: ClassVar[float] = 0.98
+    """Progress from which an error is no longer critical."""
+
+    _death: _Death | None = field(default=None, init=False, repr=False)
+    _last: Place = field(default_factory=lambda: Place(None, None), init=False, repr=False)
+    """The newest training row."""
+    _finished: bool = field(default=False, init=False, repr=False)
+    _pace: Pace = field(default_factory=Pace, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge events and the training rows between them, in stream order."""
+        self._pace.push(block)
+        rows = block.progress.offset if block.progress is not None else np.empty(0)
+        found: list[Finding] = []
+        done = self._before(block)
+        events = (event for event in block.events if event.kind in _JUDGED)
+        for event in sorted(events, key=lambda event: event.offset):
+            upto = int(np.searchsorted(rows, event.offset))
+            found += self._advance(block, done, upto)
+            found += self._take(event, block)
+            done = max(done, upto)
+        return found + self._advance(block, done, len(rows))
+
+    def _before(self, block: Block) -> int:
+        """Return how many rows stand before the error, though they come after it.
+
+        A format that is learnt is believed after several rows, which are read only then.
+        """
+        death, rows = self._death, block.progress
+        if death is None or rows is None or (death.source, death.path) != (block.rank, block.source):
+            return 0
+        before = int(np.searchsorted(rows.offset, death.at))
+        if before:
+            self._last = place(rows, before - 1)
+            death.last_step = self._last.step
+        return before
+
+    def _advance(self, block: Block, low: int, high: int) -> list[Finding]:
+        """Training went on: rows [low, high) of the block's progress."""
+        progress = block.progress
+        if progress is None or low >= high:
+            return []
+        self._finished = False
+        self._last = place(progress, high - 1)
+        death = self._death
+        if death is None or death.source != block.rank:
+            return []
+        certain = death.root.kind in CERTAIN_KINDS
+        survive = self.survive * (20 if certain else 1)  # a job may be told of its end and go on for a while
+        survived = low + max(survive - death.rows, 1) - 1
+        starts = (
+            [low] if death.relaunched else sorted(np.searchsorted(progress.offset, block.restarts).tolist())
+        )
+        restart = next((row for row in starts if low <= row < high and row <= survived), None)
+        if restart is not None:
+            where = place(progress, restart)
+            found = [] if death.firing else [self._finding(death, Verdict.FIRING)]
+            self._death = None
+            return [*found, self._clear("relaunched", where)]
+        if survived < high:
+            self._death = None
+            return [self._clear("training went on", place(progress, survived))]
+        death.rows += high - low
+        return []
+
+    def _take(self, event: Event, block: Block) -> list[Finding]:
+        if event.kind in {"finished", "over"}:
+            self._finished = True
+            death, self._death = self._death, None
+            where = Place(event.step or self._last.step, event.line)
+            return [self._clear("it finished", where)] if death else []
+        death = self._death
+        if death and (event.kind == "resume" or (death.over and event.kind in _STARTS)):
+            death.relaunched = True
+        if event.kind not in CRASH_KINDS:
+            return []
+        if death and death.over and death.relaunched:
+            found = [] if death.firing else [self._finding(death, Verdict.FIRING)]
+            self._death = None
+            found.append(self._clear("relaunched", Place(event.step, event.line)))
+            return [*found, *self._take(event, block)]
+        signature = classify(event)
+        if self._finished and signature.role is Role.CASCADE:
+            return []
+        before = death.explanation() if death is not None else None
+        if death is None:
+            step = event.step if event.step is not None else self._last.step
+            death = self._death = _Death(block.rank, event, signature, step)
+        death.take(event, signature)
+        if death.source == block.rank:
+            death.path, death.at = block.source, event.offset
+        changed = death.explanation() != before
+        certain = event.kind in CERTAIN_KINDS and not death.firing
+        death.firing |= certain
+        if certain or changed:
+            return [self._finding(death, Verdict.FIRING if death.firing else Verdict.PENDING)]
+        return []
+
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """Silence after an error, or the end of the log, makes it certain."""
+        death = self._death
+        if death is None or death.firing:
+            return ()
+        if status.finished and self._finished:  # not only its last step, or that of an epoch, was told
+            self._death = None
+            return [self._clear("it finished", Place(status.last_step, status.last_line))]
+        if status.live and status.log_silent_for < max(self.settle, 2 * self._pace.median):
+            return ()
+        death.firing = True
+        mild = status.fraction is not None and status.fraction >= self.complete
+        loose = death.root.kind == "error" and "frames" not in death.root.data  # words alone, no traceback
+        mild |= status.fraction is None and loose
+        return [self._finding(death, Verdict.FIRING, mild=mild)]
+
+    def _clear(self, title: str, where: Place) -> Finding:
+        return self.say(Verdict.CLEAR, Severity.CRITICAL, title, where)
+
+    def _finding(self, death: _Death, verdict: Verdict, *, mild: bool = False) -> Finding:
+        root, signature, rank = death.explanation()
+        rank = rank if rank is not None else self.rank
+        by = "" if rank is None or root is death.first else f" on rank {rank}"
+        evidence: dict[str, float | int | str | None] = {
+            "signature": signature.name,
+            "kind": root.kind,
+            "failed_rank": rank,
+            "last_step": death.last_step,
+            "events": death.count,
+        }
+        if beside := [name for name in death.symptoms if name != signature.name]:
+            evidence["beside"] = ", ".join(beside)
+        evidence |= {key: value for key, value in root.data.items() if key in _TOLD}
+        if death.first is not None:
+            evidence["failed_first"] = death.first.rank
+            evidence |= {
+                key: death.first.data[key] for key in ("host", "exitcode") if key in death.first.data
+            }
+        if "frames" in root.data:
+            evidence["frames"] = root.data["frames"][-2000:]
+        return self.say(
+            verdict,
+            Severity.WARNING if mild or signature.name == "user" else Severity.CRITICAL,
+            f"{'crashed' if verdict is Verdict.FIRING else 'error'}{by}: {_short(root.title)}",
+            Place(death.last_step, root.line),
+            cause=signature.cause + _elsewhere(death.first, rank),
+            advice=signature.advice,
+            evidence=evidence,
+        )
+
+
+def _elsewhere(first: Event | None, rank: int | None) -> str:
+    if first is None or first.rank == rank:
+        return ""
+    return f"; the launcher saw rank {first.rank} fail first"
+
+
+def _short(title: str, limit: int = 160) -> str:
+    title = title.removeprefix("runwatch: ")
+    return title if len(title) <= limit else title[: limit - 1] + "…"

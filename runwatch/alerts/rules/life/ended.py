@@ -1,0 +1,95 @@
+"""The processes of the run have ended, and neither the log nor the kernel says that this was its end.
+
+Reason: a run that a `max_time`, an early stop or an older kernel's kill ended in the
+middle leaves a log that just stops; that is known at once, not after ten minutes of
+silence.
+Formula: every rank and main process that was linked to the log has ended, none has
+come for `settle` seconds, the log shows progress below 98 %, and there is no
+crash. A warning; a note if the run may have been complete: its length is unknown, and
+it exited with 0, or stands at a round step or at the end of an epoch, as finished runs
+do. Ends when training moves again.
+
+Example: 'the run's processes ended at step 812 of 5000; how is not known'.
+
+What to do: see the scheduler's record, the exit code and dmesg; if it did not stop on
+purpose, resume it.
+
+Traps: an exit code that the kernel does not tell (before Linux 6.15, of a process
+that its parent has reaped) is unknown, not failed; programs that open the log for
+each line are not linked, and not judged; a launcher may start the ranks again.
+
+Source: none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.life.lastwords import LastWords
+from runwatch.alerts.rules.life.milestone import Milestone
+from runwatch.core.block import Block, Status
+from runwatch.core.findings import Finding, Severity, Verdict
+
+
+@dataclass
+class Ended(RunRule):
+    """Fires when a run's processes ended before the run did."""
+
+    name: ClassVar[str] = "ended"
+    summary: ClassVar[str] = "The run's processes ended though it was neither finished nor crashed."
+
+    settle: float = threshold(10.0, "seconds without a process of the run")
+    complete: ClassVar[float] = 0.98
+    """Progress from which it has finished."""
+
+    _words: LastWords = field(default_factory=LastWords, init=False, repr=False)
+    _milestone: Milestone = field(default_factory=Milestone, init=False, repr=False)
+    _firing: Severity | None = field(default=None, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Progress shows that it goes on."""
+        self._milestone.push(block)
+        self._words.push(block)
+        progress = block.progress
+        if progress is None or not len(progress) or self._firing is None or not block.live:
+            return ()
+        return [self._clear(place(progress, 0))]
+
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """Judge what is left of the run."""
+        ended = None if status.machine is None else status.machine.ended
+        here = Place(status.last_step, status.last_line)
+        if ended is None or status.finished or not status.live:
+            return [self._clear(here)] if self._firing is not None else ()
+        told = ended.signal is not None or bool(ended.exit_code)
+        whole = status.fraction is not None and status.fraction >= self.complete
+        if self._firing or self._words.fatal or told or whole or status.now - ended.time < self.settle:
+            return ()
+        self._firing = Severity.INFO if self._may_be_complete(status, ended.exit_code) else Severity.WARNING
+        how = "how is unknown" if ended.exit_code is None else "with exit code 0"
+        at = "" if status.last_step is None else f" at step {status.last_step}"
+        of = "" if status.total is None or not at else f" of {status.total}"
+        return [
+            self.say(
+                Verdict.FIRING,
+                self._firing,
+                f"the run's processes ended{at}{of}{';' if ended.exit_code is None else ''} {how}",
+                here,
+                time=ended.time,
+                advice="If it did not stop on purpose, see the scheduler's record and dmesg.",
+                evidence={"ended": ended.time, "exit_code": ended.exit_code, "progress": status.fraction},
+            )
+        ]
+
+    def _may_be_complete(self, status: Status, exit_code: int | None) -> bool:
+        if status.fraction is not None:
+            return False
+        step = status.last_step
+        return exit_code == 0 or step is None or self._milestone.at(step)
+
+    def _clear(self, where: Place) -> Finding:
+        severity, self._firing = self._firing or Severity.INFO, None
+        return self.say(Verdict.CLEAR, severity, "it goes on, or has finished", where)

@@ -1,0 +1,65 @@
+"""The run has ended, as planned or before.
+
+Reason: somebody waits for it, and a machine that stands idle costs money.
+Formula: the log says that training is complete, or the last step has been
+reached and the log is silent. Said once, while the run is watched live, as a
+note; it ends when training goes on.
+
+Example: 'finished at step 5000 of 5000'.
+
+What to do: nothing; free the machine.
+
+Traps: a run that stops early by its own word is finished too, and the note says
+how far it came.
+
+Source: none; it is what people wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from runwatch.alerts.rules.base import Place, RunRule, place
+from runwatch.core.block import Block, Status
+from runwatch.core.findings import Finding, Severity, Verdict
+
+
+@dataclass
+class Finished(RunRule):
+    """Notes the end of a run."""
+
+    name: ClassVar[str] = "finished"
+    summary: ClassVar[str] = "The run has ended (a note)."
+
+    complete: ClassVar[float] = 0.98
+    """Progress from which it ended as planned."""
+
+    _open: bool = field(default=False, init=False, repr=False)
+    _watched: bool = field(default=False, init=False, repr=False)
+    """Whether training was seen to move, live."""
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Training that goes on was not finished."""
+        progress = block.progress
+        if progress is None or not len(progress):
+            return ()
+        self._watched |= block.live
+        if not self._open:
+            return ()
+        self._open = False
+        return [self.say(Verdict.CLEAR, Severity.INFO, "training goes on", place(progress, 0))]
+
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """Say once that it has ended."""
+        if not status.finished or not status.live or self._open or not self._watched:
+            return ()
+        self._open = True
+        title = "finished" if status.last_step is None else f"finished at step {status.last_step}"
+        if status.total:
+            # Where steps count from 0, the last one is one less than the total.
+            early = status.last_step is not None and status.last_step + 1 < self.complete * status.total
+            title += f" of {status.total}" + (", before its end" if early else "")
+        where = Place(status.last_step, status.last_line)
+        return [self.say(Verdict.FIRING, Severity.INFO, title, where, time=status.now)]

@@ -1,0 +1,114 @@
+"""The run restarts again and again and gets nowhere.
+
+Reason: a launcher that restarts a job keeps it looking alive for a whole night,
+while it fails at the same step every time.
+Formula: `starts` restarts in a row after each of which the highest step so far was
+not passed by more than `gain` of the steps that were done again. Critical. A step
+that goes back is a restart here only if an error or a line about resuming stands
+before it.
+Ends when training has passed the highest step by as many steps as one attempt took.
+
+Example: '4 restarts without getting past step 1200'.
+
+What to do: stop the job: it burns its time. Find what kills it at that step (bad data,
+memory, a damaged checkpoint) in the first error of an attempt.
+
+Traps: a run that is preempted restarts often and goes on each time; counters that
+begin anew with each epoch or episode go back without any restart.
+
+Source: stalled_progress of NVIDIA's resiliency extension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.common.signatures import CRASH_KINDS
+from runwatch.core.block import Block
+from runwatch.core.findings import Finding, Severity, Verdict
+
+
+@dataclass
+class RestartLoop(RankRule):
+    """Fires when restarts bring no progress."""
+
+    name: ClassVar[str] = "restart_loop"
+    summary: ClassVar[str] = "The run restarts again and again without getting further."
+
+    starts: int = threshold(3, "restarts in a row without progress")
+    gain: float = threshold(0.5, "new steps that are progress, as a fraction of those that were done again")
+
+    _highest: float = field(default=-np.inf, init=False, repr=False)
+    _begin: float = field(default=np.nan, init=False, repr=False)
+    """Step at which the present attempt began."""
+    _record: float = field(default=-np.inf, init=False, repr=False)
+    """Highest step before the present attempt."""
+    _vain: int = field(default=0, init=False, repr=False)
+    """Attempts in a row that brought no progress, before the present one."""
+    _told: bool = field(default=False, init=False, repr=False)
+    """Whether an error or a line about resuming came since training last moved."""
+    _open: bool = field(default=False, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge how far each attempt came."""
+        rows = block.progress
+        signs = [event.offset for event in block.events if event.kind in CRASH_KINDS | {"resume"}]
+        if rows is None or not len(rows):
+            self._told |= bool(signs)
+            return ()
+        cuts = np.searchsorted(rows.offset, np.sort(np.asarray(block.restarts, np.float64))).tolist()
+        found: list[Finding] = []
+        edges = [0, *cuts, len(rows)]
+        for number, (low, high) in enumerate(pairwise(edges)):
+            begin = float(rows.offset[cuts[number - 2]]) if number > 1 else -np.inf
+            if number and low < len(rows):
+                self._told |= any(begin <= offset < rows.offset[low] for offset in signs)
+                told, self._told = self._told, False
+                if told:
+                    found += self._restart(float(rows.step[low]), place(rows, low))
+                else:
+                    self._vain, self._begin = 0, np.nan
+            steps = rows.step[low:high]
+            known = steps[np.isfinite(steps)]
+            if not len(known):
+                continue
+            self._highest = max(self._highest, float(known.max()))
+            if self._open and self._gained(self._highest):
+                row = low + int(np.flatnonzero(steps >= self._needed())[0])
+                self._open, self._vain = False, 0
+                found.append(self.say(Verdict.CLEAR, Severity.CRITICAL, "it gets further", place(rows, row)))
+        last = float(rows.offset[cuts[-1]]) if cuts else -np.inf
+        self._told |= any(offset >= last for offset in signs)
+        return found
+
+    def _needed(self) -> float:
+        """Return the step from which the present attempt has made progress."""
+        return self._record + max(1.0, self.gain * (self._record - self._begin))
+
+    def _gained(self, step: float) -> bool:
+        return not step < self._needed()
+
+    def _restart(self, step: float, where: Place) -> list[Finding]:
+        first = not np.isfinite(self._begin)
+        self._vain = 0 if first or self._gained(self._highest) else self._vain + 1
+        self._begin, self._record = step, self._highest
+        if self._vain + 1 < self.starts or self._open:
+            return []
+        self._open = True
+        return [
+            self.say(
+                Verdict.FIRING,
+                Severity.CRITICAL,
+                f"{self._vain + 1} restarts without getting past step {self._highest:.0f}",
+                where,
+                cause="every attempt fails at about the same step",
+                advice="Stop the launcher and read the first error of an attempt; look at the data there.",
+                evidence={"restarts": self._vain + 1, "highest_step": self._highest},
+            )
+        ]

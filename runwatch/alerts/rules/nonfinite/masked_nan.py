@@ -1,0 +1,209 @@
+"""The training loss is printed, but is none: exactly zero, or frozen at one value.
+
+Reason: trainers that filter NaN print 0.0 (Hugging Face's logging_nan_inf_filter
+averages bad losses away), and a loop whose every step is skipped prints the
+same loss for ever. Nothing in such a log is NaN, and nothing is learned.
+Formula: `zeros` rows of exactly 0, after losses above 0.05 or beside gradient
+norms that are zero or not finite (`early` rows where no loss has been seen);
+or `same` rows of one value, after a window in which values differed, and at
+least four times the longest such stretch so far. Ends at the third other value.
+
+Example: 'loss is exactly 0 since step 410', where it was 2.1 just before.
+
+What to do: look at the gradient norms and the loss scale: if they are not finite or
+zero, stop and go back to a checkpoint from before. Switch the trainer's NaN filter off
+to see it next time.
+
+Traps: losses rounded to few digits repeat, and set their own measure: a value that
+never changes by less than half a per cent is not judged; losses of
+preferences may truly be zero, with gradients that are finite and not zero; those of
+policies are zero where all answers of a group earn the same: a loss that has been
+negative, or has rewards beside it, is masked NaN only with norms that are not finite.
+
+Source: the documentation of Trainer's logging_nan_inf_filter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.rewards import Rewards
+from runwatch.alerts.rules.metric_rule import MetricRule
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import GRAD_NORM, LOSS, label
+
+_OTHER = 3
+
+
+@dataclass
+class _Stretch:
+    """Rows in a row with the same value."""
+
+    value: float = np.nan
+    rows: int = 0
+    where: Place | None = None
+    number: int = 0
+    """Stretches so far: how many times the value changed."""
+    longest: int = 1
+    """Longest stretch that ended."""
+    finest: float = np.inf
+    """Least change of value so far: what the printed digits allow for."""
+    above: bool = False
+    """Whether there was a loss above 0.05."""
+
+
+@dataclass
+class MaskedNan(MetricRule, RankRule):
+    """Fires when the printed loss cannot be a loss."""
+
+    name: ClassVar[str] = "masked_nan"
+    about = LOSS
+    summary: ClassVar[str] = "The training loss is exactly zero, or stays at one value to the last digit."
+
+    zeros: int = threshold(3, "rows of exactly zero, after real losses")
+    early: int = threshold(10, "rows of exactly zero, where there was no other loss yet")
+    same: int = threshold(24, "rows of one and the same value")
+
+    _grad: Recent = field(default_factory=Recent, init=False, repr=False)
+    _rewards: Rewards = field(default_factory=Rewards, init=False, repr=False)
+    _now: _Stretch = field(default_factory=_Stretch, init=False, repr=False)
+    _signed: bool = field(default=False, init=False, repr=False)
+    """Whether there was a loss below zero."""
+    _open: str = field(default="", init=False, repr=False)
+    _others: int = field(default=0, init=False, repr=False)
+    """Rows in a row that contradict what is firing."""
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge a block, with what it says beside the loss."""
+        self._grad.push(block.samples.get(GRAD_NORM))
+        self._rewards.push(block)
+        return super().judge(block)
+
+    def restart(self, where: Place) -> Sequence[Finding]:
+        """Begin anew."""
+        self._now = _Stretch(above=self._now.above)
+        return ()
+
+    def walk(self, rows: Samples) -> list[Finding]:
+        """Judge the next rows."""
+        found = self._walk(rows)
+        self._signed = self._signed or bool((rows.value < 0).any())
+        return found
+
+    def _walk(self, rows: Samples) -> list[Finding]:
+        """Go from one change of value to the next; between them nothing but a count changes."""
+        value = rows.value
+        before = np.append(self._now.value, value[:-1])
+        changes = np.flatnonzero(value != before)
+        ends = np.append(changes, len(rows))
+        found: list[Finding] = []
+        if ends[0] > 0:
+            found += self._extend(rows, 0, int(ends[0]))
+        quiet = np.diff(ends) == 1
+        at = 0
+        while at < len(changes):
+            if not self._open and quiet[at] and at + 1 < len(changes):  # runs of changing rows, at once
+                stop = at + int(np.argmin(np.append(quiet[at:], False)))
+                stop = min(stop, len(changes) - 1)
+                self._pass(value[ends[at] : ends[stop]])
+                at = stop
+            begin, end = int(ends[at]), int(ends[at + 1])
+            self._begin(rows, begin)
+            found += self._extend(rows, begin, end)
+            at += 1
+        return found
+
+    def _pass(self, values: np.ndarray) -> None:
+        """Note values of which each differs from the one before."""
+        if len(values):
+            self._close()
+            self._now.number += len(values)
+            self._now.above |= bool((np.abs(values) > 0.05).any())
+            steps = np.abs(np.diff(values, prepend=self._now.value))
+            self._now.finest = min(self._now.finest, float(steps[steps > 0].min(initial=np.inf)))
+            self._now.value = float(values[-1])
+            self._now.rows = 1
+
+    def _close(self) -> None:
+        if self._now.value != 0:
+            self._now.longest = max(self._now.longest, self._now.rows)
+
+    def _begin(self, rows: Samples, row: int) -> None:
+        now = self._now
+        self._close()
+        step = abs(float(rows.value[row]) - now.value)
+        now.finest = min(now.finest, step) if step > 0 else now.finest
+        now.value, now.rows, now.where = float(rows.value[row]), 0, place(rows, row)
+        now.number += 1
+
+    def _extend(self, rows: Samples, low: int, high: int) -> list[Finding]:
+        """Take rows [low, high), which all have the value of the present stretch."""
+        now = self._now
+        was, now.rows = now.rows, now.rows + high - low
+        now.above |= abs(now.value) > 0.05
+        if self._open:
+            self._others = self._others + high - low if self._contradicts() else 0
+            if self._others < _OTHER:
+                return []
+            self._open, self._others = "", 0
+            return [
+                self.say(Verdict.CLEAR, Severity.CRITICAL, "the loss moves again", self._here(), metric=LOSS)
+            ]
+        needed = self._needed()
+        if not was < needed <= now.rows and not (now.value == 0 and now.rows >= needed):
+            return []
+        row = max(low, low + needed - was - 1)
+        if now.value == 0 and not self._is_dead(rows, row):
+            return []
+        self._open = "zero" if now.value == 0 else "same"
+        return [self._finding(float(rows.offset[min(row, high - 1)]), was + row - low + 1)]
+
+    def _needed(self) -> int:
+        if self._now.value == 0:
+            return self.zeros if self._now.above else self.early
+        coarse = self._now.finest > 0.005 * abs(self._now.value)
+        if not np.isfinite(self._now.value) or self._now.number < self.same or coarse:
+            return 1 << 62
+        return max(self.same, 4 * self._now.longest)
+
+    def _contradicts(self) -> bool:
+        return self._now.value != 0 if self._open == "zero" else self._now.rows < self.same
+
+    def _is_dead(self, rows: Samples, row: int) -> bool:
+        """Whether gradients say that a loss of zero is none, or nothing is known of them."""
+        offset = float(rows.offset[min(row, len(rows) - 1)])
+        norms = self._grad.until(offset, self.zeros).value
+        if self._signed or bool((rows.value[:row] < 0).any()) or self._rewards.known(offset):
+            return bool((~np.isfinite(norms)).any())
+        return not len(norms) or bool((~np.isfinite(norms) | (norms == 0)).any())
+
+    def _here(self) -> Place:
+        return self._now.where or Place(None, None)
+
+    def _finding(self, offset: float, rows: int) -> Finding:
+        value = self._now.value
+        norms = self._grad.until(offset, 1).value
+        bad = len(norms) > 0 and not np.isfinite(norms[0])
+        what = "is exactly 0" if value == 0 else f"stays at the same value, {value:.6g},"
+        cause = "the gradient norm is not finite: NaN losses are printed as 0" if bad else ""
+        if not bad and value == 0:
+            cause = "NaN losses are printed as 0, or no token counts in the loss (all labels masked)"
+        elif not bad:
+            cause = "the weights do not change: every step is skipped, or the learning rate is zero"
+        return self.say(
+            Verdict.FIRING,
+            Severity.CRITICAL,
+            f"{label(LOSS)} {what} since {self._here()}",
+            self._here(),
+            metric=LOSS,
+            cause=cause,
+            advice="Stop; look at the labels, the precision and the gradients before this step.",
+            evidence={"value": value, "rows": rows},
+        )

@@ -1,0 +1,226 @@
+"""A metric became NaN or infinite.
+
+Reason: a NaN loss never recovers by itself and burns the rest of the budget.
+Formula: the first non-finite training or validation loss is critical; a
+non-finite gradient norm is a warning, and critical from `grad_count` in
+`grad_window` samples on or when the loss is non-finite too. Latched until
+`streak` finite samples in a row. There is no warm-up.
+
+Example: 'loss is NaN since step 31216', critical at the first such row.
+
+What to do: stop the run, since every step from now on is lost; go back to the last
+checkpoint before that step, with a lower learning rate or without the batches that
+followed it. A gradient norm alone that is skipped (fp16) can be watched.
+
+Traps: fp16 loss scaling overflows by design (an info while the scale searches
+its level); metrics that are non-finite from their first sample were never
+computed (z-scores, averages over no steps); a perplexity overflows although
+its loss is finite; what follows from a NaN loss is not news; means over the episodes
+that ended are NaN in an interval in which none did, which is a note.
+
+Sources: Megatron-LM's and Lightning's own NaN checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.baseline import Floats
+from runwatch.alerts.rules.common.context import Recent, newest, surge
+from runwatch.alerts.rules.common.roles import over_episodes
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, LOSS_SCALE, VAL_BPB, VAL_LOSS, label
+
+_FATAL = frozenset({LOSS, VAL_LOSS, VAL_BPB})
+_CONTEXT = (LOSS, GRAD_NORM, LEARNING_RATE, LOSS_SCALE)
+_MAX_METRICS = 1024
+"""Metrics that are watched; a log may print any number of names."""
+
+
+@dataclass
+class _Watch:
+    """What is remembered of one metric."""
+
+    rows: int = 0
+    last: tuple[float, Place] | None = None
+    """The newest finite value."""
+    bad: tuple[int, ...] = ()
+    """Row numbers of the newest non-finite samples."""
+    calm: Place | None = None
+    """Where the present run of finite samples began, while firing."""
+    firing: Severity | None = None
+    title: str = ""
+
+
+@dataclass
+class NonFinite(RankRule):
+    """Fires at the first NaN or infinite value."""
+
+    name: ClassVar[str] = "nonfinite"
+    summary: ClassVar[str] = "A loss, gradient norm or other metric is NaN or infinite."
+
+    streak: int = threshold(20, "finite samples in a row that end the incident")
+    grad_count: int = threshold(3, "non-finite gradient norms within grad_window that are critical")
+    grad_window: int = threshold(10, "samples within which grad_count is counted")
+    scale_search: int = threshold(100, "first samples in which an fp16 loss scale may still overflow often")
+
+    _watches: dict[str, _Watch] = field(default_factory=dict, init=False, repr=False)
+    _recent: dict[str, Recent] = field(
+        default_factory=lambda: {name: Recent() for name in _CONTEXT}, init=False, repr=False
+    )
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge every metric of a block; findings of different metrics are put in stream order."""
+        for name, recent in self._recent.items():
+            recent.push(block.samples.get(name))
+        found: list[tuple[float, str, Finding]] = []
+        for metric, samples in block.samples.items():
+            if not len(samples) or (metric not in self._watches and len(self._watches) >= _MAX_METRICS):
+                continue
+            watch = self._watches.setdefault(metric, _Watch())
+            finite = np.isfinite(samples.value)
+            if watch.firing is None and finite.all():
+                watch.last = (float(samples.value[-1]), place(samples, -1))
+            else:
+                found += [(offset, metric, f) for offset, f in self._scan(metric, watch, samples, finite)]
+            watch.rows += len(samples)
+        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+
+    def _scan(
+        self, metric: str, watch: _Watch, samples: Samples, finite: NDArray[np.bool_]
+    ) -> list[tuple[float, Finding]]:
+        """Jump from one non-finite sample that says something new to the next."""
+        found: list[tuple[float, Finding]] = []
+        bad = np.flatnonzero(~finite)
+        if watch.last is None and metric not in _FATAL and metric != GRAD_NORM:
+            bad = bad[bad > (np.argmax(finite) if finite.any() else len(finite))]  # never computed so far
+        carried = len(watch.bad)
+        bad = np.concatenate([np.asarray(watch.bad, np.int64) - watch.rows, bad])
+        calm_after = np.diff(bad, append=len(samples)) > self.streak
+        known = carried - 1 if watch.firing else carried
+        """Index into `bad` up to which all has been judged."""
+        while known < len(bad):
+            if watch.firing is None:
+                found += self._hit(metric, watch, samples, bad, known)
+            elif calm_after[known]:
+                found.append(self._clear(metric, watch, samples, int(bad[known])))
+                known += 1
+            elif watch.firing is Severity.CRITICAL or metric != GRAD_NORM:
+                calm = np.flatnonzero(calm_after[known:])
+                known = known + int(calm[0]) if len(calm) else len(bad)
+            else:
+                known += 1
+                if known < len(bad):
+                    found += self._hit(metric, watch, samples, bad, known)
+        if watch.firing and (not len(bad) or bad[-1] < len(samples) - 1):
+            begin = int(bad[-1]) + 1
+            watch.calm = place(samples, begin) if begin >= 0 else watch.calm
+        watch.bad = tuple((bad[-self.grad_count :] + watch.rows).tolist())
+        if finite.any():
+            newest_finite = len(finite) - 1 - int(np.argmax(finite[::-1]))
+            watch.last = (float(samples.value[newest_finite]), place(samples, newest_finite))
+        return found
+
+    def _clear(self, metric: str, watch: _Watch, samples: Samples, bad: int) -> tuple[float, Finding]:
+        """End the incident: row `bad` (negative: in an earlier block) was the last non-finite one."""
+        where = place(samples, bad + 1) if bad >= -1 else watch.calm
+        assert where is not None
+        assert watch.firing is not None
+        severity, watch.firing = watch.firing, None
+        clear = self.say(Verdict.CLEAR, severity, f"{label(metric)} is finite again", where, metric=metric)
+        return float(samples.offset[bad + self.streak]), clear
+
+    def _hit(
+        self, metric: str, watch: _Watch, samples: Samples, bad: NDArray[np.int64], index: int
+    ) -> list[tuple[float, Finding]]:
+        """Judge non-finite sample `bad[index]`; nothing when it is no worse than what is known."""
+        row, first = int(bad[index]), index - self.grad_count + 1
+        many = first >= 0 and row - bad[first] < self.grad_window
+        offset = float(samples.offset[row])
+        severity = self._severity(metric, offset, watch.rows + row, many=many)
+        if watch.firing is not None and severity.rank <= watch.firing.rank:
+            return []
+        if watch.firing is None:
+            kind = "NaN" if np.isnan(samples.value[row]) else "infinite"
+            watch.title = f"{label(metric)} is {kind} since {place(samples, row)}"
+        watch.firing = severity
+        before = np.flatnonzero(np.isfinite(samples.value[:row]))
+        if len(before):
+            watch.last = (float(samples.value[before[-1]]), place(samples, int(before[-1])))
+        finding = self.say(
+            Verdict.FIRING,
+            severity,
+            watch.title,
+            place(samples, row),
+            metric=metric,
+            cause=self._cause(metric, offset),
+            advice=_NEVER if watch.last is None and severity is Severity.CRITICAL else _ADVICE[severity],
+            evidence=self._evidence(metric, watch, offset),
+        )
+        return [(offset, finding)]
+
+    def _severity(self, metric: str, offset: float, row: int, *, many: bool) -> Severity:
+        if metric in _FATAL or (metric.startswith("val/") and metric.endswith("loss")):
+            return Severity.CRITICAL
+        loss_bad = self._is_bad(LOSS, offset)
+        if metric == GRAD_NORM:
+            scale = newest(self._recent[LOSS_SCALE], offset)
+            if scale is not None and scale > 1 and not loss_bad:
+                searching = row < self.scale_search
+                # the scaler skips the step and halves its scale
+                return Severity.CRITICAL if many and not searching else Severity.INFO
+            return Severity.CRITICAL if many or loss_bad else Severity.WARNING
+        overflow = "ppl" in metric.lower() or "perplexity" in metric.lower()
+        return Severity.INFO if loss_bad or overflow or over_episodes(metric) else Severity.WARNING
+
+    def _is_bad(self, metric: str, offset: float) -> bool:
+        value: Floats = self._recent[metric].until(offset, 1).value
+        return len(value) > 0 and not np.isfinite(value[0])
+
+    def _cause(self, metric: str, offset: float) -> str:
+        if metric != LOSS and metric in _FATAL and self._is_bad(LOSS, offset):
+            return f"{label(LOSS)} was already non-finite"
+        causes = []
+        if metric != GRAD_NORM:
+            norms = self._recent[GRAD_NORM].until(offset - 1, 16)
+            bad = np.flatnonzero(~np.isfinite(norms.value))
+            if len(bad):
+                causes.append(f"grad norm was already non-finite at {place(norms, int(bad[0]))}")
+            causes.append(surge(self._recent[GRAD_NORM], GRAD_NORM, offset))
+        if metric != LOSS:
+            causes.append(surge(self._recent[LOSS], LOSS, offset, factor=2.0))
+        if newest(self._recent[LOSS_SCALE], offset) not in (None, 1.0):
+            causes.append("fp16 loss scaling is in use")
+        return "; ".join(cause for cause in causes if cause)
+
+    def _evidence(self, metric: str, watch: _Watch, offset: float) -> dict[str, float | int | str | None]:
+        evidence: dict[str, float | int | str | None] = {}
+        if watch.last is not None:
+            evidence["last_finite"], (evidence["last_finite_step"], _) = watch.last
+        for name in (LEARNING_RATE, LOSS_SCALE):
+            value = newest(self._recent[name], offset)
+            if value is not None:
+                evidence[name] = value
+        if metric != GRAD_NORM:
+            norms = self._recent[GRAD_NORM].until(offset - 1, 64).value
+            norms = norms[np.isfinite(norms)]
+            if len(norms):
+                evidence["grad_norm_before"] = float(norms[-1])
+                evidence["grad_norm_median"] = float(np.median(norms))
+        return evidence
+
+
+_NEVER = "It was never finite: check the data, the initialisation and the precision."
+_ADVICE = {
+    Severity.CRITICAL: "Stop, go back to a checkpoint from before this step, and skip the batch or lower "
+    "the learning rate.",
+    Severity.WARNING: "Watch whether it stays; check gradient clipping and the newest batches.",
+    Severity.INFO: "",
+}

@@ -1,0 +1,134 @@
+"""The training loss fell too far, too fast, to be true.
+
+Reason: labels that leak into the inputs, a mask that hides all tokens, or data
+that was seen before make a loss collapse; the run looks its best then.
+Formula, in y = ln(loss) against the rolling baseline (median m, deviation s): m - y
+> max(z * s, -ln(1 - fall)) in `rows` rows in a row: a warning. It ends when the
+loss is above half of the fall for as many rows, or after 256 rows.
+
+Example: 'loss fell 58% at step 2100, and stays there': labels had leaked into the
+inputs.
+
+What to do: do not trust the run before you know why: look for labels in the inputs, a
+mask that hides all tokens, or data read twice.
+
+Traps: the first rows of a run fall fast (`warmup`); a decay of the learning
+rate lowers a loss by a few per cent, and a new epoch by ten; a loss that is printed as
+the mean since its epoch began jumps at each border to where single rows were before.
+
+Source: ml-engineering's notes on data read twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import log
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.baseline import Baseline, grow
+from runwatch.alerts.rules.common.epoch_mean import EpochMean
+from runwatch.alerts.rules.metric_rule import LossRule
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import LOSS, label
+
+
+@dataclass
+class _Fall:
+    """Rows far below the usual level."""
+
+    where: Place
+    level: float
+    least: float
+    """How far below counts."""
+    rows: int = 0
+    low: int = 0
+    back: int = 0
+    firing: bool = False
+
+
+@dataclass
+class LossDrop(LossRule, RankRule):
+    """Fires when the loss collapses to a fraction of what it was."""
+
+    name: ClassVar[str] = "loss_drop"
+    summary: ClassVar[str] = "The training loss fell too far and too fast to be true."
+
+    z: float = threshold(12.0, "robust deviations below the rolling median")
+    fall: float = threshold(0.35, "least fall below the rolling median, as a fraction")
+    rows: int = threshold(8, "rows in a row that must be that low")
+    settle: ClassVar[int] = 256
+    """Rows after which a new level counts as usual."""
+    warmup: int = threshold(200, "first rows of a run, which are not judged")
+
+    _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.002), init=False, repr=False)
+    _means: EpochMean = field(default_factory=EpochMean, init=False, repr=False)
+    _fall: _Fall | None = field(default=None, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge a block, with what it says beside the loss."""
+        self._means.push(block)
+        return super().judge(block)
+
+    def restart(self, where: Place) -> Sequence[Finding]:
+        """Begin anew."""
+        self._baseline = Baseline(floor=0.002)
+        return self._end(self._fall, where) if self._fall else []
+
+    def walk_positive(self, rows: Samples) -> list[Finding]:
+        """Judge the next rows."""
+        start = self._baseline.rows
+        y = np.log(rows.value)
+        usual, sigma = self._baseline.judge(y)
+        least = np.maximum(self.z * sigma, -log(1 - min(self.fall, 0.99)))
+        low = usual - y > least
+        low[: max(0, self.warmup - start)] = False
+        candidates = np.flatnonzero(low)
+        found: list[Finding] = []
+        row = 0
+        while row < len(rows):
+            if self._fall is None:
+                ahead = candidates[np.searchsorted(candidates, row) :]
+                if not len(ahead):
+                    break
+                row = int(ahead[0])
+                border = self._means.border(float(rows.offset[row]), self.settle)
+                level = min(float(usual[row]), log(border.level)) if border else float(usual[row])
+                self._fall = _Fall(place(rows, row), level, float(least[row]))
+            found += self._follow(self._fall, float(y[row]), place(rows, row))
+            row += 1
+        return found
+
+    def _follow(self, fall: _Fall, y: float, here: Place) -> list[Finding]:
+        depth = fall.level - y
+        fall.rows += 1
+        fall.low = fall.low + 1 if depth > fall.least else 0
+        fall.back = fall.back + 1 if depth < fall.least / 2 else 0
+        if (not fall.firing and not fall.low) or fall.back >= self.rows or fall.rows >= self.settle:
+            return self._end(fall, here)
+        if fall.firing or fall.low < self.rows:
+            return []
+        fall.firing = True
+        return [
+            self.say(
+                Verdict.FIRING,
+                Severity.WARNING,
+                f"{label(LOSS)} fell {1 - grow(-depth):.0%} at {fall.where}, and stays there",
+                fall.where,
+                metric=LOSS,
+                cause="labels leak into the inputs, labels are masked, or data is repeated",
+                advice="Look at the batches since this step before you believe it.",
+                evidence={"before": grow(fall.level), "now": grow(y)},
+            )
+        ]
+
+    def _end(self, fall: _Fall, where: Place) -> list[Finding]:
+        self._fall = None
+        if not fall.firing:
+            return []
+        title = f"{label(LOSS)} is where it was, or the new level is usual"
+        return [self.say(Verdict.CLEAR, Severity.WARNING, title, where, metric=LOSS)]

@@ -1,0 +1,110 @@
+"""The training loss has stopped improving.
+
+Reason: a plateau is often fine, and often the moment to lower the rate or stop;
+nobody has to be woken for it, so it is a note.
+Formula: of medians of 64 rows, taken every 64, none of the last max(`rows`, a
+quarter of the run so far) is below the best before them by max(`least`, half of
+the noise). Ends at the next such improvement.
+
+Example: 'loss has not improved for 896 rows, since step 26240'.
+
+What to do: nothing has to be done. Stop, lower the rate, or let it run to its end as
+planned.
+
+Traps: the end of a schedule is flat by design, so nothing is said in the last
+fifth of a run whose length is known; losses of both signs are not judged.
+
+Source: PyTorch's ReduceLROnPlateau, which asks the same with a patience.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import log, log1p
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.baseline import Windows, grow, spread
+from runwatch.alerts.rules.metric_rule import LossRule
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import LOSS, label
+
+_WIDTH = 64
+
+
+@dataclass
+class Plateau(LossRule, RankRule):
+    """Notes when the training loss stands still for long."""
+
+    name: ClassVar[str] = "plateau"
+    summary: ClassVar[str] = "The training loss has not improved for a long time (a note)."
+
+    rows: int = threshold(512, "rows without improvement, at least")
+    part: float = threshold(0.25, "of the rows so far, at least")
+    least: float = threshold(0.005, "improvement that counts, as a fraction")
+
+    _windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _WIDTH), init=False, repr=False)
+    _best: tuple[float, int, Place] | None = field(default=None, init=False, repr=False)
+    """The best median of ln(loss), its row number and its place."""
+    _total: int | None = field(default=None, init=False, repr=False)
+    _rolls: bool = field(default=False, init=False, repr=False)
+    """The totals are but where epochs end."""
+    _open: bool = field(default=False, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge a block, with what it says beside the loss."""
+        self._rolls |= block.rolls
+        self._total = None if self._rolls else block.total or self._total
+        return super().judge(block)
+
+    def restart(self, where: Place) -> Sequence[Finding]:
+        """Begin anew."""
+        self._windows, self._best = Windows(_WIDTH, _WIDTH), None
+        return self._end(where)
+
+    def walk_positive(self, rows: Samples) -> list[Finding]:
+        """Judge the next rows."""
+        start = self._windows.rows
+        ends, windows = self._windows.add(np.log(rows.value))
+        if not len(ends):
+            return []
+        levels, sigmas = spread(windows, 0.0)
+        found: list[Finding] = []
+        for end, level, sigma in zip(ends.tolist(), levels.tolist(), sigmas.tolist(), strict=True):
+            if self._best is None or level < self._best[0] - max(log1p(self.least), sigma / 2):
+                where = place(rows, end - start - 1)
+                self._best = (level, end, where)
+                found += self._end(where)
+                continue
+            flat = end - self._best[1]
+            if flat < max(self.rows, self.part * end) or self._open:
+                continue
+            where = place(rows, end - start - 1)
+            if self._total is not None and where.step is not None and where.step > 0.8 * self._total:
+                continue  # it is nearly over
+            if level > self._best[0] + log(1.05):
+                continue  # that is no plateau
+            self._open = True
+            best = self._best
+            title = f"{label(LOSS)} has not improved for {flat} rows, since {best[2]}"
+            found.append(
+                self.say(
+                    Verdict.FIRING,
+                    Severity.INFO,
+                    title,
+                    where,
+                    metric=LOSS,
+                    evidence={"best": grow(best[0]), "best_step": best[2].step, "now": grow(level)},
+                )
+            )
+        return found
+
+    def _end(self, where: Place) -> list[Finding]:
+        if not self._open:
+            return []
+        self._open = False
+        return [self.say(Verdict.CLEAR, Severity.INFO, f"{label(LOSS)} improves again", where, metric=LOSS)]

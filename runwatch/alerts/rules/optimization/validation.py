@@ -1,0 +1,232 @@
+"""The validation loss rises away from its best, or jumped and stays there.
+
+Reason: when validation rises while training falls the run learns its data by heart,
+and the checkpoint to keep is an old one.
+Formula: evaluations in a row, `evals` of them and at least `part` of all so far (24 at
+most), above the lowest median of three (the best of many is low by chance) by max(ln(1 +
+`rise`), 4 s) and by `waves` times the highest rise that was lost again by half; after at
+least `least` evaluations, while the median training loss of 64 rows has not risen since
+the best. Two in a row that stand `jump` times, and 8 s, above the two before them are
+told sooner, unless single ones have risen half as high twice. All in logarithms. Both
+are warnings, and end with an evaluation near the best.
+s is the noise of one evaluation: the 90th percentile of how far one stands above the line
+between its neighbours, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the
+few that n are. Only evaluations before the rise count, or those of a rise that was lost
+again; where fewer than eight are known, those of the rise count too.
+
+Example: 'val loss is 8% above its best of 2.984 at step 2418': it overfits.
+
+What to do: keep the checkpoint of the best evaluation. If it overfits, stop or add data
+or regularisation; if it jumped, look at the evaluation's data and at the weights loaded
+for it.
+
+Traps: an evaluation on a small or random subset is noisy, at times only once the loss
+has begun to fall, and a median of few differences does not see it; a descent bends too,
+but only downwards; a single evaluation several times as high as the others is common and
+came back at the next in every log where one was seen; the more often a run evaluates, the
+more often three in a row are high by chance, so that a rise must last for a part of the
+run; losses near zero wander by ratios, and come back, which no overfitting does; lines of
+one evaluation that goes on (the same step, no training between) are one evaluation; when
+the training loss rises too it diverges, and other rules say so.
+
+Source: early stopping as in Prechelt, 1998, with the noise measured.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import ceil, log
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.baseline import grow, middle
+from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.waves import Waves
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS, label
+
+_PEAK = 1 / (1.2816 * 6**0.5)
+"""Scales the 90th percentile of second differences to the deviation of a Gaussian."""
+_FEW = 8
+"""Evaluations before a rise of which the noise can be told without those of the rise."""
+_NEWEST = 12
+"""Evaluations that tell the noise of now."""
+_LONGEST = 24
+"""The most evaluations in a row that a rise must last."""
+
+
+class _Noise:
+    """How far single evaluations scatter upwards."""
+
+    def __init__(self) -> None:
+        self._peaks: deque[float] = deque(maxlen=48)
+        self._waiting: deque[float] = deque(maxlen=48)
+        """Those of a rise that may last: they are noise if it comes back."""
+
+    def take(self, bend: float, *, calm: bool) -> None:
+        """Take the newest second difference; `calm` if no rise is going on."""
+        self._waiting.append(max(0.0, -bend))
+        if calm:
+            self._peaks += self._waiting
+            self._waiting.clear()
+
+    def deviation(self) -> float:
+        """Return the deviation of one evaluation; infinite if hardly any is known."""
+        peaks = [*self._peaks] if len(self._peaks) >= _FEW else [*self._peaks, *self._waiting]
+        return max(_spread(peaks), _spread(peaks[-_NEWEST:]))
+
+
+def _spread(peaks: list[float]) -> float:
+    """Return a deviation that is likely to be no less than the true one, however few the peaks."""
+    count = len(peaks)
+    return _PEAK * sorted(peaks)[int(0.9 * count)] * (1 + 4 / count) if count > 2 else np.inf
+
+
+@dataclass
+class _Watch:
+    """What is remembered of one validation loss."""
+
+    count: int = 0
+    best: float = np.inf
+    where: Place | None = None
+    low: float = np.inf
+    """Lowest median of three evaluations in a row: the best of many is low by chance."""
+    train: float = np.nan
+    """Median training loss at the best."""
+    above: int = 0
+    """Evaluations in a row that were above the margin."""
+    step: float = -np.inf
+    begin: float = -np.inf
+    """Where this run began, in the log."""
+    offset: float = -np.inf
+    """Where the newest line was."""
+    newest: deque[float] = field(default_factory=lambda: deque(maxlen=_LONGEST))
+    """ln of the newest evaluations."""
+    single: Waves = field(default_factory=Waves)
+    lasting: Waves = field(default_factory=Waves)
+    """Rises of single evaluations, and of as many in a row as a rise must last, that came back."""
+    noise: _Noise = field(default_factory=_Noise)
+    open: bool = False
+
+
+@dataclass
+class Validation(RankRule):
+    """Fires when validation gets worse while training does not."""
+
+    name: ClassVar[str] = "validation"
+    summary: ClassVar[str] = "The validation loss rises away from its best (overfitting), or jumped."
+
+    rise: float = threshold(0.05, "least rise over the best, as a fraction")
+    evals: int = threshold(3, "evaluations in a row that must be above it")
+    part: float = threshold(0.1, "part of all evaluations that must be above it, where that is more")
+    least: int = threshold(5, "evaluations before anything is said")
+    jump: float = threshold(1.5, "times the evaluations before that two in a row must be")
+    waves: float = threshold(2.0, "multiple of the highest rise so far that was lost again")
+
+    _recent: Recent = field(default_factory=Recent, init=False, repr=False)
+    _watches: dict[str, _Watch] = field(default_factory=dict, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the validation losses of a block."""
+        self._recent.push(block.samples.get(LOSS))
+        found: list[Finding] = []
+        for metric in (VAL_LOSS, VAL_BPB):
+            samples = block.samples.get(metric)
+            if samples is not None:
+                for row in np.flatnonzero(np.isfinite(samples.value) & (samples.value > 0)).tolist():
+                    watch = self._watches.setdefault(metric, _Watch())
+                    found += self._take(metric, watch, samples, row)
+        return found
+
+    def _take(self, metric: str, watch: _Watch, samples: Samples, row: int) -> list[Finding]:
+        value, where, step = float(samples.value[row]), place(samples, row), float(samples.step[row])
+        if step < watch.step:  # another run, or one that went back
+            found = self._end(metric, watch, where)
+            watch = self._watches[metric] = _Watch(begin=watch.offset)
+            return found + self._take(metric, watch, samples, row)
+        if self._goes_on(watch, step, float(samples.offset[row])):
+            return []
+        watch.step = step
+        margin, jumped = self._measure(watch, log(value))
+        if value <= watch.best:
+            watch.best, watch.where, watch.above = value, where, 0
+            watch.train = self._train(watch)
+            return self._end(metric, watch, where)
+        if watch.open:
+            return self._end(metric, watch, where) if log(value / watch.best) < margin / 2 else []
+        learns = not self._train(watch) > 1.03 * watch.train
+        rising = watch.above >= self._long(watch) and watch.count >= self.least and learns
+        if not jumped and not rising:
+            return []
+        watch.open = True
+        return [self._tell(metric, watch, where, value, rising=rising)]
+
+    def _tell(self, metric: str, watch: _Watch, where: Place, value: float, *, rising: bool) -> Finding:
+        if rising:
+            rise = f"{label(metric)} is {value / watch.best - 1:.0%} above its best"
+            title = f"{rise} of {watch.best:.4g} at {watch.where}"
+            cause = "it overfits: the training loss did not rise" if watch.train > 0 else ""
+        else:
+            times = value / grow(watch.newest[-3])
+            title = f"{label(metric)} jumped to {value:.4g}, {times:.1f} times what it was, and stays there"
+            cause = ""
+        return self.say(
+            Verdict.FIRING,
+            Severity.WARNING,
+            title,
+            where,
+            metric=metric,
+            cause=cause,
+            advice=f"Keep the checkpoint near {watch.where}; stop, or add data or regularisation.",
+            evidence={"best": watch.best, "best_step": watch.where and watch.where.step, "now": value},
+        )
+
+    def _measure(self, watch: _Watch, level: float) -> tuple[float, bool]:
+        """Take an evaluation; return the margin (in ln) above the best, and whether the newest two jumped."""
+        watch.count += 1
+        newest = watch.newest
+        newest.append(level)
+        last = list(newest)
+        if len(last) > 2:
+            watch.low = min(watch.low, middle(last[-3:]))
+        noise = watch.noise.deviation()
+        single = self.waves * watch.single.take(level)
+        watch.lasting.take(min(last[-self._long(watch) :]))
+        margin = max(log(1 + self.rise), 4 * noise, self.waves * watch.lasting.highest)
+        watch.above = watch.above + 1 if level > watch.low + margin else 0
+        if len(last) > 2:
+            watch.noise.take(last[-1] - 2 * last[-2] + last[-3], calm=watch.above == 0)
+        if len(last) < 5:
+            return margin, False
+        leap = min(last[-2:]) - max(last[-4:-2])
+        far = min(last[-2:]) > log(watch.best) + max(single, log(1.2))
+        return margin, far and leap > max(log(self.jump), 8 * noise)
+
+    def _long(self, watch: _Watch) -> int:
+        """Return how many evaluations in a row a rise must last."""
+        return max(self.evals, min(_LONGEST, ceil(self.part * watch.count)))
+
+    def _goes_on(self, watch: _Watch, step: float, offset: float) -> bool:
+        """Return whether a line is of the evaluation that the line before was of."""
+        trained = self._recent.until(offset, 1).offset
+        same = step == watch.step and not (len(trained) and trained[0] > watch.offset)
+        watch.offset = offset
+        return same
+
+    def _train(self, watch: _Watch) -> float:
+        """Return the median training loss of up to 64 rows of this run, before the newest evaluation."""
+        samples = self._recent.until(watch.offset, 64)
+        values = samples.value[np.isfinite(samples.value) & (samples.offset > watch.begin)]
+        return middle(values.tolist()) if len(values) else np.nan
+
+    def _end(self, metric: str, watch: _Watch, where: Place) -> list[Finding]:
+        if not watch.open:
+            return []
+        watch.open, watch.above = False, 0
+        title = f"{label(metric)} is near its best again"
+        return [self.say(Verdict.CLEAR, Severity.WARNING, title, where, metric=metric)]

@@ -1,0 +1,167 @@
+"""The discriminator of a pair of adversaries has won: its loss stands at zero, and teaches nothing.
+
+Reason: where the discriminator is sure of itself the generator's gradients vanish, and
+hours later the images are as they were.
+Formula: the median of `rows` rows of the discriminator's loss is below `part` of the
+median of its first 64, if that was above 0.05. A note; a warning if the generator's
+loss is `rise` above its own first 64 at the same time. Ends above five times `part`.
+
+Example: 'd_loss is 0.0003, 0.05% of what it was at first', while g_loss has doubled.
+
+What to do: look at the newest images. If they stand still, weaken the discriminator
+(lower rate, fewer steps, noise on its inputs) from an earlier checkpoint.
+
+Traps: a discriminator that is switched on later has a loss of zero until then; losses of
+both signs (Wasserstein) have no zero; real and fake losses that are printed apart must both
+be at zero; conditional models with another loss beside it live with a strong
+discriminator, which is why it is a note.
+
+Sources: Arjovsky and Bottou 2017 on the gradients of a perfect discriminator; the log of
+pix2pix on facades, whose discriminator is strong and not perfect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.baseline import Floats, Windows, before_negative, median
+from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.roles import FORGER, JUDGE, cast
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import label
+
+_FIRST, _HOP = 64, 64
+_REAL = 0.05
+"""First level from which a loss counts as computed."""
+_MOST = 4
+
+
+@dataclass
+class _Level:
+    """Where a loss began, and its newest rows."""
+
+    first: list[float] = field(default_factory=list)
+    since: float = np.inf
+    """Offset from which the first level is known."""
+    recent: Recent = field(default_factory=Recent)
+
+    def push(self, rows: Samples) -> None:
+        """Take new rows."""
+        self.recent.push(rows)
+        missing = _FIRST - len(self.first)
+        if missing > 0:
+            self.first += rows.value[:missing].tolist()
+            if len(self.first) == _FIRST:
+                self.since = float(rows.offset[missing - 1])
+
+    def risen(self, offset: float, rise: float) -> bool:
+        """Return whether the last 64 rows up to `offset` are above the first ones by `rise`."""
+        if self.since >= offset:
+            return False
+        usual, now = float(np.median(self.first)), float(np.median(self.recent.until(offset, _FIRST).value))
+        return now > (1 + rise) * usual > 0
+
+
+@dataclass
+class _Loss:
+    """What is known of the loss of one discriminator."""
+
+    windows: Windows
+    first: list[float] = field(default_factory=list)
+    real: Recent = field(default_factory=Recent)
+    """The loss on real images, where it is printed apart."""
+    signed: bool = False
+    firing: Severity | None = None
+
+
+@dataclass
+class Discriminator(RunRule):
+    """Fires when the discriminator's loss stands at zero."""
+
+    name: ClassVar[str] = "discriminator"
+    summary: ClassVar[str] = "The discriminator of a GAN has won: its loss stands at zero."
+
+    rows: int = threshold(256, "rows whose median is judged")
+    part: float = threshold(0.01, "part of its first level below which it has won")
+    rise: float = threshold(0.25, "rise of the generator's loss that makes it a warning, as a fraction")
+
+    _judges: dict[str, _Loss] = field(default_factory=dict, init=False, repr=False)
+    _forgers: dict[str, _Level] = field(default_factory=dict, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the losses of the discriminators of a block."""
+        for metric, samples in cast(block.samples, FORGER):
+            if metric in self._forgers or len(self._forgers) < _MOST:
+                self._forgers.setdefault(metric, _Level()).push(samples)
+        found: list[tuple[float, str, Finding]] = []
+        for metric, samples in cast(block.samples, JUDGE):
+            if metric not in self._judges and len(self._judges) >= _MOST:
+                continue
+            loss = self._judges.setdefault(metric, _Loss(Windows(self.rows, _HOP)))
+            loss.real.push(block.samples.get(_twin(metric)))
+            if not loss.signed:
+                rows, loss.signed = before_negative(samples)
+                found += [(offset, metric, f) for offset, f in self._walk(metric, loss, rows)]
+        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+
+    def _walk(self, metric: str, loss: _Loss, rows: Samples) -> list[tuple[float, Finding]]:
+        loss.first += rows.value[: _FIRST - len(loss.first)].tolist()
+        start = loss.windows.rows
+        ends, windows = loss.windows.add(rows.value)
+        first = float(np.median(loss.first)) if len(ends) else 0.0
+        if first < _REAL:
+            return []
+        levels: Floats = median(np.sort(windows, axis=1))
+        if loss.firing is None and (levels >= self.part * first).all():
+            return []
+        found: list[tuple[float, Finding]] = []
+        for end, level in zip(ends.tolist(), levels.tolist(), strict=True):
+            row = end - start - 1
+            finding = self._step(metric, loss, level, first, place(rows, row), float(rows.offset[row]))
+            if finding is not None:
+                found.append((float(rows.offset[row]), finding))
+        return found
+
+    def _step(
+        self, metric: str, loss: _Loss, level: float, first: float, here: Place, offset: float
+    ) -> Finding | None:
+        """Judge one level."""
+        if loss.firing is not None and level > 5 * self.part * first:
+            severity, loss.firing = loss.firing, None
+            return self.say(Verdict.CLEAR, severity, f"{label(metric)} is back", here, metric=metric)
+        if level >= self.part * first or not self._sure(metric, loss, self.part * first, offset):
+            return None
+        forger = next((m for m in sorted(self._forgers) if self._forgers[m].risen(offset, self.rise)), "")
+        severity = Severity.WARNING if forger else Severity.INFO
+        if loss.firing is not None and severity.rank <= loss.firing.rank:
+            return None
+        loss.firing = severity
+        return self.say(
+            Verdict.FIRING,
+            severity,
+            f"{label(metric)} is {level:.3g}, {100 * level / first:.2g}% of what it was at first",
+            here,
+            metric=metric,
+            cause=f"the discriminator wins, and {forger} has risen" if forger else "",
+            advice="Lower the discriminator's learning rate, train it less often, or smooth its labels.",
+            evidence={"first": first, "now": level},
+        )
+
+    def _sure(self, metric: str, loss: _Loss, limit: float, offset: float) -> bool:
+        """Return whether the loss on real images, where it is printed apart, stands at zero too."""
+        if not _twin(metric):
+            return True
+        rows = loss.real.until(offset, _FIRST).value
+        return len(rows) > 0 and float(np.median(np.abs(rows))) < limit
+
+
+def _twin(metric: str) -> str:
+    """Return how the loss on real images is called where that on fakes is `metric`; "" if it holds both."""
+    head, found, tail = metric.lower().rpartition("fake")
+    return metric[: len(head)] + ("REAL" if metric[len(head) :].isupper() else "real") + tail if found else ""

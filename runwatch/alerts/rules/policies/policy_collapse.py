@@ -1,0 +1,135 @@
+"""A policy collapsed: it always does the same, or its replies shrank to nothing, and no reward came of it.
+
+Reason: a policy without entropy explores nothing more; replies of one token, or groups
+of replies that all get the same reward, give no gradient. In the log of a real run the
+replies went from 1,750 tokens to one within ten steps, and it trained on for days.
+Formula, for entropy, length of replies and spread of rewards: the median of 16 rows,
+taken every 8, is below `part` of the median of the first 16, at `persist` such points
+in a row. A warning if no reward is above where it began by two standard errors, else a
+note. Ends above twice `part`.
+
+Example: 'actor/entropy is 0.00018, 0.1% of what it was at first', and the score fell from
+-0.68 to -1.
+
+What to do: stop, since no gradient is left to come back by. Go back to before the fall;
+raise the entropy bonus or the KL penalty, and look at what it says.
+
+Traps: a policy that has learned a game is sure of itself, and its entropy falls too: its
+rewards have risen; differential entropies of continuous actions have no zero, and are not
+judged once they are negative; entropies of routers and of attention, and those of runs
+that print no reward, are other things.
+
+Sources: Cui et al. 2025 on the collapse of entropy in the training of language models;
+verl's log of a policy that learned to say nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.baseline import Windows, before_negative, median
+from runwatch.alerts.rules.common.rewards import Rewards
+from runwatch.alerts.rules.common.roles import ENTROPY, LENGTH, SPREAD, cast, role
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import label
+
+_WIDTH, _HOP = 16, 8
+_MOST = 8
+_SIGNS = (ENTROPY, LENGTH, SPREAD)
+
+
+@dataclass
+class _Sign:
+    """What is known of one series."""
+
+    windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _HOP))
+    first: float = np.nan
+    signed: bool = False
+    under: int = 0
+    since: Place | None = None
+    firing: Severity | None = None
+
+
+@dataclass
+class PolicyCollapse(RunRule):
+    """Fires when a policy loses its entropy, or its words, for nothing."""
+
+    name: ClassVar[str] = "policy_collapse"
+    summary: ClassVar[str] = (
+        "A policy lost its entropy, or its replies their length, and no reward came of it."
+    )
+
+    part: float = threshold(0.1, "part of what it was at first below which it has collapsed")
+    persist: int = threshold(5, "evaluations in a row, 8 rows apart, that must agree")
+
+    _rewards: Rewards = field(default_factory=Rewards, init=False, repr=False)
+    _signs: dict[str, _Sign] = field(default_factory=dict, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge entropy, lengths and spread of a block."""
+        self._rewards.push(block)
+        found: list[tuple[float, str, Finding]] = []
+        for metric, samples in cast(block.samples, *_SIGNS):
+            if metric not in self._signs and len(self._signs) >= _MOST:
+                continue
+            sign = self._signs.setdefault(metric, _Sign())
+            if not sign.signed:
+                rows, sign.signed = before_negative(samples)
+                found += [(offset, metric, f) for offset, f in self._walk(metric, sign, rows)]
+        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+
+    def _walk(self, metric: str, sign: _Sign, rows: Samples) -> list[tuple[float, Finding]]:
+        start = sign.windows.rows
+        ends, windows = sign.windows.add(rows.value)
+        if not len(ends):
+            return []
+        levels = median(np.sort(windows, axis=1))
+        sign.first = float(levels[0]) if np.isnan(sign.first) else sign.first
+        if sign.firing is None and not sign.under and (levels >= self.part * sign.first).all():
+            return []
+        found: list[tuple[float, Finding]] = []
+        for end, level in zip(ends.tolist(), levels.tolist(), strict=True):
+            row = end - start - 1
+            finding = self._step(metric, sign, level, place(rows, row), float(rows.offset[row]))
+            if finding is not None:
+                found.append((float(rows.offset[row]), finding))
+        return found
+
+    def _step(self, metric: str, sign: _Sign, level: float, here: Place, offset: float) -> Finding | None:
+        """Judge one level."""
+        if sign.firing is not None and level > 2 * self.part * sign.first:
+            severity, sign.firing, sign.under = sign.firing, None, 0
+            return self.say(Verdict.CLEAR, severity, f"{label(metric)} is back", here, metric=metric)
+        sign.under = sign.under + 1 if level < self.part * sign.first else 0
+        sign.since = here if sign.under == 1 else sign.since
+        if sign.under < self.persist or not self._rewards.known(offset):
+            return None
+        severity = Severity.INFO if self._rewards.better(offset) else Severity.WARNING
+        if sign.firing is not None and severity.rank <= sign.firing.rank:
+            return None
+        sign.firing = severity
+        share = f"{100 * level / sign.first:.2g}%"
+        return self.say(
+            Verdict.FIRING,
+            severity,
+            f"{label(metric)} is {level:.3g}, {share} of what it was at first",
+            sign.since or here,
+            metric=metric,
+            cause="" if severity is Severity.INFO else _CAUSES[role(metric)],
+            advice="" if severity is Severity.INFO else _ADVICE,
+            evidence={"first": sign.first, "now": level, **self._rewards.words(offset)},
+        )
+
+
+_CAUSES = {
+    ENTROPY: "the policy always does the same, and earns no more than at the beginning",
+    LENGTH: "the policy has learned to say nothing, and earns no more than at the beginning",
+    SPREAD: "all replies get the same reward, so that there is nothing to learn from",
+}
+_ADVICE = "Go back to a checkpoint from before; look at samples, raise the entropy bonus, or lower the rate."

@@ -1,0 +1,143 @@
+"""A policy moves away much faster than it did: its divergence (KL) is many times the usual.
+
+Reason: one update that goes too far breaks a policy, and the reward follows some steps
+later; a policy that runs away from its reference is often exploiting the reward model.
+Formula: the median of the last 16 rows is above `times` the median of the 64 rows before
+them and above `least`, at `persist` such points in a row, 8 rows apart. A warning, or a
+note while a reward is above what it was in those 64 rows by two standard errors. Ends
+below the root of `times` of that level, or after 512 rows.
+
+Example: 'train/approx_kl is 0.31, 28x its usual 0.011'.
+
+What to do: read some samples: if they have become nonsense or exploit the reward, go
+back and raise the KL penalty or lower the rate.
+
+Traps: divergence from a reference begins at zero and grows by itself, so the first
+`warmup` rows are not judged; estimators of it have fat tails, of which a median of 16
+knows nothing; auto-encoders and distillation print a KL as well, but no reward.
+
+Sources: Schulman et al. 2017, whose adaptive penalty takes 1.5 times the target for too
+far; Schulman 2020 on estimators of KL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.baseline import Segments, Windows, median
+from runwatch.alerts.rules.common.rewards import Rewards
+from runwatch.alerts.rules.common.roles import KL, cast
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import label
+
+_NOW, _BEFORE, _HOP = 16, 64, 8
+_MOST = 8
+
+
+@dataclass
+class _Shift:
+    """What is known of one series."""
+
+    segments: Segments = field(default_factory=Segments)
+    windows: Windows = field(default_factory=lambda: Windows(_NOW + _BEFORE, _HOP))
+    over: int = 0
+    since: Place | None = None
+    usual: float = 0.0
+    fired: int = 0
+    """Row at which it fired."""
+    firing: Severity | None = None
+
+
+@dataclass
+class PolicyShift(RunRule):
+    """Fires when a policy's divergence jumps and stays up."""
+
+    name: ClassVar[str] = "policy_shift"
+    summary: ClassVar[str] = "The divergence (KL) of a policy is many times the usual."
+
+    times: float = threshold(10.0, "times the usual divergence")
+    least: float = threshold(0.1, "divergence below which nothing is said")
+    persist: int = threshold(2, "evaluations in a row, 8 rows apart, that must agree")
+    warmup: int = threshold(128, "rows after a start that are not judged")
+    settle: ClassVar[int] = 512
+    """Rows after which a new level counts as usual."""
+
+    _rewards: Rewards = field(default_factory=Rewards, init=False, repr=False)
+    _shifts: dict[str, _Shift] = field(default_factory=dict, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the divergences of a block."""
+        parts = {part.metric: part.samples for part in cast(block.samples, KL)}
+        self._rewards.push(block)
+        if not parts and not (block.restarts and self._shifts):
+            return ()
+        found: list[tuple[float, str, Finding]] = []
+        for metric in sorted({*parts, *self._shifts}):
+            if metric not in self._shifts and len(self._shifts) >= _MOST:
+                continue
+            shift = self._shifts.setdefault(metric, _Shift())
+            for restarted, piece in shift.segments.split(parts.get(metric), block.restarts):
+                if restarted:
+                    if shift.firing is not None:
+                        begin = float(piece.offset[0])
+                        found.append((begin, metric, self._clear(metric, shift, place(piece, 0))))
+                    shift = self._shifts[metric] = _Shift(shift.segments)
+                found += [(offset, metric, f) for offset, f in self._walk(metric, shift, piece)]
+        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+
+    def _walk(self, metric: str, shift: _Shift, rows: Samples) -> list[tuple[float, Finding]]:
+        start = shift.windows.rows
+        ends, windows = shift.windows.add(np.abs(rows.value))
+        if not len(ends):
+            return []
+        usual = median(np.sort(windows[:, :_BEFORE], axis=1))
+        now = median(np.sort(windows[:, _BEFORE:], axis=1))
+        found: list[tuple[float, Finding]] = []
+        over = now > np.maximum(self.times * usual, self.least)
+        if shift.firing is None and not shift.over and not over.any():
+            return []
+        for end, before, level, far in zip(
+            ends.tolist(), usual.tolist(), now.tolist(), over.tolist(), strict=True
+        ):
+            row = end - start - 1
+            here, offset = place(rows, row), float(rows.offset[row])
+            if shift.firing is not None:
+                low = level < max(self.times**0.5 * shift.usual, self.least)
+                if low or end >= shift.fired + self.settle:
+                    found.append((offset, self._clear(metric, shift, here)))
+                continue
+            if not far or end < self.warmup + _NOW:
+                shift.over = 0
+                continue
+            shift.over += 1
+            if shift.over == 1:
+                shift.since, shift.usual = here, before
+            if shift.over >= self.persist and self._rewards.known(offset):
+                shift.fired = end
+                found.append((offset, self._fire(metric, shift, level, offset)))
+        return found
+
+    def _fire(self, metric: str, shift: _Shift, level: float, offset: float) -> Finding:
+        shift.firing = Severity.INFO if self._rewards.rises(offset) else Severity.WARNING
+        times = f"{level / shift.usual:.0f}x its usual {shift.usual:.3g}" if shift.usual > 0 else "usually 0"
+        return self.say(
+            Verdict.FIRING,
+            shift.firing,
+            f"{label(metric)} is {level:.3g}, {times}",
+            shift.since or Place(None, None),
+            metric=metric,
+            advice="Lower the learning rate or the number of epochs per batch, or raise the penalty on KL.",
+            evidence={"usual": shift.usual, "now": level, **self._rewards.words(offset)},
+        )
+
+    def _clear(self, metric: str, shift: _Shift, where: Place) -> Finding:
+        severity, shift.firing, shift.over = shift.firing or Severity.WARNING, None, 0
+        return self.say(
+            Verdict.CLEAR, severity, f"{label(metric)} is near its usual level", where, metric=metric
+        )

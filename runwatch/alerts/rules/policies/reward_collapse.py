@@ -1,0 +1,156 @@
+"""The reward has fallen from its best and stays down.
+
+Reason: policies forget, and exploit errors of the reward model until an update breaks
+them; the best of the run is then a checkpoint that lies behind.
+Formula: level is the median of 32 rows, taken every 16 rows; best is the highest so
+far, low the lowest before it. Fires when best - level is above max(`part` of best -
+low, `z` deviations of a single row, now or at the best) at `persist` such points in a
+row; where the reward had not risen by that much before, it must fall by twice the
+noise and by a fifth of itself. A warning. Ends when half of what was lost is back.
+
+Example: 'the reward is 0.12, down from its best of 0.81 at step 640': it had learned
+from 0.1, and lost nearly all of it.
+
+What to do: go back to the checkpoint of the best reward; lower the learning rate or the
+size of an update (clip range, KL penalty).
+
+Traps: where each row is one episode a note is all, since a policy that fails at once
+prints many more rows than one that stands for long; a reward with the price of
+divergence in it stands beside the score, and both are judged; a harder curriculum
+lowers rewards rightly, so that it is never critical; what begins anew after a restart
+is judged anew.
+
+Sources: Gao et al. 2023 on rewards that are optimised too far; the notes of
+stable-baselines3 on training that collapses late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.baseline import Segments, Windows, median, spread
+from runwatch.alerts.rules.common.roles import REWARD, cast, of_episode
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import label
+
+_WIDTH, _HOP = 32, 16
+_LEAST = 0.2
+"""Part of a reward that had not risen that is worth telling, however little it scatters."""
+_MOST = 8
+"""Series of rewards that are judged."""
+
+
+@dataclass
+class _Reward:
+    """What is known of one series."""
+
+    segments: Segments = field(default_factory=Segments)
+    windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _HOP))
+    low: float = np.inf
+    """The lowest level before the best."""
+    lowest: float = np.inf
+    best: float = -np.inf
+    noise: float = 0.0
+    """A row's deviation at the best."""
+    where: Place | None = None
+    under: int = 0
+    since: Place | None = None
+    """Where it went down."""
+    firing: bool = False
+
+
+@dataclass
+class RewardCollapse(RunRule):
+    """Fires when a reward stays far below its best."""
+
+    name: ClassVar[str] = "reward_collapse"
+    summary: ClassVar[str] = "The reward of reinforcement learning fell from its best and stays down."
+
+    part: float = threshold(0.5, "part of what had been gained that is lost")
+    z: float = threshold(3.0, "least fall in robust deviations of a single row")
+    persist: int = threshold(4, "evaluations in a row, 16 rows apart, that must agree")
+
+    _rewards: dict[str, _Reward] = field(default_factory=dict, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge each reward of a block; findings of different ones are put in stream order."""
+        parts = {part.metric: part.samples for part in cast(block.samples, REWARD)}
+        if not parts and not (block.restarts and self._rewards):
+            return ()
+        found: list[tuple[float, str, Finding]] = []
+        for metric in sorted({*parts, *self._rewards}):
+            if metric not in self._rewards and len(self._rewards) >= _MOST:
+                continue
+            reward = self._rewards.setdefault(metric, _Reward())
+            for restarted, piece in reward.segments.split(parts.get(metric), block.restarts):
+                if restarted:
+                    if reward.firing:
+                        found.append((float(piece.offset[0]), metric, self._clear(metric, place(piece, 0))))
+                    reward = self._rewards[metric] = _Reward(reward.segments)
+                found += [(offset, metric, f) for offset, f in self._walk(metric, reward, piece)]
+        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+
+    def _walk(self, metric: str, reward: _Reward, rows: Samples) -> list[tuple[float, Finding]]:
+        start = reward.windows.rows
+        ends, windows = reward.windows.add(rows.value)
+        if not len(ends):
+            return []
+        levels = median(np.sort(windows, axis=1)).tolist()
+        noises = spread(windows, 0.0)[1].tolist()
+        found: list[tuple[float, Finding]] = []
+        for end, level, noise in zip(ends.tolist(), levels, noises, strict=True):
+            row = end - start - 1
+            finding = self._step(metric, reward, level, noise, place(rows, row))
+            if finding is not None:
+                found.append((float(rows.offset[row]), finding))
+        return found
+
+    def _step(self, metric: str, reward: _Reward, level: float, noise: float, here: Place) -> Finding | None:
+        """Judge one level."""
+        reward.lowest = min(reward.lowest, level)
+        if level > reward.best:
+            reward.best, reward.noise, reward.where, reward.low = level, noise, here, reward.lowest
+        fall, gained = reward.best - level, reward.best - reward.low
+        row = self.z * max(noise, reward.noise)
+        limit = max(self.part * gained, row) if gained > row else max(2 * row, _LEAST * abs(reward.best))
+        if reward.firing:
+            if fall > limit / 2:
+                return None
+            reward.firing, reward.under = False, 0
+            return self._clear(metric, here)
+        reward.under = reward.under + 1 if fall > limit > 0 else 0
+        reward.since = here if reward.under == 1 else reward.since
+        if reward.under < self.persist:
+            return None
+        reward.firing = True
+        return self.say(
+            Verdict.FIRING,
+            _severity(metric),
+            f"{label(metric)} is {level:.4g}, down from its best of {reward.best:.4g} at {reward.where}",
+            reward.since or here,
+            metric=metric,
+            advice="Go back to a checkpoint near the best; lower the learning rate, or stay closer to "
+            "the policy before (clip range, KL).",
+            evidence={
+                "best": reward.best,
+                "best_step": reward.where and reward.where.step,
+                "now": level,
+                "before_the_best": reward.low,
+                "noise": noise,
+            },
+        )
+
+    def _clear(self, metric: str, where: Place) -> Finding:
+        return self.say(
+            Verdict.CLEAR, _severity(metric), f"{label(metric)} rises again", where, metric=metric
+        )
+
+
+def _severity(metric: str) -> Severity:
+    return Severity.INFO if of_episode(metric) else Severity.WARNING

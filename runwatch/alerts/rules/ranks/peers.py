@@ -1,0 +1,102 @@
+"""One metric of every rank, held until all ranks have told their part.
+
+Ranks are read at their own pace, and of a run that is over one file after the
+other: rows wait here until the slowest has passed them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runwatch.core.block import Block, Samples
+
+Floats = NDArray[np.float64]
+MAX_ROWS = 1 << 18
+"""Rows that wait, of all ranks together; of more each rank's oldest are dropped."""
+MAX_PARTS = 64
+"""Parts in which the rows of a rank wait, so that waiting for a rank that is gone stays cheap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one rank by step, ascending; arrays of shape (n,). Of a step told again the newest counts."""
+
+    step: Floats
+    value: Floats
+    line: Floats
+    source: str = ""
+    """Path of what they were read from, where it is told."""
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+
+def rank_of(block: Block) -> int | None:
+    """Return the rank whose records a block holds; None if the log does not tell."""
+    return block.lead if block.rank is None else block.rank
+
+
+@dataclass(slots=True)
+class Peers:
+    """What waits, by rank; bounded."""
+
+    _waiting: dict[int, list[Rows]] = field(default_factory=dict)
+    _newest: dict[int, float] = field(default_factory=dict)
+    """Rank -> the step that it told last."""
+
+    def __len__(self) -> int:
+        return len(self._newest)
+
+    def add(self, rank: int, samples: Samples, source: str = "") -> None:
+        """Take rows of one rank; those without a step tell nothing here."""
+        known = np.isfinite(samples.step)
+        if not known.any():
+            return
+        rows = Rows(samples.step[known], samples.value[known], samples.line[known], source)
+        parts = self._waiting.setdefault(rank, [])
+        parts.append(rows)
+        if len(parts) > MAX_PARTS:
+            parts[:] = [_joined(parts)]
+        self._newest[rank] = float(rows.step[-1])
+        most = MAX_ROWS // len(self._newest)
+        if sum(map(len, parts)) > most:
+            self._waiting[rank] = [_cut(_joined(parts), slice(-most, None))]
+
+    def ripe(self, bucket: int = 1) -> Mapping[int, Rows]:
+        """Return, and let go of, the rows of whole buckets of `bucket` steps that every rank has passed."""
+        if len(self._newest) < 2:
+            return {}
+        edge = (min(self._newest.values()) + 1) // bucket * bucket
+        out: dict[int, Rows] = {}
+        for rank, parts in self._waiting.items():
+            if not parts or min(float(part.step.min()) for part in parts) >= edge:
+                continue
+            rows = _joined(parts)
+            done = rows.step < edge
+            out[rank] = _by_step(_cut(rows, done))
+            self._waiting[rank] = [] if done.all() else [_cut(rows, ~done)]
+        return out
+
+
+def _joined(parts: list[Rows]) -> Rows:
+    if len(parts) == 1:
+        return parts[0]
+    return Rows(
+        np.concatenate([part.step for part in parts]),
+        np.concatenate([part.value for part in parts]),
+        np.concatenate([part.line for part in parts]),
+        parts[-1].source,
+    )
+
+
+def _cut(rows: Rows, index: slice | NDArray[np.bool_] | NDArray[np.intp]) -> Rows:
+    return Rows(rows.step[index], rows.value[index], rows.line[index], rows.source)
+
+
+def _by_step(rows: Rows) -> Rows:
+    _, last = np.unique(rows.step[::-1], return_index=True)
+    return _cut(rows, len(rows) - 1 - last)

@@ -1,0 +1,161 @@
+"""One rank is slower than its peers, so all wait for it.
+
+Reason: a single throttled GPU or slow node sets the pace of the whole job.
+Formula: steps are put into buckets of `bucket`. When every rank that takes part
+has gone past one, each rank's median step time there is compared with the
+median of all: slower by more than max(`rise`, `z` robust deviations between the
+ranks) in `of` of the last 5 buckets is a warning. With two or three ranks,
+which have no deviation worth the name, `few` is asked for. Ends when the rank is
+below half of the rise in as many.
+
+Example: 'rank 5 is 18% slower than the median of 8 ranks'.
+
+What to do: look at that rank's GPU (heat, clocks, errors) and at its node; take the
+node out if it does not recover.
+
+Traps: in synchronous training all ranks wait for the slowest, and their step
+times are equal: only compute, forward or data times tell; those of ranks that
+print one are used when they do. The first bucket compiles. History is compared
+when it has been read, as files of ranks are read one after the other.
+
+Source: ByteRobust judges five rounds; Minder compares machines in one window.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import RunRule, threshold
+from runwatch.alerts.rules.ranks.peers import Peers, Rows, rank_of
+from runwatch.core.block import Block, Samples, Status
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import STEP_TIME, TOKENS_PER_SEC
+
+_ROUNDS = 5
+_COMPUTE = (
+    "compute_time",
+    "forward_time",
+    "fwd_time",
+    "data_time",
+    "forward-compute",
+    STEP_TIME,
+    TOKENS_PER_SEC,
+)
+"""What tells a rank's pace, the best first; a rate is turned into a time."""
+
+
+@dataclass
+class Straggler(RunRule):
+    """Fires when one rank is slower than the others for several buckets of steps."""
+
+    name: ClassVar[str] = "straggler"
+    summary: ClassVar[str] = "One rank is slower than its peers, so all wait for it."
+    of_ranks: ClassVar[bool] = True
+
+    rise: float = threshold(0.10, "least slowness against the median of the ranks, as a fraction")
+    z: float = threshold(6.0, "least slowness in robust deviations between ranks")
+    few: float = threshold(0.3, "slowness asked for with two or three ranks, as a fraction")
+    bucket: int = threshold(20, "steps that are compared at a time")
+    of: int = threshold(4, "slow buckets among the last 5 that are a straggler", most=_ROUNDS)
+
+    _metric: int = field(default=len(_COMPUTE), init=False, repr=False)
+    _peers: Peers = field(default_factory=Peers, init=False, repr=False)
+    _rounds: dict[int, deque[bool]] = field(default_factory=dict, init=False, repr=False)
+    _open: set[int] = field(default_factory=set, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Take the step times of one rank; judge the buckets that all ranks have passed."""
+        rank = rank_of(block)
+        found = next((n for n, name in enumerate(_COMPUTE) if name in block.samples), len(_COMPUTE))
+        if rank is None or found > self._metric or found == len(_COMPUTE):
+            return ()
+        if found < self._metric:
+            self._metric, self._peers = found, Peers()
+        samples = block.samples[_COMPUTE[found]]
+        seconds = 1.0 / samples.value if _COMPUTE[found] == TOKENS_PER_SEC else samples.value
+        known = (seconds > 0) & np.isfinite(seconds)
+        self._peers.add(
+            rank,
+            Samples(samples.offset[known], samples.line[known], samples.step[known], seconds[known]),
+            block.source,
+        )
+        return self._close() if block.live else ()
+
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """Compare what was read of history."""
+        return self._close()
+
+    def _close(self) -> list[Finding]:
+        """Judge the buckets that every rank has passed, oldest first."""
+        ripe = self._peers.ripe(self.bucket)
+        found: list[Finding] = []
+        for number, times in sorted(self._buckets(ripe)):
+            if number > 0 and len(times) >= 0.9 * len(self._peers):
+                found += self._compare(times, (number + 1) * self.bucket, ripe)
+        return found
+
+    def _buckets(self, ripe: Mapping[int, Rows]) -> Iterator[tuple[int, dict[int, float]]]:
+        """Yield buckets with the median time of each rank in them."""
+        times: dict[int, dict[int, float]] = {}
+        for rank, rows in ripe.items():
+            numbers, first = np.unique(rows.step // self.bucket, return_index=True)
+            parts = np.split(rows.value, first[1:])
+            for number, part in zip(numbers.tolist(), parts, strict=True):
+                times.setdefault(int(number), {})[rank] = float(np.median(part))
+        yield from times.items()
+
+    def _compare(self, times: dict[int, float], end: int, ripe: Mapping[int, Rows]) -> list[Finding]:
+        ranks = list(times)
+        y = np.log(list(times.values()))
+        if len(ranks) <= 3:
+            usual, least = float(y.min()), float(np.log1p(self.few))
+        else:
+            usual = float(np.median(y))
+            spread = 1.4826 * float(np.median(np.abs(y - usual)))
+            least = max(float(np.log1p(self.rise)), self.z * spread)
+        found: list[Finding] = []
+        for rank, excess in zip(ranks, (y - usual).tolist(), strict=True):
+            rounds = self._rounds.setdefault(rank, deque(maxlen=_ROUNDS))
+            slow = excess > (least / 2 if rank in self._open else least)
+            rounds.append(slow)
+            rows, row = ripe[rank], int(np.searchsorted(ripe[rank].step, end)) - 1
+            if rank not in self._open and sum(rounds) >= self.of:
+                self._open.add(rank)
+                found.append(self._finding(rank, float(np.expm1(excess)), len(ranks), rows, row))
+            elif rank in self._open and len(rounds) - sum(rounds) >= self.of:
+                self._open.discard(rank)
+                found.append(self._about(rank, Verdict.CLEAR, f"rank {rank} keeps up again", rows, row))
+        return found
+
+    def _finding(self, rank: int, slower: float, ranks: int, rows: Rows, row: int) -> Finding:
+        return self._about(
+            rank,
+            Verdict.FIRING,
+            f"rank {rank} is {slower:.0%} slower than the {'fastest' if ranks <= 3 else 'median'}"
+            f" of {ranks} ranks",
+            rows,
+            row,
+            cause=f"rank {rank} is a straggler: all others wait for it",
+            advice="Look at that GPU's clocks and temperature and at its node; exclude it if it stays.",
+            evidence={"slower": slower, "ranks": ranks, "metric": _COMPUTE[self._metric]}
+            | ({"source": rows.source} if rows.source else {}),
+        )
+
+    def _about(
+        self, rank: int, verdict: Verdict, title: str, rows: Rows, row: int, **details: Any
+    ) -> Finding:
+        return Finding(
+            self.name,
+            verdict,
+            Severity.WARNING,
+            title,
+            rank=rank,
+            step=int(rows.step[row]),
+            line=int(rows.line[row]),
+            **details,
+        )

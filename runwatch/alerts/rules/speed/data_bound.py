@@ -1,0 +1,134 @@
+"""The run waits for its data: by its own account much of each step is spent on fetching a batch.
+
+Reason: a loader that cannot keep up makes every GPU wait, and is the commonest cause of
+slow training; the log often has the number, and nobody looks at it.
+Formula: the share of the step time that is data time, as its median over 64 rows, taken
+every 16, is above `high` at `persist` such points in a row. A warning if that is `times`
+its lowest such median so far, else a note: it was so from the beginning. Ends below half
+of `high`, or half of what it was.
+
+Example: '46% of the step time is spent waiting for data, 2% before', since step 5200.
+
+What to do: raise the number of workers and the prefetch, or move the data nearer; if it
+was fast before, look at the storage.
+
+Traps: the first rows of a start fill the queues (`skip`), and those of an epoch too, which
+a median does not see; data times that overlap with computing are not printed by trainers,
+which time the wait alone.
+
+Source: Mohan et al. 2021 on data stalls in training; what OpenMMLab, Detectron2 and
+PaddlePaddle print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.baseline import Segments, Windows, median, take
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import STEP_TIME
+
+_NAMES = (
+    "data_time", "data time", "time/data", "reader_cost", "data_cost", "dataloader_time", "data_loading_time",
+    "data_load_time", "time_data", "dataload_time", "perf/data_time", "train/data_time", "data_wait_time",
+)  # fmt: skip
+_WIDTH, _HOP = 64, 16
+
+
+@dataclass
+class DataBound(RunRule):
+    """Fires when steps wait for data."""
+
+    name: ClassVar[str] = "data_bound"
+    summary: ClassVar[str] = "Much of each step is spent waiting for data, as the log tells it."
+
+    high: float = threshold(0.2, "share of the step time that is told")
+    times: float = threshold(2.0, "times its lowest share so far that make it a warning")
+    persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
+    skip: int = threshold(20, "rows after a start or restart that are not judged")
+
+    _metric: str = field(default="", init=False, repr=False)
+    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
+    _windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _HOP), init=False, repr=False)
+    _skipped: int = field(default=0, init=False, repr=False)
+    _least: float = field(default=np.inf, init=False, repr=False)
+    _over: int = field(default=0, init=False, repr=False)
+    _since: Place | None = field(default=None, init=False, repr=False)
+    _told: float = field(default=0.0, init=False, repr=False)
+    """Share at which it fired."""
+    _firing: Severity | None = field(default=None, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the data times of a block."""
+        if not self._metric:
+            told = [name for name in _NAMES if name in block.samples and len(block.samples[name])]
+            self._metric = min(told, key=lambda name: float(block.samples[name].offset[0]), default="")
+            if not self._metric:
+                return ()
+        found: list[Finding] = []
+        for restarted, piece in self._segments.split(self._shares(block), block.restarts):
+            if restarted:
+                self._windows, self._skipped = Windows(_WIDTH, _HOP), 0
+            drop = min(max(0, self.skip - self._skipped), len(piece))
+            self._skipped += drop
+            found += self._walk(take(piece, slice(drop, None)))
+        return found
+
+    def _shares(self, block: Block) -> Samples | None:
+        """Return the share of the step time that is data time, of rows that tell both."""
+        data, steps = block.samples.get(self._metric), block.samples.get(STEP_TIME)
+        if data is None or steps is None:
+            return None
+        if not np.array_equal(data.offset, steps.offset):
+            data = take(data, np.isin(data.offset, steps.offset))
+            steps = take(steps, np.isin(steps.offset, data.offset))
+        known = (data.value >= 0) & (steps.value > 0) & (steps.value < np.inf)
+        rows = take(data, known)
+        return Samples(rows.offset, rows.line, rows.step, np.minimum(rows.value / steps.value[known], 1.0))
+
+    def _walk(self, rows: Samples) -> list[Finding]:
+        start = self._windows.rows
+        ends, windows = self._windows.add(rows.value)
+        if not len(ends):
+            return []
+        levels = median(np.sort(windows, axis=1))
+        if self._firing is None and levels.max() <= self.high:
+            self._least, self._over = min(self._least, float(levels.min())), 0
+            return []
+        found: list[Finding] = []
+        for end, level in zip(ends.tolist(), levels.tolist(), strict=True):
+            finding = self._step(level, place(rows, end - start - 1))
+            found += [finding] if finding is not None else []
+        return found
+
+    def _step(self, level: float, here: Place) -> Finding | None:
+        """Judge one level."""
+        self._least = min(self._least, level)
+        if self._firing is not None:
+            if level >= max(self.high, self._told) / 2:
+                return None
+            severity, self._firing, self._over = self._firing, None, 0
+            return self.say(Verdict.CLEAR, severity, "steps wait less for data", here, metric=self._metric)
+        self._over = self._over + 1 if level > self.high else 0
+        self._since = here if self._over == 1 else self._since
+        if self._over < self.persist:
+            return None
+        rose = level >= self.times * self._least
+        self._firing, self._told = (Severity.WARNING if rose else Severity.INFO), level
+        before = f", {self._least:.0%} before" if rose else ""
+        return self.say(
+            Verdict.FIRING,
+            self._firing,
+            f"{level:.0%} of the step time is spent waiting for data{before}",
+            self._since or here,
+            metric=self._metric,
+            cause="the data loader does not keep up" if rose else "",
+            advice="Add data loader workers, prepare the data beforehand, or look at the storage it reads.",
+            evidence={"share": level, "least_share": self._least},
+        )

@@ -1,0 +1,237 @@
+"""Steps take longer than they did, and it lasts.
+
+Reason: a slow node, a throttled GPU or a starved data loader costs days without any
+error.
+Formula, in y = ln(seconds per step), every 16 rows: `now` is the median of the last
+24 rows; `usual` is the lowest median of 64 rows so far, which only moves down. The
+shift must reach D = max(ln(1 + rise), 2 s, 0.6 * (q95 - q50)), with the deviation s
+and the quantiles of the window that set `usual`, and 70 % of the 24 rows must stand
+above usual + D / 2, at `persist` points in a row and for `seconds`. A note below
+`notable`, a warning above. Critical when the shift is `critical` or more and has
+lasted `critical_seconds`. Clears below D / 2. Single slow steps and pauses cannot move a
+median.
+
+Example: 'steps take 22% longer: 0.334 s, usually 0.274 s, since step 940'.
+
+What to do: see whether one rank, one GPU (heat, clocks) or the data is slow; what is
+listed beneath the alarm says so where it is known. The run itself is sound.
+
+Traps: the first rows after a start or restart compile and warm caches (up to 80
+times slower) and are skipped; a larger batch takes longer and is no slowdown:
+when tokens per second did not fall, the new time becomes the usual one.
+Without step times, tokens or samples per second are judged, inverted.
+
+Source: FALCON, which verifies a proposed change before it is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import log, log1p
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, spread
+from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.speed import Speed
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import STEP_TIME, label
+
+_WIDTH, _HOP, _NOW = 64, 16, 24
+
+
+@dataclass
+class _Usual:
+    """The best sustained level and the shift that matters there."""
+
+    level: float = np.inf
+    shift: float = np.inf
+
+
+@dataclass
+class _Shift:
+    """A slowdown that is not over."""
+
+    where: Place
+    step: float
+    tokens: float
+    """Median tokens per second before it; NaN if unknown."""
+    points: int = 0
+    """Evaluations since it began."""
+    newest: tuple[float, ...] = ()
+    """By how much the newest of them were above the usual, ln."""
+    under: int = 0
+    firing: Severity | None = None
+
+
+@dataclass
+class _Track:
+    """The state of one source of step times."""
+
+    windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _HOP))
+    usual: _Usual = field(default_factory=_Usual)
+    shift: _Shift | None = None
+    recent: Recent = field(default_factory=lambda: Recent(_WIDTH))
+
+
+@dataclass
+class StepTime(RankRule):
+    """Fires when steps have become slower for good."""
+
+    name: ClassVar[str] = "step_time"
+    summary: ClassVar[str] = "Steps take longer than they did, and it lasts."
+
+    rise: float = threshold(0.10, "least slowdown, as a fraction")
+    critical: float = threshold(0.5, "slowdown that is critical when it lasts")
+    seconds: float = threshold(30.0, "seconds a slowdown must last")
+    critical_seconds: float = threshold(600.0, "seconds a critical slowdown must last")
+    persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
+    notable: float = threshold(0.2, "slowdown below which it is a note")
+    skip: int = threshold(10, "rows after a start or restart that are not judged")
+
+    _tracks: dict[str, _Track] = field(default_factory=dict, init=False, repr=False)
+    _speed: Speed = field(default_factory=Speed, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the step times of a block."""
+        found: list[tuple[float, Finding]] = []
+        for metric, restarted, whole, rows, slowness in self._speed.pieces(block, self.skip):
+            track = self._tracks.setdefault(metric, _Track())
+            track.recent.push(whole)
+            if restarted:
+                if track.shift:
+                    found.append((float(whole.offset[0]), self._clear(metric, track, place(whole, 0))))
+                self._tracks[metric] = track = _Track(recent=track.recent)
+            found += self._walk(metric, track, rows, slowness)
+        return [finding for _, finding in sorted(found, key=lambda entry: entry[0])]
+
+    def _walk(
+        self, metric: str, track: _Track, rows: Samples, slowness: Floats
+    ) -> list[tuple[float, Finding]]:
+        start = track.windows.rows
+        ends, windows = track.windows.add(slowness)
+        if not len(ends):
+            return []
+        ordered = np.sort(windows, axis=1)
+        middle, sigma = spread(windows, 0.006)
+        tail = ordered[:, int(0.95 * (_WIDTH - 1))] - middle
+        shift = np.maximum(np.maximum(log1p(self.rise), 2 * sigma), 0.6 * tail)
+        now = median(np.sort(windows[:, -_NOW:], axis=1))
+        found: list[tuple[float, Finding]] = []
+        at = 0
+        while at < len(ends):
+            if track.shift is None:
+                ahead = slice(at, None)
+                stop = _search(track, windows[ahead], middle[ahead], shift[ahead], now[ahead])
+                if stop is None:
+                    break
+                at += stop
+            row = int(ends[at] - start - 1)
+            over = bool(_over(track.usual.level, track.usual.shift, windows[at], now[at]))
+            offset = float(rows.offset[row])
+            if track.shift is None:
+                track.shift = self._begin(track, offset)
+            finding = self._follow(metric, track, track.shift, float(now[at]), offset, over=over)
+            if finding is not None:
+                found.append((offset, finding))
+            at += 1
+        return found
+
+    def _begin(self, track: _Track, offset: float) -> _Shift:
+        onset = track.recent.until(offset, _NOW // 2)
+        tokens = self._speed.tokens(offset, 208, skip=2 * _NOW)
+        return _Shift(place(onset, 0), float(onset.step[0]), tokens)
+
+    def _follow(
+        self, metric: str, track: _Track, slow: _Shift, level: float, offset: float, *, over: bool
+    ) -> Finding | None:
+        """Judge one evaluation of a slowdown; the first is the one that began it."""
+        here = track.recent.until(offset, 1)
+        excess = level - track.usual.level
+        slow.points += 1
+        slow.newest = (*slow.newest, excess)[-self.persist :]
+        slow.under = slow.under + 1 if excess < track.usual.shift / 2 else 0
+        if (not slow.firing and not over) or slow.under >= self.persist:
+            return self._clear(metric, track, place(here, 0))
+        steps = float(here.step[0]) - slow.step + _NOW / 2
+        rows = slow.points * _HOP + _NOW / 2
+        lasted = (steps if steps > 0 else rows) * grow(level) if metric == STEP_TIME else rows
+        if not slow.firing and (slow.points < self.persist or lasted < self.seconds):
+            return self._finding(metric, track, slow, Verdict.PENDING, level) if slow.points == 1 else None
+        if not slow.firing and self._does_more(metric, slow, excess, offset):
+            track.usual.level = level
+            return self._clear(metric, track, place(here, 0))
+        sure = grow(min(slow.newest)) - 1  # what makes it graver must persist too
+        grave = sure >= self.critical and lasted >= self.critical_seconds
+        notable = sure >= self.notable
+        severity = Severity.CRITICAL if grave else Severity.WARNING if notable else Severity.INFO
+        if slow.firing is not None and severity.rank < slow.firing.rank:
+            severity = slow.firing
+        if severity is slow.firing:
+            return None
+        slow.firing = severity
+        return self._finding(metric, track, slow, Verdict.FIRING, level)
+
+    def _does_more(self, metric: str, slow: _Shift, excess: float, offset: float) -> bool:
+        """Whether tokens per second fell by less than half of the slowdown: the steps do more work."""
+        if metric != STEP_TIME:
+            return False
+        tokens = self._speed.tokens(offset, _NOW)
+        return log(slow.tokens / tokens) < excess / 2 if slow.tokens / tokens > 0 else False
+
+    def _clear(self, metric: str, track: _Track, here: Place) -> Finding:
+        severity = (track.shift and track.shift.firing) or Severity.WARNING
+        track.shift = None
+        title = f"{label(metric)} is near its best again"
+        return self.say(Verdict.CLEAR, severity, title, here, metric=metric)
+
+    def _finding(self, metric: str, track: _Track, slow: _Shift, verdict: Verdict, level: float) -> Finding:
+        usual = track.usual.level
+        more = grow(level - usual) - 1
+        if metric == STEP_TIME:
+            title = f"steps take {more:.0%} longer: {grow(level):.3g} s, usually {grow(usual):.3g} s"
+        else:
+            less = 1 - grow(usual - level)
+            title = f"{label(metric)} fell {less:.0%}: {grow(-level):.4g}, usually {grow(-usual):.4g}"
+        sign = 1 if metric == STEP_TIME else -1
+        return self.say(
+            verdict,
+            slow.firing or Severity.WARNING,
+            f"{title}, since {slow.where}",
+            slow.where,
+            metric=metric,
+            advice=_ADVICE,
+            evidence={"usual": grow(sign * usual), "now": grow(sign * level), "slowdown": more},
+        )
+
+
+_ADVICE = "Look for a slow or throttled GPU, a busy data loader or storage, and other jobs on the node."
+
+
+def _over(
+    level: float | Floats, shift: float | Floats, windows: Floats, now: float | Floats
+) -> NDArray[np.bool_]:
+    """Tell for each window whether it is slow: by its median, and in 70 % of its newest rows."""
+    high = windows[..., -_NOW:] > np.asarray(level + shift / 2)[..., None]
+    slow: NDArray[np.bool_] = (np.asarray(now) - level >= shift) & (high.mean(axis=-1) >= 0.7)
+    return slow
+
+
+def _search(track: _Track, windows: Floats, middle: Floats, shift: Floats, now: Floats) -> int | None:
+    """Return the first window that is slow against the best before it; move the best up to there."""
+    lowest = np.minimum.accumulate(np.append(track.usual.level, middle))
+    holder = np.maximum.accumulate(np.where(middle < lowest[:-1], np.arange(len(middle)), -1))
+    before = np.append(-1, holder[:-1])
+    shifts = np.where(before >= 0, shift[before], track.usual.shift)
+    near = np.flatnonzero(now - lowest[:-1] >= shifts)
+    slow = near[_over(lowest[near], shifts[near], windows[near], now[near])]
+    stop = int(slow[0]) if len(slow) else None
+    best = int(holder[-1]) if stop is None else int(before[stop])
+    if best >= 0:
+        track.usual = _Usual(float(middle[best]), float(shift[best]))
+    return stop

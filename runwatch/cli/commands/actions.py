@@ -1,0 +1,49 @@
+"""`runwatch actions`: what the daemon will do to a run, and how to stop it."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from runwatch.cli import document
+from runwatch.cli.author import author
+from runwatch.core.errors import ExitCode
+
+
+@click.group("actions", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> int:
+    """List the actions that wait for their time; `runwatch actions cancel ACTION` stops one."""
+    if context.invoked_subcommand is not None:
+        return ExitCode.OK
+    from runwatch.watcher import protocol
+    from runwatch.watcher.daemon.ask import ask
+
+    (found,) = ask(protocol.Actions(), protocol.ActionList)
+    if as_json:
+        document.show(actions=found.actions)
+        return ExitCode.OK
+    from runwatch.core.text import plain
+    from runwatch.render import numbers
+
+    for row in found.actions:
+        left = numbers.duration(max(0.0, row.due - time.time()))
+        rehearsal = " (a rehearsal)" if row.dry_run else ""
+        print(plain(f"{row.id}  in {left}  {row.what}{rehearsal}: {row.title}"))
+    if not found.actions:
+        print("no action waits")
+    return ExitCode.OK
+
+
+@command.command("cancel")
+@click.argument("actions", nargs=-1, required=True, metavar="ACTION...")
+def _cancel(actions: tuple[str, ...]) -> int:
+    """Stop each ACTION before it is done; the beginning of its id is enough."""
+    from runwatch.watcher import protocol
+    from runwatch.watcher.daemon.ask import order
+
+    for action in actions:
+        print(order(protocol.Cancel(action, author())))
+    return ExitCode.OK

@@ -1,0 +1,154 @@
+"""`runwatch check`: read to the end, judge, print findings."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runwatch.cli.busy import busy
+from runwatch.cli.main import error_line
+from runwatch.core import text
+from runwatch.core.errors import ExitCode, SourceError
+
+if TYPE_CHECKING:
+    from runwatch.core.snapshot import IncidentRow
+    from runwatch.render.glyphs import Glyphs
+    from runwatch.watcher.engine.engine import Engine
+
+
+MOST = 20
+"""Files that cannot be read of which each has a line of its own."""
+
+
+@click.command("check")
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["info", "warning", "critical", "never"]),
+    default="critical",
+    show_default=True,
+    help="Exit with 1 if there is a finding of this severity or above.",
+)
+@click.option("--format", "wanted", help="Read logs as this format; `runwatch formats` lists them.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Mark findings with ASCII characters only.")
+@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+def command(
+    paths: tuple[str, ...],
+    as_json: bool,
+    fail_on: str,
+    wanted: str | None,
+    ascii_only: bool,
+    config: str | None,
+) -> int:
+    """Read PATHS to the end, judge them, print what was found.
+
+    Exits with 0 if healthy, 1 if there are findings (see --fail-on), 2 for bad
+    usage or configuration, 3 if something cannot be read or is no longer understood.
+    """
+    from runwatch.config.formats import meanings
+    from runwatch.config.loader import format_name, load
+    from runwatch.core.findings import Severity
+    from runwatch.parsers.formats import troubles
+    from runwatch.parsers.lexicon.names import use
+    from runwatch.watcher.engine.check import check
+
+    now = time.time()
+    settings = load(Path(config) if config else None)
+    use(meanings(settings.names))
+    missing: list[SourceError] = []
+    try:
+        with busy() as say:
+            engine = check(
+                paths,
+                settings.ruleset(),
+                now,
+                missing.append,
+                [own.build() for own in settings.formats],
+                format_name(wanted, settings),
+                settings.sources.order,
+                say,
+            )
+    finally:
+        for error in missing[:MOST]:
+            error_line(str(error))
+        if len(missing) > MOST:
+            error_line(f"and {len(missing) - MOST:,} more; --json names all of them")
+        for trouble in troubles():  # of formats from other packages; perhaps why nothing was recognised
+            error_line(trouble)
+    for trouble in engine.troubles:
+        error_line(trouble)
+    if as_json:
+        import msgspec
+
+        from runwatch.watcher.engine.document import document
+
+        click.echo(msgspec.json.encode({**document(engine, now), "unreadable": _unreadable(missing)}))
+    else:
+        from runwatch.render.glyphs import glyphs
+
+        _print(engine, now, glyphs(ascii_only))
+    if fail_on == "never":
+        return ExitCode.OK
+    limit = Severity(fail_on).rank
+    found = any(
+        Severity(row.severity).rank >= limit for _, run in engine.runs() for row in run.incidents.rows()
+    )
+    unseen = bool(_unreadable(missing)) or any(engine.state(*run, now) == "blind" for run in engine.runs())
+    if found or (unseen and limit <= Severity.WARNING.rank):
+        return ExitCode.FINDINGS
+    return ExitCode.UNREADABLE if unseen else ExitCode.OK
+
+
+def _unreadable(errors: Iterable[SourceError]) -> list[dict[str, str]]:
+    """Return what the system did not let us read; a file that is empty is none of that."""
+    causes = [error.__cause__ for error in errors]
+    return [
+        {"path": text.path(os.fsdecode(cause.filename or "")), "reason": cause.strerror or str(cause)}
+        for cause in causes
+        if isinstance(cause, OSError)
+    ]
+
+
+def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
+    from runwatch.core.metrics import LOSS
+    from runwatch.render.numbers import loss as show_loss
+    from runwatch.watcher.engine.document import place
+
+    for group, watched in engine.runs():
+        run = watched.run
+        steps = f"step {run.last_step}"
+        if run.last_step is None:
+            steps = f"{run.records} records without a step" if run.records else "no training steps"
+        if run.planned is not None:
+            steps += f" of {run.planned} ({100 * (run.fraction or 0):.0f} %)"
+        loss = run.latest(LOSS)
+        parts = [run.format or "unknown format", engine.state(group, watched, now), steps]
+        if loss is not None:
+            parts.append(f"loss {show_loss(loss)}")
+        print(f"{run.name}: " + f" {glyphs.dot} ".join(parts))
+        if about := group.about:
+            print(f"  read from {about}")
+        rows = sorted(watched.incidents.rows(), key=place)
+        for row in rows:
+            where = f"  ({_line(row)})" if row.line else ""
+            state = "" if row.state == "firing" else f" [{row.state}]"
+            sign = f"{glyphs.severities[row.severity]} {row.severity.upper():8}"
+            print(f"  {sign} {row.title} [{row.rule}]{state}{where}")
+            for extra in (row.cause, row.advice) if row.state != "resolved" else (row.cause,):
+                if extra:
+                    print(f"      {extra}")
+            for symptom in row.symptoms:
+                print(f"      with it: {symptom}")
+        if not rows:
+            print(f"  {glyphs.states['resolved']} no findings")
+
+
+def _line(row: IncidentRow) -> str:
+    source = row.evidence.get("source")
+    return f"{source}, line {row.line}" if source else f"line {row.line}"

@@ -1,0 +1,34 @@
+"""`runwatch doctor`: what runwatch can and cannot see here, and what helps."""
+
+from __future__ import annotations
+
+import click
+
+from runwatch.cli import document
+from runwatch.core.errors import ExitCode
+from runwatch.core.text import plain
+
+_SIGNS = {"ok": "ok   ", "note": "note ", "blind": "blind", "bad": "bad  "}
+
+
+@click.command("doctor")
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(paths: tuple[str, ...], as_json: bool) -> int:
+    """Say what runwatch can and cannot see here, and the command that helps.
+
+    PATH is a log or a directory: its file system is looked at, and who writes it.
+    Exit code 1 if something has to be repaired.
+    """
+    from runwatch.watcher.daemon import checks, doctor
+
+    found = checks.judge(doctor.look(paths or (".",)))
+    if as_json:
+        document.show(checks=found)
+    else:
+        width = max(len(check.name) for check in found)
+        for check in found:
+            print(f"{_SIGNS[check.state]}  {check.name:{width}}  {plain(check.says)}")
+            if check.fix:
+                print(f"{'':{width + 9}}-> {plain(check.fix)}")
+    return ExitCode.FINDINGS if any(check.state == "bad" for check in found) else ExitCode.OK

@@ -1,0 +1,20 @@
+"""`runwatch drop`: what the daemon watches no longer."""
+
+from __future__ import annotations
+
+import click
+
+from runwatch.core.errors import ExitCode
+
+
+@click.command("drop")
+@click.argument("paths", nargs=-1, required=True)
+def command(paths: tuple[str, ...]) -> int:
+    """Have the running daemon watch PATHS no longer, and forget their runs."""
+    from runwatch.watcher import protocol
+    from runwatch.watcher.daemon.ask import LONG, order
+    from runwatch.watcher.sources.patterns import absolute
+
+    request = protocol.Drop(tuple(map(absolute, paths)))
+    print(order(request, LONG))
+    return ExitCode.OK

@@ -1,0 +1,231 @@
+"""`runwatch formats`: the log formats that are known, or what a log was found to be and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runwatch.cli.main import error_line
+from runwatch.core.errors import ExitCode, SourceError
+from runwatch.core.text import path as safe_path
+from runwatch.core.text import plain
+
+if TYPE_CHECKING:
+    from runwatch.parsers.api import Format
+    from runwatch.parsers.explain.explain import Explanation, Records
+
+SAMPLE = 8 << 20
+"""Bytes of a log looked at."""
+_SCHEMA = 1
+_KINDS = {
+    "train": ("training step", "training steps"),
+    "eval": ("evaluation", "evaluations"),
+    "bar": ("picture of a progress bar", "pictures of progress bars"),
+    "rank": ("rank's progress", "ranks' progress"),
+    "plan": ("planned number of steps", "planned numbers of steps"),
+}
+
+
+@click.command("formats")
+@click.argument("path", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+def command(path: str | None, as_json: bool, config: str | None) -> int:
+    """List the known log formats, or say what PATH was found to be.
+
+    Says how sure that is, which lines spoke for it, and what was taken from a
+    line of each kind. Exits with 3 if nothing of a training run is found.
+    """
+    from runwatch.config.formats import meanings
+    from runwatch.config.loader import load
+    from runwatch.parsers.formats import catalogue, troubles
+    from runwatch.parsers.lexicon.names import use
+
+    settings = load(Path(config) if config else None)
+    use(meanings(settings.names))
+    formats = (*(own.build() for own in settings.formats), *catalogue())
+    try:
+        return _list(formats, as_json) if path is None else _explain(path, formats, as_json)
+    finally:
+        for trouble in troubles():
+            error_line(trouble)
+
+
+def _list(formats: Sequence[Format], as_json: bool) -> int:
+    if as_json:
+        rows = [
+            {"name": f.name, "title": f.title, "example": f.example, "origin": _origin(f)} for f in formats
+        ]
+        _print_json({"schema": _SCHEMA, "formats": rows})
+        return ExitCode.OK
+    for known in formats:
+        origin = "" if _origin(known) == "runwatch" else f"  (from {_origin(known)})"
+        print(plain(f"{known.name:22} {known.title}{origin}"))
+        print(plain(f"    {known.example}"))
+    print(
+        f"{len(formats)} formats; others are learnt. `runwatch formats PATH` says what a log was found to be."
+    )
+    return ExitCode.OK
+
+
+def _origin(fmt: Format) -> str:
+    return "runwatch.toml" if fmt.own else fmt.package or "runwatch"
+
+
+def _explain(path: str, formats: Sequence[Format], as_json: bool) -> int:
+    from runwatch.parsers.explain.explain import explain
+    from runwatch.watcher.sources import discover
+    from runwatch.watcher.sources.member import DIRECTORY
+
+    found: list[tuple[str, Explanation]] = []
+    errors: list[SourceError] = []
+    for file in (found.path for found in discover.find([path]) if found.member.kind != DIRECTORY):
+        try:
+            data, whole = _read(file)
+            told = explain(data, formats)
+            if not told.recognised:
+                raise _unknown(file, told)
+        except SourceError as reason:
+            errors.append(reason)
+            continue
+        found.append((file, told))
+        if not as_json:
+            _print(file, told, whole)
+    if not found:
+        raise errors[0]
+    for error in errors:
+        error_line(str(error))
+    if as_json:
+        _print_json({"schema": _SCHEMA, "files": [_object(file, told) for file, told in found]})
+    return ExitCode.OK
+
+
+def _read(file: str) -> tuple[bytes, bool]:
+    """Return the beginning of a log, in whole lines, and whether that is all. Raises SourceError."""
+    from runwatch.watcher.sources.compressed import opened
+
+    try:
+        with opened(file) as stream:
+            data, more = stream.read(SAMPLE), stream.read(1)
+    except EOFError as error:
+        raise SourceError(
+            "the compressed file is cut", safe_path(file), "decompress what is left of it"
+        ) from error
+    except OSError as error:
+        raise SourceError("cannot read", safe_path(file), error.strerror or str(error)) from error
+    if not data:
+        raise SourceError("nothing to read", safe_path(file), "the file is empty")
+    return (data[: data.rfind(b"\n") + 1] or data, False) if more else (data, True)
+
+
+def _unknown(file: str, told: Explanation) -> SourceError:
+    read = f"{told.lines:,} lines read"
+    others = [f"{_count(r.count, *_KINDS[r.kind])}" for r in told.records]
+    others += [f"{kind} x {count}" for kind, count in told.events.items()]
+    if others:
+        read += f", among them {', '.join(others)}"
+    return SourceError(
+        "no training log recognised",
+        safe_path(file),
+        f"{read}; if it is one, describe a line of it under [[formats]] in runwatch.toml",
+    )
+
+
+# -- for people --------------------------------------------------------------------------------------
+
+
+def _print(file: str, told: Explanation, whole: bool) -> None:
+    name = plain(f"{told.format} ({told.title})") if told.format else "no format of its own"
+    print(f"{safe_path(file)}: {name}")
+    if told.format:
+        print(f"  {told.words} ({told.certainty:.1%}): {'; '.join(told.reasons)}")
+    share = told.understood / told.lines if told.lines else 0.0
+    print(f"  {share:.0%} of {'' if whole else 'the first '}{told.lines:,} lines understood")
+    if told.spoke:
+        print("  lines that spoke for it:")
+        _print_lines(told.spoke, "  ")
+    for records in told.records:
+        _print_records(records)
+    if told.events:
+        print("  events: " + ", ".join(f"{kind} {count:,}" for kind, count in told.events.items()))
+    print("  Wrong? Describe the line in runwatch.toml; what you describe goes before all other formats:")
+    for line in (told.template or '[[formats]]\nname = "mine"\ntrain = "it {step} loss={loss}"').splitlines():
+        print(f"    {line}")
+
+
+def _print_records(records: Records) -> None:
+    lines = f"line {records.first_line:,}"
+    if records.last_line != records.first_line:
+        lines = f"lines {records.first_line:,} to {records.last_line:,}"
+    print(f"  {_count(records.count, *_KINDS[records.kind])} ({plain(records.pattern)}), {lines}, such as")
+    _print_lines(records.sample.lines, "  ")
+    for taken in records.sample.taken:
+        value = f"{_number(taken.value)} {taken.unit}".rstrip()
+        called = "" if taken.printed == taken.name else f"{taken.printed} "
+        source = f"from {called}{taken.text}" if taken.text else "computed"
+        rule = f" ({taken.rule})" if taken.rule else ""
+        print(f"      {taken.name:28} = {value:22} {source}{rule}".rstrip())
+
+
+def _print_lines(lines: Sequence[tuple[int, str]], indent: str) -> None:
+    for number, text in lines:
+        print(f"{indent}{number:>8,} | {text}")
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.10g}"
+
+
+# -- for programs ------------------------------------------------------------------------------------
+
+
+def _object(file: str, told: Explanation) -> dict[str, Any]:
+    return {
+        "path": safe_path(file),
+        "format": told.format,
+        "title": told.title,
+        "certainty": {"value": told.certainty, "words": told.words, "reasons": told.reasons},
+        "lines": told.lines,
+        "understood_lines": told.understood,
+        "evidence": [{"line": number, "text": text} for number, text in told.spoke],
+        "records": [_records_object(records) for records in told.records],
+        "events": told.events,
+        "template": told.template or None,
+    }
+
+
+def _records_object(records: Records) -> dict[str, Any]:
+    from runwatch.watcher.engine.document import finite
+
+    return {
+        "kind": records.kind,
+        "pattern": records.pattern,
+        "count": records.count,
+        "first_line": records.first_line,
+        "last_line": records.last_line,
+        "sample": [{"line": number, "text": text} for number, text in records.sample.lines],
+        "fields": [
+            {
+                "name": taken.name,
+                "value": finite(taken.value),
+                "unit": taken.unit or None,
+                "printed": taken.printed,
+                "text": taken.text or None,
+                "rule": taken.rule or None,
+            }
+            for taken in records.sample.taken
+        ],
+    }
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.encode(document))

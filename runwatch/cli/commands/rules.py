@@ -1,0 +1,59 @@
+"""`runwatch rules`: the health rules and what they go by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runwatch.cli.main import error_line, nearest
+from runwatch.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from runwatch.alerts.rules.ruleset import Ruleset
+
+
+@click.command("rules")
+@click.argument("name", required=False)
+@click.option("--run", default="", help="As they are for a run of this name (see [[runs]] in runwatch.toml).")
+@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+def command(name: str | None, run: str, config: str | None) -> int:
+    """List the health rules as configured, with what each costs, or explain the rule NAME.
+
+    A rule is on, off or retuned; the cost is CPU time for a million training rows.
+    """
+    from runwatch.alerts.rules.cost import per_million
+    from runwatch.alerts.rules.explain import explain
+    from runwatch.config.loader import load
+
+    ruleset = load(Path(config) if config else None).ruleset()
+    for trouble in ruleset.troubles:
+        error_line(trouble)
+    if name is None:
+        _list(ruleset, run)
+        return 0
+    found = next((rule for rule in ruleset.rules if rule.name == name), None)
+    if found is None:
+        known = [rule.name for rule in ruleset.rules]
+        raise UsageError("no such rule", name, nearest(name, known) or f"one of {', '.join(known)}")
+    costs = per_million([rule for rule in ruleset.build(run) if rule.name == name])
+    print(explain(found, ruleset.of(run).get(name, {}), costs.get(name)))
+    return 0
+
+
+def _list(ruleset: Ruleset, run: str) -> None:
+    from runwatch.alerts.rules.cost import per_million
+    from runwatch.alerts.rules.explain import settings
+
+    chosen, costs = ruleset.of(run), per_million(ruleset.build(run))
+    width = max(len(rule.name) for rule in ruleset.rules)
+    print(f"{'rule':{width}}  state    ms/M rows  what it catches")
+    for rule in ruleset.rules:
+        own = chosen.get(rule.name, {})
+        changed = ", ".join(f"{key} = {value}" for key, value in own.items() if key != "enabled")
+        state = "off" if rule.name not in costs else "retuned" if changed else "on"
+        cost = f"{costs[rule.name]:.0f}" if rule.name in costs else "-"
+        print(f"{rule.name:{width}}  {state:7}  {cost:>9}  {rule.summary}")
+        print(f"{'':{width}}    {settings(rule, own)}")
+    print(f"all {len(costs)} that are on: {sum(costs.values()):.0f} ms for a million rows")

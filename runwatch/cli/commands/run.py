@@ -1,0 +1,93 @@
+"""`runwatch run -- CMD`: run a command and watch it; ends as the command ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+
+import click
+
+from runwatch.core.errors import UsageError
+
+DIRECTORY = "runwatch-logs"
+_ODD = re.compile(r"[^\w.+-]+")
+_INTERPRETER = re.compile(r"(?:python|pypy|bash|sh|torchrun|accelerate|deepspeed|srun|uv|poetry)[\d.]*$")
+
+
+@click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- CMD...")
+@click.option("--log", type=click.Path(), help="Write its output here (default: runwatch-logs/...).")
+@click.option("--restart", type=click.IntRange(0), default=0, help="Start it again so often if it fails.")
+@click.option(
+    "--delay",
+    type=click.FloatRange(0.01, 3600),
+    default=1.0,
+    help="Seconds before the first restart; doubles.",
+)
+@click.option("--say", is_flag=True, help="Print all findings on standard error, not only critical ones.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing of our own.")
+@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+def command(
+    command: tuple[str, ...],
+    log: str | None,
+    restart: int,
+    delay: float,
+    say: bool,
+    quiet: bool,
+    config: str | None,
+) -> int:
+    """Run CMD and watch it: its output passes unchanged and is kept in a log.
+
+    Exits as CMD exits (128+N for signal N); what happens to runwatch never touches CMD.
+    """
+    if not command:
+        raise UsageError("nothing to run", "", "give a command: runwatch run -- python train.py")
+    if say and quiet:
+        raise UsageError("--say and --quiet exclude each other")
+    if config is not None:
+        from pathlib import Path
+
+        from runwatch.config.loader import load
+
+        load(Path(config))  # a mistake in it is told before anything is started
+    from runwatch.cli.main import ENVIRONMENT
+    from runwatch.wrap.wrapper import Plan, Wrapper, end_as
+
+    plan = Plan(
+        command,
+        ENVIRONMENT,
+        _absolute(log or default_log(command, time.time(), os.getpid())),
+        _absolute(config) if config else None,
+        "quiet" if quiet else "say" if say else "",
+        restart,
+        delay,
+    )
+    return end_as(Wrapper(plan).run())
+
+
+def _absolute(path: str) -> str:
+    """Return the whole path; where the current directory is gone, one below the temporary directory."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        return os.path.join(tempfile.gettempdir(), path)
+
+
+def default_log(command: tuple[str, ...], now: float, pid: int) -> str:
+    """Return the log's path below the current directory: `runwatch-logs/train-20250131-235900-4711.log`."""
+    date = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    return os.path.join(DIRECTORY, f"{name_of(command)}-{date}-{pid}.log")
+
+
+def name_of(command: tuple[str, ...]) -> str:
+    """Return what to call a command: the script that an interpreter or launcher runs, if it names one."""
+    words = [os.path.basename(command[0])]
+    if _INTERPRETER.match(words[0]):
+        scripts = [os.path.basename(word) for word in command[1:] if word.endswith((".py", ".sh"))]
+        if "-m" in command[1:-1]:
+            scripts.append(command[command.index("-m") + 1].rpartition(".")[2])
+        words = scripts or words
+    name = _ODD.sub("-", words[0].removesuffix(".py").removesuffix(".sh")).strip("-.")
+    return name[:60] or "command"

@@ -1,0 +1,65 @@
+"""`runwatch watch`: the daemon, in the foreground or detached."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+
+@click.command("watch")
+@click.argument("paths", nargs=-1)
+@click.option("-d", "--detach", is_flag=True, help="Go on in the background; return once it answers.")
+@click.option("--poll", is_flag=True, help="Look at files regularly instead of trusting file events.")
+@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None) -> int:
+    """Watch PATHS (log files, directories, quoted globs) and those of runwatch.toml until told to stop.
+
+    Look at it with `runwatch status` and `runwatch attach`. One daemon runs per
+    state directory. SIGTERM ends it, SIGHUP has it read its configuration again.
+    """
+    from runwatch.cli import absent
+    from runwatch.config import loader as configuration
+    from runwatch.watcher.daemon import daemon, logs
+    from runwatch.watcher.daemon import detach as detaching
+    from runwatch.watcher.service.launch import Assignment
+    from runwatch.watcher.service.sockets import state_directory
+    from runwatch.watcher.sources.patterns import absolute
+
+    state = state_directory().absolute()
+    named = None if config is None else Path(config)
+    found = configuration.find(named, tell=configuration.to_stderr if detach else lambda line: None)
+    assignment = Assignment(
+        tuple(os.fsencode(absolute(path)) for path in paths),
+        config=os.fsencode(found.absolute()) if found else None,
+        config_found=found is not None and configuration.is_judged(found, named),
+        poll=poll,
+        state=os.fsencode(state),
+    )
+
+    def start(ready: Callable[[str], object]) -> int:
+        from runwatch.watcher.service import sockets
+
+        sockets.secure(state)
+        if detach:
+            try:
+                logs.to_file(state / logs.NAME)
+            except OSError as error:
+                raise sockets.unusable(state, error) from None
+        else:
+            logs.to_stderr()
+        return daemon.run(assignment, ready)
+
+    absent.tell(paths)
+    if not detach:
+        return start(lambda words: None)
+    words, pid = detaching.detach(start)
+    print(f"runwatch: process {pid} is {words}", file=sys.stderr)
+    print(
+        f"runwatch: see it with: runwatch status, runwatch attach; its log is {state / logs.NAME}",
+        file=sys.stderr,
+    )
+    return 0

@@ -1,0 +1,60 @@
+"""A user's own formats and names as configured: all that workers are handed of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from runwatch.parsers.api import Format
+    from runwatch.parsers.lexicon.names import Meaning
+
+
+class FormatConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One format of the user's own, as [[formats]]; see runwatch.parsers.formats.user."""
+
+    name: str = ""
+    """What it is called."""
+    train: str = ""
+    """Template of a training line: `it {step}/{total} loss={loss}`."""
+    eval: str = ""
+    """Template of an evaluation's line."""
+    regex: str = ""
+    """Instead of `train`: a regular expression with named groups."""
+    units: dict[str, str] = {}
+    """Units of fields, such as dt = "ms"."""
+    names: dict[str, str] = {}
+    """Metric names of fields, such as l = "train/loss"."""
+
+    def build(self) -> Format:
+        """Return the format itself. Raises PatternError, which loading has ruled out."""
+        from runwatch.parsers.formats.user import build
+
+        return build(
+            self.name, train=self.train, eval=self.eval, regex=self.regex, units=self.units, names=self.names
+        )
+
+
+class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A printed name as [names] tells it, where more than its metric is to be said."""
+
+    metric: str = ""
+    """The metric it is, such as train/loss."""
+    unit: str = ""
+    """Unit of values that are printed without one, such as ms."""
+    split: str = ""
+    """Part of the data it is of: train, val or test."""
+
+    def build(self) -> Meaning:
+        """Return the meaning itself. Raises NamingError, which loading has ruled out."""
+        from runwatch.parsers.lexicon.names import told
+
+        return told(self.metric, self.unit, self.split)
+
+
+def meanings(names: Mapping[str, str | NameConfig]) -> dict[str, Meaning]:
+    """Return what configured names mean."""
+    told = {name: NameConfig(given) if isinstance(given, str) else given for name, given in names.items()}
+    return {name: given.build() for name, given in told.items()}

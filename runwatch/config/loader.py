@@ -1,0 +1,198 @@
+"""runwatch.toml -> frozen structs. What cannot be meant is an error that says where and what instead.
+
+Looked for at: the path given, $RUNWATCH_CONFIG, ./runwatch.toml, and
+runwatch/runwatch.toml in the user's configuration directory. The first two
+must exist when they are named; ./runwatch.toml is passed over if others can write
+it (`config_trust`). An error never repeats a value: it may be a secret.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from runwatch.alerts.channels.secret import Secret
+from runwatch.alerts.channels.slack import SlackConfig
+from runwatch.alerts.rules.settings import RuleConfig
+from runwatch.config.formats import FormatConfig
+from runwatch.config.reader import parsed, web_address
+from runwatch.config.sections import (
+    SOURCES,
+    Config,
+    StateConfig,
+    TailConfig,
+    WatchConfig,
+    contents,
+)
+from runwatch.core.errors import ConfigError
+from runwatch.core.known_names import check_names
+from runwatch.core.text import path as safe_path
+from runwatch.core.text import plain
+from runwatch.system import file_trust
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = [
+    "SOURCES",
+    "Config",
+    "FormatConfig",
+    "RuleConfig",
+    "Secret",
+    "SlackConfig",
+    "StateConfig",
+    "TailConfig",
+    "WatchConfig",
+    "check_names",
+    "find",
+    "format_name",
+    "load",
+    "read",
+]
+
+FILE_NAME = "runwatch.toml"
+PATH_VARIABLE = "RUNWATCH_CONFIG"
+WEBHOOK_VARIABLE = "RUNWATCH_SLACK_WEBHOOK"
+
+Tell: TypeAlias = Callable[[str], object]
+"""Takes a line about the configuration, for people."""
+
+
+def to_stderr(line: str) -> None:
+    """Print a line about the configuration to standard error."""
+    sys.stderr.write(f"runwatch: {plain(line)}\n")
+
+
+def load(
+    explicit: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    found: bool = False,
+    tell: Tell = to_stderr,
+) -> Config:
+    """Find and read the configuration; without a file, the defaults. Raises ConfigError.
+
+    `found` says that the path was not named but found before, so that it is judged again.
+    `tell` takes a line about a file that is passed over, or that shows its secrets to all.
+    """
+    source = _opened(explicit, judged=True) if explicit and found else _locate(explicit, environ, tell)
+    config = Config() if source is None else _parsed(source)
+    if source is not None and source.open_to_all and any(secret.inline for secret in config.secrets()):
+        where = os.path.abspath(source.path)
+        tell(f"everybody can read the secrets in the configuration: {where}: chmod 600 {_word(where)}")
+    webhook = environ.get(WEBHOOK_VARIABLE, "")
+    if webhook:
+        secret = web_address(webhook, "$" + WEBHOOK_VARIABLE)
+        slack = msgspec.structs.replace(config.slack, webhook=secret)
+        config = msgspec.structs.replace(config, slack=slack)
+    return config
+
+
+def find(
+    explicit: Path | None = None, environ: Mapping[str, str] = os.environ, *, tell: Tell = to_stderr
+) -> Path | None:
+    """Return the file that counts, or None if there is none. Raises ConfigError if a named one is missing."""
+    source = _locate(explicit, environ, tell)
+    return None if source is None else source.path
+
+
+def is_judged(path: Path, explicit: Path | None = None, environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether a path that `find` returned is read only while nobody else can write it."""
+    return path == Path(FILE_NAME) and explicit is None and not environ.get(PATH_VARIABLE)
+
+
+def read(path: Path) -> Config:
+    """Read one file, ignoring the environment. Raises ConfigError with the line of what is wrong."""
+    return _parsed(_opened(path))
+
+
+def format_name(asked: str | None, config: Config) -> str | None:
+    """Return the format that logs are to be read as, `asked` for or configured; None: it is detected.
+
+    Raises ConfigError if there is none of that name, with the nearest.
+    """
+    name = asked or config.tail.format
+    if name is not None:
+        from runwatch.parsers.formats import catalogue
+
+        known = [*(own.name for own in config.formats), *(fmt.name for fmt in catalogue())]
+        check_names([name], known, "--format" if asked else config.where("tail", "format"))
+    return name
+
+
+class _Source(NamedTuple):
+    """A configuration file as it was read."""
+
+    path: Path
+    text: str
+    open_to_all: bool
+    """Whether everybody on this machine can read it."""
+
+
+class _Distrusted(ConfigError):  # noqa: N818
+    """A configuration that was found and not named, and that others can write."""
+
+
+def _locate(explicit: Path | None, environ: Mapping[str, str], tell: Tell) -> _Source | None:
+    """Return the file that counts, read; None if there is none. Raises ConfigError."""
+    named = [(explicit, "--config"), (environ.get(PATH_VARIABLE), "$" + PATH_VARIABLE)]
+    for name, origin in named:
+        if name:
+            path = Path(name).expanduser()
+            if not path.is_file():
+                raise ConfigError("no such configuration file", str(path), f"correct or drop {origin}")
+            return _opened(path)
+    here = Path(FILE_NAME)
+    if here.is_file():
+        try:
+            return _opened(here, judged=True)
+        except _Distrusted as error:
+            tell(str(error))
+    import platformdirs
+
+    own = platformdirs.user_config_path("runwatch") / FILE_NAME
+    return _opened(own) if own.is_file() else None
+
+
+def _opened(path: Path, *, judged: bool = False) -> _Source:
+    """Read a file; if it is `judged`, only one that is trusted. Raises ConfigError."""
+
+    def judge(descriptor: int) -> None:
+        if objection := file_trust.judge(str(path), descriptor, file_trust.current_user()):
+            raise _distrusted(path, objection)
+
+    text, mode = contents(path, judge if judged else None)
+    return _Source(path, text, file_trust.open_to_all(str(path), mode))
+
+
+def _distrusted(path: Path, objection: file_trust.Objection) -> _Distrusted:
+    where = os.path.abspath(path)
+    advice = f"if you trust it, name it: --config {_word(where)}, or set ${PATH_VARIABLE}"
+    if objection.writable:
+        advice = f"chmod go-w {_word(os.path.abspath(objection.writable))}; or {advice}"
+    return _Distrusted(f"configuration not read, {objection.why}", where, advice)
+
+
+def _parsed(source: _Source) -> Config:
+    path, text = source.path, source.text
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        what, line = str(error), re.search(r"\(at line (\d+), column \d+\)", str(error))
+        where = f"{path}:{line[1]}" if line else str(path)
+        raise ConfigError("not valid TOML", where, what[: line.start()].strip() if line else what) from None
+    return parsed(tables, path, text)
+
+
+def _word(path: str) -> str:
+    """Return a path as one safe word of a command line."""
+    return shlex.quote(safe_path(path))

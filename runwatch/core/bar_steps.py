@@ -1,0 +1,116 @@
+"""What the bars beside records tell, where records print no step: the Hugging Face Trainer's among tqdm bars.
+
+A quick bar lags behind: tqdm redraws it every 0.1 s. `tqdm.write` draws it once more, below the
+text, with the count as it is and a pace that it has not measured anew: that bar is exact. Where a
+program's output is held back until much of it is there, the bar beside its records tells none of
+their steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runwatch.core.batch import BESIDE, EVAL, QUICK, TRAIN, Batch
+from runwatch.core.metrics import EPOCH
+from runwatch.core.rows import Floats, Rows, column_of
+
+_REDRAWN = 0.1
+"""Seconds after which tqdm draws a bar again, and measures its pace."""
+_HELD_BACK = 3
+"""Records of later and later epochs beside one bar: so many were held back."""
+_ROUNDED = 0.011
+"""By how much epochs of two decimals may miss even steps."""
+
+
+@dataclass(slots=True)
+class Redraws:
+    """Which bars were drawn once more for a record; remembers whether this log has such bars."""
+
+    _seen: bool = False
+    """Whether a bar behind a record was the one before it, once more: this log's text is above its bars."""
+
+    def steps(
+        self,
+        beside: Sequence[Floats],
+        before: Sequence[Floats],
+        train: Rows,
+        bars: Rows,
+        at: NDArray[np.int64],
+    ) -> Floats:
+        """Return the steps of records (n,): of the bar beside them, or of that right behind, drawn for them.
+
+        `beside` are step, total and seconds per step of the training's bar, `before` seconds per step,
+        offset and line of the one before each record, `at` is the one behind.
+        """
+        step, total, pace = beside
+        seconds, offset, line = before
+        last = np.append(at[1:] != at[:-1], True) & (at < len(bars))
+        behind = bars.take(np.minimum(at, len(bars) - 1))
+        near = last & (line == train.line) & (train.offset - offset <= BESIDE)
+        near &= (behind.total == total) & (behind.line == train.line + 1) & (behind.step >= step)
+        measured = (behind.seconds == pace) | np.isnan(pace)
+        once_more = near & measured & (behind.step == step) & (step < total) & (step > 0)
+        seen = np.logical_or.accumulate(np.append(self._seen, once_more))[:-1]
+        self._seen |= bool(once_more.any())
+        # a slow training's bar shows each step: more at the old pace were quick
+        quick = ~(seconds >= QUICK) | (behind.step > step + 1) | seen
+        unmeasured = (step * pace < 2 * _REDRAWN) & (behind.step * behind.seconds < 2 * _REDRAWN)
+        return np.where(near & ((measured & quick) | unmeasured), behind.step, step)
+
+
+def without_unrelated(
+    batch: Batch,
+    train: Rows,
+    stepless: NDArray[np.bool_],
+    at: NDArray[np.int64],
+    offset: Floats,
+    *,
+    first: bool,
+    before: float | None,
+) -> tuple[Rows, float]:
+    """Return the records without the steps of bars that have nothing to do with them; and the newest epoch.
+
+    Such are a bar that has not moved yet, one that is full for the second record or was drawn
+    long before, and that beside which many of later epochs stand: they were held back.
+
+    `at` tells the bar behind each record, `offset` where the one before was drawn, `first` whether the run
+    has had no record without a step before, `before` the epoch of the newest one since the newest bar.
+    """
+    tables = [table for table in batch.tables if table.kind == TRAIN]
+    order = np.argsort(column_of(tables, "offset"), kind="stable")
+    epoch, step = column_of(tables, EPOCH)[order], train.step.copy()
+    full = stepless & (step == train.total)
+    again = np.append(at[0] == 0 and before is not None and before != epoch[0], at[1:] == at[:-1])
+    again[1:] &= epoch[1:] != epoch[:-1]
+    other = full & (again | (train.offset - offset > BESIDE))
+    edges = np.flatnonzero(np.append(True, (at[1:] != at[:-1]) | (stepless[1:] != stepless[:-1])))
+    step[stepless & (step == 0)] = np.nan
+    for begin, end in zip(edges.tolist(), [*edges[1:].tolist(), len(train)], strict=True):
+        count, told = end - begin, epoch[begin:end]
+        if count < 2 or not stepless[begin] or not (told[1:] > told[:-1]).all():
+            continue
+        done, total = float(step[begin]), float(train.total[begin])
+        if first and not begin and done == total and _is_even(told, total, _final_epoch(batch)):
+            step[begin:end] = np.arange(1, count + 1) * (total / count)
+            other[begin:end] = False
+        elif count >= _HELD_BACK and (done == total or not train.seconds[begin] < QUICK):
+            step[begin:end] = np.nan
+    step[other] = np.nan
+    return replace(train, step=step), float(epoch[-1])
+
+
+def _is_even(epoch: Floats, total: float, final: float) -> bool:
+    """Return whether records of these epochs divide a training of `total` steps and `final` epochs evenly."""
+    even = np.arange(1, len(epoch) + 1) * (final / len(epoch))
+    return total % len(epoch) == 0 and epoch[-1] == final and bool((abs(epoch - even) < _ROUNDED).all())
+
+
+def _final_epoch(batch: Batch) -> float:
+    """Return the epoch at which the training ended, as its last record tells; NaN if it did not yet."""
+    told = [table for table in batch.tables if table.kind == EVAL and "train_runtime" in table.names]
+    epoch = column_of(told, EPOCH)
+    return float(epoch[-1]) if len(epoch) == 1 else np.nan

@@ -1,0 +1,53 @@
+"""A rule's judgement. A finding opens, confirms or clears one incident."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+
+class Severity(str, Enum):
+    """How much a person should care."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """Return 0 for info, 1 for warning, 2 for critical."""
+        return (Severity.INFO, Severity.WARNING, Severity.CRITICAL).index(self)
+
+
+class Verdict(str, Enum):
+    """What the finding says about its incident."""
+
+    PENDING = "pending"
+    """Suspicious, not yet certain: shown, never sent."""
+    FIRING = "firing"
+    """Certain."""
+    CLEAR = "clear"
+    """The condition is over; a pending incident vanishes, a firing one resolves."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One judgement of one rule at one point, with its evidence and probable cause."""
+
+    rule: str
+    verdict: Verdict
+    severity: Severity
+    title: str
+    metric: str | None = None
+    rank: int | None = None
+    step: int | None = None
+    line: int | None = None
+    time: float | None = None
+    cause: str = ""
+    advice: str = ""
+    evidence: dict[str, float | int | str | None] = {}
+
+    @property
+    def scope(self) -> tuple[str, str | None, int | None]:
+        """Identity of the incident within its run: rule, metric, rank."""
+        return (self.rule, self.metric, self.rank)

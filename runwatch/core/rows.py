@@ -1,0 +1,200 @@
+"""Records of a batch as columns: what is cut into blocks.
+
+A batch's tables are rectangular; records of one kind may be spread over several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from runwatch.core.batch import NODE, RANK, TRAIN, Batch, Table
+from runwatch.core.block import RankProgress, Samples
+from runwatch.core.metrics import STEP_TIME
+
+Floats = NDArray[np.float64]
+DAY = 86_400.0
+"""Seconds; a time below this is a clock's without a date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Records of one kind from all tables of a batch, in stream order; arrays of shape (n,)."""
+
+    offset: Floats
+    line: Floats
+    step: Floats
+    total: Floats
+    seconds: Floats
+    """Step time, for bars."""
+    pattern: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, batch: Batch, kind: str) -> Rows:
+        """Return the records of one kind."""
+        tables = [table for table in batch.tables if table.kind == kind]
+        offset, line, seconds = (column_of(tables, name) for name in ("offset", "line", STEP_TIME))
+        step, total = (counts(column_of(tables, name)) for name in ("step", "total"))
+        patterns = np.concatenate([np.empty(0, "U1"), *(np.full(t.rows, t.pattern) for t in tables)])
+        rows = cls(offset, line, step, total, seconds, patterns)
+        return rows if len(tables) < 2 else rows.take(np.argsort(offset, kind="stable"))
+
+    def take(self, index: NDArray[np.int64] | slice) -> Rows:
+        """Return the rows at `index`."""
+        return Rows(
+            self.offset[index],
+            self.line[index],
+            self.step[index],
+            self.total[index],
+            self.seconds[index],
+            self.pattern[index],
+        )
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+    def between(self, low: float, high: float) -> Rows:
+        """Return the rows whose offset is in [low, high)."""
+        a, b = np.searchsorted(self.offset, (low, high))
+        return self.take(slice(a, b))
+
+
+def step_of_last(evals: Rows, train: Rows, before: float) -> Rows:
+    """Give rows that tell no step the step of the training record before them."""
+    missing = np.isnan(evals.step)
+    if not missing.any():
+        return evals
+    steps = np.concatenate(([before], train.step))[np.searchsorted(train.offset, evals.offset)]
+    return replace(evals, step=np.where(missing, steps, evals.step))
+
+
+def samples_of(batch: Batch, rows_of: Mapping[str, Rows]) -> dict[str, Samples]:
+    """Return the samples of every metric in the tables of these kinds."""
+    parts: dict[str, list[Samples]] = {}
+    for kind, rows in rows_of.items():
+        tables = [table for table in batch.tables if table.kind == kind]
+        for table in tables:
+            offset, line = table.column("offset"), table.column("line")
+            step = rows.step if len(tables) == 1 else rows.step[np.searchsorted(rows.offset, offset)]
+            for name in table.metrics:
+                parts.setdefault(name, []).append(Samples(offset, line, step, table.column(name)))
+    return {name: _join(samples) for name, samples in parts.items()}
+
+
+def times_of(batch: Batch) -> Samples:
+    """Return the Unix time of each training record that prints its step and its date."""
+    parts = [Samples(*(np.empty(0),) * 4)]
+    for table in batch.tables:
+        if table.kind == TRAIN and {"step", "time"} <= set(table.names):
+            offset, line, step, time = map(table.column, ("offset", "line", "step", "time"))
+            known = ~np.isnan(step) & (time >= DAY)
+            parts.append(Samples(offset[known], line[known], step[known], time[known]))
+    return _join(parts)
+
+
+def _join(parts: list[Samples]) -> Samples:
+    """Merge samples of one metric from several tables, in stream order."""
+    if len(parts) == 1:
+        return parts[0]
+    offset = np.concatenate([part.offset for part in parts])
+    order = np.argsort(offset, kind="stable")
+    line, step, value = (
+        np.concatenate([getattr(part, name) for part in parts])[order] for name in ("line", "step", "value")
+    )
+    return Samples(offset[order], line, step, value)
+
+
+def part_of(samples: Samples, low: float, high: float) -> Samples:
+    """Return the samples whose offset is in [low, high)."""
+    if low == -np.inf and high == np.inf:
+        return samples
+    a, b = np.searchsorted(samples.offset, (low, high))
+    return Samples(samples.offset[a:b], samples.line[a:b], samples.step[a:b], samples.value[a:b])
+
+
+def by_rank(tables: Sequence[Table], low: float, high: float) -> dict[int, dict[str, Samples]]:
+    """Return the samples of each rank in [low, high); under `progress` its training records."""
+    parts: dict[int, dict[str, list[Samples]]] = {}
+    for table in tables:
+        offset, line = table.column("offset"), table.column("line")
+        rank, node, step = (column_of([table], name) for name in ("rank", "node", "step"))
+        who = number_of(rank, node)
+        within = (offset >= low) & (offset < high)
+        for one in np.unique(who[within]).tolist():
+            rows = within & (who == one)
+            at = offset[rows], line[rows], counts(step[rows])
+            mine = parts.setdefault(int(one), {"progress": []})
+            if table.kind == TRAIN:
+                mine["progress"].append(Samples(*at, at[2]))
+            for name in table.metrics:
+                mine.setdefault(name, []).append(Samples(*at, table.column(name)[rows]))
+    nothing = Samples(*(np.empty(0),) * 4)
+    return {
+        rank: {name: _join(found) if found else nothing for name, found in mine.items()}
+        for rank, mine in sorted(parts.items())
+    }
+
+
+def ranks_of(batch: Batch, low: float, high: float) -> dict[int, RankProgress]:
+    """Return the newest progress of each rank."""
+    ranks: dict[int, RankProgress] = {}
+    for table in batch.tables:
+        if table.kind != RANK:
+            continue
+        offset, rank, done = (counts(table.column(name)) for name in ("offset", "rank", "done"))
+        passed = counts(table.column("passed")) if "passed" in table.names else None
+        total = table.column("total") if "total" in table.names else None
+        known = ~np.isnan(rank) & ~np.isnan(done)
+        for i in np.flatnonzero(known & (offset >= low) & (offset < high)).tolist():
+            ranks[int(rank[i])] = RankProgress(
+                int(done[i]),
+                int(total[i]) if total is not None else None,
+                int(passed[i]) if passed is not None else None,
+            )
+    return ranks
+
+
+def marks_of(batch: Batch, low: float, high: float) -> dict[str, int]:
+    """Return the newest offset of each kind of table and event."""
+    marks: dict[str, int] = {}
+    for table in batch.tables:
+        offsets = table.column("offset")
+        index = int(np.searchsorted(offsets, high)) - 1
+        if index >= 0 and offsets[index] >= low:
+            marks[table.kind] = max(marks.get(table.kind, -1), int(offsets[index]))
+    for event in batch.events:
+        if low <= event.offset < high:
+            marks[event.kind] = event.offset
+    return marks
+
+
+def newest_of(column: Floats) -> int | None:
+    """Return the last known number of a column, or None."""
+    known = column[~np.isnan(column)]
+    return int(known[-1]) if len(known) else None
+
+
+def pick(table: Table, kept: NDArray[np.bool_]) -> Table:
+    """Return the rows of a table where `kept` is True."""
+    data = np.ascontiguousarray(table.matrix()[:, kept]).tobytes()
+    return msgspec.structs.replace(table, rows=int(kept.sum()), data=data)
+
+
+def number_of(rank: Floats, node: Floats) -> Floats:
+    """Return one number per rank, that of rank 0 of node 0 the lowest."""
+    return np.nan_to_num(node) * NODE + rank
+
+
+def column_of(tables: Sequence[Table], name: str) -> Floats:
+    """Return one column of several tables, NaN where a table has none of that name."""
+    parts = [t.column(name) if name in t.names else np.full(t.rows, np.nan) for t in tables]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def counts(column: Floats) -> Floats:
+    """Return counts, NaN where a number can be none."""
+    return np.where((column >= 0) & (column < 2.0**53), column, np.nan)

@@ -1,0 +1,437 @@
+"""A run: its progress, phase, ranks, checkpoints, series and ETA. A fold over blocks."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from runwatch.core.batch import EVAL, RANK, TRAIN, Event
+from runwatch.core.block import Block
+from runwatch.core.checkpoint import Checkpoints
+from runwatch.core.metrics import EPOCH, STEP_TIME
+from runwatch.core.series import FULL, Detail, Series
+from runwatch.core.snapshot import Progress
+
+MAX_SERIES = 512
+"""Metrics kept per run; a log that prints ever new names cannot exhaust memory."""
+MAX_RANKS = 8192
+MAX_RANK_METRICS = 32
+MAX_CHECKPOINTS = 256
+MAX_FACTS = 1024
+MAX_EVENTS = 200
+DONE = 0.98
+"""Progress from which a run that fell silent counts as finished."""
+REST = 60.0
+"""Seconds of silence after which it does; a quarter of it after its very last step."""
+_RECENT = 1024
+"""Newest printed step times that the pace is taken from."""
+_COMPILES = 32
+"""First rows that are no part of it; half of the rows while there are fewer than twice as many."""
+_BLANK = re.compile(
+    r"(?:.*[._-])?(?:train(?:ing|er)?|main|run|logs?|out(?:put)?|std(?:out|err)|console|nohup|debug|job)"
+    r"|(?:slurm-)?[\d_]+|(?:offline-)?run-[^/]*",
+    re.IGNORECASE,
+)
+"""Names of files under which any run may be found."""
+_PHASES = {
+    TRAIN: "training",
+    EVAL: "training",
+    RANK: "evaluating",
+    "eval_begin": "evaluating",
+    "eval_end": "training",
+    "checkpoint": "checkpointing",
+    "finished": "finished",
+    "over": "finished",
+    "early_stop": "finished",
+}
+_ENDS = ("finished", "over", "early_stop")
+"""Kinds of events that say that training is over. Only after the first does another run begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A checkpoint that the log says was saved."""
+
+    step: int | None
+    line: int
+    path: str | None
+
+
+@dataclass(slots=True)
+class RankState:
+    """What is known of one rank."""
+
+    done: int | None = None
+    """Its newest training step, or how far it is in an evaluation; None if it never told."""
+    total: int | None = None
+    """What an evaluation has for it to do, where printed."""
+    training: bool = False
+    """`done` is a training step."""
+    seen: float | None = None
+    """Unix time at which it last said anything, as far as known."""
+    latest: dict[str, float] = field(default_factory=dict)
+    """Newest value of each metric it prints."""
+    _moves: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=32))
+
+    def fold(self, block: Block) -> None:
+        """Take in records of this rank."""
+        for name, samples in block.samples.items():
+            if len(samples) and (name in self.latest or len(self.latest) < MAX_RANK_METRICS):
+                self.latest[name] = float(samples.value[-1])
+        if block.progress is not None:
+            step = float(block.progress.step[-1])
+            self.done, self.total, self.training = int(step) if math.isfinite(step) else self.done, None, True
+            if block.live and self.done is not None:
+                self._moves.append((block.arrival, self.done))
+        if block.live:
+            self.seen = block.arrival
+
+    @property
+    def step_time(self) -> float | None:
+        """Seconds per step: as printed, else between arrivals."""
+        if STEP_TIME in self.latest:
+            return self.latest[STEP_TIME]
+        if len(self._moves) < 2:
+            return None
+        (t0, s0), (t1, s1) = self._moves[0], self._moves[-1]
+        return (t1 - t0) / (s1 - s0) if s1 > s0 else None
+
+
+@dataclass(slots=True)
+class Run:
+    """One run's state. Its size does not depend on how long the run is."""
+
+    id: str
+    name: str
+    format: str | None = None
+    records: int = 0
+    """Training records parsed."""
+    first_step: int | None = None
+    last_step: int | None = None
+    total: int | None = None
+    rolls: bool = False
+    """The total is but where the epoch ends; how many there will be is not told."""
+    finished: bool = False
+    series: dict[str, Series] = field(default_factory=dict)
+    ranks: dict[int, RankState] = field(default_factory=dict)
+    lead: int | None = None
+    """The rank whose records make the series, where the log tells."""
+    saved: deque[Saved] = field(default_factory=lambda: deque(maxlen=MAX_CHECKPOINTS))
+    """Checkpoints of which the log tells."""
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    """Checkpoints that were seen in directories."""
+    events: deque[Event] = field(default_factory=lambda: deque(maxlen=MAX_EVENTS))
+    """The newest things that happened."""
+    title: str = ""
+    """What a tracker calls it, if one does."""
+    about: dict[str, str] = field(default_factory=dict)
+    """What trackers and files beside the log say of the run: its configuration, where it runs."""
+    restarts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
+    """Steps from which training went on after going back."""
+    stepped: bool = False
+    """Its records tell their step, themselves or by the bar beside them."""
+    owners: dict[str, str] = field(default_factory=dict)
+    """Metric -> id of the source that tells it, where a run has several; "" for the one that leads."""
+    printed: dict[str, str] = field(default_factory=dict)
+    last_line: int | None = None
+    """Line of the newest training record."""
+    progressed: float | None = None
+    """Unix time at which the newest progress arrived, if seen live."""
+    detail: Detail = FULL
+    """How much of it is kept."""
+    _phase: str = "starting"
+    _ended: tuple[str, int] = ("", -1)
+    """Where its end was told last, and it has not gone on since: path of the source, and offset."""
+    _arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=256))
+    _paced: tuple[Series, int, tuple[float, float] | None] | None = None
+    """The pace that the step times printed last give: of thousands of runs, few have changed."""
+
+    def fold(self, block: Block) -> None:
+        """Take in the next block."""
+        if block.rank is not None:
+            self._note(block.events)
+            self._fold_rank(block.rank, block)
+            return
+        before = (self.records, self.last_step)
+        for name, samples in block.samples.items():
+            if name not in self.series:
+                if len(self.series) >= MAX_SERIES:
+                    continue
+                self.series[name] = Series(name, self.detail)
+            self.series[name].add(samples)
+        if block.progress is not None:
+            self._advance(block)
+        if block.bar is not None and not self._is_of_the_next(block):
+            first, self.last_step, self.total = block.bar
+            if self.records:  # of steps that nobody told: at 0 the bar stands before the first
+                first = min(max(first, 1), self.last_step)
+            self.first_step = self.first_step if self.stepped else first
+        elif block.total is not None:
+            self.total = block.total
+        self.rolls |= block.rolls
+        self._follow_phase(block)
+        self._take_ranks(block)
+        self.lead = self.lead if block.lead is None else block.lead
+        if self.lead is not None:
+            self._fold_rank(self.lead, block)
+        self._note(block.events)
+        if block.live and (self.records, self.last_step) != before:
+            self.progressed = block.arrival
+            if self.last_step is not None:
+                self._arrivals.append((block.arrival, self.last_step))
+
+    def _is_of_the_next(self, block: Block) -> bool:
+        """Return whether a bar that begins anew, behind the run's end, is that of the next launch."""
+        ended = self.finished or not block.marks.keys().isdisjoint(_ENDS)
+        return ended and block.bar is not None and block.bar[1] < (self.last_step or 0)
+
+    def _note(self, events: Iterable[Event]) -> None:
+        """Remember what happened."""
+        for event in events:
+            if event.kind == "facts":
+                self.tell(event.data)
+                continue
+            self.events.append(event)
+            if event.kind == "checkpoint":
+                self._save(Saved(event.step, event.line, event.data.get("path")))
+
+    def _advance(self, block: Block) -> None:
+        assert block.progress is not None
+        rows = block.progress
+        self.records += len(rows)
+        self.last_line = int(rows.line[-1])
+        known = rows.step[~np.isnan(rows.step)]
+        if len(known):
+            self.first_step = self.first_step if self.stepped else int(known[0])
+            self.stepped = True
+            self.last_step = int(known[-1])
+        for offset in block.restarts:
+            step = rows.step[np.searchsorted(rows.offset, offset)]
+            self.restarts.append(int(step))
+            self._arrivals.clear()
+
+    def rest(self, silent_for: float) -> None:
+        """Take a run that reached its end and fell silent for finished: not every program says so."""
+        if self.fraction is not None and self.fraction >= DONE:
+            last = self.fraction >= 1.0
+            self.finished = self.finished or silent_for >= (REST / 4 if last else REST)
+
+    def _follow_phase(self, block: Block) -> None:
+        """Take the phase that the newest mark tells; blocks come in the order they were written."""
+        for kind, _ in sorted(block.marks.items(), key=lambda mark: mark[1]):
+            phase = _PHASES.get(kind)
+            if phase is not None and not (phase == "training" and self.records == 0):
+                self._phase = phase  # an evaluation before the first step is no training
+        ended = max(block.marks.get(kind, -1) for kind in _ENDS)
+        if ended >= 0:
+            self._ended = block.source, ended
+        source, ended = self._ended  # rows may be read late, though they stand before it
+        if TRAIN in block.marks and (source != block.source or ended <= block.marks[TRAIN]):
+            self.finished, self._ended = False, ("", -1)
+        elif ended >= 0 and (self.records or block.bar):
+            self.finished = True
+
+    def _take_ranks(self, block: Block) -> None:
+        for rank, progress in block.ranks.items():
+            state = self.rank(rank)
+            state.done, state.total, state.training = progress.done, progress.total, False
+            if block.live:
+                state.seen = block.arrival
+
+    def rank(self, rank: int) -> RankState:
+        """Return what is known of one rank, to be added to."""
+        if rank not in self.ranks and len(self.ranks) < MAX_RANKS:
+            self.ranks[rank] = RankState()
+        return self.ranks.get(rank) or RankState()
+
+    def _fold_rank(self, rank: int, block: Block) -> None:
+        if block.samples or block.progress is not None:
+            self.rank(rank).fold(block)
+        if block.live and block.progress is not None:  # as long as any rank goes on, the run does
+            self.progressed = block.arrival
+
+    def claim(
+        self, names: Iterable[str], source: str, older: Container[str] = (), over: Container[str] = ()
+    ) -> set[str]:
+        """Return those metrics that `source` is the one to tell.
+
+        It is if it was the first to, if it follows one of the `older` sources, or if it
+        goes `over` another, of which what it told is dropped.
+        """
+        mine = set()
+        for name in names:
+            owner = self.owners.setdefault(name, source)
+            if owner in over:
+                self.series.pop(name, None)
+            if owner == source or owner in over or owner in older:
+                self.owners[name] = source
+                mine.add(name)
+        return mine
+
+    def take_over(self, names: Iterable[str]) -> None:
+        """Let the leading source tell these metrics from now on, and drop what others told of them."""
+        for name in names:
+            if self.owners.setdefault(name, "") != "":
+                self.owners[name] = ""
+                del self.series[name]
+
+    def led_anew(self, before: str | None) -> Run:
+        """Return this run without the steps told so far: another source tells them from the first.
+
+        It keeps what was seen in directories, the facts, and the metrics that others tell.
+        The source that led, `before`, is one of them from now on, unless that is None.
+        """
+        owners = {name: owner or before for name, owner in self.owners.items()}
+        kept = {name: owner for name, owner in owners.items() if owner is not None and name in self.series}
+        series = {name: self.series[name] for name in kept}
+        return Run(
+            self.id,
+            self.name,
+            title=self.title,
+            series=series,
+            checkpoints=self.checkpoints,
+            about=self.about,
+            owners=kept,
+            detail=self.detail,
+        )
+
+    def _save(self, saved: Saved) -> None:
+        """Note a checkpoint; a line about another file of the same step is the same checkpoint."""
+        step = saved.step if saved.step is not None else self.last_step
+        if not self.saved or self.saved[-1].step != step:
+            self.saved.append(Saved(step, saved.line, saved.path))
+
+    def tell(self, facts: Mapping[str, str]) -> None:
+        """Learn facts about the run; a newer one of the same name replaces the older."""
+        for name, value in facts.items():
+            if name in self.about or len(self.about) < MAX_FACTS:
+                self.about[name] = value
+
+    # -- what others ask -----------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """What to call it: its name, which is a file's; its title too, where such a name says nothing."""
+        blank = _BLANK.fullmatch(self.name) or self.format == "wandb"  # then it is the run's id
+        if not self.title or not blank:
+            return self.name
+        return f"{self.title} ({self.name.removeprefix('run-')})"  # a W&B file is `run-` and the run's id
+
+    @property
+    def bare(self) -> bool:
+        """Whether nothing is known of it."""
+        seen = self.records or self.series or self.ranks or self.events or len(self.checkpoints)
+        return not seen and self.last_step is None
+
+    @property
+    def phase(self) -> str:
+        """Phase as the log tells it; incidents (crashed, stalled) are laid over it elsewhere."""
+        return "finished" if self.finished else self._phase
+
+    @property
+    def planned(self) -> int | None:
+        """Planned number of steps, if one is known: `total` may be but where the epoch ends."""
+        return None if self.rolls and not self.finished else self.total
+
+    @property
+    def fraction(self) -> float | None:
+        """Progress in [0, 1], if need be of the epoch; None if the total or the step is not known."""
+        if self.total is None or self.total <= 0 or self.last_step is None:
+            return None
+        done = self.last_step + (self.first_step == 0 and self.last_step < self.total and self.records > 0)
+        if self.finished and done >= DONE * self.total:  # what finishes earlier has not done all of it
+            return 1.0
+        return min(1.0, max(0.0, done / self.total))
+
+    @property
+    def covered(self) -> float | None:
+        """Progress in [0, 1] of the whole run; None also where only the epoch's end is known."""
+        return None if self.planned is None else self.fraction
+
+    def progress(self) -> Progress:
+        """Return step, total, fraction, ETA and its spread in seconds, and steps per second."""
+        pace, fraction = self._pace(), self.covered
+        eta = spread = rate = None
+        if pace is not None:
+            seconds, half_width = pace
+            rate = 1.0 / seconds if seconds > 0 else None
+            if fraction is not None and self.total is not None and not self.finished:
+                left = max(0.0, self.total * (1.0 - fraction))
+                eta, spread = left * seconds, left * half_width
+        if self.finished:
+            eta, spread = 0.0, None
+        epoch = self.latest(EPOCH) if self.last_step is None else None
+        return Progress(self.last_step, self.planned, fraction, eta, spread, rate, epoch)
+
+    def _pace(self) -> tuple[float, float] | None:
+        """Return (seconds per step, half width of its likely range) from recent history.
+
+        Wall time between live arrivals counts pauses (evaluation, checkpoints); step times
+        printed in the log do not, but exist at once. Half width: half the spread between
+        the 10th and 90th percentile of the means of eight stretches.
+        """
+        printed = self._printed_pace()
+        if len(self._arrivals) >= 2:
+            (t0, s0), (t1, s1) = self._arrivals[0], self._arrivals[-1]
+            if s1 > s0 and t1 - t0 >= 60:
+                wall = (t1 - t0) / (s1 - s0)
+                half = printed[1] if printed else 0.1 * wall
+                return (max(wall, printed[0]) if printed else wall), half
+        if printed is None and len(self._arrivals) >= 2:
+            (t0, s0), (t1, s1) = self._arrivals[0], self._arrivals[-1]
+            if s1 > s0 and t1 - t0 >= 2:
+                return (t1 - t0) / (s1 - s0), 0.25 * (t1 - t0) / (s1 - s0)
+        return printed
+
+    def _printed_pace(self) -> tuple[float, float] | None:
+        series = self.series.get(STEP_TIME)
+        if series is None:
+            return None
+        if self._paced is None or self._paced[:2] != (series, len(series)):
+            self._paced = series, len(series), _printed_pace(series)
+        return self._paced[2]
+
+    def latest(self, metric: str) -> float | None:
+        """Return the newest value of `metric` (it may be NaN), or None if there is none."""
+        series = self.series.get(metric)
+        return None if series is None or not len(series) else float(series.tail(1)[-1])
+
+    def good_before(self, step: int | None, line: int | None = None) -> int | None:
+        """Return the step of the newest good checkpoint, of those not after `step` if that is given.
+
+        One that was seen complete; where no directory was seen, one that the log tells of, and
+        not after `line`: what was saved again after a restart is no place to go back to from before it.
+        """
+        if len(self.checkpoints):
+            good = self.checkpoints.last_good(None if step is None else step + 1)
+            return None if good is None else good.step
+        told = [saved for saved in reversed(self.saved) if line is None or saved.line <= line]
+        steps = (saved.step for saved in told or reversed(self.saved) if saved.step is not None)
+        return next((at for at in steps if step is None or at <= step), None)
+
+    def facts(self) -> Mapping[str, str]:
+        """Return what rules may name in their findings."""
+        good = self.checkpoints.summary().last_good
+        if good is not None and good.at is not None:
+            return {"last_checkpoint": str(good.at)}
+        newest = self.saved[-1] if self.saved and not len(self.checkpoints) else None
+        return {"last_checkpoint": str(newest.step)} if newest and newest.step is not None else {}
+
+
+def _printed_pace(series: Series) -> tuple[float, float] | None:
+    """Return (seconds per step, half width of its likely range) from printed step times."""
+    recent = series.tail(_RECENT)
+    if len(series) <= _RECENT:  # the first steps compile: one of them may take as long as forty others
+        recent = recent[min(len(recent) // 2, _COMPILES) :]
+    recent = recent[np.isfinite(recent)]
+    if not len(recent):
+        return None
+    means = [float(np.mean(part)) for part in np.array_split(recent, 8) if len(part)]
+    low, high = np.percentile(means, (10, 90))
+    typical = float(np.median(recent))
+    return max(typical, min(float(np.mean(recent)), 2 * typical)), float(high - low) / 2

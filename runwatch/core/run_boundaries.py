@@ -1,0 +1,349 @@
+"""Cuts one source's batches into runs: a log may hold a whole pipeline, or many launches.
+
+A step that goes back is a restart of the same run, unless the run had finished
+or the kind of step line changed: then another run begins. Where a format
+prints no step, the bar printed just before a record tells it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from runwatch.core.bar_steps import Redraws, without_unrelated
+from runwatch.core.batch import BAR, EVAL, PLAN, SYSTEM, TRAIN, Batch, Table
+from runwatch.core.block import Block, Samples
+from runwatch.core.duplicate_records import Retold
+from runwatch.core.metrics import EPOCH, STEP_TIME
+from runwatch.core.rank_dedup import Echoes
+from runwatch.core.rows import (
+    Floats,
+    Rows,
+    by_rank,
+    column_of,
+    marks_of,
+    newest_of,
+    number_of,
+    part_of,
+    pick,
+    ranks_of,
+    samples_of,
+    step_of_last,
+)
+
+_MAX_BARS = 64
+_HEAD_START = 4
+"""Records by which ranks of one launch may be ahead of its lowest one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A block, and whether it begins another run of its source."""
+
+    block: Block
+    begins_run: bool = False
+    leads_anew: bool = False
+    """Whether a lower rank tells the steps from the first from now on: those of another count no more."""
+
+
+@dataclass(slots=True)
+class _Bar:
+    """One progress bar, known by its total."""
+
+    first: int
+    last: int
+    updates: int = 0
+    records: int = 0
+    """Training records printed beside it: the training bar has most."""
+
+
+@dataclass(slots=True)
+class Splitter:
+    """The state between batches of one source; bounded."""
+
+    _step: float = np.nan
+    """Newest training step of the current run."""
+    _pattern: str = ""
+    _total: float = np.nan
+    _finished: bool = False
+    _beside: tuple[float, float, float] = (np.nan, np.nan, np.nan)
+    """Step, total and seconds per step of the newest bar."""
+    _drawn: tuple[float, float] = (np.nan, np.nan)
+    """Its offset and its line."""
+    _outer: tuple[float, float, float] = (np.nan, np.nan, np.nan)
+    """The same of the newest one beside a record that was not at its end: the training's own."""
+    _bars: dict[float, _Bar] = field(default_factory=dict)
+    _prints_steps: bool = False
+    _plan: int | None = None
+    """Newest planned total that stood outside of step lines."""
+    _ends: float = np.nan
+    """Newest total that a training record printed."""
+    _rank: float = np.inf
+    """Lowest rank (of the lowest node) whose records were seen: only its records make series."""
+    _led_from: float = np.nan
+    """First step that it told."""
+    _led: int = 0
+    """Records that it told so far."""
+    _redraws: Redraws = field(default_factory=Redraws)
+    _filled: bool = False
+    """Whether a bar has told the step of a record."""
+    _since: float | None = None
+    """Epoch of the newest record without a step since the newest bar; None if there was none."""
+    _echoes: Echoes = field(default_factory=Echoes)
+    _retold: Retold = field(default_factory=Retold)
+
+    def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
+        """Yield the batch's blocks in order; concatenated they are the batch."""
+        batch, others, anew = self._of_lowest_rank(batch)
+        batch = self._retold.without(self._echoes.without(batch))
+        bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
+        train, stepless = self._fill_steps(batch, train, bars)
+        first_step = self._step
+        begins, restarts = self._boundaries(batch, train, evals)
+        evals = step_of_last(evals, train, first_step)
+        system = step_of_last(Rows.of(batch, SYSTEM), train, first_step)
+        samples = samples_of(batch, {TRAIN: train, EVAL: evals, SYSTEM: system})
+        if stepless.any() and STEP_TIME not in samples:
+            timed = stepless & ~np.isnan(train.seconds)
+            samples[STEP_TIME] = Samples(
+                train.offset[timed], train.line[timed], train.step[timed], train.seconds[timed]
+            )
+        edges = [-np.inf, *begins, np.inf]
+        for index, (low, high) in enumerate(pairwise(edges)):
+            if index:
+                self._bars.clear()
+                self._prints_steps = False
+            rows = train.between(low, high)
+            self._count_bars(bars.between(low, high), rows, stepless)
+            block = Block(
+                samples={name: cut for name, s in samples.items() if len(cut := part_of(s, low, high))},
+                progress=Samples(rows.offset, rows.line, rows.step, rows.step) if len(rows) else None,
+                events=[event for event in batch.events if low <= event.offset < high],
+                restarts=[int(offset) for offset in restarts if low <= offset < high],
+                ranks=ranks_of(batch, low, high),
+                marks=marks_of(batch, low, high),
+                rolls=EPOCH in samples and self._rolls(rows, anew=index > 0),
+                total=self._newest_total(rows, plans.between(low, high)),
+                bar=None if self._prints_steps else self._training_bar(),
+                lead=int(self._rank) if math.isfinite(self._rank) else None,
+                live=live,
+                arrival=arrival,
+            )
+            yield Segment(block, begins_run=index > 0, leads_anew=anew and not index)
+            for rank, columns in by_rank(others, low, high).items():
+                steps = columns.pop("progress")
+                yield Segment(
+                    Block(columns, steps if len(steps) else None, rank=rank, live=live, arrival=arrival)
+                )
+
+    def _newest_total(self, train: Rows, plans: Rows) -> int | None:
+        """Return the newest total: as steps print it, else as planned, be it before this batch."""
+        planned = newest_of(plans.total)
+        if planned is not None:
+            self._plan = planned
+        printed = newest_of(train.total)
+        return self._plan if printed is None and (len(train) or planned is not None) else printed
+
+    def _rolls(self, train: Rows, *, anew: bool) -> bool:
+        """Return True if a total moved on by an epoch as the steps reached it: it is no run's."""
+        told = ~np.isnan(train.total) & ~np.isnan(train.step)
+        step, total = train.step[told], train.total[told]
+        before = np.append(np.nan if anew else self._ends, total)[:-1]
+        self._ends = float(total[-1]) if len(total) else np.nan if anew else self._ends
+        per = total - before
+        moved = (per > 0) & (step >= before) & (step <= total)
+        return bool(np.any(np.mod(before[moved], per[moved]) == 0))
+
+    def _of_lowest_rank(self, batch: Batch) -> tuple[Batch, list[Table], bool]:
+        """Return the batch with the records of the lowest rank seen so far, and those of the others.
+
+        Launchers that tag lines with ranks print the same step once per rank: series are of one rank.
+        Which of them is first to print the first step is chance: what others told before the lowest one
+        tells it counts no more, and True is returned too if that stood in earlier batches.
+        """
+        if not any(table.kind in (TRAIN, EVAL) and "rank" in table.names for table in batch.tables):
+            return batch, [], False
+        ranked = [t for t in batch.tables if t.kind in (TRAIN, EVAL) and "rank" in t.names]
+        offset, rank, node, step = (column_of(ranked, name) for name in ("offset", "rank", "node", "step"))
+        order = np.argsort(offset, kind="stable")
+        who = number_of(rank[order], node[order])
+        lowest = np.minimum(np.minimum.accumulate(who), self._rank)
+        begin, anew = self._led_anew(who, lowest, step[order])
+        self._rank = float(lowest[-1])
+        keep = np.empty(len(who), bool)
+        keep[order] = (who == lowest) & (np.arange(len(who)) >= begin)
+        if keep.all():
+            return batch, [], anew
+        tables: list[Table] = []
+        others: list[Table] = []
+        at = 0
+        for table in batch.tables:
+            if not any(table is t for t in ranked):
+                tables.append(table)
+                continue
+            kept = keep[at : at + table.rows]
+            at += table.rows
+            if kept.any():
+                tables.append(pick(table, kept))
+            if not kept.all():
+                others.append(pick(table, ~kept))
+        return msgspec.structs.replace(batch, tables=tuple(tables)), others, anew
+
+    def _led_anew(self, who: Floats, lowest: Floats, step: Floats) -> tuple[int, bool]:
+        """Return where the lowest rank begins that tells the steps from the first, and if others led before.
+
+        One that comes when another one has led for long is of a launch of its own. All of shape (n,), a
+        record of the batch each: its rank, the lowest rank up to it, its step.
+        """
+        begin, known, anew, since = 0, math.isfinite(self._rank), False, 0
+        for at in np.flatnonzero(lowest < np.append(self._rank, lowest[:-1])).tolist():
+            led = self._led + int(np.count_nonzero(who[since:at] == lowest[at - 1])) if at else self._led
+            if not known and not at:
+                self._led_from = float(step[at])
+            elif not step[at] > self._led_from and led <= _HEAD_START:  # or they tell no steps
+                self._led_from, begin, anew = float(step[at]), at, known
+            self._led, since = 0, at
+        self._led += int(np.count_nonzero(who[since:] == lowest[-1]))
+        if anew:
+            self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
+        return begin, anew
+
+    def _fill_steps(self, batch: Batch, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
+        """Give records without a step what the bar before them shows; say which those are."""
+        stepless = np.isnan(train.step)
+        if stepless.any():
+            at = np.searchsorted(bars.offset, train.offset)
+            shown = [
+                np.concatenate(([before], column))[at]
+                for before, column in zip(
+                    (*self._beside, *self._drawn),
+                    (bars.step, bars.total, bars.seconds, bars.offset, bars.line),
+                    strict=True,
+                )
+            ]
+            beside = self._without_inner(shown[:3])
+            if len(bars):
+                beside[0] = self._redraws.steps(beside, shown[2:], train, bars, at)
+            step, total, seconds = (
+                np.where(stepless, b, own)
+                for b, own in zip(beside, (train.step, train.total, train.seconds), strict=True)
+            )
+            train = replace(train, step=step, total=total, seconds=seconds)
+            train, epoch = without_unrelated(
+                batch, train, stepless, at, shown[3], first=not self._filled, before=self._since
+            )
+            self._filled = True
+            self._since = epoch if at[-1] == len(bars) else None
+        elif len(bars):
+            self._since = None
+        if len(bars):
+            self._beside = (bars.step[-1], bars.total[-1], bars.seconds[-1])
+            self._drawn = (bars.offset[-1], bars.line[-1])
+        return train, stepless
+
+    def _without_inner(self, beside: list[Floats]) -> list[Floats]:
+        """Replace what a bar shows that ended in the midst of another: of an evaluation, of files written.
+
+        `beside` are step, total and seconds per step by record, arrays of shape (n,). A
+        training that steps faster than its bar is redrawn prints a record after such a bar.
+        """
+        step, total, _ = beside
+        under_way = step < total
+        newest = np.maximum.accumulate(np.where(under_way, np.arange(1, len(step) + 1), 0))
+        outer = [
+            np.concatenate(([before], column))[newest]
+            for before, column in zip(self._outer, beside, strict=True)
+        ]
+        inner = ~under_way & ~np.isnan(total) & ~np.isnan(outer[1]) & (total != outer[1])
+        self._outer = (float(outer[0][-1]), float(outer[1][-1]), float(outer[2][-1]))
+        return [np.where(inner, own, shown) for own, shown in zip(outer, beside, strict=True)]
+
+    def _boundaries(self, batch: Batch, train: Rows, evals: Rows) -> tuple[list[float], list[float]]:
+        """Return the offsets at which a run begins, and those at which one restarts.
+
+        Only the few records at which something other than the next step happens are looked at.
+        """
+        ends = np.array([event.offset for event in batch.events if event.kind == "finished"])
+        begins: list[float] = []
+        restarts: list[float] = []
+        for offset, kind, index in _turns(train, evals, ends, self._finished):
+            if kind == "finished":
+                self._finished = self._finished or not np.isnan(self._last_step(train, offset, begins))
+                continue
+            rows = train if kind == TRAIN else evals
+            step, last = rows.step[index], self._last_step(train, offset, begins)
+            other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
+            other = other or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
+            other = other or (kind == TRAIN and step <= 1 and self._plans_anew(train, index))
+            if step < last and (self._finished or other):
+                begins.append(offset)
+                self._finished = False
+            elif step < last and kind == TRAIN:
+                restarts.append(offset)
+            elif kind == TRAIN:
+                self._finished = False
+        self._step = self._last_step(train, np.inf, begins)
+        if len(train):
+            self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
+        return begins, restarts
+
+    def _plans_anew(self, train: Rows, index: int) -> bool:
+        """Return True if a record that starts from the beginning has another total than the one before."""
+        before = train.total[index - 1] if index else self._total
+        return bool(
+            train.total[index] != before and not np.isnan(before) and not np.isnan(train.total[index])
+        )
+
+    def _last_step(self, train: Rows, offset: float, begins: Sequence[float]) -> float:
+        """Return the newest step of the run before `offset`; NaN if it has none yet."""
+        index = int(np.searchsorted(train.offset, offset)) - 1
+        if index >= 0 and (not begins or train.offset[index] >= begins[-1]):
+            return float(train.step[index])
+        return np.nan if begins else self._step
+
+    def _count_bars(self, bars: Rows, train: Rows, stepless: NDArray[np.bool_]) -> None:
+        for step, total in zip(bars.step.tolist(), bars.total.tolist(), strict=True):
+            if math.isnan(step) or math.isnan(total):
+                continue
+            bar = self._bars.setdefault(total, _Bar(int(step), int(step)))
+            bar.last = int(step)
+            bar.updates += 1
+        if stepless.any():
+            totals, counts = np.unique(train.total[~np.isnan(train.total)], return_counts=True)
+            for total, count in zip(totals.tolist(), counts.tolist(), strict=True):
+                if total in self._bars:
+                    self._bars[total].records += count
+        elif len(train):
+            self._prints_steps = True
+        while len(self._bars) > _MAX_BARS:
+            del self._bars[min(self._bars, key=lambda total: self._bars[total].updates)]
+
+    def _training_bar(self) -> tuple[int, int, int] | None:
+        if not self._bars:
+            return None
+        total, bar = max(self._bars.items(), key=lambda item: (item[1].records, item[1].updates))
+        newest = self._bars.get(self._total)
+        if newest is not None and newest.records > 1 and self._total > total:  # resumed, with more to do
+            total, bar = self._total, newest
+        return bar.first, bar.last, int(total)
+
+
+def _turns(train: Rows, evals: Rows, ends: Floats, finished: bool) -> list[tuple[float, str, int]]:
+    """Return (offset, kind, index) of the records worth a look, in stream order."""
+    if not len(train) and not len(ends) and not finished:
+        return []
+    change = np.ones(len(train), bool)  # the first row: its predecessor is in an earlier batch
+    change[1:] = (train.step[1:] < train.step[:-1]) | (train.pattern[1:] != train.pattern[:-1])
+    after = np.searchsorted(train.offset, ends)
+    change[after[after < len(train)]] = True
+    turns = [(float(train.offset[i]), TRAIN, i) for i in np.flatnonzero(change).tolist()]
+    turns += [(float(offset), "finished", 0) for offset in ends.tolist()]
+    if finished or len(ends):
+        turns += [(float(evals.offset[i]), EVAL, i) for i in range(len(evals))]
+    return sorted(turns)

@@ -1,0 +1,344 @@
+"""An immutable view of runs and incidents at one moment: all that a screen may know.
+
+Screens, status and headless mode render these and nothing else. Every text
+field has been through runwatch.core.text; every number is in seconds, bytes or
+fractions. Non-finite floats cannot cross JSON, so series carry them apart.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a run is, and when it will end."""
+
+    step: int | None = None
+    total: int | None = None
+    fraction: float | None = None
+    eta_seconds: float | None = None
+    eta_spread: float | None = None
+    """Half width of the likely range around eta_seconds."""
+    rate: float | None = None
+    """Steps per second, recent."""
+    epoch: float | None = None
+    """Newest epoch, where the log tells no step."""
+
+
+class Latest(msgspec.Struct, frozen=True):
+    """The newest value of one metric."""
+
+    metric: str
+    value: float | None
+    """None when it is not finite; `text` says which."""
+    text: str = ""
+    """"nan", "inf" or "-inf" when value is None."""
+    step: int | None = None
+    count: int = 0
+    nonfinite: int = 0
+    minimum: float | None = None
+    maximum: float | None = None
+    printed: str = ""
+    """Its name as the log prints it."""
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """One metric, ready to plot: at most two points per column of the asked width.
+
+    Parallel lists; x ascending. A column whose points are all non-finite has
+    None in low, high, mean and last, and `nonfinite` tells how many they are.
+    """
+
+    metric: str
+    x: tuple[float, ...] = ()
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
+    mean: tuple[float | None, ...] = ()
+    last: tuple[float | None, ...] = ()
+    nonfinite: tuple[int, ...] = ()
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Something worth a mark on the x axis."""
+
+    kind: str
+    """incident, checkpoint, eval or restart."""
+    step: int
+    label: str = ""
+
+
+class RankPlace(msgspec.Struct, frozen=True):
+    """Where a rank runs on the machine that is watched; None is not known."""
+
+    pid: int
+    state: str
+    """running, sleeping, blocked, stopped or zombie."""
+    waits: str = ""
+    """What it waits for where it does not run."""
+    gpus: tuple[str, ...] = ()
+    """Indices of its GPUs."""
+    gpu_state: str = "ok"
+    """ok, denied or lost: that of the worst of its GPUs."""
+    measure: str = ""
+    """What `busy` is: sm_activity, util, or power as a part of its limit; "" where its GPUs differ."""
+    busy: float | None = None
+    """Mean of its GPUs."""
+    memory_used: float | None = None
+    """Bytes on all its GPUs, of whatever process."""
+    memory_total: float | None = None
+    temperature: float | None = None
+    """Degrees Celsius of the hottest."""
+    power: float | None = None
+    """Watts of all."""
+
+
+class RankRow(msgspec.Struct, frozen=True):
+    """Progress of one rank: its newest training step, or how far it is in an evaluation."""
+
+    rank: int
+    done: int | None
+    """None if it never told."""
+    total: int | None = None
+    age: float | None = None
+    """Seconds since the rank last reported."""
+    step_time: float | None = None
+    """Seconds per step."""
+    loss: float | None = None
+    place: RankPlace | None = None
+    """Its process and its GPUs, if it runs on the machine that is watched."""
+    loss_text: str = ""
+    """`nan` or `inf`, where its loss is no number."""
+
+
+class IncidentRow(msgspec.Struct, frozen=True):
+    """One incident, as people read it."""
+
+    id: str
+    run: str
+    rule: str
+    severity: str
+    state: str
+    """pending, firing, acknowledged or resolved."""
+    title: str
+    cause: str = ""
+    advice: str = ""
+    metric: str | None = None
+    rank: int | None = None
+    step: int | None = None
+    line: int | None = None
+    since: float | None = None
+    """Unix time at which it began to fire, if seen live."""
+    resolved_step: int | None = None
+    evidence: dict[str, float | int | str | None] = {}
+    lead: str = ""
+    """Id of the incident that this is a symptom of, if it is one."""
+    symptoms: tuple[str, ...] = ()
+    """Titles of the incidents that follow from this one."""
+
+
+class CheckpointRow(msgspec.Struct, frozen=True):
+    """One checkpoint."""
+
+    name: str
+    """The last part of its path; of one that only the log tells of, where in the log."""
+    at: int | None = None
+    """Step, or epoch where no step is known."""
+    kind: str = ""
+    state: str = "told"
+    """complete, writing, incomplete, damaged, unknown, deleted, or told: only the log speaks of it."""
+    reason: str = ""
+    bytes: int | None = None
+    age: float | None = None
+    """Seconds since it was last written to."""
+    seconds: float | None = None
+    """How long writing it took, at least."""
+    ranks: int = 0
+    """Ranks whose shards are there; 0 where the layout has none."""
+    ranks_expected: int | None = None
+
+
+class Saving(msgspec.Struct, frozen=True):
+    """What a run's checkpoints say together; None is not known."""
+
+    last_good: int | None = None
+    """Step of the newest complete checkpoint."""
+    interval: float | None = None
+    """Usual distance, in steps."""
+    interval_seconds: float | None = None
+    next_in: float | None = None
+    """Seconds until the next one is due; negative when it is late."""
+    usual_bytes: int | None = None
+    room: int | None = None
+    """How many more fit into the free space."""
+    full_in: float | None = None
+    """Seconds until the first one that does not fit is due."""
+    next_at: int | None = None
+    """Step of the next one, going by the usual distance."""
+    present: int = 0
+    deleted: int = 0
+    rotates: bool = False
+    """Old ones are deleted as new ones come."""
+    size_ratio: float | None = None
+    """The newest complete one's size over what was usual before it, where that was steady."""
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    """Something that happened in a run."""
+
+    kind: str
+    title: str
+    step: int | None = None
+    line: int | None = None
+    rank: int | None = None
+
+
+class ProcessRow(msgspec.Struct, frozen=True):
+    """One process of a run; None is not known."""
+
+    pid: int
+    role: str
+    """rank, main, launcher, shell, worker or filter."""
+    state: str
+    """running, sleeping, blocked, stopped or zombie."""
+    rank: int | None = None
+    command: str = ""
+    waits: str = ""
+    cores: float | None = None
+    """CPU seconds per second."""
+    rss: float | None = None
+    """Resident bytes."""
+    gpus: tuple[str, ...] = ()
+
+
+class GpuRow(msgspec.Struct, frozen=True):
+    """One GPU; None is not known."""
+
+    index: str
+    name: str = ""
+    state: str = "ok"
+    """ok, denied or lost."""
+    own: bool = False
+    """The run computes on it."""
+    measure: str = ""
+    """What `busy` is: sm_activity, util, or power as a part of its limit."""
+    busy: float | None = None
+    memory_used: float | None = None
+    memory_total: float | None = None
+    power: float | None = None
+    """Watts."""
+    power_limit: float | None = None
+    temperature: float | None = None
+    """Degrees Celsius."""
+    slowed: str = ""
+    """Why its clocks are low, where that is not normal."""
+    trend: tuple[float, ...] = ()
+    """`busy` over the last hour at most, newest last."""
+
+
+class MachineView(msgspec.Struct, frozen=True):
+    """The machine under the run that is shown."""
+
+    processes: tuple[ProcessRow, ...] = ()
+    gpus: tuple[GpuRow, ...] = ()
+    host: dict[str, float] = {}
+    """Newest values of the host by the last part of their names, as in runwatch.core.sample."""
+    job: str = ""
+    """The scheduler's job, in words."""
+    deadline: float | None = None
+    """Seconds until the job is ended."""
+    notes: tuple[str, ...] = ()
+    """What cannot be seen, and why."""
+
+
+class RunRow(msgspec.Struct, frozen=True):
+    """One line of the list of runs."""
+
+    id: str
+    name: str
+    phase: str
+    """starting, warmup, training, evaluating, checkpointing, finished, crashed, stalled or blind."""
+    progress: Progress
+    critical: int = 0
+    warning: int = 0
+    loss: float | None = None
+    """None when it is not finite; `loss_text` says which."""
+    loss_text: str = ""
+    host: str = ""
+    """Name of the machine it is watched on, where runs of several are shown together."""
+    age: float | None = None
+    """Seconds since its newest line was written, as far as known."""
+    reason: str = ""
+    """Why it is blind and what to do, on one line; "" if it is not."""
+
+
+class RunView(msgspec.Struct, frozen=True):
+    """The run that is shown, at the width the client asked for."""
+
+    id: str
+    name: str
+    phase: str
+    progress: Progress
+    format: str | None = None
+    sources: tuple[str, ...] = ()
+    whys: tuple[str, ...] = ()
+    """What each of them is to the run, and why it was taken for a part of it; empty if there is only one."""
+    age: float | None = None
+    """Seconds since the newest line was read."""
+    elapsed: float | None = None
+    """Seconds of training, where the log tells."""
+    history: float | None = None
+    """Fraction of the backlog read so far; None once all is read."""
+    records: int = 0
+    latest: tuple[Latest, ...] = ()
+    charts: tuple[Columns, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    ranks: tuple[RankRow, ...] = ()
+    incidents: tuple[IncidentRow, ...] = ()
+    checkpoints: tuple[CheckpointRow, ...] = ()
+    """Newest first."""
+    saving: Saving = Saving()
+    events: tuple[EventRow, ...] = ()
+    """Newest first; only for views that show them."""
+    log: tuple[tuple[int, str], ...] = ()
+    log_source: str = ""
+    """Path of the source that these lines are from."""
+    log_read: tuple[tuple[int, float], ...] = ()
+    """(line, Unix time): this and the following lines were read then, as they came; 0 is not known."""
+    link: str = ""
+    """Address of its page on W&B, where the run tells it."""
+    facts: dict[str, str] = {}
+    about: dict[str, str] = {}
+    """The run's configuration and where it runs, as told beside it; only for views that show it."""
+    parallel: dict[str, int] = {}
+    """Sizes of `tp`, `cp` and `pp`, where the configuration tells them."""
+    has_machine: bool = False
+    """Whether processes or GPUs of it are known, so that there is something to show."""
+    machine: MachineView | None = None
+    """Only for views that show it."""
+    reason: str = ""
+    """Why it is blind and what to do, on one line; "" if it is not."""
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """Another run, laid over the charts of the one that is shown."""
+
+    id: str
+    charts: tuple[Columns, ...] = ()
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Everything one frame of a screen needs."""
+
+    time: float
+    """Unix time of the engine when this was true."""
+    runs: tuple[RunRow, ...] = ()
+    run: RunView | None = None
+    notices: tuple[str, ...] = ()
+    """What the user should know about runwatch itself: blind sources, failed deliveries."""
+    compared: tuple[Compared, ...] = ()
+    lost: str = ""
+    """What became of the daemon of the run that is shown, in two words; "" if it is within reach."""
+    advice: str = ""
+    """What else is known of that, and what to do."""
+    late: float = 0.0
+    """Seconds since this was true, if it is out of reach."""

@@ -1,0 +1,285 @@
+"""Patterns: the matchers that formats are made of, each with a regex of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from runwatch.core.batch import BAR, EVAL, META_COLUMNS, TRAIN
+from runwatch.core.metrics import EPOCH, STEP_TIME, VAL_LOSS, Unit
+from runwatch.core.text import decode
+from runwatch.parsers.api import Epochs, Layout, Match, Matcher
+from runwatch.parsers.counters.nesting import WITHIN
+from runwatch.parsers.lexicon.names import columns, meaning, unit_of
+
+NUMBER = (
+    rb"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+    rb"(?!\.*(?:[eE][-+]?)?\d)"  # a whole one: 1..25 is no 1, as spliced lines have it
+)
+NONFINITE = (
+    rb"[-+]?(?:[nN][aA][nN]|[iI]nf(?:inity)?|INF|1\.#(?:QNAN|IND|INF))"
+    rb"(?=(?:[mu]?s|min|[mhz])?(?![A-Za-z_]))"  # INFO is no infinity with a unit
+)
+VALUE = rb"(?:" + NUMBER + rb"|" + NONFINITE + rb")"
+
+FIELDS = re.compile(
+    rb"(?<![\w./@'-])"  # and bounded words: a line of one long word must not take quadratic time
+    rb"([A-Za-z][\w./@'-]{0,80}(?: [A-Za-z][\w./@'-]{0,80}){0,4})"  # a name of one to five words
+    rb"(?: ?\(([\w/%]{1,16})\))?"  # its unit, if it stands there
+    rb"(?:\s*[:=]\s*|\s+)"
+    rb"(" + VALUE + rb")"
+    rb"(%|[A-Za-z]{1,3}(?![\w/])| ms\b)?"  # its unit, if it stands here
+    rb"(?=[\s|;)(\]]|,(?!\d)|$)(?! days?,)"  # 1,051,31 was cut: it is not 1,051
+)
+ITEMS = re.compile(
+    rb"['\"]([^'\"]+)['\"]: ?(?:['\"]|(?:np\.|numpy\.|torch\.)?(?:float\d\d|int\d\d|tensor)\(\[?)?"
+    rb"(" + VALUE + rb")(?:['\"]|\]?(?:, [^(){}]{0,80})?\))?(?=[,}])"  # np.float64(0.5), tensor(0.5)
+)
+_PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])")
+"""Step and total in one text of a dict, as ms-swift prints them."""
+_BAR = re.compile(
+    rb"\s*\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
+)
+_NAME = 100  # longest metric name kept
+_OURS = frozenset({"offset", "line", "time"})
+"""Columns that no printed name may take."""
+_PLACES = META_COLUMNS - _OURS | {WITHIN}
+_WITHIN = WITHIN.encode()
+_COUNTERS = (b"global_step", b"global_steps", b"iteration")
+"""Names of the run's step in dicts."""
+_PLACED = frozenset((b"epoch", b"step", *_COUNTERS))
+_BATCHES = (b"batch", b"batch_idx", b"iter", b"iteration")
+"""Keys of a dict that count within the epoch beside them, as far as it tells no step."""
+_ODD_NONFINITE = {b"1.#QNAN": "nan", b"1.#IND": "nan", b"1.#INF": "inf"}
+
+
+def number(text: bytes) -> float:
+    """Return a printed number as a float; thousands separators are allowed."""
+    try:
+        return float(text)
+    except ValueError:
+        sign, bare = (-1.0, text[1:]) if text[:1] == b"-" else (1.0, text.lstrip(b"+"))
+        return sign * float(_ODD_NONFINITE.get(bare) or bare.replace(b",", b""))
+
+
+def values(line: bytes, match: Match) -> list[float]:
+    """Return the match's numbers in stored units, one per column of its layout."""
+    if match.stored is not None:
+        return list(match.stored)
+    printed = [
+        unit.apply(number(line[start:end]))
+        for unit, (start, end) in zip(match.layout.units, match.spans, strict=True)
+    ]
+    return printed if match.layout.epochs is None else match.layout.epochs.apply(printed)
+
+
+class Layouts:
+    """Interns layouts, so that lines of one shape share one object."""
+
+    def __init__(
+        self,
+        pattern: str,
+        aliases: Mapping[str, str],
+        units: Mapping[str, str] | None = None,
+        first_epoch: int | None = None,
+    ) -> None:
+        self._pattern = pattern
+        self._aliases = aliases
+        self._units = units or {}
+        self._first_epoch = first_epoch
+        self._known: dict[tuple[object, ...], Layout] = {}
+
+    def get(self, kind: str, printed: tuple[bytes, ...], suffixes: tuple[bytes, ...]) -> Layout:
+        """Return the layout of printed names with the units behind their values."""
+        key = (kind, printed, suffixes)
+        if key not in self._known:
+            if len(self._known) > 4096:  # names that hold random text: never grow without bound
+                self._known.clear()
+            self._known[key] = self._build(kind, printed, suffixes)
+        return self._known[key]
+
+    def _build(self, kind: str, printed: tuple[bytes, ...], suffixes: tuple[bytes, ...]) -> Layout:
+        units: list[Unit] = []
+        shown: dict[str, str] = {}
+        texts = [decode(raw, _NAME) for raw in printed]
+        known = {text: name for text in texts if (name := self._aliases.get(text))}
+        places = {text: text for text in texts if text in _PLACES}
+        names = [f"printed/{n}" if n in _OURS else n for n in columns(texts, {**places, **known})]
+        for text, name, suffix in zip(texts, names, suffixes, strict=True):
+            unit = suffix.decode("ascii", "replace").strip() or self._units.get(text, "")
+            units.append(Unit() if name in META_COLUMNS else unit_of(name, unit, text))
+            if name != text:
+                shown[name] = text
+        event = "finished" if b"train_runtime" in printed and b"loss" not in printed else None
+        epochs = self._epochs(names)
+        if epochs is not None:
+            names = ["step", "total", *(names[i] for i in epochs.rest)]
+        return Layout(kind, self._pattern, tuple(names), tuple(units), shown, event, epochs)
+
+    def _epochs(self, names: Sequence[str]) -> Epochs | None:
+        if self._first_epoch is None or EPOCH not in names or "per" not in names:
+            return None
+        at = {name: i for i, name in enumerate(names)}
+        rest = tuple(i for i, name in enumerate(names) if name not in ("step", "per", "within", "epochs"))
+        return Epochs(
+            at[EPOCH],
+            at["per"],
+            at.get("within"),
+            at.get("epochs"),
+            at.get("step"),
+            rest,
+            self._first_epoch,
+        )
+
+
+class LinePattern(Matcher):
+    """A head matched at the line's start, then optional `name: value unit` fields to its end.
+
+    Named groups of the head become columns: `step`, `total`, `rank` place the
+    row, any other group is a metric by its printed name ("_" stands for " ").
+    Where a step is printed as `epoch`, `within` and `per` (epoch), and perhaps
+    `epochs`, `first_epoch` says how the first epoch is numbered.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        head: bytes,
+        *,
+        prefix: bytes = b"",
+        needle: bytes = b"",
+        sign: bytes = b"",
+        fields: bool | re.Pattern[bytes] = False,
+        aliases: Mapping[str, str] | None = None,
+        units: Mapping[str, str] | None = None,
+        first_epoch: int | None = None,
+    ) -> None:
+        """`fields`: True for FIELDS, or a pattern of (name, value) or (name, unit, value, unit).
+
+        Lines begin with `prefix`; where they have none, `needle` says what they hold. Where other
+        lines often hold that too, `sign` is a regex that is found in all of this kind.
+        `units` are those of values that are printed without one, by printed name.
+        """
+        self.prefix = prefix
+        self.needle = needle or prefix
+        """What every line it matches holds."""
+        self.sign = sign
+        self.kind = kind
+        self._fields = FIELDS if fields is True else fields or None
+        self._has_units = self._fields is not None and self._fields.groups == 4
+        self._text = head
+        self._layouts = Layouts(name, {} if aliases is None else aliases, units, first_epoch)
+
+    @cached_property
+    def _head(self) -> re.Pattern[bytes]:
+        """Compiled when a line first begins as its lines do: of all formats' heads most are never tried."""
+        return re.compile(self._text)
+
+    @cached_property
+    def _names(self) -> tuple[bytes, ...]:
+        """What the head's groups are called, in their order."""
+        groups = sorted(self._head.groupindex, key=self._head.groupindex.__getitem__)
+        return tuple(
+            (group if group in META_COLUMNS else group.replace("_", " ")).encode() for group in groups
+        )
+
+    @cached_property
+    def _groups(self) -> tuple[int, ...]:
+        return tuple(sorted(self._head.groupindex.values()))
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the numbers of a line of this kind."""
+        head = self._head.match(line, start)
+        if head is None:
+            return None
+        names, spans = list(self._names), [head.span(group) for group in self._groups]
+        suffixes = [b""] * len(names)
+        if self._fields is not None:
+            value = 3 if self._has_units else 2
+            seen = set(names)
+            for found in self._fields.finditer(line, head.end()):
+                name = found[1]
+                if name not in seen:
+                    seen.add(name)
+                    names.append(name)
+                    spans.append(found.span(value))
+                    suffixes.append((found[4] or found[2] or b"") if self._has_units else b"")
+            if len(names) == len(self._names):
+                return None
+        if any(start < 0 for start, _ in spans):  # optional groups that took no part
+            taken = [i for i, (start, _) in enumerate(spans) if start >= 0]
+            names, suffixes = [names[i] for i in taken], [suffixes[i] for i in taken]
+            spans = [spans[i] for i in taken]
+        return Match(self._layouts.get(self.kind, tuple(names), tuple(suffixes)), tuple(spans))
+
+
+class ExactPattern(LinePattern):
+    """A LinePattern to which digits matter, as in `[78/78]`: its lines are read one by one."""
+
+    skeletons = False
+
+
+class DictPattern(Matcher):
+    """A Python dict of metrics printed anywhere in a line, as the Hugging Face Trainer does."""
+
+    needle = b"{'"
+
+    def __init__(self, name: str, aliases: Mapping[str, str] | None = None) -> None:
+        self._layouts = Layouts(name, aliases or {})
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the numbers of the line's dict; a dict cut before its end is no record."""
+        start = line.find(self.needle, start)
+        if start < 0 or not line.rstrip().endswith(b"}"):
+            return None
+        names: list[bytes] = []
+        spans: list[tuple[int, int]] = []
+        for found in ITEMS.finditer(line, start):
+            if found[1] not in names:
+                names.append(found[1])
+                spans.append(found.span(2))
+        kind = self._kind(names)
+        if kind is None:
+            return None
+        if b"step" not in names:
+            batch = next((name for name in _BATCHES if name in names), b"") if b"epoch" in names else b""
+            counter = b"" if batch else next((name for name in _COUNTERS if name in names), b"")
+            names = [b"step" if name == counter else _WITHIN if name == batch else name for name in names]
+        place = _PLACE.search(line, start)
+        if place is not None and b"step" not in names:
+            names += (b"step", b"total")
+            spans += (place.span(1), place.span(2))
+        return Match(self._layouts.get(kind, tuple(names), (b"",) * len(names)), tuple(spans))
+
+    @staticmethod
+    def _kind(names: list[bytes]) -> str | None:
+        if b"loss" in names and (b"epoch" in names or b"learning_rate" in names):
+            return TRAIN  # also where it tells how long it took so far, as with tokens counted
+        if b"train_runtime" in names or any(name.startswith(b"eval_") for name in names):
+            return EVAL
+        counts = not _PLACED.isdisjoint(names)
+        return EVAL if counts and any(meaning(name.decode()).metric == VAL_LOSS for name in names) else None
+
+
+class BarPattern(Matcher):
+    """A tqdm bar without a description: `12%|█▏  | 60/500 [00:31<03:48,  1.92it/s]`.
+
+    Bars with a description count something else (shards, dataset rows), and counts with a unit
+    (`2.56M/160M`) are bytes.
+    """
+
+    _COUNT = Layout(BAR, "tqdm", ("step", "total"), (Unit(), Unit()))
+    _SECONDS = Layout(BAR, "tqdm", ("step", "total", STEP_TIME), (Unit(), Unit(), Unit()))
+    _RATE = Layout(BAR, "tqdm", ("step", "total", STEP_TIME), (Unit(), Unit(), Unit(invert=True)))
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return step, total and, if shown, the seconds a step takes or the steps a second."""
+        found = _BAR.match(line, start)
+        if found is None:
+            return None
+        if found[3] is None:
+            return Match(self._COUNT, (found.span(1), found.span(2)))
+        layout = self._SECONDS if found[4] == b"s/it" else self._RATE
+        return Match(layout, (found.span(1), found.span(2), found.span(3)))

@@ -1,0 +1,141 @@
+"""Readers: records that a single line does not tell.
+
+A matcher looks at one line. A reader remembers: the header of a table, the
+epoch a bar belongs to, the value that a redrawn bar may still change. Readers
+see every record in order, so their output does not depend on how bytes come.
+Those whose lines can be decoded at once have a bulk path (see pictures).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from itertools import repeat
+from typing import TYPE_CHECKING
+
+from runwatch.core.batch import META_COLUMNS
+from runwatch.core.metrics import Unit
+from runwatch.parsers.api import Layout, Matcher, Reader, Row
+from runwatch.parsers.lexicon.names import columns, unit_of
+
+if TYPE_CHECKING:
+    from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Pictures
+
+_BAR_END = re.compile(rb"^(?:.*?\[[\d:]+<[^\]\r\n]{0,2000}\]\s*|.*)")
+"""A bar up to its end."""
+ENDLESS = (b"it [", b"/? [", b"step [", b"steps [", b"batch [", b"batches [", b"samples [")
+"""A bar of tqdm that has no total holds one of these: `120it [00:10, 11.90it/s, loss=0.5]`."""
+is_endless = re.compile(rb"(?:it|/\?|steps?|batch(?:es)?|samples) \[\d").search
+"""Finds them in a line."""
+_MESSAGE = re.compile(rb"[^\s,\])}][^\r\n]{0,400}?[:=]")
+"""Something that may tell a number."""
+
+
+class FoldingReader(Reader):
+    """A reader whose bulk path folds what many lines show (see pictures)."""
+
+    pictures: tuple[Matcher, ...]
+    """What its lines show; a line that one of them matches is read by nothing but `fold`'s like."""
+
+    def until(self, block: bytes, begin: int, end: int) -> int:
+        """Return the end of those lines of block[begin:end] whose pictures are read alike."""
+        return end
+
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may be a picture, or minded: a cheap look."""
+        raise NotImplementedError
+
+    def minds(self, line: bytes) -> bool:
+        """Return whether a line that is no picture may be read by `feed`, or change what it remembers."""
+        return False
+
+    def thin(self, text: bytes) -> bytes:
+        """Return a text with the same records, without what tells nothing and varies, as a bar's filling."""
+        return text
+
+    def took(self, text: bytes) -> None:
+        """Take note of a block that was read at once."""
+
+    def fold(self, pictures: Pictures) -> Iterable[tuple[Layout, Floats]]:
+        """Take pictures as `feed` would; return the records (offset, line and values, n) they complete."""
+        raise NotImplementedError
+
+
+class RowMaker:
+    """Makes rows of printed names and values; rows of one shape share a layout."""
+
+    def __init__(self, pattern: str, aliases: Mapping[str, str] | None = None) -> None:
+        self._pattern = pattern
+        self._aliases = aliases or {}
+        self._layouts: dict[tuple[str, tuple[str, ...]], Layout] = {}
+
+    def __call__(self, kind: str, number: int, items: Iterable[tuple[str, float]]) -> Row:
+        """Return the row of `items`; of two values of one name the first counts."""
+        values: dict[str, float] = {}
+        for name, value in items:
+            values.setdefault(name, value)
+        return Row(self.layout(kind, tuple(values)), number, list(values.values()))
+
+    def layout(self, kind: str, printed: tuple[str, ...]) -> Layout:
+        """Return the layout of rows of these printed names, each of which stands once."""
+        key = (kind, printed)
+        layout = self._layouts.get(key)
+        if layout is None:
+            if len(self._layouts) > 1024:
+                self._layouts.clear()
+            layout = self._layouts[key] = self._make(kind, printed)
+        return layout
+
+    def _make(self, kind: str, printed: tuple[str, ...]) -> Layout:
+        places = {name: name for name in printed if name in META_COLUMNS}
+        known = columns(printed, {**places, **self._aliases})
+        # a value that is not printed in our unit keeps its name: rows hold the numbers as they are printed
+        ours = [unit.share or unit == Unit() for unit in map(unit_of, known, repeat(""), printed)]
+        names = [name if is_ours else text for name, is_ours, text in zip(known, ours, printed, strict=True)]
+        shown = {name: text for name, text in zip(names, printed, strict=True) if name != text}
+        return Layout(kind, self._pattern, tuple(names), tuple(Unit() for _ in names), shown)
+
+
+def behind_bar(line: bytes) -> bytes:
+    """Return the message that stands behind the bar of a line, if any."""
+    return _BAR_END.sub(b"", line, 1)
+
+
+def message_behind(line: bytes) -> bytes:
+    """Return the message that a program printed right behind a bar, of a dict only that; empty if none.
+
+    The rest of a bar with brackets in it is none.
+    """
+    bar = line.rfind(b"%|")
+    at = line.find(b"{'", bar)
+    behind = line[at:] if at >= 0 else behind_bar(line)
+    return behind if b"%|" not in behind and (at >= 0 or _MESSAGE.match(behind)) else b""
+
+
+def tells_little(line: bytes) -> bool:
+    """Return whether a line that a reader takes may as well be of a format that nobody described.
+
+    Headlines of epochs and cells of boxes are; bars and rows are not.
+    """
+    return len(line) < 64 and b"%|" not in line and b" - " not in line and not is_endless(line)
+
+
+def same_until(
+    block: bytes, begin: int, end: int, words: Iterable[bytes], same: Callable[[bytes], bool]
+) -> int:
+    """Return where in block[begin:end] a record begins that holds one of `words` and is not `same`."""
+    for word in words:
+        at = begin
+        while (at := block.find(word, at, end)) >= 0:
+            first = max(block.rfind(b"\n", begin, at) + 1, begin)
+            first = max(block.rfind(b"\r", first, at) + 1, first)
+            last = block.find(b"\n", at, end)
+            last = end if last < 0 else last
+            redrawn = block.find(b"\r", at, last)
+            last = last if redrawn < 0 else redrawn
+            if not same(block[first:last]):
+                end = first
+                break
+            at = last
+    return end

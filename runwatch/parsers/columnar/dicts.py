@@ -1,0 +1,230 @@
+"""The bulk path of Python dicts of numbers (`{'loss': 1.2, 'epoch': 0.1}`): read as JSON, many at once.
+
+The dicts of a run share a few shapes: the same names in the same order, and all
+values bare or all in quotes. Without their digits such dicts are the same bytes;
+without their names they are one long list of numbers. A dict that differs in
+anything, as by a nan, is left to the matcher, so both give the same bits.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from runwatch.parsers.api import Layout
+from runwatch.parsers.body.decoded import Decoded, Floats
+from runwatch.parsers.body.enveloped import Enveloped
+from runwatch.parsers.body.matchers import ITEMS, DictPattern
+from runwatch.parsers.columnar.skeleton import Number, fold, number_shape
+from runwatch.parsers.envelope.header import opened
+from runwatch.parsers.framing.ansi import bare
+from runwatch.parsers.framing.lines import PAD, Bytes, Ints, Lines
+from runwatch.parsers.structured.json_bulk import GroupDecoder, decoded
+
+_NUMBERS = b"+-.0123456789"
+"""What numbers are made of, beside an exponent's e: without these, dicts of one shape are the same."""
+_COMMAS = bytes.maketrans(b":}", b" ,")
+_NAMES = bytes(byte for byte in range(256) if byte not in _NUMBERS + b"eE:},")
+"""Without these bytes, and with those commas, dicts are a list of numbers; names leave their e's there."""
+_SHAPE = bytes(48 if 48 <= c <= 57 else c for c in range(256))
+_GROUP = 1024  # dicts decoded at once
+_FIRST = 8  # lines that are looked at one by one to learn a first shape
+_LEAST = 64  # fewer are left to be halved further
+_MAX_HEAD = 120
+_MAX_TAIL = 6
+
+
+class _Shape:
+    """Dicts with these names in this order, their values all bare or all in quotes.
+
+    A stamp may stand before them, in a text that has the same length and letters on each line.
+    """
+
+    def __init__(self, layout: Layout, text: bytes, head: int, stamp: list[Number]) -> None:
+        """`text` is a line of this shape, its dict begins at `head`; `stamp` are the parts of its time."""
+        self.layout = layout
+        self.head, self._stamp = text[:head].translate(_SHAPE), stamp
+        first = ITEMS.search(text, head)
+        assert first is not None
+        self.opening = text[head : min(head + 8, first.start(2))]
+        self._exponent = text[first.end(1) + 1 : first.start(2)] + b"e"
+        """What is left of a number with an exponent, and what stands before it."""
+        self._frame = self._without_exponents((text[head:] + b"\n").translate(None, _NUMBERS))
+        self._names = [found[1] for found in ITEMS.finditer(text, head)]
+        self._digits = any(name != name.translate(None, _NUMBERS + b":") for name in self._names)
+        """Whether names have to be told apart by more than the frame."""
+        self._quoted = text.count(b"'", head) == 4 * len(self._names)
+        left = {name.translate(_COMMAS, _NAMES) + b" " for name in self._names}
+        self._left = [(b"," + text, b"," + b" " * len(text)) for text in left if text.strip()]
+        """What names leave among the numbers, and as many spaces."""
+        self._decode = msgspec.json.Decoder(list[float]).decode
+
+    def table(self, texts: list[bytes]) -> Floats | None:
+        """Return the values as printed (n, columns), or None if any of the texts has another shape."""
+        length = len(self.head)
+        heads = b"".join([text[:length] for text in texts])
+        if heads.translate(_SHAPE) != self.head * len(texts):
+            return None
+        dicts = b"\n".join([text[length:] for text in texts] if length else texts) + b"\n"
+        return self.rows(dicts, np.frombuffer(heads, np.uint8).reshape(len(texts), length))
+
+    def rows(self, dicts: bytes, heads: Bytes) -> Floats | None:
+        """Return the values of dicts, a line each, behind `heads` (n, length), or None as above."""
+        numbers = self._numbers(dicts, len(heads))
+        table = None if numbers is None else self._floats(numbers, len(heads))
+        if table is None or not self._stamp:
+            return table
+        digits = heads - np.uint8(48)
+        return np.asarray(np.vstack([table.T, *(fold(digits, part) for part in self._stamp)]).T)
+
+    def _numbers(self, dicts: bytes, count: int) -> bytes | None:
+        """Return the numbers of `count` dicts, a comma before and behind each; None as above."""
+        bare, frame, names = dicts.translate(None, _NUMBERS), self._frame * count, _NAMES
+        if bare == frame:
+            names, left = _NAMES + b"eE", []  # no number has an exponent
+        elif self._without_exponents(bare) == frame:
+            left = self._left
+        else:
+            return None
+        if self._digits and dicts.split(b"'")[1 :: 4 if self._quoted else 2] != self._names * count:
+            return None
+        numbers = b"," + dicts.translate(_COMMAS, names)
+        for text, spaces in left:
+            numbers = numbers.replace(text, spaces)
+        return numbers
+
+    def _floats(self, numbers: bytes, count: int) -> Floats | None:
+        """Return them as an array (count, columns), or None if they are not that many or odd."""
+        if not _values(numbers):
+            return None
+        try:
+            values = self._decode(b"[" + numbers[1:-1] + b"]")
+        except (ValueError, RecursionError):
+            return None
+        if len(values) != count * len(self._names):
+            return None
+        table = np.frombuffer(array("d", values)).reshape(count, -1)
+        return None if not table.all() and b"-0," in numbers else table  # JSON's -0 has no sign
+
+    def _without_exponents(self, bare: bytes) -> bytes:
+        """Return dicts without their numbers also without what is left of an exponent."""
+        return bare.replace(self._exponent, self._exponent[:-1])
+
+
+class _Place(NamedTuple):
+    """Where dicts stand in their lines."""
+
+    head: bytes
+    """What stands before one, its digits made alike."""
+    tail: bytes
+    """What stands behind it, as a colour's end."""
+
+
+class DictDecoder(GroupDecoder):
+    """Learns the shapes of a matcher's dicts and decodes through them. Bounded memory."""
+
+    def __init__(self, matcher: DictPattern) -> None:
+        super().__init__()
+        self.matcher = matcher
+        self._reads = Enveloped(matcher)
+        self.needle = matcher.needle
+
+    def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
+        """Decode those of `candidates` (record indices) that have a known shape, or one learnt now.
+
+        Groups of lines that are alike throughout first, then those that are left.
+        """
+        found: list[Decoded] = []
+        if not self._shapes:
+            found = super().decode(lines, candidates[:_FIRST])
+            candidates = candidates[_FIRST:]
+        shape = self._shapes[0] if self._shapes else None
+        place = self._place(lines, candidates, shape) if isinstance(shape, _Shape) else None
+        if place is None or not isinstance(shape, _Shape):
+            return found + super().decode(lines, candidates)
+        fitting, heads = _fitting(lines, candidates, shape, place)
+        chosen = candidates[fitting]
+        left, parts, tables = [candidates[~fitting]], [], []
+        todo = [(begin, min(begin + _GROUP, len(chosen))) for begin in range(0, len(chosen), _GROUP)][::-1]
+        while todo:
+            begin, end = todo.pop()
+            part = chosen[begin:end]
+            table = shape.rows(lines.joined(part, len(place.head), len(place.tail)), heads[begin:end])
+            if table is not None:
+                parts.append(part)
+                tables.append(table)
+            elif end - begin > _LEAST:
+                middle = (begin + end) // 2
+                todo += [(middle, end), (begin, middle)]
+            else:
+                left.append(part)
+        if parts:
+            found.append(decoded(shape.layout, parts, tables))
+        return found + super().decode(lines, np.sort(np.concatenate(left)))
+
+    def _place(self, lines: Lines, candidates: Ints, shape: _Shape) -> _Place | None:
+        """Return where the dicts of a shape stand in some of the lines, if that is simple."""
+        for index in candidates[:: max(1, len(candidates) // _FIRST)]:
+            line = lines.record(int(index))
+            at, end = line.find(self.needle), line.rfind(b"}") + 1
+            head, text, tail = line[:at], line[at:end], line[end:]
+            if not (0 <= at < end and at <= _MAX_HEAD and len(tail) <= _MAX_TAIL):
+                continue
+            if bare(line) != bare(head) + text + bare(tail):
+                continue
+            kept = head if shape.head else b""
+            if kept.translate(_SHAPE) == shape.head and self.text(bare(line)) == kept + text:
+                return _Place(head.translate(_SHAPE), tail)
+        return None
+
+    def text(self, line: bytes) -> bytes | None:
+        """Return the dict at the line's end, with what stands before it if that may be a stamp."""
+        if line[-1:] != b"}":
+            return None
+        at = 0 if line.startswith(b"{'") else line.find(b"{'")
+        if at <= 0:
+            return None if at else line
+        if line.find(b"%|", 0, at) >= 0:
+            return None  # a bar, of which the matcher tells too
+        header = opened(line)
+        return line if header is not None and (header.parts or header.spans) else line[at:]
+
+    def learn(self, text: bytes) -> _Shape | None:
+        """Return the shape of a dict, or None if it is no record or holds anything but numbers."""
+        match = self._reads.match(text)
+        if match is None or match.layout.event:
+            return None
+        if any(unit.invert for unit in match.layout.units):
+            return None
+        head = text.find(b"{'")
+        names = [found[1] for found in ITEMS.finditer(text, head)]
+        per, rest = divmod(text.count(b"'", head), len(names))
+        if rest or per not in (2, 4) or len(set(names)) < len(names):
+            return None
+        shapes = [number_shape(text, *span) for span in match.spans[len(names) :]]
+        stamp = [part for part in shapes if part is not None]
+        if head and not stamp:
+            return None  # what looked like a stamp is none
+        return _Shape(match.layout, text, head, stamp)
+
+
+def _values(numbers: bytes) -> bool:
+    """Return whether there is something before each comma: digits of a name are no value."""
+    text = np.frombuffer(numbers, np.uint8)
+    return not ((text[:-1] == 32) & (text[1:] == 44)).any()
+
+
+def _fitting(lines: Lines, candidates: Ints, shape: _Shape, place: _Place) -> tuple[NDArray[np.bool_], Bytes]:
+    """Return which of `candidates` (n,) have a dict at the place, and their heads."""
+    wanted = np.frombuffer(place.head + shape.opening.translate(_SHAPE), np.uint8)
+    heads = lines.rows(candidates, len(wanted))
+    other = heads - wanted > np.where(wanted == 48, 9, 0).astype(np.uint8)
+    fitting = np.ones(len(heads), bool)
+    fitting[np.flatnonzero(other) // len(wanted)] = False
+    fitting &= lines.ending(candidates, b"}" + place.tail + b"\n")
+    fitting &= lines.lengths[candidates] <= PAD
+    return fitting, heads[fitting, : len(place.head)]

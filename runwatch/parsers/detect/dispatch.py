@@ -1,0 +1,149 @@
+"""Who is asked about a record: matchers sorted by what their lines begin with or hold.
+
+Most lines are of no format, and there are many: a matcher is asked only where its prefix begins
+the line, or, behind a logging prefix, stands in it. What a line holds is looked up once for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+from runwatch.core.batch import TRAIN
+from runwatch.parsers.api import Format, Match, Matcher
+from runwatch.parsers.body.enveloped import Logged, Placing, message_at
+from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.ranks import Ranks
+from runwatch.parsers.envelope.header import Header
+from runwatch.parsers.prefilter.words import WordSet
+
+_FEW = 8
+"""So few needles are asked about one by one."""
+_MAX_KINDS = 512
+"""Kinds of lines remembered at once."""
+
+
+class Found(NamedTuple):
+    """What a matcher read in a record."""
+
+    match: Match
+    format: Format
+    logged: bool
+    """Whether it stands behind a logging prefix."""
+
+
+def trains(matcher: Matcher) -> bool:
+    """Return whether a matcher reads nothing but training records."""
+    bare = matcher.matcher if isinstance(matcher, Logged) else matcher
+    return isinstance(bare, LinePattern) and bare.kind == TRAIN
+
+
+class _Asked(NamedTuple):
+    """A matcher that may be asked."""
+
+    needle: bytes
+    begins: bool
+    """Whether its lines begin with the needle, not only hold it."""
+    matcher: Matcher
+    format: Format
+    logged: bool
+    waits: bool = False
+    """Whether it says when it waits for a line, whatever that holds; then only it may read one."""
+
+
+class Dispatch:
+    """The matchers of some formats, in the formats' order. It never changes."""
+
+    def __init__(
+        self,
+        formats: Sequence[Format],
+        logged: bool | None,
+        behind: dict[int, Logged] | None = None,
+        ranks: Ranks | None = None,
+    ) -> None:
+        """Sort the matchers of `formats`.
+
+        `logged` tells whether lines stand behind a logging prefix; None: both ways are tried.
+        `behind` holds the matchers of such lines by the identity of the bare ones; new ones are added.
+        `ranks` holds the matchers of each rank's lines.
+        """
+        known = {} if behind is None else behind
+        owned = [(matcher, fmt) for fmt in formats for matcher in fmt.matchers]
+        bare = [(m, fmt) for m, fmt in owned if not logged or not m.prefix or fmt.alone]
+        prefixed = [(m, fmt) for m, fmt in owned if logged is not False and m.prefix and not fmt.alone]
+        self._asked = (
+            *(_bare(m, fmt) for m, fmt in bare),
+            *(_Asked(m.prefix, False, known.setdefault(id(m), Logged(m)), fmt, True) for m, fmt in prefixed),
+        )
+        self._heads = {asked.needle[:1] for asked in self._asked if asked.begins}
+        self.owned = tuple((asked.matcher, asked.format) for asked in self._asked)
+        """Every matcher with its format."""
+        self.matchers: tuple[Matcher, ...] = tuple(m for m, _ in self.owned)
+        self.needles = frozenset(one.needle for one in self._asked if one.needle and not one.begins)
+        """What a record holds that begins with none of the heads, if there are any heads."""
+        silent = any(not asked.needle for asked in self._asked)
+        self.heads = None if silent else tuple(one.needle for one in self._asked if one.begins)
+        """What other records begin with; None if they may begin with anything."""
+        self._needles = WordSet(self.needles) if len(self.needles) > _FEW else None
+        self._placing, self._ranks = Placing(), Ranks() if ranks is None else ranks
+        self._kinds: dict[tuple[bytes, frozenset[bytes], bool, bool], tuple[_Asked, ...]] = {}
+        """Who is asked about lines that begin with a byte and may hold some needles."""
+
+    def first(
+        self, line: bytes, header: Header | None = None, *, training: bool, asleep: bool = False
+    ) -> Found | None:
+        """Return what the first matcher reads; with `training` those go first that read a training step.
+
+        `header` is what stands before the message of the line. `asleep` tells that no matcher waits
+        for a line whatever it holds.
+        """
+        message = line if header is None else line[header.end :]
+        head = message[:1]
+        held = self.needles if self._needles is None else self._needles.held(line)
+        kind = (head if head in self._heads else b"", held, asleep, header is not None)
+        asked = self._kinds.get(kind)
+        if asked is None:
+            asked = self._asked_about(*kind)
+        other = None
+        for needle, begins, matcher, fmt, logged, _ in asked:
+            if not (message.startswith(needle) if begins else needle in line):
+                continue
+            bare = header is None or logged
+            match = matcher.match(line) if bare else self._behind(matcher, line, cast("Header", header))
+            if match is not None:
+                found = Found(match, fmt, logged or (begins and header is not None and not fmt.alone))
+                if not training or match.layout.kind == TRAIN:
+                    return found
+                other = other or found
+        return other
+
+    def _behind(self, matcher: Matcher, line: bytes, header: Header) -> Match | None:
+        """Return what a matcher reads in the message of a line; each rank has its own, where it remembers."""
+        at = message_at(matcher, header)
+        match = self._ranks.matcher(header.key(line), matcher).match(line[at:])
+        return None if match is None else self._placing.match(match, line, header, at)
+
+    def _asked_about(
+        self, head: bytes, held: frozenset[bytes], asleep: bool, behind: bool
+    ) -> tuple[_Asked, ...]:
+        """Return those that may read lines that begin with `head` and hold needles; remember them.
+
+        Of messages behind an envelope those last whose records are whole lines elsewhere.
+        """
+        inside = {needle for needle in self.needles if any(word.startswith(needle) for word in held)} | {b""}
+        asked = tuple(
+            one
+            for one in self._asked
+            if (one.needle[:1] == head if one.begins else one.needle in inside and not (asleep and one.waits))
+        )
+        if behind:
+            asked = tuple(sorted(asked, key=lambda one: one.format.alone))
+        if len(self._kinds) >= _MAX_KINDS:
+            self._kinds.clear()
+        self._kinds[head, held, asleep, behind] = asked
+        return asked
+
+
+def _bare(matcher: Matcher, fmt: Format) -> _Asked:
+    needle = matcher.prefix or matcher.needle
+    return _Asked(needle, bool(matcher.prefix), matcher, fmt, False, not needle and matcher.remembers)

@@ -1,0 +1,97 @@
+"""Records of weak formats, held back until there are enough of them and nothing better came.
+
+A weak format's lines are also printed beside those of other formats, or look like what any
+script prints, so a few of them tell nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.parsers.api import Format, Match, Matcher
+from runwatch.parsers.body.enveloped import Logged
+from runwatch.parsers.body.matchers import values
+from runwatch.parsers.body.piece import Held, Piece, tell_loss
+
+_ENOUGH = 16
+"""So many training records of a weak format, and none of another, settle on it."""
+_PATIENCE = 8
+"""So many times more, where it tells no loss and lines that no format knows do."""
+
+
+_TRAIN_LOSS = "eval/train_loss"
+_MOST = 64
+"""Evaluations held at most."""
+
+
+class WeakFormats:
+    """What weak formats have read while no format is known."""
+
+    def __init__(self, formats: Sequence[Format]) -> None:
+        self._formats = tuple(fmt for fmt in formats if fmt.weak)
+        self._asked = tuple(
+            (fmt, tuple((m.prefix, Logged(m)) for m in fmt.matchers)) for fmt in self._formats
+        )
+        self._held: dict[str, list[Held]] = {}
+
+    @property
+    def matchers(self) -> tuple[Matcher, ...]:
+        """Those that are asked."""
+        return tuple(matcher for _, asked in self._asked for _, matcher in asked)
+
+    def read(self, line: bytes) -> Iterator[tuple[Format, Match]]:
+        """Yield what each format reads in a line."""
+        for fmt, asked in self._asked:
+            for needle, matcher in asked:
+                match = matcher.match(line) if needle in line else None
+                if match is not None:
+                    yield fmt, match
+                    break
+
+    def hold(self, fmt: Format, held: Held, *, elsewhere: bool) -> bool:
+        """Keep a record; return whether there are enough. `elsewhere`: other lines tell a loss."""
+        rows = self._held.setdefault(fmt.name, [])
+        rows.append(held)
+        enough = _ENOUGH * (_PATIENCE if elsewhere and not tell_loss(rows) else 1)
+        if _steps(rows) >= enough:
+            return True
+        if len(rows) > 2 * _PATIENCE * _ENOUGH:
+            del rows[0]
+        return False
+
+    def due(self) -> tuple[Format, list[Held]] | None:
+        """Return the first format that has read training steps, and all its records."""
+        for fmt in self._formats:
+            rows = self._held.get(fmt.name, [])
+            if _steps(rows) > 1:  # one is no evidence
+                return fmt, rows
+        return None
+
+
+class Early:
+    """Evaluations that tell the loss of training too, while no format is known.
+
+    The records of a script may look like that.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[Held] = []
+
+    def hold(self, line: bytes, match: Match, offset: int, number: int) -> bool:
+        """Hold what was read in a line if it may be a record; return whether it may."""
+        if match.layout.kind != EVAL or _TRAIN_LOSS not in match.layout.names or len(self._held) >= _MOST:
+            return False
+        self._held.append(Held(match.layout, offset, number, values(line, match)))
+        return True
+
+    def release(self, piece: Piece | None) -> None:
+        """Give out what is held, or, without a piece, forget it: these were records."""
+        if piece is not None:
+            for row in self._held:
+                piece.add(*row)
+        self._held.clear()
+
+
+def _steps(rows: Sequence[Held]) -> int:
+    return sum(row.layout.kind == TRAIN for row in rows)

@@ -1,0 +1,251 @@
+"""Events: what a log says that is not a number. Tracebacks, OOM, NCCL, saves, ends.
+
+The scanner sees the lines that gave no record, in order. What spans lines is
+joined into one event: a traceback carries its last line, torchrun's table of
+failures the rank that failed first and its exit code. What may repeat without
+end (retries) is counted, see Tally.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from runwatch.core.batch import Event
+from runwatch.core.text import decode
+from runwatch.parsers.envelope.header import opened
+from runwatch.parsers.envelope.stamps import stamped
+from runwatch.parsers.events import signatures
+from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
+from runwatch.parsers.events.tracebacks import HEAD, Ended, Tracebacks
+
+_XID = re.compile(rb"Xid \(([^)]*)\): (\d+)")
+_EXIT = re.compile(rb"(?:code\s*[:=]? *|exitcode: *)(-?\d+)")
+_TASK = re.compile(rb"\btask (\d+): ")
+_LOOK = 4096
+"""Bytes of a line in which words are looked for, so that no line takes long."""
+_REDRAWN = frozenset({"eval_begin", "load", "compile"})
+"""Kinds whose lines are redrawn: the same words right behind each other are one event."""
+_BLIND = re.compile(rb"%\||[Ee]valuati|[Vv]alidati|[Tt]raining|[Cc]heckpoint|Load")
+"""Words of bars; what tells events by them alone looks at no digits."""
+_DIGIT = re.compile(rb"\d")
+_COUNTED = frozenset({"retry", "compile"})
+_APART = 100
+"""Records between two lines of a kind from which the later begins a count of its own."""
+_AFTERMATH = 1000
+"""Records after trouble in which a tracker's summary, printed at any end, tells of no good one."""
+
+
+class Line(NamedTuple):
+    """A record as the scanner sees it."""
+
+    text: bytes
+    """Without its tag; only so much of a long line as is looked at."""
+    tag: bytes
+    """What a launcher put before each line of one process."""
+    rank: int | None
+    offset: int
+    number: int
+    """Of its line in the log."""
+    ordinal: int
+    """Of the record; a gap means that step lines stood between."""
+    whole: bytes = b""
+    """With its tag and the time that may stand before it; empty if there is none."""
+
+    @classmethod
+    def of(cls, text: bytes, offset: int, number: int, ordinal: int) -> Line:
+        """Return a record's line, its tag taken off."""
+        header = opened(text, lenient=True)
+        end = header.launched if header is not None else 0
+        if header is None or not end:
+            return cls(text[:_LOOK], b"", None, offset, number, ordinal)
+        rank = header.rank(text)
+        return cls(text[end : end + _LOOK], header.process, rank, offset, number, ordinal, text[:end])
+
+    def data(self) -> dict[str, str]:
+        """Return when it was written, if it says so; see stamps for what that means."""
+        seconds = stamped(self.whole)
+        seconds = stamped(self.text) if seconds is None else seconds
+        return {} if seconds is None else {"time": f"{seconds:.3f}"}
+
+
+class Tally:
+    """Counts what may repeat without end: an event is due at the 1st, 2nd, 4th, 8th, ... of a minute.
+
+    Lines without a time count on, unless `_APART` records stood between. Each event carries the
+    count so far, so the greatest of a minute is how many there were, to within a factor of two.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[str, tuple[int | None, int, int]] = {}
+
+    def add(self, kind: str, minute: int | None, ordinal: int) -> int | None:
+        """Count one more, of record `ordinal`; return the count if an event is due."""
+        last, count, newest = self._counts.get(kind, (None, 0, ordinal))
+        goes_on = ordinal - newest <= _APART if minute is None else minute == last
+        count = count + 1 if goes_on else 1
+        self._counts[kind] = (last if minute is None else minute, count, ordinal)
+        return count if count & (count - 1) == 0 else None
+
+
+class EventScanner:
+    """Turns lines into events. Its state is bounded: open tracebacks, tables and counts."""
+
+    def __init__(self, markers: tuple[tuple[bytes, str], ...] = ()) -> None:
+        self.use(markers)
+        self._tracebacks = Tracebacks()
+        self._failures = FailureTables()
+        self.inside = False
+        """Whether the next line may belong to what has begun before."""
+        self._tally = Tally()
+        self._drawn: tuple[str, bytes, int] = ("", b"", -1)
+        """Kind, words and record number of the newest event that may be redrawn."""
+        self._trouble = -_AFTERMATH
+        """Number of the newest record that told of trouble."""
+
+    def use(self, markers: tuple[tuple[bytes, str], ...]) -> None:
+        """Add a format's markers: (text a line begins with, event kind)."""
+        self.markers = markers
+        self.heads = tuple(text for text, _ in markers)
+
+    def feed(self, line: bytes, offset: int, number: int, ordinal: int) -> list[Event] | None:
+        """Return the events of one record, [] for a line that belongs to one, None for any other line.
+
+        `ordinal` counts records: a gap in it means that step lines stood between.
+        """
+        marker = self._marker(line)
+        if not self.inside and marker is None and not signatures.TRIGGER.search(line):
+            return None
+        seen = Line.of(line, offset, number, ordinal)
+        belongs, told = self._go_on(seen) if self.inside else (False, [])
+        if belongs or self._begin(seen):
+            return told
+        if marker is not None:
+            seen = Line(line, b"", None, offset, number, ordinal)
+            return told + self._milestone(marker, seen, _redrawn(line))
+        return told + (self._line(seen) or []) or None
+
+    def redraws(self, line: bytes) -> bytes | None:
+        """Return the words of the one event that redraws like a line tell; empty if they tell none.
+
+        None if any may tell one of its own. Nothing has begun before them.
+        """
+        if signatures.TRIGGER.search(_BLIND.sub(b"", line)):
+            return None
+        kind, words = self._marker(line), _redrawn(line)
+        told = None if kind else signatures.trouble(line) or signatures.milestone(line)
+        if told is not None:
+            kind, words = told[0], told[1][0]
+        if kind is None:
+            return b""
+        return words if kind in _REDRAWN and not _DIGIT.search(words) else None
+
+    def drew(self, ordinal: int) -> bool:
+        """Return whether a record told an event that is not told again right behind it."""
+        return self._drawn[2] == ordinal
+
+    def tell_again(self, line: bytes, last: int) -> bool:
+        """Take records like `line`, up to number `last`, that tell the newest event once more.
+
+        Return whether they belong to it: those of a format's marker do.
+        """
+        self._drawn = *self._drawn[:2], last
+        return self._marker(line) is not None
+
+    def flush(self) -> list[Event]:
+        """Return the events of what the log's end (or a break in it) cut off."""
+        self.inside = False
+        return [*map(_of_traceback, self._tracebacks.flush()), *map(_of_root, self._failures.flush())]
+
+    def _marker(self, line: bytes) -> str | None:
+        if not line.startswith(self.heads):
+            return None
+        for text, kind in self.markers:
+            if line.startswith(text):
+                return kind
+        return None
+
+    def _go_on(self, line: Line) -> tuple[bool, list[Event]]:
+        """Return whether a line belongs to what has begun before, and what that became."""
+        belongs, ended = self._tracebacks.feed(*line[:2], *line[3:6])
+        told = [_of_traceback(ended)] if ended else []
+        if not belongs:
+            belongs, root = self._failures.feed(*line[:2], *line[3:6])
+            told += [_of_root(root)] if root else []
+        self._trouble = line.ordinal if told else self._trouble
+        self.inside = bool(self._tracebacks) or bool(self._failures)
+        return belongs, told
+
+    def _begin(self, line: Line) -> bool:
+        """Return whether something that spans lines begins with this one."""
+        if not (HEAD in line.text or line.text.startswith(ROOT_CAUSE)):
+            return False
+        begun = self._tracebacks.begin(*line[:2], *line[3:6]) or self._failures.begin(*line[:2], *line[3:6])
+        self.inside |= begun
+        return begun
+
+    def _line(self, line: Line) -> list[Event] | None:
+        sign = signatures.trouble(line.text)
+        if sign is None:
+            sign = signatures.milestone(line.text)
+            return None if sign is None else self._milestone(sign[0], line, sign[1][0])
+        kind, words = sign
+        self._trouble = line.ordinal
+        # the scheduler's word may stand behind half a step line
+        told = line.text[words.start() :] if kind == "scheduler" else line.text
+        rank, data = line.rank, line.data()
+        if kind == "xid" and (xid := _XID.search(told)):
+            data |= {"gpu": decode(xid[1], 80), "xid": xid[2].decode()}
+        if code := _EXIT.search(told):
+            data["exitcode"] = code[1].decode()
+        if rank is None and (task := _TASK.search(told)):
+            rank = int(task[1])
+        return [Event(kind, line.offset, line.number, decode(told.strip(), 300), rank, data=data)]
+
+    def _milestone(self, kind: str, line: Line, words: bytes) -> list[Event]:
+        """Return the event of something that goes on beside training; [] where it only repeats the last."""
+        if kind in _REDRAWN:
+            repeats = self._drawn == (kind, words, line.ordinal - 1)
+            self._drawn = kind, words, line.ordinal
+            if repeats:
+                return []
+        if kind == "left":  # what is printed at the end, be it good or bad
+            if line.ordinal - self._trouble < _AFTERMATH:
+                return []
+            kind = "over"
+        data, step = line.data(), None
+        if kind in _COUNTED:
+            minute = int(float(data["time"]) // 60) if "time" in data else None
+            count = self._tally.add(kind, minute, line.ordinal)
+            if count is None:
+                return []
+            data["count"] = str(count)
+        if kind in ("checkpoint", "load", "resume"):
+            if path := signatures.path(line.text):
+                data["path"] = decode(path, 1000)
+            if kind == "checkpoint":
+                data["state"] = "saved" if signatures.DONE.search(line.text) else "saving"
+            steps = signatures.STEP.findall(line.text)
+            step = int(b"".join(steps[-1])) if steps else None
+        return [Event(kind, line.offset, line.number, decode(line.text.strip(), 300), line.rank, step, data)]
+
+
+def _redrawn(line: bytes) -> bytes:
+    """Return what stays the same of a line where it is redrawn: what stands before a bar."""
+    text, bar, _ = line.partition(b"%|")
+    return text.rstrip(b" 0123456789") if bar else line
+
+
+def _of_traceback(ended: Ended) -> Event:
+    header, data = opened(ended.tag + b" {", lenient=True), {"frames": ended.frames}
+    rank = header.rank(ended.tag) if header is not None else None
+    if not ended.raised:
+        return Event(
+            "traceback", ended.offset, ended.line, "Traceback without its last line", rank, data=data
+        )
+    kind = (signatures.TROUBLE.first(ended.raised) or ("traceback",))[0]
+    return Event(kind, ended.offset, ended.line, decode(ended.raised.strip(), 300), rank, data=data)
+
+
+def _of_root(root: Root) -> Event:
+    return Event(root.kind, root.offset, root.line, root.title, root.rank, data=root.data)

@@ -1,0 +1,140 @@
+"""Python tracebacks, joined: also indented, with variables (loguru), in a box (rich), or of ranks that mix.
+
+A traceback belongs to a tag: what launchers put before each line of a process
+(`[rank3]: `, `5: [default2]:`). Lines of one tag may stand apart, those without
+a tag may not. A logger's prefix stands before the first line or before all.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from runwatch.core.text import decode
+
+HEAD = b"Traceback (most recent call last)"
+_HEAD = re.compile(
+    rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
+    rb"(?P<group>(?:\+ Exception Group )?)Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
+)
+_GLUED = re.compile(rb"(?<=[\w%)])Traceback \(most recent call last\):\s*$")
+"""Behind a bar or another line that was not ended."""
+_FRAME = re.compile(
+    rb"\s|[\x80-\xff>|]|$|\^|During handling of|The above exception|(?:Original )?Traceback \(most"
+    rb"|During task with name"
+)
+_RAISED = re.compile(
+    rb"(?!(?:DEBUG|INFO|WARN|ERROR|CRITICAL|Call stack|Message|Arguments|Epoch|Step)\b|wandb:)"
+    rb"(?:[A-Za-z_]\w*\.)*(?:[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning|Failure|Group|Iteration)(?=:|\s|$)"
+    rb"|\w*rror(?::|$)|[A-Z]\w*: )|(?:[A-Za-z_]\w*\.)+\w+(?:: |$)"
+)
+_CAUGHT = re.compile(rb"\w+: Caught \w+ in .{1,80}\.$")
+"""What torch raises anew for a worker; the original stands below."""
+_MAX_FRAMES = 60
+_MAX_OPEN = 64
+_APART = 512
+"""So many records may stand between two lines of a tagged traceback."""
+_STRAY = 3
+"""So many lines of others may stand between two lines of one without a tag."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A traceback whose last line has not come yet."""
+
+    line: int
+    offset: int
+    """Of its newest line."""
+    next: int
+    """Number of the record that would follow directly."""
+    before: bytes
+    """What a logger put before its first line, digits as 0."""
+    indent: int
+    barred: bool = False
+    """Whether it is of an exception group: a bar stands before each line."""
+    frames: list[str] = field(default_factory=list)
+    stray: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A traceback, complete or cut off."""
+
+    tag: bytes
+    offset: int
+    line: int
+    raised: bytes
+    """Its last line; empty where it was cut off."""
+    frames: str
+
+
+class Tracebacks:
+    """The tracebacks that are open, by tag; a bounded number."""
+
+    def __init__(self) -> None:
+        self._open: dict[bytes, _Open] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._open)
+
+    def begin(self, text: bytes, tag: bytes, offset: int, line: int, ordinal: int) -> bool:
+        """Return whether `text` is the first line of a traceback, which then is open."""
+        if HEAD not in text or len(self._open) >= _MAX_OPEN:
+            return False
+        head = _HEAD.match(text)
+        if head is None and _GLUED.search(text):
+            head = _HEAD.match(text, text.rfind(b"Traceback"))
+        if head is None:
+            return False
+        before = b"" if head["before"][:1] >= b"\x80" else head["before"]
+        barred = bool(head["group"]) or before == b"| "
+        before = b"" if barred else _shape(before)
+        self._open[tag] = _Open(line, offset, ordinal + 1, before, len(head["indent"]), barred)
+        return True
+
+    def feed(
+        self, text: bytes, tag: bytes, offset: int, line: int, ordinal: int
+    ) -> tuple[bool, Ended | None]:
+        """Return whether `text` belongs to the open traceback of its tag, and that if it has ended."""
+        open_ = self._open.get(tag)
+        if open_ is None:
+            return False, None
+        if ordinal - open_.next > (_APART if tag else 0):
+            return False, self._end(tag)
+        text = _inner(text, open_)
+        open_.next = ordinal + 1
+        if _FRAME.match(text) or _CAUGHT.match(text):
+            open_.stray, open_.offset = 0, offset
+            if len(open_.frames) < _MAX_FRAMES:
+                open_.frames.append(decode(text, 200))
+            return True, None
+        if _RAISED.match(text):
+            return True, self._end(tag, text, offset, line)
+        open_.stray += 1
+        open_.offset = offset
+        return False, self._end(tag) if open_.stray > _STRAY else None
+
+    def flush(self) -> list[Ended]:
+        """End all tracebacks: the log ends or breaks here."""
+        return [self._end(tag) for tag in tuple(self._open)]
+
+    def _end(self, tag: bytes, raised: bytes = b"", offset: int = 0, line: int = 0) -> Ended:
+        open_ = self._open.pop(tag)
+        frames = "\n".join(open_.frames[-20:])
+        if raised:
+            return Ended(tag, offset, line, raised, frames)
+        return Ended(tag, open_.offset, open_.line, b"", frames)
+
+
+def _shape(text: bytes) -> bytes:
+    return re.sub(rb"\d", b"0", text)
+
+
+def _inner(body: bytes, open_: _Open) -> bytes:
+    """Return the line without what stands before every line of its traceback."""
+    size = len(open_.before)
+    if size and _shape(body[:size]) == open_.before:
+        return body[size:]
+    spaces = len(body) - len(body.lstrip(b" "))
+    body = body[min(spaces, open_.indent) :]
+    return body[2:] if open_.barred and body[:2] == b"| " else body

@@ -1,0 +1,253 @@
+"""What a log was found to be, how sure that is, and what was read from which lines: for people.
+
+The figure is a share with a head start. Of the lines that look like a training
+step it counts those that were read (n) and those that were not (m, at most n):
+(n + k) / (n + k + 1 + w m). A format whose lines no other prints has k = 4 and
+w = 1/4, for its records speak for themselves; others have k = w = 1. A step
+that falls is evidence against, the more so where the format is learnt.
+A learnt format says itself how sure it is (at most "likely" where it reads no
+loss of training); of n records that is n / (n + 1), less half the share of the lines that were not read.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from runwatch.core.batch import BAR, PLAN, TRAIN, Batch
+from runwatch.parsers.api import Format
+from runwatch.parsers.explain.samples import Sample, sample, template
+from runwatch.parsers.inference.fields import fields
+from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, counters, relevant
+from runwatch.parsers.lexicon.words import is_quality, is_val
+from runwatch.parsers.stream import StreamParser
+
+WORDS = ((0.95, "sure"), (0.8, "fairly sure"), (0.6, "likely"), (0.0, "unsure"))
+"""What a certainty of at least so much is called."""
+_SPOKE = 3
+_FALL = 4
+"""So many records of a learnt format does a step that falls weigh."""
+_LONGEST = 4096
+"""Bytes of a line that are looked at, to see whether it should have been read."""
+
+Row = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Records of one kind, and one of them in full."""
+
+    kind: str
+    pattern: str
+    count: int
+    first_line: int
+    last_line: int
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a log is."""
+
+    format: str | None
+    title: str
+    certainty: float
+    """From 0 to 1."""
+    reasons: tuple[str, ...]
+    lines: int
+    understood: int
+    spoke: tuple[tuple[int, str], ...]
+    """(line number, text) of the first lines that were taken for training."""
+    records: tuple[Records, ...]
+    events: dict[str, int]
+    template: str
+    """A [[formats]] section that reads training lines as they were read here; empty if there is none."""
+
+    @property
+    def recognised(self) -> bool:
+        """Whether anything of a training run was read."""
+        return self.format is not None or any(found.kind not in (BAR, PLAN) for found in self.records)
+
+    @property
+    def words(self) -> str:
+        """The certainty in words."""
+        return next(word for least, word in WORDS if self.certainty >= least)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """All that was read from a log, line by line."""
+
+    lines: list[bytes]
+    parser: StreamParser
+    unread: list[int] = field(default_factory=list)
+    """Numbers of the lines that told nothing when they came."""
+    rows: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
+    """By table kind and pattern, in stream order."""
+    printed: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    events: Counter[str] = field(default_factory=Counter)
+    unparsed: int = 0
+
+    def take(self, batch: Batch) -> None:
+        """Take what a line, or the end, has given."""
+        for table in batch.tables:
+            key = (table.kind, table.pattern)
+            rows = self.rows.setdefault(key, [])
+            rows += (dict(zip(table.names, row, strict=True)) for row in table.matrix().T.tolist())
+            self.printed.setdefault(key, {}).update(batch.printed)
+        self.events.update(event.kind for event in batch.events)
+        self.unparsed += batch.unparsed
+
+    def training(self) -> list[Row]:
+        """Return the rows of training in stream order."""
+        rows = [row for (kind, _), found in self.rows.items() if kind == TRAIN for row in found]
+        return sorted(rows, key=lambda row: row["offset"])
+
+    def sample(self, key: tuple[str, str], row: Row) -> Sample:
+        """Return one row as a person can check it."""
+        return sample(self.lines, row, self.printed[key])
+
+    def evidence(self) -> tuple[tuple[int, str], ...]:
+        """Return the first lines that were taken for training."""
+        firsts = [
+            (row["offset"], self.sample(key, row).lines[-1])
+            for key, rows in self.rows.items()
+            for row in rows[:_SPOKE]
+            if key[0] == TRAIN
+        ]
+        return tuple(dict.fromkeys(line for _, line in sorted(firsts)))[:_SPOKE]
+
+
+def explain(data: bytes, formats: Sequence[Format]) -> Explanation:
+    """Read `data`, a log or its beginning in whole lines, and say what it is."""
+    reading = _read(data, formats)
+    records = sorted(
+        (_records(reading, *key) for key in reading.rows), key=lambda r: (r.kind != TRAIN, -r.count)
+    )
+    name = reading.parser.format
+    fmt = next((fmt for fmt in formats if fmt.name == name), None)
+    certainty, reasons = _certainty(reading, fmt) if name else (0.0, ())
+    own = fmt is not None and fmt.own
+    return Explanation(
+        format=name,
+        title=fmt.title if fmt else "learnt from this log" if name else "",
+        certainty=certainty,
+        reasons=reasons,
+        lines=len(reading.lines),
+        understood=len(reading.lines) - reading.unparsed,
+        spoke=reading.evidence(),
+        records=tuple(records),
+        events=dict(reading.events),
+        template="" if own or not records else _template(reading, records[0]),
+    )
+
+
+def _read(data: bytes, formats: Sequence[Format]) -> _Reading:
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        data = data.decode("utf-16", "replace").encode()
+    lines = data.split(b"\n")
+    ends = [b"\n"] * (len(lines) - 1) + [b""]
+    if not lines[-1]:
+        lines.pop()
+    reading = _Reading(lines, StreamParser(formats, bulk=False))
+    for number, (line, end) in enumerate(zip(lines, ends, strict=False), 1):
+        batch = reading.parser.feed(line + end)
+        reading.take(batch)
+        if batch.unparsed > 0:
+            reading.unread.append(number)
+    batch = reading.parser.flush()
+    reading.take(batch)
+    if batch.unparsed > 0 and not data.endswith(b"\n"):
+        reading.unread.append(len(lines))
+    return reading
+
+
+def _records(reading: _Reading, kind: str, pattern: str) -> Records:
+    """Return records of one kind with a sample: the newest of those with the most usual columns."""
+    rows = reading.rows[kind, pattern]
+    usual = Counter(tuple(row) for row in rows).most_common(1)[0][0]
+    newest = next(row for row in reversed(rows) if tuple(row) == usual)
+    lines = [int(row["line"]) for row in rows]
+    one = reading.sample((kind, pattern), newest)
+    return Records(kind, pattern, len(rows), min(lines), max(lines), one)
+
+
+def _template(reading: _Reading, records: Records) -> str:
+    if records.kind != TRAIN:
+        return ""
+    rows = reading.rows[records.kind, records.pattern]
+    return template(records.sample, set(rows[0]).intersection(*rows))
+
+
+def _certainty(reading: _Reading, fmt: Format | None) -> tuple[float, tuple[str, ...]]:
+    """Return how sure the format is, from 0 to 1, and why."""
+    rows = reading.training()
+    missed = _missed(reading)
+    learned = reading.parser.certainty
+    head_start, weight = (1, 1.0) if fmt is None or fmt.weak else (4, 0.25)
+    known = len(rows) + head_start
+    sure = known / (known + 1 + weight * min(len(missed), len(rows)))
+    steps = [row["step"] for row in rows if "step" in row]
+    falls = sum(after < before for before, after in pairwise(steps))
+    if learned is not None:
+        sure = learned * len(rows) / (len(rows) + 1) * _read_share(reading, rows, missed)
+    if falls:  # a run restarts now and then; what falls more often was taken for its step
+        sure *= max(0.0, 1 - (1 if learned is None else _FALL) * falls / len(steps))
+    return sure, (f"{len(rows):,} records of training read", *_reasons(fmt, learned, missed, steps, falls))
+
+
+def _read_share(reading: _Reading, rows: list[Row], missed: list[int]) -> float:
+    """Return 1, less half the share that lines not read have of the bytes of all that speak of training.
+
+    By bytes, for the records that a program printed without a line's end between them are one line.
+    """
+    read = sum(len(reading.lines[n - 1]) for n in {int(row["line"]) for row in rows})
+    unread = sum(len(reading.lines[number - 1]) for number in missed)
+    return 1 - unread / (2 * (read + unread or 1))
+
+
+def _reasons(
+    fmt: Format | None, learned: float | None, missed: list[int], steps: list[float], falls: int
+) -> list[str]:
+    said = []
+    if falls:
+        said.append(f"the step falls {'once' if falls == 1 else f'{falls:,} times'} among them")
+    elif steps:
+        said.append(f"the step goes from {steps[0]:,.0f} to {steps[-1]:,.0f}")
+    if learned is not None:
+        said.append(f"learnt from this log with a certainty of {learned:.0%}")
+    elif fmt is not None and fmt.own:
+        said.append("as you described it in runwatch.toml")
+    elif fmt is not None and fmt.weak:
+        said.append("other formats print such lines too, but nothing else of theirs was found")
+    if missed:
+        lines = f"{len(missed):,} lines behind them were" if len(missed) > 1 else "one line behind them was"
+        said.append(f"{lines} not read that might be one: line {missed[0]:,}")
+    return said
+
+
+def _missed(reading: _Reading) -> list[int]:
+    """Return the lines behind the first record of training that look like one and were not read."""
+    read = {int(row["line"]) for rows in reading.rows.values() for row in rows}
+    first = min((row["line"] for row in reading.training()), default=0)
+    by_epoch = reading.parser.certainty is not None  # who learns does so of epochs too
+    return [
+        number
+        for number in reading.unread
+        if number > first and number not in read and _speaks(reading.lines[number - 1], by_epoch=by_epoch)
+    ]
+
+
+def _speaks(line: bytes, *, by_epoch: bool) -> bool:
+    """Whether a line names a step (or an epoch) and a loss or the like, and not one of an evaluation."""
+    line = line[:_LONGEST]
+    if not relevant(line):
+        return False
+    found = fields(line)
+    scores = [number for number in found if is_quality(number.name)]
+    if not scores or is_val(line[: scores[0].end]):
+        return False
+    return any(rank <= RATIO or (by_epoch and rank == EPOCH_RANK) for rank, _ in counters(line, found))

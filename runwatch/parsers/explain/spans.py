@@ -1,0 +1,89 @@
+"""Where in the text of a record each of its numbers stands: parsing, walked backwards.
+
+Matchers, readers and documents hand out values, not places. For a person who
+wants to trust them a value is looked for again: a number that is printed behind
+its name and that, scaled by a unit, is the value.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from runwatch.parsers.body.matchers import NONFINITE, NUMBER, number
+
+_TOKEN = re.compile(
+    rb"(?<![\d.])(?:(?<![A-Za-z])(" + NONFINITE + rb")(?![A-Za-z])|(" + NUMBER + rb")(?!\d)"
+    rb"((?:\s?(?:%|[kKMGT]i?[bB]\b|it/s|s/it|[mu]?s\b|min\b|[mhkKMBG]\b))?))"
+)
+_SCALES = (
+    1e-2, 1e-3, 1e-6, 60.0, 3600.0, 1e3, 1e6, 1e9, 2.0**10, 2.0**20, 2.0**30, 2.0**40,
+)  # fmt: skip
+"""What units make of a printed number; see runwatch.core.metrics and runwatch.parsers.inference.fields."""
+_BETWEEN = re.compile(rb"['\"]?\s*(?:\([^()]{1,20}\)\s*)?(?:[:=|]\s*)?['\"\[(]*\Z")
+MAX_TEXT = 1 << 14
+"""Bytes that are looked at; longer texts are cut."""
+
+
+class Token(NamedTuple):
+    """A number in a text."""
+
+    start: int
+    end: int
+    value: float
+    unit: str
+    """What stands behind it, if that may be a unit."""
+    text: str
+    """Both, as printed."""
+    within: bool
+    """Whether it is part of a word, as in rank3."""
+
+
+def tokens(text: bytes) -> list[Token]:
+    """Return the numbers of a text from left to right."""
+    found = []
+    for token in _TOKEN.finditer(text[:MAX_TEXT]):
+        start, end = token.span(1 if token[1] else 2)
+        unit = (token[3] or b"").strip().decode()
+        within = text[max(0, start - 1) : start].isalpha()
+        found.append(Token(start, end, number(text[start:end]), unit, token[0].decode(), within))
+    return found
+
+
+def trace(
+    text: bytes, found: Sequence[Token], name: str, value: float, *, last: bool = False
+) -> Token | None:
+    """Return the number among `found` that `value`, printed as `name`, was most likely read from.
+
+    Of several that are as likely the first, or the `last`.
+    """
+    best: Token | None = None
+    most = (False, False, False)
+    for token in reversed(found) if last else found:
+        named = _named(text, token.start, name)
+        plain = _same(token.value, value)
+        if not plain and not ((named or token.unit) and _scaled(token.value, value)):
+            continue
+        score = (named, plain and not token.unit, plain)
+        if best is None or score > most:
+            best, most = token, score
+    return best
+
+
+def _scaled(printed: float, stored: float) -> bool:
+    if printed and math.isfinite(printed) and _same(1.0 / printed, stored):
+        return True
+    return any(_same(printed * scale, stored) for scale in _SCALES)
+
+
+def _same(a: float, b: float) -> bool:
+    return (math.isnan(a) and math.isnan(b)) or math.isclose(a, b, rel_tol=1e-12)
+
+
+def _named(text: bytes, at: int, name: str) -> bool:
+    """Whether `name` stands just before `at`."""
+    before = text[max(0, at - 120) : at]
+    between = _BETWEEN.search(before)
+    return between is not None and before[: between.start()].endswith(name.encode())

@@ -1,0 +1,1 @@
+"""Formats of boosting and of small models."""

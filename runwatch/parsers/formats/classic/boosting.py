@@ -1,0 +1,109 @@
+"""Gradient boosting: XGBoost, LightGBM and CatBoost; a step is a boosting round."""
+
+import re
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import VALUE, LinePattern
+
+_SETS = re.compile(
+    rb"(?:(?<!\S)|(?<=#011))([A-Za-z][\w.@'/+-]{0,80}(?:'s [\w.@+-]{1,80}(?: [\w.@+-]{1,80})?)?): ?("
+    + VALUE
+    + rb")(?:\+"
+    + VALUE
+    + rb")?(?=\s|#011|$)"
+)
+_METRIC = re.compile(rb"([A-Za-z][\w.+-]{0,40} [A-Za-z][\w@.+-]{0,40}) : (" + VALUE + rb")\s*$")
+
+_TAB = rb"\s{1,16}"  # spaces where it was pasted
+_TESTS = b"".join(
+    rb"(?:" + _TAB + name + rb":? (?P<" + name + rb">" + VALUE + rb"))?" for name in (b"test", b"test1")
+)
+_TOTAL = rb"[^\r\n]{0,200}\stotal: "
+
+XGBOOST = Format(
+    name="xgboost",
+    title="XGBoost",
+    example="[40]\tvalidation_0-logloss:0.25000\tvalidation_1-logloss:0.31250",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"\[(?P<step>\d+)\](?:\s+|#011)(?=[A-Za-z][\w.]*-[\w@.-]+:)",  # syslog's tabs
+            prefix=b"[",
+            sign=rb"\[\d+\](?:\s+|#011)[A-Za-z][\w.]*-",
+            fields=_SETS,
+        ),
+    ),
+    markers=((b"update end, ", "over"),),
+    retells=True,
+)
+
+LIGHTGBM = Format(
+    name="lightgbm",
+    title="LightGBM",
+    example="[40]\ttraining's l2: 0.25\tvalid_1's l2: 0.3125",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"(?:\[LightGBM\] \[Info\] )?\[(?P<step>\d+)\]\s+(?=[A-Za-z][\w ]*'s )",
+            prefix=b"[",
+            sign=rb"\[\d+\]\s+[A-Za-z][\w ]*'s ",
+            fields=_SETS,
+        ),
+        LinePattern(  # the command line prints a line per metric, and then that the round is done
+            "round",
+            TRAIN,
+            rb"\[LightGBM\] \[Info\] (?P<elapsed>" + VALUE + rb") seconds elapsed, "
+            rb"finished iteration (?P<step>\d+)\s*$",
+            prefix=b"[LightGBM] [Info] ",
+        ),
+        LinePattern(
+            "metric",
+            EVAL,
+            rb"\[LightGBM\] \[Info\] Iteration: ?(?P<step>\d+), ",
+            prefix=b"[LightGBM] [Info] Iteration:",
+            fields=_METRIC,
+        ),
+    ),
+    markers=((b"Did not meet early stopping. Best iteration is:", "over"),),
+    retells=True,
+)
+
+CATBOOST = Format(
+    name="catboost",
+    title="CatBoost",
+    example="40:\tlearn: 0.2500\ttest: 0.3125\tbest: 0.3125 (40)\ttotal: 2.5s\tremaining: 9.5s",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"(?P<step>\d+):"
+            + _TAB
+            + rb"learn:? (?P<learn>"
+            + VALUE
+            + rb")"
+            + _TESTS
+            + rb"(?="
+            + _TOTAL
+            + rb")",
+            needle=b"learn",
+            sign=rb"\d:" + _TAB + rb"learn:? ",
+        ),
+        LinePattern(  # where a metric is too dear to be computed on what is learnt from, as AUC
+            "train",
+            TRAIN,
+            rb"(?P<step>\d+):(?="
+            + _TAB
+            + rb"test)"
+            + _TESTS
+            + _TAB
+            + rb"best(?:Test)?:? (?="
+            + _TOTAL
+            + rb")",
+            needle=b"test",
+            sign=rb"\d:" + _TAB + rb"test:? ",
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Shapes that many programs share: bars, JSON lines, tables, scripts. They are asked last."""

@@ -1,0 +1,275 @@
+"""Logs of one JSON object a line: what each framework's keys mean."""
+
+from __future__ import annotations
+
+import re
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import (
+    EPOCH,
+    GRAD_NORM,
+    LEARNING_RATE,
+    LOSS,
+    SAMPLES_PER_SEC,
+    STEP_TIME,
+    TOKENS_PER_SEC,
+    VAL_LOSS,
+)
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.structured.json_lines import JsonLine
+from runwatch.parsers.structured.json_text import Record
+from runwatch.parsers.structured.keyed_records import ANYTHING, LOSSES, Schema
+
+LLAMAFACTORY = Format(
+    name="llamafactory-jsonl",
+    title="LLaMA-Factory's trainer_log.jsonl",
+    example='{"current_steps": 10, "total_steps": 500, "loss": 1.2, "lr": 5e-05, "epoch": 0.1}',
+    matchers=(
+        JsonLine(
+            Schema(  # a line without a loss only tells the progress
+                "llamafactory",
+                steps=("current_steps",),
+                needs=frozenset({"current_steps", "total_steps"}),
+                train=LOSSES,
+                aliases={"throughput": TOKENS_PER_SEC},
+            )
+        ),
+    ),
+)
+
+# The validation line of both counts other things than the training lines (its own batches, or epochs).
+_OPENMMLAB = {"lr": LEARNING_RATE, "time": STEP_TIME, "grad_norm": GRAD_NORM}
+MMLOG = Format(
+    name="mm-log-json",
+    title="OpenMMLab 1.x (mmcv) .log.json",
+    example='{"mode": "train", "epoch": 1, "iter": 50, "lr": 0.01, "time": 0.41, "loss": 0.61}',
+    matchers=(
+        JsonLine(
+            Schema(
+                "mmcv",
+                steps=("iter", "epoch"),
+                needs=frozenset({"epoch", "iter"}),
+                train=ANYTHING,
+                modes=("mode",),
+                aliases={**_OPENMMLAB, "epoch": EPOCH},
+                eval_step=False,
+            ),
+            prefix=b'{"mode": "',
+        ),
+    ),
+)
+MMENGINE = Format(
+    name="mmengine-scalars",
+    title="OpenMMLab 2.x (mmengine) scalars.json",
+    example='{"lr": 0.001, "loss": 0.41, "time": 1.2, "epoch": 1, "iter": 50, "memory": 5700, "step": 50}',
+    matchers=(
+        JsonLine(
+            Schema(
+                "mmengine",
+                steps=("iter", "step"),
+                needs=frozenset({"step"}),
+                train=re.compile(r"^(?:iter|base_lr)$"),
+                otherwise=EVAL,
+                aliases=_OPENMMLAB,
+                eval_step=False,
+            )
+        ),
+    ),
+)
+
+DETECTRON2 = Format(
+    name="detectron2-metrics-json",
+    title="Detectron2's metrics.json",
+    example='{"iteration": 19, "total_loss": 2.08, "lr": 0.00025, "time": 0.33, "data_time": 0.002}',
+    matchers=(
+        JsonLine(
+            Schema(
+                "detectron2",
+                steps=("iteration",),
+                needs=frozenset({"iteration"}),
+                train=re.compile("^total_loss$"),
+                otherwise=EVAL,
+                evals=re.compile(r"^(?:bbox|segm|keypoints|box_proposals|sem_seg|panoptic_seg)/"),
+                aliases={"time": STEP_TIME},
+            )
+        ),
+    ),
+)
+
+DEIT = Format(
+    name="deit-mae-jsonl",
+    title="DeiT, MAE, ConvNeXt: log.txt, one epoch a line",
+    example='{"train_lr": 0.0005, "train_loss": 5.48, "test_loss": 5.46, "test_acc1": 1.83, "epoch": 0}',
+    matchers=(
+        JsonLine(
+            Schema(
+                "deit",
+                steps=("epoch",),
+                needs=frozenset({"epoch", "train_loss", "train_lr"}),
+                lacks=frozenset({"step", "iter", "batch"}),  # an epoch a line
+                train=re.compile(r"^train_"),
+                aliases={"test_loss": VAL_LOSS},  # its "test" loader is the validation set
+                skip=re.compile("n_parameters"),
+            )
+        ),
+    ),
+)
+
+RLLIB = Format(
+    name="rllib-result-json",
+    title="RLlib and Ray Tune: result.json",
+    example='{"training_iteration": 1, "episode_reward_mean": 12.5, "time_this_iter_s": 9.8}',
+    matchers=(
+        JsonLine(
+            Schema(
+                "rllib",
+                steps=("training_iteration",),
+                needs=frozenset({"training_iteration", "time_this_iter_s"}),
+                train=ANYTHING,
+                held_out=False,
+                modes=(),
+                aliases={
+                    "time_this_iter_s": STEP_TIME,
+                    "info/learner/grad_gnorm": GRAD_NORM,
+                    "info/learner/cur_lr": LEARNING_RATE,
+                    "info/learner/default_policy/learner_stats/cur_lr": LEARNING_RATE,
+                    "info/learner/default_policy/learner_stats/grad_gnorm": GRAD_NORM,
+                },
+                skip=re.compile(  # counts of parameters are NaN from the second iteration on
+                    r"^(?:config|hist_stats|sampler_results|pid|timestamp)$"
+                    r"|/(?:hist_stats|num_(?:non_)?trainable_parameters)$"
+                ),
+            )
+        ),
+    ),
+)
+
+SB3 = Format(
+    name="sb3-progress-json",
+    title="Stable-Baselines3's progress.json",
+    example='{"time/iterations": 2, "time/total_timesteps": 4096, "rollout/ep_rew_mean": 12.5}',
+    matchers=(
+        JsonLine(
+            Schema(
+                "sb3",
+                steps=("time/total_timesteps",),
+                needs=frozenset({"time/total_timesteps"}),
+                train=re.compile(r"^(?:train|rollout|time)/"),
+                modes=(),
+            )
+        ),
+    ),
+)
+
+JSON_STATS = Format(
+    name="json-stats",
+    title="Torch scripts that print json_stats: {...} an epoch",
+    example='json_stats: {"epoch":12,"loss":0.21,"lr":0.1,"train_time":34.6,"test_acc":88.1}',
+    matchers=(
+        JsonLine(
+            Schema(
+                "json-stats",
+                steps=("epoch",),
+                needs=frozenset({"epoch"}),
+                train=re.compile(r"^(?:train_|loss$|lr$)"),
+                keep=re.compile(r"^(?:train|test|val)_|loss|^lr$|acc"),  # among the whole configuration
+                totals=("max_epoch",),
+            ),
+            prefix=b"json_stats: {",
+        ),
+    ),
+)
+
+
+_MLLOG_STEPS = ("epoch_num", "step_num", "samples_count", "epoch_count")
+
+
+def _mllog(record: Record) -> Record:
+    """Return {key: value} of an MLLOG entry, with the step its metadata tells."""
+    key, value, about = record.get("key"), record.get("value"), record.get("metadata")
+    if not isinstance(key, str) or not isinstance(about, dict):
+        return {}
+    step = next((about[k] for k in _MLLOG_STEPS if k in about), None)
+    if key in ("eval_accuracy", "train_loss", "eval_loss"):
+        return {"step": step, key: value}
+    if key == "tracked_stats" and isinstance(value, dict):
+        return {"step": step, **{f"tracked_{name}": number for name, number in value.items()}}
+    return {"step": 0, "run_stop": 1} if key == "run_stop" else {}
+
+
+MLPERF = Format(
+    name="mlperf-mllog",
+    title="MLPerf training results",
+    example=':::MLLOG {"key": "eval_accuracy", "value": 0.37, "metadata": {"epoch_num": 150110}}',
+    matchers=(
+        JsonLine(
+            Schema(  # the evaluations are what every submission prints: they tell the progress
+                "mllog",
+                steps=("step",),
+                train=re.compile("^eval_accuracy$"),
+                held_out=False,
+                otherwise=EVAL,
+                modes=(),
+                aliases={"eval_accuracy": "val/accuracy"},
+                eval_aliases={"tracked_throughput": SAMPLES_PER_SEC, "train_loss": LOSS},
+                skip=re.compile("run_stop"),
+                eval_step=False,
+                ends=frozenset({"run_stop"}),
+            ),
+            prefix=b":::MLLOG {",
+            anywhere=True,  # launchers put the rank before it
+            reshape=_mllog,
+            words=("key",),
+        ),
+        LinePattern(  # rounds 0.5 and 0.6
+            "mlp",
+            TRAIN,
+            rb":::MLPv[\d.]+ \w+ [\d.]+ \([^()\r\n]{1,300}\) eval_accuracy: "
+            rb"\{(?=[^{}\r\n]{0,80}\"epoch\": (?P<step>\d+))(?=[^{}\r\n]{0,80}\"value\": (?P<accuracy>"
+            + VALUE
+            + rb"))",
+            prefix=b":::MLPv",
+            aliases={"accuracy": "val/accuracy"},
+        ),
+    ),
+)
+
+
+def _ticked(record: Record) -> Record:
+    """Return {name: mean} of the moments that StyleGAN keeps of each quantity."""
+    return {
+        name: moments["mean"]
+        for name, moments in record.items()
+        if isinstance(moments, dict) and "mean" in moments
+    }
+
+
+STYLEGAN = Format(
+    name="stylegan-stats-jsonl",
+    title="StyleGAN 2 and 3: stats.jsonl",
+    example='{"Loss/G/loss": {"mean": 0.7}, "Progress/tick": {"mean": 2}, "Progress/kimg": {"mean": 8}}',
+    matchers=(
+        JsonLine(
+            Schema(  # the console counts ticks too
+                "stylegan-stats",
+                steps=("Progress/tick",),
+                needs=frozenset({"Progress/tick", "Progress/kimg"}),
+                train=re.compile("^Progress/tick$"),
+                held_out=False,
+                modes=(),
+                aliases={"Loss/loss": LOSS},  # EDM's; a GAN has two
+            ),
+            reshape=_ticked,
+        ),
+    ),
+)
+
+GENERIC = Format(
+    name="jsonl",
+    title="JSON lines with a step and a loss",
+    example='{"step": 100, "loss": 2.31, "lr": 0.0003, "grad_norm": 0.8}',
+    matchers=(JsonLine(Schema("jsonl", nested=True, ends=frozenset({"train_runtime"}))),),
+)
+
+FORMATS = (LLAMAFACTORY, MMLOG, DETECTRON2, RLLIB, SB3, DEIT, JSON_STATS, MLPERF, MMENGINE, STYLEGAN, GENERIC)

@@ -1,0 +1,60 @@
+"""Shapes that many hand-written training scripts share."""
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import VALUE, DictPattern, LinePattern
+from runwatch.parsers.tables.epoch_blocks import EpochBlockReader
+
+LOGGED_LOSS = Format(
+    name="hf-custom-logger",
+    title="Losses through Python's logging, the Trainer's evaluations as dicts",
+    example="[2030-01-02 03:04:05,678] INFO: loss: 2.1250, aux_loss: 0.0125, grad_norm: 1.2500",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"(?=loss: " + VALUE + rb", [^\r\n]{0,300}?grad_norm: )",
+            prefix=b"loss: ",
+            fields=True,
+        ),
+        DictPattern("hf"),
+    ),
+    logged=True,
+)
+
+BATCH_LOSS = Format(
+    name="epoch-batch-loss",
+    title="Batch losses by epoch, without a step",
+    example="2030-01-02 03:04:05,678 - INFO - Epoch 2 - Batch loss: 2.1250",
+    matchers=(
+        LinePattern(
+            "batch",
+            TRAIN,
+            rb"Epoch (?P<epoch>\d+) - Batch loss: (?P<loss>" + VALUE + rb")\s*$",
+            prefix=b"Epoch ",
+        ),
+        LinePattern(
+            "mean",
+            EVAL,
+            rb"Epoch (?P<epoch>\d+) - Average Train Loss: (?P<mean>" + VALUE + rb")\s*$",
+            prefix=b"Epoch ",
+            aliases={"mean": "train/epoch_loss", "epoch": "epoch"},
+        ),
+        LinePattern(
+            "validation",
+            EVAL,
+            rb"Epoch (?P<epoch>\d+) - (?:Average )?Val(?:idation)? Loss: (?P<val_loss>" + VALUE + rb")\s*$",
+            prefix=b"Epoch ",
+            aliases={"epoch": "epoch"},
+        ),
+    ),
+    logged=True,
+)
+
+EPOCH_BLOCK = Format(
+    name="epoch-block",
+    title="A block of lines per epoch",
+    example="Train Loss: 2.1250 - Train Perplexity: 8.37",
+    matchers=(),
+    readers=(EpochBlockReader,),
+)

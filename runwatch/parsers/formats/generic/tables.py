@@ -1,0 +1,170 @@
+"""CSV and TSV logs: what each framework's columns mean."""
+
+from __future__ import annotations
+
+import re
+
+from runwatch.core.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
+from runwatch.parsers.api import Format
+from runwatch.parsers.structured.keyed_records import STEPS, Schema
+from runwatch.parsers.tables.delimited import Columns
+
+_LOSS = re.compile(
+    r"(?:^|(?:train\w*|total|avg|mean|policy|value|actor|critic|gen\w*|disc\w*|[dg])[/_ .])loss\b"
+    r"|^(?:(?:mean|avg|average|ep|episode|\d{1,6})[/_ .])*(?:reward|return)s?(?:[/_ .]mean)?$"
+    r"|^(?:average|mean)?ep(?:isode)?(?:ret(?:urn)?|rew(?:ard)?)(?:mean)?$|^(?:average|mean)(?:return|reward)$"
+    r"|^(?:[a-z]+[/_ .]){1,3}rewards?$|^epsilon$"
+    r"|^loss[/_ ]|^(?:train[/_])?(?:ppl|perplexity|bpb)$|^train(?:ing)?[/_ .]",
+    re.IGNORECASE,
+)
+"""What only a table of training has: a weight loss or a profit and loss is none."""
+
+_OPTIMIZERS = ("AdamW", "Adam", "SGD", "RMSprop", "Adagrad", "FusedAdam", "DeepSpeedCPUAdam", "Lion", "LAMB")
+
+LIGHTNING = Format(
+    name="lightning-metrics-csv",
+    title="PyTorch Lightning's metrics.csv",
+    example="epoch,step,train_loss_step,val_loss",
+    matchers=(
+        Columns(
+            Schema(
+                "lightning",
+                steps=("step",),
+                needs=frozenset({"epoch", "step"}),
+                train=re.compile(r"loss|acc|train|val|lr", re.IGNORECASE),
+                held_out=False,
+                aliases={"loss_step": LOSS, **{f"lr-{name}": LEARNING_RATE for name in _OPTIMIZERS}},
+            )
+        ),
+    ),
+)
+
+SB3_PROGRESS = Format(
+    name="sb3-progress-csv",
+    title="progress.csv of Stable-Baselines3 and OpenAI Baselines",
+    example="time/iterations,time/total_timesteps,rollout/ep_rew_mean,train/loss",
+    matchers=(
+        Columns(
+            Schema(
+                "sb3",
+                steps=("time/total_timesteps", "time/total timesteps", "total/steps", "misc/total_timesteps"),
+                train=re.compile(r"^(?:train|rollout|time)/"),
+            )
+        ),
+    ),
+)
+
+RLLIB = Format(
+    name="rllib-progress-csv",
+    title="RLlib and Ray Tune: progress.csv",
+    example="episode_reward_mean,timesteps_total,training_iteration,time_this_iter_s",
+    matchers=(
+        Columns(
+            Schema(
+                "rllib-csv",
+                steps=("training_iteration",),
+                needs=frozenset({"training_iteration", "time_this_iter_s"}),
+                train=re.compile("^training_iteration$"),
+                aliases={"time_this_iter_s": STEP_TIME},
+                skip=re.compile(
+                    r"^(?:config|hist_stats|pid|timestamp)\b|/num_(?:non_)?trainable_parameters$"
+                ),
+            )
+        ),
+    ),
+)
+
+SB3_MONITOR = Format(
+    name="sb3-monitor-csv",
+    title="Stable-Baselines3's monitor.csv, one episode a row",
+    example='#{"t_start": 1637082108.19, "env_id": "Hopper-v3"}',
+    matchers=(
+        Columns(
+            Schema(
+                "monitor",
+                steps=("step",),
+                needs=frozenset("rlt"),
+                train=re.compile("^r$"),
+                aliases={"r": "episode_reward", "l": "episode_len"},
+                counts=True,
+            )
+        ),
+    ),
+)
+
+YOLO = Format(
+    name="yolo-results-csv",
+    title="Ultralytics YOLO's results.csv",
+    example="epoch,time,train/box_loss,train/cls_loss,metrics/mAP50(B),val/box_loss,lr/pg0",
+    matchers=(
+        Columns(
+            Schema(
+                "yolo",
+                steps=("epoch",),
+                needs=frozenset({"epoch"}),
+                train=re.compile(r"^train/.*loss"),
+                aliases={"time": "time/elapsed", "lr/pg0": LEARNING_RATE, "x/lr0": LEARNING_RATE},
+            )
+        ),
+    ),
+)
+
+FLAIR = Format(
+    name="flair-loss-tsv",
+    title="Flair's loss.tsv",
+    example="EPOCH\tTIMESTAMP\tBAD_EPOCHS\tLEARNING_RATE\tTRAIN_LOSS\tDEV_LOSS",
+    matchers=(
+        Columns(
+            Schema(
+                "flair",
+                steps=("EPOCH",),
+                needs=frozenset({"EPOCH", "TRAIN_LOSS"}),
+                train=re.compile("^TRAIN_"),
+                aliases={"DEV_LOSS": VAL_LOSS},
+            ),
+            b"\t",
+        ),
+    ),
+)
+
+CATBOOST = Format(
+    name="catboost-tsv",
+    title="CatBoost's learn_error.tsv and test_error.tsv",
+    example="iter\tRMSE\tMAE",
+    matchers=(
+        Columns(
+            Schema(
+                "catboost",
+                steps=("iter",),
+                needs=frozenset({"iter"}),
+                train=re.compile(r"^(?!iter$|Passed$|Remaining$)"),  # time_left.tsv holds nothing learnt
+                held_out=False,
+            ),
+            b"\t",
+        ),
+    ),
+)
+
+_EPOCHS = ("epoch", "epochs")
+_FRAMES = (
+    *("frame", "frames", "num_frames", "total_frames", "timestep", "timesteps", "Timesteps", "env_steps"),
+    *("TotalEnvInteracts", "TimestepsSoFar", "TotalEnvSteps"),
+)
+"""What tables of reinforcement learning count: Spinning Up's, Baselines', rllab's and of scripts."""
+_STEPS = (
+    *(name for name in STEPS if name not in _EPOCHS),
+    *("it", "itr", "n_iter", "update_step", "train_step", "round", "generation", "ep"),
+    *(*_FRAMES, *_EPOCHS, "episode", "episodes"),
+)
+
+GENERIC = Format(
+    name="csv",
+    title="CSV or TSV with a step and a training loss or reward",
+    example="step,loss,lr,grad_norm",
+    matchers=(
+        Columns(Schema("csv", steps=_STEPS, train=_LOSS, guesses=True, nested=True, mixed=True)),
+        Columns(Schema("tsv", steps=_STEPS, train=_LOSS, guesses=True, nested=True, mixed=True), b"\t"),
+    ),
+)
+
+FORMATS = (LIGHTNING, SB3_PROGRESS, RLLIB, SB3_MONITOR, YOLO, FLAIR, CATBOOST, GENERIC)

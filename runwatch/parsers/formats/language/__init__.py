@@ -1,0 +1,1 @@
+"""Formats of toolkits for speech and language."""

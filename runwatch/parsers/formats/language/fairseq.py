@@ -1,0 +1,109 @@
+"""fairseq: `| INFO | train_inner | epoch 001:  40 / 900 loss=6.125, ..., num_updates=40, lr=...`, or JSON.
+
+The step is `num_updates`; the numbers after the epoch count batches.
+"""
+
+from typing import Any
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import TOKENS_PER_SEC
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import ITEMS, LinePattern
+
+_ALIASES = {"wps": TOKENS_PER_SEC, "train_wps": TOKENS_PER_SEC}
+_ALIASES |= {f"{part}num_updates": "step" for part in ("", "train_", "valid_")}
+_VALID = {"num_updates": "step", "loss": "val/loss", "ppl": "val/ppl", "best_loss": "val/best_loss"}
+_VALID |= {name: f"val/{name}" for name in ("nll_loss", "wps", "wpb", "bsz")}
+_BATCH = rb"epoch (?P<epoch>\d+): +\d+ / (?P<per>\d+)(?= [^\r\n]{0,4000}?\bnum_updates=(?P<step>\d+)(?!\d))"
+_EPOCH = rb"epoch (?P<epoch>\d+) \|(?= loss [^\r\n]{0,2000}?\| num_updates (?P<step>\d+)(?!\d))"
+_SUMMARY: dict[str, Any] = {"fields": True, "aliases": _ALIASES}
+_TRAIN: dict[str, Any] = {"fields": True, "aliases": {"wps": TOKENS_PER_SEC}, "first_epoch": 1}
+
+_VALIDS = (
+    LinePattern("valid-json", EVAL, rb"valid \| (?=\{)", prefix=b"valid | ", fields=ITEMS, aliases=_ALIASES),
+    LinePattern(
+        "valid-hydra",
+        EVAL,
+        rb"\[valid\]\[INFO\] - (?=\{)",
+        prefix=b"[valid][INFO] - ",
+        fields=ITEMS,
+        aliases=_ALIASES,
+    ),
+    LinePattern(
+        "valid",
+        EVAL,
+        rb"valid \| epoch (?P<epoch>\d+) \|(?: valid on '[^'\r\n]{0,80}' subset \|)?",
+        prefix=b"valid | epoch ",
+        fields=True,
+        aliases=_VALID,
+    ),
+    LinePattern(
+        "valid-oldest",
+        EVAL,
+        rb"\| epoch (?P<epoch>\d+) \| valid on '[^'\r\n]{0,80}' subset \|",
+        prefix=b"| epoch ",
+        fields=True,
+        aliases=_VALID,
+    ),
+)
+
+FORMAT = Format(
+    name="fairseq",
+    title="fairseq",
+    example="2030-01-02 03:04:05 | INFO | train_inner | epoch 001:  40 / 900 loss=6.125, ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"train_inner \| " + _BATCH,
+            prefix=b"train_inner | ",
+            **_TRAIN,
+        ),
+        LinePattern("train-older", TRAIN, rb"(?<!train_inner \| )" + _BATCH, prefix=b"epoch ", **_TRAIN),
+        LinePattern("train-oldest", TRAIN, rb"(?<!train_inner )\| " + _BATCH, prefix=b"| epoch ", **_TRAIN),
+        LinePattern(
+            "train-json",
+            TRAIN,
+            rb"train_inner \| (?=\{)",
+            prefix=b"train_inner | ",
+            fields=ITEMS,
+            aliases=_ALIASES,
+        ),
+        LinePattern(  # Hydra's logging
+            "train-hydra",
+            TRAIN,
+            rb"\[train_inner\]\[INFO\] - (?=\{)",
+            prefix=b"[train_inner][INFO] - ",
+            fields=ITEMS,
+            aliases=_ALIASES,
+        ),
+        *_VALIDS,
+    ),
+    logged=True,
+)
+
+EPOCHS = Format(
+    name="fairseq-epochs",
+    title="fairseq, where an epoch is shorter than its log interval",
+    example="2030-01-02 03:04:05 | INFO | train | epoch 001 | loss 6.125 | ... | num_updates 40 | ...",
+    matchers=(
+        LinePattern("epoch", TRAIN, rb"train \| " + _EPOCH, prefix=b"train | epoch ", **_SUMMARY),
+        LinePattern(
+            "epoch-oldest", TRAIN, rb"(?<!train )(?<!valid )\| " + _EPOCH, prefix=b"| epoch ", **_SUMMARY
+        ),
+        LinePattern(
+            "epoch-json", TRAIN, rb"train \| (?=\{)", prefix=b"train | {", fields=ITEMS, aliases=_ALIASES
+        ),
+        LinePattern(
+            "epoch-hydra",
+            TRAIN,
+            rb"\[train\]\[INFO\] - (?=\{)",
+            prefix=b"[train][INFO] - ",
+            fields=ITEMS,
+            aliases=_ALIASES,
+        ),
+        *_VALIDS,
+    ),
+    logged=True,
+    weak=True,
+)

@@ -1,0 +1,58 @@
+"""Older language toolkits: Flair and spaCy."""
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import LOSS, SAMPLES_PER_SEC, VAL_LOSS
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.tables.headed import SpacyReader
+
+FLAIR = Format(
+    name="flair",
+    title="Flair",
+    example="2030-01-02 03:04:05,678 epoch 2 - iter 40/900 - loss 0.62500000 - samples/sec: 9.50 - ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"epoch (?P<epoch>\d+) - iter (?P<within>\d+)/(?P<per>\d+) - loss (?P<loss>"
+            + VALUE
+            + rb")(?: -|(?= throughput))",
+            prefix=b"epoch ",
+            fields=True,
+            first_epoch=1,
+            aliases={"loss": LOSS, "throughput": SAMPLES_PER_SEC},
+        ),
+        LinePattern(  # before 0.4.2 nothing stood behind the loss
+            "train",
+            TRAIN,
+            rb"epoch (?P<epoch>\d+) - iter (?P<within>\d+)/(?P<per>\d+) - loss (?P<loss>" + VALUE + rb")\s*$",
+            prefix=b"epoch ",
+            first_epoch=1,
+            aliases={"loss": LOSS},
+        ),
+        LinePattern(
+            "dev",
+            EVAL,
+            rb"DEV {1,2}: loss (?P<loss>" + VALUE + rb") - ",  # 0.4 pads DEV to the width of TEST
+            prefix=b"DEV ",
+            aliases={"loss": VAL_LOSS},
+        ),
+        LinePattern(
+            "test",
+            EVAL,
+            rb"TEST : loss (?P<loss>" + VALUE + rb") - ",
+            prefix=b"TEST : ",
+            aliases={"loss": "test/loss"},
+        ),
+    ),
+    logged=True,
+)
+
+SPACY = Format(
+    name="spacy",
+    title="spaCy",
+    example=" 12     400         12.50    125.00   50.00   50.00   50.00    0.50",
+    matchers=(),
+    readers=(SpacyReader,),
+    markers=(("✔ Saved pipeline to ".encode(), "over"),),
+)

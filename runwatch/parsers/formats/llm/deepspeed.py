@@ -1,0 +1,60 @@
+"""DeepSpeed's own lines, and those of its pipeline engine.
+
+`[Rank 0] step=40, skipped=1, lr=[2e-05], mom=[(0.9, 0.95)]` is printed beside
+whatever the script prints, so it makes a format only where nothing else does. The
+pipeline engine prints `steps: 40 loss: 2.1250 iter time (s): 0.512 samples/sec: 15.625`.
+"""
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import STEP_TIME, VAL_LOSS
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import VALUE, LinePattern
+
+_STEP = rb"step=(?P<step>\d+), skipped=(?P<skipped>\d+), lr=\[(?P<lr>" + VALUE + rb")"
+_TIMER = (
+    rb"epoch=\d+/micro_step=\d+/global_step=(?P<step>\d+), RunningAvgSamplesPerSec="
+    + VALUE
+    + rb", CurrSamplesPerSec=(?P<samples>"
+    + VALUE
+    + rb"),"
+)
+_SAMPLES = {"samples": "perf/samples_per_sec"}
+_TIMER_PATTERN = LinePattern("timer", EVAL, _TIMER, prefix=b"epoch=", aliases=_SAMPLES)
+
+PIPELINE = Format(
+    name="deepspeed-pipeline",
+    title="DeepSpeed pipeline engine (diffusion-pipe and others)",
+    example="steps: 40 loss: 2.1250 iter time (s): 0.512 samples/sec: 15.625",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"steps: (?P<step>\d+) (?=loss: )",
+            prefix=b"steps: ",
+            fields=True,
+            aliases={"iter time": STEP_TIME},
+        ),
+        LinePattern("state", EVAL, _STEP, prefix=b"step="),
+    ),
+    logged=True,
+    weak=True,
+)
+
+FORMAT = Format(
+    name="deepspeed",
+    title="DeepSpeed (DeepSpeed-Chat and scripts that print nothing else)",
+    example="[2030-01-02 03:04:05,678] [INFO] [logging.py:96:log_dist] [Rank 0] step=40, skipped=1, ...",
+    matchers=(
+        LinePattern("train", TRAIN, _STEP, prefix=b"step="),
+        _TIMER_PATTERN,
+        LinePattern(
+            "eval",
+            EVAL,
+            rb"ppl: (?P<ppl>" + VALUE + rb")(?:, loss: (?P<loss>" + VALUE + rb"))?\s*$",
+            prefix=b"ppl: ",
+            aliases={"ppl": "val/ppl", "loss": VAL_LOSS},
+        ),
+    ),
+    logged=True,
+    weak=True,
+)

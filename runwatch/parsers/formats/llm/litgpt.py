@@ -1,0 +1,55 @@
+"""LitGPT: `Epoch 2 | iter 40 step 10 | loss train: 2.125, val: n/a | iter time: 512.25 ms (step)`.
+
+Several iterations make one step. The validation loss is repeated until there is a newer one.
+"""
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import STEP_TIME
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
+
+FORMAT = Format(
+    name="litgpt",
+    title="LitGPT / Lit-LLaMA",
+    example="Epoch 2 | iter 40 step 10 | loss train: 2.125, val: n/a | iter time: 512.25 ms (step)",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"Epoch (?P<epoch>\d+) ?\| iter (?P<iter>\d+) step (?P<step>\d+) ?\| loss train: (?P<loss>"
+            + VALUE
+            + rb"), ?val: (?:"
+            + VALUE
+            + rb"|n/a) ?\| iter time: (?P<iter_time>"
+            + NUMBER
+            + rb") ?ms",
+            prefix=b"Epoch ",
+            units={"iter time": "ms"},
+        ),
+        LinePattern(
+            "train-older",
+            TRAIN,
+            rb"iter (?P<iter>\d+)(?:(?: \|)? step (?P<step>\d+))?: loss (?P<loss>" + VALUE + rb"),"
+            rb"(?: iter)? time: (?P<time>" + NUMBER + rb") ?ms",
+            prefix=b"iter ",
+            aliases={"time": STEP_TIME},
+            units={"time": "ms"},
+        ),
+        LinePattern(
+            "final",
+            EVAL,
+            rb"Final evaluation \| val loss: (?P<val_loss>" + VALUE + rb")(?= \|)",
+            prefix=b"Final evaluation | val loss: ",
+        ),
+        LinePattern(
+            "val", EVAL, rb"iter (?P<iter>\d+): val loss (?P<val_loss>" + VALUE + rb"),", prefix=b"iter "
+        ),
+        LinePattern(  # older ones call the iteration a step here
+            "val-older",
+            EVAL,
+            rb"step (?P<iter>\d+): val loss (?P<val_loss>" + VALUE + rb")(?=,|\s*$)",
+            prefix=b"step ",
+        ),
+    ),
+    markers=((b"Training time: ", "over"), (b"| - Training Time", "over")),
+)

@@ -1,0 +1,88 @@
+"""llm.c: `step   42/9000 | loss 6.12 (+0.10z)| norm 1.25 (-0.20z)| lr 2.50e-05 | 512.25 ms | ...`; main.log.
+
+Values stand before their units, and the z-scores in brackets are `nan` for the
+first 128 steps. A line without a time was cut by another process. Older versions
+print `train loss` and put the times in brackets.
+"""
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
+
+_LATER = rb"(?=[^\r\n]{0,200}?[|( ]"
+
+FORMAT = Format(
+    name="llm.c",
+    title="llm.c (C and CUDA, and its train_gpt2.py)",
+    example="step   42/9000 | loss 6.125000 (+0.10z)| norm 1.2500 (-0.20z)| lr 2.50e-05 | 512.25 ms | ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"step +(?P<step>\d+)/(?P<total>\d+)(?: \||:) (?:train )?loss {1,12}(?P<loss>" + VALUE + rb")"
+            rb"(?=[ |(\r]|$)(?:" + _LATER + rb"norm {1,12}(?P<norm>" + VALUE + rb")))?"
+            rb"(?:" + _LATER + rb"lr {1,12}(?P<lr>" + VALUE + rb")))?"
+            rb"" + _LATER + rb" {0,12}(?P<dt>" + NUMBER + rb") ms)"
+            rb"(?:"
+            + _LATER
+            + rb"(?P<mfu>"
+            + NUMBER
+            + rb")% (?:[AHBV]\d{2,3} )?(?:bf16|fp16|fp32|tf32) MFU))?"
+            rb"(?:" + _LATER + rb"(?P<tok_s>" + NUMBER + rb") tok/s))?",
+            prefix=b"step ",
+            aliases={"tok s": "perf/tokens_per_sec"},
+            units={"dt": "ms", "mfu": "%"},
+        ),
+        LinePattern(
+            "train-cpu",
+            TRAIN,
+            rb"step (?P<step>\d+): train loss (?P<loss>"
+            + VALUE
+            + rb") \(took (?P<dt>"
+            + NUMBER
+            + rb") ms\)\s*$",
+            prefix=b"step ",
+            units={"dt": "ms"},
+        ),
+        LinePattern("val", EVAL, rb"val loss (?P<val_loss>" + VALUE + rb")\s*$", prefix=b"val loss "),
+        LinePattern(
+            "hellaswag",
+            EVAL,
+            rb"HellaSwag: \d+/\d+ = (?P<HellaSwag_accuracy>" + VALUE + rb")\s*$",
+            prefix=b"HellaSwag: ",
+        ),
+    ),
+    markers=((b"Writing model to ", "checkpoint"), (b"evaluating HellaSwag", "eval_begin")),
+)
+
+_MAIN = rb"s:\d+ \w+:"
+
+MAIN_LOG = Format(
+    name="llm.c-mainlog",
+    title="llm.c's main.log, and early modded-nanogpt",
+    example="s:42 trl:6.1250 lr:0.000025 norm:1.25",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"s:(?P<step>\d+) trl:(?P<loss>" + VALUE + rb")(?: lr:(?P<lr>" + VALUE + rb"))?"
+            rb"(?: norm:(?P<norm>" + VALUE + rb"))?\s*$",
+            prefix=b"s:",
+            sign=_MAIN,
+        ),
+        LinePattern(
+            "test",
+            EVAL,
+            rb"s:(?P<step>\d+) tel:(?P<val_loss>" + VALUE + rb")\s*$",
+            prefix=b"s:",
+            sign=_MAIN,
+        ),
+        LinePattern(
+            "eval",
+            EVAL,
+            rb"s:(?P<step>\d+) eval:(?P<HellaSwag_accuracy>" + VALUE + rb")\s*$",
+            prefix=b"s:",
+            sign=_MAIN,
+        ),
+    ),
+)

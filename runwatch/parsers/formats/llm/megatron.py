@@ -1,0 +1,83 @@
+"""Megatron-LM, Megatron-DeepSpeed, GPT-NeoX: `iteration 40/ 900 | consumed samples: 5120 | lm loss: ...`.
+
+A line has no loss where every iteration since the last one was skipped while
+the loss scale was sought.
+"""
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import VAL_LOSS
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import LinePattern
+
+_ALIASES = {
+    "lm_loss": "train/loss",
+    "lm-loss": "train/loss",
+    "throughput per GPU": "perf/tflops",
+    "TFLOPs": "perf/tflops",
+    "approx flops per GPU": "perf/tflops",
+    "tokens per gpu per second": "perf/tokens_per_sec",
+}
+
+_VALID = {
+    "loss": VAL_LOSS,
+    "LM loss": VAL_LOSS,
+    "lm_loss value": VAL_LOSS,
+    "PPL": "val/ppl",
+    "LM PPL": "val/ppl",
+    "lm_loss_ppl value": "val/ppl",
+}
+"""What GPT-NeoX, GLM and SwissArmyTransformer, and the first Megatron call what they evaluate."""
+
+FORMAT = Format(
+    name="megatron",
+    title="Megatron-LM / Megatron-DeepSpeed / GPT-NeoX",
+    example=" iteration 40/ 900 | consumed samples: 5120 | elapsed time per iteration (ms): 512.2 | ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"iteration +(?P<step>\d+)/ *(?P<total>\d+) \|",
+            prefix=b"iteration ",
+            fields=True,
+            aliases=_ALIASES,
+        ),
+        LinePattern(
+            "neox",
+            TRAIN,
+            rb"samples/sec: (?P<samples_sec>[\d.]+) \| iteration +(?P<step>\d+)/ *(?P<total>\d+) \|",
+            prefix=b"samples/sec: ",
+            fields=True,
+            aliases={**_ALIASES, "samples sec": "perf/samples_per_sec"},
+        ),
+        LinePattern(
+            "validation",
+            EVAL,
+            rb"validation loss at iteration (?P<step>\d+)(?: on validation set)? \|(?! *test)",
+            prefix=b"validation loss at iteration ",
+            fields=True,
+            aliases=_VALID,
+        ),
+        LinePattern(
+            "validation-neox",
+            EVAL,
+            rb"validation results at iteration (?P<step>\d+) \|",
+            prefix=b"validation results at iteration ",
+            fields=True,
+            aliases=_VALID,
+        ),
+        LinePattern(
+            "test",
+            EVAL,
+            rb"validation loss at (?:the end of training for test data"
+            rb"|iteration (?P<step>\d+) on test set) \|",
+            prefix=b"validation loss at ",
+            fields=True,
+            aliases={"lm loss value": "test/loss", "lm loss PPL": "test/ppl"},
+        ),
+    ),
+    markers=(
+        (b"saving checkpoint at iteration", "checkpoint"),
+        (b"successfully saved checkpoint", "checkpoint"),
+    ),
+    logged=True,
+)

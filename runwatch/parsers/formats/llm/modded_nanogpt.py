@@ -1,0 +1,23 @@
+"""modded-nanogpt and parameter-golf: `step:42/900 train_time:4200ms step_avg:100.00ms`.
+
+Newer versions print no training loss. `step_avg` is a running mean, `nan` at first.
+"""
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import LinePattern
+
+FORMAT = Format(
+    name="modded-nanogpt",
+    title="modded-nanogpt / parameter-golf",
+    example="step:42/900 train_loss:6.1250 train_time:4200ms step_avg:100.00ms",
+    matchers=(
+        LinePattern(
+            "train", TRAIN, rb"step:(?P<step>\d+)/(?P<total>\d+) (?=train_)", prefix=b"step:", fields=True
+        ),
+        LinePattern(
+            "val", EVAL, rb"step:(?P<step>\d+)/(?P<total>\d+) (?=val_)", prefix=b"step:", fields=True
+        ),
+    ),
+    markers=((b"stopping_early: ", "early_stop"),),
+)

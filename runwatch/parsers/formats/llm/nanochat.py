@@ -1,0 +1,72 @@
+"""nanochat and picoLLM: `step 00012/05568 (0.22%) | loss: 2.336916 | dt: 997.40ms | ...`.
+
+Three stages print three kinds of step line: pretraining with a total,
+mid-training and SFT with a percentage only, older SFT as `Step N/M | Training
+loss`. The loss is a debiased moving average, not a raw value.
+"""
+
+from runwatch.core.batch import EVAL, RANK, TRAIN
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import VALUE, LinePattern
+
+_UNITS = {"mfu": "%"}  # also where the first step, which compiles, reaches less than 1 %
+
+FORMAT = Format(
+    name="nanochat",
+    title="nanochat / picoLLM",
+    example="step 00012/05568 (0.22%) | loss: 2.336916 | lrm: 1.00 | dt: 997.40ms | tok/sec: 1,051,311",
+    matchers=(
+        LinePattern(
+            "pretrain",
+            TRAIN,
+            rb"step (?P<step>\d+)/(?P<total>\d+) \(\d+(?:\.\d+)?%\) \|",
+            prefix=b"step ",
+            fields=True,
+            units=_UNITS,
+        ),
+        LinePattern(
+            "sft",
+            TRAIN,
+            rb"step (?P<step>\d+) \(\d+(?:\.\d+)?%\) \|",
+            prefix=b"step ",
+            fields=True,
+            units=_UNITS,
+        ),
+        LinePattern(
+            "chat-sft",
+            TRAIN,
+            rb"Step (?P<step>\d+)/(?P<total>\d+) \|(?= Training loss)",
+            prefix=b"Step ",
+            fields=True,
+        ),
+        LinePattern(
+            "rl",
+            TRAIN,
+            rb"Step (?P<step>\d+)/(?P<total>\d+) \|(?= Average reward: )",
+            prefix=b"Step ",
+            fields=True,
+        ),
+        LinePattern(  # several to a step
+            "rl-pass",
+            EVAL,
+            rb"Step (?P<step>\d+)/\d+ \| Example step \d+ \| Pass \d+ \| loss: (?P<loss>" + VALUE + rb") \|",
+            prefix=b"Step ",
+        ),
+        LinePattern(  # a loss or a learning rate by itself is what other programs train with
+            "eval",
+            EVAL,
+            rb"Step (?P<step>\d+) \|(?! *(?:(?i:train\w*)[ _])?(?i:loss|lr)\b)",
+            prefix=b"Step ",
+            fields=True,
+        ),
+        # a rank's evaluation: passed so far / done so far; the denominator grows
+        LinePattern(
+            "rank", RANK, rb"Rank (?P<rank>\d+) \| (?P<passed>\d+)/(?P<done>\d+) \(", prefix=b"Rank "
+        ),
+    ),
+    markers=(
+        (b"Total training time: ", "finished"),
+        (b"Evaluating: ", "eval_begin"),
+        (b"Total batch size ", "start"),
+    ),
+)

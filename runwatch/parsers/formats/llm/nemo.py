@@ -1,0 +1,31 @@
+"""NeMo: `Training epoch 0, iteration 40/899 | lr: 2e-05 | ... | reduced_train_loss: 2.125 | ...`."""
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import LOSS
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import LinePattern
+
+FORMAT = Format(
+    name="nemo",
+    title="NVIDIA NeMo / BioNeMo",
+    example="Training epoch 0, iteration 40/899 | lr: 2e-05 | reduced_train_loss: 2.125 | ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"Training epoch (?P<epoch>\d+), iteration "
+            rb"(?:\d+/(?P<total>\d+) \|(?=[^\r\n]{0,2000}? global_step: "
+            rb"(?P<step>\d+)(?!\d))|(?P<iteration>\d+)/\d+ \|)",
+            prefix=b"Training epoch ",
+            fields=True,
+            aliases={"iteration": "step", "reduced_train_loss": LOSS},
+        ),
+        LinePattern(
+            "validation",
+            EVAL,
+            rb"Validation: iteration (?P<iteration>\d+)/\d+(?: \||$)",
+            prefix=b"Validation: iteration ",
+            aliases={"iteration": "val/iteration"},
+        ),
+    ),
+)

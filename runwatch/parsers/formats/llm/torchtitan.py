@@ -1,0 +1,42 @@
+"""torchtitan: `step: 40  loss:  6.1250  grad_norm:  1.2500  memory: 12.50GiB(50.00%)  tps: 10,000 ...`.
+
+A line without the memory (early on: `iter`) is any script's. Colours are taken off before;
+the planned steps stand in one line at the start.
+"""
+
+from runwatch.core.batch import EVAL, PLAN, TRAIN
+from runwatch.core.metrics import STEP_TIME, TOKENS_PER_SEC
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import LinePattern
+
+FORMAT = Format(
+    name="torchtitan",
+    title="torchtitan",
+    example="[rank0]:[titan] 2030-01-02 03:04:05,678 - root - INFO - step: 40  loss:  6.1250  ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"step: +(?P<step>\d+) +(?=(?:global_avg_)?loss: [^\r\n]{1,200}? (?:memory|iter): )",
+            prefix=b"step: ",
+            fields=True,
+            aliases={"global_avg_loss": "train/loss", "wps": TOKENS_PER_SEC, "iter": STEP_TIME},
+        ),
+        LinePattern(
+            "validate",
+            EVAL,
+            rb"validate step: +(?P<step>\d+) +(?=loss: )",
+            prefix=b"validate step: ",
+            fields=True,
+            aliases={"loss": "val/loss", "tps": "val/tps"},
+        ),
+        LinePattern(
+            "plan",
+            PLAN,
+            rb"Trainer is initialized with [^\r\n]{0,400}?total steps (?P<total>\d+)",
+            prefix=b"Trainer is initialized ",
+        ),
+    ),
+    markers=((b"Saving the checkpoint", "checkpoint"),),
+    logged=True,
+)

@@ -1,0 +1,42 @@
+"""verl: `step:40 - actor/grad_norm:np.float64(0.5) - critic/score/mean:0.25 - ...`, often a hundred."""
+
+import re
+
+from runwatch.core.batch import EVAL, PLAN, TRAIN
+from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, STEP_TIME
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import VALUE, LinePattern
+
+_FIELDS = re.compile(
+    rb"(?<= - )([A-Za-z_][\w/@.+-]{0,160}(?:\(1e-3\))?):(?:np\.\w+\()?(" + VALUE + rb")\)?(?= - |\s*$)"
+)
+
+FORMAT = Format(
+    name="verl",
+    title="verl (RL of language models)",
+    example="step:40 - actor/pg_loss:0.0125 - actor/grad_norm:0.5 - critic/score/mean:0.25 - ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"step:(?P<step>\d+)(?= - (?!val))",
+            prefix=b"step:",
+            fields=_FIELDS,
+            aliases={
+                "actor/grad_norm": GRAD_NORM,
+                "actor/lr": LEARNING_RATE,
+                "train/lr(1e-3)": LEARNING_RATE,
+                "timing_s/step": STEP_TIME,
+            },
+            units={"train/lr(1e-3)": "ms"},  # in thousandths
+        ),
+        LinePattern("val", EVAL, rb"step:(?P<step>\d+)(?= - val)", prefix=b"step:", fields=_FIELDS),
+        LinePattern(
+            "plan",
+            PLAN,
+            rb"Training Progress: +\d+%\|[^|]{0,400}\| \d+/(?P<total>\d+) \[",
+            prefix=b"Training Progress: ",
+        ),
+    ),
+    logged=True,
+)

@@ -1,0 +1,381 @@
+r"""Formats that users describe in runwatch.toml, as templates or regular expressions.
+
+A template is the line with its numbers replaced by names in braces; `{_}` is a
+number of no interest, and a space stands for any run of them:
+
+    [[formats]]
+    name = "mine"
+    train = "it {step}/{total} loss={loss} lr={lr} dt={dt}"
+    units = {dt = "ms"}
+    names = {l = "train/loss"}
+
+Both may match anywhere in a line; `step`, `total` and `rank` place the record,
+every other name is a metric.
+
+A regular expression can take exponential time. google-re2 could not run away, but it is a compiled
+package with other syntax that not every machine can have: the same file would mean different things
+on two machines. So expressions are guarded instead, the same everywhere. Templates are safe as they
+are built: no two of their parts can share a stretch of a line in two ways. An expression is refused
+where a repeated group holds what can itself vary in length (the only way to exponential time here,
+back-references being refused too), and, since what is left may still be a high polynomial, where it
+takes long on lines made to be hard. That is a search for bad lines, not a proof. So what an expression
+takes is limited where it is used, too: lines are cut at MAX_LENGTH, and one that takes longer than it
+may is stopped, switched off for that log, and said to be.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
+from runwatch.core.metrics import Unit
+from runwatch.parsers.api import Format, Layout, Match, Matcher
+from runwatch.parsers.body.matchers import VALUE, number
+from runwatch.parsers.formats import report
+from runwatch.parsers.lexicon.names import canonical, unit_of
+from runwatch.parsers.lexicon.units import SCALES
+from runwatch.system.cpu_limit import Allowance, SlowError
+
+if TYPE_CHECKING:
+    pass
+
+MAX_LENGTH = 2048
+"""Bytes of a line that a user's pattern sees."""
+_SLOW = 0.1
+"""Seconds that one match may take: quadratic ones take a tenth of it at most, cubic ones far more."""
+_LONGEST_TRIAL = 3.0
+"""Seconds that all trials of an expression may take."""
+MOST_TIME = 0.25
+"""Seconds of CPU time that an expression may take for one line."""
+TIME_PER_BYTE = 10e-6
+"""And in the long run, for a byte."""
+_PLACE = re.compile(r"\{([A-Za-z_][\w./ -]*)\}")
+_OURS = frozenset({"offset", "line", "time"})
+"""Columns that no field of a line is."""
+_PLACES = META_COLUMNS - _OURS
+_UNITS = ("s", "ms", "us", "m", "min", "h", "%", "it/s", "KiB", "MiB", "GiB", "k", "M", "B")
+
+
+_TOKEN = re.compile(
+    r"\\(?P<back>[1-9])|\\x[0-9A-Fa-f]{2}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<refer>\(\?P=)"
+    r"|(?P<open>\((?:\?(?:P<\w+>|.|<[=!]))?)"
+    r"|(?P<close>\))|(?P<choice>\|)|(?P<fixed>\{\d+\})|(?P<many>[*+?]|\{\d*,\d*\})|.",
+    re.DOTALL,
+)
+"""The pieces of a regular expression: an escape or a class is one character."""
+_BYTES = tuple(bytes([byte]) for byte in (*range(97, 123), *range(256)))
+"""Letters first: they are easy to read."""
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be used; says why, and of which key."""
+
+    def __init__(self, key: str, what: str, advice: str = "") -> None:
+        super().__init__(what)
+        self.key = key
+        self.advice = advice
+
+
+class UserPattern(Matcher):
+    """One kind of line as a user describes it."""
+
+    whole = True
+    """It sees whole lines: a user may describe what a logger writes, too."""
+
+    def __init__(
+        self,
+        kind: str,
+        regex: re.Pattern[bytes],
+        names: Mapping[int, str],
+        units: Mapping[str, str],
+        renamed: Mapping[str, str],
+        *,
+        digit_blind: bool,
+        owner: str = "",
+    ) -> None:
+        """`names` tells what each group is; `units` and `renamed` go by those names.
+
+        `owner` is the name of the format, for people.
+        """
+        self._digit_blind = digit_blind
+        """Whether it does not care which digits it sees."""
+        self.skeletons = digit_blind
+        self._regex = regex
+        self._groups = tuple(names)
+        self._layouts: dict[tuple[int, ...], Layout] = {}
+        self._names = dict(names)
+        self._kind, self._units, self._renamed = kind, dict(units), dict(renamed)
+        self._owner = owner
+        self._allowance: Allowance | None = None if digit_blind else Allowance(MOST_TIME, TIME_PER_BYTE)
+        """What it may take, where it is not safe as it is built."""
+        self._off = False
+
+    remembers = True
+
+    def fresh(self) -> UserPattern:
+        """Return the same for another source: what takes too long there is switched off there alone."""
+        return UserPattern(
+            self._kind,
+            self._regex,
+            self._names,
+            self._units,
+            self._renamed,
+            digit_blind=self._digit_blind,
+            owner=self._owner,
+        )
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the numbers of a line of this kind."""
+        found = None if self._off else self._search(line, start)
+        if found is None:
+            return None
+        groups = tuple(group for group in self._groups if found.start(group) >= 0)
+        spans = tuple(found.span(group) for group in groups)
+        if not self._digit_blind and not all(_is_number(line[a:b]) for a, b in spans):
+            return None
+        layout = self._layouts.get(groups)
+        if layout is None:
+            layout = self._layouts[groups] = self._layout(groups)
+        return Match(layout, spans)
+
+    def _search(self, line: bytes, start: int) -> re.Match[bytes] | None:
+        """Search a line; a search that takes too long is the last one."""
+        if self._allowance is None:
+            return self._regex.search(line, start, MAX_LENGTH)
+        try:
+            return self._allowance.spend(len(line) - start, self._regex.search, line, start, MAX_LENGTH)
+        except SlowError:
+            self._off = True
+            report(
+                f"format {self._owner!r} takes too long on a line: it is off for that log, which is not read "
+                "with it: use a template, or fewer .* and more of the line's own text"
+            )
+            return None
+
+    def _layout(self, groups: tuple[int, ...]) -> Layout:
+        names: list[str] = []
+        units: list[Unit] = []
+        printed: dict[str, str] = {}
+        for group in groups:
+            text = self._names[group]
+            name = _column(text, self._renamed)
+            names.append(name)
+            units.append(_unit(name, self._units.get(text, "")))
+            if name != text:
+                printed[name] = text
+        return Layout(self._kind, "user", tuple(names), tuple(units), printed)
+
+
+def build(
+    name: str,
+    *,
+    train: str = "",
+    eval: str = "",  # noqa: A002  # the key of the file
+    regex: str = "",
+    units: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Format:
+    """Return the format that a [[formats]] section describes. Raises PatternError."""
+    if bool(train) == bool(regex):
+        raise PatternError("name", f"format {name!r} needs either train or regex", "give one of the two")
+    units, names = units or {}, names or {}
+    matchers = []
+    known: set[str] = set()
+    for key, kind, text in (("train", TRAIN, train), ("regex", TRAIN, regex), ("eval", EVAL, eval)):
+        if not text:
+            continue
+        pattern, groups = _expression(text) if key == "regex" else _template(key, text)
+        known.update(groups.values())
+        columns = [_column(group, names) for group in groups.values()]
+        if len(set(columns)) < len(columns):
+            raise PatternError(key, f"two fields of {key} are the same metric", "rename one under names")
+        blind = key != "regex"
+        matchers.append(UserPattern(kind, pattern, groups, units, names, digit_blind=blind, owner=name))
+    for key, given in (("units", units), ("names", names)):
+        for field in given:
+            if field not in known:
+                raise PatternError(
+                    key, f"{key} names no field {field!r}", f"fields: {', '.join(sorted(known))}"
+                )
+    for field, metric in names.items():
+        if not metric.isprintable() or not metric.strip() or metric in _OURS:
+            raise PatternError("names", f"{metric!r} is no name for {field!r}", "such as train/loss")
+    for field, unit in units.items():
+        if _column(field, names) in _PLACES:
+            raise PatternError("units", f"{field!r} is a plain number, without a unit", "leave its unit out")
+        if unit not in _UNITS:
+            raise PatternError("units", f"unknown unit {unit!r}", f"known: {', '.join(_UNITS)}")
+    return Format(name, "described in runwatch.toml", train or regex, tuple(matchers), own=True)
+
+
+def _template(key: str, text: str) -> tuple[re.Pattern[bytes], dict[int, str]]:
+    """Return the expression of a template and its groups' names."""
+    parts: list[bytes] = []
+    groups: dict[int, str] = {}
+    pieces = _PLACE.split(text.strip())
+    for index, piece in enumerate(pieces):
+        if index % 2 == 0:
+            if not piece and 0 < index < len(pieces) - 1:
+                raise PatternError(
+                    key, "two fields stand side by side", "put the text between them, or a space"
+                )
+            if "{" in piece or "}" in piece:
+                raise PatternError(
+                    key, "a brace that is no field", "a field is a name in braces, such as {loss}"
+                )
+            parts.append(rb"\s+".join(re.escape(word.encode()) for word in re.split(r"\s+", piece)))
+        elif piece == "_":
+            parts.append(VALUE + rb"(?![\d.])")
+        else:
+            if piece in groups.values():
+                raise PatternError(key, f"field {piece!r} stands twice", "call one of them {_}")
+            groups[len(groups) + 1] = piece
+            spaces = b"" if pieces[index - 1][-1:].strip() == "" else rb"[ ]*"  # two runs of spaces are slow
+            parts.append(spaces + rb"(" + VALUE + rb")(?![\d.])")
+    if set(groups.values()) <= _PLACES:
+        raise PatternError(key, "no field is a metric", 'such as {loss} in "it {step} loss={loss}"')
+    start = rb"(?<![\w.])" if text[:1].isalnum() or text[:1] == "{" else b""
+    return re.compile(start + b"".join(parts)), groups
+
+
+@lru_cache(maxsize=256)
+def _expression(text: str) -> tuple[re.Pattern[bytes], dict[int, str]]:
+    """Return a checked regular expression and its groups' names."""
+    try:
+        pattern = re.compile(text.encode())
+    except (re.error, OverflowError, RecursionError) as error:
+        raise PatternError("regex", "not a regular expression", str(error)) from None
+    groups = {index: name for name, index in sorted(pattern.groupindex.items(), key=lambda item: item[1])}
+    if set(groups.values()) <= _PLACES:
+        raise PatternError("regex", "no named group is a metric", r"such as (?P<loss>[\d.]+)")
+    if _runs_away(text):
+        raise PatternError(
+            "regex",
+            "a repeated group holds a repetition or a choice, which can take for ever",
+            "write it without one, or use a template",
+        )
+    if _is_slow(pattern, text):
+        raise PatternError(
+            "regex", "takes too long on long lines", "use fewer .* and more of the line's own text"
+        )
+    return pattern, groups
+
+
+def _runs_away(text: str) -> bool:
+    r"""Whether a repeated group can match one text in many ways, or the expression refers back.
+
+    Read token by token: an escape or a class is one character; a group is
+    `varied` if it holds a quantifier other than {n}, or a choice.
+    """
+    varied = [False]
+    closed = False
+    """Whether the token before ended a varied group."""
+    for found in _TOKEN.finditer(text):
+        if found["back"] or found["refer"]:
+            return True
+        if (found["many"] or found["fixed"]) and closed and found["many"] != "?":
+            return True
+        closed = False
+        if found["open"]:
+            varied.append(False)
+        elif found["close"] and len(varied) > 1:
+            closed = varied.pop()
+            varied[-1] |= closed
+        elif found["many"] or found["choice"]:
+            varied[-1] = True
+    return False
+
+
+def _is_slow(pattern: re.Pattern[bytes], text: str) -> bool:
+    """Whether a match of a hard line takes long: lines that nearly match, short ones first."""
+    literals = re.sub(r"\\.|[^\w :=,]", " ", text).encode() or b" "
+    usual = (b"1", b"a", b" ", b"1 ", b"a=1 ", literals, literals + b"1 ")
+    trials = Allowance(_LONGEST_TRIAL)
+    for seed in dict.fromkeys((*usual, *_repeated(text))):
+        length = 16.0
+        while length <= MAX_LENGTH:
+            line = (seed * (int(length) // len(seed) + 1))[: int(length) - 1] + b"\0"
+            try:
+                if all(trials.spend(0, _takes_long, pattern, line) for _ in range(2)):  # caches may be cold
+                    return True
+            except SlowError:
+                return True
+            length *= 1.5
+    return False
+
+
+def _takes_long(pattern: re.Pattern[bytes], line: bytes) -> bool:
+    begun = time.thread_time()  # a busy machine is no fault of the expression
+    pattern.search(line)
+    return time.thread_time() - begun > _SLOW
+
+
+def _repeated(text: str) -> list[bytes]:
+    r"""Return what the expression repeats: it is hard where a line holds nothing else.
+
+    Of characters one stands for all that the same quantified pieces take: of `\d+`, `[a-f]*` and
+    `x*` there are a digit, a letter up to f, and x.
+    """
+    begun = [b""]
+    """An example of each open group."""
+    last, atom = b"", ""
+    atoms: list[str] = []
+    groups: list[bytes] = []
+    for found in _TOKEN.finditer(text):
+        token = found[0]
+        if found["open"]:
+            begun.append(b"")
+            continue
+        if found["many"] or found["fixed"]:
+            if atom:
+                atoms.append(atom)
+            elif len(last) > 1:
+                groups.append(last)
+            continue
+        if found["close"] and len(begun) > 1:
+            last, atom = begun.pop(), ""
+        else:
+            last, atom = next(iter(_taken(token)), b""), token
+        begun[-1] += last
+    classes: dict[tuple[bool, ...], bytes] = {}
+    taken = [frozenset(_taken(one)) for one in dict.fromkeys(atoms)]
+    for byte in _BYTES:
+        classes.setdefault(tuple(byte in few for few in taken), byte)
+    return [*(byte for of, byte in classes.items() if any(of)), *groups]
+
+
+@cache
+def _taken(atom: str) -> tuple[bytes, ...]:
+    """Return the bytes that a piece of an expression matches, if it matches one."""
+    try:
+        one = re.compile(atom.encode()).fullmatch
+    except re.error:
+        return ()
+    return tuple(byte for byte in _BYTES if one(byte))
+
+
+def _column(field: str, names: Mapping[str, str]) -> str:
+    """Return the column that a field becomes. `time` is none of ours: it may be that of a step."""
+    name = names.get(field) or (field if field in _PLACES else canonical(field))
+    return f"printed/{name}" if name in _OURS else name
+
+
+def _unit(metric: str, suffix: str) -> Unit:
+    if metric in META_COLUMNS:
+        return Unit()
+    if suffix == "it/s":
+        return Unit(invert=True)
+    scale = SCALES.get(suffix.encode())
+    return Unit(multiply=scale) if scale is not None else unit_of(metric, suffix)
+
+
+def _is_number(text: bytes) -> bool:
+    try:
+        number(text)
+    except ValueError:
+        return False
+    return True

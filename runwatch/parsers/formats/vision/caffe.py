@@ -1,0 +1,39 @@
+"""Caffe: glog lines `solver.cpp:222] Iteration 400, loss = 0.0625`, the learning rate on its own line."""
+
+import re
+
+from runwatch.core.batch import EVAL, PLAN, TRAIN
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.lexicon.validation_names import HeldOut
+
+_OUTPUT = re.compile(rb"([\w/.-]{1,80}) = (" + VALUE + rb")(?= \(\* |\s*$)")
+
+FORMAT = Format(
+    name="caffe",
+    title="Caffe",
+    example="I0102 03:04:05.678901  1234 solver.cpp:222] Iteration 400, loss = 0.0625",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"Iteration (?P<step>\d+)(?: \([^)\r\n]{1,80}\))?, "
+            rb"loss = (?P<loss>" + VALUE + rb")\s*$",
+            prefix=b"Iteration ",
+        ),
+        LinePattern(
+            "lr", EVAL, rb"Iteration (?P<step>\d+), lr = (?P<lr>" + VALUE + rb")\s*$", prefix=b"Iteration "
+        ),
+        LinePattern(
+            "test",
+            EVAL,
+            rb"Test net output #\d+: ",
+            prefix=b"Test net output #",
+            fields=_OUTPUT,
+            aliases=HeldOut(re.compile("")),
+        ),
+        LinePattern("plan", PLAN, rb"max_iter: (?P<total>\d+)\s*$", prefix=b"max_iter: "),
+    ),
+    markers=((b"Optimization Done", "finished"), (b"done solving", "over")),
+    logged=True,
+)

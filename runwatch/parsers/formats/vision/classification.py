@@ -1,0 +1,237 @@
+"""Image trainers that print one line per interval: timm, Swin, SwAV, torchvision's scripts, OpenPCDet.
+
+Each prints a value and, in brackets, its running mean; the value is taken.
+"""
+
+import re
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, STEP_TIME
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import NUMBER, VALUE, ExactPattern, LinePattern
+from runwatch.parsers.tables.epoch_lines import EpochLine, LastBatch
+
+_TIME = {"time": STEP_TIME, "Time": STEP_TIME}
+_MEANS = {"acc1": "val/acc1", "acc5": "val/acc5", "loss": "val/loss"}
+
+
+def _accuracy(prefix: bytes) -> LinePattern:
+    """Return what matches the line below an evaluation of PyTorch's ImageNet example and its kin."""
+    return LinePattern(
+        "accuracy",
+        EVAL,
+        re.escape(prefix)
+        + rb" {0,4}(?:Acc|Prec)@1 +(?P<acc1>"
+        + NUMBER
+        + rb"),? (?:Acc|Prec)@5 +(?P<acc5>"
+        + NUMBER
+        + rb")"
+        rb"(?: loss (?P<loss>" + VALUE + rb"))?",
+        prefix=prefix,
+        aliases=_MEANS,
+    )
+
+
+TIMM = Format(
+    name="timm",
+    title="timm (pytorch-image-models)",
+    example="Train: 0 [  40/900 (  4%)]  Loss:  6.125000 (6.2500)  Time: 0.512s,  250.00/s  (...)",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"Train: (?P<epoch>\d+) \[ *(?P<within>\d+)/(?P<per>\d+) +\( *\d+%\)\] +Loss: +(?P<loss>"
+            + VALUE
+            + rb")(?= [^\r\n]{0,200}?Time: (?P<time>"
+            + NUMBER
+            + rb")s, +(?P<rate>"
+            + NUMBER
+            + rb")/s)"
+            rb"(?:(?=[^\r\n]{0,300}?LR: (?P<lr>" + VALUE + rb")))?",
+            prefix=b"Train: ",
+            aliases={**_TIME, "rate": "perf/samples_per_sec"},
+            first_epoch=0,
+        ),
+        ExactPattern(  # the last batch's line has the means over all of them
+            "test",
+            EVAL,
+            rb"Test(?: \([^()\r\n]{1,40}\))?: \[ *(\d+)/\1\] [^\r\n]{0,60}?Loss: +"
+            + NUMBER
+            + rb" +\( *(?P<loss>"
+            + VALUE
+            + rb")\)(?: +Acc@1: +"
+            + NUMBER
+            + rb" \( *(?P<acc1>"
+            + NUMBER
+            + rb")\))?(?: +Acc@5: +"
+            + NUMBER
+            + rb" \( *(?P<acc5>"
+            + NUMBER
+            + rb")\))?",
+            prefix=b"Test",
+            aliases=_MEANS,
+        ),
+    ),
+    markers=((b"*** Best metric: ", "over"),),
+)
+
+SWIN = Format(
+    name="swin",
+    title="Swin Transformer and repositories like it",
+    example="Train: [2/90][40/900]\teta 0:07:20 lr 0.000125\ttime 0.5120 (0.5200)\tloss 2.1250 (2.2500)",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"Train: \[(?P<epoch>\d+)/(?P<epochs>\d+)\]\[(?P<within>\d+)/(?P<per>\d+)\]\s",
+            prefix=b"Train: [",
+            fields=True,
+            aliases={**_TIME, "tot_loss": LOSS},
+            first_epoch=0,
+        ),
+        _accuracy(b"* "),
+    ),
+    logged=True,
+)
+
+SWAV = Format(
+    name="swav",
+    title="SwAV and other users of its logger",
+    example="Epoch[2] - Iter: [40/900]\tTime 0.512 (0.520)\tLoss 2.1250 (2.2500)\tLR 0.125",
+    matchers=(
+        EpochLine(
+            "train",
+            TRAIN,
+            rb"Epoch(?:\[(?P<epoch>\d+)\] - Iter: |: \[(?P<epoch_>\d+)\])"
+            rb"\[ *(?P<within>\d+)/(?P<per>\d+)\]\s+(?:Elapsed [^()\r\n]{1,40}\(remain [^()\r\n]{1,40}\))?",
+            prefix=b"Epoch",
+            fields=True,
+            aliases={**_TIME, "epoch ": "train/epoch"},
+            first_epoch=0,
+        ),
+        LinePattern(  # SwAV itself does not tell how many batches there are
+            "train-batch",
+            TRAIN,
+            rb"Epoch: \[(?P<epoch>\d+)\]\[(?P<step>\d+)\]\s+(?=Time )",
+            prefix=b"Epoch: [",
+            fields=True,
+            aliases=_TIME,
+        ),
+        EpochLine(  # of SupContrast and its kin
+            "train",
+            TRAIN,
+            rb"Train: \[(?P<epoch>\d+)\]\[(?P<within>\d+)/(?P<per>\d+)\]\s(?=BT )",
+            prefix=b"Train: [",
+            fields=True,
+            aliases={"BT": STEP_TIME, "DT": "data_time"},
+            first_epoch=0,
+        ),
+        LinePattern(
+            "test",
+            EVAL,
+            rb"Test:\tTime " + NUMBER + rb"\tLoss (?P<loss>" + VALUE + rb")\t"
+            rb"Acc@1 (?P<acc1>" + NUMBER + rb")",
+            prefix=b"Test:\t",
+            aliases=_MEANS,
+        ),
+        _accuracy(b"* "),
+        LinePattern(
+            "means",
+            EVAL,
+            rb"Epoch (?P<epoch>\d+) - avg_train_loss: (?P<mean>" + VALUE + rb") +"
+            rb"avg_val_loss: (?P<loss>" + VALUE + rb")",
+            prefix=b"Epoch ",
+            aliases={"mean": "train/epoch_loss", "loss": "val/loss", "epoch": "epoch"},
+        ),
+    ),
+    logged=True,
+)
+
+_ETA = rb" +eta: (?:\d+ days?, )?\d+:\d\d:\d\d"
+
+
+def _epoch_line(prefix: bytes) -> EpochLine:
+    return EpochLine(
+        "train",
+        TRAIN,
+        re.escape(prefix)
+        + rb"(?P<epoch>\d+)(?:/(?P<epochs>\d+))?\] +\[ *(?P<within>\d+)/(?P<per>\d+)\]"
+        + _ETA,
+        prefix=prefix,
+        fields=True,
+        aliases={**_TIME, "img/s": "perf/samples_per_sec", "total_loss": LOSS},
+        first_epoch=0,
+    )
+
+
+TORCHVISION = Format(
+    name="torchvision",
+    title="torchvision's reference scripts and users of their logger (DeiT, MAE, DINO, DETR, BLIP, LAVIS)",
+    example="Epoch: [2]  [ 40/900]  eta: 0:07:20  lr: 0.00125  loss: 2.1250 (2.2500)  time: 0.5120  ...",
+    matchers=(
+        _epoch_line(b"Epoch: ["),
+        _epoch_line(b"Train Epoch: ["),
+        _epoch_line(b"Train: data epoch: ["),  # LAVIS
+        LinePattern(  # DINOv2 counts iterations alone
+            "train-iter",
+            TRAIN,
+            rb"Training +\[ *(?P<step>\d+)/(?P<total>\d+)\]" + _ETA,
+            prefix=b"Training ",
+            fields=True,
+            aliases={**_TIME, "total_loss": LOSS},
+        ),
+        LastBatch(
+            "test",
+            EVAL,
+            rb"Test: +\[ *\d+/\d+\]"
+            + _ETA
+            + rb"(?=[^\r\n]{0,400}?\bloss: "
+            + VALUE
+            + rb" \((?P<loss>"
+            + VALUE
+            + rb")\))",
+            prefix=b"Test: ",
+            aliases=_MEANS,
+        ),
+        _accuracy(b"* "),
+        _accuracy(b"Test:  "),
+    ),
+    logged=True,
+)
+
+OPENPCDET = Format(
+    name="openpcdet",
+    title="OpenPCDet",
+    example="Train:    2/90 (  2%) [  40/900 (  4%)]  Loss: 2.125 (2.25)  LR: 1.250e-04  ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"Train: +(?P<epoch>\d+)/(?P<epochs>\d+) \( *\d+%\) \[ *\d+/(?P<per>\d+) \( *\d+%\)\] +"
+            rb"Loss: (?P<loss>" + VALUE + rb") [^\r\n]{0,40}?LR: (?P<lr>" + VALUE + rb")"
+            rb"(?=[^\r\n]{0,120}?Acc_iter (?P<step>\d+)(?!\d))"
+            rb"(?:(?=[^\r\n]{0,300}?Batch time: (?P<time>" + NUMBER + rb")))?",
+            prefix=b"Train: ",
+            aliases={**_TIME, "loss": LOSS, "lr": LEARNING_RATE},
+            first_epoch=1,
+        ),
+        LinePattern(  # as 0.6 prints it
+            "train-iter",
+            TRAIN,
+            rb"epoch: (?P<epoch>\d+)/(?P<epochs>\d+), acc_iter=(?P<step>\d+), cur_iter=\d+/(?P<per>\d+), "
+            rb"(?=[^\r\n]{0,400}? loss=(?P<loss>"
+            + VALUE
+            + rb"))(?:(?=[^\r\n]{0,400}? b_time=(?P<time>"
+            + NUMBER
+            + rb")\())?(?:(?=[^\r\n]{0,400}? norm=(?P<norm>"
+            + VALUE
+            + rb")))?(?:(?=[^\r\n]{0,500}? lr=(?P<lr>"
+            + VALUE
+            + rb")))?",
+            prefix=b"epoch: ",
+            aliases={**_TIME, "loss": LOSS, "lr": LEARNING_RATE, "norm": GRAD_NORM},
+            first_epoch=0,
+        ),
+    ),
+    logged=True,
+)

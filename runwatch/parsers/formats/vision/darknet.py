@@ -1,0 +1,36 @@
+"""Darknet (pjreddie's and AlexeyAB's): ` 40: 2.125000, 2.250000 avg loss, 0.001000 rate, ...`."""
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import LEARNING_RATE, STEP_TIME
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
+
+FORMAT = Format(
+    name="darknet",
+    title="Darknet",
+    example=" 40: 2.125000, 2.250000 avg loss, 0.001000 rate, 0.512500 seconds, 2560 images, 1.5 hours left",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"\s*(?P<step>\d+)(?:, \d+\.\d+)?: (?P<loss>"  # a classifier tells the epoch behind the batch
+            + VALUE
+            + rb"), (?P<avg_loss>"
+            + VALUE
+            + rb") avg(?: loss)?, (?P<rate>"
+            + NUMBER
+            + rb") rate, (?P<seconds>"
+            + NUMBER
+            + rb") seconds, (?P<images>\d+) images",
+            needle=b" rate, ",
+            aliases={"rate": LEARNING_RATE, "seconds": STEP_TIME},
+        ),
+        LinePattern(
+            "map",
+            EVAL,
+            rb"\s*mean average precision \(mAP@0?\.50\) = (?P<map>" + NUMBER + rb")",
+            needle=b"mean average precision (mAP",
+            aliases={"map": "val/mAP50"},
+        ),
+    ),
+)

@@ -1,0 +1,53 @@
+"""Image generation: StyleGAN's ticks, and the loss log of pix2pix and CycleGAN."""
+
+import re
+
+from runwatch.core.batch import TRAIN
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
+
+STYLEGAN = Format(
+    name="stylegan",
+    title="StyleGAN 2 and 3",
+    example="tick 40    kimg 160.0    time 1h 02m 03s   sec/tick 92.5   sec/kimg 23.13   ...",
+    matchers=(
+        LinePattern(
+            "tick",
+            TRAIN,
+            rb"tick (?P<step>\d+) +kimg (?P<kimg>"
+            + NUMBER
+            + rb") +(?:lod "
+            + NUMBER
+            + rb" +)?(?:minibatch \d+ +)?"
+            rb"time (?:\d+[dhms] ?){1,4} *",
+            prefix=b"tick ",
+            fields=True,
+        ),
+    ),
+    markers=((b"Exiting...", "over"),),
+)
+
+_GLUED = re.compile(rb"([A-Z]{1,3}_[A-Za-z]{1,20}): (" + VALUE + rb")(?![\d.])")
+PIX2PIX = Format(
+    name="pix2pix",
+    title="pix2pix / CycleGAN (PyTorch)",
+    example="(epoch: 2, iters: 400, time: 0.125, data: 0.002) G_GAN: 1.250 G_L1: 9.500 ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"\(epoch: (?P<epoch>\d+), iters: (?P<step>\d+), time: (?P<time_per_image>" + NUMBER + rb")"
+            rb"(?:, data: (?P<data>" + NUMBER + rb"))?\) ",  # CycleGAN's first versions had none
+            prefix=b"(epoch: ",
+            fields=True,
+        ),
+        LinePattern(  # kin of it without brackets, some without a space before a name
+            "train",
+            TRAIN,
+            rb"epoch: (?P<epoch>\d+), iters: (?P<step>\d+), time: (?P<time_per_image>" + NUMBER + rb")"
+            rb"(?:, data: (?P<data>" + NUMBER + rb"))?,? ?(?=[A-Z]{1,3}_\w{1,20}: )",
+            prefix=b"epoch: ",
+            fields=_GLUED,
+        ),
+    ),
+)

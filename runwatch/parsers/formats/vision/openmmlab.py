@@ -1,0 +1,43 @@
+"""OpenMMLab (MMDetection, MMEngine): `Epoch [2][50/900]  lr: 1.250e-03, eta: ..., loss: 0.6`."""
+
+import re
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import STEP_TIME
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.lexicon.validation_names import HeldOut
+
+_ALIASES = {"time": STEP_TIME}
+_VAL = rb" ?\(val\) +(?:\[\d+\])?\[ *\d+(?:/\d+)?\]\s+(?!eta)"
+_VAL_ALIASES = HeldOut(  # where the workflow validates, its lines tell what those of training do
+    re.compile(r"^(?:(?:data_)?time|lr|memory|grad_norm)$|(?:^|[._])(?:loss|acc)(?:_|$)")
+)
+
+FORMAT = Format(
+    name="openmmlab",
+    title="OpenMMLab (mmcv, mmengine)",
+    example="2030-01-02 03:04:05,678 - mmdet - INFO - Epoch [2][50/900]\tlr: 1.250e-03, ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"Epoch ?(?:\(train\))? +\[(?P<epoch>\d+)\]\[ *(?P<within>\d+)/(?P<per>\d+)\]\s",
+            prefix=b"Epoch",
+            fields=True,
+            aliases=_ALIASES,
+            first_epoch=1,
+        ),
+        LinePattern(
+            "train-iter",
+            TRAIN,
+            rb"(?<!\d\] )Iter ?(?:\(train\))? +\[ *(?P<step>\d+)/(?P<total>\d+)\]\s",
+            prefix=b"Iter",
+            fields=True,
+            aliases=_ALIASES,
+        ),
+        LinePattern("val", EVAL, rb"Epoch" + _VAL, prefix=b"Epoch", fields=True, aliases=_VAL_ALIASES),
+        LinePattern("val-iter", EVAL, rb"Iter" + _VAL, prefix=b"Iter", fields=True, aliases=_VAL_ALIASES),
+    ),
+    logged=True,
+)

@@ -1,0 +1,167 @@
+"""PaddlePaddle's toolkits: PaddleSeg, PaddleDetection, PaddleOCR, PaddleClas, PaddleGAN, CycleGAN, PaddleViT.
+
+Where a line tells the iterations of the epoch only, they are counted on from the epochs before.
+"""
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import LEARNING_RATE, SAMPLES_PER_SEC, STEP_TIME
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import VALUE, LinePattern
+
+SEG = Format(
+    name="paddleseg",
+    title="PaddleSeg",
+    example="2030-01-02 03:04:05 [INFO]\t[TRAIN] epoch: 2, iter: 40/900, loss: 0.6250, lr: 0.005, ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"\[TRAIN\] epoch[:=] ?(?P<epoch>\d+), iter[:=] ?(?P<step>\d+)/(?P<total>\d+),",
+            prefix=b"[TRAIN] epoch",
+            fields=True,
+            aliases={"ips": SAMPLES_PER_SEC},
+        ),
+        LinePattern("eval", EVAL, rb"\[EVAL\] #Images[:=] ?\d+,? ", prefix=b"[EVAL] #Images", fields=True),
+    ),
+    logged=True,
+)
+
+_PACE = {"ips": SAMPLES_PER_SEC, "batch_cost": STEP_TIME}
+
+DETECTION = Format(
+    name="paddledetection",
+    title="PaddleDetection",
+    example="[01/02 03:04:05] ppdet.engine INFO: Epoch: [2] [ 40/900] learning_rate: 0.125 ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"Epoch: \[(?P<epoch>\d+)\] \[ *(?P<within>\d+)/(?P<per>\d+)\] (?=learning_rate: )",
+            prefix=b"Epoch: [",
+            fields=True,
+            aliases=_PACE,
+            first_epoch=0,
+        ),
+        LinePattern(  # semi-supervised: the numbers in front count all iterations
+            "train-semi",
+            TRAIN,
+            rb" {0,8}(?P<step>\d+)/(?P<total>\d+) iters "
+            rb"Epoch: \[(?P<epoch>\d+)\] \[ *\d+/\d+\] (?=learning_rate: )",
+            needle=b" iters Epoch: [",
+            fields=True,
+            aliases=_PACE,
+        ),
+    ),
+    logged=True,
+)
+
+OCR = Format(
+    name="paddleocr",
+    title="PaddleOCR",
+    example="[2030/01/02 03:04:05] ppocr INFO: epoch: [2/90], global_step: 40, lr: 0.001, loss: 2.125, ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"epoch: \[(?P<epoch>\d+)/\d+\], (?:global_step|iter): (?P<step>\d+), (?=lr: )",
+            prefix=b"epoch: [",
+            fields=True,
+            aliases={**_PACE, "avg_batch_cost": STEP_TIME},
+        ),
+        LinePattern("metric", EVAL, rb"cur metric, ", prefix=b"cur metric, ", fields=True),
+    ),
+    logged=True,
+)
+
+CLAS = Format(
+    name="paddleclas",
+    title="PaddleClas",
+    example="[2030/01/02 03:04:05] ppcls INFO: [Train][Epoch 2/90][Iter: 40/900]lr: 0.125, loss: 2.125, ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"\[Train\]\[Epoch (?P<epoch>\d+)/(?P<epochs>\d+)\]\[Iter: (?P<within>\d+)/(?P<per>\d+)\]"
+            rb"(?:lr(?:\(\w{1,40}\))?: (?P<lr>" + VALUE + rb"), )?",
+            prefix=b"[Train][Epoch ",
+            fields=True,
+            aliases={**_PACE, "lr": LEARNING_RATE},
+            first_epoch=1,
+        ),
+        LinePattern(
+            "eval",
+            EVAL,
+            rb"\[Eval\]\[Epoch (?P<epoch>\d+)\]\[Avg\]",
+            prefix=b"[Eval][Epoch ",
+            fields=True,
+            aliases={name: f"val/{name}" for name in ("loss", "top1", "top5", "CELoss")},
+        ),
+    ),
+    logged=True,
+)
+
+GAN = Format(
+    name="paddlegan",
+    title="PaddleGAN",
+    example="[01/02 03:04:05] ppgan.engine.trainer INFO: Epoch: 2/90, iter: 40/900 lr: 1.250e-04 ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"Epoch: (?P<epoch>\d+)/(?P<epochs>\d+), iter: (?P<within>\d+)/(?P<per>\d+) "
+            rb"(?=lr: [^\r\n]{0,4000}?batch_cost: )",
+            prefix=b"Epoch: ",
+            fields=True,
+            aliases=_PACE,
+            first_epoch=1,
+        ),
+    ),
+    logged=True,
+)
+
+CYCLEGAN = Format(
+    name="paddle-cyclegan",
+    title="PaddlePaddle CycleGAN",
+    example="epoch id: 2, batch step: 40, g_loss: 6.125000",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"epoch id: (?P<epoch>\d+), batch step: (?P<step>\d+), g_loss: (?P<g_loss>" + VALUE + rb")\s*$",
+            prefix=b"epoch id: ",
+            aliases={"g loss": "g_loss"},
+        ),
+    ),
+)
+
+VIT = Format(
+    name="paddlevit",
+    title="PaddleViT",
+    example="2030-01-02 03:04:05,678 Epoch[002/090], Step[0040/0900], Avg Loss: 2.1250, Avg Acc: 0.2500",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"Epoch\[(?P<epoch>\d+)/(?P<epochs>\d+)\], Step\[(?P<within>\d+)/(?P<per>\d+)\],"
+            rb"(?= (?:Avg )?Loss: )",
+            prefix=b"Epoch[",
+            fields=True,
+            first_epoch=1,
+        ),
+        LinePattern(
+            "epoch",
+            EVAL,
+            rb"----- Epoch\[\d+/\d+\], (?=(?:Train|Validation) Loss: )",
+            prefix=b"----- Epoch[",
+            fields=True,
+            aliases={"Train Loss": "train/epoch_loss"},
+        ),
+        LinePattern(
+            "rate",
+            EVAL,
+            rb"Now training epoch \d+\. LR=(?P<LR>" + VALUE + rb")",
+            prefix=b"Now training epoch ",
+        ),
+    ),
+    logged=True,
+)

@@ -1,0 +1,78 @@
+"""YOLO: Ultralytics (v5, v8 and later) rows that are redrawn, and YOLOX lines."""
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import LOSS
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.tables.yolo import ResultsPattern, YoloReader
+
+ULTRALYTICS = Format(
+    name="yolo",
+    title="Ultralytics YOLO",
+    example="      2/90      4.25G      1.125      2.250      1.375         12        640: 100%|###| 9/9",
+    matchers=(),
+    readers=(YoloReader,),
+)
+
+_TRAINED = ("box", "obj", "cls", "landmark", "kpt", "kptv")
+_VALIDATED = ("precision", "recall", "mAP50", "mAP50-95", "box_loss", "obj_loss", "cls_loss")
+
+
+def _columns(*names: str) -> bytes:
+    """Return the pattern of numbers in columns, each a group of this name."""
+    return b"".join(rb"\s+(?P<%s>%s)" % (name.encode(), VALUE) for name in names)
+
+
+# Epoch, memory, losses and their sum, instances, image size; four measures, the losses of the validation.
+# YOLOv5-face has one loss more, pose estimation with YOLOv7 two.
+_RESULTS = ResultsPattern(
+    "results",
+    TRAIN,
+    rb"\s*(?P<step>\d+)/(?P<total>\d+)\s+\d+(?:\.\d+)?[GM]B?(?=\s)"
+    + _columns("t_box", "t_obj", "t_cls")
+    + rb"(?:%s|%s)?" % (_columns("t_landmark"), _columns("t_kpt", "t_kptv"))
+    + _columns("t_total")
+    + rb"\s+\d+\s+\d+(?=\s)"
+    + _columns(*(f"v_{i}" for i in range(7)))
+    + rb"\s*$",
+    needle=b"/",
+    sign=rb"\d/\d+\s+\d+(?:\.\d+)?[GM]",
+    aliases={"t total": LOSS}
+    | {f"t {name}": f"train/{name}_loss" for name in _TRAINED}
+    | {f"v {i}": f"val/{name}" for i, name in enumerate(_VALIDATED)},
+)
+RESULTS = Format(
+    name="yolo-results-txt",
+    title="results.txt of YOLOv5, YOLOv7 and their kin",
+    example="   2/90   4.25G   0.0625   0.0125   0.025   0.1   12   640   0.5   0.25   0.5   0.25   ...",
+    matchers=(_RESULTS,),
+)
+
+YOLOX = Format(
+    name="yolox",
+    title="YOLOX",
+    example="INFO | yolox.core.trainer:after_iter:250 - epoch: 2/90, iter: 10/45, iter_time: 0.125s, ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"epoch: (?P<epoch>\d+)/(?P<epochs>\d+), iter: (?P<within>\d+)/(?P<per>\d+), "
+            rb"(?:(?:gpu )?mem: [^,]{1,60}, ){0,2}",
+            prefix=b"epoch: ",
+            fields=True,
+            aliases={"total_loss": LOSS},
+            first_epoch=1,
+        ),
+        LinePattern(
+            "ap",
+            EVAL,
+            rb"Average Precision  \(AP\) @\[ IoU=0\.50:0\.95 \| area=   all \| maxDets=100 \] = (?P<ap>"
+            + VALUE
+            + rb")",
+            prefix=b"Average Precision ",
+            aliases={"ap": "val/mAP50-95"},
+        ),
+    ),
+    logged=True,
+    markers=((b"Training of experiment is done", "finished"),),
+)

@@ -1,0 +1,121 @@
+"""Finds records of several lines: the epoch or the step on one, the numbers on others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from runwatch.parsers.inference.evidence import FEW
+from runwatch.parsers.inference.fields import Field
+from runwatch.parsers.inference.places import ENOUGH, Kept, grows
+from runwatch.parsers.inference.roles import EPOCH_RANK, is_bare_score, is_boxed, is_time, place
+from runwatch.parsers.inference.scoring import aliases, interleaved, usual_of
+from runwatch.parsers.inference.template import Plan
+from runwatch.parsers.lexicon.words import (
+    SAVES,
+    TOLD_AGAIN,
+    VAL,
+    is_epoch,
+    is_quality,
+    is_telling,
+    is_val,
+    words,
+)
+
+_NO_HEADING = SAVES | VAL | {b"early", b"stop", b"stopping", b"stopped"}
+"""Words of lines that tell what was done then, not that a record begins."""
+
+_NO_EPOCH = _NO_HEADING | TOLD_AGAIN
+"""Words of lines that stand below an epoch, or tell another one."""
+
+
+def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan] | None:
+    """Return plans for records of several lines: the step on one, the numbers on others; or None.
+
+    `Epoch: 3/30` with `Train Loss: 4.5` below it, or a box of names and values; `seen` counts the lines
+    of the stream, of which those since the first record must not be too many.
+    """
+    alone = [
+        (counted, lines)
+        for lines in families.values()
+        if len(lines) >= FEW
+        and _NO_HEADING.isdisjoint(words(lines[0].head))
+        and all(map(_places_alone, lines))
+        for counted in {place(r, lines[0].found[i].name) for r, i in lines[0].ranked}
+        if grows(lines, counted, least=0.5)
+    ]
+    if not alone:
+        return None
+    counted, steps = min(alone, key=lambda item: (-len(item[1]) // 2, item[0]))
+    values = [
+        lines
+        for lines in families.values()
+        if len(lines) >= min(FEW, len(steps) - 1)  # the newest record may be under way
+        and not any(r < EPOCH_RANK for kept in lines for r, _ in kept.ranked)
+        and len(lines) <= len(steps) + 1
+        and interleaved(lines, steps)
+        and any(is_telling(f.name) or is_bare_score(lines[0].line, f) for f in lines[0].found)
+    ]
+    if not any(
+        (is_quality(f.name) or is_bare_score(lines[0].line, f)) and not is_val(f.name)
+        for lines in values
+        for f in lines[0].found
+    ):
+        return None
+    every = [kept for lines in values for kept in lines]
+    if len(steps) < ENOUGH and 8 * (len(steps) + len(every)) <= seen - steps[0].seen:
+        return None
+    boxed = is_boxed(steps[0].line)  # there, each name stands by itself and means what it says
+    meant = {} if boxed else aliases(every, frozenset().union(*map(usual_of, values)))
+    plans = {steps[0].head: Plan(steps[0].head, counted, alone=True)}
+    for lines in values:
+        plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
+    return plans
+
+
+def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return the plan of the lines that head the epochs whose lines tell only the step, if there are any.
+
+    One stands above the first line, and one wherever the step falls.
+    """
+    if main.counter is None or main.epoch is not None or main.nested or is_epoch(main.counter[1]):
+        return {}
+    at = [(kept.offset, step) for kept in lines if (step := kept.at(main.counter)) is not None]
+    falls = [(a[0], b[0]) for a, b in pairwise(at) if b[1] <= a[1]]
+    for head, heads in families.items():
+        epoch = place(EPOCH_RANK, heads[0].found[heads[0].ranked[0][1]].name) if heads[0].ranked else None
+        told = [kept.at(epoch) for kept in heads] if epoch and is_epoch(epoch[1]) else [None]
+        rises = all(a is not None and b is not None and a < b for a, b in pairwise(told))
+        if None in told or not rises or not _NO_EPOCH.isdisjoint(words(head)):
+            continue
+        offsets = [kept.offset for kept in heads]
+        above = all(any(a < offset < b for offset in offsets) for a, b in falls)
+        if above and offsets[0] < at[0][0] and all(map(_places_alone, heads)):
+            return {head: Plan(head, None, epoch=epoch, main=False)}
+    return {}
+
+
+def _places_alone(kept: Kept) -> bool:
+    """Whether a line tells nothing but places, or one and a time.
+
+    `Epoch: 3/30`, `[step=4/90,epoch=0]`, `Epoch: 3, step=4`, `epoch: 3  time: 17`.
+    """
+    if len(kept.found) == 1:
+        return True
+    if all(any(i == index for _, i in kept.ranked) for index in range(len(kept.found))):
+        return all(kept.found[i].name for _, i in kept.ranked)
+    places = {i for _, i in kept.ranked}
+    others = [f for f in kept.found if not f.total and not is_time(f)]
+    if len(places) == 1 and all(i in places or is_time(f) or _is_soft(f) for i, f in enumerate(kept.found)):
+        return True
+    named = [i for r, i in kept.ranked if r <= EPOCH_RANK and kept.found[i].name]
+    if named and all(kept.whole(i) and not is_telling(f.name) for i, f in enumerate(kept.found)):
+        return True
+    ends = sum(kept.found[i].total is not None for i in places)
+    lr = [f for f in others if _is_soft(f)]
+    return ends == 1 and not any(f not in lr and (is_quality(f.name) or b"." in kept.text(f)) for f in others)
+
+
+def _is_soft(field: Field) -> bool:
+    """Whether only training prints a number that says not how well it goes: a learning rate."""
+    return is_telling(field.name) and not is_quality(field.name)

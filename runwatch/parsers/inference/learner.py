@@ -1,0 +1,360 @@
+"""Learns the training lines of a log whose format nobody described.
+
+Lines that name numbers are kept, bounded, and grouped into families by their
+head. A family is believed when it is seen often, its counter grows and it
+names something only training prints; else the learner declines. It looks when
+twice as many lines are kept as at its last look, and when the stream ends, so
+what it finds depends on the lines alone and never on how they arrived. (Counts
+of evidence, not of lines: a run that prints a line a minute must not wait hours.)
+Before its first look it believes a few lines in a row that leave no doubt.
+
+A counter that may begin anew with each epoch is waited for: an epoch must have
+changed, or many lines have been seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from runwatch.core.batch import TRAIN
+from runwatch.core.text import decode
+from runwatch.parsers.api import Format, Matcher
+from runwatch.parsers.body.enveloped import Placing
+from runwatch.parsers.body.matchers import values
+from runwatch.parsers.body.piece import Piece
+from runwatch.parsers.body.ranks import Ranks
+from runwatch.parsers.envelope.header import Header
+from runwatch.parsers.inference.blocks import blocks, headings
+from runwatch.parsers.inference.evidence import FEW, PLAIN, few_are_enough, speaks_plainly
+from runwatch.parsers.inference.learning_rate import rates
+from runwatch.parsers.inference.places import ENOUGH, Kept
+from runwatch.parsers.inference.roles import VAL_LED, relevant
+from runwatch.parsers.inference.scoring import (
+    LOSSLESS,
+    Judgement,
+    counts_alike,
+    in_stretches,
+    interleaved,
+    judge,
+    tests_of,
+)
+from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
+from runwatch.parsers.inference.shapes import reading_of
+from runwatch.parsers.inference.tables import TableMatcher, header
+from runwatch.parsers.inference.template import LearnedMatcher, Plan
+from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_loss, is_val, words
+
+NAME = "learned"
+ROW = b"row"
+"""Family of the rows under a header; the head of no other."""
+KEPT_LINES, KEPT_BYTES = 2048, 1 << 19
+"""What is kept to learn from and to replay; the oldest lines go first."""
+_TOLD = frozenset((b"best", b"summary"))
+"""Words of the heads of lines that tell again what others told."""
+_LOOK = 16
+"""Lines kept before the first look."""
+_RARER = 8
+"""A family of lines may be so much rarer than another if it is to be waited for."""
+_HEADING = re.compile(rb"#{1,6} \S")
+_LONGEST_EXAMPLE = 256
+"""Lines after which a code block of a Markdown text is no longer believed to be one."""
+
+
+class Learner:
+    """Watches the lines that no format knows; bounded memory, bounded work per line."""
+
+    def __init__(self) -> None:
+        self.kept: list[Kept] = []
+        self._bytes = 0
+        self._lines = 0
+        self._added = 0
+        self._due = _LOOK
+        self._table: TableMatcher | None = None
+        """Reads the rows under the newest header."""
+        self._sections = Sections()
+        self._markdown = False
+        """Whether a heading was seen."""
+        self._fence: int | None = None
+        """The line at which the code block began that is open."""
+        self.sure = 0.0
+        """Share of the lines kept that the learnt format reads; 0 before."""
+        self.saw_loss = False
+        """Whether a line told a place and a loss."""
+        self.reads_loss = False
+        """Whether the learnt format reads a loss and the step that it is of."""
+        self.certainty = 0.0
+        """How likely it reads step and loss right, in [0, 1]; 0 before.
+
+        By the kind of its counter and the names of its values (see Judgement), as if it had read
+        many lines; less where it reads but a small share of those that were kept.
+        """
+
+    @property
+    def awake(self) -> bool:
+        """Whether any line may be a row, whatever it holds."""
+        return self._table is not None
+
+    def pass_over(self, lines: int) -> None:
+        """Count lines that are of no use (see TELLING)."""
+        self._lines += lines
+
+    def below(self, records: int) -> Learner:
+        """Return who is to see the lines below so many records: until a format is learnt, there are none."""
+        return self
+
+    def see(
+        self, line: bytes, offset: int, number: int, whole: bytes = b"", before: Header | None = None
+    ) -> Format | None:
+        """Take one record that no format knows; return the format as soon as one is believed.
+
+        `line` is the message; `before` is what stands before it in the whole line, if anything does.
+        """
+        self._lines += 1
+        if self._quoted(line):
+            return None
+        if self._table is not None and self._table.match(line):
+            self._keep(Kept(line, offset, number, ROW, [], [], outer=whole, header=before))
+            return self._look()
+        if self._table is not None and self._table.bare and line.strip():
+            self._head(None)
+        reading = reading_of(line) if len(line) <= 4096 and (line[:1] == b"|" or relevant(line)) else None
+        if reading is None:
+            if self._sections.pass_by(line):
+                self._keep(Kept(line, offset, number, SECTION, [], []))
+                return None
+            head = header(line)
+            if head is not None and (self._table is None or self._table.head != head):
+                self._head(TableMatcher(head))
+            return None
+        family, found, ranked = reading
+        if family is None:
+            return None
+        if ranked and not self.saw_loss:
+            self.saw_loss = any(is_loss(f.name) and not is_val(f.name) for f in found)
+        family = self._sections.family(family, line, found, ranked)
+        rank = before.key(whole) if before is not None else b""
+        kept = Kept(line, offset, number, family, found, ranked, self._lines - 1, rank, False, whole, before)
+        self._keep(kept)
+        return self._look()
+
+    def _head(self, table: TableMatcher | None) -> None:
+        """Read the rows under another header, or none."""
+        self._table = table
+        self.kept = [kept for kept in self.kept if kept.head != ROW]
+
+    def _quoted(self, line: bytes) -> bool:
+        """Whether a line stands in a code block or a table of a Markdown text: an example, and no log."""
+        if line[:1] == b"#" and _HEADING.match(line):
+            self._markdown = True
+        elif line[:3] == b"```" and self._markdown:
+            self._fence = self._lines if self._fence is None else None
+        if self._markdown and line[:1] == b"|":
+            return True
+        return self._fence is not None and self._lines - self._fence <= _LONGEST_EXAMPLE
+
+    def _look(self) -> Format | None:
+        if self._added < self._due:
+            return self._plain() if PLAIN <= self._added < _LOOK else None
+        self._due = min(2 * self._due, self._added + KEPT_LINES)
+        return self._decide(last=False)
+
+    def _plain(self) -> Format | None:
+        """Return the format of the newest lines if they leave no doubt, and no other line counts."""
+        newest = self.kept[-PLAIN:]
+        family = newest[0].head
+        if self._markdown or newest[0].rank or self._table is not None:
+            return None
+        if any(kept.head != family for kept in self.kept if kept.ranked):
+            return None
+        judgement = judge(newest, last=False) if newest[-1].head == family else None
+        if judgement is None or judgement.waits or not speaks_plainly(newest, judgement.plan):
+            return None
+        return self._format({family: judgement.plan}, {family: newest}, judgement.certainty)
+
+    def ended(self, number: int) -> None:
+        """Say that physical line `number` has ended and was not understood."""
+        for kept in reversed(self.kept):
+            if kept.number != number:
+                break
+            kept.unparsed = True
+
+    def ended_many(self, first: int, unparsed: Sequence[bool]) -> None:
+        """Say of physical lines that have ended, from number `first` on, which were not understood."""
+        for kept in reversed(self.kept):
+            if kept.number < first:
+                break
+            if kept.number - first < len(unparsed):
+                kept.unparsed = bool(unparsed[kept.number - first])
+
+    def finish(self) -> Format | None:
+        """Return the format if what there is of the stream is enough to believe one."""
+        return self._decide(last=True)
+
+    def replay(self, matcher: Matcher, piece: Piece) -> tuple[bool, list[int]]:
+        """Add the records that were kept to a piece; return whether the newest line is one.
+
+        The other result is the lines with records that were not counted yet: they are understood.
+        """
+        match, told, understood, placing, ranks = None, -1, [], Placing(), Ranks()
+        for kept in self.kept:
+            match = ranks.matcher(kept.rank, matcher).match(kept.line)
+            if match is not None:
+                layout, row = match.layout, values(kept.line, match)
+                if kept.header is not None:
+                    layout, row = placing.row(layout, row, kept.outer, kept.header)
+                piece.add(layout, kept.offset, kept.number, row)
+                if kept.unparsed and kept.number != told:
+                    piece.unparsed -= 1
+                    told = kept.number
+                if not kept.unparsed:
+                    understood.append(kept.number)
+        return match is not None, understood
+
+    def _keep(self, kept: Kept) -> None:
+        self.kept.append(kept)
+        self._added += kept.head != SECTION
+        self._bytes += len(kept.line)
+        if len(self.kept) > KEPT_LINES or self._bytes > KEPT_BYTES:
+            self._drop(len(self.kept) // 4 + 1)  # a quarter at a time: dropping the first of a list is slow
+
+    def _drop(self, count: int) -> None:
+        """Drop lines of the most frequent family, the oldest first: of others there may be few."""
+        family = Counter(kept.head for kept in self.kept).most_common(1)[0][0]
+        at = [index for index, kept in enumerate(self.kept) if kept.head == family][:count]
+        gone = set(at)
+        self.kept = [kept for index, kept in enumerate(self.kept) if index not in gone]
+        self._bytes = sum(len(kept.line) for kept in self.kept)
+
+    def _decide(self, *, last: bool) -> Format | None:
+        families: dict[bytes, list[Kept]] = {}
+        for kept in self.kept:
+            families.setdefault(kept.head, []).append(kept)
+        rows = [kept.line for kept in families.pop(ROW, [])]
+        families.pop(SECTION, None)
+        if self._table is not None and 2 * len(rows) > len(self.kept) and self._table.counts(rows):
+            return self._believe(self._table, self._table, rows[-1], self._table.trust)
+        judged = [
+            judgement
+            for lines in families.values()
+            if (len(lines) >= ENOUGH or (last and not self._markdown and few_are_enough(lines, self._lines)))
+            and (judgement := judge(lines, last=last)) is not None
+        ]
+        if any(is_loss(f.name) for kept in self.kept for f in kept.found):
+            judged = [judgement for judgement in judged if not judgement.guessed]
+        if self.saw_loss:
+            judged = [judgement for judgement in judged if not judgement.bare]
+        judged = _of_training(judged, last=last)
+        if judged and not last and _better_may_come(judged[0], families):
+            return None
+        partial = not judged or judged[0].plan.counter is None or not judged[0].plan.quality
+        if partial and (last or not _promising(families)):
+            plans = blocks(families, self._lines)
+            if plans is not None:
+                told = {f.name for kept in self.kept if kept.head in plans for f in kept.found}
+                plans = _within_epochs(plans, families)
+                return self._format(plans, families, 0.8 if any(map(is_loss, told)) else LOSSLESS)
+        if not judged or (judged[0].waits and not last):
+            return None
+        plans = _within_epochs(_side_by_side(judged, families), families)
+        for head, plan in rates(judged[0].plan, families).items():
+            plans.setdefault(head, plan)
+        return self._format(plans, families, judged[0].certainty)
+
+    def _format(
+        self, plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]], certainty: float
+    ) -> Format | None:
+        """Return the format of these plans, the main one first; None if it finds no record after all."""
+        main = plans[next(iter(plans))]
+        self.reads_loss = bool(main.counter and main.losses)
+        example = families[next(iter(plans))][-1].line
+        tests = tests_of({f.name for kept in self.kept for f in kept.found})
+        below = (kept for kept in self.kept if kept.head.startswith(VAL_SECTION) and kept.head not in plans)
+        sections = any(is_loss(f.name) for kept in below for f in kept.found)
+        matcher, fresh = (LearnedMatcher(plans, tests, sections=sections) for _ in range(2))
+        return self._believe(matcher, fresh, example, certainty)
+
+    def _believe(self, matcher: Matcher, fresh: Matcher, example: bytes, certainty: float) -> Format | None:
+        """Return the format of a matcher, if it finds a record; `fresh` is one that has read nothing yet."""
+        kinds = [match.layout.kind for kept in self.kept if (match := matcher.match(kept.line)) is not None]
+        if TRAIN not in kinds:
+            return None
+        self.sure = len(kinds) / sum(kept.head != SECTION for kept in self.kept)
+        self.certainty = certainty * min(1.0, 2 * self.sure)
+        return Format(NAME, "learned from this log", decode(example, 200), (fresh,), weak=True)
+
+
+def _of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
+    """Return the judgements about lines that are not of validation, the likeliest first.
+
+    Lines led by a score of validation count if there are no others: each may tell of both. So do
+    at the end those that tell what was saved, and how good it was.
+    """
+    judged = [j for j in judged if OTHER_WORK.isdisjoint(words(j.plan.head))]
+    train = [j for j in judged if not is_val(j.plan.head) or _names_training(j.plan)]
+    train = train or [j for j in judged if j.plan.head.endswith(VAL_LED)]
+    steps = [j for j in train if SAVES.isdisjoint(words(j.plan.head))]
+    return sorted(steps or (train if last else []), key=lambda judgement: -judgement.score)
+
+
+def _names_training(plan: Plan) -> bool:
+    """Whether a loss says that it is of training: `Eval step 100 | train loss 1.9 | val loss 2.0`."""
+    return any(b"train" in words(name) for name in plan.losses)
+
+
+def _better_may_come(judgement: Judgement, families: Mapping[bytes, list[Kept]]) -> bool:
+    """Whether a judgement about lines without a loss is to wait for a rarer family that tells one."""
+    if judgement.plan.losses:
+        return False
+    many = len(families[judgement.plan.head])
+    few = (lines for lines in families.values() if FEW <= len(lines) < ENOUGH and many <= _RARER * len(lines))
+    plans = (judged.plan for lines in few if (judged := judge(lines, last=True)) is not None)
+    return any(plan.counter and plan.losses and not is_val(plan.head) for plan in plans)
+
+
+def _promising(families: Mapping[bytes, list[Kept]]) -> bool:
+    """Whether a family of few lines may yet turn out to hold whole records."""
+    judged = (judge(lines, last=True) for lines in families.values() if len(lines) >= FEW)
+    plans = [judgement.plan for judgement in judged if judgement is not None]
+    return any(plan.counter and plan.quality and not is_val(plan.head) for plan in plans)
+
+
+def _stages_before(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return the plans of a stage with a counter of its own: `Epoch 7`, then `L-BFGS Step 3`."""
+    stages: dict[bytes, Plan] = {}
+    for head, lines in families.items():
+        if len(lines) >= FEW and lines[-1].offset < families[main.head][0].offset:
+            judged = judge(lines, last=True)
+            if judged is not None and judged.plan.counter and judged.plan.losses and not is_val(head):
+                same = 4 * len(judged.plan.names & main.names) > 3 * len(main.names) and counts_alike(
+                    judged.plan, main
+                )
+                stages.update({head: replace(judged.plan, pattern=f"{NAME}-0{len(stages)}")} if same else {})
+    return stages
+
+
+def _within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return plans with that of the headings of epochs, if there are any: the step counts within these."""
+    main = plans[next(iter(plans))]
+    heads = headings(main, families[main.head], families)
+    if not heads:
+        return plans
+    nested = {head: replace(p, nested=p.nested or p.counter == main.counter) for head, p in plans.items()}
+    return nested | heads
+
+
+def _side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return the plans of the likeliest family and of those whose lines count the same steps."""
+    main = judged[0].plan
+    plans = {main.head: main, **_stages_before(main, families)}
+    for other in (judgement.plan for judgement in judged[1:]):
+        if (
+            other.head not in plans and counts_alike(other, main) and _TOLD.isdisjoint(words(other.head))
+        ):  # told again
+            lines = families[other.head], families[main.head]
+            among = interleaved(*lines) and not (other.names == main.names and in_stretches(*lines))
+            beside = among or is_val(other.head) or (not other.quality and bool(main.quality))
+            plans[other.head] = replace(other, main=not beside, pattern=f"{NAME}-{len(plans) + 1}")
+    return plans

@@ -1,0 +1,187 @@
+"""Finds what counts in a family of lines: the step, or the epoch within which it counts.
+
+A counter grows from line to line, or begins anew with each epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from runwatch.parsers.body.matchers import number
+from runwatch.parsers.envelope.header import Header
+from runwatch.parsers.inference.fields import Field
+from runwatch.parsers.inference.roles import EPOCH_RANK, INNER, RATIO, STEP_RANK, UNKNOWN, place
+from runwatch.parsers.lexicon.units import SCALES
+
+Place = tuple[int, bytes]
+"""Rank and name of a counter (see learn_words.place)."""
+ENOUGH = 12
+"""Lines of a family that are enough while the stream goes on."""
+_PATIENCE = 128
+"""Lines after which it is no longer waited for an epoch to change, or for a counter to grow."""
+
+
+_LINES_A_STEP = 4
+"""The most lines that tell of one step."""
+_NAMED = frozenset((*range(STEP_RANK + 1), EPOCH_RANK))
+"""Ranks of counters that say what they count."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """One line that may be a record."""
+
+    line: bytes
+    offset: int
+    number: int
+    head: bytes
+    found: list[Field]
+    ranked: list[tuple[int, int]]
+    seen: int = 0
+    """How many lines were seen before it."""
+    rank: bytes = b""
+    """The rank that a launcher put before it, as printed."""
+    unparsed: bool = False
+    """Whether its physical line has been counted as not understood."""
+    outer: bytes = b""
+    """The line with its envelope, where that is not empty."""
+    header: Header | None = None
+    """What stands before `line` in it."""
+
+    def value(self, index: int) -> float:
+        """Return the number of one field."""
+        found = self.found[index]
+        return number(self.line[found.start : found.end]) * SCALES.get(found.suffix, 1.0)
+
+    def text(self, field: Field) -> bytes:
+        """Return a field's number as it is printed."""
+        return self.line[field.start : field.end]
+
+    def find(self, counted: Place) -> int | None:
+        """Return which field is that counter, or None."""
+        return next((i for r, i in self.ranked if place(r, self.found[i].name) == counted), None)
+
+    def at(self, counted: Place) -> float | None:
+        """Return the number of that counter, or None."""
+        index = self.find(counted)
+        return None if index is None else self.value(index)
+
+    def whole(self, index: int) -> bool:
+        """Whether a field is printed as an integer."""
+        return self.line[self.found[index].start : self.found[index].end].isdigit()
+
+
+def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | None, bool]:
+    """Return the step, the epoch within which it counts, and whether it is too early to tell.
+
+    Without a step, the epoch that the lines name, if any.
+    """
+    places = sorted({place(r, kept.found[i].name) for kept in lines for r, i in kept.ranked})
+    nested = any(r == INNER for r, _ in places)
+    nested = nested or (two_ratios(lines) and not any(r == EPOCH_RANK for r, _ in places))
+    least = RATIO if nested else EPOCH_RANK
+    epoch = next((p for p in places if p[0] >= least and grows(lines, p, least=0.0)), None)
+    for counted in places:
+        inside = epoch is not None and 0 < counted[0] < min(EPOCH_RANK, epoch[0])
+        if epoch is not None and (inside or (counted[0] == UNKNOWN and epoch[0] == EPOCH_RANK)):
+            anew = begins_anew(lines, counted, epoch)
+            if anew or (anew is None and not last and ratio(lines, counted)):
+                return counted, epoch, anew is None and len(lines) < _PATIENCE
+            if anew is None and not ratio(lines, counted) and grows(lines, counted, least=0.5):
+                return counted, epoch, False  # it may yet start again with the next epoch
+        if grows(lines, counted, least=0.5):
+            return counted, None, False
+    named = [p for p in places if p[0] in _NAMED]
+    for counted in named if last else ():  # few epochs, with many lines each
+        values = steps_of(lines, counted)
+        whole = ratio(lines, counted) and len(values) == len(lines)
+        if whole and values == sorted(values) and values[0] < values[-1]:
+            return counted, None, False
+    if last or len(lines) >= _PATIENCE:
+        at = next((p for p in named if p[0] == EPOCH_RANK and _begins(lines, p, last=last)), None)
+        if at is not None:
+            return at, None, False
+    told = any(2 * len(steps_of(lines, counted)) > len(lines) for counted in named)
+    return None, epoch, told and not last and len(lines) < _PATIENCE  # it may yet grow
+
+
+def _begins(lines: list[Kept], counted: Place, *, last: bool) -> bool:
+    """Whether all lines tell an epoch that hardly ever falls, and it moves on or is still the first one."""
+    values = steps_of(lines, counted)
+    if len(values) < len(lines) or not grows(lines, counted, least=0.0):
+        return False
+    return values[-1] > values[0] or (not last and values[0] <= 1)
+
+
+def steps_of(lines: list[Kept], counted: Place) -> list[float]:
+    """Return the numbers of a counter, line by line."""
+    return [value for kept in lines if (value := kept.at(counted)) is not None]
+
+
+def names_of(lines: list[Kept], counted: Place | None) -> set[bytes]:
+    """Return the names that a counter is printed with."""
+    if counted is None:
+        return set()
+    return {kept.found[i].name for kept in lines if (i := kept.find(counted)) is not None}
+
+
+def grows(lines: list[Kept], counted: Place, *, least: float) -> bool:
+    """Whether a number hardly ever falls, and rises in more than `least` of the lines."""
+    values = steps_of(lines, counted)
+    if 2 * len(values) < len(lines):
+        return False
+    rises = sum(b > a for a, b in pairwise(values))
+    falls = sum(b < a for a, b in pairwise(values))
+    again = sum(b < a and b <= values[0] for a, b in pairwise(values))
+    if falls and falls == again and counted[0] in _NAMED and rises >= 2 and 4 * falls <= len(values):
+        return True  # a named counter that begins anew, run by run
+    if len(values) < ENOUGH and falls:
+        return False
+    if (
+        not falls
+        and counted[0] in _NAMED
+        and rises >= ENOUGH // 2
+        and _LINES_A_STEP * (rises + 1) >= len(values)
+    ):
+        return True  # it tells a step on several lines
+    least = 0.0 if rounded(lines, counted) else least  # 28K stays the same for a while
+    often = rises > least * (len(values) - 1) and rises >= min(2, len(lines) - 1)
+    return falls <= 0.1 * len(values) and (least == 0.0 or often)
+
+
+def rounded(lines: list[Kept], counted: Place) -> bool:
+    """Whether a counter is printed in thousands or millions."""
+    return any((i := k.find(counted)) is not None and k.found[i].suffix for k in lines)
+
+
+def ratio(lines: list[Kept], counted: Place) -> bool:
+    """Whether a counter is printed with its end, `12/500`; what changes while it stays is none."""
+    places = [(k, k.found[i]) for k in lines if (i := k.find(counted)) is not None]
+    told = [(k.text(f), k.line[slice(*f.total)]) for k, f in places if f.total]
+    alone = sum(a[0] == b[0] and a[1] != b[1] for a, b in pairwise(told))
+    return bool(told) and 2 * alone < len(told)
+
+
+def two_ratios(lines: list[Kept]) -> bool:
+    """Whether every line tells two places with their ends: `[1/30][20/500]`."""
+    return all(sum(k.found[i].total is not None for _, i in k.ranked) > 1 for k in lines)
+
+
+def begins_anew(lines: list[Kept], counted: Place, epoch: Place) -> bool | None:
+    """Whether a counter starts again with each epoch; None if no epoch has changed.
+
+    One that is printed without its end has to grow in between.
+    """
+    pairs = [(e, s) for k in lines if (e := k.at(epoch)) is not None and (s := k.at(counted)) is not None]
+    turns = [later[1] <= earlier[1] for earlier, later in pairwise(pairs) if later[0] > earlier[0]]
+    if not turns:
+        return None
+    inside = [later[1] > earlier[1] for earlier, later in pairwise(pairs) if later[0] == earlier[0]]
+    grows = sum(inside) >= max(2, 0.9 * len(inside)) or ratio(lines, counted)
+    if not inside and len({s for _, s in pairs}) > 1:  # of each epoch one line, and it is not its end
+        return False
+    falls = sum(later[1] < earlier[1] for earlier, later in pairwise(pairs) if later[0] == earlier[0])
+    if falls > 0.1 * len(inside):
+        return False
+    return grows and 2 * sum(turns) > len(turns)

@@ -1,0 +1,244 @@
+"""What names say: which numbers of a line count, which say how training goes, what its head is.
+
+Everything here looks at one line, at its words and never at its digits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import pairwise
+
+from runwatch.parsers.envelope.header import before as header_before
+from runwatch.parsers.inference.fields import Field, masked
+from runwatch.parsers.lexicon import languages
+from runwatch.parsers.lexicon.names import meaning
+from runwatch.parsers.lexicon.words import (
+    RUNS,
+    TOLD_AGAIN,
+    is_loss,
+    is_quality,
+    is_split,
+    is_telling,
+    is_val,
+    words,
+)
+
+_ITERATION = 2
+_STEP_RANKS: Mapping[bytes, int] = {
+    **dict.fromkeys(b"step steps updates timesteps".split(), 1),
+    **dict.fromkeys(b"iteration iterations iter iters it itr".split(), _ITERATION),
+    **dict.fromkeys(b"update batch minibatch tick round episode episodes generation count".split(), 3),
+    **dict.fromkeys(b"epoch epochs ep eps".split(), 7),
+    b"train": 8,
+    b"training": 8,
+}
+_GLOBAL = frozenset((b"global_step", b"global_steps", b"total_timesteps", b"num_updates", b"current_steps"))
+STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK, UNKNOWN = 3, 4, 5, 6, 7, 9
+"""Ranks, lower is better: the worst of a named step, the second of two nameless counters as in `[1, 200]`,
+a nameless `12/500`, a number that begins the line, an epoch, and of what no known word names."""
+VAL_LED = b" val?"
+"""Ends the head of lines whose first score is validation's, and another does not say whose it is."""
+_INDENTED = 24
+"""Spaces before a line that put it in a column of its own."""
+_LARGE = (b"k", b"K", b"M", b"B")
+_COUNT_SUFFIXES = (b"", b"k", b"K", b"M")
+_INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
+_INDEX = frozenset(b"id idx index num number no i n in out".split())
+"""Words behind the word that says what is counted: `batch_idx`, `step number`."""
+_CLASSES = RUNS | frozenset(
+    b"class cls category label layer head gpu rank worker thread device node port pid "
+    b"memory mem ram vram correct patience size sps fps ips tps wps ups qps speed throughput".split()
+)
+"""Words of names whose numbers count no time: runs, classes, amounts and rates."""
+_LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k", b"e"))
+_AMOUNTS = [[word] for word in b"tokens samples examples sequences images frames".split()]
+"""What training consumes: an amount in thousands or millions of these may be its place."""
+TELLING = tuple(
+    b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
+    b"round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick train "
+    b"episode generation valid".split()
+)
+"""A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
+_RELEVANT = re.compile(b"|".join(TELLING))
+is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$").match
+"""Whether a line holds a counter and its total, and nothing else: the heading of a block."""
+_TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s|e?d|ing)?\b")
+"""Says whether a record begins or ends there: `epoch 3 begins`."""
+_OBJECT = re.compile(rb"\{\s?['\"]")
+_TYPE_VAL = re.compile(
+    rb"['\"]_?(?:type|mode|split|phase|stage|set|subset)['\"]: ?['\"](?:val|test|eval|dev|held)"
+)
+"""An object that says of itself that it is about validation."""
+_LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
+_NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
+_OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
+"""Progress bars, which redraw what they show where a record is printed once, warnings and settings."""
+_SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")
+_SETTINGS = 3
+"""A dict with more values that are no numbers is one of settings."""
+_TIME = frozenset(b"time elapsed took eta seconds sec duration".split())
+_TIME_UNITS = (b"s", b"ms", b"us", b"m", b"min", b"h")
+
+
+def is_time(field: Field) -> bool:
+    """Whether a number is a time: `time: 17`, `took 12.4s`."""
+    said = not _TIME.isdisjoint(words(field.name))
+    return said or (field.suffix in _TIME_UNITS and not is_telling(field.name))
+
+
+def told_by(family: bytes) -> bytes:
+    """Return a head without what a logger prints before its level, as in `[test] main.py[line:#] INFO: #`."""
+    return _LOGGER.sub(b"", family)
+
+
+def is_boxed(line: bytes) -> bool:
+    """Whether a line is a row of a box, and does not stand behind a logger's bar: `| 10:00:00 | Epoch 3`."""
+    return line[:1] == b"|" and line.rstrip()[-1:] == b"|"
+
+
+def is_bare_score(line: bytes, number: Field) -> bool:
+    """Whether a number that is no count is named only by a part of the data: `Validation: 0.97`."""
+    return b"." in line[number.start : number.end] and is_split(number.name)
+
+
+def relevant(line: bytes) -> bool:
+    """One cheap look: False for a line that cannot be of use."""
+    if not _NUMBER.search(line) or line.endswith((b"},", b"),", b"(", b"{")):  # the latter is source code
+        return False
+    known = _RELEVANT.search(line.lower()) or (not line.isascii() and languages.tells(line))
+    if not known and not is_count(line):
+        return False
+    if _OTHER.search(line) or (b"{'" in line and line.count(b"{") > line.count(b"}")):
+        return False
+    return b"': " not in line or len(_SETTING.findall(line)) <= _SETTINGS
+
+
+def rank(line: bytes, number: Field) -> int | None:
+    """Return how likely a number's name makes it the step (0 is best), or None if it is none."""
+    if not _INTEGER.match(line, number.start, number.end) or number.suffix not in _COUNT_SUFFIXES:
+        return None
+    name = number.name
+    if name.lower() in _GLOBAL:
+        return 0
+    parts = words(name)
+    last = parts[-1] if parts else b""
+    last = _glued(line, number, last)
+    if last in _INDEX and len(parts) > 1:
+        last = parts[-2]
+    if last in _STEP_RANKS:
+        return _STEP_RANKS[last] if meaning(languages.spelled(name)).role in ("", "counter") else None
+    before = line[: number.start].rstrip()
+    leads = not before.strip(b" \t|[(#<>") or before.lstrip() in (name, name + b":", name + b"=")
+    if name.lower() in _LABELS and leads:
+        return EPOCH_RANK if name in (b"e", b"E") else STEP_RANK
+    if number.total is not None and not is_telling(name) and last not in _CLASSES:
+        return RATIO
+    if before.endswith(b"[") and line[number.end : number.end + 1] == b"]" and not is_telling(name):
+        leads = leads or header_before(line, len(before) - 1) is not None
+    return LEADING if leads and last not in _CLASSES else None
+
+
+def _glued(line: bytes, number: Field, word: bytes) -> bytes:
+    """Return what a letter right before a number stands for: `E3/10`, `E03 B0010/500`."""
+    letter = line[number.start - 1 : number.start]
+    if letter == b"B" and word == b"b":
+        return b"batch"
+    return b"epoch" if letter == b"E" and word == b"e" else word
+
+
+@lru_cache(4096)
+def place(rank: int, name: bytes) -> tuple[int, bytes]:
+    """Return what a counter is known by: its rank and the word that says what it counts.
+
+    `LSTM_e10 Epoch` and `Fine-Tune Epoch` count epochs, `Iter` what `Iteration` does;
+    `best epoch` tells again what others told.
+    """
+    last = name.rpartition(b" ")[2].lower().rstrip(b".")
+    if last not in _STEP_RANKS or not TOLD_AGAIN.isdisjoint(words(name)):
+        return rank, name
+    return rank, b"iter" if _STEP_RANKS[last] == _ITERATION else last
+
+
+def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
+    """Return (rank, index) of the numbers of a line that may be its step, the likeliest first."""
+    ranks = [rank(line, number) for number in found[:24]]
+    if len(ranks) > 1 and ranks[0] in (RATIO, LEADING) and _follows(line, *found[:2]):
+        ranks[1] = INNER
+    if all(r in (None, LEADING, EPOCH_RANK) for r in ranks):
+        unknown = _unknown(line, found[: len(ranks)], ranks)
+        if unknown is not None:
+            ranks[unknown] = INNER if LEADING in ranks and EPOCH_RANK not in ranks else UNKNOWN
+    return sorted((r, index) for index, r in enumerate(ranks) if r is not None)
+
+
+def _unknown(line: bytes, found: list[Field], ranks: list[int | None]) -> int | None:
+    """Return which number before a loss may count, though no known word says so: `[1] [data:50] loss`."""
+    told = next((i for i, number in enumerate(found) if is_telling(number.name)), None)
+    if told is None or not any(is_loss(number.name) for number in found[told:]):
+        return None
+    return next((i for i in range(told) if ranks[i] is None and _may_count(line, found[i])), None)
+
+
+def _may_count(line: bytes, number: Field) -> bool:
+    """Whether a number is a whole one with a name that is of nothing else."""
+    whole = _INTEGER.match(line, number.start, number.end) and not number.suffix and not number.total
+    whole = whole or (number.suffix in _LARGE and words(number.name)[-1:] in _AMOUNTS)
+    return bool(whole and number.name) and not is_time(number) and _CLASSES.isdisjoint(words(number.name))
+
+
+def _follows(line: bytes, first: Field, second: Field) -> bool:
+    """Whether the second of two nameless counters stands next to the first: `[1, 200]`, `[1/9][20/500]`."""
+    between = line[first.total[1] if first.total else first.end : second.start]
+    whole = _INTEGER.match(line, second.start, second.end) and not second.suffix
+    nameless = not first.name and second.name in (b"", b"#")
+    return bool(whole) and nameless and not between.strip(b" \t,:;|[]()-#")
+
+
+def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes | None:
+    """Return the family a line belongs to, or None if it can be of none."""
+    scored = (index for index, number in enumerate(found) if is_telling(number.name))
+    splits = (index for index, number in enumerate(found) if is_bare_score(line, number))
+    index = ranked[0][1] if ranked else next(scored, next(splits, None))
+    if index is None and found and is_boxed(line):
+        index = 0  # a line of a box says one thing
+    if index is None:
+        return None
+    first = found[index]
+    inside = _OBJECT.search(line, 0, first.start)
+    if inside is not None:  # the order of its keys tells nothing
+        return masked(line[: inside.start()]) + b"{" + (b" val" if _TYPE_VAL.search(line) else b"")
+    later = found[index + 1 :]
+    said = next(
+        (_between(line, [first, *later[: i + 1]]) for i, f in enumerate(later) if is_quality(f.name)), b""
+    )
+    indented = b"  " if line[:_INDENTED].isspace() else b""
+    counted = b"#/#" if first.total else b"#"
+    ending = b" val" if is_val(said) else VAL_LED if _led_by_val(later) else b""
+    turn = _TURN.match(line, first.end) if len(found) == 1 else None
+    said = b" " + turn[1].lower() if turn else b""
+    if not said and len(found) == 1 and is_val(line[first.end :]) and not is_val(line[: first.start]):
+        said = b" val"  # `Epoch 3 - Validation` is no `Epoch 3 - Training`
+    return indented + masked(line[: first.start]) + counted + ending + said
+
+
+def _led_by_val(found: list[Field]) -> bool:
+    """Whether the first score is validation's, and another says not whose: `Valid acc: 0.9 | loss: 1.4`."""
+    scores = [number.name for number in found if is_quality(number.name)]
+    return (
+        len(scores) > 1
+        and is_val(scores[0])
+        and not all(is_val(n) for n in scores)
+        and not any(b"train" in words(n) for n in scores)
+    )
+
+
+def _between(line: bytes, row: list[Field]) -> bytes:
+    """Return the text between the first and the last of some numbers, without the names of values."""
+    parts = []
+    for before, number in pairwise(row):
+        text = line[before.total[1] if before.total else before.end : number.start]
+        value = number is row[-1] or b"." in line[number.start : number.end]
+        parts.append(text.rpartition(number.name)[0] if value and number.name else text)
+    return b" ".join(parts)

@@ -1,0 +1,300 @@
+"""Judges families of lines: which numbers are their values, what these mean, is it training at all.
+
+A family is believed for what its lines have in common: a counter that grows (or
+begins anew with each epoch), repetition, and names that only training prints.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from itertools import pairwise
+
+from runwatch.core.batch import BY_EPOCH
+from runwatch.core.metrics import LOSS, STEP_TIME, VAL_LOSS
+from runwatch.parsers.inference.evidence import FEW
+from runwatch.parsers.inference.places import (
+    ENOUGH,
+    Kept,
+    Place,
+    counter_of,
+    grows,
+    names_of,
+    ratio,
+    rounded,
+    steps_of,
+    two_ratios,
+)
+from runwatch.parsers.inference.roles import EPOCH_RANK, STEP_RANK, is_time
+from runwatch.parsers.inference.template import Plan
+from runwatch.parsers.inference.turns import takes_turns, turning
+from runwatch.parsers.lexicon.languages import spelled
+from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.words import (
+    is_epoch,
+    is_loss,
+    is_quality,
+    is_split,
+    is_telling,
+    is_val,
+    tells_runs_apart,
+    words,
+)
+
+_WHOLE = frozenset(b"total tot all overall sum combined joint full final".split())
+_LOSSES = _WHOLE | frozenset(
+    b"main train training trn batch avr avg average mean running current loss losses cost".split()
+)
+"""Words of the names of the loss itself where others are its parts; those of its sum before others."""
+_BARE = _LOSSES | frozenset(
+    b"mse mae ce bce nll l cross entropy model step epoch iter is was the info".split()
+)
+"""Words of the name of a loss that is believed to be one of training if its lines tell nothing else."""
+_DENSE = 512
+"""So many of these lines right below each other are enough."""
+_PARTS = frozenset(
+    b"pde ode bc bcs ic ics residual physics boundary initial data energy mse ce bce nll kl kld recon rec "
+    b"reconstruction adv adversarial perceptual reg regularization l box cls obj dfl dice loss".split()
+)
+"""Words of the parts of a loss."""
+_PLAIN = _LOSSES - {b"all"}
+"""The same where each stands on a line of its own; `all` is then one of several sets of data."""
+_TESTED = _PLAIN - {b"train", b"training", b"trn"} | frozenset(b"test set data global".split())
+"""Words of the name of the loss of test data."""
+_TOLD = frozenset((b"best", b"min", b"lowest"))
+"""Words of the names of losses that were."""
+_LOSS_COUNTS = 12
+"""A line that tells the loss of training counts as much as four with another score."""
+LOSSLESS = 0.75
+"""The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
+_NAMELESS = frozenset((b"", b"value"))
+_STRETCH = 4
+"""Lines of a family in a row, on average, that are a stage of their own."""
+_TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How a family is to be read, and what speaks for that."""
+
+    plan: Plan
+    score: float
+    certainty: float
+    """How likely its counter and its values are what they seem, in [0, 1], if many lines are read."""
+    waits: bool = False
+    """Whether the counter may begin anew with the next epoch, and none has been seen to end."""
+    guessed: bool = False
+    """Whether nothing but the steadiness of its step speaks for training."""
+    bare: bool = False
+    """Whether nothing but a loss is told, and no place."""
+
+
+def judge(every: list[Kept], *, last: bool) -> Judgement | None:
+    """Return how a family is to be read, or None if its lines are not of training."""
+    every = [kept for kept in every if kept.rank == every[0].rank]  # each rank counts for itself
+    counts = Counter(name for kept in every for name in {f.name for f in kept.found if f.name})
+    splits = _splits(every, counts)
+    telling = [name for name in counts if is_telling(name) or name in splits]
+    quality = _quality(telling, splits, counts, len(every))
+    quality = _by_itself(quality, every)
+    lines = [k for k in every if quality & {f.name for f in k.found}] if quality else every
+    counter, epoch, waits = counter_of(lines, last=last)
+    if counter is None:
+        counter = turning(lines)
+    # numbers told once per epoch, or per step within one, are of training whatever they are called
+    by_epoch = counter is not None and is_epoch(counter[1]) and grows(lines, counter, least=0.9)
+    structured = by_epoch or (counter is not None and (epoch is not None or two_ratios(lines)))
+    guessed = not telling and not structured and counter is not None and _steady(lines, counter)
+    if not telling and not guessed and not (structured and _has_floats(lines)):
+        return None
+    bare = counter is None and len(telling) + (epoch is not None) < 2
+    if counter is None:
+        needed = FEW + 3 if last else 2 * ENOUGH
+        if len(lines) < needed or not quality or (bare and not _tells_but_a_loss(lines, telling, last=last)):
+            return None
+    elif not quality and not structured and not guessed:
+        share = sum(any(is_telling(f.name) for f in kept.found) for kept in lines) / len(lines)
+        if share < 0.5 and not (ratio(lines, counter) and grows(lines, counter, least=0.9)):
+            return None
+    usual = usual_of(lines)
+    validated = any(is_val(name) and is_quality(name) for name in usual)  # so each tells a whole epoch
+    repeats = counter is not None and (is_epoch(counter[1]) or rounded(lines, counter))
+    plan = Plan(
+        head=every[0].head,
+        counter=counter,
+        epoch=epoch if counter is not None else None,
+        quality=quality,
+        names=frozenset(
+            name
+            for name in usual - names_of(lines, counter) - names_of(lines, epoch)
+            if not tells_runs_apart(name)
+        ),
+        losses=frozenset(name for name in quality & usual if is_loss(name)),
+        aliases=aliases(lines, usual),
+        pattern="learned" + BY_EPOCH * repeats,
+        nested=counter is not None and (epoch is not None or (not validated and takes_turns(lines, counter))),
+    )
+    score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
+    whole = any(_LOSSES.issuperset(words(name)) for name in plan.losses)
+    return Judgement(plan, score if whole else 0.9 * score, _certainty(plan), waits, guessed, bare)
+
+
+def _certainty(plan: Plan) -> float:
+    """Return how far a reading of many lines is to be trusted: by its counter, and what it names."""
+    rank = plan.counter[0] if plan.counter else None
+    by_counter = 0.6 if rank is None else 1.0 if rank <= STEP_RANK or rank == EPOCH_RANK else 0.85
+    by_name = 1.0 if LOSS in _meant(plan) else LOSSLESS if plan.quality else 0.6
+    return by_counter * by_name
+
+
+def _meant(plan: Plan) -> set[str]:
+    """Return the metrics that a plan's losses are read as."""
+    return {plan.aliases.get(name) or canonical(spelled(name)) for name in plan.losses}
+
+
+def _splits(lines: list[Kept], names: Collection[bytes]) -> frozenset[bytes]:
+    """Return the names such as `train` and `val` that stand for a loss, since their values are no counts.
+
+    The only other name beside a `val` is training's, whatever it is: `fit = 0.34, val = 0.47`.
+    """
+    whole = {f.name for k in lines for i, f in enumerate(k.found) if k.whole(i) or is_time(f)}
+    splits = frozenset(name for name in names if name not in whole and is_split(name))
+    if len(splits) != 1 or not all(map(is_val, splits)):
+        return splits
+    others = [name for name in names if name not in whole | splits]
+    return splits.union(others) if len(others) == 1 and not is_telling(others[0]) else splits
+
+
+def _tells_but_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:
+    """Whether lines tell the loss of training, hardly ever the same one, and but a time or a share beside it.
+
+    Where they stand right below each other, one that tells a place may yet come between them.
+    """
+    if len(names) != 1 or not is_loss(names[0]) or not _BARE.issuperset(words(names[0])):
+        return False
+    values = [k.text(f) for k in lines for f in k.found if f.name == names[0]]
+    dense = 2 * (lines[-1].seen - lines[0].seen) < 3 * len(lines) < 3 * _DENSE
+    alone = all(f.name == names[0] or is_time(f) or f.suffix == b"%" for k in lines for f in k.found)
+    return (
+        alone
+        and (last or not dense)
+        and all(b"." in value for value in values)
+        and 4 * len(set(values)) > 3 * len(values)
+    )
+
+
+def _has_floats(lines: list[Kept]) -> bool:
+    """Whether every line names a number that is no count."""
+    return all(any(f.name and not k.whole(i) for i, f in enumerate(k.found)) for k in lines)
+
+
+def _steady(lines: list[Kept], counter: Place) -> bool:
+    """Whether lines name a step that grows by as much each time, or its end too, and what was measured."""
+    if len(lines) < ENOUGH or counter[0] > STEP_RANK:
+        return False
+    steps = steps_of(lines, counter)
+    strides = {b - a for a, b in pairwise(steps)}
+    if len(steps) < len(lines) or not (len(strides) == 1 or ratio(lines, counter)) or min(strides) <= 0:
+        return False
+    measured = [
+        {k.text(f) for f in k.found if f.name not in _NAMELESS and b"." in k.text(f) and not is_time(f)}
+        for k in lines
+    ]
+    return all(measured) and 2 * len(set().union(*measured)) > len(lines)
+
+
+def usual_of(lines: list[Kept]) -> frozenset[bytes]:
+    """Return the names that most of the lines have."""
+    counts = Counter(name for kept in lines for name in {f.name for f in kept.found if f.name})
+    return frozenset(name for name, count in counts.items() if 2 * count > len(lines))
+
+
+def _quality(
+    telling: list[bytes], splits: frozenset[bytes], names: Counter[bytes], count: int
+) -> frozenset[bytes]:
+    """Return the names that make a line a record: the most frequent that says how well training goes."""
+    scores = [name for name in telling if is_quality(name)] or sorted(splits)
+    scores = [name for name in scores if not is_val(name)] or [n for n in scores if 2 * names[n] > count]
+    losses = [name for name in scores if is_loss(name) and not is_val(name)]
+    if scores and 3 * max((names[name] for name in losses), default=0) > max(map(names.__getitem__, scores)):
+        scores = losses  # other scores may stand on lines of their own
+    most = max((names[name] for name in scores), default=0)
+    return frozenset(name for name in scores if 2 * names[name] > most) if 5 * most > count else frozenset()
+
+
+def _by_itself(quality: frozenset[bytes], lines: list[Kept]) -> frozenset[bytes]:
+    """Return the plain loss alone if its parts stand on lines of their own: `step 1 box_loss`."""
+    plain = frozenset(name for name in quality if is_loss(name) and _PLAIN.issuperset(words(name)))
+    told = [quality & {f.name for f in kept.found} for kept in lines]
+    apart = all(is_loss(name) for name in quality) and not any(t & plain and t - plain for t in told)
+    return plain if plain and apart else quality
+
+
+def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) -> dict[bytes, str]:
+    """Return what a family's names mean where they alone do not tell.
+
+    `part` tells whether a loss of another name, as of a part of the model, is the loss if there is no other.
+    """
+    meant: dict[bytes, str] = {}
+    if not any(canonical(spelled(name)) == LOSS for name in names):
+        losses = [n for n in sorted(names) if (is_loss(n) or n.lower() == b"total") and not is_val(n)]
+        shares = {f.name for kept in lines for f in kept.found if f.suffix == b"%"}
+        losses = [name for name in losses if _TOLD.isdisjoint(words(name)) and name not in shares]
+        whole = [n for n in losses if _LOSSES.issuperset(words(n))]
+        whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
+        best = whole[:1] or (losses if part and len(losses) == 1 else [])
+        meant.update(dict.fromkeys(best, LOSS))
+        if not any(is_quality(name) and not is_val(name) for name in names):  # train=2.5 val=2.6
+            meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in _splits(lines, names)})
+    if not any(canonical(spelled(name)) == VAL_LOSS for name in names):
+        losses = [name for name in sorted(names) if is_loss(name) and is_val(name)]
+        if len(losses) == 1:
+            meant.setdefault(losses[0], VAL_LOSS)
+        elif not losses and lines and all(is_loss(name) for name in names if is_quality(name)):
+            vals = [name for name in names & _splits(lines, names) if is_val(name) and name != b"eval"]
+            meant.update({name: VAL_LOSS for name in vals if len(vals) == 1})  # loss 0.5 val 0.6
+    for name in sorted(names):
+        if b"time" in (parts := set(words(name))) and parts <= _TIMES and lines:
+            values = [k.value(i) for k in lines for i, f in enumerate(k.found) if f.name == name]
+            falls = sum(b < a for a, b in pairwise(values))  # few: it starts again with each epoch
+            rising = 8 * falls <= len(values) and len(set(values)) > len(values) // 2
+            meant[name] = "elapsed" if rising else STEP_TIME
+    return meant
+
+
+def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
+    """Return the name of a loss of test data as that of validation, if only that is told of either."""
+    losses = [name for name in names if is_loss(name) and is_val(name)]
+    plain = [name for name in losses if b"test" in words(name) and _TESTED.issuperset(words(name))]
+    return dict.fromkeys(plain, VAL_LOSS) if len(losses) == 1 else {}
+
+
+def loss_of_parts(names: frozenset[bytes]) -> bytes | None:
+    """Return the `total` that is the loss, since parts of one stand beside it: `total,pde,bc,data`."""
+    parts = sum(not _PARTS.isdisjoint(words(name)) for name in names)
+    return next((name for name in names if name.lower() == b"total"), None) if parts > 1 else None
+
+
+def is_part(name: bytes) -> bool:
+    """Whether a name is that of a part of a loss, as `data_loss` is, and `weight_loss` is not."""
+    return _PARTS.issuperset(words(name))
+
+
+def counts_alike(plan: Plan, main: Plan) -> bool:
+    """Whether the lines of both families can be placed by the same step."""
+    return (
+        plan.counter is not None and main.counter is not None and (plan.epoch is None) == (main.epoch is None)
+    )
+
+
+def interleaved(lines: list[Kept], main: list[Kept]) -> bool:
+    """Whether one family's lines stand among the other's, and not before or after them."""
+    return lines[0].offset < main[-1].offset and main[0].offset < lines[-1].offset
+
+
+def in_stretches(lines: list[Kept], main: list[Kept]) -> bool:
+    """Whether two families take turns after many lines each, as the stages of folds do."""
+    order = sorted([(k.offset, 0) for k in lines] + [(k.offset, 1) for k in main])
+    turns = sum(a != b for (_, a), (_, b) in pairwise(order))
+    return _STRETCH * turns <= len(order)

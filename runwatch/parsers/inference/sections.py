@@ -1,0 +1,61 @@
+"""Lines that say what those below them are about: `Training:`, `Phase: val`, `Eval epoch: 54`.
+
+Where the numbers of a record stand on lines of their own, the same name may stand there twice, once for
+each part of the data.
+"""
+
+from __future__ import annotations
+
+import re
+
+from runwatch.parsers.inference.fields import Field
+from runwatch.parsers.lexicon.words import is_val, words
+
+SECTION = b"section"
+"""Family of the lines that open a section and hold no number; the head of no other."""
+VAL_SECTION = b"val: "
+"""Begins the family of lines in a section of validation."""
+_TRAIN = frozenset((b"train", b"training", b"trn"))
+_LONGEST = 96
+_OPENS = re.compile(
+    rb"(?i)(?:[^a-z]{0,40}(?:info|debug)\W+(?:[\w.]+ ?[-:|] )?)?\W*"
+    rb"(?:(?:phase|mode|split|stage|starting|start|on|the|running)\W+){0,2}"
+    rb"(?:(?P<train>train(?:ing)?)|val(?:id(?:ation|ating|ate)?)?|test(?:ing)?|eval(?:uation|uating|uate)?"
+    rb"|dev)"
+    rb"(?:[ _-]?(?:set|data|phase|mode|split|stage|loop|step|results?|metrics|stats|summary"
+    rb"|performance|errors?))?"
+    rb"\W*\Z"
+)
+
+
+def opens(line: bytes) -> bool:
+    """Return whether a line without a number opens a section."""
+    return len(line) <= _LONGEST and _OPENS.match(line) is not None
+
+
+class Sections:
+    """Which section the newest line stands in. Its state is whether that is one of validation."""
+
+    def __init__(self) -> None:
+        self._val = False
+
+    def pass_by(self, line: bytes) -> bool:
+        """Take a line without a number; return whether it opens a section."""
+        found = _OPENS.match(line) if len(line) <= _LONGEST else None
+        if found is not None:
+            self._val = found["train"] is None
+        return found is not None
+
+    def family(self, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes:
+        """Return the family of a line: below the name of a section, that of its lines.
+
+        A line that tells a place stands for itself, and ends the section before it; so does, but for the
+        end, one that says itself that it is of training.
+        """
+        if not ranked:
+            if not self._val or not _TRAIN.isdisjoint(words(line[: found[-1].start])):
+                return family
+            return VAL_SECTION + family
+        first = found[ranked[0][1]]
+        self._val = len(found) == len(ranked) and (is_val(line[: first.start]) or family.endswith(b"# val"))
+        return family

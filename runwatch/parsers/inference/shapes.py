@@ -1,0 +1,90 @@
+"""What the learner makes of one line, remembered by the line's shape.
+
+Programs repeat themselves: their lines differ in digits and in nothing else, and to the learner
+digits are all the same. So what it found in one line holds for all of that shape, but for the
+digits in names.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from runwatch.parsers.inference.fields import Field, fields
+from runwatch.parsers.inference.roles import counters, head, is_bare_score, is_boxed
+from runwatch.parsers.lexicon.words import is_telling
+
+_ZEROS = bytes(48 if 48 <= c <= 57 else c for c in range(256))
+_DIGIT = re.compile(rb"\d")
+_LONGEST = 512
+"""Bytes of the longest line whose shape is remembered."""
+_MOST = 512
+"""Shapes remembered; with more, it begins anew."""
+
+
+class Reading(NamedTuple):
+    """What a line with numbers says."""
+
+    family: bytes | None
+    """What lines of its kind have in common; None if it can be of no use."""
+    found: list[Field]
+    """Its numbers; not to be changed."""
+    ranked: list[tuple[int, int]]
+    """(rank, index) of those that may be its step."""
+
+
+_NOTHING = Reading(None, [], [])
+_Spans = list[tuple[int, int, int]]
+"""Which numbers have names with digits, and where those stand."""
+_known: dict[bytes, tuple[Reading | None, _Spans]] = {}
+
+
+def reading_of(line: bytes) -> Reading | None:
+    """Return what a line says; None if it holds no number."""
+    if len(line) > _LONGEST:
+        return _read(line)
+    shape = line.translate(_ZEROS)
+    if shape in _known:
+        reading, spans = _known[shape]
+        return _renamed(reading, line, spans) if reading is not None and spans else reading
+    reading = _read(line)
+    names = _spans(shape, reading.found) if reading is not None else []
+    if names is not None:
+        if len(_known) >= _MOST:
+            _known.clear()
+        _known[shape] = reading, names
+    return reading
+
+
+def _read(line: bytes) -> Reading | None:
+    found = fields(line)
+    if not found:
+        return None
+    ranked = counters(line, found)
+    telling = (
+        ranked
+        or is_boxed(line)
+        or any(is_telling(field.name) or is_bare_score(line, field) for field in found)
+    )
+    family = head(line, found, ranked) if telling else None
+    return _NOTHING if family is None else Reading(family, found, ranked)
+
+
+def _spans(shape: bytes, found: list[Field]) -> _Spans | None:
+    """Return where the names that hold digits stand, or None if that is not sure."""
+    spans = []
+    for index, field in enumerate(found):
+        if _DIGIT.search(field.name):
+            name = field.name.translate(_ZEROS)
+            at = shape.find(name)
+            if at < 0 or shape.find(name, at + 1) >= 0:
+                return None
+            spans.append((index, at, at + len(name)))
+    return spans
+
+
+def _renamed(reading: Reading, line: bytes, spans: _Spans) -> Reading:
+    found = reading.found.copy()
+    for index, begin, end in spans:
+        found[index] = found[index]._replace(name=line[begin:end])
+    return reading._replace(found=found)

@@ -1,0 +1,230 @@
+"""Rows of numbers under a header: `E    #   LOSS NER  SCORE`, `epoch | train_loss | valid_loss | time`."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice, pairwise
+from typing import NamedTuple
+
+from runwatch.core.batch import META_COLUMNS, TRAIN
+from runwatch.core.metrics import LOSS, Unit
+from runwatch.parsers.api import Layout, Match, Matcher
+from runwatch.parsers.body.matchers import VALUE, number
+from runwatch.parsers.counters.nesting import WITHIN
+from runwatch.parsers.envelope.header import behind_logger
+from runwatch.parsers.inference.places import ENOUGH
+from runwatch.parsers.inference.scoring import LOSSLESS, aliases
+from runwatch.parsers.lexicon.languages import spelled
+from runwatch.parsers.lexicon.names import columns as columns_of
+from runwatch.parsers.lexicon.names import unit_of
+from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_quality, is_telling, words
+
+_GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
+_GAPPED = re.compile(rb"[\t|]|[Ll]oss")
+_NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*[^A-Za-z#\s|]")
+"""A column that does not begin with a letter."""
+_COUNTERS = (b"#", b"step", b"steps", b"iteration", b"iter", b"update", b"batch", b"epoch", b"ep", b"e")
+"""Names of the column that counts, the best first."""
+_MAX_COLUMNS = 32
+_WORD = re.compile(rb"[^\s|]+")
+_LISTED = re.compile(rb"\s*[,;]\s*")
+_LISTED_WORD = {b",": re.compile(rb"[^\s,;]+"), b";": re.compile(rb"[^\s;](?:[^;]*[^\s;])?")}
+"""The gaps and cells of rows that are lists: `1;2.5;2.6`."""
+_RULED = re.compile(rb"\s*\xe2[\x94\x95][\x80-\xbf]\s*")
+_RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+")
+"""The same between the lines of a box that is drawn."""
+_CELL = re.compile(
+    rb"(" + VALUE + rb")(?:%|s)?"
+    rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|-+"
+)
+"""A number, or one of the things that stand among numbers: an object, a clock time, a size, a gap."""
+_BARE = re.compile(rb"(?i)#? ?(?:(?:avg|average|mean|total|train|training)[ _.-]?){0,2}loss(?:es)?\.?")
+"""A heading that stands alone over a column of losses."""
+_TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? ?\w+\s*\Z")
+"""What a header of two columns holds, or all there is of it: other pairs of words are prose."""
+_REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")
+"""What may stand behind the last cell: `<- best`."""
+
+
+def may_head(line: bytes) -> bool:
+    """One cheap look: False for a line without a loss whose columns, if there are any, are no names."""
+    if b"  " not in line and b"\t" not in line and b"|" not in line:
+        return False
+    bare = line.strip(b" \t|\r")
+    return (bare[:1].isalpha() or bare[:1] == b"#") and not _NAMELESS.search(bare)
+
+
+class Header(NamedTuple):
+    """The header of a table."""
+
+    columns: tuple[bytes, ...]
+    cell: re.Pattern[bytes] = _WORD
+    """Finds the cells of its rows."""
+    logged: bool = False
+    """Whether it stands behind what a logger prints, as its rows do."""
+    indent: int = 0
+    """Bytes before the first column: room for the index of a data frame, which has no name."""
+
+
+def header(line: bytes) -> Header | None:
+    """Return the header that a line is if it heads a table of training, else None."""
+    bare = line[:512].strip(b" \t|\r")
+    if _BARE.fullmatch(bare):
+        return Header((bare,))
+    ruled = line[:1] == b"\xe2" and _RULED.match(line) is not None
+    gapped = ruled or b"  " in line.strip() or _GAPPED.search(line)
+    if len(line) > 512 or not gapped or not (ruled or b"oss" in line or may_head(line)):
+        return None
+    before = b"oss" in bare and behind_logger(bare)
+    if before:
+        told = header(bare[before.end() :])
+        return told and told._replace(logged=True)
+    gap, cell = (_RULED, _RULED_WORD) if ruled else (_GAP, _WORD)
+    columns = tuple(column for column in gap.split(bare) if column)
+    if len(columns) == 1 and not ruled and len(listed := _LISTED.split(bare.lstrip(b"# "))) > 1:
+        columns, cell = tuple(listed), _LISTED_WORD[b";" if b";" in bare else b","]
+    elif len(columns) == 1:
+        columns = tuple(line.split())
+        if columns[0] == b"#" and _counter(columns[1:]) is not None:  # a comment
+            columns = columns[1:]
+    indent = 0 if ruled else len(line) - len(line.lstrip(b" "))
+    return Header(columns, cell, indent=indent) if _heads(columns, line) else None
+
+
+def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
+    """Whether columns are those of a table of training: names, one of which counts, or says how it goes."""
+    if not 2 <= len(columns) <= _MAX_COLUMNS or len(set(columns)) < len(columns):
+        return False
+    paired = _counter(columns) == 0 or all(map(is_loss, columns))
+    if len(columns) == 2 and not (paired and _TWO.search(line)):
+        return False
+    if any(not column[:1].isalpha() and column != b"#" for column in columns):
+        return False
+    alone = b"\t" in line or (
+        b"," in line and all(is_telling(name) or b"time" in words(name) for name in columns)
+    )
+    counted = _counter(columns) is not None or (alone and _of_losses(columns))
+    return counted and any(is_quality(name) and len(name) < 40 for name in columns)
+
+
+def _of_losses(columns: tuple[bytes, ...]) -> bool:
+    """Whether columns none of which counts are of training all the same: the first, or most, are losses."""
+    return is_loss(columns[0]) or 2 * sum(map(is_loss, columns)) > len(columns)
+
+
+def _counter(columns: tuple[bytes, ...]) -> int | None:
+    lower = [column.lower() for column in columns]
+    return next((lower.index(name) for name in _COUNTERS if name in lower), None)
+
+
+class TableMatcher(Matcher):
+    """Matches the rows under one header: as many cells as columns and nothing else."""
+
+    remembers = True
+
+    def __init__(self, head: Header) -> None:
+        self.head = head
+        columns = head.columns
+        self.counted = _counter(columns) is not None
+        """Whether a column tells the step."""
+        self._names: list[str] = []
+        self._printed: dict[str, str] = {}
+        at = _counter(columns)
+        epochs = [column for column in columns if is_epoch(column)]
+        self._step = WITHIN if at is not None and epochs and columns[at] not in epochs else "step"
+        meant = aliases([], frozenset(columns), part=not self.counted)
+        texts = list(map(spelled, columns))
+        known = columns_of(texts, {spelled(column): metric for column, metric in meant.items()})
+        self._units: dict[str, Unit] = {}
+        for index, text in enumerate(texts):
+            name = self._step if index == at else known[index]
+            if name in self._names or (name in META_COLUMNS and name != self._step):
+                name = f"{text} (column {index + 1})"
+            self._names.append(name)
+            self._units[name] = unit_of(name, "", text)
+            if name not in (self._step, text):
+                self._printed[name] = text
+        self.reads_loss = LOSS in self._names
+        self._width = 0
+        """Cells of the first row; 0 before. If they are fewer than the columns, no more are
+        believed than up to the first loss: which of the others are missing, nothing tells."""
+        self._layouts: dict[tuple[str, ...], Layout] = {}
+
+    def fresh(self) -> TableMatcher:
+        """Return a matcher of the same tables that has seen no row."""
+        return TableMatcher(self.head)
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the numbers of a row; cells that are none are absent."""
+        if len(line) > 1024:
+            return None
+        before = behind_logger(line, start) if self.head.logged else None
+        start = before.end() if before else start
+        # no more cells than columns: time stays linear
+        words = list(islice(self.head.cell.finditer(line, start), len(self._names) + 1))
+        if len(words) > len(self._names):
+            words = words[1:] if _is_index(line, words[0], self.head.indent) else words[:-1]
+        if len(words) != (self._width or max(1, len(words))) or not _REMARK.fullmatch(line, words[-1].end()):
+            return None
+        columns = self._told(len(words))
+        cells = [_CELL.fullmatch(line, *word.span()) for word in words]
+        if len(cells) < len(columns) or None in cells:
+            return None
+        told = zip(columns, cells, strict=False)
+        spans = {name: cell.span(1) for name, cell in told if cell is not None and cell[1]}
+        names = tuple(spans)
+        if self._step not in names if self.counted else len(names) < len(self._names):
+            return None
+        if len(names) < min(2, len(self._names)):
+            return None
+        self._width = len(words)
+        layout = self._layouts.get(names)
+        if layout is None:
+            if len(self._layouts) > 256:
+                self._layouts.clear()
+            units = tuple(self._units[name] for name in names)
+            layout = self._layouts[names] = Layout(TRAIN, "table", names, units, self._printed)
+        return Match(layout, tuple(spans.values()))
+
+    def _told(self, width: int) -> list[str]:
+        """Return the columns that are read of rows of so many cells."""
+        short = width < len(self._names) and self.reads_loss
+        return self._names[: self._names.index(LOSS) + 1] if short else self._names
+
+    @property
+    def trust(self) -> float:
+        """How far its reading is to be trusted, in [0, 1]."""
+        doubts = (not self.counted) + (self._width < len(self._names))
+        return (1.0 if self.reads_loss else LOSSLESS) * 0.8**doubts
+
+    @property
+    def bare(self) -> bool:
+        """Whether it is a column of numbers and nothing else: it ends with them."""
+        return len(self._names) == 1
+
+    def counts(self, rows: list[bytes]) -> bool:
+        """Whether the column that counts grows from row to row, but for tables that begin anew.
+
+        Without one, whether the rows are many and tell of no counts.
+        """
+        if not self.counted:
+            return len(rows) >= ENOUGH and all(
+                row.count(b".") >= max(1, len(self._names) - 1) for row in rows
+            )
+        steps = []
+        for row in rows:
+            found = self.match(row)
+            if found is not None:
+                steps.append(number(row[slice(*found.spans[found.layout.names.index(self._step)])]))
+        rises = sum(b > a for a, b in pairwise(steps))
+        return len(steps) >= 3 and rises >= max(2, 0.8 * (len(steps) - 1)) and _distinct(steps)
+
+
+def _is_index(line: bytes, word: re.Match[bytes], indent: int) -> bool:
+    """Whether a row's first cell is that of a column without a name: a whole number left of all others."""
+    return word.start() == 0 and word.end() <= indent and line[: word.end()].isdigit()
+
+
+def _distinct(steps: list[float]) -> bool:
+    """Whether no number is told twice in a row."""
+    return all(b != a for a, b in pairwise(steps))

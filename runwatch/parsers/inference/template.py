@@ -1,0 +1,342 @@
+"""What the learner has found: a matcher for the training lines of a format that nobody described.
+
+A family of lines shares its head, the text before its counter with the numbers
+left open. Of a family's lines those with its loss (or whatever says how
+training goes) are records; lines about validation are evaluations.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
+from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
+from runwatch.core.text import decode
+from runwatch.parsers.api import Layout, Match, Matcher
+from runwatch.parsers.counters.nesting import HEADING, PER, PLANNED, WITHIN
+from runwatch.parsers.inference.fields import Field, fields
+from runwatch.parsers.inference.roles import (
+    EPOCH_RANK,
+    RATIO,
+    counters,
+    head,
+    is_boxed,
+    place,
+    relevant,
+    told_by,
+)
+from runwatch.parsers.inference.sections import VAL_SECTION, Sections
+from runwatch.parsers.lexicon.languages import spelled
+from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.names import columns as columns_of
+from runwatch.parsers.lexicon.words import SAVES, TOLD_AGAIN, VAL, is_quality, is_rate, is_val, words
+
+if TYPE_CHECKING:
+    pass
+
+_PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
+    VAL - {b"test", b"tested", b"testing"}
+)
+_SAYS_VAL = re.compile(
+    rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*|\s{1,8})"
+    rb"(?:val|test|eval|[a-z ]{1,40} (?:val|test|eval)[a-z]{0,8}(?: set| data)?:)"
+)
+"""A line whose first word, after a logger's, is about validation, or whose words before a colon are."""
+_LAST = re.compile(rb"\b(?i:final|last)\b")
+"""Stands where others have a number: `layer 0`, `layer 1`, `layer final`."""
+_MAX_STAGES = 64
+"""Heads of records, besides those learnt, that are remembered."""
+_MAX_NAME = 100
+_LONG = 4
+"""Bytes before the first number of a record that tell where one begins."""
+_PLACES = META_COLUMNS | {WITHIN, PER, PLANNED}
+
+Column = tuple[str, bytes, Unit, tuple[int, int]]
+"""Metric, printed name, unit and span of one number of a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the lines of one family are read."""
+
+    head: bytes
+    counter: tuple[int, bytes] | None
+    """Rank and name of the step; None for lines that print none."""
+    epoch: tuple[int, bytes] | None = None
+    """The same of the epoch within which the step counts; alone, it is that of the lines below."""
+    quality: frozenset[bytes] = frozenset()
+    """Names one of which every record has; empty if any will do."""
+    names: frozenset[bytes] = frozenset()
+    """All names of a typical record."""
+    aliases: Mapping[bytes, str] = field(default_factory=dict)
+    pattern: str = "learned"
+    """Tells families apart: another kind of step line that begins anew is another run."""
+    alone: bool = False
+    """Whether the counter stands on a line of its own, and the numbers of its record on others."""
+    losses: frozenset[bytes] = frozenset()
+    """Names of its losses: what holds none of them is no record."""
+    nested: bool = False
+    """Whether the step may start again with each epoch, be it one that no line tells (see counters)."""
+    main: bool = True
+    """False for lines that stand beside the records and are none."""
+    rated: bool = False
+    """Whether nothing but the learning rate is read."""
+
+    def kind(self, names: set[bytes]) -> str | None:
+        """Return the table kind of a line with values of these names; None if it was cut short."""
+        if self.alone:
+            return TRAIN
+        alike = 2 * len(self.names & names) >= max(1, len(self.names) + (self.counter is None))
+        if not self.main or (self.losses and not self.losses & names):
+            return EVAL
+        if not alike and self.quality & names:
+            return TRAIN if 2 * len(names - self.names - {b""}) > len(self.names) else None
+        if not alike:
+            return EVAL
+        if not self.quality & names and any(is_val(name) and is_quality(name) for name in names):
+            return EVAL
+        return TRAIN
+
+
+class LearnedMatcher(Matcher):
+    """Matches the lines of learnt families, and evaluations wherever they name themselves."""
+
+    def __init__(
+        self,
+        plans: Mapping[bytes, Plan],
+        evaluated: Mapping[bytes, str] | None = None,
+        *,
+        sections: bool = False,
+    ) -> None:
+        """Read lines by these plans; `evaluated` tells what names mean in validation lines of no family.
+
+        `sections` tells that such lines stand below one that opens a section of validation.
+        """
+        self.plans = plans
+        self._evaluated = evaluated or {}
+        self._main = next(plan for plan in plans.values() if plan.main)
+        self._has_loss = any(self._means_loss(name) for name in self._main.quality)
+        self._stages: dict[bytes, Plan] = {}
+        self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
+        self._layouts: dict[tuple[object, ...], Layout] = {}
+        lead = self._main.head.partition(b"#")[0]
+        self._lead = lead if len(lead) >= _LONG and self._main.counter is not None else b""
+        sections = sections or any(head.startswith(VAL_SECTION) for head in plans)
+        self._sections = Sections() if sections else None
+        self.skeletons = self._sections is None  # else what a line means depends on those before it
+
+    def of_rank(self) -> LearnedMatcher | None:
+        """Return a matcher of one rank's lines, where what a line means depends on those before it."""
+        return None if self._sections is None else LearnedMatcher(self.plans, self._evaluated)
+
+    @property
+    def head(self) -> bytes:
+        """The head of its records."""
+        return self._main.head
+
+    def of_stage(self, number: int) -> LearnedMatcher:
+        """Return a matcher of the same lines that has read none, as those of another stage of training."""
+        plans = {
+            head: replace(plan, pattern=f"stage {number} {plan.pattern}") for head, plan in self.plans.items()
+        }
+        return LearnedMatcher(plans, self._evaluated, sections=self._sections is not None)
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the numbers of a line of a learnt family; `start` is 0, as it sees messages alone."""
+        boxed = self._boxed and is_boxed(line)
+        if not boxed and not relevant(line):
+            if self._sections is not None:
+                self._sections.pass_by(line)
+            return None
+        found = fields(line)
+        ranked = counters(line, found)
+        family = head(line, found, ranked)
+        if self._sections is not None and family is not None:
+            family = self._sections.family(family, line, found, ranked)
+        plan = self.plans.get(family or b"")
+        if boxed and (plan is None or not plan.alone):
+            columns = self._metrics(line, found, set(), plan.aliases if plan else {}, False)
+            return self._match("beside", EVAL, columns) if len(columns) == 1 else None
+        if family is None:
+            return None
+        if plan is None:
+            behind = self._behind(line)
+            if behind is not None:
+                return behind
+            plan = self._stage(family, found, ranked)
+        if plan is None:
+            return self._evaluation(family, line, found, ranked)
+        return self._read(plan, family, line, found, ranked)
+
+    def _behind(self, line: bytes) -> Match | None:
+        """Return the match of a record behind a line that was not ended: `Valid: 0.7Epoch: 1 | Loss: 0.5`."""
+        at = line.rfind(self._lead, 1) if self._lead else -1
+        match = self.match(line[at:]) if at > 0 and line[at - 1 : at].isalnum() else None
+        if match is None or match.layout.kind != TRAIN or line.count(self._lead) > 2:
+            return None
+        before = self.match(line[:at])
+        if before is not None and before.layout.kind == TRAIN:  # one of the two would be lost unseen
+            return None
+        return Match(match.layout, tuple((begin + at, end + at) for begin, end in match.spans))
+
+    def _means_loss(self, name: bytes) -> bool:
+        return (self._main.aliases.get(name) or canonical(spelled(name))) == LOSS
+
+    def _stage(self, family: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Plan | None:
+        """Return the plan of a record with another head: that of a later stage, or of another tag."""
+        main, names = self._main, {number.name for number in found}
+        if main.counter is None or not main.quality & names or _find(main.counter, found, ranked) is None:
+            return None
+        if main.head[:1].isspace() != family[:1].isspace():  # another column
+            return None
+        if is_quality(family) and not is_quality(main.head):  # `Target loss 0.1 reached at step 9`
+            return None
+        told = b"" if _LAST.sub(b"#", family) == main.head else told_by(family)
+        said = set(words(told)).difference(words(main.head))
+        marked = main.names <= names and said == {b"new", b"best"}  # `[NEW BEST] Epoch 3 loss 0.5`
+        if 2 * len(main.names & names) < len(main.names):
+            return None
+        if not (marked or (TOLD_AGAIN | SAVES | VAL).isdisjoint(said)):
+            return None
+        if family not in self._stages:
+            if len(self._stages) >= _MAX_STAGES:
+                self._stages.clear()
+            tag = f"{main.pattern}-{zlib.crc32(family):08x}"
+            self._stages[family] = replace(main, head=family, pattern=tag)
+        return self._stages[family]
+
+    def _read(
+        self, plan: Plan, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
+    ) -> Match | None:
+        columns: list[Column] = []
+        taken: set[int] = set()
+        places = (WITHIN, PER) if plan.nested else ("step", "total"), (EPOCH, PLANNED)
+        for (what, end), counted in zip(places, (plan.counter, plan.epoch), strict=True):
+            if counted is None:
+                continue
+            index = _find(counted, found, ranked)
+            if index is None:
+                return None
+            number = found[index]
+            taken.add(index)
+            unit = number.unit(what) if number.suffix else Unit()
+            columns.append((what, number.name if what == EPOCH else b"", unit, (number.start, number.end)))
+            if number.total is not None:
+                columns.append((end, b"", Unit(), number.total))
+        if plan.counter is None and plan.epoch is not None:
+            return self._match(plan.pattern, HEADING, columns)
+        kind = plan.kind({number.name for index, number in enumerate(found) if index not in taken})
+        if kind is None:
+            return None
+        validation = kind == EVAL and is_val(family)
+        if plan.alone or plan.rated:
+            metrics = [_rate(f) for index, f in enumerate(found) if index not in taken and is_rate(f.name)][
+                :1
+            ]
+        else:
+            known = {**self._evaluated, **plan.aliases} if kind == EVAL else plan.aliases
+            metrics = self._metrics(line, found, taken, known, validation)
+        if kind == EVAL and plan.nested:  # its batches are those of the evaluation
+            columns = [column for column in columns if column[0] not in (WITHIN, PER, PLANNED)]
+        columns += metrics if kind == TRAIN else self._beside(metrics)
+        if not plan.alone and all(column[0] in _PLACES for column in columns):
+            return None
+        return self._match(plan.pattern, kind, columns)
+
+    def _evaluation(
+        self, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
+    ) -> Match | None:
+        """Return the match of a line that is about validation: it says so, or a line above it does."""
+        splits = (f for f in found if f.name.lower() in VAL and not line[f.start : f.end].isdigit())
+        scores = [*(f for f in found if is_quality(f.name)), *splits]
+        if not scores:
+            return None
+        said = words(line[: scores[0].start])
+        if b"best" in said:  # told again
+            return None
+        below = family.startswith(VAL_SECTION)
+        inside = below or not VAL.isdisjoint(said)
+        if not inside and not any(is_val(f.name) for f in scores):
+            return None
+        main = next(plan for plan in self.plans.values() if plan.main)
+        at = None
+        if main.epoch is None:
+            same = None if main.counter is None else _find(main.counter, found, ranked)
+            at = next((index for r, index in ranked if r < RATIO), same)
+        says = _SAYS_VAL.match(line) and (len(scores) > 1 or b" = " not in line)  # else it may be code
+        dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1
+        if main.counter is not None and at is None and not (says or dated or below):
+            return None
+        columns = self._beside(self._metrics(line, found, {i for _, i in ranked}, self._evaluated, inside))
+        if at is not None:
+            columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
+        return self._match("evaluation", EVAL, columns) if columns else None
+
+    def _beside(self, metrics: list[Column]) -> list[Column]:
+        """Return the metrics of a line that is no record: the loss is what the records say it is."""
+        if not self._has_loss:
+            return metrics
+        named = [(decode(c[1], _MAX_NAME) if c[0] == LOSS else c[0], *c[1:]) for c in metrics]
+        return [column for column in named if column[0] != LOSS]
+
+    @staticmethod
+    def _metrics(
+        line: bytes, found: list[Field], taken: set[int], aliases: Mapping[bytes, str], validation: bool
+    ) -> list[Column]:
+        """Return every named number that is not taken."""
+        columns = []
+        seen: set[str] = set(META_COLUMNS)
+        named = [n.name for index, n in enumerate(found) if n.name and index not in taken]
+        meant = _meant(tuple(named), tuple(aliases.items()))
+        for index, number in enumerate(found):
+            if index in taken or not number.name:
+                continue
+            metric = meant[number.name]
+            of = set(words(number.name))
+            if validation and b"train" not in of and (metric == LOSS or of <= _PLAIN_LOSS):
+                metric = VAL_LOSS
+            if metric == LOSS and metric in seen and is_val(line[found[index - 1].end : number.start]):
+                metric = VAL_LOSS  # Train: loss=1.2 acc=0.5 | Val: loss=1.4
+            if metric not in seen:
+                seen.add(metric)
+                columns.append((metric, number.name, number.unit(metric), (number.start, number.end)))
+        return columns
+
+    def _match(self, pattern: str, kind: str, columns: list[Column]) -> Match:
+        unique = {column[0]: column for column in reversed(columns)}
+        columns = [column for column in columns if unique[column[0]] is column]
+        key = (pattern, kind, *(column[:3] for column in columns))
+        layout = self._layouts.get(key)
+        if layout is None:
+            if len(self._layouts) > 4096:  # names that hold random text: never grow without bound
+                self._layouts.clear()
+            printed = {metric: spelled(raw) for metric, raw, _, _ in columns if raw}
+            layout = self._layouts[key] = Layout(
+                kind,
+                pattern,
+                tuple(column[0] for column in columns),
+                tuple(column[2] for column in columns),
+                {metric: text for metric, text in printed.items() if metric != text},
+            )
+        return Match(layout, tuple(column[3] for column in columns))
+
+
+@lru_cache(1024)
+def _meant(names: tuple[bytes, ...], aliases: tuple[tuple[bytes, str], ...]) -> dict[bytes, str]:
+    """Return what the names of one line mean."""
+    known = {spelled(name): metric for name, metric in aliases}
+    return dict(zip(names, columns_of(map(spelled, names), known), strict=True))
+
+
+def _rate(number: Field) -> Column:
+    """Return the column of a learning rate."""
+    return LEARNING_RATE, number.name, number.unit(LEARNING_RATE), (number.start, number.end)
+
+
+def _find(wanted: tuple[int, bytes], found: list[Field], ranked: list[tuple[int, int]]) -> int | None:
+    return next((index for r, index in ranked if place(r, found[index].name) == wanted), None)

@@ -1,0 +1,56 @@
+"""Places batches within a run whose lines tell no epoch: `batch 10/200`, again and again.
+
+A counter that falls after it has reached its end has begun the next epoch; one that falls before has
+begun another run.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from runwatch.parsers.body.matchers import number
+from runwatch.parsers.counters.nesting import Nest
+from runwatch.parsers.inference.places import Kept, Place, ratio
+from runwatch.parsers.inference.roles import RATIO, place
+from runwatch.parsers.lexicon.words import is_epoch
+
+_BATCHES = (b"batch", b"batches", b"minibatch")
+_AGAIN = 3
+"""Ends of a counter that are enough to believe it begins anew there."""
+
+
+def takes_turns(lines: list[Kept], counted: Place) -> bool:
+    """Whether a counter is printed with its end and counts the batches of one epoch after the other.
+
+    Its name says so, or it was seen to begin anew at its end each time.
+    """
+    if is_epoch(counted[1]) or not ratio(lines, counted):
+        return False
+    falls, at_end = _falls(lines, counted)
+    return at_end if falls else counted[1] in _BATCHES
+
+
+def turning(lines: list[Kept]) -> Place | None:
+    """Return a counter that was seen to begin anew at its end, and there only, again and again."""
+    at = {place(r, kept.found[i].name) for kept in lines for r, i in kept.ranked if r <= RATIO}
+    for counted in sorted(at):
+        if takes_turns(lines, counted) and _falls(lines, counted)[0] >= _AGAIN:
+            return counted
+    return None
+
+
+def _falls(lines: list[Kept], counted: Place) -> tuple[int, bool]:
+    """Return how often a counter began anew, and whether at its end each time."""
+    places = [at for kept in lines if (at := _place(kept, counted)) is not None]
+    nest, bases = Nest(), []
+    for step, total in places:
+        nest.place(0.0, -1.0, step, total, -1.0)
+        bases.append(nest.base)
+    falls = sum(b[0] < a[0] for a, b in pairwise(places))
+    return falls, sum(b > a for a, b in pairwise(bases)) == falls
+
+
+def _place(kept: Kept, counted: Place) -> tuple[float, float] | None:
+    index = kept.find(counted)
+    total = None if index is None else kept.found[index].total
+    return None if index is None or total is None else (kept.value(index), number(kept.line[slice(*total)]))

@@ -1,0 +1,4 @@
+"""JSON objects: lines, whole files, and what their keys mean.
+
+Formats import from here.
+"""

@@ -1,0 +1,312 @@
+"""Keyed records: what the keys of a JSON object, a CSV row or a document's entry mean.
+
+A schema is declarative: which key places the record, which keys tell training
+from evaluation, what they are called here. Its reader turns {key: number} into
+a layout and values. A value that is not there is no column: rows that hold
+other keys have another layout, and evaluations never reach a training series.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from runwatch.core.batch import BY_EPOCH, EVAL, META_COLUMNS, TRAIN
+from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
+from runwatch.core.text import shown
+from runwatch.parsers.api import Layout, Match
+from runwatch.parsers.body.matchers import VALUE, number
+from runwatch.parsers.counters.nesting import WITHIN
+from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, promoted, unit_of
+from runwatch.parsers.lexicon.words import is_val
+
+STEPS = (
+    "step",
+    "global_step",
+    "current_steps",
+    "iteration",
+    "iter",
+    "num_updates",
+    "num_update",
+    "training_iteration",
+    "trainer/global_step",
+    "train/global_step",
+    "steps",
+    "iters",
+    "iterations",
+    "update",
+    "_step",
+    "total_timesteps",
+    "timesteps_total",
+    "consumed_samples",
+    "samples_seen",
+    "examples_seen",
+    "consumed_tokens",
+    "tokens_seen",
+    "num_input_tokens_seen",
+    "batch",
+    "batch_idx",
+    "minibatch",
+    "epoch",
+    "epochs",
+)
+"""Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
+_EPOCHS = ("epoch", "epochs")
+TOTALS = ("total_steps", "max_steps", "total_iters", "max_iters", "num_steps", "total_iterations")
+TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
+"""Keys whose number says when a record was written, in Unix seconds."""
+MODES = ("split", "mode", "phase", "stage", "set", "subset", "dataset", "type", "_type", "part", "kind")
+"""Keys whose word may say which part of the data a record is about."""
+
+BESIDE = "beside"
+"""The mode of rows that stand between those of training, with values of the same names."""
+
+ANYTHING = re.compile("")
+NOTHING = re.compile(r"(?!)")
+LOSSES = re.compile(r"loss|perplexity|^ppl$|bpb|^(?:train[_/])?(?:nll|xent|cross_entropy)$", re.IGNORECASE)
+TRAINED = re.compile(
+    LOSSES.pattern + r"|^lr$|learning_rate|grad(?:ient)?_?norm|tokens_per_sec|(?:ep|episode)_(?:rew|return)"
+    r"|^train[_/]\w*acc",
+    re.IGNORECASE,
+)
+"""Keys that only a record of training has (once keys of evaluations are left out)."""
+_NUMERIC = re.compile(VALUE.decode(), re.ASCII)
+_OF = re.compile(r"(\d{1,15})/(\d{1,15})", re.ASCII)
+MAX_DEPTH = 4
+"""Objects nested deeper are not looked into."""
+_MAX_LAYOUTS = 512
+_MAX_COLUMNS = 1024
+_MAX_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What the keys of one format's records mean."""
+
+    name: str
+    steps: tuple[str, ...] = STEPS
+    needs: frozenset[str] = frozenset()
+    """Keys without which an object is no record of this format."""
+    lacks: frozenset[str] = frozenset()
+    """Keys with which an object is none."""
+    train: re.Pattern[str] = TRAINED
+    """A record that has such a key (not of an evaluation) is one of training."""
+    held_out: bool = True
+    """Whether keys that speak of held-out data are those of an evaluation; else they are a record's own."""
+    evals: re.Pattern[str] = NOTHING
+    """Further keys of an evaluation. A record that has only such keys is one."""
+    otherwise: str | None = None
+    """Kind of a record that holds neither, nor anything that speaks of training in other formats."""
+    totals: tuple[str, ...] = TOTALS
+    modes: tuple[str, ...] = MODES
+    aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    eval_aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Names for keys that only records beside the training ones have."""
+    keep: re.Pattern[str] = ANYTHING
+    """Keys that may be metrics; others are constants of the configuration."""
+    skip: re.Pattern[str] = NOTHING
+    """Keys that are neither metrics nor worth looking into."""
+    eval_step: bool = True
+    """Whether the step an evaluation prints counts the same thing as that of training."""
+    counts: bool = False
+    """Records carry no step: the n-th record is step n."""
+    guesses: bool = False
+    """Whether a loss may be called in any way: then what the keys mean is told from all of them."""
+    nested: bool = False
+    """Whether a step beside an epoch may start again with each (see counters)."""
+    mixed: bool = False
+    """Whether the empty cells of a table say which of its rows are of training."""
+    ends: frozenset[str] = frozenset()
+    """Keys of the record that is written when the run has finished."""
+
+    def step_key(self, keys: Mapping[str, object] | frozenset[str]) -> str | None:
+        """Return the key that places a record with these keys."""
+        found = {key.lower(): key for key in keys}
+        return next((found[name.lower()] for name in self.steps if name.lower() in found), None)
+
+    def is_training(self, key: str) -> bool:
+        """Return whether only a record of training has this key."""
+        return bool(self.train.search(key) or own(key) == LOSS) and not self.is_held_out(key)
+
+    def is_held_out(self, key: str) -> bool:
+        """Return whether a key is of an evaluation."""
+        return bool(self.evals.search(key)) or (self.held_out and is_val(key.encode(errors="replace")))
+
+    def kind(self, keys: frozenset[str], mode: str | None) -> str | None:
+        """Return the kind of table a record with these keys belongs to, or None."""
+        if not self.needs <= keys or keys & self.lacks or not self.step_key(keys):
+            return None
+        if mode in ("val", "test"):
+            return EVAL
+        if keys & self.ends:
+            return EVAL
+        if any(self.is_training(key) for key in keys):
+            return TRAIN
+        if any(map(self.is_held_out, keys)):
+            return EVAL
+        return None if any(TRAINED.search(key) for key in keys) else self.otherwise
+
+    def metric(self, key: str, kind: str) -> str | None:
+        """Return the name of the metric that `key` holds in a record of `kind`, or None."""
+        if kind == EVAL and key in self.eval_aliases:
+            return self.eval_aliases[key]
+        alias = own(key) or self.aliases.get(key)
+        if key in META_COLUMNS and alias is None:
+            return None
+        name = alias or canonical(key)
+        validated = of_validation(key)
+        if validated is not None:
+            return name if name != key else validated
+        if self.evals.search(key):  # what this format evaluates, on any line
+            return f"val/{key}"
+        return name if kind == TRAIN else _beside(key, name, alias)
+
+
+def _beside(key: str, name: str, alias: str | None) -> str | None:
+    """Return the name of a metric in an evaluation's record, where its key does not say what it is of."""
+    if alias is not None and not alias.startswith(("train/", "perf/")):
+        return alias
+    if key.lower().startswith("train"):  # a mean over the whole run, most often
+        return key
+    if name in (EPOCH, LEARNING_RATE, "eta_seconds"):  # they tell of the training that goes on
+        return None
+    if name.startswith("val/"):
+        return name
+    return VAL_LOSS if name == LOSS else f"val/{key}"
+
+
+class Shape(NamedTuple):
+    """What records that hold the same keys become."""
+
+    layout: Layout
+    keys: tuple[str, ...]
+    """The key of each of its columns."""
+    plain: bool
+    """Whether values are stored as they are printed."""
+
+
+class Reader:
+    """Applies a schema. Its only state is the layouts it has seen, a bounded number."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self._known: dict[tuple[str | None, tuple[str, ...]], Shape | None] = {}
+        self._layouts: dict[tuple[Layout, tuple[tuple[str, str], ...]], Layout] = {}
+
+    def read(self, numbers: Mapping[str, float], mode: str | None = None) -> Match | None:
+        """Return the layout and stored values of a record, or None if it is none."""
+        shape = self.shape(tuple(numbers), mode)
+        if shape is None:
+            return None
+        layout, keys, plain = shape
+        if plain:
+            return Match(layout, (), tuple([numbers[key] for key in keys]))
+        stored = [unit.apply(numbers[key]) for key, unit in zip(keys, layout.units, strict=True)]
+        return Match(layout, (), tuple(stored))
+
+    def shape(self, keys: tuple[str, ...], mode: str | None) -> Shape | None:
+        """Return what records with these keys become, or None if they are none."""
+        if (mode, keys) not in self._known:
+            if len(self._known) >= _MAX_LAYOUTS:
+                self._known.clear()
+                self._layouts.clear()
+            self._known[mode, keys] = self._build(frozenset(keys), mode)
+        return self._known[mode, keys]
+
+    def _build(self, keys: frozenset[str], mode: str | None) -> Shape | None:
+        schema = self.schema
+        kind = schema.kind(keys, mode)
+        if kind is None:
+            return None
+        columns: dict[str, str] = {}
+        step = schema.step_key(keys)
+        epoch = next((key for key in keys if key.lower() in _EPOCHS), None) if schema.nested else None
+        place = WITHIN if epoch and step and step.lower() not in _EPOCHS else "step"
+        if step and (kind == TRAIN or schema.eval_step):
+            columns[place] = step
+        total = next((key for key in schema.totals if key in keys), None)
+        if total and kind == TRAIN:
+            columns["total"] = total
+        written = next((key for key in TIMES if key in keys and not schema.skip.search(key)), None)
+        if written:
+            columns["time"] = written
+        units: list[Unit] = [Unit()] * len(columns)
+        printed = {"step": step} if step and step != "step" and place in columns else {}
+        rest = sorted(keys - {step, total, written, "_step"}, key=self._order)
+        named = {
+            key: name
+            for key in rest
+            if not schema.skip.search(key)
+            and schema.keep.search(key)
+            and (name := EPOCH if key == epoch and kind == TRAIN else schema.metric(key, kind))
+        }
+        told = promoted(named) if schema.held_out or schema.guesses else {}
+        named.update({key: name for key, name in told.items() if kind == TRAIN or name != LOSS})
+        for key, metric in named.items():
+            name, text = (
+                shown(key if metric in columns else metric),
+                shown(key),
+            )  # of two the second keeps its own
+            if name in columns or name in META_COLUMNS or len(name) > _MAX_NAME:
+                continue
+            if len(columns) >= _MAX_COLUMNS:
+                break
+            columns[name] = key
+            units.append(unit_of(name, "", key))
+            if name != text:
+                printed[name] = text
+        if not schema.ends & keys and not columns.keys() - META_COLUMNS - {WITHIN}:
+            return None
+        ended = "finished" if schema.ends & keys else None
+        pattern = schema.name + BY_EPOCH * (step in _EPOCHS)  # one process writes those
+        layout = Layout(
+            EVAL if mode == BESIDE else kind, pattern, tuple(columns), tuple(units), printed, ended
+        )
+        layout = self._layouts.setdefault((layout, tuple(printed.items())), layout)
+        return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
+
+    def _order(self, key: str) -> tuple[bool, bool, int, str]:
+        """Sort the telling keys first: they get the canonical names, and never fall to the limit."""
+        return key not in self.schema.aliases, not TRAINED.search(key), meaning(key).loose, key
+
+
+def numeric(text: str) -> float | None:
+    """Return the number that a text holds, or None."""
+    return number(text.encode()) if len(text) < 40 and _NUMERIC.fullmatch(text) else None
+
+
+def flatten(record: Mapping[str, object], skip: re.Pattern[str]) -> dict[str, float]:
+    """Return the numbers of a nested object, keys joined with "/"; texts that hold numbers count."""
+    found: dict[str, float] = {}
+    todo: list[tuple[str, Mapping[str, object], int]] = [("", record, 0)]
+    while todo:
+        head, values, depth = todo.pop()
+        for key, value in values.items():
+            if isinstance(value, (float, int)):
+                if not isinstance(value, bool):
+                    found.setdefault(head + key, _as_float(value))
+            elif isinstance(value, str):
+                if (held := numeric(value)) is not None:
+                    found.setdefault(head + key, held)
+                elif "/" in key:
+                    _add_both(found, key, value)
+            elif isinstance(value, dict) and depth < MAX_DEPTH and not skip.search(head + key):
+                todo.append((f"{head}{key}/", value, depth + 1))
+    return found
+
+
+def _add_both(found: dict[str, float], key: str, value: str) -> None:
+    """Add the numbers of `"global_step/max_steps": "12/500"`, each under its own name."""
+    names, numbers = key.split("/"), _OF.fullmatch(value)
+    if numbers is not None and len(names) == 2 and names[0] in STEPS:
+        for name, text in zip(names, numbers.groups(), strict=True):
+            found.setdefault(name, float(text))
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond the range of doubles
+        return float("inf") if value > 0 else float("-inf")

@@ -1,0 +1,342 @@
+"""CSV and TSV with a header: rows of numbers under names, empty cells absent.
+
+The header must stand among the first lines and be one that a training log
+has; any other table is declined. Some loggers write the whole file anew when
+a column is added: rows that were told are not told again. A matcher remembers
+all this, so each source needs its own (`fresh`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from runwatch.core.metrics import LOSS
+from runwatch.parsers.api import Layout, Match, Matcher
+from runwatch.parsers.inference.scoring import aliases, is_part, loss_of_parts
+from runwatch.parsers.lexicon.names import meaning
+from runwatch.parsers.lexicon.words import is_loss, is_val, split_of
+from runwatch.parsers.resume_state import Told
+from runwatch.parsers.resume_state import row as known_by
+from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
+
+HEADER_WITHIN = 8
+"""How many lines may stand before the header (comments, a note of the launcher)."""
+_MAX_COLUMNS = 2048
+_MAX_PLANS = 256
+_NAME = re.compile(r"(?:% )?[A-Za-z_][^\x00-\x1f]{0,119}")
+_TRAINS = frozenset(("train", "training", "is_train", "is_training"))
+"""Columns whose cells say `True` in the rows of training and `False` in those of validation."""
+
+Rows = list[tuple[Layout, Sequence[Sequence[float]]]]
+"""Layout and stored values of rows that follow each other."""
+
+
+def _is_float(cell: bytes) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _mode_at(names: Sequence[str]) -> int | None:
+    """Return the column that says which part of the data a row is of."""
+    lower = [name.lower() for name in names]
+    return next((lower.index(name) for name in (*MODES, *sorted(_TRAINS)) if name in lower), None)
+
+
+def _mode(name: str, cell: bytes) -> str | None:
+    """Return which part of the data a row is of, by the column that says so; None if it does not."""
+    if name.lower() in _TRAINS:
+        return {b"true": "train", b"false": "val"}.get(cell.strip().lower())
+    return split_of(cell) or None
+
+
+def _reader(schema: Schema) -> Reader:
+    return Reader(replace(schema, needs=frozenset(), train=ANYTHING, held_out=False))
+
+
+def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
+    """Return the columns that rows of training fill: losses, or other values if there is no loss.
+
+    A mean over the epoch (`loss_epoch`) is none where the steps (`loss_step`) have a column of their own.
+    """
+    step = schema.step_key(frozenset(names))
+    found = [
+        i
+        for i, name in enumerate(names)
+        if name != step
+        and (schema.train.search(name) or meaning(name).metric == LOSS)
+        and not is_val(name.encode())
+        and meaning(name).role not in ("counter", "learning rate")
+        and not (name.endswith("_epoch") and f"{name[:-6]}_step" in names)
+    ]
+    return [i for i in found if is_loss(names[i].encode())] or found
+
+
+def _meant(names: Iterable[str]) -> dict[str, str]:
+    """Return what columns mean where their names alone do not tell: `Avg Train loss`, a `total` of parts."""
+    keys = {name.encode(): name for name in names}
+    total = loss_of_parts(frozenset(keys))
+    losses = frozenset(key for key in keys if key == total or b"loss" in key.lower())
+    return {keys[key]: metric for key, metric in aliases([], losses, part=all(map(is_part, losses))).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the cells of rows that have the same cells empty become values."""
+
+    layout: Layout
+    cells: list[int]
+    """The cell of each value; without the step, where rows are counted."""
+    ignored: list[int]
+    """Cells that hold a number which is not kept."""
+    words: list[int]
+    """Cells that hold no number: a row where one does has another layout."""
+    counter: int
+    """Where the step stands among the values, where rows are counted."""
+
+    @classmethod
+    def of(
+        cls, shape: Shape, names: tuple[str, ...], numbers: list[int], words: list[int], *, counts: bool
+    ) -> _Plan | None:
+        """Return the plan of a shape, or None if its values are not stored as printed."""
+        if not shape.plain or shape.layout.event:
+            return None
+        at = {name: i for i, name in enumerate(names)}
+        counter = shape.keys.index("step") if counts and "step" in shape.keys else -1
+        if counts and counter < 0:
+            return None
+        cells = [at[key] for i, key in enumerate(shape.keys) if i != counter]
+        return cls(shape.layout, cells, [i for i in numbers if i not in cells], words, counter)
+
+
+class Columns(Matcher):
+    """Rows under one header: all of them records of training, since both kinds of value share the rows.
+
+    Rows of another width, as a cut last line, are no records.
+    """
+
+    def __init__(self, schema: Schema, separator: bytes = b",") -> None:
+        self._schema = schema
+        self._reader = _reader(schema)
+        self._separator = separator
+        self._keys: tuple[str, ...] = ()
+        self._mode_at: int | None = None
+        """The column that says which part of the data a row is of."""
+        self._trained: list[int] = []
+        """The columns one of which a row of training fills; none where all rows are of training."""
+        self._plans: dict[bytes, _Plan | None] = {}
+        """How the cells of a row become its values, by which of them are empty."""
+        self._seen = self._rows = 0
+        self._known = Told()
+        """The first row of the file, and how many rows an earlier writing of it held already."""
+
+    remembers = True
+    skeletons = False  # rows depend on their header (see take)
+
+    def fresh(self) -> Columns:
+        """Return a matcher of the same tables that has seen no header."""
+        return Columns(self._schema, self._separator)
+
+    def prime(self, lines: list[bytes]) -> None:
+        """Look for the header among the first lines of a stream whose middle is read."""
+        for line in lines[:HEADER_WITHIN]:
+            if not self._keys:
+                self.match(line)
+
+    def break_off(self) -> None:
+        """Expect a header again: the file begins anew, with what it held before or with other rows."""
+        self._known = self.told
+        self._use(())
+        self._seen = self._rows = 0
+
+    @property
+    def told(self) -> Told:
+        """What a successor has to know, in case the file is written anew."""
+        return msgspec.structs.replace(self._known, rows=max(self._known.rows, self._rows), read=self._rows)
+
+    def recall(self, told: Told) -> None:
+        """Go on behind rows that a predecessor has read."""
+        self._known, self._rows = told, told.read
+
+    @property
+    def awake(self) -> bool:
+        """Whether a header or a row may come: one was seen, or may yet be."""
+        return bool(self._keys) or self._seen < HEADER_WITHIN
+
+    def take(self, lines: list[bytes]) -> Rows | None:
+        """Return what the plain rows that `lines` begin with hold.
+
+        Each is what match() would tell; it has to be asked about the line after them, and about all
+        where each may be of another part of the data. None while this table may yet find its header.
+        """
+        if not self._keys:
+            return None if self._seen < HEADER_WITHIN else []
+        if not lines or self._mode_at is not None or not self._rows or self._rows < self._known.rows:
+            return []
+        return self._alike(lines) or self._one_by_one(lines)
+
+    def _alike(self, lines: list[bytes]) -> Rows:
+        """Return the rows of lines whose cells are all alike, column by column, else nothing."""
+        separator, width = self._separator, len(self._keys)
+        text = separator.join(lines)
+        wide = [line.count(separator) for line in lines].count(width - 1)
+        if wide < len(lines) or b'"' in text or b"_" in text:
+            return []
+        cells = text.split(separator)
+        plan = self._plan_of(cells[:width])
+        if plan is None:
+            return []
+        columns = [cells[i::width] for i in range(width)]
+        try:
+            values = [list(map(float, columns[i])) for i in plan.cells]
+            for i in plan.ignored:
+                list(map(float, columns[i]))
+        except ValueError:
+            return []
+        kept = {*plan.cells, *plan.ignored}
+        for i in range(width):
+            if i in plan.words:
+                if b"" in columns[i] or any(map(_is_float, columns[i])):
+                    return []
+            elif i not in kept and columns[i].count(b"") < len(lines):
+                return []
+        begin = self._rows + 1
+        self._rows += len(lines)
+        if plan.counter >= 0:
+            values.insert(plan.counter, [float(row) for row in range(begin, self._rows + 1)])
+        return [(plan.layout, list(zip(*values, strict=True)))]
+
+    def _one_by_one(self, lines: list[bytes]) -> Rows:
+        """Return the rows up to the first line that is none, or an odd one."""
+        rows: Rows = []
+        for line in lines:
+            cells = line.split(self._separator)
+            if len(cells) != len(self._keys) or b'"' in line or b"_" in line:
+                break
+            plan = self._plan_of(cells)
+            if plan is None or any(_is_float(cells[i]) for i in plan.words):
+                break
+            try:
+                values = [float(cells[i]) for i in plan.cells]
+                for i in plan.ignored:
+                    float(cells[i])
+            except ValueError:
+                break
+            self._rows += 1
+            if plan.counter >= 0:
+                values.insert(plan.counter, float(self._rows))
+            rows.append((plan.layout, [values]))
+        return rows
+
+    def _plan_of(self, cells: list[bytes]) -> _Plan | None:
+        empty = bytes([not cell for cell in cells]) if b"" in cells else b""
+        return self._plans[empty] if empty in self._plans else self._plan(cells, empty)
+
+    def _plan(self, cells: list[bytes], empty: bytes) -> _Plan | None:
+        """Learn how rows with cells like these become values."""
+        numbers = [i for i, cell in enumerate(cells) if cell and _is_float(cell)]
+        words = [i for i, cell in enumerate(cells) if cell and i not in numbers]
+        keys = dict.fromkeys(self._keys[i] for i in numbers)
+        if self._schema.counts:
+            keys["step"] = None
+        shape = self._reader.shape(tuple(keys), self._part(cells))
+        plan = _Plan.of(shape, self._keys, numbers, words, counts=self._schema.counts) if shape else None
+        if len(self._plans) >= _MAX_PLANS:
+            self._plans.clear()
+        self._plans[empty] = plan
+        return plan
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the numbers of a row; the header itself is none."""
+        if self._keys:
+            match = self._row(line)
+            if match is None and self._separator in line:  # a relaunch writes its header again
+                self._use(self._header(line) or self._keys)
+            return match
+        if self._seen < HEADER_WITHIN:
+            self._seen += 1
+            if self._separator in line:
+                self._use(self._header(line))
+        return None
+
+    def _use(self, keys: tuple[str, ...]) -> None:
+        """Take the names of another header."""
+        if keys != self._keys:
+            self._keys = keys
+            self._mode_at = _mode_at(keys)
+            self._plans.clear()
+            self._trained = _trained(self._schema, keys) if self._schema.mixed else []
+            if self._schema.guesses:
+                self._reader = _reader(replace(self._schema, aliases=_meant(keys)))
+
+    def _header(self, line: bytes) -> tuple[str, ...]:
+        """Return the column names if this is the header of a training log, else nothing."""
+        cells = self._cells(line.removeprefix(b"\xef\xbb\xbf"))
+        names = [cell.decode("utf-8", "replace").strip() for cell in cells]
+        named = [name for name in names if name]  # data frames write an index without a name
+        if not 2 <= len(named) <= _MAX_COLUMNS or len(named) < len(names) - 1:
+            return ()
+        if len(set(named)) < len(named) or not all(_NAME.fullmatch(name) for name in named):
+            return ()
+        schema, keys = self._schema, frozenset(named)
+        placed = schema.counts or schema.step_key(keys)
+        trains = any(map(schema.is_training, keys))
+        if schema.guesses:
+            trains |= LOSS in {meaning(name).metric for name in named} | {*_meant(named).values()}
+        if not placed or not schema.needs <= keys or not trains:
+            return ()
+        return tuple(names)
+
+    def _row(self, line: bytes) -> Match | None:
+        cells = self._cells(line)
+        if len(cells) > len(self._keys):  # a writer that ends a group of cells with a separator too many
+            full = [cell for cell in cells if cell]
+            cells = full if len(full) == len(self._keys) else cells
+        if len(cells) != len(self._keys):
+            return None
+        try:
+            numbers = {key: float(cell) for key, cell in zip(self._keys, cells, strict=True) if cell}
+        except ValueError:
+            numbers = {}
+            for key, cell in zip(self._keys, cells, strict=True):
+                with contextlib.suppress(ValueError):
+                    numbers[key] = float(cell)
+        if b"_" in line:  # float() would read past underscores
+            numbers = {
+                k: numbers[k]
+                for k, c in zip(self._keys, cells, strict=True)
+                if k in numbers and b"_" not in c
+            }
+        if self._schema.counts:
+            numbers["step"] = self._rows + 1.0
+        match = self._reader.read(numbers, self._part(cells))
+        if match is None:
+            return None
+        if not self._rows:
+            rows = self._known.rows if self._known.knows(numbers) else 0
+            self._known = Told(rows, row=known_by(numbers))
+        self._rows += 1
+        return match if self._rows > self._known.rows else None
+
+    def _part(self, cells: Sequence[bytes]) -> str | None:
+        """Return which part of the data a row is of, or that it stands beside those of training."""
+        if self._mode_at is not None:
+            return _mode(self._keys[self._mode_at], cells[self._mode_at])
+        return BESIDE if self._trained and not any(cells[i] for i in self._trained) else None
+
+    def _cells(self, line: bytes) -> list[bytes]:
+        if b'"' not in line:
+            return line.split(self._separator)
+        try:
+            row = next(csv.reader([line.decode("utf-8", "replace")], delimiter=self._separator.decode()), [])
+        except csv.Error:
+            return []
+        return [cell.encode() for cell in row]

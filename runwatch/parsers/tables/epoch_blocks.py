@@ -1,0 +1,195 @@
+"""Epochs told in blocks: a headline, and below it what was measured, a few numbers a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import Unit
+from runwatch.parsers.api import Layout, Match, Matcher, Row
+from runwatch.parsers.body.matchers import VALUE, values
+from runwatch.parsers.body.readers import FoldingReader, RowMaker
+
+if TYPE_CHECKING:
+    from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Pictures
+
+_BLOCK_EPOCH = re.compile(rb"\W{0,12}[Ee]poch:? *\[?(\d+)(?:/(\d+)\]?)?\W{0,12}$")
+_BLOCK_PART = re.compile(
+    rb"([A-Za-z][\w ]{0,40}?):? +(" + VALUE + rb")s?(?= - | \| |[,;] | +[A-Za-z][\w ]{0,40}: |\s*$)"
+)
+
+_KINDS = {"validation": EVAL, "train": TRAIN}
+_MAX_HELD = 1024
+"""Records that wait for the next epoch, at most."""
+_BLOCK_HEADS = (
+    b"train loss",
+    b"training loss",
+    b"train_loss",
+    b"val loss",
+    b"val_loss",
+    b"valid loss",
+    b"valid_loss",
+    b"validation loss",
+    b"test loss",
+    b"test_loss",
+    b"time taken",
+    b"lr:",
+    b"learning rate",
+)
+
+
+class _BlockLines(Matcher):
+    """Matches an epoch's headline and the lines of its block. Once one was seen, `inside` is to be set."""
+
+    def __init__(self) -> None:
+        self.inside = False
+        self._layouts: dict[tuple[str, tuple[bytes, ...]], Layout] = {}
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return what a line shows."""
+        found = _BLOCK_EPOCH.match(line, start) if len(line) - start < 64 else None
+        if found is not None:
+            spans = [found.span(i) for i in (1, 2) if found[i] is not None]
+            return Match(self._layout("epoch", (b"epoch", b"total")[: len(spans)]), tuple(spans))
+        head = line[start : start + 24].lower()
+        if not self.inside or not head.startswith(_BLOCK_HEADS):
+            return None
+        items: dict[bytes, tuple[int, int]] = {}
+        for m in _BLOCK_PART.finditer(line, start):
+            items.setdefault(m[1].strip(), m.span(2))
+        if not items:
+            return None
+        kind = (
+            "validation"
+            if head.startswith((b"val", b"test"))
+            else "train"
+            if head.startswith(b"train")
+            else "note"
+        )
+        return Match(self._layout(kind, tuple(items)), tuple(items.values()))
+
+    def _layout(self, kind: str, printed: tuple[bytes, ...]) -> Layout:
+        layout = self._layouts.get((kind, printed))
+        if layout is None:
+            if len(self._layouts) > 1024:
+                self._layouts.clear()
+            names = tuple(name.decode("ascii") for name in printed)
+            if (
+                kind == "validation"
+            ):  # `Val loss: 0.5; Acc: 0.9`: the other numbers of the line are its own too
+                names = tuple(n if n[:3].lower() in ("val", "tes") else f"val/{n}" for n in names)
+            layout = self._layouts[kind, printed] = Layout(kind, "block", names, (Unit(),) * len(names))
+        return layout
+
+
+class EpochBlockReader(FoldingReader):
+    """`Epoch: 3/30`, then lines such as `Train Loss: 5.94 - Train Perplexity: 380.1`; a step is an epoch.
+
+    Anyone may write a line `Epoch 3`. One without a total tells a step only if the next epoch follows,
+    and if what it measured stands right below it; where that is so once, it holds for the epochs before.
+    """
+
+    begins = rb"\W{0,12}[Ee]poch|[-=_*#~ ]*\Z|(?i:" + b"|".join(map(re.escape, _BLOCK_HEADS)) + b")"
+    awake = False
+
+    def __init__(self) -> None:
+        self._row = RowMaker("epoch-block", {"epoch": "step"})
+        self._lines = _BlockLines()
+        self.pictures = (self._lines,)
+        self._epoch: list[tuple[str, float]] = []
+        self._noted: list[tuple[str, float]] = []
+        self._sure = False
+        self._held: list[Row] = []
+        """The records of epochs that follow each other, which another one has to follow."""
+        self._near = 0
+        """The newest line of its block, or a rule right below it."""
+        self._below = False
+        """Whether any of its records stands right below its headline."""
+
+    def feed(self, line: bytes, number_: int) -> list[Row] | None:
+        """Take one line of a block."""
+        match = self._lines.match(line)
+        if match is None and number_ - self._near == 1 and not line.strip(b"-=_*#~ "):
+            self._near = number_
+        if match is None:
+            return None
+        apart = not self._sure and match.layout.kind != "epoch" and number_ - self._near > 1
+        rows = self._take(match.layout, values(line, match), number_)
+        return None if apart else rows  # others may know better what it is
+
+    def _take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
+        """Take what one line shows."""
+        items = list(zip(layout.names, shown, strict=True))
+        if layout.kind == "epoch":
+            follows = bool(self._held) and items[0][1] == self._epoch[0][1] + 1
+            self._sure |= (follows and self._below) or len(items) > 1
+            self._epoch, self._noted, self._lines.inside, self._below = items, [], True, False
+            self._near = number_
+            if follows and not self._sure:
+                return []  # what stood further below still waits
+            held, self._held = self._held if follows else [], []
+            return held
+        if self._sure:
+            return self._told(layout, items, number_)
+        if number_ - self._near == 1:
+            self._near, self._below = number_, True
+        self._held += self._told(layout, items, number_)[: _MAX_HELD - len(self._held)]
+        return []
+
+    def _told(self, layout: Layout, items: list[tuple[str, float]], number_: int) -> list[Row]:
+        """Return the record of a line of a block."""
+        if layout.kind == "validation":
+            return [self._row(EVAL, number_, [*self._epoch[:1], *items])]
+        self._noted += items
+        if layout.kind == "note":
+            return []
+        noted, self._noted = self._noted, []
+        return [self._row(TRAIN, number_, [*self._epoch, *noted])]
+
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may be of a block."""
+        return b"poch" in line or self.minds(line)
+
+    def minds(self, line: bytes) -> bool:
+        """Return whether a line may be of a block; those before the first headline are no pictures."""
+        return line[:24].lower().startswith(_BLOCK_HEADS)
+
+    def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
+        """Take many lines, each as if by itself: together behind a headline, if nothing is noted.
+
+        One after the other they take five times as long (0.9 and 4.5 us a line of benchmarks/formats.py).
+        """
+        import numpy as np
+
+        self._sure = True  # or nothing would be settled
+        kinds = ("epoch", "validation", "train", "note")
+        kind = pictures.spread((part, kinds.index(part.layout.kind)) for part in pictures.parts)
+        first = (
+            int((kind == 0).argmax()) if not (kind == 3).any() and (kind == 0).any() else len(pictures) - 1
+        )
+        yield from pictures.one_by_one(0, first + 1, self._take)
+        if first == len(pictures) - 1:
+            return
+        heads = [part for part in pictures.parts if part.layout.kind == "epoch"]
+        at = np.maximum.accumulate(np.where(kind == 0, np.arange(len(kind)), 0))
+        epoch = pictures.spread((part, part.columns[0]) for part in heads)[at]
+        total = pictures.spread(((p, p.columns[1]) for p in heads if len(p.columns) > 1), -1.0)[at]
+        after = np.arange(len(kind)) > first
+        for part in pictures.parts:
+            names = part.layout.names
+            kept = [i for i, name in enumerate(names) if name not in ("epoch", "total")]
+            own = [part.columns[i] for i in kept]
+            place = epoch[part.at], total[part.at]
+            for kind_, known, chosen in (
+                ("validation", ("epoch",), after),
+                ("train", ("epoch", "total"), after & (total >= 0)),
+                ("train", ("epoch",), after & (total < 0)),
+            ):
+                if part.layout.kind == kind_:
+                    shown = self._row.layout(_KINDS[kind_], (*known, *(names[i] for i in kept)))
+                    yield shown, pictures.rows(part, chosen, [*place[: len(known)], *own])
+        newest = max(heads, key=lambda part: int(part.at[-1]))
+        self._epoch = list(zip(newest.layout.names, newest.columns[:, -1].tolist(), strict=True))

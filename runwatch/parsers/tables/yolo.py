@@ -1,0 +1,259 @@
+"""Ultralytics YOLO: an epoch's row of losses, redrawn until the epoch ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.parsers.api import Layout, Match, Matcher, Row
+from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern, number, values
+from runwatch.parsers.body.readers import FoldingReader, RowMaker, same_until
+
+if TYPE_CHECKING:
+    from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Pictures
+    from runwatch.parsers.columnar.numerals import Flags
+    from runwatch.parsers.framing.lines import Ints
+    from runwatch.parsers.tables.word_rows import Words
+
+_WORD = re.compile(rb"\S+")
+_YOLO_ROW = re.compile(
+    rb"\s*(?P<epoch>\d+)/(?P<epochs>\d+)\s+(?P<memory>\d+(?:\.\d+)?)[GM]B?\s+"
+    rb"(?P<values>" + VALUE + rb"(?:\s+" + VALUE + rb"){2,12})\s*:"
+)
+_YOLO_ANY = re.compile(rb"\s*(?:\d+/\d|all\s|Epoch\s)")
+"""What a row, a header and a validation begin with."""
+_YOLO_HEAD = re.compile(rb"\s*Epoch\s+(?:GPU_mem|gpu_mem)\s+(\S.*\S)\s*$")
+_YOLO_ALL = re.compile(
+    rb"\s*all(?:\s+\d+\s+\d+((?:\s+" + NUMBER + rb"){1,8})|((?:\s+" + NUMBER + rb"){2}))\s*$"
+)
+"""A validation: instances and what was measured, or of a classifier its accuracy alone."""
+
+
+class _YoloRows(Matcher):
+    """Matches an epoch's row: epoch, epochs and losses, under the names of the newest header."""
+
+    def __init__(self) -> None:
+        self._row = RowMaker("yolo", {"epoch": "step"})
+        self._names: list[str] = []
+        self._layouts: dict[int, tuple[Layout, list[int]]] = {}
+
+    def use(self, names: list[str]) -> None:
+        """Take the names of a header."""
+        self._names = names
+        self._layouts.clear()
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return the numbers of a row in one of its pictures."""
+        found = _YOLO_ROW.match(line, start)
+        if found is None:
+            return None
+        words = [word.span() for word in _WORD.finditer(line, *found.span("values"))]
+        if len(words) not in self._layouts:
+            self._layouts[len(words)] = self._layout(len(words))
+        layout, kept = self._layouts[len(words)]
+        return Match(layout, (found.span("epoch"), found.span("epochs"), *(words[i] for i in kept)))
+
+    skeletons = False
+
+    def bulk(self) -> Any:
+        """Return the bulk path of rows, which are words."""
+        from runwatch.parsers.tables.word_rows import WordDecoder
+
+        return WordDecoder(self)
+
+    @property
+    def words(self) -> int:
+        """Return how many words stand before the bar: one for the epoch, one for the memory, the values."""
+        return 2 + len(self._names) if 3 <= len(self._names) <= 13 else 0
+
+    def read(self, words: Words) -> tuple[Layout, Floats, Flags] | None:
+        """Return the values of rows with nothing behind them but a bar."""
+        import numpy as np
+
+        from runwatch.parsers.columnar import numerals
+
+        count, text = len(self._names), words.text
+        begin, end = words.begin, words.end
+        opening = _opening(words, text[end[-1] - 1] == 58)
+        if opening is None:
+            return None
+        epoch, total, good = opening
+        for at, behind in ((-2, 0), (-1, 1)):  # instances and image size
+            good &= numerals.whole(text, begin[at], end[at] - behind)[1]
+        losses, right = words.numbers(2, count - 2)
+        good &= right
+        if good.any():
+            good &= _nothing_behind(words)
+        if count not in self._layouts:
+            self._layouts[count] = self._layout(count)
+        layout, kept = self._layouts[count]
+        return layout, np.array([epoch, total, *(losses[i] for i in kept)]), good
+
+    def _layout(self, count: int) -> tuple[Layout, list[int]]:
+        """Return the layout of rows of so many values, and which of them are kept.
+
+        The last two are the batch's instances and the image size.
+        """
+        names = [f"train/loss_{i + 1}" for i in range(count - 2)]
+        if count > 4:  # of a classifier there is one loss; of all else the boxes' comes first
+            names[0] = "train/box_loss"
+        if len(self._names) == count:
+            names = [
+                n if n == "loss" or n.endswith("_loss") else f"{n}_loss" for n in self._names[: count - 2]
+            ]
+            names = [f"train/{name}" for name in names]
+        kept = [i for i, name in enumerate(names) if name not in names[:i]]
+        return self._row.layout(TRAIN, ("epoch", "total", *(names[i] for i in kept))), kept
+
+
+def _opening(words: Words, good: Flags) -> tuple[Floats, Floats, Flags] | None:
+    """Return epoch and epochs of rows that begin with them and the memory, and which of `good` do."""
+    import numpy as np
+
+    from runwatch.parsers.columnar import numerals
+
+    text, begin, end = words.text, words.begin, words.end
+    row = int(good.argmax())
+    place, memory = words.word(0, row), words.word(1, row)
+    epochs = place[place.find(b"/") :]  # it is the same all the time
+    unit = memory.lstrip(b"0123456789.")
+    if len(epochs) > 8 or not epochs[1:].isdigit() or unit not in (b"G", b"M", b"GB", b"MB"):
+        return None
+    good = good & words.ends_with(0, epochs) & words.ends_with(1, unit)
+    good &= numerals.plain(text, begin[1], end[1] - len(unit))
+    epoch, right = numerals.whole(text, begin[0], end[0] - len(epochs))
+    return epoch, np.full(len(epoch), float(epochs[1:])), good & right
+
+
+def _nothing_behind(words: Words) -> Flags:
+    """Return which rows end with their bar, or show none."""
+    import numpy as np
+
+    lo, hi = int(words.line_begin[0]), int(words.line_end[-1]) + 1
+    span, last = words.text[lo:hi], words.line_end - lo
+    closed = span[last - 1] == 93
+    inside = np.flatnonzero((span[:-1] == 93) & (span[1:] != 10))  # and so not at the end of any
+    row = np.searchsorted(words.line_begin - lo, inside, "right") - 1
+    closed[row[inside < last[row]]] = False
+    if not closed.all():
+        odd = np.flatnonzero(~closed)
+        closed[odd] = _first(span == 124, words.line_begin[odd] - lo) >= last[odd]
+    return np.asarray(closed)
+
+
+def _first(flags: Flags, begin: Ints) -> Ints:
+    """Return where the first flag stands from each place on."""
+    import numpy as np
+
+    at = np.append(np.flatnonzero(flags), len(flags))
+    return np.asarray(at[np.searchsorted(at, begin)])
+
+
+class ResultsPattern(LinePattern):
+    """Rows of results.txt: an epoch's place, memory, four losses, two counts, seven measures.
+
+    Rows of programs that have more losses are read one by one.
+    """
+
+    words = 15
+
+    skeletons = False
+
+    def bulk(self) -> Any:
+        """Return the bulk path of rows, which are words."""
+        from runwatch.parsers.tables.word_rows import WordDecoder
+
+        return WordDecoder(self)
+
+    def read(self, words: Words) -> tuple[Layout, Floats, Flags] | None:
+        """Return the values of rows with nothing behind their words."""
+        import numpy as np
+
+        from runwatch.parsers.columnar import numerals
+
+        good = words.end[-1] == words.line_end
+        row = int(good.argmax())
+        match = self.match(words.text[words.line_begin[row] : words.line_end[row]].tobytes())
+        opening = _opening(words, good)
+        if match is None or opening is None or len(match.spans) != self.words - 2:
+            return None
+        epoch, total, good = opening
+        for at in (6, 7):  # instances and image size
+            good &= numerals.whole(words.text, words.begin[at], words.end[at])[1]
+        losses, right = words.numbers(2, 4)
+        measures, further = words.numbers(8, 7)
+        return match.layout, np.array([epoch, total, *losses, *measures]), good & right & further
+
+
+class YoloReader(FoldingReader):
+    """Ultralytics YOLO: an epoch's row is redrawn until the epoch ends; a step is an epoch.
+
+    Loss columns differ between versions and tasks, so the header names them.
+    """
+
+    begins = _YOLO_ANY.pattern
+    awake = False
+    _EVAL = ("val/precision", "val/recall", "val/mAP50", "val/mAP50-95")
+    _ACCURACY = ("val/accuracy_top1", "val/accuracy_top5")
+
+    def __init__(self) -> None:
+        self._row = RowMaker("yolo", {"epoch": "step"})
+        self._rows = _YoloRows()
+        self.pictures = (self._rows,)
+        self._names: list[str] = []
+        self._pending: Row | None = None
+        """The newest picture; its first value is its epoch."""
+
+    def feed(self, line: bytes, number_: int) -> list[Row] | None:
+        """Take a header, one picture of an epoch's row, or its validation."""
+        head = _YOLO_HEAD.match(line)
+        if head is not None:
+            self._names = head[1].decode("ascii", "replace").split()
+            self._rows.use(self._names)
+            return []
+        match = self._rows.match(line)
+        if match is not None:
+            before, row = self._pending, Row(match.layout, number_, values(line, match))
+            self._pending = row
+            return [before] if before is not None and before.values[0] != row.values[0] else []
+        found = _YOLO_ALL.match(line)
+        if found is None or self._pending is None:
+            return None
+        names = self._ACCURACY if found[1] is None else self._EVAL
+        measured = zip(names, map(number, found[found.lastindex or 1].split()), strict=False)
+        return [self._row(EVAL, number_, [("epoch", self._pending.values[0]), *measured])]
+
+    def flush(self) -> list[Row]:
+        """Return the last epoch as it stands."""
+        pending, self._pending = self._pending, None
+        return [pending] if pending else []
+
+    def until(self, block: bytes, begin: int, end: int) -> int:
+        """Return where a header with other names stands."""
+        return same_until(block, begin, end, (b"E",), self._same_head)  # a byte is found ten times as fast
+
+    def _same_head(self, line: bytes) -> bool:
+        head = _YOLO_HEAD.match(line)
+        return head is None or head[1].decode("ascii", "replace").split() == self._names
+
+    def may(self, line: bytes) -> bool:
+        """Return whether a line may be a row, a header or a validation."""
+        return _YOLO_ANY.match(line) is not None
+
+    def minds(self, line: bytes) -> bool:
+        """Return whether a line is a header or a validation."""
+        return _YOLO_ALL.match(line) is not None or _YOLO_HEAD.match(line) is not None
+
+    def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
+        """Take many pictures, each as if by itself."""
+        epoch = pictures.spread((part, part.columns[0]) for part in pictures.parts)
+        before = self._pending
+        if before is not None and before.values[0] != epoch[0]:
+            yield pictures.single(before, 0)
+        moves = pictures.last_of(epoch[None])
+        for part in pictures.parts:
+            yield part.layout, pictures.rows(part, moves, [*part.columns], pictures.next_offset)
+        self._pending = pictures.newest()

@@ -1,0 +1,4 @@
+"""W&B logs and TensorBoard event files.
+
+Streams import record_stream.
+"""

@@ -1,0 +1,173 @@
+"""A file of records (a W&B log, a TensorBoard event file) as a source's stream: bytes to batches.
+
+A line number is a record's number here. What the end holds of an unfinished record
+is waited for and never read. A file that is written anew from its beginning, with
+the same beginning, goes on where it was: only what is new is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from runwatch.core.batch import Batch, Event
+from runwatch.parsers.body.piece import Piece
+from runwatch.parsers.framing.record_files import Blocks, Events, Records
+
+_HEAD = 512
+"""Bytes by which a file is known again."""
+_MAX_WARNINGS = 100
+
+
+class Decoder(Protocol):
+    """Makes rows and events of records."""
+
+    def decode(self, records: Records, line: int, piece: Piece) -> Sequence[tuple[int, str]]:
+        """Add what the records tell, the first of which has the number `line`; return console lines."""
+        ...
+
+    def flush(self, piece: Piece) -> None:
+        """Add what waited for a continuation: the stream ends or breaks here."""
+        ...
+
+
+class Known(NamedTuple):
+    """A file that was read before."""
+
+    kind: type[Blocks] | type[Events]
+    head: bytes
+    told: int
+    """Bytes of it whose records were told."""
+
+
+class RecordFile:
+    """Parses one file's records. Memory is bounded by the size of a piece and MAX_RECORD."""
+
+    def __init__(
+        self,
+        kind: type[Blocks] | type[Events],
+        *,
+        start: int,
+        origin: int,
+        first_line: int = 1,
+        inside: bool = False,
+        before: Known | None = None,
+        bulk: bool = True,
+    ) -> None:
+        """`origin` is the stream's byte at which the file begins, `start` the one that comes first.
+
+        `inside`: no record need begin at `start`. `before` is what was read at this place
+        until the stream broke. Without `bulk`, numpy is not needed.
+        """
+        self.kind = kind
+        self._framing = kind(start, origin, inside=inside)
+        self._decoder = _decoder(kind, bulk)
+        self._origin = origin
+        self._end = start
+        self._line = first_line
+        self._head = b""
+        self._grows = start == origin
+        """Whether the head is still coming."""
+        self._before = before if before is not None and before.kind is kind and before.head else None
+        self._waiting = b""
+        self._told_until = start
+        """Records before this byte of the stream are known."""
+        self._warnings = 0
+
+    @property
+    def format(self) -> str:
+        """Name of the format."""
+        return self.kind.format
+
+    @property
+    def held(self) -> int:
+        """Bytes behind the last complete record, which a successor has to be fed again."""
+        return self._framing.held + len(self._waiting)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Stream offset and number at which the next record begins."""
+        return self._end - self.held, self._line
+
+    @property
+    def known(self) -> Known:
+        """What is to be remembered of this file when the stream breaks."""
+        told = max(self.place[0], self._told_until) - self._origin
+        return Known(self.kind, self._head, told)
+
+    def prime(self, head: bytes, recent: bytes) -> None:
+        """Show how the file begins and the bytes just before the start, where it is read from its middle.
+
+        Names are given at the beginning; how far each metric was, just before.
+        """
+        self._head = head[:_HEAD]
+        start = self._end
+        recent = recent[-(start - self._origin) :] if start > self._origin else b""
+        shown = [(head[: start - len(recent) - self._origin], self._origin), (recent, start - len(recent))]
+        for data, at in shown:
+            found = self.kind(at, self._origin, inside=at > self._origin).feed(data)
+            self._decoder.decode(found.records, 1, Piece(0))
+
+    def feed(self, data: bytes, *, tail: int = 0) -> Batch:
+        """Parse the next bytes; with `tail`, carry that many newest console lines along."""
+        begin = self.place[0]
+        self._end += len(data)
+        if self._grows and len(self._head) < _HEAD:
+            self._head += data[: _HEAD - len(self._head)]
+        if self._before is not None:
+            self._waiting += data
+            if len(self._head) < len(self._before.head) and self._before.head.startswith(self._head):
+                return self._batch(Piece(begin))
+            if self._head.startswith(self._before.head):
+                self._told_until = self._origin + self._before.told
+            data, self._waiting, self._before = self._waiting, b"", None
+        piece = Piece(begin)
+        records, damages = self._framing.feed(data)
+        line, until = self._line, self._told_until
+        self._line += len(records)
+        if begin < until:
+            known, records = records.split(until)
+            self._decoder.decode(known, line, Piece(begin))
+        shown = self._decoder.decode(records, self._line - len(records), piece)
+        piece.lines = len(records)
+        for damage in damages:
+            if damage.offset >= until:
+                title = f"{damage.title} (byte {damage.offset - self._origin:,} of the file)"
+                piece.events.append(Event("damaged", damage.offset, line + damage.after, title))
+        piece.events.sort(key=lambda event: event.offset)
+        piece.events = [event for event in piece.events if event.kind != "damaged" or self._warns()]
+        return self._batch(piece, shown[-tail:] if tail else ())
+
+    def flush(self) -> Batch:
+        """Take the stream for ended: an unfinished record is none."""
+        piece = Piece(self.place[0])
+        self._decoder.flush(piece)
+        return self._batch(piece)
+
+    def _warns(self) -> bool:
+        """Return whether there may be one more warning."""
+        self._warnings += 1
+        return self._warnings <= _MAX_WARNINGS
+
+    def _batch(self, piece: Piece, tail: Sequence[tuple[int, str]] = ()) -> Batch:
+        return Batch(
+            start=piece.start,
+            end=self.place[0],
+            tables=piece.tables(),
+            events=tuple(piece.events),
+            lines=piece.lines,
+            unparsed=piece.unparsed,
+            format=self.format,
+            printed=piece.printed(),
+            tail=tuple(tail),
+        )
+
+
+def _decoder(kind: type[Blocks] | type[Events], bulk: bool) -> Decoder:
+    if kind is Blocks:
+        from runwatch.parsers.trackers.wandb.log import WandbDecoder
+
+        return WandbDecoder(bulk=bulk)
+    from runwatch.parsers.trackers.tensorboard import EventDecoder
+
+    return EventDecoder()

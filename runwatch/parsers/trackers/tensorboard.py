@@ -1,0 +1,314 @@
+"""TensorBoard event files: what the events of an `events.out.tfevents.*` file say.
+
+The messages are those of TensorFlow's event.proto, summary.proto and tensor.proto; only
+their field numbers stand here. Scalars are read in both of their encodings: as
+`simple_value`, and as a tensor of one number. A writer gives an event to each tag, so
+the first of a step is the training record and the others are samples beside it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Sequence
+
+from runwatch.core.batch import EVAL, TRAIN, Event
+from runwatch.core.metrics import LOSS, Unit
+from runwatch.core.text import shown
+from runwatch.parsers.api import Layout
+from runwatch.parsers.body.piece import Piece
+from runwatch.parsers.framing import crc32c
+from runwatch.parsers.framing.protobuf import (
+    MalformedError,
+    Value,
+    double,
+    fields,
+    float32,
+    message,
+    signed,
+    text,
+    varint,
+)
+from runwatch.parsers.framing.record_files import Records
+from runwatch.parsers.lexicon.names import meaning, unit_of
+from runwatch.parsers.structured.keyed_records import Schema
+
+_SCHEMA = Schema(
+    "tfevents",
+    aliases={
+        "total_loss": "train/loss",
+        "lm-loss-training/lm loss": "train/loss",
+    },
+)
+_WALL_TIME, _STEP, _SUMMARY, _SESSION = 1, 2, 5, 7
+_START = 1
+_MAX_TAGS = 2048
+_MAX_SHAPES = 4096
+_NAME = 200
+_FLOAT = struct.Struct("<f")
+_DOUBLE = struct.Struct("<d")
+
+
+_Record = tuple[int, bytes, int]
+"""The stream's byte at which it begins, its data, and what its checksum should be."""
+_Scalars = tuple[_Record, int, float, float, tuple[str, ...], list[float]]
+"""The numbers of one event: its record and the record's number, Unix time, step, tags, values."""
+
+
+class EventDecoder:
+    """Decodes events; remembers names, and how far each tag is. Bounded."""
+
+    def __init__(self) -> None:
+        self._alike: dict[bytes, tuple[str]] = {}
+        """Bytes of an event between its step and its value -> the tag, where they tell it."""
+        self._names: dict[str, str] = {}
+        self._layouts: dict[tuple[str, ...], tuple[Layout, Layout]] = {}
+        self._last: dict[str, float] = {}
+        """Newest step of each tag."""
+        self._step = float("-inf")
+        """Highest step since the beginning or the last restart."""
+
+    def decode(self, records: Records, line: int, piece: Piece) -> Sequence[tuple[int, str]]:
+        """Add rows and events; there are no console lines."""
+        found: list[_Scalars] = []
+        rows = zip(records.offsets, records.data, records.checks, strict=True)
+        for number, record in enumerate(rows, line):
+            scalars = self._quickly(record, number)
+            if scalars is None:
+                try:
+                    scalars = self._wholly(record, number, found, piece)
+                except MalformedError:
+                    piece.unparsed += 1
+            if scalars is not None:
+                found.append(scalars)
+        self._add(found, piece)
+        return ()
+
+    def flush(self, piece: Piece) -> None:
+        """Do nothing: an event is complete with its record."""
+
+    def _quickly(self, record: _Record, line: int) -> _Scalars | None:
+        """Return the scalar of an event that differs from a known one in time, step and value only."""
+        data = record[1]
+        if data[:1] != b"\x09" or data[9:10] != b"\x10" or len(data) < 16:
+            return None
+        step, at = data[10], 11
+        if step > 127:
+            try:
+                step, at = varint(data, 10)
+            except MalformedError:
+                return None
+        tags = self._alike.get(data[at:-4])
+        if tags is None or at + 4 > len(data):
+            return None
+        time = _DOUBLE.unpack_from(data, 1)[0]
+        value = _FLOAT.unpack_from(data, len(data) - 4)[0]
+        return record, line, time, float(signed(step)), tags, [value]
+
+    def _wholly(self, record: _Record, line: int, found: list[_Scalars], piece: Piece) -> _Scalars | None:
+        """Return the scalars of any event. Raises MalformedError if it is none."""
+        time = step = 0.0
+        scalars: dict[str, float] = {}
+        for field, _, value in fields(record[1]):
+            if field == _WALL_TIME:
+                time = double(value)
+            elif field == _STEP and isinstance(value, int):
+                step = float(signed(value))
+            elif field == _SUMMARY:
+                scalars.update(_summary(message(value)))
+            elif field == _SESSION:
+                session = {number: part for number, _, part in fields(message(value))}
+                if session.get(1) == _START and crc32c.masked(record[1]) == record[2]:
+                    self._add(found, piece)
+                    found.clear()
+                    self._begin()
+        if not scalars:
+            return None
+        if len(scalars) == 1:
+            self._remember(record[1], *scalars)
+        return record, line, time, step, tuple(scalars), list(scalars.values())
+
+    def _remember(self, data: bytes, tag: str) -> None:
+        """Learn what surrounds the value of a `simple_value`, if nothing but time and step stands before."""
+        if data[:1] != b"\x09" or data[9:10] != b"\x10":
+            return
+        _, at = varint(data, 10)
+        rest = data[at:-4]
+        # summary{value{tag, simple_value}}, each to the very end
+        name = tag.encode()
+        value = b"\x0a" + _sized(name) + b"\x15"
+        if (
+            rest
+            == b"\x2a"
+            + _size(len(value) + 4 + len(_size(len(value) + 4)) + 1)
+            + b"\x0a"
+            + _size(len(value) + 4)
+            + value
+        ):
+            if len(self._alike) >= _MAX_SHAPES:
+                self._alike.clear()
+            self._alike[rest] = (tag,)
+
+    def _add(self, found: Sequence[_Scalars], piece: Piece) -> None:
+        """Add the events whose checksum is right."""
+        sums = crc32c.many([scalars[0][1] for scalars in found])
+        for ((offset, _, told), line, time, step, tags, values), checked in zip(found, sums, strict=True):
+            if checked != told:
+                piece.unparsed += 1
+                title = f"damaged: record {line} is passed over, its checksum is wrong"
+                piece.events.append(Event("damaged", offset, line, title))
+                continue
+            layouts = self._layouts.get(tags)
+            if layouts is None:
+                layouts = self._build(tags)
+            layout = layouts[self._beside(tags, step)]
+            stored = (unit.apply(value) for unit, value in zip(layout.units[2:], values, strict=True))
+            piece.add(layout, offset, line, [step, time, *stored])
+
+    def _beside(self, tags: tuple[str, ...], step: float) -> bool:
+        """Return whether an event is of a step that was told; note how far its tags are.
+
+        Tags may count different things (batches and epochs), so only a tag that goes
+        back behind itself tells of a restart.
+        """
+        last = self._last
+        if any(last.get(tag, step) > step for tag in tags):
+            self._begin()
+        for tag in tags:
+            if tag in last or len(last) < _MAX_TAGS:
+                last[tag] = step
+        if step <= self._step:
+            return True
+        self._step = step
+        return False
+
+    def _begin(self) -> None:
+        self._last.clear()
+        self._step = float("-inf")
+
+    def _build(self, tags: tuple[str, ...]) -> tuple[Layout, Layout]:
+        """Return the layouts of a first event of a step and of further ones."""
+        if len(self._layouts) >= _MAX_SHAPES:
+            self._layouts.clear()
+        names = tuple(self._name(tag) for tag in tags)
+        told = map(shown, tags)
+        printed = {name: tag for name, tag in zip(names, told, strict=True) if name != tag}
+        units = (Unit(), Unit(), *(unit_of(name, "", tag) for name, tag in zip(names, tags, strict=True)))
+        first, beside = (
+            Layout(kind, "tfevents", ("step", "time", *names), units, printed) for kind in (TRAIN, EVAL)
+        )
+        self._layouts[tags] = first, beside
+        return first, beside
+
+    def _name(self, tag: str) -> str:
+        """Return the metric a tag is; of two tags of one meaning, the second keeps its own name."""
+        if tag not in self._names:
+            if len(self._names) >= _MAX_TAGS:
+                self._names.clear()
+            name = _SCHEMA.metric(tag, TRAIN) or f"tag/{tag}"
+            if name == LOSS and tag not in _SCHEMA.aliases and meaning(tag).loose:
+                name = tag  # the loss itself may be a later tag
+            self._names[tag] = shown(tag if name in self._names.values() else name)
+        return self._names[tag]
+
+
+def _size(number: int) -> bytes:
+    """Return a length as a varint."""
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _sized(data: bytes) -> bytes:
+    return _size(len(data)) + data
+
+
+# -- scalars -------------------------------------------------------------------------------------
+
+
+def _summary(data: bytes) -> Iterator[tuple[str, float]]:
+    """Yield (tag, value) of a Summary's scalars."""
+    for field, _, part in fields(data):
+        if field != 1:
+            continue
+        tag, plugin, number = "", "", None
+        for inner, kind, value in fields(message(part)):
+            if inner == 1:
+                tag = text(value, _NAME)
+            elif inner == 2 and kind == 5:
+                number = float32(value)
+            elif inner == 8:
+                number = _tensor(message(value))
+            elif inner == 9:
+                plugin = _plugin(message(value))
+        if number is not None and plugin in ("", "scalars") and tag:
+            yield tag, number
+
+
+def _plugin(data: bytes) -> str:
+    """Return the name of the plugin that a SummaryMetadata is for."""
+    for field, _, value in fields(data):
+        if field == 1:
+            return next((text(name, 50) for inner, _, name in fields(message(value)) if inner == 1), "")
+    return ""
+
+
+def _half(raw: bytes) -> float:
+    return float(struct.unpack("<e", raw)[0])
+
+
+def _bfloat16(raw: bytes) -> float:
+    return float(_FLOAT.unpack(b"\0\0" + raw)[0])
+
+
+_TYPES: dict[int, tuple[int, int, Callable[[bytes], float]]] = {
+    1: (5, 4, float32),
+    2: (6, 8, double),
+    14: (13, 2, _bfloat16),
+    19: (13, 2, _half),
+    3: (7, 4, lambda raw: float(int.from_bytes(raw, "little", signed=True))),
+    9: (10, 8, lambda raw: float(int.from_bytes(raw, "little", signed=True))),
+}
+"""DataType -> (field of its values, bytes of one in tensor_content, how to read them)."""
+
+
+def _tensor(data: bytes) -> float | None:
+    """Return the number that a tensor of one number holds; None for any other tensor."""
+    kind, count, content = 0, 1, b""
+    held: dict[int, Value] = {}
+    for field, _, value in fields(data):
+        if field == 1 and isinstance(value, int):
+            kind = value
+        elif field == 2:
+            count = _elements(message(value))
+        elif field == 4:
+            content = message(value)
+        else:
+            held[field] = value
+    if kind not in _TYPES or count != 1:
+        return None
+    field, width, read = _TYPES[kind]
+    if content:
+        return read(content) if len(content) == width else None
+    value = held.get(field, b"")
+    if field in (5, 6):
+        return read(value) if isinstance(value, bytes) and len(value) == width else 0.0 if not value else None
+    if isinstance(value, bytes):  # packed varints
+        if not value:
+            return 0.0
+        value, _ = varint(value, 0)
+    if field == 13:
+        return read(value.to_bytes(8, "little")[:2])
+    return float(signed(value))
+
+
+def _elements(data: bytes) -> int:
+    """Return the number of elements of a TensorShape."""
+    count = 1
+    for field, _, dim in fields(data):
+        if field == 2:
+            sizes = [signed(n) for inner, _, n in fields(message(dim)) if inner == 1 and isinstance(n, int)]
+            count *= sizes[0] if sizes else 0
+    return count

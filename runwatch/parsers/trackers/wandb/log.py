@@ -1,0 +1,293 @@
+"""W&B's transaction log: what the records of a `run-*.wandb` file say.
+
+The messages are those of W&B's wandb_internal.proto; only their field numbers stand
+here. A history row's values are JSON texts, so the numbers are those that were logged,
+bit for bit. Summary records repeat the history and are not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from runwatch.core.batch import EVAL, PLAN, TRAIN, Event
+from runwatch.core.metrics import Unit
+from runwatch.parsers.api import Layout
+from runwatch.parsers.body.piece import Piece
+from runwatch.parsers.framing.protobuf import (
+    MalformedError,
+    Value,
+    double,
+    fields,
+    message,
+    signed,
+    text,
+    varint,
+    zigzag,
+)
+from runwatch.parsers.framing.record_files import Records
+from runwatch.parsers.structured.keyed_records import Reader, Schema
+from runwatch.parsers.trackers.wandb.notes import Console, Facts, stats
+from runwatch.parsers.trackers.wandb.shape import Shape
+
+if TYPE_CHECKING:
+    from runwatch.parsers.trackers.wandb.bulk import HistoryDecoder
+
+_HISTORY, _SUMMARY, _OUTPUT, _CONFIG, _STATS, _ALERT = 2, 3, 4, 5, 7, 10
+_OUTPUT_RAW, _RUN, _EXIT, _PREEMPTING, _ENVIRONMENT = 13, 17, 18, 23, 26
+_VALUE_JSON = 16
+
+_SCHEMA = Schema(
+    "wandb",
+    otherwise=TRAIN,
+    modes=(),
+    skip=re.compile(r"^_(?!step$)"),  # _runtime, _timestamp, _wandb
+)
+_ITEM = re.compile(rb"\n.[\n\x12].([ -~]+)\x82\x01.([-+.0-9EINaefinty]+)", re.DOTALL)
+"""An item of history as nearly all are: a key of one part, a number; 7 bytes beside them."""
+_QUOTED = {b'"NaN"': b"NaN", b'"Infinity"': b"Infinity", b'"-Infinity"': b"-Infinity"}
+_MAX_SHAPES = 512
+_INTERRUPTED = 255
+_MANY = 256
+"""Records at once that are worth the bulk path."""
+
+Row = tuple[dict[bytes, bytes], int, int]
+"""A history row, {key: JSON text}, and its record's offset and number."""
+
+
+class WandbDecoder:
+    """Decodes records; remembers the newest step, the facts told, and the console's unfinished line."""
+
+    def __init__(self, *, bulk: bool = True) -> None:
+        """Without `bulk`, numpy is not needed."""
+        self._bulk: HistoryDecoder | None = None
+        self._may_bulk = bulk
+        self._reader = Reader(_SCHEMA)
+        self._shapes: dict[frozenset[bytes], Shape | None] = {}
+        self._step: float | None = None
+        self._placed = False
+        """Rows of training say which step they are of, by a key of their own."""
+        self._facts = Facts()
+        self._console = Console()
+
+    def decode(self, records: Records, line: int, piece: Piece) -> Sequence[tuple[int, str]]:
+        """Add rows and events; return the console lines that ended."""
+        if self._may_bulk and len(records) >= _MANY:
+            return self._decode_many(records, line, piece)
+        shown: list[tuple[int, str]] = []
+        rows: list[Row] = []
+        for number, (offset, data) in enumerate(records, line):
+            shown += self._read(data, offset, number, piece, rows)
+        for row in rows:
+            self.add_row(*row, piece)
+        return shown
+
+    def _decode_many(self, records: Records, line: int, piece: Piece) -> Sequence[tuple[int, str]]:
+        """Do the same, history in bulk: nothing else depends on it."""
+        if self._bulk is None:
+            from runwatch.parsers.trackers.wandb.bulk import HistoryDecoder
+
+            self._bulk = HistoryDecoder()
+        shown: list[tuple[int, str]] = []
+        rows: list[Row] = []
+        found = self._bulk.decode(records, line, self.shape)
+        for index in found.left:
+            offset, data = records.offsets[index], records.data[index]
+            shown += self._read(data, offset, line + index, piece, rows)
+        read = [(*each, offset, number) for row, offset, number in rows if (each := self.values(row))]
+        self._step, self._placed = found.add(read, self._step, self._placed, piece)
+        return shown
+
+    def _read(
+        self, data: bytes, offset: int, number: int, piece: Piece, rows: list[Row]
+    ) -> Iterable[tuple[int, str]]:
+        """Take in a record, put its history into `rows`; return the console lines that ended."""
+        shown: list[tuple[int, str]] = []
+        try:
+            at = 0
+            if data[0] == 8:  # the record's number comes first
+                at = 1
+                while data[at] > 127:
+                    at += 1
+                at += 1
+            tag = data[at]
+            if tag == _SUMMARY << 3 | 2:
+                return ()
+            if tag == _HISTORY << 3 | 2:
+                size, at = varint(data, at + 1)
+                rows.append((_row(data, at, at + size), offset, number))
+                return ()
+            for field, _, value in fields(data):
+                if field == _HISTORY:
+                    rows.append((_row(message(value), 0, len(message(value))), offset, number))
+                else:
+                    shown += self._take(field, value, offset, number, piece)
+        except (MalformedError, IndexError):
+            piece.unparsed += 1
+        return shown
+
+    def flush(self, piece: Piece) -> None:
+        """Add the event of a traceback that the console's end cut off."""
+        piece.events += self._console.flush()
+
+    def _take(
+        self, field: int, value: Value, offset: int, line: int, piece: Piece
+    ) -> Iterable[tuple[int, str]]:
+        """Take in a record other than the common ones; return the console lines that ended."""
+        if field in (_OUTPUT, _OUTPUT_RAW):
+            lines, events = self._console.feed(message(value), offset, line)
+            piece.events += events
+            return lines
+        if field == _STATS:
+            found = stats(message(value))
+            if found is not None:
+                piece.add(found[0], offset, line, found[1])
+        elif field in (_RUN, _CONFIG, _ENVIRONMENT):
+            self._learn(field, message(value), offset, line, piece)
+        elif field == _ALERT:
+            parts = {number: text(part) for number, _, part in fields(message(value))}
+            data = {"text": parts.get(2, ""), "level": parts.get(3, "")}
+            piece.events.append(Event("alert", offset, line, parts.get(1, "")[:300], data=data))
+        elif field == _PREEMPTING:
+            piece.events.append(Event("preempting", offset, line, "The run says it is about to be preempted"))
+        elif field == _EXIT:
+            piece.events.append(_exit(message(value), offset, line))
+        return ()
+
+    def _learn(self, field: int, data: bytes, offset: int, line: int, piece: Piece) -> None:
+        """Tell the facts that are new in a record, and the planned number of steps if it is among them."""
+        facts = self._facts
+        new = {_RUN: facts.run, _CONFIG: facts.config, _ENVIRONMENT: facts.environment}[field](data)
+        if not new:
+            return
+        piece.events.append(Event("facts", offset, line, new.get("name", "configuration"), data=new))
+        total = facts.total(new)
+        if total is not None:
+            piece.add(Layout(PLAN, "wandb", ("total",), (Unit(),)), offset, line, [total])
+
+    def add_row(self, row: dict[bytes, bytes], offset: int, line: int, piece: Piece) -> None:
+        """Add a history row: {key: JSON text}."""
+        found = self.values(row)
+        if found is None:
+            return
+        shape, values = found
+        layout = shape.layout
+        if shape.counted and self._placed:
+            layout = shape.unplaced
+            del values[0]
+        elif layout.kind == TRAIN:
+            self._placed = self._placed or not shape.counted
+            if values[0] == self._step:
+                layout = shape.again
+            self._step = values[0]
+        piece.add(layout, offset, line, values)
+
+    def values(self, row: dict[bytes, bytes]) -> tuple[Shape, list[float]] | None:
+        """Return a row's shape and stored values, or None if it has no step or nothing else."""
+        shape = self.shape(row)
+        if shape is None:
+            return None
+        try:
+            values = list(map(float, shape.get(row)))
+        except ValueError:
+            row = {key: known for key, value in row.items() if (known := _number(value)) is not None}
+            shape = self.shape(row)
+            if shape is None:
+                return None
+            values = list(map(float, shape.get(row)))
+        for column, unit in shape.units:
+            values[column] = unit.apply(values[column])
+        return shape, values
+
+    def shape(self, row: Iterable[bytes]) -> Shape | None:
+        """Return what rows that hold these keys become; None: nothing."""
+        keys = frozenset(row)
+        if keys not in self._shapes:
+            if len(self._shapes) >= _MAX_SHAPES:
+                self._shapes.clear()
+            self._shapes[keys] = self._build(keys)
+        return self._shapes[keys]
+
+    def _build(self, keys: frozenset[bytes]) -> Shape | None:
+        named = {key.decode("utf-8", "replace"): key for key in sorted(keys)}
+        found = self._reader.shape(tuple(n for n in named if not _SCHEMA.skip.match(n)), None)
+        if found is None or found.layout.names[:1] != ("step",):
+            return None
+        layout, columns = found.layout, [named[key] for key in found.keys]
+        if b"_timestamp" in keys:
+            layout = layout.extended(("time",))
+            columns.append(b"_timestamp")
+        again = replace(layout, kind=EVAL)
+        return Shape(
+            layout,
+            again,
+            replace(again, names=again.names[1:], units=again.units[1:]),
+            tuple(columns),
+            itemgetter(*columns),  # a step and a metric at least, so it returns a tuple
+            tuple((at, unit) for at, unit in enumerate(layout.units) if unit != Unit()),
+            found.keys[0] == "_step",
+        )
+
+
+def _row(data: bytes, at: int, end: int) -> dict[bytes, bytes]:
+    """Return {key: JSON text} of a HistoryRecord. Raises MalformedError where it is none."""
+    if end > len(data):
+        raise MalformedError
+    row: dict[bytes, bytes] = dict(_ITEM.findall(data, at, end))
+    done = at + 7 * len(row) + len(b"".join(row)) + len(b"".join(row.values()))
+    if done == end:
+        return row
+    if done + 2 < end == done + 2 + data[done + 1] and data[done] == 0x12 and b"_step" in row:
+        return row  # the step is told once more behind the items
+    row.clear()
+    for field, _, value in fields(data, at, end):
+        if field == 1:
+            _item(message(value), row)
+        elif field == 2:  # HistoryStep: of writers that make no item of it
+            for _, _, number in fields(message(value)):
+                if isinstance(number, int):
+                    row.setdefault(b"_step", b"%d" % signed(number))
+    return row
+
+
+def _item(data: bytes, row: dict[bytes, bytes]) -> None:
+    """Take a HistoryItem of any form: nested keys, typed values, another order."""
+    parts: list[bytes] = []
+    value = b""
+    for field, _, raw in fields(data):
+        if field in (1, 2):
+            parts.append(message(raw))
+        elif field == _VALUE_JSON:
+            value = message(raw)
+        elif field == 5 and isinstance(raw, int):
+            value = b"%d" % zigzag(raw)
+        elif field == 6:
+            value = repr(double(raw)).encode()
+    if parts:
+        row[b".".join(parts)] = value
+
+
+def _number(value: bytes) -> bytes | None:
+    """Return the text of a number, or None for any other JSON."""
+    value = _QUOTED.get(value, value)
+    try:
+        float(value)
+    except ValueError:
+        return None
+    return value
+
+
+def _exit(data: bytes, offset: int, line: int) -> Event:
+    """Return the event of a run's own end."""
+    numbers = {field: value for field, _, value in fields(data) if isinstance(value, int)}
+    code = signed(numbers.get(1, 0))
+    told = {"exit_code": str(code)}
+    if code == 0:
+        return Event("finished", offset, line, "W&B recorded the end of the run", data=told)
+    if code == _INTERRUPTED:
+        title = "W&B recorded the end of the run: interrupted (SIGINT), exit code 255"
+        return Event("signal", offset, line, title, data=told)
+    return Event("error", offset, line, f"W&B recorded the end of the run: exit code {code}", data=told)

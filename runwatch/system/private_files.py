@@ -1,0 +1,91 @@
+"""Directories and files of our own: made for their owner alone, and refused where they are not ours.
+
+What was there before is never changed: a directory that somebody chose may be
+/tmp, and its mode is not ours to set.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+from runwatch.system import file_trust
+
+BESIDE = ("-wal", "-shm", "-journal")
+"""Endings of the files that SQLite keeps beside a database."""
+
+
+def directory(path: Path, most: int | None = None) -> None:
+    """Make a directory that its owner alone may enter, with those above it; check one that is there.
+
+    `most` is the number of directories that may be made; None: all that are missing.
+
+    Raises OSError, also if it is another user's or others can write to it.
+    """
+    missing = []
+    above = path
+    while not os.path.lexists(above) and above != above.parent:
+        missing.append(above)
+        above = above.parent
+    for each in reversed(missing[:most]):
+        each.mkdir(mode=0o700, exist_ok=True)
+    _check(path)
+
+
+def _check(path: Path) -> None:
+    """Refuse a directory to which others can write: what lies in it could be theirs."""
+    link, found = os.lstat(path), os.stat(path)
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, "is not a directory")
+    if found.st_uid != os.geteuid() or link.st_uid not in (0, os.geteuid()):
+        raise PermissionError(errno.EPERM, "belongs to another user")
+    place = file_trust.describe(str(path), "directory", found, str(path))
+    unstuck = replace(place, mode=place.mode & ~stat.S_ISVTX)  # nobody else may even add a file
+    if file_trust.objection(unstuck, file_trust.current_user()):
+        raise PermissionError(errno.EPERM, "others can write to it (chmod go-w it)")
+
+
+def opened(path: Path, flags: int) -> int:
+    """Open a file of ours, made if it is missing; return its descriptor.
+
+    Raises OSError, also if what is there is no regular file or another user's. Never waits, as
+    opening a FIFO would.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ELOOP, errno.EISDIR, errno.ENODEV):
+            raise _irregular(path) from None
+        raise
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise _irregular(path)
+    if found.st_uid != os.geteuid():
+        os.close(descriptor)
+        raise PermissionError(errno.EPERM, f"{path.name} belongs to another user: remove it", str(path))
+    return descriptor
+
+
+def is_file(path: Path | str) -> bool:
+    """Return whether there is a regular file, not a link to one."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def database(path: Path) -> None:
+    """Make the file of a database if it is missing, for SQLite to open. Raises OSError as `opened`."""
+    os.close(opened(path, os.O_RDWR))
+    for ending in BESIDE:
+        beside = Path(f"{path}{ending}")
+        if os.path.lexists(beside) and not is_file(beside):
+            raise _irregular(beside)
+
+
+def _irregular(path: Path) -> OSError:
+    return OSError(errno.EINVAL, f"{path.name} is not a regular file: move it away", str(path))

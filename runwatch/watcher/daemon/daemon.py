@@ -1,0 +1,209 @@
+"""The daemon's life: one per state directory, ready, reloaded, drained, and never without its socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from runwatch.core import text
+from runwatch.core.errors import EngineError, ExitCode, RunwatchError
+from runwatch.core.notice import Notice
+from runwatch.watcher.daemon import logs
+from runwatch.watcher.daemon.lock import Lock
+from runwatch.watcher.daemon.systemd import Manager
+from runwatch.watcher.ingest import open_file_limit
+from runwatch.watcher.service import sockets
+from runwatch.watcher.service.connection import CHUNK
+from runwatch.watcher.service.launch import Assignment
+from runwatch.watcher.service.server import Server
+
+SIGN = 10.0
+"""Seconds in which a worker gives its first sign of life; without one, clients are answered all the same."""
+EVERY = 2.0
+"""Seconds between two looks at whether socket and lock are still there."""
+
+
+def run(assignment: Assignment, ready: Callable[[str], object]) -> int:
+    """Watch until told to stop; return the exit code. `ready` is told once clients are answered.
+
+    Raises RunwatchError before that if it cannot be.
+    """
+    state = assignment.state_path
+    sockets.secure(state)
+    lock = Lock(state)
+    open_file_limit.raise_limit(open_file_limit.ENGINE)
+    try:
+        return asyncio.run(_Daemon(assignment, state, lock).run(ready))
+    finally:
+        lock.release()
+
+
+class _Daemon:
+    """A server with a door, in the hands of signals and the service manager."""
+
+    def __init__(self, assignment: Assignment, state: Path, lock: Lock) -> None:
+        self._assignment, self._state, self._lock = assignment, state, lock
+        self._manager = Manager()
+        self._server: Server
+        self._door: asyncio.Server | None = None
+        self._place = Path()
+        self._identity: tuple[int, int] = (0, 0)
+        self._looked = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._interrupted = False
+        self._taken = False
+
+    async def run(self, ready: Callable[[str], object]) -> int:
+        loop = asyncio.get_running_loop()
+        self._server = server = Server(self._assignment, logs.tell, ours=self._ours)
+        if not server.paths:
+            told = server.config.path
+            write = f"under [watch] in {told}" if told else "into a configuration: runwatch init"
+            raise EngineError("nothing to watch", "", f"give log files or directories, or write them {write}")
+        await self._open()
+        loop.add_signal_handler(signal.SIGTERM, self._stop, "SIGTERM")
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        loop.add_signal_handler(signal.SIGHUP, self._begin, self._reload)
+        server.beat = self._beat
+        working = asyncio.create_task(server.run())
+        await self._first_sign(working)
+        logs.tell("start", self._words(), pid=os.getpid(), socket=self._place)
+        self._manager.ready(self._status())
+        ready(self._words())
+        await server.stopped.wait()
+        logs.tell("stop", "delivering what is to be delivered")
+        self._manager.stopping()
+        self._close()
+        await working
+        logs.tell("stop", "ended")
+        return int(ExitCode.OK)
+
+    async def _first_sign(self, working: asyncio.Task[None]) -> None:
+        """Wait until a worker has answered, or a while: it may hang on a dead mount. Raises what ended it."""
+        signs = [asyncio.ensure_future(event.wait()) for event in (self._server.heard, self._server.stopped)]
+        await asyncio.wait([*signs, working], timeout=SIGN, return_when=asyncio.FIRST_COMPLETED)
+        for sign in signs:
+            sign.cancel()
+        if working.done():
+            working.result()
+
+    def _words(self) -> str:
+        """Return what is done and where alerts go, for people."""
+        count, config = len(self._server.paths), self._server.config
+        paths = f"{count} path{'s' * (count != 1)}"
+        where = ", ".join(config.everyone())
+        sends = f"alerts go to {where}" if where else "alerts are sent nowhere: no channel is configured"
+        blind = "" if self._server.heard.is_set() else "; nothing could be read yet: see runwatch status"
+        return f"watching {paths} ({config.path or 'no configuration file'}); {sends}{blind}"
+
+    def _status(self) -> str:
+        groups = self._server.engine.groups.values()
+        runs = sum(len(group.runs) for group in groups)
+        return f"{runs} runs, {len(self._server.engine.sources)} sources"
+
+    # -- the door --------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        """Listen for clients."""
+        listener, self._place = sockets.listen(self._state)
+        found = self._place.lstat()
+        self._identity = found.st_dev, found.st_ino
+        self._door = await asyncio.start_unix_server(
+            self._admit, sock=listener, limit=CHUNK, backlog=sockets.BACKLOG
+        )
+
+    async def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sock: socket.socket = writer.get_extra_info("socket")
+        who = sockets.owner(sock)
+        if who not in (os.geteuid(), 0, None):
+            logs.tell("notice", "a client of another user was turned away", uid=who)
+            writer.close()
+            return
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):  # cancelled: the loop ends
+            await self._server.clients.admit(reader, writer)
+
+    def _close(self) -> None:
+        """Take no more clients."""
+        if self._door is not None:
+            self._door.close()
+        if self._there():
+            with contextlib.suppress(OSError):
+                self._place.unlink()
+
+    def _there(self) -> bool:
+        try:
+            found = self._place.lstat()
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
+
+    # -- the passing of time ---------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        """Note that the loop did its work: give a sign of life, and see that we can be found."""
+        self._manager.beat(self._status())
+        now = asyncio.get_running_loop().time()
+        if now - self._looked < EVERY or self._server.stopped.is_set():
+            return
+        self._looked = now
+        if not self._ours():
+            self._server.stopped.set()
+        elif not self._there():
+            self._begin(self._open_again)
+
+    def _ours(self) -> bool:
+        """Whether no other daemon took the state directory; if it is gone, make it again."""
+        if self._lock.held():
+            return True
+        if not self._taken:
+            self._taken = True
+            logs.tell("error", "another daemon has taken this state directory: this one ends")
+        return False
+
+    async def _open_again(self) -> None:
+        """Put back a socket that somebody removed; clients that are connected stay."""
+        before = self._door
+        try:
+            await self._open()
+        except RunwatchError as error:
+            self._server.notice(Notice(str(error), "socket"))
+            return
+        self._server.notice(
+            Notice(f"the socket was removed and is there again: {text.path(str(self._place))}", "socket")
+        )
+        if before is not None:
+            before.close()
+
+    # -- signals ---------------------------------------------------------------------------------
+
+    def _begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do something in the loop, beside its work."""
+        task = asyncio.ensure_future(work())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reload(self) -> None:
+        self._manager.reloading()
+        try:
+            logs.tell("reload", self._server.reload())
+        except RunwatchError as error:
+            self._server.notice(f"the configuration was not taken, the old one holds: {error}")
+        self._manager.ready(self._status())
+
+    def _stop(self, why: str) -> None:
+        logs.tell("stop", why)
+        self._server.stopped.set()
+
+    def _interrupt(self) -> None:
+        if self._interrupted:
+            os._exit(ExitCode.INTERRUPTED)
+        self._interrupted = True
+        with contextlib.suppress(OSError):
+            os.write(2, b"runwatch: stopping; press ctrl-c again to end at once\n")
+        self._stop("SIGINT")

@@ -1,0 +1,143 @@
+"""Whether two sources of one run tell the same: the numbers of a metric, and the time.
+
+A log rounds what a tracker keeps in full, and counts steps from 0 where the
+tracker counts from 1; neither is a disagreement. Numbers that differ beyond
+that often are a bug worth knowing: another average, another rank, another unit.
+Times that differ by minutes are of another clock, zone or launch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runwatch.core.block import Samples
+from runwatch.core.series import Series
+
+Floats = NDArray[np.float64]
+ENOUGH = 20
+"""Steps that both must have told before they are judged."""
+MOST = 0.5
+"""Fraction of them that must differ."""
+APART = 180.0
+"""Seconds between two clocks that are told."""
+STEADY = 0.1
+"""Largest part of that by which the middle half of the differences may vary."""
+_FEW = 256
+_PLACES = 9
+_DIGITS = 6
+_FLOAT32 = 1e-6
+"""Relative difference between a number and its float32, and what printing seven digits does to it."""
+_EXACT = 1e-9
+"""The same between a printed number and what it was read as, after scaling."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first step at which two sources differ."""
+
+    step: int
+    ours: float
+    theirs: float
+
+
+class Outcome(NamedTuple):
+    """What came of a comparison."""
+
+    judged: bool
+    """Whether both told enough of the same steps."""
+    difference: Difference | None = None
+
+
+@dataclass(slots=True)
+class Telling:
+    """What one source told of something that another tells too, and whether the two were compared."""
+
+    series: Series = field(default_factory=lambda: Series(""))
+    judged: bool = False
+    told: bool = False
+    """They differ, and that was said."""
+
+    _tried: int = 0
+    """How much there was when they were compared last."""
+
+    def add(self, samples: Samples) -> bool:
+        """Take in more; return whether it is time to compare: each time there is twice as much.
+
+        Until enough steps are common to both much sooner: which of them is read first
+        must not decide what is found.
+        """
+        before = len(self.series)
+        self.series.add(samples)
+        count = len(self.series)
+        grown = count >= (2.0 if self.judged else 1.1) * self._tried
+        early = not self.judged and before < _FEW
+        due = not self.told and count >= ENOUGH and (grown or early)
+        self._tried = count if due else self._tried
+        return due
+
+
+def compare(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) -> Outcome:
+    """Compare two histories of one metric.
+
+    Four arrays, steps ascending or not; of a step told twice the first counts. One that counts its
+    steps from 0 agrees once they are shifted; where they do not agree, the shift counts that makes
+    most steps common: which steps a source lacks must not decide what is found.
+    """
+    worst: tuple[int, Difference] | None = None
+    for shift in (0.0, 1.0, -1.0):
+        _, here, there = np.intersect1d(steps, their_steps + shift, return_indices=True)
+        a, b = ours[here], theirs[there]
+        known = np.isfinite(a) & np.isfinite(b)
+        count = int(np.count_nonzero(known))
+        if count < ENOUGH // 2:
+            continue
+        a, b, at = a[known], b[known], steps[here][known]
+        apart = np.abs(a - b) > _rounding(a) + _rounding(b) + _FLOAT32 * np.maximum(np.abs(a), np.abs(b))
+        if np.mean(apart) <= MOST:
+            return Outcome(count >= ENOUGH)
+        first = int(np.argmax(apart))
+        if worst is None or count > worst[0]:
+            worst = count, Difference(int(at[first]), float(a[first]), float(b[first]))
+    if worst is None or worst[0] < ENOUGH:
+        return Outcome(False)
+    return Outcome(True, worst[1])
+
+
+def clocks(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) -> Outcome:
+    """Compare the Unix times at which two sources say that steps were made.
+
+    The difference is the median over the steps of both; one that is no steady
+    difference of clocks (a launch that was repeated slower) counts for none.
+    """
+    _, here, there = np.intersect1d(steps, their_steps, return_indices=True)
+    if len(here) < ENOUGH:
+        return Outcome(False)
+    low, middle, high = np.percentile(theirs[there] - ours[here], (25, 50, 75))
+    if abs(middle) < APART or high - low > STEADY * abs(middle):
+        return Outcome(True)
+    first = here[0]
+    return Outcome(True, Difference(int(steps[first]), float(ours[first]), float(ours[first] + middle)))
+
+
+def _rounding(values: Floats) -> Floats:
+    """Return by how much each value may have been rounded: as the values together show.
+
+    All have a last decimal place in common (`%.4f`), or a number of digits (`%.3g`).
+    """
+    places = np.zeros(len(values))
+    for count in range(_PLACES):
+        scaled = values * 10.0**count
+        if np.all(np.abs(scaled - np.rint(scaled)) <= _FLOAT32):
+            places[:] = 0.5 * 10.0**-count * (1 + _FLOAT32)
+            break
+    size = np.floor(np.log10(np.where(values == 0, 1.0, np.abs(values))))
+    for digits in range(1, _DIGITS + 1):
+        last = 10.0 ** (size - digits + 1)
+        scaled = values / last
+        if np.all(np.abs(scaled - np.rint(scaled)) <= _EXACT * np.abs(scaled)):
+            return np.maximum(places, 0.5 * last * (1 + _FLOAT32))
+    return places

@@ -1,0 +1,66 @@
+"""How a process ended, as an event of its run: the same kinds as where a log tells it."""
+
+from __future__ import annotations
+
+import signal
+
+from runwatch.core.batch import Event
+from runwatch.core.machine import Ended
+from runwatch.core.run import Run
+from runwatch.core.sample import MachineEvent
+from runwatch.watcher.engine.group import Group
+from runwatch.watcher.sources.member import WANDB
+
+ORPHANED = 60.0
+"""Seconds without a record after which a W&B file that nobody holds open has been left."""
+_FAULTS = frozenset({
+    signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGSYS,
+})  # fmt: skip
+"""Signals of which native code dies by itself."""
+
+
+def orphaned(group: Group, run: Run, now: float) -> Ended | None:
+    """Return the end of a W&B run that left no exit record: nobody on its own host has its file open.
+
+    None where that is not so, or cannot be known: the file's age alone says nothing.
+    """
+    machine, leader, newest = group.machine, group.leader, group.written
+    if leader is None or leader.member.kind != WANDB or run.finished or newest is None:
+        return None
+    here = machine.nobody_on and run.about.get("host") == machine.nobody_on
+    return Ended(newest, None, None, inferred=True) if here and now - newest >= ORPHANED else None
+
+
+def event_of(told: MachineEvent, run: Run) -> Event | None:
+    """Return what the end of a rank or main process means to its run.
+
+    None for a good end and for one that the kernel does not tell: that is
+    unknown, not failed. Helpers and launchers follow from what they help.
+    """
+    if told.kind != "process_died" or told.role not in {"rank", "main"}:
+        return None
+    kind = _kind(told)
+    if kind is None:
+        return None
+    data = {"pid": str(told.pid)}
+    return Event(kind, 0, run.last_line or 0, _title(told), rank=told.rank, step=run.last_step, data=data)
+
+
+def _kind(told: MachineEvent) -> str | None:
+    if told.oom:
+        return "host_oom"
+    if told.signal is None:
+        return "error" if told.exit_code else None
+    if told.signal == signal.SIGKILL:
+        return "killed"
+    return "segfault" if told.signal in _FAULTS else "signal"
+
+
+def _title(told: MachineEvent) -> str:
+    """Return the sampler's words; where memory ran out, the signal stands in them too."""
+    name = f"rank {told.rank} (pid {told.pid})" if told.role == "rank" else ""
+    if told.oom and name:
+        return f"{name} was killed by SIGKILL (out of memory)"
+    if told.oom:
+        return f"{told.title.partition(' was killed')[0]} was killed by SIGKILL (out of memory)"
+    return told.title

@@ -1,0 +1,415 @@
+"""The fold: batches and the passing of time in; runs, incidents and their changes out.
+
+Pure of I/O and of clocks (time is an argument): the same batches give the same
+state, whether they come live, from history, or in a test.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TypeVar
+
+import msgspec
+
+from runwatch.alerts.incidents.incidents import Change, IncidentBook
+from runwatch.alerts.rules.common.signatures import CRASH_KINDS
+from runwatch.alerts.rules.ruleset import Ruleset
+from runwatch.core.batch import Batch
+from runwatch.core.block import Block, Reference, Status
+from runwatch.core.checkpoint import Look
+from runwatch.core.readability import Lost
+from runwatch.core.run import DONE, Run
+from runwatch.core.sample import MachineEvent, Message
+from runwatch.core.series import FULL, Detail
+from runwatch.watcher.engine.endings import event_of, orphaned
+from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group, WatchedRun, title_of
+from runwatch.watcher.engine.judging import Judging, adapted
+from runwatch.watcher.engine.reference import beside
+from runwatch.watcher.engine.source import Source
+from runwatch.watcher.sources.member import LOG, ORDER, Member
+from runwatch.watcher.sources.sidecar_facts import Beside
+
+MAX_RUNS = 64
+"""Runs kept per group; of a longer pipeline the oldest are forgotten."""
+GONE = 10.0
+"""Seconds after the end of a run's last process until nothing more is expected of it."""
+SWITCHED_OFF = "its rule was switched off"
+
+T = TypeVar("T")
+
+
+class Engine:
+    """All sources in their groups, and the judgement of their runs."""
+
+    def __init__(
+        self, rules: Ruleset | None = None, prefer: tuple[str, ...] = ORDER, detail: Detail = FULL
+    ) -> None:
+        """`prefer`: kinds of source in the order in which those of one run are believed.
+
+        `detail`: how much of each run is kept.
+        """
+        self._prefer, self._detail = prefer, detail
+        self.rules = rules or Ruleset()
+        self.rules.check()  # a bad threshold is an error now, not at the first run
+        self.groups: dict[str, Group] = {}
+        self.sources: dict[str, tuple[Group, Source]] = {}
+        self.deadline: float | None = None
+        """Unix time by which every run must have ended, if a person said so."""
+        self.troubles: list[str] = list(self.rules.troubles)
+        """What went wrong in runwatch itself, for people."""
+        self._judging = Judging(self.troubles)
+
+    def add_source(self, source_id: str, name: str, path: str, member: Member | None = None) -> Group:
+        """Watch another stream; a known id starts afresh. Return the group it belongs to."""
+        member = Member() if member is None else member
+        group_id = member.group or source_id
+        afresh = source_id in self.sources and group_id == source_id
+        if group_id not in self.groups or afresh:
+            self.groups[group_id] = Group(group_id, name, deadline=self.deadline, prefer=self._prefer)
+        group = self.groups[group_id]
+        if member.kind == LOG and group.sources and all(s.member.kind != LOG for s in group.sources.values()):
+            self._rename(group, name)  # as it is called where the log was there at first
+        source = Source(source_id, name, path, member, opened=len(group.sources))
+        source.log = deque(maxlen=self._detail.lines)
+        source.read_when = deque(maxlen=self._detail.lines)
+        group.sources[source_id] = source
+        self.sources[source_id] = group, source
+        return group
+
+    def adopt(self, group: Group) -> None:
+        """Take over a group that an engine before this one had folded."""
+        group.deadline = self.deadline
+        self.groups[group.id] = group
+        self.sources.update((key, (group, source)) for key, source in group.sources.items())
+
+    def fold(
+        self,
+        source_id: str,
+        batch: Batch,
+        *,
+        live: bool = False,
+        arrival: float = 0.0,
+        written: float | None = None,
+        late: bool = False,
+    ) -> list[Change]:
+        """Take in the next batch of a source; return what changed in its incidents.
+
+        `late` tells that it was written while nobody watched: `arrival` says little.
+        """
+        group, source = self.sources[source_id]
+        group.lived |= live and batch.end > batch.start
+        if source.lost is not None and live and batch.end > batch.start:  # its path is gone, it is still open
+            source.lost = msgspec.structs.replace(source.lost, since=arrival, brief=True)
+        batch = source.take(batch, written, arrival if live and not late else 0.0)
+        if apart := tuple(group.clocks_apart(source, batch)):
+            batch = msgspec.structs.replace(batch, events=(*batch.events, *apart))
+        before = group.leader
+        if group.elect(source) and group.runs:
+            follower = before.id if before is not None and before.member.rank is None else None
+            group.runs[-1] = self._watch(group.runs[-1].run.led_anew(follower))
+        changes: list[Change] = []
+        for segment in source.splitter.split(batch, live=live, arrival=arrival):
+            leads = source is group.leader or group.leader is None
+            if segment.leads_anew and leads and group.runs:
+                group.runs[-1] = self._watch(group.runs[-1].run.led_anew(None))
+            if segment.begins_run and leads and group.runs:
+                changes += self._close(group.runs[-1], arrival)
+                self._begin(group)
+            whole = source.with_early(segment.block)
+            if not group.runs:
+                if not _tells(whole):
+                    source.keep_early(whole)
+                    continue
+                self._begin(group)
+            source.early = ()
+            watched = group.runs[-1]
+            told = replace(whole, late=True) if late else whole
+            block = group.told(source, told, leads=leads)
+            watched.run.format = group.format
+            watched.run.title = title_of(source, whole, watched.run.title)
+            watched.run.printed.update(batch.printed)
+            watched.run.fold(block)
+            changes += self._judging.judge(watched, block)
+        self._sight(group, arrival)
+        if source.member.rank is not None and group.runs:
+            rank = group.runs[-1].run.rank(source.member.rank)
+            rank.seen = arrival if live and batch.lines else rank.seen
+        return changes
+
+    def lose(self, source_id: str, lost: Lost, now: float) -> None:
+        """Note at Unix time `now` that a source cannot be read."""
+        group, source = self.sources[source_id]
+        known = source.lost
+        if known is not None:
+            brief = known.brief and lost.brief
+            lost = msgspec.structs.replace(lost, since=min(known.since, lost.since), brief=brief)
+        source.lost = lost
+        self._sight(group, now)
+
+    def see(self, source_id: str, now: float) -> None:
+        """Note at Unix time `now` that a source can be read."""
+        group, source = self.sources[source_id]
+        if source.lost is not None:
+            source.lost = None
+            self._sight(group, now)
+
+    def look(
+        self,
+        source_id: str,
+        look: Look,
+        beside: Beside,
+        *,
+        live: bool = False,
+        arrival: float = 0.0,
+        partial: bool = False,
+    ) -> list[Change]:
+        """Take in what a look at a directory gave, or the `partial` one before it.
+
+        Return what changed in incidents.
+        """
+        group, source = self.sources[source_id]
+        source.looked = source.looked or not partial
+        if not group.runs and (look.present or beside.batches):
+            self._begin(group)
+        for watched in group.runs[-1:]:
+            watched.run.checkpoints.fold(look, None if live or partial else arrival)
+            for facts in beside.facts.values():
+                watched.run.tell(facts)
+        changes: list[Change] = []
+        for batch in beside.batches.values():
+            changes += self.fold(source_id, batch, live=live, arrival=arrival)
+        return changes
+
+    def sample(self, group_id: str, message: Message) -> list[Change]:
+        """Take in what a sampler says of the machine under a group; return what changed in incidents."""
+        group = self.groups[group_id]
+        group.machine.fold(message)
+        group.lived |= any(group.machine.own())
+        if not isinstance(message, MachineEvent) or not group.runs:
+            return []
+        watched = group.runs[-1]
+        event = None if watched.run.finished else event_of(message, watched.run)
+        if event is None:
+            return []
+        block = Block({}, None, events=(event,), live=True, arrival=message.time)
+        watched.run.fold(block)
+        return self._judging.judge(watched, block)
+
+    def tick(self, now: float, group_ids: Iterable[str] | None = None) -> list[Change]:
+        """Let rules about silence judge the newest run of each group, or of those named."""
+        changes: list[Change] = []
+        for group_id in self.groups if group_ids is None else group_ids:
+            group = self.groups[group_id]
+            if self._sight(group, now) is not None and not group.runs:
+                self._begin(group)
+                group.runs[-1].begun_blind = True
+                self._sight(group, now)
+            for watched in group.runs[-1:]:
+                lost = self._lost(group)
+                if lost is None and (group.machine.ended is None or group.machine.ended.inferred):
+                    group.machine.ended = orphaned(group, watched.run, now)
+                if lost is None:
+                    _end(group, watched, now)
+                status = self._status(group, watched.run, now, live=True)
+                send = group.lived or lost is not None
+                found = self._judging.tick(watched, status, now if send else None, send=send)
+                changes += [*found, *_released(watched)] if send else found
+                watched.held += [change.row.id for change in found if change.kind == "firing" and not send]
+                if lost is None and watched.begun_blind:
+                    watched.begun_blind = False
+                    if watched.run.bare:  # nothing tells that it was a run at all
+                        group.aside = group.runs.pop()
+        return changes
+
+    def finish(self, now: float) -> list[Change]:
+        """Judge every group as sources that are complete: nothing more will come."""
+        changes: list[Change] = []
+        for group in self.groups.values():
+            if self._sight(group, now) is not None and not group.runs:
+                self._begin(group)
+                self._sight(group, now)
+            for watched in group.runs[-1:]:
+                status = self._status(group, watched.run, now, live=False)
+                name = self.rules.reference(watched.run.name)
+                if name and status.reference is None:
+                    self.troubles.append(f"there is no run {name!r} to compare {watched.run.name} with")
+                changes += self._judging.tick(watched, status, None, send=False)
+        return changes
+
+    def drop_source(self, source_id: str) -> None:
+        """Watch a stream no longer; a group without any is forgotten, and its runs with it."""
+        group, _ = self.sources.pop(source_id)
+        group.sources.pop(source_id, None)
+        if not group.sources:
+            self.groups.pop(group.id, None)
+
+    def configure(self, rules: Ruleset) -> None:
+        """Judge by other rules and thresholds from now on; what rules have learned stays.
+
+        Raises ConfigError, changing nothing.
+        """
+        rules.check()
+        self.rules = rules
+        self.troubles += rules.troubles
+        for _, watched in self.runs():
+            watched.rules = adapted(watched.rules, rules.build(watched.run.name))
+
+    def retired(self) -> list[Change]:
+        """Resolve what rules raised that are switched off by now; return these changes."""
+        changes: list[Change] = []
+        for _, watched in self.runs():
+            changes += watched.incidents.retire({rule.name for rule in watched.rules}, SWITCHED_OFF)
+        return changes
+
+    def shift(self, seconds: float) -> None:
+        """Move what is known of times of arrival: the clock jumped by so many seconds."""
+        for group in self.groups.values():
+            for source in group.sources.values():
+                source.written = moved(source.written, seconds)
+                if source.lost is not None:
+                    source.lost = msgspec.structs.replace(source.lost, since=source.lost.since + seconds)
+            group.dark_since = moved(group.dark_since, seconds)
+            group.dark = deque(((a + seconds, b + seconds) for a, b in group.dark), group.dark.maxlen)
+            for watched in group.runs[-1:]:
+                watched.run.progressed = moved(watched.run.progressed, seconds)
+                for rank in watched.run.ranks.values():
+                    rank.seen = moved(rank.seen, seconds)
+
+    def runs(self) -> Iterator[tuple[Group, WatchedRun]]:
+        """Yield every run, oldest first within its group."""
+        for group in self.groups.values():
+            for watched in group.runs:
+                yield group, watched
+
+    def state(self, group: Group, watched: WatchedRun, now: float) -> str:
+        """Return running, stalled, crashed, finished, blind or unknown."""
+        if watched.phase in ENDED_OR_BLIND:
+            return watched.phase
+        return "running" if group.lives(now) and not watched.closed else "unknown"
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _lost(self, group: Group) -> Lost | None:
+        """Return why the newest run of a group, which may go on, cannot be seen; None if it can."""
+        lost = group.lost
+        if lost is None:
+            return None
+        expected = lost.always or group.lives(lost.since)
+        if not group.runs:
+            return lost if expected and not lost.gone else None
+        watched = group.runs[-1]
+        over = watched.phase == "crashed" or (watched.run.finished and not lost.grows)
+        over |= lost.gone and watched.phase == "stalled"
+        return lost if (expected or group.lived) and not over else None
+
+    def _sight(self, group: Group, now: float) -> Lost | None:
+        """See at Unix time `now` whether the newest run of a group can be seen; return why not."""
+        lost = self._lost(group)
+        if lost is not None:
+            group.dark_since = lost.since
+        elif group.dark_since is not None:
+            group.dark.append((group.dark_since, now))
+            group.dark_since = None
+        for watched in group.runs[-1:]:
+            watched.blind = lost if lost is not None and lost.counts(now) else None
+        return lost
+
+    def _begin(self, group: Group) -> None:
+        if group.aside is not None:
+            group.runs.append(group.aside)
+            group.aside = None
+            return
+        group.begun += 1
+        name = group.name if group.begun == 1 else f"{group.name}#{group.begun}"
+        group.runs.append(self._watch(Run(f"{group.id}#{group.begun}", name, detail=self._detail)))
+        del group.runs[:-MAX_RUNS]
+
+    def _rename(self, group: Group, name: str) -> None:
+        """Call a group and its runs by another name; what rules have learned stays."""
+        before, group.name = group.name, name
+        for watched in group.runs:
+            watched.run.name = name + watched.run.name.removeprefix(before)
+            watched.incidents.rename(watched.run.name)
+            watched.rules = adapted(watched.rules, self.rules.build(watched.run.name))
+
+    def _watch(self, run: Run) -> WatchedRun:
+        return WatchedRun(run, self.rules.build(run.name), IncidentBook(run.id, run.name))
+
+    def _close(self, watched: WatchedRun, now: float) -> list[Change]:
+        """Judge a run whose successor has begun: it will not go on."""
+        watched.closed = True
+        watched.run.rest(silent_for=math.inf)
+        status = Status(now=now, phase=watched.run.phase, live=False, finished=watched.run.finished)
+        return self._judging.tick(watched, status, None, send=False)
+
+    def _reference(self, run: Run) -> Reference | None:
+        """Return the run that this one is compared with, if one is named and known."""
+        name = self.rules.reference(run.name) if self.rules.references else ""
+        others = (watched.run for _, watched in self.runs() if watched.run.name == name) if name else ()
+        return next((beside(run, other) for other in others if other is not run), None)
+
+    def _status(self, group: Group, run: Run, now: float, *, live: bool) -> Status:
+        machine = group.machine
+        deadlines = [group.deadline, machine.job.deadline if machine.job is not None else None]
+        written = group.written if group.written is not None else now
+        moved_at = run.progressed if run.progressed is not None else written
+        silent_for = max(0.0, now - moved_at - group.unseen_for(moved_at, now))
+        lost = self._lost(group)
+        # An epoch's end that is watched may be followed by another.
+        if lost is None and (not live or run.planned is not None):
+            run.rest(silent_for)
+        return Status(
+            now=now,
+            phase=run.phase,
+            silent_for=silent_for,
+            log_silent_for=max(0.0, now - written - group.unseen_for(written, now)),
+            live=live,
+            finished=run.finished,
+            fraction=run.covered,
+            epoch=run.fraction if run.planned is None else None,
+            last_step=run.last_step,
+            last_line=run.last_line,
+            total=run.planned,
+            deadline=min((told for told in deadlines if told is not None), default=None),
+            eta=run.progress().eta_seconds,
+            checkpoints=run.checkpoints.summary() if len(run.checkpoints) else None,
+            facts=run.facts(),
+            machine=machine if live else None,
+            lived=group.lived,
+            reference=self._reference(run),
+            blind=lost,
+            blind_ranks=lost is None and group.lost_ranks,
+        )
+
+
+def _released(watched: WatchedRun) -> list[Change]:
+    """Return what is told after all, now that the run was seen alive."""
+    if not watched.held:
+        return []
+    held, watched.held = set(watched.held), []
+    leading = [row.id for row in watched.incidents.rows() if row.id in held]
+    return [change for key in leading if (change := watched.incidents.announce(key)) is not None]
+
+
+def _end(group: Group, watched: WatchedRun, now: float) -> None:
+    """Take a run for finished whose processes all ended with exit code 0, if the log says nothing else."""
+    ended, run = group.machine.ended, watched.run
+    if ended is None or now - ended.time < GONE or ended.exit_code != 0 or run.finished:
+        return
+    died = any(row.rule == "crash" and row.state != "resolved" for row in watched.incidents.every())
+    whole = run.covered is None or run.covered >= DONE
+    run.finished = whole and not died and (run.progressed is None or run.progressed <= ended.time + 1.0)
+
+
+def moved(time: float | None, seconds: float) -> float | None:
+    """Return a time moved by so many seconds, if there is one."""
+    return None if time is None else time + seconds
+
+
+def _tells(block: Block) -> bool:
+    """Return True if a block holds anything a run could be known by."""
+    events = any(event.kind in CRASH_KINDS for event in block.events)
+    return bool(block.progress is not None or block.samples or block.bar or block.ranks or events)

@@ -1,0 +1,45 @@
+"""What the engine adds to findings: the file that a line is of, the checkpoint to go back to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.run import Run
+from runwatch.core.snapshot import IncidentRow
+
+_SPOILS = frozenset({"nonfinite", "masked_nan", "divergence"})
+"""Rules whose critical findings mean that the weights are no longer worth saving."""
+
+
+def _sound(finding: Finding | IncidentRow) -> int | None:
+    """Return the step up to which all was well, as far as the finding tells."""
+    known = (finding.evidence.get(name) for name in ("sound_step", "best_step"))
+    return next((step for step in known if isinstance(step, int)), finding.step)
+
+
+def sound(incidents: Iterable[IncidentRow]) -> int | None:
+    """Return the step up to which the weights are good; None where nothing is known against the newest."""
+    spoilt = (
+        _sound(row)
+        for row in incidents
+        if row.rule in _SPOILS and row.severity == "critical" and row.state in ("firing", "acknowledged")
+    )
+    return min((step for step in spoilt if step is not None), default=None)
+
+
+def placed(finding: Finding, run: Run, source: str) -> Finding:
+    """Return `finding` with what helps a person to act on it; what the rule said itself stays.
+
+    `source` is the path of the file that its line is of, "" where the run has only one.
+    """
+    more: dict[str, float | int | str | None] = {}
+    if source and finding.line is not None:
+        more["source"] = source
+    if finding.verdict is Verdict.FIRING and finding.severity is not Severity.INFO:
+        good = run.good_before(_sound(finding), None if source else finding.line)
+        if good is not None:
+            more["last_checkpoint"] = good
+    return msgspec.structs.replace(finding, evidence={**more, **finding.evidence}) if more else finding

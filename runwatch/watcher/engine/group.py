@@ -1,0 +1,348 @@
+"""The sources that tell of the same runs, and which of them leads.
+
+A run leaves many traces: a log, one log per rank, standard error beside
+standard output, a tracker's files. One of them leads: its training records are
+the run's steps. The others add what the leader does not tell: ranks, events,
+metrics of their own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from runwatch.alerts.incidents.incidents import IncidentBook
+from runwatch.alerts.rules.base import Rule
+from runwatch.core.batch import BAR, NODE, TRAIN, Batch, Event
+from runwatch.core.block import Block, Samples
+from runwatch.core.machine import Machine
+from runwatch.core.metrics import label
+from runwatch.core.readability import Lost
+from runwatch.core.rows import times_of
+from runwatch.core.run import Run
+from runwatch.core.snapshot import Progress
+from runwatch.render.numbers import duration
+from runwatch.watcher.engine.agreement import Telling, clocks, compare
+from runwatch.watcher.engine.source import NOTHING, RECORDS, Source
+from runwatch.watcher.sources.member import DIRECTORY, LOG, METRICS, ORDER, TENSORBOARD, WANDB
+
+FRESH = 300.0
+"""Seconds after its last write for which a file that just ends still counts as running."""
+YOUNG = 64
+"""Training records until which a source that ought to lead may still take over."""
+MOST_DARK = 64
+"""Times in which a group could not be seen that are remembered."""
+ENDED_OR_BLIND = ("finished", "crashed", "stalled", "blind")
+"""Phases that a run keeps when nobody has seen it alive."""
+KINDS = {
+    LOG: "log",
+    WANDB: "W&B run",
+    TENSORBOARD: "TensorBoard",
+    METRICS: "metrics",
+    DIRECTORY: "checkpoints and facts",
+}
+_SAID_BY_LEADER = frozenset({"finished", "over", "early_stop"})
+"""Events that are about the run only where its leader tells them: one rank may end before the others."""
+
+
+@dataclass(slots=True)
+class WatchedRun:
+    """A run with what judges it."""
+
+    run: Run
+    rules: list[Rule]
+    incidents: IncidentBook
+    closed: bool = False
+    """Another run of the same sources has begun."""
+    source: str = ""
+    """Path of the source whose records make its steps, where it has several."""
+    held: list[str] = field(default_factory=list)
+    """Ids of incidents that the passing of time raised before the run was seen alive."""
+    blind: Lost | None = None
+    """Why nothing is known of it now; see runwatch.core.readability."""
+    begun_blind: bool = False
+    """It is shown because its log cannot be read; nothing was read of it yet."""
+
+    @property
+    def reason(self) -> str:
+        """Why it is blind and what to do, on one line; "" if it is not."""
+        return self.blind.reason if self.blind is not None and self.phase == "blind" else ""
+
+    @property
+    def phase(self) -> str:
+        """Phase for people: what the incidents say goes before what the log says."""
+        firing = {row.rule for row in self.incidents.rows() if row.state in ("firing", "acknowledged")}
+        if "crash" in firing:
+            return "crashed"
+        if self.blind is not None:
+            return "blind"
+        return "stalled" if firing & {"hang", "ended"} and not self.run.finished else self.run.phase
+
+    def progress(self) -> Progress:
+        """Return how far the run is; one that stands still, or cannot be seen, has no ETA."""
+        progress = self.run.progress()
+        if self.phase in ("crashed", "stalled", "blind"):
+            return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None, rate=None)
+        return progress
+
+
+@dataclass(slots=True)
+class Group:
+    """All sources of the same runs, oldest run first."""
+
+    id: str
+    name: str
+    sources: dict[str, Source] = field(default_factory=dict)
+    runs: list[WatchedRun] = field(default_factory=list)
+    begun: int = 0
+    """Runs that ever began here."""
+    stale: bool = False
+    """It was old when it was opened."""
+    lived: bool = False
+    """It was seen alive: it grew while somebody watched, or a process of it was there.
+
+    What silence says of one that was not is history: it ended before.
+    """
+    leader: Source | None = None
+    machine: Machine = field(default_factory=Machine)
+    deadline: float | None = None
+    """Unix time by which its runs must have ended, if a person said so."""
+    prefer: tuple[str, ...] = ORDER
+    """Kinds of source, those that are believed first."""
+    dark_since: float | None = None
+    """Unix time since which its newest run cannot be seen; None while it can."""
+    dark: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=MOST_DARK))
+    """When it could not be seen, from and until Unix time, the newest last."""
+    aside: WatchedRun | None = None
+    """A run of which nothing was read, begun because its log could not be."""
+
+    @property
+    def lines(self) -> int:
+        """Lines read of all sources."""
+        return sum(source.lines for source in self.sources.values())
+
+    @property
+    def unparsed(self) -> int:
+        """Lines that gave nothing."""
+        return sum(source.unparsed for source in self.sources.values())
+
+    @property
+    def written(self) -> float | None:
+        """Unix time of the newest write to any source, as far as known."""
+        return max((s.written for s in self.sources.values() if s.written is not None), default=None)
+
+    @property
+    def lost(self) -> Lost | None:
+        """Why its runs cannot be seen: their leader, or, before there is one, no source can be read."""
+        if self.leader is not None:
+            return self.leader.unseen
+        read = [source for source in self.sources.values() if source.member.kind != DIRECTORY]
+        return read[0].unseen if read and all(source.unseen for source in read) else None
+
+    @property
+    def lost_ranks(self) -> bool:
+        """Whether the log of any rank cannot be read: ranks cannot be compared."""
+        return any(source.unseen for source in self.sources.values() if source.member.rank is not None)
+
+    def unseen_for(self, since: float, now: float) -> float:
+        """Return for how many of the seconds between two Unix times it could not be seen."""
+        dark = [*self.dark, (self.dark_since, now)] if self.dark_since is not None else self.dark
+        return sum(max(0.0, min(end, now) - max(begin, since)) for begin, end in dark)
+
+    def lives(self, now: float) -> bool:
+        """Return whether it was written to lately, or a process of it is there, at Unix time `now`."""
+        return (self.written is not None and now - self.written < FRESH) or any(self.machine.own())
+
+    def shown_phase(self, watched: WatchedRun, now: float) -> str:
+        """Return a run's phase for people: one that nobody saw alive may have ended long ago."""
+        phase = watched.phase
+        gone = watched.closed or not (self.lived or self.lives(now))
+        return "unknown" if gone and phase not in ENDED_OR_BLIND else phase
+
+    @property
+    def format(self) -> str | None:
+        """Format of the leader; before there is one, of whatever has one."""
+        if self.leader is not None:
+            return self.leader.format
+        return next((s.format for s in self.sources.values() if s.format), None)
+
+    @property
+    def unseen(self) -> bool:
+        """Whether one of its directories is still to be looked at for the first time."""
+        return any(s.member.kind == DIRECTORY and not s.looked for s in self.sources.values())
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where its sources are, the leader first."""
+        first = [self.leader.path] if self.leader is not None else []
+        states = [path for path in self._paths if path.endswith("/trainer_state.json")]
+        old = {*states[:-1]} - {*first}  # each checkpoint's repeats those before it
+        return tuple(dict.fromkeys([*first, *(path for path in self._paths if path not in old)]))
+
+    @property
+    def _paths(self) -> list[str]:
+        return [source.path for source in self.sources.values()]
+
+    @property
+    def whys(self) -> tuple[str, ...]:
+        """What each of `paths` is to the run, and why it belongs to it, for people; none for one source."""
+        sources = {source.path: source for source in self.sources.values()}
+        return tuple(self._why(sources[path]) for path in self.paths) if len(sources) > 1 else ()
+
+    def _why(self, source: Source) -> str:
+        member = source.member
+        node, rank = divmod(member.rank or 0, NODE)
+        what = f"rank {rank}" + (f" of node {node}" if node else "")
+        what = KINDS[member.kind] if member.rank is None else what
+        leads = ["leads: its records are the run's steps"] if source is self.leader else []
+        return "; ".join([what, *leads, *([member.why] if member.why else [])])
+
+    @property
+    def about(self) -> str:
+        """What was grouped and why, for people; "" for one source."""
+        if len(self.sources) == 1:
+            return ""
+        reasons = dict.fromkeys(s.member.why for s in self.sources.values() if s.member.why)
+        why = f" ({'; '.join(list(reasons)[:3])})" if reasons else ""
+        return f"{len(self.paths)} sources{why}"
+
+    def speaker(self, path: str | None = None) -> Source | None:
+        """Return the source at `path`, else the leader, else whoever said something."""
+        sources = self.sources.values()
+        asked = next((source for source in sources if source.path == path), None) if path else None
+        return asked or self.leader or next((source for source in sources if source.log), None)
+
+    def elect(self, source: Source) -> bool:
+        """Let `source` lead if it should, now that it told something; return True if its steps begin anew.
+
+        A later attempt goes on where the one before it stopped. Otherwise the first to tell
+        training records leads, unless one of a lower rank comes while there are few of them.
+        """
+        leader = self.leader
+        if source is leader or source.strength == NOTHING:
+            return False
+        if leader is None or source.strength > leader.strength:
+            self.leader = source
+        elif source.member.kind == leader.member.kind and source.member.attempt > leader.member.attempt:
+            source.splitter, self.leader = leader.splitter, source
+        elif source.strength == leader.strength and self._before(source, leader) and leader.records <= YOUNG:
+            self.leader = source
+            return source.strength == RECORDS
+        return False
+
+    def told(self, source: Source, block: Block, *, leads: bool) -> Block:
+        """Return what a block of `source` tells the newest run.
+
+        The leader tells everything. Another rank's log tells how far that rank is and
+        what happened to it; any other source what the leader does not tell.
+        """
+        run, rank = self.runs[-1].run, source.member.rank
+        if len(self.sources) == 1 and not source.member.group:
+            run.take_over(block.samples)  # others may come
+            return block
+        block = _of_source(block, source.path)
+        if block.rank is not None:
+            return block
+        if leads:
+            self.runs[-1].source = source.path
+            run.take_over(block.samples)
+            return block if rank is None else replace(block, lead=rank)
+        if rank is not None and self.leader is not None and rank != self.leader.member.rank:
+            events = [event for event in block.events if event.kind not in _SAID_BY_LEADER]
+            return replace(
+                block, rank=rank, events=events, marks={}, ranks={}, restarts=(), total=None, bar=None
+            )
+        worse = {other.id for other in self.sources.values() if self._goes_over(source, other)}
+        mine = run.claim(block.samples, source.id, self._earlier(source), worse)
+        samples = {name: told for name, told in block.samples.items() if name in mine}
+        repeated = {name: told for name, told in block.samples.items() if name not in mine}
+        events = [*block.events, *self._disagreements(run, source, repeated)]
+        marks = {kind: at for kind, at in block.marks.items() if kind not in (TRAIN, BAR)}
+        bar = None if run.records and run.stepped else block.bar
+        return replace(
+            block, samples=samples, events=events, progress=None, restarts=(), marks=marks, bar=bar
+        )
+
+    def clocks_apart(self, source: Source, batch: Batch) -> Iterator[Event]:
+        """Compare when steps were made with what the leader says; yield an event if that differs, once."""
+        samples, leader = times_of(batch), self.leader
+        if not len(samples) or not source.clock.add(samples) or leader is None:
+            return
+        if leader is source or source.member.rank not in (None, leader.member.rank):
+            return
+        judged, found = clocks(*leader.clock.series.newest(), *source.clock.series.newest())
+        source.clock.judged, source.clock.told = source.clock.judged or judged, found is not None
+        if found is not None:
+            apart = found.theirs - found.ours
+            order = f"{duration(abs(apart))} {'after' if apart > 0 else 'before'}"
+            title = f"{source.path} dates the same steps {order} {leader.path}: another clock, zone or launch"
+            data = {"seconds": f"{apart:.0f}", "source": source.path, "other": leader.path}
+            last = int(samples.offset[-1]), int(samples.line[-1])
+            yield Event("clocks", *last, title, step=found.step, data=data)
+
+    def _before(self, source: Source, other: Source) -> bool:
+        return source.member.place(self.prefer) < other.member.place(self.prefer)
+
+    def _goes_over(self, source: Source, other: Source) -> bool:
+        """Return True if a metric that both tell is told by `source`: preferred, or telling it all anew."""
+        states = [each.path.endswith("/trainer_state.json") for each in (source, other)]
+        preferred = source.member.kind != other.member.kind and self._before(source, other)
+        return preferred or (all(states) and source.opened > other.opened)
+
+    def _earlier(self, source: Source) -> set[str]:
+        """Return the ids of earlier launches' sources of the same kind: a tracker makes one per launch."""
+        kind, attempt = source.member.kind, source.member.attempt
+        sources = self.sources.values()
+        return {s.id for s in sources if s.member.kind == kind and s.member.attempt < attempt}
+
+    def _disagreements(self, run: Run, source: Source, repeated: Mapping[str, Samples]) -> Iterator[Event]:
+        """Compare what another source tells too; yield an event for each metric that differs, once."""
+        for name, samples in repeated.items():
+            other = source.repeats.setdefault(name, Telling())
+            if not other.add(samples):
+                continue
+            judged, found = compare(*run.series[name].newest(), *other.series.newest())
+            other.judged, other.told = other.judged or judged, found is not None
+            if found is None:
+                continue
+            owner = self.sources.get(run.owners.get(name, ""), self.leader)
+            first = owner.path if owner is not None else "the log"
+            one, two = (path.rpartition("/")[2] for path in (first, source.path))
+            one, two = (one, two) if one != two else (first, source.path)
+            title = f"{label(name)} is {found.ours:g} in {one} and {found.theirs:g} in {two}"
+            data = {
+                "metric": name,
+                "ours": f"{found.ours:g}",
+                "theirs": f"{found.theirs:g}",
+                "source": source.path,
+                "other": first,
+            }
+            last = int(samples.offset[-1]), int(samples.line[-1])
+            yield Event("disagreement", *last, title, step=found.step, data=data)
+
+
+def title_of(source: Source, block: Block, title: str) -> str:
+    """Return what to call a run called `title`, by what a block of a W&B run's file says.
+
+    Its name; where there is none, as of a run that is offline, its project's.
+    """
+    facts = [event.data for event in block.events if event.kind == "facts"]
+    if not facts or source.member.kind != WANDB:
+        return title
+    names = [told["name"] for told in facts if "name" in told]
+    projects = [told["project"] for told in facts if "project" in told]
+    return next(iter([*names[-1:], *([title] if title else projects[-1:])]), "")
+
+
+def _of_source(block: Block, path: str) -> Block:
+    """Return the block with the path its lines are of; events keep it, for rules that remember them."""
+    events = [
+        event
+        if event.kind == "facts"
+        else msgspec.structs.replace(event, data={"source": path, **event.data})
+        for event in block.events
+    ]
+    return replace(block, events=events, source=path)

@@ -1,0 +1,163 @@
+"""The headless stream: one plain object when a run appears, progresses, has an incident, ends.
+
+While a long history is read, `preview` objects tell its newest values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator
+from typing import Any
+
+from runwatch.alerts.incidents.incidents import Change
+from runwatch.core.errors import ExitCode
+from runwatch.core.run import Run
+from runwatch.core.snapshot import Progress
+from runwatch.watcher.engine.document import finite, incident_object, run_object
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.group import FRESH, Group, WatchedRun
+from runwatch.watcher.engine.views import Shown
+
+SETTLE = 3.0
+"""Seconds a log that finished, crashed or stalled must stay silent before its run counts as ended."""
+SETTLE_TOGETHER = 8.0
+"""The same where several sources tell of it: files are looked for, and directories looked at, every 5 s."""
+_CHANGES = {
+    "firing": "firing",
+    "escalated": "firing",
+    "eased": "firing",
+    "acknowledged": "acknowledged",
+    "resolved": "resolved",
+}
+
+
+class Headless:
+    """What one follower of the stream has been told."""
+
+    def __init__(self, engine: Engine, interval: float, every: int | None) -> None:
+        self._engine = engine
+        self._interval = interval
+        self._every = every
+        self._known: set[str] = set()
+        """Ids of the runs that were announced; before that nothing is said of a run."""
+        self._ended: dict[str, int] = {}
+        """Id of a run that was told to have ended -> its records then."""
+        self._told: dict[str, tuple[float, int]] = {}
+        """Run id -> (time, step) of its newest progress object."""
+        self._previewed: dict[str, float] = {}
+        """Group id -> time of its newest preview object."""
+        self._gave_up = False
+
+    def previews(self, shown: Iterable[Shown], now: float) -> Iterator[dict[str, Any]]:
+        """Yield the newest values of groups whose history is still being read, as often as progress."""
+        for item in shown:
+            group, run = item.group, item.preview
+            if run is None or now - self._previewed.get(group.id, -1e18) < self._interval:
+                continue
+            self._previewed[group.id] = now
+            body = _told(run, run.progress(), run.phase, now)
+            head = {"type": "preview", "format": run.format, "sources": list(group.paths)}
+            yield {**head, **body, "history": finite(item.history)}
+
+    def progress(self, now: float, *, reading: Container[str] = ()) -> Iterator[dict[str, Any]]:
+        """Yield what is due at Unix time `now`; nothing of groups whose history is still being read."""
+        runs = [(group, watched) for group, watched in self._engine.runs() if group.id not in reading]
+        for group, watched in runs:
+            if watched.run.id not in self._known:
+                yield from self._announce(group, watched)
+        for _, watched in runs:
+            if watched.run.records > self._ended.get(watched.run.id, watched.run.records):
+                del self._ended[watched.run.id]  # its launcher started it again
+            if self._due(watched, now):
+                yield self._progress(watched, now)
+        for group, watched in runs:
+            if watched.run.id not in self._ended and self._is_over(group, watched, now):
+                self._ended[watched.run.id] = watched.run.records
+                if self._told.get(watched.run.id, (now, None))[1] != (watched.run.last_step or 0):
+                    yield self._progress(watched, now)  # so that the newest that is told is where it ended
+                yield self._end(group, watched, now)
+        if not self._gave_up and self._is_nothing(now):
+            self._gave_up = True
+            name = ", ".join(group.name for group in list(self._engine.groups.values())[:3])
+            yield {"type": "end", "run": name, "state": "no run", "exit_code": int(ExitCode.UNREADABLE)}
+
+    def incident(self, change: Change) -> Iterator[dict[str, Any]]:
+        """Yield a change of an incident of an announced run, at once."""
+        name = _CHANGES.get(change.kind)
+        if name is not None and change.run in self._known:
+            body = incident_object(change.row)
+            yield {"type": "incident", "run": change.row.run, "change": name, "incident": body}
+
+    def _announce(self, group: Group, watched: WatchedRun) -> Iterator[dict[str, Any]]:
+        """Yield a run and the incidents its history left, as they are now."""
+        run = watched.run
+        self._known.add(run.id)
+        yield {"type": "run", "run": run.name, "format": run.format, "sources": list(group.paths)}
+        for row in watched.incidents.rows():
+            if row.state != "pending":
+                body = incident_object(row)
+                yield {"type": "incident", "run": run.name, "change": row.state, "incident": body}
+
+    def _due(self, watched: WatchedRun, now: float) -> bool:
+        run = watched.run
+        if run.id in self._ended or watched.closed:
+            return False
+        told_at, told_step = self._told.get(run.id, (-1e18, -(1 << 60)))
+        if self._every is not None:
+            step = run.last_step
+            return step is not None and not told_step <= step < told_step + self._every
+        return now - told_at >= self._interval
+
+    def _progress(self, watched: WatchedRun, now: float) -> dict[str, Any]:
+        run = watched.run
+        self._told[run.id] = (now, run.last_step or 0)
+        body = _told(run, watched.progress(), watched.phase, now)
+        why = {"reason": watched.reason} if watched.reason else {}
+        return {"type": "progress", **body, **why, "records": run.records}
+
+    def _is_over(self, group: Group, watched: WatchedRun, now: float) -> bool:
+        if watched.closed or all(source.ended for source in group.sources.values()):
+            return True
+        if group.unseen:
+            return False
+        settle = SETTLE if len(group.sources) == 1 else SETTLE_TOGETHER
+        quiet = group.written is None or now - group.written >= settle
+        return quiet and watched.phase in ("finished", "crashed", "stalled")
+
+    def _is_nothing(self, now: float) -> bool:
+        """Return whether there is no run and none will come: all is closed, or was written long ago."""
+        groups = list(self._engine.groups.values())
+
+        def over(group: Group) -> bool:
+            if all(source.ended for source in group.sources.values()):
+                return True
+            # An empty file is one that a run has yet to write.
+            old = group.stale and group.written is not None and now - group.written >= FRESH
+            return old and group.lines > 0
+
+        return bool(groups) and all(not group.runs and over(group) for group in groups)
+
+    def _end(self, group: Group, watched: WatchedRun, now: float) -> dict[str, Any]:
+        state = self._engine.state(group, watched, now)
+        serious = any(r.severity == "critical" for r in watched.incidents.rows())
+        code = ExitCode.FINDINGS if state in ("crashed", "stalled") or serious else ExitCode.OK
+        return {
+            "type": "end",
+            "run": watched.run.name,
+            "state": state,
+            "exit_code": int(code),
+            "summary": run_object(self._engine, group, watched, now),
+        }
+
+
+def _told(run: Run, progress: Progress, phase: str, now: float) -> dict[str, Any]:
+    """Return how far a run is, and its newest values."""
+    return {
+        "run": run.name,
+        "time": now,
+        "phase": phase,
+        "step": run.last_step,
+        "total": run.planned,
+        "progress": finite(progress.fraction),
+        "eta_seconds": finite(progress.eta_seconds),
+        "metrics": {name: finite(run.latest(name)) for name in run.series},
+    }

@@ -1,0 +1,48 @@
+"""The losses of a run beside those of the run that it is compared with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runwatch.core.block import Reference
+from runwatch.core.metrics import LOSS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from runwatch.core.run import Run
+    from runwatch.core.series import Series
+
+    Floats = NDArray[np.float64]
+
+_STRETCHES = 256
+
+
+def beside(run: Run, other: Run) -> Reference | None:
+    """Return `other` as the reference of `run`; None if one of them has no training loss."""
+    ours, theirs = run.series.get(LOSS), other.series.get(LOSS)
+    if ours is None or theirs is None:
+        return None
+    return Reference(other.name, lambda: _losses(ours, theirs))
+
+
+def _losses(ours: Series, theirs: Series) -> tuple[Floats, Floats, Floats]:
+    """Return (step, our loss, their loss), of steps that both have; arrays of shape (n,)."""
+    import numpy as np
+
+    steps, mine = _curve(ours)
+    at, usual = _curve(theirs)
+    both = (steps >= at.min(initial=np.inf)) & (steps <= at.max(initial=-np.inf))
+    if not both.any():
+        return np.empty(0), np.empty(0), np.empty(0)
+    return steps[both], mine[both], np.interp(steps[both], at, usual)
+
+
+def _curve(series: Series) -> tuple[Floats, Floats]:
+    import numpy as np
+
+    columns = series.columns(None, None, _STRETCHES)
+    known = [(x, mean) for x, mean in zip(columns.x, columns.mean, strict=True) if mean is not None]
+    points = np.array(known, np.float64).reshape(-1, 2)
+    return points[:, 0], points[:, 1]

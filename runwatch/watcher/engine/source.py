@@ -1,0 +1,125 @@
+"""One stream of batches: what it has told so far, and whether it can be read and understood."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from runwatch.core.batch import BAR, EVAL, RANK, TRAIN, Batch, Event
+from runwatch.core.block import Block
+from runwatch.core.readability import FEWER, KNOWN, LAYOUT, Lost, misread
+from runwatch.core.run_boundaries import Splitter
+from runwatch.watcher.engine.agreement import Telling
+from runwatch.watcher.sources.member import Member
+
+LOG_LINES = 2000
+"""Newest log lines kept per source, for views."""
+EARLY = 64
+"""Facts kept, a batch of them each, until a run is known."""
+NOTHING, BARS, RECORDS = range(3)
+
+
+@dataclass(slots=True)
+class Source:
+    """One stream of batches."""
+
+    id: str
+    name: str
+    path: str
+    member: Member
+    lines: int = 0
+    unparsed: int = 0
+    format: str | None = None
+    log: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+    read_when: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+    """(line, Unix time): from this line on they were read then, as they came; 0 where that tells nothing."""
+    written: float | None = None
+    """Unix time at which the newest bytes were written, as far as known."""
+    ended: bool = False
+    """It will give nothing more: standard input was closed."""
+    records: int = 0
+    """Training records read."""
+    splitter: Splitter = field(default_factory=Splitter)
+    repeats: dict[str, Telling] = field(default_factory=dict)
+    """Metrics that it tells though another source does, for comparison."""
+    clock: Telling = field(default_factory=Telling)
+    """When it says that steps were made: Unix time by step."""
+    looked: bool = False
+    """A directory: it was looked at."""
+    opened: int = 0
+    """How many sources of its group were there before it."""
+    early: tuple[Event, ...] = ()
+    """Facts that it told before a run was known: of that run, when it comes."""
+    strength: int = NOTHING
+    """What it has told so far: nothing of a run, bars, or records."""
+    lost: Lost | None = None
+    """Why it cannot be read, while that is so."""
+    strange: int = 0
+    """Lines below its newest record that look like records of training and gave none."""
+    strange_from: int = 0
+    drift: Lost | None = None
+    """That it grows and is no longer understood, while that is so."""
+
+    @property
+    def unseen(self) -> Lost | None:
+        """Why nothing is known of what it tells now; None if all is well."""
+        return self.lost or self.drift
+
+    def keep_early(self, block: Block) -> None:
+        """Keep the facts of a block that tells of no run yet; the newest of them, if there are many."""
+        self.early = tuple(event for event in block.events if event.kind == "facts")[-EARLY:]
+
+    def with_early(self, block: Block) -> Block:
+        """Return a block with the facts that were told before it."""
+        return replace(block, events=[*self.early, *block.events]) if self.early else block
+
+    def take(self, batch: Batch, written: float | None, read: float = 0.0) -> Batch:
+        """Count a batch in; return it with its events told by their rank.
+
+        `read` is the Unix time at which its lines came; 0 if they had been there before.
+        """
+        if batch.tail and (not self.read_when or self.read_when[-1][1] != read):
+            self.read_when.append((batch.tail[0][0], read))
+        self.lines += batch.lines
+        self.unparsed += batch.unparsed
+        self.format = batch.format or self.format
+        self.log.extend(batch.tail)
+        self._forget_when()
+        self.written = self.written if written is None else written
+        kinds = {table.kind for table in batch.tables}
+        self.records += sum(table.rows for table in batch.tables if table.kind == TRAIN)
+        self._drifted(batch, read or written or 0.0)
+        told = RECORDS if TRAIN in kinds else BARS if BAR in kinds else NOTHING
+        self.strength = max(self.strength, told)
+        rank = self.member.rank
+        if rank is None or not batch.events:
+            return batch
+        events = tuple(_of_rank(event, rank) for event in batch.events)
+        return msgspec.structs.replace(batch, events=events)
+
+    def _forget_when(self) -> None:
+        """Forget when lines were read that are kept no longer; line numbers may have begun anew."""
+        when = self.read_when
+        while len(when) > 1:
+            first, line = when[0][0], self.log[0][0] if self.log else 0
+            if not (first <= when[1][0] <= line or (when[1][0] < first and line < first)):
+                return
+            when.popleft()
+
+    def _drifted(self, batch: Batch, now: float) -> None:
+        """Note whether the layout of its records has changed, by Unix time `now`."""
+        if any(table.rows for table in batch.tables if table.kind in (TRAIN, EVAL, BAR, RANK)):
+            self.strange = self.strange_from = 0
+        self.strange += batch.strange
+        self.strange_from = self.strange_from or batch.strange_from
+        usual = self.strange_from // max(1, self.records)  # lines to a record, about
+        if self.records < KNOWN or self.strange < max(LAYOUT, FEWER * usual):
+            self.drift = None
+        elif self.drift is None:
+            self.drift = misread(self.path, self.strange_from, now)
+
+
+def _of_rank(event: Event, rank: int) -> Event:
+    return event if event.rank is not None else msgspec.structs.replace(event, rank=rank)

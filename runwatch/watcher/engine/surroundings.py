@@ -1,0 +1,119 @@
+"""What the engine knows around an incident and of its runs, for the messages about them."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from runwatch.core.checkpoint import State
+from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS, label
+from runwatch.watcher.engine.evidence import sound
+
+if TYPE_CHECKING:
+    from runwatch.alerts.delivery.run_notices import Look
+    from runwatch.alerts.delivery.signals import Target
+    from runwatch.alerts.incidents.incidents import Change
+    from runwatch.core.run import Run
+    from runwatch.watcher.engine.engine import Engine
+    from runwatch.watcher.engine.group import WatchedRun
+
+TREND_POINTS = 240
+
+
+class Surroundings(NamedTuple):
+    """Around one incident."""
+
+    checkpoint: int | None = None
+    """Step of the last good checkpoint."""
+    trend: tuple[float, ...] = ()
+    """The newest values of its metric."""
+    span: tuple[int, int] | None = None
+    """Steps of the first and the last of them."""
+    path: str = ""
+    """What was given to be watched."""
+
+
+def around(engine: Engine, change: Change) -> Surroundings:
+    """Return what is known around a change's incident."""
+    for group, watched in engine.runs():
+        if watched.run.id != change.run:
+            continue
+        bound = sound(watched.incidents.rows())
+        good = watched.run.checkpoints.last_good(None if bound is None else bound + 1)
+        series = watched.run.series.get(change.row.metric or "")
+        trend: tuple[float, ...] = ()
+        span = None
+        if series is not None and len(series):
+            x, values = series.newest()
+            trend = tuple(float(value) for value in values[-TREND_POINTS:])
+            first, last = float(x[-len(trend)]), float(x[-1])
+            span = (int(first), int(last)) if math.isfinite(first) and math.isfinite(last) else None
+        path = group.paths[0] if group.paths else ""
+        return Surroundings(None if good is None else good.at, trend, span, path)
+    return Surroundings()
+
+
+def processes(engine: Engine | None, change: Change) -> list[Target]:
+    """Return the processes that train a change's run: this user's, on this machine."""
+    from runwatch.alerts.delivery.signals import Target
+
+    for group, watched in engine.runs() if engine is not None else ():
+        if watched.run.id == change.run:
+            return [Target(process.pid, process.started) for process in group.machine.own()]
+    return []
+
+
+def looks(engine: Engine, now: float, command: str) -> list[Look]:
+    """Return how every run stands; `command` shows it."""
+    from runwatch.alerts.delivery.run_notices import Look
+
+    found = []
+    for group, watched in engine.runs():
+        run, progress = watched.run, watched.progress()
+        phase = engine.state(group, watched, now)
+        found.append(
+            Look(
+                id=run.id,
+                group=group.id,
+                name=run.name,
+                phase=watched.phase if phase == "running" else phase,
+                live=run.progressed is not None or phase == "running",
+                records=run.records,
+                step=run.last_step,
+                total=run.planned,
+                eta=progress.eta_seconds,
+                metrics=partial(_metrics, run),
+                checkpoint=partial(_checkpoint, watched),
+                look=command,
+            )
+        )
+    return found
+
+
+def _metrics(run: Run) -> tuple[str, ...]:
+    """Return the newest values of the metrics that matter at an end, and their best where it is behind."""
+    told = []
+    for name in (LOSS, VAL_LOSS, VAL_BPB):
+        value, series = run.latest(name), run.series.get(name)
+        if value is None or series is None:
+            continue
+        best = series.summary.minimum
+        behind = math.isfinite(best) and not value <= best and name != LOSS
+        told.append(f"{label(name)} {value:.4g}" + (f" (best {best:.4g})" if behind else ""))
+    return tuple(told)
+
+
+def _checkpoint(watched: WatchedRun) -> str:
+    """Return the best checkpoint, where checkpoints tell a validation loss; else the last good one."""
+    judged = [
+        (checkpoint.metrics[name], checkpoint)
+        for checkpoint in watched.run.checkpoints
+        for name in (VAL_LOSS, VAL_BPB)
+        if checkpoint.state is State.COMPLETE and name in checkpoint.metrics
+    ]
+    if judged:
+        value, best = min(judged, key=lambda pair: pair[0])
+        return f"Best checkpoint: {best.at} ({value:.4g})"
+    good = watched.run.good_before(sound(watched.incidents.rows()))
+    return "" if good is None else f"Last good checkpoint: step {good:,}"

@@ -1,0 +1,389 @@
+"""From the engine's state to what one client shows: snapshots, built per view."""
+
+from __future__ import annotations
+
+import math
+import os
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Sequence
+from urllib.parse import quote
+
+from msgspec.structs import replace
+
+from runwatch.core.batch import NODE, Batch
+from runwatch.core.machine import Machine
+from runwatch.core.metrics import LOSS
+from runwatch.core.run import RankState, Run
+from runwatch.core.run_boundaries import Splitter
+from runwatch.core.snapshot import (
+    Columns,
+    Compared,
+    EventRow,
+    Latest,
+    Mark,
+    RankPlace,
+    RankRow,
+    RunRow,
+    RunView,
+    Snapshot,
+)
+from runwatch.core.text import plain
+from runwatch.watcher.engine import checkpoint_view, machine_view, parallel
+from runwatch.watcher.engine.evidence import sound
+from runwatch.watcher.engine.group import Group, WatchedRun
+from runwatch.watcher.engine.source import Source
+from runwatch.watcher.protocol import Chart, View
+
+MAX_RUNS = 256
+"""Runs in the list of one picture."""
+MAX_METRICS = 128
+"""Metrics described to a client at once."""
+MAX_MARKS = 200
+_DAY = 86_400.0
+MAX_EVALUATIONS = 64
+MAX_INCIDENTS = 100
+"""Incidents of a run in one picture: those that are open and the newest of the others."""
+MAX_SOURCES = 64
+MAX_CHECKPOINTS = 200
+FEW_CHECKPOINTS = 20
+MAX_EVENTS = 100
+MAX_COMPARED = 4
+"""Runs laid over another at once."""
+MAX_NAMED = 64
+"""Runs a view may name to be laid over another."""
+MAX_WIDTH = 4096
+"""Widest chart a client may ask for, in columns."""
+MAX_CHARTS = 160
+"""Charts of one view."""
+MAX_CURVES = 256
+"""Charts of one picture: those of the run that is shown, then those of the runs compared with it."""
+MAX_COLUMNS = 8192
+"""Columns of all charts of one picture; where more are asked for, each chart gets its part of them."""
+FASTEST = 0.02
+"""Least seconds between two pictures for one client."""
+
+
+class Shown:
+    """A group as clients see it: its fold, or a preview while a long history is read."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.preview: Run | None = None
+        self.preview_log: Sequence[tuple[int, str]] = ()
+        self.backlogs: dict[str, int] = {}
+        """Source id -> bytes of it that were there before anyone watched."""
+        self.lefts: dict[str, int] = {}
+        """Source id -> how many of them are still unread."""
+        self._previewed = ""
+        self._since: float | None = None
+
+    @classmethod
+    def kept(cls, group: Group) -> Shown:
+        """Return a group that an engine before this one folded: what was written since is still unread."""
+        shown = cls(group)
+        shown.lefts = dict.fromkeys(group.sources, 1)
+        return shown
+
+    def opened(self, source: str, backlog: int, written: float | None) -> None:
+        """Note that a source is read from now on; one that is opened again was read meanwhile."""
+        if source not in self.backlogs:
+            self.backlogs[source] = self.lefts[source] = backlog
+            self.group.sources[source].written = written
+
+    @property
+    def left(self) -> int:
+        """Bytes of the backlog still unread."""
+        return sum(self.lefts.values())
+
+    def read(self, source: str, left: int) -> bool:
+        """Note how much of a source is still to be read; return whether this was the last of the history."""
+        before, self.lefts[source] = self.left, left
+        if not left and source == self._previewed:
+            self.preview = None
+        return bool(before and not self.left)
+
+    def lost(self, source: str) -> None:
+        """Note that a source that was kept is not there to be read."""
+        if source not in self.backlogs:
+            self.lefts[source] = 0
+
+    def take_preview(self, source: str, batch: Batch, written: float | None) -> None:
+        """Show the newest lines of a source whose history is still being read."""
+        run = None
+        for segment in Splitter().split(batch):
+            if run is None or segment.begins_run:
+                run = Run(self.group.id, self.group.name, format=batch.format)
+            run.fold(segment.block)
+        if run is not None and run.records and self._previewed in ("", source):
+            self.preview, self.preview_log, self._previewed = run, batch.tail, source
+        if written is not None:
+            self.group.sources[source].written = written
+
+    def waited(self, now: float) -> float:
+        """Return the seconds since this was first asked: how long nothing was recognised."""
+        self._since = now if self._since is None else self._since
+        return now - self._since
+
+    @property
+    def quiet(self) -> bool:
+        """All of it was read and tells of no run: a file that only stands beside others."""
+        return not (self.left or self.preview or self.group.runs)
+
+    @property
+    def history(self) -> float | None:
+        """Fraction of the backlog read; None once all is."""
+        backlog = sum(self.backlogs.values())
+        return None if not self.left or not backlog else 1.0 - self.left / backlog
+
+
+def unrecognised(shown: Collection[Shown], now: float, after: float) -> str:
+    """Return what to say when no run was found for `after` seconds in all there is; "" if there was."""
+    if not shown or not all(item.quiet and item.waited(now) > after for item in shown):
+        return ""
+    lines = sum(item.group.lines for item in shown)
+    where = next(iter(shown)).group.name if len(shown) == 1 else f"any of {len(shown)} logs"
+    if not lines:
+        return f"no line yet in {where}: is the run started, and does it write there?"
+    return f"no training run recognised yet in {where} ({lines:,} lines read)"
+
+
+def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[str] = ()) -> Snapshot:
+    """Return the picture for `view` at Unix time `now`."""
+    told: list[RunRow] = []
+    picked: tuple[Shown, WatchedRun | None, Run] | None = None
+    best: tuple[bool, int, int, float] | None = None
+    for item, watched, run in _entries(shown):
+        row = _row(item, watched, run, now)
+        told.append(row)
+        recent = row.age is not None and row.age < _DAY  # what is wrong with older ones is known by now
+        urgency = (recent, row.critical, min(run.records, 1), item.group.written or 0.0)
+        newest = watched is None or not watched.closed
+        if view.run == run.id or (view.run is None and newest and (best is None or urgency > best)):
+            picked, best = (item, watched, run), urgency
+    view_of = _run_view(*picked, view, now) if picked else None
+    return Snapshot(now, tuple(_newest(told)), view_of, tuple(notices), _compared(shown, view))
+
+
+def rows(shown: Sequence[Shown], now: float) -> list[RunRow]:
+    """Return one line for each run at Unix time `now`."""
+    return [_row(item, watched, run, now) for item, watched, run in _entries(shown)]
+
+
+def _newest(told: Sequence[RunRow]) -> Sequence[RunRow]:
+    """Return the rows that are shown: of too many those with something wrong, and the newest."""
+    if len(told) <= MAX_RUNS:
+        return told
+    ranked = sorted(told, key=lambda row: (not row.critical, row.age if row.age is not None else math.inf))
+    kept = {row.id for row in ranked[:MAX_RUNS]}
+    return [row for row in told if row.id in kept]
+
+
+def _entries(shown: Sequence[Shown]) -> Iterator[tuple[Shown, WatchedRun | None, Run]]:
+    anything = any(item.group.runs or item.preview for item in shown)
+    for item in shown:
+        if anything and item.quiet:
+            continue
+        entries: list[tuple[WatchedRun | None, Run]] = [(watched, watched.run) for watched in item.group.runs]
+        if not entries:  # its lines are worth seeing before a run is recognised
+            entries = [(None, Run(item.group.id, item.group.name))]
+        if item.preview is not None:
+            entries = [*entries[:-1], (entries[-1][0] if entries else None, item.preview)]
+        for watched, run in entries:
+            yield item, watched, run
+
+
+def checked(view: View) -> View:
+    """Return a view as it can be shown: no chart too wide, no picture too soon. Raises ValueError."""
+    if len(view.charts) > MAX_CHARTS:
+        raise ValueError(f"a view has {MAX_CHARTS} charts at most, this one {len(view.charts)}")
+    if len(view.compare) > MAX_NAMED:
+        raise ValueError(f"a view names {MAX_NAMED} runs at most, this one {len(view.compare)}")
+    widths = [max(1, min(chart.width, MAX_WIDTH)) for chart in view.charts]
+    runs = 1 + min(len(view.compare), MAX_COMPARED)
+    share = min(1.0, MAX_COLUMNS / max(1, sum(widths) * runs))
+    charts = tuple(
+        replace(chart, width=max(1, int(width * share)))
+        for chart, width in zip(view.charts, widths, strict=True)
+    )
+    return replace(view, charts=charts, interval=max(FASTEST, view.interval))
+
+
+def _compared(shown: Sequence[Shown], view: View) -> tuple[Compared, ...]:
+    """Return the charts of the runs that the shown one is compared with, as many as a picture holds."""
+    runs = {watched.run.id: watched.run for item in shown for watched in item.group.runs if view.compare}
+    wanted = [runs[name] for name in dict.fromkeys(view.compare) if name in runs]
+    left = MAX_CURVES - len(view.charts)
+    return tuple(
+        Compared(run.id, _charts(run, view.charts[: max(0, left - number * len(view.charts))]))
+        for number, run in enumerate(wanted[:MAX_COMPARED])
+    )
+
+
+def _charts(run: Run, charts: Sequence[Chart]) -> tuple[Columns, ...]:
+    return tuple(
+        run.series[chart.metric].columns(chart.first, chart.last, chart.width)
+        if chart.metric in run.series
+        else Columns(chart.metric)
+        for chart in charts
+    )
+
+
+def _row(shown: Shown, watched: WatchedRun | None, run: Run, now: float) -> RunRow:
+    written = shown.group.written
+    loss = run.latest(LOSS)
+    firing = [r for r in watched.incidents.rows() if r.state == "firing"] if watched else []
+    return RunRow(
+        id=run.id,
+        name=run.label,
+        phase=shown.group.shown_phase(watched, now) if watched else run.phase,
+        progress=watched.progress() if watched and watched.run is run else run.progress(),
+        critical=sum(r.severity == "critical" for r in firing),
+        warning=sum(r.severity == "warning" for r in firing),
+        loss=_finite(loss),
+        loss_text="" if loss is None or math.isfinite(loss) else str(loss),
+        age=None if written is None else max(0.0, now - written),
+        reason=watched.reason if watched else "",
+    )
+
+
+def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, now: float) -> RunView:
+    group = shown.group
+    phase = group.shown_phase(watched, now) if watched and shown.preview is None else run.phase
+    written = group.written
+    speaker = group.speaker(view.log_source)
+    lines: Sequence[tuple[int, str]] = speaker.log if speaker is not None else ()
+    if shown.preview is not None and view.log_source is None:
+        lines = shown.preview_log
+    log = [line for line in lines if view.log_before is None or line[0] <= view.log_before]
+    newest = log[-view.log_lines :] if view.log_lines > 0 else []
+    return RunView(
+        id=run.id,
+        name=run.label,
+        phase=phase,
+        progress=watched.progress() if watched and watched.run is run else run.progress(),
+        format=run.format,
+        sources=group.paths[:MAX_SOURCES],
+        whys=group.whys[:MAX_SOURCES],
+        age=None if written is None else max(0.0, now - written),
+        elapsed=_finite(run.latest("total time")),
+        history=shown.history,
+        records=run.records,
+        latest=tuple(_latest(run, name) for name in list(run.series)[:MAX_METRICS]),
+        charts=_charts(run, view.charts),
+        marks=tuple(_marks(watched, run)),
+        ranks=_ranks(run, group.machine, now),
+        incidents=watched.incidents.rows()[:MAX_INCIDENTS] if watched else (),
+        checkpoints=checkpoint_view.rows(run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS),
+        saving=checkpoint_view.saving(run, phase, now, sound(watched.incidents.rows()) if watched else None),
+        events=_events(run) if view.details else (),
+        about=run.about if view.details else {},
+        log=tuple(newest),
+        log_source=speaker.path if speaker is not None else "",
+        log_read=_read_when(speaker, newest),
+        link=_link(run),
+        facts=_about(group),
+        reason=watched.reason if watched and shown.preview is None else "",
+        parallel=parallel.sizes(run.about) if run.ranks or group.machine.processes else {},
+        has_machine=bool(group.machine.processes or group.machine.gpus),
+        machine=machine_view.view(group.machine, now, group.deadline) if view.machine else None,
+    )
+
+
+def _read_when(source: Source | None, lines: Sequence[tuple[int, str]]) -> tuple[tuple[int, float], ...]:
+    """Return when these lines were read: the notes of their range, and the last one before it."""
+    if source is None or not lines:
+        return ()
+    notes = [note for note in source.read_when if note[0] <= lines[-1][0]]
+    first = bisect_right(notes, lines[0][0], key=lambda note: note[0])
+    return tuple(notes[max(0, first - 1) :])
+
+
+def _link(run: Run) -> str:
+    """Return the address of the run's page on W&B; "" if it does not tell enough."""
+    parts = [run.about.get(name, "") for name in ("entity", "project", "id")]
+    if not all(parts):
+        return ""
+    entity, project, name = (quote(part, safe="") for part in parts)
+    host = os.environ.get("WANDB_BASE_URL", "https://wandb.ai").rstrip("/")
+    return f"{plain(host, 200)}/{entity}/{project}/runs/{name}"
+
+
+def _events(run: Run) -> tuple[EventRow, ...]:
+    return tuple(
+        EventRow(event.kind, event.title, event.step, event.line, event.rank)
+        for event in list(reversed(run.events))[:MAX_EVENTS]
+    )
+
+
+def _about(group: Group) -> dict[str, str]:
+    about = {"lines": f"{group.lines:,}", "not understood": f"{group.unparsed:,}"}
+    if unread := [source.unseen.says for source in group.sources.values() if source.unseen is not None]:
+        about["cannot be seen"] = "; ".join(unread[:4])
+    if not group.about:
+        return about
+    return {"read from": group.about, "believed first": ", ".join(group.prefer[:4]), **about}
+
+
+def _ranks(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
+    """Return the ranks, also those of which only a process is known; one rank has none to compare with."""
+    places = machine_view.places(machine, now)
+    # Ranks that a log names by their node are not those of the processes' environment.
+    silent = set() if any(rank >= NODE for rank in run.ranks) else set(places) - set(run.ranks)
+    found = [_rank(rank, state, run, now, places.get(rank)) for rank, state in run.ranks.items()]
+    found += [RankRow(rank, None, place=places[rank]) for rank in silent]
+    if len(found) == 1 and all(state.training for state in run.ranks.values()):
+        return ()
+    return tuple(sorted(found, key=lambda row: row.rank))
+
+
+def _rank(rank: int, state: RankState, run: Run, now: float, place: RankPlace | None) -> RankRow:
+    loss = state.latest.get(LOSS)
+    return RankRow(
+        rank,
+        state.done,
+        run.total if state.training else state.total,
+        None if state.seen is None else max(0.0, now - state.seen),
+        step_time=_finite(state.step_time),
+        loss=_finite(loss),
+        loss_text="" if loss is None or math.isfinite(loss) else str(loss),
+        place=place,
+    )
+
+
+def _latest(run: Run, name: str) -> Latest:
+    series = run.series[name]
+    summary, newest = series.summary, series.tail(1)
+    value = float(newest[-1]) if len(newest) else math.nan
+    last_step = summary.last_step
+    return Latest(
+        metric=name,
+        value=_finite(value),
+        text="" if math.isfinite(value) else str(value),
+        step=last_step,
+        count=summary.count,
+        nonfinite=summary.nonfinite,
+        minimum=_finite(summary.minimum),
+        maximum=_finite(summary.maximum),
+        printed=run.printed.get(name, ""),
+    )
+
+
+def _marks(watched: WatchedRun | None, run: Run) -> list[Mark]:
+    marks = [Mark("restart", step, "restart") for step in run.restarts]
+    saved = {c.step for c in run.saved} | {c.step for c in run.checkpoints}
+    marks += [Mark("checkpoint", step, "checkpoint") for step in sorted(s for s in saved if s is not None)]
+    marks += [Mark("eval", step, "evaluation") for step in _evaluations(run)]
+    if watched is not None:
+        marks += [Mark("incident", r.step, r.title) for r in watched.incidents.rows() if r.step is not None]
+    return marks[-MAX_MARKS:]
+
+
+def _evaluations(run: Run) -> list[int]:
+    """Return the newest steps at which something was validated."""
+    series = next((run.series[name] for name in run.series if name.startswith("val/")), None)
+    steps = series.newest()[0][-MAX_EVALUATIONS:] if series is not None else ()
+    return sorted({int(step) for step in steps if math.isfinite(step)})
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,76 @@
+"""What a worker sees of directories of checkpoints and facts: each look that finds something new is sent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from runwatch.core.checkpoint import Checkpoint
+from runwatch.watcher.checkpoints.directory import CheckpointSource
+from runwatch.watcher.ingest import wire
+from runwatch.watcher.ingest.feeds import Send, source_id
+from runwatch.watcher.sources import discover
+from runwatch.watcher.sources.sidecars import BesideSource
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at a directory of checkpoints; longer where a look takes long."""
+FIRST_LOOK = 64
+"""Checkpoints of the first look at a directory, the newest: all of thousands take seconds."""
+
+
+class DirectorySource:
+    """One directory of checkpoints, or of facts: looked at now and then."""
+
+    history = left = 0
+
+    def __init__(
+        self,
+        found: discover.Found,
+        pulse: Callable[[], object] = lambda: None,
+        resume: wire.Resume | None = None,
+    ) -> None:
+        self.path, self.name, self.member = found
+        self.id = source_id(found.path)
+        self._checkpoints = CheckpointSource(found.path, most=FIRST_LOOK, pulse=pulse)
+        self._beside = BesideSource(found.path)
+        for name, place in resume.files.items() if resume is not None else ():
+            self._beside.recall(name, place.told, place.offset, place.line)
+        self._due = 0.0
+        self._live = False
+        self._begun: dict[str, Checkpoint] | None = None
+        """What the first look told, by its id, until all were looked at: that look is to tell of all."""
+        self._problem = ""
+
+    def written(self) -> None:
+        """Return None: what was written there need not be of a run that goes on."""
+
+    def arrived(self, since: float | None = None) -> None:
+        """Do nothing: each checkpoint has its own times."""
+
+    def step(self, send: Send) -> bool:
+        """Look if it is time; return True if there is more to be looked at, at once."""
+        begun = time.monotonic()
+        if begun < self._due:
+            return False
+        now = time.time()
+        look, beside = self._checkpoints.look(now), self._beside.look()
+        partial = self._begun is None and look.left_out > 0
+        if not self._live:
+            told = (self._begun or {}) | {change.id: change for change in look.changes}
+            look = msgspec.structs.replace(look, changes=tuple(told.values()))
+            self._begun = told if partial else {}
+        if look.changes or beside.facts or beside.batches or look.problem != self._problem or not self._live:
+            files = {
+                name: wire.Resume(None, offset, line, None, told)
+                for name, told, offset, line in self._beside.places()
+            }
+            resume = wire.Resume(None, 0, 1, None, files=files)
+            send(wire.Looked(self.id, look, beside, self._live, now, partial, resume))
+        self._problem, self._live = look.problem, not partial
+        if partial:
+            self._checkpoints.widen()
+            return True
+        self._due = begun + max(LOOK_EVERY, 20 * (time.monotonic() - begun))
+        return False

@@ -1,0 +1,4 @@
+"""The engine process: clients in, requests answered, workers and samplers kept, people told.
+
+Import Server from service.server, and `launch` to start such a process.
+"""

@@ -1,0 +1,30 @@
+"""Pictures as they go out: encoded once for all clients that show the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runwatch.watcher import protocol
+from runwatch.watcher.engine.views import Shown, snapshot
+
+SAME = 0.2
+"""Seconds for which a picture is good for other clients that show the same."""
+
+
+class Frames:
+    """The newest frame, until there is something new."""
+
+    def __init__(self) -> None:
+        self._known: tuple[float, protocol.View, bytes] | None = None
+
+    def forget(self) -> None:
+        """Take note that there is something new."""
+        self._known = None
+
+    def frame(self, shown: Sequence[Shown], view: protocol.View, now: float, notices: Sequence[str]) -> bytes:
+        """Return the frame of a view at a Unix time, encoded."""
+        known = self._known
+        if known is None or known[1] != view or not 0 <= now - known[0] < SAME:
+            frame = protocol.Frame(snapshot(shown, view, now, notices))
+            known = self._known = now, view, protocol.encode(frame)
+        return known[2]

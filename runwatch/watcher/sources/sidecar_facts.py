@@ -1,0 +1,19 @@
+"""What a look at the files of facts beside a run gave: apart from the looking, which loads parsers."""
+
+from __future__ import annotations
+
+import msgspec
+
+from runwatch.core.batch import Batch
+
+
+class Beside(msgspec.Struct, frozen=True):
+    """What a look gave: only what is new."""
+
+    directory: str
+    facts: dict[str, dict[str, str]] = {}
+    """File (as it is called below the directory) -> its facts, of files that have changed."""
+    batches: dict[str, Batch] = {}
+    """File -> the records that its earlier writings did not hold."""
+    gone: tuple[str, ...] = ()
+    problem: str = ""

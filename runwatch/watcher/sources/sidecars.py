@@ -1,0 +1,132 @@
+"""What lies beside a run's checkpoints and is written whole: configurations, reports, arrays of metrics.
+
+A file is read again when its size, time or identity has changed. One that is
+half written is no error: it is read again when it has changed once more.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from runwatch.core import text
+from runwatch.core.batch import Batch
+from runwatch.parsers import document
+from runwatch.parsers.checkpoints.layout import Size
+from runwatch.parsers.resume_state import Told
+from runwatch.parsers.stream import MAX_DOCUMENT, StreamParser
+from runwatch.parsers.structured import run_facts
+from runwatch.parsers.structured.run_facts import Facts
+from runwatch.watcher.sources import files
+from runwatch.watcher.sources.sidecar_facts import Beside
+
+FACTS = re.compile(
+    r"run_manifest\.json|(?:training_)?args\.json|(?:model_|training_|train_)?config\.(?:json|ya?ml)"
+    r"|hparams\.(?:json|ya?ml)|(?:params|settings|metadata)\.(?:json|ya?ml)|wandb-metadata\.json|report\.md"
+)
+"""Files that tell facts."""
+META = re.compile(r"meta_(\d{1,15})\.json")
+"""Files that tell facts of one checkpoint; the newest counts for the run."""
+SERIES = re.compile(r"training_metrics\.json|trainer_state\.json")
+"""Files that tell series, written whole again and again."""
+REPORTS = "report"
+"""A directory of sections, one `.md` file each."""
+MAX_READ = 64
+"""Files that are read of one directory."""
+_MAX_FACTS_FILE = 1 << 20
+
+
+@dataclass(slots=True)
+class _File:
+    """What is remembered of one file."""
+
+    size: Size | None = None
+    parser: StreamParser | None = field(default=None)
+
+
+class BesideSource:
+    """The metadata files in one directory and in its `report/`. No threads; a look reads what has changed."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self._known: dict[str, _File] = {}
+
+    def recall(self, name: str, told: Told, offset: int, line: int) -> None:
+        """Take over what a predecessor told of one file, and where its stream stood."""
+        self._known[name] = _File(parser=StreamParser(start=offset, first_line=line, told=told))
+
+    def places(self) -> Iterator[tuple[str, Told, int, int]]:
+        """Yield for each file that tells series what a successor has to recall."""
+        for name, known in self._known.items():
+            if known.parser is not None:
+                yield name, known.parser.told, *known.parser.place
+
+    def look(self) -> Beside:
+        """Return the facts and records that are new since the last look."""
+        where = text.path(self.directory)
+        try:
+            inside = files.listing(self.directory)
+        except OSError as error:
+            return Beside(where, problem=error.strerror or str(error))
+        wanted = self._wanted(inside)
+        gone = [name for name in self._known if name not in wanted]
+        for name in gone:
+            del self._known[name]
+        found: dict[str, Facts] = {}
+        batches: dict[str, Batch] = {}
+        for name in wanted:
+            data = self._new(name)
+            if data is None:
+                continue
+            if SERIES.fullmatch(os.path.basename(name)):
+                batch = self._series(self._known[name], data)
+                if batch is not None:
+                    batches[text.path(name)] = batch
+            told = None if name.endswith("training_metrics.json") else run_facts.of_file(name, data)
+            if told is not None:
+                found[text.path(name)] = told
+        return Beside(where, found, batches, tuple(text.path(name) for name in gone))
+
+    def _wanted(self, inside: files.Listing) -> list[str]:
+        """Return the names of the files to read, a bounded number."""
+        names = sorted(n for n in inside.files if FACTS.fullmatch(n) or SERIES.fullmatch(n))
+        metas = [(int(match[1]), name) for name in inside.files if (match := META.fullmatch(name))]
+        names += [name for _, name in sorted(metas)[-1:]]
+        if REPORTS in inside.directories:
+            try:
+                sections = files.listing(os.path.join(self.directory, REPORTS)).files
+            except OSError:
+                sections = []
+            names += [f"{REPORTS}/{name}" for name in sorted(sections) if name.endswith(".md")]
+        return names[:MAX_READ]
+
+    def _new(self, name: str) -> bytes | None:
+        """Return a file's bytes if it has changed since they were read."""
+        path = os.path.join(self.directory, name)
+        size = files.size_of(path)
+        known = self._known.setdefault(name, _File())
+        if size is None or size == known.size:
+            return None
+        limit = MAX_DOCUMENT if SERIES.fullmatch(os.path.basename(name)) else _MAX_FACTS_FILE
+        if size.bytes > limit:
+            return None
+        try:
+            data = files.contents(path, limit + 1)
+        except OSError:
+            return None
+        known.size = size if len(data) == size.bytes else None  # it changed while it was read
+        return data
+
+    def _series(self, known: _File, data: bytes) -> Batch | None:
+        """Return the records that earlier writings did not hold; None if it is not complete, or has none."""
+        if not isinstance(document.parse(data), document.Document):
+            return None
+        if known.parser is None:
+            known.parser = StreamParser()
+        else:
+            known.parser.break_off()
+        first, rest = known.parser.feed(data), known.parser.flush()
+        batch = first if first.tables or first.events else rest
+        return batch if batch.tables or batch.events else None
