@@ -199,6 +199,15 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """Lines as a program prints them, and the columns that must come out of them."""
+
+    text: str
+    train: Mapping[str, Sequence[float]]
+    eval: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
     """How one framework or script writes its log."""
 
@@ -223,6 +232,8 @@ class Format:
     """Below the words that end a run it prints the best record once more."""
     package: str = ""
     """The package that brought it; empty for ours."""
+    samples: tuple[Sample, ...] = field(default=(), compare=False, repr=False)
+    """Its test: what is read of them must be what they say."""
 
     def fresh(self) -> Format:
         """Return this format with matchers that have read nothing yet, for one more source."""

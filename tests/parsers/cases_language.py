@@ -121,11 +121,6 @@ CASES = [
         {"train/learning_rate": [1e-6]},
     ),
     Case(
-        "maxtext",
-        "completed step: 3, seconds: 5.625, TFLOP/s/device: 134.500, Tokens/s/device: 8671.750, total_weights: 196608, loss: 10.875\n",
-        {"step": [3], "perf/step_time": [5.625], "perf/tokens_per_sec": [8671.75], "train/loss": [10.875]},
-    ),
-    Case(
         "nemo",
         "Training epoch 0, iteration 3/149 | lr: 3e-05 | consumed_samples: 4 | global_batch_size: 1 | global_step: 3 | "
         "reduced_train_loss: 1.25 | train_step_timing in s: 0.03125 | val_loss: 4.125\n"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.parsers.formats import catalogue
+from runwatch.parsers.formats import builtin, catalogue
 from runwatch.parsers.lexicon.names import canonical
 
 from . import cases_drawn, cases_kin, cases_language, cases_other, cases_versions
@@ -23,6 +23,11 @@ CASES = [
     *cases_drawn.CASES,
     *cases_kin.CASES,
     *cases_versions.CASES,
+    *(
+        Case(fmt.name, sample.text, dict(sample.train), dict(sample.eval))
+        for fmt in builtin()
+        for sample in fmt.samples
+    ),
 ]
 IDS = [f"{case.format} {i}" for i, case in enumerate(CASES)]
 

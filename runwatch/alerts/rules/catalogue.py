@@ -2,125 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from importlib import import_module
 from math import inf
+from pkgutil import iter_modules
 from typing import Any, NoReturn
 
 from runwatch.alerts.rules.base import Rule, Threshold, thresholds
-from runwatch.alerts.rules.checkpoints.checkpoint_broken import CheckpointBroken
-from runwatch.alerts.rules.checkpoints.checkpoint_overdue import CheckpointOverdue
-from runwatch.alerts.rules.checkpoints.checkpoint_shrunken import CheckpointShrunken
-from runwatch.alerts.rules.checkpoints.checkpoint_slow import CheckpointSlow
-from runwatch.alerts.rules.checkpoints.checkpoint_space import CheckpointSpace
-from runwatch.alerts.rules.life.blind import Blind
-from runwatch.alerts.rules.life.crash import Crash
-from runwatch.alerts.rules.life.disagreement import Disagreement
-from runwatch.alerts.rules.life.ended import Ended
-from runwatch.alerts.rules.life.finished import Finished
-from runwatch.alerts.rules.life.hang import Hang
-from runwatch.alerts.rules.life.restart_loop import RestartLoop
-from runwatch.alerts.rules.life.retries import Retries
-from runwatch.alerts.rules.machine.disk_full import DiskFull
-from runwatch.alerts.rules.machine.gpu_fault import GpuFault
-from runwatch.alerts.rules.machine.gpu_links import GpuLinks
-from runwatch.alerts.rules.machine.gpu_memory import GpuMemory
-from runwatch.alerts.rules.machine.gpu_slowed import GpuSlowed
-from runwatch.alerts.rules.machine.gpu_underuse import GpuUnderuse
-from runwatch.alerts.rules.machine.host_limits import HostLimits
-from runwatch.alerts.rules.machine.host_memory import HostMemory
-from runwatch.alerts.rules.machine.io_stall import IoStall
-from runwatch.alerts.rules.nonfinite.loss_scale import LossScale
-from runwatch.alerts.rules.nonfinite.masked_nan import MaskedNan
-from runwatch.alerts.rules.nonfinite.nonfinite import NonFinite
-from runwatch.alerts.rules.nonfinite.skipped_steps import SkippedSteps
-from runwatch.alerts.rules.optimization.behind_reference import BehindReference
-from runwatch.alerts.rules.optimization.clip_saturation import ClipSaturation
-from runwatch.alerts.rules.optimization.divergence import Divergence
-from runwatch.alerts.rules.optimization.grad_spike import GradSpike
-from runwatch.alerts.rules.optimization.grad_vanish import GradVanish
-from runwatch.alerts.rules.optimization.loss_drop import LossDrop
-from runwatch.alerts.rules.optimization.loss_spike import LossSpike
-from runwatch.alerts.rules.optimization.lost_work import LostWork
-from runwatch.alerts.rules.optimization.lr_anomaly import LrAnomaly
-from runwatch.alerts.rules.optimization.memorised import Memorised
-from runwatch.alerts.rules.optimization.never_learns import NeverLearns
-from runwatch.alerts.rules.optimization.plateau import Plateau
-from runwatch.alerts.rules.optimization.resume import Resume
-from runwatch.alerts.rules.optimization.score_plateau import ScorePlateau
-from runwatch.alerts.rules.optimization.validation import Validation
-from runwatch.alerts.rules.policies.discriminator import Discriminator
-from runwatch.alerts.rules.policies.policy_collapse import PolicyCollapse
-from runwatch.alerts.rules.policies.policy_shift import PolicyShift
-from runwatch.alerts.rules.policies.reward_collapse import RewardCollapse
-from runwatch.alerts.rules.ranks.rank_divergence import RankDivergence
-from runwatch.alerts.rules.ranks.silent_rank import SilentRank
-from runwatch.alerts.rules.ranks.straggler import Straggler
 from runwatch.alerts.rules.settings import Number, Overrides
-from runwatch.alerts.rules.speed.data_bound import DataBound
-from runwatch.alerts.rules.speed.deadline import Deadline
-from runwatch.alerts.rules.speed.jitter import Jitter
-from runwatch.alerts.rules.speed.low_mfu import LowMfu
-from runwatch.alerts.rules.speed.step_time import StepTime
-from runwatch.alerts.rules.speed.throughput import Throughput
 from runwatch.core.errors import ConfigError
 
-CATALOGUE: tuple[type[Rule], ...] = (
-    NonFinite,
-    MaskedNan,
-    LossScale,
-    SkippedSteps,
-    LrAnomaly,
-    Resume,
-    LostWork,
-    Divergence,
-    LossSpike,
-    LossDrop,
-    GradSpike,
-    GradVanish,
-    ClipSaturation,
-    NeverLearns,
-    Plateau,
-    ScorePlateau,
-    Validation,
-    BehindReference,
-    RewardCollapse,
-    PolicyCollapse,
-    PolicyShift,
-    Discriminator,
-    Memorised,
-    Throughput,
-    StepTime,
-    Jitter,
-    LowMfu,
-    DataBound,
-    Straggler,
-    SilentRank,
-    RankDivergence,
-    Blind,
-    Hang,
-    Crash,
-    RestartLoop,
-    Retries,
-    CheckpointOverdue,
-    CheckpointBroken,
-    CheckpointShrunken,
-    CheckpointSpace,
-    CheckpointSlow,
-    Disagreement,
-    Deadline,
-    Ended,
-    GpuFault,
-    GpuSlowed,
-    GpuUnderuse,
-    GpuMemory,
-    GpuLinks,
-    HostMemory,
-    HostLimits,
-    DiskFull,
-    IoStall,
-    Finished,
-)
+FAMILIES = ("nonfinite", "optimization", "policies", "speed", "ranks", "checkpoints", "machine", "life")
+"""The folders of rules, in the order in which they are asked and listed."""
+
+
+def _found() -> Iterator[type[Rule]]:
+    """Yield the rules of every family: a rule is a class with a name of its own, in a file of its folder."""
+    for family in FAMILIES:
+        package = import_module(f"runwatch.alerts.rules.{family}")
+        for name in sorted(found.name for found in iter_modules(package.__path__)):
+            module = import_module(f"{package.__name__}.{name}")
+            for value in vars(module).values():
+                if getattr(value, "__module__", "") == module.__name__ and "name" in vars(value):
+                    yield value
+
+
+CATALOGUE: tuple[type[Rule], ...] = tuple(_found())
 
 
 Where = Callable[..., str]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 
 from runwatch.parsers.api import Format
 
@@ -36,116 +38,92 @@ def catalogue() -> tuple[Format, ...]:
     return (*plugins.load((fmt.name for fmt in ours), _troubles.append), *ours)
 
 
+FAMILIES = ("llm", "rl", "vision", "language", "classic", "generic")
+"""The folders of formats."""
+_ORDER = (
+    "nanochat",
+    "llm.c",
+    "build-nanogpt",
+    "nanogpt",
+    "build-nanogpt-logtxt",
+    "llm.c-mainlog",
+    "modded-nanogpt",
+    "nanogpt-tagged",
+    "litgpt",
+    "hf-trainer",
+    "hf-custom-logger",
+    "torchtitan",
+    "megatron",
+    "maxtext",
+    "nemo",
+    "verl",
+    "fairseq",
+    "fairseq-epochs",
+    "icefall",
+    "timm",
+    "swin",
+    "swav",
+    "torchvision",
+    "openpcdet",
+    "openmmlab",
+    "detectron2",
+    "slowfast",
+    "paddleseg",
+    "paddledetection",
+    "paddleocr",
+    "paddleclas",
+    "paddlegan",
+    "paddle-cyclegan",
+    "paddlevit",
+    "yolo",
+    "yolo-results-txt",
+    "yolox",
+    "xgboost",
+    "lightgbm",
+    "catboost",
+    "sklearn-mlp",
+    "caffe",
+    "darknet",
+    "basicsr",
+    "dl4j",
+    "stylegan",
+    "pix2pix",
+    "flair",
+    "spacy",
+    "allennlp",
+    "epoch-table",
+    "stable-baselines3",
+    "cleanrl",
+    "epoch-batch-loss",
+    "epoch-block",
+    "keras",
+    "pytorch-cifar",
+    "deepspeed-pipeline",
+    "deepspeed",
+    "cleanrl-eval",
+    "openpcdet-bars",
+    "progress-bar",
+    "lightning-rich",
+)
+"""The order in which they are asked, since a line of one could be taken for another's: weak formats last.
+A format that is not named here is asked before them."""
+
+
 @cache
 def builtin() -> tuple[Format, ...]:
-    """Return the formats that come with runwatch."""
-    from runwatch.parsers.formats.classic import boosting, dl4j, sklearn
-    from runwatch.parsers.formats.generic import (
-        bars,
-        documents,
-        epochs,
-        jsonl,
-        scripts,
-        tables,
-    )
-    from runwatch.parsers.formats.language import (
-        allennlp,
-        fairseq,
-        icefall,
-        toolkits,
-    )
-    from runwatch.parsers.formats.llm import (
-        build_nanogpt,
-        deepspeed,
-        hf_trainer,
-        litgpt,
-        llmc,
-        maxtext,
-        megatron,
-        modded_nanogpt,
-        nanochat,
-        nanogpt,
-        nanogpt_seis,
-        nemo,
-        torchtitan,
-    )
-    from runwatch.parsers.formats.rl import console, verl
-    from runwatch.parsers.formats.vision import (
-        basicsr,
-        caffe,
-        classification,
-        darknet,
-        detectron2,
-        gan,
-        openmmlab,
-        paddle,
-        slowfast,
-        yolo,
-    )
+    """Return the formats that come with runwatch: every Format in a file of their folders.
 
-    return (
-        nanochat.FORMAT,
-        llmc.FORMAT,
-        build_nanogpt.FORMAT,
-        nanogpt.FORMAT,
-        build_nanogpt.LOG_TXT,
-        llmc.MAIN_LOG,
-        modded_nanogpt.FORMAT,
-        nanogpt_seis.FORMAT,
-        litgpt.FORMAT,
-        hf_trainer.FORMAT,
-        scripts.LOGGED_LOSS,
-        torchtitan.FORMAT,
-        megatron.FORMAT,
-        maxtext.FORMAT,
-        nemo.FORMAT,
-        verl.FORMAT,
-        fairseq.FORMAT,
-        fairseq.EPOCHS,
-        icefall.FORMAT,
-        classification.TIMM,
-        classification.SWIN,
-        classification.SWAV,
-        classification.TORCHVISION,
-        classification.OPENPCDET,
-        openmmlab.FORMAT,
-        detectron2.FORMAT,
-        slowfast.FORMAT,
-        paddle.SEG,
-        paddle.DETECTION,
-        paddle.OCR,
-        paddle.CLAS,
-        paddle.GAN,
-        paddle.CYCLEGAN,
-        paddle.VIT,
-        yolo.ULTRALYTICS,
-        yolo.RESULTS,
-        yolo.YOLOX,
-        boosting.XGBOOST,
-        boosting.LIGHTGBM,
-        boosting.CATBOOST,
-        sklearn.FORMAT,
-        caffe.FORMAT,
-        darknet.FORMAT,
-        basicsr.FORMAT,
-        dl4j.FORMAT,
-        gan.STYLEGAN,
-        gan.PIX2PIX,
-        toolkits.FLAIR,
-        toolkits.SPACY,
-        allennlp.FORMAT,
-        epochs.EPOCH_TABLE,
-        console.SB3,
-        console.CLEANRL,
-        scripts.BATCH_LOSS,
-        scripts.EPOCH_BLOCK,
-        bars.KERAS,
-        bars.CIFAR,
-        deepspeed.PIPELINE,
-        deepspeed.FORMAT,
-        console.CLEANRL_EVAL,
-        bars.PCDET,
-        bars.TQDM,
-        bars.RICH,
-        *(replace(fmt, alone=True) for fmt in (*jsonl.FORMATS, *tables.FORMATS, *documents.FORMATS)),
-    )
+    Those of whole files (`FORMATS` of a module) go last: no line of theirs means anything by itself.
+    """
+    lines: dict[str, Format] = {}
+    files: list[Format] = []
+    for family in FAMILIES:
+        package = import_module(f"runwatch.parsers.formats.{family}")
+        for name in sorted(found.name for found in iter_modules(package.__path__)):
+            module = import_module(f"{package.__name__}.{name}")
+            if hasattr(module, "FORMATS"):
+                files += [replace(fmt, alone=True) for fmt in module.FORMATS]
+            else:
+                lines |= {fmt.name: fmt for fmt in vars(module).values() if isinstance(fmt, Format)}
+    place = {name: at for at, name in enumerate(_ORDER)}
+    return (*sorted(lines.values(), key=lambda fmt: place.get(fmt.name, -1)), *files)

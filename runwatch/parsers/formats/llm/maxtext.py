@@ -2,7 +2,7 @@
 
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import STEP_TIME, TFLOPS, TOKENS_PER_SEC
-from runwatch.parsers.api import Format
+from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import LinePattern
 
 FORMAT = Format(
@@ -32,6 +32,13 @@ FORMAT = Format(
             rb"[Aa]verage loss after step=(?P<step>\d+)[:,] ",
             needle=b"verage loss after step=",
             fields=True,
+        ),
+    ),
+    samples=(
+        Sample(
+            "completed step: 3, seconds: 5.625, TFLOP/s/device: 134.500, Tokens/s/device: 8671.750, "
+            "total_weights: 196608, loss: 10.875\n",
+            {"step": [3], STEP_TIME: [5.625], TOKENS_PER_SEC: [8671.75], "train/loss": [10.875]},
         ),
     ),
 )
