@@ -361,10 +361,15 @@ def test_a_newer_state_of_a_trainer_replaces_the_older():
 def test_each_rank_has_its_pace_and_when_it_was_last_seen():
     fold = Fold(**ranks(0, 1))
     for step in range(5):
-        fold.read("rank0", f"step: {step}  loss:  1.5  grad_norm:  1.5\n", live=True, arrival=NOW + step)
+        fold.read(
+            "rank0", f"step: {step}  loss:  1.5  memory:  1.50GiB(1.88%)\n", live=True, arrival=NOW + step
+        )
         if step < 3:
             fold.read(
-                "rank1", f"step: {step}  loss:  1.5  grad_norm:  1.5\n", live=True, arrival=NOW + 2 * step
+                "rank1",
+                f"step: {step}  loss:  1.5  memory:  1.50GiB(1.88%)\n",
+                live=True,
+                arrival=NOW + 2 * step,
             )
     ((_, watched),) = fold.engine.runs()
     assert watched.run.ranks[0].step_time == 1.0

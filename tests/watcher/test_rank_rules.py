@@ -52,7 +52,7 @@ class Ranks:
 
 
 def line(step: int, seconds: float = 0.5, loss: float = 2.0, norm: float = 1.0) -> str:
-    return f"step: {step}  loss: {loss:.4f}  grad_norm: {norm:.6f}  step_time: {seconds:.4f}\n"
+    return f"step: {step}  loss: {loss:.4f}  grad_norm: {norm:.6f}  memory:  1.50GiB(1.88%)  step_time: {seconds:.4f}\n"
 
 
 def told(steps: int, **columns) -> dict[int, list[str]]:
