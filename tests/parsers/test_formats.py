@@ -56,7 +56,7 @@ def _many(case: Case) -> bytes:
     """The case's lines over and over, their digits varied, among noise."""
     rng = random.Random(len(case.text))
     lines = []
-    for _ in range(60):
+    for _ in range(40):
         for line in case.text.splitlines(keepends=True):
             lines.append("".join(rng.choice("123456789") if c in "123456789" else c for c in line))
             if rng.random() < 0.05:
