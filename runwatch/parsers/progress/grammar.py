@@ -175,9 +175,6 @@ def named(line: bytes, begin: int, end: int) -> Named:
     return [(m[1], m.span(2)) for m in NAMED.finditer(line, begin, end) if m[1] != b"v_num"]
 
 
-_ALIVE_FILLING = re.compile(
-    rb"\|[^|\r\n]{1,600}\|(?: [\x80-\xff]{1,80})?(?= \d{1,12}/\d{1,12} \[\d{1,3}%\] in )"
-)
 _FILLINGS = (
     (b"%|", re.compile(rb"%\|[^|\r\n]{1,400}\|"), b"%||"),
     (b"\xe2\x94", re.compile(HEAVY), 4 * b"\xe2\x94\x81"),
