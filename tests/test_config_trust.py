@@ -9,7 +9,7 @@ import pytest
 
 from runwatch.config.loader import find, is_judged, load
 from runwatch.core.errors import ConfigError
-from runwatch.system.file_trust import Place, User, objection, open_to_all
+from runwatch.system.file_trust import FilePlace, User, objection, open_to_all
 from tests.cli.command import called
 from tests.cli.live import Follower
 
@@ -44,7 +44,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files
     ],
 )
 def test_who_can_write_it_decides(kind, owner, group, mode, said):
-    found = objection(Place("p", kind, owner, group, mode), USER)
+    found = objection(FilePlace("p", kind, owner, group, mode), USER)
     assert (found is None) == (said is None)
     if said is not None:
         assert found.why.startswith(said)
@@ -52,12 +52,12 @@ def test_who_can_write_it_decides(kind, owner, group, mode, said):
 
 
 def test_an_access_list_may_add_writers_to_a_private_group():
-    assert objection(Place("p", "file", ME, OWN_GROUP, 0o664, access_list=True), USER) is not None
-    assert objection(Place("p", "file", ME, OWN_GROUP, 0o644, access_list=True), USER) is None
+    assert objection(FilePlace("p", "file", ME, OWN_GROUP, 0o664, access_list=True), USER) is not None
+    assert objection(FilePlace("p", "file", ME, OWN_GROUP, 0o644, access_list=True), USER) is None
 
 
 def test_without_a_private_group_no_group_may_write():
-    assert objection(Place("p", "file", ME, OWN_GROUP, 0o664), User(ME)) is not None
+    assert objection(FilePlace("p", "file", ME, OWN_GROUP, 0o664), User(ME)) is not None
 
 
 @pytest.fixture

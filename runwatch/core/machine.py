@@ -24,10 +24,10 @@ from runwatch.core.sample import (
     Process,
     Processes,
     Sample,
+    SamplerNote,
     Sighted,
     Space,
     Stacks,
-    Told,
     process_key,
 )
 
@@ -170,7 +170,7 @@ class Machine:
             self.blind.pop(message.sampler, None)
         elif isinstance(message, Stacks):
             self.stacks = message
-        elif isinstance(message, Told):
+        elif isinstance(message, SamplerNote):
             self.told.append(message.message)
 
     def history(self) -> Machine:

@@ -180,7 +180,7 @@ class Sighted(msgspec.Struct, frozen=True, tag="sighted"):
     time: float
 
 
-class Told(msgspec.Struct, frozen=True, tag="told"):
+class SamplerNote(msgspec.Struct, frozen=True, tag="told"):
     """A sentence for people: what cannot be seen here, said once."""
 
     sampler: str
@@ -218,7 +218,7 @@ Message = (
     | Job
     | Blind
     | Sighted
-    | Told
+    | SamplerNote
     | Stacks
     | Alive
 )

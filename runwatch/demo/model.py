@@ -25,7 +25,7 @@ Tokens: TypeAlias = "NDArray[np.uint8]"
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ModelShape:
     """Sizes of the model."""
 
     context: int = 16
@@ -44,7 +44,7 @@ class Model:
     """next byte = out · tanh(mix · embeddings of the context)."""
 
     def __init__(
-        self, shape: Shape, rng: np.random.Generator, dtype: type[np.floating[Any]] = np.float32
+        self, shape: ModelShape, rng: np.random.Generator, dtype: type[np.floating[Any]] = np.float32
     ) -> None:
         def normal(rows: int, columns: int, scale: float) -> Array:
             return (rng.standard_normal((rows, columns)) * scale).astype(dtype)

@@ -23,7 +23,7 @@ import numpy as np
 
 from runwatch.demo import checkpoints, corpus
 from runwatch.demo.faults import FAULTS, Fault
-from runwatch.demo.model import AdamW, Model, Shape, Tokens, norm
+from runwatch.demo.model import AdamW, Model, ModelShape, Tokens, norm
 from runwatch.demo.ranks import Rank, World, average
 
 PEAK_FLOPS = 100e9
@@ -81,7 +81,7 @@ class Training:
         self.options = options
         self.rng = np.random.default_rng(options.seed)
         training, self.held_out = corpus.split()
-        self.model = Model(Shape(), self.rng)
+        self.model = Model(ModelShape(), self.rng)
         self.optimizer = AdamW(self.model.parameters)
         begins = round(options.fault_at * options.steps)
         fault = FAULTS.get(options.fault or "", Fault)(begins, options.ranks)

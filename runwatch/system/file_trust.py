@@ -23,7 +23,7 @@ _WORDS: dict[Kind, str] = {"file": "it", "link": "a link to it", "directory": "i
 
 
 @dataclass(frozen=True)
-class Place:
+class FilePlace:
     """One thing on the way to a file, and who can write it."""
 
     path: str
@@ -52,7 +52,7 @@ class Objection(NamedTuple):
     """The path that others can write, if that is the reason."""
 
 
-def objection(place: Place, user: User) -> Objection | None:
+def objection(place: FilePlace, user: User) -> Objection | None:
     """Return why a place is not trusted; None if it is."""
     what = _WORDS[place.kind]
     if place.owner not in (user.uid, ROOT):
@@ -79,7 +79,7 @@ def judge(path: str, descriptor: int, user: User) -> Objection | None:
     return Objection("it was replaced while it was read") if replaced else None
 
 
-def _ways(path: str) -> Iterator[Place]:
+def _ways(path: str) -> Iterator[FilePlace]:
     """Yield the directories and links that lead from a path to a file. Raises OSError."""
     for _ in range(_MOST_LINKS):
         directory = os.path.dirname(path) or "."
@@ -122,9 +122,9 @@ def open_to_all(path: str, mode: int) -> bool:
         directory = os.path.dirname(directory)
 
 
-def describe(path: str, kind: Kind, found: os.stat_result, listed: int | str | None = None) -> Place:
+def describe(path: str, kind: Kind, found: os.stat_result, listed: int | str | None = None) -> FilePlace:
     """Return who can write what was found at a path; `listed` is where its access list is looked up."""
-    return Place(path, kind, found.st_uid, found.st_gid, found.st_mode, _has_access_list(listed))
+    return FilePlace(path, kind, found.st_uid, found.st_gid, found.st_mode, _has_access_list(listed))
 
 
 def _has_access_list(where: int | str | None) -> bool:

@@ -11,7 +11,7 @@ from runwatch.tui import actions, choose
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.head import freshness
 
-Told = tuple[str, str]
+Sentence = tuple[str, str]
 """A thing on the screen, and what it is."""
 
 _MEANING: dict[str, str] = {
@@ -29,12 +29,12 @@ _MEANING: dict[str, str] = {
     metrics.MFU: "part of the GPUs' arithmetic that the model uses",
     metrics.TFLOPS: "arithmetic done, in 10^12 operations a second",
 }
-_RANKS: Told = (
+_RANKS: Sentence = (
     "ranks",
     "a cell a rank; the line below says what the lowest and the highest level stand for; "
     "beside it, who is behind, slow or silent",
 )
-_VIEWS: dict[str, tuple[Told, ...]] = {
+_VIEWS: dict[str, tuple[Sentence, ...]] = {
     actions.OVERVIEW: (
         ("charts", "▲ beyond the scale, ! not finite; signs on the x axis are marks, see below"),
         _RANKS,
@@ -97,12 +97,12 @@ _NUMBER = re.compile(r",|\d")
 """Where the word for how fresh the picture is ends."""
 
 
-def explain(view: str, scene: Scene) -> list[Told]:
+def explain(view: str, scene: Scene) -> list[Sentence]:
     """Return what the head and the body of a view show, the head first."""
     return [*_head(scene), *_charts(view, scene), *_VIEWS.get(view, ())]
 
 
-def _head(scene: Scene) -> Iterator[Told]:
+def _head(scene: Scene) -> Iterator[Sentence]:
     run = scene.run
     if run is None:
         yield "nothing yet", scene.waiting_for()
@@ -124,7 +124,7 @@ def _head(scene: Scene) -> Iterator[Told]:
     yield _NUMBER.split(freshness(scene)[0], maxsplit=1)[0].strip(" ●○*ox"), _FRESH
 
 
-def _charts(view: str, scene: Scene) -> Iterator[Told]:
+def _charts(view: str, scene: Scene) -> Iterator[Sentence]:
     if view not in {actions.OVERVIEW, actions.METRICS} or scene.run is None:
         return
     if scene.smoothing:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from runwatch.alerts.incidents.incidents import IncidentBook
-from runwatch.alerts.routing.grouping import Alert, Group
+from runwatch.alerts.routing.grouping import Alert, AlertGroup
 from runwatch.alerts.routing.policy import BUILT_IN, Damping, Policy, Receiver, Route
 from runwatch.alerts.routing.router import Router
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -72,7 +72,9 @@ def test_a_storm_becomes_few_messages_that_count_every_finding(runs, findings):
     storm.calm(600.0)
     assert len(storm.told) <= PER_MINUTE * (storm.now / MINUTE + 1)
     assert len(storm.told) <= 5 * runs
-    groups = [msgspec.msgpack.decode(b, type=Group) for k, b in storm.kept.items() if k.startswith("group/")]
+    groups = [
+        msgspec.msgpack.decode(b, type=AlertGroup) for k, b in storm.kept.items() if k.startswith("group/")
+    ]
     assert sum(len(group.told) for group in groups) == findings, "each was named or counted in a message"
     assert all(len(book.every()) == findings // runs for book in storm.books)
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from runwatch.cli.commands import init
 from runwatch.config.loader import read
 from runwatch.watcher.daemon import initial
-from runwatch.watcher.daemon.initial import Place as Found
+from runwatch.watcher.daemon.initial import RunPlace as Found
 from runwatch.watcher.daemon.initial import configuration, unit
 
 from ..cli.live import Log

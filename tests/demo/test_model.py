@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from runwatch.demo import corpus
-from runwatch.demo.model import AdamW, Model, Shape, norm
+from runwatch.demo.model import AdamW, Model, ModelShape, norm
 
 
 @pytest.fixture
 def small() -> Model:
-    return Model(Shape(context=3, width=4, hidden=5, vocabulary=11), np.random.default_rng(3), np.float64)
+    return Model(
+        ModelShape(context=3, width=4, hidden=5, vocabulary=11), np.random.default_rng(3), np.float64
+    )
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def test_gradient_reports_the_loss(small, windows):
 
 
 def test_an_untrained_model_knows_nothing():
-    model = Model(Shape(), np.random.default_rng(0))
+    model = Model(ModelShape(), np.random.default_rng(0))
     windows = np.lib.stride_tricks.sliding_window_view(corpus.split()[0][:2000], 17)
     assert model.loss(windows) == pytest.approx(np.log(128), rel=0.02)
 

@@ -102,7 +102,8 @@ class Daemon:
         found = [self.process.pid]
         for pid in found:
             for task in Path(f"/proc/{pid}/task").iterdir():
-                found += map(int, (task / "children").read_text().split())
+                with contextlib.suppress(OSError):  # a thread that has just ended
+                    found += map(int, (task / "children").read_text().split())
         return found
 
     def size(self) -> tuple[float, int, int]:

@@ -24,7 +24,7 @@ from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.persistence.keeper import Keeper
-from runwatch.watcher.persistence.saved import Place
+from runwatch.watcher.persistence.saved import ReadPlace
 from runwatch.watcher.persistence.store import FILE, Store
 from runwatch.watcher.sources.discover import find
 
@@ -187,13 +187,13 @@ def until(true: Any, engine: KeptEngine) -> None:
         time.sleep(0.02)
 
 
-def places(state: Path) -> dict[str, Place]:
+def places(state: Path) -> dict[str, ReadPlace]:
     """Return where the sources stand, as committed."""
     with contextlib.suppress(sqlite3.Error):
         db = sqlite3.connect(f"file:{state / FILE}?mode=ro", uri=True, timeout=5)
         with contextlib.closing(db):
             rows = db.execute("SELECT id, body FROM sources").fetchall()
-        return {key: msgspec.json.decode(body, type=Place) for key, body in rows}
+        return {key: msgspec.json.decode(body, type=ReadPlace) for key, body in rows}
     return {}
 
 

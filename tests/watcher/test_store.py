@@ -19,14 +19,14 @@ from runwatch.alerts.routing.silences import silence
 from runwatch.core.snapshot import IncidentRow
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.persistence import state_file
-from runwatch.watcher.persistence.saved import Place, Saved
+from runwatch.watcher.persistence.saved import ReadPlace, Saved
 from runwatch.watcher.persistence.store import DAY, FILE, Store
 from runwatch.watcher.sources.member import Member
 from runwatch.watcher.sources.tail import Position
 
 NOW = 1_700_000_000.0
 RESUME = wire.Resume(Position(1, 2, 300, 4, 5), 300, 7, "nanochat", history=9, unfinished=b"\xff")
-PLACE = Place(b"/runs/\xffa.log", Member(group="g", rank=3), RESUME)
+PLACE = ReadPlace(b"/runs/\xffa.log", Member(group="g", rank=3), RESUME)
 
 
 def group(key: str = "g", body: bytes = b"body") -> Saved:

@@ -78,7 +78,7 @@ class Alert(msgspec.Struct, frozen=True):
         }
 
 
-class Group(msgspec.Struct):
+class AlertGroup(msgspec.Struct):
     """Alerts that share messages to one channel."""
 
     channel: str
@@ -99,7 +99,7 @@ class News(NamedTuple):
     """What a group has to say."""
 
     key: str
-    group: Group
+    group: AlertGroup
     fresh: list[Alert]
     over: list[Alert]
     still: list[Alert]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from runwatch.alerts.routing.flapping import Stories
-from runwatch.alerts.routing.grouping import FLAPPING, Alert, Group, News, earliest, eased, worse
+from runwatch.alerts.routing.grouping import FLAPPING, Alert, AlertGroup, News, earliest, eased, worse
 from runwatch.alerts.routing.inhibition import Source, inhibited, sources
 from runwatch.alerts.routing.notification import Notification, digest
 from runwatch.alerts.routing.policy import Policy, Receiver, Route, matches
@@ -52,7 +52,7 @@ class Router:
         self.policy, self._epoch, self._lasting, self._local = policy, epoch, lasting, local
         self._receivers = {receiver.name: receiver for receiver in policy.receivers}
         self._alerts: dict[str, Alert] = {}
-        self._groups: dict[str, Group] = {}
+        self._groups: dict[str, AlertGroup] = {}
         self._tokens: dict[str, tuple[float, float]] = {}  # channel -> (how many, when)
         self._old: set[str] = set()  # told by a process that died: nobody will say that they are over
         self._homes: dict[str, set[str]] = {}  # alert -> groups it is a member of
@@ -159,7 +159,7 @@ class Router:
             if kind == "seen":
                 found[key] = b"" if name in self._seen else None
                 continue
-            held: Alert | Group | None = (self._alerts if kind == "alert" else self._groups).get(name)
+            held: Alert | AlertGroup | None = (self._alerts if kind == "alert" else self._groups).get(name)
             found[key] = None if held is None else msgspec.msgpack.encode(held)
         self._dirty.clear()
         return found | {f"flap/{scope}": body for scope, body in self._stories.changes().items()}
@@ -176,7 +176,7 @@ class Router:
         self._dirty.add(key)
         with contextlib.suppress(msgspec.MsgspecError):  # another version's
             if kind == "group":
-                group = msgspec.msgpack.decode(body, type=Group)
+                group = msgspec.msgpack.decode(body, type=AlertGroup)
                 if group.channel in self._receivers:
                     self._groups[name] = group
             elif kind == "alert":
@@ -210,7 +210,7 @@ class Router:
             values = [channel, str(number), *(labels[label] for label in route.group_by)]
             key = blake2b("\n".join(values).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
             if key not in self._groups:
-                self._groups[key] = Group(channel, number)
+                self._groups[key] = AlertGroup(channel, number)
             self._groups[key].members[name] = None
             homes.add(key)
         kept = set()
@@ -231,7 +231,7 @@ class Router:
             self._schedule(group, now, 0.0 if news else until)
         self._homes[name] = kept
 
-    def _schedule(self, group: Group, now: float, not_before: float = 0.0) -> None:
+    def _schedule(self, group: AlertGroup, now: float, not_before: float = 0.0) -> None:
         route = self._route(group)
         if group.told_at is not None:
             due = max(now, group.told_at + route.group_interval)
@@ -244,7 +244,7 @@ class Router:
         group.due = due if group.due is None else min(group.due, due)
         self._next = min(self._next, group.due)
 
-    def _route(self, group: Group) -> Route:
+    def _route(self, group: AlertGroup) -> Route:
         known = 0 <= group.route < len(self.policy.routes)
         return self.policy.routes[group.route] if known else self.policy.otherwise
 
@@ -252,7 +252,7 @@ class Router:
         """Return until when an alert is muted; 0 if it is not."""
         return muted(alert.labels(), self._mutes, now, self._local) if self._mutes else 0.0
 
-    def _news(self, key: str, group: Group, by: list[Source], now: float) -> News | None:
+    def _news(self, key: str, group: AlertGroup, by: list[Source], now: float) -> News | None:
         """Return what a group has to say, if it may speak; put its next time right."""
         self._dirty.add(f"group/{key}")
         news = self._gathered(key, group, by, now)
@@ -266,7 +266,7 @@ class Router:
             return None
         return news
 
-    def _gathered(self, key: str, group: Group, by: list[Source], now: float) -> News:
+    def _gathered(self, key: str, group: AlertGroup, by: list[Source], now: float) -> News:
         """Sort a group's alerts: what is new, what is over, what still fires; and when that may change."""
         alerts = [self._alerts[name] for name in group.members if name in self._alerts]
         mutes = {alert.name: self._muted(alert, now) for alert in alerts if alert.firing}
@@ -289,7 +289,7 @@ class Router:
         wakes = min((t for times in (mutes, held, ease) for t in times.values() if t > now), default=None)
         return News(key, group, fresh, over, [alert for alert in firing if alert not in fresh], wakes)
 
-    def _retire(self, group: Group, told: set[str], now: float) -> None:
+    def _retire(self, group: AlertGroup, told: set[str], now: float) -> None:
         """Forget those members that are over and of which nobody will be told."""
         for name in list(group.members):
             alert = self._alerts.get(name)
@@ -297,7 +297,7 @@ class Router:
                 del group.members[name]
                 group.told.pop(name, None)
 
-    def _repeats_at(self, group: Group, news: News) -> float | None:
+    def _repeats_at(self, group: AlertGroup, news: News) -> float | None:
         """Return when a group says again what still fires, of what nobody has acknowledged."""
         interval = self._route(group).repeat_interval
         open_ones = (

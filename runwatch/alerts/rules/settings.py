@@ -15,7 +15,7 @@ Overrides = Mapping[str, Mapping[str, Number]]
 """Rule -> its thresholds that differ from the defaults, and `enabled`."""
 
 Limit = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
-Rows = Annotated[int, msgspec.Meta(ge=1, le=1024)]
+RowCount = Annotated[int, msgspec.Meta(ge=1, le=1024)]
 Steps = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 Duration = Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)]
 
@@ -54,7 +54,7 @@ class OwnRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """It fires above this."""
     below: Limit | None = None
     """It fires below this; with both, outside of a band."""
-    window: Rows = 1
+    window: RowCount = 1
     """Samples that are taken together."""
     aggregate: Aggregate = Aggregate.MEAN
     """What of them is compared: "mean", "median", "min" or "max"."""

@@ -20,7 +20,7 @@ from runwatch.alerts.channels.probe import needs
 from runwatch.alerts.delivery.dead_letters import dead
 from runwatch.alerts.settings import Mode
 from runwatch.core.errors import ConfigError
-from runwatch.core.sample import Gpus, Message, Processes, Space, Told
+from runwatch.core.sample import Gpus, Message, Processes, SamplerNote, Space
 from runwatch.watcher.daemon import checks
 from runwatch.watcher.processes.handover import handed
 from runwatch.watcher.samplers import sampler, slurm
@@ -137,9 +137,9 @@ def _path(path: str) -> checks.Path:
     full = os.path.abspath(path)
     raw = (os.fsencode(full),)
     mount = mount_of(full)
-    answers = ask(sampler.Setup("space", raw, interval=60.0), (Space, Told))  # or why it cannot say
+    answers = ask(sampler.Setup("space", raw, interval=60.0), (Space, SamplerNote))  # or why it cannot say
     space = next((message for message in answers if isinstance(message, Space)), None)
-    answered = space is not None or any(isinstance(message, Told) for message in answers)
+    answered = space is not None or any(isinstance(message, SamplerNote) for message in answers)
     processes = None
     if answered and os.path.isfile(full):
         seen = ask(sampler.Setup("machine", raw, interval=60.0), Processes)

@@ -24,29 +24,29 @@ _BROAD = ("/", "/tmp", "/var/tmp", "/var/log", os.path.expanduser("~"))  # noqa:
 """Directories that hold too much to be searched for one log."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class RunPlace(msgspec.Struct, frozen=True):
     """Somewhere to watch."""
 
     path: str
     why: str
 
 
-def look(directories: Sequence[str], proc: Proc | None = None) -> list[Place]:
+def look(directories: Sequence[str], proc: Proc | None = None) -> list[RunPlace]:
     """Return the directories that hold runs, of those given and of those our processes write logs to."""
-    places: dict[str, Place] = {}
+    places: dict[str, RunPlace] = {}
     for path in map(os.path.abspath, directories):
         try:
             found = discover.find([path])
         except SourceError:
             continue
         runs = len({each.name for each in found})
-        places[path] = Place(path, f"{_count(runs, 'run')} in {_count(len(found), 'file')}")
+        places[path] = RunPlace(path, f"{_count(runs, 'run')} in {_count(len(found), 'file')}")
     for log, pid in written(proc or Proc()):
         directory = os.path.dirname(log)
         if not any(covers(known, log) for known in places):
             narrow = directory in _BROAD or any(covers(directory, known) for known in places)
             path = log if narrow else directory
-            places[path] = Place(path, f"process {pid} writes {os.path.basename(log)}")
+            places[path] = RunPlace(path, f"process {pid} writes {os.path.basename(log)}")
     return list(places.values())
 
 
@@ -63,7 +63,7 @@ def written(proc: Proc) -> list[tuple[str, int]]:
     return list(found.items())
 
 
-def configuration(places: Sequence[Place], environ: Mapping[str, str] = os.environ) -> str:
+def configuration(places: Sequence[RunPlace], environ: Mapping[str, str] = os.environ) -> str:
     """Return the text of a runwatch.toml with comments."""
     listed = "".join(f"    {_text(place.path)},  # {plain(place.why)}\n" for place in places)
     if places:

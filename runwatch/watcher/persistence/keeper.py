@@ -25,7 +25,7 @@ from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.persistence import frozen
-from runwatch.watcher.persistence.saved import Place, Saved
+from runwatch.watcher.persistence.saved import ReadPlace, Saved
 
 if TYPE_CHECKING:
     from runwatch.watcher.persistence.store import Store
@@ -62,7 +62,7 @@ class Keeper:
     ) -> None:
         """`clock` gives seconds that never go back."""
         self._store, self._engine, self._notice, self._clock = store, engine, notice, clock
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, ReadPlace] = {}
         """Source id -> where it stands in the fold."""
         self._adrift: set[str] = set()
         """Sources whose newest batch told no place: their groups cannot be committed now."""
@@ -87,7 +87,7 @@ class Keeper:
         self._kept_roots: tuple[bytes, ...] = ()
         self._since: float | None = None
         self._before: tuple[bytes, ...] = ()
-        self._rebuilt: dict[str, dict[str, Place]] = {}
+        self._rebuilt: dict[str, dict[str, ReadPlace]] = {}
         """Groups that are read again from their logs -> where they had stood."""
         self._gap = 0.0
         """Seconds for which nobody had watched when this began."""
@@ -162,7 +162,7 @@ class Keeper:
             member = source.member
             known = self._places.get(message.source)
             resume = None if known is None else known.resume
-            self._places[message.source] = Place(message.path, member, resume)
+            self._places[message.source] = ReadPlace(message.path, member, resume)
 
     def took(self, message: wire.Read | wire.Looked) -> None:
         """Note where a source stands once this is folded; to be called before its changes are handed."""
@@ -303,7 +303,7 @@ class Keeper:
             self._kept_roots = self.roots
             del self._handed[: len(handed)]
 
-    def _of(self, group: Group) -> dict[str, Place]:
+    def _of(self, group: Group) -> dict[str, ReadPlace]:
         return {key: self._places[key] for key in group.sources if key in self._places}
 
     def _reconcile(self, group: Group, line: int) -> Iterable[Change]:

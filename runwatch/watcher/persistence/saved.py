@@ -12,7 +12,7 @@ from runwatch.watcher.ingest import wire
 from runwatch.watcher.sources.member import Member
 
 
-class Place(msgspec.Struct, frozen=True):
+class ReadPlace(msgspec.Struct, frozen=True):
     """Where a source stands, as of the commit."""
 
     path: bytes
@@ -28,7 +28,7 @@ class Saved:
 
     id: str
     body: bytes
-    places: dict[str, Place]
+    places: dict[str, ReadPlace]
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -47,7 +47,7 @@ class Kept:
     """What an engine before us left."""
 
     groups: dict[str, bytes] = field(default_factory=dict)
-    places: dict[str, dict[str, Place]] = field(default_factory=dict)
+    places: dict[str, dict[str, ReadPlace]] = field(default_factory=dict)
     """Group -> source -> where it stands."""
     changes: tuple[Change, ...] = ()
     """Committed, and perhaps not handed to delivery."""

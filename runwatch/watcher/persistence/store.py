@@ -29,7 +29,7 @@ from runwatch.core.notice import Notice
 from runwatch.core.snapshot import IncidentRow
 from runwatch.system import private_files
 from runwatch.watcher.persistence import state_file
-from runwatch.watcher.persistence.saved import Kept, Place, Record, Saved
+from runwatch.watcher.persistence.saved import Kept, ReadPlace, Record, Saved
 
 FILE = "state.db"
 DAY = 86_400.0
@@ -85,10 +85,10 @@ class Store:
     def load(self) -> Kept:
         """Return all that was committed; what cannot be read is left out."""
         groups = {row[0]: bytes(row[1]) for row in self._rows("SELECT id, body FROM groups ORDER BY saved")}
-        places: dict[str, dict[str, Place]] = {}
+        places: dict[str, dict[str, ReadPlace]] = {}
         for source, group, body in self._rows("SELECT id, group_id, body FROM sources ORDER BY rowid"):
             with contextlib.suppress(msgspec.MsgspecError):
-                places.setdefault(group, {})[source] = msgspec.json.decode(body, type=Place)
+                places.setdefault(group, {})[source] = msgspec.json.decode(body, type=ReadPlace)
         changes = []
         for (body,) in self._rows("SELECT body FROM changes ORDER BY seq"):
             with contextlib.suppress(msgspec.MsgspecError):

@@ -18,7 +18,7 @@ OOM_WINDOW = 10.0
 
 
 @dataclass(frozen=True)
-class Group:
+class Cgroup:
     """One process's place in the hierarchy: a directory per resource."""
 
     memory: str | None
@@ -46,7 +46,7 @@ class Cgroups:
         self._root = root
         self._files = Proc(root)
 
-    def of(self, pid: int) -> Group | None:
+    def of(self, pid: int) -> Cgroup | None:
         """Return where a process is; None if that cannot be known."""
         text = self._proc.read(pid, "cgroup")
         if text is None:
@@ -63,14 +63,14 @@ class Cgroups:
             if "cpu" in controllers:
                 cpu = f"{self._cpu_mount(names)}{path}"
         if memory is not None or cpu is not None:
-            return Group(memory, cpu, 1)
-        return None if unified is None else Group(unified, unified, 2)
+            return Cgroup(memory, cpu, 1)
+        return None if unified is None else Cgroup(unified, unified, 2)
 
-    def limits(self, group: Group) -> Limits:
+    def limits(self, group: Cgroup) -> Limits:
         """Return limits and use; the tightest limit of the group and those above it counts."""
         return self._limits_2(group) if group.version == 2 else self._limits_1(group)
 
-    def _limits_2(self, group: Group) -> Limits:
+    def _limits_2(self, group: Cgroup) -> Limits:
         path = group.memory or "/"
         current = self._number(path, "memory.current")
         inactive = self._files.fields(path, "memory.stat").get("inactive_file", 0)
@@ -81,7 +81,7 @@ class Cgroups:
             oom_kills=self._files.fields(path, "memory.events").get("oom_kill"),
         )
 
-    def _limits_1(self, group: Group) -> Limits:
+    def _limits_1(self, group: Cgroup) -> Limits:
         memory = group.memory
         used = limit = kills = None
         if memory is not None:

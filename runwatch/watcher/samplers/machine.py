@@ -13,7 +13,7 @@ import msgspec
 from runwatch.core import text
 from runwatch.core.sample import Job, MachineEvent, Message, Process, Processes, Sample
 from runwatch.watcher.samplers import slurm
-from runwatch.watcher.samplers.cgroup import Cgroups, Group, Limits, OomKills
+from runwatch.watcher.samplers.cgroup import Cgroup, Cgroups, Limits, OomKills
 from runwatch.watcher.samplers.exits import Exit, Exits
 from runwatch.watcher.samplers.host import Host
 from runwatch.watcher.samplers.process import Linked, Linker, state_of
@@ -61,7 +61,7 @@ class Machine:
         self._linked: tuple[Linked, ...] = ()
         self._watched: dict[int, Process] = {}
         """Pid -> a process whose end is yet to be told; it may be gone from `linked` before."""
-        self._groups: dict[int, Group] = {}
+        self._groups: dict[int, Cgroup] = {}
         """Pid -> the cgroup it was in at the last scan, ranks first."""
         self._waiting: dict[int, tuple[int, str]] = {}
         """Pid -> its CPU time and what it waited for at the last look."""
@@ -156,7 +156,7 @@ class Machine:
 
     def _limits(self, now: float) -> dict[str, float]:
         """Return the limits of the first process's cgroup, and note kills by the out-of-memory killer."""
-        seen: dict[Group, Limits] = {}
+        seen: dict[Cgroup, Limits] = {}
         for group in self._groups.values():
             if group not in seen:
                 seen[group] = self._cgroups.limits(group)
@@ -171,7 +171,7 @@ class Machine:
         }
         return {f"host/cgroup_{name}": float(value) for name, value in found.items() if value is not None}
 
-    def _note_kills(self, group: Group, now: float, count: int | None) -> None:
+    def _note_kills(self, group: Cgroup, now: float, count: int | None) -> None:
         if group.memory is not None and self._oom.note(group.memory, now, count):
             title = "the kernel killed a process in this run's memory limit"
             self._send(MachineEvent("oom_kill", now, title, oom=True))
@@ -200,7 +200,7 @@ class Machine:
             )
         )
 
-    def _killed_for_memory(self, now: float, group: Group | None) -> bool | None:
+    def _killed_for_memory(self, now: float, group: Cgroup | None) -> bool | None:
         """Whether a SIGKILL came from the out-of-memory killer, by the counts of just before and of now."""
         self._oom.note(_HOST, now, self._proc.fields("vmstat").get("oom_kill"))
         if group is not None and group.memory is not None:

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import msgspec
 
-from runwatch.core.sample import Alive, Kind, Message, Told
+from runwatch.core.sample import Alive, Kind, Message, SamplerNote
 from runwatch.watcher.processes.handover import taken
 
 HEADER = struct.Struct("<I")
@@ -148,7 +148,7 @@ def watch(sampler: Sampler, send: Pipe, interval: float) -> None:
                 raise
             if str(error) != told:
                 told = str(error)
-                send(Told("", f"a look at the machine failed: {told}"))
+                send(SamplerNote("", f"a look at the machine failed: {told}"))
         send(Alive())
         while (left := due - time.monotonic()) > 0:
             sampler.wait(min(left, BEAT))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.core import text
-from runwatch.core.sample import Blind, MachineEvent, Message, Sighted, Space, Told
+from runwatch.core.sample import Blind, MachineEvent, Message, SamplerNote, Sighted, Space
 from runwatch.watcher.sources.mounts import mount_of
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class SpaceSampler:
     def _trouble(self, path: str, why: str) -> None:
         if self._troubles.get(path) != why:
             self._troubles[path] = why
-            self._send(Told("space", f"the file system of {text.path(path)} cannot be asked: {why}"))
+            self._send(SamplerNote("space", f"the file system of {text.path(path)} cannot be asked: {why}"))
 
 
 class Rooms:

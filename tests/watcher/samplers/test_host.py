@@ -12,7 +12,7 @@ import pytest
 
 from runwatch.core.sample import Sighted
 from runwatch.watcher.samplers import space
-from runwatch.watcher.samplers.cgroup import Cgroups, Group, OomKills
+from runwatch.watcher.samplers.cgroup import Cgroup, Cgroups, OomKills
 from runwatch.watcher.samplers.host import Host, Rates, pressure
 from runwatch.watcher.samplers.machine import Machine
 from runwatch.watcher.samplers.process import Linker
@@ -123,7 +123,7 @@ def test_limits_of_version_2(fake_proc, tmp_path):
     fake_proc.write("10/cgroup", "0::/job/step\n")
     groups = Cgroups(Proc(str(fake_proc.root)), str(root))
     group = groups.of(10)
-    assert group == Group("/job/step", "/job/step", 2)
+    assert group == Cgroup("/job/step", "/job/step", 2)
     limits = groups.limits(group)
     assert (limits.memory_used, limits.memory_limit, limits.cpu_limit, limits.oom_kills) == (
         600,

@@ -196,7 +196,7 @@ def test_room_of_a_real_file_system(sampling, tmp_path):
     assert room.path == str(tmp_path)
     assert not room.read_only
     missing = sampling(Setup("space", (os.fsencode(tmp_path / "gone"),), interval=0.05))
-    assert "No such file" in missing.expect(sample.Told).message
+    assert "No such file" in missing.expect(sample.SamplerNote).message
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")

@@ -22,7 +22,7 @@ MAX_PARTS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class PeerRows:
     """Rows of one rank by step, ascending; arrays of shape (n,). Of a step told again the newest counts."""
 
     step: Floats
@@ -44,7 +44,7 @@ def rank_of(block: Block) -> int | None:
 class Peers:
     """What waits, by rank; bounded."""
 
-    _waiting: dict[int, list[Rows]] = field(default_factory=dict)
+    _waiting: dict[int, list[PeerRows]] = field(default_factory=dict)
     _newest: dict[int, float] = field(default_factory=dict)
     """Rank -> the step that it told last."""
 
@@ -56,7 +56,7 @@ class Peers:
         known = np.isfinite(samples.step)
         if not known.any():
             return
-        rows = Rows(samples.step[known], samples.value[known], samples.line[known], source)
+        rows = PeerRows(samples.step[known], samples.value[known], samples.line[known], source)
         parts = self._waiting.setdefault(rank, [])
         parts.append(rows)
         if len(parts) > MAX_PARTS:
@@ -66,12 +66,12 @@ class Peers:
         if sum(map(len, parts)) > most:
             self._waiting[rank] = [_cut(_joined(parts), slice(-most, None))]
 
-    def ripe(self, bucket: int = 1) -> Mapping[int, Rows]:
+    def ripe(self, bucket: int = 1) -> Mapping[int, PeerRows]:
         """Return, and let go of, the rows of whole buckets of `bucket` steps that every rank has passed."""
         if len(self._newest) < 2:
             return {}
         edge = (min(self._newest.values()) + 1) // bucket * bucket
-        out: dict[int, Rows] = {}
+        out: dict[int, PeerRows] = {}
         for rank, parts in self._waiting.items():
             if not parts or min(float(part.step.min()) for part in parts) >= edge:
                 continue
@@ -82,10 +82,10 @@ class Peers:
         return out
 
 
-def _joined(parts: list[Rows]) -> Rows:
+def _joined(parts: list[PeerRows]) -> PeerRows:
     if len(parts) == 1:
         return parts[0]
-    return Rows(
+    return PeerRows(
         np.concatenate([part.step for part in parts]),
         np.concatenate([part.value for part in parts]),
         np.concatenate([part.line for part in parts]),
@@ -93,10 +93,10 @@ def _joined(parts: list[Rows]) -> Rows:
     )
 
 
-def _cut(rows: Rows, index: slice | NDArray[np.bool_] | NDArray[np.intp]) -> Rows:
-    return Rows(rows.step[index], rows.value[index], rows.line[index], rows.source)
+def _cut(rows: PeerRows, index: slice | NDArray[np.bool_] | NDArray[np.intp]) -> PeerRows:
+    return PeerRows(rows.step[index], rows.value[index], rows.line[index], rows.source)
 
 
-def _by_step(rows: Rows) -> Rows:
+def _by_step(rows: PeerRows) -> PeerRows:
     _, last = np.unique(rows.step[::-1], return_index=True)
     return _cut(rows, len(rows) - 1 - last)

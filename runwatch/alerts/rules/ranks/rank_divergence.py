@@ -30,12 +30,12 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RunRule, threshold
-from runwatch.alerts.rules.ranks.peers import Peers, Rows, rank_of
+from runwatch.alerts.rules.ranks.peers import PeerRows, Peers, rank_of
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LOSS, label
 
-Told = Mapping[int, tuple[float, float]]
+ByRank = Mapping[int, tuple[float, float]]
 """Rank -> its value at one step, and the line of that."""
 
 
@@ -90,7 +90,7 @@ class RankDivergence(RunRule):
             found += self._look(step, told, ripe)
         return found
 
-    def _compare(self, step: int, told: Told, ripe: Mapping[int, Rows]) -> list[Finding]:
+    def _compare(self, step: int, told: ByRank, ripe: Mapping[int, PeerRows]) -> list[Finding]:
         values = np.array([value for value, _ in told.values()])
         if not np.isfinite(values).all():
             return []
@@ -121,7 +121,7 @@ class RankDivergence(RunRule):
             )
         ]
 
-    def _look(self, step: int, told: Told, ripe: Mapping[int, Rows]) -> list[Finding]:
+    def _look(self, step: int, told: ByRank, ripe: Mapping[int, PeerRows]) -> list[Finding]:
         bad = [rank for rank, (value, _) in told.items() if not np.isfinite(value) and rank in self._computes]
         self._computes |= {rank for rank, (value, _) in told.items() if np.isfinite(value)}
         self._sound = 0 if bad else self._sound + 1
@@ -154,8 +154,8 @@ class RankDivergence(RunRule):
         title: str,
         step: int,
         rank: int,
-        told: Told,
-        ripe: Mapping[int, Rows],
+        told: ByRank,
+        ripe: Mapping[int, PeerRows],
         cause: str = "",
         evidence: Mapping[str, float | int | str | None] | None = None,
     ) -> Finding:
@@ -173,7 +173,7 @@ class RankDivergence(RunRule):
         )
 
 
-def _steps(ripe: Mapping[int, Rows], ranks: int) -> Iterator[tuple[int, Told]]:
+def _steps(ripe: Mapping[int, PeerRows], ranks: int) -> Iterator[tuple[int, ByRank]]:
     """Yield the steps that nearly all of `ranks` told, with what each told, oldest first."""
     told: dict[int, dict[int, tuple[float, float]]] = {}
     for rank, rows in ripe.items():

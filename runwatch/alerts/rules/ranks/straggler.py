@@ -31,7 +31,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import RunRule, threshold
-from runwatch.alerts.rules.ranks.peers import Peers, Rows, rank_of
+from runwatch.alerts.rules.ranks.peers import PeerRows, Peers, rank_of
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import STEP_TIME, TOKENS_PER_SEC
@@ -99,7 +99,7 @@ class Straggler(RunRule):
                 found += self._compare(times, (number + 1) * self.bucket, ripe)
         return found
 
-    def _buckets(self, ripe: Mapping[int, Rows]) -> Iterator[tuple[int, dict[int, float]]]:
+    def _buckets(self, ripe: Mapping[int, PeerRows]) -> Iterator[tuple[int, dict[int, float]]]:
         """Yield buckets with the median time of each rank in them."""
         times: dict[int, dict[int, float]] = {}
         for rank, rows in ripe.items():
@@ -109,7 +109,7 @@ class Straggler(RunRule):
                 times.setdefault(int(number), {})[rank] = float(np.median(part))
         yield from times.items()
 
-    def _compare(self, times: dict[int, float], end: int, ripe: Mapping[int, Rows]) -> list[Finding]:
+    def _compare(self, times: dict[int, float], end: int, ripe: Mapping[int, PeerRows]) -> list[Finding]:
         ranks = list(times)
         y = np.log(list(times.values()))
         if len(ranks) <= 3:
@@ -132,7 +132,7 @@ class Straggler(RunRule):
                 found.append(self._about(rank, Verdict.CLEAR, f"rank {rank} keeps up again", rows, row))
         return found
 
-    def _finding(self, rank: int, slower: float, ranks: int, rows: Rows, row: int) -> Finding:
+    def _finding(self, rank: int, slower: float, ranks: int, rows: PeerRows, row: int) -> Finding:
         return self._about(
             rank,
             Verdict.FIRING,
@@ -147,7 +147,7 @@ class Straggler(RunRule):
         )
 
     def _about(
-        self, rank: int, verdict: Verdict, title: str, rows: Rows, row: int, **details: Any
+        self, rank: int, verdict: Verdict, title: str, rows: PeerRows, row: int, **details: Any
     ) -> Finding:
         return Finding(
             self.name,
