@@ -56,6 +56,7 @@ class Child(Generic[_M]):
         self._heard = 0.0
         """When it sent something last."""
         self._renewed = False
+        """Whether the newest process has an older setup than there is by now."""
         self.patient = False
         """Whether one that was replaced too often is tried again, later and ever again."""
 
@@ -66,7 +67,7 @@ class Child(Generic[_M]):
             starts += 1
             begun = time.monotonic()
             try:
-                if await self._listen():
+                if await self._listen() and not self._renewed:
                     return
                 why = self._ended()
             except TimeoutError:
@@ -77,7 +78,7 @@ class Child(Generic[_M]):
                 self.stop()
                 await self._reap()
             if self._renewed:
-                self._renewed, starts = False, 0
+                starts = 0
                 continue
             self._blinded(why)
             if time.monotonic() - begun > HEALTHY:
@@ -101,7 +102,7 @@ class Child(Generic[_M]):
 
     def renew(self) -> None:
         """Replace the child by one with the newest setup."""
-        self._renewed = self._process is not None
+        self._renewed = True
         self.stop()
 
     async def _rest(self) -> None:
@@ -136,7 +137,10 @@ class Child(Generic[_M]):
 
     async def _listen(self) -> bool:
         """Start a process and pass on its messages; return True if it ended in good order."""
+        self._renewed = False
         self._process = await self._start()
+        if self._renewed:  # in the meantime
+            self.stop()
         assert self._process.stdout is not None
         self._heard = time.monotonic()
         listening = asyncio.create_task(self._pass_on(self._process.stdout))
