@@ -183,3 +183,9 @@ def test_a_launch_that_ended_in_its_first_epoch_keeps_the_steps_of_the_next_one(
     parsed = parse("\n".join([*lines, ""]).encode())
     assert parsed.column("step").tolist() == list(range(1, N + 1))
     assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_a_tensor_that_is_trained_on_is_a_loss_in_brackets_too():
+    parsed = parse(_log("epoch: {step} tensor([{loss}], device='cuda:0', grad_fn=<DivBackward0>)"))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == LOSSES
