@@ -147,6 +147,14 @@ def test_any_table_with_a_step_and_a_loss(separator):
     assert parsed.column("train/loss").tolist() == [1.5]
 
 
+def test_the_index_of_a_data_frame_is_the_step_where_nothing_else_counts():
+    rows = "".join(f"{i},{1 / (i + 1)},0.5,{2 / (i + 1)}\n" for i in range(9))
+    parsed = parse(f",loss,accuracy,val_loss\n{rows}".encode())
+    assert parsed.column("step").tolist() == list(range(9))
+    assert len(parsed.column("train/loss")) == len(parsed.column("val/loss")) == 9
+    assert not parse(f",loss,price,val_loss\n{rows}".encode()).tables
+
+
 def test_a_new_header_is_taken_and_a_cut_row_is_not():
     parsed = read(b"step,loss\n1,2.5\nstep,loss,lr\n2,1.5,0.1\n3,0.\n")
     assert parsed.column("train/loss").tolist() == [2.5, 1.5]

@@ -45,8 +45,18 @@ def test_what_was_measured_on_held_out_data_is_no_number_of_training(held_out, s
     parsed = parse(text, range(size, len(text), size))
     assert set(parsed.column("Acc").tolist()) == {0.7}
     assert set(parsed.column("val/Acc", "eval").tolist()) == {0.5}
-    name = "val/loss" if held_out == b"Validation" else "Test loss"
-    assert len(parsed.column(name, "eval")) == len(parsed.column("train/loss")) == 899
+    assert len(parsed.column("val/loss", "eval")) == len(parsed.column("train/loss")) == 899
+
+
+@pytest.mark.parametrize("size", [7, 1 << 20])
+def test_the_loss_of_test_data_keeps_its_name_from_the_first_line_of_validation_on(size):
+    text = b"".join(
+        b"Epoch: %d\nTrain loss: 0.%d\n%sTest loss: 0.%d\n" % (i, i, b"Val loss: 0.5\n" * (i > 600), i + 1)
+        for i in range(1, 900)
+    )
+    parsed = parse(text, range(size, len(text), size))
+    assert len(parsed.column("Test loss", "eval")) == 299
+    assert len(parsed.column("val/loss", "eval")) == 600 + 299
 
 
 @pytest.mark.parametrize("size", [7, 1 << 20])

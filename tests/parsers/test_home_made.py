@@ -160,3 +160,32 @@ def test_a_logger_may_tell_how_long_it_has_run():
     )
     assert parsed.column("step").tolist() == [i + 1 for i in range(N)]
     assert parsed.column("train/learning_rate").tolist() == [0.5] * N
+
+
+@pytest.mark.parametrize(
+    ("line", "length"),
+    [
+        ("iteration:{epoch} step:{batch}/13, loss:{loss}", 13),
+        ("epoch_out: {epoch}, epoch_in: {batch}, loss: {loss}", 10),
+    ],
+)
+def test_a_counter_that_starts_again_with_every_round_is_one_growing_step(line, length):
+    parsed = parse(_log(line))
+    assert parsed.column("step").tolist() == [i // 10 * length + i % 10 + 1 for i in range(N)]
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_a_launch_that_ended_in_its_first_epoch_keeps_the_steps_of_the_next_one():
+    lines = ["[2030-01-02 03:04:05,678]Epoch: 0001"]
+    for i, loss in enumerate(LOSSES):
+        lines += [f"[2030-01-02 03:04:05,678]Epoch: {i // 10 + 1:04}"] * (i % 10 == 0)
+        lines.append(f"[2030-01-02 03:04:06,789]iter:{i % 10 + 1:04} loss_train: {loss} acc_train: 0.5")
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_a_tensor_that_is_trained_on_is_a_loss_in_brackets_too():
+    parsed = parse(_log("epoch: {step} tensor([{loss}], device='cuda:0', grad_fn=<DivBackward0>)"))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == LOSSES

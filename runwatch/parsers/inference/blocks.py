@@ -76,7 +76,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
 def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
     """Return the plan of the lines that head the epochs whose lines tell only the step, if there are any.
 
-    One stands above the first line, and one wherever the step falls.
+    One stands above the first line, and one wherever the step falls; a later launch begins at the same epoch.
     """
     if main.counter is None or main.epoch is not None or main.nested or is_epoch(main.counter[1]):
         return {}
@@ -85,8 +85,8 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
     for head, heads in families.items():
         epoch = place(EPOCH_RANK, heads[0].found[heads[0].ranked[0][1]].name) if heads[0].ranked else None
         told = [kept.at(epoch) for kept in heads] if epoch and is_epoch(epoch[1]) else [None]
-        rises = all(a is not None and b is not None and a < b for a, b in pairwise(told))
-        if None in told or not rises or not _NO_EPOCH.isdisjoint(words(head)):
+        on = all(a is not None and b is not None and (a < b or b == told[0]) for a, b in pairwise(told))
+        if None in told or not on or not _NO_EPOCH.isdisjoint(words(head)):
             continue
         offsets = [kept.offset for kept in heads]
         above = all(any(a < offset < b for offset in offsets) for a, b in falls)

@@ -70,7 +70,7 @@ _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b(?=\s*(?:[,;|]|$)))"
 )
 """A score that is named behind its number: `0.95 C.E. Loss, 98.1% Accuracy`."""
-_GRADIENT = re.compile(rb", (?:device='\w+:?\d*', )?grad_fn=")
+_GRADIENT = re.compile(rb"\]?, (?:device='\w+:?\d*', )?grad_fn=")
 """Behind the number of a tensor that is trained on, which is a loss: `tensor(0.53, grad_fn=<...>)`."""
 _COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
 """What is counted, named behind its number: `[50000 eps] reward=0.5`."""
@@ -252,7 +252,11 @@ def _value(
     suffix = _SPELLED.get(suffix, suffix)
     if suffix in RATES and name.lower() not in _SPEEDS and _NUMBER_NEXT.match(line, token.end()):
         suffix = b""  # it names the next number: `loss 2.5 it/s 4.0`
-    if name in (b"", b"tensor") and gap.endswith(b"tensor(") and _GRADIENT.match(line, token.end()):
+    if (
+        name in (b"", b"tensor")
+        and gap.endswith((b"tensor(", b"tensor(["))
+        and _GRADIENT.match(line, token.end())
+    ):
         name = b"loss"
     if name and (_SOURCE.search(name) or _CALLER.search(gap)):
         return None  # train.py:120 is a place

@@ -11,7 +11,15 @@ from itertools import pairwise
 from runwatch.parsers.body.matchers import number
 from runwatch.parsers.envelope.header import Header
 from runwatch.parsers.inference.fields import Field
-from runwatch.parsers.inference.roles import EPOCH_RANK, INNER, RATIO, STEP_RANK, UNKNOWN, place
+from runwatch.parsers.inference.roles import (
+    EPOCH_RANK,
+    INNER,
+    ITERATION,
+    RATIO,
+    STEP_RANK,
+    UNKNOWN,
+    place,
+)
 from runwatch.parsers.lexicon.units import SCALES
 
 Place = tuple[int, bytes]
@@ -84,12 +92,14 @@ def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | 
     epoch = next((p for p in places if p[0] >= least and grows(lines, p, least=0.0)), None)
     for counted in places:
         inside = epoch is not None and 0 < counted[0] < min(EPOCH_RANK, epoch[0])
-        if epoch is not None and (inside or (counted[0] == UNKNOWN and epoch[0] == EPOCH_RANK)):
-            anew = begins_anew(lines, counted, epoch)
+        inside = inside or (counted[0] == UNKNOWN and epoch is not None and epoch[0] == EPOCH_RANK)
+        outer = epoch if inside else _round_of(lines, counted, places)
+        if outer is not None:
+            anew = begins_anew(lines, counted, outer)
             if anew or (anew is None and not last and ratio(lines, counted)):
-                return counted, epoch, anew is None and len(lines) < _PATIENCE
-            if anew is None and not ratio(lines, counted) and grows(lines, counted, least=0.5):
-                return counted, epoch, False  # it may yet start again with the next epoch
+                return counted, outer, anew is None and len(lines) < _PATIENCE
+            if anew is None and inside and not ratio(lines, counted) and grows(lines, counted, least=0.5):
+                return counted, outer, False  # it may yet start again with the next epoch
         if grows(lines, counted, least=0.5):
             return counted, None, False
     named = [p for p in places if p[0] in _NAMED]
@@ -104,6 +114,14 @@ def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | 
             return at, None, False
     told = any(2 * len(steps_of(lines, counted)) > len(lines) for counted in named)
     return None, epoch, told and not last and len(lines) < _PATIENCE  # it may yet grow
+
+
+def _round_of(lines: list[Kept], counted: Place, places: list[Place]) -> Place | None:
+    """Return the round a counter may count within: `iteration 2 step 5/90`, `epoch_out 2, epoch_in 5`."""
+    rounds = (
+        p for p in places if p != counted and p[0] in (ITERATION, EPOCH_RANK) and p[0] >= counted[0] > 0
+    )
+    return next((p for p in rounds if grows(lines, p, least=0.0)), None)
 
 
 def _begins(lines: list[Kept], counted: Place, *, last: bool) -> bool:

@@ -25,10 +25,10 @@ from runwatch.parsers.lexicon.words import (
     words,
 )
 
-_ITERATION = 2
+ITERATION = 2
 _STEP_RANKS: Mapping[bytes, int] = {
     **dict.fromkeys(b"step steps updates timesteps".split(), 1),
-    **dict.fromkeys(b"iteration iterations iter iters it itr".split(), _ITERATION),
+    **dict.fromkeys(b"iteration iterations iter iters it itr".split(), ITERATION),
     **dict.fromkeys(b"update batch minibatch tick round episode episodes generation count".split(), 3),
     **dict.fromkeys(b"epoch epochs ep eps".split(), 7),
     b"train": 8,
@@ -158,7 +158,7 @@ def place(rank: int, name: bytes) -> tuple[int, bytes]:
     last = name.rpartition(b" ")[2].lower().rstrip(b".")
     if last not in _STEP_RANKS or not TOLD_AGAIN.isdisjoint(words(name)):
         return rank, name
-    return rank, b"iter" if _STEP_RANKS[last] == _ITERATION else last
+    return rank, b"iter" if _STEP_RANKS[last] == ITERATION else last
 
 
 def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:

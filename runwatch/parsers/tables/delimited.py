@@ -20,7 +20,7 @@ from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.scoring import aliases, is_part, loss_of_parts
 from runwatch.parsers.lexicon.names import meaning
-from runwatch.parsers.lexicon.words import is_loss, is_val, split_of
+from runwatch.parsers.lexicon.words import is_loss, is_telling, is_val, split_of
 from runwatch.parsers.resume_state import Told
 from runwatch.parsers.resume_state import row as known_by
 from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
@@ -43,6 +43,11 @@ def _is_float(cell: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_indexed(names: Sequence[str]) -> bool:
+    """Whether nothing but the nameless index of a data frame counts, and all columns are of training."""
+    return not names[0] and len(names) > 2 and all(is_telling(name.encode()) for name in names[1:])
 
 
 def _mode_at(names: Sequence[str]) -> int | None:
@@ -281,6 +286,8 @@ class Columns(Matcher):
         """Return the column names if this is the header of a training log, else nothing."""
         cells = self._cells(line.removeprefix(b"\xef\xbb\xbf"))
         names = [cell.decode("utf-8", "replace").strip() for cell in cells]
+        if self._schema.guesses and _is_indexed(names):
+            names[0] = "step"
         named = [name for name in names if name]  # data frames write an index without a name
         if not 2 <= len(named) <= _MAX_COLUMNS or len(named) < len(names) - 1:
             return ()

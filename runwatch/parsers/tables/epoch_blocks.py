@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import Unit
+from runwatch.core.metrics import VAL_LOSS, Unit
 from runwatch.parsers.api import Layout, Match, Matcher, Row
 from runwatch.parsers.body.matchers import VALUE, values
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
@@ -22,6 +22,8 @@ _BLOCK_PART = re.compile(
 )
 
 _KINDS = {"validation": EVAL, "train": TRAIN}
+_TESTED = [f"{of}{gap}{loss}" for of in ("test", "Test") for gap in " _" for loss in ("loss", "Loss")]
+"""Names of the loss of test data, which is that of validation where no line tells the latter."""
 _MAX_HELD = 1024
 """Records that wait for the next epoch, at most."""
 _BLOCK_HEADS = (
@@ -85,6 +87,11 @@ class _BlockLines(Matcher):
         return layout
 
 
+def _validates(layout: Layout) -> bool:
+    """Whether a line is of validation, and not of test data."""
+    return layout.kind == "validation" and layout.names[0][:3].lower() == "val"
+
+
 class EpochBlockReader(FoldingReader):
     """`Epoch: 3/30`, then lines such as `Train Loss: 5.94 - Train Perplexity: 380.1`; a step is an epoch.
 
@@ -97,6 +104,8 @@ class EpochBlockReader(FoldingReader):
 
     def __init__(self) -> None:
         self._row = RowMaker("epoch-block", {"epoch": "step"})
+        self._tested = RowMaker("epoch-block", {"epoch": "step", **dict.fromkeys(_TESTED, VAL_LOSS)})
+        """Makes the rows of test data until a line of validation was seen."""
         self._lines = _BlockLines()
         self.pictures = (self._lines,)
         self._epoch: list[tuple[str, float]] = []
@@ -142,7 +151,8 @@ class EpochBlockReader(FoldingReader):
     def _told(self, layout: Layout, items: list[tuple[str, float]], number_: int) -> list[Row]:
         """Return the record of a line of a block."""
         if layout.kind == "validation":
-            return [self._row(EVAL, number_, [*self._epoch[:1], *items])]
+            self._tested = self._row if _validates(layout) else self._tested
+            return [self._tested(EVAL, number_, [*self._epoch[:1], *items])]
         self._noted += items
         if layout.kind == "note":
             return []
@@ -170,6 +180,8 @@ class EpochBlockReader(FoldingReader):
         first = (
             int((kind == 0).argmax()) if not (kind == 3).any() and (kind == 0).any() else len(pictures) - 1
         )
+        if self._tested is not self._row:
+            first = max(first, *(int(part.at[0]) for part in pictures.parts if _validates(part.layout)), 0)
         yield from pictures.one_by_one(0, first + 1, self._take)
         if first == len(pictures) - 1:
             return
@@ -183,13 +195,13 @@ class EpochBlockReader(FoldingReader):
             kept = [i for i, name in enumerate(names) if name not in ("epoch", "total")]
             own = [part.columns[i] for i in kept]
             place = epoch[part.at], total[part.at]
-            for kind_, known, chosen in (
-                ("validation", ("epoch",), after),
-                ("train", ("epoch", "total"), after & (total >= 0)),
-                ("train", ("epoch",), after & (total < 0)),
+            for kind_, row, known, chosen in (
+                ("validation", self._tested, ("epoch",), after),
+                ("train", self._row, ("epoch", "total"), after & (total >= 0)),
+                ("train", self._row, ("epoch",), after & (total < 0)),
             ):
                 if part.layout.kind == kind_:
-                    shown = self._row.layout(_KINDS[kind_], (*known, *(names[i] for i in kept)))
+                    shown = row.layout(_KINDS[kind_], (*known, *(names[i] for i in kept)))
                     yield shown, pictures.rows(part, chosen, [*place[: len(known)], *own])
         newest = max(heads, key=lambda part: int(part.at[-1]))
         self._epoch = list(zip(newest.layout.names, newest.columns[:, -1].tolist(), strict=True))
