@@ -134,8 +134,9 @@ CASES = [
     ),
     Case(
         "lightgbm",  # 4's cross-validation
-        "[10]\tcv_agg's valid auc: 0.75 + 0.0125\n[20]\tcv_agg's valid auc: 0.875 + 0.0125\n",
-        {"step": [10, 20], "cv_agg's valid auc": [0.75, 0.875]},
+        "[10]\tcv_agg's valid auc: 0.75 + 0.0125\tcv_agg's train l2: 0.5 + 0.25\tcv_agg's valid l2: 0.625 + 0.25\n"
+        "[20]\tcv_agg's valid auc: 0.875 + 0.0125\tcv_agg's train l2: 0.25 + 0.25\tcv_agg's valid l2: 0.5 + 0.25\n",
+        {"step": [10, 20], "valid auc": [0.75, 0.875], "train/loss": [0.5, 0.25], "val/loss": [0.625, 0.5]},
     ),
     Case(
         "catboost",  # two sets, no metric of what is learnt from; and tabs that became spaces

@@ -110,3 +110,9 @@ def test_a_share_is_read_by_its_value_alone_in_text_and_in_json():
             batches = [parser.feed(whole[:cut]), parser.feed(whole[cut:]), parser.flush()]
             told = [v for b in batches for t in b.tables for v in t.column("perf/mfu").tolist()]
             assert told == [float(m) if float(m) <= 1 else float(m) / 100 for m in MFUS]
+
+
+def test_updates_beside_the_epoch_are_the_step():
+    text = "".join(f"epoch: {n} | nupdates: {n * 350} | loss: {9 - n / 8}\n" for n in range(1, 17))
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == [350 * n for n in range(1, 17)]

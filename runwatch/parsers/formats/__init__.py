@@ -60,6 +60,7 @@ _ORDER = (
     "fairseq",
     "fairseq-epochs",
     "icefall",
+    "espnet",
     "timm",
     "swin",
     "swav",

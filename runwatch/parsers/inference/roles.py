@@ -34,7 +34,9 @@ _STEP_RANKS: Mapping[bytes, int] = {
     b"train": 8,
     b"training": 8,
 }
-_GLOBAL = frozenset((b"global_step", b"global_steps", b"total_timesteps", b"num_updates", b"current_steps"))
+_GLOBAL = frozenset(
+    (b"global_step", b"global_steps", b"total_timesteps", b"num_updates", b"nupdates", b"current_steps")
+)
 STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK, UNKNOWN = 3, 4, 5, 6, 7, 9
 """Ranks, lower is better: the worst of a named step, the second of two nameless counters as in `[1, 200]`,
 a nameless `12/500`, a number that begins the line, an epoch, and of what no known word names."""

@@ -7,7 +7,9 @@ from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import VALUE, LinePattern
 
 _SETS = re.compile(
-    rb"(?:(?<!\S)|(?<=#011))([A-Za-z][\w.@'/+-]{0,80}(?:'s [\w.@+-]{1,80}(?: [\w.@+-]{1,80})?)?): ?("
+    rb"(?:(?<!\S)|(?<=#011))(?:cv_agg's (?=(?:train|valid) ))?"  # LightGBM's means over the folds
+    rb"((?<=cv_agg's )(?:train|valid) [\w.@+-]{1,80}"
+    rb"|[A-Za-z][\w.@'/+-]{0,80}(?:'s [\w.@+-]{1,80}(?: [\w.@+-]{1,80})?)?): ?("
     + VALUE
     + rb")(?:\+"
     + VALUE
