@@ -52,7 +52,11 @@ _LAUNCHED = (
     + rb")"
     + SPEAKS
     + rb"|"
+    + rb"(?:"
     + launchers.CONTAINER
+    + rb"|"
+    + launchers.HOST
+    + rb")"
     + launchers.VALIDATES
     + rb")"
 )
