@@ -28,7 +28,7 @@ _DIGITS = 1e-3
 
 
 @dataclass(slots=True)
-class Retold:
+class DuplicateRecords:
     """Finds such records of one source."""
 
     _before: tuple[float, ...] = (np.nan,) * len(_COLUMNS)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from runwatch.core.bar_steps import Redraws, without_unrelated
 from runwatch.core.batch import BAR, EVAL, PLAN, SYSTEM, TRAIN, Batch, Table
 from runwatch.core.block import Block, Samples
-from runwatch.core.duplicate_records import Retold
+from runwatch.core.duplicate_records import DuplicateRecords
 from runwatch.core.metrics import EPOCH, STEP_TIME
 from runwatch.core.rank_dedup import Echoes
 from runwatch.core.rows import (
@@ -96,12 +96,12 @@ class Splitter:
     _since: float | None = None
     """Epoch of the newest record without a step since the newest bar; None if there was none."""
     _echoes: Echoes = field(default_factory=Echoes)
-    _retold: Retold = field(default_factory=Retold)
+    _duplicates: DuplicateRecords = field(default_factory=DuplicateRecords)
 
     def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
         """Yield the batch's blocks in order; concatenated they are the batch."""
         batch, others, anew = self._of_lowest_rank(batch)
-        batch = self._retold.without(self._echoes.without(batch))
+        batch = self._duplicates.without(self._echoes.without(batch))
         bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(batch, train, bars)
         first_step = self._step

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from runwatch.alerts.channels import alertmanager
-from runwatch.alerts.channels.alertmanager import Pusher, SentAlert, alert_body
+from runwatch.alerts.channels.alertmanager import PushedAlerts, Pusher, alert_body
 
 from .endpoints import HttpServer
 from .routed import alert
@@ -20,7 +20,7 @@ def never(_alert, _now) -> float:
     return 0.0
 
 
-def names(told: SentAlert, now: float = NOW, muted=never) -> list[tuple[str, str]]:
+def names(told: PushedAlerts, now: float = NOW, muted=never) -> list[tuple[str, str]]:
     return [
         (body["labels"]["incident"], body["labels"]["severity"])
         for bodies in told.bodies(now, muted)
@@ -28,7 +28,7 @@ def names(told: SentAlert, now: float = NOW, muted=never) -> list[tuple[str, str
     ]
 
 
-def ends(told: SentAlert, now: float) -> list[str]:
+def ends(told: PushedAlerts, now: float) -> list[str]:
     return [body["endsAt"] for bodies in told.bodies(now, never) for body in bodies]
 
 
@@ -48,7 +48,7 @@ def test_one_alert_as_the_api_takes_it():
 
 
 def test_what_fires_is_renewed_and_an_end_is_repeated_for_five_minutes():
-    told = SentAlert()
+    told = PushedAlerts()
     told.take(alert("a"), NOW)
     assert ends(told, NOW + 3600) == ["2023-11-14T23:18:20.000Z"]
     told.take(alert("a", "acknowledged"), NOW + 3601)
@@ -59,7 +59,7 @@ def test_what_fires_is_renewed_and_an_end_is_repeated_for_five_minutes():
 
 
 def test_one_that_gets_graver_is_another_there_and_the_first_ends():
-    told = SentAlert()
+    told = PushedAlerts()
     told.take(alert("a"), NOW)
     told.take(alert("a", severity="critical"), NOW + 1)
     assert [len(told.firing()), told.firing()[0].row.severity] == [1, "critical"]
@@ -68,18 +68,18 @@ def test_one_that_gets_graver_is_another_there_and_the_first_ends():
 
 
 def test_what_is_muted_is_left_out():
-    told = SentAlert()
+    told = PushedAlerts()
     told.take(alert("a"), NOW)
     told.take(alert("b"), NOW)
     assert names(told, NOW, lambda one, _: one.row.id == "a") == [("b", "warning")]
 
 
 def test_the_next_process_goes_on():
-    told = SentAlert()
+    told = PushedAlerts()
     for name in "ab":
         told.take(alert(name), NOW)
     told.take(alert("b", "resolved"), NOW)
-    heir = SentAlert({key: body for key, body in told.changes().items() if body is not None})
+    heir = PushedAlerts({key: body for key, body in told.changes().items() if body is not None})
     assert [one.row.id for one in heir.firing()] == ["a"]
     assert sorted(names(heir)) == [("a", "warning"), ("b", "warning")]
     assert names(heir, NOW + 301) == [("a", "warning")]
@@ -87,7 +87,7 @@ def test_the_next_process_goes_on():
 
 
 def test_many_are_sent_in_pieces():
-    told = SentAlert()
+    told = PushedAlerts()
     for number in range(1200):
         told.take(alert(f"{number}"), NOW)
     assert [len(bodies) for bodies in told.bodies(NOW, never)] == [500, 500, 200]
@@ -97,7 +97,7 @@ def pusher(peers, notices, falls, **options) -> Pusher:
     return Pusher(
         peers,
         "hush",
-        SentAlert(),
+        PushedAlerts(),
         notice=notices.append,
         fallen=falls.append,
         muted=never,
@@ -124,7 +124,13 @@ def test_while_none_can_be_reached_people_are_told_and_then_no_more(monkeypatch)
     notices, falls = [], queue.Queue()
     with HttpServer((500, "", {}), (500, "", {}), (500, "", {})) as server:
         push = Pusher(
-            [server.url], "", SentAlert(), notice=notices.append, fallen=falls.put, muted=never, patience=0.01
+            [server.url],
+            "",
+            PushedAlerts(),
+            notice=notices.append,
+            fallen=falls.put,
+            muted=never,
+            patience=0.01,
         )
         push.take(alert("a", at=time.time()), time.time())
         assert [falls.get(timeout=60), falls.get(timeout=60)] == [True, False]

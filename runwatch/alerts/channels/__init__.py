@@ -1,4 +1,4 @@
-"""Where notifications go: one module a channel, with what they share (http, deadline, settings, probe).
+"""Where notifications go: a folder for each kind of channel, beside what all share (http, deadline).
 
-Import `build` from channels.build; it imports a channel's module when the channel is configured.
+`kinds` finds the folders; import `build` from channels.build. Alertmanager is none: it routes by itself.
 """

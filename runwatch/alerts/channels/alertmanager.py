@@ -29,7 +29,7 @@ KEY = "pushed/"
 """Begins the keys under which what fires is kept."""
 
 
-class SentAlert:
+class PushedAlerts:
     """What an Alertmanager is to know. Pure: alerts and times in, requests out."""
 
     def __init__(self, saved: Mapping[str, bytes] | None = None) -> None:
@@ -117,7 +117,7 @@ class Pusher:
         self,
         peers: Sequence[str],
         token: str,
-        told: SentAlert,
+        told: PushedAlerts,
         *,
         notice: Callable[[str], None],
         fallen: Callable[[bool], None],

@@ -228,12 +228,12 @@ class Notifier:
 
     def _open_pager(self, config: Config, saved: Mapping[str, bytes]) -> None:
         if self._mode is Mode.ALERTMANAGER:
-            from runwatch.alerts.channels.alertmanager import Pusher, SentAlert
+            from runwatch.alerts.channels.alertmanager import PushedAlerts, Pusher
 
             self._pusher = Pusher(
                 config.alerts.peers,
                 config.alerts.token.reveal(),
-                SentAlert(saved),
+                PushedAlerts(saved),
                 notice=self._notice,
                 fallen=self._fall,
                 muted=self._muted,
