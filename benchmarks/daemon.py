@@ -1,6 +1,6 @@
 """What a daemon costs that watches and has nothing to say.
 
-usage: python benchmarks/daemon.py [--seconds N] [--many RUNS FILES]
+usage: python benchmarks/daemon.py [--seconds N] [--many RUNS FILES] [--growth MINUTES]
 
 CPU time and memory are those of the daemon and of all it started, from /proc:
 resident for the daemon alone, and each page counted once (PSS) for all of them.
@@ -94,6 +94,35 @@ class Daemon:
         self.process.wait(30)
 
 
+class Asked:
+    """Asks a daemon for its runs again and again, and knows how long the answers took."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon, self._stop, self._seconds = daemon, threading.Event(), [0.0]
+        self._thread = threading.Thread(target=self._ask)
+
+    def _ask(self) -> None:
+        while not self._stop.wait(0.2):
+            begun = time.monotonic()
+            try:
+                self._daemon.ask("runs")
+            except OSError:  # not listening yet
+                continue
+            self._seconds.append(time.monotonic() - begun)
+
+    def __str__(self) -> str:
+        middle = sorted(self._seconds)[len(self._seconds) // 2]
+        return f"{len(self._seconds)} answers took {middle:.2f} s, at worst {max(self._seconds):.2f} s"
+
+    def __enter__(self) -> Asked:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
 def report(name: str, daemon: Daemon, seconds: float, bars: tuple[float, float]) -> None:
     used = daemon.share(seconds)
     alone, together = daemon.memory()
@@ -146,21 +175,53 @@ def many(place: Path, runs: int, files: int, seconds: float) -> None:
         (logs / f"exp{run:04d}").mkdir(parents=True)
         for rank in range(ranks):
             (logs / f"exp{run:04d}" / f"rank{rank}.log").write_text("".join(map(line, range(100))))
-    with Daemon(place, logs) as daemon:
+    with Daemon(place, logs) as daemon, Asked(daemon) as answers:
         took = daemon.until(runs)
-        print(f"{runs} runs in {runs * ranks} files: all found after {took:.1f} s")
+        print(f"{runs} runs in {runs * ranks} files: all found after {took:.1f} s; {answers}")
         time.sleep(10)
         report("", daemon, seconds, (float("nan"), float("nan")))
         health = daemon.ask("health")
         print(f"{'':28}its clock was late by {health['lag']:.2f} s at worst; {health['notices']}")
 
 
+def growth(place: Path, minutes: float) -> None:
+    """Watch 100 runs that print five lines a second each, and report the memory by the minute."""
+    logs, stop = place / "growth", threading.Event()
+    logs.mkdir()
+
+    def write() -> None:
+        step, begun = 0, time.monotonic()
+        while not stop.wait(max(0.0, begun + step / 5 - time.monotonic())):
+            for run in range(100):
+                with (logs / f"run{run:02d}.log").open("a") as log:
+                    log.write(line(step))
+            step += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with Daemon(place, logs) as daemon:
+            daemon.until(100)
+            for minute in range(1, round(minutes) + 1):
+                share = daemon.share(60)
+                alone, together = daemon.memory()
+                memory = f"daemon {alone:6.1f} MB, with all it started {together:6.1f} MB"
+                print(f"minute {minute:3}: {100 * share:5.1f} % of a core, {memory}", flush=True)
+    finally:
+        stop.set()
+        writer.join()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--many", type=int, nargs=2, metavar=("RUNS", "FILES"))
+    parser.add_argument("--growth", type=float, metavar="MINUTES")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
+        if chosen.growth:
+            growth(Path(place), chosen.growth)
+            return
         if chosen.many:
             many(Path(place), *chosen.many, chosen.seconds)
             return

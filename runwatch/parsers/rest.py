@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -140,16 +140,29 @@ class Rest:
 
         Return how many records are done if one has changed the format, else 0.
         """
-        candidates, waits, passed = self._records.candidates, True, False
+        candidates = self._records.candidates
         for index in range(run.begin, run.end):
-            if waits and self._may_pass(run.tells, index):
-                waits, left = False, run._replace(begin=index)
-                if self._records.candidates.idle.pass_by(self._lines, left):
+            if self._may_pass(run.tells, index):
+                left = run._replace(begin=index)
+                if candidates.idle.pass_by(self._lines, left):
                     self._skip(left, line)
-                    if run.tells is not Tells.COUNT:
-                        break
-                    passed = True
-            if self._text[index] and not (passed and self._used[index]):
+                    return self._read_each(self._unread(left), line) if run.tells is Tells.COUNT else 0
+                return self._read_each(range(index, run.end), line)
+            if self._read_each((index,), line):
+                return index + 1
+        return 0
+
+    def _unread(self, run: Run) -> list[int]:
+        """Return which redraws of a run were not decoded."""
+        chosen = slice(run.begin, run.end)
+        unread: list[int] = np.flatnonzero(self._text[chosen] & ~self._used[chosen]).tolist()
+        return [run.begin + at for at in unread]
+
+    def _read_each(self, indices: Iterable[int], line: int) -> int:
+        """Read records; return how many of the block are done if one has changed the format, else 0."""
+        candidates = self._records.candidates
+        for index in indices:
+            if self._text[index]:
                 self._read_alone(index, line)
             if self._records.candidates is not candidates:
                 return index + 1
