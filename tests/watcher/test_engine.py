@@ -391,3 +391,10 @@ def test_how_far_a_run_came_is_told_before_its_end():
         ("progress", 39),
         ("end", None),
     ]
+
+
+def test_the_past_is_announced_in_the_order_of_the_log():
+    data = log(faults={2: "nan", 3: "nan"}, tail=f"{TRACE}\n".encode())
+    engine = fold(data)
+    told = [body for body in Headless(engine, 1e6, None).progress(NOW) if body["type"] == "incident"]
+    assert [body["incident"]["rule"] for body in told] == ["nonfinite", "crash"]

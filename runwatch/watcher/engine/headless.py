@@ -92,8 +92,8 @@ class Headless:
         run = watched.run
         self._known.add(run.id)
         yield {"type": "run", "run": run.name, "format": run.format, "sources": list(group.paths)}
-        for row in watched.incidents.rows():
-            if row.state != "pending":
+        for row in sorted(watched.incidents.rows(), key=lambda row: (row.line or 0, row.rule)):
+            if row.state != "pending":  # in the order of the log, as if it had been watched
                 body = incident_object(row)
                 yield {"type": "incident", "run": run.name, "change": row.state, "incident": body}
 
