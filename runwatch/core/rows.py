@@ -31,6 +31,8 @@ class Rows:
     total: Floats
     seconds: Floats
     """Step time, for bars."""
+    time: Floats
+    """Unix time, or seconds since midnight, where it is printed."""
     pattern: NDArray[np.str_]
 
     @classmethod
@@ -39,8 +41,9 @@ class Rows:
         tables = [table for table in batch.tables if table.kind == kind]
         offset, line, seconds = (column_of(tables, name) for name in ("offset", "line", STEP_TIME))
         step, total = (counts(column_of(tables, name)) for name in ("step", "total"))
+        time = column_of(tables, "time")
         patterns = np.concatenate([np.empty(0, "U1"), *(np.full(t.rows, t.pattern) for t in tables)])
-        rows = cls(offset, line, step, total, seconds, patterns)
+        rows = cls(offset, line, step, total, seconds, time, patterns)
         return rows if len(tables) < 2 else rows.take(np.argsort(offset, kind="stable"))
 
     def take(self, index: NDArray[np.int64] | slice) -> Rows:
@@ -51,11 +54,19 @@ class Rows:
             self.step[index],
             self.total[index],
             self.seconds[index],
+            self.time[index],
             self.pattern[index],
         )
 
     def __len__(self) -> int:
         return len(self.offset)
+
+    def moments(self) -> Samples | None:
+        """Return when each step was reached, as far as that is printed; None if it is not."""
+        known = ~np.isnan(self.step) & ~np.isnan(self.time)
+        if not known.any():
+            return None
+        return Samples(self.offset[known], self.line[known], self.step[known], self.time[known])
 
     def between(self, low: float, high: float) -> Rows:
         """Return the rows whose offset is in [low, high)."""

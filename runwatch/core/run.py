@@ -13,6 +13,7 @@ import numpy as np
 from runwatch.core.batch import EVAL, RANK, TRAIN, Event
 from runwatch.core.block import Block
 from runwatch.core.checkpoint import Checkpoints
+from runwatch.core.eta import Estimate, Pace
 from runwatch.core.metrics import EPOCH, STEP_TIME
 from runwatch.core.series import FULL, Detail, Series
 from runwatch.core.snapshot import Progress
@@ -28,6 +29,8 @@ DONE = 0.98
 """Progress from which a run that fell silent counts as finished."""
 REST = 60.0
 """Seconds of silence after which it does; a quarter of it after its very last step."""
+_WATCHED = 60.0
+"""Seconds of arrivals that say more than printed step times."""
 _RECENT = 1024
 """Newest printed step times that the pace is taken from."""
 _COMPILES = 32
@@ -147,7 +150,12 @@ class Run:
     _phase: str = "starting"
     _ended: tuple[str, int] = ("", -1)
     """Where its end was told last, and it has not gone on since: path of the source, and offset."""
-    _arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=256))
+    _pace: Pace = field(default_factory=Pace)
+    """When its steps were reached."""
+    _stamped: bool = False
+    """Its lines tell that themselves."""
+    _marks: deque[float] = field(default_factory=lambda: deque(maxlen=64))
+    """Steps at which it was evaluated or saved."""
     _paced: tuple[Series, int, tuple[float, float] | None] | None = None
     """The pace that the step times printed last give: of thousands of runs, few have changed."""
 
@@ -180,10 +188,10 @@ class Run:
         if self.lead is not None:
             self._fold_rank(self.lead, block)
         self._note(block.events)
-        if block.live and (self.records, self.last_step) != before:
+        moved = (self.records, self.last_step) != before
+        self._observe_time(block, moved=moved)
+        if block.live and moved:
             self.progressed = block.arrival
-            if self.last_step is not None:
-                self._arrivals.append((block.arrival, self.last_step))
 
     def _is_of_the_next(self, block: Block) -> bool:
         """Return whether a bar that begins anew, behind the run's end, is that of the next launch."""
@@ -198,6 +206,7 @@ class Run:
                 continue
             self.events.append(event)
             if event.kind == "checkpoint":
+                self._marks.extend([] if self.last_step is None else [float(self.last_step)])
                 self._save(Saved(event.step, event.line, event.data.get("path")))
 
     def _advance(self, block: Block) -> None:
@@ -213,7 +222,6 @@ class Run:
         for offset in block.restarts:
             step = rows.step[np.searchsorted(rows.offset, offset)]
             self.restarts.append(int(step))
-            self._arrivals.clear()
 
     def rest(self, silent_for: float) -> None:
         """Take a run that reached its end and fell silent for finished: not every program says so."""
@@ -355,38 +363,50 @@ class Run:
 
     def progress(self) -> Progress:
         """Return step, total, fraction, ETA and its spread in seconds, and steps per second."""
-        pace, fraction = self._pace(), self.covered
+        estimate, source = self._estimate()
         eta = spread = rate = None
-        if pace is not None:
-            seconds, half_width = pace
-            rate = 1.0 / seconds if seconds > 0 else None
-            if fraction is not None and self.total is not None and not self.finished:
-                left = max(0.0, self.total * (1.0 - fraction))
-                eta, spread = left * seconds, left * half_width
+        if estimate is not None:
+            rate = 1.0 / estimate.pace if estimate.pace > 0 else None
+            if self.covered is not None and not self.finished:
+                eta, spread = estimate.seconds, estimate.half_width
         if self.finished:
             eta, spread = 0.0, None
         epoch = self.latest(EPOCH) if self.last_step is None else None
-        return Progress(self.last_step, self.planned, fraction, eta, spread, rate, epoch)
+        return Progress(self.last_step, self.planned, self.covered, eta, spread, rate, epoch, source)
 
-    def _pace(self) -> tuple[float, float] | None:
-        """Return (seconds per step, half width of its likely range) from recent history.
+    def _observe_time(self, block: Block, *, moved: bool) -> None:
+        """Take in when steps were reached: as lines tell it, else as they arrived."""
+        for name, samples in block.samples.items():
+            if name.startswith("val/"):
+                self._marks.extend(np.unique(samples.step[~np.isnan(samples.step)]).tolist())
+        if block.moments is not None:
+            if not self._stamped:
+                self._pace, self._stamped = Pace(), True
+            self._pace.observe(block.moments.step, block.moments.value)
+        elif not self._stamped and moved:
+            if not block.live or block.late or block.restarts:
+                self._pace.interrupt()
+            if block.live and self.last_step is not None:
+                self._pace.observe(np.array([float(self.last_step)]), np.array([block.arrival]))
 
-        Wall time between live arrivals counts pauses (evaluation, checkpoints); step times
-        printed in the log do not, but exist at once. Half width: half the spread between
-        the 10th and 90th percentile of the means of eight stretches.
+    def _estimate(self) -> tuple[Estimate | None, str]:
+        """Return how long the rest takes, and what says so.
+
+        Moments count pauses, printed step times do not, but are known at once.
         """
         printed = self._printed_pace()
-        if len(self._arrivals) >= 2:
-            (t0, s0), (t1, s1) = self._arrivals[0], self._arrivals[-1]
-            if s1 > s0 and t1 - t0 >= 60:
-                wall = (t1 - t0) / (s1 - s0)
-                half = printed[1] if printed else 0.1 * wall
-                return (max(wall, printed[0]) if printed else wall), half
-        if printed is None and len(self._arrivals) >= 2:
-            (t0, s0), (t1, s1) = self._arrivals[0], self._arrivals[-1]
-            if s1 > s0 and t1 - t0 >= 2:
-                return (t1 - t0) / (s1 - s0), 0.25 * (t1 - t0) / (s1 - s0)
-        return printed
+        if self.last_step is not None:
+            total = self.total if self.total is not None and self.covered is not None else self.last_step
+            done = self.last_step + (self.first_step == 0 and self.last_step < total)
+            observed = self._pace.estimate(done, total, self._marks)
+            if observed is not None and (self._stamped or printed is None or self._pace.seconds >= _WATCHED):
+                return observed, "the times of its lines" if self._stamped else "when its lines came"
+        if printed is None:
+            return None, ""
+        left = 0.0
+        if self.covered is not None and self.total is not None:
+            left = max(0.0, self.total * (1.0 - self.covered))
+        return Estimate(left * printed[0], left * printed[1], printed[0]), "printed step times"
 
     def _printed_pace(self) -> tuple[float, float] | None:
         series = self.series.get(STEP_TIME)

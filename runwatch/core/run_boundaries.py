@@ -124,6 +124,7 @@ class Splitter:
             block = Block(
                 samples={name: cut for name, s in samples.items() if len(cut := part_of(s, low, high))},
                 progress=Samples(rows.offset, rows.line, rows.step, rows.step) if len(rows) else None,
+                moments=rows.moments(),
                 events=[event for event in batch.events if low <= event.offset < high],
                 restarts=[int(offset) for offset in restarts if low <= offset < high],
                 ranks=ranks_of(batch, low, high),

@@ -23,6 +23,8 @@ class Progress(msgspec.Struct, frozen=True):
     """Steps per second, recent."""
     epoch: float | None = None
     """Newest epoch, where the log tells no step."""
+    eta_source: str = ""
+    """What the ETA goes by, in words."""
 
 
 class Latest(msgspec.Struct, frozen=True):

@@ -33,6 +33,15 @@ def eta(progress: Progress, glyphs: Glyphs = UNICODE) -> str:
     return text
 
 
+def no_eta(progress: Progress) -> str:
+    """Return why there is no ETA, or "" if there is one."""
+    if progress.eta_seconds is not None:
+        return ""
+    if progress.step is None or progress.total is None:
+        return "no ETA: the total is not known"
+    return "no ETA yet: too few steps were timed"
+
+
 def title(row: IncidentRow, now: float | None = None) -> str:
     """Return what an incident says at Unix time `now`.
 

@@ -20,6 +20,8 @@ _PHASES: dict[str, tuple[str, str]] = {
     "stalled": ("STALLED", "warn"),
     "blind": ("BLIND", "warn"),
 }
+AT_WORK = frozenset({"training", "evaluating", "checkpointing"})
+"""Phases in which steps are expected."""
 _SEVERITIES: dict[str, tuple[str, str]] = {
     "critical": ("CRIT", "crit"),
     "warning": ("WARN", "warn"),

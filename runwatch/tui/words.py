@@ -115,9 +115,10 @@ def _head(scene: Scene) -> Iterator[Sentence]:
         of = "" if progress.total is None else f", of {numbers.step(progress.total)} that it says it will do"
         yield f"step {numbers.step(progress.step)}", f"the newest step in the log{of}"
     if progress.eta_seconds is not None:
+        source = f", from {progress.eta_source}" if progress.eta_source else ""
         yield (
             "ETA",
-            "the steps that are left, at the pace of the newest ones; the spread is that of their pace",
+            f"when it ends at its pace, with the pauses that come again{source}; 8 of 10 end in the range",
         )
     if run.elapsed is not None:
         yield "up", "training time as the log counts it"

@@ -96,6 +96,8 @@ def _progress(scene: Scene, width: int) -> Row:
         left = run.progress.eta_seconds
         if scene.snapshot is not None and left is not None and left < 86_400:
             right.append((f"  at {plain.clock(scene.snapshot.time + left)}", "dim"))
+    elif width >= 100 and run.phase in states.AT_WORK and run.progress.step is not None:
+        right = [_GAP, (plain.no_eta(run.progress), "dim")]
     line = bar(run.progress.fraction, width - cells.row_width(right), scene.glyphs)
     return cells.fit([*line, *right], width, scene.glyphs.ascii)
 

@@ -42,6 +42,8 @@ def run_object(engine: Engine, group: Group, watched: WatchedRun, now: float) ->
         },
         "progress": finite(progress.fraction),
         "eta_seconds": finite(progress.eta_seconds),
+        "eta_spread": finite(progress.eta_spread),
+        "eta_source": progress.eta_source or None,
         "metrics": {name: _metric(watched, name) for name in run.series},
         "ranks": {
             str(rank): {"done": state.done, "total": _rank_total(run, state)}
