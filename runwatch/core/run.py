@@ -15,6 +15,7 @@ from runwatch.core.block import Block
 from runwatch.core.checkpoint import Checkpoints
 from runwatch.core.eta import Estimate, Pace
 from runwatch.core.metrics import EPOCH, STEP_TIME
+from runwatch.core.planned import planned_steps
 from runwatch.core.series import FULL, Detail, Series
 from runwatch.core.snapshot import Progress
 
@@ -117,6 +118,8 @@ class Run:
     first_step: int | None = None
     last_step: int | None = None
     total: int | None = None
+    configured: tuple[int, str] | None = None
+    """How many steps its configuration plans, and the setting that says so."""
     rolls: bool = False
     """The total is but where the epoch ends; how many there will be is not told."""
     finished: bool = False
@@ -319,6 +322,7 @@ class Run:
         for name, value in facts.items():
             if name in self.about or len(self.about) < MAX_FACTS:
                 self.about[name] = value
+        self.configured = planned_steps(self.about)
 
     # -- what others ask -----------------------------------------------------------------------
 
@@ -344,22 +348,37 @@ class Run:
     @property
     def planned(self) -> int | None:
         """Planned number of steps, if one is known: `total` may be but where the epoch ends."""
-        return None if self.rolls and not self.finished else self.total
+        return self._plan[0]
+
+    @property
+    def _plan(self) -> tuple[int | None, str]:
+        """The planned number of steps, and the setting that says so where step lines do not.
+
+        Settings that say less than was done count something else.
+        """
+        if self.total is not None and (self.finished or not self.rolls):
+            return self.total, ""
+        if self.configured is not None and (self.last_step or 0) <= self.configured[0]:
+            return self.configured
+        return None, ""
 
     @property
     def fraction(self) -> float | None:
         """Progress in [0, 1], if need be of the epoch; None if the total or the step is not known."""
-        if self.total is None or self.total <= 0 or self.last_step is None:
-            return None
-        done = self.last_step + (self.first_step == 0 and self.last_step < self.total and self.records > 0)
-        if self.finished and done >= DONE * self.total:  # what finishes earlier has not done all of it
-            return 1.0
-        return min(1.0, max(0.0, done / self.total))
+        return self._share(self.total if self.total is not None else self.planned)
 
     @property
     def covered(self) -> float | None:
         """Progress in [0, 1] of the whole run; None also where only the epoch's end is known."""
-        return None if self.planned is None else self.fraction
+        return self._share(self.planned)
+
+    def _share(self, total: int | None) -> float | None:
+        if total is None or total <= 0 or self.last_step is None:
+            return None
+        done = self.last_step + (self.first_step == 0 and self.last_step < total and self.records > 0)
+        if self.finished and done >= DONE * total:  # what finishes earlier has not done all of it
+            return 1.0
+        return min(1.0, max(0.0, done / total))
 
     def progress(self) -> Progress:
         """Return step, total, fraction, ETA and its spread in seconds, and steps per second."""
@@ -372,7 +391,9 @@ class Run:
         if self.finished:
             eta, spread = 0.0, None
         epoch = self.latest(EPOCH) if self.last_step is None else None
-        return Progress(self.last_step, self.planned, self.covered, eta, spread, rate, epoch, source)
+        return Progress(
+            self.last_step, self.planned, self.covered, eta, spread, rate, epoch, source, self._plan[1]
+        )
 
     def _observe_time(self, block: Block, *, moved: bool) -> None:
         """Take in when steps were reached: as lines tell it, else as they arrived."""
@@ -396,7 +417,7 @@ class Run:
         """
         printed = self._printed_pace()
         if self.last_step is not None:
-            total = self.total if self.total is not None and self.covered is not None else self.last_step
+            total = self.planned if self.planned is not None else self.last_step
             done = self.last_step + (self.first_step == 0 and self.last_step < total)
             observed = self._pace.estimate(done, total, self._marks)
             if observed is not None and (self._stamped or printed is None or self._pace.seconds >= _WATCHED):
@@ -404,8 +425,8 @@ class Run:
         if printed is None:
             return None, ""
         left = 0.0
-        if self.covered is not None and self.total is not None:
-            left = max(0.0, self.total * (1.0 - self.covered))
+        if self.covered is not None and self.planned is not None:
+            left = max(0.0, self.planned * (1.0 - self.covered))
         return Estimate(left * printed[0], left * printed[1], printed[0]), "printed step times"
 
     def _printed_pace(self) -> tuple[float, float] | None:

@@ -25,6 +25,8 @@ class Progress(msgspec.Struct, frozen=True):
     """Newest epoch, where the log tells no step."""
     eta_source: str = ""
     """What the ETA goes by, in words."""
+    total_source: str = ""
+    """The setting that tells the total, where step lines do not."""
 
 
 class Latest(msgspec.Struct, frozen=True):

@@ -112,7 +112,10 @@ def _head(scene: Scene) -> Iterator[Sentence]:
     yield states.phase_word(run.phase), silent if run.phase == "unknown" else does
     progress = run.progress
     if progress.step is not None:
-        of = "" if progress.total is None else f", of {numbers.step(progress.total)} that it says it will do"
+        by = f"its setting {progress.total_source}" if progress.total_source else "it"
+        of = (
+            "" if progress.total is None else f", of {numbers.step(progress.total)} that {by} says it will do"
+        )
         yield f"step {numbers.step(progress.step)}", f"the newest step in the log{of}"
     if progress.eta_seconds is not None:
         source = f", from {progress.eta_source}" if progress.eta_source else ""

@@ -107,7 +107,7 @@ def test_llamafactory():
     assert parsed.column("train/learning_rate").tolist() == [5e-5]
     assert parsed.column("val/loss", "eval").tolist() == [2.5]
     assert parsed.column("step", "eval").tolist() == [20]
-    assert parsed.unparsed == 1
+    assert parsed.unparsed == 0
 
 
 def test_detectron2_with_an_evaluation_among_the_steps():

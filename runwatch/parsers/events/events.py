@@ -12,6 +12,7 @@ import re
 from typing import NamedTuple
 
 from runwatch.core.batch import Event
+from runwatch.core.planned import NAMES
 from runwatch.core.text import decode
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.envelope.stamps import stamped
@@ -213,6 +214,8 @@ class EventScanner:
             if line.ordinal - self._trouble < _AFTERMATH:
                 return []
             kind = "over"
+        if kind == "plan":
+            return _plan(line)
         data, step = line.data(), None
         if kind in _COUNTED:
             minute = int(float(data["time"]) // 60) if "time" in data else None
@@ -228,6 +231,14 @@ class EventScanner:
             steps = signatures.STEP.findall(line.text)
             step = int(b"".join(steps[-1])) if steps else None
         return [Event(kind, line.offset, line.number, decode(line.text.strip(), 300), line.rank, step, data)]
+
+
+def _plan(line: Line) -> list[Event]:
+    """Return the settings of a line that say how many steps are planned."""
+    found = signatures.PLAN.findall(line.text)
+    named = {name.decode().replace("-", "_"): value.decode() for name, value in found}
+    data = {name: value for name, value in named.items() if name in NAMES}
+    return [Event("facts", line.offset, line.number, "settings", data=data)] if data else []
 
 
 def _redrawn(line: bytes) -> bytes:

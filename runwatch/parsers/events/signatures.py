@@ -184,6 +184,11 @@ _WHOLE = rb"\A(?:(?!(?i:epoch|fold|round)\W{0,3}\d).)*?\b"
 _NOT_OF = rb"(?! (?:of |for )?(?:epoch|fold|round|step|stage|phase)\b)"
 """An epoch, fold or round whose training is done is one of many."""
 
+PLAN = re.compile(
+    rb"(?<![A-Za-z0-9_])((?:max|total|num|train|training)[_-](?:[a-z]{5,8}[_-])?(?:iter|step|update)[a-z]{0,6})"
+    rb"['\"]?(?: ?[=:] ?| \.{3,60} | {1,40})(\d[\d_]{0,14}(?:,\d{3}){0,4})(?![\d.eE*/])"
+)
+"""A setting that may say how many steps are planned, and its value."""
 MILESTONES = Signs(
     _sign(
         "resume",
@@ -285,10 +290,12 @@ MILESTONES = Signs(
             b"Temporary fail",
         ),
     ),
+    _sign("plan", PLAN.pattern, needles=(b"_iter", b"_step", b"_update", b"-iter", b"-step", b"-update")),
 )
 """What a run does beside training."""
 
 _TRIGGERS = (
+    (b"_iter", b"_step", b"_updat", b"-iter", b"-step", b"-updat"),
     (rb"%\|", b"bad_alloc", b"gnal", b"kill", b"med out", b"quota", b"ut of ", b"watchdog", b"xit"),
     (b"ccl", b"checkpoint", b"compil", b"cess to finish", b"completed in", b"core dumped", rb"config\."),
     (b"continuing", b"connection"),
@@ -349,6 +356,8 @@ def trouble(line: bytes) -> tuple[str, re.Match[bytes]] | None:
 def milestone(line: bytes) -> tuple[str, re.Match[bytes]] | None:
     """Return the kind of milestone that a line tells, and the words that told it."""
     found = MILESTONES.first(line)
+    if found is not None and found[0] == "plan":  # settings look like code
+        return found
     return None if found is None or _is_code(line) or _denied(line, found[1]) else found
 
 

@@ -1,0 +1,34 @@
+"""How many steps a run plans, where its step lines do not print it: its configuration says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+NAMES = frozenset({
+    "max_iter", "max_iters", "max_iterations", "max_steps", "max_train_steps", "max_training_steps",
+    "max_update", "max_updates", "num_iterations", "num_train_steps", "num_training_steps",
+    "total_iters", "total_iterations", "total_steps", "total_train_steps", "total_training_steps",
+    "train_iters", "train_steps", "training_steps",
+})  # fmt: skip
+"""Settings that say so, as programs call them."""
+
+
+def planned_steps(settings: Mapping[str, str]) -> tuple[int, str] | None:
+    """Return the planned number of steps and the setting that says so; None if none does, or they differ.
+
+    Names may be paths, such as `trainer/max_steps`; a value below 1 stands for no limit.
+    """
+    found = {}
+    for path, text in settings.items():
+        name = path.rpartition("/")[2].replace("-", "_").lower()
+        if name in NAMES and (value := _count(text)) is not None:
+            found[value] = name
+    return next(iter(found.items())) if len(found) == 1 else None
+
+
+def _count(text: str) -> int | None:
+    try:
+        value = float(text.replace(",", "").replace("_", ""))
+    except ValueError:
+        return None
+    return int(value) if 1 <= value < 2**53 and value == int(value) else None
