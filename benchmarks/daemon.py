@@ -102,7 +102,7 @@ class Asked:
         self._thread = threading.Thread(target=self._ask)
 
     def _ask(self) -> None:
-        while not self._stop.wait(0.2):
+        while not self._stop.wait(2.0):
             begun = time.monotonic()
             try:
                 self._daemon.ask("runs")
@@ -223,7 +223,8 @@ def main() -> None:
             growth(Path(place), chosen.growth)
             return
         if chosen.many:
-            many(Path(place), *chosen.many, chosen.seconds)
+            runs, files = chosen.many
+            many(Path(place), runs, files, chosen.seconds)
             return
         idle(Path(place), chosen.seconds)
         busy(Path(place), chosen.seconds)
