@@ -107,3 +107,39 @@ def test_the_first_round_of_lightgbm_is_read_too():
     parsed = read(rows.encode())
     assert parsed.column("train/loss", EVAL).tolist() == [1.0, 0.5, 0.25]
     assert parsed.column("val/loss", EVAL).tolist() == [2.0, 1.0, 0.5]
+
+
+def _boxes(*boxes: dict[str, object]) -> bytes:
+    rule = "-" * 30 + "\n"
+    rows = ["".join(f"| {name:<14} | {value:<9} |\n" for name, value in box.items()) for box in boxes]
+    return (rule + rule.join(f"{row}{rule}" for row in rows)).encode()
+
+
+@pytest.mark.parametrize("name", ["step", "frame", "epoch", "num episodes", "misc/nupdates", "Iteration"])
+def test_boxes_of_kin_of_baselines_count_by_other_names(name):
+    parsed = read(_boxes(*({"loss": 2.5 / n, "entropy loss": 0.5, name: 10 * n} for n in range(1, 9))))
+    assert parsed.format == "stable-baselines3"
+    assert parsed.column("step").tolist() == [10 * n for n in range(1, 9)]
+    assert parsed.column("train/loss").tolist() == [2.5 / n for n in range(1, 9)]
+
+
+def test_a_box_of_settings_is_no_record():
+    settings = {"lr": 0.01, "epoch": 100, "loss": 1}
+    assert read(_boxes(settings)).format is None
+    assert read(_boxes(settings, settings)).format is None
+    steps = [{"loss": 2.5, "total_timesteps": 2048 * n} for n in (1, 2)]
+    assert read(_boxes(settings, *steps)).column("step").tolist() == [2048, 4096]
+
+
+def test_what_came_before_basicsr():
+    parsed = read(
+        b"20-12-10 21:08:25.500 : <epoch:  0, iter:   1,200, lr:1.000e-04> l_pix: 2.1250e-02 \n"
+        b"20-12-10 21:08:45.500 : <epoch:  0, iter:   1,400, lr:5.000e-05> l_pix: 1.1250e-02 \n"
+        b"20-12-10 21:09:15.500 : <epoch:  0, iter:   1,400, Average PSNR : 31.63dB\n"
+        b"20-12-10 21:09:16.500 - INFO: # Validation # PSNR: 3.5e+01\n"
+    )
+    assert parsed.format == "basicsr"
+    assert parsed.column("step").tolist() == [1200, 1400]
+    assert parsed.column("train/loss").tolist() == [0.02125, 0.01125]
+    assert parsed.column("train/learning_rate").tolist() == [1e-4, 5e-5]
+    assert parsed.column("val/psnr", EVAL).tolist() == [31.63, 35.0]

@@ -160,7 +160,7 @@ _SHORT_LOSS = re.compile(
 )
 """Losses in the short names of BasicSR and of much that was made of it."""
 _OPTIMIZER = re.compile(
-    r"(?i)(?<![a-z])(?:fused|paged|cpu|deepspeed(?:cpu)?)?(?:adam|sgd|rmsprop|adagrad|adafactor|adadelta|lion|lamb|lars|"
+    r"(?i)(?<![a-z])(?:fused|paged|cpu|decoupled|deepspeed(?:cpu)?)?(?:adam|sgd|rmsprop|adagrad|adafactor|adadelta|lion|lamb|lars|"
     r"muon|sophia|shampoo)[a-z]{0,10}(?![a-z])"
 )
 _BEGINS = re.compile(

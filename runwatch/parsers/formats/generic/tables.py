@@ -155,7 +155,7 @@ _FRAMES = (
 _STEPS = (
     *(name for name in STEPS if name not in _EPOCHS),
     *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "round", "generation", "ep"),
-    *(*_FRAMES, *_EPOCHS, "episode", "episodes"),
+    *(*_FRAMES, *_EPOCHS, "episode", "episodes", "num episodes", "num_episodes"),
 )
 
 GENERIC = Format(
