@@ -89,7 +89,7 @@ KINDS = (
     Kind(
         LEARNING_RATE,
         "learning rate",
-        _cores("lr,learning rate,learn rate,learningrate,learnrate,lrate,lr rate"),
+        _cores("lr,learning rate,learn rate,learningrate,learnrate,lrate,lr rate,l r"),
         _words(
             "base last group groups pg param params optim optimizer default opt scheduler schedule sched"
             " generator gen g"

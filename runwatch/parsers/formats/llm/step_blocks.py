@@ -24,7 +24,7 @@ _MAX_ITEMS = 512
 class StepBlockReader(Reader):
     """Reads blocks; one ends with a line that is no item of it."""
 
-    begins = rb"[^\r\n]{0,160}\[(?:step|batch)=\d+/\d+"
+    needles = (b"[step=", b"[batch=")
 
     def __init__(self) -> None:
         self._row = RowMaker("step-block")
