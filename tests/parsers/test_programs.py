@@ -143,3 +143,20 @@ def test_what_came_before_basicsr():
     assert parsed.column("train/loss").tolist() == [0.02125, 0.01125]
     assert parsed.column("train/learning_rate").tolist() == [1e-4, 5e-5]
     assert parsed.column("val/psnr", EVAL).tolist() == [31.63, 35.0]
+
+
+def test_a_sum_of_losses_in_the_description_of_a_bar():
+    bars = "".join(
+        f"\rEpoch {epoch} Tot: {2.5 - epoch - n / 20:.4f}:  {10 * n}%|{'#' * n}| {n}/10 [00:01<00:01,  5.00it/s]"
+        for epoch in range(2)
+        for n in (5, 10)
+    )
+    parsed = read(f"{bars}\n".encode())
+    assert parsed.column("step").tolist() == [5, 10, 15, 20]
+    assert parsed.column("train/loss").tolist() == [2.25, 2.0, 1.25, 1.0]
+
+
+def test_an_error_is_no_validation_loss_beside_a_loss():
+    parsed = read(b"epoch,train_loss,val_rmse\n1,2.5,3.5\n2,1.5,3.25\n")
+    assert parsed.column("train/loss").tolist() == [2.5, 1.5]
+    assert parsed.column("val/loss").tolist() == parsed.column("val/loss", EVAL).tolist() == []

@@ -19,6 +19,8 @@ _ITEM = re.compile(
 _LAST = b"    System/"
 """What OLMo ends each block with."""
 _MAX_ITEMS = 512
+_COUNTERS = b"time/"
+"""What Composer's counters begin with."""
 
 
 class StepBlockReader(Reader):
@@ -41,7 +43,7 @@ class StepBlockReader(Reader):
         """Take one line of a block."""
         item = _ITEM.match(line) if self._items is not None else None
         if item is not None and self._items is not None:
-            if len(self._items) < _MAX_ITEMS:
+            if len(self._items) < _MAX_ITEMS and not item["name"].startswith(_COUNTERS):
                 self._items.append((item["name"].decode("ascii"), number(item["value"])))
             return self.flush() if line.startswith(_LAST) else []
         head = _HEAD.search(line) if line.rstrip().endswith((b"]", b"]:")) else None

@@ -36,7 +36,8 @@ class TrialReader(Reader):
         if _HEAD.match(line):
             self._names = [cell.strip().decode("utf-8", "replace") for cell in line.split(b"|")[1:-1]]
             return []
-        if not self._names or line[:1] not in b"|+":
+        if not self._names or not line.startswith((b"|", b"+")):
+            self._names = []
             return None
         cells = [cell.strip() for cell in line.split(b"|")[1:-1]]
         shown = dict(zip(self._names, cells, strict=False))

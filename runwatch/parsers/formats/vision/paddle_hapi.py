@@ -25,6 +25,7 @@ class HapiReader(Reader):
     """Reads the lines of steps. Those of an evaluation stand between two lines that say so."""
 
     begins = rb"Epoch \d+/\d+\s*\Z|step +\d+(?:/\d+)? |Eval begin|Eval samples"
+    awake = False
 
     def __init__(self) -> None:
         self._row = RowMaker("hapi")
