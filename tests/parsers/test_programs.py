@@ -7,7 +7,9 @@ import json
 import pytest
 
 from runwatch.core.batch import EVAL
+from runwatch.parsers.stream import StreamParser
 
+from .logs import Parsed
 from .structured import read
 
 
@@ -117,10 +119,28 @@ def _boxes(*boxes: dict[str, object]) -> bytes:
 
 @pytest.mark.parametrize("name", ["step", "frame", "epoch", "num episodes", "misc/nupdates", "Iteration"])
 def test_boxes_of_kin_of_baselines_count_by_other_names(name):
-    parsed = read(_boxes(*({"loss": 2.5 / n, "entropy loss": 0.5, name: 10 * n} for n in range(1, 9))))
+    data = _boxes(*({"loss": 2.5 / n, "entropy loss": 0.5, name: 10 * n} for n in range(1, 9)))
+    parsed = read(data)
+    read(data, range(1, len(data), 37)).same_as(parsed)
+    read(data, bulk=False).same_as(parsed)
     assert parsed.format == "stable-baselines3"
     assert parsed.column("step").tolist() == [10 * n for n in range(1, 9)]
     assert parsed.column("train/loss").tolist() == [2.5 / n for n in range(1, 9)]
+
+
+def test_boxes_go_on_behind_a_restart():
+    data = _boxes(*({"loss": 2.5 / n, "step": 10 * n} for n in range(1, 40)))
+    middle = data.index(b"\n", len(data) // 2) + 1
+    whole = read(data).column("step").tolist()
+    before = read(data[:middle]).column("step").tolist()
+    parser = StreamParser(
+        start=middle, first_line=data.count(b"\n", 0, middle) + 1, settled="stable-baselines3"
+    )
+    parser.prime(data[:4096], data[max(0, middle - 4096) : middle])
+    parsed = Parsed()
+    parsed.add(parser.feed(data[middle:]))
+    parsed.add(parser.flush())
+    assert before + parsed.column("step").tolist() == whole
 
 
 def test_a_box_of_settings_is_no_record():
