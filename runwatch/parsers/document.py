@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from runwatch.core.metrics import LOSS, VAL_LOSS
 from runwatch.parsers.formats.generic.documents import (
     ARRAYS,
     CATBOOST,
@@ -18,6 +19,7 @@ from runwatch.parsers.formats.generic.documents import (
     TRAINER_STATE,
     DocumentFormat,
 )
+from runwatch.parsers.lexicon.names import objective
 from runwatch.parsers.structured.keyed_records import flatten
 
 _MAX_ENTRIES = 2_000_000
@@ -57,7 +59,12 @@ def parse(data: bytes) -> Document | str:
         at = max(0, text.find('"log_history"'))
         entries = list(_listed(text, at, value["log_history"], total))
     elif isinstance(value, dict) and isinstance(value.get("iterations"), list):
-        fmt, named = CATBOOST, _named(value["iterations"], value.get("meta"))
+        sets, total = _measured(value.get("meta"))
+        fmt = replace(CATBOOST, schema=replace(CATBOOST.schema, aliases=_losses(sets)))
+        named = (
+            [_by_name(item, sets) if isinstance(item, dict) else item for item in value["iterations"]],
+            total,
+        )
         entries = list(_listed(text, max(0, text.find('"iterations"')), *named))
     elif isinstance(value, dict):
         fmt, entries = ARRAYS, _side_by_side(value)
@@ -87,8 +94,8 @@ def _listed(text: str, at: int, items: list[Any], more: dict[str, float]) -> Ite
         at = end
 
 
-def _named(items: list[Any], meta: object) -> tuple[list[Any], dict[str, float]]:
-    """Return CatBoost's iterations with names for the values they list by place, and their number."""
+def _measured(meta: object) -> tuple[dict[str, list[str]], dict[str, float]]:
+    """Return the names of what CatBoost's iterations list by place, by set of data, and their number."""
     about = meta if isinstance(meta, dict) else {}
     names = {
         part: [f"{part}/{_metric(metric)}" for metric in _items(about.get(f"{kind}_metrics"))]
@@ -96,8 +103,18 @@ def _named(items: list[Any], meta: object) -> tuple[list[Any], dict[str, float]]
         for part in _items(about.get(f"{kind}_sets"))
         if isinstance(part, str)
     }
-    total = flatten({"iteration_count": about.get("iteration_count")}, CATBOOST.schema.skip)
-    return [_by_name(item, names) if isinstance(item, dict) else item for item in items], total
+    return names, flatten({"iteration_count": about.get("iteration_count")}, CATBOOST.schema.skip)
+
+
+def _losses(sets: dict[str, list[str]]) -> dict[str, str]:
+    """Return which of the functions measured is the loss, of the learning set and of the first other."""
+    found: dict[str, str] = {}
+    for part, names in sets.items():
+        loss = objective(name.removeprefix(f"{part}/") for name in names)
+        metric = LOSS if part == "learn" else VAL_LOSS
+        if loss is not None and metric not in found.values():
+            found[f"{part}/{loss}"] = metric
+    return found
 
 
 def _metric(told: object) -> str:

@@ -146,8 +146,8 @@ def numbers(text: bytes) -> set[float]:
 NAN = 1e-300
 """Stands for NaN, which is not equal to itself."""
 _SPREAD = frozenset(
-    ("allennlp", "box", "rich", "epoch-block", "keras", "yolo", "spacy", "trainer-state", "arrays", "json")
-)
+    ("allennlp", "box", "rich", "epoch-block", "step-block", "keras", "hapi", "tfod", "yolo", "spacy")
+).union(("trainer-state", "arrays", "json"))
 """Patterns whose records take numbers from several lines."""
 _COUNTED = ("tqdm", "train/epoch")
 """Bars that show no epoch are counted, or told by lines between them."""

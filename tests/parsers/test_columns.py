@@ -134,7 +134,7 @@ def test_heads_as_people_write_them(head, metric):
 def test_catboost():
     parsed = read(b"iter\tRMSE\n0\t3.5\n1\t2.5\n")
     assert parsed.format == "catboost-tsv"
-    assert parsed.column("RMSE").tolist() == [3.5, 2.5]
+    assert parsed.column("train/loss").tolist() == [3.5, 2.5]
     assert read(b"iter\tPassed\tRemaining\n0\t12\t50\n").format is None
 
 

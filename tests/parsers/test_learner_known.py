@@ -42,7 +42,6 @@ HEADLINES = {
     "Epoch 3/30, as of Keras": "Epoch {epoch}/30\nloss: {loss:.4f} acc: 0.5\n",
     "Epoch: 3, as of epoch blocks": "Epoch: {epoch}\nmean loss = {loss:.4f}, acc = 0.5\n",
     "under rules, as of a box": "--------------------\nEpoch {epoch}\n--------------------\navg loss: {loss:.4f}\n",
-    "in a box without steps": "------------------------------\n| epoch   | {epoch} |\n| loss | {loss:.4f} |\n",
 }
 
 

@@ -125,8 +125,8 @@ def test_catboost_names_what_it_lists_by_place(metrics):
     assert parsed.format == "catboost-json"
     assert parsed.column("step").tolist() == [0, 1, 2]
     assert set(parsed.column("total")) == {10}
-    assert parsed.column("learn/RMSE").tolist() == [4.5, 3.5, 2.5]
-    assert parsed.column("test/RMSE").tolist() == [5.5, 4.5, 3.5]
+    assert parsed.column("train/loss").tolist() == [4.5, 3.5, 2.5]
+    assert parsed.column("val/loss").tolist() == [5.5, 4.5, 3.5]
 
 
 @pytest.mark.parametrize(

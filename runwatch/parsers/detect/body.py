@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import LOSS
+from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Format, Match, Reader, Row
 from runwatch.parsers.body.enveloped import Enveloped
 from runwatch.parsers.body.matchers import BarPattern
@@ -21,7 +20,6 @@ from runwatch.parsers.envelope.header import Header
 from runwatch.parsers.envelope.line import Line
 
 _BAR = BarPattern()
-_LOSSES = frozenset({LOSS, "train/epoch_loss"})
 
 
 class Body:
@@ -64,8 +62,6 @@ class Body:
         if found is None:
             return None
         layout = found.match.layout
-        if detector.format is None and layout.kind == EVAL and not _LOSSES.isdisjoint(layout.names):
-            return None  # what tells the loss of training is no evaluation of a format that is not known
         if layout.kind == TRAIN:
             self._evidence.records += 1
             detector.settle(found.format, logged=found.logged)

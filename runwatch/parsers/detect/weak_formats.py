@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Format, Match, Matcher
 from runwatch.parsers.body.enveloped import Logged
 from runwatch.parsers.body.matchers import values
@@ -20,7 +21,7 @@ _PATIENCE = 8
 """So many times more, where it tells no loss and lines that no format knows do."""
 
 
-_TRAIN_LOSS = "eval/train_loss"
+_TRAIN_LOSSES = frozenset({LOSS, "train/epoch_loss", "eval/train_loss"})
 _MOST = 64
 """Evaluations held at most."""
 
@@ -80,8 +81,10 @@ class Early:
 
     def hold(self, line: bytes, match: Match, offset: int, number: int) -> bool:
         """Hold what was read in a line if it may be a record; return whether it may."""
-        if match.layout.kind != EVAL or _TRAIN_LOSS not in match.layout.names or len(self._held) >= _MOST:
+        if match.layout.kind != EVAL or _TRAIN_LOSSES.isdisjoint(match.layout.names):
             return False
+        if len(self._held) >= _MOST:
+            del self._held[0]
         self._held.append(Held(match.layout, offset, number, values(line, match)))
         return True
 

@@ -21,7 +21,7 @@ _CALM = rb"(?:TRACE|DEBUG|INFO|NOTICE|STDOUT|STDERR)"
 _FRACTION = rb"(?:[.,]\d{1,9})?"
 _DATED = (
     rb"\d{4}[-/]\d\d[-/]\d\d[T _]\d\d:\d\d:\d\d" + _FRACTION + rb"(?: ?Z| ?[+-]\d\d:?\d\d)?"
-    rb"|\d\d/\d\d(?:/\d{2,4})?,? \d\d:\d\d:\d\d" + _FRACTION
+    rb"|\d\d/\d\d(?:/\d{2,4})?,? \d\d:\d\d:\d\d" + _FRACTION + rb"|\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"
 )
 _CLOCK = rb"\d{1,3}:\d\d:\d\d" + _FRACTION
 _SYSLOG = rb"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"

@@ -53,6 +53,8 @@ def _metrics() -> Iterable[str]:
     yield f"A loss of one kind ({_listed(sorted(names.SORTS))}) is the loss if its record names no other."
     errors = _listed(sorted(names.ERRORS))
     yield f"So is one of {errors} that is named with a part of the data (`train-rmse`, `valid_0's l2`)."
+    yield "It is none of validation beside a loss of another kind. `l_pix` and its like are losses of a kind."
+    yield "A `total_loss` goes before those, whatever stands before its slash, and so does `l_total`."
     yield "A loss of test data beside that of training is `val/loss` if its record names none of validation."
 
 

@@ -83,15 +83,15 @@ KINDS = (
             "grad norm,gradient norm,gradients norm,grads norm,gnorm,gradnorm,grdn,g norm,norm,gradientnorm"
             ",grad l2"
         ),
-        _WHOLE | _words("l2 optim optimizer model unclipped"),
+        _WHOLE | _words("l2 optim optimizer default model unclipped"),
         numbered=True,
     ),
     Kind(
         LEARNING_RATE,
         "learning rate",
-        _cores("lr,learning rate,learn rate,learningrate,learnrate,lrate,lr rate"),
+        _cores("lr,learning rate,learn rate,learningrate,learnrate,lrate,lr rate,l r"),
         _words(
-            "base last group groups pg param params optim optimizer opt scheduler schedule sched"
+            "base last group groups pg param params optim optimizer default opt scheduler schedule sched"
             " generator gen g"
         ),
         numbered=True,
@@ -130,13 +130,18 @@ _PERCENT = _words("bf16_mfu percent pct %")
 SORTS = _words("ce bce mse nll xent cross entropy crossentropy lm mlm clm ntp huber l1 smoothl1 ctc")
 """Words for the function that a loss is computed by: such a loss is the loss if there is no other."""
 _BARE = _cores(
-    "nll,xent,cross entropy,crossentropy,ce,bce,cost,objective,logloss,mlogloss,binary logloss,multi logloss"
+    "nll,xent,cross entropy,crossentropy,ce,bce,cost,objective,logloss,mlogloss,binary logloss,multi logloss,"
+    "multi class,multi class one vs all,multi cross entropy,pair logit,pair logit pairwise,query rmse,"
+    "query soft max,query cross entropy,yeti rank,yeti rank pairwise,multi rmse,survival aft"
 )
-ERRORS = _words("mse rmse rmsle mae mape l1 l2 huber quantile poisson gamma tweedie")
+ERRORS = _words(
+    "mse rmse rmsle msle mae mape smape l1 l2 lq huber expectile quantile poisson gamma tweedie focal"
+)
 """Names of functions that regression minimizes: a loss if they stand beside a part of the data."""
 _HOLDERS = _words(
     "metrics data logs log scalars stats results values losses loss_metrics perf performance throughput "
-    "device trainer optim optimizer opt timing timings timer timers speed system schedule scheduler"
+    "device trainer optim optimizer opt timing timings timer timers speed system schedule scheduler "
+    "info learner learners learner_stats default default_policy __all_modules__"
 )
 """What holds a metric and says no more, before a slash."""
 _TOLD = _words("best min lowest max highest")
@@ -145,8 +150,17 @@ SPEED = _words("speed throughput rate")
 """Names that leave it to the unit what a number is."""
 WEAK = 10
 """How loose a reading is that holds only if no other name of the record means the same."""
+SUM = "total loss: a sum of losses"
+"""The rule that beside losses of all kinds finds their sum."""
+MEASURE = "an error that regression minimizes"
+"""The rule that finds a loss where no other name is one."""
+_SHORT_LOSS = re.compile(
+    r"(?P<split>val_)?l_(?:[gd]_)?(?:pix|percep|style|gan|total|tot|all|mse|mae|l[12]|ssim|ms_ssim|char\w*|fft|freq|edge|tv|"
+    r"lpips|cb|rec|align|kd|con\w*|id\w*|cycle|ce|bce|nll|kl|mask|warp|flow|per|color)(?:_\d)?"
+)
+"""Losses in the short names of BasicSR and of much that was made of it."""
 _OPTIMIZER = re.compile(
-    r"(?i)(?<![a-z])(?:fused|paged|cpu|deepspeed(?:cpu)?)?(?:adam|sgd|rmsprop|adagrad|adafactor|adadelta|lion|lamb|lars|"
+    r"(?i)(?<![a-z])(?:fused|paged|cpu|decoupled|deepspeed(?:cpu)?)?(?:adam|sgd|rmsprop|adagrad|adafactor|adadelta|lion|lamb|lars|"
     r"muon|sophia|shampoo)[a-z]{0,10}(?![a-z])"
 )
 _BEGINS = re.compile(
@@ -286,10 +300,13 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
             continue
         splits = ("", "train", "both") if target == LOSS else ("val", "test")
         rivals = [name for name, told in losses.items() if told.split in splits]
+        rivals = [name for name in rivals if losses[name].rule == SUM] or rivals
         if target == VAL_LOSS:
             rivals = [name for name in rivals if losses[name].split == "val"] or rivals
         if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] in _METRICS:
             continue
+        if target == VAL_LOSS and LOSS in named.values() and losses[rivals[0]].rule == MEASURE:
+            continue  # `val_rmse` beside a loss of another kind
         if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
             found[rivals[0]] = target
     return found
@@ -309,6 +326,15 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
     for name in sorted(named, key=lambda name: 0 if name in aliases else meaning(name).loose):
         best.setdefault(named[name], name)
     return [named[name] if best[named[name]] == name else name for name in names]
+
+
+def objective(printed: Iterable[str]) -> str | None:
+    """Return the first of the names of functions measured on what is learnt from that is a loss: `RMSE`.
+
+    A function may have parameters behind a colon: `Quantile:alpha=0.9`.
+    """
+    functions = {name: meaning(f"train {name.partition(':')[0]}") for name in printed}
+    return next((name for name, told in functions.items() if LOSS in (told.metric, told.unless)), None)
 
 
 # -- how a name is read ------------------------------------------------------------------------------
@@ -337,8 +363,26 @@ def _read(name: str) -> Meaning:
             if found.metric == MFU and _percent(lower, tokens)
             else found
         )
+    part = _part(name)
+    if part is not None:
+        return part
     metric = f"val/{name[5:]}" if name[:5] in ("eval_", "eval/") and name[5:] else name
     return Meaning(metric, "eval_ before it" if metric != name else "", _role(name), without_split(tokens)[0])
+
+
+def _part(name: str) -> Meaning | None:
+    """Return the meaning of a loss that is named by what it is of: `policies/red/total_loss`, `l_pix`."""
+    short = _SHORT_LOSS.fullmatch(name)
+    if short is not None:
+        split = "train" if short["split"] is None else "val"
+        target = LOSS if split == "train" else VAL_LOSS
+        return Meaning(
+            name, SUM if "total" in name else "l_: a loss", "loss", split, loose=WEAK, unless=target
+        )
+    split, words = without_split(_tokens(name.rpartition("/")[2])[0])
+    if "/" in name and frozenset(words) == {"total", "loss"} and split in ("", "train"):
+        return Meaning(name, SUM, "loss", split, loose=WEAK, unless=LOSS)
+    return None
 
 
 def _percent(lower: str, tokens: tuple[str, ...]) -> bool:
@@ -423,10 +467,12 @@ def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
     bare = frozenset(words) - ANY - {"total"}
     sort = bare - {"loss"}
     kinds = len(sort) < len(bare) and sort and sort <= SORTS
-    if not (kinds or bare in map(_words, _BARE) or (split and len(bare) == 1 and bare <= ERRORS)):
+    measured = bool(split) and len(bare) == 1 and bare <= ERRORS
+    if not (kinds or bare in map(_words, _BARE) or measured):
         return None
     target = VAL_LOSS if split in ("val", "test") else LOSS
-    return Meaning("", f"{' '.join(words)}: a loss of some kind", "loss", split, Unit(), WEAK, target)
+    rule = MEASURE if measured else f"{' '.join(words)}: a loss of some kind"
+    return Meaning("", rule, "loss", split, Unit(), WEAK, target)
 
 
 def _role(name: str) -> str:

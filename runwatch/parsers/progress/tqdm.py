@@ -33,6 +33,9 @@ _SURE = 16
 _MAY = re.compile(rb"%\||poch|POCH|oss|LOSS| \[|%\] in |\xe2")
 """What a line holds that is a bar or tells of one: most hold none of it."""
 
+_DESC_LOSS = re.compile(rb"oss|(?<![A-Za-z])Tot[:=]")
+"""What a description holds that tells a loss."""
+
 
 class _TqdmPictures(BarPictures):
     redrawn = False
@@ -52,8 +55,8 @@ class _TqdmPictures(BarPictures):
             return self.picture(line, bar, items, epoch=epoch)
         begin, end = bar.desc
         text = line[begin:end]
-        before, loss, _ = text.partition(b"oss")  # what is held out may be told behind it
-        if not loss or counts_other(before):
+        loss = _DESC_LOSS.search(text)
+        if loss is None or counts_other(text[: loss.start()]):  # what is held out may be told behind it
             return None
         # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
         told = named(line, begin, begin + len(text.rstrip(b": ")))

@@ -114,6 +114,8 @@ class Schema:
     """Records carry no step: the n-th record is step n."""
     guesses: bool = False
     """Whether a loss may be called in any way: then what the keys mean is told from all of them."""
+    functions: bool = False
+    """Whether columns are named by functions that were measured, of which the first loss is minimized."""
     nested: bool = False
     """Whether a step beside an epoch may start again with each (see counters)."""
     mixed: bool = False
@@ -242,8 +244,7 @@ class Reader:
             and schema.keep.search(key)
             and (name := EPOCH if key == epoch and kind == TRAIN else schema.metric(key, kind))
         }
-        told = promoted(named) if schema.held_out or schema.guesses else {}
-        named.update({key: name for key, name in told.items() if kind == TRAIN or name != LOSS})
+        named.update({key: name for key, name in promoted(named).items() if kind == TRAIN or name != LOSS})
         for key, metric in named.items():
             name, text = (
                 shown(key if metric in columns else metric),

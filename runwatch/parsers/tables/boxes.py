@@ -10,6 +10,7 @@ from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Layout, Reader, Row
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.body.readers import RowMaker
+from runwatch.parsers.lexicon.words import is_telling, is_val
 
 if TYPE_CHECKING:
     from runwatch.parsers.tables.boxes_bulk import WholeBoxes
@@ -22,30 +23,53 @@ _MAX_ITEMS = 200
 _STEP = "total_timesteps"
 _STEPS = (_STEP, f"misc/{_STEP}", "TimestepsSoFar", "total/steps", "TotalEnvInteracts")
 """What tells the step, of several the first: in stable-baselines3, baselines and, the last, Spinning Up."""
+_OTHER_STEPS = (
+    *("step", "global_step", "frame", "frames", "timesteps", "num_timesteps", "total_steps", "env_steps"),
+    *("iteration", "iter", "itr", "nupdates", "n_updates", "update", "epoch", "num episodes", "episodes"),
+)
+"""What counts, in small letters, in the boxes of programs that took the logger of baselines: the first
+that is there is the step, if it grows from one box to the next."""
 _COUNTED = frozenset({"steps", "episodes"})
 """What the boxes of baselines' deepq count; the steps are of the first."""
 _Items = list[tuple[str, float]]
 
 
-def _placed(items: _Items) -> _Items | None:
-    """Return the values of a box with the one that tells the step under its name; None if none does."""
+def _placed(items: _Items, *, other: bool) -> _Items | None:
+    """Return the values of a box with the one that tells the step under its name; None if none does.
+
+    `other` tells whether the step may have any name that counts.
+    """
     names = [name for name, _ in items]
     step = next((name for name in _STEPS if name in names), "steps" if _COUNTED.issubset(names) else None)
+    if step is None and other:
+        step = _other_step(names)
     return None if step is None else [(_STEP if name == step else name, value) for name, value in items]
+
+
+def _other_step(names: list[str]) -> str | None:
+    if not any(is_telling(name.encode()) or is_val(name.encode()) for name in names):
+        return None
+    bare = {name.rpartition("/")[2].lower(): name for name in reversed(names)}
+    return next((bare[name] for name in _OTHER_STEPS if name in bare), None)
 
 
 class BoxReader(Reader):
     """A box of `| name | value |` rows between two rules, its sections ending in a slash.
 
     stable-baselines3 prints one per iteration; `time/total_timesteps` is the step. OpenAI's baselines
-    had other names for it, and so has Spinning Up.
+    had other names for it, and so has Spinning Up. Where none of these was seen, anything else that counts
+    is the step, once another box followed in which it is larger.
     """
 
     begins = rb"-{10}|\| [^|]*\|[^|]*\|\s*\Z"
     awake = False
 
-    def __init__(self) -> None:
+    def __init__(self, *, other: bool | None = None) -> None:
+        """`other` tells whether the step may have any name; None: that is to be seen."""
         self._row = RowMaker("box", {_STEP: "step"})
+        self._other = other
+        self._held: Row | None = None
+        """A box whose step may have another name, until the next one tells."""
         self._section = ""
         self._items: _Items | None = None
 
@@ -66,14 +90,36 @@ class BoxReader(Reader):
         if line[:10] != b"----------" or not _RULE.match(line):
             return None
         items, self._items, self._section = self._items, [], ""
-        placed = _placed(items) if items else None
-        return [] if placed is None else [self._row(TRAIN, number_, placed)]
+        return self._take(items, number_) if items else []
+
+    def _take(self, items: _Items, number_: int) -> list[Row]:
+        """Return the records that a box completes: its own, and the one before it if that waited."""
+        placed = _placed(items, other=bool(self._other))
+        if placed is not None:
+            self._other = bool(self._other)
+            return [self._row(TRAIN, number_, placed)]
+        placed = _placed(items, other=self._other is None)
+        if placed is None:
+            return []
+        before, self._held = self._held, self._row(TRAIN, number_, placed)
+        if before is None or not _grows(before, self._held):
+            return []
+        self._other, rows, self._held = True, [before, self._held], None
+        return rows
+
+    def prime(self, lines: list[bytes]) -> None:
+        """See by the first boxes of a stream whose middle is read what its step is called."""
+        for line in lines:
+            self.feed(line, 0)
+        self._items, self._held = None, None
 
     def bulk(self) -> WholeBoxes:
         """Return what reads the boxes of a block, with this reader behind it."""
         from runwatch.parsers.tables.boxes_bulk import WholeBoxes
 
-        return WholeBoxes(self, BoxReader)
+        if self._other is None:  # the format is known, so that these are its boxes
+            self._other = True
+        return WholeBoxes(self, lambda: BoxReader(other=self._other))
 
     def items(self, lines: Iterable[bytes]) -> list[bool] | None:
         """Return which lines between two rules hold a value, or None if they are not all of a box."""
@@ -88,8 +134,15 @@ class BoxReader(Reader):
 
     def columns(self) -> tuple[Layout | None, list[int]]:
         """Return the layout of the open box, None if it tells no step, and which of its values are kept."""
-        placed = _placed(self._items or [])
+        placed = _placed(self._items or [], other=bool(self._other))
         names = [name for name, _ in placed or self._items or ()]
         kept = [i for i, name in enumerate(names) if name not in names[:i]]
         layout = None if placed is None else self._row.layout(TRAIN, tuple(names[i] for i in kept))
         return layout, kept
+
+
+def _grows(before: Row, after: Row) -> bool:
+    """Whether the step of a box is larger than that of the one before, and both hold the same."""
+    steps = [row.values[row.layout.names.index("step")] for row in (before, after)]
+    shared = len(set(before.layout.names) & set(after.layout.names))
+    return steps[0] < steps[1] and 2 * shared > len(after.layout.names)

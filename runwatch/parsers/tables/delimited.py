@@ -19,7 +19,7 @@ import msgspec
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.scoring import aliases, is_part, loss_of_parts
-from runwatch.parsers.lexicon.names import meaning
+from runwatch.parsers.lexicon.names import meaning, objective
 from runwatch.parsers.lexicon.words import is_loss, is_telling, is_val, split_of
 from runwatch.parsers.resume_state import Told
 from runwatch.parsers.resume_state import row as known_by
@@ -91,6 +91,12 @@ def _meant(names: Iterable[str]) -> dict[str, str]:
     total = loss_of_parts(frozenset(keys))
     losses = frozenset(key for key in keys if key == total or b"loss" in key.lower())
     return {keys[key]: metric for key, metric in aliases([], losses, part=all(map(is_part, losses))).items()}
+
+
+def _minimized(names: Iterable[str]) -> dict[str, str]:
+    """Return which of the functions that columns are named by is the loss."""
+    found = objective(names)
+    return {} if found is None else {found: LOSS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +287,8 @@ class Columns(Matcher):
             self._trained = _trained(self._schema, keys) if self._schema.mixed else []
             if self._schema.guesses:
                 self._reader = _reader(replace(self._schema, aliases=_meant(keys)))
+            elif self._schema.functions:
+                self._reader = _reader(replace(self._schema, aliases=_minimized(keys)))
 
     def _header(self, line: bytes) -> tuple[str, ...]:
         """Return the column names if this is the header of a training log, else nothing."""

@@ -48,7 +48,7 @@ SB3_PROGRESS = Format(
             Schema(
                 "sb3",
                 steps=("time/total_timesteps", "time/total timesteps", "total/steps", "misc/total_timesteps"),
-                train=re.compile(r"^(?:train|rollout|time)/"),
+                train=re.compile(r"^(?:train|rollout|time|loss)/"),
             )
         ),
     ),
@@ -139,6 +139,7 @@ CATBOOST = Format(
                 needs=frozenset({"iter"}),
                 train=re.compile(r"^(?!iter$|Passed$|Remaining$)"),  # time_left.tsv holds nothing learnt
                 held_out=False,
+                functions=True,
             ),
             b"\t",
         ),
@@ -153,8 +154,8 @@ _FRAMES = (
 """What tables of reinforcement learning count: Spinning Up's, Baselines', rllab's and of scripts."""
 _STEPS = (
     *(name for name in STEPS if name not in _EPOCHS),
-    *("it", "itr", "n_iter", "update_step", "train_step", "round", "generation", "ep"),
-    *(*_FRAMES, *_EPOCHS, "episode", "episodes"),
+    *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "round", "generation", "ep"),
+    *(*_FRAMES, *_EPOCHS, "episode", "episodes", "num episodes", "num_episodes"),
 )
 
 GENERIC = Format(

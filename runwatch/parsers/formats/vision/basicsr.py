@@ -5,26 +5,42 @@ from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
 
+_ITERATION = rb"epoch: *(?P<epoch>\d+), iter: *(?P<step>" + NUMBER + rb"), "
+_RATE = rb"lr:\((?P<lr>" + VALUE + rb")[^\r\n)]{0,200}\)\]"
+_ALIASES = {"time": STEP_TIME, "psnr": "val/psnr"}
+
 FORMAT = Format(
     name="basicsr",
     title="BasicSR and its kin",
     example="2030-01-02 03:04:05,678 INFO: [x..][epoch:  2, iter:   1,200, lr:(2.000e-04,)] ... l_pix: 0.06",
     matchers=(
         LinePattern(
+            "train", TRAIN, rb"\[" + _ITERATION + _RATE, prefix=b"[epoch:", fields=True, aliases=_ALIASES
+        ),
+        LinePattern(  # ESRGAN before it, KAIR
             "train",
             TRAIN,
-            rb"\[epoch: *(?P<epoch>\d+), iter: *(?P<step>" + NUMBER + rb"), "
-            rb"lr:\((?P<lr>" + VALUE + rb")[^\r\n)]{0,200}\)\]",
-            prefix=b"[epoch:",
+            rb"<" + _ITERATION + rb"lr: ?(?P<lr>" + VALUE + rb")>",
+            prefix=b"<epoch:",
             fields=True,
-            aliases={"time": STEP_TIME},
+            aliases=_ALIASES,
         ),
         LinePattern(
             "measured",
             EVAL,
-            rb"\s*# psnr: (?P<psnr>" + NUMBER + rb")",
-            needle=b"# psnr: ",
-            aliases={"psnr": "val/psnr"},
+            rb"<" + _ITERATION + rb"(?:Average PSNR ?|psnr): ?(?P<psnr>" + NUMBER + rb")",
+            prefix=b"<epoch:",
+            aliases=_ALIASES,
+        ),
+        LinePattern(
+            "measured", EVAL, rb"\s*# psnr: (?P<psnr>" + NUMBER + rb")", needle=b"# psnr: ", aliases=_ALIASES
+        ),
+        LinePattern(
+            "measured",
+            EVAL,
+            rb"# Validation # PSNR: (?P<psnr>" + NUMBER + rb")",
+            prefix=b"# Validation # PSNR: ",
+            aliases=_ALIASES,
         ),
     ),
     logged=True,
