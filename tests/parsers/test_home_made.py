@@ -189,3 +189,57 @@ def test_a_tensor_that_is_trained_on_is_a_loss_in_brackets_too():
     parsed = parse(_log("epoch: {step} tensor([{loss}], device='cuda:0', grad_fn=<DivBackward0>)"))
     assert parsed.column("step").tolist() == list(range(1, N + 1))
     assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_a_loss_is_named_before_two_places():
+    parsed = parse(_log("Loss at epoch {epoch} and iteration {batch} is {loss}"))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_a_bar_that_a_script_draws_itself_is_the_same_line_however_far_it_is_filled():
+    lines = []
+    for i, (loss, val) in enumerate(zip(LOSSES, VALS, strict=True)):
+        filled = "=" * (i + 1) + " " * (N - i - 1)
+        lines.append(
+            f"Training [{filled}] {i + 1}0.5% {i + 1}/{N} | ETA: {N - i}.5 s | loss={loss} | val_loss={val}"
+        )
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+def test_a_dict_of_settings_may_stand_before_the_record():
+    settings = "{{'norm': 'batch', 'act': 'relu', 'bias': True, 'amp': False, 'ema': None, 'num_epochs': 30}}"
+    parsed = parse(_log("Config: " + settings + ", Epoch {step}/30, Train Loss: {loss}, Test Acc: 50.5%"))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_a_rule_of_dashes_may_stand_below_the_header():
+    rows = "".join(f"{i:<6}{loss} \n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"Epochs     Error\n-----------------\n{rows}".encode())
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("Error").tolist() == LOSSES
+
+
+def test_a_data_frame_may_be_printed_into_a_log():
+    rows = "".join(f"{i},{x},0.5,{y},0.4\n" for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True)))
+    preamble = "".join(f"layer_{name} (Dense)   (None, 40)\n" for name in "abcdefghijkl")
+    parsed = parse(f"{preamble}\n,loss,acc,val_loss,val_acc\n{rows}".encode())
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+def test_the_steps_of_an_episode_are_no_place():
+    rows = "".join(f"{i + 1},{loss},{i * 7 % 5 + 100}\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"episode,reward,steps\n{rows}".encode())
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+
+
+def test_the_error_of_training_is_the_loss_and_not_that_of_a_part():
+    parsed = parse(_log("Epoch {step} | Train MSE: {loss} | Gate Loss: 0.{step} | Val MSE: {val}"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS

@@ -30,7 +30,7 @@ from runwatch.parsers.inference.roles import EPOCH_RANK, STEP_RANK, is_time
 from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.inference.turns import takes_turns, turning
 from runwatch.parsers.lexicon.languages import spelled
-from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.names import canonical, meaning
 from runwatch.parsers.lexicon.words import (
     is_epoch,
     is_loss,
@@ -243,7 +243,8 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         losses = [name for name in losses if _TOLD.isdisjoint(words(name)) and name not in shares]
         whole = [n for n in losses if _LOSSES.issuperset(words(n))]
         whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
-        best = whole[:1] or (losses if part and len(losses) == 1 else [])
+        parts = part and len(losses) == 1 and not any(map(_is_of_training, names))
+        best = whole[:1] or (losses if parts else [])
         meant.update(dict.fromkeys(best, LOSS))
         if not any(is_quality(name) and not is_val(name) for name in names):  # train=2.5 val=2.6
             meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in _splits(lines, names)})
@@ -261,6 +262,12 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
             rising = 8 * falls <= len(values) and len(set(values)) > len(values) // 2
             meant[name] = "elapsed" if rising else STEP_TIME
     return meant
+
+
+def _is_of_training(name: bytes) -> bool:
+    """Whether a name is that of a loss of training by its kind, `Train MSE`: others are parts beside it."""
+    told = meaning(spelled(name))
+    return told.split == "train" and told.unless == LOSS
 
 
 def tests_of(names: Collection[bytes]) -> dict[bytes, str]:

@@ -23,7 +23,9 @@ _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")
 _NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*[^A-Za-z#\s|]")
 """A column that does not begin with a letter."""
-_COUNTERS = (b"#", b"step", b"steps", b"iteration", b"iter", b"update", b"batch", b"epoch", b"ep", b"e")
+_COUNTERS = tuple(
+    b"# step steps iteration iterations iter iters update updates batch epoch epochs ep e episode".split()
+)
 """Names of the column that counts, the best first."""
 _MAX_COLUMNS = 32
 _WORD = re.compile(rb"[^\s|]+")
@@ -40,7 +42,7 @@ _CELL = re.compile(
 """A number, or one of the things that stand among numbers: an object, a clock time, a size, a gap."""
 _BARE = re.compile(rb"(?i)#? ?(?:(?:avg|average|mean|total|train|training)[ _.-]?){0,2}loss(?:es)?\.?")
 """A heading that stands alone over a column of losses."""
-_TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? ?\w+\s*\Z")
+_TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? *\w+\s*\Z")
 """What a header of two columns holds, or all there is of it: other pairs of words are prose."""
 _REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")
 """What may stand behind the last cell: `<- best`."""
@@ -83,6 +85,8 @@ def header(line: bytes) -> Header | None:
     columns = tuple(column for column in gap.split(bare) if column)
     if len(columns) == 1 and not ruled and len(listed := _LISTED.split(bare.lstrip(b"# "))) > 1:
         columns, cell = tuple(listed), _LISTED_WORD[b";" if b";" in bare else b","]
+        if not listed[0] and len(listed) > 2 and all(map(is_telling, listed[1:])):
+            columns = (b"#", *listed[1:])  # the index of a data frame, which has no name
     elif len(columns) == 1:
         columns = tuple(line.split())
         if columns[0] == b"#" and _counter(columns[1:]) is not None:  # a comment
