@@ -243,8 +243,8 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         losses = [name for name in losses if _TOLD.isdisjoint(words(name)) and name not in shares]
         whole = [n for n in losses if _LOSSES.issuperset(words(n))]
         whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
-        parts = part and len(losses) == 1 and not any(map(_is_of_training, names))
-        best = whole[:1] or (losses if parts else [])
+        lone = part and len(losses) == 1 and not any(map(_is_of_training, names))
+        best = whole[:1] or (losses if lone else [])
         meant.update(dict.fromkeys(best, LOSS))
         if not any(is_quality(name) and not is_val(name) for name in names):  # train=2.5 val=2.6
             meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in _splits(lines, names)})
