@@ -243,3 +243,28 @@ def test_the_error_of_training_is_the_loss_and_not_that_of_a_part():
     parsed = parse(_log("Epoch {step} | Train MSE: {loss} | Gate Loss: 0.{step} | Val MSE: {val}"))
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss").tolist() == VALS
+
+
+def test_a_loss_below_its_batch_goes_before_the_summary_of_the_epoch():
+    lines = []
+    for i, loss in enumerate(LOSSES):
+        lines += [f"Epoch: {i // 3 + 1}\tBatch: {50 * (i % 3 + 1)}", f"Running Loss: {loss}"]
+        if i % 3 == 2:
+            lines += [
+                "",
+                f"Epoch {i // 3 + 1} Train Loss: 9.5",
+                f"Epoch {i // 3 + 1} Valid Loss: {VALS[i]}",
+                "",
+            ]
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("step").tolist() == [50 * (i + 1) for i in range(N)]
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS[2::3]
+
+
+def test_scores_of_the_samples_of_an_evaluation_are_no_training():
+    line = "12:00:{b:02d} - INFO - Sample {b}, validation pixAcc: 9{b}.5%, mIoU: 3{b}.25%\n"
+    lines = "".join(
+        f"Model: net, From Epoch: {e}\n" + "".join(line.format(b=b) for b in range(20)) for e in range(4)
+    )
+    assert parse(lines.encode()).format is None
