@@ -268,3 +268,40 @@ def test_scores_of_the_samples_of_an_evaluation_are_no_training():
         f"Model: net, From Epoch: {e}\n" + "".join(line.format(b=b) for b in range(20)) for e in range(4)
     )
     assert parse(lines.encode()).format is None
+
+
+def test_a_line_of_an_epoch_may_name_its_numbers_without_a_colon():
+    block = "Epoch {}/30\n----------\nTrain loss {} accuracy 0.5\nVal   loss {} accuracy 0.4\n\n"
+    text = "".join(block.format(i + 1, x, y) for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True)))
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+@pytest.mark.parametrize("head", ["epoch,train,val", "Epoch,Train,Valid", "epoch,loss,val"])
+def test_the_losses_of_a_table_may_be_called_by_their_part_of_the_data(head):
+    rows = "".join(f"{i},{x},{y}\n" for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True)))
+    parsed = parse(f"{head}\n{rows}".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+@pytest.mark.parametrize("head", ["epoch,train,test", "epoch,train,val_acc", "iter,total", "epoch,count"])
+def test_other_tables_of_an_epoch_tell_no_loss(head):
+    rows = "".join(f"{i},{x},{y}\n" for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True)))
+    assert not len(parse(f"{head}\n{rows}".encode()).column("train/loss"))
+
+
+def test_a_total_is_the_only_loss_of_a_table_of_epochs():
+    rows = "".join(f"{i},{x},0.5\n" for i, x in enumerate(LOSSES))
+    assert parse(f"epoch,total,lr\n{rows}".encode()).column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("row", ["  {i:5d}   {x:.4f}   {y:.4f}   2.5s", "| {i} | {x:.4f} | {y:.4f} | 2.5s |"])
+def test_the_columns_of_a_printed_table_may_be_called_by_their_part_of_the_data(row):
+    head = "  Epoch    Train     Val      Time" if row[0] == " " else "| epoch | loss | val | time |"
+    rows = [row.format(i=i, x=x, y=y) for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True))]
+    parsed = parse("\n".join(["-" * 40, head, "-" * 40, *rows, ""]).encode())
+    assert parsed.column("train/loss").tolist() == [round(x, 4) for x in LOSSES]
+    assert parsed.column("val/loss").tolist() == [round(x, 4) for x in VALS]

@@ -13,7 +13,7 @@ from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.envelope.header import behind_logger
 from runwatch.parsers.inference.places import ENOUGH
-from runwatch.parsers.inference.scoring import LOSSLESS, aliases
+from runwatch.parsers.inference.scoring import LOSSLESS, aliases, losses_by_split
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import columns as columns_of
 from runwatch.parsers.lexicon.names import unit_of
@@ -108,7 +108,8 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
         b"," in line and all(is_telling(name) or b"time" in words(name) for name in columns)
     )
     counted = _counter(columns) is not None or (alone and _of_losses(columns))
-    return counted and any(is_quality(name) and len(name) < 40 for name in columns)
+    scored = any(is_quality(name) and len(name) < 40 for name in columns)
+    return counted and (scored or bool(losses_by_split(columns)))
 
 
 def _of_losses(columns: tuple[bytes, ...]) -> bool:
@@ -136,7 +137,7 @@ class TableMatcher(Matcher):
         at = _counter(columns)
         epochs = [column for column in columns if is_epoch(column)]
         self._step = WITHIN if at is not None and epochs and columns[at] not in epochs else "step"
-        meant = aliases([], frozenset(columns), part=not self.counted)
+        meant = aliases([], frozenset(columns), part=not self.counted) or losses_by_split(columns)
         texts = list(map(spelled, columns))
         known = columns_of(texts, {spelled(column): metric for column, metric in meant.items()})
         self._units: dict[str, Unit] = {}

@@ -18,9 +18,9 @@ import msgspec
 
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Layout, Match, Matcher
-from runwatch.parsers.inference.scoring import aliases, is_part, loss_of_parts
+from runwatch.parsers.inference.scoring import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.names import meaning
-from runwatch.parsers.lexicon.words import is_loss, is_telling, is_val, split_of
+from runwatch.parsers.lexicon.words import is_loss, is_split, is_telling, is_val, split_of
 from runwatch.parsers.resume_state import Told
 from runwatch.parsers.resume_state import row as known_by
 from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
@@ -90,7 +90,9 @@ def _meant(names: Iterable[str]) -> dict[str, str]:
     keys = {name.encode(): name for name in names}
     total = loss_of_parts(frozenset(keys))
     losses = frozenset(key for key in keys if key == total or b"loss" in key.lower())
-    return {keys[key]: metric for key, metric in aliases([], losses, part=all(map(is_part, losses))).items()}
+    beside = frozenset(filter(is_split, keys)) if losses else frozenset()  # loss,val
+    told = aliases([], losses | beside, part=all(map(is_part, losses))) or losses_by_split(keys)
+    return {keys[key]: metric for key, metric in told.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +282,10 @@ class Columns(Matcher):
             self._plans.clear()
             self._trained = _trained(self._schema, keys) if self._schema.mixed else []
             if self._schema.guesses:
-                self._reader = _reader(replace(self._schema, aliases=_meant(keys)))
+                meant = _meant(keys)
+                self._reader = _reader(replace(self._schema, aliases=meant))
+                if self._mode_at is not None and keys[self._mode_at] in meant:
+                    self._mode_at = None
 
     def _header(self, line: bytes) -> tuple[str, ...]:
         """Return the column names if this is the header of a training log, else nothing."""
