@@ -305,3 +305,13 @@ def test_the_columns_of_a_printed_table_may_be_called_by_their_part_of_the_data(
     parsed = parse("\n".join(["-" * 40, head, "-" * 40, *rows, ""]).encode())
     assert parsed.column("train/loss").tolist() == [round(x, 4) for x in LOSSES]
     assert parsed.column("val/loss").tolist() == [round(x, 4) for x in VALS]
+
+
+def test_a_table_of_tensors():
+    cell = "\"tensor({}, device='cuda:0', grad_fn=<DivBackward0>)\""
+    rows = "".join(
+        f'{i},{cell.format(x)},"tensor({y})"\n' for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True))
+    )
+    parsed = parse(f"Epoch,Train_loss,Val_loss\n{rows}".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS

@@ -30,6 +30,8 @@ HEADER_WITHIN = 8
 _MAX_COLUMNS = 2048
 _MAX_PLANS = 256
 _NAME = re.compile(r"(?:% )?[A-Za-z_][^\x00-\x1f]{0,119}")
+_TENSOR = re.compile(rb"tensor\((-?[\d.]+(?:e[+-]?\d+)?|nan|-?inf)(?:, [\w=<>':.]+)*\)")
+"""A number as PyTorch shows it: `tensor(0.5, device='cuda:0', grad_fn=<DivBackward0>)`."""
 _TRAINS = frozenset(("train", "training", "is_train", "is_training"))
 """Columns whose cells say `True` in the rows of training and `False` in those of validation."""
 
@@ -319,8 +321,9 @@ class Columns(Matcher):
         except ValueError:
             numbers = {}
             for key, cell in zip(self._keys, cells, strict=True):
+                tensor = _TENSOR.match(cell)
                 with contextlib.suppress(ValueError):
-                    numbers[key] = float(cell)
+                    numbers[key] = float(tensor[1] if tensor else cell)
         if b"_" in line:  # float() would read past underscores
             numbers = {
                 k: numbers[k]
