@@ -328,7 +328,7 @@ class Columns(Matcher):
             numbers = {
                 k: numbers[k]
                 for k, c in zip(self._keys, cells, strict=True)
-                if k in numbers and b"_" not in c
+                if k in numbers and (b"_" not in c or _TENSOR.match(c))
             }
         if self._schema.counts:
             numbers["step"] = self._rows + 1.0
