@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.fields import Field
-from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows
+from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio
 from runwatch.parsers.inference.roles import EPOCH_RANK, is_bare_score, is_boxed, is_time, place
 from runwatch.parsers.inference.scoring import aliases, interleaved, usual_of
 from runwatch.parsers.inference.template import Plan
@@ -106,7 +106,9 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
 
     One stands above the first line, and one wherever the step falls; a later launch begins at the same epoch.
     """
-    if main.counter is None or main.epoch is not None or main.nested or is_epoch(main.counter[1]):
+    if main.counter is None or main.epoch is not None or is_epoch(main.counter[1]):
+        return {}
+    if main.nested and ratio(lines, main.counter):  # its end tells where an epoch ends
         return {}
     at = [(kept.offset, step) for kept in lines if (step := kept.at(main.counter)) is not None]
     falls = [(a[0], b[0]) for a, b in pairwise(at) if b[1] <= a[1]]
