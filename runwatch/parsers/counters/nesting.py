@@ -8,6 +8,7 @@ decided here, once, for tables in stream order:
   has ended. One that goes on counts the steps of all epochs.
 - The length of an epoch is what lines print (`5/200`), else what the ended epoch was seen to have.
 - An epoch that goes back is a restart: its steps are those it had before.
+- Where the epoch is told when it has ended, the lines behind that are of the next one.
 - Where no line tells an epoch, a counter that falls at its printed end has begun the next one.
 """
 
