@@ -189,3 +189,129 @@ def test_a_tensor_that_is_trained_on_is_a_loss_in_brackets_too():
     parsed = parse(_log("epoch: {step} tensor([{loss}], device='cuda:0', grad_fn=<DivBackward0>)"))
     assert parsed.column("step").tolist() == list(range(1, N + 1))
     assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_a_loss_is_named_before_two_places():
+    parsed = parse(_log("Loss at epoch {epoch} and iteration {batch} is {loss}"))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_a_bar_that_a_script_draws_itself_is_the_same_line_however_far_it_is_filled():
+    lines = []
+    for i, (loss, val) in enumerate(zip(LOSSES, VALS, strict=True)):
+        filled = "=" * (i + 1) + " " * (N - i - 1)
+        lines.append(
+            f"Training [{filled}] {i + 1}0.5% {i + 1}/{N} | ETA: {N - i}.5 s | loss={loss} | val_loss={val}"
+        )
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+def test_a_dict_of_settings_may_stand_before_the_record():
+    settings = "{{'norm': 'batch', 'act': 'relu', 'bias': True, 'amp': False, 'ema': None, 'num_epochs': 30}}"
+    parsed = parse(_log("Config: " + settings + ", Epoch {step}/30, Train Loss: {loss}, Test Acc: 50.5%"))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_a_rule_of_dashes_may_stand_below_the_header():
+    rows = "".join(f"{i:<6}{loss} \n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"Epochs     Error\n-----------------\n{rows}".encode())
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("Error").tolist() == LOSSES
+
+
+def test_a_data_frame_may_be_printed_into_a_log():
+    rows = "".join(f"{i},{x},0.5,{y},0.4\n" for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True)))
+    preamble = "".join(f"layer_{name} (Dense)   (None, 40)\n" for name in "abcdefghijkl")
+    parsed = parse(f"{preamble}\n,loss,acc,val_loss,val_acc\n{rows}".encode())
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+def test_the_steps_of_an_episode_are_no_place():
+    rows = "".join(f"{i + 1},{loss},{i * 7 % 5 + 100}\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"episode,reward,steps\n{rows}".encode())
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+
+
+def test_the_error_of_training_is_the_loss_and_not_that_of_a_part():
+    parsed = parse(_log("Epoch {step} | Train MSE: {loss} | Gate Loss: 0.{step} | Val MSE: {val}"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+def test_a_loss_below_its_batch_goes_before_the_summary_of_the_epoch():
+    lines = []
+    for i, loss in enumerate(LOSSES):
+        lines += [f"Epoch: {i // 3 + 1}\tBatch: {50 * (i % 3 + 1)}", f"Running Loss: {loss}"]
+        if i % 3 == 2:
+            lines += [
+                "",
+                f"Epoch {i // 3 + 1} Train Loss: 9.5",
+                f"Epoch {i // 3 + 1} Valid Loss: {VALS[i]}",
+                "",
+            ]
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("step").tolist() == [50 * (i + 1) for i in range(N)]
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS[2::3]
+
+
+def test_scores_of_the_samples_of_an_evaluation_are_no_training():
+    line = "12:00:{b:02d} - INFO - Sample {b}, validation pixAcc: 9{b}.5%, mIoU: 3{b}.25%\n"
+    lines = "".join(
+        f"Model: net, From Epoch: {e}\n" + "".join(line.format(b=b) for b in range(20)) for e in range(4)
+    )
+    assert parse(lines.encode()).format is None
+
+
+def test_a_line_of_an_epoch_may_name_its_numbers_without_a_colon():
+    block = "Epoch {}/30\n----------\nTrain loss {} accuracy 0.5\nVal   loss {} accuracy 0.4\n\n"
+    text = "".join(block.format(i + 1, x, y) for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True)))
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+@pytest.mark.parametrize("head", ["epoch,train,val", "Epoch,Train,Valid", "epoch,loss,val"])
+def test_the_losses_of_a_table_may_be_called_by_their_part_of_the_data(head):
+    rows = "".join(f"{i},{x},{y}\n" for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True)))
+    parsed = parse(f"{head}\n{rows}".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+@pytest.mark.parametrize("head", ["epoch,train,test", "epoch,train,val_acc", "iter,total", "epoch,count"])
+def test_other_tables_of_an_epoch_tell_no_loss(head):
+    rows = "".join(f"{i},{x},{y}\n" for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True)))
+    assert not len(parse(f"{head}\n{rows}".encode()).column("train/loss"))
+
+
+def test_a_total_is_the_only_loss_of_a_table_of_epochs():
+    rows = "".join(f"{i},{x},0.5\n" for i, x in enumerate(LOSSES))
+    assert parse(f"epoch,total,lr\n{rows}".encode()).column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("row", ["  {i:5d}   {x:.4f}   {y:.4f}   2.5s", "| {i} | {x:.4f} | {y:.4f} | 2.5s |"])
+def test_the_columns_of_a_printed_table_may_be_called_by_their_part_of_the_data(row):
+    head = "  Epoch    Train     Val      Time" if row[0] == " " else "| epoch | loss | val | time |"
+    rows = [row.format(i=i, x=x, y=y) for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True))]
+    parsed = parse("\n".join(["-" * 40, head, "-" * 40, *rows, ""]).encode())
+    assert parsed.column("train/loss").tolist() == [round(x, 4) for x in LOSSES]
+    assert parsed.column("val/loss").tolist() == [round(x, 4) for x in VALS]
+
+
+def test_a_table_of_tensors():
+    cell = "\"tensor({}, device='cuda:0', grad_fn=<DivBackward0>)\""
+    rows = "".join(
+        f'{i},{cell.format(x)},"tensor({y})"\n' for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True))
+    )
+    parsed = parse(f"Epoch,Train_loss,Val_loss\n{rows}".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.core.batch import EVAL
 from runwatch.parsers.resume_state import Told
 from runwatch.parsers.stream import StreamParser
 
@@ -231,3 +232,27 @@ def test_the_same_bytes_give_the_same_steps_in_any_pieces(name, epochs, per, eve
         one.add(scalar.feed(line))
     one.add(scalar.flush())
     whole.same_as(one)
+
+
+def _ended(first: int, epochs: int, per: int, every: int) -> bytes:
+    """A log whose batches tell no epoch, and whose epochs are told when they have ended."""
+    lines = ["Loading the data"]
+    for e in range(first, epochs + first):
+        lines += [f"batch {b} loss {_loss(e * per + b)}" for b in range(0, per, every)]
+        lines.append(f"Epoch {e} finished. Train loss: 9.5, val loss: {_loss(e)}, time 12.5s")
+    return "\n".join([*lines, ""]).encode()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_an_epoch_may_be_told_when_it_has_ended(first):
+    parsed = parse(_ended(first, 5, 300, 10))
+    assert parsed.column("step").tolist() == list(range(0, 1500, 10))
+    assert parsed.column("val/loss", EVAL).tolist() == [_loss(e) for e in range(first, 5 + first)]
+
+
+def test_epochs_that_have_ended_are_the_same_in_any_pieces():
+    text = _ended(1, 40, 300, 10)
+    whole = parse(text)
+    whole.same_as(parse(text, bulk=False))
+    whole.same_as(parse(text, range(1000, len(text), 1000)))
+    assert whole.column("step").tolist() == list(range(0, 12000, 10))

@@ -8,6 +8,7 @@ decided here, once, for tables in stream order:
   has ended. One that goes on counts the steps of all epochs.
 - The length of an epoch is what lines print (`5/200`), else what the ended epoch was seen to have.
 - An epoch that goes back is a restart: its steps are those it had before.
+- Where the epoch is told when it has ended, the lines behind that are of the next one.
 - Where no line tells an epoch, a counter that falls at its printed end has begun the next one.
 """
 
@@ -33,6 +34,8 @@ WITHIN, PER, PLANNED = "step in epoch", "steps per epoch", "epochs planned"
 """Columns of a nested counter: the step within the epoch, the steps of an epoch, the epochs of the run."""
 HEADING = "heading"
 """Table kind of lines that tell nothing but the epoch of the lines below them."""
+CLOSES = "epoch ended"
+"""Column of evaluations that tell which epoch has ended, where the lines of its batches tell none."""
 _UNKNOWN = -1.0
 _NEVER = 2.0**63
 """An offset behind all others. A JSON text holds no infinity."""
@@ -102,6 +105,11 @@ class Nest(msgspec.Struct):
         placed = np.repeat(shift, np.diff(edges), axis=1)
         placed[0] += places[2]
         return placed
+
+    def close(self, epoch: float) -> None:
+        """Take that an epoch has ended; the steps so far are its own if no line has told another."""
+        if self.epoch == _UNKNOWN and self.newest != _UNKNOWN:
+            self.epoch, self.origin = epoch, min(epoch, 1.0)
 
     def _total(self, planned: float) -> float:
         """Return the planned steps of the run, as far as they are known; else NaN."""
@@ -178,18 +186,22 @@ class Nests(msgspec.Struct):
     """By rank."""
     heading: tuple[float, float] = (_UNKNOWN, _UNKNOWN)
     """Epoch of the newest heading, and how many are planned."""
+    below: bool = False
+    """Whether it was told below its batches: then it is the one after."""
 
     def placed(self, tables: tuple[Table, ...]) -> tuple[Table, ...]:
         """Return tables with the run's steps in place of nested counters."""
-        if not any(t.kind == HEADING or WITHIN in t.names for t in tables):
+        if not any(_is_head(t) or WITHIN in t.names for t in tables):
             return tables
-        nested = [t for t in tables if t.kind == HEADING or (t.kind == TRAIN and WITHIN in t.names)]
+        nested = [t for t in tables if _is_head(t) or (t.kind == TRAIN and WITHIN in t.names)]
         many = sum(table.rows for table in nested) >= _MANY
+        many = many and not self.below and not any(CLOSES in table.names for table in nested)
         placed = iter((self._place_many if many else self._place)(nested))
         out: list[Table] = []
         for table in tables:
-            if table.kind == HEADING:
+            if _is_head(table):
                 next(placed)
+                out += [_drop(table, CLOSES)] if CLOSES in table.names else []
             elif WITHIN not in table.names:
                 out.append(table)
             elif table.kind == TRAIN:
@@ -210,7 +222,7 @@ class Nests(msgspec.Struct):
     def _place(self, tables: list[Table]) -> list[tuple[array[float], array[float]]]:
         """Return steps and totals of some tables."""
         placed = [(array("d", bytes(8 * t.rows)), array("d", bytes(8 * t.rows))) for t in tables]
-        columns = [[_column(table, name) for name in ("offset", *_PLACES)] for table in tables]
+        columns = [[_column(t, _known_by(t, name)) for name in ("offset", *_PLACES)] for t in tables]
         rows = sorted(
             (row, which, at)
             for which, numbers in enumerate(columns)
@@ -218,9 +230,14 @@ class Nests(msgspec.Struct):
         )
         for (offset, epoch, step, per, planned, rank, node), which, at in rows:
             if step == _UNKNOWN:
-                self.heading = epoch, planned
+                self.below = CLOSES in tables[which].names
+                self.heading = epoch + self.below, planned
+                for nest in self.ranks.values() if self.below else ():
+                    nest.close(epoch)
                 continue
             of, ends = (epoch, planned) if epoch != _UNKNOWN else self.heading
+            if self.below and per != _UNKNOWN:  # its end tells more: a later launch ends the same epochs
+                of = epoch
             nest = self._nest(rank + NODE * node)
             placed[which][0][at], placed[which][1][at] = nest.place(offset, of, step, per, ends)
         return placed
@@ -252,6 +269,23 @@ class Nests(msgspec.Struct):
         if rank not in self.ranks and len(self.ranks) >= _MAX_RANKS:
             self.ranks.clear()
         return self.ranks.setdefault(rank, Nest())
+
+
+def _is_head(table: Table) -> bool:
+    """Whether a table's rows tell the epoch of other lines."""
+    return table.kind == HEADING or CLOSES in table.names
+
+
+def _known_by(table: Table, name: str) -> str:
+    """Return the column that holds a place in a table."""
+    return CLOSES if name == EPOCH and CLOSES in table.names else name
+
+
+def _drop(table: Table, name: str) -> Table:
+    """Return a table without a column."""
+    names = tuple(other for other in table.names if other != name)
+    data = b"".join(_column(table, other).tobytes() for other in names)
+    return msgspec.structs.replace(table, names=names, data=data)
 
 
 def _column(table: Table, name: str) -> array[float]:

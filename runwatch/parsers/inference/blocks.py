@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.fields import Field
-from runwatch.parsers.inference.places import ENOUGH, Kept, grows
+from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio
 from runwatch.parsers.inference.roles import EPOCH_RANK, is_bare_score, is_boxed, is_time, place
 from runwatch.parsers.inference.scoring import aliases, interleaved, usual_of
 from runwatch.parsers.inference.template import Plan
@@ -16,6 +16,7 @@ from runwatch.parsers.lexicon.words import (
     TOLD_AGAIN,
     VAL,
     is_epoch,
+    is_loss,
     is_quality,
     is_telling,
     is_val,
@@ -36,17 +37,16 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
     of the stream, of which those since the first record must not be too many.
     """
     alone = [
-        (counted, lines)
+        (counted, epoch, lines)
         for lines in families.values()
         if len(lines) >= FEW
         and _NO_HEADING.isdisjoint(words(lines[0].head))
         and all(map(_places_alone, lines))
-        for counted in {place(r, lines[0].found[i].name) for r, i in lines[0].ranked}
-        if grows(lines, counted, least=0.5)
+        for counted, epoch in _counted(lines)
     ]
     if not alone:
         return None
-    counted, steps = min(alone, key=lambda item: (-len(item[1]) // 2, item[0]))
+    counted, epoch, steps = min(alone, key=lambda item: (-len(item[2]) // 2, item[0]))
     values = [
         lines
         for lines in families.values()
@@ -56,21 +56,49 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
         and interleaved(lines, steps)
         and any(is_telling(f.name) or is_bare_score(lines[0].line, f) for f in lines[0].found)
     ]
-    if not any(
-        (is_quality(f.name) or is_bare_score(lines[0].line, f)) and not is_val(f.name)
-        for lines in values
-        for f in lines[0].found
-    ):
+    finer = [lines for lines in values if not lines[0].ranked and _tells_training(lines[0])]
+    if epoch is not None and finer:  # what tells an epoch is a summary of the batches
+        values = [lines for lines in values if lines in finer or is_val(lines[0].line)]
+    if not any(_tells_training(lines[0]) for lines in values):
         return None
     every = [kept for lines in values for kept in lines]
     if len(steps) < ENOUGH and 8 * (len(steps) + len(every)) <= seen - steps[0].seen:
         return None
     boxed = is_boxed(steps[0].line)  # there, each name stands by itself and means what it says
     meant = {} if boxed else aliases(every, frozenset().union(*map(usual_of, values)))
-    plans = {steps[0].head: Plan(steps[0].head, counted, alone=True)}
+    nested = epoch is not None
+    plans = {steps[0].head: Plan(steps[0].head, counted, epoch, alone=True, nested=nested)}
     for lines in values:
         plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
     return plans
+
+
+def tells_batches(plans: Mapping[bytes, Plan], main: Plan, families: Mapping[bytes, list[Kept]]) -> bool:
+    """Whether blocks tell a loss of many batches of each epoch whose summary the lines of `main` are."""
+    of, *below = plans.values()
+    if not of.nested or main.counter is None or not is_epoch(main.counter[1]):
+        return False
+    told = [families[plan.head][0] for plan in below]
+    losses = (f.name for kept in told if not kept.ranked for f in kept.found)
+    summaries = sum(any(f.name in main.quality for f in kept.found) for kept in families[main.head])
+    return any(is_loss(name) and not is_val(name) for name in losses) and (
+        len(families[of.head]) >= 2 * summaries
+    )
+
+
+def _counted(lines: list[Kept]) -> list[tuple[Place, Place | None]]:
+    """Return what may count on lines that tell only places, with the epoch within which it does, if any."""
+    counted, epoch, _ = counter_of(lines, last=True)
+    if counted is not None and epoch is not None:
+        return [(counted, epoch)]
+    places = {place(r, lines[0].found[i].name) for r, i in lines[0].ranked}
+    return [(counted, None) for counted in places if grows(lines, counted, least=0.5)]
+
+
+def _tells_training(kept: Kept) -> bool:
+    """Whether a line tells how well training goes."""
+    scores = [f.name for f in kept.found if is_quality(f.name) or is_bare_score(kept.line, f)]
+    return not is_val(kept.head) and any(not is_val(name) for name in scores)
 
 
 def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
@@ -78,7 +106,9 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
 
     One stands above the first line, and one wherever the step falls; a later launch begins at the same epoch.
     """
-    if main.counter is None or main.epoch is not None or main.nested or is_epoch(main.counter[1]):
+    if main.counter is None or main.epoch is not None or is_epoch(main.counter[1]):
+        return {}
+    if main.nested and ratio(lines, main.counter):  # its end tells where an epoch ends
         return {}
     at = [(kept.offset, step) for kept in lines if (step := kept.at(main.counter)) is not None]
     falls = [(a[0], b[0]) for a, b in pairwise(at) if b[1] <= a[1]]

@@ -64,7 +64,7 @@ _NAME = re.compile(
     rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
     rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w /]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
-    rb"(?P<mark>(?:['\"],?)?\s*(?:(?:[:=]>?|->|\.{3,}:?|-{3,}>?)\s*(?:[A-Za-z][\w.]{0,20}\()?)?)['\"\[({]*\s*$"
+    rb"(?P<mark>(?:['\"],?)?\s*(?:(?:[:=]>?|->|\.{3,}:?|-{3,}>?)\s*(?:[A-Za-z][\w.]{0,20}[(\[])?)?)['\"\[({]*\s*$"
 )
 _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b(?=\s*(?:[,;|]|$)))"
@@ -84,6 +84,10 @@ _SAID = re.compile(
 )
 _OF = re.compile(rb"(?i)((?:\S+ )?\S*(?:loss|cost|error)) (step|iter|iteration|epoch|episode|batch|round)\Z")
 """The same without a word between: `Loss epoch 3: 0.5`."""
+_BESIDE = re.compile(
+    rb"(?i)(?:(?:and|in|of|at) )?(?:step|iter(?:ation)?|epoch|episode|(?:mini-?)?batch|round)"
+)
+"""A second place behind such a name: `Loss at epoch 0 and iteration 100 is 0.69`."""
 _AFTER = re.compile(rb"(?i)(.+) after\Z")
 """A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
 _ASIDE = re.compile(rb" \([A-Za-z][A-Za-z ]{0,30}\)(?= (?:at|after) )")
@@ -103,6 +107,8 @@ _PAIRED = re.compile(rb"\b([A-Za-z]\w*)/([A-Za-z][\w/]*)\b")
 _SPLIT = re.compile(rb"(?i)train(?:ing)?|val(?:id(?:ation)?)?|test|dev")
 _OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
 """Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
+_FILLING = re.compile(rb"\[(?:[=#>*. -]|\xe2[\x94-\x97][\x80-\xbf]){8,200}\]")
+"""A bar that a script draws itself, as far as it is filled: `Training [====      ] 40/100 loss=0.5`."""
 _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"=>"))
 """What stands between a place and the number told there, if it has a point: `Epoch 3 2.57`."""
 _COPULAS = frozenset((b"", b"is", b"was"))
@@ -133,8 +139,8 @@ class Field(NamedTuple):
 
 
 def masked(text: bytes) -> bytes:
-    """Return what stays the same from line to line: numbers as `#`, runs of spaces as one."""
-    return b" ".join(re.sub(rb"\d+", b"0", _TOKEN.sub(b"#", text)).split())
+    """Return what stays the same from line to line: numbers as `#`, runs of spaces as one, bars empty."""
+    return b" ".join(re.sub(rb"\d+", b"0", _TOKEN.sub(b"#", _FILLING.sub(b"[]", text))).split())
 
 
 def fields(line: bytes) -> list[Field]:
@@ -153,6 +159,7 @@ def fields(line: bytes) -> list[Field]:
             field = _field(line, token, line[max(before, start - _MAX_NAME) : start])
             if field is not None:
                 counted = bool(found) and field.name == found[-1].name  # 5 epochs = 0.5
+                beside = said if _BESIDE.fullmatch(field.name) else b""
                 if said and (counted or field.name.lower() in _COPULAS) and field.total is None:
                     field = field._replace(name=said)
                 elif found and not field.name:
@@ -162,6 +169,7 @@ def fields(line: bytes) -> list[Field]:
                     whole = _OF_SPLIT.match(found[-1].name)
                     field = field._replace(name=whole[1] + field.name) if whole else field
                 field, said = _said(line, field)
+                said = said or beside
                 found.append(field)
                 if len(found) >= MAX_FIELDS:
                     break

@@ -27,7 +27,7 @@ from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.envelope.header import Header
-from runwatch.parsers.inference.blocks import blocks, headings
+from runwatch.parsers.inference.blocks import blocks, headings, tells_batches
 from runwatch.parsers.inference.evidence import FEW, PLAIN, few_are_enough, speaks_plainly
 from runwatch.parsers.inference.learning_rate import rates
 from runwatch.parsers.inference.places import ENOUGH, Kept
@@ -250,9 +250,9 @@ class Learner:
         if judged and not last and _better_may_come(judged[0], families):
             return None
         partial = not judged or judged[0].plan.counter is None or not judged[0].plan.quality
-        if partial and (last or not _promising(families)):
+        if not partial or last or not _promising(families):
             plans = blocks(families, self._lines)
-            if plans is not None:
+            if plans is not None and (partial or tells_batches(plans, judged[0].plan, families)):
                 told = {f.name for kept in self.kept if kept.head in plans for f in kept.found}
                 plans = _within_epochs(plans, families)
                 return self._format(plans, families, 0.8 if any(map(is_loss, told)) else LOSSLESS)
@@ -294,7 +294,7 @@ def _of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
     """
     judged = [j for j in judged if OTHER_WORK.isdisjoint(words(j.plan.head))]
     train = [j for j in judged if not is_val(j.plan.head) or _names_training(j.plan)]
-    train = train or [j for j in judged if j.plan.head.endswith(VAL_LED)]
+    train = train or [j for j in judged if j.plan.head.endswith(VAL_LED) and j.plan.losses]
     steps = [j for j in train if SAVES.isdisjoint(words(j.plan.head))]
     return sorted(steps or (train if last else []), key=lambda judgement: -judgement.score)
 

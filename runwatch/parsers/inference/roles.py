@@ -75,7 +75,7 @@ _TYPE_VAL = re.compile(
 """An object that says of itself that it is about validation."""
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
-_OTHER = re.compile(rb"%\||\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
+_OTHER = re.compile(rb"%\||\d ?\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
 """Progress bars, which redraw what they show where a record is printed once, warnings and settings."""
 _SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")
 _SETTINGS = 3
@@ -114,7 +114,13 @@ def relevant(line: bytes) -> bool:
         return False
     if _OTHER.search(line) or (b"{'" in line and line.count(b"{") > line.count(b"}")):
         return False
-    return b"': " not in line or len(_SETTING.findall(line)) <= _SETTINGS
+    return b"': " not in line or len(_SETTING.findall(_behind_settings(line))) <= _SETTINGS
+
+
+def _behind_settings(line: bytes) -> bytes:
+    """Return what a line tells behind a dict, if that is a place and a score; else the line."""
+    rest = line[line.rfind(b"}") + 1 :] if b"}" in line else b""
+    return rest if rest.count(b":") > 1 and _NUMBER.search(rest) and _RELEVANT.search(rest.lower()) else line
 
 
 def rank(line: bytes, number: Field) -> int | None:

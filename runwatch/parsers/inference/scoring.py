@@ -30,11 +30,12 @@ from runwatch.parsers.inference.roles import EPOCH_RANK, STEP_RANK, is_time
 from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.inference.turns import takes_turns, turning
 from runwatch.parsers.lexicon.languages import spelled
-from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.names import canonical, meaning
 from runwatch.parsers.lexicon.words import (
     is_epoch,
     is_loss,
     is_quality,
+    is_rate,
     is_split,
     is_telling,
     is_val,
@@ -243,7 +244,8 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         losses = [name for name in losses if _TOLD.isdisjoint(words(name)) and name not in shares]
         whole = [n for n in losses if _LOSSES.issuperset(words(n))]
         whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
-        best = whole[:1] or (losses if part and len(losses) == 1 else [])
+        lone = part and len(losses) == 1 and not any(map(_is_of_training, names))
+        best = whole[:1] or (losses if lone else [])
         meant.update(dict.fromkeys(best, LOSS))
         if not any(is_quality(name) and not is_val(name) for name in names):  # train=2.5 val=2.6
             meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in _splits(lines, names)})
@@ -251,8 +253,9 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         losses = [name for name in sorted(names) if is_loss(name) and is_val(name)]
         if len(losses) == 1:
             meant.setdefault(losses[0], VAL_LOSS)
-        elif not losses and lines and all(is_loss(name) for name in names if is_quality(name)):
-            vals = [name for name in names & _splits(lines, names) if is_val(name) and name != b"eval"]
+        elif not losses and all(is_loss(name) for name in names if is_quality(name)):
+            splits = _splits(lines, names) if lines else frozenset(filter(is_split, names))
+            vals = [name for name in names & splits if is_val(name) and name.lower() != b"eval"]
             meant.update({name: VAL_LOSS for name in vals if len(vals) == 1})  # loss 0.5 val 0.6
     for name in sorted(names):
         if b"time" in (parts := set(words(name))) and parts <= _TIMES and lines:
@@ -261,6 +264,12 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
             rising = 8 * falls <= len(values) and len(set(values)) > len(values) // 2
             meant[name] = "elapsed" if rising else STEP_TIME
     return meant
+
+
+def _is_of_training(name: bytes) -> bool:
+    """Whether a name is that of a loss of training by its kind, `Train MSE`: others are parts beside it."""
+    told = meaning(spelled(name))
+    return told.split == "train" and told.unless == LOSS
 
 
 def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
@@ -274,6 +283,23 @@ def loss_of_parts(names: frozenset[bytes]) -> bytes | None:
     """Return the `total` that is the loss, since parts of one stand beside it: `total,pde,bc,data`."""
     parts = sum(not _PARTS.isdisjoint(words(name)) for name in names)
     return next((name for name in names if name.lower() == b"total"), None) if parts > 1 else None
+
+
+def losses_by_split(names: Collection[bytes]) -> dict[bytes, str]:
+    """Return the columns of losses that are called by their part of the data alone: `epoch,train,val`.
+
+    So is a `total` beside nothing but epochs, times and rates.
+    """
+    others = [n for n in names if not (is_epoch(n) or is_rate(n) or b"time" in words(n))]
+    epochs = any(map(is_epoch, names))
+    if epochs and [name.lower() for name in others] == [b"total"]:
+        return dict.fromkeys(others, LOSS)
+    splits = [name for name in names if is_split(name)]
+    told = [name for name in splits if not is_val(name)]
+    vals = [name for name in splits if is_val(name)]
+    if len(told) != 1 or len(vals) != 1 or any(map(is_quality, names)) or b"test" in words(vals[0]):
+        return {}
+    return {told[0]: LOSS, vals[0]: VAL_LOSS}
 
 
 def is_part(name: bytes) -> bool:

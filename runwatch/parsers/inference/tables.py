@@ -13,7 +13,7 @@ from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.envelope.header import behind_logger
 from runwatch.parsers.inference.places import ENOUGH
-from runwatch.parsers.inference.scoring import LOSSLESS, aliases
+from runwatch.parsers.inference.scoring import LOSSLESS, aliases, losses_by_split
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import columns as columns_of
 from runwatch.parsers.lexicon.names import unit_of
@@ -23,7 +23,9 @@ _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")
 _NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*[^A-Za-z#\s|]")
 """A column that does not begin with a letter."""
-_COUNTERS = (b"#", b"step", b"steps", b"iteration", b"iter", b"update", b"batch", b"epoch", b"ep", b"e")
+_COUNTERS = tuple(
+    b"# step steps iteration iterations iter iters update updates batch epoch epochs ep e episode".split()
+)
 """Names of the column that counts, the best first."""
 _MAX_COLUMNS = 32
 _WORD = re.compile(rb"[^\s|]+")
@@ -40,7 +42,7 @@ _CELL = re.compile(
 """A number, or one of the things that stand among numbers: an object, a clock time, a size, a gap."""
 _BARE = re.compile(rb"(?i)#? ?(?:(?:avg|average|mean|total|train|training)[ _.-]?){0,2}loss(?:es)?\.?")
 """A heading that stands alone over a column of losses."""
-_TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? ?\w+\s*\Z")
+_TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? *\w+\s*\Z")
 """What a header of two columns holds, or all there is of it: other pairs of words are prose."""
 _REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")
 """What may stand behind the last cell: `<- best`."""
@@ -83,6 +85,8 @@ def header(line: bytes) -> Header | None:
     columns = tuple(column for column in gap.split(bare) if column)
     if len(columns) == 1 and not ruled and len(listed := _LISTED.split(bare.lstrip(b"# "))) > 1:
         columns, cell = tuple(listed), _LISTED_WORD[b";" if b";" in bare else b","]
+        if not listed[0] and len(listed) > 2 and all(map(is_telling, listed[1:])):
+            columns = (b"#", *listed[1:])  # the index of a data frame, which has no name
     elif len(columns) == 1:
         columns = tuple(line.split())
         if columns[0] == b"#" and _counter(columns[1:]) is not None:  # a comment
@@ -104,7 +108,8 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
         b"," in line and all(is_telling(name) or b"time" in words(name) for name in columns)
     )
     counted = _counter(columns) is not None or (alone and _of_losses(columns))
-    return counted and any(is_quality(name) and len(name) < 40 for name in columns)
+    scored = any(is_quality(name) and len(name) < 40 for name in columns)
+    return counted and (scored or bool(losses_by_split(columns)))
 
 
 def _of_losses(columns: tuple[bytes, ...]) -> bool:
@@ -132,7 +137,7 @@ class TableMatcher(Matcher):
         at = _counter(columns)
         epochs = [column for column in columns if is_epoch(column)]
         self._step = WITHIN if at is not None and epochs and columns[at] not in epochs else "step"
-        meant = aliases([], frozenset(columns), part=not self.counted)
+        meant = aliases([], frozenset(columns), part=not self.counted) or losses_by_split(columns)
         texts = list(map(spelled, columns))
         known = columns_of(texts, {spelled(column): metric for column, metric in meant.items()})
         self._units: dict[str, Unit] = {}

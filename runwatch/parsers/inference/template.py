@@ -18,7 +18,7 @@ from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
 from runwatch.core.text import decode
 from runwatch.parsers.api import Layout, Match, Matcher
-from runwatch.parsers.counters.nesting import HEADING, PER, PLANNED, WITHIN
+from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WITHIN
 from runwatch.parsers.inference.fields import Field, fields
 from runwatch.parsers.inference.roles import (
     EPOCH_RANK,
@@ -34,7 +34,16 @@ from runwatch.parsers.inference.sections import VAL_SECTION, Sections
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
 from runwatch.parsers.lexicon.names import columns as columns_of
-from runwatch.parsers.lexicon.words import SAVES, TOLD_AGAIN, VAL, is_quality, is_rate, is_val, words
+from runwatch.parsers.lexicon.words import (
+    SAVES,
+    TOLD_AGAIN,
+    VAL,
+    is_epoch,
+    is_quality,
+    is_rate,
+    is_val,
+    words,
+)
 
 if TYPE_CHECKING:
     pass
@@ -54,7 +63,7 @@ _MAX_STAGES = 64
 _MAX_NAME = 100
 _LONG = 4
 """Bytes before the first number of a record that tell where one begins."""
-_PLACES = META_COLUMNS | {WITHIN, PER, PLANNED}
+_PLACES = META_COLUMNS | {WITHIN, PER, PLANNED, CLOSES}
 
 Column = tuple[str, bytes, Unit, tuple[int, int]]
 """Metric, printed name, unit and span of one number of a line."""
@@ -244,6 +253,9 @@ class LearnedMatcher(Matcher):
         if kind == EVAL and plan.nested:  # its batches are those of the evaluation
             columns = [column for column in columns if column[0] not in (WITHIN, PER, PLANNED)]
         columns += metrics if kind == TRAIN else self._beside(metrics)
+        closing = self._closing(found, ranked) if kind == EVAL and not plan.rated else []
+        if closing and plan is not self._main:
+            columns = [*closing, *(column for column in columns if column[0] not in ("step", "total"))]
         if not plan.alone and all(column[0] in _PLACES for column in columns):
             return None
         return self._match(plan.pattern, kind, columns)
@@ -273,9 +285,17 @@ class LearnedMatcher(Matcher):
         if main.counter is not None and at is None and not (says or dated or below):
             return None
         columns = self._beside(self._metrics(line, found, {i for _, i in ranked}, self._evaluated, inside))
+        columns += self._closing(found, ranked) if columns and at is None else []
         if at is not None:
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
         return self._match("evaluation", EVAL, columns) if columns else None
+
+    def _closing(self, found: list[Field], ranked: list[tuple[int, int]]) -> list[Column]:
+        """Return the epoch that a line told below the batches of it, whose lines tell none."""
+        if not self._main.nested or self._main.epoch is not None:
+            return []
+        at = next((index for r, index in ranked if r == EPOCH_RANK and is_epoch(found[index].name)), None)
+        return [] if at is None else [(CLOSES, b"", Unit(), (found[at].start, found[at].end))]
 
     def _beside(self, metrics: list[Column]) -> list[Column]:
         """Return the metrics of a line that is no record: the loss is what the records say it is."""

@@ -20,12 +20,14 @@ _AGAIN = 3
 
 
 def takes_turns(lines: list[Kept], counted: Place) -> bool:
-    """Whether a counter is printed with its end and counts the batches of one epoch after the other.
+    """Whether a counter counts the batches of one epoch after the other.
 
-    Its name says so, or it was seen to begin anew at its end each time.
+    Its name says so, or it is printed with its end and was seen to begin anew there each time.
     """
-    if is_epoch(counted[1]) or not ratio(lines, counted):
+    if is_epoch(counted[1]):
         return False
+    if not ratio(lines, counted):
+        return counted[1] in _BATCHES  # lines that tell which epoch has ended may stand below them
     falls, at_end = _falls(lines, counted)
     return at_end if falls else counted[1] in _BATCHES
 

@@ -301,8 +301,8 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
         splits = ("", "train", "both") if target == LOSS else ("val", "test")
         rivals = [name for name, told in losses.items() if told.split in splits]
         rivals = [name for name in rivals if losses[name].rule == SUM] or rivals
-        if target == VAL_LOSS:
-            rivals = [name for name in rivals if losses[name].split == "val"] or rivals
+        said = "train" if target == LOSS else "val"
+        rivals = [name for name in rivals if losses[name].split == said] or rivals
         if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] in _METRICS:
             continue
         if target == VAL_LOSS and LOSS in named.values() and losses[rivals[0]].rule == MEASURE:

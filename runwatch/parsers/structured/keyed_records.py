@@ -54,6 +54,8 @@ STEPS = (
 )
 """Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
 _EPOCHS = ("epoch", "epochs")
+_EPISODES = ("episode", "episodes")
+"""Beside one of these, `steps` are how long the episode was."""
 TOTALS = ("total_steps", "max_steps", "total_iters", "max_iters", "num_steps", "total_iterations")
 TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
 """Keys whose number says when a record was written, in Unix seconds."""
@@ -126,6 +128,8 @@ class Schema:
     def step_key(self, keys: Mapping[str, object] | frozenset[str]) -> str | None:
         """Return the key that places a record with these keys."""
         found = {key.lower(): key for key in keys}
+        if "steps" in found and (episode := next(filter(found.get, _EPISODES), None)) in self.steps:
+            return found[episode]
         return next((found[name.lower()] for name in self.steps if name.lower() in found), None)
 
     def is_training(self, key: str) -> bool:

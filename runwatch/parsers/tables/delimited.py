@@ -18,9 +18,9 @@ import msgspec
 
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Layout, Match, Matcher
-from runwatch.parsers.inference.scoring import aliases, is_part, loss_of_parts
+from runwatch.parsers.inference.scoring import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.names import meaning, objective
-from runwatch.parsers.lexicon.words import is_loss, is_telling, is_val, split_of
+from runwatch.parsers.lexicon.words import is_loss, is_split, is_telling, is_val, split_of
 from runwatch.parsers.resume_state import Told
 from runwatch.parsers.resume_state import row as known_by
 from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
@@ -30,6 +30,8 @@ HEADER_WITHIN = 8
 _MAX_COLUMNS = 2048
 _MAX_PLANS = 256
 _NAME = re.compile(r"(?:% )?[A-Za-z_][^\x00-\x1f]{0,119}")
+_TENSOR = re.compile(rb"tensor\((-?[\d.]+(?:e[+-]?\d+)?|nan|-?inf)(?:, [\w=<>':.]+)*\)")
+"""A number as PyTorch shows it: `tensor(0.5, device='cuda:0', grad_fn=<DivBackward0>)`."""
 _TRAINS = frozenset(("train", "training", "is_train", "is_training"))
 """Columns whose cells say `True` in the rows of training and `False` in those of validation."""
 
@@ -90,7 +92,9 @@ def _meant(names: Iterable[str]) -> dict[str, str]:
     keys = {name.encode(): name for name in names}
     total = loss_of_parts(frozenset(keys))
     losses = frozenset(key for key in keys if key == total or b"loss" in key.lower())
-    return {keys[key]: metric for key, metric in aliases([], losses, part=all(map(is_part, losses))).items()}
+    beside = frozenset(filter(is_split, keys)) if losses else frozenset()  # loss,val
+    told = aliases([], losses | beside, part=all(map(is_part, losses))) or losses_by_split(keys)
+    return {keys[key]: metric for key, metric in told.items()}
 
 
 def _minimized(names: Iterable[str]) -> dict[str, str]:
@@ -286,7 +290,10 @@ class Columns(Matcher):
             self._plans.clear()
             self._trained = _trained(self._schema, keys) if self._schema.mixed else []
             if self._schema.guesses:
-                self._reader = _reader(replace(self._schema, aliases=_meant(keys)))
+                meant = _meant(keys)
+                self._reader = _reader(replace(self._schema, aliases=meant))
+                if self._mode_at is not None and keys[self._mode_at] in meant:
+                    self._mode_at = None
             elif self._schema.functions:
                 self._reader = _reader(replace(self._schema, aliases=_minimized(keys)))
 
@@ -322,13 +329,14 @@ class Columns(Matcher):
         except ValueError:
             numbers = {}
             for key, cell in zip(self._keys, cells, strict=True):
+                tensor = _TENSOR.match(cell)
                 with contextlib.suppress(ValueError):
-                    numbers[key] = float(cell)
+                    numbers[key] = float(tensor[1] if tensor else cell)
         if b"_" in line:  # float() would read past underscores
             numbers = {
                 k: numbers[k]
                 for k, c in zip(self._keys, cells, strict=True)
-                if k in numbers and b"_" not in c
+                if k in numbers and (b"_" not in c or _TENSOR.match(c))
             }
         if self._schema.counts:
             numbers["step"] = self._rows + 1.0

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 _BLOCK_EPOCH = re.compile(rb"\W{0,12}[Ee]poch:? *\[?(\d+)(?:/(\d+)\]?)?\W{0,12}$")
 _BLOCK_PART = re.compile(
-    rb"([A-Za-z][\w ]{0,40}?):? +(" + VALUE + rb")s?(?= - | \| |[,;] | +[A-Za-z][\w ]{0,40}: |\s*$)"
+    rb"([A-Za-z][\w ]{0,40}?):? +("
+    + VALUE
+    + rb")s?(?= - | \| |[,;] | +[A-Za-z][\w ]{0,40}(?:: | +[-+.\d])|\s*$)"
 )
 
 _KINDS = {"validation": EVAL, "train": TRAIN}
@@ -56,12 +58,12 @@ class _BlockLines(Matcher):
         if found is not None:
             spans = [found.span(i) for i in (1, 2) if found[i] is not None]
             return Match(self._layout("epoch", (b"epoch", b"total")[: len(spans)]), tuple(spans))
-        head = line[start : start + 24].lower()
+        head = _begin(line, start)
         if not self.inside or not head.startswith(_BLOCK_HEADS):
             return None
         items: dict[bytes, tuple[int, int]] = {}
         for m in _BLOCK_PART.finditer(line, start):
-            items.setdefault(m[1].strip(), m.span(2))
+            items.setdefault(b" ".join(m[1].split()), m.span(2))
         if not items:
             return None
         kind = (
@@ -87,6 +89,11 @@ class _BlockLines(Matcher):
         return layout
 
 
+def _begin(line: bytes, start: int = 0) -> bytes:
+    """Return what a line begins with, in small letters, its words with one space between them."""
+    return b" ".join(line[start : start + 24].lower().split())
+
+
 def _validates(layout: Layout) -> bool:
     """Whether a line is of validation, and not of test data."""
     return layout.kind == "validation" and layout.names[0][:3].lower() == "val"
@@ -99,7 +106,7 @@ class EpochBlockReader(FoldingReader):
     and if what it measured stands right below it; where that is so once, it holds for the epochs before.
     """
 
-    begins = rb"\W{0,12}[Ee]poch|[-=_*#~ ]*\Z|(?i:" + b"|".join(map(re.escape, _BLOCK_HEADS)) + b")"
+    begins = rb"\W{0,12}[Ee]poch|[-=_*#~ ]*\Z|(?i:" + b"|".join(_BLOCK_HEADS).replace(b" ", b" {1,8}") + b")"
     awake = False
 
     def __init__(self) -> None:
@@ -165,7 +172,7 @@ class EpochBlockReader(FoldingReader):
 
     def minds(self, line: bytes) -> bool:
         """Return whether a line may be of a block; those before the first headline are no pictures."""
-        return line[:24].lower().startswith(_BLOCK_HEADS)
+        return _begin(line).startswith(_BLOCK_HEADS)
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take many lines, each as if by itself: together behind a headline, if nothing is noted.
