@@ -106,7 +106,11 @@ class EpochBlockReader(FoldingReader):
     and if what it measured stands right below it; where that is so once, it holds for the epochs before.
     """
 
-    begins = rb"\W{0,12}[Ee]poch|[-=_*#~ ]*\Z|(?i:" + b"|".join(_BLOCK_HEADS).replace(b" ", b" {1,8}") + b")"
+    begins = (
+        rb"\W{0,12}[Ee]poch|[-=_*#~ ]*\Z|\s{0,20}(?i:"
+        + b"|".join(_BLOCK_HEADS).replace(b" ", rb"\s{1,8}")
+        + b")"
+    )
     awake = False
 
     def __init__(self) -> None:
