@@ -78,6 +78,13 @@ class Pipeline:
         piece.events += self.events.flush()
         return piece
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether `flush` may tell more than the unfinished line."""
+        evidence = self.evidence
+        undecided = evidence.learner is not None or not evidence.detector.sure
+        return bool(undecided or self.candidates.readers or self.events.inside)
+
     def columns(self, piece: Piece, without: Sequence[int]) -> tuple[Table, ...]:
         """Return what a piece holds as columns, its steps placed in the run, less the lines `without`."""
         return self.counters.placed(piece.tables(without))
