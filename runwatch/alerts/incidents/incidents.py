@@ -69,6 +69,18 @@ class _Incident(msgspec.Struct):
     """Id of the incident that it follows from."""
 
 
+class Doubt(msgspec.Struct, frozen=True):
+    """An incident that arose from what was provisional, and of which what followed tells nothing."""
+
+    row: IncidentRow
+    run: str
+    """Id of the run."""
+    number: int
+    announced: bool
+    since: float
+    """Unix time; 0 where it is not known yet."""
+
+
 class IncidentBook:
     """All incidents of one run."""
 
@@ -138,6 +150,30 @@ class IncidentBook:
                 incident.row = msgspec.structs.replace(incident.row, title=f"{incident.row.title} ({why})")
                 changes.append(self._clear(scope, incident, Point(None, None), live=True))
         return [change for change in changes if change is not None]
+
+    def doubts(self, other: IncidentBook, now: float) -> list[Doubt]:
+        """Return what fires here and is not known to another book of the same run."""
+        known = other._known()
+        return [
+            Doubt(open_.row, self._run_id, open_.number, open_.announced, now)
+            for open_ in self._open.values()
+            if open_.row.state != "pending" and open_.row.id not in known
+        ]
+
+    def withdraw(self, doubt: Doubt) -> Change | None:
+        """Note that what fired provisionally is nothing; None if it is known here by now.
+
+        What fires next in its place is another occurrence: people were told of this one.
+        """
+        if doubt.row.id in self._known():
+            return None
+        title = f"{doubt.row.title} (the line it was read from went on)"
+        row = msgspec.structs.replace(doubt.row, title=title, state="firing", lead="")
+        scope = _scope(row)
+        incident = _Incident(row, 0, doubt.announced, doubt.number, Point(None, None))
+        self._occurrences[scope] = self._occurrences.get(scope, 0) + 1
+        self._resolved.append(incident)
+        return self._change(incident, "resolved", send=doubt.announced, state="resolved")
 
     def announce(self, incident_id: str) -> Change | None:
         """Return the change by which a firing incident that was found in history is told after all.

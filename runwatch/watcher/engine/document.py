@@ -11,7 +11,8 @@ from runwatch.core.run import RankState, Run
 from runwatch.core.snapshot import IncidentRow
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.evidence import sound
-from runwatch.watcher.engine.group import Group, WatchedRun
+from runwatch.watcher.engine.group import Group
+from runwatch.watcher.engine.watched import WatchedRun
 
 SCHEMA = 1
 

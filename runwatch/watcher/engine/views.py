@@ -30,8 +30,9 @@ from runwatch.core.snapshot import (
 from runwatch.core.text import plain
 from runwatch.watcher.engine import checkpoint_view, machine_view, parallel
 from runwatch.watcher.engine.evidence import sound
-from runwatch.watcher.engine.group import Group, WatchedRun
+from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.source import Source
+from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.protocol import Chart, View
 
 MAX_RUNS = 256

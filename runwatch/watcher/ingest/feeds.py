@@ -36,6 +36,8 @@ RECENT_BYTES = 1 << 16
 """Bytes before the place where a predecessor stopped that tell how things stood there."""
 MAX_UNFINISHED = 4096
 """Bytes of an unfinished line that a successor is told."""
+REST = 1.0
+"""Seconds without a new byte after which what the parser holds back is told provisionally."""
 FRESH = 300.0
 """Seconds after its last write for which a file that appears is news, not history."""
 _BREAKS = {
@@ -49,6 +51,38 @@ _BREAKS = {
 _GONE = os.strerror(errno.ENOENT)
 
 Send = Callable[[wire.Message], None]
+
+
+class Resting:
+    """What a source tells while nothing is appended: its parser's provisional records, once.
+
+    Its state is whether that is due, and how the newest bytes came.
+    """
+
+    def __init__(self) -> None:
+        self.due = False
+        self._read_at = 0.0
+        self._live, self._arrival, self._late = False, 0.0, False
+        self._told = False
+        """Whether something was told, and nothing was read since."""
+
+    def begin(self, *, live: bool, arrival: float, late: bool = False) -> None:
+        """Take note that bytes were read, at Unix time `arrival`."""
+        self.due, self._read_at = True, time.monotonic()
+        self._live, self._arrival, self._late = live, arrival, late
+
+    def since(self, written: float | None) -> float:
+        """Return the seconds since the newest bytes were written, at Unix time `written`, or read."""
+        read = time.monotonic() - self._read_at
+        return read if written is None else max(read, time.time() - written)
+
+    def tell(self, send: Send, source: str, parser: StreamParser) -> None:
+        """Send what the parser holds back; if that is nothing any more, that too."""
+        self.due, batch = False, parser.provisional()
+        tells = bool(batch.tables or batch.events)
+        if tells or self._told:
+            send(wire.Provisional(source, batch, self._live, self._arrival, self._late))
+        self._told = tells
 
 
 class LogSource:
@@ -94,6 +128,7 @@ class LogSource:
         """What of it stands in a file before this one, until something was read."""
         self._told = False
         """Whether the engine knows where this stands."""
+        self._resting = Resting()
         self._newest: float | None = None
         """Unix time of the newest record, where records tell."""
         self.rested = False
@@ -185,6 +220,16 @@ class LogSource:
         """Bytes to be read until all is known that was there at the beginning."""
         return self.history + self.late + (self.older.left if self.older is not None else 0)
 
+    @property
+    def owes(self) -> bool:
+        """Whether it has yet to tell what its parser holds back, once it rests."""
+        return self._resting.due
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it rests, and has yet to tell what its parser holds back."""
+        return self.owes and self._resting.since(self.written()) >= REST
+
     def arrived(self, since: float | None = None) -> None:
         """Take what it holds for new: it appeared while its directory was watched.
 
@@ -212,6 +257,8 @@ class LogSource:
             if self.left or not self._told:  # it was cut meanwhile, or there is nothing in it yet
                 live, self.history, self.late = not self.history, 0, 0
                 self._send(send, self._parser.feed(b""), live=live)
+            elif self.is_resting and self.is_parsing:
+                self._resting.tell(send, self.id, self._parser)
             return False
         before: Batch | None = None
         data = self._continued(piece)
@@ -289,6 +336,8 @@ class LogSource:
         self._date(batch)
         now, written = time.time(), self.written()
         arrival = min(now, written) if late and written is not None else now
+        if batch.end > batch.start or self._parser.held:
+            self._resting.begin(live=live, arrival=arrival, late=late)
         resume = self._resume() if whole else None
         self._told |= whole
         send(wire.Read(self.id, batch, live, arrival, written, self.left, resume, late))
