@@ -83,7 +83,7 @@ class Pipeline:
         """Whether `flush` may tell more than the unfinished line."""
         evidence = self.evidence
         undecided = evidence.learner is not None or not evidence.detector.sure
-        return bool(undecided or self.candidates.readers or self.events.inside)
+        return bool(undecided or self.candidates.readers or self.events.inside or self.blocks.inside)
 
     def columns(self, piece: Piece, without: Sequence[int]) -> tuple[Table, ...]:
         """Return what a piece holds as columns, its steps placed in the run, less the lines `without`."""

@@ -107,7 +107,7 @@ class Engine:
         provisionally is taken back.
         """
         group, _ = self.sources[source_id]
-        if batch.tables or batch.events or batch.lines or batch.end > batch.start:
+        if _is_news(batch):
             self._take_back(group, arrival)
             group.provisional.pop(source_id, None)
         changes = self._fold(source_id, batch, live=live, arrival=arrival, written=written, late=late)
@@ -131,8 +131,10 @@ class Engine:
         """
         group, _ = self.sources[source_id]
         self._take_back(group, arrival)
-        group.provisional[source_id] = Provisional(batch, live, arrival, late)
-        return self._fold_provisional(group)
+        group.provisional.pop(source_id, None)
+        if _is_news(batch):
+            group.provisional[source_id] = Provisional(batch, live, arrival, late)
+        return self._fold_provisional(group) if group.provisional else []
 
     def _fold(
         self,
@@ -169,7 +171,7 @@ class Engine:
                     source.keep_early(whole)
                     continue
                 self._begin(group)
-            source.early = ()
+            source.early, source.early_total = (), None
             watched = group.runs[-1]
             told = replace(whole, late=True) if late else whole
             block = group.told(source, told, leads=leads)
@@ -479,6 +481,11 @@ class Engine:
             blind=lost,
             blind_ranks=lost is None and group.lost_ranks,
         )
+
+
+def _is_news(batch: Batch) -> bool:
+    """Return whether a batch is of more than what was read before."""
+    return bool(batch.tables or batch.events or batch.lines or batch.end > batch.start)
 
 
 def _released(watched: WatchedRun) -> list[Change]:
