@@ -66,11 +66,13 @@ class Pipeline:
 
     def flush(self) -> Piece:
         """Take the unfinished line as all there will be of it: the stream ends or breaks here."""
-        chunk, text = self.framing.flush()
+        chunk, text, cut = self.framing.flush()
         piece = Piece(chunk.start)
         if chunk.end:
             self.blocks.read(chunk.text, chunk.end, piece)
-        if text:
+        if cut:
+            self.blocks.begin_inside()
+        elif text:
             self.blocks.read_record(text, chunk.start + chunk.end, piece)
         self.blocks.end(piece)
         self._body.flush_readers(self.framing.offset, piece)

@@ -68,11 +68,12 @@ def withdrawn(group: Group, now: float) -> list[Change]:
     changes: list[Change] = []
     for key, doubt in tuple(group.doubts.items()):
         runs = [watched for watched in group.runs if watched.run.id == doubt.run]
+        since = doubt.since or now
         if not doubt.since:  # it was taken back where nobody looked at the clock
-            doubt = group.doubts[key] = msgspec.structs.replace(doubt, since=now)
+            group.doubts[key] = msgspec.structs.replace(doubt, since=now)
         if not runs or any(row.id == key for row in runs[0].incidents.every()):
             del group.doubts[key]
-        elif now - doubt.since >= DOUBTED:
+        elif now - since >= DOUBTED:
             del group.doubts[key]
             if (twin := group.twin) is not None and twin.run.id == doubt.run:
                 twin.incidents.withdraw(doubt)
