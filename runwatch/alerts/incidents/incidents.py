@@ -31,6 +31,9 @@ MAX_RESOLVED = 500
 MAX_SYMPTOMS = 8
 """Symptoms that are named beneath one incident."""
 
+HALTS = frozenset({"crash", "hang", "ended"})
+"""Rules whose incidents say that the run goes on no longer."""
+
 Scope = tuple[str, str | None, int | None]
 
 
@@ -189,7 +192,8 @@ class IncidentBook:
     def rows(self) -> tuple[IncidentRow, ...]:
         """Return the incidents that lead: open ones first, by severity, the newest change first.
 
-        Each names its symptoms; `every` returns those too.
+        Among equally grave ones a run that stands still goes first. Each names its symptoms; `every`
+        returns those too.
         """
         beneath: dict[str, list[str]] = {}
         for row in self.every():
@@ -207,7 +211,12 @@ class IncidentBook:
         """Return all incidents, symptoms too, in the order of `rows`."""
         ranked = sorted(
             [*self._open.values(), *self._resolved],
-            key=lambda i: (i.row.state == "resolved", -Severity(i.row.severity).rank, -i.order),
+            key=lambda i: (
+                i.row.state == "resolved",
+                -Severity(i.row.severity).rank,
+                i.row.rule not in HALTS,
+                -i.order,
+            ),
         )
         known = self._known()
         return tuple(self._led(incident, known) for incident in ranked)
