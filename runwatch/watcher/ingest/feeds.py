@@ -254,11 +254,7 @@ class LogSource:
         piece = self._poll(send)
         self._tell_problem(send)
         if piece is None:
-            if self.left or not self._told:  # it was cut meanwhile, or there is nothing in it yet
-                live, self.history, self.late = not self.history, 0, 0
-                self._send(send, self._parser.feed(b""), live=live)
-            elif self.is_resting and self.is_parsing:
-                self._resting.tell(send, self.id, self._parser)
+            self._idle(send)
             return False
         before: Batch | None = None
         data = self._continued(piece)
@@ -279,7 +275,21 @@ class LogSource:
         if self.history and self._gather(batch):
             return True
         self._send(send, batch, live=live, late=late)
+        if not self.behind:  # it may have rested for days
+            self._rest_if_due(send)
         return True
+
+    def _idle(self, send: Send) -> None:
+        """Tell where it stands, once, and what the parser holds back."""
+        if self.left or not self._told:  # it was cut meanwhile, or there is nothing in it yet
+            live, self.history, self.late = not self.history, 0, 0
+            self._send(send, self._parser.feed(b""), live=live)
+        else:
+            self._rest_if_due(send)
+
+    def _rest_if_due(self, send: Send) -> None:
+        if self.is_resting and self.is_parsing:
+            self._resting.tell(send, self.id, self._parser)
 
     def _continued(self, piece: Piece) -> bytes:
         """Return what the parser is to be fed: first what a predecessor had read and no place leads to."""
