@@ -359,7 +359,7 @@ def _latest(run: Run, name: str) -> Latest:
     return Latest(
         metric=name,
         value=_finite(value),
-        text="" if math.isfinite(value) else str(value),
+        text="" if math.isfinite(value) or not len(newest) else str(value),
         step=last_step,
         count=summary.count,
         nonfinite=summary.nonfinite,
