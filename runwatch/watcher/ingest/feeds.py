@@ -17,6 +17,7 @@ from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser, joined
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.record_times import newest
+from runwatch.watcher.ingest.resting import Resting
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.member import SCHEME, TENSORBOARD, WANDB
 from runwatch.watcher.sources.rotated_history import OlderFiles
@@ -36,8 +37,6 @@ RECENT_BYTES = 1 << 16
 """Bytes before the place where a predecessor stopped that tell how things stood there."""
 MAX_UNFINISHED = 4096
 """Bytes of an unfinished line that a successor is told."""
-REST = 1.0
-"""Seconds without a new byte after which what the parser holds back is told provisionally."""
 FRESH = 300.0
 """Seconds after its last write for which a file that appears is news, not history."""
 _BREAKS = {
@@ -51,38 +50,6 @@ _BREAKS = {
 _GONE = os.strerror(errno.ENOENT)
 
 Send = Callable[[wire.Message], None]
-
-
-class Resting:
-    """What a source tells while nothing is appended: its parser's provisional records, once.
-
-    Its state is whether that is due, and how the newest bytes came.
-    """
-
-    def __init__(self) -> None:
-        self.due = False
-        self._read_at = 0.0
-        self._live, self._arrival, self._late = False, 0.0, False
-        self._told = False
-        """Whether something was told, and nothing was read since."""
-
-    def begin(self, *, live: bool, arrival: float, late: bool = False) -> None:
-        """Take note that bytes were read, at Unix time `arrival`."""
-        self.due, self._read_at = True, time.monotonic()
-        self._live, self._arrival, self._late = live, arrival, late
-
-    def since(self, written: float | None) -> float:
-        """Return the seconds since the newest bytes were written, at Unix time `written`, or read."""
-        read = time.monotonic() - self._read_at
-        return read if written is None else max(read, time.time() - written)
-
-    def tell(self, send: Send, source: str, parser: StreamParser) -> None:
-        """Send what the parser holds back; if that is nothing any more, that too."""
-        self.due, batch = False, parser.provisional()
-        tells = bool(batch.tables or batch.events)
-        if tells or self._told:
-            send(wire.Provisional(source, batch, self._live, self._arrival, self._late))
-        self._told = tells
 
 
 class LogSource:
@@ -228,7 +195,7 @@ class LogSource:
     @property
     def is_resting(self) -> bool:
         """Whether it rests, and has yet to tell what its parser holds back."""
-        return self.owes and self._resting.since(self.written()) >= REST
+        return self.owes and self._resting.rests(self.written())
 
     def arrived(self, since: float | None = None) -> None:
         """Take what it holds for new: it appeared while its directory was watched.

@@ -10,7 +10,8 @@ from runwatch.parsers.api import Format
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.ingest import wire
-from runwatch.watcher.ingest.feeds import LOG_LINES, REST, Resting, Send
+from runwatch.watcher.ingest.feeds import LOG_LINES, Send
+from runwatch.watcher.ingest.resting import Resting
 from runwatch.watcher.sources.member import Member
 
 
@@ -43,7 +44,7 @@ class StdinSource:
         try:
             data = os.read(0, 1 << 20)
         except BlockingIOError:
-            if self._resting.due and self._resting.since(None) >= REST:
+            if self._resting.rests(None):
                 self._resting.tell(send, self.id, self._parser)
             return False
         batch = self._parser.feed(data, tail=LOG_LINES) if data else self._parser.flush()
