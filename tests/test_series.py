@@ -223,3 +223,12 @@ def test_a_short_series_is_small():
     series = Series()
     series.add(samples(np.zeros(50)))
     assert series.stored <= 128
+
+
+def test_what_a_share_is_before_it_is_known_is_not_plotted():
+    """nanoGPT prints an MFU of -100 % until it has one."""
+    series = Series("perf/mfu")
+    at = np.arange(3.0)
+    series.add(Samples(at, at, at, np.array([-1.0, -1.0, 0.3])))
+    assert series.columns(None, None, 10).last == (0.3,)
+    assert (series.summary.count, series.summary.first) == (3, -1.0)

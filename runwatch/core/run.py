@@ -440,7 +440,8 @@ class Run:
     def latest(self, metric: str) -> float | None:
         """Return the newest value of `metric` (it may be NaN), or None if there is none."""
         series = self.series.get(metric)
-        return None if series is None or not len(series) else float(series.tail(1)[-1])
+        newest = () if series is None else series.tail(1).tolist()
+        return newest[-1] if newest else None
 
     def good_before(self, step: int | None, line: int | None = None) -> int | None:
         """Return the step of the newest good checkpoint, of those not after `step` if that is given.

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.core.block import Samples
+from runwatch.core.metrics import MFU
 from runwatch.core.snapshot import Columns
 
 Floats = NDArray[np.float64]
@@ -130,14 +131,17 @@ class Series:
         """Take new samples, in stream order."""
         if not len(samples):
             return
-        steps = self._steps(samples.step)
-        self.summary.add(samples.value)
+        steps, values = self._steps(samples.step), samples.value
+        self.summary.add(values)
+        if self.metric == MFU and (values < 0).any():  # as nanoGPT prints it until it is known
+            known = ~(values < 0)
+            steps, values = steps[known], values[known]
         taken = 0
-        while taken < len(samples):
-            room = min(self._chunk - self._fill % self._chunk, len(samples) - taken)
+        while taken < len(values):
+            room = min(self._chunk - self._fill % self._chunk, len(values) - taken)
             self._reserve(self._fill + room)
             self._raw[0, self._fill : self._fill + room] = steps[taken : taken + room]
-            self._raw[1, self._fill : self._fill + room] = samples.value[taken : taken + room]
+            self._raw[1, self._fill : self._fill + room] = values[taken : taken + room]
             self._fill += room
             taken += room
             if self._fill % self._chunk == 0:

@@ -93,6 +93,11 @@ class BlockReader:
         self._line_has_text = True
         self._ordinal += 1
 
+    @property
+    def inside(self) -> bool:
+        """Whether a line has begun that is not ended yet."""
+        return self._line_has_text
+
     def begin_inside(self) -> None:
         """Take what comes for the rest of a line that was not read."""
         self._line_has_text = True

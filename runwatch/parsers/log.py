@@ -65,6 +65,11 @@ class LogParser:
         return self._framing.unfinished
 
     @property
+    def holds_back(self) -> bool:
+        """Whether what follows may decide what is made of something that was read already."""
+        return bool(self.held) or self._pipeline.holds_back
+
+    @property
     def place(self) -> tuple[int, int]:
         """Stream offset and line number at which the next record begins."""
         return self._framing.done, self._blocks.line

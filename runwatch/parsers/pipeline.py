@@ -66,17 +66,26 @@ class Pipeline:
 
     def flush(self) -> Piece:
         """Take the unfinished line as all there will be of it: the stream ends or breaks here."""
-        chunk, text = self.framing.flush()
+        chunk, text, cut = self.framing.flush()
         piece = Piece(chunk.start)
         if chunk.end:
             self.blocks.read(chunk.text, chunk.end, piece)
-        if text:
+        if cut:
+            self.blocks.begin_inside()
+        elif text:
             self.blocks.read_record(text, chunk.start + chunk.end, piece)
         self.blocks.end(piece)
         self._body.flush_readers(self.framing.offset, piece)
         self.evidence.finish(piece)
         piece.events += self.events.flush()
         return piece
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether `flush` may tell more than the unfinished line."""
+        evidence = self.evidence
+        undecided = evidence.learner is not None or not evidence.detector.sure
+        return bool(undecided or self.candidates.readers or self.events.inside or self.blocks.inside)
 
     def columns(self, piece: Piece, without: Sequence[int]) -> tuple[Table, ...]:
         """Return what a piece holds as columns, its steps placed in the run, less the lines `without`."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import deepcopy
 from enum import Enum, auto
 from functools import cached_property
 from itertools import chain
@@ -188,6 +189,16 @@ class StreamParser:
         held = self._look(final=True) if self._kind is not _Is.LOG else None
         rest = self._log.flush()
         return rest if held is None else joined(held, rest)
+
+    def provisional(self) -> Batch:
+        """Return what `flush` would, and stay as it is: what is held back until more bytes come.
+
+        They may change it, so that what they tell takes its place.
+        """
+        log = self._kind is _Is.LOG and self._records is None
+        if log and not self._log.holds_back:
+            return Batch(start=self._log.place[0], end=self._log.place[0], format=self.format)
+        return deepcopy(self, {id(self._formats): self._formats}).flush()
 
     def break_off(self) -> Batch:
         """Take what comes next as the beginning of another file: lines and documents start again."""

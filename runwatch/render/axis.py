@@ -73,6 +73,8 @@ def scale(values: Iterable[float], log: bool = False, least: float = 0.0) -> Sca
     if log and (logarithmic := _log_scale(data)) is not None:
         return logarithmic
     low, high = data[0], data[-1]
+    if low == high == 0:  # no other number tells how large one may be
+        return Scale(0.0, 1.0)
     clipped = False
     if len(data) >= 20:
         body_low, body_high = data[len(data) // 50], data[-1 - len(data) // 50]

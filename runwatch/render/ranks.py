@@ -68,19 +68,23 @@ def furthest(ranks: Sequence[RankRow]) -> int:
 
 
 def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
-    """Return the ranks with the worst first: the least done or busy, else the most of what is measured."""
+    """Return the ranks with the worst first: the least done or busy, else the most of what is measured.
+
+    One whose process is stopped goes before all others.
+    """
     top = furthest(ranks)
 
-    def key(row: RankRow) -> tuple[float, float, int]:
+    def key(row: RankRow) -> tuple[bool, float, float, int]:
+        goes = row.place is None or row.place.state != "stopped"
         silent = -(row.age if row.age is not None else 0.0)
         done = level(row, "progress", top)
         behind = 2.0 if done is None else done
         if measure == "progress":
-            return behind, silent, row.rank
+            return goes, behind, silent, row.rank
         most = level(row, measure, top)
         if measure == "gpu":
-            return (2.0 if most is None else most), behind, row.rank
-        return (-most if most is not None else 0.0), behind, row.rank
+            return goes, (2.0 if most is None else most), behind, row.rank
+        return goes, (-most if most is not None else 0.0), behind, row.rank
 
     return sorted(ranks, key=key)
 

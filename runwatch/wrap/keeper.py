@@ -196,7 +196,8 @@ class Keeper:
             if send:
                 watch.close()
             severities = list(watch.found.values())
-            done = Done(watch.step, severities.count("critical"), severities.count("warning"), self._log.lost)
+            critical, warning = severities.count("critical"), severities.count("warning")
+            done = Done(watch.step, watch.crash(last.line), critical, warning, self._log.lost)
         _tell(control, done)
         control.close()
         self._control = None

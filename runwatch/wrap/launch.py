@@ -61,6 +61,8 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
     """Keeper: all is written, judged and sent."""
 
     step: str = ""
+    crash: str = ""
+    """What the command died of, and on which line of the log; "" if the log does not tell."""
     critical: int = 0
     warning: int = 0
     lost: int = 0

@@ -106,6 +106,17 @@ class Watch:
         if settle:
             self._until(self._certain, SETTLE)
 
+    def crash(self, last: str) -> str:
+        """Return what the command died of and where the log tells it; "" if only its `last` line does."""
+        words = plain(last).removeprefix("runwatch: ")
+        rows = self._view.incidents if self._view is not None else ()
+        for row in rows:
+            told = row.title.partition(": ")[2]
+            if row.rule == "crash" and row.state != "resolved" and told and told not in words:
+                at = f" (line {row.line})" if row.line is not None else ""
+                return f"crashed{row.title.removeprefix('crashed').removeprefix('error')}{at}"
+        return ""
+
     def close(self) -> None:
         """End the engine; what is to be sent is sent first."""
         if self._engine is not None:

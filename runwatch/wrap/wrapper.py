@@ -284,10 +284,11 @@ class Wrapper:
         done = self._done
         if done is not None:
             found = [f"{count} {word}" for count, word in _counts(done) if count]
-            parts += [part for part in (done.step, ", ".join(found)) if part]
+            crash = done.crash if ending.exit_code != 0 else ""
+            parts += [part for part in (crash, done.step, ", ".join(found)) if part]
         if missing := self._missing():
             parts.append(f"{missing:,} bytes could not be logged")
-        return "; ".join(parts) + f": {shown(_short(self._plan.log))}"
+        return "; ".join([*parts, f"log: {shown(_short(self._plan.log))}"])
 
     def _missing(self) -> int:
         """Return how many bytes of output are not in the log."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -382,3 +384,33 @@ def test_every_launch_of_one_log_has_its_own_crash():
         ("pending", 31),
     ]
     assert rule.observe(only(event("load", 4000, "a slower rank"), event("nccl", 5000, "NCCL aborted"))) == []
+
+
+def seen(state, now=1000.0):
+    machine = Machine()
+    process = Process(7, 0.0, "main", "python", state, 1)
+    machine.fold(Processes(now, (process,)))
+    return machine
+
+
+def test_a_stopped_process_needs_no_long_silence():
+    rule = familiar()
+    assert rule.tick(quiet(20, machine=seen("stopped"))) == []  # it may be looked at by a debugger
+    (found,) = rule.tick(quiet(36, machine=seen("stopped")))
+    assert brief([found]) == [("firing", "critical")]
+    assert found.title == "stopped by a signal while training, since step 99"
+    assert "SIGSTOP" in found.cause
+    assert brief(rule.tick(quiet(40, machine=seen("running")))) == [("clear", "critical")]
+
+
+def test_a_process_that_is_stopped_for_a_moment_again_and_again_is_none():
+    rule = familiar()
+    for second in range(10, 100, 10):
+        assert rule.tick(quiet(second, machine=seen("stopped" if second % 20 else "running"))) == []
+
+
+def test_a_stopped_process_whose_run_goes_on_is_none():
+    rule = familiar()
+    for second in range(5, 100, 5):
+        status = quiet(2, machine=seen("stopped"), log=2)
+        assert rule.tick(dataclasses.replace(status, now=1000.0 + second)) == []

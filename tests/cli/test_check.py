@@ -44,6 +44,7 @@ def test_json_contract(log):
         "count",
         "first",
         "last",
+        "newest",
         "min",
         "max",
         "nonfinite",
@@ -58,6 +59,7 @@ def test_nonfinite_values_are_counted_and_written_as_null(tmp_path):
     path.write_bytes(b"step 1/2 (50.00%) | loss: nan\nstep 2/2 (99.00%) | loss: inf\n")
     metric = json.loads(called("check", path, "--json").stdout)["runs"][0]["metrics"]["train/loss"]
     assert (metric["count"], metric["nonfinite"], metric["last"], metric["min"]) == (2, 2, None, None)
+    assert metric["newest"] == "inf"
 
 
 def test_ranks(tmp_path):

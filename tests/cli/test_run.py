@@ -368,7 +368,7 @@ def test_findings_and_the_last_step_are_told(log, start):
     process.stdin.write(b"\n")
     _, err = close(process)
     assert err.splitlines()[-1].startswith("runwatch: exit code 0 after ")
-    assert f"; step 51/10,000; 1 critical: {log}" in err
+    assert f"; step 51/10,000; 1 critical; log: {log}" in err
 
 
 def test_nothing_is_said_between_where_nobody_looks(log, start):
@@ -489,3 +489,16 @@ def test_never_again_once_somebody_asked_for_the_end(log, start):
 def test_no_heavy_import_in_the_wrapper():
     code = "import sys, runwatch.cli.commands.run, runwatch.wrap.wrapper; print(*{'numpy', 'asyncio', 'textual', 'rich'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"\n"
+
+
+def test_the_last_line_says_what_the_command_died_of(log, start):
+    code = STEPS.format(first=0, last=50, loss="nan") + "input()\nraise RuntimeError('out of luck')\n"
+    process = start("--say", "--log", log, "--", *python(code))
+    until(process, b"CRITICAL nonfinite", "stderr")
+    process.stdin.write(b"\n")
+    _, err = close(process)
+    last = err.splitlines()[-1]
+    assert last.startswith("runwatch: exit code 1 after ")
+    assert "; crashed: RuntimeError: out of luck (line 5" in last
+    assert "; step 49/10,000; " in last
+    assert last.endswith(f"; log: {log}")

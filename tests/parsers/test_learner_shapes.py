@@ -157,3 +157,14 @@ def test_blocks_behind_a_stamp_without_dashes():
     parsed = parse(text.encode(), formats=())
     assert parsed.column("step").tolist() == list(range(1, 21))
     assert parsed.column("train/loss", "eval").tolist() == [float(f"{9 / i:.4f}") for i in range(1, 21)]
+
+
+def test_a_score_that_is_counted_is_what_it_says_in_per_cent():
+    text = "".join(
+        f"Train Epoch: {i} [128/256 (50%)]\tLoss: {2 / i:.6f}\n\n"
+        f"Test set: Average loss: {1 / i:.4f}, Accuracy: {200 + i}/256 ({78 + i}%)\n\n"
+        for i in range(1, 9)
+    )
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("Accuracy", "eval").tolist() == [(78 + i) / 100 for i in range(1, 9)]
+    assert len(parsed.column("step")) == 8

@@ -189,3 +189,8 @@ def test_curves_are_told_apart_without_colour_also_where_they_run_together(glyph
     assert all(drawn.count(point) >= 5 for point in glyphs.points), drawn
     alone = "".join(cells.row_text(row) for row in chart(same[:1], 80, 10, options=Options(glyphs=glyphs)))
     assert not set(glyphs.points) & set(alone)
+
+
+def test_nothing_but_zeros_has_an_axis_that_can_be_read():
+    assert axis.scale([0.0, 0.0]) == axis.Scale(0.0, 1.0)
+    assert [label for _, label in axis.ticks(axis.scale([0.0]), 3)][-1] == "1"

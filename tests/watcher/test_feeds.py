@@ -397,3 +397,17 @@ def test_that_a_document_is_written_anew_is_no_news(tmp_path, name):
     engine.read()
     notes = [note.message for note in engine.notes if isinstance(note, wire.Note)]
     assert notes == ([] if name.endswith(".json") else ["train was rewritten in place"])
+
+
+def test_a_log_that_rests_tells_what_its_parser_holds_back_once(tmp_path):
+    path = tmp_path / "run.log"
+    path.write_bytes(tqdm(8))
+    os.utime(path, (1e9, 1e9))
+    engine = Engine(path)
+    engine.read()
+    (told,) = (note for note in engine.notes if isinstance(note, wire.Provisional))
+    shown = Parsed()
+    shown.add(told.batch)
+    assert shown.column("step").tolist()[-1] == 7
+    engine.source.step(engine.take)
+    assert [note for note in engine.notes if isinstance(note, wire.Provisional)] == [told]

@@ -31,6 +31,9 @@ MAX_RESOLVED = 500
 MAX_SYMPTOMS = 8
 """Symptoms that are named beneath one incident."""
 
+HALTS = frozenset({"crash", "hang", "ended"})
+"""Rules whose incidents say that the run goes on no longer."""
+
 Scope = tuple[str, str | None, int | None]
 
 
@@ -67,6 +70,18 @@ class _Incident(msgspec.Struct):
     """Where it ended."""
     parent: str = ""
     """Id of the incident that it follows from."""
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """An incident that arose from what was provisional, and of which what followed tells nothing."""
+
+    row: IncidentRow
+    run: str
+    """Id of the run."""
+    number: int
+    announced: bool
+    since: float
+    """Unix time; 0 where it is not known yet."""
 
 
 class IncidentBook:
@@ -139,6 +154,30 @@ class IncidentBook:
                 changes.append(self._clear(scope, incident, Point(None, None), live=True))
         return [change for change in changes if change is not None]
 
+    def doubts(self, other: IncidentBook, now: float) -> list[Doubt]:
+        """Return what fires here and is not known to another book of the same run."""
+        known = other._known()
+        return [
+            Doubt(open_.row, self._run_id, open_.number, open_.announced, now)
+            for open_ in self._open.values()
+            if open_.row.state != "pending" and open_.row.id not in known
+        ]
+
+    def withdraw(self, doubt: Doubt) -> Change | None:
+        """Note that what fired provisionally is nothing; None if it is known here by now.
+
+        What fires next in its place is another occurrence: people were told of this one.
+        """
+        if doubt.row.id in self._known():
+            return None
+        title = f"{doubt.row.title} (the line it was read from went on)"
+        row = msgspec.structs.replace(doubt.row, title=title, state="firing", lead="")
+        scope = _scope(row)
+        incident = _Incident(row, 0, doubt.announced, doubt.number, Point(None, None))
+        self._occurrences[scope] = self._occurrences.get(scope, 0) + 1
+        self._resolved.append(incident)
+        return self._change(incident, "resolved", send=doubt.announced, state="resolved")
+
     def announce(self, incident_id: str) -> Change | None:
         """Return the change by which a firing incident that was found in history is told after all.
 
@@ -153,7 +192,8 @@ class IncidentBook:
     def rows(self) -> tuple[IncidentRow, ...]:
         """Return the incidents that lead: open ones first, by severity, the newest change first.
 
-        Each names its symptoms; `every` returns those too.
+        Among equally grave ones a run that stands still goes first. Each names its symptoms; `every`
+        returns those too.
         """
         beneath: dict[str, list[str]] = {}
         for row in self.every():
@@ -171,7 +211,12 @@ class IncidentBook:
         """Return all incidents, symptoms too, in the order of `rows`."""
         ranked = sorted(
             [*self._open.values(), *self._resolved],
-            key=lambda i: (i.row.state == "resolved", -Severity(i.row.severity).rank, -i.order),
+            key=lambda i: (
+                i.row.state == "resolved",
+                -Severity(i.row.severity).rank,
+                i.row.rule not in HALTS,
+                -i.order,
+            ),
         )
         known = self._known()
         return tuple(self._led(incident, known) for incident in ranked)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from runwatch.core.batch import BESIDE
 from runwatch.parsers.api import MAX_LINE
+from runwatch.parsers.framing.cut import WINDOW, is_cut
 from runwatch.parsers.framing.redraws import settled
 
 BEHIND = b"\n" * 1024
@@ -48,15 +48,16 @@ class Framing:
         cut = ready if end - ready <= MAX_LINE else cut
         self.unfinished = text[cut:end]
         if cut:
-            self._recent = (self._recent + text[max(0, cut - BESIDE) : cut])[-BESIDE:]
+            self._recent = (self._recent + text[max(0, cut - WINDOW) : cut])[-WINDOW:]
         return Chunk(text, cut, self.offset - end)
 
-    def flush(self) -> tuple[Chunk, bytes]:
-        """Return the records that waited for what comes behind them, and the unfinished line."""
-        start, text = self.done, self.unfinished
+    def flush(self) -> tuple[Chunk, bytes, bool]:
+        """Return the records that waited for what comes behind them, the unfinished one, and if it is cut."""
+        start, text, recent = self.done, self.unfinished, self._recent
         self.unfinished, self._recent, self.skipping = b"", b"", False
         cut = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
-        return Chunk(text + BEHIND, cut, start), text[cut:]
+        last = text[cut:]
+        return Chunk(text + BEHIND, cut, start), last, bool(last) and is_cut(last, recent + text[:cut])
 
     def give_up(self) -> bytes:
         """Stop keeping an overlong line: return its beginning; the rest is dropped when it comes."""

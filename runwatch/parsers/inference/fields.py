@@ -18,6 +18,7 @@ from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.names import SPEED, unit_of
 from runwatch.parsers.lexicon.units import RATES, SCALES
+from runwatch.parsers.lexicon.words import is_quality
 
 MAX_FIELDS = 256
 """More numbers in one line than this are not looked at."""
@@ -165,6 +166,8 @@ def fields(line: bytes) -> list[Field]:
                 elif found and not field.name:
                     found[-1], field = _by_place(line, found[-1], field)
                     found[-1], field = _by_pair(line, found[-1], field)
+                    if _is_share(line, found[-1], field):
+                        field = field._replace(name=found.pop().name)
                 elif found and _SPLIT.fullmatch(field.name):
                     whole = _OF_SPLIT.match(found[-1].name)
                     field = field._replace(name=whole[1] + field.name) if whole else field
@@ -218,6 +221,12 @@ def _by_pair(line: bytes, first: Field, second: Field) -> tuple[Field, Field]:
         first._replace(name=before + named[1] + behind),
         second._replace(name=before + named[2] + behind),
     )
+
+
+def _is_share(line: bytes, count: Field, share: Field) -> bool:
+    """Return whether a number says in per cent what a score counts: `Accuracy: 227/256 (89%)`."""
+    between = count.total is not None and line[count.total[1] : share.start].strip() == b"("
+    return between and share.suffix == b"%" and is_quality(count.name)
 
 
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from runwatch.render import cells, checkpoints
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
@@ -10,6 +12,8 @@ from runwatch.tui.widgets.rows import Panel
 
 _MOST = 6
 """Rows that one value may take; what is longer is cut off."""
+_SECTION = 3
+"""Names that begin alike from which that is a section."""
 _TITLE = 40
 """Cells of a frame's title that are kept for what stands at its left."""
 _NO_CHECKPOINTS = (
@@ -131,7 +135,7 @@ class FactTable(PagePanel):
         rows: list[Row] = [[("what is read", "title")], *self._pairs(told, width)]
         rows += [[], [("configuration", "title"), (f" {len(run.about)}" if run.about else "", "dim")]]
         why = "nothing fits; esc shows all" if run.about else _NO_CONFIGURATION
-        rows += self._pairs(about, width) or self.empty(why, width)
+        rows += self._sections(about, width) or self.empty(why, width)
         page = self.part(rows, height)
         only = self.scene.filtered(actions.CONFIGURATION, len(told) + len(about))
         return Content([(run.name, "title"), *only, *self.more()], page)
@@ -139,6 +143,22 @@ class FactTable(PagePanel):
     def _fitting(self, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return what the filter lets through."""
         return [(name, text) for name, text in pairs if self.scene.fits(actions.CONFIGURATION, name, text)]
+
+    def _sections(self, pairs: list[tuple[str, str]], width: int) -> list[Row]:
+        """Return names and values, below them those of sections: what many names begin with stands once."""
+        named = [(name.partition("/"), text) for name, text in pairs]
+        counts = Counter(section for (section, slash, _), _ in named if slash)
+        loose, sections = list[tuple[str, str]](), dict[str, list[tuple[str, str]]]()
+        for (section, slash, rest), text in named:
+            if slash and counts[section] >= _SECTION:
+                sections.setdefault(section, []).append((rest, text))
+            else:
+                loose.append((section + slash + rest, text))
+        rows = self._pairs(loose, width) if loose else []
+        for section, inside in sections.items():
+            heading = cells.clip(section, width - 1, self.scene.glyphs.ellipsis)
+            rows += [[], [(f" {heading}", "title"), (f" {len(inside)}", "dim")], *self._pairs(inside, width)]
+        return rows
 
     def _pairs(self, pairs: list[tuple[str, str]], width: int) -> list[Row]:
         """Return names and values; a value that is too long goes on in further rows."""

@@ -11,7 +11,8 @@ from runwatch.core.run import RankState, Run
 from runwatch.core.snapshot import IncidentRow
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.evidence import sound
-from runwatch.watcher.engine.group import Group, WatchedRun
+from runwatch.watcher.engine.group import Group
+from runwatch.watcher.engine.watched import WatchedRun
 
 SCHEMA = 1
 
@@ -134,12 +135,19 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
+def _newest(watched: WatchedRun, name: str) -> float | str | None:
+    """Return the newest value of a metric; a word where it is no number: nan, inf or -inf."""
+    value = watched.run.latest(name)
+    return value if value is None or math.isfinite(value) else str(value)
+
+
 def _metric(watched: WatchedRun, name: str) -> dict[str, Any]:
     series = watched.run.series[name].summary
     out: dict[str, Any] = {
         "count": series.count,
         "first": finite(series.first),
         "last": finite(series.last),
+        "newest": _newest(watched, name),
         "min": finite(series.minimum),
         "max": finite(series.maximum),
         "nonfinite": series.nonfinite,

@@ -25,10 +25,13 @@ from runwatch.core.run import DONE, Run
 from runwatch.core.sample import MachineEvent, Message
 from runwatch.core.series import FULL, Detail
 from runwatch.watcher.engine.endings import event_of, orphaned
-from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group, WatchedRun, title_of
+from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group, title_of
 from runwatch.watcher.engine.judging import Judging, adapted
+from runwatch.watcher.engine.provisional import Provisional
 from runwatch.watcher.engine.reference import beside
 from runwatch.watcher.engine.source import Source
+from runwatch.watcher.engine.supposing import put_aside, take_back, untold, withdrawn
+from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.sources.member import LOG, ORDER, Member
 from runwatch.watcher.sources.sidecar_facts import Beside
 
@@ -37,6 +40,8 @@ MAX_RUNS = 64
 GONE = 10.0
 """Seconds after the end of a run's last process until nothing more is expected of it."""
 SWITCHED_OFF = "its rule was switched off"
+FEW = 4
+"""Sources that rest whose provisional records are folded again at once when another source goes on."""
 
 T = TypeVar("T")
 
@@ -70,6 +75,7 @@ class Engine:
         if group_id not in self.groups or afresh:
             self.groups[group_id] = Group(group_id, name, deadline=self.deadline, prefer=self._prefer)
         group = self.groups[group_id]
+        self._take_back(group)
         if member.kind == LOG and group.sources and all(s.member.kind != LOG for s in group.sources.values()):
             self._rename(group, name)  # as it is called where the log was there at first
         source = Source(source_id, name, path, member, opened=len(group.sources))
@@ -97,8 +103,49 @@ class Engine:
     ) -> list[Change]:
         """Take in the next batch of a source; return what changed in its incidents.
 
-        `late` tells that it was written while nobody watched: `arrival` says little.
+        `late` tells that it was written while nobody watched: `arrival` says little. What the source told
+        provisionally is taken back.
         """
+        group, _ = self.sources[source_id]
+        if _is_news(batch):
+            self._take_back(group, arrival)
+            group.provisional.pop(source_id, None)
+        changes = self._fold(source_id, batch, live=live, arrival=arrival, written=written, late=late)
+        changes = untold(group, changes)
+        if group.settled is None and 0 < len(group.provisional) <= FEW:
+            changes += self._fold_provisional(group)
+        return changes
+
+    def suppose(
+        self,
+        source_id: str,
+        batch: Batch,
+        *,
+        live: bool = False,
+        arrival: float = 0.0,
+        late: bool = False,
+    ) -> list[Change]:
+        """Take in what a source that rests would tell if it ended here, until more comes (see `fold`).
+
+        It takes the place of what the source told so before. Return what changed in incidents.
+        """
+        group, _ = self.sources[source_id]
+        self._take_back(group, arrival)
+        group.provisional.pop(source_id, None)
+        if _is_news(batch):
+            group.provisional[source_id] = Provisional(batch, live, arrival, late)
+        return self._fold_provisional(group) if group.provisional else []
+
+    def _fold(
+        self,
+        source_id: str,
+        batch: Batch,
+        *,
+        live: bool,
+        arrival: float,
+        written: float | None,
+        late: bool,
+    ) -> list[Change]:
         group, source = self.sources[source_id]
         group.lived |= live and batch.end > batch.start
         if source.lost is not None and live and batch.end > batch.start:  # its path is gone, it is still open
@@ -124,7 +171,7 @@ class Engine:
                     source.keep_early(whole)
                     continue
                 self._begin(group)
-            source.early = ()
+            source.early, source.early_total = (), None
             watched = group.runs[-1]
             told = replace(whole, late=True) if late else whole
             block = group.told(source, told, leads=leads)
@@ -172,7 +219,8 @@ class Engine:
         """
         group, source = self.sources[source_id]
         source.looked = source.looked or not partial
-        if not group.runs and (look.present or beside.batches):
+        if not group.lasting.runs and (look.present or beside.batches):
+            self._take_back(group)
             self._begin(group)
         for watched in group.runs[-1:]:
             watched.run.checkpoints.fold(look, None if live or partial else arrival)
@@ -195,6 +243,9 @@ class Engine:
         if event is None:
             return []
         block = Block({}, None, events=(event,), live=True, arrival=message.time)
+        if (twin := group.twin) is not None:
+            twin.run.fold(block)
+            self._judging.judge(twin, block)
         watched.run.fold(block)
         return self._judging.judge(watched, block)
 
@@ -203,7 +254,11 @@ class Engine:
         changes: list[Change] = []
         for group_id in self.groups if group_ids is None else group_ids:
             group = self.groups[group_id]
-            if self._sight(group, now) is not None and not group.runs:
+            if group.provisional and group.settled is None:
+                changes += self._fold_provisional(group)
+            changes += withdrawn(group, now)
+            if self._sight(group, now) is not None and not group.lasting.runs:
+                self._take_back(group)
                 self._begin(group)
                 group.runs[-1].begun_blind = True
                 self._sight(group, now)
@@ -215,9 +270,9 @@ class Engine:
                     _end(group, watched, now)
                 status = self._status(group, watched.run, now, live=True)
                 send = group.lived or lost is not None
-                found = self._judging.tick(watched, status, now if send else None, send=send)
-                changes += [*found, *_released(watched)] if send else found
-                watched.held += [change.row.id for change in found if change.kind == "firing" and not send]
+                if (twin := group.twin) is not None:
+                    self._elapse(twin, status, now, send=send)
+                changes += untold(group, self._elapse(watched, status, now, send=send))
                 if lost is None and watched.begun_blind:
                     watched.begun_blind = False
                     if watched.run.bare:  # nothing tells that it was a run at all
@@ -241,7 +296,9 @@ class Engine:
 
     def drop_source(self, source_id: str) -> None:
         """Watch a stream no longer; a group without any is forgotten, and its runs with it."""
+        self._take_back(self.sources[source_id][0])
         group, _ = self.sources.pop(source_id)
+        group.provisional.pop(source_id, None)
         group.sources.pop(source_id, None)
         if not group.sources:
             self.groups.pop(group.id, None)
@@ -254,15 +311,20 @@ class Engine:
         rules.check()
         self.rules = rules
         self.troubles += rules.troubles
-        for _, watched in self.runs():
+        for watched in self._every():
             watched.rules = adapted(watched.rules, rules.build(watched.run.name))
 
     def retired(self) -> list[Change]:
         """Resolve what rules raised that are switched off by now; return these changes."""
         changes: list[Change] = []
-        for _, watched in self.runs():
+        for watched in self._every():
             changes += watched.incidents.retire({rule.name for rule in watched.rules}, SWITCHED_OFF)
-        return changes
+        return list({change.id: change for change in changes}.values())
+
+    def acknowledge(self, incident_id: str) -> Change | None:
+        """Note that somebody has seen a firing incident; None if there is none of that id."""
+        found = (watched.incidents.acknowledge(incident_id) for watched in self._every())
+        return next(iter([change for change in found if change is not None]), None)
 
     def shift(self, seconds: float) -> None:
         """Move what is known of times of arrival: the clock jumped by so many seconds."""
@@ -273,7 +335,7 @@ class Engine:
                     source.lost = msgspec.structs.replace(source.lost, since=source.lost.since + seconds)
             group.dark_since = moved(group.dark_since, seconds)
             group.dark = deque(((a + seconds, b + seconds) for a, b in group.dark), group.dark.maxlen)
-            for watched in group.runs[-1:]:
+            for watched in filter(None, (*group.runs[-1:], group.twin)):
                 watched.run.progressed = moved(watched.run.progressed, seconds)
                 for rank in watched.run.ranks.values():
                     rank.seen = moved(rank.seen, seconds)
@@ -291,6 +353,42 @@ class Engine:
         return "running" if group.lives(now) and not watched.closed else "unknown"
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _every(self) -> Iterator[WatchedRun]:
+        """Yield every run, and the newest ones as they are without what is provisional, too."""
+        for group in self.groups.values():
+            yield from group.runs
+            if (twin := group.twin) is not None:
+                yield twin
+
+    def _elapse(self, watched: WatchedRun, status: Status, now: float, *, send: bool) -> list[Change]:
+        found = self._judging.tick(watched, status, now if send else None, send=send)
+        watched.held += [change.row.id for change in found if change.kind == "firing" and not send]
+        return [*found, *_released(watched)] if send else found
+
+    def _fold_provisional(self, group: Group) -> list[Change]:
+        """Fold what the sources of a group tell provisionally; return what changed and is new."""
+        try:
+            put_aside(group)
+        except Exception as error:  # a rule may be anybody's code
+            group.provisional.clear()
+            self.troubles.append(
+                f"{group.name}: its newest record waits for more: {type(error).__name__}: {error}"
+            )
+            return []
+        changes: list[Change] = []
+        for source_id, told in group.provisional.items():
+            changes += self._fold(
+                source_id, told.batch, live=told.live, arrival=told.arrival, written=None, late=told.late
+            )
+        return untold(group, changes)
+
+    def _take_back(self, group: Group, now: float = 0.0) -> None:
+        """Undo what was folded provisionally, at Unix time `now`."""
+        if group.settled is None:
+            return
+        take_back(group, now)
+        self.sources.update((key, (group, source)) for key, source in group.sources.items())
 
     def _lost(self, group: Group) -> Lost | None:
         """Return why the newest run of a group, which may go on, cannot be seen; None if it can."""
@@ -383,6 +481,11 @@ class Engine:
             blind=lost,
             blind_ranks=lost is None and group.lost_ranks,
         )
+
+
+def _is_news(batch: Batch) -> bool:
+    """Return whether a batch is of more than what was read before."""
+    return bool(batch.tables or batch.events or batch.lines or batch.end > batch.start)
 
 
 def _released(watched: WatchedRun) -> list[Change]:

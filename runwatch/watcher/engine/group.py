@@ -14,8 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from runwatch.alerts.incidents.incidents import IncidentBook
-from runwatch.alerts.rules.base import Rule
+from runwatch.alerts.incidents.incidents import Doubt
 from runwatch.core.batch import BAR, NODE, TRAIN, Batch, Event
 from runwatch.core.block import Block, Samples
 from runwatch.core.machine import Machine
@@ -23,10 +22,11 @@ from runwatch.core.metrics import label
 from runwatch.core.readability import Lost
 from runwatch.core.rows import times_of
 from runwatch.core.run import Run
-from runwatch.core.snapshot import Progress
 from runwatch.render.numbers import duration
 from runwatch.watcher.engine.agreement import Telling, clocks, compare
+from runwatch.watcher.engine.provisional import Provisional, Settled
 from runwatch.watcher.engine.source import NOTHING, RECORDS, Source
+from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.sources.member import DIRECTORY, LOG, METRICS, ORDER, TENSORBOARD, WANDB
 
 FRESH = 300.0
@@ -46,47 +46,6 @@ KINDS = {
 }
 _SAID_BY_LEADER = frozenset({"finished", "over", "early_stop"})
 """Events that are about the run only where its leader tells them: one rank may end before the others."""
-
-
-@dataclass(slots=True)
-class WatchedRun:
-    """A run with what judges it."""
-
-    run: Run
-    rules: list[Rule]
-    incidents: IncidentBook
-    closed: bool = False
-    """Another run of the same sources has begun."""
-    source: str = ""
-    """Path of the source whose records make its steps, where it has several."""
-    held: list[str] = field(default_factory=list)
-    """Ids of incidents that the passing of time raised before the run was seen alive."""
-    blind: Lost | None = None
-    """Why nothing is known of it now; see runwatch.core.readability."""
-    begun_blind: bool = False
-    """It is shown because its log cannot be read; nothing was read of it yet."""
-
-    @property
-    def reason(self) -> str:
-        """Why it is blind and what to do, on one line; "" if it is not."""
-        return self.blind.reason if self.blind is not None and self.phase == "blind" else ""
-
-    @property
-    def phase(self) -> str:
-        """Phase for people: what the incidents say goes before what the log says."""
-        firing = {row.rule for row in self.incidents.rows() if row.state in ("firing", "acknowledged")}
-        if "crash" in firing:
-            return "crashed"
-        if self.blind is not None:
-            return "blind"
-        return "stalled" if firing & {"hang", "ended"} and not self.run.finished else self.run.phase
-
-    def progress(self) -> Progress:
-        """Return how far the run is; one that stands still, or cannot be seen, has no ETA."""
-        progress = self.run.progress()
-        if self.phase in ("crashed", "stalled", "blind"):
-            return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None, rate=None)
-        return progress
 
 
 @dataclass(slots=True)
@@ -118,6 +77,36 @@ class Group:
     """When it could not be seen, from and until Unix time, the newest last."""
     aside: WatchedRun | None = None
     """A run of which nothing was read, begun because its log could not be."""
+    provisional: dict[str, Provisional] = field(default_factory=dict)
+    """Source id -> what it tells while it rests, and may yet change."""
+    settled: Settled | None = None
+    """How it stands without that, while that is folded."""
+    foretold: dict[tuple[str, bool], None] = field(default_factory=dict)
+    """Changes that arose meanwhile, their ids and whether they were sent: what confirms them repeats none."""
+    doubts: dict[str, Doubt] = field(default_factory=dict)
+    """Incidents that arose from what was provisional, and of which what followed tells nothing yet."""
+
+    @property
+    def twin(self) -> WatchedRun | None:
+        """The newest run as it is without what is provisional; None where nothing is."""
+        runs = self.settled.runs[-1:] if self.settled is not None else []
+        return next((run for run in runs if run.run.id == self.runs[-1].run.id), None) if self.runs else None
+
+    @property
+    def lasting(self) -> Group:
+        """This group without what is folded provisionally."""
+        settled = self.settled
+        if settled is None:
+            return self
+        return replace(
+            self,
+            runs=settled.runs,
+            sources=settled.sources,
+            leader=settled.leader,
+            begun=settled.begun,
+            aside=settled.aside,
+            settled=None,
+        )
 
     @property
     def lines(self) -> int:

@@ -14,8 +14,9 @@ from runwatch.core.run import Run
 from runwatch.core.snapshot import Progress
 from runwatch.watcher.engine.document import finite, incident_object, run_object
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.group import FRESH, Group, WatchedRun
+from runwatch.watcher.engine.group import FRESH, Group
 from runwatch.watcher.engine.views import Shown
+from runwatch.watcher.engine.watched import WatchedRun
 
 SETTLE = 3.0
 """Seconds a log that finished, crashed or stalled must stay silent before its run counts as ended."""

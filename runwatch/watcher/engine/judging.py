@@ -10,7 +10,7 @@ from runwatch.alerts.rules.base import Rule, restore, state_of
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding
 from runwatch.watcher.engine.evidence import placed
-from runwatch.watcher.engine.group import WatchedRun
+from runwatch.watcher.engine.watched import WatchedRun
 
 T = TypeVar("T")
 

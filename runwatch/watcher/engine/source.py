@@ -16,8 +16,8 @@ from runwatch.watcher.sources.member import Member
 
 LOG_LINES = 2000
 """Newest log lines kept per source, for views."""
-EARLY = 64
-"""Facts kept, a batch of them each, until a run is known."""
+EARLY = 256
+"""Events kept until a run is known."""
 NOTHING, BARS, RECORDS = range(3)
 
 
@@ -51,7 +51,9 @@ class Source:
     opened: int = 0
     """How many sources of its group were there before it."""
     early: tuple[Event, ...] = ()
-    """Facts that it told before a run was known: of that run, when it comes."""
+    """What it told before a run was known: of that run, when it comes."""
+    early_total: int | None = None
+    """The planned number of steps that it told before."""
     strength: int = NOTHING
     """What it has told so far: nothing of a run, bars, or records."""
     lost: Lost | None = None
@@ -68,11 +70,13 @@ class Source:
         return self.lost or self.drift
 
     def keep_early(self, block: Block) -> None:
-        """Keep the facts of a block that tells of no run yet; the newest of them, if there are many."""
-        self.early = tuple(event for event in block.events if event.kind == "facts")[-EARLY:]
+        """Keep what a block tells that is of no run yet; of events the newest, if there are many."""
+        self.early, self.early_total = tuple(block.events)[-EARLY:], block.total
 
     def with_early(self, block: Block) -> Block:
-        """Return a block with the facts that were told before it."""
+        """Return a block with what was told before it."""
+        if self.early_total is not None and block.total is None:
+            block = replace(block, total=self.early_total)
         return replace(block, events=[*self.early, *block.events]) if self.early else block
 
     def take(self, batch: Batch, written: float | None, read: float = 0.0) -> Batch:

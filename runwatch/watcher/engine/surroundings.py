@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runwatch.alerts.incidents.incidents import Change
     from runwatch.core.run import Run
     from runwatch.watcher.engine.engine import Engine
-    from runwatch.watcher.engine.group import WatchedRun
+    from runwatch.watcher.engine.watched import WatchedRun
 
 TREND_POINTS = 240
 

@@ -30,8 +30,9 @@ from runwatch.core.snapshot import (
 from runwatch.core.text import plain
 from runwatch.watcher.engine import checkpoint_view, machine_view, parallel
 from runwatch.watcher.engine.evidence import sound
-from runwatch.watcher.engine.group import Group, WatchedRun
+from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.source import Source
+from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.protocol import Chart, View
 
 MAX_RUNS = 256
@@ -358,7 +359,7 @@ def _latest(run: Run, name: str) -> Latest:
     return Latest(
         metric=name,
         value=_finite(value),
-        text="" if math.isfinite(value) else str(value),
+        text="" if math.isfinite(value) or not len(newest) else str(value),
         step=last_step,
         count=summary.count,
         nonfinite=summary.nonfinite,

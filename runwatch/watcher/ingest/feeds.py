@@ -17,6 +17,7 @@ from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser, joined
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.record_times import newest
+from runwatch.watcher.ingest.resting import Resting
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.member import SCHEME, TENSORBOARD, WANDB
 from runwatch.watcher.sources.rotated_history import OlderFiles
@@ -94,6 +95,7 @@ class LogSource:
         """What of it stands in a file before this one, until something was read."""
         self._told = False
         """Whether the engine knows where this stands."""
+        self._resting = Resting()
         self._newest: float | None = None
         """Unix time of the newest record, where records tell."""
         self.rested = False
@@ -185,6 +187,16 @@ class LogSource:
         """Bytes to be read until all is known that was there at the beginning."""
         return self.history + self.late + (self.older.left if self.older is not None else 0)
 
+    @property
+    def owes(self) -> bool:
+        """Whether it has yet to tell what its parser holds back, once it rests."""
+        return self._resting.due
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it rests, and has yet to tell what its parser holds back."""
+        return self.owes and self._resting.rests(self.written())
+
     def arrived(self, since: float | None = None) -> None:
         """Take what it holds for new: it appeared while its directory was watched.
 
@@ -209,9 +221,7 @@ class LogSource:
         piece = self._poll(send)
         self._tell_problem(send)
         if piece is None:
-            if self.left or not self._told:  # it was cut meanwhile, or there is nothing in it yet
-                live, self.history, self.late = not self.history, 0, 0
-                self._send(send, self._parser.feed(b""), live=live)
+            self._idle(send)
             return False
         before: Batch | None = None
         data = self._continued(piece)
@@ -232,7 +242,21 @@ class LogSource:
         if self.history and self._gather(batch):
             return True
         self._send(send, batch, live=live, late=late)
+        if not self.behind:  # it may have rested for days
+            self._rest_if_due(send)
         return True
+
+    def _idle(self, send: Send) -> None:
+        """Tell where it stands, once, and what the parser holds back."""
+        if self.left or not self._told:  # it was cut meanwhile, or there is nothing in it yet
+            live, self.history, self.late = not self.history, 0, 0
+            self._send(send, self._parser.feed(b""), live=live)
+        else:
+            self._rest_if_due(send)
+
+    def _rest_if_due(self, send: Send) -> None:
+        if self.is_resting and self.is_parsing:
+            self._resting.tell(send, self.id, self._parser)
 
     def _continued(self, piece: Piece) -> bytes:
         """Return what the parser is to be fed: first what a predecessor had read and no place leads to."""
@@ -289,6 +313,8 @@ class LogSource:
         self._date(batch)
         now, written = time.time(), self.written()
         arrival = min(now, written) if late and written is not None else now
+        if batch.end > batch.start or self._parser.held:
+            self._resting.begin(live=live, arrival=arrival, late=late)
         resume = self._resume() if whole else None
         self._told |= whole
         send(wire.Read(self.id, batch, live, arrival, written, self.left, resume, late))

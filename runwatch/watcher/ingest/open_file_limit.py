@@ -116,7 +116,7 @@ class OpenLogs:
         for log, kept in tuple(self._parsing.items()):
             if len(self._parsing) <= self._parsers:
                 return
-            if kept <= now and log.rest():
+            if kept <= now and not log.owes and log.rest():
                 del self._parsing[log]
                 self._held -= self._open.pop(log, 0)
         self._again = now + 1.0

@@ -11,6 +11,7 @@ from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.feeds import LOG_LINES, Send
+from runwatch.watcher.ingest.resting import Resting
 from runwatch.watcher.sources.member import Member
 
 
@@ -27,6 +28,7 @@ class StdinSource:
     ) -> None:
         self._parser = StreamParser(formats, settled=settled)
         self._open = True
+        self._resting = Resting()
         os.set_blocking(0, False)
 
     def written(self) -> None:
@@ -42,9 +44,12 @@ class StdinSource:
         try:
             data = os.read(0, 1 << 20)
         except BlockingIOError:
+            if self._resting.rests(None):
+                self._resting.tell(send, self.id, self._parser)
             return False
         batch = self._parser.feed(data, tail=LOG_LINES) if data else self._parser.flush()
         now = time.time()
+        self._resting.begin(live=True, arrival=now)
         send(wire.Read(self.id, batch, True, now, now, 0))
         if not data:
             self._open = False

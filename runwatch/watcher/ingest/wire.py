@@ -79,6 +79,16 @@ class Read(msgspec.Struct, frozen=True, tag="read"):
     """It was written while nobody watched, behind what had been read before."""
 
 
+class Provisional(msgspec.Struct, frozen=True, tag="provisional"):
+    """What a source that rests holds back, as if it ended here; what is read next takes its place."""
+
+    source: str
+    batch: Batch
+    live: bool
+    arrival: float
+    late: bool = False
+
+
 class Preview(msgspec.Struct, frozen=True, tag="preview"):
     """The newest lines, read ahead of a long history; each one replaces the one before."""
 
@@ -176,7 +186,7 @@ class Setup(msgspec.Struct, frozen=True):
     """Kinds of source in the order in which those of one run are believed, and so read."""
 
 
-Message = Opened | Dropped | Read | Looked | Preview | Trouble | Sight | Note | Ended | Beat
+Message = Opened | Dropped | Read | Provisional | Looked | Preview | Trouble | Sight | Note | Ended | Beat
 
 _encoder = msgspec.msgpack.Encoder()
 decode = msgspec.msgpack.Decoder(Message).decode

@@ -247,8 +247,9 @@ class Reader:
         return bool(more)
 
     def _is_due(self, source: AnySource, due: Collection[str] | None) -> bool:
-        log = isinstance(source, LogSource)
-        return not log or due is None or source.path in due or source.id in self._more or _in_history(source)
+        if not isinstance(source, LogSource) or due is None or source.path in due or source.id in self._more:
+            return True
+        return _in_history(source) or source.is_resting
 
 
 def _formats(setup: wire.Setup) -> tuple[Format, ...]:

@@ -35,7 +35,8 @@ from runwatch.alerts.rules.base import Rule, restore, state_of
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core.block import Block, Samples
 from runwatch.system.import_guards import blake2b
-from runwatch.watcher.engine.group import Group, WatchedRun
+from runwatch.watcher.engine.group import Group
+from runwatch.watcher.engine.watched import WatchedRun
 
 KEPT_LINES = 100
 """Newest log lines of each source that are kept: enough for a first picture."""
@@ -93,8 +94,10 @@ class OtherShapeError(NotRestoredError):
 def freeze(group: Group, trouble: Callable[[str], None]) -> bytes:
     """Return a group as bytes; of the machine below it only what was measured over time.
 
-    A rule whose state cannot be frozen is reported to `trouble`.
+    A rule whose state cannot be frozen is reported to `trouble`. What is folded provisionally is kept
+    apart: it is folded again.
     """
+    group = group.lasting
     sources = {
         key: replace(source, log=deque(islice(reversed(source.log), KEPT_LINES)))
         for key, source in group.sources.items()

@@ -181,6 +181,11 @@ class Keeper:
         self._places[message.source] = msgspec.structs.replace(known, resume=place)
         self._dirty.setdefault(group, self._clock())
 
+    def supposed(self, source: str) -> None:
+        """Note that a source told something provisionally."""
+        if self._store is not None and source in self._places:
+            self._dirty.setdefault(self._engine.sources[source][0].id, self._clock())
+
     def late(self, changes: Iterable[Change], *, late: bool | None = None) -> list[Change]:
         """Return changes that say so if nobody had watched while they arose.
 
@@ -317,6 +322,8 @@ class Keeper:
                 known = row.id in told
                 if told.get(row.id) or (not known and (row.line is None or row.line > line)):
                     change = watched.incidents.announce(row.id)
+                    if (twin := group.twin) is not None:
+                        twin.incidents.announce(row.id)
                     if change is not None and not known:
                         yield change
 

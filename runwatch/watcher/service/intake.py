@@ -61,6 +61,7 @@ class Intake:
         self._handlers = {
             wire.Opened: self._open,
             wire.Read: self._read,
+            wire.Provisional: self._suppose,
             wire.Looked: self._look,
             wire.Preview: self._preview,
             wire.Sight: self._sight,
@@ -140,6 +141,13 @@ class Intake:
         self._listener.changed(self._keeper.late(changes, late=message.late))
         if all_in:
             self._listener.whole()
+
+    def _suppose(self, message: wire.Provisional) -> None:
+        changes = self._engine.suppose(
+            message.source, message.batch, live=message.live, arrival=message.arrival, late=message.late
+        )
+        self._keeper.supposed(message.source)
+        self._listener.changed(self._keeper.late(changes, late=message.late))
 
     def _look(self, message: wire.Looked) -> None:
         self._keeper.took(message)

@@ -20,7 +20,7 @@ from runwatch.render.segment import segment
 from runwatch.watcher import protocol
 from runwatch.watcher.engine import views
 from runwatch.watcher.engine.document import run_object
-from runwatch.watcher.engine.group import WatchedRun
+from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.protocol import Done, Refused, Reply
 from runwatch.watcher.service.server_api import ServerApi
 
@@ -218,12 +218,11 @@ def _acknowledge(server: ServerApi, request: protocol.Acknowledge, now: float) -
     firing = [key for key, row in rows.items() if row.state == "firing"]
     likely = firing if any(key.startswith(start) for key in firing) else list(rows)
     incident = one(start, likely, "incident", "runwatch alerts")
-    for book in books:
-        change = book.acknowledge(incident)
-        if change is not None:
-            server.changed([change])
-            anew = "" if change.row.id == incident else f" (it fires anew, as {change.row.id[:8]})"
-            return f"acknowledged: {change.row.run}: {change.row.title}{anew}"
+    change = server.engine.acknowledge(incident)
+    if change is not None:
+        server.changed([change])
+        anew = "" if change.row.id == incident else f" (it fires anew, as {change.row.id[:8]})"
+        return f"acknowledged: {change.row.run}: {change.row.title}{anew}"
     row = rows[incident]
     word = "it is over" if row.state == "resolved" else "acknowledged already"
     return f"{word}: {row.run}: {row.title}"

@@ -110,7 +110,11 @@ def _files(path: str, *, wait: bool) -> list[str]:
     if glob.has_magic(path) and not os.path.lexists(path):
         found = sorted(name for name in glob.glob(path) if os.path.isfile(name) and may_be_read(name))
         if not found and not wait:
-            raise SourceError("no file matches", path, "check the pattern, and quote it from the shell")
+            raise SourceError(
+                "no file matches",
+                path,
+                "check the pattern, and quote it from the shell (tail can --wait for it)",
+            )
         return found
     try:
         mode = os.stat(path).st_mode
@@ -188,7 +192,11 @@ def _nothing_in(path: str, files: Sequence[File], unseen: Sequence[str]) -> Sour
     wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
     empty = next((e for e in entries_of(path, note=lambda said: None) if kind_of(e.name) == LOG), None)
     hint = _not_yet(empty) if empty is not None and not files else ""
-    hint = "; ".join(unseen) or hint or f"give a log file, or a directory with {wanted}"
+    hint = (
+        "; ".join(unseen)
+        or hint
+        or f"give a log file, or a directory with {wanted} (tail can --wait for one)"
+    )
     return SourceError("no runs in this directory", path, hint)
 
 

@@ -10,7 +10,8 @@ checkpoints may take `pause` seconds or 3 times their longest so far; a start
 `starting` seconds. While the run has not yet shown how long its pauses are
 (`familiar` silences above 3 median gaps that ended well), `unfamiliar` seconds are
 the least, and the median gaps count as many times more: where rows are minutes
-apart, so are its pauses.
+apart, so are its pauses. A process of the run that a signal has stopped for `stopped` seconds, in which
+training did not move, needs no longer silence.
 
 Example: 'no progress while evaluating, since step 4200'.
 
@@ -69,6 +70,7 @@ class Hang(RunRule):
     longest: float = threshold(3.0, "longest gaps so far that are a hang")
     pause: float = threshold(600.0, "seconds an evaluation or checkpoint may always take")
     starting: float = threshold(900.0, "seconds a start may take")
+    stopped: float = threshold(15.0, "seconds for which a process of the run may be stopped by a signal")
     excerpt: ClassVar[int] = 10
     """Training rows below which a log that ends may be an excerpt, and it is a note."""
     complete: ClassVar[float] = 0.98
@@ -88,6 +90,8 @@ class Hang(RunRule):
     """Whether it said that it starts or resumes, and has not moved since."""
     _words: LastWords = field(default_factory=LastWords, init=False, repr=False)
     _open: Verdict | None = field(default=None, init=False, repr=False)
+    _stopped_at: float | None = field(default=None, init=False, repr=False)
+    """Unix time since which a process of the run is seen to be stopped."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Learn how long gaps are; progress ends a hang."""
@@ -139,20 +143,32 @@ class Hang(RunRule):
         if over and not status.lived:
             return self._calm(status)
         self._silence[status.phase] = max(self._silence.get(status.phase, 0.0), status.silent_for)
-        if status.silent_for < limit / 2:
+        halted = self._halted(status)
+        if status.silent_for < limit / 2 and not halted:
             return self._calm(status)
         quiet = status.log_silent_for >= min(status.silent_for, limit) / 2
-        firing = status.silent_for >= (limit if quiet else 3 * self.timeout(status.phase, patient=False))
+        lasted = status.silent_for >= (limit if quiet else 3 * self.timeout(status.phase, patient=False))
+        firing = lasted or halted
         verdict = Verdict.FIRING if firing else Verdict.PENDING
         if self._open in {verdict, Verdict.FIRING}:
             return ()
         self._open = verdict
         severity = Sev.CRITICAL if firing and not over else Sev.WARNING
-        title = f"no progress while {status.phase}"  # for how long is its age, which grows
+        what = "stopped by a signal" if halted else "no progress"  # for how long is its age, which grows
+        title = f"{what} while {status.phase}"
         title += f", since step {status.last_step}" if status.last_step is not None else ""
         if over:
             title += ": it hangs, or has ended without a word"
         return [self._finding(verdict, severity, title, status, limit)]
+
+    def _halted(self, status: Status) -> bool:
+        """Whether a process of the run has been stopped for long, and training did not move since."""
+        own = status.machine.own() if status.machine is not None else ()
+        if not any(process.state == "stopped" for process in own):
+            self._stopped_at = None
+            return False
+        self._stopped_at = status.now if self._stopped_at is None else self._stopped_at
+        return min(status.now - self._stopped_at, status.silent_for) >= self.stopped
 
     def _judge_end(self, status: Status, limit: float) -> Sequence[Finding]:
         """Judge a log that nobody writes any more, and that tells no end."""

@@ -1,0 +1,35 @@
+"""What sources tell provisionally: how their runs would stand if their logs ended here.
+
+A parser may hold a record back until it has seen what follows. Where a log rests, the worker tells
+what it would come to (StreamParser.provisional); it is folded like any batch, and taken back as
+soon as more comes (see supposing).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runwatch.core.batch import Batch
+from runwatch.watcher.engine.source import Source
+from runwatch.watcher.engine.watched import WatchedRun
+
+
+@dataclass(frozen=True, slots=True)
+class Provisional:
+    """What one source tells provisionally; the rest is as of the batch before it (see Engine.fold)."""
+
+    batch: Batch
+    live: bool = False
+    arrival: float = 0.0
+    late: bool = False
+
+
+@dataclass(slots=True)
+class Settled:
+    """The state of a group without what is provisional."""
+
+    runs: list[WatchedRun]
+    sources: dict[str, Source]
+    leader: Source | None
+    begun: int
+    aside: WatchedRun | None

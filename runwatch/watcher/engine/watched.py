@@ -1,0 +1,54 @@
+"""A run with the rules that judge it and the incidents they raised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from runwatch.alerts.incidents.incidents import IncidentBook
+from runwatch.alerts.rules.base import Rule
+from runwatch.core.readability import Lost
+from runwatch.core.run import Run
+from runwatch.core.snapshot import Progress
+
+
+@dataclass(slots=True)
+class WatchedRun:
+    """A run with what judges it."""
+
+    run: Run
+    rules: list[Rule]
+    incidents: IncidentBook
+    closed: bool = False
+    """Another run of the same sources has begun."""
+    source: str = ""
+    """Path of the source whose records make its steps, where it has several."""
+    held: list[str] = field(default_factory=list)
+    """Ids of incidents that the passing of time raised before the run was seen alive."""
+    blind: Lost | None = None
+    """Why nothing is known of it now; see runwatch.core.readability."""
+    begun_blind: bool = False
+    """It is shown because its log cannot be read; nothing was read of it yet."""
+
+    @property
+    def reason(self) -> str:
+        """Why it is blind and what to do, on one line; "" if it is not."""
+        return self.blind.reason if self.blind is not None and self.phase == "blind" else ""
+
+    @property
+    def phase(self) -> str:
+        """Phase for people: what the incidents say goes before what the log says."""
+        firing = {row.rule for row in self.incidents.rows() if row.state in ("firing", "acknowledged")}
+        if "crash" in firing:
+            return "crashed"
+        if self.blind is not None:
+            return "blind"
+        return "stalled" if firing & {"hang", "ended"} and not self.run.finished else self.run.phase
+
+    def progress(self) -> Progress:
+        """Return how far the run is; one that stands still, or cannot be seen, has no ETA."""
+        progress = self.run.progress()
+        if self.phase in ("crashed", "stalled", "blind"):
+            return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None, rate=None)
+        return progress

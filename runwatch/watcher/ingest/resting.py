@@ -1,0 +1,71 @@
+"""What a source tells while nothing is appended: its parser's provisional records, once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.ingest import wire
+
+REST = 1.0
+"""Seconds without a new byte after which what the parser holds back is told provisionally."""
+SHARE = 0.1
+"""Part of the time that all sources of a worker take for that, at most."""
+BURST = 0.5
+"""Seconds that they may take at once."""
+
+
+class Budget:
+    """The time that may be spent by now."""
+
+    def __init__(self) -> None:
+        self._left, self._at = BURST, time.monotonic()
+
+    @property
+    def is_left(self) -> bool:
+        """Whether there is any."""
+        now = time.monotonic()
+        self._left, self._at = min(BURST, self._left + SHARE * (now - self._at)), now
+        return self._left > 0
+
+    def spend(self, seconds: float) -> None:
+        """Take note of what was spent."""
+        self._left -= seconds
+
+
+_budget = Budget()
+"""Of this process."""
+
+
+class Resting:
+    """Whether a source has yet to tell that it rests, and how its newest bytes came."""
+
+    def __init__(self) -> None:
+        self.due = False
+        self._read_at = 0.0
+        self._live, self._arrival, self._late = False, 0.0, False
+        self._told = False
+        """Whether something was told, and nothing was read since."""
+
+    def begin(self, *, live: bool, arrival: float, late: bool = False) -> None:
+        """Take note that bytes were read, at Unix time `arrival`."""
+        self.due, self._read_at = True, time.monotonic()
+        self._live, self._arrival, self._late = live, arrival, late
+
+    def rests(self, written: float | None) -> bool:
+        """Return whether nothing came since the newest bytes were read, or written at Unix time `written`."""
+        if not self.due:
+            return False
+        old = written is not None and time.time() - written >= REST
+        return (old or time.monotonic() - self._read_at >= REST) and _budget.is_left
+
+    def tell(self, send: Callable[[wire.Message], None], source: str, parser: StreamParser) -> None:
+        """Send what the parser holds back; if that is nothing any more, that too."""
+        begun = time.monotonic()
+        self.due, batch = False, parser.provisional()
+        _budget.spend(time.monotonic() - begun)
+        tells = bool(batch.tables or batch.events)
+        if tells or self._told:
+            send(wire.Provisional(source, batch, self._live, self._arrival, self._late))
+        self._told = tells

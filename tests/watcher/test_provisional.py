@@ -1,0 +1,182 @@
+"""A log that rests is known as well as one that has ended, and what follows finds nothing changed."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from runwatch.parsers.formats import catalogue
+from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.engine.document import document
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.persistence import frozen
+
+from ..parsers import trackers
+from ..parsers.logs import hf, nanochat
+from ..parsers.structured import metrics_csv, trainer_log
+from ..parsers.test_formats import CASES
+from .test_feeds import LOGS
+
+NOW = 1_790_000_000.0
+FORMATS = catalogue()
+METRICS = {f"loss {i}": i for i in range(3)}
+ONE_LINE = json.dumps({"train_loss": [0.9, 0.8, 0.7], "val_loss": [1.0, 0.9, 0.85]}).encode()
+BOOSTING = b"""      Iter       Train Loss   Remaining Time
+         1           1.2345            1.50m
+         2           1.1345            1.40m
+         3           1.0345            1.30m
+         4           0.9345            1.20m
+         5           0.8345            1.10m
+"""
+OTHERS = {
+    **LOGS,
+    "one line": ONE_LINE,
+    "boosting": BOOSTING,
+    "json lines": trainer_log(40),
+    "csv": metrics_csv(40),
+    "wandb": trackers.wandb_log(60, code=0),
+    "tfevents": trackers.event_file(60),
+    "hf": hf(40),
+    "nanochat": nanochat(80, seed=3),
+}
+
+
+class Follower:
+    """An engine and a worker's parser: fed, resting, restarted, as the clock has it."""
+
+    def __init__(self):
+        self.parser = StreamParser(FORMATS)
+        self.engine = Engine()
+        self.engine.add_source("/logs/run.log", "run", "/logs/run.log")
+
+    def feed(self, data):
+        self._fold(self.engine.fold, self.parser.feed(data), written=NOW)
+
+    def rest(self):
+        self._fold(self.engine.suppose, self.parser.provisional())
+
+    def end(self):
+        self._fold(self.engine.fold, self.parser.flush(), written=NOW)
+
+    def restart(self):
+        """Let another engine go on with what was kept."""
+        (group,) = self.engine.groups.values()
+        body = frozen.freeze(group, pytest.fail)
+        self.engine = Engine()
+        self.engine.adopt(frozen.thaw(body, self.engine.rules))
+        for each in self.engine.groups.values():
+            self.engine._fold_provisional(each) if each.provisional else None
+
+    @staticmethod
+    def _fold(fold, batch, **more):
+        fold("/logs/run.log", batch, live=True, arrival=NOW, **more)
+
+    @property
+    def known(self):
+        """All that is known of its runs, and of their incidents."""
+        told = document(self.engine, NOW)
+        for run, (_, watched) in zip(told["runs"], self.engine.runs(), strict=True):
+            run["ids"] = sorted(row.id for row in watched.incidents.every())
+            run["series"] = {
+                name: [column.tolist() for column in series.newest()]
+                for name, series in watched.run.series.items()
+            }
+            run["events"] = list(watched.run.events)
+        return json.dumps(told, sort_keys=True, default=repr, indent=1).split("\n")
+
+
+def at_rest(data):
+    """What is known of a log that has ended."""
+    follower = Follower()
+    follower.feed(data)
+    follower.end()
+    return follower.known
+
+
+def follow(data, cuts, *, restarts=False):
+    """Let a log grow to each of `cuts` and rest there."""
+    follower, plain, before = Follower(), Follower(), 0
+    for cut in sorted({*cuts, len(data)}):
+        follower.feed(data[before:cut])
+        plain.feed(data[before:cut])
+        before = cut
+        follower.rest()
+        assert follower.known == at_rest(data[:cut]), data[:cut][-300:]
+        if restarts:
+            follower.restart()
+            assert follower.known == at_rest(data[:cut]), data[:cut][-300:]
+    follower.feed(b"")
+    follower.end()
+    plain.end()
+    assert follower.known == plain.known
+
+
+def cuts_of(data, rng, count):
+    """Places to rest: anywhere, and where lines end."""
+    ends = [at + 1 for at, byte in enumerate(data) if byte in b"\r\n"]
+    return [rng.randrange(1, len(data) + 1) for _ in range(count)] + rng.sample(ends, min(count, len(ends)))
+
+
+@pytest.mark.parametrize("count", [1, pytest.param(20, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.format} {i}" for i, case in enumerate(CASES)])
+def test_a_sample_that_rests_is_known_as_one_that_ended(case, count):
+    data, rng = case.text.encode(), random.Random(case.text)
+    follow(data, cuts_of(data, rng, count))
+
+
+@pytest.mark.parametrize("count", [1, pytest.param(20, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_log_that_rests_is_known_as_one_that_ended(kind, count):
+    data, rng = OTHERS[kind], random.Random(kind)
+    follow(data, cuts_of(data, rng, count), restarts=True)
+
+
+def epoch(number, loss, *, step=8, end=b"\n"):
+    """A Keras epoch, which is known when what follows is seen."""
+    bar = (
+        b"\x1b[1m%d/8\x1b[0m \x1b[32m" % step
+        + b"\xe2\x94\x81" * 20
+        + b"\x1b[0m\x1b[37m\x1b[0m \x1b[1m0s\x1b[0m 2ms/step"
+    )
+    return b"Epoch %d/40\n" % number + bar + b" - loss: %s" % loss + end
+
+
+def changes_of(engine, fold, batch, now=NOW):
+    changes = fold("/logs/run.log", batch, live=True, arrival=now)
+    return [f"{change.kind} {change.row.rule}" for change in changes if change.kind != "pending"]
+
+
+def test_an_incident_of_a_row_that_is_held_back_is_told_at_rest_and_once():
+    follower = Follower()
+    follower.feed(b"".join(epoch(number, b"0.5000") for number in range(1, 9)))
+    parser, engine = follower.parser, follower.engine
+    assert changes_of(engine, engine.fold, parser.feed(epoch(9, b"nan"))) == []
+    assert changes_of(engine, engine.suppose, parser.provisional()) == ["firing nonfinite"]
+    assert changes_of(engine, engine.fold, parser.feed(b"Epo")) == []
+    assert changes_of(engine, engine.suppose, parser.provisional()) == []
+    follower.restart()
+    engine = follower.engine
+    assert changes_of(engine, engine.fold, parser.feed(epoch(10, b"nan")[3:])) == []
+    ((_, watched),) = engine.runs()
+    assert [row.rule for row in watched.incidents.rows()] == ["nonfinite"]
+
+
+def test_what_was_told_of_a_line_that_went_on_is_taken_back():
+    follower, told = Follower(), []
+    lines = b"".join(b"step %d loss 0.50000 grad 1.5\n" % step for step in range(40))
+    follower.feed(lines)
+    other, engine = StreamParser(FORMATS), follower.engine
+    other.feed(lines)
+    seen = other.feed(b"step 40 loss nan grad 1.5\n")
+    assert changes_of(engine, engine.suppose, seen) == ["firing nonfinite"]
+    assert changes_of(engine, engine.fold, follower.parser.feed(b"step 40 loss 0.49 grad 1.5\n")) == []
+    assert engine.tick(NOW + 5) == []
+    told += engine.tick(NOW + 60)
+    assert [(change.kind, change.row.rule, change.send) for change in told] == [
+        ("resolved", "nonfinite", True)
+    ]
+    nan = follower.parser.feed(b"step 41 loss nan grad 1.5\n")
+    (again,) = (change for change in engine.fold("/logs/run.log", nan, live=True, arrival=NOW) if change.send)
+    assert again.row.id != told[0].row.id
