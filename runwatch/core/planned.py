@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 NAMES = frozenset({
     "max_iter", "max_iters", "max_iterations", "max_steps", "max_train_steps", "max_training_steps",
-    "max_update", "max_updates", "num_iterations", "num_train_steps", "num_training_steps",
+    "max_timesteps", "max_update", "max_updates", "niter", "num_iterations", "num_timesteps",
+    "num_train_steps", "num_training_steps", "total_iter", "total_timesteps",
     "total_iters", "total_iterations", "total_steps", "total_train_steps", "total_training_steps",
     "train_iters", "train_steps", "training_steps",
 })  # fmt: skip

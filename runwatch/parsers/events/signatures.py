@@ -184,9 +184,22 @@ _WHOLE = rb"\A(?:(?!(?i:epoch|fold|round)\W{0,3}\d).)*?\b"
 _NOT_OF = rb"(?! (?:of |for )?(?:epoch|fold|round|step|stage|phase)\b)"
 """An epoch, fold or round whose training is done is one of many."""
 
+_PLANS = (
+    b"_iter",
+    b"_step",
+    b"_timestep",
+    b"_update",
+    b"-iter",
+    b"-step",
+    b"-update",
+    b"_ITER",
+    b"_STEP",
+    b"niter",
+)
 PLAN = re.compile(
-    rb"(?<![A-Za-z0-9_])((?:max|total|num|train|training)[_-](?:[a-z]{5,8}[_-])?(?:iter|step|update)[a-z]{0,6})"
-    rb"['\"]?(?: ?[=:] ?| \.{3,60} | {1,40})(\d[\d_]{0,14}(?:,\d{3}){0,4})(?![\d.eE*/])"
+    rb"(?<![A-Za-z0-9_])((?:max|total|num|train|training)[_-](?:[a-z]{5,8}[_-])?(?:iter|(?:time)?step|update)[a-z]{0,6}"
+    rb"|MAX_(?:ITER|STEP)S?|niter)['\"]?(?: ?[=:] ?| \.{3,60} | {1,40})"
+    rb"(\d[\d_]{0,14}(?:,\d{3}){0,4})(?:\.0)?(?![\d.eE*/])"
 )
 """A setting that may say how many steps are planned, and its value."""
 MILESTONES = Signs(
@@ -290,12 +303,12 @@ MILESTONES = Signs(
             b"Temporary fail",
         ),
     ),
-    _sign("plan", PLAN.pattern, needles=(b"_iter", b"_step", b"_update", b"-iter", b"-step", b"-update")),
+    _sign("plan", PLAN.pattern, needles=_PLANS),
 )
 """What a run does beside training."""
 
 _TRIGGERS = (
-    (b"_iter", b"_step", b"_updat", b"-iter", b"-step", b"-updat"),
+    _PLANS,
     (rb"%\|", b"bad_alloc", b"gnal", b"kill", b"med out", b"quota", b"ut of ", b"watchdog", b"xit"),
     (b"ccl", b"checkpoint", b"compil", b"cess to finish", b"completed in", b"core dumped", rb"config\."),
     (b"continuing", b"connection"),
