@@ -35,9 +35,9 @@ _DIFFERS = 0.1
 _STEADY = 0.6
 """Standard deviation of the distances of pauses that come back, as a share of their mean."""
 _DAY = 86_400.0
-_LEAST = 0.005
+_LEAST = 0.02
 """Half width of the likely range, as a share: no estimate is more exact."""
-_WIDTH = 1.3
+_WIDTH = 2.0
 """Half width of the likely range in standard deviations; see docs/detection.md for how it was measured."""
 
 
