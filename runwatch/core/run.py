@@ -30,7 +30,7 @@ DONE = 0.98
 """Progress from which a run that fell silent counts as finished."""
 REST = 60.0
 """Seconds of silence after which it does; a quarter of it after its very last step."""
-_WATCHED = 60.0
+_WATCHED = 20.0
 """Seconds of arrivals that say more than printed step times."""
 _RECENT = 1024
 """Newest printed step times that the pace is taken from."""
