@@ -238,7 +238,8 @@ def timeless(engine: Engine) -> list[dict[str, Any]]:
     """Return the runs of an engine by name, with their events, without what depends on the hour."""
     runs = document(engine, time.time())["runs"]
     for run, (_, watched) in zip(runs, engine.runs(), strict=True):
-        del run["eta_seconds"]
+        for name in ("eta_seconds", "eta_spread", "eta_source"):
+            del run[name]
         run["incidents"] = [row for row in run["incidents"] if row["rule"] not in TIMED]
         for incident in run["incidents"]:
             del incident["time"]
