@@ -48,6 +48,7 @@ def summary(values: Sequence[float]) -> Object:
         "last": finite[-1],
         "min": min(finite),
         "max": max(finite),
+        "newest": values[-1] if math.isfinite(values[-1]) else str(values[-1]),
     }
     return {**out, "nonfinite": len(values) - len(finite)}
 
