@@ -320,7 +320,7 @@ def test_a_log_that_may_not_grow_stops_nothing(log):
     assert (done.returncode, len(done.stdout)) == (4, 100_000)
     first, last = done.stderr.decode().splitlines()
     assert first.startswith("runwatch: the log cannot be written: File too large: ")
-    lost = int(re.search(r"; ([\d,]+) bytes could not be logged: ", last)[1].replace(",", ""))
+    lost = int(re.search(r"; ([\d,]+) bytes could not be logged; log: ", last)[1].replace(",", ""))
     assert log.stat().st_size < 100_000 <= log.stat().st_size + lost
 
 
