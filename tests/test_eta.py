@@ -93,6 +93,12 @@ def test_it_is_the_same_however_the_bytes_are_cut(size: int, step: int):
     assert after(at(text, step), size).progress() == after(at(text, step)).progress()
 
 
+@pytest.mark.parametrize("size", [3000, 1 << 20])
+def test_clocks_without_a_date_go_on_for_days(size: int):
+    text, times = lines(lambda step: 300.0 if step < 1200 else 100.0)
+    assert close(after(at(text, 1500), size).progress(), times[-1] - times[1499], 0.01)
+
+
 def test_it_says_how_sure_it_is_and_what_it_goes_by():
     steady, _ = lines(lambda _: 2.0)
     noisy, _ = lines(lambda step: 2.0 if step // 100 % 2 else 3.0)

@@ -158,13 +158,12 @@ class Pace:
 
 
 def unwrapped(times: Floats, before: float | None) -> Floats:
-    """Return times that go on over midnight where they have no date."""
-    if before is not None:
-        times = np.concatenate(([before], times))
-    if len(times) and times[-1] < _DAY:
-        midnights = np.concatenate(([0], np.cumsum(np.diff(times) < -_DAY / 2)))
-        times = times + _DAY * midnights
-    return times if before is None else times[1:]
+    """Return times that go on over midnights where they have no date; `before` is the one before them."""
+    if not len(times) or times[-1] >= _DAY:
+        return times
+    begin = 0.0 if before is None else _DAY * (before // _DAY)
+    went_back = np.diff(times + begin, prepend=times[0] if before is None else before) < -_DAY / 2
+    return times + begin + _DAY * np.cumsum(went_back)
 
 
 def _plain(steps: Floats, times: Floats, size: int) -> tuple[Floats, Floats, list[_Pause]]:

@@ -98,13 +98,11 @@ def samples_of(batch: Batch, rows_of: Mapping[str, Rows]) -> dict[str, Samples]:
 
 def times_of(batch: Batch) -> Samples:
     """Return the Unix time of each training record that prints its step and its date."""
-    parts = [Samples(*(np.empty(0),) * 4)]
-    for table in batch.tables:
-        if table.kind == TRAIN and {"step", "time"} <= set(table.names):
-            offset, line, step, time = map(table.column, ("offset", "line", "step", "time"))
-            known = ~np.isnan(step) & (time >= DAY)
-            parts.append(Samples(offset[known], line[known], step[known], time[known]))
-    return _join(parts)
+    moments = Rows.of(batch, TRAIN).moments()
+    if moments is None:
+        return Samples(*(np.empty(0),) * 4)
+    dated = moments.value >= DAY
+    return Samples(moments.offset[dated], moments.line[dated], moments.step[dated], moments.value[dated])
 
 
 def _join(parts: list[Samples]) -> Samples:
