@@ -25,14 +25,14 @@ def test_what_a_dead_process_told_long_ago_is_forgotten_and_what_it_did_not_tell
     r = router(otherwise=grouped())
     r.take(alert("told"), 0.0)
     told(r, 10.0)
-    r.take(alert("untold", at=20.0), 20.0)
+    r.take(alert("unreported", at=20.0), 20.0)
     saved = r.changes()
-    for later, known in ((3000.0, {"told", "untold"}), (9000.0, {"untold"})):
+    for later, known in ((3000.0, {"told", "unreported"}), (9000.0, {"unreported"})):
         heir = router(otherwise=grouped())
         heir.resume(saved, later)
         assert heir._alerts.keys() == known
         messages = told(heir, later + 61.0)
-        assert [names[0] for _, names in messages] == ["untold"]
+        assert [names[0] for _, names in messages] == ["unreported"]
         assert ("alert/told" in [key for key, body in heir.changes().items() if body is None]) == (
             "told" not in known
         )

@@ -67,10 +67,10 @@ class Stories:
             return alert
         return msgspec.structs.replace(alert, story=story.name)
 
-    def take(self, alert: Alert, now: float, untold: Container[str]) -> Alert:
+    def take(self, alert: Alert, now: float, unreported: Container[str]) -> Alert:
         """Note a change; return the alert under the name of its story.
 
-        `untold` holds the names whose end was not told.
+        `unreported` holds the names whose end was not told.
         """
         if not alert.scope or not (self._damping.count or self._damping.resolve_delay):
             return alert
@@ -78,7 +78,7 @@ class Stories:
         if not alert.firing:
             self._end(alert, story, now)
         elif story is not None and story.incident != incident:
-            self._begin(alert, story, now, untold)
+            self._begin(alert, story, now, unreported)
         return self.named(alert)
 
     def held(self, alert: Alert, now: float) -> float:
@@ -108,14 +108,14 @@ class Stories:
             return f"flapping: {often}; told again once it is calm for {duration(self._damping.calm)}"
         return f"calm again: {often}" if told else ""
 
-    def prune(self, now: float, untold: Container[str]) -> None:
+    def prune(self, now: float, unreported: Container[str]) -> None:
         """Forget what is long over."""
         damping = self._damping
         before = now - max(damping.window, damping.calm, damping.resolve_delay)
         for scope, story in list(self._kept.items()):
             if story.changed >= before and len(self._kept) <= MOST:
                 break
-            if story.name not in untold or (len(self._kept) > MOST and story.name == story.incident):
+            if story.name not in unreported or (len(self._kept) > MOST and story.name == story.incident):
                 del self._kept[scope]
                 self._dirty.add(scope)
 
@@ -129,13 +129,13 @@ class Stories:
         flaps = self._flapped(story, now)
         self._keep(alert.scope, msgspec.structs.replace(story, changed=now, ends=ends, flaps=flaps))
 
-    def _begin(self, alert: Alert, story: Story, now: float, untold: Container[str]) -> None:
+    def _begin(self, alert: Alert, story: Story, now: float, unreported: Container[str]) -> None:
         """Take what fires anew: the story goes on while it flaps or its end was not told."""
         damping = self._damping
         ends = tuple(end for end in story.ends if end > now - damping.window)
         flapped = self._flapped(story, now)
         tips = 0 < damping.count <= len(ends)
-        goes_on = flapped or (story.name in untold and damping.resolve_delay > 0)
+        goes_on = flapped or (story.name in unreported and damping.resolve_delay > 0)
         self._keep(
             alert.scope,
             Story(

@@ -30,7 +30,7 @@ from runwatch.watcher.engine.judging import Judging, adapted
 from runwatch.watcher.engine.provisional import Provisional
 from runwatch.watcher.engine.reference import beside
 from runwatch.watcher.engine.source import Source
-from runwatch.watcher.engine.supposing import put_aside, take_back, untold, withdrawn
+from runwatch.watcher.engine.supposing import put_aside, take_back, unreported, withdrawn
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.sources.member import LOG, ORDER, Member
 from runwatch.watcher.sources.sidecar_facts import Beside
@@ -111,7 +111,7 @@ class Engine:
             self._take_back(group, arrival)
             group.provisional.pop(source_id, None)
         changes = self._fold(source_id, batch, live=live, arrival=arrival, written=written, late=late)
-        changes = untold(group, changes)
+        changes = unreported(group, changes)
         if group.settled is None and 0 < len(group.provisional) <= FEW:
             changes += self._fold_provisional(group)
         return changes
@@ -272,7 +272,7 @@ class Engine:
                 send = group.lived or lost is not None
                 if (twin := group.twin) is not None:
                     self._elapse(twin, status, now, send=send)
-                changes += untold(group, self._elapse(watched, status, now, send=send))
+                changes += unreported(group, self._elapse(watched, status, now, send=send))
                 if lost is None and watched.begun_blind:
                     watched.begun_blind = False
                     if watched.run.bare:  # nothing tells that it was a run at all
@@ -381,7 +381,7 @@ class Engine:
             changes += self._fold(
                 source_id, told.batch, live=told.live, arrival=told.arrival, written=None, late=told.late
             )
-        return untold(group, changes)
+        return unreported(group, changes)
 
     def _take_back(self, group: Group, now: float = 0.0) -> None:
         """Undo what was folded provisionally, at Unix time `now`."""

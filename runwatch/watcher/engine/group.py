@@ -81,7 +81,7 @@ class Group:
     """Source id -> what it tells while it rests, and may yet change."""
     settled: Settled | None = None
     """How it stands without that, while that is folded."""
-    foretold: dict[tuple[str, bool], None] = field(default_factory=dict)
+    reported_early: dict[tuple[str, bool], None] = field(default_factory=dict)
     """Changes that arose meanwhile, their ids and whether they were sent: what confirms them repeats none."""
     doubts: dict[str, Doubt] = field(default_factory=dict)
     """Incidents that arose from what was provisional, and of which what followed tells nothing yet."""

@@ -1,7 +1,7 @@
 """A group is put aside, what is provisional is folded into it, and it is taken back when more comes.
 
 What passes with time and what people do goes into both states meanwhile, so that nothing but what
-was provisional is undone. Of incidents each change is told once, whether it arose from what was
+was provisional is undone. Of incidents each change is reported once, whether it arose from what was
 provisional or from what confirms it; what is not confirmed is over after a while.
 """
 
@@ -19,7 +19,7 @@ from runwatch.watcher.engine.provisional import Settled
 
 DOUBTED = 10.0
 """Seconds after which what arose from a provisional record, and was not confirmed, is over."""
-MOST_FORETOLD = 256
+MOST_REPORTED_EARLY = 256
 """Changes remembered that arose while something was provisional."""
 
 
@@ -53,13 +53,13 @@ def take_back(group: Group, now: float) -> None:
     group.begun, group.aside, group.settled = settled.begun, settled.aside, None
 
 
-def untold(group: Group, changes: Iterable[Change]) -> list[Change]:
-    """Return those changes that were not told when what they arise from was provisional."""
-    new = [change for change in changes if (change.id, change.send) not in group.foretold]
+def unreported(group: Group, changes: Iterable[Change]) -> list[Change]:
+    """Return those changes that were not reported when what they arise from was provisional."""
+    new = [change for change in changes if (change.id, change.send) not in group.reported_early]
     if group.settled is not None:
-        group.foretold.update(dict.fromkeys((change.id, change.send) for change in new))
-        for key in [*group.foretold][:-MOST_FORETOLD]:
-            del group.foretold[key]
+        group.reported_early.update(dict.fromkeys((change.id, change.send) for change in new))
+        for key in [*group.reported_early][:-MOST_REPORTED_EARLY]:
+            del group.reported_early[key]
     return new
 
 
