@@ -170,7 +170,7 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_returns_and_quitting_leaves_no_pr
         assert len(children) >= 2
         terminal.keys("\x1a")
         terminal.until(lambda p: psutil.Process(terminal.pid).status() == psutil.STATUS_STOPPED)
-        assert terminal.seen.endswith(b"\x1b[?1004l")  # the last word of a screen that leaves
+        terminal.until(lambda p: terminal.seen.endswith(b"\x1b[?1004l"))
         log.steps(1, total=1000)
         os.kill(terminal.pid, signal.SIGCONT)
         terminal.until(lambda p: "step 00400/01000" in p and "q Quit" in p)
