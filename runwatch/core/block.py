@@ -78,6 +78,8 @@ class Block:
     """Unix time at which the bytes were read (live) or 0."""
     late: bool = False
     """It was written while nobody watched: when it arrived says nothing about the pace."""
+    results: Mapping[str, float] = field(default_factory=dict)
+    """What was evaluated behind the last training record: metric -> newest value."""
     moments: Samples | None = None
     """When steps were reached, as their lines tell; value is Unix time, or seconds since midnight."""
 

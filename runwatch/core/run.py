@@ -18,6 +18,7 @@ from runwatch.core.metrics import EPOCH, STEP_TIME
 from runwatch.core.planned import planned_steps
 from runwatch.core.series import FULL, Detail, Series
 from runwatch.core.snapshot import Progress
+from runwatch.core.stages import Stage
 
 MAX_SERIES = 512
 """Metrics kept per run; a log that prints ever new names cannot exhaust memory."""
@@ -137,6 +138,8 @@ class Run:
     """What a tracker calls it, if one does."""
     about: dict[str, str] = field(default_factory=dict)
     """What trackers and files beside the log say of the run: its configuration, where it runs."""
+    stage: Stage = field(default_factory=Stage)
+    """What the log tells of it as a stage of a pipeline."""
     restarts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     """Steps from which training went on after going back."""
     stepped: bool = False
@@ -169,6 +172,7 @@ class Run:
             self._fold_rank(block.rank, block)
             return
         before = (self.records, self.last_step)
+        self.stage.observe(block, first=not self.records)
         for name, samples in block.samples.items():
             if name not in self.series:
                 if len(self.series) >= MAX_SERIES:
@@ -207,6 +211,8 @@ class Run:
             if event.kind == "facts":
                 self.tell(event.data)
                 continue
+            if event.kind == "result":
+                continue  # see results
             self.events.append(event)
             if event.kind == "checkpoint":
                 self._marks.extend([] if self.last_step is None else [float(self.last_step)])
@@ -333,6 +339,22 @@ class Run:
         if not self.title or not blank:
             return self.name
         return f"{self.title} ({self.name.removeprefix('run-')})"  # a W&B file is `run-` and the run's id
+
+    @property
+    def stage_name(self) -> str:
+        """What its stage of a pipeline is called; "" if nothing says so."""
+        return self.stage.named(saved.path for saved in reversed(self.saved))
+
+    @property
+    def results(self) -> Mapping[str, float]:
+        """Metric -> its value in the evaluation behind the end of training; nothing while it trains."""
+        return self.stage.results if self.finished else {}
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether something is evaluated or drawn behind the end of its training."""
+        source, ended = self._ended
+        return self.finished and ended >= 0 and self.stage.newest.get(source, -1) > ended
 
     @property
     def bare(self) -> bool:

@@ -1,14 +1,15 @@
 """Cuts one source's batches into runs: a log may hold a whole pipeline, or many launches.
 
 A step that goes back is a restart of the same run, unless the run had finished
-or the kind of step line changed: then another run begins. Where a format
-prints no step, the bar printed just before a record tells it.
+or the kind of step line changed: then another run begins. It is a further stage
+of a pipeline if its lines are of another kind, or a line announced a stage.
+Where a format prints no step, the bar printed just before a record tells it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -36,6 +37,7 @@ from runwatch.core.rows import (
     samples_of,
     step_of_last,
 )
+from runwatch.core.stages import results_of, trains
 
 _MAX_BARS = 64
 _HEAD_START = 4
@@ -48,8 +50,20 @@ class Segment:
 
     block: Block
     begins_run: bool = False
+    is_stage: bool = False
+    """Its first training record shows that the run is a further stage of the one before, no launch."""
     leads_anew: bool = False
     """Whether a lower rank tells the steps from the first from now on: those of another count no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Former:
+    """What is known of a run where another one begins."""
+
+    pattern: str
+    """Kind of its newest training record."""
+    announced: bool
+    """A line has announced a stage behind it."""
 
 
 @dataclass(slots=True)
@@ -72,6 +86,10 @@ class Splitter:
     _pattern: str = ""
     _total: float = np.nan
     _finished: bool = False
+    _announced: bool = False
+    """A line announced a stage of training, and no step was told since."""
+    _former: _Former | None = None
+    """How the run before ended, until the first training record of the one that has begun."""
     _beside: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     """Step, total and seconds per step of the newest bar."""
     _drawn: tuple[float, float] = (np.nan, np.nan)
@@ -119,6 +137,7 @@ class Splitter:
             if index:
                 self._bars.clear()
                 self._prints_steps = False
+                self._former = begins[low]
             rows = train.between(low, high)
             self._count_bars(bars.between(low, high), rows, stepless)
             block = Block(
@@ -133,15 +152,25 @@ class Splitter:
                 total=self._newest_total(rows, plans.between(low, high)),
                 bar=None if self._prints_steps else self._training_bar(),
                 lead=int(self._rank) if math.isfinite(self._rank) else None,
+                results=results_of(batch, samples, low, high, rows.offset[-1] if len(rows) else low),
                 live=live,
                 arrival=arrival,
             )
-            yield Segment(block, begins_run=index > 0, leads_anew=anew and not index)
+            stage = self._is_stage(rows)
+            yield Segment(block, begins_run=index > 0, is_stage=stage, leads_anew=anew and not index)
             for rank, columns in by_rank(others, low, high).items():
                 steps = columns.pop("progress")
                 yield Segment(
                     Block(columns, steps if len(steps) else None, rank=rank, live=live, arrival=arrival)
                 )
+
+    def _is_stage(self, train: Rows) -> bool:
+        """Return whether the first training record of a run shows that it is a stage of the one before."""
+        former = self._former
+        if former is None or not len(train):
+            return False
+        self._former = None
+        return former.announced or former.pattern != str(train.pattern[0])
 
     def _newest_total(self, train: Rows, plans: Rows) -> int | None:
         """Return the newest total: as steps print it, else as planned, be it before this batch."""
@@ -265,30 +294,36 @@ class Splitter:
         self._outer = (float(outer[0][-1]), float(outer[1][-1]), float(outer[2][-1]))
         return [np.where(inner, own, shown) for own, shown in zip(outer, beside, strict=True)]
 
-    def _boundaries(self, batch: Batch, train: Rows, evals: Rows) -> tuple[list[float], list[float]]:
-        """Return the offsets at which a run begins, and those at which one restarts.
+    def _boundaries(self, batch: Batch, train: Rows, evals: Rows) -> tuple[dict[float, _Former], list[float]]:
+        """Return the offsets at which a run begins, with what was before, and those at which one restarts.
 
         Only the few records at which something other than the next step happens are looked at.
         """
         ends = np.array([event.offset for event in batch.events if event.kind == "finished"])
-        begins: list[float] = []
+        headers = np.array([event.offset for event in batch.events if trains(event)], float)
+        begins: dict[float, _Former] = {}
         restarts: list[float] = []
-        for offset, kind, index in _turns(train, evals, ends, self._finished):
+        for offset, kind, index in _turns(train, evals, ends, headers, self._finished):
             if kind == "finished":
                 self._finished = self._finished or not np.isnan(self._last_step(train, offset, begins))
+                continue
+            if kind == "stage":
+                self._announced = True
                 continue
             rows = train if kind == TRAIN else evals
             step, last = rows.step[index], self._last_step(train, offset, begins)
             other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
             other = other or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
-            other = other or (kind == TRAIN and step <= 1 and self._plans_anew(train, index))
-            if step < last and (self._finished or other):
-                begins.append(offset)
+            other = other or self._announced
+            anew = kind == TRAIN and step <= 1 and self._plans_anew(train, index)
+            if step < last and (self._finished or other or anew):
+                begins[offset] = _Former(self._last_pattern(train, offset), self._announced)
                 self._finished = False
             elif step < last and kind == TRAIN:
                 restarts.append(offset)
             elif kind == TRAIN:
                 self._finished = False
+            self._announced &= kind != TRAIN
         self._step = self._last_step(train, np.inf, begins)
         if len(train):
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
@@ -301,10 +336,15 @@ class Splitter:
             train.total[index] != before and not np.isnan(before) and not np.isnan(train.total[index])
         )
 
-    def _last_step(self, train: Rows, offset: float, begins: Sequence[float]) -> float:
+    def _last_pattern(self, train: Rows, offset: float) -> str:
+        """Return the kind of the newest training record before `offset`."""
+        index = int(np.searchsorted(train.offset, offset)) - 1
+        return str(train.pattern[index]) if index >= 0 else self._pattern
+
+    def _last_step(self, train: Rows, offset: float, begins: Collection[float]) -> float:
         """Return the newest step of the run before `offset`; NaN if it has none yet."""
         index = int(np.searchsorted(train.offset, offset)) - 1
-        if index >= 0 and (not begins or train.offset[index] >= begins[-1]):
+        if index >= 0 and (not begins or train.offset[index] >= max(begins)):
             return float(train.step[index])
         return np.nan if begins else self._step
 
@@ -335,16 +375,20 @@ class Splitter:
         return bar.first, bar.last, int(total)
 
 
-def _turns(train: Rows, evals: Rows, ends: Floats, finished: bool) -> list[tuple[float, str, int]]:
+def _turns(
+    train: Rows, evals: Rows, ends: Floats, headers: Floats, finished: bool
+) -> list[tuple[float, str, int]]:
     """Return (offset, kind, index) of the records worth a look, in stream order."""
-    if not len(train) and not len(ends) and not finished:
+    if not len(train) and not len(ends) and not len(headers) and not finished:
         return []
     change = np.ones(len(train), bool)  # the first row: its predecessor is in an earlier batch
     change[1:] = (train.step[1:] < train.step[:-1]) | (train.pattern[1:] != train.pattern[:-1])
-    after = np.searchsorted(train.offset, ends)
-    change[after[after < len(train)]] = True
+    for told in (ends, headers):
+        after = np.searchsorted(train.offset, told)
+        change[after[after < len(train)]] = True
     turns = [(float(train.offset[i]), TRAIN, i) for i in np.flatnonzero(change).tolist()]
     turns += [(float(offset), "finished", 0) for offset in ends.tolist()]
+    turns += [(float(offset), "stage", 0) for offset in headers.tolist()]
     if finished or len(ends):
         turns += [(float(evals.offset[i]), EVAL, i) for i in range(len(evals))]
     return sorted(turns)

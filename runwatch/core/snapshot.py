@@ -27,6 +27,8 @@ class Progress(msgspec.Struct, frozen=True):
     """What the ETA goes by, in words."""
     total_source: str = ""
     """The setting that tells the total, where step lines do not."""
+    stage: str = ""
+    """The stage of a pipeline that it is in, where it has several."""
 
 
 class Latest(msgspec.Struct, frozen=True):
@@ -138,6 +140,8 @@ class IncidentRow(msgspec.Struct, frozen=True):
     """Id of the incident that this is a symptom of, if it is one."""
     symptoms: tuple[str, ...] = ()
     """Titles of the incidents that follow from this one."""
+    stage: str = ""
+    """The stage of a pipeline in which it arose, where the run has several."""
 
 
 class CheckpointRow(msgspec.Struct, frozen=True):
@@ -275,6 +279,21 @@ class RunRow(msgspec.Struct, frozen=True):
     """Why it is blind and what to do, on one line; "" if it is not."""
 
 
+class StageRow(msgspec.Struct, frozen=True):
+    """One stage of a pipeline."""
+
+    id: str
+    """That of a run: what a view asks for to show it."""
+    name: str
+    phase: str
+    progress: Progress
+    records: int = 0
+    loss: float | None = None
+    loss_text: str = ""
+    results: dict[str, float | None] = {}
+    """Metric -> its value in the evaluation behind the end of its training; None is not finite."""
+
+
 class RunView(msgspec.Struct, frozen=True):
     """The run that is shown, at the width the client asked for."""
 
@@ -319,6 +338,8 @@ class RunView(msgspec.Struct, frozen=True):
     """Whether processes or GPUs of it are known, so that there is something to show."""
     machine: MachineView | None = None
     """Only for views that show it."""
+    stages: tuple[StageRow, ...] = ()
+    """The stages of a pipeline, oldest first; empty where there is but one without results."""
     reason: str = ""
     """Why it is blind and what to do, on one line; "" if it is not."""
 

@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 
+from runwatch.core.metrics import label
 from runwatch.core.snapshot import IncidentRow, Progress
 from runwatch.render import numbers, states
 from runwatch.render.glyphs import UNICODE, Glyphs
 
+_RESULTS = 12
+"""Results that are named at once."""
 _FOR = re.compile(r"\bfor (?:[\d.]{1,9} ?(?:s|min|[mhd])\b ?)+")
 
 
 def steps(progress: Progress, ended: bool = False) -> str:
-    """Return `step 41,230/120,000`, or what is known of it: `epoch 1.49` where a log tells no step."""
+    """Return `step 41,230/120,000`, or what is known of it: `epoch 1.49` where a log tells no step.
+
+    In a pipeline the stage stands before it: `sft: step 41/651`.
+    """
+    stage = f"{progress.stage}: " if progress.stage else ""
+    return stage + _steps(progress, ended)
+
+
+def _steps(progress: Progress, ended: bool) -> str:
     if progress.step is None and progress.epoch is not None:
         return f"epoch {progress.epoch:.4g}"
     if progress.step is None:
         return "no step" if ended else "no step yet"
     total = "" if progress.total is None else f"/{numbers.step(progress.total)}"
     return f"step {numbers.step(progress.step)}{total}"
+
+
+def results(told: Mapping[str, float]) -> str:
+    """Return what the evaluation behind the end of training gave: `val/loss 0.41, MMLU accuracy 0.3165`."""
+    more = f", and {len(told) - _RESULTS} more" if len(told) > _RESULTS else ""
+    return ", ".join(f"{label(name)} {value:.4g}" for name, value in list(told.items())[:_RESULTS]) + more
 
 
 def eta(progress: Progress, glyphs: Glyphs = UNICODE) -> str:

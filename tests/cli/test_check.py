@@ -34,7 +34,7 @@ def test_json_contract(log):
     (run,) = document["runs"]
     assert list(run) == [
         "name", "title", "sources", "format", "state", "reason", "lines", "unparsed_lines", "steps", "progress", "eta_seconds", "eta_spread", "eta_source",
-        "metrics", "ranks", "checkpoints", "last_good_checkpoint", "incidents", "unseen",
+        "stages", "results", "metrics", "ranks", "checkpoints", "last_good_checkpoint", "incidents", "unseen",
     ]  # fmt: skip
     assert (run["name"], run["sources"], run["format"]) == ("speedrun", [str(log)], "nanochat")
     assert run["steps"] == {"records": 300, "first": 0, "last": 299, "total": 300}

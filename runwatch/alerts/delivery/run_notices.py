@@ -32,6 +32,8 @@ class Look(msgspec.Struct, frozen=True):
     """Its log is being written."""
     records: int = 0
     step: int | None = None
+    stage: str = ""
+    """The stage of a pipeline that it is in."""
     total: int | None = None
     eta: float | None = None
     """Seconds."""
@@ -118,7 +120,8 @@ class Lifecycle:
         grave = "critical" if what == "crashed" else "info"
         at = "" if look.step is None else f" at step {look.step:,}"
         of = "" if look.total is None else f" of {look.total:,}"
-        title = f"{look.name} {what}{'' if what == 'started' and not look.step else at + of}"
+        stage = f" in {look.stage}" if look.stage and what == "crashed" else ""
+        title = f"{look.name} {what}{'' if what == 'started' and not look.step else stage + at + of}"
         lines = []
         if known.began is not None and what != "started":
             lines.append(f"Watched for: {numbers.duration(now - known.began)}")
@@ -127,7 +130,7 @@ class Lifecycle:
             lines.append(checkpoint)
         row = IncidentRow(f"{digest(look.id)}-{what}", look.name, what, grave, what, title)
         return Notification(
-            f"{self._epoch}.{digest(look.id)}.{what}.{int(known.began or 0)}",
+            f"{self._epoch}.{digest(look.id + look.stage)}.{what}.{int(known.began or 0)}",
             look.name, "notice", row, self._host, now, look=look.look, lines=tuple(lines),
         )  # fmt: skip
 
@@ -164,4 +167,5 @@ def _line(look: Look) -> str:
     of = "" if look.total is None or look.step is None else f" of {look.total:,}"
     eta = "" if look.eta is None or look.phase in _ENDS else f", {numbers.left(look.eta)} to go"
     newest = "".join(f", {said}" for said in look.metrics()[:1])
-    return f"{look.name}: {look.phase}{step}{of}{eta}{newest}"
+    stage = f" {look.stage}" if look.stage and look.phase not in _ENDS else ""
+    return f"{look.name}: {look.phase}{stage}{step}{of}{eta}{newest}"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runwatch.core.snapshot import IncidentRow
     from runwatch.render.glyphs import Glyphs
     from runwatch.watcher.engine.engine import Engine
+    from runwatch.watcher.engine.watched import WatchedRun
 
 
 MOST = 20
@@ -116,25 +117,24 @@ def _unreadable(errors: Iterable[SourceError]) -> list[dict[str, str]]:
 
 
 def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
-    from runwatch.core.metrics import LOSS
-    from runwatch.render.numbers import loss as show_loss
+    from runwatch.render.plain import results
     from runwatch.watcher.engine.document import place
 
-    for group, watched in engine.runs():
-        run = watched.run
-        steps = f"step {run.last_step}"
-        if run.last_step is None:
-            steps = f"{run.records} records without a step" if run.records else "no training steps"
-        if run.planned is not None:
-            steps += f" of {run.planned} ({100 * (run.fraction or 0):.0f} %)"
-        loss = run.latest(LOSS)
-        parts = [run.format or "unknown format", engine.state(group, watched, now), steps]
-        if loss is not None:
-            parts.append(f"loss {show_loss(loss)}")
-        print(f"{run.name}: " + f" {glyphs.dot} ".join(parts))
+    for pipeline in engine.pipelines():
+        group, watched = pipeline.group, pipeline.newest
+        parts = [watched.run.format or "unknown format", engine.state(group, watched, now)]
+        parts += [f"{len(pipeline.stages)} stages"] if pipeline.many else _steps(watched)
+        print(f"{watched.run.name}: " + f" {glyphs.dot} ".join(parts))
         if about := group.about:
             print(f"  read from {about}")
-        rows = sorted(watched.incidents.rows(), key=place)
+        for number, stage in enumerate(pipeline.stages, 1):
+            if pipeline.many:
+                name = "" if stage.stage == f"stage {number}" else f", {stage.stage}"
+                told = f" {glyphs.dot} ".join([engine.state(group, stage, now), *_steps(stage)])
+                print(f"  stage {number}{name}: {told}")
+            if stage.run.results:
+                print(f"{'      ' if pipeline.many else '  '}results: {results(stage.run.results)}")
+        rows = sorted((row for stage in pipeline.stages for row in stage.incidents.rows()), key=place)
         for row in rows:
             where = f"  ({_line(row)})" if row.line else ""
             state = "" if row.state == "firing" else f" [{row.state}]"
@@ -147,6 +147,21 @@ def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
                 print(f"      with it: {symptom}")
         if not rows:
             print(f"  {glyphs.states['resolved']} no findings")
+
+
+def _steps(watched: WatchedRun) -> list[str]:
+    """Return how far a run is, and its loss."""
+    from runwatch.core.metrics import LOSS
+    from runwatch.render.numbers import loss as show_loss
+
+    run = watched.run
+    steps = f"step {run.last_step}"
+    if run.last_step is None:
+        steps = f"{run.records} records without a step" if run.records else "no training steps"
+    if run.planned is not None:
+        steps += f" of {run.planned} ({100 * (run.fraction or 0):.0f} %)"
+    loss = run.latest(LOSS)
+    return [steps] if loss is None else [steps, f"loss {show_loss(loss)}"]
 
 
 def _line(row: IncidentRow) -> str:

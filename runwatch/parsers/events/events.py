@@ -16,7 +16,7 @@ from runwatch.core.planned import NAMES
 from runwatch.core.text import decode
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.envelope.stamps import stamped
-from runwatch.parsers.events import signatures
+from runwatch.parsers.events import signatures, stages
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
 from runwatch.parsers.events.tracebacks import HEAD, Ended, Tracebacks
 
@@ -30,6 +30,8 @@ _REDRAWN = frozenset({"eval_begin", "load", "compile"})
 _BLIND = re.compile(rb"%\||[Ee]valuati|[Vv]alidati|[Tt]raining|[Cc]heckpoint|Load")
 """Words of bars; what tells events by them alone looks at no digits."""
 _DIGIT = re.compile(rb"\d")
+_TOLD = {"stage": stages.stage, "result": stages.result}
+"""Kinds of line that are read for what they name."""
 _COUNTED = frozenset({"retry", "compile"})
 _APART = 100
 """Records between two lines of a kind from which the later begins a count of its own."""
@@ -216,6 +218,10 @@ class EventScanner:
             kind = "over"
         if kind == "plan":
             return _plan(line)
+        if kind in _TOLD:
+            found = _TOLD[kind](line.text)
+            title = decode(line.text.strip(), 300)
+            return [Event(kind, line.offset, line.number, title, line.rank, data=found)] if found else []
         data, step = line.data(), None
         if kind in _COUNTED:
             minute = int(float(data["time"]) // 60) if "time" in data else None

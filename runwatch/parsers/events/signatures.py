@@ -13,6 +13,8 @@ from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
+from runwatch.parsers.events import stages
+
 
 class Sign(NamedTuple):
     """One way of saying what has happened."""
@@ -303,12 +305,16 @@ MILESTONES = Signs(
             b"Temporary fail",
         ),
     ),
+    _sign("stage", stages.STAGE, needles=stages.STAGE_NEEDLES),
+    _sign("result", stages.RESULT, needles=stages.RESULT_NEEDLES),
     _sign("plan", PLAN.pattern, needles=_PLANS),
 )
 """What a run does beside training."""
 
 _TRIGGERS = (
     _PLANS,
+    stages.STAGE_NEEDLES,
+    stages.RESULT_NEEDLES,
     (rb"%\|", b"bad_alloc", b"gnal", b"kill", b"med out", b"quota", b"ut of ", b"watchdog", b"xit"),
     (b"ccl", b"checkpoint", b"compil", b"cess to finish", b"completed in", b"core dumped", rb"config\."),
     (b"continuing", b"connection"),

@@ -11,7 +11,7 @@ from runwatch.core.run import RankState, Run
 from runwatch.core.snapshot import IncidentRow
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.evidence import sound
-from runwatch.watcher.engine.group import Group
+from runwatch.watcher.engine.pipelines import Pipeline
 from runwatch.watcher.engine.watched import WatchedRun
 
 SCHEMA = 1
@@ -19,13 +19,19 @@ SCHEMA = 1
 
 def document(engine: Engine, now: float) -> dict[str, Any]:
     """Return the whole document; `now` is Unix time."""
-    return {"schema": SCHEMA, "runs": [run_object(engine, group, run, now) for group, run in engine.runs()]}
+    return {"schema": SCHEMA, "runs": [run_object(engine, each, now) for each in engine.pipelines()]}
 
 
-def run_object(engine: Engine, group: Group, watched: WatchedRun, now: float) -> dict[str, Any]:
-    """Return one run of the document."""
-    run = watched.run
+def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]:
+    """Return one run of the document.
+
+    Of a pipeline, steps and metrics are those of its main stage, the one with most records; progress,
+    ETA and state those of the stage that is under way.
+    """
+    group, watched = pipeline.group, pipeline.newest
+    run = pipeline.main.run
     progress = watched.progress()
+    incidents = [(stage, row) for stage in pipeline.stages for row in stage.incidents.rows()]
     return {
         "name": run.name,
         "title": run.label,
@@ -35,29 +41,48 @@ def run_object(engine: Engine, group: Group, watched: WatchedRun, now: float) ->
         "reason": watched.reason or None,
         "lines": group.lines,
         "unparsed_lines": group.unparsed,
-        "steps": {
-            "records": run.records,
-            "first": run.first_step,
-            "last": run.last_step,
-            "total": run.planned,
-        },
+        "steps": _steps(run),
         "progress": finite(progress.fraction),
         "eta_seconds": finite(progress.eta_seconds),
         "eta_spread": finite(progress.eta_spread),
         "eta_source": progress.eta_source or None,
-        "metrics": {name: _metric(watched, name) for name in run.series},
+        "stages": [_stage(engine, pipeline, stage, now) for stage in pipeline.stages if pipeline.many],
+        "results": {name: finite(value) for name, value in watched.run.results.items()},
+        "metrics": {name: _metric(run, name) for name in run.series},
         "ranks": {
             str(rank): {"done": state.done, "total": _rank_total(run, state)}
             for rank, state in sorted(run.ranks.items())
         },
-        "checkpoints": _checkpoints(run),
-        "last_good_checkpoint": run.good_before(sound(watched.incidents.rows())),
-        "incidents": [incident_object(row) for row in sorted(watched.incidents.rows(), key=place)],
+        "checkpoints": [row for stage in pipeline.stages for row in _checkpoints(stage.run)],
+        "last_good_checkpoint": watched.run.good_before(sound(watched.incidents.rows())),
+        "incidents": [
+            incident_object(row, stage.stage if pipeline.many else "")
+            for stage, row in sorted(incidents, key=lambda told: place(told[1]))
+        ],
         "unseen": [
             {"path": source.id, "reason": source.unseen.reason}
             for source in group.sources.values()
             if source.unseen is not None
         ],
+    }
+
+
+def _steps(run: Run) -> dict[str, int | None]:
+    return {"records": run.records, "first": run.first_step, "last": run.last_step, "total": run.planned}
+
+
+def _stage(engine: Engine, pipeline: Pipeline, stage: WatchedRun, now: float) -> dict[str, Any]:
+    """Return one stage of a pipeline."""
+    progress = stage.progress()
+    return {
+        "name": stage.stage,
+        "state": engine.state(pipeline.group, stage, now),
+        "steps": _steps(stage.run),
+        "progress": finite(progress.fraction),
+        "eta_seconds": finite(progress.eta_seconds),
+        "results": {name: finite(value) for name, value in stage.run.results.items()},
+        "metrics": {name: _metric(stage.run, name) for name in stage.run.series},
+        "checkpoints": _checkpoints(stage.run),
     }
 
 
@@ -98,9 +123,10 @@ def _checkpoint(seen: Checkpoint) -> dict[str, Any]:
     }
 
 
-def incident_object(row: IncidentRow) -> dict[str, Any]:
-    """Return one incident of the document."""
-    return {
+def incident_object(row: IncidentRow, stage: str = "") -> dict[str, Any]:
+    """Return one incident of the document, with the stage of a pipeline in which it arose."""
+    told = {"stage": stage} if stage else {}
+    return told | {
         "rule": row.rule,
         "severity": row.severity,
         "state": row.state,
@@ -135,23 +161,23 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _newest(watched: WatchedRun, name: str) -> float | str | None:
+def _newest(run: Run, name: str) -> float | str | None:
     """Return the newest value of a metric; a word where it is no number: nan, inf or -inf."""
-    value = watched.run.latest(name)
+    value = run.latest(name)
     return value if value is None or math.isfinite(value) else str(value)
 
 
-def _metric(watched: WatchedRun, name: str) -> dict[str, Any]:
-    series = watched.run.series[name].summary
+def _metric(run: Run, name: str) -> dict[str, Any]:
+    series = run.series[name].summary
     out: dict[str, Any] = {
         "count": series.count,
         "first": finite(series.first),
         "last": finite(series.last),
-        "newest": _newest(watched, name),
+        "newest": _newest(run, name),
         "min": finite(series.minimum),
         "max": finite(series.maximum),
         "nonfinite": series.nonfinite,
     }
-    if name in watched.run.printed:
-        out["printed"] = watched.run.printed[name]
+    if name in run.printed:
+        out["printed"] = run.printed[name]
     return out

@@ -27,6 +27,7 @@ from runwatch.core.series import FULL, Detail
 from runwatch.watcher.engine.endings import event_of, orphaned
 from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group, title_of
 from runwatch.watcher.engine.judging import Judging, adapted
+from runwatch.watcher.engine.pipelines import Pipeline, pipelines
 from runwatch.watcher.engine.provisional import Provisional
 from runwatch.watcher.engine.reference import beside
 from runwatch.watcher.engine.source import Source
@@ -156,15 +157,17 @@ class Engine:
         before = group.leader
         if group.elect(source) and group.runs:
             follower = before.id if before is not None and before.member.rank is None else None
-            group.runs[-1] = self._watch(group.runs[-1].run.led_anew(follower))
+            group.runs[-1] = self._led_anew(group.runs[-1], follower)
         changes: list[Change] = []
         for segment in source.splitter.split(batch, live=live, arrival=arrival):
             leads = source is group.leader or group.leader is None
             if segment.leads_anew and leads and group.runs:
-                group.runs[-1] = self._watch(group.runs[-1].run.led_anew(None))
+                group.runs[-1] = self._led_anew(group.runs[-1], None)
             if segment.begins_run and leads and group.runs:
                 changes += self._close(group.runs[-1], arrival)
                 self._begin(group)
+            if segment.is_stage and leads:
+                _follow(group)
             whole = source.with_early(segment.block)
             if not group.runs:
                 if not _tells(whole):
@@ -346,9 +349,14 @@ class Engine:
             for watched in group.runs:
                 yield group, watched
 
+    def pipelines(self) -> Iterator[Pipeline]:
+        """Yield every run as people see it, the stages of a pipeline together."""
+        for group in self.groups.values():
+            yield from pipelines(group)
+
     def state(self, group: Group, watched: WatchedRun, now: float) -> str:
         """Return running, stalled, crashed, finished, blind or unknown."""
-        if watched.phase in ENDED_OR_BLIND:
+        if watched.phase in ENDED_OR_BLIND and not group.goes_on(watched, now):
             return watched.phase
         return "running" if group.lives(now) and not watched.closed else "unknown"
 
@@ -421,7 +429,8 @@ class Engine:
             group.aside = None
             return
         group.begun += 1
-        name = group.name if group.begun == 1 else f"{group.name}#{group.begun}"
+        group.launches += 1
+        name = group.name if group.launches <= 1 else f"{group.name}#{group.launches}"
         group.runs.append(self._watch(Run(f"{group.id}#{group.begun}", name, detail=self._detail)))
         del group.runs[:-MAX_RUNS]
 
@@ -432,6 +441,12 @@ class Engine:
             watched.run.name = name + watched.run.name.removeprefix(before)
             watched.incidents.rename(watched.run.name)
             watched.rules = adapted(watched.rules, self.rules.build(watched.run.name))
+
+    def _led_anew(self, watched: WatchedRun, follower: str | None) -> WatchedRun:
+        """Return a run whose steps another source tells from the first; `follower` led before."""
+        anew = self._watch(watched.run.led_anew(follower))
+        anew.number, anew.follows = watched.number, watched.follows
+        return anew
 
     def _watch(self, run: Run) -> WatchedRun:
         return WatchedRun(run, self.rules.build(run.name), IncidentBook(run.id, run.name))
@@ -481,6 +496,16 @@ class Engine:
             blind=lost,
             blind_ranks=lost is None and group.lost_ranks,
         )
+
+
+def _follow(group: Group) -> None:
+    """Make the newest run of a group a further stage of the run before it."""
+    before, stage = group.runs[-2:]
+    group.launches -= 1
+    stage.follows, stage.number, stage.run.name = True, before.number + 1, before.run.name
+    stage.incidents.rename(stage.run.name)
+    told, before.run.stage.announced = before.run.stage.announced, ()
+    stage.run.stage.announced = (*told, *stage.run.stage.announced)
 
 
 def _is_news(batch: Batch) -> bool:

@@ -21,7 +21,7 @@ from runwatch.core.machine import Machine
 from runwatch.core.metrics import label
 from runwatch.core.readability import Lost
 from runwatch.core.rows import times_of
-from runwatch.core.run import Run
+from runwatch.core.run import REST, Run
 from runwatch.render.numbers import duration
 from runwatch.watcher.engine.agreement import Telling, clocks, compare
 from runwatch.watcher.engine.provisional import Provisional, Settled
@@ -44,7 +44,9 @@ KINDS = {
     METRICS: "metrics",
     DIRECTORY: "checkpoints and facts",
 }
-_SAID_BY_LEADER = frozenset({"finished", "over", "early_stop"})
+_OF_STAGES = frozenset({"stage", "result"})
+"""Events that are read with the steps of their own source."""
+_SAID_BY_LEADER = frozenset({"finished", "over", "early_stop"}) | _OF_STAGES
 """Events that are about the run only where its leader tells them: one rank may end before the others."""
 
 
@@ -57,7 +59,9 @@ class Group:
     sources: dict[str, Source] = field(default_factory=dict)
     runs: list[WatchedRun] = field(default_factory=list)
     begun: int = 0
-    """Runs that ever began here."""
+    """Runs that ever began here, each stage of a pipeline counted."""
+    launches: int = 0
+    """The same, each pipeline counted once."""
     stale: bool = False
     """It was old when it was opened."""
     lived: bool = False
@@ -104,6 +108,7 @@ class Group:
             sources=settled.sources,
             leader=settled.leader,
             begun=settled.begun,
+            launches=settled.launches,
             aside=settled.aside,
             settled=None,
         )
@@ -145,9 +150,17 @@ class Group:
         """Return whether it was written to lately, or a process of it is there, at Unix time `now`."""
         return (self.written is not None and now - self.written < FRESH) or any(self.machine.own())
 
+    def goes_on(self, watched: WatchedRun, now: float) -> bool:
+        """Return whether a run whose training is over goes on with something else, such as evaluations."""
+        behind = watched is self.runs[-1] and watched.phase == "finished" and watched.run.goes_on
+        fresh = self.lived and self.written is not None and now - self.written < REST
+        return behind and fresh and self.machine.ended is None
+
     def shown_phase(self, watched: WatchedRun, now: float) -> str:
         """Return a run's phase for people: one that nobody saw alive may have ended long ago."""
         phase = watched.phase
+        if self.goes_on(watched, now):
+            return "evaluating"
         gone = watched.closed or not (self.lived or self.lives(now))
         return "unknown" if gone and phase not in ENDED_OR_BLIND else phase
 
@@ -242,18 +255,21 @@ class Group:
         if rank is not None and self.leader is not None and rank != self.leader.member.rank:
             events = [event for event in block.events if event.kind not in _SAID_BY_LEADER]
             return replace(
-                block, rank=rank, events=events, marks={}, ranks={}, restarts=(), total=None, bar=None
-            )
+                block, rank=rank, events=events, marks={}, ranks={}, restarts=(), total=None, bar=None,
+                results={},
+            )  # fmt: skip
         worse = {other.id for other in self.sources.values() if self._goes_over(source, other)}
         mine = run.claim(block.samples, source.id, self._earlier(source), worse)
         samples = {name: told for name, told in block.samples.items() if name in mine}
         repeated = {name: told for name, told in block.samples.items() if name not in mine}
-        events = [*block.events, *self._disagreements(run, source, repeated)]
+        own = (event for event in block.events if event.kind not in _OF_STAGES)
+        events = [*own, *self._disagreements(run, source, repeated)]
         marks = {kind: at for kind, at in block.marks.items() if kind not in (TRAIN, BAR)}
         bar = None if run.records and run.stepped else block.bar
         return replace(
-            block, samples=samples, events=events, progress=None, restarts=(), marks=marks, bar=bar
-        )
+            block, samples=samples, events=events, progress=None, restarts=(), marks=marks, bar=bar,
+            results={},
+        )  # fmt: skip
 
     def clocks_apart(self, source: Source, batch: Batch) -> Iterator[Event]:
         """Compare when steps were made with what the leader says; yield an event if that differs, once."""

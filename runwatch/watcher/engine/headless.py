@@ -15,6 +15,7 @@ from runwatch.core.snapshot import Progress
 from runwatch.watcher.engine.document import finite, incident_object, run_object
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.group import FRESH, Group
+from runwatch.watcher.engine.pipelines import Pipeline
 from runwatch.watcher.engine.views import Shown
 from runwatch.watcher.engine.watched import WatchedRun
 
@@ -61,21 +62,24 @@ class Headless:
 
     def progress(self, now: float, *, reading: Container[str] = ()) -> Iterator[dict[str, Any]]:
         """Yield what is due at Unix time `now`; nothing of groups whose history is still being read."""
-        runs = [(group, watched) for group, watched in self._engine.runs() if group.id not in reading]
-        for group, watched in runs:
-            if watched.run.id not in self._known:
-                yield from self._announce(group, watched)
-        for _, watched in runs:
+        runs = [each for each in self._engine.pipelines() if each.group.id not in reading]
+        for pipeline in runs:
+            for watched in pipeline.stages:
+                if watched.run.id not in self._known:
+                    yield from self._announce(pipeline, watched)
+        for pipeline in runs:
+            watched = pipeline.newest
             if watched.run.records > self._ended.get(watched.run.id, watched.run.records):
                 del self._ended[watched.run.id]  # its launcher started it again
             if self._due(watched, now):
                 yield self._progress(watched, now)
-        for group, watched in runs:
-            if watched.run.id not in self._ended and self._is_over(group, watched, now):
+        for pipeline in runs:
+            watched = pipeline.newest
+            if watched.run.id not in self._ended and self._is_over(pipeline.group, watched, now):
                 self._ended[watched.run.id] = watched.run.records
                 if self._told.get(watched.run.id, (now, None))[1] != (watched.run.last_step or 0):
                     yield self._progress(watched, now)  # so that the newest that is told is where it ended
-                yield self._end(group, watched, now)
+                yield self._end(pipeline, now)
         if not self._gave_up and self._is_nothing(now):
             self._gave_up = True
             name = ", ".join(group.name for group in list(self._engine.groups.values())[:3])
@@ -88,11 +92,15 @@ class Headless:
             body = incident_object(change.row)
             yield {"type": "incident", "run": change.row.run, "change": name, "incident": body}
 
-    def _announce(self, group: Group, watched: WatchedRun) -> Iterator[dict[str, Any]]:
-        """Yield a run and the incidents its history left, as they are now."""
+    def _announce(self, pipeline: Pipeline, watched: WatchedRun) -> Iterator[dict[str, Any]]:
+        """Yield a run, or a further stage of one, and the incidents its history left, as they are now."""
         run = watched.run
         self._known.add(run.id)
-        yield {"type": "run", "run": run.name, "format": run.format, "sources": list(group.paths)}
+        if watched.follows and watched is not pipeline.stages[0]:
+            yield {"type": "stage", "run": run.name, "stage": watched.stage, "number": watched.number}
+        else:
+            sources = list(pipeline.group.paths)
+            yield {"type": "run", "run": run.name, "format": run.format, "sources": sources}
         for row in sorted(watched.incidents.rows(), key=lambda row: (row.line or 0, row.rule)):
             if row.state != "pending":  # in the order of the log, as if it had been watched
                 body = incident_object(row)
@@ -112,6 +120,7 @@ class Headless:
         run = watched.run
         self._told[run.id] = (now, run.last_step or 0)
         body = _told(run, watched.progress(), watched.phase, now)
+        body |= {"stage": watched.stage_now} if watched.stage_now else {}
         why = {"reason": watched.reason} if watched.reason else {}
         return {"type": "progress", **body, **why, "records": run.records}
 
@@ -122,6 +131,8 @@ class Headless:
             return False
         settle = SETTLE if len(group.sources) == 1 else SETTLE_TOGETHER
         quiet = group.written is None or now - group.written >= settle
+        if group.goes_on(watched, now):
+            return False
         return quiet and watched.phase in ("finished", "crashed", "stalled")
 
     def _is_nothing(self, now: float) -> bool:
@@ -137,16 +148,18 @@ class Headless:
 
         return bool(groups) and all(not group.runs and over(group) for group in groups)
 
-    def _end(self, group: Group, watched: WatchedRun, now: float) -> dict[str, Any]:
-        state = self._engine.state(group, watched, now)
-        serious = any(r.severity == "critical" for r in watched.incidents.rows())
+    def _end(self, pipeline: Pipeline, now: float) -> dict[str, Any]:
+        watched = pipeline.newest
+        state = self._engine.state(pipeline.group, watched, now)
+        rows = [row for stage in pipeline.stages for row in stage.incidents.rows()]
+        serious = any(row.severity == "critical" for row in rows)
         code = ExitCode.FINDINGS if state in ("crashed", "stalled") or serious else ExitCode.OK
         return {
             "type": "end",
             "run": watched.run.name,
             "state": state,
             "exit_code": int(code),
-            "summary": run_object(self._engine, group, watched, now),
+            "summary": run_object(self._engine, pipeline, now),
         }
 
 

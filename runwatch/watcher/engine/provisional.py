@@ -32,4 +32,5 @@ class Settled:
     sources: dict[str, Source]
     leader: Source | None
     begun: int
+    launches: int
     aside: WatchedRun | None

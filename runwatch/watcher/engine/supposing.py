@@ -33,7 +33,7 @@ def put_aside(group: Group) -> None:
         shared += [source.log, source.read_when, source.member]
     for watched in group.runs[-1:]:
         shared += [watched.run.checkpoints, watched.run.about]
-    state = Settled(group.runs, group.sources, group.leader, group.begun, group.aside)
+    state = Settled(group.runs, group.sources, group.leader, group.begun, group.launches, group.aside)
     group.settled = deepcopy(state, {id(one): one for one in shared})
 
 
@@ -50,7 +50,8 @@ def take_back(group: Group, now: float) -> None:
             source.written, source.ended = known.written, known.ended
             source.lost, source.looked = known.lost, known.looked
     group.runs, group.sources, group.leader = settled.runs, settled.sources, settled.leader
-    group.begun, group.aside, group.settled = settled.begun, settled.aside, None
+    group.begun, group.launches = settled.begun, settled.launches
+    group.aside, group.settled = settled.aside, None
 
 
 def unreported(group: Group, changes: Iterable[Change]) -> list[Change]:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runwatch.core.checkpoint import State
 from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS, label
+from runwatch.render.plain import results
 from runwatch.watcher.engine.evidence import sound
 
 if TYPE_CHECKING:
     from runwatch.alerts.delivery.run_notices import Look
     from runwatch.alerts.delivery.signals import Target
     from runwatch.alerts.incidents.incidents import Change
-    from runwatch.core.run import Run
     from runwatch.watcher.engine.engine import Engine
+    from runwatch.watcher.engine.pipelines import Pipeline
     from runwatch.watcher.engine.watched import WatchedRun
 
 TREND_POINTS = 240
@@ -69,21 +70,23 @@ def looks(engine: Engine, now: float, command: str) -> list[Look]:
     from runwatch.alerts.delivery.run_notices import Look
 
     found = []
-    for group, watched in engine.runs():
+    for pipeline in engine.pipelines():
+        group, watched = pipeline.group, pipeline.newest
         run, progress = watched.run, watched.progress()
         phase = engine.state(group, watched, now)
         found.append(
             Look(
-                id=run.id,
+                id=pipeline.stages[0].run.id,
                 group=group.id,
                 name=run.name,
-                phase=watched.phase if phase == "running" else phase,
+                phase=group.shown_phase(watched, now) if phase == "running" else phase,
                 live=run.progressed is not None or phase == "running",
-                records=run.records,
+                records=sum(stage.run.records for stage in pipeline.stages),
+                stage=progress.stage,
                 step=run.last_step,
                 total=run.planned,
                 eta=progress.eta_seconds,
-                metrics=partial(_metrics, run),
+                metrics=partial(_metrics, pipeline),
                 checkpoint=partial(_checkpoint, watched),
                 look=command,
             )
@@ -91,9 +94,13 @@ def looks(engine: Engine, now: float, command: str) -> list[Look]:
     return found
 
 
-def _metrics(run: Run) -> tuple[str, ...]:
-    """Return the newest values of the metrics that matter at an end, and their best where it is behind."""
+def _metrics(pipeline: Pipeline) -> tuple[str, ...]:
+    """Return the newest values of the metrics that matter at an end, and their best where it is behind.
+
+    Behind them what each stage gave in the evaluation behind its training.
+    """
     told = []
+    run = pipeline.newest.run
     for name in (LOSS, VAL_LOSS, VAL_BPB):
         value, series = run.latest(name), run.series.get(name)
         if value is None or series is None:
@@ -101,6 +108,10 @@ def _metrics(run: Run) -> tuple[str, ...]:
         best = series.summary.minimum
         behind = math.isfinite(best) and not value <= best and name != LOSS
         told.append(f"{label(name)} {value:.4g}" + (f" (best {best:.4g})" if behind else ""))
+    for stage in pipeline.stages:
+        if stage.run.results:
+            of = f" of {stage.stage}" if pipeline.many else ""
+            told.append(f"Results{of}: {results(stage.run.results)}")
     return tuple(told)
 
 

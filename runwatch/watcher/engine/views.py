@@ -28,10 +28,12 @@ from runwatch.core.snapshot import (
     Snapshot,
 )
 from runwatch.core.text import plain
-from runwatch.watcher.engine import checkpoint_view, machine_view, parallel
+from runwatch.watcher.engine import checkpoint_view, machine_view, parallel, stage_view
 from runwatch.watcher.engine.evidence import sound
 from runwatch.watcher.engine.group import Group
+from runwatch.watcher.engine.pipelines import pipelines
 from runwatch.watcher.engine.source import Source
+from runwatch.watcher.engine.stage_view import finite, not_finite
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.protocol import Chart, View
 
@@ -153,7 +155,11 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
     told: list[RunRow] = []
     picked: tuple[Shown, WatchedRun | None, Run] | None = None
     best: tuple[bool, int, int, float] | None = None
+    former = _former(shown)
     for item, watched, run in _entries(shown):
+        if run.id in former:
+            picked = (item, watched, run) if view.run == run.id else picked
+            continue
         row = _row(item, watched, run, now)
         told.append(row)
         recent = row.age is not None and row.age < _DAY  # what is wrong with older ones is known by now
@@ -167,7 +173,13 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
 
 def rows(shown: Sequence[Shown], now: float) -> list[RunRow]:
     """Return one line for each run at Unix time `now`."""
-    return [_row(item, watched, run, now) for item, watched, run in _entries(shown)]
+    former = _former(shown)
+    return [_row(*entry, now) for entry in _entries(shown) if entry[2].id not in former]
+
+
+def _former(shown: Sequence[Shown]) -> set[str]:
+    """Return the ids of the stages of pipelines that others followed: they are no runs of their own."""
+    return {stage.run.id for item in shown for each in pipelines(item.group) for stage in each.stages[:-1]}
 
 
 def _newest(told: Sequence[RunRow]) -> Sequence[RunRow]:
@@ -232,7 +244,7 @@ def _charts(run: Run, charts: Sequence[Chart]) -> tuple[Columns, ...]:
 def _row(shown: Shown, watched: WatchedRun | None, run: Run, now: float) -> RunRow:
     written = shown.group.written
     loss = run.latest(LOSS)
-    firing = [r for r in watched.incidents.rows() if r.state == "firing"] if watched else []
+    firing = [r for r in stage_view.incidents(shown.group, watched) if r.state == "firing"]
     return RunRow(
         id=run.id,
         name=run.label,
@@ -240,8 +252,8 @@ def _row(shown: Shown, watched: WatchedRun | None, run: Run, now: float) -> RunR
         progress=watched.progress() if watched and watched.run is run else run.progress(),
         critical=sum(r.severity == "critical" for r in firing),
         warning=sum(r.severity == "warning" for r in firing),
-        loss=_finite(loss),
-        loss_text="" if loss is None or math.isfinite(loss) else str(loss),
+        loss=finite(loss),
+        loss_text=not_finite(loss),
         age=None if written is None else max(0.0, now - written),
         reason=watched.reason if watched else "",
     )
@@ -266,14 +278,14 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         sources=group.paths[:MAX_SOURCES],
         whys=group.whys[:MAX_SOURCES],
         age=None if written is None else max(0.0, now - written),
-        elapsed=_finite(run.latest("total time")),
+        elapsed=finite(run.latest("total time")),
         history=shown.history,
         records=run.records,
         latest=tuple(_latest(run, name) for name in list(run.series)[:MAX_METRICS]),
         charts=_charts(run, view.charts),
         marks=tuple(_marks(watched, run)),
         ranks=_ranks(run, group.machine, now),
-        incidents=watched.incidents.rows()[:MAX_INCIDENTS] if watched else (),
+        incidents=stage_view.incidents(shown.group, watched)[:MAX_INCIDENTS],
         checkpoints=checkpoint_view.rows(run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS),
         saving=checkpoint_view.saving(run, phase, now, sound(watched.incidents.rows()) if watched else None),
         events=_events(run) if view.details else (),
@@ -287,6 +299,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         parallel=parallel.sizes(run.about) if run.ranks or group.machine.processes else {},
         has_machine=bool(group.machine.processes or group.machine.gpus),
         machine=machine_view.view(group.machine, now, group.deadline) if view.machine else None,
+        stages=stage_view.rows(group, watched, now),
     )
 
 
@@ -344,9 +357,9 @@ def _rank(rank: int, state: RankState, run: Run, now: float, place: RankPlace | 
         state.done,
         run.total if state.training else state.total,
         None if state.seen is None else max(0.0, now - state.seen),
-        step_time=_finite(state.step_time),
-        loss=_finite(loss),
-        loss_text="" if loss is None or math.isfinite(loss) else str(loss),
+        step_time=finite(state.step_time),
+        loss=finite(loss),
+        loss_text=not_finite(loss),
         place=place,
     )
 
@@ -358,13 +371,13 @@ def _latest(run: Run, name: str) -> Latest:
     last_step = summary.last_step
     return Latest(
         metric=name,
-        value=_finite(value),
+        value=finite(value),
         text="" if math.isfinite(value) or not len(newest) else str(value),
         step=last_step,
         count=summary.count,
         nonfinite=summary.nonfinite,
-        minimum=_finite(summary.minimum),
-        maximum=_finite(summary.maximum),
+        minimum=finite(summary.minimum),
+        maximum=finite(summary.maximum),
         printed=run.printed.get(name, ""),
     )
 
@@ -384,7 +397,3 @@ def _evaluations(run: Run) -> list[int]:
     series = next((run.series[name] for name in run.series if name.startswith("val/")), None)
     steps = series.newest()[0][-MAX_EVALUATIONS:] if series is not None else ()
     return sorted({int(step) for step in steps if math.isfinite(step)})
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -20,6 +20,10 @@ class WatchedRun:
     run: Run
     rules: list[Rule]
     incidents: IncidentBook
+    number: int = 1
+    """Which stage of a pipeline it is, from 1."""
+    follows: bool = False
+    """It is a further stage of the run before it."""
     closed: bool = False
     """Another run of the same sources has begun."""
     source: str = ""
@@ -46,9 +50,22 @@ class WatchedRun:
             return "blind"
         return "stalled" if firing & {"hang", "ended"} and not self.run.finished else self.run.phase
 
+    @property
+    def stage(self) -> str:
+        """What to call it as a stage of a pipeline: its name, else its number."""
+        return self.run.stage_name or f"stage {self.number}"
+
+    @property
+    def stage_now(self) -> str:
+        """The stage of a pipeline that it is in, or that was announced behind its end; "" if it has none."""
+        announced, header = self.run.stage.announced, self.run.stage.header
+        if self.run.finished and announced:
+            return announced[-1].name
+        return self.stage if self.follows or header is not None else ""
+
     def progress(self) -> Progress:
         """Return how far the run is; one that stands still, or cannot be seen, has no ETA."""
-        progress = self.run.progress()
+        progress = msgspec.structs.replace(self.run.progress(), stage=self.stage_now)
         if self.phase in ("crashed", "stalled", "blind"):
             return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None, rate=None)
         return progress

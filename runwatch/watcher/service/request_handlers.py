@@ -121,7 +121,7 @@ def _health(server: ServerApi, request: protocol.Health, now: float) -> Iterator
         state=os.fsdecode(server.assignment.state),
         paths=tuple(path.decode("utf-8", "replace") for path in server.paths[:MOST_PATHS]),
         channels=tuple(config.everyone()),
-        runs=sum(len(group.runs) for group in server.engine.groups.values()),
+        runs=sum(1 for _ in server.engine.pipelines()),
         sources=len(server.engine.sources),
         unknown=sum(shown.quiet for shown in server.shown.values()),
         clients=server.connected,
@@ -136,8 +136,8 @@ def _runs(server: ServerApi, request: protocol.Runs, now: float) -> Iterator[Rep
         for rows, more in _parts(urgent(views.rows(tuple(server.shown.values()), now)), PART):
             yield protocol.RunList(to, runs=rows, more=more)
         return
-    for found, more in _parts(list(server.engine.runs()), DOCUMENTS):
-        bodies = tuple(run_object(server.engine, group, watched, now) for group, watched in found)
+    for found, more in _parts(list(server.engine.pipelines()), DOCUMENTS):
+        bodies = tuple(run_object(server.engine, each, now) for each in found)
         yield protocol.RunList(to, documents=bodies, more=more)
 
 

@@ -1,0 +1,60 @@
+"""Lines of a pipeline beside its training: headers of stages, and scores of an evaluation.
+
+A header numbers a stage or is a banner that names a kind of training: `=== Stage 2/4: SFT ===`,
+`==> mid-training`. A score stands alone on its line: `MMLU accuracy: 31.65%`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from runwatch.core.text import decode
+from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.words import is_quality
+
+_NAME = rb"[A-Za-z][\w +&/,-]{1,60}?(?: ?\([^()]{0,40}\))?"
+_KINDS = (
+    rb"(?:pre|mid|post|base|continued|further|main|joint)?[ _-]?(?:pre-?)?train(?:ing)?|fine-?tun(?:e|ing)|"
+    rb"sft|dpo|ppo|grpo|rlhf|rl|reward model(?:ing)?|distill(?:ation|ing)?|evaluation|eval|tokenizer|report"
+)
+STAGE = (
+    rb"(?:(?:\A|[\]|>:-] )[^\w\s]{0,80} {0,8}[^\w\s]{0,8} ?"
+    rb"(?:[Ss]tage|STAGE|[Pp]hase|PHASE) #?(?P<number>\d{1,2})(?: ?(?:/|of) ?(?P<of>\d{1,2}))?"
+    rb" ?[:.)|\xe2\x80\x93\x94-]+ ?(?P<name>" + _NAME + rb")"
+    rb"|(?:==>|===|>>>) (?P<title>(?:[\w+.-]+ ){0,3}(?i:" + _KINDS + rb")(?: [\w+./-]+)?(?: ?\([^()]{0,40}\))?))"
+    rb"[^\w]{0,80}\Z"
+)  # fmt: skip
+STAGE_NEEDLES = (b"tage ", b"TAGE ", b"hase ", b"HASE ", b"==> ", b"=== ", b">>> ")
+_SCORES = (
+    b"ccuracy", b"score", b"Score", b"metric", b"bpb", b"erplexity", b"mAP", b"IoU", b"AUC", b"BLEU", b"pass@",
+)  # fmt: skip
+RESULT = (
+    rb"\A(?:.{0,80}?[\]|>:-] )?\W{0,6}(?P<name>(?=[A-Za-z])[\w@/+.() -]{0,60}?(?:"
+    + b"|".join(_SCORES)
+    + rb")[\w@/+.() -]{0,20}?) ?[:=] ?"
+    rb"(?P<value>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?) ?(?P<share>%)?(?: ?\(\d+ ?/ ?\d+\))?[\s.!]*\Z"
+)
+RESULT_NEEDLES = _SCORES
+_LEAST = re.compile(rb"(?i)min(?:imum)?\b|lowest\b")
+"""What says again the best of what was told before."""
+_STAGE, _RESULT = re.compile(STAGE), re.compile(RESULT)
+
+
+def stage(line: bytes) -> dict[str, str]:
+    """Return what a header announces: name, number, of; empty if the line is none."""
+    found = _STAGE.search(line)
+    if found is None:
+        return {}
+    told = {"name": found["name"] or found["title"], "number": found["number"], "of": found["of"]}
+    return {key: decode(value.partition(b"(")[0].strip(), 60) for key, value in told.items() if value}
+
+
+def result(line: bytes) -> dict[str, str]:
+    """Return the score that a line tells: name and value, a share in [0, 1]; empty if the line tells none."""
+    found = _RESULT.search(line)
+    if found is None or _LEAST.match(found["name"]):
+        return {}
+    if not is_quality(found["name"]) and not found["name"].endswith((b"metric", b"score")):
+        return {}
+    value = float(found["value"]) / (100.0 if found["share"] else 1.0)
+    return {"name": canonical(decode(found["name"], 60)), "value": repr(round(value, 12))}
