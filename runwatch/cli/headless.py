@@ -17,6 +17,7 @@ from runwatch.core import metrics
 from runwatch.core.errors import EngineError, ExitCode, RunwatchError
 from runwatch.core.text import escaped, plain
 from runwatch.render import cells, numbers
+from runwatch.render import plain as plain_words
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.states import ended
 from runwatch.watcher import protocol
@@ -124,6 +125,7 @@ class Printer:
             return escaped(msgspec.json.encode(body).decode())
         say = {
             "run": self._run,
+            "stage": self._stage,
             "preview": self._preview,
             "progress": self._progress,
             "incident": self._incident,
@@ -135,6 +137,9 @@ class Printer:
 
     def _run(self, run: str, body: dict[str, Any]) -> str:
         return f"{run}: {body['format'] or 'unknown format'}, {', '.join(body['sources'])}"
+
+    def _stage(self, run: str, body: dict[str, Any]) -> str:
+        return f"{run}: stage {body['number']} begins: {body['stage']}"
 
     def _preview(self, run: str, body: dict[str, Any]) -> str:
         share = "" if body["history"] is None else f", {100 * body['history']:.0f}%"
@@ -165,6 +170,8 @@ class Printer:
         parts = [state]
         if run in self._newest:
             parts.append(_values({**self._newest[run], "eta_seconds": None}))
+        if results := body.get("summary", {}).get("results"):
+            parts.append(f"results: {plain_words.results(results)}")
         found = list(self._found.get(run, {}).values())
         graver = [(found.count(name), name) for name in ("critical", "warning") if name in found]
         parts.append(", ".join(f"{n} {name}" for n, name in graver) or "no findings")
@@ -179,7 +186,8 @@ def _values(body: dict[str, Any]) -> str:
     parts = []
     if body["step"] is not None:
         total = f"/{body['total']:,}" if body["total"] else ""
-        parts.append(f"step {body['step']:,}{total}")
+        stage = f"{body['stage']}: " if body.get("stage") else ""
+        parts.append(f"{stage}step {body['step']:,}{total}")
     if body["progress"] is not None:
         parts.append(f"{100 * body['progress']:.1f}%")
     if body["eta_seconds"] and not ended(body["phase"]):

@@ -77,6 +77,11 @@ class Stage:
     newest: dict[str, int] = field(default_factory=dict)
     """Path of a source -> offset of its newest evaluation or bar."""
 
+    @property
+    def next_trains(self) -> bool:
+        """Whether another stage of training was announced behind it."""
+        return bool(self.announced) and self.announced[-1].trains
+
     def observe(self, block: Block, *, first: bool) -> None:
         """Take in a block of the run; `first` if it has no training record so far."""
         told = [header_of(event) for event in block.events if event.kind == "stage"]

@@ -85,6 +85,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("config", ("7",), "", "configuration and sources", "views", _ALL),
     Action("previous_run", ("[",), "Run", "previous run", "everywhere", rank=40, twin="]"),
     Action("next_run", ("]",), "", "next run", "everywhere"),
+    Action("previous_stage", ("{",), "Stage", "previous stage", "everywhere", rank=41, twin="}"),
+    Action("next_stage", ("}",), "", "next stage", "everywhere"),
     Action("next_alert", ("!",), "Alert", "go to the next firing alert", "everywhere", rank=20),
     Action("pause", ("space",), "Pause", "hold the picture; watching goes on", "everywhere", rank=30),
     Action("screenshot", ("P",), "", "save this screen as SVG and as text", "everywhere"),

@@ -196,6 +196,8 @@ class RunwatchApp(App[int], inherit_bindings=False):
         runs = scene.snapshot.runs if scene.snapshot else ()
         if action in {"next_run", "previous_run"}:
             return len(runs) > 1
+        if action in {"next_stage", "previous_stage"}:
+            return scene.run is not None and len(scene.run.stages) > 1
         if action == "next_alert":
             return bool(scene.firing()) or any(row.critical for row in runs)
         if action == "retry":
@@ -366,9 +368,24 @@ class RunwatchApp(App[int], inherit_bindings=False):
     def _other_run(self, by: int) -> None:
         scene = self.scene
         ids = [row.id for row in scene.snapshot.runs] if scene.snapshot else []
-        here = scene.run_id or (scene.run.id if scene.run else None)
+        here = scene.run.stages[-1].id if scene.run and scene.run.stages else scene.run_id
+        here = here or (scene.run.id if scene.run else None)
         at = ids.index(here) if here in ids else 0
         self.choose_run(ids[(at + by) % len(ids)])
+
+    def do_next_stage(self) -> None:
+        """Show the next stage of a pipeline."""
+        self._other_stage(1)
+
+    def do_previous_stage(self) -> None:
+        """Show the stage before."""
+        self._other_stage(-1)
+
+    def _other_stage(self, by: int) -> None:
+        run = self.scene.run
+        ids = [stage.id for stage in run.stages] if run else []
+        if run is not None and run.id in ids:
+            self.choose_run(ids[(ids.index(run.id) + by) % len(ids)])
 
     def choose_run(self, run: str) -> None:
         """Ask for another run."""

@@ -93,6 +93,8 @@ class Scene:
             return
         self.due = max(0, self.due - 1)
         before = self.run.id if self.run else None
+        if self.run and snapshot.run and self.run_id in {stage.id for stage in self.run.stages[-1:]}:
+            self.run_id = next((stage.id for stage in snapshot.run.stages[-1:]), self.run_id)
         if snapshot.run is None and snapshot.runs and self.run_id is not None:
             # It is known by another id now, or turned out to be no run.
             here = _source(self.run_id)

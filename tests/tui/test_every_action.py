@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from textual.widgets import Input
 
-from runwatch.core.snapshot import EventRow, IncidentRow
+from runwatch.core.snapshot import EventRow, IncidentRow, Progress, StageRow
 from runwatch.tui import actions
 from runwatch.tui.actions import ACTIONS, HELP, VIEWS, Registry
 
@@ -25,6 +25,7 @@ RICH = {
     "ranks": 64, "incidents": (LONG, SPIKE, SLOW, OLD), "link": "https://wandb.ai/a/b/runs/c", "log": LINES,
     "log_read": ((1, 0.0), (3, 7.0)), "checkpoints": CHECKPOINTS * 9, "parallel": {"tp": 2, "pp": 4},
     "events": tuple(EventRow("error", f"error {i}", i, i) for i in range(60)),
+    "stages": tuple(StageRow(key, name, "training", Progress(9)) for key, name in (("r0", "base"), ("r1", "sft"))),
     "metrics": ("train/loss", "perf/step_time", *(f"reward/{i}" for i in range(40))),
 }  # fmt: skip
 """A run in which nearly every key has something to do."""

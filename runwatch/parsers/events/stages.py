@@ -21,19 +21,22 @@ STAGE = (
     rb"(?:(?:\A|[\]|>:-] )[^\w\s]{0,80} {0,8}[^\w\s]{0,8} ?"
     rb"(?:[Ss]tage|STAGE|[Pp]hase|PHASE) #?(?P<number>\d{1,2})(?: ?(?:/|of) ?(?P<of>\d{1,2}))?"
     rb" ?[:.)|\xe2\x80\x93\x94-]+ ?(?P<name>" + _NAME + rb")"
-    rb"|(?:==>|===|>>>) (?P<title>(?:[\w+.-]+ ){0,3}(?i:" + _KINDS + rb")(?: [\w+./-]+)?(?: ?\([^()]{0,40}\))?))"
+    rb"|(?:==>|===|>>>) (?P<title>(?:[\w+.-]+ ){0,3}(?i:" + _KINDS + rb")(?: [\w+./-]+)?"
+    rb"(?: ?\([^()]{0,40}\))?))"
     rb"[^\w]{0,80}\Z"
 )  # fmt: skip
 STAGE_NEEDLES = (b"tage ", b"TAGE ", b"hase ", b"HASE ", b"==> ", b"=== ", b">>> ")
 _SCORES = (
-    b"ccuracy", b"score", b"Score", b"metric", b"bpb", b"erplexity", b"mAP", b"IoU", b"AUC", b"BLEU", b"pass@",
+    b"ccuracy", b"score", b"Score", b"metric", b"bpb", b"erplexity", b"mAP", b"IoU", b"AUC", b"BLEU",
+    b"pass@",
 )  # fmt: skip
+_WORD = rb"[A-Za-z0-9@+(][\w@/+.()-]{0,30}"
 RESULT = (
-    rb"\A(?:.{0,80}?[\]|>:-] )?\W{0,6}(?P<name>(?=[A-Za-z])[\w@/+.() -]{0,60}?(?:"
+    rb"\A(?:.{0,80}?[\]|>:-] )?\W{0,6}(?P<name>(?=[A-Za-z])(?:" + _WORD + rb" ){0,4}?[\w@/+.()-]{0,30}?(?:"
     + b"|".join(_SCORES)
-    + rb")[\w@/+.() -]{0,20}?) ?[:=] ?"
+    + rb")[\w@/+.()-]{0,20}(?: " + _WORD + rb"){0,2}) ?[:=] ?"
     rb"(?P<value>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?) ?(?P<share>%)?(?: ?\(\d+ ?/ ?\d+\))?[\s.!]*\Z"
-)
+)  # fmt: skip
 RESULT_NEEDLES = _SCORES
 _LEAST = re.compile(rb"(?i)min(?:imum)?\b|lowest\b")
 """What says again the best of what was told before."""

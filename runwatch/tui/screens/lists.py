@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.filtering import FilterScreen
-from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, PagePanel
+from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, PagePanel, StageTable
 from runwatch.tui.widgets.runs import RunTable
 
 _FAR = 10**9
@@ -116,12 +116,13 @@ class PageScreen(ListScreen):
 
 
 class Checkpoints(PageScreen):
-    """Checkpoints, and what happened."""
+    """The stages of a pipeline, checkpoints, and what happened."""
 
     view = actions.CHECKPOINTS
 
     def body(self) -> ComposeResult:
-        """Lay out the two tables."""
+        """Lay out the tables; that of stages takes no room where there are none."""
+        yield StageTable()
         yield CheckpointTable()
         yield EventTable()
 
@@ -129,6 +130,11 @@ class Checkpoints(PageScreen):
         """Give the checkpoints the rows they need: at most half of the view, and what the events leave."""
         upper, lower = self.query_one(CheckpointTable), self.query_one(EventTable)
         width, height = self.size.width - 2, self.size.height - 4
+        stages = self.query_one(StageTable)
+        stages.display = stages.needed(width) > 0
+        if stages.display:
+            stages.styles.height = min(stages.needed(width), max(4, height // 2))
+            height -= min(stages.needed(width), max(4, height // 2))
         most = max(4, height // 2, height - lower.needed(width))
         upper.styles.height = min(most, upper.needed(width))
 

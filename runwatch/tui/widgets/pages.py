@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from runwatch.render import cells, checkpoints
+from runwatch.render import cells, checkpoints, stages
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
@@ -91,6 +91,31 @@ class CheckpointTable(PagePanel):
         page = self.part(rows, height - 1 - len(rest))
         heading = checkpoints.heading(run.checkpoints, width)
         return Content([*title, *self.more()], [*rest, heading, *page], [(told, "value")])
+
+
+class StageTable(PagePanel):
+    """The stages of a pipeline, and what was evaluated behind each."""
+
+    def __init__(self) -> None:
+        super().__init__("stage-table")
+
+    def rows(self, width: int) -> list[Row]:
+        """Return all there is to show below the heading."""
+        run = self.scene.run
+        return stages.table(run.stages, run.id, width, self.scene.glyphs) if run else []
+
+    def needed(self, width: int) -> int:
+        """Return the height at which all is shown; 0 where there are no stages."""
+        rows = self.rows(width)
+        return 3 + len(rows) if rows else 0
+
+    def content(self, width: int, height: int) -> Content:
+        """Return the page of stages from `at`."""
+        found = self.scene.run.stages if self.scene.run else ()
+        title: Row = [("stages" if len(found) > 1 else "results", "title")]
+        title += [(f" {len(found)}", "dim")] if len(found) > 1 else []
+        page = self.part(self.rows(width), height - 1)
+        return Content([*title, *self.more()], [stages.heading(found, width), *page])
 
 
 class EventTable(PagePanel):

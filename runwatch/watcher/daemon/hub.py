@@ -181,8 +181,10 @@ class Hub:
             if host is self._chosen and snapshot.run is not None:
                 run = snapshot.run
                 age = None if run.age is None else run.age + late
+                stages = tuple(msgspec.structs.replace(s, id=self._id(host, s.id)) for s in run.stages)
+                name = self._name(host, run.name)
                 shown = msgspec.structs.replace(
-                    run, id=self._id(host, run.id), name=self._name(host, run.name), age=age
+                    run, id=self._id(host, run.id), name=name, age=age, stages=stages
                 )
         chosen = self._chosen
         lost = chosen.lost if chosen is not None else ""

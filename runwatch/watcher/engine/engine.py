@@ -175,9 +175,9 @@ class Engine:
                     continue
                 self._begin(group)
             source.early, source.early_total = (), None
-            watched = group.runs[-1]
+            watched = group.runs[-1] if leads else group.run_told(source, whole)
             told = replace(whole, late=True) if late else whole
-            block = group.told(source, told, leads=leads)
+            block = group.told(source, told, leads=leads, run=watched.run)
             watched.run.format = group.format
             watched.run.title = title_of(source, whole, watched.run.title)
             watched.run.printed.update(batch.printed)

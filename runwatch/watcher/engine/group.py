@@ -153,14 +153,15 @@ class Group:
     def goes_on(self, watched: WatchedRun, now: float) -> bool:
         """Return whether a run whose training is over goes on with something else, such as evaluations."""
         behind = watched is self.runs[-1] and watched.phase == "finished" and watched.run.goes_on
-        fresh = self.lived and self.written is not None and now - self.written < REST
-        return behind and fresh and self.machine.ended is None
+        fresh = self.written is not None and now - self.written < REST
+        starts = watched.run.stage.next_trains and any(self.machine.own())
+        return behind and self.lived and (fresh or starts) and self.machine.ended is None
 
     def shown_phase(self, watched: WatchedRun, now: float) -> str:
         """Return a run's phase for people: one that nobody saw alive may have ended long ago."""
         phase = watched.phase
         if self.goes_on(watched, now):
-            return "evaluating"
+            return "starting" if watched.run.stage.next_trains else "evaluating"
         gone = watched.closed or not (self.lived or self.lives(now))
         return "unknown" if gone and phase not in ENDED_OR_BLIND else phase
 
@@ -235,13 +236,26 @@ class Group:
             return source.strength == RECORDS
         return False
 
-    def told(self, source: Source, block: Block, *, leads: bool) -> Block:
-        """Return what a block of `source` tells the newest run.
+    def run_told(self, source: Source, block: Block) -> WatchedRun:
+        """Return the run that a block of a source that does not lead tells of.
+
+        A tracker writes late: what goes on with the steps of a stage that is over is still of that stage.
+        """
+        steps = [samples.step for samples in block.samples.values() if len(samples)]
+        first, last = min((s[0] for s in steps), default=-1.0), max((s[-1] for s in steps), default=-1.0)
+        former = next((w for w in self.runs[:-1] if w.run.id == source.tells and w.closed), None)
+        if former is None or not source.reached <= first <= last <= (former.run.last_step or 0):
+            former = self.runs[-1]
+        source.tells, source.reached = former.run.id, float(last)
+        return former
+
+    def told(self, source: Source, block: Block, *, leads: bool, run: Run) -> Block:
+        """Return what a block of `source` tells `run`.
 
         The leader tells everything. Another rank's log tells how far that rank is and
         what happened to it; any other source what the leader does not tell.
         """
-        run, rank = self.runs[-1].run, source.member.rank
+        rank = source.member.rank
         if len(self.sources) == 1 and not source.member.group:
             run.take_over(block.samples)  # others may come
             return block

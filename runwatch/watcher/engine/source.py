@@ -48,6 +48,10 @@ class Source:
     """When it says that steps were made: Unix time by step."""
     looked: bool = False
     """A directory: it was looked at."""
+    tells: str = ""
+    """Id of the run that it told of last, where another source leads."""
+    reached: float = -1.0
+    """The newest step that it told of that."""
     opened: int = 0
     """How many sources of its group were there before it."""
     early: tuple[Event, ...] = ()

@@ -57,11 +57,8 @@ class WatchedRun:
 
     @property
     def stage_now(self) -> str:
-        """The stage of a pipeline that it is in, or that was announced behind its end; "" if it has none."""
-        announced, header = self.run.stage.announced, self.run.stage.header
-        if self.run.finished and announced:
-            return announced[-1].name
-        return self.stage if self.follows or header is not None else ""
+        """The stage of a pipeline that it is; "" where nothing says that there are several."""
+        return self.stage if self.follows or self.run.stage.header is not None else ""
 
     def progress(self) -> Progress:
         """Return how far the run is; one that stands still, or cannot be seen, has no ETA."""

@@ -1,0 +1,41 @@
+"""The stages of a pipeline as rows of text: state, progress, loss, and the results of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runwatch.core.snapshot import StageRow
+from runwatch.render import cells, numbers, plain, states
+from runwatch.render.cells import Row
+from runwatch.render.glyphs import UNICODE, Glyphs
+
+_STATE, _STEPS, _LOSS = 13, 22, 8
+
+
+def table(stages: Sequence[StageRow], here: str, width: int, glyphs: Glyphs = UNICODE) -> list[Row]:
+    """Return a row for each stage and, below it, its results; the stage of id `here` is marked."""
+    names = max((cells.width(cells.settled(stage.name)) for stage in stages), default=0) + 1
+    names = min(names, max(8, width - _STATE - _STEPS - _LOSS - 6))
+    rows: list[Row] = []
+    for number, stage in enumerate(stages, 1):
+        word = f"{states.phase_sign(stage.phase, glyphs)} {states.phase_word(stage.phase)}"
+        told = plain.steps(stage.progress, states.ended(stage.phase)).rpartition(": ")[2]
+        loss = stage.loss_text or ("" if stage.loss is None else numbers.loss(stage.loss))
+        marked = stage.id == here
+        rows.append([
+            (f"{glyphs.pointer if marked else ' '} {number} ", "key"),
+            (cells.pad(word, _STATE, glyphs.ellipsis), states.phase_role(stage.phase)),
+            (cells.pad(stage.name, names, glyphs.ellipsis), "title" if marked else ""),
+            (f" {told:>{_STEPS}} {loss:>{_LOSS}}", ""),
+        ])  # fmt: skip
+        if results := {name: value for name, value in stage.results.items() if value is not None}:
+            lines = cells.wrapped(plain.results(results), max(8, width - 6), 3, glyphs.ellipsis)
+            rows += [[("      ", ""), (line, "value")] for line in lines]
+    return rows
+
+
+def heading(stages: Sequence[StageRow], width: int) -> Row:
+    """Return what the columns are."""
+    names = max((cells.width(cells.settled(stage.name)) for stage in stages), default=0) + 1
+    names = min(names, max(8, width - _STATE - _STEPS - _LOSS - 6))
+    return [(f"    {'state':<{_STATE}}{'stage':<{names}} {'step':>{_STEPS}} {'loss':>{_LOSS}}", "dim")]
