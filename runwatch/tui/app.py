@@ -368,8 +368,9 @@ class RunwatchApp(App[int], inherit_bindings=False):
     def _other_run(self, by: int) -> None:
         scene = self.scene
         ids = [row.id for row in scene.snapshot.runs] if scene.snapshot else []
-        here = scene.run.stages[-1].id if scene.run and scene.run.stages else scene.run_id
-        here = here or (scene.run.id if scene.run else None)
+        here = scene.run_id or (scene.run.id if scene.run else None)
+        if here not in ids and scene.run is not None and scene.run.stages:
+            here = scene.run.stages[-1].id
         at = ids.index(here) if here in ids else 0
         self.choose_run(ids[(at + by) % len(ids)])
 

@@ -96,6 +96,8 @@ class CheckpointTable(PagePanel):
 class StageTable(PagePanel):
     """The stages of a pipeline, and what was evaluated behind each."""
 
+    can_focus = False
+
     def __init__(self) -> None:
         super().__init__("stage-table")
 
