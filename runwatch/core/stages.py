@@ -25,6 +25,11 @@ _NO_TRAINING = re.compile(
 """What the name of a stage begins with or says in which nothing is trained."""
 _EVALUATES = (EVAL, RANK, BAR, "eval_begin", "result", "stage")
 """Kinds of records and events that show, behind the end of training, that more is to come."""
+_NO_RESULT = re.compile(
+    r"(?i)^(?:perf|train|system|host|proc)(?:/|_)|(?:^|[_/ ])(?:run)?time|per_sec"
+    r"|(?:^|_)(?:wps|wpb|bsz|ups|step_avg|total_flos|lr)$"
+)
+"""Names of what says nothing of how good the model is."""
 _FOLDER = re.compile(r"(?:\A|/)([A-Za-z][A-Za-z0-9]*)[_-]?(?:checkpoints?|ckpts?)(?:/|\Z)")
 _ANY = frozenset(
     ("model", "models", "my", "the", "save", "saved", "out", "output", "train", "training", "last")
@@ -119,7 +124,7 @@ def results_of(
     found: dict[str, float] = {}
     for name in (name for name in samples if name in told):
         here = (samples[name].offset >= max(low, after)) & (samples[name].offset < high)
-        if here.any() and name != EPOCH and not name.startswith(("perf/", "train/")):
+        if here.any() and name != EPOCH and not _NO_RESULT.search(name):
             found[name] = float(samples[name].value[here][-1])
     for event in batch.events:
         if event.kind == "result" and max(low, after) <= event.offset < high:
