@@ -214,3 +214,16 @@ def test_what_a_tracker_writes_late_is_of_the_stage_that_it_told_of():
     first, second = engine.groups["runs"].runs
     assert len(first.run.series["val/accuracy"]) == 60
     assert "val/accuracy" not in second.run.series
+
+
+def test_a_run_that_is_silent_for_longer_than_its_steps_explain_has_no_eta():
+    engine = folded(base(60)[: len(base(60)) // 2], live=True)
+    (group,) = engine.groups.values()
+    shown = [Shown(group)]
+
+    def eta(now: float) -> float | None:
+        return views.snapshot(shown, View(), now).runs[0].progress.eta_seconds
+
+    assert eta(1010.0) is not None
+    assert eta(1031.0) is None
+    assert document(engine, 1031.0)["runs"][0]["eta_seconds"] is None

@@ -9,6 +9,11 @@ from __future__ import annotations
 
 import msgspec
 
+_STALE = 30.0
+"""Seconds without a line before a run that steps quickly is called stale."""
+_STALE_STEPS = 10.0
+"""The same in steps, where those take longer."""
+
 
 class Progress(msgspec.Struct, frozen=True):
     """How far a run is, and when it will end."""
@@ -29,6 +34,15 @@ class Progress(msgspec.Struct, frozen=True):
     """The setting that tells the total, where step lines do not."""
     stage: str = ""
     """The stage of a pipeline that it is in, where it has several."""
+
+
+def stale(progress: Progress, age: float | None) -> bool:
+    """Return whether a run that goes on has been silent for longer than its own pace explains.
+
+    `age`: seconds since its newest line was written. What was estimated before holds no more.
+    """
+    patience = max(_STALE, _STALE_STEPS / progress.rate if progress.rate else 0.0)
+    return age is not None and age > patience
 
 
 class Latest(msgspec.Struct, frozen=True):

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from runwatch.core.snapshot import Columns, IncidentRow, Latest, RunView, Snapshot
+import msgspec
+
+from runwatch.core.snapshot import Columns, IncidentRow, Latest, Progress, RunView, Snapshot, stale
 from runwatch.render import states, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
@@ -16,9 +18,6 @@ WINDOWS = (None, 100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200,
 """Steps shown by charts, longest first; None is the whole run."""
 _CHOICE = 3.0
 """Seconds that the engine has for choosing a run; after that the screen jumps to no other by itself."""
-_STALE = 30.0
-"""Seconds without a line before a run that steps quickly is called stale."""
-_STALE_STEPS = 10.0
 _STRIDES = 32
 """Charts end at most one such part of what they show ahead of the newest step."""
 
@@ -150,10 +149,12 @@ class Scene:
     def stale(self) -> bool:
         """Return whether the run has been silent for longer than its own pace explains."""
         age, run = self.age(), self.run
-        if age is None or run is None or states.ended(run.phase):
-            return False
-        rate = run.progress.rate
-        return age > max(_STALE, _STALE_STEPS / rate if rate else 0.0)
+        return run is not None and not states.ended(run.phase) and stale(run.progress, age)
+
+    def progress(self) -> Progress:
+        """Return how far the run is; where it is stale there is no ETA."""
+        told = self.run.progress if self.run is not None else Progress()
+        return msgspec.structs.replace(told, eta_seconds=None, eta_spread=None) if self.stale() else told
 
     def _newest(self) -> int | None:
         """Return the newest step of any metric."""

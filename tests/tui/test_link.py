@@ -1,6 +1,7 @@
 """The wire: pictures come as asked for, and a lost engine is said, not hidden."""
 
 import msgspec
+import pytest
 
 from runwatch.tui.link import SnapshotReady
 from runwatch.watcher.protocol import Failure, Hello, Subscribe
@@ -69,12 +70,16 @@ async def test_another_protocol_is_refused(open_app):
         assert "protocol 99" in s.scene.reason
 
 
-async def test_stale_run_says_so(open_app):
-    async with open_app((100, 30)) as s:
+@pytest.mark.parametrize("columns", [80, 120])
+async def test_a_stale_run_says_so_and_has_no_eta(open_app, columns):
+    async with open_app((columns, 30)) as s:
         assert "live 2s" in s.drawn("#head")
+        assert "ETA 2d 14h" in s.drawn("#head")
         s.clock.now += 180
         s.app._tick()
         assert "STALE 3m" in s.drawn("#head")
+        assert "ETA 2d" not in s.drawn("#head")
+        assert ("no ETA: no line came lately" in s.drawn("#head")) == (columns >= 100)
 
 
 async def test_messages_coalesce():

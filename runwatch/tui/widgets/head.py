@@ -58,7 +58,7 @@ def _state(scene: Scene, width: int) -> Row:
         tag += [_GAP, alarm]
     parts = [(plain.steps(run.progress, states.ended(run.phase)), "value")]
     # The estimate moves up here only where the bar has no room for it; the bar also shows the percentage.
-    if width < 100 and not states.ended(run.phase) and (text := plain.eta(run.progress, scene.glyphs)):
+    if width < 100 and not states.ended(run.phase) and (text := plain.eta(scene.progress(), scene.glyphs)):
         parts.append((text.partition(f" {scene.glyphs.spread}")[0], "value"))
     if run.progress.fraction is not None:
         parts.append((numbers.percent(run.progress.fraction, 0 if width < 100 else 1), "value"))
@@ -91,13 +91,14 @@ def _progress(scene: Scene, width: int) -> Row:
         reason = cells.clip(run.reason, width, scene.glyphs.ellipsis)
         return cells.fit([(reason, "warn")], width, scene.glyphs.ascii)
     right: Row = []
-    if width >= 100 and not states.ended(run.phase) and (text := plain.eta(run.progress, scene.glyphs)):
+    if width >= 100 and not states.ended(run.phase) and (text := plain.eta(scene.progress(), scene.glyphs)):
         right = [_GAP, (text, "value")]
         left = run.progress.eta_seconds
         if scene.snapshot is not None and left is not None and left < 86_400:
             right.append((f"  at {plain.clock(scene.snapshot.time + left)}", "dim"))
     elif width >= 100 and run.phase in states.AT_WORK and run.progress.step is not None:
-        right = [_GAP, (plain.no_eta(run.progress), "dim")]
+        why = "no ETA: no line came lately" if scene.stale() else plain.no_eta(run.progress)
+        right = [_GAP, (why, "dim")]
     line = bar(run.progress.fraction, width - cells.row_width(right), scene.glyphs)
     return cells.fit([*line, *right], width, scene.glyphs.ascii)
 

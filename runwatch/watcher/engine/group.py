@@ -22,6 +22,7 @@ from runwatch.core.metrics import label
 from runwatch.core.readability import Lost
 from runwatch.core.rows import times_of
 from runwatch.core.run import REST, Run
+from runwatch.core.snapshot import Progress, stale
 from runwatch.render.numbers import duration
 from runwatch.watcher.engine.agreement import Telling, clocks, compare
 from runwatch.watcher.engine.provisional import Provisional, Settled
@@ -156,6 +157,14 @@ class Group:
         fresh = self.written is not None and now - self.written < REST
         starts = watched.run.stage.next_trains and any(self.machine.own())
         return behind and self.lived and (fresh or starts) and self.machine.ended is None
+
+    def progress(self, watched: WatchedRun, now: float) -> Progress:
+        """Return how far a run is at Unix time `now`; one that was seen alive and is silent has no ETA."""
+        progress, written = watched.progress(), self.written
+        silent = self.lived and not watched.run.finished and written is not None
+        if silent and stale(progress, now - (written or now)):
+            return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None)
+        return progress
 
     def shown_phase(self, watched: WatchedRun, now: float) -> str:
         """Return a run's phase for people: one that nobody saw alive may have ended long ago."""
